@@ -9,16 +9,13 @@
 #include <cerrno>
 #include <charconv>
 #include <filesystem>
-#include <memory>
 #include <numeric>
 #include <system_error>
 #include <utility>
 
 #include "core/ascii.hpp"
 #include "core/unit_text.hpp"
-#include <dirent.h>
-#include <glob.h>
-#include <sys/stat.h>
+#include "media/url/name_pattern.hpp"
 
 namespace freshframe::media {
 
@@ -211,45 +208,16 @@ PictureList list_folder(const std::string& folder, const std::string& url, const
   return in_order(std::move(paths), url, stop);
 }
 
-/// glob() has no argument for a stop.
-thread_local const std::stop_token* stop_of_glob = nullptr;
-
-dirent* next_entry(void* folder) {
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): each search has its own folder
-  return stop_of_glob->stop_requested() ? nullptr : ::readdir(static_cast<DIR*>(folder));
-}
-
-/// Searches like glob(), but after a stop all folders seem to end.
-int search(const std::string& pattern, const std::stop_token& stop, glob_t& found) {
-  found.gl_opendir = [](const char* path) -> void* {
-    return stop_of_glob->stop_requested() ? nullptr : ::opendir(path);
-  };
-  found.gl_readdir = next_entry;
-  found.gl_closedir = [](void* folder) { static_cast<void>(::closedir(static_cast<DIR*>(folder))); };
-  found.gl_lstat = ::lstat;
-  found.gl_stat = ::stat;
-  stop_of_glob = &stop;
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): the pattern has no ~, for which glob() would look at the environment
-  const int result = ::glob(pattern.c_str(), GLOB_NOSORT | GLOB_ALTDIRFUNC, nullptr, &found);
-  stop_of_glob = nullptr;
-  return result;
-}
-
 PictureList list_glob(const std::string& pattern, const std::string& url, const std::stop_token& stop) {
-  glob_t found{};
-  const int result = search(pattern, stop, found);
-  const std::unique_ptr<glob_t, void (*)(glob_t*)> owner(&found, ::globfree);
-  check_stop(url, stop);
-  if (result == GLOB_NOMATCH) fail(url, "no file matches; check the path and the pattern");
-  if (result != 0) fail(url, "the folder could not be searched", result == GLOB_NOSPACE ? ENOMEM : EIO);
-  std::vector<std::string> paths;
-  for (std::size_t i = 0; i < found.gl_pathc; ++i) {
+  auto paths = paths_of_pattern(pattern, [&] { check_stop(url, stop); });
+  if (paths.empty()) fail(url, "no file matches; check the path and the pattern");
+  const auto names = paths.size();
+  std::erase_if(paths, [&](const std::string& path) {
     check_stop(url, stop);
-    std::string path = found.gl_pathv[i];
-    if (has_picture_suffix(path) && is_listed(path)) paths.push_back(std::move(path));
-  }
+    return !has_picture_suffix(path) || !is_listed(path);
+  });
   if (paths.empty()) {
-    fail(url, core::count_text(found.gl_pathc, "name") +
+    fail(url, core::count_text(names, "name") +
                   " matched, but none is a file with the suffix of a picture (" + std::string(kSomeSuffixes) +
                   ")");
   }
