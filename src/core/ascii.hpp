@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,13 +49,14 @@ namespace freshframe::core {
 
 /// A decimal number at the beginning of `text`, after spaces; nullopt means that the text does not begin with one, or
 /// that it exceeds `most`.
-[[nodiscard]] inline std::optional<long> number_at(std::string_view text, long most) noexcept {
+[[nodiscard]] inline std::optional<std::int64_t> number_at(std::string_view text,
+                                                           std::int64_t most) noexcept {
   text = trimmed(text);
-  unsigned long value = 0;
+  std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end == text.data() || value > static_cast<unsigned long>(most))
+  if (error != std::errc() || end == text.data() || value > static_cast<std::uint64_t>(most))
     return std::nullopt;
-  return static_cast<long>(value);
+  return static_cast<std::int64_t>(value);
 }
 
 }  // namespace freshframe::core

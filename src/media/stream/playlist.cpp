@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kDuration = "#EXTINF:";
 constexpr std::string_view kOver = "#EXT-X-ENDLIST";
 constexpr std::string_view kFirstNumber = "#EXT-X-MEDIA-SEQUENCE:";
-constexpr long kMostNumber = 1L << 53;  // of a segment
+constexpr std::int64_t kMostNumber = std::int64_t{1} << 53;  // of a segment
 
 /// Takes digits and signs from the beginning of a text.
 class Reader {
