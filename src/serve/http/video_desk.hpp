@@ -12,8 +12,6 @@
 #include "serve/http/net.hpp"
 #include "serve/video/video_mail.hpp"
 #include "serve/video/video_port.hpp"
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <unistd.h>
 
 namespace freshframe::serve {
 
@@ -21,7 +19,10 @@ namespace freshframe::serve {
 class VideoDesk {
  public:
   VideoDesk(std::shared_ptr<core::PipelineCore> core, net::io_context& io)
-      : core_(std::move(core)), bell_stream_(io) {}
+      : core_(std::move(core)), io_(io) {}
+  VideoDesk(const VideoDesk&) = delete;
+  VideoDesk& operator=(const VideoDesk&) = delete;
+  ~VideoDesk() { close(); }
 
   void open(const std::string& name, std::shared_ptr<core::PictureTap> tap) {
     ports_.emplace_back(core_, name, std::move(tap), bell_);
@@ -39,16 +40,10 @@ class VideoDesk {
   }
   /// Begins to serve what comes.
   void start() {
-    const int own = ::dup(bell_->descriptor());
-    if (own < 0) throw Error("the kernel gives no descriptor: close files or connections");
-    keep_from_programs(own);
-    bell_stream_.assign(own);
-    wait();
+    bell_->answer_by([this] { net::post(io_, [this] { take(); }); });
   }
-  void close() {
-    ErrorCode ignored;
-    (void)bell_stream_.close(ignored);
-  }
+  /// Ends that: no thread posts from now on.
+  void close() { bell_->answer_by({}); }
   void look(const Snapshot& seen) {
     for (auto& port : ports_) {
       if (port.look(seen)) pump(port);
@@ -56,15 +51,11 @@ class VideoDesk {
   }
 
  private:
-  void wait() {
-    bell_stream_.async_wait(net::posix::stream_descriptor::wait_read, [this](const ErrorCode& error) {
-      if (error) return;
-      wait();  // first: even if a port fails
-      bell_->quiet();
-      for (auto& port : ports_) {
-        if (!port.clients().empty() && port.take()) pump(port);
-      }
-    });
+  void take() {
+    bell_->quiet();  // first: what comes meanwhile rings again, even if a port fails
+    for (auto& port : ports_) {
+      if (!port.clients().empty() && port.take()) pump(port);
+    }
   }
   static void pump(const VideoPort& port) {
     for (auto* client : port.clients()) client->pump();
@@ -72,7 +63,7 @@ class VideoDesk {
 
   const std::shared_ptr<core::PipelineCore> core_;
   const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
-  net::posix::stream_descriptor bell_stream_;
+  net::io_context& io_;
   std::deque<VideoPort> ports_;  // addresses stay
 };
 

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "freshframe/error.hpp"
 #include "freshframe/mutex.hpp"
 #include "freshframe/sample.hpp"
 
@@ -10,40 +9,46 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <utility>
 
 #include "core/frame/frame_access.hpp"
 #include "serve/video/results_json.hpp"
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 namespace freshframe::serve {
 
-/// A descriptor that becomes readable. A hook of a node may still run when the server has ended, so the bell belongs to
-/// both. Any thread.
+/// Calls the network's thread, once for all rings before it has come. A hook of a node may still run when the server has
+/// ended, so the bell belongs to both. Any thread.
 class Bell {
  public:
-  Bell() : descriptor_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    if (descriptor_ < 0) throw Error("the kernel gives no event descriptor: close files or connections");
-  }
-  ~Bell() { ::close(descriptor_); }
-  Bell(const Bell&) = delete;
-  Bell& operator=(const Bell&) = delete;
-
   void ring() noexcept {
-    const std::uint64_t one = 1;
-    (void)!::write(descriptor_, &one, sizeof one);  // it can only be full, and then it is readable
+    if (rung_.exchange(true)) return;
+    const Lock lock(mutex_);
+    call();
   }
   /// Forgets that it was rung.
-  void quiet() noexcept {
-    std::uint64_t count = 0;
-    (void)!::read(descriptor_, &count, sizeof count);
+  void quiet() noexcept { rung_.store(false); }
+  /// `answer` posts to the network's thread, soon if the bell was rung before. If it is empty, no thread answers from now on.
+  void answer_by(std::function<void()> answer) {
+    const Lock lock(mutex_);
+    answer_ = std::move(answer);
+    if (rung_.load()) call();
   }
-  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
  private:
-  int descriptor_;
+  void call() noexcept FRESHFRAME_REQUIRES(mutex_) {
+    if (!answer_) return;
+    try {
+      answer_();
+    } catch (...) {        // no memory for the post
+      rung_.store(false);  // the next ring tries again
+    }
+  }
+
+  std::atomic<bool> rung_{false};
+  Mutex mutex_;
+  std::function<void()> answer_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 /// The results of one node, while a view is open. A node's thread puts, the network's takes.

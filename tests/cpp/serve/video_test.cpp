@@ -3,11 +3,13 @@
 #include <cmath>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "serve/video/results_json.hpp"
+#include "serve/video/video_mail.hpp"
 #include "serve/video/video_message.hpp"
 #include "serve/video/video_ring.hpp"
 #include <gtest/gtest.h>
@@ -362,6 +364,46 @@ TEST(ResultsJson, HasTheCornersOfTurnedBoxes) {
   EXPECT_NE(body.find(R"("corners":[16,0,32,16,16,32,0,20,null,0,8,0,8,8,0,8])"), std::string::npos) << body;
   found.data.front().shape = {8};
   EXPECT_EQ(results.write({}, ValueRef::make(found))->find("corners"), std::string::npos);
+}
+
+TEST(Bell, CallsOnceUntilItIsQuiet) {
+  serve::Bell bell;
+  int calls = 0;
+  bell.answer_by([&] { ++calls; });
+  for (int i = 0; i < 3; ++i) bell.ring();
+  EXPECT_EQ(calls, 1);
+  bell.quiet();
+  EXPECT_EQ(calls, 1);
+  bell.ring();
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(Bell, CallsForARingBeforeThereWasAnAnswer) {
+  serve::Bell bell;
+  bell.ring();
+  int calls = 0;
+  bell.answer_by([&] { ++calls; });
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(Bell, CallsNobodyAfterTheEnd) {
+  serve::Bell bell;
+  int calls = 0;
+  bell.answer_by([&] { ++calls; });
+  bell.answer_by({});
+  bell.ring();
+  EXPECT_EQ(calls, 0);
+}
+
+TEST(Bell, TriesAgainAfterAnAnswerThatFailed) {
+  serve::Bell bell;
+  int calls = 0;
+  bell.answer_by([&] {
+    if (++calls == 1) throw std::bad_alloc();
+  });
+  bell.ring();
+  bell.ring();
+  EXPECT_EQ(calls, 2);
 }
 
 }  // namespace
