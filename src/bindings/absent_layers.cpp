@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "bindings/border/fork_guard.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/fleet/record_layouts.hpp"
 #include "bindings/parts.hpp"
@@ -33,6 +34,31 @@ void bind_fleet(nb::module_& module) {
   bind_fleet_records(module);
   for (const char* name : {"fleet_value", "FleetAgent", "start_fleet_child"})
     module.def(name, &refuse_a_fleet);
+}
+#endif
+
+#ifndef FRESHFRAME_PROCESS
+namespace {
+
+void refuse_a_process(const nb::args&, const nb::kwargs&) {
+  refuse("worker processes", "FRESHFRAME_PROCESS");
+}
+
+}  // namespace
+
+void bind_processes(nb::module_& module, nb::class_<Engine>& engine) {
+  for (const char* name : {"ProcessPlan", "run_process"}) module.def(name, &refuse_a_process);
+  engine.def("add_process", &refuse_a_process);
+}
+
+void bind_worker_end(nb::module_& module) {
+  module.def("WorkerEnd", &refuse_a_process);
+}
+
+void kill_workers_by(NodeBase& /*node*/, TimePoint /*time*/) {}
+
+const Frame& of_this_process(const Frame& frame) {
+  return frame;  // only frames of worker processes lie in shared memory
 }
 #endif
 

@@ -26,7 +26,6 @@
 #include "core/pipeline/let_go.hpp"
 #include "core/pipeline/onlookers.hpp"
 #include "core/real_deadline.hpp"
-#include "process/crew/process_node.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -343,8 +342,7 @@ void limit_stop(Engine& engine, double seconds) {
   auto& core = engine.core();
   if (!core.life().started()) return;
   for (const auto& runner : core.runners()) {
-    const auto kept = runner->node();
-    if (auto* const node = kept->abilities().workers) node->kill_by(time);
+    kill_workers_by(*runner->node(), time);
   }
 }
 

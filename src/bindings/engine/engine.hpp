@@ -24,6 +24,9 @@ namespace freshframe::python {
 /// Ends the present wait_log(), or the next.
 void wake_log();
 
+/// Kills the worker processes of a node that still run at `time`. Does nothing for a node without them.
+void kill_workers_by(NodeBase& node, TimePoint time);
+
 /// The data that an optional layer, such as the dashboard's server, keeps in an engine.
 class Attachment {
  public:

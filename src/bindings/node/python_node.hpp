@@ -15,7 +15,7 @@
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/node/spool_counters.hpp"
 #include "core/pipeline/runner/runner.hpp"
-#include "process/crew/process_node.hpp"
+#include "process/crew/node_description.hpp"
 
 #include <nanobind/nanobind.h>
 

@@ -25,6 +25,7 @@
 #include "core/pipeline/changes/changes.hpp"
 #include "process/crew/crew.hpp"
 #include "process/crew/embedder.hpp"
+#include "process/memory/slab_pool.hpp"
 #include <cxxabi.h>
 
 #include <nanobind/stl/optional.h>
@@ -239,6 +240,20 @@ void bind_plan(nb::module_& module) {
 }
 
 }  // namespace
+
+const Frame& of_this_process(const Frame& frame) {
+  if (forks::Registry::instance().generation() > 0 &&
+      process::SlabPool::is_inherited(frame.planes()[0].data)) {
+    throw StateError(
+        "this frame lies in memory that the parent of this forked process shares with worker processes and "
+        "writes to: copy() it before the fork");
+  }
+  return frame;
+}
+
+void kill_workers_by(NodeBase& node, TimePoint time) {
+  if (auto* const workers = node.abilities().workers) workers->kill_by(time);
+}
 
 void bind_processes(nb::module_& module, nb::class_<Engine>& engine) {
   bind_plan(module);

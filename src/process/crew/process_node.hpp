@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "process/crew/bell.hpp"
+#include "process/crew/node_description.hpp"
 #include "process/crew/options.hpp"
 #include "process/life/child.hpp"
 #include "process/memory/slab_pool.hpp"
@@ -52,29 +53,6 @@ class Board {
   mutable Mutex mutex_;
   std::vector<WorkerStats> workers_ FRESHFRAME_GUARDED_BY(mutex_);
 };
-
-/// The graph's data about the node.
-struct NodeDescription {
-  std::string name;
-  const TypeInfo* input = nullptr;
-  const TypeInfo* output = nullptr;
-  std::optional<std::string> records_to = {};
-  bool gives_several = false;
-  std::optional<Seconds> tick_every = {};
-  bool finishes = false;
-  bool gives_last_of_source = false;
-  bool gives_packets = false;
-};
-
-/// The properties of a described node, wherever it runs.
-[[nodiscard]] inline NodeContract contract_of(const NodeDescription& node) {
-  return {.gives_several = node.gives_several,
-          .gives_packets = node.gives_packets,
-          .tick_every = node.tick_every,
-          .finishes = node.finishes,
-          .gives_last_of_source = node.gives_last_of_source,
-          .records_to = node.records_to};
-}
 
 /// The embedder runs the node: Crew(...).run() on a separate thread. As long as it exists, pictures are
 /// made in memory that workers can read.
