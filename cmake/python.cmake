@@ -72,9 +72,16 @@ function(freshframe_extension name)
   if(ARG_STUB_PATTERNS)
     set(patterns PATTERN_FILE ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_STUB_PATTERNS})
   endif()
+  freshframe_stub(${name} freshframe ${PROJECT_SOURCE_DIR}/python TARGETS ${name} _native OPTIONS ${patterns})
+endfunction()
+
+# freshframe_stub(NAME PACKAGE FOLDER TARGETS ... [OPTIONS ...]) writes the stub of the module PACKAGE.NAME into the build's folder.
+# The one that is committed is in FOLDER/PACKAGE.
+function(freshframe_stub name package folder)
+  cmake_parse_arguments(PARSE_ARGV 3 ARG "" "" "TARGETS;OPTIONS")
   nanobind_add_stub(freshframe_stub${name} INCLUDE_PRIVATE
-    MODULE freshframe.${name} OUTPUT ${PROJECT_BINARY_DIR}/${name}.pyi
-    ${patterns} PYTHON_PATH ${PROJECT_SOURCE_DIR}/python DEPENDS ${name} _native)
+    MODULE ${package}.${name} OUTPUT ${PROJECT_BINARY_DIR}/${name}.pyi
+    ${ARG_OPTIONS} PYTHON_PATH ${folder} DEPENDS ${ARG_TARGETS})
   # The stub's writer imports the package. A mistake in a .py file must not stop the build.
   set_target_properties(freshframe_stub${name} PROPERTIES EXCLUDE_FROM_ALL TRUE)
   if(NOT TARGET freshframe_stub)
@@ -91,7 +98,7 @@ function(freshframe_extension name)
       return()
     endif()
     add_test(NAME python_stub${name}_is_committed COMMAND sh -c
-      "diff -u python/freshframe/${name}.pyi ${PROJECT_BINARY_DIR}/${name}.pyi || { echo 'run ./dev stubs and commit'; exit 1; }"
+      "diff -u ${folder}/${package}/${name}.pyi ${PROJECT_BINARY_DIR}/${name}.pyi || { echo 'run ./dev stubs and commit'; exit 1; }"
       WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
     set_tests_properties(python_stub${name}_is_committed PROPERTIES FIXTURES_REQUIRED python_stub${name})
   endif()
