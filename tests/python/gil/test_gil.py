@@ -1,4 +1,4 @@
-"""The functions that hold the GIL and those that release it: in the sources, in the docstrings, and proved at
+"""Functions that hold the GIL or release it: in the sources, in the docstrings, and proved at
 run time."""
 # SPDX-License-Identifier: Apache-2.0
 

@@ -169,7 +169,7 @@ def test_a_program_without_an_end_runs_until_ctrl_c(
         pytest.skip(f"needs {missing[0]}")
     status, said = interrupted[program]
     assert status in (0, -signal.SIGINT), said
-    # Its import may still be at work on a busy machine: then the lines of a traceback are indented.
+    # On a busy machine the import may still be at work. The lines of such a traceback are indented.
     assert re.search(r"^[\w.]*Error\b", said, re.MULTILINE) is None, said
 
 
