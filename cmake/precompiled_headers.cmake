@@ -7,13 +7,13 @@ set(FRESHFRAME_STANDARD_HEADERS <algorithm> <array> <atomic> <chrono> <cmath> <c
   <thread> <utility> <variant> <vector>)
 
 # freshframe_precompile(TARGET [HEADERS...]) adds the standard library's headers and the given ones. Layers without headers of
-# their own use what core has compiled.
+# their own use what the lowest layer has compiled.
 function(freshframe_precompile target)
   if(FRESHFRAME_PRECOMPILED_HEADERS)
-    if(ARGN OR target STREQUAL freshframe_core)
+    if(ARGN OR target STREQUAL freshframe_platform)
       target_precompile_headers(${target} PRIVATE ${FRESHFRAME_STANDARD_HEADERS} ${ARGN})
     else()
-      target_precompile_headers(${target} REUSE_FROM freshframe_core)
+      target_precompile_headers(${target} REUSE_FROM freshframe_platform)
     endif()
     # g++ does not treat code from a precompiled header as a system header's, and has false alarms there.
     target_compile_options(${target} PRIVATE -Wno-array-bounds

@@ -233,6 +233,13 @@ def includers(root: Path) -> dict[str, set[str]]:
     return found
 
 
+def beside(place: str) -> str:
+    """Returns the `.cpp` of a header or the header of a `.cpp`: src/platform has a folder per system."""
+    if place.endswith(".cpp"):
+        return place[:-4].replace("src/platform/linux/", "src/platform/") + ".hpp"
+    return place[:-4].replace("src/platform/", "src/platform/linux/") + ".cpp"
+
+
 def count_rooms(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
     """Of each layer: ideas too small for a file of their own, and headers with one `.cpp` as their user."""
     lines = {in_src(p, root).as_posix(): p.read_bytes().count(b"\n") for p in files}
@@ -243,7 +250,7 @@ def count_rooms(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
         path = Path(place)
         if path.parts[0] != "src" or path.suffix not in {".cpp", ".hpp"}:
             continue
-        layer, other = "/".join(path.parts[:2]), place[:-4] + (".hpp" if path.suffix == ".cpp" else ".cpp")
+        layer, other = "/".join(path.parts[:2]), beside(place)
         if path.suffix == ".cpp" and other in lines:
             continue  # its header counts both
         includes = users.get(place, set())

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 if sys.version_info >= (3, 11):
@@ -44,6 +44,12 @@ class Layer:
     libraries: tuple[str, ...]
     public: tuple[str, ...]
     rooms: tuple[str, ...] = ()
+    libraries_of_rooms: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def may_include(self, header: str, room: str) -> bool:
+        """Returns whether a file in a room of this layer may include a foreign header."""
+        own = self.libraries + self.libraries_of_rooms.get(room, ())
+        return bool(STANDARD.fullmatch(header)) or header.startswith(own)
 
 
 def read_rules(root: Path) -> dict[str, Layer]:
@@ -56,6 +62,7 @@ def read_rules(root: Path) -> dict[str, Layer]:
             tuple(rule["libraries"]),
             tuple(rule["public"]),
             tuple(rule.get("rooms", ())),
+            {room: tuple(more) for room, more in rule.get("libraries_of_rooms", {}).items()},
         )
         for name, rule in rules.items()
     }
@@ -90,10 +97,12 @@ def layer_of(path: str, layers: dict[str, Layer]) -> str | None:
 
 def check_file(path: Path, layer: Layer, root: Path, layers: dict[str, Layer]) -> Iterator[str]:
     """Yields one line per forbidden include."""
+    parts = path.relative_to(root).parts
+    room = parts[2] if parts[0] == "src" else ""
     for number, header in includes(path):
         owner = owner_of(header, path.parent, root, layers)
         if owner is None:
-            allowed = STANDARD.fullmatch(header) or header.startswith(layer.libraries)
+            allowed = layer.may_include(header, room)
         else:
             allowed = owner == layer.name or owner in layer.may_use
         if not allowed:

@@ -2,13 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cerrno>
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <system_error>
-
-#include <sys/stat.h>
 
 namespace freshframe::core {
 
@@ -34,24 +30,6 @@ namespace freshframe::core {
   std::error_code error;
   if (!std::filesystem::exists(one, error)) return one_name(one) == one_name(other);
   return std::filesystem::is_regular_file(one, error) && std::filesystem::equivalent(one, other, error);
-}
-
-/// The place of a file that is open.
-enum class FilePlace : std::uint8_t {
-  Same,   // the path leads to the file, or the system does not know
-  Moved,  // the file, or its folder, was renamed
-  Gone,   // it was deleted, or replaced by another file
-};
-
-/// Compares an open regular file with the path under which it was opened. Makes two calls of the system.
-[[nodiscard]] inline FilePlace place_of(int descriptor, const std::string& path) noexcept {
-  struct stat named{};
-  const bool is_there = ::stat(path.c_str(), &named) == 0;
-  if (!is_there && errno != ENOENT && errno != ENOTDIR) return FilePlace::Same;
-  struct stat own{};
-  if (::fstat(descriptor, &own) != 0) return is_there ? FilePlace::Same : FilePlace::Gone;
-  if (is_there && named.st_dev == own.st_dev && named.st_ino == own.st_ino) return FilePlace::Same;
-  return own.st_nlink == 0 ? FilePlace::Gone : FilePlace::Moved;
 }
 
 }  // namespace freshframe::core

@@ -5,7 +5,7 @@
 #include <stop_token>
 #include <utility>
 
-#include "core/wake_up.hpp"
+#include "platform/wake_up.hpp"
 
 namespace freshframe::core {
 
@@ -21,11 +21,11 @@ class StopEvent {
 
  private:
   struct Set {
-    WakeUp* wake_up;
+    platform::WakeUp* wake_up;
     void operator()() const noexcept { wake_up->set(); }
   };
 
-  WakeUp wake_up_;  // outlives callback_, which sets it
+  platform::WakeUp wake_up_;  // outlives callback_, which sets it
   std::stop_callback<Set> callback_;
 };
 

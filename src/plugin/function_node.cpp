@@ -139,7 +139,7 @@ namespace freshframe::native {
 
 std::unique_ptr<NodeBase> function_node(freshframe_function function, FunctionOptions options) {
   if (function == nullptr) throw OptionError("a function must not be null");
-  plugin::keep_loaded(reinterpret_cast<const void*>(function));  // its loader may unload it, as cffi's does
+  platform::keep_loaded(reinterpret_cast<const void*>(function));  // its loader may unload it, as cffi's does
   if (options.shape.size() > 4) throw OptionError("out must have at most 4 dimensions");
   if (options.max_rows) {
     if (*options.max_rows < 0)
@@ -159,11 +159,11 @@ std::unique_ptr<NodeBase> load_function(const std::string& path, const std::stri
                       (is_node ? "it has a node of that name: use freshframe.native.node()"
                                : "C++ functions need extern \"C\""));
   }
-  if (found.kind == plugin::SymbolKind::Data) {
+  if (found.kind == platform::SymbolKind::Data) {
     throw OptionError("'" + symbol + "' of '" + path + "' is data, not a function");
   }
   const auto texts = plugin::find_symbol(path, symbol + "_error");
-  if (texts.kind != plugin::SymbolKind::Data) {
+  if (texts.kind != platform::SymbolKind::Data) {
     options.describe = reinterpret_cast<freshframe_function_error>(texts.address);
   }
   return function_node(reinterpret_cast<freshframe_function>(found.address), std::move(options));

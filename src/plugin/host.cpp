@@ -17,8 +17,8 @@
 #include <utility>
 
 #include "core/frame/frame_access.hpp"
+#include "platform/forced_unwind.hpp"
 #include "plugin/foreign_text.hpp"
-#include <cxxabi.h>
 
 namespace freshframe::plugin {
 namespace {
@@ -97,9 +97,7 @@ struct Host::Calls {
     if (host.context_ == nullptr) return otherwise;
     try {
       return call(host);
-    } catch (
-        const abi::
-            __forced_unwind&) {  // pthread_exit() or pthread_cancel() ends a thread of the plugin in here
+    } catch (const platform::ForcedUnwind&) {  // pthread_exit() or pthread_cancel() in a thread of the plugin
       throw;
     } catch (...) {
       return otherwise;

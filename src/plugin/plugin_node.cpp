@@ -175,8 +175,8 @@ const Type* type_in(const freshframe_node& table, const char* name, const char* 
 }
 
 // The symbol of a node: `size` 0 is unknown.
-void check_symbol(const Symbol& symbol, const std::string& what) {
-  const bool is_table = symbol.kind != SymbolKind::Function &&
+void check_symbol(const platform::Symbol& symbol, const std::string& what) {
+  const bool is_table = symbol.kind != platform::SymbolKind::Function &&
                         (symbol.size_bytes == 0 || symbol.size_bytes >= 2 * sizeof(std::uint64_t));
   if (!is_table) {
     throw OptionError(what +

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/pipeline/pipeline_core.hpp"
+#include "platform/thread.hpp"
 #include "why/age_parts.hpp"
 #include "why/rules.hpp"
 
@@ -95,6 +96,22 @@ std::map<std::string, Pace> paces_of(const PipelineCore& core, Seconds latest) {
   return out;
 }
 
+double RunQueue::of_node(const RunQueue& before, int node) const {
+  const auto thread = node_threads.find(node);
+  if (thread == node_threads.end()) return 0;
+  const auto now = waited.find(thread->second);
+  const auto then = before.waited.find(thread->second);
+  return now != waited.end() && then != before.waited.end() ? now->second - then->second : 0;
+}
+
+double RunQueue::of_all(const RunQueue& before) const {
+  double sum = 0;
+  for (const auto& [thread, now] : waited) {
+    if (const auto then = before.waited.find(thread); then != before.waited.end()) sum += now - then->second;
+  }
+  return sum;
+}
+
 RunQueue run_queue_of(const PipelineCore& core) {
   std::vector<int> processes;
   std::map<int, int> threads;
@@ -102,7 +119,8 @@ RunQueue run_queue_of(const PipelineCore& core) {
     threads[runner->index()] = runner->life().thread_id();
     for (const auto& worker : workers_of(*runner)) processes.push_back(worker.pid);
   }
-  auto out = read_run_queue(processes);
+  RunQueue out;
+  for (const auto& [thread, times] : platform::all_thread_times(processes)) out.waited[thread] = times.waited;
   out.node_threads = std::move(threads);
   return out;
 }

@@ -16,10 +16,9 @@
 #include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "platform/thread.hpp"
 #include "why/rules.hpp"
 #include "why/what_if/recording.hpp"
-#include <pthread.h>
-#include <time.h>
 
 namespace freshframe::core {
 namespace {
@@ -37,22 +36,16 @@ std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {
   return out;
 }
 
-double own_processor_time() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
 Predictions::Answer predicted(const PipelineCore& core, const Question& question,
                               const std::stop_token& stop) {
-  const double began = own_processor_time();
+  const auto began = platform::processor_time();
   Predictions::Answer answer;
   try {
     answer.effect = effect_of(what_if(recording_of(core), question.node, question.change, stop));
   } catch (const Error&) {  // a reader, or a node that has gone meanwhile: there is nothing to say of it
     answer.effect.reset();
   }
-  answer.cost = own_processor_time() - began;
+  answer.cost = Seconds(platform::processor_time() - began).count();
   return answer;
 }
 
@@ -143,7 +136,7 @@ std::vector<Finding> Observer::findings() const {
 
 // The thread ends by itself soon after the pipeline.
 void Observer::run() {
-  pthread_setname_np(pthread_self(), "ff why");
+  platform::name_thread("ff why");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();

@@ -7,7 +7,7 @@
 #include <system_error>
 #include <utility>
 
-#include <pthread.h>
+#include "platform/thread.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -74,7 +74,7 @@ Predictions::Answer Predictions::answer_to(const Question& question) const {
 }
 
 void Predictions::run() {
-  pthread_setname_np(pthread_self(), "ff predict");
+  platform::name_thread("ff predict");
   std::unique_lock lock(mutex_);
   for (auto next = next_due(); next != entries_.end(); next = next_due()) {
     const auto [text, question] = std::pair(next->first, next->second.question);

@@ -21,7 +21,6 @@
 #include "core/look/error_log.hpp"
 #include "core/look/graph_state.hpp"
 #include "why/quiet_times.hpp"
-#include "why/thread_times.hpp"
 
 namespace freshframe::core {
 
@@ -33,6 +32,16 @@ struct Pace {
 };
 
 class PipelineCore;
+
+/// Seconds since the beginning of each thread, by its number in the kernel. Two snapshots can be subtracted.
+struct RunQueue {
+  std::map<int, double> waited;     // empty if the kernel does not count (gVisor, CONFIG_SCHED_INFO off)
+  std::map<int, int> node_threads;  // by the number of the node
+
+  /// Since `before`, of the threads that are in both: of a node, and of all.
+  [[nodiscard]] double of_node(const RunQueue& before, int node) const;
+  [[nodiscard]] double of_all(const RunQueue& before) const;
+};
 
 // ---- what a pipeline's nodes and readers have recorded, see observer.cpp
 /// The age of the samples of the last seconds, taken apart.

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "bindings/border/errors.hpp"
-#include <cxxabi.h>
+#include "platform/forced_unwind.hpp"
 
 namespace freshframe::python {
 
@@ -22,7 +22,7 @@ template <class F>
 PyObject* raw_call(gil::Held& held, F&& function) {
   try {
     return std::forward<F>(function)();
-  } catch (const abi::__forced_unwind&) {
+  } catch (const platform::ForcedUnwind&) {
     throw;
   } catch (...) {
     set_python_error(held, std::current_exception());

@@ -26,6 +26,7 @@
 #include "core/pipeline/let_go.hpp"
 #include "core/pipeline/onlookers.hpp"
 #include "core/real_deadline.hpp"
+#include "platform/forced_unwind.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -296,7 +297,7 @@ PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
             return core::finish_replace(*owner, *next, Seconds(limit), [&] { look_for_signals(released); });
           },
           &core, successor.get(), timeout);
-    } catch (const abi::__forced_unwind&) {
+    } catch (const platform::ForcedUnwind&) {
       throw;
     } catch (...) {
       error = std::current_exception();

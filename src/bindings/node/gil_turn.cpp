@@ -8,24 +8,18 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <thread>
 #include <utility>
 
 #include "bindings/border/fork_guard.hpp"
 #include "core/turnstile.hpp"
+#include "platform/thread.hpp"
 
 namespace freshframe::python {
 namespace {
 
 // In a shorter turn no node function releases the GIL for a time that counts.
 constexpr std::chrono::microseconds kShort{20};
-
-double thread_cpu_seconds() {
-  timespec spent{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
-  return static_cast<double>(spent.tv_sec) + static_cast<double>(spent.tv_nsec) * 1e-9;
-}
 
 double seconds(GilTurn::Clock::duration time) {
   return std::chrono::duration<double>(time).count();
@@ -119,7 +113,7 @@ void GilTurn::begin(core::Runner& runner, Clock::time_point wanted) {
   if (std::exchange(let_in_, false)) node_threads.slept(began_ - wanted);
   runner.meter().begin_gil_turn(seconds(began_ - wanted));
   seat_.begin(was_long_);
-  if (!seat_.is_seen() && was_long_) computed_ = thread_cpu_seconds();
+  if (!seat_.is_seen() && was_long_) computed_ = seconds(platform::processor_time());
 }
 
 // A short turn is all held. For a long turn, the looks measure the held part (see Note [Looks at the GIL]). Without
@@ -137,7 +131,7 @@ void GilTurn::end(core::Runner& runner) {
     runner.meter().end_gil_turn(waited, held);
     return;
   }
-  const auto computed = thread_cpu_seconds();
+  const auto computed = seconds(platform::processor_time());
   runner.meter().end_gil_turn(0, std::min(seconds(lasted), computed - std::exchange(computed_, computed)));
 }
 

@@ -18,9 +18,8 @@
 
 #include "gil_watch/cpython/gil_record.hpp"
 #include "gil_watch/stacks/memory.hpp"
-#include <dlfcn.h>
-#include <pthread.h>
-#include <unistd.h>
+#include "platform/library.hpp"
+#include "platform/thread.hpp"
 
 namespace freshframe::python {
 namespace {
@@ -51,7 +50,7 @@ std::uintptr_t find_known_gil([[maybe_unused]] std::uintptr_t thread) {
   if (PyInterpreterState_GetID(interpreter) != 0) return 0;  // a subinterpreter
   int minor = 0;
   if (std::sscanf(Py_GetVersion(), "3.%d", &minor) != 1) return 0;
-  const auto address = gil::find_gil(minor, dlsym(RTLD_DEFAULT, "_PyRuntime"), interpreter);
+  const auto address = gil::find_gil(minor, platform::loaded_symbol("_PyRuntime"), interpreter);
   gil::GilRecord lock{};
   if (address == 0 || !gil::read_value(address, lock)) return 0;
   return lock.locked == 1 && lock.last_holder == thread ? address : 0;
@@ -86,7 +85,7 @@ HoldSampler::Seat::Seat() {
   sampler_ = sampler_for(thread);
   if (!sampler_) return;
   thread_ = thread;
-  wait_.emplace(gettid());
+  wait_.emplace(platform::thread_number());
   sampler_->add(*this);
 }
 
@@ -165,7 +164,7 @@ bool HoldSampler::is_wanted_locked() const {
 }
 
 void HoldSampler::run() {
-  pthread_setname_np(pthread_self(), "ff gil hold");
+  platform::name_thread("ff gil hold");
   std::minstd_rand random;  // NOLINT(bugprone-random-generator-seed): periods that no loop has are enough
   std::uniform_int_distribution<std::int64_t> period(std::chrono::nanoseconds(kLeastPeriod).count(),
                                                      std::chrono::nanoseconds(kMostPeriod).count());

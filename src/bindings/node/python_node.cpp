@@ -19,6 +19,7 @@
 #include "bindings/parts.hpp"
 #include "bindings/results/value.hpp"
 #include "core/pipeline/changes/changes.hpp"
+#include "platform/forced_unwind.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -201,7 +202,7 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
     runner.adopt_thread();
     try {
       begins ? run_opened(held, loop) : run_on(held, loop);
-    } catch (const abi::__forced_unwind&) {
+    } catch (const platform::ForcedUnwind&) {
       throw;
     } catch (const InForkedChild&) {
       return raise_in_forked_child(runner.name());

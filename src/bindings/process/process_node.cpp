@@ -23,10 +23,10 @@
 #include "bindings/results/pickled.hpp"
 #include "bindings/results/value.hpp"
 #include "core/pipeline/changes/changes.hpp"
+#include "platform/forced_unwind.hpp"
 #include "process/crew/crew.hpp"
 #include "process/crew/embedder.hpp"
 #include "process/memory/slab_pool.hpp"
-#include <cxxabi.h>
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -143,7 +143,7 @@ void run_crew(gil::Released& released, const ProcessRun& run) {
   try {
     PythonEmbedder embedder(released, run);
     process::Crew(run.engine->core(), *run.runner, embedder).run();
-  } catch (const abi::__forced_unwind&) {
+  } catch (const platform::ForcedUnwind&) {
     throw;
   } catch (...) {  // the engine itself failed, out of memory: the pipeline ends anyway
     run.runner->fail({std::current_exception(), "the engine failed"});

@@ -184,7 +184,7 @@ int PythonReader::wake_fd() {
   guard_.check("this reader");
   const Use in_use(*this);
   if (!wake_up_) {
-    wake_up_ = std::make_shared<core::WakeUp>();
+    wake_up_ = std::make_shared<platform::WakeUp>();
     core_->inbox().set_ready_hook([wake = wake_up_] { wake->set(); });
     wake_up_->set();  // for samples that arrived before the hook
   }

@@ -15,7 +15,7 @@
 #include "bindings/frame/format_use.hpp"
 #include "bindings/read/sample.hpp"
 #include "core/pipeline/reader.hpp"
-#include "core/wake_up.hpp"
+#include "platform/wake_up.hpp"
 
 #include <nanobind/nanobind.h>
 
@@ -77,7 +77,7 @@ class PythonReader {
   NodeNames names_;
   nanobind::object engine_;
   nanobind::object last_;
-  std::shared_ptr<core::WakeUp> wake_up_;
+  std::shared_ptr<platform::WakeUp> wake_up_;
   struct Shared {
     std::atomic<std::thread::id> user;  // the thread whose turn it is, if any
     nanobind::ft_mutex last;            // guards last_ and order

@@ -3,9 +3,6 @@
 #include "core/look/call_ring.hpp"
 
 #include <algorithm>
-#include <new>
-
-#include <sys/mman.h>
 
 namespace freshframe::core {
 namespace {
@@ -21,17 +18,7 @@ TimePoint time_of(TimePoint::rep& member) noexcept {
 
 }  // namespace
 
-CallRing::CallRing()
-    : records_([] {
-        auto* const pages = ::mmap(nullptr, kCalls * sizeof(Record), PROT_READ | PROT_WRITE,
-                                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (pages == MAP_FAILED) throw std::bad_alloc();
-        return static_cast<Record*>(pages);
-      }()) {}
-
-void CallRing::Unmap::operator()(Record* records) const noexcept {
-  ::munmap(records, kCalls * sizeof(Record));
-}
+CallRing::CallRing() : pages_(kCalls * sizeof(Record)), records_(static_cast<Record*>(pages_.data())) {}
 
 void CallRing::add_gil(double seconds) noexcept {
   const auto count = count_.load(std::memory_order_relaxed);

@@ -8,8 +8,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
+
+#include "platform/pages.hpp"
 
 namespace freshframe::core {
 
@@ -115,11 +116,8 @@ class CallRing {
   }
   [[nodiscard]] Call read(std::uint64_t number) const noexcept;
 
-  struct Unmap {
-    void operator()(Record* records) const noexcept;
-  };
-  // Separate pages: from the heap, the rings of nodes that come and go would leave holes that small blocks pin.
-  const std::unique_ptr<Record[], Unmap> records_;  // NOLINT(modernize-avoid-c-arrays): see Record
+  const platform::Pages pages_;
+  Record* const records_;  // in `pages_`
   std::atomic<std::uint64_t> count_{0};
 };
 

@@ -20,7 +20,7 @@
 #include "inference/boxes/recognise.hpp"
 #include "inference/model/inference_counters.hpp"
 #include "inference/model/picture_input.hpp"
-#include <pthread.h>
+#include "platform/thread.hpp"
 
 namespace freshframe::inference {
 
@@ -79,7 +79,7 @@ class PictureThreads {
   };
 
   void help(PictureRunner& runner) {
-    pthread_setname_np(pthread_self(), "ff picture");
+    platform::name_thread("ff picture");
     std::unique_lock lock(mutex_);
     while (true) {
       begun_.wait(lock, [&] { return ending_ || batch_.next < batch_.count; });

@@ -1,4 +1,4 @@
-// dlopen of ONNX Runtime, its environment, its log.
+// ONNX Runtime: its library, its environment, its log.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/runtime/runtime.hpp"
 
@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "core/utf8.hpp"
-#include <dlfcn.h>
+#include "platform/library.hpp"
 
 namespace freshframe::inference {
 namespace {
@@ -27,14 +27,17 @@ void to_log(void* /*parameter*/, int severity, const char* /*category*/, const c
   log(level, std::string("ONNX Runtime: ") + (message != nullptr ? message : ""));
 }
 
-const ort::ApiBase& base_of(const std::string& library) {
-  void* const handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) {
-    const char* const why = ::dlerror();  // NOLINT(concurrency-mt-unsafe): glibc has one per thread
-    throw Error("ONNX Runtime cannot be loaded: " + std::string(why != nullptr ? why : "unknown reason") +
+platform::Library load_library(const std::string& library) {
+  try {
+    return platform::Library::load(library);
+  } catch (const platform::LoadError& error) {
+    throw Error("ONNX Runtime cannot be loaded: " + std::string(error.what()) +
                 "; install it again: pip install --force-reinstall onnxruntime");
   }
-  const auto entry = reinterpret_cast<ort::EntryPoint>(::dlsym(handle, ort::kEntryPoint));
+}
+
+const ort::ApiBase& base_of(const std::string& library) {
+  const auto entry = reinterpret_cast<ort::EntryPoint>(load_library(library).find(ort::kEntryPoint).address);
   const ort::ApiBase* const base = entry != nullptr ? entry() : nullptr;
   if (base == nullptr) {
     throw Error("'" + library + "' is not ONNX Runtime: it has no function " + ort::kEntryPoint +

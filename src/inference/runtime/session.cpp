@@ -15,8 +15,8 @@
 #include <optional>
 #include <utility>
 
-#include "core/processors.hpp"
 #include "core/utf8.hpp"
+#include "platform/machine.hpp"
 
 namespace freshframe::inference {
 
@@ -170,7 +170,7 @@ TensorInfo tensor_info(const Runtime& runtime, std::string name, ort::TypeInfo* 
 
 int default_threads() {
   constexpr int kMostThreads = 4;  // small models gain little beyond
-  return std::min(kMostThreads, core::usable_processors());
+  return std::min(kMostThreads, platform::usable_processors());
 }
 
 std::string_view element_name(Element element) noexcept {

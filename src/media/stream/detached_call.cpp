@@ -17,8 +17,8 @@
 #include <utility>
 #include <vector>
 
-#include <cxxabi.h>
-#include <pthread.h>
+#include "platform/forced_unwind.hpp"
+#include "platform/thread.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -126,7 +126,7 @@ void DetachedCall::start(Job job) {
   shared->closed = !stays_;
   thread_ = std::thread([shared] {
     const Ended ended{*shared};
-    pthread_setname_np(pthread_self(), "ff aside");
+    platform::name_thread("ff aside");
     while (auto next = shared->take()) run(*shared, std::move(next));
   });
   shared_ = shared;
@@ -154,7 +154,7 @@ __attribute__((noinline, no_sanitize("null"))) void DetachedCall::run(Shared& sh
   std::exception_ptr failure;
   try {
     job();
-  } catch (const abi::__forced_unwind&) {
+  } catch (const platform::ForcedUnwind&) {
     shared.report(std::make_exception_ptr(Error("the call ended its own thread")), true);
     throw;
   } catch (...) {

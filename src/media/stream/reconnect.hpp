@@ -6,10 +6,12 @@
 #include "freshframe/media.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <random>
+#include <span>
 
-#include <sys/random.h>
+#include "platform/random.hpp"
 
 namespace freshframe::media {
 
@@ -38,7 +40,7 @@ class SourceRefused final : public SourceError {
 /// newer glibc than a wheel may.
 inline unsigned random_seed() noexcept {
   unsigned seed = std::minstd_rand::default_seed;
-  if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0) return std::minstd_rand::default_seed;
+  static_cast<void>(platform::random_bytes(std::as_writable_bytes(std::span(&seed, 1))));
   return seed;
 }
 

@@ -4,16 +4,11 @@
 
 #include "freshframe/forks.hpp"
 
-#include <array>
 #include <memory>
 #include <mutex>
 #include <utility>
 
 #include "media/stream/detached_call.hpp"
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 namespace freshframe::media {
 namespace {
@@ -61,35 +56,6 @@ class Lookups {
 };
 
 }  // namespace
-
-HostAnswer system_lookup(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  HostAnswer answer;
-  if (const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found); error != 0) {
-    answer.error = ::gai_strerror(error);
-    return answer;
-  }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
-  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
-    std::array<char, NI_MAXHOST> text{};
-    if (::getnameinfo(entry->ai_addr, entry->ai_addrlen, text.data(), text.size(), nullptr, 0,
-                      NI_NUMERICHOST) == 0) {
-      answer.addresses.emplace_back(text.data());
-    }
-  }
-  if (answer.addresses.empty()) answer.error = "it has no address";
-  return answer;
-}
-
-bool is_address(const std::string& host) {
-  std::array<unsigned char, sizeof(in6_addr)> buffer{};
-  const std::string bare = host.substr(0, host.find('%'));  // fe80::1%eth0
-  return ::inet_pton(AF_INET, host.c_str(), buffer.data()) == 1 ||
-         ::inet_pton(AF_INET6, bare.c_str(), buffer.data()) == 1;
-}
 
 std::optional<HostAnswer> resolve_host(const std::string& host, TimePoint deadline,
                                        const std::stop_token& stop, HostLookup lookup) {

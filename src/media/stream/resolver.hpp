@@ -7,28 +7,21 @@
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <vector>
+
+#include "platform/socket.hpp"
 
 namespace freshframe::media {
 
-struct HostAnswer {
-  std::vector<std::string> addresses;  // numeric, best first; empty means `error` has the reason
-  std::string error;
-};
+using platform::HostAnswer;
+using platform::is_address;
 
 /// Blocks for any time.
 using HostLookup = HostAnswer (*)(const std::string& host);
-
-/// The system's own: /etc/hosts, mDNS, DNS, as /etc/nsswitch.conf has it.
-[[nodiscard]] HostAnswer system_lookup(const std::string& host);
-
-/// "192.0.2.1" or "2001:db8::1": there is nothing to look up.
-[[nodiscard]] bool is_address(const std::string& host);
 
 /// Returns nullopt after a stop, or if the real time `deadline` has passed. The lookup is a DetachedCall, one
 /// per name: it continues after its callers have given up.
 [[nodiscard]] std::optional<HostAnswer> resolve_host(const std::string& host, TimePoint deadline,
                                                      const std::stop_token& stop,
-                                                     HostLookup lookup = system_lookup);
+                                                     HostLookup lookup = platform::look_up_host);
 
 }  // namespace freshframe::media

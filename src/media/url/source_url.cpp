@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cctype>
 #include <cstddef>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "core/ascii.hpp"
@@ -15,8 +17,7 @@
 #include "media/url/live_url.hpp"
 #include "media/url/masked_url.hpp"
 #include "media/url/picture_list.hpp"
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include "platform/machine.hpp"
 
 extern "C" {
 #include <libavformat/avio.h>
@@ -35,8 +36,8 @@ constexpr std::string_view kSupported =
 void check_slashes(const std::string& url) {
   const auto word =
       core::lower_case(std::string_view(url).substr(0, std::min(url.find(':'), url.find("//"))));
-  struct stat status{};
-  if (word.size() == url.size() || !is_live_scheme(word) || ::stat(url.c_str(), &status) == 0) return;
+  std::error_code ignored;
+  if (word.size() == url.size() || !is_live_scheme(word) || std::filesystem::exists(url, ignored)) return;
   throw OptionError("there is no file whose name begins with '" + word + url[word.size()] +
                     "'; a network stream is written \"" + word +
                     "://host/path\", and passed as a str: a pathlib.Path removes one slash");
@@ -91,10 +92,7 @@ bool is_camera(const std::string& url) {
   for (const std::string_view prefix : {"/dev/v4l/by-id/", "/dev/v4l/by-path/"}) {
     if (url.rfind(prefix, 0) == 0 && url.size() > prefix.size()) return true;
   }
-  constexpr unsigned kVideoDevices = 81;  // Documentation/admin-guide/devices.txt of Linux
-  struct stat status{};
-  return ::stat(url.c_str(), &status) == 0 && S_ISCHR(status.st_mode) &&
-         major(status.st_rdev) == kVideoDevices;
+  return platform::is_video_device(url);
 }
 
 /// "%20" -> " ". The escape of a control character stays, because "%05d" is the number in the names of pictures.

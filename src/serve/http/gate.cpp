@@ -11,14 +11,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstddef>
-#include <system_error>
 #include <utility>
 
 #include "core/ascii.hpp"
+#include "platform/random.hpp"
 #include <boost/asio/ip/address.hpp>
-#include <sys/random.h>
 
 namespace freshframe::serve {
 namespace {
@@ -57,17 +55,11 @@ bool is_plain_token(std::string_view text) noexcept {
 }
 
 std::string make_token() {
-  std::array<unsigned char, 32> random{};
-  std::size_t got = 0;
-  while (got < random.size()) {
-    const auto count = ::getrandom(random.data() + got, random.size() - got, 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0)
-      throw Error("the kernel delivers no random bytes: " + std::generic_category().message(errno));
-    got += static_cast<std::size_t>(count);
-  }
+  std::array<std::byte, 32> random{};
+  platform::secret_bytes(random);
   std::string token;
-  for (const auto byte : random) token += kPlain[byte & 63U];  // 64 letters: six bits of each byte
+  for (const auto byte : random)
+    token += kPlain[std::to_integer<unsigned>(byte) & 63U];  // 64 letters: six bits
   return token;
 }
 

@@ -10,13 +10,13 @@
 #include <variant>
 
 #include "core/unit_text.hpp"
+#include "platform/socket.hpp"
 #include "serve/http/picture_stream.hpp"
 #include "serve/http/service.hpp"
 #include "serve/http/video_watcher.hpp"
 #include "serve/http/viewer.hpp"
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
-#include <poll.h>
 
 namespace freshframe::serve {
 namespace {
@@ -57,12 +57,6 @@ std::string client_of(const Socket& socket) {
   return client.address().to_string();
 }
 
-/// Sees it also after bytes that have not been read.
-bool has_hung_up(Socket& socket) {
-  pollfd peer{.fd = socket.native_handle(), .events = POLLRDHUP, .revents = 0};
-  return ::poll(&peer, 1, 0) > 0;
-}
-
 }  // namespace
 
 HttpConnection::HttpConnection(Service& service, Socket socket)
@@ -88,7 +82,7 @@ void HttpConnection::cut() {
 }
 
 void HttpConnection::check(Time now) {
-  if (question_ && has_hung_up(socket_)) return cut();
+  if (question_ && platform::has_hung_up(socket_.native_handle())) return cut();
   if (now < deadline_) return;
   if (question_) {
     give_question_up();

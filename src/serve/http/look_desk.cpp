@@ -14,9 +14,8 @@
 #include "core/pipeline/onlookers.hpp"
 #include "core/unit_text.hpp"
 #include "core/utf8.hpp"
+#include "platform/thread.hpp"
 #include "serve/http/net.hpp"
-#include "serve/http/threads.hpp"
-#include <unistd.h>
 
 namespace freshframe::serve {
 namespace {
@@ -24,9 +23,6 @@ namespace {
 constexpr unsigned kOk = 200;
 constexpr unsigned kTooMany = 429;
 constexpr unsigned kBusy = 503;
-/// A question's thread gives way to the pipeline, whose pictures must not get older because clients ask. On Linux each
-/// thread has its own nice value (nice(2), "C library/kernel differences").
-constexpr int kNice = 10;
 
 Reply refused(unsigned status, const std::string& text, double seconds) {
   auto reply = plain(status, text);
@@ -147,9 +143,9 @@ LookDesk::Asked LookDesk::ask(LookWish wish, const std::string& client, Done don
   question.look = index;
   question.words = std::move(words);
   try {
-    question.thread = start_quiet_thread(
+    question.thread = platform::start_without_signals(
         "ff look", [this, number, wish = std::move(wish), stop = question.stop.get_token()] {
-          (void)::nice(kNice);
+          platform::give_way();
           auto reply = answer(wish, stop);
           post_([this, number, reply = std::move(reply)]() mutable { finish(number, std::move(reply)); });
         });

@@ -14,18 +14,11 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
-#include <fcntl.h>
 
 namespace freshframe::serve {
 
 namespace net = boost::asio;
 using Socket = net::generic::stream_protocol::socket;
 using ErrorCode = boost::system::error_code;
-
-/// A program that is started meanwhile must not inherit the descriptor, because it would keep the port. Asio
-/// does not set this itself.
-inline void keep_from_programs(int descriptor) noexcept {
-  (void)::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
-}
 
 }  // namespace freshframe::serve

@@ -14,7 +14,7 @@
 #include "core/pipeline/onlookers.hpp"
 #include "core/unit_text.hpp"
 #include "media/colour/jpeg_encoder.hpp"
-#include "serve/http/threads.hpp"
+#include "platform/thread.hpp"
 #include "serve/state/sampler.hpp"
 
 namespace freshframe::serve {
@@ -129,7 +129,7 @@ std::optional<std::size_t> PictureHub::find(std::string_view name) const {
 }
 
 void PictureHub::start() {
-  encoder_ = start_quiet_thread("ff jpeg", [this] { encode_loop(); });
+  encoder_ = platform::start_without_signals("ff jpeg", [this] { encode_loop(); });
 }
 
 void PictureHub::join(PictureClient& client) {

@@ -15,10 +15,10 @@
 
 #include "core/pipeline/pipeline_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
-#include "serve/http/machine.hpp"
+#include "platform/machine.hpp"
+#include "platform/socket.hpp"
+#include "platform/thread.hpp"
 #include "serve/http/service.hpp"
-#include "serve/http/threads.hpp"
-#include <unistd.h>
 
 namespace freshframe {
 namespace {
@@ -81,7 +81,7 @@ net::ip::tcp::acceptor listen_at(net::io_context& io, const net::ip::tcp::endpoi
     acceptor.set_option(net::socket_base::reuse_address(true));
     acceptor.bind(endpoint);
     acceptor.listen();
-    keep_from_programs(acceptor.native_handle());
+    platform::keep_from_programs(acceptor.native_handle());
   } catch (const boost::system::system_error& error) {
     throw Error("cannot serve at " + endpoint.address().to_string() + ", port " +
                 std::to_string(endpoint.port()) + ": " + error.code().message() + remedy_of(error.code()));
@@ -93,8 +93,8 @@ std::vector<std::string> urls_of(const net::ip::tcp::endpoint& endpoint, const s
   const auto& address = endpoint.address();
   std::vector<std::string> hosts = {address.to_string()};
   if (address.is_unspecified()) {
-    hosts = machine_addresses(address.is_v6());
-    if (auto name = machine_name(); !name.empty()) hosts.push_back(std::move(name));
+    hosts = platform::interface_addresses(address.is_v6());
+    if (auto name = platform::host_name(); !name.empty()) hosts.push_back(std::move(name));
     if (hosts.empty()) hosts.emplace_back("127.0.0.1");
   }
   std::vector<std::string> urls;
@@ -147,14 +147,14 @@ Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions option
     if (!token.empty()) {
       impl_->picture_token = options.picture_token.empty() ? make_token() : options.picture_token;
     }
-    Gate gate(token, address.is_loopback(), machine_name(), endpoint.port(), impl_->picture_token);
+    Gate gate(token, address.is_loopback(), platform::host_name(), endpoint.port(), impl_->picture_token);
     gate.admit({.listed = options.origins});
     auto service = std::make_unique<Service>(std::move(pipeline), std::move(options), std::move(gate));
     impl_->listener = bound.release();
     service->listen(net::ip::tcp::acceptor(service->io(), endpoint.protocol(), impl_->listener));
     service->start();
     impl_->urls = urls_of(endpoint, token);
-    impl_->thread = start_quiet_thread("ff serve", [&io = service->io()] { run(io); });
+    impl_->thread = platform::start_without_signals("ff serve", [&io = service->io()] { run(io); });
     impl_->service = std::move(service);
   } catch (const boost::system::system_error& error) {  // no descriptors left, for example
     throw Error("cannot serve at " + address.to_string() + ": " + error.code().message());
@@ -185,7 +185,7 @@ void Server::close() {
 }
 
 void Server::forget_in_child() noexcept {
-  if (impl_->listener >= 0) ::close(std::exchange(impl_->listener, -1));
+  if (impl_->listener >= 0) platform::close_socket(std::exchange(impl_->listener, -1));
 }
 
 }  // namespace freshframe

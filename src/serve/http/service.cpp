@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/pipeline/onlookers.hpp"
+#include "platform/socket.hpp"
 #include "serve/http/http_connection.hpp"
 #include "serve/http/picture_stream.hpp"
 #include "serve/http/video_watcher.hpp"
@@ -90,7 +91,7 @@ void Service::accept() {
 }
 
 void Service::welcome(Socket socket) {
-  keep_from_programs(socket.native_handle());
+  platform::keep_from_programs(socket.native_handle());
   make_room_for_unknown();
   const auto connection = std::make_shared<HttpConnection>(*this, std::move(socket));
   unknown_.push_back(connection.get());

@@ -5,12 +5,8 @@
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
-#include <charconv>
 #include <cmath>
-#include <cstring>
-#include <filesystem>
 #include <new>
-#include <system_error>
 #include <utility>
 
 #include "core/real_deadline.hpp"
@@ -18,9 +14,8 @@
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/packets/parameters.hpp"
-#include <netinet/in.h>
-#include <pthread.h>
-#include <sys/socket.h>
+#include "platform/socket.hpp"
+#include "platform/thread.hpp"
 
 namespace freshframe::media {
 
@@ -30,19 +25,6 @@ namespace {
 
 constexpr double kPublishSignOff = 0.1;  // seconds
 constexpr int kSmallestBuffer = 32768;   // bytes
-
-/// The open descriptors of this process.
-std::set<int> open_descriptors() {
-  std::set<int> found;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
-    const auto name = entry.path().filename().string();
-    int number = -1;
-    std::from_chars(name.data(), name.data() + name.size(), number);
-    if (number >= 0) found.insert(number);
-  }
-  return found;
-}
 
 Dictionary muxer_options(const PublishTarget& target) {
   Dictionary options;
@@ -78,23 +60,13 @@ int PublishConnection::poll(void* opaque) noexcept {
   return ends.callback(ends.opaque);
 }
 
-bool PublishConnection::is_to_server(int descriptor) const noexcept {
-  sockaddr_storage peer{};
-  socklen_t size = sizeof peer;
-  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return false;
-  in_port_t port = 0;
-  if (peer.ss_family == AF_INET) port = reinterpret_cast<const sockaddr_in&>(peer).sin_port;
-  if (peer.ss_family == AF_INET6) port = reinterpret_cast<const sockaddr_in6&>(peer).sin6_port;
-  return port != 0 && ntohs(port) == target_.port();
-}
-
 /// A connection of another thread to the same server may be taken for this one's, where both connect at the
 /// same moment. Both want small buffers then.
 void PublishConnection::look_for_socket() noexcept {
   try {
-    for (const int descriptor : open_descriptors()) {
-      if (others_.contains(descriptor) || !is_to_server(descriptor)) continue;
-      socket_ = descriptor;
+    for (const auto socket : platform::sockets_to(target_.port())) {
+      if (others_.contains(socket)) continue;
+      socket_ = socket;
       set_buffer(kSmallestBuffer);
       return;
     }
@@ -105,7 +77,7 @@ void PublishConnection::look_for_socket() noexcept {
 
 void PublishConnection::set_buffer(int bytes) noexcept {
   const int wanted = std::max(bytes, kSmallestBuffer);
-  if (socket_ >= 0) static_cast<void>(::setsockopt(socket_, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted));
+  if (socket_ >= 0) platform::ask_for_sending_room(socket_, wanted);
 }
 
 void PublishConnection::add_stream() {
@@ -120,9 +92,8 @@ void PublishConnection::add_stream() {
 void PublishConnection::open(std::shared_ptr<const PacketStream> stream, TimePoint deadline) {
   const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
   stream_ = std::move(stream);
-  for (const int descriptor : open_descriptors()) {
-    if (is_to_server(descriptor)) others_.insert(descriptor);
-  }
+  const auto others = platform::sockets_to(target_.port());
+  others_.insert(others.begin(), others.end());
   interrupt_.arm_at(deadline);
   AVFormatContext* raw = nullptr;
   const auto& url = target_.url().text;
@@ -213,7 +184,7 @@ void PublishSender::start(const Context& context) {
     queue_ = std::make_shared<PublishQueue>(context.clock, to_duration(Seconds(options_.max_wait)));
   }
   thread_ = std::jthread([this](const std::stop_token& stop) {
-    pthread_setname_np(pthread_self(), "ff publish");
+    platform::name_thread("ff publish");
     run(stop);
   });
 }

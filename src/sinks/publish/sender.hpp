@@ -23,6 +23,7 @@
 #include "media/stream/detached_call.hpp"
 #include "media/stream/reconnect.hpp"
 #include "media/url/open_secrets.hpp"
+#include "platform/socket.hpp"
 #include "sinks/publish/queue.hpp"
 #include "sinks/publish/target.hpp"
 
@@ -55,15 +56,14 @@ class PublishConnection {
  private:
   static int poll(void* opaque) noexcept;
   void look_for_socket() noexcept;
-  [[nodiscard]] bool is_to_server(int descriptor) const noexcept;
   void add_stream();
   [[noreturn]] void fail(const std::string& doing, int result) const;
 
   const PublishTarget target_;
   const OpenSecrets secrets_;
   Interrupt interrupt_;
-  std::set<int> others_;  // descriptors of connections to this port that are not this one's
-  int socket_ = -1;
+  std::set<platform::SocketNumber> others_;  // connections to this port that are not this one's
+  platform::SocketNumber socket_ = -1;
   std::shared_ptr<const PacketStream> stream_;
   OutputPtr output_;
   bool begun_ = false;   // the header was written

@@ -13,7 +13,7 @@
 #include "core/file_place.hpp"
 #include "core/unit_text.hpp"
 #include "media/url/source_url.hpp"
-#include <unistd.h>
+#include "platform/folder.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -105,8 +105,8 @@ void RecordingFiles::open(const Context& context, const std::function<void(const
   const auto& base = names_->pattern().base();
   if (names_->pattern().depth() == 0) {
     make(names_->path_of(names_->next(now())));
-  } else if (::access(base.c_str(), W_OK | X_OK) != 0) {
-    throw Error("cannot create '" + path_ + "': " + std::generic_category().message(errno) + ": '" + base +
+  } else if (const int error = platform::may_write_in(base); error != 0) {
+    throw Error("cannot create '" + path_ + "': " + std::generic_category().message(error) + ": '" + base +
                 "'");
   }
 }
@@ -143,7 +143,7 @@ std::uint64_t RecordingFiles::give_up(const Kept& kept, const std::function<void
   close();
   facts_.keep(kept.pictures);
   const auto lost = facts_.drop_unsafe();
-  const bool is_here = kept.place == core::FilePlace::Same;
+  const bool is_here = kept.place == platform::FilePlace::Same;
   has_file_ = has_file_ || kept.pictures > 0 || !is_here;
   if (kept.pictures > 0 && is_here) {
     if (!names_) broken_ = name_;

@@ -9,8 +9,8 @@
 #include <optional>
 #include <string>
 
-#include "core/file_place.hpp"
 #include "media/ffmpeg/write/disk_room.hpp"
+#include "platform/file.hpp"
 #include "sinks/recording/segments/finished_segments.hpp"
 #include "sinks/recording/segments/pattern_claim.hpp"
 #include "sinks/recording/segments/retention.hpp"
@@ -26,7 +26,7 @@ namespace freshframe::media {
 struct Kept {
   std::uint64_t pictures = 0;
   std::uint64_t bytes = 0;
-  core::FilePlace place = core::FilePlace::Same;
+  platform::FilePlace place = platform::FilePlace::Same;
 };
 
 /// One thread, except next_segment().

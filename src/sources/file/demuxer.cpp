@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstring>
 #include <deque>
+#include <filesystem>
 #include <iterator>
 #include <limits>
 #include <span>
@@ -26,7 +27,6 @@
 #include "media/ffmpeg/read/probing.hpp"
 #include "media/ffmpeg/read/read_packet.hpp"
 #include "media/stream/playlist.hpp"
-#include <sys/stat.h>
 
 namespace freshframe::media {
 
@@ -77,9 +77,10 @@ bool begins_with_host(std::string_view path) {
 
 /// `given`: the name that the program wrote, because `path` may have become absolute.
 std::optional<PathFault> path_fault(const std::string& path, std::string_view given) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) {
-    const int code = errno;
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    const int code = error.value();
     if (code == ENOENT && given.starts_with('~')) {
       return PathFault{
           "there is no such file; '~' is not a folder here, give the path of your home or use "
@@ -95,9 +96,9 @@ std::optional<PathFault> path_fault(const std::string& path, std::string_view gi
     if (code == ENOENT) return PathFault{"there is no such file; check the path", code};
     return PathFault{std::generic_category().message(code), code};
   }
-  if (S_ISDIR(status.st_mode)) return PathFault{"it is a directory; name a file in it", EISDIR};
-  if (!S_ISREG(status.st_mode)) return PathFault{"it is not a regular file", EINVAL};
-  if (status.st_size == 0) return PathFault{"the file is empty"};
+  if (std::filesystem::is_directory(status)) return PathFault{"it is a directory; name a file in it", EISDIR};
+  if (!std::filesystem::is_regular_file(status)) return PathFault{"it is not a regular file", EINVAL};
+  if (std::filesystem::file_size(path, error) == 0) return PathFault{"the file is empty"};
   return std::nullopt;
 }
 

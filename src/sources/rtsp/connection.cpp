@@ -19,8 +19,8 @@
 #include "media/stream/resolver.hpp"
 #include "media/stream/stream_errors.hpp"
 #include "media/url/masked_url.hpp"
+#include "platform/thread.hpp"
 #include "sources/rtsp/protocol/address.hpp"
-#include <pthread.h>
 
 namespace freshframe::media::rtsp {
 namespace {
@@ -181,7 +181,7 @@ void Connection::describe() {
 }
 
 void Connection::read() noexcept {
-  pthread_setname_np(pthread_self(), "ff rtsp");
+  platform::name_thread("ff rtsp");
   try {
     session_->run(*this);
   } catch (...) {

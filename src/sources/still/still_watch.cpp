@@ -12,7 +12,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
@@ -28,9 +27,9 @@
 #include "core/percent_escape.hpp"
 #include "media/stream/detached_call.hpp"
 #include "media/stream/reconnect.hpp"
+#include "platform/file.hpp"
+#include "platform/machine.hpp"
 #include "sources/still/picture_digest.hpp"
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace freshframe::media {
 namespace {
@@ -97,8 +96,7 @@ std::uint64_t sum_of(const std::string& bytes, std::size_t size) {
 
 /// Another number after each start of the machine.
 std::uint64_t boot_of_machine() {
-  std::string id;
-  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
+  const auto id = platform::boot_id();
   return id.empty() ? 0 : sum_of(id, id.size());
 }
 
@@ -143,43 +141,6 @@ std::optional<StillRule::Past> unpacked(const std::string& bytes, double unix_at
 std::string file_name(std::string_view node) {
   return core::percent_encoded(node.empty() ? "source" : node) + ".frozen";
 }
-
-/// A new file beside `path`, which goes with this unless it takes its place. Another writer has another one.
-class FreshFile {
- public:
-  explicit FreshFile(std::string path) : path_(std::move(path)), name_(path_ + ".XXXXXX") {
-    file_ = ::mkostemp(name_.data(), O_CLOEXEC);
-    if (file_ < 0) fail();
-  }
-  FreshFile(const FreshFile&) = delete;
-  FreshFile& operator=(const FreshFile&) = delete;
-  ~FreshFile() {
-    ::close(file_);
-    if (!name_.empty()) ::unlink(name_.c_str());
-  }
-
-  void write(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const auto written = ::write(file_, bytes.data(), bytes.size());
-      if (written < 0 && errno != EINTR) fail();
-      bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
-    }
-    if (::fsync(file_) != 0) fail();
-  }
-  void take_place() {
-    if (::rename(name_.c_str(), path_.c_str()) != 0) fail();
-    name_.clear();
-  }
-
- private:
-  [[noreturn]] void fail() const {
-    throw std::system_error(errno, std::generic_category(), "'" + path_ + "'");
-  }
-
-  const std::string path_;
-  std::string name_;
-  int file_ = -1;
-};
 
 }  // namespace
 
@@ -273,7 +234,7 @@ class StillMemory {
   void read() {
     const auto job = [path = path_, bytes = bytes_] {
       std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-      static_cast<void>(FreshFile(path));  // it can be written
+      static_cast<void>(platform::FreshFile(path));  // it can be written
       std::ifstream file(path, std::ios::binary);
       if (!file && errno == ENOENT) return;
       constexpr std::size_t kMost =
@@ -294,7 +255,7 @@ class StillMemory {
   void write(const StillRule& rule) {
     try {
       writing_.emplace([path = path_, bytes = packed(rule.past(), unix_at_zero_)] {
-        FreshFile file(path);
+        platform::FreshFile file(path);
         file.write(bytes);
         file.take_place();
       });

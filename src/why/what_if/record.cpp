@@ -13,9 +13,9 @@
 
 #include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
-#include "core/processors.hpp"
+#include "platform/machine.hpp"
+#include "platform/thread.hpp"
 #include "why/rules.hpp"
-#include "why/thread_times.hpp"
 #include "why/what_if/recording.hpp"
 
 namespace freshframe::core {
@@ -48,7 +48,7 @@ RecordedNode recorded_node(const Runner& runner) {
                    .gil_wait = stats.gil_wait,
                    .processed = stats.processed};
   if (!out.calls.empty()) out.waited = static_cast<std::uint64_t>(out.calls.back().waited);
-  if (const auto times = thread_times("/proc/self/task/" + std::to_string(runner.life().thread_id()))) {
+  if (const auto times = platform::thread_times(runner.life().thread_id())) {
     out.computed = times->computed;
     out.starved = times->waited;
     for (const auto& worker : stats.workers) *out.computed += worker.cpu;
@@ -95,7 +95,7 @@ Recording recording_of(const PipelineCore& core) {
   const auto state = graph_state(core, false);
   Recording out{.runs = state.phase == LifePhase::Running,
                 .uptime = core.life().uptime(),
-                .processors = usable_processors(),
+                .processors = platform::usable_processors(),
                 .present = ages_of(core, kPresent)};
   const auto runners = core.runners();
   for (const auto& runner : runners) out.nodes.emplace(runner->index(), recorded_node(*runner));

@@ -1,4 +1,4 @@
-"""tools/check_layers.py: texts that go to Python, and the order of a layer's rooms."""
+"""tools/check_layers.py: texts that go to Python, the order of a layer's rooms, and the system's headers."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).parents[3]
 RULES = '[bindings]\nmay_use = []\npublic = []\nlibraries = ["nanobind/", "Python.h"]\n'
@@ -63,3 +68,36 @@ def test_an_include_of_a_higher_room_is_refused(
     ended = check(tmp_path, {"tools/layers.toml": ROOMS, **texts})
     assert complaint in ended.stdout
     assert ended.returncode == bool(complaint)
+
+
+SYSTEM = [
+    *("arpa/inet.h", "cxxabi.h", "dirent.h", "dlfcn.h", "elf.h", "fcntl.h", "glob.h", "ifaddrs.h", "link.h"),
+    *("linux/futex.h", "net/if.h", "netdb.h", "netinet/in.h", "poll.h", "pthread.h", "sched.h", "signal.h"),
+    *("spawn.h", "sys/mman.h", "sys/socket.h", "sys/stat.h", "time.h", "unistd.h", "windows.h"),
+]
+# Who is one system's as a whole, or the system's border.
+OF_THE_SYSTEM = {"forks", "platform", "process", "fleet", "gil", "gil_watch", "gil_module", "lab"}
+
+
+def test_a_header_of_the_system_is_refused_above_the_platform(tmp_path: Path) -> None:
+    rules = tomllib.loads((ROOT / "tools/layers.toml").read_text(encoding="utf-8"))
+    folders = [name for name in rules if name not in OF_THE_SYSTEM and (ROOT / "src" / name).is_dir()]
+    assert {"core", "media", "serve", "bindings/node"} <= set(folders)
+    text = "".join(f"#include <{header}>\n" for header in SYSTEM)
+    files = {"/".join(["src", name, *rules[name].get("rooms", [])[:1], "file.cpp"]): text for name in folders}
+    ended = check(tmp_path, {"tools/layers.toml": (ROOT / "tools/layers.toml").read_text(), **files})
+    refused = {
+        line.partition(": layer")[0] for line in ended.stdout.splitlines() if "may not include" in line
+    }
+    assert refused == {f"{name}:{line}" for name in files for line in range(1, len(SYSTEM) + 1)}
+
+
+@pytest.mark.parametrize(("room", "is_refused"), [("camera", False), ("rtsp", True)])
+def test_a_room_may_have_headers_that_its_layer_has_not(tmp_path: Path, room: str, is_refused: bool) -> None:
+    rules = (
+        '[sources]\nmay_use = []\npublic = []\nlibraries = []\nrooms = ["camera", "rtsp"]\n'
+        'libraries_of_rooms = { camera = ["linux/"] }\n'
+    )
+    text = "#include <linux/videodev2.h>\n"
+    ended = check(tmp_path, {"tools/layers.toml": rules, f"src/sources/{room}/file.cpp": text})
+    assert ended.returncode == is_refused

@@ -18,7 +18,7 @@
 #include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
 #include "core/unit_text.hpp"
-#include <cxxabi.h>
+#include "platform/forced_unwind.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -43,7 +43,7 @@ std::exception_ptr error_of_call(const std::function<void()>& call) {
     expect_no_lock();
     call();
     return nullptr;
-  } catch (const abi::__forced_unwind&) {
+  } catch (const platform::ForcedUnwind&) {
     throw;
   } catch (...) {
     return std::current_exception();

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/pipeline/runner/runner.hpp"
-#include <cxxabi.h>
+#include "platform/forced_unwind.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -79,7 +79,7 @@ class NativeLoop {
     try {
       expect_no_lock();
       code();
-    } catch (const abi::__forced_unwind&) {
+    } catch (const platform::ForcedUnwind&) {
       throw;
     } catch (...) {
       end();
@@ -136,7 +136,7 @@ bool NativeLoop::process_batch(std::span<const AnySample> samples) {
     expect_no_lock();
     outputs = node().process_batch_any(samples, context());
     if (outputs.size() != samples.size()) throw Error("did not give one result per sample");
-  } catch (const abi::__forced_unwind&) {
+  } catch (const platform::ForcedUnwind&) {
     throw;
   } catch (...) {
     meter_.end_batch(samples);
@@ -201,7 +201,7 @@ std::optional<SourceItem<Emitted>> NativeLoop::read_item(bool& failed) {
       place_.counters().source().count_size_change();
     if (item) stream.check_seq(*item);
     return item;
-  } catch (const abi::__forced_unwind&) {
+  } catch (const platform::ForcedUnwind&) {
     throw;
   } catch (...) {
     // The successor has ended the call.
@@ -257,7 +257,7 @@ void Runner::run() {
       }
       if (may_finish) loop.finish();
     }
-  } catch (const abi::__forced_unwind&) {  // pthread_exit() in the node's code
+  } catch (const platform::ForcedUnwind&) {  // pthread_exit() in the node's code
     const Error error("ended its own thread");
     fail({std::make_exception_ptr(error), error.what()});
     if (!arrived) host_.arrive_opened(*this);

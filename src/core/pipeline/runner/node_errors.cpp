@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/unit_text.hpp"
-#include <cxxabi.h>
+#include "platform/forced_unwind.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -22,7 +22,7 @@ namespace {
 std::string describe(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
-  } catch (const abi::__forced_unwind&) {
+  } catch (const platform::ForcedUnwind&) {
     throw;
   } catch (const std::exception& known) {
     return known.what();

@@ -3,21 +3,15 @@
 #include "core/pipeline/runner/node_meter.hpp"
 
 #include <algorithm>
-#include <ctime>
 
 #include "core/pipeline/own_counter.hpp"
+#include "platform/thread.hpp"
 
 namespace freshframe::core {
 namespace {
 
 std::int64_t nanoseconds(double seconds) {
   return static_cast<std::int64_t>(seconds * 1e9);
-}
-
-std::int64_t thread_time() {
-  timespec spent{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
-  return std::int64_t{spent.tv_sec} * 1'000'000'000 + spent.tv_nsec;
 }
 
 double seconds_since(const std::atomic<TimePoint::rep>& time, TimePoint now) noexcept {
@@ -191,11 +185,11 @@ bool NodeMeter::flows_after_pause(TimePoint now) const noexcept {
 
 // A source waits inside read(), so its share of work is its thread's processor time since the start.
 void NodeMeter::count_thread_time() noexcept {
-  busy_ns_.store(thread_time() - thread_time_at_go_, std::memory_order_relaxed);
+  busy_ns_.store(platform::processor_time().count() - thread_time_at_go_, std::memory_order_relaxed);
 }
 
 void NodeMeter::begin_thread_time() noexcept {
-  thread_time_at_go_ = thread_time();
+  thread_time_at_go_ = platform::processor_time().count();
 }
 
 bool NodeMeter::is_quiet(TimePoint now) const noexcept {

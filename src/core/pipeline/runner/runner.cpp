@@ -6,7 +6,6 @@
 #include "freshframe/packet.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -19,9 +18,8 @@
 #include "core/pipeline/name_table.hpp"
 #include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
-#include <cxxabi.h>
-#include <pthread.h>
-#include <unistd.h>
+#include "platform/forced_unwind.hpp"
+#include "platform/thread.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -66,13 +64,10 @@ void Runner::fail_outside_node(std::exception_ptr cause) noexcept {
 }
 
 void Runner::adopt_thread() noexcept {
-  constexpr std::size_t kThreadNameLength = 15;  // the kernel's limit
-  std::array<char, kThreadNameLength + 1> short_name{};
-  facts_.name.copy(short_name.data(), kThreadNameLength);
-  pthread_setname_np(pthread_self(), short_name.data());
+  platform::name_thread(facts_.name);
   begin_thread();
   gate_of_thread() = shared_.gate;
-  life_.set_thread_id(gettid());
+  life_.set_thread_id(platform::thread_number());
   current_runner = this;
   meter_.set_state(NodeState::Opening);
 }
@@ -81,7 +76,7 @@ bool Runner::open_step() {
   bool opened = false;
   try {
     opened = !life_.stopping() && place_.own_run().open();
-  } catch (const abi::__forced_unwind&) {
+  } catch (const platform::ForcedUnwind&) {
     throw;
   } catch (...) {
     fail(Caught::of(std::current_exception()));
@@ -144,7 +139,7 @@ void Runner::close_step() {
     try {
       expect_no_lock();
       place_.own_node().close();
-    } catch (const abi::__forced_unwind&) {
+    } catch (const platform::ForcedUnwind&) {
       throw;
     } catch (...) {
       const auto cause = std::current_exception();
@@ -318,7 +313,7 @@ bool idle(Runner& runner) {
   try {
     expect_no_lock();
     runner.place().own_node().idle(runner.place().context());
-  } catch (const abi::__forced_unwind&) {
+  } catch (const platform::ForcedUnwind&) {
     throw;
   } catch (...) {
     if (!runner.fail(Caught::of(std::current_exception()))) return false;
@@ -412,7 +407,7 @@ void Runner::look_at_news() {
   for (const auto& gone : all) {
     try {
       place_.own_node().source_gone(gone.source);
-    } catch (const abi::__forced_unwind&) {
+    } catch (const platform::ForcedUnwind&) {
       throw;
     } catch (...) {
       fail(Caught::of(std::current_exception()));

@@ -5,16 +5,15 @@
 #include "freshframe/error.hpp"
 
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <new>
+#include <span>
 #include <system_error>
 #include <utility>
 
 #include "media/ffmpeg/error.hpp"
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace freshframe::media {
 
@@ -27,60 +26,62 @@ int OutputFile::write(void* opaque, const std::uint8_t* data, int size) noexcept
 
 /// Returns the number of the error, or 0.
 int OutputFile::write_all(const std::uint8_t* data, std::size_t size) noexcept {
+  const std::span bytes(data, size);
   std::size_t written = 0;
-  const auto part = [&](std::size_t /*done*/, std::size_t /*left*/) {
-    const auto moved = ::write(descriptor_.get(), data + written, size - written);
-    if (moved > 0) written += static_cast<std::size_t>(moved);
-    return moved;
-  };
-  const int error = transfer_whole(size, part);
+  const int error = file_.write(bytes, written);
   if (error == 0 || !has_room_after(error)) return error;
-  return transfer_whole(size - written, part);
+  std::size_t rest = 0;
+  return file_.write(bytes.subspan(written), rest);
 }
 
 bool OutputFile::has_room_after(int error) noexcept {
-  return (error == ENOSPC || error == EDQUOT) && room_ != nullptr && room_->after_full();
+  return platform::is_no_room(error) && room_ != nullptr && room_->after_full();
 }
 
 std::int64_t OutputFile::seek(void* opaque, std::int64_t offset, int whence) noexcept {
-  const int descriptor = static_cast<OutputFile*>(opaque)->descriptor_.get();
-  struct stat status{};
-  if (whence == AVSEEK_SIZE) return ::fstat(descriptor, &status) == 0 ? status.st_size : AVERROR(errno);
-  const auto position = ::lseek(descriptor, offset, whence);
-  return position < 0 ? AVERROR(errno) : position;
+  const auto& file = static_cast<OutputFile*>(opaque)->file_;
+  platform::FileFacts facts;
+  int error = 0;
+  if (whence == AVSEEK_SIZE) {
+    error = file.look(facts);
+    return error == 0 ? facts.size_bytes : AVERROR(error);
+  }
+  const auto from = whence == SEEK_SET   ? platform::SeekFrom::Begin
+                    : whence == SEEK_CUR ? platform::SeekFrom::Here
+                                         : platform::SeekFrom::End;
+  const auto position = file.seek(offset, from, error);
+  return error == 0 ? position : AVERROR(error);
 }
 
 OutputFile::OutputFile(std::string path, DiskRoom* room) : path_(std::move(path)), room_(room) {
   open();
-  struct stat status{};
-  if (::fstat(descriptor_.get(), &status) != 0) fail(errno, "create");
-  regular_ = S_ISREG(status.st_mode);
-  if (regular_) claim(status.st_dev, status.st_ino);
+  platform::FileFacts facts;
+  if (const int error = file_.look(facts); error != 0) fail(error, "create");
+  regular_ = facts.is_regular;
+  if (regular_) claim(facts.id);
   readable_ = readable_ && regular_;
-  had_content_ = regular_ && status.st_size > 0;
+  had_content_ = regular_ && facts.size_bytes > 0;
   make_io();
 }
 
 void OutputFile::open() {
-  constexpr mode_t kMode = 0666;
-  constexpr int kFlags = O_RDWR | O_CREAT | O_CLOEXEC;
-  descriptor_.reset(::open(path_.c_str(), kFlags | O_EXCL, kMode));
-  if (descriptor_.get() < 0 && has_room_after(errno))
-    descriptor_.reset(::open(path_.c_str(), kFlags | O_EXCL, kMode));
-  created_ = descriptor_.get() >= 0;
-  if (!created_) descriptor_.reset(::open(path_.c_str(), kFlags, kMode));
-  readable_ = descriptor_.get() >= 0;
+  int error = 0;
+  file_ = platform::File::create(path_, error);
+  if (!file_.is_open() && has_room_after(error)) file_ = platform::File::create(path_, error);
+  created_ = file_.is_open();
+  if (!created_) file_ = platform::File::open_or_create(path_, error);
+  readable_ = file_.is_open();
   // Pipes and devices can often only be written.
-  if (!readable_ && errno != ENOENT) descriptor_.reset(::open(path_.c_str(), O_WRONLY | O_CLOEXEC));
-  if (descriptor_.get() < 0) fail(errno, "create");
+  if (!readable_ && error != ENOENT) file_ = platform::File::open_to_write(path_, error);
+  if (!file_.is_open()) fail(error, "create");
 }
 
 void OutputFile::make_io() {
   io_ = make_writing_io<&OutputFile::write>(1 << 16, this, regular_ ? &OutputFile::seek : nullptr);
 }
 
-void OutputFile::claim(std::uint64_t device, std::uint64_t inode) {
-  auto free = WriteClaim::of(device, inode);
+void OutputFile::claim(platform::FileId file) {
+  auto free = WriteClaim::of(file);
   if (!free) {
     throw Error("cannot write '" + path_ +
                 "': this process is writing the file already; give it another name");
@@ -95,38 +96,34 @@ OutputFile::~OutputFile() {
 
 /// The name may be another file's by now.
 void OutputFile::remove_unused() noexcept {
-  if (!created_ || began_ || descriptor_.get() < 0) return;
-  struct stat own{};
-  struct stat named{};
-  if (::fstat(descriptor_.get(), &own) != 0 || ::lstat(path_.c_str(), &named) != 0) return;
-  if (own.st_dev == named.st_dev && own.st_ino == named.st_ino && own.st_size == 0) ::unlink(path_.c_str());
+  if (!created_ || began_ || !file_.is_open()) return;
+  platform::FileFacts facts;
+  std::error_code ignored;
+  if (file_.has_name(path_) && file_.look(facts) == 0 && facts.size_bytes == 0)
+    std::filesystem::remove(path_, ignored);
 }
 
 void OutputFile::begin() {
-  if (regular_ && ::ftruncate(descriptor_.get(), 0) != 0) fail(errno, "empty");
+  if (const int error = regular_ ? file_.cut(0) : 0; error != 0) fail(error, "empty");
   began_ = true;
 }
 
 std::uint32_t OutputFile::number_at(std::int64_t position) const {
   std::array<std::uint8_t, 4> bytes{};
-  const int error = transfer_whole(bytes.size(), [&](std::size_t done, std::size_t left) {
-    return ::pread(descriptor_.get(), bytes.data() + done, left, position + static_cast<std::int64_t>(done));
-  });
+  const int error = file_.read_at(position, bytes);
   if (error != 0) fail(error, "read back");
   return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 |
          bytes[3];
 }
 
 void OutputFile::overwrite(std::int64_t position, const std::array<std::uint8_t, 16>& bytes) const {
-  const int error = transfer_whole(bytes.size(), [&](std::size_t done, std::size_t left) {
-    return ::pwrite(descriptor_.get(), bytes.data() + done, left, position + static_cast<std::int64_t>(done));
-  });
+  const int error = file_.write_at(position, bytes);
   if (error != 0) fail(error, "write the end of");
 }
 
 void OutputFile::cut(std::int64_t position) noexcept {
   cut_ = true;
-  if (regular_) static_cast<void>(::ftruncate(descriptor_.get(), position) == 0);
+  if (regular_) static_cast<void>(file_.cut(position));
 }
 
 void OutputFile::abandon() noexcept {
@@ -137,10 +134,10 @@ void OutputFile::abandon() noexcept {
 int OutputFile::close() noexcept {
   avio_flush(io_.get());
   int result = io_->error;
-  struct stat status{};
-  if (::fstat(descriptor_.get(), &status) == 0) size_ = status.st_size;
+  platform::FileFacts facts;
+  if (file_.look(facts) == 0) size_ = facts.size_bytes;
   remove_unused();
-  if (const int error = descriptor_.close(); error != 0 && result >= 0) result = AVERROR(error);
+  if (const int error = file_.close(); error != 0 && result >= 0) result = AVERROR(error);
   claim_.reset();
   return result;
 }

@@ -3,38 +3,18 @@
 #pragma once
 
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
-#include "core/file_place.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/write/disk_room.hpp"
 #include "media/ffmpeg/write/write_claim.hpp"
-#include <unistd.h>
+#include "platform/file.hpp"
 
 namespace freshframe::media {
-
-// Reads and writes that the operating system may do in parts.
-
-/// Calls `part(done, left)`, which returns what read() or write() returns, until `size` bytes are done.
-/// Returns 0, or the number of the error: EIO when nothing more can be read or written and there is no error.
-template <class Part>
-[[nodiscard]] int transfer_whole(std::size_t size, const Part& part) {
-  std::size_t done = 0;
-  while (done < size) {
-    const auto moved = part(done, size - done);
-    if (moved < 0 && errno == EINTR) continue;
-    if (moved < 0) return errno;
-    if (moved == 0) return EIO;
-    done += static_cast<std::size_t>(moved);
-  }
-  return 0;
-}
 
 /// A file, device or pipe that FFmpeg writes through io(). One thread.
 class OutputFile {
@@ -59,8 +39,8 @@ class OutputFile {
   /// Overwrites 16 bytes of a regular file.
   void overwrite(std::int64_t position, const std::array<std::uint8_t, 16>& bytes) const;
   /// Whether the file, if it is a regular one, is still at its path.
-  [[nodiscard]] core::FilePlace place() const noexcept {
-    return regular_ ? core::place_of(descriptor_.get(), path_) : core::FilePlace::Same;
+  [[nodiscard]] platform::FilePlace place() const noexcept {
+    return regular_ ? file_.place(path_) : platform::FilePlace::Same;
   }
   /// Truncates a regular file to `position`. Data that io() buffers, or gets later, is no longer written.
   void cut(std::int64_t position) noexcept;
@@ -73,34 +53,11 @@ class OutputFile {
   [[nodiscard]] std::int64_t size() const noexcept { return size_; }
 
  private:
-  /// Owns a file descriptor.
-  class Descriptor {
-   public:
-    Descriptor() = default;
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() { reset(-1); }
-
-    [[nodiscard]] int get() const noexcept { return number_; }
-    void reset(int number) noexcept {
-      static_cast<void>(close());
-      number_ = number;
-    }
-    /// Returns the number of the error, or 0.
-    [[nodiscard]] int close() noexcept {
-      const int number = std::exchange(number_, -1);
-      return number >= 0 && ::close(number) != 0 ? errno : 0;
-    }
-
-   private:
-    int number_ = -1;
-  };
-
   static int write(void* opaque, const std::uint8_t* data, int size) noexcept;
   static std::int64_t seek(void* opaque, std::int64_t offset, int whence) noexcept;
   void open();
   void make_io();
-  void claim(std::uint64_t device, std::uint64_t inode);
+  void claim(platform::FileId file);
   void remove_unused() noexcept;
   [[noreturn]] void fail(int error, const char* doing) const;
 
@@ -109,7 +66,7 @@ class OutputFile {
 
   std::string path_;
   DiskRoom* room_;
-  Descriptor descriptor_;
+  platform::File file_;
   bool created_ = false;
   bool began_ = false;
   bool regular_ = false;

@@ -30,7 +30,7 @@ class VideoEncoder {
   /// Whether it cannot go on: it did not start, or a write has failed.
   [[nodiscard]] bool failed() const noexcept { return starting_ || muxer_.failed(); }
   /// As for VideoMuxer.
-  [[nodiscard]] core::FilePlace place() const noexcept { return muxer_.place(); }
+  [[nodiscard]] platform::FilePlace place() const noexcept { return muxer_.place(); }
   [[nodiscard]] std::uint64_t kept() const noexcept { return muxer_.kept(); }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return muxer_.bytes(); }
   void check_size(const PictureFormat& format) const { encoder_.check_size(format); }

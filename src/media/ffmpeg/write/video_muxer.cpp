@@ -245,10 +245,10 @@ void VideoMuxer::put_through() {
 }
 
 /// See Note [Files that are taken away].
-void VideoMuxer::check_place(core::FilePlace place) {
-  if (place == core::FilePlace::Same) return;
+void VideoMuxer::check_place(platform::FilePlace place) {
+  if (place == platform::FilePlace::Same) return;
   place_ = place;
-  const bool is_gone = place == core::FilePlace::Gone;
+  const bool is_gone = place == platform::FilePlace::Gone;
   if (is_gone) {
     kept_ = 0;
     safe_ = 0;

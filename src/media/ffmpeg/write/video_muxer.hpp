@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "core/file_place.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/write/output_file.hpp"
+#include "platform/file.hpp"
 
 namespace freshframe::media {
 
@@ -69,7 +69,7 @@ class VideoMuxer {
   /// Whether a write has failed, which has ended the file at its last safe point.
   [[nodiscard]] bool failed() const noexcept { return failed_; }
   /// Where the file was at the last look.
-  [[nodiscard]] core::FilePlace place() const noexcept { return place_; }
+  [[nodiscard]] platform::FilePlace place() const noexcept { return place_; }
   /// The packets that a failure would leave in the file: 0 once it was deleted.
   [[nodiscard]] std::uint64_t kept() const noexcept { return kept_; }
   /// The bytes of the file that has ended, or that a failure would leave.
@@ -103,7 +103,7 @@ class VideoMuxer {
   [[nodiscard]] std::int64_t shift_before(const AVPacket& second) const;
   void put_through();
   void flush_fragment();
-  void check_place(core::FilePlace place);
+  void check_place(platform::FilePlace place);
   void end();
   void add_index();
   [[noreturn]] void fail(int result, const char* doing);
@@ -126,7 +126,7 @@ class VideoMuxer {
   std::uint64_t kept_ = 0;                // packets up to there
   std::int64_t flushed_dts_ = 0;
   Real::time_point flushed_{};
-  core::FilePlace place_ = core::FilePlace::Same;
+  platform::FilePlace place_ = platform::FilePlace::Same;
 };
 
 /// Seconds: an upper limit for the time between two packets.

@@ -14,7 +14,7 @@ namespace {
 struct Claimed {
   Mutex mutex;
   core::ForkHold hold{mutex};
-  std::set<std::pair<std::uint64_t, std::uint64_t>> files FRESHFRAME_GUARDED_BY(mutex);
+  std::set<platform::FileId> files FRESHFRAME_GUARDED_BY(mutex);
 };
 
 Claimed& claimed() {
@@ -23,11 +23,11 @@ Claimed& claimed() {
 
 }  // namespace
 
-std::optional<WriteClaim> WriteClaim::of(std::uint64_t device, std::uint64_t inode) {
+std::optional<WriteClaim> WriteClaim::of(platform::FileId file) {
   auto& all = claimed();
   const Lock lock(all.mutex);
-  if (!all.files.emplace(device, inode).second) return std::nullopt;
-  return WriteClaim(File{device, inode});
+  if (!all.files.insert(file).second) return std::nullopt;
+  return WriteClaim(file);
 }
 
 WriteClaim::~WriteClaim() {

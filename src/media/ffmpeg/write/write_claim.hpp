@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <utility>
+
+#include "platform/file.hpp"
 
 namespace freshframe::media {
 
@@ -12,17 +13,15 @@ namespace freshframe::media {
 class WriteClaim {
  public:
   /// Returns nullopt if another recorder has it.
-  [[nodiscard]] static std::optional<WriteClaim> of(std::uint64_t device, std::uint64_t inode);
+  [[nodiscard]] static std::optional<WriteClaim> of(platform::FileId file);
   WriteClaim(WriteClaim&& other) noexcept : file_(std::exchange(other.file_, std::nullopt)) {}
   WriteClaim& operator=(WriteClaim&&) = delete;
   ~WriteClaim();
 
  private:
-  using File = std::pair<std::uint64_t, std::uint64_t>;
+  explicit WriteClaim(platform::FileId file) : file_(file) {}
 
-  explicit WriteClaim(File file) : file_(file) {}
-
-  std::optional<File> file_;
+  std::optional<platform::FileId> file_;
 };
 
 }  // namespace freshframe::media

@@ -5,9 +5,9 @@
 #include "freshframe/media.hpp"
 #include "freshframe/mutex.hpp"
 
+#include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <ctime>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "media/ffmpeg/write/disk_room.hpp"
+#include "platform/machine.hpp"
 #include "sinks/recording/segments/own_files.hpp"
 
 namespace freshframe::media {
@@ -37,18 +38,12 @@ struct Keep {
 
 /// Both in seconds.
 struct MachineClocks {
-  std::function<double()> wall;     // CLOCK_REALTIME, which can be set
-  std::function<double()> running;  // CLOCK_BOOTTIME, which counts on while the machine sleeps
+  std::function<double()> wall;     // Unix time, which can be set
+  std::function<double()> running;  // since the machine started: counts on while the machine sleeps
 
   [[nodiscard]] static MachineClocks real() {
-    const auto reader = [](clockid_t id) {
-      return [id] {
-        timespec time{};
-        ::clock_gettime(id, &time);
-        return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-      };
-    };
-    return {.wall = reader(CLOCK_REALTIME), .running = reader(CLOCK_BOOTTIME)};
+    return {.wall = [] { return Seconds(std::chrono::system_clock::now().time_since_epoch()).count(); },
+            .running = [] { return Seconds(platform::time_since_boot()).count(); }};
   }
 };
 

@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
 
+#include "platform/random.hpp"
 #include "sources/rtsp/protocol/authorization.hpp"
-#include <sys/random.h>
 
 namespace freshframe::media::rtsp {
 namespace {
@@ -36,7 +37,7 @@ SenderReport sender_report(Bytes packet) {
 
 std::uint32_t random_number() {
   std::uint32_t number = 1;
-  static_cast<void>(::getrandom(&number, sizeof number, GRND_NONBLOCK));
+  static_cast<void>(platform::random_bytes(std::as_writable_bytes(std::span(&number, 1))));
   return number;
 }
 

@@ -14,7 +14,7 @@
 
 #include "core/ascii.hpp"
 #include "media/ffmpeg/base64.hpp"
-#include <sys/random.h>
+#include "platform/random.hpp"
 
 extern "C" {
 #include <libavutil/md5.h>
@@ -255,7 +255,7 @@ Authorization::Authorization(std::optional<Credentials> credentials, std::string
 std::string Authorization::random_text() {
   std::array<std::uint8_t, 8> bytes{};
   // Without entropy, at the start of a machine, the nonce is zeros: it only protects against chosen texts.
-  static_cast<void>(::getrandom(bytes.data(), bytes.size(), GRND_NONBLOCK));
+  static_cast<void>(platform::random_bytes(std::as_writable_bytes(std::span(bytes))));
   return hex(bytes);
 }
 

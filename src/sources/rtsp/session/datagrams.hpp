@@ -10,8 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "sources/rtsp/session/link.hpp"
-#include <sys/socket.h>
+#include "platform/socket.hpp"
 
 namespace freshframe::media::rtsp {
 
@@ -19,31 +18,31 @@ namespace freshframe::media::rtsp {
 class Datagrams {
  public:
   /// `peer`: the server's address. `buffer_size`: bytes that the kernel keeps for us. Throws Fault.
-  Datagrams(const sockaddr_storage& peer, int buffer_size);
+  Datagrams(const platform::Address& peer, int buffer_size);
 
   [[nodiscard]] int port() const noexcept { return port_; }  // of the packets; the reports have the next one
   /// The server's answer to SETUP. 0: it names no port.
   void set_server(const std::string& source, int port, int control_port);
-  [[nodiscard]] int packets() const noexcept { return packets_.descriptor(); }
-  [[nodiscard]] int reports() const noexcept { return reports_.descriptor(); }
+  [[nodiscard]] const platform::Socket& packets() const noexcept { return packets_; }
+  [[nodiscard]] const platform::Socket& reports() const noexcept { return reports_; }
 
-  /// The next datagram that waits at one of the two; nullopt means none. Valid until the next call.
-  [[nodiscard]] std::optional<std::span<const std::uint8_t>> receive(int descriptor);
+  /// Returns the next datagram that waits at one of the two, valid until the next call, or nullopt if none does.
+  [[nodiscard]] std::optional<std::span<const std::uint8_t>> receive(const platform::Socket& socket);
   /// An empty packet and a report open the way back through firewalls.
   void open_way(std::span<const std::uint8_t> report);
   void send_report(std::span<const std::uint8_t> report);
 
  private:
-  void send(const sockaddr_storage& address, int descriptor, int port,
-            std::span<const std::uint8_t> bytes) const;
-  [[nodiscard]] bool is_from_server(const sockaddr_storage& from) const;
+  static void send(const platform::Address& address, const platform::Socket& socket, int port,
+                   std::span<const std::uint8_t> bytes);
+  [[nodiscard]] bool is_from_server(const platform::Address& from) const;
 
-  const sockaddr_storage peer_;
-  sockaddr_storage server_;  // the peer, or what the server has named as the source of its packets
+  const platform::Address peer_;
+  platform::Address server_;  // the peer, or what the server has named as the source of its packets
   int server_port_ = 0;
   int server_control_port_ = 0;
-  Socket packets_;
-  Socket reports_;
+  platform::Socket packets_;
+  platform::Socket reports_;
   int port_ = 0;
   std::vector<std::uint8_t> buffer_;
 };

@@ -82,7 +82,7 @@ Message Dialogue::wait_for_answer(Waiter& waiter, TimePoint deadline) {
       if (message->status >= 200) return *std::move(message);  // a lower one announces it (RFC 2326, 7.1.1)
       ++messages;
     }
-    std::vector<pollfd> sockets{link_.interest()};
+    std::vector<platform::Awaited> sockets{link_.interest()};
     // A server that never pauses is late, too.
     if (!waiter.wait(sockets, deadline) || std::chrono::steady_clock::now() >= deadline)
       throw Fault(Trouble::Silent, "the server does not answer", ETIMEDOUT);
@@ -175,7 +175,7 @@ bool Dialogue::end(std::string_view method, const std::string& url, TimePoint de
         send(method, url, {});
         farewell_ = sequence_;
       }
-      std::vector<pollfd> sockets{link_.interest()};
+      std::vector<platform::Awaited> sockets{link_.interest()};
       const bool ready =
           waiter ? waiter->wait_or_stop(sockets, deadline) : Waiter::wait_anyway(sockets, deadline);
       if (!ready) return false;

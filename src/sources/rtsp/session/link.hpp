@@ -10,19 +10,17 @@
 #include <span>
 #include <stop_token>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/session_gate.hpp"
 #include "core/stop_event.hpp"
+#include "platform/socket.hpp"
+#include "platform/wait.hpp"
 #include "sources/rtsp/protocol/stream_reader.hpp"
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 namespace freshframe::media::rtsp {
 
-// Waits for sockets, a stop, and the closing of the camera's gate, in one poll().
+// Waits for sockets, a stop, and the closing of the camera's gate, in one wait.
 
 /// One thread at a time. Deadlines are in real time.
 class Waiter {
@@ -32,11 +30,11 @@ class Waiter {
       : stop_(stop), stopped_(stop), gate_(std::move(gate)) {}
 
   /// Returns false if the deadline has passed. Throws Fault after a stop, and when the gate is closed.
-  [[nodiscard]] bool wait(std::vector<pollfd>& sockets, TimePoint deadline);
+  [[nodiscard]] bool wait(std::vector<platform::Awaited>& sockets, TimePoint deadline);
   /// Waits without a Fault: returns false also after a stop.
-  [[nodiscard]] bool wait_or_stop(std::vector<pollfd>& sockets, TimePoint deadline) const;
+  [[nodiscard]] bool wait_or_stop(std::vector<platform::Awaited>& sockets, TimePoint deadline) const;
   /// Waits whether or not there was a stop.
-  [[nodiscard]] static bool wait_anyway(std::vector<pollfd>& sockets, TimePoint deadline);
+  [[nodiscard]] static bool wait_anyway(std::vector<platform::Awaited>& sockets, TimePoint deadline);
   /// Throws Fault after a stop, and when the gate is closed.
   void check() const;
   /// check() would throw.
@@ -46,26 +44,6 @@ class Waiter {
   const std::stop_token stop_;
   const core::StopEvent stopped_;
   const std::shared_ptr<const core::SessionGate> gate_;
-};
-
-/// An open descriptor, which it closes.
-class Socket {
- public:
-  Socket() = default;
-  explicit Socket(int descriptor) noexcept : descriptor_(descriptor) {}
-  Socket(Socket&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  Socket& operator=(Socket&& other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-  }
-  ~Socket() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-
-  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
-
- private:
-  int descriptor_ = -1;
 };
 
 /// One thread at a time.
@@ -82,9 +60,8 @@ class Link {
   /// Throws Fault.
   Link(const std::vector<std::string>& addresses, int port, Waiter& waiter, TimePoint deadline);
 
-  [[nodiscard]] int descriptor() const noexcept { return socket_.descriptor(); }
   /// The address of the other end.
-  [[nodiscard]] sockaddr_storage peer() const;
+  [[nodiscard]] platform::Address peer() const noexcept { return socket_.peer(); }
   /// Reads once, up to 64 KiB. Throws Fault when the connection is broken.
   [[nodiscard]] Read read(StreamReader& reader) const;
   /// To be sent as soon as the socket takes it. False means the server takes nothing, and too much waits
@@ -93,11 +70,13 @@ class Link {
   /// Sends as much of the waiting data as the socket takes. Throws Fault when the connection is broken.
   void flush();
   [[nodiscard]] bool has_waiting() const noexcept { return !waiting_.empty(); }
-  /// What poll() has to look for.
-  [[nodiscard]] pollfd interest() const noexcept;
+  /// Returns the events of the socket that a wait has to look for.
+  [[nodiscard]] platform::Awaited interest() const noexcept {
+    return {.descriptor = socket_.number(), .to_write = has_waiting()};
+  }
 
  private:
-  Socket socket_;
+  platform::Socket socket_;
   std::vector<std::uint8_t> waiting_;
 };
 

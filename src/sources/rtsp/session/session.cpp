@@ -201,10 +201,10 @@ void Session::run(PacketSink& sink) {
       .report = core::real_deadline(kReportInterval)};
   if (datagrams_) timers.first_packet = core::real_deadline(kFirstPacketLimit);
   for (;;) {
-    std::vector<pollfd> sockets{dialogue_->link().interest()};
+    std::vector<platform::Awaited> sockets{dialogue_->link().interest()};
     if (datagrams_) {
-      sockets.push_back({datagrams_->packets(), POLLIN, 0});
-      sockets.push_back({datagrams_->reports(), POLLIN, 0});
+      sockets.push_back({.descriptor = datagrams_->packets().number()});
+      sockets.push_back({.descriptor = datagrams_->reports().number()});
     }
     bool ready = waiter_.wait(sockets, deadline_of(sink, timers));
     // This thread may not have run since the deadline: what has come by now is read before it counts as missing.
@@ -216,19 +216,20 @@ void Session::run(PacketSink& sink) {
 }
 
 /// Packets first: a closed connection ends the session.
-void Session::read(PacketSink& sink, const std::vector<pollfd>& ready) {
+void Session::read(PacketSink& sink, const std::vector<platform::Awaited>& ready) {
   const auto now = clock_.now();
   constexpr int kMostDatagrams = 256;  // then timers have their turn
   for (std::size_t i = 1; i < ready.size(); ++i) {
-    if (ready[i].revents == 0) continue;
+    if (!ready[i].is_ready) continue;
+    const auto& socket = i == 1 ? datagrams_->packets() : datagrams_->reports();
     for (int n = 0; n < kMostDatagrams; ++n) {
-      const auto bytes = datagrams_->receive(ready[i].fd);
+      const auto bytes = datagrams_->receive(socket);
       if (!bytes) break;
       has_packet_ = has_packet_ || i == 1;  // reports alone are no video
       i == 1 ? sink.on_packet(*bytes, now) : sink.on_report(*bytes, now);
     }
   }
-  if (ready[0].revents == 0) return;
+  if (!ready[0].is_ready) return;
   dialogue_->flush();
   dialogue_->read([&](const Interleaved& packet) { give(packet, sink, now); });
 }

@@ -97,7 +97,7 @@ class Session {
   void note_session(const Message& answer);
   void assign_channels(const TransportAnswer& answer);
   void give(const Interleaved& packet, PacketSink& sink, TimePoint arrived);
-  void read(PacketSink& sink, const std::vector<pollfd>& ready);
+  void read(PacketSink& sink, const std::vector<platform::Awaited>& ready);
   void keep_alive();
   void act_on_time(PacketSink& sink, Timers& timers, TimePoint arrived_by);
   [[nodiscard]] TimePoint deadline_of(const PacketSink& sink, const Timers& timers) const;

@@ -102,33 +102,5 @@ TEST(MediaOutputFile, ClosesItsDescriptorWhenAnotherWritesTheFile) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
-TEST(MediaWholeTransfer, GoesOnAfterPartsAndInterruptions) {
-  std::string moved;
-  int call = 0;
-  EXPECT_EQ(transfer_whole(10,
-                           [&](std::size_t done, std::size_t left) -> ssize_t {
-                             EXPECT_EQ(done + left, 10U);
-                             if (++call == 2) {
-                               errno = EINTR;
-                               return -1;
-                             }
-                             moved += std::to_string(done);
-                             return 5;
-                           }),
-            0);
-  EXPECT_EQ(moved, "05");
-}
-
-TEST(MediaWholeTransfer, EndsWithAnErrorWhenNothingMoves) {
-  errno = ENOENT;
-  EXPECT_EQ(transfer_whole(10, [](std::size_t, std::size_t) { return 0; }), EIO);
-  EXPECT_EQ(transfer_whole(10,
-                           [](std::size_t, std::size_t) {
-                             errno = ENOSPC;
-                             return -1;
-                           }),
-            ENOSPC);
-}
-
 }  // namespace
 }  // namespace freshframe::test

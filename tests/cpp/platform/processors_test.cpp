@@ -1,15 +1,14 @@
 // The number of processors that control groups allow.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/processors.hpp"
-
 #include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "platform/machine.hpp"
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-namespace freshframe::core {
+namespace freshframe::platform {
 namespace {
 
 void write_to(const std::filesystem::path& path, const std::string& text) {
@@ -31,4 +30,4 @@ TEST(Processors, AQuotaOfAControlGroupCounts) {
 }
 
 }  // namespace
-}  // namespace freshframe::core
+}  // namespace freshframe::platform

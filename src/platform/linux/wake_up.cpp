@@ -1,16 +1,29 @@
 // The pipe of WakeUp.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/wake_up.hpp"
+#include "platform/wake_up.hpp"
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
+#include <optional>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace freshframe::core {
+namespace freshframe::platform {
+namespace {
+
+/// Returns the device and inode numbers of an open file, or nullopt if it is closed.
+std::optional<std::pair<std::uint64_t, std::uint64_t>> identity_of(int descriptor) noexcept {
+  struct stat status{};
+  if (::fstat(descriptor, &status) != 0) return std::nullopt;
+  return std::pair<std::uint64_t, std::uint64_t>{status.st_dev, status.st_ino};
+}
+
+}  // namespace
 
 WakeUp::WakeUp() {
   std::array<int, 2> ends{};
@@ -19,8 +32,7 @@ WakeUp::WakeUp() {
   }
   reads_ = ends[0];
   writes_ = ends[1];
-  struct stat status{};
-  if (::fstat(reads_, &status) == 0) identity_ = {status.st_dev, status.st_ino};
+  identity_ = identity_of(reads_).value_or(identity_);
 }
 
 WakeUp::~WakeUp() {
@@ -28,10 +40,8 @@ WakeUp::~WakeUp() {
   if (is_ours(writes_)) ::close(writes_);
 }
 
-// A program that daemonizes closes all descriptors, and the next descriptor that it opens then gets this number.
 bool WakeUp::is_ours(int descriptor) const noexcept {
-  struct stat status{};
-  return ::fstat(descriptor, &status) == 0 && identity_ == std::pair{status.st_dev, status.st_ino};
+  return identity_of(descriptor) == identity_;
 }
 
 void WakeUp::set() noexcept {
@@ -46,4 +56,4 @@ void WakeUp::reset() noexcept {
   pending_.store(false);
 }
 
-}  // namespace freshframe::core
+}  // namespace freshframe::platform

@@ -1,0 +1,35 @@
+// getrandom().
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/random.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+#include <sys/random.h>
+
+namespace freshframe::platform {
+namespace {
+
+/// Returns the number of the error, or 0.
+int fill(std::span<std::byte> bytes, unsigned flags) noexcept {
+  while (!bytes.empty()) {
+    const auto count = ::getrandom(bytes.data(), bytes.size(), flags);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return errno;
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void secret_bytes(std::span<std::byte> bytes) {
+  const int error = fill(bytes, 0);
+  if (error != 0) throw std::system_error(error, std::generic_category(), "the system has no random bytes");
+}
+
+bool random_bytes(std::span<std::byte> bytes) noexcept {
+  return fill(bytes, GRND_NONBLOCK) == 0;
+}
+
+}  // namespace freshframe::platform
