@@ -261,6 +261,16 @@ def _planted(_: float) -> Found:
     return 1, found, {"next": float(place + 1), "quick": float(tier == "quick")}
 
 
+def _systems(_: float) -> Found:
+    """The portable layers, compiled for another system."""
+    from night.other_system import is_here, other_system  # noqa: PLC0415  (as above)
+
+    if not is_here():
+        raise NotHereError("no compiler for another system: pip install --group systems")
+    return other_system()
+
+
+ONCE = ("sanitizers", "systems")  # a second time finds nothing else
 PARTS: dict[str, Part] = {
     "random": Part(_random),
     "soak": Part(_soak, shortest=300, counts_blocks=True),  # it needs half of it until it is warm
@@ -274,6 +284,7 @@ PARTS: dict[str, Part] = {
     "fleets": Part(_fleets, is_apart=False),
     "sanitizers": Part(_sanitizers, is_apart=False, of_python=False),
     "planted": Part(_planted, is_apart=False, of_python=False),
+    "systems": Part(_systems, is_apart=False, of_python=False),
 }
 
 
@@ -354,7 +365,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 except NotHereError as reason:
                     print(f"{part}: left out: {reason}", flush=True)
                     parts.remove(part)
-                if part == "sanitizers":  # once: a second time finds nothing else
+                if part in ONCE:
                     parts.remove(part)
     if given.ledger == ledger.LEDGER:
         text = ledger.with_table(ledger.PAGE.read_text(encoding="utf-8"), ledger.read())

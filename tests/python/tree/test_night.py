@@ -203,6 +203,19 @@ def test_tests_that_fail_under_a_sanitizer_are_named(monkeypatch: pytest.MonkeyP
     assert night._sanitizers(1.0) == (9, ["./dev: it failed"], {})
 
 
+def test_a_file_that_does_not_compile_for_another_system_is_found_unless_it_is_listed() -> None:
+    from night.other_system import findings, listed, sources  # noqa: PLC0415  (as above)
+
+    failed = {"a.cpp": "error: no", "b.cpp": "error: no"}
+    assert findings(failed, ["b.cpp"], ["a.cpp", "b.cpp", "c.cpp"]) == ["a.cpp: error: no"]
+    assert findings({}, ["b.cpp", "d.cpp"], ["a.cpp", "b.cpp"]) == [
+        "b.cpp compiles: remove it from other_system.txt",
+        "d.cpp is no longer there: remove it from other_system.txt",
+    ]
+    assert len(sources()) > 100
+    assert listed() < set(sources())
+
+
 def _soaked(what: str, value: Callable[[int], int]) -> list[str]:
     """The growth of a soak of 750 s, which is level but for one thing."""
     from night.long_runs import _MOST, growth  # noqa: PLC0415  (needs PyAV)
