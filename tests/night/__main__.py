@@ -241,8 +241,8 @@ def _place(part: str) -> int:
 
 
 def _sanitizers(_: float) -> Found:
-    """The C++ tests under ASan, UBSan and TSan, whole, as `./dev test --cpp --sanitizers` runs them."""
-    command = ["./dev", "test", "--cpp", "--sanitizers"]
+    """The C++ tests under ASan, UBSan and TSan, whole, as `./dev test --all --cpp --sanitizers` runs them."""
+    command = ["./dev", "test", "--all", "--cpp", "--sanitizers"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     counts = re.findall(r"^GoogleTest (?:asan|tsan): (\d+) tests ran", ended.stdout, re.MULTILINE)
     failed = re.findall(r"\[  FAILED  \] (\w+(?:/\w+)?\.\w+(?:/\w+)?)", ended.stdout)

@@ -312,7 +312,8 @@ void look_at_books(const Pipeline& pipeline, const std::atomic<bool>& done) {
 }
 
 bool all_tests() {
-  const char* const tier = std::getenv("FRESHFRAME_TEST_TIER");  // NOLINT(concurrency-mt-unsafe): no thread sets it
+  const char* const tier =
+      std::getenv("FRESHFRAME_TEST_TIER");  // NOLINT(concurrency-mt-unsafe): no thread sets it
   return tier != nullptr && std::string_view(tier) == "full";
 }
 
