@@ -67,10 +67,10 @@ def _has_module() -> bool:
 
 
 def _reads_own_frames(frames_now: Callable[[], list[FoundFrame]]) -> bool:
-    """Whether the frames that are read from memory are those that Python returns.
+    """Whether memory contains the same frames that Python returns.
 
-    The proof is made of frames of this file: of functions, of a generator and below a function of C. Those of
-    its callers may be of a kind that it does not know, and are not compared.
+    The proof is made of frames of this file: of functions, of a generator and below a function of C. Frames of
+    its callers may be of an unknown kind, and are not compared.
     """
 
     def generate(own: int) -> Iterator[bool]:
