@@ -69,8 +69,8 @@ def _has_module() -> bool:
 def _reads_own_frames(frames_now: Callable[[], list[FoundFrame]]) -> bool:
     """Whether memory contains the same frames that Python returns.
 
-    The proof is made of frames of this file: of functions, of a generator and below a function of C. Frames of
-    its callers may be of an unknown kind, and are not compared.
+    The proof is made of frames of this file: of functions, of a generator and below a function of C. Frames
+    of its callers may be of an unknown kind, and are not compared.
     """
 
     def generate(own: int) -> Iterator[bool]:
