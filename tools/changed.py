@@ -38,6 +38,7 @@ TABLE: dict[str, Sequence[str]] = {
     "src/fleet": ("cpp/fleet", "fleet/tests/python"),
     "src/inference": ("cpp/inference", "python/inference"),
     "src/media": ("cpp/media", "python/media", "python/frame"),
+    "src/platform": ("cpp/platform", "cpp/core", "python/life"),
     "src/plugin": ("cpp/plugin", "python/native"),
     "src/process": ("cpp/process", "python/process"),
     "src/serve": ("cpp/serve", "python/serve"),
