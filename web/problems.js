@@ -8,6 +8,7 @@ const TITLES = {
   away: "source away",
   frozen: "is frozen",
   setting: "setting refused",
+  decoder: "not on the card",
   clock: "clock off",
   error: "error",
   gil: "GIL",

@@ -15,6 +15,7 @@ const COLUMNS = [
   ["behind", "num", "time by which frames arrive later than the earliest ones did"],
   ["clock", "num", "the camera's clock minus this machine's, its drift, and the reports that say so"],
   ["delay", "num", "frames that the decoder held back"],
+  ["decoder", "", "the card that decodes, or why it does not"],
   ["packets lost", "num", "packets of RTP that have not come, and the jitter of those that have"],
   ["lost", "num", "frames that were not read in time, or that the decoder lost"],
 ];
@@ -27,6 +28,12 @@ function clockText(source) {
   if (source.clock_reports > 2) parts.push(`${Math.round(source.clock_drift_ppm)} ppm`);
   parts.push(`${format.count(source.clock_reports)} reports`);
   return parts.join(" · ");
+}
+
+// Nothing for a source that asks for no card.
+function decoderText(source) {
+  if (source.decoder_reason) return `${source.decoder}: ${source.decoder_reason}`;
+  return !source.decoder || source.decoder === "cpu" ? format.NONE : source.decoder;
 }
 
 class SourceRow {
@@ -58,6 +65,7 @@ class SourceRow {
       format.time(source.behind),
       clockText(source),
       format.count(source.decoder_frames),
+      decoderText(source),
       source.packets ? `${format.count(source.packets_lost)} · ${format.time(source.jitter)}` : format.count(null),
       format.count(node.lost),
     ].forEach((value, index) => text(this.cells[index], value));

@@ -64,6 +64,7 @@ export const EVENTS = {
   loss: "loss",
   stall: "stall",
   reconnect: "back",
+  decoder: "decoder",
   outage: "outage",
   error: "error",
   gil: "GIL",

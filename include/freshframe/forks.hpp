@@ -33,7 +33,7 @@ namespace freshframe::forks {
 
 /// A fork locks mutexes in this order. A thread that holds one may lock only mutexes of later orders.
 enum class Order : std::uint8_t {
-  Loading,     // the ONNX Runtimes: loading one writes to the log
+  Loading,     // the ONNX Runtimes and graphics cards: loading one writes to the log
   Conversion,  // of frames that this process has inherited: takes memory from a frame pool
   Leaf,        // all others: no further mutex is locked
 };

@@ -76,7 +76,10 @@ struct OpenOptions {
   /// rows), or its number in VideoInfo::renditions.
   std::string rendition = "best";
   std::optional<int> decoder_threads = {};  // default: cores for a lossless file, 1 for a live source
-  /// Of a camera: a whole number or "auto" for each of kCameraSettings (camera.hpp).
+  /// Where a video is decoded: "cpu", "auto" (on an NVIDIA card if it can, else on the processor), or a card, which must:
+  /// "cuda" or "cuda:1". SourceStats::decoder and decoder_reason show it.
+  std::string decoder = "cpu";
+  /// For a camera: a whole number or "auto" for each of kCameraSettings (camera.hpp).
   std::map<std::string, std::string> settings = {};
   std::map<std::string, std::string> options = {};  // passed to FFmpeg; an unknown one is an error
 };

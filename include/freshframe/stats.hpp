@@ -128,6 +128,9 @@ struct SourceStats {
   /// nullopt means its automatic mode.
   std::map<std::string, std::optional<std::int64_t>> settings;
   std::string settings_reason;  // why the camera runs without some of them; empty means it has all
+  std::string decoder;  // where its pictures are decoded: "cpu" or "cuda:0", or nothing before the first
+  std::string decoder_reason;         // why not on the card that OpenOptions::decoder wants
+  std::uint64_t decoder_changes = 0;  // of `decoder`
 };
 
 /// One edge: its queue and its counters.
@@ -349,6 +352,8 @@ class SourceCounters {
   };
   void set_frozen(Frozen frozen);
   void set_settings(std::map<std::string, std::optional<std::int64_t>> settings, std::string refused);
+  /// Sets the two fields of SourceStats. Returns false if both are the same as before.
+  bool set_decoder(std::string decoder, std::string reason);
   void set_packets(const Packets& packets);
   /// Counts go on from the counts of the source whose place this one has taken.
   void follow(const SourceStats& before);

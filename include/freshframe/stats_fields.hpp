@@ -116,6 +116,10 @@ inline constexpr auto kSourceFields = std::tuple{
     StatsField{"frozen_contents", &SourceStats::frozen_contents, "", "", ""},
     StatsField{"settings", &SourceStats::settings, "", "", ""},
     StatsField{"settings_reason", &SourceStats::settings_reason, "", "", ""},
+    StatsField{"decoder", &SourceStats::decoder, "", "", ""},
+    StatsField{"decoder_reason", &SourceStats::decoder_reason, "", "", ""},
+    StatsField{"decoder_changes", &SourceStats::decoder_changes, "source_decoder_changes_total", "counter",
+               "How often decoding moved from a card to the processor, or back."},
 };
 
 inline constexpr auto kSpoolFields = std::tuple{

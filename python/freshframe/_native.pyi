@@ -695,6 +695,15 @@ class SourceStats:
     @property
     def settings_reason(self) -> str | None: ...
 
+    @property
+    def decoder(self) -> str | None: ...
+
+    @property
+    def decoder_reason(self) -> str | None: ...
+
+    @property
+    def decoder_changes(self) -> int: ...
+
 class WorkerStats:
     @property
     def pid(self) -> int | None: ...
@@ -1565,6 +1574,12 @@ class OpenOptions:
     def decoder_threads(self, arg: int | None, /) -> None: ...
 
     @property
+    def decoder(self) -> str: ...
+
+    @decoder.setter
+    def decoder(self, arg: str, /) -> None: ...
+
+    @property
     def settings(self) -> dict[str, str]: ...
 
     @settings.setter
@@ -1644,6 +1659,33 @@ def video_url(node: NodeHandle) -> str: ...
 def video_info(node: NodeHandle) -> VideoInfo: ...
 
 def media_versions() -> MediaVersions: ...
+
+class CardFacts:
+    """A graphics card of this machine."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def codecs(self) -> list[str]:
+        """That it decodes."""
+
+class Cards:
+    """The graphics cards of this machine."""
+
+    @property
+    def cards(self) -> list[CardFacts]: ...
+
+    @property
+    def driver(self) -> str:
+        """The version, or nothing where no driver works."""
+
+    @property
+    def reason(self) -> str:
+        """Names the cause where no card is found."""
+
+def find_cards() -> Cards:
+    """Looks for the graphics cards that decode. GIL: released"""
 
 class CameraSize:
     """A size that a camera offers, or a grid of sizes, with its rates."""

@@ -293,6 +293,15 @@ void SourceCounters::set_settings(std::map<std::string, std::optional<std::int64
   stats_.settings_reason = std::move(refused);
 }
 
+bool SourceCounters::set_decoder(std::string decoder, std::string reason) {
+  const Lock lock(mutex_);
+  if (stats_.decoder == decoder && stats_.decoder_reason == reason) return false;
+  if (!stats_.decoder.empty() && stats_.decoder != decoder) ++stats_.decoder_changes;
+  stats_.decoder = std::move(decoder);
+  stats_.decoder_reason = std::move(reason);
+  return true;
+}
+
 void SourceCounters::set_packets(const Packets& packets) {
   const Lock lock(mutex_);
   stats_.packets = before_.received + packets.received;
@@ -310,6 +319,7 @@ void SourceCounters::follow(const SourceStats& before) {
   stats_.reconnects += before.outages;
   stats_.stalls += before.stalls;
   stats_.size_changes += before.size_changes;
+  stats_.decoder_changes += before.decoder_changes;
   stats_.clock_steps += before.clock_steps;
   stats_.damaged += before.damaged;
   stats_.undecoded += before.undecoded;

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <utility>
 
+#include "media/device/decoder_wish.hpp"
 #include "media/url/source_url.hpp"
 #include "sources/camera/source.hpp"
 #include "sources/demo/source.hpp"
@@ -98,6 +99,7 @@ void check(const OpenOptions& options) {
   if (options.decoder_threads && (*options.decoder_threads < 1 || *options.decoder_threads > kMostThreads)) {
     refuse("decoder_threads", "1 to 64", *options.decoder_threads);
   }
+  static_cast<void>(media::DecoderWish::of(options.decoder));
   check_seconds("open_timeout", options.open_timeout);
   check_seconds("read_timeout", options.read_timeout);
   if (!media::parse_rendition(options.rendition)) {
@@ -213,6 +215,8 @@ constexpr auto kOptionUses = std::to_array<OptionUse>({
     {"size", [](const OpenOptions& o) { return o.width.has_value(); }, ~only(OpenedAs::Demo), kOthers},
     {"decoder_threads", [](const OpenOptions& o) { return o.decoder_threads.has_value(); },
      ~only(OpenedAs::Demo), kOthers},
+    {"decoder", [](const OpenOptions& o) { return o.decoder != OpenOptions().decoder; },
+     kStreams | only(OpenedAs::File) | only(OpenedAs::Download), "videos in files and network streams"},
     {"options", [](const OpenOptions& o) { return !o.options.empty(); }, ~only(OpenedAs::Demo), kOthers},
 });
 

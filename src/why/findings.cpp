@@ -30,9 +30,9 @@ constexpr double kClearly = 1.2;   // a cause that explains this much more becom
 
 // Standstills first, then losses, and then the causes of age.
 int rank_of(std::string_view kind) {
-  constexpr std::array<std::string_view, 14> kFirst = {"error",  "stall",   "unread", "away", "frozen",
-                                                       "clock",  "setting", "gil",    "join", "spool",
-                                                       "worker", "blocked", "stale",  "loss"};
+  constexpr std::array<std::string_view, 15> kFirst = {"error", "stall",   "unread",  "away",  "frozen",
+                                                       "clock", "setting", "decoder", "gil",   "join",
+                                                       "spool", "worker",  "blocked", "stale", "loss"};
   return static_cast<int>(std::ranges::find(kFirst, kind) - kFirst.begin());
 }
 

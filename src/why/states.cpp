@@ -157,6 +157,19 @@ void add_settings(const GraphState& seen, Causes& out) {
   }
 }
 
+// The processor decodes what a card was to decode: the frames are the same, and the processor has less time for others.
+void add_decoders(const GraphState& seen, Causes& out) {
+  for (const auto& node : seen.stats.nodes) {
+    if (!runs(seen) || !node.source || node.source->decoder_reason.empty()) continue;
+    add(out,
+        {.kind = "decoder",
+         .subject = node.name,
+         .text = "is decoded by the processor, not by the card: " + node.source->decoder_reason + ".",
+         .remedy = "`freshframe doctor` lists the cards and what they decode. decoder=\"cpu\" asks for none.",
+         .evidence = {{"changes", static_cast<double>(node.source->decoder_changes)}}});
+  }
+}
+
 void add_joins(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
     if (!runs(seen) || !node.join || node.join->reason.empty()) continue;
@@ -279,6 +292,7 @@ Causes States::follow(const GraphState& seen, const Circumstances& around, const
   add_away(seen, around, quiet, now, out);
   add_frozen(seen, out);
   add_settings(seen, out);
+  add_decoders(seen, out);
   add_clocks(seen, out);
   add_gil(seen, around.gil, now, out);
   add_joins(seen, out);

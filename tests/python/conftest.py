@@ -1,4 +1,4 @@
-"""The checks after every test and the fixtures, of rigs/checked_tests.py; the option of the whole run."""
+"""The checks after every test and the fixtures, of rigs/checked_tests.py; the options of the whole run."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from rigs.card import card, card_folder
+from rigs.card import all_on_card, card, card_folder
 from rigs.checked_tests import (
     app,
     clip,
@@ -22,6 +22,7 @@ from rigs.checked_tests import (
 from rigs.repeated import pytest_pyfunc_call, pytest_sessionfinish, pytest_terminal_summary
 
 __all__ = [
+    "all_on_card",
     "app",
     "card",
     "card_folder",
@@ -46,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         help="sys.setswitchinterval() for the whole run: 1e-6 lets threads take turns wherever they can",
     )
+    parser.addoption("--card", action="store_true", help="decode on the fake card whatever it can decode")
 
 
 def pytest_configure(config: pytest.Config) -> None:

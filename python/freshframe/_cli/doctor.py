@@ -179,6 +179,15 @@ def _onnx() -> Iterator[Finding]:
     yield Finding("ONNX Runtime", "ok", f"{version}, computes with {providers}")
 
 
+def _cards() -> Iterator[Finding]:
+    found = _native.find_cards()
+    for index, card in enumerate(found.cards):
+        codecs = ", ".join(card.codecs) or "nothing"
+        yield Finding("decoding card", "ok", f"cuda:{index} {card.name}, {found.driver}, decodes {codecs}")
+    if not found.cards:
+        yield Finding("decoding card", "ok", f"none: {found.reason}; the processor decodes")
+
+
 def _self_test() -> Iterator[Finding]:
     """Uses the scene, the tracker, the drawing, the encoder and the decoder once."""
     try:
@@ -215,5 +224,6 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "packages": _packages,
     "OpenCV": _opencv,
     "ONNX Runtime": _onnx,
+    "decoding card": _cards,
     "self-test": _self_test,
 }

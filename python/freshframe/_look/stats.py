@@ -89,6 +89,11 @@ class SourceStats:
         settings: The exposure, gain, focus and white_balance of a camera, if the program has set them: a
             number or "auto", read from the driver after each was set.
         settings_reason: Why the camera, back after an outage, runs without some of them; None if it has all.
+        decoder: Where the pictures of a file or a network stream are decoded: "cpu", or a card such as
+            "cuda:0". None before the first picture, and for other sources.
+        decoder_reason: Why the processor decodes although ``open(decoder="auto")`` was given; None if it does
+            not.
+        decoder_changes: How often decoding moved from a card to the processor, or back.
     """
 
     state: SourceState
@@ -116,6 +121,9 @@ class SourceStats:
     frozen_contents: int = 0
     settings: dict[str, int | Literal["auto"]] = field(default_factory=dict)
     settings_reason: str | None = None
+    decoder: str | None = None
+    decoder_reason: str | None = None
+    decoder_changes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

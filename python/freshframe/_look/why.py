@@ -20,6 +20,7 @@ FindingKind = Literal[
     "frozen",
     "clock",
     "setting",
+    "decoder",
     "gil",
     "join",
     "spool",

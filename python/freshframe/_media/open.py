@@ -39,6 +39,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     live: bool | None = None,
     rendition: str | int = "best",
     decoder_threads: int | None = None,
+    decoder: str = "cpu",
     exposure: int | Literal["auto"] | None = None,
     gain: int | Literal["auto"] | None = None,
     focus: int | Literal["auto"] | None = None,
@@ -106,6 +107,11 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             most that number of rows, or its number in ``source.info.renditions``, which ``freshframe probe``
             prints.
         decoder_threads: Default: the number of cores for a file, 1 for a live source.
+        decoder: Where a file or a network stream is decoded. "cpu": by the processor. "auto": by an NVIDIA
+            card if it can, else by the processor; ``stats()`` and ``why()`` report which, and why. "cuda" or
+            "cuda:1": by that card. If it cannot, start() raises SourceError with the reason. A card takes
+            H.264, HEVC, VP9, AV1 and MPEG-2 of 8 bits. Frames are the same, in NV12. See
+            docs/how-to/decode-on-a-gpu.md.
         exposure: Of a camera: the exposure time as a whole number, mostly of units of 0.1 ms. A number turns
             the camera's automatic exposure off, "auto" turns it on, and None leaves the camera as it is.
             Other sources refuse this option and the next three. ``source.exposure`` sets it at run time.
@@ -144,6 +150,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.live = None if live is None else _check.flag("live", live)
     chosen.rendition = _rendition(rendition)
     chosen.decoder_threads = _count("decoder_threads", decoder_threads)
+    chosen.decoder = _check.text("decoder", decoder)
     given = {"exposure": exposure, "gain": gain, "focus": focus, "white_balance": white_balance}
     settings = {name: camera_value(name, value) for name, value in given.items() if value is not None}
     others = ffmpeg_options("open()", options)

@@ -18,6 +18,7 @@
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "core/frame/frame_access.hpp"
+#include "media/device/cards.hpp"
 #include "media/packets/packet_camera.hpp"
 #include "media/url/masked_url.hpp"
 #include "sources/demo/scene.hpp"
@@ -91,6 +92,7 @@ void bind_open_options(nb::module_& module) {
       .def_rw("live", &OpenOptions::live)
       .def_rw("rendition", &OpenOptions::rendition)
       .def_rw("decoder_threads", &OpenOptions::decoder_threads)
+      .def_rw("decoder", &OpenOptions::decoder)
       .def_rw("settings", &OpenOptions::settings)
       .def_rw("options", &OpenOptions::options);
 }
@@ -109,6 +111,10 @@ void bind_video_info(nb::module_& module) {
       .def_ro("client", &VideoInfo::client)
       .def_ro("ends_by", &VideoInfo::ends_by)
       .def_ro("renditions", &VideoInfo::renditions);
+}
+
+media::Cards find_cards(gil::Held& held) {
+  return gil::release(held, [] { return media::find_cards(); });
 }
 
 }  // namespace
@@ -141,6 +147,15 @@ void bind_video_source(nb::module_& module) {
   module.def("video_url", [](const NodeHandle& self) { return video_source(self).url(); }, nb::arg("node"));
   module.def("video_info", &video_info, nb::arg("node"));
   module.def("media_versions", &media_versions);
+  nb::class_<media::CardFacts>(module, "CardFacts", nb::is_final(), "A graphics card of this machine.")
+      .def_ro("name", &media::CardFacts::name)
+      .def_ro("codecs", &media::CardFacts::codecs, "That it decodes.");
+  nb::class_<media::Cards>(module, "Cards", nb::is_final(), "The graphics cards of this machine.")
+      .def_ro("cards", &media::Cards::cards)
+      .def_ro("driver", &media::Cards::driver, "The version, or nothing where no driver works.")
+      .def_ro("reason", &media::Cards::reason, "Names the cause where no card is found.");
+  module.def("find_cards", gil::entry<&find_cards>,
+             "Looks for the graphics cards that decode. GIL: released");
 }
 
 namespace {

@@ -183,6 +183,13 @@ void EventLog::follow_sources(const Snapshot& seen) {
       add(seen.time, "clock", node.name, "the camera's clock was set");
     if (now.frozen != before.frozen) add(seen.time, "frozen", node.name, core::frozen_text(now));
     before.frozen = now.frozen;
+    if (now.decoder_changes > before.decoder_changes || now.decoder_reason != before.decoder_reason) {
+      add(seen.time, "decoder", node.name,
+          now.decoder_reason.empty() ? "is decoded on " + now.decoder
+                                     : "is decoded by the processor: " + now.decoder_reason);
+    }
+    before.decoder_changes = now.decoder_changes;
+    before.decoder_reason = now.decoder_reason;
     before.clock_steps = now.clock_steps;
     before.stalls = now.stalls;
     before.outages = now.outages;

@@ -35,6 +35,8 @@ class EventLog {
     std::uint64_t stalls = 0;
     double away_total = 0;
     std::string frozen = {};
+    std::uint64_t decoder_changes = 0;
+    std::string decoder_reason = {};
   };
 
   struct Repeated {

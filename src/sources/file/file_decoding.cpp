@@ -17,6 +17,7 @@
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
+#include "sources/live/decoding_place.hpp"
 
 extern "C" {
 #include <libavutil/cpu.h>
@@ -33,7 +34,8 @@ DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
   const int cores = std::clamp(av_cpu_count(), 1, kMostDecoderThreads);
   return {.threads = options.decoder_threads.value_or(options.realtime || picture ? 1 : cores),
           .low_delay = options.realtime,
-          .strict = picture};
+          .strict = picture,
+          .wish = DecoderWish::of(options.decoder)};
 }
 
 /// FFmpeg up to version 8 ignores all offsets of an MP4 where one is this large, in ticks. Version 9 takes it,
@@ -67,6 +69,8 @@ Dictionary FileDecoding::reader_options() const {
 void FileDecoding::open(const std::string& path, const Context& context) {
   path_ = is_remote() ? url_.live.text : path;
   packet_ = make_av_packet();
+  const auto wish = DecoderWish::of(options_.decoder);
+  if (wish.kind != DecoderWish::Kind::Cpu) card_ = Card::open(wish.card).card;
   open_again(context);
 }
 
@@ -105,6 +109,8 @@ void FileDecoding::open_decoder(Dictionary& options) {
   try {
     turn_ = turn_of(demuxer_->stream());
     decoder_.emplace(demuxer_->stream(), decoder_settings(options_, demuxer_->is_picture()), options);
+    const bool by_packets = decoder_->has_card() && !counts_.leaves_out() && has_packet_for_each_frame();
+    if (by_packets) counts_.count_by_packets();
   } catch (const SourceError&) {
     throw;
   } catch (const Error& error) {
@@ -133,6 +139,7 @@ void FileDecoding::close() {
   spare_.reset();
   decoder_.reset();
   demuxer_.reset();
+  card_.reset();
 }
 
 void FileDecoding::start_deadline() {
@@ -147,6 +154,7 @@ AvFramePtr FileDecoding::pull(const Context& context) {
     switch (decoder_->receive(*spare_)) {
       case Decoder::Result::Frame:
         counts_.take(*spare_, context);
+        note_place(*decoder_, url_.masked, context);
         deadline_.reset();
         if (!interlaced_) interlaced_ = is_interlaced(*spare_);
         if (decoder_->is_damaged(*spare_)) counts_.damage(context);
@@ -231,7 +239,12 @@ void FileDecoding::send(const Context& context) {
   const bool hidden = (packet_->flags & AV_PKT_FLAG_DISCARD) != 0 && !demuxer_->has_damaged_times();
   if (!first_dts_) first_dts_ = packet_->dts;
   counts_.send(*packet_, misplaced, misplaced || !hidden);
-  if (!decoder_->send(*packet_, context.clock.now())) counts_.fail(context);
+  try {
+    if (!decoder_->send(*packet_, context.clock.now())) counts_.fail(context);
+  } catch (const CardRefused& refused) {
+    const std::string doing = counts_.frames() == 0 ? "cannot open '" : "lost '";
+    throw SourceError(doing + url_.masked + "': " + refused.what(), url_.masked);
+  }
   av_packet_unref(packet_.get());
 }
 
@@ -257,12 +270,15 @@ void FileDecoding::count_cut_off(const Context& context) const {
                              " packets at its end are missing: '" + url_.masked + "'");
 }
 
+bool FileDecoding::has_packet_for_each_frame() const {
+  const auto codec = demuxer_->stream().codecpar->codec_id;
+  return (codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC) && demuxer_->has_whole_frames();
+}
+
 /// A decoder drops frames in silence where a damaged file puts them out of order.
 void FileDecoding::finish(const Context& context) {
   const auto missing = counts_.finish(context);
-  const auto codec = demuxer_->stream().codecpar->codec_id;
-  const bool one_each = codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC;  // a packet for each frame
-  const bool comparable = !counts_.leaves_out() && one_each && demuxer_->has_whole_frames() &&
+  const bool comparable = !counts_.leaves_out() && !counts_.counts_packets() && has_packet_for_each_frame() &&
                           !interlaced_.value_or(false) && !options_.start && is_first_pass_ &&
                           counts_.damaged() == 0;
   if (!comparable || missing <= 0) return;

@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "media/device/card.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/upright.hpp"
 #include "media/url/source_url.hpp"
@@ -66,6 +68,7 @@ class FileDecoding {
   [[nodiscard]] bool feed(const Context& context);
   [[nodiscard]] Demuxer::Result next_packet();
   void send(const Context& context);
+  [[nodiscard]] bool has_packet_for_each_frame() const;
   void count_cut_off(const Context& context) const;
   void finish(const Context& context);
 
@@ -73,6 +76,7 @@ class FileDecoding {
   const OpenOptions& options_;
   std::string path_;
   std::optional<Demuxer> demuxer_;
+  std::shared_ptr<Card> card_;  // Note [One context]; null without a wish for a card, or without one
   std::optional<Decoder> decoder_;
   Turn turn_;
   double step_ = 1 / kDefaultFps;

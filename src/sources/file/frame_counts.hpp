@@ -48,6 +48,8 @@ class FrameCounts {
   /// `leaves_out`: the decoder was asked to leave frames out.
   explicit FrameCounts(bool leaves_out) : leaves_out_(leaves_out) {}
 
+  /// Every packet gives a frame, or is lost. A card fails at other calls than those for its packet.
+  void count_by_packets() noexcept { by_packets_ = true; }
   /// Reading begins at the beginning of the file.
   void begin() {
     sent_ = {};
@@ -60,10 +62,15 @@ class FrameCounts {
     if (!first_sent_) first_sent_ = packet.pts;
     // Frames that are shown before the first keyframe do not count: they need frames from before the file.
     if (gives_frame && packet.size > 0 && (is_misplaced || packet.pts >= *first_sent_)) ++sent_frames_;
-    if (packet.pts != AV_NOPTS_VALUE && (packet.flags & AV_PKT_FLAG_DISCARD) == 0) sent_.send(packet.pts);
+    const bool is_shown = packet.pts != AV_NOPTS_VALUE && (packet.flags & AV_PKT_FLAG_DISCARD) == 0;
+    if (is_shown && (!by_packets_ || packet.pts >= *first_sent_)) sent_.send(packet.pts);
   }
   /// The decoder has failed at a packet.
   void fail(const Context& context) {
+    if (by_packets_) {
+      ++damaged_;
+      return;
+    }
     damage(context);
     ++failures_;
   }
@@ -84,6 +91,7 @@ class FrameCounts {
   }
 
   [[nodiscard]] bool leaves_out() const noexcept { return leaves_out_; }
+  [[nodiscard]] bool counts_packets() const noexcept { return by_packets_; }
   [[nodiscard]] std::int64_t damaged() const noexcept { return damaged_; }
   /// In this repetition.
   [[nodiscard]] std::int64_t frames() const noexcept { return frames_; }
@@ -97,7 +105,10 @@ class FrameCounts {
  private:
   void answer(std::size_t without_frame, const Context& context) {
     const auto frames = static_cast<std::int64_t>(without_frame);
-    if (!leaves_out_) {
+    if (by_packets_) {
+      if (!silent_) context.counters.drop(NodeDropCause::Decode, without_frame);
+      left_out_ += frames;
+    } else if (!leaves_out_) {
       const auto lost = std::min(failures_, frames);
       failures_ -= lost;
       left_out_ += lost;
@@ -108,6 +119,7 @@ class FrameCounts {
   }
 
   const bool leaves_out_;
+  bool by_packets_ = false;
   bool silent_ = false;
   SentPackets sent_;           // since begin()
   std::int64_t failures_ = 0;  // whose frame has not been missed yet

@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -15,6 +16,7 @@
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/packets/parameters.hpp"
+#include "sources/live/decoding_place.hpp"
 
 namespace freshframe::media {
 
@@ -53,7 +55,18 @@ void LiveSource::open(const Context& context) {
   packet_ = make_av_packet();
   check_known(connector_.options().options, url());  // whether or not the server is there
   still_.open(context);
+  keep_card();
   ReconnectingSource::open(context);
+}
+
+/// A card that is not there is no outage: another attempt would fail, too.
+void LiveSource::keep_card() {
+  const auto wish = DecoderWish::of(options_.decoder);
+  if (wish.kind == DecoderWish::Kind::Cpu) return;
+  auto found = Card::open(wish.card);
+  if (!found.card && wish.kind == DecoderWish::Kind::Demand)
+    throw SourceError("cannot open '" + url() + "': " + found.reason, url(), ENODEV);
+  card_ = std::move(found.card);
 }
 
 void LiveSource::connect(const Context& context) {
@@ -67,6 +80,7 @@ void LiveSource::connect(const Context& context) {
                      .counts_pictures = connection_->counts_pictures(),
                      .seconds = [this](std::int64_t ticks) { return connection_->seconds(ticks); }},
                     now);
+  note_place(connection_->decoder(), url_.masked, context);
   wish_.connect(now);
   sent_damage_ = Damage();
   maker_.set_turn(connection_->turn());
@@ -90,6 +104,7 @@ void LiveSource::close() {
   packets_.close();
   connector_.close();
   packet_.reset();
+  card_.reset();
 }
 
 std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
@@ -108,6 +123,9 @@ std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
     if (options_.reconnect.value_or(false)) throw;  // only who asks for it gets it again from its beginning
     finish();
     return std::nullopt;
+  } catch (const CardRefused& refused) {
+    count_rest();
+    throw SourceError("lost '" + url() + "': " + refused.what(), url(), EIO);
   } catch (...) {
     count_rest();
     throw;

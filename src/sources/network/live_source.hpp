@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/look/watched_source.hpp"
+#include "media/device/card.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/packets/packet_camera.hpp"
 #include "media/packets/packet_output.hpp"
@@ -50,6 +51,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void disconnect() override;
 
  private:
+  void keep_card();
   [[nodiscard]] bool feed(const Context& context);
   [[nodiscard]] LiveDecoding::Arrived arrive(PacketNotes notes, const Context& context);
   [[nodiscard]] bool take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context);
@@ -62,7 +64,8 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
 
   const SourceUrl url_;
   const OpenOptions options_;
-  Connector connector_;  // outlives connection_
+  Connector connector_;         // outlives connection_
+  std::shared_ptr<Card> card_;  // Note [One context]; null without a wish for a card, or without one
   std::unique_ptr<PacketConnection> connection_;
   std::exception_ptr lost_;  // the error of connection_, thrown after the decoder's last frames
   AvPacketPtr packet_;

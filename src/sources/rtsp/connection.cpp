@@ -149,10 +149,14 @@ std::size_t Connection::choose(const Description& description) const {
 /// those in the stream are enough.
 void Connection::make_decoder() {
   const AVRational ticks{1, media_.clock};
-  const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1), .low_delay = true};
+  const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1),
+                                 .low_delay = true,
+                                 .wish = DecoderWish::of(options_.decoder)};
   Dictionary options(client_.decoder);
   try {
     decoder_.emplace(depacketiser_->parameters(), ticks, settings, options);
+  } catch (const CardRefused& refused) {
+    throw SourceRefused("cannot open '" + url_ + "': " + refused.what(), url_, ENOTSUP);
   } catch (const Error& error) {
     const CodecParametersPtr bare(avcodec_parameters_alloc());
     if (!bare) throw std::bad_alloc();

@@ -140,6 +140,22 @@ TEST_F(FindingsTest, ACameraWithoutASettingIsNamedWithItsRefusalAsLongAsItRunsSo
   EXPECT_EQ(kinds(), Kinds());
 }
 
+TEST_F(FindingsTest, AProcessorThatDecodesForACardIsNamedWithTheReason) {
+  cam().source.emplace();
+  cam().source->decoder = "cpu";
+  run(std::chrono::seconds(25));
+  ASSERT_EQ(kinds(), Kinds());
+  cam().source->decoder_reason = "cuda:0: it has failed";
+  run(std::chrono::seconds(25));
+  ASSERT_EQ(kinds(), Kinds{"decoder cam"});
+  EXPECT_EQ(findings_.present()[0].text,
+            "is decoded by the processor, not by the card: cuda:0: it has failed.");
+  cam().source->decoder = "cuda:0";
+  cam().source->decoder_reason.clear();
+  run(std::chrono::seconds(11));
+  EXPECT_EQ(kinds(), Kinds());
+}
+
 TEST_F(FindingsTest, AReaderThatBlocksAndIsNotReadIsTheCauseAndNotTheNodeThatWaitsForIt) {
   to_reader().waiting = 8;
   x().state = NodeState::Blocked;

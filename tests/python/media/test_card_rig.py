@@ -12,11 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from rigs.card.clips import H264, PICTURES, clip
 from rigs.watchdog import LONG_WATCHDOG
 
 pytestmark = [pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")]
-
-_PICTURES = 20
 
 
 def _run(command: list[str], folder: Path, faults: str = "") -> subprocess.CompletedProcess[str]:
@@ -30,41 +29,32 @@ def _run(command: list[str], folder: Path, faults: str = "") -> subprocess.Compl
     )
 
 
-def _decode(clip: Path, folder: Path, *how: str, faults: str = "") -> tuple[list[str], dict[str, int]]:
+def _decode(path: Path, folder: Path, *how: str, faults: str = "") -> tuple[list[str], dict[str, int]]:
     """Decodes with the ffmpeg command. Returns the sums of the pictures, and the counts of the card."""
-    command = ["ffmpeg", "-v", "error", "-nostdin", *how, "-i", str(clip), "-pix_fmt", "yuv420p"]
+    command = ["ffmpeg", "-v", "error", "-nostdin", *how, "-i", str(path), "-pix_fmt", "yuv420p"]
     ended = _run([*command, "-fps_mode", "passthrough", "-f", "framemd5", "-"], folder, faults)
     sums = [line.split(",")[-1].strip() for line in ended.stdout.splitlines() if line[:1] != "#"]
     report = ended.stderr.partition("fake card:")[2]
     return sums, {name.strip(): int(number) for name, number in re.findall(r"([a-z ]+) (-?\d+);", report)}
 
 
-def _clip(path: Path, *options: str, size: str = "320x240") -> Path:
-    source = f"testsrc2=size={size}:rate=25:duration={_PICTURES / 25}"
-    command = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", source, *options]
-    subprocess.run([*command, "-pix_fmt", "yuv420p", str(path)], check=True, timeout=LONG_WATCHDOG)
-    return path
-
-
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """H.264 with B-frames."""
-    return _clip(tmp_path_factory.mktemp("clips") / "b.mp4", "-c:v", "libx264", "-bf", "2")
+    return clip(tmp_path_factory.mktemp("clips") / "b.mp4", H264["b-frames"])
 
 
 @pytest.mark.parametrize(
-    ("options", "size"),
-    [(("-bf", "2"), "320x240"), (("-bf", "0"), "322x242"), (("-flags", "+ildct+ilme"), "320x240")],
-    ids=["b-frames", "odd size", "interlaced"],
+    ("kind", "size"), [("b-frames", "320x240"), ("no b-frames", "322x242"), ("interlaced", "320x240")]
 )
 def test_h264_gives_the_pictures_of_the_stream(
-    options: tuple[str, ...], size: str, tmp_path: Path, card_folder: Path
+    kind: str, size: str, tmp_path: Path, card_folder: Path
 ) -> None:
-    clip = _clip(tmp_path / "a.mp4", "-c:v", "libx264", *options, size=size)
-    wanted, _ = _decode(clip, card_folder)
-    got, counts = _decode(clip, card_folder, "-hwaccel", "cuda")
+    made = clip(tmp_path / "a.mp4", H264[kind], size=size)
+    wanted, _ = _decode(made, card_folder)
+    got, counts = _decode(made, card_folder, "-hwaccel", "cuda")
     assert got == wanted
-    assert (len(got), counts["pictures"], counts["most decoders"]) == (_PICTURES, _PICTURES, 1)
+    assert (len(got), counts["pictures"], counts["most decoders"]) == (PICTURES, PICTURES, 1)
     assert not counts.keys() & {"decoders", "mapped", "buffers", "contexts", "streams"}  # nothing is left
 
 
@@ -73,24 +63,24 @@ def test_h264_gives_the_pictures_of_the_stream(
     [
         ("none", False, 0),  # the command needs the device that it was given
         ("old", False, 0),
-        ("sessions:0", False, _PICTURES),
-        ("no_h264", False, _PICTURES),
-        ("memory:1", False, _PICTURES),
-        ("refuse:10", True, _PICTURES - 2),
-        ("skip:10", True, _PICTURES),
-        ("status:10", True, _PICTURES),
-        ("lazy", True, _PICTURES),
+        ("sessions:0", False, PICTURES),
+        ("no_h264", False, PICTURES),
+        ("memory:1", False, PICTURES),
+        ("refuse:10", True, PICTURES - 2),
+        ("skip:10", True, PICTURES),
+        ("status:10", True, PICTURES),
+        ("lazy", True, PICTURES),
     ],
 )
-def test_each_fault_is_seen(faults: str, on_card: bool, pictures: int, clip: Path, card_folder: Path) -> None:
-    sums, counts = _decode(clip, card_folder, "-hwaccel", "cuda", faults=faults)
+def test_each_fault_is_seen(faults: str, on_card: bool, pictures: int, film: Path, card_folder: Path) -> None:
+    sums, counts = _decode(film, card_folder, "-hwaccel", "cuda", faults=faults)
     assert (len(sums), counts.get("pictures", 0) > 0) == (pictures, on_card)
     assert counts.get("skipped", 0) == (2 if faults == "skip:10" else 0)
 
 
-def test_lost_card_gives_no_more_pictures(clip: Path, card_folder: Path) -> None:
-    sums, _ = _decode(clip, card_folder, "-hwaccel", "cuda", faults="lost:8")
-    assert len(sums) < _PICTURES
+def test_lost_card_gives_no_more_pictures(film: Path, card_folder: Path) -> None:
+    sums, _ = _decode(film, card_folder, "-hwaccel", "cuda", faults="lost:8")
+    assert len(sums) < PICTURES
 
 
 def test_host_that_reads_memory_of_the_card_ends(card_folder: Path) -> None:

@@ -370,12 +370,17 @@ Decoder::Decoder(const AVCodecParameters& parameters, AVRational time_base, cons
       settings_(settings),
       options_(options.copy()) {
   if (!parameters_ || avcodec_parameters_copy(parameters_.get(), &parameters) < 0) throw std::bad_alloc();
+  if (!settings_.strict) {
+    DecoderPlace place;
+    card_ = CardDecoding::open(settings_.wish, *parameters_, place);
+    if (!card_) new_place_ = std::make_unique<DecoderPlace>(std::move(place));
+  }
   set_up();
   open(options);
 }
 
 void Decoder::set_up() {
-  const AVCodec* codec = avcodec_find_decoder(parameters_->codec_id);
+  const AVCodec* codec = card_ ? &card_->codec() : avcodec_find_decoder(parameters_->codec_id);
   const std::string name = avcodec_get_name(parameters_->codec_id);
   if (codec == nullptr) throw Error("this build of FFmpeg has no decoder for " + name);
   codec_ = make_codec(codec);
@@ -394,6 +399,7 @@ void Decoder::set_up() {
   codec_->flags |= AV_CODEC_FLAG_COPY_OPAQUE;
 #endif
   decode_into_pool(*codec_);
+  if (card_) card_->prepare(*codec_);
 }
 
 void Decoder::open(Dictionary& options) {
@@ -413,6 +419,39 @@ std::string Decoder::most_pixels(const std::map<std::string, std::string>& optio
 
 bool Decoder::send(AVPacket& packet, TimePoint captured) {
   if (packet.size == 0) return false;  // to FFmpeg a packet without data is the end of the stream
+  return card_ ? send_to_card(packet, captured) : hand_over(packet, captured);
+}
+
+/// Note [A decoder on a card].
+bool Decoder::send_to_card(AVPacket& packet, TimePoint captured) {
+  const bool is_key = (packet.flags & AV_PKT_FLAG_KEY) != 0;
+  if (!card_->is_over()) {
+    card_->note_packet(packet.pts, captured);
+    if (hand_over(packet, captured)) return true;
+    card_->note(last_failure_);
+    if (!card_->is_over()) return false;
+  }
+  if (!is_key) {
+    static_cast<void>(card_->give_up());
+    return false;
+  }
+  leave_card();
+  return hand_over(packet, captured);
+}
+
+/// The frames that the card has given come first.
+void Decoder::leave_card() {
+  auto reason = card_->give_up();
+  if (open_) {
+    exchange();
+  } else {
+    const auto left = std::move(card_);  // outlives codec_
+    rest();
+  }
+  new_place_ = std::make_unique<DecoderPlace>(DecoderPlace{.reason = std::move(reason)});
+}
+
+bool Decoder::hand_over(AVPacket& packet, TimePoint captured) {
   if (!open_) {
     auto options = options_.copy();
     open(options);
@@ -441,7 +480,12 @@ Decoder::Result Decoder::receive(AVFrame& frame) {
     ahead_.pop_front();
     return Result::Frame;
   }
-  const int result = avcodec_receive_frame(codec_.get(), &frame);
+  int result = avcodec_receive_frame(codec_.get(), &frame);
+  if (card_) {
+    result = card_->take(result, frame);
+    if (result >= 0 && !std::exchange(has_card_picture_, true))
+      new_place_ = std::make_unique<DecoderPlace>(DecoderPlace{.name = card_->name()});
+  }
   if (result >= 0) {
     failures_in_row_ = 0;
     // TIFF 6.0, section 20: without ReferenceBlackWhite, brightness has the levels 0 to 255.
@@ -465,7 +509,11 @@ std::string Decoder::failure() const {
 }
 
 void Decoder::renew() {
-  if (!open_) return;
+  if (card_ && card_->is_over()) return leave_card();
+  if (open_) exchange();
+}
+
+void Decoder::exchange() {
   finish();
   std::deque<AvFramePtr> held;
   for (auto result = Result::Frame; result != Result::End;) {
@@ -475,6 +523,7 @@ void Decoder::renew() {
     if (result == Result::Frame) held.push_back(std::move(frame));
   }
   const int delay = codec_->has_b_frames;  // which the old one may have found out by and by
+  const auto left = card_ && card_->is_over() ? std::move(card_) : nullptr;  // outlives codec_
   rest();
   codec_->has_b_frames = std::max(codec_->has_b_frames, delay);
   ahead_ = std::move(held);

@@ -7,9 +7,13 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 
+#include "media/device/decoder_wish.hpp"
 #include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/read/card_decoding.hpp"
 
 namespace freshframe::media {
 
@@ -20,6 +24,8 @@ struct DecoderSettings {
   bool low_delay = false;
   /// For pictures: half of one is an error, where half of a video's frame is better than nothing.
   bool strict = false;
+  /// Not of pictures. With a card `threads` holds for the processor alone.
+  DecoderWish wish = {};
 };
 
 /// One decoder. One thread calls it; libav adds its own. Alternate send() and receive() until NeedsPacket. At rest
@@ -32,7 +38,8 @@ class Decoder {
   /// max_pixels changes it.
   static constexpr std::int64_t kMostPixels = std::int64_t{8192} * 8192;
 
-  /// Removes from `options` the entries that the codec has used. Throws Error.
+  /// Removes from `options` the entries that the codec has used. Throws Error, and CardRefused for a wish that is a Demand,
+  /// as send() does, too.
   Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options);
   /// For packets without a demuxer. Times are in units of `time_base`.
   Decoder(const AVCodecParameters& parameters, AVRational time_base, const DecoderSettings& settings,
@@ -70,20 +77,30 @@ class Decoder {
     return (!incomplete_ && (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0) || frame.decode_error_flags != 0;
   }
   [[nodiscard]] const AVCodecContext& context() const noexcept { return *codec_; }
+  [[nodiscard]] bool has_card() const noexcept { return card_ != nullptr; }
+  /// Returns the place where it decodes, once after each change, or null. On a card it is known from the first picture on.
+  [[nodiscard]] std::unique_ptr<DecoderPlace> take_place() noexcept { return std::move(new_place_); }
 
  private:
   void set_up();
   void open(Dictionary& options);
+  bool send_to_card(AVPacket& packet, TimePoint captured);
+  bool hand_over(AVPacket& packet, TimePoint captured);
+  void leave_card();
+  void exchange();
   void look_at_picture(AVPacket& packet);
   void fail(int result);
 
   CodecParametersPtr parameters_;
   const AVRational time_base_;
   const DecoderSettings settings_;
-  Dictionary options_;  // as given: each opening uses a copy
-  CodecPtr codec_;
+  Dictionary options_;                  // as given: each opening uses a copy
+  std::unique_ptr<CardDecoding> card_;  // null while the processor decodes
+  std::unique_ptr<DecoderPlace> new_place_;
+  CodecPtr codec_;  // refers to card_
   bool open_ = false;
   bool incomplete_ = false;  // show_incomplete()
+  bool has_card_picture_ = false;
   bool finishing_ = false;
   int failures_in_row_ = 0;
   int last_failure_ = 0;    // FFmpeg's code

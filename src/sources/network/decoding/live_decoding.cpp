@@ -11,6 +11,8 @@
 #include <sstream>
 #include <utility>
 
+#include "sources/live/decoding_place.hpp"
+
 namespace freshframe::media {
 
 LiveDecoding::LiveDecoding(Options options)
@@ -240,6 +242,7 @@ bool LiveDecoding::take(const Context& context) {
   switch (keys_.receive(*stream_.decoder, *spare_)) {
     case Decoder::Result::Frame:
       fruitless_.begin(context.clock.now());
+      note_place(*stream_.decoder, options_.url, context);
       if (const auto left = group_.sift(spare_)) {
         if (!keys_.sleeps()) static_cast<void>(take_held(*left));  // it was counted when its packet came
       }

@@ -212,6 +212,8 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
     if (is_bursty()) program_time_.begin(opened_.first_time());
   } catch (const SourceTimeoutError& late) {
     throw SourceTimeoutError(late.what() + causes(errors), late.url(), late.code());
+  } catch (const SourceRefused&) {
+    throw;
   } catch (const SourceError& error) {
     if (redirects_again_ || opened_.names_itself()) throw;
     throw SourceError(error.what() + causes(errors), error.url(), error.code());
@@ -293,8 +295,14 @@ void LiveInput::tell_choice() const {
 }
 
 void LiveInput::make_decoder(Dictionary& options) {
-  decoder_.emplace(
-      *stream_, DecoderSettings{.threads = options_.decoder_threads.value_or(1), .low_delay = true}, options);
+  const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1),
+                                 .low_delay = true,
+                                 .wish = DecoderWish::of(options_.decoder)};
+  try {
+    decoder_.emplace(*stream_, settings, options);
+  } catch (const CardRefused& refused) {
+    throw SourceRefused("cannot open '" + url_.masked + "': " + refused.what(), url_.masked, ENOTSUP);
+  }
   if (const auto unknown = options.leftovers(); !unknown.empty()) {
     throw SourceRefused(
         unknown_option_text(url_.masked, input_->iformat->name, decoder_->context().codec->name, unknown),

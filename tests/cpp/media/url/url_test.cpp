@@ -349,6 +349,8 @@ TEST(MediaUrl, EachOptionIsForItsSourcesOnly) {
       {"white_balance", {.settings = {{"white_balance", "3"}}}, "---+--"},
       {"size", {.width = 64, .height = 48}, "++-+++"},
       {"decoder_threads", {.decoder_threads = 2}, "++-+++"},
+      {"decoder", {.decoder = "auto"}, "+---++"},
+      {"decoder", {.live = false, .decoder = "cuda:1"}, "-----+"},
       {"options", {.options = {{"a", "b"}}}, "++-+++"},
       {"realtime", {.realtime = true}, "++++++"},
   };
@@ -384,6 +386,7 @@ TEST(MediaUrl, RefusesOptionsThatCannotBe) {
       {.open_timeout = nan},
       {.decoder_threads = 0},
       {.decoder_threads = 65},
+      {.decoder = "gpu"},
   };
   for (std::size_t i = 0; i < bad.size(); ++i)
     EXPECT_THROW(static_cast<void>(open("a.mp4", bad[i])), OptionError) << i;

@@ -33,6 +33,8 @@ from pathlib import Path
 
 import pytest
 
+import freshframe as ff
+from freshframe import _native
 from rigs.watchdog import LONG_WATCHDOG
 
 _HERE = Path(__file__).parent
@@ -100,5 +102,26 @@ def card(card_folder: Path) -> Iterator[Card]:
     made.fault()
     yield made
     made.fault()
-    left = {name: made.count(name) for name in ("decoders", "mapped")}
+    left = {name: made.count(name) for name in ("decoders", "mapped", "buffers", "contexts")}
     assert not any(left.values()), left
+
+
+@pytest.fixture(scope="session", autouse=True)
+def all_on_card(request: pytest.FixtureRequest) -> None:
+    """With --card, all files and streams ask for the card where open() accepts it."""
+    if not request.config.getoption("--card"):
+        return
+    make = _native.make_video_source
+
+    def make_on_card(url: str, options: _native.OpenOptions) -> _native.NodeHandle:
+        if options.decoder != "cpu":
+            return make(url, options)
+        options.decoder = "auto"
+        try:
+            return make(url, options)
+        except ff.OptionError:
+            options.decoder = "cpu"
+            return make(url, options)
+
+    Card(request.getfixturevalue("card_folder")).fault()
+    _native.make_video_source = make_on_card

@@ -1,6 +1,6 @@
 // The memory, the counts and the faults of the fake card.
 //
-// Its memory is a file in memory that is mapped twice. Nobody may read or write it at the addresses that callers get, so
+// The memory is a file in memory that is mapped twice. Nobody may read or write it at the addresses that callers get, so
 // that a host that touches a plane of the card ends with SIGSEGV, as with a card. The other view is the fake's own.
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE

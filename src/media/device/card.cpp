@@ -1,0 +1,189 @@
+// A graphics card that decodes: its context in this process, and what it can decode.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/device/card.hpp"
+
+#include <array>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "media/device/cards.hpp"
+
+extern "C" {
+#include <libavcodec/avcodec.h>
+#include <libavutil/hwcontext.h>
+#include <libavutil/pixdesc.h>
+}
+
+// FFmpeg's header includes CUDA's own for the names of two pointers, unless they are defined.
+#define CUDA_VERSION 12000  // NOLINT(readability-identifier-naming): FFmpeg's name
+using CUcontext = void*;
+using CUstream = void*;
+extern "C" {
+#include <libavutil/hwcontext_cuda.h>
+}
+
+namespace freshframe::media {
+namespace {
+
+struct KnownCodec {
+  AVCodecID id;
+  int number;  // the driver's cudaVideoCodec
+};
+constexpr std::array<KnownCodec, 5> kCardCodecs{{{AV_CODEC_ID_H264, 4},
+                                                 {AV_CODEC_ID_HEVC, 8},
+                                                 {AV_CODEC_ID_VP9, 10},
+                                                 {AV_CODEC_ID_AV1, 11},
+                                                 {AV_CODEC_ID_MPEG2VIDEO, 1}}};
+
+int number_of(AVCodecID codec) {
+  for (const auto& each : kCardCodecs) {
+    if (each.id == codec) return each.number;
+  }
+  return 0;
+}
+
+/// Makes a context current on this thread, for driver calls that want one.
+class Current {
+ public:
+  Current(const CudaDriver& driver, void* context)
+      : driver_(driver), is_current_(driver.push_context(context) == 0) {}
+  Current(const Current&) = delete;
+  Current& operator=(const Current&) = delete;
+  ~Current() {
+    if (is_current_) static_cast<void>(driver_.pop_context(nullptr));
+  }
+
+ private:
+  const CudaDriver& driver_;
+  const bool is_current_;
+};
+
+/// Returns null if FFmpeg refuses the context, as a build without CUDA does.
+AVBufferRef* make_device(void* context) {
+  AVBufferRef* device = av_hwdevice_ctx_alloc(AV_HWDEVICE_TYPE_CUDA);
+  if (device == nullptr) return nullptr;
+  auto* const base = reinterpret_cast<AVHWDeviceContext*>(device->data);
+  static_cast<AVCUDADeviceContext*>(base->hwctx)->cuda_ctx = context;
+  if (av_hwdevice_ctx_init(device) < 0) av_buffer_unref(&device);
+  return device;
+}
+
+Card::Found make_card(int index) {
+  const auto found = find_cuda_driver();
+  if (found.driver == nullptr) return {.card = nullptr, .reason = found.reason};
+  const auto& driver = *found.driver;
+  const std::string title = "cuda:" + std::to_string(index);
+  int count = 0;
+  if (const int error = driver.device_count(&count); error != 0)
+    return {.card = nullptr, .reason = title + " cannot be used: " + driver.name_of(error)};
+  if (index >= count) {
+    return {.card = nullptr,
+            .reason = title + " does not exist: this machine has " + std::to_string(count) +
+                      (count == 1 ? " card" : " cards")};
+  }
+  int device = 0;
+  void* context = nullptr;
+  int error = driver.device(&device, index);
+  if (error == 0) error = driver.retain_primary(&context, device);
+  if (error != 0) return {.card = nullptr, .reason = title + " cannot be used: " + driver.name_of(error)};
+  AVBufferRef* const made = make_device(context);
+  if (made == nullptr) {
+    static_cast<void>(driver.release_primary(device));
+    return {.card = nullptr, .reason = "this build of FFmpeg does not decode on NVIDIA's cards"};
+  }
+  return {.card = std::make_shared<Card>(driver, index, context, made)};
+}
+
+std::string refusal_of_format(AVPixelFormat format) {
+  if (format == AV_PIX_FMT_NONE) return {};
+  const AVPixFmtDescriptor* const description = av_pix_fmt_desc_get(format);
+  if (description == nullptr) return {};
+  if (description->comp[0].depth > 8)
+    return "its pictures have " + std::to_string(description->comp[0].depth) + " bits, and only 8 are taken";
+  const bool is_420 =
+      description->nb_components == 3 && description->log2_chroma_w == 1 && description->log2_chroma_h == 1;
+  return is_420 ? std::string() : "its pictures are " + std::string(description->name) + ", not 4:2:0";
+}
+
+}  // namespace
+
+struct OpenCards {
+  std::mutex mutex;
+  forks::Hold<std::mutex> hold{mutex, forks::Order::Loading};  // it finds the driver, and FFmpeg logs
+  std::map<int, std::weak_ptr<Card>> by_index;                 // guarded by mutex
+};
+
+// The driver is called while the mutex is held, so that two sources do not make the context twice.
+Card::Found Card::open(int index) {
+  auto& open = forks::ProcessWide<OpenCards>::get();
+  const std::scoped_lock lock(open.mutex);
+  auto& known = open.by_index[index];
+  if (auto card = known.lock(); card && !card->birthplace_.is_inherited()) return {.card = std::move(card)};
+  auto found = make_card(index);
+  known = found.card;
+  return found;
+}
+
+// A forked child has no part in the context.
+Card::~Card() {
+  if (birthplace_.is_inherited()) return;
+  AVBufferRef* device = device_;
+  av_buffer_unref(&device);
+  static_cast<void>(driver_.release_primary(index_));
+}
+
+std::string Card::refusal(const Stream& stream) const {
+  const std::string codec = avcodec_get_name(stream.codec);
+  const int number = number_of(stream.codec);
+  if (number == 0) return "it does not decode " + codec;
+  if (auto reason = refusal_of_format(stream.format); !reason.empty()) return reason;
+  DecoderCapabilities able{.codec = number};
+  const Current current(driver_, context_);
+  if (const int error = driver_.decoder_capabilities(&able); error != 0)
+    return "it does not answer: " + driver_.name_of(error);
+  if (able.is_supported == 0) return "it does not decode " + codec;
+  if (stream.width == 0 || stream.height == 0) return {};
+  const auto width = static_cast<unsigned>(stream.width);
+  const auto height = static_cast<unsigned>(stream.height);
+  const std::string size = std::to_string(width) + "x" + std::to_string(height);
+  if (width > able.most_width || height > able.most_height) {
+    return codec + " of " + size + " is too large for it, which takes " + std::to_string(able.most_width) +
+           "x" + std::to_string(able.most_height);
+  }
+  if (width < able.least_width || height < able.least_height) {
+    return codec + " of " + size + " is too small for it, which takes " + std::to_string(able.least_width) +
+           "x" + std::to_string(able.least_height);
+  }
+  return {};
+}
+
+Cards find_cards() {
+  const auto found = find_cuda_driver();
+  if (found.driver == nullptr) return {.cards = {}, .driver = {}, .reason = found.reason};
+  Cards result;
+  int version = 0;
+  static_cast<void>(found.driver->driver_version(&version));
+  result.driver = "CUDA " + std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+  int count = 0;
+  static_cast<void>(found.driver->device_count(&count));
+  for (int i = 0; i < count; ++i) {
+    const auto opened = Card::open(i);
+    if (!opened.card) {
+      result.reason = opened.reason;
+      continue;
+    }
+    std::array<char, 256> name{};
+    static_cast<void>(found.driver->device_name(name.data(), static_cast<int>(name.size()), i));
+    CardFacts facts{.name = name.data(), .codecs = {}};
+    for (const auto& codec : kCardCodecs) {
+      if (opened.card->refusal({.codec = codec.id}).empty())
+        facts.codecs.emplace_back(avcodec_get_name(codec.id));
+    }
+    result.cards.push_back(std::move(facts));
+  }
+  if (result.cards.empty() && result.reason.empty()) result.reason = "the NVIDIA driver finds no card";
+  return result;
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,102 @@
+// The functions of an NVIDIA driver that freshframe calls. It links none of them, and includes no header of CUDA.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/device/cuda_driver.hpp"
+
+#include "freshframe/forks.hpp"
+
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "platform/library.hpp"
+
+namespace freshframe::media {
+namespace {
+
+constexpr const char* kDriverLibrary = "libcuda.so.1";
+constexpr const char* kDecoderLibrary = "libnvcuvid.so.1";
+constexpr int kNotInitialized = 3;
+constexpr int kInsufficientDriver = 35;
+constexpr int kNoDevice = 100;
+constexpr int kDriverMismatch = 803;
+
+template <class Function>
+bool find(const platform::Library& library, const char* name, Function*& function) {
+  function = reinterpret_cast<Function*>(library.find(name).address);
+  return function != nullptr;
+}
+
+std::optional<platform::Library> load_library(const char* name) {
+  try {
+    return platform::Library::load(name);
+  } catch (const platform::LoadError&) {
+    return std::nullopt;
+  }
+}
+
+/// Returns the reason why the libraries cannot be used, or nothing.
+std::string load(CudaDriver& driver) {
+  const auto loaded_cuda = load_library(kDriverLibrary);
+  if (!loaded_cuda) return "no NVIDIA driver is installed, or this container does not get it (libcuda.so.1)";
+  const auto loaded_decoders = load_library(kDecoderLibrary);
+  if (!loaded_decoders) {
+    return "the driver lacks its decoders (libnvcuvid.so.1); a container gets them by "
+           "NVIDIA_DRIVER_CAPABILITIES=compute,utility,video";
+  }
+  const auto& cuda = *loaded_cuda;
+  const auto& decoders = *loaded_decoders;
+  const bool complete =
+      find(cuda, "cuInit", driver.init) && find(cuda, "cuDriverGetVersion", driver.driver_version) &&
+      find(cuda, "cuDeviceGetCount", driver.device_count) && find(cuda, "cuDeviceGet", driver.device) &&
+      find(cuda, "cuDeviceGetName", driver.device_name) &&
+      find(cuda, "cuDevicePrimaryCtxRetain", driver.retain_primary) &&
+      find(cuda, "cuDevicePrimaryCtxRelease_v2", driver.release_primary) &&
+      find(cuda, "cuCtxPushCurrent_v2", driver.push_context) &&
+      find(cuda, "cuCtxPopCurrent_v2", driver.pop_context) &&
+      find(cuda, "cuGetErrorName", driver.error_name) &&
+      find(decoders, "cuvidGetDecoderCaps", driver.decoder_capabilities);
+  return complete ? "" : "the NVIDIA driver is too old: CUDA 11.0 (driver 450) or newer is wanted";
+}
+
+std::string start_failure(const CudaDriver& driver, int error) {
+  switch (error) {
+    case kNoDevice:
+      return "the NVIDIA driver finds no card";
+    case kInsufficientDriver:
+    case kDriverMismatch:
+      return "the NVIDIA driver is too old for its card or its libraries (" + driver.name_of(error) + ")";
+    case kNotInitialized:
+      return "a parent of this process uses the card, and forked it: begin it with multiprocessing's \"spawn\"";
+    default:
+      return "the NVIDIA driver does not start: " + driver.name_of(error);
+  }
+}
+
+}  // namespace
+
+struct LoadedDriver {
+  std::mutex mutex;
+  forks::Hold<std::mutex> hold{mutex};
+  CudaDriver table;        // guarded by mutex until it is loaded
+  bool is_loaded = false;  // guarded by mutex; the libraries stay loaded
+};
+
+std::string CudaDriver::name_of(int error) const {
+  const char* name = nullptr;
+  if (error_name(error, &name) != 0 || name == nullptr) return "error " + std::to_string(error);
+  return name;
+}
+
+FoundDriver find_cuda_driver() {
+  auto& loaded = forks::ProcessWide<LoadedDriver>::get();
+  const std::scoped_lock lock(loaded.mutex);
+  if (!loaded.is_loaded) {
+    if (auto reason = load(loaded.table); !reason.empty()) return {.reason = std::move(reason)};
+    loaded.is_loaded = true;
+  }
+  const int error = loaded.table.init(0);
+  if (error != 0) return {.reason = start_failure(loaded.table, error)};
+  return {.driver = &loaded.table};
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,55 @@
+// The functions of an NVIDIA driver that freshframe calls. It links none of them, and includes no header of CUDA.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace freshframe::media {
+
+/// A card's limits for a codec, laid out as the driver's CUVIDDECODECAPS.
+struct DecoderCapabilities {
+  int codec = 0;
+  int chroma = 1;  // 4:2:0
+  unsigned bits_minus8 = 0;
+  unsigned reserved[3] = {};
+  std::uint8_t is_supported = 0;
+  std::uint8_t engines = 0;
+  std::uint16_t formats = 0;
+  unsigned most_width = 0;
+  unsigned most_height = 0;
+  unsigned most_blocks = 0;  // of 16x16 pixels
+  std::uint16_t least_width = 0;
+  std::uint16_t least_height = 0;
+  unsigned rest[11] = {};
+};
+static_assert(sizeof(DecoderCapabilities) == 88);
+
+/// By the names of the driver's documentation. Each returns 0, or the number of an error.
+struct CudaDriver {
+  int (*init)(unsigned flags) = nullptr;
+  int (*driver_version)(int* version) = nullptr;  // 12040: CUDA 12.4
+  int (*device_count)(int* count) = nullptr;
+  int (*device)(int* device, int index) = nullptr;
+  int (*device_name)(char* name, int size, int device) = nullptr;
+  int (*retain_primary)(void** context, int device) = nullptr;
+  int (*release_primary)(int device) = nullptr;
+  int (*push_context)(void* context) = nullptr;
+  int (*pop_context)(void** context) = nullptr;
+  int (*error_name)(int error, const char** name) = nullptr;
+  int (*decoder_capabilities)(DecoderCapabilities* wish) = nullptr;
+
+  /// "CUDA_ERROR_NO_DEVICE", or the number of an error without a name.
+  [[nodiscard]] std::string name_of(int error) const;
+};
+
+/// A driver that works, or the reason why there is no such driver.
+struct FoundDriver {
+  const CudaDriver* driver = nullptr;
+  std::string reason = {};  // a sentence's end, such as "no NVIDIA driver is installed"
+};
+
+/// Loads the driver's libraries at the first call that finds them, and starts it. Thread-safe.
+[[nodiscard]] FoundDriver find_cuda_driver();
+
+}  // namespace freshframe::media

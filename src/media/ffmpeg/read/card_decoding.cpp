@@ -1,0 +1,196 @@
+// The part of a decoder that a graphics card does.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/ffmpeg/read/card_decoding.hpp"
+
+#include "freshframe/frame.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <new>
+#include <string_view>
+
+#include "media/ffmpeg/error.hpp"
+
+extern "C" {
+#include <libavutil/hwcontext.h>
+}
+
+namespace freshframe::media {
+namespace {
+
+constexpr int kMostFailures = 2;       // in a row
+constexpr std::size_t kMostSent = 64;  // more than any decoder holds
+
+/// Not one of the "_cuvid" decoders, which parse and order by themselves.
+bool decodes_on_card(const AVCodec& codec) {
+  if (std::string_view(codec.name).ends_with("_cuvid")) return false;
+  for (int i = 0;; ++i) {
+    const AVCodecHWConfig* const config = avcodec_get_hw_config(&codec, i);
+    if (config == nullptr) return false;
+    if (config->device_type == AV_HWDEVICE_TYPE_CUDA &&
+        (config->methods & AV_CODEC_HW_CONFIG_METHOD_HW_DEVICE_CTX) != 0) {
+      return true;
+    }
+  }
+}
+
+const AVCodec* find_codec(AVCodecID id) {
+  void* at = nullptr;
+  while (const AVCodec* const codec = av_codec_iterate(&at)) {
+    if (codec->id == id && av_codec_is_decoder(codec) != 0 && decodes_on_card(*codec)) return codec;
+  }
+  return nullptr;
+}
+
+void free_buffer(void* buffer, std::uint8_t* /*memory*/) {
+  delete static_cast<FramePool::Buffer*>(buffer);
+}
+
+/// Gives the frame pooled memory for NV12 of its size.
+void take_memory(AVFrame& frame) {
+  constexpr std::size_t kAlignment = 64;
+  const auto stride = (static_cast<std::size_t>(frame.width) + kAlignment - 1) / kAlignment * kAlignment;
+  const auto rows = static_cast<std::size_t>(frame.height + 1) / 2 * 2;
+  const std::size_t bytes = stride * (rows + rows / 2);
+  auto buffer = std::make_unique<FramePool::Buffer>(FramePool::shared().take(bytes));
+  std::uint8_t* const memory = buffer->get();
+  frame.buf[0] = av_buffer_create(memory, bytes, &free_buffer, buffer.get(), 0);
+  if (frame.buf[0] == nullptr) throw std::bad_alloc();
+  static_cast<void>(buffer.release());  // the frame's
+  frame.data[0] = memory;
+  frame.data[1] = memory + stride * rows;
+  frame.linesize[0] = frame.linesize[1] = static_cast<int>(stride);
+  frame.extended_data = frame.data;
+}
+
+/// Replaces a picture on the card by its copy in the host's memory. Returns FFmpeg's error.
+int bring_to_host(AVFrame& frame) {
+  const auto host = make_av_frame();
+  host->format = AV_PIX_FMT_NV12;
+  host->width = frame.width;
+  host->height = frame.height;
+  take_memory(*host);
+  int result = av_hwframe_transfer_data(host.get(), &frame, 0);
+  if (result >= 0) result = av_frame_copy_props(host.get(), &frame);
+  if (result < 0) return result;
+  // FFmpeg cuts a picture on a card at the right and at the bottom only.
+  host->crop_left = frame.crop_left;
+  host->crop_top = frame.crop_top;
+  result = av_frame_apply_cropping(host.get(), AV_FRAME_CROP_UNALIGNED);
+  if (result < 0) return result;
+  av_frame_unref(&frame);
+  av_frame_move_ref(&frame, host.get());
+  return 0;
+}
+
+}  // namespace
+
+std::unique_ptr<CardDecoding> CardDecoding::open(const DecoderWish& wish, const AVCodecParameters& parameters,
+                                                 DecoderPlace& place) {
+  if (wish.kind == DecoderWish::Kind::Cpu) return nullptr;
+  auto found = Card::open(wish.card);
+  const AVCodec* const codec = found.card ? find_codec(parameters.codec_id) : nullptr;
+  auto reason = found.reason;
+  if (found.card) {
+    reason = found.card->refusal({.codec = parameters.codec_id,
+                                  .format = static_cast<AVPixelFormat>(parameters.format),
+                                  .width = parameters.width,
+                                  .height = parameters.height});
+    if (reason.empty() && codec == nullptr) reason = "this build of FFmpeg does not decode the codec there";
+    if (!reason.empty()) reason = found.card->name() + ": " + reason;
+  }
+  if (reason.empty())
+    return std::make_unique<CardDecoding>(std::move(found.card), *codec,
+                                          wish.kind == DecoderWish::Kind::Demand);
+  if (wish.kind == DecoderWish::Kind::Demand) throw CardRefused(reason);
+  place.reason = std::move(reason);
+  return nullptr;
+}
+
+void CardDecoding::prepare(AVCodecContext& codec) {
+  codec.hw_device_ctx = card_->reference();
+  if (codec.hw_device_ctx == nullptr) throw std::bad_alloc();
+  codec.opaque = this;
+  codec.get_format = &choose;
+  codec.thread_count = 1;  // a failure then belongs to the packet that was sent
+#ifdef AV_HWACCEL_FLAG_UNSAFE_OUTPUT
+  codec.hwaccel_flags |= AV_HWACCEL_FLAG_UNSAFE_OUTPUT;  // take() copies each picture at once
+#endif
+  was_chosen_ = false;
+  failures_ = 0;
+  sent_.clear();
+}
+
+// FFmpeg calls it again, without the card among the formats, when the card has refused.
+AVPixelFormat CardDecoding::choose(AVCodecContext* codec, const AVPixelFormat* formats) noexcept {
+  auto& self = *static_cast<CardDecoding*>(codec->opaque);
+  try {
+    return self.choose_card(*codec, formats);
+  } catch (const std::bad_alloc&) {
+    return AV_PIX_FMT_NONE;
+  }
+}
+
+AVPixelFormat CardDecoding::choose_card(const AVCodecContext& codec, const AVPixelFormat* formats) {
+  if (is_over()) return AV_PIX_FMT_NONE;
+  const auto* end = formats;
+  while (*end != AV_PIX_FMT_NONE) ++end;
+  if (std::find(formats, end, AV_PIX_FMT_CUDA) == end) {
+    reason_ = was_chosen_ ? "it has no decoder or no memory free for " + std::to_string(codec.coded_width) +
+                                "x" + std::to_string(codec.coded_height)
+                          : "FFmpeg does not decode this kind of " +
+                                std::string(avcodec_get_name(codec.codec_id)) + " there";
+    return AV_PIX_FMT_NONE;
+  }
+  reason_ = card_->refusal({.codec = codec.codec_id,
+                            .format = codec.sw_pix_fmt,
+                            .width = codec.coded_width,
+                            .height = codec.coded_height});
+  if (is_over()) return AV_PIX_FMT_NONE;
+  was_chosen_ = true;
+  return AV_PIX_FMT_CUDA;
+}
+
+void CardDecoding::note_packet(std::int64_t pts, TimePoint captured) {
+  if (pts == AV_NOPTS_VALUE) return;
+  sent_.push_back({pts, captured});
+  if (sent_.size() > kMostSent) sent_.pop_front();
+}
+
+/// FFmpeg's AV1 gives a picture the opaque field of a hidden picture before it.
+void CardDecoding::restore_time(AVFrame& frame) {
+  const auto its =
+      std::find_if(sent_.rbegin(), sent_.rend(), [&](const Sent& s) { return s.pts == frame.pts; });
+  if (its == sent_.rend()) return;
+  const std::int64_t ticks = its->captured.time_since_epoch().count();
+#if LIBAVCODEC_VERSION_MAJOR >= 60
+  frame.opaque = reinterpret_cast<void*>(static_cast<std::intptr_t>(ticks));
+#else
+  frame.reordered_opaque = ticks;
+#endif
+}
+
+void CardDecoding::note(int result) {
+  if (result >= 0) failures_ = 0;
+  if (result != AVERROR_EXTERNAL || ++failures_ < kMostFailures || is_over()) return;
+  reason_ = "it has failed";
+  if (const auto state = card_->refusal({.codec = codec_.id}); !state.empty()) reason_ += ", and " + state;
+}
+
+int CardDecoding::take(int result, AVFrame& frame) {
+  if (result >= 0 && frame.format == AV_PIX_FMT_CUDA) {
+    restore_time(frame);
+    result = bring_to_host(frame);
+    if (result < 0) av_frame_unref(&frame);
+  }
+  if (result != AVERROR(EAGAIN) && result != AVERROR_EOF) note(result);
+  return result;
+}
+
+std::string CardDecoding::give_up() const {
+  auto reason = card_->name() + ": " + reason_;
+  if (is_demand_) throw CardRefused(reason);
+  return reason;
+}
+
+}  // namespace freshframe::media

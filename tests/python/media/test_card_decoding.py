@@ -1,0 +1,344 @@
+"""Decoding on a card: the same pictures as on the processor, or a reason."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from rigs.card import Card
+from rigs.card.clips import H264, KEY_INTERVAL, OTHERS, PICTURES, clip
+from rigs.live.camera import Camera
+from rigs.live.camera import clip as live_clip
+from rigs.live.rtsp import RtspServer
+from rigs.live.servers import TcpServer
+from rigs.watchdog import LONG_WATCHDOG
+from support import check_books
+
+import freshframe as ff
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed"),
+]
+
+
+@dataclass
+class Run:
+    source: ff.stats.SourceStats
+    pictures: list[npt.NDArray[np.uint8]] = field(default_factory=list)
+    pts: list[float] = field(default_factory=list)
+    captured: list[float] = field(default_factory=list)
+    decode: int = 0  # drops
+
+
+def run(path: Path, decoder: str, **options: Any) -> Run:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(ff.open(path, decoder=decoder, **options), name="film"))
+    pictures, pts, captured = [], [], []
+    with pipeline:
+        for sample in reader:
+            pictures.append(sample.frame.rgb.copy())
+            pts.append(sample.pts)
+            captured.append(sample.captured)
+    check_books(pipeline)
+    node = pipeline.stats().nodes["film"]
+    assert node.source is not None
+    drops: dict[Any, int] = dict(node.drops)
+    return Run(node.source, pictures, pts, captured, drops.get("decode", 0))
+
+
+def place(run: Run) -> tuple[str | None, int]:
+    return run.source.decoder, run.source.decoder_changes
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clip(tmp_path_factory.mktemp("films") / "film.mp4", H264["no b-frames"])
+
+
+def joined(folder: Path) -> Path:
+    """A film whose size changes in the middle."""
+    parts = [clip(folder / f"{size}.ts", H264["no b-frames"], size=size) for size in ("320x240", "640x480")]
+    path = folder / "joined.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+@pytest.mark.parametrize("kind", [*H264, "odd size", "change of size"])
+@pytest.mark.parametrize("decoder", ["auto", "cuda", "cuda:0"])
+def test_a_card_gives_the_pictures_of_the_processor(
+    kind: str, decoder: str, tmp_path: Path, card: Card
+) -> None:
+    if kind == "change of size":
+        path = joined(tmp_path)
+    else:
+        size = "322x242" if kind == "odd size" else "320x240"
+        path = clip(tmp_path / "film.mp4", H264.get(kind, H264["b-frames"]), size=size)
+    wanted, got = run(path, "cpu"), run(path, decoder)
+    assert (place(wanted), wanted.source.decoder_reason) == (("cpu", 0), None)
+    assert (place(got), got.source.decoder_reason) == (("cuda:0", 0), None)
+    assert got.pts == wanted.pts
+    assert all(np.array_equal(a, b) for a, b in zip(got.pictures, wanted.pictures, strict=True))
+    assert got.decode == wanted.decode == 0
+    assert card.count("pictures") >= len(got.pictures)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_codecs_keep_their_order_and_their_times(kind: str, tmp_path: Path, card: Card) -> None:
+    path = clip(tmp_path / ("film.ts" if kind == "mpeg2" else "film.mkv"), OTHERS[kind])
+    wanted, got = run(path, "cpu"), run(path, "cuda")
+    assert place(got) == ("cuda:0", 0)
+    assert got.pts == pytest.approx(wanted.pts)
+    assert (len(got.pts), got.decode) == (PICTURES, 0)
+    if kind == "av1":  # its packets are in the order of the pictures
+        assert all(a <= b for a, b in itertools.pairwise(got.captured)), "a picture has another's time"
+
+
+# Fault, and the reason that is reported.
+REFUSALS = {
+    "none": r"the NVIDIA driver finds no card",
+    "old": r"the NVIDIA driver is too old",
+    "no_h264": r"cuda:0: it does not decode h264",
+    "width:64": r"cuda:0: h264 of 320x240 is too large for it, which takes 64x64",
+    "sessions:0": r"cuda:0: it has no decoder or no memory free for 320x240",
+    "memory:1": r"cuda:0: it has no decoder or no memory free for 320x240",
+}
+
+
+@pytest.mark.parametrize("fault", REFUSALS)
+def test_a_refused_stream_is_decoded_by_the_processor_with_the_reason(
+    fault: str, film: Path, card: Card, caplog: pytest.LogCaptureFixture
+) -> None:
+    wanted = run(film, "cpu")
+    card.fault(fault)
+    got = run(film, "auto")
+    card.fault()
+    assert place(got) == ("cpu", 0)
+    assert re.search(REFUSALS[fault], got.source.decoder_reason or ""), got.source.decoder_reason
+    assert all(np.array_equal(a, b) for a, b in zip(got.pictures, wanted.pictures, strict=True))
+    assert got.decode == 0
+    warnings = [r.getMessage() for r in caplog.records if "decoded by the processor" in r.getMessage()]
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize("fault", REFUSALS)
+def test_a_demanded_card_that_refuses_is_an_error(fault: str, film: Path, card: Card) -> None:
+    card.fault(fault)
+    with pytest.raises(ff.SourceError, match=REFUSALS[fault]):
+        run(film, "cuda")
+    card.fault()
+
+
+def test_a_card_that_does_not_exist_is_an_error(film: Path, card: Card) -> None:
+    with pytest.raises(ff.SourceError, match=r"cuda:1 does not exist: this machine has 1 card"):
+        run(film, "cuda:1")
+
+
+@pytest.mark.parametrize(("pixels", "reason"), [("yuv444p", "not 4:2:0"), ("yuv420p10le", "10 bits")])
+def test_pictures_that_no_card_takes_are_named(pixels: str, reason: str, tmp_path: Path, card: Card) -> None:
+    path = clip(tmp_path / "film.mkv", OTHERS["hevc"], pixels=pixels)
+    got = run(path, "auto")
+    assert place(got) == ("cpu", 0)
+    assert reason in (got.source.decoder_reason or "")
+    assert card.count("decoders") == 0
+
+
+@pytest.mark.parametrize("kind", ["b-frames", "no b-frames"])
+@pytest.mark.parametrize("after", [0, 1, 7, 19])
+def test_a_card_that_is_lost_is_left_at_the_next_keyframe(
+    after: int, kind: str, tmp_path: Path, card: Card
+) -> None:
+    path = clip(tmp_path / "film.mp4", H264[kind])
+    card.fault(f"lost:{card.count('pictures') + after}")
+    got = run(path, "auto")
+    card.fault()
+    assert len(got.pictures) + got.decode == PICTURES
+    assert got.decode <= 2 * KEY_INTERVAL
+    if after == 7:
+        assert place(got) == ("cpu", 1)
+        assert re.search(r"cuda:0: it has failed.*CUDA_ERROR_UNKNOWN", got.source.decoder_reason or "")
+
+
+def test_a_demanded_card_that_is_lost_ends_the_file(film: Path, card: Card) -> None:
+    card.fault(f"lost:{card.count('pictures') + 7}")
+    with pytest.raises(ff.SourceError, match=r"lost '.*film.mp4': cuda:0: it has failed"):
+        run(film, "cuda")
+    card.fault()
+
+
+@pytest.mark.parametrize("fault", ["refuse:4", "refuse:10"])
+@pytest.mark.parametrize("kind", ["b-frames", "no b-frames"])
+def test_each_picture_that_the_card_refuses_is_counted(
+    kind: str, fault: str, tmp_path: Path, card: Card
+) -> None:
+    path = clip(tmp_path / "film.mp4", H264[kind])
+    card.fault(fault)
+    got = run(path, "cuda")
+    card.fault()
+    assert place(got) == ("cuda:0", 0)
+    assert got.decode == PICTURES // int(fault.partition(":")[2])
+    assert len(got.pictures) + got.decode == PICTURES
+
+
+def test_all_decoders_of_a_process_share_one_context(film: Path, card: Card) -> None:
+    pipeline = ff.Pipeline()
+    readers = [
+        pipeline.reader(pipeline.add(ff.open(film, decoder="cuda"), name=f"film{n}")) for n in range(3)
+    ]
+    with pipeline:
+        for reader in readers:
+            next(iter(reader))
+        assert card.count("contexts") == 1
+
+
+# ---- live
+
+
+@pytest.mark.parametrize(("server", "media"), [(TcpServer, "mpegts"), (RtspServer, "h264")])
+@pytest.mark.parametrize("decoder", ["auto", "cuda"])
+def test_a_stream_is_decoded_on_the_card(decoder: str, server: Any, media: str, card: Card) -> None:
+    with server(live_clip(media)) as served, Camera(served.url, decoder=decoder) as camera:
+        samples = camera.read(5)
+        stats = camera.stats
+    assert (stats.decoder, stats.decoder_reason, stats.decoder_changes) == ("cuda:0", None, 0)
+    assert all(a.captured <= b.captured for a, b in itertools.pairwise(samples))
+    assert not any(sample.frame.damaged for sample in samples)
+
+
+def test_a_stream_goes_on_without_the_card(card: Card) -> None:
+    with TcpServer(live_clip("mpegts")) as server, Camera(server.url, decoder="auto") as camera:
+        camera.read(5)
+        card.fault("lost:0")
+        camera.wait(lambda stats: stats.decoder == "cpu", "the processor")
+        camera.read(5)
+        stats = camera.stats
+        kinds = [finding.kind for finding in camera.pipeline.why().findings]
+    card.fault()
+    assert (stats.decoder_changes, stats.outages) == (1, 0)
+    assert "cuda:0: it has failed" in (stats.decoder_reason or "")
+    assert isinstance(kinds, list)
+
+
+def test_a_demanded_card_that_is_lost_is_an_outage(card: Card) -> None:
+    with TcpServer(live_clip("mpegts")) as server, Camera(server.url, decoder="cuda") as camera:
+        camera.read(5)
+        card.fault("lost:0")
+        camera.wait(lambda stats: stats.outages == 1, "an outage")
+        assert "cuda:0" in (camera.stats.last_error or "")
+        card.fault()
+        camera.wait(lambda stats: stats.reconnects == 1, "the end of the outage")
+        assert camera.stats.decoder == "cuda:0"
+
+
+@pytest.mark.parametrize("fault", ["none", "no_h264"])
+def test_a_stream_whose_card_cannot_be_had_does_not_start(fault: str, card: Card) -> None:
+    card.fault(fault)
+    with TcpServer(live_clip("mpegts")) as server:
+        camera = Camera(server.url, decoder="cuda")
+        with pytest.raises(ff.SourceError, match=REFUSALS[fault]):
+            camera.pipeline.start()
+    card.fault()
+
+
+# ---- processes
+
+
+def program(code: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"LD_LIBRARY_PATH": str(folder), "FAKE_CARD": "", "FAKE_CARD_REPORT": "1"}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=LONG_WATCHDOG,
+        check=False,
+    )
+
+
+def test_a_forked_child_gets_a_reason_and_the_parent_goes_on(film: Path, card_folder: Path) -> None:
+    code = """
+import os, sys
+import freshframe as ff
+
+def run():
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(ff.open(sys.argv[1], decoder="auto"), name="film"))
+    with pipeline:
+        count = sum(1 for _ in reader)
+    source = pipeline.stats().nodes["film"].source
+    print(count, source.decoder, source.decoder_reason, flush=True)
+
+run()
+child = os.fork()
+if child == 0:
+    run()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+run()
+"""
+    ended = program(code, card_folder, str(film))
+    assert ended.returncode == 0, ended.stderr
+    reason = (
+        """a parent of this process uses the card, and forked it: begin it with multiprocessing's "spawn\""""
+    )
+    assert ended.stdout.splitlines() == [
+        f"{PICTURES} cuda:0 None",
+        f"{PICTURES} cpu {reason}",
+        f"{PICTURES} cuda:0 None",
+    ]
+
+
+@pytest.mark.parametrize("way", ["sys.exit()", "pipeline.stop()", "os.kill(os.getpid(), signal.SIGTERM)"])
+def test_a_program_that_ends_leaves_nothing_on_the_card(way: str, film: Path, card_folder: Path) -> None:
+    code = f"""
+import os, signal, sys
+import freshframe as ff
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+pipeline = ff.Pipeline()
+reader = pipeline.reader(pipeline.add(ff.open(sys.argv[1], decoder="cuda", loop=True), name="film"))
+pipeline.start()
+held = [reader.get(timeout=60) for _ in range(30)]
+{way}
+"""
+    ended = program(code, card_folder, str(film))
+    assert ended.returncode == 0, ended.stderr
+    report = ended.stderr.partition("fake card:")[2]
+    assert "pictures" in report
+    assert not re.search(r"(^|;) (decoders|mapped|buffers|contexts|streams) ", report), report
+
+
+# ---- reports
+
+
+def test_doctor_lists_the_card_or_the_reason(card_folder: Path) -> None:
+    code = "import sys; from freshframe.__main__ import main; sys.exit(main(['doctor']))"
+    for fault, wanted in {
+        "": r"ok +decoding card +cuda:0 fake card, CUDA 12\.4, decodes h264, hevc, vp9, av1, mpeg2video\n",
+        "none": r"ok +decoding card +none: the NVIDIA driver finds no card; the processor decodes\n",
+    }.items():
+        ended = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"LD_LIBRARY_PATH": str(card_folder), "FAKE_CARD": fault},
+            text=True,
+            capture_output=True,
+            timeout=LONG_WATCHDOG,
+            check=False,
+        )
+        assert re.search(wanted, ended.stdout), ended.stdout
+
+
+def test_wrong_words_are_refused() -> None:
+    for word in ("gpu", "cuda:", "cuda:-1", "cuda:a", "cuda:1234"):
+        with pytest.raises(ff.OptionError, match=r'decoder must be "cpu", "auto", "cuda"'):
+            ff.open("film.mp4", decoder=word)
