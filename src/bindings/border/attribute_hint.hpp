@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <exception>
 #include <span>
 #include <string_view>
 
@@ -28,9 +29,13 @@ inline PyObject* attribute_or_hint(PyObject* self, PyObject* name,
   const auto hint = std::ranges::find(hints, wanted, &AttributeHint::name);
   const bool is_known = hint != hints.end();
   PyErr_Clear();
-  // Python's own message contains the module, too, where the class is of the stable ABI.
-  PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'%s%s", name_of_type(self).c_str(),
-               name, is_known ? ". " : "", is_known ? hint->text : "");
+  try {
+    // Python's own message contains the module, too, where the class is of the stable ABI.
+    PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'%s%s", name_of_type(self).c_str(),
+                 name, is_known ? ". " : "", is_known ? hint->text : "");
+  } catch (const std::exception&) {
+    PyErr_SetObject(PyExc_AttributeError, name);
+  }
   return nullptr;
 }
 

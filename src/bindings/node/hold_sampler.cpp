@@ -12,7 +12,8 @@
 #include "freshframe/forks.hpp"
 
 #include <algorithm>
-#include <cstdio>
+#include <charconv>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -48,8 +49,10 @@ std::uintptr_t find_known_gil([[maybe_unused]] std::uintptr_t thread) {
 #else
   PyInterpreterState* const interpreter = PyInterpreterState_Get();
   if (PyInterpreterState_GetID(interpreter) != 0) return 0;  // a subinterpreter
+  const std::string_view version(Py_GetVersion());
   int minor = 0;
-  if (std::sscanf(Py_GetVersion(), "3.%d", &minor) != 1) return 0;
+  if (!version.starts_with("3.")) return 0;
+  std::from_chars(version.data() + 2, version.data() + version.size(), minor);
   const auto address = gil::find_gil(minor, platform::loaded_symbol("_PyRuntime"), interpreter);
   gil::GilRecord lock{};
   if (address == 0 || !gil::read_value(address, lock)) return 0;
