@@ -147,7 +147,7 @@ def test_two_fleets_share_a_cluster(watch: Watch, cluster: Any) -> None:
 def test_people_are_counted_on_twelve_cameras_of_a_cluster(cluster: Any, tmp_path: Path) -> None:
     """The example, whose functions are those of a main program."""
     environment = program_environment() | {"RAY_ADDRESS": cluster.address, "XDG_STATE_HOME": str(tmp_path)}
-    example = Path(__file__).parents[2] / "examples" / "people_counting.py"
+    example = Path(__file__).parents[3] / "examples" / "people_counting.py"
     command = [sys.executable, str(example), "--ray", "3"]
     out = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
     doors = re.findall(r"^door\d\d: (\d+) in, (\d+) out, (\d+) frames", out, re.MULTILINE)
