@@ -10,7 +10,7 @@
 #include "bindings/border/errors.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/parts.hpp"
-#include "bindings/results/circles_pool.hpp"
+#include "bindings/results/circles.hpp"
 #include "bindings/results/class_names.hpp"
 
 #include <nanobind/nanobind.h>
@@ -68,7 +68,7 @@ void bind_native_nodes(nb::module_& module) {
   bind_publish(module);
   bind_look(module);
   bind_demo(module);
-  bind_circle_nodes(module);
+  bind_circle_tracker(module);
   bind_box_tracker(module);
   bind_box_predictor(module);
   bind_counters(module);

@@ -41,7 +41,7 @@ void bind_recorders(nanobind::module_& module);
 void bind_publish(nanobind::module_& module);
 void bind_look(nanobind::module_& module);
 void bind_demo(nanobind::module_& module);
-void bind_circle_nodes(nanobind::module_& module);
+void bind_circle_tracker(nanobind::module_& module);
 void bind_box_tracker(nanobind::module_& module);
 void bind_box_predictor(nanobind::module_& module);
 void bind_counters(nanobind::module_& module);

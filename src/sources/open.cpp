@@ -19,8 +19,8 @@
 
 #include "media/device/decoder_wish.hpp"
 #include "media/url/source_url.hpp"
-#include "sources/camera/source.hpp"
-#include "sources/demo/source.hpp"
+#include "sources/camera/v4l2_source.hpp"
+#include "sources/demo/demo_source.hpp"
 #include "sources/file/file_source.hpp"
 #include "sources/network/input/video_choice.hpp"
 #include "sources/network/live_source.hpp"

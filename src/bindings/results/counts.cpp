@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "bindings/border/text.hpp"
-#include "bindings/results/circles_pool.hpp"
+#include "bindings/results/circles.hpp"
 #include "bindings/results/detections.hpp"
 #include "bindings/results/value.hpp"
 

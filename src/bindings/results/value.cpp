@@ -17,7 +17,7 @@
 #include "bindings/border/fork_guard.hpp"
 #include "bindings/border/text.hpp"
 #include "bindings/frame/arrays.hpp"
-#include "bindings/results/circles_pool.hpp"
+#include "bindings/results/circles.hpp"
 #include "bindings/results/counts.hpp"
 #include "bindings/results/detections.hpp"
 #include "bindings/results/pickled.hpp"

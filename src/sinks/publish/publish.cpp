@@ -19,7 +19,7 @@
 #include "media/ffmpeg/write/frame_encoder.hpp"
 #include "media/packets/parameters.hpp"
 #include "media/packets/two_forms.hpp"
-#include "sinks/publish/sender.hpp"
+#include "sinks/publish/publish_sender.hpp"
 #include "sinks/recording/encoding.hpp"
 
 namespace freshframe::media {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "sources/demo/url.hpp"
+#include "sources/demo/demo_url.hpp"
 
 namespace freshframe::media {
 

@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "sources/demo/demo_url.hpp"
 #include "sources/demo/paint.hpp"
 #include "sources/demo/scene.hpp"
-#include "sources/demo/url.hpp"
 
 namespace freshframe::test {
 

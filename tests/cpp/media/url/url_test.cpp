@@ -15,7 +15,7 @@
 #include "cpp/support.hpp"
 #include "media/url/masked_url.hpp"
 #include "media/url/source_url.hpp"
-#include "sinks/publish/target.hpp"
+#include "sinks/publish/publish_target.hpp"
 #include "sources/camera/options.hpp"
 #include <gtest/gtest.h>
 #include <sys/stat.h>

@@ -1,7 +1,5 @@
 // The queue for a media server: young pictures, from a keyframe on.
 // SPDX-License-Identifier: Apache-2.0
-#include "sinks/publish/queue.hpp"
-
 #include "freshframe/error.hpp"
 
 #include <chrono>
@@ -11,7 +9,8 @@
 #include <vector>
 
 #include "cpp/support.hpp"
-#include "sinks/publish/target.hpp"
+#include "sinks/publish/publish_queue.hpp"
+#include "sinks/publish/publish_target.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

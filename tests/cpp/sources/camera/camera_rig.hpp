@@ -14,7 +14,7 @@
 #include "cpp/media/paced.hpp"
 #include "cpp/sources/camera/fake_camera.hpp"
 #include "cpp/support.hpp"
-#include "sources/camera/source.hpp"
+#include "sources/camera/v4l2_source.hpp"
 
 namespace freshframe::test {
 

@@ -12,8 +12,8 @@
 
 #include "cpp/media/paced.hpp"
 #include "cpp/support.hpp"
-#include "sources/demo/source.hpp"
-#include "sources/demo/url.hpp"
+#include "sources/demo/demo_source.hpp"
+#include "sources/demo/demo_url.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media {

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "cpp/media/paced.hpp"
+#include "sources/demo/demo_url.hpp"
 #include "sources/demo/paint.hpp"
-#include "sources/demo/url.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media {

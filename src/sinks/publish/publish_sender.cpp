@@ -1,6 +1,6 @@
 // The thread that keeps a media server supplied with a stream.
 // SPDX-License-Identifier: Apache-2.0
-#include "sinks/publish/sender.hpp"
+#include "sinks/publish/publish_sender.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"

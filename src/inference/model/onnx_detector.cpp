@@ -125,15 +125,6 @@ namespace freshframe {
 using inference::InputForm;
 using inference::Recognised;
 
-OnnxModel::OnnxModel(const std::string& path, const OnnxOptions& options)
-    : session_(std::make_shared<const inference::Session>(
-          options.library, path,
-          inference::SessionOptions{.threads = options.threads, .provider = options.provider})) {}
-
-const std::string& OnnxModel::provider() const noexcept {
-  return session_->provider();
-}
-
 namespace {
 
 void check_share(const char* what, float value) {

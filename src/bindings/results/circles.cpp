@@ -1,6 +1,6 @@
 // Making, pooling and refilling of Circles.
 // SPDX-License-Identifier: Apache-2.0
-#include "bindings/results/circles_pool.hpp"
+#include "bindings/results/circles.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/forks.hpp"

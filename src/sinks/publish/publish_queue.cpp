@@ -1,6 +1,6 @@
 // Packets on their way to a media server.
 // SPDX-License-Identifier: Apache-2.0
-#include "sinks/publish/queue.hpp"
+#include "sinks/publish/publish_queue.hpp"
 
 #include <utility>
 

@@ -24,8 +24,8 @@
 #include "media/stream/reconnect.hpp"
 #include "media/url/open_secrets.hpp"
 #include "platform/socket.hpp"
-#include "sinks/publish/queue.hpp"
-#include "sinks/publish/target.hpp"
+#include "sinks/publish/publish_queue.hpp"
+#include "sinks/publish/publish_target.hpp"
 
 namespace freshframe::media {
 

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
-#include "freshframe/media.hpp"
 #include "freshframe/packet.hpp"
+
+#include "freshframe/media.hpp"
 #include "freshframe/packet_nodes.hpp"
 
 #include <cstddef>

@@ -77,7 +77,7 @@ nb::object update_circle_tracker(gil::Held& held, NodeHandle& self, nb::object g
 
 }  // namespace
 
-void bind_circle_nodes(nb::module_& module) {
+void bind_circle_tracker(nb::module_& module) {
   module.def("make_circle_detector", &make_circle_detector, nb::arg("radius"), nb::arg("max_circles"),
              nb::arg("min_confidence"), nb::arg("concentric"), nb::arg("roi").none());
   module.def("detect_circles", gil::entry<&detect_circles>, nb::arg("detector"), nb::arg("frame").none(),

@@ -1,6 +1,6 @@
 // Reads the options of a "demo:circles?..." or "demo:shapes?..." URL and refuses unknown ones.
 // SPDX-License-Identifier: Apache-2.0
-#include "sources/demo/url.hpp"
+#include "sources/demo/demo_url.hpp"
 
 #include "freshframe/error.hpp"
 

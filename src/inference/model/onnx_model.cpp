@@ -1,4 +1,4 @@
-// The node that returns a model's outputs as a table of arrays.
+// A loaded model, and the node that returns its outputs as a table of arrays.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/forks.hpp"
@@ -7,10 +7,17 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "inference/model/inference_counters.hpp"
 #include "inference/model/picture_input.hpp"
+#include "inference/runtime/session.hpp"
 
 namespace freshframe {
 namespace {
@@ -93,6 +100,15 @@ class OnnxOutputs final : public Node<Frame, native::Table> {
 };
 
 }  // namespace
+
+OnnxModel::OnnxModel(const std::string& path, const OnnxOptions& options)
+    : session_(std::make_shared<const inference::Session>(
+          options.library, path,
+          inference::SessionOptions{.threads = options.threads, .provider = options.provider})) {}
+
+const std::string& OnnxModel::provider() const noexcept {
+  return session_->provider();
+}
 
 std::unique_ptr<NodeBase> onnx_outputs(const OnnxModel& model,
                                        const std::optional<std::pair<int, int>>& size) {

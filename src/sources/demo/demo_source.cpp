@@ -1,19 +1,16 @@
-// Sources that paint: the built-in scene, at its own pace or as fast as it is read, and a camera of one picture.
+// The built-in scene as a source, at its own pace or as fast as it is read.
 // SPDX-License-Identifier: Apache-2.0
-#include "sources/demo/source.hpp"
+#include "sources/demo/demo_source.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
-#include <cerrno>
-#include <sstream>
 #include <string>
 #include <utility>
 
-#include "core/frame/frame_access.hpp"
+#include "sources/demo/demo_url.hpp"
 #include "sources/demo/paint.hpp"
 #include "sources/demo/scene.hpp"
-#include "sources/demo/url.hpp"
 #include "sources/live/device_time.hpp"
 #include "sources/live/pacer.hpp"
 
@@ -110,58 +107,6 @@ std::vector<DemoCircle> demo_circles(const std::string& url, std::int64_t seq) {
   }
   if (seq < 0) throw OptionError("demo.circles() needs a frame number from 0, got " + std::to_string(seq));
   return media::DemoScene(options).truth(seq);
-}
-
-namespace {
-
-using media::Pacer;
-
-}  // namespace
-
-struct MockCamera::Impl {
-  Frame picture;
-  std::string path;  // empty means `picture` was given
-  double fps;
-  Pacer pacer;
-};
-
-namespace {
-
-double checked_fps(double fps) {
-  if (fps > 0 && fps <= 1000) return fps;
-  std::ostringstream text;
-  text << "MockCamera needs fps above 0 and at most 1000, got " << fps;
-  throw OptionError(text.str());
-}
-
-}  // namespace
-
-MockCamera::MockCamera(const Frame& picture, double fps)
-    : impl_(std::make_unique<Impl>(
-          Impl{core::FrameAccess::engine(picture), {}, checked_fps(fps), Pacer(fps)})) {
-  if (!picture) throw OptionError("MockCamera needs a picture, got an empty Frame");
-}
-
-MockCamera::MockCamera(std::string path, double fps)
-    : impl_(std::make_unique<Impl>(Impl{{}, std::move(path), checked_fps(fps), Pacer(fps)})) {
-  if (impl_->path.empty()) throw OptionError("MockCamera needs the path of a picture, got an empty one");
-}
-
-MockCamera::~MockCamera() = default;
-
-void MockCamera::open(const Context& /*context*/) {
-  if (!impl_->path.empty()) impl_->picture = read_frame(impl_->path);
-}
-
-std::optional<SourceItem<Frame>> MockCamera::read(const Context& context) {
-  const auto tick = impl_->pacer.next(context.clock, context.stop);
-  if (!tick) return std::nullopt;
-  if (tick->missed > 0) context.counters.drop(NodeDropCause::Device, tick->missed);
-  return SourceItem<Frame>{.value = impl_->picture,
-                           .pts = static_cast<double>(tick->n) / impl_->fps,
-                           .captured = tick->due,
-                           .seq = tick->n,
-                           .utc = media::utc_of_device(context.clock, tick->due)};
 }
 
 }  // namespace freshframe

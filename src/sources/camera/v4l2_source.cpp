@@ -1,6 +1,6 @@
 // A camera as a source: counts, decodes, detects stalls, and reconnects after it was unplugged.
 // SPDX-License-Identifier: Apache-2.0
-#include "sources/camera/source.hpp"
+#include "sources/camera/v4l2_source.hpp"
 
 #include "freshframe/error.hpp"
 

@@ -1,6 +1,6 @@
 // Where a stream is published to.
 // SPDX-License-Identifier: Apache-2.0
-#include "sinks/publish/target.hpp"
+#include "sinks/publish/publish_target.hpp"
 
 #include "freshframe/error.hpp"
 
