@@ -98,7 +98,7 @@ static int write_sequence(const DecodedPicture* picture, uint8_t* to) {
   return write_unit(&bits, to);
 }
 
-static int write_picture(const DecodedPicture* picture, unsigned number, uint8_t* to) {
+static int put_picture(const DecodedPicture* picture, unsigned number, uint8_t* to) {
   const H264Picture* const h = &picture->codec.h264;
   Bits bits = {{0}, 0};
   put(&bits, 8, 0x68);
@@ -190,7 +190,7 @@ int true_decode(TrueDecoder* decoder, const DecodedPicture* picture, uint8_t* su
   av_packet_unref(packet);
   if (av_new_packet(packet, kParameters + (int)picture->bytes) < 0) return 0;
   int bytes = write_sequence(picture, packet->data);
-  bytes += write_picture(picture, number, packet->data + bytes);
+  bytes += put_picture(picture, number, packet->data + bytes);
   memcpy(packet->data + bytes, picture->data, picture->bytes);
   av_shrink_packet(packet, bytes + (int)picture->bytes);
   int is_whole = avcodec_send_packet(decoder->codec, packet) >= 0;
