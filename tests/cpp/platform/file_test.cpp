@@ -32,10 +32,13 @@ using platform::Folder;
 using platform::SeekFrom;
 
 class Files : public ::testing::Test {
- protected:
+ public:
   Files() { fs::create_directories(folder_); }
+  Files(const Files&) = delete;
+  Files& operator=(const Files&) = delete;
   ~Files() override { fs::remove_all(folder_); }
 
+ protected:
   [[nodiscard]] std::string path(const std::string& name) const { return (folder_ / name).string(); }
   [[nodiscard]] std::string content(const std::string& name) const {
     std::ifstream file(path(name), std::ios::binary);
