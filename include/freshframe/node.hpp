@@ -20,7 +20,7 @@
 #include <vector>
 
 namespace freshframe::core {
-class WatchedSource;  // src/core/look/watched_source.hpp
+class WatchedSource;  // src/core/watch/watched_source.hpp
 }  // namespace freshframe::core
 namespace freshframe::media {
 class PacketCamera;        // src/media/packets/packet_camera.hpp

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "core/look/call_ring.hpp"
+#include "core/watch/call_ring.hpp"
 
 namespace freshframe::core {
 

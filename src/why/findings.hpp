@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/look/graph_state.hpp"
+#include "core/watch/graph_state.hpp"
 #include "why/quiet_times.hpp"
 #include "why/rules.hpp"
 #include "why/states.hpp"

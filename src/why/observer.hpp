@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/look/graph_state.hpp"
+#include "core/watch/graph_state.hpp"
 #include "why/findings.hpp"
 #include "why/predictions.hpp"
 

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "core/look/graph_state.hpp"
+#include "core/watch/graph_state.hpp"
 
 namespace freshframe::core {
 

@@ -18,8 +18,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/look/error_log.hpp"
-#include "core/look/graph_state.hpp"
+#include "core/watch/error_log.hpp"
+#include "core/watch/graph_state.hpp"
 #include "why/quiet_times.hpp"
 
 namespace freshframe::core {

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <utility>
 
-#include "core/look/frozen_text.hpp"
 #include "core/unit_text.hpp"
+#include "core/watch/frozen_text.hpp"
 #include "why/figures.hpp"
 
 namespace freshframe::core {

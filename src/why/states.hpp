@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 
-#include "core/look/graph_state.hpp"
+#include "core/watch/graph_state.hpp"
 #include "why/quiet_times.hpp"
 #include "why/rules.hpp"
 

@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "core/failure.hpp"
-#include "core/look/graph_state.hpp"
 #include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/runner/runner.hpp"
+#include "core/watch/graph_state.hpp"
 
 namespace freshframe::core {
 

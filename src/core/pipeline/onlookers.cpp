@@ -7,9 +7,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/look/watched_source.hpp"
 #include "core/pipeline/graph/admission.hpp"
 #include "core/pipeline/graph/graph_look.hpp"
+#include "core/watch/watched_source.hpp"
 
 namespace freshframe::core {
 namespace {

@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/look/graph_state.hpp"
-#include "core/look/picture_tap.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/watch/graph_state.hpp"
+#include "core/watch/picture_tap.hpp"
 
 namespace freshframe::core {
 

@@ -15,8 +15,8 @@
 
 #include "core/edge/inbox.hpp"
 #include "core/frame/frame_budget.hpp"
-#include "core/look/picture_tap.hpp"
 #include "core/pipeline/outputs.hpp"
+#include "core/watch/picture_tap.hpp"
 
 namespace freshframe::core {
 

@@ -17,11 +17,11 @@
 #include "core/drain_time.hpp"
 #include "core/failure.hpp"
 #include "core/frame/frame_budget.hpp"
-#include "core/look/error_log.hpp"
 #include "core/pipeline/guarded_graph.hpp"
 #include "core/pipeline/life.hpp"
 #include "core/pipeline/name_table.hpp"
 #include "core/pipeline/runner/runner_host.hpp"
+#include "core/watch/error_log.hpp"
 
 namespace freshframe::core {
 

@@ -15,7 +15,7 @@
 #include "core/edge/inbox.hpp"
 #include "core/failure.hpp"
 #include "core/frame/frame_budget.hpp"
-#include "core/look/call_ring.hpp"
+#include "core/watch/call_ring.hpp"
 
 namespace freshframe::core {
 

@@ -19,8 +19,8 @@
 #include <thread>
 #include <vector>
 
-#include "core/look/picture_tap.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/watch/picture_tap.hpp"
 #include "serve/state/snapshot.hpp"
 
 namespace freshframe::media {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/look/frozen_text.hpp"
 #include "core/unit_text.hpp"
+#include "core/watch/frozen_text.hpp"
 #include "why/states.hpp"
 
 namespace freshframe::serve {

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/look/error_log.hpp"
-#include "core/look/graph_state.hpp"
+#include "core/watch/error_log.hpp"
+#include "core/watch/graph_state.hpp"
 #include "why/rules.hpp"
 
 namespace freshframe::serve {

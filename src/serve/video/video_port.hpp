@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "core/look/picture_tap.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/watch/picture_tap.hpp"
 #include "media/packets/fragments.hpp"
 #include "media/packets/kept_packets.hpp"
 #include "serve/state/snapshot.hpp"

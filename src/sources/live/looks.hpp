@@ -10,7 +10,7 @@
 #include <optional>
 #include <vector>
 
-#include "core/look/picture_tap.hpp"
+#include "core/watch/picture_tap.hpp"
 
 namespace freshframe::media {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "core/look/watched_source.hpp"
+#include "core/watch/watched_source.hpp"
 #include "media/device/card.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/packets/packet_camera.hpp"

@@ -23,8 +23,8 @@
 #include <vector>
 
 #include "core/file_place.hpp"
-#include "core/look/frozen_text.hpp"
 #include "core/percent_escape.hpp"
+#include "core/watch/frozen_text.hpp"
 #include "media/stream/detached_call.hpp"
 #include "media/stream/reconnect.hpp"
 #include "platform/file.hpp"

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/look/call_ring.hpp"
+#include "core/watch/call_ring.hpp"
 #include "why/what_if/simulation.hpp"
 
 namespace freshframe::core {

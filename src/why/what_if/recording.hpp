@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "core/edge/edge.hpp"
-#include "core/look/call_ring.hpp"
+#include "core/watch/call_ring.hpp"
 
 namespace freshframe::core {
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/edge/inbox.hpp"
-#include "core/look/call_ring.hpp"
+#include "core/watch/call_ring.hpp"
 
 namespace freshframe::core {
 

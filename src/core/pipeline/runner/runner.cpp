@@ -13,11 +13,11 @@
 
 #include "core/failure.hpp"
 #include "core/frame/frame_access.hpp"
-#include "core/look/error_log.hpp"
-#include "core/look/watched_source.hpp"
 #include "core/pipeline/name_table.hpp"
 #include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
+#include "core/watch/error_log.hpp"
+#include "core/watch/watched_source.hpp"
 #include "platform/forced_unwind.hpp"
 #include "platform/thread.hpp"
 

@@ -16,12 +16,12 @@
 #include <utility>
 #include <vector>
 
-#include "core/look/watched_source.hpp"
 #include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
 #include "core/session_gate.hpp"
+#include "core/watch/watched_source.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // The ring of calls.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/look/call_ring.hpp"
+#include "core/watch/call_ring.hpp"
 
 #include <algorithm>
 
