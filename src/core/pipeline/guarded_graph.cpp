@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "core/pipeline/graph/graph_look.hpp"
+#include "core/pipeline/graph/graph_facts.hpp"
 
 namespace freshframe::core {
 

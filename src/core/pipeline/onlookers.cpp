@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/pipeline/graph/admission.hpp"
-#include "core/pipeline/graph/graph_look.hpp"
+#include "core/pipeline/graph/graph_facts.hpp"
 #include "core/watch/watched_source.hpp"
 
 namespace freshframe::core {

@@ -15,7 +15,7 @@
 
 #include "core/drain_time.hpp"
 #include "core/pipeline/changes/changes.hpp"
-#include "core/pipeline/graph/graph_look.hpp"
+#include "core/pipeline/graph/graph_facts.hpp"
 #include "core/pipeline/onlookers.hpp"
 #include "core/session_gate.hpp"
 #include "core/unit_text.hpp"

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/pipeline/graph/graph_look.hpp"
+#include "core/pipeline/graph/graph_facts.hpp"
 #include "core/pipeline/graph/lossy_edges.hpp"
 #include "core/pipeline/onlookers.hpp"
 #include "core/unit_text.hpp"

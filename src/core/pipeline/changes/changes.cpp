@@ -14,7 +14,7 @@
 
 #include "core/drain_time.hpp"
 #include "core/pipeline/graph/admission.hpp"
-#include "core/pipeline/graph/graph_look.hpp"
+#include "core/pipeline/graph/graph_facts.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {

@@ -14,7 +14,7 @@
 
 #include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/graph/admission.hpp"
-#include "core/pipeline/graph/graph_look.hpp"
+#include "core/pipeline/graph/graph_facts.hpp"
 #include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
 #include "core/unit_text.hpp"

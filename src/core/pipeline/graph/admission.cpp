@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/file_place.hpp"
-#include "core/pipeline/graph/graph_look.hpp"
+#include "core/pipeline/graph/graph_facts.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {

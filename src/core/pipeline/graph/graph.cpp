@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "core/pipeline/graph/admission.hpp"
-#include "core/pipeline/graph/graph_look.hpp"
+#include "core/pipeline/graph/graph_facts.hpp"
 
 namespace freshframe::core {
 namespace {

@@ -78,7 +78,7 @@ class Readers {
 
 /// Not thread-safe. Nodes and edges come and go after wire(), too. The number of a node is never used again, and
 /// nothing is kept for it once the node has gone. A node that was added later may be a parent of an earlier one.
-/// Admission refuses what a graph cannot have, and graph_look.hpp answers what it is.
+/// Admission refuses what a graph cannot have, and graph_facts.hpp answers what it is.
 class Graph {
  public:
   /// A node that is there.

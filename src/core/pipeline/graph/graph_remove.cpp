@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "core/pipeline/graph/graph_look.hpp"
+#include "core/pipeline/graph/graph_facts.hpp"
 #include "core/pipeline/removal.hpp"
 
 namespace freshframe::core {

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/pipeline/graph/admission.hpp"
-#include "core/pipeline/graph/graph_look.hpp"
+#include "core/pipeline/graph/graph_facts.hpp"
 
 namespace freshframe::core {
 namespace {

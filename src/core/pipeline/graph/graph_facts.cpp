@@ -1,6 +1,6 @@
 // Questions about a graph: what comes out of ports, the ways through it, and what holds it up.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pipeline/graph/graph_look.hpp"
+#include "core/pipeline/graph/graph_facts.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/packet.hpp"
