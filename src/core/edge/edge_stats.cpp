@@ -52,10 +52,10 @@ void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, Time
 }
 
 std::vector<EdgeStats> Inbox::stats(std::optional<Span> span) const {
-  auto [edges, result] = look([](const View& view) {
+  auto [edges, result] = inspect([](const Contents& contents) {
     std::vector<EdgeStats> counts;
-    for (const auto& edge : view.lanes.edges()) counts.push_back(counts_of(*edge));
-    return std::pair(view.lanes.edges(), std::move(counts));
+    for (const auto& edge : contents.lanes.edges()) counts.push_back(counts_of(*edge));
+    return std::pair(contents.lanes.edges(), std::move(counts));
   });
   const auto now = clock_->now();
   for (std::size_t i = 0; i < edges.size(); ++i) {
@@ -66,31 +66,31 @@ std::vector<EdgeStats> Inbox::stats(std::optional<Span> span) const {
 }
 
 bool is_over(const Inbox& inbox, const Edge& edge) {
-  return inbox.look([&](const Inbox::View& /*view*/) {
+  return inbox.inspect([&](const Inbox::Contents& /*view*/) {
     return edge.ended && std::ranges::none_of(
                              edge.lanes, [](const auto& lane) { return lane->ready || lane->in_sets > 0; });
   });
 }
 
 bool has_ended(const Inbox& inbox) {
-  return inbox.look([](const Inbox::View& view) {
-    const bool any_waits = view.sets != nullptr ? view.sets->any_ready() : view.lanes.any_ready();
-    return view.stop.closed || (view.lanes.all_ended(view.stop.closed) && !any_waits);
+  return inbox.inspect([](const Inbox::Contents& contents) {
+    const bool any_waits = contents.sets != nullptr ? contents.sets->any_ready() : contents.lanes.any_ready();
+    return contents.stop.closed || (contents.lanes.all_ended(contents.stop.closed) && !any_waits);
   });
 }
 
 std::vector<EdgeOptions> edges_of(const Inbox& inbox) {
-  return inbox.look([](const Inbox::View& view) {
+  return inbox.inspect([](const Inbox::Contents& contents) {
     std::vector<EdgeOptions> result;
-    for (const auto& edge : view.lanes.edges()) result.push_back(edge->options);
+    for (const auto& edge : contents.lanes.edges()) result.push_back(edge->options);
     return result;
   });
 }
 
 std::int64_t frame_bound(const Inbox& inbox) {
-  return inbox.look([](const Inbox::View& view) {
+  return inbox.inspect([](const Inbox::Contents& contents) {
     std::int64_t bound = 0;
-    for (const auto& edge : view.lanes.edges()) {
+    for (const auto& edge : contents.lanes.edges()) {
       const auto lanes = std::max<std::int64_t>(1, static_cast<std::int64_t>(edge->lanes.size()));
       bound += edge->options.queue.depth * lanes + 1;
       if (edge->options.events) bound += lanes;  // see KeptEvents
@@ -100,9 +100,9 @@ std::int64_t frame_bound(const Inbox& inbox) {
 }
 
 std::uint64_t delivered(const Inbox& inbox) {
-  return inbox.look([](const Inbox::View& view) {
+  return inbox.inspect([](const Inbox::Contents& contents) {
     std::uint64_t sum = 0;
-    for (const auto& edge : view.lanes.edges()) {
+    for (const auto& edge : contents.lanes.edges()) {
       sum += edge->past.delivered;
       for (const auto& lane : edge->lanes) sum += lane->counts.delivered;
     }
@@ -111,9 +111,9 @@ std::uint64_t delivered(const Inbox& inbox) {
 }
 
 std::optional<std::string> full_blocking_parent(const Inbox& inbox) {
-  return inbox.look([](const Inbox::View& view) -> std::optional<std::string> {
-    if (view.stop.closed) return std::nullopt;
-    for (const Lane* const lane : view.lanes.all()) {
+  return inbox.inspect([](const Inbox::Contents& contents) -> std::optional<std::string> {
+    if (contents.stop.closed) return std::nullopt;
+    for (const Lane* const lane : contents.lanes.all()) {
       if (lane->queue.blocks() && lane->full()) return lane->edge->options.parent_name;
     }
     return std::nullopt;
@@ -122,21 +122,23 @@ std::optional<std::string> full_blocking_parent(const Inbox& inbox) {
 
 std::optional<Seconds> look_within(const Inbox& inbox) {
   if (!inbox.joins()) return std::nullopt;
-  return inbox.look(
-      [](const Inbox::View& view) { return view.sets != nullptr ? view.sets->look_within() : std::nullopt; });
+  return inbox.inspect([](const Inbox::Contents& contents) {
+    return contents.sets != nullptr ? contents.sets->look_within() : std::nullopt;
+  });
 }
 
 std::optional<JoinStats> join_stats(const Inbox& inbox, Span span) {
   if (!inbox.joins()) return std::nullopt;
-  return inbox.look([&](const Inbox::View& view) {
-    return view.sets != nullptr ? std::optional(view.sets->stats(span)) : std::nullopt;
+  return inbox.inspect([&](const Inbox::Contents& contents) {
+    return contents.sets != nullptr ? std::optional(contents.sets->stats(span)) : std::nullopt;
   });
 }
 
 std::optional<StarvedJoin> starved_join(const Inbox& inbox) {
   if (!inbox.joins()) return std::nullopt;
-  return inbox.look(
-      [](const Inbox::View& view) { return view.sets != nullptr ? view.sets->starved() : std::nullopt; });
+  return inbox.inspect([](const Inbox::Contents& contents) {
+    return contents.sets != nullptr ? contents.sets->starved() : std::nullopt;
+  });
 }
 
 }  // namespace freshframe::core

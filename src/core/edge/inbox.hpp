@@ -141,16 +141,16 @@ class Inbox {
   [[nodiscard]] std::vector<EdgeStats> stats(std::optional<Span> span = Span::WholeRun) const;
 
   /// The state of an inbox at one moment.
-  struct View {
+  struct Contents {
     const Lanes& lanes;
     const EndOfStop& stop;
     const SetQueue* sets;  // null means it has no join, or not yet
   };
-  /// Calls `what` with a View, and holds the mutex meanwhile. The functions below the class look in this way.
+  /// Calls `what` with the Contents, and holds the mutex meanwhile. The functions below the class read in this way.
   template <class What>
-  auto look(const What& what) const {
+  auto inspect(const What& what) const {
     const Lock lock(mutex_);
-    return what(View{lanes_, stop_, sets_.get()});
+    return what(Contents{lanes_, stop_, sets_.get()});
   }
 
  private:
