@@ -107,7 +107,7 @@ using WaitHook = std::function<void()>;
 struct Embedder {
   /// Starts those threads. Called once, after the native threads have started.
   std::function<void()> start_outside = {};
-  WaitHook look = {};
+  WaitHook hook = {};
 };
 
 /// Output of a node. Children and readers name it as their parent.
@@ -316,12 +316,12 @@ class Pipeline {
   /// stop().
   void start(const Embedder& embedder = {});
   /// Returns true if the pipeline has ended. Throws the first NodeError or SourceError, and StalledError.
-  bool wait(std::optional<Seconds> timeout = std::nullopt, const WaitHook& look = {});
+  bool wait(std::optional<Seconds> timeout = std::nullopt, const WaitHook& hook = {});
   /// start() unless started, wait until the end, stop.
   Report run();
   /// Idempotent. Throws StopTimeoutError naming the nodes that are still busy; from a node's own thread only
   /// requests.
-  void stop(Seconds timeout = Seconds{5}, const WaitHook& look = {});
+  void stop(Seconds timeout = Seconds{5}, const WaitHook& hook = {});
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Report report() const;

@@ -159,7 +159,7 @@ PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
               Py_DECREF(result);
             });
           };
-          core->start({.start_outside = start_threads, .look = [&] { look_for_signals(released); }});
+          core->start({.start_outside = start_threads, .hook = [&] { look_for_signals(released); }});
         },
         &engine, &engine.core(), callable);
     Py_RETURN_NONE;

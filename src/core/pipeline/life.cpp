@@ -275,10 +275,10 @@ void Life::sweep_threads() {
   std::erase_if(threads_, [](const Thread& each) { return each.runner == nullptr; });
 }
 
-void Life::wait_looking(const std::function<bool()>& over, const WaitHook& look) {
+void Life::wait_with_hook(const std::function<bool()>& over, const WaitHook& hook) {
   while (!over()) {
     (void)wait_until(Real::now() + to_duration(kLookSlice), over);
-    if (!over() && look) look();
+    if (!over() && hook) hook();
   }
 }
 

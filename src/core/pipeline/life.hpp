@@ -131,8 +131,8 @@ class Life {
     const Lock lock(mutex_);
     return changed_.wait_until(mutex_, *Clock::real(), deadline, ready);
   }
-  /// Waits in slices; `look` is called between them, without the mutex.
-  void wait_looking(const std::function<bool()>& over, const WaitHook& look);
+  /// Waits in slices; `hook` is called between them, without the mutex.
+  void wait_with_hook(const std::function<bool()>& over, const WaitHook& hook);
 
  private:
   enum class Phase : std::uint8_t { Building, Starting, Running, Ended };

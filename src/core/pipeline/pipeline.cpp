@@ -128,8 +128,8 @@ void Pipeline::start(const Embedder& embedder) {
   core_->start(embedder);
 }
 
-bool Pipeline::wait(std::optional<Seconds> timeout, const WaitHook& look) {
-  return core_->wait(timeout, look);
+bool Pipeline::wait(std::optional<Seconds> timeout, const WaitHook& hook) {
+  return core_->wait(timeout, hook);
 }
 
 Report Pipeline::run() {
@@ -144,8 +144,8 @@ Report Pipeline::run() {
   return core::report_of(*core_);
 }
 
-void Pipeline::stop(Seconds timeout, const WaitHook& look) {
-  core_->stop(timeout, look);
+void Pipeline::stop(Seconds timeout, const WaitHook& hook) {
+  core_->stop(timeout, hook);
 }
 
 Stats Pipeline::stats() const {

@@ -94,7 +94,7 @@ void PipelineCore::start(const Embedder& embedder) {
   try {
     if (embedder.start_outside) embedder.start_outside();
     while (!wait_opened(kWaitSlice)) {
-      if (embedder.look) embedder.look();
+      if (embedder.hook) embedder.hook();
     }
   } catch (...) {
     request_stop();
@@ -153,7 +153,7 @@ bool PipelineCore::called_from_runner() const {
   return Runner::current(*this) != nullptr;
 }
 
-bool PipelineCore::wait(std::optional<Seconds> timeout, const WaitHook& look) {
+bool PipelineCore::wait(std::optional<Seconds> timeout, const WaitHook& hook) {
   if (!life_.started()) throw StateError("wait() before start(): nothing runs yet");
   if (called_from_runner())
     throw StateError("wait() on a node's own thread would wait for itself: use stop()");
@@ -163,13 +163,13 @@ bool PipelineCore::wait(std::optional<Seconds> timeout, const WaitHook& look) {
     if (life_.wait_ended(std::min(deadline, Real::now() + to_duration(kWaitSlice)))) break;
     check_stalled(*this);
     if (Real::now() >= deadline) return false;
-    if (look) look();
+    if (hook) hook();
   }
   failure().rethrow_if_failed();
   return true;
 }
 
-bool PipelineCore::finish(Seconds patience, const WaitHook& look) {
+bool PipelineCore::finish(Seconds patience, const WaitHook& hook) {
   if (!life_.started() || options_.keep_running || called_from_runner() || !sources_have_ended(*this))
     return false;
   {
@@ -184,18 +184,18 @@ bool PipelineCore::finish(Seconds patience, const WaitHook& look) {
     if (count != moved) last_move = Real::now();
     moved = count;
     if (Real::now() - last_move >= to_duration(patience)) return false;
-    if (look) look();
+    if (hook) hook();
   }
   return true;
 }
 
-bool PipelineCore::stop(Seconds timeout, const WaitHook& look) {
+bool PipelineCore::stop(Seconds timeout, const WaitHook& hook) {
   request_stop(timeout);
   if (called_from_runner()) return false;
   const auto deadline = Real::now() + to_duration(timeout);
   while (!join(std::clamp(Seconds(deadline - Real::now()), Seconds{0}, kWaitSlice))) {
     if (Real::now() >= deadline) throw_still_busy(*this, timeout);
-    if (look) look();
+    if (hook) hook();
   }
   return true;
 }

@@ -55,16 +55,16 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   /// Lets the sources begin to read.
   void go();
   /// Returns true if the pipeline has ended. Throws the failure, or StalledError.
-  bool wait(std::optional<Seconds> timeout, const WaitHook& look = {});
+  bool wait(std::optional<Seconds> timeout, const WaitHook& hook = {});
   /// Asks all nodes to stop; never waits. In that time they may get the events that are left.
   void request_stop(Seconds timeout = kStopTime);
   /// request_stop(), then join(). False means from a node's own thread, which only asks. Throws
   /// StopTimeoutError.
-  bool stop(Seconds timeout, const WaitHook& look = {});
+  bool stop(Seconds timeout, const WaitHook& hook = {});
   /// Lets the nodes take the samples that are on their way, if every source has ended by itself. The readers get nothing
   /// any longer. Returns true if the pipeline has ended, and false at once if a source still works, or as soon as nothing
   /// has moved for `patience`: call stop() then.
-  bool finish(Seconds patience, const WaitHook& look = {});
+  bool finish(Seconds patience, const WaitHook& hook = {});
   /// Waits for the threads and joins them. False means some are still busy, see busy_nodes().
   bool join(Seconds timeout);
   [[nodiscard]] bool called_from_runner() const;

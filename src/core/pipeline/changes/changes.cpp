@@ -64,12 +64,12 @@ bool connect_opened(PipelineCore& core, Runner& added) {
 }
 
 // The node's thread is about to close.
-[[noreturn]] void throw_not_added(PipelineCore& core, Runner& added, const WaitHook& look) {
+[[noreturn]] void throw_not_added(PipelineCore& core, Runner& added, const WaitHook& hook) {
   auto& life = core.life();
   // This includes an embedder's node, which opens before the engine's part.
   const auto removal = added.life().removal();
   try {
-    life.wait_looking([&] { return removal ? added.life().forgotten() : added.life().finished(); }, look);
+    life.wait_with_hook([&] { return removal ? added.life().forgotten() : added.life().finished(); }, hook);
   } catch (...) {
     added.life().leave_add();
     life.end_add(added.index());
@@ -178,17 +178,17 @@ void abandon_add(PipelineCore& core, int index) {
   }
 }
 
-void finish_add(PipelineCore& core, int index, const WaitHook& look) {
+void finish_add(PipelineCore& core, int index, const WaitHook& hook) {
   const auto added = core.life().pending(index);
   if (!added) return;  // before start()
   try {
-    core.life().wait_looking([&] { return added->life().opening() != NodeLife::Opening::Open; }, look);
+    core.life().wait_with_hook([&] { return added->life().opening() != NodeLife::Opening::Open; }, hook);
     if (connect_opened(core, *added)) return;
   } catch (...) {
     undo_add(core, *added);
     throw;
   }
-  throw_not_added(core, *added, look);
+  throw_not_added(core, *added, hook);
 }
 
 namespace {
@@ -307,7 +307,7 @@ std::vector<std::string> still_busy(const Removal& removal, const Runners& befor
 struct RemovalWait {
   Watch::time_point deadline;
   Seconds timeout;
-  const WaitHook& look;
+  const WaitHook& hook;
 
   bool is_late() const { return Watch::now() >= deadline; }
   // Until then at most, and no longer than the slice.
@@ -332,7 +332,7 @@ void wait_removed(Life& life, Removal& removal, const Runners& before, const Rem
       if (nodes.empty()) return;  // they have closed meanwhile
       throw_still_busy(wait.timeout, std::move(nodes));
     }
-    if (wait.look) wait.look();
+    if (wait.hook) wait.hook();
   }
 }
 
@@ -351,7 +351,7 @@ void wait_drained(PipelineCore& core, const std::set<const Removal*>& removals, 
     if (busy.empty()) return;
     if (late) throw_still_busy(wait.timeout, {busy.begin(), busy.end()});
     core.life().wait_until(wait.next(kSoon), [] { return false; });
-    if (wait.look) wait.look();
+    if (wait.hook) wait.hook();
   }
 }
 
@@ -467,7 +467,7 @@ void remove_failed(PipelineCore& core, Runner& runner, std::string text) {
   ask_to_end(core, runner.index(), unawaited_removal(), true);
 }
 
-Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, const WaitHook& look) {
+Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, const WaitHook& hook) {
   auto& life = core.life();
   const auto removal = std::make_shared<Removal>();
   std::shared_ptr<Removal> earlier;  // that is under way: its statistics are also this call's
@@ -491,7 +491,7 @@ Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, c
   const auto before = ask_to_end(core, index, removal, options.drain);
   if (!waits) return {};
   const RemovalWait wait{
-      .deadline = Watch::now() + to_duration(options.timeout), .timeout = options.timeout, .look = look};
+      .deadline = Watch::now() + to_duration(options.timeout), .timeout = options.timeout, .hook = hook};
   wait_removed(life, *removal, before, wait);
   const auto& whole = earlier ? *earlier : *removal;
   throw_failure(core, whole);

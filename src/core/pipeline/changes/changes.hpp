@@ -24,8 +24,8 @@ namespace freshframe::core {
 int add_node(PipelineCore& core, std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents,
              const AddOptions& options, std::shared_ptr<Runner>* made = nullptr);
 /// Waits until the node has opened, and connects it. Before start() it does nothing. Throws the failure of
-/// open(), or the exception of `look`: then the graph is as before.
-void finish_add(PipelineCore& core, int index, const WaitHook& look = {});
+/// open(), or the exception of `hook`: then the graph is as before.
+void finish_add(PipelineCore& core, int index, const WaitHook& hook = {});
 /// Is called instead of finish_add() if the node's thread could not be started. Before start() the node leaves the
 /// graph, which must have nothing below it.
 void give_up_add(PipelineCore& core, int index);
@@ -46,7 +46,7 @@ void set_max_wait(PipelineCore& core, int index, double max_wait);
 
 /// Ends the node and all nodes below it that no source reaches without it; see Pipeline::remove(). Returns
 /// their last statistics. On a node's own thread it only asks, and returns nothing.
-Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, const WaitHook& look = {});
+Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, const WaitHook& hook = {});
 /// The reader and its edges leave the graph, before the start and after the end, too.
 void close_reader(ReaderCore& reader);
 /// Removes a node with OnError::Remove, on its thread.
@@ -62,9 +62,9 @@ void forget(PipelineCore& core, Runner& runner);
 std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::unique_ptr<NodeBase>&& node,
                                          std::shared_ptr<NodeBase>* kept = nullptr);
 /// Waits until it has taken the place, or will. Throws the failure of open(), StopTimeoutError, or the exception of
-/// `look`: then the old one works on, or the new one does. False means it is not decided yet, and the node
+/// `hook`: then the old one works on, or the new one does. False means it is not decided yet, and the node
 /// that will be left over is the runner's to close.
-bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const WaitHook& look = {});
+bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const WaitHook& hook = {});
 /// Whether the successor has the place, or no call of the node before it comes any more.
 /// Nothing: it is not decided yet.
 [[nodiscard]] std::optional<bool> has_place(const PipelineCore& core, const Successor& successor);

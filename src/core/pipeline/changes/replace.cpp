@@ -184,7 +184,7 @@ void run_replacement(PipelineCore& core, const std::shared_ptr<Runner>& runner,
 }
 
 // Returns false if the rest is left to the node's thread, because the runner may wait for the caller.
-bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const WaitHook& look) {
+bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const WaitHook& hook) {
   const auto runner = life.locked([&] { return successor.runner; });
   std::optional<Time::time_point> deadline;
   bool was_blocked = false;
@@ -206,7 +206,7 @@ bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const Wait
     });
     if (is_left) return false;
     if (deadline && Time::now() >= *deadline) break;
-    if (look) look();
+    if (hook) hook();
   }
   throw_still_old(life, *runner, successor, timeout);
 }
@@ -270,12 +270,12 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
   return successor;
 }
 
-bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const WaitHook& look) {
+bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const WaitHook& hook) {
   if (core.called_from_runner()) return false;
   auto& life = core.life();
   const bool is_source = life.locked([&] { return successor.next && successor.next->source() != nullptr; });
   try {
-    if (!wait_replaced(life, successor, timeout, look)) return false;
+    if (!wait_replaced(life, successor, timeout, hook)) return false;
   } catch (...) {
     const auto next = life.change([&] {
       successor.given_up = true;

@@ -196,7 +196,7 @@ TEST(Outside, ALookEndsAWaitOfEveryKindAndOnlyTheWait) {
   const auto start_outside = [&] {
     thread = std::jthread([&] { run_outside(*core::PipelineAccess::core(pipeline)->runner(outside)); });
   };
-  pipeline.start({.start_outside = start_outside, .look = [] {}});
+  pipeline.start({.start_outside = start_outside, .hook = [] {}});
   gate.wait_entered(1);
   EXPECT_THROW(pipeline.wait(std::nullopt, interrupt), Interrupted);
   EXPECT_FALSE(pipeline.wait(Seconds{0}, interrupt));
