@@ -186,7 +186,7 @@ void HttpConnection::wait_for_picture(Routed routed) {
   const auto self = shared_from_this();
   waiting_self_ = self;
   watch_peer();
-  (void)service_.look();  // the end of the pipeline may be newer than the last look
+  (void)service_.sample_now();  // the end of the pipeline may be newer than the last look
   service_.hub().serve(*this);
   if (waited_port_ && !after_ && service_.hub().is_over() && !service_.hub().is_encoding(*waited_port_))
     return send_no_picture();
@@ -195,7 +195,7 @@ void HttpConnection::wait_for_picture(Routed routed) {
 
 void HttpConnection::send_no_picture() {
   end_wait();
-  auto reply = no_picture(service_.look().seen());
+  auto reply = no_picture(service_.sample_now().seen());
   reply.headers = std::move(picture_headers_);
   send(std::move(reply), parser_->get().keep_alive());
 }

@@ -107,7 +107,7 @@ std::optional<Reply> element(std::string_view path, const RequestHead& head) {
 }
 
 Reply health(StateSource& source) {
-  const auto& seen = source.look().seen();
+  const auto& seen = source.sample_now().seen();
   const auto health = health_of(seen);
   auto text = health.reason;
   for (const auto& finding : seen.findings) {
@@ -152,7 +152,7 @@ std::string read_wish(std::string_view query, PictureWish& wish) {
 /// The pictures of a port whose pictures have ended are refused with the reason. The single picture may still be
 /// the last one.
 bool has_ended(StateSource& source) {
-  return source.look().seen().graph.phase >= core::LifePhase::Ended;
+  return source.sample_now().seen().graph.phase >= core::LifePhase::Ended;
 }
 
 /// Returns nullopt if the path leads to no look. The token for pictures does not lead here.
@@ -186,7 +186,7 @@ std::optional<Routed> picture(std::string_view path, std::string_view query, Sta
             "no port with this name is served; serve(view=...) chooses the ports, and a removed node has none")};
   }
   if (routed.to == Routed::To::Stream && has_ended(source)) {
-    auto reply = no_picture(source.look().seen());
+    auto reply = no_picture(source.sample_now().seen());
     reply.headers = std::move(routed.reply.headers);
     return Routed{.reply = std::move(reply)};
   }
@@ -216,7 +216,7 @@ Reply prediction(std::string_view query, StateSource& source) {
   if (question.is != Parameter::Read)
     return plain(400, "a question is needed: /api/what_if?question=NODE: queue=NEXT");
   try {
-    return {.type = kJson, .body = what_if_json(source.look().what_if(Question::of(question.text)))};
+    return {.type = kJson, .body = what_if_json(source.sample_now().what_if(Question::of(question.text)))};
   } catch (const Error& error) {
     return plain(400, error.what());
   }
@@ -232,13 +232,15 @@ std::optional<Reply> document(std::string_view path, const StateSource& source) 
 
 /// Answers the addresses that take no parameter. Returns nullopt for another address.
 std::optional<Routed> plain_answer(std::string_view path, StateSource& source) {
-  if (path == "/api/state") return Routed{.reply = {.type = kJson, .body = state_json(source.look(), false)}};
-  if (path == "/api/why") return Routed{.reply = {.type = kJson, .body = why_json(source.look().why())}};
+  if (path == "/api/state")
+    return Routed{.reply = {.type = kJson, .body = state_json(source.sample_now(), false)}};
+  if (path == "/api/why")
+    return Routed{.reply = {.type = kJson, .body = why_json(source.sample_now().why())}};
   if (path == "/api/live") return Routed{.to = Routed::To::Live};
   if (path == kVideoPath) return Routed{.to = Routed::To::Video};
   if (path == "/metrics")
     return Routed{
-        .reply = {.type = kMetricsType, .body = metrics_text(source.look().seen(), Viewers::Known)}};
+        .reply = {.type = kMetricsType, .body = metrics_text(source.sample_now().seen(), Viewers::Known)}};
   if (path == "/healthz") return Routed{.reply = health(source)};
   return std::nullopt;
 }

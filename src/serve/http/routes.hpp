@@ -43,7 +43,7 @@ class StateSource {
   StateSource(const StateSource&) = delete;
   StateSource& operator=(const StateSource&) = delete;
   virtual ~StateSource() = default;
-  [[nodiscard]] virtual const Sampler& look() = 0;
+  [[nodiscard]] virtual const Sampler& sample_now() = 0;
   [[nodiscard]] virtual bool has_port(std::string_view name) const = 0;
   /// nullopt means a look has this name; otherwise the names of the existing looks, as a text.
   [[nodiscard]] virtual std::optional<std::string> instead_of_look(std::string_view name) const = 0;

@@ -119,7 +119,7 @@ bool Service::make_known(Connection& connection) {
 }
 
 void Service::look_now(Clock::time_point now) {
-  sampler_.look(now, options_.gil_findings ? options_.gil_findings() : GilFindings());
+  sampler_.sample(now, options_.gil_findings ? options_.gil_findings() : GilFindings());
   auto& seen = sampler_.seen();
   seen.views = hub_.info();
   for (const auto* watcher : watchers_) watcher->count_views(seen.views);
@@ -128,7 +128,7 @@ void Service::look_now(Clock::time_point now) {
   hub_.set_over(seen.graph.phase >= core::LifePhase::Ended);
 }
 
-const Sampler& Service::look() {
+const Sampler& Service::sample_now() {
   look_now(Clock::now());
   return sampler_;
 }
@@ -150,7 +150,7 @@ void Service::tick() {
       if (viewers_.contains(viewer)) viewer->tell(state);
     }
   }
-  video_.look(sampler_.seen());
+  video_.follow(sampler_.seen());
   // A view of video may have become one of JPEGs, which wait for this call to be sent.
   if (!watchers_.empty()) pump();
   check_connections(now);

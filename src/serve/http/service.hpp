@@ -54,7 +54,7 @@ class Service final : public StateSource {
   [[nodiscard]] LookDesk& looks() noexcept { return looks_; }
   [[nodiscard]] VideoDesk& video() noexcept { return video_; }
   [[nodiscard]] core::PipelineCore& core() noexcept { return *core_; }
-  [[nodiscard]] const Sampler& look() override;
+  [[nodiscard]] const Sampler& sample_now() override;
   [[nodiscard]] bool has_port(std::string_view name) const override { return hub_.is_there(name); }
   [[nodiscard]] std::optional<std::string> instead_of_look(std::string_view name) const override {
     return looks_.has(name) ? std::nullopt : std::optional(looks_.names());

@@ -44,9 +44,9 @@ class VideoDesk {
   }
   /// Ends that: no thread posts from now on.
   void close() { bell_->answer_by({}); }
-  void look(const Snapshot& seen) {
+  void follow(const Snapshot& seen) {
     for (auto& port : ports_) {
-      if (port.look(seen)) pump(port);
+      if (port.follow(seen)) pump(port);
     }
   }
 

@@ -58,9 +58,9 @@ void Viewer::on_accepted() {
   request_.reset();
   accepted_ = true;
   service_.enter(*this);
-  const auto history = std::make_shared<const std::string>(history_json(service_.look().history()));
+  const auto history = std::make_shared<const std::string>(history_json(service_.sample_now().history()));
   push(history);
-  tell(std::make_shared<const std::string>(state_json(service_.look(), true)));
+  tell(std::make_shared<const std::string>(state_json(service_.sample_now(), true)));
   read();
 }
 

@@ -32,7 +32,7 @@ Metrics::~Metrics() = default;
 std::string Metrics::text() {
   auto gil = impl_->gil_findings ? impl_->gil_findings() : GilFindings();
   const std::lock_guard lock(impl_->mutex);
-  impl_->sampler.look(std::chrono::steady_clock::now(), std::move(gil));
+  impl_->sampler.sample(std::chrono::steady_clock::now(), std::move(gil));
   return serve::metrics_text(impl_->sampler.seen(), serve::Viewers::Unknown);
 }
 

@@ -90,7 +90,7 @@ WhatIf Sampler::what_if(const Question& question) const {
   return core::what_if(core::recording_of(*core_), question.node, question.change);
 }
 
-void Sampler::look(Time now, GilFindings gil) {
+void Sampler::sample(Time now, GilFindings gil) {
   seen_.time = unix_now();
   seen_.graph = core::graph_state(*core_);
   seen_.error = core_->errors().first_fatal();
@@ -120,10 +120,10 @@ void Sampler::follow_changes() {
 void Sampler::compute_rates(Time now) {
   const auto& stats = seen_.graph.stats;
   constexpr auto kApart = std::chrono::milliseconds(50);  // for any number of requests
-  if (looks_.empty() || now - looks_.back().at >= kApart) looks_.push_back({now, stats});
-  while (looks_.size() > 2 && now - looks_[1].at >= std::chrono::seconds(1)) looks_.pop_front();
-  const auto& before = looks_.front().stats;
-  const double span = duration<double>(now - looks_.front().at).count();
+  if (moments_.empty() || now - moments_.back().at >= kApart) moments_.push_back({now, stats});
+  while (moments_.size() > 2 && now - moments_[1].at >= std::chrono::seconds(1)) moments_.pop_front();
+  const auto& before = moments_.front().stats;
+  const double span = duration<double>(now - moments_.front().at).count();
   seen_.node_rates.assign(stats.nodes.size(), {});
   seen_.edge_rates.assign(stats.edges.size(), {});
   if (span <= 0) return;

@@ -30,7 +30,7 @@ class Sampler {
   /// time.
   explicit Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_after = {});
 
-  void look(Time now, GilFindings gil);
+  void sample(Time now, GilFindings gil);
   [[nodiscard]] const Snapshot& seen() const noexcept { return seen_; }
   [[nodiscard]] Snapshot& seen() noexcept { return seen_; }
   [[nodiscard]] const History& history() const noexcept { return history_; }
@@ -40,7 +40,7 @@ class Sampler {
   [[nodiscard]] WhatIf what_if(const Question& question) const;
 
  private:
-  struct Look {
+  struct Moment {
     Time at;
     Stats stats;
   };
@@ -55,7 +55,7 @@ class Sampler {
   Snapshot seen_;
   History history_;
   EventLog events_;
-  std::deque<Look> looks_;           // of the last second and one before
+  std::deque<Moment> moments_;       // of the last second and one before
   std::vector<std::int64_t> nodes_;  // the numbers of those in seen_
   std::vector<std::int64_t> edges_;
   std::optional<Time> history_at_;

@@ -260,7 +260,7 @@ VideoMessageRef VideoPort::gone_now(const Snapshot& seen) const {
   return nullptr;
 }
 
-bool VideoPort::look(const Snapshot& seen) {
+bool VideoPort::follow(const Snapshot& seen) {
   attach();
   if (clients_.empty() && kept_) return false;
   auto gone = gone_now(seen);

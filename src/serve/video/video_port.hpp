@@ -64,7 +64,7 @@ class VideoPort {
   /// Takes what has come. Returns whether there was anything.
   bool take();
   /// Learns whether the source is there: a few times per second. Returns whether something has changed.
-  bool look(const Snapshot& seen);
+  bool follow(const Snapshot& seen);
 
   [[nodiscard]] const VideoRing& pictures() const noexcept { return pictures_; }
   /// Results after the one with this number, which rises; the results of the last seconds are there.

@@ -78,7 +78,7 @@ TEST(StateJson, HasTheSettingsOfACamera) {
   const auto core = std::make_shared<freshframe::core::PipelineCore>(freshframe::Pipeline::Options{});
   static_cast<void>(freshframe::core::add_node(*core, freshframe::open("demo:circles"), {}, {}));
   Sampler sampler(core);
-  sampler.look(Sampler::Time::clock::now(), {});
+  sampler.sample(Sampler::Time::clock::now(), {});
   auto& source = *sampler.seen().graph.stats.nodes.at(0).source;
   source.settings = {{"exposure", 100}, {"gain", std::nullopt}};
   source.settings_reason = "too bright";
