@@ -304,7 +304,7 @@ void AgentEnd::send_renewal(BootTime now) {
     in_hurry_ = false;
   }
   outboxes_.expire(now);
-  runs_.look(now);
+  runs_.read(now);
   const auto answers = runs_.answers();
   const auto cameras = runs_.records();
   const auto outboxes = outboxes_.records();

@@ -27,40 +27,40 @@ std::optional<Loss> loss_of(Cause cause) noexcept {
   return found != kLossNames.end() ? static_cast<Loss>(found - kLossNames.begin()) : Loss::Stop;
 }
 
-void add(PipelineLook& look, Loss loss, std::uint64_t count) {
-  look.drops[static_cast<std::size_t>(loss)] += count;
+void add(PipelineCounts& counts, Loss loss, std::uint64_t count) {
+  counts.drops[static_cast<std::size_t>(loss)] += count;
 }
 
 /// A source is away from its loss until its next frame, and while it is connected and silent.
-void see_source(PipelineLook& look, const core::Runner& runner) {
+void see_source(PipelineCounts& counts, const core::Runner& runner) {
   const auto run = runner.place().run();
   if (!run->source()->has_source_stats() || runner.life().finished()) return;
   const auto& book = run->counters().source();
   const bool is_silent = book.state() == SourceState::Stalled;
   if (!is_silent && !book.is_lost()) return;
-  look.is_away = true;
+  counts.is_away = true;
   const auto error = book.is_lost() ? book.snapshot({}).last_error : "it is connected, and nothing comes";
-  if (look.why.empty()) look.why = error;
+  if (counts.why.empty()) counts.why = error;
 }
 
-void see_node(PipelineLook& look, const core::Runner& runner) {
+void see_node(PipelineCounts& counts, const core::Runner& runner) {
   std::uint64_t lost = 0;
   for (int i = 0; i < kNodeDropCauses; ++i) {
     const auto cause = static_cast<NodeDropCause>(i);
     const auto loss = loss_of(cause);
     if (!loss) continue;
     const auto count = runner.place().run()->counters().drops(cause);
-    add(look, *loss, count);
+    add(counts, *loss, count);
     lost += count;
   }
   if (runner.is_source()) {
-    look.frames += runner.meter().processed() + lost;
-    see_source(look, runner);
+    counts.frames += runner.meter().processed() + lost;
+    see_source(counts, runner);
     return;
   }
   for (const auto& edge : runner.inbox().stats()) {
     for (const auto& [cause, count] : edge.drops) {
-      if (const auto loss = loss_of(cause)) add(look, *loss, count);
+      if (const auto loss = loss_of(cause)) add(counts, *loss, count);
     }
   }
 }
@@ -107,14 +107,14 @@ std::set<int> on_the_way(const Runners& all) {
 
 }  // namespace
 
-PipelineLook look_at(const core::PipelineCore& pipeline) {
-  PipelineLook look;
+PipelineCounts counts_of(const core::PipelineCore& pipeline) {
+  PipelineCounts counts;
   const auto all = pipeline.runners();
   const auto nodes = on_the_way(all);
   for (const auto& node : all) {
-    if (nodes.contains(node->index())) see_node(look, *node);
+    if (nodes.contains(node->index())) see_node(counts, *node);
   }
-  return look;
+  return counts;
 }
 
 namespace {
@@ -135,16 +135,16 @@ std::int64_t since(const std::optional<BootTime>& time, BootTime now) {
 }  // namespace
 
 bool Watched::is_due(BootTime now) const noexcept {
-  return pipeline_ != nullptr && now - looked_ >= kLookEvery;
+  return pipeline_ != nullptr && now - read_at_ >= kLookEvery;
 }
 
-void Watched::look(BootTime now) {
-  auto seen = look_at(*pipeline_);
-  seen.frames = frames_.look(seen.frames);
-  for (std::size_t i = 0; i < seen.drops.size(); ++i) seen.drops[i] = drops_[i].look(seen.drops[i]);
-  const auto passed = now - looked_;
+void Watched::read(BootTime now) {
+  auto seen = counts_of(*pipeline_);
+  seen.frames = frames_.update(seen.frames);
+  for (std::size_t i = 0; i < seen.drops.size(); ++i) seen.drops[i] = drops_[i].update(seen.drops[i]);
+  const auto passed = now - read_at_;
   const auto frames = static_cast<double>(seen.frames - seen_.frames);
-  if (looked_ != BootTime{}) {
+  if (read_at_ != BootTime{}) {
     const double rate = frames / std::chrono::duration<double>(passed).count();
     const double weight = std::min(1.0, std::chrono::duration<double>(passed) / kRateOver);
     fps_ += (rate - fps_) * (fps_ == 0 ? 1 : weight);
@@ -153,7 +153,7 @@ void Watched::look(BootTime now) {
   if (!seen.is_away) away_.reset();
   if (seen.is_away && !away_) away_ = now;
   seen.why = std::string(core::first_letters(seen.why, kLongestAnswer));
-  looked_ = now;
+  read_at_ = now;
   seen_ = std::move(seen);
 }
 
@@ -187,11 +187,11 @@ std::vector<Run> Runs::due(BootTime now) const {
 }
 
 /// One at a time: nodes that put results wait for the mutex.
-void Runs::look(BootTime now) {
+void Runs::read(BootTime now) {
   for (const Run run : due(now)) {
     const Lock lock(mutex_);
     const auto found = states_.find(run);
-    if (found != states_.end() && found->second.watched.is_due(now)) found->second.watched.look(now);
+    if (found != states_.end() && found->second.watched.is_due(now)) found->second.watched.read(now);
   }
 }
 

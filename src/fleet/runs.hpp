@@ -28,15 +28,16 @@ class PipelineCore;
 namespace freshframe::fleet {
 
 /// Losses count on the way to the outputs of the fleet: what side branches leave out by design does not count.
-struct PipelineLook {
+struct PipelineCounts {
   std::uint64_t frames = 0;
   std::array<std::uint64_t, kLosses> drops{};
   bool is_away = false;
   std::string why;  // of the camera that is away, without passwords
 };
 
-/// Looks at a pipeline that has started. Takes some microseconds, waits for nothing and never takes the GIL.
-[[nodiscard]] PipelineLook look_at(const core::PipelineCore& pipeline);
+/// Counts what a pipeline that has started has sent and lost. Takes some microseconds, waits for nothing and never
+/// takes the GIL.
+[[nodiscard]] PipelineCounts counts_of(const core::PipelineCore& pipeline);
 
 /// The gate of one run of an exclusive camera.
 class RunGate final : public core::SessionGate {
@@ -59,7 +60,7 @@ class RunGate final : public core::SessionGate {
 class RisingSum {
  public:
   /// Returns the value to show for the sum over the nodes that are there.
-  std::uint64_t look(std::uint64_t there) noexcept {
+  std::uint64_t update(std::uint64_t there) noexcept {
     if (there < there_) went_ += there_ - there;
     there_ = there;
     return there + went_;
@@ -75,7 +76,7 @@ class Watched {
  public:
   void begin(std::shared_ptr<const core::PipelineCore> pipeline) noexcept { pipeline_ = std::move(pipeline); }
   [[nodiscard]] bool is_due(BootTime now) const noexcept;
-  void look(BootTime now);
+  void read(BootTime now);
   void write_to(CameraRecord& record, BootTime now) const;
   /// Why its camera is away; empty means it is not, or it has not said why.
   [[nodiscard]] const std::string& why() const noexcept { return seen_.why; }
@@ -84,10 +85,10 @@ class Watched {
 
  private:
   std::shared_ptr<const core::PipelineCore> pipeline_;
-  PipelineLook seen_;
+  PipelineCounts seen_;
   RisingSum frames_;
   std::array<RisingSum, kLosses> drops_;
-  BootTime looked_{};
+  BootTime read_at_{};
   std::optional<BootTime> gave_;  // when the number of frames was last seen to grow
   std::optional<BootTime> away_;  // when it was first seen to be away
   double fps_ = 0;
@@ -101,8 +102,8 @@ class Runs {
   void open(Run run, bool exclusive);
   /// Watches the run's pipeline, which has started: records have its counts from now on.
   void watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline);
-  /// Looks at the pipelines that it has not looked at for a second.
-  void look(BootTime now);
+  /// Reads the counts that it has not read for a second.
+  void read(BootTime now);
   /// Closes its gate. False means a session is still open and counts until a later close().
   bool close(Run run);
   /// The gate of its sources; null means they need no permission.

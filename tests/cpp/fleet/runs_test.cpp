@@ -16,11 +16,11 @@ using test::Feed;
 
 TEST(RisingSum, KeepsWhatHasGone) {
   RisingSum sum;
-  EXPECT_EQ(sum.look(5), 5U);
-  EXPECT_EQ(sum.look(8), 8U);
-  EXPECT_EQ(sum.look(2), 8U);
-  EXPECT_EQ(sum.look(3), 9U);
-  EXPECT_EQ(sum.look(0), 9U);
+  EXPECT_EQ(sum.update(5), 5U);
+  EXPECT_EQ(sum.update(8), 8U);
+  EXPECT_EQ(sum.update(2), 8U);
+  EXPECT_EQ(sum.update(3), 9U);
+  EXPECT_EQ(sum.update(0), 9U);
 }
 
 TEST(Watched, FramesStayAndTheRateIsNoneWhenANodeOnTheWayIsRemoved) {
@@ -34,11 +34,11 @@ TEST(Watched, FramesStayAndTheRateIsNoneWhenANodeOnTheWayIsRemoved) {
   Watched watched;
   watched.begin(core::PipelineAccess::core(pipeline));
   CameraRecord record{};
-  watched.look(BootTime(10s));
+  watched.read(BootTime(10s));
   watched.write_to(record, BootTime(10s));
   EXPECT_EQ(record.frames, 5U);
   pipeline.remove(step);
-  watched.look(BootTime(11s));
+  watched.read(BootTime(11s));
   watched.write_to(record, BootTime(11s));
   EXPECT_EQ(record.frames, 5U);
   EXPECT_EQ(record.fps, 0);
@@ -56,9 +56,9 @@ TEST(Watched, FramesAreThoseOfSourcesThatReachAnOutput) {
   pipeline.start();
   for (int i = 0; i < 5; ++i) first.push_and_settle(i);
   for (int i = 0; i < 7; ++i) second.push_and_settle(i);
-  EXPECT_EQ(look_at(*core::PipelineAccess::core(pipeline)).frames, 5U);
+  EXPECT_EQ(counts_of(*core::PipelineAccess::core(pipeline)).frames, 5U);
   pipeline.add(test::pass_on<int>(), both, {.name = "fleet all"});
-  EXPECT_EQ(look_at(*core::PipelineAccess::core(pipeline)).frames, 12U);
+  EXPECT_EQ(counts_of(*core::PipelineAccess::core(pipeline)).frames, 12U);
 }
 
 }  // namespace
