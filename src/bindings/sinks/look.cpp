@@ -20,7 +20,7 @@
 #include "bindings/parts.hpp"
 #include "core/pipeline/onlookers.hpp"
 #include "media/stream/detached_call.hpp"
-#include "sinks/look/looked_at.hpp"
+#include "sinks/look/look_sources.hpp"
 
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unique_ptr.h>
@@ -78,15 +78,15 @@ nb::list look_snapshots(gil::Held& held, const NodeHandle& self, const std::vect
   return out;
 }
 
-using LookedAt = std::tuple<std::string, std::string, std::string, double>;
+using LookSource = std::tuple<std::string, std::string, std::string, double>;
 
 /// Of each source its camera's name, its state, its last error, and for how long it has been frozen. A number below 0 is
 /// the source above the node `name`.
-std::vector<LookedAt> look_sources(const NodeHandle& self, const std::vector<int>& sources,
-                                   const std::string& name) {
-  if (!self.owner) return std::vector<LookedAt>(sources.size());
-  const media::LookedAtSources all(*self.owner);
-  std::vector<LookedAt> out;
+std::vector<LookSource> look_sources(const NodeHandle& self, const std::vector<int>& sources,
+                                     const std::string& name) {
+  if (!self.owner) return std::vector<LookSource>(sources.size());
+  const media::LookSources all(*self.owner);
+  std::vector<LookSource> out;
   for (const int source : sources) {
     auto at = source < 0 ? all.above(name) : all.of(source);
     out.emplace_back(std::move(at.camera), std::move(at.state), std::move(at.last_error), at.frozen_for);

@@ -176,7 +176,7 @@ Reply LookDesk::answer(const LookWish& wish, const std::stop_token& stop) const 
                 .stop = stop},
                [&pictures](freshframe::Snapshot snapshot) { pictures.add(std::move(snapshot)); });
     if (stop.stop_requested()) return plain(kBusy, "the question has been given up");
-    const media::LookedAtSources sources(*core_);
+    const media::LookSources sources(*core_);
     const auto& all = pictures.all();
     if (all.empty()) return no_snapshot(wish, sources.above(wish.name));
     return look_reply(wish, all, sources, *core_->clock());

@@ -64,7 +64,7 @@ Times times_of(const freshframe::Snapshot& snapshot, const freshframe::Clock& cl
   return {.age = Seconds(now - captured).count(), .unix = clock.unix_time(captured)};
 }
 
-std::string headers_of(const freshframe::Snapshot& snapshot, const media::LookedAtSources& sources,
+std::string headers_of(const freshframe::Snapshot& snapshot, const media::LookSources& sources,
                        const freshframe::Clock& clock) {
   const auto times = times_of(snapshot, clock);
   const auto source = sources.of(snapshot.stamp.source);
@@ -82,7 +82,7 @@ std::string headers_of(const freshframe::Snapshot& snapshot, const media::Looked
   return out + "\r\n";
 }
 
-void write_picture(JsonWriter& json, const LookPicture& picture, const media::LookedAtSources& sources,
+void write_picture(JsonWriter& json, const LookPicture& picture, const media::LookSources& sources,
                    const freshframe::Clock& clock) {
   const auto& [snapshot, jpeg] = picture;
   const auto times = times_of(snapshot, clock);
@@ -144,7 +144,7 @@ void LookPictures::add(freshframe::Snapshot snapshot) {
 }
 
 Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
-                 const media::LookedAtSources& sources, const freshframe::Clock& clock) {
+                 const media::LookSources& sources, const freshframe::Clock& clock) {
   if (!wish.json) {
     const auto& [snapshot, jpeg] = pictures.back();
     return {.type = "image/jpeg", .body = jpeg.bytes, .headers = headers_of(snapshot, sources, clock)};
@@ -162,7 +162,7 @@ Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
   return {.type = "application/json", .body = std::move(json).take()};
 }
 
-Reply no_snapshot(const LookWish& wish, const media::LookedAt& source) {
+Reply no_snapshot(const LookWish& wish, const media::LookSource& source) {
   std::string text = "the look '" + core::utf8_of(wish.name) + "' has not got " + wish.words;
   if (!source.state.empty()) text += "; its source is " + source.state;
   if (!source.last_error.empty()) text += ", its last error: " + core::utf8_of(source.last_error);

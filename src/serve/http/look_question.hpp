@@ -11,7 +11,7 @@
 
 #include "media/colour/jpeg_encoder.hpp"
 #include "serve/http/routes.hpp"
-#include "sinks/look/looked_at.hpp"
+#include "sinks/look/look_sources.hpp"
 
 namespace freshframe::serve {
 
@@ -43,8 +43,8 @@ class LookPictures {
 
 /// `pictures` holds at least one.
 [[nodiscard]] Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
-                               const media::LookedAtSources& sources, const freshframe::Clock& clock);
+                               const media::LookSources& sources, const freshframe::Clock& clock);
 /// 503: there is no such picture.
-[[nodiscard]] Reply no_snapshot(const LookWish& wish, const media::LookedAt& source);
+[[nodiscard]] Reply no_snapshot(const LookWish& wish, const media::LookSource& source);
 
 }  // namespace freshframe::serve

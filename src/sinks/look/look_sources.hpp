@@ -11,7 +11,7 @@
 
 namespace freshframe::media {
 
-struct LookedAt {
+struct LookSource {
   std::string camera;      // the name of the source
   std::string state;       // of the source; "": it is not known, or was removed
   std::string last_error;  // of the source
@@ -19,14 +19,14 @@ struct LookedAt {
 };
 
 /// The sources of a pipeline at one moment. The pictures of one Look may come from several, one after the other.
-class LookedAtSources {
+class LookSources {
  public:
-  explicit LookedAtSources(const core::PipelineCore& core);
+  explicit LookSources(const core::PipelineCore& core);
 
   /// `source`: Stamp::source of a picture, or of packets. A source that was removed keeps its name.
-  [[nodiscard]] LookedAt of(int source) const;
+  [[nodiscard]] LookSource of(int source) const;
   /// The source whose samples come to this node now. It describes a Look without a picture.
-  [[nodiscard]] LookedAt above(std::string_view node) const;
+  [[nodiscard]] LookSource above(std::string_view node) const;
 
  private:
   const core::PipelineCore& core_;

@@ -1,6 +1,6 @@
 // Finds a picture's source among the nodes of a pipeline.
 // SPDX-License-Identifier: Apache-2.0
-#include "sinks/look/looked_at.hpp"
+#include "sinks/look/look_sources.hpp"
 
 #include <algorithm>
 
@@ -8,11 +8,12 @@
 
 namespace freshframe::media {
 
-LookedAtSources::LookedAtSources(const core::PipelineCore& core)
+LookSources::LookSources(const core::PipelineCore& core)
     : core_(core), stats_(core::graph_state(core, false).stats) {}
 
-LookedAt LookedAtSources::of(int source) const {
-  LookedAt found{.camera = core_.names()->camera_of(source), .state = {}, .last_error = {}, .frozen_for = 0};
+LookSource LookSources::of(int source) const {
+  LookSource found{
+      .camera = core_.names()->camera_of(source), .state = {}, .last_error = {}, .frozen_for = 0};
   // Another node may have the name of a removed node.
   if (std::ranges::find(stats_.nodes, source, &NodeStats::number) == stats_.nodes.end()) return found;
   const auto camera = std::ranges::find(stats_.nodes, found.camera, &NodeStats::name);
@@ -23,9 +24,9 @@ LookedAt LookedAtSources::of(int source) const {
   return found;
 }
 
-LookedAt LookedAtSources::above(std::string_view node) const {
+LookSource LookSources::above(std::string_view node) const {
   const auto sources = core::sources_above(core_, node);
-  return sources.empty() ? LookedAt{} : of(sources.front());
+  return sources.empty() ? LookSource{} : of(sources.front());
 }
 
 }  // namespace freshframe::media
