@@ -17,10 +17,10 @@
 
 #include "serve/http/connection.hpp"
 #include "serve/http/gate.hpp"
-#include "serve/http/look_desk.hpp"
 #include "serve/http/net.hpp"
 #include "serve/http/picture_hub.hpp"
 #include "serve/http/routes.hpp"
+#include "serve/http/snapshot_desk.hpp"
 #include "serve/http/video_desk.hpp"
 #include "serve/state/sampler.hpp"
 
@@ -51,7 +51,7 @@ class Service final : public StateSource {
   [[nodiscard]] const Gate& gate() const noexcept { return gate_; }
   [[nodiscard]] const ServeLimits& limits() const noexcept { return options_.limits; }
   [[nodiscard]] PictureHub& hub() noexcept { return hub_; }
-  [[nodiscard]] LookDesk& looks() noexcept { return looks_; }
+  [[nodiscard]] SnapshotDesk& looks() noexcept { return looks_; }
   [[nodiscard]] VideoDesk& video() noexcept { return video_; }
   [[nodiscard]] core::PipelineCore& core() noexcept { return *core_; }
   [[nodiscard]] const Sampler& sample_now() override;
@@ -99,7 +99,7 @@ class Service final : public StateSource {
   Sampler sampler_;
   PictureHub hub_;
   VideoDesk video_;
-  LookDesk looks_;
+  SnapshotDesk looks_;
   std::unordered_set<Connection*> connections_;
   std::deque<Connection*> unknown_;  // connections without a permitted request, oldest first
   std::unordered_set<Viewer*> viewers_;

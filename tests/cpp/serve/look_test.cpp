@@ -22,8 +22,8 @@
 #include "cpp/media/files.hpp"
 #include "cpp/serve/client.hpp"
 #include "cpp/support.hpp"
-#include "serve/http/look_desk.hpp"
 #include "serve/http/service.hpp"
+#include "serve/http/snapshot_desk.hpp"
 #include <boost/asio/local/connect_pair.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <gtest/gtest.h>
@@ -32,8 +32,8 @@
 namespace freshframe::test {
 namespace {
 
-using serve::LookDesk;
 using serve::Reply;
+using serve::SnapshotDesk;
 
 /// A look in a pipeline that is not started.
 class ServedLook : public Source<Frame>, public LookBack {
@@ -141,7 +141,7 @@ struct Desk {
           const std::lock_guard lock(mutex);
           posted.push_back(std::move(work));
         }) {}
-  [[nodiscard]] LookDesk::Asked asks(const std::string& client) {
+  [[nodiscard]] SnapshotDesk::Asked asks(const std::string& client) {
     return desk.ask({.name = "quick", .ages = {0}}, client, [this](const Reply&) { ++answers; });
   }
 
@@ -150,10 +150,10 @@ struct Desk {
   std::mutex mutex;
   std::vector<std::function<void()>> posted;  // guarded by mutex
   int answers = 0;
-  LookDesk desk;
+  SnapshotDesk desk;
 };
 
-TEST(LookDesks, ThatAreClosedRefuseQuestions) {
+TEST(SnapshotDesks, ThatAreClosedRefuseQuestions) {
   Desk desk;
   ASSERT_TRUE(std::holds_alternative<std::uint64_t>(desk.asks("a")));
   desk.desk.close();
@@ -165,7 +165,7 @@ TEST(LookDesks, ThatAreClosedRefuseQuestions) {
   EXPECT_EQ(desk.answers, 1);
 }
 
-TEST(LookDesks, AnswerNobodyWhoHasGivenUp) {
+TEST(SnapshotDesks, AnswerNobodyWhoHasGivenUp) {
   Desk desk;
   const auto asked = desk.asks("a");
   desk.desk.give_up(std::get<std::uint64_t>(asked));

@@ -1,6 +1,6 @@
 // Rates, threads and counters of questions about the last seconds.
 // SPDX-License-Identifier: Apache-2.0
-#include "serve/http/look_desk.hpp"
+#include "serve/http/snapshot_desk.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
@@ -70,8 +70,8 @@ double LookRates::take(const std::string& client, Time now) {
   return 0;
 }
 
-LookDesk::LookDesk(std::shared_ptr<core::PipelineCore> core, const std::vector<std::string>& names,
-                   double rate, std::function<void(std::function<void()>)> post)
+SnapshotDesk::SnapshotDesk(std::shared_ptr<core::PipelineCore> core, const std::vector<std::string>& names,
+                           double rate, std::function<void(std::function<void()>)> post)
     : core_(std::move(core)), rates_(checked_rate(rate)), post_(std::move(post)) {
   for (const auto& name : names) {
     if (!look_of(name)) throw OptionError("look must contain Looks that were added, got '" + name + "'");
@@ -79,11 +79,11 @@ LookDesk::LookDesk(std::shared_ptr<core::PipelineCore> core, const std::vector<s
   }
 }
 
-LookDesk::~LookDesk() {
+SnapshotDesk::~SnapshotDesk() {
   close();
 }
 
-void LookDesk::close() {
+void SnapshotDesk::close() {
   closed_ = true;
   for (auto& [number, question] : questions_) question.stop.request_stop();
   for (auto& [number, question] : questions_) {
@@ -91,30 +91,30 @@ void LookDesk::close() {
   }
 }
 
-std::optional<std::size_t> LookDesk::find(std::string_view name) const {
+std::optional<std::size_t> SnapshotDesk::find(std::string_view name) const {
   const auto at = std::ranges::find(served_, name, &LookInfo::name);
   if (at == served_.end()) return std::nullopt;
   return static_cast<std::size_t>(at - served_.begin());
 }
 
-std::shared_ptr<LookBack> LookDesk::look_of(std::string_view name) const {
+std::shared_ptr<LookBack> SnapshotDesk::look_of(std::string_view name) const {
   const auto node = core::node_named(*core_, name);
   return {node, node ? node->abilities().look : nullptr};
 }
 
-std::vector<LookInfo> LookDesk::info() const {
+std::vector<LookInfo> SnapshotDesk::info() const {
   auto there = served_;
   std::erase_if(there, [this](const auto& each) { return !look_of(each.name); });
   return there;
 }
 
-std::string LookDesk::names() const {
+std::string SnapshotDesk::names() const {
   std::string out;
   for (const auto& each : info()) out += (out.empty() ? "'" : ", '") + each.name + "'";
   return out.empty() ? "none" : out;
 }
 
-std::optional<Reply> LookDesk::refusal(const std::string& client) {
+std::optional<Reply> SnapshotDesk::refusal(const std::string& client) {
   if (closed_) return plain(kBusy, "the server ends");
   if (questions_.size() >= kAtOnce)
     return refused(kBusy, std::to_string(kAtOnce) + " questions are being answered: ask again in a second",
@@ -128,7 +128,7 @@ std::optional<Reply> LookDesk::refusal(const std::string& client) {
                  wait);
 }
 
-LookDesk::Asked LookDesk::ask(LookWish wish, const std::string& client, Done done) {
+SnapshotDesk::Asked SnapshotDesk::ask(LookWish wish, const std::string& client, Done done) {
   const auto index = find(wish.name).value_or(0);  // the route has found it
   auto& info = served_[index];
   auto words = client + " asks the look '" + wish.name + "' for " + wish.words;
@@ -157,14 +157,14 @@ LookDesk::Asked LookDesk::ask(LookWish wish, const std::string& client, Done don
   return number;
 }
 
-void LookDesk::give_up(std::uint64_t number) {
+void SnapshotDesk::give_up(std::uint64_t number) {
   const auto at = questions_.find(number);
   if (at == questions_.end()) return;
   at->second.done = nullptr;
   at->second.stop.request_stop();
 }
 
-Reply LookDesk::answer(const LookWish& wish, const std::stop_token& stop) const {
+Reply SnapshotDesk::answer(const LookWish& wish, const std::stop_token& stop) const {
   try {
     const auto look = look_of(wish.name);
     if (!look) return plain(kBusy, "the look '" + core::utf8_of(wish.name) + "' was removed");
@@ -185,7 +185,7 @@ Reply LookDesk::answer(const LookWish& wish, const std::stop_token& stop) const 
   }
 }
 
-void LookDesk::finish(std::uint64_t number, Reply reply) {
+void SnapshotDesk::finish(std::uint64_t number, Reply reply) {
   const auto at = questions_.find(number);
   if (at == questions_.end()) return;
   auto question = std::move(at->second);

@@ -48,18 +48,18 @@ class LookRates {
 };
 
 /// Used on the network's thread, which decodes nothing.
-class LookDesk {
+class SnapshotDesk {
  public:
   using Done = std::function<void(Reply)>;
   static constexpr std::size_t kAtOnce = 4;
 
   /// `post` runs a function on the network's thread soon; it is called on any thread. Throws OptionError.
-  LookDesk(std::shared_ptr<core::PipelineCore> core, const std::vector<std::string>& names, double rate,
-           std::function<void(std::function<void()>)> post);
+  SnapshotDesk(std::shared_ptr<core::PipelineCore> core, const std::vector<std::string>& names, double rate,
+               std::function<void(std::function<void()>)> post);
   /// close().
-  ~LookDesk();
-  LookDesk(const LookDesk&) = delete;
-  LookDesk& operator=(const LookDesk&) = delete;
+  ~SnapshotDesk();
+  SnapshotDesk(const SnapshotDesk&) = delete;
+  SnapshotDesk& operator=(const SnapshotDesk&) = delete;
 
   /// Whether a client may ask for this name, and a look has it now.
   [[nodiscard]] bool has(std::string_view name) const { return find(name) && look_of(name); }
