@@ -182,7 +182,7 @@ LiveDecoding::Arrived LiveSource::arrive(PacketNotes notes, const Context& conte
   return {.notes = notes,
           .captured = noted.captured,
           .damaged = damaged,
-          .is_kept = !decoding_.sleeps() && wish_.looks().may_come(),
+          .is_kept = !decoding_.sleeps() && wish_.pages().may_come(),
           .newest_pts = times_.timeline().highest()};
 }
 
@@ -252,7 +252,7 @@ void LiveSource::see_key(const LiveDecoding::Arrived& arrived, const Context& co
       const auto made = maker_.make(std::move(frame));
       if (facts_.note_frame(connection_->info(), made, first, connection_->is_timeless()))
         set_info(facts_.info());
-      wish_.looks().tell(made);
+      wish_.pages().tell(made);
       still_.note_seen(made, arrived.captured, context);
     }
   } catch (const std::exception& error) {

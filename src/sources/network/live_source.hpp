@@ -41,7 +41,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void take_frames(bool wanted) override { wish_.demand().set(wanted); }
   void take_frames_while(FrameDemand::Taken taken) override { wish_.demand().ask(std::move(taken)); }
   void wake(std::optional<double> seconds, std::optional<double> until) override;
-  void watch(const std::shared_ptr<const core::PictureTap>& tap) override { wish_.looks().add(tap); }
+  void watch(const std::shared_ptr<const core::PictureTap>& tap) override { wish_.pages().add(tap); }
   void open(const Context& context) override;
   void close() override;
 

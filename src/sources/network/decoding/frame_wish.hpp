@@ -8,7 +8,7 @@
 
 #include "media/packets/packet_camera.hpp"
 #include "media/stream/key_gate.hpp"
-#include "sources/live/looks.hpp"
+#include "sources/live/page_demand.hpp"
 
 namespace freshframe::media {
 
@@ -22,7 +22,7 @@ class FrameWish {
   /// Of nodes and readers.
   [[nodiscard]] FrameDemand& demand() noexcept { return demand_; }
   /// Of pages.
-  [[nodiscard]] Looks& looks() noexcept { return looks_; }
+  [[nodiscard]] PageDemand& pages() noexcept { return pages_; }
 
   /// A new connection.
   void connect(TimePoint now) {
@@ -38,8 +38,8 @@ class FrameWish {
   /// much after the last keyframe to keep: `must_begin`.
   [[nodiscard]] bool decodes(TimePoint now, bool must_begin) {
     const bool lacks_key = keyless_since_ && Seconds(now - *keyless_since_).count() >= KeyGate::kLongest;
-    const bool is_for_pages = must_begin || (lacks_key && !keys_ && looks_.may_come());
-    return demand_.any() || looks_.any(now) || is_for_pages;
+    const bool is_for_pages = must_begin || (lacks_key && !keys_ && pages_.may_come());
+    return demand_.any() || pages_.any(now) || is_for_pages;
   }
   /// Whether the source has to decode the next keyframe although nothing takes its frame, to know what pictures of this
   /// stream are like.
@@ -48,7 +48,7 @@ class FrameWish {
  private:
   const bool keys_;
   FrameDemand demand_;
-  Looks looks_;
+  PageDemand pages_;
   std::optional<TimePoint> keyless_since_;  // of this connection; nullopt means a keyframe has come
   bool sees_next_ = true;
 };

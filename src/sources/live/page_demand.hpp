@@ -1,4 +1,4 @@
-// Whether a page looks at the pictures of a source.
+// Whether a page wants the pictures of a source.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,9 +14,9 @@
 
 namespace freshframe::media {
 
-/// A picture that is asked for is a look, however long it takes to come. A page asks again and again, so a look
+/// A picture that is asked for is a demand, however long it takes to come. A page asks again and again, so a demand
 /// counts for some seconds more.
-class Looks {
+class PageDemand {
  public:
   static constexpr Seconds kLast{5};
 
@@ -27,7 +27,7 @@ class Looks {
     taps_.push_back(tap);
   }
 
-  /// Whether a page may look.
+  /// Whether a page may ask.
   [[nodiscard]] bool may_come() const {
     const Lock lock(mutex_);
     return std::ranges::any_of(taps_, [](const auto& each) { return !each.expired(); });
