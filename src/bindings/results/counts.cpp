@@ -29,7 +29,7 @@ namespace {
 constexpr const char* kLineCounts = "freshframe._vision.line_counts";
 constexpr const char* kZones = "freshframe._vision.zones";
 
-using Place = std::pair<float, float>;
+using Xy = std::pair<float, float>;
 using Tracks = std::variant<Circles, Detections>;
 
 nb::object python_class(const char* module, const char* name) {
@@ -41,7 +41,7 @@ nb::object point_to_python(const Point& point) {
 }
 
 Point point_of(nb::handle object) {
-  const auto [x, y] = nb::cast<Place>(object);
+  const auto [x, y] = nb::cast<Xy>(object);
   return {x, y};
 }
 
@@ -127,7 +127,7 @@ nb::object zone_to_python(const ZoneCounts& counts) {
 
 ZoneCounts zone_of(nb::handle object) {
   ZoneCounts counts;
-  for (const auto& [x, y] : nb::cast<std::vector<Place>>(object.attr("corners")))
+  for (const auto& [x, y] : nb::cast<std::vector<Xy>>(object.attr("corners")))
     counts.corners.push_back({x, y});
   counts.entered = nb::cast<std::int64_t>(object.attr("entered"));
   counts.left = nb::cast<std::int64_t>(object.attr("left"));

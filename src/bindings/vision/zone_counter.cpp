@@ -29,7 +29,7 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-using Place = std::pair<float, float>;
+using Xy = std::pair<float, float>;
 
 Anchor anchor_of(const std::string& name) {
   if (name == "center") return Anchor::Center;
@@ -37,7 +37,7 @@ Anchor anchor_of(const std::string& name) {
   throw OptionError("anchor must be 'center' or 'bottom', got '" + name + "'");
 }
 
-std::unique_ptr<NodeHandle> make_line_counter(Place start, Place end, const std::string& anchor,
+std::unique_ptr<NodeHandle> make_line_counter(Xy start, Xy end, const std::string& anchor,
                                               std::optional<float> margin, bool relative) {
   return handle_of(std::make_unique<LineCounter>(LineCounterOptions{.start = {start.first, start.second},
                                                                     .end = {end.first, end.second},
@@ -63,13 +63,13 @@ ZoneRules make_zone_rules(const std::string& anchor, std::optional<float> margin
            .relative = relative}};
 }
 
-ZoneOptions zone_options(const std::vector<Place>& corners, const ZoneRules& rules) {
+ZoneOptions zone_options(const std::vector<Xy>& corners, const ZoneRules& rules) {
   auto options = rules.options;
   for (const auto& [x, y] : corners) options.corners.push_back({x, y});
   return options;
 }
 
-std::vector<NamedZone> named_zones(const std::vector<std::pair<std::string, std::vector<Place>>>& zones,
+std::vector<NamedZone> named_zones(const std::vector<std::pair<std::string, std::vector<Xy>>>& zones,
                                    const ZoneRules& rules) {
   std::vector<NamedZone> named;
   for (const auto& [name, corners] : zones) named.push_back({name, zone_options(corners, rules)});
@@ -77,15 +77,15 @@ std::vector<NamedZone> named_zones(const std::vector<std::pair<std::string, std:
 }
 
 std::unique_ptr<NodeHandle> make_zone_counter(
-    const std::vector<std::pair<std::string, std::vector<Place>>>& zones, const ZoneRules& rules) {
+    const std::vector<std::pair<std::string, std::vector<Xy>>>& zones, const ZoneRules& rules) {
   return handle_of(std::make_unique<ZoneCounter>(named_zones(zones, rules)));
 }
 
-void set_line(const NodeHandle& self, Place start, Place end) {
+void set_line(const NodeHandle& self, Xy start, Xy end) {
   node_as<LineCounter>(self, "a LineCounter").set_line({start.first, start.second}, {end.first, end.second});
 }
 
-void set_zones(const NodeHandle& self, const std::vector<std::pair<std::string, std::vector<Place>>>& zones,
+void set_zones(const NodeHandle& self, const std::vector<std::pair<std::string, std::vector<Xy>>>& zones,
                const ZoneRules& rules) {
   node_as<ZoneCounter>(self, "a ZoneCounter").set_zones(named_zones(zones, rules));
 }

@@ -161,14 +161,14 @@ std::shared_ptr<PictureTap> open_tap(PipelineCore& core, const std::string& port
   return tap;
 }
 
-std::vector<TapPlace> places_of(const PipelineCore& core, const std::vector<NamedTap>& taps) {
+std::vector<TapChange> places_of(const PipelineCore& core, const std::vector<NamedTap>& taps) {
   const auto& guarded = core.guarded();
   const Lock building(guarded.building);
-  std::vector<TapPlace> out;
+  std::vector<TapChange> out;
   for (const auto& [port, tap] : taps) {
     const auto found = port_named(guarded.graph, port);
     const bool is_same = found && tap != nullptr && found->runner->outlet().has_tap(found->source, *tap);
-    out.push_back(!found ? TapPlace::NoPort : is_same ? TapPlace::Same : TapPlace::Other);
+    out.push_back(!found ? TapChange::NoPort : is_same ? TapChange::Same : TapChange::Other);
   }
   return out;
 }

@@ -65,8 +65,8 @@ std::shared_ptr<PictureTap> open_tap(PipelineCore& core, const std::string& port
 /// A name and the tap that open_tap() has given for it, or null.
 using NamedTap = std::pair<std::string, std::shared_ptr<PictureTap>>;
 /// Whether the port with its name still has the tap. Other means that another port has the name now.
-enum class TapPlace : std::uint8_t { Same, Other, NoPort };
-[[nodiscard]] std::vector<TapPlace> places_of(const PipelineCore& core, const std::vector<NamedTap>& taps);
+enum class TapChange : std::uint8_t { Same, Other, NoPort };
+[[nodiscard]] std::vector<TapChange> places_of(const PipelineCore& core, const std::vector<NamedTap>& taps);
 void close_tap(PipelineCore& core, const std::shared_ptr<PictureTap>& tap);
 
 /// Logs the edges that may drop events above a recorder.

@@ -13,12 +13,12 @@
 namespace freshframe::core {
 
 // A place keeps its address as long as its source.
-Outlet::Place& Outlet::place_of(int source) {
-  if (last_place_ == nullptr || last_source_ != source) {
-    last_place_ = &places_[source];
+Outlet::Position& Outlet::position_of(int source) {
+  if (last_position_ == nullptr || last_source_ != source) {
+    last_position_ = &positions_[source];
     last_source_ = source;
   }
-  return *last_place_;
+  return *last_position_;
 }
 
 bool Outlet::would_wait() {
@@ -79,7 +79,7 @@ void Outlet::check(const Stamp& stamp) {
                 " of a source whose samples do not come here: like= takes a sample that this node got");
   }
   drop_old_places(*list);
-  const auto& place = place_of(stamp.source);
+  const auto& place = position_of(stamp.source);
   if (stamp.seq >= place.seq) return;
   throw Error(
       "gave a result with the stamp of sample " + std::to_string(stamp.seq) + " after one of sample " +
@@ -88,12 +88,12 @@ void Outlet::check(const Stamp& stamp) {
 }
 
 void Outlet::drop_old_places(const Outputs::List& list) {
-  if (places_.size() <= list.sources->size() + list.left.size()) return;
-  std::erase_if(places_, [&](const auto& each) {
+  if (positions_.size() <= list.sources->size() + list.left.size()) return;
+  std::erase_if(positions_, [&](const auto& each) {
     return !std::ranges::binary_search(*list.sources, each.first) &&
            std::ranges::find(list.left, each.first) == list.left.end();
   });
-  last_place_ = nullptr;
+  last_position_ = nullptr;
 }
 
 AnySample Outlet::stamped(Emitted result, const AnySample& from) {
@@ -103,7 +103,7 @@ AnySample Outlet::stamped(Emitted result, const AnySample& from) {
     delays_.store(true, std::memory_order_relaxed);
   }
   AnySample sample{stamp, {}, std::move(result.value), 0, node_};
-  auto& place = place_of(stamp.source);
+  auto& place = position_of(stamp.source);
   if (gives_several_ || result.like || stamp.source == node_)
     sample.stamp.part = stamp.seq == place.seq ? place.part + 1 : 0;
   place = {stamp.seq, sample.stamp.part};
@@ -160,8 +160,8 @@ void Outlet::end(const GoneSource& gone) {
 }
 
 void Outlet::forget_place(int source) {
-  if (last_source_ == source) last_place_ = nullptr;
-  places_.erase(source);
+  if (last_source_ == source) last_position_ = nullptr;
+  positions_.erase(source);
 }
 
 }  // namespace freshframe::core

@@ -51,7 +51,7 @@ class Outlet {
   /// or goes backwards.
   AnySample stamped(Emitted result, const AnySample& from);
   /// The seq of the next sample of the node's own stream.
-  [[nodiscard]] std::int64_t next_own_seq() { return place_of(node_).seq + 1; }
+  [[nodiscard]] std::int64_t next_own_seq() { return position_of(node_).seq + 1; }
   /// No result of the source will be stamped any more.
   void forget_place(int source);
 
@@ -85,7 +85,7 @@ class Outlet {
 
  private:
   /// Where the results of one source have got to.
-  struct Place {
+  struct Position {
     std::int64_t seq = -1;
     int part = 0;
   };
@@ -95,7 +95,7 @@ class Outlet {
   }
   [[nodiscard]] bool anyone_looks() const noexcept { return tap_count_.load(std::memory_order_relaxed) > 0; }
   void offer_to_taps(const AnySample& sample);
-  [[nodiscard]] Place& place_of(int source);
+  [[nodiscard]] Position& position_of(int source);
   void check(const Stamp& stamp);
   /// Late results of sources that have gone make places again.
   void drop_old_places(const Outputs::List& list);
@@ -111,9 +111,9 @@ class Outlet {
   Mutex taps_mutex_;
   std::vector<Tapped> taps_ FRESHFRAME_GUARDED_BY(taps_mutex_);
   std::atomic<int> tap_count_{0};
-  std::map<int, Place> places_;  // of each source; the stamping thread's, as the next two
-  int last_source_ = -1;         // its place is the next
-  Place* last_place_ = nullptr;
+  std::map<int, Position> positions_;  // of each source; the stamping thread's, as the next two
+  int last_source_ = -1;               // its place is the next
+  Position* last_position_ = nullptr;
   std::atomic<bool> is_last_{false};
   std::atomic<bool> delays_{false};
   std::atomic<bool> blocked_{false};

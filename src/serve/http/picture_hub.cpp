@@ -110,11 +110,11 @@ std::vector<std::size_t> PictureHub::follow_names() {
   std::vector<std::size_t> changed;
   for (std::size_t i = 0; i < places.size(); ++i) {
     auto& port = ports_[i];
-    if (places[i] == core::TapPlace::Same || (places[i] == core::TapPlace::NoPort && !port.tap)) continue;
+    if (places[i] == core::TapChange::Same || (places[i] == core::TapChange::NoPort && !port.tap)) continue;
     close_tap(port);
     changed.push_back(i);
     try {
-      if (places[i] == core::TapPlace::Other) open_tap(port);
+      if (places[i] == core::TapChange::Other) open_tap(port);
     } catch (const Error&) {  // removed meanwhile, or another server views it
     }
   }

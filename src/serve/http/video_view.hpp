@@ -64,7 +64,7 @@ class VideoView {
   VideoPort* port_;
   std::size_t index_;
   std::uint64_t stream_ = 0;  // whose start was sent; 0: none
-  VideoPlace place_;
+  VideoCursor place_;
   std::uint64_t next_result_;
   VideoMessageRef said_;                  // that there are no pictures
   LivePictureRef jpeg_;                   // to be sent

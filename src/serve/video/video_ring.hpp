@@ -103,7 +103,7 @@ class VideoRing {
 /// next time on, until kCalm seconds have passed. A viewer that begins, or goes on, gets what has come since that keyframe
 /// in one go. It does not count as late while it works that off, and then what came meanwhile, in less and less time.
 /// The time is the stream's, but for the time that acknowledgements take.
-class VideoPlace {
+class VideoCursor {
  public:
   static constexpr double kCalm = 10;      // seconds
   static constexpr double kJustNow = .3;   // seconds

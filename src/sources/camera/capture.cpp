@@ -76,7 +76,7 @@ v4l2_fract interval_of(double fps) {
 
 }  // namespace
 
-V4l2Capture::V4l2Capture(V4l2System& system, CameraPlace& place, const CameraWish& wish, int buffers,
+V4l2Capture::V4l2Capture(V4l2System& system, CameraFinder& place, const CameraWish& wish, int buffers,
                          CameraControls& controls)
     : path_(place.path()), device_(system, path_) {
   if (device_.error() != 0) throw_camera_fault(path_, "open", device_.error());

@@ -64,7 +64,7 @@ class V4l2Capture {
   enum class Result { Buffer, Timeout, Stopped };
 
   /// Opens, sets and starts the camera. Throws SourceRefused too.
-  V4l2Capture(V4l2System& system, CameraPlace& place, const CameraWish& wish, int buffers,
+  V4l2Capture(V4l2System& system, CameraFinder& place, const CameraWish& wish, int buffers,
               CameraControls& controls);
   V4l2Capture(const V4l2Capture&) = delete;
   V4l2Capture& operator=(const V4l2Capture&) = delete;

@@ -139,7 +139,7 @@ std::string control_names(const std::vector<CameraControl>& controls) {
 /// The source's camera, opened by another thread than the pictures' thread. Throws SourceError if another camera has
 /// its path now.
 struct SourcesCamera {
-  SourcesCamera(const CameraPlace& place, V4l2System& system, const std::string& verb)
+  SourcesCamera(const CameraFinder& place, V4l2System& system, const std::string& verb)
       : path(place.path()), device(system, path) {
     if (const int code = place.fault_of(device); code != 0) throw_camera_fault(path, verb, code);
   }
@@ -289,7 +289,7 @@ void check_setting(const std::string& name, const std::string& value) {
   }
 }
 
-CameraControls::CameraControls(const CameraPlace& place, std::map<std::string, std::string> wishes,
+CameraControls::CameraControls(const CameraFinder& place, std::map<std::string, std::string> wishes,
                                V4l2System& system)
     : place_(place), system_(system) {
   for (auto& [name, wish] : wishes) settings_[name].wish = std::move(wish);

@@ -26,7 +26,7 @@ void check_setting(const std::string& name, const std::string& value);
 /// The settings of one source. Thread-safe: a call has its own descriptor.
 class CameraControls {
  public:
-  CameraControls(const CameraPlace& place, std::map<std::string, std::string> wishes, V4l2System& system);
+  CameraControls(const CameraFinder& place, std::map<std::string, std::string> wishes, V4l2System& system);
 
   /// As in CameraSettings. A setting that fails changes nothing in the camera.
   void set(const std::string& name, const std::string& value);
@@ -49,7 +49,7 @@ class CameraControls {
   void apply_all(const V4l2Handle& device, std::vector<std::string>& told) FRESHFRAME_REQUIRES(mutex_);
   void apply_each(const V4l2Handle& device, std::vector<std::string>& told) FRESHFRAME_REQUIRES(mutex_);
 
-  const CameraPlace& place_;
+  const CameraFinder& place_;
   V4l2System& system_;
   /// Held during the driver's calls: a value that is set during a reconnection is not replaced by the one before.
   mutable Mutex mutex_{LockRank::Graph};  // held while the place's is locked

@@ -102,15 +102,15 @@ std::vector<std::string> camera_paths(const std::string& folder) {
   return paths;
 }
 
-CameraPlace::CameraPlace(std::string path, V4l2System& system)
+CameraFinder::CameraFinder(std::string path, V4l2System& system)
     : given_(std::move(path)), numbered_(is_numbered(given_)), system_(system), path_(given_) {}
 
-std::string CameraPlace::path() const {
+std::string CameraFinder::path() const {
   const Lock lock(mutex_);
   return path_;
 }
 
-void CameraPlace::remember(const V4l2Handle& device) {
+void CameraFinder::remember(const V4l2Handle& device) {
   v4l2_capability capability{};
   if (ask_device(device, capability) != 0) return;  // it is lost again
   refused_ = false;
@@ -118,7 +118,7 @@ void CameraPlace::remember(const V4l2Handle& device) {
   identity_ = identity_of(capability);
 }
 
-int CameraPlace::fault_of(const V4l2Handle& device) const {
+int CameraFinder::fault_of(const V4l2Handle& device) const {
   const auto expected = identity();
   if (!numbered_ || expected.text.empty()) return device.error();
   v4l2_capability capability{};
@@ -126,12 +126,12 @@ int CameraPlace::fault_of(const V4l2Handle& device) const {
   return identity_of(capability) == expected ? 0 : ENODEV;
 }
 
-CameraPlace::Identity CameraPlace::identity() const {
+CameraFinder::Identity CameraFinder::identity() const {
   const Lock lock(mutex_);
   return identity_;
 }
 
-void CameraPlace::find() {
+void CameraFinder::find() {
   const auto lost = identity().text;
   if (!numbered_ || lost.empty() || look(path()) == Found::Same) return;
   std::vector<std::string> same;
@@ -153,7 +153,7 @@ void CameraPlace::find() {
 }
 
 /// A device at path() that does not answer may be the camera.
-CameraPlace::Found CameraPlace::look(const std::string& path) const {
+CameraFinder::Found CameraFinder::look(const std::string& path) const {
   const V4l2Handle device(system_, path);
   v4l2_capability capability{};
   const int code = ask_device(device, capability);
@@ -162,14 +162,14 @@ CameraPlace::Found CameraPlace::look(const std::string& path) const {
   return same ? Found::Same : Found::Other;
 }
 
-CameraPlace::Identity CameraPlace::identity_of(const v4l2_capability& capability) {
+CameraFinder::Identity CameraFinder::identity_of(const v4l2_capability& capability) {
   const auto bus = driver_text(capability.bus_info);
   if (bus.empty()) return {};
   return {driver_text(capability.card) + " (" + driver_text(capability.driver) + " at " + bus + ")",
           capability.device_caps};
 }
 
-void CameraPlace::move(const std::string& path) {
+void CameraFinder::move(const std::string& path) {
   const Lock lock(mutex_);
   path_ = path;
 }

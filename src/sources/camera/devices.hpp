@@ -24,9 +24,9 @@ namespace freshframe::media {
 /// a camera that was unplugged is open, the kernel keeps its number, and a camera that is back before gets another. A
 /// link, such as one of /dev/v4l/by-id, is never left: what it leads to is the choice of udev's rules.
 /// path() and fault_of() are thread-safe, the others are for the source's thread.
-class CameraPlace {
+class CameraFinder {
  public:
-  CameraPlace(std::string path, V4l2System& system);
+  CameraFinder(std::string path, V4l2System& system);
 
   [[nodiscard]] std::string path() const;
   /// Of `device`, opened at path(): its errno, ENODEV where another camera has the number now, or 0.

@@ -64,7 +64,7 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
   std::string path_;
   V4l2Options options_;
   V4l2System& system_;
-  CameraPlace place_;
+  CameraFinder place_;
   CameraControls controls_;
   StillWatch still_;
   std::optional<core::StopEvent> stop_;  // between open() and close()

@@ -31,11 +31,11 @@ class EventClock final : public Clock {
   TimePoint now_{};
 };
 
-struct Place;
+struct Station;
 
 // An edge, as its parent has it.
 struct EdgeOut {
-  Place* child;
+  Station* child;
   EdgeRef edge;
 };
 
@@ -44,12 +44,12 @@ struct Sender {
   std::vector<EdgeOut> ways;
   std::deque<AnySample> results;
   std::size_t next_way = 0;
-  Place* waits_at = nullptr;  // has no room
+  Station* waits_at = nullptr;  // has no room
 };
 
 // A node or a reader at work.
-struct Place {
-  Place(int its_number, const PlannedNode& its_plan, const std::shared_ptr<const Clock>& clock)
+struct Station {
+  Station(int its_number, const PlannedNode& its_plan, const std::shared_ptr<const Clock>& clock)
       : number(its_number), plan(its_plan), inbox("what_if", clock) {}
 
   const int number;
@@ -85,7 +85,7 @@ class Loop {
   Loop(const Plan& plan, const PlannedTimes& times, TimePoint begin) : plan_(plan), times_(times) {
     clock_->set(begin);
     for (const auto& [number, node] : plan.nodes)
-      places_.emplace(number, std::make_unique<Place>(number, node, clock_));
+      places_.emplace(number, std::make_unique<Station>(number, node, clock_));
     connect();
     for (const auto& [number, place] : places_) place->inbox.arm(true);
     for (const int source : plan.sources) expect(source);
@@ -105,7 +105,7 @@ class Loop {
  private:
   // In the order in which the graph made its edges: a parent puts its samples on them in turn.
   void connect() {
-    std::vector<std::pair<Place*, EdgeRef>> all;
+    std::vector<std::pair<Station*, EdgeRef>> all;
     for (const auto& [number, place] : places_) {
       for (const auto& options : place->plan.edges) {
         auto edge = place->inbox.add_edge(options);
@@ -184,28 +184,28 @@ class Loop {
   }
 
   // A reader always waits for the next sample.
-  void read(Place& place) {
+  void read(Station& place) {
     AnySample sample;
     while (place.inbox.take(sample, kWithoutWait) == Taken::Sample) end(place, sample);
   }
 
-  void end(const Place& place, const AnySample& sample) {
+  void end(const Station& place, const AnySample& sample) {
     const auto now = clock_->now();
     played_.ends[place.number].push_back({now, Seconds(now - sample.stamp.captured).count()});
   }
 
-  [[nodiscard]] static std::size_t most_in_call(const Place& place) {
+  [[nodiscard]] static std::size_t most_in_call(const Station& place) {
     return place.plan.batch ? static_cast<std::size_t>(place.plan.batch->size) : 1;
   }
 
   // A thread waits for room itself. A crew's thread does not, but takes no more than its results may lag.
-  [[nodiscard]] static bool can_take(const Place& place) {
+  [[nodiscard]] static bool can_take(const Station& place) {
     if (place.busy >= place.plan.seats) return false;
     const auto most = 2 * static_cast<std::size_t>(place.plan.seats) * most_in_call(place);
     return !place.plan.has_crew || place.outstanding < most;
   }
 
-  void take(Place& place) {
+  void take(Station& place) {
     std::vector<AnySample> samples;
     while (can_take(place)) {
       place.inbox.arm(place.plan.has_crew || !place.gather_until);
@@ -226,13 +226,13 @@ class Loop {
     place.inbox.arm(false);
   }
 
-  void look_again(Place& place) {
+  void look_again(Station& place) {
     if (!place.gather_until || place.looks_at == place.gather_until) return;
     place.looks_at = place.gather_until;
     at(*place.gather_until, Event::Kind::Gather, place.number);
   }
 
-  void begin_call(Place& place, std::vector<AnySample> samples) {
+  void begin_call(Station& place, std::vector<AnySample> samples) {
     const auto time = times_.call_time(place.number, samples.size());
     auto& work = played_.work[place.number];
     ++work.calls;
@@ -245,13 +245,13 @@ class Loop {
   }
 
   // Parents that wait at this place go on.
-  void make_room(Place& place) {
+  void make_room(Station& place) {
     for (const auto& [number, parent] : places_) {
       if (parent->out.waits_at == &place) go_on(*parent);
     }
   }
 
-  void go_on(Place& place) {
+  void go_on(Station& place) {
     if (!place.plan.has_crew) {
       if (send(place.out)) {
         --place.busy;
@@ -263,13 +263,13 @@ class Loop {
     at(clock_->now(), Event::Kind::Take, place.number);
   }
 
-  void send_of_crew(Place& place) {
+  void send_of_crew(Station& place) {
     const auto before = place.out.results.size();
     send(place.out);
     place.outstanding -= before - place.out.results.size();
   }
 
-  void end_call(Place& place, std::uint64_t call) {
+  void end_call(Station& place, std::uint64_t call) {
     auto samples = std::move(place.running.extract(call).mapped());
     if (place.plan.is_end) {
       for (const auto& sample : samples) end(place, sample);
@@ -294,7 +294,7 @@ class Loop {
     take(place);
   }
 
-  static void pass_on(Place& place, std::vector<AnySample> samples) {
+  static void pass_on(Station& place, std::vector<AnySample> samples) {
     for (auto& sample : samples) {
       sample.node = place.number;
       sample.dropped = 0;
@@ -305,7 +305,7 @@ class Loop {
   const Plan& plan_;
   const PlannedTimes& times_;
   const std::shared_ptr<EventClock> clock_ = std::make_shared<EventClock>();
-  std::map<int, std::unique_ptr<Place>> places_;
+  std::map<int, std::unique_ptr<Station>> places_;
   std::map<int, Sender> sources_;
   std::map<int, std::int64_t> seqs_;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;

@@ -17,8 +17,8 @@
 namespace freshframe::test {
 namespace {
 
+using serve::VideoCursor;
 using serve::VideoMessage;
-using serve::VideoPlace;
 using serve::VideoRing;
 
 /// Ten pictures a second, each `group`-th of them a keyframe.
@@ -39,7 +39,7 @@ class Stream {
   int number_ = 0;
 };
 
-std::vector<double> all_of(VideoPlace& place, const VideoRing& ring, bool acknowledges = true) {
+std::vector<double> all_of(VideoCursor& place, const VideoRing& ring, bool acknowledges = true) {
   std::vector<double> sent;
   while (const auto step = place.next(ring, ring.newest())) {
     sent.push_back(step->picture->pts);
@@ -50,11 +50,11 @@ std::vector<double> all_of(VideoPlace& place, const VideoRing& ring, bool acknow
 
 using Sent = std::vector<double>;
 
-TEST(VideoPlace, BeginsAtTheLastKeyPictureAndMarksWhatIsLate) {
+TEST(VideoCursor, BeginsAtTheLastKeyPictureAndMarksWhatIsLate) {
   VideoRing ring;
   Stream stream(5);
   stream.add(ring, 8);
-  VideoPlace place;
+  VideoCursor place;
   place.begin(ring);
   EXPECT_EQ(place.next(ring, ring.newest())->flags, VideoMessage::kLate);
   EXPECT_EQ(place.next(ring, ring.newest())->picture->pts, 0.6);
@@ -63,11 +63,11 @@ TEST(VideoPlace, BeginsAtTheLastKeyPictureAndMarksWhatIsLate) {
   EXPECT_EQ(place.left_out(ring), 0U);
 }
 
-TEST(VideoPlace, LeavesPicturesOutUpToAKeyPictureWhereNothingIsAcknowledged) {
+TEST(VideoCursor, LeavesPicturesOutUpToAKeyPictureWhereNothingIsAcknowledged) {
   VideoRing ring;
   Stream stream(10);
   stream.add(ring);
-  VideoPlace place;
+  VideoCursor place;
   place.begin(ring);
   const auto first = place.next(ring, ring.newest());
   for (int i = 0; i < 30; ++i) {
@@ -84,11 +84,11 @@ TEST(VideoPlace, LeavesPicturesOutUpToAKeyPictureWhereNothingIsAcknowledged) {
   EXPECT_EQ(place.left_out(ring), 19U);
 }
 
-TEST(VideoPlace, GoesOnAtTheLastKeyPictureAtOnceAfterAStall) {
+TEST(VideoCursor, GoesOnAtTheLastKeyPictureAtOnceAfterAStall) {
   VideoRing ring;
   Stream stream(20);
   stream.add(ring);
-  VideoPlace place;
+  VideoCursor place;
   place.begin(ring);
   (void)all_of(place, ring);
   stream.add(ring, 25);
@@ -99,11 +99,11 @@ TEST(VideoPlace, GoesOnAtTheLastKeyPictureAtOnceAfterAStall) {
   EXPECT_EQ(all_of(place, ring), (Sent{2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6}));
 }
 
-TEST(VideoPlace, GetsKeyPicturesAloneOverALinkThatFallsBehindAgainAndAgain) {
+TEST(VideoCursor, GetsKeyPicturesAloneOverALinkThatFallsBehindAgainAndAgain) {
   VideoRing ring;
   Stream stream(10);
   stream.add(ring);
-  VideoPlace place;
+  VideoCursor place;
   place.begin(ring);
   std::vector<double> late;  // pictures on their way: each takes two picture times
   int sent = 0;
@@ -127,11 +127,11 @@ TEST(VideoPlace, GetsKeyPicturesAloneOverALinkThatFallsBehindAgainAndAgain) {
   EXPECT_GT(place.left_out(ring), 100U);
 }
 
-TEST(VideoPlace, HasHalfASecondOnItsWayAndWhatAcknowledgementsAreLate) {
+TEST(VideoCursor, HasHalfASecondOnItsWayAndWhatAcknowledgementsAreLate) {
   for (const int late : {0, 2}) {
     VideoRing ring;
     Stream stream(100);
-    VideoPlace place;
+    VideoCursor place;
     stream.add(ring);
     place.begin(ring);
     for (int i = 0; i < 30; ++i) {
@@ -148,11 +148,11 @@ TEST(VideoPlace, HasHalfASecondOnItsWayAndWhatAcknowledgementsAreLate) {
   }
 }
 
-TEST(VideoPlace, OfAFarPageKeepsItsWindowAfterAPauseOfTheCamera) {
+TEST(VideoCursor, OfAFarPageKeepsItsWindowAfterAPauseOfTheCamera) {
   constexpr int kTrip = 7;  // picture times
   VideoRing ring;
   Stream stream(10);
-  VideoPlace place;
+  VideoCursor place;
   stream.add(ring);
   place.begin(ring);
   std::vector<Sent> sent;  // at each picture time
@@ -174,11 +174,11 @@ TEST(VideoPlace, OfAFarPageKeepsItsWindowAfterAPauseOfTheCamera) {
   EXPECT_NEAR(*place.sent(), ring.newest(), 1e-9);
 }
 
-TEST(VideoPlace, WorksOffALongGroupOverALinkOfThreeTimesTheRate) {
+TEST(VideoCursor, WorksOffALongGroupOverALinkOfThreeTimesTheRate) {
   VideoRing ring;
   Stream stream(100);
   stream.add(ring, 60);
-  VideoPlace place;
+  VideoCursor place;
   place.begin(ring);
   Sent sent;
   std::size_t arrived = 0;
@@ -192,9 +192,9 @@ TEST(VideoPlace, WorksOffALongGroupOverALinkOfThreeTimesTheRate) {
   EXPECT_NEAR(*place.sent(), ring.newest(), 0.2);
 }
 
-TEST(VideoPlace, OfAStreamWithAPictureInTwoSecondsIsNotBehind) {
+TEST(VideoCursor, OfAStreamWithAPictureInTwoSecondsIsNotBehind) {
   VideoRing ring;
-  VideoPlace place;
+  VideoCursor place;
   const auto add = [&ring](double pts, unsigned flags) {
     ring.add(std::make_shared<const VideoMessage>(VideoMessage{.flags = flags, .pts = pts}));
   };
@@ -208,11 +208,11 @@ TEST(VideoPlace, OfAStreamWithAPictureInTwoSecondsIsNotBehind) {
   EXPECT_EQ(place.left_out(ring), 0U);
 }
 
-TEST(VideoPlace, ThatTheRingHasForgottenGoesOnWhereItCan) {
+TEST(VideoCursor, ThatTheRingHasForgottenGoesOnWhereItCan) {
   VideoRing ring;
   Stream stream(2);
   stream.add(ring);
-  VideoPlace place;
+  VideoCursor place;
   place.begin(ring);
   EXPECT_EQ(all_of(place, ring), (Sent{0}));
   stream.add(ring, 100);
@@ -223,11 +223,11 @@ TEST(VideoPlace, ThatTheRingHasForgottenGoesOnWhereItCan) {
   EXPECT_EQ(place.left_out(ring), 99U);
 }
 
-TEST(VideoPlace, BelievesNoAcknowledgementOfAPictureThatWasNotSent) {
+TEST(VideoCursor, BelievesNoAcknowledgementOfAPictureThatWasNotSent) {
   VideoRing ring;
   Stream stream(10);
   stream.add(ring);
-  VideoPlace place;
+  VideoCursor place;
   place.begin(ring);
   (void)place.next(ring, ring.newest());
   place.acknowledge(1e9, ring.newest());

@@ -34,7 +34,7 @@ std::vector<std::string> split(const std::string& name) {
 }
 
 /// A file's folder below the base, with all folders above it, and its own name.
-struct Place {
+struct OpenFolders {
   std::vector<Folder> folders;
   std::vector<std::string> parts;
 
@@ -43,8 +43,8 @@ struct Place {
   [[nodiscard]] const std::string& file() const noexcept { return parts.back(); }
 };
 
-Place place_of(const SegmentPattern& pattern, const std::string& name) {
-  Place place{.folders = {}, .parts = split(name)};
+OpenFolders open_folders(const SegmentPattern& pattern, const std::string& name) {
+  OpenFolders place{.folders = {}, .parts = split(name)};
   place.folders.push_back(Folder::open(pattern.base()));
   for (std::size_t i = 0; i + 1 < place.parts.size() && place.is_there(); ++i)
     place.folders.push_back(place.folders.back().inside(place.parts[i]));
@@ -94,7 +94,7 @@ std::int64_t OwnFiles::highest_number() const {
 }
 
 std::optional<OwnFile> OwnFiles::look(const std::string& name) const {
-  const auto place = place_of(pattern_, name);
+  const auto place = open_folders(pattern_, name);
   const auto file = place.folder().owned(place.file());
   if (!file) return std::nullopt;
   const auto parsed = pattern_.parse(place.file());
@@ -102,7 +102,7 @@ std::optional<OwnFile> OwnFiles::look(const std::string& name) const {
 }
 
 OwnFiles::Removal OwnFiles::remove(const std::string& name) const {
-  const auto place = place_of(pattern_, name);
+  const auto place = open_folders(pattern_, name);
   if (!place.is_there()) return Removal::Gone;
   // While it is held no new file gets its identity. Otherwise a recorder could begin one with that identity between the
   // removal and the end of the claim below, and would be refused.

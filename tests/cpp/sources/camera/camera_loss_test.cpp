@@ -149,9 +149,9 @@ TEST(CameraSource, TheSameCameraInAnotherPlugIsTakenAtTheSecondAttempt) {
   EXPECT_GE(rig.stats().away_total, 1.2);
 }
 
-TEST(CameraPlace, OfTwoCamerasThatCannotBeToldApartNoneIsTaken) {
+TEST(CameraFinder, OfTwoCamerasThatCannotBeToldApartNoneIsTaken) {
   CameraRig rig;
-  CameraPlace place("/dev/video7", rig.camera);
+  CameraFinder place("/dev/video7", rig.camera);
   place.remember(V4l2Handle(rig.camera, "/dev/video7"));
   rig.camera.at = "/dev/video9";
   rig.camera.others = {{"/dev/video8", "usb-fake-1"}};
@@ -162,9 +162,9 @@ TEST(CameraPlace, OfTwoCamerasThatCannotBeToldApartNoneIsTaken) {
   EXPECT_EQ(place.path(), "/dev/video9");
 }
 
-TEST(CameraPlace, ACameraThatCannotBeReadIsNotTheOne) {
+TEST(CameraFinder, ACameraThatCannotBeReadIsNotTheOne) {
   CameraRig rig;
-  CameraPlace place("/dev/video7", rig.camera);
+  CameraFinder place("/dev/video7", rig.camera);
   place.remember(V4l2Handle(rig.camera, "/dev/video7"));
   rig.camera.at = "/dev/video9";
   rig.camera.others = {{"/dev/video7", "usb-fake-2"}};
@@ -174,10 +174,10 @@ TEST(CameraPlace, ACameraThatCannotBeReadIsNotTheOne) {
   EXPECT_EQ(place.path(), "/dev/video9");
 }
 
-TEST(CameraPlace, ACameraThatIsBackAtItsOwnNumberIsTold) {
+TEST(CameraFinder, ACameraThatIsBackAtItsOwnNumberIsTold) {
   test::HeardLog log;
   CameraRig rig;
-  CameraPlace place("/dev/video7", rig.camera);
+  CameraFinder place("/dev/video7", rig.camera);
   place.remember(V4l2Handle(rig.camera, "/dev/video7"));
   for (const auto* path : {"/dev/video9", "/dev/video7"}) {
     rig.camera.at = path;
@@ -189,7 +189,7 @@ TEST(CameraPlace, ACameraThatIsBackAtItsOwnNumberIsTold) {
   EXPECT_EQ(log.count(LogLevel::Warning, "camera '/dev/video7' has its own number again"), 1);
 }
 
-TEST(CameraPlace, ALinkIsNeverLeft) {
+TEST(CameraFinder, ALinkIsNeverLeft) {
   const auto folder = std::filesystem::path(::testing::TempDir()) / "camera_link";
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
@@ -197,7 +197,7 @@ TEST(CameraPlace, ALinkIsNeverLeft) {
   std::filesystem::create_symlink("a-camera", link);
   CameraRig rig;
   rig.camera.at = link;
-  CameraPlace place(link, rig.camera);
+  CameraFinder place(link, rig.camera);
   place.remember(V4l2Handle(rig.camera, link));
   rig.camera.at = "/dev/video9";
   place.find();
