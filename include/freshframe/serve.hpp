@@ -58,14 +58,14 @@ class Documents {
   [[nodiscard]] std::uint64_t asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
 
  private:
-  struct Kept {
+  struct Entry {
     std::shared_ptr<const Document> document;
     std::optional<std::chrono::steady_clock::time_point> until;
     std::shared_ptr<const Document> after;  // the answer from then on
   };
 
   mutable std::mutex mutex_;
-  std::map<std::string, Kept, std::less<>> documents_;
+  std::map<std::string, Entry, std::less<>> documents_;
   mutable std::atomic<std::uint64_t> asked_{0};
 };
 

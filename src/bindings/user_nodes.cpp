@@ -212,9 +212,9 @@ nb::object process_lone(gil::Held& held, LoneNode& self, const PythonSample& sam
 }
 
 // Keeps the results of a call, one more than a worker process sends, which it then reports.
-class Kept final : public AnyOut {
+class Collected final : public AnyOut {
  public:
-  explicit Kept(std::vector<Emitted>& results) : results_(results) {}
+  explicit Collected(std::vector<Emitted>& results) : results_(results) {}
   bool emit(Emitted result) override {
     results_.push_back(std::move(result));
     return results_.size() <= process::kMostResultsOfCall;
@@ -232,7 +232,7 @@ nb::object call_lone(gil::Held& held, LoneNode& self, Call call, const AnySample
   gil::release(
       held,
       [](LoneNode* lone, Call wanted, const AnySample& from, std::vector<Emitted>* into) {
-        Kept out(*into);
+        Collected out(*into);
         lone->busy([&] {
           auto& node = *lone->node;
           if (wanted == Call::Process) return node.process_out_any(from, out, lone->context);

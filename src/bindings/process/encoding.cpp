@@ -86,13 +86,13 @@ constexpr std::size_t kPlainParts = 6;
 constexpr std::size_t kFlags = 5;
 
 EncodedValue encode_detections(const ValueRef& value, const Detections& found) {
-  struct Kept {
+  struct Parts {
     ValueRef value;
     std::vector<std::uint8_t> flags;
     std::vector<std::byte> names;
     std::vector<std::byte> columns;
   };
-  const auto kept = std::make_shared<Kept>();
+  const auto kept = std::make_shared<Parts>();
   const auto& known = found.columns;
   kept->value = value;
   kept->flags = {found.tracked, known.velocity, known.track_age, known.track_confidence,

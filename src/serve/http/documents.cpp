@@ -16,15 +16,15 @@
 namespace freshframe {
 
 void Documents::set(std::string path, Document document) {
-  Kept kept{.document = std::make_shared<const Document>(std::move(document)), .until = {}, .after = {}};
+  Entry kept{.document = std::make_shared<const Document>(std::move(document)), .until = {}, .after = {}};
   const std::lock_guard lock(mutex_);
   std::swap(documents_[std::move(path)], kept);
 }
 
 void Documents::set(std::string path, Document document, double seconds, Document after) {
-  Kept kept{.document = std::make_shared<const Document>(std::move(document)),
-            .until = core::real_deadline(Seconds(std::max(0.0, seconds))),
-            .after = std::make_shared<const Document>(std::move(after))};
+  Entry kept{.document = std::make_shared<const Document>(std::move(document)),
+             .until = core::real_deadline(Seconds(std::max(0.0, seconds))),
+             .after = std::make_shared<const Document>(std::move(after))};
   const std::lock_guard lock(mutex_);
   std::swap(documents_[std::move(path)], kept);
 }

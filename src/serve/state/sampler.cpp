@@ -42,16 +42,16 @@ std::vector<std::int64_t> numbers_of(const std::vector<Item>& items) {
 }
 
 // The kept facts of each item, in the order of the present ones: nodes and edges come and go.
-template <class Kept>
-void realign(std::vector<Kept>& kept, const std::vector<std::int64_t>& before,
+template <class Item>
+void realign(std::vector<Item>& kept, const std::vector<std::int64_t>& before,
              const std::vector<std::int64_t>& now) {
-  std::map<std::int64_t, Kept> old;
+  std::map<std::int64_t, Item> old;
   for (std::size_t i = 0; i < std::min(kept.size(), before.size()); ++i)
     old.emplace(before[i], std::move(kept[i]));
   kept.clear();
   for (const auto number : now) {
     const auto found = old.find(number);
-    kept.push_back(found != old.end() ? std::move(found->second) : Kept{});
+    kept.push_back(found != old.end() ? std::move(found->second) : Item{});
   }
 }
 

@@ -181,32 +181,32 @@ class LookRing {
   }
 
  private:
-  struct Kept {
+  struct StampedPacket {
     Packet packet;
     Stamp stamp;
   };
   /// The memory that is gone with the packet: its buffer, which may be larger than what is in it, and an upper limit of
-  /// FFmpeg's structures, of `Kept` and of what the allocator adds.
+  /// FFmpeg's structures, of `StampedPacket` and of what the allocator adds.
   [[nodiscard]] static std::size_t held_bytes(const Packet& packet) {
     constexpr std::size_t kStructures = 512;
     const auto& native = media::native_packet(packet);
     const std::size_t buffer = native.buf != nullptr ? native.buf->size : packet.data.size();
-    return kStructures + 2 * sizeof(Kept) + buffer;  // a vector may have room for twice as many
+    return kStructures + 2 * sizeof(StampedPacket) + buffer;  // a vector may have room for twice as many
   }
 
   struct Group {
-    std::vector<Kept> packets;
+    std::vector<StampedPacket> packets;
     std::size_t bytes = 0;
   };
   /// The packets to decode for some wishes.
   struct Piece {
-    TimePoint base;              // of the wishes
-    std::vector<Kept> packets;   // from a keyframe on
-    std::vector<double> wishes;  // seconds of capture from `base` on, rising
+    TimePoint base;                      // of the wishes
+    std::vector<StampedPacket> packets;  // from a keyframe on
+    std::vector<double> wishes;          // seconds of capture from `base` on, rising
 
-    [[nodiscard]] double time_of(const Kept& kept) const { return seconds_from(base, kept); }
+    [[nodiscard]] double time_of(const StampedPacket& kept) const { return seconds_from(base, kept); }
   };
-  [[nodiscard]] static double seconds_from(TimePoint base, const Kept& kept) {
+  [[nodiscard]] static double seconds_from(TimePoint base, const StampedPacket& kept) {
     return Seconds(kept.stamp.captured - base).count();
   }
   /// A second or more without a picture. It is a gap if the pictures of the source are less far apart otherwise.
@@ -258,10 +258,10 @@ class LookRing {
                            none);
     media::PacketTicks ticks(first.pts);
     media::FrameMaker maker;
-    std::map<std::int64_t, const Kept*> sent;  // by their ticks
-    media::AvFramePtr shown;                   // the newest picture
-    const Kept* kept = nullptr;                // its packet
-    double shown_at = -HUGE_VAL;               // decoding gives pictures in the order of pts: it never falls
+    std::map<std::int64_t, const StampedPacket*> sent;  // by their ticks
+    media::AvFramePtr shown;                            // the newest picture
+    const StampedPacket* kept = nullptr;                // its packet
+    double shown_at = -HUGE_VAL;  // decoding gives pictures in the order of pts: it never falls
     auto wish = piece.wishes.begin();
     const auto answer = [&](double until) {  // the wishes before the picture at `until`
       bool wanted = false;

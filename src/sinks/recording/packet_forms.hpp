@@ -92,7 +92,7 @@ class PacketRecording {
       waits_for_key_ = true;
       if (!muxer_) throw;
       muxer_->give_up();
-      const Kept kept{.pictures = muxer_->kept(), .bytes = muxer_->bytes(), .place = muxer_->place()};
+      const SavedPart kept{.pictures = muxer_->kept(), .bytes = muxer_->bytes(), .place = muxer_->place()};
       const auto lost = files_.give_up(kept, [this] { muxer_.reset(); });
       if (lost > 0) counters_->drop(NodeDropCause::Lost, lost);
       throw;

@@ -138,7 +138,7 @@ void RecordingFiles::end(bool has_pictures, const std::function<std::uint64_t()>
   report(bytes);
 }
 
-std::uint64_t RecordingFiles::give_up(const Kept& kept, const std::function<void()>& close) {
+std::uint64_t RecordingFiles::give_up(const SavedPart& kept, const std::function<void()>& close) {
   const Completion completion(retention_.get());
   close();
   facts_.keep(kept.pictures);

@@ -23,7 +23,7 @@ namespace freshframe::media {
 [[nodiscard]] std::string another_source(const std::string& path, const std::string& what);
 
 /// The part of a file that survives a failure.
-struct Kept {
+struct SavedPart {
   std::uint64_t pictures = 0;
   std::uint64_t bytes = 0;
   platform::FilePlace place = platform::FilePlace::Same;
@@ -57,7 +57,7 @@ class RecordingFiles {
   void end(bool has_pictures, const std::function<std::uint64_t()>& end);
   /// The file ends by a failure: `close` closes it. It is reported if it has pictures and is where its name says.
   /// Returns how many of the pictures that were noted are lost. begin() begins the next file.
-  [[nodiscard]] std::uint64_t give_up(const Kept& kept, const std::function<void()>& close);
+  [[nodiscard]] std::uint64_t give_up(const SavedPart& kept, const std::function<void()>& close);
   /// Ends the files: `finish` ends the last one. They are closed even when it throws.
   void close(const std::function<void()>& finish);
   /// Does the work of VideoFile::next_segment().

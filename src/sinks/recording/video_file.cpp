@@ -143,7 +143,7 @@ struct FrameFile {
 
   /// Ends the file after a failure. The frames that it does not keep count as lost. The next frame begins a file.
   void give_up() {
-    const Kept kept{.pictures = encoder->kept(), .bytes = encoder->bytes(), .place = encoder->place()};
+    const SavedPart kept{.pictures = encoder->kept(), .bytes = encoder->bytes(), .place = encoder->place()};
     const auto lost = files.give_up(kept, [this] { encoder.reset(); });
     if (lost > 0) counters->drop(NodeDropCause::Lost, lost);
     forget_file();
