@@ -5,7 +5,7 @@
 
 namespace freshframe::media {
 
-PictureEnds::Verdict PictureEnds::add(const Packet& packet) {
+PictureEnds::Verdict PictureEnds::add(const Part& packet) {
   Verdict verdict;
   if (has_slice_ && packet.timestamp != timestamp_) {
     if (!believed_) learn();

@@ -20,7 +20,7 @@ namespace freshframe::media {
 /// any. In place of the timestamp it has the number of the picture. One thread.
 class PictureEnds {
  public:
-  struct Packet {
+  struct Part {
     std::uint32_t timestamp = 0;
     bool marker = false;
     bool coded = false;  // it holds a slice, or a part of one
@@ -34,7 +34,7 @@ class PictureEnds {
   /// `believed`: of an earlier connection to the same camera, or of a codec whose pictures have no other end.
   explicit PictureEnds(bool believed = false) : believed_(believed) {}
 
-  [[nodiscard]] Verdict add(const Packet& packet);
+  [[nodiscard]] Verdict add(const Part& packet);
 
   /// Whether pictures end at the marker.
   [[nodiscard]] bool believes_markers() const noexcept { return believed_; }

@@ -25,7 +25,7 @@ constexpr std::size_t kGaps = 8;
 
 /// The first burst was there when the stream was joined. So the gap after it may be shorter than any later
 /// one.
-void EdgePace::arrive(const Packet& packet) {
+void EdgePace::arrive(const Timed& packet) {
   if (begins_burst(packet)) {
     if (++bursts_ > 1) {
       const double media = packet.time - burst_.time;
@@ -48,11 +48,11 @@ TimePoint EdgePace::lasts_until() const {
 
 /// After a reload, although a reader that joins shortly before a new segment has two at nearly the same
 /// time.
-bool EdgePace::begins_burst(const Packet& packet) const {
+bool EdgePace::begins_burst(const Timed& packet) const {
   return !newest_ || packet.reloads != newest_->reloads || packet.arrived - newest_->arrived > kApart;
 }
 
-TimePoint EdgePace::due(const Packet& packet, TimePoint now) {
+TimePoint EdgePace::due(const Timed& packet, TimePoint now) {
   const bool jumps =
       last_ && (packet.time < last_->time - kMostBack || packet.time > last_->time + kFurthestAhead);
   if (!last_ || jumps) line_ = now - to_duration(Seconds(packet.time));
@@ -64,7 +64,7 @@ TimePoint EdgePace::due(const Packet& packet, TimePoint now) {
 }
 
 /// Where all that the server has was read: what waits beyond the next burst is not needed.
-void EdgePace::catch_up(const Packet& packet, TimePoint now) {
+void EdgePace::catch_up(const Timed& packet, TimePoint now) {
   if (gaps_.empty() || now - newest_->arrived < kQuiet || now - checked_ < kInterval) return;
   checked_ = now;
   const double until_next = usual_gap() - Seconds(now - newest_->arrived).count();

@@ -22,19 +22,19 @@ namespace freshframe::media {
 /// away on a busy machine. One thread.
 class EdgePace {
  public:
-  struct Packet {
+  struct Timed {
     double time = 0;  // of the stream, in the order of decoding: seconds
     TimePoint arrived{};
     std::uint64_t reloads = 0;  // of the playlist before it
   };
 
   /// A packet has come from the network. In the order of their arrival.
-  void arrive(const Packet& packet);
+  void arrive(const Timed& packet);
   /// When the newest packet would be shown at its own distance from the first one of its burst. Before that, no next
   /// burst is missing.
   [[nodiscard]] TimePoint lasts_until() const;
   /// When `packet`, which has arrived, is due; a past time: at once. In the same order.
-  [[nodiscard]] TimePoint due(const Packet& packet, TimePoint now);
+  [[nodiscard]] TimePoint due(const Timed& packet, TimePoint now);
 
  private:
   struct Gap {
@@ -42,18 +42,18 @@ class EdgePace {
     double media = 0;  // seconds of the stream that the burst before the gap has brought
   };
 
-  [[nodiscard]] bool begins_burst(const Packet& packet) const;
-  void catch_up(const Packet& packet, TimePoint now);
+  [[nodiscard]] bool begins_burst(const Timed& packet) const;
+  void catch_up(const Timed& packet, TimePoint now);
   [[nodiscard]] double usual_gap() const;
   [[nodiscard]] TimePoint on_line(double time) const { return line_ + to_duration(Seconds(time)); }
 
-  std::optional<Packet> newest_;  // that has arrived
-  Packet burst_;                  // the first packet of the newest burst
+  std::optional<Timed> newest_;  // that has arrived
+  Timed burst_;                  // the first packet of the newest burst
   int bursts_ = 0;
-  std::deque<Gap> gaps_;        // between the beginnings of the last bursts
-  std::optional<Packet> last_;  // that was due
-  TimePoint line_{};            // when a packet with time 0 is due
-  TimePoint checked_{};         // when the line was last compared with what waits
+  std::deque<Gap> gaps_;       // between the beginnings of the last bursts
+  std::optional<Timed> last_;  // that was due
+  TimePoint line_{};           // when a packet with time 0 is due
+  TimePoint checked_{};        // when the line was last compared with what waits
 };
 
 }  // namespace freshframe::media

@@ -22,7 +22,7 @@ void CameraTimes::disconnect() {
   program_offset_.reset();
 }
 
-CameraTimes::Noted CameraTimes::note(const Packet& packet, const PacketNotes& notes, const Context& context) {
+CameraTimes::Noted CameraTimes::note(const Given& packet, const PacketNotes& notes, const Context& context) {
   const auto& time = packet.time;
   Noted noted{.captured = notes.arrived};
   if (!time) return noted;

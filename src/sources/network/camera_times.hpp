@@ -60,7 +60,7 @@ class RepeatedPackets {
 class CameraTimes {
  public:
   /// A packet as its connection gives it. `time`: by the stream, in seconds.
-  struct Packet {
+  struct Given {
     std::int64_t pts = 0;
     std::optional<double> time = {};
     std::string_view bytes = {};
@@ -82,7 +82,7 @@ class CameraTimes {
 
   /// Notes the times of a packet. Returns the best estimate of the time at which its picture was captured: its delay
   /// against others, by its own time, is part of its age.
-  [[nodiscard]] Noted note(const Packet& packet, const PacketNotes& notes, const Context& context);
+  [[nodiscard]] Noted note(const Given& packet, const PacketNotes& notes, const Context& context);
   /// Returns the pts of the next frame.
   [[nodiscard]] double place(std::optional<double> time, TimePoint captured) {
     return timeline_.place_rising(time, captured);

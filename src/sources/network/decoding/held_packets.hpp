@@ -19,7 +19,7 @@ namespace freshframe::media {
 /// have come after them than a decoder holds. One thread.
 class HeldPackets {
  public:
-  struct Packet {
+  struct Held {
     TimePoint captured{};  // as its picture will have it
     std::optional<double>
         time;           // of its picture; nullopt: the stream has none, and no order but that of the packets
@@ -40,7 +40,7 @@ class HeldPackets {
   };
 
   /// A packet went to the decoder.
-  void add(const Packet& packet) {
+  void add(const Held& packet) {
     if (newest_ && packet.time && *packet.time < *newest_) rises_ = false;
     if (packet.time) newest_ = packet.time;
     held_.push_back({packet, next_++});
@@ -97,11 +97,11 @@ class HeldPackets {
   static constexpr std::uint64_t kMostHeld = kMostReordered + 1;  // and the picture itself
 
   struct Numbered {
-    Packet packet;
+    Held packet;
     std::uint64_t number = 0;
   };
 
-  void note(const Packet& packet, bool is_given, Taken& taken) {
+  void note(const Held& packet, bool is_given, Taken& taken) {
     taken.missing += packet.missing;
     taken.dropped += packet.dropped;
     if (is_given) {
@@ -115,7 +115,7 @@ class HeldPackets {
   }
 
   std::deque<Numbered> held_;
-  std::deque<Packet> passed_;  // the newest whose pictures had not come when a later one did
+  std::deque<Held> passed_;  // the newest whose pictures had not come when a later one did
   std::uint64_t next_ = 1;
   std::optional<double> newest_;  // time
   bool rises_ = true;             // the times are in the order of decoding

@@ -122,13 +122,13 @@ void LiveDecoding::decode(AVPacket& packet, const Arrived& arrived, const Contex
   const auto& notes = arrived.notes;
   auto picture = notes.picture;
   const auto handling = residue_.look_at(packet, notes.can_begin, picture);
-  const HeldPackets::Packet sent{.captured = arrived.captured,
-                                 .time = stream_.seconds(packet.pts),
-                                 .torn = picture.torn,
-                                 .damaged = damage_.add(picture, notes.arrived),
-                                 .missing = notes.missing,
-                                 .dropped = notes.dropped,
-                                 .repeated = notes.repeated};
+  const HeldPackets::Held sent{.captured = arrived.captured,
+                               .time = stream_.seconds(packet.pts),
+                               .torn = picture.torn,
+                               .damaged = damage_.add(picture, notes.arrived),
+                               .missing = notes.missing,
+                               .dropped = notes.dropped,
+                               .repeated = notes.repeated};
   const auto taken = send(packet, handling, arrived, context);
   if (taken == false) {
     if (!sent.torn) lose_picture();

@@ -84,7 +84,7 @@ void PacketOrder::add(Bytes bytes, std::uint16_t sequence, std::uint32_t source,
   if (held_.empty()) gap_since_ = now;
   const auto [place, is_new] = held_.try_emplace(number);
   if (!is_new) return;
-  place->second = Packet{{bytes.begin(), bytes.end()}, now, 0};
+  place->second = Ordered{{bytes.begin(), bytes.end()}, now, 0};
   held_bytes_ += bytes.size();
   highest_ = std::max(highest_, number);
   ++counts_.received;
@@ -111,7 +111,7 @@ void PacketOrder::note_old(std::int64_t number, TimePoint now) {
   missing_.erase(found);
 }
 
-std::optional<PacketOrder::Packet> PacketOrder::take(TimePoint now) {
+std::optional<PacketOrder::Ordered> PacketOrder::take(TimePoint now) {
   if (held_.empty()) return std::nullopt;
   const auto first = held_.begin();
   if (first->first != next_) {
@@ -119,7 +119,7 @@ std::optional<PacketOrder::Packet> PacketOrder::take(TimePoint now) {
     give_up(first->first);
   }
   relax(now);
-  Packet packet = std::move(first->second);
+  Ordered packet = std::move(first->second);
   packet.lost = std::exchange(lost_, 0);
   held_bytes_ -= packet.bytes.size();
   held_.erase(first);

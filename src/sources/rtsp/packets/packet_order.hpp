@@ -53,7 +53,7 @@ inline void append_u32(std::vector<std::uint8_t>& to, std::uint32_t value) {
 /// thread, no I/O.
 class PacketOrder {
  public:
-  struct Packet {
+  struct Ordered {
     std::vector<std::uint8_t> bytes;
     TimePoint arrived{};
     std::uint64_t lost = 0;  // packets before it that are missing; at least 1 where their number is not known
@@ -73,7 +73,7 @@ class PacketOrder {
   /// A packet with this number, of this source (SSRC).
   void add(Bytes bytes, std::uint16_t sequence, std::uint32_t source, TimePoint now);
   /// The next packet in order; nullopt means none can be given yet.
-  [[nodiscard]] std::optional<Packet> take(TimePoint now);
+  [[nodiscard]] std::optional<Ordered> take(TimePoint now);
   /// When take() gives up the missing ones; nullopt means nothing waits.
   [[nodiscard]] std::optional<TimePoint> due() const;
 
@@ -103,7 +103,7 @@ class PacketOrder {
   std::optional<std::uint32_t> source_;
   std::int64_t next_ = 0;  // the number that take() wants
   std::int64_t highest_ = 0;
-  std::map<std::int64_t, Packet> held_;
+  std::map<std::int64_t, Ordered> held_;
   std::size_t held_bytes_ = 0;
   TimePoint gap_since_{};
   std::uint64_t lost_ = 0;       // since the last packet was taken

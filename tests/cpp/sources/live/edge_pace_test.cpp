@@ -29,9 +29,9 @@ struct Shown {
 
 /// A segment whose last picture was taken at t arrives at t + `late(t)`. The reader joins at `join`,
 /// and gets the last `behind` segments first.
-std::vector<EdgePace::Packet> arrivals(const std::function<double(double)>& late, double join, int behind,
-                                       double seconds) {
-  std::vector<EdgePace::Packet> packets;
+std::vector<EdgePace::Timed> arrivals(const std::function<double(double)>& late, double join, int behind,
+                                      double seconds) {
+  std::vector<EdgePace::Timed> packets;
   const int first = static_cast<int>(join / kSegment) - behind;
   double before = join;
   for (int segment = first; (segment + 1) * kSegment < join + seconds; ++segment) {
@@ -44,7 +44,7 @@ std::vector<EdgePace::Packet> arrivals(const std::function<double(double)>& late
   return packets;
 }
 
-std::vector<Shown> show(const std::vector<EdgePace::Packet>& packets) {
+std::vector<Shown> show(const std::vector<EdgePace::Timed>& packets) {
   EdgePace pace;
   std::vector<Shown> shown;
   TimePoint now{};
@@ -86,7 +86,7 @@ TEST(EdgePace, SpreadsTheBurstsOutAtTheEdge) {
 
 /// As a reader that finds the moment at which segments become available: the first one is late, all others
 /// are not.
-std::vector<EdgePace::Packet> arrivals_at_once(double join, double seconds) {
+std::vector<EdgePace::Timed> arrivals_at_once(double join, double seconds) {
   auto packets = arrivals([](double /*end*/) { return 0.05; }, join, 1, seconds);
   std::uint64_t reloads = 0;
   for (std::size_t i = 0; i < packets.size(); ++i) {
@@ -148,7 +148,7 @@ TEST(EdgePace, KeepsWhatUnevenBurstsNeed) {
 }
 
 TEST(EdgePace, APlaylistThatIsCompleteIsShownAtItsOwnPace) {
-  std::vector<EdgePace::Packet> packets;
+  std::vector<EdgePace::Timed> packets;
   for (int n = 0; n < 900; ++n) packets.push_back({n / kPaceFps, instant(0)});
   const auto shown = show(packets);
   EXPECT_NEAR(shown.back().at, 899 / kPaceFps, 1e-6);
@@ -170,7 +170,7 @@ TEST(EdgePace, ABurstLastsUntilItsNewestPacketIsShownAtItsDistance) {
 }
 
 TEST(EdgePace, GoesOnWhereTheTimesJump) {
-  std::vector<EdgePace::Packet> packets;
+  std::vector<EdgePace::Timed> packets;
   for (const double from : {100.0, 5000.0, 2.0}) {
     for (int n = 0; n < 60; ++n) packets.push_back({from + n / kPaceFps, instant(0)});
   }
