@@ -30,21 +30,21 @@
 namespace freshframe::inference {
 
 // The result of a second model for a track.
-struct Looked {
+struct Classified {
   std::string name;
   float confidence = std::numeric_limits<float>::quiet_NaN();
   double pts = std::numeric_limits<double>::quiet_NaN();  // of the picture
 };
 
 /// A picture of a track, at the time `pts`.
-struct View {
+struct TrackCrop {
   std::int64_t id = 0;
   double pts = 0;
   Frame crop;
 };
 
 /// The tracks of one source. One thread at a time.
-class Views {
+class TrackCrops {
  public:
   using Copy = std::function<Frame()>;
 
@@ -66,8 +66,8 @@ class Views {
     track.crop = copy();
   }
   /// The views that were the best ones for half a second: they count as looked at.
-  [[nodiscard]] std::vector<View> due() {
-    std::vector<View> views;
+  [[nodiscard]] std::vector<TrackCrop> due() {
+    std::vector<TrackCrop> views;
     for (auto& [id, track] : tracks_) {
       if (track.waiting <= 0 || now_ - track.since < kPatience) continue;
       count(track, std::exchange(track.waiting, 0));
@@ -75,11 +75,11 @@ class Views {
     }
     return views;
   }
-  void keep(std::int64_t id, const Looked& looked) { tracks_[id].looked = looked; }
+  void keep(std::int64_t id, const Classified& classified) { tracks_[id].classified = classified; }
   /// The result of the track's newest look; an empty result if no look exists.
-  [[nodiscard]] Looked of(std::int64_t id) const {
+  [[nodiscard]] Classified of(std::int64_t id) const {
     const auto found = tracks_.find(id);
-    return found == tracks_.end() ? Looked{} : found->second.looked;
+    return found == tracks_.end() ? Classified{} : found->second.classified;
   }
   /// Forgets tracks that were not seen for a minute. A step back in time forgets all.
   void advance(double pts) {
@@ -89,7 +89,7 @@ class Views {
   }
 
  private:
-  static constexpr int kMostLooks = 6;
+  static constexpr int kMostClassified = 6;
   static constexpr double kBetter = 2;
   static constexpr double kGrown = 1.05;    // times the score: less is the detector's noise
   static constexpr double kPatience = 0.5;  // seconds
@@ -99,7 +99,7 @@ class Views {
     double best = 0;  // of the views that were looked at
     int looks = 0;
     double seen = 0;
-    Looked looked;
+    Classified classified;
     // The view that waits.
     double waiting = 0;  // its score; 0 without one
     double since = 0;
@@ -107,7 +107,7 @@ class Views {
   };
 
   [[nodiscard]] static bool is_wanted(const Track& track, double score) {
-    return score > 0 && track.looks < kMostLooks && (track.looks == 0 || score >= kBetter * track.best);
+    return score > 0 && track.looks < kMostClassified && (track.looks == 0 || score >= kBetter * track.best);
   }
   static void count(Track& track, double score) {
     track.best = score;
@@ -124,7 +124,7 @@ namespace freshframe {
 
 namespace {
 
-using inference::Looked;
+using inference::Classified;
 
 constexpr std::size_t kMostCrops = 32;  // of a run
 constexpr float kMostPadding = 10;
@@ -272,12 +272,12 @@ struct OnnxClassifier::Impl {
   }
 
   // The views of tracks that are to be looked at now.
-  [[nodiscard]] std::vector<inference::View> views_of(const Detections& found,
-                                                      const Sample<Detections>& sample,
-                                                      inference::Views& views) const {
+  [[nodiscard]] std::vector<inference::TrackCrop> crops_of_tracks(const Detections& found,
+                                                                  const Sample<Detections>& sample,
+                                                                  inference::TrackCrops& views) const {
     const double pts = sample.stamp.pts;
     views.advance(pts);
-    std::vector<inference::View> now;
+    std::vector<inference::TrackCrop> now;
     for (const auto& [row, part] : crops_of(found, sample.frame)) {
       const auto id = found.ids[row];
       const double score = score_of(found.boxes, row, sample.frame);
@@ -292,10 +292,11 @@ struct OnnxClassifier::Impl {
   }
 
   // Returns nullopt if it was stopped.
-  std::optional<std::vector<Looked>> classify(std::span<const Frame* const> crops, const Context& context) {
+  std::optional<std::vector<Classified>> classify(std::span<const Frame* const> crops,
+                                                  const Context& context) {
     const auto fixed = inference::pictures_of(*session);
     const auto most = fixed != 0 ? fixed : kMostCrops;
-    std::vector<Looked> looked;
+    std::vector<Classified> classified;
     for (std::size_t begin = 0; begin < crops.size(); begin += most) {
       const auto some = crops.subspan(begin, std::min(most, crops.size() - begin));
       auto run = runner.run(some, context);
@@ -304,42 +305,42 @@ struct OnnxClassifier::Impl {
       counters.add(run.seconds);
       for (std::size_t i = 0; i < some.size(); ++i) {
         // The crop was looked at, and nothing seen.
-        auto& result = looked.emplace_back(Looked{.name = {}, .confidence = 0});
+        auto& result = classified.emplace_back(Classified{.name = {}, .confidence = 0});
         if (const auto best = best_of(run.views(i)[0].floats)) {
           result.name = best->first < names.size() ? names[best->first] : std::to_string(best->first);
           result.confidence = best->second;
         }
       }
     }
-    return looked;
+    return classified;
   }
 
   // A result for each box; nullopt means it was stopped.
-  std::optional<std::vector<Looked>> each(const Detections& found, const Frame& frame,
-                                          const Context& context) {
+  std::optional<std::vector<Classified>> each(const Detections& found, const Frame& frame,
+                                              const Context& context) {
     const auto crops = crops_of(found, frame);
     std::vector<const Frame*> frames;
     for (const auto& crop : crops) frames.push_back(&crop.part.frame);
-    const auto looked = classify(frames, context);
-    if (!looked) return std::nullopt;
-    std::vector<Looked> results(found.boxes.size());
-    for (std::size_t i = 0; i < crops.size(); ++i) results[crops[i].row] = (*looked)[i];
+    const auto classified = classify(frames, context);
+    if (!classified) return std::nullopt;
+    std::vector<Classified> results(found.boxes.size());
+    for (std::size_t i = 0; i < crops.size(); ++i) results[crops[i].row] = (*classified)[i];
     return results;
   }
 
-  std::optional<std::vector<Looked>> by_track(const Detections& found, const Sample<Detections>& sample,
-                                              const Context& context) {
+  std::optional<std::vector<Classified>> by_track(const Detections& found, const Sample<Detections>& sample,
+                                                  const Context& context) {
     auto& views = sources[sample.stamp.source];
-    const auto now = views_of(found, sample, views);
+    const auto now = crops_of_tracks(found, sample, views);
     std::vector<const Frame*> frames;
     for (const auto& view : now) frames.push_back(&view.crop);
-    auto looked = classify(frames, context);
-    if (!looked) return std::nullopt;
+    auto classified = classify(frames, context);
+    if (!classified) return std::nullopt;
     for (std::size_t i = 0; i < now.size(); ++i) {
-      (*looked)[i].pts = now[i].pts;
-      views.keep(now[i].id, (*looked)[i]);
+      (*classified)[i].pts = now[i].pts;
+      views.keep(now[i].id, (*classified)[i]);
     }
-    std::vector<Looked> results;
+    std::vector<Classified> results;
     for (const auto id : found.ids) results.push_back(views.of(id));
     return results;
   }
@@ -350,7 +351,7 @@ struct OnnxClassifier::Impl {
   inference::PictureRunner runner;
   inference::InferenceCounters counters;
   std::vector<std::string> names;
-  std::map<int, inference::Views> sources;
+  std::map<int, inference::TrackCrops> sources;
 };
 
 OnnxClassifier::OnnxClassifier(const OnnxModel& model, const OnnxClassifierOptions& options) {
@@ -379,13 +380,13 @@ std::optional<Detections> OnnxClassifier::process(const Sample<Detections>& samp
   const bool by_track = impl_->options.when != OnnxClassifierOptions::When::Each;
   if (by_track && found.ids.size() != found.boxes.size())
     throw Error("OnnxClassifier with when='growing' or 'best' needs tracks: add a BoxTracker before it");
-  auto looked =
+  auto classified =
       by_track ? impl_->by_track(found, sample, context) : impl_->each(found, sample.frame, context);
-  if (!looked) return std::nullopt;
+  if (!classified) return std::nullopt;
   std::vector<std::string> names;
   std::vector<float> confidences;
   std::vector<double> times;
-  for (auto& each : *looked) {
+  for (auto& each : *classified) {
     names.push_back(std::move(each.name));
     confidences.push_back(each.confidence);
     times.push_back(each.pts);
