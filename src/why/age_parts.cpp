@@ -114,7 +114,7 @@ class Walk {
   }
 
  private:
-  struct Arrival {
+  struct Passed {
     int stop;
     Call call;
     double time;  // from the end of the parent's call
@@ -133,7 +133,7 @@ class Walk {
   }
 
   // Between the parent's call and this one's take.
-  void add_way(Walked& out, const Arrival& arrival, const Call& before, double room) const {
+  void add_way(Walked& out, const Passed& arrival, const Call& before, double room) const {
     const auto& stop = stops_.at(arrival.stop);
     const double order = std::clamp(static_cast<double>(before.order), 0.0, arrival.time);
     double left = arrival.time - order;

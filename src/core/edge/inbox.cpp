@@ -150,7 +150,7 @@ inline Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::a
   return Admitted::In;
 }
 
-inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last, Arrival& arrival) {
+inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last, PutSample& put) {
   Lane* const found = Lanes::lane_of(edge, sample);
   if (found == nullptr) {  // its source was removed
     ++edge.past.passed_in;
@@ -158,7 +158,7 @@ inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last
     return;
   }
   Lane& lane = *found;
-  auto admitted = admit_locked(lane, sample, arrival.blocked, is_last);
+  auto admitted = admit_locked(lane, sample, put.blocked, is_last);
   bool hurries = false;              // a batch waited for a camera that is away
   if (admitted == Admitted::Full) {  // the policy drops
     hurries = gathering_.leave_out_unheard(lanes_.all());
@@ -166,9 +166,9 @@ inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last
     if (lane.queue.when_full == WhenFull::DropOldest) {
       const auto cause = lane.replaced_by(sample);
       is_slow = cause == DropCause::QueueFull;
-      arrival.evicted = lanes_.evict(lane, cause);
+      put.evicted = lanes_.evict(lane, cause);
       while (lane.full_for(sample))  // by seconds or bytes
-        arrival.dropped().push_back(lanes_.evict(lane, DropCause::QueueFull));
+        put.dropped().push_back(lanes_.evict(lane, DropCause::QueueFull));
       lanes_.push(lane, std::move(sample));
       admitted = Admitted::In;
     } else {
@@ -176,44 +176,44 @@ inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last
       lane.drop(DropCause::QueueFull);
       lane.kept.keep(lane.counts.passed_in, sample);
     }
-    arrival.is_first_drop = is_slow && !std::exchange(edge.reported, true);
+    put.is_first_drop = is_slow && !std::exchange(edge.reported, true);
   }
-  arrival.moves = admitted == Admitted::In || hurries;
-  arrival.wakes_consumer =
-      arrival.moves && (gathering_.size == 0 || room_.queued >= gathering_.size || room_.left == 0);
+  put.moves = admitted == Admitted::In || hurries;
+  put.wakes_consumer =
+      put.moves && (gathering_.size == 0 || room_.queued >= gathering_.size || room_.left == 0);
 }
 
-void Inbox::put_part_locked(Edge& edge, AnySample& sample, Arrival& arrival) {
+void Inbox::put_part_locked(Edge& edge, AnySample& sample, PutSample& put) {
   Lane& lane = *edge.lanes.front();
-  if (lane.queue.blocks()) wait_for_room_locked(lane, arrival.blocked, nullptr);
+  if (lane.queue.blocks()) wait_for_room_locked(lane, put.blocked, nullptr);
   if (!edge.gone) {  // else counted by remove_edge()
-    arrival.moves = arrival.wakes_consumer = sets_->put(lane, std::move(sample), arrival, arrival.warning);
+    put.moves = put.wakes_consumer = sets_->put(lane, std::move(sample), put, put.warning);
   }
   if (!edge.reported && lane.counts.drops[static_cast<std::size_t>(DropCause::QueueFull)] > 0)
-    edge.reported = arrival.is_first_drop = true;
-  tell_producers(arrival);
+    edge.reported = put.is_first_drop = true;
+  tell_producers(put);
 }
 
 void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool is_last) {
   if (drops_frames_) sample.frame = {};
-  Arrival arrival(blocked);
+  PutSample put(blocked);
   bool wake = false;
   std::shared_ptr<const std::function<void()>> hook;
   {
     lock_soon(mutex_);
     const Lock lock(mutex_, std::adopt_lock);
     if (edge.gone) return;
-    joins_ ? put_part_locked(edge, sample, arrival) : put_sample_locked(edge, sample, is_last, arrival);
-    if (edge.closing) arrival.moves = arrival.wakes_consumer = true;  // it may have waited for this producer
-    wake = consumer_asleep_ && arrival.wakes_consumer;
+    joins_ ? put_part_locked(edge, sample, put) : put_sample_locked(edge, sample, is_last, put);
+    if (edge.closing) put.moves = put.wakes_consumer = true;  // it may have waited for this producer
+    wake = consumer_asleep_ && put.wakes_consumer;
     if (wake) consumer_asleep_ = false;
-    if (arrival.moves && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
+    if (put.moves && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
   }
-  if (arrival.moves) moved();
+  if (put.moves) moved();
   if (wake) ready_.notify_one();
   if (hook) (*hook)();
-  if (arrival.is_first_drop) report_first_drop(edge.options, consumer_, joins_);
-  if (arrival.warning) log(LogLevel::Warning, "join '" + consumer_ + "': " + *arrival.warning);
+  if (put.is_first_drop) report_first_drop(edge.options, consumer_, joins_);
+  if (put.warning) log(LogLevel::Warning, "join '" + consumer_ + "': " + *put.warning);
 }
 
 bool Inbox::would_wait(const Edge& edge, bool is_last) const {

@@ -181,8 +181,8 @@ class Inbox {
 
   // ---- the way in
   /// What a sample that came has changed.
-  struct Arrival : Aftermath {
-    explicit Arrival(std::atomic<bool>& is_blocked) noexcept : blocked(is_blocked) {}
+  struct PutSample : Aftermath {
+    explicit PutSample(std::atomic<bool>& is_blocked) noexcept : blocked(is_blocked) {}
     std::atomic<bool>& blocked;               // while the producer waits for room
     std::optional<AnySample> evicted;         // for it; the further ones are among dropped()
     std::optional<std::string> warning = {};  // of a join
@@ -193,9 +193,9 @@ class Inbox {
   enum class Admitted : std::uint8_t { In, Dropped, Full };
   Admitted admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked, bool is_last)
       FRESHFRAME_REQUIRES(mutex_);
-  void put_sample_locked(Edge& edge, AnySample& sample, bool is_last, Arrival& arrival)
+  void put_sample_locked(Edge& edge, AnySample& sample, bool is_last, PutSample& put)
       FRESHFRAME_REQUIRES(mutex_);
-  void put_part_locked(Edge& edge, AnySample& sample, Arrival& arrival) FRESHFRAME_REQUIRES(mutex_);
+  void put_part_locked(Edge& edge, AnySample& sample, PutSample& put) FRESHFRAME_REQUIRES(mutex_);
 
   // ---- the way out
   /// A batch that is gathered.

@@ -192,7 +192,7 @@ std::optional<SourceItem<Frame>> V4l2Source::use_buffer(const Context& context) 
 }
 
 /// Counts one picture of the driver, and the pictures that the driver lost before it.
-V4l2Source::Arrival V4l2Source::arrive(const V4l2Capture::Buffer& buffer, const Context& context) {
+V4l2Source::PictureTimes V4l2Source::arrive(const V4l2Capture::Buffer& buffer, const Context& context) {
   const auto now = context.clock.now();
   quiet_since_ = now;
   note_packet(now);
@@ -216,7 +216,7 @@ V4l2Source::Arrival V4l2Source::arrive(const V4l2Capture::Buffer& buffer, const 
   return {next_seq_++, last_pts_, std::min(time, now), usable && buffer.timestamp};
 }
 
-void V4l2Source::send(const Arrival& arrival, const Context& context) {
+void V4l2Source::send(const PictureTimes& arrival, const Context& context) {
   const auto bytes = capture_->buffer().bytes;
   // A packet without a buffer: the decoder copies the data, with the padding that it needs.
   packet_->data = const_cast<std::uint8_t*>(bytes.data());
@@ -251,7 +251,7 @@ std::optional<SourceItem<Frame>> V4l2Source::decoded(const Context& context) {
       in_decoder_.pop_front();
       if (leaves_out) context.counters.drop(NodeDropCause::NotDecoded);
     }
-    Arrival arrival{next_seq_ - 1, last_pts_, Decoder::captured_of(*spare_)};
+    PictureTimes arrival{next_seq_ - 1, last_pts_, Decoder::captured_of(*spare_)};
     if (!in_decoder_.empty()) {
       arrival = in_decoder_.front();
       in_decoder_.pop_front();
@@ -262,7 +262,7 @@ std::optional<SourceItem<Frame>> V4l2Source::decoded(const Context& context) {
   }
 }
 
-SourceItem<Frame> V4l2Source::deliver(Frame frame, const Arrival& arrival, const Context& context) {
+SourceItem<Frame> V4l2Source::deliver(Frame frame, const PictureTimes& arrival, const Context& context) {
   delivering_ = true;
   note_frame(context);
   note_size({frame.width(), frame.height()}, context);

@@ -43,7 +43,7 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
 
  private:
   /// The facts about a picture before it is decoded.
-  struct Arrival {
+  struct PictureTimes {
     std::int64_t seq = 0;
     double pts = 0;
     TimePoint captured{};
@@ -56,10 +56,10 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
   /// Returns false after a stop.
   [[nodiscard]] bool wait_for_buffer(const Context& context);
   [[nodiscard]] std::optional<SourceItem<Frame>> use_buffer(const Context& context);
-  [[nodiscard]] Arrival arrive(const V4l2Capture::Buffer& buffer, const Context& context);
-  void send(const Arrival& arrival, const Context& context);
+  [[nodiscard]] PictureTimes arrive(const V4l2Capture::Buffer& buffer, const Context& context);
+  void send(const PictureTimes& arrival, const Context& context);
   [[nodiscard]] std::optional<SourceItem<Frame>> decoded(const Context& context);
-  [[nodiscard]] SourceItem<Frame> deliver(Frame frame, const Arrival& arrival, const Context& context);
+  [[nodiscard]] SourceItem<Frame> deliver(Frame frame, const PictureTimes& arrival, const Context& context);
 
   std::string path_;
   V4l2Options options_;
@@ -73,7 +73,7 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
   FrameMaker maker_;
   AvPacketPtr packet_;
   AvFramePtr spare_;
-  std::deque<Arrival> in_decoder_;
+  std::deque<PictureTimes> in_decoder_;
 
   TimePoint began_{};        // this connection
   TimePoint quiet_since_{};  // last packet of this connection, or its beginning
