@@ -1,0 +1,139 @@
+"""A public class is in files of its name: in Python, in C++ and among the bindings."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import defaultdict
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+SPACES = ("freshframe", "freshframe.demo", "freshframe.native", "freshframe.testing", "freshframe.types")
+
+# Each class that shares the file of another one, by the border. Alone it would have fewer than
+# 60 lines, and the two are one idea. The tables may only shrink.
+SHARED = {
+    "python": {
+        "Answer": "ask",  # what Ask returns
+        "Crossing": "line_counts",
+        "DemoCircle": "demo",  # the truth of the demonstration
+        "DemoShape": "demo",
+        "Function": "plugin",  # a plugin of one function
+        "Measured": "probe",  # a part of a Probe
+        "PluginSource": "plugin",
+        "PresenceEvent": "presence",
+        "TensorInfo": "onnx_model",
+        "Visit": "zones",
+        "ZoneCounts": "zones",
+    },
+    "c++": {
+        "Circle": "results",  # structs without functions
+        "CircleDetector": "vision",
+        "Crossing": "counting",
+        "DemoCircle": "media",
+        "LineCounts": "counting",
+        "Port": "pipeline",
+        "Segment": "media",
+        "Source": "node",
+        "Stamp": "sample",
+        "VideoInfo": "media",
+        "Visit": "counting",
+        "ZoneCounts": "counting",
+        "Zones": "counting",
+    },
+    "binding": {
+        "BoxPredictor": "box_tracker",
+        "CircleDetector": "circle_tracker",
+        "ClipRecorder": "video_file",  # they have the options of an encoder in common
+        "Crossing": "counts",  # the four kinds of counts
+        "DemoCircle": "video_source",
+        "DemoShape": "video_source",
+        "Ground": "box_tracker",
+        "LineCounter": "zone_counter",
+        "LineCounts": "counts",
+        "MockCamera": "video_source",
+        "OnnxClassifier": "onnx_model",  # they take a loaded model
+        "OnnxDetector": "onnx_model",
+        "Publish": "video_file",
+        "Stamp": "sample",
+        "VideoInfo": "video_source",
+        "Visit": "counts",
+        "ZoneCounts": "counts",
+        "Zones": "counts",
+    },
+}
+MOST_SHARED = {"python": 11, "c++": 13, "binding": 18}
+
+
+def snake(name: str) -> str:
+    """Returns CircleTracker as circle_tracker."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def public_classes() -> dict[str, type]:
+    """Returns the public classes by name, without the errors, which are a file of one-liners."""
+    found = {}
+    for space in SPACES:
+        module = import_module(space)
+        for name in getattr(module, "__all__", None) or dir(module):
+            thing = getattr(module, name)
+            if isinstance(thing, type) and name[0].isupper() and not issubclass(thing, Exception):
+                found[name] = thing
+    return found
+
+
+def stems(folder: str) -> dict[str, list[Path]]:
+    """Returns the C++ files below a folder by the names without endings."""
+    found = defaultdict(list)
+    for path in (ROOT / folder).rglob("*"):
+        if path.suffix in {".cpp", ".hpp"}:
+            found[path.stem].append(path)
+    return found
+
+
+def python_files(name: str, cls: type) -> list[str] | None:
+    """Returns the name of the file that defines a class, or None for a class that is in _native."""
+    if cls.__module__ == "freshframe._native":
+        return None
+    return [Path(inspect.getfile(cls)).stem]
+
+
+def cpp_files(name: str, cls: type) -> list[str] | None:
+    """Returns the names of the files with the words `class NAME {`, or None if C++ has no such class."""
+    word = re.compile(rf"^(?:class|struct) {name}\b[^;{{]*\{{", re.MULTILINE)
+    headers = [path for path in (ROOT / "include/freshframe").glob("*.hpp") if word.search(path.read_text())]
+    if not headers:
+        return None
+    files = [*stems("src"), *(path.stem for path in (ROOT / "include/freshframe").glob("*.hpp"))]
+    return [snake(name)] if snake(name) in files else [path.stem for path in headers]
+
+
+def binding_files(name: str, cls: type) -> list[str] | None:
+    """Returns the names of the files that bind a class, or None if nothing does."""
+    word = re.compile(rf'"(?:{name}|make_{snake(name)})"')
+    files = [path for path in (ROOT / "src/bindings").rglob("*.cpp") if word.search(path.read_text())]
+    if not files:
+        return None
+    return [snake(name)] if snake(name) in stems("src/bindings") else [path.stem for path in files]
+
+
+FILES = {"python": python_files, "c++": cpp_files, "binding": binding_files}
+
+
+@pytest.mark.parametrize("border", FILES)
+def test_a_public_class_is_in_a_file_of_its_name(border: str) -> None:
+    elsewhere = {}
+    for name, cls in public_classes().items():
+        files = FILES[border](name, cls)
+        if files is not None and snake(name) not in files:
+            elsewhere[name] = files[0]
+    assert elsewhere == SHARED[border], "move the class to a file of its name, or delete its exception"
+
+
+@pytest.mark.parametrize("border", SHARED)
+def test_the_exceptions_only_shrink(border: str) -> None:
+    assert len(SHARED[border]) <= MOST_SHARED[border]
