@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "bindings/border/python_free_types.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/results/value.hpp"

@@ -83,7 +83,8 @@ struct LoadedDriver {
 
 std::string CudaDriver::name_of(int error) const {
   const char* name = nullptr;
-  if (error_name(error, &name) != 0 || name == nullptr) return "error " + std::to_string(error);
+  if (error_name == nullptr || error_name(error, &name) != 0 || name == nullptr)
+    return "error " + std::to_string(error);
   return name;
 }
 

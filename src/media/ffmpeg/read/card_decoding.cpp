@@ -99,7 +99,7 @@ std::unique_ptr<CardDecoding> CardDecoding::open(const DecoderWish& wish, const 
     if (reason.empty() && codec == nullptr) reason = "this build of FFmpeg does not decode the codec there";
     if (!reason.empty()) reason = found.card->name() + ": " + reason;
   }
-  if (reason.empty())
+  if (reason.empty() && codec != nullptr)
     return std::make_unique<CardDecoding>(std::move(found.card), *codec,
                                           wish.kind == DecoderWish::Kind::Demand);
   if (wish.kind == DecoderWish::Kind::Demand) throw CardRefused(reason);
