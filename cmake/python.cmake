@@ -28,9 +28,8 @@ endif()
 # CMake's own search makes from 3.26 on, and leaves the stable ABI out without it. On Linux a module links nothing of Python.
 execute_process(COMMAND ${Python_EXECUTABLE} -c "import sysconfig; print(int(bool(sysconfig.get_config_var('Py_GIL_DISABLED'))))"
   OUTPUT_VARIABLE free_threaded OUTPUT_STRIP_TRAILING_WHITESPACE)
-option(FRESHFRAME_STABLE_ABI "Modules of the stable ABI from CPython 3.12 on" ON)
 set(stable_abi "")
-if(FRESHFRAME_STABLE_ABI AND Python_VERSION VERSION_GREATER_EQUAL 3.12 AND free_threaded STREQUAL "0")
+if(Python_VERSION VERSION_GREATER_EQUAL 3.12 AND free_threaded STREQUAL "0")
   set(stable_abi STABLE_ABI)
   if(NOT TARGET Python::SABIModule)
     add_library(Python::SABIModule INTERFACE IMPORTED)

@@ -3,7 +3,7 @@
     changed.py tests    a line `python FOLDER` for each folder of pytest, `cpp PATTERN` for suites of ctest
     changed.py plots    the plots, gil and fleet, that have not changed, nor the files that they import:
                         `./dev test` leaves out their tests
-    changed.py green    notes that the tests of all plots have passed
+    changed.py digests  a number for each plot, before its tests run: `./dev test` keeps them if all pass
 
 A change is a difference from origin/main, also in the working tree. Where HEAD is origin/main, `tests`
 compares with the commit before.
@@ -63,6 +63,7 @@ TABLE: dict[str, Sequence[str]] = {
     "python/freshframe/_spool": ("python/sinks",),
     "python/freshframe/_vision": ("python/vision",),
     "fleet": ("fleet/tests/python",),
+    "tests/web": ("python/serve", "python/pages"),
     "gil/src": ("gil/tests/cpp", "gil/tests/python", "python/gil", "python/numeric"),
     "gil": ("gil/tests/python", "python/gil", "python/numeric"),
     "web": ("python/serve",),
@@ -80,13 +81,13 @@ PLOTS = {
     "gil": (
         ("gil/tests", "tests/python/gil"),
         ("gil", "tests/python/gil", "python/freshframe/gil.py", "python/freshframe/_gil_watch",
-         "python/freshframe/_cli/gil", "include/freshframe/forks.hpp", "cmake", "pyproject.toml"),
+         "python/freshframe/_cli/gil", "src/bindings/node", "include/freshframe/forks.hpp", "cmake",
+         "pyproject.toml"),
     ),
     "fleet": (
         ("fleet/tests",),
-        ("fleet", "src/fleet", "src/process", "python/freshframe/_agent.py",
-            "python/freshframe/fleet.py", "python/freshframe/_process",
-         "python/freshframe/_pipeline", "python/freshframe/_spool", "pyproject.toml"),
+        ("fleet", "src/fleet", "src/process", "src/bindings/fleet", "src/bindings/process",
+         "python/freshframe", "pyproject.toml"),
     ),
 }  # fmt: skip
 
@@ -121,9 +122,13 @@ def tests_of(paths: Iterable[str]) -> list[str]:
     """Returns the test folders of changed files, of the product and of the tests."""
     found: set[str] = set()
     for path in paths:
+        if path.startswith(("tests/python/rigs/", "tests/python/conftest.py", "tests/conftest.py")):
+            found |= {str(each.relative_to(ROOT)) for each in (ROOT / "tests/python").iterdir()}
+            continue
         own = re.match(r"(?:tests/(?:python|cpp)/\w+|fleet/tests/python|gil/tests/(?:python|cpp))(?=/)", path)
         found |= {own[0]} if own else {_long(name) for name in TABLE[folder_of(path)]}
-    return sorted(folder for folder in found if (ROOT / folder).is_dir() and not folder.endswith("/rigs"))
+    left_out = ("/rigs", "__pycache__")
+    return sorted(name for name in found if (ROOT / name).is_dir() and not name.endswith(left_out))
 
 
 def _long(name: str) -> str:
@@ -179,21 +184,24 @@ def unchanged_plots() -> list[str]:
         touched = any(
             path == part or path.startswith(part.rstrip("/") + "/") for path in paths for part in parts
         )
-        if not touched or digest(plot) in green:
+        if not touched or (green and digest(plot) in green):
             found.append(plot)
     return found
 
 
 def main(verb: str) -> int:
-    """Prints tests or plots, or notes a green run."""
+    """Prints tests, plots, or numbers of the plots."""
     if verb == "tests":
         return print_tests()
     if verb == "plots":
         for plot in unchanged_plots():
             print(plot, *PLOTS[plot][0])
         return 0
-    GREEN.parent.mkdir(exist_ok=True)
-    GREEN.write_text("\n".join(digest(plot) for plot in PLOTS) + "\n")
+    try:
+        print(*(digest(plot) for plot in PLOTS), sep="\n")
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"git cannot list the files of a plot: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -54,7 +54,12 @@ def modules_of(path: Path, folder: Path) -> Iterator[Path]:
             yield path
         return
     with zipfile.ZipFile(path) as wheel:
-        for name in wheel.namelist():
+        names = [name for name in wheel.namelist() if re.fullmatch(r"freshframe/_\w+\..*so", name)]
+        others = [name for name in names if not name.endswith(ENDING)]
+        if "-abi3-" in path.name and (others or not names):
+            found = ", ".join(others) or "none"
+            raise SystemExit(f"check_stable_abi: {path.name} must have modules {ENDING}; got {found}")
+        for name in names:
             if name.endswith(ENDING):
                 yield Path(wheel.extract(name, folder))
 

@@ -1664,6 +1664,10 @@ class CardFacts:
     """A graphics card of this machine."""
 
     @property
+    def number(self) -> int:
+        """The number in `cuda:1`."""
+
+    @property
     def name(self) -> str: ...
 
     @property

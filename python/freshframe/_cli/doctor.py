@@ -181,9 +181,11 @@ def _onnx() -> Iterator[Finding]:
 
 def _cards() -> Iterator[Finding]:
     found = _native.find_cards()
-    for index, card in enumerate(found.cards):
-        codecs = ", ".join(card.codecs) or "nothing"
-        yield Finding("decoding card", "ok", f"cuda:{index} {card.name}, {found.driver}, decodes {codecs}")
+    for card in found.cards:
+        name = f"cuda:{card.number} {card.name}, {found.driver}"
+        yield Finding("decoding card", "ok", f"{name}, decodes {', '.join(card.codecs) or 'nothing'}")
+    if found.cards and found.reason:
+        yield Finding("decoding card", "warn", f"another card: {found.reason}")
     if not found.cards:
         yield Finding("decoding card", "ok", f"none: {found.reason}; the processor decodes")
 

@@ -148,6 +148,7 @@ void bind_video_source(nb::module_& module) {
   module.def("video_info", &video_info, nb::arg("node"));
   module.def("media_versions", &media_versions);
   nb::class_<media::CardFacts>(module, "CardFacts", nb::is_final(), "A graphics card of this machine.")
+      .def_ro("number", &media::CardFacts::number, "The number in `cuda:1`.")
       .def_ro("name", &media::CardFacts::name)
       .def_ro("codecs", &media::CardFacts::codecs, "That it decodes.");
   nb::class_<media::Cards>(module, "Cards", nb::is_final(), "The graphics cards of this machine.")

@@ -175,7 +175,7 @@ Cards find_cards() {
     }
     std::array<char, 256> name{};
     static_cast<void>(found.driver->device_name(name.data(), static_cast<int>(name.size()), i));
-    CardFacts facts{.name = name.data(), .codecs = {}};
+    CardFacts facts{.number = i, .name = name.data(), .codecs = {}};
     for (const auto& codec : kCardCodecs) {
       if (opened.card->refusal({.codec = codec.id}).empty())
         facts.codecs.emplace_back(avcodec_get_name(codec.id));

@@ -8,6 +8,7 @@
 namespace freshframe::media {
 
 struct CardFacts {
+  int number = 0;                   // of "cuda:1"
   std::string name;                 // "NVIDIA H200"
   std::vector<std::string> codecs;  // that it decodes with 8 bits: "h264", "hevc" ...
 };

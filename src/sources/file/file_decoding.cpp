@@ -69,9 +69,21 @@ Dictionary FileDecoding::reader_options() const {
 void FileDecoding::open(const std::string& path, const Context& context) {
   path_ = is_remote() ? url_.live.text : path;
   packet_ = make_av_packet();
-  const auto wish = DecoderWish::of(options_.decoder);
-  if (wish.kind != DecoderWish::Kind::Cpu) card_ = Card::open(wish.card).card;
   open_again(context);
+}
+
+/// Keeps the context of the card from one decoder to the next. A picture is decoded on the processor.
+void FileDecoding::choose_card() {
+  const auto wish = DecoderWish::of(options_.decoder);
+  if (wish.kind == DecoderWish::Kind::Cpu || card_) return;
+  if (!demuxer_->is_picture()) {
+    card_ = Card::open(wish.card).card;
+  } else if (wish.kind == DecoderWish::Kind::Demand) {
+    throw SourceError(
+        "cannot open '" + url_.masked +
+            "' with decoder=\"cuda\": a picture file is decoded on the processor; leave decoder out",
+        url_.masked, EINVAL);
+  }
 }
 
 void FileDecoding::open_again(const Context& context) {
@@ -91,6 +103,7 @@ void FileDecoding::open_again(const Context& context) {
                    options);
   step_ = 1 / options_.fps.value_or(demuxer_->fps().value_or(kDefaultFps));
   begin();
+  choose_card();
   open_decoder(options);
   if (options_.fps && !demuxer_->is_picture()) {
     throw SourceError("cannot open '" + masked +

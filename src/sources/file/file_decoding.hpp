@@ -63,6 +63,7 @@ class FileDecoding {
  private:
   [[nodiscard]] bool is_remote() const noexcept { return url_.kind == UrlKind::Live; }
   [[nodiscard]] Dictionary reader_options() const;
+  void choose_card();
   void open_decoder(Dictionary& options);
   void begin();
   [[nodiscard]] bool feed(const Context& context);

@@ -54,8 +54,8 @@ void LiveSource::wake(std::optional<double> seconds, std::optional<double> until
 void LiveSource::open(const Context& context) {
   packet_ = make_av_packet();
   check_known(connector_.options().options, url());  // whether or not the server is there
+  keep_card();  // before all that close() would have to end: nothing closes a source that did not open
   still_.open(context);
-  keep_card();
   ReconnectingSource::open(context);
 }
 

@@ -441,14 +441,18 @@ bool Decoder::send_to_card(AVPacket& packet, TimePoint captured) {
 
 /// The frames that the card has given come first.
 void Decoder::leave_card() {
-  auto reason = card_->give_up();
   if (open_) {
+    static_cast<void>(card_->give_up());  // throws for a demand, before anything has changed
     exchange();
   } else {
-    const auto left = std::move(card_);  // outlives codec_
+    const auto left = drop_card();  // outlives codec_
     rest();
   }
-  new_place_ = std::make_unique<DecoderPlace>(DecoderPlace{.reason = std::move(reason)});
+}
+
+std::unique_ptr<CardDecoding> Decoder::drop_card() {
+  new_place_ = std::make_unique<DecoderPlace>(DecoderPlace{.reason = card_->give_up()});
+  return std::move(card_);
 }
 
 bool Decoder::hand_over(AVPacket& packet, TimePoint captured) {
@@ -523,7 +527,7 @@ void Decoder::exchange() {
     if (result == Result::Frame) held.push_back(std::move(frame));
   }
   const int delay = codec_->has_b_frames;  // which the old one may have found out by and by
-  const auto left = card_ && card_->is_over() ? std::move(card_) : nullptr;  // outlives codec_
+  const auto left = card_ && card_->is_over() ? drop_card() : nullptr;  // outlives codec_
   rest();
   codec_->has_b_frames = std::max(codec_->has_b_frames, delay);
   ahead_ = std::move(held);

@@ -87,6 +87,8 @@ class Decoder {
   bool send_to_card(AVPacket& packet, TimePoint captured);
   bool hand_over(AVPacket& packet, TimePoint captured);
   void leave_card();
+  /// Takes the card out and keeps the reason for the next frame's place. Throws CardRefused for a demand.
+  [[nodiscard]] std::unique_ptr<CardDecoding> drop_card();
   void exchange();
   void look_at_picture(AVPacket& packet);
   void fail(int result);
