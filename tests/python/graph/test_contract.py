@@ -25,6 +25,7 @@ KNOWN = {
     "_is_gil_enabled": "sys",
     "_is_main_interpreter": "_thread",
     "_is_owned": "a lock",
+    "_metrics_text": "a fleet",
     "_path": "a namespace package",
     "_stream": "a loop that is being constructed",
     "_thread": "a Ray actor",
