@@ -31,7 +31,9 @@ RUN = {
     "apt-get update -qq && apt-get install -qq -y --no-install-recommends "
     "ca-certificates git openssl python3-venv": "2026-11-28, eeccee5f",
     "tools/debian_root.sh ./dev demo": "2026-11-27, 70a7c6d3",
-    "tools/debian_root.sh ./dev test": "2026-11-27, 70a7c6d3",
+    "tools/debian_root.sh ./dev test --all": (
+        "2026-11-28, 25e47747, outside of the root; in the root without --all: 2026-11-27, 70a7c6d3"
+    ),
     "tools/debian_root.sh ./dev lint --quick": "2026-11-27, 71cc2258",
     'tools/debian_root.sh ./dev release "$GITHUB_REF_NAME" --make wheels gil-budget bills sources': (
         "2026-11-27, f1c0f0d3"
