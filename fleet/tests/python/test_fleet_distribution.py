@@ -123,7 +123,12 @@ def test_an_error_within_the_package_is_not_taken_for_its_absence(tmp_path: Path
     (tmp_path / "freshframe_fleet.py").write_text("import nothing_of_this_name\n")
     ended = subprocess.run(
         [sys.executable, "-c", "import freshframe.fleet"],
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ENGINE.parent}"},
+        # Both versions have one size, and may have one second: no bytecode may stay of the first.
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{tmp_path}:{ENGINE.parent}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         capture_output=True,
         text=True,
         timeout=WATCHDOG,
@@ -145,7 +150,12 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
         (tmp_path / "freshframe_fleet" / "_version.py").write_text(f'VERSION = "{version}"\n')
         ended = subprocess.run(
             [sys.executable, "-c", "from freshframe.fleet import Fleet"],
-            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ENGINE.parent}"},
+            # Both versions have one size, and may have one second: no bytecode may stay of the first.
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{tmp_path}:{ENGINE.parent}",
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
             capture_output=True,
             text=True,
             timeout=WATCHDOG,
