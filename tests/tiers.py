@@ -25,7 +25,7 @@ CPP_TABLE = 0.4
 CPP_QUICK = 0.1
 # --quick runs the cheapest tests until its budget is spent, after one test of each file that has one as short
 # as QUICK_FILE. It runs all cases of a test if they take at most QUICK_TABLE together.
-QUICK_BUDGET = 70.0
+QUICK_BUDGET = 15.0
 QUICK_FILE = 2.0
 QUICK_TABLE = 0.2
 
