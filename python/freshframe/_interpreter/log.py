@@ -189,10 +189,11 @@ def drain(*, last: bool = False) -> float | None:
         last: No more lines will come, so lines that were held back are logged now.
 
     Returns:
-        Seconds until a line that was held back may be logged; None without one.
+        Seconds until a line that was held back may be logged; None without one. Where a handler is busy on
+        another thread: seconds after which to look again.
     """
     if not _handling.acquire(timeout=_PATIENCE):
-        return _PATIENCE  # a handler is busy on another thread, which logs the waiting lines: look again then
+        return _PATIENCE  # the other thread logs the waiting lines
     try:
         for level, text, name in _native.take_log():
             _handle(level, text, name)

@@ -8,8 +8,10 @@
 #include <cstddef>
 #include <new>
 #include <string_view>
+#include <utility>
 
 #include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
 
 extern "C" {
 #include <libavutil/hwcontext.h>
@@ -42,21 +44,16 @@ const AVCodec* find_codec(AVCodecID id) {
   return nullptr;
 }
 
-void free_buffer(void* buffer, std::uint8_t* /*memory*/) {
-  delete static_cast<FramePool::Buffer*>(buffer);
-}
-
 /// Gives the frame pooled memory for NV12 of its size.
 void take_memory(AVFrame& frame) {
   constexpr std::size_t kAlignment = 64;
   const auto stride = (static_cast<std::size_t>(frame.width) + kAlignment - 1) / kAlignment * kAlignment;
   const auto rows = static_cast<std::size_t>(frame.height + 1) / 2 * 2;
   const std::size_t bytes = stride * (rows + rows / 2);
-  auto buffer = std::make_unique<FramePool::Buffer>(FramePool::shared().take(bytes));
-  std::uint8_t* const memory = buffer->get();
-  frame.buf[0] = av_buffer_create(memory, bytes, &free_buffer, buffer.get(), 0);
+  auto buffer = FramePool::shared().take(bytes);
+  std::uint8_t* const memory = buffer.get();
+  frame.buf[0] = pooled_buffer(std::move(buffer), bytes);
   if (frame.buf[0] == nullptr) throw std::bad_alloc();
-  static_cast<void>(buffer.release());  // the frame's
   frame.data[0] = memory;
   frame.data[1] = memory + stride * rows;
   frame.linesize[0] = frame.linesize[1] = static_cast<int>(stride);

@@ -91,10 +91,6 @@ bool conceals_damage(AVCodecID codec) {
   }
 }
 
-void give_back(void* buffer, std::uint8_t* /*memory*/) {
-  delete static_cast<FramePool::Buffer*>(buffer);
-}
-
 // Fills in the frame's memory. False means it has none yet.
 bool take_from_pool(AVCodecContext& codec, AVFrame& frame) {
   Layout layout;
@@ -103,10 +99,8 @@ bool take_from_pool(AVCodecContext& codec, AVFrame& frame) {
   if (!buffer) return false;
   std::uint8_t* const memory = buffer.get();
   if (!conceals_damage(codec.codec_id)) std::memset(memory, 0, layout.bytes);
-  auto owned = std::make_unique<FramePool::Buffer>(std::move(buffer));
-  frame.buf[0] = av_buffer_create(memory, layout.bytes, &give_back, owned.get(), 0);
+  frame.buf[0] = pooled_buffer(std::move(buffer), layout.bytes);
   if (frame.buf[0] == nullptr) return false;
-  static_cast<void>(owned.release());  // the buffer's
   for (std::size_t i = 0; i < layout.strides.size() && layout.strides[i] > 0; ++i) {
     frame.data[i] = memory + layout.offsets[i];
     frame.linesize[i] = layout.strides[i];

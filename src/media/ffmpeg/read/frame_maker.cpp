@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -236,6 +237,16 @@ Frame FrameMaker::convert(const AVFrame& frame, std::optional<FrameSize> size) {
   }
   sws_scale(scaler_.get(), frame.data, frame.linesize, 0, frame.height, planes.data(), strides.data());
   return std::move(builder).publish(pixel_ops());
+}
+
+AVBufferRef* pooled_buffer(FramePool::Buffer memory, std::size_t bytes) {
+  auto owned = std::make_unique<FramePool::Buffer>(std::move(memory));
+  const auto give_back = [](void* buffer, std::uint8_t* /*memory*/) {
+    delete static_cast<FramePool::Buffer*>(buffer);
+  };
+  AVBufferRef* const made = av_buffer_create(owned->get(), bytes, give_back, owned.get(), 0);
+  if (made != nullptr) static_cast<void>(owned.release());  // the buffer's
+  return made;
 }
 
 }  // namespace freshframe::media

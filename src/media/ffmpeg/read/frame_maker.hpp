@@ -5,6 +5,7 @@
 #include "freshframe/frame.hpp"
 #include "freshframe/media.hpp"
 
+#include <cstddef>
 #include <optional>
 #include <utility>
 
@@ -31,6 +32,9 @@ struct FrameSize {
 
 /// Two interlaced fields of different times.
 [[nodiscard]] bool is_interlaced(const AVFrame& frame) noexcept;
+
+/// Hands pooled memory over to a frame of FFmpeg, which gives it back to the pool. Null means FFmpeg has no memory for it.
+[[nodiscard]] AVBufferRef* pooled_buffer(FramePool::Buffer memory, std::size_t bytes);
 
 /// Detects changes of the size of a stream's frames. One thread.
 class SizeWatch {

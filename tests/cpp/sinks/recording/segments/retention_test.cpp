@@ -141,7 +141,7 @@ TEST(Retention, KnowsTheSegmentsOfEarlierRuns) {
   Segments segments(folder, "a_%d.mp4", {.bytes = 400000});
   segments.write(10);
   segments->catch_up();
-  // The open segment has a reserve. Where the scan ends after it was closed, four segments are within the limit.
+  // Four segments are exactly the limit: the oldest of them stays unless the reserve of the open one needed its place.
   auto left = names_in(folder.file("."));
   left.erase("a_7.mp4");
   EXPECT_EQ(left, (std::set<std::string>{"a_10.mp4", "a_9.mp4", "a_8.mp4"}));
