@@ -1,4 +1,4 @@
-"""Fleets whose agents or controller are killed, stopped or paused: the table of docs/reference/fleets.md."""
+"""Fleets whose agents or controller are killed, stopped or paused: the table of docs/reference/fleet-faults.md."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
