@@ -22,7 +22,7 @@ FILMS = ROOT / "build" / "bench-clips"
 FORMAT = 2  # of the files: counts up when Film changes
 PICTURES = Shape(count=240, size=(1280, 720), key_interval=60, bit_rate=3_000_000)
 JOINED = replace(PICTURES, key_interval=15)  # of TS over UDP, which is joined midway
-LONG = replace(PICTURES, count=900)  # of HLS: no age is as long as it, so none is taken for another
+LONG = replace(PICTURES, count=900)  # of HLS: no age is as long, so no age is taken for another
 MOTION = replace(PICTURES, codec="mjpeg", bit_rate=12_000_000)  # each picture is a whole JPEG picture
 CODECS: dict[str, Codec] = {"h264": "h264", "h265": "h265"}
 TITLES: dict[Codec, str] = {"h264": "H.264", "h265": "H.265"}
@@ -48,7 +48,7 @@ class Case:
         shape: Of its film.
         fps: Pictures per second.
         way: A key of SERVERS.
-        part: Of the benchmark: its cases have a result of their own.
+        part: Names a part of the benchmark, whose cases have their own result.
         beside: Readers besides freshframe and GStreamer.
         pause: Seconds for which the server stands still (SIGSTOP) before anything counts.
         lies: Of a server of RTSP.

@@ -1,4 +1,4 @@
-"""The joins of ROS and of DepthAI, written anew from what their projects publish, on a simulated clock.
+"""The joins of ROS and of DepthAI, written again from what their projects publish, on a simulated clock.
 
 TimeSynchronizer and ApproximateTime: the package message_filters of ROS. Its pages and the wiki's page
 "message_filters/ApproximateTime" describe the algorithm: a pivot, the set with the smallest interval that
@@ -119,7 +119,7 @@ class ApproximateTime:
     def _search_on(self, now: float) -> None:
         """Publishes the candidate if no message that may still come can be in a better set.
 
-        None is earlier than the pivot's time or the last message of its topic.
+        No message is earlier than the pivot's time or the last message of its topic.
         """
         moved = [0] * len(self._queues)
 

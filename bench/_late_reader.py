@@ -1,7 +1,7 @@
 """Reads a stream with freshframe and says when it had each picture: a child process of late.py.
 
 Usage: _late_reader.py URL SECONDS. A line per picture: CLOCK_MONOTONIC, the number in its pixels (-1: torn),
-`captured`, and the source's `behind` or nothing.
+`captured`, and the source's lag or nothing.
 """
 
 # SPDX-License-Identifier: Apache-2.0

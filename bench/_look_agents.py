@@ -1,4 +1,4 @@
-"""Agents that ask a server for the last seconds of a Look, in a process of their own, until stdin ends.
+"""Agents that ask a server for the last seconds of a Look, in their own process, until stdin ends.
 
     python bench/_look_agents.py URL AGENTS obey|hammer
 

@@ -26,7 +26,7 @@ KEY_FRAME_EVERY = 60
 
 @dataclass(frozen=True)
 class Clip:
-    """What a clip is made of."""
+    """Describes the content of a clip."""
 
     content: Literal["noise", "scene"]
     width: int

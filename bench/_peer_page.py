@@ -153,7 +153,7 @@ def long_runs(document: dict[str, Any]) -> str:
 
 
 def parts(document: dict[str, Any]) -> dict[str, Callable[[], str]]:
-    """What each part of the page shows."""
+    """Returns a function for each part of the page, which makes its text."""
     runs = tables.by_trial(document, SIZE, FPS)
     found: dict[str, Callable[[], str]] = {
         trial: lambda trial=trial: tables.markdown(tables.table(trial, runs[trial]))  # type: ignore[misc]
@@ -184,7 +184,7 @@ def parts(document: dict[str, Any]) -> dict[str, Callable[[], str]]:
 
 
 def page_with(document: dict[str, Any], page: str) -> str:
-    """The page with its parts written anew."""
+    """Returns the page with new text in its parts."""
     found = parts(document)
 
     def fill(part: re.Match[str]) -> str:

@@ -51,9 +51,9 @@ class Peer:
 
     Attributes:
         module: Its file.
-        mode: What its start() gets.
+        mode: The argument of its start().
         trials: Where it takes part.
-        needs: What is installed beside BASE; (SYSTEM,): Debian's Python runs it, for PyPI has no wheel.
+        needs: Packages installed beside BASE. (SYSTEM,) means Debian's Python, because PyPI has no wheel.
         uses: The distributions that a user installs for it.
         heavy: Only on request: its installation has hundreds of megabytes.
     """
@@ -113,7 +113,7 @@ PEERS = {
 
 
 def interpreter(peer: Peer) -> tuple[str, str]:
-    """(Python of the peer's environment, "") or ("", why there is none)."""
+    """Returns (Python of the peer's environment, ""), or ("", the reason) without one."""
     system = peer.needs == (SYSTEM,)
     place = PLACE / peer.environment
     python = str(place / "bin" / "python")
@@ -157,7 +157,7 @@ def stream(size: str, seconds: float, fps: float) -> Path:
 
 
 def run(python: str, name: str, trial: str, path: Path, fps: float, seconds: float) -> Run:
-    """One run in a process of its own; {"failed": why} when it gave no result."""
+    """Runs a peer in its own process. Returns {"failed": reason} if it gave no result."""
     peer = PEERS[name]
     program = [str(HERE / "game.py")] if trial == "game" else [str(HERE / "child.py"), peer.module]
     times = ("--warm-up", "0.5", "--seconds", "1") if trial == "silent" else ("--seconds", str(seconds))

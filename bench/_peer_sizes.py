@@ -1,4 +1,4 @@
-"""The size of a peer's installation. It runs in the peer's environment and imports nothing of ours."""
+"""The size of a peer's installation. It runs in the peer's environment and imports no part of freshframe."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -28,7 +28,7 @@ def closure(names: list[str]) -> dict[str, importlib.metadata.Distribution]:
 
 
 def sizes(names: list[str]) -> dict[str, Any]:
-    """{"versions": ..., "mb": ..., "debian_mb": the shared libraries that a module of ours loads}."""
+    """{"versions": ..., "mb": ..., "debian_mb": the shared libraries that our module loads}."""
     distributions = closure(names)
     megabytes = 0.0
     for one in distributions.values():

@@ -164,7 +164,7 @@ class Comparison:
     ours: str
     theirs_text: str
     ours_text: str
-    verdict: str  # "wins": each of its runs is better than each of ours; "ties": the ranges overlap; ""
+    verdict: str  # "wins": each of its runs beats all our runs; "ties": the ranges overlap; ""
 
 
 def comparisons(runs: Runs, trial: str) -> list[Comparison]:
@@ -213,7 +213,7 @@ class Goal:
 
 
 def goals(runs: Runs) -> list[Goal]:
-    """What the project wants of a run at 60 fps and 1280x720."""
+    """Returns the project's goals for a run at 60 fps and 1280x720."""
 
     def at(trial: str, peer: str, number: int, path: str) -> float | None:
         for one in runs.get(trial, {}).get(peer, []):

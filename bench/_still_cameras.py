@@ -1,8 +1,8 @@
-"""Cameras whose pictures are painted and encoded live, in a process of their own, for `still_live`.
+"""Paints and encodes the pictures of cameras live, in a separate process, for `still_live`.
 
     python bench/_still_cameras.py
 
-Each of SCENES is painted four times a second and goes through each of CODINGS to a TCP port of its own on
+Each of SCENES is painted four times a second and goes through each of CODINGS to its own TCP port on
 loopback. The ports are printed as JSON, by scene. After a line on stdin each scene stands still in the way
 of its kind, and they all end with stdin. Each port has one client: a camera whose client goes away has
 ended.
@@ -26,14 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 WIDTH, HEIGHT, FPS = 640, 360, 4
-GROUP = 2 * FPS  # a keyframe each 2 s
+GROUP = 2 * FPS  # a keyframe every 2 s
 LOOP = 7 * GROUP  # pictures
 
 Luma = NDArray[np.uint8]
 
 
 class Scene(NamedTuple):
-    """What a camera sees, and how it stands still later.
+    """Describes the scene of a camera, and how it freezes later.
 
     Attributes:
         noise: Of the sensor, in levels.
@@ -102,7 +102,7 @@ class Painter:
 
 
 class Camera:
-    """Encodes pictures for the clients of one port, from a thread of its own."""
+    """Encodes pictures for the clients of one port, from its own thread."""
 
     def __init__(self, coding: str) -> None:
         self.encoder, self.options = CODINGS[coding]

@@ -1,7 +1,7 @@
-"""What programs without process nodes pay: import, hop and decode of two builds in one run.
+"""Measures the cost for programs without process nodes: import, hop and decode of two builds in one run.
 
 `--other` is the folder of another build for release, such as that of an older commit, with its package and
-its programs. Decoding is of a 720p clip, every luma plane looked at, in a process of its own, with one thread
+its programs. Decoding is of a 720p clip, every luma plane looked at, in a separate process, with one thread
 and with two. "into slabs" is with a node in a worker process beside it, of this build.
 """
 
@@ -46,7 +46,7 @@ with pipeline:
 
 
 def python(package: Path, code: str, *arguments: str) -> str:
-    """What a program prints that imports one of the two builds."""
+    """Returns the output of a program that imports one of the two builds."""
     environment = {**os.environ, "PYTHONPATH": str(package)}
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout

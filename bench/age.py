@@ -57,7 +57,7 @@ class Run:
 
 
 def play(path: str, seconds: float, queue: ff.Queue | None) -> Run:
-    """Plays for so long; ``queue``: of the Python branch, None: there is none."""
+    """Plays for that long. ``queue`` is of the Python branch; None leaves the branch out."""
     pipeline = ff.Pipeline()
     video = pipeline.add(ff.open(path, realtime=True, loop=True), name="video")
     tracked = pipeline.add(ff.CircleTracker(), video, name="tracker")

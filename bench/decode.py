@@ -1,6 +1,6 @@
 """Decoding H.264 to luma and to BGR: freshframe from C++ and from Python, a bare libav loop, PyAV and OpenCV.
 
-Every run is a process of its own that opens the file, decodes all of it and closes it; the kinds take
+Every run is a separate process that opens the file, decodes all of it and closes it; the kinds take
 turns. A speed is the other's milliseconds per frame over ours. "luma" looks at each luma plane, "bgr" makes
 a BGR picture of each frame. The C++ program uses the system's FFmpeg, as freshframe does; the peers bring
 their own.
@@ -98,7 +98,7 @@ NEEDS = {"PyAV": "av", "cv2": "cv2"}
 
 
 def child(kind: str, path: str, threads: int) -> None:
-    """One run of a Python kind, in a process of its own; imports are not timed."""
+    """Runs a Python kind once in a separate process. Imports are not timed."""
     for prefix, module in NEEDS.items():
         if kind.startswith(prefix):
             importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""What one native hop costs beside a bare condition variable and beside a bare queue.
+"""Compares the cost of a native hop with a bare condition variable and a bare queue.
 
 Paced: one way from the hand-over to the consumer's first line, both ends waiting for their beat alike.
 Bursts: from the first sample's birth to the last one's arrival, so both ends count; the queues block, so that

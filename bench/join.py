@@ -31,7 +31,7 @@ PEERS: dict[str, type[ExactTime | ApproximateTime | Sync]] = {
 
 @dataclass
 class Found:
-    """What one join made of the schedules of a case."""
+    """Counts the sets that one join made of the schedules of a case."""
 
     whole: int = 0
     partial: int = 0

@@ -1,4 +1,4 @@
-"""Is `age` true while something holds pictures up, and does `behind` say by how much?
+"""Is `age` true while something holds pictures up, and does the source report its lag?
 
 RTSP over TCP. The camera on loopback (tests/python/rigs/live/truth) notes when it took each picture. Between
 it and the reader lies a relay, which can stand still. What `age` hides of a picture is `captured` minus the
@@ -39,7 +39,7 @@ READER = Path(__file__).with_name("_late_reader.py")
 
 @dataclass
 class Happening:
-    """What is done to a reader and its network; returns when it is over."""
+    """Does something to a reader and its network, and returns when that is over."""
 
     name: str
     act: Callable[[subprocess.Popen[str], Relay], None]
@@ -55,7 +55,7 @@ class Watched:
     Attributes:
         calm: Seconds that `age` hides before anything happens.
         late: The same afterwards.
-        behind: The source's `behind` in the last second.
+        behind: The source's lag in the last second.
         ages: True ages afterwards.
     """
 
@@ -135,7 +135,7 @@ def watch(happening: Happening, server: TruthProcess) -> Watched:
 
 
 def rows_of(happening: Happening, runs: list[Watched]) -> list[Row]:
-    """What is hidden beyond the constant part, in intervals; and `behind` where it is known."""
+    """Returns the hidden age beyond the constant part, in intervals, and the source's lag if known."""
     shares: dict[float, list[float]] = {0.01: [], 0.5: [], 0.99: []}
     for run in runs:
         hidden = [happening.fps * (one - median(run.calm)) for one in run.late]

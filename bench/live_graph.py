@@ -108,7 +108,7 @@ class Burn:
 
 
 class Beside:
-    """What happens beside a branch at 60 Hz, ten times a second: nothing, changes, or as much computing."""
+    """Does something beside a branch at 60 Hz, ten times a second: nothing, changes, or equal computing."""
 
     def __init__(self, pipeline: ff.Pipeline) -> None:
         """Nothing yet."""

@@ -1,9 +1,9 @@
-"""What questions about a camera's last seconds cost, and whether their pictures are those of their times.
+"""Measures questions about a camera's last seconds: their cost, and whether pictures belong to their times.
 
-Also what ten agents, a process of their own, do to the pipeline, when they ask without pause and when they
-wait as long as they are told, at the default rate and at a high one. A camera on
-loopback, also a process of its own, sends H.264 of 1280x720 at 30 pictures per second with B-frames and a
-keyframe every two seconds. Each picture has its number painted. A Look keeps its packets for 30 seconds.
+It also measures the load of ten agents, in a separate process, which ask without pause or wait for the
+advised time, at the default rate and at a high one. A camera on loopback, another process, sends H.264 of
+1280x720 at 30 pictures per second with B-frames and a keyframe every two seconds. Each picture shows its
+number. A Look keeps its packets for 30 seconds.
 """
 
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""What a game's frame pays to look at the newest result: `latest().value.xyr`, once per 60 Hz frame.
+"""Measures the cost of a look at the newest result: `latest().value.xyr`, once per 60 Hz frame of a game.
 
 Between two looks the loop sleeps, and decoding and tracking on the same cores take the caches, so this is not
 what a tight loop measures. Beside it stands the same look at an attribute that a Python thread sets: a tuple
@@ -28,7 +28,7 @@ WARM_UP = 0.5  # seconds until the tracker's first results count
 
 
 class Attribute:
-    """What a thread of Python's own keeps for others: the newest result."""
+    """Keeps the newest result for others, as a plain Python thread would."""
 
     def __init__(self, hertz: float) -> None:
         """Starts the thread."""

@@ -1,8 +1,8 @@
 """Python nodes in a row beside Python threads with a queue.Queue between each two.
 
 Every step returns its argument. A burst is as fast as the slowest link: samples per second. Paced, a sample
-is born 200 times a second: microseconds from there to the end of the chain. All queues block and have the
-depth that an edge below a file has by default.
+is born 200 times a second: microseconds from there to the end of the chain. All queues block, and their
+depth is the default below a file.
 """
 
 # SPDX-License-Identifier: Apache-2.0

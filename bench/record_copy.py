@@ -1,6 +1,6 @@
-"""What recording a camera costs: its own packets copied, `ffmpeg -c copy`, GStreamer, and encoding again.
+"""Measures the cost of recording a camera: copied packets, `ffmpeg -c copy`, GStreamer, and encoding again.
 
-An RTSP server in a process of its own sends H.264 of 1280x720 at 30 fps and 4 Mbit/s to each recorder. The
+An RTSP server in a separate process sends H.264 of 1280x720 at 30 fps and 4 Mbit/s to each recorder. The
 processor time of each recorder's process, all threads, is taken between two moments while it records, so its
 start does not count. They take turns. GStreamer is left out where gst-launch-1.0 is not installed (Debian:
 gstreamer1.0-tools, gstreamer1.0-plugins-good, gstreamer1.0-plugins-bad).

@@ -1,6 +1,6 @@
 """Sixty cameras that sleep, ten of them woken, beside ten whose pictures are all decoded.
 
-An RTSP server in a process of its own sends H.264 of 1280x720 at 15 fps, with a keyframe each 2 seconds,
+An RTSP server in a separate process sends H.264 of 1280x720 at 15 fps, with a keyframe every 2 seconds,
 to all cameras of a program. The processor time of the program and of the server are taken apart. A Python
 function gets every frame. The programs with decode="all", and those at 30 fps, have ten cameras: sixty are
 more than two cores can decode.
@@ -109,7 +109,7 @@ def run(server: subprocess.Popen[str], port: int, decode: str, count: int, secon
 
 @contextlib.contextmanager
 def serving(clip: Path, fps: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """A server of 10 s of film, with a keyframe each 2 s, and its port."""
+    """Yields a server of 10 s of film, with a keyframe every 2 s, and its port."""
     settings = {"preset": "veryfast", "g": str(2 * fps), "b": "3M", "maxrate": "3M", "bufsize": "6M"}
     encode("h264", 10 * fps, size=(1280, 720), options=settings, draw=street).save(clip)
     server = subprocess.Popen(

@@ -2,7 +2,7 @@
 
 A camera on loopback sends pictures with their number in the pixels, and notes when. `Publish` sends its
 packets on, over a link that takes half of their bytes per second and holds 32 kB. At the far end a server of
-FFmpeg hands them to a decoder, and the number in each picture tells its age. Both add a picture or two.
+FFmpeg hands them to a decoder, and the number in each picture gives its age. Both add a picture or two.
 `ffmpeg -c copy` publishes over the same link beside it.
 """
 
@@ -47,13 +47,13 @@ FORMATS = {"rtsp": "rtsp", "rtmp": "flv", "tcp": "mpegts"}
 
 
 @contextlib.contextmanager
-def slow_link(behind: int, rate: float, *, down: bool = False) -> Iterator[int]:
-    """A port whose bytes reach the port `behind` at this rate per second; the other way is free.
+def slow_link(target: int, rate: float, *, down: bool = False) -> Iterator[int]:
+    """A port whose bytes reach the port `target` at this rate per second; the other way is free.
 
     Args:
-        behind: A port of 127.0.0.1.
+        target: A port of 127.0.0.1.
         rate: Bytes per second.
-        down: The bytes that come from the port `behind` are those with the rate, and the others are free.
+        down: The bytes that come from the port `target` have the rate, and the others are free.
     """
     over = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
@@ -88,7 +88,7 @@ def slow_link(behind: int, rate: float, *, down: bool = False) -> Iterator[int]:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = listener.accept()
-                far = link_to(behind)
+                far = link_to(target)
                 for way, ends in ((slowly, (near, far)), (freely, (far, near))):
                     threading.Thread(target=way, args=ends[::-1] if down else ends, daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""What a Spool costs, and what it keeps: processor time per result, kills, a disk that is full.
+"""Measures what a Spool costs and keeps: processor time per result, kills, a full disk.
 
 The cost is processor time of the process at 5,000 results per second, less that of the same graph with a
 function in place of the spool. The kills are SIGKILL at random moments, while the receiver fails every tenth

@@ -1,7 +1,7 @@
-"""Whether `frozen` names frozen pictures behind live encoders in real time, and no sound ones.
+"""Checks that `frozen` names frozen pictures of live encoders in real time, and no sound ones.
 
-Five scenes go through four encoders each, in a process of their own (`_still_cameras.py`), which paints
-640x360 pixels four times a second, with a keyframe each two seconds. For `--minutes` all 20 are sound,
+Five scenes go through four encoders each, in a separate process (`_still_cameras.py`), which paints
+640x360 pixels four times a second, with a keyframe every two seconds. For `--minutes` all 20 are sound,
 and each kind that `frozen` has for one is false. Then each scene freezes in its own way: two hang, one
 of them below a mask; a lens is covered, and one with much gain; the last 14 s of one come again and again.
 The figures are seconds until `frozen` has the right word, with `frozen_after=10`.

@@ -3,8 +3,8 @@
 A camera on loopback sends 640x360 over RTSP, at 5, 15 and 30 pictures per second, each with its number in its
 pixels, and notes when it begins to send it. A headless Chromium shows the camera in turns: by the element; as
 `.mjpg`, of at most 15 pictures per second, in an <img>; and by go2rtc's own element video-rtc, by WebRTC and
-by MSE, where the program go2rtc is installed or FRESHFRAME_BENCH_GO2RTC names it. go2rtc reads a camera of
-its own, with the same pictures. What the element is compared with is measured twice.
+by MSE, where the program go2rtc is installed or FRESHFRAME_BENCH_GO2RTC names it. go2rtc reads its
+own camera, with the same pictures. The peers of the element are measured twice.
 
 The page reads the number from the view's canvas as soon as it is drawn, of the <img> at each refresh of the
 screen, and of go2rtc's <video> when the browser says that it presents a picture: from a canvas to which it is
@@ -170,7 +170,7 @@ def go2rtc(path: str, camera: Camera) -> Iterator[str]:
         settings = Path(folder) / "go2rtc.yaml"
         text = GO2RTC.format(port=port, media=free_port(), camera=camera.url)
         settings.write_text(text, encoding="utf-8")
-        ends_with_this = ["setpriv", "--pdeathsig", "KILL"]  # also where this process is killed
+        ends_with_this = ["setpriv", "--pdeathsig", "KILL"]  # even if this process is killed
         command = [*ends_with_this, path, "-config", str(settings)]
         with running(command, Path(folder)) as process:
             await_port(port, process)
@@ -214,7 +214,7 @@ def turns(page: browser.Page, film: Clip, seconds: int, rounds: int, peer: str |
 
 
 def add_rows(result: Result, rate: int, runs: Any) -> None:
-    """What was found at one rate."""
+    """Adds the results at one rate."""
     found = {
         name: {key: median([one[key] for one in mine]) for key in mine[0]} for name, mine in runs.items()
     }

@@ -1,4 +1,4 @@
-"""How soon does <freshframe-view> show something: when it joins, behind a link that stalls, and after cuts?
+"""How soon does <freshframe-view> show something: when it joins, over a link that stalls, and after cuts?
 
 A camera on loopback sends 640x360, H.264, at 15 pictures per second and 1 Mbit/s over RTSP. A headless
 Chromium shows it by the element. The page notes each picture when it is drawn, and each state.
@@ -8,9 +8,9 @@ loaded, and again on the same page, which has a connection then. Nobody else wat
 first picture, and to the state `live`.
 
 Stalls and cuts, with groups of 2 s: a relay is between page and server. It passes nothing on to the page for
-0.6 s, every few seconds: seconds from the end of that to the first picture that is not older than a viewer
-may be behind, and to the first one that is at most 0.2 s old. Then it closes the connections. The page opens
-a new one after 0.5 s: seconds from when the relay has accepted that to `live`, and from the cut.
+0.6 s, every few seconds: seconds from the end of that to the first picture that is not older than the
+largest lag of a viewer, and to the first picture of at most 0.2 s. Then it closes the connections. The
+page opens a new one after 0.5 s: seconds from when the relay has accepted that to `live`, and from the cut.
 
 During the stalls, each picture that the camera has sent (by the pts, which are 1/15 s apart) was shown, has
 come and was not drawn, because it was too late, or was left out by the server. Else it is unaccounted. Needs
@@ -47,7 +47,7 @@ import freshframe as ff
 GROUPS = (2, 10)  # seconds from keyframe to keyframe
 STALL = 0.6  # seconds
 YOUNG = 0.2  # seconds: as old as a picture gets without a stall
-MOST = 1.0  # seconds that a viewer may be behind
+MOST = 1.0  # seconds by which a viewer may lag
 GOALS: dict[Any, float] = {"picture": 0.3, ("live", 2): 1.0, ("live", 10): 3.0, "after": 0.5}
 # Each picture of the video that has come, each that was drawn, each state; with Unix times.
 NOTE = """

@@ -54,7 +54,7 @@ http {{
   server {{
     listen 127.0.0.1:{port};
     location / {{
-      proxy_pass http://127.0.0.1:{behind}/;
+      proxy_pass http://127.0.0.1:{target}/;
       proxy_http_version 1.1;
       proxy_set_header Host $host;
       proxy_set_header Upgrade $http_upgrade;
@@ -100,12 +100,12 @@ def draw(number: int, width: int, height: int) -> np.ndarray[Any, Any]:
 
 
 @contextlib.contextmanager
-def nginx(behind: int) -> Iterator[int]:
+def nginx(target: int) -> Iterator[int]:
     """The port of an nginx before that port."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         settings = Path(folder) / "nginx.conf"
-        settings.write_text(NGINX.format(folder=folder, port=port, behind=behind), encoding="utf-8")
+        settings.write_text(NGINX.format(folder=folder, port=port, target=target), encoding="utf-8")
         process = subprocess.Popen(["/usr/sbin/nginx", "-p", folder, "-c", str(settings)])
         try:
             yield port

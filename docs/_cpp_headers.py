@@ -1,6 +1,6 @@
 """The C++ reference of the site: the directive `cppheader` shows what a public header declares.
 
-libclang reads the header, and the text is its comments: `///` above a declaration, `//` behind a member.
+libclang reads the header, and the text is its comments: `///` above a declaration, `//` beside a member.
 Declarations become directives of Sphinx's C++ domain, so that names can be linked to. A public header that no
 page shows is a warning, and so is a class without a comment. Warnings are errors.
 """
@@ -135,7 +135,7 @@ class Header:
         return re.sub(r"\s*=\s*(default|\{\..*\}|std::tuple\{.*\})?$", "", text)
 
     def comment(self, cursor: Any) -> str:
-        """The text above it, or behind it."""
+        """Returns the comment above or beside it."""
         if raw := cursor.raw_comment:
             lines = [
                 re.sub(r"^\s*(///?|/\*\*?|\*/|\*)<? ?", "", line).replace("*/", "")

@@ -3,7 +3,7 @@
 python count_people_in_zone.py                                  # the built-in scene
 python count_people_in_zone.py door.mp4 zones.json yolo11n.onnx --only person
 
-The file has the corners of each zone by its name: {"till": [[0, 0], [320, 0], [320, 360], [0, 360]]}.
+The file gives the corners of each zone by its name: {"till": [[0, 0], [320, 0], [320, 360], [0, 360]]}.
 """
 # SPDX-License-Identifier: Apache-2.0
 

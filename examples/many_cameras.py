@@ -1,4 +1,4 @@
-"""Several cameras, one asyncio service: each camera has a slot of its own, so a fast one evicts no slow one.
+"""Several cameras, one asyncio service: each camera has its own slot, so a fast one evicts no slow one.
 
 python many_cameras.py [SECONDS] prints one JSON object per result; a web service would send them on.
 """

@@ -1,6 +1,6 @@
 """A recorder whose cameras come and go over HTTP: segments of each, one detector for all, one page.
 
-What a network camera sends is copied into its files.
+The stream of a network camera is copied into its files.
 
 pip install fastapi uvicorn
 python nvr.py                   # the API on http://127.0.0.1:8000/docs, the page on port 8081

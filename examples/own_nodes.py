@@ -1,4 +1,4 @@
-"""Steps of your own: a function gets the value, a class gets the sample with its number and time.
+"""Your own steps: a function gets the value, a class gets the sample with its number and time.
 
 python own_nodes.py [VIDEO]
 """
@@ -17,7 +17,7 @@ def brightness(frame: ff.Frame) -> float:
 
 
 class Flicker(ff.Node[float, str]):
-    """Tells when the brightness jumps; returning None emits nothing."""
+    """Reports jumps of the brightness. Returning None emits nothing."""
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold

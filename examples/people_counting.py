@@ -1,4 +1,4 @@
-"""People counting on 12 cameras: each camera has a line of its own, and the counts of all are added up.
+"""People counting on 12 cameras: each camera has its own line, and the counts of all are added up.
 
 python people_counting.py [--ray] [SECONDS]
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fails where C++ files use a name of the oldest supported FFmpeg that the newest lacks or calls deprecated.
 
-tools/ffmpeg_names.txt has these names. Lines inside an #if about a version or a name of FFmpeg may use them.
-A field stands there with its structure. The check knows no types and looks behind each dot or arrow.
+tools/ffmpeg_names.txt lists these names. Lines inside an #if about a version or a name of FFmpeg may use
+them. It lists a field with its structure. The check knows no types and looks after each dot or arrow.
 Each source file also includes <cstdint> before the first header of FFmpeg, which needs it.
 
     check_ffmpeg.py                  reads the files in src, include, tests, bench and examples
@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LIST = ROOT / "tools/ffmpeg_names.txt"
 HEAD = """\
-# Names of FFmpeg 5.1 that FFmpeg 9 does not have, or calls deprecated. A field stands behind its structure.
+# Names of FFmpeg 5.1 that FFmpeg 9 does not have, or calls deprecated. A field follows its structure.
 # SPDX-License-Identifier: Apache-2.0
 # tools/check_ffmpeg.py reads it, and its --write wrote it from the headers of both.
 """
@@ -31,7 +31,7 @@ LIBRARIES = ("libavcodec", "libavformat", "libavutil", "libswscale")
 NO_CODE = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"", re.DOTALL)
 NAME = re.compile(r"\b(?:av|AV|FF|sws|SWS|Sws)[A-Za-z]*_?[A-Z_a-z]\w*")
 USED_FIELD = re.compile(r"(?:->|\.)\s*([a-z]\w*)\b(?!\s*\()")
-# Structures of our own, or others of FFmpeg, have fields with these names.
+# Our own structures, or others of FFmpeg, have fields with these names.
 ELSEWHERE = frozenset({"color_primaries", "color_range", "color_space", "color_trc", "input", "written"})
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 CONDITION = re.compile(r"\s*#\s*(if|endif)\w*(.*)")
@@ -95,7 +95,7 @@ def early_header(path: Path, folders: list[Path], seen: set[Path]) -> str | None
 
 @dataclass
 class Headers:
-    """What the headers of a version declare."""
+    """Holds the names that the headers of a version declare."""
 
     names: set[str] = field(default_factory=set)
     fields: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -144,7 +144,7 @@ def headers_in(folder: Path) -> Headers:
 
 
 def names_gone(old: Headers, new: Headers) -> list[str]:
-    """What a program for both may not use. Where a structure is gone, its name says enough."""
+    """Returns the names that a program for both may not use. Of a lost structure its name is enough."""
     gone = (old.names - new.names) | (old.names & new.deprecated)
     for structure, fields in old.fields.items():
         if structure in new.fields:

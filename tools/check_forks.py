@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fails when a mutex may stay locked for ever in a forked child (include/freshframe/forks.hpp).
+"""Fails when a mutex may stay locked forever in a forked child (include/freshframe/forks.hpp).
 
 Each mutex either has a hold, for which forks wait, or tools/forks.toml says why no child uses it. No variable
 of a function is made at its first use, since the lock of its first use would stay locked, too. And

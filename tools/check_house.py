@@ -6,7 +6,7 @@ than 20 branches (its cyclomatic complexity, as lizard counts it). A file of the
 lines. A header of src with its `.cpp` has at least 60, unless files of two folders include it. A header
 that one `.cpp` alone includes stands in that file. At least half of the lines of C++ and of Python are in
 files of 200 lines and more. Two folders of a layer do not include each other. At most 2 % of the comments
-and docstrings of a folder begin with a fragment. What exceeds a limit today stands in tools/house.toml with
+and docstrings of a folder begin with a fragment. tools/house.toml lists what exceeds a limit today with
 its number, which may only shrink: `check_house.py --write` writes the smaller numbers, and never a larger
 one.
 """
@@ -241,7 +241,7 @@ def beside(place: str) -> str:
 
 
 def count_rooms(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
-    """Of each layer: ideas too small for a file of their own, and headers with one `.cpp` as their user."""
+    """Of each layer: ideas too small for their own file, and headers with one `.cpp` as their user."""
     lines = {in_src(p, root).as_posix(): p.read_bytes().count(b"\n") for p in files}
     users = includers(root)
     small: Counter[str] = Counter()
@@ -305,7 +305,7 @@ def count_fragments(files: Iterable[Path], root: Path) -> Rows:
 
 
 def measure(root: Path) -> dict[str, Rows]:
-    """What each limit counts, place by place."""
+    """Returns the numbers of each limit, place by place."""
     files = product_files(root)
     methods, fields = count_classes(files, root)
     lines = {in_src(p, root).as_posix(): p.read_bytes().count(b"\n") for p in files}

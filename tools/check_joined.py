@@ -35,7 +35,7 @@ def signature(text: str) -> str:
 
 
 def definitions(text: str) -> set[str]:
-    """What the unnamed namespaces of a file define at their outermost level, except aliases."""
+    """Returns the names that unnamed namespaces define at their outermost level, except aliases."""
     found: set[str] = set()
     for inside in UNNAMED.findall(text):
         found.update(VARIABLE.findall(inside), TYPE.findall(inside))

@@ -41,7 +41,8 @@ TITLE = 72  # letters of a commit's title
 # Each formula: its name, what it matches within a paragraph, and what to write instead.
 FORMULAS: dict[str, tuple[str, str]] = {
     "behind": (
-        r"(?<!fall )(?<!falls )(?<!falling )(?<!further )\b[Bb]ehind\b(?! (?:nginx|a proxy|NAT|a firewall))",
+        r"(?<!fall )(?<!falls )(?<!falling )(?<!further )(?<!\.)\b[Bb]ehind\b"
+        r"(?!:| (?:nginx|a proxy|NAT|a firewall))",
         "after, beyond, following; of lag: late",
     ),
     "is none": (
@@ -83,7 +84,7 @@ FORMULAS: dict[str, tuple[str, str]] = {
         "anyway; even if, even when",
     ),
     "once more": (r"\b(?:[Aa]new|once more|for ever)\b", "again; forever"),
-    "books, mended": (r"\b(?:[Bb]ooks|[Mm]end(?:s|ed|ing)?)\b", "counters; fixed"),
+    "books, mended": (r"\b(?:[Bb]ooks(?!:)|[Mm]end(?:s|ed|ing)?)\b", "counters; fixed"),
     "so many": (r"\b(?:for so long|so many|so much|as far as)\b", "that long; n; give the number"),
     ".8 ms": (r"(?<![\w.\d])\.\d+ ?(?:ms|s|%|of)\b", "0.8 ms"),
     "fragments": (
@@ -96,6 +97,7 @@ FORMULAS: dict[str, tuple[str, str]] = {
 PATTERNS = {name: re.compile(pattern) for name, (pattern, _) in FORMULAS.items()}
 PLACES = ("docs", "Python", "C++")
 KINDS = {".md": "docs", ".py": "Python", ".pyi": "Python", ".cpp": "C++", ".hpp": "C++", ".h": "C++"}
+BEFORE_A_STATEMENT = (tokenize.ENCODING, tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
 CPP_COMMENT = re.compile(r"(?:^|\s)//[/!<]*(?:\s+(.*))?$")
 
 Counts = dict[str, dict[str, int]]  # of each formula, by place
@@ -149,14 +151,16 @@ def of_markdown(text: str) -> Iterator[Line]:
 
 def of_python(text: str) -> Iterator[Line]:
     """Yields the comments and docstrings of a program."""
+    begins = True  # a statement: a string elsewhere is no docstring
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
             if token.type == tokenize.COMMENT:
-                yield token.start[0], token.string.lstrip("#: ")
-            elif token.type == tokenize.STRING and token.string.startswith(('"""', 'r"""')):
-                parts = token.string.removeprefix("r").strip('"').split("\n")
-                yield from ((token.start[0] + n, part.strip()) for n, part in enumerate(parts))
+                yield token.start[0], re.sub(r"`[^`]+`", "X", token.string.lstrip("#: "))
+            elif begins and token.type == tokenize.STRING and token.string.startswith(('"""', 'r"""')):
+                words = re.sub(r"`[^`\n]+`", "X", token.string.removeprefix("r").strip('"'))
+                yield from ((token.start[0] + n, part.strip()) for n, part in enumerate(words.split("\n")))
                 yield token.end[0], ""
+            begins = token.type in BEFORE_A_STATEMENT or (begins and token.type == tokenize.COMMENT)
     except (tokenize.TokenError, SyntaxError):
         return
 
@@ -167,7 +171,7 @@ def of_cpp(text: str) -> Iterator[Line]:
         if match := CPP_COMMENT.search(line):
             if line[: match.start()].strip():  # a comment beside code begins a paragraph
                 yield number, ""
-            yield number, (match[1] or "").strip()
+            yield number, re.sub(r"`[^`]+`", "X", match[1] or "").strip()
 
 
 READERS = {"docs": of_markdown, "Python": of_python, "C++": of_cpp}

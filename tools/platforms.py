@@ -18,8 +18,8 @@
                                           tests, under QEMU; wheel-aarch64-3.13: the one for that Python
     ./dev platforms --page                only writes the table of the page again, from the figures
 
-A Python is taken from pyenv or the PATH, else built by tools/interpreters.sh. Each has an environment and a
-build of its own below build/. A package of the tests that has no wheel for a Python is left out there: its
+A Python is taken from pyenv or the PATH, else built by tools/interpreters.sh. Each has its own environment
+and build below build/. A package of the tests that has no wheel for a Python is left out there: its
 tests are skipped.
 """
 

@@ -266,7 +266,7 @@ def _text(docstring: str) -> str:
 
 
 def _parts(docstring: str) -> Iterator[tuple[str, list[str]]]:
-    """The text before the first section, then each section; a line "GIL: ..." is text of its own."""
+    """The text before the first section, then each section; a line "GIL: ..." is separate text."""
     title, body = "", list[str]()
     for line in docstring.splitlines():
         heading = re.fullmatch(r"(\w+):", line)

@@ -73,7 +73,7 @@ def with_version(cmake: str, version: str) -> str:
 
 
 def unreleased(changelog: str) -> str:
-    """What stands below "Unreleased"."""
+    """Returns the text below "Unreleased"."""
     _, found, rest = changelog.partition(UNRELEASED)
     if not found:
         raise ValueError(f"CHANGELOG.md has no heading {UNRELEASED.strip()!r}")
@@ -86,7 +86,7 @@ def with_release(changelog: str, version: str, day: str) -> str:
 
 
 def notes_of(changelog: str, version: str) -> str:
-    """What the changelog says about a version, for the page of its release."""
+    """Returns the changelog's text about a version, for the page of its release."""
     _, found, rest = changelog.partition(f"\n## {version} - ")
     if not found:
         raise ValueError(f"CHANGELOG.md has no heading '## {version} - DAY'")
@@ -186,7 +186,7 @@ def next_versions(current: str) -> set[str]:
 
 
 def git(*arguments: str) -> str:
-    """What git prints."""
+    """Returns the output of git."""
     return subprocess.run(
         ["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.strip()
@@ -242,7 +242,7 @@ def unusable(pythons: Sequence[str]) -> Iterator[str]:
 
 
 def said(error: Exception) -> str:
-    """What a step that failed says."""
+    """Returns the reason that a failed step gives."""
     if isinstance(error, subprocess.CalledProcessError):
         return f"{shlex.join(map(str, error.cmd))} ended with {error.returncode}"
     return str(error)

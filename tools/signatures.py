@@ -139,7 +139,7 @@ def name_of(line: str) -> str:
 
 
 def parameters(line: str) -> tuple[str, list[str], str]:
-    """What stands before the parameters of a line, each of them, and what stands behind."""
+    """Returns the text before the parameters of a line, each of them, and the text after them."""
     name, opened, rest = line.partition("(")
     if not opened:
         return line, [], ""
@@ -181,7 +181,7 @@ def broken(before: list[str], now: list[str], notes: str) -> list[str]:
 
 
 def notes_since(changelog: str, version: str) -> str:
-    """What the changelog says about everything after a version."""
+    """Returns the changelog's text about everything after a version."""
     return re.split(rf"^## {re.escape(version)}\b", changelog, maxsplit=1, flags=re.MULTILINE)[0]
 
 
@@ -191,7 +191,7 @@ def _git(*arguments: str) -> str:
 
 
 def unkept() -> list[str]:
-    """What is wrong with the promise of the last release. Before the first there is none."""
+    """Returns the breaches of the last release's promise. Before the first one no promise exists."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     # Before HEAD: a release's own names are no promise yet.
     tag = _git("describe", "--tags", "--abbrev=0", "--match", "v*", "HEAD^")

@@ -157,7 +157,7 @@ def layer_of(path: Path) -> Path:
 
 
 class Text:
-    """The text of several files, one behind the other, and the way back to the lines of each."""
+    """The text of several files, one after the other, and the way back to the lines of each."""
 
     def __init__(self, group: Sequence[Source], folder: Path) -> None:
         """Writes it into `folder` if there are several."""
@@ -200,7 +200,7 @@ def check(group: Sequence[Source], folder: Path) -> Outcome:
 
 
 def remarks_on(group: Sequence[Source], folder: Path) -> tuple[str, bool]:
-    """The remarks, and whether there are none. Files that cannot be compiled as one are read in halves."""
+    """Returns the remarks, and whether the files are clean. A group that does not compile is halved."""
     text = Text(group, folder)
     # A joined file lies elsewhere than the headers beside its parts.
     places = sorted({source.path.parent for source in group})

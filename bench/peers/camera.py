@@ -66,7 +66,7 @@ def pictures(width: int, height: int, count: int) -> Any:
 
 
 class _Cuts(io.RawIOBase):
-    """What a muxer writes, with the place where each packet ends."""
+    """Keeps the output of a muxer, and the place where each packet ends."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -96,7 +96,7 @@ def make(size: str, frames: int, path: Path) -> None:
             container.mux(packet)
             ends.append(len(sink.data))
     container.close()
-    ends = [*ends[1:], len(sink.data)]  # the muxer is one packet behind when the end is noted
+    ends = [*ends[1:], len(sink.data)]  # the muxer lags by one packet when the end is noted
     path.write_bytes(sink.data)
     path.with_suffix(".json").write_text(json.dumps(ends))
 

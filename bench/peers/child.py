@@ -1,4 +1,4 @@
-"""Runs one peer once, in a process of its own, and prints the measurement as JSON."""
+"""Runs one peer once, in a separate process, and prints the measurement as JSON."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""dora-rs: camera, fast and slow branch are nodes, each a process of its own; an input keeps one message.
+"""dora-rs: camera, fast and slow branch are nodes, each in its own process; an input keeps one message.
 
 Needs dora-rs, dora-rs-cli, pyarrow, opencv-python-headless.
 """

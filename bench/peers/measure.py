@@ -171,7 +171,7 @@ def resources() -> tuple[float, float]:
 
 
 def ages(notes: list[Note], t0: float, fps: float, begin: float, end: float) -> dict[str, Any]:
-    """What a branch got between `begin` and `end`.
+    """Returns the ages and counts of a branch between `begin` and `end`.
 
     Returns:
         ``frames``; ``missed``: gaps in their numbers; ``counted``: the same as the peer counted it, or None;

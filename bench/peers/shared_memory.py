@@ -1,6 +1,6 @@
 """multiprocessing with shared memory: the camera's process writes four slots, consumers take the latest.
 
-The slow consumer has a process of its own. Needs opencv-python-headless.
+The slow consumer has its own process. Needs opencv-python-headless.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -22,7 +22,7 @@ SLOTS = 4
 
 
 class _Shared:
-    """What the processes have in common."""
+    """Holds the memory that the processes share."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         context = multiprocessing.get_context("fork")

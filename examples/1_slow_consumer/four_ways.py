@@ -1,6 +1,6 @@
 """A consumer that computes for a second per frame: on a pool's thread, as a node, in one process, in two.
 
-Each way runs in a program of its own, beside the same camera, the same debugger and a heartbeat: a loop
+Each way runs in a separate program, beside the same camera, the same debugger and a heartbeat: a loop
 that sleeps for 1 ms and notes how long that took. A heartbeat is what a game's loop or a web server is.
 """
 # SPDX-License-Identifier: Apache-2.0
@@ -34,7 +34,7 @@ BEAT = 0.001  # seconds
 
 @dataclass
 class Findings:
-    """What one way did to frames, heartbeat and memory."""
+    """Counts the effects of one way on frames, heartbeat and memory."""
 
     debugged: int = 0
     ages: list[tuple[float, float]] = field(default_factory=list)  # of each result: when it came, how old

@@ -12,7 +12,7 @@ As a module:
     message = build_twins.refusal("pyo3")  # the compiler's error for a second release of the GIL
 
 Both raise BuildError, whose text names the missing tool and the remedy. A module in the cache is not built
-again. Each version of the sources, of Python and of the binding has a folder of its own. Every module
+again. Each version of the sources, of Python and of the binding has its own folder. Every module
 has `fibonacci(n: int, release: bool) -> int`. fibonacci_pybind11 and fibonacci_nanobind also have
 `double_release()`, which ends the process. They and fibonacci_pyo3 have `double_acquire() -> bool`, which is
 harmless.

@@ -109,7 +109,7 @@ def _relative(found: Times, one: Times) -> str:
 
 
 def end_of(module: ModuleType) -> str:
-    """How a process of its own ends that calls the module's double_release()."""
+    """Returns how a process ends that calls the module's double_release()."""
     folder = os.path.dirname(str(module.__file__))
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"  # no core file
@@ -123,7 +123,7 @@ def end_of(module: ModuleType) -> str:
 
 
 def print_double_release(modules: dict[str, ModuleType], build: bool) -> None:
-    """What becomes of a function that releases the GIL twice."""
+    """Prints what happens to a function that releases the GIL twice."""
     if "pybind11" in modules:
         print(f"pybind11's py::gil_scoped_release twice: {end_of(modules['pybind11'])}")
     if "nanobind" in modules:

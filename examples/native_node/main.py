@@ -24,7 +24,7 @@ THRESHOLD = 8.0
 
 
 def built(folder: str) -> Path:
-    """The shared library; a project of your own does this once, with its own build system."""
+    """Builds the shared library; your project does this once, with its own build system."""
     library = Path(folder) / "libmotion.so"
     source = Path(__file__).with_name("motion.cpp")
     compiler = os.environ.get("CXX", "c++")

@@ -1,4 +1,4 @@
-"""Zones as binary sensors of Home Assistant, over MQTT: found by themselves, never ON for ever.
+"""Zones as binary sensors of Home Assistant, over MQTT: found by themselves, never ON forever.
 
 pip install paho-mqtt
 python home_assistant.py broker.local                   # the built-in scene, two zones

@@ -28,7 +28,7 @@ LEVELS = 200  # of a topic; mosquitto takes no more
 class Mqtt:
     """Publishes events to TOPIC/SOURCE.
 
-    paho would keep what it could not send in its own memory, and send it later, behind newer events. So a
+    paho would keep what it could not send in its own memory, and send it later, after newer events. So a
     client that has failed is thrown away, and the spool sends the batch again.
     """
 

@@ -74,7 +74,7 @@ def block(channel: int, packet: bytes) -> bytes:
 
 
 def sized(*packets: bytes) -> bytes:
-    """Packets of the fuzzer, each behind its length and the milliseconds since the one before."""
+    """Returns packets of the fuzzer, each after its length and the milliseconds since the previous one."""
     return b"".join(struct.pack("BB", len(packet), 33) + packet for packet in packets)
 
 
@@ -128,7 +128,7 @@ TO_WORKER = [
 
 
 def to_worker(*messages: bytes) -> bytes:
-    """Several, each behind its length."""
+    """Returns several messages, each after its length."""
     return b"\1" + b"".join(struct.pack("<H", len(message)) + message for message in messages)
 
 

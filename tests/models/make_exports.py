@@ -1,6 +1,6 @@
 """Makes small exports of detectors with random weights, and the boxes that Ultralytics finds with them.
 
-Runs in an environment of its own, by `./dev test --models`: Ultralytics is under the AGPL and no part of
+Runs in a separate environment, by `./dev test --models`: Ultralytics is under the AGPL and no part of
 freshframe, which neither imports nor ships it or anything that it makes.
 
 Run: python make_exports.py FOLDER [ONNX ...]. FOLDER gets an .onnx for each model, and boxes.npz; files

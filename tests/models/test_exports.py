@@ -74,7 +74,7 @@ def test_the_layout_is_recognised(known: dict[str, Any], name: str) -> None:
 
 
 def matched(ours: Any, theirs: Any) -> int:
-    """How many boxes have a partner of their own on the other side."""
+    """Returns how many boxes have a partner on the other side, each a different one."""
     left = list(ours)
     count = 0
     for box in theirs:

@@ -1,2 +1,2 @@
-"""What shows after hours only: random pipelines, long runs and faults, with a ledger of what ran."""
+"""Finds faults that show only after hours: random pipelines, long runs, faults, and a ledger of what ran."""
 # SPDX-License-Identifier: Apache-2.0

@@ -38,11 +38,11 @@ _EVERY = 4  # rounds between two changes of the nodes
 _AWAY = 10  # changes for which a camera that is never there stays
 _WARM = 150.0  # seconds in which a program makes what it keeps
 _MOST = {"blocks": 40, "bytes": 1 << 17, "objects": 1600, "mappings": 8, "threads": 2, "descriptors": 2}
-_PER_ROUND = {"blocks": 0.1, "objects": 0.5}  # that may be left behind besides
+_PER_ROUND = {"blocks": 0.1, "objects": 0.5}  # that each round may leave
 _PATIENCE = 5.0  # seconds for a picture of a camera that may be away
 _TOLD = 60.0  # seconds after which an event is missing
 _HALF = 1.0  # seconds for which a camera sends half of its pictures at most
-_STATES = 0.6  # seconds in which the page has a new state
+_STATES = 0.6  # seconds in which the page shows a new state
 
 
 class _Failing:

@@ -20,7 +20,7 @@ SINKS = (*READERS, "collect", "lines", "spool", "record", "copy", "look")
 IN_WORKERS = ("workers", "workers_several")
 SEVERAL = ("several", "workers_several")  # nodes with several results for a sample
 RATE = 25.0  # samples per second of a source's own time
-LIMITED = 5.0  # samples per second behind max_rate
+LIMITED = 5.0  # samples per second after max_rate
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from night.program import Program, of_seed
 from night.run import run
 from night.steps import server
 
-_LEFT = 15.0  # seconds after which what is left behind stays
+_LEFT = 15.0  # seconds after which the remains stay
 REMAINS = "threads or descriptors are left"
 _TRIES = 5  # of a program that failed once: most faults depend on the order of threads
 _SHRINKING = 120.0  # seconds
@@ -37,7 +37,7 @@ class Failure:
 
     Attributes:
         program: The smallest one that was found.
-        findings: What is wrong with it.
+        findings: Its faults.
     """
 
     program: Program
@@ -45,7 +45,7 @@ class Failure:
 
     @property
     def again(self) -> str:
-        """The command that runs it once more."""
+        """Returns the command that runs it again."""
         without = ",".join(sorted(self.program.removed_names))
         return (
             f"python -m night.random_pipelines --seed {self.program.seed} --times 100"
@@ -73,7 +73,7 @@ def _descriptors() -> set[str]:
 
 
 def _remains(before: tuple[set[int], set[threading.Thread], set[str]]) -> list[str]:
-    """What a run has left behind: threads and descriptors."""
+    """Returns the threads and descriptors that a run has left."""
     deadline = time.monotonic() + _LEFT
     while True:
         names = {t.name for t in threading.enumerate()} - {t.name for t in before[1]}
@@ -87,7 +87,7 @@ def _remains(before: tuple[set[int], set[threading.Thread], set[str]]) -> list[s
 
 
 def run_once(program: Program, folder: Path) -> list[str]:
-    """What is wrong with one run of it."""
+    """Runs it once, and returns its faults."""
     if any(step.kind == "camera" for step in program.steps):
         server()  # which stays
     before = _threads(), set(threading.enumerate()), _descriptors()
@@ -115,7 +115,7 @@ def shrunk(program: Program, findings: list[str], folder: Path) -> Failure:
             continue
         for _ in range(_TRIES):
             found = run_once(smaller, folder)
-            if found and not found[0].startswith("it raised"):  # a graph that is none
+            if found and not found[0].startswith("it raised"):  # an impossible graph
                 best = Failure(smaller, found)
                 break
     return best
@@ -146,7 +146,7 @@ def run_seeds(
             program = of_seed(seed, rare=rare)
             ran += 1
             if found := run_once(program, folder):
-                print(f"seed {seed}: {found[0]}", flush=True)  # also if what follows hangs
+                print(f"seed {seed}: {found[0]}", flush=True)  # even if the next run hangs
                 failures.append(shrunk(program, found, folder))
     return ran, failures
 

@@ -25,17 +25,17 @@ PATIENCE = 60.0  # seconds after which something hangs
 
 @dataclass
 class Outcome:
-    """What was seen of a run.
+    """Holds the observations of a run.
 
     Attributes:
-        log: What each step took.
+        log: The samples that each step took.
         stats: At the end.
-        complete: As the report says; None means there is none.
+        complete: By the report, or None without one.
         gone: The edges of removed nodes, by parent and child.
         removed: Totals of what remove() returned: passed_in.
         failure: The exception of the run.
         changed: Changes that took place.
-        findings: What is wrong whatever the model says.
+        findings: Faults, whatever the model says.
         errors: Lines of the log that are errors.
     """
 
@@ -146,7 +146,7 @@ class _Run:
             self.log.took(step.name, sample)
 
     def start_reading(self, step: Step) -> None:
-        """On a thread of its own."""
+        """Reads on its own thread."""
         self.threads.append(threading.Thread(target=self.read, args=(step,), name=step.name))
         self.threads[-1].start()
 
@@ -285,7 +285,7 @@ def run(program: Program, folder: Path) -> Outcome:
         folder: An empty one, for its files.
 
     Returns:
-        What was seen.
+        The observations.
     """
     return _Run(program, folder).run()
 

@@ -34,7 +34,7 @@ class Take(NamedTuple):
 
 
 class Log:
-    """What each step took, in order, its batches and how it was called."""
+    """Notes the samples of each step, in order, its batches and its calls."""
 
     def __init__(self) -> None:
         self.takes: dict[str, list[Take]] = defaultdict(list)
@@ -91,7 +91,7 @@ def picture(source: str, number: int) -> ff.Frame:
 
 
 def painted_number(source: str, frame: ff.Frame, near: int) -> int:
-    """What its levels say: of the numbers that have them, the one around or above `near`."""
+    """Returns the number that its levels encode, the one around or above `near`."""
     luma = frame.luma
     if source.startswith("camera"):
         low, high = (round((int(level) - _DARKEST) / _LEVELS) for level in (luma[0, 0], luma[0, -1]))
@@ -117,7 +117,7 @@ def server() -> Any:
 
 
 def results(step: Step, token: Token) -> list[Token]:
-    """What a step gives for a token: the model of all of them.
+    """Returns the results of a step for a token: the model of all steps.
 
     Raises:
         ValueError: The step fails with this one.
@@ -178,7 +178,7 @@ class Function:
 
 
 def joined(step: Step, values: Token) -> Token:
-    """What a join makes of a set."""
+    """Returns the token that a join makes of a set."""
     source, number, trail = values[0]
     return (source, number, (*trail, step.name, *(value[2] for value in values[1:])))
 
@@ -326,7 +326,7 @@ class Receiver:
 
 
 def as_token(value: Any) -> Any:
-    """What was written as JSON."""
+    """Returns the token that was written as JSON."""
     return tuple(map(as_token, value)) if isinstance(value, list) else value
 
 

@@ -33,7 +33,7 @@ def each_file(seconds: float, first: int, work: Callable[[Path], None], root: Pa
 
     Args:
         seconds: After which no other file begins.
-        first: The place of the first file; behind the last one the first one comes again.
+        first: The place of the first file; after the last one the first one comes again.
         work: One call at a time for each thread.
         root: The folder of the tests.
 
@@ -57,7 +57,7 @@ def each_file(seconds: float, first: int, work: Callable[[Path], None], root: Pa
 def run_pytest(
     tests: list[str], options: list[str], variables: dict[str, str], timeout: float = MOST
 ) -> tuple[int, str, str]:
-    """Runs pytest in a process of its own.
+    """Runs pytest in a separate process.
 
     Args:
         tests: Paths, or names of tests.

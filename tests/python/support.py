@@ -263,7 +263,7 @@ def program_environment() -> dict[str, str]:
 
 
 def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments: Sequence[str] = ()) -> Ended:
-    """Runs `code` in a Python of its own.
+    """Runs `code` in a separate Python.
 
     Each time that it prints the line "ready" it is sent the next of `signals`. A program that hangs is made
     to print where all its threads are, and fails the test.
@@ -311,7 +311,7 @@ def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments:
 
 
 def run_python(*arguments: str, before: Sequence[str] = (), cwd: Path | None = None) -> Ended:
-    """Runs a Python of its own that finds the package and the tests' modules; `before` is the command that
+    """Runs a separate Python that finds the package and the tests' modules; `before` is the command that
     starts it."""
     environment = program_environment()
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""What is checked inside the guest: freshframe against the kernel's virtual cameras, and how they break."""
+"""The checks inside the guest: freshframe against the kernel's virtual cameras, and how they break."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def check_dropped() -> str:
         assert not edge.drops, edge
         counted = account(pipeline, reader, samples[-1].seq, 5 + len(samples))
     assert counted > 0
-    # The driver's clock tells the same: so many periods passed between the first and the last picture. On a
+    # The driver's clock agrees: that many periods passed between the first and the last picture. On a
     # busy machine the emulated driver stamps single pictures late.
     passed = (samples[-1].pts - samples[0].pts) * 30
     numbered = samples[-1].seq - samples[0].seq

@@ -68,7 +68,7 @@ def _content(path: Path) -> bytes:
 
 
 def _add(name: str, known: dict[str, Path], order: list[str]) -> None:
-    """Adds a module behind those that it needs; one that the kernel has built in is no file."""
+    """Adds a module after the modules that it needs. A module built into the kernel has no file."""
     if name in order or name not in known:
         return
     match = re.search(rb"\x00depends=([^\x00]*)\x00", _content(known[name]))

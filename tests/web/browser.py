@@ -22,7 +22,7 @@ FOREIGN = "rebound.example"  # a name that an attacker's DNS points to this mach
 
 
 def missing() -> str | None:
-    """What of the browser is not there; None means nothing."""
+    """Returns the missing part of the browser, or None."""
     if importlib.util.find_spec("selenium") is None:
         return "selenium is not installed: ./dev test-web installs it"
     for names in (("chromium", "chromium-browser"), ("chromedriver",)):

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def in_own_profile(problem: str | None, started: Callable[[Path], AbstractContextManager[T]]) -> Iterator[T]:
-    """A browser with a profile of its own; where it has a problem the test is skipped."""
+    """Yields a browser with its own profile. A test whose browser has a problem is skipped."""
     if problem:
         pytest.skip(problem)
     with (

@@ -43,7 +43,7 @@ def program() -> str | None:
 
 
 def missing() -> str | None:
-    """What of the browser is not there; None means nothing."""
+    """Returns the missing part of the browser, or None."""
     if importlib.util.find_spec("selenium") is None:
         return "selenium is not installed: ./dev test-web installs it"
     if program() is None:

@@ -113,7 +113,7 @@ def many(cameras: int) -> ff.Pipeline:
 
 
 class OnePicture(http.server.BaseHTTPRequestHandler):
-    """A camera that hangs: it sends one JPEG picture for ever."""
+    """A camera that hangs: it sends one JPEG picture forever."""
 
     picture = b""
 
@@ -132,7 +132,7 @@ class OnePicture(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def hung_camera(folder: Path) -> Iterator[str]:
-    """The URL of a camera that sends one picture for ever."""
+    """Yields the URL of a camera that sends one picture forever."""
     path = folder / "one.jpg"
     picture = np.random.default_rng(1).integers(0, 255, (240, 320), np.uint8)
     ff.Frame.from_array(picture, "gray").write(path)

@@ -41,7 +41,7 @@ PROGRAM = """
 
 
 class Program:
-    """A pipeline in a process of its own; each line that it gets is microseconds to hold the GIL."""
+    """Runs a pipeline in a separate process. Each line that it gets is microseconds to hold the GIL."""
 
     def __init__(self, folder: Path, name: str, port: int = 0) -> None:
         script = folder / "program.py"

@@ -105,7 +105,7 @@ def test_a_tab_shows_the_cameras_own_picture_and_leaves_no_view_at_the_server(pa
 
 
 def watchers(dashboard: ff.types.Dashboard) -> dict[str, int]:
-    """The views that pages have of each port."""
+    """Returns the number of watchers of each port."""
     views = request(dashboard.url, "/api/state").json()["views"]
     return {view["port"]: len(view["watchers"]) for view in views}
 

@@ -35,7 +35,7 @@ for (const place of document.querySelectorAll("h1, h2, h3, b, th, .state, .tag, 
 }
 return broken"""
 
-# The smallest contrast of the texts of such elements with what is behind them, by WCAG 2.
+# The smallest contrast of the texts of such elements with their background, by WCAG 2.
 CONTRAST = """const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
 const painted = (colours) => {
   canvas.clearRect(0, 0, 1, 1);

@@ -36,7 +36,7 @@ def block(heading: str, language: str) -> str:
 
 @contextlib.contextmanager
 def names(origin: str) -> Iterator[dict[str, Any]]:
-    """What the first program of the page has defined."""
+    """Yields the names that the first program of the page defines."""
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?fps=15"), name="door")
     circles = pipeline.add(ff.CircleTracker(), camera, name="circles")

@@ -185,7 +185,7 @@ def test_what_a_link_remembers_ends_with_the_stream_or_the_attempt(page: Page, s
         found.again = rising(1.2);
         found.rate = link.rate;
         for (const number of [0, 1, 2]) comes(number, 900, 0.1, 9, {key: true});
-        found.short = link.rate; // groups of .1 s
+        found.short = link.rate; // groups of 0.1 s
         link.begin(1000);
         comes(50, 500, 0.1, 9, {key: true});
         found.another = link.rate;
@@ -296,8 +296,8 @@ def test_a_link_is_too_slow_as_long_as_the_fastest_jpeg_is_slower_than_the_video
     }  # fmt: skip
 
 
-# What the clock shows of a server that is 100 s ahead. Each answer: seconds since it came, of its
-# question's way and of its own, and those that the server was more ahead.
+# The clock of the page for a server that is 100 s ahead. Each answer: seconds since it came, of the way of
+# the question, of the way of the answer, and by which the server was further ahead.
 CLOCK = """const {Clock, now} = await import('/view/clock.js');
 const clock = new Clock();
 const known = [clock.age(now()), clock.delay(now())];

@@ -1,7 +1,7 @@
 """A server of /api/video for tests of web/view.js: painted pictures, results, and every fault on demand.
 
-docs/reference/video-protocol.md describes the protocol. It replaces the native server where a test needs a
-delay, an outage or a link of its own making. Each picture has its number in the blocks of its first rows,
+docs/reference/video-protocol.md describes the protocol. It replaces the native server where a test needs to
+make a delay, an outage or a bad link. Each picture has its number in the blocks of its first rows,
 and each result has a box with the same number as its id.
 """
 
@@ -40,7 +40,7 @@ START, PICTURE, RESULTS, JPEG, GONE = 1, 2, 3, 4, 5
 KEY, LATE = 1, 8
 CAPTURED_AGO = 0.004  # seconds that a picture takes from its capture to the server
 PAGE = """<!doctype html><html lang="en">
-<title>a page of yours</title>
+<title>your page</title>
 <link rel="icon" href="data:,">
 <meta name="viewport" content="width=device-width">
 <style>body{{margin:0}}h1{{font:20px sans-serif;margin:8px}}</style>
@@ -194,7 +194,7 @@ def jpeg(number: int, width: int, height: int) -> bytes:
 
 
 def result(number: int, width: int, height: int) -> dict[str, Any]:
-    """What was found in a picture of that size.
+    """Returns the results for a picture of that size.
 
     A person with the number as its id, a box below each white block of the picture, and a room around.
     """
@@ -232,7 +232,7 @@ class Watched:
 
 @dataclass
 class Scene:
-    """What the server does; a test changes it at any time."""
+    """Describes what the server does. A test changes it at any time."""
 
     size: tuple[int, int] = (640, 360)
     bframes: int = 0
@@ -283,7 +283,7 @@ class VideoServer(http.server.ThreadingHTTPServer):
         return f"{host or self.url}{name}"
 
     def patch(self, old: str, new: str) -> None:
-        """Serves another view.js, with a constant of its own."""
+        """Serves another view.js, with a changed constant."""
         text = self.pages.get("/view.js") or (WEB / "view.js").read_text(encoding="utf-8")
         assert text.count(old) == 1
         self.pages["/view.js"] = text.replace(old, new)

@@ -45,7 +45,7 @@ def live(page: Page, mode: str) -> None:
 
 
 def picture(page: Page) -> np.ndarray[Any, Any]:
-    """What the view shows, as (height, width, 3)."""
+    """Returns the picture that the view shows, as (height, width, 3)."""
     place = page.run(
         "return view.shadowRoot.querySelector('canvas').getBoundingClientRect().toJSON()",
     )
@@ -88,6 +88,6 @@ def pictures_with_boxes(
 
 
 def watched(server: VideoServer) -> list[dict[str, Any]]:
-    """What the page asks for now."""
+    """Returns the views that the page asks for now."""
     views: list[dict[str, Any]] = [one["watch"] for one in server.scene.heard if "watch" in one][-1]
     return views

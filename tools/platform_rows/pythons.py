@@ -129,7 +129,7 @@ def environment(name: str) -> Path:
 
 
 def packages(name: str, python: Path) -> list[str]:
-    """Installs what builds and tests need; returns the test packages that there are none of."""
+    """Installs what builds and tests need; returns the test packages without a wheel."""
     numpy = OLDEST_NUMPY if name in ("3.10", "3.11") else "numpy"
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--upgrade", "pip"], check=True)

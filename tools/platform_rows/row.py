@@ -50,7 +50,7 @@ def logged(command: Sequence[str | Path], log: Path, settings: Mapping[str, str]
 
 
 def facts(python: Path) -> Row:
-    """What a Python and its build consist of."""
+    """Returns the facts about a Python and its build."""
     return said(subprocess.run([python, "-c", FACTS], capture_output=True, text=True, check=True).stdout)
 
 
@@ -79,7 +79,7 @@ def _numbers(summary: str) -> dict[str, int]:
 def counts(text: str) -> str:
     """`2043 passed, 7 failed, 12 skipped` of the last run of pytest, or of that of `./dev test`.
 
-    Of the latter those that failed were run once more, alone: what passed then has passed.
+    Failed tests of the latter were run again, alone: a test that passed then has passed.
     """
     lines = re.findall(rf"^pytest:\s*{_SUMMARY}", text, re.MULTILINE)
     lines = lines or re.findall(rf"^=*\s*{_SUMMARY}", text, re.MULTILINE)

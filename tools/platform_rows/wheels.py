@@ -18,7 +18,7 @@ ON_WHEEL_AARCH64 = ON_AARCH64[1:]  # the tests of the header need modules of a b
 
 
 def of_wheel(name: str, arguments: Sequence[str]) -> Row:
-    """Runs the Python tests against the wheel of dist/ for one Python, in an environment of its own."""
+    """Runs the Python tests against the wheel of dist/ for one Python, in its own environment."""
     folder, python = folder_of(name), environment(name)
     left_out = packages(name, python)
     tag = tag_of(name)

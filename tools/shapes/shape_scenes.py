@@ -14,7 +14,7 @@ SIDE = 160  # pixels of a picture
 _SMALLEST, _LARGEST = 6.0, 30.0  # radius of the circle around a shape
 _MOST_SHAPES = 7
 _EMPTY_SHARE = 0.08  # of pictures with nothing to find
-_LEAST_CONTRAST = 90  # sum over the three colours of the difference to what lies behind
+_LEAST_CONTRAST = 90  # sum over the three colours of the difference to the background
 
 Picture = npt.NDArray[np.uint8]  # (SIDE, SIDE, 3), red first
 Floats = npt.NDArray[Any]
@@ -54,7 +54,7 @@ def scene(rng: np.random.Generator) -> Scene:
 
 
 def noise(rng: np.random.Generator) -> Picture:
-    """Every pixel of its own colour, of any contrast."""
+    """Returns a picture in which every pixel has another colour, of any contrast."""
     span = rng.integers(8, 129)
     middle = rng.integers(span, 257 - span)
     return rng.integers(middle - span, middle + span, (SIDE, SIDE, 3)).astype(np.uint8)

@@ -140,7 +140,7 @@ def with_licences(metadata: str, names: list[str], expression: str = EXPRESSION)
 
 
 def with_links(text: str, repository: str, version: str) -> str:
-    """A text whose links into the tree lead to the repository: an index and a release's page have no tree."""
+    """Returns the text with links to the repository, because an index or a release shows no tree."""
     text = re.sub(r"\]\((?![a-z]+:|#)", f"]({repository}/blob/v{version}/", text)
     return re.sub(r'\b(src|srcset)="(?![a-z]+:)', rf'\1="{repository}/raw/v{version}/', text)
 

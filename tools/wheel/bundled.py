@@ -1,4 +1,4 @@
-"""What a wheel carries beside freshframe's own code: the one table that bill of materials and checks read."""
+"""Lists the contents of a wheel beside our own code: the bill of materials and the checks read it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Library:
     Attributes:
         name: Debian's source package, or that of the Python package index.
         licence: SPDX expression of what is inside the wheel.
-        shared: Names of its own files; empty means it is linked into others.
+        shared: Names of its files; empty means it is linked into others.
         inside: Where a static one ended up.
         package: The binary package of Debian 12 that it is taken from; empty means libraries.sh builds it.
         cross: The package of the cross compiler that a wheel for another architecture takes it from instead.

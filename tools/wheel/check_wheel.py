@@ -1,7 +1,7 @@
 """Fails when a wheel would not load where it must, or carries what it may not.
 
 It reads every ELF file of the wheel: versions of symbols, the libraries that it wants, and where each
-bundled library comes from. Its code must be that of our own build, and FFmpeg must call itself LGPL.
+bundled library comes from. Its code must come from our own build, and FFmpeg must call itself LGPL.
 """
 # SPDX-License-Identifier: Apache-2.0
 

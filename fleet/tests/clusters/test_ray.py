@@ -228,7 +228,7 @@ def test_files_of_tasks_that_died_once_are_complete(cluster: Any, tmp_path: Path
         text=True,
         check=True,
     ).stdout
-    assert str([True] * 4) in told.splitlines()  # Ray writes lines of its own there
+    assert str([True] * 4) in told.splitlines()  # Ray writes its own lines there
     for number in range(4):
         assert len((tmp_path / f"{number}.jsonl").read_text().splitlines()) == 50
 

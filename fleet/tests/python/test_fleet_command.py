@@ -1,4 +1,4 @@
-"""`freshframe fleet`: run, status, drain, and the socket behind them."""
+"""`freshframe fleet`: run, status, drain, and their socket."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Wire:
 
 @pytest.fixture
 def wired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[GuardedFleet, Wire]]:
-    """agent0 is behind the wire, and has the cameras."""
+    """agent0 is at the far end of the wire, and has the cameras."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     fleet = GuardedFleet(guarded=1)
     wire = Wire(fleet.controller.parts.place.guards.address)

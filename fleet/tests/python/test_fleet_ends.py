@@ -1,4 +1,4 @@
-"""Fleets end with their programs, their agents end too, and nothing is left behind."""
+"""Fleets end with their programs, their agents end too, and nothing is left."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Agents behind guards that connect over TCP, as on a cluster."""
+"""Agents of guards that connect over TCP, as on a cluster."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

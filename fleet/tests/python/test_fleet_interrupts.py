@@ -109,7 +109,7 @@ def interrupt_each_line() -> None:
 
 
 def test_an_interrupt_at_any_line_of_a_pull_loses_and_repeats_nothing() -> None:
-    # It runs in a thread of its own. CPython 3.11 treats an exception as still being handled when its handler
+    # It runs in its own thread. CPython 3.11 treats an exception as still being handled when its handler
     # was interrupted, and every later failure would name it.
     with ThreadPoolExecutor(1) as thread:
         thread.submit(interrupt_each_line).result()

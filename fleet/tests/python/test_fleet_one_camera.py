@@ -57,7 +57,7 @@ def abort() -> None:
 
 
 def overflow() -> None:
-    """In C: Python 3.14 sees the end of the stack of its own calls."""
+    """Overflows the stack in C: Python 3.14 notices the end of the stack in Python calls."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler._stack_overflow()  # type: ignore[attr-defined]
 

@@ -66,9 +66,7 @@ def test_the_page_and_its_state_are_served() -> None:
         until(
             lambda: json.loads(get(url))["cameras"].get("gate", {}).get("results"), "a result of the camera"
         )
-        assert get(page.url + "healthz").startswith(
-            b"1 of 1 cameras run"
-        )  # behind it, what a busy machine costs
+        assert get(page.url + "healthz").startswith(b"1 of 1 cameras run")  # then the cost of a busy machine
         address = page.url
         assert address in str(page)
     with pytest.raises(urllib.error.URLError):

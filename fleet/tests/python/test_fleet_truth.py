@@ -1,4 +1,4 @@
-"""What a fleet says of its cameras and agents is true: cameras that are away, losses, health, metrics."""
+"""A fleet reports the truth about its cameras and agents: cameras that are away, losses, health, metrics."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def pause(yard: Yard, fleet: ff.fleet.Fleet, *, until_all_end: bool) -> float:
     """Stops the controller for half of the time, or until its agents have ended.
 
     Returns:
-        Seconds since the renewals before that, at most: agents may have renewed once more.
+        Seconds since the renewals before that, at most: agents may have renewed again.
     """
     agents = fleet.stats().agents
     pids = [process_of(fleet, agent) for agent in agents]

@@ -39,7 +39,7 @@ def read_ledger(path: Path) -> dict[_Run, Entry]:
     for line in path.read_text(encoding="utf-8").splitlines():
         camera, epoch, reported, lost = json.loads(line)
         run = (camera, epoch)
-        if reported is not None or run not in ledger:  # a run that has ended can be noted once more
+        if reported is not None or run not in ledger:  # a run that has ended can be noted again
             ledger[run] = Entry(reported or 0, lost)
     return ledger
 

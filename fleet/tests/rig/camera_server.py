@@ -37,7 +37,7 @@ _BOUNDARY = "freshframe-camera"
 
 
 class CameraServer(ClosedByWith):
-    """The server as a process of its own, so that no fault of the program under test touches it."""
+    """Runs the server as a separate process, so that no fault of the program under test touches it."""
 
     def __init__(self, cameras: int, fps: float, log: Path) -> None:
         """Starts it and waits for its port.

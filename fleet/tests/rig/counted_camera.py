@@ -24,7 +24,7 @@ _END = "end"  # a file of this name ends all cameras
 
 @dataclass(frozen=True)
 class CountedRun:
-    """What a run has counted."""
+    """Holds the counts of a run."""
 
     camera: int
     epoch: int
@@ -53,7 +53,7 @@ class CountedCameras:
         (self._folder / _END).touch()
 
     def runs(self) -> list[CountedRun]:
-        """What they have counted by now."""
+        """Returns their counts until now."""
         found = []
         for path in self._folder.glob("*.*"):
             camera, epoch = map(int, path.name.split("."))
@@ -104,7 +104,7 @@ def _epoch() -> int:
 
 
 def build_counted(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """What runs for each of them: a result for each frame."""
+    """Builds a pipeline that gives a result for each frame."""
     given = {name: values[0] for name, values in parse_qs(url.partition("?")[2]).items()}
     source = _Counted(int(given["camera"]), _epoch(), float(given["fps"]), Path(given["folder"]))
     pipeline = ff.Pipeline()

@@ -72,7 +72,7 @@ class Cameras(Protocol):
     """The test cameras, as far as faults are theirs."""
 
     served: int  # from 0 on
-    counted: int  # behind these
+    counted: int  # after these
 
     def away(self, camera: int, seconds: float) -> None:
         """A served camera closes its sessions and takes none for a while."""

@@ -1,4 +1,4 @@
-"""What runs for each test camera: a pipeline that reads the stamps."""
+"""Builds the pipeline of each test camera, which reads the stamps."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -16,7 +16,7 @@ def stamp_of(frame: ff.Frame) -> tuple[int, int] | None:
 
 
 def build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """What runs for each camera."""
+    """Builds the pipeline of a camera."""
     pipeline = ff.Pipeline()
     stamps = pipeline.add(stamp_of, pipeline.add(ff.open(url)), name="stamps")
     return pipeline, {"stamps": stamps}

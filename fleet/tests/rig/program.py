@@ -1,7 +1,7 @@
 """The program under test of `./dev test-fleet --check`: a fleet that reads the stamps of test cameras.
 
 It takes options as JSON on the command line, answers commands on its standard input with lines of JSON and
-writes a line for each result. It is a process of its own, so that it can be stopped and killed.
+writes a line for each result. It is a separate process, so that it can be stopped and killed.
 """
 
 # SPDX-License-Identifier: Apache-2.0

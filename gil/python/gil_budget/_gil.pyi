@@ -22,7 +22,7 @@ def line_of(table: bytes, first_line: int, offset: int) -> int:
 
 def on_collection(phase: object, info: object) -> None:
     """
-    For gc.callbacks: the collector tells the watch of the beginning and the end of each collection.
+    For gc.callbacks: the collector notifies the watch of the beginning and the end of each collection.
     """
 
 def findings() -> CapsuleType:

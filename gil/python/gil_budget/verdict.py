@@ -15,7 +15,7 @@ GROWTH = 1.2
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a budget counts.
+    """Names the stalls that a budget counts.
 
     Attributes:
         count: The kinds.

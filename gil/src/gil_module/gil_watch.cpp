@@ -380,7 +380,7 @@ NB_MODULE(_gil, module) {
   module.def(
       "on_collection", [](nb::handle phase, nb::handle /*info*/) { return entry<&on_collection>(phase); },
       nb::arg("phase"), nb::arg("info"),
-      "For gc.callbacks: the collector tells the watch of the beginning and the end of each collection.");
+      "For gc.callbacks: the collector notifies the watch of the beginning and the end of each collection.");
   module.def("findings", entry<&findings>,
              "The findings of the watch for native code: a capsule of FindingsTable.");
   nb::class_<Watch>(module, "Watch",

@@ -3,9 +3,9 @@
 
 A case begins at a line `// case NAME: what it does`. The lines above the first case of a file belong to
 each of its cases. The mistake must give exactly one error line, with the text that the case's `// expect:`
-line names (`A | B`: one of them). The fixed program must compile without a warning. What belongs to each
-case of a file is precompiled, so a case takes a fraction of a second. With nanobind and pybind11 in one
-file each case would take a second: g++ and clang instantiate the templates of pybind11 once more in each.
+line names (`A | B`: one of them). The fixed program must compile without a warning. The part common to
+all cases of a file is precompiled, so a case takes a fraction of a second. With nanobind and pybind11 in one
+file each case would take a second: g++ and clang instantiate the templates of pybind11 again in each.
 The fixed programs of a file are compiled all in one, and one by one only if there is something to say about
 them or if they specialise a template of the header, which has to be done outside of any namespace.
 """
@@ -41,8 +41,8 @@ class Case:
     Attributes:
         name: Of the case.
         file: The name of its file in cases/, which is also that of what is precompiled for it.
-        text: Without what belongs to each case.
-        source: The text in a file of its own.
+        text: Its text without the common part.
+        source: A separate file with the text.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Compiler:
 
 
 def cases_of(path: Path, scratch: Path) -> tuple[str, list[Case]]:
-    """What belongs to each case of a file, and the cases, each written into `scratch`."""
+    """Returns the common part of a file, and its cases, each written into `scratch`."""
     text = path.read_text(encoding="utf-8")
     starts = [*CASE.finditer(text)]
     ends = [*(start.start() for start in starts[1:]), len(text)]
@@ -104,7 +104,7 @@ def prepare(name: str, includes: list[str], scratch: Path, heads: Mapping[str, s
 
 
 def refused(compiler: Compiler, case: Case) -> str | None:
-    """What is wrong with the error for the mistake of a case; None when nothing is."""
+    """Returns the fault of the error for the mistake of a case, or None."""
     lines = case.text.splitlines()
     expected = next(line.removeprefix(EXPECT) for line in lines if line.startswith(EXPECT)).split(" | ")
     done = compiler.run(case.source, case.file, fixed=False)
@@ -146,7 +146,7 @@ def allowed(compiler: Compiler, case: Case) -> str | None:
 
 
 def usable(head: str, includes: list[str]) -> bool:
-    """Whether the binding library of a file is installed, or none is needed."""
+    """Returns whether the binding library of a file is installed or not needed."""
     found = BINDING.search(head)
     return found is None or any((Path(folder) / found[1]).is_dir() for folder in includes)
 

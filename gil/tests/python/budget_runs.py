@@ -41,7 +41,7 @@ class Run:
 
     @property
     def last_line(self) -> str:
-        """What the plugin says at the end."""
+        """Returns the last line of the plugin."""
         return next(line for line in reversed(self.text.splitlines()) if line.startswith("gil budget:"))
 
 

@@ -76,7 +76,7 @@ def test_a_quiet_block_passes_and_leaves_no_watch() -> None:
 
 @pytest.mark.thorough
 @needs_gil
-@pytest.mark.repeats  # a watch that gets no processor sees too little to tell bytecode from a short call
+@pytest.mark.repeats  # a watch that gets no processor sees too little to know bytecode from a short call
 def test_a_tight_loop_of_bytecode_that_shares_its_processor_is_over_no_budget() -> None:
     processors = os.sched_getaffinity(0)
     shared = {min(processors)}
@@ -107,7 +107,7 @@ def count(iterator: Iterator[None]) -> Callable[[], None]:
 
 
 @needs_gil
-@pytest.mark.repeats  # a watch that gets no processor sees too little to tell bytecode from a short call
+@pytest.mark.repeats  # a watch that gets no processor sees too little to know bytecode from a short call
 @pytest.mark.parametrize(
     "loop",
     [spin, count(itertools.repeat(None)), count(itertools.cycle([None]))],

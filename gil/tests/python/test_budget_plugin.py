@@ -88,7 +88,7 @@ def test_recursion():
 """
 
 
-@pytest.mark.repeats  # a watch that gets no processor sees too little to tell bytecode from a short call
+@pytest.mark.repeats  # a watch that gets no processor sees too little to know bytecode from a short call
 def test_bytecode_is_never_over_a_budget_whatever_the_switch_interval(tmp_path: Path) -> None:
     for _ in range(5):  # a thread that others keep from the processor may look like one that computes
         done = run(tmp_path, QUIET, budget="20ms")

@@ -39,7 +39,7 @@ class Case:
 
     Attributes:
         run: Holds it.
-        name: What may be said of it, beside the interpreter's functions that it calls itself.
+        name: The name it may have, beside the interpreter's functions that it calls.
         kind: Of gil-budget.
         nameless: g++ 16 leaves no frame of it on the stack, so that without symbols it is the interpreter's.
     """

@@ -59,7 +59,7 @@ def versions() -> dict[str, str]:
 
 
 def measured(number: int) -> dict[str, Any]:
-    """The figures of a call, in a process of its own."""
+    """Returns the figures of a call, measured in a separate process."""
     done = subprocess.run(
         [str(PYTHON), str(HERE / "one_call.py"), str(number)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "gil" / "python")},

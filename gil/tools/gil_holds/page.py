@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 from typing import Any
 
-SHORTEST = 0.002  # seconds: what the watch can tell from nothing
+SHORTEST = 0.002  # seconds: the shortest hold that the watch can distinguish from nothing
 LIMIT = 0.01  # seconds: the default budget of gil-budget
 WITNESS = 0.2  # so far the two witnesses may be apart
 SPARE = 2 * SHORTEST  # seconds: for which the second one may be silent besides, where a call lets go
@@ -28,7 +28,7 @@ there a program with other threads need not care. For a larger input use a worke
 in freshframe), or divide the input.
 
 A call that makes Python objects, or reads them, must hold the GIL meanwhile. Such a row says *Python
-objects*. A call that computes on bytes of its own could let go of the GIL. Whether that pays, its
+objects*. A call that computes on its own bytes could let go of the GIL. Whether that pays, its
 maintainers know best: letting go costs a call of a microsecond more than the call itself. This page
 reports what is, and proposes nothing.
 

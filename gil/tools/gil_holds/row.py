@@ -33,5 +33,5 @@ class Call:
 
     @property
     def modules(self) -> str:
-        """What must be installed; empty for the standard library."""
+        """Returns the package to install, or "" for the standard library."""
         return "" if self.package == "CPython" else self.package

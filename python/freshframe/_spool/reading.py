@@ -30,7 +30,7 @@ class Reading:
         self._guard = threading.Lock()  # guards what follows
         self._expired = 0
         self._lost = 0
-        self._counted = 0  # of both, behind the last result that was sent
+        self._counted = 0  # of both, after the last result that was sent
         self._known = 0  # that the run before has counted
         self._taken = 0  # the number of the last line that take() has seen
         self._reader: SegmentReader | None = None

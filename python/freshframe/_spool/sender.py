@@ -52,8 +52,8 @@ class Counts:
         sent: Results for which `send` has returned.
         refused: Results that were put aside.
         errors: Calls that have raised another exception.
-        oldest: clock.since_start() at which the oldest result of the present batch came; None means there is
-            none.
+        oldest: clock.since_start() at which the oldest result of the present batch came; None without
+            one.
         called: time.monotonic() at the begin of the present call; None without one.
         last_error: The latest exception.
     """

@@ -18,7 +18,7 @@ import freshframe as ff
 from night.chaos.cameras import Cameras
 from night.edges import Times, faults_of
 
-_LATE = 20.0  # seconds by which a slow node may be behind a quick one, on a machine with other work
+_LATE = 20.0  # seconds by which a slow node may lag a quick one, on a machine with other work
 KEPT = 2e4  # bytes of each recording
 _SETTLED = 15.0  # seconds after a fault in which its camera may still show what is left of it
 _OVERLAP = 10  # pictures of a second
@@ -204,7 +204,7 @@ class Plant:
     """The pipeline, whose nodes come and go.
 
     Attributes:
-        books: Of all nodes.
+        books: Counters of all nodes.
         pipeline: It.
         ports: Of the nodes that are there.
         disk: A folder for what is written.
@@ -241,12 +241,12 @@ class Plant:
         self.ports[f"cam{camera}"] = self.pipeline.add(source, name=f"cam{camera}")
 
     def _name(self, kind: str) -> str:
-        """One that no node had before: so the books have a page for each."""
+        """Returns a name that no node had before, so each has its own counters."""
         self._made[kind] += 1
         return f"{kind}{self._made[kind]}"
 
     def _add_children(self, camera: int) -> None:
-        """What goes with a camera: workers, recorders, lines."""
+        """Adds the children of a camera: workers, recorders, lines."""
         port, add = self.ports[f"cam{camera}"], self.pipeline.add
         if camera == 0:
             work = self._name("work")

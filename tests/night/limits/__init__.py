@@ -91,8 +91,8 @@ _GROUPS: tuple[tuple[Program, ...], ...] = (
         segments.deleted_segments,
     ),
 )
-_LATE = 20.0  # seconds for which programs may go on behind their time
-_MOST = 3  # findings of a program that are told
+_LATE = 20.0  # seconds for which programs may go on after their time
+_MOST = 3  # findings of a program that are reported
 
 
 def _first(program: str, texts: list[str]) -> list[str]:

@@ -29,7 +29,7 @@ _PATIENCE = 60.0  # seconds for a sample, or for a stop, on a busy machine
 _PERIOD = 0.01  # seconds between two samples
 _FRAME = 160 * 120 * 3 // 2  # bytes of a picture
 _MOST = 24  # pictures that the program may keep
-_NEW = 4  # readers, and as many nodes, that come behind a holder
+_NEW = 4  # readers, and as many nodes, below a holder
 _THREADS = 4  # that change one pipeline
 _STANDS = 100.0  # seconds without the end of any change: it stands still
 _QUEUES = (ff.RECORDING, ff.LATEST, ff.Queue(256), ff.Queue(300, "drop_newest", max_seconds=1.0))

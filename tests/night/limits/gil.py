@@ -27,9 +27,9 @@ _CALL = 4_000  # microseconds for which the GIL is held
 _THRESHOLD = 0.001  # seconds
 _STALLS_GROWN = 4 << 20  # bytes: those of 670 more stalls, as each has two texts of the length below
 _PATH = 3_000  # characters of the path of the program's file
-_KEEP = 100  # stalls that the watch is told to keep
+_KEEP = 100  # stalls that the watch has to keep
 _OF_A_THREAD = 20  # calls
-_EVENTS = 100  # at most, of a page
+_EVENTS = 100  # at most, on a page
 _CULPRITS = 5  # at most, of stats()
 _DESCRIPTORS = 10  # more than before
 
@@ -37,7 +37,7 @@ _LONG_CALL = 300_000  # microseconds
 _NAMED_THRESHOLD = 0.1  # seconds
 _NAMED = 2.0  # seconds after which a thread with a new name holds the GIL
 _LOOK = 0.25  # seconds between two looks at the page
-_NAMED_WITHIN = 30.0  # seconds until the page has the stall
+_NAMED_WITHIN = 30.0  # seconds until the page lists the stall
 
 _HOLDERS, _CALLED_EACH, _ROOM = 2, 0.0003, 1_000  # threads, seconds between two calls of one, and stalls
 
@@ -68,7 +68,7 @@ def _hold(functions: Sequence[Callable[[], object]]) -> None:
 
 
 def _holders(count: int) -> Iterator[Sequence[Callable[[], object]]]:
-    """So many functions that hold the GIL, some for each thread. Their file has a long path."""
+    """Yields functions that hold the GIL, some for each thread. The path of their file is long."""
     names: dict[str, Any] = {"usleep": ctypes.PyDLL(None).usleep}
     code = "".join(f"def hold{number}(): usleep({_CALL})\n" for number in range(count))
     exec(compile(code, f"/{'x' * _PATH}/holds.py", "exec"), names)

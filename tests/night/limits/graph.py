@@ -37,7 +37,7 @@ _HEARD = 16  # changes, of which one waits for a sample of what has come
 _PATIENCE = 60.0  # seconds for a node to end
 _PAUSE = 0.001  # seconds between two changes
 _CHANGES = 100  # of a kind, before its memory is compared
-# That a kind of change may leave behind, in all and besides for each.
+# A kind of change may leave this, in all and besides for each.
 _NOISE = {"bytes": 1 << 19, "objects": 2000, "mappings": 40, "bytes of its worker": 4 << 20}
 _PER_CHANGE = {"bytes": 50.0, "objects": 0.5, "mappings": 0.05, "bytes of its worker": 500.0}
 

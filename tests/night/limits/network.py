@@ -301,7 +301,7 @@ class _LosingServer(RtspServer):
 
 
 def lost_packets(seconds: float, find: Find) -> int:
-    """What a source has counted never falls, even when another takes its place."""
+    """Checks that the counters of a source never fall, even when another takes its place."""
     replaced = 0
     counted = ("packets", "packets_late", "missed", "reconnects", "damaged")
     with _LosingServer(encode("h264", 60)) as server:

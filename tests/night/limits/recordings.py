@@ -33,7 +33,7 @@ _SETTLED = 1.0  # seconds without a frame, from which on the outage has begun
 _OFF = 3.0  # seconds by which the time of an outage may differ in a file
 _FPS = 25  # of the pictures that a program pushes
 _BEFORE = 2.0  # seconds of a clip before its event
-_AFTER = 0.5  # seconds behind it
+_AFTER = 0.5  # seconds after it
 _LATE = 24  # frames by which an encoder may end a clip later, at most
 _LONGEST = 12.0  # seconds of pictures of one size, at most
 _ROOM = 2.0  # times the bytes of a clip that are kept for it
@@ -43,7 +43,7 @@ _PERIOD = 0.5  # seconds between two changes of the size
 _SIZES = ((64, 48), (48, 64), (96, 32), (32, 96))  # of as many pixels
 _SENT = ((160, 120), (128, 96), (96, 160), (192, 64))  # sizes of a camera
 _KEEPS = (30, 180)  # frames for which it keeps its size
-_ROUNDS = 4  # changes to each size, until the camera begins anew
+_ROUNDS = 4  # changes to each size, until the camera begins again
 _SHORT = 0.1  # seconds that a clip of packets may lack
 
 

@@ -15,7 +15,7 @@ Find = Callable[[str], None]
 Program = Callable[[float, Find], int]  # runs for a number of seconds, returns how often its rule was tried
 
 
-_HANGS = 200  # seconds after which a process of its own is ended
+_HANGS = 200  # seconds after which a separate process is ended
 
 
 def apart(rule: Program, seconds: float, find: Find) -> int:

@@ -18,7 +18,7 @@ from night.limits.rule import Find
 
 _SEGMENTS, _PICTURES, _BYTES = 24, 5, 150_000  # that have room, about; pictures of one; bytes of one, about
 _LIMIT = _SEGMENTS * _BYTES
-_OVER = 1.1  # times the limit: the recorder waits for a deletion, but not for ever
+_OVER = 1.1  # times the limit: the recorder waits for a deletion, but not forever
 _LESS = 4 * _BYTES  # bytes that the folder may have less than before
 _PERIOD = 0.004  # seconds between two pictures
 

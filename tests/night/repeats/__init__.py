@@ -1,6 +1,6 @@
-"""Each test of the Python package again and again, in one process: what each run leaves behind is a leak.
+"""Each test of the Python package again and again, in one process: a leak is left by each run.
 
-The tests reach every promise, most of them once. Each file runs in a process of its own, with the plugin
+The tests reach every promise, most of them once. Each file runs in its own process, with the plugin
 beside this file.
 """
 # SPDX-License-Identifier: Apache-2.0
@@ -18,14 +18,14 @@ from typing import Any
 from night.repeats import plugin
 from night.suite import ENDED, TESTS, each_file, run_pytest
 
-# What other libraries keep: x265 1168 bytes of each encoder, GnuTLS 200 of each thread that has shaken hands.
+# Memory that other libraries keep: x265 1168 bytes of each encoder, GnuTLS 200 of each handshaken thread.
 _OF_OTHERS = re.compile(r"h265|hevc|tls|handshake")
 _THEIR_MOST = {"blocks": 4, "bytes": 3000}
 
 
 @dataclass
 class _Book:
-    """What the files of a piece have said."""
+    """Collects the reports of the files of a piece."""
 
     tests: int = 0
     once: int = 0  # tests that can run once in a process
@@ -44,7 +44,7 @@ def repeats(
         root: The folder of the tests.
 
     Returns:
-        Tests that ran, what they leave behind, and figures with the place at which the next piece begins.
+        Tests that ran, their leaks, and figures with the place at which the next piece begins.
     """
     book, lock = _Book(), threading.Lock()
 
@@ -72,7 +72,7 @@ def _run(path: Path, library: dict[str, str]) -> tuple[list[Any], list[str]]:
 
 
 def _add(book: _Book, rows: list[Any]) -> None:
-    """Adds what a file's tests have left behind."""
+    """Adds the leaks of a file's tests."""
     for test, outcome, turns, _, growth, kinds in rows:
         book.tests += outcome != "skipped"
         book.once += outcome == "once"

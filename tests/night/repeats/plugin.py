@@ -1,7 +1,8 @@
-"""A plugin of pytest: each test runs again in this process, for as long as each run leaves something behind.
+"""A plugin of pytest: each test runs again in this process, as long as each run leaves something.
 
-What a test makes is over at its end: nodes, pipelines, connections, files. What each of its runs leaves
-behind, however little, is a leak. A cache fills itself, and a run that leaves nothing ends the repetition.
+Everything that a test makes is over at its end: nodes, pipelines, connections, files. If each of its runs
+leaves something, however little, that is a leak. A cache fills up, and a run that leaves nothing ends the
+repetition.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -31,7 +32,7 @@ BOOK = "FRESHFRAME_TEST_REPEATS"  # the file in which a line for each test is wr
 
 _NAMES = ("blocks", "bytes", "descriptors", "mappings", "threads", "objects", "libraries")
 _WARM = 2  # runs before the first count
-_STEPS = 20  # runs that leave something behind, all of them
+_STEPS = 20  # runs that all leave something
 _FILLING = 0.7  # a cache fills slower and slower: its last growth is less than this part of the first one
 _SECONDS = 90.0  # for a test, and then it ends with what is known
 _QUIET = 0.02  # seconds
@@ -39,7 +40,7 @@ _NO_PARAMETERS = SimpleNamespace(params={})
 
 
 class _Counts:
-    """What this process has at the ends of runs, in arrays: keeping it makes no object of Python."""
+    """Keeps the counts of this process at the ends of runs, in arrays: that makes no Python object."""
 
     def __init__(self) -> None:
         self._now = array.array("q", bytes(8 * len(_NAMES)))
@@ -59,7 +60,7 @@ class _Counts:
         self.runs += 1
 
     def growth(self) -> dict[str, int]:
-        """Returns the least growth of a run, of all that each run has left behind, and not ever less."""
+        """Returns the least growth of a run, of each kind that every run has left."""
         size = len(_NAMES)
         found = {}
         for k, name in enumerate(_NAMES):
@@ -147,7 +148,7 @@ class _Repetition:
         return outcome
 
     def _clear_caches(self) -> None:
-        """Those of Python, and the kinds of lines that the log has written: each run has names of its own."""
+        """Clears Python's caches, and the kinds of lines that were logged: each run has its own names."""
         re.purge()
         for cache in self._caches:
             cache.cache_clear()

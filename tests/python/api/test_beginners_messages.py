@@ -1,4 +1,4 @@
-"""What a beginner's mistake is told: what was wanted, what was found, what to do."""
+"""The messages for a beginner's mistakes: what was wanted, what was found, what to do."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What commands show in a terminal, and that their results stay apart from it."""
+"""The output of commands in a terminal, and that their results stay apart from it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ with p:
 
 @pytest.fixture
 def handlers() -> Iterator[None]:
-    """A program may leave its own handler of Ctrl-C behind."""
+    """Restores Ctrl-C, because a program may leave its own handler."""
     before = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, before)

@@ -20,7 +20,7 @@ def frames(count: int) -> list[ff.Frame]:
 
 
 class Asker(ff.Node[ff.Frame, int]):
-    """Emits the number of bytes behind each frame on its arrival, then calls `asks`."""
+    """Emits the number of bytes of each frame on its arrival, then calls `asks`."""
 
     def __init__(self, asks: Callable[[ff.Frame, int], object]) -> None:
         self.asks = asks

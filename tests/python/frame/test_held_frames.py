@@ -58,7 +58,7 @@ def test_frames_are_refused_to_the_node_that_keeps_them_and_not_to_an_innocent_o
 
     class Keeper(ff.Node[ff.Frame, None]):
         def process(self, sample: ff.Sample[ff.Frame]) -> None:
-            # What still waits for the other node is the engine's, not held outside it.
+            # Frames that still wait for the other node are the engine's, not held outside it.
             until(lambda: len(seen) > sample.seq, "the innocent node to have had the frame")
             kept.append(sample)
 

@@ -104,7 +104,7 @@ LETTING_GO = {
     "wait_log",
     "Frame.write",
 }
-# What bindings bring along, shown beside the tokens: both compile when they release twice.
+# Releases of the bindings themselves, shown beside the tokens: both compile when they release twice.
 SHOWN = {
     "examples/fibonacci/src/fibonacci_nanobind.cpp: gil_scoped",
     "examples/fibonacci/src/fibonacci_pybind11.cpp: gil_scoped",

@@ -50,7 +50,7 @@ ENDS = (signal.SIGABRT, signal.SIGSEGV)
 
 
 def child(code: str) -> Ended:
-    """Runs `code` in a Python of its own that finds the test modules."""
+    """Runs `code` in a separate Python that finds the test modules."""
     return run_program(f"import sys; sys.path.insert(0, {str(MODULES)!r})\n{textwrap.dedent(code)}")
 
 

@@ -1,4 +1,4 @@
-"""freshframe.gil: the holder of the GIL is named, no thread is disturbed, nothing is left behind."""
+"""freshframe.gil: the holder of the GIL is named, no thread is disturbed, nothing is left."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 @functools.cache
 def lab(name: str) -> Records:
-    """What a quick run of a lab writes; each lab runs once for all tests."""
+    """Returns the records of a quick run of a lab. Each lab runs once for all tests."""
     return measured(name)
 
 

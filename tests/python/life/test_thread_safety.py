@@ -1,4 +1,4 @@
-"""What several threads may do at once: they begin at a barrier, with the shortest switch interval."""
+"""Calls that several threads may make at once: they begin at a barrier, with the shortest switch interval."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

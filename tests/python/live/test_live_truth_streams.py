@@ -34,7 +34,7 @@ SHAPES = {
 }
 SEGMENT = 24  # pictures: one second
 HLS_FPS = 24.0
-LONG = Shape("h264", count=480, key_interval=SEGMENT)  # no age is as long as it, so none is taken for another
+LONG = Shape("h264", count=480, key_interval=SEGMENT)  # no age is as long, so no age is taken for another
 EDGE = 2.0  # segments: the last whole one is shown while the next is made
 
 

@@ -28,7 +28,7 @@ def test_each_language_of_the_page_is_tested() -> None:
 
 
 def printed(program: str, folder: Path) -> list[str]:
-    """What a program of the page prints when it runs in that folder."""
+    """Returns the output of a program of the page in that folder."""
     ended = run_program(f"import os\nos.chdir({str(folder)!r})\n" + program)
     assert (ended.code, ended.complaints) == (0, "")
     return ended.out.splitlines()

@@ -218,7 +218,7 @@ def test_none_emits_nothing() -> None:
 def test_large_results_and_inputs_travel() -> None:
     results = values(run_node(process_nodes.large_array, range(3), process=True))
     assert [result[0, 0] for result in results] == [0, 1, 2]
-    results[0][0, 0] = 7  # a copy of its own
+    results[0][0, 0] = 7  # its own copy
     again = values(run_node(process_nodes.same, results, process=True))
     assert np.array_equal(again[0], results[0])
 

@@ -217,7 +217,7 @@ def test_what_only_a_node_refers_to_stays_with_its_own_workers() -> None:
 
 
 def test_a_class_lives_as_long_as_its_pipeline_and_its_unopened_results() -> None:
-    # In a program of its own: the tests' fixtures keep their pipelines.
+    # In a separate program: the tests' fixtures keep their pipelines.
     ended = run_program("""
         import gc, weakref
         import freshframe as ff

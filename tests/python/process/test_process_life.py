@@ -161,7 +161,7 @@ def test_nodes_of_main_travel_however_it_was_started(way: str, tmp_path: Path) -
     package.mkdir()
     (tmp_path / "a_module.py").write_text(SCRIPT)
     (package / "__init__.py").touch()
-    (package / "inside.py").write_text(SCRIPT)  # the package has no __main__ of its own
+    (package / "inside.py").write_text(SCRIPT)  # the package has no __main__
     whole = tmp_path / "whole"
     whole.mkdir()
     (whole / "__main__.py").write_text(SCRIPT)

@@ -85,7 +85,7 @@ class GoneError(OSError):
 
 
 class Gone(io.StringIO):
-    """Such a terminal, in its moments before and behind."""
+    """A terminal whose reader goes away: before that, and after."""
 
     writes = 0
 

@@ -50,7 +50,7 @@ class Parts:
         return headers
 
     def next(self) -> tuple[dict[str, str], bytes]:
-        """The next part with the boundary behind it."""
+        """Returns the next part, and reads the boundary after it."""
         headers = self._headers()
         jpeg = self.stream.read(int(headers["Content-Length"]))
         assert self.stream.readline() == b"\r\n"
@@ -224,7 +224,7 @@ def test_a_page_waits_for_a_picture_that_does_not_come_and_asks_again() -> None:
 
 
 class PicturesUntilSeen(ff.Source[ff.Frame]):
-    """Gives a picture each 20 ms, and none after `seen` is set: the server may open its view of them late."""
+    """Gives a picture every 20 ms, and none after `seen` is set: the server may open its view late."""
 
     live = True
 

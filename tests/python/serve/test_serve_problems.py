@@ -82,7 +82,7 @@ def test_health_fails_when_a_source_is_away_for_longer_than_its_limit() -> None:
         assert "its limit is 0.5 s" in reason
         assert "secret" not in reason
 
-        def of_roof() -> list[str]:  # on a busy machine the scene loses frames, which is a problem of its own
+        def of_roof() -> list[str]:  # on a busy machine the scene loses frames, which is another problem
             problems = request(url, "/api/state").json()["problems"]
             return [problem["kind"] for problem in problems if problem["subject"] == "roof"]
 

@@ -19,7 +19,7 @@ STATES = ("not started", "running", "stalled", "failed", "ended", "stopped")
 
 
 class Pictures(ff.Source[ff.Frame]):
-    """Gives a picture each 20 ms while it may, and ends when it is told to."""
+    """Gives a picture every 20 ms while it may, and ends when the test asks."""
 
     live = True
 

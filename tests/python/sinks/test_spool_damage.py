@@ -83,7 +83,7 @@ HEAD = b'{"spool":1,"box":"abcdefabcdef","first":999999999999999,"boot":"","zero
 NAMES = ("sent", "lock", "spare", "refused.jsonl", "refused.1.jsonl")
 KINDS = {"a folder": replace_by_folder, "a dangling link": replace_by_link, "a FIFO": replace_by_fifo}
 
-# What is done to the folder; the results that are lost by it; whether it is told.
+# The damage done to the folder; the results that are lost by it; whether a log line reports it.
 DAMAGES: dict[str, tuple[Callable[[Path], object], int, bool]] = {
     "nothing": (lambda folder: None, 0, False),
     "newest removed": (lambda folder: newest(folder).unlink(), 20, True),
@@ -183,7 +183,7 @@ def test_a_damage_keeps_no_program_from_starting_and_each_loss_is_a_gap(
     act, lost, is_told = DAMAGES[damage]
     act(folder)
     again = small_box(folder, 8 << 20)
-    # What is sent twice has its old number. So 56 to 60 or more numbers wait, or are known to be lost.
+    # A result sent twice keeps its old number. So 56 to 60 or more numbers wait, or are known to be lost.
     first = again.next
     assert first == WRITTEN + 1
     again.expire_before(1e9)  # they are not so old

@@ -59,7 +59,7 @@ def test_results_that_send_has_got_already_do_not_expire(tmp_path: Path) -> None
 def test_a_copy_that_is_cut_at_every_byte_of_its_end_starts_and_has_all_whole_lines(
     tmp_path: Path, is_known: bool
 ) -> None:
-    """What the cursor knows to have been on the disk is a gap: no number is given twice."""
+    """Results that the cursor knows to have been on the disk are a gap: no number is given twice."""
     box = small_box(tmp_path / "box", 8 << 20)
     fill(box, 40)
     box.close(complete=True)

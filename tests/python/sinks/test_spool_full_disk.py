@@ -200,7 +200,7 @@ print(json.dumps({"open": open_ends, "made": made_room, "expired": held.expired,
 
 
 def on_a_disk_of_its_own(script: str, folder: Path) -> Any:
-    """What the script prints, in a name space of its own, so that its file systems go with the process."""
+    """Returns the output of a script in its own name space, so that its file systems go with the process."""
     space = ["unshare", "--mount", "--map-root-user"]
     if (
         shutil.which("unshare") is None

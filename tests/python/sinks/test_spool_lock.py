@@ -33,7 +33,7 @@ except StateError as error:
 
 
 def other_program(folder: Path) -> str:
-    """What a second program says that opens the folder."""
+    """Returns the output of a second program that opens the folder."""
     ended = subprocess.run(
         [sys.executable, "-c", OTHER, str(folder)],
         check=True,

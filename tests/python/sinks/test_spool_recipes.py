@@ -28,7 +28,7 @@ SENT, REFUSED, AGAIN = "sent", "refused", "again"
 
 
 def told(code: int) -> bytes:
-    """What a server may say before its answer."""
+    """Returns an interim response, which a server may send before its answer."""
     return f"HTTP/1.1 {code} Soon\r\nLink: </style.css>; rel=preload\r\n\r\n".encode()
 
 
@@ -277,7 +277,7 @@ def test_an_event_that_is_no_change_of_a_zone_stops_none_behind_it(tmp_path: Pat
         send.close()
 
 
-# In a program of its own, since pyarrow's threads stay.
+# In a separate program, because pyarrow's threads stay.
 FILES = """
 import json, sys
 from pathlib import Path

@@ -262,7 +262,7 @@ def test_on_a_terminal_a_slow_command_has_a_line_that_moves(tmp_path: Path) -> N
     assert {"warning: sharp", "it broke", "failed with 3"} <= set(lines)
 
 
-# The stand-in for CMake crashes while there is the header of the first time, or fails as it is told.
+# The stand-in for CMake crashes while the header of the first time exists, or fails on request.
 CRASH = r"""
 eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
 mkdir -p build/dev/src
@@ -350,7 +350,7 @@ def test_a_second_dev_in_a_checkout_waits_until_the_first_has_built(tmp_path: Pa
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_a_question_about_a_verb_is_answered_and_builds_nothing(tmp_path: Path, option: str) -> None:
-    (tmp_path / "dev").write_bytes(DEV.read_bytes())  # in a folder of its own, where a build would fail
+    (tmp_path / "dev").write_bytes(DEV.read_bytes())  # in an empty folder, where a build would fail
     asked = ["bash", "dev", "test", option]
     answer = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=WATCHDOG)
     first, *others = answer.stdout.splitlines()

@@ -10,7 +10,7 @@ from pathlib import Path
 import freshframe as ff
 
 PACKAGE = Path(ff.__file__).parent
-# A command is a program of its own.
+# A command is a separate program.
 NEVER_FORKED = ("_cli",)
 
 

@@ -322,7 +322,7 @@ def test_a_spool_that_gives_up_or_stands_still_is_found(
 
 
 def _churned(what: str, each: float) -> list[str]:
-    """The growth of a churn of 600 rounds, one a second, each of which leaves so many of one thing behind."""
+    """The growth of a churn of 600 rounds, one a second, each of which leaves this number of a thing."""
     from night.churn import growth  # noqa: PLC0415  (needs PyAV)
 
     made = Usage(REMAINS)

@@ -88,7 +88,7 @@ WORDS = [
     "FleetPage",
     "SourceClock",
 ]
-# Words that C++ has for things of its own, below the border.
+# Words that C++ uses for its own things, below the border.
 INSIDE = {"frame_format", "on_time", "write_picture"}
 PRIVATE = re.compile(r"_native\.\w+")
 

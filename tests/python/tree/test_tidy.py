@@ -34,7 +34,7 @@ sys.exit(1 if faults else 0)
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A tree of two layers, with the tool and a clang-tidy of its own."""
+    """A tree of two layers, with the tool and its own clang-tidy."""
     (tmp_path / "tools").mkdir()
     text = TOOL.read_text(encoding="utf-8").replace("AT_ONCE = 24", "AT_ONCE = 8")
     text = text.replace("NEWEST = 20", "NEWEST = 1")
@@ -84,7 +84,7 @@ def tidy(tree: Path, *words: str) -> tuple[int, list[str]]:
 
 
 def groups_of(lines: list[str], begin: str) -> list[str]:
-    """What the lines say of groups of files, in their order."""
+    """Returns what the lines report of groups of files, in their order."""
     return [line.removeprefix(begin).split(" in ")[0] for line in lines if line.startswith(begin)]
 
 

@@ -25,7 +25,7 @@ FOLDER = ROOT / ".github/workflows"
 WORKFLOWS = sorted(FOLDER.glob("*.yml"))
 SETTINGS = tomllib.loads((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
 # Each line that a workflow runs without a secret, and when and at which commit it was run last as it stands,
-# without the host. With a tag it was run in a commit behind that one, which has an address and the version's
+# without the host. With a tag it was run in a later commit, which has an address and the version's
 # heading in CHANGELOG.md.
 RUN = {
     "apt-get update -qq && apt-get install -qq -y --no-install-recommends "
@@ -45,7 +45,7 @@ RUN = {
     'tools/release.py "$GITHUB_REF_NAME" --make image': "2026-11-27, f1c0f0d3",
     'tools/release.py "$GITHUB_REF_NAME" --make sums': "2026-11-27, f1c0f0d3",
 }
-# What may be written, and which job may do so.
+# The permissions to write, and the job that has each.
 WRITES = {
     ("attest", "id-token"),
     ("attest", "attestations"),

@@ -1,4 +1,4 @@
-"""LineCounter and ZoneCounter: the counts, also when frames are dropped."""
+"""LineCounter and ZoneCounter: the counts, even when frames are dropped."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ def test_a_stop_hands_over_the_crossing_of_a_counter_that_waits_for_room() -> No
         until(lambda: pipeline.stats().nodes["line"].state == "blocked", "a full queue")
         threading.Thread(target=let_go).start()
     # Of three samples: one at work, one in the queue, one that waits. The counter may have taken more between
-    # the end of its wait and the close of its own queue.
+    # the end of its wait and the moment its queue closes.
     assert len(fast.seen) >= 2
     assert slow.seen == fast.seen
 

@@ -1,4 +1,4 @@
-"""Detections convert to supervision's and back. Its import starts threads, hence a file of its own."""
+"""Detections convert to supervision's and back. Its import starts threads, hence a separate file."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ray actors of fleets end themselves, also when the cluster's head does not answer."""
+"""Ray actors of fleets end themselves, even if the cluster's head does not answer."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def test_the_end_of_an_actor_is_tried_until_the_head_answers(monkeypatch: pytest
 
 
 class Guard:
-    """Of the test: it serves until it was told to leave."""
+    """Stands in for a guard, and serves until it is ordered to leave."""
 
     def __init__(self, address: Any, token: bytes, station: str, **options: Any) -> None:
         self.alone = 0.0

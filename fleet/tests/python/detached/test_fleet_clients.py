@@ -196,7 +196,7 @@ def test_the_close_of_a_reader_does_not_wait_for_a_controller_that_stands_still(
 
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
-    """SIGINT raises KeyboardInterrupt, also where a shell ignores it for programs in the background."""
+    """SIGINT raises KeyboardInterrupt, even where a shell ignores it for programs in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

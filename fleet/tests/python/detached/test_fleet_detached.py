@@ -293,7 +293,7 @@ def test_losses_of_a_camera_are_known_to_the_next_controller(mortal: Yard, is_ke
             away.touch()
         (mortal.folder / "go").touch()
         until_state(fleet, "cam", "ended")
-        (mortal.folder / "go").unlink()  # a controller that does not know of the end starts it once more
+        (mortal.folder / "go").unlink()  # a controller that does not know of the end starts it again
         before = fleet.stats().cameras["cam"]
         assert before.kept + before.dropped == before.produced == frames
         assert before.dropped > 0

@@ -1,4 +1,4 @@
-"""What the runs of a detached fleet have given is counted once, although its controller was killed."""
+"""Results of the runs of a detached fleet are counted once, even if its controller was killed."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

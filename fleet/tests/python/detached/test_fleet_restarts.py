@@ -312,7 +312,7 @@ def test_an_agent_that_an_earlier_controller_wanted_to_launch_is_looked_for_and_
 
 
 class AgentOfBefore:
-    """Its guard comes back to the controller that was restarted, as often as it is told to."""
+    """Its guard comes back to the controller that was restarted, as often as the test asks."""
 
     def __init__(self, left: Yard, stack: contextlib.ExitStack) -> None:
         self.parts, self._stack = left.parts, stack

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gil_budget import _gil
 
 RawStall = tuple[Any, ...]
-"""What the native watch returns; stalls.stall_of() reads it."""
+"""A stall as the native watch returns it; stalls.stall_of() reads it."""
 
 # The attribute of `sys` under which both distributions find the process's watch. A change of Running's
 # methods or of RawStall changes the number.
@@ -78,7 +78,7 @@ class Running:
     def settle(self, timeout: float) -> bool:
         """Waits until the stalls that have ended are with the listeners.
 
-        Where no stall is open and none is on its way this reads two numbers.
+        While no stall is open or on its way, this reads two numbers.
 
         Returns:
             Whether they are; False means not within `timeout` seconds.

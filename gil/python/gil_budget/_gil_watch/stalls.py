@@ -47,7 +47,7 @@ class GilStall:
         native_stack: The native calls, innermost first.
         python: ``file:line:function`` that called it, or ran; None for a thread without Python frames.
         program: ``file:line:function`` of the nearest call outside of the standard library and of installed
-            packages, which is the program's own line; None when there is none.
+            packages, which is the program's own line, or None without one.
         python_stack: The Python calls, innermost first.
         state: "cpu": it computed; "blocked": it waited in the kernel.
         system_call: The system call in which it waited; None when it computed.

@@ -33,7 +33,7 @@ def read(path: Path) -> dict[str, float]:
     """Seconds by name.
 
     Raises:
-        BaselineError: The file cannot be read, or a line is none.
+        BaselineError: The file cannot be read, or a line is not an entry.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""What this machine can tell about waits for a processor."""
+"""Finds out how this machine reports waits for a processor."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -22,7 +22,7 @@ class Owners:
         self._starter = {thread: test for thread, test in self._starter.items() if thread in self._before}
 
     def test_ended(self, test: str) -> None:
-        """The threads that it has started and left are its own for ever."""
+        """Notes that the threads which the test has started and left stay its own."""
         for thread in _alive() - self._before:
             self._starter[thread] = test
 

@@ -1,4 +1,4 @@
-"""What the measuring side sends to the reporting side: plain data, which pytest-xdist carries."""
+"""Defines the plain data that the measuring side sends to the reporting side. pytest-xdist carries it."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

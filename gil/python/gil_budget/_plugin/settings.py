@@ -1,4 +1,4 @@
-"""What a run of pytest was told about the budget."""
+"""Reads the settings of the budget for a run of pytest."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

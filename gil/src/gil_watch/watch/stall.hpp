@@ -32,7 +32,7 @@ struct Stall {
   std::string thread;                      // Python's name of the thread, or the kernel's
   bool blocked = false;                    // it waited in the kernel; else it was on the CPU
   std::string system_call;                 // in which it waited
-  std::string native;                      // "library:symbol" that Python called; empty: unknown, or bytecode
+  std::string native;                      // "library:symbol" that Python called; "" if unknown, or for bytecode
   std::vector<NativeFrame> native_frames;  // innermost first
   std::vector<PythonFrame> python_frames;  // innermost first
   std::optional<PythonFrame> program;      // the innermost one of the program's own code

@@ -107,7 +107,7 @@ void work(gil::Held& held, const Job& a) {
   gil::release(held, [](const Job& b) { (void)b; }, a);
 }
 
-// case pass_a_struct_with_unnamed_union: What is inside an unnamed union cannot be looked into.
+// case pass_a_struct_with_unnamed_union: The members of an unnamed union are invisible.
 // expect: gil::release: an argument is or holds a class that cannot be looked into
 struct Value {
   int kind;
@@ -370,7 +370,7 @@ void work(gil::Held& held, const std::shared_ptr<const void>& a) {
 }
 #endif
 
-// case pass_shared_ptr_to_void: A keep-alive handle: the object behind it dies with the last copy.
+// case pass_shared_ptr_to_void: A keep-alive handle: its object dies with the last copy.
 // expect: gil::release: an argument is or holds a void* or a smart pointer to void
 #ifdef FIXED
 void work(gil::Held& held, const std::shared_ptr<const std::vector<double>>& a) {
@@ -409,7 +409,7 @@ void work(gil::Held& held, const Job& a) {
   gil::release(held, [](const Job& b) { (void)b; }, a);
 }
 
-// case pass_struct_with_array: A struct with a C array of objects in it, behind an array of something else.
+// case pass_struct_with_array: A struct with a C array of objects, after an array of something else.
 // expect: gil::release: an argument is or holds a PyObject*
 struct Job {
   char name[64];
@@ -440,7 +440,7 @@ void work(gil::Held& held, const View& a) {
   gil::release(held, [](const View& b) { (void)b; }, a);
 }
 
-// case pass_struct_with_void_pointer: User data behind a void*.
+// case pass_struct_with_void_pointer: User data by a void*.
 // expect: gil::release: an argument is or holds a void*
 struct Job {
   int id;
@@ -565,7 +565,7 @@ void work(gil::Held& held, const std::weak_ptr<void>& a) {
 }
 #endif
 
-// case refuse_inside_a_refused_result: The inner mistake is told, and not again further out.
+// case refuse_inside_a_refused_result: The inner mistake is reported, and not again further out.
 // expect: gil::acquire: the result is or holds a PyObject*
 void work(gil::Held& held, const gil::Ref& a) {
   gil::release(

@@ -89,7 +89,7 @@ int work(gil::Held& held) {
 #endif
 }
 
-// case capture_a_number: Even a number is passed, not captured: the compiler cannot tell captures apart.
+// case capture_a_number: Even a number is passed, not captured: the compiler cannot distinguish captures.
 // expect: gil::release: the function captures something
 int work(gil::Held& held, int n) {
 #ifdef FIXED
@@ -155,7 +155,7 @@ void work(gil::Held& held, PyObject* a) {
 #endif
 }
 
-// case drain_while_released: What waits to be freed is freed while the GIL is released.
+// case drain_while_released: Waiting objects are freed while the GIL is released.
 // expect: the GIL is already released here and the called function needs gil::Held
 void work(gil::Held& held) {
 #ifdef FIXED
@@ -332,7 +332,7 @@ void work(gil::Held& held) {
 #endif
 }
 
-// case release_twice_in_a_function: A function that is called with the GIL released lets it go once more.
+// case release_twice_in_a_function: A function that is called with the GIL released releases it again.
 // expect: gil::release: the GIL is already released in this scope
 #ifdef FIXED
 int inner(gil::Released& /*released*/) {

@@ -118,7 +118,7 @@ void work(gil::Held& held, const nb::python_error& a) {
 }
 #endif
 
-// case pass_nb_handle: A handle without a reference of its own.
+// case pass_nb_handle: A handle without its own reference.
 // expect: gil::release: an argument is or holds an object of a binding library
 #ifdef FIXED
 void work(gil::Held& held, gil::Ref& a) {

@@ -28,7 +28,7 @@ struct Shown {
 };
 
 /// A segment whose last picture was taken at t arrives at t + `late(t)`. The reader joins at `join`,
-/// and gets the last `behind` segments first.
+/// and first gets as many of the last segments as `behind`.
 std::vector<EdgePace::Timed> arrivals(const std::function<double(double)>& late, double join, int behind,
                                       double seconds) {
   std::vector<EdgePace::Timed> packets;

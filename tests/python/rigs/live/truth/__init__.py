@@ -11,7 +11,7 @@ number in its pixels. On request it lies as real cameras do, and its network los
 | pace, log | pictures at their times; when they were sent |
 | network | packets that the network loses, swaps and delays |
 | relay | a network that stands still, fills up or takes time, over TCP |
-| process | a server in a process of its own (`python -m rigs.live.truth`) |
+| process | a server in a separate process (`python -m rigs.live.truth`) |
 | rtsp/ rtp | packets and sender reports |
 | rtsp/ lies, manners, guard | false words of the camera; how the session behaves; Basic and Digest |
 | rtsp/ wire, session, transport | requests and answers; one client's conversation; where its packets go |
