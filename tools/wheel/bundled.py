@@ -50,6 +50,7 @@ LIBRARIES = (
     Library("dav1d", "BSD-2-Clause", shared=("libdav1d",), package="libdav1d6"),
     # static
     Library("libvpx", "BSD-3-Clause", inside=("libavcodec",)),
+    Library("nv-codec-headers", "MIT", inside=("libavcodec", "libavutil")),
     Library("pixman", "MIT", inside=("libcairo",)),
     Library("zlib", "Zlib", inside=("libavcodec", "libavformat")),
     Library("libjpeg-turbo", "IJG AND BSD-3-Clause AND Zlib", inside=("_native",)),

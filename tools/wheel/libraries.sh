@@ -61,6 +61,13 @@ versions_of() { # SOURCE: newest first
   APT_CONFIG=$common/apt/apt.conf apt-cache showsrc --only-source "$1" | sed -n 's/^Version: //p' | sort -uVr
 }
 
+not_below() { # LEAST: of the versions on standard input
+  local version
+  while read -r version; do
+    if dpkg --compare-versions "$version" ge "$1"; then echo "$version"; fi
+  done
+}
+
 # With BILL, the bill of materials of a wheel, its version: of that wheel or none.
 version_in_bill() { # SOURCE
   python3 - "$BILL" "$1" <<'END'
@@ -102,12 +109,13 @@ unpack() { # SOURCE VERSION
   fi
 }
 
-# library SOURCE FUNCTION: builds it unless this version was built by this recipe.
+# library SOURCE FUNCTION [LEAST]: builds it unless this version was built by this recipe. LEAST: the oldest version that
+# serves.
 library() {
-  local source=$1 recipe=$2 version stamp=$prefix/share/freshframe-wheel/$1 wanted versions
-  if [ -n "${BILL:-}" ]; then versions=$(version_in_bill "$source"); else versions=$(versions_of "$source"); fi
+  local source=$1 recipe=$2 least=${3:-0} version stamp=$prefix/share/freshframe-wheel/$1 wanted versions
+  if [ -n "${BILL:-}" ]; then versions=$(version_in_bill "$source"); else versions=$(versions_of "$source" | not_below "$least"); fi
   wanted=$(printf '%s\n' "$(head -1 <<<"$versions")" "$(declare -f "$recipe")" "$CFLAGS" "$(cat "$here/old_glibc.h")" \
-    "$([ "$source" != ffmpeg ] || cat "$here/ffmpeg_parts.txt"; [ -z "$root" ] || cat "$here/$ARCH.sh")" | sha256sum | cut -c1-16)
+    "$([ "$source" != ffmpeg ] || cat "$here/ffmpeg_parts.txt" "$here/ffmpeg_status.patch"; [ -z "$root" ] || cat "$here/$ARCH.sh")" | sha256sum | cut -c1-16)
   if [ -f "$stamp/built" ] && [ "$(cat "$stamp/built")" = "$wanted" ]; then return; fi
   mkdir -p "$work"/{src,log} "$common/download" "$stamp"
   for version in $versions none; do
@@ -196,6 +204,10 @@ build_cairo() {  # pictures in memory and a font of its own: no X, no fontconfig
     -Dzlib=disabled -Dtee=disabled -Dquartz=disabled -Dtests=disabled -Dgtk2-utils=disabled -Dglib=disabled -Dspectre=disabled \
     -Dsymbol-lookup=disabled -Dlzo=disabled -Ddwrite=disabled -Dgtk_doc=false
 }
+build_card_headers() {  # the licence stands in each of them alone
+  make PREFIX="$prefix" install
+  sed -n '2,/\*\//p' include/ffnvcodec/dynlink_loader.h >COPYING
+}
 ffmpeg_parts() {  # the lines of ffmpeg_parts.txt as options of configure, and those of a cross build
   local kind names name
   echo "$ffmpeg_options"
@@ -208,14 +220,19 @@ ffmpeg_parts() {  # the lines of ffmpeg_parts.txt as options of configure, and t
 }
 build_ffmpeg() {
   # FFmpeg's configure takes these from the environment, too: hidden, its libraries would export nothing.
-  local compiler_flags=${CFLAGS/-fvisibility=hidden/} linker_flags=$LDFLAGS
+  local name compiler_flags=${CFLAGS/-fvisibility=hidden/} linker_flags=$LDFLAGS
   unset CFLAGS CXXFLAGS LDFLAGS
+  patch -p1 --fuzz=0 <"$here/ffmpeg_status.patch" ||
+    { echo "tools/wheel/ffmpeg_status.patch does not fit this version of FFmpeg: make it anew" >&2; return 1; }
   # shellcheck disable=SC2046  # a list of words
   ./configure --prefix="$prefix" --enable-shared --disable-static --disable-autodetect --disable-programs --disable-doc --disable-avdevice \
     --disable-avfilter --disable-postproc --disable-swresample --disable-debug --disable-everything $(ffmpeg_parts) \
-    --enable-zlib --enable-gnutls --enable-libvpx --enable-libdav1d --enable-pthreads --pkg-config-flags=--static \
+    --enable-zlib --enable-gnutls --enable-libvpx --enable-libdav1d --enable-ffnvcodec --enable-nvdec --enable-pthreads --pkg-config-flags=--static \
     --extra-cflags="$compiler_flags" --extra-ldflags="$linker_flags"
   grep '^#define FFMPEG_LICENSE "LGPL' config.h
+  # configure leaves one out in silence when it wants something else.
+  # shellcheck disable=SC2013  # words
+  for name in $(sed -n 's/^hwaccel //p' "$here/ffmpeg_parts.txt"); do grep "^#define CONFIG_${name^^}_HWACCEL 1" config_components.h; done
   # Of glibc 2.36; getrandom() does the same.
   sed -i 's/^#define HAVE_ARC4RANDOM_BUF 1/#define HAVE_ARC4RANDOM_BUF 0/' config.h
   without_checkout config.h
@@ -245,6 +262,7 @@ main() {
   library cairo build_cairo
   debian_library gnutls -lgnutls
   debian_library dav1d -ldav1d
+  library nv-codec-headers build_card_headers 12.1.14  # FFmpeg 7.1 refuses Debian 12's
   library ffmpeg build_ffmpeg
 }
 

@@ -460,3 +460,29 @@ def test_the_servers_of_a_proof_need_no_more_than_is_copied(tmp_path: Path) -> N
     subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.append('.'); {program}"], cwd=tmp_path, check=True
     )
+
+
+def test_the_wheels_ffmpeg_decodes_on_a_card_what_the_engine_sends_there() -> None:
+    engine = (TOOLS.parent / "src/media/device/card.cpp").read_text()
+    names = {"mpeg2video": "mpeg2"}
+    wanted = {name.lower() for name in re.findall(r"\{AV_CODEC_ID_(\w+), \d+\}", engine)}
+    parts = (TOOLS / "wheel/ffmpeg_parts.txt").read_text()
+    lines = [line.split() for line in parts.splitlines()]
+    of_cards = {name for kind, *given in filter(None, lines) if kind == "hwaccel" for name in given}
+    decoders = {name for kind, *given in filter(None, lines) if kind == "decoder" for name in given}
+    assert of_cards == {f"{names.get(name, name)}_nvdec" for name in wanted}
+    assert wanted <= decoders
+
+
+def test_no_version_below_the_oldest_that_serves_is_built() -> None:
+    script = (TOOLS / "wheel/libraries.sh").read_text()
+    function = re.search(r"^not_below\(\) \{.*?^\}", script, re.MULTILINE | re.DOTALL)
+    assert function is not None
+    ended = subprocess.run(
+        ["bash", "-c", f"{function[0]}\nnot_below 12.1.14"],
+        input="1:1.0-1\n12.1.14.0-1\n12.1.14~rc1\n11.1.5.2-1\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.split() == ["1:1.0-1", "12.1.14.0-1"]
