@@ -1,6 +1,4 @@
-"""Writes the tables of docs/benchmarks/index.md and docs/benchmarks/libraries.md, and the plots.
-
-The text between them stays as it is.
+"""Writes the tables and plots of PAGES in docs/benchmarks. The text between them stays as it is.
 
 A part of the page between `<!-- begin: NAME -->` and `<!-- end -->` is the table of that name.
 """
@@ -17,9 +15,19 @@ from typing import Any
 import _peer_tables as tables
 from _measure import RESULTS, ROOT, median
 
-PAGE = ROOT / "docs" / "benchmarks" / "index.md"
-LIBRARIES = ROOT / "docs" / "benchmarks" / "libraries.md"
 PLOTS = ROOT / "docs" / "benchmarks"
+PAGES = tuple(
+    PLOTS / f"{name}.md"
+    for name in (
+        "index",
+        "goals",
+        "slow-branch-sleeps",
+        "slow-branch-computes",
+        "other-cameras",
+        "engine",
+        "libraries",
+    )
+)
 SIZE, FPS = "1280x720", 60.0
 OTHER_CAMERAS = (("1280x720", 30.0), ("640x480", 120.0))
 LONG = 300.0  # seconds of a run that shows the growth of the memory
@@ -32,34 +40,42 @@ PACED = {
 CHAIN = {"per_s": "freshframe samples/s", "threads_per_s": "threads samples/s"}
 PACED_CHAIN = {"p50_us": "freshframe p50 µs", "threads_p50_us": "threads p50 µs"}
 BURSTS = {"us_per_sample": "freshframe µs per sample", "bare_us": "bare queue µs per sample"}
+SLOW_BRANCHES = {
+    "sleep": "sleeps",
+    "burn": "computes",
+    "webcam_sleep": "webcam, sleeps",
+    "webcam_burn": "webcam, computes",
+}
+VERDICTS = {"wins": "the peer", "ties": "a tie", "": "freshframe"}
+DECODERS = (
+    "C++ luma",
+    "Python luma",
+    "the bare loop",
+    "PyAV luma",
+    "cv2 grab()",
+    "C++ bgr",
+    "Python bgr",
+    "cv2 read()",
+    "PyAV bgr",
+)
 PART = re.compile(r"(<!-- begin: ([\w ]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
-def wins(runs: tables.Runs) -> str:
-    """Where a peer wins, then where one ties."""
-    lines = []
-    for verdict, word in (("wins", "is ahead of"), ("ties", "ties with")):
-        for trial in ("sleep", "burn", "webcam_sleep", "webcam_burn"):
-            lines += [
-                f"- {tables.TITLES[trial]}, {one.what}: `{one.peer}` ({one.theirs_text}) {word} "
-                f"`{one.ours}` ({one.ours_text})."
-                for one in tables.comparisons(runs, trial)
-                if one.verdict == verdict
+def comparison(runs: tables.Runs) -> str:
+    """Returns a table of the best peer beside the best of freshframe's ways, and which is ahead."""
+    rows = [["slow branch", "figure", "best peer", "freshframe", "ahead"]]
+    for trial, shown in SLOW_BRANCHES.items():
+        rows += [
+            [
+                shown,
+                one.what,
+                f"`{one.peer}` {one.theirs_text}",
+                f"`{one.ours}` {one.ours_text}",
+                VERDICTS[one.verdict],
             ]
-    return "\n".join(lines) or "- Nowhere in these rounds."
-
-
-def ahead(runs: tables.Runs) -> str:
-    """Where each of freshframe's runs is better than each of the best peer's."""
-    lines = []
-    for trial in ("sleep", "burn", "webcam_sleep", "webcam_burn"):
-        lines += [
-            f"- {tables.TITLES[trial]}, {one.what}: `{one.ours}` {one.ours_text}; the best peer, "
-            f"`{one.peer}`, {one.theirs_text}."
             for one in tables.comparisons(runs, trial)
-            if not one.verdict
         ]
-    return "\n".join(lines) or "- Nowhere in these rounds."
+    return tables.markdown(rows)
 
 
 def goals(runs: tables.Runs) -> str:
@@ -110,6 +126,19 @@ def rows_of(name: str, columns: dict[str, str]) -> str:
         if all(key in row for key in columns)
     ]
     where = f"`./dev bench {name}`, commit {document['commit']}, {document['date'][:10]}, "
+    return f"{where}load {document['load_before']}:\n\n{tables.markdown(lines)}"
+
+
+def decoding() -> str:
+    """Returns the speeds of decoding, with a row for each size and number of threads."""
+    document = json.loads((RESULTS / "decode.json").read_text())
+    found: dict[str, dict[str, str]] = {}
+    for row in document["rows"]:
+        if match := re.fullmatch(r"(\w+, \d threads?): (\S+ \w+) against (.+)", row["name"]):
+            cells = found.setdefault(match[1], {})
+            cells |= {match[2]: tables.short(row["ms"]), match[3]: tables.short(row["other_ms"])}
+    lines = [["", *DECODERS], *([case, *map(cells.__getitem__, DECODERS)] for case, cells in found.items())]
+    where = f"`./dev bench decode`, commit {document['commit']}, {document['date'][:10]}, "
     return f"{where}load {document['load_before']}:\n\n{tables.markdown(lines)}"
 
 
@@ -168,8 +197,7 @@ def parts(document: dict[str, Any]) -> dict[str, Callable[[], str]]:
             for trial in others
         }
     return found | {
-        "wins": lambda: wins(runs),
-        "ahead": lambda: ahead(runs),
+        "comparison": lambda: comparison(runs),
         "goals": lambda: goals(runs),
         "installed": lambda: installations(document),
         "pieces": lambda: pieces(document),
@@ -179,7 +207,7 @@ def parts(document: dict[str, Any]) -> dict[str, Callable[[], str]]:
         "bursts": lambda: rows_of("hop", BURSTS),
         "chain": lambda: rows_of("python_chain", CHAIN),
         "paced chain": lambda: rows_of("python_chain", PACED_CHAIN),
-        "decode": lambda: rows_of("decode", {"ms": "freshframe ms", "other_ms": "other ms"}),
+        "decode": decoding,
     }
 
 
@@ -255,6 +283,6 @@ def plots(document: dict[str, Any]) -> None:
 def write(document: dict[str, Any]) -> None:
     """Writes plots and page."""
     plots(document)
-    for page in (PAGE, LIBRARIES):
+    for page in PAGES:
         page.write_text(page_with(document, page.read_text(encoding="utf-8")), encoding="utf-8")
-    print(f"written: {PAGE}, {LIBRARIES} and the plots of {PLOTS}")
+    print(f"written: the tables and plots of {PLOTS}")

@@ -96,7 +96,7 @@ def short(number: float) -> str:
 
 
 def text(found: list[float], path: str = "") -> str:
-    """The median, and the lowest and highest value: 12.3 (11.8 to 13)."""
+    """Returns the median, and the lowest and highest value: 12.3, and 11.8 and 13 in brackets."""
     if not found:
         return "-"
     middle, low, high = median(found), min(found), max(found)
@@ -104,7 +104,7 @@ def text(found: list[float], path: str = "") -> str:
         return f"> {STOP_LIMIT:g}"
     if len(found) == 1 or short(low) == short(high):
         return short(middle)
-    return f"{short(middle)} ({short(low)} to {short(high)})"
+    return f"{short(middle)} ({short(low)}\u2013{short(high)})"
 
 
 def table(trial: str, peers: dict[str, list[Run]]) -> list[list[str]]:
@@ -137,10 +137,10 @@ def markdown(rows: list[list[str]]) -> str:
 
 OURS = ("freshframe_latest", "freshframe_next", "freshframe_process")
 COMPARED = (
-    ("fast.p50_ms", "age at the fast branch, p50", "ms"),
-    ("fast.p99_ms", "age at the fast branch, p99", "ms"),
-    ("slow.p50_ms", "age at the slow branch, p50", "ms"),
-    ("slow.p99_ms", "age at the slow branch, p99", "ms"),
+    ("fast.p50_ms", "fast age, p50", "ms"),
+    ("fast.p99_ms", "fast age, p99", "ms"),
+    ("slow.p50_ms", "slow age, p50", "ms"),
+    ("slow.p99_ms", "slow age, p99", "ms"),
     ("heartbeat.p99_ms", "heartbeat, p99", "ms"),
     ("cores", "processor", "cores"),
     ("memory_mb", "memory", "MB"),
@@ -181,7 +181,12 @@ def comparisons(runs: Runs, trial: str) -> list[Comparison]:
         verdict = "wins" if max(a) < min(b) else "" if max(b) < min(a) else "ties"
         found.append(
             Comparison(
-                what, theirs[0], ours[0], f"{text(a, path)} {unit}", f"{text(b, path)} {unit}", verdict
+                what,
+                theirs[0],
+                ours[0],
+                f"{text([median(a)], path)} {unit}",
+                f"{text([median(b)], path)} {unit}",
+                verdict,
             )
         )
     return found

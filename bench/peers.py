@@ -18,7 +18,7 @@ in brackets. A run goes on where the file ends, so it can be made in parts:
     ./dev bench peers --quick                      one short round to look at, kept nowhere
     ./dev bench peers --limit 230                  as much as 230 s allow; again: the next part
     ./dev bench peers --rounds 1 --only depthai    one peer, also one with a heavy installation
-    ./dev bench peers --page                       no run: tables and plots of docs/benchmarks/index.md
+    ./dev bench peers --page                       no run: tables and plots of docs/benchmarks
 """
 
 # SPDX-License-Identifier: Apache-2.0

@@ -75,17 +75,15 @@ def runs_of(part: str, path: Path = LEDGER) -> int:
 
 
 def table(entries: list[Entry]) -> str:
-    """The rows of the page: a part's sums over all commits, and each finding."""
-    lines = ["| part | runs | minutes | commits | findings |", "|---|---|---|---|---|"]
+    """Returns the rows of the page: a part's sums over all commits, and its newest commit."""
+    lines = ["| part | runs | minutes | newest commit | findings |", "|---|---|---|---|---|"]
     for name, word in _WORDS.items():
         for part in sorted({entry.part for entry in entries if entry.part.split(" on ")[0] == name}):
             own = [entry for entry in entries if entry.part == part]
             seconds = sum(entry.seconds for entry in own)
             runs, findings = sum(entry.runs for entry in own), sum(len(entry.findings) for entry in own)
-            commits = ", ".join(f"`{entry.commit}`" for entry in own)
-            lines.append(f"| {part} | {runs:,} {word} | {seconds / 60:.0f} | {commits} | {findings} |")
-    for entry in entries:
-        lines += [f"\n- `{entry.commit}`, {entry.part}: {finding}" for finding in entry.findings]
+            newest = own[-1].commit
+            lines.append(f"| {part} | {runs:,} {word} | {seconds / 60:.0f} | `{newest}` | {findings} |")
     return "\n".join(lines) + "\n"
 
 

@@ -17,20 +17,25 @@ HEAD = """\
 # GIL holds of well known calls
 
 How long does a call of a well known package keep every other Python thread waiting? Each row is one call
-with an input as a program has it, measured alone in a fresh process. `./dev gil-holds` installs the
-packages, measures and writes this page. The rows are sorted by package. They are no ranking: the packages
-do different work, and the length of a hold follows from the size of the input.
+with a usual input, measured alone in a fresh process. The rows are sorted by package. They are no ranking,
+because the packages do different work and a hold grows with the input.
 
-**Read a row like this.** *Longest hold* is the longest time in which the call had the GIL and let no
-other thread have it, the median of {rounds} calls with its quartiles. *Per* divides it by the size of the
-input. *10 ms at* is the input with which the hold would last 10 ms, if it grows with its input: up to
-there a program with other threads need not care. For a larger input use a worker process (`process=True`
-in freshframe), or divide the input.
+- *Longest hold* is the longest time in which no other thread got the GIL: the median of {rounds} calls with
+  its quartiles. *Per* divides it by the size of the input.
+- *10 ms at* is the input with which the hold would last 10 ms. For a larger input use a worker process
+  (`process=True` in freshframe), or divide the input.
+- *Python objects* marks a call that makes or reads Python objects, and so must hold the GIL. A call that
+  computes on its own bytes could let go of it, but for a call of a microsecond that costs more than the
+  call itself.
 
-A call that makes Python objects, or reads them, must hold the GIL meanwhile. Such a row says *Python
-objects*. A call that computes on its own bytes could let go of the GIL. Whether that pays, its
-maintainers know best: letting go costs a call of a microsecond more than the call itself. This page
-reports what is, and proposes nothing.
+"""
+
+FREE = """\
+
+## Calls that let go of the GIL
+
+No hold of these calls reached 2 ms, the shortest that the watch can distinguish from nothing. They may have
+many short ones.
 
 """
 
@@ -39,18 +44,15 @@ TAIL = """\
 ## How it is measured
 
 {machine}. Wheels of the package index, with hashes, as `gil/tools/gil_holds/requirements.txt` names them.
-{measured}
+{measured} `./dev gil-holds` installs the packages, measures and writes this page.
 
-The watch of [gil-budget](../how-to/gil-budget.md) measures: it reads the interpreter's record of the GIL
-from a native thread. A hold's length is processor time where the call computes. A second witness is a
-Python thread that wakes up every half millisecond: the longest time in which it got nothing must agree
-within {witness:.0f} %, or the row is left out. The garbage collector is off, and the switch interval is 0.5
-ms. A round in which the measured thread waited for a processor for more than 2 % of its time and 1 ms is
-repeated, and after three of them nothing is written.
-
-Shorter holds than 2 ms are not told from nothing: the row says that the call lets go of the GIL. Then the
-second witness was never silent for longer than {witness:.0f} % of the call's time and {spare:.0f} ms: a call
-that lets go keeps other threads from the processor for a moment, too. Such a row may have many short holds.
+The watch of [gil-budget](../how-to/gil-budget.md) reads the interpreter's record of the GIL from a native
+thread. A hold's length is processor time where the call computes. A second witness is a Python thread that
+wakes up every half millisecond. The longest time in which it got nothing must agree within {witness:.0f} %,
+or the row is left out. For a call that lets go it is at most {witness:.0f} % of the call's time and
+{spare:.0f} ms. The garbage collector is off, and the switch interval is 0.5 ms. A round in which the
+measured thread waited for a processor for more than 2 % of its time and 1 ms is repeated. After three such
+rounds nothing is written.
 
 {left_out}
 """
@@ -130,7 +132,12 @@ def page_of(results: dict[str, Any]) -> str:
     lines = [
         "| package | call | takes | longest hold | per | 10 ms at | in | |",
         "|---|---|---|---|---|---|---|---|",
-        *(_line(row) for row in shown),
+        *(_line(row) for row in shown if not row.lets_go),
+    ]
+    free = [
+        "| package | call | takes |",
+        "|---|---|---|",
+        *(_start(row) for row in shown if row.lets_go),
     ]
     left_out = "No row was left out.\n" if not left else "Left out: " + ". ".join(left) + ".\n"
     head = HEAD.format(rounds=len(rows[0].rounds))
@@ -141,7 +148,7 @@ def page_of(results: dict[str, Any]) -> str:
         spare=SPARE * 1e3,
         left_out=left_out,
     )
-    return head + "\n".join(lines) + "\n" + tail
+    return head + "\n".join(lines) + "\n" + FREE + "\n".join(free) + "\n" + tail
 
 
 def _measured(rows: list[Row]) -> str:
@@ -159,21 +166,23 @@ def _measured(rows: list[Row]) -> str:
     return "The rows are from several runs:\n\n" + "\n".join(lines)
 
 
+def _start(row: Row) -> str:
+    return f"| {row.package} {row.version} | {row.text} | {_ms(row.wall)} |"
+
+
 def _line(row: Row) -> str:
-    start = f"| {row.package} {row.version} | {row.text} | {_ms(row.wall)} "
-    if row.lets_go:
-        return start + "| below 2 ms | | | | lets go |"
+    start = _start(row)
     first, third = row.quartiles
-    hold = f"{_ms(row.hold)} ({first * 1e3:.1f} to {third * 1e3:.1f})"
+    hold = f"{_ms(row.hold)} ({first * 1e3:.1f}\u2013{third * 1e3:.1f})"
     name = f"`{_readable(row.native or '')}`"
     if row.hold < row.wall / 2:
-        return start + f"| {hold} | | | {name} | lets go in between |"
+        return start + f" {hold} | | | {name} | lets go in between |"
     per = f"{_short(row.hold * 1e3 / row.amount)} ms per {row.unit}"
     amount = row.amount * LIMIT / row.hold
     size = (
         f"{_short(amount)} MB" if row.unit == "MB" else f"{_count(amount * 1e5)} {row.unit.partition(' ')[2]}"
     )
-    return start + f"| {hold} | {per} | {size} | {name} | {'Python objects' if row.objects else 'holds'} |"
+    return start + f" {hold} | {per} | {size} | {name} | {'Python objects' if row.objects else 'holds'} |"
 
 
 def _readable(native: str) -> str:

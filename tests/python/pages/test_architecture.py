@@ -1,4 +1,4 @@
-"""The walks of docs/development/architecture.md against the tree: each named function is in its file."""
+"""The walks of docs/development/walks.md against the tree: each named function is in its file."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "development" / "architecture.md").read_text(encoding="utf-8")
-SECTION = PAGE.partition("## Five walks")[2].partition("\n## ")[0]
-WALKS = dict(re.findall(r"^### (.*?)\n(.*?)(?=^##|\Z)", SECTION, re.MULTILINE | re.DOTALL))
+PAGE = (ROOT / "docs" / "development" / "walks.md").read_text(encoding="utf-8")
+WALKS = dict(re.findall(r"^## (.*?)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
 NAME = re.compile(r"`((?:src|python|fleet)/[\w./]+)`|`(\w+(?:::\w+)?)\(\)`")
 
 

@@ -159,27 +159,27 @@ def test_the_peers_run_goes_on_where_it_ended() -> None:
 
 
 @pytest.mark.usefixtures("bench")
-@pytest.mark.parametrize("name", ["benchmarks/index.md", "benchmarks/libraries.md"])
-def test_each_table_of_a_page_has_a_program_that_writes_it(name: str) -> None:
+def test_each_table_of_a_page_has_a_program_that_writes_it() -> None:
     import _peer_page  # noqa: PLC0415
     import _peer_tables as tables  # noqa: PLC0415
 
     trials = set(tables.TITLES)
     trials |= {f"{trial} {size} {fps:g}" for trial in trials for size, fps in _peer_page.OTHER_CAMERAS}
-    found = {part[2] for part in _peer_page.PART.finditer((DOCS / name).read_text(encoding="utf-8"))}
-    assert found
-    assert found <= trials | set(_peer_page.parts({"pieces": []}))
+    for page in _peer_page.PAGES:
+        found = {part[2] for part in _peer_page.PART.finditer(page.read_text(encoding="utf-8"))}
+        assert found
+        assert found <= trials | set(_peer_page.parts({"pieces": []}))
 
 
 @pytest.mark.usefixtures("bench")
-def test_a_table_is_written_anew_and_the_text_beside_it_stays() -> None:
+def test_a_table_is_written_again_and_the_text_beside_it_stays() -> None:
     import _peer_page  # noqa: PLC0415
 
     runs = [run_of("cv2_latest", 1.0), run_of("freshframe_next", 3.0)]
     piece = {"settings": {"size": "1280x720", "fps": 60.0, "seconds": 8}, "runs": runs}
     page = "Before.\n<!-- begin: {} -->\nold\n<!-- end -->\nAfter.\n"
-    written = _peer_page.page_with({"pieces": [piece]}, page.format("wins"))
-    assert written.startswith("Before.\n<!-- begin: wins -->\n\n- ")
+    written = _peer_page.page_with({"pieces": [piece]}, page.format("comparison"))
+    assert written.startswith("Before.\n<!-- begin: comparison -->\n\n| ")
     assert written.endswith("\n\n<!-- end -->\nAfter.\n")
-    assert re.search(r"`cv2_latest` \(1\b.*\) is ahead of `freshframe_next` \(3\b", written)
+    assert re.search(r"`cv2_latest` 1 ms \| `freshframe_next` 3 ms \| the peer \|", written)
     assert _peer_page.page_with({"pieces": [piece]}, page.format("other")) == page.format("other")
