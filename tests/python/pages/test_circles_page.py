@@ -36,13 +36,6 @@ def test_the_pictures_of_the_page_are_there() -> None:
         assert ff.Frame.read(PAGE.parent / picture).width >= 480
 
 
-def test_the_chapters_that_the_page_lists_are_there() -> None:
-    listed = re.findall(r"^\d+\. \[(.*)\]\(#(.*)\)$", TEXT, re.MULTILINE)
-    chapters = re.findall(r"^## (.*)$", TEXT, re.MULTILINE)
-    assert [name for name, _ in listed] == chapters
-    assert [anchor for _, anchor in listed] == [name.lower().replace(" ", "-") for name in chapters]
-
-
 def test_the_defaults_of_the_page_are_those_of_the_package() -> None:
     for function in (ff.CircleDetector.__init__, ff.CircleTracker.__init__):
         for option, default in (function.__kwdefaults__ or {}).items():
