@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from rigs import stand_ins
 from rigs.ports import free_port
 from support import TESTS, WATCHDOG, mypy_path
 
@@ -47,7 +48,7 @@ OWN_THREADS = {
     "import prometheus_client": "prometheus_client",  # its registry would keep the pipeline
 }
 PIPELINE_THREADS = 2 + (os.cpu_count() or 1)  # NumPy has one per processor
-PATH = os.environ | {"PYTHONPATH": str(Path(ff.__file__).parents[1])}
+PATH = os.environ | {"PYTHONPATH": f"{Path(ff.__file__).parents[1]}:{TESTS}"}
 
 
 class Program(NamedTuple):
@@ -108,10 +109,15 @@ def test_a_whole_program_runs(program: Program, folder: Path) -> None:
         ff.Pipeline.stop_all()
 
 
-def missing_packages(program: Program) -> list[str]:
-    """The packages that a program imports and this environment lacks."""
+def imported_packages(program: Program) -> set[str]:
+    """The packages that a program imports."""
     names = set(re.findall(r"^ *(?:import|from) (\w+)", program.text, re.MULTILINE))
-    names |= {module for sign, module in OWN_THREADS.items() if sign in program.text}
+    return names | {module for sign, module in OWN_THREADS.items() if sign in program.text}
+
+
+def missing_packages(program: Program) -> list[str]:
+    """The packages that a program imports, and that this environment lacks."""
+    names = imported_packages(program) - set(stand_ins.MODULES)
     return sorted(name for name in names if importlib.util.find_spec(name) is None)
 
 
@@ -135,9 +141,11 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Progr
             folder = tmp_path_factory.mktemp("forever")
             text = re.sub(r"\bport=\d+", lambda _: f"port={free_port()}", program.text)
             (folder / "program.py").write_text(text, encoding="utf-8")
+            foreign = imported_packages(program) & set(stand_ins.MODULES)
+            module = ["-m", "rigs.stand_ins"] if foreign else []
             running[program] = process = subprocess.Popen(
                 # A background job of a shell ignores Ctrl-C, as do its children.
-                ["env", "--default-signal=INT", sys.executable, "program.py"],
+                ["env", "--default-signal=INT", sys.executable, *module, "program.py"],
                 cwd=folder,
                 env=PATH,
                 stdout=subprocess.DEVNULL,
