@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -157,7 +158,7 @@ mkdir -p dist
 case $1 in
 sdist) echo sources >dist/freshframe-0.2.0.tar.gz ;;
 wheel)
-  [ "$2" != --gil-budget ] || exec touch dist/gil_budget-0.2.0-cp311.whl
+  [ "$2" != --gil-budget ] || exec touch dist/gil_budget-0.2.0-cp311$6.whl
   [ "$2" != --fleet ] || exec touch dist/freshframe_fleet-0.2.0-py3-none-any.whl
   mkdir sboms && echo '{}' >sboms/freshframe.cdx.json
   "$3" -m zipfile -c dist/freshframe-0.2.0-cp311$5.whl sboms && rm -r sboms
@@ -259,6 +260,7 @@ def test_a_release_can_have_a_wheel_for_aarch64(checkout: Path, monkeypatch: pyt
     assert released(monkeypatch, "--aarch64", sys.executable, "--go") == 0
     calls = (checkout / "calls").read_text().splitlines()
     assert f"wheel --python {sys.executable} --arch aarch64" in calls
+    assert f"wheel --gil-budget --python {sys.executable} --arch aarch64" in calls
     assert (checkout / "dist/freshframe-0.2.0-cp311aarch64.cdx.json").exists()
 
 
@@ -298,7 +300,7 @@ def test_a_release_has_a_file_for_each_python_and_machine(
     made = release.Release("0.1.0", ["3.10", "python3", "3.12", "3.14t"], ["3.13"], go=True)
     assert {part: made.files_of(part) for part in release.PARTS if made.files_of(part) > 1} == {
         "wheels": 5,
-        "gil-budget": 3,
+        "gil-budget": 4,
         "bills": 5,
         "sources": 2,
     }
@@ -486,3 +488,18 @@ def test_no_version_below_the_oldest_that_serves_is_built() -> None:
         check=True,
     )
     assert ended.stdout.split() == ["1:1.0-1", "12.1.14.0-1"]
+
+
+def test_the_wheel_of_gil_budget_takes_no_module_of_a_build_for_development(tmp_path: Path) -> None:
+    gil = tmp_path / "gil"
+    shutil.copytree(TOOLS.parent / "gil", gil, ignore=shutil.ignore_patterns("*.so", "tests", "src"))
+    shutil.copy(TOOLS.parent / "CMakeLists.txt", tmp_path)
+    shutil.copy(TOOLS.parent / ".gitignore", tmp_path)
+    (gil / "python/gil_budget/_gil.cpython-39-x86_64-linux-gnu.so").write_bytes(b"of another Python")
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    settings = ["--config-settings", "wheel.cmake=false", "--wheel-dir", str(tmp_path)]
+    subprocess.run([*command, *settings, str(gil)], check=True)
+    [wheel] = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "gil_budget/__init__.py" in names
+    assert [name for name in names if name.endswith(".so")] == []
