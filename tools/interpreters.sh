@@ -11,6 +11,7 @@
 #   3.14t   free-threaded (--disable-gil)
 #   3.14ts  free-threaded, under ThreadSanitizer; start it through `setarch -R`. CPython's list of its own known races is kept
 #           beside it, in share/tsan-suppressions.txt
+# interpreters.sh --published MACHINE VERSION FOLDER   unpacks the published build for another machine: bin, include, lib
 set -euo pipefail
 [ $# -gt 0 ] || set -- 3.14t 3.14
 
@@ -55,9 +56,9 @@ pinned() { # VERSION
   esac
 }
 
-# Published builds: the version of org.bytedeco:cpython, and the sum of the jar for this machine.
-published() { # VERSION
-  case $1-$(uname -m) in
+# Published builds: the version of org.bytedeco:cpython, and the sum of the jar for a machine.
+published() { # VERSION MACHINE
+  case $1-$2 in
     3.10-x86_64) echo 3.10.8-1.5.8 linux-x86_64 2f101b1aa06effdbda3c318c1728b13f22b571707c7b7704abaf5d19a33aa981 ;;
     3.10-aarch64) echo 3.10.8-1.5.8 linux-arm64 b14738d971f43bcb7e74242980d0a621c4464b9a7f1294d22c17f9186b32db09 ;;
     3.12-x86_64) echo 3.12.1-1.5.10 linux-x86_64 a135fcf4dc01adebf7ea439252276fc3196db80f7e0dd3da0b61f1ec489b68bd ;;
@@ -65,13 +66,13 @@ published() { # VERSION
   esac
 }
 
-# unpack NAME VERSION CLASSIFIER SUM: a published build into the cache.
-unpack() {
-  local name=$1 version=$2 classifier=$3 sum=$4 place=$cache/$1 jar artifact unpacked
+# jar NAME VERSION CLASSIFIER SUM: downloads a published build into the cache. Prints its path.
+jar() {
+  local name=$1 version=$2 classifier=$3 sum=$4 jar artifact
   artifact=org.bytedeco:cpython:$version:jar:$classifier
   jar=$cache/source/cpython-$version-$classifier.jar
   mkdir -p "$cache/source"
-  if ! echo "$sum  $jar" | sha256sum --check --quiet 2>/dev/null; then
+  if ! echo "$sum  $jar" | sha256sum --check --status 2>/dev/null; then
     install_packages default-jre-headless maven unzip
     say "downloading CPython $name: 26 MB"
     if ! {
@@ -84,13 +85,19 @@ unpack() {
     echo "$sum  $jar" | sha256sum --check --quiet >&2 || die "$jar is not the file that this program knows: its sum differs"
   fi
   install_packages unzip
+  echo "$jar"
+}
+
+# unpack FOLDER NAME VERSION CLASSIFIER SUM: a published build.
+unpack() {
+  local place=$1 name=$2 classifier=$4 file unpacked
+  file=$(jar "${@:2}")
   rm -rf "$place" "$place.part"
-  unzip -q "$jar" "org/bytedeco/cpython/$classifier/*" -d "$place.part"
+  unzip -q "$file" "org/bytedeco/cpython/$classifier/*" -d "$place.part"
   unpacked=$place.part/org/bytedeco/cpython/$classifier
   chmod +x "$unpacked"/bin/*
   # ctypes looks for libffi beside the standard library.
   ln -sf ../../libffi.so.7 "$unpacked/lib/python$name/libffi.so.7"
-  "$unpacked/bin/python$name" -c 'import ctypes, ssl' || die "the published CPython $name does not run here"
   mv "$unpacked" "$place"
   rm -r "$place.part"
   say "unpacked: $place"
@@ -122,9 +129,10 @@ build() { # NAME
   local name=$1 version kind tarball place known_races options=() flags='-O2'
   [[ $name =~ ^(3\.[0-9]+)(t?s?)$ ]] || die "the name of an interpreter must be like 3.14, 3.14t or 3.14ts, got '$name'"
   version=${BASH_REMATCH[1]} kind=${BASH_REMATCH[2]} place=$cache/$name
-  if [ -z "$kind" ] && [ -n "$(published "$version")" ]; then
+  if [ -z "$kind" ] && [ -n "$(published "$version" "$(uname -m)")" ]; then
     # shellcheck disable=SC2046  # three words
-    [ -x "$place/bin/python$version" ] || unpack "$version" $(published "$version")
+    [ -x "$place/bin/python$version" ] || unpack "$place" "$version" $(published "$version" "$(uname -m)")
+    "$place/bin/python$version" -c 'import ctypes, ssl' || die "the published CPython $version does not run here"
     echo "$place/bin/python$version"
     return
   fi
@@ -165,4 +173,12 @@ build() { # NAME
 mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9
+if [ "$1" = --published ]; then
+  [ $# = 4 ] || die "interpreters.sh --published MACHINE VERSION FOLDER; got $*"
+  known=$(published "$3" "$2")
+  [ -n "$known" ] || die "no build of CPython $3 is published for $2"
+  # shellcheck disable=SC2086  # three words
+  unpack "$4" "$3" $known
+  exit
+fi
 for name in "$@"; do build "$name"; done

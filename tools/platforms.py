@@ -40,7 +40,8 @@ from platform_rows.wheels import of_emulated_wheel, of_proof, of_wheel
 
 FIGURES = ROOT / "tools" / "platform_rows" / "figures.json"
 PAGE = ROOT / "docs" / "reference" / "platforms.md"
-ON_AARCH64_TOO = tuple(f"{AARCH64}-{version}" for version in ("3.13", "3.14", "3.15"))  # wheels only
+OF_CROSS_WHEELS = ("3.10", "3.12", "3.13", "3.14", "3.15")
+ON_AARCH64_TOO = tuple(f"{AARCH64}-{version}" for version in OF_CROSS_WHEELS)
 WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES, AARCH64, *ON_AARCH64_TOO))
 BARE = tuple(f"pip-{name}" for name in PYTHONS)
 ROWS = (*PYTHONS, *INSTRUMENTED, *SYSTEMS, AARCH64, *WHEELS, *BARE)

@@ -369,13 +369,15 @@ class Release:
             self.run("./dev", *BY_DEV[part])
         elif part == "wheels":
             for python in self.pythons:
-                self.run("./dev", "wheel", "--python", interpreter(python) if self.go else python)
+                self.run("./dev", "wheel", "--python", self.program(python))
             for python in self.aarch64:
-                self.run("./dev", "wheel", "--python", python, "--arch", "aarch64")
+                self.run("./dev", "wheel", "--python", self.program(python), "--arch", "aarch64")
         elif part == "gil-budget":
             for python in self.budgets:
-                program = interpreter(python) if self.go else python
-                self.run("./dev", "wheel", "--gil-budget", "--python", program)
+                self.run("./dev", "wheel", "--gil-budget", "--python", self.program(python))
+            for python in self.aarch64:
+                arguments = ["--python", self.program(python), "--arch", "aarch64"]
+                self.run("./dev", "wheel", "--gil-budget", *arguments)
         elif part == "image":
             self.run("tools/image.sh", "build", self.version)
         if self.go:
@@ -387,12 +389,16 @@ class Release:
             if part in TO_AN_INDEX:
                 self.check_for_an_index(files)
 
+    def program(self, python: str) -> str:
+        """The interpreter, which is made if there is none; its name in a dry run."""
+        return interpreter(python) if self.go else python
+
     def files_of(self, part: str) -> int:
         """How many files a part has: one for each Python, for each machine, or one."""
         if part in ("wheels", "bills"):
             return len(self.pythons) + len(self.aarch64)
         if part == "gil-budget":
-            return len(self.budgets)
+            return len(self.budgets) + len(self.aarch64)
         return 2 if part == "sources" and self.aarch64 else 1
 
     def check_for_an_index(self, files: Sequence[Path]) -> None:
@@ -457,7 +463,7 @@ def main() -> int:
         action="append",
         default=[],
         metavar="PYTHON",
-        help="also a wheel for aarch64; of a version that Debian has for arm64: 3.11, 3.13, 3.14, 3.15",
+        help="also wheels for aarch64, cross-built: an interpreter, or a version from 3.10 to 3.15",
     )
     parser.add_argument("--go", action="store_true", help="do it")
     parser.add_argument("--make", nargs="+", choices=PARTS, metavar="PART", help=f"only: {', '.join(PARTS)}")

@@ -42,8 +42,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--into", type=Path, required=True, help="folder of the finished wheel")
+    parser.add_argument("--root", type=Path, help="the unpacked Debian of a wheel for another architecture")
     options = parser.parse_args()
-    origin = Origin(Path("build/gil_budget"))
+    origin = Origin(Path("build/gil_budget"), options.root)
     with zipfile.ZipFile(options.wheel) as wheel:
         modes = {info.filename: info.external_attr for info in wheel.infolist()}
         files = {name: wheel.read(name) for name in wheel.namelist() if not name.endswith("/")}

@@ -52,10 +52,10 @@ CONF
 }
 
 # Python takes its own path for the place of its program: children are started through the same script.
-python_script() { # FILE ROOT [PROGRAM]
+python_script() { # FILE ROOT [PROGRAM [HOME]]: a HOME for one that does not find its own
   cat >"$1" <<SCRIPT
 #!/bin/sh
-exec qemu-aarch64 -L '$2' -0 "\$0" '$2/usr/bin/${3:-python3}' "\$@"
+${4:+PYTHONHOME=$4 }exec qemu-aarch64 -L '$2' -0 "\$0" '$2/usr/bin/${3:-python3}' "\$@"
 SCRIPT
   chmod +x "$1"
 }

@@ -1,5 +1,5 @@
-# What a build for aarch64 on another machine sets: build.sh and libraries.sh read it. zlib's, libvpx' and CMake's builds
-# take it from the environment.
+# What a build for aarch64 on another machine sets: build.sh, libraries.sh and gil/tools/wheel.sh read it. zlib's,
+# libvpx' and CMake's builds take it from the environment.
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034  # used where it is read
 triple=aarch64-linux-gnu
@@ -40,3 +40,19 @@ cpu = 'aarch64'
 endian = 'little'
 END
 ffmpeg_options="--enable-cross-compile --cross-prefix=$triple- --arch=aarch64 --target-os=linux --sysroot=$root --pkg-config=pkg-config"
+
+# Sets how a module for the Python of a tag is built, with an environment of this machine's Python of the same version.
+cross_python() { # TAG ENVIRONMENT
+  local abi=${1/cp/cpython-}-$triple version=3.${1#cp3} settings="-DPython_EXECUTABLE=$2/bin/python" other
+  if [ ! -d "$root/usr/include/python$version" ]; then  # not the Python of this Debian
+    tools/aarch64/python.sh "$version"
+    other=$PWD/build/aarch64/python$version/usr
+    settings+=" -DPython_INCLUDE_DIR=$other/include/python$version -DPython_LIBRARY=$other/lib/$triple/libpython$version.so -DSKBUILD_SOABI=$abi"
+  fi
+  # The Python that builds is this machine's. Headers, library and names of modules are those of the other.
+  compiler=(_PYTHON_HOST_PLATFORM=linux-aarch64 SETUPTOOLS_EXT_SUFFIX=".$abi.so" CMAKE_ARGS="$settings")
+  search=(AUDITWHEEL_LD_LIBRARY_PATH="$prefix/lib:$root_libraries")
+  # auditwheel reads the files of any architecture, but knows the names of this machine's platforms only.
+  auditwheel=(python -c "import platform, sys; platform.machine = lambda: 'aarch64'; from auditwheel.main import main; sys.exit(main())")
+  from=(--root "$root")
+}

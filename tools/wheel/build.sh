@@ -80,10 +80,7 @@ tag=$("$python" -c 'import sys, sysconfig
 print("cp%d%d%s" % (*sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))')
 environment=$common/python-$tag
 wanted=$(sed -n '/^build = \[/p' pyproject.toml; "$python" --version)
-if [ "$(.venv/bin/python -c 'import nanobind, scikit_build_core, sys; print(sys.version)' 2>/dev/null)" = \
-  "$("$python" -c 'import sys; print(sys.version)')" ]; then
-  environment=$PWD/.venv  # the checkout's own: ./dev build has put the same tools into it
-elif [ "$(cat "$environment/.stamp" 2>/dev/null)" != "$wanted" ]; then
+if [ "$(cat "$environment/.stamp" 2>/dev/null)" != "$wanted" ]; then
   say "a Python environment to build in: $tag"
   "$python" -m venv --clear "$environment"
   "$environment/bin/python" -m pip install --quiet --upgrade "pip==26.3"
@@ -92,7 +89,13 @@ elif [ "$(cat "$environment/.stamp" 2>/dev/null)" != "$wanted" ]; then
 fi
 
 say "freshframe for $tag, $machine"
-build=build/wheel-$tag
+build=build/wheel-objects${cross:+-$machine}
+# In one folder and with the same flags ccache compiles the engine once for all Pythons.
+if [ "$(cat "$build/.tag" 2>/dev/null)" != "$tag" ]; then
+  rm -rf "$build"
+  mkdir -p "$build"
+  echo "$tag" >"$build/.tag"
+fi
 compiler=(CC=/usr/bin/cc CXX=/usr/bin/c++)
 search=(LD_LIBRARY_PATH="$prefix/lib")
 auditwheel=(auditwheel)
@@ -101,27 +104,13 @@ link_paths=''
 if [ -n "$cross" ]; then
   # shellcheck source=tools/wheel/aarch64.sh
   . "$cross"
-  build+=-$machine
-  abi=${tag/cp/cpython-}-$triple
-  settings="-DPython_EXECUTABLE=$environment/bin/python"
-  version=3.${tag#cp3}
-  if [ ! -d "$root/usr/include/python$version" ]; then  # not the Python of this Debian
-    tools/aarch64/python.sh "$version"
-    other=$PWD/build/aarch64/python$version/usr
-    settings+=" -DPython_INCLUDE_DIR=$other/include/python$version -DPython_LIBRARY=$other/lib/$triple/libpython$version.so -DSKBUILD_SOABI=$abi"
-  fi
-  # The Python that builds is this machine's. Headers, library and names of modules are those of the other.
-  compiler=(_PYTHON_HOST_PLATFORM="linux-$machine" SETUPTOOLS_EXT_SUFFIX=".$abi.so" CMAKE_ARGS="$settings")
-  search=(AUDITWHEEL_LD_LIBRARY_PATH="$prefix/lib:$root_libraries")
-  # auditwheel reads the files of any architecture, but knows the names of this machine's platforms only.
-  auditwheel=(python -c "import platform, sys; platform.machine = lambda: '$machine'; from auditwheel.main import main; sys.exit(main())")
-  from=(--root "$root")
+  cross_python "$tag" "$environment"
 fi
 raw=$work/raw/$tag
 rm -rf "$raw"
 # Two checkouts give the same bytes: no path of this one, none of the environment, no day, no rights of this user. A build
 # id hashes the names in a table of symbols, and with it the paths in there: the linker leaves the table out.
-same="-ffile-prefix-map=$PWD=/freshframe -ffile-prefix-map=$environment=/environment"
+same="-ffile-prefix-map=$PWD=/freshframe -ffile-prefix-map=$common/python-=/environment-"
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 315532800)
 export SOURCE_DATE_EPOCH
 ${CC:-cc} -O2 -fPIC -c tools/wheel/old_glibc.c -o "$work/old_glibc.o"
