@@ -8,7 +8,7 @@
                                           bookworm-clang: compiled by clang
     ./dev platforms wheel-3.11            the Python tests against the wheel of dist/ for this Python
     ./dev platforms wheel-bookworm        tools/wheel/prove.sh: the wheels in a bare
-                                          Debian root
+                                          Debian root; wheel-forky-3.15: with another Python of it
     ./dev platforms pip-3.12              the same with an interpreter of tools/interpreters.sh
                                           instead of Debian's
     ./dev platforms 3.14ts                tests of concurrency; the interpreter and freshframe have
@@ -42,7 +42,8 @@ FIGURES = ROOT / "tools" / "platform_rows" / "figures.json"
 PAGE = ROOT / "docs" / "reference" / "platforms.md"
 OF_CROSS_WHEELS = ("3.10", "3.12", "3.13", "3.14", "3.15")
 ON_AARCH64_TOO = tuple(f"{AARCH64}-{version}" for version in OF_CROSS_WHEELS)
-WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES, AARCH64, *ON_AARCH64_TOO))
+IN_ROOTS = (*SUITES, "forky-3.13", "forky-3.15")
+WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *IN_ROOTS, AARCH64, *ON_AARCH64_TOO))
 BARE = tuple(f"pip-{name}" for name in PYTHONS)
 ROWS = (*PYTHONS, *INSTRUMENTED, *SYSTEMS, AARCH64, *WHEELS, *BARE)
 COLUMNS = {  # fields of a row and their titles
@@ -104,7 +105,7 @@ def measured(name: str, root: str | None, rest: Sequence[str]) -> Row:
     if name == AARCH64:
         return of_aarch64(rest)
     inside = name.removeprefix("pip-").removeprefix("wheel-")
-    if name in BARE or inside in SUITES:
+    if name in BARE or inside in IN_ROOTS:
         return of_proof(inside)
     return of_emulated_wheel(inside, rest) if inside.startswith(AARCH64) else of_wheel(inside, rest)
 

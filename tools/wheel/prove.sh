@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Proves the wheels of dist/ in bare Debian roots, where only the C library and Python are: prove.sh SUITE...
+# `forky-3.15`: with another Python of that suite than its default.
 # `3.12`, `3.14t` and so on instead of a suite: bookworm, with that interpreter of tools/interpreters.sh instead of Debian's.
 # `aarch64` instead of a suite: the wheel for aarch64 under QEMU, with Debian's Python of tools/aarch64/root.sh.
 # `aarch64-3.13`: the one for that Python, of tools/aarch64/python.sh.
@@ -10,7 +11,8 @@ cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 
 if [ "${1:-}" = --inside ]; then  # in the root: its Python, a virtual environment, the wheels that fit
   cd "$2"
-  packages=(python3 python3-venv) python=python3
+  python=python${3:-3}
+  packages=("$python" "$python-venv")
   if [ -d interpreter ]; then  # and what Debian's own Python would bring
     packages=(libssl3 libffi8 libsqlite3-0 libbz2-1.0 liblzma5 zlib1g libuuid1 ca-certificates) python=$PWD/interpreter/bin/python3
   fi
@@ -61,19 +63,16 @@ cat "$folder/certificate" "$folder/key" >"$folder/localhost.pem"
 keep() {  # a root gets a clone
   git -C "$folder" init -q
   git -C "$folder" add -f .
-  git -C "$folder" -c user.name=proof -c user.email=proof@example.org commit -qm proof
+  git -C "$folder" -c user.name=proof -c user.email=proof@example.org commit --allow-empty -qm proof
 }
-keep
 
 # An interpreter of tools/interpreters.sh beside the wheels. Both kinds find their own folder.
 take_along() { # VERSION
   local path
   path=$(tools/interpreters.sh "$1")
-  rm -rf "$folder/interpreter"
   cp -a "$(dirname "$(dirname "$path")")" "$folder/interpreter"
   ln -sf "$(basename "$(readlink -f "$path")")" "$folder/interpreter/bin/python3"
   rm -rf "$folder"/interpreter/lib/python3*/{test,config-*} "$folder"/interpreter/lib/*.a
-  keep
 }
 
 # What pip takes for such a machine, in an empty folder; then all steps with Python alone. The libraries are looked at
@@ -109,10 +108,12 @@ for suite in "$@"; do
     (emulated "${version#-}") | tee "build/wheel/proof-$suite.jsonl"
     continue
   fi
-  system=$suite
+  system=${suite%-*} version=${suite#"${suite%-*}"}
+  rm -rf "$folder/interpreter"
   if [[ $suite = 3.* ]]; then
     take_along "$suite"
     system=bookworm
   fi
-  "$run_in_root" -s "$system" -r "$folder" -- bash tools/wheel/prove.sh --inside . | tee "build/wheel/proof-$suite.jsonl"
+  keep
+  "$run_in_root" -s "$system" -r "$folder" -- bash tools/wheel/prove.sh --inside . "${version#-}" | tee "build/wheel/proof-$suite.jsonl"
 done
