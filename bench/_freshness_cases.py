@@ -19,10 +19,10 @@ from rigs.live.truth.rtsp.lies import Lies
 from rigs.live.truth.rtsp.manners import Manners
 
 FILMS = ROOT / "build" / "bench-clips"
-FORMAT = 2  # of the files: counts up when Film changes
+FORMAT = 2  # format of the files: counts up when Film changes
 PICTURES = Shape(count=240, size=(1280, 720), key_interval=60, bit_rate=3_000_000)
-JOINED = replace(PICTURES, key_interval=15)  # of TS over UDP, which is joined midway
-LONG = replace(PICTURES, count=900)  # of HLS: no age is as long, so no age is taken for another
+JOINED = replace(PICTURES, key_interval=15)  # a TS over UDP, joined midway
+LONG = replace(PICTURES, count=900)  # for HLS: no age is as long, so no age is taken for another
 MOTION = replace(PICTURES, codec="mjpeg", bit_rate=12_000_000)  # each picture is a whole JPEG picture
 CODECS: dict[str, Codec] = {"h264": "h264", "h265": "h265"}
 TITLES: dict[Codec, str] = {"h264": "H.264", "h265": "H.265"}

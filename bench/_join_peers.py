@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from _join_traces import Stream
 
 AGE_PENALTY = 0.1  # ROS's default
-DEPTH = 32  # of every queue, as of freshframe's
+DEPTH = 32  # depth of every queue, as in freshframe
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ COLUMNS = {
     ),
 }
 SORTED_BY = {"idle": "fast.p50_ms", "silent": "stop_s", "game": "lost_frames"}
-STOP_LIMIT = 5.0  # of bench/peers/child.py
+STOP_LIMIT = 5.0  # as in bench/peers/child.py
 
 
 def by_trial(document: dict[str, Any], size: str, fps: float) -> Runs:

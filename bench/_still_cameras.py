@@ -115,7 +115,7 @@ class Camera:
     def close(self) -> None:
         """Ends the stream, whether or not a client is there."""
         self.listener.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(queue.Empty):  # of a client that reads no more
+        with contextlib.suppress(queue.Empty):  # a client that reads no more
             while True:
                 self.pictures.get_nowait()
         self.pictures.put(None)

@@ -20,7 +20,7 @@ from _join_peers import ApproximateTime, ExactTime, Made, Sync, events, play
 from _join_traces import CASES, SILENT, Case, Stream, optimum
 from _measure import Result, Row, arguments, median, program, quantile, spread
 
-COST_GOAL = 2.0  # of the hop of one sample through a merge
+COST_GOAL = 2.0  # times the hop of one sample through a merge
 ADDED_GOAL_MS = 1.0
 PEERS: dict[str, type[ExactTime | ApproximateTime | Sync]] = {
     "TimeSynchronizer": ExactTime,
@@ -37,7 +37,7 @@ class Found:
     partial: int = 0
     spreads: list[float] = field(default_factory=list)  # milliseconds, as all times here
     added: list[float] = field(default_factory=list)
-    ages: list[float] = field(default_factory=list)  # of the first member
+    ages: list[float] = field(default_factory=list)  # ages of the first member
     later: list[float] = field(default_factory=list)  # added, of sets without the silent camera, a second on
 
     def add(self, made: Sequence[Made]) -> None:

@@ -97,7 +97,7 @@ double pair_ns(Kind kind) {
 struct Pace {
   double hertz = 30;
   double seconds = 4;
-  double offset = 0;         // of its beat
+  double offset = 0;         // offset of its beat
   double silent_from = 1e9;  // seconds after its start
 };
 

@@ -113,7 +113,7 @@ class Beside:
     def __init__(self, pipeline: ff.Pipeline) -> None:
         """Nothing yet."""
         self.kind = "alone"
-        self.seconds = 0.0  # of processor time that a change takes
+        self.seconds = 0.0  # processor time that a change takes
         self._pipeline = pipeline
         self._people = pipeline.add(same, [], name="people", batch=ff.Batch(4, max_wait=0.02))
         self._burn = Burn()

@@ -73,7 +73,7 @@ def slow_link(target: int, rate: float, *, down: bool = False) -> Iterator[int]:
         with contextlib.suppress(OSError):
             while not over.is_set() and (piece := near.recv(2048)):
                 passed += len(piece)
-                begun = max(begun, time.monotonic() - passed / rate - 0.02)  # what was not used is no credit
+                begun = max(begun, time.monotonic() - passed / rate - 0.02)  # unused time is no credit
                 over.wait(max(0.0, begun + passed / rate - time.monotonic()))
                 far.sendall(piece)
             far.shutdown(socket.SHUT_RDWR)

@@ -28,7 +28,7 @@ from _measure import Result, Row, arguments, median, quantile, spread, take_turn
 import freshframe as ff
 
 RATE = 5_000  # results per second
-GOAL_US = 20.0  # of processor time per result
+GOAL_US = 20.0  # processor time per result
 VALUE = {"label": "person", "box": [12.5, 40.0, 80.25, 200.0], "confidence": 0.87, "track": 17}
 
 KILLED = """

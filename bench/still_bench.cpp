@@ -132,7 +132,7 @@ struct Case {
   const char* name;
   Kind kind;  // None means a sound scene
   Painter paint;
-  Seconds least{0};  // of a sound scene: told is what has lasted so long
+  Seconds least{0};  // for a sound scene: reported is what has lasted that long
 };
 
 /// The pictures of `paint`, and from keyframe kFirst on the same one.

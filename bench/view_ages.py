@@ -53,7 +53,7 @@ OLDEST = 5.0  # seconds
 SETTLED = 3.0  # seconds after which players have found their distance
 GOALS = {"webcodecs": {"p50_ms": 15, "p99_ms": 60}, "mse": {"p50_ms": 40, "p99_ms": 80}}  # on idle cores
 MJPG_GOALS = {"webcodecs": 0.5, "mse": 0.8}
-GO2RTC_GOAL = 1.0  # of both, beside each of its modes
+GO2RTC_GOAL = 1.0  # for both, beside each of its modes
 AGAIN = " again"
 GO2RTC = """
 app: {{modules: [api, ws, rtsp, webrtc, mp4]}}

@@ -77,7 +77,7 @@ def make_app(recorder: Recorder) -> Any:
     def remove(name: str) -> dict[str, int]:
         try:
             return {"frames": recorder.remove(name)}
-        except KeyError:  # of two calls at once the second one
+        except KeyError:  # the second of two calls at once
             raise HTTPException(404, f"no camera {name!r}") from None
 
     app.add_api_route("/cameras", cameras, methods=["GET"])

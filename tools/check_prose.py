@@ -100,7 +100,7 @@ KINDS = {".md": "docs", ".py": "Python", ".pyi": "Python", ".cpp": "C++", ".hpp"
 BEFORE_A_STATEMENT = (tokenize.ENCODING, tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
 CPP_COMMENT = re.compile(r"(?:^|\s)//[/!<]*(?:\s+(.*))?$")
 
-Counts = dict[str, dict[str, int]]  # of each formula, by place
+Counts = dict[str, dict[str, int]]  # counts of each formula, by place
 
 
 class Hit(NamedTuple):
@@ -181,7 +181,7 @@ def hits_of(file: str, kind: str, text: str) -> Iterator[Hit]:
     """Yields the places of all formulas in the text of a file."""
     for paragraph in paragraphs(READERS[kind](text)):
         whole = ""
-        starts: list[tuple[int, int]] = []  # of each line: its place in `whole`, its number
+        starts: list[tuple[int, int]] = []  # for each line: its place in `whole`, its number
         for number, words in paragraph:
             starts.append((len(whole), number))
             whole += words + " "

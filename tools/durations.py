@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from tiers import DURATIONS, without_case  # noqa: E402  (of the folder that the line above names)
 
 LISTED = 0.1  # seconds
-LISTED_CPP = 0.02  # of one case: some tests have a hundred cases
+LISTED_CPP = 0.02  # seconds of one case: some tests have a hundred cases
 LADDER: list[float] = [step * 10.0**power for power in range(-2, 4) for step in (1, 2, 5)]
 # Shares of all measured seconds, and of all listed names, from which the file is stale.
 STALE_SECONDS = 0.3

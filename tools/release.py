@@ -52,7 +52,7 @@ PARTS = {
 }
 TO_AN_INDEX = ("sdist", "wheels", "gil-budget", "fleet")
 BY_DEV = {"sdist": ("sdist",), "fleet": ("wheel", "--fleet"), "site": ("docs",)}  # parts of one call
-FAILURES = (subprocess.CalledProcessError, ValueError, OSError)  # of a step
+FAILURES = (subprocess.CalledProcessError, ValueError, OSError)  # failures of a step
 TAG = """import sys, sysconfig
 kind = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
 own = "cp%d%d%s" % (*sys.version_info[:2], kind)

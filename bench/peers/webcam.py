@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from camera import write_number
 
-BUFFERS = 4  # of V4L2 through OpenCV
+BUFFERS = 4  # buffers of V4L2 through OpenCV
 SCHEME = "webcam:"
 
 

@@ -37,7 +37,7 @@ class Findings:
     """Counts the effects of one way on frames, heartbeat and memory."""
 
     debugged: int = 0
-    ages: list[tuple[float, float]] = field(default_factory=list)  # of each result: when it came, how old
+    ages: list[tuple[float, float]] = field(default_factory=list)  # each result: when it came, how old
     beats: list[float] = field(default_factory=list)  # seconds that a sleep of 1 ms took
     waiting: list[int] = field(default_factory=list)  # in the queue to the consumer, once per second
     memory: float = 0  # MB that the program and its workers grew by
@@ -110,7 +110,7 @@ def run_pool(findings: Findings, seconds: float, computing: float) -> None:
     with ThreadPoolExecutor(max_workers=10) as pool:
         number = 0
         while time.monotonic() - begun < seconds:
-            frame = pixels.copy()  # what a camera gives
+            frame = pixels.copy()  # the picture as a camera gives it
             pool.submit(debug)
             pool.submit(consume, time.monotonic(), frame)
             number += 1

@@ -22,7 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 import freshframe as ff
 
 PATIENCE = 10  # seconds for the broker to answer
-LEVELS = 200  # of a topic; mosquitto takes no more
+LEVELS = 200  # levels of a topic; mosquitto takes no more
 
 
 class Mqtt:

@@ -20,7 +20,7 @@ from typing import Any
 import freshframe as ff
 
 PATIENCE = 30  # seconds for the whole answer
-MOST_BEFORE = 100  # that a server says before its answer
+MOST_BEFORE = 100  # lines that a server may send before its answer
 NEVER = {400, 413, 422}  # the answers that speak of the events. All others may be right later, such as 401
 
 

@@ -5,7 +5,7 @@ pip install 'freshframe[onnx]' pandas
 
 import freshframe as ff
 
-ff.Pipeline.stop_all()  # what an earlier run of this cell has left
+ff.Pipeline.stop_all()  # stops what an earlier run of this cell has left
 
 frame = ff.Frame.read("match.mp4", pts=3.2)
 boxes = ff.OnnxDetector("yolo11n.onnx").detect(frame)

@@ -92,7 +92,7 @@ class GilWatch:
         self.threshold = float(threshold)
         self.dropped = 0
         self._on_stall = on_stall
-        self._options: dict[str, Any] = {}  # of the native watch; for tests and measurements
+        self._options: dict[str, Any] = {}  # options of the native watch; for tests and measurements
         self._complained = False
         self._guard = threading.Lock()
         self._stalls: deque[GilStall] = deque(maxlen=max_stalls)  # guarded by _guard

@@ -77,7 +77,7 @@ def _of_cffi(pointer: Any) -> int:
     kind = ffi.typeof(pointer)
     if kind.kind != "function":
         raise OptionTypeError(f"a function must be a pointer to a function, got {_check.shown(pointer)}")
-    if type(pointer).__name__ == "__CDataOwnGC":  # of ffi.callback()
+    if type(pointer).__name__ == "__CDataOwnGC":  # made by ffi.callback()
         raise OptionTypeError(
             "this cffi function calls Python and would take the GIL for every frame: add() the Python "
             "function itself"
@@ -400,7 +400,7 @@ def _option(name: str, value: Any) -> Any:
         raise OptionError(f"option {name!r} must be UTF-8, got {_check.shown(value)}")
     if isinstance(value, (bool, float, str, bytes)):
         return value
-    if hasattr(value, "tolist") and not isinstance(value, memoryview):  # of NumPy
+    if hasattr(value, "tolist") and not isinstance(value, memoryview):  # a value of NumPy
         value = value.tolist()
     if isinstance(value, (bool, str, bytes)):
         return value

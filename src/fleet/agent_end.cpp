@@ -28,7 +28,7 @@ using process::ByteWriter;
 
 constexpr std::size_t kReadAtOnce = 64U << 10;  // bytes
 constexpr std::size_t kMostUnsent = 4U << 20;   // bytes; beyond it no batch is made
-constexpr std::uint32_t kMostRuns = 1U << 20;   // of an answer
+constexpr std::uint32_t kMostRuns = 1U << 20;   // runs in an answer
 constexpr int kLeaseIsOver = 75;                // EX_TEMPFAIL
 
 template <class Kind>

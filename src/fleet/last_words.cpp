@@ -44,7 +44,7 @@ struct Slot {
 struct Process {
   LastWords* page = nullptr;
   long pid = 0;
-  long slack = 0;  // of threads without a run
+  long slack = 0;  // for threads without a run
   std::atomic<std::size_t> cursor{0};
   std::array<Slot, kSlots> slots{};
   std::array<struct sigaction, kFatal.size()> before{};

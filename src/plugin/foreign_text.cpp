@@ -23,7 +23,7 @@ void log_thrown(const char* function) noexcept {
       throw;
     } catch (const std::exception& thrown) {
       text = std::string(": ") + shortened(thrown.what());
-    } catch (...) {  // of any type
+    } catch (...) {  // any type
     }
     log(LogLevel::Error, std::string("a plugin's ") + function + " threw, which it must not" + text);
   } catch (const std::exception&) {  // no memory: nothing more can be done here

@@ -144,7 +144,7 @@ Utc utc_of(const freshframe_stamp& stamp) {
 
 // The stamp of an earlier sample, that a result is to have. Whether the node got it, the engine's outlet checks.
 Stamp earlier(const freshframe_stamp& given) {
-  constexpr std::uint64_t kLeast = offsetof(freshframe_stamp, utc);  // of version 1
+  constexpr std::uint64_t kLeast = offsetof(freshframe_stamp, utc);  // size in version 1
   if (given.size < kLeast) {
     throw Error("gave emit() a stamp of " + std::to_string(given.size) +
                 " bytes: its `size` must be sizeof(freshframe_stamp)");
@@ -233,7 +233,7 @@ class PluginNode final : public NodeBase, public NamesTypes {
  private:
   void check_type(const AnySample& sample) const {
     const auto* type = sample.value ? sample.value.get()->type() : type_of<Frame>();
-    if (type == input_type()) return;  // else below a node without an output type
+    if (type == input_type()) return;  // otherwise below a node without an output type
     throw GraphError("takes " + std::string(instance_->input()->name) + ", but its parent gave " +
                      std::string(type->name));
   }

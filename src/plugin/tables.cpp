@@ -50,7 +50,7 @@ using native::Table;
 constexpr std::uint64_t kMostColumns = 1000;
 constexpr std::size_t kDimensions = 4;
 constexpr std::size_t kMostName = 1000;                       // bytes
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 47;  // that a process has addresses for
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 47;  // bytes for which a process has addresses
 constexpr std::int64_t kMostShown = std::int64_t{1}
                                     << 30;  // bytes of a column that shows its memory repeatedly
 

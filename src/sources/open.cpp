@@ -175,7 +175,7 @@ constexpr Accepted kStored = only(OpenedAs::File) | only(OpenedAs::Pictures) | o
 struct OptionUse {
   std::string_view option;
   bool (*is_given)(const OpenOptions&);
-  Accepted forms;           // that accept it
+  Accepted forms;           // forms that accept it
   std::string_view advice;  // completes "OPTION is for ..."
 };
 

@@ -21,11 +21,11 @@ using std::chrono::seconds;
 
 constexpr seconds kWindow{5};
 constexpr milliseconds kApart{150};  // between two looks: a page may ask at any time
-constexpr int kFewestLooks = 15;     // of a window; with fewer the machine was too busy to judge
+constexpr int kFewestLooks = 15;     // looks of a window; with fewer the machine was too busy to judge
 constexpr int kWindowsUntilShown = 2;
 constexpr int kWindowsUntilGone = 3;
 constexpr int kMostPredicted = 3;  // remedies at a time
-constexpr double kStays = 0.7;     // of a threshold: as long as it is above, a finding stays
+constexpr double kStays = 0.7;     // share of a threshold: a finding stays as long as it is above
 constexpr double kClearly = 1.2;   // a cause that explains this much more becomes the first
 
 // Standstills first, then losses, and then the causes of age.

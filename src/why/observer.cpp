@@ -27,7 +27,7 @@ using std::chrono::duration;
 
 constexpr std::chrono::milliseconds kPeriod{250};  // between two looks
 constexpr std::chrono::seconds kForgotten{2};      // without a look: the watch has ended
-constexpr Seconds kRecent{10};                     // that the ages cover
+constexpr Seconds kRecent{10};                     // seconds that the ages cover
 constexpr double kStillLimit = 5;                  // seconds, if stalls are not detected
 
 std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {

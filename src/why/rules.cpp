@@ -18,10 +18,10 @@ namespace {
 
 constexpr double kWaiting = 2;          // samples that wait on average in a queue that drops
 constexpr double kShortestWait = 0.05;  // seconds
-constexpr double kBlocked = 0.5;        // of the time
-constexpr double kStale = 0.5;          // of the samples
-constexpr double kAway = 0.5;           // of the time
-constexpr double kLostRecords = 0.01;   // of the samples: a recorder is there to keep them all
+constexpr double kBlocked = 0.5;        // share of the time
+constexpr double kStale = 0.5;          // share of the samples
+constexpr double kAway = 0.5;           // share of the time
+constexpr double kLostRecords = 0.01;   // share of the samples: a recorder has to keep them all
 
 std::uint64_t restarts_of(const NodeStats& node) {
   std::uint64_t sum = 0;
@@ -240,10 +240,10 @@ void find_workers(const Scene& scene, Causes& out) {
 
 namespace {
 
-constexpr double kGilWait = 0.05;        // of the time, of one node
-constexpr double kGilStarves = 1.0 / 3;  // of the time, of one node that loses samples
-constexpr double kLostToGil = 0.2;       // of the samples
-constexpr double kOwnHold = 0.2;         // of the time: a node that holds the GIL so long is named
+constexpr double kGilWait = 0.05;        // share of one node's time
+constexpr double kGilStarves = 1.0 / 3;  // share of the time of a node that loses samples
+constexpr double kLostToGil = 0.2;       // share of the samples
+constexpr double kOwnHold = 0.2;         // share of the time: a node that holds the GIL that long is named
 
 double gil_share(const Scene& scene, std::size_t node, double NodeStats::* counter) {
   const auto& nodes = scene.seen.stats.nodes;

@@ -16,12 +16,12 @@ namespace {
 
 constexpr double kBatchWait = 1.5;                 // waits for the batch, in calls
 constexpr double kBatchBusy = 0.8;                 // a busier node fills no batch because it is slow
-constexpr double kFullBatches = 0.05;              // of the calls
+constexpr double kFullBatches = 0.05;              // share of the calls
 constexpr double kProcessors = 1.0;                // threads that are ready to run and wait, on average
 constexpr double kBurst = 5;                       // the mean interval over the median
-constexpr double kLostInBursts = 0.5;              // of the samples
+constexpr double kLostInBursts = 0.5;              // share of the samples
 constexpr double kIdleChild = 0.5;                 // busy share: it had time for more
-constexpr Queue kDeeper{8, WhenFull::DropOldest};  // that keeps more of a burst
+constexpr Queue kDeeper{8, WhenFull::DropOldest};  // a queue that keeps more of a burst
 constexpr double kShortestGather = 0.05;
 
 bool is_proven(const Age* age) {

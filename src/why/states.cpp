@@ -25,7 +25,7 @@ constexpr double kClockOff = 1;                // seconds between a camera's clo
 constexpr double kUnsent = 10;                 // seconds: a receiver that is started again is there earlier
 constexpr double kLongStall = 0.25;            // seconds, of a current one
 constexpr double kStalledShare = 0.1;
-constexpr double kHoldShare = 0.8;       // of the last second
+constexpr double kHoldShare = 0.8;       // share of the last second
 constexpr double kShortestSpan = 0.5;    // seconds that show a share of the time
 constexpr std::size_t kThreadName = 15;  // bytes that the kernel keeps of a thread's name
 

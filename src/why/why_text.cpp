@@ -14,8 +14,8 @@ namespace freshframe {
 namespace core {
 namespace {
 
-constexpr std::size_t kWidth = 8;     // of a time in front of its part
-constexpr double kWorthALine = 0.01;  // of the age; smaller parts are summed up
+constexpr std::size_t kWidth = 8;     // letters of a time in front of its part
+constexpr double kWorthALine = 0.01;  // share of the age; smaller parts are summed up
 
 // The activity of a sample in that time. The node is in the place of the '*'.
 std::string doing(const Age& age, const AgePart& part) {

@@ -76,7 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const MemoryFile file(data, size);
   try {
     play(file.path());
-  } catch (const Error&) {  // what a user gets; anything else ends the process
+  } catch (const Error&) {  // a user gets this; anything else ends the process
   }
   return 0;
 }

@@ -139,7 +139,7 @@ void read_packets(Input input) {
   auto report = reception.report(order, now);
   reception.append_loss(order, report);
   require(given <= came);
-  require(missing <= lost + packets);  // also a picture whose packets no decoder can use is missing
+  require(missing <= lost + packets);  // a picture whose packets no decoder can use is missing, too
 }
 
 }  // namespace

@@ -156,7 +156,7 @@ class Target {
   }
 
   Pipeline pipeline_;
-  Camera* camera_ = nullptr;  // of pipeline_
+  Camera* camera_ = nullptr;  // camera of pipeline_
   serve::Service service_;
   int client_ = -1;
 };

@@ -26,7 +26,7 @@ from shape_scenes import scene
 
 NAME = "yolo11n-cls"
 PICTURES = 500
-SIDE = 224  # of the input
+SIDE = 224  # side of the input
 
 
 def pictures() -> list[Any]:

@@ -29,7 +29,7 @@ from shape_scenes import scene
 
 SIDE = 160
 WANTED = 300  # candidates above the threshold
-SCENES = 30  # of each kind
+SCENES = 30  # scenes of each kind
 IOU = 0.45
 INSIDE = 0.2  # the confidence of an export with suppression inside
 SIZES = ((160, 160), (320, 180), (123, 211), (640, 480))

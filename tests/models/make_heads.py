@@ -19,7 +19,7 @@ import onnxruntime
 import torch
 from ultralytics import YOLO
 
-PICTURES = 16  # of make_exports.pictures(): those of all sizes, and some scenes
+PICTURES = 16  # from make_exports.pictures(): those of all sizes, and some scenes
 WANTED = 100  # candidates above the threshold
 CLASSES = 80
 MODELS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -16,7 +16,7 @@ import pytest
 import freshframe as ff
 
 FOLDER = Path(os.environ.get("FRESHFRAME_TEST_EXPORTS", ""))
-NEAR = 0.01  # of the probability
+NEAR = 0.01  # difference of the probability
 
 pytestmark = pytest.mark.skipif(
     not (FOLDER / "classes.npz").is_file(), reason="./dev test --models makes the export"

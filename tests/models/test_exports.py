@@ -28,11 +28,11 @@ LAYOUTS = {
     "rtdetr": {"rtdetr", "rtdetr6"},
     "shapes": {"yolov8"},
 }
-SIDE = 160  # of the exports' input, in pixels
+SIDE = 160  # side of the exports' input, in pixels
 SMALL = 64  # pixels: of smaller boxes each edge is compared
 EDGE = 0.3  # pixels
 OVERLAP = 0.99
-EQUAL = 0.99  # of the boxes
+EQUAL = 0.99  # share of the boxes
 
 pytestmark = pytest.mark.skipif(
     not (FOLDER / "boxes.npz").is_file(), reason="./dev test --models makes the exports"

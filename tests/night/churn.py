@@ -38,7 +38,7 @@ _EVERY = 4  # rounds between two changes of the nodes
 _AWAY = 10  # changes for which a camera that is never there stays
 _WARM = 150.0  # seconds in which a program makes what it keeps
 _MOST = {"blocks": 40, "bytes": 1 << 17, "objects": 1600, "mappings": 8, "threads": 2, "descriptors": 2}
-_PER_ROUND = {"blocks": 0.1, "objects": 0.5}  # that each round may leave
+_PER_ROUND = {"blocks": 0.1, "objects": 0.5}  # growth that each round may leave
 _PATIENCE = 5.0  # seconds for a picture of a camera that may be away
 _TOLD = 60.0  # seconds after which an event is missing
 _HALF = 1.0  # seconds for which a camera sends half of its pictures at most
@@ -72,7 +72,7 @@ class _Rounds:
         self.pipeline = ff.Pipeline("churn")
         self.sources = [self._source(number, folder) for number in range(len(cameras.urls))]
         self.replaced = self.pipeline.add(nodes.mean, self.sources[0], name="replaced")
-        for number, source in enumerate(self.sources[-_IN_PART:]):  # else they would not be decoded
+        for number, source in enumerate(self.sources[-_IN_PART:]):  # otherwise they would not be decoded
             self.pipeline.add(nodes.mean, source, name=f"mean{number}")
         self.url = self.pipeline.serve().url.rstrip("/")
         self._chance = random.Random(seed)

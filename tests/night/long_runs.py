@@ -42,7 +42,7 @@ _MOST = {  # by which each may grow after that
 }
 _MOST_LATER = 1000  # numbers that a receiver may have above one that is missing
 _MOST_WAITING = 100  # events, some seconds after a receiver has come back
-_LINES = 20  # that a healthy program may log
+_LINES = 20  # lines that a healthy program may log
 _AWAY, _THERE = 3.0, 7.0  # seconds of an outage, and between two
 _BATCH, _UNTAKEN = 2, 15.0  # samples, and the seconds after which a full batch counts as forgotten
 _DIM = 60  # the brightest level of a dim camera

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-BOOK = "FRESHFRAME_TEST_OUTCOMES"  # of the environment: the file to which a line is added for each step
+BOOK = "FRESHFRAME_TEST_OUTCOMES"  # a variable: the file to which each step adds a line
 
 
 def _write(test: str, outcome: str) -> None:

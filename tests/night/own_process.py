@@ -89,7 +89,7 @@ USES: dict[str, Callable[[], int]] = {"descriptors": descriptors, "mappings": ma
 REMAINS: dict[str, Callable[[], int]] = {
     "blocks": blocks,
     "bytes": block_bytes,
-    "objects": sys.getallocatedblocks,  # of Python's own allocator
+    "objects": sys.getallocatedblocks,  # counts Python's own allocator
     **USES,
 }
 

@@ -203,7 +203,7 @@ class _Maker:
     def queue(self, parents: list[Step], *, live: bool, batch: int) -> ff.Queue | None:
         """A queue that the engine accepts there, or None for the default."""
         merge = len(parents) > 1
-        if parents[0].gives == "packets":  # where queues that drop older samples are refused
+        if parents[0].gives == "packets":  # queues that drop older samples are refused there
             return None
         below_camera = any(parent.live and parent.kind in SOURCES for parent in parents)
         depth = self.chance.choice([1, 2, 3, 8])
@@ -227,7 +227,7 @@ class _Maker:
     def source(self, *, many: bool) -> None:
         kind = self.chance.choices(SOURCES, (6, 4, 3, 1, 1, 0))[0]
         if many and self.often(10 * self.rare):
-            kind = "camera"  # which takes a tenth of a second
+            kind = "camera"  # takes a tenth of a second
         live = kind in ("live", "camera") or (kind == "pictures" and self.often(0.3))
         count = self.chance.choice([0, 1, 2, 5, 20, 40, 80])
         if kind in ("clip", "demo"):
@@ -275,7 +275,7 @@ class _Maker:
             if any(parent.kind in SOURCES and parent.live for parent in parents):
                 queue = ff.Queue(16)
         if kind == "late":
-            sources |= {self.name(kind)}  # what finish() gives may be a separate stream
+            sources |= {self.name(kind)}  # results of finish() may be a separate stream
         pure = not merge and first.kind in ("numbers", "pictures", "clip") and not live
         lossless = queue is None or queue.when_full == "block"
         limited = pure and lossless and kind not in ("join", "record") and self.often(0.1)

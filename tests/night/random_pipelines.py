@@ -27,7 +27,7 @@ from night.steps import server
 
 _LEFT = 15.0  # seconds after which the remains stay
 REMAINS = "threads or descriptors are left"
-_TRIES = 5  # of a program that failed once: most faults depend on the order of threads
+_TRIES = 5  # tries of a program that failed once: most faults depend on the order of threads
 _SHRINKING = 120.0  # seconds
 
 
@@ -89,7 +89,7 @@ def _remains(before: tuple[set[int], set[threading.Thread], set[str]]) -> list[s
 def run_once(program: Program, folder: Path) -> list[str]:
     """Runs it once, and returns its faults."""
     if any(step.kind == "camera" for step in program.steps):
-        server()  # which stays
+        server()  # it stays
     before = _threads(), set(threading.enumerate()), _descriptors()
     with tempfile.TemporaryDirectory(dir=folder) as own:
         try:

@@ -56,7 +56,7 @@ class _Run:
         self.program, self.folder = program, folder
         self.chance = random.Random(program.seed + 1)
         self.log = Log()
-        if program.changes:  # where the packets are taken, frames are decoded only while somebody takes them
+        if program.changes:  # below packets, frames are decoded only while somebody takes them
             self.log.replaced |= {step.parents[0] for step in program.steps if step.kind == "packets"}
         self.pipeline = ff.Pipeline(f"seed-{program.seed}", stall_timeout=PATIENCE / 2)
         self.ports: dict[str, ff.Port[Any]] = {}
@@ -258,7 +258,7 @@ class _Run:
                 number = -1
                 for sample in ff.stream(ff.open(path)) if path.exists() else ():
                     number += 1
-                    if source not in self.log.replaced:  # else its pictures have begun again
+                    if source not in self.log.replaced:  # otherwise its pictures have begun again
                         number = painted_number(source, sample.value, number)
                     self.log.takes[step.name].append(Take((source, number, ())))
 

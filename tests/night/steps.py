@@ -22,7 +22,7 @@ Token = tuple[Any, ...]  # (source, number, trail): the trail names the nodes on
 SIZE = (48, 64)  # rows and columns of a painted picture
 OLD = 100.0  # seconds
 WORKER_GIVES = 3  # results of a generator in a worker for each sample
-_DARKEST, _LEVELS, _NUMBERS = 10, 4, 60  # of a camera's pictures, in each half
+_DARKEST, _LEVELS, _NUMBERS = 10, 4, 60  # levels of a camera's pictures, in each half
 _HIGH = 8  # levels between two high digits of a painted picture, for JPEG
 
 

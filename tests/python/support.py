@@ -257,7 +257,7 @@ def kill_group(process: subprocess.Popen[str]) -> None:
 
 def program_environment() -> dict[str, str]:
     """For programs that import what this one can import."""
-    own = (sys.prefix, sys.base_prefix)  # which each Python finds
+    own = (sys.prefix, sys.base_prefix)  # each Python finds these
     paths = [str(Path(ff.__file__).parents[1]), str(TESTS), *sys.path]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in paths if p and not p.startswith(own))}
 

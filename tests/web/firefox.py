@@ -97,7 +97,7 @@ class Firefox:
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
-        self.entries: list[dict[str, Any]] = []  # of the console
+        self.entries: list[dict[str, Any]] = []  # lines of the console
         self.version = str(self.ask("session.new", capabilities={})["capabilities"]["browserVersion"])
         connection.add_callback(Complaint, self.entries.append)
         self.ask("session.subscribe", events=[Complaint.event_class])
@@ -185,7 +185,7 @@ class Page(browser.Page):
         self.act("pointer", [move, *({"type": kind, "button": 0} for kind in ("pointerDown", "pointerUp"))])
 
     def press(self, key: Literal["Tab", "Enter"]) -> None:
-        value = {"Tab": "\ue004", "Enter": "\ue007"}[key]  # of WebDriver's table of keys
+        value = {"Tab": "\ue004", "Enter": "\ue007"}[key]  # keys of WebDriver's table
         self.act("key", [{"type": kind, "value": value} for kind in ("keyDown", "keyUp")])
 
     def act(self, device: str, actions: list[dict[str, Any]]) -> None:

@@ -68,7 +68,7 @@ def test_a_picture_waits_for_a_result_that_is_later_than_nearly_all(
 def test_boxes_of_pictures_that_the_source_has_scaled_stand_at_their_place(
     page: Page, server: VideoServer
 ) -> None:
-    server.change(found_in=(320, 288))  # also its pixels are no squares
+    server.change(found_in=(320, 288))  # its pixels are no squares, either
     show(page, server, 'wait="0.3"')
     live(page, "webcodecs")
     until(lambda: len(set(numbers(picture(page)))) == 1, lambda: "no box on its picture")

@@ -361,7 +361,7 @@ def test_a_link_that_carries_the_video_of_one_view_gives_two_none_and_one_its_ow
     live(page, "webcodecs")
     server.scene.rate = half_of_the_rate(server)
     until(lambda: modes(server) == ["jpeg", "jpeg"], lambda: f"the page asks for {modes(server)}")
-    server.scene.rate *= 3.2  # of one video 1.6
+    server.scene.rate *= 3.2  # one video has 1.6
     for _ in range(40):  # attempts are due each second
         time.sleep(0.2)
         assert modes(server) == ["jpeg", "jpeg"]

@@ -167,6 +167,6 @@ def _build(name: str, folder: Path, python: Path) -> None:
         for command, must in (
             (["cmake", "--preset", "dev", "-B", build, *settings], True),
             (["cmake", "--build", build, "--target", *targets], True),
-            (["cmake", "--build", build, "--target", "gil_pybind11"], False),  # where there is a pybind11
+            (["cmake", "--build", build, "--target", "gil_pybind11"], False),  # needs a pybind11
         ):
             subprocess.run(command, cwd=ROOT, env=variables, stdout=log, stderr=subprocess.STDOUT, check=must)

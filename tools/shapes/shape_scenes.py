@@ -13,7 +13,7 @@ NAMES = ("ball", "square", "triangle")
 SIDE = 160  # pixels of a picture
 _SMALLEST, _LARGEST = 6.0, 30.0  # radius of the circle around a shape
 _MOST_SHAPES = 7
-_EMPTY_SHARE = 0.08  # of pictures with nothing to find
+_EMPTY_SHARE = 0.08  # share of pictures with nothing to find
 _LEAST_CONTRAST = 90  # sum over the three colours of the difference to the background
 
 Picture = npt.NDArray[np.uint8]  # (SIDE, SIDE, 3), red first
@@ -128,7 +128,7 @@ def _paint(picture: Floats, kind: int, place: tuple[float, float, float], rng: n
     else:
         corners = 4 if NAMES[kind] == "square" else 3
         turns = rng.random() * 2 * np.pi + 2 * np.pi * np.arange(corners) / corners
-        normals = turns + np.pi / corners  # of the sides between them
+        normals = turns + np.pi / corners  # normals of the sides between them
         inner = r * np.cos(np.pi / corners)
         distance = np.full((bottom - top, right - left), -np.inf, np.float32)
         for angle in normals:

@@ -187,7 +187,7 @@ def main() -> None:
     info = next(name for name in files if name.endswith(".dist-info/METADATA")).rsplit("/", 1)[0]
     files.pop(f"{info}/RECORD")
     for name in [name for name in files if name.startswith(f"{info}/sboms/")]:
-        del files[name]  # of a tool that knows only the files it copied
+        del files[name]  # listed by a tool that knows only the files it copied
 
     texts = {f"third-party/{library.name}.txt": notices(origin, library) for library in LIBRARIES}
     for name in COMMON_LICENCES:

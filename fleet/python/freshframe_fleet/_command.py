@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "run"]
 
 _EVERY = 1.0  # seconds between two looks of `top`
-_SHOWN_CAMERAS = 40  # of `status` and `top`; --json has all
+_SHOWN_CAMERAS = 40  # cameras in `status` and `top`; --json has all
 _SHOWN_EVENTS = 8
 _HOW_TO_BEGIN = "`freshframe fleet run app.py` or a program with freshframe.fleet.Fleet begins one"
 _STUCK = 3.0  # seconds without a word of an agent's Python

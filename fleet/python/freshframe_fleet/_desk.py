@@ -43,7 +43,7 @@ class Desk:
                     "XDG_STATE_HOME names a shorter one"
                 )
             with contextlib.suppress(FileNotFoundError):
-                self.path.unlink()  # of a program that was killed: the state is locked by us
+                self.path.unlink()  # left by a killed program: we hold the lock of the state
             listening.bind(os.fspath(self.path))
             self.path.chmod(0o600)  # its folder is 0700
             listening.listen(8)

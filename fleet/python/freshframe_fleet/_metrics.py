@@ -10,7 +10,7 @@ from ._stats import AgentStats, CameraStats, FleetReaderStats, FleetStats, Shown
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ALWAYS = ("queue_full", "decode")  # causes that are shown before they have happened
-_LOSSES = ("outbox_full", "expired", "fenced", "lost_with_agent")  # of readers
+_LOSSES = ("outbox_full", "expired", "fenced", "lost_with_agent")  # losses of readers
 
 # Name, type, meaning, and the value, or None without one.
 _CAMERA: tuple[tuple[str, str, str, Callable[[CameraStats], float | None]], ...] = (

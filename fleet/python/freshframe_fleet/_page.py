@@ -62,7 +62,7 @@ class FleetDashboard(ClosedByWith):
         if not 0 <= check.integer("port", port) <= _MOST_PORTS:
             raise OptionError(f"port must be 0 (a free one) to {_MOST_PORTS}, got {port}")
         self._stats = stats
-        self._good: bytes | None = None  # what /healthz says, if it is sound
+        self._good: bytes | None = None  # the answer of /healthz, if the fleet is sound
         self._ticked = ticked
         self._rest = _OFTEN
         self._pid = os.getpid()

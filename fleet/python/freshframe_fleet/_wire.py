@@ -42,7 +42,7 @@ Records = npt.NDArray[Any]
 
 
 _LENGTH = struct.Struct("<I")
-_HEAD = struct.Struct("<BQ")  # of a message to an agent: kind, term
+_HEAD = struct.Struct("<BQ")  # head of a message to an agent: kind, term
 
 
 def framed(*parts: bytes | memoryview) -> bytes:
@@ -127,7 +127,7 @@ class Renewal:
     asked: int
     cpu: float  # seconds of processor time
     clock: float  # Unix time of the agent's machine
-    answers: dict[tuple[int, int], str]  # of cameras that are away, by run
+    answers: dict[tuple[int, int], str]  # answers of cameras that are away, by run
     cameras: Records
     last: Records  # outboxes that have ended; reported once
     outboxes: Records
@@ -187,7 +187,7 @@ class MessageReader:
 
     def __init__(self) -> None:
         """Makes a reader that has got no bytes yet."""
-        self._head = b""  # of a message whose length is not known yet
+        self._head = b""  # head of a message whose length is not known yet
         self._begun: bytearray | None = None  # a message without its end, with its length before it
         self._filled = 0  # bytes of that
 

@@ -113,7 +113,7 @@ def test_run_names_what_is_wrong(
     told = capsys.readouterr().err
     assert text in told
     assert "internal error" not in told
-    assert "_cli" not in told  # of a traceback only the user's lines
+    assert "_cli" not in told  # a traceback shows the user's lines only
 
 
 class Odd:

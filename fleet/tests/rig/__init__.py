@@ -3,4 +3,4 @@
 # SPDX-License-Identifier: Apache-2.0
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[1]  # where a process finds this package
+FOLDER = Path(__file__).resolve().parents[1]  # the folder in which a process finds this package

@@ -43,7 +43,7 @@ LASTING: tuple[Kind, ...] = (
 )
 # Seconds: below, at and beyond every limit of a lease, the last one seldom.
 PAUSES: tuple[float, ...] = (1.0, 1.0, 1.5, 1.5, 3.0, 3.0, 3.0, 10.0)
-_FIRST = 0.5  # of the picks of two processes, those that hit the controller first
+_FIRST = 0.5  # share of the picks of two processes that hit the controller first
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Result:
     frame: int  # the number in the picture
     stamp: int  # the camera in the picture
     at: float  # seconds of CLOCK_MONOTONIC
-    dropped: int = -1  # missing before it in this epoch, by the reader's count; -1: the reader has none
+    dropped: int = -1  # missing before it in this epoch, by the reader's count; -1 if the reader has none
 
 
 @dataclass(frozen=True)

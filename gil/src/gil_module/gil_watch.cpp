@@ -277,7 +277,7 @@ nb::tuple to_tuple(const Stall& stall) {
   for (const PythonFrame& frame : stall.python_frames) {
     python.append(nb::make_tuple(python_text(frame.file), frame.line, python_text(frame.function)));
   }
-  constexpr std::array kKinds{"call", "collector", "bytecode"};  // of StallKind
+  constexpr std::array kKinds{"call", "collector", "bytecode"};  // names of StallKind
   return nb::make_tuple(
       seconds(stall.duration), seconds(stall.began.time_since_epoch()), python_text(stall.thread),
       stall.python_id, static_cast<long>(stall.native_id), to_text_or_none(stall.native), nb::tuple(native),

@@ -85,7 +85,7 @@ HWY_INLINE void each(const F& f) {
 // Compilers tend to read memory twice instead of keeping the value, and a processor makes at most two reads
 // per cycle.
 HWY_INLINE V keep(V v) {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128  // where raw is an array
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128  // raw is an array there
   __asm__("" : "+v"(v.raw));
 #endif
   return v;

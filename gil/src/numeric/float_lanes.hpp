@@ -26,7 +26,7 @@ struct FloatLanes {
   alignas(64) std::array<double, kLanes> sum;
   alignas(64) std::array<double, kLanes> error{};
   alignas(64) std::array<double, kLanes> rest{};
-  double scale = 0;  ///< see Note [Adding to a large number]; 0: none yet
+  double scale = 0;  ///< see Note [Adding to a large number]; 0 means none yet
 };
 
 /// The terms of a stretch.

@@ -27,7 +27,7 @@ namespace {
 
 struct Axis {
   std::ptrdiff_t count = 1;
-  std::array<std::ptrdiff_t, 2> strides{};  ///< of `a` and of `b`
+  std::array<std::ptrdiff_t, 2> strides{};  ///< strides of `a` and `b`
 };
 
 /// One or two arrays of the same shape as a few nested runs through memory. Outermost axis first. The last axis is the

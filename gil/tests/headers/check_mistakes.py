@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SKIPPED = 77  # what ctest counts as skipped
+SKIPPED = 77  # ctest counts this code as skipped
 TIME_LIMIT = 300  # seconds for one file, on a busy machine
 LONGEST = 600  # characters of an error that can still be read
 EXPECT = "// expect: "

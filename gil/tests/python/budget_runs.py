@@ -14,7 +14,7 @@ from typing import Any
 import gil_budget
 from rigs.watchdog import LONG_WATCHDOG
 
-PACKAGE = Path(gil_budget.__file__).resolve().parents[1]  # of the interpreter that runs the tests
+PACKAGE = Path(gil_budget.__file__).resolve().parents[1]  # the package of the interpreter that runs the tests
 
 LIMIT = "50ms"
 

@@ -84,7 +84,7 @@ def test_a_tight_loop_of_bytecode_that_shares_its_processor_is_over_no_budget() 
     with subprocess.Popen(busy) as other:
         try:
             with gil_budget.budget("5ms"):  # its threads keep all processors
-                os.sched_setaffinity(0, shared)  # of this thread
+                os.sched_setaffinity(0, shared)  # pins this thread
                 until_then = time.monotonic() + 10
                 while time.monotonic() < until_then:
                     for _ in itertools.repeat(None, 200_000):  # few instructions, and no variable changes
@@ -121,7 +121,7 @@ def test_a_loop_that_is_always_at_the_same_instruction_is_no_call(loop: Callable
     handler = signal.signal(signal.SIGVTALRM, end)
     try:
         with gil_budget.budget("50ms"):
-            sys.setswitchinterval(10)  # else it lets go of the GIL before it is over the budget
+            sys.setswitchinterval(10)  # otherwise it lets go of the GIL before it is over the budget
             signal.setitimer(signal.ITIMER_VIRTUAL, 0.4)
             with pytest.raises(InterruptedError):
                 loop()

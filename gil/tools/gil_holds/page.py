@@ -70,7 +70,7 @@ class Row:
     objects: bool
     rounds: list[dict[str, Any]]
     python: str  # the interpreter's version
-    date: str  # of the measurement
+    date: str  # day of the measurement
 
     @property
     def hold(self) -> float:

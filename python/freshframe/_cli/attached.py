@@ -42,7 +42,7 @@ class Attached:
         self._ask = ask
         self._lock = threading.Lock()  # guards _begun, `answered` and the end of `busy`
         self._begun: list[life.Running] = []
-        self._watched: set[_native.Engine] = set()  # of the thread
+        self._watched: set[_native.Engine] = set()  # engines that the thread watches
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="ff why", daemon=True)
         main = threading.main_thread()  # the only thread that a signal interrupts
@@ -147,7 +147,7 @@ class Attached:
             begun = list(self._begun)
         try:
             self._ask([(each.name, each.engine) for each in begun])
-        except BaseException as error:  # of a question, or of stdout
+        except BaseException as error:  # from a question, or from stdout
             self.failure = error
         self._over.set()
 

@@ -28,6 +28,6 @@ def serve_if_asked(
     dashboard = pipeline.serve(host=options.host, port=options.serve, view=view)
     if (
         "?token=" in dashboard.url and messages.level < 0
-    ):  # also with -q, because only this line shows the token
+    ):  # even with -q, because only this line shows the token
         print(*dashboard.urls, sep="\n", file=sys.stderr, flush=True)
     messages.say(f"dashboard: {', '.join(dashboard.urls)}")

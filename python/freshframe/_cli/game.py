@@ -67,7 +67,7 @@ class Diary:
 
     starts: list[float] = field(default_factory=list)  # perf_counter() at the start of each frame
     pulls: list[float] = field(default_factory=list)  # how long latest() took
-    ages: list[float] = field(default_factory=list)  # of what latest() returned, at that moment
+    ages: list[float] = field(default_factory=list)  # ages of the results of latest(), at that moment
     seen: list[ff.Sample[ff.Circles]] = field(default_factory=list)  # each sample once
     missed: int = 0  # refreshes of the screen for which no new picture was ready
 

@@ -46,7 +46,7 @@ _INSTRUCTIONS = (
     "pipeline: a camera that sends an old picture again and again is not seen by it."
 )
 _PATIENCE = 4.0  # seconds for an answer; the server says within 2 that there is no picture
-_LOOK_PATIENCE = 35.0  # of the past: the server gives up after 30
+_LOOK_PATIENCE = 35.0  # seconds for a question about the past: the server gives up after 30
 _LARGEST = 16 << 20  # bytes of an answer
 _AT_ONCE = 8  # questions
 _CONNECTIONS = 64
@@ -55,7 +55,7 @@ _SILENT_FOR = 2.0  # seconds
 _CLOCKS_DIFFER = 1.0  # seconds by which a picture's clock may be ahead of the server's
 _PACKETS = ".packets"  # after a camera: the source of its packets
 _JPEG = b"\xff\xd8"  # its first bytes
-_ORIGINS = {  # of a picture's UTC
+_ORIGINS = {  # origins of a picture's UTC
     "camera": "the camera's clock",
     "device": "the driver's timestamp",
     "arrival": "its arrival",
@@ -365,7 +365,7 @@ def _add_tools(server: Any, eyes: Eyes) -> None:
             limiter.append(CapacityLimiter(_AT_ONCE))
         try:
             return await to_thread.run_sync(question, abandon_on_cancel=True, limiter=limiter[0])
-        except NoPictureError as error:  # of other errors the agent would read no words
+        except NoPictureError as error:  # the agent could read no other error
             raise ToolError(str(error)) from None
 
     tool = functools.partial(

@@ -20,7 +20,7 @@ from .outcome import ExitCode, UsageError
 _MEASURE_SECONDS = 2.0
 _FEWEST_RUNS = 3
 _SHOWN_NAMES = 12
-_DEFAULT_SIDE = 640  # of an axis that the file leaves open
+_DEFAULT_SIDE = 640  # pixels of an axis that the file leaves open
 
 
 def run(options: Any, messages: Messages) -> ExitCode:

@@ -83,7 +83,7 @@ class _Handlers:
 
     def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout
-        self._again: BaseException | None = None  # what the next alarm raises
+        self._again: BaseException | None = None  # the exception that the next alarm raises
         self._is_reporting = False
         self._report = sys.unraisablehook
         self._before: dict[int, Any] = {}
@@ -112,7 +112,7 @@ class _Handlers:
 
     def _no_alarm(self) -> None:
         self._again = None
-        if signal.SIGALRM in self._before:  # else the timer is another's
+        if signal.SIGALRM in self._before:  # otherwise the timer belongs to another
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:

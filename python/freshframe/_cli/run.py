@@ -22,7 +22,7 @@ from .messages import Messages
 from .outcome import ExitCode, UsageError, watched
 from .summary import shortfalls
 
-DEFAULT_NAME = "pipeline"  # of the file's pipeline
+DEFAULT_NAME = "pipeline"  # name of the file's pipeline
 
 
 def run(options: Any, messages: Messages) -> ExitCode:

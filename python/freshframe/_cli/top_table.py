@@ -177,7 +177,7 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
     table = _table([column for column in columns if column not in left_out], narrow)
     for node in state["nodes"]:
         python = node["language"] == "python"
-        source = node["kind"] == "source"  # whose time would be the camera's interval
+        source = node["kind"] == "source"  # its time would be the camera's interval
         word, style = _state(node)
         cells: dict[str, str | Text] = {
             "node": Text(node["name"] + "".join(about(node) for about in _ABOUT)),
@@ -298,7 +298,7 @@ def _events(events: list[dict[str, Any]]) -> Group:
     for event in reversed(events[-_EVENTS:]):
         at = time.strftime("%H:%M:%S", time.localtime(event["time"]))
         subject = event["subject"].replace("->", " → ")
-        last = event["text"].rstrip().rpartition("\n")[2]  # of a traceback
+        last = event["text"].rstrip().rpartition("\n")[2]  # last line of a traceback
         lines.append(Text(f"{at}  {event['kind']:<9}  {subject}: {last}", style="dim", no_wrap=True))
     return Group(*lines)
 

@@ -38,7 +38,7 @@ class Looped(Generic[Out]):
     """
 
     _handle: NodeHandle
-    _stream: Any = None  # of its loops
+    _stream: Any = None  # stream of its loops
 
     def _looped(self) -> Any:
         """The stream of the loops over it, made by the first one.

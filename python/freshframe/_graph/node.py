@@ -175,7 +175,7 @@ class Native:
     """The base of native nodes and sources: a node of the engine, whose options are fixed at construction."""
 
     _handle: _native.NodeHandle
-    _meant: ClassVar[Mapping[str, str]] = {}  # what a missing attribute may be meant for
+    _meant: ClassVar[Mapping[str, str]] = {}  # names that a missing attribute may be meant for
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuses an attribute that would have no effect on the engine.

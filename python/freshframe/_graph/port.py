@@ -102,7 +102,7 @@ class Port(Generic[T_co]):
             StateError: The pipeline has ended.
         """
         place = self._place
-        with place.changing:  # of several threads one adds it
+        with place.changing:  # only one of several threads adds it
             make = declared(place.node).packets
             if make is None:
                 raise GraphError(

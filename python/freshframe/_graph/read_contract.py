@@ -118,7 +118,7 @@ def _returns_nothing(function: Any) -> bool:
     for step in dis.get_instructions(function):
         if "RETURN" in step.opname:
             known = step.opname in ("RETURN_VALUE", "RETURN_CONST")
-            value = step if step.opname == "RETURN_CONST" else before  # of CPython 3.12 and 3.13
+            value = step if step.opname == "RETURN_CONST" else before  # an opcode of CPython 3.12 and 3.13
             is_joined = value is before and step.is_jump_target  # another branch has put its value there
             if not known or is_joined or value is None or not _is_none(value):
                 return False

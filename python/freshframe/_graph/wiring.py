@@ -168,7 +168,7 @@ def claim(node: Any, mark: object) -> None:
     if not isinstance(node, Node) or isinstance(node, Native):
         return
     try:
-        found = vars(node).setdefault("_freshframe_added", mark)  # of two threads only one finds its own
+        found = vars(node).setdefault("_freshframe_added", mark)  # only one of two threads finds its own
     except TypeError:  # a class with __slots__ can't be marked
         return
     if found is not mark:

@@ -29,9 +29,9 @@ _NUMBER = re.compile(r"0x[0-9a-f]+|\d+")
 @dataclass
 class _Kind:
     said: float  # time.monotonic() of its last line
-    subject: str  # the first name in it; "": it has none
+    subject: str  # the first name in it, or ""
     held: int = 0  # lines since then
-    level: int = 0  # of the latest of them, like the text
+    level: int = 0  # level of the latest of them, like the text
     text: str = ""
 
 
@@ -160,18 +160,18 @@ _thread: _LogThread | None = None
 
 def _handle(level: int, text: str, name: str) -> None:
     try:
-        if name:  # of a worker process, already filtered by its logger there
+        if name:  # from a worker process, already filtered by its logger there
             _hand_on(level, text, name)
         else:
             _limiter(level, text)
-    except Exception:  # of the user's handler or filter: reported, then the next line follows
+    except Exception:  # the user's handler or filter failed: it is reported, then the next line follows
         sys.excepthook(*sys.exc_info())
 
 
 def _tell(last: bool) -> float | None:
     try:
         return _limiter.tell(last=last)
-    except Exception:  # as in _handle()
+    except Exception:  # see _handle()
         sys.excepthook(*sys.exc_info())
         return None
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 150, 40  # px of a box
 _GAP, _SPACE = 120, 16  # px between columns, where the edges' texts are, and between boxes
-_LETTERS = 20  # of a name that fit into a box
+_LETTERS = 20  # letters of a name that fit into a box
 _STYLE = (
     "<style>text{font:12px sans-serif;fill:currentColor}.box{fill:none;stroke:currentColor}"
     ".edge{fill:none;stroke:currentColor;opacity:.5}.small{font-size:10px;opacity:.8}</style>"

@@ -67,7 +67,7 @@ def progress_display(
         A callable for `progress` of Pipeline.run().
     """
     stream = sys.stderr if file is None else file
-    if stream is None or getattr(stream, "closed", False):  # of a program without a terminal: None, or closed
+    if stream is None or getattr(stream, "closed", False):  # a program without a terminal: None, or closed
         yield lambda progress: None
     elif stream.isatty():
         with _bar(stream, label, total) as update:

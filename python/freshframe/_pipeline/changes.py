@@ -139,9 +139,9 @@ class Changes:
             port = self._graph.add(node, ports, options, batch=batch, joined=joined, merges=merges, plan=plan)
             if self._engine.started:
                 self._finish_add(index_of(port))
-        except BaseException:  # also from a signal handler, at any point
+        except BaseException:  # even from a signal handler, at any point
             for index in self._engine.added_from(first):
-                if self._engine.started or not self._graph.has_port(index):  # or the handler has added it
+                if self._engine.started or not self._graph.has_port(index):  # unless the handler has added it
                     self._give_up(index)
             raise
         return port

@@ -58,7 +58,7 @@ def _ends_the_program(handler: Callable[..., object]) -> bool:
     """Whether it raises or cancels, or is wrapped already."""
     if isinstance(handler, _Handler) or handler is signal.default_int_handler:
         return True
-    owner = getattr(getattr(handler, "func", None), "__self__", None)  # of asyncio.Runner
+    owner = getattr(getattr(handler, "func", None), "__self__", None)  # the runner, for asyncio.Runner
     return type(owner).__module__.startswith("asyncio.")
 
 

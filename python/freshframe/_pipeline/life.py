@@ -36,7 +36,7 @@ def report_unraised(name: str, engine: _native.Engine) -> None:
             "pipeline %r failed, and no call has raised it: %s",
             name,
             error,
-            exc_info=error.with_traceback(None),  # of its cause: the node's
+            exc_info=error.with_traceback(None),  # without the traceback: its cause has the node's
         )
 
 
@@ -51,7 +51,7 @@ class Running(NamedTuple):
 
     name: str
     engine: _native.Engine
-    stop: Callable[[float | None], None]  # of the Pipeline, which it keeps alive
+    stop: Callable[[float | None], None]  # stop() of the Pipeline, which it keeps alive
 
 
 # Guards the names below, and whether the log's thread runs. A pending call of the interpreter takes it, at
@@ -59,7 +59,7 @@ class Running(NamedTuple):
 # is held.
 _lock = threading.RLock()
 _running: dict[_native.Engine, Running] = {}
-_leaving: set[_native.Engine] = set()  # of _running, stopped by their own loop
+_leaving: set[_native.Engine] = set()  # those of _running that their own loop stopped
 _threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 _exiting = False
 
@@ -81,7 +81,7 @@ def keep(started: Running) -> None:
         )
         _running[started.engine] = started
         log.start(_report_overdue)
-    for note in tuple(at_start):  # of this moment
+    for note in tuple(at_start):  # the notes of this moment
         note(started)
     if not named and same + 1 == _MANY:
         logger.warning(
@@ -295,4 +295,4 @@ def _stop_all() -> None:
     _running.clear()
     ours = (threading.main_thread(), *_threads)
     if all(thread in ours or log.is_thread(thread) for thread in threading.enumerate()):
-        _native.forget_classes()  # else such a thread may be in a call that needs them
+        _native.forget_classes()  # otherwise such a thread may be in a call that needs them

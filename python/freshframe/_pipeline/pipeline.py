@@ -330,7 +330,7 @@ class Pipeline(RunByWith):
 
         try:
             self._engine.start(start_outside)
-        except BaseException as error:  # also from a signal handler, at any point
+        except BaseException as error:  # even from a signal handler, at any point
             if launched or not isinstance(error, FreshframeError):  # another start() may have launched it
                 self._stop_quietly()
             raise

@@ -98,7 +98,7 @@ class RunByWith:
             return
         try:
             self._engine.finish(_PATIENCE)
-        except BaseException:  # of a signal handler
+        except BaseException:  # raised by a signal handler
             self._stop_quietly()
             raise
         self.stop()

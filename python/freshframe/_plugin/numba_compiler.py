@@ -63,7 +63,7 @@ def compiled(written: Callable[..., Any], options: dict[str, Any]) -> Any:
     returned: list[Any] = []
     try:
         entry = _entry(numba, given, returned)
-    except Exception as error:  # of any class: numba fails with an AttributeError on `pixels += 1`
+    except Exception as error:  # any class of error: numba fails with an AttributeError on `pixels += 1`
         raise _refusal(error, numba, given, returned) from error
     if refused := _of_returned(given, returned, numba.types.none):
         raise refused

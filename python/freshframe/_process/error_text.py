@@ -39,6 +39,6 @@ def traceback_of(error: BaseException) -> str:
     """The lines that the interpreter prints, without the last line's end."""
     try:
         lines = traceback.format_exception(type(error), error, error.__traceback__)
-    except BaseException:  # of its causes, its notes or its text
+    except BaseException:  # raised by its causes, its notes or its text
         lines = [*traceback.format_tb(error.__traceback__), named(error)]
     return _whole("".join(lines).rstrip("\n"))

@@ -24,7 +24,7 @@ from .error_text import named, traceback_of
 from .worker_log import ToParent, log_to_parent
 
 _SOCKET = 3
-MOST_RESULTS = 1000  # of a call: the engine's bound
+MOST_RESULTS = 1000  # results of a call: the engine's bound
 _MOST_TRACEBACK = 12_000  # bytes; its end is the most useful part
 
 
@@ -155,7 +155,7 @@ def _work_in_batches(end: Any, call: Callable[[Any], Any], takes_values: bool, r
             del samples
             results = list(checked_results(call(given), count, what))
             del given  # the last reply returns the leases of dropped frames
-        except BaseException as error:  # as in _work()
+        except BaseException as error:  # see _work()
             given = samples = None
             _fail(end, "call", error)
             continue
@@ -166,7 +166,7 @@ def _work_in_batches(end: Any, call: Callable[[Any], Any], takes_values: bool, r
                     raise result
                 replies.send(result)
                 del result
-            except BaseException as error:  # as in _work()
+            except BaseException as error:  # see _work()
                 result = None
                 _fail(end, "sample", error)
 
@@ -184,7 +184,7 @@ def _run(end: Any, task: dict[str, Any], name: str, logs: ToParent) -> None:
             node.open()
         opened = True
         end.opened()
-    except BaseException as error:  # as in _work()
+    except BaseException as error:  # see _work()
         _fail(end, "outside", error)
         _wait_for_end(end)
     if opened:
@@ -197,7 +197,7 @@ def _run(end: Any, task: dict[str, Any], name: str, logs: ToParent) -> None:
         if not task["takes_values"]:
             try:
                 node.close()
-            except BaseException as error:  # as in _work()
+            except BaseException as error:  # see _work()
                 _fail(end, "outside", error)
     logs.close()
     end.closed()

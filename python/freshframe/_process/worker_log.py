@@ -35,7 +35,7 @@ class ToParent(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             self._send(record.levelno, printable(record.name), printable(self.format(record)))
-        except Exception:  # of the record's arguments, as in logging itself
+        except Exception:  # bad arguments of the record, as in logging itself
             self.handleError(record)
 
     def close(self) -> None:

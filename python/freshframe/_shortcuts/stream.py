@@ -193,7 +193,7 @@ def _check_order(source: Any, nodes: tuple[Any, ...]) -> None:
         OptionTypeError: It does.
     """
     if isinstance(source, Source) or not (isinstance(source, Node) or callable(source)):
-        return  # or it is nothing that a pipeline takes, which add() explains
+        return  # otherwise a pipeline takes nothing of that kind, which add() explains
     form = "stream() has the source first and then its nodes, stream(freshframe.open(...), node)"
     later = (
         " and the source later: the other order" if any(isinstance(node, Source) for node in nodes) else ""

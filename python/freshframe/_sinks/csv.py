@@ -223,7 +223,7 @@ def _fields(value: Any) -> dict[str, Any]:
 def _cell(value: Any) -> Any:
     """The cell of a table for one field; an empty cell for None."""
     if isinstance(value, float | np.floating):
-        return float(value)  # also nan and inf, which CSV can hold
+        return float(value)  # even nan and inf, which CSV can hold
     content = plain(value)
     if isinstance(content, list | dict):
         return to_text(content)

@@ -19,7 +19,7 @@ from .plain import checked_key, finite, finite_parts, plain, valid_text
 if TYPE_CHECKING:
     from .._native import Sample
 
-FORMAT = 1  # of a record of a sample; changes when a key changes its meaning
+FORMAT = 1  # version of a sample's record; changes when a key changes its meaning
 # Positions are accurate to about a hundredth of a pixel. More digits of float32 would only double the files.
 _DECIMALS = 3
 

@@ -54,7 +54,7 @@ class TextFile:
         self._waiting: list[bytes] = []  # an item for each call of write()
         self._waiting_bytes = 0
         self._lines = 0  # in the file that is open
-        self._end = 0  # of that file, after the last write
+        self._end = 0  # end of that file, after the last write
         self._lost = 0  # lines of a deleted file, which no error has reported yet
         self._flushed = time.monotonic()
         self._had_content = self._open() > 0

@@ -153,7 +153,7 @@ class Box(Reading):
 
     def _set_numbers(self, before: Sent, found: Found) -> None:
         """`before`: the cursor; without a box it knows nothing."""
-        last = found.least - 1  # that has something on the disk
+        last = found.least - 1  # the last number that has something on the disk
         known = before.n
         if before.last is None and known > last and self._segments:
             known = 0  # one wrong digit that an older version's cursor does not show: doubles are no loss
@@ -360,7 +360,7 @@ class Box(Reading):
         self._spare.give_up()
         self._begin_empty_segment()
         with self._guard:
-            if len(self._segments) > 1:  # else it was sent, and has gone
+            if len(self._segments) > 1:  # otherwise it was sent, and has gone
                 self._remove_oldest()
         return True
 

@@ -85,7 +85,7 @@ def check_answer(answer: object) -> None:
     if any(isinstance(part, _WORK) for part in parts):
         for part in parts:
             if inspect.iscoroutine(part):
-                part.close()  # else the interpreter warns that it was never awaited
+                part.close()  # otherwise the interpreter warns that it was never awaited
         raise OptionTypeError(
             f"send has returned {_check.shown(answer)}, which has sent nothing yet: send must have sent the "
             "events when it returns"

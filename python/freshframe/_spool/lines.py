@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from .._sinks.plain import to_text
 
-FORMAT = 1  # of a head; changes when an older version could not read the box
+FORMAT = 1  # version of a head; changes when an older version could not read the box
 MOST_NUMBER = 10**15 - 2  # the names of files have 15 digits
 _LINE = re.compile(rb'\{"n":(\d{1,15}),"box":"(\w+)","spooled":(\d+\.\d+),.*\}\n')
 _CLOCK = re.compile(rb'\{"boot":"[^"\n]*","zero":-?\d+\.\d+\}\n')

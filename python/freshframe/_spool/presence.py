@@ -70,7 +70,7 @@ class _Stream:
     offset: float  # Unix time at pts 0, for samples without `utc`
     arrived: float = 0.0  # time.monotonic() of the last sample
     now: float = 0.0  # Unix time of the last sample
-    pts: float = 0.0  # of the last sample
+    pts: float = 0.0  # time of the last sample
     on: dict[Hashable, _On] = field(default_factory=dict)
     has_left: bool = False  # its source gives nothing more
 
@@ -180,7 +180,7 @@ class Presence(Node[T, PresenceEvent]):
 
     def _note(self, stream: _Stream, sample: Sample[T]) -> None:
         stamp = sample.stamp
-        if stamp.seq >= stream.stamp.seq:  # else it came by a longer way: a stream does not go backwards
+        if stamp.seq >= stream.stamp.seq:  # otherwise it came by a longer way: a stream does not go backwards
             stream.stamp = stamp
         stream.pts = sample.pts
         stream.arrived = time.monotonic()

@@ -19,7 +19,7 @@ class Reading:
     next: int  # the number of the next result that is written
     oldest_taken: float  # clock.since_start() at which the first result of the last take() came
     _segments: list[Segment]
-    _current: Segment  # of the last line
+    _current: Segment  # segment of the last line
 
     def __init__(self, folder: str) -> None:
         """Reads nothing yet."""
@@ -30,12 +30,12 @@ class Reading:
         self._guard = threading.Lock()  # guards what follows
         self._expired = 0
         self._lost = 0
-        self._counted = 0  # of both, after the last result that was sent
-        self._known = 0  # that the run before has counted
+        self._counted = 0  # count of both, after the last result that was sent
+        self._known = 0  # losses that the run before has counted
         self._taken = 0  # the number of the last line that take() has seen
         self._reader: SegmentReader | None = None
-        self._ahead: Line | None = None  # that was read, and is the next one
-        self._faults: list[tuple[object, ...]] = []  # that are to be logged without the guard
+        self._ahead: Line | None = None  # the next line, which was already read
+        self._faults: list[tuple[object, ...]] = []  # faults that are to be logged without the guard
 
     def _take(self, limit: int, oldest: float) -> list[Line]:
         zero = clock.zero()

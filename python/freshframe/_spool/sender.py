@@ -84,7 +84,7 @@ class Sender:
         self._closing: float | None = None  # time.monotonic() at which to give up
         self._outage = _Outage(box.folder)
         self._told_slow = False
-        self._groups: list[list[Line]] = []  # what is left of the present batch, by calls
+        self._groups: list[list[Line]] = []  # the rest of the present batch, by calls
         self._has_ended = False
         self._at_end: Callable[[], None] | None = None
         self.thread = self._thread()

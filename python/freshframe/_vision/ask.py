@@ -159,8 +159,8 @@ class Ask(Node["Frame", "Answer"]):
         self._lock = threading.Lock()
         self._waiting: deque[_Question] = deque()
         self._is_closed = False
-        self._pid = 0  # of the process that has opened it
-        self._next = -float("inf")  # of the standing question, time.monotonic()
+        self._pid = 0  # id of the process that has opened it
+        self._next = -float("inf")  # time of the next standing question, time.monotonic()
 
     def __reduce__(self) -> str:
         """Raises OptionTypeError: an Ask cannot be pickled."""

@@ -31,7 +31,7 @@ class LogLines {
   struct Line {
     int level;  // 0..3, or Python's number with a logger
     std::string text;
-    std::string logger = {};  // of a record of a worker process; empty means the engine's
+    std::string logger = {};  // logger of a worker process's record; empty means the engine's
   };
 
   void push(Line line) {

@@ -40,7 +40,7 @@ namespace {
 
 /// One tick of a run's progress, cheap enough for a bar.
 struct ProgressTick {
-  std::uint64_t samples = 0;          // that sources delivered
+  std::uint64_t samples = 0;          // samples that sources delivered
   std::optional<std::int64_t> total;  // if the sources know it
   std::uint64_t dropped = 0;          // on all edges
 };

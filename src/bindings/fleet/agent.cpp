@@ -161,7 +161,7 @@ void bind_fleet_results(nb::module_& module) {
              "The value of a camera's result. Raises FreshframeError if it cannot be unpickled here.");
 }
 
-constexpr std::size_t kLargest = fleet::OutboxLimits{}.size_bytes;  // of a result: an outbox takes none above
+constexpr std::size_t kLargest = fleet::OutboxLimits{}.size_bytes;  // the largest result of an outbox
 
 // Unix time of a moment of the engine's clock.
 double unix_time_of(TimePoint moment) {
@@ -173,7 +173,7 @@ double unix_time_of(TimePoint moment) {
 struct OutletCounts {
   std::atomic<std::uint64_t> kept{0};       // they reached the outboxes, or no reader wanted them
   std::atomic<std::uint64_t> refused{0};    // captured after the lease's end
-  std::atomic<std::uint64_t> too_large{0};  // of the kept results: every reader counts them as outbox_full
+  std::atomic<std::uint64_t> too_large{0};  // among the kept results; readers count them as outbox_full
 };
 
 /// Takes results of any type; frames are refused.

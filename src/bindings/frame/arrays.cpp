@@ -68,7 +68,7 @@ std::string shape_text(const AnyArray& array) {
 
 struct Wanted {
   PictureFormat format;
-  int channels = 1;  // of the array: 4 for rgba
+  int channels = 1;  // channels of the array: 4 for rgba
 };
 
 [[noreturn]] void refuse(const std::string& format, const char* shape, const AnyArray& array,

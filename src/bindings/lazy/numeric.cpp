@@ -104,7 +104,7 @@ int thread_count(nb::handle threads) {
     refuse_type("threads must be a whole number, got " + class_name(threads));
   }
   const Py_ssize_t count = PyNumber_AsSsize_t(threads.ptr(), nullptr);  // a larger one is cut to the largest
-  if (count == -1 && PyErr_Occurred() != nullptr) throw nb::python_error();  // of its __index__
+  if (count == -1 && PyErr_Occurred() != nullptr) throw nb::python_error();  // raised by its __index__
   if (count < 1 || count > kMostThreads) {
     refuse_value("threads must be 1 to " + std::to_string(kMostThreads) + ", got " + shown(threads));
   }
@@ -183,7 +183,7 @@ class Buffer {
 
 std::int64_t cost(const numeric::View& view) {
   const auto size = static_cast<std::int64_t>(numeric::size_of(view.type));
-  std::int64_t count = 1;  // or kWorthReleasing, if there are more
+  std::int64_t count = 1;  // 1, or kWorthReleasing for more
   bool dense = view.shape.empty();
   for (std::size_t i = 0; i < view.shape.size(); ++i) {
     count = std::min(count * std::min<std::int64_t>(view.shape[i], kWorthReleasing), kWorthReleasing);

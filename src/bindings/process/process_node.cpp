@@ -46,7 +46,7 @@ struct ProcessPlan {
 struct ProcessRun {
   Engine* engine;
   core::Runner* runner;
-  std::shared_ptr<const gil::Ref> definitions;  // that the results of the workers need
+  std::shared_ptr<const gil::Ref> definitions;  // definitions that the results of the workers need
 };
 
 }  // namespace

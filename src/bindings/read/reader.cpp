@@ -90,7 +90,7 @@ nb::object PythonReader::latest(gil::Held& held, std::optional<double> max_age) 
   guard_.check("this reader");
   gil::DeferredFree::instance().drain(held);
   nb::object newest;
-  if (is_used_elsewhere()) {  // also between two slices of a get(), which takes what comes
+  if (is_used_elsewhere()) {  // even between two slices of a get(), which takes what comes
     core_->check_latest();
   } else if (auto handed = core_->take_newest()) {
     newest = keep(*std::move(handed));

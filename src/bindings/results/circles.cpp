@@ -31,7 +31,7 @@ static_assert(sizeof(Circle) % alignof(std::int64_t) == 0 && sizeof(TrackInfo) %
 constexpr std::size_t kMostPooled = 64;  // circles; a copy of more costs more than it saves
 
 #ifdef Py_GIL_DISABLED
-constexpr bool kPools = false;  // that no other thread has a reference cannot be seen
+constexpr bool kPools = false;  // it cannot be seen that no other thread has a reference
 #else
 constexpr bool kPools = true;
 #endif

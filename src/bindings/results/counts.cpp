@@ -147,7 +147,7 @@ ZoneCounts zone_of(nb::handle object) {
 nb::object counts_to_python(gil::Held& held, const LineCounts& counts) {
   nb::dict by_class;
   if (const auto* boxes = std::get_if<Detections>(&counts.tracks)) {
-    std::map<std::string, DirectionCounts> named;  // of classes of one name the sum
+    std::map<std::string, DirectionCounts> named;  // the sum of classes with one name
     for (const auto& [class_id, numbers] : counts.by_class) {
       auto& sum = named[class_name(boxes->names, class_id)];
       sum.forward += numbers.forward;

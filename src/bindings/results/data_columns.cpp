@@ -27,7 +27,7 @@ namespace {
 using process::ProtocolError;
 using Values = DataColumn::Values;
 
-constexpr std::size_t kMostSides = 8;  // of a row's shape
+constexpr std::size_t kMostSides = 8;  // dimensions of a row's shape
 
 template <class T>
 constexpr bool kIsText = std::is_same_v<T, std::string>;

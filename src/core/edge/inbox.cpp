@@ -186,7 +186,7 @@ inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last
 void Inbox::put_part_locked(Edge& edge, AnySample& sample, PutSample& put) {
   Lane& lane = *edge.lanes.front();
   if (lane.queue.blocks()) wait_for_room_locked(lane, put.blocked, nullptr);
-  if (!edge.gone) {  // else counted by remove_edge()
+  if (!edge.gone) {  // otherwise counted by remove_edge()
     put.moves = put.wakes_consumer = sets_->put(lane, std::move(sample), put, put.warning);
   }
   if (!edge.reported && lane.counts.drops[static_cast<std::size_t>(DropCause::QueueFull)] > 0)

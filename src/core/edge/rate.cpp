@@ -12,7 +12,7 @@ constexpr double kPause = 1;            // seconds; a longer interval than this 
 constexpr double kTicksOfPause = 4;
 constexpr double kIntervalsMadeUp = 4;  // at 20 % of loss the rate is within 0.5 %; 2 leave 2 %, 1 leaves 5 %
 constexpr double kReordered = 1;        // seconds; a time may be that much before the last one
-constexpr double kPicturesReordered = 4;  // or that number of pictures, if that is more
+constexpr double kPicturesReordered = 4;  // pictures, if they last longer
 
 }  // namespace
 

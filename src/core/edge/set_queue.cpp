@@ -255,7 +255,7 @@ bool SetQueue::waits(int source) const {
 
 void SetQueue::retire() {
   if (!std::exchange(leaves_, false) || stop_.closed) return;
-  std::map<int, Change> ended;  // and the change up to which the end holds
+  std::map<int, Change> ended;  // the change up to which each end holds
   std::set<int> staying;
   for (const auto& edge : edges_) {
     for (const auto& feed : edge->feeds) {
@@ -391,7 +391,7 @@ std::string SetQueue::fruitless(TimePoint now) const {
   if (!far.empty()) return text + far;
   if (const auto full = too_short(); !full.empty()) return text + full;
   add(silence_of(0, now));
-  const bool has_reference = far.empty();  // else no distances are known
+  const bool has_reference = far.empty();  // otherwise no distances are known
   for (std::size_t i = 1; i < edges_.size(); ++i) {
     const auto silence = silence_of(i, now);
     add(silence);

@@ -11,7 +11,7 @@
 namespace freshframe::core {
 namespace {
 
-constexpr Seconds kLookSlice{0.05};  // of a wait, between two looks
+constexpr Seconds kLookSlice{0.05};  // slice of a wait, between two looks
 
 }  // namespace
 

@@ -23,7 +23,7 @@
 namespace freshframe::core {
 namespace {
 
-constexpr Seconds kWaitSlice{0.05};  // of a wait, between two checks
+constexpr Seconds kWaitSlice{0.05};  // slice of a wait, between two checks
 using Real = Life::Real;
 
 // Begins the threads of the native nodes that launch() has connected.

@@ -92,7 +92,7 @@ class Decoder {
 
   // Corners in pixels of the input.
   void add(std::size_t row, const std::array<float, 4>& corners, float confidence, std::size_t id) {
-    if (!(confidence > options_.confidence) || !is_wanted(id)) return;  // also false for NaN
+    if (!(confidence > options_.confidence) || !is_wanted(id)) return;  // false for NaN, too
     const auto is_number = [](float value) { return std::isfinite(value); };
     if (!std::ranges::all_of(corners, is_number) || !is_number(confidence)) return;
     if (!(corners[2] > corners[0]) || !(corners[3] > corners[1])) return;

@@ -15,7 +15,7 @@
 namespace freshframe::inference {
 namespace {
 
-constexpr std::int64_t kMostRowsOfQueries = 1000;  // of models with queries instead of grids
+constexpr std::int64_t kMostRowsOfQueries = 1000;  // rows of models with queries instead of grids
 constexpr std::int64_t kPersonOfJoints = 56;       // 4 + 1 + 17 joints of 3 numbers
 constexpr int kAnchors = 3;                        // per place in YOLOv5
 

@@ -86,13 +86,13 @@ void BoxMasks::write_column(int column, Pixels down, int first_row, MaskText& te
   crossings_.clear();
   find_crossings(column_, crossings_);
   bool inside = column_.front() > 0;
-  int latest = down.begin;  // of a peak that is too narrow for a double both zeros are the same
+  int latest = down.begin;  // if a peak is too narrow for a double, both zeros are equal
   if (inside) flip(latest);
   for (const auto index : crossings_) {
     const double a = column_[index - 1];
     const double b = column_[index];
     const double zero = first_row + index - 1 + a / (a - b);
-    if (!(zero <= down_.high)) break;  // also for NaN, which is not inside
+    if (!(zero <= down_.high)) break;  // even for NaN, which is not inside
     const double pixel = (zero - down_.first) / down_.step;
     // The first pixel after the zero, or, on the way out, at it.
     const double next = inside ? std::ceil(pixel) : std::floor(pixel) + 1;

@@ -43,7 +43,7 @@ std::string text_of_mask(const std::uint8_t* mask, int width, int height) {
     const auto* const row = y < height ? mask + static_cast<std::size_t>(y) * columns : outside.data();
     find_flips(above, row, columns, y, flips);
   }
-  std::vector<std::size_t> first(columns + 1);  // of each column's flips
+  std::vector<std::size_t> first(columns + 1);  // first flip of each column
   for (const auto& flip : flips) ++first[static_cast<std::size_t>(flip.column) + 1];
   std::partial_sum(first.begin(), first.end(), first.begin());
   std::vector<MaskFlip> by_column(flips.size());

@@ -33,7 +33,7 @@ namespace freshframe::inference {
 struct Classified {
   std::string name;
   float confidence = std::numeric_limits<float>::quiet_NaN();
-  double pts = std::numeric_limits<double>::quiet_NaN();  // of the picture
+  double pts = std::numeric_limits<double>::quiet_NaN();  // time of the picture
 };
 
 /// A picture of a track, at the time `pts`.
@@ -96,7 +96,7 @@ class TrackCrops {
   static constexpr double kKept = 60;       // seconds
 
   struct Track {
-    double best = 0;  // of the views that were looked at
+    double best = 0;  // best score of the views that were looked at
     int looks = 0;
     double seen = 0;
     Classified classified;
@@ -126,10 +126,10 @@ namespace {
 
 using inference::Classified;
 
-constexpr std::size_t kMostCrops = 32;  // of a run
+constexpr std::size_t kMostCrops = 32;  // crops in a run
 constexpr float kMostPadding = 10;
-constexpr double kPartly = 0.25;  // of the score of a view that is cut off or covered
-constexpr double kCovered = 0.2;  // of its area
+constexpr double kPartly = 0.25;  // share of the score of a view that is cut off or covered
+constexpr double kCovered = 0.2;  // share of its area
 constexpr int kLeastSide = 2;     // pixels of a crop
 // These columns are of every box, or fields of labels. "track" would give track_confidence.
 constexpr std::array<std::string_view, 14> kOwnColumns = {
@@ -213,7 +213,7 @@ std::optional<std::pair<std::size_t, float>> best_of(std::span<const float> outp
   }
   constexpr double kRounding = 1e-2;
   if (are_shares && std::abs(sum - 1) < kRounding) return std::pair(index, *best);
-  double exponentials = 0;  // else these are logits
+  double exponentials = 0;  // if 0 these are logits
   for (const float each : outputs) exponentials += std::exp(double{each} - *best);
   return std::pair(index, static_cast<float>(1 / exponentials));
 }

@@ -109,8 +109,8 @@ class PictureThreads {
 
   std::vector<std::unique_ptr<PictureRunner>> runners_;
   std::mutex mutex_;
-  std::condition_variable begun_;  // of helpers: there is work, or the end
-  std::condition_variable done_;   // of the caller: no thread works
+  std::condition_variable begun_;  // wakes helpers: there is work, or the end
+  std::condition_variable done_;   // wakes the caller: no thread works
   Batch batch_;                    // guarded by mutex_, as `ending_`
   bool ending_ = false;
   std::vector<std::thread> helpers_;
@@ -275,7 +275,7 @@ struct OnnxDetector::Impl {
   inference::DecodeOptions decoding FRESHFRAME_GUARDED_BY(mutex);
   std::optional<Region> roi;
   ClassNames names;
-  std::size_t fixed;  // pictures that the file takes in a run; 0: any number
+  std::size_t fixed;  // pictures that the file takes in a run; 0 means any number
   inference::InferenceCounters counters;
   bool tensors = false;
   bool prepared = false;

@@ -113,7 +113,7 @@ Tap tap(const ScaledAxis& axis, int output) {
 }  // namespace
 
 void PackedResize::prepare(const ScaledAxis& across, const ScaledAxis& down) {
-  constexpr int kBytes = 3;  // of a pixel
+  constexpr int kBytes = 3;  // bytes of a pixel
   width_ = static_cast<std::size_t>(across.outputs);
   const int width = across.samples;
   for (auto* const table : {&x_.first, &x_.after, &x_.weight_first, &x_.weight_after}) {

@@ -26,7 +26,7 @@ namespace {
 [[nodiscard]] inline float float_of_half(std::uint16_t half) {
   constexpr std::uint32_t kFractionBits = 10;
   constexpr std::uint32_t kShift = 23 - kFractionBits;  // float32 has 23 bits of fraction
-  constexpr std::uint32_t kBias = 127 - 15;             // of the exponents
+  constexpr std::uint32_t kBias = 127 - 15;             // difference of the exponents' biases
   const auto sign = static_cast<std::uint32_t>(half & 0x8000U) << 16U;
   const std::uint32_t exponent = (half >> kFractionBits) & 0x1FU;
   const std::uint32_t fraction = half & 0x3FFU;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr int kShift = 12;
 constexpr int kHalf = 1 << (kShift - 1);
-constexpr int kMiddle = 128;  // of chroma
+constexpr int kMiddle = 128;  // middle of the chroma's range
 
 int fixed(double value) {
   return static_cast<int>(std::lround(value * (1 << kShift)));

@@ -39,7 +39,7 @@ std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& p
   }
   AvPacketPtr own(av_packet_clone(&packet));
   if (!own) throw std::bad_alloc();
-  av_packet_free_side_data(own.get());  // of the demuxer: muxers would write it
+  av_packet_free_side_data(own.get());  // side data of the demuxer: muxers would write it
   waiting_.push_back({.packet = std::move(own), .about = about});
   const bool lacks_time = !waiting_.front().about.time && waiting_.size() == 1 && !ready.empty();
   if (lacks_time || (!times_ && waiting_.size() < kReorderWindow)) return ready;

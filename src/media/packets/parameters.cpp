@@ -113,7 +113,7 @@ std::optional<PictureForm> picture_form(AVCodecID codec, std::span<const std::ui
 
 namespace {
 
-constexpr int kMostDepth = 16;  // of H.264 and H.265: the largest buffer of decoded pictures
+constexpr int kMostDepth = 16;  // the largest buffer of decoded pictures of H.264 and H.265
 
 // FFmpeg 6.1 brought new names, and FFmpeg 9 has no others.
 #ifdef AV_PROFILE_UNKNOWN
@@ -297,7 +297,7 @@ void take_size(AVCodecParameters& parameters, const AVPacket& key) {
   parameters.width = width;
   parameters.height = height;
   take_form(parameters, *context);
-  if (parameters.codec_id == AV_CODEC_ID_H264) {  // whose parser does not read it
+  if (parameters.codec_id == AV_CODEC_ID_H264) {  // its parser does not read it
     if (const auto aspect = h264_pixel_aspect(extradata_of(parameters)))
       parameters.sample_aspect_ratio = {aspect->width, aspect->height};
   }

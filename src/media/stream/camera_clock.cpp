@@ -10,19 +10,19 @@ namespace freshframe::media {
 namespace {
 
 constexpr double kReportWindow = 60;        // seconds of reports
-constexpr std::size_t kMostPoints = 600;    // of a server that reports with each picture
+constexpr std::size_t kMostPoints = 600;    // for a server that reports with each picture
 constexpr std::size_t kLine = 3;            // points that give a slope
 constexpr double kMostClockDrift = 500e-6;  // more than two clocks with quartzes differ by
 constexpr double kLeastTolerance = 0.02;    // seconds: a report may be so far off the line
-constexpr double kResiduals = 6;            // or this many times the distance of the others
+constexpr double kResiduals = 6;            // times the distance of the others
 constexpr double kLeastError = 0.0005;      // seconds
 constexpr double kOneReportError = 0.02;    // seconds: nothing has confirmed it
 constexpr double kUnknownDrift = 200e-6;    // before there is a slope
-constexpr double kLeastSlopeError = 20e-6;  // of a slope: the drift changes with the temperature
+constexpr double kLeastSlopeError = 20e-6;  // least error of a slope: the drift changes with the temperature
 constexpr double kMostSlopeError = kMostClockDrift + kUnknownDrift;
 constexpr std::size_t kMostDoubted = 5;  // in a row
 constexpr double kMostLeft = 1;          // seconds beside whole wraps
-constexpr double kPlausible = 0.25;      // of a wrap, between the camera's clock and this machine's
+constexpr double kPlausible = 0.25;      // share of a wrap, between the camera's clock and this machine's
 
 /// About Student's t for 95 %, within 9 %: few reports say little about their noise.
 double student(double degrees) noexcept {

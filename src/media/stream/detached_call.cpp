@@ -144,7 +144,7 @@ void DetachedCall::again(Job job) {
       return;
     }
   }
-  if (thread_.joinable()) thread_.join();  // else there was no thread for a call
+  if (thread_.joinable()) thread_.join();  // otherwise there was no thread for a call
   start(std::move(job));
 }
 

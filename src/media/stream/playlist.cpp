@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kDuration = "#EXTINF:";
 constexpr std::string_view kOver = "#EXT-X-ENDLIST";
 constexpr std::string_view kFirstNumber = "#EXT-X-MEDIA-SEQUENCE:";
-constexpr std::int64_t kMostNumber = std::int64_t{1} << 53;  // of a segment
+constexpr std::int64_t kMostNumber = std::int64_t{1} << 53;  // largest number of a segment
 
 /// Takes digits and signs from the beginning of a text.
 class Reader {
@@ -170,9 +170,9 @@ Playlist parse_playlist(std::string_view text) {
   constexpr std::string_view kKey = "#EXT-X-KEY:";
   Playlist playlist;
   playlist.is_playlist = text.starts_with("#EXTM3U");
-  std::optional<double> time;  // of the next segment
-  double seconds = 0;          // of its pictures
-  bool announced = false;      // as in FFmpeg: other lines do not count
+  std::optional<double> time;  // time of the next segment
+  double seconds = 0;          // seconds of its pictures
+  bool announced = false;      // as FFmpeg does: other lines do not count
   while (!text.empty()) {
     const auto line = line_of(text);
     if (line.starts_with(kMaster)) {

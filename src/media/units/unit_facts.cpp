@@ -157,7 +157,7 @@ void append_sets(UnitSyntax syntax, Bytes units, std::vector<std::uint8_t>& sets
     auto unit = units.subspan(code, next - code);
     code = next;
     while (unit.back() == 0)
-      unit = unit.first(unit.size() - 1);  // of the next start code, which has four bytes
+      unit = unit.first(unit.size() - 1);  // a byte of the next start code, which has four
     const auto looked = look_at_units(syntax, unit);
     if (looked.units != 1 || looked.sets != 1) continue;
     sets.push_back(0);

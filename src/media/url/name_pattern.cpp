@@ -143,7 +143,7 @@ bool matches_pattern(std::string_view pattern, std::string_view name) {
   if (name.starts_with('.') && !pattern.starts_with('.') && !pattern.starts_with("\\.")) return false;
   // The last `*` takes one letter more whenever the rest does not match: no earlier one can change that.
   std::optional<std::pair<std::string_view, std::string_view>>
-      star;  // what follows it, and the name from there on
+      star;  // the rest of the pattern after a star, and the name from there on
   while (!name.empty() || !pattern.empty()) {
     if (pattern.starts_with('*')) {
       pattern.remove_prefix(1);

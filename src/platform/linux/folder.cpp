@@ -62,7 +62,7 @@ std::optional<OwnedFile> Folder::owned(const std::string& name) const noexcept {
   struct stat status{};
   if (::fstatat(descriptor_, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
   if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid()) return std::nullopt;
-  constexpr std::uint64_t kBlock = 512;  // of st_blocks, see stat(2)
+  constexpr std::uint64_t kBlock = 512;  // unit of st_blocks, see stat(2)
   return OwnedFile{.id = {.device = status.st_dev, .number = status.st_ino},
                    .bytes = static_cast<std::uint64_t>(status.st_blocks) * kBlock,
                    .written = static_cast<double>(status.st_mtim.tv_sec) +

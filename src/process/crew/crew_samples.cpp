@@ -156,7 +156,7 @@ void Crew::give(Seat& seat, std::vector<AnySample> samples, Call call) {
             .call = call};
     try {
       parcels.push_back(pack(job, most_inline));
-    } catch (const std::exception& error) {  // of the message, not of the worker
+    } catch (const std::exception& error) {  // a fault of the message, not of the worker
       fail_sample(std::current_exception(), error.what(), job.sample);
       emitter_.offer(job.ticket, {std::move(job.sample)});
       continue;
@@ -435,7 +435,7 @@ void Crew::failed_outside_call(Seat& seat, const FailedMessage& message) {
     return;
   }
   const bool goes_on = runner_.fail({cause_of(embedder_, seat, message), message.text, message.traceback});
-  failed_ = failed_ || in_open || in_close || !goes_on;  // else it was source_gone()
+  failed_ = failed_ || in_open || in_close || !goes_on;  // otherwise it was source_gone()
   if (in_open) seat.let_close(now());
 }
 

@@ -44,7 +44,7 @@ std::optional<std::size_t> number_after(const std::string& path, std::string_vie
 struct GroupFiles {
   const char* limit;
   const char* used;
-  const char* cache;  // of files, in memory.stat: released before any process is killed
+  const char* cache;  // cache of files, in memory.stat: released before any process is killed
 };
 constexpr GroupFiles kVersion1{"/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file"};
 constexpr GroupFiles kVersion2{"/memory.max", "/memory.current", "inactive_file"};

@@ -60,7 +60,7 @@ class WorkerEnd::Leases {
       auto leases = take_locked();
       const auto sent = channel_.send(write(ReleasedMessage{leases}).bytes());
       if (sent == Channel::Sent::Full) dropped_.insert(dropped_.begin(), leases.begin(), leases.end());
-    } catch (const std::exception&) {  // as in drop()
+    } catch (const std::exception&) {  // see drop()
     }
   }
 

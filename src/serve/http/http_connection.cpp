@@ -207,7 +207,7 @@ void HttpConnection::watch_peer() {
     ErrorCode failed;
     (void)self->socket_.receive(net::buffer(next), Socket::message_peek, failed);
     if (failed == net::error::would_block) return self->watch_peer();
-    if (failed) self->cut();  // else it has sent its next request, which can wait
+    if (failed) self->cut();  // otherwise it has sent its next request, which can wait
   });
 }
 

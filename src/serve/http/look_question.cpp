@@ -20,7 +20,7 @@ constexpr std::string_view kLookPrefix = "/api/look/";
 constexpr double kMostBack = 3600;  // seconds
 constexpr double kMostViews = 16;
 constexpr double kMostSide = 2048;  // pixels
-constexpr int kLookQuality = 80;    // of JPEG
+constexpr int kLookQuality = 80;    // quality of JPEG
 
 std::string fixed_text(double number) {
   return core::number_text(number, std::chars_format::fixed, 3);
@@ -55,7 +55,7 @@ std::string read_span(std::string_view query, LookWish& wish) {
 
 struct Times {
   double age = 0;   // seconds
-  double unix = 0;  // of the capture by this machine's clock
+  double unix = 0;  // time of the capture by this machine's clock
 };
 
 Times times_of(const freshframe::Snapshot& snapshot, const freshframe::Clock& clock) {

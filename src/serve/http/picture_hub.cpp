@@ -98,7 +98,7 @@ void PictureHub::close_tap(Port& port) {
   core::close_tap(*core_, port.tap);
   const std::lock_guard lock(caught_->mutex);
   port.tap.reset();
-  ++port.tap_number;  // what comes of it later is left out
+  ++port.tap_number;  // leaves out later pictures of the old tap
   port.busy = false;
   port.newest.reset();
 }
@@ -172,7 +172,7 @@ void PictureHub::serve(PictureClient& client) {
   for (const auto& port : ports_) {
     const bool fresh = port.newest && now - port.newest->encoded_at <= kStillFresh &&
                        (!client.needs_newest() || is_newest(port));
-    if (over_ || fresh) offer(client, port.index);  // else a fresh one will arrive
+    if (over_ || fresh) offer(client, port.index);  // otherwise a fresh one will arrive
   }
 }
 

@@ -17,7 +17,7 @@ namespace {
 namespace websocket = boost::beast::websocket;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kAcceptTime = std::chrono::seconds(5);  // also for the token
+constexpr auto kAcceptTime = std::chrono::seconds(5);  // includes the token
 constexpr auto kEndTime = std::chrono::seconds(2);     // for the page to answer a close
 constexpr int kMaxRequests = 1000;                     // per second from one page
 constexpr std::size_t kMaxTexts = 8;

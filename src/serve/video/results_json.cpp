@@ -15,7 +15,7 @@
 namespace freshframe::serve {
 namespace {
 
-constexpr float kParts = 8;       // of a pixel
+constexpr float kParts = 8;       // parts of a pixel
 constexpr float kToCorner = .5F;  // circles count from the middle of a pixel, pages from its corner
 constexpr float kThousandths = 1000;
 

@@ -200,7 +200,7 @@ class LookRing {
   };
   /// The packets to decode for some wishes.
   struct Piece {
-    TimePoint base;                      // of the wishes
+    TimePoint base;                      // base of the wishes
     std::vector<StampedPacket> packets;  // from a keyframe on
     std::vector<double> wishes;          // seconds of capture from `base` on, rising
 
@@ -213,7 +213,7 @@ class LookRing {
   struct Pause {
     TimePoint from;
     TimePoint to;
-    double usual = 0;  // seconds between two pictures before it; 0: not known yet
+    double usual = 0;  // seconds between two pictures before it; 0 if not known yet
   };
 
   [[nodiscard]] std::vector<Piece> pieces(const LookQuestion& question, TimePoint now) const {
@@ -351,11 +351,11 @@ class LookRing {
   std::deque<Pause> pauses_ FRESHFRAME_GUARDED_BY(mutex_);
   std::size_t bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   std::optional<Stamp> newest_ FRESHFRAME_GUARDED_BY(mutex_);  // the latest capture of the present source
-  PictureDistances distances_ FRESHFRAME_GUARDED_BY(mutex_);   // of that source
+  PictureDistances distances_ FRESHFRAME_GUARDED_BY(mutex_);   // distances of that source
   bool waits_ FRESHFRAME_GUARDED_BY(mutex_) = true;            // for a keyframe
 };
 
-constexpr int kLookQuality = 85;  // of JPEG
+constexpr int kLookQuality = 85;  // quality of JPEG
 
 std::shared_ptr<const PacketStream> jpeg_stream(const Frame& frame) {
   media::CodecParametersPtr codec(avcodec_parameters_alloc());
@@ -419,7 +419,7 @@ struct FrameLook {
   LookRing ring;
   const double every;
   media::JpegEncoder encoder;
-  std::optional<Stamp> kept;  // of the newest kept one
+  std::optional<Stamp> kept;  // stamp of the newest kept one
   std::shared_ptr<const PacketStream> stream;
 };
 
@@ -437,7 +437,7 @@ struct PacketLook {
   }
 
   LookRing ring;
-  bool told = false;  // that max_bytes is too small
+  bool told = false;  // whether it was reported that max_bytes is too small
 };
 
 }  // namespace

@@ -167,7 +167,7 @@ struct PacketPublish {
     }
     check(*packet.stream);
     if (waits_for_key && !packet.is_keyframe) {
-      if (began) counters->drop(NodeDropCause::Lost);  // else it belongs to the start
+      if (began) counters->drop(NodeDropCause::Lost);  // otherwise it belongs to the start
       return;
     }
     waits_for_key = false;

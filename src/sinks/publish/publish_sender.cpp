@@ -277,12 +277,12 @@ std::shared_ptr<PublishConnection> PublishSender::connect(const std::stop_token&
   }
   aside_->check();
   if (!target_.url().is_over_tls())
-    aside_.reset();  // else its thread waits for the next connection: see begin_call()
+    aside_.reset();  // otherwise its thread waits for the next connection: see begin_call()
   return connection;
 }
 
 bool PublishSender::send(PublishConnection& connection, const std::stop_token& stop) {
-  std::optional<std::uint64_t> run;  // of the connection, whose times only rise
+  std::optional<std::uint64_t> run;  // number of the connection, whose times only rise
   while (auto item = queue_->take(stop)) {
     const bool is_other_run = run && *run != item->run;
     if (is_other_run || !is_same_stream(*item->packet.stream, connection.stream())) {

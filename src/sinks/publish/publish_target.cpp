@@ -22,7 +22,7 @@ namespace {
 struct Protocol {
   std::string_view scheme;
   const char* format;
-  int port;  // without one in the URL; 0: it must have one
+  int port;  // port without one in the URL; 0 if it must have one
 };
 
 constexpr std::array<Protocol, 7> kTargets{{{"rtsp", "rtsp", 554},

@@ -216,7 +216,7 @@ struct FrameFile {
   RecordingFiles files;  // outlives encoder
   std::optional<double> fps = options.fps;
   std::optional<double> began;       // pts of the first frame of the file
-  int source = -1;                   // of the file's frames, see Stamp::source
+  int source = -1;                   // source of the file's frames, see Stamp::source
   double newest = 0;                 // pts of the last frame
   std::optional<TimePoint> written;  // when the last frame was
   bool paused = false;

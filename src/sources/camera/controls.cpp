@@ -22,7 +22,7 @@ namespace freshframe::media {
 namespace {
 
 constexpr const char* kAutomatic = "auto";
-constexpr int kMostControls = 1000;  // of drivers whose lists have no end
+constexpr int kMostControls = 1000;  // for drivers whose lists have no end
 constexpr std::int64_t kMostWords = 256;
 
 /// The controls of one setting. A driver has at most one of `values`. `automatic` is set to `manual` before a
@@ -261,7 +261,7 @@ std::vector<CameraControl> camera_controls(const V4l2Handle& device) {
   for (int i = 0; i < kMostControls && device.control(VIDIOC_QUERYCTRL, query) == 0; ++i) {
     if (has_number(query)) {
       v4l2_control answer{.id = query.id, .value = query.default_value};
-      static_cast<void>(device.control(VIDIOC_G_CTRL, answer));  // of a write-only setting: the default
+      static_cast<void>(device.control(VIDIOC_G_CTRL, answer));  // a write-only setting gives the default
       const auto found = settings.find(query.id);
       const auto* setting = found == settings.end() ? nullptr : found->second;
       controls.push_back(

@@ -19,7 +19,7 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::uint32_t kMostEntries = 128;  // of one list; real cameras have at most a few dozen
+constexpr std::uint32_t kMostEntries = 128;  // entries of one list; real cameras have at most a few dozen
 constexpr int kLargestModeSide = 32768;      // pixels
 constexpr double kFastEnough = 25;           // frames per second
 constexpr double kFastest = 60.5;            // higher rates are chosen only on request

@@ -133,7 +133,7 @@ bool is_matroska(const AVFormatContext& input) {
 }
 
 std::string suffix_of(const std::string& name) {
-  const auto path = name.substr(0, name.find('?'));  // of a URL
+  const auto path = name.substr(0, name.find('?'));  // path of a URL
   const auto dot = path.rfind('.');
   const bool in_name = dot != std::string::npos && path.find('/', dot) == std::string::npos;
   return in_name ? core::lower_case(path.substr(dot)) : std::string();
@@ -217,7 +217,7 @@ const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
   if (jpeg_ && std::find(kPhotos.begin(), kPhotos.end(), suffix) != kPhotos.end()) {
     return av_find_input_format("jpeg_pipe");
   }
-  constexpr int kLeastOfPictures = AVPROBE_SCORE_EXTENSION / 8;  // of FFmpeg's jpeg_pipe
+  constexpr int kLeastOfPictures = AVPROBE_SCORE_EXTENSION / 8;  // score of FFmpeg's jpeg_pipe
   for (const std::string& name : {settings_.path, std::string()}) {
     const AVInputFormat* format = nullptr;
     const int result = av_probe_input_buffer2(io_.get(), &format, name.c_str(), nullptr, 0, 0);
@@ -475,7 +475,7 @@ std::optional<double> Demuxer::fps() const {
 }
 
 double Demuxer::largest_leap() const noexcept {
-  constexpr double kHalfAWrap = 0.5 * 8589934592.0 / 90000;  // of 33 bits at 90 kHz
+  constexpr double kHalfAWrap = 0.5 * 8589934592.0 / 90000;  // half of 33 bits at 90 kHz
   const bool wraps = (input_->iformat->flags & AVFMT_TS_DISCONT) != 0;
   return wraps ? kHalfAWrap : std::numeric_limits<double>::infinity();
 }

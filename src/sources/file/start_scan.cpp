@@ -65,7 +65,7 @@ class PictureStructure {
 /// Returns false for a packet that changes the decoder's state without a frame.
 bool shows_a_frame(const AVPacket& packet, AVCodecID codec) {
   if (packet.size == 0 || (packet.flags & AV_PKT_FLAG_DISCARD) != 0) return false;
-  constexpr std::uint8_t kShown = 0x10;  // of a VP8 frame's first byte: RFC 6386, section 9.1
+  constexpr std::uint8_t kShown = 0x10;  // bit of a VP8 frame's first byte: RFC 6386, section 9.1
   return codec != AV_CODEC_ID_VP8 || (packet.data[0] & kShown) != 0;
 }
 

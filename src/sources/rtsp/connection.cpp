@@ -25,7 +25,7 @@
 namespace freshframe::media::rtsp {
 namespace {
 
-constexpr int kUsualClock = 90000;  // of video: RFC 3551, section 5
+constexpr int kUsualClock = 90000;  // clock of video: RFC 3551, section 5
 
 /// The network does not wait for a simulated clock.
 TimePoint after(double seconds) {

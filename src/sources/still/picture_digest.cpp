@@ -182,8 +182,8 @@ class Reading {
   const Parts across_;
   const Parts down_;
   Means means_;
-  std::vector<SixteenBytes> states_;  // of the fields
-  std::vector<std::uint64_t> sums_;   // of the blocks in one row of them
+  std::vector<SixteenBytes> states_;  // states of the fields
+  std::vector<std::uint64_t> sums_;   // sums of the blocks in one row of fields
 };
 
 }  // namespace

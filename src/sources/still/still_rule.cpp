@@ -13,8 +13,8 @@ namespace {
 
 constexpr Seconds kFewestSeconds{2};       // between equal keyframes: a clock on a page changes each second
 constexpr std::size_t kShares = 8;         // keyframes
-constexpr double kLikely = 0.2;            // of the fields, on average
-constexpr double kUnlikely = 0.1;          // of the fields: less is motion
+constexpr double kLikely = 0.2;            // share of the fields, on average
+constexpr double kUnlikely = 0.1;          // share of the fields: less is motion
 constexpr std::size_t kFewestFields = 12;  // with contrast
 constexpr std::size_t kFewestPictures = 28;
 constexpr std::uint64_t kFresh = 3;   // keyframes in a row that are motion
@@ -58,7 +58,7 @@ void StillRule::remember(const Past& past) {
   moved_ = moved_ == 0 ? past.before_motion + 1 : moved_ + remembered_;
   if (!still_) return;
   still_->number += remembered_;
-  const auto first = unmoved(still_->bits);  // of the kept ones
+  const auto first = unmoved(still_->bits);  // the first of the kept ones
   if (first && first->number < still_->number) still_ = first;
 }
 

@@ -67,14 +67,14 @@ constexpr std::uint64_t kForm =
 // The file: the head, the pictures, and a digest of all that. Numbers are the machine's own.
 struct Head {
   std::uint64_t form = kForm;
-  std::uint64_t count = 0;          // of pictures
-  std::uint64_t before_motion = 0;  // of these, those from before the newest motion
-  std::uint64_t boot = 0;           // of the machine; 0: not known
-  double unix_at_zero = 0;          // of the monotonic clock
+  std::uint64_t count = 0;          // count of pictures
+  std::uint64_t before_motion = 0;  // those from before the newest motion
+  std::uint64_t boot = 0;           // number of the machine's start; 0 if not known
+  double unix_at_zero = 0;          // Unix time at 0 of the monotonic clock
 };
 struct Stored {
   std::uint64_t bits;
-  double seconds;  // of the monotonic clock
+  double seconds;  // seconds of the monotonic clock
 };
 constexpr double kClockIsSet = 1577836800;  // 2020
 
@@ -210,7 +210,7 @@ class StillMemory {
   /// written over a file that has not been read: that is tried again.
   void keep(const StillRule& rule, TimePoint now, const Clock& clock) {
     unix_at_zero_ = clock.unix_time(now) - Seconds(now.time_since_epoch()).count();
-    if (!kept_) kept_ = now;  // what was read is in the file
+    if (!kept_) kept_ = now;  // the file contains what was read
     if (reading_) return;
     if (now - *kept_ < kWriteInterval) return;
     kept_ = now;
@@ -288,14 +288,14 @@ class StillMemory {
 
   const std::string title_;
   const std::string path_;
-  double unix_at_zero_ = 0;  // of the clock, at the newest picture
+  double unix_at_zero_ = 0;  // Unix time at 0 of the clock, at the newest picture
   std::optional<TimePoint> kept_;
   const std::shared_ptr<std::optional<std::string>> bytes_ =
       std::make_shared<std::optional<std::string>>();  // of the file, once it was read; nullopt without one
   std::optional<DetachedCall> reading_;                // until its bytes are taken
   std::optional<DetachedCall> writing_;
   bool is_read_ = false;
-  bool told_ = false;  // that reading or writing fails
+  bool told_ = false;  // whether it was reported that reading or writing fails
 };
 
 StillWatch::StillWatch(std::string title, std::optional<double> frozen_after, std::string remember)
@@ -317,7 +317,7 @@ void StillWatch::open(const Context& context) {
 void StillWatch::learn_past(const Context& context) {
   const auto past = memory_->take(context.clock);
   if (!past) return;
-  if (!std::exchange(learned_, true)) rule_->remember(*past);  // else it runs again, and knows its pictures
+  if (!std::exchange(learned_, true)) rule_->remember(*past);  // or it runs again, and knows its pictures
 }
 
 void StillWatch::close() {

@@ -16,7 +16,7 @@ namespace {
 constexpr int kFirstFit = 10;            // points under the first fit: about a radian of the smallest circles
 constexpr int kSkip = 3;                 // points to skip where no arc starts
 constexpr double kMaxFirstRms = 0.6;     // pixels; edge positions scatter by 0.2 to 0.4
-constexpr double kMaxRmsOfArc = 0.75;    // of the growing arc, pixels
+constexpr double kMaxRmsOfArc = 0.75;    // for the growing arc, pixels
 constexpr float kMaxOffOfArc = 1.4F;     // a point further from the circle does not belong to it, pixels
 constexpr int kMaxStray = 3;             // this number of successive ones ends the arc
 constexpr int kBendable = 40;            // a shorter arc may be refitted to include them

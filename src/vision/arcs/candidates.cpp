@@ -23,7 +23,7 @@ namespace {
 constexpr float kMinSingleSpan = 0.45F;  // radians; a shorter arc needs a partner
 constexpr float kSureSpan = 1.2F;        // radians; an arc this long determines its circle well
 constexpr float kFewPointsRadius = 10;   // pixels; below, few points make any circle fit
-constexpr float kMaxOutside = 0.3F;  // of the radius; a centre further outside leaves too little rim to see
+constexpr float kMaxOutside = 0.3F;  // share of the radius: further outside too little rim is visible
 // Refinement may move the radius by this factor into the wanted range.
 constexpr float kMinRadiusSlack = 0.8F, kMaxRadiusSlack = 1.1F;
 

@@ -56,7 +56,7 @@ struct ZoneState {
   int side = 0;      // the side where it was last seen clearly: 1 inside, -1 outside, 0 none
   int class_id = 0;
   bool gone = false;   // its visit has ended because it was not seen: it is seen as if for the first time
-  double entered = 0;  // of the visit that lasts, while it is inside
+  double entered = 0;  // begin of the present visit, while it is inside
   double inside = 0;   // when it was last seen inside, in seconds
   std::optional<BorderCrossing> border =
       {};  // the latest, even if the object was not yet clear of the border
@@ -318,7 +318,7 @@ class Zone {
       next = of.inside.erase(next);
       state.gone = true;
       if (state.side != 0)
-        end_as_lost(counts, id, state);  // else on the border ever since: it has not visited
+        end_as_lost(counts, id, state);  // otherwise it is on the border ever since: it has not visited
     }
   }
 
@@ -386,7 +386,7 @@ struct ZoneCounter::Impl {
   }
 
   vision::NextValue<Named> next;
-  Named zones;  // of the node's thread
+  Named zones;  // zones of the node's thread
 };
 
 bool Zones::has_events() const noexcept {

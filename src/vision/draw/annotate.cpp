@@ -158,7 +158,7 @@ namespace {
 
 constexpr double kMaxTrail = 60;  // seconds
 constexpr float kMaxLineWidth = 100;
-constexpr vision::Color kCountColor{1, 0.92, 0.35};  // of lines and zones
+constexpr vision::Color kCountColor{1, 0.92, 0.35};  // colour of lines and zones
 
 void check(const AnnotateOptions& options) {
   std::ostringstream text;
@@ -265,7 +265,7 @@ struct Annotate::Impl {
     int source = 0;
     std::optional<double> utc = {};
     std::int64_t seq = 0;
-    const vision::Dwells* dwells = nullptr;  // of the zones
+    const vision::Dwells* dwells = nullptr;  // dwells of the zones
   };
 
   Frame drawn(const Frame& frame, const ValueRef& value, const When& when);

@@ -57,7 +57,7 @@ void AnnotateCanvas::begin(const MutablePicture& picture) {
     mask_.resize(format.width, format.height);
     halved_.resize(static_cast<std::size_t>(format.width) / 2 + 1);
   } else {
-    mask_.clear();  // of a picture that failed
+    mask_.clear();  // the mask of a picture that failed
   }
 }
 

@@ -20,7 +20,7 @@ namespace {
 
 std::vector<std::int64_t> counts_of(std::string_view letters) {
   constexpr int kFirst = '0';
-  constexpr int kMostParts = 12;  // of five bits
+  constexpr int kMostParts = 12;  // parts of five bits
   constexpr std::int64_t kLongestRun = std::int64_t{1} << 40;
   std::vector<std::int64_t> counts;
   std::size_t i = 0;

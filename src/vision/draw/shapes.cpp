@@ -250,7 +250,7 @@ void AnnotatePen::tag(const Point& middle, const std::string& text, const Color&
 }
 
 const Label& AnnotatePen::label_of(const std::string& text, Labels& labels) const {
-  constexpr double kLetter = 0.6;  // of the font's height: about a letter's width
+  constexpr double kLetter = 0.6;  // share of the font's height: about a letter's width
   const auto fitting = static_cast<std::size_t>(std::max(4.0, canvas_.width() / (kLetter * font_) - 1));
   return labels.label(drawable_text(text, fitting), font_);
 }
@@ -275,7 +275,7 @@ namespace {
 
 constexpr int kAcross = 3;     // squares: with eight, large letters can still be read
 constexpr int kLeastSide = 8;  // pixels of a square
-constexpr int kEven = 2;       // of a chroma sample, at most
+constexpr int kEven = 2;       // places of a chroma sample, at most
 
 // One plane: pixels of the picture per sample, and the bytes of a sample.
 struct PlaneLayout {
@@ -315,7 +315,7 @@ void flatten(const MutablePicture& picture, int plane, const Square& square, con
     const auto at = [&](int x, int y) -> std::uint8_t& {
       return picture.row(plane, y)[static_cast<std::ptrdiff_t>(x) * layout.bytes + byte];
     };
-    std::int64_t sum = 0;  // of a square of 2,903 samples a side an int would overflow
+    std::int64_t sum = 0;  // an int would overflow for a square of 2,903 samples a side
     std::int64_t count = 0;
     each_sample(square, layout, mask, [&](int x, int y) {
       sum += at(x, y);

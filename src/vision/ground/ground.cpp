@@ -16,9 +16,9 @@ namespace {
 
 constexpr std::size_t kLeastPoints = 4;
 constexpr std::size_t kMostPoints = 1000;
-constexpr std::size_t kFree = 8;        // of a homography, whose last element is 1
+constexpr std::size_t kFree = 8;        // free elements of a homography, whose last one is 1
 constexpr double kFromHorizon = 10;     // pixels: nearer, one pixel is a tenth of the distance
-constexpr double kMostResidual = 0.05;  // of the span
+constexpr double kMostResidual = 0.05;  // share of the span
 constexpr double kFarthestPlace = 1e5;  // metres: `place` is a column of float, whose steps there are 8 mm
 
 using Homography = std::array<double, 9>;

@@ -24,7 +24,7 @@ constexpr RingSamples kProfileRings = {-4, -2.5F, -1.5F, -0.5F, 0.5F, 1.5F, 2.5F
 constexpr float kRingUnitOfRadius = 0.06F, kMinRingUnit = 1, kMaxRingUnit = 3;
 constexpr int kJumpAtRim = 3;  // the jump between the innermost outer ring and the outermost inner one
 constexpr int kRingInside = 2, kRingOutside = 5;  // rings between which the contrast is taken
-constexpr std::size_t kEnoughProfileRays = 48;    // of more rays every other one is used
+constexpr std::size_t kEnoughProfileRays = 48;    // rays; if there are more, every other one is used
 constexpr float kLeastSignedContrast = 2;         // grey levels; a smaller contrast has no sign
 
 // Reads brightness along rays.
@@ -159,7 +159,7 @@ namespace {
 // Distances of the rings from the rim: fraction of the radius, pixels at least.
 constexpr float kSideOfRadius = 0.12F, kMinSide = 2;
 constexpr float kRingOfRadius = 0.3F, kMinRing = 3;
-constexpr float kMiddleRings[] = {0.25F, 0.5F};  // of the radius, from the centre
+constexpr float kMiddleRings[] = {0.25F, 0.5F};  // shares of the radius, from the centre
 constexpr double kLeastClearDifference = 4;      // grey levels between inside and outside
 
 // The pixel on a ray at this distance from the centre, -1 outside of the picture.

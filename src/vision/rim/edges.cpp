@@ -34,7 +34,7 @@ void add_agreeing(RimEdges& edges, const Ray& ray, Gradient gradient) {
   edges.log_magnitudes += log_magnitude;
   edges.square_log_magnitudes += log_magnitude * log_magnitude;
   if (gradient.magnitude() >= kStrongMagnitude) ++edges.strong;
-  const double cosine = ux * ux - uy * uy;  // of twice the angle
+  const double cosine = ux * ux - uy * uy;  // cosine of twice the angle
   const double sine = 2 * ux * uy;
   edges.one_sided.cosine += ux;
   edges.one_sided.sine += uy;

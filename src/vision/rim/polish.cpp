@@ -33,7 +33,7 @@ constexpr float kReachOfRadius = 0.7F, kMinReachOfSmall = 3;
 constexpr float kBellVariance = 0.5F;  // pixels^2; of lens and smoothing, as seen in small discs
 constexpr float kFirstWidth2 = 4;      // square of the width that the first round expects
 constexpr double kMaxWidth2 = 250;
-constexpr double kMaxStep = 1, kMaxWidening = 25;  // of one round
+constexpr double kMaxStep = 1, kMaxWidening = 25;  // limits of one round
 // A ray has the weight (1 + e / m)^-2, e its mean square error, m a multiple of the median.
 constexpr double kUsualError = 2.25, kLeastError = 0.05;  // grey levels, squared
 constexpr double kCircleDamping = 0.05, kSmearDamping = 0.02;

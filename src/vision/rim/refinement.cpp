@@ -66,7 +66,7 @@ class MoveEquations {
 
 // Search window of the first round: a fraction of the radius, with bounds in pixels.
 constexpr float kWindowOfRadius = 0.08F, kMinWindow = 2, kMaxWindow = 6;
-constexpr float kSecondWindow = 0.6F;  // of the first
+constexpr float kSecondWindow = 0.6F;  // share of the first
 // Rays that must be inside the picture, that must find an edge in the first round, and that must agree in
 // polarity in the second; fractions of all.
 constexpr float kMinInside = 0.4F, kMinFound = 0.4F, kMinAgreeing = 0.3F;
@@ -79,7 +79,7 @@ constexpr float kNear = 2, kNearOfRadius = 0.1F;
 constexpr double kScales[] = {0.6, 0.4};
 constexpr double kMinScale = 0.7;
 constexpr double kCutOff = 4;            // square of the scales beyond which an edge has no weight
-constexpr double kMinorityWeight = 0.5;  // of edges with the other polarity
+constexpr double kMinorityWeight = 0.5;  // for edges with the other polarity
 
 std::optional<Move> fit_move(const Rim& rim, double window) {
   Move total;

@@ -10,7 +10,7 @@
 namespace freshframe::vision {
 namespace {
 
-constexpr float kRaysPerPixel = 2.8F;  // of radius: one ray for about two pixels of rim
+constexpr float kRaysPerPixel = 2.8F;  // rays per pixel of radius: one for about two pixels of rim
 constexpr float kMinCosine = 0.86F;    // between gradient and ray: within 31 degrees
 constexpr float kFarDiscount = 0.35F;  // share of its strength that an edge loses at the end of the window
 

@@ -65,7 +65,7 @@ constexpr float kMaxRadius = 1e5F;  // keeps positions in range; such an arc is 
 constexpr float kMinRadius = 2;     // smaller circles have no curvature on the pixel grid
 constexpr float kSettledConfidence = 0.8F;  // an expected circle this good needs no other candidates
 constexpr float kRadiusError = 0.5F, kRadiusErrorOfRadius = 0.03F;  // pixels at least
-constexpr float kWorthKeeping = 0.6F;  // of min_confidence; a worse twin must not hide a better circle
+constexpr float kWorthKeeping = 0.6F;  // share of min_confidence; a worse twin must not hide a better circle
 
 template <class... Parts>
 std::string text(const Parts&... parts) {

@@ -19,7 +19,7 @@ namespace {
 // A track's rim is searched this far inwards and outwards, pixels: the need of a refinement, and the
 // uncertainty of the prediction. A circle that moved further than the greatest distance is a change.
 constexpr double kSlack = 3, kSlackOfSpread = 2, kMaxSlack = 16;
-constexpr double kDoubtfulSlack = 4;  // of a circle without a track
+constexpr double kDoubtfulSlack = 4;  // for a circle without a track
 constexpr int kGrow = 1;              // cells around changed ones: an edge may run along a cell's border
 constexpr double kMaxShare = 0.6;     // with more, the whole picture is as cheap
 

@@ -29,7 +29,7 @@ bool has_two_neighbours(const Circle& circle, std::span<const Circle> circles) {
   return std::any_of(circles.begin(), circles.end(), [&](const Circle& other) {
     if (!side_by_side(circle, other)) return false;
     if (first == nullptr) first = &other;
-    return std::hypot(other.x - first->x, other.y - first->y) > circle.r;  // else it is the same disc again
+    return std::hypot(other.x - first->x, other.y - first->y) > circle.r;  // or it is the same disc again
   });
 }
 
@@ -73,7 +73,7 @@ constexpr float kMuchAlike = 0.2F;    // sum of the differences in place and siz
 constexpr float kSameRing = 0.9F;     // ... when rings around one centre are wanted: radii 5 % apart
 // Circles have one centre when theirs are closer than this, pixels and fraction of the smaller radius.
 constexpr float kOneCentrePixels = 1, kOneCentreOfRadius = 0.1F;
-constexpr float kMinUntaken = 0.75F;      // of the rim that a circle must have for itself
+constexpr float kMinUntaken = 0.75F;      // share of the rim that a circle must have for itself
 constexpr float kSizePreference = 0.25F;  // a big circle explains more edges than a small one of equal score
 constexpr float kInRow = 0.9F;            // least score of a flawless circle in a row of equal ones
 

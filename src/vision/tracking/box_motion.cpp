@@ -26,7 +26,7 @@ constexpr double kSizeNoise = 0.15, kSizeDrift = 1;
 // something far away.
 constexpr double kEdgeNoise = 2;
 constexpr double kSizeGate = 9;         // squared standard deviations
-constexpr double kSizeGain = 0.4;       // of a new measurement
+constexpr double kSizeGain = 0.4;       // weight of a new measurement
 constexpr double kGrowth = 2;           // standard deviations by which boxes are enlarged before the overlap
 constexpr double kMinSideOfBox = 1e-3;  // pixels
 

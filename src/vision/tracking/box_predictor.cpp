@@ -131,7 +131,7 @@ std::optional<Detections> BoxPredictor::process(const Sample<Detections>& sample
   impl_->check_camera(sample.stamp.source);
   auto& newest = impl_->sources[sample.stamp.source];
   newest = {sample.stamp.pts, found};
-  newest.tracks.tracked = true;  // also an empty result that a program made
+  newest.tracks.tracked = true;  // even an empty result that a program made
   return std::nullopt;
 }
 

@@ -25,7 +25,7 @@ using vision::Foot;
 using vision::FootMotion;
 
 constexpr double kLeastFootNoise = 2;      // pixels: standard deviation of a measured lower edge, at least
-constexpr double kFootNoiseOfSize = 0.01;  // and of the box's size (side of a square of the same area)
+constexpr double kFootNoiseOfSize = 0.01;  // share of the box's size (side of a square of the same area)
 constexpr double kEdgesOfMiddle = 1.4;     // the middle of two edges is this much more exact than one
 constexpr float kAtEdge = 1;               // pixels from the picture's edge within which a box is cut off
 

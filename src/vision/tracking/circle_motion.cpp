@@ -15,7 +15,7 @@ constexpr double kCentreNoise = 0.6, kCentreNoiseOfRadius = 0.04;
 // Radius: standard deviation of its measurement and of its change per second, both as fractions.
 constexpr double kRadiusNoise = 0.07, kRadiusDrift = 0.3;
 constexpr double kRadiusVariance = 0.5, kFirstRadiusVariance = 1;  // pixels^2, of a track's radius
-constexpr double kRadiusGain = 0.5;                                // of a new measurement
+constexpr double kRadiusGain = 0.5;                                // weight of a new measurement
 constexpr double kRadiusGate = 9;                                  // squared standard deviations, 3 sigma
 
 double centre_variance(const CircleMotion::State& state) {

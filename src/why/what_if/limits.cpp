@@ -13,12 +13,12 @@
 namespace freshframe::core {
 namespace {
 
-constexpr double kGilShare = 0.05;        // of the time: the GIL has a user
-constexpr double kProcessorShare = 0.85;  // of the processors that a graph may want
-constexpr double kStarved = 0.1;          // of its calls: a thread that waits for a processor
+constexpr double kGilShare = 0.05;        // share of the time: the GIL has a user
+constexpr double kProcessorShare = 0.85;  // share of the processors that a graph may want
+constexpr double kStarved = 0.1;          // share of its calls: a thread that waits for a processor
 constexpr double kWakeUp = 0.5e-3;        // seconds per sample: such a wait is within the slack of an answer
-constexpr double kEmitted = 0.01;         // of its samples: a node that gives fewer results filters them
-constexpr double kWaited = 0.01;          // of the time: a source that waits for room
+constexpr double kEmitted = 0.01;         // share: a node that gives fewer results filters them
+constexpr double kWaited = 0.01;          // share of the time: a source that waits for room
 
 using Nodes = std::map<int, RecordedNode>;
 

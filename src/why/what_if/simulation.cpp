@@ -58,20 +58,20 @@ struct Station {
   std::vector<EdgeRef> edges;
   Sender out;
   int busy = 0;                           // seats
-  std::optional<TimePoint> gather_until;  // of the batch that is being gathered
+  std::optional<TimePoint> gather_until;  // time of the batch that is being gathered
   std::optional<TimePoint> looks_at;      // the event that is due then
   std::uint64_t calls = 0;                // begun so far: the numbers of calls
-  std::uint64_t next_call = 0;            // whose results leave next
+  std::uint64_t next_call = 0;            // the call whose results leave next
   std::size_t outstanding = 0;            // samples that were taken and have not left
   std::map<std::uint64_t, std::vector<AnySample>> running;
-  std::map<std::uint64_t, std::vector<AnySample>> finished;  // that wait for earlier ones
+  std::map<std::uint64_t, std::vector<AnySample>> finished;  // results that wait for earlier ones
 };
 
 struct Event {
   enum class Kind : std::uint8_t { Arrive, Take, Done, Gather };
 
   TimePoint at;
-  std::uint64_t order = 0;  // of two at the same time
+  std::uint64_t order = 0;  // order of two at the same time
   Kind kind = Kind::Take;
   int who = 0;
   std::uint64_t call = 0;

@@ -28,13 +28,13 @@ namespace {
 
 constexpr int kDraws = 20;
 constexpr double kSlack = 1e-3;      // seconds: what a thread's wake-up and the counting cost
-constexpr double kRateSlack = 0.01;  // of the rate
+constexpr double kRateSlack = 0.01;  // share of the rate
 constexpr double kShortest = 5;      // seconds that are played, and the most
 constexpr double kLongest = 60;
-constexpr double kEnoughSamples = 2'000;  // of all nodes: the most that are played, unless kShortest has more
+constexpr double kEnoughSamples = 2'000;  // the most samples that are played, unless kShortest has more
 constexpr double kMostSamples = 10'000;   // the most that are played, unless kShortestBusy has more
 constexpr double kShortestBusy = 1;
-constexpr double kUnseen = 0.01;    // of the calls: sizes of batches that were not recorded
+constexpr double kUnseen = 0.01;    // share of the calls: sizes of batches that were not recorded
 constexpr double kExplained = 0.1;  // by which the played present may differ from the recorded one
 constexpr double kNearOne = 0.1;    // a load of 0.9 to 1.1: the wait depends on the smallest differences
 constexpr double kLongestWarmUp = 30;
@@ -136,7 +136,7 @@ class Player {
 
   // No deeper than there are samples of a source: an Inbox has the memory for all of its depth, per edge.
   [[nodiscard]] int most_waiting(const EdgeOptions& edge) const {
-    constexpr double kDeepest = 1 << 20;  // of a queue
+    constexpr double kDeepest = 1 << 20;  // depth of a queue
     double most = edge.sources.empty() ? kDeepest : 1;
     for (const int source : edge.sources) most = std::max(most, most_samples(source));
     return static_cast<int>(std::min(most, kDeepest));
@@ -232,7 +232,7 @@ class Player {
       const auto work = played.work.find(number);
       if (work == played.work.end() || work->second.samples == 0) continue;
       const auto samples = static_cast<double>(work->second.samples);
-      constexpr double kSaturated = 0.5;  // of its samples: it is slower than its parents, which wait for it
+      constexpr double kSaturated = 0.5;  // share: it is slower than its parents, which wait
       if (static_cast<double>(work->second.refused) > kSaturated * samples) out.saturated.insert(number);
       double offered = 0;
       for (const auto& edge : played.edges.at(number)) {
@@ -255,7 +255,7 @@ class Player {
   Plan plan_;
   std::map<int, TimesBySize> times_;
   double recorded_ = kShortest;
-  double length_ = kShortest;  // that is played
+  double length_ = kShortest;  // length that is played
   double warm_up_ = 0;
 };
 

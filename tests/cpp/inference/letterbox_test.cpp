@@ -159,7 +159,7 @@ TEST(Letterbox, NormalisesAndOrdersColoursAsTheModelWants) {
 TEST(Letterbox, ScalesByTheWholePixelsThatThePictureTakes) {
   const auto where = place(480, 353, {.width = 160, .height = 160});
   EXPECT_EQ(where.width, 160);
-  EXPECT_EQ(where.height, 118);  // of 117.67
+  EXPECT_EQ(where.height, 118);  // rounded from 117.67
   EXPECT_DOUBLE_EQ(where.scale_x, 160.0 / 480);
   EXPECT_DOUBLE_EQ(where.scale_y, 118.0 / 353);
 }
@@ -178,7 +178,7 @@ TEST(Letterbox, EveryInstructionSetGivesTheSameWithinRounding) {
   const auto reference = tensor_of(frame, form);
   for (const auto target : test::simd_targets()) {
     const test::OnlyTarget only(target);
-    const auto tensor = tensor_of(frame, form);  // what lies between two levels may go either way
+    const auto tensor = tensor_of(frame, form);  // a value between two levels may go either way
     EXPECT_LT(most_apart(tensor, reference), 1.01 / 255) << hwy::TargetName(target);
     EXPECT_LT(share_apart(tensor, reference), 0.001) << hwy::TargetName(target);
   }
@@ -272,7 +272,7 @@ TEST(Letterbox, BarsThatAreThereAreNotWrittenAgain) {
   const auto wide = picture(100, 50);
   const auto tall = picture(50, 100);
   const auto placed = box.fill(wide.picture(), tensor.data());
-  tensor.front() = -7;  // of the upper bar
+  tensor.front() = -7;  // a value of the upper bar
   EXPECT_EQ(box.fill(wide.picture(), tensor.data(), placed), placed);
   EXPECT_EQ(tensor.front(), -7);
   const auto elsewhere = box.fill(tall.picture(), tensor.data(), placed);

@@ -132,7 +132,7 @@ TEST_F(Files, KnowTheirNames) {
   EXPECT_TRUE(file.has_name(path("a")));
   fs::create_symlink(path("a"), path("link"));
   EXPECT_EQ(file.place(path("link")), FilePlace::Same);  // the path leads to it
-  EXPECT_FALSE(file.has_name(path("link")));             // but is no name of it
+  EXPECT_FALSE(file.has_name(path("link")));             // a link is not its name
   fs::rename(path("a"), path("b"));
   EXPECT_EQ(file.place(path("a")), FilePlace::Moved);
   make("a");
@@ -195,7 +195,7 @@ TEST(WholeTransfer, GoesOnAfterPartsAndInterruptions) {
 }
 
 TEST(WholeTransfer, EndsWithAnErrorWhenNothingMoves) {
-  errno = ENOENT;  // of an earlier call
+  errno = ENOENT;  // left by an earlier call
   std::size_t done = 0;
   EXPECT_EQ(platform::transfer_whole(10, done, [](std::size_t) { return 0; }), EIO);
   const auto full = [](std::size_t from) -> ssize_t {
@@ -275,7 +275,7 @@ TEST_F(Files, AreNotReachedThroughLinksInAFolder) {
   EXPECT_EQ(folder.remove("a"), 0);  // the link itself
   EXPECT_TRUE(fs::exists(path("elsewhere/a")));
   fs::create_directory_symlink(path("sub"), path("base"));
-  EXPECT_TRUE(Folder::open(path("base")).is_open());  // but open() follows one
+  EXPECT_TRUE(Folder::open(path("base")).is_open());  // open() follows a link
 }
 
 TEST_F(Files, StayInAFolderThatWasRenamed) {

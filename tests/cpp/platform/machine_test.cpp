@@ -73,7 +73,7 @@ TEST(Library, IsFoundOnceItIsLoaded) {
   EXPECT_EQ(library.find("no such symbol").address, nullptr);
   EXPECT_TRUE(library.exported_names("no such prefix").empty());
   platform::keep_loaded(symbol.address);
-  platform::keep_loaded(nullptr);  // of no library
+  platform::keep_loaded(nullptr);  // no library at all
   EXPECT_NE(platform::loaded_symbol("malloc"), nullptr);
   EXPECT_EQ(platform::loaded_symbol("no such symbol"), nullptr);
 }

@@ -125,7 +125,7 @@ TEST(Socket, TellsAnEndThatClosedFromOneThatBroke) {
   wait_for(socket, false);
   std::array<std::uint8_t, 16> into{};
   EXPECT_EQ(socket.receive(into).error, ECONNRESET);
-  EXPECT_EQ(socket.send(bytes_of("late")).error, EPIPE);  // and no signal
+  EXPECT_EQ(socket.send(bytes_of("late")).error, EPIPE);  // without a signal
 }
 
 TEST(Socket, ReportsThatNobodyListens) {

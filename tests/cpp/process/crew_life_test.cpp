@@ -41,7 +41,7 @@ TEST(Crew, StopsWhileItsWorkersStart) {
   std::jthread starter([&] {
     try {
       rig.start();
-    } catch (const Error&) {  // or it did not: the stop was earlier
+    } catch (const Error&) {  // or the stop was earlier
     }
   });
   wait_until([&] { return rig.worker().pid != 0; });

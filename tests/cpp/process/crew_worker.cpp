@@ -72,7 +72,7 @@ ReplyMessage reply_to(std::uint64_t id) {
 // when the folder is deleted.
 void leave_an_heir(const std::string& path, std::uint64_t id) {
   if (::fork() == 0) {
-    ::setsid();  // not of the group that is killed
+    ::setsid();  // leaves the group that is killed
     std::signal(SIGPIPE, SIG_IGN);
     std::ofstream(path + ".born") << "here";
     while (!std::filesystem::exists(path)) {

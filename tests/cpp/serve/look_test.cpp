@@ -58,7 +58,7 @@ class QuickLook final : public ServedLook {
  public:
   void look(const LookQuestion& /*question*/, const Take& take) override {
     ++asked;
-    priority = ::getpriority(PRIO_PROCESS, 0);  // of this thread
+    priority = ::getpriority(PRIO_PROCESS, 0);  // priority of this thread
     take({.stamp = {}, .frame = numbered_frame(3)});
   }
   std::atomic<int> asked{0};

@@ -182,7 +182,7 @@ TEST(PartialSearch, AStepBackInTimeOrAnotherSizeBringsAWholeSearch) {
   EXPECT_EQ(track.share(), 1);
   static_cast<void>(track(room(3), 3 + kFrame));
   EXPECT_LT(track.share(), 1);
-  for (const int side : {1, 7, 8, 9, 200}) {  // also too small for a circle, and no multiple of a cell
+  for (const int side : {1, 7, 8, 9, 200}) {  // one is too small for a circle, and no multiple of a cell
     test::Canvas canvas(side, side + 3, 90);
     canvas.disc(side / 2.0, side / 2.0, side / 4.0, 220);
     EXPECT_EQ(track(canvas, 4).empty(), side < 200) << side;

@@ -87,7 +87,7 @@ TEST_F(Ages, TakeOnlySamplesThatArrived) {
     cam().calls.push_back(record(i, 0, 10 * i, 10 * i));
     a().calls.push_back(record(i, 0, 10 * i + (i % 2 == 0 ? 1 : 7), 10 * i + 8));
   }
-  reader().calls = {record(0, 1, 8, 8), record(2, 1, 28, 28)};  // what A waits for 7 ms is lost
+  reader().calls = {record(0, 1, 8, 8), record(2, 1, 28, 28)};  // A waits for a lost sample for 7 ms
   EXPECT_NEAR(part_of(age(), AgeKind::Queue, "A"), .001, 1e-9);
 }
 

@@ -285,7 +285,7 @@ TEST_F(BranchesTest, WhatIsBelowAnOutageAloneIsJudgedAgainTenSecondsAfterIt) {
   stats("left").source->state = SourceState::Reading;
   const auto step = [&] {
     overflow("left", "L");
-    overflow("left", "S");  // whose sources both have samples for S
+    overflow("left", "S");  // both its sources have samples for S
   };
   run(std::chrono::seconds(18), step);
   EXPECT_FALSE(has("queue left->L"));

@@ -274,7 +274,7 @@ TEST_F(BatchFinding, SaysNothingOfBatchesThatFillNorOfABusyNode) {
 }
 
 TEST_F(BatchFinding, NamesResultsThatComeAtOnceAndAreLost) {
-  spend(.040, AgeKind::Batch, "X", .015);  // of the last sample of a batch
+  spend(.040, AgeKind::Batch, "X", .015);  // for the last sample of a batch
   const auto lose = [this](std::uint64_t taken) {
     calls()();
     to_reader().passed_in += 7;
@@ -384,7 +384,7 @@ TEST_F(ProcessorFinding, SaysNothingOfOneThreadThatWaitsOrOfThreadsBesideTheWay)
 
 TEST_F(ProcessorFinding, OfBranchesThatMeetASampleTakesOne) {
   spend(.060, AgeKind::Call, "X", .060);
-  age().interval = 1.0 / 120;  // and X gives a third: 8 ms of each sample
+  age().interval = 1.0 / 120;  // X gives a third: 8 ms of each sample
   wait(4, 1);
   EXPECT_EQ(kinds(), Kinds());
 }

@@ -153,7 +153,7 @@ TEST_F(PredictionsTest, OneThatFailsEndsNoProgram) {
 TEST_F(PredictionsTest, AnEndWaitsForNoAnswer) {
   close();
   EXPECT_EQ(text(), "");
-  wait_until_asked();  // and nobody opens: the end of the test takes the question back
+  wait_until_asked();  // nobody opens: the end of the test takes the question back
 }
 
 }  // namespace

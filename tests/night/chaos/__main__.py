@@ -32,7 +32,7 @@ _PATIENCE = 90.0  # seconds after which something does not come back
 _MJPEG, _RTSP, _FPS = 4, 1, 10.0
 _MOST_GROWTH = 200 << 20  # bytes of memory from the first quarter to the end
 _DISK = 16 << 20
-_SEGMENT, _UNKNOWN_SIZE = b"\x18\x53\x80\x67", b"\x01" + 7 * b"\xff"  # of Matroska, RFC 9559
+_SEGMENT, _UNKNOWN_SIZE = b"\x18\x53\x80\x67", b"\x01" + 7 * b"\xff"  # as in Matroska, RFC 9559
 _LEFT = 10.0  # seconds for threads that have ended to be gone
 
 
@@ -79,7 +79,7 @@ def _comes_back(plant: Plant, cameras: Cameras) -> None:
 def _check_receiver(plant: Plant, receiver: Receiver, stats: ff.stats.Stats, *, disk_was_full: bool) -> None:
     spool = stats.nodes["spool"].spool
     assert spool is not None
-    gone = spool.expired + spool.lost  # also of refused ones
+    gone = spool.expired + spool.lost  # includes refused ones
     if not len(receiver.refused) - gone <= spool.refused <= len(receiver.refused):
         plant.books.find(f"the receiver has refused {len(receiver.refused)} events; {spool}")
     again = [] if disk_was_full else receiver.findings  # it offers events again that it cannot put aside
@@ -219,7 +219,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60.0)
     given = parser.parse_args()
-    first = run(given.seed, 0)  # what a process makes once is there
+    first = run(given.seed, 0)  # afterwards all that a process makes once is there
     verdict = run(given.seed, given.seconds)
     once = [each for each in first["findings"] if not each.startswith("afterwards")]
     verdict["findings"] += once

@@ -23,7 +23,7 @@ from night.chaos.cameras import CAMERA_FAULTS, Cameras
 from night.chaos.plant import Plant
 from night.chaos.receiver import RECEIVER_FAULTS, Receiver
 
-_CLOCK = "FRESHFRAME_TEST_CLOCK"  # as in clock.c
+_CLOCK = "FRESHFRAME_TEST_CLOCK"  # the same name is in clock.c
 
 
 class Faults:

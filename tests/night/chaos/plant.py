@@ -36,7 +36,7 @@ class Books:
         default_factory=lambda: defaultdict(list)  # times and numbers of a camera's pictures
     )
     faults: defaultdict[int, dict[str, float]] = field(
-        default_factory=lambda: defaultdict(dict)  # of each camera, and when they are over
+        default_factory=lambda: defaultdict(dict)  # for each camera, and when they are over
     )
     removed: defaultdict[str, Counter[str]] = field(
         default_factory=lambda: defaultdict(Counter)  # delivered on removed edges, by child and parent

@@ -16,7 +16,7 @@ from night.limits.rule import Find
 _PERIOD = 0.05  # seconds between two samples
 _LONGEST = 2 * _PERIOD  # seconds for which it waits, or does something else
 _EARLY = 0.005  # seconds: a wait may begin so much later than its call
-_SHARE = 0.2  # of the samples: those that were on their way when a wait began, on a busy machine
+_SHARE = 0.2  # share of samples that were on their way when a wait began, on a busy machine
 _ENOUGH = 50  # samples
 
 

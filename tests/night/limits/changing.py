@@ -30,10 +30,10 @@ _PERIOD = 0.01  # seconds between two samples
 _FRAME = 160 * 120 * 3 // 2  # bytes of a picture
 _MOST = 24  # pictures that the program may keep
 _NEW = 4  # readers, and as many nodes, below a holder
-_THREADS = 4  # that change one pipeline
+_THREADS = 4  # threads that change one pipeline
 _STANDS = 100.0  # seconds without the end of any change: it stands still
 _QUEUES = (ff.RECORDING, ff.LATEST, ff.Queue(256), ff.Queue(300, "drop_newest", max_seconds=1.0))
-_SAMPLES = 200  # of a source that ends
+_SAMPLES = 200  # samples of a source that ends
 _LARGE = 2_000_000  # bytes of a value in shared memory
 _RETURNED = 7.0  # seconds in which shared memory that is not needed is returned
 
@@ -156,7 +156,7 @@ class _Crowd:
         self._merges = [self.pipeline.add(nodes.same, [], name=f"merge{number}") for number in range(2)]
         self._replaced = self.pipeline.add(nodes.same, self._steady, name="replaced")
         self._find, self._begin = find, threading.Barrier(_THREADS)
-        self._left = [self.pipeline.add(nodes.same, self._steady)]  # that any thread may remove, also twice
+        self._left = [self.pipeline.add(nodes.same, self._steady)]  # any thread may remove it, even twice
         self._kinds: tuple[Callable[[random.Random], None], ...] = (
             *(self._source,) * 5,
             *(self._node, self._reader, self._replace, self._remove_any, self._look),

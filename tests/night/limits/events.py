@@ -16,13 +16,13 @@ from support import Push
 import freshframe as ff
 from night.limits.rule import Find
 
-_FPS = 25  # of the time of the samples
-_FRAMES, _BEGINS = 700, 400  # of a round, and those in which tracks begin: none has more than 210
-_TRACKS = 30  # of each source in a round
+_FPS = 25  # by the time of the samples
+_FRAMES, _BEGINS = 700, 400  # frames of a round, and those in which tracks begin: none has more than 210
+_TRACKS = 30  # tracks of each source in a round
 _PERIOD = 0.004  # seconds between two of them
 _LOITER, _SLOWEST = 1.0, 0.1  # seconds: in a zone, and of a consumer for a sample
 _ZONES = {"middle": ZONE, "left": [(0.0, 0.0), (70.0, 0.0), (70.0, 240.0), (0.0, 240.0)]}
-_PLACES = (  # of tracks: where, whether that is below the line, and the zone
+_PLACES = (  # places of tracks: where, whether that is below the line, and the zone
     ((40.0, 40.0), False, "left"),
     ((40.0, 200.0), True, "left"),
     ((160.0, 90.0), False, "middle"),

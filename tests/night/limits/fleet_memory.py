@@ -19,7 +19,7 @@ from night.limits.rule import Find, apart
 
 _READ = 20  # results of a reader
 _WARM = 3  # rounds
-_READERS = 4  # of a round
+_READERS = 4  # readers of a round
 _PER_ROUND = 0.3  # descriptors, mappings or threads that a round may leave
 _NOISE = {"descriptors": 3, "mappings": 40, "threads": 5}  # more than before, in all
 

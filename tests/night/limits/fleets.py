@@ -21,25 +21,25 @@ from freshframe.fleet import CameraStats, FleetReaderStats, FleetSample
 from night.limits.rule import Find
 
 _RATE = 5.0  # samples per second of a camera
-_FAST = 60.0  # of one that is faster than its readers
+_FAST = 60.0  # for a camera that is faster than its readers
 _SELDOM = 70.0  # seconds between two results of an output, more than those after which results expire
 _LUMP = 25  # results that a slow reader takes at once
 _PULLED = 500  # results that are pulled at once
 _PAUSE = 1.0  # seconds between two lumps or batches
 _READS = 10.0  # seconds for which a reader reads that comes back
-_CLOSED = 20.0  # and for which it is closed
+_CLOSED = 20.0  # seconds for which it is closed
 _EXPIRES = 60.0  # seconds without a pull, after which results expire
 _PATIENCE = 40.0  # more seconds, on a busy machine
 _CATCH_UP = 20.0  # seconds in which a reader that has slept reads what waits
 
 _FIRST = 1.0  # seconds until a camera that has failed is tried again; doubles
-_LONGEST = 30.0  # of them
+_LONGEST = 30.0  # the longest of them
 _WELL = 13.0  # seconds of a good run
-_SETTLED = 10.5  # of a run, as its fleet sees it, after which earlier failures do not count
-_SHORT = 5.0  # of a run, as the camera sees it, after which they do
+_SETTLED = 10.5  # seconds of a run, as its fleet sees it, after which earlier failures do not count
+_SHORT = 5.0  # seconds of a run, as the camera sees it, after which they do
 _LATE = 10.0  # seconds by which a try may be late
 _IN_ROW = 3  # tries that are later
-_EARLY = 0.9  # of the promised seconds
+_EARLY = 0.9  # share of the promised seconds
 _LOOK = 0.25  # seconds between two looks at the cameras
 
 Built = tuple[ff.Pipeline, dict[str, ff.Port[Any]]]

@@ -23,7 +23,7 @@ from night import own_process
 from night.edges import faults_in
 from night.limits.rule import Find, apart
 
-_SOURCES = 70  # of a merge, more than a word has bits
+_SOURCES = 70  # sources of a merge, more than a word has bits
 _RATE = 5.0  # samples per second of each
 _FAIR = 4  # times as many samples as the least favoured source may have on average
 _ENOUGH = 8  # samples of a source on average, before they are compared
@@ -32,11 +32,11 @@ _CALL = 0.05  # seconds of a slow call
 _KEPT = 64 << 20  # bytes of picture memory for reuse
 _PERIOD = 0.01  # seconds between two samples of a source that comes and goes
 _QUEUES = (ff.RECORDING, ff.Queue(256), ff.LATEST, ff.Queue(300, "drop_newest", max_seconds=1.0))
-_LOST_EVENTS = 1000  # of an edge, before a source above it goes
+_LOST_EVENTS = 1000  # lost events of an edge, before a source above it goes
 _HEARD = 16  # changes, of which one waits for a sample of what has come
 _PATIENCE = 60.0  # seconds for a node to end
 _PAUSE = 0.001  # seconds between two changes
-_CHANGES = 100  # of a kind, before its memory is compared
+_CHANGES = 100  # changes of a kind, before its memory is compared
 # A kind of change may leave this, in all and besides for each.
 _NOISE = {"bytes": 1 << 19, "objects": 2000, "mappings": 40, "bytes of its worker": 4 << 20}
 _PER_CHANGE = {"bytes": 50.0, "objects": 0.5, "mappings": 0.05, "bytes of its worker": 500.0}
@@ -218,7 +218,7 @@ def totals(seconds: float, find: Find) -> int:
             )
             before = _totals(pipeline, "sleeper")
             pipeline.remove(goes, timeout=_PATIENCE)
-            sleeper.turn.release(2)  # what waits, and what comes then
+            sleeper.turn.release(2)  # the waiting sample, and the next one
             pipeline.wait(1)
             now = _totals(pipeline, "sleeper")
             fell = [name for name, count in before.items() if now.get(name, 0) < count]

@@ -11,7 +11,7 @@ import freshframe as ff
 from night.limits.rule import Find
 from night.own_process import Lines, also_log_to
 
-_KINDS = 300  # of lines, more than the log remembers
+_KINDS = 300  # kinds of lines, more than the log remembers
 _AT_ONCE = 30  # nodes of a pipeline
 _ALIKE = 6  # nodes that fail with one text, and have names that differ in their numbers
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"

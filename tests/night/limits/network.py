@@ -31,12 +31,12 @@ from night.own_process import Lines, also_log_to
 
 _RATE = 5.0  # samples per second of each
 _LONG = 36.0  # seconds of the first outage of a receiver
-_SHORT = 26.0  # of a later one
+_SHORT = 26.0  # for a later one
 _THERE = 3.0  # between two
 _TRIED = 30.0  # seconds of an outage in which tries are counted
 _FIRST_PAUSE = 5.0  # seconds, at most, between the first two tries: 0.2, and what a busy machine needs
 _SILENT = 1.0  # seconds after which a camera is lost
-_LEAST = 0.8  # of the pauses of 0.5, 1, 2, 4, 8, 10 s: each is 20 % less or more
+_LEAST = 0.8  # share of the pauses of 0.5, 1, 2, 4, 8, 10 s: each is 20 % less or more
 _STAMPED = 0.4  # seconds by which the rig may note a try late
 _MOST = 10.0  # seconds of a pause
 _OF_ONE = 0.45  # seconds between the connections of one try, which asks for another transport
@@ -44,8 +44,8 @@ _UNREAD = 25  # connections that a receiver does not read
 _LOST_AFTER = 0.5  # seconds, for one that does not read
 _READ = 20.0  # seconds for which it reads
 _SECOND = 3_000_000  # bytes of the video, less than those of a second
-_LOST = 0.02  # of the packets
-_LATE = 0.02  # of them
+_LOST = 0.02  # share of the packets
+_LATE = 0.02  # share of the packets
 _DELAY = 0.5  # seconds
 
 
@@ -140,7 +140,7 @@ class _Tried(RtspServer):
         super().talk(connection)
 
 
-_MANNERS: dict[str, dict[str, Any]] = {  # of a camera that fails
+_MANNERS: dict[str, dict[str, Any]] = {  # ways in which a camera fails
     "gives no picture": {"stall_after": 0},
     "hangs up at once": {"answers": {"OPTIONS": b""}},
     "answers 503": {"status": "503 Busy"},

@@ -28,7 +28,7 @@ from night import own_process
 from night.limits.rule import Find, apart
 
 _TOTALS = ("outages", "away_total", "reconnects", "stalls", "size_changes", "damaged", "packets")
-_PICTURES = 3  # that must come, before an outage counts as over
+_PICTURES = 3  # pictures that must come, before an outage counts as over
 _MORE = 60  # further pictures within which it must be counted
 _AWAY = 1.5  # seconds of an outage, at most
 _IN_A_ROW = 4  # outages of a receiver that is there again at once; a longer one comes next
@@ -145,7 +145,7 @@ def replaced_in_an_outage(seconds: float, find: Find) -> int:
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             before, is_replaced = book.look().outages, chance.random() < 0.6
-            is_noted = not is_replaced or chance.random() < 0.7  # else it may be replaced before it is lost
+            is_noted = not is_replaced or chance.random() < 0.7  # or it may be replaced before it is lost
             _leave(there)
             if is_noted:
                 until(lambda before=before: book.look().outages > before, "an outage to be told")  # type: ignore[misc]

@@ -26,7 +26,7 @@ from night.limits.rule import Find
 _QUESTIONS = 30  # a minute
 _ASKED = 0.7  # seconds between two of a client that asks too often
 _MINUTE = 60.0
-_MODES = {"picture": "video", "jpeg": "jpeg"}  # of a start, by the kind of its pictures
+_MODES = {"picture": "video", "jpeg": "jpeg"}  # mode of a start, by the kind of its pictures
 _OF_A_KIND = 20  # pictures, before another camera comes
 
 _SEEN_WITHIN = 60.0  # seconds until each viewer has a picture

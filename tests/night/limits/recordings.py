@@ -22,8 +22,8 @@ from support import Push, until
 import freshframe as ff
 from night.limits.rule import Find
 
-_FILES = ("a.mp4", "a.mkv", "a.mov", "a.ts", "a.avi", "a_%d.mkv")  # of frames, which are encoded
-_COPIES = ("copy.mp4", "copy.mkv", "copy.ts", "copy_%d.mp4")  # of the camera's packets
+_FILES = ("a.mp4", "a.mkv", "a.mov", "a.ts", "a.avi", "a_%d.mkv")  # files of frames, which are encoded
+_COPIES = ("copy.mp4", "copy.mkv", "copy.ts", "copy_%d.mp4")  # files of the camera's packets
 _SEGMENT = 25.0  # seconds of a file with a number in its name
 _PAUSE = 10.0  # seconds without a frame, after which an encoder is emptied
 _OUTAGE = 20.0  # seconds of an outage with what surrounds it, about
@@ -31,7 +31,7 @@ _STAYS = 90  # frames at most that a camera sends between two outages
 _PATIENCE = 60.0  # seconds of an outage in which its files become complete
 _SETTLED = 1.0  # seconds without a frame, from which on the outage has begun
 _OFF = 3.0  # seconds by which the time of an outage may differ in a file
-_FPS = 25  # of the pictures that a program pushes
+_FPS = 25  # rate of the pictures that a program pushes
 _BEFORE = 2.0  # seconds of a clip before its event
 _AFTER = 0.5  # seconds after it
 _LATE = 24  # frames by which an encoder may end a clip later, at most
@@ -40,7 +40,7 @@ _ROOM = 2.0  # times the bytes of a clip that are kept for it
 _KEPT = 4.0  # seconds of pictures for whose bytes another recorder has room
 _HELD = 4.0  # seconds of pictures that an encoder holds, at most
 _PERIOD = 0.5  # seconds between two changes of the size
-_SIZES = ((64, 48), (48, 64), (96, 32), (32, 96))  # of as many pixels
+_SIZES = ((64, 48), (48, 64), (96, 32), (32, 96))  # all with the same number of pixels
 _SENT = ((160, 120), (128, 96), (96, 160), (192, 64))  # sizes of a camera
 _KEEPS = (30, 180)  # frames for which it keeps its size
 _ROUNDS = 4  # changes to each size, until the camera begins again
@@ -272,8 +272,8 @@ class _Event(NamedTuple):
     """A clip that was asked for: of pictures of one size."""
 
     path: Path
-    frames: int  # of this size up to the event
-    behind: int  # of this size after it
+    frames: int  # frames of this size up to the event
+    behind: int  # frames of this size after it
     size: tuple[int, int]
 
 
@@ -363,7 +363,7 @@ class _Newest(ff.Node[ff.types.Packet, None]):
     """Knows since when the camera has its size."""
 
     def __init__(self) -> None:
-        self.count = 0  # of all packets
+        self.count = 0  # count of all packets
         self.since = _Since((0, 0), 0, 0)
 
     def process(self, sample: ff.Sample[ff.types.Packet], /) -> None:

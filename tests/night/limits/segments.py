@@ -16,7 +16,7 @@ from support import Push
 import freshframe as ff
 from night.limits.rule import Find
 
-_SEGMENTS, _PICTURES, _BYTES = 24, 5, 150_000  # that have room, about; pictures of one; bytes of one, about
+_SEGMENTS, _PICTURES, _BYTES = 24, 5, 150_000  # segments with room; pictures of one; bytes of one, about
 _LIMIT = _SEGMENTS * _BYTES
 _OVER = 1.1  # times the limit: the recorder waits for a deletion, but not forever
 _LESS = 4 * _BYTES  # bytes that the folder may have less than before

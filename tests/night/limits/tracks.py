@@ -25,12 +25,12 @@ import freshframe as ff
 from night import own_process
 from night.limits.rule import Find, apart
 
-_TURNS = 800  # of new tracks
-_WARM = _TURNS // 8  # of them, until all room is there
+_TURNS = 800  # turns of new tracks
+_WARM = _TURNS // 8  # turns until all room is there
 _AT_ONCE = 500  # tracks of a turn
 _APART = 200.0  # seconds of pts between two turns: after four of them a track is forgotten
 _BETWEEN = 0.5  # seconds between the two sights of a track
-_SIZES = ((640, 360), (1280, 720))  # of the pictures, in turn
+_SIZES = ((640, 360), (1280, 720))  # sizes of the pictures, in turn
 _GROWN = 4 << 20  # bytes that a process may have more than in the first turns
 _SLOWER = 8  # times the processor time of calls in the first turns
 _LATER = 2.0  # seconds after the last sight: a visit is lost
@@ -43,7 +43,7 @@ _STAY = 5  # tracks that stay in the picture
 _SAME = 1e-6  # seconds
 _VIEW_BETWEEN = 1.0  # seconds between the two sights: a view that was the best for half of them is looked at
 
-_NAMES, _LETTERS = 50, 100  # of each result, and of a name
+_NAMES, _LETTERS = 50, 100  # names in each result, and letters of a name
 _NAMED_FIRST, _NAMED_MORE = 1_000, 1_000  # results until all room is there, and more
 _BETWEEN_NAMES, _NAMED_WITHIN = 0.001, 60.0  # seconds between two of them, and until one is there
 
@@ -130,7 +130,7 @@ class _Zone(_Remembers):
 
     def see(self, turn: int) -> str:
         size = _size(turn)
-        for zone in self._counts:  # as they were when all tracks of the turns before were over
+        for zone in self._counts:  # the counts when all tracks of the turns before were over
             got = (zone.appeared, zone.left, zone.lost, len(zone.inside))
             wanted = (turn * _AT_ONCE, turn * _AT_ONCE // 2, turn * _AT_ONCE // 2, 0)
             if got != wanted:

@@ -24,20 +24,20 @@ from night import own_process
 from night.limits.rule import Find, apart
 from night.own_process import Usage
 
-_RESTARTS = 3  # of a worker
+_RESTARTS = 3  # restarts of a worker
 _PATIENCE = 100.0  # seconds for its node to fail
 _CALL = 0.05  # seconds of a slow call
-_CALLS = 100  # of it, before its times are compared
-_IDLE_SHARE = 0.3  # of the time of its calls, for which it may have waited
-_SIZE = (640, 480)  # of a picture of one byte a pixel
+_CALLS = 100  # calls before its times are compared
+_IDLE_SHARE = 0.3  # share of the time of its calls, for which it may have waited
+_SIZE = (640, 480)  # size of a picture of one byte a pixel
 _EVERY = 0.1  # seconds between two pictures
 _KEEPS = 8  # pictures, at most, by a worker that dies now and then
 _LIVES = 60  # calls
 _AT_WORK = 6  # pictures of a worker besides: those of its call, and those it has just let go
-_WORKERS = 5  # that keep pictures
+_WORKERS = 5  # workers that keep pictures
 _KILLED = 5.0  # seconds between two workers that are killed from outside
 _LOOK = 0.2  # seconds between two looks
-_LOOKS = 15  # of what a process uses, before the first ones are compared with the last ones
+_LOOKS = 15  # looks at a process's use, before the first ones are compared with the last ones
 _NOISE = 10  # descriptors, mappings or processes that may be there more
 _LARGE = (1920, 1080)
 _BURST = 100  # large pictures, of 200 MB
@@ -139,7 +139,7 @@ class _Camera(ff.Source[ff.Frame]):
     live = True
 
     def __init__(self) -> None:
-        self.bursts = 0  # that are to come
+        self.bursts = 0  # bursts that are to come
 
     def read(self) -> Iterator[tuple[ff.Frame, float]]:
         """Until the stop."""

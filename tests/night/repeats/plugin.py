@@ -102,10 +102,10 @@ class _Repetition:
     def __init__(self, item: Any) -> None:
         self._item = item
         self._caches = [each for each in gc.get_objects() if _is_cache(each)]
-        self.reports: list[pytest.TestReport] = []  # of the first run
+        self.reports: list[pytest.TestReport] = []  # reports of the first run
         self.outcome = ""
         self.turns = 0
-        self._finalizers: dict[Any, int] = {}  # of fixtures that stay: how many after the first run
+        self._finalizers: dict[Any, int] = {}  # number of fixtures that stay after the first run
         self._folders: set[Path] = set()  # those of fixtures that stay, and of the first run
         self.growth: dict[str, int] = {}
         self.kinds: list[str] = []
@@ -120,7 +120,7 @@ class _Repetition:
             if counts.runs == 1:
                 continue
             growth = counts.growth()
-            if not growth or "libraries" in growth:  # which stay loaded
+            if not growth or "libraries" in growth:  # libraries stay loaded
                 return
             steps = counts.runs - 1
             if steps == _STEPS // 2:

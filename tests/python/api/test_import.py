@@ -120,7 +120,7 @@ def test_the_import_brings_no_heavy_package() -> None:
 
 def test_the_import_brings_no_module_of_the_standard_library_that_only_some_programs_need() -> None:
     ended = run_program("""
-        import sys, numpy, logging  # which brings pathlib from Python 3.15 on
+        import sys, numpy, logging  # numpy brings pathlib from Python 3.15 on
         before = set(sys.modules)
         import freshframe
         slow = {"subprocess", "statistics", "pathlib", "html", "urllib.parse", "random", "json"}

@@ -263,7 +263,7 @@ CLIENTS: dict[str, Callable[[str], object]] = {
     "rtsp ffmpeg": lambda url: opened(url, rtsp="ffmpeg"),
     "rtsp publish": published,
 }
-SECRETS = {  # where a URL has its secret
+SECRETS = {  # places in which a URL has its secret
     "password": "user:Zq7wXk9v@{}",
     "user": "Zq7wXk9v@{}",
     "user with an empty password": "Zq7wXk9v:@{}",
@@ -309,7 +309,7 @@ def test_no_command_shows_a_password(
 
 
 TOKEN = "Zq7w0123456789abcdefXk9v"
-ANSWERS = {  # of a server that repeats the token that it was sent
+ANSWERS = {  # answers of a server that repeats the token that it was sent
     "no HTTP": f"HELLO {TOKEN}\r\n\r\n",
     "no status": f"HTTP/1.1 {TOKEN} x\r\n\r\n",
     "a reason": f"HTTP/1.1 404 {TOKEN}\r\nContent-Length: 0\r\n\r\n",

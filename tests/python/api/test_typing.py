@@ -55,7 +55,7 @@ def pyright(folder: Path, *paths: Path) -> list[tuple[Path, int, str, str]]:
         "include": list(map(str, paths)),
         "extraPaths": mypy_path(),
         "typeCheckingMode": "strict",
-        "reportMissingTypeStubs": False,  # of other packages
+        "reportMissingTypeStubs": False,  # stubs of other packages
     }
     (folder / "pyrightconfig.json").write_text(json.dumps(settings))
     program = str(Path(sys.executable).with_name("basedpyright"))

@@ -35,7 +35,7 @@ mcp = pytest.importorskip("mcp")
 TOKEN = "a-token-of-this-test"
 SENTENCE = r"door, picture (\d+), captured at (\S+), (\d+\.\d+) s old"
 BY_THE_DRIVER = r"; by the driver's timestamp at \S+, give or take \d\.\d{3} s"
-EPSILON = timedelta(milliseconds=2)  # of numbers with three digits
+EPSILON = timedelta(milliseconds=2)  # for numbers with three digits
 PATH = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
 
 

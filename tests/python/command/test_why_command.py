@@ -39,7 +39,7 @@ def test_why_asks_a_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["why", dashboard.url, "--json"]) == 0
         answer = json.loads(capsys.readouterr().out)
     assert answer["is_running"]
-    assert {finding["kind"] for finding in answer["findings"]} <= {"loss"}  # of a scene on a busy machine
+    assert {finding["kind"] for finding in answer["findings"]} <= {"loss"}  # a scene on a busy machine
     assert answer["ages"][0]["consumer"] == "reader"
     assert sum(part["mean"] for part in answer["ages"][0]["parts"]) == pytest.approx(
         answer["ages"][0]["mean"], rel=0.01, abs=3e-4

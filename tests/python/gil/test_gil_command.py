@@ -21,7 +21,7 @@ needs_compiler = pytest.mark.skipif(gil_holds.library() is None, reason="no C co
 
 def run_python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", *arguments],  # of a fork beside threads
+        [sys.executable, "-W", "ignore::DeprecationWarning", *arguments],  # about a fork beside threads
         capture_output=True,
         text=True,
         cwd=cwd,

@@ -32,9 +32,9 @@ needs_compiler = pytest.mark.skipif(gil_holds.library() is None, reason="no C co
 
 STALLS = 20
 
-ENOUGH = 0.8  # of those that the watch came to look at closely
+ENOUGH = 0.8  # share of those that the watch came to look at closely
 
-SOME = 0.5  # of all: on a loaded machine it gets the processor too late for some
+SOME = 0.5  # share of all: on a loaded machine it gets the processor too late for some
 
 
 def stalls_of(way: Way, wanted: int = STALLS, **options: Any) -> tuple[list[gil.GilStall], list[float]]:

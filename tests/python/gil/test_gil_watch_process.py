@@ -157,7 +157,7 @@ def test_a_forked_child_does_not_keep_the_kernels_sampling_going() -> None:
         import os, threading, warnings
         from rigs import gil_holds
         import freshframe as ff
-        warnings.simplefilter("ignore")  # of a fork beside threads
+        warnings.simplefilter("ignore")  # about a fork beside threads
 
         def fork_often():
             for _ in range(40):

@@ -15,7 +15,7 @@ import freshframe as ff
 
 COUNT = 13  # samples of a source
 STEP = 0.04  # seconds between two
-PTS = 1000.0  # of the first sample of the first source
+PTS = 1000.0  # time of the first sample of the first source
 
 Port = ff.Port[Any]
 

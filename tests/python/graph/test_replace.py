@@ -68,7 +68,7 @@ def test_a_python_node_takes_the_place_of_another() -> None:
     with pipeline:
         source.push(1)
         assert reader.get(timeout=100).value == 11
-        pipeline.replace(step, second)  # also while no sample comes
+        pipeline.replace(step, second)  # even while no sample comes
         assert (first.closed, second.opened, second.closed) == (1, 1, 0)
         source.push(2)
         sample = reader.get(timeout=100)

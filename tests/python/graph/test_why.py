@@ -187,7 +187,7 @@ def test_the_answer_is_text_and_values() -> None:
         seen(reader, 10)
         first = pipeline.why()
         assert first.is_running
-        assert {finding.kind for finding in first.findings} <= {"loss"}  # of a scene on a busy machine
+        assert {finding.kind for finding in first.findings} <= {"loss"}  # a scene on a busy machine
         assert first.needed > 15
         assert str(first).startswith("No finding yet: ") or first.findings
         assert "reader: samples are " in str(first)

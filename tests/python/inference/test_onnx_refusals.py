@@ -103,7 +103,7 @@ def test_files_that_cannot_be_run_are_refused_by_name(tmp_path: Path, make: Call
         with pytest.raises(ff.OptionError) as refused:
             kind(path)
         assert str(path) in str(refused.value)
-        assert len(str(refused.value)) > len(str(path)) + 40  # and the reason
+        assert len(str(refused.value)) > len(str(path)) + 40  # the text contains the reason
         assert "\n" not in str(refused.value)
 
 

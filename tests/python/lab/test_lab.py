@@ -384,7 +384,7 @@ def test_the_switch_interval_is_restored_also_after_a_failure() -> None:
 
     with pytest.raises(RuntimeError):
         fail()
-    assert sys.getswitchinterval() == before  # and that no counter is left, the fixture of all tests checks
+    assert sys.getswitchinterval() == before  # the fixture of all tests checks that no counter is left
 
 
 @pytest.mark.needs_gil

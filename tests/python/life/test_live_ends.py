@@ -19,7 +19,7 @@ import os, random, sys, threading, time, warnings
 import freshframe as ff
 from rigs.ticking import Ticking
 
-warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+warnings.simplefilter("ignore", DeprecationWarning)  # about a fork beside threads
 pipeline = ff.Pipeline(keep_running=True)
 people = pipeline.add(lambda values: values, [], batch=ff.Batch(4))
 pipeline.start()
@@ -155,7 +155,7 @@ FORKED = (
     + """
 import os, warnings
 from freshframe._pipeline import life
-warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+warnings.simplefilter("ignore", DeprecationWarning)  # about a fork beside threads
 child = os.fork()
 if child == 0:
     os._exit(len(life._threads))

@@ -57,7 +57,7 @@ except KeyboardInterrupt:
     )
     expected = "ready\ninterrupted\n" + ("" if verb == "stream" else "True ['ended']\n")
     assert (ended.code, ended.out) == (0, expected), ended.err
-    if verb == "stream":  # which does not use the program's own pipeline
+    if verb == "stream":  # stream() does not use the program's own pipeline
         assert ended.complaints.startswith("pipeline 'pipeline' was built and never started")
     else:
         assert ended.complaints == ""

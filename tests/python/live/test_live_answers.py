@@ -23,7 +23,7 @@ import freshframe as ff
 VERBS = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY")
 QUICK = {"open_timeout": 1.0, "read_timeout": 1.0}
 MOST_REQUESTS = (
-    12  # of one attempt: each of the two clients follows five redirects, or asks each request again
+    12  # in one attempt each of the two clients follows five redirects, or asks each request again
 )
 
 

@@ -36,7 +36,7 @@ class Cut(Network):
     """Loses the last packet of one picture in a number."""
 
     each: int = 1  # pictures from one cut to the next
-    place: int = 0  # of the cut among them
+    place: int = 0  # place of the cut among them
     cuts: list[int] = field(default_factory=list)  # the pictures so far
 
     def arriving(self, packets: list[bytes], picture: int, count: int) -> list[bytes]:

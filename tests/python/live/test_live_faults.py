@@ -128,7 +128,7 @@ def test_frames_that_the_decoder_holds_back_when_the_connection_ends_are_deliver
             camera.pipeline.wait(WATCHDOG)
         node = camera.pipeline.stats().nodes["camera"]
     assert (node.processed, node.drops) == (45, {})
-    assert camera.stats.decoder_frames == 0  # of the last one
+    assert camera.stats.decoder_frames == 0  # at the last one
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -27,7 +27,7 @@ import freshframe as ff
 
 FPS = 4.0
 COUNT = 8  # pictures beside an ill camera
-HONEST = 0.5  # of the frame interval
+HONEST = 0.5  # share of the frame interval
 AGAIN = b"RTSP/1.0 302 Found\r\nCSeq: {cseq}\r\nLocation: rtsp://127.0.0.1:{port}/live\r\n\r\n"
 MULTIPART = b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
 PART = b"--b\r\nContent-Type: image/jpeg\r\n"

@@ -110,7 +110,7 @@ def test_a_camera_whose_packets_are_only_recorded_is_known_by_them() -> None:
     with HttpServer(hung()) as server:
         pipeline = ff.Pipeline()
         door = pipeline.add(ff.open(server.url, frozen_after=2, **PATIENT), name="door")
-        pipeline.reader(door.packets)  # which is not read
+        pipeline.reader(door.packets)  # nobody reads it
 
         def kind() -> str | None:
             source = pipeline.stats().nodes["door"].source

@@ -14,7 +14,7 @@ from support import WATCHDOG, until
 
 import freshframe as ff
 
-PATIENCE = 10 * WATCHDOG  # of the source: a stop that waits for it is noticed before
+PATIENCE = 10 * WATCHDOG  # patience of the source: a stop that waits for it is noticed before
 SERVERS: dict[str, tuple[type[Server], str]] = {
     "rtsp": (RtspServer, "h264"),
     "http": (HttpServer, "mjpeg"),

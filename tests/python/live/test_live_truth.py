@@ -34,7 +34,7 @@ SHAPES = {
     "h265-b": Shape("h265", b_frames=2),
 }
 QUICK, SLOW = 40.0, 5.0  # pictures per second
-HONEST = 0.25  # of the frame interval
+HONEST = 0.25  # share of the frame interval
 
 
 @pytest.fixture(params=SHAPES)

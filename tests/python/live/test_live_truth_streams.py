@@ -24,7 +24,7 @@ from support import until
 pytestmark = pytest.mark.repeats
 
 QUICK, SLOW = 40.0, 5.0  # pictures per second
-HONEST = 0.25  # of the frame interval
+HONEST = 0.25  # share of the frame interval
 SHAPES = {
     "h264": Shape("h264"),
     "h264-b": Shape("h264", b_frames=2),

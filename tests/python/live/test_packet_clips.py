@@ -29,7 +29,7 @@ SHAPES = {
     "h264-slices": Shape("h264", slices=4),
     "h264-b": Shape("h264", b_frames=2),
 }
-SLICES = (1, 5)  # of NAL units: what a picture consists of; containers change the others
+SLICES = (1, 5)  # types of NAL units that make a picture; containers change the others
 
 
 def slices(units: list[bytes]) -> tuple[bytes, ...]:

@@ -149,7 +149,7 @@ def test_a_hung_camera_that_is_only_shown_is_told(decode: Any, level: int) -> No
     def one(number: int, width: int, height: int) -> Any:
         return picture(7, width, height) if level else np.zeros((height, width, 3), np.uint8)
 
-    told = "frozen" if level else "flat"  # which no packet's bytes show
+    told = "frozen" if level else "flat"  # no packet's bytes show that
     with RtspServer(encode("h264", 300, draw=one)) as server:
         pipeline = ff.Pipeline(keep_running=True)
         camera = pipeline.add(ff.open(server.url, frozen_after=8, decode=decode, **PATIENT), name="door")

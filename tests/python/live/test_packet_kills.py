@@ -32,7 +32,7 @@ for name in ("b_%d.mp4", "c_%d.ts"):
     pipeline.add(ff.VideoFile(f"{sys.argv[2]}/{name}", segment_every=1), camera.packets)
 pipeline.run()
 """
-KINDS_OF_SETS = (7, 8, 9)  # of NAL units: parameter sets and delimiters, which containers change
+KINDS_OF_SETS = (7, 8, 9)  # types of NAL units: parameter sets and delimiters, which containers change
 
 
 def slices(data: bytes, *, lengths: bool) -> list[bytes]:

@@ -114,7 +114,7 @@ def test_a_session_with_sound_has_the_clock_of_its_pictures(options: dict[str, s
         seen = camera.read(round(2 * FPS))
     assert worst(errors(seen[-20:], server)) <= 0.005
     steps = [after.pts - before.pts for before, after in itertools.pairwise(seen)]
-    assert worst([step - 1 / FPS for step in steps]) <= 0.5 / FPS  # also at the first report
+    assert worst([step - 1 / FPS for step in steps]) <= 0.5 / FPS  # even at the first report
 
 
 def test_reports_of_when_packets_were_sent_are_late_by_the_servers_constant() -> None:

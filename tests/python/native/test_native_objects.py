@@ -148,7 +148,7 @@ def test_an_object_whose_add_failed_can_be_added_again(extension: Any) -> None:
     pipeline = ff.Pipeline()
     pictures = pipeline.add(Pictures(3))
     circles = pipeline.add(ff.CircleTracker(), pictures)
-    with pytest.raises(ff.GraphError, match="takes Frame") as failure:  # which holds the frames of add()
+    with pytest.raises(ff.GraphError, match="takes Frame") as failure:  # it holds the frames of add()
         pipeline.add(node, circles)
     with pytest.raises(ff.GraphError, match="is taken") as later:
         pipeline.add(node, pictures, name=circles.name)

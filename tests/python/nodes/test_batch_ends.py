@@ -22,7 +22,7 @@ def test_a_batch_below_a_merge_does_not_wait_for_a_camera_that_has_ended() -> No
         seen = sum(1 for _ in reader)
         stats = pipeline.stats()
     assert stats.nodes["second"].processed == seen
-    assert seen >= 45  # of 65; below 20 where each call waits for the camera that has ended
+    assert seen >= 45  # of 65; below 20 if each call waits for the camera that has ended
 
 
 def test_a_camera_that_is_away_does_not_hold_up_the_batches_of_the_others() -> None:

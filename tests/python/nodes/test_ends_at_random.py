@@ -21,7 +21,7 @@ import freshframe as ff
 TIMES = pytest.mark.parametrize(
     "times", [20, pytest.param(1000, marks=[pytest.mark.full, pytest.mark.timeout(1800)])]
 )
-RESULTS = 100  # of a call
+RESULTS = 100  # results of a call
 
 
 class Several(ff.Node[Any, int]):

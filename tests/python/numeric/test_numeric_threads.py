@@ -28,7 +28,7 @@ def test_other_threads_run_while_a_large_array_is_summed() -> None:
     def count() -> None:
         while not stop.is_set():
             next(turns)
-            time.sleep(0)  # or it would not give the GIL back
+            time.sleep(0)  # otherwise it would not give the GIL back
 
     def lets_others_run() -> bool:
         first = next(turns)

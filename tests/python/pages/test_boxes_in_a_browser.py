@@ -62,7 +62,7 @@ def upgrade(server: str, origin: str) -> int:
 
 def nameless(path: Path) -> str:
     """A detector that finds one box of class 1, and names no class."""
-    rows = np.zeros((1, 6, 84), np.float32)  # of YOLOv8, on 64x64
+    rows = np.zeros((1, 6, 84), np.float32)  # output of YOLOv8, on 64x64
     rows[0, :, 5] = [16, 24, 16, 16, 0.1, 0.9]
     return f"{str(constant(path, {'output0': rows}))!r}, layout='yolov8'"
 

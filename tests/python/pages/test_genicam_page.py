@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[3] / "docs/how-to/genicam.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
-PACKAGES = Path("/usr/lib/python3/dist-packages")  # of Debian
+PACKAGES = Path("/usr/lib/python3/dist-packages")  # packages of Debian
 
 RUN_AGAIN = """
 devices, new = [], Aravis.Camera.new

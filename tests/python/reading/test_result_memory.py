@@ -161,7 +161,7 @@ def test_an_array_that_was_changed_in_place_is_not_used_again() -> None:
             seq = sample.seq
             assert sample.value.xyr.shape == (4, 3)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of NumPy from 2.5 on
+                warnings.simplefilter("ignore", DeprecationWarning)  # from NumPy 2.5 on
                 sample.value.xyr.shape = (4, 3, 1)
             del sample
         sample = next_sample(reader, seq)

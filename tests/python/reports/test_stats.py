@@ -256,7 +256,7 @@ def test_the_gil_is_held_while_a_node_computes_and_not_while_it_sleeps() -> None
     pipeline = ff.Pipeline()
     pipeline.add(work, pipeline.add(Count(16)), name="work")
     hold = pipeline.run().nodes["work"].gil_hold
-    assert computed / 2 < hold < lasted + slept / 2  # of samples every 5 to 15 ms
+    assert computed / 2 < hold < lasted + slept / 2  # samples come every 5 to 15 ms
 
 
 def test_a_name_that_no_node_has_is_an_error_with_the_names_that_there_are() -> None:

@@ -66,10 +66,10 @@ people: ff.Port[ff.Detections]
 persons: ff.Port[ff.Detections]
 circles: Any
 dashboard: ff.types.Dashboard
-page: Any  # what serve() returns
+page: Any  # the result of serve()
 newest: ff.Reader[Any]
 frame: Any  # a Frame
-app: Any  # of Flask or FastAPI
+app: Any  # an app of Flask or FastAPI
 look: ff.Look
 detector: ff.Node[ff.Frame, ff.Detections]
 boxes: Any

@@ -7,4 +7,4 @@ import os
 
 # Seconds. Tests of instrumented or emulated programs are given more patience.
 WATCHDOG = 100.0 * float(os.environ.get("FRESHFRAME_TEST_PATIENCE", "1"))
-LONG_WATCHDOG = 10 * WATCHDOG  # of a compiler, of a run of pytest, and of a measurement that is repeated
+LONG_WATCHDOG = 10 * WATCHDOG  # for a compiler, a run of pytest, and a measurement that is repeated

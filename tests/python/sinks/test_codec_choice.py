@@ -48,7 +48,7 @@ def test_auto_takes_the_first_codec_that_is_there_and_says_which(
     tmp_path: Path, hidden: str, chosen: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shim = compiled(tmp_path, NO_H264.replace("HIDDEN", hidden), "-Wno-pedantic", "-ldl")
-    monkeypatch.setenv("LD_PRELOAD", str(shim))  # of the program that is started next
+    monkeypatch.setenv("LD_PRELOAD", str(shim))  # for the program that is started next
     ended = run_program(
         """
         import logging, sys

@@ -259,7 +259,7 @@ def test_lines_whose_folder_does_not_come_back_are_counted(tmp_path: Path) -> No
         place.rename(tmp_path / "away")
 
     run = Run(ff.JsonLines(place / "out.jsonl"), values, "skip", rename)
-    assert run.error is not None  # of close()
+    assert run.error is not None  # the error of close()
     lost = int(re.findall(r"lines lost: (\d+)", str(run.error))[0])
     found = numbers_in(files_below(tmp_path))
     assert len(found) + lost + run.counted - 1 == 2 * COUNT

@@ -26,7 +26,7 @@ sys.path.remove(BENCH)  # its other modules have names that tests may use
         (1.0, 1.1, {"spread": 0.2}, "no conclusion"),
         (0.5, 1.1, {"spread": 0.2}, "met"),
         (2.0, 1.1, {"spread": 0.2}, "missed"),
-        (0.01, 0.02, {"spread": 0.2, "scale": 1.0}, "no conclusion"),  # of a difference
+        (0.01, 0.02, {"spread": 0.2, "scale": 1.0}, "no conclusion"),  # a difference
         (1.0, 1.1, {"spread": float("nan")}, "no conclusion"),
         (1.0, 1.1, {"unclear": "the machine was busy"}, "no conclusion"),
     ],

@@ -18,7 +18,7 @@ SPACES = ("freshframe", "freshframe.demo", "freshframe.native", "freshframe.test
 # 60 lines, and the two are one idea. The tables may only shrink.
 SHARED = {
     "python": {
-        "Answer": "ask",  # what Ask returns
+        "Answer": "ask",  # Ask returns it
         "Crossing": "line_counts",
         "DemoCircle": "demo",  # the truth of the demonstration
         "DemoShape": "demo",

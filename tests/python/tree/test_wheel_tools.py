@@ -72,7 +72,7 @@ def test_the_machines_own_ffmpeg_is_refused_by_its_code_and_by_its_own_word() ->
     assert "'--enable-gpl'" in found
     assert "'libx264'" in found
     assert "calls its licence ['GPL version 2 or later']" in found
-    decoder = word + b"x264 - core %d\0"  # of what made a stream
+    decoder = word + b"x264 - core %d\0"  # the words of an encoder that made a stream
     assert problems("freshframe.libs/libavcodec-1a2b3c4d.so.61", code="ours", data=decoder) == []
     encoder = word + b"x264 - core %d%s - H.264/MPEG-4 AVC codec\0"
     assert problems("freshframe.libs/libavcodec-1a2b3c4d.so.61", code="ours", data=encoder)
@@ -290,7 +290,7 @@ def test_the_parts_of_a_tag_are_made_one_by_one(
     assert release.main() == 1
     assert "the tree is version 0.1.0, not 0.2.0" in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", ["release.py", "v0.1.0", "--make", "bills"])
-    assert release.main() == 1  # of no wheel
+    assert release.main() == 1  # without a wheel
     assert "bills failed: dist/ has 0 files freshframe-0.1.0-*.cdx.json, not" in capsys.readouterr().err
 
 
@@ -445,7 +445,7 @@ def test_a_wheel_for_another_architecture_names_the_packages_of_its_unpacked_deb
     assert origin.folders == [tmp_path / "usr/lib/aarch64-linux-gnu"]
     assert bundled.Origin(tmp_path).notices(gmp) == Path("/usr/share/doc/libgmp10/copyright")
     compiler = next(library for library in bundled.LIBRARIES if library.cross)
-    assert origin.notices(compiler).parent.name == compiler.cross  # of the machine that compiled
+    assert origin.notices(compiler).parent.name == compiler.cross  # the machine that compiled
     assert bundled.Origin(tmp_path).notices(compiler).parent.name == compiler.package
 
 

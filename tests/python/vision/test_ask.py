@@ -73,7 +73,7 @@ def test_a_forked_child_is_refused_the_parents_node() -> None:
         import os, threading, warnings
         import freshframe as ff
 
-        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+        warnings.simplefilter("ignore", DeprecationWarning)  # about a fork beside threads
         used, fresh = ff.Ask("http://127.0.0.1:9/v1"), ff.Ask("http://127.0.0.1:9/v1")
         used.open()
         with used._lock:  # as a thread of the parent that asks at this moment

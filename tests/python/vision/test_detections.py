@@ -147,7 +147,7 @@ def test_supervision_gets_and_gives_names(monkeypatch: pytest.MonkeyPatch) -> No
     assert theirs.data["class_name"].tolist() == ["car", "dog", "2"]
     assert set(theirs.data) == {"velocity", "class_name", "row"}
     ours = ff.Detections.from_supervision(theirs)
-    assert ours.names == ("", "car", "2", "dog", "")  # and perhaps others
+    assert ours.names == ("", "car", "2", "dog", "")  # the name may contain others
     assert ours.class_name.tolist() == ["car", "dog", "2"]  # type: ignore[union-attr]
     assert set(ours.data) == {"row"}
     assert "class_name" not in ff.Detections([[0, 0, 1, 1]], [1], [0]).to_supervision().data

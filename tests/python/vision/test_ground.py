@@ -184,7 +184,7 @@ def test_a_steady_speed_is_right_at_every_rate(speed: float, fps: float, dropped
     found = np.concatenate(
         [errors(drive(ground(), speed, fps=fps, dropped=dropped, seed=seed)) for seed in runs]
     )
-    assert np.mean(np.isnan(found)) < 0.25  # of a fast thing in few pictures, tracks are short
+    assert np.mean(np.isnan(found)) < 0.25  # tracks of a fast thing in few pictures are short
     assert np.nanmedian(found) <= (1.8 if seen < 7 else 1.3)
     assert np.nanpercentile(found, 90) <= (8.5 if seen < 7 else 6)  # nobody has 6: see the next test
 

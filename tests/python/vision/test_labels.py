@@ -277,7 +277,7 @@ def test_masks_survive_their_text() -> None:
     assert (ff.masks.decode(["", texts[3]]) == masks[[1, 3]]).all()
     assert ff.masks.encode(masks[:0]).shape == (0,)
     assert ff.masks.decode([""], size=(47, 33)).shape == (1, 33, 47)
-    assert ff.masks.decode(texts[:0]).shape == (0, 0, 0)  # of a picture without objects
+    assert ff.masks.decode(texts[:0]).shape == (0, 0, 0)  # a picture without objects
     assert ff.masks.decode(texts[:0], size=(47, 33)).shape == (0, 33, 47)
     for wrong in (["33x47:0", "3x4:0"], ["x"], [""], ["2x2:_"]):
         with pytest.raises(ff.OptionError):
@@ -301,6 +301,6 @@ def test_key_points_and_turned_boxes_are_drawn() -> None:
     corners = np.array([[[160, 60], [220, 120], [160, 180], [100, 120]]], np.float32)
     turned = drawn(boxes(corners=corners), labels="")
     assert (turned[90, 130] != 90).any()
-    assert (turned[80, 100:110] == 90).all()  # not the upright box
+    assert (turned[80, 100:110] == 90).all()  # the upright box is not drawn
     with pytest.raises(ff.FreshframeError, match="'corners' and needs float32 of the shape"):
         drawn(boxes(corners=np.zeros((1, 4), np.float32)))

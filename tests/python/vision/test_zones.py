@@ -154,7 +154,7 @@ def test_a_picture_of_another_size_moves_nothing_across_a_border(place: float) -
     assert inside.inside == ((1,) if place < 0.6 else ())
     assert (crossed.forward, crossed.backward) == (0, 0)
     after = line.update(at((320 - place * 320, 240)), pts=0.4, size=(320, 480))
-    assert after.forward + after.backward == 1  # what crosses afterwards is counted
+    assert after.forward + after.backward == 1  # later crossings are counted
 
 
 def test_ids_that_were_outside_or_are_lost_are_inside_no_more() -> None:

@@ -66,7 +66,7 @@ _LOOK_EVERY = 0.2  # seconds: for pipelines that have ended
 _COUNT_EVERY = 1.0  # seconds between two reports of what outputs have lost
 _START_TIMEOUT = 120.0  # seconds
 _BEAT_EVERY = 1.0  # seconds
-_TRACE_AFTER = 0.8  # of the time after which an agent is killed that keeps its GIL
+_TRACE_AFTER = 0.8  # share of the time after which an agent that keeps its GIL is killed
 
 
 class _Agent:
@@ -77,7 +77,7 @@ class _Agent:
         self._runs: dict[tuple[int, int], Run] = {}
         self._hung: dict[int, Run] = {}  # by camera: a build of it has not returned yet
         self._lock = threading.RLock()  # a log line may come at any moment
-        self._last_counts: dict[tuple[int, int], Counts] = {}  # of runs that have ended, until they are kept
+        self._last_counts: dict[tuple[int, int], Counts] = {}  # runs that have ended, until they are kept
         self._builds: dict[int, ReceivedBuild] = {}
         # By their sources, while a build has them.
         self._versions: weakref.WeakValueDictionary[bytes, SentModules] = weakref.WeakValueDictionary()
@@ -377,7 +377,7 @@ def main(parent: int, options: dict[str, Any]) -> None:
     with contextlib.suppress(Exception):
         logging.shutdown()
     say_end_in_order(IN_ORDER)
-    exit_at_once(IN_ORDER)  # what still runs is a camera that does not stop
+    exit_at_once(IN_ORDER)  # the remaining thread is a camera that does not stop
 
 
 def _begin_beat(tell: Callable[[], None], gil_timeout: float | None) -> None:

@@ -184,7 +184,7 @@ class Run:
     outputs: list[str] = field(default_factory=list)
     reported: Counter[str] = field(default_factory=Counter)  # the counts that the controller has
     began: float | None = None  # when its build was loaded and called
-    thread: int = 0  # that starts or closes it
+    thread: int = 0  # the thread that starts or closes it
     hung: bool = False  # its start has taken too long
     ended: bool = False  # the controller has the event
     running: bool = False  # started, and its close has not begun

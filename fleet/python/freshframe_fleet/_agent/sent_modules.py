@@ -32,7 +32,7 @@ class SentModules:
         """Runs none of them yet."""
         self._sources = sources
         self._changed = threading.Condition()  # guards the rest
-        self._modules: dict[str, types.ModuleType] = {}  # that run or have run
+        self._modules: dict[str, types.ModuleType] = {}  # modules that run or have run
         self._runs: dict[str, int] = {}  # modules that run, and their threads
         self._awaited: dict[int, str] = {}  # threads that wait for a module, and its name
         self._builtins = {**vars(builtins), "__import__": self._import}
@@ -51,7 +51,7 @@ class SentModules:
         """
         parent = name.rpartition(".")[0]
         if parent in self._sources:
-            self.module(parent)  # which may run this one
+            self.module(parent)  # the parent may run this one
         thread = threading.get_ident()
         with self._changed:
             while name in self._runs:

@@ -26,7 +26,7 @@ class Ways:
     def to(self, nodes: Collection[str]) -> list[EdgeStats]:
         """Returns the edges whose samples can come to one of these nodes."""
         found: dict[int, EdgeStats] = {}
-        todo = [(node, "") for node in nodes]  # and the source that is let pass there, "" for all
+        todo = [(node, "") for node in nodes]  # nodes, and the source that may pass there, "" for all
         seen = set(todo)
         while todo:
             child, only = todo.pop()

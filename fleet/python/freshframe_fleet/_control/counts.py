@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from .._wire import LOSSES, loss_name
 
-_STARTS = 8  # whose counts may still grow or come again
+_STARTS = 8  # starts whose counts may still grow or come again
 CAUSES = (*map(loss_name, LOSSES), "refused", "failed")
 
 # The sums of the finished starts, the newest of these, the counts of the others by start.

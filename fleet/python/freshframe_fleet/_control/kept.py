@@ -149,7 +149,7 @@ class Receipts:
         self._owed = {owed: change for owed, change in self._owed.items() if owed[0] is not link}
 
 
-_FORMAT = 1  # of the file
+_FORMAT = 1  # version of the file's format
 _SWEPT_WITHIN = 10.0  # seconds: another program may look whether the owner of a made up name has ended
 _TRY_AGAIN = 0.01  # seconds
 _ours: set[Path] = set()  # files of this program's fleets
@@ -249,7 +249,7 @@ class StateFile:
 
     def close(self) -> None:
         """Removes the files unless they are to be kept, and releases the lock. Idempotent."""
-        lock, self._lock = self._lock, -1  # of two threads one has it
+        lock, self._lock = self._lock, -1  # only one of two threads gets it
         if lock < 0:
             return
         if not self._keep:

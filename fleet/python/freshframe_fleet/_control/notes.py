@@ -113,5 +113,5 @@ class AgentLogs:
 def _log(level: int, logger: str, text: str) -> None:
     try:
         logging.getLogger(logger).log(level, "%s", text)
-    except Exception:  # of the user's handler or filter
+    except Exception:  # raised by the user's handler or filter
         sys.excepthook(*sys.exc_info())

@@ -20,7 +20,7 @@ from .readers import Readers
 class Parts:
     """Each has one task. They are used with the lock of the loop."""
 
-    name: str  # of the fleet
+    name: str  # name of the fleet
     kept: Kept
     loop: Loop
     place: Place
@@ -33,6 +33,6 @@ class Parts:
     readers: Readers
     receipts: Receipts
     is_closing: bool = False  # the fleet was closed
-    failure: str | None = None  # of the thread
+    failure: str | None = None  # failure of the thread
     cluster_trouble: str = ""  # why nothing is heard of the machines
     cpu: float = 0.0  # seconds of processor time that the thread has used

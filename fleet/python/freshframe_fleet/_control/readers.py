@@ -49,7 +49,7 @@ class Readers:
             False
         )  # keeps an agent's batch there
         self.came: Callable[[Results, str], None] = lambda reader, agent: None  # a batch of an agent
-        self.first_term = 0  # of this controller, if there were others before it
+        self.first_term = 0  # the first term of this controller, if others were before it
 
     def __iter__(self) -> Iterator[Results]:
         """Iterates over all readers."""

@@ -16,4 +16,4 @@ class Setup:
     name: str
     keep: bool  # the state file after the end
     times: Times
-    options: dict[str, Any]  # of its agents
+    options: dict[str, Any]  # options of its agents

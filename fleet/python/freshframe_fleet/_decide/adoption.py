@@ -20,7 +20,7 @@ class KeptAgent:
     labels: Mapping[str, str]
     launched: bool  # it may run still
     draining: bool
-    machine: str = ""  # of several agents; an empty name if it has one for itself
+    machine: str = ""  # the machine of several agents; "" if it is alone there
     deaths: int = 0
     deaths_in_row: int = 0
 

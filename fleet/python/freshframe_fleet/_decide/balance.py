@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from .model import Agent, Times
 
-_EVEN = 0.1  # of the cameras of the agent with the most
+_EVEN = 0.1  # share of the cameras of the agent with the most
 
 
 class _Measure:

@@ -16,40 +16,40 @@ Run = tuple[int, int]  # camera number, epoch
 class Times:
     """Holds the times that decide, all in seconds."""
 
-    kill_after: float = 2.0  # of silence: the lease has lapsed
-    start_within: float = 30.0  # of an agent: from its launch to its first renewal
+    kill_after: float = 2.0  # seconds of silence: the lease has lapsed
+    start_within: float = 30.0  # seconds from an agent's launch to its first renewal
     first_start: float = (
         10.0  # for agents to come up together, so that the first one does not get all cameras
     )
-    give_away_after: float = 2.2  # of silence, though the agent's end was not seen
+    give_away_after: float = 2.2  # seconds of silence, though the agent's end was not seen
     session_timeout: float = (
         65.0  # the same of an exclusive camera: after it the camera has closed its session
     )
-    gil_timeout: float | None = 30.0  # of an agent's Python that does not run, or None for no limit
+    gil_timeout: float | None = 30.0  # seconds for which an agent's Python does not run, or None for no limit
     start_timeout: float | None = 120.0  # the same while one of its cameras starts
-    orphan_after: float = 30.0  # of an agent without its controller: its guard ends it
-    own_pause: float = 0.5  # of the controller: it was not there to hear anybody
+    orphan_after: float = 30.0  # seconds of an agent without its controller: its guard ends it
+    own_pause: float = 0.5  # a pause of the controller, in which it heard nobody
     flush: float = 1.0  # for readers to get the remaining results of a run, before the next one starts
-    first_retry: float = 1.0  # of a camera that failed; doubles
+    first_retry: float = 1.0  # for a camera that failed; doubles
     longest_retry: float = 30.0
-    first_relaunch: float = 0.1  # of an agent that died; doubles
+    first_relaunch: float = 0.1  # for an agent that died; doubles
     longest_relaunch: float = 5.0
-    settled: float = 10.0  # what lasted so long counts as sound
-    longest_trial: float = 60.0  # of a camera whose agents crash
-    holds_count: float = 3600.0  # of a sound run: then the next hold is a short one again
+    settled: float = 10.0  # seconds after which a run counts as sound
+    longest_trial: float = 60.0  # for a camera whose agents crash
+    holds_count: float = 3600.0  # seconds of a sound run: then the next hold is a short one again
     crashes_count: float = 86400.0  # the same of crashes that it may have caused
-    first_hold: float = 1.0  # of a camera that crashes its agents; doubles
+    first_hold: float = 1.0  # for a camera that crashes its agents; doubles
     longest_hold: float = 300.0
-    rebalance_after: float = 60.0  # of an uneven load
+    rebalance_after: float = 60.0  # seconds of an uneven load
     rebalance_every: float = 5.0
-    even_after: float = 20.0  # of an agent that has fewer cameras than others: it gets some of theirs
-    spread: float = 0.25  # of the load, a share of the machine: a smaller difference does not count
-    late: float = 1.0  # of results: agents whose results are older by that have more to do
+    even_after: float = 20.0  # seconds with fewer cameras than others: then an agent gets some of theirs
+    spread: float = 0.25  # share of the machine: a smaller difference of loads does not count
+    late: float = 1.0  # seconds: agents whose results are older by that have more to do
     busy: float = 0.85  # load from which an agent takes no other camera
     closing_at_once: int = 4  # cameras that leave a draining agent at a time
-    first_results: float = 10.0  # of a camera that moves: then its former run is closed without them
-    hanging: float = 10.0  # of all cameras that an agent has: it is ended, which costs no other camera
-    ask_after: float = 10.0  # of cameras that have no room anywhere: the cluster is asked for a machine
+    first_results: float = 10.0  # seconds of a camera that moves: then its former run is closed without them
+    hanging: float = 10.0  # seconds for which all cameras of an agent hang: then it is ended
+    ask_after: float = 10.0  # seconds without room for a camera: then the cluster is asked for a machine
     ask_again: float = 60.0  # since a machine came: it gets cameras before the next one is asked for
 
 
@@ -69,8 +69,8 @@ class Agent:
     labels: Mapping[str, str]
     state: AgentState = "down"
     heard: float = 0.0  # when; also of its start
-    python_ran: float = 0.0  # of the latest event of its Python, or its start
-    keeps_gil: bool = False  # that was some seconds ago, and there was an event for it
+    python_ran: float = 0.0  # the latest event of its Python, or its start
+    keeps_gil: bool = False  # that was some seconds ago, and an event reported it
     is_stuck: bool = False  # it was so long ago that the agent has to end
     load: float = 0.0  # share of the machine's processor time
     late: float = 0.0  # seconds by which its results are late
@@ -128,9 +128,9 @@ class Camera:
     retry_at: float = 0.0
     wanted: str | None = None  # move(): the agent to go to
     removed: bool = False
-    crashes: int = 0  # of its agents, in a row; see suspects.py for this and the next three
+    crashes: int = 0  # crashes of its agents, in a row; see suspects.py for this and the next three
     trial: float = 0.0  # seconds that it has to run to be cleared
-    company: int = 0  # how many suspects may be on trial with it at one agent, itself too; 0: no limit
+    company: int = 0  # how many suspects may be on trial with it at one agent, itself too; 0 means no limit
     holds: int = 0
     left: int = 0  # agents that were not seen to end and may run it still
     doubled_at: float | None = None  # when it started elsewhere anyway
@@ -140,7 +140,7 @@ class Camera:
     renewed: int = 0  # its epoch when it got its present build: no older start has this build
     gives_results: bool = False  # its present run; noted while there is a former one
     hangs: bool = False  # while closing: its start has not returned and may have a session
-    then: CameraState = "unplaced"  # what follows closing
+    then: CameraState = "unplaced"  # the state after closing
 
     @property
     def run(self) -> Run:

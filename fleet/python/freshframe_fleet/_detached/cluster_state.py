@@ -191,7 +191,7 @@ class Trouble:
         value = self._store.get(self._key)
         try:
             return dict(json.loads(value or b"{}"))
-        except (ValueError, TypeError):  # of another version
+        except (ValueError, TypeError):  # written by another version
             return {}
 
     def end(self) -> None:

@@ -92,7 +92,7 @@ class DetachedController:
         saved_state.restore(self._parts, self.place, kept, functions, now)
         self.adoption.restore(kept.runs, now)
         for reader in kept.readers:
-            if reader.key is not None or reader.name is not None:  # else its program had just left it
+            if reader.key is not None or reader.name is not None:  # otherwise its program had just left it
                 self._restore_reader(reader)
         self.kept.change()
 

@@ -133,7 +133,7 @@ class RayController:
     def _begin(self, setup: Setup, store: RayStore, token: bytes, spread: Spread, *, restarted: bool) -> None:
         def make(place: GuardedPlace) -> Controller:
             self._fleet = DetachedController(setup, store, place)
-            if restarted:  # else a fleet of this name was given up
+            if restarted:  # otherwise a fleet of this name was given up
                 self._fleet.restore()
             return self._fleet.controller
 

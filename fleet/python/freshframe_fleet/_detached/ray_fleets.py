@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .._control.setup import Setup
     from .._machines.spread import Spread
 
-_PREFIX = "freshframe-fleet-"  # of actors
+_PREFIX = "freshframe-fleet-"  # prefix of the actors' names
 _BEGIN_TIMEOUT = 120.0  # seconds: for Ray to start a process on a busy machine
 _ANSWER_TIMEOUT = 5.0
 _END_TIMEOUT = 15.0
@@ -68,7 +68,7 @@ class Finder:
             _, (host, port), token = ray.get(actor.endpoint.remote(), timeout=timeout)
         except StateError:
             raise
-        except ray.exceptions.RayTaskError as error:  # of its constructor, too
+        except ray.exceptions.RayTaskError as error:  # also an error of its constructor
             raise FreshframeError(f"the controller of fleet {self._name!r} failed: {error}") from error
         except Exception as error:
             trouble = self._trouble("; it cannot be started again, and Ray keeps trying: ")

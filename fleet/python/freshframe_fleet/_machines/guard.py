@@ -68,9 +68,9 @@ class Guard:
         self._node = node
         self._orphan_after = orphan_after
         self._child: Any = None
-        self._number = 0  # of the child
+        self._number = 0  # number of the child
         self._mark = ""
-        self._page = LastWordsPage()  # of the child
+        self._page = LastWordsPage()  # the page of the child
         self._renewed = 0.0
         self._spare: socket.socket | None = None  # the next agent's connection
         self._known = False  # to the program, which then takes the spare

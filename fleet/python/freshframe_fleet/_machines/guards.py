@@ -94,7 +94,7 @@ class FarChild:
         self.given_up = False  # its end will not be seen, and is not waited for
         self._event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._why: str | None = None
-        self.words = SILENT  # of its end
+        self.words = SILENT  # the words of its end
         self._lock = threading.Lock()
 
     def fileno(self) -> int:
@@ -200,7 +200,7 @@ class Guards:
         self._on_gone = on_gone
         self._on_ended = on_ended
         self._on_launched = on_launched
-        self.on_client: Callable[[socket.socket, dict[str, Any]], None] | None = None  # of a detached fleet
+        self.on_client: Callable[[socket.socket, dict[str, Any]], None] | None = None  # for detached fleets
         self._posts: dict[str, Post] = {}
         self._refused: dict[str, str] = {}
         self._lock = threading.Lock()

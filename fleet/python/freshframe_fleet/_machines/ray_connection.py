@@ -15,13 +15,13 @@ from typing import Any
 from freshframe import FreshframeError, MissingPackageError, OptionError, OptionTypeError, StateError
 from freshframe._agent import check, is_this_machine
 
-NAMESPACE = "freshframe"  # of actors
-VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # of actors: else Ray hides graphics cards from them
+NAMESPACE = "freshframe"  # namespace of the actors
+VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # for actors: Ray would hide graphics cards from them
 _REACH = 5.0  # seconds for the cluster's port to answer
 
 _CLIENT = "ray://"
 _lock = threading.Lock()
-_own: list[RayConnection] = []  # that use the connection which the first of them made
+_own: list[RayConnection] = []  # connections that use the one made first
 
 
 def load_ray(where: str) -> Any:
@@ -32,7 +32,7 @@ def load_ray(where: str) -> Any:
     """
     # Both are read when Ray is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if is_this_machine(_host_of(_resolved(where))):  # else Ray takes the machine's outer address for it
+    if is_this_machine(_host_of(_resolved(where))):  # otherwise Ray takes the machine's outer address for it
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         return importlib.import_module("ray")
@@ -106,7 +106,7 @@ class RayConnection:
                     "the program is connected to Ray already: give runtime_env to its ray.init(), or let "
                     "the fleet connect"
                 )
-            with _lock:  # of another fleet: the last one ends it
+            with _lock:  # another fleet may use it: the last one ends it
                 if _own:
                     _own.append(self)
             return

@@ -27,7 +27,7 @@ _ON_A_NEW_ONE = 1.0  # processors that it must have, at least
 _ON_AN_OLD_ONE = 0.001  # takes nothing from others
 _LOOK_EVERY = 0.5  # seconds: for machines that come and go
 _MOST_FAILURES = 20  # looks in a row that fail before it is logged
-_PART = "/"  # of a place's name, after the node's number
+_PART = "/"  # separates a place's name from the node's number
 _OWN = "ray.io/"  # labels that Ray makes
 _CALL_EVERY = 2.0  # seconds
 _LONGEST = 600  # letters of an error, from its end
@@ -59,7 +59,7 @@ class _Machine:
 
     agents: dict[str, str]  # names, by the program's names of their places
     actor: Any
-    made: Any  # what its first call will return
+    made: Any  # the result of its first call
     came_up: bool = False
     silent_since: float | None = None  # it runs, and has not connected yet
     called: float = 0.0  # when it got the controller's address
@@ -117,7 +117,7 @@ class RayPlace:
         try:
             self._look()
         except BaseException as error:
-            if not (restarted and isinstance(error, Exception)):  # else the thread looks again
+            if not (restarted and isinstance(error, Exception)):  # otherwise the thread looks again
                 self.close()
                 raise
         self._thread = threading.Thread(target=self._run, name="machines of a fleet", daemon=True)

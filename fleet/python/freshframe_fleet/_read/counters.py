@@ -71,7 +71,7 @@ class Counters:
         self._told: int | None = None  # results that the program was given, as it has told
         self.told_is_all = True  # by all controllers; else it may have been given more
         self._pages: dict[Run, _Page] = {}
-        self._closed = Totals()  # of runs that are over
+        self._closed = Totals()  # totals of runs that are over
         self._accepted = 0
         self._fenced = 0  # results that were handed over and refused, of runs that are not over
         self._refused: dict[Run, int] = {}  # the same by run, also by earlier controllers

@@ -76,12 +76,10 @@ class FleetReader(ClosedByWith):
         self._pid = os.getpid()
         self._name_of = name_of
         self._on_close = on_close
-        self._ready: tuple[Result, FleetSample] | None = (
-            None  # of the first item, or of an item that has just left
-        )
-        self._back: deque[FleetSample] = deque()  # of a batch that was interrupted
+        self._ready: tuple[Result, FleetSample] | None = None  # the first item, or an item that has just left
+        self._back: deque[FleetSample] = deque()  # items of a batch that was interrupted
         self._gathering: list[FleetSample] | None = None  # a batch that was not given yet
-        self._is_over = False  # what is still here is not given
+        self._is_over = False  # remaining items are not given
         results.taken = self._taken
 
     @property
@@ -170,7 +168,7 @@ class FleetReader(ClosedByWith):
                     del self._back[0]
                     return sample
                 if self._ready is not None:
-                    (_, sample), self._ready = self._ready, None  # and nothing to interrupt after it
+                    (_, sample), self._ready = self._ready, None  # nothing can interrupt after it
                     return sample
             with results.changed:
                 if results.items and not self._is_over:

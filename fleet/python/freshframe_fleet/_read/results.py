@@ -19,7 +19,7 @@ class Result(NamedTuple):
     """A result that has arrived at a reader, and was not unpickled."""
 
     camera: int
-    epoch: int  # of the camera's run
+    epoch: int  # epoch of the camera's run
     seq: int
     part: int
     pts: float  # seconds
@@ -53,12 +53,12 @@ class Results:
         self.output = output
         self.name = name
         self.changed = threading.Condition()  # guards the rest
-        self.items: deque[Result] = deque()  # that have arrived and were not delivered
+        self.items: deque[Result] = deque()  # items that have arrived and were not delivered
         self.counters = Counters(term)
         self.closed = False  # by its program
         self.ended = False
         self.error: str | None = None
-        self.failure: str | None = None  # of the controller
+        self.failure: str | None = None  # failure of the controller
         self.taken: Callable[[], int] = lambda: 0  # results that are no items any more and were not delivered
         self._wants = wants
         self._starved = False  # nothing was pulled, as there was no room

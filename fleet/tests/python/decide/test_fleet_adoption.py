@@ -321,12 +321,12 @@ def test_the_last_record_of_a_run_counts_once_however_often_and_to_whomever_it_c
     assert first.end_outbox(RUN, outbox(9, 8, 0, fenced=1), "a")
     assert not first.end_outbox(RUN, outbox(9, 8, 0, fenced=1), "a")
     second = following(first, TERM)
-    take(second, outbox(8, 8, 0), results(5, 6, 7))  # of a batch that the program had not acknowledged
+    take(second, outbox(8, 8, 0), results(5, 6, 7))  # a batch that the program had not acknowledged
     assert not second.end_outbox(RUN, outbox(9, 8, 0, fenced=1), "a")
     for books in (first, second):
         totals = books.totals(0)
         assert (totals.reported, totals.delivered, totals.fenced, totals.waiting) == (9, 8, 1, 0)
-    second.keep_ended("b", ())  # that one never had it
+    second.keep_ended("b", ())  # the second one never had it
     assert list(second.ended) == [RUN]
     second.keep_ended("a", [RUN])
     assert list(second.ended) == [RUN]
@@ -344,7 +344,7 @@ def test_a_last_record_that_a_controller_had_not_kept_is_counted_by_the_next() -
 
 def test_results_that_an_earlier_controller_has_refused_were_not_delivered() -> None:
     first = Counters(TERM - 1)
-    assert first.receive(0, RUN[1] + 1, 0) == 0  # of the next run
+    assert first.receive(0, RUN[1] + 1, 0) == 0  # asks for the next run
     take(first, outbox(3, 3, 0), results(0, 1, 2))
     assert (first.totals(0).delivered, first.totals(0).fenced) == (1, 3)
     second = following(first, TERM)
@@ -360,7 +360,7 @@ def test_what_was_handed_over_and_the_program_was_not_given_is_fenced() -> None:
     books = Counters(TERM)
     books.note_all(outbox(8, 8, 0))
     books.note_delivered(6)
-    books.settle([RUN])  # what their agent sends now is new
+    books.settle([RUN])  # the next results of their agent are new
     totals = books.totals(0)
     assert (totals.reported, totals.delivered, totals.fenced, totals.waiting) == (8, 6, 2, 0)
 
@@ -449,7 +449,7 @@ def test_refused_results_that_come_again_count_once(has_ended: bool, is_refused_
     third = following(second, TERM + 1)
     third.note_all(outbox(8, 8, 0))
     for books, others in ((second, int(is_refused_again)), (third, 0)):
-        totals = books.totals(others)  # of the next run
+        totals = books.totals(others)  # totals of the next run
         delivered = 5 if is_refused_again else 8
         fenced = 8 - delivered
         assert (totals.reported, totals.delivered, totals.fenced) == (8, delivered, fenced)
@@ -470,7 +470,7 @@ def test_a_relay_forwards_whole_messages_and_gives_no_batch_twice() -> None:
         pull = framed(struct.pack("<BQIQ", PULL, TERM, 1, 42))
         first.sendall(pull[:10])
         relay.work()
-        first.sendall(pull[10:] + pull[:3])  # and half of another one
+        first.sendall(pull[10:] + pull[:3])  # followed by half of another one
         relay.work()
         assert agent.recv(1000) == pull
         assert relay.pulls == {1: 42}

@@ -157,7 +157,7 @@ def test_a_culprit_has_an_agent_of_its_own_where_one_can_be_made() -> None:
     assert starts == {"extra0"}
     assert world.running >= 19
     others = [each for each in world.cameras if each is not camera]
-    assert max(each.starts for each in others) <= 2  # of the first crash
+    assert max(each.starts for each in others) <= 2  # starts of the first crash
     world.after = {}
     world.do(world.decisions.remove(7, world.now))
     world.run(400)

@@ -201,7 +201,7 @@ def test_a_fleet_has_the_lock_of_its_name_whoever_removes_the_file_in_between(
     }
     if before.close not in others[comes]:
         before.close()
-        (folder / "local-a1b2c.lock").touch()  # of a program that was killed
+        (folder / "local-a1b2c.lock").touch()  # left by a killed program
     comes_before_lock(monkeypatch, *others[comes])
     fleet = StateFile("local-a1b2c", keep=False)
     assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".lock"]
@@ -232,7 +232,7 @@ def test_a_sweep_removes_nothing_of_a_fleet_that_begins_meanwhile(
 def test_a_made_up_name_never_comes_again_even_with_the_same_process_id(
     monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(os, "getpid", lambda: 1)  # as in many containers
+    monkeypatch.setattr(os, "getpid", lambda: 1)  # the pid in many containers
     ray = dict.fromkeys(("agents_per_machine", "on_head", "host", "runtime_env", "name"))
     names: set[str] = set()
     for _ in range(3):  # programs
@@ -315,7 +315,7 @@ def test_a_reader_that_comes_back_while_it_is_closed_is_open(yard: Yard) -> None
         opened = threading.Event()
 
         def come_back(results: Results = results, opened: threading.Event = opened) -> None:
-            if results.closed:  # else it is refused
+            if results.closed:  # otherwise it is refused
                 results.reopen()
                 opened.set()
 
@@ -457,7 +457,7 @@ def test_no_reader_of_a_program_outlives_its_connection(yard: Yard, monkeypatch:
 
     def make(*arguments: Any) -> RemoteReader:
         made.append(RemoteReader(*arguments))
-        remote.close()  # of another thread
+        remote.close()  # on another thread
         return made[0]
 
     monkeypatch.setattr("freshframe_fleet._detached.client.remote_controller.RemoteReader", make)
@@ -477,7 +477,7 @@ def test_no_page_outlives_its_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
     life = _fleet.Life(controller, None)
 
     def make(*arguments: Any) -> Any:
-        life.close()  # of another thread
+        life.close()  # on another thread
         return SimpleNamespace(close=lambda: closed.append("page"))
 
     monkeypatch.setattr(_fleet, "FleetDashboard", make)

@@ -107,7 +107,7 @@ class _Run:
 
 def test_a_camera_counts_what_it_gives(tmp_path: Path) -> None:
     """Also the last frame before it fails."""
-    run = _Run()  # as in an agent, whose function calls the build
+    run = _Run()  # stands for an agent, whose function calls the build
     cameras = CountedCameras(tmp_path, fps=200.0)
     pipeline, outputs = build_counted(cameras.url(3))
     reader = pipeline.reader(outputs["counted"])

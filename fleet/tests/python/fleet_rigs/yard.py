@@ -79,7 +79,7 @@ class Yard:
 
     def end(self) -> None:
         self.store.fails = False
-        for link in self.parts.links:  # of before, whose guards do not come
+        for link in self.parts.links:  # links of the former controller, whose guards do not come
             link.child.ended("the test is over")
         self.clients.close()
         self.controller.close()

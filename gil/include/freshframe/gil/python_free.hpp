@@ -139,7 +139,7 @@ template <class T>
 struct Parts<std::optional<T>> : KnownParts<T> {};
 template <class T, class D>
 struct Parts<std::unique_ptr<T, D>> : KnownParts<typename std::unique_ptr<T, D>::pointer, D> {};
-template <class T>  // of void it is opaque, like a void*
+template <class T>  // void is opaque, like a void*
 struct Parts<std::shared_ptr<T>> : KnownParts<typename std::shared_ptr<T>::element_type*> {};
 template <class T>
 struct Parts<std::weak_ptr<T>> : KnownParts<typename std::weak_ptr<T>::element_type*> {};

@@ -31,7 +31,7 @@ class Present:
     limit: float | None
     phase: str = "setup"
     record: Record = field(default_factory=lambda: empty(None))
-    own: list[Hold] = field(default_factory=list)  # of the phases since the last verdict
+    own: list[Hold] = field(default_factory=list)  # holds of the phases since the last verdict
     over: list[Hold] = field(default_factory=list)
     longest: Hold | None = None
 

@@ -14,7 +14,7 @@ class Owners:
         """Called by the thread that runs the tests."""
         self._runner = threading.get_native_id()
         self._before: set[int] = set()  # alive when the present test began
-        self._starter: dict[int, str] = {}  # of a thread that outlived its test
+        self._starter: dict[int, str] = {}  # tests that started threads which outlived them
 
     def test_begins(self) -> None:
         """The threads that are alive now are not the test's."""

@@ -112,7 +112,7 @@ class Reader {
 
   template <class Read>
   void back_reference(Read&& read) {
-    const std::size_t here = in_.place() - 1;  // of the B
+    const std::size_t here = in_.place() - 1;  // place of the B
     const std::uint64_t to = in_.base_62();
     if (to >= here) in_.fail();
     if (in_.failed() || silent_) return;

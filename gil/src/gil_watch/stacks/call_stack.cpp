@@ -61,7 +61,7 @@ struct CallStacks::Session {
   Dwfl* dwfl = nullptr;
   bool attached = false;
   const StackSample* sample = nullptr;
-  std::vector<std::uintptr_t> counters;  // of the frames found; an address inside of the call
+  std::vector<std::uintptr_t> counters;  // counters of the frames found; an address inside the call
   std::size_t read_to = 0;               // the part of the stack's copy that has been read
 
   std::vector<std::uintptr_t> loops;           // starts of the functions that run bytecode

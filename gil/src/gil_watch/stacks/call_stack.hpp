@@ -17,7 +17,7 @@ struct NativeFrame {
   std::string library;  // file name without folders
   std::string symbol;   // demangled; empty means the library has none for it
   std::uintptr_t address = 0;
-  std::uintptr_t function = 0;  // the function's start; 0: unknown
+  std::uintptr_t function = 0;  // the function's start; 0 if unknown
   std::uintptr_t library_base = 0;
   bool loop = false;     // a function of the interpreter that runs bytecode
   bool guessed = false;  // it, or an inner frame, was guessed from a word on the stack

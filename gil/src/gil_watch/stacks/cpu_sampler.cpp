@@ -26,7 +26,7 @@ namespace freshframe::gil {
 
 namespace {
 
-constexpr std::uint64_t kPeriodNs = 200'000;                // of the thread's CPU time between two samples
+constexpr std::uint64_t kPeriodNs = 200'000;                // of the thread's CPU time, between two samples
 constexpr std::uint32_t kSampledStackBytes = 60 * 1024;     // a record of the kernel has less than 64 KiB
 constexpr std::size_t kDataBytes = std::size_t{64} * 1024;  // for one sample; further ones are lost
 
@@ -174,7 +174,7 @@ constexpr long kAfterNs = 20'000;
 
 // One slot, static: a handler may run after the end of the sampler. state: the owner of the rest.
 struct Slot {
-  std::atomic<std::uint32_t> wanted{0};  // ticket of the requested sample; 0: none. The handler takes it
+  std::atomic<std::uint32_t> wanted{0};  // ticket of the requested sample, or 0; the handler takes it
   std::atomic<std::uint32_t> done{0};    // ticket of the finished sample
   std::array<std::uint64_t, kRegisters> registers{};
   std::array<std::byte, kCopiedStackBytes> stack{};

@@ -11,7 +11,7 @@ namespace freshframe::gil {
 
 struct Library {
   std::uintptr_t base = 0;   // the load address; 0 for a program that is not relocated
-  std::uintptr_t begin = 0;  // of its first page
+  std::uintptr_t begin = 0;  // address of its first page
   std::uintptr_t end = 0;    // after its last page
   std::string path;          // absolute; of the kernel's own: its name
 

@@ -15,7 +15,7 @@ namespace freshframe::gil {
 
 struct TaskState {
   bool running = true;              // on a CPU or waiting for one
-  long system_call = -1;            // in which it waits; -1: none, such as for a page of memory
+  long system_call = -1;            // the call in which it waits; -1 if none, such as for a page of memory
   std::uint64_t stack_pointer = 0;  // when it waits
   std::uint64_t counter = 0;
 

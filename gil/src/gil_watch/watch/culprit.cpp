@@ -227,7 +227,7 @@ bool is_jump(std::span<const std::byte> code, std::size_t distance_at) {
 }
 
 constexpr std::size_t kStep = 1;
-constexpr std::size_t kEnd = 4;  // of the distance's bytes, where it counts from
+constexpr std::size_t kEnd = 4;  // bytes of the distance, which counts from their end
 
 bool leads_to(std::span<const std::byte> code, std::size_t at, std::uintptr_t address, std::uintptr_t to) {
   std::int32_t distance = 0;

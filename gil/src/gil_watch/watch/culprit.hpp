@@ -20,7 +20,7 @@ struct CallableName {
   explicit CallableName(std::string name, bool is_slot = false) : text(std::move(name)), slot(is_slot) {}
 
   std::string text;   // "builtins:sorted", "builtins:list.sort"; empty means it only calls others
-  bool slot = false;  // of a type's record: C code calls it without going through Python's calls
+  bool slot = false;  // a slot of a type's record: C code calls it without going through Python's calls
 };
 
 /// Such names by the functions' addresses.

@@ -73,7 +73,7 @@ void Suspect::count_movement(const HolderWatch& gil, const TaskState& state) {
     const auto movement = movement_while_running(gil);
     ++(movement == Movement::Moved ? moved_looks_ : still_looks_);
     if (movement == Movement::Still) ++certain_looks_;
-  }  // else it did not run: other threads had the processor
+  }  // otherwise it did not run: other threads had the processor
 }
 
 void Suspect::gather_frames(const HolderWatch& gil) {

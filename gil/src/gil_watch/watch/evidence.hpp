@@ -62,13 +62,13 @@ class Suspect {
   int still_looks_ = 0;
   int certain_looks_ = 0;
   Places places_;
-  std::vector<PythonFrame> deepest_;           // of all that were read
+  std::vector<PythonFrame> deepest_;           // the deepest of all that were read
   bool awaiting_ = false;                      // a sample on the CPU
-  std::unique_ptr<const SpotReader> witness_;  // of that sample
+  std::unique_ptr<const SpotReader> witness_;  // the reader of that sample
   bool running_ = false;                       // at the last look
   TaskTimes first_times_;
   TaskTimes times_;                             // at the last look
-  std::string kernel_name_;                     // of the thread
+  std::string kernel_name_;                     // the kernel's name of the thread
   std::shared_ptr<const Libraries> libraries_;  // at the last look that took or awaited a sample
 };
 

@@ -89,7 +89,7 @@ class Findings {
   mutable std::mutex mutex_;
   bool watching_ = false;  // guarded by mutex_, as all below
   std::uint64_t stalls_ = 0;
-  std::uint64_t last_id_ = 0;  // of all watches: readers recognise new stalls by it
+  std::uint64_t last_id_ = 0;  // number of the latest stall of any watch: readers recognise new stalls by it
   double stalled_ = 0;
   std::map<Key, Count> counts_;
   std::deque<Recent> recent_;

@@ -32,7 +32,7 @@ class FutexWait {
 
   pid_t thread_;
   int file_ = kUnopened;
-  std::pair<dev_t, ino_t> identity_{};  // of the file
+  std::pair<dev_t, ino_t> identity_{};  // device and inode of the file
 };
 
 }  // namespace freshframe::gil

@@ -41,7 +41,7 @@ struct Place {
   int waiting_looks = 0;  // how often it was seen waiting in the kernel here
   int running_looks = 0;
   int collecting_looks = 0;  // how often it was certainly in a garbage collection here
-  int working_looks = 0;     // and certainly in none
+  int working_looks = 0;     // looks at a working holder, certainly in no call
   /// Innermost first, or empty if it runs no Python or moved while they were read.
   std::vector<PythonFrame> python;
   std::optional<StackSample> waiting;  // its stack where it waited most
@@ -96,7 +96,7 @@ class Places {
   Place now_;
   Place longest_;
   std::optional<Spot> awaited_;
-  Clock::duration sampled_at_{};  // of the present place's time, when its last stack was kept
+  Clock::duration sampled_at_{};  // time in the present place when its last stack was kept
 };
 
 /// The addresses that the watch reads. Filled in with the GIL held, before a watch starts.
@@ -110,7 +110,7 @@ struct Target {
 std::size_t find_pthread_id() noexcept;
 
 struct Holder {
-  std::uintptr_t state = 0;  // its thread state; 0: none
+  std::uintptr_t state = 0;  // its thread state, or 0
   unsigned long python_id = 0;
   pid_t native_id = 0;
 };
@@ -131,7 +131,7 @@ struct Turn {
 /// Reads where one thread is. Async-signal-safe.
 struct SpotReader {
   std::uintptr_t gil = 0;
-  std::uintptr_t state = 0;  // of the thread
+  std::uintptr_t state = 0;  // state of the thread
   FrameReader frames;
 
   /// Returns nothing when the thread does not hold the GIL, or cannot be read.

@@ -24,7 +24,7 @@ struct Attributes {
   std::uint64_t flags = 0;
   std::int32_t nice = 0;
   std::uint32_t priority = 0;
-  std::uint64_t runtime_ns = 0;  // of SCHED_OTHER: the slice
+  std::uint64_t runtime_ns = 0;  // the slice of SCHED_OTHER
   std::uint64_t deadline_ns = 0;
   std::uint64_t period_ns = 0;
 };
@@ -139,7 +139,7 @@ void Watcher::name_threads(ThreadNames names) {
   const std::lock_guard lock(names_mutex_);
   constexpr std::size_t kMost = 1000;
   if (thread_names_.size() > kMost) thread_names_.clear();
-  names.merge(thread_names_);  // of threads that have ended since
+  names.merge(thread_names_);  // includes threads that have ended since
   thread_names_ = std::move(names);
 }
 

@@ -196,7 +196,7 @@ TEST(GilCallStack, ATimersSignalIsForOneSamplerAtATime) {
 }
 
 TEST(GilCallStack, ALibraryMayBeUnloadedWhileItsFunctionsAreLookedUp) {
-  const char* const library = "libthread_db.so.1";  // of the C library, and loaded by debuggers only
+  const char* const library = "libthread_db.so.1";  // belongs to the C library, and only debuggers load it
   constexpr int kTimes = 3000;
   std::atomic<std::uintptr_t> inside{0};
   std::atomic<int> times{0};

@@ -23,8 +23,8 @@ from .table import live_table
 SCENE = "demo:circles?fps=60&size=1280x720&balls=4&seed=1"
 _RECORDED = 300  # frames
 _PICTURED = 150  # the number of the frame that is saved as a picture
-_COMPARED_SECONDS = 5.0  # of the game beside the computing node's thread, with --process
-_ALONE_SECONDS = 1.0  # of the game without any video, for comparison
+_COMPARED_SECONDS = 5.0  # seconds of the game beside the computing node's thread, with --process
+_ALONE_SECONDS = 1.0  # seconds of the game without any video, for comparison
 
 
 class Snapshot(ff.Node[ff.Frame, None]):

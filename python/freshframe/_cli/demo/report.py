@@ -18,7 +18,7 @@ from ..quantile import quantile
 from ..summary import causes
 
 _VISIBLE = 0.5  # share of the rim that must be visible for a ball to count as findable
-_NEAR = 0.5  # of the radius: a circle whose centre is farther off is another one
+_NEAR = 0.5  # share of the radius: a circle whose centre is farther off is another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Accuracy:
     """The accuracy of the tracker in the frames that were compared."""
 
     frames: int
-    balls: int  # that could be found, over all frames
+    balls: int  # balls that could be found, over all frames
     found: int
     centre_error_px: float | None  # median
     id_switches: int

@@ -20,7 +20,7 @@ from ..outcome import ExitCode, watched
 SCENE = "demo:shapes?fps=30&size=640x360&shapes=4&seed=1"
 _RECORDED = 300  # frames
 _PICTURED = 150  # the number of the frame that is saved as a picture
-_VISIBLE = 0.7  # of a shape's outline, so that it counts as findable
+_VISIBLE = 0.7  # share of a shape's outline that must be visible for it to count
 _OVERLAP = 0.5  # intersection over union from which a box is the shape's
 
 
@@ -29,7 +29,7 @@ class Found:
     """The accuracy of the network and the tracker in the frames that were compared."""
 
     frames: int
-    shapes: int  # that could be found, over all frames
+    shapes: int  # shapes that could be found, over all frames
     found: int
     wrong: int  # boxes where no shape is, or one of another class
 

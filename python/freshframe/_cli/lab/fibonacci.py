@@ -29,7 +29,7 @@ _CASES: dict[str, tuple[bool, ...]] = {
 _EXPECTED = {"gil": 1, "nogil": 1, "gil+gil": 2, "nogil-then-gil": 1, "gil-then-nogil": 2, "nogil+nogil": 1}
 _EXPECTED_WITHOUT = dict.fromkeys(_EXPECTED, 1)  # a GIL
 OURS = "freshframe on nanobind"
-_CPU = "the same, processor time"  # of OURS: two calls need as much, whether or not they overlap
+_CPU = "the same, processor time"  # in OURS two calls need as much, whether or not they overlap
 
 
 def run(bench: Bench, machine: Machine) -> Result:

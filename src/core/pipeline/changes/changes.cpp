@@ -272,7 +272,7 @@ namespace {
 
 using Watch = Life::Real;
 using Runners = std::vector<std::shared_ptr<Runner>>;
-constexpr Seconds kSlice{0.05};  // of a wait, between two looks
+constexpr Seconds kSlice{0.05};  // slice of a wait, between two looks
 
 // Nothing more comes into a node that is being removed without a drain.
 void close_input(const PipelineCore& core, Runner& runner) {
@@ -371,8 +371,8 @@ Stats books_of(const PipelineCore& core, const Removal& removal) {
 // The nodes that a removal asks to end.
 struct AskedToEnd {
   Runners going;
-  Runners before;  // of another removal, which may drain them where this one does not
-  Runners over;    // that have finished
+  Runners before;  // runners of another removal, which may drain them although this one does not
+  Runners over;    // runners that have finished
 };
 
 // All in one step: a node that came below between the choice and the cut would be left over.
@@ -470,7 +470,7 @@ void remove_failed(PipelineCore& core, Runner& runner, std::string text) {
 Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, const WaitHook& hook) {
   auto& life = core.life();
   const auto removal = std::make_shared<Removal>();
-  std::shared_ptr<Removal> earlier;  // that is under way: its statistics are also this call's
+  std::shared_ptr<Removal> earlier;  // a removal under way: its statistics are also this call's
   {
     const auto& guarded = core.guarded();
     const Lock building(guarded.building);

@@ -24,8 +24,8 @@ namespace freshframe::core {
 namespace {
 
 using Time = std::chrono::steady_clock;
-constexpr Seconds kReplaceSlice{0.05};  // of a wait, between two looks
-constexpr Seconds kCloseTime{5};        // of a node that has opened in vain
+constexpr Seconds kReplaceSlice{0.05};  // slice of a wait, between two looks
+constexpr Seconds kCloseTime{5};        // for a node that has opened in vain
 
 std::string text_of(const std::exception_ptr& error) {
   try {

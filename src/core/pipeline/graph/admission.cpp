@@ -56,7 +56,7 @@ void check_alike(const Runner& runner, const NodeBase& next) {
   const auto before = old->contract();
   const auto after = next.contract();
   if (before.is_recorder() || after.is_recorder()) refuse("because the file of a recorder would be cut");
-  const bool is_embedders = before.runs_outside || after.runs_outside;  // which has checked the types
+  const bool is_embedders = before.runs_outside || after.runs_outside;  // the embedder has checked the types
   if (!is_embedders && old->output_type() != next.output_type()) refuse("which gives another type");
   if (const auto source = runner.place().source();
       source && source->live() != static_cast<const SourceBase&>(next).live()) {

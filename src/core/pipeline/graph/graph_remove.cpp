@@ -124,7 +124,7 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
   for (const auto& [number, each] : places_) {
     if (going.contains(number) || each.runner->life().removal() != nullptr || !goes_with(each.wires, going))
       continue;
-    if (drains) {  // what is below ends with its producer, and a merge goes on without edges
+    if (drains) {  // nodes below end with their producer, and a merge goes on without edges
       keep_merge_open(*this, each);
     } else {
       each.runner->inbox().stay_open(true);
@@ -134,13 +134,13 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
     if (going.contains(number)) {
       end_inputs(*this, each, going);
     } else if (!drains &&
-               each.runner->life().removal() == nullptr) {  // else its own removal has ended its edges
+               each.runner->life().removal() == nullptr) {  // otherwise its own removal has ended its edges
       std::ranges::move(take_inputs(*this, each, going), std::back_inserter(books));
     }
   }
   if (drains) return books;
   for (const auto& [reader, wires, join] : readers_.all()) {
-    for (const auto& wire : wires) {  // of a source that goes, below a node that stays
+    for (const auto& wire : wires) {  // wires of a source that goes, below a node that stays
       if (!wire.goes_with(going) || !ends_alone(*this, wire, going)) continue;
       reader->inbox().close_edge(*wire.edge);
       end_edge(*this, wire, reader->inbox());
@@ -198,7 +198,7 @@ std::vector<EdgeStats> Graph::forget(int index) {
   for (auto& [number, each] :
        places_) {  // edges to nodes that stay, whose waiting samples are still processed
     if (number == index) continue;
-    const bool goes = each.runner->life().removal() != nullptr;  // and then takes its edges away itself
+    const bool goes = each.runner->life().removal() != nullptr;  // then it takes its edges away itself
     const auto from_it = [&](const Wire& wire) {
       return wire.parent == index || (wire.source == index && !goes);
     };

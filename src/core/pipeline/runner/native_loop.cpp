@@ -123,7 +123,7 @@ bool NativeLoop::run_batches() {
   for (;;) {
     const auto taken = runner_.take_batch(samples);
     if (taken == Taken::Ended) return true;
-    if (taken == Taken::News) return false;  // as in run_samples()
+    if (taken == Taken::News) return false;  // see run_samples()
     if (!(taken == Taken::Nothing ? on_tick(samples.front()) : process_batch(samples))) return false;
     samples.clear();  // nothing is held while waiting
   }

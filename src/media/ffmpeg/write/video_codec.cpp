@@ -145,7 +145,7 @@ void set_up_vpx(AVCodecContext& codec, EncoderPreset preset) {
   set(codec, "cpu-used", "8");  // the most of this option for VP9
   set(codec, "speed", number);  // the same one for FFmpeg, without that limit
   set(codec, "row-mt", "1");
-  if (live) set(codec, "lag-in-frames", "0");  // else it holds 25 frames, which a killed process loses
+  if (live) set(codec, "lag-in-frames", "0");  // otherwise it holds 25 frames, which a killed process loses
 }
 
 void set_up_aom(AVCodecContext& codec, EncoderPreset preset) {

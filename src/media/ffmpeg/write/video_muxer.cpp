@@ -108,7 +108,7 @@ double longest_pause(const AVOutputFormat& container, AVRational time_base) {
   // MP4 has 31 bits for the ticks between two packets, which is 6.6 hours at 90 kHz. In a transport stream a
   // leap of 13 hours looks like its clock's turn.
   constexpr double kOfTicks = 6.0 * 3600;
-  constexpr double kAviSlots = 60000;  // that FFmpeg leaves empty
+  constexpr double kAviSlots = 60000;  // slots that FFmpeg leaves empty
   const std::string_view name = container.name;
   if (name == "avi") return std::min(kOfTicks, (kAviSlots - 1) * av_q2d(time_base));
   if (is_matroska(container)) return std::numeric_limits<double>::infinity();
@@ -267,7 +267,7 @@ void VideoMuxer::flush_fragment() {
   avio_flush(file_.io());
   check(file_.io()->error, "write");
   if (!index_ || in_fragment_.empty()) return;
-  constexpr int kBoxHeader = 8;  // of the `mdat` box, which follows the `moof` box
+  constexpr int kBoxHeader = 8;  // bytes of the `mdat` box's head, which follows the `moof` box
   index_->add(in_fragment_, begin + file_.number_at(begin) + kBoxHeader, output_->streams[0]->time_base);
   in_fragment_.clear();
 }

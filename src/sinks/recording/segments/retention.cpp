@@ -19,7 +19,7 @@ namespace {
 constexpr double kDay = 86400;
 constexpr double kHour = 3600;
 constexpr std::uint64_t kLeastReserve = 64 << 10;
-constexpr std::chrono::seconds kLongestWait{2};  // of the recorder until a deletion
+constexpr std::chrono::seconds kLongestWait{2};  // time that the recorder waits for a deletion
 constexpr std::chrono::seconds kPeriod{10};      // while nothing is recorded, the disk may fill up
 
 }  // namespace
@@ -229,7 +229,7 @@ void Retention::delete_passed() {
     const char* const limit = list_.passed(limits_, use(2 * reserve_));
     const auto* const oldest = list_.oldest();
     if (limit == nullptr || oldest == nullptr) break;
-    take_removal(OwnFile(*oldest), limit);  // where it stays, the next one is judged by its own age
+    take_removal(OwnFile(*oldest), limit);  // if it stays, the next one is judged by its own age
   }
   if (list_.oldest() == nullptr && is_over(0)) {
     tell(told_stuck_, "keep_bytes or keep_free_bytes is passed in '" + shown_ +

@@ -16,7 +16,7 @@ std::string without_times(std::string bytes) {
     for (auto at = bytes.find(name); at != std::string::npos; at = bytes.find(name, at + kName)) {
       const auto begin = at + kName + kFlags;
       if (begin >= bytes.size()) break;
-      const std::size_t size = bytes[at + kName] == 1 ? 16 : 8;  // of two times
+      const std::size_t size = bytes[at + kName] == 1 ? 16 : 8;  // size of two times
       std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(begin), std::min(size, bytes.size() - begin),
                   '\0');
     }

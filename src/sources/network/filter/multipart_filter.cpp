@@ -20,7 +20,7 @@ namespace freshframe::media {
 namespace {
 
 // ITU-T T.81, table B.1.
-constexpr std::uint8_t kFirst = 0xFF;  // of each marker, and padding before it
+constexpr std::uint8_t kFirst = 0xFF;  // first byte of each marker, and padding before it
 constexpr std::uint8_t kStuffed = 0x00;
 constexpr std::uint8_t kTemporary = 0x01;
 constexpr std::uint8_t kLastReserved = 0xBF;

@@ -188,7 +188,7 @@ void TsFilter::add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
   if (video == nullptr) return out.append(bytes);
   const bool follows = packet.counter == ((video->counter + 1) & 15);
   if (packet.pid == early_ && (packet.starts || !follows)) end_picture(out);
-  video->ends = false;  // or the picture goes on
+  video->ends = false;  // the picture may go on
   // The demuxer marks a picture that is torn. It forgets a loss between two pictures if the first has ended early.
   const bool repeats = packet.counter == video->counter;
   if (packet.pid == early_ && !video->open && !follows && !repeats) video->after_loss = true;

@@ -26,7 +26,7 @@ constexpr double kFirstSteps = 8;  // in a segment
 constexpr double kFinest = 0.05;   // seconds between two requests
 constexpr double kFineShare = 1.0 / 40;
 constexpr double kShortSpan = 2;     // a span of this number of the finest steps is short enough
-constexpr double kSpanGrowth = 0.5;  // of the finest step, per segment
+constexpr double kSpanGrowth = 0.5;  // share of the finest step, per segment
 
 double finest(double segment) {
   return std::max(kFinest, segment * kFineShare);
@@ -132,7 +132,7 @@ void put_text(AVIOContext& io, std::string_view text, std::int64_t begin) {
   io.buffer = io.buf_ptr = bytes;
   io.buf_end = bytes + text.size();
   io.buffer_size = static_cast<int>(text.size() + 1);
-  io.pos = begin + static_cast<std::int64_t>(text.size());  // of buf_end
+  io.pos = begin + static_cast<std::int64_t>(text.size());  // the place of buf_end
   io.eof_reached = 0;
   io.error = 0;
 }
@@ -333,13 +333,13 @@ std::optional<TsVideo> video_of_segment(AVIOContext& io) {
 
 int LivePlaylists::check_video(AVIOContext& io, bool first) {
   constexpr char kSync{kTsSync};
-  if (!begins_with(io, {&kSync, 1})) return 0;  // of MP4, a playlist, a key
+  if (!begins_with(io, {&kSync, 1})) return 0;  // the file is an MP4, a playlist, or a key
   const auto video = video_of_segment(io);
   if (!video) return 0;
   if (first || known_videos_.empty()) known_videos_.insert(*video);
   if (known_videos_.contains(*video)) return 0;
   has_other_video_ = true;
-  interrupt_.end();  // or FFmpeg would only leave this segment out
+  interrupt_.end();  // otherwise FFmpeg would only leave this segment out
   return AVERROR_EXIT;
 }
 

@@ -55,7 +55,7 @@ constexpr int kSequences = 1 << 16;
 
 constexpr std::size_t kMostMissing = 4096;
 constexpr std::size_t kMostHeldBytes = 8U << 20U;
-constexpr double kSpare = 1.25;     // of the wait, over the latest packet
+constexpr double kSpare = 1.25;     // factor of the wait, over the latest packet
 constexpr Seconds kRelaxAfter{30};  // without a late packet the wait becomes shorter
 
 }  // namespace

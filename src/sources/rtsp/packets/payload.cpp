@@ -10,7 +10,7 @@
 namespace freshframe::media::rtsp {
 namespace {
 
-constexpr unsigned kFragmentStart = 0x80;  // of the header of a fragment: FU-A and H.265's FU
+constexpr unsigned kFragmentStart = 0x80;  // bit in the header of a fragment: FU-A and H.265's FU
 constexpr unsigned kFragmentEnd = 0x40;
 constexpr unsigned kFragmentOfH264 = 28;
 constexpr unsigned kFragmentOfH265 = 49;

@@ -41,7 +41,7 @@ class Input {
       throw std::bad_alloc();
     }
     io_->direct = 1;
-    io_->max_packet_size = kPacketBuffer;  // else packets are joined
+    io_->max_packet_size = kPacketBuffer;  // otherwise packets are joined
   }
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;

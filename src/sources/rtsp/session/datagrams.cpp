@@ -57,7 +57,7 @@ bool Datagrams::is_from_server(const platform::Address& from) const {
 }
 
 std::optional<std::span<const std::uint8_t>> Datagrams::receive(const Socket& socket) {
-  constexpr int kMostLeftOut = 64;  // of others, and errors: messages of ICMP to our own datagrams
+  constexpr int kMostLeftOut = 64;  // datagrams of others, and errors: messages of ICMP to our own datagrams
   for (int i = 0; i < kMostLeftOut; ++i) {
     platform::Address from;
     const auto got = socket.receive_from(buffer_, from);

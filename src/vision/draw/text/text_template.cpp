@@ -20,7 +20,7 @@ namespace freshframe::vision {
 
 namespace {
 
-constexpr int kMostLetters = 100;  // of a width or a precision
+constexpr int kMostLetters = 100;  // letters of a width or a precision
 constexpr std::string_view kTime = "utc";
 
 std::string padded(std::string text, int width, bool left) {

@@ -81,7 +81,7 @@ TEST(Lanes, ABurstOfResultsOfSeveralSourcesLeavesTheNewestOfEach) {
     ASSERT_EQ(at.inbox.take(sample, kWithoutWait), Taken::Sample);
     EXPECT_EQ(sample.stamp.source, source);
     EXPECT_EQ(sample.stamp.seq, 4);
-    EXPECT_EQ(sample.dropped, 4U);  // of this source
+    EXPECT_EQ(sample.dropped, 4U);  // drops of this source
   }
   EXPECT_EQ(at.inbox.take(sample, kWithoutWait), Taken::Nothing);
 }
@@ -267,7 +267,7 @@ TEST(TakeBatch, WaitsForASilentLaneOnceAndAgainWhenItHasComeBack) {
   at.put(0, sample_of(0, 5));
   EXPECT_EQ(take(), Taken::Sample);
   at.put(0, sample_of(0, 6));
-  EXPECT_EQ(take(), Taken::Nothing);  // and for b again
+  EXPECT_EQ(take(), Taken::Nothing);  // the same for b again
   at.put(1, sample_of(1, 1));
   EXPECT_EQ(take(), Taken::Sample);
   EXPECT_EQ(at.samples.size(), 2U);
@@ -323,7 +323,7 @@ TEST(TakeBatch, WaitsForALaneThatIsSilentForLessThanThreeOfItsIntervals) {
     ASSERT_EQ(take(), Taken::Sample);
     at.clock->advance(Seconds{1});
   }
-  int waits = 0;  // of a alone, ten times a second
+  int waits = 0;  // waits for a alone, ten times a second
   for (int i = 0; i < 40; ++i) {
     at.put(0, sample_of(0, 4 + i));
     if (take() == Taken::Nothing) {

@@ -261,7 +261,7 @@ TEST_F(NewestOfSeveral, GivesRoomToEachEdge) {
   EXPECT_EQ(newest(), 23);
   for (const auto& edge : inbox_.stats()) EXPECT_EQ(edge.waiting, 0U);
   put(0, 14, 6.0);
-  put(1, 24, 6.0);  // of two of the same time, the next in turn
+  put(1, 24, 6.0);  // two samples have the same time: the next in turn
   EXPECT_EQ(newest(), 14);
 }
 

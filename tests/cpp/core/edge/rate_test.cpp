@@ -116,7 +116,7 @@ TEST(Rate, IsEvenAndWhatWasAskedForOfSourcesOfManyKinds) {
     const auto times = times_of(camera, random);
     const auto out = passed(times, rate);
     EXPECT_LE(error_of(times, out, rate), error) << camera.fps << " -> " << rate;
-    const double most = camera.loss > 0.1 ? 2.5 : 1.5;  // of the losses themselves
+    const double most = camera.loss > 0.1 ? 2.5 : 1.5;  // share of the losses themselves
     EXPECT_LE(unevenness(times, out, rate), most) << camera.fps << " -> " << rate;
   }
 }

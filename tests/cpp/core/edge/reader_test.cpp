@@ -343,7 +343,7 @@ TEST(Reader, EveryVerbRaisesAFailedNodesErrorFirstAndStopNever) {
     EXPECT_THROW((void)reader->latest(), NodeError);
     EXPECT_THROW((void)reader->poll(), NodeError);
     EXPECT_THROW((void)reader->get(), NodeError);
-    EXPECT_THROW((void)reader->poll(), NodeError);  // and again
+    EXPECT_THROW((void)reader->poll(), NodeError);  // the next call, too
   }
   EXPECT_NO_THROW(pipeline.stop());
 }

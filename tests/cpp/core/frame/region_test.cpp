@@ -32,7 +32,7 @@ Frame frame_of(PixelFormat format, int width = 37, int height = 23) {
 
 struct Case {
   PixelFormat format;
-  int x, y;       // where the part begins
+  int x, y;       // place at which the part begins
   int across[3];  // bytes of a plane before it in a row
   int down[3];    // rows before it
   const char* name;

@@ -214,7 +214,7 @@ TEST(OpenFailure, ReadersOfThePipelineSayItToo) {
   auto reader = pipeline.reader(source);
   EXPECT_THROW(pipeline.start(), SourceError);
   EXPECT_THROW((void)reader.poll(), Error);
-  EXPECT_THROW((void)reader.get(), Error);  // and never waits forever
+  EXPECT_THROW((void)reader.get(), Error);  // it never waits forever
 }
 
 TEST(SourceFailure, WhileReadingIsItsSourceErrorUnchangedAfterEverythingBeforeIt) {

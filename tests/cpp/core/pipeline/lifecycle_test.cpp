@@ -93,7 +93,7 @@ std::string told_after_a_stop_in_open(int code) {
   std::thread starter([&] {
     try {
       pipeline.start();
-    } catch (const Error&) {  // that it was stopped meanwhile
+    } catch (const Error&) {  // it was stopped meanwhile
     }
   });
   opening.arrive_and_wait();

@@ -277,7 +277,7 @@ TEST(LiveGraph, EdgesThatComeBelowAnEndedNodeEndAtOnce) {
   EXPECT_FALSE(pipeline.reader(file).get(Seconds{20}));
   pipeline.add(pass_on<int>(), file, {.name = "late"});
   wait_until([&] { return node_of(pipeline, "late").state == NodeState::Ended; });
-  auto of_file = pipeline.reader(both.of(file));  // which has ended above a merge that goes on
+  auto of_file = pipeline.reader(both.of(file));  // it has ended above a merge that goes on
   while (of_file.get(Seconds{20})) {
   }  // the merge may not have passed on all samples when the reader comes
   EXPECT_TRUE(of_file.ended());
@@ -293,7 +293,7 @@ TEST(LiveGraph, ASourceThatIsBlockedAtAnUnreadReaderIsRemoved) {
   pipeline.start();
   wait_until([&] { return node_of(pipeline, "cam").state == NodeState::Blocked; });
   EXPECT_EQ(pipeline.remove(cam).nodes.size(), 2U);
-  EXPECT_TRUE(first.get(Seconds{20}));  // what waited can be read
+  EXPECT_TRUE(first.get(Seconds{20}));  // a waiting sample can be read
   EXPECT_FALSE(first.get(Seconds{20}));
 }
 

@@ -321,7 +321,7 @@ constexpr std::size_t kMebibyte = std::size_t{1} << 20;
 
 struct Memory {  // bytes
   std::size_t resident = 0;
-  std::size_t in_use = 0;  // of the heap
+  std::size_t in_use = 0;  // bytes of the heap in use
 
   static Memory now() {
     constexpr std::size_t kPage = 4096;

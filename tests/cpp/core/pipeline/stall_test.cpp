@@ -118,7 +118,7 @@ TEST(Stalled, IsNotOneIntervalInWhichTheWholeMachineMayHaveStoodStill) {
 }
 
 TEST(Stalled, DoesNotComeWhileAReaderReadsSlowly) {
-  CheckedPipeline pipeline(options_with(5.0));  // and a machine may be suspended for half of it
+  CheckedPipeline pipeline(options_with(5.0));  // a machine may be suspended for half of it
   auto reader = pipeline.reader(pipeline.add(count_source(25)));
   pipeline.start();
   const std::jthread consumer([&] {  // 1.5 s in all, each step far below the limit

@@ -170,7 +170,7 @@ struct RemovedCamera {
   Feed<int> feed;
   Feed<int> stays;
   Seen<int> told;
-  Seen<int> seen;  // of the child
+  Seen<int> seen;  // samples that the child has seen
   Stamp latest;
   std::atomic<bool> fails{false};
   CheckedPipeline pipeline{clock};

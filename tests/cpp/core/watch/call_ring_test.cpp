@@ -41,7 +41,7 @@ TEST(CallRing, GivesTheCallsSinceATime) {
 
 TEST(CallRing, AddsAWaitForTheGilToTheLatestCall) {
   CallRing ring;
-  ring.add_gil(1);  // of no call
+  ring.add_gil(1);  // belongs to no call
   ring.add(call_at(0));
   ring.add(call_at(1));
   ring.add_gil(0.25);

@@ -70,7 +70,7 @@ TEST(MediaOutputFile, LeavesAFileThatWasThere) {
   {
     const OutputFile file(path);
     std::filesystem::rename(path, folder.file("b.mp4"));
-    write_bytes(path, {});  // of another program
+    write_bytes(path, {});  // writes of another program
   }
   EXPECT_TRUE(std::filesystem::exists(path));
 }
@@ -89,7 +89,7 @@ TEST(MediaOutputFile, NamesTheReasonOfAShortRead) {
   const Folder folder;
   OutputFile file(folder.file("a.mp4"));
   file.begin();
-  errno = ENOENT;  // of an earlier call
+  errno = ENOENT;  // left by an earlier call
   const auto text = message_of<Error>([&] { static_cast<void>(file.number_at(1000)); });
   EXPECT_TRUE(contains(text, "i/o error") || contains(text, "input/output error")) << text;
 }

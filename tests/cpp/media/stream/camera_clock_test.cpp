@@ -33,11 +33,11 @@ struct Camera {
 };
 
 struct ClockSeen {
-  std::vector<double> errors;  // of each picture after the first report, with their sign
-  std::vector<double> bounds;  // of their errors, as the clock gives them
+  std::vector<double> errors;  // of each picture after the first report, with sign
+  std::vector<double> bounds;  // bounds of their errors, as the clock gives them
   std::vector<double> steps;
   std::optional<double> followed;  // seconds after the clock was set until it was within 20 ms
-  double least_advance = 1;        // of utc from picture to picture
+  double least_advance = 1;        // least advance of utc from picture to picture
 };
 
 // Pictures, with a report every 2.5 to 7.5 s, where the reports in `bad` are half a second off.
@@ -87,7 +87,7 @@ TEST(CameraClock, KnowsNothingBeforeTheFirstReport) {
   EXPECT_FALSE(clock.state());
   EXPECT_FALSE(clock.add({10, kUnix}, kUnix));
   ASSERT_TRUE(clock.at(9));
-  EXPECT_DOUBLE_EQ(clock.at(9)->seconds, kUnix - 1);  // also of pictures before it
+  EXPECT_DOUBLE_EQ(clock.at(9)->seconds, kUnix - 1);  // even for pictures before it
   EXPECT_EQ(clock.state()->reports, 1U);
 }
 

@@ -99,7 +99,7 @@ TEST(MediaUrl, ShowsNoPartOfAnyPassword) {
       EXPECT_EQ(shown_url(url), scheme + "://user:***@host:554/a") << url;
       const bool ends = password.starts_with(' ') || password.find("://") != std::string::npos ||
                         password.find_first_of("\n\t") != std::string::npos;
-      if (ends) continue;  // what follows a URL in a text looks the same
+      if (ends) continue;  // text after a URL looks the same
       const auto text = mask_passwords("lost '" + url + "': it is away");
       EXPECT_EQ(text, "lost '" + scheme + "://user:***@host:554/a': it is away") << url;
     }
@@ -327,7 +327,7 @@ TEST(MediaUrl, EachOptionIsForItsSourcesOnly) {
   struct Row {
     std::string option;
     OpenOptions options;
-    std::string accepted;  // of each of `urls`: '+' or '-'
+    std::string accepted;  // for each of `urls`: '+' or '-'
   };
   const std::vector<Row> rows{
       {"frozen_after", {.frozen_after = 9}, "---+++"},

@@ -29,7 +29,7 @@ struct SentVideo {
   std::map<std::string, std::string> options = {};
   int width = kWidth;
   int height = kHeight;
-  AVRational aspect{1, 1};  // of its pixels
+  AVRational aspect{1, 1};  // shape of its pixels
   std::string via = ".ts";  // .mkv: lengths in place of start codes, and parameter sets beside the packets
 };
 

@@ -557,7 +557,7 @@ TEST(MediaSources, ThatChangeTheirSizeBeginTheNextSegment) {
   SkippingRecorder recorder(false, folder.file("a_%d.mp4"), {.segment_every = 100.0});
   auto samples = frame_samples(90, 1);
   for (int n = 30; n < 60; ++n) samples[static_cast<std::size_t>(n)].frame = numbered_frame(n, 256, 128);
-  samples[10].frame = numbered_frame(10, 193, 97);  // which no file can have
+  samples[10].frame = numbered_frame(10, 193, 97);  // no file can have this size
   for (const auto& sample : samples) recorder.put(sample);
   recorder.close();
   EXPECT_EQ(recorder.errors, 1U) << recorder.last_error;

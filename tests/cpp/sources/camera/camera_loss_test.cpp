@@ -119,7 +119,7 @@ TEST(CameraSource, ACameraThatIsBackUnderAnotherNumberIsFound) {
   rig.camera.has(V4L2_CID_GAIN, "Gain", 0, 100, 10);
   rig.open();
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(rig.source->read(rig.context));
-  EXPECT_EQ(rig.source->setting("gain"), "10");  // of the camera where it is now
+  EXPECT_EQ(rig.source->setting("gain"), "10");  // the camera where it is now
   EXPECT_EQ(rig.source->url(), "/dev/video7");
   EXPECT_EQ(seqs(rig.read_all()), (Seqs{4, 5, 6, 7, 8}));
   EXPECT_EQ(rig.stats().reconnects, 2U);

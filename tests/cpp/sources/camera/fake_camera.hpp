@@ -59,7 +59,7 @@ class FakeCamera final : public V4l2System {
     std::int32_t value = 0;
     std::uint32_t automatic = 0;
     std::int32_t manual = 0;
-    std::vector<std::int32_t> words = {};  // of a menu; the driver has no others
+    std::vector<std::int32_t> words = {};  // words of a menu; the driver has no others
     std::int32_t rounds_to = 1;            // the driver sets a multiple of it without a word
     int code = 0;                          // errno of setting it
   };
@@ -76,12 +76,12 @@ class FakeCamera final : public V4l2System {
   bool sets_rate = true;
   std::uint32_t timestamp_type = V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC;
   std::vector<Control> controls;
-  std::vector<std::uint8_t> picture;  // what each buffer holds; empty: zeros, as many as the format needs
+  std::vector<std::uint8_t> picture;  // bytes of each buffer; empty means zeros, as many as the format needs
   std::function<std::vector<std::uint8_t>()> next_picture = {};  // instead of `picture`, made for each
   std::function<void(v4l2_pix_format&)> bend_format = [](v4l2_pix_format&) {};
   std::optional<std::uint32_t> buffer_count = {};
   std::optional<std::uint32_t> buffer_length = {};
-  std::string at = "/dev/video7";  // where the camera is
+  std::string at = "/dev/video7";  // the camera's place
   std::string bus = "usb-fake-1";
   std::map<std::string, std::string> others;  // path and bus of cameras that deliver nothing
   int open_code = 0;                          // errno of open()

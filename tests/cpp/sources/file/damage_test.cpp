@@ -221,7 +221,7 @@ TEST(MediaDamage, AnIndexThatEndsAtADamageCountsTheRest) {
   const std::string name = "stsz";
   const auto table = std::find_end(bytes.begin(), bytes.end(), name.begin(), name.end());
   ASSERT_NE(table, bytes.end());
-  table[16 + 4 * 20] = 0x7F;  // of the lengths after name, version, length and count: the 21st is 2 GB
+  table[16 + 4 * 20] = 0x7F;  // the 21st of the lengths after name, version, length and count is 2 GB
   write_bytes(path, bytes);
   const auto outcome = try_to_play(path);
   EXPECT_EQ(outcome.frames + outcome.damaged, static_cast<std::size_t>(kWholeFrames));

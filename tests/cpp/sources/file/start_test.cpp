@@ -26,7 +26,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 namespace {
 
 struct StartRecording {
-  std::string name;  // of the test
+  std::string name;  // name of the test
   std::string suffix = ".mp4";
   std::string codec = "libx264";
   std::map<std::string, std::string> encoder = {};

@@ -21,7 +21,7 @@ constexpr std::int64_t kSecond = 90000;  // ticks of an MPEG transport stream
 constexpr std::int64_t kWrap = std::int64_t{1} << 33;
 
 struct Clip {
-  std::vector<std::int64_t> times;  // of the frames, in ticks
+  std::vector<std::int64_t> times;  // times of the frames, in ticks
   int width = 64;
   int height = 48;
   AVCodecID codec = AV_CODEC_ID_MPEG2VIDEO;

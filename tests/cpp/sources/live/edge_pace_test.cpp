@@ -166,7 +166,7 @@ TEST(EdgePace, ABurstLastsUntilItsNewestPacketIsShownAtItsDistance) {
   EXPECT_NEAR(lasts(14.1, 3.3, 1), 5.2, 1e-6);
   EXPECT_NEAR(lasts(14.2, 6.5, 1), 6.5, 1e-6);    // the server has paused
   EXPECT_NEAR(lasts(1.0, 6.6, 1), 6.6, 1e-6);     // the times go back
-  EXPECT_NEAR(lasts(5000.0, 6.7, 1), 6.7, 1e-6);  // and leap
+  EXPECT_NEAR(lasts(5000.0, 6.7, 1), 6.7, 1e-6);  // with a leap
 }
 
 TEST(EdgePace, GoesOnWhereTheTimesJump) {

@@ -128,7 +128,7 @@ TEST(LiveSource, WithoutReconnectTheEndIsAnErrorAndSilenceATimeout) {
     } else {
       EXPECT_THROW(read_all(), SourceTimeoutError);
     }
-    EXPECT_EQ(frames, kLiveFrames);  // also pictures that the decoder held back
+    EXPECT_EQ(frames, kLiveFrames);  // even pictures that the decoder held back
     source->close();
   }
 }
@@ -227,7 +227,7 @@ TEST(LiveSource, WhatThisProcessReadsTooLateIsOlderByThat) {
   }
   const auto behind = hand.counters.source().snapshot(clock->now()).behind;
   ASSERT_TRUE(behind.has_value());
-  EXPECT_GT(*behind, 0.1);  // of 5 s, as it is smoothed
+  EXPECT_GT(*behind, 0.1);  // of 5 s, because it is smoothed
   source->close();
 }
 

@@ -40,8 +40,8 @@ struct Known {
   std::string_view text;
   std::vector<int> statuses;
   std::vector<std::string> media;
-  std::string_view control;  // of the video
-  std::string_view url;      // of the video, in the camera's own words
+  std::string_view control;  // control of the video
+  std::string_view url;      // URL of the video, in the camera's own words
 };
 
 const std::vector<Known>& servers() {

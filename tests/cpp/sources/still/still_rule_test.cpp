@@ -98,7 +98,7 @@ class StillRuleTest : public ::testing::Test {
   Luma with_fields_of(const Luma& base, int count) {
     auto picture = sensor_.picture(1, 1);
     for (; count > 0; --count, ++field_) {
-      constexpr std::array<int, 5> kRows = {0, 80, 176, 272, 360};  // of blocks of 16
+      constexpr std::array<int, 5> kRows = {0, 80, 176, 272, 360};  // rows of blocks of 16
       const int left = field_ % 4 * 160;
       const auto row = static_cast<std::size_t>(field_ / 4 % 4);
       for (int y = kRows.at(row); y < kRows.at(row + 1); ++y) {

@@ -339,12 +339,12 @@ TEST_F(RememberTest, AClockThatIsSetBetweenTwoProgramsMakesNoPictureOlder) {
 TEST_F(RememberTest, AfterAStartOfTheMachineAPictureOfAWrongClockIsAsNewAsThat) {
   struct Case {
     double kept;  // the Unix time then
-    double now;   // what the machine says
+    double now;   // the machine's time
     bool right;   // both are right
   };
   for (const auto& each : {
            Case{1.7e9, 1.7e9 + 1e6, true},
-           Case{1.7e9, 1.7e9 + 600, true},    // of another machine, which runs longer
+           Case{1.7e9, 1.7e9 + 600, true},    // another machine, which runs longer
            Case{1e6, 1.7e9, false},           // the clock was not set then
            Case{1.7e9, 1e6, false},           // it isn't now
            Case{1.7e9, 1.7e9 - 7200, false},  // it has the time of its last end

@@ -75,7 +75,7 @@ class Model {
   }
 
   std::vector<ModelNode> nodes_;
-  std::vector<Nanoseconds> ages_;  // of the last node
+  std::vector<Nanoseconds> ages_;  // ages at the last node
 
  private:
   void when(Nanoseconds at, std::function<void()> does) {

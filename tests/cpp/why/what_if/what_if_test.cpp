@@ -270,7 +270,7 @@ TEST_F(Predicted, ManyCamerasAreNotPlayedForAMinute) {
     const auto [node, change] = Question::of("A: queue=" + std::string(queue));
     const auto answer = what_if(recording, node, change);
     ASSERT_TRUE(answer.known()) << answer.reason;
-    EXPECT_NEAR(answer.duration, 60, 1);  // of records, and a second or two of it is played
+    EXPECT_NEAR(answer.duration, 60, 1);  // seconds of records; a second or two of it is played
     ASSERT_TRUE(answer.outcomes.front().age_mean) << answer.outcomes.front().reason;
     EXPECT_TRUE(holds(*answer.outcomes.front().rate, 24 * 30)) << queue;
   }
@@ -335,7 +335,7 @@ TEST_F(Predicted, NotYetIsSaidOnlyWhereMoreCallsWouldHelp) {
       << reason("cam: rate=60");
   EXPECT_TRUE(reason("cam: rate=20").starts_with("not yet: 'cam' has given 40 of the 200 samples"))
       << reason("cam: rate=20");
-  rec_.nodes.at(0).calls.resize(20);  // which prove no rate
+  rec_.nodes.at(0).calls.resize(20);  // too few to prove a rate
   EXPECT_TRUE(reason("cam: rate=60").starts_with("not yet: 'cam' has given 20 of the 200 samples"))
       << reason("cam: rate=60");
 }
@@ -387,7 +387,7 @@ TEST_F(Predicted, NothingFromRecordsThatDoNotExplainThePresent) {
   EXPECT_TRUE(reason("A: queue=NEXT")
                   .starts_with("the records do not explain the present: 'reader' gets samples that are 1"))
       << reason("A: queue=NEXT");
-  present().parts = {{AgeKind::Queue, "reader", .05, .05}};  // which is the reader's own wait
+  present().parts = {{AgeKind::Queue, "reader", .05, .05}};  // the reader's own wait
   EXPECT_EQ(reason("A: queue=NEXT"), "");
   present().interval = .1;
   EXPECT_TRUE(

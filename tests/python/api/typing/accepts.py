@@ -110,7 +110,7 @@ class Numbers(ff.Source[int]):
             yield number, number / 10
 
 
-class Counts(ff.Node):  # of any type, as are a bare Port, Reader and Sample
+class Counts(ff.Node):  # takes any type, like a bare Port, Reader and Sample
     def process(self, sample: ff.Sample) -> int:
         assert_type(sample.value, Any)
         return 1

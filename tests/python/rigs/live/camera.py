@@ -32,7 +32,7 @@ PATIENT: dict[str, Any] = {"open_timeout": 0.8 * WATCHDOG, "read_timeout": 0.8 *
 class Opened:
     """A live source, and a reader of it, in a separate pipeline. Limits that are not given are PATIENT."""
 
-    queue: ff.Queue | None = None  # of the reader, unless it is among the options
+    queue: ff.Queue | None = None  # queue of the reader, unless it is among the options
 
     def __init__(self, url: str, **options: Any) -> None:
         queue = options.pop("queue", self.queue)

@@ -103,8 +103,8 @@ class Server:
         self.skip = 0  # frames left out at the start of each connection
         self._ended = threading.Event()
         self._open: set[socket.socket] = set()
-        self._threads: list[threading.Thread] = []  # that have not ended, or have just
-        self._lock = threading.Lock()  # of these
+        self._threads: list[threading.Thread] = []  # threads that have not ended, or have just
+        self._lock = threading.Lock()  # guards these
         self._socket = socket.create_server(("127.0.0.1", port or free_port()), backlog=128)
         self.port: int = self._socket.getsockname()[1]
         self._run(self._accept)

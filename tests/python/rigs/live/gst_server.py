@@ -98,7 +98,7 @@ def guard(server: Any, user: str) -> Any:
     token = GstRtspServer.RTSPToken()
     token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, "viewer")
     auth = GstRtspServer.RTSPAuth()
-    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)  # else Basic alone
+    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)  # otherwise Basic alone
     auth.add_digest(name, password, token)
     server.set_auth(auth)
     permissions = GstRtspServer.RTSPPermissions()

@@ -17,7 +17,7 @@ import freshframe as ff
 from rigs.live.faulty_server import Clip, Server, read_request
 from rigs.live.media import encode
 
-STEP = 4  # of brightness from one picture to the next
+STEP = 4  # step of brightness from one picture to the next
 DARKEST = 20
 PER_SEGMENT = 10  # pictures
 
@@ -75,7 +75,7 @@ class Packager(Server):
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
         self._lists = threading.RLock()
-        self._lines: list[list[str]] = []  # of each segment
+        self._lines: list[list[str]] = []  # lines of each segment
         self._next: list[str] = []  # lines before the next segment
         super().__init__()
 

@@ -27,7 +27,7 @@ class RtspServer(Server):
     CLOCK = 90000
     MOST = 1200  # bytes of a packet's payload
     restarts_at: int | None = None
-    _target: object = None  # of the last SETUP
+    _target: object = None  # target of the last SETUP
 
     @property
     def url(self) -> str:

@@ -62,7 +62,7 @@ class TlsFront(Server):
 
     def __init__(self, behind: Server, certificate: Path) -> None:
         self.behind = behind
-        self.names: list[str | None] = []  # that clients asked for (SNI)
+        self.names: list[str | None] = []  # names that clients asked for (SNI)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate)
         self._context.sni_callback = lambda _, name, __: self.names.append(name)

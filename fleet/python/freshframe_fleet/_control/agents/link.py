@@ -38,7 +38,7 @@ class AgentMeter:
     def __init__(self) -> None:
         """Begins before the first renewal."""
         self.lateness = Lateness()
-        self.cores: float | None = None  # of the agent's machine, or None on this machine
+        self.cores: float | None = None  # cores of the agent's machine, or None on this machine
         self._load = 0.0
         self._cpu: tuple[float, float] | None = None  # when, processor time
         self._gave: deque[tuple[float, int, int]] = deque()  # when, frames, lost frames
@@ -197,9 +197,9 @@ class Link:
         self.name = name
         self.child = child
         self.socket: socket.socket | None = ours
-        self.builds: set[int] = set()  # that it has got
+        self.builds: set[int] = set()  # builds that it has got
         self.runs = Runs()
-        self.latest = _no_renewal()  # of its renewals
+        self.latest = _no_renewal()  # the latest of its renewals
         self.meter = AgentMeter()
         self.pulls = Pulls()
         self._killed = False  # by the controller

@@ -16,7 +16,7 @@ _REMEMBERED = 5  # renewals
 class KeptRuns:
     """Holds the runs that the next controller takes over."""
 
-    builds: dict[Run, int]  # of runs whose outboxes may be there
+    builds: dict[Run, int]  # runs whose outboxes may be there
     ended: dict[Run, int]  # the same of runs whose outboxes were ended and whose last records have not come
 
 
@@ -25,7 +25,7 @@ class Runs:
 
     def __init__(self) -> None:
         """Makes a table without runs."""
-        self._builds: dict[Run, int] = {}  # of runs whose outboxes may be there
+        self._builds: dict[Run, int] = {}  # runs whose outboxes may be there
         # By renewal: runs whose last records may come, and their builds, or None once
         # they have come.
         self._forgotten: deque[dict[Run, int | None]] = deque([{}], maxlen=_REMEMBERED)

@@ -25,7 +25,7 @@ _LARGEST = 32 << 20  # bytes; an agent refuses messages above 64 MiB
 class _Known:
     build: Any
     number: int
-    modules: list[str]  # that it needs
+    modules: list[str]  # modules that it needs
     specs: list[Any]  # a reload of one of them makes another build of it
 
     @property
@@ -107,7 +107,7 @@ NO_MODULES: Mapping[str, str] = MappingProxyType({})
 _MOST_UNUSED = 64  # functions that no camera has had yet
 _MOST_PAST = 64  # forgotten ones whose outputs are known: a camera's former run goes on for a while
 
-Pickles = tuple[bytes, ...]  # of the definitions before it, of the function, and of its modules' sources
+Pickles = tuple[bytes, ...]  # the definitions before it, the function, and its modules' sources
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Builds:
         self._next = 0
         self._users: Counter[int] = Counter()  # cameras
         self._unused: dict[int, None] = {}  # the oldest first
-        self._outputs: dict[int, list[str]] = {}  # of builds that have started
+        self._outputs: dict[int, list[str]] = {}  # outputs of builds that have started
         self._past_outputs: dict[int, list[str]] = {}  # the same of the latest that were forgotten
         self._modules: dict[str, str] = {}  # digests of what agents import, by name; see own_modules.py
 

@@ -86,7 +86,7 @@ class Channel:
         self._endpoint: Endpoint | None = None
         self._socket: socket.socket | None = None
         self._incoming = MessageReader()
-        self._other_version = ""  # of the fleet, if it is another
+        self._other_version = ""  # the fleet's version, if it is another
         self._closed = threading.Event()
         self._asking = threading.Lock()
 
@@ -223,7 +223,7 @@ class Channel:
         if connection is not None:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-        if self._asking.acquire(blocking=False):  # else the thread that asks does it
+        if self._asking.acquire(blocking=False):  # otherwise the asking thread does it
             self._drop()
             self._asking.release()
 

@@ -21,7 +21,7 @@ _TIMEOUT = 30.0  # seconds for an answer
 _SHORTEST_LOOK = 0.002  # seconds between two looks whether the program has taken its results; doubles
 _LONGEST_LOOK = 0.05
 _FOREVER = float("inf")
-_MOST_NAMES = 4000  # of cameras that have given results
+_MOST_NAMES = 4000  # names of cameras that have given results
 
 
 class RemoteReader(FleetReader):
@@ -46,7 +46,7 @@ class RemoteReader(FleetReader):
         self.key = secrets.token_hex(12)
         self._channel = channel
         self._incarnation = ""
-        self._serial = 0  # of the latest that has come
+        self._serial = 0  # serial number of the latest result
         self._acknowledged = 0
         self._accepted = 0
         self._delivered_before = 0  # to earlier programs that had a reader of this name
@@ -82,7 +82,7 @@ class RemoteReader(FleetReader):
                 pass
         except FreshframeError as error:
             self._fail(str(error))
-        except BaseException as error:  # of any kind: get() would wait forever
+        except BaseException as error:  # any kind of error: get() would wait forever
             self._fail(f"{type(error).__name__}: {error}")
         finally:
             self._channel.close()

@@ -43,7 +43,7 @@ class _Seat:
 
     reader: ServedReader
     connection: socket.socket | None
-    turn: int = 0  # of this connection
+    turn: int = 0  # number of this connection
     lost_at: float = 0.0
 
 

@@ -83,7 +83,7 @@ class StateWriter:
                     self._changed.notify_all()
                 if written < changes:
                     self.on_written()
-            except Exception:  # of any kind: without this thread nothing is kept any longer
+            except Exception:  # any kind of error: without this thread nothing is kept any longer
                 self.on_error()
                 with self._changed:
                     self._changed.wait_for(lambda: self._stopped, _LOOK_EVERY)
@@ -125,8 +125,8 @@ class ClusterKept:
         """
         self._began = boot_time()
         self._cluster = ClusterState(name, store)
-        self._keys: dict[int, str] = {}  # of builds that are in the store
-        self._is_swept = False  # of builds that an earlier controller has left
+        self._keys: dict[int, str] = {}  # keys of builds that are in the store
+        self._is_swept = False  # whether the builds of an earlier controller are removed
         self._snapshot: Snapshot
         self._writer = StateWriter(self._write, superseded=superseded)
         self._name = name

@@ -50,7 +50,7 @@ class KeptReader:
     number: int
     output: str
     name: str | None
-    key: str | None  # that its program gave it
+    key: str | None  # the key that its program gave it
     closed: Totals
     ended: dict[Run, tuple[str, int]]
     refused: dict[Run, int]

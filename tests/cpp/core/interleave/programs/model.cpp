@@ -59,7 +59,7 @@ void Model::skip() {
 
 bool Model::take(const Call& call) {
   if (is_closed_ || (waiting_.empty() && has_ended_)) return call.seq == kEnded;
-  if (waiting_.empty()) return call.seq == kNothing && call.kind != Call::Kind::Take;  // which waits
+  if (waiting_.empty()) return call.seq == kNothing && call.kind != Call::Kind::Take;  // a take waits
   if (waiting_.front() != call.seq || call.lost != lost_) return false;
   waiting_.pop_front();
   ++delivered_;

@@ -19,8 +19,8 @@ struct Call {
   enum class Kind : std::uint8_t { Put, Take, Newest, Close, End };
 
   Kind kind = Kind::Put;
-  int seq = 0;             // of a put: the sample; of a take: the result, kNothing or kEnded
-  std::uint64_t lost = 0;  // of a take: the samples dropped since the one before
+  int seq = 0;             // the sample of a put; the result of a take, kNothing or kEnded
+  std::uint64_t lost = 0;  // for a take: the samples dropped since the one before
   std::int64_t begin = 0;  // both from one count of all begins and ends
   std::int64_t end = 0;
 };

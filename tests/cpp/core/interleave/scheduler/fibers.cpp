@@ -40,7 +40,7 @@ namespace {
 struct Block {
   char* begin = nullptr;
   std::size_t bytes = 0;
-  const char* image = nullptr;  // what a new thread finds there; zeros follow
+  const char* image = nullptr;  // the initial values of a new thread; zeros follow
   std::size_t image_bytes = 0;
 };
 

@@ -27,7 +27,7 @@ int chosen_fault = 0;
 struct Arguments {
   std::vector<std::string> names;
   int bound = 2;
-  long most = 0;  // executions of a program at each bound; 0: all
+  long most = 0;  // executions of a program at each bound; 0 means all
   Choices::Schedule replay;
   bool lists = false;
   bool is_quiet = false;

@@ -12,7 +12,7 @@ namespace freshframe::interleave {
 namespace {
 
 constexpr std::uint64_t kMostSteps = 20'000;
-constexpr std::int64_t kBegin = 1'000'000'000;  // of the time, so that no time is 0
+constexpr std::int64_t kBegin = 1'000'000'000;  // begin of the time, so that no time is 0
 constexpr std::int64_t kLook = 2'000;           // nanoseconds
 
 const char* name_of_wait(Operation operation) {
@@ -147,7 +147,7 @@ void Scheduler::leave_program() {
   Fiber& from = fibers_[current().id];
   current_ = nullptr;
   Fiber::switch_between(from, main_);
-  std::abort();  // as above
+  std::abort();  // see above
 }
 
 void Scheduler::switch_to(Thread& next) {

@@ -31,7 +31,7 @@ enum class Operation : std::uint8_t {
   NotifyAll,
   Load,
   Store,
-  Change,  // of an atomic: a read and a write at once
+  Change,  // an atomic read and write at once
   End,
   Note,
 };
@@ -52,7 +52,7 @@ struct Step {
 /// The result of an execution.
 struct Execution {
   std::string failure;  // empty means all held
-  Race race;            // that was found in it, if any
+  Race race;            // the race that was found in it, if any
   std::uint64_t steps = 0;
 };
 
@@ -108,7 +108,7 @@ class Scheduler {
     // What it does next, or waits for.
     Operation operation = Operation::Start;
     const void* object = nullptr;
-    const void* mutex = nullptr;  // of a Wake
+    const void* mutex = nullptr;  // mutex of a Wake
     bool is_woken = false;
     bool timed_out = false;
     std::optional<std::int64_t> deadline;
@@ -167,7 +167,7 @@ class Scheduler {
   std::int64_t now_ns_ = 0;
   int forced_deadlines_ = 0;
   std::string failure_;
-  std::unordered_map<const void*, std::size_t> owners_;  // of the locked mutexes
+  std::unordered_map<const void*, std::size_t> owners_;  // owners of the locked mutexes
   Races races_;
   std::vector<void*> freed_;
   bool keeps_trace_ = false;

@@ -40,7 +40,7 @@ class TruthProcess(Program):
         )
         if not self.said:
             raise RuntimeError("the truth server did not start")
-        self.url = self.said  # of the first film
+        self.url = self.said  # URL of the first film
 
     def url_of(self, name: str, fps: float) -> str:
         """The URL of a film at a rate, over RTSP."""

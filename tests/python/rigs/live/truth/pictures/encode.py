@@ -19,7 +19,7 @@ from rigs.live.truth.pictures.units import Codec, split
 av = pytest.importorskip("av", reason="needs PyAV, which encodes the pictures of the truth server")
 
 ENCODERS = {"h264": "libx264", "h265": "libx265", "mjpeg": "mjpeg", "vp8": "libvpx"}
-RATE = 30  # of the encoder's bit rate; a server sends the pictures at any rate
+RATE = 30  # for the encoder's bit rate; a server sends the pictures at any rate
 NOISE = 24  # levels from the darkest to the brightest
 
 
@@ -100,7 +100,7 @@ def _options(shape: Shape) -> dict[str, str]:
         f"keyint={shape.key_interval}:min-keyint={shape.key_interval}:scenecut=0:open-gop=0:repeat-headers=1"
     )
     order = f"bframes={shape.b_frames}:b-adapt=0"
-    if shape.codec == "h265":  # which makes slices only with wavefronts
+    if shape.codec == "h265":  # it makes slices only with wavefronts
         params = f"log-level=none:frame-threads=1:slices={shape.slices}:{keys}:{order}"
         options = {"preset": "ultrafast", "x265-params": params}
     else:

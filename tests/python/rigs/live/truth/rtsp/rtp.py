@@ -24,7 +24,7 @@ class Stream:
     def __init__(self, codec: Codec, fps: float) -> None:
         self.codec = codec
         self.fps = fps
-        self.count = 0  # of packets made
+        self.count = 0  # count of packets made
         self._octets = 0
         self._pictures = 0
         self._stamp_before = FIRST_STAMP

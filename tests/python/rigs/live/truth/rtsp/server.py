@@ -18,7 +18,7 @@ from rigs.live.truth.rtsp.manners import Manners
 from rigs.live.truth.rtsp.session import Session
 
 MOST_CLIENTS = 64  # at a time
-MOST_REQUESTS = 10_000  # whose verbs are kept
+MOST_REQUESTS = 10_000  # requests whose verbs are kept
 
 
 class TruthServer(Server):

@@ -49,7 +49,7 @@ class Session:
         self._lock = threading.Lock()  # an answer is not written into a packet
         self._id = secrets.token_hex(4)
         self._nonce = secrets.token_hex(8)
-        self._uses = 0  # of the nonce
+        self._uses = 0  # uses of the nonce
         self._renewed = time.monotonic()  # the time limit
         self._film: Film | None = None
         self._fps = camera.fps

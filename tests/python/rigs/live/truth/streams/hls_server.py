@@ -36,7 +36,7 @@ class HlsServer(Server):
     def __init__(self, film: Film, fps: float, *, pictures: int, log: SentLog | None = None) -> None:
         self._film, self._fps, self._pictures = film, fps, pictures
         self.log = SentLog() if log is None else log
-        self.playlists = 0  # that were asked for
+        self.playlists = 0  # playlists that were asked for
         self.flowing = threading.Event()  # cleared: requests are not answered
         self.flowing.set()
         self._encodes_until: float | None = None

@@ -9,8 +9,8 @@ from rigs.live.truth.pictures.units import set_name
 
 PACKET = 188
 CLOCK = 90000
-START = 10 * CLOCK  # of the timestamps
-HEAD_START = CLOCK // 10  # of the timestamps before the stream's clock
+START = 10 * CLOCK  # start of the timestamps
+HEAD_START = CLOCK // 10  # lead of the timestamps over the stream's clock
 PMT_PID, VIDEO_PID = 0x1000, 0x100
 STREAM_TYPES = {"h264": 0x1B, "h265": 0x24}
 DELIMITERS = {"h264": bytes((9, 0xF0)), "h265": bytes((70, 1, 0x50))}  # required before each picture
@@ -39,9 +39,9 @@ class TsStream:
     ) -> None:
         self._film, self._fps, self._lengths, self._pairs = film, fps, lengths, pairs
         self._stuffed_within = stuffed_within
-        self.middle = 0  # bytes of the newest picture up to this stuffing; 0: it has none
+        self.middle = 0  # bytes of the newest picture up to this stuffing; 0 if it has none
         self._counters: dict[int, int] = {}
-        self._first: tuple[bytes, Due] | None = None  # of a pair
+        self._first: tuple[bytes, Due] | None = None  # the first of a pair
 
     def packets(self, due: Due) -> bytes:
         """The packets of the tables, which a reader that joins midway needs soon, and of a picture."""
