@@ -390,7 +390,7 @@ class Release:
                 self.check_for_an_index(files)
 
     def program(self, python: str) -> str:
-        """The interpreter, which is made if there is none; its name in a dry run."""
+        """The interpreter, which is made if no such one exists; its name in a dry run."""
         return interpreter(python) if self.go else python
 
     def files_of(self, part: str) -> int:
