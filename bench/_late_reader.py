@@ -17,7 +17,7 @@ from rigs.live.truth.reading.watch import Watch
 
 
 def main() -> None:
-    """Reads for so many seconds, counted from the first picture."""
+    """Reads for that many seconds, counted from the first picture."""
     url, seconds = sys.argv[1:]
     with Watch(url) as camera:
         end = time.monotonic() + float(seconds)

@@ -178,7 +178,7 @@ def go2rtc(path: str, camera: Camera) -> Iterator[str]:
 
 
 def installed() -> dict[str, str]:
-    """go2rtc's path and version; nothing where it is missing."""
+    """go2rtc's path and version; nothing if it is missing."""
     named = os.environ.get("FRESHFRAME_BENCH_GO2RTC")
     try:
         path = program("go2rtc", Path(named) if named else None)

@@ -52,7 +52,7 @@ class Debugger(ff.Node[ff.Frame, None]):
 
 
 class SlowConsumer(ff.Node[ff.Frame, float]):
-    """Computes in Python for so many seconds of a core's time, and gives when its frame was captured."""
+    """Computes in Python for that many seconds of a core's time, and gives when its frame was captured."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds

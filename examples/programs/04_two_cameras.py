@@ -1,4 +1,4 @@
-"""Says which of two cameras has the brighter picture, for pairs of frames of one moment."""
+"""Returns which of two cameras has the brighter picture, for pairs of frames of one moment."""
 
 import freshframe as ff
 

@@ -100,7 +100,7 @@ def columns_for_supervision(data: dict[str, Any], compact: Any) -> tuple[dict[st
 
     Args:
         data: The columns.
-        compact: supervision's CompactMask, or None where it has none: then masks are dense.
+        compact: supervision's CompactMask, or None if it has none: then masks are dense.
     """
     columns = dict(data)
     if "corners" in columns:

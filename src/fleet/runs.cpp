@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kOutlet = "fleet ";  // how the names of outlets begin; _agent/run.py
 
-/// Returns nullopt where an option leaves the sample out.
+/// Returns nullopt if an option leaves the sample out.
 template <class Cause>
 std::optional<Loss> loss_of(Cause cause) noexcept {
   const auto& kind = kind_of(cause);

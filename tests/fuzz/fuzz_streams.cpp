@@ -67,7 +67,7 @@ void read_transport_stream(Input input) {
   }
 }
 
-/// Nothing where the filter refuses them, such as for a picture that is too large.
+/// Nothing if the filter refuses them, such as for a picture that is too large.
 std::optional<std::vector<std::uint8_t>> filtered_unless_refused(ByteFilter& filter, Bytes bytes,
                                                                  std::size_t piece) {
   try {

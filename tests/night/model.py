@@ -53,7 +53,7 @@ def _is_part_of(taken: Sequence[Token], offered: Sequence[Token]) -> bool:
 
 
 def _results(step: Step, token: Token) -> list[Token]:
-    """None where the step fails."""
+    """None if the step fails."""
     try:
         return results(step, token)
     except ValueError:

@@ -242,7 +242,7 @@ class Scene:
     token: str = ""
     packets: bool = True  # without them every picture is a JPEG
     delay: float = 0.03  # seconds from a picture to its result
-    halts: tuple[int, float] = (COUNT, 0.0)  # at every n-th picture the detector takes so many seconds more
+    halts: tuple[int, float] = (COUNT, 0.0)  # at every n-th picture the detector takes that many seconds more
     every: int = 1  # the pictures with a result: every n-th
     turn: tuple[bool, int] = (False, 0)  # makes the stored pictures upright: flipped, clockwise quarter turns
     found_in: tuple[int, int] | None = None  # the size of the detector's pictures; None means as they are

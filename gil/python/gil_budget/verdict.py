@@ -34,7 +34,7 @@ class Verdict:
         return not any(fnmatchcase(hold.name, pattern) for pattern in self.allow)
 
     def is_over(self, hold: Hold, limit: float) -> bool:
-        """Whether it is over a limit of so many seconds."""
+        """Whether it is over a limit of that many seconds."""
         if hold.seconds < limit or not self.counts(hold):
             return False
         step = self.baseline.get(hold.name or "")

@@ -68,7 +68,7 @@ class Heartbeat:
 
 
 def waited_for_processor() -> float:
-    """Seconds so far of this thread. Raises OSError where the kernel does not count them."""
+    """Seconds so far of this thread. Raises OSError if the kernel does not count them."""
     with open("/proc/thread-self/schedstat", encoding="ascii") as file:
         return int(file.read().split()[1]) / 1e9
 

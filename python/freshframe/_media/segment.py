@@ -21,7 +21,7 @@ class Segment:
     Attributes:
         path: Of the file, from the root on.
         first_pts: The pts of its first frame, in seconds. An event of the same source at ``sample.pts`` is
-            ``sample.pts - segment.first_pts`` seconds after the begin of the file.
+            ``sample.pts - segment.first_pts`` seconds after the start of the file.
         last_pts: Of its last frame.
         first_utc: Unix time of its first frame, as ``sample.utc``; None means unknown.
         last_utc: Unix time of its last frame; None means unknown.

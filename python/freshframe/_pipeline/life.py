@@ -144,7 +144,7 @@ def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
 
 
 def interrupts_a_start() -> bool:
-    """Whether this thread holds the lock of `threading` that each thread needs at its begin and at its end.
+    """Whether this thread holds the lock of `threading` that each thread needs at its start and at its end.
 
     So it is the handler of a signal or a finalizer, which has interrupted Thread.start() or its like.
     """

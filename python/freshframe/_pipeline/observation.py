@@ -45,7 +45,7 @@ def what_if(engine: _native.Engine, node: Any, **change: Any) -> WhatIf:
 def prepare() -> None:
     """Before a pipeline runs whose program calls remove(): a signal's handler may call it at any point.
 
-    In the midst of the import it would get an ImportError.
+    In the middle of the import it would get an ImportError.
     """
     with fork.loading():
         from .._look import engine_stats  # noqa: F401, PLC0415

@@ -81,7 +81,7 @@ class Detections:
     """
 
     xyxy: npt.NDArray[np.float32]
-    confidence: npt.NDArray[np.float32] = None  # type: ignore[assignment]  # set below, as the next one
+    confidence: npt.NDArray[np.float32] = None  # type: ignore[assignment]  # set below, like the next one
     class_id: npt.NDArray[np.int32] = None  # type: ignore[assignment]
     tracker_id: npt.NDArray[np.int64] | None = field(default=None, kw_only=True)
     velocity: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)

@@ -76,7 +76,7 @@ class _Stream:
 
 
 class Presence(Node[T, PresenceEvent]):
-    """Says when something begins and when it ends, from a stream of the keys that are there now.
+    """Reports when something begins and when it ends, from a stream of the keys that are there now.
 
     Every sample gives the set of keys that are on. A key that was off gives a `PresenceEvent` at once. A
     key that is not seen for `max_gap` seconds of the stream's time has ended, and so has every key of a

@@ -101,7 +101,7 @@ class Reading:
         self._expired += self._count(gone)
 
     def _count(self, gone: int) -> int:
-        """Those of so many results that the run before has not counted yet."""
+        """Returns how many of these results the run before has not counted yet."""
         known = min(self._known, gone)
         self._known -= known
         self._counted += gone

@@ -54,7 +54,7 @@ class Counts:
         errors: Calls that have raised another exception.
         oldest: clock.since_start() at which the oldest result of the present batch came; None without
             one.
-        called: time.monotonic() at the begin of the present call; None without one.
+        called: time.monotonic() at the start of the present call; None without one.
         last_error: The latest exception.
     """
 

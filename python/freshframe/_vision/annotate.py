@@ -62,7 +62,7 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
             utc, whose format is strftime's: ``"door {utc:%H:%M:%S}"``.
         trail: Seconds of the path of a tracked object to draw, at most 60; 0: no path.
         line_width: Pixels, at most 100; None means a width that fits the picture's size.
-        blur: Names of classes whose boxes (within their masks, where there are any) are made unrecognisable
+        blur: Names of classes whose boxes (within their masks, if there are any) are made unrecognisable
             by squares of one colour. It is done before anything is drawn.
         masks: Whether to colour the masks of column ``mask`` (see ``freshframe.masks.encode``).
         skeletons: Whether to draw the key points of column ``keypoints``: (n, k, 2) float32, or (n, k, 3)

@@ -57,7 +57,7 @@ class ZoneCounts:
     Attributes:
         corners: (x, y) in pixels each, in the coordinates of the tracks.
         inside: The ids of the objects that are inside now, ascending.
-        dwell: For each id of `inside` the seconds from the begin of its visit to its last sight.
+        dwell: For each id of `inside` the seconds from the start of its visit to its last sight.
         entered: How often an object went in. An object that is first seen inside has not entered.
         left: How often an object went out.
         appeared: How many objects were first seen inside.

@@ -136,7 +136,7 @@ struct ArrayHead {
 
 class MadeArray {
  public:
-  /// Returns nothing where the memory is not an array on `exporter`.
+  /// Returns nothing if the memory is not an array on `exporter`.
   static std::optional<MadeArray> of(PyObject* array, const PyObject* exporter) {
     const auto& head = *reinterpret_cast<const ArrayHead*>(array);
     const nb::handle seen(array);

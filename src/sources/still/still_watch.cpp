@@ -157,7 +157,7 @@ class StillMemory {
     read();
   }
 
-  /// Waits up to a second until it has been read. Throws SourceRefused where it cannot be read or written.
+  /// Waits up to a second until it has been read. Throws SourceRefused if it cannot be read or written.
   void wait(const std::stop_token& stop) {
     if (!reading_) return;
     if (!reading_->wait(std::chrono::steady_clock::now() + kDiskPatience, stop)) {

@@ -27,7 +27,7 @@
 //
 // in which the change of A itself is left out, as L. Kaufman does ("A variable projection method for solving separable
 // nonlinear least squares problems", BIT 1975). Small priors on b and c, on the diagonal of A'A, keep it invertible
-// where there is no edge, and where a wide edge looks like a ramp.
+// if there is no edge, and where a wide edge looks like a ramp.
 #include "vision/rim/smeared_edge.hpp"
 
 #include <algorithm>
@@ -41,7 +41,7 @@ namespace {
 
 constexpr float kBell = 2.6F;        // half the base of the triangle, pixels
 constexpr double kRampPrior = 0.5;   // damps the ramp, which a wide edge resembles
-constexpr double kStepPrior = 1e-3;  // keeps the equations solvable where there is no edge
+constexpr double kStepPrior = 1e-3;  // keeps the equations solvable if there is no edge
 
 using Vector = std::array<double, 3>;
 

@@ -29,7 +29,7 @@ constexpr double kFootNoiseOfSize = 0.01;  // share of the box's size (side of a
 constexpr double kEdgesOfMiddle = 1.4;     // the middle of two edges is this much more exact than one
 constexpr float kAtEdge = 1;               // pixels from the picture's edge within which a box is cut off
 
-/// Returns nullopt where the picture's edge cuts off the box's lower end, or one of its sides.
+/// Returns nullopt if the picture's edge cuts off the box's lower end, or one of its sides.
 std::optional<Foot> foot_of(const Detection& box, const PictureSize& size) {
   if (size.height > 0 && box.y2 >= static_cast<float>(size.height) - kAtEdge) return std::nullopt;
   const bool beside = size.width > 0 && box.x2 >= static_cast<float>(size.width) - kAtEdge;

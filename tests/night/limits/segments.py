@@ -49,7 +49,7 @@ class _Folder:
         return max((int(path.stem) for path in self._files()), default=0)
 
     def follow(self, segments: int, find: Find) -> float:
-        """Makes `segments` more. Returns the usual bytes meanwhile, and 0 where the time is over."""
+        """Makes `segments` more. Returns the usual bytes meanwhile, and 0 if the time is over."""
         last, found = self._newest() + segments, list[int]()
         while self._newest() < last:
             if time.monotonic() > self._ends:

@@ -38,7 +38,7 @@ SOME = 0.5  # share of all: on a loaded machine it gets the processor too late f
 
 
 def stalls_of(way: Way, wanted: int = STALLS, **options: Any) -> tuple[list[gil.GilStall], list[float]]:
-    """At least so many stalls, and how long each call took; a loaded machine hides some of the calls."""
+    """At least that many stalls, and how long each call took; a loaded machine hides some of the calls."""
     way.run()
     watch = gil.watch(0.01)
     watch._options.update(options)

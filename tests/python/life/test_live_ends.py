@@ -110,7 +110,7 @@ def test_many_exits_of_the_interpreter_beside_changes_end() -> None:
     _exit_beside_changes(200)
 
 
-# The program's thread is stopped between the making of a node's thread and its begin.
+# The program's thread is stopped after a node's thread was made and before it starts.
 LATE = """
 import atexit, threading, time
 

@@ -194,7 +194,7 @@ def test_a_server_that_does_not_ask_for_it_is_told_nothing() -> None:
 
 
 class Torn(Network):
-    """Ends in the midst of its last picture."""
+    """Ends in the middle of its last picture."""
 
     def arriving(self, packets: list[bytes], picture: int, count: int) -> list[bytes]:
         """All but the last packet of the last picture."""

@@ -116,7 +116,7 @@ def freshframe(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, st
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Says which cameras there are."""
+    """Returns which cameras there are."""
 
     def has(*cameras: SimpleNamespace) -> None:
         monkeypatch.setattr(_native, "cameras", lambda: list(cameras))

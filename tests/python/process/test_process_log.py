@@ -14,7 +14,7 @@ LOST = re.compile(r"\(and (\d+) more, which arrived too fast\)|^(\d+) log record
 
 
 class End:
-    """The worker's end of its socket, which takes so many records until it is full."""
+    """The worker's end of its socket, which takes that many records until it is full."""
 
     def __init__(self, room: int) -> None:
         self.room = room

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 LAYOUT = ROOT / "gil/src/gil_watch/cpython/layout.cpp"
 RECORD = LAYOUT.with_name("gil_record.hpp")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "freshframe/interpreters"
-# Debian's interpreter, and those that tools/interpreters.sh has made.
+# Debian's interpreter, and the interpreters of tools/interpreters.sh.
 HEADERS = sorted(
     {
         header.parent
@@ -29,7 +29,7 @@ needs_compiler = pytest.mark.skipif(not shutil.which("g++") or not HEADERS, reas
 
 
 def compiled(headers: Path, sources: Path) -> str:
-    """What the compiler says of the layout, with gil_watch/cpython of this folder first."""
+    """Returns the compiler's messages about the layout, with gil_watch/cpython of this folder first."""
     folders = (sources, ROOT / "gil/src", ROOT / "gil/include", ROOT / "include")
     options = [f"-I{folder}" for folder in folders] + ["-isystem", str(headers)]
     command = ["g++", "-std=c++20", "-fsyntax-only", *options, str(sources / "gil_watch/cpython/layout.cpp")]

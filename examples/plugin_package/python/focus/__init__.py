@@ -14,7 +14,7 @@ def sharpness(*, step: int = 1) -> ff.native.Plugin:
     """A node of frames that gives the variance of the Laplacian of the luma: small for a blurred picture.
 
     Args:
-        step: Every so many pixels of a row and of a column are looked at, at least 1.
+        step: Distance of the pixels that are looked at, in a row and in a column; at least 1.
 
     Raises:
         OptionError: ``step`` is out of range.

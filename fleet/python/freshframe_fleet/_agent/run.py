@@ -114,7 +114,7 @@ class Outlet(NativeNode[Any, None]):
 
     @property
     def name_in_pipeline(self) -> str:
-        """Says which output it is of; src/fleet/runs.cpp knows how it begins."""
+        """Returns which output it is of; src/fleet/runs.cpp knows how it begins."""
         return self._name
 
     @property
@@ -155,7 +155,7 @@ def final_counts_of(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[st
     for edge in edges:
         counts.update(_lost(edge.drops))
         counts["stopped"] += edge.waiting
-    # A result in whose midst the pipeline failed was delivered to the outlet and does not count.
+    # A result during which the pipeline failed was delivered to the outlet and does not count.
     delivered = sum(edge.delivered for edge in edges if edge.child in names)
     counts["failed"] = max(0, delivered - counts["kept"] - counts["refused"])
     return counts

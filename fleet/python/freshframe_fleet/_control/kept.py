@@ -30,7 +30,7 @@ class Adoption(Protocol):
         """Begins with the parts of this controller."""
 
     def why_held(self, camera: Camera, at: float) -> str:
-        """Says why a camera must not start now, or returns an empty text if it may."""
+        """Returns why a camera must not start now, or returns an empty text if it may."""
 
     def answered(self, runs: list[Run]) -> list[Run]:
         """Returns the runs of an agent for which this controller can answer."""

@@ -101,7 +101,7 @@ def _resume(decisions: Decisions, camera: Camera, former: Former) -> None:
 
 
 def why_held(camera: Camera, times: Times, left_over: Collection[str], restarted: float, now: float) -> str:
-    """Says why a camera must not start: an agent of before may run it and has not reported.
+    """Returns why a camera must not start: an agent of before may run it and has not reported.
 
     Returns an empty text if it may start.
     """

@@ -11,7 +11,7 @@ _WORTH_TELLING = 5.0  # seconds for which an agent's Python does not run
 
 
 def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: float, times: Times) -> str:
-    """Says why an agent with these cameras is ill and has to be killed, and notes if it is stuck.
+    """Returns why an agent with these cameras is ill and has to be killed, and notes if it is stuck.
 
     Returns an empty text if it is not ill.
 

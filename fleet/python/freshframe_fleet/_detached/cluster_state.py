@@ -18,7 +18,7 @@ class Store(Protocol):
     """Keys and values that outlive the controller. Calls raise OSError when it does not answer."""
 
     def create(self, key: str, value: bytes) -> bool:
-        """Writes a key that must be new. Returns False where it exists, with its value as it was."""
+        """Writes a key that must be new. Returns False if it exists, with its value as it was."""
 
     def get(self, key: str) -> bytes | None:
         """Returns the value of a key, or None if the key is unknown."""

@@ -43,7 +43,7 @@ class RayStore:
         self._calls = InTime(timeout, "store of a fleet")
 
     def create(self, key: str, value: bytes) -> bool:
-        """Writes a key that must be new. Returns False where it exists, with its value as it was."""
+        """Writes a key that must be new. Returns False if it exists, with its value as it was."""
         return self._ask(lambda: not self._put(key, value, overwrite=False))
 
     def get(self, key: str) -> bytes | None:

@@ -33,7 +33,7 @@ def actor_name(fleet: str) -> str:
 
 
 class Finder:
-    """Says where the controller of a fleet is."""
+    """Returns where the controller of a fleet is."""
 
     def __init__(self, connection: RayConnection, name: str) -> None:
         """Looks by a connection, which must stay open."""

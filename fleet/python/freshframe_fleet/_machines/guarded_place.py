@@ -211,7 +211,7 @@ class GuardedPlace:
         link.child.post.send(what="renewed")
 
     def explained(self, event: Event) -> Event:
-        """Says how a module gets to another machine."""
+        """Explains how a module gets to another machine."""
         if isinstance(event, Failed) and _NEEDS_MODULE in event.why:
             return Failed(event.run, event.why + _HOW_TO_IMPORT)
         return event

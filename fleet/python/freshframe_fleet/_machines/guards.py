@@ -228,7 +228,7 @@ class Guards:
             return post is not None and post.open
 
     def refused(self, node: str) -> str:
-        """Says why a node's guard was turned away, or returns an empty text if it was not."""
+        """Returns why a node's guard was turned away, or returns an empty text if it was not."""
         return self._refused.get(node, "")
 
     def close(self) -> None:

@@ -137,7 +137,7 @@ class Counters:
         closed.unreported_possible += lost
 
     def end_outbox(self, run: Run, record: Records, agent: str) -> bool:
-        """Takes the last record of an outbox. Returns False where it was counted before."""
+        """Takes the last record of an outbox. Returns False if it was counted before."""
         if run in self._ended:
             return False
         self.note_all(record)

@@ -37,7 +37,7 @@ def cluster(*machines: tuple[str, int]) -> World:
 
 
 def of_before(world: World, launched: tuple[str, ...]) -> list[adoption.KeptAgent]:
-    """Its agents, as the next controller reads them."""
+    """Returns its agents as the next controller reads them."""
     kept = [adoption.kept(each, launched=each.name in launched) for each in world.decisions.agents.values()]
     placed = [saved_state.PlacedAgent(each, "node", None, KeptRuns({}, {})) for each in kept]
     return [saved_state.agent_of(saved_state.agent_state(each)).agent for each in placed]

@@ -34,7 +34,7 @@ class GilStall:
         native_id: Its threading.get_native_id().
         held: Seconds of the duration in which this thread held the GIL. Other threads held it for the rest.
         delayed: Seconds in which this thread held the GIL and waited for a processor, because other threads
-            and programs had them all. They are not in ``duration``. 0 where the kernel does not count them.
+            and programs had them all. They are not in ``duration``. 0 if the kernel does not count them.
         computed: Seconds of the duration in which this thread had a processor. In the rest it waited in the
             kernel, or the watch itself was late.
         cause: "call": it was within one call of native code; "collector": the garbage collector ran,

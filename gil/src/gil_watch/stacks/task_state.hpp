@@ -42,7 +42,7 @@ struct TaskTimes {
   std::chrono::nanoseconds queued{};
 };
 
-/// Zeros when the thread has ended; `queued` is 0 where the kernel does not count it
+/// Zeros when the thread has ended; `queued` is 0 if the kernel does not count it
 /// (/proc/self/task/ID/schedstat).
 TaskTimes task_times(pid_t thread);
 

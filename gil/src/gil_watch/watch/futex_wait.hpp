@@ -21,7 +21,7 @@ class FutexWait {
   FutexWait(const FutexWait&) = delete;
   FutexWait& operator=(const FutexWait&) = delete;
 
-  /// Whether the thread waits on a futex in [from, from + size); nothing where the kernel does not say it.
+  /// Whether the thread waits on a futex in [from, from + size); nothing if the kernel does not say it.
   std::optional<bool> is_in(std::uintptr_t from, std::size_t size) noexcept;
 
  private:

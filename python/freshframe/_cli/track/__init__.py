@@ -105,7 +105,7 @@ def _track(source: int | str, outputs: list[str], options: Any, messages: Messag
 
 
 def _completeness(work: TrackRun, report: ff.stats.Report, options: Any, messages: Messages) -> ExitCode:
-    """Says whether every wanted frame was processed, and what is missing."""
+    """Returns whether every wanted frame was processed, and what is missing."""
     limited = work.pick is not None and work.pick.full.is_set()
     missing = shortfalls(report, stopped_below=[work.source] if limited else [])
     if not missing and not limited and not report.complete:

@@ -1,4 +1,4 @@
-// Which of a stream's videos is read, where there are several: renditions of a playlist, cameras of one
+// Which of a stream's videos is read, if there are several: renditions of a playlist, cameras of one
 // multiplex.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/input/video_choice.hpp"

@@ -245,7 +245,7 @@ def trouble(fault: Fault, number: int, program: Path) -> str:
 
 
 def check(program: Path) -> int:
-    """Says how each fault was found. The tiers below all check every third one."""
+    """Returns how each fault was found. The tiers below all check every third one."""
     bad = 0
     step = 1 if os.environ.get("FRESHFRAME_TEST_TIER", "all") in ("all", "full") else 3
     for number, fault in list(enumerate(FAULTS, 1))[::step]:

@@ -206,7 +206,7 @@ class Builds:
         return sorted({output for outputs in self._outputs.values() for output in outputs})
 
     def why_not(self, output: str) -> str | None:
-        """Says why no camera can give an output. Returns None if one does, or has unknown outputs."""
+        """Returns why no camera can give an output. Returns None if one does, or has unknown outputs."""
         if not self._users or any(number not in self._outputs for number in self._users):
             return None
         given = sorted({each for number in self._users for each in self._outputs[number]})

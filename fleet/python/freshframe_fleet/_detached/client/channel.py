@@ -61,7 +61,7 @@ class Unreachable(Exception):  # noqa: N818  (it is tried again)
 
 
 def refusal(fleet: str, program: str, what: str) -> str:
-    """Says why a request is refused that is not for all. ``fleet``, ``program``: their versions."""
+    """Returns why a request is refused. ``fleet`` and ``program`` are their versions."""
     not_this = _NEEDS_THE_SAME.get(what, "add cameras")
     return (
         f"the fleet has freshframe {fleet} and this program {program}: it can look (stats(), serve()), "

@@ -44,7 +44,7 @@ class RemoteController:
 
         Args:
             name: Of the fleet.
-            find: Says where its controller is.
+            find: Returns where its controller is.
             wait_until_gone: Called when it was ended for all.
             disconnect: Called when it was closed.
 

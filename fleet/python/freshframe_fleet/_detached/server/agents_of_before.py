@@ -83,7 +83,7 @@ class AgentsOfBefore:
         return silent < max(_SURE, times.session_timeout - times.give_away_after)
 
     def why_held(self, camera: Camera, at: float) -> str:
-        """Says why a camera must not start now, or returns an empty text if it may."""
+        """Returns why a camera must not start now, or returns an empty text if it may."""
         if camera.exclusive and not self._is_sure:
             return "the cluster's store does not answer, and another controller may have been started"
         if not self._kept.is_written(self._changed.get(camera.number, 0)):
