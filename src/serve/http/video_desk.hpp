@@ -43,7 +43,10 @@ class VideoDesk {
     bell_->answer_by([this] { net::post(io_, [this] { take(); }); });
   }
   /// Ends that: no thread posts from now on.
-  void close() { bell_->answer_by({}); }
+  void close() {
+    bell_->answer_by({});
+    is_open_ = false;
+  }
   void follow(const Snapshot& seen) {
     for (auto& port : ports_) {
       if (port.follow(seen)) pump(port);
@@ -52,7 +55,8 @@ class VideoDesk {
 
  private:
   void take() {
-    bell_->quiet();  // first: what comes meanwhile rings again, even if a port fails
+    if (!is_open_) return;  // posted before close(), after which clients may be cut
+    bell_->quiet();         // first: what comes meanwhile rings again, even if a port fails
     for (auto& port : ports_) {
       if (!port.clients().empty() && port.take()) pump(port);
     }
@@ -65,6 +69,7 @@ class VideoDesk {
   const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
   net::io_context& io_;
   std::deque<VideoPort> ports_;  // addresses stay
+  bool is_open_ = true;
 };
 
 }  // namespace freshframe::serve
