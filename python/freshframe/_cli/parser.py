@@ -407,6 +407,12 @@ def _probe(commands: Any) -> None:
     )
     parser.add_argument("source", type=source, metavar="URL", help=_SOURCE)
     parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
+    parser.add_argument(
+        "--decoder",
+        default="cpu",
+        metavar="WHERE",
+        help="cpu (the default), cuda or cuda:1 for a card, auto for a card if it can decode the source",
+    )
 
 
 def _devices(commands: Any) -> None:

@@ -21,7 +21,7 @@ _CLIENTS = {"freshframe": "freshframe", "ffmpeg": "FFmpeg"}
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Reads the source for two seconds and prints its properties and its regularity."""
-    probing = Probing(open_once(options.source, fps=options.fps))
+    probing = Probing(open_once(options.source, fps=options.fps, decoder=options.decoder))
     with watched(probing.pipeline):
         found = probing.run(_READ_SECONDS)
     record = dataclasses.asdict(found)
@@ -76,6 +76,7 @@ def _table(record: dict[str, Any], measured: Measured) -> list[str]:
     if choice:
         rows["renditions"] = f"{choice} (open(rendition=...) chooses)"
     rows |= _regularity(measured)
+    rows |= _decoder(record["source"])
     if record["live"]:
         del rows["length"]
         rows |= _connection(record)
@@ -93,6 +94,14 @@ def _regularity(measured: Measured) -> dict[str, str]:
         "pts": f"every {measured.interval * 1e3:.2f} ms (median), standard deviation "
         f"{measured.deviation * 1e3:.2f} ms, longest gap {measured.longest * 1e3:.2f} ms"
     }
+
+
+def _decoder(source: dict[str, Any] | None) -> dict[str, str]:
+    """The row about the place where a video is decoded."""
+    if source is None or source["decoder"] is None:
+        return {}
+    why = f": {source['decoder_reason']}" if source["decoder_reason"] else ""
+    return {"decoder": f"{'CPU' if source['decoder'] == 'cpu' else source['decoder']}{why}"}
 
 
 def _connection(record: dict[str, Any]) -> dict[str, str]:

@@ -244,6 +244,15 @@ def _provider(node: dict[str, Any]) -> str:
     return "" if inference is None else f" ({inference['provider']} {_time(inference['duration_p50'])})"
 
 
+def _decoder(node: dict[str, Any]) -> str:
+    """The card that decodes, or the CPU that decodes instead of a card."""
+    source = node.get("source") or {}
+    decoder = source.get("decoder")
+    if decoder is None or (decoder == "cpu" and not source.get("decoder_reason")):
+        return ""
+    return " (CPU, not the card)" if decoder == "cpu" else f" ({decoder})"
+
+
 def _spool(node: dict[str, Any]) -> str:
     """The results that wait on disk, and for how long."""
     spool = node.get("spool")
@@ -275,7 +284,7 @@ def _sets(node: dict[str, Any]) -> str:
     return f" ({join['sets']}{partial} sets{spread}, waits {_time(join['wait_p50'])})"
 
 
-_ABOUT = (_workers, _provider, _batches, _spool, _ticks, _sets)
+_ABOUT = (_workers, _decoder, _provider, _batches, _spool, _ticks, _sets)
 
 
 def _state(node: dict[str, Any]) -> tuple[str, str]:

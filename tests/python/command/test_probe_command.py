@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,6 +42,16 @@ def test_probe_says_what_a_file_is(freshframe: Any, clip: Path) -> None:
     assert record["measured"]["deviation"] < 1e-3
     assert record["measured"]["dropped"] == 0
     assert str(clip) in record["url"]
+
+
+def test_probe_shows_where_a_video_is_decoded(freshframe: Any, clip: Path) -> None:
+    assert "decoder    CPU\n" in freshframe("probe", clip)[1]
+    code, out, _ = freshframe("probe", clip, "--decoder", "auto")
+    assert code == 0
+    assert re.search(r"^decoder +(cuda:0|CPU: \S.*)$", out, re.MULTILINE), out
+    code, _, errors = freshframe("probe", clip, "--decoder", "gpu")
+    assert code != 0
+    assert "decoder must be" in errors
 
 
 def test_track_and_probe_take_pictures_in_sequence(freshframe: Any, tmp_path: Path) -> None:

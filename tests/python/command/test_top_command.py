@@ -130,6 +130,29 @@ def test_top_shows_a_frozen_source(kind: str, word: str) -> None:
     assert f" {word} 312 s " in line
 
 
+@pytest.mark.parametrize(
+    ("decoder", "reason", "shown"),
+    [
+        ("cpu", None, ""),
+        ("cuda:1", None, "(cuda:1)"),
+        ("cpu", "cuda:0: it has failed", "(CPU, not the card)"),
+    ],
+)
+def test_top_shows_where_a_stream_is_decoded(decoder: str, reason: str | None, shown: str) -> None:
+    from freshframe._cli.top_table import page, plain_console  # noqa: PLC0415  (rich takes 60 ms)
+
+    pipeline = ff.Pipeline("decoded")
+    pipeline.reader(pipeline.add(ff.open(LIVE), name="gate"))
+    with pipeline:
+        state = Target.of(pipeline.serve().url).state()
+    state["nodes"][0]["source"].update(decoder=decoder, decoder_reason=reason)
+    console = plain_console()
+    with console.capture() as captured:
+        console.print(page(state, None))
+    assert shown in captured.get()
+    assert ("cuda" in captured.get() or "CPU" in captured.get()) == bool(shown)
+
+
 def test_top_writes_the_state_as_json(freshframe: Command) -> None:
     pipeline, url = served()
     pipeline.start()
