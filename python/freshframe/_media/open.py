@@ -107,8 +107,8 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             most that number of rows, or its number in ``source.info.renditions``, which ``freshframe probe``
             prints.
         decoder_threads: Default: the number of cores for a file, 1 for a live source.
-        decoder: Where a file or a network stream is decoded. "cpu": by the processor. "auto": by an NVIDIA
-            card if it can, else by the processor; ``stats()`` and ``why()`` report which, and why. "cuda" or
+        decoder: Where a file or a network stream is decoded. "cpu": by the CPU. "auto": by an NVIDIA
+            card if it can, else by the CPU; ``stats()`` and ``why()`` report which, and why. "cuda" or
             "cuda:1": by that card. If it cannot, start() raises SourceError with the reason. A card takes
             H.264, HEVC, VP9, AV1 and MPEG-2 of 8 bits. Frames are the same, in NV12. See
             docs/how-to/decode-on-a-gpu.md.
@@ -168,12 +168,14 @@ def open_once(
     *,
     fps: float | None = None,
     rendition: str | int = "best",
+    decoder: str = "cpu",
     options: Mapping[str, str] | None = None,
 ) -> VideoSource:
     """Opens like open(), but a live source without a first frame fails: it connects again only after one."""
     chosen = _native.OpenOptions()
     chosen.fps = _check.optional_number("fps", fps)
     chosen.rendition = _rendition(rendition)
+    chosen.decoder = _check.text("decoder", decoder)
     chosen.options = ffmpeg_options("open()", options)
     source = VideoSource(_url(url), chosen)
     source._must_open()

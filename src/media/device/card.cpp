@@ -3,6 +3,8 @@
 #include "media/device/card.hpp"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -151,11 +153,43 @@ std::string Card::refusal(const Stream& stream) const {
     return codec + " of " + size + " is too large for it, which takes " + std::to_string(able.most_width) +
            "x" + std::to_string(able.most_height);
   }
+  constexpr unsigned kBlock = 16;
+  const unsigned blocks = ((width + kBlock - 1) / kBlock) * ((height + kBlock - 1) / kBlock);
+  if (blocks > able.most_blocks) {
+    return codec + " of " + size + " is too large for it, which takes " + std::to_string(able.most_blocks) +
+           " blocks of 16x16 pixels";
+  }
   if (width < able.least_width || height < able.least_height) {
     return codec + " of " + size + " is too small for it, which takes " + std::to_string(able.least_width) +
            "x" + std::to_string(able.least_height);
   }
   return {};
+}
+
+// A surface has an even number of rows, and FFmpeg computes the chroma's address by the height of the picture, which may
+// be odd.
+int Card::copy_to_host(const AVFrame& picture, const AVFrame& host) const {
+  const auto& surface = *reinterpret_cast<const AVHWFramesContext*>(picture.hw_frames_ctx->data);
+  const auto pitch = static_cast<std::size_t>(picture.linesize[0]);
+  const auto row = (static_cast<std::size_t>(picture.width) + 1) / 2 * 2;
+  const auto rows = static_cast<std::size_t>(picture.height);
+  const RowsCopy luma{.source_device = reinterpret_cast<std::uintptr_t>(picture.data[0]),
+                      .source_pitch = pitch,
+                      .target_host = host.data[0],
+                      .target_pitch = static_cast<std::size_t>(host.linesize[0]),
+                      .width_bytes = row,
+                      .height = rows};
+  RowsCopy chroma = luma;
+  chroma.source_y = (static_cast<std::size_t>(surface.height) + 1) / 2 * 2;
+  chroma.target_host = host.data[1];
+  chroma.target_pitch = static_cast<std::size_t>(host.linesize[1]);
+  chroma.height = (rows + 1) / 2;
+  const Current current(driver_, context_);
+  int error = driver_.copy_rows(&luma, nullptr);
+  if (error == 0) error = driver_.copy_rows(&chroma, nullptr);
+  const int waited =
+      driver_.wait_for_stream(nullptr);  // even after an error: the luma may still be on its way
+  return error != 0 ? error : waited;
 }
 
 Cards find_cards() {

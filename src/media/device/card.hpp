@@ -12,6 +12,7 @@
 extern "C" {
 #include <libavcodec/codec_id.h>
 #include <libavutil/buffer.h>
+#include <libavutil/frame.h>
 #include <libavutil/pixfmt.h>
 }
 
@@ -31,6 +32,8 @@ class Card {
     AVPixelFormat format = AV_PIX_FMT_NONE;
     int width = 0;
     int height = 0;
+
+    bool operator==(const Stream&) const = default;
   };
   struct Found {
     std::shared_ptr<Card> card;
@@ -52,6 +55,9 @@ class Card {
   [[nodiscard]] AVBufferRef* reference() const { return av_buffer_ref(device_); }
   /// Returns the reason why it does not decode the stream, such as "it does not decode av1", or nothing.
   [[nodiscard]] std::string refusal(const Stream& stream) const;
+  /// Copies a picture's planes into the memory of `host`, which is NV12. Returns after the copy, with 0 or the driver's
+  /// error: FFmpeg 5 returns success even for a copy that failed.
+  [[nodiscard]] int copy_to_host(const AVFrame& picture, const AVFrame& host) const;
 
  private:
   const CudaDriver& driver_;

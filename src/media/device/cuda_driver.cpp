@@ -53,7 +53,8 @@ std::string load(CudaDriver& driver) {
       find(cuda, "cuDevicePrimaryCtxRelease_v2", driver.release_primary) &&
       find(cuda, "cuCtxPushCurrent_v2", driver.push_context) &&
       find(cuda, "cuCtxPopCurrent_v2", driver.pop_context) &&
-      find(cuda, "cuGetErrorName", driver.error_name) &&
+      find(cuda, "cuGetErrorName", driver.error_name) && find(cuda, "cuMemcpy2DAsync_v2", driver.copy_rows) &&
+      find(cuda, "cuStreamSynchronize", driver.wait_for_stream) &&
       find(decoders, "cuvidGetDecoderCaps", driver.decoder_capabilities);
   return complete ? "" : "the NVIDIA driver is too old: CUDA 11.0 (driver 450) or newer is wanted";
 }

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -25,6 +26,27 @@ struct DecoderCapabilities {
 };
 static_assert(sizeof(DecoderCapabilities) == 88);
 
+/// A copy of rows from the card to the host, laid out as the driver's CUDA_MEMCPY2D.
+struct RowsCopy {
+  std::size_t source_x = 0;
+  std::size_t source_y = 0;
+  int source_kind = 2;  // memory of the card
+  const void* source_host = nullptr;
+  std::uint64_t source_device = 0;
+  void* source_array = nullptr;
+  std::size_t source_pitch = 0;
+  std::size_t target_x = 0;
+  std::size_t target_y = 0;
+  int target_kind = 1;  // the host's memory
+  void* target_host = nullptr;
+  std::uint64_t target_device = 0;
+  void* target_array = nullptr;
+  std::size_t target_pitch = 0;
+  std::size_t width_bytes = 0;
+  std::size_t height = 0;
+};
+static_assert(sizeof(RowsCopy) == 128);
+
 /// By the names of the driver's documentation. Each returns 0, or the number of an error.
 struct CudaDriver {
   int (*init)(unsigned flags) = nullptr;
@@ -37,6 +59,8 @@ struct CudaDriver {
   int (*push_context)(void* context) = nullptr;
   int (*pop_context)(void** context) = nullptr;
   int (*error_name)(int error, const char** name) = nullptr;
+  int (*copy_rows)(const RowsCopy* copy, void* stream) = nullptr;  // cuMemcpy2DAsync
+  int (*wait_for_stream)(void* stream) = nullptr;                  // of the context without a stream
   int (*decoder_capabilities)(DecoderCapabilities* wish) = nullptr;
 
   /// "CUDA_ERROR_NO_DEVICE", or the number of an error without a name.

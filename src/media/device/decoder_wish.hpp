@@ -9,7 +9,7 @@
 
 namespace freshframe::media {
 
-/// OpenOptions::decoder. Auto: on the card if it can, else on the processor. Demand: on the card, or not at all.
+/// OpenOptions::decoder. Auto: on the card if it can, else on the CPU. Demand: on the card, or not at all.
 struct DecoderWish {
   enum class Kind : std::uint8_t { Cpu, Auto, Demand };
   Kind kind = Kind::Cpu;

@@ -72,17 +72,16 @@ void FileDecoding::open(const std::string& path, const Context& context) {
   open_again(context);
 }
 
-/// Keeps the context of the card from one decoder to the next. A picture is decoded on the processor.
+/// Keeps the context of the card from one decoder to the next. A picture is decoded on the CPU.
 void FileDecoding::choose_card() {
   const auto wish = DecoderWish::of(options_.decoder);
   if (wish.kind == DecoderWish::Kind::Cpu || card_) return;
   if (!demuxer_->is_picture()) {
     card_ = Card::open(wish.card).card;
   } else if (wish.kind == DecoderWish::Kind::Demand) {
-    throw SourceError(
-        "cannot open '" + url_.masked +
-            "' with decoder=\"cuda\": a picture file is decoded on the processor; leave decoder out",
-        url_.masked, EINVAL);
+    throw SourceError("cannot open '" + url_.masked +
+                          "' with decoder=\"cuda\": a picture file is decoded on the CPU; leave decoder out",
+                      url_.masked, EINVAL);
   }
 }
 
@@ -122,14 +121,21 @@ void FileDecoding::open_decoder(Dictionary& options) {
   try {
     turn_ = turn_of(demuxer_->stream());
     decoder_.emplace(demuxer_->stream(), decoder_settings(options_, demuxer_->is_picture()), options);
-    const bool by_packets = decoder_->has_card() && !counts_.leaves_out() && has_packet_for_each_frame();
-    if (by_packets) counts_.count_by_packets();
+    if (decoder_->has_card() && !counts_.leaves_out()) count_on_card();
   } catch (const SourceError&) {
     throw;
   } catch (const Error& error) {
     throw SourceError("cannot open '" + url_.masked + "': " + error.what() + errors.in_brackets(),
                       url_.masked);
   }
+}
+
+void FileDecoding::count_on_card() {
+  const auto& parameters = *demuxer_->stream().codecpar;
+  counts_.count_by_packets();
+  fields_.reset();
+  if (parameters.codec_id == AV_CODEC_ID_H264 && parameters.field_order != AV_FIELD_PROGRESSIVE)
+    fields_.emplace(parameters);
 }
 
 bool FileDecoding::rewind() {
@@ -145,6 +151,7 @@ void FileDecoding::begin() {
   first_dts_.reset();
   delay_.reset();
   counts_.begin();
+  if (fields_) fields_->begin();
 }
 
 void FileDecoding::close() {
@@ -164,7 +171,7 @@ void FileDecoding::start_deadline() {
 AvFramePtr FileDecoding::pull(const Context& context) {
   while (!context.stop.stop_requested()) {
     if (!spare_) spare_ = make_av_frame();
-    switch (decoder_->receive(*spare_)) {
+    switch (receive(context)) {
       case Decoder::Result::Frame:
         counts_.take(*spare_, context);
         note_place(*decoder_, url_.masked, context);
@@ -179,12 +186,26 @@ AvFramePtr FileDecoding::pull(const Context& context) {
         if (!feed(context)) return nullptr;
         break;
       case Decoder::Result::End:
-        if (lost_) std::rethrow_exception(lost_);
+        if (lost_) {
+          static_cast<void>(counts_.finish(context));
+          std::rethrow_exception(lost_);
+        }
         finish(context);
         return nullptr;
     }
   }
   return nullptr;
+}
+
+/// Does the work of Decoder::receive(). Throws SourceError after the last frame of a demanded card that has failed.
+Decoder::Result FileDecoding::receive(const Context& context) {
+  try {
+    return decoder_->receive(*spare_);
+  } catch (const CardRefused& refused) {
+    static_cast<void>(counts_.finish(context));
+    const std::string doing = counts_.frames() == 0 ? "cannot open '" : "lost '";
+    throw SourceError(doing + url_.masked + "': " + refused.what(), url_.masked);
+  }
 }
 
 double FileDecoding::place(const AVFrame& frame) {
@@ -251,13 +272,8 @@ void FileDecoding::send(const Context& context) {
   const bool misplaced = is_misplaced(*packet_);
   const bool hidden = (packet_->flags & AV_PKT_FLAG_DISCARD) != 0 && !demuxer_->has_damaged_times();
   if (!first_dts_) first_dts_ = packet_->dts;
-  counts_.send(*packet_, misplaced, misplaced || !hidden);
-  try {
-    if (!decoder_->send(*packet_, context.clock.now())) counts_.fail(context);
-  } catch (const CardRefused& refused) {
-    const std::string doing = counts_.frames() == 0 ? "cannot open '" : "lost '";
-    throw SourceError(doing + url_.masked + "': " + refused.what(), url_.masked);
-  }
+  if (!fields_ || !fields_->is_second(*packet_)) counts_.send(*packet_, misplaced, misplaced || !hidden);
+  if (!decoder_->send(*packet_, context.clock.now())) counts_.fail(context);
   av_packet_unref(packet_.get());
 }
 

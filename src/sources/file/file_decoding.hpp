@@ -17,6 +17,7 @@
 #include "media/ffmpeg/read/upright.hpp"
 #include "media/url/source_url.hpp"
 #include "sources/file/demuxer.hpp"
+#include "sources/file/field_packets.hpp"
 #include "sources/file/frame_counts.hpp"
 #include "sources/file/timeline.hpp"
 
@@ -54,6 +55,8 @@ class FileDecoding {
 
   [[nodiscard]] Demuxer& demuxer() noexcept { return *demuxer_; }
   [[nodiscard]] const Demuxer& demuxer() const noexcept { return *demuxer_; }
+  /// Does the work of Decoder::card_failure().
+  [[nodiscard]] std::string card_failure() const { return decoder_->card_failure(); }
   [[nodiscard]] FrameCounts& counts() noexcept { return counts_; }
   /// Makes its frames upright.
   [[nodiscard]] Turn turn() const noexcept { return turn_; }
@@ -65,7 +68,9 @@ class FileDecoding {
   [[nodiscard]] Dictionary reader_options() const;
   void choose_card();
   void open_decoder(Dictionary& options);
+  void count_on_card();
   void begin();
+  [[nodiscard]] Decoder::Result receive(const Context& context);
   [[nodiscard]] bool feed(const Context& context);
   [[nodiscard]] Demuxer::Result next_packet();
   void send(const Context& context);
@@ -92,6 +97,7 @@ class FileDecoding {
   std::optional<bool> interlaced_;         // the first frame
   bool is_first_pass_ = true;
   FrameCounts counts_;
+  std::optional<FieldPackets> fields_;  // where packets are counted and may be fields
 };
 
 }  // namespace freshframe::media

@@ -66,6 +66,11 @@ FileSource::Placed FileSource::first_frame(const Context& context) {
     throw SourceError("cannot open '" + masked + "': " + error.what() + errors.in_brackets(), masked);
   }
   if (context.stop.stop_requested()) decoding_.demuxer().throw_stopped();
+  if (const auto why = decoding_.card_failure(); !why.empty()) {
+    throw SourceError("cannot open '" + masked + "': none of its frames could be decoded by the card: " +
+                          why + "; decoder=\"cpu\" reads it",
+                      masked);
+  }
   throw SourceError("cannot open '" + masked + "': none of its frames could be decoded (" +
                         std::to_string(decoding_.counts().damaged()) +
                         " damaged packets); it is damaged or cut off" + errors.in_brackets(),

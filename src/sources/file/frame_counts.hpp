@@ -48,7 +48,8 @@ class FrameCounts {
   /// `leaves_out`: the decoder was asked to leave frames out.
   explicit FrameCounts(bool leaves_out) : leaves_out_(leaves_out) {}
 
-  /// Every packet gives a frame, or is lost. A card fails at other calls than those for its packet.
+  /// From the first keyframe on, every packet gives a frame, or is lost. A card fails at other calls than those for its
+  /// packet.
   void count_by_packets() noexcept { by_packets_ = true; }
   /// Reading begins at the beginning of the file.
   void begin() {
@@ -62,8 +63,10 @@ class FrameCounts {
     if (!first_sent_) first_sent_ = packet.pts;
     // Frames that are shown before the first keyframe do not count: they need frames from before the file.
     if (gives_frame && packet.size > 0 && (is_misplaced || packet.pts >= *first_sent_)) ++sent_frames_;
+    if (!first_key_ && (packet.flags & AV_PKT_FLAG_KEY) != 0) first_key_ = packet.pts;
     const bool is_shown = packet.pts != AV_NOPTS_VALUE && (packet.flags & AV_PKT_FLAG_DISCARD) == 0;
-    if (is_shown && (!by_packets_ || packet.pts >= *first_sent_)) sent_.send(packet.pts);
+    const bool can_give = !by_packets_ || (first_key_ && packet.pts >= *first_key_);
+    if (is_shown && can_give) sent_.send(packet.pts);
   }
   /// The decoder has failed at a packet.
   void fail(const Context& context) {
@@ -128,6 +131,7 @@ class FrameCounts {
   std::int64_t frames_ = 0;
   std::int64_t sent_frames_ = 0;
   std::optional<std::int64_t> first_sent_;  // pts
+  std::optional<std::int64_t> first_key_;   // pts
 };
 
 }  // namespace freshframe::media

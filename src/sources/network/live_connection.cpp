@@ -123,8 +123,10 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
     note_packet(*read, context);
     av_packet_unref(&packet);
     av_packet_move_ref(&packet, read->packet.get());
+    const bool begins = is_key(packet, decoder().context().codec_id);
+    if (begins) packet.flags |= AV_PKT_FLAG_KEY;  // FFmpeg's RTP reader marks no picture of VP9
     return PacketNotes{.arrived = context.clock.now() - (std::chrono::steady_clock::now() - read->arrived),
-                       .can_begin = is_key(packet, decoder().context().codec_id),
+                       .can_begin = begins,
                        .program_time = read->program_time,
                        .report = producer_times_.add(input_->seconds(packet.pts), wall_time_of(packet)),
                        .picture = take_notes(packet, read->picture)};

@@ -1,9 +1,10 @@
-"""Decoding on a card: the same pictures as on the processor, or a reason."""
+"""Decoding on a card: the same pictures as on the CPU, or a reason."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from rigs.card import Card
-from rigs.card.clips import H264, KEY_INTERVAL, OTHERS, PICTURES, clip
+from rigs.card.clips import H264, KEY_INTERVAL, OTHERS, PICTURES, clip, fields
 from rigs.live.camera import Camera
 from rigs.live.camera import clip as live_clip
 from rigs.live.rtsp import RtspServer
@@ -57,6 +58,18 @@ def run(path: Path, decoder: str, **options: Any) -> Run:
     return Run(node.source, pictures, pts, captured, drops.get("decode", 0))
 
 
+def fails(path: Path, decoder: str) -> tuple[str, int, int]:
+    """Runs a source that fails. Returns the error, and the numbers of pictures delivered and dropped."""
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(ff.open(path, decoder=decoder), name="film"), queue=ff.LOSSLESS)
+    delivered = 0
+    with pytest.raises(ff.SourceError) as raised, pipeline:  # noqa: PT012  (it counts)
+        for _ in reader:
+            delivered += 1
+    drops: dict[Any, int] = dict(pipeline.stats().nodes["film"].drops)
+    return str(raised.value), delivered, drops.get("decode", 0)
+
+
 def place(run: Run) -> tuple[str | None, int]:
     return run.source.decoder, run.source.decoder_changes
 
@@ -66,9 +79,12 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clip(tmp_path_factory.mktemp("films") / "film.mp4", H264["no b-frames"])
 
 
-def joined(folder: Path) -> Path:
-    """A film whose size changes in the middle."""
-    parts = [clip(folder / f"{size}.ts", H264["no b-frames"], size=size) for size in ("320x240", "640x480")]
+def joined(folder: Path, *, size: str = "640x480", pixels: str = "yuv420p") -> Path:
+    """A film of 320x240 with 8 bits whose second half is of another kind."""
+    parts = [
+        clip(folder / "first.ts", H264["no b-frames"]),
+        clip(folder / "second.ts", H264["no b-frames"], size=size, pixels=pixels),
+    ]
     path = folder / "joined.ts"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     return path
@@ -76,9 +92,7 @@ def joined(folder: Path) -> Path:
 
 @pytest.mark.parametrize("kind", [*H264, "odd size", "change of size"])
 @pytest.mark.parametrize("decoder", ["auto", "cuda", "cuda:0"])
-def test_a_card_gives_the_pictures_of_the_processor(
-    kind: str, decoder: str, tmp_path: Path, card: Card
-) -> None:
+def test_a_card_gives_the_pictures_of_the_cpu(kind: str, decoder: str, tmp_path: Path, card: Card) -> None:
     if kind == "change of size":
         path = joined(tmp_path)
     else:
@@ -110,13 +124,14 @@ REFUSALS = {
     "old": r"the NVIDIA driver is too old",
     "no_h264": r"cuda:0: it does not decode h264",
     "width:64": r"cuda:0: h264 of 320x240 is too large for it, which takes 64x64",
+    "blocks:299": r"cuda:0: h264 of 320x240 is too large for it, which takes 299 blocks of 16x16 pixels",
     "sessions:0": r"cuda:0: it has no decoder or no memory free for 320x240",
     "memory:1": r"cuda:0: it has no decoder or no memory free for 320x240",
 }
 
 
 @pytest.mark.parametrize("fault", REFUSALS)
-def test_a_refused_stream_is_decoded_by_the_processor_with_the_reason(
+def test_a_refused_stream_is_decoded_by_the_cpu_with_the_reason(
     fault: str, film: Path, card: Card, caplog: pytest.LogCaptureFixture
 ) -> None:
     wanted = run(film, "cpu")
@@ -128,8 +143,8 @@ def test_a_refused_stream_is_decoded_by_the_processor_with_the_reason(
     assert all(np.array_equal(a, b) for a, b in zip(got.pictures, wanted.pictures, strict=True))
     assert got.decode == 0
     # A line like one of the test before may come ten seconds later.
-    until(lambda: "decoded by the processor" in caplog.text, "the warning")
-    assert caplog.text.count("decoded by the processor") == 1
+    until(lambda: "decoded by the CPU" in caplog.text, "the warning")
+    assert caplog.text.count("decoded by the CPU") == 1
 
 
 @pytest.mark.parametrize("fault", REFUSALS)
@@ -170,11 +185,97 @@ def test_a_card_that_is_lost_is_left_at_the_next_keyframe(
         assert re.search(r"cuda:0: it has failed.*CUDA_ERROR_UNKNOWN", got.source.decoder_reason or "")
 
 
-def test_a_demanded_card_that_is_lost_ends_the_file(film: Path, card: Card) -> None:
-    card.fault(f"lost:{card.count('pictures') + 7}")
-    with pytest.raises(ff.SourceError, match=r"lost '.*film.mp4': cuda:0: it has failed"):
-        run(film, "cuda")
+@pytest.mark.parametrize("kind", [*OTHERS, "h264"])
+@pytest.mark.parametrize("after", [0, 1, 7, 19])
+def test_each_picture_of_a_lost_card_is_counted(after: int, kind: str, tmp_path: Path, card: Card) -> None:
+    path = clip(
+        tmp_path / ("film.ts" if kind in ("mpeg2", "h264") else "film.mkv"),
+        OTHERS.get(kind, H264["b-frames"]),
+    )
+    card.fault(f"lost:{card.count('pictures') + after}")
+    if after == 1 and kind in ("hevc", "vp9", "av1"):  # no later keyframe
+        error, delivered, decode = fails(path, "auto")
+        assert "by the card: cuda:0: it has failed" in error
+        assert (delivered, decode) == (0, PICTURES)
+    else:
+        got = run(path, "auto")
+        assert len(got.pictures) + got.decode == PICTURES
     card.fault()
+
+
+def test_a_lost_card_is_one_warning(film: Path, card: Card, caplog: pytest.LogCaptureFixture) -> None:
+    card.fault(f"lost:{card.count('pictures') + 7}")
+    run(film, "auto")
+    card.fault()
+    until(lambda: "decoded by the CPU" in caplog.text, "the warning")
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("kind", ["b-frames", "no b-frames"])
+@pytest.mark.parametrize("after", [1, 7, 18, 19])
+def test_a_demanded_card_that_is_lost_ends_the_file(
+    after: int, kind: str, tmp_path: Path, card: Card
+) -> None:
+    path = clip(tmp_path / "film.mp4", H264[kind])
+    card.fault(f"lost:{card.count('pictures') + after}")
+    error, delivered, decode = fails(path, "cuda")
+    card.fault()
+    assert re.search(r"'.*film.mp4': cuda:0: it has failed", error), error
+    # The last of the pictures cannot be copied any longer. After two failures in a row the card is given up.
+    assert min(after + 1, PICTURES) <= delivered + decode <= min(after + 2, PICTURES)
+    if kind == "no b-frames":
+        assert (delivered, decode) == (after - 1, 2)
+
+
+@pytest.mark.parametrize("decoder", ["auto", "cuda"])
+@pytest.mark.parametrize(
+    ("fault", "second", "reason"),
+    [
+        ("width:400", {}, "h264 of 640x480 is too large for it, which takes 400x400"),
+        ("blocks:300", {}, "h264 of 640x480 is too large for it, which takes 300 blocks"),
+        ("", {"pixels": "yuv420p10le"}, "its pictures have 10 bits"),
+        ("memory:8", {}, "no decoder or no memory free for 640x480"),
+    ],
+)
+def test_a_stream_that_becomes_one_that_the_card_refuses(
+    decoder: str, fault: str, second: dict[str, str], reason: str, tmp_path: Path, card: Card
+) -> None:
+    path = joined(tmp_path, **second)
+    card.fault(fault)
+    if decoder == "auto":
+        got = run(path, "auto")
+        assert (place(got), got.decode) == (("cpu", 1), 0)
+        assert len(got.pictures) == 2 * PICTURES
+        assert reason in (got.source.decoder_reason or "")
+    else:
+        error, delivered, decode = fails(path, "cuda")
+        assert reason in error
+        assert "lost '" in error
+        assert (delivered, decode) == (PICTURES, 1)
+    card.fault()
+
+
+def test_a_copy_from_the_card_that_fails_is_no_picture(film: Path, card: Card) -> None:
+    wanted = run(film, "cpu")
+    card.fault("copy:10")  # two copies are a picture
+    got = run(film, "cuda")
+    card.fault()
+    assert place(got) == ("cuda:0", 0)
+    assert (got.decode, len(got.pictures)) == (PICTURES // 5, PICTURES - PICTURES // 5)
+    by_pts = dict(zip(wanted.pts, wanted.pictures, strict=True))
+    assert all(np.array_equal(by_pts[pts], got.pictures[i]) for i, pts in enumerate(got.pts))
+
+
+@pytest.mark.parametrize("kind", ["vp9", "mpeg2"])
+def test_the_last_row_and_column_have_their_colour(kind: str, tmp_path: Path, card: Card) -> None:
+    path = tmp_path / ("film.ts" if kind == "mpeg2" else "film.mkv")
+    got = run(clip(path, (*OTHERS[kind], "-vf", "scale=321:241")), "cuda")
+    assert place(got) == ("cuda:0", 0)
+    assert len(got.pictures) == PICTURES
+    for picture in got.pictures:
+        assert picture.shape == (241, 321, 3)
+        painted = picture[40:]  # below the numbers
+        assert (painted == painted[0, 0]).all()
 
 
 @pytest.mark.parametrize("fault", ["refuse:4", "refuse:10"])
@@ -189,6 +290,17 @@ def test_each_picture_that_the_card_refuses_is_counted(
     assert place(got) == ("cuda:0", 0)
     assert got.decode == PICTURES // int(fault.partition(":")[2])
     assert len(got.pictures) + got.decode == PICTURES
+
+
+@pytest.mark.parametrize("fault", ["", "refuse:10"])
+def test_a_packet_of_one_field_is_half_a_picture(fault: str, tmp_path: Path, card: Card) -> None:
+    path = fields(tmp_path / "film.mkv")
+    card.fault(fault)
+    got = run(path, "cuda")
+    card.fault()
+    assert place(got) == ("cuda:0", 0)
+    assert len(got.pictures) + got.decode == PICTURES
+    assert (got.decode > 0) == bool(fault)
 
 
 def test_all_decoders_of_a_process_share_one_context(film: Path, card: Card) -> None:
@@ -220,7 +332,7 @@ def test_a_stream_goes_on_without_the_card(card: Card) -> None:
     with TcpServer(live_clip("mpegts")) as server, Camera(server.url, decoder="auto") as camera:
         camera.read(5)
         card.fault("lost:0")
-        camera.wait(lambda stats: stats.decoder == "cpu", "the processor")
+        camera.wait(lambda stats: stats.decoder == "cpu", "the CPU")
         camera.read(5)
         stats = camera.stats
         kinds = [finding.kind for finding in camera.pipeline.why().findings]
@@ -326,7 +438,7 @@ def test_doctor_lists_the_card_or_the_reason(card_folder: Path) -> None:
     code = "import sys; from freshframe.__main__ import main; sys.exit(main(['doctor']))"
     for fault, wanted in {
         "": r"ok +decoding card +cuda:0 fake card, CUDA 12\.4, decodes h264, hevc, vp9, av1, mpeg2video\n",
-        "none": r"ok +decoding card +none: the NVIDIA driver finds no card; the processor decodes\n",
+        "none": r"ok +decoding card +none: the NVIDIA driver finds no card; the CPU decodes\n",
     }.items():
         ended = subprocess.run(
             [sys.executable, "-c", code],

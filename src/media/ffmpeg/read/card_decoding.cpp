@@ -3,6 +3,7 @@
 #include "media/ffmpeg/read/card_decoding.hpp"
 
 #include "freshframe/frame.hpp"
+#include "freshframe/log.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -14,6 +15,7 @@
 #include "media/ffmpeg/read/frame_maker.hpp"
 
 extern "C" {
+#include <libavcodec/avcodec.h>
 #include <libavutil/hwcontext.h>
 }
 
@@ -60,26 +62,6 @@ void take_memory(AVFrame& frame) {
   frame.extended_data = frame.data;
 }
 
-/// Replaces a picture on the card by its copy in the host's memory. Returns FFmpeg's error.
-int bring_to_host(AVFrame& frame) {
-  const auto host = make_av_frame();
-  host->format = AV_PIX_FMT_NV12;
-  host->width = frame.width;
-  host->height = frame.height;
-  take_memory(*host);
-  int result = av_hwframe_transfer_data(host.get(), &frame, 0);
-  if (result >= 0) result = av_frame_copy_props(host.get(), &frame);
-  if (result < 0) return result;
-  // FFmpeg cuts a picture on a card at the right and at the bottom only.
-  host->crop_left = frame.crop_left;
-  host->crop_top = frame.crop_top;
-  result = av_frame_apply_cropping(host.get(), AV_FRAME_CROP_UNALIGNED);
-  if (result < 0) return result;
-  av_frame_unref(&frame);
-  av_frame_move_ref(&frame, host.get());
-  return 0;
-}
-
 }  // namespace
 
 std::unique_ptr<CardDecoding> CardDecoding::open(const DecoderWish& wish, const AVCodecParameters& parameters,
@@ -113,7 +95,7 @@ void CardDecoding::prepare(AVCodecContext& codec) {
 #ifdef AV_HWACCEL_FLAG_UNSAFE_OUTPUT
   codec.hwaccel_flags |= AV_HWACCEL_FLAG_UNSAFE_OUTPUT;  // take() copies each picture at once
 #endif
-  was_chosen_ = false;
+  chosen_ = {};
   failures_ = 0;
   sent_.clear();
 }
@@ -130,22 +112,64 @@ AVPixelFormat CardDecoding::choose(AVCodecContext* codec, const AVPixelFormat* f
 
 AVPixelFormat CardDecoding::choose_card(const AVCodecContext& codec, const AVPixelFormat* formats) {
   if (is_over()) return AV_PIX_FMT_NONE;
+  const Card::Stream stream{.codec = codec.codec_id,
+                            .format = codec.sw_pix_fmt,
+                            .width = codec.coded_width,
+                            .height = codec.coded_height};
+  reason_ = card_->refusal(stream);
+  if (is_over()) return AV_PIX_FMT_NONE;
   const auto* end = formats;
   while (*end != AV_PIX_FMT_NONE) ++end;
   if (std::find(formats, end, AV_PIX_FMT_CUDA) == end) {
-    reason_ = was_chosen_ ? "it has no decoder or no memory free for " + std::to_string(codec.coded_width) +
-                                "x" + std::to_string(codec.coded_height)
-                          : "FFmpeg does not decode this kind of " +
-                                std::string(avcodec_get_name(codec.codec_id)) + " there";
+    reason_ = stream == chosen_ ? "it has no decoder or no memory free for " + std::to_string(stream.width) +
+                                      "x" + std::to_string(stream.height)
+                                : "FFmpeg does not decode this kind of " +
+                                      std::string(avcodec_get_name(codec.codec_id)) + " there";
     return AV_PIX_FMT_NONE;
   }
-  reason_ = card_->refusal({.codec = codec.codec_id,
-                            .format = codec.sw_pix_fmt,
-                            .width = codec.coded_width,
-                            .height = codec.coded_height});
-  if (is_over()) return AV_PIX_FMT_NONE;
-  was_chosen_ = true;
+  chosen_ = stream;
   return AV_PIX_FMT_CUDA;
+}
+
+int CardDecoding::send(AVCodecContext& codec, const AVPacket& packet, TimePoint captured) {
+  note_packet(packet.pts, captured);
+  return hand_over(codec, &packet);
+}
+
+int CardDecoding::finish(AVCodecContext& codec) {
+  return hand_over(codec, nullptr);
+}
+
+int CardDecoding::hand_over(AVCodecContext& codec, const AVPacket* packet) {
+  const FfmpegErrorCapture errors;
+  const int result = avcodec_send_packet(&codec, packet);
+  if (result < 0) note(result);
+  show(errors, result);
+  return result;
+}
+
+int CardDecoding::receive(AVCodecContext& codec, AVFrame& frame) {
+  const FfmpegErrorCapture errors;
+  int result = avcodec_receive_frame(&codec, &frame);
+  if (result >= 0 && frame.format == AV_PIX_FMT_CUDA) {
+    restore_time(frame);
+    result = bring_to_host(frame);
+    if (result < 0) av_frame_unref(&frame);
+  }
+  if (result == AVERROR_EOF) {
+    note_end();
+  } else if (result != AVERROR(EAGAIN)) {
+    note(result);
+  }
+  show(errors, result);
+  return result;
+}
+
+/// Logs an error of the stream. FFmpeg logs several errors for each picture of a card that fails, and the source reports
+/// that failure once.
+void CardDecoding::show(const FfmpegErrorCapture& errors, int result) const {
+  if (result == AVERROR_EXTERNAL || is_over() || errors.cause().empty()) return;
+  log(LogLevel::Error, errors.cause());
 }
 
 void CardDecoding::note_packet(std::int64_t pts, TimePoint captured) {
@@ -167,6 +191,26 @@ void CardDecoding::restore_time(AVFrame& frame) {
 #endif
 }
 
+/// Replaces a picture on the card by its copy in the host's memory. Returns FFmpeg's error.
+int CardDecoding::bring_to_host(AVFrame& frame) const {
+  const auto host = make_av_frame();
+  host->format = AV_PIX_FMT_NV12;
+  host->width = frame.width;
+  host->height = frame.height;
+  take_memory(*host);
+  if (card_->copy_to_host(frame, *host) != 0) return AVERROR_EXTERNAL;
+  int result = av_frame_copy_props(host.get(), &frame);
+  if (result < 0) return result;
+  // FFmpeg cuts a picture on a card at the right and at the bottom only.
+  host->crop_left = frame.crop_left;
+  host->crop_top = frame.crop_top;
+  result = av_frame_apply_cropping(host.get(), AV_FRAME_CROP_UNALIGNED);
+  if (result < 0) return result;
+  av_frame_unref(&frame);
+  av_frame_move_ref(&frame, host.get());
+  return 0;
+}
+
 void CardDecoding::note(int result) {
   if (result >= 0) failures_ = 0;
   if (result != AVERROR_EXTERNAL || ++failures_ < kMostFailures || is_over()) return;
@@ -174,14 +218,11 @@ void CardDecoding::note(int result) {
   if (const auto state = card_->refusal({.codec = codec_.id}); !state.empty()) reason_ += ", and " + state;
 }
 
-int CardDecoding::take(int result, AVFrame& frame) {
-  if (result >= 0 && frame.format == AV_PIX_FMT_CUDA) {
-    restore_time(frame);
-    result = bring_to_host(frame);
-    if (result < 0) av_frame_unref(&frame);
-  }
-  if (result != AVERROR(EAGAIN) && result != AVERROR_EOF) note(result);
-  return result;
+/// After a failure of the last picture no second one shows whether the card is lost.
+void CardDecoding::note_end() {
+  if (failures_ == 0 || is_over()) return;
+  if (const auto state = card_->refusal({.codec = codec_.id}); !state.empty())
+    reason_ = "it has failed, and " + state;
 }
 
 std::string CardDecoding::give_up() const {

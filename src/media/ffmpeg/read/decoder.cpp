@@ -418,25 +418,28 @@ bool Decoder::send(AVPacket& packet, TimePoint captured) {
 
 /// Note [A decoder on a card].
 bool Decoder::send_to_card(AVPacket& packet, TimePoint captured) {
-  const bool is_key = (packet.flags & AV_PKT_FLAG_KEY) != 0;
   if (!card_->is_over()) {
-    card_->note_packet(packet.pts, captured);
     if (hand_over(packet, captured)) return true;
-    card_->note(last_failure_);
     if (!card_->is_over()) return false;
   }
-  if (!is_key) {
-    static_cast<void>(card_->give_up());
+  if (card_->is_demand()) {
+    end_on_card();
     return false;
   }
+  const bool begins = incomplete_ || (packet.flags & AV_PKT_FLAG_KEY) != 0;
+  if (!begins) return false;
   leave_card();
   return hand_over(packet, captured);
+}
+
+void Decoder::end_on_card() {
+  if (!open_) static_cast<void>(card_->give_up());
+  if (!finishing_) finish();
 }
 
 /// The frames that the card has given come first.
 void Decoder::leave_card() {
   if (open_) {
-    static_cast<void>(card_->give_up());  // throws for a demand, before anything has changed
     exchange();
   } else {
     const auto left = drop_card();  // outlives codec_
@@ -461,29 +464,39 @@ bool Decoder::hand_over(AVPacket& packet, TimePoint captured) {
   codec_->reordered_opaque = ticks;
 #endif
   if (settings_.strict) look_at_picture(packet);
-  const int result = avcodec_send_packet(codec_.get(), &packet);
+  const int result =
+      card_ ? card_->send(*codec_, packet, captured) : avcodec_send_packet(codec_.get(), &packet);
   if (result < 0) fail(result);
   return result >= 0;
 }
 
+// FFmpeg decodes within this call: an error belongs to the first of the frames that it holds.
 void Decoder::finish() {
   finishing_ = true;
-  avcodec_send_packet(codec_.get(), nullptr);
+  const int result = card_ ? card_->finish(*codec_) : avcodec_send_packet(codec_.get(), nullptr);
+  if (result >= 0 || result == AVERROR_EOF) return;
+  last_failure_ = result;
+  ahead_.emplace_back();
 }
 
 Decoder::Result Decoder::receive(AVFrame& frame) {
+  const auto result = take(frame);
+  if (result == Result::End) static_cast<void>(card_failure());
+  return result;
+}
+
+Decoder::Result Decoder::take(AVFrame& frame) {
   if (!ahead_.empty()) {
-    av_frame_unref(&frame);
-    av_frame_move_ref(&frame, ahead_.front().get());
+    const auto first = std::move(ahead_.front());
     ahead_.pop_front();
+    av_frame_unref(&frame);
+    if (!first) return Result::Damaged;
+    av_frame_move_ref(&frame, first.get());
     return Result::Frame;
   }
-  int result = avcodec_receive_frame(codec_.get(), &frame);
-  if (card_) {
-    result = card_->take(result, frame);
-    if (result >= 0 && !std::exchange(has_card_picture_, true))
-      new_place_ = std::make_unique<DecoderPlace>(DecoderPlace{.name = card_->name()});
-  }
+  const int result = card_ ? card_->receive(*codec_, frame) : avcodec_receive_frame(codec_.get(), &frame);
+  if (card_ && result >= 0 && !std::exchange(has_card_picture_, true))
+    new_place_ = std::make_unique<DecoderPlace>(DecoderPlace{.name = card_->name()});
   if (result >= 0) {
     failures_in_row_ = 0;
     // TIFF 6.0, section 20: without ReferenceBlackWhite, brightness has the levels 0 to 255.
@@ -507,8 +520,11 @@ std::string Decoder::failure() const {
 }
 
 void Decoder::renew() {
-  if (card_ && card_->is_over()) return leave_card();
-  if (open_) exchange();
+  if (!card_ || !card_->is_over()) {
+    if (open_) exchange();
+  } else if (!card_->is_demand()) {
+    leave_card();
+  }
 }
 
 void Decoder::exchange() {
@@ -516,9 +532,16 @@ void Decoder::exchange() {
   std::deque<AvFramePtr> held;
   for (auto result = Result::Frame; result != Result::End;) {
     auto frame = make_av_frame();
-    result = receive(*frame);
+    result = take(*frame);
     if (result == Result::NeedsPacket) break;
     if (result == Result::Frame) held.push_back(std::move(frame));
+    if (result == Result::Damaged) held.emplace_back();
+  }
+  if (card_ && (!card_->is_over() || card_->is_demand())) {
+    // On a card nothing of a cut picture stays in the decoder, and another one takes 0.1 s to open.
+    if (!card_->is_over()) restart();
+    ahead_ = std::move(held);
+    return;
   }
   const int delay = codec_->has_b_frames;  // which the old one may have found out by and by
   const auto left = card_ && card_->is_over() ? drop_card() : nullptr;  // outlives codec_

@@ -24,7 +24,7 @@ struct DecoderSettings {
   bool low_delay = false;
   /// For pictures: half of one is an error, where half of a video's frame is better than nothing.
   bool strict = false;
-  /// Not of pictures. With a card `threads` holds for the processor alone.
+  /// Not of pictures. With a card `threads` holds for the CPU alone.
   DecoderWish wish = {};
 };
 
@@ -38,8 +38,9 @@ class Decoder {
   /// max_pixels changes it.
   static constexpr std::int64_t kMostPixels = std::int64_t{8192} * 8192;
 
-  /// Removes from `options` the entries that the codec has used. Throws Error, and CardRefused for a wish that is a Demand,
-  /// as send() does, too.
+  /// Removes from `options` the entries that the codec has used. Throws Error, and CardRefused for a wish that is a Demand.
+  /// A demanded card that fails later takes packets no longer: receive() returns the frames so far, and then throws
+  /// CardRefused.
   Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options);
   /// For packets without a demuxer. Times are in units of `time_base`.
   Decoder(const AVCodecParameters& parameters, AVRational time_base, const DecoderSettings& settings,
@@ -78,6 +79,10 @@ class Decoder {
   }
   [[nodiscard]] const AVCodecContext& context() const noexcept { return *codec_; }
   [[nodiscard]] bool has_card() const noexcept { return card_ != nullptr; }
+  /// Returns the reason why the card was given up, or nothing. For a demand it throws that as CardRefused.
+  [[nodiscard]] std::string card_failure() const {
+    return card_ && card_->is_over() ? card_->give_up() : std::string();
+  }
   /// Returns the place where it decodes, once after each change, or null. On a card it is known from the first picture on.
   [[nodiscard]] std::unique_ptr<DecoderPlace> take_place() noexcept { return std::move(new_place_); }
 
@@ -86,6 +91,8 @@ class Decoder {
   void open(Dictionary& options);
   bool send_to_card(AVPacket& packet, TimePoint captured);
   bool hand_over(AVPacket& packet, TimePoint captured);
+  [[nodiscard]] Result take(AVFrame& frame);
+  void end_on_card();
   void leave_card();
   /// Takes the card out and keeps the reason for the next frame's place. Throws CardRefused for a demand.
   [[nodiscard]] std::unique_ptr<CardDecoding> drop_card();
@@ -97,7 +104,7 @@ class Decoder {
   const AVRational time_base_;
   const DecoderSettings settings_;
   Dictionary options_;                  // as given: each opening uses a copy
-  std::unique_ptr<CardDecoding> card_;  // null while the processor decodes
+  std::unique_ptr<CardDecoding> card_;  // null while the CPU decodes
   std::unique_ptr<DecoderPlace> new_place_;
   CodecPtr codec_;  // refers to card_
   bool open_ = false;
@@ -109,7 +116,7 @@ class Decoder {
   std::string hindrance_;   // `strict`: the reason, other than damage, why FFmpeg may refuse the picture
   int orientation_ = 0;     // `strict`: of a TIFF, as in Exif; 0: unknown
   std::int64_t page_ = -1;  // `strict`: of a TIFF, as the user's option has it; -1: not read yet
-  std::deque<AvFramePtr> ahead_;  // of decoders before this one
+  std::deque<AvFramePtr> ahead_;  // of decoders before this one; a null is a damaged frame
 };
 
 }  // namespace freshframe::media

@@ -13,7 +13,9 @@ Faults are words, ``word,word:N``:
 ``refuse:N``   Every Nth picture of a decoder fails.
 ``status:N``   The status of every Nth picture is "concealed".
 ``skip:N``     Every Nth picture is not decoded, in silence.
+``copy:N``     Every Nth copy to the host fails; a picture takes two.
 ``width:N``    The largest width and height.
+``blocks:N``   The largest number of blocks of 16x16 pixels.
 ``no_h264``    It does not decode this codec. Likewise ``no_hevc``, ``no_vp9``, ``no_av1``, ``no_mpeg2``.
 ``lazy``       Asynchronous work happens when somebody waits for it.
 ==============  =========================================================================================

@@ -1,6 +1,6 @@
 // libnvcuvid.so.1 of the fake card: decoders.
 //
-// H.264 gives the stream's own pictures (true_h264.c). A picture of another codec is grey, with two rows of 16 squares of
+// H.264 gives the stream's own pictures (true_h264.c). A picture of another codec is green, with two rows of 16 squares of
 // 16 pixels, white for 1: the number of the picture in decoding order, and the number of its decoder. Mapping copies into
 // one of few output surfaces, as on a card.
 // SPDX-License-Identifier: Apache-2.0
@@ -48,7 +48,7 @@ Result cuvidGetDecoderCaps(Capabilities* wish) {
   const long most = card_fault("width");
   wish->most_width = wish->most_height = most < 0 ? 8192 : (unsigned)most;
   wish->least_width = wish->least_height = 16;
-  wish->most_blocks = 1U << 20;
+  wish->most_blocks = card_fault("blocks") < 0 ? 1U << 20 : (unsigned)card_fault("blocks");
   wish->formats = 1 << kSurfaceNv12 | 1 << kSurfaceP016;
   return kSuccess;
 }
@@ -121,7 +121,7 @@ static void paint_number(const Decoder* decoder, uint8_t* surface, unsigned row,
 }
 
 Result cuvidDecodePicture(Decoder* decoder, DecodedPicture* picture) {
-  enum { kGrey = 128 };
+  enum { kGrey = 128, kChroma = 100 };
   const Result result = card_state_in_context();
   if (result != kSuccess) return result;
   if ((unsigned)picture->surface >= decoder->inputs) return kInvalidValue;
@@ -139,7 +139,9 @@ Result cuvidDecodePicture(Decoder* decoder, DecodedPicture* picture) {
     if (!is_whole) decoder->status[picture->surface] = kStatusConcealed;
     return kSuccess;
   }
-  memset(surface, kGrey, (size_t)decoder->pitch * decoder->height * 3 / 2);
+  const size_t luma = (size_t)decoder->pitch * decoder->height;
+  memset(surface, kGrey, luma);
+  memset(surface + luma, kChroma, luma / 2);
   paint_number(decoder, surface, 0, number);
   paint_number(decoder, surface, 1, decoder->number);
   return kSuccess;
