@@ -76,7 +76,7 @@ struct OpenOptions {
   /// rows), or its number in VideoInfo::renditions.
   std::string rendition = "best";
   std::optional<int> decoder_threads = {};  // default: cores for a lossless file, 1 for a live source
-  /// Where a video is decoded: "cpu", "auto" (on an NVIDIA card if it can, else on the processor), or a card, which must:
+  /// Where a video is decoded: "cpu", "auto" (on an NVIDIA card if it can, else on the CPU), or a card, which must:
   /// "cuda" or "cuda:1". SourceStats::decoder and decoder_reason show it.
   std::string decoder = "cpu";
   /// For a camera: a whole number or "auto" for each of kCameraSettings (camera.hpp).

@@ -119,7 +119,7 @@ inline constexpr auto kSourceFields = std::tuple{
     StatsField{"decoder", &SourceStats::decoder, "", "", ""},
     StatsField{"decoder_reason", &SourceStats::decoder_reason, "", "", ""},
     StatsField{"decoder_changes", &SourceStats::decoder_changes, "source_decoder_changes_total", "counter",
-               "How often decoding moved from a card to the processor, or back."},
+               "How often decoding moved from a card to the CPU, or back."},
 };
 
 inline constexpr auto kSpoolFields = std::tuple{

@@ -157,14 +157,14 @@ void add_settings(const GraphState& seen, Causes& out) {
   }
 }
 
-// The processor decodes what a card was to decode: the frames are the same, and the processor has less time for others.
+// The CPU decodes what a card was to decode: the frames are the same, and the CPU has less time for others.
 void add_decoders(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
     if (!runs(seen) || !node.source || node.source->decoder_reason.empty()) continue;
     add(out,
         {.kind = "decoder",
          .subject = node.name,
-         .text = "is decoded by the processor, not by the card: " + node.source->decoder_reason + ".",
+         .text = "is decoded by the CPU, not by the card: " + node.source->decoder_reason + ".",
          .remedy = "`freshframe doctor` lists the cards and what they decode. decoder=\"cpu\" asks for none.",
          .evidence = {{"changes", static_cast<double>(node.source->decoder_changes)}}});
   }

@@ -187,7 +187,7 @@ def _cards() -> Iterator[Finding]:
     if found.cards and found.reason:
         yield Finding("decoding card", "warn", f"another card: {found.reason}")
     if not found.cards:
-        yield Finding("decoding card", "ok", f"none: {found.reason}; the processor decodes")
+        yield Finding("decoding card", "ok", f"none: {found.reason}; the CPU decodes")
 
 
 def _self_test() -> Iterator[Finding]:

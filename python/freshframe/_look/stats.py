@@ -91,9 +91,9 @@ class SourceStats:
         settings_reason: Why the camera, back after an outage, runs without some of them; None if it has all.
         decoder: Where the pictures of a file or a network stream are decoded: "cpu", or a card such as
             "cuda:0". None before the first picture, and for other sources.
-        decoder_reason: Why the processor decodes although ``open(decoder="auto")`` was given; None if it does
+        decoder_reason: Why the CPU decodes although ``open(decoder="auto")`` was given; None if it does
             not.
-        decoder_changes: How often decoding moved from a card to the processor, or back.
+        decoder_changes: How often decoding moved from a card to the CPU, or back.
     """
 
     state: SourceState

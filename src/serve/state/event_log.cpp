@@ -186,7 +186,7 @@ void EventLog::follow_sources(const Snapshot& seen) {
     if (now.decoder_changes > before.decoder_changes || now.decoder_reason != before.decoder_reason) {
       add(seen.time, "decoder", node.name,
           now.decoder_reason.empty() ? "is decoded on " + now.decoder
-                                     : "is decoded by the processor: " + now.decoder_reason);
+                                     : "is decoded by the CPU: " + now.decoder_reason);
     }
     before.decoder_changes = now.decoder_changes;
     before.decoder_reason = now.decoder_reason;
