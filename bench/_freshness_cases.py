@@ -68,7 +68,7 @@ class Case:
     @property
     def film(self) -> str:
         """The name of its film."""
-        return name_of(self.shape)
+        return name_film(self.shape)
 
     def serve(self, folder: Path) -> TruthProcess:
         """Starts a server with its log in this folder."""
@@ -83,7 +83,7 @@ class Case:
         return server.url_of(self.film, self.fps) if SERVERS[self.way] == "rtsp" else server.url
 
 
-def name_of(shape: Shape) -> str:
+def name_film(shape: Shape) -> str:
     """Returns the name of the film of a shape."""
     size = "" if shape.size == PICTURES.size else f"-{shape.size[0]}x{shape.size[1]}"
     return f"{shape.codec}-{shape.slices}-{shape.b_frames}-{shape.key_interval}-{shape.count}{size}"
@@ -91,7 +91,7 @@ def name_of(shape: Shape) -> str:
 
 def made(shape: Shape) -> Path:
     """The file with its pictures; made now if it is not there."""
-    path = FILMS / f"truth-{name_of(shape)}-v{FORMAT}.film"
+    path = FILMS / f"truth-{name_film(shape)}-v{FORMAT}.film"
     if not path.exists():
         print(f"making {path.name}", file=sys.stderr)
         FILMS.mkdir(parents=True, exist_ok=True)

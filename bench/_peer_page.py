@@ -116,7 +116,7 @@ def pieces(document: dict[str, Any]) -> str:
     )
 
 
-def rows_of(name: str, columns: dict[str, str]) -> str:
+def find_rows(name: str, columns: dict[str, str]) -> str:
     """The rows of another benchmark's result that have these figures."""
     document = json.loads((RESULTS / f"{name}.json").read_text())
     lines = [["", *columns.values()]]
@@ -203,10 +203,10 @@ def parts(document: dict[str, Any]) -> dict[str, Callable[[], str]]:
         "pieces": lambda: pieces(document),
         "programs": lambda: programs(runs),
         "memory": lambda: long_runs(document),
-        "hop": lambda: rows_of("hop", PACED),
-        "bursts": lambda: rows_of("hop", BURSTS),
-        "chain": lambda: rows_of("python_chain", CHAIN),
-        "paced chain": lambda: rows_of("python_chain", PACED_CHAIN),
+        "hop": lambda: find_rows("hop", PACED),
+        "bursts": lambda: find_rows("hop", BURSTS),
+        "chain": lambda: find_rows("python_chain", CHAIN),
+        "paced chain": lambda: find_rows("python_chain", PACED_CHAIN),
         "decode": decoding,
     }
 

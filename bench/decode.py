@@ -130,7 +130,7 @@ def beside(name: str, ours: Figures, other: Figures, goal: float | None, noise: 
     return Row(name, figures, speed, goal, True, noise, unclear=unclear)
 
 
-def rows_of(label: str, runs: dict[str, list[Figures]]) -> list[Row]:
+def make_rows(label: str, runs: dict[str, list[Figures]]) -> list[Row]:
     """All rows of one clip and number of threads."""
     medians: dict[str, Figures] = {
         kind: {key: median([each[key] for each in results]) for key in ("ms", "cpu_ms")}
@@ -166,7 +166,7 @@ def main() -> None:
             counts = {each["frames"] for results in runs.values() for each in results}
             if counts != {CLIPS[size].frames}:
                 raise SystemExit(f"{path}: {CLIPS[size].frames} frames are in it, {sorted(counts)} came out")
-            for row in rows_of(f"{size}, {threads} thread{'s' if threads > 1 else ''}", runs):
+            for row in make_rows(f"{size}, {threads} thread{'s' if threads > 1 else ''}", runs):
                 result.add(row)
     result.keep(options.out)
 

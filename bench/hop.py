@@ -21,7 +21,7 @@ DEEP_GOAL_US = 0.3  # per sample
 Run = dict[str, Any]
 
 
-def runs_of(runs: list[Run], part: str, key: str, value: int) -> dict[str, list[Run]]:
+def select_runs(runs: list[Run], part: str, key: str, value: int) -> dict[str, list[Run]]:
     """The runs of one row by kind."""
     mine = [run for run in runs if run["part"] == part and run[key] == value]
     return {
@@ -37,7 +37,7 @@ def series(runs: list[Run], figure: str) -> list[float]:
 def paced(result: Result, runs: list[Run]) -> None:
     """One row per rate."""
     for hertz in sorted({run["hz"] for run in runs if run["part"] == "paced"}):
-        kinds = runs_of(runs, "paced", "hz", hertz)
+        kinds = select_runs(runs, "paced", "hz", hertz)
         bare, again, ours = (
             {q: median(series(kinds[kind], q)) for q in ("p50_us", "p99_us")}
             for kind in ("bare", "bare again", "freshframe")
@@ -62,7 +62,7 @@ def paced(result: Result, runs: list[Run]) -> None:
 def bursts(result: Result, runs: list[Run]) -> None:
     """One row per depth: shallow ones against the bare queue, the deep one against the clock."""
     for depth in sorted({run["depth"] for run in runs if run["part"] == "burst"}):
-        kinds = runs_of(runs, "burst", "depth", depth)
+        kinds = select_runs(runs, "burst", "depth", depth)
         bare = series(kinds["bare"], "us"), series(kinds["bare again"], "us")
         figures = {
             "us_per_sample": median(series(kinds["freshframe"], "us")),

@@ -138,7 +138,9 @@ def traces(result: Result, schedules: int) -> None:
             result.add(Row(f"{case.name}: {name}", theirs.figures(best)))
 
 
-def of(runs: Sequence[dict[str, Any]], part: str, kind: str = "", hertz: float = 0) -> list[dict[str, Any]]:
+def select_runs(
+    runs: Sequence[dict[str, Any]], part: str, kind: str = "", hertz: float = 0
+) -> list[dict[str, Any]]:
     """The runs of one kind."""
     return [
         run
@@ -153,8 +155,8 @@ def costs(result: Result, runs: Sequence[dict[str, Any]]) -> None:
         ("alone", "pair_ns", 0.0, "an inbox alone: a set, in hops of a merge"),
         ("paced", "cpu_us", 1000.0, "2 x 1,000 Hz: processor time of a set, in hops of a merge"),
     ):
-        merge = [run[figure] for run in of(runs, part, "merge", hertz)]
-        join = [run[figure] for run in of(runs, part, "join", hertz)]
+        merge = [run[figure] for run in select_runs(runs, part, "merge", hertz)]
+        join = [run[figure] for run in select_runs(runs, part, "join", hertz)]
         figures = {
             f"set_{figure.removeprefix('pair_')}": median(join),
             f"merge_pair_{figure[-2:]}": median(merge),
@@ -169,7 +171,7 @@ def costs(result: Result, runs: Sequence[dict[str, Any]]) -> None:
             )
         )
     for hertz in (30.0, 1000.0):
-        paced = of(runs, "paced", "join", hertz)
+        paced = select_runs(runs, "paced", "join", hertz)
         p99 = median([run["p99_us"] for run in paced])
         figures = {
             "p50_us": median([run["p50_us"] for run in paced]),
@@ -184,7 +186,7 @@ def costs(result: Result, runs: Sequence[dict[str, Any]]) -> None:
                 ADDED_GOAL_MS,
             )
         )
-    silent = of(runs, "silent")
+    silent = select_runs(runs, "silent")
     later = median([run["later_p99_us"] for run in silent])
     whole = median([run["whole_p99_us"] for run in silent])
     result.add(

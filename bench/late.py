@@ -134,7 +134,7 @@ def watch(happening: Happening, server: TruthProcess) -> Watched:
     return found
 
 
-def rows_of(happening: Happening, runs: list[Watched]) -> list[Row]:
+def make_rows(happening: Happening, runs: list[Watched]) -> list[Row]:
     """Returns the hidden age beyond the constant part, in intervals, and the source's lag if known."""
     shares: dict[float, list[float]] = {0.01: [], 0.5: [], 0.99: []}
     for run in runs:
@@ -180,7 +180,7 @@ def main() -> None:
             TruthProcess(film, Path(folder) / "log", fps=happening.fps) as server,
         ):
             runs = [watch(happening, server) for _ in range(options.rounds)]
-        for row in rows_of(happening, runs):
+        for row in make_rows(happening, runs):
             result.add(row)
         print(happening.name, file=sys.stderr)
     result.keep(None if options.dry else options.out)

@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT / "tests" / "python"))
 
 from rigs.live.truth.pictures.encode import Shape, film
 from rigs.live.truth.process import TruthProcess, saved
-from rigs.live.truth.reading.watch import number_of
+from rigs.live.truth.reading.watch import find_number
 
 FPS = 30.0
 SHAPE = Shape("h264", count=120, size=(1280, 720), key_interval=60, b_frames=2, bit_rate=4_000_000)
@@ -58,7 +58,7 @@ def cost(ask: Question, count: int) -> dict[str, float]:
 
 def wrong(views: list[ff.types.Snapshot]) -> int:
     """Pictures whose number is not as far from the first one's as their times say, or that come twice."""
-    numbers = [number_of(view.frame.luma) for view in views]
+    numbers = [find_number(view.frame.luma) for view in views]
     steps = [round((view.pts - views[0].pts) * FPS) % SHAPE.count for view in views]
     first = numbers[0]
     bad = sum(

@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT / "tests" / "python"))
 
 from rigs.live.truth.pictures.encode import Shape, film
 from rigs.live.truth.process import TruthProcess
-from rigs.live.truth.reading.watch import number_of
+from rigs.live.truth.reading.watch import find_number
 from rigs.ports import free_port
 
 FPS = 30
@@ -135,7 +135,7 @@ def ages(kind: str, scheme: str, truth: TruthProcess, seconds: float, rate: floa
         ):
             container.streams.video[0].thread_type = "NONE"
             frames = container.decode(video=0)
-            seen.extend((time.monotonic(), number_of(frame.to_ndarray(format="gray"))) for frame in frames)
+            seen.extend((time.monotonic(), find_number(frame.to_ndarray(format="gray"))) for frame in frames)
 
     with slow_link(port, rate) as near:
         taker = server(scheme, port)

@@ -41,7 +41,7 @@ def watch(
     return told
 
 
-def frames_of(pipeline: ff.Pipeline, names: list[str]) -> list[int]:
+def count_frames(pipeline: ff.Pipeline, names: list[str]) -> list[int]:
     """The number of pictures that each has given; -1 where a connection was lost."""
     nodes = pipeline.stats().nodes
     sources = [(nodes[name], nodes[name].source) for name in names]
@@ -70,7 +70,7 @@ def main() -> None:
         names = list(kinds)
         with pipeline:
             told = watch(pipeline, names, options.minutes * 60)
-            seen = frames_of(pipeline, names)
+            seen = count_frames(pipeline, names)
             false = [f"{name}: {', '.join(found)}" for name, found in told.items() if found]
             figures = {"pictures_least": min(seen), "told": "; ".join(false)}
             unclear = "" if min(seen) > 0 else "a connection was lost, or gave no picture"

@@ -144,7 +144,7 @@ def ages(seen: list[tuple[int, float]], sent: list[tuple[float, int]]) -> list[f
     return found
 
 
-def shown(
+def show(
     page: browser.Page, camera: Camera, url: str, script: str, what: str, seconds: float
 ) -> dict[str, float]:
     """Shows the camera in one way during some seconds."""
@@ -199,16 +199,16 @@ def turns(page: browser.Page, film: Clip, seconds: int, rounds: int, peer: str |
         dashboard = stack.enter_context(pipeline.serve(view=door))
         url = dashboard.view_url("door").partition("#")[0]  # a page that shows nothing by itself
         picture = dashboard.mjpeg_url("door", fps=15, max_side=640)
-        stream = partial(shown, page, camera, url, OF_IMAGE, picture, seconds)
+        stream = partial(show, page, camera, url, OF_IMAGE, picture, seconds)
         kinds = {"mjpg": stream}
         for mode in ("webcodecs", "mse", "jpeg"):
-            kinds[mode] = partial(shown, page, camera, url, OF_VIEW, mode, seconds)
+            kinds[mode] = partial(show, page, camera, url, OF_VIEW, mode, seconds)
         kinds["mjpg" + AGAIN] = stream
         if peer:
             site = stack.enter_context(go2rtc(peer, second))
             for name in ("", AGAIN):
                 for mode in ("webrtc", "mse"):
-                    one = partial(shown, page, second, f"{site}/api", OF_GO2RTC, mode, seconds)
+                    one = partial(show, page, second, f"{site}/api", OF_GO2RTC, mode, seconds)
                     kinds[f"go2rtc {mode}{name}"] = one
         return take_turns(kinds, rounds)
 

@@ -113,12 +113,12 @@ def changed_files() -> list[str] | None:
         return None
 
 
-def folder_of(path: str) -> str:
+def find_folder(path: str) -> str:
     """Returns the folder of the table that a path is in, the longest one."""
     return max((one for one in TABLE if path.startswith(one + "/")), key=len, default=".")
 
 
-def tests_of(paths: Iterable[str]) -> list[str]:
+def find_tests(paths: Iterable[str]) -> list[str]:
     """Returns the test folders of changed files, of the product and of the tests."""
     found: set[str] = set()
     for path in paths:
@@ -126,7 +126,7 @@ def tests_of(paths: Iterable[str]) -> list[str]:
             found |= {str(each.relative_to(ROOT)) for each in (ROOT / "tests/python").iterdir()}
             continue
         own = re.match(r"(?:tests/(?:python|cpp)/\w+|fleet/tests/python|gil/tests/(?:python|cpp))(?=/)", path)
-        found |= {own[0]} if own else {_long(name) for name in TABLE[folder_of(path)]}
+        found |= {own[0]} if own else {_long(name) for name in TABLE[find_folder(path)]}
     left_out = ("/rigs", "__pycache__")
     return sorted(name for name in found if (ROOT / name).is_dir() and not name.endswith(left_out))
 
@@ -149,7 +149,7 @@ def print_tests() -> int:
     if paths is None:
         print("git cannot list the changed files", file=sys.stderr)
         return 1
-    folders = tests_of(paths)
+    folders = find_tests(paths)
     for folder in folders:
         if "/cpp" not in folder:
             print("python", folder)

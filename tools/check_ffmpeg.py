@@ -106,7 +106,7 @@ class Headers:
         self.names.update(NAME.findall(code))
         code = re.sub(r"^\s*#.*$", "", code, flags=re.MULTILINE)
         for found in STRUCTURE.finditer(code):
-            self.fields[found[1]] |= fields_of(body_at(code, found.end()))
+            self.fields[found[1]] |= find_fields(body_at(code, found.end()))
         for declaration in DEPRECATED.findall(code):
             if function := re.search(r"\b(av\w+|sws\w+)\s*\(", declaration):
                 self.deprecated.add(function[1])
@@ -122,7 +122,7 @@ def body_at(code: str, begin: int) -> str:
     return ""
 
 
-def fields_of(body: str) -> set[str]:
+def find_fields(body: str) -> set[str]:
     """The names that a structure's body declares, without those that are deprecated."""
     names: set[str] = set()
     for declaration in body.split(";"):

@@ -75,22 +75,22 @@ def includes(path: Path) -> Iterator[tuple[int, str]]:
             yield number, match[1]
 
 
-def owner_of(header: str, folder: Path, root: Path, layers: dict[str, Layer]) -> str | None:
+def find_owner(header: str, folder: Path, root: Path, layers: dict[str, Layer]) -> str | None:
     """Returns the layer that a header belongs to, None for a foreign one."""
     top, _, rest = header.partition("/")
     if top == "freshframe" and rest:
         name = rest.removesuffix(".hpp").removesuffix(".h").partition("/")[0]
         return next((layer.name for layer in layers.values() if name in layer.public), "no layer")
     if top in layers and rest:
-        return layer_of(header, layers)
+        return find_layer(header, layers)
     beside = (folder / header).resolve()
     for sources in ((root / name).resolve() for name in SOURCES):
         if beside.is_file() and sources in beside.parents:
-            return layer_of(beside.relative_to(sources).as_posix(), layers)
+            return find_layer(beside.relative_to(sources).as_posix(), layers)
     return None
 
 
-def layer_of(path: str, layers: dict[str, Layer]) -> str | None:
+def find_layer(path: str, layers: dict[str, Layer]) -> str | None:
     """Returns the longest name of a layer that a path relative to a folder of SOURCES begins with."""
     return max((name for name in layers if path.startswith(name + "/")), key=len, default=None)
 
@@ -100,7 +100,7 @@ def check_file(path: Path, layer: Layer, root: Path, layers: dict[str, Layer]) -
     parts = path.relative_to(root).parts
     room = parts[2] if parts[0] == "src" else ""
     for number, header in includes(path):
-        owner = owner_of(header, path.parent, root, layers)
+        owner = find_owner(header, path.parent, root, layers)
         if owner is None:
             allowed = layer.may_include(header, room)
         else:
@@ -115,18 +115,18 @@ def check_rooms(path: Path, layer: Layer, root: Path) -> Iterator[str]:
     if not layer.rooms:
         return
     where = path.relative_to(root)
-    rank = rank_of(path.relative_to(root / "src" / layer.name).as_posix(), layer)
+    rank = find_rank(path.relative_to(root / "src" / layer.name).as_posix(), layer)
     if rank is None:
         yield f"{where}: in no room of layer '{layer.name}' (`rooms` in tools/layers.toml)"
         return
     for number, header in includes(path):
         top, _, rest = header.partition("/")
-        used = rank_of(rest, layer) if top == layer.name else None
+        used = find_rank(rest, layer) if top == layer.name else None
         if used is not None and used > rank:
             yield f"{where}:{number}: '{header}' is in a room above this one (`rooms` in tools/layers.toml)"
 
 
-def rank_of(path: str, layer: Layer) -> int | None:
+def find_rank(path: str, layer: Layer) -> int | None:
     """Returns the rank of the room that a path begins with, None if the layer does not list it."""
     room, slash, _ = path.partition("/")
     if not slash:
@@ -159,7 +159,7 @@ def violations(root: Path) -> tuple[list[str], int]:
     for sources in (root / name for name in SOURCES if (root / name).is_dir()):
         for path in sorted(p for p in sources.glob("*/**/*") if p.suffix in SUFFIXES):
             files += 1
-            name = layer_of(path.relative_to(sources).as_posix(), layers)
+            name = find_layer(path.relative_to(sources).as_posix(), layers)
             if name is None:
                 found.append(f"{path.relative_to(root)}: belongs to no layer of tools/layers.toml")
             else:

@@ -132,7 +132,7 @@ def paragraphs(lines: Iterable[Line]) -> Iterator[list[Line]]:
         yield whole
 
 
-def of_markdown(text: str) -> Iterator[Line]:
+def read_markdown(text: str) -> Iterator[Line]:
     """Yields the lines of a page without its programs, comments and the targets of links."""
 
     def without(match: re.Match[str]) -> str:
@@ -149,7 +149,7 @@ def of_markdown(text: str) -> Iterator[Line]:
         yield number, words
 
 
-def of_python(text: str) -> Iterator[Line]:
+def read_python(text: str) -> Iterator[Line]:
     """Yields the comments and docstrings of a program."""
     begins = True  # a statement: a string elsewhere is no docstring
     try:
@@ -165,7 +165,7 @@ def of_python(text: str) -> Iterator[Line]:
         return
 
 
-def of_cpp(text: str) -> Iterator[Line]:
+def read_cpp(text: str) -> Iterator[Line]:
     """Yields the comments of a C++ file."""
     for number, line in enumerate(text.split("\n"), 1):
         if match := CPP_COMMENT.search(line):
@@ -174,10 +174,10 @@ def of_cpp(text: str) -> Iterator[Line]:
             yield number, re.sub(r"`[^`]+`", "X", match[1] or "").strip()
 
 
-READERS = {"docs": of_markdown, "Python": of_python, "C++": of_cpp}
+READERS = {"docs": read_markdown, "Python": read_python, "C++": read_cpp}
 
 
-def hits_of(file: str, kind: str, text: str) -> Iterator[Hit]:
+def find_hits(file: str, kind: str, text: str) -> Iterator[Hit]:
     """Yields the places of all formulas in the text of a file."""
     for paragraph in paragraphs(READERS[kind](text)):
         whole = ""
@@ -204,7 +204,7 @@ def hits_in(root: Path, names: Iterable[str]) -> Iterator[tuple[str, Hit]]:
     for name in names:
         path = root / name
         if (kind := KINDS.get(path.suffix)) and path.is_file() and not path.is_symlink():
-            for hit in hits_of(name, kind, path.read_text(encoding="utf-8", errors="replace")):
+            for hit in find_hits(name, kind, path.read_text(encoding="utf-8", errors="replace")):
                 yield kind, hit
 
 

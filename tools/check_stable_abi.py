@@ -47,7 +47,7 @@ def imported(module: Path) -> set[str]:
     return {line.split()[-1].partition("@")[0] for line in said.splitlines()}
 
 
-def modules_of(path: Path, folder: Path) -> Iterator[Path]:
+def find_modules(path: Path, folder: Path) -> Iterator[Path]:
     """The modules of the stable ABI in a wheel, or the given one."""
     if path.suffix != ".whl":
         if path.name.endswith(ENDING):
@@ -69,7 +69,7 @@ def main() -> int:
     stable = stable_symbols()
     failed = False
     with tempfile.TemporaryDirectory() as folder:
-        for module in (each for path in sys.argv[1:] for each in modules_of(Path(path), Path(folder))):
+        for module in (each for path in sys.argv[1:] for each in find_modules(Path(path), Path(folder))):
             symbols = imported(module)
             found = outside(symbols, stable)
             failed |= bool(found)

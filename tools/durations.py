@@ -33,7 +33,7 @@ STALE_NAMES = 0.1
 Table = dict[str, dict[str, float]]
 
 
-def of_pytest(report: Path) -> Table:
+def read_pytest(report: Path) -> Table:
     """Returns the seconds of each function's cases, on average: by file, then by function."""
     cases: dict[tuple[str, str], list[float]] = {}
     for case in ElementTree.parse(report).iter("testcase"):
@@ -57,7 +57,7 @@ def file_and_class(dotted: str) -> tuple[str, str] | None:
     return None  # it was moved after the run
 
 
-def of_ctest(log: Path) -> dict[str, float]:
+def read_ctest(log: Path) -> dict[str, float]:
     """Returns the seconds of each test of GoogleTest, on average of its cases, from ctest's log."""
     cases: dict[str, list[float]] = {}
     for line in log.read_text(errors="replace").splitlines():
@@ -116,9 +116,9 @@ def main(arguments: Iterable[str] | None = None) -> int:
     cpp: dict[str, float] = {}
     for report in options.reports:
         if report.suffix == ".xml":
-            python |= of_pytest(report)
+            python |= read_pytest(report)
         else:
-            cpp |= of_ctest(report)
+            cpp |= read_ctest(report)
     before = json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {"python": {}, "cpp": {}}
     if options.check:
         found = remarks(before, python, cpp)

@@ -32,11 +32,11 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 
-from platform_rows.pythons import PYTHONS, of_python
+from platform_rows.pythons import PYTHONS, run_python
 from platform_rows.row import AARCH64, ROOT, Row
-from platform_rows.systems import SUITES, SYSTEMS, of_aarch64, of_suite
-from platform_rows.thread_sanitizer import INSTRUMENTED, of_instrumented
-from platform_rows.wheels import of_emulated_wheel, of_proof, of_wheel
+from platform_rows.systems import SUITES, SYSTEMS, run_aarch64, run_suite
+from platform_rows.thread_sanitizer import INSTRUMENTED, run_instrumented
+from platform_rows.wheels import run_emulated_wheel, run_proof, run_wheel
 
 FIGURES = ROOT / "tools" / "platform_rows" / "figures.json"
 PAGE = ROOT / "docs" / "reference" / "platforms.md"
@@ -97,17 +97,17 @@ def main() -> int:
 def measured(name: str, root: str | None, rest: Sequence[str]) -> Row:
     """Runs what a row shows."""
     if name in SYSTEMS:
-        return of_suite(name, str(root))
+        return run_suite(name, str(root))
     if name in PYTHONS:
-        return of_python(name, rest)
+        return run_python(name, rest)
     if name in INSTRUMENTED:
-        return of_instrumented(name, rest)
+        return run_instrumented(name, rest)
     if name == AARCH64:
-        return of_aarch64(rest)
+        return run_aarch64(rest)
     inside = name.removeprefix("pip-").removeprefix("wheel-")
     if name in BARE or inside in IN_ROOTS:
-        return of_proof(inside)
-    return of_emulated_wheel(inside, rest) if inside.startswith(AARCH64) else of_wheel(inside, rest)
+        return run_proof(inside)
+    return run_emulated_wheel(inside, rest) if inside.startswith(AARCH64) else run_wheel(inside, rest)
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -29,14 +29,14 @@ def sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}."
 
 
-def of_python(path: Path) -> Iterator[str]:
+def read_python(path: Path) -> Iterator[str]:
     """Yields the sentences of a file, in its order."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
             yield sentence(node.name.removeprefix("test_").replace("_", " "))
 
 
-def of_cpp(path: Path) -> Iterator[str]:
+def read_cpp(path: Path) -> Iterator[str]:
     """Yields the sentences of a file: the suite is their subject."""
     for suite, name in CPP_TEST.findall(path.read_text(encoding="utf-8")):
         words = [word if word.isupper() and len(word) > 1 else word.lower() for word in WORD.findall(name)]
@@ -59,7 +59,7 @@ def page(root: Path = ROOT) -> str:
     for folder, paths in folders(root).items():
         parts.append(f"\n## {folder}")
         for path in paths:
-            sentences = list(of_python(path) if path.suffix == ".py" else of_cpp(path))
+            sentences = list(read_python(path) if path.suffix == ".py" else read_cpp(path))
             if sentences:
                 parts.append(f"\n**{path.name}**\n")
                 parts += [f"- {one}" for one in sentences]

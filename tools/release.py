@@ -59,7 +59,7 @@ own = "cp%d%d%s" % (*sys.version_info[:2], kind)
 print("cp312-abi3" if sys.version_info >= (3, 12) and not kind else own)"""
 
 
-def version_of(cmake: str) -> str:
+def read_version(cmake: str) -> str:
     """The version in the text of CMakeLists.txt, the only place where it stands."""
     found = PROJECT.search(cmake)
     if found is None:
@@ -85,7 +85,7 @@ def with_release(changelog: str, version: str, day: str) -> str:
     return changelog.replace(UNRELEASED, f"{UNRELEASED}\n## {version} - {day}\n", 1)
 
 
-def notes_of(changelog: str, version: str) -> str:
+def find_notes(changelog: str, version: str) -> str:
     """Returns the changelog's text about a version, for the page of its release."""
     _, found, rest = changelog.partition(f"\n## {version} - ")
     if not found:
@@ -125,7 +125,7 @@ def packed(folder: Path, archive: Path) -> None:
             tar.add(path, path.relative_to(folder), recursive=False, filter=plain)
 
 
-def address_of(settings: str) -> str:
+def read_address(settings: str) -> str:
     """The repository's address in the text of tools/release.toml; empty while it is not set."""
     address = str(tomllib.loads(settings)["address"])
     if address and not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", address):
@@ -134,7 +134,7 @@ def address_of(settings: str) -> str:
     return address
 
 
-def pythons_of(settings: str, key: str = "pythons") -> list[str]:
+def list_pythons(settings: str, key: str = "pythons") -> list[str]:
     """The interpreters that a release has wheels for."""
     return list(tomllib.loads(settings).get(key, ["python3"]))
 
@@ -194,12 +194,12 @@ def git(*arguments: str) -> str:
 
 def obstacles(version: str, pythons: Sequence[str]) -> Iterator[str]:
     """Why this version cannot be released from this tree with wheels for these Pythons."""
-    current = version_of((ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
+    current = read_version((ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
     if version not in next_versions(current):
         yield f"{version} does not follow {current}; possible are {', '.join(sorted(next_versions(current)))}"
     if not unreleased((ROOT / "CHANGELOG.md").read_text(encoding="utf-8")):
         yield "CHANGELOG.md has nothing below 'Unreleased'"
-    if not address_of((ROOT / "tools/release.toml").read_text(encoding="utf-8")):
+    if not read_address((ROOT / "tools/release.toml").read_text(encoding="utf-8")):
         yield "tools/release.toml has no address of the repository"
     yield from unverified((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
     if changes := git("status", "--porcelain"):
@@ -232,8 +232,8 @@ def unusable(pythons: Sequence[str]) -> Iterator[str]:
             yield f"--python {python} cannot be run: {error.strerror}"
             continue
         if ended.returncode != 0:
-            said = (ended.stderr.strip().splitlines() or ["no message"])[0]
-            yield f"--python {python} ended with {ended.returncode}: {said}"
+            describe_failure = (ended.stderr.strip().splitlines() or ["no message"])[0]
+            yield f"--python {python} ended with {ended.returncode}: {describe_failure}"
             continue
         tag = ended.stdout.strip()
         if tag in tags:
@@ -241,7 +241,7 @@ def unusable(pythons: Sequence[str]) -> Iterator[str]:
         tags[tag] = python
 
 
-def said(error: Exception) -> str:
+def describe_failure(error: Exception) -> str:
     """Returns the reason that a failed step gives."""
     if isinstance(error, subprocess.CalledProcessError):
         return f"{shlex.join(map(str, error.cmd))} ended with {error.returncode}"
@@ -254,7 +254,7 @@ def checksums(folder: Path) -> str:
     return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
 
 
-def bills_of_materials(folder: Path) -> None:
+def copy_bills(folder: Path) -> None:
     """A copy of each wheel's bill of materials beside it."""
     for path in folder.glob("freshframe-*.whl"):
         with zipfile.ZipFile(path) as wheel:
@@ -264,7 +264,7 @@ def bills_of_materials(folder: Path) -> None:
             path.with_suffix(".cdx.json").write_bytes(wheel.read(names[0]))
 
 
-def is_source_of(file: str, versions: Mapping[str, str]) -> bool:
+def is_source(file: str, versions: Mapping[str, str]) -> bool:
     """Whether a file is of a source package in this version: others may lie beside it."""
     name, _, rest = file.partition("_")
     version = versions.get(name, "").split(":")[-1]
@@ -291,7 +291,7 @@ def third_party_sources(folder: Path, version: str) -> None:
         archive = folder / f"freshframe-{version}-third-party-sources-{machine}.tar"
         with tarfile.open(archive, "w") as tar:
             for path in sorted((ROOT / "build/wheel/download").iterdir()):
-                if path.is_file() and is_source_of(path.name, versions):
+                if path.is_file() and is_source(path.name, versions):
                     tar.add(path, f"third-party-sources/{path.name}")
             for path in sorted([*(ROOT / "tools/wheel").iterdir(), *(ROOT / "tools/aarch64").iterdir()]):
                 if path.is_file():
@@ -331,7 +331,7 @@ class Release:
         """The repository's address, or what waits for it, into each file that shows it."""
         address = ""
         if self.go:
-            address = address_of((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
+            address = read_address((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
         for name, with_it in ADDRESSED.items():
             self.write(name, with_it((ROOT / name).read_text(encoding="utf-8"), address) if address else "")
 
@@ -383,7 +383,7 @@ class Release:
         if self.go:
             self.dist.mkdir(exist_ok=True)
             self.write_part(part)
-            files, wanted = sorted(self.dist.glob(name)), self.files_of(part)
+            files, wanted = sorted(self.dist.glob(name)), self.count_files(part)
             if len(files) < wanted:
                 raise ValueError(f"dist/ has {len(files)} files {name}, not {wanted}")
             if part in TO_AN_INDEX:
@@ -393,7 +393,7 @@ class Release:
         """The interpreter, which is made if no such one exists; its name in a dry run."""
         return interpreter(python) if self.go else python
 
-    def files_of(self, part: str) -> int:
+    def count_files(self, part: str) -> int:
         """How many files a part has: one for each Python, for each machine, or one."""
         if part in ("wheels", "bills"):
             return len(self.pythons) + len(self.aarch64)
@@ -416,12 +416,12 @@ class Release:
         """Parts that no other program writes."""
         name = self.dist / PARTS[part].format(version=self.version)
         if part == "bills":
-            bills_of_materials(self.dist)
+            copy_bills(self.dist)
         elif part == "sources":
             third_party_sources(self.dist, self.version)
         elif part == "notes":
-            notes = notes_of((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), self.version)
-            if address := address_of((ROOT / "tools/release.toml").read_text(encoding="utf-8")):
+            notes = find_notes((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), self.version)
+            if address := read_address((ROOT / "tools/release.toml").read_text(encoding="utf-8")):
                 notes = links_to(address, notes, self.version)
             name.write_text(notes, encoding="utf-8")
         elif part == "site":
@@ -433,7 +433,7 @@ class Release:
 
 def make_parts(release: Release, parts: Sequence[str]) -> int:
     """Parts of a version that the tree has."""
-    tree = version_of((ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
+    tree = read_version((ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
     if release.version != tree:
         print(f"release: the tree is version {tree}, not {release.version}", file=sys.stderr)
         return 1
@@ -441,7 +441,7 @@ def make_parts(release: Release, parts: Sequence[str]) -> int:
         for part in parts:
             release.make(part)
     except FAILURES as error:
-        print(f"release: {part} failed: {said(error)}", file=sys.stderr)
+        print(f"release: {part} failed: {describe_failure(error)}", file=sys.stderr)
         return 1
     return 0
 
@@ -470,8 +470,8 @@ def main() -> int:
     options = parser.parse_args()
     options.version = options.version.removeprefix("v")
     settings = (ROOT / "tools/release.toml").read_text(encoding="utf-8")
-    pythons = options.pythons or pythons_of(settings)
-    budgets = None if options.pythons else pythons_of(settings, "gil_budget")
+    pythons = options.pythons or list_pythons(settings)
+    budgets = None if options.pythons else list_pythons(settings, "gil_budget")
     if options.make:
         return make_parts(Release(options.version, pythons, options.aarch64, True, budgets), options.make)
     try:
@@ -488,7 +488,7 @@ def main() -> int:
     try:
         release.all_steps()
     except FAILURES as error:
-        print(f"release: {said(error)}", file=sys.stderr)
+        print(f"release: {describe_failure(error)}", file=sys.stderr)
         if options.go:
             print(f"release: the steps so far are taken back by: {release.undo}", file=sys.stderr)
         return 1

@@ -111,7 +111,7 @@ def _members(name: str, cls: type) -> Iterator[tuple[str, str]]:
         if member in fields:
             yield member, f"{full}: {fields[member]}"
         elif isinstance(what, property):
-            yield member, f"{full}{_type_of(what)}"
+            yield member, f"{full}{_find_type(what)}"
         elif isinstance(what, (classmethod, staticmethod)):
             yield member, _one_line(full, what.__func__) or full
         elif inspect.isroutine(what) or hasattr(what, "__nb_signature__"):
@@ -120,7 +120,7 @@ def _members(name: str, cls: type) -> Iterator[tuple[str, str]]:
             yield member, full
 
 
-def _type_of(what: property) -> str:
+def _find_type(what: property) -> str:
     native = getattr(what.fget, "__nb_signature__", None)
     text = native[0][0] if native else _one_line("get", what.fget)
     _, arrow, returned = text.rpartition(" -> ")
@@ -133,7 +133,7 @@ def _one_line(name: str, what: Any) -> str:
     return _NATIVE.sub("", re.sub(r",? \)", ")", re.sub(r"\(\s+", "(", " ".join(text.split()))))
 
 
-def name_of(line: str) -> str:
+def find_name(line: str) -> str:
     """The name that a line describes: "Pipeline.add"."""
     return re.split(r"[(:= ]", line.removeprefix("ff."), maxsplit=1)[0]
 
@@ -175,9 +175,9 @@ def broken(before: list[str], now: list[str], notes: str) -> list[str]:
     section = "\n".join(re.findall(r"^### Breaking\n(.*?)(?=^##|\Z)", notes, re.MULTILINE | re.DOTALL))
     said = set(re.findall(r"\w+(?:\.\w+)*", section))
     said |= {name.removeprefix("ff.") for name in said}
-    today = {name_of(line): line for line in now}
-    gone = [line for line in before if not is_kept(line, today.get(name_of(line), ""))]
-    return [line for line in gone if not {name_of(line), name_of(line).rpartition(".")[0]} & said]
+    today = {find_name(line): line for line in now}
+    gone = [line for line in before if not is_kept(line, today.get(find_name(line), ""))]
+    return [line for line in gone if not {find_name(line), find_name(line).rpartition(".")[0]} & said]
 
 
 def notes_since(changelog: str, version: str) -> str:

@@ -127,13 +127,13 @@ def joined(chosen: Iterable[Source]) -> list[list[Source]]:
         if "hwy/foreach_target.h" in source.path.read_text(encoding="utf-8"):
             groups.append([source])
         else:
-            by_options[rules_of(source.path), layer_of(source.path), source.options].append(source)
+            by_options[find_rules(source.path), find_layer(source.path), source.options].append(source)
     for same in by_options.values():
         groups += [same[first : first + AT_ONCE] for first in range(0, len(same), AT_ONCE)]
     return groups
 
 
-def rules_of(path: Path) -> Path:
+def find_rules(path: Path) -> Path:
     """The folder with the rules for a file."""
     return next(folder for folder in path.parents if (folder / RULES).exists())
 
@@ -150,7 +150,7 @@ def copy_rules(places: Iterable[Path], folder: Path) -> None:
                 shutil.copy(above / RULES, copy)
 
 
-def layer_of(path: Path) -> Path:
+def find_layer(path: Path) -> Path:
     """The folder of a layer, or of its tests. Within it, names are unique in namespaces without a name."""
     top = next(folder for folder in FOLDERS if path.is_relative_to(folder))
     return top / path.relative_to(top).parts[0]
@@ -171,7 +171,7 @@ class Text:
             text += path.read_text(encoding="utf-8") + "\n"
             self._ends.append(text.count("\n"))
         name = hashlib.sha256("".join(map(str, self._paths)).encode()).hexdigest()[:16]
-        self.path = folder / rules_of(self._paths[0]).relative_to(ROOT) / f"{name}.cpp"
+        self.path = folder / find_rules(self._paths[0]).relative_to(ROOT) / f"{name}.cpp"
         self.path.write_text(text, encoding="utf-8")
 
     def restored(self, remarks: str) -> str:
@@ -255,7 +255,7 @@ def in_turn(others: Sequence[Source], newest: set[Path], commit: Sequence[str]) 
 def run(groups: Sequence[Sequence[Source]], folder: Path, jobs: int, limit: float) -> bool:
     """Prints each remark once, and which files were left out. Returns whether all were clean."""
     folder.mkdir(exist_ok=True)
-    copy_rules({rules_of(source.path) for group in groups for source in group}, folder)
+    copy_rules({find_rules(source.path) for group in groups for source in group}, folder)
     began = time.monotonic()
     seen: set[str] = set()
     clean = True

@@ -33,7 +33,7 @@ def write_number(picture: Any, number: int) -> None:
         picture[:BLOCK, BLOCK * bit : BLOCK * (bit + 1)] = 235 if (number >> bit) & 1 else 16
 
 
-def number_of(picture: Any) -> int:
+def read_number(picture: Any) -> int:
     """The number of a BGR, RGB or gray picture."""
     row = picture[BLOCK // 2, BLOCK // 2 : BLOCK // 2 + BLOCK * BITS : BLOCK]
     if row.ndim == 2:

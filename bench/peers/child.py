@@ -51,7 +51,7 @@ class Local:
 
     def __init__(self, options: argparse.Namespace, size: tuple[int, int]) -> None:
         self._t0 = time.monotonic()
-        self.url = webcam.url_of(*size, options.fps, self._t0)
+        self.url = webcam.make_url(*size, options.fps, self._t0)
 
     def t0(self) -> float:
         """When its first frame was due."""

@@ -16,7 +16,7 @@ Consumer = Callable[[Any], None]
 
 def start(url: str, _size: tuple[int, int], fast: Consumer, slow: Consumer | None, _mode: str) -> Running:
     """Reads and works in turns."""
-    capture = webcam.of(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
+    capture = webcam.open_webcam(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
     ended = threading.Event()
 
     def loop() -> None:

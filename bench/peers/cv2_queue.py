@@ -20,7 +20,7 @@ Consumer = Callable[[Any], None]
 
 def start(url: str, _size: tuple[int, int], fast: Consumer, slow: Consumer | None, mode: str) -> Running:
     """`mode`: "" without a bound, or the depth."""
-    capture = webcam.of(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
+    capture = webcam.open_webcam(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
     consumers = [consumer for consumer in (fast, slow) if consumer]
     queues: list[queue.Queue[Any]] = [queue.Queue(int(mode or 0)) for _ in consumers]
     ended = threading.Event()

@@ -30,7 +30,7 @@ class Camera(HostNode):  # type: ignore[misc]
         self.output = self.createOutput()
 
     def run(self) -> None:
-        capture = webcam.of(self.url) or cv2.VideoCapture(self.url, cv2.CAP_FFMPEG)
+        capture = webcam.open_webcam(self.url) or cv2.VideoCapture(self.url, cv2.CAP_FFMPEG)
         while self.isRunning():
             found, picture = capture.read()
             if not found:

@@ -63,7 +63,7 @@ def main() -> None:
     if name == "camera":
         os.environ["OPENCV_FFMPEG_THREADS"] = "1"
         url = settings["url"]
-        capture = webcam.of(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
+        capture = webcam.open_webcam(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
         while True:
             found, picture = capture.read()
             if not found:

@@ -54,7 +54,7 @@ class _Webcam(ff.Source[ff.Frame]):
         self.url = url
 
     def read(self) -> Iterator[tuple[ff.Frame, float]]:
-        capture = webcam.of(self.url)
+        capture = webcam.open_webcam(self.url)
         number = 0
         while not self.stop_token.stopped:
             _, picture = capture.read()
@@ -73,7 +73,7 @@ def start(url: str, _size: tuple[int, int], fast: Branch, slow: Branch | None, m
     """See the module."""
     queue = ff.NEXT if "next" in mode else ff.LATEST
     pipeline = ff.Pipeline()
-    source: Any = _Webcam(url) if webcam.of(url) else ff.open(url)
+    source: Any = _Webcam(url) if webcam.open_webcam(url) else ff.open(url)
     camera = pipeline.add(source, name="camera")
     pipeline.add(_native(fast) if "native" in mode else Step(fast), camera, name="fast", queue=queue)
     other = _compute(slow) if slow and "unrelated" in mode else None

@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from camera import number_of
-from measure import burn, steps_of
+from camera import read_number
+from measure import burn, count_steps
 
 os.environ |= {"SDL_VIDEODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}
 CAMERA = Path(__file__).with_name("camera.py")
@@ -81,7 +81,7 @@ def in_c(mode: str) -> Iterator[Newest]:
 
 def in_python() -> Iterator[Newest]:
     """A tracker that only computes."""
-    steps = steps_of(0.004)
+    steps = count_steps(0.004)
     while True:
         yield -1, burn(steps)
 
@@ -104,7 +104,7 @@ def with_cv2(url: str) -> Iterator[Newest]:
         found, picture = capture.read()
         if not found:
             return
-        yield number_of(picture), hough(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
+        yield read_number(picture), hough(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
 
 
 def with_pyav(url: str) -> Iterator[Newest]:
@@ -117,7 +117,7 @@ def with_pyav(url: str) -> Iterator[Newest]:
         for frame in container.decode(stream):
             plane: Any = frame.planes[0]
             luma = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
-            yield number_of(luma), hough(np.ascontiguousarray(luma))
+            yield read_number(luma), hough(np.ascontiguousarray(luma))
 
 
 def begin(mode: str, url: str) -> tuple[Callable[[], Newest], Callable[[], int]]:

@@ -31,7 +31,7 @@ def start(url: str, size: tuple[int, int], fast: Consumer, slow: Consumer | None
     """One decoder thread: more cost age."""
     Gst.init(None)
     consumers = {"fast": fast, **({"slow": slow} if slow else {})}
-    camera = webcam.of(url)
+    camera = webcam.open_webcam(url)
     port = url.rsplit(":", 1)[1]
     head = (
         f"appsrc name=camera is-live=true format=time max-buffers=2 leaky-type=downstream block=false "

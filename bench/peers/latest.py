@@ -23,7 +23,7 @@ def _cv2_pictures(url: str, threads: str | None) -> Iterator[Any]:
         os.environ["OPENCV_FFMPEG_THREADS"] = threads
     import cv2  # noqa: PLC0415  (one of two)
 
-    capture = webcam.of(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
+    capture = webcam.open_webcam(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
     while True:
         found, picture = capture.read()
         if not found:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 import psutil
-from camera import number_of
+from camera import read_number
 
 Load = Literal["none", "sleep", "phases", "burn"]
 _NOTE = struct.Struct("=qdq")  # frame number, seconds on time.monotonic(), drops since the last one or -1
@@ -42,7 +42,7 @@ def burn(steps: int) -> int:
     return value
 
 
-def steps_of(seconds: float) -> int:
+def count_steps(seconds: float) -> int:
     """How many steps of burn() take so long on this machine, alone."""
     best = float("inf")
     for _ in range(3):
@@ -86,7 +86,7 @@ class Branch:
         self._count = 0
         self.load = load
         self.seconds = seconds
-        self.steps = steps_of(seconds) if load == "burn" else 0
+        self.steps = count_steps(seconds) if load == "burn" else 0
         self._file: int | None = None
         self._owner = 0
 
@@ -97,7 +97,7 @@ class Branch:
             picture: It has its number in it.
             dropped: How many frames were dropped since the last one, where the peer counts them.
         """
-        self.note(number_of(picture), dropped)
+        self.note(read_number(picture), dropped)
         if self.load == "sleep":
             time.sleep(self.seconds)
         elif self.load == "phases":

@@ -43,7 +43,7 @@ def _read(shared: _Shared, url: str, threads: str) -> None:
     import cv2  # noqa: PLC0415  (in this process only)
 
     memory, slots = shared.slots()
-    capture = webcam.of(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
+    capture = webcam.open_webcam(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
     number = 0
     while shared.runs.value:
         found, picture = capture.read()

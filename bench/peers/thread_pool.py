@@ -20,7 +20,7 @@ Consumer = Callable[[Any], None]
 
 def start(url: str, _size: tuple[int, int], fast: Consumer, slow: Consumer | None, _mode: str) -> Running:
     """10 workers, and a queue that nobody bounds."""
-    capture = webcam.of(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
+    capture = webcam.open_webcam(url) or cv2.VideoCapture(url, cv2.CAP_FFMPEG)
     pool = ThreadPoolExecutor(10)
     ended = threading.Event()
 

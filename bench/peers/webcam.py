@@ -17,12 +17,12 @@ BUFFERS = 4  # buffers of V4L2 through OpenCV
 SCHEME = "webcam:"
 
 
-def url_of(width: int, height: int, fps: float, t0: float) -> str:
-    """What of() opens."""
+def make_url(width: int, height: int, fps: float, t0: float) -> str:
+    """Makes the URL that open_webcam() opens."""
     return f"{SCHEME}{width}x{height}@{fps}@{t0!r}"
 
 
-def of(url: str) -> Any:
+def open_webcam(url: str) -> Any:
     """The webcam of a URL; None means the URL names something else."""
     return Webcam(url) if url.startswith(SCHEME) else None
 
@@ -31,7 +31,7 @@ class Webcam:
     """Has the part of cv2.VideoCapture that the peers use."""
 
     def __init__(self, url: str) -> None:
-        """Opens what url_of() gave."""
+        """Opens what make_url() returned."""
         size, fps, t0 = url.removeprefix(SCHEME).split("@")
         width, height = map(int, size.split("x"))
         self._t0, self._fps = float(t0), float(fps)

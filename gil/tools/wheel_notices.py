@@ -12,8 +12,8 @@ import zipfile
 from pathlib import Path
 
 import bill
-from bundled import ALL_LIBRARIES, COMMON_LICENCES, Library, Origin, library_of
-from check_wheel import Binary, built_code, problems_of
+from bundled import ALL_LIBRARIES, COMMON_LICENCES, Library, Origin, find_library
+from check_wheel import Binary, built_code, find_problems
 
 MOST_BYTES = 1_000_000
 """Who tests an extension does not want to install a video engine."""
@@ -23,7 +23,7 @@ STATIC = ("gcc-12", "nanobind")  # linked into the module
 
 def carried(files: dict[str, bytes]) -> list[Library]:
     """The libraries of others in the wheel."""
-    shared = {library.name for name in files if ".libs/" in name and (library := library_of(name))}
+    shared = {library.name for name in files if ".libs/" in name and (library := find_library(name))}
     return [library for library in ALL_LIBRARIES if library.name in shared or library.name in STATIC]
 
 
@@ -33,7 +33,7 @@ def problems(files: dict[str, bytes], origin: Origin) -> list[str]:
     names = {Path(binary.name).name for binary in binaries}
     built = built_code(origin)
     return [
-        f"{binary.name} {problem}" for binary in binaries for problem in problems_of(binary, names, built)
+        f"{binary.name} {problem}" for binary in binaries for problem in find_problems(binary, names, built)
     ]
 
 

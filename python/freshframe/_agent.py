@@ -31,7 +31,7 @@ from ._native import (
     shown_url,
     start_fleet_child,
 )
-from ._pipeline.pipeline import engine_of, is_live
+from ._pipeline.pipeline import find_engine, is_live
 
 if _typing.TYPE_CHECKING:
     from ._cli.app_file import MODULE, AppError, loaded
@@ -95,8 +95,8 @@ __all__ = [
     "check",
     "count",
     "culprit",
-    "engine_of",
     "enter_run",
+    "find_engine",
     "finite",
     "fleet_records",
     "fleet_value",

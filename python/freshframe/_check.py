@@ -18,7 +18,7 @@ _MOST_SHOWN = 100  # letters of a value in a message
 _MANY_SECONDS = 10.0  # for an age or a wait in a pipeline
 
 
-def shown(value: object) -> str:
+def show(value: object) -> str:
     """Returns a value for a message: one short line without the passwords of URLs.
 
     It never raises, whatever the value's class does.
@@ -72,13 +72,13 @@ def number(what: str, value: Any, unit: str = "") -> float:
         OptionError: It is infinite or nan.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):  # NumPy's are, too
-        raise OptionTypeError(f"{what} must be a number{unit}, got {shown(value)}")
+        raise OptionTypeError(f"{what} must be a number{unit}, got {show(value)}")
     try:
         real = float(value)
     except OverflowError:  # an int that is too large for a float
         real = math.inf
     if not math.isfinite(real):
-        raise OptionError(f"{what} must be a finite number, got {shown(value)}")
+        raise OptionError(f"{what} must be a finite number, got {show(value)}")
     return real
 
 
@@ -91,7 +91,7 @@ def positive_seconds(what: str, value: Any) -> float:
     """
     seconds = number(what, value)
     if not seconds > 0:
-        raise OptionError(f"{what} must be more than 0 seconds, got {shown(value)}")
+        raise OptionError(f"{what} must be more than 0 seconds, got {show(value)}")
     return seconds
 
 
@@ -104,12 +104,12 @@ def few_seconds(what: str, value: Any) -> float:
     """
     seconds = number(what, value, " of seconds, such as 0.1")
     if seconds > _MANY_SECONDS:
-        _warn_of_milliseconds(what, seconds)
+        _warn_about_milliseconds(what, seconds)
     return seconds
 
 
 @functools.cache
-def _warn_of_milliseconds(what: str, seconds: float) -> None:
+def _warn_about_milliseconds(what: str, seconds: float) -> None:
     """Once per value: a program may add many cameras."""
     logger.warning("%s=%g: it is in seconds; %g ms are %s=%g", what, seconds, seconds, what, seconds / 1000)
 
@@ -133,7 +133,7 @@ def seconds(what: str, value: Any, more: str = "") -> float:
     """
     duration = number(what, value)
     if not duration >= 0:
-        raise OptionError(f"{what} must be at least 0 seconds{more}, got {shown(value)}")
+        raise OptionError(f"{what} must be at least 0 seconds{more}, got {show(value)}")
     return duration
 
 
@@ -145,13 +145,13 @@ def integer(what: str, value: Any, bits: int = 32) -> int:
         OptionError: It is too large or too small.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise OptionTypeError(f"{what} must be a whole number, got {shown(value)}")
+        raise OptionTypeError(f"{what} must be a whole number, got {show(value)}")
     whole = int(value)
     limit = 1 << (bits - 1)
     if whole >= limit:
-        raise OptionError(f"{what} must be below {limit}, got {shown(value)}")
+        raise OptionError(f"{what} must be below {limit}, got {show(value)}")
     if whole < -limit:
-        raise OptionError(f"{what} must be at least {-limit}, got {shown(value)}")
+        raise OptionError(f"{what} must be at least {-limit}, got {show(value)}")
     return whole
 
 
@@ -166,7 +166,7 @@ def size_bytes(what: str, value: Any) -> int:
         return integer(what, value, bits=64)
     size = number(what, value)
     if not -(2.0**63) <= size < 2.0**63:
-        raise OptionError(f"{what} must be below {1 << 63}, got {shown(value)}")
+        raise OptionError(f"{what} must be below {1 << 63}, got {show(value)}")
     return int(size)
 
 
@@ -177,7 +177,7 @@ def flag(what: str, value: Any) -> bool:
         OptionTypeError: It is something else.
     """
     if not isinstance(value, bool):
-        raise OptionTypeError(f"{what} must be True or False, got {shown(value)}")
+        raise OptionTypeError(f"{what} must be True or False, got {show(value)}")
     return value
 
 
@@ -189,9 +189,9 @@ def text(what: str, value: Any) -> str:
         OptionError: It is empty, or contains lone surrogates.
     """
     if not isinstance(value, str):
-        raise OptionTypeError(f"{what} must be a string, got {shown(value)}")
+        raise OptionTypeError(f"{what} must be a string, got {show(value)}")
     if not value or not is_utf8(value):
-        raise OptionError(f"{what} must be a string that is not empty and is UTF-8, got {shown(value)}")
+        raise OptionError(f"{what} must be a string that is not empty and is UTF-8, got {show(value)}")
     return value
 
 
@@ -204,7 +204,7 @@ def line(what: str, value: Any) -> str:
     """
     given = text(what, value)
     if any(each < " " or each == "\x7f" for each in given):
-        raise OptionError(f"{what} must have no control characters, got {shown(value)}")
+        raise OptionError(f"{what} must have no control characters, got {show(value)}")
     return given
 
 
@@ -217,7 +217,7 @@ def path(what: str, value: Any) -> str:
     """
     text = path_or_url(what, value)
     if "://" in text and not text.lower().startswith("file:"):
-        raise OptionError(f"{what} must be the path of a file, got a URL: {shown(text)}")
+        raise OptionError(f"{what} must be the path of a file, got a URL: {show(text)}")
     return text
 
 
@@ -229,14 +229,14 @@ def path_or_url(what: str, value: Any) -> str:
         OptionError: It is no UTF-8, or has NUL.
     """
     if isinstance(value, bytes) or not isinstance(value, (str, os.PathLike)):
-        raise OptionTypeError(f"{what} must be a path, got {shown(value)}")
+        raise OptionTypeError(f"{what} must be a path, got {show(value)}")
     text = os.fspath(value)
     if not isinstance(text, str):
-        raise OptionTypeError(f"{what} must be a path as a string, got {shown(value)}")
+        raise OptionTypeError(f"{what} must be a path as a string, got {show(value)}")
     if not is_utf8(text):
-        raise OptionError(f"{what} must be UTF-8, got {shown(value)}: rename it, or make a link that is")
+        raise OptionError(f"{what} must be UTF-8, got {show(value)}: rename it, or make a link that is")
     if "\0" in text:
-        raise OptionError(f"{what} must be a path, and no path has the letter NUL, got {shown(value)}")
+        raise OptionError(f"{what} must be a path, and no path has the letter NUL, got {show(value)}")
     return text
 
 
@@ -263,7 +263,7 @@ def region(what: str, value: Any) -> tuple[int, int, int, int] | None:
     if value is None:
         return None
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 4:
-        raise OptionTypeError(f"{what} must be (x0, y0, x1, y1) in pixels or None, got {shown(value)}")
+        raise OptionTypeError(f"{what} must be (x0, y0, x1, y1) in pixels or None, got {show(value)}")
     x0, y0, x1, y1 = (integer(f"each number of {what}", each) for each in value)
     return x0, y0, x1, y1
 
@@ -276,7 +276,7 @@ def pair(what: str, value: Any) -> tuple[float, float]:
         OptionError: One of them is infinite or nan.
     """
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
-        raise OptionTypeError(f"{what} must be two numbers, got {shown(value)}")
+        raise OptionTypeError(f"{what} must be two numbers, got {show(value)}")
     first, second = value
     return number(what, first), number(what, second)
 
@@ -285,7 +285,7 @@ def progress(value: Any, interval: Any) -> None:
     """The options of run(): a bool or a callable, and seconds between its calls."""
     if not isinstance(value, bool) and not callable(value):
         raise OptionTypeError(
-            f"progress must be True, False or a callable that takes a Progress, got {shown(value)}"
+            f"progress must be True, False or a callable that takes a Progress, got {show(value)}"
         )
     positive_seconds("progress_every", interval)
 

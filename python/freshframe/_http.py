@@ -40,16 +40,16 @@ def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> b
     return bytes(body)
 
 
-def words_of(error: urllib.error.HTTPError, secret: str, most: int = 200) -> str:
-    """Returns what a server says about an error, as shown_reply() does; "" if that cannot be read."""
+def read_words(error: urllib.error.HTTPError, secret: str, most: int = 200) -> str:
+    """Returns what a server says about an error, as show_reply() does; "" if that cannot be read."""
     try:
         said = error.read(_MOST_WORDS)
     except (OSError, ValueError, http.client.HTTPException):
         return ""
-    return shown_reply(said, secret, most, is_part=len(said) == _MOST_WORDS)
+    return show_reply(said, secret, most, is_part=len(said) == _MOST_WORDS)
 
 
-def shown_reply(said: str | bytes, secret: str, most: int = 200, is_part: bool = False) -> str:
+def show_reply(said: str | bytes, secret: str, most: int = 200, is_part: bool = False) -> str:
     """Returns a server's words for a message: at most ``most`` letters on one line, without secrets.
 
     A server may repeat what it was sent, in any of the forms that JSON, HTML and URLs have for a letter. The
@@ -74,10 +74,10 @@ def shown_reply(said: str | bytes, secret: str, most: int = 200, is_part: bool =
 
 def _any_form(secret: str) -> re.Pattern[str]:
     """Returns a pattern for a secret of ASCII whose letters may be escaped, and which may be wrapped."""
-    return re.compile(" ?".join(map(_any_form_of_letter, secret)), re.IGNORECASE)
+    return re.compile(" ?".join(map(_match_letter, secret)), re.IGNORECASE)
 
 
-def _any_form_of_letter(letter: str) -> str:
+def _match_letter(letter: str) -> str:
     code = f"{ord(letter):02x}"
     name = "|&apos;" if letter == "'" else ""
     if (escaped := html.escape(letter)) != letter:

@@ -21,8 +21,8 @@ from . import _check, _native
 from ._errors import OptionError, OptionTypeError, StateError
 from ._gil_watch.code_places import names
 from ._gil_watch.interpreter import Unsupported, native_module
-from ._gil_watch.running import RawStall, Running, of_process
-from ._gil_watch.stalls import INTERPRETER, STRIPPED, Cause, GilStall, State, stall_of
+from ._gil_watch.running import RawStall, Running, find_running
+from ._gil_watch.stalls import INTERPRETER, STRIPPED, Cause, GilStall, State, make_stall
 from ._interpreter import calls as _calls
 from ._interpreter import fork
 from ._interpreter.log import logger
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-def culprits_of(stalls: Iterable[GilStall]) -> list[GilCulprit]:
+def find_culprits(stalls: Iterable[GilStall]) -> list[GilCulprit]:
     """One for each native function and line, the one with the most seconds first."""
     groups: dict[tuple[str | None, str | None], list[GilStall]] = {}
     for stall in stalls:
@@ -79,15 +79,15 @@ class GilWatch:
         _check_threshold(threshold)
         if on_stall is not None and not callable(on_stall):
             raise OptionTypeError(
-                f"on_stall must be a function of one argument or None, got {_check.shown(on_stall)}"
+                f"on_stall must be a function of one argument or None, got {_check.show(on_stall)}"
             )
         if type(max_stalls) is not int:
             raise OptionTypeError(
-                f"max_stalls must be a whole number of stalls, 0 or more, got {_check.shown(max_stalls)}"
+                f"max_stalls must be a whole number of stalls, 0 or more, got {_check.show(max_stalls)}"
             )
         if max_stalls < 0:
             raise OptionError(
-                f"max_stalls must be a whole number of stalls, 0 or more, got {_check.shown(max_stalls)}"
+                f"max_stalls must be a whole number of stalls, 0 or more, got {_check.show(max_stalls)}"
             )
         self.threshold = float(threshold)
         self.dropped = 0
@@ -118,7 +118,7 @@ class GilWatch:
             if _active is not None:
                 raise StateError("a GIL watch is active already; a process has one at a time")
             self._used = True
-            others = of_process()
+            others = find_running()
             if others is None:
                 self._running = Running(native, self.threshold, self._options)
                 self._running.listen(self.threshold, self._take)
@@ -163,7 +163,7 @@ class GilWatch:
     def summary(self) -> list[GilCulprit]:
         """The culprits, the one with the most seconds first."""
         if self._running is None:
-            return culprits_of(self.stalls)
+            return find_culprits(self.stalls)
         return [GilCulprit(*culprit) for culprit in self._running.summary()[2]]
 
     def table(self) -> str:
@@ -182,12 +182,12 @@ class GilWatch:
     def _totals(self) -> tuple[int, float, tuple[GilCulprit, ...]]:
         if self._running is None:
             seen = self.stalls
-            return len(seen), sum(stall.duration for stall in seen), tuple(culprits_of(seen)[:_SHOWN])
+            return len(seen), sum(stall.duration for stall in seen), tuple(find_culprits(seen)[:_SHOWN])
         stalls, stalled, worst = self._running.summary(_SHOWN)
         return stalls, stalled, tuple(GilCulprit(*culprit) for culprit in worst)
 
     def _take(self, raw: RawStall) -> None:
-        stall = stall_of(raw)
+        stall = make_stall(raw)
         with self._guard:
             if len(self._stalls) == self._stalls.maxlen:
                 self.dropped += 1
@@ -212,10 +212,10 @@ class GilWatch:
 def _check_threshold(threshold: object) -> None:
     """Raises OptionTypeError or OptionError for an invalid threshold."""
     if isinstance(threshold, bool) or not isinstance(threshold, (int, float)):
-        raise OptionTypeError(f"threshold must be a number of seconds, got {_check.shown(threshold)}")
+        raise OptionTypeError(f"threshold must be a number of seconds, got {_check.show(threshold)}")
     if not _SHORTEST <= threshold <= _LONGEST:
         raise OptionError(
-            f"threshold must be {_SHORTEST} to {_LONGEST:g} seconds, got {_check.shown(threshold)}"
+            f"threshold must be {_SHORTEST} to {_LONGEST:g} seconds, got {_check.show(threshold)}"
         )
 
 

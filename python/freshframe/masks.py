@@ -51,7 +51,7 @@ def encode(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
     array = np.asarray(masks)
     if array.dtype != np.bool_:
         raise OptionTypeError(
-            f"masks must be an array of bool, got {_check.shown(masks)} ({array.dtype}): compare first"
+            f"masks must be an array of bool, got {_check.show(masks)} ({array.dtype}): compare first"
         )
     if array.ndim != 3:
         raise OptionError(f"masks must have the shape (n, height, width), got {array.shape}")
@@ -151,13 +151,13 @@ def _one_size(sizes: set[tuple[int, int]]) -> set[tuple[int, int]]:
 
 def _several(texts: Any) -> Iterable[Any]:
     if isinstance(texts, str) or not isinstance(texts, Iterable):
-        raise OptionTypeError(f"masks must be several texts of encode(), got {_check.shown(texts)}")
+        raise OptionTypeError(f"masks must be several texts of encode(), got {_check.show(texts)}")
     return texts
 
 
 def _parsed(text: Any) -> tuple[int, int, str]:
     if not isinstance(text, str):
-        raise OptionTypeError(f"masks must be texts of encode(), got {_check.shown(text)}")
+        raise OptionTypeError(f"masks must be texts of encode(), got {_check.show(text)}")
     if not text:
         return 0, 0, ""
     found = _FORM.fullmatch(text)
@@ -169,7 +169,7 @@ def _parsed(text: Any) -> tuple[int, int, str]:
 def _sides(size: Any) -> tuple[int, int]:
     """Height and width of (width, height)."""
     if isinstance(size, str) or not hasattr(size, "__len__") or len(size) != 2:
-        raise OptionTypeError(f"size must be two numbers, got {_check.shown(size)}")
+        raise OptionTypeError(f"size must be two numbers, got {_check.show(size)}")
     width, height = (_check.integer("each number of size", each) for each in size)
     if not (0 < width <= _LONGEST_SIDE and 0 < height <= _LONGEST_SIDE):
         raise OptionError(f"masks have sides of 1 to {_LONGEST_SIDE} pixels, got {width} x {height}")

@@ -31,7 +31,7 @@ _SIGNATURE = (
 _TYPES = "int32_t(uint8_t*,int32_t,int32_t,int64_t,double,int64_t,int32_t,void*,int32_t,void*)"
 
 
-def _address_of(pointer: Any) -> int:
+def _find_address(pointer: Any) -> int:
     """The address in a pointer of ctypes or cffi, or a capsule of Cython.
 
     Raises:
@@ -39,24 +39,24 @@ def _address_of(pointer: Any) -> int:
         OptionError: The capsule has another signature.
     """
     if isinstance(pointer, _POINTER):
-        address = _of_ctypes(pointer)
+        address = _read_ctypes(pointer)
     elif type(pointer).__name__ == "PyCapsule":
-        address = _of_capsule(pointer)
+        address = _read_capsule(pointer)
     elif type(pointer).__module__ == "_cffi_backend":
-        address = _of_cffi(pointer)
+        address = _read_cffi(pointer)
     elif hasattr(pointer, "py_func") or hasattr(pointer, "native_name"):
         raise OptionTypeError("a function of numba needs @freshframe.native.numba on the Python function")
     else:
         raise OptionTypeError(
             "a function must be a pointer of ctypes or cffi, or a capsule of a Cython module's __pyx_capi__, "
-            f"got {_check.shown(pointer)}"
+            f"got {_check.show(pointer)}"
         )
     if not address:
         raise OptionTypeError("a function must not be a null pointer")
     return address
 
 
-def _of_ctypes(pointer: Any) -> int:
+def _read_ctypes(pointer: Any) -> int:
     kept = (pointer._objects or {}).values()
     if any(type(each).__name__ == "CThunkObject" for each in kept):
         raise OptionTypeError(
@@ -72,11 +72,11 @@ def _of_ctypes(pointer: Any) -> int:
     return ctypes.cast(pointer, ctypes.c_void_p).value or 0
 
 
-def _of_cffi(pointer: Any) -> int:
+def _read_cffi(pointer: Any) -> int:
     ffi: Any = importlib.import_module("_cffi_backend").FFI()
     kind = ffi.typeof(pointer)
     if kind.kind != "function":
-        raise OptionTypeError(f"a function must be a pointer to a function, got {_check.shown(pointer)}")
+        raise OptionTypeError(f"a function must be a pointer to a function, got {_check.show(pointer)}")
     if type(pointer).__name__ == "__CDataOwnGC":  # made by ffi.callback()
         raise OptionTypeError(
             "this cffi function calls Python and would take the GIL for every frame: add() the Python "
@@ -85,7 +85,7 @@ def _of_cffi(pointer: Any) -> int:
     return int(ffi.cast("uintptr_t", pointer))
 
 
-def _of_capsule(capsule: Any) -> int:
+def _read_capsule(capsule: Any) -> int:
     api = ctypes.pythonapi
     api.PyCapsule_GetName.restype = ctypes.c_char_p
     api.PyCapsule_GetName.argtypes = [ctypes.py_object]
@@ -242,7 +242,7 @@ def function(
     GIL: held; the function never holds it.
     """
     _check_signature(signature)
-    address = _address_of(pointer)
+    address = _find_address(pointer)
     options = _options(_name("name", name), out, format, dtype, max_rows, state)
     return Function(lambda: _native.make_function_node(address, pointer, options), None)
 
@@ -331,7 +331,7 @@ def _numba_again(written: Callable[..., Any], **options: Any) -> Function:
 def _check_signature(signature: Any) -> None:
     if _check.integer("signature", signature) != 1:
         raise OptionError(
-            f"signature must be 1, the only one that this freshframe knows, got {_check.shown(signature)}"
+            f"signature must be 1, the only one that this freshframe knows, got {_check.show(signature)}"
         )
 
 
@@ -344,7 +344,7 @@ def _name(what: str, value: Any) -> str:
     """A text that C can represent: to dlopen() an empty path is the program itself, and a NUL ends a path."""
     text = _check.text(what, value)
     if "\0" in text:
-        raise OptionError(f"{what} must have no NUL in it, got {_check.shown(value)}")
+        raise OptionError(f"{what} must have no NUL in it, got {_check.show(value)}")
     return text
 
 
@@ -353,22 +353,22 @@ def _options(name: str, out: Any, format_: Any, dtype: Any, max_rows: Any, state
         import numpy as np  # noqa: PLC0415
 
     if _check.text("format", format_) not in ("gray", "bgr", "rgb"):
-        raise OptionError(f"format must be gray, bgr or rgb, got {_check.shown(format_)}")
+        raise OptionError(f"format must be gray, bgr or rgb, got {_check.show(format_)}")
     if not isinstance(out, tuple):
-        raise OptionTypeError(f"out must be a tuple of sizes, such as (2,), got {_check.shown(out)}")
+        raise OptionTypeError(f"out must be a tuple of sizes, such as (2,), got {_check.show(out)}")
     varies = len(out) > 0 and out[0] is None
     if varies and max_rows is None:
         raise OptionError(f"out={out!r} needs max_rows=, the maximum number of rows")
     if not varies and max_rows is not None:
         raise OptionError(f"max_rows needs out=(None, ...), got out={out!r}")
     if state is not None and not isinstance(state, bytes):
-        raise OptionTypeError(f"state must be bytes or None, got {_check.shown(state)}")
+        raise OptionTypeError(f"state must be bytes or None, got {_check.show(state)}")
     try:
         number_type = np.dtype(dtype)
     except TypeError as error:
-        raise OptionTypeError(f"dtype must be a NumPy dtype, got {_check.shown(dtype)}") from error
+        raise OptionTypeError(f"dtype must be a NumPy dtype, got {_check.show(dtype)}") from error
     if not number_type.isnative:
-        raise OptionError(f"dtype must be of this machine's byte order, got {_check.shown(dtype)}")
+        raise OptionError(f"dtype must be of this machine's byte order, got {_check.show(dtype)}")
     return {
         "name": name,
         "shape": [
@@ -397,7 +397,7 @@ def _option(name: str, value: Any) -> Any:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str) and not _check.is_utf8(value):
-        raise OptionError(f"option {name!r} must be UTF-8, got {_check.shown(value)}")
+        raise OptionError(f"option {name!r} must be UTF-8, got {_check.show(value)}")
     if isinstance(value, (bool, float, str, bytes)):
         return value
     if hasattr(value, "tolist") and not isinstance(value, memoryview):  # a value of NumPy
@@ -410,7 +410,7 @@ def _option(name: str, value: Any) -> Any:
         return [_entry(name, each) for each in value]
     raise OptionTypeError(
         f"option {name!r} must be a bool, an int, a float, a str, bytes or a list of numbers, "
-        f"got {_check.shown(value)}"
+        f"got {_check.show(value)}"
     )
 
 
@@ -421,7 +421,7 @@ def _entry(name: str, value: Any) -> float:
     real = _check.number(f"each entry of option {name!r}", value)
     if real != value:
         wanted = "must be a number that a float holds exactly"
-        raise OptionError(f"each entry of option {name!r} {wanted}, got {_check.shown(value)}")
+        raise OptionError(f"each entry of option {name!r} {wanted}, got {_check.show(value)}")
     return real
 
 

@@ -52,7 +52,7 @@ def open_dashboard(pipeline: ff.Pipeline) -> ff.types.Dashboard | None:
     """The dashboard that serves it now."""
     from freshframe._look import dashboard  # noqa: PLC0415  (few tests have one)
 
-    return dashboard.of(pipeline._engine)
+    return dashboard.find_dashboard(pipeline._engine)
 
 
 def until(condition: Callable[[], object], what: str | Callable[[], str]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 import freshframe as ff
 from freshframe import _native
-from freshframe._graph.port import index_of
+from freshframe._graph.port import find_index
 
 SCENE = "demo:circles?fps=30&size=640x360&balls=3"
 SLOW_SCENE = "demo:circles?fps=15&size=320x180"
@@ -71,7 +71,7 @@ class Camera(ff.Source[ff.Frame]):
 def add_recorded(pipeline: ff.Pipeline, name: str) -> None:
     """Adds a camera of which only the packets are taken."""
     camera = pipeline.add(Camera(gives=False), name=name)
-    options = _native.AddOptions(f"{name}.packets", None, "stop", None, None, companion_of=index_of(camera))
+    options = _native.AddOptions(f"{name}.packets", None, "stop", None, None, companion_of=find_index(camera))
     packets = pipeline._changes._add(
         Camera(gives=True), [], options, batch=None, joined=False, merges=False, plan=None
     )

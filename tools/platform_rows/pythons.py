@@ -45,9 +45,9 @@ PARALLEL = [
 ]
 
 
-def of_python(name: str, arguments: Sequence[str]) -> Row:
+def run_python(name: str, arguments: Sequence[str]) -> Row:
     """Builds for it and runs the Python tests."""
-    folder, python = folder_of(name), environment(name)
+    folder, python = make_folder(name), environment(name)
     left_out = packages(name, python)
     _build(name, folder, python)
     began = time.monotonic()
@@ -112,7 +112,7 @@ def interpreter(name: str) -> str:
     return made.stdout.strip()
 
 
-def folder_of(name: str) -> Path:
+def make_folder(name: str) -> Path:
     """Returns the folder for the environment and the logs of a Python, made if it is not there."""
     folder = ROOT / "build" / f"python-{name}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,7 +121,7 @@ def folder_of(name: str) -> Path:
 
 def environment(name: str) -> Path:
     """Returns the Python of an environment in its folder, made if it is not there."""
-    venv = folder_of(name) / "venv"
+    venv = make_folder(name) / "venv"
     python = venv / "bin" / "python"
     if not python.exists():
         subprocess.run([interpreter(name), "-m", "venv", venv], check=True)

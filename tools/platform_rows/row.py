@@ -51,10 +51,12 @@ def logged(command: Sequence[str | Path], log: Path, settings: Mapping[str, str]
 
 def facts(python: Path) -> Row:
     """Returns the facts about a Python and its build."""
-    return said(subprocess.run([python, "-c", FACTS], capture_output=True, text=True, check=True).stdout)
+    return read_facts(
+        subprocess.run([python, "-c", FACTS], capture_output=True, text=True, check=True).stdout
+    )
 
 
-def said(text: str) -> Row:
+def read_facts(text: str) -> Row:
     """The facts in a log, with the date and the commit."""
     found = re.search(r"^facts (\{.*\})$", text, re.MULTILINE)
     known: Row = json.loads(found.group(1)) if found else {}

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from platform_rows.pythons import PARALLEL
-from platform_rows.row import FACTS, ROOT, Row, counts, logged, minutes_since, said
+from platform_rows.row import FACTS, ROOT, Row, counts, logged, minutes_since, read_facts
 
 SUITES = ("bookworm", "trixie", "forky")
 SYSTEMS = (*SUITES, *(f"{suite}-clang" for suite in SUITES))
@@ -18,7 +18,7 @@ SYSTEMS = (*SUITES, *(f"{suite}-clang" for suite in SUITES))
 ON_AARCH64 = ["tests/python/gil/test_gil_header.py", *PARALLEL, "-k", "not worker and not process"]
 
 
-def of_suite(name: str, program: str) -> Row:
+def run_suite(name: str, program: str) -> Row:
     """Runs ./dev test in a bare root, with the suite's g++ or clang."""
     suite, _, compiler = name.partition("-")
     inside = f"./dev test --all; .venv/bin/python -c {shlex.quote(FACTS)}"
@@ -29,7 +29,7 @@ def of_suite(name: str, program: str) -> Row:
     text = logged(command, ROOT / "build" / f"platform-{name}.log")
     cpp = re.findall(r"^(?:ctest|GoogleTest) dev: (.*)$", text, re.MULTILINE)
     return {
-        **said(text),
+        **read_facts(text),
         "c++ tests": "; ".join(cpp) or "did not run",
         "python tests": counts(text),
         "minutes": minutes_since(began),
@@ -37,7 +37,7 @@ def of_suite(name: str, program: str) -> Row:
     }
 
 
-def of_aarch64(arguments: Sequence[str]) -> Row:
+def run_aarch64(arguments: Sequence[str]) -> Row:
     """Cross-builds on this machine and runs the tests that QEMU can run."""
     log = ROOT / "build" / "platform-aarch64.log"
     began = time.monotonic()
@@ -45,4 +45,4 @@ def of_aarch64(arguments: Sequence[str]) -> Row:
     found = re.search(r"^row (\{.*\})$", lines, re.MULTILINE)
     if found is None:
         raise SystemExit(f"platforms.py: the run for aarch64 failed; its whole output is in {log}")
-    return {**said(""), **json.loads(found.group(1)), "minutes": minutes_since(began)}
+    return {**read_facts(""), **json.loads(found.group(1)), "minutes": minutes_since(began)}

@@ -11,7 +11,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from platform_rows.pythons import PARALLEL, environment, folder_of, interpreter, packages, remarks, run_tests
+from platform_rows.pythons import (
+    PARALLEL,
+    environment,
+    interpreter,
+    make_folder,
+    packages,
+    remarks,
+    run_tests,
+)
 from platform_rows.row import ROOT, Row, facts, minutes_since, short
 
 INSTRUMENTED = ("3.14ts",)
@@ -37,9 +45,9 @@ race:_Py_DumpTracebackThreads
 """
 
 
-def of_instrumented(name: str, arguments: Sequence[str]) -> Row:
+def run_instrumented(name: str, arguments: Sequence[str]) -> Row:
     """Builds for it, runs the tests and counts the reports of ThreadSanitizer."""
-    folder = folder_of(name)
+    folder = make_folder(name)
     # pip takes minutes on such an interpreter. The same version without ThreadSanitizer does its work.
     plain = name.removesuffix("s")
     installer = environment(plain)

@@ -10,18 +10,18 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-from platform_rows.pythons import environment, folder_of, packages, remarks, side_by_side
-from platform_rows.row import AARCH64, ROOT, Row, counts, facts, logged, minutes_since, said, short
+from platform_rows.pythons import environment, make_folder, packages, remarks, side_by_side
+from platform_rows.row import AARCH64, ROOT, Row, counts, facts, logged, minutes_since, read_facts, short
 from platform_rows.systems import ON_AARCH64
 
 ON_WHEEL_AARCH64 = ON_AARCH64[1:]  # the tests of the header need modules of a build
 
 
-def of_wheel(name: str, arguments: Sequence[str]) -> Row:
+def run_wheel(name: str, arguments: Sequence[str]) -> Row:
     """Runs the Python tests against the wheel of dist/ for one Python, in its own environment."""
-    folder, python = folder_of(name), environment(name)
+    folder, python = make_folder(name), environment(name)
     left_out = packages(name, python)
-    tag = tag_of(name)
+    tag = make_tag(name)
     wheels = sorted(
         (ROOT / "dist").glob(f"freshframe-*-{tag}-manylinux*_{platform.machine()}.whl"),
         key=lambda path: path.stat().st_mtime,
@@ -45,7 +45,7 @@ def of_wheel(name: str, arguments: Sequence[str]) -> Row:
     }
 
 
-def tag_of(name: str) -> str:
+def make_tag(name: str) -> str:
     """The tag of the wheel for a Python such as 3.13 or 3.14t."""
     if not name.endswith("t") and int(name.partition(".")[2]) >= 12:
         return "cp312-abi3"
@@ -53,10 +53,10 @@ def tag_of(name: str) -> str:
     return f"{tag}-{tag}"
 
 
-def of_emulated_wheel(name: str, arguments: Sequence[str]) -> Row:
+def run_emulated_wheel(name: str, arguments: Sequence[str]) -> Row:
     """Uses the wheel of dist/ for aarch64 under QEMU, then runs Python tests against it."""
     began = time.monotonic()
-    row = of_proof(name)
+    row = run_proof(name)
     work = ROOT / "build" / "aarch64"
     version = name.removeprefix(AARCH64).removeprefix("-")
     log = ROOT / "build" / "wheel" / f"pytest-{name}.log"
@@ -78,7 +78,7 @@ def of_emulated_wheel(name: str, arguments: Sequence[str]) -> Row:
     return row
 
 
-def of_proof(suite: str) -> Row:
+def run_proof(suite: str) -> Row:
     """Uses the wheel of dist/ in a bare root, as its user does."""
     proof = ROOT / "build" / "wheel" / f"proof-{suite}.jsonl"
     proof.unlink(missing_ok=True)
@@ -98,7 +98,7 @@ def of_proof(suite: str) -> Row:
     if suite.startswith(AARCH64):
         where = f"for aarch64, cross-built, under `qemu-aarch64` and on no real processor, {where}"
     return {
-        **said(""),
+        **read_facts(""),
         "python": system.get("python", ""),
         "compiler": "none",
         "avcodec": "the wheel's",

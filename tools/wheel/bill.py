@@ -21,7 +21,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from bundled import COMMON_LICENCES, LIBRARIES, Library, Origin, library_of
+from bundled import COMMON_LICENCES, LIBRARIES, Library, Origin, find_library
 
 EXPRESSION = (
     "Apache-2.0 AND LGPL-2.1-or-later AND LGPL-3.0-or-later AND MPL-1.1 AND BSD-3-Clause AND BSD-2-Clause "
@@ -92,7 +92,7 @@ def component(origin: Origin, library: Library, files: dict[str, bytes]) -> dict
         for digest, name in archives
     ]
     for name, data in files.items():
-        if library_of(name) is library and ".libs/" in name:
+        if find_library(name) is library and ".libs/" in name:
             digest = hashlib.sha256(data).hexdigest()
             entry["properties"].append({"name": "freshframe:file", "value": f"{name} sha256:{digest}"})
     for where in library.inside:

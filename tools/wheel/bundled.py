@@ -121,12 +121,12 @@ class Origin:
 COMMON_LICENCES = ("LGPL-2.1", "LGPL-3", "GPL-2", "GPL-3", "MPL-1.1", "Apache-2.0")
 
 
-def stem_of(file_name: str) -> str:
+def find_stem(file_name: str) -> str:
     """The plain name: libdw of freshframe.libs/libdw-0-1a2b3c4d.188.so and of libdw-0.188.so."""
     name = re.split(r"\.so\b|\.\d", Path(file_name).name, maxsplit=1)[0]
     return re.sub(r"(-\d+)?(-[0-9a-f]{8})?$", "", name)
 
 
-def library_of(file_name: str) -> Library | None:
+def find_library(file_name: str) -> Library | None:
     """The library that a bundled file is of; None means it must not be there."""
-    return next((library for library in ALL_LIBRARIES if stem_of(file_name) in library.shared), None)
+    return next((library for library in ALL_LIBRARIES if find_stem(file_name) in library.shared), None)

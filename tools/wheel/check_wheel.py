@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bundled import ALL_LIBRARIES, LIBRARIES, Origin, library_of, stem_of
+from bundled import ALL_LIBRARIES, LIBRARIES, Origin, find_library, find_stem
 
 GLIBC = (2, 34)
 OF_THE_SYSTEM = re.compile(
@@ -78,7 +78,7 @@ def too_new(versions: set[str], glibc: tuple[int, int] = GLIBC) -> list[str]:
     return found
 
 
-def problems_of(binary: Binary, files: set[str], built: dict[str, str]) -> Iterator[str]:
+def find_problems(binary: Binary, files: set[str], built: dict[str, str]) -> Iterator[str]:
     """The faults of one file. `files`: names of all; `built`: digests of our libraries' code."""
     if newer := too_new(binary.versions):
         yield f"wants {', '.join(newer)}; allowed is GLIBC up to {GLIBC[0]}.{GLIBC[1]} and no GLIBCXX"
@@ -92,11 +92,11 @@ def problems_of(binary: Binary, files: set[str], built: dict[str, str]) -> Itera
     for sign in GPL_SIGNS:
         if sign in binary.data:
             yield f"holds {sign.decode()!r}: a GPL part of FFmpeg"
-    library_entry = library_of(binary.name)
+    library_entry = find_library(binary.name)
     if library_entry is None:
         yield "is of no library that tools/wheel/bundled.py names"
         return
-    if built.get(stem_of(binary.name)) != binary.code:
+    if built.get(find_stem(binary.name)) != binary.code:
         yield "is not the library that tools/wheel/libraries.sh built or took"
     if library_entry.name == "ffmpeg":
         words = {word.decode() for word in OWN_WORD.findall(binary.data)}
@@ -106,7 +106,7 @@ def problems_of(binary: Binary, files: set[str], built: dict[str, str]) -> Itera
 
 def missing_libraries(files: set[str]) -> list[str]:
     """Libraries of the table that the wheel lacks: a module that uses them would not load."""
-    present = {stem_of(name) for name in files}
+    present = {find_stem(name) for name in files}
     return [name for library in LIBRARIES for name in library.shared if name not in present]
 
 
@@ -136,7 +136,7 @@ def main() -> int:
     built = built_code(Origin(options.libraries, options.root))
     failed = False
     for binary in binaries:
-        found = list(problems_of(binary, files, built))
+        found = list(find_problems(binary, files, built))
         newest = max((v for v in binary.versions if v.startswith("GLIBC_")), key=_number, default="no GLIBC")
         sys.stderr.write(f"check_wheel: {binary.name}: {len(binary.data) / 1e6:.2f} MB, {newest}\n")
         for problem in found:

@@ -54,7 +54,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     if options.verb == "run":
         return _run(options, messages)
     if options.ray is None:
-        name = _only_one(_desk.running()) if options.name is None else _one_of(options.name)
+        name = _only_one(_desk.running()) if options.name is None else name_one(options.name)
         return _look_or_drain(name, functools.partial(_desk.ask, name), options, messages)
     from ._detached import ray_fleets  # noqa: PLC0415  (local fleets need neither)
     from ._machines import ray_connection  # noqa: PLC0415
@@ -101,7 +101,7 @@ def _only_detached(names: list[str]) -> str:
     return _only_one(names)
 
 
-def _one_of(name: str) -> str:
+def name_one(name: str) -> str:
     names = _desk.running()
     if name not in names:
         there = f"there are {', '.join(names)}" if names else f"this user runs none: {_HOW_TO_BEGIN}"
@@ -119,8 +119,8 @@ def _what_follows(state: dict[str, Any], options: Any) -> str:
         return f"{options.agent} is draining and has no cameras"
     if not others:
         why = "no other agent takes cameras now"
-        return f"{options.agent} is draining, its {_cameras_of(count)} run on there: {why}"
-    return f"{options.agent} is draining, {_cameras_of(count)} to move: see `freshframe fleet status`"
+        return f"{options.agent} is draining, its {count_cameras(count)} run on there: {why}"
+    return f"{options.agent} is draining, {count_cameras(count)} to move: see `freshframe fleet status`"
 
 
 def _status(ask: Ask, options: Any) -> ExitCode:
@@ -177,7 +177,7 @@ def _table(*columns: str) -> Any:
     return Table(*columns, box=None, pad_edge=False)
 
 
-def _fleet_of(options: Any, agents: int) -> Fleet:
+def make_fleet(options: Any, agents: int) -> Fleet:
     if options.ray is None:
         return Fleet(agents, name=options.name)
     on_head = options.on_head or None
@@ -256,14 +256,14 @@ def _run(options: Any, messages: Messages) -> ExitCode:
     if options.ray is None and options.on_head:
         raise UsageError("--on-head is for fleets on a cluster: --ray ADDRESS")
     agents = options.agents or 1
-    with _fleet_of(options, agents) as fleet:
+    with make_fleet(options, agents) as fleet:
         reader = None if options.read is None else fleet.reader(options.read)
         many = _add(fleet, cameras, build, options)
         if options.ray is not None:
             where = f"the Ray cluster {options.ray}"
         else:
             where = "1 agent" if agents == 1 else f"{agents} agents"
-        messages.say(f"fleet {fleet.name}: {_cameras_of(many)} on {where}; Ctrl-C ends it")
+        messages.say(f"fleet {fleet.name}: {count_cameras(many)} on {where}; Ctrl-C ends it")
         if options.serve:
             messages.say(f"page: {fleet.serve().url}")
         if reader is None:
@@ -295,7 +295,7 @@ def _add(fleet: Fleet, cameras: Any, build: Any, options: Any) -> int:
     return many
 
 
-def _cameras_of(count: int) -> str:
+def count_cameras(count: int) -> str:
     return "1 camera" if count == 1 else f"{count} cameras"
 
 

@@ -56,7 +56,7 @@ class Desk:
     def _take(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError, ValueError):
             connection.settimeout(_PATIENCE)
-            if _user_of(connection) in (0, os.getuid()):
+            if _find_user(connection) in (0, os.getuid()):
                 self._serve(connection)
 
     def _serve(self, connection: socket.socket) -> None:
@@ -86,7 +86,7 @@ class Desk:
                 self.path.unlink()
 
 
-def _user_of(connection: socket.socket) -> int:
+def _find_user(connection: socket.socket) -> int:
     data = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     _, user, _ = struct.unpack("3i", data)
     return int(user)

@@ -545,8 +545,8 @@ def _wait_until_empty(controller: Controller | RemoteController, agent: str, tim
         StopTimeoutError: The agent has cameras after them.
     """
     deadline = time.monotonic() + timeout
-    while controller.cameras_of(agent):
+    while controller.count_cameras(agent):
         if time.monotonic() > deadline:
-            left = controller.cameras_of(agent)
+            left = controller.count_cameras(agent)
             raise StopTimeoutError(f"agent {agent!r} still has {left} cameras after {timeout:g} s", [agent])
         time.sleep(_LOOK_EVERY)

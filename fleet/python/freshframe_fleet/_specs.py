@@ -46,7 +46,7 @@ def checked_name(what: str, name: Any) -> str:
     if not _NAME.fullmatch(name):
         raise OptionError(
             f"{what} must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with one of the first, "
-            f"got {check.shown(name)}"
+            f"got {check.show(name)}"
         )
     return str(name)
 
@@ -61,11 +61,11 @@ def agent_specs(agents: Any) -> Specs:
     is_number = isinstance(agents, numbers.Integral) and not isinstance(agents, bool)
     if not is_number and (not isinstance(agents, Sequence) or isinstance(agents, (str, bytes))):
         raise OptionTypeError(
-            f"agents must be a number or a list of labels, [{{'site': 'north'}}], got {check.shown(agents)}"
+            f"agents must be a number or a list of labels, [{{'site': 'north'}}], got {check.show(agents)}"
         )
     count = int(agents) if is_number else len(agents)
     if not 0 < count <= _MOST_AGENTS:
-        raise OptionError(f"a fleet has 1 to {_MOST_AGENTS} agents, got {check.shown(count)}")
+        raise OptionError(f"a fleet has 1 to {_MOST_AGENTS} agents, got {check.show(count)}")
     specs: Specs = {}
     for number, given in enumerate([{}] * count if is_number else agents):
         labels = checked_labels("the labels of an agent", given)
@@ -86,14 +86,14 @@ def checked_times(session_timeout: Any, start_timeout: Any, gil_timeout: Any) ->
     if not check.number("session_timeout", session_timeout) >= Times.give_away_after:
         raise OptionError(
             f"session_timeout must be at least {Times.give_away_after:g} seconds, after which a silent agent "
-            f"has closed its sessions, got {check.shown(session_timeout)}"
+            f"has closed its sessions, got {check.show(session_timeout)}"
         )
     if start_timeout is not None:
         check.positive_seconds("start_timeout", start_timeout)
     if gil_timeout is not None and not check.number("gil_timeout", gil_timeout) >= _SHORTEST_GIL_TIMEOUT:
         raise OptionError(
             f"gil_timeout must be at least {_SHORTEST_GIL_TIMEOUT:g} seconds or None, "
-            f"got {check.shown(gil_timeout)}"
+            f"got {check.show(gil_timeout)}"
         )
     return (
         Times(session_timeout=session_timeout, start_timeout=start_timeout, gil_timeout=gil_timeout),
@@ -113,12 +113,12 @@ def with_orphans(
     if not check.number("orphan_after", orphan_after) >= _SHORTEST_ORPHANS:
         raise OptionError(
             f"orphan_after must be at least {_SHORTEST_ORPHANS:g} seconds, in which a controller is started "
-            f"again, got {check.shown(orphan_after)}"
+            f"again, got {check.show(orphan_after)}"
         )
     if orphan_after > _LONGEST_ORPHANS:
         raise OptionError(
             f"orphan_after must be at most {_LONGEST_ORPHANS:g} seconds, a day: so long agents hold cameras "
-            f"that cannot be removed, got {check.shown(orphan_after)}"
+            f"that cannot be removed, got {check.show(orphan_after)}"
         )
     if not detached:
         return times, options
@@ -202,7 +202,7 @@ def check_detached(name: Any, host: Any) -> None:
     if host is not None:
         raise OptionError(
             "host is for fleets that end with their program: the controller of a detached one is on the "
-            f"cluster's head, got {check.shown(host)}"
+            f"cluster's head, got {check.show(host)}"
         )
 
 
@@ -215,7 +215,7 @@ def checked_labels(what: str, labels: Any) -> dict[str, str]:
     """
     if not isinstance(labels, Mapping):
         raise OptionTypeError(
-            f"{what} must be a mapping of texts, as {{'site': 'north'}}, got {check.shown(labels)}"
+            f"{what} must be a mapping of texts, as {{'site': 'north'}}, got {check.show(labels)}"
         )
     return {
         check.text(f"a name in {what}", name): check.text(f"the value of {name!r} in {what}", value)
@@ -232,7 +232,7 @@ def checked_build(build: Any) -> Any:
     if not callable(build):
         raise OptionTypeError(
             "build must be a function that takes a URL and returns (pipeline, outputs), "
-            f"got {check.shown(build)}"
+            f"got {check.show(build)}"
         )
     return build
 
@@ -250,7 +250,7 @@ def camera_specs(cameras: Any) -> list[CameraSpec]:
     if not isinstance(cameras, Mapping):
         raise OptionTypeError(
             "cameras must be a mapping of names to URLs or to (URL, needs), or the path of a CSV file, "
-            f"got {check.shown(cameras)}"
+            f"got {check.show(cameras)}"
         )
     specs = []
     for name, given in cameras.items():
@@ -280,7 +280,7 @@ def camera_spec(name: Any, url: Any, needs: Any) -> CameraSpec:
 
 def _from_csv(path: Path) -> list[CameraSpec]:
     try:
-        return _rows_of(path)
+        return _read_rows(path)
     except OptionError as error:
         raise OptionError(masked(str(error))) from None  # a row contains its URL
     except UnicodeDecodeError as error:
@@ -291,7 +291,7 @@ def _from_csv(path: Path) -> list[CameraSpec]:
         ) from None
 
 
-def _rows_of(path: Path) -> list[CameraSpec]:
+def _read_rows(path: Path) -> list[CameraSpec]:
     specs: dict[str, CameraSpec] = {}
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
@@ -318,6 +318,6 @@ def _needs(where: str, text: str) -> dict[str, str]:
     for part in filter(None, (each.strip() for each in text.split(";"))):
         name, equals, value = part.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise OptionError(f"{where}: needs must be as site=north;gpu=yes, got {check.shown(text)}")
+            raise OptionError(f"{where}: needs must be as site=north;gpu=yes, got {check.show(text)}")
         needs[name.strip()] = value.strip()
     return needs

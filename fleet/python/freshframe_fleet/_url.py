@@ -18,7 +18,7 @@ def masked(text: str) -> str:
     return engine.mask_passwords(text)
 
 
-def shown_url(url: str) -> str:
+def hide_password(url: str) -> str:
     """Returns a URL without its password, which may have spaces."""
     return engine.shown_url(url)
 
@@ -48,5 +48,5 @@ def resolved(url: str) -> str:
         return url
     name = url[len(_FROM_ENVIRONMENT) :]
     if name not in os.environ:
-        raise OptionError(f"the agent's environment has no {name!r}, which {shown_url(url)!r} names")
+        raise OptionError(f"the agent's environment has no {name!r}, which {hide_password(url)!r} names")
     return os.environ[name]

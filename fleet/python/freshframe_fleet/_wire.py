@@ -59,12 +59,12 @@ def _message(kind: int, term: int, body: bytes) -> bytes:
     return framed(_HEAD.pack(kind, term), body)
 
 
-def pull_of(message: memoryview) -> tuple[int, int] | None:
+def read_pull(message: memoryview) -> tuple[int, int] | None:
     """Returns the reader and the number of a pull, or None for another message."""
     return struct.unpack_from("<IQ", message, _HEAD.size) if message[0] == PULL else None
 
 
-def closed_reader_of(message: memoryview) -> int | None:
+def read_closed_reader(message: memoryview) -> int | None:
     """Returns the reader that a message closes, or None for another message."""
     if message[0] != READER_GONE:
         return None

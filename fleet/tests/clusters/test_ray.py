@@ -52,7 +52,7 @@ class Watch:
     def pid(self, agent: str) -> int:
         return process_of(self.fleet, agent)
 
-    def cameras_of(self, agent: str) -> dict[str, int]:
+    def list_cameras(self, agent: str) -> dict[str, int]:
         cameras = self.fleet.stats().cameras.items()
         return {name: camera.epoch for name, camera in cameras if camera.agent == agent}
 
@@ -106,8 +106,8 @@ def test_cameras_run_where_the_labels_of_a_node_meet_their_needs(watch: Watch) -
     watch.fleet.add("n", "ticks:0.05", fleet_builds.ticks, needs={"site": "north"})
     watch.fleet.add("s", "ticks:0.05", fleet_builds.ticks, needs={"site": "south"})
     watch.until_results({"n": 0, "s": 0})
-    assert set(watch.cameras_of(watch.agent("north"))) == {"n"}
-    assert set(watch.cameras_of(watch.agent("south"))) == {"s"}
+    assert set(watch.list_cameras(watch.agent("north"))) == {"n"}
+    assert set(watch.list_cameras(watch.agent("south"))) == {"s"}
     watch.fleet.add("w", "ticks:0.05", fleet_builds.ticks, needs={"site": "west"})
     until(lambda: watch.fleet.stats().unplaced() == {"w": "no agent has site=west"}, "the refusal")
 
@@ -118,13 +118,13 @@ def test_an_agent_and_a_guard_that_are_killed_cost_what_they_had_and_their_camer
     watch.fleet.add_many({f"cam{n}": "ticks:0.02" for n in range(4)}, fleet_builds.ticks)
     watch.until_results({f"cam{n}": 0 for n in range(4)})
     north, south = watch.agent("north"), watch.agent("south")
-    hit = watch.cameras_of(north)
+    hit = watch.list_cameras(north)
     assert hit
     os.kill(watch.pid(north), signal.SIGKILL)
     print(f"agent killed: cameras back after {watch.until_results(hit):.2f} s")
     watch.until_up(2)
 
-    hit, pid = watch.cameras_of(south), watch.pid(south)
+    hit, pid = watch.list_cameras(south), watch.pid(south)
     assert hit
     os.kill(watch.guards[south], signal.SIGKILL)
     print(f"guard killed: cameras back after {watch.until_results(hit):.2f} s")
@@ -240,7 +240,7 @@ def test_a_node_that_is_killed_gives_its_cameras_to_a_node_that_came(watch: Watc
     watch.fleet.add_many({f"any{n}": "ticks:0.02" for n in range(6)}, fleet_builds.ticks)
     watch.until_results({name: 0 for name in ("cam", *(f"any{n}" for n in range(6)))})
     east = watch.agent("east")
-    hit = watch.cameras_of(east)
+    hit = watch.list_cameras(east)
     assert set(hit) > {"cam"}
     del hit["cam"]
     victims = [watch.guards[east], watch.pid(east)]

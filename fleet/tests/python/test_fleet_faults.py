@@ -1,4 +1,4 @@
-"""Fleets whose agents or controller are killed, stopped or paused: the table of docs/reference/fleet-faults.md."""
+"""Fleets whose agents or controller are killed, stopped or paused: docs/reference/fleet-faults.md."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Watch:
     def pid(self, agent: str) -> int:
         return process_of(self.fleet, agent)
 
-    def cameras_of(self, agent: str) -> set[str]:
+    def list_cameras(self, agent: str) -> set[str]:
         return {name for name, camera in self.fleet.stats().cameras.items() if camera.agent == agent}
 
     def is_back(self, names: set[str], epochs: dict[str, int]) -> bool:
@@ -90,7 +90,7 @@ def watch() -> Iterator[Watch]:
 
 
 def test_an_agent_that_is_killed_costs_what_it_had_and_its_cameras_are_back(watch: Watch) -> None:
-    mine, epochs = watch.cameras_of("agent0"), watch.epochs()
+    mine, epochs = watch.list_cameras("agent0"), watch.epochs()
     os.kill(watch.pid("agent0"), signal.SIGKILL)
     until(lambda: watch.is_back(mine, epochs), "the cameras of the killed agent")
     stats = watch.fleet.stats()
@@ -127,7 +127,7 @@ def test_an_agent_that_is_stopped_for_a_second_goes_on(watch: Watch) -> None:
 
 @pytest.mark.parametrize("seconds", [3, pytest.param(10, marks=pytest.mark.full)])
 def test_an_agent_that_is_stopped_for_longer_is_killed(watch: Watch, seconds: float) -> None:
-    mine, epochs, pid = watch.cameras_of("agent0"), watch.epochs(), watch.pid("agent0")
+    mine, epochs, pid = watch.list_cameras("agent0"), watch.epochs(), watch.pid("agent0")
     os.kill(pid, signal.SIGSTOP)
     stopped = time.monotonic()
     until(lambda: watch.is_back(mine, epochs), "the cameras of the stopped agent")

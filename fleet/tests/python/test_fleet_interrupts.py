@@ -139,7 +139,7 @@ def test_an_interrupted_call_is_done_whole_all_the_same(monkeypatch: pytest.Monk
 
         original = threading.Event.wait
         cameras = {f"cam{number}": "ticks:0.05" for number in range(50)}
-        fleet._builds.number_of(fleet_builds.ticks)
+        fleet._builds.number_build(fleet_builds.ticks)
         controller: Any = fleet._controller
         with monkeypatch.context() as patch, controller.lock:  # it is not done before it is waited for
             patch.setattr(threading.Event, "wait", wait)

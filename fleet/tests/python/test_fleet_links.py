@@ -28,7 +28,7 @@ class Agent:
         self.loop = Loop("loop")
         notes: Any = None  # for invalid messages
         self.links = Links(self.loop, 7, notes)
-        self.link = FarLink.of_before("a", None)
+        self.link = FarLink.link_to_earlier("a", None)
         self.socket = self.connect()
         self.links.add(self.link)
 
@@ -116,9 +116,9 @@ def test_an_agent_that_its_controller_has_killed_has_not_crashed(agent: Agent) -
 def test_a_run_is_remembered_until_its_last_record_has_come_and_then_for_some_renewals() -> None:
     runs = Runs()
     runs.add(RUN, 3)
-    assert runs.build_of(RUN) == 3
+    assert runs.find_build(RUN) == 3
     runs.forget(RUN)
-    assert runs.build_of(RUN) is None
+    assert runs.find_build(RUN) is None
     assert (runs.all(), runs.ended(), runs.kept().ended) == ({RUN}, {RUN: 3}, {RUN: 3})
     runs.note_renewal()
     runs.note_last_record(RUN)

@@ -108,7 +108,9 @@ def test_a_password_is_hidden_before_a_text_is_cut() -> None:
     url = "rtsp://joe:hun ter2 " + "x" * 50 + "@10.0.0.7/a"
     run = Run(1, 1, "gate", url, exclusive=False)
     for before in range(6_100, 6_160, 7):
-        said = run.shown("word " * (before // 5) + "y" * (before % 5) + f" {url} was lost" + " word" * 5_000)
+        said = run.hide_passwords(
+            "word " * (before // 5) + "y" * (before % 5) + f" {url} was lost" + " word" * 5_000
+        )
         assert "ter2" not in said
         assert "hun" not in said
         assert len(said) < 9_000

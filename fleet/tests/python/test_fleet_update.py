@@ -129,5 +129,5 @@ def test_a_build_is_forgotten_with_its_last_camera_and_sent_again(fleet: ff.flee
             for name in ("a", "b") if wanted == 2 else ():
                 fleet.remove(name)
     for count in range(100):
-        fleet._builds.number_of(functools.partial(labelled, str(count)))
+        fleet._builds.number_build(functools.partial(labelled, str(count)))
     assert len(fleet._builds._known) <= 64

@@ -25,7 +25,7 @@ import freshframe as ff
 from freshframe_fleet._agent.sent_modules import SentModules
 from freshframe_fleet._control.builds import own_modules
 from freshframe_fleet._control.builds.builds import SentBuilds
-from freshframe_fleet._control.builds.own_modules import modules_of
+from freshframe_fleet._control.builds.own_modules import find_modules
 
 one_fleet = shared_fleet(agents=2)
 
@@ -158,21 +158,21 @@ def test_a_failure_in_sent_code_shows_its_lines(fleet: ff.fleet.Fleet, code: Cod
 
 def test_own_modules_are_those_of_the_program_with_what_they_import(code: Code) -> None:
     build = code.write(1, 1).build
-    assert set(modules_of(build)) >= {
+    assert set(find_modules(build)) >= {
         "upgraded_cameras",
         "upgraded_helper",
         "fleet_rigs.builds",
         "fleet_rigs",
     }
-    assert set(modules_of(functools.partial(print, build))) >= {"upgraded_cameras", "upgraded_helper"}
+    assert set(find_modules(functools.partial(print, build))) >= {"upgraded_cameras", "upgraded_helper"}
 
     def closure(url: str) -> Any:
         return build(url)
 
-    assert "upgraded_helper" in modules_of(closure)
-    assert modules_of(json.dumps) == {}
-    assert modules_of(pytest.fail) == {}  # installed
-    assert modules_of(ff.open) == {}
+    assert "upgraded_helper" in find_modules(closure)
+    assert find_modules(json.dumps) == {}
+    assert find_modules(pytest.fail) == {}  # installed
+    assert find_modules(ff.open) == {}
 
 
 def test_a_parse_that_fails_for_another_thread_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,16 +201,16 @@ def test_a_function_of_the_programs_own_file_names_what_it_imports(code: Code) -
         "import upgraded_helper\ndef build(url):\n    use()\ndef use():\n    import upgraded_cameras\n",
         space,
     )
-    assert {"upgraded_cameras", "upgraded_helper"} <= set(modules_of(space["build"]))
+    assert {"upgraded_cameras", "upgraded_helper"} <= set(find_modules(space["build"]))
 
 
 def test_a_source_is_that_of_the_import_and_not_what_the_file_has_later(code: Code) -> None:
     build = code.write(1, 1).build
-    before = modules_of(build)["upgraded_helper"].digest
+    before = find_modules(build)["upgraded_helper"].digest
     (code.folder / "upgraded_helper.py").write_text("VERSION = 5\n")
-    assert modules_of(build)["upgraded_helper"].digest == before
+    assert find_modules(build)["upgraded_helper"].digest == before
     importlib.reload(sys.modules["upgraded_helper"])
-    assert modules_of(build)["upgraded_helper"].digest != before
+    assert find_modules(build)["upgraded_helper"].digest != before
 
 
 # ---- modules that were sent
@@ -359,7 +359,7 @@ def test_pickles_refer_to_sent_modules(code: Code) -> None:
     modules = SentModules(
         {
             name: (each.path, each.is_package, each.source.replace("= 1", "= 7"))
-            for name, each in modules_of(module.build).items()
+            for name, each in find_modules(module.build).items()
             if name.startswith("upgraded")
         }
     )
@@ -378,14 +378,14 @@ def test_a_controller_asks_for_sources_of_modules_that_agents_have_otherwise_als
     store = Memory()
     first = Yard(store)
     try:
-        SentBuilds(first.controller.controller.add_build).number_of(code.write(1, 1).build)
+        SentBuilds(first.controller.controller.add_build).number_build(code.write(1, 1).build)
         assert first.parts.builds.function(0)[2] == b""
         first.controller.write_through()
         later = Memory()
         later.values = dict(store.values)
         second = Yard(later, restored=True)
         try:
-            number = SentBuilds(second.controller.controller.add_build).number_of(code.write(2, 1).build)
+            number = SentBuilds(second.controller.controller.add_build).number_build(code.write(2, 1).build)
             sources = pickle.loads(second.parts.builds.function(number)[2])
             assert "VERSION = 2" in sources["upgraded_cameras"][2]
             assert set(sources) >= {"upgraded_helper", "fleet_rigs.builds"}
@@ -399,12 +399,12 @@ def test_sources_that_are_too_large_are_refused(code: Code, monkeypatch: pytest.
     yard = Yard(Memory())
     try:
         builds = SentBuilds(yard.controller.controller.add_build)
-        builds.number_of(code.write(1, 1).build)
+        builds.number_build(code.write(1, 1).build)
         code.write(2, 1)
         (code.folder / "upgraded_helper.py").write_text(f"VERSION = '{'x' * (33 << 20)}'\n")
         build = code.imported("upgraded_cameras", "upgraded_helper").build
         with pytest.raises(ff.OptionTypeError, match="the source of build's modules has 33 MiB"):
-            builds.number_of(build)
+            builds.number_build(build)
     finally:
         yard.end()
 
@@ -417,6 +417,6 @@ def test_builds_of_unchanged_modules_are_sent_once() -> None:
         return len(sends) - 1
 
     builds = SentBuilds(send)
-    assert builds.number_of(fleet_builds.ticks) == builds.number_of(fleet_builds.ticks) == 0
+    assert builds.number_build(fleet_builds.ticks) == builds.number_build(fleet_builds.ticks) == 0
     assert sends == [b""]
-    assert own_modules.modules_of(fleet_builds.ticks)
+    assert own_modules.find_modules(fleet_builds.ticks)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import freshframe as ff
-from freshframe_fleet._agent.run import final_counts_of
+from freshframe_fleet._agent.run import add_final_counts
 
 FRAMES = {"a": 5, "b": 7, "c": 11}
 
@@ -120,5 +120,5 @@ def test_only_frames_that_can_come_to_an_output_are_counted(way: Callable[[Build
     build = Build()
     way(build)
     build.pipeline.run()
-    counts = final_counts_of(build.pipeline, build.ends)
+    counts = add_final_counts(build.pipeline, build.ends)
     assert counts["frames"] == sum(FRAMES[source] for source in WAYS[way])

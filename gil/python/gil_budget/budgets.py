@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .holds import COUNTED, KINDS, Hold
-from .limits import DEFAULT, milliseconds, seconds_of
+from .limits import DEFAULT, milliseconds, parse_seconds
 from .verdict import Verdict
 from .windows import Window
 
@@ -111,4 +111,4 @@ def budget(
     for kind in count:
         if kind not in KINDS:
             raise ValueError(f"count must name some of {', '.join(KINDS)}, got {kind!r}")
-    return Budget(seconds_of(limit), Verdict(count=tuple(count), allow=tuple(allow)))
+    return Budget(parse_seconds(limit), Verdict(count=tuple(count), allow=tuple(allow)))

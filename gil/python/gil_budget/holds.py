@@ -80,7 +80,7 @@ class Hold:
         return text
 
 
-def hold_of(stall: GilStall) -> Hold | None:
+def make_hold(stall: GilStall) -> Hold | None:
     """The hold of a stall; None of bytecode that ran, which lets go of the GIL by itself."""
     if stall.cause == "bytecode":
         return None
@@ -89,7 +89,7 @@ def hold_of(stall: GilStall) -> Hold | None:
         seconds=stall.duration if blocked else min(stall.duration, stall.computed),
         lasted=stall.duration + stall.delayed,
         started=stall.started,
-        kind=_kind_of(stall),
+        kind=_find_kind(stall),
         native=stall.native,
         python=stall.python,
         program=stall.program,
@@ -99,7 +99,7 @@ def hold_of(stall: GilStall) -> Hold | None:
     )
 
 
-def _kind_of(stall: GilStall) -> Kind:
+def _find_kind(stall: GilStall) -> Kind:
     if stall.cause == "collector":
         return "collector"
     if any(frame.startswith("<frozen importlib") for frame in stall.python_stack):

@@ -20,7 +20,7 @@ class LimitError(ValueError):
     """A limit that is no time, or out of range."""
 
 
-def seconds_of(limit: str | float) -> float:
+def parse_seconds(limit: str | float) -> float:
     """The seconds of a limit such as "10ms", "0.5s" or 0.01.
 
     Raises:

@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from ._plugin.settings import Settings  # noqa: PLC0415  (every run of pytest loads this file)
 
-    settings = Settings.of(config)
+    settings = Settings.read(config)
     if settings is not None:
         _register(config, settings)
 

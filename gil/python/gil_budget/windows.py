@@ -9,9 +9,9 @@ import threading
 from collections.abc import Callable
 
 from ._gil_watch.interpreter import native_module
-from ._gil_watch.running import RawStall, Running, of_process
-from ._gil_watch.stalls import stall_of
-from .holds import Hold, hold_of
+from ._gil_watch.running import RawStall, Running, find_running
+from ._gil_watch.stalls import make_stall
+from .holds import Hold, make_hold
 from .limits import MOST
 
 LONGEST_SETTLE = 0.25
@@ -55,7 +55,7 @@ class Window:
         """
         if os.getpid() != self._process:  # a forked child, which is not watched
             return True
-        return self._running is of_process() and self._running.settle(timeout)
+        return self._running is find_running() and self._running.settle(timeout)
 
     def saw_all_since(self, moment: float) -> bool:
         """Whether the watch looked all the time since a time.monotonic().
@@ -73,7 +73,7 @@ class Window:
         _end(self._running)
 
     def _hear(self, raw: RawStall) -> None:
-        hold = hold_of(stall_of(raw))
+        hold = make_hold(make_stall(raw))
         if hold is not None:
             self._take(hold)
 
@@ -82,7 +82,7 @@ def _begin() -> Running:
     global _own, _users  # noqa: PLW0603
     native = native_module()
     with _lock:
-        running = of_process()
+        running = find_running()
         if running is None:
             # Each window has its limit; without one nothing is as long as this.
             running = _own = Running(native, MOST, {"calls_only": True})

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from gil_budget._gil_watch.interpreter import native_module
 from gil_budget._gil_watch.running import Running
-from gil_budget._gil_watch.stalls import GilStall, stall_of
+from gil_budget._gil_watch.stalls import GilStall, make_stall
 from rigs.watchdog import LONG_WATCHDOG
 
 
@@ -18,7 +18,7 @@ def watching(threshold: float = 0.01) -> Iterator[list[GilStall]]:
     """The stalls that the watch finds meanwhile; complete after the block."""
     running = Running(native_module(), threshold, {})
     stalls: list[GilStall] = []
-    leave = running.listen(threshold, lambda raw: stalls.append(stall_of(raw)))
+    leave = running.listen(threshold, lambda raw: stalls.append(make_stall(raw)))
     try:
         yield stalls
         running.settle(LONG_WATCHDOG)

@@ -18,9 +18,9 @@ from pathlib import Path
 import gil_budget
 import pytest
 from budget_runs import python_path
-from gil_budget._gil_watch.running import of_process
+from gil_budget._gil_watch.running import find_running
 from gil_budget.holds import Hold
-from gil_budget.limits import LimitError, seconds_of
+from gil_budget.limits import LimitError, parse_seconds
 from gil_budget.verdict import Verdict
 
 needs_gil = pytest.mark.needs_gil
@@ -71,7 +71,7 @@ def test_a_quiet_block_passes_and_leaves_no_watch() -> None:
     with gil_budget.budget("50ms") as budget:
         time.sleep(0.2)
     assert budget.over == []
-    assert of_process() is None
+    assert find_running() is None
 
 
 @pytest.mark.thorough
@@ -151,7 +151,7 @@ def test_budgets_in_each_other_have_their_own_limits() -> None:
         assert exceeded().holds
         with gil_budget.budget("5s"):
             hold()
-    assert of_process() is None
+    assert find_running() is None
 
 
 @needs_gil
@@ -210,13 +210,13 @@ def test_the_command_runs_a_program_under_a_budget(tmp_path: Path, limit: str, c
 
 @pytest.mark.parametrize(("limit", "seconds"), [("10ms", 0.01), ("2000us", 0.002), (" 0.5 s", 0.5), (1, 1.0)])
 def test_limits(limit: str | float, seconds: float) -> None:
-    assert seconds_of(limit) == pytest.approx(seconds)
+    assert parse_seconds(limit) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("limit", ["10", "ms", "1ms", "61s", 0.001, True, None, "-5ms"])
 def test_a_wrong_limit_is_refused(limit: str | float) -> None:
     with pytest.raises(LimitError, match=r"a limit must be .*, got"):
-        seconds_of(limit)
+        parse_seconds(limit)
 
 
 def test_a_wrong_kind_is_refused() -> None:

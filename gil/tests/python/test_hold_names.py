@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from bare_watch import watching
 from gil_budget._gil_watch.stalls import INTERPRETER, GilStall
-from gil_budget.holds import hold_of
+from gil_budget.holds import make_hold
 from rigs.watchdog import LONG_WATCHDOG
 
 pytestmark = pytest.mark.needs_gil
@@ -120,7 +120,7 @@ def stalls_of(work: Callable[[], object], is_enough: Callable[[GilStall], bool])
 
 def kind_of(stall: GilStall) -> str | None:
     """What gil-budget calls it; None means bytecode."""
-    hold = hold_of(stall)
+    hold = make_hold(stall)
     return None if hold is None else hold.kind
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import freshframe as ff
-from freshframe._pipeline.pipeline import engine_of
+from freshframe._pipeline.pipeline import find_engine
 
 from .app_file import guarded
 from .outcome import UsageError
 
 
-def pipeline_of(module: types.ModuleType, path: Path, name: str) -> ff.Pipeline:
+def find_pipeline(module: types.ModuleType, path: Path, name: str) -> ff.Pipeline:
     """The pipeline with this name, not yet started. A function is called."""
     missing = object()
     found: Any = getattr(module, name, missing)
@@ -28,7 +28,7 @@ def pipeline_of(module: types.ModuleType, path: Path, name: str) -> ff.Pipeline:
         found = _built(found, path, name)
     if not isinstance(found, ff.Pipeline):
         raise UsageError(f"{_wanted(path, name)}, but it is {found!r}{_instead(module, path, name)}")
-    if engine_of(found).started:
+    if find_engine(found).started:
         raise UsageError(
             f"{str(path)!r} has already started its pipeline {name!r}; start it below "
             'if __name__ == "__main__": so that this command can run it'

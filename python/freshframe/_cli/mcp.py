@@ -29,7 +29,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import freshframe as ff
 
-from .._http import read_body, shown_reply, words_of
+from .._http import read_body, read_words, show_reply
 from .._interpreter import parts
 from .._sinks.plain import plain
 from .messages import Messages
@@ -69,7 +69,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
         from mcp.server.mcpserver import MCPServer  # noqa: PLC0415  (an optional package)
     except ImportError as error:
         raise UsageError(f"{parts.missing('freshframe mcp', 'mcp')} ({error})") from None
-    target = _with_token(Target.of(options.url), options.token_file)
+    target = _with_token(Target.parse(options.url), options.token_file)
     if options.http is not None and not target.token:
         raise UsageError("--http needs a token: --token-file FILE, with the token of serve(token=...)")
     try:
@@ -79,7 +79,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
         return ExitCode.SOURCE
     eyes = Eyes(target, options.max_age)
     try:
-        ports = eyes.ports_of(state)
+        ports = eyes.list_ports(state)
     except NoPictureError as error:
         messages.complain(str(error))
         return ExitCode.SOURCE
@@ -109,15 +109,15 @@ class NoPictureError(Exception):
     """There is nothing to report or to show. The text has the reason."""
 
 
-def _ports_of(state: dict[str, Any]) -> list[str]:
+def _list_ports(state: dict[str, Any]) -> list[str]:
     return [view["port"] for view in state["views"]]
 
 
-def _looks_of(state: dict[str, Any]) -> list[str]:
+def _list_looks(state: dict[str, Any]) -> list[str]:
     return [look["look"] for look in state.get("looks", [])]
 
 
-def _sources_of(state: dict[str, Any]) -> list[dict[str, Any]]:
+def _list_sources(state: dict[str, Any]) -> list[dict[str, Any]]:
     """Name, state and pictures per second of each source.
 
     A camera whose frames nothing uses decodes none, and has the rate of its packets. Packets are no source.
@@ -170,16 +170,16 @@ class Eyes:
         self._max_age = max_age
 
     @_readable("the ports that may be seen")
-    def ports_of(self, state: dict[str, Any]) -> list[str]:
+    def list_ports(self, state: dict[str, Any]) -> list[str]:
         """Returns the names of the ports whose pictures may be seen."""
-        return [_text(port) for port in _ports_of(state)]
+        return [_text(port) for port in _list_ports(state)]
 
     @_readable("the state of the pipeline")
     def cameras(self) -> str:
         """The ports whose pictures may be seen, the looks that keep the past, and the sources, as JSON."""
         state = self._state()
-        seen = {"phase": state["phase"], "cameras": _ports_of(state), "looks": _looks_of(state)}
-        return json.dumps({**seen, "sources": _sources_of(state)}, allow_nan=False)
+        seen = {"phase": state["phase"], "cameras": _list_ports(state), "looks": _list_looks(state)}
+        return json.dumps({**seen, "sources": _list_sources(state)}, allow_nan=False)
 
     @_readable("a picture with its time")
     def now(self, camera: str) -> tuple[str, bytes]:
@@ -188,7 +188,7 @@ class Eyes:
         Raises:
             NoPictureError: There is no such port, no picture, or none that is young enough.
         """
-        headers, jpeg, took = self._fetched(f"/api/picture/{_quoted(camera)}.jpg", _cameras_of)
+        headers, jpeg, took = self._fetched(f"/api/picture/{_quoted(camera)}.jpg", _describe_cameras)
         try:
             age = _age(float(headers["X-Age"])) + took
             taken = _moment(float(headers["X-Timestamp"]))
@@ -201,7 +201,7 @@ class Eyes:
         if age > self._max_age:
             raise NoPictureError(
                 f"{words}, is {age:.1f} s old, more than the {self._max_age:g} s that are allowed. "
-                f"{self._advice(_problems_of)}"
+                f"{self._advice(_describe_problems)}"
             )
         return f"{words}, {age:.3f} s old", _picture(jpeg)
 
@@ -219,7 +219,7 @@ class Eyes:
         camera, state = _text(found["source"]), _text(found["state"])
         return [
             (
-                _words_of(_text(each.get("source", camera)), state, each, took),
+                _describe_picture(_text(each.get("source", camera)), state, each, took),
                 _picture(base64.b64decode(each["jpeg"])),
             )
             for each in found["pictures"]
@@ -228,7 +228,7 @@ class Eyes:
     @_readable("sentences")
     def why(self) -> str:
         """Reasons why results are old or lost, in sentences."""
-        return _text(self._told(lambda: self.target.fetched("/api/why"))["text"])
+        return _text(self._ask_look(lambda: self.target.fetched("/api/why"))["text"])
 
     @_readable("the events of the pipeline")
     def events(self, most: int) -> str:
@@ -248,9 +248,9 @@ class Eyes:
         return "\n".join(lines) or "nothing has happened"
 
     def _state(self) -> dict[str, Any]:
-        return self._told(self.target.state)
+        return self._ask_look(self.target.state)
 
-    def _told(self, question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _ask_look(self, question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
             return dict(plain(question()))
         except (UsageError, UnreachableError) as error:
@@ -284,12 +284,12 @@ class Eyes:
         except urllib.error.HTTPError as error:
             with error:
                 token = self.target.token
-                reason = words_of(error, token, most=500) or shown_reply(str(error.reason), token)
-            advice = {404: not_there, 503: _problems_of}.get(error.code)
+                reason = read_words(error, token, most=500) or show_reply(str(error.reason), token)
+            advice = {404: not_there, 503: _describe_problems}.get(error.code)
             sentence = self._advice(advice) if advice else ""
             raise NoPictureError(f"{reason} (status {error.code}). {sentence}".rstrip()) from None
         except (OSError, EOFError, ValueError, http.client.HTTPException) as error:
-            reason = shown_reply(str(error), self.target.token)
+            reason = show_reply(str(error), self.target.token)
             raise NoPictureError(f"no answer from {self.target.shown}: {reason}") from None
 
 
@@ -318,7 +318,7 @@ def _quoted(name: str) -> str:
         raise NoPictureError(f"no port and no look has the name {name!r}") from None
 
 
-def _words_of(camera: str, state: str, picture: dict[str, Any], took: float) -> str:
+def _describe_picture(camera: str, state: str, picture: dict[str, Any], took: float) -> str:
     """The sentence before a picture of the past: no picture goes without its time."""
     words = f"{camera}, picture {int(picture['seq'])}, captured at {_moment(picture['time'])}, "
     words += f"{_age(picture['age']) + took:.3f} s old"
@@ -338,17 +338,17 @@ def _words_of(camera: str, state: str, picture: dict[str, Any], took: float) -> 
     return words
 
 
-def _problems_of(state: dict[str, Any]) -> str:
+def _describe_problems(state: dict[str, Any]) -> str:
     problems = state["problems"][:3]
     return " ".join(problem["text"] for problem in problems) or "The pipeline reports no problem."
 
 
-def _cameras_of(state: dict[str, Any]) -> str:
-    return f"The cameras are {', '.join(_ports_of(state)) or 'none'}"
+def _describe_cameras(state: dict[str, Any]) -> str:
+    return f"The cameras are {', '.join(_list_ports(state)) or 'none'}"
 
 
 def _looks_words(state: dict[str, Any]) -> str:
-    return f"The looks are {', '.join(_looks_of(state)) or 'none: serve(look=[...]) names them'}"
+    return f"The looks are {', '.join(_list_looks(state)) or 'none: serve(look=[...]) names them'}"
 
 
 def _add_tools(server: Any, eyes: Eyes) -> None:

@@ -121,16 +121,16 @@ def _meant_option(parser: argparse.ArgumentParser, given: str) -> str:
     """Returns '; did you mean --model?' for a misspelt option, otherwise an empty text."""
     if not given.startswith("--"):
         return ""
-    near = difflib.get_close_matches(given.partition("=")[0], _options_of(parser), n=1)
+    near = difflib.get_close_matches(given.partition("=")[0], _list_options(parser), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _options_of(parser: argparse.ArgumentParser) -> list[str]:
+def _list_options(parser: argparse.ArgumentParser) -> list[str]:
     """The long options of a command and of its verbs."""
     found = [text for action in parser._actions for text in action.option_strings if text.startswith("--")]
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            found += [text for verb in action.choices.values() for text in _options_of(verb)]
+            found += [text for verb in action.choices.values() for text in _list_options(verb)]
     return found
 
 

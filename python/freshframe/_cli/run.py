@@ -13,10 +13,10 @@ import freshframe as ff
 from freshframe._graph.queue import blocks
 from freshframe._look.engine_stats import make_report
 from freshframe._look.progress import progress_display
-from freshframe._pipeline.pipeline import engine_of
+from freshframe._pipeline.pipeline import find_engine
 
 from .app_file import AppError, loaded
-from .app_pipeline import pipeline_of
+from .app_pipeline import find_pipeline
 from .dashboard import serve_if_asked
 from .messages import Messages
 from .outcome import ExitCode, UsageError, watched
@@ -29,7 +29,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the pipeline that the file builds until it ends, and prints a summary."""
     path, name = split(options.app)
     try:
-        pipeline = pipeline_of(loaded(path, options.arguments), path, name)
+        pipeline = find_pipeline(loaded(path, options.arguments), path, name)
     except AppError as failure:
         return failure.code
     try:
@@ -38,11 +38,11 @@ def run(options: Any, messages: Messages) -> ExitCode:
             with pipeline, _display(messages, pipeline.name) as show:
                 pipeline.run(progress=show)
     except BaseException:
-        report = make_report(engine_of(pipeline).report())
+        report = make_report(find_engine(pipeline).report())
         if report.samples > 0:
             _summarise(report, pipeline.name, options, messages)
         raise
-    report = make_report(engine_of(pipeline).report())
+    report = make_report(find_engine(pipeline).report())
     _summarise(report, pipeline.name, options, messages)
     lossless = all(blocks(edge.queue) for edge in report.edges)
     if lossless and not report.complete:

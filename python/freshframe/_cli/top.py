@@ -19,7 +19,7 @@ import freshframe as ff
 
 from .. import _native
 from .._check import as_utf8
-from .._http import shown_reply, words_of
+from .._http import read_words, show_reply
 from .messages import Messages
 from .outcome import ExitCode, UsageError
 
@@ -62,7 +62,7 @@ class Target:
     token: str
 
     @classmethod
-    def of(cls, text: str) -> Target:
+    def parse(cls, text: str) -> Target:
         """Reads a URL as serve() returns it, `host:port` or a port."""
         if text.isascii() and text.isdigit():
             text = f"127.0.0.1:{text}"
@@ -114,19 +114,19 @@ class Target:
                         "returned, with its token"
                     ) from None
                 if error.code == 400:  # its own text
-                    words = words_of(error, self.token, most=2_000)
+                    words = read_words(error, self.token, most=2_000)
                     raise UsageError(words or f"{self.shown} refuses the request (400)") from None
             raise UnreachableError(
                 f"no dashboard at {self.shown}: it answers with status {error.code}"
             ) from None
         except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
             said = str(getattr(error, "reason", error))  # has the server's words, if they are no HTTP
-            reason = shown_reply(said, self.token) or type(error).__name__
+            reason = show_reply(said, self.token) or type(error).__name__
             raise UnreachableError(f"no dashboard at {self.shown}: {reason}") from None
         if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
             found = state.get("schema") if isinstance(state, dict) else None
             is_short = isinstance(found, str | int)
-            schema = shown_reply(str(found), self.token) if is_short else type(found).__name__
+            schema = show_reply(str(found), self.token) if is_short else type(found).__name__
             raise UnreachableError(
                 f"no dashboard of this version at {self.shown}: expected schema {_SCHEMA}, got {schema}"
             )
@@ -153,7 +153,7 @@ def readable(what: str, target: Target) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        reason = shown_reply(str(error), target.token)
+        reason = show_reply(str(error), target.token)
         raise UnreachableError(
             f"wanted {what} from {target.shown}, got an answer that cannot be read "
             f"({type(error).__name__}: {reason}): it must have the version of this command, {ff.__version__}"
@@ -162,7 +162,7 @@ def readable(what: str, target: Target) -> Iterator[None]:
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Prints the state of a served pipeline: once, as JSON lines, or as a table that follows it."""
-    target = Target.of(options.url)
+    target = Target.parse(options.url)
     try:
         state = target.state()
         return _print(target, state, options, messages)

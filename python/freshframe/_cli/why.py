@@ -13,11 +13,11 @@ from typing import Any
 import freshframe as ff
 from freshframe._look.what_if import ask
 from freshframe._look.why import make_why
-from freshframe._pipeline.pipeline import engine_of
+from freshframe._pipeline.pipeline import find_engine
 
 from .. import _native
 from .app_file import AppError, has_main_part, loaded, run_as_main
-from .app_pipeline import pipeline_of
+from .app_pipeline import find_pipeline
 from .attached import Attached
 from .messages import Messages
 from .outcome import ExitCode, UsageError
@@ -30,13 +30,13 @@ def run(options: Any, messages: Messages) -> ExitCode:
     for question in options.questions:
         _native.Question(question)  # a wrong one is refused before anything runs
     if _is_file(options.target):
-        return _of_file(options, messages)
-    target = Target.of(options.target)
+        return _explain_file(options, messages)
+    target = Target.parse(options.target)
     try:
         answer = target.fetched("/api/why")
-        predicted = [target.fetched(_path_of(question)) for question in options.questions]
+        predicted = [target.fetched(_make_path(question)) for question in options.questions]
         with readable("sentences", target):
-            text = _text_of(options, answer, predicted)
+            text = _format_answer(options, answer, predicted)
     except UnreachableError as error:
         messages.complain(f"{error}; is a pipeline served there?")
         return ExitCode.SOURCE
@@ -44,11 +44,11 @@ def run(options: Any, messages: Messages) -> ExitCode:
     return ExitCode.OK
 
 
-def _path_of(question: str) -> str:
+def _make_path(question: str) -> str:
     return f"/api/what_if?{urllib.parse.urlencode({'question': question})}"
 
 
-def _text_of(options: Any, answer: dict[str, Any], predicted: list[dict[str, Any]]) -> str:
+def _format_answer(options: Any, answer: dict[str, Any], predicted: list[dict[str, Any]]) -> str:
     if options.json:
         return json.dumps({**answer, "what_if": predicted} if predicted else answer, allow_nan=False) + "\n"
     return _printable("".join(each["text"] for each in (answer, *predicted)))
@@ -58,7 +58,7 @@ def _is_file(target: str) -> bool:
     return target.endswith((".py", "()")) or ".py:" in target
 
 
-def _of_file(options: Any, messages: Messages) -> ExitCode:
+def _explain_file(options: Any, messages: Messages) -> ExitCode:
     """Runs the file. It may start its pipeline itself, at any line, or leave that to this command."""
     path, name = split(options.target)
     with Attached(str(path), options.lasting, messages, lambda asked: _ask(options, asked)) as attached:
@@ -70,7 +70,7 @@ def _of_file(options: Any, messages: Messages) -> ExitCode:
                 with pipeline:
                     _say_what_does_not_run(path, pipeline, messages)
                     attached.wait()
-                    if engine_of(pipeline).ended:
+                    if find_engine(pipeline).ended:
                         pipeline.wait()  # raises its failure
         except AppError as failure:
             if not attached.answered:
@@ -102,7 +102,7 @@ def _run_program(path: Path, name: str, options: Any, attached: Attached) -> ff.
     except SystemExit:  # the program's own end
         module = None
     if module is not None:
-        return pipeline_of(module, path, name)
+        return find_pipeline(module, path, name)
     _check_begun(path, attached)
     return None
 
@@ -134,7 +134,7 @@ def _ask(options: Any, asked: list[tuple[str, _native.Engine]]) -> None:
         predicted = [_prediction(ask(engine, question)) for question in options.questions]
         if len(asked) > 1 and not options.json:
             print(_printable(f"{name}:"))
-        print(_text_of(options, _as_json(answer), predicted), end="")
+        print(_format_answer(options, _as_json(answer), predicted), end="")
     sys.stdout.flush()
 
 

@@ -30,8 +30,8 @@ class Marks:
 class Contract:
     """The contract of one node. A new ability is one field here, and its use.
 
-    Node._freshframe_contract() returns it. read_contract.contract_of() adds what the methods of a Python node
-    show: the five fields from `gives_several` on.
+    Node._freshframe_contract() returns it. read_contract.find_contract() adds what the methods of a Python
+    node show: the five fields from `gives_several` on.
 
     Attributes:
         label: Its name in messages, and in a pipeline unless add() gets one; "": the name of its class.

@@ -16,7 +16,7 @@ from . import replacing, value_types, wiring
 from .member import Member, described, hosted
 from .node import Native
 from .place import Place
-from .port import Port, ends, have_packets, index_of, value_type
+from .port import Port, ends, find_index, have_packets, value_type
 from .read_contract import declared
 from .source import Source
 
@@ -48,7 +48,7 @@ def _step_between(given: Any, wanted: Any) -> str:
     return ""
 
 
-def _end_of_run(node: Any, is_complete: bool) -> None:
+def _end_run(node: Any, is_complete: bool) -> None:
     if (end := declared(node).when_run_ends) is not None:
         end(is_complete)
 
@@ -75,7 +75,7 @@ class Graph:
     def end_run(self, is_complete: bool) -> None:
         """The run has ended: recorders keep their files, or do not."""
         for node in self._nodes():
-            _end_of_run(node, is_complete)
+            _end_run(node, is_complete)
 
     @property
     def live(self) -> bool:
@@ -217,7 +217,7 @@ class Graph:
             start: Starts a thread that runs a node in Python where a native one has run; it begins when the
                 lock is released.
         """
-        index = index_of(port)
+        index = find_index(port)
         with replacing.packets_stay(port):
             self._replace(index, port, node, timeout, start)
 
@@ -257,7 +257,7 @@ class Graph:
         if member is None:
             return
         if self._engine.started:
-            _end_of_run(member.place.node, False)
+            _end_run(member.place.node, False)
         else:
             wiring.release(member.place.node)
 

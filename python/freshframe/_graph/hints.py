@@ -23,7 +23,7 @@ def hint(error: BaseException) -> str:
 
 def _hint(error: BaseException) -> str:
     if isinstance(error, AttributeError):
-        return _of_attribute(error.obj, error.name)
+        return _hint_at_attribute(error.obj, error.name)
     text = str(error)
     if any(sign in text for sign in _READ_ONLY):
         return '. The pixels of a frame are read-only: draw on a copy, frame.copy("bgr")'
@@ -43,7 +43,7 @@ def for_reader(error: BaseException) -> str:
     return ""
 
 
-def _of_attribute(owner: object, name: str | None) -> str:
+def _hint_at_attribute(owner: object, name: str | None) -> str:
     if isinstance(owner, Sample):
         return f". process() gets a Sample: sample.value is the {type(owner.value).__name__}"
     if name in _OF_SAMPLES and (isinstance(owner, Frame) or type(owner).__module__.startswith("freshframe.")):

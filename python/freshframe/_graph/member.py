@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _native
 from . import value_types, wiring
 from .node import Node
-from .read_contract import contract_of
+from .read_contract import find_contract
 from .source import Source
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def described(node: Any, types: tuple[Any, Any]) -> _native.NodeDescription:
     """The description of a node in Python with these types, as the engine needs it."""
-    contract = contract_of(node)
+    contract = find_contract(node)
     return _native.NodeDescription(
         wiring.label(node),
         value_types.kind(types[0]),
@@ -37,7 +37,7 @@ def hosted(node: Any, types: tuple[Any, Any]) -> _native.NodeHandle:
     description = described(node, types)
     if isinstance(node, Source):
         return _native.hosted_source(description, node, bool(node.live))
-    return _native.hosted(description, node, not isinstance(node, Node), contract_of(node).spool)
+    return _native.hosted(description, node, not isinstance(node, Node), find_contract(node).spool)
 
 
 @dataclass(slots=True)

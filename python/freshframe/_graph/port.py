@@ -80,7 +80,7 @@ class Port(Generic[T_co]):
             OptionTypeError: It is not a port.
         """
         if not isinstance(source, Port):
-            raise OptionTypeError(f"of() needs a port that add() returned, got {_check.shown(source)}")
+            raise OptionTypeError(f"of() needs a port that add() returned, got {_check.show(source)}")
         if source._engine is not self._engine:
             raise GraphError(f"the port {source.name!r} belongs to another pipeline than {self.name!r}")
         wanted = source._index if source._only == _ALL else source._only
@@ -178,7 +178,7 @@ class Port(Generic[T_co]):
         return f"Port({self.name!r}, {value_types.name(self._type)}{only})"
 
 
-def engine_of(port: Port[Any]) -> _native.Engine:
+def find_engine(port: Port[Any]) -> _native.Engine:
     """The engine of its pipeline."""
     return port._engine
 
@@ -203,7 +203,7 @@ def is_gone(port: Port[Any]) -> bool:
     return port._index not in port._engine.node_numbers()
 
 
-def place_of(port: Port[Any]) -> Place:
+def find_place(port: Port[Any]) -> Place:
     """The place of its node."""
     return port._place
 
@@ -213,7 +213,7 @@ def view_name(port: Port[Any]) -> str:
     return port._engine.view_name(port._index, port._only)
 
 
-def index_of(port: Port[Any]) -> int:
+def find_index(port: Port[Any]) -> int:
     """The number of its node."""
     return port._index
 
@@ -248,14 +248,14 @@ def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
     if not isinstance(ports, Sequence) or isinstance(ports, str):
         raise OptionTypeError(
             f"the parent of {label!r} must be a port that add() returned, or a list of ports; "
-            f"got {_check.shown(given)}{advice(given)}"
+            f"got {_check.show(given)}{advice(given)}"
         )
     there = engine.node_numbers() if engine.started else None
     for port in ports:
         if not isinstance(port, Port):
             raise OptionTypeError(
                 f"a parent of {label!r} must be a port that add() returned; "
-                f"got {_check.shown(port)}{advice(port)}"
+                f"got {_check.show(port)}{advice(port)}"
             )
         if not belongs_to(port, engine):
             raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")
@@ -283,7 +283,7 @@ def own_port(given: Any, use: str, engine: _native.Engine) -> Port[Any]:
         OptionTypeError: It is no port.
     """
     if not isinstance(given, Port):
-        raise OptionTypeError(f"{use} a port that add() returned; got {_check.shown(given)}{advice(given)}")
+        raise OptionTypeError(f"{use} a port that add() returned; got {_check.show(given)}{advice(given)}")
     if not belongs_to(given, engine):
         raise GraphError(f"{use} a port of this pipeline; {given.name!r} belongs to another one")
     return given

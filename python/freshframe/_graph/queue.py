@@ -56,12 +56,12 @@ class Queue:
         )
 
 
-def queue_of(policy: _native.QueuePolicy) -> Queue:
+def make_queue(policy: _native.QueuePolicy) -> Queue:
     """Makes a Queue of the engine's form."""
     return Queue(policy.depth, policy.when_full, max_seconds=policy.max_seconds, max_bytes=policy.max_bytes)
 
 
-_predefined = {name: queue_of(policy) for name, policy in _native.predefined_queues().items()}
+_predefined = {name: make_queue(policy) for name, policy in _native.predefined_queues().items()}
 
 LATEST = _predefined["LATEST"]
 """The newest sample waits for the consumer. The default below a live source."""
@@ -73,7 +73,7 @@ RECORDING = _predefined["RECORDING"]
 """Two seconds for a recorder to catch up. The default of recorders (VideoFile, ...) below a live source."""
 
 
-def shown(queue: Queue) -> str:
+def show_queue(queue: Queue) -> str:
     """The name of a predefined queue, else its policy, as the engine shows it: ``Queue(4, drop_newest)``."""
     return queue._policy().name
 

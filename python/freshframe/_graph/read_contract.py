@@ -22,7 +22,7 @@ def declared(node: Any) -> Contract:
     return node._freshframe_contract() if isinstance(node, Node) else PLAIN
 
 
-def contract_of(node: Any) -> Contract:
+def find_contract(node: Any) -> Contract:
     """The contract of a checked node."""
     own = declared(node)
     if isinstance(node, Native | Source):
@@ -62,7 +62,7 @@ def check_contract(node: Any, label: str) -> None:
         return
     for name in ("on_tick", "finish"):
         if not callable(getattr(cls, name)):
-            raise GraphError(f"{name} of {label!r} must be a method, got {_check.shown(getattr(cls, name))}")
+            raise GraphError(f"{name} of {label!r} must be a method, got {_check.show(getattr(cls, name))}")
     if node.tick_every is not None and not _own(cls, "on_tick"):
         raise GraphError(f"{label!r} has tick_every, but no method on_tick(self, now)")
     if node.tick_every is None and _own(cls, "on_tick"):
@@ -96,7 +96,7 @@ def never_gives(node: Any) -> bool:
         return False
     if not isinstance(node, Node):
         return any(_returns_nothing(each) for each in _calls(node))
-    if contract_of(node).has_own_stream:
+    if find_contract(node).has_own_stream:
         return False
     methods = (getattr(node, name) for name in ("process", "process_batch"))
     functions = [getattr(each, "__func__", each) for each in methods]

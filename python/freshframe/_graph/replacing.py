@@ -14,8 +14,8 @@ from . import value_types, wiring
 from .member import hosted
 from .node import Native, Node
 from .place import Entry, Place
-from .port import Port, place_of
-from .read_contract import contract_of, declared
+from .port import Port, find_place
+from .read_contract import declared, find_contract
 from .source import Source
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
 
 def packets_stay(port: Port[Any]) -> contextlib.AbstractContextManager[object]:
     """Meanwhile no thread gets packets of the camera: another one waits, and gets the new camera's."""
-    return contextlib.nullcontext() if declared(port.node).packets is None else place_of(port).changing
+    return contextlib.nullcontext() if declared(port.node).packets is None else find_place(port).changing
 
 
 def _check_alike(name: str, present: Any, member: Member, node: Any) -> None:
@@ -66,7 +66,7 @@ def _check_alike(name: str, present: Any, member: Member, node: Any) -> None:
             f"it takes {value_types.name(old[0])} and gives {value_types.name(old[1])}, but the node in its "
             f"place takes {value_types.name(new[0])} and gives {value_types.name(new[1])}",
         )
-    before, after = contract_of(present), contract_of(node)
+    before, after = find_contract(present), find_contract(node)
     if before.gives_several != after.gives_several:
         several, one = (present, node) if before.gives_several else (node, present)
         raise _refused(

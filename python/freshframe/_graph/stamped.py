@@ -62,11 +62,11 @@ def stamped(value: T, *, like: Sample[Any] | Stamp, frame: Frame | None = None) 
         [0, 1]
     """
     if not isinstance(like, _native.Sample | _native.Stamp):
-        raise OptionTypeError(f"like must be a Sample or its stamp, got {_check.shown(like)}")
+        raise OptionTypeError(f"like must be a Sample or its stamp, got {_check.show(like)}")
     if frame is not None and not isinstance(frame, _native.Frame):
-        raise OptionTypeError(f"frame must be a Frame or None, got {_check.shown(frame)}")
+        raise OptionTypeError(f"frame must be a Frame or None, got {_check.show(frame)}")
     if frame is not None and isinstance(value, _native.Frame):
         raise OptionError("the value is a frame: leave frame= out")
     if isinstance(value, Stamped):
-        raise OptionTypeError(f"the value has a stamp already: stamp it once, got {_check.shown(value)}")
+        raise OptionTypeError(f"the value has a stamp already: stamp it once, got {_check.show(value)}")
     return value if value is None else cast("T", Stamped(value, like, frame))

@@ -13,7 +13,7 @@ from .. import _native
 from .._errors import GraphError
 from .._results.circles import Circles
 from .node import Native, Node
-from .read_contract import contract_of, declared, is_generator
+from .read_contract import declared, find_contract, is_generator
 from .source import Source
 
 _SURELY_NAMES = 2  # arguments that have the names of parents
@@ -57,7 +57,7 @@ def check_calls(node: Any, parents: int, *, batched: bool) -> None:
     if isinstance(node, Native | Source):
         return
     if not isinstance(node, Node):
-        _check_call(node, getattr(node, "__name__", type(node).__name__), _one_of(parents, batched))
+        _check_call(node, getattr(node, "__name__", type(node).__name__), _name_one(parents, batched))
         return
     name = "process_batch" if batched else "process"
     if batched or type(node).process is not Node.process:
@@ -65,7 +65,7 @@ def check_calls(node: Any, parents: int, *, batched: bool) -> None:
         _check_call(getattr(node, name), f"{type(node).__name__}.{name}()", what)
 
 
-def _one_of(parents: int, batched: bool) -> str:
+def _name_one(parents: int, batched: bool) -> str:
     if batched:
         return "a list of values"
     if parents < 2:
@@ -81,11 +81,11 @@ def _check_call(function: Any, name: str, what: str) -> None:
     try:
         signature.bind(None)
     except TypeError as error:
-        advice = "" if "join=" in what else f". {_form_of(function, name, signature)}"
+        advice = "" if "join=" in what else f". {_show_call(function, name, signature)}"
         raise GraphError(f"{name!r} cannot be called with {what}: {error}{advice}") from None
 
 
-def _form_of(function: Any, name: str, signature: inspect.Signature) -> str:
+def _show_call(function: Any, name: str, signature: inspect.Signature) -> str:
     """How a function, or a method of a node, is written that can be called."""
     taken = ", ".join(signature.parameters) or "nothing"
     if name.endswith("()"):
@@ -157,7 +157,7 @@ def _check_order(function: str, arguments: Sequence[str], parents: Sequence[str]
 
 
 def _has_own_results(node: Any) -> bool:
-    return contract_of(node).has_own_stream
+    return find_contract(node).has_own_stream
 
 
 def _entry(hint: Any) -> Any:

@@ -15,7 +15,7 @@ from .._interpreter import fork
 from .contract import Marks
 from .node import Native, Node
 from .queue import Queue
-from .read_contract import check_contract, contract_of, declared, is_generator
+from .read_contract import check_contract, declared, find_contract, is_generator
 from .source import Source
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def check_node(node: Any, batch: Any = None) -> None:
         _check_read(node)
     if isinstance(node, Source) and not isinstance(node.live, bool):
         raise OptionTypeError(
-            f"{type(node).__name__}.live must be True or False, got {_check.shown(node.live)}"
+            f"{type(node).__name__}.live must be True or False, got {_check.show(node.live)}"
         )
     if isinstance(node, Node) and not isinstance(node, (Source, Native)):
         _check_methods(type(node), batch)
@@ -54,7 +54,7 @@ def check_node(node: Any, batch: Any = None) -> None:
         )
     if not isinstance(node, Node) and not callable(node):
         raise OptionTypeError(
-            f"a node must be a Source, a Node or a callable, got {_check.shown(node)}{_way_to_a_node(node)}"
+            f"a node must be a Source, a Node or a callable, got {_check.show(node)}{_way_to_a_node(node)}"
         )
     check_contract(node, label(node))
 
@@ -94,7 +94,7 @@ def check_parent_of_source(node: Any, parent: Any) -> None:
     """A source has no parent: the text was most likely meant as its name."""
     if isinstance(node, Source) and isinstance(parent, str):
         raise OptionTypeError(
-            f"a source has no parent, got {_check.shown(parent)}: to give it this name, write name={parent!r}"
+            f"a source has no parent, got {_check.show(parent)}: to give it this name, write name={parent!r}"
         )
 
 
@@ -104,7 +104,7 @@ def _check_batch(node: Any, batch: Any) -> None:
 
     if not isinstance(batch, Batch):
         raise OptionTypeError(
-            f"batch must be a Batch, such as freshframe.Batch(8), or None; got {_check.shown(batch)}"
+            f"batch must be a Batch, such as freshframe.Batch(8), or None; got {_check.show(batch)}"
         )
     if isinstance(node, Source):
         raise GraphError(f"{label(node)!r} is a source and takes no batch: give batch= to the node below it")
@@ -153,7 +153,7 @@ def checked_join(join: Any) -> Join | None:
     if join is not None and not isinstance(join, Known):
         raise OptionTypeError(
             f"join must be a Join, such as freshframe.Join(within=0.01, max_wait=0.1), or None; "
-            f"got {_check.shown(join)}"
+            f"got {_check.show(join)}"
         )
     return join
 
@@ -193,7 +193,7 @@ def policy(queue: Any, label: str) -> _native.QueuePolicy | None:
     if not isinstance(queue, Queue):
         raise OptionTypeError(
             f"queue of {label!r} must be LATEST, NEXT, LOSSLESS, RECORDING, or a Queue such as "
-            f"freshframe.Queue(8), got {_check.shown(queue)}"
+            f"freshframe.Queue(8), got {_check.show(queue)}"
         )
     return queue._policy()
 
@@ -206,7 +206,7 @@ def records_to(node: Any) -> str | None:
         found = b""
     if isinstance(found, bytes):
         raise OptionTypeError(
-            f"{label(node)}.records_to must be the path of a file, or None, got {_check.shown(path)}"
+            f"{label(node)}.records_to must be the path of a file, or None, got {_check.show(path)}"
         )
     return found
 
@@ -222,7 +222,7 @@ def note_marks(node: Any, others: Iterable[Any], *, is_merged: bool) -> None:
         is_merged: Whether cameras of the node may be added or exchanged.
     """
     if (note := declared(node).note_marks) is not None:
-        contracts = [contract_of(other) for other in others]
+        contracts = [find_contract(other) for other in others]
         note(
             Marks(
                 damaged=any(contract.marks_damage for contract in contracts),
@@ -246,16 +246,16 @@ def note_name_in_worker(node: Any, name: str, process: object) -> None:
 
 def pipeline_name(name: Any) -> str:
     if not isinstance(name, str):
-        raise OptionTypeError(f"the name of a pipeline must be a string, got {_check.shown(name)}")
+        raise OptionTypeError(f"the name of a pipeline must be a string, got {_check.show(name)}")
     if not _check.is_utf8(name):
-        raise OptionError(f"the name of a pipeline must be UTF-8, got {_check.shown(name)}")
+        raise OptionError(f"the name of a pipeline must be UTF-8, got {_check.show(name)}")
     return name
 
 
 def max_held_bytes(given: Any) -> int:
     size = _check.size_bytes("max_held_bytes", given)
     if size < 0:
-        raise OptionError(f"max_held_bytes must be at least 0, got {_check.shown(given)}")
+        raise OptionError(f"max_held_bytes must be at least 0, got {_check.show(given)}")
     return size
 
 

@@ -15,7 +15,7 @@ from .._errors import FreshframeError, GraphError, OptionError, OptionTypeError,
 from .._graph.port import Port, advice, belongs_to, view_name
 from .._graph.read_contract import declared
 from .._interpreter import exit_hooks, fork
-from .._vision.annotate import Annotate, fields_of
+from .._vision.annotate import Annotate, list_fields
 
 _MOST_PORTS = 1 << 16
 _NOT_SENT = ("vx", "vy", "track_age", "track_confidence", "dwell")
@@ -89,7 +89,7 @@ class Dashboard(ClosedByWith):
         return self._picture(port, "mjpg", query)
 
     def _picture(self, port: Port[Any] | str, suffix: str, query: dict[str, str]) -> str:
-        name, engine = self._shown(port)
+        name, engine = self._find_shown(port)
         if token := engine.picture_token():
             query["token"] = token
         with fork.loading():
@@ -134,7 +134,7 @@ class Dashboard(ClosedByWith):
             OptionTypeError: An argument is of the wrong type.
             StateError: The dashboard is closed.
         """
-        name, engine = self._shown(port)
+        name, engine = self._find_shown(port)
         _check_labels(labels)
         with fork.loading():
             from html import escape  # noqa: PLC0415  (it costs 2 ms)
@@ -162,7 +162,7 @@ class Dashboard(ClosedByWith):
             OptionTypeError: An argument is of the wrong type.
             StateError: The dashboard is closed.
         """
-        name, engine = self._shown(port)
+        name, engine = self._find_shown(port)
         _check_labels(labels)
         with fork.loading():
             from urllib.parse import urlencode  # noqa: PLC0415  (it costs 5 ms)
@@ -174,7 +174,7 @@ class Dashboard(ClosedByWith):
             query["labels"] = labels
         return f"{self.url.partition('?')[0]}view.html#{urlencode(query)}"
 
-    def _shown(self, port: Port[Any] | str) -> tuple[str, _native.Engine]:
+    def _find_shown(self, port: Port[Any] | str) -> tuple[str, _native.Engine]:
         """The name of a port whose pictures are served, and the engine."""
         engine = self._engine()
         if engine is not None and engine.forked:
@@ -197,15 +197,15 @@ class Dashboard(ClosedByWith):
     def closed(self) -> bool:
         """Whether the server has ended."""
         engine = self._engine()
-        return engine is None or of(engine) is not self
+        return engine is None or find_dashboard(engine) is not self
 
     def close(self) -> None:
         """Ends the server and its connections. Idempotent. GIL: released while waiting."""
         engine = self._engine()
         if engine is None or engine.forked:
             return
-        with _lock_of(engine):
-            if of(engine) is self:
+        with _find_lock(engine):
+            if find_dashboard(engine) is self:
                 del _open[engine]
                 engine.close_server()
 
@@ -239,7 +239,7 @@ _Number = TypeVar("_Number", int, float)
 
 def _within(what: str, value: _Number, least: _Number, most: _Number) -> _Number:
     if not least <= value <= most:
-        raise OptionError(f"{what} must be {least} to {most}, got {_check.shown(value)}")
+        raise OptionError(f"{what} must be {least} to {most}, got {_check.show(value)}")
     return value
 
 
@@ -249,7 +249,7 @@ def _check_labels(labels: str | None) -> None:
         Annotate(labels=labels)
     except OptionError as wrong:
         raise OptionError(str(wrong).replace("Annotate(labels=)", "labels")) from None
-    for field in fields_of(labels or ""):
+    for field in list_fields(labels or ""):
         if field in _NOT_SENT:
             raise OptionError(
                 f"labels has the field {{{field}}}, which Annotate has and a live view does not get: "
@@ -258,12 +258,12 @@ def _check_labels(labels: str | None) -> None:
             )
 
 
-def _lock_of(engine: _native.Engine) -> threading.RLock:
+def _find_lock(engine: _native.Engine) -> threading.RLock:
     with _making_locks:
         return _locks.setdefault(engine, threading.RLock())
 
 
-def of(engine: _native.Engine) -> Dashboard | None:
+def find_dashboard(engine: _native.Engine) -> Dashboard | None:
     """The open dashboard of a pipeline."""
     return _open.get(engine)
 
@@ -282,7 +282,7 @@ class Request:
     origins: tuple[str, ...] = ()
 
     @classmethod
-    def of(
+    def check(
         cls,
         engine: _native.Engine,
         host: object = "127.0.0.1",
@@ -297,15 +297,15 @@ class Request:
         """Checks the arguments. Raises OptionTypeError, OptionError or GraphError."""
         if not isinstance(host, str):
             raise OptionTypeError(
-                f"host must be an address as a string, such as '127.0.0.1', got {_check.shown(host)}"
+                f"host must be an address as a string, such as '127.0.0.1', got {_check.show(host)}"
             )
         if not _check.is_utf8(host):
-            raise OptionError(f"host must be UTF-8, got {_check.shown(host)}")
+            raise OptionError(f"host must be UTF-8, got {_check.show(host)}")
         wanted = "port must be a whole number from 0 (a free port) to 65535"
         if type(port) is not int:
-            raise OptionTypeError(f"{wanted}, got {_check.shown(port)}")
+            raise OptionTypeError(f"{wanted}, got {_check.show(port)}")
         if not 0 <= port < _MOST_PORTS:
-            raise OptionError(f"{wanted}, got {_check.shown(port)}")
+            raise OptionError(f"{wanted}, got {_check.show(port)}")
         wanted = "token must be a string of 16 to 256 letters of a-z A-Z 0-9 - _, or None"
         if token is not None and not isinstance(token, str):
             raise OptionTypeError(f"{wanted}, got a value of type {type(token).__name__}")
@@ -323,7 +323,7 @@ def _origins(origins: Any) -> tuple[str, ...]:
     listed = [origins] if isinstance(origins, str) else origins
     if not isinstance(listed, Sequence):
         raise OptionTypeError(
-            f'origins must be a list of texts, such as ["https://my.site"]; got {_check.shown(origins)}'
+            f'origins must be a list of texts, such as ["https://my.site"]; got {_check.show(origins)}'
         )
     return tuple(_check.text("each of origins", each) for each in listed)
 
@@ -333,12 +333,12 @@ def _names(engine: _native.Engine, view: Any) -> tuple[str, ...]:
     if not isinstance(ports, Sequence) or isinstance(ports, str):
         raise OptionTypeError(
             "view must be a port that add() returned, or a list of ports; "
-            f"got {_check.shown(view)}{advice(view)}"
+            f"got {_check.show(view)}{advice(view)}"
         )
     for port in ports:
         if not isinstance(port, Port):
             raise OptionTypeError(
-                f"view must contain ports that add() returned; got {_check.shown(port)}{advice(port)}"
+                f"view must contain ports that add() returned; got {_check.show(port)}{advice(port)}"
             )
         if not belongs_to(port, engine):
             raise GraphError(f"the port {port.name!r} in view belongs to another pipeline")
@@ -348,11 +348,11 @@ def _names(engine: _native.Engine, view: Any) -> tuple[str, ...]:
 def _looks(engine: _native.Engine, look: Any) -> tuple[Any, ...]:
     looks = [look] if declared(look).is_part_of is not None else look
     if not isinstance(looks, Sequence) or isinstance(looks, str):
-        raise OptionTypeError(f"look must be a Look, or a list of Looks; got {_check.shown(look)}")
+        raise OptionTypeError(f"look must be a Look, or a list of Looks; got {_check.show(look)}")
     for each in looks:
         is_part_of = declared(each).is_part_of
         if is_part_of is None:
-            raise OptionTypeError(f"look must contain Looks; got {_check.shown(each)}")
+            raise OptionTypeError(f"look must contain Looks; got {_check.show(each)}")
         if not is_part_of(engine):
             raise GraphError("a Look in look is not in this pipeline: add() it before serve()")
     return tuple(looks)
@@ -361,8 +361,8 @@ def _looks(engine: _native.Engine, look: Any) -> tuple[Any, ...]:
 def serve(engine: _native.Engine, wanted: Request) -> Dashboard:
     """Starts the server, or returns the open dashboard if it has the same arguments or none are given."""
     _ = engine.ended  # raises in a forked child, where a thread of the parent may hold the lock
-    with _lock_of(engine):
-        dashboard = of(engine)
+    with _find_lock(engine):
+        dashboard = find_dashboard(engine)
         if dashboard is None:
             dashboard = _open[engine] = Dashboard(engine, wanted, _served(engine, wanted))
         elif wanted not in (dashboard._request, Request()):

@@ -20,7 +20,7 @@ _STYLE = (
 )
 
 
-def of_stats(name: str, stats: Stats) -> str:
+def draw_stats(name: str, stats: Stats) -> str:
     """Boxes for nodes and readers in columns by their distance from a source, and lines for edges."""
     names = [
         *stats.nodes,
@@ -77,5 +77,5 @@ def _edge(edge: EdgeStats, places: dict[str, tuple[int, int]]) -> str:
     bend = f"M{x} {y}C{x + _GAP // 2} {y} {end - _GAP // 2} {to} {end} {to}"
     return (
         f'<path class="edge" d="{bend}"/><text class="small" text-anchor="end" x="{end - 6}" '
-        f'y="{to - 5}">{escape(queue.shown(edge.queue))}{rate}{dropped}</text>'
+        f'y="{to - 5}">{escape(queue.show_queue(edge.queue))}{rate}{dropped}</text>'
     )

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, TypeVar
 
 from .. import _native
-from .._graph.queue import queue_of
+from .._graph.queue import make_queue
 from .._interpreter import gil_state
 from .stats import (
     ClockStats,
@@ -49,18 +49,18 @@ def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
 
-def _of(kind: type[_Kind], engines: object, **others: object) -> _Kind:
+def _make_kind(kind: type[_Kind], engines: object, **others: object) -> _Kind:
     """A dataclass of the fields of the engine's struct, which have the same names, and of those made here."""
     return kind(*[others[name] if name in others else getattr(engines, name) for name in _names(kind)])
 
 
 def _source(source: _native.SourceStats) -> SourceStats:
     settings = {name: "auto" if number is None else number for name, number in source.settings.items()}
-    return _of(SourceStats, source, clock=_clock(source), settings=settings)
+    return _make_kind(SourceStats, source, clock=_clock(source), settings=settings)
 
 
 def _join(join: _native.JoinStats) -> JoinStats:
-    return _of(
+    return _make_kind(
         JoinStats,
         join,
         unmatched={parent.parent: parent.unmatched for parent in join.parents},
@@ -71,20 +71,20 @@ def _join(join: _native.JoinStats) -> JoinStats:
 
 def _node(node: _native.NodeStats) -> NodeStats:
     source, network, spool, publish, join = node.source, node.inference, node.spool, node.publish, node.join
-    return _of(
+    return _make_kind(
         NodeStats,
         node,
         source=None if source is None else _source(source),
-        workers=tuple(_of(WorkerStats, worker) for worker in node.workers),
-        inference=None if network is None else _of(InferenceStats, network),
-        spool=None if spool is None else _of(SpoolStats, spool),
-        publish=None if publish is None else _of(PublishStats, publish),
+        workers=tuple(_make_kind(WorkerStats, worker) for worker in node.workers),
+        inference=None if network is None else _make_kind(InferenceStats, network),
+        spool=None if spool is None else _make_kind(SpoolStats, spool),
+        publish=None if publish is None else _make_kind(PublishStats, publish),
         join=None if join is None else _join(join),
     )
 
 
 def _edge(edge: _native.EdgeStats) -> EdgeStats:
-    return _of(EdgeStats, edge, queue=queue_of(edge.queue))
+    return _make_kind(EdgeStats, edge, queue=make_queue(edge.queue))
 
 
 # The findings of an active freshframe.gil.watch(), which sets this: stalls, seconds, the worst culprits.
@@ -113,8 +113,8 @@ def _fields(stats: _native.Stats) -> _Fields:
         gil,
         stats.elapsed,
         stats.held_bytes,
-        _of(PoolStats, stats.pool),
-        _of(RemovedStats, stats.removed),
+        _make_kind(PoolStats, stats.pool),
+        _make_kind(RemovedStats, stats.removed),
     )
 
 

@@ -141,7 +141,7 @@ def what_if(engine: _native.Engine, node: Any, **change: Any) -> WhatIf:
     else:
         if not isinstance(node, str):
             wanted = "node must be a port that add() returned, or the name of a node"
-            raise OptionTypeError(f"{wanted}, got {_check.shown(node)}")
+            raise OptionTypeError(f"{wanted}, got {_check.show(node)}")
         name = _check.text("node", node)
     return _asked(engine, name, _native.NodeChange(**_checked(name, **change)))
 
@@ -151,7 +151,7 @@ def _checked(
 ) -> dict[str, Any]:
     if batch is not None and not isinstance(batch, Batch):
         raise OptionTypeError(
-            f"batch must be a Batch, such as freshframe.Batch(8), or None; got {_check.shown(batch)}"
+            f"batch must be a Batch, such as freshframe.Batch(8), or None; got {_check.show(batch)}"
         )
     numbers = {"max_age": max_age, "max_rate": max_rate, "speed": speed, "rate": rate}
     return {

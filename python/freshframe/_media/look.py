@@ -69,7 +69,7 @@ class Look(NativeNode["Frame | Packet", None]):
         return Contract(
             types=(_native.Frame | _native.Packet, None),
             note_name=self._note_name,
-            is_part_of=self._is_part_of,
+            is_part_of=self._belongs_to,
         )
 
     def _note_name(self, name: str) -> None:
@@ -83,7 +83,7 @@ class Look(NativeNode["Frame | Packet", None]):
             _check.number("seconds", seconds), _check.number("every", every), most
         )
 
-    def _is_part_of(self, engine: _native.Engine) -> bool:
+    def _belongs_to(self, engine: _native.Engine) -> bool:
         return _native.look_is_part_of(self._handle, engine, self._node_name)
 
     def now(self, *, max_age: float | None = None) -> Snapshot:

@@ -189,7 +189,7 @@ def _frozen_after(value: Any) -> float | None:
         if value == "auto":
             return None
         raise OptionError(
-            f'frozen_after must be a number of seconds above 0, "auto" or None, got {_check.shown(value)}'
+            f'frozen_after must be a number of seconds above 0, "auto" or None, got {_check.show(value)}'
         )
     seconds = _check.number("frozen_after", value)
     if not seconds > 0:
@@ -222,7 +222,7 @@ def _rendition(rendition: Any) -> str:
 
 def _url(url: Any) -> str:
     if isinstance(url, bool):
-        raise OptionTypeError(f"a camera's number must be 0 or more, got {_check.shown(url)}")
+        raise OptionTypeError(f"a camera's number must be 0 or more, got {_check.show(url)}")
     if isinstance(url, (str, os.PathLike)):
         text = os.fspath(url)
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
@@ -234,9 +234,9 @@ def _url(url: Any) -> str:
         raise OptionTypeError(f"url must be a path, a URL or a camera's number, got a value of type {found}")
     number = int(url)
     if number < 0:
-        raise OptionError(f"a camera's number must be 0 or more, got {_check.shown(url)}")
+        raise OptionError(f"a camera's number must be 0 or more, got {_check.show(url)}")
     if number > 255:
-        raise OptionError(f"a camera's number must be 0 to 255, got {_check.shown(url)}")
+        raise OptionError(f"a camera's number must be 0 to 255, got {_check.show(url)}")
     return str(number)
 
 
@@ -245,5 +245,5 @@ def _size(size: Any) -> tuple[int, int] | None:
         return None
     width, height = _check.pair("size (width, height)", size)
     if not (width.is_integer() and height.is_integer() and width > 0 and height > 0):
-        raise OptionError(f"size must be (width, height) in pixels, got {_check.shown(size)}")
+        raise OptionError(f"size must be (width, height) in pixels, got {_check.show(size)}")
     return int(width), int(height)

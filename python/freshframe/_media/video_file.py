@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 def _keep_days(value: Any) -> float | None:
     if (days := _check.optional_number("keep_days", value)) is not None and not days > 0:
-        raise OptionError(f"keep_days must be above 0, got {_check.shown(value)}")
+        raise OptionError(f"keep_days must be above 0, got {_check.show(value)}")
     return days
 
 
 def _keep_bytes(name: str, value: Any) -> int | None:
     if (size := _check.optional_number(name, value)) is not None and not 1 <= size < 1 << 63:
-        raise OptionError(f"{name} must be at least 1, got {_check.shown(value)}")
+        raise OptionError(f"{name} must be at least 1, got {_check.show(value)}")
     return None if size is None else int(size)
 
 
@@ -38,7 +38,7 @@ def _report(
     if not callable(on_segment):
         raise OptionTypeError(
             f"on_segment of a video file must be callable with a Segment, or None; got "
-            f"{_check.shown(on_segment)}"
+            f"{_check.show(on_segment)}"
         )
     if segment_every is None:
         raise OptionError(

@@ -161,4 +161,4 @@ def camera_value(name: str, value: Any) -> str:
         return value
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
         return str(int(value))
-    raise OptionTypeError(f'{name} must be a whole number or "auto", got {_check.shown(value)}')
+    raise OptionTypeError(f'{name} must be a whole number or "auto", got {_check.show(value)}')

@@ -10,7 +10,7 @@ from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph import loops, wiring
 from .._graph.graph import Graph
-from .._graph.port import Port, ends, index_of, own_port, parents
+from .._graph.port import Port, ends, find_index, own_port, parents
 from .._graph.read_contract import declared
 from .._interpreter import fork
 from . import observation
@@ -138,7 +138,7 @@ class Changes:
         try:
             port = self._graph.add(node, ports, options, batch=batch, joined=joined, merges=merges, plan=plan)
             if self._engine.started:
-                self._finish_add(index_of(port))
+                self._finish_add(find_index(port))
         except BaseException:  # even from a signal handler, at any point
             for index in self._engine.added_from(first):
                 if self._engine.started or not self._graph.has_port(index):  # unless the handler has added it
@@ -187,7 +187,7 @@ class Changes:
         """As Pipeline.connect()."""
         target, source = self._both(child, parent, "connect")
         self._engine.connect(
-            index_of(target),
+            find_index(target),
             ends([source])[0],
             wiring.policy(queue, target.name),
             None if max_age is None else _check.few_seconds("max_age", max_age),
@@ -197,12 +197,12 @@ class Changes:
     def disconnect(self, child: Any, parent: Any) -> None:
         """As Pipeline.disconnect()."""
         target, source = self._both(child, parent, "disconnect")
-        self._engine.disconnect(index_of(target), ends([source])[0])
+        self._engine.disconnect(find_index(target), ends([source])[0])
 
     def set_max_wait(self, part: Any, max_wait: Any) -> None:
         """As Pipeline.set_max_wait()."""
         port = own_port(part, "set_max_wait() needs", self._engine)
-        self._engine.set_max_wait(index_of(port), _check.number("max_wait of a batch", max_wait))
+        self._engine.set_max_wait(find_index(port), _check.number("max_wait of a batch", max_wait))
 
     def replace(self, part: Any, node: Any, timeout: float) -> None:
         """As Pipeline.replace()."""
@@ -220,7 +220,7 @@ class Changes:
             )
         port = own_port(part, "remove() needs", self._engine)
         try:
-            gone = self._engine.remove(index_of(port), drain, timeout)
+            gone = self._engine.remove(find_index(port), drain, timeout)
         finally:
             self._graph.forget_removed()
         return observation.books(gone)

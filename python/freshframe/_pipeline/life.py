@@ -202,7 +202,7 @@ def _all_running() -> list[Running]:
         return [pipeline for pipeline in _running.values() if not pipeline.engine.forked]
 
 
-def state_of(engine: _native.Engine) -> str:
+def describe_state(engine: _native.Engine) -> str:
     """For the text of a pipeline, which must not raise in a forked child either."""
     if engine.forked:
         return "of the parent of this forked process"

@@ -97,18 +97,18 @@ def serve(
     with fork.loading():
         from .._look import dashboard  # noqa: PLC0415
 
-    wanted = dashboard.Request.of(
+    wanted = dashboard.Request.check(
         engine, host, port, view, token, away_after, look, looks_per_minute, origins
     )
     return dashboard.serve(engine, wanted)
 
 
-def dashboard_of(engine: _native.Engine) -> Dashboard | None:
+def find_dashboard(engine: _native.Engine) -> Dashboard | None:
     """The dashboard that serves it."""
     with fork.loading():
         from .._look import dashboard  # noqa: PLC0415
 
-    return dashboard.of(engine)
+    return dashboard.find_dashboard(engine)
 
 
 def html(name: str, engine: _native.Engine) -> str:
@@ -116,6 +116,6 @@ def html(name: str, engine: _native.Engine) -> str:
     with fork.loading():
         from .._look import drawing  # noqa: PLC0415
 
-    page = dashboard_of(engine)
+    page = find_dashboard(engine)
     link = "" if page is None else f"<p>{page._repr_html_()}</p>"
-    return drawing.of_stats(name, stats(engine)) + link
+    return drawing.draw_stats(name, stats(engine)) + link

@@ -575,7 +575,7 @@ class Pipeline(RunByWith):
 
     def __repr__(self) -> str:
         """Name and state."""
-        return f"<Pipeline {self.name!r}, {life.state_of(self._engine)}>"
+        return f"<Pipeline {self.name!r}, {life.describe_state(self._engine)}>"
 
     def _repr_html_(self) -> str:
         """The graph as a drawing, for notebooks."""
@@ -588,7 +588,7 @@ class Pipeline(RunByWith):
         )
 
 
-def engine_of(pipeline: Pipeline) -> _native.Engine:
+def find_engine(pipeline: Pipeline) -> _native.Engine:
     """Returns the engine of a pipeline. The other rooms of this package use it."""
     return pipeline._engine
 

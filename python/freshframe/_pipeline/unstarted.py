@@ -21,7 +21,7 @@ def note(pipeline: Pipeline) -> None:
     _made.add(pipeline)
 
 
-def _is_program_of_its_own() -> bool:
+def _is_whole_program() -> bool:
     """Whether no other code starts its pipelines, and no other fault has been said."""
     others = ("__mp_main__", "freshframe._cli")  # a child process imports the program; the command runs it
     failed = getattr(sys, "last_value", None) is not None
@@ -29,7 +29,7 @@ def _is_program_of_its_own() -> bool:
 
 
 def _report() -> None:
-    if not _is_program_of_its_own():
+    if not _is_whole_program():
         return
     for pipeline in list(_made):
         engine = pipeline._engine

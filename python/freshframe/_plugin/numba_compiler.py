@@ -65,7 +65,7 @@ def compiled(written: Callable[..., Any], options: dict[str, Any]) -> Any:
         entry = _entry(numba, given, returned)
     except Exception as error:  # any class of error: numba fails with an AttributeError on `pixels += 1`
         raise _refusal(error, numba, given, returned) from error
-    if refused := _of_returned(given, returned, numba.types.none):
+    if refused := _check_returned(given, returned, numba.types.none):
         raise refused
     code = entry._library.get_asm_str()
     if any(symbol in code for symbol in _TAKES_GIL):
@@ -99,7 +99,7 @@ def _entry(numba: Any, given: _Given, returned: list[Any], *, writable: bool = F
     borrowed = importlib.import_module("numba.core.imputils").impl_ret_borrowed
 
     @intrinsic  # type: ignore[untyped-decorator]
-    def shown(_: Any, array: Any) -> Any:
+    def make_read_only(_: Any, array: Any) -> Any:
         """Returns the array in a type that numba keeps a function from writing: all users share the frame."""
 
         def generate(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -116,11 +116,11 @@ def _entry(numba: Any, given: _Given, returned: list[Any], *, writable: bool = F
 
         return numba.types.none(value), generate
 
-    wrapper = _wrapper(given, {"jitted": given.jitted, "shown": shown, "noted": noted})
+    wrapper = _wrapper(given, {"jitted": given.jitted, "shown": make_read_only, "noted": noted})
     return numba.cfunc(_signature(numba.types), nopython=True)(wrapper)
 
 
-def _of_returned(given: _Given, returned: list[Any], none: Any) -> OptionError | None:
+def _check_returned(given: _Given, returned: list[Any], none: Any) -> OptionError | None:
     """A function returns a value exactly if one is read; None if it does, or numba does not know its type."""
     name, shape = given.options["name"], tuple(given.options["shape"])
     is_read = not shape or given.options["max_rows"] is not None
@@ -138,7 +138,7 @@ def _of_returned(given: _Given, returned: list[Any], none: Any) -> OptionError |
 def _refusal(error: Exception, numba: Any, given: _Given, returned: list[Any]) -> OptionError:
     """Why numba cannot compile it. With pixels that may be written it could, or it cannot at all."""
     name = given.options["name"]
-    if refused := _of_returned(given, returned, numba.types.none):
+    if refused := _check_returned(given, returned, numba.types.none):
         return refused
     try:
         _entry(numba, given, [], writable=True)

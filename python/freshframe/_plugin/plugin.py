@@ -32,7 +32,7 @@ class Travels(NativeNode[Any, Any]):
 
     def __repr__(self) -> str:
         """The node's name, input and output."""
-        return _shown("node", self._contract)
+        return _show_contract("node", self._contract)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """The node's recipe."""
@@ -124,7 +124,7 @@ class PluginSource(NativeSource[Any]):
 
     def __repr__(self) -> str:
         """The node's name and output."""
-        return _shown("source", self._contract)
+        return _show_contract("source", self._contract)
 
 
 def plugin(make: Callable[[], _native.NodeHandle], recipe: Recipe) -> Plugin | PluginSource:
@@ -149,7 +149,7 @@ def _made_again(recipe: Recipe) -> Any:
     return make(*arguments, **options)
 
 
-def _shown(what: str, contract: Contract) -> str:
+def _show_contract(what: str, contract: Contract) -> str:
     given, made = (None if each is None else each.__name__ for each in contract.types or ())
     return f"<native {what} {contract.label!r}: {' -> '.join(filter(None, (given, made)))}>"
 

@@ -16,7 +16,7 @@ def _whole(text: str) -> str:
     return printable(text).replace("\0", "\\x00")
 
 
-def text_of(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What ``str()`` returns, or why it returns nothing."""
     try:
         return _whole(str.__str__(str(error)))
@@ -31,11 +31,11 @@ def _class_name(error: BaseException) -> str:
 
 def named(error: BaseException) -> str:
     """The name of its class and its text."""
-    name, text = _class_name(error), text_of(error)
+    name, text = _class_name(error), describe_error(error)
     return f"{name}: {text}" if text else name
 
 
-def traceback_of(error: BaseException) -> str:
+def format_traceback(error: BaseException) -> str:
     """The lines that the interpreter prints, without the last line's end."""
     try:
         lines = traceback.format_exception(type(error), error, error.__traceback__)

@@ -31,7 +31,7 @@ from .. import _check
 from .._errors import FreshframeError, OptionTypeError
 from .._graph.node import Node
 from .._interpreter import fork
-from .error_text import named, text_of
+from .error_text import describe_error, named
 
 _PROTOCOL = 5
 _MOST_BUFFERS = 900  # the engine takes 1000 parts
@@ -122,7 +122,7 @@ class _Pickler(pickle.Pickler):
         return NotImplemented
 
 
-def _code_of_file(kind: Any, arguments: tuple[Any, ...], filename: str) -> types.CodeType:
+def _make_code(kind: Any, arguments: tuple[Any, ...], filename: str) -> types.CodeType:
     """Makes code with the name of its file, for tracebacks with source lines: cloudpickle 3.1.3 drops it."""
     code: types.CodeType = kind(*arguments)
     return code.replace(co_filename=filename)
@@ -143,7 +143,7 @@ def _by_value() -> Any:
         def reducer_override(self, value: Any) -> Any:
             if isinstance(value, types.CodeType):
                 kind, arguments = self.dispatch_table[types.CodeType](value)
-                return _code_of_file, (kind, arguments, value.co_filename)
+                return _make_code, (kind, arguments, value.co_filename)
             if not isinstance(value, type):
                 return super().reducer_override(value)
             number = _numbers.get(id(value))
@@ -237,7 +237,8 @@ def dumps(value: Any, knows: int = 0, *, names: bool = False) -> tuple[bytes | m
         return _parts(_by_value(), value, known)
     except Exception as error:
         raise OptionTypeError(
-            f"{_check.with_article(type(value).__qualname__)} cannot go to another process: {text_of(error)}"
+            f"{_check.with_article(type(value).__qualname__)} cannot go to another process: "
+            f"{describe_error(error)}"
         ) from error
 
 

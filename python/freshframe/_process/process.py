@@ -73,10 +73,10 @@ class Process:
         """
         count = _check.integer("workers", workers)
         if not 1 <= count <= _MOST_WORKERS:
-            raise OptionError(f"workers must be 1 to {_MOST_WORKERS}, got {_check.shown(workers)}")
+            raise OptionError(f"workers must be 1 to {_MOST_WORKERS}, got {_check.show(workers)}")
         deaths = _check.integer("max_restarts", max_restarts)
         if deaths < 0:
-            raise OptionError(f"max_restarts must be at least 0, got {_check.shown(max_restarts)}")
+            raise OptionError(f"max_restarts must be at least 0, got {_check.show(max_restarts)}")
         values = {
             "workers": count,
             "ordered": _check.flag("ordered", ordered),
@@ -95,18 +95,18 @@ def _bytes(what: str, value: Any) -> int:
     if not _LEAST_BYTES <= size < 1 << 62:
         raise OptionError(
             f"{what} must be at least 128 MiB (1 << 27), which Python and NumPy need, "
-            f"got {_check.shown(value)}"
+            f"got {_check.show(value)}"
         )
     return int(value)
 
 
 def _environment(env: Any) -> dict[str, str]:
     if not isinstance(env, Mapping):
-        raise OptionTypeError(f"env must be a mapping of strings, got {_check.shown(env)}")
+        raise OptionTypeError(f"env must be a mapping of strings, got {_check.show(env)}")
     for name, value in env.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise OptionTypeError(
-                f"env must be a mapping of strings, got {_check.shown(name)}: {_check.shown(value)}"
+                f"env must be a mapping of strings, got {_check.show(name)}: {_check.show(value)}"
             )
         if not name or "=" in name or "\0" in name + value:
             raise OptionError(f"env must have names of environment variables, got {name!r}: {value!r}")
@@ -122,7 +122,7 @@ def checked(process: Any, node: Any) -> Process:
     """
     if process is not True and not isinstance(process, Process):
         raise OptionTypeError(
-            f"process must be True, False or a freshframe.Process, got {_check.shown(process)}"
+            f"process must be True, False or a freshframe.Process, got {_check.show(process)}"
         )
     if isinstance(node, Source):
         raise GraphError(

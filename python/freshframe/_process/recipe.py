@@ -15,7 +15,7 @@ from .. import _native
 from .._errors import GraphError, OptionError, OptionTypeError
 from .._graph import wiring
 from .._graph.node import Native, Node
-from .._graph.read_contract import contract_of
+from .._graph.read_contract import find_contract
 from .._interpreter import start_folder
 from . import pickling
 from .process import Process, checked
@@ -60,7 +60,7 @@ def _check_batch(node: Any, batch: Batch | None) -> None:
 
 
 def _check_contract(node: Any, options: Process) -> None:
-    contract = contract_of(node)
+    contract = find_contract(node)
     if options.workers > 1 and contract.has_own_stream:
         method = "finish()" if contract.tick_every is None else "on_tick()"
         raise GraphError(
@@ -86,13 +86,13 @@ def _plan(
         "definitions": known,
         "takes_values": not isinstance(node, Node),
         "in_batches": batch is not None,
-        "gives_several": contract_of(node).gives_several,
+        "gives_several": find_contract(node).gives_several,
         "alone": options.workers == 1,
         "levels": log_levels(),
     }
     plan.start_with(
         arguments=[os.fsencode(argument) for argument in _arguments()],
-        environment=environment_of(options),
+        environment=make_environment(options),
         payload=pickle.dumps(payload),
         knows=definitions.knows,
     )
@@ -109,7 +109,7 @@ def _arguments() -> list[str]:
     return [sys.executable, *flags, "-c", code, *start_folder.import_path(sys.path)]
 
 
-def environment_of(options: Process) -> list[bytes]:
+def make_environment(options: Process) -> list[bytes]:
     """The environment of a worker: its threads of other libraries share the cores with other workers."""
     cores = len(os.sched_getaffinity(0))
     threads = str(max(1, cores // options.workers))

@@ -20,7 +20,7 @@ from .._graph.node import Node, checked_results
 from .._graph.stamped import Stamped
 from .._plugin.plugin import Travels
 from . import pickling
-from .error_text import named, traceback_of
+from .error_text import format_traceback, named
 from .worker_log import ToParent, log_to_parent
 
 _SOCKET = 3
@@ -29,7 +29,7 @@ _MOST_TRACEBACK = 12_000  # bytes; its end is the most useful part
 
 
 def _fail(end: Any, what: str, error: BaseException) -> None:
-    lines = traceback_of(error)
+    lines = format_traceback(error)
     data = lines.encode()
     if len(data) > _MOST_TRACEBACK:
         lines = "...\n" + data[-_MOST_TRACEBACK:].decode(errors="ignore")

@@ -93,7 +93,7 @@ class Box:
         return iter((self.x1, self.y1, self.x2, self.y2))
 
 
-def boxes_of(found: Detections) -> Iterator[Box]:
+def iterate_boxes(found: Detections) -> Iterator[Box]:
     """The elements, with Python's own numbers. The columns become lists at once."""
     n = len(found)
     columns = [column.tolist() if column.ndim == 1 else column for column in found.data.values()]

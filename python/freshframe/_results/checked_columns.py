@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .._check import is_utf8, shown
+from .._check import is_utf8, show
 from .._errors import OptionError, OptionTypeError
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ def class_names(given: Any) -> tuple[str, ...]:
         )
     for place, name in enumerate(names):
         if not isinstance(name, str):
-            raise OptionTypeError(f"Detections.names must be strings, got {shown(name)} for class_id {place}")
+            raise OptionTypeError(f"Detections.names must be strings, got {show(name)} for class_id {place}")
         if not is_utf8(name):
-            raise OptionError(f"Detections.names must be UTF-8, got {shown(name)} for class_id {place}")
+            raise OptionError(f"Detections.names must be UTF-8, got {show(name)} for class_id {place}")
     _checked = names
     return names
 
@@ -68,12 +68,12 @@ def _places(given: Mapping[Any, Any]) -> tuple[Any, ...]:
     for number in given:
         if not isinstance(number, int | np.integer) or not 0 <= number < _MOST_NAMES:
             raise OptionError(
-                f"Detections.names must map class ids from 0 to {_MOST_NAMES - 1} to str, got {shown(number)}"
+                f"Detections.names must map class ids from 0 to {_MOST_NAMES - 1} to str, got {show(number)}"
             )
     return tuple(given.get(number, "") for number in range(max(given, default=-1) + 1))
 
 
-def name_of(names: tuple[str, ...], number: int) -> str:
+def find_name(names: tuple[str, ...], number: int) -> str:
     return (names[number] if 0 <= number < len(names) else "") or str(number)
 
 
@@ -128,7 +128,7 @@ def data_column(name: str, given: Any, n: int) -> npt.NDArray[Any]:
     except ValueError as error:  # lists of several lengths
         raise OptionTypeError(f"the column {name!r} of Detections.data must be an array: {error}") from None
     if column.ndim == 0 and column.dtype.kind == "O":
-        raise OptionTypeError(f"the column {name!r} of Detections.data must be an array, got {shown(given)}")
+        raise OptionTypeError(f"the column {name!r} of Detections.data must be an array, got {show(given)}")
     if column.ndim == 0 or len(column) != n:
         raise OptionError(
             f"the column {name!r} of Detections.data must have one entry per box, {n}, "

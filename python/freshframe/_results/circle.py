@@ -65,6 +65,6 @@ class Circle:
         return iter((self.x, self.y, self.r))
 
 
-def circles_of(found: Circles) -> Iterator[Circle]:
+def iterate_circles(found: Circles) -> Iterator[Circle]:
     """The elements, with Python's own numbers. The columns become lists at once."""
     return map(Circle, *listed_rows(found.xyr), found.confidence.tolist(), *listed_tracks(found))

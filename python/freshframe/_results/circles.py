@@ -141,9 +141,9 @@ class Circles:
     def __iter__(self) -> Iterator[Circle]:
         """Each circle, which unpacks into ``x, y, r``, as Python's floats."""
         with fork.loading():
-            from .circle import circles_of  # noqa: PLC0415  (few programs loop over all)
+            from .circle import iterate_circles  # noqa: PLC0415  (few programs loop over all)
 
-        return circles_of(self)
+        return iterate_circles(self)
 
     @overload
     def __getitem__(self, index: int) -> Circle: ...
@@ -178,7 +178,7 @@ class Circles:
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """A dict for each circle, with the keys of JsonLines and Csv and Python's own numbers."""
-        dicts: list[dict[str, Any]] = exchange().dicts_of(self)
+        dicts: list[dict[str, Any]] = exchange().make_dicts(self)
         return dicts
 
     def to_pandas(self) -> Any:
@@ -187,7 +187,7 @@ class Circles:
         Raises:
             MissingPackageError: pandas is not installed.
         """
-        return exchange().frame_of(self)
+        return exchange().make_frame(self)
 
     def to_supervision(self) -> Any:
         """Supervision's Detections of to_detections().

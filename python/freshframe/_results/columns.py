@@ -60,12 +60,12 @@ def check_name(name: str, taken: Collection[str]) -> None:
         raise OptionError(f"there is a column {name!r} already: give that of Detections.data another name")
 
 
-def columns_of(found: Any) -> Mapping[str, Column]:
+def find_columns(found: Any) -> Mapping[str, Column]:
     """The columns of Circles or Detections."""
     return CIRCLE_COLUMNS if hasattr(found, "xyr") else BOX_COLUMNS
 
 
-def column_of(found: Any, column: Column) -> npt.NDArray[Any] | None:
+def find_column(found: Any, column: Column) -> npt.NDArray[Any] | None:
     """Returns the entries of a column of Circles or Detections, (n,), or None if they do not have it."""
     values: npt.NDArray[Any] | None = getattr(found, column.attribute)
     return values if values is None or column.place is None else values[:, column.place]

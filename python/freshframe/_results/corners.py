@@ -27,7 +27,7 @@ def checked_corners(given: Any) -> list[tuple[float, float]]:
         OptionTypeError: They are no sequence of pairs of numbers.
     """
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise OptionTypeError(f"corners must be a sequence of (x, y) in pixels, got {_check.shown(given)}")
+        raise OptionTypeError(f"corners must be a sequence of (x, y) in pixels, got {_check.show(given)}")
     corners = list(given)
     if len(corners) > _MOST:
         raise OptionError(f"corners must be at most {_MOST}, got {len(corners)}")
@@ -43,7 +43,7 @@ def checked_anchor(given: Any) -> str:
     """
     anchor = _check.text("anchor", given)
     if anchor not in ("center", "bottom"):
-        raise OptionError(f"anchor must be 'center' or 'bottom', got {_check.shown(anchor)}")
+        raise OptionError(f"anchor must be 'center' or 'bottom', got {_check.show(anchor)}")
     return anchor
 
 
@@ -59,7 +59,7 @@ def are_inside(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], given: An
         raise OptionError(f"corners must be at least {_LEAST}, got {len(corners)}")
     if all(0 <= number <= 1 for corner in corners for number in corner):
         raise OptionError(
-            f"corners are in pixels, and all of {_check.shown(corners)} are within one: multiply shares of "
+            f"corners are in pixels, and all of {_check.show(corners)} are within one: multiply shares of "
             "the picture by its width and height"
         )
     result = np.zeros(len(x), np.bool_)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from .._check import attribute_hints, shown
+from .._check import attribute_hints, show
 from .._errors import OptionError, OptionTypeError
 from .._interpreter import calls as _calls
 from .._interpreter import fork
@@ -19,10 +19,10 @@ from .checked_columns import (
     check_boxes,
     class_names,
     data_column,
+    find_name,
     keep_column,
     keep_optional,
     keep_rows,
-    name_of,
 )
 from .rows import MEANT_OF_ALL, SHOWN, Index, at, exchange, explain_arrays, inside, merged, short
 
@@ -117,7 +117,7 @@ class Detections:
         keep_optional(self, n)
         check_boxes(self.xyxy, self.confidence)
         if not isinstance(self.data, Mapping):
-            raise OptionTypeError(f"Detections.data must map names to arrays, got {shown(self.data)}")
+            raise OptionTypeError(f"Detections.data must map names to arrays, got {show(self.data)}")
         if self.data:
             columns = {name: data_column(name, column, n) for name, column in self.data.items()}
             object.__setattr__(self, "data", columns)
@@ -176,7 +176,7 @@ class Detections:
         if self.names is None:
             given = self.data.get("class_name")
             return None if given is None else np.asarray(given, np.str_)
-        return np.array([name_of(self.names, number) for number in self.class_id.tolist()], np.str_)
+        return np.array([find_name(self.names, number) for number in self.class_id.tolist()], np.str_)
 
     @property
     def center(self) -> npt.NDArray[np.float32]:
@@ -241,9 +241,9 @@ class Detections:
     def __iter__(self) -> Iterator[Box]:
         """Each box, which unpacks into ``x1, y1, x2, y2``, as Python's floats."""
         with fork.loading():
-            from .box import boxes_of  # noqa: PLC0415  (few programs loop over all)
+            from .box import iterate_boxes  # noqa: PLC0415  (few programs loop over all)
 
-        return boxes_of(self)
+        return iterate_boxes(self)
 
     @overload
     def __getitem__(self, index: int) -> Box: ...
@@ -258,7 +258,7 @@ class Detections:
         """
         if isinstance(index, bool) and self.class_name is None:
             raise OptionTypeError(
-                f"Detections take a number, a slice, a mask or a list of indices, got {shown(index)}. These "
+                f"Detections take a number, a slice, a mask or a list of indices, got {show(index)}. These "
                 "have no class names (class_name is None): compare class_id with a number, or give them names"
             )
         chosen: Box | Detections = at(self, index)
@@ -277,7 +277,7 @@ class Detections:
         Raises:
             OptionError: A column of ``data`` has the name of another key.
         """
-        dicts: list[dict[str, Any]] = exchange().dicts_of(self)
+        dicts: list[dict[str, Any]] = exchange().make_dicts(self)
         return dicts
 
     def to_pandas(self) -> Any:
@@ -287,7 +287,7 @@ class Detections:
             MissingPackageError: pandas is not installed.
             OptionError: A column of ``data`` has the name of another column.
         """
-        return exchange().frame_of(self)
+        return exchange().make_frame(self)
 
     def to_supervision(self) -> Any:
         """The same boxes as supervision's Detections.
@@ -299,7 +299,7 @@ class Detections:
         Raises:
             MissingPackageError: supervision is not installed.
         """
-        return exchange().supervision_of(self)
+        return exchange().make_supervision(self)
 
 
 explain_arrays(Detections)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .._check import shown
+from .._check import show
 from .._errors import OptionError, OptionTypeError
 from .._interpreter import fork, parts
 from ..masks import columns_for_supervision, columns_from_supervision, encode
-from .columns import check_name, column_of, columns_of
+from .columns import check_name, find_column, find_columns
 
 if TYPE_CHECKING:
     from .circles import Circles
@@ -22,7 +22,7 @@ _TRACK_COLUMNS = ("velocity", "track_age", "track_confidence")
 _MOST_NAMES = 1 << 16  # for foreign class_ids: a tuple has an entry for each number below the largest
 
 
-def dicts_of(found: Circles | Detections) -> list[dict[str, Any]]:
+def make_dicts(found: Circles | Detections) -> list[dict[str, Any]]:
     """A dict for each element, with Python's own numbers.
 
     Raises:
@@ -32,7 +32,7 @@ def dicts_of(found: Circles | Detections) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def frame_of(found: Circles | Detections) -> Any:
+def make_frame(found: Circles | Detections) -> Any:
     """A DataFrame of pandas with a row for each element.
 
     Raises:
@@ -53,7 +53,7 @@ def frame_of(found: Circles | Detections) -> Any:
 
 def _all_columns(found: Circles | Detections) -> dict[str, npt.NDArray[Any] | None]:
     """The columns of the table, then the columns of `data`."""
-    columns = {name: column_of(found, column) for name, column in columns_of(found).items()}
+    columns = {name: find_column(found, column) for name, column in find_columns(found).items()}
     for name, column in getattr(found, "data", {}).items():
         if name == "class_name" and found.names is None:  # type: ignore[union-attr]
             continue  # it is a column of boxes already
@@ -66,7 +66,7 @@ def _entries(column: npt.NDArray[Any] | None, count: int) -> list[Any]:
     return [None] * count if column is None else list(column.tolist())
 
 
-def supervision_of(found: Detections) -> Any:
+def make_supervision(found: Detections) -> Any:
     """Supervision's Detections.
 
     Raises:
@@ -137,7 +137,7 @@ def from_ultralytics(result: Any) -> dict[str, Any]:
         several = isinstance(result, list | tuple) or hasattr(result, "__next__")
         advice = ", as in from_ultralytics(model(frame.bgr)[0])" if several else ""
         raise OptionTypeError(
-            f"from_ultralytics() takes one result of a YOLO model{advice}, got {shown(result)}"
+            f"from_ultralytics() takes one result of a YOLO model{advice}, got {show(result)}"
         )
     turned = getattr(result, "obb", None)
     boxes = result.boxes if turned is None else turned
@@ -149,7 +149,7 @@ def from_ultralytics(result: Any) -> dict[str, Any]:
     if getattr(result, "keypoints", None) is not None:
         data["keypoints"] = np.asarray(_array(result.keypoints.data), np.float32)
     if getattr(result, "masks", None) is not None:
-        data["mask"] = encode(_of_picture(_array(result.masks.data), result.orig_shape))
+        data["mask"] = encode(_resize_masks(_array(result.masks.data), result.orig_shape))
     ids = getattr(boxes, "id", None)
     return {
         "xyxy": np.asarray(_array(boxes.xyxy), np.float32).reshape(-1, 4),
@@ -165,7 +165,7 @@ def _array(tensor: Any) -> npt.NDArray[Any]:
     return np.asarray(tensor.cpu() if hasattr(tensor, "cpu") else tensor)
 
 
-def _of_picture(masks: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def _resize_masks(masks: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Masks of the network's input, whose bars are left out, at the size of the picture."""
     height, width = shape[:2]
     rows, columns = masks.shape[1:]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from .._check import shown
+from .._check import show
 from .._errors import OptionError, OptionTypeError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def merged(kind: type[Found], several: Iterable[Found]) -> Found:
     given = list(several)
     for each in given:
         if not isinstance(each, kind):
-            raise OptionTypeError(f"merge() takes several {kind.__name__}, got {shown(each)}")
+            raise OptionTypeError(f"merge() takes several {kind.__name__}, got {show(each)}")
     given = [each for each in given if len(each)] or given[:1]
     if not given:
         return kind.empty()
@@ -62,7 +62,7 @@ def _joined(kind: type, name: str, parts: list[Any]) -> Any:
     if isinstance(parts[0], Mapping):
         if any(part.keys() != parts[0].keys() for part in parts):
             missing = set().union(*parts) - set.intersection(*map(set, parts))
-            raise OptionError(f"{what} columns of data, and not all have {shown(sorted(missing))}")
+            raise OptionError(f"{what} columns of data, and not all have {show(sorted(missing))}")
         return {column: _joined(kind, column, [part[column] for part in parts]) for column in parts[0]}
     if any(part is None for part in parts):
         if any(part is not None for part in parts):

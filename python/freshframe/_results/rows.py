@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .._check import shown
+from .._check import show
 from .._errors import OptionTypeError
 from .._interpreter import fork
 
@@ -105,7 +105,7 @@ def _chosen(what: str, index: Any) -> Any:
     chosen = np.asarray(index)
     if chosen.ndim != 1 or chosen.dtype.kind not in "biuf" or (chosen.dtype.kind == "f" and chosen.size):
         raise OptionTypeError(
-            f"{what} take a number, a slice, a mask or a list of indices, got {shown(index)}"
+            f"{what} take a number, a slice, a mask or a list of indices, got {show(index)}"
         )
     return chosen if chosen.size or chosen.dtype.kind == "b" else chosen.astype(np.intp)
 

@@ -99,7 +99,7 @@ def probe(
     GIL: released while waiting.
     """
     if _check.number("seconds", seconds) < 0:
-        raise OptionError(f"seconds must be 0 or more, got {_check.shown(seconds)}")
+        raise OptionError(f"seconds must be 0 or more, got {_check.show(seconds)}")
     return Probing(open_once(url, fps=fps, rendition=rendition, options=options)).run(seconds)
 
 

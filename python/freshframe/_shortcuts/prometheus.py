@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .._check import shown
+from .._check import show
 from .._errors import OptionError, OptionTypeError
 from .._interpreter import fork, parts
-from .._pipeline.pipeline import Pipeline, engine_of
+from .._pipeline.pipeline import Pipeline, find_engine
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -49,7 +49,7 @@ def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
         def collect(self) -> Iterable[Metric]:
             families: dict[str, Metric] = {}
             for pipeline in pipelines:
-                for family in text_string_to_metric_families(_text_of(pipeline)):
+                for family in text_string_to_metric_families(_format_metrics(pipeline)):
                     known = families.setdefault(family.name, family)
                     if known is not family:
                         known.samples.extend(family.samples)
@@ -58,9 +58,9 @@ def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
     return PipelineCollector()
 
 
-def _text_of(one: Pipeline | Fleet) -> str:
+def _format_metrics(one: Pipeline | Fleet) -> str:
     if isinstance(one, Pipeline):
-        return engine_of(one).metrics()
+        return find_engine(one).metrics()
     return one._metrics_text()
 
 
@@ -70,7 +70,7 @@ def _check(pipelines: tuple[Pipeline | Fleet, ...]) -> None:
     names: set[tuple[type, str]] = set()
     for pipeline in pipelines:
         if not isinstance(pipeline, Pipeline) and not _is_fleet(pipeline):
-            raise OptionTypeError(f"prometheus_collector() takes pipelines and fleets, got {shown(pipeline)}")
+            raise OptionTypeError(f"prometheus_collector() takes pipelines and fleets, got {show(pipeline)}")
         key = (type(pipeline), pipeline.name)
         if key in names:
             raise OptionError(

@@ -41,19 +41,19 @@ def _values_port(
     if frames is None:
         return pipeline.add(_Values(values, fps), name="values")
     if not isinstance(frames, Iterable):
-        raise OptionTypeError(f"frames must be iterable, got {_check.shown(frames)}")
+        raise OptionTypeError(f"frames must be iterable, got {_check.show(frames)}")
     given, pictures = list(values), list(frames)
     for picture in pictures:
         if not isinstance(picture, _native.Frame):
-            raise OptionTypeError(f"each of frames must be a Frame, got {_check.shown(picture)}")
+            raise OptionTypeError(f"each of frames must be a Frame, got {_check.show(picture)}")
     if len(given) != len(pictures):
         raise OptionError(f"frames must be as many as values, {len(given)}, got {len(pictures)}")
     each = iter(given)
 
-    def value_of(_: Frame) -> Any:
+    def get_value(_: Frame) -> Any:
         return next(each)
 
-    return pipeline.add(value_of, pipeline.add(_Values(pictures, fps), name="frames"), name="values")
+    return pipeline.add(get_value, pipeline.add(_Values(pictures, fps), name="frames"), name="values")
 
 
 def run_node(
@@ -93,9 +93,9 @@ def run_node(
     GIL: released while waiting.
     """
     if not _check.number("fps", fps) > 0:
-        raise OptionError(f"fps must be more than 0, got {_check.shown(fps)}")
+        raise OptionError(f"fps must be more than 0, got {_check.show(fps)}")
     if not isinstance(values, Iterable):
-        raise OptionTypeError(f"values must be iterable, got {_check.shown(values)}")
+        raise OptionTypeError(f"values must be iterable, got {_check.show(values)}")
     pipeline = Pipeline("run_node")
     source = _values_port(pipeline, values, frames, fps)
     reader = pipeline.reader(pipeline.add(node, source, process=process, batch=batch))

@@ -19,7 +19,7 @@ from .._graph.read_contract import declared
 from .._graph.source import NativeSource, Source
 from .._interpreter import fork
 from .._pipeline import life
-from .._pipeline.pipeline import Pipeline, engine_of
+from .._pipeline.pipeline import Pipeline, find_engine
 
 if TYPE_CHECKING:
     from typing_extensions import Self, TypeVar
@@ -108,7 +108,7 @@ class Stream(Generic[T_co]):
         """
         with self._lock:
             before = None if self._loop is None else self._loop()
-            if before is not None and before.is_of_another_thread():
+            if before is not None and before.runs_on_another_thread():
                 raise StateError(
                     f"another thread loops over {self._what}: for two threads build a pipeline with a reader "
                     "for each of them"
@@ -176,7 +176,7 @@ class Stream(Generic[T_co]):
     def _leave(self) -> None:
         """Requests a stop without waiting."""
         self._is_over = True
-        engine = engine_of(self.pipeline)
+        engine = find_engine(self.pipeline)
         if not engine.forked:
             life.leave(engine)
 
@@ -224,7 +224,7 @@ class _Loop:
         self.is_within = stream._begin(self)  # a `with`
         self._stream = stream
 
-    def is_of_another_thread(self) -> bool:
+    def runs_on_another_thread(self) -> bool:
         """Whether it goes on, on a thread other than this one."""
         return not self._ended and self._thread.is_alive() and self._thread is not threading.current_thread()
 

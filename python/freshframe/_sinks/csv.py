@@ -14,7 +14,7 @@ from .._results.circles import Circles
 from .._results.columns import BOX_COLUMNS, CIRCLE_COLUMNS
 from .._results.detections import Detections
 from .plain import keyed, named_fields, plain, to_text, valid_text
-from .records import data_columns, records, rows_of, wall_time
+from .records import data_columns, iterate_rows, records, wall_time
 from .text_file import TextFile
 from .text_sink import TextSink
 
@@ -131,7 +131,7 @@ class Csv(TextSink):
                 return
             rows = [
                 [*stamp, *record.values(), *map(_cell, more)]
-                for record, more in zip(records(value), rows_of(added, len(value)), strict=True)
+                for record, more in zip(records(value), iterate_rows(added, len(value)), strict=True)
             ]
         else:
             fields = _fields(value)

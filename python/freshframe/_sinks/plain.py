@@ -65,10 +65,10 @@ def _plain(value: Any) -> Any:
         return mended
     if kind is list:
         return [_plain(item) for item in value]
-    return _plain_of_other_kinds(value)
+    return _convert_other_kinds(value)
 
 
-def _plain_of_other_kinds(value: Any) -> Any:
+def _convert_other_kinds(value: Any) -> Any:
     """_plain() for all but Python's own types of JSON."""
     if isinstance(value, str):
         return valid_text(value)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .._errors import OptionError, OptionTypeError
 from .._results.circles import Circles
-from .._results.columns import BOX_COLUMNS, check_name, column_of, columns_of
+from .._results.columns import BOX_COLUMNS, check_name, find_column, find_columns
 from .._results.detections import Detections
 from .plain import checked_key, finite, finite_parts, plain, valid_text
 
@@ -78,8 +78,8 @@ def wall_time(sample: Sample[Any]) -> dict[str, Any]:
 def records(found: Circles | Detections) -> list[dict[str, Any]]:
     """One for each circle or box, without the columns of `data`."""
     count = len(found)
-    table = columns_of(found)
-    columns = [_rounded(column_of(found, column), count) for column in table.values()]
+    table = find_columns(found)
+    columns = [_rounded(find_column(found, column), count) for column in table.values()]
     return [dict(zip(table, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
@@ -88,7 +88,7 @@ def full_box_records(boxes: Detections) -> list[dict[str, Any]]:
     added = data_columns(boxes, tuple(BOX_COLUMNS))
     return [
         record | dict(zip(added, (finite_parts(value) for value in more), strict=True))
-        for record, more in zip(records(boxes), rows_of(added, len(boxes)), strict=True)
+        for record, more in zip(records(boxes), iterate_rows(added, len(boxes)), strict=True)
     ]
 
 
@@ -130,7 +130,7 @@ def _entries(column: npt.NDArray[Any]) -> list[Any]:
     return [plain(entry) for entry in (column.tolist() if kind in "biuUO" else column)]
 
 
-def rows_of(columns: dict[str, list[Any]], count: int) -> Iterator[tuple[Any, ...]]:
+def iterate_rows(columns: dict[str, list[Any]], count: int) -> Iterator[tuple[Any, ...]]:
     return zip(*columns.values(), strict=True) if columns else iter([()] * count)
 
 

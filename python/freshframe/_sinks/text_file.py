@@ -108,7 +108,7 @@ class TextFile:
         """Closes the file if its path no longer leads to it."""
         if self._fd < 0 or not self._is_regular:
             return
-        place = place_of(self._fd, self._place)
+        place = find_place(self._fd, self._place)
         if place == "same":
             return
         if place == "gone":
@@ -151,7 +151,7 @@ class TextFile:
             written -= len(self._waiting[count])
             end += len(self._waiting[count])
             count += 1
-        self._lines += _lines_of(self._waiting[:count])
+        self._lines += _count_lines(self._waiting[:count])
         self._end = end
         del self._waiting[:count]
         if written and self._is_regular:
@@ -187,17 +187,17 @@ class TextFile:
                 self._put()
         except OSError as error:
             fault = error
-            self._lost += _lines_of(self._waiting)
+            self._lost += _count_lines(self._waiting)
         if fault is not None or self._lost:
             number, why = (errno.ENOENT, _TAKEN) if fault is None else (fault.errno, fault.strerror)
             raise OSError(number, f"{why}; lines lost: {self._lost}", self.path) from fault
 
 
-def _lines_of(blocks: list[bytes]) -> int:
+def _count_lines(blocks: list[bytes]) -> int:
     return sum(block.count(b"\n") for block in blocks)
 
 
-def place_of(fd: int, path: str) -> Literal["same", "moved", "gone"]:
+def find_place(fd: int, path: str) -> Literal["same", "moved", "gone"]:
     """Returns whether the path still leads to an open regular file.
 
     Returns:

@@ -8,7 +8,7 @@ import errno
 import os
 import secrets
 
-from .text_file import TextFile, lasting, place_of
+from .text_file import TextFile, find_place, lasting
 
 
 class WholeFile(TextFile):
@@ -30,7 +30,7 @@ class WholeFile(TextFile):
         Raises:
             OSError: It is not.
         """
-        if place_of(self._fd, self.path) != "same":
+        if find_place(self._fd, self.path) != "same":
             self._lost, self._lines = self._lost + self._lines, 0
             raise OSError(
                 errno.ENOENT, "another program has taken away the hidden file that has the lines", self.path

@@ -91,7 +91,7 @@ class Box(Reading):
         self._segment_bytes = 0  # at which the next segment begins
         self._first_commit = 0.0  # Unix time of the newest segment's first line
         folders.make_folder(folder)
-        folders.warn_of_network(folder)
+        folders.warn_about_network(folder)
         self._lock = folders.FolderLock(folder)
         try:
             try:
@@ -145,9 +145,9 @@ class Box(Reading):
         if content:
             self._continue(content, found)
         if not before.closed:
-            self._tell_of_the_last_run()
+            self._report_last_run()
         with self._guard:
-            self._end_taken()
+            self._finish_taken()
         self._tell_faults()
         self.first_records = [to_text(end) for end in self.events.ends(self.last_commit, time.time())]
 
@@ -190,7 +190,7 @@ class Box(Reading):
             os.ftruncate(self._fd, content.size)
             newest.size = content.size
 
-    def _tell_of_the_last_run(self) -> None:
+    def _report_last_run(self) -> None:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.last_commit))
         say(
             WARNING,
@@ -323,9 +323,9 @@ class Box(Reading):
 
     def _begin_segment_anywhere(self, data: bytes, zero: float) -> None:
         """Begins a segment, in a new folder where another program has removed the folder."""
-        if not self._lock.is_of(self.folder):
+        if not self._lock.is_same_folder(self.folder):
             folders.make_folder(self.folder)
-            if folders.segments_of(self.folder):
+            if folders.list_segments(self.folder):
                 raise StateError(f"the folder {self.folder!r} was replaced by that of another spool")
             say(ERROR, "the spool %r was removed, and is made again: what waited in it is lost", self.folder)
             self._lock.release()
@@ -418,7 +418,7 @@ class Box(Reading):
                 break
             self._count_expired(1)
         if not self._in_flight and self._taken > self._sent:
-            self._end_taken()
+            self._finish_taken()
 
     def _remove_oldest(self) -> None:
         self._expire_to(self._segments[1].first)
@@ -432,9 +432,9 @@ class Box(Reading):
         self._count_expired(gone)
         self._taken = first - 1
         if not self._in_flight:
-            self._end_taken()
+            self._finish_taken()
 
-    def _end_taken(self) -> None:
+    def _finish_taken(self) -> None:
         self._sent = self._taken
         self._counted = 0
         self._write_cursor()
@@ -482,7 +482,7 @@ class Box(Reading):
                 raise
             self._in_flight = len(lines)
             if not lines:
-                self._end_taken()
+                self._finish_taken()
         self._tell_faults()
         return lines
 
@@ -491,7 +491,7 @@ class Box(Reading):
         with self._guard:
             self._in_flight -= count
             if not self._in_flight:
-                self._end_taken()
+                self._finish_taken()
         if not self._in_flight:
             self._remove_sent()
 

@@ -31,7 +31,7 @@ def segment_path(folder: str, first: int) -> str:
     return os.path.join(folder, f"{first:015d}.jsonl")
 
 
-def segments_of(folder: str) -> list[int]:
+def list_segments(folder: str) -> list[int]:
     """The numbers with which its segments begin, in rising order."""
     return sorted(int(found[1]) for name in os.listdir(folder) if (found := _SEGMENT.fullmatch(name)))
 
@@ -192,7 +192,7 @@ class FolderLock:
         with contextlib.suppress(OSError):  # the disk may be full, and the lock holds without it
             os.pwrite(file, f"{os.getpid():<19}\n".encode(), 0)
 
-    def is_of(self, folder: str) -> bool:
+    def is_same_folder(self, folder: str) -> bool:
         """Whether the folder is still the locked one."""
         with contextlib.suppress(OSError):
             status = os.stat(folder)
@@ -240,7 +240,7 @@ def _forked() -> None:
 fork.in_child(_forked)
 
 
-def warn_of_network(folder: str) -> None:
+def warn_about_network(folder: str) -> None:
     """Locks and writes on file systems of other machines were not tried."""
     status = os.stat(folder)
     device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"

@@ -226,7 +226,7 @@ def read_lines(data: bytes, content: Content) -> None:
         content.next, content.size = line.n + 1, end
 
 
-def box_of_lines(data: bytes) -> str | None:
+def read_box(data: bytes) -> str | None:
     """The box of the first whole line in bytes that may be damaged; None means there is no such line."""
     lines = (parse_line(text) for text in data.splitlines(keepends=True))
     records = (parse_record(line) for line in lines if line is not None)

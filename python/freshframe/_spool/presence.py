@@ -124,7 +124,7 @@ class Presence(Node[T, PresenceEvent]):
         if not callable(key):
             raise OptionTypeError(
                 "key must be a function that returns the keys, such as lambda zones: zones['till'].inside; "
-                f"got {_check.shown(key)}"
+                f"got {_check.show(key)}"
             )
         self._key = key
         self._max_gap = _check.positive_seconds("max_gap", max_gap)
@@ -190,7 +190,7 @@ class Presence(Node[T, PresenceEvent]):
         keys: Any = self._key(value)
         if isinstance(keys, str) or not isinstance(keys, Iterable):
             raise OptionTypeError(
-                f"key must return a set of what is on, such as {{'yard'}}, got {_check.shown(keys)}"
+                f"key must return a set of what is on, such as {{'yard'}}, got {_check.show(keys)}"
             )
         return list(keys)
 

@@ -8,14 +8,14 @@ import os
 from dataclasses import dataclass
 
 from . import clock
-from .folder import free_name, regular, segment_path, segments_of, set_aside
+from .folder import free_name, list_segments, regular, segment_path, set_aside
 from .foreign import ERROR, say
 from .lines import (
     Content,
     OpenEvents,
     Segment,
-    box_of_lines,
     parse_line,
+    read_box,
     read_clock,
     read_content,
     read_lines,
@@ -51,7 +51,7 @@ def read_folder(folder: str) -> Found:
         UnreadableBoxError: Another version has written the newest one.
         OSError: A file cannot be read.
     """
-    firsts = [first for first in segments_of(folder) if _is_there(segment_path(folder, first), first)]
+    firsts = [first for first in list_segments(folder) if _is_there(segment_path(folder, first), first)]
     headless: list[tuple[int, bytes]] = []  # the newest ones, from the newest on
     content: Content | None = None
     least = 1
@@ -68,7 +68,7 @@ def read_folder(folder: str) -> Found:
             set_aside(path, str(error))
             continue
         content = read_content(data, first)
-        if content is None and box_of_lines(data) is None:
+        if content is None and read_box(data) is None:
             _remove(path, data)
             least = max(least, first)
             continue
@@ -98,7 +98,7 @@ def _remove(path: str, data: bytes) -> None:
 def _continued(path: str, before: Content | None, first: int, data: bytes) -> Content:
     """The content after a segment whose head is damaged."""
     say(ERROR, "the beginning of the spool's file %r is damaged: only its whole lines are sent", path)
-    content = before or Content(box_of_lines(data) or "", first, OpenEvents(), 0)
+    content = before or Content(read_box(data) or "", first, OpenEvents(), 0)
     content.next, content.size = max(content.next, first), 0
     read_lines(data, content)
     return content

@@ -114,17 +114,15 @@ class Spool(Node[Any, None]):
         self.folder = _check.path("folder", folder).rstrip("/") or "/"
         if not callable(send):
             raise OptionTypeError(
-                f"send must be a function that takes a list of events, got {_check.shown(send)}"
+                f"send must be a function that takes a list of events, got {_check.show(send)}"
             )
         check_send(send)
         if not 1 <= _check.integer("batch_size", batch_size) <= _MOST_BATCH:
-            raise OptionError(f"batch_size must be 1 to {_MOST_BATCH} events, got {_check.shown(batch_size)}")
+            raise OptionError(f"batch_size must be 1 to {_MOST_BATCH} events, got {_check.show(batch_size)}")
         if (most := _check.size_bytes("max_bytes", max_bytes)) < _LEAST_BYTES:
-            raise OptionError(f"max_bytes must be at least {_LEAST_BYTES}, got {_check.shown(max_bytes)}")
+            raise OptionError(f"max_bytes must be at least {_LEAST_BYTES}, got {_check.show(max_bytes)}")
         if not 0 <= _check.number("max_wait", max_wait) <= _LONGEST_WAIT:
-            raise OptionError(
-                f"max_wait must be 0 to {_LONGEST_WAIT:g} seconds, got {_check.shown(max_wait)}"
-            )
+            raise OptionError(f"max_wait must be 0 to {_LONGEST_WAIT:g} seconds, got {_check.show(max_wait)}")
         self._max_bytes = most
         self._how = Sending(
             send,

@@ -27,11 +27,11 @@ def _labels(labels: Any) -> str | None:
         return labels if not labels else _check.text("labels", labels)
     raise OptionTypeError(
         f'labels must be a text such as "{{class_name}} {{confidence:.2f}}", or "" for no labels; '
-        f"got {_check.shown(labels)}"
+        f"got {_check.show(labels)}"
     )
 
 
-def fields_of(labels: str) -> list[str]:
+def list_fields(labels: str) -> list[str]:
     """The names of the fields of a pattern that Annotate has accepted."""
     with fork.loading():
         from string import Formatter  # noqa: PLC0415  (few labels are given)
@@ -119,7 +119,7 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
         if not self._labels or any(given is not Circles for given in types):
             return
         known = ", ".join(CIRCLE_COLUMNS)
-        for name in fields_of(self._labels):
+        for name in list_fields(self._labels):
             if name not in CIRCLE_COLUMNS:
                 raise OptionError(f"Annotate(labels=) has a field {{{name}}}, but circles have only {known}")
 
@@ -149,7 +149,7 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
         """
         if not isinstance(frame, _native.Frame):
             raise OptionTypeError(
-                f"draw() needs a Frame, as Frame.from_array() makes it, got {_check.shown(frame)}"
+                f"draw() needs a Frame, as Frame.from_array() makes it, got {_check.show(frame)}"
             )
         seconds = None if pts is None else _check.number("pts", pts)
         with self._updating:
@@ -159,6 +159,6 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
 def _names(option: str, given: Any) -> list[str]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise OptionTypeError(
-            f"{option} must be names of classes, such as ['face'], got {_check.shown(given)}"
+            f"{option} must be names of classes, such as ['face'], got {_check.show(given)}"
         )
     return [_check.text(f"a name of {option}", name) for name in given]

@@ -19,7 +19,7 @@ from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
 from .._graph.node import Node
 from .._media.snapshot import Snapshot
-from .chat_completions import BusyError, Call, Server, text_of
+from .chat_completions import BusyError, Call, Server, read_text
 
 if TYPE_CHECKING:
     from .._native import Frame, Sample
@@ -139,20 +139,20 @@ class Ask(Node["Frame", "Answer"]):
         api_key_env: str | None = None,
         remote: bool = False,
     ) -> None:
-        self._server = Server.of(url, _check.flag("remote", remote))
+        self._server = Server.parse(url, _check.flag("remote", remote))
         self._question = None if question is None else _asked_text("question", question)
         self._every = _check.number("every", every)
         if self._every < 0:
-            raise OptionError(f"every must be 0 or more seconds, got {_check.shown(every)}")
+            raise OptionError(f"every must be 0 or more seconds, got {_check.show(every)}")
         self._max_side = _check.integer("max_side", max_side)
         if not 16 <= self._max_side <= 16384:
-            raise OptionError(f"max_side must be 16 to 16384 pixels, got {_check.shown(max_side)}")
+            raise OptionError(f"max_side must be 16 to 16384 pixels, got {_check.show(max_side)}")
         self._timeout = _check.positive_seconds("timeout", timeout)
         if self._timeout > _LONGEST:
             raise OptionError(
-                f"timeout must be at most a day, {_LONGEST:g} seconds, got {_check.shown(timeout)}"
+                f"timeout must be at most a day, {_LONGEST:g} seconds, got {_check.show(timeout)}"
             )
-        self._fields = _fields_of(options, _given_text("model", model))
+        self._fields = _make_fields(options, _given_text("model", model))
         self._system = _given_text("system", system)
         self._api_key_env = _given_text("api_key_env", api_key_env)
         self._key = ""
@@ -190,7 +190,7 @@ class Ask(Node["Frame", "Answer"]):
             OptionTypeError: ``snapshots`` holds something else than pictures of a Look.
         """
         asked = _Question(
-            _asked_text("question", question), _snapshots_of(snapshots), concurrent.futures.Future()
+            _asked_text("question", question), _copy_snapshots(snapshots), concurrent.futures.Future()
         )
         if self._pid not in (0, os.getpid()):  # before the lock, which a thread of the parent may have had
             raise StateError("this Ask belongs to the parent of this forked process: make one after the fork")
@@ -280,7 +280,7 @@ class Ask(Node["Frame", "Answer"]):
         except BusyError as busy:
             self._wait(busy.pause)
             reply = self._call(self._request(question, sample))  # the pictures are older now, and say so
-        text, finish = text_of(reply, self._key)
+        text, finish = read_text(reply, self._key)
         if question.future is None:
             self._next = began + self._every
         newest = question.snapshots[-1] if question.snapshots else sample
@@ -302,17 +302,17 @@ class Ask(Node["Frame", "Answer"]):
             (each, each.frame) for each in question.snapshots
         ]
         if not pictures:
-            pictures.append((sample, _frame_of(sample)))
+            pictures.append((sample, _find_frame(sample)))
         content: list[dict[str, Any]] = []
         for taken, frame in pictures:
             content.append({"type": "text", "text": _origin(taken)})
-            content.append({"type": "image_url", "image_url": {"url": self._image_of(frame)}})
+            content.append({"type": "image_url", "image_url": {"url": self._encode_image(frame)}})
         content.append({"type": "text", "text": question.text})
         system = [{"role": "system", "content": self._system}] if self._system else []
         messages = [*system, {"role": "user", "content": content}]
         return json.dumps({**self._fields, "messages": messages}).encode()
 
-    def _image_of(self, frame: Frame) -> str:
+    def _encode_image(self, frame: Frame) -> str:
         jpeg = frame.jpeg(max_side=self._max_side)
         return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}"
 
@@ -338,7 +338,7 @@ class _StoppedError(Exception):
     """The pipeline stops, or the node is removed, during a call."""
 
 
-def _frame_of(sample: Sample[Any]) -> Frame:
+def _find_frame(sample: Sample[Any]) -> Frame:
     """The sample's value: a node above may have made parts of ``sample.frame`` unrecognisable in it."""
     frame = sample.value
     if not isinstance(frame, _native.Frame):
@@ -349,13 +349,11 @@ def _frame_of(sample: Sample[Any]) -> Frame:
     return frame
 
 
-def _snapshots_of(snapshots: Any) -> tuple[Snapshot, ...]:
+def _copy_snapshots(snapshots: Any) -> tuple[Snapshot, ...]:
     is_list = isinstance(snapshots, Sequence) and not isinstance(snapshots, str)
     given = tuple(snapshots) if is_list else None
     if given is None or not all(isinstance(each, Snapshot) for each in given):
-        raise OptionTypeError(
-            f"snapshots must be a list of pictures of a Look, got {_check.shown(snapshots)}"
-        )
+        raise OptionTypeError(f"snapshots must be a list of pictures of a Look, got {_check.show(snapshots)}")
     if len(given) > _MOST_SNAPSHOTS:
         raise OptionError(f"snapshots must be at most {_MOST_SNAPSHOTS}, got {len(given)}")
     return given
@@ -390,7 +388,7 @@ def _asked_text(what: str, value: Any) -> str:
     return text
 
 
-def _fields_of(options: Any, model: str) -> dict[str, Any]:
+def _make_fields(options: Any, model: str) -> dict[str, Any]:
     """The fields of a request besides its messages.
 
     Raises:
@@ -399,7 +397,7 @@ def _fields_of(options: Any, model: str) -> dict[str, Any]:
     """
     given = {} if options is None else options
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
-        raise OptionTypeError(f"options must be a mapping with names of fields, got {_check.shown(options)}")
+        raise OptionTypeError(f"options must be a mapping with names of fields, got {_check.show(options)}")
     for name in ("messages", "model", "stream"):
         if name in given:
             raise OptionError(f"options must not have {name!r}, which the node sets itself")

@@ -9,7 +9,7 @@ from .. import _check, _native
 from .._graph.contract import Contract
 from .._graph.node import NativeNode
 from .._results.detections import Detections
-from .ground import Ground, handle_of
+from .ground import Ground, find_handle
 
 
 class BoxTracker(NativeNode[Detections, Detections]):
@@ -73,7 +73,7 @@ class BoxTracker(NativeNode[Detections, Detections]):
             _check.number("max_gap", max_gap),
             _check.number("min_confidence", min_confidence),
             _check.number("min_iou", min_iou),
-            handle_of(ground),
+            find_handle(ground),
         )
         self._updating = threading.Lock()
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import _check
 from .._errors import OptionError
-from .._http import is_this_machine, read_body, shown_reply
+from .._http import is_this_machine, read_body, show_reply
 from .._sinks.plain import valid_text
 
 _LARGEST_ANSWER = 4 << 20  # bytes
@@ -43,7 +43,7 @@ class Server:
     is_local: bool
 
     @classmethod
-    def of(cls, url: str, remote: bool) -> Server:
+    def parse(cls, url: str, remote: bool) -> Server:
         """Reads ``url``. No message shows a user or a password.
 
         Raises:
@@ -57,13 +57,13 @@ class Server:
             parts = urllib.parse.urlsplit(text)
             port = parts.port
         except ValueError as error:
-            raise OptionError(f"url cannot be read: {error}; got {_check.shown(url)}") from None
+            raise OptionError(f"url cannot be read: {error}; got {_check.show(url)}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise OptionError(f'url must be such as "http://127.0.0.1:8000/v1", got {_check.shown(url)}')
+            raise OptionError(f'url must be such as "http://127.0.0.1:8000/v1", got {_check.show(url)}')
         if parts.query or parts.fragment or not (parts.path.isascii() and parts.path.isprintable()):
-            raise OptionError(f"url must have no query and a path of ASCII, got {_check.shown(url)}")
+            raise OptionError(f"url must have no query and a path of ASCII, got {_check.show(url)}")
         if port == 0 or " " in parts.path:
-            raise OptionError(f"url must have a port of 1 to 65535 and no spaces, got {_check.shown(url)}")
+            raise OptionError(f"url must have a port of 1 to 65535 and no spaces, got {_check.show(url)}")
         is_local = is_this_machine(parts.hostname)
         if not is_local and not remote:
             raise OptionError(
@@ -121,13 +121,13 @@ class Call:
         if self._is_late:
             raise self.too_late()
         if self._error:
-            raise OSError(f"{self._server} cannot be asked: {self._shown(self._error)}")
+            raise OSError(f"{self._server} cannot be asked: {self._show_reply(self._error)}")
         reason = http.client.responses.get(self._status, "")
         text = f"{self._server} answered {self._status} {reason}".rstrip()
         if self._status in _BUSY:
             raise BusyError(text, self._retry_after)
         found = _json_object(self._answer)
-        said = self._shown(_reason(found) or self._answer)
+        said = self._show_reply(_reason(found) or self._answer)
         if self._status != 200:
             raise OSError(f"{text}: {said}")
         if found is None:
@@ -181,11 +181,11 @@ class Call:
             self._retry_after = _seconds(response.getheader("Retry-After"))
             self._answer = read_body(response, _LARGEST_ANSWER, deadline)
 
-    def _shown(self, said: str | bytes) -> str:
-        return shown_reply(said, self._key)
+    def _show_reply(self, said: str | bytes) -> str:
+        return show_reply(said, self._key)
 
 
-def text_of(reply: dict[str, Any], key: str) -> tuple[str, str]:
+def read_text(reply: dict[str, Any], key: str) -> tuple[str, str]:
     """Returns the text and the end of a completion. An error does not show the key.
 
     Raises:
@@ -199,7 +199,7 @@ def text_of(reply: dict[str, Any], key: str) -> tuple[str, str]:
     if isinstance(text, str) and text.strip():
         return text.strip(), finish
     advice = ": raise max_tokens in options" if finish == "length" else ""
-    reason = shown_reply(finish, key)
+    reason = show_reply(finish, key)
     raise OSError(f"the model's answer has no text, its finish_reason is {reason!r}{advice}")
 
 

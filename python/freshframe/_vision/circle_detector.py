@@ -25,8 +25,7 @@ def checked_radius(radius: tuple[float, float]) -> tuple[float, float]:
     low, high = _check.pair("radius (smallest, largest)", radius)
     if not 0 < low < high < math.inf:
         raise OptionError(
-            "radius must be (smallest, largest) in pixels, 0 < smallest < largest, "
-            f"got {_check.shown(radius)}"
+            f"radius must be (smallest, largest) in pixels, 0 < smallest < largest, got {_check.show(radius)}"
         )
     return (low, high)
 

@@ -99,11 +99,11 @@ class Ground:
 
 def _pairs(name: str, unit: str, given: Any) -> list[tuple[float, float]]:
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise OptionTypeError(f"{name} must be a sequence of (x, y) in {unit}, got {_check.shown(given)}")
+        raise OptionTypeError(f"{name} must be a sequence of (x, y) in {unit}, got {_check.show(given)}")
     return [_check.pair(f"a point of {name} (x, y)", point) for point in given]
 
 
-def handle_of(ground: Any) -> _native.GroundHandle | None:
+def find_handle(ground: Any) -> _native.GroundHandle | None:
     """The native plane of a Ground.
 
     Raises:
@@ -112,5 +112,5 @@ def handle_of(ground: Any) -> _native.GroundHandle | None:
     if ground is None:
         return None
     if not isinstance(ground, Ground):
-        raise OptionTypeError(f"ground must be an ff.Ground or None, got {_check.shown(ground)}")
+        raise OptionTypeError(f"ground must be an ff.Ground or None, got {_check.show(ground)}")
     return ground._handle

@@ -89,7 +89,7 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
             _ = len(start), len(end)
         except (TypeError, ValueError):
             raise OptionTypeError(
-                f"line must be its two ends, such as ((0, 120), (320, 120)), got {_check.shown(value)}"
+                f"line must be its two ends, such as ((0, 120), (320, 120)), got {_check.show(value)}"
             ) from None
         ends = _check.pair("start (x, y)", start), _check.pair("end (x, y)", end)
         _native.set_line(self._handle, *ends)

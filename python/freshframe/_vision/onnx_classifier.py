@@ -78,7 +78,7 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
     ) -> None:
         """Loads the file with ONNX Runtime and runs it once."""
         if _check.text("when", when) not in ("each", "growing", "best"):
-            raise OptionError(f"when must be 'each', 'growing' or 'best', got {_check.shown(when)}")
+            raise OptionError(f"when must be 'each', 'growing' or 'best', got {_check.show(when)}")
         options = _native.OnnxClassifierOptions()
         options.column = _check.text("column", column)
         options.names = [] if names is None else checked_names(names)

@@ -212,14 +212,14 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 def _share(what: str, value: Any) -> float:
     number = _check.number(what, value)
     if not 0 <= number <= 1:
-        raise OptionError(f"{what} must be 0 to 1, got {_check.shown(value)}")
+        raise OptionError(f"{what} must be 0 to 1, got {_check.show(value)}")
     return number
 
 
 def checked_texts(what: str, given: Any) -> list[str]:
     """Returns a list of names, checked."""
     if isinstance(given, str) or not hasattr(given, "__iter__"):
-        raise OptionTypeError(f"{what} must be a list of strings, got {_check.shown(given)}")
+        raise OptionTypeError(f"{what} must be a list of strings, got {_check.show(given)}")
     texts = [_check.text(f"each of {what}", text) for text in given]
     if not texts:
         raise OptionError(f"{what} must name at least one class, got none; None takes all")
@@ -232,7 +232,7 @@ def checked_names(given: Any) -> list[str]:
         return checked_texts("names", given)
     numbers = [_check.integer("each key of names", number) for number in given]
     if not numbers or min(numbers) < 0 or max(numbers) >= 1 << 16:
-        raise OptionError(f"names must map class ids from 0 on to strings, got {_check.shown(given)}")
+        raise OptionError(f"names must map class ids from 0 on to strings, got {_check.show(given)}")
     texts = [str(number) for number in range(max(numbers) + 1)]
     for number in numbers:
         texts[number] = _check.text("each of names", given[number])

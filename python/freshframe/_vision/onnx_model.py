@@ -187,7 +187,7 @@ def load_model(path: str, threads: Any, provider: Any) -> _native.OnnxModel:
 
     count = _CHOSEN_NATIVELY if threads is None else _check.integer("threads", threads)
     if threads is not None and count < 1:
-        raise OptionError(f"threads must be 1 to 256 or None, got {_check.shown(threads)}")
+        raise OptionError(f"threads must be 1 to 256 or None, got {_check.show(threads)}")
     wanted = _check.text("provider", provider)
     return _native.load_onnx(onnx_runtime.prepare(), path, count, wanted)
 
@@ -200,10 +200,10 @@ def checked_size(size: Any) -> tuple[int, int] | None:
 def checked_side_lengths(size: Any) -> tuple[int, int]:
     """Returns a width and a height in pixels, checked."""
     if isinstance(size, str) or not hasattr(size, "__len__") or len(size) != 2:
-        raise OptionTypeError(f"size must be (width, height) in pixels, got {_check.shown(size)}")
+        raise OptionTypeError(f"size must be (width, height) in pixels, got {_check.show(size)}")
     width, height = (_check.integer(f"size {size!r}", side) for side in size)
     if width < 1 or height < 1:
-        raise OptionError(f"size must be (width, height), each at least 1, got {_check.shown(size)}")
+        raise OptionError(f"size must be (width, height), each at least 1, got {_check.show(size)}")
     return width, height
 
 
@@ -216,7 +216,7 @@ def _numbers(what: str, given: Any) -> npt.NDArray[Any]:
     except (TypeError, ValueError) as error:
         raise OptionTypeError(f"{what} must be an array of numbers: {error}") from None
     if array.dtype.kind not in "biuf":
-        raise OptionTypeError(f"{what} must be an array of numbers, got {_check.shown(given)}")
+        raise OptionTypeError(f"{what} must be an array of numbers, got {_check.show(given)}")
     return array
 
 

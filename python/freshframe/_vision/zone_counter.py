@@ -114,12 +114,12 @@ def _rules(
         None if margin is None else _check.number("margin", margin),
         _check.number("max_gap", max_gap),
         None if loiter_after is None or by_class else _check.number("loiter_after", loiter_after),
-        _loiter_after_of(loiter_after) if by_class else {},
+        _read_loiter_after(loiter_after) if by_class else {},
         _check.flag("relative", relative),
     )
 
 
-def _loiter_after_of(given: Any) -> dict[str, float]:
+def _read_loiter_after(given: Any) -> dict[str, float]:
     what = "loiter_after"
     return {_check.text(f"a class of {what}", name): _check.number(what, s) for name, s in given.items()}
 
@@ -128,6 +128,6 @@ def _named(zones: Any) -> list[tuple[str, list[Point]]]:
     if not isinstance(zones, Mapping):
         raise OptionTypeError(
             f"zones must map names to corners, such as {{'till': [(0, 0), (90, 0), (90, 90)]}}, got "
-            f"{_check.shown(zones)}"
+            f"{_check.show(zones)}"
         )
     return [(_check.text("a zone's name", name), checked_corners(corners)) for name, corners in zones.items()]

@@ -402,7 +402,7 @@ ESCAPES: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("before", [0, 150, 190, 4_080, 65_530])
 def test_no_form_of_a_key_is_shown_however_a_server_repeats_it(key: str, escape: str, before: int) -> None:
     for padding in (" ", "x", "\n"):
-        shown = _http.shown_reply(f"{padding * before}: {ESCAPES[escape](key)} is no key of ours", key)
+        shown = _http.show_reply(f"{padding * before}: {ESCAPES[escape](key)} is no key of ours", key)
         assert len(shown) <= 200
         for start in range(len(key) - 7):
             assert key[start : start + 8] not in shown
@@ -410,15 +410,15 @@ def test_no_form_of_a_key_is_shown_however_a_server_repeats_it(key: str, escape:
 
 
 def test_words_of_a_server_stay_readable() -> None:
-    assert _http.shown_reply(b"no\n such  model: rtsp://u:Zq7w@h/", "key") == "no such model: rtsp://u:***@h/"
-    assert _http.shown_reply("x" * 300, "") == "x" * 200
-    assert _http.shown_reply("Bearer SK-ABC is wrong", "sk-abc") == "Bearer *** is wrong"
+    assert _http.show_reply(b"no\n such  model: rtsp://u:Zq7w@h/", "key") == "no such model: rtsp://u:***@h/"
+    assert _http.show_reply("x" * 300, "") == "x" * 200
+    assert _http.show_reply("Bearer SK-ABC is wrong", "sk-abc") == "Bearer *** is wrong"
 
 
 def test_a_text_of_backslashes_takes_no_long_time() -> None:
-    assert len(_http.shown_reply("\\" * 1_000_000, "\\\\key")) == 200
+    assert len(_http.show_reply("\\" * 1_000_000, "\\\\key")) == 200
 
 
 def test_lone_surrogates_do_not_stop_a_message() -> None:
-    assert_hidden(_check.shown("rtsp://user:Zq7w\ud800Xk9v@host/x"), "surrogates")
+    assert_hidden(_check.show("rtsp://user:Zq7w\ud800Xk9v@host/x"), "surrogates")
     assert _native.shown_url("rtsp://user:secret@host/x") == "rtsp://user:***@host/x"

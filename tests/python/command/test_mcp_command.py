@@ -126,17 +126,17 @@ def test_an_agent_sees_the_camera_that_may_be_seen_with_its_time_and_age() -> No
 
 def test_a_picture_that_is_too_old_is_refused_with_its_age() -> None:
     with served() as dashboard:
-        _, jpeg = Eyes(Target.of(dashboard.url), max_age=1e6).now("door")
+        _, jpeg = Eyes(Target.parse(dashboard.url), max_age=1e6).now("door")
         assert jpeg[:2] == b"\xff\xd8"
         with pytest.raises(
             NoPictureError, match=r"picture \d+, .* s old, more than the -1 s that are allowed"
         ):
-            Eyes(Target.of(dashboard.url), max_age=-1).now("door")
+            Eyes(Target.parse(dashboard.url), max_age=-1).now("door")
 
 
 def test_a_pipeline_that_has_gone_is_said() -> None:
     with served() as dashboard:
-        eyes = Eyes(Target.of(dashboard.url), max_age=5)
+        eyes = Eyes(Target.parse(dashboard.url), max_age=5)
     for question in (eyes.cameras, eyes.why, lambda: eyes.now("door"), lambda: eyes.events(5)):
         with pytest.raises(NoPictureError, match=r"no answer from|no dashboard at"):
             question()
@@ -157,7 +157,7 @@ def pretends(answer: bytes) -> Iterator[Eyes]:
 
         threading.Thread(target=serve, daemon=True).start()
         try:
-            yield Eyes(Target.of(f"127.0.0.1:{server.getsockname()[1]}"), max_age=5)
+            yield Eyes(Target.parse(f"127.0.0.1:{server.getsockname()[1]}"), max_age=5)
         finally:
             server.shutdown(socket.SHUT_RDWR)
 
@@ -416,7 +416,7 @@ def test_strangers_keep_no_agent_out(tmp_path: Path) -> None:
 
 def test_ten_agents_look_without_a_pause_and_the_camera_goes_on(tmp_path: Path) -> None:
     with served() as dashboard:
-        eyes = [Eyes(Target.of(dashboard.url), max_age=1e6) for _ in range(10)]
+        eyes = [Eyes(Target.parse(dashboard.url), max_age=1e6) for _ in range(10)]
         numbers: list[list[int]] = [[] for _ in eyes]
 
         def look(which: int) -> None:

@@ -43,7 +43,7 @@ def served(**options: Any) -> tuple[ff.Pipeline, str]:
     ],
 )
 def test_top_takes_what_serve_returned(text: str, url: str, token: str) -> None:
-    target = Target.of(text)
+    target = Target.parse(text)
     assert (f"{target.shown}/api/state", target.token) == (url, token)
     assert "token" not in target.shown
 
@@ -53,14 +53,16 @@ def test_top_takes_what_serve_returned(text: str, url: str, token: str) -> None:
 )
 def test_top_refuses_a_text_that_is_no_address(text: str) -> None:
     with pytest.raises(UsageError, match="expected the URL"):
-        Target.of(text)
+        Target.parse(text)
 
 
 def test_top_shows_the_edge_that_drops_most_first(freshframe: Command) -> None:
     pipeline, url = served()
     with pipeline:
         until(lambda: pipeline.stats().edges[0].dropped > 3, "drops")
-        until(lambda: sum(Target.of(url).state()["edges"][0]["drop_rate"].values()) > 0, "the rate of drops")
+        until(
+            lambda: sum(Target.parse(url).state()["edges"][0]["drop_rate"].values()) > 0, "the rate of drops"
+        )
         code, out, _ = freshframe("top", url)
     assert code == 0
     assert "looked at" in out
@@ -82,7 +84,7 @@ def test_top_fits_the_terminal_and_keeps_the_names_whole(width: int) -> None:
     camera = pipeline.add(ff.open(LIVE), name=names[0])
     pipeline.add(lambda frame: None, camera, name=names[1], queue=ff.Queue(12, "drop_newest"))
     with pipeline:
-        state = Target.of(pipeline.serve().url).state()
+        state = Target.parse(pipeline.serve().url).state()
     state["edges"][0].update(dropped=123456, drop_rate={"queue_full": 29.7}, lost=123456)
     console = Console(width=width, highlight=False)
     with console.capture() as shown:
@@ -101,7 +103,7 @@ def test_top_shows_how_late_a_stream_is_and_what_it_lost() -> None:
     pipeline = ff.Pipeline("late")
     pipeline.reader(pipeline.add(ff.open(LIVE), name="gate"))
     with pipeline:
-        state = Target.of(pipeline.serve().url).state()
+        state = Target.parse(pipeline.serve().url).state()
     console = plain_console()
     with console.capture() as shown:
         console.print(page(state, None))
@@ -120,7 +122,7 @@ def test_top_shows_a_frozen_source(kind: str, word: str) -> None:
     pipeline = ff.Pipeline("hung")
     pipeline.reader(pipeline.add(ff.open(LIVE), name="gate"))
     with pipeline:
-        state = Target.of(pipeline.serve().url).state()
+        state = Target.parse(pipeline.serve().url).state()
     assert state["nodes"][0]["source"]["frozen"] is None
     state["nodes"][0]["source"].update(frozen=kind, frozen_for=312.4)
     console = plain_console()
@@ -172,7 +174,7 @@ def test_top_shows_a_failure_and_ends_with_1(freshframe: Command) -> None:
     pipeline.add(lambda frame: 1 / 0, pipeline.add(ff.open(LIVE)), name="[bold]breaks[/]")
     url = pipeline.serve().url
     pipeline.start()
-    until(lambda: Target.of(url).state()["phase"] == "failed", "the failure")
+    until(lambda: Target.parse(url).state()["phase"] == "failed", "the failure")
     code, out, _ = freshframe("top", url)
     assert code == 1
     assert "ZeroDivisionError" in out
@@ -229,7 +231,7 @@ def test_whatever_a_server_answers_the_commands_end_with_a_sentence(
 ) -> None:
     _, url = served()
     path = "/api/state" if command[0] == "top" else "/api/why"
-    honest = Target.of(url).fetched(path)
+    honest = Target.parse(url).fetched(path)
     for name in sorted(honest.keys() - {"schema"}):
         for lie in LIES:
             answer = {**honest, name: lie}
@@ -268,7 +270,7 @@ class Flaky(http.server.BaseHTTPRequestHandler):
 
 def test_top_goes_on_trying_when_the_server_goes_away(freshframe: Command) -> None:
     pipeline, url = served()
-    state = Target.of(url).state()
+    state = Target.parse(url).state()
     running = json.dumps({**state, "phase": "running"}).encode()
     ended = json.dumps({**state, "phase": "ended"}).encode()
     Flaky.states = [running, b"not JSON", b"{}", ended]

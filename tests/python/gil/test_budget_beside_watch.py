@@ -7,7 +7,7 @@ import ctypes
 
 import gil_budget
 import pytest
-from gil_budget._gil_watch.running import of_process
+from gil_budget._gil_watch.running import find_running
 from gil_budget.windows import Window
 from support import until
 
@@ -46,7 +46,7 @@ def test_freshframes_watch_listens_to_the_one_that_runs() -> None:
         assert "usleep" in watch.table()
     finally:
         window.close()
-    assert of_process() is None
+    assert find_running() is None
 
 
 def test_a_budget_listens_to_freshframes_watch() -> None:

@@ -437,7 +437,7 @@ def test_the_free_threaded_column_comes_from_the_other_python(tmp_path: Path, gi
 def test_the_free_threaded_column_has_the_times_of_freshframe_alone() -> None:
     ours = {"binding": fibonacci.OURS, "case": "gil", "seconds": 0.1, "cpu_seconds": 0.2}
     missing = {"binding": "PyO3", "case": "gil", "seconds": None, "missing": "it would switch the GIL on"}
-    assert fibonacci.times_of_ours([ours, missing]) == {"gil": (0.1, 0.2)}
+    assert fibonacci.read_our_times([ours, missing]) == {"gil": (0.1, 0.2)}
 
 
 def test_a_free_threaded_python_that_is_not_there_is_named() -> None:

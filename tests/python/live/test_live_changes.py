@@ -11,7 +11,7 @@ import pytest
 from rigs.live.camera import Camera
 from rigs.live.faulty_server import Clip, Faults, Server
 from rigs.live.media import encode
-from rigs.live.packager import flat, number_of
+from rigs.live.packager import flat, read_number
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer, TcpServer
 
@@ -86,7 +86,7 @@ def test_the_pictures_after_a_change_come_and_none_is_garbage(protocol: str, cha
             pts.append(sample.pts)
             if sample.damaged:
                 continue
-            number, width = number_of(sample.value), sample.value.width
+            number, width = read_number(sample.value), sample.value.width
             later += number >= FIRST
             assert number in (range(FIRST, FIRST + COUNT) if number >= FIRST else range(COUNT))
             assert width == (size[0] if number >= FIRST else SMALL[0])
@@ -103,6 +103,6 @@ def test_a_stream_that_breaks_in_a_picture_is_connected_again_and_none_is_garbag
         while camera.stats.reconnects == 0 or len(seen) < WANTED:
             (sample,) = camera.read()
             if not sample.damaged:
-                seen.append(number_of(sample.value))
+                seen.append(read_number(sample.value))
     assert set(seen) <= set(range(COUNT))
     assert server.connections >= 2

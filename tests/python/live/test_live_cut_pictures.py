@@ -13,7 +13,7 @@ import pytest
 from rigs.live.camera import PATIENT
 from rigs.live.truth.network import Network
 from rigs.live.truth.pictures.encode import Shape, film
-from rigs.live.truth.reading.watch import number_of
+from rigs.live.truth.reading.watch import find_number
 from rigs.live.truth.rtsp.server import TruthServer
 from support import WATCHDOG
 
@@ -57,7 +57,7 @@ def pixels(shape: Shape) -> dict[int, str]:
         frames += decoder.decode(av.Packet(b"".join(b"\0\0\0\1" + unit for unit in picture.units)))
     frames += decoder.decode(None)
     lumas = [frame.to_ndarray(format="yuv420p")[: shape.size[1]] for frame in frames]
-    assert [number_of(luma) for luma in lumas] == list(range(shape.count))
+    assert [find_number(luma) for luma in lumas] == list(range(shape.count))
     return {number: digest(luma) for number, luma in enumerate(lumas)}
 
 
@@ -84,7 +84,7 @@ def test_each_picture_without_a_mark_has_the_pixels_of_a_decoder_without_loss(na
         reader = pipeline.reader(camera, queue=ff.Queue(256, "drop_oldest"))
         with pipeline:
             samples = [reader.get(timeout=WATCHDOG) for _ in range(20 * GROUP)]
-    whole = [(number_of(sample.value.luma), sample.value.luma) for sample in samples if not sample.damaged]
+    whole = [(find_number(sample.value.luma), sample.value.luma) for sample in samples if not sample.damaged]
     assert cut.cuts
     assert len(whole) > len(samples) // 10
     assert [number for number, luma in whole if number is None or digest(luma) != expected[number]] == []

@@ -13,7 +13,7 @@ import pytest
 from rigs.live.camera import Camera
 from rigs.live.faulty_server import Clip
 from rigs.live.media import encode
-from rigs.live.packager import flat, number_of
+from rigs.live.packager import flat, read_number
 from rigs.live.servers import HttpServer, TcpServer
 
 import freshframe as ff
@@ -98,7 +98,7 @@ def test_pictures_are_read_in_every_manner(name: str) -> None:
     server.manner = MANNERS[name]
     with server, Camera(server.url, reconnect=False, queue=ff.Queue(60)) as camera:
         samples = camera.read(5)
-    assert [number_of(sample.value) for sample in samples] == list(range(5))
+    assert [read_number(sample.value) for sample in samples] == list(range(5))
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_picture_that_was_cut_off_is_counted_and_the_others_are_shown(name: st
         samples = camera.read(6)
         stats = camera.stats
         lost = camera.drops("lost") + camera.drops("decode")
-    whole = [number_of(sample.value) for sample in samples if not sample.value.damaged]
+    whole = [read_number(sample.value) for sample in samples if not sample.value.damaged]
     assert whole[:4] == [0, 1, 3, 4]
     assert stats.damaged + lost == 1
 
@@ -122,4 +122,4 @@ def test_a_picture_that_was_cut_off_is_counted_and_the_others_are_shown(name: st
 def test_pictures_alone_over_tcp_are_read_from_the_first_one_on() -> None:
     with TcpServer(pictures()) as server, Camera(server.url, reconnect=False) as camera:
         samples = camera.read(5)
-    assert [number_of(sample.value) for sample in samples] == list(range(5))
+    assert [read_number(sample.value) for sample in samples] == list(range(5))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rigs.live.camera import Camera
 from rigs.live.faulty_server import Clip
-from rigs.live.packager import PER_SEGMENT, Packager, answer_of, number_of, numbered, rest_of
+from rigs.live.packager import PER_SEGMENT, Packager, make_answer, numbered, read_number, read_rest
 from support import WATCHDOG, until
 
 import freshframe as ff
@@ -27,7 +27,7 @@ def begun(server: Packager, clip: Clip, name: str = "init.mp4", segments: int = 
 
 
 def numbers(samples: list[ff.Sample[ff.Frame]]) -> list[int]:
-    return [number_of(sample.value) for sample in samples]
+    return [read_number(sample.value) for sample in samples]
 
 
 def has_read(server: Packager, number: int) -> None:
@@ -51,7 +51,7 @@ def test_a_live_event_that_ends_ends_the_source(kind: str, window: int, late: bo
             if late:
                 server.add(clip, 3)
             server.is_over = True
-            samples = first + rest_of(camera.reader, WATCHDOG)
+            samples = first + read_rest(camera.reader, WATCHDOG)
             stats = camera.stats
     assert numbers(samples) == list(range(PER_SEGMENT, (4 if late else 3) * PER_SEGMENT))
     assert (stats.outages, stats.state) == (0, "closed")
@@ -69,7 +69,7 @@ def test_an_event_that_has_ended_during_an_outage_is_not_given_again(kind: str, 
             server.add(clip, 2, 3)
             server.is_over = True
             server.is_down = False
-            seen = numbers(first + rest_of(camera.reader, WATCHDOG))
+            seen = numbers(first + read_rest(camera.reader, WATCHDOG))
     last = range(3 * PER_SEGMENT, 4 * PER_SEGMENT)  # a connection begins with the newest segment
     assert seen[-PER_SEGMENT:] == list(last)
     assert seen[:-PER_SEGMENT] == list(range(PER_SEGMENT, PER_SEGMENT + len(seen) - PER_SEGMENT))
@@ -100,7 +100,7 @@ def test_an_encoder_that_counts_from_nought_again_is_shown_at_once(kind: str) ->
             server.begin(new)
             server.add(new, 3, 4)
             server.is_over = True
-            samples = first + rest_of(camera.reader, WATCHDOG)
+            samples = first + read_rest(camera.reader, WATCHDOG)
     before = range(PER_SEGMENT, 2 * PER_SEGMENT)
     assert numbers(samples) == [*before, *range(3 * PER_SEGMENT, 5 * PER_SEGMENT)]
     pts = [sample.pts for sample in samples]
@@ -126,7 +126,7 @@ def test_other_parameters_are_a_new_connection_and_no_garbage(same_name: bool, t
             server.add(new, 2)
             camera.wait(lambda stats: stats.reconnects == 1, "the other connection")
             server.is_over = True
-            samples = rest_of(camera.reader, WATCHDOG)
+            samples = read_rest(camera.reader, WATCHDOG)
             stats = camera.stats
     small = first + [one for one in samples if one.value.width == 64]
     large = [one for one in samples if one.value.width == 96]
@@ -135,7 +135,7 @@ def test_other_parameters_are_a_new_connection_and_no_garbage(same_name: bool, t
     assert samples[-PER_SEGMENT:] == large
     assert (stats.outages, stats.reconnects, stats.size_changes) == (1, 1, 1)
     paths = sorted(tmp_path.iterdir())
-    recorded = [[number_of(one.value) for one in ff.stream(ff.open(path))] for path in paths]
+    recorded = [[read_number(one.value) for one in ff.stream(ff.open(path))] for path in paths]
     assert recorded == [numbers(small), numbers(large)]
 
 
@@ -149,7 +149,7 @@ def shows_all_without_an_outage(
         change()
         server.add(clip, 2)
         server.is_over = True
-        seen = numbers(first + rest_of(camera.reader, WATCHDOG))
+        seen = numbers(first + read_rest(camera.reader, WATCHDOG))
         stats = camera.stats
     assert seen == list(range(PER_SEGMENT, 3 * PER_SEGMENT))
     assert stats.outages == 0
@@ -182,7 +182,7 @@ def test_a_packager_that_was_restarted_is_followed(kind: str, late: bool) -> Non
                 first += camera.read(2 * PER_SEGMENT)
                 server.add(new, 4)
             server.is_over = True
-            samples = first + rest_of(camera.reader, WATCHDOG)
+            samples = first + read_rest(camera.reader, WATCHDOG)
             stats = camera.stats
     assert numbers(samples) == list(range(PER_SEGMENT, (5 if late else 4) * PER_SEGMENT))
     assert stats.outages == 0
@@ -214,7 +214,7 @@ def test_another_codec_or_stream_is_a_new_connection_and_no_garbage(change: str,
             if late:
                 camera.wait(lambda stats: stats.reconnects == 1, "the other connection")
             server.is_over = True
-            samples = first + rest_of(camera.reader, WATCHDOG)
+            samples = first + read_rest(camera.reader, WATCHDOG)
             stats = camera.stats
     assert numbers(samples) == list(range(PER_SEGMENT, 3 * PER_SEGMENT))
     assert (stats.outages, stats.reconnects) == (1, 1)
@@ -231,7 +231,7 @@ def test_sound_after_the_video_changes_nothing(old: str, new: str) -> None:
             server.begin(after)
             server.add(after, 2)
             server.is_over = True
-            samples = first + rest_of(camera.reader, WATCHDOG)
+            samples = first + read_rest(camera.reader, WATCHDOG)
             stats = camera.stats
     assert numbers(samples) == list(range(PER_SEGMENT, 3 * PER_SEGMENT))
     assert stats.outages == 0
@@ -240,9 +240,9 @@ def test_sound_after_the_video_changes_nothing(old: str, new: str) -> None:
 FAILURES: dict[str, Callable[[bytes], Sequence[bytes | None]]] = {
     "500": lambda _: [b"HTTP/1.0 500 No\r\n\r\n"],
     "503-twice": lambda _: 2 * [b"HTTP/1.0 503 No\r\n\r\n"],
-    "a-page": lambda _: [answer_of(b"<html>busy</html>")],
-    "no-segments": lambda _: [answer_of(b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n")],
-    "half": lambda text: [answer_of(text)[: -len(text) // 2]],
+    "a-page": lambda _: [make_answer(b"<html>busy</html>")],
+    "no-segments": lambda _: [make_answer(b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n")],
+    "half": lambda text: [make_answer(text)[: -len(text) // 2]],
     "closed": lambda _: [b""],
     "silence": lambda _: [None],
 }

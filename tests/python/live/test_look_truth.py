@@ -11,7 +11,7 @@ import time
 import pytest
 from rigs.live.camera import PATIENT
 from rigs.live.truth.pictures.encode import Shape, film
-from rigs.live.truth.reading.watch import number_of
+from rigs.live.truth.reading.watch import find_number
 from rigs.live.truth.streams.ts_server import TsServer
 from support import until
 
@@ -26,7 +26,7 @@ QUESTIONS = 40
 
 
 def painted(view: ff.types.Snapshot) -> int:
-    number = number_of(view.frame.luma)
+    number = find_number(view.frame.luma)
     assert number is not None, "the picture is torn"
     return number
 

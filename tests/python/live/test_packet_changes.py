@@ -16,7 +16,7 @@ from rigs.web_client import request
 from support import WATCHDOG, until
 
 import freshframe as ff
-from freshframe._graph.port import place_of
+from freshframe._graph.port import find_place
 
 
 def test_a_camera_is_replaced_when_its_packets_have_gone() -> None:
@@ -67,7 +67,7 @@ def test_a_camera_that_is_being_replaced_gives_the_packets_of_the_new_one() -> N
         pipeline = ff.Pipeline(keep_running=True)
         with pipeline:
             camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
-            place, new = place_of(camera), ff.open(server.url, **PATIENT)
+            place, new = find_place(camera), ff.open(server.url, **PATIENT)
             got: list[Any] = []
             asking = threading.Event()
 

@@ -144,7 +144,7 @@ def test_an_agent_learns_the_rate_and_the_state_of_a_camera(name: str) -> None:
         look = ff.Look(every=0)
         pipeline.add(look, output(camera, name), name="past")
         with pipeline.serve(look=look) as dashboard, pipeline:
-            eyes = Eyes(Target.of(dashboard.url), 5)
+            eyes = Eyes(Target.parse(dashboard.url), 5)
 
             def sources() -> Any:
                 return json.loads(eyes.cameras())["sources"]

@@ -27,7 +27,7 @@ from rigs.live.truth.pictures.encode import Shape, av, film, luma
 from rigs.live.truth.pictures.film import Film
 from rigs.live.truth.pictures.units import FU, FU_A, Codec, Piece, is_slice, kind, pieces
 from rigs.live.truth.process import TruthProcess, saved
-from rigs.live.truth.reading.watch import number_of
+from rigs.live.truth.reading.watch import find_number
 from rigs.live.truth.rtsp.guard import Guard, digest
 from rigs.live.truth.rtsp.lies import Lies, Markers
 from rigs.live.truth.rtsp.rtp import MARKER, PAYLOAD_TYPE
@@ -142,16 +142,16 @@ def joined(packets: list[Packet], codec: Codec) -> list[bytes]:
 @pytest.mark.parametrize("size", [(320, 180), (322, 242), (1280, 720)])
 def test_a_number_is_read_from_the_pixels(size: tuple[int, int]) -> None:
     for number in (0, 1, 255, 65_535, 1_048_575):
-        assert number_of(luma(number, size)) == number
+        assert find_number(luma(number, size)) == number
 
 
 def test_a_torn_picture_has_no_number() -> None:
     size = (320, 180)
     whole, other = luma(7, size), luma(8, size)
     for row in range(12, 170, 12):
-        assert number_of(np.vstack((whole[:row], other[row:]))) is None
+        assert find_number(np.vstack((whole[:row], other[row:]))) is None
     for level in (0, 128, 255):
-        assert number_of(np.full((180, 320), level, np.uint8)) is None
+        assert find_number(np.full((180, 320), level, np.uint8)) is None
 
 
 @pytest.mark.parametrize("codec", SHAPES)
@@ -327,7 +327,7 @@ def test_another_library_reads_every_picture_of_a_transport_stream(shape: Shape,
     data = b"".join(map(stream.packets, dues))
     with av.open(io.BytesIO(data), format="mpegts") as container:
         frames = list(container.decode(video=0))
-    numbers = [number_of(frame.to_ndarray()[: frame.height, : frame.width]) for frame in frames]
+    numbers = [find_number(frame.to_ndarray()[: frame.height, : frame.width]) for frame in frames]
     assert numbers == list(range(shape.count))
     assert {round(b.time - a.time, 3) for a, b in itertools.pairwise(frames)} == {0.04}
     assert [data[begin] for begin in range(0, len(data), 188)] == [0x47] * (len(data) // 188)

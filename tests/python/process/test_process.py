@@ -24,13 +24,13 @@ def values(samples: list[ff.Sample[Any]]) -> list[Any]:
 
 
 def test_one_word_puts_a_function_into_another_process() -> None:
-    pids = values(run_node(process_nodes.pid_of, range(3), process=True))
+    pids = values(run_node(process_nodes.get_pid, range(3), process=True))
     assert len(set(pids)) == 1
     assert pids[0] != os.getpid()
 
 
 def test_process_false_stays_here() -> None:
-    assert values(run_node(process_nodes.pid_of, [0], process=False)) == [os.getpid()]
+    assert values(run_node(process_nodes.get_pid, [0], process=False)) == [os.getpid()]
 
 
 def test_options_are_checked_when_they_are_made() -> None:
@@ -176,7 +176,7 @@ def test_pictures_with_gaps_between_their_rows_and_upside_down_arrive() -> None:
     frames = [ff.Frame.from_array(part, "gray", copy=False) for part in parts if part.strides[0] > 0]
     frames.append(ff.Frame.from_array(whole[::-1], "gray"))
     expected = [part for part in parts if part.strides[0] > 0] + [whole[::-1]]
-    for sample, part in zip(run_node(process_nodes.planes_of, frames, process=True), expected, strict=True):
+    for sample, part in zip(run_node(process_nodes.read_planes, frames, process=True), expected, strict=True):
         assert np.array_equal(sample.value[0], part)
 
 
@@ -212,7 +212,7 @@ def test_the_frame_of_a_result_is_the_inputs() -> None:
 
 
 def test_none_emits_nothing() -> None:
-    assert run_node(process_nodes.none_of, range(3), process=True) == []
+    assert run_node(process_nodes.drop_value, range(3), process=True) == []
 
 
 def test_large_results_and_inputs_travel() -> None:
@@ -224,7 +224,7 @@ def test_large_results_and_inputs_travel() -> None:
 
 
 def test_native_results_are_native() -> None:
-    [result] = run_node(process_nodes.circles_of, [0], process=True)
+    [result] = run_node(process_nodes.make_circles, [0], process=True)
     assert isinstance(result.value, ff.Circles)
     assert result.value.xyr.tolist() == [[1, 2, 3]]
     assert result.value.tracker_id is None
@@ -254,7 +254,7 @@ def test_a_wrong_result_names_the_child() -> None:
 def test_a_result_is_opened_when_python_first_looks_and_only_then() -> None:
     pipeline = ff.Pipeline()
     boxes = pipeline.add(process_nodes.counted, pipeline.add(Count(3)), process=True)
-    numbers = pipeline.add(process_nodes.number_of, boxes, process=True)
+    numbers = pipeline.add(process_nodes.read_number, boxes, process=True)
     direct, last = pipeline.reader(boxes), pipeline.reader(numbers)
     before = process_nodes.Counted.opened
     with pipeline:

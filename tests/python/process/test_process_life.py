@@ -126,7 +126,7 @@ def test_libraries_share_the_cores_among_the_workers(monkeypatch: pytest.MonkeyP
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "7")
     options = ff.Process(workers=workers, env={"OPENBLAS_NUM_THREADS": "3"})
-    given = dict(entry.split(b"=", 1) for entry in recipe.environment_of(options))
+    given = dict(entry.split(b"=", 1) for entry in recipe.make_environment(options))
     cores = len(os.sched_getaffinity(0))
     assert int(given[b"OMP_NUM_THREADS"]) == max(1, cores // workers)
     assert (given[b"OPENBLAS_NUM_THREADS"], given[b"MKL_NUM_THREADS"]) == (b"3", b"7")

@@ -92,7 +92,7 @@ print(len(os.listdir("/proc/self/task")) < 5)
 
 @pytest.mark.thorough
 def test_64_workers() -> None:
-    pids = values(run_node(process_nodes.pid_of, range(640), process=ff.Process(workers=64)))
+    pids = values(run_node(process_nodes.get_pid, range(640), process=ff.Process(workers=64)))
     assert len(pids) == 640
     assert len(set(pids)) > 1
     assert os.getpid() not in pids
@@ -221,7 +221,7 @@ def test_small_pictures_of_every_format_travel(size: tuple[int, int]) -> None:
     names: tuple[ff.types.Format, ...] = ("gray", "nv12", "i420", "i422", "i444", "bgr", "rgb")
     frames = [ff.Frame.from_array(color, "bgr").to(name) for name in names]
     for frame, planes in zip(
-        frames, values(run_node(process_nodes.planes_of, frames, process=True)), strict=True
+        frames, values(run_node(process_nodes.read_planes, frames, process=True)), strict=True
     ):
         assert len(planes) == len(frame.planes)
         for ours, theirs in zip(frame.planes, planes, strict=True):

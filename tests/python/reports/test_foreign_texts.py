@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from rigs.live.camera import PATIENT
 from rigs.live.faulty_server import Faults
-from rigs.live.packager import PER_SEGMENT, Packager, number_of, numbered
+from rigs.live.packager import PER_SEGMENT, Packager, numbered, read_number
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer
 from rigs.process import second_calls
@@ -163,7 +163,7 @@ def test_of_a_tag_of_a_playlist(tag: str, name: str, caplog: pytest.LogCaptureFi
         source = ff.open(server.url, pace="burst", reconnect=False, **PATIENT)
         reader = pipeline.reader(pipeline.add(source, name="camera"), queue=ff.Queue(512))
         with pipeline, pipeline.serve(port=0, token=None) as dashboard:
-            assert [number_of(sample.value) for sample in reader] == [*range(2 * PER_SEGMENT)]
+            assert [read_number(sample.value) for sample in reader] == [*range(2 * PER_SEGMENT)]
             everything_works(pipeline, dashboard, caplog)
 
 

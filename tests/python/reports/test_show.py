@@ -16,7 +16,7 @@ import pytest
 
 import freshframe as ff
 from freshframe import fleet
-from freshframe._graph.queue import shown as queue_text
+from freshframe._graph.queue import show_queue as queue_text
 
 SCENE = "demo:circles?size=320x180&fps=30"
 

@@ -63,7 +63,7 @@ class Process:
         self.url = found[0]
 
     def state(self) -> dict[str, Any]:
-        return Target.of(self.url).state()
+        return Target.parse(self.url).state()
 
     def end(self) -> int:
         self.process.terminate()

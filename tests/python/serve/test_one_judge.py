@@ -108,7 +108,7 @@ def seen_by_all(pipeline: ff.Pipeline, url: str) -> Views:
             ),
             "top": " ".join(top.get().split()),
             "why": str(why),
-            "mcp": Eyes(Target.of(url), max_age=5).why(),
+            "mcp": Eyes(Target.parse(url), max_age=5).why(),
             "healthz": request(url, "/healthz").text,
         },
         page=shown,

@@ -110,7 +110,7 @@ def test_a_name_leads_to_what_has_it_after_remove_and_add(name: str) -> None:
         home.pipeline.remove(home.ports[part])
         until(lambda: name not in listed(home.state()), "its end in the lists")
         assert request(home.url, address).status == 404
-        eyes = Eyes(Target.of(home.url), 5)
+        eyes = Eyes(Target.parse(home.url), 5)
         seen = json.loads(eyes.cameras())
         assert name not in seen["cameras"] + seen["looks"]
         home.add(part, AFTER)

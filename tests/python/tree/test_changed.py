@@ -40,11 +40,11 @@ def test_each_folder_of_the_table_exists_and_so_do_its_tests(changed: ModuleType
 
 
 def test_the_longest_folder_counts_and_a_test_stands_for_its_folder(changed: ModuleType) -> None:
-    assert changed.folder_of("python/freshframe/_sinks/clips.py") == "python/freshframe/_sinks"
-    assert changed.folder_of("python/freshframe/_check.py") == "python/freshframe"
-    assert changed.folder_of("README.md") == "."
-    assert changed.tests_of(["tests/python/live/test_live.py"]) == ["tests/python/live"]
-    assert changed.tests_of(["src/why/judge.cpp"]) == [
+    assert changed.find_folder("python/freshframe/_sinks/clips.py") == "python/freshframe/_sinks"
+    assert changed.find_folder("python/freshframe/_check.py") == "python/freshframe"
+    assert changed.find_folder("README.md") == "."
+    assert changed.find_tests(["tests/python/live/test_live.py"]) == ["tests/python/live"]
+    assert changed.find_tests(["src/why/judge.cpp"]) == [
         "tests/cpp/why",
         "tests/python/graph",
         "tests/python/reports",

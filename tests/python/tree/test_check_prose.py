@@ -17,8 +17,8 @@ from check_prose import (  # noqa: E402
     LONG_SENTENCE,
     compare,
     counted,
+    find_hits,
     hits_in,
-    hits_of,
     without_conflict,
     written,
     wrong_titles,
@@ -64,8 +64,8 @@ IN_A_FILE = {
 @pytest.mark.parametrize(("formula", "wrong", "right"), PAIRS, ids=[wrong for _, wrong, _ in PAIRS])
 def test_a_formula_is_found_and_its_rewrite_is_not(kind: str, formula: str, wrong: str, right: str) -> None:
     name, around = IN_A_FILE[kind]
-    assert {hit.formula for hit in hits_of(name, kind, around.format(wrong))} == {formula}
-    assert list(hits_of(name, kind, around.format(right))) == []
+    assert {hit.formula for hit in find_hits(name, kind, around.format(wrong))} == {formula}
+    assert list(find_hits(name, kind, around.format(right))) == []
 
 
 def test_each_formula_has_a_pair_and_a_rewrite() -> None:
@@ -84,7 +84,7 @@ def test_each_formula_has_a_pair_and_a_rewrite() -> None:
     ],
 )
 def test_a_formula_is_found_across_lines(kind: str, text: str) -> None:
-    (hit,) = hits_of("a", kind, text)
+    (hit,) = find_hits("a", kind, text)
     assert (hit.formula, hit.text.lower()) == ("that of", "that of")
 
 
@@ -98,12 +98,12 @@ def test_a_formula_is_found_across_lines(kind: str, text: str) -> None:
     ],
 )
 def test_programs_and_texts_are_no_prose(kind: str, text: str) -> None:
-    assert list(hits_of("a", kind, text)) == []
+    assert list(find_hits("a", kind, text)) == []
 
 
 def test_a_sentence_of_a_page_has_a_longest_length() -> None:
-    assert list(hits_of("a.md", "docs", "word " * LONG + ". " + "word " * LONG + ".")) == []
-    (hit,) = hits_of("a.md", "docs", "Short.\n" + "word " * LONG + "\nword.")
+    assert list(find_hits("a.md", "docs", "word " * LONG + ". " + "word " * LONG + ".")) == []
+    (hit,) = find_hits("a.md", "docs", "Short.\n" + "word " * LONG + "\nword.")
     assert (hit.formula, hit.line) == (LONG_SENTENCE, 2)
 
 

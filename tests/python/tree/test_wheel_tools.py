@@ -43,7 +43,7 @@ def problems(name: str, **fields: object) -> list[str]:
     """The remarks of the check on a file in a wheel that also has libavutil-1.so.59."""
     binary = check.Binary(name, **fields)
     built = {"libavcodec": "ours", "libcairo": "ours"}
-    return list(check.problems_of(binary, {"libavutil-1.so.59"}, built))
+    return list(check.find_problems(binary, {"libavutil-1.so.59"}, built))
 
 
 def test_symbols_that_an_older_system_lacks_are_found() -> None:
@@ -129,8 +129,8 @@ def test_a_release_moves_the_unreleased_changes_below_its_version() -> None:
 
 def test_a_release_refuses_versions_that_may_not_follow() -> None:
     cmake = "project(freshframe VERSION 0.1.9 LANGUAGES CXX)"
-    assert release.version_of(cmake) == "0.1.9"
-    assert release.version_of(release.with_version(cmake, "0.2.0")) == "0.2.0"
+    assert release.read_version(cmake) == "0.1.9"
+    assert release.read_version(release.with_version(cmake, "0.2.0")) == "0.2.0"
     assert release.next_versions("0.1.9") == {"0.1.9", "0.1.10", "0.2.0", "1.0.0"}
     with pytest.raises(ValueError, match="three numbers"):
         release.parts("0.2")
@@ -148,7 +148,7 @@ def test_the_sources_of_a_release_are_those_of_the_libraries_inside() -> None:
     inside = ["gmp_6.2.1+dfsg1-1.1.dsc", "gmp_6.2.1+dfsg1-1.1.debian.tar.xz", "gmp_6.2.1+dfsg1.orig.tar.xz"]
     inside += ["pixman_0.44.0.orig.tar.gz"]
     others = ["gmp_6.3.0+dfsg-3.dsc", "gmp_6.3.0+dfsg.orig.tar.xz", "dav1d_1.5.1-1.dsc"]
-    assert [name for name in inside + others if release.is_source_of(name, versions)] == inside
+    assert [name for name in inside + others if release.is_source(name, versions)] == inside
 
 
 DEV = """#!/bin/sh
@@ -298,7 +298,7 @@ def test_a_release_has_a_file_for_each_python_and_machine(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = release.Release("0.1.0", ["3.10", "python3", "3.12", "3.14t"], ["3.13"], go=True)
-    assert {part: made.files_of(part) for part in release.PARTS if made.files_of(part) > 1} == {
+    assert {part: made.count_files(part) for part in release.PARTS if made.count_files(part) > 1} == {
         "wheels": 5,
         "gil-budget": 4,
         "bills": 5,
@@ -423,10 +423,10 @@ def test_libraries_linked_into_the_wheel_have_notices_and_a_licence() -> None:
         assert library.licence
         assert library.shared or library.inside
         assert library.package or library.name == "nanobind" or f"  library {library.name} " in recipes
-    assert bundled.library_of("freshframe.libs/libswscale-1a2b3c4d.so.8.3.100").name == "ffmpeg"
-    assert bundled.library_of("freshframe.libs/libdw-0-1a2b3c4d.188.so").name == "elfutils"
-    assert bundled.library_of("freshframe.libs/libp11-kit-1a2b3c4d.so.0.3.0").name == "p11-kit"
-    assert bundled.library_of("freshframe.libs/libx265-1a2b3c4d.so.199") is None
+    assert bundled.find_library("freshframe.libs/libswscale-1a2b3c4d.so.8.3.100").name == "ffmpeg"
+    assert bundled.find_library("freshframe.libs/libdw-0-1a2b3c4d.188.so").name == "elfutils"
+    assert bundled.find_library("freshframe.libs/libp11-kit-1a2b3c4d.so.0.3.0").name == "p11-kit"
+    assert bundled.find_library("freshframe.libs/libx265-1a2b3c4d.so.199") is None
 
 
 @pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="only Debian's packages are asked for")

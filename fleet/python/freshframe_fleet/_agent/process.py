@@ -19,8 +19,8 @@ from typing import Any
 from freshframe import FreshframeError, Pipeline, StopTimeoutError
 from freshframe._agent import (
     FleetAgent,
-    engine_of,
     enter_run,
+    find_engine,
     keep_last_words,
     leave_gate,
     leave_run,
@@ -55,7 +55,7 @@ from .._messages import (
     Stop,
 )
 from .._url import cut, masked, resolved
-from .run import ReceivedBuild, Run, add_outlet, checked, counts_of, final_counts_of, hangs, text_of
+from .run import ReceivedBuild, Run, add_counts, add_final_counts, add_outlet, checked, describe_error, hangs
 from .sent_modules import SentModules
 from .threads import Crew
 
@@ -169,7 +169,7 @@ class _Agent:
             job(run, *arguments)
         except BaseException as error:
             logging.getLogger("freshframe").exception("camera %r", run.name)
-            self._close(run, Failed(run.key, run.shown(text_of(error))))
+            self._close(run, Failed(run.key, run.hide_passwords(describe_error(error))))
         finally:
             leave_run()
 
@@ -186,14 +186,14 @@ class _Agent:
                 outputs = self._make(run, build)
             except BaseException as error:
                 if not self._has_returned(run):
-                    self._close(run, Failed(run.key, run.shown(text_of(error))))
+                    self._close(run, Failed(run.key, run.hide_passwords(describe_error(error))))
                 return
             if self._has_returned(run):
                 return
             run.running = not run.stopping
             if run.running:
                 assert run.pipeline is not None
-                self._end.watch(*run.key, engine_of(run.pipeline))
+                self._end.watch(*run.key, find_engine(run.pipeline))
                 run.outputs = outputs
                 self._tell(Started(run.key, outputs))
         if not run.running:
@@ -222,8 +222,8 @@ class _Agent:
         text = f"no start within {self._start_timeout:g} s: its build {hangs(run)}"
         logging.getLogger("freshframe").warning("camera %r: %s", run.name, text)
         if run.pipeline is not None:
-            engine_of(run.pipeline).request_stop()
-        event = Failed(run.key, run.shown(text))
+            find_engine(run.pipeline).request_stop()
+        event = Failed(run.key, run.hide_passwords(text))
         if run.exclusive and run.pipeline is not None:
             self._tell(Hangs(event.run, event.why))  # it may have a session: Failed follows when it has ended
         elif run.exclusive and not self._end.close_run(*run.key):
@@ -268,7 +268,7 @@ class _Agent:
             run.running = False
             self._crew.submit(lambda: self._guarded(self._close, run, Closed(key)))
         elif run.pipeline is not None:
-            engine_of(run.pipeline).request_stop()  # a start that takes its time
+            find_engine(run.pipeline).request_stop()  # a start that takes its time
 
     def _close(self, run: Run, event: EndOfRun) -> None:
         """Ends its sessions, then sends the event."""
@@ -308,7 +308,7 @@ class _Agent:
         self._tell(event)
 
     def _tell_last_counts(self, run: Run, pipeline: Pipeline) -> None:
-        counts = Counts(run.key, dict(final_counts_of(pipeline, run.outlets)), last=True)
+        counts = Counts(run.key, dict(add_final_counts(pipeline, run.outlets)), last=True)
         with self._lock:
             self._last_counts[run.key] = counts
         self._tell(counts)
@@ -322,7 +322,7 @@ class _Agent:
             with self._lock:
                 runs = list(self._runs.values())
             for run in runs:
-                if run.running and run.pipeline is not None and engine_of(run.pipeline).ended:
+                if run.running and run.pipeline is not None and find_engine(run.pipeline).ended:
                     run.running = False
                     self._crew.submit(lambda run=run: self._guarded(self._finish, run))  # type: ignore[misc]
                 began = run.began
@@ -339,7 +339,7 @@ class _Agent:
 
     def _tell_losses(self, run: Run) -> None:
         """Reports the losses that renewals do not have."""
-        counts = Counter(too_large=counts_of(run.outlets)["too_large"])
+        counts = Counter(too_large=add_counts(run.outlets)["too_large"])
         if run.running and counts != run.reported:
             run.reported = counts
             self._tell(Counts(run.key, dict(counts)))
@@ -350,7 +350,7 @@ class _Agent:
         try:
             run.pipeline.wait()
         except Exception as error:
-            event = Failed(run.key, run.shown(text_of(error)))
+            event = Failed(run.key, run.hide_passwords(describe_error(error)))
         self._close(run, event)
 
     def _end_all(self) -> None:
@@ -358,7 +358,7 @@ class _Agent:
             runs = list(self._runs.values())
         for run in runs:
             if run.pipeline is not None:
-                engine_of(run.pipeline).request_stop()
+                find_engine(run.pipeline).request_stop()
         for run in runs:
             self._stop(run.key)
         self._crew.wait()

@@ -20,14 +20,14 @@ from freshframe._agent import (
     NativeNode,
     belongs_to,
     check,
-    engine_of,
+    find_engine,
     is_live,
     learn,
     not_by_design,
     value_type,
 )
 
-from .._url import cut, masked, shown_url
+from .._url import cut, hide_password, masked
 from .._wire import loss_name
 from .sent_modules import SentModules
 from .ways import Ways
@@ -83,12 +83,12 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
         raise GraphError(
             f"build must return (pipeline, outputs), got {check.with_article(type(pipeline).__name__)} first"
         )
-    if engine_of(pipeline).started:
+    if find_engine(pipeline).started:
         raise GraphError("build must not start its pipeline: the agent adds what reads its outputs first")
     if not isinstance(outputs, Mapping) or not outputs:
         raise GraphError("build must return the outputs as a mapping of names to ports that is not empty")
     for name, port in outputs.items():
-        if not (isinstance(name, str) and isinstance(port, Port) and belongs_to(port, engine_of(pipeline))):
+        if not (isinstance(name, str) and isinstance(port, Port) and belongs_to(port, find_engine(pipeline))):
             raise GraphError(f"the output {name!r} must be a port of the pipeline that build returns")
         if value_type(port) is Frame:
             raise GraphError(
@@ -132,7 +132,7 @@ def add_outlet(pipeline: Pipeline, port: Any, stream: FleetStream, output: str) 
     return outlet
 
 
-def counts_of(outlets: Iterable[Outlet]) -> Counter[str]:
+def add_counts(outlets: Iterable[Outlet]) -> Counter[str]:
     """Adds up what the outlets of this process have counted so far."""
     counts: Counter[str] = Counter()
     for outlet in outlets:
@@ -140,9 +140,9 @@ def counts_of(outlets: Iterable[Outlet]) -> Counter[str]:
     return counts
 
 
-def final_counts_of(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[str]:
+def add_final_counts(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[str]:
     """Adds up the counts of a pipeline that has ended, with its frames and losses, also those in queues."""
-    counts = counts_of(outlets)
+    counts = add_counts(outlets)
     stats = pipeline.stats()
     names = {outlet.name_in_pipeline for outlet in outlets}
     edges = Ways(stats).to(names)
@@ -201,7 +201,7 @@ class Run:
         """Which start it is, for messages about its pipeline."""
         return f"{self.name}, start {self.epoch & 0xFFFFFFFF}"
 
-    def shown(self, text: str) -> str:
+    def hide_passwords(self, text: str) -> str:
         """Returns a text of bearable length without the passwords of its URLs."""
         return cut(masked(self.hidden(text)))
 
@@ -209,7 +209,7 @@ class Run:
         """Returns a text without the password of this camera's URL, before anything of it is cut off."""
         for known in (self.url, self.secret):
             if len(known) >= _SHORTEST_SECRET:
-                text = text.replace(known, shown_url(self.url))
+                text = text.replace(known, hide_password(self.url))
         return text
 
 
@@ -225,7 +225,7 @@ def _innermost(frame: Any) -> list[traceback.FrameSummary]:
     return [] if frame is None else list(traceback.extract_stack(frame, limit=1))
 
 
-def text_of(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Returns the class and the text of an error, which may be of any length and have secrets."""
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

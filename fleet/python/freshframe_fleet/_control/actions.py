@@ -138,7 +138,7 @@ class Actions:
         for record in link.latest.cameras:
             known = parts.cameras.get(int(record["camera"]))
             if known is not None:
-                known.counts.tell(int(record["epoch"]), snapshot.counts_of(record))
+                known.counts.tell(int(record["epoch"]), snapshot.read_counts(record))
         crashed = link.has_crashed(why)
         link.close_page()
         self.do(parts.decisions.gone(link.name, boot_time(), why, crashed=crashed, culprit=words.run))
@@ -204,7 +204,7 @@ class Hearing:
         match parts.place.explained(event):
             case Started(run, outputs):
                 decisions.started(run, now)
-                build = link.runs.build_of(run)
+                build = link.runs.find_build(run)
                 if build is not None and parts.builds.learn(build, outputs):
                     parts.readers.check()
             case Failed(run, why):

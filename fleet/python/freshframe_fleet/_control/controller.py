@@ -250,10 +250,10 @@ class Controller:
 
         self.call(drain)
 
-    def cameras_of(self, name: str) -> int:
+    def count_cameras(self, name: str) -> int:
         """How many cameras an agent has."""
         with self.lock:
-            return self.decisions.cameras_of(_agent(self.decisions, name))
+            return self.decisions.count_cameras(_agent(self.decisions, name))
 
     # ---- cameras
 

@@ -87,9 +87,9 @@ class Readers:
         for number in [each for each, change in self._untold.items() if self._kept.is_written(change)]:
             del self._untold[number]
             for link in self._links:
-                self._tell_of(self._all[number], link)
+                self._send_reader(self._all[number], link)
 
-    def _tell_of(self, reader: Results, link: Link) -> None:
+    def _send_reader(self, reader: Results, link: Link) -> None:
         link.send(_wire.reader(self._kept.term, reader.number, reader.output))
 
     def restore(self, number: int, output: str, name: str | None) -> Results:
@@ -115,7 +115,7 @@ class Readers:
         """Sends an agent all readers that agents may have."""
         for reader in self:
             if reader.number not in self._untold:
-                self._tell_of(reader, link)
+                self._send_reader(reader, link)
 
     def check(self) -> None:
         """Ends readers of an output that no build gives, once the outputs of all builds in use are known."""
@@ -173,7 +173,7 @@ class Readers:
     def is_flushed(self, run: Run) -> bool:
         """Whether no reader has results of a run at its agent."""
         for link in self._links:
-            if link.runs.build_of(run) is None:
+            if link.runs.find_build(run) is None:
                 continue
             records = link.latest.cameras
             if ((records["camera"] == run[0]) & (records["epoch"] == run[1])).any():
@@ -217,7 +217,7 @@ class Readers:
         ended = link.runs.ended()
         for reader in self:
             for run in link.runs.all():
-                build = link.runs.build_of(run)
+                build = link.runs.find_build(run)
                 if run[1] >> 32 < self.first_term:  # no record of it may have come to this controller
                     build = build if build is not None else ended.get(run)
                 unreported = build is not None and self._builds.may_give(build, reader.output)

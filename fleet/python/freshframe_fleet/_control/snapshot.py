@@ -9,7 +9,7 @@ from .._decide.decisions import Decisions
 from .._decide.model import Agent, Camera, Run
 from .._read.results import Results
 from .._stats import AgentStats, CameraStats, FleetReaderStats, FleetStats, ShownState
-from .._url import masked, shown_url
+from .._url import hide_password, masked
 from .._wire import LOSSES, loss_name
 from .agents.link import Link
 from .agents.links import Links
@@ -46,14 +46,14 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
     )
 
 
-def counts_of(record: Any) -> dict[str, int]:
+def read_counts(record: Any) -> dict[str, int]:
     """The counts of a start in an agent's renewal."""
     losses = {loss_name(cause): int(count) for cause, count in zip(LOSSES, record["drops"], strict=True)}
     kept, refused, frames = (int(record[name]) for name in ("results", "refused", "frames"))
     return {**losses, "kept": kept, "refused": refused, "frames": frames}
 
 
-def shown_run(camera: Camera) -> Run:
+def choose_run(camera: Camera) -> Run:
     """Returns the run that gives results."""
     return camera.moving.run if camera.moving is not None else camera.run
 
@@ -82,16 +82,16 @@ def camera_stats(
     """
     moving = camera.moving
     agent = camera.agent if moving is None else moving.agent
-    _, epoch = shown_run(camera)
+    _, epoch = choose_run(camera)
     known = record is not None and agent is not None
-    totals = counts.totals(epoch, {} if record is None else counts_of(record))
+    totals = counts.totals(epoch, {} if record is None else read_counts(record))
     drops = {cause: totals[cause] for cause in CAUSES if totals[cause]}
     state, why = _state(camera, record if known else None, answer)
     dropped = sum(drops.values())
     doubled = 0.0 if camera.doubled_at is None else max(0.0, now - camera.doubled_at)
     return CameraStats(
         name=camera.name,
-        url=shown_url(url),
+        url=hide_password(url),
         needs=dict(camera.needs),
         exclusive=camera.exclusive,
         state=state,
@@ -136,7 +136,7 @@ def fleet_stats(parts: Parts) -> FleetStats:
         name=parts.name,
         term=parts.kept.term,
         agents={
-            name: agent_stats(agent, parts.links.get(name), decisions.cameras_of(name), now)
+            name: agent_stats(agent, parts.links.get(name), decisions.count_cameras(name), now)
             for name, agent in decisions.agents.items()
         },
         cameras=_cameras(decisions, parts.cameras, parts.links, now),
@@ -158,7 +158,7 @@ def _cameras(decisions: Decisions, cameras: Cameras, links: Links, now: float) -
         answers.update(link.latest.answers)
     shown: dict[str, CameraStats] = {}
     for camera in decisions.cameras.values():
-        known, run = cameras.get(camera.number), shown_run(camera)
+        known, run = cameras.get(camera.number), choose_run(camera)
         if known is not None:
             shown[camera.name] = camera_stats(
                 camera, known.url, records.get(run), known.counts, now, answers.get(run, "")

@@ -45,7 +45,7 @@ def restore(decisions: Decisions, agents: Iterable[KeptAgent], cameras: Iterable
     """
     decisions.state.resumed = now
     for agent in agents:
-        decisions.agents[agent.name] = _agent_of(decisions, agent, now)
+        decisions.agents[agent.name] = _restore_agent(decisions, agent, now)
         decisions.state.placed[agent.name] = set()
     for known in cameras:
         camera = replace(known, former=None)
@@ -56,7 +56,7 @@ def restore(decisions: Decisions, agents: Iterable[KeptAgent], cameras: Iterable
             _resume(decisions, camera, replace(known.former))
 
 
-def _agent_of(decisions: Decisions, kept: KeptAgent, now: float) -> Agent:
+def _restore_agent(decisions: Decisions, kept: KeptAgent, now: float) -> Agent:
     """An agent by its kept state. If it may run still, it takes no camera before it has reported."""
     agent = Agent(
         kept.name,

@@ -60,7 +60,7 @@ class Consequences:
             actions.append(Launch(agent.name))
             return
         times, resumed = self._state.times, self._state.resumed
-        if news := patience.news_of_python(agent, now, resumed):
+        if news := patience.describe_python(agent, now, resumed):
             self._state.note(now, agent.name, news)
         why = patience.why_to_end(agent, self._state.cameras_at(agent), now, resumed, times)
         if not why and self._only_hangs(agent, now):
@@ -157,7 +157,7 @@ class Consequences:
 
     def _rebalance(self, now: float, actions: list[Action]) -> None:
         self._fill(now, actions)
-        pair = self._balance.pair(self._state.agents.values(), self._state.cameras_of, now)
+        pair = self._balance.pair(self._state.agents.values(), self._state.count_cameras, now)
         if pair is None:
             return
         full, least = pair

@@ -35,9 +35,9 @@ class Decisions:
         """The runs that an agent may have: the list of its answer."""
         return self.state.allowed(name)
 
-    def cameras_of(self, name: str) -> int:
+    def count_cameras(self, name: str) -> int:
         """How many cameras an agent has."""
-        return self.state.cameras_of(name)
+        return self.state.count_cameras(name)
 
     def without_room(self) -> list[Mapping[str, str]]:
         """Returns the needs of cameras that wait for another machine."""

@@ -77,7 +77,7 @@ class FleetState:
         """Iterates over the cameras that run on an agent or are placed there."""
         return (self.cameras[number] for number in self.placed[agent.name])
 
-    def cameras_of(self, name: str) -> int:
+    def count_cameras(self, name: str) -> int:
         """How many cameras an agent has."""
         return len(self.placed[name]) + self.handovers.count(name)
 

@@ -39,7 +39,7 @@ def _is_stuck(cameras: Iterable[Camera], still: float, times: Times) -> bool:
     return True
 
 
-def news_of_python(agent: Agent, now: float, resumed: float) -> str:
+def describe_python(agent: Agent, now: float, resumed: float) -> str:
     """The text of an event: its Python has not run for long, or runs again."""
     still = now - max(agent.python_ran, resumed)
     if agent.state != "up" or agent.keeps_gil == (still > _WORTH_TELLING):

@@ -69,7 +69,7 @@ class DetachedController:
     def _snapshot(self) -> tuple[State, Mapping[int, Pickles]]:
         parts = self._parts
         with parts.loop.lock:
-            state = saved_state.state_of(parts, self.place, self.adoption.intended, self._keys)
+            state = saved_state.make_state(parts, self.place, self.adoption.intended, self._keys)
             return state, {number: parts.builds.function(number) for number in parts.builds.numbers()}
 
     def restore(self) -> bool:

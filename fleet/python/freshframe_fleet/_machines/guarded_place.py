@@ -138,7 +138,7 @@ class GuardedPlace:
         controller = self._controller
         for name in [] if controller.is_closing else list(self._retired):
             link = controller.links.get(name)
-            if controller.decisions.cameras_of(name) or (link is not None and link.child.post.open):
+            if controller.decisions.count_cameras(name) or (link is not None and link.child.post.open):
                 continue
             if link is not None:
                 controller.links.hang_up(link)

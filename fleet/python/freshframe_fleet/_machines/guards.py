@@ -143,7 +143,7 @@ class FarLink(Link):
         post.send(what="launch", number=self.child.number, mark=self.child.mark, options=options)
 
     @classmethod
-    def of_before(cls, name: str, post: Any) -> FarLink:
+    def link_to_earlier(cls, name: str, post: Any) -> FarLink:
         """To an agent of an earlier controller, whose guard has not come yet."""
         link = cls.__new__(cls)
         ours, theirs = socket.socketpair()
@@ -319,7 +319,7 @@ class Guards:
 
     def _hear(self, post: Post, told: dict[str, Any]) -> None:
         if told["what"] == "ended":
-            words = Words.of_list(told["words"]) if "words" in told else SILENT
+            words = Words.from_list(told["words"]) if "words" in told else SILENT
             self._on_ended(post, int(told["number"]), str(told["why"]), words)
         elif told["what"] == "launched":
             self._on_launched(post, int(told["number"]), int(told["pid"]))

@@ -32,7 +32,7 @@ def load_ray(where: str) -> Any:
     """
     # Both are read when Ray is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if is_this_machine(_host_of(_resolved(where))):  # otherwise Ray takes the machine's outer address for it
+    if is_this_machine(_split_host(_resolved(where))):  # otherwise Ray takes the machine's outer address for it
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         return importlib.import_module("ray")
@@ -51,13 +51,13 @@ def checked_address(where: str) -> str:
         OptionError: It is not an address.
     """
     if where.startswith(_CLIENT):
-        raise _refuse_client(f"got {check.shown(where)}")
+        raise _refuse_client(f"got {check.show(where)}")
     host, colon, port = where.rpartition(":")
     if where == "auto" or (colon and host and port.isdecimal() and 0 < int(port) < 1 << 16):
         return where
     raise OptionError(
         'the address of a Ray cluster must be "auto" (RAY_ADDRESS) or "HOST:PORT", '
-        f"got {check.shown(where)}; a fleet on this machine alone is Fleet(agents=2)"
+        f"got {check.show(where)}; a fleet on this machine alone is Fleet(agents=2)"
     )
 
 
@@ -80,7 +80,7 @@ def checked_environment(runtime_env: Any) -> dict[str, Any] | None:
     if not isinstance(runtime_env, Mapping) or not all(isinstance(name, str) for name in runtime_env):
         raise OptionTypeError(
             "runtime_env must be a mapping as Ray takes it, {'working_dir': '.'}, "
-            f"got {check.shown(runtime_env)}"
+            f"got {check.show(runtime_env)}"
         )
     return dict(runtime_env)
 
@@ -119,7 +119,7 @@ class RayConnection:
         )
         options: dict[str, Any] = {}
         if address != "auto":
-            host = _host_of(address)
+            host = _split_host(address)
             try:
                 socket.create_connection((host, int(address.rpartition(":")[2])), _REACH).close()
             except (OSError, ValueError) as error:  # Ray would try for minutes, and end the process then
@@ -168,5 +168,5 @@ def _resolved(where: str) -> str:
     return os.environ.get("RAY_ADDRESS") or where if where == "auto" else where
 
 
-def _host_of(address: str) -> str:
+def _split_host(address: str) -> str:
     return address.removeprefix(_CLIENT).rpartition(":")[0].strip("[]")

@@ -20,7 +20,7 @@ from .._decide.more_machines import MoreMachines
 from .guarded_place import GuardedPlace
 from .handshake import new_token
 from .ray_connection import NAMESPACE, VARIABLES, RayConnection
-from .spread import Spread, cores_of, is_head
+from .spread import Spread, count_cores, is_head
 
 _CPU = "CPU"
 _ON_A_NEW_ONE = 1.0  # processors that it must have, at least
@@ -155,7 +155,7 @@ class RayPlace:
         for machine in self._machines.values():
             self._watch(machine)
         self._tell_lack("" if self._machines else _NO_MACHINE)
-        self._ask_for_more(sum(node["Alive"] and cores_of(node) > 0 for node in nodes.values()))
+        self._ask_for_more(sum(node["Alive"] and count_cores(node) > 0 for node in nodes.values()))
 
     def _follow(self, nodes: Mapping[str, Mapping[str, Any]]) -> None:
         """Machines come and leave with the nodes of the cluster."""
@@ -181,7 +181,7 @@ class RayPlace:
     def _has_served(self, nodes: Iterable[Mapping[str, Any]]) -> bool:
         """Whether the head had agents of an earlier controller."""
         heads = {node["NodeID"] for node in nodes if is_head(node)}
-        return any(_machine_of(station) in heads for station in self.place.nodes.values())
+        return any(_find_machine(station) in heads for station in self.place.nodes.values())
 
     def _tell_lack(self, why: str) -> None:
         if why != self._lack:
@@ -228,7 +228,7 @@ class RayPlace:
     def _retire_missing(self) -> None:
         """Machines that left while there was no controller."""
         for agent, station in self.place.nodes.items() if self._outlives else ():
-            if _machine_of(station) not in self._machines:
+            if _find_machine(station) not in self._machines:
                 self.place.retire_node(agent, "its machine has left the cluster")
 
     def _call_guard(self, machine: _Machine) -> None:
@@ -349,7 +349,7 @@ class RayRequest:
         self._asked = []
 
 
-def _machine_of(station: str) -> str:
+def _find_machine(station: str) -> str:
     """Ray's number of the node that an agent's place is on."""
     return station.partition(_PART)[0]
 

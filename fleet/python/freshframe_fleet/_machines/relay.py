@@ -92,9 +92,9 @@ class Relay:
                 raise ConnectionError("the controller has closed the agent's connection")
             for whole in self._from_controller.add_framed(data):
                 message = _wire.unframed(whole)
-                if (pull := _wire.pull_of(message)) is not None:
+                if (pull := _wire.read_pull(message)) is not None:
                     self.pulls[pull[0]] = pull[1]
-                elif (closed := _wire.closed_reader_of(message)) is not None:
+                elif (closed := _wire.read_closed_reader(message)) is not None:
                     self.pulls.pop(closed, None)
                 self._down += whole
 

@@ -20,7 +20,7 @@ class Spread:
 
     def agents_on(self, node: Mapping[str, Any], *, head_serves: bool) -> int:
         """How many agents a machine gets; 0: none, and no guard."""
-        cores = cores_of(node)
+        cores = count_cores(node)
         if cores <= 0 or (is_head(node) and not head_serves):
             return 0
         return self.per_machine or max(1, int(cores) // _CORES_FOR_ONE)
@@ -29,10 +29,10 @@ class Spread:
         """Whether the head has agents, decided once."""
         if self.on_head is not None:
             return self.on_head
-        return not any(node["Alive"] and cores_of(node) > 0 and not is_head(node) for node in nodes)
+        return not any(node["Alive"] and count_cores(node) > 0 and not is_head(node) for node in nodes)
 
 
-def cores_of(node: Mapping[str, Any]) -> float:
+def count_cores(node: Mapping[str, Any]) -> float:
     """Ray's CPUs of a machine: what `ray start --num-cpus` says. 0: nothing is to run there."""
     return float(node["Resources"].get("CPU", 0))
 

@@ -275,7 +275,7 @@ class Counters:
             unreported_possible=closed.unreported_possible,
             repeated=self._repeated,
         )
-        self._compare_with_told(totals)
+        self._compare_totals(totals)
         for page in self._pages.values():
             totals.reported += page.reported
             totals.outbox_full += page.full
@@ -284,7 +284,7 @@ class Counters:
             totals.waiting += page.waiting
         return totals
 
-    def _compare_with_told(self, totals: Totals) -> None:
+    def _compare_totals(self, totals: Totals) -> None:
         if self._told is None:
             return
         without_record = max(0, self._told - totals.delivered)

@@ -80,7 +80,7 @@ class FleetReader(ClosedByWith):
         self._back: deque[FleetSample] = deque()  # items of a batch that was interrupted
         self._gathering: list[FleetSample] | None = None  # a batch that was not given yet
         self._is_over = False  # remaining items are not given
-        results.taken = self._taken
+        results.taken = self._count_taken
 
     @property
     def output(self) -> str:
@@ -99,7 +99,7 @@ class FleetReader(ClosedByWith):
         has_more = bool(self._back) or self._ready is not None or bool(results.items)
         return results.ended and (self._is_over or not has_more)
 
-    def _taken(self) -> int:
+    def _count_taken(self) -> int:
         """Results that have left and were not delivered."""
         items, ready = self._results.items, self._ready  # its item is the first one, or has just left
         apart = ready is not None and not (items and items[0] is ready[0])
@@ -289,7 +289,7 @@ class _AsTheyArrive:
             with contextlib.suppress(RuntimeError):  # the loop has been closed since
                 loop.call_soon_threadsafe(news.set)
 
-        with self._results.told_to(wake):
+        with self._results.notify(wake):
             while (sample := self._reader.poll()) is None:
                 await news.wait()
                 news.clear()

@@ -72,7 +72,7 @@ class Results:
             listener()
 
     @contextlib.contextmanager
-    def told_to(self, listener: Callable[[], None]) -> Iterator[None]:
+    def notify(self, listener: Callable[[], None]) -> Iterator[None]:
         """Calls `listener` after each change, from any thread and with `changed`. It must not wait."""
         with self.changed:
             self._listeners.add(listener)

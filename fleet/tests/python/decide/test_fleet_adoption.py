@@ -65,7 +65,7 @@ def camera(number: int, agent: str | None, epoch: int, **others: Any) -> Camera:
 
 def kept(camera: Camera, now: float = 0.0) -> Camera:
     """As the next controller reads what is written now. Its clock begins at 0."""
-    return saved_state.camera_of(saved_state.camera_state(camera, now), 0.0)
+    return saved_state.restore_camera(saved_state.camera_state(camera, now), 0.0)
 
 
 def test_what_agents_report_goes_on_and_nothing_starts() -> None:
@@ -255,7 +255,7 @@ def test_the_marks_of_agents_are_kept_for_the_next_controller() -> None:
     agent = Agent("a", {"site": "north"}, draining=True, deaths=3, deaths_in_row=2)
     decisions = Decisions(FleetState(lambda: 1))
     placed = saved_state.PlacedAgent(adoption.kept(agent, launched=True), "node", None, KeptRuns({}, {}))
-    adoption.restore(decisions, [saved_state.agent_of(saved_state.agent_state(placed)).agent], [], 0.0)
+    adoption.restore(decisions, [saved_state.restore_agent(saved_state.agent_state(placed)).agent], [], 0.0)
     restored = decisions.agents["a"]
     assert (restored.labels, restored.draining) == ({"site": "north"}, True)
     assert (restored.deaths, restored.deaths_in_row) == (3, 2)

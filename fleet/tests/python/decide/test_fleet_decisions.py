@@ -83,7 +83,7 @@ class World:
         )
 
     def placed(self) -> dict[str, int]:
-        return {name: self.decisions.cameras_of(name) for name in self.decisions.agents}
+        return {name: self.decisions.count_cameras(name) for name in self.decisions.agents}
 
     def starts_of(self, camera: Camera) -> list[tuple[str, int]]:
         return [

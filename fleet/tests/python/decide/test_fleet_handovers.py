@@ -87,7 +87,7 @@ def test_the_death_of_the_next_agent_leaves_the_former_run_alone() -> None:
     assert camera.starts == 3
     world.fruitless.clear()
     world.run(1)
-    assert world.decisions.cameras_of("agent0") == 0
+    assert world.decisions.count_cameras("agent0") == 0
 
 
 def test_the_death_of_the_former_agent_leaves_the_next_run_alone() -> None:
@@ -153,7 +153,7 @@ def test_a_rolling_drain_leaves_no_camera_without_a_run_unless_it_allows_only_on
             world.run(0.1)
             runs = [run for each in world.decisions.agents for run in world.decisions.allowed(each)]
             least = min(least, len({camera for camera, _ in runs}))
-        assert world.decisions.cameras_of(name) == 0
+        assert world.decisions.count_cameras(name) == 0
         world.decisions.drain(name, False)
     assert len(cameras) == 30
     assert least == 30 or (exclusive and least >= 30 - Times().closing_at_once)

@@ -40,7 +40,7 @@ def of_before(world: World, launched: tuple[str, ...]) -> list[adoption.KeptAgen
     """Returns its agents as the next controller reads them."""
     kept = [adoption.kept(each, launched=each.name in launched) for each in world.decisions.agents.values()]
     placed = [saved_state.PlacedAgent(each, "node", None, KeptRuns({}, {})) for each in kept]
-    return [saved_state.agent_of(saved_state.agent_state(each)).agent for each in placed]
+    return [saved_state.restore_agent(saved_state.agent_state(each)).agent for each in placed]
 
 
 # ---- several agents on a machine
@@ -81,7 +81,7 @@ def test_a_machine_that_joins_gets_cameras_within_a_minute() -> None:
     world.run(5)
     names = add_machine(world, "b", 2)
     world.run(60)
-    assert all(world.decisions.cameras_of(name) >= 8 for name in names), world.placed()
+    assert all(world.decisions.count_cameras(name) >= 8 for name in names), world.placed()
 
 
 def test_a_machine_that_returns_gets_cameras_within_a_minute() -> None:

@@ -171,8 +171,8 @@ def test_what_nobody_waits_for_any_more_is_not_asked(yard: Yard, monkeypatch: py
         with pytest.raises(ff.StateError, match="has not answered within"):
             remote.stats(0.01)
     goes_on.set()
-    assert remote.cameras_of("north") == 0
-    assert asked in (["stats", "cameras_of"], ["cameras_of"])
+    assert remote.count_cameras("north") == 0
+    assert asked in (["stats", "count_cameras"], ["count_cameras"])
     monkeypatch.undo()
     remote.close()
 

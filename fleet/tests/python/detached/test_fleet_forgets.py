@@ -70,7 +70,7 @@ def test_builds_that_no_camera_gets_are_forgotten_and_sent_again(yard: Yard) -> 
     remote = RemoteController("yard", yard.find)
     try:
         builds = SentBuilds(remote.add_build)
-        first = builds.number_of(max)
+        first = builds.number_build(max)
         for number in range(200):
             yard.controller.controller.add_build(b"", bytes(number))
         assert len(yard.parts.builds.numbers()) <= 64

@@ -78,7 +78,7 @@ def test_a_run_whose_end_a_killed_controller_has_ordered_is_counted_once_when_it
     yard.place.add_node("a", "node", {})
     record = np.array([(run[1], 9, 0, 0, 2, 7, 0, run[0], number)], _wire.OUTBOX)
     with parts.loop.lock:
-        link = FarLink.of_before("a", None)
+        link = FarLink.link_to_earlier("a", None)
         link.runs.add(run, 0)
         parts.links.add(link)
         if knows != "nothing of its end":

@@ -370,7 +370,7 @@ def test_an_agent_of_before_is_adopted_once_it_has_done_what_an_earlier_controll
         agent.answer_mark(term)
         assert agent.renew(kept, unknown)
         assert agent.adoptions == 1
-        assert [agent.link.runs.build_of(run) for run in (kept, unknown)] == [3, UNKNOWN]
+        assert [agent.link.runs.find_build(run) for run in (kept, unknown)] == [3, UNKNOWN]
         agent.answer_mark(term)  # answers the first connection
         assert agent.renew(kept)
         assert (agent.adoptions, agent.come()) == (1, False)

@@ -107,7 +107,7 @@ def test_a_controller_writes_what_it_has_read_from_the_one_before_and_names_no_c
     def pass_on() -> bytes:
         """In one turn of the thread, so that nothing follows from the state before it is written again."""
         controller._restore(kept, dict.fromkeys((10, 11), (b"", b"", b"")), NOW)
-        return pickle.dumps(saved_state.state_of(yard.parts, yard.place, (), controller._keys))
+        return pickle.dumps(saved_state.make_state(yard.parts, yard.place, (), controller._keys))
 
     assert Plain(io.BytesIO(controller.controller.call(pass_on))).load() == STATE
 

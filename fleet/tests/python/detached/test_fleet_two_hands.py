@@ -430,7 +430,7 @@ def test_threads_that_add_cameras_at_once_send_a_build_once() -> None:
         def use(builds: SentBuilds = builds, numbers: set[int] = numbers) -> None:
             builds.use(fleet_builds.ticks, numbers.add)
 
-        if not stopped(use, line, use, builds.number_of, builds._sent):
+        if not stopped(use, line, use, builds.number_build, builds._sent):
             break
         assert (numbers, next(sent)) == ({0}, 1)
     assert line > 10

@@ -15,7 +15,7 @@ from support import until
 
 import freshframe as ff
 from freshframe_fleet._detached.client import channel
-from freshframe_fleet._detached.client.remote_controller import RemoteController, stats_of
+from freshframe_fleet._detached.client.remote_controller import RemoteController, restore_stats
 from freshframe_fleet._machines.handshake import introduce
 from freshframe_fleet._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
 from freshframe_fleet._wire import MessageReader, framed
@@ -53,7 +53,7 @@ def test_it_sees_what_a_program_of_the_fleets_version_sees(yard: Yard, program: 
 def test_it_drains_removes_and_shuts_down(yard: Yard, program: RemoteController) -> None:
     program.drain("a", True)
     assert yard.controller.controller.decisions.agents["a"].draining
-    assert program.cameras_of("a") == 0
+    assert program.count_cameras("a") == 0
     with pytest.raises(ff.StateError, match="there is no agent 'b'"):
         program.drain("b", True)
     program.remove("gate")
@@ -129,7 +129,7 @@ def test_statistics_of_another_version_may_have_more_and_fewer_names() -> None:
     plain = empty.to_dict()
     camera = {"name": "gate", "state": "running", "colour": "red"}
     plain |= {"cameras": {"gate": camera}, "weather": "fine", "readers": [{"output": "ticks"}]}
-    stats = stats_of(plain)
+    stats = restore_stats(plain)
     assert stats.events == empty.events
     assert stats.states() == {"running": 1}
     assert (stats.cameras["gate"].url, stats.cameras["gate"].result_age) == ("", None)

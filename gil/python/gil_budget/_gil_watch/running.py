@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from gil_budget import _gil
 
 RawStall = tuple[Any, ...]
-"""A stall as the native watch returns it; stalls.stall_of() reads it."""
+"""A stall as the native watch returns it; stalls.make_stall() reads it."""
 
 # The attribute of `sys` under which both distributions find the process's watch. A change of Running's
 # methods or of RawStall changes the number.
 _NAME = "_gil_watch_1"
 
 
-def of_process() -> Running | None:
+def find_running() -> Running | None:
     """The watch that runs in this process, whichever distribution started it."""
     return getattr(sys, _NAME, None)
 
@@ -101,7 +101,7 @@ class Running:
 
     def stop(self) -> None:
         """Ends the threads; the second time nothing happens. GIL: released while waiting."""
-        if of_process() is self:
+        if find_running() is self:
             delattr(sys, _NAME)
         self._hear_no_collections()
         self._native.stop()
@@ -110,7 +110,7 @@ class Running:
 
     def abandon(self) -> None:
         """In a forked child, where the threads do not exist."""
-        if of_process() is self:
+        if find_running() is self:
             delattr(sys, _NAME)
         self._changed = threading.Condition()
         self._listeners = {}

@@ -83,7 +83,7 @@ def _thread_name(native_id: int, known: str) -> str:
     return names.get(native_id) or known or "unknown"
 
 
-def stall_of(raw: tuple[Any, ...]) -> GilStall:
+def make_stall(raw: tuple[Any, ...]) -> GilStall:
     duration, started, thread, python_id, native_id, native, chain, frames, blocked, call, *rest = raw
     share, program, cause, delayed, computed = rest
     python = tuple(place(frame) for frame in frames)

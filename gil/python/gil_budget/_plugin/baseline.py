@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..limits import LimitError, seconds_of
+from ..limits import LimitError, parse_seconds
 
 _STEPS_MS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000)
 
@@ -24,7 +24,7 @@ class BaselineError(ValueError):
     """The file is missing or not one."""
 
 
-def step_of(seconds: float) -> float:
+def round_up(seconds: float) -> float:
     """The smallest step that is not shorter, in seconds."""
     return next((step / 1e3 for step in _STEPS_MS if step / 1e3 >= seconds), _STEPS_MS[-1] / 1e3)
 
@@ -45,7 +45,7 @@ def read(path: Path) -> dict[str, float]:
             continue
         limit, _, name = line.partition(" ")
         try:
-            found[name.strip()] = seconds_of(limit)
+            found[name.strip()] = parse_seconds(limit)
         except LimitError as error:
             raise BaselineError(f"{path}:{number}: expected a time and a name: {error}") from error
         if not name.strip():
@@ -57,7 +57,7 @@ def write(path: Path, longest: Mapping[str, float]) -> dict[str, float]:
     """Adds a run's holds to the file, which need not exist; returns what is in it now."""
     entries = read(path) if path.exists() else {}
     for name, seconds in longest.items():
-        entries[name] = max(step_of(seconds), entries.get(name, 0.0))
+        entries[name] = max(round_up(seconds), entries.get(name, 0.0))
     lines = [f"{seconds * 1e3:g}ms {name}\n" for name, seconds in sorted(entries.items())]
     path.write_text(_HEAD + "".join(lines), encoding="utf-8")
     return entries

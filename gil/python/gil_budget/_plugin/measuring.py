@@ -77,7 +77,7 @@ class Measuring:
         ihook = item.ihook
         ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        names = {over["name"] for report in reports for over in _record_of(report)["over"]}
+        names = {over["name"] for report in reports for over in _make_record(report)["over"]}
         if names and all(not report.failed for report in reports):
             self._first_run = names
             try:
@@ -95,7 +95,7 @@ class Measuring:
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None]:
         """Fixtures."""
         if self._window is not None and os.getpid() == self._process:
-            limit = self._settings.limit_of(item)
+            limit = self._settings.find_limit(item)
             self._present = Present(item.nodeid, limit, record=empty(limit))
             self._window.set_limit(limit or self._settings.limit or MOST)
             self._owners.test_begins()
@@ -131,7 +131,7 @@ class Measuring:
 
     def _give(self, hold: Hold, present: Present, began: float, ended: float) -> None:
         """To the test that answers for it."""
-        owner = self._owners.of(hold.native_id, present.test)
+        owner = self._owners.find_owner(hold.native_id, present.test)
         middle = (hold.started + hold.ended) / 2
         if owner is None or (owner == present.test and not began <= middle <= ended):
             present.record["outside"].append(plain(hold))
@@ -201,5 +201,5 @@ def failure_text(limit: float, phase: str, over: Iterable[Hold]) -> str:
     return f"gil-budget: the test held the GIL for {milliseconds(limit)} or longer{where}:{lines}"
 
 
-def _record_of(report: pytest.TestReport) -> Record:
+def _make_record(report: pytest.TestReport) -> Record:
     return getattr(report, ATTRIBUTE, None) or empty(None)

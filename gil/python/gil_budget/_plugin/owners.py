@@ -26,7 +26,7 @@ class Owners:
         for thread in _alive() - self._before:
             self._starter[thread] = test
 
-    def of(self, thread: int, test: str) -> str | None:
+    def find_owner(self, thread: int, test: str) -> str | None:
         """The test that answers for a thread while `test` runs. None means it was there before all tests."""
         if thread == self._runner:
             return test

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ..holds import COUNTED, KINDS
-from ..limits import LimitError, seconds_of
+from ..limits import LimitError, parse_seconds
 from ..verdict import Verdict
 from . import baseline
 
@@ -37,7 +37,7 @@ class Settings:
     report: Path | None
 
     @classmethod
-    def of(cls, config: pytest.Config) -> Settings | None:
+    def read(cls, config: pytest.Config) -> Settings | None:
         """Reads options and settings; None means the budget is off. A mistake ends the run with its text."""
         budget = config.getoption("--gil-budget") or config.getini("gil_budget")
         if budget == OFF:
@@ -50,7 +50,7 @@ class Settings:
         try:
             steps = {} if path is None or (write and not path.exists()) else baseline.read(path)
             return cls(
-                limit=None if budget == MARKED else seconds_of(budget),
+                limit=None if budget == MARKED else parse_seconds(budget),
                 verdict=Verdict(
                     count=_kinds(config.getoption("--gil-count")),
                     allow=(*config.getini("gil_budget_allow"), *config.getoption("--gil-allow")),
@@ -66,7 +66,7 @@ class Settings:
         except (LimitError, baseline.BaselineError) as error:
             raise pytest.UsageError(f"gil-budget: {error}") from error
 
-    def limit_of(self, item: pytest.Item) -> float | None:
+    def find_limit(self, item: pytest.Item) -> float | None:
         """Seconds that a test may hold the GIL; None means it has no budget."""
         marker = item.get_closest_marker("gil_budget")
         if marker is None:
@@ -76,7 +76,7 @@ class Settings:
         if marker.args[0] is None:
             return None
         try:
-            return seconds_of(marker.args[0])
+            return parse_seconds(marker.args[0])
         except LimitError as error:
             raise pytest.UsageError(f"gil-budget: {item.nodeid}: {error}") from error
 

@@ -49,7 +49,7 @@ def run(bench: Bench, machine: Machine) -> Result:
     }
     best = {key: min(runs) for key, runs in take_turns(kinds, rounds).items()}
     found = {name: {case: best[f"{name}/{case}"] for case in _CASES} for name in functions}
-    if free := times_of_ours(free_threaded.tables(bench, "fibonacci")["threads"]):
+    if free := read_our_times(free_threaded.tables(bench, "fibonacci")["threads"]):
         found[free_threaded.COLUMN] = free
     releases, printed = double_release.table(bench, twins)
     return Result(
@@ -61,7 +61,7 @@ def run(bench: Bench, machine: Machine) -> Result:
     )
 
 
-def times_of_ours(records: Sequence[Mapping[str, Any]]) -> dict[str, Spent]:
+def read_our_times(records: Sequence[Mapping[str, Any]]) -> dict[str, Spent]:
     """By case. The other Python lists other bindings as missing."""
     return {
         record["case"]: Spent(record["seconds"], record["cpu_seconds"])

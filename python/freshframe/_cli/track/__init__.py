@@ -71,8 +71,7 @@ def _check_several(options: Any) -> None:
     for source in options.sources:
         if ff.open(source).live:
             raise UsageError(
-                f"{_check.shown(source)} is a live source, which never ends; "
-                "several sources must all be files"
+                f"{_check.show(source)} is a live source, which never ends; several sources must all be files"
             )
 
 

@@ -27,7 +27,7 @@ def flat(number: int, width: int, height: int) -> Any:
     return np.full((height, width, 3), DARKEST + STEP * number, np.uint8)
 
 
-def number_of(frame: ff.Frame) -> int:
+def read_number(frame: ff.Frame) -> int:
     """The number of a picture; -1 if parts of it are garbage."""
     pixels = frame.bgr.reshape(-1)
     if int(pixels.max()) - int(pixels.min()) > STEP:
@@ -124,7 +124,7 @@ class Packager(Server):
                 connection.sendall(answer)
             return
         body = self.playlist() if name == "live.m3u8" else self.files.get(name)
-        connection.sendall(answer_of(body))
+        connection.sendall(make_answer(body))
 
     def playlist(self) -> bytes:
         """As it is now."""
@@ -149,14 +149,14 @@ class Packager(Server):
         return re.sub(rb"(?m)^#EXTINF:.*\n", lambda found: found[0] + self.tags, text)
 
 
-def answer_of(body: bytes | None) -> bytes:
+def make_answer(body: bytes | None) -> bytes:
     """Returns an answer of HTTP with this body, or 404."""
     if body is None:
         return b"HTTP/1.0 404 Not Found\r\n\r\n"
     return f"HTTP/1.0 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def rest_of(reader: Any, timeout: float) -> list[ff.Sample[ff.Frame]]:
+def read_rest(reader: Any, timeout: float) -> list[ff.Sample[ff.Frame]]:
     """All samples until the source ends."""
     samples = []
     with contextlib.suppress(ff.EndOfStreamError):

@@ -20,7 +20,7 @@ import numpy as np
 import freshframe as ff
 
 
-def pid_of(value: Any) -> int:
+def get_pid(value: Any) -> int:
     return os.getpid()
 
 
@@ -36,7 +36,7 @@ def double(value: int) -> int:
     return 2 * value
 
 
-def none_of(value: Any) -> Any:
+def drop_value(value: Any) -> Any:
     """Emits nothing."""
 
 
@@ -58,7 +58,7 @@ def own_gray(frame: ff.Frame) -> ff.Frame:
     return frame.to("gray")
 
 
-def planes_of(frame: ff.Frame) -> list[Any]:
+def read_planes(frame: ff.Frame) -> list[Any]:
     return [np.array(plane) for plane in frame.planes]
 
 
@@ -71,7 +71,7 @@ def shared_array(value: Any) -> np.ndarray[Any, Any]:
     return np.frombuffer(mmap.mmap(-1, 300 << 20), np.uint8)
 
 
-def circles_of(value: Any) -> ff.Circles:
+def make_circles(value: Any) -> ff.Circles:
     return ff.Circles(np.array([[1, 2, 3]], np.float32), np.array([0.5], np.float32))
 
 
@@ -332,7 +332,7 @@ class Counted:
         self.__dict__.update(state)
 
 
-def number_of(box: Any) -> int:
+def read_number(box: Any) -> int:
     return int(box.number)
 
 

@@ -17,13 +17,13 @@ def usable_cores(own: Path = Path("/proc/self/cgroup"), groups: Path = _GROUPS) 
         for line in own.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if controllers == "":
-                cores = min(cores, _least_of_version_2(groups, path))
+                cores = min(cores, _find_limit_2(groups, path))
             elif "cpu" in controllers.split(","):
-                cores = min(cores, _of_version_1(groups / controllers / path.lstrip("/")))
+                cores = min(cores, _find_limit_1(groups / controllers / path.lstrip("/")))
     return cores
 
 
-def _least_of_version_2(groups: Path, path: str) -> float:
+def _find_limit_2(groups: Path, path: str) -> float:
     """The limit of the group and of those around it."""
     least = float("inf")
     folder = groups / path.lstrip("/")
@@ -37,7 +37,7 @@ def _least_of_version_2(groups: Path, path: str) -> float:
     return least
 
 
-def _of_version_1(folder: Path) -> float:
+def _find_limit_1(folder: Path) -> float:
     quota = int((folder / "cpu.cfs_quota_us").read_text())
     period = int((folder / "cpu.cfs_period_us").read_text())
     return quota / period if quota > 0 else float("inf")

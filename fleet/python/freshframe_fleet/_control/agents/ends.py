@@ -51,7 +51,7 @@ class Words:
         return [camera, epoch, self.in_order]
 
     @classmethod
-    def of_list(cls, given: Sequence[int]) -> Words:
+    def from_list(cls, given: Sequence[int]) -> Words:
         """Makes words of the numbers that as_list() returned."""
         camera, epoch, in_order = given
         return cls((camera, epoch) if epoch else None, bool(in_order))

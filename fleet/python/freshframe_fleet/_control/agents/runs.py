@@ -38,7 +38,7 @@ class Runs:
         """A run is started, or the agent says that it has it."""
         self._builds[run] = build
 
-    def build_of(self, run: Run) -> int | None:
+    def find_build(self, run: Run) -> int | None:
         """The build of a run whose outboxes may be there; None of any other one."""
         return self._builds.get(run)
 

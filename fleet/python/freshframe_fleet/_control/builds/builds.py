@@ -15,7 +15,7 @@ from freshframe import FreshframeError, OptionTypeError
 from freshframe._agent import Definitions, culprit
 
 from ... import _specs
-from .own_modules import modules_of, specs_of
+from .own_modules import find_modules, find_specs
 
 _MOST_KNOWN = 64  # builds whose functions are kept
 _LARGEST = 32 << 20  # bytes; an agent refuses messages above 64 MiB
@@ -30,7 +30,7 @@ class _Known:
 
     @property
     def is_unchanged(self) -> bool:
-        return all(a is b for a, b in zip(self.specs, specs_of(self.modules), strict=True))
+        return all(a is b for a, b in zip(self.specs, find_specs(self.modules), strict=True))
 
 
 class ForgottenBuildError(FreshframeError):
@@ -50,7 +50,7 @@ class SentBuilds:
         self._definitions = Definitions()
         self._known: dict[int, _Known] = {}  # by id()
 
-    def number_of(self, build: Any) -> int:
+    def number_build(self, build: Any) -> int:
         """The number of a build; a new one is pickled and sent.
 
         Raises:
@@ -75,7 +75,7 @@ class SentBuilds:
                 "such objects inside of build"
             ) from error
         _check_size("build", len(before) + len(pickled), "Load large objects inside of build")
-        modules = modules_of(build)
+        modules = find_modules(build)
         digests = {name: module.digest for name, module in modules.items()}
         number = self._send(before, pickled, digests, b"")
         if number < 0:
@@ -83,16 +83,16 @@ class SentBuilds:
             sent = pickle.dumps(dict(sorted(sources.items())), 5)
             _check_size("the source of build's modules", len(sent), "Keep large data in other files")
             number = self._send(before, pickled, digests, sent)
-        return _Known(build, number, list(modules), specs_of(modules))
+        return _Known(build, number, list(modules), find_specs(modules))
 
     def use(self, build: Any, job: Callable[[int], None]) -> None:
         """Does something with the number of a build, which is sent again if it was forgotten meanwhile."""
         try:
-            job(self.number_of(build))
+            job(self.number_build(build))
         except ForgottenBuildError:
             with self._lock:
                 self._known.pop(id(build), None)
-            job(self.number_of(build))
+            job(self.number_build(build))
 
 
 def _check_size(what: str, size: int, advice: str) -> None:

@@ -50,7 +50,7 @@ class OwnModule:
 _known: dict[str, tuple[Any, OwnModule]] = {}  # by name, with the spec that a reload replaces
 
 
-def modules_of(build: Any) -> dict[str, OwnModule]:
+def find_modules(build: Any) -> dict[str, OwnModule]:
     """Returns the own modules that a function needs, as its import statements show, by name."""
     found: dict[str, OwnModule] = {}
     names = list(_named_by(build, set()))
@@ -66,14 +66,14 @@ def modules_of(build: Any) -> dict[str, OwnModule]:
     return found
 
 
-def specs_of(modules: Iterable[str]) -> list[Any]:
+def find_specs(modules: Iterable[str]) -> list[Any]:
     """Returns the specs of modules, which a reload replaces."""
     return [getattr(sys.modules.get(name), "__spec__", None) for name in modules]
 
 
 def _own(name: str) -> OwnModule | None:
     """The module of this name, if it is there and is the program's own."""
-    spec = _spec_of(name)
+    spec = _find_spec(name)
     known = _known.get(name)
     if known is not None and spec is not None and known[0] is spec:
         return known[1]
@@ -91,7 +91,7 @@ def _own(name: str) -> OwnModule | None:
     return module
 
 
-def _spec_of(name: str) -> Any:
+def _find_spec(name: str) -> Any:
     """Finds the spec of a module without importing anything."""
     module = sys.modules.get(name)
     if module is not None:

@@ -27,7 +27,7 @@ _TRY_AGAIN = 0.2  # seconds
 CHANGES = frozenset({"add", "add_build", "drain", "move", "remove", "update"})
 # Requests of programs with another version of freshframe: their arguments and answers are texts, numbers,
 # lists and mappings. BORDER changes when one of them does.
-FOR_ALL = frozenset({"cameras_of", "check_open", "drain", "look", "move", "remove", "shut_down"})
+FOR_ALL = frozenset({"count_cameras", "check_open", "drain", "look", "move", "remove", "shut_down"})
 BORDER = 1
 _NEEDS_THE_SAME = {
     "open": "read results",

@@ -129,9 +129,9 @@ class RemoteController:
         """Moves all cameras away from an agent, or lets it have some again."""
         self._ask("drain", name, draining)
 
-    def cameras_of(self, name: str) -> int:
+    def count_cameras(self, name: str) -> int:
         """How many cameras an agent has."""
-        return int(self._ask("cameras_of", name))
+        return int(self._ask("count_cameras", name))
 
     def check_open(self) -> None:
         """Raises StateError once the fleet was closed or its controller has failed."""
@@ -144,7 +144,7 @@ class RemoteController:
         with self._lock:
             given = {reader.key: reader.acknowledgement() for reader in self._readers}
         told = self._ask("stats", given, limit=float("inf") if timeout < 0 else timeout)
-        stats = told if isinstance(told, FleetStats) else stats_of(told)  # the fleet has another version
+        stats = told if isinstance(told, FleetStats) else restore_stats(told)  # the fleet has another version
         self._stats = stats
         return stats
 
@@ -207,7 +207,7 @@ class RemoteController:
             reader.forget_in_child()
 
 
-def stats_of(plain: Mapping[str, Any]) -> FleetStats:
+def restore_stats(plain: Mapping[str, Any]) -> FleetStats:
     """The statistics of a fleet with another version of freshframe, which travel as plain values with names.
 
     ``plain``: what FleetStats.to_dict() of the other version has told. Names that are not known here are

@@ -68,7 +68,7 @@ class AgentsOfBefore:
         """Agents that an earlier controller has launched may be there. ``runs``: theirs, by agent."""
         self._restarted = now
         for name, kept in runs.items():
-            link = FarLink.of_before(name, _NoPost())
+            link = FarLink.link_to_earlier(name, _NoPost())
             link.runs.restore(kept)
             self._left_over.add(name)
             self._parts.links.add(link)
@@ -179,14 +179,14 @@ class AgentsOfBefore:
         runs = [(int(each["camera"]), int(each["epoch"])) for each in renewal.cameras]
         actions = adoption.report(decisions, link.name, runs, now, self._started.pop(link.name, ()))
         for run in runs:
-            if link.runs.build_of(run) is None:
-                link.runs.add(run, self._build_of(run))
+            if link.runs.find_build(run) is None:
+                link.runs.add(run, self._find_build(run))
         agent.state = "up"
         self._kept.change()
         self._parts.loop.hurry()
         return actions
 
-    def _build_of(self, run: Run) -> int:
+    def _find_build(self, run: Run) -> int:
         """Returns the build of a start that the earlier controller did not write down."""
         camera, known = self._parts.decisions.cameras.get(run[0]), self._parts.cameras.get(run[0])
         has_it = camera is not None and known is not None and run[1] > camera.renewed

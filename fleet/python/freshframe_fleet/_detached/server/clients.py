@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ASKED = (  # methods of the controller
     "add",
     "add_build",
-    "cameras_of",
+    "count_cameras",
     "check_open",
     "drain",
     "move",
@@ -192,7 +192,7 @@ class Clients:
     ) -> Any:
         """Acknowledges, then waits for results: the end, names of cameras, the first's serial, results."""
         reader = self._acknowledge(key, incarnation, serial, delivered)
-        turn = self._turn_of(connection, key)
+        turn = self._find_turn(connection, key)
         if reader is None:
             raise StateError("the reader was closed")
         first, items = (
@@ -205,7 +205,7 @@ class Clients:
         end = reader.end() if not items else None
         return _WithData((end, names, first, heads), [item.data for item in items])
 
-    def _turn_of(self, connection: socket.socket, key: str) -> int:
+    def _find_turn(self, connection: socket.socket, key: str) -> int:
         """0: the reader's program has another connection by now."""
         with self._lock:
             seat = self._seats.get(key)

@@ -185,9 +185,9 @@ class ClusterKept:
         state: State = self._read("its pickle", lambda: dict(pickle.loads(before)))
         self._keys = self._read("its list of builds", lambda: dict(state.pop("builds", {})))
         pickled = {number: self._cluster.read_build(key) for number, key in self._keys.items()}
-        return state, {number: self._build_of(number, each) for number, each in pickled.items()}
+        return state, {number: self._restore_build(number, each) for number, each in pickled.items()}
 
-    def _build_of(self, number: int, pickled: bytes | None) -> Pickles:
+    def _restore_build(self, number: int, pickled: bytes | None) -> Pickles:
         if pickled is None:
             return _NO_BUILD
         return self._read(f"build {number}", lambda: tuple(pickle.loads(pickled)))

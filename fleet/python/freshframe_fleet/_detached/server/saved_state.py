@@ -77,7 +77,7 @@ class KeptState:
 # ---- written
 
 
-def state_of(
+def make_state(
     parts: Parts, place: GuardedPlace, intended: Collection[str], keys: Mapping[str, int]
 ) -> dict[str, Any]:
     """The state now.
@@ -192,12 +192,12 @@ class _DamageError(Exception):
 
 def _read(state: Mapping[str, Any], now: float) -> KeptState:
     return KeptState(
-        agents=_each("agent", state["agents"], agent_of),
-        cameras=_each("camera", state["cameras"], lambda kept: camera_of(kept, now)),
-        addresses=_one("addresses", state["addresses"], _addresses_of),
-        builds=_one("builds of cameras", state["builds of cameras"], _builds_of),
+        agents=_each("agent", state["agents"], restore_agent),
+        cameras=_each("camera", state["cameras"], lambda kept: restore_camera(kept, now)),
+        addresses=_one("addresses", state["addresses"], _restore_addresses),
+        builds=_one("builds of cameras", state["builds of cameras"], _restore_builds),
         next_reader=_one("next reader", state["next reader"], int),
-        readers=_each("reader", state["readers"], _reader_of),
+        readers=_each("reader", state["readers"], _restore_reader),
     )
 
 
@@ -216,7 +216,7 @@ def _one(what: str, kept: Any, read_one: Callable[[Any], _T]) -> _T:
         raise _DamageError(f"{what}: {error}") from error
 
 
-def agent_of(kept: Mapping[str, Any]) -> PlacedAgent:
+def restore_agent(kept: Mapping[str, Any]) -> PlacedAgent:
     """Reads what agent_state() has made."""
     return PlacedAgent(
         KeptAgent(
@@ -234,20 +234,22 @@ def agent_of(kept: Mapping[str, Any]) -> PlacedAgent:
     )
 
 
-def _addresses_of(kept: Mapping[str, Any]) -> KeptCameras:
+def _restore_addresses(kept: Mapping[str, Any]) -> KeptCameras:
     return KeptCameras(
         next=int(kept["next"]),
-        known={number: _one(f"address {number}", each, _known_of) for number, each in kept["known"].items()},
+        known={
+            number: _one(f"address {number}", each, _restore_known) for number, each in kept["known"].items()
+        },
         gone=dict(kept["gone"]),
     )
 
 
-def _known_of(kept: tuple[str, str, int, State]) -> Known:
+def _restore_known(kept: tuple[str, str, int, State]) -> Known:
     name, url, build, counts = kept
     return Known(name, url, build, CameraCounts(counts))
 
 
-def _builds_of(kept: Mapping[str, Any]) -> KeptBuilds:
+def _restore_builds(kept: Mapping[str, Any]) -> KeptBuilds:
     return KeptBuilds(
         next=int(kept["next"]),
         outputs=dict(kept["outputs"]),
@@ -256,21 +258,21 @@ def _builds_of(kept: Mapping[str, Any]) -> KeptBuilds:
     )
 
 
-def camera_of(kept: Mapping[str, Any], now: float) -> Camera:
+def restore_camera(kept: Mapping[str, Any], now: float) -> Camera:
     """Reads what camera_state() has made."""
     fields = dict(kept)
     retry_at = now + fields.pop("retry_in", 0.0)
     former = fields.pop("former", None)
     return Camera(
-        since=now, retry_at=retry_at, former=None if former is None else _former_of(*former), **fields
+        since=now, retry_at=retry_at, former=None if former is None else _restore_former(*former), **fields
     )
 
 
-def _former_of(agent: str, run: Run, closing: bool, stays: bool) -> Former:
+def _restore_former(agent: str, run: Run, closing: bool, stays: bool) -> Former:
     return Former(agent, run, closing=closing, stays=stays)
 
 
-def _reader_of(kept: Mapping[str, Any]) -> KeptReader:
+def _restore_reader(kept: Mapping[str, Any]) -> KeptReader:
     return KeptReader(
         number=kept["number"],
         output=kept["output"],

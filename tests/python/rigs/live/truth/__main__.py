@@ -44,7 +44,7 @@ class WrittenLog(SentLog):
         self._out.write(" ".join(map(repr, sent)) + "\n")
 
 
-def conduct_of(path: str) -> tuple[Lies, Manners]:
+def read_conduct(path: str) -> tuple[Lies, Manners]:
     """The lies and the manners in the file."""
     if path == "-":
         return Lies(), Manners()
@@ -52,11 +52,11 @@ def conduct_of(path: str) -> tuple[Lies, Manners]:
     return lies, manners
 
 
-def server_of(kind: str, fps: float, films: dict[str, Film], conduct: str, log: SentLog) -> AnyServer:
+def make_server(kind: str, fps: float, films: dict[str, Film], conduct: str, log: SentLog) -> AnyServer:
     """Of this kind."""
     first = next(iter(films.values()))
     if kind == "rtsp":
-        lies, manners = conduct_of(conduct)
+        lies, manners = read_conduct(conduct)
         return TruthServer(films, fps=fps, lies=lies, manners=manners, log=log)
     if kind == "hls":
         return HlsServer(first, fps, pictures=round(SEGMENT * fps), log=log)
@@ -72,7 +72,7 @@ def main() -> None:
     films = {name: Film.load(Path(file)) for name, _, file in (one.partition("=") for one in named)}
     with (
         open(path, "w", buffering=1) as out,
-        server_of(kind, float(fps), films, conduct, WrittenLog(out)) as server,
+        make_server(kind, float(fps), films, conduct, WrittenLog(out)) as server,
     ):
         print(server.url, flush=True)
         threading.Event().wait()

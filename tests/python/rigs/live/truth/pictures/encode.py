@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from rigs.live.truth.pictures.film import Film, Picture
-from rigs.live.truth.pictures.number import BLACK, WHITE, bits_of, cells
+from rigs.live.truth.pictures.number import BLACK, WHITE, cells, make_bits
 from rigs.live.truth.pictures.units import Codec, split
 
 av = pytest.importorskip("av", reason="needs PyAV, which encodes the pictures of the truth server")
@@ -50,7 +50,7 @@ def luma(number: int, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Picture `number`."""
     width, height = size
     pixels = np.empty((height, width), np.int16)
-    bits = bits_of(number)
+    bits = make_bits(number)
     for bit, left, top, right, bottom in cells(width, height):
         pixels[top:bottom, left:right] = WHITE if bits[bit] else BLACK
     shift = number * 4 % width

@@ -19,7 +19,7 @@ SPREAD = 2654435761
 GATHER = pow(SPREAD, -1, 1 << BITS)
 
 
-def bits_of(number: int) -> list[bool]:
+def make_bits(number: int) -> list[bool]:
     """The cells of a band, row by row."""
     code = (number + 1) * SPREAD % (1 << BITS)
     return [bool(code >> place & 1) for place in reversed(range(BITS))]

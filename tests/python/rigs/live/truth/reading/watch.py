@@ -62,7 +62,7 @@ class Watch(Opened):
         for _ in range(count):
             sample = self.reader.get(timeout=WATCHDOG)
             now = time.monotonic()
-            number = number_of(sample.value.luma)
+            number = find_number(sample.value.luma)
             wall = (sample.utc, sample.utc_error, sample.utc_from)
             seen.append(
                 Seen(now, sample.captured, sample.pts, number, sample.seq, sample.value.damaged, *wall)
@@ -70,7 +70,7 @@ class Watch(Opened):
         return seen
 
 
-def number_of(luma: npt.NDArray[np.uint8]) -> int | None:
+def find_number(luma: npt.NDArray[np.uint8]) -> int | None:
     """In the pixels of a picture."""
     height, width = luma.shape
     return read_number(np.ascontiguousarray(luma).data.cast("B"), width, height, width)

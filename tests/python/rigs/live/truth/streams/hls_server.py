@@ -98,7 +98,7 @@ class HlsServer(Server):
         head = f"HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.sendall(head.encode() + body)
 
-    def _taken(self, place: int) -> float:
+    def _find_time(self, place: int) -> float:
         """When the camera took a picture: early enough for its place in coding order."""
         return self._began + (place - self._film.lead) / self._fps
 
@@ -117,7 +117,7 @@ class HlsServer(Server):
         turn, at = divmod(slot, len(self._film.pictures))
         picture = self._film.pictures[at]
         place = turn * len(self._film.pictures) + picture.number
-        taken = self._taken(place)
+        taken = self._find_time(place)
         data = self._stream.packets(Due(picture, slot, place, taken))
         self.log.note(Sent(0, picture.number, place, taken, taken, ready, len(data) // 188, 0))
         return data
@@ -128,7 +128,7 @@ class HlsServer(Server):
         lines = ["#EXTM3U", "#EXT-X-VERSION:3", f"#EXT-X-TARGETDURATION:{round(seconds + 0.5)}"]
         lines.append(f"#EXT-X-MEDIA-SEQUENCE:{listed[0]}")
         for number in listed:
-            unix = self._unix + self._taken(number * self._pictures)
+            unix = self._unix + self._find_time(number * self._pictures)
             when = datetime.datetime.fromtimestamp(unix, datetime.timezone.utc)
             lines += [
                 f"#EXT-X-PROGRAM-DATE-TIME:{when.isoformat(timespec='milliseconds')}",
