@@ -45,7 +45,7 @@ class Film:
 
     @staticmethod
     def fragments(unit: bytes) -> list[bytes]:
-        """As in RFC 6184."""
+        """Splits a unit as in RFC 6184."""
         if len(unit) <= MOST:
             return [unit]
         kind, body = unit[0], unit[1:]
@@ -85,7 +85,7 @@ class Server:
         self.due: list[tuple[float, int, socket.socket, int, float]] = []  # time, tie, whose, frame, begin
 
     def run(self) -> None:
-        """Until it is killed."""
+        """Runs until it is killed."""
         while True:
             pause = max(0.0, self.due[0][0] - time.monotonic()) if self.due else None
             for key, _ in self.selector.select(pause):

@@ -201,5 +201,5 @@ def missing_names(names: list[str]) -> list[str]:
 
 
 def versions() -> dict[str, str]:
-    """Of Python, and of the engine as it was built."""
+    """Returns the versions of Python, and of the engine as it was built."""
     return {"python": sys.version.split()[0], "freshframe": importlib.metadata.version("freshframe")}

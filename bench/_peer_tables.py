@@ -84,7 +84,7 @@ def value(one: Run, path: str) -> float | None:
 
 
 def values(runs: Iterable[Run], path: str) -> list[float]:
-    """Of all runs that have it."""
+    """Returns the values of all runs that have it."""
     return [found for one in runs if (found := value(one, path)) is not None]
 
 

@@ -20,7 +20,7 @@ class MissingError(Exception):
 
 
 def await_port(port: int, process: subprocess.Popen[bytes], host: str = "127.0.0.1") -> None:
-    """Until the process listens there."""
+    """Waits until the process listens there."""
     deadline = time.monotonic() + START
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection((host, port), 1):

@@ -44,7 +44,7 @@ double microseconds(TimePoint::duration time) {
   return std::chrono::duration<double, std::micro>(time).count();
 }
 
-// Of all threads.
+// Returns the processor time of all threads.
 double cpu_seconds() {
   timespec spent{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);

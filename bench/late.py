@@ -66,7 +66,7 @@ class Watched:
 
 
 def stop_reader(reader: subprocess.Popen[str], _: Relay) -> None:
-    """As a debugger, a suspended machine or a busy one does."""
+    """Stops the reader, as a debugger, a suspended machine or a busy one does."""
     reader.send_signal(signal.SIGSTOP)
     time.sleep(2)
     reader.send_signal(signal.SIGCONT)
@@ -80,7 +80,7 @@ def fill_up(_: subprocess.Popen[str], relay: Relay) -> None:
 
 
 def burst(_: subprocess.Popen[str], relay: Relay) -> None:
-    """As Wi-Fi that scans: nothing for half a second, each two seconds."""
+    """Sends nothing for half a second every two seconds, like Wi-Fi that scans."""
     for _turn in range(4):
         relay.flows.clear()
         time.sleep(0.5)

@@ -260,7 +260,7 @@ def many_cameras(count: int) -> dict[str, Any]:
 
 
 class CannotOpen(ff.Node[Any, Any]):
-    """Not even once."""
+    """Cannot be opened even once."""
 
     def open(self) -> None:
         """Fails."""

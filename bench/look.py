@@ -69,7 +69,7 @@ def wrong(views: list[ff.types.Snapshot]) -> int:
 
 
 def ages(reader: ff.Reader[ff.Frame], seconds: float) -> list[float]:
-    """Of the pipeline's samples, in ms."""
+    """Returns the ages of the pipeline's samples, in ms."""
     found, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
         found.append(reader.get(timeout=10).age * 1e3)

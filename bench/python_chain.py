@@ -55,7 +55,7 @@ class Births(ff.Source[float]):
     live = False
 
     def __init__(self, samples: int, hertz: float) -> None:
-        """As ``births``."""
+        """Takes the arguments of ``births``."""
         self.samples = samples
         self.hertz = hertz
 

@@ -36,7 +36,7 @@ with pipeline:
 
 
 def processor_seconds(pid: int) -> float:
-    """Of a process, all threads that live, to the microsecond."""
+    """Returns a process's time, of all threads that live, to the microsecond."""
     total = 0.0
     for task in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(FileNotFoundError):  # it has ended
@@ -45,7 +45,7 @@ def processor_seconds(pid: int) -> float:
 
 
 def share(command: list[str], seconds: float) -> float:
-    """Of one core, while it records."""
+    """Returns the share of one core while it records."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         time.sleep(WARM)

@@ -111,7 +111,7 @@ def server(scheme: str, port: int) -> subprocess.Popen[bytes]:
 
 
 def publisher(kind: str, camera: str, url: str) -> subprocess.Popen[bytes]:
-    """Of the camera's own packets."""
+    """Starts a publisher of the camera's own packets."""
     if kind == "freshframe":
         command = [sys.executable, "-c", PUBLISH, camera, url]
     else:
@@ -123,7 +123,7 @@ def publisher(kind: str, camera: str, url: str) -> subprocess.Popen[bytes]:
 
 
 def ages(kind: str, scheme: str, truth: TruthProcess, seconds: float, rate: float) -> list[float]:
-    """Of the pictures at the far end, in seconds, after the first five."""
+    """Returns the ages of the pictures at the far end, in seconds, after the first five."""
     port = free_port()
     seen: list[tuple[float, int | None]] = []
 

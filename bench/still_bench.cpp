@@ -229,7 +229,7 @@ void require(int result, const char* what) {
 /// Encodes and decodes pictures one by one.
 class Coder {
  public:
-  /// With a keyframe each `group` pictures.
+  /// Encodes a keyframe every `group` pictures.
   Coder(const Coding& coding, int group) : group_(group) {
     const auto* encoder = avcodec_find_encoder_by_name(coding.encoder);
     if (encoder == nullptr) throw std::runtime_error(std::string("this build has no ") + coding.encoder);
@@ -318,7 +318,7 @@ void look_at(Run& run, const AVFrame& key, const Case& each) {
   run.told = run.keys - (each.kind == Kind::Still || each.kind == Kind::Flat ? kFirst : 0);
 }
 
-/// Of each of kCodings. With `hours`, only keyframes are encoded, for that long.
+/// Returns one for each of kCodings. With `hours`, only keyframes are encoded, for that long.
 std::vector<std::optional<int>> told_after(const Case& each, unsigned seed, double hours) {
   const int step = hours > 0 ? kGroup : 1;
   const int keys = hours > 0 ? static_cast<int>(hours * 1800) : kKeys;
@@ -340,7 +340,7 @@ std::vector<std::optional<int>> told_after(const Case& each, unsigned seed, doub
   return out;
 }
 
-/// Of seeds from `first` on.
+/// Prints rows for seeds from `first` on.
 void print_rows(const Case& each, unsigned seeds, double hours, unsigned first) {
   std::array<std::vector<int>, kCodings.size()> told;
   for (unsigned seed = first; seed < first + seeds; ++seed) {

@@ -135,7 +135,7 @@ class Camera(RtspServer):
 
 
 def ages(seen: list[tuple[int, float]], sent: list[tuple[float, int]]) -> list[float]:
-    """Of each picture that the page saw, the seconds since it was sent."""
+    """Returns the seconds since each picture was sent for each that the page saw."""
     found = []
     for number, at in seen:
         times = [when for when, one in sent if one == number and at - OLDEST < when <= at]

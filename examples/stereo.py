@@ -42,7 +42,7 @@ def column(frame: ff.Frame) -> int:
 
 
 def disparity(left: ff.Frame, right: ff.Frame | None) -> int | None:
-    """By how many pixels the object is further left in the right picture; -1: that camera was silent."""
+    """Returns by how many pixels the object is further left on the right; -1 if that camera was silent."""
     return -1 if right is None else column(left) - column(right)
 
 

@@ -221,7 +221,7 @@ def count_pairs(files: Iterable[Path], root: Path) -> Rows:
 
 
 def includers(root: Path) -> dict[str, set[str]]:
-    """Of each header: the files that include it, without its own `.cpp`. Tests and benchmarks count."""
+    """Returns for each header its includers, without its own `.cpp`. Tests and benchmarks count."""
     found: dict[str, set[str]] = defaultdict(set)
     for top in ("src", "include", "gil", "tests", "bench", "examples"):
         for path in (root / top).rglob("*"):
@@ -241,7 +241,7 @@ def beside(place: str) -> str:
 
 
 def count_rooms(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
-    """Of each layer: ideas too small for their own file, and headers with one `.cpp` as their user."""
+    """Returns for each layer ideas too small for a file, and headers with one `.cpp` as their user."""
     lines = {in_src(p, root).as_posix(): p.read_bytes().count(b"\n") for p in files}
     users = includers(root)
     small: Counter[str] = Counter()
@@ -290,7 +290,7 @@ def texts(path: Path) -> Iterator[str]:
 
 
 def count_fragments(files: Iterable[Path], root: Path) -> Rows:
-    """Of each folder: how many percent of its comments and docstrings begin with a fragment."""
+    """Returns for each folder how many percent of its comments and docstrings begin with a fragment."""
     totals: Counter[str] = Counter()
     hits: Counter[str] = Counter()
     for path in files:

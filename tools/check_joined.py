@@ -27,7 +27,7 @@ WORDS = re.compile(r"\s+")
 
 
 def signature(text: str) -> str:
-    """Of a function: its name and the types of its parameters, without their names and defaults."""
+    """Returns a function's name and the types of its parameters, without their names and defaults."""
     head, _, parameters = text.partition("(")
     name = re.split(r"[ *&]", head)[-1]
     kinds = [re.sub(r"\s*\w+(\s*=.*)?$", "", one.strip()) for one in parameters.rstrip(")").split(",")]

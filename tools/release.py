@@ -115,7 +115,7 @@ def packed(folder: Path, archive: Path) -> None:
         entry.mode = 0o755 if entry.isdir() else 0o644
         return entry
 
-    # Without the archive's own name in it.
+    # The archive does not contain its own name.
     with (
         archive.open("wb") as file,
         gzip.GzipFile("", "wb", fileobj=file, mtime=0) as stream,

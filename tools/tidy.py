@@ -55,7 +55,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one run: what clang-tidy wrote, whether all is clean, and the seconds that it took."""
+    """The outcome of a run: clang-tidy's text, whether all is clean, and the seconds that it took."""
 
     sources: Sequence[Source]
     text: str
@@ -84,7 +84,7 @@ class Includes:
         self._whole: dict[Path, frozenset[Path]] = {}
 
     def of(self, path: Path) -> frozenset[Path]:
-        """With the file itself."""
+        """Returns the headers with the file itself."""
         if path not in self._whole:
             self._whole[path] = frozenset({path})  # ends a circle
             self._whole[path] |= {one for header in self._named(path) for one in self.of(header)}

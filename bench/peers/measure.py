@@ -114,7 +114,7 @@ class Branch:
         os.write(self._file, _NOTE.pack(number, time.monotonic(), dropped))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the open file."""
+        """Returns the state without the open file."""
         return {**self.__dict__, "_file": None}
 
     def notes(self) -> list[Note]:

@@ -28,7 +28,7 @@ TO_INSTALL = {
     "pyo3": "install cargo, then run with --build or pip install ../../bench/pyo3",
     "cython": "pip install Cython, then run with --build",
 }
-# What runs, in the order of the threads' starts: True for a call that releases the GIL.
+# Calls that run, in the order of the threads' starts: True for a call that releases the GIL.
 PATTERNS = {
     "gil": [False],
     "nogil": [True],

@@ -18,7 +18,7 @@ import pyarrow.parquet
 
 import freshframe as ff
 
-# Also of a batch without circles: a file without columns would keep DuckDB from reading the folder.
+# Columns even of a batch without circles: a file without columns would keep DuckDB from reading the folder.
 OF_THE_EVENT = {"n": "int64", "source": "string", "seq": "int64", "pts": "double", "spooled": "double"}
 OF_THE_CIRCLE = {"tracker_id": "int64"} | dict.fromkeys(
     ("x", "y", "r", "confidence", "vx", "vy", "track_age", "track_confidence"), "double"

@@ -45,7 +45,7 @@ class SourceError(FreshframeError, OSError):
     url: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """With ``errno``, which OSError leaves out when it was set later."""
+        """Keeps ``errno``, which OSError leaves out when it was set later."""
         return type(self), self.args, {**vars(self), "errno": self.errno}
 
 
@@ -74,7 +74,7 @@ class NodeError(FreshframeError, RuntimeError):
     sample: Sample[Any] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Without the sample, whose picture is shared memory of this process."""
+        """Leaves out the sample, whose picture is shared memory of this process."""
         return type(self), self.args, {name: value for name, value in vars(self).items() if name != "sample"}
 
 

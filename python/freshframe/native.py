@@ -331,7 +331,7 @@ def _numba_again(written: Callable[..., Any], **options: Any) -> Function:
 def _check_signature(signature: Any) -> None:
     if _check.integer("signature", signature) != 1:
         raise OptionError(
-            f"signature must be 1, the only one that this freshframe knows, got {_check.show(signature)}"
+            f"signature must be 1, which is all that this freshframe knows, got {_check.show(signature)}"
         )
 
 

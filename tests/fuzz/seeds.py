@@ -96,7 +96,7 @@ RTSP = [
 
 
 def text(content: bytes) -> bytes:
-    """As messages between processes have it."""
+    """Returns the text as messages between processes have it."""
     return struct.pack("<I", len(content)) + content
 
 
@@ -142,7 +142,7 @@ PLAYLISTS = [
 
 
 def stream_seeds(videos: Path) -> list[bytes]:
-    """What FFmpeg's muxers make; the first byte is the kind, the second the size of the pieces."""
+    """Yields results of FFmpeg's muxers; the first byte is the kind, the second the size of the pieces."""
     transport = (videos / "a.ts").read_bytes()
     motion = (videos / "a.avi").read_bytes()
     pictures = [

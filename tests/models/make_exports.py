@@ -59,7 +59,7 @@ def pictures() -> list[Any]:
         top = coarse[j, i] * (1 - u) + coarse[j, i + 1] * u
         bottom = coarse[j + 1, i] * (1 - u) + coarse[j + 1, i + 1] * u
         made.append((top * (1 - v) + bottom * v).astype(np.uint8))
-    # With something to find for the model of shapes.
+    # Adds pictures with something to find for the model of shapes.
     made += [np.ascontiguousarray(scene(rng).picture[..., ::-1]) for _ in range(SCENES)]
     for number in range(SCENES):  # cut, so that the input's sides are rounded when they are scaled
         times = 2 + number % 3

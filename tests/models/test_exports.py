@@ -47,7 +47,7 @@ def known() -> dict[str, Any]:
 
 
 def is_same(a: Any, b: Any) -> bool:
-    """Of x1, y1, x2, y2, confidence, class."""
+    """Compares x1, y1, x2, y2, confidence, class."""
     if a[5] != b[5]:
         return False
     if max(a[2] - a[0], a[3] - a[1]) < SMALL:

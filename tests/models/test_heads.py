@@ -84,7 +84,7 @@ def of_picture(known: dict[str, Any], name: str, number: int) -> dict[str, Any]:
 
 
 def with_area(theirs: dict[str, Any]) -> dict[str, Any]:
-    """Without the boxes that Ultralytics clips to empty ones and keeps."""
+    """Leaves out the boxes that Ultralytics clips to empty ones and keeps."""
     box = theirs["xyxy"]
     real = (box[:, 2] > box[:, 0]) & (box[:, 3] > box[:, 1])
     return {key: array[real] if len(array) == len(real) else array for key, array in theirs.items()}

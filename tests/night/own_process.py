@@ -28,7 +28,7 @@ def memory() -> int:
 
 
 class _Malloc(ctypes.Structure):
-    """What ``mallinfo2()`` of glibc returns."""
+    """The result of glibc's ``mallinfo2()``."""
 
     _fields_ = [("counts", ctypes.c_size_t * 10)]
 

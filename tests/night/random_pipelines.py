@@ -58,7 +58,7 @@ class Failure:
 
 
 def _threads() -> set[int]:
-    """Those of this process, without the ones that have just begun and still have the program's name."""
+    """Returns the threads of this process, without new ones that still have the program's name."""
     found = set()
     program = Path("/proc/self/comm").read_text().strip()
     for task in Path("/proc/self/task").iterdir():

@@ -236,7 +236,7 @@ class _Run:
                 self.outcome.findings.append(f"{thread.name}: the reader did not end")
 
     def _wait(self) -> None:
-        """Until the end; every snapshot balances."""
+        """Waits until the end; every snapshot balances."""
         deadline = time.monotonic() + PATIENCE
         while not self.pipeline.wait(0.004):
             self.outcome.findings += faults_in(self.pipeline.stats())

@@ -53,7 +53,7 @@ class Log:
         return token
 
     def token(self, step: str, sample: ff.Sample[Any]) -> Token:
-        """Of what the value says of itself, which must be what the sample says of it."""
+        """Returns the token in the value, which must be the sample's."""
         value = sample.value
         if isinstance(value, tuple):
             found = value if isinstance(value[0], str) else tuple(value[0])  # a set: its reference
@@ -231,7 +231,7 @@ class Late(Noted):
         self.kept: dict[str, tuple[Token, ff.types.Stamp]] = {}
 
     def process(self, sample: ff.Sample[Any], /) -> Any:
-        """That of the one before."""
+        """Returns the token of the one before."""
         self._note("process")
         token = self.log.took(self.step.name, sample)
         before = self.kept.get(sample.source)
@@ -257,7 +257,7 @@ class Numbers(ff.Source[Any]):
         self.live = step.live
 
     def read(self) -> Iterator[tuple[Any, float, float]]:
-        """Until the count."""
+        """Reads until the count."""
         name = self.step.name
         for number in range(self.step.count):
             if self.stop_token.wait(self.pause if number % 4 == 3 else 0):

@@ -250,7 +250,7 @@ class Ended:
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:
-    """Also the processes that it has forked, which would keep its pipes open. It leads a session."""
+    """Also kills the processes that it has forked, which would keep its pipes open. It leads a session."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 

@@ -17,7 +17,7 @@ class CannotRunError(Exception):
 
 @dataclass(frozen=True)
 class Guest:
-    """What QEMU needs."""
+    """The needs of QEMU."""
 
     kernel: Path
     modules: Path  # the folder that holds kernel/drivers/...

@@ -75,7 +75,7 @@ def account(pipeline: ff.Pipeline, reader: ff.Reader[ff.Frame], last: int, taken
 
 
 def devices() -> dict[str, dict[str, Any]]:
-    """What `freshframe devices` has of each path."""
+    """Returns what `freshframe devices` lists of each path."""
     done = subprocess.run(
         [sys.executable, "-m", "freshframe", "devices", "--json"], capture_output=True, text=True, check=True
     )

@@ -21,7 +21,7 @@ def half_of_the_rate(server: VideoServer) -> float:
 
 
 def modes(server: VideoServer) -> list[str]:
-    """Those of the views that the page asks for now."""
+    """Returns the modes of the views that the page asks for now."""
     return [one["mode"] for one in watched(server)]
 
 
@@ -96,7 +96,7 @@ def test_a_spell_counts_as_the_first_after_the_video_has_played_for_a_while(
         server.scene.only_keys = True
 
 
-# Of pictures, ten in a second of the video, the first that shows a slow link.
+# Finds, of ten pictures in a second of the video, the first that shows a slow link.
 FINDS = """const {Link} = await import('/view/link.js');
 const [rate, pictures, known] = arguments;
 const link = new Link();

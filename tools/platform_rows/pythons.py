@@ -138,7 +138,7 @@ def packages(name: str, python: Path) -> list[str]:
     for package in [*_group("test"), *([RUN_PARALLEL] if name.endswith("t") else [])]:
         if package.startswith("numba"):  # 190 MB; ./dev test has it
             continue
-        # Not from source: a package without a wheel does not support this Python. NumPy keeps its version.
+        # A package without a wheel does not support this Python. NumPy keeps its version.
         ended = subprocess.run(
             [*pip, "--only-binary", ":all:", package, numpy], capture_output=True, text=True, check=False
         )

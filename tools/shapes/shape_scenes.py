@@ -152,7 +152,7 @@ def _paint(picture: Floats, kind: int, place: tuple[float, float, float], rng: n
 
 
 def _shadow(picture: Floats, x: float, y: float, r: float) -> None:
-    """On the floor below a shape."""
+    """Draws it on the floor below a shape."""
     top, bottom = max(0, int(y - r / 4 - 1)), min(SIDE, int(y + r / 4 + 2))
     left, right = max(0, int(x - r - 1)), min(SIDE, int(x + r + 2))
     if top >= bottom or left >= right:
@@ -165,7 +165,7 @@ def _shadow(picture: Floats, x: float, y: float, r: float) -> None:
 
 
 def _as_seen(picture: Floats, rng: np.random.Generator) -> Picture:
-    """As a camera and a codec leave it: blurred, with coarser colour, noisy."""
+    """Returns it as a camera and a codec leave it: blurred, with coarser colour, noisy."""
     if rng.random() < 0.5:
         picture = _blurred(picture, rng.uniform(0.05, 0.3))
     if rng.random() < 0.6:

@@ -31,7 +31,7 @@ EXPRESSION = (
 
 
 def recorded(origin: Origin, library: Library, name: str) -> str:
-    """What libraries.sh wrote down about a library; empty means it did not build this one."""
+    """Returns what libraries.sh noted about a library; empty means it did not build this one."""
     path = origin.prefix / "share" / "freshframe-wheel" / library.name / name
     return path.read_text(encoding="utf-8", errors="replace").strip() if path.exists() else ""
 

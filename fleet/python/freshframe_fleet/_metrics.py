@@ -37,7 +37,7 @@ _CAMERA: tuple[tuple[str, str, str, Callable[[CameraStats], float | None]], ...]
 _AGENT: tuple[tuple[str, str, str, Callable[[AgentStats], float]], ...] = (
     ("up", "gauge", "1 if it renews its lease.", lambda agent: agent.state == "up"),
     ("cameras", "gauge", "Its cameras.", lambda agent: agent.camera_count),
-    ("load_ratio", "gauge", "Its share of the processor time that it may use.", lambda agent: agent.load),
+    ("load_ratio", "gauge", "Share of the processor time that the agent may use.", lambda agent: agent.load),
     ("lost_ratio", "gauge", "Share of the frames that its pipelines lose.", lambda agent: agent.lost_share),
     ("outbox_results", "gauge", "Results that wait in its outboxes.", lambda agent: agent.waiting),
     ("launches_total", "counter", "Starts of its process.", lambda agent: agent.launches),

@@ -169,7 +169,7 @@ def checked_host(host: Any) -> str | None:
     if _is_every_address(host):
         raise OptionError(
             "host must be the address of this machine that the agents on other machines connect to, such as "
-            f"{_outer_address()!r}, or None for the one that Ray uses, got {host!r}, which none can reach"
+            f"{_outer_address()!r}, or None for Ray's own, got {host!r}, which none can reach"
         )
     return str(host)
 

@@ -64,7 +64,7 @@ class Watch:
         until(are_up, lambda: f"{count} agents: {self.fleet.stats()}")
 
     def until_results(self, after: dict[str, int]) -> float:
-        """Until each of these cameras has given a result of a newer epoch; the seconds that it took."""
+        """Waits until each of these cameras has given a result of a newer epoch. Returns the seconds."""
         began = time.monotonic()
         left = set(after)
 

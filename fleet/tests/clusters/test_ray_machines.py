@@ -107,7 +107,7 @@ def test_a_busy_fleet_asks_for_a_machine_which_gets_cameras_when_it_joins(cluste
                 lambda: fleet.stats().agents[new].camera_count >= 2, lambda: f"its cameras: {fleet.stats()}"
             )
             texts = [event.text for event in fleet.stats().events if event.about == "cluster"]
-            assert texts == ["asks the cluster for 1 more", "asks for no more machines"]
+            assert texts == ["asks the cluster for 1 more", "no longer asks for machines"]
         finally:
             cluster.remove_node(node, allow_graceful=False)
 

@@ -52,13 +52,13 @@ def fleet(tmp_path: Path) -> Iterator[GuardedFleet]:
 
 @pytest.fixture(scope="module")
 def unharmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedFleet]:
-    """Of all tests that do no harm: guards and agents take their time to start."""
+    """Shared by all tests that do no harm: guards and agents take their time to start."""
     with guarded(tmp_path_factory.mktemp("state")) as fleet:
         yield fleet
 
 
 def until_results(fleet: ff.fleet.Fleet, reader: FleetReader, after: dict[str, int]) -> list[FleetSample]:
-    """Until each of these cameras has given a result of a newer epoch."""
+    """Waits until each of these cameras has given a result of a newer epoch."""
     samples: list[FleetSample] = []
     left = set(after)
 

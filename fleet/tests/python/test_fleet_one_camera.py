@@ -37,7 +37,7 @@ def segv() -> None:
 
 
 def in_a_librarys_thread() -> None:
-    """As a decoder that a node has started."""
+    """Runs as a decoder's thread does that a node has started."""
     thread = threading.Thread(target=segv)
     thread.start()
     thread.join()

@@ -35,7 +35,7 @@ CAMERA = CameraStats(
 
 
 def stats(*cameras: CameraStats) -> FleetStats:
-    """Of a fleet with these cameras."""
+    """Returns the stats of a fleet with these cameras."""
     return FleetStats(
         name="yard",
         term=1_763_700_000,
@@ -54,7 +54,7 @@ def get(url: str) -> Any:
 
 
 def test_the_page_and_its_state_are_served() -> None:
-    """Also after a while, with the changes; the server ends with the fleet."""
+    """It shows changes after a while, and the server ends with the fleet."""
     with ff.fleet.Fleet(agents=1) as fleet:
         page = fleet.serve()
         assert b"fleet.js" in get(page.url)
@@ -109,7 +109,7 @@ def test_health_fails_when_a_controller_far_away_is_gone(monkeypatch: pytest.Mon
 
 
 def status(url: str) -> int:
-    """Of an answer."""
+    """Returns the status of an answer."""
     try:
         get(url)
     except urllib.error.HTTPError as error:
@@ -138,7 +138,7 @@ def test_epochs_are_texts_that_javascript_can_hold() -> None:
 
 
 def test_health_fails_while_a_camera_does_not_run() -> None:
-    """And says which, and why."""
+    """It names the camera and the reason."""
     failed = replace(CAMERA, state="failed", reason="401 Unauthorized")
     assert health(stats(CAMERA)) == (True, "1 of 1 cameras run")
     starting = replace(CAMERA, name="new", state="starting")

@@ -163,7 +163,7 @@ def test_a_guard_connects_again_whatever_failed_before(monkeypatch: pytest.Monke
 def test_a_guard_keeps_its_own_channel_when_the_connection_of_its_agent_cannot_be_opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of an agent that outlives its controller, too."""
+    """An agent that outlives its controller does it, too."""
     guard = Guard(("127.0.0.1", 1), bytes(32), "node", outlives=True)
     guard._known, guard._relay = True, Relay()
     child: Any = SimpleNamespace()

@@ -1,4 +1,4 @@
-"""For how long results wait for a reader that does not read, and agents for a controller that is away."""
+"""How long results wait for a reader that does not read, and agents for a controller that is away."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class CountedRun:
 
 
 class CountedCameras:
-    """Their folder, for the rig."""
+    """Keeps their folder for the rig."""
 
     def __init__(self, folder: Path, fps: float) -> None:
         """The folder must be there, and empty."""
@@ -41,7 +41,7 @@ class CountedCameras:
         self._fps = fps
 
     def url(self, camera: int) -> str:
-        """What build_counted() takes."""
+        """Returns the URL that build_counted() takes."""
         return "counted?" + urlencode({"camera": camera, "fps": self._fps, "folder": self._folder.absolute()})
 
     def fail(self, camera: int) -> None:
@@ -93,7 +93,7 @@ class _Counted(ff.Source[tuple[int, int]]):
 
 
 def _epoch() -> int:
-    """Of the run whose build is called: only the agent knows it, some frames above."""
+    """Returns the epoch of the run whose build is called: only the agent knows it, some frames above."""
     frame: Any = sys._getframe(1)
     while frame is not None:
         epoch = getattr(frame.f_locals.get("run"), "epoch", None)

@@ -55,7 +55,7 @@ class Fault:
     seconds: float = 0.0
 
     def __str__(self) -> str:
-        """As in the log."""
+        """Returns the fault as the log shows it."""
         return f"{self.kind} for {self.seconds:g} s" if self.seconds else self.kind
 
 

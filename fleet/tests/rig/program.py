@@ -27,7 +27,7 @@ _END_TIME = 20.0  # seconds for the last results
 
 
 def camera_name(camera: int) -> str:
-    """Of a test camera in the fleet."""
+    """Returns the name of a test camera in the fleet."""
     return f"camera-{camera}"
 
 

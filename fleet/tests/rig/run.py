@@ -32,7 +32,7 @@ _COUNTERS = ("reported", "delivered", "outbox_full", "expired", "fenced", "lost_
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """What to run.
+    """The things to run.
 
     Attributes:
         cameras: Test cameras with a server, which counts their sessions.
@@ -216,7 +216,7 @@ def run_check(options: CheckOptions, say: Callable[[str], None]) -> Verdict:
 
 
 def _judged(options: CheckOptions, results: _Results, stats: Mapping[str, Any]) -> Verdict:
-    """By the rules of results, and by the counts of the cameras that count their frames."""
+    """Judges by the rules of results, and by the counts of the cameras that count their frames."""
     readers = {reader["output"]: reader for reader in stats["readers"]}
     counters = {name: readers["stamps"][name] for name in _COUNTERS}
     sessions = read_sessions(options.folder / "sessions.jsonl", time.monotonic())

@@ -26,7 +26,7 @@ _GRACE = 60.0  # seconds in which a program without a connection keeps its reade
 
 
 class KeptYard:
-    """As Controller of faults.py."""
+    """Stands in for Controller of faults.py."""
 
     def __init__(self, folder: Path, agents: int) -> None:
         """Starts it, in a new folder."""
@@ -51,7 +51,7 @@ class KeptYard:
 
     @property
     def pid(self) -> int:
-        """Of the controller."""
+        """Returns the process id of the controller."""
         with self._lock:
             return self._yard.controller.pid
 
@@ -88,7 +88,7 @@ class KeptYard:
 
 @contextlib.contextmanager
 def kept_yard(folder: Path, agents: int, *, detached: bool) -> Iterator[KeptYard | None]:
-    """Of a detached fleet; a local one has none."""
+    """Yields the yard of a detached fleet; a local one has none."""
     if not detached:
         yield None
         return

@@ -148,7 +148,7 @@ def test_cameras_are_searched_sorted_and_chosen_by_agent(pages: Any, page: Page)
 
 
 def test_losses_and_events_are_named(pages: Any, page: Page) -> None:
-    """By their cause."""
+    """They are named by their cause."""
     show(pages, page)
     assert "50 outbox full" in page.text("#readers")
     assert "10 lost with agent" in page.text("#readers")

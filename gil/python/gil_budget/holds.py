@@ -109,5 +109,5 @@ def _find_kind(stall: GilStall) -> Kind:
     return "call"
 
 
-# Of the interpreter's own types, which need no symbols to be known, and of its other functions.
+# The interpreter's own types, which are known without symbols, and its other functions.
 _OWN = ("builtins:", "collections:", "python3", "libpython3")

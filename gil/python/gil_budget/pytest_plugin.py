@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from ._plugin.settings import Settings
 
 _MARKER = (
-    "gil_budget(limit): the longest time for which this test may hold the GIL, such as '20ms'. None: any. "
-    "Without --gil-budget it has no effect."
+    "gil_budget(limit): the longest time for which this test may hold the GIL, such as '20ms'; None allows "
+    "any. Without --gil-budget it has no effect."
 )
 
 
@@ -22,8 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gil-budget",
         metavar="LIMIT",
-        help="fail a test that holds the GIL for so long, such as 10ms; 'marked': only tests with the marker "
-        "gil_budget; 'off': no test, whatever the settings say",
+        help="fail a test that holds the GIL for this time, such as 10ms; 'marked': only tests with the "
+        "marker gil_budget; 'off': no test, whatever the settings say",
     )
     group.addoption(
         "--gil-report-only", action="store_true", help="print what is over the budget, and fail nothing"

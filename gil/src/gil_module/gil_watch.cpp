@@ -340,7 +340,7 @@ void set_threshold(Held& /*held*/, Watch& self, double seconds) {
   if (!self.abandoned()) self.set_threshold(seconds);
 }
 
-// Without an open stall nothing is released: the caller is between two tests of thousands.
+// Releases nothing without an open stall: the caller is between two of thousands of tests.
 std::optional<std::size_t> settle(Held& held, Watch& self, double timeout) {
   if (self.abandoned()) return 0;
   if (self.has_open_stall()) {

@@ -25,7 +25,7 @@ def page_of(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def results(**more: Any) -> dict[str, Any]:
-    """Of one call that held the GIL for 40 ms of 41."""
+    """Returns the results of one call that held the GIL for 40 ms of 41."""
     one = {
         "wall": 0.041,
         "hold": 0.04,
@@ -45,15 +45,16 @@ def test_the_page_is_that_of_the_kept_figures(page_of: Any) -> None:
 
 def test_the_rows_are_sorted_by_package() -> None:
     text = (ROOT / "docs" / "benchmarks" / "gil-holds.md").read_text(encoding="utf-8")
-    packages = [line.split()[1].lower() for line in text.splitlines() if line.startswith("| ")][1:]
-    assert len(set(packages)) >= 20
-    assert packages == sorted(packages)
+    for table in text.split("\n## ")[:2]:  # calls that hold the GIL, and calls that let go of it
+        packages = [line.split()[1].lower() for line in table.splitlines() if line.startswith("| ")][1:]
+        assert len(set(packages)) >= 12
+        assert packages == sorted(packages)
 
 
 def test_a_hold_is_shown_with_its_size_and_its_readable_name(page_of: Any) -> None:
     text = page_of(results())
     assert (
-        "| a 1 | `f(4 MB)` | 41.0 ms | 40.0 ms (40.0 to 40.0) | 10 ms per MB | 1 MB | `_a:f` | holds |"
+        "| a 1 | `f(4 MB)` | 41.0 ms | 40.0 ms (40.0\u201340.0) | 10 ms per MB | 1 MB | `_a:f` | holds |"
         in text
     )
     assert "No row was left out" in text
@@ -86,7 +87,8 @@ def test_a_row_that_is_in_doubt_is_left_out_with_its_reason(
 
 
 def test_a_call_that_lets_go_and_one_that_does_at_times(page_of: Any) -> None:
-    assert "| below 2 ms | | | | lets go |" in page_of(results(hold=0.0005, silence=0.001))
+    free = page_of(results(hold=0.0005, silence=0.001)).partition("## Calls that let go of the GIL")[2]
+    assert "| a 1 | `f(4 MB)` | 41.0 ms |\n" in free
     assert "| lets go in between |" in page_of(results(wall=0.2))
     names = page_of(results(native=f"{LIBRARY}:__pyx_pf_3abc"))
     assert "| `_a` | holds |" in names

@@ -109,7 +109,7 @@ def in_thread(work: Callable[[], object]) -> None:
 
 
 def stalls_of(work: Callable[[], object], is_enough: Callable[[GilStall], bool]) -> list[GilStall]:
-    """Those of a thread that does this, at least until one is enough: a busy machine hides some."""
+    """Returns the stalls of a thread that does this, until one is enough: a busy machine hides some."""
     deadline = time.monotonic() + LONG_WATCHDOG
     with watching() as stalls:
         while not any(is_enough(stall) for stall in stalls):
@@ -119,7 +119,7 @@ def stalls_of(work: Callable[[], object], is_enough: Callable[[GilStall], bool])
 
 
 def kind_of(stall: GilStall) -> str | None:
-    """What gil-budget calls it; None means bytecode."""
+    """Returns gil-budget's word for it; None means bytecode."""
     hold = make_hold(stall)
     return None if hold is None else hold.kind
 

@@ -50,7 +50,7 @@ def install() -> None:
 
 
 def versions() -> dict[str, str]:
-    """Of the packages in the environment."""
+    """Returns the versions of the packages in the environment."""
     code = "import json, importlib.metadata as m\n"
     code += "print(json.dumps({d.name: d.version for d in m.distributions()}))"
     found = subprocess.run([str(PYTHON), "-c", code], capture_output=True, text=True, check=True).stdout

@@ -79,7 +79,7 @@ def within(hold: Hold, began: float, ended: float) -> bool:
 
 
 def one_round(call: Prepared, window: Window, heard: list[Hold], heart: Heartbeat) -> tuple[Round, bool]:
-    """Also whether it counts: the thread had its processor."""
+    """Also returns whether it counts: the thread had its processor."""
     time.sleep(REST)
     heard.clear()
     late, began = waited_for_processor(), time.monotonic()

@@ -186,7 +186,7 @@ def _line(row: Row) -> str:
 
 
 def _readable(native: str) -> str:
-    """Without the interpreter's tag of the library and without types; of a mangled name the library alone."""
+    """Returns the name without types and the interpreter's tag; of a mangled name the library alone."""
     library, _, symbol = native.partition(":")
     library = re.sub(r"(\.cpython-[\w-]+|\.abi3)?\.so[\d.]*$", "", library)
     symbol = re.sub(r"<.*>|\(.*", "", symbol)

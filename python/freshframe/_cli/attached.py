@@ -80,7 +80,7 @@ class Attached:
             return list(self._begun)
 
     def wait(self) -> None:
-        """Until the pipelines were asked. Asks now if all of them have ended."""
+        """Waits until the pipelines were asked. Asks now if all of them have ended."""
         with self._lock:  # no interrupt comes any more
             self.busy = False
         while not self._over.wait(_SLICE):

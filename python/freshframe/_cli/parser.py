@@ -57,7 +57,7 @@ def add_why_options(parser: argparse.ArgumentParser) -> None:
         type=seconds,
         default=25.0,
         metavar="TIME",
-        help="with a file: run it for so long (default 25s; the first cause is proven after 20s)",
+        help="with a file: run it for this time (default 25s; the first cause is proven after 20s)",
     )
     parser.add_argument(
         "--what-if",

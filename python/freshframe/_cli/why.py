@@ -122,8 +122,8 @@ def _say_what_does_not_run(path: Path, pipeline: ff.Pipeline, messages: Messages
 def _check_begun(path: Path, attached: Attached) -> None:
     if not attached.begun:
         raise UsageError(
-            f"{str(path)!r} has ended, and has started no pipeline; expected one that it starts, a Pipeline "
-            f"named {DEFAULT_NAME!r}, or app.py:name"
+            f"{str(path)!r} has ended, and has started no pipeline; expected a pipeline that it starts, a "
+            f"Pipeline named {DEFAULT_NAME!r}, or app.py:name"
         )
 
 
@@ -208,5 +208,5 @@ def _as_json(answer: ff.stats.Why) -> dict[str, Any]:
 
 
 def _printable(text: str) -> str:
-    """Without control characters: names may contain any."""
+    """Returns the text without control characters: names may contain any."""
     return "".join(letter for letter in text if letter == "\n" or letter.isprintable())

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Stamped:
-    """What stamped() returns. The engine takes it apart."""
+    """The result of stamped(). The engine takes it apart."""
 
     __slots__ = ("frame", "like", "value")
 

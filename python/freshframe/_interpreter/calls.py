@@ -20,7 +20,7 @@ _FORMS = {  # forms that newcomers write as for other libraries
     "Pipeline.add": "several parents are one list, options have names: add(node, [left, right], name='pair')",
     "Pipeline.reader": "several ports are one list, options have names: reader([left, right], name='pair')",
     "LineCounter": "a line is two points: LineCounter((0, 180), (640, 180))",
-    "VideoFile": "size and rate are those of the frames: VideoFile('out.mp4')",
+    "VideoFile": "size and rate follow from the frames: VideoFile('out.mp4')",
 }
 
 

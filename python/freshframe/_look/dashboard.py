@@ -229,7 +229,7 @@ class Dashboard(ClosedByWith):
 
 
 _open: weakref.WeakKeyDictionary[_native.Engine, Dashboard] = weakref.WeakKeyDictionary()
-# Of each engine: held while its dashboard starts or ends.
+# One for each engine: held while its dashboard starts or ends.
 _locks: weakref.WeakKeyDictionary[_native.Engine, threading.RLock] = weakref.WeakKeyDictionary()
 _making_locks = threading.Lock()
 
@@ -244,7 +244,7 @@ def _within(what: str, value: _Number, least: _Number, most: _Number) -> _Number
 
 
 def _check_labels(labels: str | None) -> None:
-    """By the node that has the same formats: a page would draw a pattern that it cannot read as it stands."""
+    """Checks by the node with the same formats: a page would draw an unreadable pattern as text."""
     try:
         Annotate(labels=labels)
     except OptionError as wrong:

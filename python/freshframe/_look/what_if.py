@@ -133,7 +133,7 @@ def ask(engine: _native.Engine, question: str) -> WhatIf:
 
 
 def what_if(engine: _native.Engine, node: Any, **change: Any) -> WhatIf:
-    """As Pipeline.what_if()."""
+    """Does the work of Pipeline.what_if()."""
     if isinstance(node, Port):
         if node._engine is not engine:
             raise GraphError(f"the port {node.name!r} belongs to another pipeline")

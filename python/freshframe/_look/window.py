@@ -24,7 +24,7 @@ _APP_BROWSERS = (
 
 
 def open_page(url: str, *, as_window: bool) -> None:
-    """As Dashboard.show().
+    """Does the work of Dashboard.show().
 
     Args:
         url: The page.

@@ -65,7 +65,7 @@ def _adopted(node: Any) -> Any:
 
 
 class Changes:
-    """What Pipeline's verbs for its graph do. Thread-safe."""
+    """Does the work of Pipeline's verbs for its graph. Thread-safe."""
 
     __slots__ = ("_engine", "_graph", "_plans", "_runners")
 
@@ -88,7 +88,7 @@ class Changes:
         queue: Queue | None,
         **options: Any,
     ) -> Port[Any]:
-        """As Pipeline.add()."""
+        """Does the work of Pipeline.add()."""
         if isinstance(node, Port):
             raise OptionTypeError(
                 f"add() has the node first and then its parent, add(node, parent): got the port "
@@ -131,7 +131,7 @@ class Changes:
         merges: bool,
         plan: Callable[[], _native.ProcessPlan] | None,
     ) -> Port[Any]:
-        """As Graph.add(). While the pipeline runs, it also starts the node and waits until it has opened."""
+        """Does the work of Graph.add(). While the pipeline runs, it also starts the node and waits for it."""
         first = self._engine.next_number
         if self._engine.started:
             self._graph.forget_removed()  # nodes that have failed, and went by themselves
@@ -162,7 +162,7 @@ class Changes:
     def reader(
         self, ports: Any, *, queue: Any, name: Any, frames: Any, join: Any, max_rate: Any
     ) -> Reader[Any]:
-        """As Pipeline.reader()."""
+        """Does the work of Pipeline.reader()."""
         label = wiring.checked_name(name) or "reader"
         if join is not None:
             wiring.checked_join(join)
@@ -184,7 +184,7 @@ class Changes:
         max_age: float | None,
         max_rate: float | None,
     ) -> None:
-        """As Pipeline.connect()."""
+        """Does the work of Pipeline.connect()."""
         target, source = self._both(child, parent, "connect")
         self._engine.connect(
             find_index(target),
@@ -195,24 +195,24 @@ class Changes:
         )
 
     def disconnect(self, child: Any, parent: Any) -> None:
-        """As Pipeline.disconnect()."""
+        """Does the work of Pipeline.disconnect()."""
         target, source = self._both(child, parent, "disconnect")
         self._engine.disconnect(find_index(target), ends([source])[0])
 
     def set_max_wait(self, part: Any, max_wait: Any) -> None:
-        """As Pipeline.set_max_wait()."""
+        """Does the work of Pipeline.set_max_wait()."""
         port = own_port(part, "set_max_wait() needs", self._engine)
         self._engine.set_max_wait(find_index(port), _check.number("max_wait of a batch", max_wait))
 
     def replace(self, part: Any, node: Any, timeout: float) -> None:
-        """As Pipeline.replace()."""
+        """Does the work of Pipeline.replace()."""
         port = own_port(part, "replace() needs", self._engine)
         node = _adopted(node)
         loops.expect_unlooped(node)
         self._graph.replace(port, node, timeout, self._runners.start_later)
 
     def remove(self, part: Any, drain: bool, timeout: float) -> Stats | None:
-        """As Pipeline.remove()."""
+        """Does the work of Pipeline.remove()."""
         if isinstance(part, _native.Reader):
             raise OptionTypeError(
                 f"remove() needs the port of a node, got {part!r}: reader.close() takes a reader out of the "

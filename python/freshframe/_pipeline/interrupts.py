@@ -25,7 +25,7 @@ class Endable(Protocol):
         """Ends it soon. Called from a signal's handler."""
 
 
-# By id(). A signal's handler may come while another thread adds one: it takes all references in one step.
+# The key is id(). A signal's handler may come while another thread adds one: it takes all in one step.
 _waiting: weakref.WeakValueDictionary[int, Endable] = weakref.WeakValueDictionary()
 
 

@@ -22,7 +22,7 @@ _PATIENCE = 5.0  # seconds from the failure that a call has to raise it
 
 
 def seconds_left(engine: _native.Engine) -> float | None:
-    """Until the failure is to be logged; None without a failure that only the log would report."""
+    """Returns the seconds until the failure is to be logged; None if nothing else reports it."""
     since = None if engine.forked else engine.unreported_since
     return None if since is None else since + _PATIENCE - time.monotonic()
 
@@ -86,7 +86,7 @@ def keep(started: Running) -> None:
     if not named and same + 1 == _MANY:
         logger.warning(
             "%d pipelines without a name are running: each runs until its stream ends or stop() is called, "
-            "also when the program keeps no reference to it. Stop those that are no longer needed, such as "
+            "even if the program keeps no reference to it. Stop the pipelines that are not needed, such as "
             "with freshframe.Pipeline.stop_all(), or name them: freshframe.Pipeline('yard')",
             _MANY,
         )
@@ -129,7 +129,7 @@ def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
     if interrupts_a_start():
         raise StateError(
             "this signal's handler or finalizer has interrupted the start of a thread, and no other can "
-            "begin before it has returned: let it tell a thread of the program to add the node"
+            "begin before it has returned: let it ask a thread of the program to add the node"
         )
     with _lock:
         if _exiting:
@@ -161,7 +161,7 @@ def forget_stopped() -> None:
 
 
 def stop_all(timeout: float) -> None:
-    """As Pipeline.stop_all()."""
+    """Does the work of Pipeline.stop_all()."""
     pipelines = _all_running()
     for pipeline in pipelines:
         pipeline.engine.request_stop()
@@ -222,7 +222,7 @@ def _discard_ended() -> None:
 
 
 def _report_overdue() -> float | None:
-    """On the log's thread. Returns the seconds until the next failure is overdue; None without one."""
+    """Runs on the log's thread. Returns the seconds until the next failure is overdue; None without one."""
     with _lock:
         left = [(seconds_left(each.engine), each) for each in _running.values()]
     for seconds, each in left:
@@ -237,7 +237,7 @@ def join_others(threads: Iterable[threading.Thread]) -> None:
     if interrupts_a_start():  # none of them can end before the caller has returned
         return
     for thread in list(threads):
-        # By its number: where threading is replaced, what was no thread has its starter's, and never ends.
+        # The number decides: where threading is replaced, a foreign thread has its starter's, and never ends.
         if thread.is_alive() and thread.ident != threading.get_ident():
             thread.join(1.0)
 

@@ -27,7 +27,7 @@ def stats(engine: _native.Engine) -> Stats:
 
 
 def why(engine: _native.Engine) -> Why:
-    """As Pipeline.why()."""
+    """Does the work of Pipeline.why()."""
     with fork.loading():
         from .._look.why import make_why  # noqa: PLC0415
 
@@ -35,7 +35,7 @@ def why(engine: _native.Engine) -> Why:
 
 
 def what_if(engine: _native.Engine, node: Any, **change: Any) -> WhatIf:
-    """As Pipeline.what_if()."""
+    """Does the work of Pipeline.what_if()."""
     with fork.loading():
         from .._look import what_if as asked  # noqa: PLC0415
 
@@ -93,7 +93,7 @@ def serve(
     looks_per_minute: float,
     origins: str | Sequence[str],
 ) -> Dashboard:
-    """As Pipeline.serve()."""
+    """Does the work of Pipeline.serve()."""
     with fork.loading():
         from .._look import dashboard  # noqa: PLC0415
 

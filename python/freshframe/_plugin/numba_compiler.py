@@ -86,7 +86,7 @@ def _parameters(written: Callable[..., Any], options: dict[str, Any]) -> list[st
             )
     if options["shape"] and "out" not in parameters:
         raise OptionTypeError(
-            f"{name!r} has no parameter `out`, so its result would be zeros for ever: it must write its "
+            f"{name!r} has no parameter `out`, so its result would be zeros forever: it must write its "
             f"result of shape {tuple(options['shape'])} into `out`; a function that returns one number has "
             "out=()"
         )

@@ -17,7 +17,7 @@ def _whole(text: str) -> str:
 
 
 def describe_error(error: BaseException) -> str:
-    """What ``str()`` returns, or why it returns nothing."""
+    """Returns ``str()`` of an error, or why that fails."""
     try:
         return _whole(str.__str__(str(error)))
     except BaseException as reason:  # the class is the user's

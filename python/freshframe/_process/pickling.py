@@ -323,6 +323,6 @@ def exception(parts: list[bytes | bytearray], text: str, traceback: str) -> Base
         except BaseException:  # any exception of its class: the text is known
             raised = None
     error = raised if isinstance(raised, BaseException) else RuntimeError(text)
-    # Not by an assignment, which a frozen class of the user's refuses.
+    # An assignment would not do: a frozen class of the user's refuses it.
     vars(BaseException)["__cause__"].__set__(error, WorkerTraceback(traceback))
     return error

@@ -131,7 +131,7 @@ def checked(process: Any, node: Any) -> Process:
         )
     if isinstance(node, Native) and not declared(node).travels:
         raise GraphError(
-            f"{wiring.label(node)!r} is native and cannot have process=: it runs on a thread of its own and "
+            f"{wiring.label(node)!r} is native and cannot have process=: it runs on its own thread and "
             "never holds the GIL"
         )
     if not sys.executable or getattr(sys, "frozen", False):

@@ -64,7 +64,7 @@ def _check_contract(node: Any, options: Process) -> None:
     if options.workers > 1 and contract.has_own_stream:
         method = "finish()" if contract.tick_every is None else "on_tick()"
         raise GraphError(
-            f"{wiring.label(node)!r} has {method} and {options.workers} workers, each of which has seen a "
+            f"{wiring.label(node)!r} has {method} and {options.workers} workers, and each has seen a "
             f"part of the samples: with one worker {method} speaks for all of them"
         )
 

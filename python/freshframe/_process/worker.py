@@ -84,7 +84,7 @@ class _Replies:
         if type(result) in (list, tuple) and any(isinstance(each, Stamped) for each in result):
             raise OptionTypeError(
                 f"gave {_check.with_article(type(result).__name__)} with a result of stamped() in it: yield "
-                "each of them, for a list is one result"
+                "each of them, because a list is one result"
             )
         if isinstance(result, Stamped) and not self._alone:
             raise GraphError("stamped() needs one worker: several finish their samples in any order")

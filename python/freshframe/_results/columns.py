@@ -57,7 +57,9 @@ def check_name(name: str, taken: Collection[str]) -> None:
         OptionError: It is taken.
     """
     if name in taken:
-        raise OptionError(f"there is a column {name!r} already: give that of Detections.data another name")
+        raise OptionError(
+            f"there is a column {name!r} already: give the column of Detections.data another name"
+        )
 
 
 def find_columns(found: Any) -> Mapping[str, Column]:

@@ -182,8 +182,8 @@ class Csv(TextSink):
         for name in self._stamp_columns():
             if name in columns:
                 raise OptionError(
-                    f"the file has a column {name!r} already, that of the sample: give the value's field "
-                    f"another name"
+                    f"the file has a column {name!r} already, from the sample: give the value's field "
+                    "another name"
                 )
 
 

@@ -92,7 +92,7 @@ def _convert_other_kinds(value: Any) -> Any:
 
 
 def to_text(record: object) -> str:
-    """What plain() gave, as JSON in one line."""
+    """Returns a result of plain() as JSON in one line."""
     return _ENCODER.encode(record)
 
 

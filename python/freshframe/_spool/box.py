@@ -326,7 +326,7 @@ class Box(Reading):
         if not self._lock.is_same_folder(self.folder):
             folders.make_folder(self.folder)
             if folders.list_segments(self.folder):
-                raise StateError(f"the folder {self.folder!r} was replaced by that of another spool")
+                raise StateError(f"the folder {self.folder!r} was replaced by another spool's folder")
             say(ERROR, "the spool %r was removed, and is made again: what waited in it is lost", self.folder)
             self._lock.release()
             self._lock = folders.FolderLock(self.folder)

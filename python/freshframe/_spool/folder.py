@@ -54,7 +54,7 @@ def make_folder(path: str) -> None:
     strangers = sorted(name for name in names if not _OURS.fullmatch(name) and not name.startswith("."))
     if strangers and not any(name == "sent" or _SEGMENT.fullmatch(name) for name in names):
         raise OptionError(
-            f"a Spool needs a folder of its own, and {path!r} has other files, such as {strangers[0]!r}: "
+            f"a Spool needs its own folder, and {path!r} has other files, such as {strangers[0]!r}: "
             "choose a path that is not there yet"
         )
     if not os.access(path, os.W_OK | os.X_OK):
@@ -93,7 +93,7 @@ def create(path: str) -> int:
     try:
         return os.open(path, flags, 0o666)
     except FileExistsError:
-        set_aside(path, "its name is that of the next one")
+        set_aside(path, "the next file has this name")
         return os.open(path, flags, 0o666)
 
 

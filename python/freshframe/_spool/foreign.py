@@ -64,7 +64,7 @@ def check_send(send: Callable[[list[Any]], object]) -> None:
     if any(inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call) for call in calls):
         raise OptionTypeError(
             f"send must be a plain function, since it runs on a thread, and {_check.show(send)} is a "
-            "coroutine function: use a client without async, or asyncio.run() in a function of your own"
+            "coroutine function: use a client without async, or asyncio.run() in your own function"
         )
     if any(inspect.isgeneratorfunction(call) for call in calls):
         raise OptionTypeError(

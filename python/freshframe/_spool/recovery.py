@@ -83,7 +83,7 @@ def read_folder(folder: str) -> Found:
 
 def _is_there(path: str, first: int) -> bool:
     if first > _MOST_FIRST and os.path.lexists(path):
-        set_aside(path, "no spool has so many results")
+        set_aside(path, "no spool has that many results")
     return os.path.exists(regular(path))
 
 

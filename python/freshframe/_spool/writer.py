@@ -136,7 +136,7 @@ class Writer:
         try:
             self._on_commit()
         except Exception as error:
-            say(ERROR, "the spool %r cannot tell what it has written: %s", self._box.folder, described(error))
+            say(ERROR, "the spool %r cannot note what it has written: %s", self._box.folder, described(error))
 
     def _expire(self) -> None:
         if self._max_age is None or self._pause is None or time.monotonic() < self._next_look:

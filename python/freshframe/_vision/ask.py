@@ -164,7 +164,7 @@ class Ask(Node["Frame", "Answer"]):
 
     def __reduce__(self) -> str:
         """Raises OptionTypeError: an Ask cannot be pickled."""
-        raise OptionTypeError("an Ask waits on a thread of its own and cannot be pickled: leave process= out")
+        raise OptionTypeError("an Ask waits on its own thread and cannot be pickled: leave process= out")
 
     def ask(self, question: str, *, snapshots: Sequence[Snapshot] = ()) -> concurrent.futures.Future[Answer]:
         """Asks a question of the next picture, before the standing one; any thread may call it.

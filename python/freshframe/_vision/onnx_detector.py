@@ -111,7 +111,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         options.layout = "" if layout is None else _check.text("layout", layout)
         options.size = checked_size(size)
         options.roi = _check.region("roi", roi)
-        # Not kept: with a batch the node loads the file again and drops this one.
+        # It is not kept: with a batch the node loads the file again and drops this one.
         model = load_model(self._path, threads, provider)
         self._provider, self._threads = model.provider, model.threads
         self._handle = _native.make_onnx_detector(model, options)

@@ -71,7 +71,7 @@ def _not_in_bundle() -> MissingPackageError:
 
 def _for_this_python() -> str:
     if sys.version_info >= (3, 15):
-        return " (there is none yet for CPython 3.15: use 3.11 to 3.14)"
+        return " (not yet available for CPython 3.15: use 3.11 to 3.14)"
     if sys.version_info < (3, 11):
         return f" ({_LAST_OF_310} is the last for CPython 3.10)"
     return ""

@@ -98,7 +98,7 @@ class ZoneCounter(NativeNode["Circles | Detections", Zones]):
     def update(
         self, tracks: Circles | Detections, *, pts: float, size: tuple[int, int] | None = None
     ) -> Zones:
-        """As LineCounter.update()."""
+        """Does the work of LineCounter.update()."""
         seconds = _check.number("pts", pts)
         with self._updating:
             counts: Zones = _native.update_zone_counter(self._handle, tracks, seconds, checked_size(size))

@@ -59,7 +59,7 @@ void raise_source_error(PyObject* type, const SourceError& error) {
   raise(object);
 }
 
-// As Python's own functions for files.
+// Chooses the class as Python's own functions for files do.
 void raise_os_error(const std::filesystem::filesystem_error& error) {
   const auto path = nb::steal(PyUnicode_DecodeFSDefault(error.path1().c_str()));
   errno = error.code().value();

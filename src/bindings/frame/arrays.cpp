@@ -81,7 +81,7 @@ struct Wanted {
   throw OptionError(std::string("pixel format must be one of ") + known + ", got '" + name + "'");
 }
 
-/// What to do with an array that is no picture of three colours.
+/// Returns the advice for an array that is no picture of three colours.
 const char* advice_for(const AnyArray& array) {
   if (array.ndim() == 2) return ": pass format=\"gray\", or the format of its planes";
   if (array.ndim() == 3 && array.shape(2) == 4) return ": pass format=\"rgba\", or array[:, :, :3] of BGRA";
@@ -305,7 +305,7 @@ nb::object packed_copy(gil::Held& held, const Frame& frame) {
 
 namespace {
 
-/// What to do with pixels of another type.
+/// Returns the advice for pixels of another type.
 const char* advice_for_numbers(const AnyArray& array) {
   if (array.dtype().code == static_cast<std::uint8_t>(nb::dlpack::dtype_code::Float)) {
     return ": pass (255 * array).clip(0, 255).astype(np.uint8) of pixels from 0 to 1, array.astype(np.uint8) of "

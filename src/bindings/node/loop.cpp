@@ -158,7 +158,7 @@ PyObject* call_method(PyObject* object, PyObject* name, PyObject* given) {
 
 namespace {
 
-// What to do with a result that is no frame.
+// Returns the advice for a result that is no frame.
 std::string advice_for_frames(nb::handle given) {
   const nb::object dtype = nb::getattr(given, "dtype", nb::none());
   const nb::str kind(nb::getattr(dtype, "kind", nb::str("")));
@@ -206,8 +206,9 @@ void refuse_several_stamped(PyObject* result) {
   const auto size = is_list ? PyList_Size(result) : PyTuple_Size(result);
   for (Py_ssize_t i = 0; i < size; ++i) {
     if (!is_stamped(is_list ? PyList_GetItem(result, i) : PyTuple_GetItem(result, i))) continue;
-    throw OptionTypeError("gave " + with_article(name_of_type(result)) +
-                          " with a result of stamped() in it: yield each of them, for a list is one result");
+    throw OptionTypeError(
+        "gave " + with_article(name_of_type(result)) +
+        " with a result of stamped() in it: yield each of them, because a list is one result");
   }
 }
 
@@ -269,7 +270,7 @@ bool send(core::Runner& runner, AnySample* output) {
   return true;
 }
 
-// With the GIL held, when that does not have to wait (see Note [The length of a turn]).
+// Call it with the GIL held, when that does not have to wait (see Note [The length of a turn]).
 void send_now(gil::Held& held, Loop& loop, AnySample& output) {
   auto& outlet = loop.runner.outlet();
   if (loop.turn.has_time() && !outlet.would_wait()) {

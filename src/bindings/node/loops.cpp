@@ -239,7 +239,7 @@ bool would_wait(core::Runner& runner, const SourceItem<Emitted>& item) {
   return (item.value.frame && !runner.place().own_source()->live()) || runner.outlet().would_wait();
 }
 
-// Without releasing the GIL, if no step has to wait.
+// Publishes without releasing the GIL, if no step has to wait.
 bool publish_next(gil::Held& held, Loop& loop, SourceItem<Emitted>& item) {
   if (loop.turn.has_time() && !would_wait(loop.runner, item)) return publish(loop.runner, &item);
   return without_gil<&publish>(held, loop, &item);

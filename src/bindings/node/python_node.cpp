@@ -226,7 +226,7 @@ PyMethodDef run_node_method = {"run_node", gil::entry<&run_node>, METH_VARARGS,
 void refuse_green_thread(gil::Held& held, Engine& engine, core::Runner& runner) {
   engine.core().refuse(std::make_exception_ptr(StateError(
       "node '" + runner.name() +
-      "' needs a thread of its own, but threading.Thread runs on the thread that called start(): gevent "
+      "' needs its own thread, but threading.Thread runs on the thread that called start(): gevent "
       "or eventlet has replaced it. Leave threads alone, as with gevent.monkey.patch_all(thread=False)")));
   gil::release(
       held,

@@ -344,7 +344,7 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
       "Pulls samples from one or more nodes; made by Pipeline.reader().\n\nEvery method raises a failed "
       "node's NodeError rather than return stale data. One thread at a time may wait, poll or loop; latest() "
       "and close() are for any thread. ``with reader:`` closes it at the end.");
-  // Not through Py_tp_methods: nanobind uses that slot itself for a generic class.
+  // Py_tp_methods would not do: nanobind uses that slot itself for a generic class.
   for (PyMethodDef* method = reader_methods(); method->ml_name != nullptr; ++method) {
     auto* const type = reinterpret_cast<PyTypeObject*>(reader.ptr());
     reader.attr(method->ml_name) = nb::steal(PyDescr_NewMethod(type, method));

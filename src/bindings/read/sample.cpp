@@ -196,7 +196,7 @@ PyObject* refuse_await(PyObject* /*self*/) {
   return nullptr;
 }
 
-// Without it, NumPy would make an array of one object.
+// NumPy would otherwise make an array of one object.
 void refuse_array(const PythonSample& /*self*/, const nb::object& /*dtype*/, const nb::object& /*copy*/) {
   throw nb::type_error(
       "a Sample is not an array: sample.frame.bgr are the pixels of its picture, and sample.value is its "

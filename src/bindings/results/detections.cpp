@@ -46,7 +46,7 @@ std::array<Py_ssize_t, kColumns.size()> detections_slot_offsets() {
   return slot_offsets(detections_type(), kColumns);
 }
 
-// Without the class's checks: native columns fit.
+// Skips the class's checks: native columns fit.
 nb::object made_of(Columns columns) {
   return make_slotted(detections_type(), made_once<&detections_slot_offsets>(), std::move(columns));
 }

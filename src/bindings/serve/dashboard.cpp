@@ -24,7 +24,7 @@
 
 namespace freshframe::python {
 
-/// On the server's thread, without the GIL.
+/// Runs on the server's thread, without the GIL.
 [[nodiscard]] GilFindings read_gil_findings();
 
 }  // namespace freshframe::python

@@ -53,7 +53,7 @@ DataColumn key_points_column(const Head& head, const HeadNumbers& further, const
   return {"keypoints", std::move(numbers), {head.key_points, head.key_point_numbers}};
 }
 
-// Not cut off at the picture's edge: a turned box would no longer be one.
+// The corners are not cut off at the picture's edge: a turned box would no longer be one.
 DataColumn corners_column(const PicturePlace& place, std::span<const Candidate> found) {
   std::vector<float> numbers;
   for (const auto& each : found) {

@@ -170,7 +170,7 @@ double area_of(const Detection& box) {
   return std::max(0.0, double{box.x2} - box.x1) * std::max(0.0, double{box.y2} - box.y1);
 }
 
-// By a box whose lower edge is farther down: an object that stands nearer.
+// Covered by a box whose lower edge is farther down: an object that stands nearer.
 bool is_covered(std::span<const Detection> boxes, std::size_t index) {
   const auto& box = boxes[index];
   return std::ranges::any_of(boxes, [&](const Detection& other) {

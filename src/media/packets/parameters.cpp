@@ -263,7 +263,7 @@ CodecPtr reader_of_sets(const AVCodecParameters& parameters) {
   return context;
 }
 
-/// What FFmpeg has read. Some of its parsers write the size into themselves only.
+/// Takes the values that FFmpeg has read. Some of its parsers write the size into themselves only.
 void take_form(AVCodecParameters& parameters, const AVCodecContext& context) {
   if (context.profile != kUnknownProfile) parameters.profile = context.profile;
   if (context.level != kUnknownLevel) parameters.level = context.level;
@@ -358,7 +358,7 @@ bool equal(const AVCodecParameters& a, const AVCodecParameters& b) {
 ParametersReader::ParametersReader(const AVCodecParameters& known, Turn turn)
     : known_(copy_of(known)), turn_(turn) {}
 
-/// Not each keyframe has parameter sets: the sets of the last one are in use then.
+/// A keyframe may lack parameter sets: the sets of the last one are in use then.
 CodecParametersPtr ParametersReader::completed(const AVPacket& key) const {
   const auto& before = current_ ? *parameters_of(*current_).codec : *known_;
   auto parameters = copy_of(before);

@@ -83,7 +83,7 @@ void check_protocol(const LiveUrl& url) {
                     url.scheme + "'");
 }
 
-/// By its name, since it may not be plugged in yet, or by the kind of device under another name.
+/// Decided by its name, since it may not be plugged in yet, or by the kind of device under another name.
 bool is_camera(const std::string& url) {
   for (const std::string_view prefix : {"", "/dev/video"}) {
     if (url.rfind(prefix, 0) == 0 && core::all_digits(std::string_view(url).substr(prefix.size())))

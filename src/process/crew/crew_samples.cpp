@@ -38,7 +38,7 @@ std::exception_ptr cause_of(Embedder& embedder, const Seat& seat, const FailedMe
   return embedder.cause_of({message.text, message.traceback, seat.receive(message.error)});
 }
 
-// With the first result of a call: the time after it is the sending of the others.
+// Counts with the first result of a call: the time after it is the sending of the others.
 void count_call(core::Runner& runner, const Seat& seat, TimePoint time) {
   if (seat.jobs.size() != seat.given || seat.jobs.front().call != Call::Process) return;
   runner.meter().count_call(time - seat.jobs.front().sent, time);

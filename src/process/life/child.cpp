@@ -102,7 +102,7 @@ std::string limit_memory(int pid, std::uint64_t bytes) {
   return text + std::generic_category().message(why);
 }
 
-// With all that it has started: it may have run for a moment.
+// Kills it with all that it has started: it may have run for a moment.
 void kill_and_reap(int pid) noexcept {
   ::kill(pid, SIGKILL);
   siginfo_t info{};

@@ -61,7 +61,7 @@ void check_origins(const std::vector<std::string>& origins, bool has_token) {
   }
 }
 
-// What to do about an address at which no server can be.
+// Returns the advice about an address at which no server can be.
 std::string remedy_of(const ErrorCode& error) {
   if (error == net::error::address_in_use) return "; port 0 chooses a free one";
   if (error == net::error::access_denied)

@@ -164,7 +164,7 @@ void Sampler::judge(GilFindings gil) {
 void Sampler::extend_history(Time now) {
   constexpr std::chrono::seconds kStep(1);
   if (history_at_ && now - *history_at_ < kStep) return;
-  // On a grid of seconds, unless samples were missed.
+  // Keeps a grid of seconds, unless samples were missed.
   history_at_ = history_at_ && now - *history_at_ < 2 * kStep ? *history_at_ + kStep : now;
   history_.time = seen_.time;
   history_.points = std::min(history_.points + 1, History::kPoints);

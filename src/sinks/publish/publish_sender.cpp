@@ -32,7 +32,7 @@ Dictionary muxer_options(const PublishTarget& target) {
   if (format == "rtsp") options.set("rtsp_transport", "tcp");
   if (format == "flv") options.set("flvflags", "no_duration_filesize");
   if (format == "mpegts") {
-    // Without the length of a picture readers wait for the next one's packet.
+    // Readers wait for the next packet of a picture without its length.
     options.set("omit_video_pes_length", "0");
     options.set("muxdelay", "0");
     options.set("muxpreload", "0");

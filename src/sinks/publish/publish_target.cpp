@@ -65,12 +65,12 @@ std::optional<int> port_in(const LiveUrl& url, const std::string& masked) {
   int port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= kHighest) return port;
-  // What is there is not shown: it may be a part of a password.
+  // The words are not shown: they may be a part of a password.
   throw OptionError("cannot publish to '" + masked + "': a port is a number from 1 to 65535; " +
                     std::string(kEscapesOfPasswords));
 }
 
-/// Also of "user:secret@host/a", where the scheme is missing.
+/// Masks "user:secret@host/a", too, if the scheme is missing.
 std::string shown_target(const std::string& url) {
   constexpr std::string_view kMissing = "://";
   if (protocol_of(LiveUrl(url).scheme) != nullptr) return shown_url(url);

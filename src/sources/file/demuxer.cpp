@@ -535,7 +535,7 @@ std::int64_t Demuxer::missing_entries() const {
   const bool mov = std::string_view(input_->iformat->name).rfind("mov,", 0) == 0;
   const int entries = avformat_index_get_entries_count(stream_);
   if (!mov || entries < 2 || stream_->nb_frames <= entries || stream_->duration <= 0) return 0;
-  // As doubles: the numbers of a damaged file may be as far apart as 64 bits allow.
+  // Uses doubles: the numbers of a damaged file may be as far apart as 64 bits allow.
   const auto first = static_cast<double>(avformat_index_get_entry(stream_, 0)->timestamp);
   const auto last = static_cast<double>(avformat_index_get_entry(stream_, entries - 1)->timestamp);
   const double step = (last - first) / (entries - 1);

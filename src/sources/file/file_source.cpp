@@ -153,7 +153,7 @@ FileSource::Placed FileSource::place(FileFrame frame) {
   return {.file = std::move(frame), .pts = pts, .left_out = decoding_.counts().take_left_out()};
 }
 
-/// With `realtime`. Returns false after a stop.
+/// Waits with `realtime`. Returns false after a stop.
 bool FileSource::wait_until_due(double pts, const Context& context) {
   if (!options_.realtime) return true;
   if (!first_due_) first_due_ = pts;

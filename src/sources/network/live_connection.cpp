@@ -43,7 +43,7 @@ bool is_intra_only(AVCodecID codec) {
   return description != nullptr && (description->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
 }
 
-/// By the flags that FFmpeg's demuxer and parser have set.
+/// Takes the flags that FFmpeg's demuxer and parser have set.
 PictureNotes notes_of(const AVPacket& packet, AVCodecID codec) {
   const bool alone = is_intra_only(codec);
   const Refresh other = is_key(packet, codec) ? Refresh::Point : Refresh::None;
@@ -62,7 +62,7 @@ bool parser_is_one_late() {
   return AV_VERSION_MAJOR(avformat_version()) < 63;
 }
 
-/// By the last sender report of RTCP.
+/// Follows from the last sender report of RTCP.
 std::optional<double> wall_time_of(const AVPacket& packet) {
 #if LIBAVCODEC_VERSION_MAJOR >= 60
   std::size_t size = 0;

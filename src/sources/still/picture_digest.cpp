@@ -51,7 +51,7 @@ SixteenBytes words_at(const std::uint8_t* bytes, std::size_t size = sizeof(Sixte
   return words;
 }
 
-// Of eight bytes, as four sums of 16 bits: a block's 32 words of 510 at most fit.
+// Returns the sums of eight bytes as four of 16 bits: a block's 32 words of 510 at most fit.
 std::uint64_t sums_of(std::uint64_t word) noexcept {
   constexpr std::uint64_t kEven = 0x00FF00FF00FF00FF;
   return (word & kEven) + ((word >> 8U) & kEven);

@@ -23,7 +23,7 @@ namespace {
 constexpr float kMinSingleSpan = 0.45F;  // radians; a shorter arc needs a partner
 constexpr float kSureSpan = 1.2F;        // radians; an arc this long determines its circle well
 constexpr float kFewPointsRadius = 10;   // pixels; below, few points make any circle fit
-constexpr float kMaxOutside = 0.3F;  // share of the radius: further outside too little rim is visible
+constexpr float kMaxOutside = 0.3F;      // share of the radius: further outside too little rim is visible
 // Refinement may move the radius by this factor into the wanted range.
 constexpr float kMinRadiusSlack = 0.8F, kMaxRadiusSlack = 1.1F;
 
@@ -70,7 +70,7 @@ class Group {
     return static_cast<bool>(static_cast<int>(d2 >= nearest2_) & static_cast<int>(d2 <= furthest2_));
   }
 
-  // Without a branch in the loop, so that the compiler vectorises it. Most blocks contain none.
+  // Has no branch in the loop, so that the compiler vectorises it. Most blocks contain none.
   [[nodiscard]] bool any_near(std::span<const CandidateFinder::Middle> middles) const {
     int near = 0;
     for (const auto& middle : middles) near |= static_cast<int>(is_near(middle));

@@ -16,7 +16,7 @@ constexpr double kUnknownSpeed = 20;  // m/s: standard deviation of a speed that
 constexpr double kOfSteady = 1.0 / 7;
 constexpr double kOfChange = 13.0 / 7;
 constexpr double kOfJerk = 1;
-// With a smaller weight at first, a car that brakes from its first sight on is noticed late.
+// A smaller weight at first would notice a car late that brakes from its first sight on.
 constexpr double kFirstSteady = 0.08;
 constexpr double kStay = 20;  // seconds: mean time until one motion becomes the other
 

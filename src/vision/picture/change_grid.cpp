@@ -18,7 +18,7 @@ constexpr float kOfNoise = 8;
 // Cells that touch a changed one need half of that, so that a region that changes together is searched
 // together.
 constexpr float kOfNeighbours = 0.5F;
-// With a median beyond this the picture moved as a whole.
+// The picture moved as a whole if the median is beyond this.
 constexpr float kMaxNoise = 2 * kMeanScale;
 constexpr std::size_t kSamples = 512;     // cells that medians are taken of
 constexpr float kDark = 16 * kMeanScale;  // darker cells do not determine a factor

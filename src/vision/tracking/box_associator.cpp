@@ -20,7 +20,7 @@ namespace freshframe {
 
 namespace {
 
-// As in ByteTrack: boxes are confident from 0.5 on.
+// Boxes are confident from 0.5 on, as in ByteTrack.
 constexpr float kSureScore = 0.5F;
 constexpr float kCertainScore = 0.8F;
 

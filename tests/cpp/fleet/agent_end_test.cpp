@@ -127,7 +127,7 @@ void add_reader(Controller& controller) {
   controller.send(reader);
 }
 
-// Of reader 1: at most ten results of 1000 bytes.
+// Pulls for reader 1: at most ten results of 1000 bytes.
 void send_pull(Controller& controller, std::uint64_t batch) {
   auto pull = Controller::begin(ToAgent::Pull);
   pull.put(std::uint32_t{1});

@@ -29,7 +29,7 @@ class Numbers {
   std::uint32_t state_ = 7;
 };
 
-// Of runs that end with a chance of one in `mean`, along the rows.
+// Makes runs that end with a chance of one in `mean`, along the rows.
 std::vector<std::uint8_t> random_mask(Numbers& numbers, int width, int height, std::uint32_t mean) {
   std::vector<std::uint8_t> mask(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
   std::uint8_t side = 0;
@@ -64,7 +64,7 @@ TEST(MaskTexts, AreReadAsTheyWereWritten) {
 }
 
 TEST(MaskTexts, HaveTheLettersOfCoco) {
-  // As pycocotools.mask.encode() writes them.
+  // The runs as pycocotools.mask.encode() writes them.
   const std::vector<std::uint8_t> mask = {0, 0, 0, 0, 1, 1, 0, 1, 1, 0, 0, 0};
   EXPECT_EQ(text_of_mask(mask.data(), 3, 4), "4x3:5220O");
   const std::vector<std::uint8_t> all(12, 1);

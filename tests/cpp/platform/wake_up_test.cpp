@@ -75,7 +75,7 @@ TEST(WakeUp, LeavesAFileAloneThatHasItsDescriptorNow) {
   std::array<int, 2> other{};
   ASSERT_EQ(::pipe2(other.data(), O_CLOEXEC | O_NONBLOCK), 0);
   ASSERT_EQ(::write(other[1], "x", 1), 1);
-  // As after closing all descriptors: both ends of the wake-up are another file.
+  // Closing all descriptors looks like this: both ends of the wake-up are another file.
   std::vector<int> ends{number};
   for (int each = 0; each < number + 8; ++each) {
     if (each == number || each == other[0] || each == other[1]) continue;

@@ -10,7 +10,7 @@ namespace {
 
 TEST(Crew, KillsAWorkerThatTakesTooLongAndKeepsItsStacks) {
   bool has_stacks = false;
-  // On a busy machine a worker may be killed before it has written them.
+  // A worker on a busy machine may be killed before it has written them.
   for (int attempt = 0; attempt < 20 && !has_stacks; ++attempt) {
     Rig rig({.timeout = Seconds{0.2}});
     rig.start();

@@ -10,7 +10,7 @@ namespace {
 
 class GilFinding : public FindingsTest {
  protected:
-  // Of each second.
+  // Waits, with these shares of each second.
   void wait(double share, double held_by_x = 0) {
     run(std::chrono::seconds(25), [this, share, held_by_x] {
       x().gil_wait += .25 * share;

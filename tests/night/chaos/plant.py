@@ -120,7 +120,7 @@ class Books:
                 self.find(f"{name} has taken {taken} samples: {node}")
 
     def counters(self, text: str) -> None:
-        """Of /metrics: none falls, unless its node was removed."""
+        """Checks /metrics: no counter falls, unless its node was removed."""
         names = re.findall(r"^# TYPE (\S+) counter$", text, re.MULTILINE)
         for line in text.splitlines():
             key, _, value = line.rpartition(" ")
@@ -318,7 +318,7 @@ class Plant:
             self.books.find(f"pictures of the past are in this order: {numbers}")
 
     def remove_camera(self, camera: int, *, drain: bool) -> None:
-        """With all that goes with it."""
+        """Removes a camera with all that goes with it."""
         port = self.ports.pop(f"cam{camera}")
         self.books.forget_counters(f"cam{camera}")
         try:
@@ -340,12 +340,12 @@ class Plant:
         self._add_children(camera)
 
     def replace_camera(self, camera: int) -> None:
-        """By one with the same address."""
+        """Replaces a camera by one with the same address."""
         self.books.begin(camera, "replaced")
         source = ff.open(self._cameras.urls[camera], frozen_after=5, read_timeout=2, open_timeout=2)
         self.pipeline.replace(self.ports[f"cam{camera}"], source, timeout=60)
 
     def replace_node(self, merge: str) -> None:
-        """By another of its kind."""
+        """Replaces a node by another of its kind."""
         node = Reads(merge, self.books, 0.3 if merge == "slow" else 0.0)
         self.pipeline.replace(self.ports[merge], node, timeout=60)

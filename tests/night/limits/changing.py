@@ -362,7 +362,7 @@ class _Sizes(ff.Source[npt.NDArray[np.uint8]]):
     live, size, period = True, 10, 0.05
 
     def read(self) -> Iterator[tuple[npt.NDArray[np.uint8], float]]:
-        """Until the stop."""
+        """Reads until the stop."""
         while not self.stop_token.wait(self.period):
             yield np.zeros(self.size, np.uint8), time.monotonic()
 

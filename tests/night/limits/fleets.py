@@ -54,7 +54,7 @@ class _Numbers(ff.Source[int]):
         self._rate = rate
 
     def read(self) -> Iterator[tuple[int, float]]:
-        """Until the stop."""
+        """Reads until the stop."""
         number = 0
         while not self.stop_token.wait(1 / self._rate):
             yield number, number / self._rate
@@ -309,7 +309,7 @@ class _Failing(_Numbers):
         self._failure, self._by_itself = failure, by_itself
 
     def read(self) -> Iterator[tuple[int, float]]:
-        """Until the stop, or the failure."""
+        """Reads until the stop, or the failure."""
         self._failure.begin()
         for sample in super().read():
             if self._by_itself:

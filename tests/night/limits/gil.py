@@ -147,7 +147,7 @@ def _make_stalls(plan: _Plan, ends: float, pipeline: ff.Pipeline, find: Find) ->
 
 
 def _stalls(seconds: float, find: Find) -> int:
-    """With a page, which reads the watch's findings four times per second."""
+    """Watches with a page, which reads the watch's findings four times per second."""
     tried, ends = 0, time.monotonic() + seconds
     with _served("stalls") as (pipeline, url):
         for plan in _PLANS:

@@ -73,7 +73,7 @@ class _Bursts(ff.Source[int]):
         self.newest = 0.0  # when the sample that was given last was captured
 
     def read(self) -> Iterator[tuple[int, float, float]]:
-        """Until the stop."""
+        """Reads until the stop."""
         began = time.monotonic()
         for number in itertools.count():
             if self.stop_token.wait(0.01 if number % 20 else 2.5 * _SPAN):
@@ -160,7 +160,7 @@ class _Crossings(ff.Source[ff.Detections]):
         self._period = period
 
     def read(self) -> Iterator[tuple[ff.Detections, float]]:
-        """Until the stop."""
+        """Reads until the stop."""
         corners = np.array([[40, 10, 60, 20]], np.float32)
         above, below = (_track(corners + np.array([0, 60 * number] * 2, np.float32)) for number in range(2))
         for number in itertools.count():
@@ -232,7 +232,7 @@ class _OfManySizes(ff.Source[ff.Frame]):
     """Pictures whose sizes are nearly all different."""
 
     def read(self) -> Iterator[tuple[ff.Frame, float]]:
-        """Until the stop."""
+        """Reads until the stop."""
         sizes, began = random.Random(1), time.monotonic()
         pixels = np.zeros((1080, 1920, 3), np.uint8)
         while not self.stop_token.wait(0.1):

@@ -227,7 +227,7 @@ class _Listener:
                 self._talk(connection)
 
     def _talk(self, connection: socket.socket) -> None:
-        """Until it ends; a connection that is not read is cut off."""
+        """Talks until it ends; a connection that is not read is cut off."""
         connection.settimeout(4 * _LOST_AFTER)
         if not self.reads.is_set():
             time.sleep(4 * _LOST_AFTER)

@@ -313,7 +313,7 @@ class _Health:
         return stats is not None and stats.state == "reading"
 
     def wait_until_well(self) -> None:
-        """Until it is there for some time, by the statistics and by the answers."""
+        """Waits until it is there for some time, by the statistics and by the answers."""
         late, well = time.monotonic() + WATCHDOG, 0
         while well < _WELL:
             began, was_reading = time.monotonic(), self._is_reading()

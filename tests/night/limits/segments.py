@@ -38,7 +38,7 @@ class _Folder:
         return sorted(self._path.glob("*.mp4"), reverse=True)
 
     def _bytes(self) -> int:
-        """On the disk. The newest one grows, and so is looked at before older ones are deleted."""
+        """Returns the bytes on the disk. The newest file grows, and so is looked at before deletions."""
         total = 0
         for path in self._files():
             with contextlib.suppress(FileNotFoundError):

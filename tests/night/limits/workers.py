@@ -142,7 +142,7 @@ class _Camera(ff.Source[ff.Frame]):
         self.bursts = 0  # bursts that are to come
 
     def read(self) -> Iterator[tuple[ff.Frame, float]]:
-        """Until the stop."""
+        """Reads until the stop."""
         began = time.monotonic()
         for number in itertools.count():
             if self.stop_token.wait(_EVERY):
@@ -184,12 +184,12 @@ class _MortalOfBatches(_Mortal):
     """The same with several pictures a call."""
 
     def process_batch(self, samples: Sequence[ff.Sample[ff.Frame]], /) -> list[ff.Frame]:
-        """Those it keeps or gives on."""
+        """Returns the samples that it keeps or gives on."""
         return [self._take(sample.value) for sample in samples]
 
 
 def _workers(stats: ff.stats.Stats) -> list[ff.stats.WorkerStats]:
-    """Of all nodes."""
+    """Returns the workers of all nodes."""
     return [worker for node in stats.nodes.values() for worker in node.workers]
 
 

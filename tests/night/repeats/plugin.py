@@ -157,7 +157,7 @@ class _Repetition:
         log._limiter._names.clear()
 
     def _forget_run(self) -> None:
-        """What pytest, the parameters of a test and libc keep of each run.
+        """Forgets the data that pytest, the parameters of a test and libc keep of each run.
 
         The folder of a run is removed, so that the next one has its name again: libc keeps each value that a
         variable of the environment has ever had.

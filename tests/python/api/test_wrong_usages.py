@@ -328,7 +328,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "VideoFile as cv2.VideoWriter": (
         lambda: ff.VideoFile("a.mp4", 30, (640, 480)),  # type: ignore[call-arg, arg-type]
         TypeError,
-        ("VideoFile() got too many arguments", "size and rate are those of the frames"),
+        ("VideoFile() got too many arguments", "size and rate follow from the frames"),
     ),
     "a zone without a name to ZoneCounter": (
         lambda: ff.ZoneCounter([(0, 0), (9, 0), (9, 9)]),  # type: ignore[arg-type]

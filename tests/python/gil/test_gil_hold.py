@@ -82,7 +82,7 @@ def computes() -> None:
 
 
 def calls() -> dict[str, Timed]:
-    """By name. A clock of None: the call works or sleeps without the GIL."""
+    """Returns calls by name. A clock of None: the call works or sleeps without the GIL."""
     noise = os.urandom(1_000_000)
     numbers = np.frombuffer(noise, np.uint8).astype(np.float64)
     usleep = ctypes.PyDLL(None).usleep  # keeps the GIL

@@ -40,7 +40,7 @@ class Merge(ff.Node[Any, Any]):
 
 
 class CannotOpen(Merge):
-    """Not even once."""
+    """Cannot be opened even once."""
 
     def open(self) -> None:
         raise OSError("no such model")

@@ -138,7 +138,7 @@ def kind_of(image: npt.NDArray[np.uint8], box: list[float], path: Path, **option
 
 
 def test_all_pixels_count_where_the_model_was_trained_so(colours: Path, tmp_path: Path) -> None:
-    """Of eight columns two are red: the ones between which the centre of an output pixel lies."""
+    """Two of eight columns are red: the ones between which the centre of an output pixel lies."""
     image = np.full((256, 256, 3), (0, 255, 0), np.uint8)
     image[:, 3::8] = image[:, 4::8] = (0, 0, 255)
     box = [0.0, 0, 256, 256]

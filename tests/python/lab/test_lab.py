@@ -170,7 +170,7 @@ def test_the_native_work_refuses_times_that_are_none() -> None:
 
 
 def cpu_time(work: Callable[[], object]) -> float:
-    """Of this thread; other programs cannot make it longer, unlike the time on the clock."""
+    """Returns the time of this thread; other programs cannot make it longer, unlike the time on the clock."""
     began = time.thread_time()
     work()
     return time.thread_time() - began

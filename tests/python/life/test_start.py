@@ -130,7 +130,7 @@ except ff.FreshframeError as error:
 pipeline.stop()
 """
     )
-    assert "needs a thread of its own" in ended.out
+    assert "needs its own thread" in ended.out
     assert "gevent" in ended.out
     assert ended.code == 0
 
@@ -161,7 +161,7 @@ reader.get(timeout=100)
 pipeline.stop()
 """
     )
-    assert "needs a thread of its own" in ended.out
+    assert "needs its own thread" in ended.out
     assert ended.out.count("closed") == 1
     assert ended.code == 0
 

@@ -33,7 +33,7 @@ LOGGED = "pipeline 'yard' failed, and no call has raised it: node 'boom' failed 
 
 
 class LosesLines(ff.Node[Any, None]):
-    """As a file sink whose disk is full when it writes the rest."""
+    """Fails like a file sink whose disk is full when it writes the rest."""
 
     def process(self, sample: ff.Sample[Any]) -> None:
         pass

@@ -39,7 +39,7 @@ class EndlessServer(Server):
         return f"http://127.0.0.1:{self.port}/live"
 
     def talk(self, connection: socket.socket) -> None:
-        """Until the client has gone."""
+        """Talks until the client has gone."""
         read_request(connection)
         assert self.clip is not None
         if self._good:

@@ -61,7 +61,7 @@ class GstServer(Program):
         self.port = int(self.said)
 
     def url(self, path: str = "camera", user: str = "") -> str:
-        """Of one of its streams."""
+        """Returns the URL of one of its streams."""
         return f"rtsp://{user}127.0.0.1:{self.port}/{path}"
 
     def send(self, number: signal.Signals) -> None:

@@ -46,7 +46,7 @@ class RawServer(Server):
         return f"http://127.0.0.1:{self.port}/live"
 
     def talk(self, connection: socket.socket) -> None:
-        """Until the client has gone."""
+        """Talks until the client has gone."""
         read_request(connection)
         for piece in self._pieces():
             connection.sendall(piece)

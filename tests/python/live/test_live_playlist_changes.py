@@ -190,7 +190,7 @@ def test_a_packager_that_was_restarted_is_followed(kind: str, late: bool) -> Non
     assert pts == sorted(pts)
 
 
-# What MPEG-TS begins with, and goes on with.
+# The first bytes of MPEG-TS, and the next.
 OTHER_STREAMS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     "h265": ({}, {"codec": "libx265"}),
     "h264": ({"codec": "libx265"}, {}),

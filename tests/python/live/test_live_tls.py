@@ -27,7 +27,7 @@ ADVICE = re.escape('{"tls_verify": "0"} accepts any certificate')
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of "localhost", signed by itself; its key is in the same file."""
+    """Yields a certificate of "localhost", signed by itself; its key is in the same file."""
     if shutil.which("openssl") is None:
         pytest.skip("needs the program openssl")
     path = tmp_path_factory.mktemp("tls") / "localhost.pem"

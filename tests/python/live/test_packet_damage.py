@@ -28,7 +28,7 @@ SMALL = Shape("h264", bit_rate=300_000)  # many pictures of one packet
 
 
 def begins_slice(packet: bytes) -> bool:
-    """Of RTP with H.264: a whole slice, or the first part of one."""
+    """Returns whether RTP with H.264 has a whole slice, or the first part of one."""
     kind, of_part = packet[12] & 31, packet[13] & 31
     return kind in range(1, 6) or (kind == 28 and packet[13] & 0x80 != 0 and of_part in range(1, 6))
 
@@ -45,7 +45,7 @@ class Lossy(Network):
     gone: set[int] = field(default_factory=set)
 
     def arriving(self, packets: list[bytes], picture: int, count: int) -> list[bytes]:
-        """Without the lost ones."""
+        """Returns the packets without the lost ones."""
         if picture not in LOSSY:
             return packets
         kept = super().arriving(packets, picture, count)

@@ -37,7 +37,7 @@ OFTEN = Manners(report_interval=0.25)
 
 
 def unix() -> float:
-    """What time.time() is ahead of time.monotonic()."""
+    """Returns by how much time.time() is ahead of time.monotonic()."""
     return time.time() - time.monotonic()
 
 
@@ -118,7 +118,7 @@ def test_a_session_with_sound_has_the_clock_of_its_pictures(options: dict[str, s
 
 
 def test_reports_of_when_packets_were_sent_are_late_by_the_servers_constant() -> None:
-    """As GStreamer's server, by default: 20.3 ms late, by 20.08 to 20.39."""
+    """GStreamer's server is late by default: 20.3 ms, by 20.08 to 20.39."""
     lies = Lies(clock_ahead=0.0203, report_noise=0.00015)
     with (
         TruthServer(film(Shape()), fps=FPS, lies=lies, manners=OFTEN) as server,

@@ -162,7 +162,7 @@ def test_devices_writes_one_object_per_camera(freshframe: Any, machine: Any) -> 
 
 
 def nameless() -> str:
-    """What Python 3.11 does for a user that /etc/passwd does not have."""
+    """Python 3.11 does this for a user that /etc/passwd does not have."""
     raise KeyError("getpwuid(): uid not found: 1234")
 
 
@@ -331,7 +331,7 @@ def test_settings_are_for_cameras_and_whole_numbers_or_auto(name: str) -> None:
         lambda: getattr(scene, name),
         lambda: setattr(scene, name, 3),
     ):
-        with pytest.raises(ff.OptionError, match=f"^{name} is for a camera of this machine, .* is none$"):
+        with pytest.raises(ff.OptionError, match=f"^{name} is for a camera of this machine, .* is not one$"):
             refused()
     away = ff.open(MISSING, **setting)
     for wrong in (1.5, True, "manual", None):

@@ -100,7 +100,7 @@ def by_cv2(suffix: str, *flags: int, pixels: Pixels | None = None) -> bytes:
 
 
 def jpeg(*segments: tuple[int, bytes], pixels: Pixels | None = None) -> bytes:
-    """With these segments after its first marker: 0xE1 is Exif and XMP, 0xE2 MPF."""
+    """Makes a JPEG with these segments after its first marker: 0xE1 is Exif and XMP, 0xE2 MPF."""
     content = by_cv2(".jpg", cv2.IMWRITE_JPEG_QUALITY, 100, pixels=pixels)
     more = b"".join(
         b"\xff" + bytes([kind]) + struct.pack(">H", len(data) + 2) + data for kind, data in segments

@@ -16,7 +16,7 @@ SECRET = "s3cr3t"
 
 
 def refusal(url: Any, **options: Any) -> str:
-    """What open() says."""
+    """Returns the error of open()."""
     with pytest.raises((ff.OptionError, ff.OptionTypeError)) as caught:
         ff.open(url, **options)
     return str(caught.value)

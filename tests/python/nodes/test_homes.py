@@ -66,7 +66,7 @@ def run(
 
 
 class Several(ff.Node[int, int]):
-    """As many results as the value says."""
+    """Gives as many results as the value says."""
 
     def process(self, sample: ff.Sample[int], /) -> Iterator[int]:
         for number in range(sample.value):
@@ -362,7 +362,7 @@ def test_a_worker_that_dies_in_the_middle_of_a_call_has_given_nothing() -> None:
 def test_workers_share_the_samples_so_on_tick_and_finish_need_one_of_them() -> None:
     pipeline = ff.Pipeline()
     source = pipeline.add(Count(1))
-    with pytest.raises(ff.GraphError, match=r"has on_tick\(\) and 3 workers, each of which has seen a part"):
+    with pytest.raises(ff.GraphError, match=r"has on_tick\(\) and 3 workers, and each has seen a part"):
         pipeline.add(Window(), source, process=ff.Process(workers=3))
     with pytest.raises(ff.GraphError, match=r"has finish\(\) and 2 workers"):
         pipeline.add(Delayed(), source, process=ff.Process(workers=2))

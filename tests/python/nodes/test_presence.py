@@ -22,7 +22,7 @@ def keys_and_causes(samples: list[ff.Sample[ff.types.PresenceEvent]]) -> list[tu
 
 
 def run(source: Push, *, max_gap: float) -> list[ff.Sample[ff.types.PresenceEvent]]:
-    """What Presence says of all values that were pushed, up to the end."""
+    """Returns the events of Presence for all values that were pushed, up to the end."""
     source.end()
     pipeline = ff.Pipeline()
     port = pipeline.add(ff.Presence(lambda names: names, max_gap=max_gap), pipeline.add(source, name="cam"))
@@ -72,7 +72,7 @@ def test_times_are_the_wall_times_of_the_samples() -> None:
 
 @pytest.mark.parametrize("ahead", [3612.0, -3600.0])
 def test_the_length_is_right_when_utc_is_by_another_clock_meanwhile(ahead: float) -> None:
-    """As after a connection, when the camera's clock is known, or after a clock was set."""
+    """The clock changes after a connection, when the camera's clock is known, or after a clock was set."""
     first, ended, second, _ = events_of(
         (1.0, 1e9 + 1, {"yard"}),
         (10.0, 1e9 + 10 + ahead, {"yard"}),

@@ -254,7 +254,7 @@ def test_a_python_object_in_the_released_scope_does_not_compile_and_the_readme_s
 
 
 def twins_in(folder: Path, *bindings: str, path: tuple[Path, ...] = ()) -> dict[str, dict[str, str | None]]:
-    """What build_twins.py says of each binding, by its name."""
+    """Returns the messages of build_twins.py for each binding, by its name."""
     ended = run(
         sys.executable, EXAMPLES / "fibonacci/build_twins.py", *bindings, "--cache", folder, path=path
     )

@@ -38,7 +38,7 @@ def test_classes_of_a_script_travel_both_ways() -> None:
 
 
 def in_main(definition: Any) -> Any:
-    """As if it were a class of a script: no other process can import it."""
+    """Makes it look like a class of a script: no other process can import it."""
     definition.__module__ = "__main__"
     return definition
 

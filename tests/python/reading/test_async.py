@@ -312,7 +312,7 @@ def test_get_in_a_worker_thread_of_the_loop_works_too() -> None:
 
 @pytest.mark.parametrize("kind", ["epoll", "eventfd", "pipe", "file"])
 def test_a_reader_leaves_a_descriptor_alone_that_got_the_number_of_its_own(kind: str) -> None:
-    """As in a program that daemonizes: it closes all descriptors, and opens others."""
+    """A program that daemonizes does this: it closes all descriptors, and opens others."""
     ended = run_program(f"""
         import asyncio, gc, os, select
         import freshframe as ff

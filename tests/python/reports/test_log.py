@@ -36,7 +36,7 @@ def log_threads() -> list[threading.Thread]:
 
 
 def test_a_line_is_logged_while_the_main_thread_holds_the_lock_of_a_handler() -> None:
-    """As it does in QueueHandler.emit, in the middle of which the interpreter may run pending calls."""
+    """QueueHandler.emit does this, and the interpreter may run pending calls in the middle of it."""
     held: queue.Queue[logging.LogRecord] = queue.Queue()
     handler = logging.handlers.QueueHandler(held)
     ff_logger = logging.getLogger("freshframe")

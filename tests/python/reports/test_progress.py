@@ -81,7 +81,7 @@ def test_progress_true_writes_its_bar_to_stderr_only(capfd: pytest.CaptureFixtur
 
 
 class GoneError(OSError):
-    """Of a terminal that has gone away."""
+    """Raised by a terminal that has gone away."""
 
 
 class Gone(io.StringIO):

@@ -138,7 +138,7 @@ def test_a_pipeline_shows_itself_as_a_drawing() -> None:
 
 
 class Printer:
-    """What IPython gives to _repr_pretty_()."""
+    """The printer that IPython gives to _repr_pretty_()."""
 
     def __init__(self) -> None:
         self.shown = ""

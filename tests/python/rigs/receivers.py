@@ -24,7 +24,7 @@ from rigs.ports import free_port
 
 
 def wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:
-    """Until the server accepts connections."""
+    """Waits until the server accepts connections."""
     deadline = time.monotonic() + WATCHDOG
     while True:
         try:

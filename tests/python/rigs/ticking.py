@@ -15,11 +15,11 @@ class Ticking(ff.Source[int]):
     live = True
 
     def __init__(self, count: int, fps: float, *, stays: bool = False) -> None:
-        """Not begun."""
+        """Starts as not begun."""
         self.count, self.fps, self.stays = count, fps, stays
 
     def read(self) -> Iterator[tuple[int, float]]:
-        """On a grid of time."""
+        """Reads on a grid of time."""
         begin = time.monotonic()
         for i in range(self.count):
             if self.stop_token.wait(max(0.0, begin + i / self.fps - time.monotonic())):

@@ -12,7 +12,7 @@ from support import Push, until
 
 import freshframe as ff
 
-# By address, what each parameter takes, and values that it does not take.
+# For each address what each parameter takes, and values that it does not take.
 PARAMETERS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     "/api/state": {},
     "/api/why": {},

@@ -30,7 +30,7 @@ class Size(ff.Node[ff.Frame, dict[str, int]]):
 def recorded(
     folder: Path, damaged: Literal["mark", "hold"], *, process: bool = False
 ) -> dict[int, tuple[bool, bool | None, str | None]]:
-    """By number: whether the sample, its line of JSON and its row of the table are damaged."""
+    """Returns by number whether the sample, its line of JSON and its row of the table are damaged."""
     told: dict[int, bool] = {}
     with TruthServer(film(Shape("h264")), fps=60.0, network=LOSSY) as server:
         pipeline = ff.Pipeline()

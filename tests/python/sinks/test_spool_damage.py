@@ -300,7 +300,7 @@ def test_a_wrong_digit_in_the_cursor_of_an_older_version_loses_nothing(folder: P
 def test_another_folder_of_a_version_that_is_not_known_goes_aside_also_where_it_cannot_be_renamed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a mount point."""
+    """The folder looks like a mount point."""
     first_line(newest(folder), b'{"spool":99,"box":"ab","first":41,"open":[]}\n')
     rename = os.rename
 
@@ -401,7 +401,7 @@ def test_what_has_the_name_of_the_next_file_already_is_renamed_and_never_written
     TAKEN[kind](path, tmp_path / "mine")
     fill(box, 20)
     assert drain(box) == list(range(1, 41))
-    assert "its name is that of the next one" in caplog.text
+    assert "the next file has this name" in caplog.text
     assert (tmp_path / "mine").read_text() == "mine"
     assert path.with_name(path.name + ".bad-1").is_symlink() or path.with_name(path.name + ".bad-1").exists()
     assert box.held().lost == 0

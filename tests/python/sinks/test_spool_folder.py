@@ -355,7 +355,7 @@ def test_a_head_without_lines_gets_the_clock_with_which_its_lines_are_written(
 def test_events_that_expired_are_counted_once_also_by_the_next_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also while a call of `send` has some that are older."""
+    """They expire even while a call of `send` has older ones."""
     monkeypatch.setattr(boxes, "SEGMENT_BYTES", 300)
     box = small_box(tmp_path / "box", 8 << 20)
     fill(box, 20)
@@ -375,7 +375,7 @@ def test_events_that_expired_are_counted_once_also_by_the_next_run(
 
 @pytest.mark.parametrize("kills", [1, 3])
 def test_events_that_were_too_old_behind_a_call_are_counted_by_one_run(tmp_path: Path, kills: int) -> None:
-    """Their file is still there, since a call of `send` has older ones."""
+    """Their file is still there, because a call of `send` has older ones."""
     box = small_box(tmp_path / "box", 8 << 20)
     box.commit(records(1, 5), NOW + 100)
     box.commit(records(6, 5), NOW)

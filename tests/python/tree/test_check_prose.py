@@ -29,7 +29,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-# Of each formula: a sentence with it, and what a reader expects instead.
+# For each formula a sentence with it, and a sentence that a reader expects instead.
 PAIRS = [
     ("behind", "Frames behind the gap are dropped.", "Frames after the gap are dropped."),
     ("behind", "It waits behind the lock.", "The page runs behind nginx, and the loop may fall behind."),

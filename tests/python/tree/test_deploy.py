@@ -77,7 +77,7 @@ def test_the_programs_of_compose_run(tmp_path: Path) -> None:
                 ),
                 "frames that flow",
             )
-            # As Prometheus asks, by the service's name.
+            # Prometheus asks like this, by the service's name.
             headers = {"Authorization": f"Bearer {TOKEN}", "Host": "watch:8080"}
             request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers=headers)
             with urllib.request.urlopen(request, timeout=WATCHDOG) as answer:

@@ -13,7 +13,7 @@ PLACES = [
     *("*.md", "python", "docs", "examples", "tests", "bench", "tools", "web", "gil", "fleet"),
     *("src", "include"),
 ]
-# Of other things, too: these are looked for after the package's name, or before a bracket.
+# Names that other things have, too: they are looked for after the package's name, or before a bracket.
 OF_THE_PACKAGE = [
     "Answer",
     "Change",

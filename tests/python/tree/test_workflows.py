@@ -131,7 +131,7 @@ def test_the_workflow_makes_each_part_of_a_release_once() -> None:
 
 
 def test_each_file_of_a_release_is_uploaded() -> None:
-    """As the jobs would find them in dist/: the files of the parts that each of them makes."""
+    """The jobs would find in dist/ the files of the parts that each of them makes."""
     files = {part: name.format(version="0.1.0").replace("*", "x86_64") for part, name in parts().items()}
     uploaded: set[str] = set()
     to_index: set[str] = set()

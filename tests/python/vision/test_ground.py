@@ -23,13 +23,13 @@ class Camera:
     focal, height, down = 1000.0, 6.0, math.radians(12)
 
     def pixel(self, x: float, y: float, z: float = 0.0) -> tuple[float, float]:
-        """Of a place: x to the right, y ahead, z up."""
+        """Returns the pixel of a place: x to the right, y ahead, z up."""
         depth = y * math.cos(self.down) + (self.height - z) * math.sin(self.down)
         below = (self.height - z) * math.cos(self.down) - y * math.sin(self.down)
         return WIDTH / 2 + self.focal * x / depth, HEIGHT / 2 + self.focal * below / depth
 
     def box(self, x: float, y: float, size: tuple[float, float] = (1.8, 1.5)) -> npt.NDArray[np.float64]:
-        """Of a flat thing that stands at a place and faces the camera."""
+        """Returns the box of a flat thing that stands at a place and faces the camera."""
         wide, high = size
         corners = [self.pixel(x + dx, y, z) for dx in (-wide / 2, wide / 2) for z in (0, high)]
         xs, ys = zip(*corners, strict=True)

@@ -75,7 +75,7 @@ def masked(masks: np.ndarray) -> ff.Detections:
 
 @pytest.mark.parametrize("compact", [True, False], ids=["compact", "dense"])
 def test_masks_are_those_of_supervision(compact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also beyond their boxes, over a column's end, and where all are empty."""
+    """They agree even beyond their boxes, over a column's end, and if all are empty."""
     if compact and not hasattr(supervision, "CompactMask"):
         pytest.skip("supervision before 0.28")
     if not compact:

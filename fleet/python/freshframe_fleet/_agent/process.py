@@ -79,7 +79,7 @@ class _Agent:
         self._lock = threading.RLock()  # a log line may come at any moment
         self._last_counts: dict[tuple[int, int], Counts] = {}  # runs that have ended, until they are kept
         self._builds: dict[int, ReceivedBuild] = {}
-        # By their sources, while a build has them.
+        # Keeps versions by their sources, while a build has them.
         self._versions: weakref.WeakValueDictionary[bytes, SentModules] = weakref.WeakValueDictionary()
         self._crew = Crew(_AT_ONCE, "camera")
 

@@ -38,7 +38,7 @@ class SentModules:
         self._builtins = {**vars(builtins), "__import__": self._import}
 
     def loads(self, pickled: bytes) -> Any:
-        """As pickle.loads(), with these modules."""
+        """Does what pickle.loads() does, with these modules."""
         return _Unpickler(pickled, self).load()
 
     def __contains__(self, name: str) -> bool:

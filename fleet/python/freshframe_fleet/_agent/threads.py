@@ -61,6 +61,6 @@ class Crew:
             self._changed.notify_all()
 
     def wait(self) -> None:
-        """Until there is nothing to do but what hangs."""
+        """Waits until only hanging threads have work."""
         with self._changed:
             self._changed.wait_for(lambda: not self._jobs and self._busy == 0)

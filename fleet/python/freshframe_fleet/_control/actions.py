@@ -37,7 +37,7 @@ from .parts import Parts
 
 
 class Actions:
-    """By the controller's thread, with its lock."""
+    """Carries out actions on the controller's thread, with its lock."""
 
     def __init__(self, parts: Parts) -> None:
         """Makes the actions of one controller."""
@@ -156,7 +156,7 @@ class Actions:
 
 
 class Hearing:
-    """By the controller's thread, with its lock."""
+    """Hears messages on the controller's thread, with its lock."""
 
     def __init__(self, parts: Parts, actions: Actions) -> None:
         """Makes the hearing of one controller."""

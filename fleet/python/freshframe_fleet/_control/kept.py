@@ -104,7 +104,7 @@ class Kept(Protocol):
         """Whether the next controller would know of a change."""
 
     def wait(self, change: int) -> None:
-        """Until the next controller would know of a change.
+        """Waits until the next controller would know of a change.
 
         Raises:
             StateError: That takes too long. It is tried again.

@@ -171,7 +171,7 @@ class Consequences:
 
     def _fill(self, now: float, actions: list[Action]) -> None:
         """One more camera for an agent that has too few, of an agent with fewer than four on their way."""
-        # Without cameras that leave.
+        # Cameras that leave do not count.
         placed = {name: len(cameras) for name, cameras in self._state.placed.items()}
         for most, least in self._balance.fuller(self._state.agents.values(), placed.__getitem__, now):
             if self._state.handovers.under_way(most.name) >= self._state.times.closing_at_once:

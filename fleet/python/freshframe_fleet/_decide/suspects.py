@@ -168,7 +168,7 @@ class Culprits:
         apart = [agent.apart for agent in self._state.agents.values() if agent.apart is not None]
         if self._state.can_add_agents and culprit.number not in apart and len(apart) < _MOST_APART:
             name = self._add_extra(crashed.labels, culprit.number, now)
-            self._state.note(now, culprit.name, f"has an agent of its own from now on: {name}")
+            self._state.note(now, culprit.name, f"has its own agent from now on: {name}")
 
     def _add_extra(self, labels: Mapping[str, str], apart: int | None, now: float) -> str:
         name = next(name for n in itertools.count() if (name := f"extra{n}") not in self._state.agents)

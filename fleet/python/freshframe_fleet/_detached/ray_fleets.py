@@ -149,7 +149,7 @@ def attach(where: str, name: str) -> RemoteController:
 
 
 def _on_head(ray: Any) -> Any:
-    """On the head if it has room: the fleet cannot outlive it anyway."""
+    """Places it on the head if it has room: the fleet cannot outlive the head anyway."""
     for node in ray.nodes():
         if node["Alive"] and "node:__internal_head__" in node["Resources"]:
             return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=True)

@@ -65,14 +65,14 @@ def checked_address(where: str) -> str:
 
 def _refuse_client(found: str) -> OptionError:
     return OptionError(
-        "a fleet needs a direct connection to the cluster, and Ray Client (ray://HOST:10001) is none: run "
+        "a fleet needs a direct connection to the cluster, and Ray Client (ray://HOST:10001) is not one: run "
         'the program on a machine of the cluster with the address "auto", or "HOST:6379" as `ray start '
         f"--head` shows it; {found}"
     )
 
 
 def checked_environment(runtime_env: Any) -> dict[str, Any] | None:
-    """What Ray makes for the agents.
+    """The environment that Ray makes for the agents.
 
     Raises:
         OptionTypeError: It is no mapping with names.

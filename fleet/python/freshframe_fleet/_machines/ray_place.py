@@ -194,7 +194,7 @@ class RayPlace:
         waiting = self.controller.call(self.controller.decisions.without_room)
         wanted = self._more.wanted(waiting, machines, boot_time())
         if self._request.ask(machines, wanted):
-            text = f"asks the cluster for {len(wanted)} more" if wanted else "asks for no more machines"
+            text = f"asks the cluster for {len(wanted)} more" if wanted else "no longer asks for machines"
             self.controller.call(lambda: self.controller.note("cluster", text))
 
     def _station(self, number: str, node: Mapping[str, Any], count: int) -> _Machine:
@@ -246,7 +246,7 @@ class RayPlace:
         return hashlib.sha256(b"name" + self.token).hexdigest()[:12]
 
     def _watch_guard(self, machine: _Machine) -> None:
-        """Until all have connected for the first time."""
+        """Watches a guard until all have connected for the first time."""
         guards = self.place.guards
         missing = [station for station in machine.agents if not guards.is_connected(station)]
         if not missing:

@@ -64,7 +64,7 @@ def camera(number: int, agent: str | None, epoch: int, **others: Any) -> Camera:
 
 
 def kept(camera: Camera, now: float = 0.0) -> Camera:
-    """As the next controller reads what is written now. Its clock begins at 0."""
+    """Returns the camera as the next controller reads it. Its clock begins at 0."""
     return saved_state.restore_camera(saved_state.camera_state(camera, now), 0.0)
 
 
@@ -308,7 +308,7 @@ RUN = (0, (TERM - 1) << 32)
 
 
 def following(books: Counters, term: int) -> Counters:
-    """Those of the next controller."""
+    """Returns the counters of the next controller."""
     books_of_next = Counters(term)
     books_of_next.restore(books.closed, books.ended, books.refused)
     books_of_next.told_is_all = books.told_is_all

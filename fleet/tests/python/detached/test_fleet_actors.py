@@ -42,7 +42,7 @@ def test_a_fleet_is_shut_down_while_its_store_does_not_answer(
 
 def test_the_end_of_an_actor_is_tried_until_the_head_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     class EndedError(BaseException):
-        """Of the process."""
+        """Ends the process."""
 
     attempts: list[bool] = []
 
@@ -75,7 +75,7 @@ class Guard:
 
 @pytest.fixture
 def guards(monkeypatch: pytest.MonkeyPatch) -> tuple[list[Guard], threading.Event]:
-    """Those of one actor, and whether it has ended."""
+    """Yields the guards of one actor, and whether it has ended."""
     ended = threading.Event()
     monkeypatch.setattr(ray_guard, "Guard", Guard)
     monkeypatch.setattr(ray_guard, "end_this_actor", ended.set)

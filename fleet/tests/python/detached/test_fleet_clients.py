@@ -42,7 +42,7 @@ def batch_of(reader: Results, *results: tuple[int, int]) -> _wire.Batch:
 
 
 def give(to: Results, *ordinals: int) -> None:
-    """As an agent's batch does."""
+    """Gives ordinals as an agent's batch does."""
     to.push(batch_of(to, *((0, each) for each in ordinals)))
 
 

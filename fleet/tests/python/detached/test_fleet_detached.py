@@ -28,7 +28,7 @@ Key = tuple[str, int, int]
 
 @pytest.fixture(scope="module")
 def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
-    """Of all tests that do no harm to it."""
+    """Yields a yard for all tests that do no harm to it."""
     yard = Yard(tmp_path_factory.mktemp("yard"))
     try:
         with yard.connect() as fleet:
@@ -211,7 +211,7 @@ def test_what_a_detached_fleet_needs_is_told() -> None:
 
 @pytest.fixture
 def mortal(tmp_path: Path) -> Iterator[Yard]:
-    """Whose controller may be killed."""
+    """Yields a yard whose controller may be killed."""
     yard = Yard(tmp_path, grace=60.0)  # a program on a busy machine may need some seconds to come back
     try:
         with yard.connect() as fleet:
@@ -223,7 +223,7 @@ def mortal(tmp_path: Path) -> Iterator[Yard]:
 
 
 def until_all_come(reader: FleetReader, after: dict[str, int], samples: list[FleetSample]) -> None:
-    """Until each of these cameras has given a result with an ordinal above that one."""
+    """Waits until each of these cameras has given a result with a larger ordinal."""
     left = set(after)
 
     def read() -> bool:

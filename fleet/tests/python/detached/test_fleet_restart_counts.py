@@ -70,7 +70,7 @@ def test_an_agent_keeps_what_it_said_of_a_run_that_has_ended_until_the_next_cont
 def test_a_run_whose_end_a_killed_controller_has_ordered_is_counted_once_when_its_agent_has_died_too(
     yard: Yard, knows: str
 ) -> None:
-    """By its last record, if the store has that, else as one with results that may be unreported."""
+    """Counts a run by its last record, if the store has that, else as one with perhaps unreported results."""
     controller, parts = yard.controller.controller, yard.parts
     controller.add([("cam", "x", {})], controller.add_build(b"", b""), False)
     number = yard.controller.open_for("key", "ticks", "log").results.number

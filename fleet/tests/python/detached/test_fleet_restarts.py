@@ -260,7 +260,7 @@ def test_a_new_build_starts_once_the_next_controller_would_know_of_it(yard: Yard
 
 
 def test_a_new_camera_starts_once_the_next_controller_would_know_of_it(yard: Yard) -> None:
-    """Else the next one could give its number to another camera, which would get its runs."""
+    """Otherwise the next one could give its number to another camera, which would get its runs."""
     controller = yard.controller.controller
     build = controller.add_build(b"", b"")
     yard.controller.write_through()
@@ -279,7 +279,7 @@ def test_a_new_camera_starts_once_the_next_controller_would_know_of_it(yard: Yar
 
 
 def test_agents_hear_of_a_reader_once_the_next_controller_would_know_of_it(yard: Yard) -> None:
-    """Else the next one could give its number to another reader."""
+    """Otherwise the next one could give its number to another reader."""
     parts, sent = yard.parts, list[bytes]()
     link: Any = SimpleNamespace(name="a", send=sent.append, has_unsent=False, socket=None)
     with parts.loop.lock:

@@ -63,7 +63,7 @@ class Hand:
 
 
 class Controllers:
-    """Those of one fleet. Remembers which writes counted."""
+    """The controllers of one fleet. Remembers which writes counted."""
 
     def __init__(self) -> None:
         self.store = Memory()

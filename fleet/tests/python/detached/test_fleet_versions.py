@@ -66,7 +66,7 @@ def test_it_drains_removes_and_shuts_down(yard: Yard, program: RemoteController)
 
 
 def fleet_of(program: RemoteController) -> ff.fleet.Fleet:
-    """As Fleet.connect()."""
+    """Makes a fleet as Fleet.connect() does."""
     fleet = ff.fleet.Fleet.__new__(ff.fleet.Fleet)
     fleet._begin(program)
     return fleet

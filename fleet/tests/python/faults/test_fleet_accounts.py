@@ -34,7 +34,7 @@ COUNTERS = {
 
 
 def results(*frames: tuple[int, int]) -> list[Result]:
-    """Of camera 3: (epoch, frame)."""
+    """Returns results of camera 3: (epoch, frame)."""
     return [Result(3, epoch, frame - 1, frame, 3, at=0.0) for epoch, frame in frames]
 
 
@@ -47,7 +47,7 @@ def verdict_of(
     ledger: dict[tuple[int, int], Entry] | None = None,
     counters: dict[str, int] | None = None,
 ) -> Verdict:
-    """Of the run above, with some things otherwise."""
+    """Judges the run above, with some changes."""
     verdict = Verdict()
     check_accounts(verdict, runs or RUNS, read or READ, ledger or LEDGER, COUNTERS | (counters or {}), FPS)
     return verdict
@@ -86,7 +86,7 @@ def test_what_agents_invent_is_found() -> None:
 
 
 def test_a_killed_agent_leaves_no_more_untold_than_it_makes_between_two_reports() -> None:
-    """And the fleet says of each such run that there may be some."""
+    """The fleet reports for each such run that there may be some."""
     many = [CountedRun(3, 1, frames=40, ended=False), RUNS[1]]
     [finding] = verdict_of(many).findings
     assert "36 frames were never reported" in finding.text
@@ -106,7 +106,7 @@ class _Run:
 
 
 def test_a_camera_counts_what_it_gives(tmp_path: Path) -> None:
-    """Also the last frame before it fails."""
+    """It also counts the last frame before it fails."""
     run = _Run()  # stands for an agent, whose function calls the build
     cameras = CountedCameras(tmp_path, fps=200.0)
     pipeline, outputs = build_counted(cameras.url(3))

@@ -40,7 +40,7 @@ def rules(
 
 
 def test_a_run_that_keeps_every_rule_has_no_findings() -> None:
-    """Also over two epochs, the second with ordinals from 0 again."""
+    """The second of two epochs has ordinals from 0 again."""
     assert rules([result(0), result(1), result(0, epoch=2, frame=5)]) == set()
 
 
@@ -62,7 +62,7 @@ def test_a_result_that_breaks_a_rule_is_found(rule: str, results: list[Result]) 
 
 
 def test_ordinals_may_be_missing_when_they_are_counted() -> None:
-    """And not otherwise."""
+    """Without a count they may not."""
     results = [result(0), result(4)]
     assert rules(results, books(2, outbox_full=3)) == set()
     assert rules(results, books(2, outbox_full=2)) == {"books"}
@@ -96,7 +96,7 @@ def test_two_sessions_of_an_exclusive_camera_are_found() -> None:
 
 
 def test_gaps_and_changes_of_epochs_are_measured() -> None:
-    """By the times at which results came."""
+    """Uses the times at which results came."""
     verdict = check(SENT, [result(0), result(1), result(0, epoch=2, frame=5)], books(3))
     assert verdict.figures["longest_gap_seconds"] == pytest.approx(4.0)
     assert verdict.figures["epoch_changes"] == 1

@@ -32,7 +32,7 @@ def faults_of(stats: Mapping[str, Any], asked: list[list[Any]]) -> Faults:
 
 
 def test_a_seed_gives_the_same_faults() -> None:
-    """And another one others; every kind comes up."""
+    """Another seed gives others. Every kind comes up."""
     assert list(schedule(7, 200)) == list(schedule(7, 200))
     assert list(schedule(7, 200)) != list(schedule(8, 200))
     assert {fault.kind for fault in schedule(7, 200)} == set(KINDS)

@@ -269,7 +269,7 @@ class Hangs(ff.Node[int, int]):
 
 
 def hangs_at_start(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """Until there is a file of this name."""
+    """Hangs until a file of this name exists."""
     pipeline = ff.Pipeline()
     return pipeline, {"ticks": pipeline.add(Hangs(url), pipeline.add(Ticks(0.02)))}
 

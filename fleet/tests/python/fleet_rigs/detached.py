@@ -124,7 +124,7 @@ def address(folder: str) -> tuple[str, int]:
 
 
 def connect(find: Callable[[], Endpoint]) -> ff.fleet.Fleet:
-    """As Fleet.connect()."""
+    """Connects as Fleet.connect() does."""
     fleet = ff.fleet.Fleet.__new__(ff.fleet.Fleet)
     fleet._begin(RemoteController("yard", find))
     return fleet
@@ -153,7 +153,7 @@ class Yard:
         self.controller = self._start(_GUARD[1], str(self.grace), *self.nodes)
 
     def restart_controller(self) -> None:
-        """As Ray restarts its actor."""
+        """Restarts it as Ray restarts its actor."""
         self.controller.kill()
         self.controller.wait()
         self.start_controller()
@@ -171,7 +171,7 @@ class Yard:
         return Endpoint(host, port, TOKEN)
 
     def connect(self) -> ff.fleet.Fleet:
-        """As Fleet.connect()."""
+        """Connects as Fleet.connect() does."""
         return connect(self.find)
 
     def end(self) -> None:

@@ -55,7 +55,7 @@ def native_module(loading: AbstractContextManager[object] | None = None) -> Any:
     if reason := _gil.unsupported():
         raise _refuse(reason)
     if not _reads_own_frames(_gil.frames_now):
-        raise _refuse("its frames are laid out differently from those that this module was compiled for")
+        raise _refuse("the layout of its frames differs from the layout for which this module was compiled")
     return _gil
 
 

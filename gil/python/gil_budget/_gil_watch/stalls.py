@@ -16,7 +16,7 @@ INTERPRETER = "the interpreter"
 """The native name of the interpreter's own function whose name was stripped, and that Python cannot call."""
 
 STRIPPED = (
-    f"{INTERPRETER}: a function of its own whose name is unknown, because this interpreter has no symbols"
+    f"{INTERPRETER}: an internal function whose name is unknown, because this interpreter has no symbols"
 )
 """Said once where that name is shown."""
 

@@ -11,7 +11,7 @@ def why_not_to_fail() -> str | None:
         with open(path, encoding="ascii") as file:
             computed = int(file.read().split()[0])
     except (OSError, ValueError, IndexError):
-        return f"there is no {path} here, so waits for a processor cannot be told from holds"
+        return f"there is no {path} here, so waits for a processor look like holds"
     if computed == 0:
         return f"the kernel does not count waits for a processor in {path}"
     return None

@@ -63,7 +63,7 @@ bool is_foreign(const NativeFrame& frame) {
   return !is_interpreter(frame) && !is_system(frame) && !is_ctypes(frame);
 }
 
-// With the name that Python uses, where the symbol has it.
+// Returns the name that Python uses, if the symbol has it.
 std::string text_of(const NativeFrame& frame) {
   NativeFrame plain = frame;
   plain.symbol = plain_name(frame.symbol);
@@ -139,7 +139,7 @@ std::string foreign_text(const NativeFrame& frame, const CallableName& name) {
                                           : name.text;
 }
 
-// Without the dispatchers before the bound function, where their last one is known.
+// Returns the frames without the dispatchers before the bound function, if their last one is known.
 std::span<const NativeFrame> bound_part(std::span<const NativeFrame> above) {
   const auto* const last = outermost(above, [](const NativeFrame& f) { return is_last_glue(f.symbol); });
   return last == nullptr ? above : above.first(static_cast<std::size_t>(last - above.data()) + 1);

@@ -206,7 +206,7 @@ def as_text(measured: Measured) -> list[str]:
         *_books(measured.stats),
         *_item(
             "memory",
-            f"{measured.peak_rss / 2**20:.0f} MiB at most: a slow node drops frames and needs no more memory",
+            f"{measured.peak_rss / 2**20:.0f} MiB at most: a slow node drops frames and uses no more",
         ),
         *_recorded(measured),
         *_honesty(measured),
@@ -279,7 +279,7 @@ def _gil(live: Live, on_thread: Live | None) -> list[str]:
             f"{part.longest * 1e3:.1f} ms, {missed(part.game)} missed"
             for where, part in (("on a thread", on_thread), ("in a worker", live))
         ),
-        "This is the node that computes. Its worker process has its own GIL.",
+        "This is the node that computes. The worker process has its own GIL.",
     )
 
 

@@ -62,7 +62,7 @@ def run(bench: Bench, machine: Machine) -> Result:
 
 
 def read_our_times(records: Sequence[Mapping[str, Any]]) -> dict[str, Spent]:
-    """By case. The other Python lists other bindings as missing."""
+    """Returns the times by case. The other Python lists other bindings as missing."""
     return {
         record["case"]: Spent(record["seconds"], record["cpu_seconds"])
         for record in records

@@ -208,7 +208,7 @@ def _draw(diary: Diary) -> None:
 
 
 def _beside_capture(seconds: float, *, release: bool) -> Diary:
-    # As fast as the camera delivers them.
+    # The camera delivers them this fast.
     with repeated_beside("lab-capture", lambda: _lab.wait(CAPTURE, release)):
         return play(seconds, lambda: None, _draw)
 

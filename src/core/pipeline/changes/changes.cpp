@@ -310,7 +310,7 @@ struct RemovalWait {
   const WaitHook& hook;
 
   bool is_late() const { return Watch::now() >= deadline; }
-  // Until then at most, and no longer than the slice.
+  // Returns that time at most, and no longer than the slice.
   Watch::time_point next(Seconds slice) const {
     return std::min(deadline, Watch::now() + to_duration(slice));
   }
@@ -336,7 +336,7 @@ void wait_removed(Life& life, Removal& removal, const Runners& before, const Rem
   }
 }
 
-// Until nodes that stay have taken what the removed ones had sent there.
+// Waits until nodes that stay have taken the samples that the removed ones had sent there.
 void wait_drained(PipelineCore& core, const std::set<const Removal*>& removals, const RemovalWait& wait) {
   constexpr Seconds kSoon{0.005};
   auto& guarded = core.guarded();

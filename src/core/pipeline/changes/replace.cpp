@@ -55,7 +55,7 @@ struct GiveBack {
   void operator()(Runner* runner) const noexcept { runner->place().end_replacement(); }
 };
 
-// With the graph: the node whose place another one may take. Throws GraphError, StateError.
+// Returns the node whose place another one may take, with the graph's lock. Throws GraphError, StateError.
 std::shared_ptr<Runner> replaceable(const PipelineCore& core, const Graph& graph, int index) {
   if (!core.life().check_changes("replace()"))
     throw StateError("replace() before start(): add() the other node instead");

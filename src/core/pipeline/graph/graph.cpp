@@ -221,7 +221,7 @@ void Graph::find_live(int node, std::set<int>& known) {
   if (!known.insert(node).second) return;
   auto& here = place(node);
   const auto source = here.runner->place().source();
-  // And a merge that was above live sources stays what it was without them.
+  // A merge that was above live sources stays live without them.
   bool live = here.open || (here.merge && here.live) || (source != nullptr && source->live());
   for (const auto& wire : here.wires) {
     if (!has(wire.parent)) continue;

@@ -221,7 +221,7 @@ void VideoMuxer::put_last() {
   last_.reset();
 }
 
-/// Without a packet there is only a header, and an MP4's header is written with the first packet's time.
+/// There is only a header without a packet, and an MP4's header is written with the first packet's time.
 void VideoMuxer::flush() {
   check_sound();
   if (!started_ || put_ == 0) return;

@@ -163,7 +163,7 @@ void Retention::run() {
   log_lines();
 }
 
-/// Without the mutex.
+/// Call it without the mutex.
 void Retention::log_lines() {
   const auto lines = std::exchange(lines_, {});
   mutex_.unlock();

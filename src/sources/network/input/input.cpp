@@ -81,7 +81,7 @@ bool is_refusal(int result) {
 
 }  // namespace
 
-/// Or parameters, or a key. FFmpeg's demuxer skips one for which a single request fails.
+/// The file may also be parameters or a key. FFmpeg's demuxer skips one for which a single request fails.
 int OpenedInputs::open_segment(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
                                const AVDictionary* options) const {
   constexpr int kMostTries = 3;

@@ -312,7 +312,7 @@ int LivePlaylists::check_map(const std::string& url, AVIOContext& io, bool first
 
 namespace {
 
-/// As far as needed, a packet at a time: a segment may come as slowly as its pictures. All can be read again.
+/// Reads what is needed, a packet at a time: a segment may come slowly. All can be read again.
 std::optional<TsVideo> video_of_segment(AVIOContext& io) {
   const auto begin = avio_tell(&io);
   std::string head;

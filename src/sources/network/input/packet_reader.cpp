@@ -84,7 +84,7 @@ ReadPacket read_video(LiveInput& input) {
   }
 }
 
-/// On the thread that asks, which FFmpeg's polls free.
+/// Reads on the thread that asks, which FFmpeg's polls free.
 class DirectReader final : public PacketReader {
  public:
   explicit DirectReader(ReadingParts parts) : parts_(std::move(parts)) {
@@ -120,7 +120,7 @@ class DetachedReader final : public PacketReader {
   const ReadingParts parts_;
 };
 
-/// By a detached call that reads until the connection is lost or closed.
+/// Reads by a detached call, until the connection is lost or closed.
 class AheadReader final : public PacketReader {
  public:
   explicit AheadReader(ReadingParts parts) : parts_(std::move(parts)) {

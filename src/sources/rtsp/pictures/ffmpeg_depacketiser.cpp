@@ -25,7 +25,7 @@ using Written = const std::uint8_t*;
 using Written = std::uint8_t*;
 #endif
 
-/// What FFmpeg reads: first the description, then one packet for each call of add().
+/// The bytes that FFmpeg reads: first the description, then one packet for each call of add().
 class Input {
  public:
   explicit Input(std::string text) : text_(std::move(text)) {

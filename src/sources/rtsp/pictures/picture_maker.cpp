@@ -63,7 +63,7 @@ std::int64_t MissingPictures::interval() const {
 
 namespace {
 
-/// With other codecs FFmpeg itself gives a picture at its marker only.
+/// FFmpeg itself gives pictures of other codecs at their marker only.
 bool has_slices(Codec codec) {
   return codec == Codec::H264 || codec == Codec::H265 || codec == Codec::Mpeg4;
 }
@@ -189,7 +189,7 @@ void PictureMaker::discard() {
   begin_picture();
 }
 
-/// With parameter sets that came amid the picture before. The memory of an ordinary picture is used again.
+/// Takes parameter sets that came amid the picture before. The memory of an ordinary picture is used again.
 void PictureMaker::begin_picture() {
   constexpr std::size_t kMostKept = 256U << 10U;
   if (bytes_.capacity() > kMostKept) bytes_ = {};

@@ -254,7 +254,7 @@ Authorization::Authorization(std::optional<Credentials> credentials, std::string
 
 std::string Authorization::random_text() {
   std::array<std::uint8_t, 8> bytes{};
-  // Without entropy, at the start of a machine, the nonce is zeros: it only protects against chosen texts.
+  // The nonce is zeros without entropy, at the start of a machine: it only protects against chosen texts.
   static_cast<void>(platform::random_bytes(std::as_writable_bytes(std::span(bytes))));
   return hex(bytes);
 }

@@ -126,7 +126,7 @@ class Trial {
 
 using Times = std::vector<std::vector<double>>;
 
-/// As equality of two lists of sets, with kMissing equal to itself.
+/// Compares two lists of sets, with kMissing equal to itself.
 inline void expect_sets(const Times& given, const Times& wanted) {
   ASSERT_EQ(given.size(), wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) {

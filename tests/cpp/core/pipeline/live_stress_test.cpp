@@ -333,7 +333,7 @@ struct Memory {  // bytes
   }
 };
 
-// Of two threads, until `made` has reached `changes`.
+// Makes changes on two threads, until `made` has reached `changes`.
 void make_changes(Churn& churn, std::atomic<std::size_t>& made, std::size_t changes) {
   std::vector<std::jthread> services;
   for (unsigned seed = 1; seed <= 2; ++seed) {

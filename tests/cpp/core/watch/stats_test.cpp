@@ -21,7 +21,7 @@
 namespace freshframe::test {
 namespace {
 
-// Of processor time.
+// Returns the processor time.
 double thread_seconds() {
   timespec spent{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);

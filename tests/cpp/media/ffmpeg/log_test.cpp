@@ -182,7 +182,7 @@ TEST(MediaLog, NothingGoesToStderr) {
   for (std::size_t i = 2000; i < bytes.size(); i += 500) bytes[i] = 0;
   write_bytes(folder.file("a.ts"), bytes);
   ::testing::internal::CaptureStderr();
-  // With several threads FFmpeg may return a picture before it has noted the errors in it.
+  // FFmpeg may, with several threads, return a picture before it has noted the errors in it.
   const auto played = play(folder.file("a.ts"), {.decoder_threads = 1});
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
   EXPECT_GT(played.damaged, 0U);

@@ -154,7 +154,7 @@ class ChangingCamera {
   }
 
  private:
-  /// As FFmpeg does for RTMP.
+  /// Does what FFmpeg does for RTMP.
   static void attach_sets(AVPacket& packet, const AVCodecParameters& parameters) {
     if (parameters.extradata_size <= 0) return;
     const auto size = static_cast<std::size_t>(parameters.extradata_size);

@@ -21,7 +21,7 @@ namespace {
 constexpr std::array kPresets = {EncoderPreset::Slow, EncoderPreset::Medium, EncoderPreset::Fast,
                                  EncoderPreset::Fastest};
 
-/// Without the container's own, which depend on the time that writing took: it is flushed each second.
+/// Leaves out the container's own, which depend on the time that writing took: it is flushed each second.
 std::int64_t bytes_of_pictures(const std::string& path) {
   AVFormatContext* raw = nullptr;
   require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));

@@ -149,7 +149,7 @@ std::vector<AnySample> frame_samples(int count, int source = -1, double begin = 
   return samples;
 }
 
-/// With a keyframe each second.
+/// Returns samples with a keyframe each second.
 const std::vector<AnySample>& packet_samples() {
   static const auto samples = [] {
     const Folder folder;

@@ -372,7 +372,7 @@ class FakeCamera final : public V4l2System {
     }
     return 0;
   }
-  /// As drivers do, it chooses the nearest available setting, here the first.
+  /// Chooses the nearest available setting as drivers do, here the first.
   int set_format(v4l2_format& format) {
     auto& pixels = format.fmt.pix;
     const Mode* mode = find(pixels.pixelformat, pixels.width, pixels.height);

@@ -41,7 +41,7 @@ std::string moov(char written, char codec) {
   return box("moov", box("mvhd", "\0\0\0\0\0\0\0"s + written + "\0\0\0\0"s) + codec);
 }
 
-/// With an element CodecPrivate of one byte.
+/// Returns a file with an element CodecPrivate of one byte.
 std::string matroska(char unique, char codec) {
   return "\x1A\x45\xDF\xA3\x88webm"s + std::string(60, unique) + "\x63\xA2\x40\x01"s + codec + "tracks";
 }

@@ -140,7 +140,7 @@ TEST(HeldPackets, TellWhatIsKnownOfAPictureAndOfThoseBeforeItThatNeverCame) {
   EXPECT_TRUE(held.take(second(3), 3.0, false).damaged);
 }
 
-/// As live555 sends a file: the picture that is shown last of three comes first, and has the first time.
+/// Live555 sends a file like this: the picture shown last of three comes first, and has the first time.
 TEST(HeldPackets, WithTimesInTheOrderOfDecodingAreNotLostWhenTheyAreShownLater) {
   HeldPackets held;
   held.add({.captured = second(0), .time = 0.0});

@@ -78,7 +78,7 @@ class LivePlaylistsTest : public ::testing::Test {
     return result;
   }
 
-  /// As another connection to the same server.
+  /// Adds the text as another connection to the same server.
   [[nodiscard]] int add_later(const std::string& text) {
     Source source{text};
     const auto io = io_of(source);

@@ -207,7 +207,7 @@ TEST(MultipartFilter, KeepsNoHeadWithoutAnEnd) {
   EXPECT_EQ(all(out), line);
 }
 
-/// What add() says at the end, if these pieces are given one after the other for as long as it takes them.
+/// Returns the error of add() at the end, if it gets these pieces one after the other until it throws.
 std::string refusal(std::string_view begin, std::string_view more) {
   MultipartFilter filter;
   FilteredBytes out;

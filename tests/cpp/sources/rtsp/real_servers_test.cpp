@@ -17,7 +17,7 @@
 namespace freshframe::media::rtsp::test {
 namespace {
 
-/// As it came through the network.
+/// Returns the text as it came through the network.
 std::string with_carriage_returns(std::string_view text) {
   std::string result;
   for (const char c : text) result.append(c == '\n' ? "\r\n" : std::string(1, c));

@@ -226,7 +226,7 @@ class RememberTest : public StillWatchTest {
     std::ifstream in(file(), std::ios::binary);
     return {std::istreambuf_iterator<char>(in), {}};
   }
-  /// As far as the file knows.
+  /// Changes the machine that the file knows.
   void start_machine_anew() {
     auto all = bytes();
     constexpr std::size_t kBoot = 24;

@@ -127,7 +127,7 @@ class Packager(Server):
         connection.sendall(make_answer(body))
 
     def playlist(self) -> bytes:
-        """As it is now."""
+        """Returns the playlist as it is now."""
         with self._lists:
             return self._playlist()
 

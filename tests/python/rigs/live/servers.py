@@ -102,7 +102,7 @@ class HttpServer(Server):
 
     @property
     def playlist(self) -> str:
-        """Of HLS."""
+        """Returns a playlist of HLS."""
         return f"http://127.0.0.1:{self.port}/hls/live.m3u8"
 
     def __init__(self, clip: Clip | None = None, faults: Faults | None = None, port: int = 0) -> None:

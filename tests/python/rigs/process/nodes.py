@@ -362,7 +362,7 @@ class NeedsMemory(ff.Node[Any, Any]):
 
 
 def eat_memory(value: int) -> int:
-    """Until the kernel ends the process."""
+    """Eats memory until the kernel ends the process."""
     kept = []
     while value == 3:
         kept.append(np.ones(4 << 20))

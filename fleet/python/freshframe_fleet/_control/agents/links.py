@@ -14,7 +14,7 @@ from .link import Link
 
 
 class Links:
-    """By the names of the agents. With the controller's lock."""
+    """Keeps the connections by the names of the agents. Call it with the controller's lock."""
 
     def __init__(self, loop: Loop, term: int, notes: Notes) -> None:
         """Makes a table without links."""

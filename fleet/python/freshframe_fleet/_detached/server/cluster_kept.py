@@ -155,7 +155,7 @@ class ClusterKept:
         return self._writer.is_written(change)
 
     def wait(self, change: int) -> None:
-        """Until the store has a change."""
+        """Waits until the store has a change."""
         if not self._writer.wait(change, PATIENCE):
             raise StateError("it is done, but the cluster's store does not answer: it may be forgotten")
 

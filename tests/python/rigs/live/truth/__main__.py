@@ -53,7 +53,7 @@ def read_conduct(path: str) -> tuple[Lies, Manners]:
 
 
 def make_server(kind: str, fps: float, films: dict[str, Film], conduct: str, log: SentLog) -> AnyServer:
-    """Of this kind."""
+    """Makes a server of this kind."""
     first = next(iter(films.values()))
     if kind == "rtsp":
         lies, manners = read_conduct(conduct)

@@ -49,7 +49,7 @@ class Pace:
         self.reached = 0  # pictures that were handed out before the present one
 
     def pictures(self, ended: threading.Event) -> Iterator[Due]:
-        """Until it is over, the server has ended, or the network closes."""
+        """Yields pictures until it is over, the server has ended, or the network closes."""
         pictures = self._film.pictures
         skip = self._conduct.skip
         began = time.monotonic()

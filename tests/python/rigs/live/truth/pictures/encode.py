@@ -91,7 +91,7 @@ def _units(packet: bytes, codec: Codec) -> tuple[bytes, ...]:
 
 
 def _options(shape: Shape) -> dict[str, str]:
-    """Without threads, look-ahead and scene cuts; parameter sets before each keyframe."""
+    """Returns options without threads, look-ahead and scene cuts. Each keyframe has parameter sets."""
     if shape.codec == "mjpeg":
         return {"huffman": "default", "threads": "1"}  # RTP sends no tables; no restart markers
     if shape.codec == "vp8":

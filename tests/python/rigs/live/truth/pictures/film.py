@@ -52,7 +52,7 @@ class Film:
 
     @property
     def lead(self) -> int:
-        """By how many pictures one is sent ahead of its place in display order: 0 without B-frames."""
+        """Returns by how many pictures one is sent ahead of its place in display order; 0 if no B-frames."""
         return max(picture.number - place for place, picture in enumerate(self.pictures))
 
     def without_sets(self) -> Film:

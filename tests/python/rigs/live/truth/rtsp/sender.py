@@ -38,7 +38,7 @@ class Sender:
         self.receiver_reports = 0
 
     def run(self, ended: threading.Event) -> None:
-        """Until the session is over, the client has gone, or the network closes."""
+        """Sends until the session is over, the client has gone, or the network closes."""
         with contextlib.suppress(OSError):
             for due in self.pace.pictures(ended):
                 self._send(due)

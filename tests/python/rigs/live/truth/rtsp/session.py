@@ -57,7 +57,7 @@ class Session:
         self._sender: Sender | None = None
 
     def talk(self) -> None:
-        """Until the client goes, tears down, or is silent for longer than the timeout."""
+        """Talks until the client goes, tears down, or is silent for longer than the timeout."""
         conversation = Conversation(self._connection)
         self._connection.settimeout(self._camera.manners.timeout)
         try:

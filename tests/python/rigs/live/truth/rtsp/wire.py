@@ -82,7 +82,7 @@ class Answer:
     body: str = ""
 
     def encoded(self, request: Request) -> bytes:
-        """With the request's number."""
+        """Returns the answer with the request's number."""
         lines = [f"RTSP/1.0 {self.status}", f"CSeq: {request.headers.get('cseq', '0')}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
         lines += [f"Content-Length: {len(self.body)}"] if self.body else []
