@@ -32,9 +32,7 @@ def load_ray(where: str) -> Any:
     """
     # Both are read when Ray is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if is_this_machine(
-        _split_host(_resolved(where))
-    ):  # else Ray takes the outer address
+    if is_this_machine(_split_host(_resolved(where))):  # else Ray takes the outer address
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         return importlib.import_module("ray")
