@@ -18,7 +18,7 @@ SCHEME = "webcam:"
 
 
 def make_url(width: int, height: int, fps: float, t0: float) -> str:
-    """Returns the argument of of()."""
+    """Makes the URL that open_webcam() opens."""
     return f"{SCHEME}{width}x{height}@{fps}@{t0!r}"
 
 
