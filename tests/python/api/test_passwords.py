@@ -225,9 +225,13 @@ def read(url: str) -> None:
 
 
 def published(url: str) -> object:
+    """Publishes until the first connection has failed: it may take longer than any film."""
     pipeline = ff.Pipeline()
-    pipeline.add(ff.Publish(url, timeout=1), pipeline.add(ff.open("demo:circles?size=64x48&frames=3&fps=30")))
-    pipeline.run()
+    pipeline.add(
+        ff.Publish(url, timeout=1), pipeline.add(ff.open("demo:circles?size=64x48&fps=30")), name="out"
+    )
+    with pipeline:
+        until(lambda: (publish := pipeline.stats().nodes["out"].publish) and publish.last_error, url)
     return pipeline.stats()
 
 

@@ -146,7 +146,7 @@ def test_top_shows_where_a_stream_is_decoded(decoder: str, reason: str | None, s
     pipeline = ff.Pipeline("decoded")
     pipeline.reader(pipeline.add(ff.open(LIVE), name="gate"))
     with pipeline:
-        state = Target.of(pipeline.serve().url).state()
+        state = Target.parse(pipeline.serve().url).state()
     state["nodes"][0]["source"].update(decoder=decoder, decoder_reason=reason)
     console = plain_console()
     with console.capture() as captured:

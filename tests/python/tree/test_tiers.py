@@ -199,8 +199,8 @@ def test_durations_are_the_mean_of_a_tests_cases(tmp_path: Path) -> None:
     log.write_text(
         "[       OK ] Files/Start.Is/0 (300 ms)\n[       OK ] Files/Start.Is/1, where x = 2 (500 ms)\n"
     )
-    assert durations.of_pytest(report) == {"tests/python/tree/test_tiers.py": {"test_a": 2.0}}
-    assert durations.of_ctest(log) == {"Files/Start.Is": 0.4}
+    assert durations.read_pytest(report) == {"tests/python/tree/test_tiers.py": {"test_a": 2.0}}
+    assert durations.read_ctest(log) == {"Files/Start.Is": 0.4}
 
 
 def test_the_file_of_durations_is_stale_if_long_tests_are_missing_in_it() -> None:
