@@ -21,7 +21,7 @@ METRES = [(0, 0), (6.4, 0), (6.4, 3.6), (0, 3.6)]  # the same on the ground
 
 
 def with_kmh(tracks: ff.Detections) -> ff.Detections:
-    """Adds the speed in km/h, where it is known better than to a quarter."""
+    """Adds the speed in km/h, if it is known better than to a quarter."""
     speed, error = tracks.data["speed"], tracks.data["speed_error"]
     return tracks.with_data(kmh=np.where(error < speed / 4, 3.6 * speed, np.nan))
 

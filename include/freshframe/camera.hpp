@@ -13,7 +13,7 @@ namespace freshframe {
 struct CameraSize {
   int width = 0;  // pixels; of a grid: the largest
   int height = 0;
-  int min_width = 0;  // of a grid: the smallest, else width
+  int min_width = 0;  // the smallest of a grid, otherwise equal to width
   int min_height = 0;
   int step_width = 0;  // 0: one size, no grid
   int step_height = 0;
@@ -39,9 +39,9 @@ struct CameraControl {
   std::int64_t standard = 0;  // the driver's default
   std::int64_t current = 0;
   std::string setting = {};  // the one of kCameraSettings whose number this is; empty means none
-  bool automatic = false;    // that setting takes "auto", too
+  bool automatic = false;    // that setting also takes "auto"
   bool inactive = false;     // an automatic mode determines the value
-  std::vector<std::pair<std::int64_t, std::string>> menu = {};  // the words of the values, where it has words
+  std::vector<std::pair<std::int64_t, std::string>> menu = {};  // the words of the values, if it has words
 };
 
 /// The names of the settings that a CameraSettings has.
@@ -69,7 +69,7 @@ struct CameraInfo {
   std::string path;          // "/dev/video0"
   std::string name;          // the camera's own
   std::string driver;        // for example "uvcvideo"
-  std::string bus;           // where it is plugged in
+  std::string bus;           // the plug, as the kernel names it
   std::string problem = {};  // why it cannot be queried or used; empty means no problem
   int problem_code = 0;      // the errno of the problem, 0: none
   std::vector<CameraFormat> formats = {};

@@ -23,8 +23,8 @@ struct OnnxClassifierOptions {
   /// or a box that stands farther below covers a fifth of it. The result stays with the track.
   enum class When : std::uint8_t { Each, Growing, Best };
 
-  std::string column = "kind";          // of the class's name; COLUMN_confidence has its probability
-  std::vector<std::string> names = {};  // of the classes, if the file lists none
+  std::string column = "kind";          // column with the class's name; COLUMN_confidence has its probability
+  std::vector<std::string> names = {};  // names of the classes, if the file lists none
   /// (width, height) of the input, where the file leaves it open.
   std::optional<std::pair<int, int>> size = {};
   /// Takes the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers are trained; at

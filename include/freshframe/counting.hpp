@@ -26,7 +26,7 @@ enum class Anchor : std::uint8_t { Center, Bottom };
 struct Crossing {
   std::int64_t id = 0;
   int class_id = 0;
-  bool forward = true;  // of a zone: into it
+  bool forward = true;  // for a zone: into it
   Point point = {};     // on the straight path between two sightings
   double pts = 0;       // the time on that path, in seconds
 };
@@ -120,7 +120,7 @@ struct ZoneCounts {
   std::int64_t appeared = 0;              // objects that were first seen inside
   std::int64_t lost = 0;                  // objects that were inside when they were last seen
   std::vector<std::int64_t> inside = {};  // ids, ascending
-  /// Seconds from the begin of the visit to the last sight of it, of every id in `inside`.
+  /// Seconds from the start of the visit to the last sight of it, of every id in `inside`.
   std::map<std::int64_t, double> dwell = {};
   std::vector<std::int64_t> loitering = {};  // ids of `inside` that are there for `loiter_after` or longer
   std::vector<Crossing> crossings = {};      // events, as of LineCounts

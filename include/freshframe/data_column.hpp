@@ -22,7 +22,7 @@ struct DataColumn {
 
   std::string name;
   Values values = {};
-  std::vector<std::size_t> shape = {};  // of a row, such as {17, 3}; empty means one value
+  std::vector<std::size_t> shape = {};  // shape of a row, such as {17, 3}; empty means one value
 
   /// The number of values in a row.
   [[nodiscard]] std::size_t width() const noexcept {

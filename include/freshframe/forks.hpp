@@ -34,7 +34,7 @@ namespace freshframe::forks {
 /// A fork locks mutexes in this order. A thread that holds one may lock only mutexes of later orders.
 enum class Order : std::uint8_t {
   Loading,     // the ONNX Runtimes and graphics cards: loading one writes to the log
-  Conversion,  // of frames that this process has inherited: takes memory from a frame pool
+  Conversion,  // conversions of inherited frames: takes memory from a frame pool
   Leaf,        // all others: no further mutex is locked
 };
 
@@ -53,7 +53,7 @@ class FRESHFRAME_FORKS_HIDDEN Registry {
     return *only;
   }
 
-  /// Not while a mutex is held that a fork waits for.
+  /// Do not call it while a mutex is held that a fork waits for.
   void add(const Held& held) {
     const std::lock_guard lock(mutex_);
     const auto later = [](const Held& one, const Held& other) { return one.order < other.order; };

@@ -215,7 +215,7 @@ class FramePool {
   struct Recycle {
     std::shared_ptr<Impl> pool;
     std::size_t bytes = 0;
-    std::shared_ptr<core::PictureMemory> memory = {};  // that it came from; null means the heap
+    std::shared_ptr<core::PictureMemory> memory = {};  // the memory that it came from; null means the heap
     void operator()(std::uint8_t* memory) const noexcept;
   };
   using Buffer = std::unique_ptr<std::uint8_t[], Recycle>;

@@ -17,7 +17,7 @@ struct GilFindings {
     std::string python;   // "file:line:function"; empty means unknown
     std::string program;  // the nearest such line outside of installed packages; empty means unknown
     std::uint64_t count = 0;
-    double total = 0;  // seconds, as the next two
+    double total = 0;  // seconds, like the next two
     double max = 0;
     double p50 = 0;
   };

@@ -20,7 +20,7 @@ struct Place {
 /// Options of Ground.
 struct GroundOptions {
   std::vector<Point> points = {};  // pixels, four or more, no three of the first four on a line
-  std::vector<Place> places = {};  // of the same points on the ground, in metres
+  std::vector<Place> places = {};  // the same points on the ground, in metres
   double click_error = 1.5;        // pixels: standard deviation of a coordinate of `points`
   double acceleration = 0.7;       // m/s per root s: how much the velocity changes; see two_motions.cpp
 };

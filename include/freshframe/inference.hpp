@@ -21,7 +21,7 @@ class Session;  // src/inference/runtime/session.hpp
 /// Options of every model in an ONNX file.
 struct OnnxOptions {
   std::string library;            // path of libonnxruntime.so, 1.20 or newer
-  int threads = 0;                // that compute a picture; 0: the usable processors, at most 4
+  int threads = 0;                // threads that compute a picture; 0 means the usable processors, at most 4
   std::string provider = "auto";  // "cpu", "cuda" or "openvino"; auto: the first that works, the CPU last
 };
 
@@ -44,7 +44,7 @@ struct OnnxDetectorOptions {
   float min_confidence = 0.25F;         // 0..1: only boxes above it are returned
   float max_iou = 0.45F;                // 0..1: boxes of a class that overlap more are one
   std::vector<std::string> classes;     // only these, by name; empty means all
-  std::vector<std::string> names = {};  // of the classes, if the file lists none
+  std::vector<std::string> names = {};  // names of the classes, if the file lists none
   std::string layout = {};              // empty means recognised from the file
   /// (width, height) of the input, where the file leaves it open.
   std::optional<std::pair<int, int>> size = {};
@@ -88,9 +88,9 @@ class OnnxDetector final : public BatchNode<Frame, Detections> {
     std::string layout_reason;
     std::vector<std::string> names;
     int classes = 0;
-    int width = 0;  // of the input
+    int width = 0;  // width of the input
     int height = 0;
-    int batch_size = 1;  // pictures in one run of the file; 0: any number
+    int batch_size = 1;  // pictures in one run of the file; 0 means any number
   };
   [[nodiscard]] Description description() const;
 

@@ -19,7 +19,7 @@ namespace freshframe {
 
 /// The samples that a look keeps.
 struct LookOptions {
-  double seconds = 30;                  // of capture that are kept, above 0, at most 3600
+  double seconds = 30;                  // seconds of capture that are kept, above 0, at most 3600
   double every = 0.5;                   // seconds between two kept pictures, 0 to 60; of packets all are kept
   std::size_t max_bytes = 256U << 20U;  // memory of the encoded pictures: the oldest go first
 };
@@ -29,7 +29,7 @@ struct Snapshot {
   Stamp stamp;
   Frame frame;
   /// Seconds between it and the next picture of the answer, or now, in which the look got no picture although the
-  /// stream's rate says that there should have been some; 0: none.
+  /// stream's rate says that there should have been some; 0 means none.
   double gap = 0;
 };
 
@@ -41,7 +41,7 @@ struct LookQuestion {
   std::vector<double> ages;  // seconds before now, 0 or more
   bool exact = false;        // decode up to each moment, and not only the keyframe before it
   LookAsker asker = LookAsker::Program;
-  std::shared_ptr<const Clock> clock = Clock::real();  // of the pictures' captures; says what now is
+  std::shared_ptr<const Clock> clock = Clock::real();  // clock of the pictures' captures; defines now
   std::stop_token stop{};                              // ends the question
 };
 

@@ -50,15 +50,15 @@ enum class Pace : std::uint8_t { Even, Burst };
 struct OpenOptions {
   std::optional<int> width = {};  // scaled to width x height, both or none
   std::optional<int> height = {};
-  std::optional<double> fps = {};      // of a sequence of pictures; default 25
+  std::optional<double> fps = {};      // rate of a sequence of pictures; default 25
   std::optional<double> start = {};    // seconds: frames with a pts from here on
   std::optional<double> end = {};      // seconds: frames with a pts before this
   double open_timeout = 5.0;           // seconds
   double read_timeout = 5.0;           // seconds
-  std::optional<bool> reconnect = {};  // of a live source; default: true
-  Damaged damaged = Damaged::Mark;     // of a network stream
-  Decode decode = Decode::All;         // of a live network stream
-  Pace pace = Pace::Even;              // of HLS
+  std::optional<bool> reconnect = {};  // for a live source; default: true
+  Damaged damaged = Damaged::Mark;     // for a network stream
+  Decode decode = Decode::All;         // for a live network stream
+  Pace pace = Pace::Even;              // for HLS
   /// Seconds that are added to Stamp::utc, unless that is the time of the arrival: a known delay of the camera
   /// (-0.02: it takes a picture 20 ms before the time that it reports).
   double clock_offset = 0;
@@ -175,14 +175,14 @@ enum class EncoderPreset : std::uint8_t { Slow, Medium, Fast, Fastest };
 /// A finished segment of a recording.
 struct Segment {
   std::string path;
-  double first_pts = 0;                  // of its first frame, in the source's own seconds
-  double last_pts = 0;                   // of its last frame
+  double first_pts = 0;                  // time of its first frame, in the source's own seconds
+  double last_pts = 0;                   // time of its last frame
   std::optional<double> first_utc = {};  // Unix time of its first frame (Stamp::utc)
   std::optional<double> last_utc = {};   // Unix time of its last frame
   UtcFrom utc_from = UtcFrom::None;      // the clock of first_utc; a later frame may have another one
   std::uint64_t size_bytes = 0;          // length of the file
   std::uint64_t frames = 0;
-  std::uint64_t damaged = 0;  // of the frames: a part of them, or of one before, was lost (Stamp::damaged)
+  std::uint64_t damaged = 0;  // frames with a lost part, or after one (Stamp::damaged)
   /// (pts, pts): no frame for more than a second between them.
   std::vector<std::pair<double, double>> gaps = {};
 };
@@ -194,15 +194,15 @@ struct VideoFileOptions {
   std::optional<double> fps = {};  // nominal; default: from the first two samples' pts
   int crf = 23;                    // constant quality on x264's scale: 0 lossless .. 51 worst
   EncoderPreset preset = EncoderPreset::Fast;
-  int threads = 2;                                  // of the encoder
+  int threads = 2;                                  // threads of the encoder
   std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
   std::optional<double> segment_every =
       {};  // seconds per file; the name then needs a number, "out_%05d.mp4", or a
            // time, "{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4" (UTC)
   // Before one of these limits is passed, the oldest finished segment is deleted, one at a time. Default: all stay.
   std::optional<double> keep_days = {};               // age against the newest segment, above 0
-  std::optional<std::uint64_t> keep_bytes = {};       // of all segments, with the open one, on the disk
-  std::optional<std::uint64_t> keep_free_bytes = {};  // that the disk should have left
+  std::optional<std::uint64_t> keep_bytes = {};       // size of all segments, with the open one, on the disk
+  std::optional<std::uint64_t> keep_free_bytes = {};  // bytes that the disk should have left
   bool reports_segments = false;                      // next_segment() gives them
 };
 
@@ -222,7 +222,7 @@ struct VideoFileOptions {
 ///
 /// Below packets_of() a camera it writes the camera's own packets, bit for bit, and encodes nothing: set_input() refuses
 /// the options of an encoder (codec, fps, crf, preset). A file begins at a keyframe, and a segment at the
-/// first keyframe that is `segment` seconds after the begin of the last. Where packets were dropped, the
+/// first keyframe that is `segment` seconds after the start of the last. Where packets were dropped, the
 /// recording goes on at the next keyframe. New parameters, such as another size, begin the next segment, or
 /// "out_2.mp4".
 ///
@@ -259,8 +259,8 @@ struct ClipOptions {
   std::string codec = {};  // as of VideoFileOptions
   int crf = 23;            // as of VideoFileOptions
   EncoderPreset preset = EncoderPreset::Fast;
-  int threads = 2;                                  // of the encoder
-  std::size_t max_bytes = 256U << 20U;              // of the encoded seconds in memory
+  int threads = 2;                                  // threads of the encoder
+  std::size_t max_bytes = 256U << 20U;              // size of the encoded seconds in memory
   std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
 };
 

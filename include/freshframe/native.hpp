@@ -43,7 +43,7 @@ struct Column {
 /// Named columns. Immutable; copies share the memory.
 struct Table {
   std::vector<Column> columns;
-  std::shared_ptr<const void> owner = {};  // of the memory
+  std::shared_ptr<const void> owner = {};  // owner of the memory
   bool of_python = false;                  // `owner` is an object of the bindings
 };
 /// A table that holds one array.
@@ -51,12 +51,12 @@ struct Array : Table {};
 
 /// The arguments of a function, and the form of its result.
 struct FunctionOptions {
-  PixelFormat format = PixelFormat::Gray;  // of the pixels: Gray, Bgr or Rgb
+  PixelFormat format = PixelFormat::Gray;  // format of the pixels: Gray, Bgr or Rgb
   const Dtype* type = nullptr;
-  std::vector<std::int64_t> shape = {};          // of the result; empty means one number, emitted as a double
+  std::vector<std::int64_t> shape = {};          // shape of the result; empty for one number, a double
   std::optional<std::int32_t> max_rows = {};     // the function returns shape[0], at most this
   std::vector<std::byte> state = {};             // copied for the node
-  std::string name = "function";                 // of the node
+  std::string name = "function";                 // name of the node
   std::shared_ptr<const void> keep = {};         // the owner of the function's code
   freshframe_function_error describe = nullptr;  // the function's own texts for its errors
 };

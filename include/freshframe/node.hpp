@@ -53,7 +53,7 @@ struct Context {
 struct Emitted {
   ValueRef value;
   Frame frame;
-  std::shared_ptr<const Stamp> like = {};  // of the sample that it belongs to; null: the one being processed
+  std::shared_ptr<const Stamp> like = {};  // stamp of its sample; null for the present one
 };
 
 /// Takes the results of one call of a node, untyped. Valid during that call, on its thread.
@@ -63,7 +63,7 @@ class AnyOut {
   AnyOut(const AnyOut&) = delete;
   AnyOut& operator=(const AnyOut&) = delete;
 
-  /// As Out<T>.
+  /// Does what Out<T> does.
   virtual bool emit(Emitted result) = 0;
 
  protected:
@@ -79,9 +79,9 @@ template <class T>
 struct SourceItem {
   T value;
   double pts = 0;                        // seconds in the source's own time
-  TimePoint captured{};                  // of the pipeline's clock; default: now
+  TimePoint captured{};                  // time of the pipeline's clock; default: now
   std::optional<std::int64_t> seq = {};  // default: the next number; a device that lost frames skips theirs
-  std::shared_ptr<const std::string> path = {};  // of the file, where each sample has its own file
+  std::shared_ptr<const std::string> path = {};  // path of the file, where each sample has its own file
   /// Wall time of the capture. By default a live source has the time of this machine at `captured`, and others
   /// have none.
   Utc utc = {};
@@ -166,7 +166,7 @@ struct NodeAbilities {
 struct NodeReport {
   std::vector<WorkerStats> workers = {};         // the worker processes that it runs in
   std::optional<InferenceStats> inference = {};  // the provider and the speed of its neural network
-  std::optional<SpoolStats> spool = {};          // what it keeps on disk until a receiver has it
+  std::optional<SpoolStats> spool = {};          // results that it keeps on disk until a receiver has them
   std::optional<PublishStats> publish = {};  // the connection over which it publishes, and what it has sent
 };
 

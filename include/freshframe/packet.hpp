@@ -16,7 +16,7 @@ namespace freshframe {
 struct PacketStream {
   std::string codec;   // FFmpeg's name: "h264", "hevc", "mjpeg", ...
   std::string format;  // "annexb" (start codes), "avcc" (lengths), "raw" (neither)
-  int width = 0;       // pixels; 0: unknown
+  int width = 0;       // pixels; 0 if unknown
   int height = 0;
   std::vector<std::uint8_t> extradata = {};  // parameter sets, as the format has them
   std::shared_ptr<const void> native = {};   // FFmpeg's AVCodecParameters, of the library's own FFmpeg
@@ -27,12 +27,12 @@ struct Packet {
   std::span<const std::uint8_t> data;
   double pts = 0;            // seconds, as of its frame
   double dts = 0;            // seconds: rising by the packets, at most pts
-  double duration = 0;       // seconds; 0: unknown
+  double duration = 0;       // seconds; 0 if unknown
   bool is_keyframe = false;  // decoding can begin with it
   /// A part of its picture, or of a picture that it was predicted from, was lost on its way here.
   bool damaged = false;
   std::shared_ptr<const PacketStream> stream;
-  std::shared_ptr<const void> owner = {};  // of data: FFmpeg's AVPacket
+  std::shared_ptr<const void> owner = {};  // owner of data: FFmpeg's AVPacket
 };
 
 template <>

@@ -52,7 +52,7 @@ constexpr std::uint64_t hash_of(const char* name) {
 struct Capsuled {
   freshframe_object object;
   freshframe_node table;
-  std::string name;  // of the table
+  std::string name;  // name of the table
 };
 #endif
 

@@ -16,14 +16,14 @@ namespace freshframe {
 
 /// Options of a Publish.
 struct PublishOptions {
-  std::string codec = "auto";  // of frames: the target's first codec that FFmpeg can encode
-  int crf = 23;                // of frames: 0 (lossless) to 51
+  std::string codec = "auto";  // codec for frames: "auto" is the first that FFmpeg encodes
+  int crf = 23;                // quality of frames: 0 (lossless) to 51
   EncoderPreset preset = EncoderPreset::Fastest;
   double keyframe_every = 2;  // seconds between keyframes of frames, 0.1 to 60
-  int threads = 1;            // of the encoder
+  int threads = 1;            // threads of the encoder
   double max_wait = 1;        // seconds for which a picture may wait to be sent, 0.1 to 60
   double timeout = 5;         // seconds to connect, and for each packet
-  std::map<std::string, std::string> options = {};  // of the encoder; an unknown one is an error
+  std::map<std::string, std::string> options = {};  // options of the encoder; an unknown one is an error
 };
 
 /// Publishes to "rtsp://host:8554/name" (ANNOUNCE and RECORD, over TCP), "rtmp://host/app/name", or MPEG-TS to

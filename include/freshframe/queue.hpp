@@ -22,7 +22,7 @@ struct Queue {
   /// From the oldest waiting sample's `captured` to the newest one's, without the time of those between them that
   /// found no room.
   std::optional<double> max_seconds = {};
-  std::optional<std::int64_t> max_bytes = {};  // of the waiting samples' pictures
+  std::optional<std::int64_t> max_bytes = {};  // size of the waiting samples' pictures
 
   /// A full edge makes its producer wait, and drops nothing.
   [[nodiscard]] constexpr bool blocks() const noexcept { return when_full == WhenFull::Block; }

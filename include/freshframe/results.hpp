@@ -99,7 +99,7 @@ struct Detections {
 template <>
 inline constexpr std::string_view kTypeName<Detections> = "Detections";
 
-/// The size of a picture in pixels; 0: not known.
+/// The size of a picture in pixels; 0 means not known.
 struct PictureSize {
   int width = 0;
   int height = 0;

@@ -147,7 +147,7 @@ struct Stamp {
   TimePoint captured{};  // monotonic time at which device, file or network delivered it
   int source = -1;       // index of the source node, see Pipeline::node_name()
   bool damaged = false;  // its frame is, see Frame::damaged()
-  std::shared_ptr<const std::string> path = {};  // of the file of a picture of a sequence, or null
+  std::shared_ptr<const std::string> path = {};  // path of a picture in a sequence, or null
   Utc utc = {};                                  // wall time of the capture
   int part = 0;  // number among the results that one node gave with this seq, from 0
 };
@@ -198,7 +198,7 @@ class Sample : private detail::HeldValue {
   Stamp stamp;
   Frame frame;
   std::uint64_t dropped = 0;
-  int node = -1;  // that sent it
+  int node = -1;  // number of the node that sent it
   const T& value;
 };
 
@@ -215,7 +215,7 @@ class Sample<Frame> {
   Stamp stamp;
   Frame frame;
   std::uint64_t dropped = 0;
-  int node = -1;  // that sent it
+  int node = -1;  // number of the node that sent it
   Frame value;
 };
 

@@ -27,7 +27,7 @@ class Pipeline;
 
 /// Limits on one client's use of resources. Times in seconds.
 struct ServeLimits {
-  std::size_t connections = 256;  // that have shown the token, where one is needed
+  std::size_t connections = 256;  // connections that have shown the token, if one is needed
   /// Connections that have made no permitted request yet. One more cuts the oldest of them.
   std::size_t unknown = 64;
   double head = 5;          // until a request's line and headers are complete

@@ -60,7 +60,7 @@ class Timings {
  private:
   static constexpr std::int64_t kSlices = 5;
   struct Slice {
-    std::atomic<std::int64_t> number{-1};  // of the time since the clock's beginning
+    std::atomic<std::int64_t> number{-1};  // number of the slice since the clock's beginning
     Histogram times;
   };
 
@@ -106,11 +106,11 @@ struct SourceStats {
   std::optional<double> clock_offset;
   std::optional<double> clock_drift_ppm;
   std::optional<double> clock_residual;
-  std::uint64_t clock_reports = 0;  // that the line goes through
+  std::uint64_t clock_reports = 0;  // reports that the line goes through
   std::uint64_t clock_steps = 0;    // how often the camera's clock was set
-  std::uint64_t packets = 0;        // of RTP that have come (RTSP, read by freshframe itself)
-  std::uint64_t packets_lost = 0;   // that have not come
-  std::uint64_t packets_late = 0;   // that came after the wait for them had ended; they are in `packets`, too
+  std::uint64_t packets = 0;        // RTP packets that have come (RTSP, read by freshframe itself)
+  std::uint64_t packets_lost = 0;   // packets that have not come
+  std::uint64_t packets_late = 0;   // packets that came too late to wait for; `packets` includes them
   double jitter = 0;                // mean deviation of the packets' intervals, in seconds (RFC 3550)
   std::uint64_t marker_faults = 0;  // how often RTP's marker was on a packet that did not end its picture
   std::uint64_t damaged = 0;        // pictures that were delivered with the mark Stamp::damaged
@@ -127,27 +127,27 @@ struct SourceStats {
   /// What a camera's driver has of the settings that were given (CameraSettings), read after each was set;
   /// nullopt means its automatic mode.
   std::map<std::string, std::optional<std::int64_t>> settings;
-  std::string settings_reason;  // why the camera runs without some of them; empty means it has all
-  std::string decoder;  // where its pictures are decoded: "cpu" or "cuda:0", or nothing before the first
+  std::string settings_reason;        // why the camera runs without some of them; empty means it has all
+  std::string decoder;                // decodes its pictures: "cpu" or "cuda:0", or "" before the first
   std::string decoder_reason;         // why not on the card that OpenOptions::decoder wants
-  std::uint64_t decoder_changes = 0;  // of `decoder`
+  std::uint64_t decoder_changes = 0;  // changes of `decoder`
 };
 
 /// One edge: its queue and its counters.
 struct EdgeStats {
-  std::int64_t number = -1;  // of the edge, never used again
+  std::int64_t number = -1;  // number of the edge, never used again
   std::string parent;
   std::string child;               // a node or a reader
-  Queue queue;                     // of each source that can reach the edge
-  std::size_t source_count = 1;    // that can; `waiting` is at most queue.depth * sources
-  std::string of;                  // the source that the edge is limited to (Port::of()); empty: no limit
+  Queue queue;                     // queue for each source that can reach the edge
+  std::size_t source_count = 1;    // sources that can reach it; `waiting` is at most queue.depth * sources
+  std::string of;                  // the source that the edge is limited to (Port::of()), or ""
   bool joined = false;             // its samples become parts of sets
   std::optional<double> max_rate;  // samples per second of each source; nullopt means no limit
   std::uint64_t passed_in = 0;
   std::uint64_t delivered = 0;
   std::uint64_t waiting = 0;
   std::uint64_t dropped = 0;
-  std::uint64_t lost = 0;                    // of the dropped ones, as is_lost() says
+  std::uint64_t lost = 0;                    // losses among the dropped ones, see is_lost()
   std::map<DropCause, std::uint64_t> drops;  // only causes that happened
   std::uint64_t events_lost = 0;  // dropped samples whose events found no room to wait for a later one
   double age_p50 = 0;             // seconds from `captured` to the consumer's thread
@@ -164,7 +164,7 @@ struct WorkerStats {
   int pid = 0;
   WorkerState state = WorkerState::Starting;
   std::uint64_t processed = 0;  // samples that it and its predecessors have finished
-  std::uint64_t restarts = 0;   // of it and its predecessors
+  std::uint64_t restarts = 0;   // restarts of it and its predecessors
   std::uint64_t rss_bytes = 0;  // resident memory, including the shared pictures that it has read
   double cpu = 0;               // seconds of processor time of the process
 };
@@ -173,7 +173,7 @@ struct WorkerStats {
 struct InferenceStats {
   std::string provider;     // "cpu", "cuda", ...
   int threads = 0;          // on the CPU that compute
-  std::uint64_t runs = 0;   // of the network; one may compute several pictures
+  std::uint64_t runs = 0;   // runs of the network; one may compute several pictures
   double duration_p50 = 0;  // seconds per run, without the work before and after it
   double duration_p99 = 0;
 };
@@ -182,16 +182,16 @@ struct InferenceStats {
 struct SpoolStats {
   std::uint64_t waiting = 0;     // results on disk that were not sent
   std::uint64_t size_bytes = 0;  // on disk
-  double oldest_age = 0;      // seconds since the oldest result of the present batch came; 0: no batch waits
-  double sending_for = 0;     // seconds for which the present call of the user's function has run
-  std::uint64_t sent = 0;     // results
-  std::uint64_t refused = 0;  // results that the receiver will never take
-  std::uint64_t expired = 0;  // results that were too old, or made room for newer ones
+  double oldest_age = 0;         // seconds since the oldest result of the present batch came, or 0
+  double sending_for = 0;        // seconds for which the present call of the user's function has run
+  std::uint64_t sent = 0;        // results
+  std::uint64_t refused = 0;     // results that the receiver will never take
+  std::uint64_t expired = 0;     // results that were too old, or made room for newer ones
   /// Results that were on disk and could not be read, found no room in memory while the disk did not respond,
   /// or were refused and found no room among the kept results.
   std::uint64_t lost = 0;
   std::uint64_t errors = 0;  // calls of the user's function that have failed
-  std::string last_error;    // of these calls; empty means there was none
+  std::string last_error;    // error of these calls, or ""
 };
 
 /// The state of a connection to a media server.
@@ -202,7 +202,7 @@ enum class PublishState : std::uint8_t { WaitingKeyframe, Connecting, Publishing
 /// How a node publishes a stream.
 struct PublishStats {
   PublishState state = PublishState::Closed;
-  std::uint64_t connections = 0;   // that were made
+  std::uint64_t connections = 0;   // connections that were made
   std::uint64_t sent = 0;          // packets
   std::uint64_t dropped_away = 0;  // not sent: there was no connection, or no keyframe since it was made
   std::uint64_t dropped_slow = 0;  // not sent: the link was too slow for the stream
@@ -246,18 +246,18 @@ struct NodeStats {
   double gil_hold = 0;  // seconds in total that it held the GIL
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
-  std::uint64_t lost = 0;                        // of the dropped ones, as is_lost() says
+  std::uint64_t lost = 0;                        // losses among the dropped ones, see is_lost()
   std::map<NodeDropCause, std::uint64_t> drops;  // only causes that happened
   std::uint64_t ticks = 0;                       // calls of on_tick()
-  std::uint64_t ticks_missed = 0;                // that were due while the node was busy, and left out
+  std::uint64_t ticks_missed = 0;                // ticks that were due while the node was busy, and left out
   std::map<int, std::uint64_t> batches;          // calls by their number of samples; nodes with a batch only
   std::uint64_t in_flight = 0;                   // taken by a node with workers, not finished or dropped yet
-  std::vector<WorkerStats> workers;              // of nodes that run in worker processes
-  std::optional<InferenceStats> inference;       // of nodes that compute a neural network
-  std::optional<SpoolStats> spool;               // of nodes that keep results on disk
-  std::optional<PublishStats> publish;           // of nodes that publish a stream
-  std::optional<JoinStats> join;                 // of nodes with a join
-  std::optional<SourceStats> source;             // of video sources
+  std::vector<WorkerStats> workers;              // for nodes that run in worker processes
+  std::optional<InferenceStats> inference;       // for nodes that compute a neural network
+  std::optional<SpoolStats> spool;               // for nodes that keep results on disk
+  std::optional<PublishStats> publish;           // for nodes that publish a stream
+  std::optional<JoinStats> join;                 // for nodes with a join
+  std::optional<SourceStats> source;             // for video sources
   std::string last_error;                        // the latest exception's text; empty means there was none
 };
 
@@ -280,8 +280,8 @@ struct PoolStats {
 /// The sums of the nodes and edges that were removed while the pipeline ran, so that totals never fall.
 struct RemovedStats {
   std::uint64_t node_count = 0;
-  std::uint64_t samples = 0;    // that its sources delivered
-  std::uint64_t processed = 0;  // of the other nodes
+  std::uint64_t samples = 0;    // samples that its sources delivered
+  std::uint64_t processed = 0;  // samples of the other nodes
   std::uint64_t errors = 0;
   std::map<NodeDropCause, std::uint64_t> node_drops;
   std::uint64_t edge_count = 0;
@@ -307,8 +307,8 @@ struct Stats {
 struct Report {
   Stats stats;
   bool complete = false;
-  std::uint64_t samples = 0;          // that sources delivered
-  std::vector<std::string> failures;  // of nodes that were removed because of them (OnError::Remove)
+  std::uint64_t samples = 0;          // samples that sources delivered
+  std::vector<std::string> failures;  // reasons of nodes that were removed because of them (OnError::Remove)
   std::vector<std::string> silent;    // nodes that took samples and gave none to others that wait for them
 };
 
@@ -341,7 +341,7 @@ class SourceCounters {
   void count_undecoded();
   void set_decoder_frames(int frames);
   void set_behind(std::optional<double> seconds);
-  /// As in SourceStats.
+  /// The fields of SourceStats.
   struct Frozen {
     std::string kind;
     double seconds = 0;
@@ -357,7 +357,7 @@ class SourceCounters {
   void set_packets(const Packets& packets);
   /// Counts go on from the counts of the source whose place this one has taken.
   void follow(const SourceStats& before);
-  /// As in SourceStats.
+  /// The fields of SourceStats.
   struct Clock {
     double offset = 0;
     double drift = 0;
@@ -371,7 +371,7 @@ class SourceCounters {
  private:
   mutable Mutex mutex_;
   SourceStats stats_ FRESHFRAME_GUARDED_BY(mutex_);
-  Packets before_ FRESHFRAME_GUARDED_BY(mutex_);  // of sources in this place before
+  Packets before_ FRESHFRAME_GUARDED_BY(mutex_);  // packets of earlier sources in this place
   SourceState before_stall_ FRESHFRAME_GUARDED_BY(mutex_) = SourceState::Reading;
   std::optional<TimePoint> lost_since_ FRESHFRAME_GUARDED_BY(mutex_);
 };

@@ -191,10 +191,10 @@ class BoxPredictor final : public EitherNode<Frame, Detections, Detections> {
 
 /// Options of Annotate.
 struct AnnotateOptions {
-  double trail = 1.0;                    // seconds of the path drawn of a tracked object; 0: none
+  double trail = 1.0;                    // seconds of the path drawn of a tracked object; 0 draws none
   std::optional<float> line_width = {};  // pixels; nullopt means chosen from the picture's size
-  bool masks = true;                     // of column `mask`
-  bool skeletons = true;                 // of column `keypoints`
+  bool masks = true;                     // draws the column `mask`
+  bool skeletons = true;                 // draws the column `keypoints`
   /// A text with fields, such as "{class_name} {speed:.0f} m/s". Fields are the columns of a file of results, dwell
   /// (below a zone), and each column of one value. By default the id, and of boxes the class's name and the confidence.
   std::optional<std::string> labels = {};

@@ -15,14 +15,14 @@ namespace freshframe {
 
 /// A change of one node, as what_if() asks for it. Only what is given changes.
 struct NodeChange {
-  std::optional<Queue> queue = {};      // of all edges into the node, as the next two
+  std::optional<Queue> queue = {};      // queue of all edges into the node, like the next two
   std::optional<double> max_age = {};   // seconds
   std::optional<double> max_rate = {};  // samples per second and source
   std::optional<int> workers = {};      // it runs in this number of worker processes; 1 to 256
   std::optional<Batch> batch = {};
   /// 2: each of its calls takes half of the time, as on a faster machine; 0.001 to 1000.
   std::optional<double> speed = {};
-  std::optional<double> rate = {};  // of a source: samples per second
+  std::optional<double> rate = {};  // samples per second of a source
 };
 
 /// A value that is predicted: it will be from `low` to `high`, most likely about `middle`.
@@ -39,7 +39,7 @@ struct Outcome {
   double rate_now = 0;                 // samples per second
   double age_mean_now = 0;             // seconds
   std::optional<Range> rate = {};      // samples per second
-  std::optional<Range> age_mean = {};  // the age in seconds, as the next two
+  std::optional<Range> age_mean = {};  // the age in seconds, like the next two
   std::optional<Range> age_p50 = {};
   std::optional<Range> age_p99 = {};
   std::string reason = {};  // why its ages are not known; empty means they are
@@ -50,7 +50,7 @@ struct WhatIf {
   std::string node;
   std::string change;                  // "queue=NEXT, workers=2"
   std::string reason = {};             // why nothing is known; empty means something is
-  std::vector<Outcome> outcomes = {};  // of each reader and sink below the node; none if nothing is known
+  std::vector<Outcome> outcomes = {};  // for each reader and sink below the node; empty if nothing is known
   std::size_t calls = 0;               // the fewest recorded calls of a node that it is made of
   double duration = 0;                 // seconds that the records span
 

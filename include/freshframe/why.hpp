@@ -39,9 +39,9 @@ struct AgePart {
 /// add up to the age; the parts of medians do not.
 struct Age {
   std::string consumer;
-  std::vector<std::string> sources = {};  // that its samples came from
+  std::vector<std::string> sources = {};  // sources of its samples
   bool is_reader = false;
-  std::size_t samples = 0;          // that the means are made of
+  std::size_t samples = 0;          // number of samples in the means
   std::size_t unknown = 0;          // others, whose way is no longer known, or that began in a node
   double duration = 0;              // the length of the time that was looked at
   double interval = 0;              // seconds between two samples
@@ -57,7 +57,7 @@ struct Finding {
   std::string kind;
   std::string subject;                     // a node, a reader, or "parent -> child"
   std::string text;                        // a sentence or two; the subject may be its subject
-  std::string remedy;                      // what to do, and what it would give if what_if() knows it
+  std::string remedy;                      // what to do, and its effect if what_if() knows it
   std::map<std::string, double> evidence;  // the numbers of the rule; times in seconds, shares from 0 to 1
   bool ill = false;                        // a server's /healthz fails as long as it is there
 };
@@ -65,11 +65,11 @@ struct Finding {
 /// The answer of why().
 struct Why {
   std::vector<Finding> findings;  // the worst first
-  std::vector<Age> ages;          // of each reader and sink
+  std::vector<Age> ages;          // ages at each reader and sink
   bool is_running = false;  // otherwise findings are failures, recent losses, unsent results and silent nodes
   bool ended = false;       // the ages are of its last samples
   double watched_for = 0;   // seconds for which causes have been looked for
-  double needed = 0;        // seconds until the first can be proven; 0: it could be now
+  double needed = 0;        // seconds until the first can be proven; 0 means now
   /// Sources that have, or have just had, an outage, and what is below a change of the graph: what is below these alone
   /// is not judged for ten seconds.
   std::vector<std::string> unsettled = {};

@@ -39,7 +39,7 @@ namespace freshframe::core {
   return !text.empty() && std::ranges::all_of(text, is_digit);
 }
 
-/// Without spaces, tabs and carriage returns at either end.
+/// Returns the text without spaces, tabs and carriage returns at either end.
 [[nodiscard]] constexpr std::string_view trimmed(std::string_view text) noexcept {
   constexpr std::string_view kBlank = " \t\r";
   const auto first = text.find_first_not_of(kBlank);

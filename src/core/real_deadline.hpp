@@ -8,7 +8,7 @@
 
 namespace freshframe::core {
 
-/// That long from now, in real time.
+/// Returns the moment that long from now, in real time.
 [[nodiscard]] inline TimePoint real_deadline(Seconds time) {
   return std::chrono::steady_clock::now() + to_duration(time);
 }

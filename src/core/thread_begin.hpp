@@ -16,7 +16,7 @@ inline void on_thread_begin(ThreadBegin call) noexcept {
   thread_begin_now.store(call, std::memory_order_release);
 }
 
-/// By a thread of a node, once.
+/// Called by a thread of a node, once.
 inline void begin_thread() noexcept {
   if (const auto call = thread_begin_now.load(std::memory_order_acquire)) call();
 }

@@ -9,7 +9,7 @@
 
 namespace freshframe::core {
 
-/// Bytes of the letter that `text` begins with; 0: it begins with none. `text` is not empty.
+/// Bytes of the letter that `text` begins with; 0 means it begins with none. `text` is not empty.
 [[nodiscard]] std::size_t letter_size(std::string_view text) noexcept;
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;
 /// The beginning of a text, at most `most` bytes, without a letter that the limit would cut.

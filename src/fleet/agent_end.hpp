@@ -37,8 +37,8 @@ struct AgentOptions {
 struct Order {
   enum class Kind : std::uint8_t { Bytes, Revoked };
   Kind kind = Kind::Bytes;
-  Run run;                       // of Revoked
-  std::vector<std::byte> bytes;  // of Bytes
+  Run run;                       // run of a Revoked
+  std::vector<std::byte> bytes;  // body of a Bytes
 };
 
 /// Ends the process when the controller's process has ended, and when the lease is over while a session at an
@@ -99,7 +99,7 @@ class AgentEnd {
   Runs runs_;
   Outboxes outboxes_;
 
-  std::atomic<std::uint64_t> results_{0};  // that were put
+  std::atomic<std::uint64_t> results_{0};  // results that were put
 
   // The thread's own.
   Flow flow_;

@@ -40,7 +40,7 @@ class MessageQueue {
 
  private:
   std::deque<std::shared_ptr<const Message>> messages_;
-  std::size_t written_ = 0;  // of the first one
+  std::size_t written_ = 0;  // bytes written of the first one
   std::size_t size_bytes_ = 0;
 };
 

@@ -76,8 +76,8 @@ class Outbox {
 };
 
 struct OutboxesOptions {
-  OutboxLimits limits = {};                          // of each
-  std::size_t size_bytes = 256U << 20;               // of all
+  OutboxLimits limits = {};                          // limits of each outbox
+  std::size_t size_bytes = 256U << 20;               // size of all outboxes
   BootTime expire_after = std::chrono::seconds(60);  // without a pull of the reader
 };
 
@@ -128,7 +128,7 @@ class Outboxes {
   /// Drops the results for readers that have not pulled for long.
   void expire(BootTime now);
   struct Records {
-    std::vector<OutboxRecord> last;  // of removed outboxes, until drop_last_records()
+    std::vector<OutboxRecord> last;  // records of removed outboxes, until drop_last_records()
     std::vector<OutboxRecord> now;
   };
   [[nodiscard]] Records records();
@@ -154,8 +154,8 @@ class Outboxes {
   mutable Mutex mutex_;
   std::map<std::uint32_t, Reader> readers_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Stream>> streams_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::size_t size_bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;              // of all outboxes
-  std::vector<OutboxRecord> last_records_ FRESHFRAME_GUARDED_BY(mutex_);  // of removed outboxes
+  std::size_t size_bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;              // size of all outboxes
+  std::vector<OutboxRecord> last_records_ FRESHFRAME_GUARDED_BY(mutex_);  // records of removed outboxes
 };
 
 }  // namespace freshframe::fleet

@@ -14,7 +14,7 @@ namespace freshframe::fleet {
 /// A field as NumPy's dtype names it.
 struct RecordField {
   const char* name;
-  const char* format;  // of an entry, such as "<u8"
+  const char* format;  // format of an entry, such as "<u8"
   std::size_t entries;
   std::size_t offset;
   std::size_t size_bytes;

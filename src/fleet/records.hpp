@@ -59,12 +59,12 @@ inline constexpr std::array<std::string_view, kLosses> kLossNames = {
 /// The record of a camera that an agent runs.
 struct CameraRecord {
   std::uint64_t epoch = 0;
-  std::uint64_t results = 0;       // of all outputs
+  std::uint64_t results = 0;       // results of all outputs
   std::int64_t age_ns = -1;        // since the capture of the latest result's picture; -1 before the first
   std::uint64_t refused = 0;       // results that were captured after the lease's end
-  std::uint64_t frames = 0;        // that its sources gave, including samples that a node of them has lost
+  std::uint64_t frames = 0;        // frames from its sources, including samples that one of its nodes lost
   std::int64_t frame_age_ns = -1;  // since the latest of them; -1 before the first
-  std::int64_t away_ns = -1;       // since a source lost its camera, or never found it; -1: none did
+  std::int64_t away_ns = -1;       // since a source lost its camera, or never found it; -1 if none did
   double fps = 0;                  // frames per second of its sources, over some seconds
   std::array<std::uint64_t, kLosses> drops{};
   std::uint32_t camera = 0;
@@ -91,9 +91,9 @@ static_assert(sizeof(OutboxRecord) == 64);
 struct LastWords {
   enum Kind : std::uint32_t { Nothing = 0, Fault = 1, InOrder = 2 };
   std::uint32_t said = Nothing;
-  std::uint32_t camera = 0;  // of a Fault: whose thread it was
-  std::uint64_t epoch = 0;   // of the same; 0: of no run
-  std::uint32_t number = 0;  // of the signal, or the exit status
+  std::uint32_t camera = 0;  // for a Fault: the camera of the thread
+  std::uint64_t epoch = 0;   // epoch of the same; 0 for no run
+  std::uint32_t number = 0;  // number of the signal, or the exit status
   std::uint32_t begun = 0;   // 1: a thread writes its words, or has written them
 };
 static_assert(sizeof(LastWords) == 24);

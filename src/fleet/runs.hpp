@@ -32,7 +32,7 @@ struct PipelineCounts {
   std::uint64_t frames = 0;
   std::array<std::uint64_t, kLosses> drops{};
   bool is_away = false;
-  std::string why;  // of the camera that is away, without passwords
+  std::string why;  // reason of the camera that is away, without passwords
 };
 
 /// Counts what a pipeline that has started has sent and lost. Takes some microseconds, waits for nothing and never

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <version>  // which standard library this is
+#include <version>  // names the standard library
 
 #ifdef __GLIBCXX__
 #include <cxxabi.h>

@@ -50,7 +50,7 @@ class Host {
   // detach() forever.
   std::atomic<bool> closed_{true};
   mutable std::shared_mutex mutex_;   // exclusive: attach and detach; shared: a call
-  const Context* context_ = nullptr;  // guarded by mutex_, as the next two
+  const Context* context_ = nullptr;  // guarded by mutex_, like the next two
   std::string name_;
   std::optional<core::StopEvent> stopped_;  // the plugin waits for its descriptor
   freshframe_host table_;

@@ -39,7 +39,7 @@ class Findings {
   /// The worst first: standstills, then losses, then by the share of the age that is explained. The first one stays
   /// so until another explains a fifth more.
   [[nodiscard]] std::vector<Finding> present() const;
-  /// Until when no finding can be there; nullopt means the pipeline does not run.
+  /// Returns until when no finding can be there; nullopt means the pipeline does not run.
   [[nodiscard]] std::optional<Time> earliest() const;
   /// The seconds for which each source has been away, by its number.
   [[nodiscard]] std::map<int, double> away(Time now) const { return quiet_times_.away(now); }
@@ -48,11 +48,11 @@ class Findings {
 
  private:
   struct Known {
-    Cause cause;                        // of the newest window that had it
+    Cause cause;                        // cause of the newest window that had it
     int with = 0;                       // windows that prove it, in a row unless it lasts
     int in_a_row = 0;                   // windows that had it
     int without = 0;                    // windows in a row that did not have it
-    std::optional<Effect> effect = {};  // of its remedy
+    std::optional<Effect> effect = {};  // effect of its remedy
 
     [[nodiscard]] bool is_shown() const noexcept;
   };
@@ -72,12 +72,12 @@ class Findings {
   [[nodiscard]] double bar(double threshold, std::string_view kind, const std::string& subject) const;
 
   Witness witness_;
-  std::optional<Time> quiet_until_;  // of all: after the start
+  std::optional<Time> quiet_until_;  // no finding before this time after the start
   QuietTimes quiet_times_;
   std::optional<Window> window_;
-  std::map<FindingKey, Known> known_;  // of windows
+  std::map<FindingKey, Known> known_;  // findings by windows
   States looks_;
-  Causes states_;  // of the newest look
+  Causes states_;  // findings of the newest look
   std::optional<FindingKey> first_;
 };
 

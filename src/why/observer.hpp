@@ -54,10 +54,10 @@ class Observer {
   Predictions predictions_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  GilFindings gil_;                   // guarded by mutex_, as the next
+  GilFindings gil_;                   // guarded by mutex_, like the next
   std::optional<double> away_limit_;  // seconds
   Findings findings_;
-  std::optional<Time> since_;   // of the watch; nullopt means the pipeline does not run
+  std::optional<Time> since_;   // begin of the watch; nullopt means the pipeline does not run
   std::optional<Time> looked_;  // the latest look
   bool stopping_ = false;
   bool running_ = false;  // the thread

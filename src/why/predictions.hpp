@@ -60,9 +60,9 @@ class Predictions {
 
   const Ask ask_;
   std::mutex mutex_;
-  Entries entries_;          // guarded by mutex_, as the next
+  Entries entries_;          // guarded by mutex_, like the next
   double credit_ = kMost;    // seconds of a processor
-  std::optional<Time> now_;  // of the latest effect()
+  std::optional<Time> now_;  // time of the latest effect()
   bool running_ = false;     // the thread
   std::stop_source stopping_;
   std::thread thread_;

@@ -19,8 +19,8 @@ namespace freshframe::core {
 /// The parts of a window that are not judged, by the names of nodes and readers.
 struct Quiet {
   std::set<std::string> changed = {};  // a change of the graph is above or at it
-  std::set<std::string> nodes = {};    // and whose sources all have, or have just had, an outage
-  std::vector<bool> edges = {};        // as the statistics' edges: the same for what comes through one
+  std::set<std::string> nodes = {};    // nodes whose sources all have, or have just had, an outage
+  std::vector<bool> edges = {};        // by the statistics' edges: the same for all that passes one
 
   [[nodiscard]] bool has_changed(const std::string& name) const { return changed.contains(name); }
   [[nodiscard]] bool is_quiet(const std::string& name) const { return nodes.contains(name); }
@@ -71,7 +71,7 @@ class QuietTimes {
 
   void follow_source(const NodeStats& node, Time now);
 
-  std::map<int, Source> sources_;        // by the node's number, as the next
+  std::map<int, Source> sources_;        // by the node's number, like the next
   std::map<int, std::string> nodes_;     // at the latest look
   std::map<std::int64_t, Edge> edges_;   // at the latest look
   std::map<std::string, Time> changed_;  // until when

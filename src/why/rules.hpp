@@ -62,7 +62,7 @@ struct Circumstances {
   std::optional<double> still_limit = {};  // seconds without a moving sample that are a stall
   std::optional<double> away_limit = {};   // seconds without a connection after which a source is ill
   std::optional<ErrorNote> failure = {};   // the error that ended the pipeline
-  GilFindings gil = {};                    // of a watch
+  GilFindings gil = {};                    // findings of a watch
 };
 
 /// The evidence that costs more than the counters, and is only read when a window begins or ends. Each may be empty.
@@ -71,7 +71,7 @@ struct Witness {
 
   std::function<Circumstances()> circumstances = {};  // at each look
 
-  std::function<std::vector<Age>()> ages = {};  // of the last ten seconds
+  std::function<std::vector<Age>()> ages = {};  // ages of the last ten seconds
   std::function<RunQueue()> run_queue = {};
   std::function<std::map<std::int64_t, double>()> edge_ages = {};  // the median at each edge, by its number
   std::function<std::map<std::string, Pace>()> paces = {};         // by the name of the source
@@ -90,9 +90,9 @@ struct Window {
   std::chrono::steady_clock::time_point looked;
   int looks = 0;
   Stats before;
-  std::vector<EdgeSums> edges;  // as before.edges
-  std::vector<int> blocked;     // as before.nodes: looks at which the node waited for room
-  std::vector<int> away;        // as before.nodes: looks at which the source gave nothing
+  std::vector<EdgeSums> edges;  // in the order of before.edges
+  std::vector<int> blocked;     // in the order of before.nodes: looks at which the node waited for room
+  std::vector<int> away;        // in the order of before.nodes: looks at which the source gave nothing
   RunQueue run_queue;
 };
 
@@ -106,7 +106,7 @@ struct Scene {
   std::map<std::int64_t, double> edge_ages;
   std::map<std::string, Pace> paces;
   Quiet quiet;
-  std::function<double(int source)> away;  // for how many seconds it has been; 0: it is there
+  std::function<double(int source)> away;  // seconds for which it has been away; 0 if it is there
   /// A threshold: lower for a finding that is shown already.
   std::function<double(double threshold, std::string_view kind, const std::string& subject)> bar;
 };
@@ -168,9 +168,9 @@ inline constexpr std::string_view kGilRemedy =
     "process=True.";
 
 constexpr int kMinute = 12;              // windows
-constexpr double kShareOfAge = 1.0 / 3;  // that a cause explains
+constexpr double kShareOfAge = 1.0 / 3;  // share of the age that a cause explains
 /// A wait for the GIL or for a processor is wrong even if it is short, other than that in a queue.
 constexpr double kShortestPause = 0.02;     // seconds
-constexpr std::size_t kFewestSamples = 30;  // that prove anything
+constexpr std::size_t kFewestSamples = 30;  // samples that prove anything
 
 }  // namespace freshframe::core

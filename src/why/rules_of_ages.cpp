@@ -242,7 +242,7 @@ void find_full_processors(const Scene& scene, Causes& out) {
 
 namespace {
 
-// The share of a source's samples that a child lost although it had time for them; 0: none such child.
+// The share of a source's samples that a child lost although it had time for them; 0 means none such child.
 LostShare lost_in_bursts(const Scene& scene, const std::string& source) {
   const auto& stats = scene.seen.stats;
   LostShare worst;

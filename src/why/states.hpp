@@ -60,8 +60,8 @@ class States {
 
   std::map<int, NodeGrowth> nodes_;       // by the node's number
   std::map<std::int64_t, Growth> edges_;  // by the edge's number
-  std::deque<Holds> holds_;               // of the last second and one before
-  std::deque<Stalls> stalls_;             // of the last seconds and one before
+  std::deque<Holds> holds_;               // holds of the last second and one before
+  std::deque<Stalls> stalls_;             // stalls of the last seconds and one before
   std::uint64_t moved_ = 0;               // samples
   std::optional<Time> moved_at_;
 };

@@ -407,7 +407,7 @@ class Fleet(ClosedByWith):
 
         Args:
             agent: Its name.
-            timeout: Seconds to wait until it has none; 0: does not wait. None means no limit.
+            timeout: Seconds to wait until it has none; 0 means does not wait. None means no limit.
 
         Raises:
             OptionError: The timeout is negative.

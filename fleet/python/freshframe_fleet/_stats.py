@@ -77,7 +77,7 @@ class CameraStats:
         state_for: Seconds in this state. For ``waiting`` and ``away``, where the pipeline runs, it
             is the time since the start.
         agent: Where it is, or None if nowhere.
-        epoch: Number of its latest start; 0: it never was started.
+        epoch: Number of its latest start; 0 means it never was started.
         starts: How often it was started.
         results: How many results this start has made, read or not.
         result_age: Seconds since the capture of the newest result's picture, or None without one.

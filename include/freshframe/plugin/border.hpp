@@ -289,7 +289,7 @@ struct Shim {
   }
 };
 
-// What Node and Source declare, if this may see it.
+// The declarations of Node and Source, if this may see them.
 template <class Class, class = void>
 inline constexpr bool kIsNode = false;
 template <class Class>

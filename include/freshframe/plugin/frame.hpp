@@ -39,7 +39,7 @@ class Frame {
   [[nodiscard]] explicit operator bool() const noexcept { return frame_ != nullptr; }
   /// For the border.
   [[nodiscard]] const freshframe_frame* handle() const noexcept { return frame_; }
-  /// As decoded.
+  /// Returns the picture as decoded.
   [[nodiscard]] Picture picture() const { return shown(nullptr); }
   /// In another format, converted once and shared by all users. Throws std::runtime_error.
   [[nodiscard]] Picture to(const char* format) const { return shown(format); }
@@ -81,7 +81,7 @@ class Frame {
 
   const freshframe_host* host_ = nullptr;
   freshframe_frame* frame_ = nullptr;
-  void (*release_)(void*, freshframe_frame*) = nullptr;  // of a separate handle
+  void (*release_)(void*, freshframe_frame*) = nullptr;  // for a separate handle
 };
 
 /// One component array that may be written.

@@ -50,7 +50,7 @@ template <class T>
 struct Sample {
   Stamp stamp;
   const T& value;
-  const Frame& frame;  // that the value was made from; may be empty
+  const Frame& frame;  // the frame that the value was made from; may be empty
 };
 
 /// The output of a source. Each `seq` is greater than the one before, else the source ends with an error:
@@ -60,8 +60,8 @@ template <class T>
 struct Item {
   T value;
   double pts = 0;                // seconds in the source's own time
-  std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC, when the device or the network handed it over; 0: now
-  /// The number at its source, from 0, with gaps for what a device lost; -1: the next one.
+  std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC, when the device or network handed it over; 0 for now
+  /// The number at its source, from 0, with gaps for what a device lost; -1 means the next one.
   std::int64_t seq = -1;
   Utc utc = {};  // wall time of the capture; none means of a live source the engine gives that of the arrival
 };

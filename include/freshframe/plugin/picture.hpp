@@ -29,7 +29,7 @@ struct Picture {
   int width = 0;                // pixels
   int height = 0;               // pixels
   std::string format = "gray";  // nv12, i420, i422, i444, bgr, rgb
-  std::string range = "full";   // or limited: 16 to 235
+  std::string range = "full";   // "full", or "limited": 16 to 235
   std::string space = "unspecified";
   std::array<Plane, 3> planes{};
   int plane_count = 0;

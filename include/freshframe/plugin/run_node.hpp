@@ -82,7 +82,7 @@ class GivenOptions {
 /// The output of a node for one value.
 template <class T>
 struct NodeResult {
-  std::int64_t seq = 0;  // of the value, from 0; -1: of finish()
+  std::int64_t seq = 0;  // number of the value, from 0; -1 for finish()
   T value;
 };
 

@@ -34,7 +34,7 @@ class Contract:
     node show: the five fields from `gives_several` on.
 
     Attributes:
-        label: Its name in messages, and in a pipeline unless add() gets one; "": the name of its class.
+        label: Its name in messages, and in a pipeline unless add() gets one; "" means the name of its class.
         types: The input and the output of a native node, or None if its class shows them.
         gives_several: One sample may have several results, so the default queue of its children blocks.
         tick_every: Seconds between two calls of on_tick(), or None.

@@ -28,7 +28,7 @@ class Snapshot:
         utc_from: As Sample.utc_from.
         damaged: A part of it was lost on its way here.
         gap: Seconds between it and the next picture of the answer, or now, in which the Look got no picture
-            although the stream's rate says that there should have been some; 0: none.
+            although the stream's rate says that there should have been some; 0 means none.
     """
 
     source: str

@@ -452,7 +452,7 @@ class Pipeline(RunByWith):
 
         Args:
             host: Address to listen on. All but "127.0.0.1", "::1" and "localhost" need a token.
-            port: TCP port; 0: a free one.
+            port: TCP port; 0 means a free one.
             view: Ports that can be viewed; their samples must have a frame. The page shows the first one.
                 None means all that are known to emit frames. Each raises the engine's most frames by one.
             token: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None means a random one, where ``host`` needs

@@ -151,7 +151,7 @@ class Writer:
         """Writes as many as one segment has: ten thousand at once might never fit a small disk.
 
         Returns:
-            How many were written; 0: the disk is full, or fails.
+            How many were written; 0 means the disk is full, or fails.
         """
         while True:
             try:

@@ -60,7 +60,7 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
             id, and a box also the name of its class and its confidence. "": no labels.
         caption: None, or a text in the picture's corner, with the fields pts, seq, count (of objects) and
             utc, whose format is strftime's: ``"door {utc:%H:%M:%S}"``.
-        trail: Seconds of the path of a tracked object to draw, at most 60; 0: no path.
+        trail: Seconds of the path of a tracked object to draw, at most 60; 0 means no path.
         line_width: Pixels, at most 100; None means a width that fits the picture's size.
         blur: Names of classes whose boxes (within their masks, if there are any) are made unrecognisable
             by squares of one colour. It is done before anything is drawn.

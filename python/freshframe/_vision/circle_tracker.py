@@ -32,7 +32,7 @@ class CircleTracker(NativeNode["Frame", Circles]):
         max_circles: 1 to 500; the most confident are kept.
         max_gap: Seconds for which a circle may be unseen and keep its id, at most 1e6; twice as long if no
             frame arrived in that time.
-        full_every: Seconds between searches of the whole picture; 0: every frame is searched as a whole.
+        full_every: Seconds between searches of the whole picture; 0 means every frame is searched as a whole.
         roi: As of CircleDetector. "The whole picture" above is then this part of it.
 
     Raises:

@@ -50,7 +50,7 @@ struct TakenError {
 [[nodiscard]] TakenError take_python_error(gil::Held& held);
 /// Formats the error as the interpreter would print it, at most 16 kB; "" when that fails.
 [[nodiscard]] std::string traceback_text(gil::Held& held, const gil::Ref& error);
-/// What to do about an error of a user's node, after its text; "": it is not known. See _graph/hints.py.
+/// Returns the remedy for an error of a user's node, after its text; "" if unknown. See _graph/hints.py.
 [[nodiscard]] std::string hint_text(gil::Held& held, const gil::Ref& error);
 /// Gives a SourceError without a source the name of the source that raised it.
 void name_source(gil::Held& held, const gil::Ref& error, const std::string& source);

@@ -39,9 +39,9 @@ struct NodeHandle {
   // place.
   std::shared_ptr<NodeBase> added = {};
   std::shared_ptr<core::PipelineCore> owner = {};
-  std::shared_ptr<core::Successor> successor = {};  // of a node that came by replace()
+  std::shared_ptr<core::Successor> successor = {};  // set for a node that came by replace()
   ForkGuard guard = {};
-  std::atomic<int> calls = 0;  // that last, see LoneCall
+  std::atomic<int> calls = 0;  // calls under way, see LoneCall
 
   [[nodiscard]] NodeBase& get() const { return node ? *node : *added; }
 };

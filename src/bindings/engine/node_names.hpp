@@ -8,7 +8,7 @@
 
 namespace freshframe::python {
 
-/// By number; the samples of a pipeline share it.
+/// The key is the number; the samples of a pipeline share it.
 using NodeNames = std::shared_ptr<const core::NameTable>;
 
 }  // namespace freshframe::python

@@ -58,7 +58,7 @@ class HoldSampler {
 
    private:
     friend class HoldSampler;
-    std::uintptr_t thread_ = 0;  // the interpreter's record of it; 0: unknown
+    std::uintptr_t thread_ = 0;  // the interpreter's record of it; 0 if unknown
     bool is_seen_ = false;
     std::atomic<bool> has_turn_{false};
     std::atomic<std::int64_t> held_ns_{0};    // in this turn
@@ -93,7 +93,7 @@ class HoldSampler {
   std::condition_variable changed_;
   Seats seats_;                        // guarded by mutex_
   bool stopping_ = false;              // guarded by mutex_
-  std::optional<std::thread> thread_;  // of the threads with the GIL
+  std::optional<std::thread> thread_;  // samples the threads with the GIL
 };
 
 }  // namespace freshframe::python

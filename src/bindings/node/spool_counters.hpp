@@ -40,7 +40,7 @@ class SpoolCounters {
 
  private:
   mutable std::mutex mutex_;
-  SpoolStats stats_;  // guarded by mutex_, as the next ones
+  SpoolStats stats_;  // guarded by mutex_, like the next ones
   std::optional<double> oldest_;
   std::optional<double> called_;
 };

@@ -81,7 +81,7 @@ class PythonReader {
   struct Shared {
     std::atomic<std::thread::id> user;  // the thread whose turn it is, if any
     nanobind::ft_mutex last;            // guards last_ and order
-    std::uint64_t order = 0;            // of last_: two threads in latest() may be overtaken by each other
+    std::uint64_t order = 0;            // order of last_: two threads in latest() may overtake each other
   };
   std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
   ForkGuard guard_;

@@ -48,7 +48,7 @@ class PythonSample {
 /// The native part of a Python Stamp.
 struct PythonStamp {
   Stamp stamp;
-  NodeNames names;  // of its pipeline; null means unknown
+  NodeNames names;  // names of its pipeline; null if unknown
 
   [[nodiscard]] std::string source() const;
 };

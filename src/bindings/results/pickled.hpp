@@ -21,7 +21,7 @@ namespace freshframe::python {
 /// The node that has sent a value.
 struct Producer {
   std::string name;
-  std::shared_ptr<const gil::Ref> definitions = {};  // see Definitions in pickling.py; null: none are needed
+  std::shared_ptr<const gil::Ref> definitions = {};  // see Definitions in pickling.py; null if not needed
 };
 
 /// A Python object that another process has pickled. A third process gets the same pickle.

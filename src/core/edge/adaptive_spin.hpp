@@ -22,7 +22,7 @@ void relax_core() noexcept;
 class AdaptiveSpin {
  public:
   using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::microseconds kLongest{15};  // of a spin
+  static constexpr std::chrono::microseconds kLongest{15};  // the longest spin
   static constexpr std::chrono::microseconds kShort{40};    // a wait; a little more than two wake-ups
   static constexpr int kMostPatience = 64;
 

@@ -37,15 +37,15 @@ struct EdgeOptions {
   std::optional<double> max_age = {};   // seconds
   std::optional<double> max_rate = {};  // samples per second, of each source
   std::vector<int> by_pts = {};         // the sources whose rate goes by pts, not by `captured`
-  std::vector<int> sources = {};      // that can reach the edge now, in rising order; none: one lane for all
-  std::string only = {};              // the source that the edge is limited to; empty means none
-  bool events = false;                // the parent's type has events
-  bool finishes = false;              // the parent may give last results after a stop
-  bool recorded = false;              // its consumer is a recorder
-  std::string way_to_be_faster = {};  // of a recorder; empty means not known
-  int only_source = -1;               // the number of `only`
-  bool joined = false;                // of a join: one lane for all that comes
-  std::int64_t number = -1;           // of the edge in its graph
+  std::vector<int> sources = {};        // sources that can reach the edge now, rising; empty for one lane
+  std::string only = {};                // the source that the edge is limited to; empty means none
+  bool events = false;                  // the parent's type has events
+  bool finishes = false;                // the parent may give last results after a stop
+  bool recorded = false;                // its consumer is a recorder
+  std::string way_to_be_faster = {};    // for a recorder; "" if not known
+  int only_source = -1;                 // the number of `only`
+  bool joined = false;                  // a join: one lane for all that comes
+  std::int64_t number = -1;             // number of the edge in its graph
 };
 
 /// The stream of a source on an edge, or its next one.
@@ -59,7 +59,7 @@ struct SourceStream {
 /// The stream of a source on an edge of a join, where one lane takes the samples of all sources.
 struct Feed {
   int source = -1;
-  Change begun = 0;  // as in SourceStream
+  Change begun = 0;  // see SourceStream
   Change reached = 0;
   bool ended = false;  // nothing more comes of it
 };
@@ -98,7 +98,7 @@ inline std::uint32_t picture_units(const AnySample& sample) noexcept {
 
 /// The samples of one source, or of all, on one edge. Guarded by the inbox's mutex.
 struct Lane {
-  Edge* edge = nullptr;   // that it is a part of
+  Edge* edge = nullptr;   // the edge that it is a part of
   int source = -1;        // -1: all that come
   Change begun = 0;       // the change that began its stream, or began it again
   Change reached = 0;     // the latest one that began the source's stream here, also on an edge that has gone
@@ -108,7 +108,7 @@ struct Lane {
   std::optional<Rate> rate;
   bool by_pts = false;  // the rate's time
   std::vector<Queued> ring;
-  std::size_t spare = 0;  // of a join: places of the ring beyond the queue's depth
+  std::size_t spare = 0;  // for a join: places of the ring beyond the queue's depth
   // Of the waiting pictures, as Queued::units; counted only if the queue has a bound in bytes.
   std::int64_t units = 0;
   // From the oldest waiting sample to the newest, as the next only if the queue has such a bound. The time of samples
@@ -124,12 +124,12 @@ struct Lane {
   // ---- written with each sample: one cache line with the first two counts
   alignas(kCacheLine) std::size_t head = 0;
   std::size_t size = 0;
-  std::size_t in_sets = 0;  // of a join: samples that wait in a set
+  std::size_t in_sets = 0;  // for a join: samples that wait in a set
   AdaptiveSpin spin;        // the producer's
   bool ended = false;
   bool ready = false;  // something can be taken
   bool producer_waits = false;
-  bool producer_asleep = false;     // and was not woken
+  bool producer_asleep = false;     // and nobody has woken it
   bool expected = true;             // by a consumer that gathers: the lane has not ended and is not silent
   bool silent = false;              // it was left out, and no batch had a sample of it since
   std::uint64_t dropped_since = 0;  // since the last delivered sample
@@ -189,14 +189,14 @@ struct Edge {
 
   // ---- guarded by the inbox's mutex
   std::vector<std::unique_ptr<Lane>> lanes;  // by source
-  EdgeCounts past;                           // of lanes that have gone
+  EdgeCounts past;                           // counts of lanes that have gone
   bool ended = false;                        // its producer puts nothing more
   bool gone = false;                         // removed: it takes nothing more
-  bool closing = false;                      // what waits can be taken, and nothing more comes in
+  bool closing = false;                      // waiting samples can be taken, and nothing more comes in
   bool reported = false;                     // its first drop was logged
   Condition room;                            // its producer waits there
-  std::vector<Feed> feeds;                   // of a join
-  std::size_t part = 0;                      // of a join: its place among the parents
+  std::vector<Feed> feeds;                   // for a join
+  std::size_t part = 0;                      // for a join: its place among the parents
 };
 
 using EdgeRef = std::shared_ptr<Edge>;

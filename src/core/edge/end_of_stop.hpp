@@ -32,7 +32,7 @@ struct EndOfStop {
   bool closes_soon = false;            // the end of a source that a stop has ended completes no batch
   bool takes_last = false;             // it is closed, but last results pass in
   bool hands_over = false;             // a stop left it open for events: none goes uncounted
-  DropCause cause = DropCause::Stop;   // of what a close drops
+  DropCause cause = DropCause::Stop;   // cause of the samples that a close drops
   TimePoint until = TimePoint::min();  // it is closed, but waiting samples or their events can be taken
 
   void close(Closing how, TimePoint deadline) noexcept {

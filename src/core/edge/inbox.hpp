@@ -129,7 +129,7 @@ class Inbox {
                    std::optional<TimePoint>& gather_until, TimePoint deadline);
   /// The end of the last call that took something. Only the consumer's thread may ask.
   [[nodiscard]] TimePoint taken_at() const noexcept { return taken_at_; }
-  /// For how long the batch that was taken last had been gathering. Only the consumer's thread may ask.
+  /// Returns how long the batch that was taken last had been gathering. Only for the consumer's thread.
   [[nodiscard]] Seconds gathered_for() const noexcept { return gathered_for_; }
   /// Marks the consumer as waiting outside take() (event loop, poll), or as no longer waiting, so that a NEXT
   /// edge may deliver. A take that waits ends it.
@@ -137,7 +137,7 @@ class Inbox {
 
   [[nodiscard]] bool joins() const noexcept { return joins_; }
   [[nodiscard]] const std::string& consumer() const noexcept { return consumer_; }
-  /// Without quantiles, which cost most, if `span` is empty.
+  /// Returns no quantiles, which cost most, if `span` is empty.
   [[nodiscard]] std::vector<EdgeStats> stats(std::optional<Span> span = Span::WholeRun) const;
 
   /// The state of an inbox at one moment.
@@ -185,10 +185,10 @@ class Inbox {
     explicit PutSample(std::atomic<bool>& is_blocked) noexcept : blocked(is_blocked) {}
     std::atomic<bool>& blocked;               // while the producer waits for room
     std::optional<AnySample> evicted;         // for it; the further ones are among dropped()
-    std::optional<std::string> warning = {};  // of a join
+    std::optional<std::string> warning = {};  // warning of a join
     bool moves = false;                       // there is something for the consumer
     bool wakes_consumer = false;              // for which it need not sleep on
-    bool is_first_drop = false;               // of the edge
+    bool is_first_drop = false;               // the first drop on the edge
   };
   enum class Admitted : std::uint8_t { In, Dropped, Full };
   Admitted admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked, bool is_last)

@@ -154,8 +154,8 @@ class Lanes {
   void retire_source(int source);
 
   // Written when a lane becomes empty, and when it no longer is: one cache line.
-  std::vector<Lane*> lanes_;               // of all edges
-  std::vector<std::uint64_t> ready_bits_;  // of each lane: Lane::ready
+  std::vector<Lane*> lanes_;               // lanes of all edges
+  std::vector<std::uint64_t> ready_bits_;  // a bit for each lane: Lane::ready
   std::size_t ready_lanes_ = 0;
   std::size_t next_lane_ = 0;  // the next lane of the round-robin
   // Written by waits and changes only.
@@ -163,7 +163,7 @@ class Lanes {
   std::vector<EdgeRef> edges_;
   std::vector<int> finished_;          // sources of lanes that ended and are empty
   std::vector<GoneSource> gone_;       // to be reported to the consumer
-  std::size_t open_edges_ = 0;         // that have not ended
+  std::size_t open_edges_ = 0;         // edges that have not ended
   std::size_t waiting_producers_ = 0;  // for room, on edges that are not gone
   bool stays_open_ = false;
   bool told_end_ = false;

@@ -35,7 +35,7 @@ class Rate {
   double step_;
   std::optional<double> tick_;
   std::optional<double> last_;  // the greatest time so far
-  double mean_ = 0;             // interval of the source; 0: not known
+  double mean_ = 0;             // interval of the source; 0 if not known
   double missed_ = 0;           // as tick_, but missed ones have passed
 };
 

@@ -64,7 +64,7 @@ class Gathering {
   static void hear(Lane& lane, TimePoint now) noexcept;
 
   bool active = false;   // samples wait until a batch is complete
-  std::size_t size = 0;  // the consumer sleeps until so many samples wait; 0: it does not wait for a batch
+  std::size_t size = 0;  // samples for which the consumer sleeps; 0 if it has no batch
 
  private:
   Room& room_;

@@ -99,7 +99,7 @@ class SetQueue {
  private:
   struct Set {
     std::vector<std::optional<AnySample>> parts;
-    std::array<std::uint64_t, kMostJoined> arrivals{};  // of each part, its number on its lane
+    std::array<std::uint64_t, kMostJoined> arrivals{};  // for each part, its number on its lane
     TimePoint decided{};
   };
 
@@ -148,18 +148,18 @@ class SetQueue {
   WayOut& way_out_;
   const EndOfStop& stop_;
   const Clock& clock_;
-  const std::vector<EdgeRef> edges_;  // of the parents
+  const std::vector<EdgeRef> edges_;  // edges of the parents
   Joiner joiner_;
-  std::deque<Set> ready_;  // that wait for the consumer
+  std::deque<Set> ready_;  // sets that wait for the consumer
   std::uint64_t whole_ = 0;
   std::uint64_t partial_ = 0;
   Timings spread_;
   Timings waited_;
-  std::vector<Current> current_;                   // of each parent; with one_source the first is for all
+  std::vector<Current> current_;                   // for each parent; with one_source the first is for all
   std::vector<std::optional<Utc>> without_clock_;  // of each parent: of its last sample, if that had no clock
   std::optional<TimePoint> fruitless_since_;       // there was no whole set since then
-  std::vector<bool> overflowed_;                   // of each parent: its queue was full since then
-  bool reported_ = false;                          // that no clock exists
+  std::vector<bool> overflowed_;                   // for each parent: its queue was full since then
+  bool reported_ = false;                          // whether it was reported that no clock exists
   bool width_known_ = false;                       // whether `within` is too long was looked at
   std::string last_trouble_;                       // at the end, as JoinStats::reason
   bool leaves_ = false;                            // a source has ended and was not reported

@@ -22,7 +22,7 @@ namespace freshframe::core {
 /// Where a sample comes from.
 struct Origin {
   Edge* edge = nullptr;
-  std::vector<ValueRef> events;  // that the sample absorbs
+  std::vector<ValueRef> events;  // values whose events the sample absorbs
 };
 
 /// The work that remains after a change of an inbox. There is one with each sample: what is rare lies apart.
@@ -30,11 +30,11 @@ struct Aftermath {
   struct Rest {
     std::vector<AnySample> dropped;  // destroyed without the mutex: freeing a picture may take long
     std::vector<Edge*> also_wakes;   // as `wakes`, the further ones
-    std::vector<Origin> earlier;     // of a batch or a set: all but the latest
-    std::vector<std::optional<AnySample>> parts;  // of a set
+    std::vector<Origin> earlier;     // all but the latest of a batch or a set
+    std::vector<std::optional<AnySample>> parts;  // members of a set
   };
 
-  Edge* wakes = nullptr;       // whose producer sleeps, and has room now
+  Edge* wakes = nullptr;       // an edge whose producer sleeps, and has room now
   bool made_room = false;      // for which a producer may spin
   std::unique_ptr<Rest> rest;  // null means nothing of it
 
@@ -70,8 +70,8 @@ struct Delivery : Aftermath {
     origin.edge->age.add(Seconds(at - sample.stamp.captured).count(), at);
   }
 
-  Origin latest;                         // of the sample, or of the last one
-  std::optional<TimePoint> gathered_at;  // of a batch
+  Origin latest;                         // origin of the sample, or of the last one
+  std::optional<TimePoint> gathered_at;  // for a batch
 };
 
 /// Takes samples out of the lanes of an inbox. It knows no lock: the inbox's mutex guards it, and it wakes no thread.

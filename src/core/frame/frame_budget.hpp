@@ -81,13 +81,13 @@ class FrameBudget {
   std::atomic<int> bound_{1 << 30};
   std::atomic<int> extra_{0};
   std::array<std::atomic<int>, 2> published_{};  // by generation
-  std::atomic<std::uint8_t> generation_{0};      // of the frames that come; written with mutex_, as the next
-  std::atomic<int> left_{0};                     // what has gone from the bound since the older one
+  std::atomic<std::uint8_t> generation_{0};      // generation of new frames; written with mutex_, as the next
+  std::atomic<int> left_{0};                     // places that have gone from the bound since the older one
   std::atomic<std::ptrdiff_t> held_bytes_{0};
   std::atomic<int> waiters_{0};
   std::atomic<bool> stopped_{false};
   mutable Mutex mutex_;
-  std::vector<std::string> names_ FRESHFRAME_GUARDED_BY(mutex_);      // of the holders
+  std::vector<std::string> names_ FRESHFRAME_GUARDED_BY(mutex_);      // names of the holders
   std::vector<std::uint16_t> removed_ FRESHFRAME_GUARDED_BY(mutex_);  // their numbers can be used again
   Condition room_;
 };

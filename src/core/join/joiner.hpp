@@ -47,8 +47,8 @@ class Joiner {
   static constexpr std::size_t kMostParents = 16;
 
   struct Room {
-    int depth = 0;             // of the parent's queue; 0: no bound
-    bool drops_oldest = true;  // else its owner puts nothing into a full queue
+    int depth = 0;             // depth of the parent's queue; 0 if unbounded
+    bool drops_oldest = true;  // otherwise its owner puts nothing into a full queue
   };
   struct Options {
     double within = 0;                 // greatest difference between the times of a set
@@ -59,12 +59,12 @@ class Joiner {
 
   /// Either the oldest sample of `parent` is dropped, or the oldest ones of `members` leave as a set.
   struct Decision {
-    std::uint16_t members = 0;  // a bit for each parent of the set; 0: a drop
-    std::uint8_t parent = 0;    // of the dropped sample
+    std::uint16_t members = 0;  // a bit for each parent of the set; 0 for a drop
+    std::uint8_t parent = 0;    // parent of the dropped sample
     DropCause cause = DropCause::Unmatched;
     TimePoint at{};
-    double spread = 0;  // of the set: between its least and its greatest time
-    Seconds waited{0};  // of the set: since the arrival of its first member
+    double spread = 0;  // of a set: from its least to its greatest time
+    Seconds waited{0};  // of a set: since the arrival of its first member
   };
 
   explicit Joiner(Options options);
@@ -102,7 +102,7 @@ class Joiner {
   [[nodiscard]] std::optional<TimePoint> last_arrival(std::size_t parent) const noexcept {
     return inputs_[parent].last_arrival;
   }
-  /// Seconds between two samples of `parent`, smoothed; 0: not known.
+  /// Seconds between two samples of `parent`, smoothed; 0 means not known.
   [[nodiscard]] double mean_interval(std::size_t parent) const noexcept {
     return inputs_[parent].mean_interval;
   }

@@ -26,7 +26,7 @@ class GuardedGraph {
     RemovedStats sums;
     // None had failed, and files had been read to their ends.
     bool whole = true;
-    std::vector<std::string> failures;  // of nodes that were removed because of them
+    std::vector<std::string> failures;  // reasons of nodes that were removed because of them
   };
 
   /// Returns null if the node was removed, or there was none.

@@ -92,7 +92,7 @@ class Life {
   void end_add(int index);
   /// The node of an add() that is not over; null means no such node exists.
   [[nodiscard]] std::shared_ptr<Runner> pending(int index) const;
-  /// Those from number `first` on whose add() this thread has begun and not ended.
+  /// Returns the numbers from `first` on whose add() this thread has begun and not ended.
   [[nodiscard]] std::vector<int> pending_from(int first) const;
   /// The pipeline does not end while a replacement is under way.
   void begin_replacement();
@@ -152,7 +152,7 @@ class Life {
   Phase phase_ FRESHFRAME_GUARDED_BY(mutex_) = Phase::Building;
   bool stopping_ FRESHFRAME_GUARDED_BY(mutex_) = false;       // a stop was requested: no change any more
   bool stopped_early_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // stop() came before the end
-  int to_open_ FRESHFRAME_GUARDED_BY(mutex_) = 0;             // of the nodes that start() launched
+  int to_open_ FRESHFRAME_GUARDED_BY(mutex_) = 0;             // number of nodes that start() launched
   int living_ FRESHFRAME_GUARDED_BY(mutex_) = 0;              // nodes that have not finished
   int replacing_ FRESHFRAME_GUARDED_BY(mutex_) = 0;           // threads of replace()
   bool go_ FRESHFRAME_GUARDED_BY(mutex_) = false;

@@ -40,7 +40,7 @@ namespace freshframe::core {
 /// The numbers of the sources whose samples come to this node now. Empty if there is no such node.
 [[nodiscard]] std::vector<int> sources_above(const PipelineCore& core, std::string_view node);
 
-/// The number of the source that a port is limited to; -1: it is not. Throws GraphError.
+/// The number of the source that a port is limited to; -1 means it is not. Throws GraphError.
 [[nodiscard]] int only_source(const PipelineCore& core, const AnyPort& port);
 /// The ports above a node that were not removed.
 [[nodiscard]] std::vector<AnyPort> parents_of(const PipelineCore& core, int node);

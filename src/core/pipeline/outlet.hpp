@@ -111,7 +111,7 @@ class Outlet {
   Mutex taps_mutex_;
   std::vector<Tapped> taps_ FRESHFRAME_GUARDED_BY(taps_mutex_);
   std::atomic<int> tap_count_{0};
-  std::map<int, Position> positions_;  // of each source; the stamping thread's, as the next two
+  std::map<int, Position> positions_;  // of each source; the stamping thread's, like the next two
   int last_source_ = -1;               // its place is the next
   Position* last_position_ = nullptr;
   std::atomic<bool> is_last_{false};

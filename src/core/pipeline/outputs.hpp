@@ -25,7 +25,7 @@ namespace freshframe::core {
 struct OutputEdge {
   std::shared_ptr<Inbox> inbox;
   EdgeRef edge;
-  int source = -1;  // the only one whose samples go there; -1: all do
+  int source = -1;  // the only one whose samples go there; -1 if all do
 };
 
 /// A child that takes certain types while its parent has no output type, and the types; none means no such
@@ -47,7 +47,7 @@ class Outputs {
   static constexpr std::ptrdiff_t kMostLeft = 1024;
   struct List {
     std::vector<OutputEdge> edges;
-    Demand demand;  // of the child that was added last
+    Demand demand;  // demand of the child that was added last
     std::shared_ptr<const std::vector<int>> sources = std::make_shared<const std::vector<int>>();
     std::vector<int> left = {};       // the latest sources that went: results may still have their stamps
     std::map<int, Change> gone = {};  // sources whose end was passed on, and the change up to which it holds
@@ -131,7 +131,7 @@ class Outputs {
   mutable Mutex mutex_;
   std::shared_ptr<const List> newest_ FRESHFRAME_GUARDED_BY(mutex_) = std::make_shared<const List>();
   std::atomic<std::uint32_t> version_{0};  // written with the mutex, read without it
-  std::uint32_t seen_ = 0;                 // the node's thread, as the next
+  std::uint32_t seen_ = 0;                 // the node's thread, like the next
   std::shared_ptr<const List> mine_ = std::make_shared<const List>();
 };
 

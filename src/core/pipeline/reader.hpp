@@ -80,7 +80,7 @@ class ReaderCore {
   /// Takes nothing more and drops the waiting samples. The edges stay until the next change of the graph: see
   /// close_reader().
   void close();
-  /// By its user, and not by the end of the pipeline.
+  /// Returns whether its user has closed it, not the end of the pipeline.
   [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
   /// Returns null once the pipeline has gone.
   [[nodiscard]] std::shared_ptr<PipelineCore> pipeline() const { return context_.pipeline.lock(); }
@@ -120,11 +120,11 @@ class ReaderCore {
   Pick given_ = Pick::kNewest;  // newer than the last sample that a verb returned
   Mutex last_mutex_;
   std::optional<AnySample> last_ FRESHFRAME_GUARDED_BY(last_mutex_);
-  std::string why_lossless_;  // fixed before the first verb, as the next two
+  std::string why_lossless_;  // fixed before the first verb, like the next two
   std::uint16_t holder_ = 0;
   bool next_ = false;
   mutable std::atomic<bool> warned_held_{false};
-  std::uint64_t order_ = 0;  // of the last one; only the thread whose turn it is
+  std::uint64_t order_ = 0;  // order of the last one; only for the thread whose turn it is
   std::atomic<Use> in_use_{Use::None};
   std::atomic<bool> closed_{false};
   std::atomic<bool> was_read_{false};

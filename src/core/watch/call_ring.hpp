@@ -37,8 +37,8 @@ struct Call {
   TimePoint done{};         // the end of the call; of a source: its publication; of a reader: as `taken`
   std::int64_t waited = 0;  // nanoseconds for which the thread had waited for room until `done`, all in all
   float start = 0;          // from `taken` to the call
-  float gil_before = 0;     // of `start`: the wait for the GIL
-  float gil_within = 0;     // of the call: the wait for the GIL
+  float gil_before = 0;     // part of `start` spent waiting for the GIL
+  float gil_within = 0;     // part of the call spent waiting for the GIL
   float order = 0;          // from `done` until the results of earlier samples had left
 
   [[nodiscard]] static Call of(const CallKey& key) noexcept {

@@ -23,7 +23,7 @@ struct ErrorNote {
   double time = 0;       // Unix time
   std::string node;
   std::string text;
-  std::string traceback;  // of the node's language; empty means none
+  std::string traceback;  // traceback of the node's language, or ""
   bool fatal = false;     // it ended the pipeline
   bool counted = true;    // among the node's errors; else it is a separate event, such as a worker's death
 };

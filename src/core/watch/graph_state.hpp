@@ -20,7 +20,7 @@ struct GraphNode {
   bool sends_frames = false;
   std::vector<std::string> views;  // names of its ports, of one source each
   bool live = false;               // it is a live source, or below one
-  int batch = 0;                   // samples that one call gets at most; 0: it takes no batches
+  int batch = 0;                   // most samples of one call; 0 if it takes no batches
   std::string packets_of;          // the source whose second output it is, or empty
 };
 

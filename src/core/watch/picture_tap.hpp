@@ -86,7 +86,7 @@ class PictureTap {
     sample.frame = picture;
     pass_on(sample);
   }
-  /// By the node's thread, with each sample that it sends. A sample without a frame is no picture.
+  /// Called by the node's thread, with each sample that it sends. A sample without a frame is no picture.
   void offer(const AnySample& sample) {
     if (followed_.load(std::memory_order_relaxed)) pass_on(sample);
     if (!sample.frame) return;

@@ -9,7 +9,7 @@
 namespace freshframe::inference {
 
 struct BestClasses {
-  std::vector<float> scores;          // of the best class
+  std::vector<float> scores;          // scores of the best class
   std::vector<std::int32_t> classes;  // the first one with that score
 };
 

@@ -19,7 +19,7 @@ namespace freshframe::inference {
 struct OutputView {
   std::span<const float> floats;
   std::span<const std::int64_t> integers = {};
-  std::span<const std::int64_t> shape;  // of the whole output
+  std::span<const std::int64_t> shape;  // shape of the whole output
   std::size_t pictures = 1;             // in the whole output; the spans are of one picture
 };
 

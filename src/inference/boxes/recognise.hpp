@@ -15,7 +15,7 @@ namespace freshframe::inference {
 struct Recognised {
   Layout layout = Layout::Yolov8;
   int classes = 0;                      // 0: not known
-  std::vector<std::string> names = {};  // of the classes, if the file or the user has them
+  std::vector<std::string> names = {};  // names of the classes, if the file or the user has them
   std::string why = {};                 // for `freshframe model`
   // The outputs with the boxes, scores and classes, if the layout has them.
   std::size_t boxes = 0;

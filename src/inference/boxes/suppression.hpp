@@ -12,7 +12,7 @@
 
 namespace freshframe::inference {
 
-inline constexpr std::size_t kMostBoxes = 300;          // of a detector
+inline constexpr std::size_t kMostBoxes = 300;          // boxes of a detector
 inline constexpr std::size_t kMostCandidates = 30'000;  // the most confident are considered
 
 /// Greedy, class by class, as torchvision.ops.batched_nms. A box is removed when its overlap (intersection

@@ -44,7 +44,7 @@ class BoxMasks {
     double high = 0;
     [[nodiscard]] double at(int pixel) const noexcept;
   };
-  struct Pixels {  // of the part: `begin` up to, but not including, `end`
+  struct Pixels {  // the part: `begin` up to, but not including, `end`
     int begin = 0;
     int end = 0;
   };

@@ -41,7 +41,7 @@ struct PictureRun {
   std::vector<Tensor> outputs;        // none means it was stopped
   std::vector<Placement> placements;  // the place of each picture
   std::size_t count = 1;              // pictures of the tensor
-  double seconds = 0;                 // of the network alone
+  double seconds = 0;                 // time of the network alone
 
   [[nodiscard]] bool stopped() const noexcept { return outputs.empty(); }
   /// So that the decoders can read outputs of float16 and float64.

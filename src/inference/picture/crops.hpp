@@ -11,7 +11,7 @@
 namespace freshframe::inference {
 
 struct CropForm {
-  int width = 0;  // of a crop, pixels
+  int width = 0;  // width of a crop, pixels
   int height = 0;
   double padding = 0;  // added at each side of a box, as a share of its width or height
 };

@@ -22,7 +22,7 @@ enum class Fit : std::uint8_t { Bars, Stretch, Cover };
 struct InputForm {
   int width = 0;
   int height = 0;
-  int channels = 3;  // or 1: luma
+  int channels = 3;  // 3, or 1 for luma
   Fit fit = Fit::Bars;
   /// All pixels of a picture that is made smaller count, as in Pillow. See takes().
   bool antialias = false;
@@ -75,7 +75,7 @@ class Letterbox {
   /// The place of each output pixel among the samples of a row or column.
   struct Taps {
     std::vector<std::int32_t> first;  // index of the sample before it
-    std::vector<float> weight;        // of the one after it
+    std::vector<float> weight;        // weight of the one after it
     bool is_copy = false;             // as many outputs as samples: each is its sample
   };
 

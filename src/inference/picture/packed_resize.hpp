@@ -47,12 +47,12 @@ class AntialiasedPlane {
 
   std::size_t components_ = 1;
   std::size_t outputs_ = 0;
-  std::size_t stride_ = 0;  // of the rows that are scaled across
+  std::size_t stride_ = 0;  // stride of the rows that are scaled across
   std::size_t taps_ = 0;
   std::vector<std::int32_t> first_;    // byte of each output's first sample
   std::vector<std::int32_t> weights_;  // across: a row for each tap
   Taps down_;
-  int first_row_ = 0;  // of the plane, that any output needs
+  int first_row_ = 0;  // first row of the plane that any output needs
   int rows_ = 0;
   std::vector<std::uint8_t> padded_;  // a row of the plane with room after it
   std::vector<std::uint8_t> scaled_;  // the rows at the result's width, one component after the other
@@ -93,7 +93,7 @@ class PackedResize {
 
   Across x_;
   std::vector<Down> y_;
-  std::size_t width_ = 0;                     // of the result
+  std::size_t width_ = 0;                     // width of the result
   std::vector<std::uint8_t> padded_;          // a row of the picture with room after it
   std::array<Components, 2> scaled_;          // two rows of the picture at the result's width
   std::array<int, 2> kept_ = {kNone, kNone};  // their numbers

@@ -28,7 +28,7 @@ void pick(const float* row, const Pick& how, float* out, std::size_t count);
 /// Programs in Python divide, and a network's boxes of equal confidence change their order with the last bit.
 struct Scale {
   Scale() = default;
-  Scale(float mean, float deviation);  // of levels in 0..1
+  Scale(float mean, float deviation);  // for levels in 0..1
 
   float zero = 0;
   float span = 255;

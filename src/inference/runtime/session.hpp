@@ -62,7 +62,7 @@ class Tensor {
 };
 
 struct SessionOptions {
-  int threads = 0;                // that compute one run; 0: default_threads()
+  int threads = 0;                // threads of one run; 0 means default_threads()
   std::string provider = "auto";  // "cpu", "cuda", ...; auto: the first that works
 };
 

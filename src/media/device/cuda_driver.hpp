@@ -19,7 +19,7 @@ struct DecoderCapabilities {
   std::uint16_t formats = 0;
   unsigned most_width = 0;
   unsigned most_height = 0;
-  unsigned most_blocks = 0;  // of 16x16 pixels
+  unsigned most_blocks = 0;  // blocks of 16x16 pixels
   std::uint16_t least_width = 0;
   std::uint16_t least_height = 0;
   unsigned rest[11] = {};
@@ -47,7 +47,7 @@ struct RowsCopy {
 };
 static_assert(sizeof(RowsCopy) == 128);
 
-/// By the names of the driver's documentation. Each returns 0, or the number of an error.
+/// Functions by the names of the driver's documentation. Each returns 0, or the number of an error.
 struct CudaDriver {
   int (*init)(unsigned flags) = nullptr;
   int (*driver_version)(int* version) = nullptr;  // 12040: CUDA 12.4

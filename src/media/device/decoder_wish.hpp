@@ -21,7 +21,7 @@ struct DecoderWish {
 
 /// Where a stream is decoded.
 struct DecoderPlace {
-  std::string name = "cpu";  // or "cuda:0"
+  std::string name = "cpu";  // "cpu" or "cuda:0"
   std::string reason = {};   // why it is not on the card that was wanted
 };
 

@@ -47,7 +47,7 @@ class Interrupt {
   void abandon() noexcept { deadline_.store(std::numeric_limits<Rep>::min(), std::memory_order_relaxed); }
   /// Ends the present call and all later ones, although no time is over. Any thread.
   void end() noexcept { ended_.store(true, std::memory_order_relaxed); }
-  /// Until it is armed again: from `quiet` on a stall is recorded.
+  /// A stall is recorded from `quiet` on, until it is armed again.
   void tell_stall(SourceCounters& book, TimePoint quiet) {
     book_.store(&book, std::memory_order_relaxed);
     quiet_.store(quiet.time_since_epoch().count(), std::memory_order_relaxed);

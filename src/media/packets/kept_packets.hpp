@@ -93,7 +93,7 @@ class KeptPackets {
   const Hook hook_;
   mutable Mutex mutex_;
   std::deque<KeptPacket> packets_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::size_t taken_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // of packets_
+  std::size_t taken_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // number of taken ones among packets_
   std::size_t bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   bool watched_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool whole_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // packets_ begins with a keyframe

@@ -77,7 +77,7 @@ class PacketCompletion {
     bool key = false;                 // decoding can begin with it
     std::optional<double> time = {};  // seconds of the stream at which it is shown
     TimePoint captured{};
-    bool damaged = false;  // as in Packet
+    bool damaged = false;  // see Packet
     Utc utc = {};
   };
 
@@ -108,7 +108,7 @@ class PacketCompletion {
   std::optional<DecodeTimes> times_;  // nullopt means the depth is not known yet
   LiveTimeline timeline_;
   std::deque<Waiting> waiting_;
-  bool begun_ = false;  // of this connection
+  bool begun_ = false;  // whether this connection has begun
   double last_pts_ = 0;
 };
 

@@ -141,7 +141,7 @@ class PacketOutput {
   }
 
   mutable Mutex mutex_;
-  std::shared_ptr<PacketTap> tap_ FRESHFRAME_GUARDED_BY(mutex_);  // of the newest node
+  std::shared_ptr<PacketTap> tap_ FRESHFRAME_GUARDED_BY(mutex_);  // tap of the newest node
   std::vector<std::shared_ptr<KeptPackets>> kept_ FRESHFRAME_GUARDED_BY(mutex_);
   bool changed_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // one of the two above
   bool over_ FRESHFRAME_GUARDED_BY(mutex_) = false;     // no further packets

@@ -18,7 +18,7 @@ namespace freshframe::media {
 /// not rise: such a packet is decoded and shown a tick later. One thread.
 class PacketTicks {
  public:
-  static constexpr AVRational kTimeBase{1, 90000};  // of RTP and MPEG-TS, so a camera's times stay exact
+  static constexpr AVRational kTimeBase{1, 90000};  // base of RTP and MPEG-TS, so a camera's times stay exact
 
   /// `first`: seconds at tick 0.
   explicit PacketTicks(double first) : first_(first) {}

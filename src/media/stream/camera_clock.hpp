@@ -36,7 +36,7 @@ class CameraClock {
   };
   struct State {
     double drift = 0;         // seconds per second by which the wall clock is faster than the stream's
-    std::size_t reports = 0;  // that the line goes through
+    std::size_t reports = 0;  // reports that the line goes through
     double residual = 0;      // the largest of them, in seconds
   };
 
@@ -65,7 +65,7 @@ class CameraClock {
   [[nodiscard]] double off(const Point& point) const noexcept;
   [[nodiscard]] double tolerance() const noexcept;
   [[nodiscard]] double wraps_in(const Report& report) const noexcept;
-  /// By the line.
+  /// Returns the time by the line.
   [[nodiscard]] double utc_at(double time) const noexcept;
   void begin_at(const Report& report, double now);
   void begin(std::vector<Report> reports);
@@ -76,11 +76,11 @@ class CameraClock {
   double wrap_;
   std::optional<Report> first_;  // nullopt means none has come
   bool sure_ = true;             // the first one is not wrong by a wrap
-  std::deque<Point> points_;     // of the last minute
+  std::deque<Point> points_;     // points of the last minute
   std::vector<Report> doubted_;  // in a row, far off the line; the next one decides
   double slope_ = 0;
   double slope_error_ = 0;        // half the width of what is known of the slope
-  double height_ = 0;             // of the line at the first report
+  double height_ = 0;             // height of the line at the first report
   double residual_ = 0;           // the largest
   std::optional<Report> latest_;  // time that at() gave
 };

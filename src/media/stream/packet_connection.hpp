@@ -28,14 +28,14 @@ struct PacketNotes {
   PictureNotes picture = {};
   std::uint64_t missing = 0;      // pictures before it without any packet
   std::uint64_t dropped = 0;      // pictures before it that have come and were dropped, and counted
-  std::string_view ends_by = {};  // as in VideoInfo; a literal
+  std::string_view ends_by = {};  // see VideoInfo; a literal
   bool repeated = false;          // an earlier connection has brought it; its source sets this
 };
 
 /// Pictures of a connection that has ended.
 struct Unread {
   std::uint64_t lost = 0;     // they have not come, or only in part, or were not taken
-  std::uint64_t dropped = 0;  // as in PacketNotes
+  std::uint64_t dropped = 0;  // see PacketNotes
 };
 
 /// The stream is over as it should be: it had an end from the beginning, and all of it has come.
@@ -73,7 +73,7 @@ class PacketConnection {
   [[nodiscard]] virtual bool is_timeless() const = 0;
   /// A playlist (HLS): it arrives in bursts, and a new connection begins with what the last one has brought.
   [[nodiscard]] virtual bool is_bursty() const = 0;
-  /// Seconds after which the times in its reports may begin again; 0: they do not.
+  /// Seconds after which the times in its reports may begin again; 0 means they do not.
   [[nodiscard]] virtual double wrap() const { return 0; }
   /// Whether packets wait for next() as long as there is memory: packets that are not decoded may be old, but none
   /// may be missing. Else the old ones are dropped.

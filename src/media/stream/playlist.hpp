@@ -20,7 +20,7 @@ struct Playlist {
   bool is_master = false;    // it lists playlists
   bool is_over = false;      // no segment follows
   std::int64_t first = 0;    // the number of the first segment
-  double seconds = 0;        // that the last segment lasts
+  double seconds = 0;        // length of the last segment
   std::vector<Segment> segments;
   std::vector<std::string> maps;    // URIs of the parameters of fMP4 (EXT-X-MAP)
   std::string encryption = {};      // the METHOD by which samples are encrypted, not whole segments
@@ -47,7 +47,7 @@ struct Playlist {
 enum class Numbering : std::uint8_t {
   Onward,
   Stale,  // an answer of some time ago, as caches give
-  Again   // of other segments: the server has begun to count again (RFC 8216 does not allow it)
+  Again   // other segments: the server has begun to count again (RFC 8216 does not allow it)
 };
 [[nodiscard]] Numbering numbering_of(const Playlist& next, const Playlist& last);
 

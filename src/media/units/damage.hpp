@@ -30,7 +30,7 @@ struct PictureNotes {
   bool after_loss = false;  // pictures before it may be lost
   bool reference = true;    // others may refer to it
   Refresh refresh = Refresh::None;
-  int recovery = 0;                 // of a recovery point: the pictures until all are whole
+  int recovery = 0;                 // for a recovery point: the pictures until all are whole
   std::optional<double> time = {};  // at which it is shown: seconds
 };
 
@@ -61,7 +61,7 @@ class Damage {
   bool began_ = false;   // there was one to begin with
   std::optional<TimePoint> since_;
   std::optional<int> recovering_;  // pictures until all are whole
-  std::optional<double> begin_;    // of the pictures that are shown from here on all are whole
+  std::optional<double> begin_;    // pictures that are shown from here on are all whole
   int leading_ = 0;                // pictures that may still come of those before
 };
 

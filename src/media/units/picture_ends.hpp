@@ -51,10 +51,10 @@ class PictureEnds {
   bool refuted_ = false;
   int faults_ = 0;
   int true_pictures_ = 0;         // in a row
-  bool has_slice_ = false;        // of the open picture
-  std::uint32_t timestamp_ = 0;   // of its first slice
-  int marks_ = 0;                 // of its packets with a slice
-  bool last_marked_ = false;      // of these the last one
+  bool has_slice_ = false;        // whether the open picture has a slice
+  std::uint32_t timestamp_ = 0;   // timestamp of its first slice
+  int marks_ = 0;                 // marks of its packets with a slice
+  bool last_marked_ = false;      // whether the last of these was marked
   bool ended_by_marker_ = false;  // the picture before
   std::uint32_t ended_ = 0;       // its timestamp
 };

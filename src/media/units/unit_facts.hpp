@@ -28,8 +28,8 @@ struct UnitFacts {
   int layer = 0;            // the temporal one, of a packet of RTP with H.265
   /// Recovery point: this number of pictures later all are whole, wherever decoding has begun before it.
   std::optional<int> recovery = {};
-  int units = 0;     // that begin here
-  int sets = 0;      // of these the parameter sets
+  int units = 0;     // units that begin here
+  int sets = 0;      // parameter sets among these
   int pictures = 0;  // first slices of a picture or field
 
   /// Decoding can begin with this picture, if all its slices are among the units.

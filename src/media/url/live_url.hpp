@@ -27,7 +27,7 @@ struct LiveUrl {
   [[nodiscard]] bool is_over_tls() const;
 };
 
-/// What to do about a URL with an odd port.
+/// Advice about a URL with an odd port.
 inline constexpr std::string_view kEscapesOfPasswords =
     "in a user or a password, '/' is written as %2F, '?' as %3F, '#' as %23, '@' as %40 and ':' as %3A";
 

@@ -39,7 +39,7 @@ class NumberPattern {
   std::string folder_;
   std::string before_;  // the name's text before the number
   std::string after_;
-  std::size_t width_ = 0;  // least number of digits; 0: no leading zeros
+  std::size_t width_ = 0;  // least number of digits; 0 means no leading zeros
 };
 
 /// One picture and its place in the sequence, from 0.

@@ -12,8 +12,8 @@ namespace freshframe::media {
 /// Positions in the text that was parsed. "user:se@cret@[::1]:554/a": the last '@' ends the user.
 struct UrlAuthority {
   std::size_t begin = 0;
-  std::size_t end = 0;                    // of the first '/', '?' or '#', or of the text
-  std::optional<std::size_t> user_end{};  // of the '@'
+  std::size_t end = 0;                    // place of the first '/', '?' or '#', or of the text's end
+  std::optional<std::size_t> user_end{};  // place of the '@'
   std::size_t host_begin = 0;             // brackets included
   std::size_t host_end = 0;
   bool bracketed = false;  // "[::1]"
@@ -24,7 +24,7 @@ struct UrlAuthority {
   UrlAuthority parts{.begin = begin};
   parts.end = std::min(url.find_first_of("/?#", begin), url.size());
   const auto text = url.substr(0, parts.end);
-  const auto at = text.substr(begin).rfind('@');  // not of the whole text, which may have thousands of URLs
+  const auto at = text.substr(begin).rfind('@');  // not in the whole text, which may have thousands of URLs
   if (at != std::string_view::npos) parts.user_end = begin + at;
   parts.host_begin = parts.user_end ? *parts.user_end + 1 : begin;
   parts.bracketed = text.substr(parts.host_begin).starts_with('[');

@@ -33,7 +33,7 @@ class Bell {
   }
   /// Before the check of the inbox that finds it empty.
   void want_samples(bool wants) noexcept { wants_samples_.store(wants); }
-  /// By the control thread, when it wakes.
+  /// Called by the control thread, when it wakes.
   void hush() noexcept {
     std::uint64_t count = 0;
     if (::read(event_.get(), &count, sizeof count) < 0) return;

@@ -83,7 +83,7 @@ class Crew {
   /// A job to be sent to a worker.
   struct Parcel {
     RequestMessage message;
-    std::vector<std::byte> inline_value;  // that `message` refers to
+    std::vector<std::byte> inline_value;  // the value that `message` refers to
     std::vector<std::shared_ptr<const Slab>> slabs;
   };
   Parcel pack(Job& job, std::size_t most_inline);
@@ -127,7 +127,7 @@ class Crew {
   bool failed_ = false;
   bool input_ended_ = false;
   bool finish_given_ = false;
-  bool gave_tick_ = false;  // and no sample since
+  bool gave_tick_ = false;  // whether a tick was given, and no sample since
   bool ending_ = false;     // idle workers close
   std::optional<TimePoint> stop_seen_;
   TimePoint tidied_{};
@@ -135,7 +135,7 @@ class Crew {
   std::uint64_t next_id_ = 0;
   bool armed_ = false;
   int extended_by_ = 0;                    // frames, the pipeline's bound
-  std::optional<TimePoint> gather_until_;  // of the batch that is being gathered
+  std::optional<TimePoint> gather_until_;  // time of the batch that is being gathered
 };
 
 }  // namespace freshframe::process

@@ -59,7 +59,7 @@ class Emitter {
 
  private:
   void pass_on(Outcome outcome);
-  /// Without an order: the ends of sources whose samples are all done.
+  /// Passes the ends of sources whose samples are all done, if there is no order.
   void pass_ends();
   /// The samples that the results become; only the samples before a refused one.
   [[nodiscard]] std::vector<AnySample> stamped(Outcome& outcome);

@@ -40,8 +40,8 @@ struct Job {
   TimePoint taken{};
   Seconds gathered{};
   TimePoint sent{};
-  std::unique_ptr<std::uint8_t, std::function<void(std::uint8_t*)>> slot = {};  // of a large value
-  Call call = Call::Process;          // of another one the sample stands for the tick, or for the end
+  std::unique_ptr<std::uint8_t, std::function<void(std::uint8_t*)>> slot = {};  // slot of a large value
+  Call call = Call::Process;          // for another call the sample stands for the tick, or for the end
   std::vector<Emitted> results = {};  // results that came, while more of the call follow
   std::exception_ptr refused = {};    // why one of its results cannot be taken
   std::optional<std::uint32_t> more = {};
@@ -115,7 +115,7 @@ class Seat {
   [[nodiscard]] std::uint64_t memory_limit() const noexcept;
 
   WorkerState state = WorkerState::Resting;
-  std::deque<Job> jobs;   // of the call that it works on, those without a result; the first one's is next
+  std::deque<Job> jobs;   // jobs without a result of the call that it works on; the first one's is next
   std::size_t given = 0;  // samples of that call
   BackOff back_off;
   TimePoint start_at{};                      // Resting
@@ -133,7 +133,7 @@ class Seat {
   std::uint64_t samples = 0;
   std::uint64_t starts = 0;
   std::set<int> known = {};              // numbers of nodes whose names the worker has
-  bool told_gone = false;                // of any: its source_gone() may fail outside a call
+  bool told_gone = false;                // the source_gone() of any node may fail outside a call
   std::deque<GoneSourceName> gone = {};  // ended sources that have not been sent to it
 
  private:
@@ -145,11 +145,11 @@ class Seat {
   const CrewOptions& options_;
   Child child_;
   std::optional<Channel> channel_;
-  std::set<std::uint32_t> slabs_;       // that the worker has mapped
-  std::uint64_t slabs_generation_ = 0;  // of the pool, at the last message about released slabs
+  std::set<std::uint32_t> slabs_;       // slabs that the worker has mapped
+  std::uint64_t slabs_generation_ = 0;  // generation of the pool, at the last message about released slabs
   std::map<std::uint64_t, Frame> leases_;
   Descriptor results_;
-  std::uint64_t results_size_ = 0;  // of the file, which the worker may have failed to map
+  std::uint64_t results_size_ = 0;  // size of the file, which the worker may have failed to map
   Descriptor dump_;
 };
 

@@ -63,7 +63,7 @@ class Child {
   Descriptor handle_;
 };
 
-/// Returns false where the kernel has no pidfds (before 5.3).
+/// Returns false if the kernel has no pidfds (before 5.3).
 [[nodiscard]] bool can_watch_children() noexcept;
 
 /// Resident memory and processor time of a process; zeros when it has ended.

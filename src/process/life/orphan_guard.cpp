@@ -30,7 +30,7 @@ constexpr int kPause = 1;  // milliseconds between two looks: a killed process n
 constexpr std::size_t kNameOffset = 8 + 8 + 2 + 1;
 constexpr std::size_t kLengthOffset = 8 + 8;
 
-/// The process of a folder in /proc; 0: the folder is of something else.
+/// The process of a folder in /proc; 0 means the folder is of something else.
 int process_of(const char* name) noexcept {
   int number = 0;
   for (; *name != '\0'; ++name) {

@@ -13,7 +13,7 @@ namespace freshframe::process {
 /// The memory of a memfd is charged to the control group. Beyond its limit the OOM killer ends a process,
 /// without an error for the caller (tried), so the limit must be checked before.
 [[nodiscard]] std::size_t memory_headroom(const std::string& root = "");
-/// The number of processes that the machine's OOM killer has ended so far; 0 where that is unknown.
+/// The number of processes that the machine's OOM killer has ended so far; 0 if that is unknown.
 [[nodiscard]] std::size_t oom_kills(const std::string& root = "");
 
 }  // namespace freshframe::process

@@ -25,7 +25,7 @@ void seal(const Descriptor& file, Sealed what);
 [[nodiscard]] Descriptor make_message_file(std::span<const std::byte> bytes);
 /// Reads `into.size()` bytes from the file's start. False means it has fewer, or cannot be read.
 [[nodiscard]] bool read_file(int file, std::span<std::byte> into, std::uint64_t offset = 0) noexcept;
-/// Size of the file in bytes; 0: unknown.
+/// Size of the file in bytes; 0 means unknown.
 [[nodiscard]] std::size_t file_size(int file) noexcept;
 
 /// A mapping of a whole memory file.

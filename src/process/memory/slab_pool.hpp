@@ -78,7 +78,7 @@ class SlabPool final : public core::PictureMemory {
   static constexpr std::size_t kSlabBytes = std::size_t{32} << 20;
   static constexpr std::size_t kMostSlabs = 16;  // descriptors of this process and of each worker's messages
   static constexpr Seconds kKeepEmpty{5};
-  static constexpr std::size_t kReserve = std::size_t{32} << 20;  // that a new slab must leave free
+  static constexpr std::size_t kReserve = std::size_t{32} << 20;  // room that a new slab must leave free
 
   /// `headroom` returns the memory that is left, `slab_bytes` is the least size of a slab.
   explicit SlabPool(std::function<std::size_t()> headroom, std::size_t slab_bytes = kSlabBytes);

@@ -17,7 +17,7 @@ namespace freshframe::process {
 /// stream. Sending and receiving may be done by two threads; each by one at a time.
 class Channel {
  public:
-  static constexpr std::size_t kMostBytes = std::size_t{128} << 10;  // of one message
+  static constexpr std::size_t kMostBytes = std::size_t{128} << 10;  // size of one message
   static constexpr std::size_t kMostDescriptors = 2;                 // with one message
 
   enum class Wait : std::uint8_t { No, Yes };

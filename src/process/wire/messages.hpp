@@ -19,11 +19,11 @@ namespace freshframe::process {
 
 /// Largest value in bytes within the message itself. Larger ones go through shared memory.
 inline constexpr std::size_t kMostInline = std::size_t{64} << 10;
-inline constexpr std::size_t kMostParts = 1000;          // of a value
+inline constexpr std::size_t kMostParts = 1000;          // parts of a value
 inline constexpr std::size_t kMostReleased = 1000;       // leases in one message
-inline constexpr std::size_t kMostResultsOfCall = 1000;  // of one call
+inline constexpr std::size_t kMostResultsOfCall = 1000;  // results of one call
 inline constexpr std::size_t kMostSourcesGone = 100;     // in one message
-inline constexpr int kMostNodes = 1 << 27;               // of a pipeline, including nodes that have left
+inline constexpr int kMostNodes = 1 << 27;               // nodes of a pipeline, including former ones
 inline constexpr std::size_t kMostText = 16 << 10;       // bytes of an exception's text or traceback
 inline constexpr std::uint8_t kNoValue = 0;              // a value's kind: no value
 
@@ -101,7 +101,7 @@ struct ValueMessage {
 struct InitMessage {
   static constexpr auto kKind = ToWorker::Init;
 
-  std::uint64_t bytes = 0;  // of the attached file; the second file is for dumps of stacks
+  std::uint64_t bytes = 0;  // size of the attached file; the second file is for dumps of stacks
   std::string node = {};    // the name of the worker's node
 
   static void fields(auto& io, auto& self) {
@@ -115,7 +115,7 @@ struct NodeMessage {
 
   int number = -1;
   std::string name;
-  std::string stream;  // that begins there
+  std::string stream;  // the stream that begins there
 
   static void fields(auto& io, auto& self) {
     io.number(self.number, Most<int>{kMostNodes, "the number of a node"});
@@ -165,7 +165,7 @@ struct RequestMessage {
 
   std::uint64_t id = 0;
   Call call = Call::Process;
-  std::uint64_t lease = 0;  // of the picture; 0: the sample has none
+  std::uint64_t lease = 0;  // lease of the picture; 0 if the sample has none
   Stamp stamp;
   int node = -1;
   std::uint64_t dropped = 0;
@@ -190,7 +190,7 @@ struct RequestMessage {
 struct MemoryMessage {
   static constexpr auto kKind = ToWorker::Memory;
 
-  std::uint64_t bytes = 0;  // of the attached file, or 0 without a file: the worker keeps the memory it has
+  std::uint64_t bytes = 0;  // size of the attached file, or 0 without one: the worker keeps its memory
   std::string why;          // why it gets no memory, or empty
 
   static void fields(auto& io, auto& self) {
@@ -237,7 +237,7 @@ struct ReplyMessage {
 
   std::uint64_t id = 0;
   std::uint32_t more = 0;
-  std::optional<Stamp> like;  // of the sample that it belongs to; nothing: the one of the request
+  std::optional<Stamp> like;  // stamp of the sample that it belongs to; empty means the request's
   ResultKind kind = ResultKind::Nothing;
   PixelFormat form = PixelFormat::Gray;  // Input: the form of the input frame
   PictureFormat picture;                 // Picture: in the layout of a FrameBuilder, in the result memory

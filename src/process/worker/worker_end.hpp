@@ -34,14 +34,14 @@ struct WorkerInit {
 struct WorkerResult {
   EncodedValue value;
   Frame frame;
-  std::optional<Stamp> like;  // of the sample that it belongs to; nothing: the one of the request
+  std::optional<Stamp> like;  // stamp of the sample that it belongs to; empty means the request's
 };
 
 /// A sample to process. `value` is of kind kNoValue when the sample's value is its frame, or it has none. With `gone`
 /// it is not a sample, and has no answer: these sources have ended.
 struct WorkerRequest {
   std::uint64_t id = 0;
-  Call call = Call::Process;  // of another one the sample has a stamp only
+  Call call = Call::Process;  // for another call the sample has a stamp only
   AnySample sample;
   ReceivedValue value;
   std::uint32_t more = 0;  // requests of the same call, which follow
@@ -52,7 +52,7 @@ struct WorkerRequest {
 /// called, by any.
 class WorkerEnd {
  public:
-  /// With parent 0 (for tests) there is no guard, and the process outlives its parent.
+  /// Makes no guard with parent 0 (for tests): the process outlives its parent.
   WorkerEnd(Descriptor socket, int parent, const PixelOps& ops);
   WorkerEnd(const WorkerEnd&) = delete;
   WorkerEnd& operator=(const WorkerEnd&) = delete;
@@ -76,7 +76,7 @@ class WorkerEnd {
   void reply_nothing();
   void reply_frame(const Frame& frame);
   void reply_value(const EncodedValue& value);
-  /// With all results of the call at once, at most kMostResultsOfCall.
+  /// Sends all results of the call at once, at most kMostResultsOfCall.
   void reply_all(std::span<const WorkerResult> results);
   /// The call that failed: open() or close(), the node on the first request without an answer, or on all of
   /// them.

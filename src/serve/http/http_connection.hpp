@@ -45,7 +45,7 @@ class HttpConnection final : public Connection,
   void wait_for_look(LookWish wish);
   void give_question_up();
   void show_look(Reply reply);
-  /// Answers 503 with the reason where there is no picture.
+  /// Answers 503 with the reason if there is no picture.
   void send_no_picture();
   /// While nothing is read or sent, so that a peer that has gone does not hold its place.
   void watch_peer();
@@ -66,12 +66,12 @@ class HttpConnection final : public Connection,
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   Time deadline_{};
-  std::optional<std::size_t> waited_port_;        // of a requested picture
-  std::string picture_headers_;                   // of this picture
+  std::optional<std::size_t> waited_port_;        // port of a requested picture
+  std::string picture_headers_;                   // headers of this picture
   std::optional<std::int64_t> after_;             // the seq of the picture that the client has
   std::shared_ptr<HttpConnection> waiting_self_;  // owns it while it waits for one
   std::optional<std::uint64_t> question_;         // about the past, whose answer it waits for
-  Reply reply_;                                   // that is being sent
+  Reply reply_;                                   // the reply that is being sent
   std::string head_;
 };
 

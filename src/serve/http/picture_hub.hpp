@@ -34,7 +34,7 @@ struct LivePicture {
   std::string port;
   std::int64_t seq = 0;
   double pts = 0;
-  std::uint64_t number = 0;  // of the port's encoded pictures, from 1
+  std::uint64_t number = 0;  // number among the port's encoded pictures, from 1
   TimePoint captured{};
   std::chrono::steady_clock::time_point encoded_at{};
   int width = 0;
@@ -134,8 +134,8 @@ class PictureHub {
     Time due{};
     std::uint64_t encoded = 0;
     LivePictureRef newest;
-    std::atomic<int> width{kMaxWidth};  // of the pages; the encoder reads it, and the next one
-    std::atomic<int> side{0};           // of the streams
+    std::atomic<int> width{kMaxWidth};  // width of the pages; the encoder reads it, and the next one
+    std::atomic<int> side{0};           // longer side of the streams
     bool complained = false;
   };
 

@@ -25,7 +25,7 @@ class PictureStream final : public Connection,
                             private PictureClient,
                             public std::enable_shared_from_this<PictureStream> {
  public:
-  static constexpr std::size_t kMost = 32;  // of one server
+  static constexpr std::size_t kMost = 32;  // streams of one server
 
   /// `port`: its index in the hub.
   PictureStream(Service& service, Socket socket, std::size_t port, StreamWishes wishes);
@@ -36,7 +36,7 @@ class PictureStream final : public Connection,
   void cut() override;
 
  private:
-  friend class Service;  // which passes it to the hub
+  friend class Service;  // passes it to the hub
 
   [[nodiscard]] bool wants(std::size_t port) const override { return ready_ && port == port_; }
   [[nodiscard]] bool looks_at(std::size_t port) const override { return port == port_; }
@@ -57,17 +57,17 @@ class PictureStream final : public Connection,
   net::steady_timer timer_;
   const std::size_t port_;
   const StreamWishes wishes_;
-  std::array<char, 512> ignored_{};  // what the client sends
-  std::string head_;                 // of the part that is being written
-  LivePictureRef picture_;           // of this part
+  std::array<char, 512> ignored_{};  // bytes of the client, which nobody reads
+  std::string head_;                 // head of the part that is being written
+  LivePictureRef picture_;           // picture of this part
   std::size_t written_ = 0;          // bytes of this part
   bool writing_ = false;
   bool ready_ = false;  // for another picture
   bool ended_ = false;  // the client has not closed it yet
-  Time due_{};          // of the next picture
+  Time due_{};          // time of the next picture
   Time progress_{};     // the client has accepted a byte
   std::uint64_t last_ = 0;
-  LivePictureRef newest_;  // that was sent
+  LivePictureRef newest_;  // the newest picture that was sent
 };
 
 }  // namespace freshframe::serve

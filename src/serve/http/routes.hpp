@@ -71,17 +71,17 @@ struct LookWish {
   bool exact = true;
   int max_side = 1024;  // pixels
   bool json = false;
-  std::string words = {};  // what is asked for, for messages
+  std::string words = {};  // the question in words, for messages
 };
 
 struct Routed {
   enum class To : std::uint8_t { Reply, Live, Video, Picture, Stream, Look };
   To to = To::Reply;
-  Reply reply = {};          // of To::Reply; of To::Picture and To::Stream only the headers
-  std::string port = {};     // of To::Picture and To::Stream
-  StreamWishes wishes = {};  // of To::Stream
-  PictureWish wish = {};     // of To::Picture
-  LookWish look = {};        // of To::Look
+  Reply reply = {};          // for To::Reply; for To::Picture and To::Stream only the headers
+  std::string port = {};     // for To::Picture and To::Stream
+  StreamWishes wishes = {};  // for To::Stream
+  PictureWish wish = {};     // for To::Picture
+  LookWish look = {};        // for To::Look
   bool permitted = false;    // the Host and Origin are accepted, and the token, if needed, is right
 };
 

@@ -63,14 +63,14 @@ class VideoView {
   WatchWish wish_;
   VideoPort* port_;
   std::size_t index_;
-  std::uint64_t stream_ = 0;  // whose start was sent; 0: none
+  std::uint64_t stream_ = 0;  // the stream whose start was sent, or 0
   VideoCursor place_;
   std::uint64_t next_result_;
-  VideoMessageRef said_;                  // that there are no pictures
+  VideoMessageRef said_;                  // the message that there are no pictures
   LivePictureRef jpeg_;                   // to be sent
-  std::optional<double> jpeg_pts_;        // of the picture that was sent and is not acknowledged
-  std::optional<double> shown_pts_;       // of the last JPEG that was sent
-  std::optional<PictureSize> jpeg_size_;  // of the start that was sent
+  std::optional<double> jpeg_pts_;        // time of the picture that was sent and is not acknowledged
+  std::optional<double> shown_pts_;       // time of the last JPEG that was sent
+  std::optional<PictureSize> jpeg_size_;  // size in the start that was sent
   std::uint64_t last_jpeg_ = 0;
   std::optional<Time> waits_since_;
 };

@@ -46,7 +46,7 @@ class VideoWatcher final : public Connection,
   void count_views(std::vector<ViewInfo>& views) const;
 
  private:
-  friend class Service;  // which passes it to the hub
+  friend class Service;  // passes it to the hub
 
   void on_accepted();
   void read();
@@ -71,7 +71,7 @@ class VideoWatcher final : public Connection,
   boost::beast::flat_buffer buffer_;
   std::list<VideoView> views_;        // the first is the one whose turn it is
   std::deque<std::string> texts_;     // to be sent before the views' messages
-  std::string head_;                  // of the message that is being written
+  std::string head_;                  // head of the message that is being written
   std::shared_ptr<const void> body_;  // as head_
   bool writes_ = false;
   bool accepted_ = false;

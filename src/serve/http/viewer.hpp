@@ -49,7 +49,7 @@ class Viewer final : public Connection, public std::enable_shared_from_this<View
   Time deadline_{};                                          // until it is accepted, or once it is refused
   bool accepted_ = false;
   bool closing_ = false;
-  std::optional<Time> state_sent_;  // and not acknowledged
+  std::optional<Time> state_sent_;  // when it was sent, until it is acknowledged
   Time counted_since_{};            // messages, against floods
   int counted_ = 0;
 };

@@ -49,7 +49,7 @@ class EventLog {
   };
   struct NodeErrors {
     std::uint64_t counted = 0;
-    std::string text;  // of the newest, with its traceback
+    std::string text;  // text of the newest, with its traceback
   };
 
   void add(double time, std::string_view kind, const std::string& subject, std::string text);
@@ -72,7 +72,7 @@ class EventLog {
   /// Drops that were reported, by edge and cause.
   std::map<std::pair<std::int64_t, DropCause>, std::uint64_t> drops_;
   std::map<std::string, SourceSeen> sources_;
-  std::map<std::string, int> numbers_;  // of the nodes by name
+  std::map<std::string, int> numbers_;  // numbers of the nodes by name
   bool stalled_ = false;
   std::optional<std::uint64_t> last_gil_stall_;  // none before the first sample
 };

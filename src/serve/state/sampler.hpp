@@ -55,7 +55,7 @@ class Sampler {
   Snapshot seen_;
   History history_;
   EventLog events_;
-  std::deque<Moment> moments_;       // of the last second and one before
+  std::deque<Moment> moments_;       // moments of the last second and one before
   std::vector<std::int64_t> nodes_;  // the numbers of those in seen_
   std::vector<std::int64_t> edges_;
   std::optional<Time> history_at_;

@@ -27,16 +27,16 @@ struct Event {
   std::uint64_t count = 0;  // repetitions
   std::string kind;         // drop, loss, stall, outage, reconnect, error, gil, start, end
   std::string subject;      // a node, or "parent -> child"
-  std::string text;         // of the newest
+  std::string text;         // text of the newest
 };
 
 /// Per second, over the last one.
 struct NodeRates {
   double processed = 0;
-  double undecoded = 0;  // of a source, as SourceStats
+  double undecoded = 0;  // of a source, see SourceStats
   std::map<NodeDropCause, double> drops;
   double lost = 0;
-  double gil_wait = 0;  // seconds per second, as the next
+  double gil_wait = 0;  // seconds per second, like the next
   double gil_hold = 0;
 };
 struct EdgeRates {
@@ -96,8 +96,8 @@ struct History {
 
   double time = 0;  // Unix time of the last point
   std::size_t points = 0;
-  std::vector<std::int64_t> node_numbers;  // of node_rates
-  std::vector<std::int64_t> edge_numbers;  // of edges
+  std::vector<std::int64_t> node_numbers;  // numbers of node_rates
+  std::vector<std::int64_t> edge_numbers;  // numbers of edges
   std::vector<EdgeSeries> edges;
   std::vector<Series> node_rates;
 };

@@ -14,7 +14,7 @@ namespace freshframe::serve {
 /// Discarded if the text is not JSON, or an object in it has a key twice: the second value would hide the first.
 [[nodiscard]] inline nlohmann::json strict_json(std::string_view text) {
   using Json = nlohmann::json;
-  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  std::vector<std::set<std::string>> keys;  // keys of the objects that are open
   bool repeats = false;
   const auto note = [&](int /*depth*/, Json::parse_event_t event, const Json& parsed) {
     if (event == Json::parse_event_t::object_start) keys.emplace_back();

@@ -58,7 +58,7 @@ class ResultMail {
   struct Result {
     Stamp stamp;
     ValueRef value;
-    PictureSize size;  // of the picture in which it was found
+    PictureSize size;  // size of the picture in which it was found
   };
 
   explicit ResultMail(std::shared_ptr<Bell> bell) : bell_(std::move(bell)) {}

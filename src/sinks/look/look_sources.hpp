@@ -13,8 +13,8 @@ namespace freshframe::media {
 
 struct LookSource {
   std::string camera;      // the name of the source
-  std::string state;       // of the source; "": it is not known, or was removed
-  std::string last_error;  // of the source
+  std::string state;       // state of the source, or "" if unknown or removed
+  std::string last_error;  // last error of the source
   double frozen_for = 0;   // seconds for which it has shown one picture
 };
 

@@ -109,9 +109,9 @@ class PublishSender {
   std::uint64_t slow_before_ = 0;        // this connection
   std::uint64_t counted_ = 0;            // drops that the node's counters have
   BackOff back_off_;
-  std::optional<DetachedCall> aside_;  // of connect()
-  bool told_ = false;                  // that the server is away
-  bool told_slow_ = false;             // of this connection
+  std::optional<DetachedCall> aside_;  // the thread of connect()
+  bool told_ = false;                  // whether it was reported that the server is away
+  bool told_slow_ = false;             // the same of a slow connection, this one
   double rate_from_ = 0;               // pts since which bytes are counted
   std::size_t rate_bytes_ = 0;
 

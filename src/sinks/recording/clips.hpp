@@ -29,18 +29,18 @@ struct ClipFile {
   explicit ClipFile(const std::string& name);
   bool operator==(const ClipFile& other) const { return same == other.same; }
 
-  std::string path;   // as it was given
-  std::string place;  // where that was
+  std::string path;   // the path as given
+  std::string place;  // the place of that path
   std::filesystem::path same;
 };
 
 /// The stream that clips are cut from.
 struct ClipStream {
   CodecParametersPtr codec;
-  AVRational time_base{1, 1};  // of its packets
+  AVRational time_base{1, 1};  // time base of its packets
   AVRational rate{0, 1};       // 0/1: not known
   double first_pts = 0;        // seconds, at tick 0
-  Dictionary options = {};     // of the muxer
+  Dictionary options = {};     // options of the muxer
   /// The stream of a camera's own packets. A clip has all of them from its first one on. Null for an encoder's
   /// packets: then the clip lacks packets that are shown before the first one, which may need packets from before it.
   std::shared_ptr<const PacketStream> camera = {};
@@ -94,7 +94,7 @@ class Clip {
 /// A request of save().
 struct ClipOrder {
   ClipFile file;
-  std::optional<double> pts;   // of the event
+  std::optional<double> pts;   // time of the event
   std::unique_ptr<Clip> clip;  // nullptr: a clip of that file existed already
 };
 
@@ -133,7 +133,7 @@ class ClipOrders {
   [[nodiscard]] bool is_running(const std::string& path) const FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool is_written(const ClipFile& file) const FRESHFRAME_REQUIRES(mutex_);
 
-  Mutex opening_{LockRank::Graph};  // of a clip's file; locked before `mutex_`
+  Mutex opening_{LockRank::Graph};  // locked while a clip's file opens, before `mutex_`
   mutable Mutex mutex_;
   std::vector<ClipOrder> orders_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<ClipFile> writing_ FRESHFRAME_GUARDED_BY(mutex_);

@@ -56,7 +56,7 @@ class PacketRecording {
                                  files_.path() + "': it goes on at the next keyframe");
     }
     if (waits_for_key_ && !packet.is_keyframe) {
-      if (had_key_) counters_->drop(NodeDropCause::Lost);  // else it belongs to the start
+      if (had_key_) counters_->drop(NodeDropCause::Lost);  // otherwise it belongs to the start
       return;
     }
     had_key_ = waits_for_key_ = true;  // until the packet is in a file
@@ -158,11 +158,11 @@ class PacketRecording {
   NodeCounters* counters_ = nullptr;  // from open() on
   std::unique_ptr<VideoMuxer> muxer_;
   std::optional<PacketFilter> filter_;
-  std::shared_ptr<const PacketStream> stream_;  // of the file
-  std::optional<PacketTicks> ticks_;            // of the file
+  std::shared_ptr<const PacketStream> stream_;  // stream of the file
+  std::optional<PacketTicks> ticks_;            // ticks of the file
   double first_ = 0;                            // pts of the file's first packet
   double newest_ = 0;                           // dts of the newest packet
-  int source_ = -1;                             // of the file, see Stamp::source
+  int source_ = -1;                             // source of the file, see Stamp::source
   bool waits_for_key_ = true;
   bool had_key_ = false;  // a file was to begin: from there on each packet counts
 };
@@ -239,7 +239,7 @@ struct PacketFile {
   RecordingFiles files;  // outlives recording
   PacketRecording recording{files, options};
   std::optional<TimePoint> written;  // when the last packet was
-  std::exception_ptr failure;        // of a flush while the source is away
+  std::exception_ptr failure;        // failure of a flush while the source is away
 };
 
 // ---- clips
@@ -269,7 +269,7 @@ struct PacketClips {
                                  " packets did not reach the clips: they go on at the next keyframe");
     }
     if (waits_for_key && !packet.is_keyframe) {
-      if (stream) context->counters.drop(NodeDropCause::Lost);  // else it belongs to the start
+      if (stream) context->counters.drop(NodeDropCause::Lost);  // otherwise it belongs to the start
       return;
     }
     static_cast<void>(clips.was_paused());
@@ -320,7 +320,7 @@ struct PacketClips {
   Clips clips;
   std::map<std::string, std::string> muxer_options;
   std::shared_ptr<const PacketStream> stream;
-  std::optional<PacketTicks> ticks;  // of the stream
+  std::optional<PacketTicks> ticks;  // ticks of the stream
   bool waits_for_key = true;
 };
 

@@ -35,14 +35,14 @@ class RecordingFiles {
   /// Throws OptionError for a path or options that do not suit each other.
   RecordingFiles(std::string path, const VideoFileOptions& options);
 
-  /// As given: of segments the pattern.
+  /// Returns the path as given: for segments the pattern.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   /// The path of the newest file, from the root on; empty means there was none.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// Seconds of a segment; nullopt means the recording is one file.
   [[nodiscard]] const std::optional<double>& segment() const noexcept { return segment_; }
 
-  /// The pipeline starts. `make` makes a file of that path and removes it again, or throws. Throws Error where a
+  /// The pipeline starts. `make` makes a file of that path and removes it again, or throws. Throws Error if a
   /// segment could not be written.
   void open(const Context& context, const std::function<void(const std::string&)>& make);
   /// `make` makes the next file.
@@ -77,7 +77,7 @@ class RecordingFiles {
   std::optional<double> segment_;
   std::optional<Keep> keep_;
   bool reports_;
-  std::optional<SegmentNames> names_;  // of segments
+  std::optional<SegmentNames> names_;  // names of segments
   const Clock* clock_ = nullptr;
   SegmentFacts facts_;
   FinishedSegments finished_;

@@ -28,7 +28,7 @@ class CameraControls {
  public:
   CameraControls(const CameraFinder& place, std::map<std::string, std::string> wishes, V4l2System& system);
 
-  /// As in CameraSettings. A setting that fails changes nothing in the camera.
+  /// Takes the names of CameraSettings. A setting that fails changes nothing in the camera.
   void set(const std::string& name, const std::string& value);
   [[nodiscard]] std::string get(const std::string& name) const;
   [[nodiscard]] std::vector<CameraControl> all() const;

@@ -29,7 +29,7 @@ class CameraFinder {
   CameraFinder(std::string path, V4l2System& system);
 
   [[nodiscard]] std::string path() const;
-  /// Of `device`, opened at path(): its errno, ENODEV where another camera has the number now, or 0.
+  /// Returns the errno of `device`, opened at path(), ENODEV if another camera has the number now, or 0.
   [[nodiscard]] int fault_of(const V4l2Handle& device) const;
   /// `device`, opened at path(), is the source's camera.
   void remember(const V4l2Handle& device);
@@ -42,7 +42,7 @@ class CameraFinder {
   /// The facts by which a camera is recognised after it was plugged in again. A camera may have several devices: for
   /// pictures, for metadata.
   struct Identity {
-    std::string text;  // its name, driver and plug; empty where the driver does not say
+    std::string text;  // its name, driver and plug; empty if the driver does not say
     std::uint32_t abilities = 0;
     bool operator==(const Identity&) const = default;
   };

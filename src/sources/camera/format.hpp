@@ -35,7 +35,7 @@ struct V4l2Picture {
   std::uint32_t code = 0;
   int width = 0;
   int height = 0;
-  std::size_t bytes_per_line = 0;  // of plane 0
+  std::size_t bytes_per_line = 0;  // stride of plane 0
   ColorRange range = ColorRange::Limited;
   ColorSpace space = ColorSpace::Unspecified;
 };

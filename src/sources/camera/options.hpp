@@ -14,14 +14,14 @@ namespace freshframe::media {
 
 struct V4l2Options {
   CameraWish wish;
-  std::map<std::string, std::string> settings = {};  // of kCameraSettings
+  std::map<std::string, std::string> settings = {};  // values of kCameraSettings
   int buffers = 4;
   int decoder_threads = 1;
   Reconnect reconnect = Reconnect::Always;
   double open_timeout = 5;  // seconds
   double read_timeout = 5;
-  std::optional<double> frozen_after = {};          // as in OpenOptions
-  std::string remember = {};                        // as in OpenOptions
+  std::optional<double> frozen_after = {};          // see OpenOptions
+  std::string remember = {};                        // see OpenOptions
   double clock_offset = 0;                          // seconds, added to the wall times of the device
   std::map<std::string, std::string> decoder = {};  // the user's other options
 };

@@ -24,7 +24,7 @@ class V4l2System {
   V4l2System& operator=(const V4l2System&) = delete;
   virtual ~V4l2System() = default;
 
-  /// Without blocking, for reading and writing; a descriptor.
+  /// Opens without blocking, for reading and writing; returns a descriptor.
   virtual int open(const std::string& path) = 0;
   virtual void close(int descriptor) = 0;
   virtual int ioctl(int descriptor, unsigned long request, void* argument) = 0;
@@ -32,7 +32,7 @@ class V4l2System {
   virtual std::pair<void*, int> map(int descriptor, std::size_t length, std::int64_t offset) = 0;
   virtual void unmap(void* memory, std::size_t length) = 0;
   virtual int poll(std::span<pollfd> waiting, int timeout_ms) = 0;
-  /// Of all devices that may be cameras, by number.
+  /// Returns the paths of all devices that may be cameras, by number.
   [[nodiscard]] virtual std::vector<std::string> paths() = 0;
 
   [[nodiscard]] static V4l2System& kernel();

@@ -69,7 +69,7 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
   StillWatch still_;
   std::optional<core::StopEvent> stop_;  // between open() and close()
   std::optional<V4l2Capture> capture_;
-  std::optional<Decoder> decoder_;  // of compressed formats, as long as capture_
+  std::optional<Decoder> decoder_;  // for compressed formats, as long as capture_
   FrameMaker maker_;
   AvPacketPtr packet_;
   AvFramePtr spare_;
@@ -80,7 +80,7 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
   bool delivering_ = false;  // this connection has delivered a frame
   bool seen_key_ = false;    // packets before it cannot be decoded
   std::int64_t next_seq_ = 0;
-  std::optional<std::uint32_t> last_sequence_;  // of the driver, in this connection
+  std::optional<std::uint32_t> last_sequence_;  // number of the driver's last picture, in this connection
   std::optional<TimePoint> first_time_;         // pts 0
   double last_pts_ = 0;
 };

@@ -20,8 +20,8 @@ struct DemoBall {
   double ground = 0;  // y of the spot on the floor below it
   double lift = 0;    // height above the floor, 0..1 of the highest possible one
   int id = 0;
-  int corners = 0;   // of a regular polygon within the circle; 0: a ball
-  double angle = 0;  // of its first corner, clockwise from the right, in radians
+  int corners = 0;   // corners of a regular polygon within the circle; 0 for a ball
+  double angle = 0;  // angle of its first corner, clockwise from the right, in radians
 };
 
 /// One shape of the scene of shapes.
@@ -57,7 +57,7 @@ class DemoScene {
     double r = 0;
     double left = 0;
     double right = 0;
-    double crossings = 0;  // of the way from left to right, per second
+    double crossings = 0;  // trips from left to right, per second
     double start = 0;      // in crossings
     double rest = 0;       // y of the centre when it is on the floor
     double height = 0;

@@ -42,12 +42,12 @@ inline constexpr double kDefaultFps = 25;  // FFmpeg's own for pictures
 /// The arguments for opening a file.
 struct DemuxerSettings {
   std::string url;                                     // as given, password masked: for messages
-  std::string path;                                    // of the file; a URL: it is read over HTTP
+  std::string path;                                    // path of the file; a URL is read over HTTP
   bool remote = false;                                 // it is
   double open_timeout = 5;                             // seconds
   double read_timeout = 5;                             // seconds
-  std::stop_token stop = {};                           // of the pipeline
-  std::string most_pixels = Decoder::most_pixels({});  // of a picture, as FFmpeg's option
+  std::stop_token stop = {};                           // stop of the pipeline
+  std::string most_pixels = Decoder::most_pixels({});  // limit of a picture's pixels, as FFmpeg's option
   bool probe = true;  // false means no probing if the container's header is sufficient
 };
 
@@ -138,10 +138,10 @@ class Demuxer {
   AVStream* stream_ = nullptr;
   bool all_streams_ = false;  // the packets show the streams, not the tables
   bool jpeg_ = false;         // the file begins as a JPEG
-  bool heif_ = false;         // or as a HEIC or AVIF picture
+  bool heif_ = false;         // whether it is a HEIC or AVIF picture
   std::int64_t origin_ = 0;
   std::deque<Ahead> ahead_;
-  StreamSpans spans_;  // of the video streams read so far
+  StreamSpans spans_;  // spans of the video streams read so far
   int damaged_in_row_ = 0;
   bool complained_ = false;
   bool damaged_times_ = false;

@@ -32,7 +32,7 @@ class FileDecoding {
   /// Opens the file, also again, at its beginning. `path`: of a local file. Throws SourceError.
   void open(const std::string& path, const Context& context);
   void open_again(const Context& context);
-  /// Goes to the beginning of the open file. Returns false where only open_again() can.
+  /// Goes to the beginning of the open file. Returns false if only open_again() can.
   [[nodiscard]] bool rewind();
   void close();
 
@@ -92,8 +92,8 @@ class FileDecoding {
   AvFramePtr spare_;                       // for the next receive()
   std::exception_ptr lost_;                // the error of reading, thrown after the decoder's last frames
   std::optional<TimePoint> deadline_;      // real time, of start_deadline()
-  std::optional<std::int64_t> first_dts_;  // of the first packet since begin()
-  std::optional<std::int64_t> delay_;      // of the decoder, where packets have no pts: in ticks
+  std::optional<std::int64_t> first_dts_;  // time of the first packet since begin()
+  std::optional<std::int64_t> delay_;      // ticks that the decoder is late, if packets have no pts
   std::optional<bool> interlaced_;         // the first frame
   bool is_first_pass_ = true;
   FrameCounts counts_;

@@ -64,7 +64,7 @@ class FileSource final : public VideoSource {
   std::optional<Timeline> frame_times_;  // through all repetitions
   std::optional<Placed> first_;          // decoded by open()
   std::optional<double> created_;        // Unix time of the file's time 0
-  std::int64_t first_number_ = 0;        // of the first frame
+  std::int64_t first_number_ = 0;        // number of the first frame
   std::int64_t next_number_ = 0;
   std::optional<TimePoint> started_;  // first read()
   TimePoint due_{};                   // realtime: of the current frame

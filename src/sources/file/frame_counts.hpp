@@ -96,7 +96,7 @@ class FrameCounts {
   [[nodiscard]] bool leaves_out() const noexcept { return leaves_out_; }
   [[nodiscard]] bool counts_packets() const noexcept { return by_packets_; }
   [[nodiscard]] std::int64_t damaged() const noexcept { return damaged_; }
-  /// In this repetition.
+  /// Returns the frames in this repetition.
   [[nodiscard]] std::int64_t frames() const noexcept { return frames_; }
   [[nodiscard]] std::int64_t sent_frames() const noexcept { return sent_frames_; }
   /// Frames before the next frame that were left out or lost.
@@ -125,7 +125,7 @@ class FrameCounts {
   bool by_packets_ = false;
   bool silent_ = false;
   SentPackets sent_;           // since begin()
-  std::int64_t failures_ = 0;  // whose frame has not been missed yet
+  std::int64_t failures_ = 0;  // failures whose frame has not been missed yet
   std::int64_t left_out_ = 0;
   std::int64_t damaged_ = 0;
   std::int64_t frames_ = 0;

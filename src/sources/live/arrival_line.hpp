@@ -49,8 +49,8 @@ class ArrivalLine {
   double newest_pts_ = 0;
   double last_pts_ = 0;
   std::deque<Point> minima_;  // one for each second in which pictures arrived, oldest first
-  double slope_ = 0;          // of the line: seconds per second
-  double height_ = 0;         // of the line at origin_: seconds
+  double slope_ = 0;          // slope of the line: seconds per second
+  double height_ = 0;         // height of the line at origin_: seconds
   std::optional<double> behind_;
   std::optional<TimePoint> too_late_;  // when the pictures seemed to be later than can be
   bool clock_is_slow_ = false;

@@ -23,9 +23,9 @@ namespace freshframe::media {
 class EdgePace {
  public:
   struct Timed {
-    double time = 0;  // of the stream, in the order of decoding: seconds
+    double time = 0;  // time in the stream, in the order of decoding: seconds
     TimePoint arrived{};
-    std::uint64_t reloads = 0;  // of the playlist before it
+    std::uint64_t reloads = 0;  // reloads of the playlist before it
   };
 
   /// A packet has come from the network. In the order of their arrival.
@@ -47,11 +47,11 @@ class EdgePace {
   [[nodiscard]] double usual_gap() const;
   [[nodiscard]] TimePoint on_line(double time) const { return line_ + to_duration(Seconds(time)); }
 
-  std::optional<Timed> newest_;  // that has arrived
+  std::optional<Timed> newest_;  // the newest that has arrived
   Timed burst_;                  // the first packet of the newest burst
   int bursts_ = 0;
   std::deque<Gap> gaps_;       // between the beginnings of the last bursts
-  std::optional<Timed> last_;  // that was due
+  std::optional<Timed> last_;  // the last that was due
   TimePoint line_{};           // when a packet with time 0 is due
   TimePoint checked_{};        // when the line was last compared with what waits
 };

@@ -16,7 +16,7 @@ class PacketInterval {
     seconds_ = seconds_ == 0 ? interval : seconds_ + kWeight * (interval - seconds_);
     last_ = arrived;
   }
-  /// Smoothed; 0: not known.
+  /// Smoothed; 0 means not known.
   [[nodiscard]] double seconds() const noexcept { return seconds_; }
   /// The arrival of the last packet, or the beginning.
   [[nodiscard]] TimePoint last() const noexcept { return last_; }

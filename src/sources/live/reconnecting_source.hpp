@@ -72,7 +72,7 @@ class ReconnectingSource : public VideoSource {
   bool had_frame_ = false;
   bool was_connected_ = false;  // at least once: a camera that refuses then may be another one
   BackOff back_off_;
-  TimePoint last_packet_{};  // or when the first attempt began
+  TimePoint last_packet_{};  // time of the last packet, or of the first attempt's begin
   SizeWatch sizes_;
   Seconds reminder_after_{};  // of an outage: since the last packet
   std::string complaint_;     // the reason why frames could not be made

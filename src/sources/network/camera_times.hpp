@@ -53,7 +53,7 @@ class RepeatedPackets {
 
   bool may_repeat_ = false;
   std::unordered_set<std::size_t> known_;
-  std::deque<std::size_t> order_;  // of known_, oldest first
+  std::deque<std::size_t> order_;  // the keys of known_, oldest first
 };
 
 /// One thread.
@@ -103,7 +103,7 @@ class CameraTimes {
   const double clock_offset_;
   LiveTimeline timeline_;
   ArrivalLine line_;
-  CameraClock clock_;  // of this connection
+  CameraClock clock_;  // clock of this connection
   RepeatedPackets repeated_;
   std::optional<double> program_offset_;  // Unix time of the stream's time 0, by the playlist
 };

@@ -70,7 +70,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   std::exception_ptr lost_;  // the error of connection_, thrown after the decoder's last frames
   AvPacketPtr packet_;
   CameraTimes times_;
-  Damage sent_damage_;  // of this connection's packets
+  Damage sent_damage_;  // damage of this connection's packets
   PacketOutput packets_;
   FrameWish wish_;
   LiveDecoding decoding_;

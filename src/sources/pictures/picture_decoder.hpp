@@ -17,7 +17,7 @@ struct DecodedPicture {
   std::string codec;
   std::string container;
   bool still = false;  // the file is a picture, not a video
-  Turn turn;           // of the container
+  Turn turn;           // turn of the container
 };
 
 /// An incomplete picture is an error. Removes the entries that it knows from `options`. Throws SourceError,

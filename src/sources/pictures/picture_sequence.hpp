@@ -27,7 +27,7 @@ class PictureSequence final : public VideoSource {
   [[nodiscard]] std::string url() const override { return url_.masked; }
   [[nodiscard]] VideoInfo info() const override { return info_; }
   [[nodiscard]] bool live() const noexcept override { return options_.realtime; }
-  /// Without the empty places.
+  /// Returns the total without the empty places.
   [[nodiscard]] std::optional<std::int64_t> total() const override;
 
   /// Lists the pictures. The first picture that can be decoded determines the format.

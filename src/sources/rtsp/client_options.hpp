@@ -20,7 +20,7 @@ enum class Client : std::uint8_t { Any, Own, Ffmpeg };
 struct ClientOptions {
   Client client = Client::Any;
   SessionOptions session;
-  Entries decoder;      // of FFmpeg's decoder
+  Entries decoder;      // options of FFmpeg's decoder
   std::string unknown;  // "'a', 'b'": the options that only FFmpeg's RTSP may know; empty means none
 };
 
@@ -56,7 +56,7 @@ class ClientChoice {
   bool own_ = true;
   std::optional<bool> kept_;  // whether the kept one is the own
   int failures_ = 0;          // in a row
-  int losses_ = 0;            // of the own client, in a row
+  int losses_ = 0;            // losses of the own client, in a row
 };
 
 }  // namespace freshframe::media::rtsp

@@ -36,7 +36,7 @@ namespace freshframe::media::rtsp {
 struct Memory {
   bool believes_markers = false;
   bool udp_fails = false;      // no packet came that way
-  PacketOrder::Counts counts;  // of all connections before
+  PacketOrder::Counts counts;  // counts of all earlier connections
   std::uint64_t marker_faults = 0;
   KeepAlive keep_alive;
   std::optional<Trouble> trouble;  // why the last connection could not be made, or was lost
@@ -109,7 +109,7 @@ class Connection final : public PacketConnection, private PacketSink {
   std::optional<TimePoint> told_loss_;
   PictureQueue pictures_;
   std::uint64_t oversized_ = 0;  // pictures that are counted
-  int faults_ = 0;               // of markers that are logged
+  int faults_ = 0;               // faults of markers that are logged
   Direct direct_;                // may be empty
   PacketInterval interval_;
   TimePoint played_{};

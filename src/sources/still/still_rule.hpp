@@ -58,7 +58,7 @@ class StillRule {
       TimePoint time;
     };
     std::vector<Picture> pictures = {};
-    std::size_t before_motion = 0;  // of these, the number of those from before the newest motion
+    std::size_t before_motion = 0;  // number of these from before the newest motion
   };
 
   /// Call it once: they are older than the added ones. A keyframe that is equal to one of them is a proof, too.
@@ -102,29 +102,29 @@ class StillRule {
   [[nodiscard]] bool has_clock() const;
   [[nodiscard]] double mean_share() const;
 
-  std::uint64_t count_ = 0;       // of keyframes
-  std::uint64_t remembered_ = 0;  // of these, the ones from an earlier run
+  std::uint64_t count_ = 0;       // count of keyframes
+  std::uint64_t remembered_ = 0;  // those from an earlier run
   std::deque<Whole> wholes_;
   std::vector<Field> fields_;
-  std::array<TimePoint, kFieldsKept> times_{};  // of the newest pictures of this size, in turn
+  std::array<TimePoint, kFieldsKept> times_{};  // times of the newest pictures of this size, in turn
   std::size_t sized_ = 0;                       // number of pictures of this size
-  std::size_t new_ = 0;                         // of these, the number that were new as a whole
-  std::deque<double> shares_;                   // of the newest pictures
+  std::size_t new_ = 0;                         // number of these that were new as a whole
+  std::deque<double> shares_;                   // shares of the newest pictures
   std::size_t with_contrast_ = 0;               // fields of the newest picture
   bool is_new_ = true;                          // the newest picture: none of those before is equal
   bool proved_ = false;                         // by the newest picture
   std::uint64_t fresh_ = 0;                     // pictures in a row whose fields were new
   std::uint64_t unproved_ = 0;                  // pictures in a row that were new as a whole
-  std::uint64_t distance_ = 0;                  // of the newest picture from its equal, in keyframes
+  std::uint64_t distance_ = 0;                  // distance of the newest picture from its equal, in keyframes
   std::uint64_t row_ = 0;                       // pictures in a row at that distance
-  double period_ = 0;                           // seconds; 0: no loop
+  double period_ = 0;                           // seconds; 0 without a loop
   TimePoint looped_{};                          // the newest picture of the loop
   std::uint64_t moved_ = 0;     // the number of the newest picture that was another scene than those before
   std::optional<Whole> still_;  // the first one of the still picture
   std::optional<TimePoint> likely_;  // fields have come again since then
-  std::uint64_t likely_number_ = 0;  // of the keyframe then
+  std::uint64_t likely_number_ = 0;  // number of the keyframe then
   std::optional<TimePoint> flat_;    // no picture has shown contrast since then
-  std::uint64_t flat_number_ = 0;    // of the keyframe then
+  std::uint64_t flat_number_ = 0;    // number of the keyframe then
 };
 
 }  // namespace freshframe::media

@@ -51,12 +51,12 @@ class StillWatch {
   void learn_past(const Context& context);
 
   const std::string title_;
-  const double limit_;  // seconds; 0: never
+  const double limit_;  // seconds; 0 means never
   const bool is_ill_;
-  const std::string folder_;             // of `remember`; empty means nothing is written
+  const std::string folder_;             // folder of `remember`; "" writes nothing
   std::unique_ptr<StillMemory> memory_;  // between open() and close()
   std::optional<StillRule> rule_;        // once a picture has come, or there is a memory
-  std::optional<StillRule> bytes_;       // of packets, since the source has decoded nothing
+  std::optional<StillRule> bytes_;       // rule for packets, since the source has decoded nothing
   int news_ = 0;                         // decoded pictures since then that were new, in a row
   std::optional<TimePoint> pictured_;    // when the last picture was asked for
   int asked_ = 0;                        // pictures in a row that did not come

@@ -62,7 +62,7 @@ std::size_t next_fit_after(std::size_t points) {
   return points + std::max<std::size_t>(3, points / 4);
 }
 
-// The number of points from the start of `chain` on one circle; 0: no arc starts here.
+// The number of points from the start of `chain` on one circle; 0 means no arc starts here.
 std::size_t arc_length(std::span<const EdgePoint> chain) {
   const std::size_t first = std::min<std::size_t>(chain.size(), kFirstFit);
   GrowingFit fit(chain[0]);

@@ -77,7 +77,7 @@ class CircleMoments {
     const double r2 = c + (a * a + b * b) / 4;
     if (r2 <= 0) return std::nullopt;
     const double r = std::sqrt(r2);
-    const double residual = zz_ / n_ - mz * mz - a * sxz - b * syz;  // of z, and dz = 2 r dr
+    const double residual = zz_ / n_ - mz * mz - a * sxz - b * syz;  // residual of z, and dz = 2 r dr
     return FittedCircle{a / 2, b / 2, r, std::sqrt(std::max(0.0, residual)) / (2 * r)};
   }
 

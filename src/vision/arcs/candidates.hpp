@@ -34,7 +34,7 @@ class CandidateFinder {
   RadiusRange radii_;
   float width_ = 0;
   float height_ = 0;
-  std::vector<Middle> middles_;  // of the arcs, close together in memory: each is tested for each arc
+  std::vector<Middle> middles_;  // of the arcs, close together in memory: each is tested against all arcs
   std::vector<Circle> proposed_;
   std::vector<Circle> kept_;
 };

@@ -19,9 +19,9 @@ enum class OnePixel : bool { Allowed, Refused };
 void refuse_shares(const char* who, std::span<const Point> points, OnePixel one_pixel);
 /// Throws OptionError for points that are not shares.
 void check_shares(const char* who, std::span<const Point> points);
-/// Shares of a picture as pixels. Throws Error where the size is not known.
+/// Shares of a picture as pixels. Throws Error if the size is not known.
 [[nodiscard]] std::vector<Point> scaled(const char* who, std::span<const Point> shares, PictureSize size);
-/// 0 where there is no frame.
+/// 0 if there is no frame.
 [[nodiscard]] PictureSize size_of(const Frame& frame);
 
 /// Warns once per source when all points lie on one side of the picture. An error would be too much: boxes

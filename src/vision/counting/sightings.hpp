@@ -23,7 +23,7 @@ namespace freshframe::vision {
 struct Sighting {
   std::int64_t id = 0;
   int class_id = 0;
-  double x = 0;  // of its anchor
+  double x = 0;  // place of its anchor
   double y = 0;
   double size = 0;  // pixels: side of a square of the same area
 };

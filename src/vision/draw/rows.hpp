@@ -36,7 +36,7 @@ void cover(const Stroke& stroke, int y, const Columns& columns, std::uint8_t* ro
 /// The colour that is mixed into pixels of up to three components.
 struct Paint {
   std::array<std::uint8_t, 3> levels{};
-  int opacity = 256;  // of 256
+  int opacity = 256;  // of 256, which is opaque
 };
 
 /// Mixes into `count` pixels of `components` bytes each.

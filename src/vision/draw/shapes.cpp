@@ -55,7 +55,7 @@ Box area_of(const Detection& box) {
   return {box.x1 - kCorner, box.y1 - kCorner, box.x2 - kCorner, box.y2 - kCorner};
 }
 
-/// Half the length of the chord at distance `y` from the middle of a circle; 0: none.
+/// Half the length of the chord at distance `y` from the middle of a circle; 0 means none.
 double half_chord(double r, double y) {
   return r > std::abs(y) ? std::sqrt(r * r - y * y) : 0;
 }

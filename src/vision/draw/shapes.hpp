@@ -24,7 +24,7 @@ namespace freshframe::vision {
 /// Draws on one picture. Shapes that are not finite, have no size or are outside the picture are left out.
 class AnnotatePen {
  public:
-  /// `line_width` in pixels; 0: chosen from the picture's size.
+  /// `line_width` in pixels; 0 means chosen from the picture's size.
   AnnotatePen(AnnotateCanvas& canvas, double line_width);
 
   void outline(const Circle& circle, const Color& color);
@@ -42,7 +42,7 @@ class AnnotatePen {
   void tag(const Point& middle, const std::string& text, const Color& color, Labels& labels);
   /// `length`: seconds after which a point has faded.
   void trail(const Trail& trail, double length, const Color& color);
-  /// A tag with `text` above the circle, or below where there is no room above.
+  /// A tag with `text` above the circle, or below if there is no room above.
   void label(const Circle& circle, const std::string& text, const Color& color, Labels& labels);
   void label(const Detection& box, const std::string& text, const Color& color, Labels& labels);
   /// From a line to the middle of a tag beside it, pixels.

@@ -21,7 +21,7 @@ using Trail = std::deque<TrailPoint>;  // oldest first
 /// Trails per source and id. Drops an id that was not seen for the length of a trail. One thread at a time.
 class Trails {
  public:
-  static constexpr std::size_t kMaxPoints = 2048;  // of one trail; then its oldest are dropped
+  static constexpr std::size_t kMaxPoints = 2048;  // points of one trail; then its oldest are dropped
 
   /// `length` in seconds.
   explicit Trails(double length) : length_(length) {}

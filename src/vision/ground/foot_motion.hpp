@@ -58,10 +58,10 @@ struct Foot {
   double v = 0;
   double sigma_u = 1;
   double sigma_v = 1;
-  double height = 0;  // of the box
+  double height = 0;  // height of the box
 };
 
-/// The knowledge at a time; NaN where nothing is known.
+/// The knowledge at a time; NaN if nothing is known.
 struct GroundTrack {
   Place place;
   double velocity_x = 0;  // m/s

@@ -36,7 +36,7 @@ class ChangeGrid {
   int height_ = 0;
   std::vector<std::uint16_t> now_;
   std::vector<float> then_;  // when last searched, at brightness 1
-  float brightness_ = 1;     // of the current picture, by the cells that did not change
+  float brightness_ = 1;     // brightness of the current picture, by the cells that did not change
   std::vector<float> differences_;
   std::vector<float> samples_;
   std::vector<std::size_t> stack_;

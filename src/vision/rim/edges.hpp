@@ -27,9 +27,9 @@ struct Harmonic {
 /// Counts and sums over the rays whose edge is on the rim. "Agreeing" edges have the majority's polarity.
 struct RimEdges {
   int tight = 0;         // agreeing and very close
-  int tight_either = 0;  // of either polarity and very close
+  int tight_either = 0;  // edges of either polarity and very close
   int agreeing = 0;
-  int opposing = 0;            // of the other polarity
+  int opposing = 0;            // edges of the other polarity
   int strong = 0;              // agreeing, with a clear contrast
   int longest_gap = 0;         // rays in a row without an agreeing edge
   int longest_gap_either = 0;  // ... without an edge of either polarity
@@ -37,7 +37,7 @@ struct RimEdges {
   double cosines = 0;  // between gradient and ray
   double log_magnitudes = 0;
   double square_log_magnitudes = 0;
-  Harmonic one_sided;  // of the coverage: an arc only
+  Harmonic one_sided;  // of the coverage: a single arc
   Harmonic two_sided;  // of the coverage: two opposite arcs, as left by motion blur
   Harmonic elongated;  // of the offsets: an ellipse
 };

@@ -13,8 +13,8 @@ namespace freshframe::vision {
 /// A batch of rays, in fixed point so that every instruction set gives the same result.
 struct RayBatch {
   static constexpr int kMaxRays = 96;
-  static constexpr int kPositionBits = 10;   // of a pixel
-  static constexpr int kDirectionBits = 14;  // of 1
+  static constexpr int kPositionBits = 10;   // bits for a fraction of a pixel
+  static constexpr int kDirectionBits = 14;  // bits for a fraction of 1
   // The last vector may reach beyond the last ray.
   using Lane = std::array<std::int32_t, kMaxRays + 64>;
 

@@ -19,7 +19,7 @@ struct Ray {
 
   float ux = 0;  // direction
   float uy = 0;
-  float offset = 0;  // of the edge from the rim, pixels, outwards positive
+  float offset = 0;  // distance of the edge from the rim, pixels, outwards positive
   int pixel = 0;     // the position of the edge, if there is one
   Edge edge = Edge::None;
 };

@@ -17,7 +17,7 @@ using EdgeSamples = std::span<const float>;
 /// contrast of the ray, and the slope of the brightness inside, are fitted and eliminated.
 struct EdgeEvidence {
   double residual = 0;                // mean square, grey levels
-  std::array<double, 3> curvature{};  // of half the sum of squares: 00, 01, 11
+  std::array<double, 3> curvature{};  // curvature of half the sum of squares: 00, 01, 11
   std::array<double, 2> direction{};  // its descent
 };
 

@@ -52,10 +52,10 @@ class CircleSearch {
   void judge(SearchPass& pass, const Plane& luma, const SearchPlan& plan);
 
   CircleDetectorOptions options_;
-  RadiusRange radii_;  // of the options, extended by the measuring error
+  RadiusRange radii_;  // radii of the options, extended by the measuring error
   SearchPass full_;
   SearchPass half_;
-  std::vector<SearchPass*> passes_;  // of the two, those for which the picture is large enough
+  std::vector<SearchPass*> passes_;  // of the two passes, those for which the picture is large enough
   Selection selection_;
   std::vector<Circle> settled_;  // expected circles that are certain
   Observer observer_;

@@ -17,7 +17,7 @@ namespace freshframe::vision {
 /// its memory.
 class PartialSearch {
  public:
-  /// `full_every`: seconds between searches of the whole picture; 0: every picture.
+  /// `full_every`: seconds between searches of the whole picture; 0 means every picture.
   explicit PartialSearch(double full_every);
 
   /// `tracks` have been advanced to the picture's time.
@@ -38,7 +38,7 @@ class PartialSearch {
   ChangeGrid grid_;
   CellMask cells_;
   std::vector<Circle> expected_;
-  std::vector<Circle> doubtful_;  // of the last picture, not confident enough to start a track
+  std::vector<Circle> doubtful_;  // circles of the last picture, not confident enough to start a track
 };
 
 }  // namespace freshframe::vision

@@ -59,7 +59,7 @@ class Pairing {
   std::vector<Pair> pairs_;
   std::size_t first_of_track_ = 0;    // the first pair of the current track
   std::vector<std::size_t> parents_;  // union-find over tracks, then finds
-  std::vector<std::size_t> rows_;     // of the current component
+  std::vector<std::size_t> rows_;     // rows of the current component
   std::vector<std::size_t> columns_;
   std::vector<std::pair<std::size_t, std::size_t>> result_;
   Assignment assignment_;

@@ -13,8 +13,8 @@ namespace freshframe::vision {
 /// The motion of objects; standard deviations.
 struct PlaceRules {
   double acceleration = 2000;  // pixels/s^2
-  double first_speed = 350;    // of a new track, whose velocity is unknown, pixels/s
-  double first_place = 1.4;    // of a new track's position, pixels
+  double first_speed = 350;    // for a new track, whose velocity is unknown, pixels/s
+  double first_place = 1.4;    // for a new track's position, pixels
 };
 
 class PlaceMotion {

@@ -151,7 +151,7 @@ class TrackSet {
     const auto last = scores_.begin() + (kMaxFinds - 1);
     std::nth_element(scores_.begin(), last, scores_.end(), std::greater<>());
     const float least = *last;
-    auto room = 1 + std::count(scores_.begin(), last, least);  // of equal ones, the first are taken
+    auto room = 1 + std::count(scores_.begin(), last, least);  // the first of several equal ones are taken
     std::erase_if(considered_, [&](std::size_t j) {
       return found[j].confidence < least || (found[j].confidence == least && --room < 0);
     });
@@ -218,8 +218,8 @@ class TrackSet {
   double now_ = 0;
   std::vector<Track> tracks_;
   std::vector<int> track_of_;            // index of each find's track, -1 for none
-  std::vector<std::size_t> considered_;  // which of the finds
-  std::vector<float> scores_;            // of those
+  std::vector<std::size_t> considered_;  // places of the finds that are considered
+  std::vector<float> scores_;            // scores of those
   Pairing pairing_;
 };
 

@@ -35,7 +35,7 @@ class BlockDraw {
 
   std::vector<double> values_;
   std::size_t at_ = 0;
-  std::size_t left_ = 0;  // of the present block
+  std::size_t left_ = 0;  // calls left in the present block
 };
 
 /// Calls of a node by their number of samples: seconds from the take to the end.

@@ -31,7 +31,7 @@ struct RecordedNode {
   bool has_own_stream = false;  // on_tick(), finish()
   bool gives_several = false;
   bool takes_batches = false;
-  int workers = 0;  // processes; 0: it runs on a thread
+  int workers = 0;  // processes; 0 if it runs on a thread
   std::optional<Batch> batch = {};
   std::vector<EdgeOptions> edges = {};  // into it
   std::vector<Call> calls = {};         // the latest, the oldest first
@@ -52,7 +52,7 @@ struct Recording {
   bool runs = false;
   double uptime = 0;  // seconds
   int processors = 1;
-  std::vector<Age> present = {};  // of the last minute
+  std::vector<Age> present = {};  // ages of the last minute
 
   [[nodiscard]] bool is_end(int number) const;
   /// The nodes and readers that take samples of a node, itself included, and whatever they pass them on to.
@@ -66,7 +66,7 @@ class PipelineCore;
 /// The calls of the last minute, or the last kFewestCalls if these are fewer.
 [[nodiscard]] std::vector<Call> latest_calls(std::vector<Call> calls);
 
-constexpr std::size_t kFewestCalls = 200;  // that prove anything
+constexpr std::size_t kFewestCalls = 200;  // calls that prove anything
 
 /// The answer. Deterministic: the same recording gives the same one. Soon after `stop` nothing is known. Throws
 /// OptionError, GraphError.

@@ -57,8 +57,8 @@ struct Played {
     std::uint64_t refused = 0;  // samples whose parent had to wait for room
     double busy = 0;            // seconds, summed over the seats
   };
-  std::map<int, std::vector<End>> ends;  // of each node and reader that is one
-  std::map<int, Work> work;              // of each node
+  std::map<int, std::vector<End>> ends;  // ends of each node and reader that is one
+  std::map<int, Work> work;              // work of each node
   std::map<int, std::vector<EdgeStats>> edges;
   bool source_waited = false;  // for room: then nothing further was played
 };
@@ -69,7 +69,7 @@ struct Played {
 /// does what a thread does between them: calls that take their time, results that leave in their order, and a parent
 /// that waits for room. The samples are empty.
 ///
-/// Until no event is left before `until`.
+/// Plays until no event is left before `until`.
 [[nodiscard]] Played play(const Plan& plan, const PlannedTimes& times, TimePoint begin, TimePoint until);
 
 }  // namespace freshframe::core

@@ -70,7 +70,7 @@ class _Remembers:
     """Something that knows tracks, and is given new ones in each turn."""
 
     def see(self, turn: int) -> str:
-        """Gives it the tracks of a turn. Returns what is wrong; "": nothing."""
+        """Gives it the tracks of a turn. Returns what is wrong; "" means nothing."""
         raise NotImplementedError
 
     def ask(self, turn: int) -> None:

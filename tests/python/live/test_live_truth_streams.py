@@ -49,7 +49,7 @@ def udp(request: pytest.FixtureRequest) -> bool:
 
 
 def steps(seen: list[Seen], count: int) -> set[int]:
-    """From one picture's number to the next one's, in a film of this length; -1: a picture is torn."""
+    """From one picture's number to the next one's, in a film of this length; -1 means a picture is torn."""
     whole = [-1 if one.number is None else one.number for one in seen]
     return {(b - a) % count if min(a, b) >= 0 else -1 for a, b in itertools.pairwise(whole)}
 

@@ -19,7 +19,7 @@ class Spread:
     on_head: bool | None = None  # None: if the cluster has no other machine as the fleet begins
 
     def agents_on(self, node: Mapping[str, Any], *, head_serves: bool) -> int:
-        """How many agents a machine gets; 0: none, and no guard."""
+        """How many agents a machine gets; 0 means none, and no guard."""
         cores = count_cores(node)
         if cores <= 0 or (is_head(node) and not head_serves):
             return 0

@@ -166,7 +166,7 @@ class Counters:
         return page is None or page.waiting == 0
 
     def receive(self, camera: int, epoch: int, ordinal: int) -> int:
-        """A result has arrived. How many are missing before it; -1: it must not be delivered."""
+        """A result has arrived. How many are missing before it; -1 means it must not be delivered."""
         last_epoch, last = self._last.get(camera, (-1, -1))
         if epoch < last_epoch:
             return self.refuse(camera, epoch)

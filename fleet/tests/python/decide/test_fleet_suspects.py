@@ -12,7 +12,7 @@ from freshframe_fleet._decide.model import StartRun
 
 
 class Crashing(World):
-    """Some cameras crash their agent a while after they run; 0: before they do."""
+    """Some cameras crash their agent a while after they run; 0 means before they do."""
 
     def __init__(self, agents: int, cameras: int, after: dict[int, float]) -> None:
         super().__init__(agents)

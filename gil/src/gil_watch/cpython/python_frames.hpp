@@ -57,7 +57,7 @@ class FrameReader {
   /// The position of the thread of this thread state.
   [[nodiscard]] PlaceMark mark(std::uintptr_t thread_state) const noexcept;
 
-  /// The innermost record of that thread, as in its mark; 0: it runs no Python.
+  /// The innermost record of that thread, as in its mark; 0 means it runs no Python.
   [[nodiscard]] static std::uintptr_t current_frame(std::uintptr_t thread_state) noexcept;
 
   /// The thread's frames, innermost first, at most 64: those on which two readings of the chain agree. Empty

@@ -105,7 +105,7 @@ class RustLetters {
     return {plain_identifier(), number};
   }
 
-  // Without leading zeros; at least one digit.
+  // Returns the digits without leading zeros, at least one.
   std::string hex() {
     std::string digits;
     while (is_hex(peek())) digits += next();

@@ -75,7 +75,7 @@ class TimerSampler {
   /// After a fork, in the child: the parent's sampler is no longer active.
   static void forget();
 
-  /// The thread that is armed; 0: none.
+  /// The thread that is armed; 0 means none.
   [[nodiscard]] pid_t armed() const { return armed_; }
 
  private:
@@ -114,7 +114,7 @@ class CpuSampler {
     kernel_.abandon();
     TimerSampler::forget();
   }
-  /// The thread that is armed; 0: none.
+  /// The thread that is armed; 0 means none.
   [[nodiscard]] pid_t armed() const { return armed_; }
   /// For tests: as if the kernel's sampling were not permitted.
   void use_timer() { by_kernel_ = false; }

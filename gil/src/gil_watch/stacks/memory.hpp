@@ -22,7 +22,7 @@ std::size_t read_up_to(std::uintptr_t address, std::span<std::byte> out) noexcep
 /// first on, could be read.
 std::size_t read_each(std::span<const std::uintptr_t> addresses, std::size_t each, std::byte* out) noexcept;
 
-/// The reason why neither way can read this process; "": it can be read.
+/// The reason why neither way can read this process; "" means it can be read.
 std::string why_unreadable();
 
 template <class T>

@@ -106,7 +106,7 @@ struct Target {
   std::size_t pthread_id = 0;  // offset of the kernel's id in glibc's thread record; for CPython 3.10
 };
 
-/// Offset of the kernel's thread id in the record of pthread_self(); 0: not found.
+/// Offset of the kernel's thread id in the record of pthread_self(); 0 means not found.
 std::size_t find_pthread_id() noexcept;
 
 struct Holder {

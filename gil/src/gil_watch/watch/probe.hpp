@@ -41,7 +41,7 @@ class Probe {
     waiting_since_.store(Clock::now().time_since_epoch().count(), std::memory_order_release);
     return why;
   }
-  /// With the GIL, which the thread has held since `now`.
+  /// Call it with the GIL, which the thread has held since `now`.
   void taken(Clock::time_point now);
   /// Something is pending.
   void wake();

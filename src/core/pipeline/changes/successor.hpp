@@ -42,7 +42,7 @@ struct Successor {
   bool awaited = true;            // the caller throws the error; else it is logged
   bool is_callers = true;         // the node that is left over, if it runs outside
   bool takes_thread = false;      // a thread of the embedder goes on where a native one ends; never changed
-  std::exception_ptr error = {};  // of open(), or of the old node's close()
+  std::exception_ptr error = {};  // raised by open(), or by the old node's close()
   std::atomic<bool> over{false};  // nothing is left to do; `error` is read after it
 };
 

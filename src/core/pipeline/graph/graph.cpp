@@ -36,7 +36,7 @@ Sources files_of(const Graph& graph, const Sources& sources) {
   return files;
 }
 
-// The change that began the stream of a source at a node; 0: start() did.
+// The change that began the stream of a source at a node; 0 means start() did.
 Change reached(const Graph::Place& place, int source) {
   const auto found = place.reached.find(source);
   return found != place.reached.end() ? found->second : 0;

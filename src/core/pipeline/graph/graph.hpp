@@ -24,7 +24,7 @@ struct Wire {
   int parent;
   std::optional<Queue> queue;
   std::optional<double> max_age;
-  int source = -1;  // the only one whose samples pass in; -1: all do
+  int source = -1;  // the only one whose samples pass; -1 if all do
   // The size of the consumer's batch, at least the depth of a queue that loses nothing. For a join at least the depth
   // below live sources.
   int depth = 0;

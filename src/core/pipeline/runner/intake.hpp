@@ -108,14 +108,14 @@ class Intake {
   Inbox& inbox_;
   const Clock& clock_;
   const std::stop_token stop_;
-  std::atomic<double> max_wait_;  // of batches, seconds
+  std::atomic<double> max_wait_;  // seconds that a batch waits
   std::atomic<bool> live_{false};
   std::uint16_t holder_ = 0;
   std::optional<TickGrid> ticks_;
   TimePoint tick_{};
   std::vector<GoneSource> before_tick_;  // with any a tick is due beside the grid
   std::vector<GoneSource> behind_tick_;
-  bool was_tick_ = false;                  // of the last take
+  bool was_tick_ = false;                  // whether the last take was a tick
   std::optional<TimePoint> gather_until_;  // see Inbox::take_batch()
   bool returns_news_ = false;
   bool has_news_ = false;  // for the host
@@ -164,7 +164,7 @@ inline Intake::Turn Intake::take(AnySample& sample, TimePoint idle_at) {
 
 inline Intake::Turn Intake::take_batch(std::vector<AnySample>& samples) {
   if (std::exchange(has_news_, false)) return Turn::HostNews;
-  if (std::exchange(was_tick_, false)) {  // as in take()
+  if (std::exchange(was_tick_, false)) {  // see take()
     const auto taken = inbox_.take_batch(samples, next_batch(), gather_until_, kWithoutWait);
     if (taken != Taken::Nothing) return after_tick(taken);
   }

@@ -67,7 +67,7 @@ class NodeErrors {
   std::atomic<std::uint64_t> total_{0};
   mutable Mutex mutex_;
   std::string latest_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::optional<TimePoint> skip_logged_;  // the node's thread only, as the next
+  std::optional<TimePoint> skip_logged_;  // the node's thread only, like the next
   std::uint64_t skips_unlogged_ = 0;
 };
 

@@ -34,7 +34,7 @@ class NodeLife {
   [[nodiscard]] bool is_added_here() const noexcept { return adder_ == std::this_thread::get_id(); }
   /// For an embedder. True once: for the thread of its node, or for a call that ends the node without one.
   bool claim() noexcept { return !claimed_.exchange(true); }
-  /// The kernel's number of the thread; 0: it has not started.
+  /// The kernel's number of the thread; 0 means it has not started.
   [[nodiscard]] int thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
   void set_thread_id(int id) noexcept { thread_id_.store(id, std::memory_order_relaxed); }
 

@@ -101,7 +101,7 @@ class NodeMeter {
   const Clock& clock_;
   const Inbox& inbox_;
   const bool is_source_;
-  CallKey call_;  // the present one; the node's thread only, as the next six
+  CallKey call_;  // the present one; the node's thread only, like the next six
   TimePoint call_began_{};
   float gil_before_ = 0;         // seconds
   bool called_in_turn_ = false;  // in the present turn with the GIL a call was recorded

@@ -18,7 +18,7 @@ namespace freshframe::core {
 /// first.
 struct Hosting {
   std::atomic<bool> on_native_thread;        // any thread may ask
-  std::shared_ptr<NodeBase> left_over = {};  // of the last replacement, if the runner's thread is to close it
+  std::shared_ptr<NodeBase> left_over = {};  // node of the last replacement, if the runner's thread closes it
   std::shared_ptr<Successor> handed_over = {};  // it has the place, and a thread of the embedder goes on
 };
 
@@ -64,7 +64,7 @@ class NodePlace {
   std::shared_ptr<Successor> take_successor();
   /// No other node takes the place any more. Returns the successor that waits for it, or null.
   std::shared_ptr<Successor> close();
-  /// With the graph's lock. Returns the node that was there.
+  /// Call it with the graph's lock. Returns the node that was there.
   std::shared_ptr<NodeRun> put(std::shared_ptr<NodeRun> next);
 
  private:
@@ -72,7 +72,7 @@ class NodePlace {
   // Changed on the runner's thread, with the graph's lock: a thread that has that one may use the node without
   // keeping it.
   std::shared_ptr<NodeRun> run_ FRESHFRAME_GUARDED_BY(run_mutex_);
-  NodeRun* own_;  // the same, of the runner's thread, as the next two
+  NodeRun* own_;  // the same, of the runner's thread, like the next two
   NodeBase* node_;
   SourceBase* source_;
   Hosting hosting_;

@@ -85,9 +85,9 @@ class NodeStream {
   };
   Added added_;            // to each item of a source that follows another
   bool is_later_ = false;  // the source follows another
-  bool is_first_ = false;  // and has delivered nothing yet
+  bool is_first_ = false;  // whether it has delivered nothing yet
   bool clock_logged_ = false;
-  TimePoint start_{};                    // of the pipeline
+  TimePoint start_{};                    // start of the pipeline
   std::optional<TimePoint> last_until_;  // see takes_last_results()
   bool last_ended_ = false;              // by it
 };

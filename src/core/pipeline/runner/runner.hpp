@@ -85,7 +85,7 @@ class Runner {
   // ---- another node takes its place; see Note [Replacing a node]
   /// Lets the successor take the place after the present call. Returns false if this runner has ended.
   bool offer(const std::shared_ptr<Successor>& successor);
-  /// On the runner's thread, with the graph's lock. Returns the node that was there.
+  /// Call it on the runner's thread, with the graph's lock. Returns the node that was there.
   std::shared_ptr<NodeRun> put(std::shared_ptr<NodeRun> next);
 
   // ---- parts
@@ -112,7 +112,7 @@ class Runner {
   [[nodiscard]] bool is_source() const noexcept { return facts_.is_source; }
   /// The node that has the place now, which is kept even when another one takes the place.
   [[nodiscard]] std::shared_ptr<NodeBase> node() const { return place_.node(); }
-  /// Without quantiles if `span` is empty.
+  /// Returns no quantiles if `span` is empty.
   [[nodiscard]] NodeStats stats(std::optional<Span> span) const;
 
   /// The runner whose thread this is, if it is of this pipeline, or null.
@@ -125,7 +125,7 @@ class Runner {
   void look_at_news();
 
   RunnerHost& host_;
-  const RunnerShared& shared_;  // of the host
+  const RunnerShared& shared_;  // shared by the host
   const std::shared_ptr<const Clock> clock_;
   const NodeFacts facts_;
   NodeLife life_;

@@ -25,7 +25,7 @@ namespace {
 constexpr int kMostFailures = 2;       // in a row
 constexpr std::size_t kMostSent = 64;  // more than any decoder holds
 
-/// Not one of the "_cuvid" decoders, which parse and order by themselves.
+/// Excludes the "_cuvid" decoders, which parse and order by themselves.
 bool decodes_on_card(const AVCodec& codec) {
   if (std::string_view(codec.name).ends_with("_cuvid")) return false;
   for (int i = 0;; ++i) {

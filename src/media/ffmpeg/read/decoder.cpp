@@ -139,9 +139,9 @@ class TiffDirectories {
  public:
   struct Facts {
     int pages = 0;          // without reduced copies of others
-    int orientation = 0;    // as in Exif; 0: unknown
+    int orientation = 0;    // as in Exif; 0 means unknown
     int sample_format = 1;  // 1: unsigned integers
-    int bits = 0;           // of a sample; 0: unknown
+    int bits = 0;           // of a sample; 0 means unknown
     int compression = 1;    // 1: not compressed
     bool tiled = false;
     bool found = false;  // the page exists
@@ -215,7 +215,7 @@ class TiffDirectories {
     if (tag == kTileWidth) facts.tiled = true;
   }
 
-  /// Returns the place of the next directory; 0: it is the last, or cannot be read.
+  /// Returns the place of the next directory; 0 means it is the last, or cannot be read.
   std::uint32_t tidy_one(std::size_t at, bool read, Facts& facts) {
     const std::size_t entries = number(at, 2);
     const auto begin = at + 2;
@@ -543,7 +543,7 @@ void Decoder::exchange() {
     ahead_ = std::move(held);
     return;
   }
-  const int delay = codec_->has_b_frames;  // which the old one may have found out by and by
+  const int delay = codec_->has_b_frames;  // which the old one may have found out gradually
   const auto left = card_ && card_->is_over() ? drop_card() : nullptr;  // outlives codec_
   rest();
   codec_->has_b_frames = std::max(codec_->has_b_frames, delay);

@@ -114,8 +114,8 @@ class Decoder {
   int failures_in_row_ = 0;
   int last_failure_ = 0;    // FFmpeg's code
   std::string hindrance_;   // `strict`: the reason, other than damage, why FFmpeg may refuse the picture
-  int orientation_ = 0;     // `strict`: of a TIFF, as in Exif; 0: unknown
-  std::int64_t page_ = -1;  // `strict`: of a TIFF, as the user's option has it; -1: not read yet
+  int orientation_ = 0;     // `strict`: of a TIFF, see Exif; 0 if unknown
+  std::int64_t page_ = -1;  // `strict`: page of a TIFF by the user's option; -1 if not read yet
   std::deque<AvFramePtr> ahead_;  // of decoders before this one; a null is a damaged frame
 };
 

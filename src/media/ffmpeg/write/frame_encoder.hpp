@@ -93,7 +93,7 @@ class FrameEncoder {
   VideoFileOptions options_;
   CodecPtr codec_;
   AvPacketPtr packet_;
-  PictureFormat format_;  // of the first frame as encoded
+  PictureFormat format_;  // format of the first frame as encoded
   bool jpeg_ = false;     // Motion JPEG
   std::optional<double> first_pts_;
   double last_pts_ = 0;

@@ -29,7 +29,7 @@ class VideoEncoder {
   [[nodiscard]] bool had_content() const noexcept { return muxer_.had_content(); }
   /// Whether it cannot go on: it did not start, or a write has failed.
   [[nodiscard]] bool failed() const noexcept { return starting_ || muxer_.failed(); }
-  /// As for VideoMuxer.
+  /// See VideoMuxer.
   [[nodiscard]] platform::FilePlace place() const noexcept { return muxer_.place(); }
   [[nodiscard]] std::uint64_t kept() const noexcept { return muxer_.kept(); }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return muxer_.bytes(); }

@@ -116,7 +116,7 @@ class VideoMuxer {
   bool started_ = false;
   bool failed_ = false;
   bool fragmented_ = false;
-  std::unique_ptr<Mp4Index> index_;       // of a fragmented file that is seekable
+  std::unique_ptr<Mp4Index> index_;       // index of a fragmented file that is seekable
   std::vector<AvPacketPtr> in_fragment_;  // for the index
   AvPacketPtr last_;                      // not yet muxed
   std::int64_t last_step_ = 0;            // ticks from the packet before it

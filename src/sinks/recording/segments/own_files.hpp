@@ -14,7 +14,7 @@ namespace freshframe::media {
 /// A file that the pattern names.
 struct OwnFile {
   std::string name;         // its path below the pattern's base
-  std::int64_t number = 0;  // in its name; 0: the pattern has none
+  std::int64_t number = 0;  // number in its name; 0 if the pattern has none
   std::uint64_t bytes = 0;  // on the disk
   double written = 0;       // Unix time of its last change
 };

@@ -26,8 +26,8 @@ namespace freshframe::media {
 /// Otherwise the oldest goes, before the limit is passed, and one at a time.
 struct Keep {
   std::optional<double> days = {};               // age against the newest segment, above 0
-  std::optional<std::uint64_t> bytes = {};       // of all segments, with the open one, on the disk
-  std::optional<std::uint64_t> free_bytes = {};  // that the disk should have left
+  std::optional<std::uint64_t> bytes = {};       // size of all segments, with the open one, on the disk
+  std::optional<std::uint64_t> free_bytes = {};  // bytes that the disk should have left
 };
 
 /// The limits among the options of a video file; nullopt if it has none. Throws OptionError for a limit that is out of
@@ -74,7 +74,7 @@ class ClockSteps {
 
 /// The facts that decide a deletion, apart from the list.
 struct DiskUse {
-  std::uint64_t open_bytes = 0;            // of the file that is being written
+  std::uint64_t open_bytes = 0;            // size of the file that is being written
   std::uint64_t reserve = 0;               // bytes that may come before the next look
   std::optional<std::uint64_t> free = {};  // bytes on the disk; nullopt means unknown
   bool by_age = true;                      // false means the clock cannot be trusted

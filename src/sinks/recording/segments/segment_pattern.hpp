@@ -17,9 +17,9 @@ struct PatternPiece {
   enum class Kind : std::uint8_t { Text, Number, Time };
 
   Kind kind = Kind::Text;
-  std::string text = {};   // of Text
-  char directive = 0;      // of Time
-  std::size_t digits = 0;  // of Time: how many; of Number: the least number, 0: no leading zeros
+  std::string text = {};   // text of a Text
+  char directive = 0;      // directive of a Time
+  std::size_t digits = 0;  // digits of a Time; the least number of a Number, 0 without leading zeros
 };
 
 /// The names of the segments of one recorder: a number, the time at which the segment begins (UTC), or both.

@@ -19,9 +19,9 @@ class FrameWish {
   /// `keys`: as OpenOptions::decode.
   explicit FrameWish(bool keys) : keys_(keys) {}
 
-  /// Of nodes and readers.
+  /// The demand of nodes and readers.
   [[nodiscard]] FrameDemand& demand() noexcept { return demand_; }
-  /// Of pages.
+  /// The demand of pages.
   [[nodiscard]] PageDemand& pages() noexcept { return pages_; }
 
   /// A new connection.
@@ -49,7 +49,7 @@ class FrameWish {
   const bool keys_;
   FrameDemand demand_;
   PageDemand pages_;
-  std::optional<TimePoint> keyless_since_;  // of this connection; nullopt means a keyframe has come
+  std::optional<TimePoint> keyless_since_;  // start of a time without a keyframe in this connection
   bool sees_next_ = true;
 };
 

@@ -148,7 +148,7 @@ class Group {
   std::deque<Item> replay_;
   bool catches_up_ = false;            // a replay runs
   bool passes_over_ = false;           // it is over, and its pictures were given before it
-  AvFramePtr newest_;                  // of the replay
+  AvFramePtr newest_;                  // newest frame of the replay
   std::optional<std::int64_t> given_;  // the time of the last picture that was given, in ticks
   TimePoint given_captured_{};
 };

@@ -20,12 +20,11 @@ namespace freshframe::media {
 class HeldPackets {
  public:
   struct Held {
-    TimePoint captured{};  // as its picture will have it
-    std::optional<double>
-        time;           // of its picture; nullopt: the stream has none, and no order but that of the packets
-    bool torn = false;  // as in PictureNotes
+    TimePoint captured{};        // the time that its picture will have
+    std::optional<double> time;  // time of its picture; nullopt means no order but the packets' own
+    bool torn = false;           // see PictureNotes
     bool damaged = false;
-    std::uint64_t missing = 0;  // as in PacketNotes
+    std::uint64_t missing = 0;  // see PacketNotes
     std::uint64_t dropped = 0;
     bool repeated = false;  // the same
   };
@@ -34,7 +33,7 @@ class HeldPackets {
     bool repeated = false;
     std::size_t held = 0;  // packets that are still held
     bool damaged = false;
-    std::uint64_t missing = 0;  // of all packets up to this one
+    std::uint64_t missing = 0;  // missing packets up to this one
     std::uint64_t dropped = 0;
     std::uint64_t failed = 0;  // earlier pictures that the decoder has not given
   };

@@ -21,7 +21,7 @@ class KeyDecoding {
  public:
   enum class Step : std::uint8_t {
     Decode,
-    DecodeAlone,  // and drain the decoder
+    DecodeAlone,  // decode it alone, and drain the decoder
     CatchUp,      // replay the packets up to this one
     Sleep,        // drain the decoder, and do not decode this packet
     Wait          // do not decode it
@@ -38,7 +38,7 @@ class KeyDecoding {
     state_ = sleeps_ ? State::Asleep : State::Awake;
     fruitless_ = 0;
   }
-  /// What to do with a packet. `awake`: all packets are decoded. `is_kept`: the packets before it are kept.
+  /// Decides about a packet. `awake`: all packets are decoded. `is_kept`: the packets before it are kept.
   [[nodiscard]] Step step(bool key, bool awake, bool is_kept) noexcept {
     if (!sleeps_) return Step::Decode;
     if (state_ == State::Awake) {
@@ -75,7 +75,7 @@ class KeyDecoding {
   /// Whether several successive keyframes have given no picture by themselves, as in a stream that renews its
   /// pictures in parts. Returns true once.
   [[nodiscard]] bool find_fruitless() noexcept {
-    constexpr int kMost = 3;  // and the newest, which may still give one
+    constexpr int kMost = 3;  // with the newest, which may still give one
     return fruitless_ > kMost && !std::exchange(fruitless_found_, true);
   }
 

@@ -37,13 +37,13 @@ struct LivePicture {
 class LiveDecoding {
  public:
   struct Options {
-    std::string title;        // of the source, in the log
+    std::string title;        // name of the source, in the log
     std::string url;          // without passwords, in errors
     double read_timeout = 5;  // seconds without a picture after which next() and add() throw
     bool keys = false;        // as OpenOptions::decode
     bool leaves_out = false;  // the decoder was asked to leave frames out
   };
-  /// Of one connection.
+  /// The state of one connection.
   struct Stream {
     Decoder* decoder = nullptr;
     bool counts_pictures = false;  // as PacketConnection has it
@@ -55,7 +55,7 @@ class LiveDecoding {
     TimePoint captured{};
     bool damaged = false;   // its picture, if all packets before it were decoded
     bool is_kept = false;   // a decoder that comes later may begin before it
-    double newest_pts = 0;  // of the frames so far, for wake()
+    double newest_pts = 0;  // newest time of the frames so far, for wake()
   };
 
   explicit LiveDecoding(Options options);
@@ -87,7 +87,7 @@ class LiveDecoding {
   /// Whether it decodes what has come before: new packets have to wait.
   [[nodiscard]] bool catches_up() const noexcept { return group_.catches_up(); }
   [[nodiscard]] bool sleeps() const noexcept { return keys_.sleeps(); }
-  /// With `keys`: decodes all for some seconds, or up to a pts. Any thread.
+  /// Decodes all for some seconds, or up to a pts, if it has `keys`. Any thread.
   void wake(std::optional<double> seconds, std::optional<double> until) noexcept;
 
  private:
@@ -121,13 +121,13 @@ class LiveDecoding {
   KeyDecoding keys_;
   Group group_;
   WakeLimit limit_;
-  KeyGate key_gate_{0};  // of this connection
+  KeyGate key_gate_{0};  // gate of this connection
   HeldPackets held_;
-  Damage damage_;           // of this connection, as the decoder has got it
+  Damage damage_;           // damage of this connection, as the decoder has got it
   DecoderResidue residue_;  // in the decoder
   FruitlessPackets fruitless_;
   LivePhase phase_ = LivePhase::New;
-  std::int64_t seq_ = -1;  // of the last frame
+  std::int64_t seq_ = -1;  // number of the last frame
   AvFramePtr spare_;       // for the next receive()
 };
 

@@ -13,7 +13,7 @@ namespace freshframe::media {
 enum class LivePhase : std::uint8_t {
   New,        // the decoder has got no packet
   Seeking,    // it has got some, and no keyframe
-  Opening,    // and a keyframe
+  Opening,    // waits for the connection and a keyframe
   Resting,    // as New, after a frame or a key packet that was not decoded
   Reseeking,  // as Seeking
   Reopening,  // as Opening

@@ -25,7 +25,7 @@ struct FrameFacts {
 
   int pixel_format;
   bool interlaced;
-  AVRational rate;  // by its decoder; 0: unknown
+  AVRational rate;  // rate by its decoder; 0 if unknown
 };
 
 /// From the server's description, then from a key packet, then from a frame, which has the rest. Where a function returns
@@ -63,7 +63,7 @@ class StreamFacts {
       info_.fps = av_q2d(frame.rate);
     return true;
   }
-  /// As VideoInfo::ends_by.
+  /// Notes VideoInfo::ends_by.
   [[nodiscard]] bool note_ends(std::string_view ends_by) {
     if (ends_by == ends_by_) return false;
     ends_by_ = ends_by;
@@ -72,7 +72,7 @@ class StreamFacts {
   }
 
  private:
-  bool known_ = false;  // of a frame
+  bool known_ = false;  // whether a frame is known
   VideoInfo info_;
   std::string ends_by_;
 };

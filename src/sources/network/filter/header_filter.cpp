@@ -101,7 +101,7 @@ void HeaderFilter::finish(FilteredBytes& out) {
   held_.clear();
 }
 
-/// ISO/IEC 14496-12, 4.2. Returns how many bytes it has taken; 0: more must come.
+/// ISO/IEC 14496-12, 4.2. Returns how many bytes it has taken; 0 means more must come.
 std::size_t HeaderFilter::take_box(Bytes bytes, FilteredBytes& out) {
   constexpr std::size_t kHead = 8;
   constexpr std::size_t kLongHead = 16;

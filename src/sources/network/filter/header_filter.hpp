@@ -32,7 +32,7 @@ class HeaderFilter final : public ByteFilter {
   enum class Format : std::uint8_t { Mp4, Matroska };
   enum class State : std::uint8_t {
     Data,
-    Header,  // of Matroska
+    Header,  // head of Matroska
     Ended,
     Through  // its structure is not known
   };

@@ -29,7 +29,7 @@ class JpegEnd {
     Soi,         // its second byte
     Marker,      // the first byte of a marker
     Code,        // its second byte
-    LengthHigh,  // of a segment
+    LengthHigh,  // high byte of a segment's length
     LengthLow,
     Segment,     // inside of one
     Scan,        // among coded data
@@ -53,7 +53,7 @@ class JpegEnd {
 /// the picture itself shows its end. If it was cut off, the next boundary does, or else its length. A demuxer refuses a
 /// part without a boundary or a type, and text before the first boundary: these are put in and left out. A part that is
 /// no JPEG passes unchanged, and without a length so does all that follows. A demuxer keeps a part up to its end, so
-/// add() throws Error where a part has, or announces, more than kMostPartBytes.
+/// add() throws Error if a part has, or announces, more than kMostPartBytes.
 class MultipartFilter final : public ByteFilter {
  public:
   /// A picture of 3840 x 2160 in JPEG's best quality has up to 14 MB.
@@ -64,8 +64,8 @@ class MultipartFilter final : public ByteFilter {
 
  private:
   enum class State : std::uint8_t {
-    Head,  // of a part, or the text before it
-    Body,  // of a part that is no JPEG picture, with a known length
+    Head,  // head of a part, or the text before it
+    Body,  // body of a part that is no JPEG picture, with a known length
     Picture,
     Through
   };
@@ -89,12 +89,12 @@ class MultipartFilter final : public ByteFilter {
   State state_ = State::Head;
   std::string head_;         // its whole lines; empty means it has not begun
   std::string line_;         // the present one, perhaps in part
-  bool has_heads_ = false;   // else there may be pictures alone
+  bool has_heads_ = false;   // otherwise there may be pictures alone
   bool ends_part_ = false;   // the next line is the first after a part
   bool begins_ = false;      // the next byte is the first of a picture, whose head may have come long before
-  TimePoint arrived_{};      // of that byte
+  TimePoint arrived_{};      // arrival of that byte
   bool has_length_ = false;  // in the present head
-  std::size_t length_ = 0;   // as the server announces it
+  std::size_t length_ = 0;   // length that the server announces
   bool believes_lengths_ = false;  // the last picture without an end had the length that was announced
   std::size_t left_ = 0;           // bytes of a body with a known length
   std::vector<std::uint8_t> picture_;

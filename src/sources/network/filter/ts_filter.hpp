@@ -20,7 +20,7 @@ namespace freshframe::media {
 // The head of a packet of a transport stream (ISO/IEC 13818-1, 2.4.3).
 
 struct TsPacket {
-  int pid = 0;          // of its stream
+  int pid = 0;          // id of its stream
   bool starts = false;  // a table, or a packet of the elementary stream, begins here
   bool scrambled = false;
   bool stuffed = false;      // its adaptation field is longer than what it holds
@@ -37,7 +37,7 @@ inline constexpr int kTsPids = 1 << 13;
 
 /// Where a transport stream has its video.
 struct TsVideo {
-  int type = 0;  // of the stream (ISO/IEC 13818-1, table 2-34)
+  int type = 0;  // type of the stream (ISO/IEC 13818-1, table 2-34)
   int pid = 0;
 
   auto operator<=>(const TsVideo&) const = default;
@@ -84,7 +84,7 @@ class TsFilter final : public ByteFilter {
     std::uint32_t picture = 0;  // its number
     bool open = false;          // not ended by its last packet
     bool ends = false;          // by its last packet, and the demuxer was not told
-    std::uint8_t counter = 0;   // of the packet before
+    std::uint8_t counter = 0;   // counter of the packet before
     bool after_loss = false;    // packets before the next picture are lost
   };
 
@@ -93,7 +93,7 @@ class TsFilter final : public ByteFilter {
   [[nodiscard]] Video* video_of(const TsPacket& packet);
 
   const bool believed_;
-  std::vector<std::uint8_t> part_;  // of the next packet
+  std::vector<std::uint8_t> part_;  // part of the next packet
   bool in_step_ = false;            // packets begin where they are expected
   std::optional<int> early_;
   std::map<int, Video> videos_;  // by PID

@@ -178,7 +178,7 @@ class LiveInput {
   AvPacketPtr packet_;
   std::deque<AvPacketPtr> first_packets_;  // read ahead to find the streams
   AVStream* stream_ = nullptr;
-  AVRational time_base_{};  // of stream_, which a pending read may be using
+  AVRational time_base_{};  // time base of stream_, which a pending read may be using
   std::optional<Decoder> decoder_;
   VideoInfo info_;
   ProgramTime program_time_;

@@ -40,7 +40,7 @@ class ReloadSchedule {
     TimePoint asked{};
     TimePoint answered{};
     std::int64_t newest = 0;  // number of its newest segment
-    double seconds = 0;       // that this segment lasts
+    double seconds = 0;       // length of this segment
   };
 
   /// Returns whether it differs from the one before.
@@ -144,8 +144,8 @@ class LivePlaylists {
     std::string newest = {};              // URI of its newest segment
     bool is_read = false;                 // this segment was opened
     bool has_failed = false;              // the last answer
-    Playlist last = {};                   // that was no failure, with the server's numbers
-    std::int64_t ahead = 0;               // of FFmpeg's numbers over the server's numbers
+    Playlist last = {};                   // the last one without a failure, with the server's numbers
+    std::int64_t ahead = 0;               // lead of FFmpeg's numbers over the server's numbers
     std::optional<TimePoint> stale = {};  // since when the answers are old ones
   };
 
@@ -157,7 +157,7 @@ class LivePlaylists {
 
   Interrupt& interrupt_;
   std::atomic<bool>& grows_;
-  std::optional<Playlist> first_;                         // that has segments
+  std::optional<Playlist> first_;                         // the first one with segments
   std::map<std::string, std::vector<std::string>> maps_;  // URIs of parameters, by URL of the playlist
   std::set<std::size_t> known_maps_;                      // hashes of their bytes
   std::set<TsVideo> known_videos_;
@@ -168,7 +168,7 @@ class LivePlaylists {
   bool are_over_ = false;
   std::string encryption_;
   std::map<std::string, Known> known_;  // by URL
-  int masters_ = 0;                     // that were opened
+  int masters_ = 0;                     // masters that were opened
 };
 
 }  // namespace freshframe::media

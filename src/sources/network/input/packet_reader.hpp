@@ -29,11 +29,11 @@ namespace freshframe::media {
 struct ReadPacket {
   int result = 0;  // FFmpeg's; below 0: `packet` is empty
   AvPacketPtr packet = nullptr;
-  double time = 0;                           // of decoding, in the stream: seconds
+  double time = 0;                           // time of decoding, in the stream: seconds
   std::optional<double> program_time = {};   // Unix time, if a playlist has it
-  std::optional<PictureNotes> picture = {};  // where FFmpeg's parser has not seen it
+  std::optional<PictureNotes> picture = {};  // set where FFmpeg's parser has not seen it
   TimePoint arrived{};
-  std::uint64_t reloads = 0;  // of a playlist before it
+  std::uint64_t reloads = 0;  // reloads of a playlist before it
   TimePoint due{};            // pop() sets it for a playlist
   /// When the next one would be missed: until then, nothing is wrong if none comes. pop() sets it for a playlist.
   TimePoint lasts_until{};
@@ -91,7 +91,7 @@ struct ReadingParts {
   std::optional<DetachedCall>& aside;
   SourceCounters& book;
   std::stop_token stop;
-  Pace pace = Pace::Even;  // of a playlist
+  Pace pace = Pace::Even;  // pace of a playlist
   bool keeps_thread = false;
 };
 

@@ -60,8 +60,8 @@ class PacketOrder {
   };
   struct Counts {
     std::uint64_t received = 0;  // without duplicates
-    std::uint64_t lost = 0;      // that have not come
-    std::uint64_t late = 0;      // that came after they had been given up; they are not among the lost ones
+    std::uint64_t lost = 0;      // packets that have not come
+    std::uint64_t late = 0;      // packets that came after that; they are not among the lost ones
   };
 
   explicit PacketOrder(bool waits) : waits_(waits) {}

@@ -26,7 +26,7 @@ struct Ends {
 /// The ends of H.264, H.265 and MPEG-4, whose units FFmpeg joins of any parts. MPEG-4's end is not seen.
 [[nodiscard]] Ends unit_ends(Codec codec, Bytes payload) noexcept;
 
-/// With codecs without slices every packet is coded.
+/// Codecs without slices have coded packets only.
 [[nodiscard]] UnitFacts look_at(Codec codec, Bytes payload) noexcept;
 
 }  // namespace freshframe::media::rtsp

@@ -17,7 +17,7 @@ namespace freshframe::media::rtsp {
 struct SenderReport {
   std::uint32_t source = 0;
   std::uint32_t time = 0;           // the middle half of the NTP timestamp, which our report repeats
-  std::uint32_t timestamp = 0;      // of RTP, at the same moment
+  std::uint32_t timestamp = 0;      // timestamp of RTP, at the same moment
   std::optional<double> wall_time;  // Unix time in seconds; nullopt means the sender has no clock
 };
 

@@ -29,7 +29,7 @@ namespace freshframe::media::rtsp {
 /// room is looked at in the order of their times. One thread, no I/O.
 class MissingPictures {
  public:
-  /// `interval`: ticks between two pictures; 0: not known.
+  /// `interval`: ticks between two pictures; 0 means not known.
   explicit MissingPictures(std::int64_t interval) : declared_(interval) {}
 
   /// A picture with this time in ticks has come. `lost`: packets since the one before. Returns how many
@@ -52,9 +52,9 @@ class MissingPictures {
 
 struct Picture {
   AvPacketPtr packet;                           // its pts is in ticks of RTP, and never wraps
-  TimePoint arrived{};                          // of its first packet
+  TimePoint arrived{};                          // arrival of its first packet
   bool key = false;                             // decoding can begin with it
-  std::optional<CameraClock::Report> report{};  // of the sender's clock, since the picture before
+  std::optional<CameraClock::Report> report{};  // report of the sender's clock, since the picture before
   PictureNotes notes{};
   std::uint64_t missing = 0;  // pictures before it without any packet
   std::uint64_t dropped = 0;  // pictures before it that have come and were dropped
@@ -121,14 +121,14 @@ class PictureMaker {
   bool too_large_ = false;
   bool usable_ = false;      // it has a unit of a slice from its beginning on
   bool unit_open_ = false;   // the beginning of the unit has come to which the next packet may belong
-  bool unit_ended_ = false;  // and its end
+  bool unit_ended_ = false;  // whether the unit has begun and ended
   bool torn_ = false;        // a part of it is lost
   bool after_loss_ = false;  // pictures before it may be lost
   std::size_t taken_ = 0;    // bytes of its packets
   TimePoint arrived_{};
   std::uint32_t timestamp_ = 0;
 
-  std::optional<std::uint32_t> last_timestamp_;  // of RTP
+  std::optional<std::uint32_t> last_timestamp_;  // timestamp of the last RTP packet
   std::int64_t ticks_ = 0;                       // the same without wraps
   std::uint64_t lost_ = 0;                       // packets since the last picture that was given
   std::uint64_t oversized_ = 0;

@@ -36,7 +36,7 @@ class Words {
  public:
   explicit Words(std::string_view text) : text_(text) {}
 
-  /// The mark that comes next; 0: a word or the end.
+  /// The mark that comes next; 0 means a word or the end.
   [[nodiscard]] char mark() {
     skip_blanks();
     return !text_.empty() && (text_.front() == '=' || text_.front() == ',') ? text_.front() : '\0';

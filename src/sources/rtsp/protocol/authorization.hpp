@@ -20,7 +20,7 @@ struct Challenge {
   std::string realm{};
   std::string nonce{};
   std::optional<std::string> opaque{};
-  std::string algorithm{};  // as the server wrote it: "SHA-256-sess"; empty means it named none
+  std::string algorithm{};  // algorithm as the server wrote it: "SHA-256-sess"; "" if it named none
   DigestHash hash = DigestHash::Md5;
   bool session = false;  // "-sess"
   bool qop = false;      // it offers qop="auth"
@@ -70,7 +70,7 @@ class Authorization {
   const std::string client_nonce_;
   std::optional<Challenge> challenge_;
   int attempts_ = 0;        // since the server last accepted a request
-  std::uint32_t uses_ = 0;  // of the nonce
+  std::uint32_t uses_ = 0;  // uses of the nonce
 };
 
 }  // namespace freshframe::media::rtsp

@@ -47,10 +47,10 @@ struct Message {
     std::string value;
   };
 
-  int status = 0;      // of an answer; 0: it is a request
-  std::string reason;  // of an answer: "Not Found"
-  std::string method;  // of a request
-  std::string target;  // of a request
+  int status = 0;      // status of an answer; 0 for a request
+  std::string reason;  // reason of an answer: "Not Found"
+  std::string method;  // verb of a request
+  std::string target;  // target of a request
   std::vector<Header> headers;
   std::string body;
 

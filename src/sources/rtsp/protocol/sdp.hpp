@@ -16,17 +16,17 @@ struct Media {
   std::string protocol;  // "RTP/AVP"
   std::uint8_t payload_type = 0;
   std::string encoding;        // in capital letters: "H264"; empty means not named
-  int clock = 0;               // ticks per second; 0: not named
-  std::string format;          // of "a=fmtp", after the payload type
-  std::string control;         // of "a=control"
-  std::string frame_size;      // of "a=framesize", after the payload type
+  int clock = 0;               // ticks per second; 0 if not named
+  std::string format;          // text of "a=fmtp", after the payload type
+  std::string control;         // text of "a=control"
+  std::string frame_size;      // text of "a=framesize", after the payload type
   std::optional<double> rate;  // frames per second, of "a=framerate"
   bool takes_pli = false;      // a receiver may report that pictures are lost (RFC 4585, section 4.2)
   bool encrypted = false;      // SRTP (RFC 3711, 4568)
 };
 
 struct Description {
-  std::string control;  // of the whole presentation; empty means not named
+  std::string control;  // control of the whole presentation, or ""
   std::vector<Media> media;
 };
 
@@ -41,10 +41,10 @@ struct Description {
 struct TransportAnswer {
   bool tcp = false;  // interleaved in the connection
   bool multicast = false;
-  std::optional<std::uint8_t> channel{};  // of RTP; RTCP has the next one
+  std::optional<std::uint8_t> channel{};  // channel of RTP; RTCP has the next one
   std::optional<std::uint8_t> control_channel{};
-  int server_port = 0;          // of RTP; 0: not told
-  int server_control_port = 0;  // of RTCP
+  int server_port = 0;          // port of RTP; 0 if not given
+  int server_control_port = 0;  // port of RTCP
   std::string source{};         // the address that sends; empty means the server's
 };
 

@@ -30,7 +30,7 @@ struct Interleaved {
 /// A channel that SETUP has assigned.
 struct Channel {
   std::uint8_t number = 0;
-  std::optional<std::uint8_t> payload_type;  // of RTP; nullopt means it carries RTCP
+  std::optional<std::uint8_t> payload_type;  // payload type of RTP; nullopt means it carries RTCP
 };
 
 /// Some cameras send other bytes between packets and messages. They are skipped up to the next message, or to
@@ -73,7 +73,7 @@ class StreamReader {
   std::vector<std::uint8_t> buffer_;
   std::size_t begin_ = 0;
   std::size_t filled_ = 0;
-  std::size_t looked_ = 0;          // of the head: bytes without its end
+  std::size_t looked_ = 0;          // bytes of the head that have no end yet
   std::optional<Message> pending_;  // waits for its body
   std::size_t body_size_ = 0;
   bool astray_ = false;  // among other bytes

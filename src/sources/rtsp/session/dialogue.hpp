@@ -63,7 +63,7 @@ class Dialogue {
   [[nodiscard]] StreamReader& reader() noexcept { return reader_; }
   /// Sets the identifier of the server's session; empty if it has named none.
   void set_session(std::string id) { session_ = std::move(id); }
-  /// The status of the last answer to send_only(); 0: there was none.
+  /// The status of the last answer to send_only(); 0 means there was none.
   [[nodiscard]] int last_status() const noexcept { return last_status_; }
   /// Once: a request of send_only() was refused for its old nonce, and the next one has the new nonce.
   [[nodiscard]] bool take_retry() noexcept { return std::exchange(retry_, false); }
@@ -84,11 +84,11 @@ class Dialogue {
   const Clock& clock_;
   std::string session_;
   int sequence_ = 0;
-  int farewell_ = 0;  // number of the goodbye; 0: none was said
+  int farewell_ = 0;  // number of the goodbye; 0 if none was said
   bool fits_ = true;  // the last request did into what waits to be sent
   int last_status_ = 0;
   bool retry_ = false;
-  bool warned_ = false;  // of a password that can be read
+  bool warned_ = false;  // whether a WARNING reported a password that can be read
   std::deque<Early> early_;
   std::size_t early_bytes_ = 0;
 };

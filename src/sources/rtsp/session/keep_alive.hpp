@@ -16,7 +16,7 @@ class KeepAlive {
 
   /// The server has ended a session, or has sent nothing any more, so long after PLAY. `timeout`: its limit.
   void note_end(Seconds lasted, Seconds timeout) noexcept {
-    constexpr double kEarliest = 0.8;  // of the limit
+    constexpr double kEarliest = 0.8;  // share of the limit
     constexpr double kLatest = 1.8;    // with the server's own interval between two checks
     constexpr int kPatience = 2;
     if (lasted < kEarliest * timeout) return;  // for another reason

@@ -50,8 +50,8 @@ class Waiter {
 class Link {
  public:
   enum class Read {
-    Some,  // and more may be there
-    All,   // that has come so far
+    Some,  // some data, and more may be there
+    All,   // all data that has come so far
     Nothing,
     Closed
   };

@@ -110,8 +110,8 @@ class Session {
   std::unique_ptr<Dialogue> dialogue_;
   std::unique_ptr<Datagrams> datagrams_;
   Media media_;
-  std::string base_;          // of the description
-  std::string presentation_;  // as the description names it
+  std::string base_;          // base of the description
+  std::string presentation_;  // URL in the description's words
   std::string control_;       // URL of the whole presentation
   std::uint8_t channel_ = 0;
   std::uint8_t control_channel_ = 1;

@@ -15,7 +15,7 @@ namespace freshframe::vision {
 struct Label {
   static constexpr int kMargin = 1;  // pixels around the tag: its edge
 
-  int width = 0;  // of a mask
+  int width = 0;  // width of a mask
   int height = 0;
   std::vector<std::uint8_t> tag;
   std::vector<std::uint8_t> edge;  // a thin line around the tag

@@ -229,7 +229,7 @@ TEST(Replace, RefusesNodesThatAreNotAlike) {
       contains(message_of<StateError>([&] { pipeline.replace(step, adds(2)); }), "'step' was removed"));
 }
 
-/// Finds no memory for the list of its types in the given one of the next calls; 0: in none.
+/// Finds no memory for the list of its types in the given one of the next calls; 0 means in none.
 class NoMemory final : public Node<int, Nothing> {
  public:
   explicit NoMemory(std::atomic<int>& fails_in) : fails_in_(fails_in) {}

@@ -23,7 +23,7 @@ class Guard:
         password: Of the user.
         schemes: Offered in this order, a header for each.
         qop: Digest asks for a count and a nonce of the client.
-        stale_after: Requests after which a nonce is stale; 0: never.
+        stale_after: Requests after which a nonce is stale; 0 means never.
         realm: In the challenge to the client.
     """
 

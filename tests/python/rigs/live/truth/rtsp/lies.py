@@ -29,8 +29,8 @@ class Lies:
         old_stamps: Parameter sets and SEI carry the timestamp of the picture before.
         sent_stamps: The timestamps are those of the order in which the pictures are sent, as live555 gives
             them to those of a file with B-frames.
-        garbage_each: Between interleaved packets come 30 other bytes, each so many packets; 0: never.
-        empty_line_each: An empty line comes between interleaved packets; 0: never.
+        garbage_each: Between interleaved packets come 30 other bytes, each so many packets; 0 means never.
+        empty_line_each: An empty line comes between interleaved packets; 0 means never.
         channels: The interleaved channels of RTP and RTCP, whatever the client asked for.
         names_channels: The answer to SETUP names them.
         early: Pictures that are sent before PLAY is answered.

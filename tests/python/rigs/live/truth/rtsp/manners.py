@@ -24,7 +24,7 @@ class Manners:
         wrong_sets: Those in the description are of another stream.
         content_base: DESCRIBE's answer has the header Content-Base.
         goodbye: TEARDOWN is answered.
-        report_interval: Seconds between two sender reports; 0: none.
+        report_interval: Seconds between two sender reports; 0 means none.
         takes_pli: The description asks for reports of lost pictures (RFC 4585).
         alive: The requests that renew the time limit; None means whatever comes.
         describes_audio: The description has a track of sound. Who sets it up instead gets no picture.
