@@ -6,6 +6,7 @@ from __future__ import annotations
 import http.server
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +37,28 @@ show(document.getElementById("still"), "{still}", null);
 </script>"""
 
 
+@contextmanager
+def other_server(text: str) -> Iterator[int]:
+    """Serves a page, and yields its port."""
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
 @pytest.fixture
 def wall() -> Iterator[str]:
     """The URL of a page of another server that shows a pipeline's pictures."""
@@ -43,23 +66,19 @@ def wall() -> Iterator[str]:
     pipeline.add(ff.open("demo:circles?size=320x180&fps=30"), name="cam")
     with pipeline, pipeline.serve(token=TOKEN) as dashboard:
         text = PAGE.format(stream=dashboard.mjpeg_url("cam", fps=15), still=dashboard.jpeg_url("cam"))
+        with other_server(text) as port:
+            yield f"http://127.0.0.1:{port}/"
 
-        class Answer(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "text/html")
-                self.end_headers()
-                self.wfile.write(text.encode())
 
-            def log_message(self, *_: object) -> None:
-                """Nothing."""
-
-        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-            thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-            thread.start()
-            yield f"http://127.0.0.1:{server.server_port}/"
-            server.shutdown()
-            thread.join()
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_page_of_this_machine_shows_a_stream_without_a_token(page: Page, host: str) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open("demo:circles?size=320x180&fps=30"), name="cam")
+    with pipeline, pipeline.serve() as dashboard:
+        text = f'<!doctype html><title>door</title><img src="{dashboard.mjpeg_url("cam")}">'
+        with other_server(text) as port:
+            page.load(f"http://{host}:{port}/")
+            page.until("return document.images[0].naturalWidth === 320")
 
 
 def test_a_stream_moves_in_an_image_and_a_script_gets_every_next_picture(page: Page, wall: str) -> None:

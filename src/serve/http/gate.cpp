@@ -81,6 +81,16 @@ bool is_origin(std::string_view text) {
   return !rest.empty() && rest.find_first_of(kNotInHosts) == std::string_view::npos && without_port(rest);
 }
 
+bool is_page_of_this_machine(std::string_view referer) {
+  constexpr std::string_view kScheme = "http://";
+  if (!referer.starts_with(kScheme)) return false;
+  referer.remove_prefix(kScheme.size());
+  const auto name = without_port(referer.substr(0, referer.find_first_of("/?#")));
+  if (!name) return false;
+  const auto address = address_of(*name);
+  return address ? address->is_loopback() : core::lower_case(*name) == "localhost";
+}
+
 bool PageOrigins::has(std::string_view origin) const {
   const auto asked = core::lower_case(origin);
   return std::ranges::any_of(listed, [&](const auto& each) { return core::lower_case(each) == asked; });

@@ -17,6 +17,7 @@ struct RequestHead {
   std::string_view target = {};
   std::string_view host = {};
   std::optional<std::string_view> origin = {};
+  std::string_view referer = {};
   std::string_view authorization = {};
   std::string_view cookie = {};
   std::string_view if_none_match = {};
@@ -75,6 +76,9 @@ class Gate {
   PageOrigins origins_;
 };
 
+/// Whether a page of this machine, whatever its port, contains the picture that is asked for. Pages cannot change
+/// the Referer, except to none.
+[[nodiscard]] bool is_page_of_this_machine(std::string_view referer);
 /// "https://my.site", with a port or without, or "*".
 [[nodiscard]] bool is_origin(std::string_view text);
 

@@ -39,6 +39,7 @@ RequestHead head_of_request(const http::request<http::empty_body>& request) {
   head.method = view_of(request.method_string());
   head.target = view_of(request.target());
   head.host = view_of(request[http::field::host]);
+  head.referer = view_of(request[http::field::referer]);
   if (request.count(http::field::origin) > 0) head.origin = view_of(request[http::field::origin]);
   head.authorization = view_of(request[http::field::authorization]);
   head.cookie = view_of(request[http::field::cookie]);

@@ -46,7 +46,8 @@ constexpr std::string_view kFramedProtection =
     "X-Content-Type-Options: nosniff\r\n"
     "Referrer-Policy: no-referrer\r\n";
 constexpr std::string_view kOnlyOurPages = "Cross-Origin-Resource-Policy: same-origin\r\n";
-// Pictures are for <img> in pages of other ports of this machine, and with their token in any page.
+// Pictures are for <img> in pages of other ports of this machine, and with their token in any page. Chromium holds
+// that two ports of an address are two sites, so a page that names itself as one of this machine is any page.
 constexpr std::string_view kPagesOfThisMachine = "Cross-Origin-Resource-Policy: same-site\r\n";
 constexpr std::string_view kAnyPage = "Cross-Origin-Resource-Policy: cross-origin\r\n";
 constexpr std::string_view kAnyScript =
@@ -168,8 +169,9 @@ std::optional<Routed> look(std::string_view path, std::string_view query, const 
 }
 
 /// Returns nullopt if the path leads to no picture.
-std::optional<Routed> picture(std::string_view path, std::string_view query, StateSource& source) {
-  Routed routed{.to = Routed::To::Picture, .reply = {.headers = std::string(kPagesOfThisMachine)}};
+std::optional<Routed> picture(std::string_view path, std::string_view query, StateSource& source,
+                              std::string_view pages = kPagesOfThisMachine) {
+  Routed routed{.to = Routed::To::Picture, .reply = {.headers = std::string(pages)}};
   auto port = picture_port(path, kPictureSuffix);
   if (!port) {
     port = picture_port(path, kStreamSuffix);
@@ -253,7 +255,8 @@ Routed answer(std::string_view path, std::string_view query, const RequestHead& 
       return {.reply = plain(400, std::move(fault))};
     return *std::move(found);
   }
-  if (auto found = picture(path, query, source)) return *std::move(found);
+  const auto pages = is_page_of_this_machine(head.referer) ? kAnyPage : kPagesOfThisMachine;
+  if (auto found = picture(path, query, source, pages)) return *std::move(found);
   if (auto found = look(path, query, source)) return *std::move(found);
   if (auto found = file(path, head)) return {.reply = *std::move(found)};
   return {

@@ -155,6 +155,26 @@ def test_there_are_at_most_thirty_two_streams() -> None:
             each.close()
 
 
+@pytest.mark.parametrize(
+    ("page", "shown"),
+    [
+        ("http://127.0.0.1:5000/", True),
+        ("http://localhost:5000/door?a=b", True),
+        ("http://LOCALHOST", True),
+        ("http://[::1]:5000/", True),
+        ("http://127.0.0.1.evil.example/", False),
+        ("http://evil.example/?http://127.0.0.1/", False),
+        ("http://127.0.0.1@evil.example/", False),
+        ("https://localhost:5000/", False),
+        ("", False),
+    ],
+)
+def test_a_page_of_this_machine_may_show_the_picture_whatever_its_port(page: str, shown: bool) -> None:
+    with served() as dashboard:
+        answer = request(dashboard.url, urlsplit(dashboard.jpeg_url("front door")).path, Referer=page)
+        assert answer.headers["cross-origin-resource-policy"] == ("cross-origin" if shown else "same-site")
+
+
 def test_the_token_of_a_picture_opens_pictures_and_nothing_else() -> None:
     token = "a-token-of-this-test"
     with served(host="0.0.0.0", token=token) as dashboard:
