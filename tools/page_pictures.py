@@ -1,0 +1,104 @@
+"""Draws the pictures of how-to pages: a moment of what the program of the page writes or serves.
+
+./dev screenshots installs what it needs.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "web"))
+
+import browser  # noqa: E402  (from tests/web)
+
+import freshframe as ff  # noqa: E402
+
+# Of each picture: its page, the file that a program of the page writes, the second, and the width.
+PICTURES = {
+    "blurred": ("draw", "labelled.mkv", 1.6, 640),
+    "heat": ("count-objects", "heat.mp4", 3.9, 640),
+    "speeds": ("measure-speed", "speeds.mkv", 1.4, 800),
+}
+QUALITY = 80
+SECONDS = 20  # that a page is open before its picture
+
+
+# Of each picture in a browser: its page, a text of the program, the address (or None if the program prints
+# it), and the size.
+SHOTS: dict[str, tuple[str, str, str | None, tuple[int, int]]] = {
+    "browser": ("boxes-in-a-browser", "http.server", "http://127.0.0.1:8000", (680, 520)),
+    "circles": ("flask", "flask.Flask", "http://127.0.0.1:5000", (976, 556)),
+    "fleet": ("watch-a-fleet", "fleet.serve", None, (1200, 420)),
+}
+
+
+def program(page: str, sign: str) -> str:
+    """Returns the program of a page that contains a text."""
+    text = (ROOT / "docs" / "how-to" / f"{page}.md").read_text(encoding="utf-8")
+    blocks: list[str] = re.findall(r"^```python(?: forever)?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return next(block for block in blocks if sign in block)
+
+
+def environment() -> dict[str, str]:
+    """Returns the environment of a program."""
+    folders = [str(Path(ff.__file__).parents[1]), str(ROOT / "fleet" / "python")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])}
+
+
+def draw(name: str, folder: str, target: Path) -> None:
+    """Runs the program of a page, and writes a moment of its video."""
+    page, file, second, width = PICTURES[name]
+    command = [sys.executable, "-c", program(page, f'"{file}"')]
+    subprocess.run(command, cwd=folder, env=environment(), check=True)
+    picture = Image.fromarray(ff.Frame.read(Path(folder) / file, pts=second).rgb)
+    picture = picture.resize((width, width * picture.height // picture.width), Image.Resampling.LANCZOS)
+    picture.save(target, quality=QUALITY, method=6)
+
+
+def shoot(name: str, folder: str, target: Path) -> None:
+    """Runs the program of a page, and writes what a browser shows of it."""
+    page, sign, url, size = SHOTS[name]
+    (Path(folder) / "program.py").write_text(program(page, sign), encoding="utf-8")
+    command = [sys.executable, "-u", "program.py"]
+    with subprocess.Popen(
+        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            assert running.stdout is not None
+            url = url or running.stdout.readline().strip()
+            time.sleep(15)  # until it serves
+            with browser.started(Path(folder) / "profile") as shown:
+                shown.size(*size, dark=False)
+                shown.load(url)
+                time.sleep(SECONDS)
+                shown.picture(target, quality=QUALITY)
+        finally:
+            running.terminate()
+
+
+def main() -> None:
+    """Writes the pictures named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=sorted([*PICTURES, *SHOTS]))
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
+    options = parser.parse_args()
+    for name in options.names:
+        path = options.out / f"{name}.webp"
+        with tempfile.TemporaryDirectory(prefix="freshframe-web-", ignore_cleanup_errors=True) as folder:
+            (draw if name in PICTURES else shoot)(name, folder, path)
+        print(f"{path}: {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
