@@ -236,3 +236,8 @@ def test_a_program_that_forgets_to_start_its_pipeline_is_told(end: str) -> None:
     )
     assert (UNSTARTED in program.stderr) == ENDS[end], program.stderr
     assert program.returncode == (1 if "raise" in end else 0)
+
+
+def test_a_value_of_more_than_a_hundred_letters_is_cut_in_a_message() -> None:
+    assert _check.show("x" * 98) == repr("x" * 98)
+    assert _check.show("x" * 99) == "'" + "x" * 99 + " ... (str)"

@@ -111,6 +111,19 @@ def test_restarts_0_makes_the_first_death_the_last() -> None:
         run_node(process_nodes.Dies("SIGKILL"), range(6), process=ff.Process(max_restarts=0))
 
 
+@pytest.mark.parametrize("hook", ["on_tick", "finish"])
+def test_a_death_without_a_sample_names_the_hook(hook: str) -> None:
+    pipeline = ff.Pipeline()
+    push = Push()
+    node = process_nodes.DiesWithoutSample("exit", hook=hook)
+    pipeline.add(node, pipeline.add(push), process=ff.Process(max_restarts=0), name="n")
+    pipeline.start()
+    if hook == "finish":
+        push.end()
+    with pytest.raises(ff.NodeError, match=rf"its worker died: exited with status 7 .*\(in {hook}\(\)\)"):
+        pipeline.wait()
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_death_in_open_fails_start(workers: int) -> None:
     pipeline = ff.Pipeline()

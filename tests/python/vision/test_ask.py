@@ -6,7 +6,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import io
 import json
+import math
 import re
 import socket
 import threading
@@ -14,7 +16,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from rigs.vision_model import Call, Model, Reply, completion
 from support import WATCHDOG, run_program, until
 
 import freshframe as ff
+from freshframe._http import read_body
 
 LIVE = "demo:circles?size=320x240&fps=30"
 FEW = "demo:circles?size=320x240&frames=3&pace=0"
@@ -58,6 +61,8 @@ def test_the_model_gets_the_picture_its_time_and_the_question_and_its_answer_has
     )
     assert first.source == "door"
     assert first.age >= first.duration > 0
+    before, age, after = time.monotonic(), first.age, time.monotonic()
+    assert before - first.captured <= age <= after - first.captured
     assert call.path == "/v1/chat/completions"
     assert "authorization" not in call.headers
     assert (call.body["model"], call.body["max_tokens"], call.body["temperature"]) == ("eyes", 256, 0)
@@ -232,6 +237,13 @@ def test_a_busy_server_is_asked_once_more(status: int) -> None:
 
 def json_error(status: int, text: str) -> Reply:
     return status, {}, json.dumps({"error": {"message": text}}).encode()
+
+
+def test_an_answer_has_at_most_its_limit() -> None:
+    most = 1 << 20
+    assert len(read_body(cast(Any, io.BytesIO(bytes(most))), most, math.inf)) == most
+    with pytest.raises(OSError, match="its answer is larger than 1 MiB"):
+        read_body(cast(Any, io.BytesIO(bytes(most + 1))), most, math.inf)
 
 
 def test_half_letters_of_a_server_are_replaced() -> None:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 
 import freshframe as ff
+from freshframe.masks import columns_for_supervision
 
 SIZE = (320, 240)
 BOX = [100.0, 80.0, 220.0, 200.0]
@@ -257,6 +258,37 @@ def test_a_text_that_is_no_mask_is_refused(text: str) -> None:
             ff.masks.decode([""], size=size)
     with pytest.raises(ff.OptionTypeError, match="each number of size must be a whole number"):
         ff.masks.decode([""], size=(6.7, 4.2))  # type: ignore[arg-type]
+
+
+class CompactMask:
+    """Keeps what supervision's class of this name would get."""
+
+    @staticmethod
+    def from_coco_rle(
+        runs: list[dict[str, Any]], bounds: npt.NDArray[np.int32], image_shape: tuple[int, int]
+    ) -> list[tuple[npt.NDArray[np.bool_], list[int]]]:
+        width, height = image_shape[::-1]
+        flat = [np.arange(len(run["counts"])) % 2 == 1 for run in runs]
+        masks = [np.repeat(each, run["counts"]) for each, run in zip(flat, runs, strict=True)]
+        return [
+            (mask.reshape(width, height).T, box.tolist()) for mask, box in zip(masks, bounds, strict=True)
+        ]
+
+
+def test_masks_for_supervision_cover_the_picture_each_with_its_box() -> None:
+    masks = np.zeros((5, 180, 240), bool)
+    masks[0, 3:50, 5:44] = True
+    masks[1, :, 20:23] = True
+    masks[3, 179, 239] = masks[3, 0, 0] = True
+    masks[4] = True
+    rest, kept = columns_for_supervision({"mask": ff.masks.encode(masks), "speed": 3}, CompactMask)
+    assert rest == {"speed": 3}
+    for (mask, box), given in zip(kept, masks, strict=True):
+        assert (mask == given).all()
+        y, x = np.nonzero(given)
+        assert box == ([x.min(), y.min(), x.max(), y.max()] if len(x) else [0, 0, 0, 0])
+    with pytest.raises(ff.OptionError, match="longer than its picture"):
+        columns_for_supervision({"mask": np.array(["4x6:o0"])}, CompactMask)
 
 
 def test_masks_survive_their_text() -> None:

@@ -165,6 +165,20 @@ class Dies(ff.Node[Any, Any]):
             self._die()
 
 
+class DiesWithoutSample(Dies):
+    """Ends its own process in a hook that gets no sample."""
+
+    tick_every = 0.01
+
+    def on_tick(self, now: float) -> None:
+        if self.hook == "on_tick":
+            self._die()
+
+    def finish(self) -> None:
+        if self.hook == "finish":
+            self._die()
+
+
 class OpensSlowlyAgain(ff.Node[Any, Any]):
     """The open() takes seven seconds once a file exists, and its close() one."""
 
