@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from freshframe._interpreter import log as engine_log
 from freshframe._interpreter.log import Limiter
 
 WARNING = 2
@@ -106,3 +109,9 @@ def test_the_same_line_of_another_decoder_is_of_its_kind() -> None:
     ]
     assert log.say(*lines) == lines[:1]
     assert log.tell(last=True) == ([f"{lines[-1]} (and {len(lines) - 2} more like it)"], None)
+
+
+@pytest.mark.parametrize("turn", ["first", "second"])
+def test_no_line_of_an_earlier_test_delays_one_of_this(turn: str, caplog: pytest.LogCaptureFixture) -> None:
+    engine_log._limiter(WARNING, "the same line in each turn")
+    assert "the same line in each turn" in caplog.text
