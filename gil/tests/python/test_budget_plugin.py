@@ -219,9 +219,9 @@ def test_changes():
     for _ in range(10):  # a busy machine may hide a hold
         done = run(tmp_path, tests, "--gil-confirm")
         assert done.code == 0, done.text
-        if not done.report["unsettled"] and not done.report["blind"]:
+        if found := "over its budget in one of two runs" in done.text:
             break
-    assert "over its budget in one of two runs" in done.text
+    assert found, done.text
 
 
 def test_a_forked_child_is_not_watched_and_the_report_says_so(tmp_path: Path) -> None:
