@@ -43,7 +43,9 @@ FAULTS = (
     Planted(f"{VISION}/counting/line_counter.cpp", ".length >= least)", ".length < least)"),
     Planted(f"{VISION}/counting/zone_counter.cpp", "seconds <= kMostGap)", "seconds < 0)"),
     Planted(
-        f"{VISION}/draw/run_lengths.cpp", "if (left >= right) return {};", "if (left > right) return {};"
+        f"{VISION}/draw/run_lengths.cpp",
+        "right = std::max(right, column + 1);",
+        "right = std::max(right, column);",
     ),
     Planted(f"{VISION}/arcs/edge_chains.cpp", "if (ax > 2 * ay)", "if (ax < 2 * ay)"),
     Planted("src/inference/boxes/decode.cpp", "id < options_.wanted.size() &&", "id <= 0 &&"),

@@ -1,10 +1,15 @@
 // Outboxes: bounds, ordinals, acknowledged batches, and counters that balance.
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "fleet/framing.hpp"
 #include "fleet/outboxes.hpp"
 #include "process/wire/bytes.hpp"
 #include <gtest/gtest.h>
@@ -51,6 +56,14 @@ Batch parsed(const std::shared_ptr<const Message>& message) {
   for (const auto& each : batch.results) static_cast<void>(reader.take(each.size_bytes));
   reader.expect_end();
   return batch;
+}
+
+TEST(MessageReader, RefusesASizeOutOfRangeAsSoonAsItIsThere) {
+  for (const std::uint32_t size : {std::uint32_t{0}, static_cast<std::uint32_t>(kMostMessage + 1)}) {
+    MessageReader reader;
+    reader.add(std::as_bytes(std::span(&size, 1)));
+    EXPECT_THROW(static_cast<void>(reader.next()), process::ProtocolError) << size;
+  }
 }
 
 TEST(Outbox, DropsTheOldestBeyondItsNumberOfResults) {

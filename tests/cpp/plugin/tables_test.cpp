@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/utf8.hpp"
+#include "plugin/foreign_text.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::plugin {
@@ -47,6 +48,11 @@ std::string error_of(const std::function<void(freshframe_column&)>& spoil) {
     return error.what();
   }
   return {};
+}
+
+TEST(ForeignText, ShowsWhereItIsCut) {
+  EXPECT_EQ(shortened("abc", 3), "abc");
+  EXPECT_EQ(shortened("abcd", 3), "abc...");
 }
 
 TEST(Tables, AcceptWhatLiesWithinItsMemory) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/look.hpp"
 
+#include "freshframe/error.hpp"
 #include "freshframe/pipeline.hpp"
 #include "freshframe/serve.hpp"
 
@@ -9,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -152,6 +154,12 @@ struct Desk {
   int answers = 0;
   SnapshotDesk desk;
 };
+
+TEST(SnapshotDesks, RefuseARateThatIsOutOfRange) {
+  for (const double rate : {0.0, -1.0, 6001.0, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THROW(Desk{rate}, OptionError) << rate;
+  }
+}
 
 TEST(SnapshotDesks, ThatAreClosedRefuseQuestions) {
   Desk desk;

@@ -70,6 +70,25 @@ TEST(SourceEnds, AreToldBehindTheLastSample) {
   expect_balanced_edge(stats);
 }
 
+// One word has the bits of 64 lanes: the turn of the 65th must not stay in a second word that has gone.
+TEST(SourceEnds, LeaveTheTurnWithALaneThatIsThere) {
+  constexpr int kLanes = 65;
+  LiveBox at;
+  std::vector<int> sources;
+  for (int source = 0; source < kLanes; ++source) sources.push_back(source);
+  const auto edge = at.edge(sources);
+  for (int source = 0; source + 1 < kLanes; ++source) {
+    at.put(edge, source);
+    ASSERT_EQ(at.take(), Taken::Sample);
+  }
+  at.inbox.end(*edge, 0, 0);
+  ASSERT_EQ(at.take(), Taken::News);
+  ASSERT_EQ(at.gone(), std::vector{0});
+  at.put(edge, 5);
+  ASSERT_EQ(at.take(), Taken::Sample);
+  EXPECT_EQ(at.sample.stamp.source, 5);
+}
+
 TEST(SourceEnds, WaitForAllWaysOfTheSource) {
   LiveBox at;
   const auto direct = at.edge({3});

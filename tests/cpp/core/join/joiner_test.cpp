@@ -73,6 +73,14 @@ TEST(Joiner, ASampleThatIsLateForOneReferenceMayBeInTimeForTheNext) {
   expect_sets(trial, {{1.033, 1.015}});
 }
 
+TEST(Joiner, SamplesOfOneTimeBothWait) {
+  Trial trial({});
+  trial.put(0, 1, 1).put(0, 1, 1.001);
+  EXPECT_EQ(trial.waiting(), 2U);
+  trial.put(1, 1, 1.002).finish();
+  expect_sets(trial, {{1, 1}});
+}
+
 TEST(Joiner, ClocksThatAreSetBackTogetherLoseNothing) {
   Trial trial({});
   for (int k = 0; k < 60; ++k) {

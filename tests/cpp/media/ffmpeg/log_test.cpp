@@ -5,16 +5,19 @@
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
+#include <cerrno>
 #include <string>
 
 #include "cpp/heard_log.hpp"
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
+#include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/url/open_secrets.hpp"
 #include <gtest/gtest.h>
 
 extern "C" {
+#include <libavutil/error.h>
 #include <libavutil/log.h>
 }
 
@@ -25,6 +28,14 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 namespace {
 
 using Lines = HeardLog;
+
+TEST(MediaErrors, HaveAnErrnoOnlyIfItIsTheSystems) {
+  EXPECT_EQ(ffmpeg_errno(AVERROR(EPERM)), EPERM);
+  EXPECT_EQ(ffmpeg_errno(AVERROR(4095)), 4095);
+  for (const int none : {0, 5, AVERROR(4096), AVERROR_EOF, AVERROR_INVALIDDATA}) {
+    EXPECT_EQ(ffmpeg_errno(none), 0) << none;
+  }
+}
 
 TEST(MediaLog, MapsLevelsAndStripsTheNewline) {
   install_ffmpeg_log();

@@ -1,0 +1,33 @@
+// The observer of a pipeline: who looks, and since when.
+// SPDX-License-Identifier: Apache-2.0
+#include "why/observer.hpp"
+
+#include "freshframe/pipeline.hpp"
+
+#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/pipeline_access.hpp"
+#include "cpp/core/test_nodes.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::core {
+namespace {
+
+// A page looks four times a second, and two seconds later it has gone: a machine that hangs between two lines of
+// this test may take as long, but not five times in turn.
+TEST(Observer, BeginsNoWatchBesideAPageThatLooks) {
+  test::Feed<int> feed;
+  test::CheckedPipeline pipeline;
+  pipeline.add(test::feed_source(feed, test::Kind::Live), {.name = "cam"});
+  pipeline.start();
+  const auto& core = *PipelineAccess::core(pipeline);
+  double watched = 0;
+  for (int attempt = 0; attempt < 5 && watched == 0; ++attempt) {
+    Observer observer(core);
+    observer.follow(graph_state(core), {});
+    watched = observer.why().watched_for;  // a watch that begins now has lasted 0 s
+  }
+  EXPECT_GT(watched, 0);
+}
+
+}  // namespace
+}  // namespace freshframe::core
