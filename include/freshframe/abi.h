@@ -128,7 +128,7 @@ typedef struct freshframe_value {
                                    that it refuses. Null in values that the engine gives. */
 } freshframe_value;
 
-/* The clock that a wall time is of. */
+/* The clock of a wall time. */
 enum freshframe_utc_from {
   FRESHFRAME_UTC_NONE = 0,    /* there is no wall time */
   FRESHFRAME_UTC_ARRIVAL = 1, /* this machine's, when the packet arrived */

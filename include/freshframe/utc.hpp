@@ -8,7 +8,7 @@
 
 namespace freshframe {
 
-/// The clock that a wall time is of. None means that the sample has no wall time. Arrival: this machine's,
+/// The clock of a wall time. None means that the sample has no wall time. Arrival: this machine's,
 /// when the packet arrived, which is late by the network and by the camera's encoder. File: the file's
 /// creation time plus pts. Device: this machine's, when the device took the picture. Camera: the camera's
 /// own.

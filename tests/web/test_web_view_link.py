@@ -296,8 +296,8 @@ def test_a_link_is_too_slow_as_long_as_the_fastest_jpeg_is_slower_than_the_video
     }  # fmt: skip
 
 
-# The clock of the page for a server that is 100 s ahead. Each answer: seconds since it came, of the way of
-# the question, of the way of the answer, and by which the server was further ahead.
+# The clock of the page for a server that is 100 s ahead. Each answer has four times in seconds: since it
+# came, of the question on its way, of the answer on its way, and by which the server was further ahead.
 CLOCK = """const {Clock, now} = await import('/view/clock.js');
 const clock = new Clock();
 const known = [clock.age(now()), clock.delay(now())];

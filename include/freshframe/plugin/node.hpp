@@ -17,7 +17,7 @@ inline namespace v1 {
 /// Output of a sink.
 struct Nothing {};
 
-/// The clock that a wall time is of, see abi.h.
+/// The clock of a wall time, see abi.h.
 enum class UtcFrom : std::int32_t {
   None = FRESHFRAME_UTC_NONE,
   Arrival = FRESHFRAME_UTC_ARRIVAL,

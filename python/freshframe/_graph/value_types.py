@@ -86,7 +86,7 @@ def _check_call(function: Any, name: str, what: str) -> None:
 
 
 def _show_call(function: Any, name: str, signature: inspect.Signature) -> str:
-    """How a function, or a method of a node, is written that can be called."""
+    """Returns how to write a function, or a method of a node, that can be called."""
     taken = ", ".join(signature.parameters) or "nothing"
     if name.endswith("()"):
         method, given = name.rsplit(".", maxsplit=1)[-1], "samples" if "batch" in name else "sample"

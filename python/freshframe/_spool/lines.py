@@ -115,7 +115,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The clock by which the lines of a segment have their times.
+    """The clock of the times in the lines of a segment.
 
     Attributes:
         boot: clock.boot() when they were written.

@@ -192,7 +192,7 @@ double score_of(std::span<const Detection> boxes, std::size_t index, const Frame
   return std::isfinite(score) ? score : 0;
 }
 
-// In its own memory, as a part would keep the whole frame, and with the part's conversions, as the model may need one.
+// Copies into new memory, because a part would keep the whole frame. The model may need the part's conversions.
 Frame copy_of(const Frame& part) {
   const Picture from = part.picture();
   FrameBuilder copy(from.format);

@@ -58,7 +58,7 @@ class V4l2Capture {
   struct Buffer {
     std::span<const std::uint8_t> bytes;
     std::uint32_t sequence = 0;
-    std::optional<TimePoint> timestamp;  // the driver's, where it is of the monotonic clock
+    std::optional<TimePoint> timestamp;  // the driver's, if it uses the monotonic clock
     bool damaged = false;                // the driver reports it, or the picture is incomplete
   };
   enum class Result { Buffer, Timeout, Stopped };

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-# How many tests of a run may need a second attempt. A machine that other programs need spoils a few; more of
-# them say that the tests measure the wrong thing, or that the engine has become slower.
+# How many tests of a run may need a second attempt. A busy machine spoils a few. More
+# mean that the tests measure the wrong thing, or that the engine has become slower.
 BUDGET = 12
 
 

@@ -97,7 +97,7 @@ class Hook(Receiver):
 class Broker(Receiver):
     """Mosquitto, which keeps its queues on disk and is ended by SIGTERM, and a subscriber that stays.
 
-    Killed -9 it would lose what it has acknowledged since it last wrote its file.
+    If it is killed -9, it loses messages that it has acknowledged since the last write of its file.
     """
 
     def __init__(self, folder: Path) -> None:

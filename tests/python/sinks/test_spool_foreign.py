@@ -258,7 +258,7 @@ def test_a_handler_of_the_log_may_open_a_spool_of_its_own(tmp_path: Path) -> Non
 
 
 def test_a_send_that_closes_all_files_costs_no_later_result(tmp_path: Path) -> None:
-    """Programs do so that become a daemon, or start another one by hand."""
+    """A program that becomes a daemon, or starts another one by hand, does so."""
     folder = str(tmp_path / "yard")
     calls: list[int] = []
 

@@ -355,7 +355,7 @@ TEST(LiveStress, RandomChangesOfTwoThreadsKeepTheBooks) {
     while (!done) (void)churn.all().latest();
   });
   std::atomic<std::size_t> made{0};
-  std::vector<Memory> memory;  // after a quarter, and after all, when all that came has gone
+  std::vector<Memory> memory;  // after a quarter of the changes, and after all, when all new nodes have gone
   for (const std::size_t until : {changes / 4, changes}) {
     make_changes(churn, made, until);
     churn.remove_all();

@@ -191,7 +191,7 @@ class FakeCamera final : public V4l2System {
 
   int poll(std::span<pollfd> waiting, int timeout_ms) override {
     if (interrupts()) return -EINTR;
-    if (waiting.size() == 1) return pass(waiting, timeout_ms);  // nothing but a stop is waited for
+    if (waiting.size() == 1) return pass(waiting, timeout_ms);  // it waits for a stop alone
     if (script.empty()) stop_.request_stop();
     if (stopped(waiting)) return 1;
     auto& step = script.front();
@@ -470,7 +470,7 @@ class FakeCamera final : public V4l2System {
   }
 
  public:
-  bool stop_while_waiting = false;  // as soon as nothing but a stop is waited for
+  bool stop_while_waiting = false;  // as soon as it waits for a stop alone
 
  private:
   SimulatedClock& clock_;
