@@ -127,16 +127,16 @@ class FRESHFRAME_FORKS_HIDDEN ProcessWide {
  public:
   static T& get() {
     static_cast<void>(at_load);  // a static member of a template exists only where it is named
-    return made();
+    return make_once();
   }
 
  private:
-  static T& made() {  // not only the member: another object may be made earlier, and use it
+  static T& make_once() {  // not only the member: another object may be made earlier, and use it
     static auto* const only = new T;
     return *only;
   }
   // NOLINTNEXTLINE(bugprone-throwing-static-initialization): without memory for it there is no program
-  static inline const T& at_load = made();
+  static inline const T& at_load = make_once();
 };
 
 /// As ProcessWide, but a forked child begins with a new T: the old one refers to threads that do not exist

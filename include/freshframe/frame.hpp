@@ -131,7 +131,7 @@ class Frame {
 
   /// A part of the picture, or of a picture that it was predicted from, was lost on its way here or could not
   /// be decoded. A frame that is made of a damaged one is damaged, too.
-  [[nodiscard]] bool damaged() const noexcept { return damaged_; }
+  [[nodiscard]] bool is_damaged() const noexcept { return damaged_; }
   /// Marks this handle and its copies: other handles of the picture may belong to other samples.
   void mark_damaged() noexcept { damaged_ = true; }
 

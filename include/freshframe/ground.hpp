@@ -44,7 +44,7 @@ class Ground {
   [[nodiscard]] std::optional<Place> pixel(const Place& place) const;
   /// Standard deviation of the speed that the clicks' errors alone give an object at this pixel with this
   /// velocity in m/s: first order, each coordinate moved by `click_error`.
-  [[nodiscard]] double speed_error_of_clicks(double u, double v, double vx, double vy) const;
+  [[nodiscard]] double estimate_speed_error(double u, double v, double vx, double vy) const;
   /// Root mean square of the distances of the points from those given, in metres; 0 for four points, which
   /// any plane passes through.
   [[nodiscard]] double residual() const noexcept { return residual_; }

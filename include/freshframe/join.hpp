@@ -15,7 +15,7 @@ enum class JoinBy : std::uint8_t { Captured, Pts, Seq, Utc };
 /// "captured", "pts", "seq" or "utc".
 [[nodiscard]] std::string_view to_string(JoinBy by) noexcept;
 /// The inverse of to_string(). Throws OptionError for another name.
-[[nodiscard]] JoinBy join_by_of(std::string_view name);
+[[nodiscard]] JoinBy parse_join_by(std::string_view name);
 
 inline constexpr std::size_t kMostJoined = 16;  // parents
 

@@ -34,16 +34,16 @@ struct JoinPart {
   using Input = In;
   using Argument = Sample<In>;
   static constexpr bool kMayMiss = false;
-  static Argument of(const std::optional<AnySample>& part) { return typed<In>(part.value()); }
+  static Argument read_part(const std::optional<AnySample>& part) { return cast_sample<In>(part.value()); }
 };
 template <class In>
 struct JoinPart<std::optional<In>> {
   using Input = In;
   using Argument = std::optional<Sample<In>>;
   static constexpr bool kMayMiss = true;
-  static Argument of(const std::optional<AnySample>& part) {
+  static Argument read_part(const std::optional<AnySample>& part) {
     if (!part) return std::nullopt;
-    return typed<In>(*part);
+    return cast_sample<In>(*part);
   }
 };
 
@@ -57,10 +57,10 @@ class JoinNodeOf : public NodeBase {
   static constexpr bool kTakesSet =
       std::is_same_v<std::tuple<typename JoinPart<In>::Input...>, std::tuple<Given...>>;
 
-  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Out>(); }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return get_type<Out>(); }
   [[nodiscard]] NodeContract contract() const override {
     return {.takes_sets = true,
-            .sets = {JoinInput{type_of<typename JoinPart<In>::Input>(), JoinPart<In>::kMayMiss}...}};
+            .sets = {JoinInput{get_type<typename JoinPart<In>::Input>(), JoinPart<In>::kMayMiss}...}};
   }
 
   /// Called by one thread at a time, once per set. nullopt means nothing is emitted. The result gets the

@@ -28,7 +28,7 @@ enum class Damaged : std::uint8_t { Mark, Hold };
 /// "mark" or "hold".
 [[nodiscard]] std::string_view to_string(Damaged damaged) noexcept;
 /// The inverse of to_string(). Throws OptionError for another name.
-[[nodiscard]] Damaged damaged_of(std::string_view name);
+[[nodiscard]] Damaged parse_damaged(std::string_view name);
 
 /// The frames that a live network stream decodes. Keyframes: its keyframes only, each at once, and everything
 /// while wake() lasts. The others are counted as `not_decoded`, and have their numbers.
@@ -36,7 +36,7 @@ enum class Decode : std::uint8_t { All, Keyframes };
 /// "all" or "keyframes".
 [[nodiscard]] std::string_view to_string(Decode decode) noexcept;
 /// The inverse of to_string(). Throws OptionError for another name.
-[[nodiscard]] Decode decode_of(std::string_view name);
+[[nodiscard]] Decode parse_decode(std::string_view name);
 
 /// How a playlist (HLS), which brings a whole segment at once, is shown. Even: each frame at its own distance from the one
 /// before. Burst: as soon as it has come.
@@ -44,7 +44,7 @@ enum class Pace : std::uint8_t { Even, Burst };
 /// "even" or "burst".
 [[nodiscard]] std::string_view to_string(Pace pace) noexcept;
 /// The inverse of to_string(). Throws OptionError for another name.
-[[nodiscard]] Pace pace_of(std::string_view name);
+[[nodiscard]] Pace parse_pace(std::string_view name);
 
 /// Options of the sources that open() makes.
 struct OpenOptions {
@@ -170,7 +170,7 @@ enum class EncoderPreset : std::uint8_t { Slow, Medium, Fast, Fastest };
 /// "slow", "medium", "fast" or "fastest".
 [[nodiscard]] std::string_view to_string(EncoderPreset preset) noexcept;
 /// The inverse of to_string(). Throws OptionError for another name.
-[[nodiscard]] EncoderPreset encoder_preset_of(std::string_view name);
+[[nodiscard]] EncoderPreset parse_encoder_preset(std::string_view name);
 
 /// A finished segment of a recording.
 struct Segment {

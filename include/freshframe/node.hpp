@@ -280,7 +280,7 @@ bool holds(const AnySample& sample) noexcept {
 /// A typed view. Throws GraphError when the sample holds another type, which is possible only below a node
 /// without an output type.
 template <class T>
-Sample<T> typed(const AnySample& sample) {
+Sample<T> cast_sample(const AnySample& sample) {
   if (!holds<T>(sample)) {
     throw GraphError("takes " + std::string(kTypeName<T>) + ", but its parent gave something else");
   }
@@ -323,14 +323,14 @@ class Node : public NodeBase {
   using Input = In;
   using Output = Out;
 
-  [[nodiscard]] const TypeInfo* input_type() const noexcept final { return type_of<In>(); }
-  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Out>(); }
+  [[nodiscard]] const TypeInfo* input_type() const noexcept final { return get_type<In>(); }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return get_type<Out>(); }
 
   /// Called by one thread at a time. nullopt means nothing is emitted.
   virtual std::optional<Out> process(const Sample<In>& sample, const Context& context) = 0;
 
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) final {
-    auto out = process(detail::typed<In>(sample), context);
+    auto out = process(detail::cast_sample<In>(sample), context);
     if (!out) return std::nullopt;
     return detail::to_emitted<Out>(*std::move(out));
   }
@@ -343,8 +343,8 @@ class OutNode : public NodeBase {
   using Input = In;
   using Output = Result;
 
-  [[nodiscard]] const TypeInfo* input_type() const noexcept final { return type_of<In>(); }
-  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Result>(); }
+  [[nodiscard]] const TypeInfo* input_type() const noexcept final { return get_type<In>(); }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return get_type<Result>(); }
   [[nodiscard]] NodeContract contract() const override { return {.gives_several = true}; }
 
   /// Called by one thread at a time. Each result is on its way when `out` returns, even if an exception
@@ -353,7 +353,7 @@ class OutNode : public NodeBase {
 
   void process_out_any(const AnySample& sample, AnyOut& out, const Context& context) final {
     Out<Result> typed(out);
-    process(detail::typed<In>(sample), typed, context);
+    process(detail::cast_sample<In>(sample), typed, context);
   }
   std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) final {
     throw StateError("gives several results per sample: it needs process_out_any()");
@@ -408,9 +408,9 @@ class EitherNode : public NodeBase {
 
   [[nodiscard]] const TypeInfo* input_type() const noexcept final { return nullptr; }
   [[nodiscard]] std::vector<const TypeInfo*> input_types() const override {
-    return {type_of<A>(), type_of<B>()};
+    return {get_type<A>(), get_type<B>()};
   }
-  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Out>(); }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return get_type<Out>(); }
 
   /// Called by one thread at a time. nullopt means nothing is emitted.
   virtual std::optional<Out> process(const Sample<A>& sample, const Context& context) = 0;
@@ -453,7 +453,7 @@ class BatchNode : public Node<In, Out> {
                                                         const Context& context) final {
     std::vector<Sample<In>> given;
     given.reserve(samples.size());
-    for (const auto& sample : samples) given.push_back(detail::typed<In>(sample));
+    for (const auto& sample : samples) given.push_back(detail::cast_sample<In>(sample));
     auto results = process_batch(given, context);
     check_results(results.size(), samples.size());
     std::vector<std::optional<Emitted>> outputs(results.size());
@@ -477,7 +477,7 @@ class Source : public SourceBase {
  public:
   using Output = Out;
 
-  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Out>(); }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return get_type<Out>(); }
 
   virtual std::optional<SourceItem<Out>> read(const Context& context) = 0;
 

@@ -13,7 +13,7 @@ namespace freshframe {
 /// The source of the packets that `camera` reads, as the camera has sent them. Add it to the same pipeline, with
 /// AddOptions::companion_of. It ends with the camera's source. One per source; while it reads, packets begin at the
 /// next keyframe. Throws GraphError for a source that is no live network stream, and for a second call.
-[[nodiscard]] std::unique_ptr<Source<Packet>> packets_of(VideoSource& camera);
+[[nodiscard]] std::unique_ptr<Source<Packet>> make_packet_source(VideoSource& camera);
 /// Sets whether a node or reader takes frames of a source whose packets are taken, or that a page shows. If none
 /// does, nothing is decoded, except for the page's viewers that are sent JPEGs, and a keyframe now and then. At true
 /// again it decodes from the next keyframe on, or from the last one where a page shows the source. Any thread. Throws

@@ -37,7 +37,7 @@ namespace freshframe {
 /// pipeline in any case.
 enum class OnError : std::uint8_t { Stop, Skip, Remove };
 /// "stop", "skip" or "remove". Throws OptionError for another name.
-[[nodiscard]] OnError on_error_of(std::string_view name);
+[[nodiscard]] OnError parse_on_error(std::string_view name);
 
 /// A port without its type: a node's samples, all of them or the samples of one source.
 struct AnyPort {
@@ -135,7 +135,7 @@ namespace reader_verbs {
 [[nodiscard]] std::optional<AnySample> latest(core::ReaderCore& reader, std::optional<Seconds> max_age);
 [[nodiscard]] std::optional<AnySample> poll(core::ReaderCore& reader);
 [[nodiscard]] AnySample get(core::ReaderCore& reader, std::optional<Seconds> timeout);
-[[nodiscard]] bool ended(const core::ReaderCore& reader);
+[[nodiscard]] bool has_ended(const core::ReaderCore& reader);
 void close(core::ReaderCore& reader);
 }  // namespace reader_verbs
 
@@ -149,10 +149,10 @@ class Reader {
   /// The newest sample of all ports, the same again when nothing is newer, nullopt before the first and if the newest
   /// was captured more than `max_age` ago. Never waits. Any thread.
   [[nodiscard]] std::optional<Sample<T>> latest(std::optional<Seconds> max_age = std::nullopt) {
-    return typed(reader_verbs::latest(*core_, max_age));
+    return cast_sample(reader_verbs::latest(*core_, max_age));
   }
   /// The next unseen sample or nullopt. Throws EndOfStreamError after the last.
-  [[nodiscard]] std::optional<Sample<T>> poll() { return typed(reader_verbs::poll(*core_)); }
+  [[nodiscard]] std::optional<Sample<T>> poll() { return cast_sample(reader_verbs::poll(*core_)); }
   /// Waits for the next unseen sample; nullopt at the end of the stream. Throws ReadTimeoutError, NodeError,
   /// StalledError.
   [[nodiscard]] std::optional<Sample<T>> get(std::optional<Seconds> timeout = std::nullopt) {
@@ -162,14 +162,14 @@ class Reader {
       return std::nullopt;
     }
   }
-  [[nodiscard]] bool ended() const { return reader_verbs::ended(*core_); }
+  [[nodiscard]] bool has_ended() const { return reader_verbs::has_ended(*core_); }
   /// The reader leaves the graph: its waiting samples are dropped as `removed`, and get() and poll() are at the end.
   /// Any thread, before and after the run, too.
   void close() { reader_verbs::close(*core_); }
   [[nodiscard]] const std::shared_ptr<core::ReaderCore>& core() const noexcept { return core_; }
 
  private:
-  static std::optional<Sample<T>> typed(std::optional<AnySample> sample) {
+  static std::optional<Sample<T>> cast_sample(std::optional<AnySample> sample) {
     if (!sample) return std::nullopt;
     return Sample<T>(*std::move(sample));
   }

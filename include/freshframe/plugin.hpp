@@ -41,7 +41,7 @@ constexpr bool is_node_name(const char* name) {
 // A type per name, so that the compiler sees a name that appears twice.
 template <std::uint64_t Hash>
 struct NodeName {};
-constexpr std::uint64_t hash_of(const char* name) {
+constexpr std::uint64_t hash_name(const char* name) {
   std::uint64_t hash = 0xCBF29CE484222325U;  // FNV-1a
   for (; *name != '\0'; ++name) hash = (hash ^ static_cast<std::uint8_t>(*name)) * 0x100000001B3U;
   return hash;

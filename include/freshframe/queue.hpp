@@ -124,18 +124,18 @@ inline constexpr std::array<DropKind<NodeDropCause>, kNodeDropCauses> kNodeDropK
      {NodeDropCause::Lost, "lost", DropMeaning::Lost},
      {NodeDropCause::NotDecoded, "not_decoded", DropMeaning::ByDesign}}};
 
-[[nodiscard]] constexpr const DropKind<DropCause>& kind_of(DropCause cause) noexcept {
+[[nodiscard]] constexpr const DropKind<DropCause>& describe_cause(DropCause cause) noexcept {
   return kDropKinds.at(static_cast<std::size_t>(cause));
 }
-[[nodiscard]] constexpr const DropKind<NodeDropCause>& kind_of(NodeDropCause cause) noexcept {
+[[nodiscard]] constexpr const DropKind<NodeDropCause>& describe_cause(NodeDropCause cause) noexcept {
   return kNodeDropKinds.at(static_cast<std::size_t>(cause));
 }
 static_assert(
     [] {
       for (const auto& kind : kDropKinds)
-        if (kind_of(kind.cause).cause != kind.cause) return false;
+        if (describe_cause(kind.cause).cause != kind.cause) return false;
       for (const auto& kind : kNodeDropKinds)
-        if (kind_of(kind.cause).cause != kind.cause) return false;
+        if (describe_cause(kind.cause).cause != kind.cause) return false;
       return true;
     }(),
     "the tables have the order of their causes");
@@ -152,7 +152,7 @@ static_assert(
 /// The name of a predefined queue, or "Queue(4, drop_newest)".
 [[nodiscard]] std::string to_string(const Queue& queue);
 /// The inverse of to_string(). Throws OptionError for another name.
-[[nodiscard]] WhenFull when_full_of(std::string_view name);
+[[nodiscard]] WhenFull parse_when_full(std::string_view name);
 /// Throws OptionError for an invalid policy (negative depth, depth 0 with anything but drop_oldest).
 void validate(const Queue& queue);
 

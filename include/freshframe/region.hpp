@@ -21,7 +21,7 @@ void check_region(const Region& region);
 
 /// The pixels of a region within a plane of one byte per pixel, without a copy. Throws OptionError as
 /// check_region(), and when the plane does not contain it.
-[[nodiscard]] Plane part_of(const Plane& luma, const Region& region);
+[[nodiscard]] Plane view_part(const Plane& luma, const Region& region);
 
 /// A part of a frame, and the place of its top left pixel.
 struct FramePart {
@@ -32,6 +32,6 @@ struct FramePart {
 /// The part of a frame in its own memory, without a copy. Where two rows or columns share their chroma, the
 /// part begins up to one pixel before the region. Throws OptionError as check_region(), and when the frame
 /// does not contain the region.
-[[nodiscard]] FramePart part_of(const Frame& frame, const Region& region);
+[[nodiscard]] FramePart view_part(const Frame& frame, const Region& region);
 
 }  // namespace freshframe

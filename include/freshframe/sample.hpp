@@ -44,7 +44,7 @@ inline constexpr std::string_view kTypeName<double> = "float";
 
 /// The TypeInfo of T. One address per type inside one binary.
 template <class T>
-[[nodiscard]] const TypeInfo* type_of() noexcept {
+[[nodiscard]] const TypeInfo* get_type() noexcept {
   static constexpr TypeInfo info{kTypeName<T>, HasEvents<T>};
   return &info;
 }
@@ -61,7 +61,7 @@ class Value {
   [[nodiscard]] const TypeInfo* type() const noexcept { return type_; }
   [[nodiscard]] virtual bool has_events() const noexcept { return false; }
   /// This value with the events of older values of its type as well. Empty means the type has no events.
-  [[nodiscard]] virtual ValueRef with_events_of(std::span<const ValueRef> older) const;
+  [[nodiscard]] virtual ValueRef add_events(std::span<const ValueRef> older) const;
 
  private:
   friend class ValueRef;
@@ -73,10 +73,10 @@ class Value {
 template <class T>
 class ValueOf final : public Value {
  public:
-  explicit ValueOf(T value) : Value(type_of<T>()), value_(std::move(value)) {}
+  explicit ValueOf(T value) : Value(get_type<T>()), value_(std::move(value)) {}
   [[nodiscard]] const T& get() const noexcept { return value_; }
   [[nodiscard]] bool has_events() const noexcept override;
-  [[nodiscard]] ValueRef with_events_of(std::span<const ValueRef> older) const override;
+  [[nodiscard]] ValueRef add_events(std::span<const ValueRef> older) const override;
 
  private:
   T value_;
@@ -110,7 +110,7 @@ class ValueRef {
   /// The value as T, or nullptr when it has another type.
   template <class T>
   [[nodiscard]] const T* as() const noexcept {
-    if (value_ == nullptr || value_->type() != type_of<T>()) return nullptr;
+    if (value_ == nullptr || value_->type() != get_type<T>()) return nullptr;
     return &static_cast<const ValueOf<T>*>(value_)->get();
   }
 
@@ -118,7 +118,7 @@ class ValueRef {
   Value* value_ = nullptr;
 };
 
-inline ValueRef Value::with_events_of(std::span<const ValueRef> /*older*/) const {
+inline ValueRef Value::add_events(std::span<const ValueRef> /*older*/) const {
   return {};
 }
 
@@ -129,7 +129,7 @@ bool ValueOf<T>::has_events() const noexcept {
 }
 
 template <class T>
-ValueRef ValueOf<T>::with_events_of(std::span<const ValueRef> older) const {
+ValueRef ValueOf<T>::add_events(std::span<const ValueRef> older) const {
   if constexpr (HasEvents<T>) {
     std::vector<const T*> values;
     for (const auto& each : older) values.push_back(each.as<T>());

@@ -55,7 +55,9 @@ class Documents {
   /// Returns null if no such document exists.
   [[nodiscard]] std::shared_ptr<const Document> find(std::string_view path) const;
   /// How often one was found, which shows whether clients ask.
-  [[nodiscard]] std::uint64_t asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t request_count() const noexcept {
+    return asked_.load(std::memory_order_relaxed);
+  }
 
  private:
   struct Entry {

@@ -264,10 +264,10 @@ struct NodeStats {
 /// Whether the edge's, or the node's, drops of this cause are losses. The sums are in `lost`.
 [[nodiscard]] constexpr bool is_lost(const EdgeStats& edge, DropCause cause) noexcept {
   if (cause == DropCause::QueueFull && skips_when_full(edge.queue, edge.joined)) return false;
-  return kind_of(cause).meaning == DropMeaning::Lost;
+  return describe_cause(cause).meaning == DropMeaning::Lost;
 }
 [[nodiscard]] constexpr bool is_lost(const NodeStats& /*node*/, NodeDropCause cause) noexcept {
-  return kind_of(cause).meaning == DropMeaning::Lost;
+  return describe_cause(cause).meaning == DropMeaning::Lost;
 }
 
 /// The frames that the engine holds, and its memory for pictures.

@@ -219,7 +219,7 @@ class Annotate final : public NodeBase {
   ~Annotate() override;
   [[nodiscard]] std::string default_name() const override { return "Annotate"; }
   [[nodiscard]] std::vector<const TypeInfo*> input_types() const override;
-  [[nodiscard]] const TypeInfo* output_type() const noexcept override { return type_of<Frame>(); }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept override { return get_type<Frame>(); }
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) override;
   void source_gone(int source) override;
   /// Draws one picture, for programs without a pipeline. `value` is one of these four types. `pts` in seconds,

@@ -54,7 +54,7 @@ struct WhatIf {
   std::size_t calls = 0;               // the fewest recorded calls of a node that it is made of
   double duration = 0;                 // seconds that the records span
 
-  [[nodiscard]] bool known() const noexcept { return reason.empty(); }
+  [[nodiscard]] bool is_known() const noexcept { return reason.empty(); }
 };
 
 class Pipeline;
@@ -73,7 +73,7 @@ struct Question {
   std::string node;
   NodeChange change;
 
-  [[nodiscard]] static Question of(std::string_view text);
+  [[nodiscard]] static Question parse(std::string_view text);
 };
 
 [[nodiscard]] std::string to_string(const NodeChange& change);

@@ -20,7 +20,7 @@ constexpr std::string_view kOutlet = "fleet ";  // how the names of outlets begi
 /// Returns nullopt if an option leaves the sample out.
 template <class Cause>
 std::optional<Loss> loss_of(Cause cause) noexcept {
-  const auto& kind = kind_of(cause);
+  const auto& kind = describe_cause(cause);
   if (kind.meaning == DropMeaning::ByDesign) return std::nullopt;
   const auto found = std::ranges::find(kLossNames, kind.name);
   // The program took a removed sample out with a part of the graph.

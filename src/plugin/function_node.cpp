@@ -58,9 +58,9 @@ class FunctionNode final : public NodeBase, public NamesTypes {
       : function_(function), options_(std::move(options)), bytes_(result_bytes(options_)) {}
 
   [[nodiscard]] std::string default_name() const override { return options_.name; }
-  [[nodiscard]] const TypeInfo* input_type() const noexcept override { return type_of<Frame>(); }
+  [[nodiscard]] const TypeInfo* input_type() const noexcept override { return get_type<Frame>(); }
   [[nodiscard]] const TypeInfo* output_type() const noexcept override {
-    return is_number() ? type_of<double>() : type_of<Array>();
+    return is_number() ? get_type<double>() : get_type<Array>();
   }
   [[nodiscard]] NodeAbilities abilities() noexcept override { return {.types = this}; }
   [[nodiscard]] native::NodeTypes types() const override {

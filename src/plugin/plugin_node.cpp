@@ -203,7 +203,7 @@ class PluginNode final : public NodeBase, public NamesTypes {
   [[nodiscard]] std::string default_name() const override { return instance_->table().name; }
   [[nodiscard]] const TypeInfo* input_type() const noexcept override { return instance_->input()->engine; }
   [[nodiscard]] const TypeInfo* output_type() const noexcept override {
-    return instance_->output() != nullptr ? instance_->output()->engine : type_of<Nothing>();
+    return instance_->output() != nullptr ? instance_->output()->engine : get_type<Nothing>();
   }
   void open(const Context& context) override { instance_->open(context); }
   std::optional<Emitted> process_any(const AnySample& sample, const Context& /*context*/) override {
@@ -232,7 +232,7 @@ class PluginNode final : public NodeBase, public NamesTypes {
 
  private:
   void check_type(const AnySample& sample) const {
-    const auto* type = sample.value ? sample.value.get()->type() : type_of<Frame>();
+    const auto* type = sample.value ? sample.value.get()->type() : get_type<Frame>();
     if (type == input_type()) return;  // otherwise below a node without an output type
     throw GraphError("takes " + std::string(instance_->input()->name) + ", but its parent gave " +
                      std::string(type->name));

@@ -366,14 +366,14 @@ Emitted circles_from_c(const freshframe_value& value, const Host& /*host*/) {
 
 struct Types {
   const std::array<Type, 6> known = {{
-      {"frame", type_of<Frame>(), &frame_to_c, &frame_from_c},
-      {"circles", type_of<Circles>(), &circles_to_c, &circles_from_c},
-      {"detections", type_of<Detections>(), &detections_to_c, &detections_from_c},
-      {"float64", type_of<double>(), &number_to_c, &number_from_c},
-      {"array", type_of<native::Array>(), &table_to_c, &array_from_c},
-      {"table", type_of<Table>(), &table_to_c, &table_from_c},
+      {"frame", get_type<Frame>(), &frame_to_c, &frame_from_c},
+      {"circles", get_type<Circles>(), &circles_to_c, &circles_from_c},
+      {"detections", get_type<Detections>(), &detections_to_c, &detections_from_c},
+      {"float64", get_type<double>(), &number_to_c, &number_from_c},
+      {"array", get_type<native::Array>(), &table_to_c, &array_from_c},
+      {"table", get_type<Table>(), &table_to_c, &table_from_c},
   }};
-  const Type with_columns = {"detections", type_of<Detections>(), &wide_detections_to_c,
+  const Type with_columns = {"detections", get_type<Detections>(), &wide_detections_to_c,
                              &wide_detections_from_c};
 };
 

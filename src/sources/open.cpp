@@ -273,7 +273,7 @@ std::string_view to_string(Damaged damaged) noexcept {
   return damaged == Damaged::Hold ? "hold" : "mark";
 }
 
-Damaged damaged_of(std::string_view name) {
+Damaged parse_damaged(std::string_view name) {
   for (const auto each : {Damaged::Mark, Damaged::Hold}) {
     if (to_string(each) == name) return each;
   }
@@ -284,7 +284,7 @@ std::string_view to_string(Decode decode) noexcept {
   return decode == Decode::Keyframes ? "keyframes" : "all";
 }
 
-Decode decode_of(std::string_view name) {
+Decode parse_decode(std::string_view name) {
   for (const auto each : {Decode::All, Decode::Keyframes}) {
     if (to_string(each) == name) return each;
   }
@@ -295,7 +295,7 @@ std::string_view to_string(Pace pace) noexcept {
   return pace == Pace::Burst ? "burst" : "even";
 }
 
-Pace pace_of(std::string_view name) {
+Pace parse_pace(std::string_view name) {
   for (const auto each : {Pace::Even, Pace::Burst}) {
     if (to_string(each) == name) return each;
   }

@@ -33,7 +33,7 @@ enum class Type : std::uint8_t {
 };
 
 /// Bytes of one number.
-[[nodiscard]] std::size_t size_of(Type type);
+[[nodiscard]] std::size_t get_size(Type type);
 
 /// Numbers in native byte order, at any alignment. No axes: a single number. `shape` and `strides` (bytes,
 /// may be negative or 0) have one entry per axis, at most kMaxAxes.

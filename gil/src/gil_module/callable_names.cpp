@@ -49,9 +49,9 @@ CallableName& add_slot(Collected& collected, std::uintptr_t function, PyTypeObje
   if (is_new) {
     collected.owners.emplace(function, type);
   } else if (owner != collected.owners.end() && PyType_IsSubtype(type, owner->second) == 0) {
-    known->second.text = shared;
+    is_known->second.text = shared;
   }
-  return known->second;
+  return is_known->second;
 }
 
 struct TypeName {

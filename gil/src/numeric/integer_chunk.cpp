@@ -189,7 +189,7 @@ bool is_signed(Type type) {
 
 Wide add_integers(const IntegerKind& kind, const Stretch& stretch) {
   const auto [low, high] = HWY_DYNAMIC_DISPATCH(add_halves)(kind, stretch);
-  const std::size_t bits = 8 * size_of(kind.type);
+  const std::size_t bits = 8 * get_size(kind.type);
   Wide total = static_cast<Wide>(low) + (static_cast<Wide>(high) << (bits == 64 ? 32 : 0));
   if (is_signed(kind.type) && kind.term == Term::Number) {
     total -= static_cast<Wide>(stretch.count) << (bits - 1);

@@ -137,7 +137,7 @@ Layout finish(Layout layout) {
 /// `std::invalid_argument`: as sum() and absolute_difference() say.
 [[nodiscard]] Layout layout_of(const View& a) {
   check(a);
-  Layout layout{.data = {a.data, nullptr}, .axes = {}, .item = size_of(a.type)};
+  Layout layout{.data = {a.data, nullptr}, .axes = {}, .item = get_size(a.type)};
   for (std::size_t i = 0; i < a.shape.size(); ++i) {
     layout.axes.push_back({.count = a.shape[i], .strides = {a.strides[i], 0}});
   }
@@ -151,7 +151,7 @@ Layout finish(Layout layout) {
   if (!std::ranges::equal(a.shape, b.shape)) {
     throw std::invalid_argument("both arrays must have the same shape");
   }
-  Layout layout{.data = {a.data, b.data}, .axes = {}, .item = size_of(a.type), .arrays = 2};
+  Layout layout{.data = {a.data, b.data}, .axes = {}, .item = get_size(a.type), .arrays = 2};
   for (std::size_t i = 0; i < a.shape.size(); ++i) {
     layout.axes.push_back({.count = a.shape[i], .strides = {a.strides[i], b.strides[i]}});
   }
@@ -398,7 +398,7 @@ Total total_of(const Layout& layout, Type type, Term term, const Options& option
 
 }  // namespace
 
-std::size_t size_of(Type type) {
+std::size_t get_size(Type type) {
   switch (type) {
     case Type::Bool:
     case Type::UInt8:

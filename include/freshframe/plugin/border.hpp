@@ -55,7 +55,7 @@ inline void write(freshframe_error* error, const char* text) noexcept {
 
 // Runs `call`. An exception becomes -1 and a text.
 template <class F>
-std::int32_t guarded(freshframe_error* error, const F& call) noexcept {
+std::int32_t run_guarded(freshframe_error* error, const F& call) noexcept {
   try {
     return call();
   } catch (const std::exception& thrown) {
@@ -67,7 +67,7 @@ std::int32_t guarded(freshframe_error* error, const F& call) noexcept {
 }
 
 template <class T>
-T value_of(const freshframe_host* host, const freshframe_value& value) {
+T read_value(const freshframe_host* host, const freshframe_value& value) {
   if constexpr (std::is_same_v<T, Frame>)
     return Frame(host, value.frame);
   else if constexpr (std::is_same_v<T, double>)
@@ -112,7 +112,7 @@ inline bool has_utc(const freshframe_stamp& stamp) {
   return stamp.size >= offsetof(freshframe_stamp, part);
 }
 
-inline Utc utc_of(const freshframe_stamp& stamp) {
+inline Utc read_utc(const freshframe_stamp& stamp) {
   if (!has_utc(stamp)) return {};
   return {stamp.utc, stamp.utc_error, static_cast<UtcFrom>(stamp.utc_from)};
 }
@@ -124,9 +124,9 @@ inline void give_utc(const Utc& utc, freshframe_stamp& stamp) {
   stamp.utc_from = static_cast<std::int32_t>(utc.from);
 }
 
-inline Stamp stamp_of(const freshframe_stamp& stamp) {
+inline Stamp read_stamp(const freshframe_stamp& stamp) {
   return {stamp.seq,    stamp.pts,          stamp.captured_ns, stamp.dropped,
-          stamp.source, stamp.damaged != 0, utc_of(stamp),     has_utc(stamp) ? stamp.part : 0};
+          stamp.source, stamp.damaged != 0, read_utc(stamp),   has_utc(stamp) ? stamp.part : 0};
 }
 
 inline freshframe_stamp c_stamp(const Stamp& stamp) {
@@ -175,7 +175,7 @@ struct Shim {
 
   static void* create(const freshframe_options* options, freshframe_error* error) noexcept {
     Class* made = nullptr;
-    guarded(error, [&] {
+    run_guarded(error, [&] {
       if constexpr (std::is_constructible_v<Class, const Options&>) {
         made = new Class(Options(options));
       } else if constexpr (std::is_default_constructible_v<Class>) {
@@ -192,17 +192,17 @@ struct Shim {
     auto& node = *static_cast<Class*>(self);
     node.freshframe_context.attach(host);
     node.freshframe_taken = 1;
-    return guarded(error, [&] { return node.open(node.freshframe_context), 0; });
+    return run_guarded(error, [&] { return node.open(node.freshframe_context), 0; });
   }
   static std::int32_t process(void* self, const freshframe_sample* sample, freshframe_value* out,
                               freshframe_error* error) noexcept {
     if constexpr (kGivesOne) {
       auto& node = *static_cast<Class*>(self);
-      return guarded(error, [&]() -> std::int32_t {
+      return run_guarded(error, [&]() -> std::int32_t {
         const auto* const host = node.freshframe_context.host();
-        const In value = value_of<In>(host, *sample->value);
+        const In value = read_value<In>(host, *sample->value);
         const Frame frame(host, sample->frame);
-        const Sample<In> given{stamp_of(*sample->stamp), value, frame};
+        const Sample<In> given{read_stamp(*sample->stamp), value, frame};
         std::optional<Result> result = node.process(given, node.freshframe_context);
         return result ? give<Result>(std::move(*result), out) : 0;
       });
@@ -214,11 +214,11 @@ struct Shim {
                                   const freshframe_outlet* outlet, freshframe_error* error) noexcept {
     if constexpr (Class::kFreshframeSeveral) {
       auto& node = *static_cast<Class*>(self);
-      return guarded(error, [&]() -> std::int32_t {
+      return run_guarded(error, [&]() -> std::int32_t {
         const auto* const host = node.freshframe_context.host();
-        const In value = value_of<In>(host, *sample->value);
+        const In value = read_value<In>(host, *sample->value);
         const Frame frame(host, sample->frame);
-        const Sample<In> given{stamp_of(*sample->stamp), value, frame};
+        const Sample<In> given{read_stamp(*sample->stamp), value, frame};
         BorderOut<Result> out(outlet);
         return node.process(given, out, node.freshframe_context), 0;
       });
@@ -231,7 +231,7 @@ struct Shim {
       double seconds = 0;  // refused by the engine
       char text[1];
       freshframe_error error{sizeof error, text, sizeof text};
-      guarded(&error, [&] { return seconds = static_cast<Class*>(self)->tick_every(), 0; });
+      run_guarded(&error, [&] { return seconds = static_cast<Class*>(self)->tick_every(), 0; });
       return seconds;
     } else {
       return (void)self, 0;
@@ -241,7 +241,7 @@ struct Shim {
                               freshframe_error* error) noexcept {
     if constexpr (Class::kFreshframeTicks) {
       auto& node = *static_cast<Class*>(self);
-      return guarded(error, [&]() -> std::int32_t {
+      return run_guarded(error, [&]() -> std::int32_t {
         BorderOut<Result> out(outlet);
         return node.on_tick(static_cast<double>(now_ns) * 1e-9, out, node.freshframe_context), 0;
       });
@@ -252,7 +252,7 @@ struct Shim {
   static std::int32_t finish(void* self, const freshframe_outlet* outlet, freshframe_error* error) noexcept {
     if constexpr (Class::kFreshframeFinishes) {
       auto& node = *static_cast<Class*>(self);
-      return guarded(error, [&]() -> std::int32_t {
+      return run_guarded(error, [&]() -> std::int32_t {
         BorderOut<Result> out(outlet);
         return node.finish(out, node.freshframe_context), 0;
       });
@@ -264,7 +264,7 @@ struct Shim {
                            freshframe_error* error) noexcept {
     if constexpr (kIsSource) {
       auto& node = *static_cast<Class*>(self);
-      return guarded(error, [&]() -> std::int32_t {
+      return run_guarded(error, [&]() -> std::int32_t {
         std::optional<Item<Result>> item = node.read(node.freshframe_context);
         if (!item) return 0;
         stamp->pts = item->pts;
@@ -278,7 +278,7 @@ struct Shim {
     }
   }
   static std::int32_t close(void* self, freshframe_error* error) noexcept {
-    return guarded(error, [&] { return static_cast<Class*>(self)->close(), 0; });
+    return run_guarded(error, [&] { return static_cast<Class*>(self)->close(), 0; });
   }
 
   static constexpr bool is_live() {

@@ -46,8 +46,8 @@ class Context {
     freshframe_picture out{};
     out.size = sizeof out;
     auto* const made = host_->make_frame(host_->self, &wanted, &out);
-    if (made == nullptr) refuse("make", like, detail::fault_of(like));
-    return {Frame::own(host_, made), detail::picture_of(out)};
+    if (made == nullptr) refuse("make", like, detail::find_fault(like));
+    return {Frame::adopt(host_, made), detail::read_picture(out)};
   }
   /// A frame of `picture`'s own memory, which `keep` owns and which no longer changes. Memory that
   /// lives as long as the program needs a `keep` too: std::shared_ptr<const void>(std::shared_ptr<void>(),
@@ -69,17 +69,17 @@ class Context {
     auto* const made = host_->wrap_frame(host_->self, &wanted, owner.get(), [](void* kept) {
       delete static_cast<std::shared_ptr<const void>*>(kept);
     });
-    if (made == nullptr) refuse("wrap", picture, detail::fault_of_planes(picture));
+    if (made == nullptr) refuse("wrap", picture, detail::find_plane_fault(picture));
     (void)owner.release();
-    return Frame::own(host_, made);
+    return Frame::adopt(host_, made);
   }
 
   [[nodiscard]] const freshframe_host* host() const noexcept { return host_; }
 
  private:
   [[noreturn]] static void refuse(const char* what, const Picture& picture, const std::string& fault) {
-    throw std::invalid_argument(std::string("cannot ") + what + " " + detail::text_of(picture) + ": " +
-                                (fault.empty() ? "the node is closed, or there is no memory" : fault));
+    throw std::invalid_argument(std::string("cannot ") + what + " " + detail::describe_picture(picture) +
+                                ": " + (fault.empty() ? "the node is closed, or there is no memory" : fault));
   }
   static freshframe_picture c_picture(const Picture& from) {
     return {sizeof(freshframe_picture), from.width,         from.height, from.format.c_str(),

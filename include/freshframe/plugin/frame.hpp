@@ -30,7 +30,7 @@ class Frame {
     if (release_ != nullptr) release_(nullptr, frame_);  // abi.h: not by way of the host, which may be gone
   }
   /// Takes over a handle.
-  [[nodiscard]] static Frame own(const freshframe_host* host, freshframe_frame* frame) noexcept {
+  [[nodiscard]] static Frame adopt(const freshframe_host* host, freshframe_frame* frame) noexcept {
     Frame result(host, frame);
     result.release_ = host->release_frame;
     return result;
@@ -40,19 +40,19 @@ class Frame {
   /// For the border.
   [[nodiscard]] const freshframe_frame* handle() const noexcept { return frame_; }
   /// Returns the picture as decoded.
-  [[nodiscard]] Picture picture() const { return shown(nullptr); }
+  [[nodiscard]] Picture picture() const { return view_as(nullptr); }
   /// In another format, converted once and shared by all users. Throws std::runtime_error.
-  [[nodiscard]] Picture to(const char* format) const { return shown(format); }
+  [[nodiscard]] Picture to(const char* format) const { return view_as(format); }
   /// The luma; of a YUV frame without a copy, in the video's range.
-  [[nodiscard]] Plane gray() const { return shown("gray").planes[0]; }
-  [[nodiscard]] Plane bgr() const { return shown("bgr").planes[0]; }
-  [[nodiscard]] Plane rgb() const { return shown("rgb").planes[0]; }
+  [[nodiscard]] Plane gray() const { return view_as("gray").planes[0]; }
+  [[nodiscard]] Plane bgr() const { return view_as("bgr").planes[0]; }
+  [[nodiscard]] Plane rgb() const { return view_as("rgb").planes[0]; }
   /// A handle that outlives the call: a loan, which the pipeline counts and bounds.
   [[nodiscard]] Frame keep() const {
     auto* const kept = frame_ != nullptr ? host_->keep_frame(host_->self, frame_) : nullptr;
     if (kept == nullptr)
       throw std::runtime_error("the frame cannot be kept: it is empty, or the node is closed");
-    return own(host_, kept);
+    return adopt(host_, kept);
   }
   /// For the border: gives the handle up.
   [[nodiscard]] freshframe_frame* release() && noexcept {
@@ -61,7 +61,7 @@ class Frame {
   }
 
  private:
-  [[nodiscard]] Picture shown(const char* format) const {
+  [[nodiscard]] Picture view_as(const char* format) const {
     freshframe_picture picture{};
     picture.size = sizeof picture;
     if (frame_ == nullptr) throw std::runtime_error("the frame is empty");
@@ -71,7 +71,7 @@ class Frame {
                                                         detail::kFormats + ", as long as the node is open"
                                                   : "after the node's close()"));
     }
-    return detail::picture_of(picture);
+    return detail::read_picture(picture);
   }
   void swap(Frame& other) noexcept {
     std::swap(host_, other.host_);

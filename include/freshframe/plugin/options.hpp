@@ -61,9 +61,9 @@ class Options {
   static void require(bool fits, const freshframe_option& given, const char* name, const char* wanted) {
     if (fits) return;
     throw std::invalid_argument("option '" + std::string(name) + "' must be " + wanted + ", got " +
-                                told(given));
+                                describe_option(given));
   }
-  static std::string told(const freshframe_option& given) {
+  static std::string describe_option(const freshframe_option& given) {
     switch (given.kind) {
       case FRESHFRAME_OPTION_BOOL:
         return given.integer != 0 ? "True" : "False";

@@ -46,7 +46,7 @@ struct Picture {
 
 namespace [[gnu::visibility("hidden")]] detail {
 
-inline Picture picture_of(const freshframe_picture& from) {
+inline Picture read_picture(const freshframe_picture& from) {
   Picture picture{from.width, from.height, from.format, from.range, from.space, {}, 0};
   for (std::uint64_t i = 0; i < from.planes.count && i < picture.planes.size(); ++i) {
     freshframe_plane plane;
@@ -86,13 +86,13 @@ inline bool lay_out(Picture& picture) {
   return true;
 }
 
-inline std::string text_of(const Picture& picture) {
+inline std::string describe_picture(const Picture& picture) {
   return "a frame of " + std::to_string(picture.width) + "x" + std::to_string(picture.height) +
          " pixels in '" + picture.format + "'";
 }
 
 // The fault in the size, format, range or space of a picture; empty means nothing.
-inline std::string fault_of(const Picture& picture) {
+inline std::string find_fault(const Picture& picture) {
   auto wanted = picture;
   if (picture.width < 1 || picture.height < 1) return "width and height must be at least 1";
   if (picture.width > (1 << 16) || picture.height > (1 << 16) ||
@@ -109,8 +109,8 @@ inline std::string fault_of(const Picture& picture) {
 }
 
 // Finds the fault of a picture, and of its planes.
-inline std::string fault_of_planes(const Picture& picture) {
-  if (auto fault = fault_of(picture); !fault.empty()) return fault;
+inline std::string find_plane_fault(const Picture& picture) {
+  if (auto fault = find_fault(picture); !fault.empty()) return fault;
   auto wanted = picture;
   lay_out(wanted);
   if (picture.plane_count != wanted.plane_count) {

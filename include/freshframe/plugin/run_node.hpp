@@ -152,8 +152,8 @@ class LoneHost {
 
   static freshframe_frame* make_frame(void* /*self*/, const freshframe_picture* wanted,
                                       freshframe_picture* out) {
-    auto made = picture_of(*wanted);
-    if (!fault_of(made).empty()) return nullptr;
+    auto made = read_picture(*wanted);
+    if (!find_fault(made).empty()) return nullptr;
     lay_out(made);
     std::size_t bytes = 0;
     for (const auto& plane : made.planes)
@@ -170,8 +170,8 @@ class LoneHost {
   }
   static freshframe_frame* wrap_frame(void* /*self*/, const freshframe_picture* given, void* owner,
                                       void (*release)(void*)) {
-    auto picture = picture_of(*given);
-    if (!fault_of_planes(picture).empty()) return nullptr;
+    auto picture = read_picture(*given);
+    if (!find_plane_fault(picture).empty()) return nullptr;
     return handle({std::move(picture), std::shared_ptr<const void>(owner, [release](const void* kept) {
                      if (release != nullptr) release(const_cast<void*>(kept));
                    })});
@@ -201,8 +201,8 @@ class LoneHost {
 
 /// A frame for run_node(), with these pixels: the planes one after the other, without gaps. Throws
 /// std::invalid_argument.
-[[nodiscard]] inline Frame frame_of(int width, int height, const std::vector<std::uint8_t>& pixels,
-                                    std::string format = "gray") {
+[[nodiscard]] inline Frame make_frame(int width, int height, const std::vector<std::uint8_t>& pixels,
+                                      std::string format = "gray") {
   Context context;
   context.attach(detail::LoneHost::table());
   Picture like;

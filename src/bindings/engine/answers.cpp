@@ -295,7 +295,8 @@ void bind_what_if(nb::module_& module) {
   nb::class_<Question>(module, "Question", nb::is_final(),
                        "A question to what_if() as text: \"NODE: queue=NEXT\".")
       .def(
-          "__init__", [](Question* self, std::string_view text) { new (self) Question(Question::of(text)); },
+          "__init__",
+          [](Question* self, std::string_view text) { new (self) Question(Question::parse(text)); },
           nb::arg("text"))
       .def_ro("node", &Question::node)
       .def_ro("change", &Question::change);

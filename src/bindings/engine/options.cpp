@@ -23,7 +23,7 @@ void bind_options(nb::module_& module) {
           "__init__",
           [](Queue* self, int depth, const std::string& when_full, std::optional<double> max_seconds,
              std::optional<std::int64_t> max_bytes) {
-            const Queue queue{depth, when_full_of(when_full), max_seconds, max_bytes};
+            const Queue queue{depth, parse_when_full(when_full), max_seconds, max_bytes};
             validate(queue);
             new (self) Queue(queue);
           },
@@ -58,7 +58,7 @@ void bind_options(nb::module_& module) {
           "__init__",
           [](Join* self, std::optional<double> within, std::optional<double> max_wait,
              const std::optional<std::string>& by, bool partial) {
-            const Join join{within, max_wait, by ? std::optional(join_by_of(*by)) : std::nullopt, partial};
+            const Join join{within, max_wait, by ? std::optional(parse_join_by(*by)) : std::nullopt, partial};
             validate(join);
             new (self) Join(join);
           },
@@ -70,8 +70,9 @@ void bind_options(nb::module_& module) {
              const std::string& on_error, std::optional<double> max_age, std::optional<Batch> batch,
              const std::string& as_source, std::optional<Join> join, std::optional<double> max_rate,
              bool merge, std::optional<int> companion_of) {
-            new (self) AddOptions{name,     queue, on_error_of(on_error), max_age, batch, as_source, join,
-                                  max_rate, merge, companion_of};
+            new (self) AddOptions{
+                name,  queue,       parse_on_error(on_error), max_age, batch, as_source, join, max_rate,
+                merge, companion_of};
           },
           nb::arg("name"), nb::arg("queue").none(), nb::arg("on_error"), nb::arg("max_age").none(),
           nb::arg("batch").none(), nb::arg("as_source") = "", nb::arg("join").none() = nb::none(),

@@ -187,7 +187,7 @@ class FleetOutlet final : public NodeBase {
         output_(std::move(output)) {}
 
   [[nodiscard]] std::string default_name() const override { return "fleet " + output_; }
-  [[nodiscard]] const TypeInfo* output_type() const noexcept override { return type_of<Nothing>(); }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept override { return get_type<Nothing>(); }
   std::optional<Emitted> process_any(const AnySample& sample, const Context& /*context*/) override {
     const bool taken = stream_->is_wanted() ? put(sample) : end_->note(*stream_, sample.stamp.captured);
     auto& count = taken ? counts_->kept : counts_->refused;

@@ -147,7 +147,7 @@ void bind_properties(nb::class_<Frame>& frame) {
           [](const Frame& self) { return std::string(to_string(self.picture_format().space)); },
           "'bt601', 'bt709', 'bt2020' or 'unspecified'.")
       .def_prop_ro(
-          "damaged", &Frame::damaged,
+          "damaged", &Frame::is_damaged,
           "A part of the picture, or of a picture that it was predicted from, was lost on its way here or "
           "could not be decoded. A frame that a node makes of a damaged one is damaged, too.")
       .def_prop_ro(

@@ -182,7 +182,7 @@ class Buffer {
 };
 
 std::int64_t cost(const numeric::View& view) {
-  const auto size = static_cast<std::int64_t>(numeric::size_of(view.type));
+  const auto size = static_cast<std::int64_t>(numeric::get_size(view.type));
   std::int64_t count = 1;  // 1, or kWorthReleasing for more
   bool dense = view.shape.empty();
   for (std::size_t i = 0; i < view.shape.size(); ++i) {

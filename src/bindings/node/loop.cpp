@@ -171,15 +171,15 @@ std::string advice_for_frames(nb::handle given) {
 
 void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
   const auto& demand = loop.runner.outlet().demand();
-  const auto* type = output.value ? output.value.get()->type() : type_of<Frame>();
+  const auto* type = output.value ? output.value.get()->type() : get_type<Frame>();
   if (demand.allows(type)) return;
   std::string text = "gave " + with_article(name_of_type(given)) + ", but its child '" + demand.child +
                      "' takes " + core::names_of(demand.types);
   if (nb::isinstance<PythonSample>(given)) {
     throw nb::type_error((text + ": return sample.value instead of the sample").c_str());
   }
-  if (demand.allows(type_of<Frame>())) text += advice_for_frames(given);
-  if (demand.allows(type_of<Detections>())) {
+  if (demand.allows(get_type<Frame>())) text += advice_for_frames(given);
+  if (demand.allows(get_type<Detections>())) {
     text += ": make them of your boxes, freshframe.Detections(xyxy, confidence, class_id)";
   }
   throw nb::type_error(text.c_str());

@@ -107,7 +107,7 @@ nb::object tracks_to_python(gil::Held& held, const Tracks& tracks) {
 }
 
 Tracks tracks_of(gil::Held& held, nb::handle object) {
-  static const TypeInfo* const wanted[] = {type_of<Detections>()};
+  static const TypeInfo* const wanted[] = {get_type<Detections>()};
   const auto output = from_python(held, object, wanted);
   if (const auto* circles = output.value.as<Circles>()) return *circles;
   if (const auto* boxes = output.value.as<Detections>()) return *boxes;

@@ -139,21 +139,22 @@ nb::object table_to_python(gil::Held& held, const ValueRef& value, const Table& 
 }
 
 ValueRef wanted_from_python(gil::Held& held, nb::handle object, const TypeInfo* wanted) {
-  if (wanted == type_of<double>()) {
+  if (wanted == get_type<double>()) {
     double number = 0;
     return nb::try_cast(object, number) ? ValueRef::make<double>(number) : ValueRef();
   }
-  if (wanted == type_of<Detections>()) {  // objects of exactly that type were converted before
+  if (wanted == get_type<Detections>()) {  // objects of exactly that type were converted before
     const auto boxes = is_detections(object, false) ? nb::borrow(object) : detections_of_supervision(object);
     return boxes.is_valid() ? ValueRef::make<Detections>(detections_from_python(held, boxes)) : ValueRef();
   }
-  if (wanted == type_of<LineCounts>() || wanted == type_of<Zones>()) return counts_from_python(held, object);
+  if (wanted == get_type<LineCounts>() || wanted == get_type<Zones>())
+    return counts_from_python(held, object);
   TableColumns columns(object);
-  if (wanted == type_of<native::Array>() && is_array(object)) {
+  if (wanted == get_type<native::Array>() && is_array(object)) {
     columns.add("", object);
     return ValueRef::make<native::Array>({std::move(columns).table(held)});
   }
-  if (wanted == type_of<Table>() && is_mapping(object)) {
+  if (wanted == get_type<Table>() && is_mapping(object)) {
     for (const nb::handle item : object.attr("items")()) columns.add(nb::cast<std::string>(item[0]), item[1]);
     return ValueRef::make<Table>(std::move(columns).table(held));
   }
@@ -266,9 +267,9 @@ Emitted from_python(gil::Held& held, nb::handle object, std::span<const TypeInfo
 }
 
 const TypeInfo* type_of_kind(const std::string& kind) {
-  if (kind == "Frame") return type_of<Frame>();
-  if (kind == "Circles") return type_of<Circles>();
-  if (kind == "nothing") return type_of<Nothing>();
+  if (kind == "Frame") return get_type<Frame>();
+  if (kind == "Circles") return get_type<Circles>();
+  if (kind == "nothing") return get_type<Nothing>();
   return nullptr;
 }
 

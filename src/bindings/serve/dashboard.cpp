@@ -188,7 +188,7 @@ class Pages {
     documents_->set(std::move(path), {.type = type, .body = {body.c_str(), body.size()}, .status = 200},
                     seconds, {.type = type, .body = after, .status = 503});
   }
-  [[nodiscard]] std::uint64_t asked() const noexcept { return documents_->asked(); }
+  [[nodiscard]] std::uint64_t asked() const noexcept { return documents_->request_count(); }
   [[nodiscard]] const std::vector<std::string>& urls() const noexcept { return urls_; }
   [[nodiscard]] std::unique_ptr<Server> take_server() noexcept { return std::move(server_); }
   // The server's threads do not exist in a child: its socket is closed, and the rest is leaked.

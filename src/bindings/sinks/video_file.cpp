@@ -47,7 +47,7 @@ Options encoding(const nb::dict& given) {
   Options options;
   options.codec = nb::cast<std::string>(given["codec"]);
   options.crf = nb::cast<int>(given["crf"]);
-  options.preset = encoder_preset_of(nb::cast<std::string>(given["preset"]));
+  options.preset = parse_encoder_preset(nb::cast<std::string>(given["preset"]));
   options.options = nb::cast<std::map<std::string, std::string>>(given["options"]);
   return options;
 }

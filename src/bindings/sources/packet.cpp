@@ -109,8 +109,9 @@ void decode_on_demand(const Engine& engine, int index) {
 void bind_packets(nb::module_& module) {
   bind_packet_class(module);
   module.def(
-      "make_packet_source", [](const NodeHandle& self) { return handle_of(packets_of(camera_of(self))); },
-      nb::arg("node"), "The source that emits the packets of a video source; once, before the start.");
+      "make_packet_source",
+      [](const NodeHandle& self) { return handle_of(make_packet_source(camera_of(self))); }, nb::arg("node"),
+      "The source that emits the packets of a video source; once, before the start.");
   module.def("decode_on_demand", &decode_on_demand, nb::arg("engine"), nb::arg("index"),
              "The video source decodes only while a node, a reader or a viewer takes its frames.");
   module.def(

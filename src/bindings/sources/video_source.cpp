@@ -74,15 +74,15 @@ void bind_open_options(nb::module_& module) {
       .def_rw("reconnect", &OpenOptions::reconnect)
       .def_prop_rw(
           "damaged", [](const OpenOptions& self) { return std::string(to_string(self.damaged)); },
-          [](OpenOptions& self, const std::string& name) { self.damaged = damaged_of(name); },
+          [](OpenOptions& self, const std::string& name) { self.damaged = parse_damaged(name); },
           "\"mark\" or \"hold\".")
       .def_prop_rw(
           "decode", [](const OpenOptions& self) { return std::string(to_string(self.decode)); },
-          [](OpenOptions& self, const std::string& name) { self.decode = decode_of(name); },
+          [](OpenOptions& self, const std::string& name) { self.decode = parse_decode(name); },
           "\"all\" or \"keyframes\".")
       .def_prop_rw(
           "pace", [](const OpenOptions& self) { return std::string(to_string(self.pace)); },
-          [](OpenOptions& self, const std::string& name) { self.pace = pace_of(name); },
+          [](OpenOptions& self, const std::string& name) { self.pace = parse_pace(name); },
           "\"even\" or \"burst\".")
       .def_rw("frozen_after", &OpenOptions::frozen_after)
       .def_rw("remember", &OpenOptions::remember)

@@ -118,7 +118,7 @@ void bind_box_predictor(nb::module_& module) {
 }
 
 ValueRef tracks_from(gil::Held& held, nb::handle object) {
-  static const std::array<const TypeInfo*, 1> wanted = {type_of<Detections>()};
+  static const std::array<const TypeInfo*, 1> wanted = {get_type<Detections>()};
   auto output = from_python(held, object, wanted);
   const bool known = output.value.as<Detections>() != nullptr || output.value.as<Circles>() != nullptr;
   return known ? std::move(output.value) : ValueRef();

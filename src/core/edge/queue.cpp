@@ -33,11 +33,11 @@ std::string_view to_string(WhenFull when_full) noexcept {
 }
 
 std::string_view to_string(DropCause cause) noexcept {
-  return kind_of(cause).name;
+  return describe_cause(cause).name;
 }
 
 std::string_view to_string(NodeDropCause cause) noexcept {
-  return kind_of(cause).name;
+  return describe_cause(cause).name;
 }
 
 std::string to_string(const Queue& queue) {
@@ -50,7 +50,7 @@ std::string to_string(const Queue& queue) {
   return text + ")";
 }
 
-WhenFull when_full_of(std::string_view name) {
+WhenFull parse_when_full(std::string_view name) {
   std::string known;
   for (const auto policy : {WhenFull::DropOldest, WhenFull::DropNewest, WhenFull::Block}) {
     if (to_string(policy) == name) return policy;

@@ -66,7 +66,7 @@ struct Delivery : Aftermath {
   /// Joins the events that the sample absorbs, and records its age. `index`: its place in the order.
   void complete(std::size_t index, AnySample& sample, TimePoint at) const {
     const Origin& origin = rest && index < rest->earlier.size() ? rest->earlier[index] : latest;
-    if (!origin.events.empty()) sample.value = sample.value.get()->with_events_of(origin.events);
+    if (!origin.events.empty()) sample.value = sample.value.get()->add_events(origin.events);
     origin.edge->age.add(Seconds(at - sample.stamp.captured).count(), at);
   }
 

@@ -46,12 +46,12 @@ void check_region(const Region& region) {
                     text_of(region));
 }
 
-Plane part_of(const Plane& luma, const Region& region) {
+Plane view_part(const Plane& luma, const Region& region) {
   check_within(region, luma.row_bytes, luma.rows);
   return {luma.row(region.y0) + region.x0, region.y1 - region.y0, region.x1 - region.x0, luma.stride};
 }
 
-FramePart part_of(const Frame& frame, const Region& region) {
+FramePart view_part(const Frame& frame, const Region& region) {
   check_within(region, frame.width(), frame.height());
   const auto whole = frame.picture();
   const auto format = frame.format();

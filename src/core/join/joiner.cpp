@@ -345,7 +345,7 @@ std::string_view to_string(JoinBy by) noexcept {
   return "?";
 }
 
-JoinBy join_by_of(std::string_view name) {
+JoinBy parse_join_by(std::string_view name) {
   std::string known;
   for (const auto by : {JoinBy::Captured, JoinBy::Pts, JoinBy::Seq, JoinBy::Utc}) {
     if (to_string(by) == name) return by;

@@ -16,7 +16,7 @@ namespace {
 
 NodeKind kind_of(const NodeBase& node) {
   if (node.is_source()) return NodeKind::Source;
-  return node.output_type() == type_of<Nothing>() ? NodeKind::Sink : NodeKind::Node;
+  return node.output_type() == get_type<Nothing>() ? NodeKind::Sink : NodeKind::Node;
 }
 
 std::shared_ptr<Runner> runner_named(const Graph& graph, std::string_view name) {
@@ -37,7 +37,7 @@ std::optional<ViewedPort> port_named(const Graph& graph, const std::string& port
     if (!port.starts_with(runner->name())) continue;
     const auto views = views_of(graph, runner->index());
     const auto found = std::ranges::find(views, port);
-    if (found == views.end() || runner->node()->output_type() == type_of<Nothing>()) continue;
+    if (found == views.end() || runner->node()->output_type() == get_type<Nothing>()) continue;
     const auto& sources = graph.sources_of_node(runner->index());
     const bool of_all = views.size() != sources.size() || views.front() == runner->name();
     return ViewedPort{runner, of_all ? -1 : sources[static_cast<std::size_t>(found - views.begin())]};
@@ -49,7 +49,7 @@ std::optional<ViewedPort> port_named(const Graph& graph, const std::string& port
 [[noreturn]] void refuse_view(const Graph& graph, const std::string& port) {
   const auto runner = runner_named(graph, port);
   if (runner == nullptr) throw OptionError("there is no node '" + port + "' to view");
-  if (runner->node()->output_type() == type_of<Nothing>())
+  if (runner->node()->output_type() == get_type<Nothing>())
     throw GraphError("'" + port + "' is a sink and sends no pictures to view");
   const AnyPort all[] = {runner->index()};
   Admission(graph).check_one_source("a view of '" + port + "'", all);
@@ -74,7 +74,7 @@ GraphState graph_state(const PipelineCore& core, bool times) {
     const auto& node = *kept;
     const int companion_of = graph.place(runner->index()).companion_of;
     result.nodes.push_back({kind_of(node), node.contract().runs_outside,
-                            node.output_type() == type_of<Frame>(), views_of(graph, runner->index()),
+                            node.output_type() == get_type<Frame>(), views_of(graph, runner->index()),
                             core.life().started() && graph.is_live(runner->index()),
                             runner->facts().batch ? runner->facts().batch->size : 0,
                             companion_of < 0 ? std::string() : core.names()->of(companion_of)});
@@ -131,7 +131,7 @@ std::optional<PortSource> source_of_port(const PipelineCore& core, const std::st
     const int index = sources[static_cast<std::size_t>(found - views.begin())];
     if (!graph.has(index)) return std::nullopt;
     const auto source = graph.shared_runner(index);
-    const bool makes_frames = runner->node()->output_type() == type_of<Frame>();
+    const bool makes_frames = runner->node()->output_type() == get_type<Frame>();
     return PortSource{source->name(), source->node(), index == runner->index() || !makes_frames, source};
   }
   return std::nullopt;

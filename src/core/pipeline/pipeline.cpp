@@ -19,7 +19,7 @@
 
 namespace freshframe {
 
-OnError on_error_of(std::string_view name) {
+OnError parse_on_error(std::string_view name) {
   if (name == "stop") return OnError::Stop;
   if (name == "skip") return OnError::Skip;
   if (name == "remove") return OnError::Remove;
@@ -37,7 +37,7 @@ std::optional<AnySample> reader_verbs::poll(core::ReaderCore& reader) {
 AnySample reader_verbs::get(core::ReaderCore& reader, std::optional<Seconds> timeout) {
   return reader.get(timeout, core::ReaderCore::Keep::Last);
 }
-bool reader_verbs::ended(const core::ReaderCore& reader) {
+bool reader_verbs::has_ended(const core::ReaderCore& reader) {
   return reader.ended();
 }
 void reader_verbs::close(core::ReaderCore& reader) {

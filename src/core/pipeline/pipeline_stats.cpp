@@ -49,7 +49,7 @@ std::optional<SilentNode> silent_node(const Runner& runner, std::uint64_t least)
 template <class Cause>
 bool all_by_design(const std::map<Cause, std::uint64_t>& drops) {
   return std::ranges::all_of(
-      drops, [](const auto& drop) { return kind_of(drop.first).meaning == DropMeaning::ByDesign; });
+      drops, [](const auto& drop) { return describe_cause(drop.first).meaning == DropMeaning::ByDesign; });
 }
 
 }  // namespace

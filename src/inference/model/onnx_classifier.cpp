@@ -266,7 +266,7 @@ struct OnnxClassifier::Impl {
     for (std::size_t i = 0; i < found.boxes.size(); ++i) {
       if (!is_wanted(found, i)) continue;
       const auto region = region_of(found.boxes[i], options.padding, frame);
-      if (region) crops.push_back({i, part_of(frame, *region)});
+      if (region) crops.push_back({i, view_part(frame, *region)});
     }
     return crops;
   }

@@ -196,7 +196,7 @@ struct OnnxDetector::Impl {
 
   // The part of a picture that the network gets.
   [[nodiscard]] FramePart part(const Frame& frame) const {
-    return roi ? part_of(frame, *roi) : FramePart{frame};
+    return roi ? view_part(frame, *roi) : FramePart{frame};
   }
 
   // The boxes of one picture of a run.

@@ -20,7 +20,7 @@ media::PacketCamera& packet_camera(VideoSource& camera) {
 
 }  // namespace
 
-std::unique_ptr<Source<Packet>> packets_of(VideoSource& camera) {
+std::unique_ptr<Source<Packet>> make_packet_source(VideoSource& camera) {
   return packet_camera(camera).packets();
 }
 

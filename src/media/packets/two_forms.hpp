@@ -48,13 +48,13 @@ class TwoForms {
 
   /// Does what NodeBase::set_input() does. After an exception the choice is as before.
   void set_input(const TypeInfo* type) {
-    packets_ = type == type_of<Packet>() ? make_packets_() : nullptr;
+    packets_ = type == get_type<Packet>() ? make_packets_() : nullptr;
     is_chosen_ = true;
   }
   /// Returns what NodeBase::input_types() returns.
   [[nodiscard]] std::vector<const TypeInfo*> input_types() const {
-    if (!is_chosen_) return {type_of<Frame>(), type_of<Packet>()};
-    return {takes_packets() ? type_of<Packet>() : type_of<Frame>()};
+    if (!is_chosen_) return {get_type<Frame>(), get_type<Packet>()};
+    return {takes_packets() ? get_type<Packet>() : get_type<Frame>()};
   }
   [[nodiscard]] bool takes_packets() const noexcept { return packets_ != nullptr; }
 

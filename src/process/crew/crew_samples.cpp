@@ -399,7 +399,7 @@ std::optional<Emitted> Crew::output_of(const Seat& seat, const ReplyMessage& mes
 void Crew::check_demand(const Emitted& output) const {
   const auto newest = runner_.outlet().outputs().newest();  // the emitter's thread may be sending
   const auto& demand = newest->demand;
-  const auto* const type = output.value ? output.value.get()->type() : type_of<Frame>();
+  const auto* const type = output.value ? output.value.get()->type() : get_type<Frame>();
   if (demand.allows(type)) return;
   throw OptionTypeError("gave " + std::string(type->name) + ", but its child '" + demand.child + "' takes " +
                         core::names_of(demand.types));

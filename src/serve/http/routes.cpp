@@ -218,7 +218,7 @@ Reply prediction(std::string_view query, StateSource& source) {
   if (question.is != Parameter::Read)
     return plain(400, "a question is needed: /api/what_if?question=NODE: queue=NEXT");
   try {
-    return {.type = kJson, .body = what_if_json(source.sample_now().what_if(Question::of(question.text)))};
+    return {.type = kJson, .body = what_if_json(source.sample_now().what_if(Question::parse(question.text)))};
   } catch (const Error& error) {
     return plain(400, error.what());
   }

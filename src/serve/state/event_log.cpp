@@ -147,7 +147,7 @@ void EventLog::follow_edges(const Snapshot& seen) {
   for (std::size_t i = 0; i < edges.size(); ++i) {
     for (const auto& [cause, count] : edges[i].drops) {
       if (cause == DropCause::Stop || cause == DropCause::Removed) continue;
-      if (kind_of(cause).meaning == DropMeaning::ByDesign) continue;
+      if (describe_cause(cause).meaning == DropMeaning::ByDesign) continue;
       auto& told = drops_[{edges[i].number, cause}];
       if (count <= told) continue;
       const auto more = count - std::exchange(told, count);

@@ -96,7 +96,8 @@ struct LineCounter::Impl {
   Counted& of_source(int source, PictureSize size) {
     auto& of = sources[source];
     auto& [things, counts, known, line, is_moved] = of;
-    const bool is_other_size = options.relative && (size.width != known.width || size.height != known.height);
+    const bool is_other_size =
+        options.relative && (size.width != is_known.width || size.height != is_known.height);
     if (!line || is_moved || is_other_size) {
       const auto pixels = options.relative ? vision::scaled("LineCounter", ends, size)
                                            : std::vector<Point>(ends.begin(), ends.end());
@@ -104,7 +105,7 @@ struct LineCounter::Impl {
       counts.end = pixels.back();
       const bool is_first = !line;
       line = line_between(counts.start, counts.end);
-      const auto before = std::exchange(known, size);
+      const auto before = std::exchange(is_known, size);
       if (!is_first && is_other_size)
         move(of, static_cast<double>(size.width) / before.width,
              static_cast<double>(size.height) / before.height);

@@ -466,7 +466,7 @@ Annotate::Annotate(const AnnotateOptions& options) {
 Annotate::~Annotate() = default;
 
 std::vector<const TypeInfo*> Annotate::input_types() const {
-  return {type_of<Circles>(), type_of<Detections>(), type_of<LineCounts>(), type_of<Zones>()};
+  return {get_type<Circles>(), get_type<Detections>(), get_type<LineCounts>(), get_type<Zones>()};
 }
 
 void Annotate::source_gone(int source) {

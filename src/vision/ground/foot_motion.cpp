@@ -323,7 +323,7 @@ GroundTrack FootMotion::at(const Ground& ground, double time) const {
   const double uy = result.speed > 1e-9 ? x[3] / result.speed : 0;
   const double variance = ux * ux * p[2][2] + 2 * ux * uy * p[2][3] + uy * uy * p[3][3];
   const auto pixel = ground.pixel(result.place);
-  const double clicks = pixel ? ground.speed_error_of_clicks(pixel->x, pixel->y, x[2], x[3]) : 0;
+  const double clicks = pixel ? ground.estimate_speed_error(pixel->x, pixel->y, x[2], x[3]) : 0;
   result.speed_error = std::sqrt(variance + (std::isfinite(clicks) ? clicks * clicks : 0));
   return result;
 }

@@ -219,7 +219,7 @@ std::optional<Place> Ground::pixel(const Place& place) const {
   return moved(back_, place);
 }
 
-double Ground::speed_error_of_clicks(double u, double v, double vx, double vy) const {
+double Ground::estimate_speed_error(double u, double v, double vx, double vy) const {
   const double speed = std::hypot(vx, vy);
   const auto here = at(u, v);
   if (!here) return std::numeric_limits<double>::infinity();

@@ -27,7 +27,7 @@ CircleFinder::~CircleFinder() = default;
 
 std::vector<Circle> CircleFinder::find(const Plane& luma) {
   if (!impl_->roi) return impl_->search.find(luma);
-  auto found = impl_->search.find(part_of(luma, *impl_->roi));
+  auto found = impl_->search.find(view_part(luma, *impl_->roi));
   vision::move_to_picture(found, *impl_->roi);
   return found;
 }
@@ -79,7 +79,7 @@ Circles CircleTracker::update(const Frame& frame, double pts, int source_number)
   Impl::Source& source = impl_->of_source(source_number);
   source.tracks.advance(pts);
   const auto& roi = impl_->options.detector.roi;
-  const auto luma = roi ? part_of(frame.luma(), *roi) : frame.luma();
+  const auto luma = roi ? view_part(frame.luma(), *roi) : frame.luma();
   const auto found = source.partial.find(impl_->search, luma, source.tracks);
   source.tracks.take(found);
   auto circles = vision::tracked_circles(source.tracks, found);

@@ -80,7 +80,7 @@ Queue queue_of(std::string_view text) {
         "queue must be LATEST, NEXT, LOSSLESS, RECORDING, Queue(8) or Queue(8, drop_newest), got '" +
         std::string(text) + "'");
   Queue out{.depth = number_of<int>("the depth of a queue", arguments->front())};
-  if (arguments->size() > 1) out.when_full = when_full_of(without_quotes(arguments->back()));
+  if (arguments->size() > 1) out.when_full = parse_when_full(without_quotes(arguments->back()));
   return out;
 }
 
@@ -178,7 +178,7 @@ int checked(const Recording& recording, const std::string& node, const NodeChang
 
 }  // namespace core
 
-Question Question::of(std::string_view text) {
+Question Question::parse(std::string_view text) {
   const auto colon = text.rfind(": ");
   const auto end = colon != std::string_view::npos ? colon : text.rfind(':');
   if (end == std::string_view::npos)

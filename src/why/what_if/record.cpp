@@ -116,6 +116,6 @@ freshframe::WhatIf freshframe::what_if(const Pipeline& pipeline, const std::stri
 }
 
 freshframe::WhatIf freshframe::what_if(const Pipeline& pipeline, std::string_view question) {
-  const auto [node, change] = Question::of(question);
+  const auto [node, change] = Question::parse(question);
   return what_if(pipeline, node, change);
 }

@@ -173,8 +173,8 @@ class Player {
     std::map<int, std::int64_t> latest;
     for (const auto& call : node.calls) {
       const auto [known, is_new] = latest.try_emplace(call.source, call.seq);
-      if (!is_new && call.seq < known->second) return false;
-      known->second = call.seq;
+      if (!is_new && call.seq < is_known->second) return false;
+      is_known->second = call.seq;
     }
     return true;
   }
@@ -524,7 +524,7 @@ std::string to_string(const NodeChange& change) {
 
 std::string to_string(const WhatIf& answer) {
   const auto question = answer.node + " with " + answer.change;
-  if (!answer.known()) return question + ": not known: " + answer.reason + ".\n";
+  if (!answer.is_known()) return question + ": not known: " + answer.reason + ".\n";
   auto text = question + ", by the last " + core::fixed_text(answer.duration) + " s:\n";
   for (const auto& outcome : answer.outcomes) text += core::outcome_text(outcome);
   return text;

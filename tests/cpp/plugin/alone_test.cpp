@@ -79,7 +79,7 @@ class Numbered final : public Source<double> {
 
 std::vector<Frame> frames(const std::vector<std::uint8_t>& levels) {
   std::vector<Frame> result;
-  for (const auto level : levels) result.push_back(frame_of(2, 1, {level, 9}));
+  for (const auto level : levels) result.push_back(make_frame(2, 1, {level, 9}));
   return result;
 }
 
@@ -104,8 +104,8 @@ TEST(Alone, WhatANodeThrowsIsThrownAndTheNodeIsClosed) {
 TEST(Alone, FramesOfEveryPlaneAreMadeAndShown) {
   Negative node;
   std::vector<Frame> given;
-  given.push_back(frame_of(2, 2, {1, 2, 3, 4, 5, 6}, "i420"));
-  given.push_back(frame_of(1, 1, {10, 20, 30}, "bgr"));
+  given.push_back(make_frame(2, 2, {1, 2, 3, 4, 5, 6}, "i420"));
+  given.push_back(make_frame(1, 1, {10, 20, 30}, "bgr"));
   const auto results = run_node(node, given);
   ASSERT_EQ(results.size(), 2U);
   EXPECT_EQ(results[0].value.picture().plane(2).row(0)[0], 249);
@@ -174,9 +174,9 @@ TEST(Alone, OptionsOfEveryTypeArriveAndWrongOnesAreRefused) {
 }
 
 TEST(Alone, PixelsThatDoNotFillAPictureAreRefused) {
-  EXPECT_THROW((void)frame_of(2, 2, {1, 2, 3}), std::invalid_argument);
-  EXPECT_THROW((void)frame_of(2, 1, {1, 2, 3}), std::invalid_argument);
-  EXPECT_THROW((void)frame_of(2, 1, {1, 2}, "cmyk"), std::invalid_argument);
+  EXPECT_THROW((void)make_frame(2, 2, {1, 2, 3}), std::invalid_argument);
+  EXPECT_THROW((void)make_frame(2, 1, {1, 2, 3}), std::invalid_argument);
+  EXPECT_THROW((void)make_frame(2, 1, {1, 2}, "cmyk"), std::invalid_argument);
 }
 
 }  // namespace

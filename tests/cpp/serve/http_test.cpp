@@ -46,7 +46,7 @@ TEST(ServeHttp, ProgramsOwnDocumentsComeFirst) {
   const auto documents = std::make_shared<Documents>();
   const Server server(ServeOptions{.documents = documents});
   EXPECT_TRUE(ask(server, "/api/fleet").starts_with("HTTP/1.1 404"));
-  EXPECT_EQ(documents->asked(), 0U);
+  EXPECT_EQ(documents->request_count(), 0U);
   documents->set("/api/fleet", {.body = "{}"});
   documents->set("/healthz", {.type = "text/plain", .body = "two agents are down\n", .status = 503});
   EXPECT_TRUE(ask(server, "/api/fleet").starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"));
@@ -55,7 +55,7 @@ TEST(ServeHttp, ProgramsOwnDocumentsComeFirst) {
   EXPECT_TRUE(ask(server, "/healthz").ends_with("two agents are down\n"));
   documents->set("/api/fleet", {.body = "{\"name\":\"yard\"}"});
   EXPECT_TRUE(ask(server, "/api/fleet").ends_with("{\"name\":\"yard\"}"));
-  EXPECT_EQ(documents->asked(), 5U);
+  EXPECT_EQ(documents->request_count(), 5U);
   EXPECT_TRUE(contains(ask(server, "/"), "main.js"));
   documents->set("/", {.type = "text/html", .body = "<p>the program's own</p>"});
   EXPECT_TRUE(ask(server, "/").ends_with("<p>the program's own</p>"));

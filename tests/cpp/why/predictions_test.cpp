@@ -18,11 +18,11 @@ namespace freshframe::core {
 namespace {
 
 Question of_a() {
-  return Question::of("A: queue=LATEST");
+  return Question::parse("A: queue=LATEST");
 }
 
 Question of_b() {
-  return Question::of("B: queue=LATEST");
+  return Question::parse("B: queue=LATEST");
 }
 
 // Answers each question with the number of those before; on a clock that only the test moves.

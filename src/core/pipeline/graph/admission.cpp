@@ -85,7 +85,7 @@ void Admission::check_parents(const NodeBase* node, const std::string& name,
     (void)sources_of(graph_, parent);
     const auto& from = graph_.runner(parent.node);
     const auto* output = from.node()->output_type();
-    if (output == type_of<Nothing>()) {
+    if (output == get_type<Nothing>()) {
       throw GraphError(
           "'" + from.name() + "' is a sink and has no output: '" + name +
           "' cannot follow it, but it can follow the parent of '" + from.name() +
@@ -306,7 +306,7 @@ void Admission::check_reader(std::span<const AnyPort> parents, const ReaderOptio
   if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
   check_queue(label, parents, options.queue, false);
   for (const auto& parent : parents) {
-    if (!options.frames && graph_.runner(parent.node).node()->output_type() == type_of<Frame>()) {
+    if (!options.frames && graph_.runner(parent.node).node()->output_type() == get_type<Frame>()) {
       throw GraphError("'" + label + "' has frames=False, but the values of '" +
                        graph_.runner(parent.node).name() + "' are frames: read them with frames=True");
     }

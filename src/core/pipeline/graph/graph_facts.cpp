@@ -72,7 +72,7 @@ std::vector<AnyPort> parents_of(const Graph& graph, int index) {
 
 bool gives_packets(const Graph& graph, int node) {
   const auto kept = graph.runner(node).node();
-  return kept->output_type() == type_of<Packet>() || kept->contract().gives_packets;
+  return kept->output_type() == get_type<Packet>() || kept->contract().gives_packets;
 }
 
 Queue resolve_queue(const Graph& graph, const Wire& wire, const std::string& consumer, bool recorder) {

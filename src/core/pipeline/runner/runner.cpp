@@ -459,7 +459,7 @@ namespace {
 /// A part of the picture was lost, whether it is decoded or not.
 bool is_damaged(const Emitted& item) {
   const auto* const packet = item.value.as<Packet>();
-  return item.frame.damaged() || (packet != nullptr && packet->damaged);
+  return item.frame.is_damaged() || (packet != nullptr && packet->damaged);
 }
 
 // Room for one more frame: waits (file) or counts a drop (live).

@@ -211,7 +211,7 @@ std::string_view to_string(EncoderPreset preset) noexcept {
   return kPresets[static_cast<std::size_t>(preset)];
 }
 
-EncoderPreset encoder_preset_of(std::string_view name) {
+EncoderPreset parse_encoder_preset(std::string_view name) {
   const auto* const found = std::find(kPresets.begin(), kPresets.end(), name);
   if (found == kPresets.end()) {
     throw OptionError("preset must be 'slow', 'medium', 'fast' or 'fastest', got '" + std::string(name) +

@@ -38,8 +38,8 @@ TEST(Queue, OnlyOneThatMakesItsProducerWaitBlocks) {
 }
 
 TEST(Queue, AnUnknownPolicyIsRefusedWithTheKnownOnes) {
-  EXPECT_EQ(when_full_of("drop_newest"), WhenFull::DropNewest);
-  EXPECT_EQ(message_of<OptionError>([] { (void)when_full_of("wait"); }),
+  EXPECT_EQ(parse_when_full("drop_newest"), WhenFull::DropNewest);
+  EXPECT_EQ(message_of<OptionError>([] { (void)parse_when_full("wait"); }),
             "when_full must be one of drop_oldest, drop_newest, block, got 'wait'");
 }
 
@@ -99,11 +99,11 @@ TEST(Queue, ABoundIsMoreThanZeroAndOfAQueueThatDrops) {
 
 TEST(Queue, NamesOfPoliciesAreReadAsTheyAreWritten) {
   for (const auto policy : {WhenFull::DropOldest, WhenFull::DropNewest, WhenFull::Block}) {
-    EXPECT_EQ(when_full_of(to_string(policy)), policy);
+    EXPECT_EQ(parse_when_full(to_string(policy)), policy);
   }
-  EXPECT_THROW(static_cast<void>(when_full_of("drop")), OptionError);
-  EXPECT_EQ(on_error_of("skip"), OnError::Skip);
-  EXPECT_THROW(static_cast<void>(on_error_of("ignore")), OptionError);
+  EXPECT_THROW(static_cast<void>(parse_when_full("drop")), OptionError);
+  EXPECT_EQ(parse_on_error("skip"), OnError::Skip);
+  EXPECT_THROW(static_cast<void>(parse_on_error("ignore")), OptionError);
 }
 
 }  // namespace

@@ -66,12 +66,12 @@ TEST(ReaderSlots, TheReaderEndsWhenAllItsNodesHaveEnded) {
   EXPECT_EQ(reader.get()->value, 1);
   wait_until([&] { return node_of(pipeline, "source").state == NodeState::Ended; });
   EXPECT_FALSE(reader.poll());
-  EXPECT_FALSE(reader.ended());
+  EXPECT_FALSE(reader.has_ended());
   second.push(2);
   second.finish();
   EXPECT_EQ(reader.get()->value, 2);
   EXPECT_FALSE(reader.get());
-  EXPECT_TRUE(reader.ended());
+  EXPECT_TRUE(reader.has_ended());
 }
 
 TEST(ReaderClose, UnblocksALosslessProducerAndCountsWhatWaitedAsRemoved) {

@@ -212,7 +212,7 @@ TEST(Reader, OfAFileGetsEverySampleInOrderThenTheEnd) {
   EXPECT_EQ(test.edge().queue, kLossless);
   for (int i = 0; i < 50; ++i) EXPECT_EQ(test.reader.get()->stamp.seq, i);
   EXPECT_FALSE(test.reader.get());  // the typed reader reports the end as an empty optional
-  EXPECT_TRUE(test.reader.ended());
+  EXPECT_TRUE(test.reader.has_ended());
   EXPECT_EQ(test.edge().delivered, 50U);
   EXPECT_EQ(test.edge().dropped, 0U);
 }
@@ -288,15 +288,15 @@ TEST(Reader, AfterTheEndPollThrowsGetGivesNothingAndLatestKeepsTheLastSample) {
   EXPECT_EQ(lossless.get()->value, 2);
   EXPECT_FALSE(lossless.get());
   EXPECT_THROW((void)lossless.poll(), EndOfStreamError);
-  EXPECT_TRUE(lossless.ended());
-  EXPECT_FALSE(latest.ended());  // it has not read its last sample yet
+  EXPECT_TRUE(lossless.has_ended());
+  EXPECT_FALSE(latest.has_ended());  // it has not read its last sample yet
   EXPECT_TRUE(pipeline.wait());
   EXPECT_EQ(latest.latest()->value, 2);
   EXPECT_EQ(latest.latest()->value, 2);
   EXPECT_THROW((void)latest.poll(), EndOfStreamError);
   EXPECT_FALSE(latest.get(Seconds{0}));
   EXPECT_EQ(latest.latest()->value, 2);
-  EXPECT_TRUE(latest.ended());
+  EXPECT_TRUE(latest.has_ended());
 }
 
 TEST(Reader, StopEndsAGetThatWaits) {
@@ -308,7 +308,7 @@ TEST(Reader, StopEndsAGetThatWaits) {
     test.pipeline.stop();
   }
   EXPECT_TRUE(ended);
-  EXPECT_TRUE(test.reader.ended());
+  EXPECT_TRUE(test.reader.has_ended());
   EXPECT_FALSE(test.reader.latest());
 }
 

@@ -132,14 +132,14 @@ TEST(Frame, TheMarkOfADamagedPictureBelongsToAHandleAndItsCopies) {
   const auto whole = gray_frame(1);
   auto damaged = whole;
   damaged.mark_damaged();
-  EXPECT_FALSE(whole.damaged()) << "the same picture may be whole in another sample";
+  EXPECT_FALSE(whole.is_damaged()) << "the same picture may be whole in another sample";
   EXPECT_EQ(whole, damaged);
   const auto copy = damaged;
-  EXPECT_TRUE(copy.damaged());
-  EXPECT_TRUE(damaged.keep().damaged());
-  EXPECT_TRUE(core::FrameAccess::engine(damaged.keep()).damaged());
-  EXPECT_TRUE(damaged.to(PixelFormat::Gray).damaged());
-  EXPECT_TRUE(Frame(std::move(damaged)).damaged());
+  EXPECT_TRUE(copy.is_damaged());
+  EXPECT_TRUE(damaged.keep().is_damaged());
+  EXPECT_TRUE(core::FrameAccess::engine(damaged.keep()).is_damaged());
+  EXPECT_TRUE(damaged.to(PixelFormat::Gray).is_damaged());
+  EXPECT_TRUE(Frame(std::move(damaged)).is_damaged());
 }
 
 TEST(Frame, WrapReleasesOnceWithTheLastHandle) {

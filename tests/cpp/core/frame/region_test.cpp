@@ -48,7 +48,7 @@ TEST(Region, HasTheBytesOfEachPlane) {
            Case{PixelFormat::I444, 7, 5, {7, 7, 7}, {5, 5, 5}, "i444"},
        }) {
     const auto whole = frame_of(format);
-    const auto part = part_of(whole, {7, 5, 37, 18});
+    const auto part = view_part(whole, {7, 5, 37, 18});
     EXPECT_EQ(part.x, x) << name;
     EXPECT_EQ(part.y, y) << name;
     EXPECT_EQ(part.frame.width(), 37 - x) << name;
@@ -70,14 +70,14 @@ TEST(Region, HasTheBytesOfEachPlane) {
 }
 
 TEST(Region, KeepsThePictureAndTheMatrixOfTheWholeOne) {
-  const auto part = part_of(frame_of(PixelFormat::I420, 64, 800), {0, 0, 64, 100}).frame;
+  const auto part = view_part(frame_of(PixelFormat::I420, 64, 800), {0, 0, 64, 100}).frame;
   EXPECT_EQ(part.luma().row(99)[63], level(0, 63, 99));  // the whole one's handle is gone
   EXPECT_EQ(part.picture_format().space, ColorSpace::Bt709);
 }
 
 TEST(Region, OfAPlaneIsExact) {
   const auto whole = frame_of(PixelFormat::I420);
-  const auto part = part_of(whole.luma(), {7, 5, 9, 8});
+  const auto part = view_part(whole.luma(), {7, 5, 9, 8});
   EXPECT_EQ(part.rows, 3);
   EXPECT_EQ(part.row_bytes, 2);
   EXPECT_EQ(part.row(2)[1], level(0, 8, 7));
@@ -85,15 +85,15 @@ TEST(Region, OfAPlaneIsExact) {
 
 TEST(Region, OutsideOfThePictureOrWithoutPixelsIsRefused) {
   const auto frame = frame_of(PixelFormat::Gray);
-  EXPECT_NO_THROW((void)part_of(frame, {0, 0, 37, 23}));
-  EXPECT_THROW((void)part_of(frame, {0, 0, 38, 23}), OptionError);
-  EXPECT_THROW((void)part_of(frame.luma(), {0, 0, 37, 24}), OptionError);
+  EXPECT_NO_THROW((void)view_part(frame, {0, 0, 37, 23}));
+  EXPECT_THROW((void)view_part(frame, {0, 0, 38, 23}), OptionError);
+  EXPECT_THROW((void)view_part(frame.luma(), {0, 0, 37, 24}), OptionError);
   EXPECT_NO_THROW(check_region({0, 0, 2, 1}));
   for (const Region wrong :
        {Region{-1, 0, 1, 1}, Region{0, -1, 1, 1}, Region{1, 0, 1, 1}, Region{0, 3, 1, 2}}) {
     EXPECT_THROW(check_region(wrong), OptionError);
-    EXPECT_THROW((void)part_of(frame, wrong), OptionError);
-    EXPECT_THROW((void)part_of(frame.luma(), wrong), OptionError);
+    EXPECT_THROW((void)view_part(frame, wrong), OptionError);
+    EXPECT_THROW((void)view_part(frame.luma(), wrong), OptionError);
   }
 }
 

@@ -29,11 +29,11 @@ struct Counted {
 };
 
 TEST(TypeInfo, EachTypeHasOneAddressAndPublicOnesAName) {
-  EXPECT_EQ(type_of<int>(), type_of<int>());
-  EXPECT_NE(type_of<int>(), type_of<double>());
-  EXPECT_NE(type_of<int>(), type_of<std::string>());
-  EXPECT_EQ(type_of<Frame>()->name, "Frame");
-  EXPECT_EQ(type_of<double>()->name, "float");
+  EXPECT_EQ(get_type<int>(), get_type<int>());
+  EXPECT_NE(get_type<int>(), get_type<double>());
+  EXPECT_NE(get_type<int>(), get_type<std::string>());
+  EXPECT_EQ(get_type<Frame>()->name, "Frame");
+  EXPECT_EQ(get_type<double>()->name, "float");
 }
 
 TEST(ValueRef, GivesTheValueOnlyAsWhatItIs) {

@@ -216,7 +216,7 @@ TEST(LiveGraph, WhatOneSourceReachesGoesWithItAndAMergeStays) {
   EXPECT_EQ(names, (std::set<std::string>{"counter", "door", "tracks"}));
   two.push(7);
   seen.wait_for(1);
-  EXPECT_FALSE(reader.ended());
+  EXPECT_FALSE(reader.has_ended());
   EXPECT_TRUE(contains(message_of<StateError>([&] { pipeline.add(node(), tracks); }), "was removed"));
 }
 
@@ -280,7 +280,7 @@ TEST(LiveGraph, EdgesThatComeBelowAnEndedNodeEndAtOnce) {
   auto of_file = pipeline.reader(both.of(file));  // it has ended above a merge that goes on
   while (of_file.get(Seconds{20})) {
   }  // the merge may not have passed on all samples when the reader comes
-  EXPECT_TRUE(of_file.ended());
+  EXPECT_TRUE(of_file.has_ended());
   feed.finish();
 }
 

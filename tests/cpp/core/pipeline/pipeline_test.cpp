@@ -97,7 +97,7 @@ TEST(Types, ThatDoNotFitAreRefusedAtAddWithBothNames) {
   CheckedPipeline pipeline;
   const AnyPort parents[] = {pipeline.add(feed_source(feed, Kind::Live), {.name = "numbers"}).node};
   const std::string message = message_of<GraphError>([&] {
-    pipeline.add_any(std::make_unique<AnyNode>(type_of<Frame>(), nullptr), parents, {.name = "viewer"});
+    pipeline.add_any(std::make_unique<AnyNode>(get_type<Frame>(), nullptr), parents, {.name = "viewer"});
   });
   for (const char* part : {"Frame", "float", "viewer", "numbers"})
     EXPECT_TRUE(contains(message, part)) << message;
@@ -110,7 +110,7 @@ TEST(Types, OfEveryParentOfAMergeAreChecked) {
   CheckedPipeline pipeline;
   const AnyPort parents[] = {pipeline.add(feed_source(doubles, Kind::Live)).node,
                              pipeline.add(feed_source(ints, Kind::Live)).node};
-  EXPECT_THROW(pipeline.add_any(std::make_unique<AnyNode>(type_of<double>(), nullptr), parents, {}),
+  EXPECT_THROW(pipeline.add_any(std::make_unique<AnyNode>(get_type<double>(), nullptr), parents, {}),
                GraphError);
   EXPECT_NO_THROW(pipeline.add_any(std::make_unique<AnyNode>(nullptr, nullptr), parents, {}));
 }
@@ -120,7 +120,7 @@ TEST(Types, AnUntypedNodePassesWhatItGetsToATypedOneThatFits) {
   CheckedPipeline pipeline;
   const auto source = pipeline.add(count_source(3));
   const AnyPort parents[] = {source.node};
-  const Port<int> any{pipeline.add_any(std::make_unique<AnyNode>(nullptr, type_of<int>()),
+  const Port<int> any{pipeline.add_any(std::make_unique<AnyNode>(nullptr, get_type<int>()),
                                        std::span<const AnyPort>(parents), {})};
   pipeline.add(collect_into<int>(seen), any);
   EXPECT_TRUE(pipeline.run().complete);
@@ -134,7 +134,7 @@ TEST(Types, AnOutputThatBreaksItsPromiseIsAnErrorAndNotACrash) {
   const AnyPort parents[] = {source.node};
   // Declares double, sends int.
   const Port<double> liar{
-      pipeline.add_any(std::make_unique<AnyNode>(nullptr, type_of<double>()), parents, {})};
+      pipeline.add_any(std::make_unique<AnyNode>(nullptr, get_type<double>()), parents, {})};
   pipeline.add(collect_into<double>(seen), liar);
   EXPECT_THROW((void)pipeline.run(), Error);
   EXPECT_TRUE(seen.all().empty());

@@ -73,7 +73,7 @@ inline Received received(const Bytes& bytes, bool with_frames = true) {
   Hand hand;
   Received result;
   const auto source = open(server.url(), {.reconnect = false});
-  const auto packets = packets_of(*source);
+  const auto packets = make_packet_source(*source);
   if (!with_frames) take_frames(*source, false);
   source->open(hand.context());
   try {

@@ -56,7 +56,7 @@ std::vector<AnySample> look_packets(const Folder& folder, const std::string& cod
 
 class Looking {
  public:
-  explicit Looking(const LookOptions& options) : look_(options) { look_.set_input(type_of<Packet>()); }
+  explicit Looking(const LookOptions& options) : look_(options) { look_.set_input(get_type<Packet>()); }
 
   void feed(const std::vector<AnySample>& packets, std::size_t from, std::size_t to) {
     for (std::size_t n = from; n < to; ++n)
@@ -379,7 +379,7 @@ TEST(Looks, HoldNoMoreMemoryThanMaxBytesWhateverTheSizeOfThePackets) {
   constexpr std::size_t kMost = 4U << 20U;
   for (const auto& [size, buffer] : {std::pair(20, 20), std::pair(100, 8000), std::pair(30'000, 30'000)}) {
     Look look({.seconds = 3600, .max_bytes = kMost});
-    look.set_input(type_of<Packet>());
+    look.set_input(get_type<Packet>());
     Hand hand;
     const auto held = [] { return ::mallinfo2().uordblks + ::mallinfo2().hblkhd; };  // 0 with a sanitizer
     const auto before = held();

@@ -221,7 +221,7 @@ TEST_P(CameraChanges, BeginAFileThatSaysWhatIsInIt) {
   Hand hand;
   const auto path = folder.file("copy." + container);
   VideoFile file(path);
-  file.set_input(type_of<Packet>());
+  file.set_input(get_type<Packet>());
   file.open(hand.context());
   const auto packets = camera.packets();
   EXPECT_EQ(packets.size(), 2U * kEach);

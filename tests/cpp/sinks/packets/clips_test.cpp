@@ -28,7 +28,7 @@ class PacketClipping {
  public:
   explicit PacketClipping(const ClipOptions& options = {.before = 1, .after = 1}) : clips_(options) {
     hand_.clock = clock_;
-    clips_.set_input(type_of<Packet>());
+    clips_.set_input(get_type<Packet>());
     clips_.open(hand_.context());
   }
   void feed(const std::vector<AnySample>& packets, std::size_t from, std::size_t to) {

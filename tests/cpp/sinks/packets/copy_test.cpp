@@ -25,7 +25,7 @@ void copy_into(const std::string& path, const std::vector<AnySample>& packets,
                const VideoFileOptions& options = {}) {
   Hand hand;
   VideoFile file(path, options);
-  file.set_input(type_of<Packet>());
+  file.set_input(get_type<Packet>());
   file.open(hand.context());
   for (const auto& each : packets) static_cast<void>(file.process(Sample<Packet>(each), hand.context()));
   file.close();
@@ -286,7 +286,7 @@ TEST_P(PacketCopies, ArePausedBeforeTheFirstPacketIsMuxed) {
   const HeardLog heard;
   Hand hand;
   VideoFile file(path);
-  file.set_input(type_of<Packet>());
+  file.set_input(get_type<Packet>());
   file.open(hand.context());
   for (const auto& each : packets) {
     static_cast<void>(file.process(Sample<Packet>(each), hand.context()));
@@ -319,7 +319,7 @@ TEST(Packets, ThatTheContainerCannotHoldAreRefusedWithThoseThatCan) {
 }
 
 TEST(Packets, OfAFileAreRefused) {
-  EXPECT_THROW(static_cast<void>(packets_of(*open("a.mp4"))), GraphError);
+  EXPECT_THROW(static_cast<void>(make_packet_source(*open("a.mp4"))), GraphError);
 }
 
 }  // namespace

@@ -59,8 +59,8 @@ INSTANTIATE_TEST_SUITE_P(Codecs, MediaEncoderPreset,
                          [](const auto& tested) { return std::string(tested.param); });
 
 TEST(MediaEncoderPresets, HaveNames) {
-  for (const auto speed : kPresets) EXPECT_EQ(encoder_preset_of(to_string(speed)), speed);
-  EXPECT_TRUE(contains(message_of<OptionError>([] { static_cast<void>(encoder_preset_of("quick")); }),
+  for (const auto speed : kPresets) EXPECT_EQ(parse_encoder_preset(to_string(speed)), speed);
+  EXPECT_TRUE(contains(message_of<OptionError>([] { static_cast<void>(parse_encoder_preset("quick")); }),
                        "must be 'slow', 'medium', 'fast' or 'fastest', got 'quick'"));
 }
 

@@ -75,7 +75,7 @@ class SkippingRecorder {
     options.reports_segments = options.segment_every.has_value();
     options.codec = packets ? "" : "mpeg4";
     file_ = std::make_unique<VideoFile>(path, options);
-    if (packets) file_->set_input(type_of<Packet>());
+    if (packets) file_->set_input(get_type<Packet>());
     file_->open(hand_.context());
   }
 
@@ -118,7 +118,7 @@ class SkippingRecorder {
 class SkippingClips {
  public:
   explicit SkippingClips(bool packets) : clips_({.before = 1, .after = 1, .codec = packets ? "" : "mpeg4"}) {
-    if (packets) clips_.set_input(type_of<Packet>());
+    if (packets) clips_.set_input(get_type<Packet>());
     clips_.open(hand_.context());
   }
   void put(const AnySample& sample) {
@@ -517,7 +517,7 @@ TEST_P(MediaExchangedSources, EndClips) {
     static_cast<void>(clips.process_any(sample, hand.context()));
   };
   const auto save = [&](const std::string& path, double at) { clips.save(path, at); };
-  if (packets) clips.set_input(type_of<Packet>());
+  if (packets) clips.set_input(get_type<Packet>());
   clips.open(hand.context());
   for (const auto& sample : of_source(packets, 1, 50)) put(sample);
   save(folder.file("old.mkv"), 54);  // its end does not come

@@ -115,12 +115,12 @@ class Predicted : public testing::Test {
   }
 
   [[nodiscard]] WhatIf ask(const std::string& question) const {
-    const auto [node, change] = Question::of(question);
+    const auto [node, change] = Question::parse(question);
     return what_if(rec_, node, change);
   }
   [[nodiscard]] std::string reason(const std::string& question) const {
     const auto answer = ask(question);
-    EXPECT_EQ(answer.known(), answer.reason.empty());
+    EXPECT_EQ(answer.is_known(), answer.reason.empty());
     return answer.reason;
   }
   RecordedNode& cam() { return rec_.nodes.at(kCam); }
@@ -176,7 +176,7 @@ bool holds(const Range& interval, double value) {
 
 TEST_F(Predicted, TheAgesAndTheRateOfAnotherQueue) {
   const auto next = ask("A: queue=NEXT");
-  ASSERT_TRUE(next.known()) << next.reason;
+  ASSERT_TRUE(next.is_known()) << next.reason;
   ASSERT_EQ(next.outcomes.size(), 1U);
   const auto& outcome = next.outcomes.front();
   EXPECT_EQ(outcome.consumer, "reader");
@@ -191,7 +191,7 @@ TEST_F(Predicted, TheAgesAndTheRateOfAnotherQueue) {
   EXPECT_NEAR(next.duration, 20, .2);
 
   const auto deep = ask("A: queue=Queue(8)");
-  ASSERT_TRUE(deep.known() && deep.outcomes.front().age_mean) << deep.reason;
+  ASSERT_TRUE(deep.is_known() && deep.outcomes.front().age_mean) << deep.reason;
   EXPECT_GT(deep.outcomes.front().age_mean->low, .28);  // between seven and eight intervals, and its call
   EXPECT_LT(deep.outcomes.front().age_mean->high, .34);
 }
@@ -223,26 +223,26 @@ TEST_F(Predicted, WhatIsNotKnownHasNoEffect) {
 TEST_F(Predicted, AQuestionThatIsTakenBackIsNotAnswered) {
   const std::stop_source stopping;
   stopping.request_stop();
-  const auto [node, change] = Question::of("A: queue=NEXT");
+  const auto [node, change] = Question::parse("A: queue=NEXT");
   EXPECT_EQ(what_if(rec_, node, change, stopping.get_token()).reason, "the question was taken back");
 }
 
 TEST_F(Predicted, WorkersASpeedAndARate) {
   const auto two = ask("A: workers=2");
-  ASSERT_TRUE(two.known()) << two.reason;
+  ASSERT_TRUE(two.is_known()) << two.reason;
   EXPECT_TRUE(holds(*two.outcomes.front().rate, 30));
   const auto fast = ask("A: speed=1.9");
-  ASSERT_TRUE(fast.known()) << fast.reason;
+  ASSERT_TRUE(fast.is_known()) << fast.reason;
   // 31.6 ms for each 33.3: a load near one.
   EXPECT_FALSE(fast.outcomes.front().age_mean);
   EXPECT_NE(fast.outcomes.front().reason.find("of the work that it can do"), std::string::npos);
   EXPECT_TRUE(holds(*fast.outcomes.front().rate, 30));
   const auto slower = ask("cam: rate=10");
-  ASSERT_TRUE(slower.known()) << slower.reason;
+  ASSERT_TRUE(slower.is_known()) << slower.reason;
   EXPECT_TRUE(holds(*slower.outcomes.front().rate, 10));
   EXPECT_TRUE(holds(*slower.outcomes.front().age_mean, .0604));
   const auto limited = ask("A: max_rate=5");
-  ASSERT_TRUE(limited.known()) << limited.reason;
+  ASSERT_TRUE(limited.is_known()) << limited.reason;
   EXPECT_TRUE(holds(*limited.outcomes.front().rate, 5)) << limited.outcomes.front().rate->low;
   EXPECT_TRUE(holds(*limited.outcomes.front().age_mean, .0604));
 }
@@ -250,7 +250,7 @@ TEST_F(Predicted, WorkersASpeedAndARate) {
 TEST_F(Predicted, ARateThatIsHardlyAny) {
   for (const auto* const rate : {"1e-3", "1e-9", "1e-11", "1e-12", "1e-300"}) {
     const auto answer = ask("cam: rate=" + std::string(rate));
-    ASSERT_TRUE(answer.known()) << rate << ": " << answer.reason;
+    ASSERT_TRUE(answer.is_known()) << rate << ": " << answer.reason;
     EXPECT_EQ(answer.outcomes.front().reason, "hardly a sample would come") << rate;
     EXPECT_EQ(answer.outcomes.front().rate->low, 0) << rate;
   }
@@ -259,7 +259,7 @@ TEST_F(Predicted, ARateThatIsHardlyAny) {
 TEST_F(Predicted, AQueueThatIsDeeperThanThereAreSamples) {
   const auto deep = ask("A: queue=Queue(1048576)");
   const auto whole = ask("A: queue=Queue(4000)");
-  ASSERT_TRUE(deep.known() && whole.known()) << deep.reason << whole.reason;
+  ASSERT_TRUE(deep.is_known() && whole.is_known()) << deep.reason << whole.reason;
   EXPECT_EQ(deep.outcomes.front().rate->middle, whole.outcomes.front().rate->middle);
 }
 
@@ -267,9 +267,9 @@ TEST_F(Predicted, AQueueThatIsDeeperThanThereAreSamples) {
 TEST_F(Predicted, ManyCamerasAreNotPlayedForAMinute) {
   const auto recording = many_cameras(24);
   for (const auto* const queue : {"LATEST", "Queue(1048576)"}) {
-    const auto [node, change] = Question::of("A: queue=" + std::string(queue));
+    const auto [node, change] = Question::parse("A: queue=" + std::string(queue));
     const auto answer = what_if(recording, node, change);
-    ASSERT_TRUE(answer.known()) << answer.reason;
+    ASSERT_TRUE(answer.is_known()) << answer.reason;
     EXPECT_NEAR(answer.duration, 60, 1);  // seconds of records; a second or two of it is played
     ASSERT_TRUE(answer.outcomes.front().age_mean) << answer.outcomes.front().reason;
     EXPECT_TRUE(holds(*answer.outcomes.front().rate, 24 * 30)) << queue;
@@ -412,7 +412,7 @@ TEST_F(Predicted, AChangeThatTheNodeCannotHaveIsRefused) {
 
 TEST(Questions, AreReadAndWrittenInTheSameWords) {
   const auto both = [](const std::string& text) {
-    const auto [node, change] = Question::of(text);
+    const auto [node, change] = Question::parse(text);
     return node + ": " + to_string(change);
   };
   EXPECT_EQ(both("A: queue=NEXT"), "A: queue=NEXT");
@@ -423,7 +423,7 @@ TEST(Questions, AreReadAndWrittenInTheSameWords) {
   EXPECT_EQ(both("A: batch=4, queue=Queue(8, \"block\")"), "A: queue=LOSSLESS, batch=4");
   for (const auto* const wrong : {"A", "A: queue", "A: queue=SOON", "A: depth=3", "A: workers=two",
                                   "A: queue=Queue()", "A: rate=1, rate=2", "A: queue=NEXT, queue=LATEST"})
-    EXPECT_THROW((void)Question::of(wrong), OptionError) << wrong;
+    EXPECT_THROW((void)Question::parse(wrong), OptionError) << wrong;
 }
 
 }  // namespace
