@@ -64,7 +64,7 @@ class Folder {
   /// Returns whether anything has this name.
   [[nodiscard]] bool has(const std::string& name) const noexcept;
   /// Returns nullopt for what is missing, is no regular file, or belongs to another user.
-  [[nodiscard]] std::optional<OwnedFile> owned(const std::string& name) const noexcept;
+  [[nodiscard]] std::optional<OwnedFile> stat_owned(const std::string& name) const noexcept;
   /// Holds a name. Returns a free name at an error.
   [[nodiscard]] HeldName hold(const std::string& name, int& error) const noexcept;
   /// Removes a file, or a link itself.

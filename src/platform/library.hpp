@@ -31,7 +31,7 @@ class Library {
   /// Loads the file at `path` with its names for itself alone, or finds it if it is loaded. Throws LoadError.
   [[nodiscard]] static Library load(const std::string& path);
   /// Returns the library at `path`, or nullopt if this process has not loaded it.
-  [[nodiscard]] static std::optional<Library> loaded(const std::string& path);
+  [[nodiscard]] static std::optional<Library> find_loaded(const std::string& path);
 
   /// Returns false if its file was changed after the first call for it in this process, which keeps the old code.
   [[nodiscard]] bool is_current() const;

@@ -30,7 +30,7 @@ class Address {
   /// Returns the address of the same family that means all own addresses.
   [[nodiscard]] Address any(int port) const noexcept;
   /// Returns the address that `text` names in the same family, with this port, or nullopt if it names none.
-  [[nodiscard]] std::optional<Address> named(const std::string& text) const;
+  [[nodiscard]] std::optional<Address> find_named(const std::string& text) const;
   /// Compares without ports, scopes and flow labels.
   [[nodiscard]] bool is_same_host(const Address& other) const noexcept;
 

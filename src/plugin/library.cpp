@@ -20,7 +20,7 @@ platform::Library load(const std::string& path) {
 }  // namespace
 
 std::vector<std::string> exported_names(const std::string& path, const std::string& prefix) {
-  const auto library = platform::Library::loaded(path);
+  const auto library = platform::Library::find_loaded(path);
   return library ? library->exported_names(prefix) : std::vector<std::string>();
 }
 

@@ -22,7 +22,7 @@ int open_at(const std::string& path, int flags, int& error) noexcept {
   return descriptor;
 }
 
-FileId id_of(const struct stat& status) noexcept {
+FileId make_id(const struct stat& status) noexcept {
   return {.device = status.st_dev, .number = status.st_ino};
 }
 
@@ -48,14 +48,15 @@ int File::close() noexcept {
 int File::look(FileFacts& facts) const noexcept {
   struct stat status{};
   if (::fstat(descriptor_, &status) != 0) return errno;
-  facts = {.id = id_of(status), .is_regular = S_ISREG(status.st_mode), .size_bytes = status.st_size};
+  facts = {.id = make_id(status), .is_regular = S_ISREG(status.st_mode), .size_bytes = status.st_size};
   return 0;
 }
 
 bool File::has_name(const std::string& path) const noexcept {
   struct stat own{};
   struct stat named{};
-  return ::fstat(descriptor_, &own) == 0 && ::lstat(path.c_str(), &named) == 0 && id_of(own) == id_of(named);
+  return ::fstat(descriptor_, &own) == 0 && ::lstat(path.c_str(), &named) == 0 &&
+         make_id(own) == make_id(named);
 }
 
 FilePlace File::place(const std::string& path) const noexcept {
@@ -64,7 +65,7 @@ FilePlace File::place(const std::string& path) const noexcept {
   if (!is_there && errno != ENOENT && errno != ENOTDIR) return FilePlace::Same;
   struct stat own{};
   if (::fstat(descriptor_, &own) != 0) return is_there ? FilePlace::Same : FilePlace::Gone;
-  if (is_there && id_of(named) == id_of(own)) return FilePlace::Same;
+  if (is_there && make_id(named) == make_id(own)) return FilePlace::Same;
   return own.st_nlink == 0 ? FilePlace::Gone : FilePlace::Moved;
 }
 

@@ -58,7 +58,7 @@ bool Folder::has(const std::string& name) const noexcept {
   return ::fstatat(descriptor_, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-std::optional<OwnedFile> Folder::owned(const std::string& name) const noexcept {
+std::optional<OwnedFile> Folder::stat_owned(const std::string& name) const noexcept {
   struct stat status{};
   if (::fstatat(descriptor_, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
   if (!S_ISREG(status.st_mode) || status.st_uid != ::geteuid()) return std::nullopt;

@@ -48,7 +48,7 @@ class LoadedFiles {
   std::map<void*, FileIdentity> files_;  // guarded by mutex_
 };
 
-Symbol described(void* address) {
+Symbol describe_symbol(void* address) {
   Symbol symbol{address};
   Dl_info info{};
   void* entry = nullptr;
@@ -97,7 +97,7 @@ Library Library::load(const std::string& path) {
   throw LoadError(why != nullptr ? why : "unknown reason");
 }
 
-std::optional<Library> Library::loaded(const std::string& path) {
+std::optional<Library> Library::find_loaded(const std::string& path) {
   void* const handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
   return handle != nullptr ? std::optional(Library(handle)) : std::nullopt;
 }
@@ -108,7 +108,7 @@ bool Library::is_current() const {
 
 Symbol Library::find(const std::string& name) const {
   void* const address = ::dlsym(handle_, name.c_str());
-  return address != nullptr ? described(address) : Symbol{};
+  return address != nullptr ? describe_symbol(address) : Symbol{};
 }
 
 std::vector<std::string> Library::exported_names(const std::string& prefix) const {

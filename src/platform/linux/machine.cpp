@@ -32,7 +32,7 @@ int by_affinity() {
 }
 
 // "200000 100000" of cgroup v2: two processors; "max 100000": no limit.
-std::optional<double> quota_of(const std::string& folder) {
+std::optional<double> read_quota(const std::string& folder) {
   if (std::ifstream file(folder + "/cpu.max"); file) {
     std::string quota;
     double period = 0;
@@ -47,23 +47,23 @@ std::optional<double> quota_of(const std::string& folder) {
   return std::nullopt;
 }
 
-std::string text_of(int family, const void* address) {
+std::string format_address(int family, const void* address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (::inet_ntop(family, address, text.data(), text.size()) == nullptr) return {};
   return text.data();
 }
 
 // "" for an address of another family, or a link-local one.
-std::string address_of(const sockaddr& address, int family) {
+std::string format_address(const sockaddr& address, int family) {
   if (address.sa_family != family) return {};
   if (family == AF_INET) {
     sockaddr_in four{};
     std::memcpy(&four, &address, sizeof four);
-    return text_of(family, &four.sin_addr);
+    return format_address(family, &four.sin_addr);
   }
   sockaddr_in6 six{};
   std::memcpy(&six, &address, sizeof six);
-  return IN6_IS_ADDR_LINKLOCAL(&six.sin6_addr) ? std::string() : text_of(family, &six.sin6_addr);
+  return IN6_IS_ADDR_LINKLOCAL(&six.sin6_addr) ? std::string() : format_address(family, &six.sin6_addr);
 }
 
 }  // namespace
@@ -71,7 +71,7 @@ std::string address_of(const sockaddr& address, int family) {
 int usable_processors(const std::string& root) {
   double least = by_affinity();
   const auto look = [&least](const std::string& folder) {
-    if (const auto quota = quota_of(folder)) least = std::min(least, *quota);
+    if (const auto quota = read_quota(folder)) least = std::min(least, *quota);
   };
   std::ifstream groups(root + "/proc/self/cgroup");
   std::string line;
@@ -116,7 +116,8 @@ std::vector<std::string> interface_addresses(bool six) {
     for (const auto* one = list; one != nullptr; one = one->ifa_next) {
       const bool usable = (one->ifa_flags & IFF_UP) != 0 && (one->ifa_flags & IFF_LOOPBACK) == 0;
       if (!usable || one->ifa_addr == nullptr) continue;
-      if (auto text = address_of(*one->ifa_addr, family); !text.empty()) result.push_back(std::move(text));
+      if (auto text = format_address(*one->ifa_addr, family); !text.empty())
+        result.push_back(std::move(text));
     }
   }
   return result;

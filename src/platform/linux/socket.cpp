@@ -38,12 +38,12 @@ void assign(Address& address, const System& from) noexcept {
   std::memcpy(static_cast<void*>(&address), &from, sizeof from);
 }
 
-socklen_t size_of(const Address& address) noexcept {
+socklen_t get_size(const Address& address) noexcept {
   return address.is_v6() ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
 }
 
 /// Returns an address without a port if there is no connection.
-Address peer_of(SocketNumber socket) noexcept {
+Address read_peer(SocketNumber socket) noexcept {
   sockaddr_storage peer{};
   socklen_t size = sizeof peer;
   Address address;
@@ -64,7 +64,7 @@ Found look_up(const char* host, const char* port, int flags, int& error) {
   return {error == 0 ? found : nullptr, &::freeaddrinfo};
 }
 
-Outcome outcome_of(ssize_t moved) noexcept {
+Outcome make_outcome(ssize_t moved) noexcept {
   if (moved >= 0) return {.bytes = static_cast<std::size_t>(moved)};
   if (errno == EAGAIN || errno == EINTR) return {.would_block = true};
   return {.error = errno};
@@ -77,7 +77,7 @@ Outcome whole(const Call& call) noexcept {
   do {
     moved = call();
   } while (moved < 0 && errno == EINTR);
-  return outcome_of(moved);
+  return make_outcome(moved);
 }
 
 }  // namespace
@@ -125,7 +125,7 @@ Address Address::any(int port) const noexcept {
   return out.with_port(port);
 }
 
-std::optional<Address> Address::named(const std::string& text) const {
+std::optional<Address> Address::find_named(const std::string& text) const {
   auto out = *this;
   if (is_v6()) {
     auto six = as<sockaddr_in6>(*this);
@@ -159,7 +159,7 @@ Socket Socket::connecting(const Address& to, int& error) {
   static_cast<void>(::setsockopt(socket.number_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one));
   error = 0;
   const auto* const address = reinterpret_cast<const sockaddr*>(to.bytes_.data());
-  if (::connect(socket.number_, address, size_of(to)) == 0 || errno == EINPROGRESS) return socket;
+  if (::connect(socket.number_, address, get_size(to)) == 0 || errno == EINPROGRESS) return socket;
   error = errno;
   return {};
 }
@@ -170,7 +170,7 @@ Socket Socket::datagrams(const Address& own, int& error) {
   if (!socket.is_open()) return socket;
   error = 0;
   const auto* const address = reinterpret_cast<const sockaddr*>(own.bytes_.data());
-  if (::bind(socket.number_, address, size_of(own)) == 0) return socket;
+  if (::bind(socket.number_, address, get_size(own)) == 0) return socket;
   error = errno;
   return {};
 }
@@ -182,7 +182,7 @@ int Socket::connect_error() const noexcept {
 }
 
 Address Socket::peer() const noexcept {
-  return peer_of(number_);
+  return read_peer(number_);
 }
 
 int Socket::port() const noexcept {
@@ -197,7 +197,7 @@ void Socket::ask_for_room(int size_bytes) const noexcept {
 }
 
 Outcome Socket::receive(std::span<std::uint8_t> into) const noexcept {
-  return outcome_of(::recv(number_, into.data(), into.size(), 0));
+  return make_outcome(::recv(number_, into.data(), into.size(), 0));
 }
 
 Outcome Socket::send(std::span<const std::uint8_t> bytes) const noexcept {
@@ -215,7 +215,7 @@ Outcome Socket::receive_from(std::span<std::uint8_t> into, Address& from) const 
 Outcome Socket::send_to(std::span<const std::uint8_t> bytes, const Address& to) const noexcept {
   const auto* const receiver = reinterpret_cast<const sockaddr*>(to.bytes_.data());
   return whole(
-      [&] { return ::sendto(number_, bytes.data(), bytes.size(), MSG_NOSIGNAL, receiver, size_of(to)); });
+      [&] { return ::sendto(number_, bytes.data(), bytes.size(), MSG_NOSIGNAL, receiver, get_size(to)); });
 }
 
 bool is_address(const std::string& text) noexcept {
@@ -254,7 +254,7 @@ std::vector<SocketNumber> sockets_to(int port) {
     const auto name = entry.path().filename().string();
     SocketNumber number = -1;
     std::from_chars(name.data(), name.data() + name.size(), number);
-    if (number >= 0 && port != 0 && peer_of(number).port() == port) found.push_back(number);
+    if (number >= 0 && port != 0 && read_peer(number).port() == port) found.push_back(number);
   }
   std::ranges::sort(found);
   return found;

@@ -17,7 +17,7 @@ namespace freshframe::platform {
 namespace {
 
 /// Returns the device and inode numbers of an open file, or nullopt if it is closed.
-std::optional<std::pair<std::uint64_t, std::uint64_t>> identity_of(int descriptor) noexcept {
+std::optional<std::pair<std::uint64_t, std::uint64_t>> read_identity(int descriptor) noexcept {
   struct stat status{};
   if (::fstat(descriptor, &status) != 0) return std::nullopt;
   return std::pair<std::uint64_t, std::uint64_t>{status.st_dev, status.st_ino};
@@ -32,7 +32,7 @@ WakeUp::WakeUp() {
   }
   reads_ = ends[0];
   writes_ = ends[1];
-  identity_ = identity_of(reads_).value_or(identity_);
+  identity_ = read_identity(reads_).value_or(identity_);
 }
 
 WakeUp::~WakeUp() {
@@ -41,7 +41,7 @@ WakeUp::~WakeUp() {
 }
 
 bool WakeUp::is_ours(int descriptor) const noexcept {
-  return identity_of(descriptor) == identity_;
+  return read_identity(descriptor) == identity_;
 }
 
 void WakeUp::set() noexcept {

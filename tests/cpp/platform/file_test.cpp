@@ -248,11 +248,11 @@ TEST_F(Files, AreSeenMeasuredAndRemovedInAFolder) {
   ASSERT_TRUE(folder.is_open());
   EXPECT_EQ(names_in(folder), (std::set<std::string>{"a", "b", "deep"}));
   EXPECT_EQ(names_in(folder).size(), 3U);  // each visit begins at the first name
-  const auto file = folder.owned("a");
+  const auto file = folder.stat_owned("a");
   ASSERT_TRUE(file);
   EXPECT_GT(file->written, 1.6e9);
-  EXPECT_FALSE(folder.owned("deep"));
-  EXPECT_FALSE(folder.owned("none"));
+  EXPECT_FALSE(folder.stat_owned("deep"));
+  EXPECT_FALSE(folder.stat_owned("none"));
   EXPECT_TRUE(folder.has("deep"));
   EXPECT_FALSE(folder.has("none"));
   EXPECT_EQ(folder.remove("a"), 0);
@@ -270,7 +270,7 @@ TEST_F(Files, AreNotReachedThroughLinksInAFolder) {
   fs::create_symlink(path("elsewhere/a"), path("sub/a"));
   const auto folder = Folder::open(path("sub"));
   EXPECT_FALSE(folder.inside("link").is_open());
-  EXPECT_FALSE(folder.owned("a"));
+  EXPECT_FALSE(folder.stat_owned("a"));
   EXPECT_TRUE(folder.has("a"));
   EXPECT_EQ(folder.remove("a"), 0);  // the link itself
   EXPECT_TRUE(fs::exists(path("elsewhere/a")));
@@ -296,11 +296,11 @@ TEST_F(Files, KeepTheirIdentityWhileTheyAreHeld) {
     const auto held = folder.hold("a", error);
     EXPECT_TRUE(held.is_held());
     EXPECT_EQ(error, 0);
-    const auto id = folder.owned("a")->id;
+    const auto id = folder.stat_owned("a")->id;
     EXPECT_EQ(folder.remove("a"), 0);
     for (int i = 0; i < 20; ++i) {
       make("a");
-      EXPECT_NE(folder.owned("a")->id, id);
+      EXPECT_NE(folder.stat_owned("a")->id, id);
       EXPECT_EQ(folder.remove("a"), 0);
     }
   }
@@ -312,7 +312,7 @@ TEST_F(Files, OfAFolderThatIsNotThereAreNone) {
   const auto folder = Folder::open(path("none"));
   EXPECT_FALSE(folder.is_open());
   EXPECT_TRUE(names_in(folder).empty());
-  EXPECT_FALSE(folder.owned("a"));
+  EXPECT_FALSE(folder.stat_owned("a"));
   EXPECT_FALSE(folder.has("a"));
   EXPECT_FALSE(folder.inside("a").is_open());
   EXPECT_EQ(folder.remove("a"), EBADF);

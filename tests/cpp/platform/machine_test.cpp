@@ -61,9 +61,9 @@ TEST(Random, BytesDifferEachTime) {
 }
 
 TEST(Library, IsFoundOnceItIsLoaded) {
-  EXPECT_FALSE(platform::Library::loaded("/no/such/library.so"));
+  EXPECT_FALSE(platform::Library::find_loaded("/no/such/library.so"));
   const auto library = platform::Library::load(FRESHFRAME_TEST_PLUGIN);
-  ASSERT_TRUE(platform::Library::loaded(FRESHFRAME_TEST_PLUGIN));
+  ASSERT_TRUE(platform::Library::find_loaded(FRESHFRAME_TEST_PLUGIN));
   EXPECT_TRUE(library.is_current());
   const auto names = library.exported_names("freshframe_node_1_");
   ASSERT_FALSE(names.empty());

@@ -218,12 +218,12 @@ TEST(Address, ComparesHostsWithoutTheirPorts) {
     EXPECT_TRUE(address.is_same_host(address.with_port(2)));
     EXPECT_FALSE(address.is_same_host(*Address::numeric(other, 1)));
     EXPECT_FALSE(address.is_same_host(address.any(1)));
-    EXPECT_TRUE(address.named(other)->is_same_host(*Address::numeric(other, 9)));
-    EXPECT_EQ(address.named(other)->port(), 1);
-    EXPECT_FALSE(address.named("a name"));
+    EXPECT_TRUE(address.find_named(other)->is_same_host(*Address::numeric(other, 9)));
+    EXPECT_EQ(address.find_named(other)->port(), 1);
+    EXPECT_FALSE(address.find_named("a name"));
   }
   EXPECT_FALSE(Address::numeric("::1", 1)->is_same_host(*Address::numeric("127.0.0.1", 1)));
-  EXPECT_FALSE(Address::numeric("::1", 1)->named("127.0.0.1"));
+  EXPECT_FALSE(Address::numeric("::1", 1)->find_named("127.0.0.1"));
 }
 
 TEST(Lookup, FindsAddressesOrSaysWhyNot) {

@@ -75,7 +75,8 @@ struct Walk {
     const auto parsed = pattern.parse(name);
     if (!parsed) return;
     highest = std::max(highest, parsed->number);
-    if (const auto file = folder.owned(name)) found.push_back(measured(*file, above + name, parsed->number));
+    if (const auto file = folder.stat_owned(name))
+      found.push_back(measured(*file, above + name, parsed->number));
   }
 };
 
@@ -95,7 +96,7 @@ std::int64_t OwnFiles::highest_number() const {
 
 std::optional<OwnFile> OwnFiles::look(const std::string& name) const {
   const auto place = open_folders(pattern_, name);
-  const auto file = place.folder().owned(place.file());
+  const auto file = place.folder().stat_owned(place.file());
   if (!file) return std::nullopt;
   const auto parsed = pattern_.parse(place.file());
   return measured(*file, name, parsed ? parsed->number : 0);
@@ -110,7 +111,7 @@ OwnFiles::Removal OwnFiles::remove(const std::string& name) const {
   const auto held = place.folder().hold(place.file(), error);
   if (error == ENOENT) return Removal::Gone;
   if (!held.is_held()) throw Error(cannot_delete(pattern_.base() + "/" + name, error));
-  const auto file = place.folder().owned(place.file());
+  const auto file = place.folder().stat_owned(place.file());
   if (!file) return Removal::Foreign;
   if (place.folder().has(place.file() + ".keep")) return Removal::Pinned;
   const auto claim = WriteClaim::of(file->id);

@@ -48,7 +48,7 @@ void Datagrams::set_server(const std::string& source, int port, int control_port
   server_port_ = port;
   server_control_port_ = control_port > 0 || port == 0 ? control_port : port + 1;
   const bool any = source == "0.0.0.0" || source == "::";
-  if (!any) server_ = server_.named(source).value_or(server_);
+  if (!any) server_ = server_.find_named(source).value_or(server_);
 }
 
 /// Across a NAT the server names an address that its packets do not have here.
