@@ -155,12 +155,12 @@ class Frame {
   [[nodiscard]] bool has(PixelFormat format) const noexcept;
   /// All planes of a planar format without gaps, one after the other. Packed once, then shared. If the planes
   /// have that layout already, nothing is copied. Throws OptionError for an odd size of a subsampled format.
-  [[nodiscard]] std::span<const std::uint8_t> packed() const;
+  [[nodiscard]] std::span<const std::uint8_t> pack_planes() const;
   /// Whether packed() returns without a copy.
   [[nodiscard]] bool has_packed() const noexcept;
   /// This picture in memory of FramePool::shared(): copied there once, then kept with the frame. Needed for a
   /// picture in another owner's memory that worker processes read.
-  [[nodiscard]] Picture pooled() const;
+  [[nodiscard]] Picture pool_picture() const;
   /// The converter of this picture. A frame that is derived from it gets the same one.
   [[nodiscard]] const PixelOps& ops() const noexcept;
   /// Bytes of pixels that this handle keeps: as made, plus every format converted so far.
@@ -226,7 +226,7 @@ class FramePool {
   /// From now on take() uses `memory` first, and the heap when that is full. Null means the heap only. Each
   /// buffer returns to the memory that it came from.
   void use(std::shared_ptr<core::PictureMemory> memory);
-  [[nodiscard]] static FramePool& shared();
+  [[nodiscard]] static FramePool& get_shared();
 
  private:
   std::shared_ptr<Impl> impl_;
@@ -235,7 +235,7 @@ class FramePool {
 /// A picture in pooled memory that is being written: fill plane(i), then publish().
 class FrameBuilder {
  public:
-  explicit FrameBuilder(const PictureFormat& format, FramePool& pool = FramePool::shared());
+  explicit FrameBuilder(const PictureFormat& format, FramePool& pool = FramePool::get_shared());
   FrameBuilder(FrameBuilder&&) noexcept;
   FrameBuilder& operator=(FrameBuilder&&) noexcept;
   ~FrameBuilder();

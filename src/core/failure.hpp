@@ -33,7 +33,7 @@ class Failure {
     if (due == Due::Now) due_.store(true, std::memory_order_release);
     return first;
   }
-  [[nodiscard]] bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool has_failed() const noexcept { return failed_.load(std::memory_order_acquire); }
   /// Failed, and not AfterRest.
   [[nodiscard]] bool due() const noexcept { return due_.load(std::memory_order_acquire); }
   [[nodiscard]] std::exception_ptr get() const {
@@ -41,7 +41,7 @@ class Failure {
     return error_;
   }
   void rethrow_if_failed() const {
-    if (!failed()) return;
+    if (!has_failed()) return;
     thrown_.store(true, std::memory_order_relaxed);
     std::rethrow_exception(get());
   }
@@ -54,13 +54,13 @@ class Failure {
   }
   /// When it was set, unless a verb has thrown it or take_unreported() has returned it.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> unreported_since() const {
-    if (!failed() || thrown_.load(std::memory_order_relaxed)) return std::nullopt;
+    if (!has_failed() || thrown_.load(std::memory_order_relaxed)) return std::nullopt;
     const Lock lock(mutex_);
     return reported_ ? std::nullopt : std::optional(set_at_);
   }
   /// The exception for a report, such as a log line, once; null means no report is needed.
   [[nodiscard]] std::exception_ptr take_unreported() {
-    if (!failed() || thrown_.load(std::memory_order_relaxed)) return nullptr;
+    if (!has_failed() || thrown_.load(std::memory_order_relaxed)) return nullptr;
     const Lock lock(mutex_);
     return std::exchange(reported_, true) ? nullptr : error_;
   }

@@ -26,7 +26,7 @@ class SessionGate {
 /// The gate of the sources that this thread makes, and of the sources that it opens and that have none yet. A fleet's
 /// agent sets it while it runs `build`. The pipelines that are made there have it, and so have the threads of their
 /// nodes: a camera that is added later belongs to the same run. null means the cameras are not exclusive.
-inline std::shared_ptr<SessionGate>& gate_of_thread() noexcept {
+inline std::shared_ptr<SessionGate>& get_thread_gate() noexcept {
   thread_local std::shared_ptr<SessionGate> gate;
   return gate;
 }
@@ -41,16 +41,16 @@ class CountedSession {
   CountedSession(CountedSession&& other) noexcept : gate_(std::exchange(other.gate_, nullptr)) {}
   CountedSession& operator=(CountedSession&& other) noexcept {
     if (this != &other) {
-      end();
+      end_session();
       gate_ = std::exchange(other.gate_, nullptr);
     }
     return *this;
   }
   CountedSession(const CountedSession&) = delete;
   CountedSession& operator=(const CountedSession&) = delete;
-  ~CountedSession() { end(); }
+  ~CountedSession() { end_session(); }
 
-  void end() noexcept {
+  void end_session() noexcept {
     if (const auto gate = std::exchange(gate_, nullptr)) gate->note_closed();
   }
 

@@ -14,7 +14,7 @@ constexpr double kUnits = 1.6e8;  // in a second; the first 16 buckets are one u
 constexpr double kUnit = 1.0 / kUnits;
 constexpr int kPerOctave = 16;
 
-int bucket_of(double seconds) noexcept {
+int find_bucket(double seconds) noexcept {
   const double units = std::clamp(seconds * kUnits, 0.0, 1.6e11);
   const auto value = static_cast<std::uint64_t>(units);
   if (value < kPerOctave) return static_cast<int>(value);
@@ -23,7 +23,7 @@ int bucket_of(double seconds) noexcept {
   return std::min(kPerOctave * (shift + 1) + within, Histogram::kBuckets - 1);
 }
 
-double centre_of(int bucket) noexcept {
+double compute_centre(int bucket) noexcept {
   if (bucket < kPerOctave) return (bucket + 0.5) * kUnit;
   const int shift = bucket / kPerOctave - 1;
   const double width = static_cast<double>(std::uint64_t{1} << shift);
@@ -47,9 +47,9 @@ class Reading {
     std::uint64_t seen = 0;
     for (int i = 0; i < Histogram::kBuckets; ++i) {
       seen += counts_[static_cast<std::size_t>(i)];
-      if (seen > 0 && static_cast<double>(seen) >= wanted) return centre_of(i);
+      if (seen > 0 && static_cast<double>(seen) >= wanted) return compute_centre(i);
     }
-    return centre_of(Histogram::kBuckets - 1);
+    return compute_centre(Histogram::kBuckets - 1);
   }
 
  private:
@@ -72,7 +72,7 @@ std::int64_t slice_number(TimePoint now) noexcept {
 }  // namespace
 
 void Histogram::add(double seconds) noexcept {
-  count_one(buckets_[static_cast<std::size_t>(bucket_of(seconds))]);
+  count_one(buckets_[static_cast<std::size_t>(find_bucket(seconds))]);
 }
 
 std::uint64_t Histogram::count() const noexcept {
@@ -99,7 +99,7 @@ void Histogram::clear() noexcept {
 
 // While the writer clears a slice, it has no number, and a reader leaves it out.
 void Timings::add(double seconds, TimePoint now) noexcept {
-  const auto bucket = static_cast<std::size_t>(bucket_of(seconds));
+  const auto bucket = static_cast<std::size_t>(find_bucket(seconds));
   const auto number = slice_number(now);
   auto& slice = slices_[static_cast<std::size_t>(number % kSlices)];
   if (slice.number.load(std::memory_order_relaxed) != number) {

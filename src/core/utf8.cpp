@@ -68,7 +68,7 @@ void append_letter(std::string& text, std::uint32_t letter) {
   add(0x80 | (letter & 0x3FU));
 }
 
-std::string utf8_of(std::string_view text) {
+std::string to_utf8(std::string_view text) {
   std::string result;
   while (!text.empty()) {
     const auto size = letter_size(text);

@@ -19,6 +19,6 @@ namespace freshframe::core {
 /// Appends the letter of this number: U+FFFD for a number of no letter, and for NUL, at which many texts end.
 void append_letter(std::string& text, std::uint32_t letter);
 /// The text as UTF-8: an invalid byte, such as the rest of a truncated letter, becomes U+FFFD.
-[[nodiscard]] std::string utf8_of(std::string_view text);
+[[nodiscard]] std::string to_utf8(std::string_view text);
 
 }  // namespace freshframe::core

@@ -34,7 +34,7 @@ void add(PipelineCounts& counts, Loss loss, std::uint64_t count) {
 /// A source is away from its loss until its next frame, and while it is connected and silent.
 void see_source(PipelineCounts& counts, const core::Runner& runner) {
   const auto run = runner.place().run();
-  if (!run->source()->has_source_stats() || runner.life().finished()) return;
+  if (!run->source()->has_source_stats() || runner.life().is_finished()) return;
   const auto& book = run->counters().source();
   const bool is_silent = book.state() == SourceState::Stalled;
   if (!is_silent && !book.is_lost()) return;
@@ -54,7 +54,7 @@ void see_node(PipelineCounts& counts, const core::Runner& runner) {
     lost += count;
   }
   if (runner.is_source()) {
-    counts.frames += runner.meter().processed() + lost;
+    counts.frames += runner.meter().processed_count() + lost;
     see_source(counts, runner);
     return;
   }
@@ -82,7 +82,7 @@ std::optional<int> limit_of(const core::EdgeOptions& edge, int only, core::Runne
 void find_on_the_way(const core::Runner& node, int only, const Runners& all, Way& found) {
   if (!found.emplace(node.index(), only).second) return;
   bool is_first = true;
-  for (const auto& edge : core::edges_of(node.inbox())) {
+  for (const auto& edge : core::list_edges(node.inbox())) {
     // A join makes its samples of all its parents' samples, and a node its own stream of all that it gets.
     const bool passes_on = node.index() != only && (is_first || !edge.joined);
     is_first = false;

@@ -13,7 +13,7 @@ namespace freshframe::plugin {
 
 std::string shortened(const char* text, std::size_t most) {
   const auto size = ::strnlen(text, most + 1);
-  return size <= most ? core::utf8_of({text, size}) : core::utf8_of({text, most}) + "...";
+  return size <= most ? core::to_utf8({text, size}) : core::to_utf8({text, most}) + "...";
 }
 
 void log_thrown(const char* function) noexcept {

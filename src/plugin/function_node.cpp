@@ -107,7 +107,7 @@ class FunctionNode final : public NodeBase, public NamesTypes {
 
   [[nodiscard]] std::string text_of(std::int32_t code) const {
     const auto* const text = options_.describe != nullptr ? options_.describe(code) : nullptr;
-    if (text != nullptr) return core::utf8_of(text);
+    if (text != nullptr) return core::to_utf8(text);
     return "returned the error " + std::to_string(code);
   }
 

@@ -33,7 +33,7 @@ class ErrorText {
   /// The error text of `function`.
   [[nodiscard]] std::string text(const char* function, std::int32_t code) {
     text_.back() = '\0';
-    if (text_.front() != '\0') return core::utf8_of(text_.data());
+    if (text_.front() != '\0') return core::to_utf8(text_.data());
     return std::string(function) + "() returned " + std::to_string(code) + " without a text";
   }
 
@@ -104,7 +104,7 @@ class OptionLookups {
   static std::int32_t get(void* self, const char* name, freshframe_option* out) noexcept {
     if (name == nullptr || out == nullptr) return 0;
     auto& options = *static_cast<OptionLookups*>(self);
-    options.asked_.insert(core::utf8_of(name));
+    options.asked_.insert(core::to_utf8(name));
     const auto found = options.given_.find(name);
     if (found == options.given_.end()) return 0;
     auto option = to_c(found->second);
@@ -165,7 +165,7 @@ constexpr std::uint64_t kLeastSize = offsetof(freshframe_node, process_batch);
 const Type* type_named(const char* name, const std::string& what, const char* role) {
   if (name == nullptr) return nullptr;
   if (const auto* type = find_type(name)) return type;
-  throw OptionError(what + " has the " + role + " '" + core::utf8_of(name) +
+  throw OptionError(what + " has the " + role + " '" + core::to_utf8(name) +
                     "', which is not a type; the types are " + type_names());
 }
 
@@ -285,7 +285,7 @@ freshframe_node checked_node(const freshframe_node* given, const std::string& wh
   };
   require(table.name != nullptr, "name");
   if (table.name[0] == '\0' || !core::is_utf8(table.name)) {
-    throw OptionError(what + " has the name '" + core::utf8_of(table.name) +
+    throw OptionError(what + " has the name '" + core::to_utf8(table.name) +
                       "'; a name is UTF-8 and is not empty");
   }
   require(table.create != nullptr, "create");

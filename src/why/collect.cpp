@@ -131,7 +131,7 @@ std::vector<Age> ages_of(const PipelineCore& core, Seconds latest) {
   constexpr Seconds kUsualWay{10};
   Rings rings;
   {
-    const auto& guarded = core.guarded();
+    const auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     for (auto& runner : guarded.graph.runners()) rings.add(std::move(runner));
     for (const auto& entry : guarded.graph.readers().all()) rings.add(entry.reader);

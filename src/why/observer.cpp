@@ -32,7 +32,7 @@ constexpr double kStillLimit = 5;                  // seconds, if stalls are not
 
 std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {
   std::map<std::int64_t, double> out;
-  for (const auto& edge : stats_of(core).edges) out[edge.number] = edge.age_p50;
+  for (const auto& edge : collect_stats(core).edges) out[edge.number] = edge.age_p50;
   return out;
 }
 
@@ -182,7 +182,7 @@ Observer& observer_of(PipelineCore& core) {
   const auto make = [](const PipelineCore& of) -> std::shared_ptr<void> {
     return std::make_shared<Observer>(of);
   };
-  return *static_cast<Observer*>(core.attachment(make).get());
+  return *static_cast<Observer*>(core.get_attachment(make).get());
 }
 
 }  // namespace freshframe::core

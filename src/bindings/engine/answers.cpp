@@ -186,11 +186,11 @@ void bind_whole(nb::module_& module) {
 ProgressTick progress(const Engine& self) {
   const auto& core = self.core();
   ProgressTick tick;
-  tick.total = core::total_of(core);
+  tick.total = core::find_total(core);
   for (const auto& runner : core.runners()) {
-    if (runner->is_source()) tick.samples += runner->meter().processed();
+    if (runner->is_source()) tick.samples += runner->meter().processed_count();
   }
-  for (const auto& edge : core::stats_of(core).edges) tick.dropped += edge.dropped;
+  for (const auto& edge : core::collect_stats(core).edges) tick.dropped += edge.dropped;
   return tick;
 }
 
@@ -214,8 +214,8 @@ void bind_stats(nb::module_& module, nb::class_<Engine>& engine) {
   bind_node_stats(module);
   bind_edge_stats(module);
   bind_whole(module);
-  engine.def("stats", [](const Engine& self) { return core::stats_of(self.core()); })
-      .def("report", [](const Engine& self) { return core::report_of(self.core()); })
+  engine.def("stats", [](const Engine& self) { return core::collect_stats(self.core()); })
+      .def("report", [](const Engine& self) { return core::make_report(self.core()); })
       .def("progress", &progress);
 }
 

@@ -46,7 +46,7 @@ namespace freshframe::python {
 Engine::~Engine() {
   if (guard_.forked() && served_) served_->forget_in_child();
   served_.reset();  // it keeps the core, and joins threads that never want the GIL, within moments
-  const bool running = guard_.forked() || (core_->life().started() && !core_->life().ended());
+  const bool running = guard_.forked() || (core_->life().has_started() && !core_->life().has_ended());
   if (!running) {
     core_.reset();
     failure_.reset();
@@ -115,7 +115,7 @@ void request_stop_within(gil::Held& held, Engine& self, double seconds) {
       held,
       [](core::PipelineCore* target, double limit) {
         target->request_stop(Seconds(limit));  // no node comes any more
-        if (!target->life().started()) return;
+        if (!target->life().has_started()) return;
         for (const auto& runner : target->runners()) core::end_if_threadless(*runner);
       },
       &self.core(), seconds);
@@ -185,7 +185,7 @@ PyObject* give_up_add(gil::Held& held, PyObject* self, PyObject* index) {
     const int node = static_cast<int>(PyLong_AsLong(index));
     auto& engine = engine_of(self);
     const auto runner = engine.core().runner(node);
-    const bool has_begun = engine.core().life().started();
+    const bool has_begun = engine.core().life().has_started();
     const bool threadless =
         runner && (!has_begun || (engine.core().life().pending(node) && runner->facts().runs_outside &&
                                   runner->life().claim()));
@@ -341,7 +341,7 @@ void limit_stop(Engine& engine, double seconds) {
   constexpr double kLongest = 1e6;
   const auto time = core::real_deadline(Seconds(std::clamp(seconds - kRest, 0.0, kLongest)));
   auto& core = engine.core();
-  if (!core.life().started()) return;
+  if (!core.life().has_started()) return;
   for (const auto& runner : core.runners()) {
     kill_workers_by(*runner->node(), time);
   }
@@ -511,7 +511,7 @@ void bind_nodes(nb::class_<Engine>& engine) {
           "parents_of",
           [](const Engine& self, int index) {
             std::vector<std::pair<int, int>> parents;
-            for (const auto& parent : core::parents_of(self.core(), index))
+            for (const auto& parent : core::list_parents(self.core(), index))
               parents.emplace_back(parent.node, parent.source);
             return parents;
           },
@@ -531,7 +531,7 @@ void bind_nodes(nb::class_<Engine>& engine) {
           },
           "The names of the ports that a server shows unless it was given some.")
       .def(
-          "node_name", [](const Engine& self, int index) { return self.core().names()->of(index); },
+          "node_name", [](const Engine& self, int index) { return self.core().names()->find_name(index); },
           nb::arg("index"));
 }
 
@@ -585,9 +585,9 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
            "Requests every node to stop; does not wait. GIL: released")
       .def("call_at_end", &call_at_end, nb::arg("callback"))
       .def("busy_nodes", [](const Engine& self) { return core::busy_nodes(self.core()); })
-      .def_prop_ro("started", [](const Engine& self) { return self.core().life().started(); })
-      .def_prop_ro("ended", [](const Engine& self) { return self.core().life().ended(); })
-      .def_prop_ro("failed", [](const Engine& self) { return self.core().failure().failed(); })
+      .def_prop_ro("started", [](const Engine& self) { return self.core().life().has_started(); })
+      .def_prop_ro("ended", [](const Engine& self) { return self.core().life().has_ended(); })
+      .def_prop_ro("failed", [](const Engine& self) { return self.core().failure().has_failed(); })
       .def_prop_ro("forked", &Engine::forked, "True in a child of the process that created it.")
       .def("describe", [](const Engine& self) { return core::describe(self.core()); });
   bind_graph(engine);

@@ -303,7 +303,7 @@ void tell(PythonAgent& self, const nb::bytes& bytes) {
 }
 
 void enter_gate(PythonAgent& self, std::uint32_t camera, std::uint64_t epoch) {
-  core::gate_of_thread() = self.end().gate({.epoch = epoch, .camera = camera});
+  core::get_thread_gate() = self.end().gate({.epoch = epoch, .camera = camera});
 }
 
 std::string text_of(nb::handle bytes) {
@@ -392,7 +392,7 @@ void bind_agent_process(nb::module_& module) {
       "say_end_in_order", [](std::uint32_t status) { fleet::say_end_in_order(status); }, nb::arg("status"),
       "The page gets that the process ends because it has to.");
   bind_fleet_records(module);
-  module.def("leave_gate", [] { core::gate_of_thread() = nullptr; }, "Undoes enter_gate().");
+  module.def("leave_gate", [] { core::get_thread_gate() = nullptr; }, "Undoes enter_gate().");
 }
 
 }  // namespace

@@ -272,9 +272,10 @@ nb::object packed_view(gil::Held& held, const Frame& frame) {
   const nb::object owner = nb::cast(frame);
   if (one_plane(frame)) return plane_view(frame.planes()[0], channels_of(frame.format()), owner);
   FormatUse::note_packed();
-  const auto bytes = frame.has_packed()
-                         ? frame.packed()
-                         : gil::release(held, [](const Frame& source) { return source.packed(); }, frame);
+  const auto bytes =
+      frame.has_packed()
+          ? frame.pack_planes()
+          : gil::release(held, [](const Frame& source) { return source.pack_planes(); }, frame);
   const auto shape = packed_shape(frame.picture_format());
   return nb::cast(ReadOnly(bytes.data(), shape.dimensions, shape.sizes.data(), owner));
 }
@@ -292,7 +293,7 @@ nb::object packed_copy(gil::Held& held, const Frame& frame) {
           const Rows rows{plane.data, plane.stride, 1, 1, plane.rows, plane.row_bytes, 1};
           copy_rows(&rows, to, plane.row_bytes);
         } else {
-          const auto packed = source.packed();
+          const auto packed = source.pack_planes();
           std::memcpy(to, packed.data(), packed.size());
         }
       },

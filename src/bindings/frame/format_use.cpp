@@ -46,7 +46,7 @@ void FormatUse::make(const Frame& frame) const noexcept {
     for (int i = 0; i < kPixelFormats; ++i) {
       if ((bits_ & bit_of(i)) != 0) static_cast<void>(frame.to(static_cast<PixelFormat>(i)));
     }
-    if ((bits_ & kPacked) != 0) static_cast<void>(frame.packed());
+    if ((bits_ & kPacked) != 0) static_cast<void>(frame.pack_planes());
   } catch (const std::exception&) {  // Python gets the exception at its own request
   }
 }

@@ -128,7 +128,7 @@ void GilTurn::end(core::Runner& runner) {
   const auto seen = seat_.end(was_long_);
   if (seen || !was_long_) {
     const auto [held, waited] = seen.value_or(HoldSampler::Seen{.held = seconds(lasted)});
-    runner.meter().end_gil_turn(waited, held);
+    runner.meter().end_gil_turn(note_wait, held);
     return;
   }
   const auto computed = seconds(platform::processor_time());

@@ -111,7 +111,7 @@ bool tell_gone(gil::Held& held, Loop& loop) {
   if (hosted == nullptr || hosted->gone.empty()) return true;
   for (const int source : std::exchange(hosted->gone, {})) {
     if (loop.takes_values) continue;
-    const auto& name = loop.engine.names()->stream_of(source);
+    const auto& name = loop.engine.names()->find_stream(source);
     PyObject* const result =
         PyObject_CallMethod(loop.node, "_freshframe_source_gone", "is", source, name.c_str());
     leave_forked_child(loop);
@@ -174,7 +174,7 @@ void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
   const auto* type = output.value ? output.value.get()->type() : get_type<Frame>();
   if (demand.allows(type)) return;
   std::string text = "gave " + with_article(name_of_type(given)) + ", but its child '" + demand.child +
-                     "' takes " + core::names_of(demand.types);
+                     "' takes " + core::join_names(demand.types);
   if (nb::isinstance<PythonSample>(given)) {
     throw nb::type_error((text + ": return sample.value instead of the sample").c_str());
   }
@@ -247,7 +247,7 @@ bool output_of(gil::Held& held, Loop& loop, PyObject* result, const AnySample& f
       emitted = from_python(held, result, loop.runner.outlet().demand().types);
       check_demand(loop, emitted, result);
     }
-    output = loop.runner.outlet().stamped(std::move(emitted), from);
+    output = loop.runner.outlet().stamp_result(std::move(emitted), from);
     return Py_NewRef(Py_None);
   });
   Py_XDECREF(converted);

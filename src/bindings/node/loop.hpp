@@ -104,7 +104,7 @@ bool without_gil(gil::Held& held, Loop& loop, A... args) {
       [](core::Runner* runner, GilTurn* turn, GilTurn::Clock::time_point* done, A... step_args) {
         const bool value = Step(*runner, step_args...);
         *done = turn->let_others_in();
-        if (!runner->life().finished()) runner->meter().set_state(NodeState::WaitingGil);
+        if (!runner->life().is_finished()) runner->meter().set_state(NodeState::WaitingGil);
         return value;
       },
       &loop.runner, &loop.turn, &wanted, args...);

@@ -162,7 +162,7 @@ bool wait_for_turn(gil::Held& held, const Loop& loop, const NodeHandle& handle) 
       held, [](core::PipelineCore* owner, core::Successor* next) { return core::wait_placed(*owner, *next); },
       handle.owner.get(), handle.successor.get());
   const auto is_callers = [&] {
-    return handle.owner->life().locked([&] { return handle.successor->is_callers; });
+    return handle.owner->life().call_locked([&] { return handle.successor->is_callers; });
   };
   if (!has_place && !is_callers()) close_left_over(loop, handle.added.get());
   return has_place;

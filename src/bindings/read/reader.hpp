@@ -41,7 +41,7 @@ class PythonReader {
   [[nodiscard]] PyObject* get(gil::Held& held, std::optional<double> timeout);
   [[nodiscard]] bool ended() const {
     guard_.check("this reader");
-    return core_->ended();
+    return core_->has_ended();
   }
   void close();
   [[nodiscard]] const std::string& name() const { return core_->name(); }

@@ -31,11 +31,11 @@ const std::string kUnknown;
 }  // namespace
 
 const std::string& PythonSample::source() const {
-  return names_ ? names_->stream_of(sample_.stamp.source) : kUnknown;
+  return names_ ? names_->find_stream(sample_.stamp.source) : kUnknown;
 }
 
 const std::string& PythonSample::node() const {
-  return names_ ? names_->of(sample_.node) : kUnknown;
+  return names_ ? names_->find_name(sample_.node) : kUnknown;
 }
 
 namespace {
@@ -152,7 +152,7 @@ const Stamp& stamp_of(nb::handle given, const NodeNames& names) {
 }
 
 std::string PythonStamp::source() const {
-  return names ? names->stream_of(stamp.source) : std::string();
+  return names ? names->find_stream(stamp.source) : std::string();
 }
 
 nb::object make_sample(AnySample sample, const NodeNames& names) {

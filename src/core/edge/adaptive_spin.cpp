@@ -27,7 +27,7 @@ bool AdaptiveSpin::Spin::until_moved(const std::atomic<std::uint32_t>& moves, st
   return true;
 }
 
-void AdaptiveSpin::waited(Clock::duration time, bool slept) noexcept {
+void AdaptiveSpin::note_wait(Clock::duration time, bool slept) noexcept {
   const bool in_vain = slept && worth_it();
   if (in_vain) patience_ = std::min(2 * patience_, kMostPatience);
   if (in_vain || time > kShort) {

@@ -46,7 +46,7 @@ class AdaptiveSpin {
   /// Whether the next wait begins with a spin.
   [[nodiscard]] bool worth_it() const noexcept { return short_waits_ >= patience_; }
   /// A wait has ended after `time`. `slept`: not during its spin.
-  void waited(Clock::duration time, bool slept) noexcept;
+  void note_wait(Clock::duration time, bool slept) noexcept;
 
  private:
   int short_waits_ = 0;  // in a row

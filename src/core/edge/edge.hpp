@@ -202,7 +202,7 @@ struct Edge {
 using EdgeRef = std::shared_ptr<Edge>;
 
 /// The edge's counters, with the inbox's mutex.
-[[nodiscard]] EdgeStats counts_of(const Edge& edge);
+[[nodiscard]] EdgeStats read_counts(const Edge& edge);
 /// Adds what does not change, and the ages, unless `span` is empty; without the mutex.
 void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, TimePoint now);
 

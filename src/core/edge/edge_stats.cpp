@@ -12,7 +12,7 @@
 
 namespace freshframe::core {
 
-EdgeStats counts_of(const Edge& edge) {
+EdgeStats read_counts(const Edge& edge) {
   EdgeStats result;
   const auto add = [&](const EdgeCounts& counts) {
     result.passed_in += counts.passed_in;
@@ -28,7 +28,7 @@ EdgeStats counts_of(const Edge& edge) {
   for (const auto& lane : edge.lanes) {
     add(lane->counts);
     result.waiting += lane->size + lane->in_sets;
-    result.events_lost += lane->kept.lost();
+    result.events_lost += lane->kept.lost_count();
   }
   result.source_count =
       std::max<std::size_t>(1, edge.ended ? edge.options.sources.size() : edge.lanes.size());
@@ -54,7 +54,7 @@ void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, Time
 std::vector<EdgeStats> Inbox::stats(std::optional<Span> span) const {
   auto [edges, result] = inspect([](const Contents& contents) {
     std::vector<EdgeStats> counts;
-    for (const auto& edge : contents.lanes.edges()) counts.push_back(counts_of(*edge));
+    for (const auto& edge : contents.lanes.edges()) counts.push_back(read_counts(*edge));
     return std::pair(contents.lanes.edges(), std::move(counts));
   });
   const auto now = clock_->now();
@@ -79,7 +79,7 @@ bool has_ended(const Inbox& inbox) {
   });
 }
 
-std::vector<EdgeOptions> edges_of(const Inbox& inbox) {
+std::vector<EdgeOptions> list_edges(const Inbox& inbox) {
   return inbox.inspect([](const Inbox::Contents& contents) {
     std::vector<EdgeOptions> result;
     for (const auto& edge : contents.lanes.edges()) result.push_back(edge->options);
@@ -99,7 +99,7 @@ std::int64_t frame_bound(const Inbox& inbox) {
   });
 }
 
-std::uint64_t delivered(const Inbox& inbox) {
+std::uint64_t count_delivered(const Inbox& inbox) {
   return inbox.inspect([](const Inbox::Contents& contents) {
     std::uint64_t sum = 0;
     for (const auto& edge : contents.lanes.edges()) {
@@ -137,7 +137,7 @@ std::optional<JoinStats> join_stats(const Inbox& inbox, Span span) {
 std::optional<StarvedJoin> starved_join(const Inbox& inbox) {
   if (!inbox.joins()) return std::nullopt;
   return inbox.inspect([](const Inbox::Contents& contents) {
-    return contents.sets != nullptr ? contents.sets->starved() : std::nullopt;
+    return contents.sets != nullptr ? contents.sets->find_starved() : std::nullopt;
   });
 }
 

@@ -61,7 +61,7 @@ void Inbox::change(Tells whom, const std::function<bool(Aftermath&)>& what) {
     const Lock lock(mutex_);
     if (!what(after)) return;
     tell_producers(after);
-    moved();
+    note_move();
     if (whom == Tells::AlsoHook) hook = hook_;
   }
   ready_.notify_all();
@@ -99,7 +99,7 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const A
     time += AdaptiveSpin::Clock::now() - began;
   }
   lanes_.end_wait(lane);
-  lane.spin.waited(time, sleeps);
+  lane.spin.note_wait(time, sleeps);
   waited_so_far += time;
 }
 
@@ -112,7 +112,7 @@ inline Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::a
                                            bool is_last) {
   if (lane.rate && !stop_.closed) {
     const auto time = lane.rate_time(sample);
-    if (!lane.rate->is_due(time)) {
+    if (!lane.rate->reach_tick(time)) {
       ++lane.counts.passed_in;
       lane.drop(DropCause::Rate);
       lane.kept.keep(lane.counts.passed_in, sample);
@@ -151,7 +151,7 @@ inline Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::a
 }
 
 inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last, PutSample& put) {
-  Lane* const found = Lanes::lane_of(edge, sample);
+  Lane* const found = Lanes::find_lane(edge, sample);
   if (found == nullptr) {  // its source was removed
     ++edge.past.passed_in;
     ++edge.past.drops[static_cast<std::size_t>(DropCause::Removed)];
@@ -209,7 +209,7 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
     if (wake) consumer_asleep_ = false;
     if (put.moves && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
   }
-  if (put.moves) moved();
+  if (put.moves) note_move();
   if (wake) ready_.notify_one();
   if (hook) (*hook)();
   if (put.is_first_drop) report_first_drop(edge.options, consumer_, joins_);
@@ -241,8 +241,8 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
     if (sets_) sets_->forget(*edge, after);
     lanes_.empty_edge(*edge, after.dropped());
     edge->room.notify_all();
-    if (sets_) sets_->end(*edge, after);
-    stats = counts_of(*edge);
+    if (sets_) sets_->end_edge(*edge, after);
+    stats = read_counts(*edge);
     lanes_.forget_edge(edge, stop_.closed);
     if (!finishing_.load(std::memory_order_acquire)) retired.swap(retired_);
     retired_.push_back(edge);
@@ -257,13 +257,13 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
 void Inbox::add_source(Edge& edge, const SourceStream& stream) {
   const Lock lock(mutex_);
   lanes_.add_source(edge, stream);
-  if (sets_) sets_->begin(edge);
+  if (sets_) sets_->begin_edge(edge);
 }
 
 void Inbox::close_edge(Edge& edge) {
   const Lock lock(mutex_);
   edge.closing = true;
-  moved();
+  note_move();
   edge.room.notify_all();
 }
 
@@ -307,20 +307,20 @@ void Inbox::join(const JoinRules& rules) {
   });
 }
 
-void Inbox::end(Edge& edge) {
+void Inbox::end_edge(Edge& edge) {
   change(Tells::AlsoHook, [&](Aftermath& after) FRESHFRAME_REQUIRES(mutex_) {
     if (edge.gone) return false;
     lanes_.end_edge(edge);
-    if (sets_) sets_->end(edge, after);
+    if (sets_) sets_->end_edge(edge, after);
     lanes_.retire(stop_.closed);
     return true;
   });
 }
 
-void Inbox::end(Edge& edge, int source, Change upto) {
+void Inbox::end_edge(Edge& edge, int source, Change upto) {
   change(Tells::AlsoHook, [&](Aftermath& after) FRESHFRAME_REQUIRES(mutex_) {
     if (!lanes_.end_source(edge, source, upto)) return false;
-    if (sets_) sets_->end(edge, after);
+    if (sets_) sets_->end_edge(edge, after);
     lanes_.retire(stop_.closed);
     return true;
   });

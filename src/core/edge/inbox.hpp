@@ -108,9 +108,9 @@ class Inbox {
   /// until its next put().
   [[nodiscard]] bool would_wait(const Edge& edge, bool is_last = false) const;
   /// No more samples will be put on this edge.
-  void end(Edge& edge);
+  void end_edge(Edge& edge);
   /// No more samples of this source will be put on this edge, unless a later change begins its stream again.
-  void end(Edge& edge, int source, Change upto);
+  void end_edge(Edge& edge, int source, Change upto);
   /// The cause of what a close drops; `stop` unless this was called.
   void drop_as(DropCause cause);
   /// close() will follow: the end of a source that a stop has ended completes no batch.
@@ -162,7 +162,7 @@ class Inbox {
   void tell_producers(Aftermath& after) noexcept;
   /// Notifies threads that spin. With the mutex or after it: if two threads write the same number, a spinning thread
   /// may miss it, and looks with the mutex before it sleeps.
-  void moved() noexcept {
+  void note_move() noexcept {
     moves_.store(moves_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
 
@@ -256,11 +256,11 @@ class Inbox {
 [[nodiscard]] bool is_over(const Inbox& inbox, const Edge& edge);
 /// Nothing can be taken any more.
 [[nodiscard]] bool has_ended(const Inbox& inbox);
-[[nodiscard]] std::vector<EdgeOptions> edges_of(const Inbox& inbox);
+[[nodiscard]] std::vector<EdgeOptions> list_edges(const Inbox& inbox);
 /// The frames that its edges can hold.
 [[nodiscard]] std::int64_t frame_bound(const Inbox& inbox);
 /// The samples that its consumer has taken.
-[[nodiscard]] std::uint64_t delivered(const Inbox& inbox);
+[[nodiscard]] std::uint64_t count_delivered(const Inbox& inbox);
 /// The parent's name of a full blocking edge that is still open, if there is one.
 [[nodiscard]] std::optional<std::string> full_blocking_parent(const Inbox& inbox);
 /// For a consumer that waits outside take(): the seconds from now after which a set may be due, although nothing

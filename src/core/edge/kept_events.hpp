@@ -42,7 +42,7 @@ class KeptEvents {
   /// Counts a sample, if it has events: none can pass any more.
   void lose(const AnySample& sample);
   /// The samples with events that went because of kMost, lose() and lose_all().
-  [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
+  [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_; }
 
  private:
   void insert(std::uint64_t arrival, AnySample& dropped);

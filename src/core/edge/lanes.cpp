@@ -208,7 +208,7 @@ void Lanes::retire_source(int source) {
       if (!is_of(lane)) continue;
       edge->past.passed_in += lane->counts.passed_in;
       edge->past.delivered += lane->counts.delivered;
-      edge->past.events_lost += lane->kept.lost();
+      edge->past.events_lost += lane->kept.lost_count();
       for (std::size_t i = 0; i < lane->counts.drops.size(); ++i)
         edge->past.drops[i] += lane->counts.drops[i];
     }
@@ -218,7 +218,7 @@ void Lanes::retire_source(int source) {
   add_gone(gone);
 }
 
-Lane* Lanes::lane_of(const Edge& edge, const AnySample& sample) {
+Lane* Lanes::find_lane(const Edge& edge, const AnySample& sample) {
   const auto& lanes = edge.lanes;
   if (lanes.size() == 1 && (lanes.front()->source < 0 || lanes.front()->source == sample.stamp.source))
     return lanes.front().get();

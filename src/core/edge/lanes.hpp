@@ -98,7 +98,7 @@ class Lanes {
 
   // ---- samples
   /// Returns null if the edge has no lane for the sample.
-  [[nodiscard]] static Lane* lane_of(const Edge& edge, const AnySample& sample);
+  [[nodiscard]] static Lane* find_lane(const Edge& edge, const AnySample& sample);
   void push(Lane& lane, AnySample&& sample);
   void pop(Lane& lane, AnySample& sample);
   /// Pops the oldest sample and counts its drop; its events stay.
@@ -183,7 +183,7 @@ inline void Lanes::pop(Lane& lane, AnySample& sample) {
   lane.head = lane.head + 1 == lane.ring.size() ? 0 : lane.head + 1;
   --lane.size;
   if (lane.queue.max_seconds) lane.seconds = lane.size > 0 ? lane.seconds - lane.ring[lane.head].seconds : 0;
-  room_.went(lane);
+  room_.count_out(lane);
   if (lane.size == 0) update_ready(lane);
 }
 
@@ -205,7 +205,7 @@ inline void Lanes::push(Lane& lane, AnySample&& sample) {
   place.arrival = lane.counts.passed_in & Queued::kMostArrivals;
   if (!lane.expected && !lane.ended) room_.expect(lane, true);
   ++lane.size;
-  room_.came(lane);
+  room_.count_in(lane);
   update_ready(lane);
 }
 

@@ -32,7 +32,7 @@ double Rate::earliness() const noexcept {
   return std::min(mean_, step_) / 2;
 }
 
-bool Rate::is_due(double time) noexcept {
+bool Rate::reach_tick(double time) noexcept {
   follow(time);
   if (!tick_) tick_ = missed_ = time;
   return time >= *tick_ - earliness();

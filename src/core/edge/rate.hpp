@@ -20,7 +20,7 @@ class Rate {
   explicit Rate(double rate) noexcept : step_(1 / rate) {}
 
   /// Each sample in turn: whether its tick has come. The tick stays until use().
-  [[nodiscard]] bool is_due(double time) noexcept;
+  [[nodiscard]] bool reach_tick(double time) noexcept;
   /// A sample of that time, for which is_due() was true, has passed.
   void use(double time) noexcept;
   /// A sample of `time`, for which is_due() is true, takes the place of a sample that waited for the consumer.

@@ -20,11 +20,11 @@ struct Room {
 
   void add(const Lane& lane) noexcept { left += lane.ring.size(); }
   /// After a sample has come in, or has gone.
-  void came(const Lane& lane) noexcept {
+  void count_in(const Lane& lane) noexcept {
     ++queued;
     if (lane.expected) --left;
   }
-  void went(const Lane& lane) noexcept {
+  void count_out(const Lane& lane) noexcept {
     --queued;
     if (lane.expected) ++left;
   }

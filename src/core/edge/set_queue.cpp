@@ -33,7 +33,7 @@ bool has_own_clock(const Utc& utc) noexcept {
   return utc.from == UtcFrom::Camera || utc.from == UtcFrom::Device;
 }
 
-Joiner::Options options_of(const JoinRules& rules, const std::vector<EdgeRef>& edges) {
+Joiner::Options make_options(const JoinRules& rules, const std::vector<EdgeRef>& edges) {
   Joiner::Options options{.within = rules.within,
                           .wait = rules.wait ? std::optional(Seconds(*rules.wait)) : std::nullopt,
                           .partial = rules.partial};
@@ -47,7 +47,7 @@ Joiner::Options options_of(const JoinRules& rules, const std::vector<EdgeRef>& e
 
 }  // namespace
 
-double time_of(const Stamp& stamp, JoinBy by) noexcept {
+double load_time(const Stamp& stamp, JoinBy by) noexcept {
   switch (by) {
     case JoinBy::Captured:
       return Seconds(stamp.captured.time_since_epoch()).count();
@@ -83,7 +83,7 @@ SetQueue::SetQueue(const JoinRules& rules, Lanes& lanes, WayOut& way_out, const 
       stop_(stop),
       clock_(clock),
       edges_(lanes.edges()),
-      joiner_(options_of(rules, edges_)),
+      joiner_(make_options(rules, edges_)),
       current_(edges_.size()),
       without_clock_(edges_.size()),
       overflowed_(edges_.size()) {}
@@ -91,12 +91,12 @@ SetQueue::SetQueue(const JoinRules& rules, Lanes& lanes, WayOut& way_out, const 
 bool SetQueue::put(Lane& lane, AnySample&& sample, Aftermath& after, std::optional<std::string>& warning) {
   if (!admit(lane, sample, after)) return false;
   const auto now = clock_.now();
-  if (is_outdated(*lane.edge, sample.stamp.source, now)) {
+  if (follow_source(*lane.edge, sample.stamp.source, now)) {
     lane.drop(DropCause::Unmatched);
     lane.kept.keep(lane.counts.passed_in, sample);
     joiner_.advance(now);
   } else if (take_clock(lane, sample)) {
-    const double time = time_of(sample.stamp, rules_.by);
+    const double time = load_time(sample.stamp, rules_.by);
     lanes_.push(lane, std::move(sample));
     joiner_.put(lane.edge->part, time, now);
   } else {
@@ -140,7 +140,7 @@ bool SetQueue::take_clock(Lane& lane, AnySample& sample) {
   return false;
 }
 
-bool SetQueue::is_outdated(const Edge& edge, int source, TimePoint now) {
+bool SetQueue::follow_source(const Edge& edge, int source, TimePoint now) {
   auto& current = current_[rules_.one_source ? 0 : edge.part];
   const auto feed = std::ranges::find(edge.feeds, source, &Feed::source);
   const Change begun = feed != edge.feeds.end() ? feed->begun : 0;
@@ -161,7 +161,7 @@ bool SetQueue::apply_decisions(Aftermath& after) {
       make_set(decision);
       continue;
     }
-    Lane& lane = lane_of(decision.parent);
+    Lane& lane = find_lane(decision.parent);
     if (decision.cause == DropCause::QueueFull) overflowed_[decision.parent] = true;
     after.dropped().push_back(lanes_.evict(lane, decision.cause));
     after.give_room(lane);
@@ -178,7 +178,7 @@ void SetQueue::make_set(const Joiner::Decision& decision) {
   set.parts.resize(edges_.size());
   for (std::size_t i = 0; i < edges_.size(); ++i) {
     if ((decision.members >> i & 1U) == 0) continue;
-    Lane& lane = lane_of(i);
+    Lane& lane = find_lane(i);
     set.arrivals[i] = lane.ring[lane.head].arrival;
     lanes_.pop(lane, set.parts[i].emplace());
     ++lane.in_sets;
@@ -213,7 +213,7 @@ void SetQueue::drop_oldest(DropCause cause, Aftermath& after) {
 void SetQueue::drop_part(Set& set, std::size_t part, DropCause cause, Aftermath& after) {
   auto& sample = set.parts[part];
   if (!sample) return;
-  Lane& lane = lane_of(part);
+  Lane& lane = find_lane(part);
   --lane.in_sets;
   lane.drop(cause);
   lane.kept.keep(set.arrivals[part], *sample);
@@ -230,21 +230,21 @@ void SetQueue::drop_at_stop(bool sets_too, Aftermath& after) {
   while (sets_too && !ready_.empty()) drop_oldest(stop_.cause, after);
 }
 
-void SetQueue::end(const Edge& edge, Aftermath& after) {
+void SetQueue::end_edge(const Edge& edge, Aftermath& after) {
   if (stop_.closed) return;
   if (!edge.is_fed()) {
     keep_trouble();
-    joiner_.end(edge.part, clock_.now());
+    joiner_.end_parent(edge.part, clock_.now());
     apply_decisions(after);
   }
   leaves_ = true;
   retire();
 }
 
-void SetQueue::begin(const Edge& edge) {
+void SetQueue::begin_edge(const Edge& edge) {
   if (!edge.is_fed()) return;
   last_trouble_.clear();
-  joiner_.begin(edge.part);
+  joiner_.begin_parent(edge.part);
 }
 
 bool SetQueue::waits(int source) const {
@@ -296,7 +296,7 @@ bool SetQueue::take(bool newest, Delivery& out) {
   while (!ready_.empty()) {
     if (newest && ready_.size() > 1) {
       drop_oldest(DropCause::Skipped, out);
-    } else if (way_out_.is_stale(lane_of(0), *ready_.front().parts.front())) {
+    } else if (way_out_.is_stale(find_lane(0), *ready_.front().parts.front())) {
       drop_oldest(DropCause::Stale, out);
     } else {
       deliver_oldest(out);
@@ -314,7 +314,7 @@ void SetQueue::deliver_oldest(Delivery& out) {
   ready_.pop_front();
   for (std::size_t i = 0; i < set.parts.size(); ++i) {
     if (!set.parts[i]) continue;
-    Lane& lane = lane_of(i);
+    Lane& lane = find_lane(i);
     --lane.in_sets;
     way_out_.deliver(lane, *set.parts[i], set.arrivals[i], out);
     out.give_room(lane);
@@ -350,24 +350,24 @@ void SetQueue::keep_trouble() {
 }
 
 // Returns a sentence about a parent whose samples do not come, or an empty text if they do.
-std::string SetQueue::silence_of(std::size_t parent, TimePoint now) const {
+std::string SetQueue::describe_silence(std::size_t parent, TimePoint now) const {
   const auto& edge = *edges_[parent];
   if (edge.ended && edge.options.only_source >= 0)
-    return "'" + name_of(parent) + "' has no more samples of '" + edge.options.only +
+    return "'" + get_name(parent) + "' has no more samples of '" + edge.options.only +
            "', which was disconnected or has ended";
   const auto last = joiner_.last_arrival(parent);
-  if (!last) return "'" + name_of(parent) + "' sends nothing";
+  if (!last) return "'" + get_name(parent) + "' sends nothing";
   if (now - *last < kUntilFruitless) return {};
   const auto seconds = std::lround(Seconds(now - *last).count());
-  return "'" + name_of(parent) + "' has sent nothing for " + std::to_string(seconds) + " s";
+  return "'" + get_name(parent) + "' has sent nothing for " + std::to_string(seconds) + " s";
 }
 
 // How far the samples of a parent are from the samples of the reference; empty means not too far, or nothing is
 // known.
-std::string SetQueue::distance_of(std::size_t parent) const {
+std::string SetQueue::describe_distance(std::size_t parent) const {
   const auto nearest = joiner_.nearest(parent);
   if (!nearest || std::abs(*nearest) <= rules_.within) return {};
-  const auto whose = "the nearest samples of '" + name_of(parent) + "' ";
+  const auto whose = "the nearest samples of '" + get_name(parent) + "' ";
   const bool is_time = rules_.by != JoinBy::Seq;
   const auto numbers = std::llround(std::abs(*nearest));
   if (!is_time && numbers == 0) return whose + "have other parts";
@@ -386,19 +386,19 @@ std::string SetQueue::fruitless(TimePoint now) const {
     if (!what.empty()) far += (far.empty() ? "" : ", ") + what;
   };
   for (std::size_t i = 0; i < edges_.size(); ++i) {
-    if (without_clock_[i]) add(why_no_clock(name_of(i), *without_clock_[i], rules_));
+    if (without_clock_[i]) add(why_no_clock(get_name(i), *without_clock_[i], rules_));
   }
   if (!far.empty()) return text + far;
   if (const auto full = too_short(); !full.empty()) return text + full;
-  add(silence_of(0, now));
+  add(describe_silence(0, now));
   const bool has_reference = far.empty();  // otherwise no distances are known
   for (std::size_t i = 1; i < edges_.size(); ++i) {
-    const auto silence = silence_of(i, now);
+    const auto silence = describe_silence(i, now);
     add(silence);
-    if (silence.empty() && has_reference) add(distance_of(i));
+    if (silence.empty() && has_reference) add(describe_distance(i));
   }
   if (far.empty()) return {};
-  return text + (has_reference ? "beside those of '" + name_of(0) + "', " : std::string()) + far;
+  return text + (has_reference ? "beside those of '" + get_name(0) + "', " : std::string()) + far;
 }
 
 // Only where a longer queue would help: all parents send, and their times differ by less than the wait.
@@ -454,9 +454,9 @@ JoinStats SetQueue::stats(Span span) const {
   result.wait_p99 = waits.p99;
   result.reason = stop_.closed || lanes_.all_ended(stop_.closed) ? last_trouble_ : fruitless(now);
   for (std::size_t i = 0; i < edges_.size(); ++i) {
-    JoinParentStats parent{.parent = name_of(i)};
+    JoinParentStats parent{.parent = get_name(i)};
     if (i > 0) parent.nearest = joiner_.nearest(i);
-    const auto& drops = lane_of(i).counts.drops;
+    const auto& drops = find_lane(i).counts.drops;
     parent.unmatched = drops[static_cast<std::size_t>(DropCause::Unmatched)];
     parent.late = drops[static_cast<std::size_t>(DropCause::Late)];
     result.parents.push_back(std::move(parent));
@@ -464,7 +464,7 @@ JoinStats SetQueue::stats(Span span) const {
   return result;
 }
 
-std::optional<StarvedJoin> SetQueue::starved() const {
+std::optional<StarvedJoin> SetQueue::find_starved() const {
   if (stop_.closed || !ready_.empty()) return std::nullopt;
   const Edge* full = nullptr;
   const Edge* empty = nullptr;

@@ -34,7 +34,7 @@ struct JoinRules {
 };
 
 /// The time of a sample by which a join compares: with JoinBy::Seq its number, and its part after the point.
-[[nodiscard]] double time_of(const Stamp& stamp, JoinBy by) noexcept;
+[[nodiscard]] double load_time(const Stamp& stamp, JoinBy by) noexcept;
 
 /// Whether it has that time: a wall time that is good enough.
 [[nodiscard]] bool has_time(const Stamp& stamp, const JoinRules& rules) noexcept;
@@ -80,9 +80,9 @@ class SetQueue {
   /// Takes the oldest set, or the newest one; the older ones are dropped then. Returns false if no set is ready.
   bool take(bool newest, Delivery& out);
   /// A source on the edge, or the edge itself, has ended.
-  void end(const Edge& edge, Aftermath& after);
+  void end_edge(const Edge& edge, Aftermath& after);
   /// A source has begun on the edge.
-  void begin(const Edge& edge);
+  void begin_edge(const Edge& edge);
   /// An edge is about to be removed: its samples are in no set any more. The sets go too, unless they may be
   /// partial.
   void forget(const Edge& edge, Aftermath& after);
@@ -94,7 +94,7 @@ class SetQueue {
   [[nodiscard]] TimePoint next_look() const;
   [[nodiscard]] std::optional<Seconds> look_within() const;
   [[nodiscard]] JoinStats stats(Span span) const;
-  [[nodiscard]] std::optional<StarvedJoin> starved() const;
+  [[nodiscard]] std::optional<StarvedJoin> find_starved() const;
 
  private:
   struct Set {
@@ -109,8 +109,8 @@ class SetQueue {
     Change begun = 0;
   };
 
-  [[nodiscard]] Lane& lane_of(std::size_t part) const { return *edges_[part]->lanes.front(); }
-  [[nodiscard]] const std::string& name_of(std::size_t part) const {
+  [[nodiscard]] Lane& find_lane(std::size_t part) const { return *edges_[part]->lanes.front(); }
+  [[nodiscard]] const std::string& get_name(std::size_t part) const {
     return edges_[part]->options.parent_name;
   }
   /// Returns false if the sample was dropped.
@@ -118,7 +118,7 @@ class SetQueue {
   /// Returns false if the sample's time is not known, and it was dropped.
   bool take_clock(Lane& lane, AnySample& sample);
   /// Whether the sample is of a source that another one has followed. See Note [The sources of a join].
-  [[nodiscard]] bool is_outdated(const Edge& edge, int source, TimePoint now);
+  [[nodiscard]] bool follow_source(const Edge& edge, int source, TimePoint now);
   [[nodiscard]] bool waits(int source) const;
   /// Reports the sources that have ended and have no waiting samples.
   void retire();
@@ -135,8 +135,8 @@ class SetQueue {
   /// Says that there has been no complete set for a while, and how far apart the samples are; empty means
   /// there was.
   [[nodiscard]] std::string fruitless(TimePoint now) const;
-  [[nodiscard]] std::string silence_of(std::size_t parent, TimePoint now) const;
-  [[nodiscard]] std::string distance_of(std::size_t parent) const;
+  [[nodiscard]] std::string describe_silence(std::size_t parent, TimePoint now) const;
+  [[nodiscard]] std::string describe_distance(std::size_t parent) const;
   /// The queue that is full before the end of the wait, and what to do; empty if no queue is.
   [[nodiscard]] std::string too_short() const;
   /// Says once that `within` is much longer than the parents' intervals; empty means it is not, or nothing is

@@ -149,7 +149,7 @@ Taken Inbox::finish(Taken taken, std::span<AnySample> samples, Delivery& out) {
 
 void Inbox::tell_producers(Aftermath& after) noexcept {
   if (!std::exchange(after.made_room, false)) return;
-  moved();
+  note_move();
   if (after.wakes != nullptr) std::exchange(after.wakes, nullptr)->room.notify_one();
   if (!after.rest) return;
   for (Edge* const edge : std::exchange(after.rest->also_wakes, {})) edge->room.notify_one();
@@ -192,7 +192,7 @@ bool Inbox::wait_for_sample_locked(TimePoint deadline, const std::function<bool(
     if (!sleep_locked(deadline, ready)) return false;
     time += AdaptiveSpin::Clock::now() - began;
   }
-  spin_.waited(time, sleeps);
+  spin_.note_wait(time, sleeps);
   return true;
 }
 

@@ -7,7 +7,7 @@
 namespace freshframe::core {
 
 /// The effective matrix: an unspecified one is BT.601 below 720 rows, else BT.709.
-[[nodiscard]] constexpr ColorSpace matrix_of(const PictureFormat& format) noexcept {
+[[nodiscard]] constexpr ColorSpace choose_matrix(const PictureFormat& format) noexcept {
   if (format.space != ColorSpace::Unspecified) return format.space;
   return format.height < 720 ? ColorSpace::Bt601 : ColorSpace::Bt709;
 }
@@ -32,7 +32,7 @@ struct Levels {
   double chroma = 0;  // from one end to the other
 };
 
-[[nodiscard]] constexpr Levels levels_of(ColorRange range) noexcept {
+[[nodiscard]] constexpr Levels get_levels(ColorRange range) noexcept {
   return range == ColorRange::Full ? Levels{0, 255, 255} : Levels{16, 219, 224};
 }
 

@@ -239,7 +239,7 @@ std::span<const std::uint8_t> core::FrameBody::pack(PixelFormat format) {
   const Lock lock(conversions());
   if (target.packed.load(std::memory_order_relaxed)) return result();
   if (!core::lies_packed(target.picture)) {
-    target.packed_memory = FramePool::shared().take(size);
+    target.packed_memory = FramePool::get_shared().take(size);
     core::copy_packed(target.picture, target.packed_memory.get());
     bytes.fetch_add(size, std::memory_order_relaxed);
     settle();
@@ -335,7 +335,7 @@ bool Frame::has(PixelFormat format) const noexcept {
   return form_slot(*body_, format).made.load(std::memory_order_acquire);
 }
 
-std::span<const std::uint8_t> Frame::packed() const {
+std::span<const std::uint8_t> Frame::pack_planes() const {
   return body_->pack(form_);
 }
 
@@ -343,7 +343,7 @@ bool Frame::has_packed() const noexcept {
   return form_slot(*body_, form_).packed.load(std::memory_order_acquire);
 }
 
-Picture Frame::pooled() const {
+Picture Frame::pool_picture() const {
   return body_->pool(form_);
 }
 

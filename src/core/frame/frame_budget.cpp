@@ -70,8 +70,9 @@ void FrameBudget::unpublish(std::uint8_t generation) noexcept {
 
 std::uint16_t FrameBudget::add_holder(std::string name) {
   const Lock lock(mutex_);
-  const auto free = std::ranges::find_if(
-      removed_, [this](std::uint16_t holder) { return lent(holder).load(std::memory_order_relaxed) == 0; });
+  const auto free = std::ranges::find_if(removed_, [this](std::uint16_t holder) {
+    return get_lent(holder).load(std::memory_order_relaxed) == 0;
+  });
   if (free != removed_.end()) {
     const auto holder = *free;
     removed_.erase(free);
@@ -98,7 +99,7 @@ std::uint16_t FrameBudget::greatest_holder() const noexcept {
   const auto holders = holders_.load(std::memory_order_acquire);
   for (std::uint32_t each = 1; each <= holders; ++each) {
     const auto holder = static_cast<std::uint16_t>(each);
-    const int handles = lent(holder).load(std::memory_order_relaxed);
+    const int handles = get_lent(holder).load(std::memory_order_relaxed);
     if (handles <= most) continue;
     greatest = holder;
     most = handles;
@@ -106,7 +107,7 @@ std::uint16_t FrameBudget::greatest_holder() const noexcept {
   return greatest;
 }
 
-std::string FrameBudget::name_of(std::uint16_t holder) const {
+std::string FrameBudget::get_name(std::uint16_t holder) const {
   const Lock lock(mutex_);
   return names_[holder - 1U];
 }
@@ -116,13 +117,13 @@ void FrameBudget::check_held(std::uint16_t holder, std::size_t limit) const {
   if (held <= limit) return;
   const auto greatest = greatest_holder();
   const bool known = knows(holder) && greatest != 0;
-  const auto handles = [&](std::uint16_t of) { return lent(of).load(std::memory_order_relaxed); };
+  const auto handles = [&](std::uint16_t of) { return get_lent(of).load(std::memory_order_relaxed); };
   if (known && handles(holder) < handles(greatest) && held / 2 <= limit) return;
-  std::string text = (knows(holder) ? name_of(holder) : std::string("this consumer")) +
+  std::string text = (knows(holder) ? get_name(holder) : std::string("this consumer")) +
                      " gets no more frames: " + measured_mebibytes_text(held) +
                      " of pictures are held outside the engine, the limit is " +
                      measured_mebibytes_text(limit);
-  if (greatest != 0) text += "; most are held by " + name_of(greatest);
+  if (greatest != 0) text += "; most are held by " + get_name(greatest);
   throw FramesHeldError(text + ". Release frames, read with frames=False, or raise max_held_bytes");
 }
 

@@ -28,11 +28,11 @@ class FrameBudget {
   void set_bound(int frames) noexcept;
   /// Room for more, or fewer, than the graph itself needs. Who gives room back has freed its frames.
   void extend(int frames) noexcept;
-  [[nodiscard]] int bound() const noexcept { return bound_.load() + extra_.load() + kept(); }
-  [[nodiscard]] int published() const noexcept { return published_[0].load() + published_[1].load(); }
+  [[nodiscard]] int bound() const noexcept { return bound_.load() + extra_.load() + kept_count(); }
+  [[nodiscard]] int published_count() const noexcept { return published_[0].load() + published_[1].load(); }
   [[nodiscard]] std::size_t held_bytes() const noexcept;
 
-  [[nodiscard]] bool has_room() const noexcept { return published() < bound(); }
+  [[nodiscard]] bool has_room() const noexcept { return published_count() < bound(); }
   /// Waits until has_room(), stop(), or `stopped` (a node's own stop); returns has_room().
   bool wait_for_room(const std::stop_token& stopped = {});
   void stop() noexcept;
@@ -45,7 +45,7 @@ class FrameBudget {
     return holder > 0 && holder <= holders_.load(std::memory_order_acquire);
   }
   void lend(std::uint16_t holder, int handles) noexcept {
-    lent(holder).fetch_add(handles, std::memory_order_relaxed);
+    get_lent(holder).fetch_add(handles, std::memory_order_relaxed);
   }
   /// Throws FramesHeldError when more than `limit` bytes are on loan and `holder` holds most of them, so that the
   /// others continue. Above twice the limit it throws for every holder.
@@ -64,17 +64,17 @@ class FrameBudget {
   static constexpr std::size_t kChunk = 256;
   using Lent = std::array<std::atomic<int>, kChunk>;  // handles, of each holder
 
-  [[nodiscard]] std::atomic<int>& lent(std::uint16_t holder) const noexcept {
+  [[nodiscard]] std::atomic<int>& get_lent(std::uint16_t holder) const noexcept {
     return (*lent_[(holder - 1U) / kChunk])[(holder - 1U) % kChunk];
   }
   /// See Note [Kept shares].
-  [[nodiscard]] int kept() const noexcept {
+  [[nodiscard]] int kept_count() const noexcept {
     const int left = left_.load(std::memory_order_relaxed);
     return left == 0 ? 0 : std::min(left, published_[generation_.load() ^ 1U].load());
   }
   void keep_share_locked(int frames) noexcept FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] std::uint16_t greatest_holder() const noexcept;
-  [[nodiscard]] std::string name_of(std::uint16_t holder) const;
+  [[nodiscard]] std::string get_name(std::uint16_t holder) const;
 
   std::array<std::unique_ptr<Lent>, 256> lent_;  // each made before `holders_` reaches it, and never moved
   std::atomic<std::uint16_t> holders_{0};

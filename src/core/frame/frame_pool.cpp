@@ -64,7 +64,7 @@ struct FramePool::Impl {
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
     for (auto& [bytes, of_size] : idle) {
-      for (auto* buffer : of_size.buffers) deallocate(buffer);
+      for (auto* buffer : get_idle.buffers) deallocate(buffer);
     }
   }
 
@@ -78,7 +78,7 @@ struct FramePool::Impl {
   /// and frees nothing, if the buffers of this size alone leave no room.
   bool make_room(std::size_t bytes, EvictedBuffers& evicted) noexcept FRESHFRAME_REQUIRES(mutex);
   /// Returns the place of idle buffers of a size that is in use.
-  Idle& of_size(std::size_t bytes) FRESHFRAME_REQUIRES(mutex);
+  Idle& get_idle(std::size_t bytes) FRESHFRAME_REQUIRES(mutex);
 
   Mutex mutex;
   core::ForkHold hold{mutex};
@@ -107,7 +107,7 @@ bool FramePool::Impl::make_room(std::size_t bytes, EvictedBuffers& evicted) noex
   return true;
 }
 
-FramePool::Impl::Idle& FramePool::Impl::of_size(std::size_t bytes) {
+FramePool::Impl::Idle& FramePool::Impl::get_idle(std::size_t bytes) {
   const auto found = idle.find(bytes);
   if (found == idle.end() && idle.size() >= kMostSizes)  // such as sizes of crops
     std::erase_if(idle, [](const auto& each) { return each.second.buffers.empty(); });
@@ -129,7 +129,7 @@ void FramePool::Recycle::operator()(std::uint8_t* buffer) const noexcept {
     const Lock lock(pool->mutex);
     if (pool->make_room(bytes, evicted)) {
       try {
-        pool->of_size(bytes).buffers.push_back(buffer);
+        pool->get_idle(bytes).buffers.push_back(buffer);
         pool->stats.idle_bytes += bytes;
         return;
       } catch (const std::bad_alloc&) {  // no memory for the list: free the buffer instead
@@ -179,7 +179,7 @@ FramePool::Stats FramePool::stats() const {
   return impl_->stats;
 }
 
-FramePool& FramePool::shared() {
+FramePool& FramePool::get_shared() {
   return forks::ProcessWide<FramePool>::get();  // frames may outlive every other static object
 }
 

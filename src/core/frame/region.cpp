@@ -12,7 +12,7 @@
 namespace freshframe {
 namespace {
 
-std::string text_of(const Region& region) {
+std::string describe_region(const Region& region) {
   return "(" + std::to_string(region.x0) + ", " + std::to_string(region.y0) + ", " +
          std::to_string(region.x1) + ", " + std::to_string(region.y1) + ")";
 }
@@ -20,7 +20,7 @@ std::string text_of(const Region& region) {
 void check_within(const Region& region, int width, int height) {
   check_region(region);
   if (region.x1 <= width && region.y1 <= height) return;
-  throw OptionError("roi " + text_of(region) + " lies outside of the picture, which has " +
+  throw OptionError("roi " + describe_region(region) + " lies outside of the picture, which has " +
                     std::to_string(width) + "x" + std::to_string(height) + " pixels: x1 may be at most " +
                     std::to_string(width) + " and y1 at most " + std::to_string(height));
 }
@@ -43,7 +43,7 @@ void check_region(const Region& region) {
   }
   if (region.x0 >= 0 && region.y0 >= 0 && region.x1 > region.x0 && region.y1 > region.y0) return;
   throw OptionError("roi must be (x0, y0, x1, y1) in pixels with 0 <= x0 < x1 and 0 <= y0 < y1, got " +
-                    text_of(region));
+                    describe_region(region));
 }
 
 Plane view_part(const Plane& luma, const Region& region) {
@@ -60,7 +60,7 @@ FramePart view_part(const Frame& frame, const Region& region) {
   Picture part = whole;
   part.format.width = region.x1 - x;
   part.format.height = region.y1 - y;
-  part.format.space = core::matrix_of(whole.format);  // which depends on the height of the whole picture
+  part.format.space = core::choose_matrix(whole.format);  // which depends on the height of the whole picture
   std::size_t bytes = 0;
   for (int i = 0; i < part.format.plane_count(); ++i) {
     const auto& from = whole.planes[static_cast<std::size_t>(i)];

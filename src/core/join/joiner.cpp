@@ -57,7 +57,7 @@ void Joiner::put(std::size_t parent, double time, TimePoint now) {
   decide(now);
 }
 
-void Joiner::end(std::size_t parent, TimePoint now) {
+void Joiner::end_parent(std::size_t parent, TimePoint now) {
   advance(now);
   inputs_[parent].ended = true;
   decide(now);

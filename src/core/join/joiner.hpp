@@ -72,9 +72,9 @@ class Joiner {
   /// A sample of `parent` with this time has arrived. `now` never goes back from call to call.
   void put(std::size_t parent, double time, TimePoint now);
   /// No more samples of `parent` will arrive.
-  void end(std::size_t parent, TimePoint now);
+  void end_parent(std::size_t parent, TimePoint now);
   /// Samples of a parent that has ended will arrive again, of its next source.
-  void begin(std::size_t parent) noexcept { inputs_[parent].ended = false; }
+  void begin_parent(std::size_t parent) noexcept { inputs_[parent].ended = false; }
   /// Decides what is due until `now`.
   void advance(TimePoint now);
   /// When advance() has the next decision to make; nullopt means not before the next put() or end().

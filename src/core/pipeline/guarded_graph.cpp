@@ -23,7 +23,7 @@ void GuardedGraph::sweep() {
   count(graph.sweep());
   std::vector<std::shared_ptr<ReaderCore>> closed;
   for (const auto& entry : graph.readers().all()) {
-    if (entry.reader->closed()) closed.push_back(entry.reader);
+    if (entry.reader->is_closed()) closed.push_back(entry.reader);
   }
   for (const auto& reader : closed) {
     count(graph.forget(*reader));
@@ -33,7 +33,7 @@ void GuardedGraph::sweep() {
 }
 
 void GuardedGraph::update_bound() {
-  if (graph.wired()) budget_->set_bound(frame_bound(graph));
+  if (graph.is_wired()) budget_->set_bound(frame_bound(graph));
 }
 
 void GuardedGraph::count(const std::vector<EdgeStats>& edges) {

@@ -39,7 +39,7 @@ void Life::launch(int nodes) {
 bool Life::wait_opened(Real::time_point deadline) {
   const Lock lock(mutex_);
   return changed_.wait_until(mutex_, *Clock::real(), deadline, [&]() FRESHFRAME_REQUIRES(mutex_) {
-    return to_open_ == 0 || failure_->failed() || stop_source_.stop_requested();
+    return to_open_ == 0 || failure_->has_failed() || stop_source_.stop_requested();
   });
 }
 
@@ -62,17 +62,17 @@ std::optional<TimePoint> Life::wait_for_start(Runner& runner) {
   const std::stop_callback wake(stopped, [this] { notify(); });
   const Lock lock(mutex_);
   changed_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) {
-    return (go_ && runner.life().connected()) || stop_source_.stop_requested() || stopped.stop_requested();
+    return (go_ && runner.life().is_connected()) || stop_source_.stop_requested() || stopped.stop_requested();
   });
-  return go_ && runner.life().connected() ? std::optional(began_) : std::nullopt;
+  return go_ && runner.life().is_connected() ? std::optional(began_) : std::nullopt;
 }
 
-bool Life::end() {
+bool Life::end_pipeline() {
   if (phase_ == Phase::Ended || phase_ == Phase::Building || living_ > 0 || replacing_ > 0) return false;
   // After a stop no call of add() succeeds. It may be a call that cannot go on before stop() has returned, as a
   // signal's handler has interrupted it.
   if (!pending_.empty() && !stopping_) return false;
-  if (keep_running_ && !stop_source_.stop_requested() && !failure_->failed()) return false;
+  if (keep_running_ && !stop_source_.stop_requested() && !failure_->has_failed()) return false;
   phase_ = Phase::Ended;
   ended_at_ = clock_->now();
   changed_.notify_all();
@@ -88,7 +88,7 @@ void Life::arrive_finished() {
   {
     const Lock lock(mutex_);
     --living_;
-    last = end();
+    last = end_pipeline();
     changed_.notify_all();
   }
   expect_no_lock();
@@ -107,7 +107,7 @@ void Life::finish_stop() {
   bool last = false;
   {
     const Lock lock(mutex_);
-    last = end();
+    last = end_pipeline();
     changed_.notify_all();
   }
   call_end_hook(last);
@@ -142,13 +142,13 @@ bool Life::is_stopping() const {
   return stopping_;
 }
 
-bool Life::ended() const {
+bool Life::has_ended() const {
   const Lock lock(mutex_);
   return phase_ == Phase::Ended;
 }
 
 LifePhase Life::phase() const {
-  if (failure_->failed()) return LifePhase::Failed;
+  if (failure_->has_failed()) return LifePhase::Failed;
   const Lock lock(mutex_);
   switch (phase_) {
     case Phase::Building:
@@ -215,7 +215,7 @@ void Life::end_add(int index) {
     if (found == pending_.end()) return;
     over = std::move(found->second);
     pending_.erase(found);
-    last = end();
+    last = end_pipeline();
   }
   call_end_hook(last);
 }
@@ -245,7 +245,7 @@ void Life::end_replacement() {
   {
     const Lock lock(mutex_);
     --replacing_;
-    last = end();
+    last = end_pipeline();
   }
   call_end_hook(last);
 }
@@ -266,8 +266,9 @@ void Life::sweep_threads() {
   std::vector<Thread> over;  // joined without the mutex
   const Lock lock(mutex_);
   for (auto& each : threads_) {
-    const bool is_over = each.replacement ? each.replacement->over.load()
-                                          : each.runner->life().forgotten() && each.runner->life().finished();
+    const bool is_over = each.replacement
+                             ? each.replacement->over.load()
+                             : each.runner->life().is_forgotten() && each.runner->life().is_finished();
     if (is_over && each.thread.get_id() != std::this_thread::get_id()) {
       over.push_back(std::move(each));
     }

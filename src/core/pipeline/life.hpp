@@ -68,11 +68,11 @@ class Life {
   void set_end_hook(std::function<void()> hook) { end_hook_ = std::move(hook); }
 
   // ---- state
-  [[nodiscard]] bool started() const noexcept { return started_->load(); }
+  [[nodiscard]] bool has_started() const noexcept { return started_->load(); }
   [[nodiscard]] std::shared_ptr<const std::atomic<bool>> started_flag() const noexcept { return started_; }
   [[nodiscard]] bool is_starting() const;
   [[nodiscard]] bool is_stopping() const;
-  [[nodiscard]] bool ended() const;
+  [[nodiscard]] bool has_ended() const;
   [[nodiscard]] LifePhase phase() const;
   [[nodiscard]] double uptime() const;
   /// Returns when the last node ended, by the pipeline's clock, or nullopt before.
@@ -106,7 +106,7 @@ class Life {
   // ---- for removals and successors
   /// Calls `work` with the mutex.
   template <class Work>
-  auto locked(const Work& work) const {
+  auto call_locked(const Work& work) const {
     const Lock lock(mutex_);
     return work();
   }
@@ -137,7 +137,7 @@ class Life {
  private:
   enum class Phase : std::uint8_t { Building, Starting, Running, Ended };
   /// The end, when no node lives or is being added.
-  [[nodiscard]] bool end() FRESHFRAME_REQUIRES(mutex_);
+  [[nodiscard]] bool end_pipeline() FRESHFRAME_REQUIRES(mutex_);
   void call_end_hook(bool last) const;
 
   const std::shared_ptr<const Clock> clock_;

@@ -27,11 +27,11 @@ class NameTable {
     by_number_[place] = &*names_.insert({std::move(node), std::move(stream), std::move(camera)}).first;
   }
   /// Returns an empty name if there is no such node.
-  [[nodiscard]] const std::string& of(int number) const { return at(number).node; }
+  [[nodiscard]] const std::string& find_name(int number) const { return at(number).node; }
   /// The name of the stream that begins there.
-  [[nodiscard]] const std::string& stream_of(int number) const { return at(number).stream; }
+  [[nodiscard]] const std::string& find_stream(int number) const { return at(number).stream; }
   /// The name of the source whose second output the node is, or the node's own.
-  [[nodiscard]] const std::string& camera_of(int number) const { return at(number).camera; }
+  [[nodiscard]] const std::string& find_camera(int number) const { return at(number).camera; }
   /// The nodes' names by number.
   [[nodiscard]] std::vector<std::string> all() const {
     const Lock lock(mutex_);

@@ -14,7 +14,7 @@
 namespace freshframe::core {
 namespace {
 
-NodeKind kind_of(const NodeBase& node) {
+NodeKind find_kind(const NodeBase& node) {
   if (node.is_source()) return NodeKind::Source;
   return node.output_type() == get_type<Nothing>() ? NodeKind::Sink : NodeKind::Node;
 }
@@ -35,10 +35,10 @@ struct ViewedPort {
 std::optional<ViewedPort> port_named(const Graph& graph, const std::string& port) {
   for (auto& runner : graph.runners()) {
     if (!port.starts_with(runner->name())) continue;
-    const auto views = views_of(graph, runner->index());
+    const auto views = list_views(graph, runner->index());
     const auto found = std::ranges::find(views, port);
     if (found == views.end() || runner->node()->output_type() == get_type<Nothing>()) continue;
-    const auto& sources = graph.sources_of_node(runner->index());
+    const auto& sources = graph.list_node_sources(runner->index());
     const bool of_all = views.size() != sources.size() || views.front() == runner->name();
     return ViewedPort{runner, of_all ? -1 : sources[static_cast<std::size_t>(found - views.begin())]};
   }
@@ -53,7 +53,7 @@ std::optional<ViewedPort> port_named(const Graph& graph, const std::string& port
     throw GraphError("'" + port + "' is a sink and sends no pictures to view");
   const AnyPort all[] = {runner->index()};
   Admission(graph).check_one_source("a view of '" + port + "'", all);
-  const auto views = views_of(graph, runner->index());
+  const auto views = list_views(graph, runner->index());
   throw GraphError("'" + port +
                    "' has a list of parents, to which other cameras may come: view one camera with " +
                    (views.empty() ? "port.of(camera)" : views.front()));
@@ -62,71 +62,71 @@ std::optional<ViewedPort> port_named(const Graph& graph, const std::string& port
 }  // namespace
 
 GraphState graph_state(const PipelineCore& core, bool times) {
-  const auto& guarded = core.guarded();
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto& graph = guarded.graph;
   GraphState result;
   result.phase = core.life().phase();
-  const auto span = core.life().ended() ? Span::WholeRun : Span::Recent;
-  result.stats = stats_of(core, guarded, times ? std::optional(span) : std::nullopt);
+  const auto span = core.life().has_ended() ? Span::WholeRun : Span::Recent;
+  result.stats = collect_stats(core, guarded, times ? std::optional(span) : std::nullopt);
   for (const auto& runner : graph.runners()) {
     const auto kept = runner->node();
     const auto& node = *kept;
     const int companion_of = graph.place(runner->index()).companion_of;
-    result.nodes.push_back({kind_of(node), node.contract().runs_outside,
-                            node.output_type() == get_type<Frame>(), views_of(graph, runner->index()),
-                            core.life().started() && graph.is_live(runner->index()),
+    result.nodes.push_back({find_kind(node), node.contract().runs_outside,
+                            node.output_type() == get_type<Frame>(), list_views(graph, runner->index()),
+                            core.life().has_started() && graph.is_live(runner->index()),
                             runner->facts().batch ? runner->facts().batch->size : 0,
-                            companion_of < 0 ? std::string() : core.names()->of(companion_of)});
+                            companion_of < 0 ? std::string() : core.names()->find_name(companion_of)});
   }
   for (const auto& [reader, wires, join] : graph.readers().all()) result.readers.push_back(reader->name());
   return result;
 }
 
 std::shared_ptr<NodeBase> node_named(const PipelineCore& core, std::string_view name) {
-  const auto& guarded = core.guarded();
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto runner = runner_named(guarded.graph, name);
   return runner != nullptr ? runner->node() : nullptr;
 }
 
 std::vector<int> sources_above(const PipelineCore& core, std::string_view node) {
-  const auto& guarded = core.guarded();
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto runner = runner_named(guarded.graph, node);
   if (runner == nullptr) return {};
-  const auto& sources = guarded.graph.sources_of_node(runner->index());
+  const auto& sources = guarded.graph.list_node_sources(runner->index());
   return {sources.begin(), sources.end()};
 }
 
-std::vector<AnyPort> parents_of(const PipelineCore& core, int node) {
-  const auto& guarded = core.guarded();
+std::vector<AnyPort> list_parents(const PipelineCore& core, int node) {
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
-  return guarded.graph.has(node) ? parents_of(guarded.graph, node) : std::vector<AnyPort>();
+  return guarded.graph.has(node) ? list_parents(guarded.graph, node) : std::vector<AnyPort>();
 }
 
 std::string view_name(const PipelineCore& core, const AnyPort& port) {
-  const auto& guarded = core.guarded();
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto& graph = guarded.graph;
-  if (!graph.has(port.node)) return core.names()->of(port.node);
-  const auto views = views_of(graph, port.node);
-  const auto& sources = graph.sources_of_node(port.node);
+  if (!graph.has(port.node)) return core.names()->find_name(port.node);
+  const auto views = list_views(graph, port.node);
+  const auto& sources = graph.list_node_sources(port.node);
   const auto found = std::ranges::find(sources, port.source);
   if (port.source < 0 || found == sources.end() || views.size() != sources.size())
-    return core.names()->of(port.node);
+    return core.names()->find_name(port.node);
   return views[static_cast<std::size_t>(found - sources.begin())];
 }
 
-std::optional<PortSource> source_of_port(const PipelineCore& core, const std::string& port) {
-  const auto& guarded = core.guarded();
+std::optional<PortSource> find_port_source(const PipelineCore& core, const std::string& port) {
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto& graph = guarded.graph;
   for (const auto& runner : graph.runners()) {
-    const auto views = views_of(graph, runner->index());
+    const auto views = list_views(graph, runner->index());
     const auto found = std::ranges::find(views, port);
     if (found == views.end()) continue;
-    const auto& sources = graph.sources_of_node(runner->index());
+    const auto& sources = graph.list_node_sources(runner->index());
     if (sources.size() != views.size()) return std::nullopt;
     const int index = sources[static_cast<std::size_t>(found - views.begin())];
     if (!graph.has(index)) return std::nullopt;
@@ -149,20 +149,20 @@ std::function<bool()> is_taken(std::weak_ptr<Runner> runner) {
 }
 
 std::shared_ptr<PictureTap> open_tap(PipelineCore& core, const std::string& port, PictureTap::Hook hook) {
-  auto& guarded = core.guarded();
+  auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto found = port_named(guarded.graph, port);
   if (!found) refuse_view(guarded.graph, port);
   auto tap = found->runner->outlet().tap(found->source);
   if (auto* const source = found->runner->node()->abilities().watched) source->watch(tap);
-  if (tap->connected()) throw StateError("the pictures of '" + port + "' are being viewed already");
+  if (tap->is_connected()) throw StateError("the pictures of '" + port + "' are being viewed already");
   tap->connect(std::move(hook));
   core.budget()->extend(1);
   return tap;
 }
 
-std::vector<TapChange> places_of(const PipelineCore& core, const std::vector<NamedTap>& taps) {
-  const auto& guarded = core.guarded();
+std::vector<TapChange> find_places(const PipelineCore& core, const std::vector<NamedTap>& taps) {
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   std::vector<TapChange> out;
   for (const auto& [port, tap] : taps) {
@@ -176,7 +176,7 @@ std::vector<TapChange> places_of(const PipelineCore& core, const std::vector<Nam
 void close_tap(PipelineCore& core, const std::shared_ptr<PictureTap>& tap) {
   tap->disconnect();
   core.budget()->extend(-1);
-  auto& guarded = core.guarded();
+  auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   for (const auto& runner : guarded.graph.runners()) runner->outlet().forget_tap(*tap);
 }

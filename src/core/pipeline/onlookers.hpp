@@ -21,17 +21,17 @@ namespace freshframe::core {
 
 // All: any thread, even while another one builds the graph.
 
-[[nodiscard]] Stats stats_of(const PipelineCore& core);
+[[nodiscard]] Stats collect_stats(const PipelineCore& core);
 /// Does it for a caller that holds the graph. `span`: of the quantiles, which cost most; none means without
 /// them.
-[[nodiscard]] Stats stats_of(const PipelineCore& core, const GuardedGraph& guarded, std::optional<Span> span)
-    FRESHFRAME_REQUIRES(guarded.building);
-[[nodiscard]] Report report_of(const PipelineCore& core);
+[[nodiscard]] Stats collect_stats(const PipelineCore& core, const GuardedGraph& guarded,
+                                  std::optional<Span> span) FRESHFRAME_REQUIRES(guarded.building);
+[[nodiscard]] Report make_report(const PipelineCore& core);
 /// `times`: with the quantiles of its statistics.
 [[nodiscard]] GraphState graph_state(const PipelineCore& core, bool times = true);
 [[nodiscard]] std::string describe(const PipelineCore& core);
 /// Total number of samples, if every source knows its own.
-[[nodiscard]] std::optional<std::int64_t> total_of(const PipelineCore& core);
+[[nodiscard]] std::optional<std::int64_t> find_total(const PipelineCore& core);
 /// The nodes that have not ended, or are being replaced.
 [[nodiscard]] std::vector<std::string> busy_nodes(const PipelineCore& core);
 
@@ -43,7 +43,7 @@ namespace freshframe::core {
 /// The number of the source that a port is limited to; -1 means it is not. Throws GraphError.
 [[nodiscard]] int only_source(const PipelineCore& core, const AnyPort& port);
 /// The ports above a node that were not removed.
-[[nodiscard]] std::vector<AnyPort> parents_of(const PipelineCore& core, int node);
+[[nodiscard]] std::vector<AnyPort> list_parents(const PipelineCore& core, int node);
 /// The name of a port for open_tap().
 [[nodiscard]] std::string view_name(const PipelineCore& core, const AnyPort& port);
 /// The source whose pictures a port shows, or whose results it sends.
@@ -57,7 +57,7 @@ struct PortSource {
 /// Asks whether a node or a reader takes the node's samples. Also from a thread that the node waits for.
 [[nodiscard]] std::function<bool()> is_taken(std::weak_ptr<Runner> runner);
 /// Returns nullopt for a port that does not exist, and for one of several sources.
-[[nodiscard]] std::optional<PortSource> source_of_port(const PipelineCore& core, const std::string& port);
+[[nodiscard]] std::optional<PortSource> find_port_source(const PipelineCore& core, const std::string& port);
 /// A tap of the port with this name (GraphNode::views), for one client at a time; the bound grows by one
 /// frame. Throws OptionError for another name, GraphError for a sink and for a node of several sources,
 /// StateError when it is taken.
@@ -66,11 +66,11 @@ std::shared_ptr<PictureTap> open_tap(PipelineCore& core, const std::string& port
 using NamedTap = std::pair<std::string, std::shared_ptr<PictureTap>>;
 /// Whether the port with its name still has the tap. Other means that another port has the name now.
 enum class TapChange : std::uint8_t { Same, Other, NoPort };
-[[nodiscard]] std::vector<TapChange> places_of(const PipelineCore& core, const std::vector<NamedTap>& taps);
+[[nodiscard]] std::vector<TapChange> find_places(const PipelineCore& core, const std::vector<NamedTap>& taps);
 void close_tap(PipelineCore& core, const std::shared_ptr<PictureTap>& tap);
 
 /// Logs the edges that may drop events above a recorder.
-void tell_of_lossy_edges(const PipelineCore& core);
+void report_lossy_edges(const PipelineCore& core);
 /// The number of samples that the nodes and readers have taken so far.
 [[nodiscard]] std::uint64_t delivered_by(const PipelineCore& core);
 /// Throws StalledError when nothing has moved for stall_timeout because of a full blocking edge. After a failure

@@ -13,7 +13,7 @@
 namespace freshframe::core {
 
 // A place keeps its address as long as its source.
-Outlet::Position& Outlet::position_of(int source) {
+Outlet::Position& Outlet::get_position(int source) {
   if (last_position_ == nullptr || last_source_ != source) {
     last_position_ = &positions_[source];
     last_source_ = source;
@@ -79,7 +79,7 @@ void Outlet::check(const Stamp& stamp) {
                 " of a source whose samples do not come here: like= takes a sample that this node got");
   }
   drop_old_places(*list);
-  const auto& place = position_of(stamp.source);
+  const auto& place = get_position(stamp.source);
   if (stamp.seq >= place.seq) return;
   throw Error(
       "gave a result with the stamp of sample " + std::to_string(stamp.seq) + " after one of sample " +
@@ -96,14 +96,14 @@ void Outlet::drop_old_places(const Outputs::List& list) {
   last_position_ = nullptr;
 }
 
-AnySample Outlet::stamped(Emitted result, const AnySample& from) {
+AnySample Outlet::stamp_result(Emitted result, const AnySample& from) {
   const Stamp& stamp = result.like ? *result.like : from.stamp;
   if (result.like) {
     check(stamp);
     delays_.store(true, std::memory_order_relaxed);
   }
   AnySample sample{stamp, {}, std::move(result.value), 0, node_};
-  auto& place = position_of(stamp.source);
+  auto& place = get_position(stamp.source);
   if (gives_several_ || result.like || stamp.source == node_)
     sample.stamp.part = stamp.seq == place.seq ? place.part + 1 : 0;
   place = {stamp.seq, sample.stamp.part};
@@ -125,7 +125,7 @@ AnySample Outlet::stamped(Emitted result, const AnySample& from) {
 
 void Outlet::emit(Emitted result, const AnySample& from) {
   if (!result.like && outputs_.list().edges.empty() && !anyone_looks()) return count_given();
-  send(stamped(std::move(result), from));
+  send(stamp_result(std::move(result), from));
 }
 
 void Outlet::send(AnySample&& sample) {
@@ -145,17 +145,17 @@ void Outlet::send(AnySample&& sample) {
   }
 }
 
-void Outlet::end() {
-  const auto newest = outputs_.end();  // keeps the list, which another thread may replace
-  for (const auto& output : newest->edges) output.inbox->end(*output.edge);
+void Outlet::end_edges() {
+  const auto newest = outputs_.end_edges();  // keeps the list, which another thread may replace
+  for (const auto& output : newest->edges) output.inbox->end_edge(*output.edge);
 }
 
-void Outlet::end(const GoneSource& gone) {
-  outputs_.end(gone);  // before: an edge that comes meanwhile is in the list, or ends itself
+void Outlet::end_edges(const GoneSource& gone) {
+  outputs_.end_edges(gone);  // before: an edge that comes meanwhile is in the list, or ends itself
   const auto newest = outputs_.newest();
   for (const auto& output : newest->edges) {
     const bool comes = output.source < 0 || output.source == gone.source;
-    if (comes) output.inbox->end(*output.edge, gone.source, gone.upto);
+    if (comes) output.inbox->end_edge(*output.edge, gone.source, gone.upto);
   }
 }
 

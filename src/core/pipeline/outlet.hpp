@@ -49,9 +49,9 @@ class Outlet {
   // ---- the thread that stamps
   /// The sample that a result of `from` becomes. Throws Error when its stamp is not of this node's sources,
   /// or goes backwards.
-  AnySample stamped(Emitted result, const AnySample& from);
+  AnySample stamp_result(Emitted result, const AnySample& from);
   /// The seq of the next sample of the node's own stream.
-  [[nodiscard]] std::int64_t next_own_seq() { return position_of(node_).seq + 1; }
+  [[nodiscard]] std::int64_t next_own_seq() { return get_position(node_).seq + 1; }
   /// No result of the source will be stamped any more.
   void forget_place(int source);
 
@@ -70,17 +70,17 @@ class Outlet {
   /// Whether results had stamps of earlier samples, so that more of them may follow the end of their source.
   [[nodiscard]] bool delays() const noexcept { return delays_.load(std::memory_order_relaxed); }
   /// Ends the edges.
-  void end();
+  void end_edges();
   /// Notifies the children that a source has ended. Any thread, after the last send() of it.
-  void end(const GoneSource& gone);
+  void end_edges(const GoneSource& gone);
 
   /// The number of results so far, with and without a taker.
-  [[nodiscard]] std::uint64_t given() const noexcept { return given_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t given_count() const noexcept { return given_.load(std::memory_order_relaxed); }
   /// Whether a node or a reader takes the results.
   [[nodiscard]] bool is_taken() const { return !outputs_.newest()->edges.empty(); }
 
   /// The thread waits for room, on an edge or in the budget of frames.
-  [[nodiscard]] bool blocked() const noexcept { return blocked_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_blocked() const noexcept { return blocked_.load(std::memory_order_relaxed); }
   void set_blocked(bool blocked) noexcept { blocked_.store(blocked, std::memory_order_relaxed); }
 
  private:
@@ -95,7 +95,7 @@ class Outlet {
   }
   [[nodiscard]] bool anyone_looks() const noexcept { return tap_count_.load(std::memory_order_relaxed) > 0; }
   void offer_to_taps(const AnySample& sample);
-  [[nodiscard]] Position& position_of(int source);
+  [[nodiscard]] Position& get_position(int source);
   void check(const Stamp& stamp);
   /// Late results of sources that have gone make places again.
   void drop_old_places(const Outputs::List& list);

@@ -67,9 +67,9 @@ class Outputs {
       if (gone != list.gone.end()) upto = gone->second;
     });
     if (ended) {
-      edge.inbox->end(*edge.edge);
+      edge.inbox->end_edge(*edge.edge);
     } else if (upto) {
-      edge.inbox->end(*edge.edge, edge.source, *upto);
+      edge.inbox->end_edge(*edge.edge, edge.source, *upto);
     }
   }
   /// The node has become a node in Python, above children that take certain types.
@@ -88,11 +88,11 @@ class Outputs {
     });
   }
   /// A source gives nothing more, unless a later change begins its stream again.
-  void end(const GoneSource& gone) {
+  void end_edges(const GoneSource& gone) {
     change([&](List& list) { list.gone[gone.source] = gone.upto; });
   }
   /// The node sends nothing more. The edges that it has had so far are the caller's to end.
-  [[nodiscard]] std::shared_ptr<const List> end() {
+  [[nodiscard]] std::shared_ptr<const List> end_edges() {
     change([](List& list) { list.ended = true; });
     return newest();
   }

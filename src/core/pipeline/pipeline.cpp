@@ -38,7 +38,7 @@ AnySample reader_verbs::get(core::ReaderCore& reader, std::optional<Seconds> tim
   return reader.get(timeout, core::ReaderCore::Keep::Last);
 }
 bool reader_verbs::has_ended(const core::ReaderCore& reader) {
-  return reader.ended();
+  return reader.has_ended();
 }
 void reader_verbs::close(core::ReaderCore& reader) {
   core::close_reader(reader);
@@ -133,7 +133,7 @@ bool Pipeline::wait(std::optional<Seconds> timeout, const WaitHook& hook) {
 }
 
 Report Pipeline::run() {
-  if (!core_->life().started()) start();
+  if (!core_->life().has_started()) start();
   try {
     core_->wait(std::nullopt);
   } catch (const Error&) {
@@ -141,7 +141,7 @@ Report Pipeline::run() {
     throw;
   }
   core_->join(Seconds::max());
-  return core::report_of(*core_);
+  return core::make_report(*core_);
 }
 
 void Pipeline::stop(Seconds timeout, const WaitHook& hook) {
@@ -149,13 +149,13 @@ void Pipeline::stop(Seconds timeout, const WaitHook& hook) {
 }
 
 Stats Pipeline::stats() const {
-  return core::stats_of(*core_);
+  return core::collect_stats(*core_);
 }
 Report Pipeline::report() const {
-  return core::report_of(*core_);
+  return core::make_report(*core_);
 }
 std::string Pipeline::node_name(int index) const {
-  return core_->names()->of(index);
+  return core_->names()->find_name(index);
 }
 std::string Pipeline::to_string() const {
   return core::describe(*core_);

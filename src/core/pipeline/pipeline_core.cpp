@@ -73,7 +73,7 @@ bool sources_have_ended(const PipelineCore& core) {
 }  // namespace
 
 PipelineCore::PipelineCore(Pipeline::Options options)
-    : options_(std::move(options)), gate_(gate_of_thread()) {
+    : options_(std::move(options)), gate_(get_thread_gate()) {
   if (const auto timeout = options_.stall_timeout; timeout && !(*timeout > 0)) {
     throw OptionError("stall_timeout must be more than 0 seconds, got " + seconds_text(*timeout));
   }
@@ -84,7 +84,7 @@ PipelineCore::~PipelineCore() {
   join(Seconds::max());
 }
 
-std::shared_ptr<void> PipelineCore::attachment(std::shared_ptr<void> (*make)(const PipelineCore& core)) {
+std::shared_ptr<void> PipelineCore::get_attachment(std::shared_ptr<void> (*make)(const PipelineCore& core)) {
   std::call_once(attached_, [&] { attachment_ = make(*this); });
   return attachment_;
 }
@@ -121,7 +121,7 @@ void PipelineCore::launch() {
 bool PipelineCore::wait_opened(std::optional<Seconds> timeout) {
   const auto deadline = timeout ? Real::now() + to_duration(*timeout) : Real::time_point::max();
   if (!life_.wait_opened(deadline)) return false;
-  if (failure().failed()) {
+  if (failure().has_failed()) {
     request_stop();
     failure().rethrow_if_failed();
   }
@@ -130,7 +130,7 @@ bool PipelineCore::wait_opened(std::optional<Seconds> timeout) {
 }
 
 void PipelineCore::go() {
-  tell_of_lossy_edges(*this);
+  report_lossy_edges(*this);
   life_.go();
 }
 
@@ -150,11 +150,11 @@ bool PipelineCore::keep_end(int node, const GoneSource& gone) {
 }
 
 bool PipelineCore::called_from_runner() const {
-  return Runner::current(*this) != nullptr;
+  return Runner::get_current(*this) != nullptr;
 }
 
 bool PipelineCore::wait(std::optional<Seconds> timeout, const WaitHook& hook) {
-  if (!life_.started()) throw StateError("wait() before start(): nothing runs yet");
+  if (!life_.has_started()) throw StateError("wait() before start(): nothing runs yet");
   if (called_from_runner())
     throw StateError("wait() on a node's own thread would wait for itself: use stop()");
   const auto deadline = timeout ? Real::now() + to_duration(*timeout) : Real::time_point::max();
@@ -170,7 +170,7 @@ bool PipelineCore::wait(std::optional<Seconds> timeout, const WaitHook& hook) {
 }
 
 bool PipelineCore::finish(Seconds patience, const WaitHook& hook) {
-  if (!life_.started() || options_.keep_running || called_from_runner() || !sources_have_ended(*this))
+  if (!life_.has_started() || options_.keep_running || called_from_runner() || !sources_have_ended(*this))
     return false;
   {
     const Lock building(guarded_.building);
@@ -179,7 +179,7 @@ bool PipelineCore::finish(Seconds patience, const WaitHook& hook) {
   std::uint64_t moved = 0;
   auto last_move = Real::now();
   while (!life_.wait_ended(Real::now() + to_duration(kWaitSlice))) {
-    if (failure().failed()) return false;
+    if (failure().has_failed()) return false;
     const auto count = delivered_by(*this);
     if (count != moved) last_move = Real::now();
     moved = count;
@@ -254,15 +254,15 @@ std::exception_ptr named_source_error(const std::exception_ptr& error, const std
 
 }  // namespace
 
-std::exception_ptr error_of(const PipelineCore& core, const Runner& runner, std::exception_ptr cause,
-                            const std::string& what, const FailedOn& where) {
+std::exception_ptr make_error(const PipelineCore& core, const Runner& runner, std::exception_ptr cause,
+                              const std::string& what, const FailedOn& where) {
   if (auto error = runner.is_source() ? named_source_error(cause, runner.name()) : nullptr) return error;
   std::vector<BatchSample> batch;
   for (const auto& sample : where.batch ? where.samples : std::span<const AnySample>()) {
-    batch.push_back({stream_of(runner, *core.names(), {std::span(&sample, 1)}), sample.stamp.seq});
+    batch.push_back({find_stream(runner, *core.names(), {std::span(&sample, 1)}), sample.stamp.seq});
   }
   NodeFailure failure{.node = runner.name(),
-                      .source = stream_of(runner, *core.names(), where),
+                      .source = find_stream(runner, *core.names(), where),
                       .cause = std::move(cause),
                       .batch = std::move(batch)};
   if (!where.samples.empty() && !where.is_own(runner.index())) {
@@ -276,19 +276,19 @@ std::exception_ptr error_of(const PipelineCore& core, const Runner& runner, std:
 
 bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::string& what,
                         const FailedOn& where) {
-  if (runner.facts().removes_itself() && runner.life().removal() == nullptr && runner.life().connected() &&
+  if (runner.facts().removes_itself() && runner.life().removal() == nullptr && runner.life().is_connected() &&
       !life_.is_starting()) {
     remove_failed(*this, runner, failure_text(runner, *names_, what, where));
     return false;
   }
-  auto error = error_of(*this, runner, std::move(cause), what, where);
+  auto error = make_error(*this, runner, std::move(cause), what, where);
   const auto removal = runner.life().removal();
-  if (runner.life().is_late() && !runner.life().connected()) {  // the failure is add()'s
-    runner.life().begin_removal(std::make_shared<Removal>());   // unless it is being removed already
+  if (runner.life().is_late() && !runner.life().is_connected()) {  // the failure is add()'s
+    runner.life().begin_removal(std::make_shared<Removal>());      // unless it is being removed already
     return runner.life().keep_for_add(std::move(error));
   }
   if (removal) {  // the failure is remove()'s
-    return life_.locked([&] {
+    return life_.call_locked([&] {
       if (!removal->error) removal->error = std::move(error);
       return removal->awaited;
     });

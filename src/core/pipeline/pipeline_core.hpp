@@ -73,7 +73,7 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   void set_failure_hook(std::function<void()> hook) { failure_hook_ = std::move(hook); }
 
   // ---- for runners, see RunnerHost
-  [[nodiscard]] const RunnerShared& shared() const noexcept override { return shared_; }
+  [[nodiscard]] const RunnerShared& get_shared() const noexcept override { return shared_; }
   [[nodiscard]] double uptime() const override { return life_.uptime(); }
   void arrive_opened(Runner& runner) override { life_.arrive_opened(runner); }
   std::optional<TimePoint> wait_for_start(Runner& runner) override { return life_.wait_for_start(runner); }
@@ -94,8 +94,8 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   /// The gate of the thread that made the pipeline; all threads of its nodes have it. See session_gate.hpp.
   [[nodiscard]] const std::shared_ptr<SessionGate>& gate() const noexcept { return gate_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return life_.stop_token(); }
-  [[nodiscard]] GuardedGraph& guarded() noexcept { return guarded_; }
-  [[nodiscard]] const GuardedGraph& guarded() const noexcept { return guarded_; }
+  [[nodiscard]] GuardedGraph& guard_graph() noexcept { return guarded_; }
+  [[nodiscard]] const GuardedGraph& guard_graph() const noexcept { return guarded_; }
   [[nodiscard]] Life& life() noexcept { return life_; }
   [[nodiscard]] const Life& life() const noexcept { return life_; }
   [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
@@ -110,7 +110,7 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const { return guarded_.runners(); }
   /// The object of a layer above that looks at this pipeline: `make` makes it at the first call. It is freed
   /// before all that it looks at. Any thread.
-  std::shared_ptr<void> attachment(std::shared_ptr<void> (*make)(const PipelineCore& core));
+  std::shared_ptr<void> get_attachment(std::shared_ptr<void> (*make)(const PipelineCore& core));
 
  private:
   const Pipeline::Options options_;
@@ -135,8 +135,8 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
 };
 
 /// The error that the program gets for `cause`.
-[[nodiscard]] std::exception_ptr error_of(const PipelineCore& core, const Runner& runner,
-                                          std::exception_ptr cause, const std::string& what,
-                                          const FailedOn& where);
+[[nodiscard]] std::exception_ptr make_error(const PipelineCore& core, const Runner& runner,
+                                            std::exception_ptr cause, const std::string& what,
+                                            const FailedOn& where);
 
 }  // namespace freshframe::core

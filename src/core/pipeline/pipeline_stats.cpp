@@ -40,7 +40,7 @@ constexpr std::uint64_t kFewSamples = 2;  // after which a message asks about re
 std::optional<SilentNode> silent_node(const Runner& runner, std::uint64_t least) {
   const auto& facts = runner.facts();
   if (facts.is_source || !facts.runs_outside || facts.has_own_stream()) return std::nullopt;
-  if (runner.outlet().given() > 0 || !runner.outlet().is_taken()) return std::nullopt;
+  if (runner.outlet().given_count() > 0 || !runner.outlet().is_taken()) return std::nullopt;
   const auto stats = runner.stats(std::nullopt);
   if (stats.processed < least || stats.processed <= stats.errors) return std::nullopt;
   return SilentNode{facts.name, stats.processed};
@@ -54,16 +54,16 @@ bool all_by_design(const std::map<Cause, std::uint64_t>& drops) {
 
 }  // namespace
 
-Stats stats_of(const PipelineCore& core) {
-  const auto& guarded = core.guarded();
+Stats collect_stats(const PipelineCore& core) {
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
-  return stats_of(core, guarded, core.life().ended() ? Span::WholeRun : Span::Recent);
+  return collect_stats(core, guarded, core.life().has_ended() ? Span::WholeRun : Span::Recent);
 }
 
-Stats stats_of(const PipelineCore& core, const GuardedGraph& guarded, std::optional<Span> span) {
+Stats collect_stats(const PipelineCore& core, const GuardedGraph& guarded, std::optional<Span> span) {
   Stats result;
   const auto& graph = guarded.graph;
-  const bool started = core.life().started();
+  const bool started = core.life().has_started();
   for (const auto& runner : graph.runners()) {
     result.nodes.push_back(runner->stats(span));
     // Before the start another thread may be wiring the edges. A join has few quantiles, and says why it makes no sets.
@@ -79,15 +79,15 @@ Stats stats_of(const PipelineCore& core, const GuardedGraph& guarded, std::optio
   result.removed = guarded.left.sums;
   result.elapsed = core.life().uptime();
   result.held_bytes = core.budget()->held_bytes();
-  result.pool = {core.budget()->bound(), core.budget()->published(), FramePool::shared().stats()};
+  result.pool = {core.budget()->bound(), core.budget()->published_count(), FramePool::get_shared().stats()};
   return result;
 }
 
-Report report_of(const PipelineCore& core) {
-  const auto& guarded = core.guarded();
+Report make_report(const PipelineCore& core) {
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   Report result;
-  result.stats = stats_of(core, guarded, Span::WholeRun);
+  result.stats = collect_stats(core, guarded, Span::WholeRun);
   const auto kept_all = [](const auto& each) { return all_by_design(each.drops); };
   const bool whole = std::ranges::all_of(guarded.graph.runners(), [](const auto& runner) {
     return runner->life().closed_cleanly() && !runner->life().cut_short();
@@ -95,9 +95,9 @@ Report report_of(const PipelineCore& core) {
   const auto& left = guarded.left;
   const bool removed_kept_all =
       left.whole && all_by_design(left.sums.drops) && all_by_design(left.sums.node_drops);
-  result.complete = core.life().ended() && std::ranges::all_of(result.stats.edges, kept_all) &&
+  result.complete = core.life().has_ended() && std::ranges::all_of(result.stats.edges, kept_all) &&
                     std::ranges::all_of(result.stats.nodes, kept_all) && removed_kept_all && whole &&
-                    !core.failure().failed();
+                    !core.failure().has_failed();
   result.failures = left.failures;
   for (const auto& runner : guarded.graph.runners()) {
     if (const auto silent = silent_node(*runner, kFewSamples))
@@ -105,19 +105,19 @@ Report report_of(const PipelineCore& core) {
   }
   result.samples = left.sums.samples;
   for (const auto& runner : guarded.graph.runners()) {
-    if (runner->is_source()) result.samples += runner->meter().processed();
+    if (runner->is_source()) result.samples += runner->meter().processed_count();
   }
   return result;
 }
 
 int only_source(const PipelineCore& core, const AnyPort& port) {
-  const auto& guarded = core.guarded();
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   return only_source(guarded.graph, port);
 }
 
-std::optional<std::int64_t> total_of(const PipelineCore& core) {
-  const auto& guarded = core.guarded();
+std::optional<std::int64_t> find_total(const PipelineCore& core) {
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   return total(guarded.graph);
 }
@@ -125,7 +125,7 @@ std::optional<std::int64_t> total_of(const PipelineCore& core) {
 std::vector<std::string> busy_nodes(const PipelineCore& core) {
   std::vector<std::string> names;
   for (const auto& runner : core.runners()) {
-    if (!runner->life().finished() || runner->place().is_replacing()) names.push_back(runner->name());
+    if (!runner->life().is_finished() || runner->place().is_replacing()) names.push_back(runner->name());
   }
   return names;
 }
@@ -170,15 +170,15 @@ std::string streams_text(const Graph& graph, const Inbox& inbox, const EdgeOptio
 
 }  // namespace
 
-void tell_of_lossy_edges(const PipelineCore& core) {
+void report_lossy_edges(const PipelineCore& core) {
   std::vector<std::string> lines;
   {
-    const auto& guarded = core.guarded();
+    const auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     const auto& graph = guarded.graph;
     for (const auto& edge : lossy_edges(graph)) {
       const auto& child = std::as_const(graph.runner(edge.child));
-      const auto options = edges_of(child.inbox()).at(edge.index);
+      const auto options = list_edges(child.inbox()).at(edge.index);
       lines.push_back("'" + child.name() + "' has " + freshframe::to_string(options.queue) + " below '" +
                       options.parent_name + "', and may drop events that '" + edge.recorder +
                       "' should get: give it a queue such as RECORDING, or no max_age and max_rate");
@@ -188,30 +188,30 @@ void tell_of_lossy_edges(const PipelineCore& core) {
 }
 
 std::string describe(const PipelineCore& core) {
-  const auto& guarded = core.guarded();
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto& graph = guarded.graph;
   std::ostringstream out;
   out << "pipeline '" << core.options().name << "': " << graph.runners().size() << " nodes, "
       << graph.readers().all().size() << " readers\n";
-  if (!core.life().started()) {
+  if (!core.life().has_started()) {
     const auto wires = [&](const std::string& child, const Wires& list) {
       for (const auto& wire : list) {
-        out << "  " << core.names()->of(wire.parent);
-        if (wire.source >= 0) out << ".of('" << core.names()->of(wire.source) << "')";
+        out << "  " << core.names()->find_name(wire.parent);
+        if (wire.source >= 0) out << ".of('" << core.names()->find_name(wire.source) << "')";
         out << " -> " << child << "  "
             << (wire.queue ? freshframe::to_string(*wire.queue) : "queue chosen at start()")
             << rate_text(wire.max_rate) << "\n";
       }
     };
-    for (const auto& runner : graph.runners()) wires(runner->name(), graph.wires_of(runner->index()));
+    for (const auto& runner : graph.runners()) wires(runner->name(), graph.list_wires(runner->index()));
     for (const auto& entry : graph.readers().all()) wires(entry.reader->name(), entry.wires);
     return out.str();
   }
   const auto lossy = lossy_edges(graph);
   for (const auto* inbox : inboxes(graph)) {
     const auto edges = inbox->stats();
-    const auto options = edges_of(*inbox);
+    const auto options = list_edges(*inbox);
     for (std::size_t i = 0; i < std::min(edges.size(), options.size()); ++i) {
       describe_edge(out, edges[i], true);
       out << streams_text(graph, *inbox, options[i]);
@@ -236,7 +236,7 @@ std::string describe(const PipelineCore& core) {
 namespace {
 
 bool anyone_busy(const PipelineCore& core) {
-  const bool failed = core.failure().failed();
+  const bool failed = core.failure().has_failed();
   return std::ranges::any_of(core.runners(), [failed](const auto& runner) {
     if (failed && runner->is_source()) return false;  // its current read does not matter
     const auto state = runner->meter().state();
@@ -250,7 +250,7 @@ bool anyone_busy(const PipelineCore& core) {
 bool stands_still(PipelineCore& core) {
   constexpr double kLimitAfterFailure = 5;  // seconds, where the user set none
   const auto& timeout = core.options().stall_timeout;
-  if (!timeout && !core.failure().failed()) return false;
+  if (!timeout && !core.failure().has_failed()) return false;
   const auto moved = delivered_by(core);
   const auto limit = to_duration(Seconds{timeout.value_or(kLimitAfterFailure)});
   return core.life().stands_still(moved, anyone_busy(core), limit);
@@ -272,16 +272,16 @@ void check_budget_stalled(const PipelineCore& core) {
 }  // namespace
 
 std::uint64_t delivered_by(const PipelineCore& core) {
-  const auto& guarded = core.guarded();
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
-  return delivered(guarded.graph);
+  return count_delivered(guarded.graph);
 }
 
 void check_stalled(PipelineCore& core) {
   if (!stands_still(core)) return;
   core.failure().rethrow_if_failed();
   const auto [join, edge, merge] = [&core] {
-    const auto& guarded = core.guarded();
+    const auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     const auto& graph = guarded.graph;
     return std::tuple(starved_join(graph), full_edge(graph), forgotten_merge(graph));
@@ -298,7 +298,7 @@ void check_stalled_for(PipelineCore& core, const ReaderCore& waiting) {
   if (!stands_still(core)) return;
   core.failure().rethrow_if_failed();
   const auto [readers, join] = [&core] {
-    const auto& guarded = core.guarded();
+    const auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     return std::pair(guarded.graph.readers().all(), starved_join(guarded.graph));
   }();
@@ -338,9 +338,9 @@ std::vector<SilentNode> silent_nodes(const PipelineCore& core, std::uint64_t lea
 std::string trouble_above(const PipelineCore& core, const ReaderCore& reader) {
   std::string text;
   const auto ancestors = [&] {
-    const auto& guarded = core.guarded();
+    const auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
-    return ancestors_of(guarded.graph, reader);
+    return list_ancestors(guarded.graph, reader);
   }();
   for (const int node : ancestors) {
     const auto there = core.runner(node);

@@ -35,7 +35,7 @@ class ReaderCore::Turn {
                      "' is used by two threads at once: give each thread its own reader");
   }
   /// Is empty if another thread has the turn.
-  static Turn of_latest(ReaderCore& reader) noexcept {
+  static Turn try_latest(ReaderCore& reader) noexcept {
     return Turn(reader.try_use(Use::Latest) == Use::None ? &reader : nullptr);
   }
   Turn(const Turn&) = delete;
@@ -69,13 +69,13 @@ ReaderCore::ReaderCore(std::string name, bool frames, ReaderContext context)
 
 void ReaderCore::resolve_verbs(std::string why_lossless) {
   why_lossless_ = std::move(why_lossless);
-  for (const auto& edge : edges_of(*inbox_)) {
+  for (const auto& edge : list_edges(*inbox_)) {
     if (edge.queue.depth == 0) next_ = true;
   }
 }
 
 void ReaderCore::check(Verb verb) const {
-  if (closed()) {
+  if (is_closed()) {
     const auto text = "reader '" + name() + "' was closed";
     if (verb == Verb::Latest) throw StateError(text);
     throw EndOfStreamError(text);
@@ -109,7 +109,7 @@ void ReaderCore::check_held() const {
 }
 
 Handed ReaderCore::hand_over(AnySample sample) {
-  auto call = Call::of(CallKey::of(sample));
+  auto call = Call::make(CallKey::make(sample));
   call.taken = inbox_->taken_at();
   call.done = call.taken;
   calls_.add(call);
@@ -121,10 +121,10 @@ std::optional<Handed> ReaderCore::finish(Taken taken, AnySample sample) {
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) {
     context_.failure->rethrow_if_failed();
-    throw EndOfStreamError("reader '" + name() + (closed() ? "' was closed" : "': the stream has ended"));
+    throw EndOfStreamError("reader '" + name() + (is_closed() ? "' was closed" : "': the stream has ended"));
   }
   context_.failure->rethrow_if_due();
-  if (context_.failure->failed()) check_stalled();
+  if (context_.failure->has_failed()) check_stalled();
   return std::nullopt;
 }
 
@@ -134,7 +134,7 @@ std::optional<Handed> ReaderCore::newest() {
   const auto taken = inbox_->take(sample, kWithoutWait, given_);
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) context_.failure->rethrow_if_failed();
-  if (context_.failure->failed()) check_stalled();  // poll() never waits, so no other code checks
+  if (context_.failure->has_failed()) check_stalled();  // poll() never waits, so no other code checks
   return std::nullopt;
 }
 
@@ -154,13 +154,13 @@ void ReaderCore::close() {
 }
 
 std::optional<Handed> ReaderCore::take_newest() {
-  if (const auto turn = Turn::of_latest(*this)) return newest();
+  if (const auto turn = Turn::try_latest(*this)) return newest();
   check_latest();
   return std::nullopt;
 }
 
 std::optional<AnySample> ReaderCore::latest(std::optional<Seconds> max_age) {
-  if (const auto turn = Turn::of_latest(*this)) {
+  if (const auto turn = Turn::try_latest(*this)) {
     keep(newest());
   } else {
     check_latest();

@@ -76,12 +76,12 @@ class ReaderCore {
   /// Returns true at the first call only.
   bool warn_unread() noexcept { return !warned_unread_.exchange(true); }
 
-  [[nodiscard]] bool ended() const { return has_ended(*inbox_); }
+  [[nodiscard]] bool has_ended() const { return has_ended(*inbox_); }
   /// Takes nothing more and drops the waiting samples. The edges stay until the next change of the graph: see
   /// close_reader().
   void close();
-  /// Returns whether its user has closed it, not the end of the pipeline.
-  [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
+  /// Returns whether its user has is_closed it, not the end of the pipeline.
+  [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
   /// Returns null once the pipeline has gone.
   [[nodiscard]] std::shared_ptr<PipelineCore> pipeline() const { return context_.pipeline.lock(); }
   void rethrow_failure() const { context_.failure->rethrow_if_failed(); }

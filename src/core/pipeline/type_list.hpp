@@ -15,7 +15,7 @@ namespace freshframe::core {
 }
 
 /// For messages: "Circles or Detections".
-[[nodiscard]] inline std::string names_of(std::span<const TypeInfo* const> types) {
+[[nodiscard]] inline std::string join_names(std::span<const TypeInfo* const> types) {
   std::string names;
   for (const auto* type : types) names += (names.empty() ? "" : " or ") + std::string(type->name);
   return names;

@@ -8,12 +8,12 @@ namespace freshframe::core {
 namespace {
 
 template <class T>
-T value_of(T& member) noexcept {
+T load_value(T& member) noexcept {
   return std::atomic_ref<T>(member).load(std::memory_order_acquire);
 }
 
-TimePoint time_of(TimePoint::rep& member) noexcept {
-  return TimePoint(TimePoint::duration(value_of(member)));
+TimePoint load_time(TimePoint::rep& member) noexcept {
+  return TimePoint(TimePoint::duration(load_value(member)));
 }
 
 }  // namespace
@@ -24,23 +24,23 @@ void CallRing::add_gil(double seconds) noexcept {
   const auto count = count_.load(std::memory_order_relaxed);
   if (count == 0) return;
   auto& within = records_[(count - 1) % kCalls].gil_within;
-  put(within, value_of(within) + static_cast<float>(seconds));
+  put(within, load_value(within) + static_cast<float>(seconds));
 }
 
 Call CallRing::read(std::uint64_t number) const noexcept {
   auto& from = records_[number % kCalls];
-  return {.seq = value_of(from.seq),
-          .source = value_of(from.source),
-          .part = value_of(from.part),
-          .from = value_of(from.from),
-          .gathered = value_of(from.gathered),
-          .taken = time_of(from.taken),
-          .done = time_of(from.done),
-          .waited = value_of(from.waited),
-          .start = value_of(from.start),
-          .gil_before = value_of(from.gil_before),
-          .gil_within = value_of(from.gil_within),
-          .order = value_of(from.order)};
+  return {.seq = load_value(from.seq),
+          .source = load_value(from.source),
+          .part = load_value(from.part),
+          .from = load_value(from.from),
+          .gathered = load_value(from.gathered),
+          .taken = load_time(from.taken),
+          .done = load_time(from.done),
+          .waited = load_value(from.waited),
+          .start = load_value(from.start),
+          .gil_before = load_value(from.gil_before),
+          .gil_within = load_value(from.gil_within),
+          .order = load_value(from.order)};
 }
 
 std::vector<Call> CallRing::calls() const {

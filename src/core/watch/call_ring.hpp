@@ -21,7 +21,7 @@ struct CallKey {
   std::int32_t part = 0;
   std::int32_t from = -1;
 
-  [[nodiscard]] static CallKey of(const AnySample& sample) noexcept {
+  [[nodiscard]] static CallKey make(const AnySample& sample) noexcept {
     return {sample.stamp.seq, sample.stamp.source, sample.stamp.part, sample.node};
   }
 };
@@ -41,7 +41,7 @@ struct Call {
   float gil_within = 0;     // part of the call spent waiting for the GIL
   float order = 0;          // from `done` until the results of earlier samples had left
 
-  [[nodiscard]] static Call of(const CallKey& key) noexcept {
+  [[nodiscard]] static Call make(const CallKey& key) noexcept {
     Call call;
     call.seq = key.seq;
     call.source = key.source;

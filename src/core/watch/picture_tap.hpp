@@ -46,7 +46,7 @@ class PictureTap {
     asked_.store(false, std::memory_order_relaxed);
     caught.swap(caught_);
   }
-  [[nodiscard]] bool connected() const {
+  [[nodiscard]] bool is_connected() const {
     const Lock lock(mutex_);
     return hook_ != nullptr;
   }
@@ -65,7 +65,7 @@ class PictureTap {
   [[nodiscard]] bool has_newer() const noexcept { return newer_.load(std::memory_order_relaxed); }
 
   void ask() noexcept { asked_.store(true, std::memory_order_relaxed); }
-  [[nodiscard]] bool asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
   /// Withdraws the request. A picture that was kept meanwhile is released.
   void cancel() {
     std::optional<TappedPicture> caught;  // destroyed without the mutex
@@ -90,7 +90,7 @@ class PictureTap {
   void offer(const AnySample& sample) {
     if (followed_.load(std::memory_order_relaxed)) pass_on(sample);
     if (!sample.frame) return;
-    if (!asked()) {
+    if (!is_asked()) {
       if (!has_newer()) newer_.store(true, std::memory_order_relaxed);
       return;
     }

@@ -58,7 +58,7 @@ class Reader {
     }
     if (at_ >= text_.size()) return std::nullopt;
     ++at_;
-    return core::utf8_of(result);
+    return core::to_utf8(result);
   }
 
  private:

@@ -66,8 +66,8 @@ Chroma chroma_of(PixelFormat format) {
 }
 
 ColourRow colours_of(const PictureFormat& format, const InputForm& form) {
-  const auto weights = core::luma_weights(core::matrix_of(format));
-  const auto levels = core::levels_of(format.range);
+  const auto weights = core::luma_weights(core::choose_matrix(format));
+  const auto levels = core::get_levels(format.range);
   const double chroma = 255.0 / levels.chroma;
   ColourRow how{};
   how.black = static_cast<float>(levels.black);

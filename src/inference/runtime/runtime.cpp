@@ -84,7 +84,7 @@ Runtime::Runtime(const std::string& library) {
 Runtime::~Runtime() = default;
 
 std::string Runtime::text_of(ort::Status* status) const {
-  auto text = core::utf8_of(plain(ort::GetErrorMessage{}, status));  // it may quote any bytes of the file
+  auto text = core::to_utf8(plain(ort::GetErrorMessage{}, status));  // it may quote any bytes of the file
   plain(ort::ReleaseStatus{}, status);
   return text;
 }

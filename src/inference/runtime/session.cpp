@@ -86,7 +86,7 @@ std::string known_here(const Runtime& runtime) {
 std::string reason_of(std::string text) {
   text.resize(std::min(text.find('\n'), text.size()));
   constexpr std::size_t kMost = 400;
-  if (text.size() > kMost) text = core::utf8_of(core::first_letters(text, kMost)) + " ...";
+  if (text.size() > kMost) text = core::to_utf8(core::first_letters(text, kMost)) + " ...";
   return text;
 }
 
@@ -149,7 +149,7 @@ void read_shape(const Runtime& runtime, const ort::TensorInfo* info, TensorInfo&
   runtime.call(ort::GetDimensions{}, info, to.shape.data(), count);
   runtime.call(ort::GetSymbolicDimensions{}, info, symbols.data(), count);
   for (std::size_t i = 0; i < count; ++i) {
-    to.symbols.push_back(symbols[i] != nullptr ? core::utf8_of(symbols[i]) : std::string());
+    to.symbols.push_back(symbols[i] != nullptr ? core::to_utf8(symbols[i]) : std::string());
     if (to.shape[i] < 0) to.shape[i] = -1;
   }
 }
@@ -330,7 +330,7 @@ void Session::describe() {
       ort::TypeInfo* type = nullptr;
       auto text = taken(runtime_, allocator, name);
       if (!core::is_utf8(text)) {
-        refuse(path_, "the name of an input or output must be UTF-8, got '" + core::utf8_of(text) +
+        refuse(path_, "the name of an input or output must be UTF-8, got '" + core::to_utf8(text) +
                           "': the file is damaged, or its exporter is faulty");
       }
       runtime_.call(typing, session, i, &type);
@@ -348,7 +348,7 @@ void Session::describe() {
   const auto* const book = metadata.get();
   char* text = nullptr;
   runtime_.call(ort::MetadataGetProducerName{}, book, allocator, &text);
-  producer_ = core::utf8_of(taken(runtime_, allocator, text));
+  producer_ = core::to_utf8(taken(runtime_, allocator, text));
   char** keys = nullptr;
   std::int64_t count = 0;
   runtime_.call(ort::MetadataGetKeys{}, book, allocator, &keys, &count);
@@ -356,7 +356,7 @@ void Session::describe() {
     const auto key = taken(runtime_, allocator, keys[i]);
     text = nullptr;
     runtime_.call(ort::MetadataLookup{}, book, allocator, key.c_str(), &text);
-    metadata_[core::utf8_of(key)] = core::utf8_of(taken(runtime_, allocator, text));
+    metadata_[core::to_utf8(key)] = core::to_utf8(taken(runtime_, allocator, text));
   }
   if (keys != nullptr) runtime_.call(ort::AllocatorFree{}, allocator, static_cast<void*>(keys));
 }

@@ -37,10 +37,10 @@ struct Map {
 };
 
 Map map_from(const PictureFormat& format) {
-  const auto levels = core::levels_of(format.range);
+  const auto levels = core::get_levels(format.range);
   const double y_scale = 255 / levels.luma;
   const double c_scale = 255 / levels.chroma;
-  const auto [kr, kg, kb] = core::luma_weights(core::matrix_of(format));
+  const auto [kr, kg, kb] = core::luma_weights(core::choose_matrix(format));
   const auto [jr, jg, jb] = core::luma_weights(ColorSpace::Bt601);
   // With r = y + 2(1-kr)cr, b = y + 2(1-kb)cb and g from y = kr*r + kg*g + kb*b.
   const double y_cb = jb * 2 * (1 - kb) - jg * 2 * kb * (1 - kb) / kg;
@@ -75,7 +75,7 @@ void map_luma_row(std::uint8_t* y, int width, const Map& map, const int* shift) 
 
 bool has_jfif_colours(const PictureFormat& format) noexcept {
   if (format.range != ColorRange::Full) return false;
-  return format.format == PixelFormat::Gray || core::matrix_of(format) == ColorSpace::Bt601;
+  return format.format == PixelFormat::Gray || core::choose_matrix(format) == ColorSpace::Bt601;
 }
 
 void to_jfif_colours(const MutablePicture& picture, std::vector<int>& scratch) {

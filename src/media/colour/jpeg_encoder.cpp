@@ -146,7 +146,7 @@ JpegPicture JpegEncoder::encode_as(const Frame& frame, int width, int height, in
   auto wanted = picture.format;
   const bool gray = wanted.format == PixelFormat::Gray;
   if (!gray) wanted.format = PixelFormat::I420;
-  wanted.space = core::matrix_of(picture.format);  // it follows from the unscaled height
+  wanted.space = core::choose_matrix(picture.format);  // it follows from the unscaled height
   wanted.width = width;
   wanted.height = height;
   if (wanted.width > kMaxSide || wanted.height > kMaxSide) {

@@ -43,7 +43,8 @@ class MediaPixelOps final : public PixelOps {
       yuv_to_rgb(from, to);
       return true;
     }
-    if (source.range != wanted.range || core::matrix_of(source) != core::matrix_of(wanted)) return false;
+    if (source.range != wanted.range || core::choose_matrix(source) != core::choose_matrix(wanted))
+      return false;
     if (source.format == wanted.format) return basic_pixel_ops().convert(from, to);
     yuv_to_yuv(from, to);
     return true;

@@ -338,8 +338,8 @@ RgbWeights fixed(double r, double b, double sum, int zero, bool red_first) {
 }
 
 RgbMatrix matrix(const PictureFormat& format, bool red_first) {
-  const auto k = core::luma_weights(core::matrix_of(format));
-  const auto levels = core::levels_of(format.range);
+  const auto k = core::luma_weights(core::choose_matrix(format));
+  const auto levels = core::get_levels(format.range);
   const double luma = levels.luma / 255;
   const double chroma = 0.5 * levels.chroma / 255;
   return {.y = fixed(luma * k.red, luma * k.blue, luma, static_cast<int>(levels.black), red_first),

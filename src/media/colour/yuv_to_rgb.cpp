@@ -279,8 +279,8 @@ namespace {
 HWY_EXPORT(convert_yuv);
 
 YuvFactors factors(const PictureFormat& format) {
-  const auto k = core::luma_weights(core::matrix_of(format));
-  const auto levels = core::levels_of(format.range);
+  const auto k = core::luma_weights(core::choose_matrix(format));
+  const auto levels = core::get_levels(format.range);
   const double luma = 255 / levels.luma;
   const double chroma = 2 * 255 / levels.chroma;
   const auto fixed = [](double value, int bits) {

@@ -26,7 +26,7 @@ constexpr auto kCloseTime = std::chrono::seconds(5);  // from "closed" to the pr
 constexpr auto kStreamTime = std::chrono::seconds(1);
 
 core::Call recorded(const Job& job, TimePoint done) {
-  auto call = core::Call::of(core::CallKey::of(job.sample));
+  auto call = core::Call::make(core::CallKey::make(job.sample));
   call.taken = job.taken;
   call.done = done;
   call.start = static_cast<float>(Seconds(job.sent - job.taken).count());
@@ -76,7 +76,7 @@ core::Taken Crew::take(std::vector<AnySample>& samples) {
 void Crew::tell_gone(int source) {
   for (const auto& seat : seats_) {
     if (!seat->child()) continue;  // the next one has never heard of it
-    seat->gone.push_back({source, core_.names()->stream_of(source)});
+    seat->gone.push_back({source, core_.names()->find_stream(source)});
     if (seat->state == WorkerState::Idle)
       (void)seat->announce_gone_sources();  // the rest follows in on_tick()
   }
@@ -402,7 +402,7 @@ void Crew::check_demand(const Emitted& output) const {
   const auto* const type = output.value ? output.value.get()->type() : get_type<Frame>();
   if (demand.allows(type)) return;
   throw OptionTypeError("gave " + std::string(type->name) + ", but its child '" + demand.child + "' takes " +
-                        core::names_of(demand.types));
+                        core::join_names(demand.types));
 }
 
 // The job's picture becomes a loan, unless the worker has released it.

@@ -57,7 +57,7 @@ std::vector<AnySample> Emitter::stamped(Outcome& outcome) {
   std::vector<AnySample> samples;
   for (auto& result : outcome.results) {
     try {
-      samples.push_back(runner_.outlet().stamped(std::move(result), outcome.from));
+      samples.push_back(runner_.outlet().stamp_result(std::move(result), outcome.from));
     } catch (const Error&) {
       outcome.processed = false;
       refuse_(std::current_exception(), outcome.from);
@@ -70,7 +70,7 @@ std::vector<AnySample> Emitter::stamped(Outcome& outcome) {
 void Emitter::send(Leaving& leaving) {
   for (auto& sample : leaving.samples) runner_.outlet().send(std::move(sample));
   leaving.samples.clear();
-  if (leaving.gone) runner_.outlet().end(*leaving.gone);
+  if (leaving.gone) runner_.outlet().end_edges(*leaving.gone);
 }
 
 void Emitter::pass_on(Outcome outcome) {

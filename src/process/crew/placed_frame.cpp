@@ -35,7 +35,7 @@ std::optional<PictureMessage> find(const Picture& picture, SlabPool& pool, Place
 PlacedFrame place(const Frame& frame, SlabPool& pool) {
   PlacedFrame placed;
   auto own = find(frame.picture(), pool, placed);
-  if (!own) own = find(frame.pooled(), pool, placed);
+  if (!own) own = find(frame.pool_picture(), pool, placed);
   if (!own) {
     const auto why = pool.why_refused();
     throw Error("cannot give a picture to a worker: " +

@@ -114,7 +114,7 @@ Channel::Sent Seat::announce(const std::vector<std::shared_ptr<const Slab>>& sla
 
 Channel::Sent Seat::announce(int number, const core::NameTable& names) {
   if (number < 0 || known.contains(number)) return Channel::Sent::Yes;
-  const auto sent = send(write(NodeMessage{number, names.of(number), names.stream_of(number)}));
+  const auto sent = send(write(NodeMessage{number, names.find_name(number), names.find_stream(number)}));
   if (sent == Channel::Sent::Yes) known.insert(number);
   return sent;
 }

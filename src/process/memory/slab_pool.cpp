@@ -278,7 +278,7 @@ void SlabPool::begin_use() {
   const Lock lock(own.mutex);
   if (++own.users > 1) return;
   own.pool->keep_empty(true);
-  FramePool::shared().use(own.pool);
+  FramePool::get_shared().use(own.pool);
 }
 
 void SlabPool::end_use() noexcept {
@@ -286,7 +286,7 @@ void SlabPool::end_use() noexcept {
   const Lock lock(own.mutex);
   if (own.users == 0) return;  // a user of the parent, in a forked child
   if (--own.users > 0) return;
-  FramePool::shared().use(nullptr);
+  FramePool::get_shared().use(nullptr);
   own.pool->keep_empty(false);
 }
 

@@ -78,7 +78,7 @@ class Reading {
   }
   void flag(bool& value) { value = reader_.get_flag("a flag"); }
   void text(std::string& value, std::size_t /*of the writer*/ = std::string_view::npos) {
-    value = core::utf8_of(reader_.get_text());
+    value = core::to_utf8(reader_.get_text());
   }
   /// The name of a file may be any bytes.
   void path(std::string& value) { value = reader_.get_text(); }

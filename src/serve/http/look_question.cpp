@@ -163,9 +163,9 @@ Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
 }
 
 Reply no_snapshot(const LookWish& wish, const media::LookSource& source) {
-  std::string text = "the look '" + core::utf8_of(wish.name) + "' has not got " + wish.words;
+  std::string text = "the look '" + core::to_utf8(wish.name) + "' has not got " + wish.words;
   if (!source.state.empty()) text += "; its source is " + source.state;
-  if (!source.last_error.empty()) text += ", its last error: " + core::utf8_of(source.last_error);
+  if (!source.last_error.empty()) text += ", its last error: " + core::to_utf8(source.last_error);
   return plain(503, std::move(text));
 }
 

@@ -106,7 +106,7 @@ void PictureHub::close_tap(Port& port) {
 std::vector<std::size_t> PictureHub::follow_names() {
   std::vector<core::NamedTap> taps;
   for (const auto& port : ports_) taps.emplace_back(port.name, port.tap);
-  const auto places = core::places_of(*core_, taps);
+  const auto places = core::find_places(*core_, taps);
   std::vector<std::size_t> changed;
   for (std::size_t i = 0; i < places.size(); ++i) {
     auto& port = ports_[i];
@@ -154,7 +154,7 @@ int PictureHub::wanted(std::size_t index, int (PictureClient::*limit)() const) c
 
 bool PictureHub::is_encoding(std::size_t index) const {
   const auto& port = ports_[index];
-  return port.busy && port.tap && !port.tap->asked();
+  return port.busy && port.tap && !port.tap->is_asked();
 }
 
 void PictureHub::offer(PictureClient& client, std::size_t index) {
@@ -183,7 +183,7 @@ PictureHub::Time PictureHub::pump(Time now) {
     if (!port.tap) continue;
     const bool ready = any_ready(i);
     if (port.busy) {
-      if (!ready && port.tap->asked()) {  // no client is left: hold no frame
+      if (!ready && port.tap->is_asked()) {  // no client is left: hold no frame
         port.tap->cancel();
         const std::lock_guard lock(caught_->mutex);
         port.busy = std::ranges::find(caught_->caught, &port, &Caught::port) != caught_->caught.end();

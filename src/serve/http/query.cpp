@@ -90,7 +90,7 @@ std::string fault_of_query(std::string_view query, std::initializer_list<std::st
     if (!name || !strictly_decoded(pair->value, true))
       return "an escape of the address is broken: % needs two hexadecimal digits after it, other than 00";
     if (std::ranges::find(known, pair->name) == known.end()) {
-      const auto text = "there is no parameter '" + core::utf8_of(*name) + "' here";
+      const auto text = "there is no parameter '" + core::to_utf8(*name) + "' here";
       return known.size() == 0 ? text + ": this address takes none"
                                : text + ": the parameters are " + list_of(known);
     }

@@ -167,7 +167,7 @@ void SnapshotDesk::give_up(std::uint64_t number) {
 Reply SnapshotDesk::answer(const LookWish& wish, const std::stop_token& stop) const {
   try {
     const auto look = look_of(wish.name);
-    if (!look) return plain(kBusy, "the look '" + core::utf8_of(wish.name) + "' was removed");
+    if (!look) return plain(kBusy, "the look '" + core::to_utf8(wish.name) + "' was removed");
     LookPictures pictures(wish.max_side);
     look->look({.ages = wish.ages,
                 .exact = wish.exact,

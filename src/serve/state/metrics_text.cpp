@@ -66,7 +66,7 @@ class MetricsWriter {
     out_ += std::exchange(separator, ',');
     out_ += key;
     out_ += "=\"";
-    for (const char c : core::utf8_of(text)) {
+    for (const char c : core::to_utf8(text)) {
       if (c == '\\' || c == '"') out_ += '\\';
       if (c == '\n') {
         out_ += "\\n";

@@ -85,7 +85,7 @@ void VideoPort::forget_results() {
 
 /// The source of a port may come later, and be replaced while the pipeline runs.
 void VideoPort::attach() {
-  auto found = core::source_of_port(*core_, name_);
+  auto found = core::find_port_source(*core_, name_);
   if (!found || (found->node == source_.lock() && found->is_its_pictures == is_its_pictures_)) return;
   detach();
   if (!source_name_.empty()) mail_->begin_again();

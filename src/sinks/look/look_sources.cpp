@@ -13,7 +13,7 @@ LookSources::LookSources(const core::PipelineCore& core)
 
 LookSource LookSources::of(int source) const {
   LookSource found{
-      .camera = core_.names()->camera_of(source), .state = {}, .last_error = {}, .frozen_for = 0};
+      .camera = core_.names()->find_camera(source), .state = {}, .last_error = {}, .frozen_for = 0};
   // Another node may have the name of a removed node.
   if (std::ranges::find(stats_.nodes, source, &NodeStats::number) == stats_.nodes.end()) return found;
   const auto camera = std::ranges::find(stats_.nodes, found.camera, &NodeStats::name);

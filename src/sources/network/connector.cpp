@@ -37,7 +37,7 @@ Connector::Connector(SourceUrl url, OpenOptions options, std::shared_ptr<core::S
       choice_(client_for(url_.live, own_options_)) {}
 
 std::unique_ptr<PacketConnection> Connector::connect(const Context& context) {
-  if (!gate_) gate_ = core::gate_of_thread();
+  if (!gate_) gate_ = core::get_thread_gate();
   auto connection = choice_.is_own() ? connect_own(context) : connect_over_ffmpeg(context);
   is_connected_ = true;
   has_frame_ = false;

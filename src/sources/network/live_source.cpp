@@ -24,7 +24,7 @@ LiveSource::LiveSource(SourceUrl url, OpenOptions options)
     : ReconnectingSource("'" + url.masked + "'", reconnect_of(options), {.watched = this, .packets = this}),
       url_(std::move(url)),
       options_(std::move(options)),
-      connector_(url_, options_, core::gate_of_thread()),
+      connector_(url_, options_, core::get_thread_gate()),
       times_(title(), options_.clock_offset),
       wish_(options_.decode == Decode::Keyframes),
       decoding_({.title = title(),

@@ -22,8 +22,8 @@ bool is_packed(PixelFormat format) {
 
 /// Luma, Cb, Cr.
 std::array<std::uint8_t, 3> yuv(const Color& color, const PictureFormat& format) {
-  const auto k = core::luma_weights(core::matrix_of(format));
-  const auto levels = core::levels_of(format.range);
+  const auto k = core::luma_weights(core::choose_matrix(format));
+  const auto levels = core::get_levels(format.range);
   const double y = k.red * color.r + k.green * color.g + k.blue * color.b;
   return {level(levels.black + levels.luma * y),
           level(128 + levels.chroma * 0.5 * (color.b - y) / (1 - k.blue)),

@@ -26,7 +26,7 @@ constexpr Seconds kPresent{60};
 void add_edges(RecordedNode& to, const Inbox& inbox) {
   std::map<std::int64_t, std::uint64_t> passed;
   for (const auto& edge : inbox.stats(std::nullopt)) passed[edge.number] = edge.passed_in;
-  for (auto& options : edges_of(inbox)) {
+  for (auto& options : list_edges(inbox)) {
     to.passed.push_back(passed[options.number]);
     to.edges.push_back(std::move(options));
   }

@@ -135,15 +135,15 @@ TEST(ForeignText, IsUtf8AsUnicodeDefinesIt) {
   for (const char* text :
        {"", "a", "\xC3\xA4", "\xE2\x82\xAC", "\xEF\xBF\xBF", "\xF0\x9F\x98\x80", "\xF4\x8F\xBF\xBF"}) {
     EXPECT_TRUE(core::is_utf8(text)) << text;
-    EXPECT_EQ(core::utf8_of(text), text);
+    EXPECT_EQ(core::to_utf8(text), text);
   }
   // Cut short, alone, overlong, a surrogate, beyond Unicode.
   for (const char* text : {"\xC3", "\x80", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80",
                            "\xF5", "\xE2\x82", "\xF0\x9F\x98", "\xFF"}) {
     EXPECT_FALSE(core::is_utf8(text)) << text;
-    EXPECT_TRUE(core::is_utf8(core::utf8_of(text)));
+    EXPECT_TRUE(core::is_utf8(core::to_utf8(text)));
   }
-  EXPECT_EQ(core::utf8_of("caf\xE9!"), "caf\xEF\xBF\xBD!");
+  EXPECT_EQ(core::to_utf8("caf\xE9!"), "caf\xEF\xBF\xBD!");
 }
 
 TEST(ForeignText, IsCutBetweenLetters) {

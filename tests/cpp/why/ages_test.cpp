@@ -41,7 +41,7 @@ double sum_of(const Age& age) {
 }
 
 Call record(std::int64_t seq, int from, double taken, double done) {
-  auto call = Call::of({.seq = seq, .source = 0, .part = 0, .from = from});
+  auto call = Call::make({.seq = seq, .source = 0, .part = 0, .from = from});
   call.taken = at(taken);
   call.done = at(done);
   return call;

@@ -36,7 +36,7 @@ void undo_add(PipelineCore& core, Runner& added) {
 }
 
 // Called without the graph, since the log's sink is foreign code.
-void warn_of_missed(const std::string& missed) {
+void warn_about_missed(const std::string& missed) {
   if (!missed.empty()) log(LogLevel::Warning, missed);
 }
 
@@ -45,7 +45,7 @@ bool connect_opened(PipelineCore& core, Runner& added) {
   if (added.life().opening() != NodeLife::Opening::Opened) return false;
   std::string missed;
   {
-    auto& guarded = core.guarded();
+    auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     core.life().check_changes("add()");
     if (added.life().removal() != nullptr) return false;  // it may have left the graph already
@@ -55,11 +55,11 @@ bool connect_opened(PipelineCore& core, Runner& added) {
     added.life().set_connected();  // a failure from here on is the pipeline's
     guarded.graph.connect_late(added.index());
     guarded.update_bound();
-    missed = missed_before(guarded.graph, added.name(), guarded.graph.wires_of(added.index()));
+    missed = missed_before(guarded.graph, added.name(), guarded.graph.list_wires(added.index()));
   }
   core.life().notify();
   core.life().end_add(added.index());
-  warn_of_missed(missed);
+  warn_about_missed(missed);
   return true;
 }
 
@@ -69,7 +69,8 @@ bool connect_opened(PipelineCore& core, Runner& added) {
   // This includes an embedder's node, which opens before the engine's part.
   const auto removal = added.life().removal();
   try {
-    life.wait_with_hook([&] { return removal ? added.life().forgotten() : added.life().finished(); }, hook);
+    life.wait_with_hook([&] { return removal ? added.life().is_forgotten() : added.life().is_finished(); },
+                        hook);
   } catch (...) {
     added.life().leave_add();
     life.end_add(added.index());
@@ -87,7 +88,7 @@ bool connect_opened(PipelineCore& core, Runner& added) {
 int add_node(PipelineCore& core, std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents,
              const AddOptions& options, std::shared_ptr<Runner>* made) {
   auto& life = core.life();
-  auto& guarded = core.guarded();
+  auto& guarded = core.guard_graph();
   life.sweep_threads();
   std::shared_ptr<Runner> runner;
   {
@@ -102,7 +103,7 @@ int add_node(PipelineCore& core, std::unique_ptr<NodeBase>&& node, std::span<con
     graph.add(runner, parents, options);
     const auto& camera = options.companion_of;
     core.names()->add(runner->index(), name, runner->facts().stream_name,
-                      camera ? core.names()->of(camera->node) : std::string());
+                      camera ? core.names()->find_name(camera->node) : std::string());
     if (!late) return runner->index();
     runner->life().set_late();
     runner->inbox().stay_open(true);  // it has no edges yet
@@ -131,10 +132,10 @@ namespace {
 // Before start(): nothing runs, and no program has the port of the node.
 void take_back(PipelineCore& core, int index) {
   std::shared_ptr<Runner> kept;  // may be the last reference: destroyed without a lock
-  auto& guarded = core.guarded();
+  auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   kept = guarded.graph.shared_runner(index);
-  if (!kept || guarded.graph.wired()) return;
+  if (!kept || guarded.graph.is_wired()) return;
   guarded.graph.take_back(index);
   core.budget()->remove_holder(kept->intake().holder());
 }
@@ -142,7 +143,7 @@ void take_back(PipelineCore& core, int index) {
 }  // namespace
 
 void give_up_add(PipelineCore& core, int index) {
-  if (!core.life().started()) return take_back(core, index);
+  if (!core.life().has_started()) return take_back(core, index);
   const auto given_up = core.life().pending(index);
   if (!given_up) return;
   given_up->life().leave_add();
@@ -153,8 +154,8 @@ void give_up_add(PipelineCore& core, int index) {
 }
 
 std::vector<int> added_from(const PipelineCore& core, int first) {
-  if (core.life().started()) return core.life().pending_from(first);
-  const auto& guarded = core.guarded();
+  if (core.life().has_started()) return core.life().pending_from(first);
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   std::vector<int> added;
   for (const auto& [number, each] : guarded.graph.places()) {
@@ -164,7 +165,7 @@ std::vector<int> added_from(const PipelineCore& core, int first) {
 }
 
 int next_number(const PipelineCore& core) {
-  const auto& guarded = core.guarded();
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   return guarded.graph.size();
 }
@@ -172,7 +173,7 @@ int next_number(const PipelineCore& core) {
 void abandon_add(PipelineCore& core, int index) {
   if (const auto added = core.life().pending(index)) {
     undo_add(core, *added);
-  } else if (const auto there = core.runner(index); there && there->life().connected()) {
+  } else if (const auto there = core.runner(index); there && there->life().is_connected()) {
     // It was added, and its program will never learn of it.
     ask_to_end(core, index, unawaited_removal(), false);
   }
@@ -196,7 +197,7 @@ namespace {
 // `missed`: gets the text of missed_before().
 std::shared_ptr<ReaderCore> connect_reader(PipelineCore& core, std::span<const AnyPort> parents,
                                            const ReaderOptions& options, std::string& missed) {
-  auto& guarded = core.guarded();
+  auto& guarded = core.guard_graph();
   const auto& life = core.life();
   const Lock building(guarded.building);
   const bool late = life.check_changes("reader()");
@@ -227,26 +228,26 @@ std::shared_ptr<ReaderCore> add_reader(PipelineCore& core, std::span<const AnyPo
                                        const ReaderOptions& options) {
   std::string missed;
   auto reader = connect_reader(core, parents, options, missed);
-  warn_of_missed(missed);
+  warn_about_missed(missed);
   return reader;
 }
 
 void connect(PipelineCore& core, int child, const AnyPort& parent, const ConnectOptions& options) {
   std::string missed;
   {
-    auto& guarded = core.guarded();
+    auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     core.life().check_changes("connect()");
     guarded.graph.connect(child, parent, options);
     guarded.update_bound();
     missed = missed_before(guarded.graph, guarded.graph.runner(child).name(),
-                           {guarded.graph.wires_of(child).back()});
+                           {guarded.graph.list_wires(child).back()});
   }
-  warn_of_missed(missed);
+  warn_about_missed(missed);
 }
 
 void disconnect(PipelineCore& core, int child, const AnyPort& parent) {
-  auto& guarded = core.guarded();
+  auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   core.life().check_changes("disconnect()");
   const auto books = guarded.graph.disconnect(child, parent);
@@ -255,7 +256,7 @@ void disconnect(PipelineCore& core, int child, const AnyPort& parent) {
 }
 
 void set_max_wait(PipelineCore& core, int index, double max_wait) {
-  auto& guarded = core.guarded();
+  auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   core.life().check_changes("set_max_wait()");
   if (!guarded.graph.has(index)) throw StateError("the node whose max_wait is set was removed");
@@ -291,7 +292,7 @@ void close_input(const PipelineCore& core, Runner& runner) {
 std::vector<std::string> still_busy(const Removal& removal, const Runners& before) {
   std::vector<std::string> nodes(removal.closing.begin(), removal.closing.end());
   for (const auto& runner : before) {
-    if (!runner->life().forgotten()) nodes.push_back(runner->name());
+    if (!runner->life().is_forgotten()) nodes.push_back(runner->name());
   }
   return nodes;
 }
@@ -324,7 +325,7 @@ void wait_removed(Life& life, Removal& removal, const Runners& before, const Rem
   };
   while (!life.wait_until(wait.next(kSlice), closed)) {
     if (wait.is_late()) {
-      auto nodes = life.locked([&] {
+      auto nodes = life.call_locked([&] {
         auto busy = still_busy(removal, before);
         removal.awaited = busy.empty();
         return busy;
@@ -339,7 +340,7 @@ void wait_removed(Life& life, Removal& removal, const Runners& before, const Rem
 // Waits until nodes that stay have taken the samples that the removed ones had sent there.
 void wait_drained(PipelineCore& core, const std::set<const Removal*>& removals, const RemovalWait& wait) {
   constexpr Seconds kSoon{0.005};
-  auto& guarded = core.guarded();
+  auto& guarded = core.guard_graph();
   while (true) {
     const bool late = wait.is_late();
     std::set<std::string> busy;
@@ -356,14 +357,14 @@ void wait_drained(PipelineCore& core, const std::set<const Removal*>& removals, 
 }
 
 void throw_failure(const PipelineCore& core, const Removal& removal) {
-  core.life().locked([&] {
+  core.life().call_locked([&] {
     if (removal.error) std::rethrow_exception(removal.error);
   });
 }
 
-Stats books_of(const PipelineCore& core, const Removal& removal) {
-  auto books = core.life().locked([&] { return removal.books; });
-  const Lock building(core.guarded().building);
+Stats make_removal_stats(const PipelineCore& core, const Removal& removal) {
+  auto books = core.life().call_locked([&] { return removal.books; });
+  const Lock building(core.guard_graph().building);
   std::ranges::copy(removal.drained, std::back_inserter(books.edges));
   return books;
 }
@@ -378,7 +379,7 @@ struct AskedToEnd {
 // All in one step: a node that came below between the choice and the cut would be left over.
 AskedToEnd cut_out(PipelineCore& core, int index, const std::shared_ptr<Removal>& removal, bool drains) {
   AskedToEnd asked;
-  auto& guarded = core.guarded();
+  auto& guarded = core.guard_graph();
   auto& life = core.life();
   const Lock building(guarded.building);
   std::vector<int> there;
@@ -391,19 +392,19 @@ AskedToEnd cut_out(PipelineCore& core, int index, const std::shared_ptr<Removal>
       continue;
     }
     // The node's thread cannot forget it meanwhile, because that takes the graph's lock.
-    life.locked([&] { removal->closing.insert(runner->name()); });
-    if (runner->life().finished()) asked.over.push_back(runner);
+    life.call_locked([&] { removal->closing.insert(runner->name()); });
+    if (runner->life().is_finished()) asked.over.push_back(runner);
     asked.going.push_back(std::move(runner));
   }
   const auto edges = guarded.graph.cut(there, drains);
-  life.locked([&] {
+  life.call_locked([&] {
     for (const auto& edge : edges) {
       if (!edge.parent.empty()) removal->books.edges.push_back(edge);
     }
   });
   guarded.count(edges);
   for (const auto& runner : asked.going) {
-    if (!drains || !runner->life().connected())
+    if (!drains || !runner->life().is_connected())
       close_input(core, *runner);  // without edges it would have no end
   }
   for (const auto& runner : asked.before) {
@@ -419,7 +420,7 @@ void forget(PipelineCore& core, Runner& runner) {
   std::shared_ptr<Runner> kept;  // may be the last reference: destroyed without a lock
   auto books = runner.stats(Span::WholeRun);
   {
-    auto& guarded = core.guarded();
+    auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     kept = guarded.graph.shared_runner(runner.index());
     if (!kept) return;
@@ -430,7 +431,7 @@ void forget(PipelineCore& core, Runner& runner) {
     core.budget()->remove_holder(runner.intake().holder());
     guarded.count(runner, books);
     guarded.count(edges);
-    core.life().locked([&] {
+    core.life().call_locked([&] {
       for (auto& edge : edges) removal->books.edges.push_back(std::move(edge));
       removal->books.nodes.push_back(std::move(books));
       removal->closing.erase(runner.name());
@@ -441,7 +442,7 @@ void forget(PipelineCore& core, Runner& runner) {
 Runners ask_to_end(PipelineCore& core, int index, const std::shared_ptr<Removal>& removal, bool drains) {
   auto asked = cut_out(core, index, removal, drains);
   for (const auto& runner : asked.going) {
-    const bool drains_it = drains && runner->life().connected();
+    const bool drains_it = drains && runner->life().is_connected();
     // A second output ends with its camera, after its last samples.
     const bool is_camera = runner->is_source() && runner->index() == index;
     if (is_camera || !drains_it) runner->life().request_stop();
@@ -462,7 +463,7 @@ void remove_failed(PipelineCore& core, Runner& runner, std::string text) {
                      .text = text + " (on_error=\"remove\": the node was removed)",
                      .traceback = {},
                      .counted = false});  // its counters are gone before an observer sees them
-  core.guarded().keep_failure(std::move(text));
+  core.guard_graph().keep_failure(std::move(text));
   runner.inbox().drop_as(DropCause::Removed);
   ask_to_end(core, runner.index(), unawaited_removal(), true);
 }
@@ -472,7 +473,7 @@ Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, c
   const auto removal = std::make_shared<Removal>();
   std::shared_ptr<Removal> earlier;  // a removal under way: its statistics are also this call's
   {
-    const auto& guarded = core.guarded();
+    const auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     if (!life.check_changes("remove()")) {
       throw StateError("remove() before start(): leave the node out");
@@ -481,7 +482,7 @@ Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, c
       throw GraphError("remove() needs a port of this pipeline");
     const auto runner = guarded.graph.shared_runner(index);
     if (!runner) return {};  // it was removed before
-    if (runner->life().is_late() && !runner->life().connected()) {
+    if (runner->life().is_late() && !runner->life().is_connected()) {
       throw StateError("'" + runner->name() + "' is still being added");
     }
     earlier = runner->life().removal();
@@ -501,7 +502,7 @@ Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, c
     wait_drained(core, removals, wait);
   }
   life.sweep_threads();
-  return books_of(core, whole);
+  return make_removal_stats(core, whole);
 }
 
 void close_reader(ReaderCore& reader) {
@@ -509,7 +510,7 @@ void close_reader(ReaderCore& reader) {
   reader.close();
   const auto core = reader.pipeline();
   if (!core) return;
-  auto& guarded = core->guarded();
+  auto& guarded = core->guard_graph();
   const Lock building(guarded.building);
   guarded.sweep();
 }

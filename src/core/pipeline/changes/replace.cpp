@@ -27,7 +27,7 @@ using Time = std::chrono::steady_clock;
 constexpr Seconds kReplaceSlice{0.05};  // slice of a wait, between two looks
 constexpr Seconds kCloseTime{5};        // for a node that has opened in vain
 
-std::string text_of(const std::exception_ptr& error) {
+std::string describe_region(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
   } catch (const std::exception& known) {
@@ -38,7 +38,7 @@ std::string text_of(const std::exception_ptr& error) {
 }
 
 // Returns null if the call went well.
-std::exception_ptr error_of_call(const std::function<void()>& call) {
+std::exception_ptr catch_error(const std::function<void()>& call) {
   try {
     expect_no_lock();
     call();
@@ -62,16 +62,17 @@ std::shared_ptr<Runner> replaceable(const PipelineCore& core, const Graph& graph
   if (index < 0 || index >= graph.size()) throw GraphError("replace() needs a port of this pipeline");
   auto found = graph.shared_runner(index);
   if (!found || found->life().removal() != nullptr)
-    throw StateError("'" + core.names()->of(index) + "' was removed");
-  if (!found->life().connected() || found->life().opening() != NodeLife::Opening::Opened)
+    throw StateError("'" + core.names()->find_name(index) + "' was removed");
+  if (!found->life().is_connected() || found->life().opening() != NodeLife::Opening::Opened)
     throw StateError("'" + found->name() + "' has not opened yet");
-  if (found->life().finished()) throw StateError("'" + found->name() + "' has ended: nothing was replaced");
+  if (found->life().is_finished())
+    throw StateError("'" + found->name() + "' has ended: nothing was replaced");
   const auto refuse = [&](const std::string& why) {
     throw GraphError("'" + found->name() + "' cannot be replaced: " + why +
                      ". remove() it and add() the other");
   };
   if (graph.place(index).companion_of >= 0) refuse("it is an output of its camera");
-  if (!companions_of(graph, index).empty()) refuse("its packets are taken, too");
+  if (!list_companions(graph, index).empty()) refuse("its packets are taken, too");
   if (core.gate() && found->is_source()) {
     throw GraphError(
         "'" + found->name() +
@@ -84,7 +85,7 @@ std::shared_ptr<Runner> replaceable(const PipelineCore& core, const Graph& graph
 // that works.
 std::exception_ptr open_successor(const PipelineCore& core, const Runner& runner, NodeRun& next) {
   bool opened = false;
-  auto error = error_of_call([&] { opened = next.open(); });
+  auto error = catch_error([&] { opened = next.open(); });
   if (!error && !opened) {
     const auto name = "'" + runner.name() + "'";
     return std::make_exception_ptr(
@@ -95,10 +96,11 @@ std::exception_ptr open_successor(const PipelineCore& core, const Runner& runner
   const auto& book = next.counters().source();
   if (!error && book.state() == SourceState::BackingOff) {
     error = std::make_exception_ptr(SourceError(book.snapshot(core.clock()->now()).last_error, {}));
-    static_cast<void>(error_of_call([&] { next.node().close(); }));  // it never worked
+    static_cast<void>(catch_error([&] { next.node().close(); }));  // it never worked
   }
   if (!error) return nullptr;
-  return error_of(core, runner, error, "open() of the node that was to replace it: " + text_of(error), {});
+  return make_error(core, runner, error,
+                    "open() of the node that was to replace it: " + describe_region(error), {});
 }
 
 // Returns the node that is to be closed. A node that runs outside is offered by the caller of replace().
@@ -110,7 +112,7 @@ std::shared_ptr<NodeRun> wait_for_place(PipelineCore& core, Runner& runner,
     return successor->next;
   };
   if (!successor->next->node().contract().runs_outside) {
-    const bool given_up = life.locked([&] {
+    const bool given_up = life.call_locked([&] {
       if (!successor->given_up) successor->state = Successor::State::Offered;
       return successor->given_up;
     });
@@ -120,7 +122,7 @@ std::shared_ptr<NodeRun> wait_for_place(PipelineCore& core, Runner& runner,
   life.wait([&] { return decided() || successor->given_up; });
   if (runner.place().withdraw(*successor)) return refused();
   life.wait(decided);
-  return life.locked(
+  return life.call_locked(
       [&] { return successor->state == Successor::State::Placed ? successor->old : successor->next; });
 }
 
@@ -130,7 +132,7 @@ void finish_replacement(Life& life, Successor& successor, std::exception_ptr err
   std::shared_ptr<NodeRun> next;
   std::shared_ptr<Runner> runner;
   bool is_thrown = false;
-  life.locked([&] {
+  life.call_locked([&] {
     old = std::move(successor.old);
     next = std::move(successor.next);
     runner = std::move(successor.runner);
@@ -141,7 +143,7 @@ void finish_replacement(Life& life, Successor& successor, std::exception_ptr err
   old.reset();
   next.reset();
   runner.reset();
-  if (error && !is_thrown) log(LogLevel::Error, "replace(): " + text_of(error));
+  if (error && !is_thrown) log(LogLevel::Error, "replace(): " + describe_region(error));
   life.change([&] { successor.over = true; });
   life.end_replacement();
 }
@@ -150,15 +152,16 @@ void finish_replacement(Life& life, Successor& successor, std::exception_ptr err
 void run_replacement(PipelineCore& core, const std::shared_ptr<Runner>& runner,
                      const std::shared_ptr<Successor>& successor) {
   begin_thread();
-  gate_of_thread() = core.gate();
+  get_thread_gate() = core.gate();
   const auto next = successor->next;
   auto error = next->node().contract().runs_outside ? nullptr : open_successor(core, *runner, *next);
   if (!error) {
     const auto rest = wait_for_place(core, *runner, successor);
     rest->request_stop();
-    error = error_of_call([&] { rest->node().close(); });
+    error = catch_error([&] { rest->node().close(); });
     if (error) {
-      error = error_of(core, *runner, error, "close() of the node that was replaced: " + text_of(error), {});
+      error = make_error(core, *runner, error,
+                         "close() of the node that was replaced: " + describe_region(error), {});
     } else if (rest == next) {
       error = std::make_exception_ptr(StateError("'" + runner->name() + "' has ended: nothing was replaced"));
     }
@@ -176,7 +179,7 @@ void run_replacement(PipelineCore& core, const std::shared_ptr<Runner>& runner,
     text += "nothing was replaced";
     (void)life.wait_until(Time::now() + to_duration(kCloseTime), [&] { return successor.over.load(); });
   } else {
-    text += life.locked([&] { return successor.state == Successor::State::Placed; })
+    text += life.call_locked([&] { return successor.state == Successor::State::Placed; })
                 ? "it is close() of the node before, and the new one works"
                 : "the new node takes its place when the call has ended";
   }
@@ -185,18 +188,18 @@ void run_replacement(PipelineCore& core, const std::shared_ptr<Runner>& runner,
 
 // Returns false if the rest is left to the node's thread, because the runner may wait for the caller.
 bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const WaitHook& hook) {
-  const auto runner = life.locked([&] { return successor.runner; });
+  const auto runner = life.call_locked([&] { return successor.runner; });
   std::optional<Time::time_point> deadline;
   bool was_blocked = false;
   for (;;) {
     const auto now = Time::now();
-    const bool is_opening = life.locked([&] { return successor.state == Successor::State::Opening; });
+    const bool is_opening = life.call_locked([&] { return successor.state == Successor::State::Opening; });
     if (!deadline && !is_opening) deadline = now + to_duration(timeout);
     const auto slice = now + to_duration(kReplaceSlice);
     const auto until = deadline ? std::min(*deadline, slice) : slice;
     if (life.wait_until(until, [&] { return successor.over.load(); })) return true;
-    const bool is_left = life.locked([&] {
-      const bool is_blocked = successor.state == Successor::State::Offered && runner->outlet().blocked();
+    const bool is_left = life.call_locked([&] {
+      const bool is_blocked = successor.state == Successor::State::Offered && runner->outlet().is_blocked();
       const bool leaves = is_blocked && was_blocked;
       was_blocked = is_blocked;
       if (!leaves) return false;
@@ -214,7 +217,7 @@ bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const Wait
 }  // namespace
 
 void check_replaceable(const PipelineCore& core, int index, const NodeBase* next) {
-  const auto& guarded = core.guarded();
+  const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto runner = replaceable(core, guarded.graph, index);
   if (next != nullptr) Admission(guarded.graph).check_successor(*runner, *next);
@@ -231,11 +234,11 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
   std::unique_ptr<Runner, GiveBack> claimed;
   const bool is_outside = node->contract().runs_outside;
   {
-    const auto& guarded = core.guarded();
+    const auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     runner = replaceable(core, guarded.graph, index);
     const Admission admission(guarded.graph);
-    admission.choose_input(*node, parents_of(guarded.graph, index));
+    admission.choose_input(*node, list_parents(guarded.graph, index));
     admission.check_successor(*runner, *node);
     if (!runner->place().begin_replacement())
       throw StateError("'" + runner->name() + "' is being replaced by another call");
@@ -248,7 +251,7 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
     if (auto old = runner->node(); old->contract().runs_outside) successor->before = std::move(old);
     if (is_outside) successor->state = Successor::State::Offered;
     successor->takes_thread = is_outside && runner->place().hosting().on_native_thread;
-    if (kept != nullptr) *kept = node_of(successor->next);
+    if (kept != nullptr) *kept = share_node(successor->next);
     life.begin_replacement();
   }
   try {
@@ -273,7 +276,8 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
 bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const WaitHook& hook) {
   if (core.called_from_runner()) return false;
   auto& life = core.life();
-  const bool is_source = life.locked([&] { return successor.next && successor.next->source() != nullptr; });
+  const bool is_source =
+      life.call_locked([&] { return successor.next && successor.next->source() != nullptr; });
   try {
     if (!wait_replaced(life, successor, timeout, hook)) return false;
   } catch (...) {
@@ -290,7 +294,7 @@ bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, c
     throw;
   }
   life.sweep_threads();
-  if (const auto error = life.locked([&] { return successor.error; })) std::rethrow_exception(error);
+  if (const auto error = life.call_locked([&] { return successor.error; })) std::rethrow_exception(error);
   return true;
 }
 
@@ -298,12 +302,12 @@ bool wait_placed(PipelineCore& core, const Successor& successor) {
   using enum Successor::State;
   auto& life = core.life();
   life.wait([&] { return successor.state == Placed || successor.state == Refused || successor.over; });
-  return life.locked([&] { return successor.state == Placed; });
+  return life.call_locked([&] { return successor.state == Placed; });
 }
 
 std::optional<bool> has_place(const PipelineCore& core, const Successor& successor) {
   using enum Successor::State;
-  return core.life().locked([&]() -> std::optional<bool> {
+  return core.life().call_locked([&]() -> std::optional<bool> {
     if (successor.state == Placed || (successor.state == Offered && successor.left)) return true;
     if (successor.state == Refused || successor.over) return false;
     return std::nullopt;
@@ -325,7 +329,7 @@ std::shared_ptr<NodeBase> PipelineCore::refuse_successor(Successor& successor) {
     successor.state = Successor::State::Refused;
     const bool is_ours =
         !successor.is_callers && successor.next && successor.next->node().contract().runs_outside;
-    return is_ours ? node_of(successor.next) : nullptr;
+    return is_ours ? share_node(successor.next) : nullptr;
   });
 }
 

@@ -82,7 +82,7 @@ void Admission::check_parents(const NodeBase* node, const std::string& name,
         throw StateError("a parent of '" + name + "' was removed");
       }
     }
-    (void)sources_of(graph_, parent);
+    (void)list_sources(graph_, parent);
     const auto& from = graph_.runner(parent.node);
     const auto* output = from.node()->output_type();
     if (output == get_type<Nothing>()) {
@@ -92,7 +92,7 @@ void Admission::check_parents(const NodeBase* node, const std::string& name,
           "'. A pipeline whose results only go into sinks needs no reader and no loop: call run()");
     }
     if (output != nullptr && !takes(inputs, output)) {
-      throw GraphError("'" + name + "' takes " + names_of(inputs) + ", but its parent '" + from.name() +
+      throw GraphError("'" + name + "' takes " + join_names(inputs) + ", but its parent '" + from.name() +
                        "' gives " + std::string(output->name));
     }
   }
@@ -111,8 +111,8 @@ void Admission::check_distinct(const std::string& name, std::span<const AnyPort>
   for (auto first = parents.begin(); first != parents.end(); ++first) {
     for (auto second = std::next(first); second != parents.end(); ++second) {
       if (first->node != second->node) continue;
-      const auto sources = sources_of(graph_, *first);
-      const auto others = sources_of(graph_, *second);
+      const auto sources = list_sources(graph_, *first);
+      const auto others = list_sources(graph_, *second);
       const bool shared = std::ranges::any_of(
           sources, [&](int source) { return std::ranges::binary_search(others, source); });
       if (!shared) continue;
@@ -147,7 +147,7 @@ void Admission::check_queue(const std::string& name, std::span<const AnyPort> pa
 }
 
 void Admission::check_one_source(const std::string& who, std::span<const AnyPort> parents) const {
-  const auto sources = sources_of(graph_, parents);
+  const auto sources = list_sources(graph_, parents);
   if (sources.size() < 2) return;
   constexpr std::size_t kNamed = 3;
   std::string names;
@@ -242,7 +242,7 @@ void Admission::check_companion(const NodeBase& node, const std::string& name,
   }
 }
 
-std::string Admission::writer_of(const std::optional<std::string>& path) const {
+std::string Admission::find_writer(const std::optional<std::string>& path) const {
   for (const auto& recorder : graph_.runners()) {
     const auto written = recorder->node()->contract().records_to;
     if (written && same_file(*written, path)) return recorder->name();
@@ -339,8 +339,8 @@ void Admission::check_connection(int child, const AnyPort& parent, const Connect
     throw GraphError("'" + graph_.runner(parent.node).name() + "' is below '" + node.name() +
                      "': connecting them would make a circle");
   }
-  const auto sources = sources_of(graph_, parent);
-  for (const auto& wire : graph_.wires_of(child)) {
+  const auto sources = list_sources(graph_, parent);
+  for (const auto& wire : graph_.list_wires(child)) {
     const auto there = sources_on(graph_, wire);
     const bool shared = wire.parent == parent.node && std::ranges::any_of(sources, [&](int source) {
                           return std::ranges::binary_search(there, source);
@@ -350,7 +350,7 @@ void Admission::check_connection(int child, const AnyPort& parent, const Connect
                        "' already");
     }
   }
-  if (graph_.wired() && graph_.is_live(parent.node) && !graph_.is_live(child)) {
+  if (graph_.is_wired() && graph_.is_live(parent.node) && !graph_.is_live(child)) {
     throw GraphError(
         "'" + node.name() + "' was made below files, and the queues below it block: '" +
         graph_.runner(parent.node).name() +
@@ -370,20 +370,20 @@ void Admission::check_types(const Runner& runner, const NodeBase& next,
   for (const auto& parent : parents) {
     const auto& above = graph_.runner(parent.node);
     if (inputs.empty() || takes_the_same || above.node()->output_type() != nullptr) continue;
-    refuse_replacement(runner.name(), "which takes " + names_of(inputs) + ", while its parent '" +
+    refuse_replacement(runner.name(), "which takes " + join_names(inputs) + ", while its parent '" +
                                           above.name() + "' does not say what it gives");
   }
   for (const auto& below : demands_below(graph_, runner.index())) {
     if (next.output_type() == nullptr || below.allows(next.output_type())) continue;
     refuse_replacement(runner.name(), "which gives " + std::string(next.output_type()->name) + ", while '" +
-                                          below.child + "' takes " + names_of(below.types));
+                                          below.child + "' takes " + join_names(below.types));
   }
 }
 
 void Admission::check_successor(const Runner& runner, const NodeBase& next) const {
   check_alike(runner, next);
   const auto index = runner.index();
-  const auto parents = parents_of(graph_, index);
+  const auto parents = list_parents(graph_, index);
   AddOptions options;
   if (const auto& rules = graph_.place(index).join) {
     options.join = Join{};
@@ -395,7 +395,7 @@ void Admission::check_successor(const Runner& runner, const NodeBase& next) cons
   if (next.contract().needs_one_source) check_one_source("'" + runner.name() + "'", parents);
   if (!runner.is_source()) return;
   const auto reads = static_cast<const SourceBase&>(next).reads_from();
-  if (const auto writer = writer_of(reads); !writer.empty())
+  if (const auto writer = find_writer(reads); !writer.empty())
     refuse_replacement(runner.name(), "which reads '" + *reads + "', the file that '" + writer + "' writes");
 }
 

@@ -59,7 +59,7 @@ class Admission {
   /// Where one of the two is in Python and may not say what it takes or gives: the nodes above and below do.
   void check_types(const Runner& runner, const NodeBase& next, std::span<const AnyPort> parents) const;
   /// The recorder of the file that a source would read; empty means no recorder.
-  [[nodiscard]] std::string writer_of(const std::optional<std::string>& path) const;
+  [[nodiscard]] std::string find_writer(const std::optional<std::string>& path) const;
 
   const Graph& graph_;
 };

@@ -17,7 +17,7 @@ namespace freshframe::core {
 namespace {
 
 // The default queue of a join holds the samples of its wait. Frames wait there, so it has a bound.
-int depth_of_wait(const Join& join) {
+int find_wait_depth(const Join& join) {
   constexpr double kRate = 60;  // samples per second of a fast camera
   constexpr double kMost = 128;
   return static_cast<int>(std::ceil(std::clamp(join.max_wait.value_or(0) * kRate, 0.0, kMost)));
@@ -29,7 +29,7 @@ bool has_events(const NodeBase& node) {
 }
 
 // The sources that are not live.
-Sources files_of(const Graph& graph, const Sources& sources) {
+Sources find_files(const Graph& graph, const Sources& sources) {
   Sources files;
   std::ranges::copy_if(sources, std::back_inserter(files),
                        [&](int source) { return !graph.is_live(source); });
@@ -37,7 +37,7 @@ Sources files_of(const Graph& graph, const Sources& sources) {
 }
 
 // The change that began the stream of a source at a node; 0 means start() did.
-Change reached(const Graph::Place& place, int source) {
+Change find_reached(const Graph::Place& place, int source) {
   const auto found = place.reached.find(source);
   return found != place.reached.end() ? found->second : 0;
 }
@@ -101,7 +101,7 @@ std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOp
 
 int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options) {
   Wires wires;
-  const int depth = options.batch ? options.batch->size : options.join ? depth_of_wait(*options.join) : 0;
+  const int depth = options.batch ? options.batch->size : options.join ? find_wait_depth(*options.join) : 0;
   for (const auto& parent : parents) {
     wires.push_back({parent.node, options.queue, options.max_age, only_source(*this, parent), depth,
                      options.join.has_value(), options.max_rate});
@@ -112,11 +112,11 @@ int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents,
   if (runner->is_source()) {
     added.sources = std::make_shared<const Sources>(1, size());
   } else if (options.join) {
-    added.sources = std::make_shared<const Sources>(sources_of(*this, parents[0]));  // of the reference
+    added.sources = std::make_shared<const Sources>(list_sources(*this, parents[0]));  // of the reference
   } else if (parents.size() == 1 && parents[0].source < 0) {
     added.sources = place(parents[0].node).sources;  // shared by a chain
   } else {
-    added.sources = std::make_shared<const Sources>(sources_of(*this, parents));
+    added.sources = std::make_shared<const Sources>(list_sources(*this, parents));
   }
   if (runner->facts().has_own_stream()) {
     auto sources = *added.sources;
@@ -147,7 +147,7 @@ void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPo
   Wires wires;
   for (const auto& parent : parents) {
     wires.push_back({parent.node, options.queue, std::nullopt, only_source(*this, parent),
-                     options.join ? depth_of_wait(*options.join) : 0, options.join.has_value(),
+                     options.join ? find_wait_depth(*options.join) : 0, options.join.has_value(),
                      options.max_rate});
   }
   std::optional<JoinRules> join;
@@ -162,8 +162,8 @@ EdgeRef Graph::make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, 
   const auto contract = node != nullptr ? node->contract() : NodeContract();
   const bool recorder = contract.is_recorder();
   auto& parent = runner(wire.parent);
-  auto sources = sources_of(*this, {wire.parent, wire.source});
-  auto files = files_of(*this, sources);
+  auto sources = list_sources(*this, {wire.parent, wire.source});
+  auto files = find_files(*this, sources);
   auto edge =
       inbox->add_edge({.parent = wire.parent,
                        .parent_name = parent.name(),
@@ -182,7 +182,7 @@ EdgeRef Graph::make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, 
                        .number = edges_++});
   for (const int source : edge->options.sources) {
     inbox->add_source(*edge, {.source = source,
-                              .begun = reached(place(wire.parent), source),
+                              .begun = find_reached(place(wire.parent), source),
                               .reached = change_,
                               .by_pts = !is_live(source)});
   }
@@ -245,7 +245,7 @@ void Graph::find_sources(int node, std::set<int>& known) {
     if (!has(wire.parent)) continue;
     find_sources(wire.parent, known);
     if (!here.passes_on(wire)) continue;
-    for (const int source : sources_of_node(wire.parent)) {
+    for (const int source : list_node_sources(wire.parent)) {
       if (wire.source < 0 || wire.source == source) all.insert(source);
     }
   }

@@ -114,7 +114,7 @@ class Graph {
   /// Chooses the queues and connects all nodes. Throws GraphError before the first connection. `keeps_running`: the
   /// graph may be without nodes, and its merges outlast its last source.
   void wire(bool keeps_running);
-  [[nodiscard]] bool wired() const noexcept { return wired_; }
+  [[nodiscard]] bool is_wired() const noexcept { return wired_; }
 
   // ---- while it runs
   /// Connects a node, or a reader, that was added after wire(). Throws GraphError.
@@ -158,11 +158,11 @@ class Graph {
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const;
   [[nodiscard]] const Readers& readers() const noexcept { return readers_; }
   [[nodiscard]] const NameSpace& names() const noexcept { return names_; }
-  [[nodiscard]] const Wires& wires_of(int index) const { return place(index).wires; }
+  [[nodiscard]] const Wires& list_wires(int index) const { return place(index).wires; }
   /// Whether a live source feeds the node. Once wired.
   [[nodiscard]] bool is_live(int index) const { return place(index).live; }
   /// The sources whose samples the node sends, in ascending order.
-  [[nodiscard]] const Sources& sources_of_node(int node) const { return *place(node).sources; }
+  [[nodiscard]] const Sources& list_node_sources(int node) const { return *place(node).sources; }
 
  private:
   [[nodiscard]] Place& place(int index) { return places_.at(index); }

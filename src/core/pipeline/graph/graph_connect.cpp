@@ -64,8 +64,8 @@ void Graph::connect(int child, const AnyPort& parent, const ConnectOptions& opti
   if (!wired_) return;
   hold_open(merge);
   ++change_;
-  begin_below(child, sources_of(*this, parent), change_);
-  for (const int source : sources_of(*this, parent)) merge.reached[source] = change_;
+  begin_below(child, list_sources(*this, parent), change_);
+  for (const int source : list_sources(*this, parent)) merge.reached[source] = change_;
   wires.back().edge = make_edge(node.shared_inbox(), wire, node.node().get());
   open_edge(node.shared_inbox(), wires.back(), node.node().get());
   node.inbox().stay_open(merge.open);

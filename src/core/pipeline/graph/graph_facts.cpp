@@ -17,8 +17,8 @@ int only_source(const Graph& graph, const AnyPort& port) {
   if (port.source < 0) return -1;
   if (!graph.has(port.node) || !graph.has(port.source))
     throw StateError("the node or the source of this port was removed");
-  const auto& named = graph.sources_of_node(port.source);
-  const auto& there = graph.sources_of_node(port.node);
+  const auto& named = graph.list_node_sources(port.source);
+  const auto& there = graph.list_node_sources(port.node);
   const auto& name = graph.runner(port.source).name();
   // A node's own stream is the stream that begins at it. The other streams are the sources'.
   const int only = graph.runner(port.source).facts().has_own_stream() ? port.source : named.front();
@@ -33,23 +33,23 @@ int only_source(const Graph& graph, const AnyPort& port) {
   return only;
 }
 
-Sources sources_of(const Graph& graph, const AnyPort& port) {
+Sources list_sources(const Graph& graph, const AnyPort& port) {
   const int only = only_source(graph, port);
   if (only >= 0) return {only};
-  return graph.has(port.node) ? graph.sources_of_node(port.node) : Sources{};
+  return graph.has(port.node) ? graph.list_node_sources(port.node) : Sources{};
 }
 
 Sources sources_on(const Graph& graph, const Wire& wire) {
   if (!graph.has(wire.parent)) return {};
-  const auto& sources = graph.sources_of_node(wire.parent);
+  const auto& sources = graph.list_node_sources(wire.parent);
   if (wire.source < 0) return sources;
   return std::ranges::binary_search(sources, wire.source) ? Sources{wire.source} : Sources{};
 }
 
-Sources sources_of(const Graph& graph, std::span<const AnyPort> ports) {
+Sources list_sources(const Graph& graph, std::span<const AnyPort> ports) {
   std::set<int> all;
   for (const auto& port : ports) {
-    const auto sources = sources_of(graph, port);
+    const auto sources = list_sources(graph, port);
     all.insert(sources.begin(), sources.end());
   }
   return {all.begin(), all.end()};
@@ -62,9 +62,9 @@ bool is_leaving(const Graph& graph, const Wire& wire) {
   return leaves(wire.parent) || (wire.source >= 0 && leaves(wire.source));
 }
 
-std::vector<AnyPort> parents_of(const Graph& graph, int index) {
+std::vector<AnyPort> list_parents(const Graph& graph, int index) {
   std::vector<AnyPort> parents;
-  for (const auto& wire : graph.wires_of(index)) {
+  for (const auto& wire : graph.list_wires(index)) {
     if (!is_leaving(graph, wire)) parents.emplace_back(wire.parent, wire.source);
   }
   return parents;
@@ -108,7 +108,7 @@ std::string why_lossless(const Graph& graph, const Wires& wires) {
              "loop, or queue=LATEST";
     }
     auto file = graph.runner(wire.parent).name();
-    for (const int source : sources_of(graph, {wire.parent, wire.source})) {
+    for (const int source : list_sources(graph, {wire.parent, wire.source})) {
       if (!graph.has(source) || !graph.runner(source).is_source()) continue;
       file = graph.runner(source).name();
       break;
@@ -123,7 +123,7 @@ std::string missed_before(const Graph& graph, const std::string& consumer, const
   for (const auto& wire : wires) {
     if (!wire.edge || !wire.edge->options.queue.blocks() || graph.is_live(wire.parent)) continue;
     const int from = wire.source >= 0 && graph.has(wire.source) ? wire.source : wire.parent;
-    const auto given = graph.runner(from).outlet().given();
+    const auto given = graph.runner(from).outlet().given_count();
     if (given == 0) continue;
     missed += (missed.empty() ? "" : " and ") + std::to_string(given) + " samples of '" +
               graph.runner(from).name() + "'";
@@ -133,9 +133,9 @@ std::string missed_before(const Graph& graph, const std::string& consumer, const
          ", which came before it: make it before the pipeline starts to get the whole file";
 }
 
-std::vector<std::string> views_of(const Graph& graph, int node) {
+std::vector<std::string> list_views(const Graph& graph, int node) {
   const auto& name = graph.runner(node).name();
-  const auto& sources = graph.sources_of_node(node);
+  const auto& sources = graph.list_node_sources(node);
   // A merge has the same rule with one camera: another one may come.
   if (sources.size() < 2 && !graph.place(node).merge) return {name};
   std::vector<std::string> views;
@@ -152,23 +152,23 @@ std::vector<Demand> demands_below(const Graph& graph, int index) {
     const auto node = runner.node();
     if (node->contract().runs_outside || node->input_types().empty()) continue;
     const auto is_below = [&](const Wire& wire) { return wire.parent == index; };
-    if (std::ranges::any_of(graph.wires_of(child), is_below))
+    if (std::ranges::any_of(graph.list_wires(child), is_below))
       found.push_back({node->input_types(), runner.name()});
   }
   return found;
 }
 
 bool has_parents(const Graph& graph, int index) {
-  return std::ranges::none_of(graph.wires_of(index),
+  return std::ranges::none_of(graph.list_wires(index),
                               [&graph](const Wire& wire) { return is_leaving(graph, wire); });
 }
 
 void find_ancestors(const Graph& graph, int node, std::set<int>& found) {
   if (!graph.has(node) || !found.insert(node).second) return;
-  for (const auto& wire : graph.wires_of(node)) find_ancestors(graph, wire.parent, found);
+  for (const auto& wire : graph.list_wires(node)) find_ancestors(graph, wire.parent, found);
 }
 
-std::set<int> ancestors_of(const Graph& graph, const ReaderCore& reader) {
+std::set<int> list_ancestors(const Graph& graph, const ReaderCore& reader) {
   std::set<int> nodes;
   const auto* const entry = graph.readers().find(reader);
   if (entry == nullptr) return nodes;
@@ -185,7 +185,7 @@ std::set<int> ancestors_of(const Graph& graph, const ReaderCore& reader) {
   return nodes;
 }
 
-std::vector<int> companions_of(const Graph& graph, int index) {
+std::vector<int> list_companions(const Graph& graph, int index) {
   std::vector<int> found;
   for (const auto& [number, each] : graph.places()) {
     if (each.companion_of == index) found.push_back(number);
@@ -195,7 +195,7 @@ std::vector<int> companions_of(const Graph& graph, int index) {
 
 std::vector<int> with_all_below(const Graph& graph, int index) {
   std::set<int> going{index};
-  for (const int companion : companions_of(graph, index)) going.insert(companion);
+  for (const int companion : list_companions(graph, index)) going.insert(companion);
   const auto goes = [&](const Wire& wire) { return wire.goes_with(going); };
   for (bool more = true; more;) {
     more = false;
@@ -222,7 +222,7 @@ std::string takes_one_source(const Graph& graph) {
   };
   const auto joins_several = [&](const Wire& wire) {
     return wire.joined && wire.source < 0 && graph.has(wire.parent) &&
-           std::ranges::count_if(graph.sources_of_node(wire.parent), stays) > 1;
+           std::ranges::count_if(graph.list_node_sources(wire.parent), stays) > 1;
   };
   for (const auto& [number, each] : graph.places()) {
     const bool shows_several =
@@ -254,9 +254,9 @@ int frame_bound(const Graph& graph) {
   return static_cast<int>(std::min<std::int64_t>(bound, std::numeric_limits<int>::max()));
 }
 
-std::uint64_t delivered(const Graph& graph) {
+std::uint64_t count_delivered(const Graph& graph) {
   std::uint64_t sum = 0;
-  for (const auto* inbox : inboxes(graph)) sum += core::delivered(*inbox);
+  for (const auto* inbox : inboxes(graph)) sum += core::count_delivered(*inbox);
   return sum;
 }
 
@@ -280,7 +280,7 @@ std::optional<std::string> forgotten_merge(const Graph& graph) {
   const Runner* forgotten = nullptr;
   bool had_source = false;
   for (const auto& [number, each] : graph.places()) {
-    if (each.runner->is_source() && !each.runner->life().finished()) return std::nullopt;
+    if (each.runner->is_source() && !each.runner->life().is_finished()) return std::nullopt;
     had_source = had_source || each.runner->is_source();
     const bool is_waiting = each.open && each.wires.empty() && each.reached.empty();
     if (is_waiting && each.runner->life().removal() == nullptr) forgotten = each.runner.get();
@@ -300,9 +300,9 @@ std::optional<std::string> full_edge(const Graph& graph) {
   for (const auto& [number, each] : graph.places()) {
     const auto& node = *each.runner;
     const auto parent = full_blocking_parent(node.inbox());
-    if (!parent || (full && node.outlet().blocked())) continue;
+    if (!parent || (full && node.outlet().is_blocked())) continue;
     full = "'" + node.name() + "' takes no samples from '" + *parent + "'";
-    if (!node.outlet().blocked()) break;
+    if (!node.outlet().is_blocked()) break;
   }
   return full;
 }

@@ -17,12 +17,12 @@ namespace freshframe::core {
 /// The number of the source that a port is limited to; -1 means it is not. Throws as sources_of().
 [[nodiscard]] int only_source(const Graph& graph, const AnyPort& port);
 /// The sources whose samples come out of a port. Throws GraphError when its only source is not one of them.
-[[nodiscard]] Sources sources_of(const Graph& graph, const AnyPort& port);
-[[nodiscard]] Sources sources_of(const Graph& graph, std::span<const AnyPort> ports);
+[[nodiscard]] Sources list_sources(const Graph& graph, const AnyPort& port);
+[[nodiscard]] Sources list_sources(const Graph& graph, std::span<const AnyPort> ports);
 /// Returns the sources whose samples come on an edge now; none once its parent or only source was removed.
 [[nodiscard]] Sources sources_on(const Graph& graph, const Wire& wire);
 /// The ports above a node that were not removed, and are not being removed.
-[[nodiscard]] std::vector<AnyPort> parents_of(const Graph& graph, int index);
+[[nodiscard]] std::vector<AnyPort> list_parents(const Graph& graph, int index);
 /// Whether the wire's parent, or only source, was removed or is being removed.
 [[nodiscard]] bool is_leaving(const Graph& graph, const Wire& wire);
 /// Whether the samples of a node are encoded pictures, which refer to those before them.
@@ -36,7 +36,7 @@ namespace freshframe::core {
 /// has missed none. Counts for edges that lose nothing. A sample that is on its way at this moment may count or not.
 [[nodiscard]] std::string missed_before(const Graph& graph, const std::string& consumer, const Wires& wires);
 /// The names of a node's ports whose pictures can be viewed: its own, or one for each of its sources.
-[[nodiscard]] std::vector<std::string> views_of(const Graph& graph, int node);
+[[nodiscard]] std::vector<std::string> list_views(const Graph& graph, int node);
 
 /// The nodes right below that declare their input types, and these types, in the order of their numbers.
 [[nodiscard]] std::vector<Demand> demands_below(const Graph& graph, int index);
@@ -47,9 +47,9 @@ namespace freshframe::core {
 /// Adds a node, and all above it, to `found`.
 void find_ancestors(const Graph& graph, int node, std::set<int>& found);
 /// The nodes that a reader's samples come through.
-[[nodiscard]] std::set<int> ancestors_of(const Graph& graph, const ReaderCore& reader);
+[[nodiscard]] std::set<int> list_ancestors(const Graph& graph, const ReaderCore& reader);
 /// Returns the second outputs of a source, see AddOptions::companion_of.
-[[nodiscard]] std::vector<int> companions_of(const Graph& graph, int index);
+[[nodiscard]] std::vector<int> list_companions(const Graph& graph, int index);
 /// Returns a node, its second output, and all nodes that no source reaches without them, in the order of their numbers.
 [[nodiscard]] std::vector<int> with_all_below(const Graph& graph, int index);
 /// A node or reader that takes the samples of one source and gets the samples of several; empty means no such
@@ -61,7 +61,7 @@ void find_ancestors(const Graph& graph, int node, std::set<int>& found);
 /// The frames that its edges and nodes can use at once.
 [[nodiscard]] int frame_bound(const Graph& graph);
 /// Samples that edges have delivered.
-[[nodiscard]] std::uint64_t delivered(const Graph& graph);
+[[nodiscard]] std::uint64_t count_delivered(const Graph& graph);
 /// A join below files whose parents wait for each other, and what to do, as text.
 [[nodiscard]] std::optional<std::string> starved_join(const Graph& graph);
 /// A merge that has never had a parent, while all sources have ended, as text.

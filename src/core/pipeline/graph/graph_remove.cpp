@@ -23,7 +23,7 @@ EdgeStats take_away(const Graph& graph, const Wire& wire, Inbox& inbox) {
 // The edge's producer sends nothing more there. The samples that wait are still taken.
 void end_edge(const Graph& graph, const Wire& wire, Inbox& inbox) {
   graph.runner(wire.parent).outlet().outputs().remove(wire.edge);
-  inbox.end(*wire.edge);
+  inbox.end_edge(*wire.edge);
 }
 
 // A merge without edges has not ended.
@@ -182,7 +182,7 @@ void Graph::pass_kept_ends(int source) {
   for (auto& [number, each] : places_) {
     const auto found = each.kept_ends.find(source);
     if (found == each.kept_ends.end()) continue;
-    if (each.runner->life().removal() == nullptr) each.runner->outlet().end({source, found->second});
+    if (each.runner->life().removal() == nullptr) each.runner->outlet().end_edges({source, found->second});
     each.kept_ends.erase(found);
   }
 }

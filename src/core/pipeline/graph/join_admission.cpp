@@ -35,9 +35,9 @@ int generators_above(const Graph& graph, int node, int source, std::map<int, int
   if (node == source) return 0;
   if (const auto found = known.find(node); found != known.end()) return found->second;
   int above = 0;
-  for (const auto& wire : graph.wires_of(node)) {
+  for (const auto& wire : graph.list_wires(node)) {
     if (!graph.has(wire.parent) || (wire.source >= 0 && wire.source != source)) continue;
-    if (!std::ranges::binary_search(graph.sources_of_node(wire.parent), source)) continue;
+    if (!std::ranges::binary_search(graph.list_node_sources(wire.parent), source)) continue;
     above = std::max(above, generators_above(graph, wire.parent, source, known));
   }
   above += graph.runner(node).facts().gives_several ? 1 : 0;
@@ -49,7 +49,7 @@ int generators_above(const Graph& graph, int node, int source, std::map<int, int
 void check_parts(const Graph& graph, const std::string& name, std::span<const AnyPort> parents) {
   const auto above = [&](const AnyPort& port) {
     std::map<int, int> known;
-    return generators_above(graph, port.node, sources_of(graph, port).front(), known);
+    return generators_above(graph, port.node, list_sources(graph, port).front(), known);
   };
   const auto compare = [&](const AnyPort& one, const AnyPort& other) { return above(one) < above(other); };
   const auto [fewest, most] = std::ranges::minmax_element(parents, compare);
@@ -64,7 +64,7 @@ void check_parts(const Graph& graph, const std::string& name, std::span<const An
 
 bool comes_from_live(const Graph& graph, int node) {
   if (const auto source = graph.runner(node).place().source(); source != nullptr) return source->live();
-  return std::ranges::any_of(graph.wires_of(node),
+  return std::ranges::any_of(graph.list_wires(node),
                              [&](const Wire& wire) { return comes_from_live(graph, wire.parent); });
 }
 
@@ -119,7 +119,7 @@ JoinRules Admission::resolve_join(const std::string& name, std::span<const AnyPo
   bool live = false;
   for (const auto& parent : parents) {
     const auto& port = graph_.runner(parent.node).name();
-    if (const auto count = sources_of(graph_, parent).size(); count != 1) {
+    if (const auto count = list_sources(graph_, parent).size(); count != 1) {
       throw GraphError(quoted(name) + " has a join, whose parents have one source each, but samples of " +
                        std::to_string(count) + " sources come out of " + quoted(port) +
                        ": choose one with port.of(camera)");
@@ -127,7 +127,7 @@ JoinRules Admission::resolve_join(const std::string& name, std::span<const AnyPo
     live = live || comes_from_live(graph_, parent.node);
   }
   check_parts(graph_, name, parents);
-  const bool one_source = sources_of(graph_, parents).size() == 1;
+  const bool one_source = list_sources(graph_, parents).size() == 1;
   const auto by = join.by.value_or(one_source ? JoinBy::Seq : live ? JoinBy::Captured : JoinBy::Pts);
   if (by == JoinBy::Seq && join.within) {
     throw GraphError(quoted(name) +

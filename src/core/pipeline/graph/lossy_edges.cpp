@@ -20,7 +20,7 @@ std::vector<bool> nodes_with_events(const Graph& graph) {
     for (const auto& runner : graph.runners()) {
       const auto index = static_cast<std::size_t>(runner->index());
       const auto* const type = runner->node()->output_type();
-      const bool takes = std::ranges::any_of(graph.wires_of(runner->index()), [&](const auto& wire) {
+      const bool takes = std::ranges::any_of(graph.list_wires(runner->index()), [&](const auto& wire) {
         return has[static_cast<std::size_t>(wire.parent)];
       });
       if (has[index] ||
@@ -41,7 +41,7 @@ std::vector<std::string> recorders_below(const Graph& graph) {
       auto& name = below[static_cast<std::size_t>(runner->index())];
       if (name.empty() && runner->facts().is_recorder) name = runner->name();
       if (name.empty()) continue;
-      for (const auto& wire : graph.wires_of(runner->index())) {
+      for (const auto& wire : graph.list_wires(runner->index())) {
         auto& above = below[static_cast<std::size_t>(wire.parent)];
         if (!above.empty()) continue;
         above = name;
@@ -67,7 +67,7 @@ std::vector<LossyEdge> lossy_edges(const Graph& graph) {
     const int child = runner->index();
     const auto& recorder = recorders[static_cast<std::size_t>(child)];
     if (recorder.empty()) continue;
-    const auto edges = edges_of(std::as_const(*runner).inbox());
+    const auto edges = list_edges(std::as_const(*runner).inbox());
     for (std::size_t i = 0; i < edges.size(); ++i) {
       const bool carries = !edges[i].events && with_events[static_cast<std::size_t>(edges[i].parent)];
       if (carries && drops(edges[i], runner->facts().is_recorder)) found.push_back({child, i, recorder});

@@ -40,7 +40,7 @@ class Intake {
   Intake& operator=(const Intake&) = delete;
 
   /// The node's clock begins. Ticks before now are not missed if it `is_late`.
-  void begin(TimePoint start, bool is_late);
+  void begin_stream(TimePoint start, bool is_late);
 
   // ---- samples
   Turn take(AnySample& sample, TimePoint idle_at);
@@ -98,9 +98,9 @@ class Intake {
   /// The answer for what an inbox gave. A waiting sample comes after a tick, even when news came in between.
   [[nodiscard]] Turn after_tick(Taken taken) noexcept {
     was_tick_ = taken == Taken::News;
-    return turn_of(taken);
+    return choose_turn(taken);
   }
-  [[nodiscard]] static Turn turn_of(Taken taken) noexcept {
+  [[nodiscard]] static Turn choose_turn(Taken taken) noexcept {
     return taken == Taken::Sample ? Turn::Sample : taken == Taken::News ? Turn::News : Turn::Ended;
   }
 
@@ -123,7 +123,7 @@ class Intake {
   std::atomic<std::uint64_t> ticks_missed_{0};
 };
 
-inline void Intake::begin(TimePoint start, bool is_late) {
+inline void Intake::begin_stream(TimePoint start, bool is_late) {
   if (!facts_.tick_every) return;
   ticks_.emplace(start, to_duration(*facts_.tick_every));
   if (is_late) (void)ticks_->take(clock_.now());
@@ -157,7 +157,7 @@ inline Intake::Turn Intake::take(AnySample& sample, TimePoint idle_at) {
   for (;;) {
     if (ticks_ && take_tick()) return Turn::Tick;
     const auto taken = inbox_.take(sample, std::min(idle_at, next_wake()));
-    if (taken != Taken::Nothing) return turn_of(taken);
+    if (taken != Taken::Nothing) return choose_turn(taken);
     if (clock_.now() >= idle_at) return Turn::Idle;
   }
 }
@@ -171,7 +171,7 @@ inline Intake::Turn Intake::take_batch(std::vector<AnySample>& samples) {
   for (;;) {
     if (take_tick()) return Turn::Tick;
     const auto taken = inbox_.take_batch(samples, next_batch(), gather_until_, next_wake());
-    if (taken != Taken::Nothing) return turn_of(taken);
+    if (taken != Taken::Nothing) return choose_turn(taken);
   }
 }
 

@@ -30,7 +30,7 @@ class Results final : public AnyOut {
 
   bool emit(Emitted result) override {
     auto& outlet = runner_.outlet();
-    auto sample = outlet.stamped(std::move(result), from_);
+    auto sample = outlet.stamp_result(std::move(result), from_);
     const bool waits = outlet.would_wait();
     if (waits) runner_.meter().pause_work();
     outlet.send(std::move(sample));
@@ -90,7 +90,7 @@ class NativeLoop {
   }
   // Reports the exception that is being handled.
   bool fail_now(const FailedOn& where = {}) {
-    return runner_.fail(Caught::of(std::current_exception()), where);
+    return runner_.fail(Caught::make(std::current_exception()), where);
   }
   [[nodiscard]] NodeBase& node() const noexcept { return place_.own_node(); }
   [[nodiscard]] const Context& context() const noexcept { return place_.context(); }

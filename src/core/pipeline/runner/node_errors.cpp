@@ -33,7 +33,7 @@ std::string describe(const std::exception_ptr& error) {
 
 }  // namespace
 
-Caught Caught::of(std::exception_ptr cause) {
+Caught Caught::make(std::exception_ptr cause) {
   auto text = describe(cause);
   return {std::move(cause), std::move(text)};
 }

@@ -23,7 +23,7 @@ struct Caught {
   std::string traceback = {};
 
   /// See Note [Forced unwinding]: only within a catch (...) that follows a catch of such an unwind.
-  [[nodiscard]] static Caught of(std::exception_ptr cause);
+  [[nodiscard]] static Caught make(std::exception_ptr cause);
 };
 
 /// The samples of a call that failed; none means outside process(), on_tick() and finish(). `batch`: one call

@@ -56,7 +56,7 @@ class NodeLife {
   [[nodiscard]] Opening opening() const noexcept { return opening_.load(std::memory_order_acquire); }
   /// add() has given it its edges.
   void set_connected() noexcept { connected_.store(true, std::memory_order_release); }
-  [[nodiscard]] bool connected() const noexcept { return connected_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool is_connected() const noexcept { return connected_.load(std::memory_order_acquire); }
   /// Keeps the node's failure while it is being added, for add() to throw. Returns false if no add() waits
   /// any more.
   bool keep_for_add(std::exception_ptr error);
@@ -73,9 +73,9 @@ class NodeLife {
   [[nodiscard]] std::shared_ptr<Removal> removal() const;
   /// Notes that the node has left the graph.
   void set_forgotten() noexcept { forgotten_.store(true, std::memory_order_release); }
-  [[nodiscard]] bool forgotten() const noexcept { return forgotten_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool is_forgotten() const noexcept { return forgotten_.load(std::memory_order_acquire); }
   /// Whether the node is being added or removed: then its failure does not end the pipeline.
-  [[nodiscard]] bool is_outside_the_run() const { return (late_ && !connected()) || removal() != nullptr; }
+  [[nodiscard]] bool is_outside_the_run() const { return (late_ && !is_connected()) || removal() != nullptr; }
 
   // ---- its end; the runner's thread sets it
   void set_failed() noexcept { closed_cleanly_.store(false, std::memory_order_relaxed); }
@@ -89,9 +89,9 @@ class NodeLife {
     closed_at_ = now;
     finished_.store(true, std::memory_order_release);
   }
-  [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool is_finished() const noexcept { return finished_.load(std::memory_order_acquire); }
   /// `now`, or the time at which the node had finished.
-  [[nodiscard]] TimePoint end_or(TimePoint now) const noexcept { return finished() ? closed_at_ : now; }
+  [[nodiscard]] TimePoint end_or(TimePoint now) const noexcept { return is_finished() ? closed_at_ : now; }
 
  private:
   const std::thread::id adder_ = std::this_thread::get_id();

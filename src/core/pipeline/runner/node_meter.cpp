@@ -18,7 +18,7 @@ double seconds_since(const std::atomic<TimePoint::rep>& time, TimePoint now) noe
   return Seconds(now - TimePoint(TimePoint::duration(time.load(std::memory_order_relaxed)))).count();
 }
 
-double seconds_of(const std::atomic<std::int64_t>& sum_ns) noexcept {
+double read_seconds(const std::atomic<std::int64_t>& sum_ns) noexcept {
   return static_cast<double>(sum_ns.load(std::memory_order_relaxed)) / 1e9;
 }
 
@@ -45,13 +45,13 @@ void NodeMeter::begin_call(const AnySample& sample) noexcept {
 }
 
 void NodeMeter::begin_call(const AnySample& sample, TimePoint at) noexcept {
-  call_ = CallKey::of(sample);
+  call_ = CallKey::make(sample);
   call_began_ = at;
   begin_work(at);
 }
 
 void NodeMeter::record_call(const CallKey& key, TimePoint done) noexcept {
-  auto call = Call::of(key);
+  auto call = Call::make(key);
   call.taken = inbox_.taken_at();
   call.done = done;
   call.start = static_cast<float>(Seconds(call_began_ - call.taken).count());
@@ -96,7 +96,7 @@ void NodeMeter::end_batch(std::span<const AnySample> samples) noexcept {
   add(processed_, samples.size());
   for (const auto& sample : samples) {
     count_rate(now);
-    record_call(CallKey::of(sample), now);
+    record_call(CallKey::make(sample), now);
   }
   gil_before_ = 0;
   count_batch(samples.size());
@@ -208,16 +208,16 @@ double NodeMeter::rate(TimePoint now) const noexcept {
 }
 
 double NodeMeter::busy() const noexcept {
-  return seconds_of(busy_ns_);
+  return read_seconds(busy_ns_);
 }
 
 void NodeMeter::report(NodeStats& result, std::optional<Span> span, TimePoint now) const {
-  result.processed = processed();
+  result.processed = processed_count();
   const auto duration = span ? durations_.quantiles(*span, now) : Histogram::Quantiles();
   result.duration_p50 = duration.p50;
   result.duration_p99 = duration.p99;
-  result.gil_wait = seconds_of(gil_wait_ns_);
-  result.gil_hold = seconds_of(gil_hold_ns_);
+  result.gil_wait = read_seconds(gil_wait_ns_);
+  result.gil_hold = read_seconds(gil_hold_ns_);
   for (std::size_t i = 0; i < batch_sizes_.size(); ++i) {
     if (const auto count = batch_sizes_[i].load(std::memory_order_relaxed); count > 0)
       result.batches[static_cast<int>(i) + 1] = count;

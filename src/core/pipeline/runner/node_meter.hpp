@@ -75,7 +75,7 @@ class NodeMeter {
 
   // ---- any thread
   [[nodiscard]] NodeState state() const noexcept { return state_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t processed() const noexcept {
+  [[nodiscard]] std::uint64_t processed_count() const noexcept {
     return processed_.load(std::memory_order_relaxed);
   }
   /// The calls of the last time, see Call.

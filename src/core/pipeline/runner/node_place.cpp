@@ -13,7 +13,7 @@ std::shared_ptr<const NodeRun> NodePlace::run() const {
 
 std::shared_ptr<NodeBase> NodePlace::node() const {
   const Lock lock(run_mutex_);
-  return node_of(run_);
+  return share_node(run_);
 }
 
 std::shared_ptr<const SourceBase> NodePlace::source() const {

@@ -56,7 +56,7 @@ class NodeRun {
 };
 
 /// The node, which keeps its run.
-[[nodiscard]] inline std::shared_ptr<NodeBase> node_of(const std::shared_ptr<NodeRun>& run) {
+[[nodiscard]] inline std::shared_ptr<NodeBase> share_node(const std::shared_ptr<NodeRun>& run) {
   return {run, &run->node()};
 }
 

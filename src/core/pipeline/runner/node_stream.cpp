@@ -23,7 +23,7 @@ void NodeStream::check_seq(const SourceItem<Emitted>& item) const {
                         "begins again, or give none, which is the next number");
 }
 
-void NodeStream::warn_of_clock(TimePoint::duration ahead) {
+void NodeStream::warn_about_clock(TimePoint::duration ahead) {
   const double by = Seconds(ahead).count();
   if (by <= 1 || std::exchange(clock_logged_, true)) return;
   log(LogLevel::Warning, "source '" + facts_.name + "' gave a capture time " +
@@ -32,7 +32,7 @@ void NodeStream::warn_of_clock(TimePoint::duration ahead) {
                              "CLOCK_MONOTONIC, as time.monotonic() is");
 }
 
-Utc NodeStream::utc_of(const SourceItem<Emitted>& item, TimePoint captured, bool is_live) const {
+Utc NodeStream::choose_utc(const SourceItem<Emitted>& item, TimePoint captured, bool is_live) const {
   if (item.utc.from != UtcFrom::None || !is_live) return item.utc;
   return {.seconds = clock_.unix_time(captured), .from = UtcFrom::Arrival};
 }

@@ -32,13 +32,13 @@ class NodeStream {
     return seq;
   }
   /// The item's time, at most `now`. Logs a clock that is another one.
-  [[nodiscard]] TimePoint captured_of(const SourceItem<Emitted>& item, TimePoint now) {
+  [[nodiscard]] TimePoint choose_captured(const SourceItem<Emitted>& item, TimePoint now) {
     if (item.captured == TimePoint{}) return now;
-    if (item.captured > now) warn_of_clock(item.captured - now);
+    if (item.captured > now) warn_about_clock(item.captured - now);
     return std::min(item.captured, now);
   }
   /// The item's, or of a live source this machine's at `captured`.
-  [[nodiscard]] Utc utc_of(const SourceItem<Emitted>& item, TimePoint captured, bool is_live) const;
+  [[nodiscard]] Utc choose_utc(const SourceItem<Emitted>& item, TimePoint captured, bool is_live) const;
   /// The item leaves: what follows another source goes on after it.
   void note(const SourceItem<Emitted>& item, TimePoint captured) noexcept {
     if (item.pts > latest_.pts) latest_.step = item.pts - latest_.pts;
@@ -59,14 +59,14 @@ class NodeStream {
   bool continue_with(SourceItem<Emitted>& item, bool is_live);
 
   // ---- a node's own stream
-  void begin(TimePoint start) noexcept { start_ = start; }
+  void begin_stream(TimePoint start) noexcept { start_ = start; }
   /// The sample that stands for a tick, or for the end.
   [[nodiscard]] AnySample own_sample(std::int64_t seq, TimePoint at) const;
   /// After a stop: false when last results have no time left, which is logged once.
   [[nodiscard]] bool takes_last_results();
 
  private:
-  void warn_of_clock(TimePoint::duration ahead);
+  void warn_about_clock(TimePoint::duration ahead);
 
   const NodeFacts& facts_;
   const Clock& clock_;

@@ -31,7 +31,7 @@ thread_local Runner* current_runner = nullptr;
 Runner::Runner(RunnerHost& host, int index, std::string name, std::unique_ptr<NodeBase> node,
                const AddOptions& options)
     : host_(host),
-      shared_(host.shared()),
+      shared_(host.get_shared()),
       clock_(shared_.clock),
       facts_(index, std::move(name), *node, options),
       life_(facts_.is_source ? shared_.source_stop : shared_.stop),
@@ -45,13 +45,13 @@ Runner::Runner(RunnerHost& host, int index, std::string name, std::unique_ptr<No
   inbox_->serve_node(&meter_.durations());
 }
 
-Runner* Runner::current(const RunnerHost& host) noexcept {
+Runner* Runner::get_current(const RunnerHost& host) noexcept {
   return current_runner != nullptr && &current_runner->host_ == &host ? current_runner : nullptr;
 }
 
 void Runner::fail_outside_node(std::exception_ptr cause) noexcept {
   try {
-    auto caught = Caught::of(cause);
+    auto caught = Caught::make(cause);
     caught.what = "the engine failed: " + caught.what;
     fail(std::move(caught));
   } catch (...) {  // no memory for the texts either
@@ -66,7 +66,7 @@ void Runner::fail_outside_node(std::exception_ptr cause) noexcept {
 void Runner::adopt_thread() noexcept {
   platform::name_thread(facts_.name);
   begin_thread();
-  gate_of_thread() = shared_.gate;
+  get_thread_gate() = shared_.gate;
   life_.set_thread_id(platform::thread_number());
   current_runner = this;
   meter_.set_state(NodeState::Opening);
@@ -79,7 +79,7 @@ bool Runner::open_step() {
   } catch (const platform::ForcedUnwind&) {
     throw;
   } catch (...) {
-    fail(Caught::of(std::current_exception()));
+    fail(Caught::make(std::current_exception()));
   }
   meter_.set_state(NodeState::Waiting);
   life_.set_opened(opened);
@@ -144,7 +144,7 @@ void Runner::close_step() {
     } catch (...) {
       const auto cause = std::current_exception();
       try {
-        fail(Caught::of(cause));
+        fail(Caught::make(cause));
       } catch (...) {  // no memory for the texts
         fail_outside_node(cause);
       }
@@ -158,7 +158,7 @@ void Runner::close_step() {
   });
   inbox_->close();
   log_at_the_end([&] { report_lost_events(facts_, *inbox_); });
-  outlet_.end();
+  outlet_.end_edges();
   if (current_runner == this) current_runner = nullptr;  // it may be closed on another thread
   life_.set_finished(clock_->now());
   if (place_.is_replacing()) life_.request_stop();  // the node that opens to take the place has none any more
@@ -172,14 +172,14 @@ void end_without_thread(Runner& runner) {
 }
 
 void end_if_threadless(Runner& runner) {
-  if (runner.facts().runs_outside && !runner.life().finished() && runner.life().claim())
+  if (runner.facts().runs_outside && !runner.life().is_finished() && runner.life().claim())
     end_without_thread(runner);
 }
 
 bool Runner::wants_traceback(const AnySample* sample) const {
   const bool first = errors_.total() == 0;
   return first || sample == nullptr || outlet_.is_last() || facts_.stops_on_error() ||
-         shared_.errors.has_time_for_traceback();
+         shared_.errors.claim_traceback();
 }
 
 // The first failure that ends the pipeline is not logged, because a call throws it.
@@ -208,9 +208,9 @@ bool Runner::fail(Caught caught, const FailedOn& where) {
   return false;
 }
 
-const std::string& stream_of(const Runner& runner, const NameTable& names, const FailedOn& where) {
+const std::string& find_stream(const Runner& runner, const NameTable& names, const FailedOn& where) {
   const int source = where.samples.empty() ? -1 : where.samples.front().stamp.source;
-  return source >= 0 ? names.stream_of(source) : runner.name();
+  return source >= 0 ? names.find_stream(source) : runner.name();
 }
 
 std::string samples_text(const Runner& runner, const NameTable& names, const FailedOn& where,
@@ -218,7 +218,7 @@ std::string samples_text(const Runner& runner, const NameTable& names, const Fai
   const auto many =
       count > 1 ? " a batch of " + std::to_string(count) + " samples that begins with" : std::string();
   return "on" + many + " sample " + std::to_string(where.samples.front().stamp.seq) + " of '" +
-         stream_of(runner, names, where) + "'";
+         find_stream(runner, names, where) + "'";
 }
 
 std::string failure_text(const Runner& runner, const NameTable& names, const std::string& what,
@@ -273,12 +273,12 @@ NodeStats Runner::stats(std::optional<Span> span) const {
   const auto run = place_.run();
   result.number = facts_.index;
   result.name = facts_.name;
-  result.state = outlet_.blocked() ? NodeState::Blocked : meter_.state();
+  result.state = outlet_.is_blocked() ? NodeState::Blocked : meter_.state();
   const auto uptime = host_.uptime();
   const auto now = clock_->now();
   meter_.report(result, span, now);
   const auto average = uptime > 0 ? static_cast<double>(result.processed) / uptime : 0;
-  result.rate = life_.finished() ? average : meter_.rate(now);
+  result.rate = life_.is_finished() ? average : meter_.rate(now);
   result.errors = errors_.total();
   result.last_error = errors_.latest();
   result.ticks = intake_.ticks_called();
@@ -316,7 +316,7 @@ bool idle(Runner& runner) {
   } catch (const platform::ForcedUnwind&) {
     throw;
   } catch (...) {
-    if (!runner.fail(Caught::of(std::current_exception()))) return false;
+    if (!runner.fail(Caught::make(std::current_exception()))) return false;
   }
   runner.meter().set_state(NodeState::Waiting);
   return true;
@@ -326,7 +326,7 @@ bool idle(Runner& runner) {
 void end_behind_tick(Runner& runner) {
   if (!runner.intake().has_sources_behind_tick()) return;
   for (const auto& gone : runner.intake().take_sources_behind_tick()) {
-    if (runner.end_stamps(gone)) runner.outlet().end(gone);
+    if (runner.end_stamps(gone)) runner.outlet().end_edges(gone);
   }
 }
 
@@ -410,9 +410,9 @@ void Runner::look_at_news() {
     } catch (const platform::ForcedUnwind&) {
       throw;
     } catch (...) {
-      fail(Caught::of(std::current_exception()));
+      fail(Caught::make(std::current_exception()));
     }
-    if (!keeps_end_until_tick(*this, host_, gone) && end_stamps(gone)) outlet_.end(gone);
+    if (!keeps_end_until_tick(*this, host_, gone) && end_stamps(gone)) outlet_.end_edges(gone);
   }
 }
 
@@ -438,8 +438,8 @@ bool Runner::begin_stream() {
   if (!facts_.has_own_stream()) return true;
   const auto start = host_.wait_for_start(*this);
   if (!start) return false;
-  stream_.begin(*start);
-  intake_.begin(*start, life_.is_late());
+  stream_.begin_stream(*start);
+  intake_.begin_stream(*start, life_.is_late());
   return true;
 }
 
@@ -493,11 +493,11 @@ bool Runner::publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nan
     if (FrameAccess::is_loan(frame)) frame = FrameAccess::engine(frame);
     FrameAccess::attach(frame, shared_.budget);
   }
-  const auto captured = stream_.captured_of(item, now);
+  const auto captured = stream_.choose_captured(item, now);
   stream_.note(item, captured);
   const bool damaged = is_damaged(item.value);
-  const auto utc = stream_.utc_of(item, captured, place_.own_source()->live());
-  auto call = Call::of({.seq = seq, .source = facts_.index, .part = 0, .from = facts_.index});
+  const auto utc = stream_.choose_utc(item, captured, place_.own_source()->live());
+  auto call = Call::make({.seq = seq, .source = facts_.index, .part = 0, .from = facts_.index});
   call.taken = captured;
   call.done = now;
   call.waited = waited.count();

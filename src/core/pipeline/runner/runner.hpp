@@ -116,7 +116,7 @@ class Runner {
   [[nodiscard]] NodeStats stats(std::optional<Span> span) const;
 
   /// The runner whose thread this is, if it is of this pipeline, or null.
-  [[nodiscard]] static Runner* current(const RunnerHost& host) noexcept;
+  [[nodiscard]] static Runner* get_current(const RunnerHost& host) noexcept;
 
  private:
   /// Works even without memory for the texts.
@@ -161,7 +161,7 @@ void end_if_threadless(Runner& runner);
 [[nodiscard]] std::string samples_text(const Runner& runner, const NameTable& names, const FailedOn& where,
                                        std::size_t count);
 /// The name of the stream of the call's samples; without a sample the node's own.
-[[nodiscard]] const std::string& stream_of(const Runner& runner, const NameTable& names,
-                                           const FailedOn& where);
+[[nodiscard]] const std::string& find_stream(const Runner& runner, const NameTable& names,
+                                             const FailedOn& where);
 
 }  // namespace freshframe::core

@@ -45,7 +45,7 @@ class RunnerHost {
   RunnerHost& operator=(const RunnerHost&) = delete;
   virtual ~RunnerHost() = default;
 
-  [[nodiscard]] virtual const RunnerShared& shared() const noexcept = 0;
+  [[nodiscard]] virtual const RunnerShared& get_shared() const noexcept = 0;
   /// Seconds since the sources began to read.
   [[nodiscard]] virtual double uptime() const = 0;
 

@@ -52,7 +52,7 @@ void take_memory(AVFrame& frame) {
   const auto stride = (static_cast<std::size_t>(frame.width) + kAlignment - 1) / kAlignment * kAlignment;
   const auto rows = static_cast<std::size_t>(frame.height + 1) / 2 * 2;
   const std::size_t bytes = stride * (rows + rows / 2);
-  auto buffer = FramePool::shared().take(bytes);
+  auto buffer = FramePool::get_shared().take(bytes);
   std::uint8_t* const memory = buffer.get();
   frame.buf[0] = pooled_buffer(std::move(buffer), bytes);
   if (frame.buf[0] == nullptr) throw std::bad_alloc();

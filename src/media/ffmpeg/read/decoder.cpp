@@ -95,7 +95,7 @@ bool conceals_damage(AVCodecID codec) {
 bool take_from_pool(AVCodecContext& codec, AVFrame& frame) {
   Layout layout;
   if (!is_ours(codec, frame) || !lay_out(codec, frame, layout)) return false;
-  auto buffer = FramePool::shared().take_used(layout.bytes);
+  auto buffer = FramePool::get_shared().take_used(layout.bytes);
   if (!buffer) return false;
   std::uint8_t* const memory = buffer.get();
   if (!conceals_damage(codec.codec_id)) std::memset(memory, 0, layout.bytes);

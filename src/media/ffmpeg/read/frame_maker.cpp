@@ -212,7 +212,7 @@ Frame FrameMaker::convert(const AVFrame& frame, std::optional<FrameSize> size) {
   const auto from = without_range(static_cast<AVPixelFormat>(frame.format));
   auto format = described(frame, nearest(from));
   if (size) {
-    format.space = core::matrix_of(format);  // an unspecified one follows from the height before scaling
+    format.space = core::choose_matrix(format);  // an unspecified one follows from the height before scaling
     format.width = size->width;
     format.height = size->height;
   }

@@ -166,7 +166,7 @@ Frame turned(const Frame& frame, Turn turn) {
   if (turn.lies() && frame.format() == PixelFormat::I422) return turned(frame.to(PixelFormat::I444), turn);
   auto format = frame.picture_format();
   if (turn.lies()) {
-    format.space = core::matrix_of(format);  // an unspecified one follows from the height as stored
+    format.space = core::choose_matrix(format);  // an unspecified one follows from the height as stored
     std::swap(format.width, format.height);
   }
   FrameBuilder builder(format);

@@ -115,7 +115,7 @@ AvFramePtr to_av_frame(const Frame& frame) {
 PictureFormat video_format(const PictureFormat& format) {
   auto result = format;
   if (is_packed_rgb(format.format)) result.range = ColorRange::Limited;
-  result.space = core::matrix_of(result);
+  result.space = core::choose_matrix(result);
   result.format = PixelFormat::I420;
   return result;
 }
@@ -134,7 +134,7 @@ Frame as_jpeg(const Frame& frame) {
   FrameBuilder builder(to);
   auto picture = builder.picture();
   picture.format.range = own.range;
-  picture.format.space = core::matrix_of(own);
+  picture.format.space = core::choose_matrix(own);
   convert(frame.picture(), picture);
   if (!has_jfif_colours(picture.format)) {
     std::vector<int> scratch;
@@ -325,7 +325,7 @@ bool FrameEncoder::fits(const Frame& frame) const {
   const auto format = video_format(frame.picture_format());
   if (format.width != format_.width || format.height != format_.height) return false;
   if (jpeg_) return true;  // as_jpeg() gives all of them one kind of colours
-  return format.range == format_.range && core::matrix_of(format) == core::matrix_of(format_);
+  return format.range == format_.range && core::choose_matrix(format) == core::choose_matrix(format_);
 }
 
 void FrameEncoder::check_format(const PictureFormat& format) const {
@@ -334,10 +334,10 @@ void FrameEncoder::check_format(const PictureFormat& format) const {
          " to " + std::to_string(format.width) + "x" + std::to_string(format.height) +
          "; one file has one size");
   }
-  if (format.range != format_.range || core::matrix_of(format) != core::matrix_of(format_)) {
-    fail("the colours changed from " + std::string(to_string(core::matrix_of(format_))) + " " +
+  if (format.range != format_.range || core::choose_matrix(format) != core::choose_matrix(format_)) {
+    fail("the colours changed from " + std::string(to_string(core::choose_matrix(format_))) + " " +
          std::string(to_string(format_.range)) + " range to " +
-         std::string(to_string(core::matrix_of(format))) + " " + std::string(to_string(format.range)) +
+         std::string(to_string(core::choose_matrix(format))) + " " + std::string(to_string(format.range)) +
          " range; one file has one kind");
   }
 }

@@ -19,18 +19,18 @@ constexpr auto kLate = AdaptiveSpin::kShort * 2;
 TEST(AdaptiveSpin, BeginsAfterAShortWaitAndEndsAfterALongOne) {
   AdaptiveSpin spin;
   EXPECT_FALSE(spin.worth_it());
-  spin.waited(kSoon, true);
+  spin.note_wait(kSoon, true);
   EXPECT_TRUE(spin.worth_it());
-  spin.waited(kSoon, false);
+  spin.note_wait(kSoon, false);
   EXPECT_TRUE(spin.worth_it());
-  spin.waited(kLate, true);
+  spin.note_wait(kLate, true);
   EXPECT_FALSE(spin.worth_it());
 }
 
 TEST(AdaptiveSpin, APacedStreamNeverSpins) {
   AdaptiveSpin spin;
   for (int i = 0; i < 1000; ++i) {
-    spin.waited(kLate, true);
+    spin.note_wait(kLate, true);
     EXPECT_FALSE(spin.worth_it());
   }
 }
@@ -40,7 +40,7 @@ TEST(AdaptiveSpin, SpinsInVainGetRare) {
   int spins = 0;
   for (int i = 0; i < 1000; ++i) {
     spins += spin.worth_it() ? 1 : 0;
-    spin.waited(kSoon, true);  // short, but longer than a spin
+    spin.note_wait(kSoon, true);  // short, but longer than a spin
   }
   EXPECT_GE(spins, 1);
   EXPECT_LE(spins, 30);
@@ -48,12 +48,12 @@ TEST(AdaptiveSpin, SpinsInVainGetRare) {
 
 TEST(AdaptiveSpin, OneSpinThatMetSomethingMakesUpForThoseInVain) {
   AdaptiveSpin spin;
-  for (int i = 0; i < 1000; ++i) spin.waited(kSoon, true);
-  while (!spin.worth_it()) spin.waited(kSoon, true);
-  spin.waited(kSoon, false);
+  for (int i = 0; i < 1000; ++i) spin.note_wait(kSoon, true);
+  while (!spin.worth_it()) spin.note_wait(kSoon, true);
+  spin.note_wait(kSoon, false);
   EXPECT_TRUE(spin.worth_it());
-  spin.waited(kLate, false);  // the mutex was acquired late
-  spin.waited(kSoon, true);
+  spin.note_wait(kLate, false);  // the mutex was acquired late
+  spin.note_wait(kSoon, true);
   EXPECT_TRUE(spin.worth_it());
 }
 

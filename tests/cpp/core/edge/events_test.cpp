@@ -114,7 +114,7 @@ TEST(Events, OfTheLastSamplesPassAtTheEndAlthoughTheyWereDropped) {
   one.take_all();
   EXPECT_TRUE(one.consumer.states.empty());
   EXPECT_FALSE(has_ended(one.inbox));
-  one.inbox.end(*one.edge);
+  one.inbox.end_edge(*one.edge);
   EXPECT_FALSE(has_ended(one.inbox));
   one.take_all();
   EXPECT_EQ(one.consumer.states, States{1});
@@ -169,7 +169,7 @@ TEST(Events, OnlyTheNewestOfTheKeptSamplesKeepsItsPicture) {
     sample.frame = frames.back();
     one.put(std::move(sample));
   }
-  one.inbox.end(*one.edge);
+  one.inbox.end_edge(*one.edge);
   AnySample sample;
   ASSERT_EQ(one.inbox.take(sample, kWithoutWait), Taken::Sample);
   EXPECT_EQ(sample.stamp.seq, 2);
@@ -182,7 +182,7 @@ TEST(Events, WithoutRoomAreCountedAsLost) {
   const auto count = static_cast<int>(KeptEvents::kMost) + 3;
   for (int i = 0; i < count; ++i) one.put(counted(i, {i}));
   EXPECT_EQ(one.inbox.stats().at(0).events_lost, 3U);
-  one.inbox.end(*one.edge);
+  one.inbox.end_edge(*one.edge);
   one.take_all();
   ASSERT_EQ(one.consumer.events.size(), KeptEvents::kMost);
   EXPECT_EQ(one.consumer.events.front(), 3);
@@ -217,7 +217,7 @@ TEST(Events, OfAParentThatIsStillAtWorkAtAStopPassWhenItEnds) {
     inbox.put(*edge, counted(0, {1}), blocked);
     inbox.put(*edge, counted(1, {2}), blocked);
     EXPECT_EQ(inbox.take(sample, kWithoutWait), Taken::Nothing);
-    inbox.end(*edge);
+    inbox.end_edge(*edge);
     ASSERT_EQ(inbox.take(sample, kWithoutWait), Taken::Sample);
     EXPECT_EQ(sample.value.as<StateWithEvents>()->events, (Events{1, 2}));
     EXPECT_EQ(inbox.take(sample, kWithoutWait), Taken::Ended);
@@ -278,7 +278,7 @@ void run_random(unsigned seed) {
     }
     if (below(50) == 0) one.take_all();
   }
-  one.inbox.end(*one.edge);
+  one.inbox.end_edge(*one.edge);
   one.take_all();
   EXPECT_TRUE(has_ended(one.inbox));
   ASSERT_EQ(one.consumer.events.size(), static_cast<std::size_t>(next_event))
@@ -301,7 +301,7 @@ TEST(Events, ArriveAtASlowNodeBesideAProducerOnAnotherThread) {
         std::atomic<bool> blocked{false};
         for (int i = 0; i < kSamples; ++i)
           inbox.put(*edge, counted(i, i % 7 == 0 ? Events{i / 7} : Events{}), blocked);
-        inbox.end(*edge);
+        inbox.end_edge(*edge);
       });
       AnySample sample;
       while (inbox.take(sample, TimePoint::max()) == Taken::Sample) consumer.see(sample);

@@ -150,7 +150,7 @@ TEST(TakeBatch, WaitsForMoreByThePipelinesClock) {
 
 TEST(TakeBatch, IsCompleteWhenTheOpenEdgesCanHoldNoMore) {
   Gathering at({{0, "a", kLatest, {}}, {1, "b", kLatest, {}}, {2, "ended", kLatest, {}}});
-  at.inbox.end(at.of(2));
+  at.inbox.end_edge(at.of(2));
   at.put(0, sample_of(0, 0));  // both are heard first: a lane that never was is not waited for beside a drop
   at.put(1, sample_of(1, 0));
   at.gather({.size = 8, .max_wait = 1000});
@@ -172,7 +172,7 @@ TEST(TakeBatch, ReturnsTheLastOnesAtTheEnd) {
   at.put(0, sample_of(0, 1));
   at.gather({.size = 8, .max_wait = 1000});
   at.clock->wait_for_sleepers(1);
-  at.inbox.end(at.of(0));
+  at.inbox.end_edge(at.of(0));
   EXPECT_EQ(at.join(), Taken::Sample);
   EXPECT_EQ(at.samples.size(), 2U);
   at.gather({.size = 8, .max_wait = 1000});
@@ -223,7 +223,7 @@ TEST(TakeBatch, WaitsOnWhenAllThatItGatheredIsStale) {
   at.clock->advance(Seconds{6});
   wait_until([&] { return drops_of(at.inbox.stats().at(0), DropCause::Stale) == 1; });
   at.put(0, sample_of(0, 1, at.clock->now()));
-  at.inbox.end(at.of(0));
+  at.inbox.end_edge(at.of(0));
   EXPECT_EQ(at.join(), Taken::Sample);
   EXPECT_EQ(names(at.samples), (Names{{0, 1}}));
   EXPECT_EQ(at.samples.at(0).dropped, 1U);
@@ -352,7 +352,7 @@ TEST(TakeBatch, ProducersAndABatchConsumerLoseNothing) {
         auto& edge = *edges[static_cast<std::size_t>(source)];
         std::atomic<bool> blocked{false};
         for (std::int64_t seq = 0; seq < kSamples; ++seq) inbox.put(edge, sample_of(source, seq), blocked);
-        inbox.end(edge);
+        inbox.end_edge(edge);
       });
     }
     std::vector<AnySample> samples;

@@ -176,7 +176,7 @@ TEST(Inbox, OneProducerPerEdgeAndOneConsumerLoseNothing) {
           sample.stamp.source = source;
           inbox.put(edge, std::move(sample), blocked);
         }
-        inbox.end(edge);
+        inbox.end_edge(edge);
       });
     }
     AnySample sample;

@@ -54,14 +54,14 @@ TEST(SourceEnds, AreToldBehindTheLastSample) {
   LiveBox at;
   const auto edge = at.edge({3, 5});
   at.put(edge, 3);
-  at.inbox.end(*edge, 3, 0);
+  at.inbox.end_edge(*edge, 3, 0);
   EXPECT_EQ(at.take(), Taken::Sample);
   EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{3}));
   EXPECT_EQ(at.take(), Taken::Nothing);
   at.put(edge, 5);
   EXPECT_EQ(at.take(), Taken::Sample);
-  at.inbox.end(*edge);
+  at.inbox.end_edge(*edge);
   EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{5}));
   EXPECT_EQ(at.take(), Taken::Ended);
@@ -93,10 +93,10 @@ TEST(SourceEnds, WaitForAllWaysOfTheSource) {
   LiveBox at;
   const auto direct = at.edge({3});
   const auto merged = at.edge({3, 5});
-  at.inbox.end(*direct, 3, 0);
+  at.inbox.end_edge(*direct, 3, 0);
   EXPECT_EQ(at.take(), Taken::Nothing);
   at.put(merged, 3);
-  at.inbox.end(*merged, 3, 0);
+  at.inbox.end_edge(*merged, 3, 0);
   EXPECT_EQ(at.take(), Taken::Sample);
   EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{3}));
@@ -106,11 +106,11 @@ TEST(SourceEnds, OfAnEarlierChangeDoNotEndAStreamThatALaterOneBegan) {
   LiveBox at;
   const auto edge = at.edge({3});
   at.inbox.add_source(*edge, {.source = 3, .begun = 2, .reached = 2});
-  at.inbox.end(*edge, 3, 1);
+  at.inbox.end_edge(*edge, 3, 1);
   EXPECT_EQ(at.take(), Taken::Nothing);
   at.put(edge, 3);
   EXPECT_EQ(at.take(), Taken::Sample);
-  at.inbox.end(*edge, 3, 2);
+  at.inbox.end_edge(*edge, 3, 2);
   EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.inbox.take_gone().at(0).upto, 2);
 }
@@ -119,7 +119,7 @@ TEST(SourceEnds, EndTheEdgeThatIsLimitedToTheSource) {
   LiveBox at;
   const auto edge = at.inbox.add_edge(
       {.parent_name = "merge", .queue = kLatest, .sources = {3}, .only = "door", .only_source = 3});
-  at.inbox.end(*edge, 3, 0);
+  at.inbox.end_edge(*edge, 3, 0);
   EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{3}));
   EXPECT_EQ(at.take(), Taken::Ended);
@@ -130,7 +130,7 @@ TEST(SourceEnds, DoNotDivideTheLastBatch) {
   const auto edge = at.edge({0, 1, 2, 3, 4, 5, 6, 7});
   for (int source = 0; source < 8; ++source) {
     at.put(edge, source);
-    at.inbox.end(*edge, source, 0);
+    at.inbox.end_edge(*edge, source, 0);
   }
   std::optional<TimePoint> until;
   std::vector<AnySample> samples;
@@ -148,7 +148,7 @@ TEST(SourceEnds, LetABatchGoOnWithTheOthers) {
   const Batch batch{.size = 2, .max_wait = 1000};
   at.put(edge, 3);
   EXPECT_EQ(at.inbox.take_batch(samples, batch, until, kWithoutWait), Taken::Nothing);
-  at.inbox.end(*edge, 5, 0);
+  at.inbox.end_edge(*edge, 5, 0);
   EXPECT_EQ(at.inbox.take_batch(samples, batch, until, kWithoutWait), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{5}));
   EXPECT_EQ(at.inbox.take_batch(samples, batch, until, kWithoutWait), Taken::Sample);
@@ -183,7 +183,7 @@ TEST(LiveEdges, WithoutAnyAnInboxThatStaysOpenHasNoEndButTheClose) {
   at.inbox.stay_open(true);
   EXPECT_EQ(at.take(), Taken::Nothing);
   const auto edge = at.edge({1});
-  at.inbox.end(*edge);
+  at.inbox.end_edge(*edge);
   EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{1}));
   EXPECT_EQ(at.take(), Taken::Nothing);
@@ -213,7 +213,7 @@ TEST(LiveEdges, AnEndWaitsForTheSampleOfAProducerThatWaitsForRoom) {
     at.put(edge, 1);
     std::jthread producer([&] { at.put(edge, 1, 1); });
     wait_until([&] { return at.blocked.load(); });
-    at.inbox.end(*edge);
+    at.inbox.end_edge(*edge);
     std::vector<std::int64_t> seqs;
     auto taken = at.inbox.take(at.sample, TimePoint::max());
     for (; taken == Taken::Sample; taken = at.inbox.take(at.sample, TimePoint::max()))

@@ -48,7 +48,7 @@ Moments passed(const Moments& times, double rate) {
   Rate edge(rate);
   Moments out;
   for (const double time : times) {
-    if (!edge.is_due(time)) continue;
+    if (!edge.reach_tick(time)) continue;
     edge.use(time);
     out.push_back(time);
   }

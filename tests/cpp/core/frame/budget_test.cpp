@@ -31,16 +31,16 @@ TEST(FrameBudget, CountsAPublishedFrameOnceHoweverManyHandlesThereAre) {
   EXPECT_EQ(budget->bound(), 4);
   {
     const Frame frame = gray_frame(1);
-    EXPECT_EQ(budget->published(), 0);
+    EXPECT_EQ(budget->published_count(), 0);
     core::FrameAccess::attach(frame, budget);
     core::FrameAccess::attach(frame, budget);
     const Frame copy = frame;  // NOLINT(performance-unnecessary-copy-initialization): the copy is the test
     const std::vector<Frame> many(5, frame);
-    EXPECT_EQ(budget->published(), 1);
+    EXPECT_EQ(budget->published_count(), 1);
     core::FrameAccess::attach(gray_frame(2), budget);
-    EXPECT_EQ(budget->published(), 1);
+    EXPECT_EQ(budget->published_count(), 1);
   }
-  EXPECT_EQ(budget->published(), 0);
+  EXPECT_EQ(budget->published_count(), 0);
   EXPECT_EQ(budget->held_bytes(), 0U);
 }
 
@@ -53,22 +53,22 @@ TEST(FrameBudget, AFrameHeldOnlyOutsideLeavesTheCountAndShowsAsHeldBytes) {
   EXPECT_TRUE(core::FrameAccess::is_loan(loan));
   EXPECT_FALSE(core::FrameAccess::is_loan(engine));
   EXPECT_EQ(loan, engine);
-  EXPECT_EQ(budget->published(), 1);
+  EXPECT_EQ(budget->published_count(), 1);
   EXPECT_EQ(budget->held_bytes(), 0U);  // the engine holds it as well: it is not only on loan
 
   engine = Frame();
-  EXPECT_EQ(budget->published(), 0);
+  EXPECT_EQ(budget->published_count(), 0);
   EXPECT_TRUE(budget->has_room());
   EXPECT_EQ(budget->held_bytes(), loan.size_bytes());
 
   engine = core::FrameAccess::engine(loan);
   EXPECT_FALSE(core::FrameAccess::is_loan(engine));
-  EXPECT_EQ(budget->published(), 1);
+  EXPECT_EQ(budget->published_count(), 1);
   EXPECT_EQ(budget->held_bytes(), 0U);
 
   engine = Frame();
   loan = Frame();
-  EXPECT_EQ(budget->published(), 0);
+  EXPECT_EQ(budget->published_count(), 0);
   EXPECT_EQ(budget->held_bytes(), 0U);
 }
 
@@ -86,7 +86,7 @@ TEST(FrameBudget, CopiesAndMovesOfALoanStayLoans) {
   EXPECT_TRUE(core::FrameAccess::is_loan(moved));
   loan = Frame();
   EXPECT_EQ(budget->held_bytes(), bytes);
-  EXPECT_EQ(budget->published(), 0);
+  EXPECT_EQ(budget->published_count(), 0);
 }
 
 TEST(FrameBudget, AConvertedFormIsTheSameFrame) {
@@ -95,9 +95,9 @@ TEST(FrameBudget, AConvertedFormIsTheSameFrame) {
   Frame engine = frame_with(ops, PixelFormat::I420);
   core::FrameAccess::attach(engine, budget);
   const Frame form = engine.to(PixelFormat::Bgr);
-  EXPECT_EQ(budget->published(), 1);
+  EXPECT_EQ(budget->published_count(), 1);
   engine = Frame();
-  EXPECT_EQ(budget->published(), 1);  // the converted form alone keeps the pixels
+  EXPECT_EQ(budget->published_count(), 1);  // the converted form alone keeps the pixels
 }
 
 TEST(FrameBudget, ConvertingAFrameOnLoanAddsToTheHeldBytes) {
@@ -112,7 +112,7 @@ TEST(FrameBudget, ConvertingAFrameOnLoanAddsToTheHeldBytes) {
   EXPECT_TRUE(core::FrameAccess::is_loan(form));
   EXPECT_GT(budget->held_bytes(), before);
   EXPECT_EQ(budget->held_bytes(), loan.size_bytes());
-  EXPECT_EQ(budget->published(), 0);
+  EXPECT_EQ(budget->published_count(), 0);
 }
 
 // See Note [Kept shares].
@@ -147,8 +147,8 @@ TEST(FrameBudget, AFrameKeepsItsFirstBudget) {
   const Frame frame = gray_frame(1);
   core::FrameAccess::attach(frame, first);
   core::FrameAccess::attach(frame, second);
-  EXPECT_EQ(first->published(), 1);
-  EXPECT_EQ(second->published(), 0);
+  EXPECT_EQ(first->published_count(), 1);
+  EXPECT_EQ(second->published_count(), 0);
 }
 
 TEST(FrameBudget, AFrameMayOutliveTheLastOtherOwnerOfItsBudget) {
@@ -227,7 +227,7 @@ TEST(FrameBudget, ManyThreadsLendingAndReturningEndWithEmptyBooks) {
     }
     shared = Frame();
   }
-  EXPECT_EQ(budget->published(), 0);
+  EXPECT_EQ(budget->published_count(), 0);
   EXPECT_EQ(budget->held_bytes(), 0U);
 }
 

@@ -279,10 +279,10 @@ TEST(FramePacked, LiesWithoutGapsIsMadeOnceAndShared) {
   }
   const Frame frame = std::move(builder).publish();
   const Frame copy = frame;
-  const auto packed = frame.packed();
+  const auto packed = frame.pack_planes();
   ASSERT_EQ(packed.size(), 38U * 10 + 2U * 19 * 5);
   EXPECT_TRUE(copy.has_packed());
-  EXPECT_EQ(copy.packed().data(), packed.data());
+  EXPECT_EQ(copy.pack_planes().data(), packed.data());
   EXPECT_EQ(packed[0], 0);
   EXPECT_EQ(packed[38 * 9 + 37], 9);
   EXPECT_EQ(packed[380], 50);
@@ -293,16 +293,16 @@ TEST(FramePacked, LiesWithoutGapsIsMadeOnceAndShared) {
 TEST(FramePacked, OfPlanesThatLieSoAlreadyIsNoCopy) {
   Lent lent;
   const Frame frame = lent.wrap(PixelFormat::I420);
-  EXPECT_EQ(frame.packed().data(), lent.pixels.data());
+  EXPECT_EQ(frame.pack_planes().data(), lent.pixels.data());
 }
 
 TEST(FramePacked, OfAnOddSizeOfASubsampledFormatIsAnError) {
   for (const PixelFormat format : {PixelFormat::Nv12, PixelFormat::I420, PixelFormat::I422}) {
     const Frame frame = FrameBuilder({.width = 5, .height = 3, .format = format}).publish();
-    EXPECT_THROW((void)frame.packed(), Error) << to_string(format);
+    EXPECT_THROW((void)frame.pack_planes(), Error) << to_string(format);
   }
   EXPECT_NO_THROW(
-      (void)FrameBuilder({.width = 5, .height = 3, .format = PixelFormat::I444}).publish().packed());
+      (void)FrameBuilder({.width = 5, .height = 3, .format = PixelFormat::I444}).publish().pack_planes());
 }
 
 TEST(BasicPixelOps, GrayOfAPlanarPictureIsItsLuma) {

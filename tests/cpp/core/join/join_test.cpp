@@ -176,8 +176,8 @@ TEST(Join, AConsumerOutsideKnowsWhenToLookForAPartialSet) {
 TEST(Join, WhenAllParentsHaveEndedTheSetsThatWaitAreTaken) {
   TwoCameras cameras(kByPts);
   cameras.put(0, 1).put(1, 1).put(0, 2);
-  cameras.inbox.end(cameras.edge(0));
-  cameras.inbox.end(cameras.edge(1));
+  cameras.inbox.end_edge(cameras.edge(0));
+  cameras.inbox.end_edge(cameras.edge(1));
   EXPECT_FALSE(has_ended(cameras.inbox));
   EXPECT_FALSE(cameras.take().empty());
   AnySample sample;
@@ -301,7 +301,7 @@ TEST(Join, AConsumerThatWaitsWithoutLimitGetsEverySetOfProducersThatWaitForRoom)
     producers.emplace_back([&, parent] {
       for (int k = 0; k < kSets; ++k)
         cameras.put(parent, k / 100.0, waits.at(static_cast<std::size_t>(parent)));
-      cameras.inbox.end(cameras.edge(parent));
+      cameras.inbox.end_edge(cameras.edge(parent));
     });
   }
   std::atomic<int> taken{0};
@@ -360,7 +360,7 @@ TEST(Join, AParentOfOneSourceGoesOnWhenThatSourceComesAgain) {
     cameras.inbox.add_source(edge, {.source = ill});
     cameras.put(0, 1).put(1, 1);
     EXPECT_EQ(cameras.take(), (std::vector{1.0, 1.0}));
-    cameras.inbox.end(edge, ill, 0);
+    cameras.inbox.end_edge(edge, ill, 0);
     for (int k = 0; k < 400; ++k) {
       cameras.put(1 - ill, 2 + k * 0.033);
       cameras.clock->advance(Seconds{0.033});
@@ -427,10 +427,10 @@ TEST(Join, BySeqResultsOfOneSampleArePairedByTheirPart) {
   Stamp second{.seq = 7};
   second.part = 1;
   Stamp next{.seq = 8};
-  using core::time_of;
-  EXPECT_LT(time_of(first, JoinBy::Seq), time_of(second, JoinBy::Seq) - 1e-7);
+  using core::load_time;
+  EXPECT_LT(load_time(first, JoinBy::Seq), load_time(second, JoinBy::Seq) - 1e-7);
   second.part = std::numeric_limits<int>::max();
-  EXPECT_LT(time_of(second, JoinBy::Seq), time_of(next, JoinBy::Seq) - 1e-7);
+  EXPECT_LT(load_time(second, JoinBy::Seq), load_time(next, JoinBy::Seq) - 1e-7);
 }
 
 TEST(Join, ByWallTimeItDropsSamplesWithoutAClockOfTheirOwn) {

@@ -51,7 +51,7 @@ class Player {
   }
   void end(int parent, double now) {
     advance(now);
-    inbox_.end(edge_of(parent));
+    inbox_.end_edge(edge_of(parent));
     take();
   }
   /// In small steps while samples wait, as for a consumer that waits.

@@ -57,7 +57,7 @@ class Trial {
     return *this;
   }
   Trial& end(std::size_t parent, double now) {
-    joiner_.end(parent, joiner_time(now));
+    joiner_.end_parent(parent, joiner_time(now));
     apply();
     return *this;
   }

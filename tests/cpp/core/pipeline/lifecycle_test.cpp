@@ -344,9 +344,9 @@ TEST(Life, DoesNotEndWhileANodeIsReplaced) {
   life.go();
   life.begin_replacement();
   life.arrive_finished();
-  EXPECT_FALSE(life.ended());
+  EXPECT_FALSE(life.has_ended());
   life.end_replacement();
-  EXPECT_TRUE(life.ended());
+  EXPECT_TRUE(life.has_ended());
 }
 
 TEST(Life, EndsWithAStopAloneWhereItKeepsRunning) {
@@ -357,7 +357,7 @@ TEST(Life, EndsWithAStopAloneWhereItKeepsRunning) {
   EXPECT_TRUE(life.check_changes("add()"));
   life.begin_stop();
   EXPECT_THROW(life.check_changes("add()"), StateError);
-  EXPECT_FALSE(life.ended());
+  EXPECT_FALSE(life.has_ended());
   life.finish_stop();
   EXPECT_EQ(life.phase(), core::LifePhase::Stopped);
 }

@@ -56,15 +56,15 @@ std::unique_ptr<FunctionSource<int>> notes_gate(Seen<std::shared_ptr<core::Sessi
                              std::this_thread::sleep_for(std::chrono::microseconds(50));
                              return SourceItem<int>{0, 0, context.clock.now()};
                            },
-                           .open = [&](const Context&) { gates.add(core::gate_of_thread()); }});
+                           .open = [&](const Context&) { gates.add(core::get_thread_gate()); }});
 }
 
 TEST(LiveGraph, ALateSourceHasTheGateOfItsPipeline) {
   const auto gate = std::make_shared<AnyGate>();
   Seen<std::shared_ptr<core::SessionGate>> gates;
-  core::gate_of_thread() = gate;
+  core::get_thread_gate() = gate;
   CheckedPipeline pipeline(kept_running());
-  core::gate_of_thread() = nullptr;
+  core::get_thread_gate() = nullptr;
   pipeline.add(notes_gate(gates));
   pipeline.start();
   pipeline.add(notes_gate(gates));

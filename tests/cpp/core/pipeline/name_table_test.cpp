@@ -14,20 +14,20 @@ TEST(NameTable, KnowsEachNumberAndNoOther) {
   NameTable names;
   names.add(0, "camera", "door");
   names.add(1, "faces", "");
-  EXPECT_EQ(names.of(0), "camera");
-  EXPECT_EQ(names.stream_of(0), "door");
-  EXPECT_EQ(names.of(1), "faces");
-  EXPECT_EQ(names.stream_of(1), "");
-  EXPECT_EQ(names.of(2), "");
-  EXPECT_EQ(names.of(-1), "");
+  EXPECT_EQ(names.find_name(0), "camera");
+  EXPECT_EQ(names.find_stream(0), "door");
+  EXPECT_EQ(names.find_name(1), "faces");
+  EXPECT_EQ(names.find_stream(1), "");
+  EXPECT_EQ(names.find_name(2), "");
+  EXPECT_EQ(names.find_name(-1), "");
   EXPECT_EQ(names.all(), (std::vector<std::string>{"camera", "faces"}));
 }
 
 TEST(NameTable, HasEmptyNamesForNumbersThatNobodyAdded) {
   NameTable names;
   names.add(3, "camera", "");
-  EXPECT_EQ(names.of(2), "");
-  EXPECT_EQ(names.of(3), "camera");
+  EXPECT_EQ(names.find_name(2), "");
+  EXPECT_EQ(names.find_name(3), "camera");
   EXPECT_EQ(names.all(), (std::vector<std::string>{"", "", "", "camera"}));
 }
 
@@ -35,18 +35,18 @@ TEST(NameTable, KeepsANameOnceHoweverOftenItComesAgain) {
   NameTable names;
   const std::string name(100, 'n');
   names.add(0, name, "");
-  const auto& first = names.of(0);
+  const auto& first = names.find_name(0);
   for (int number = 1; number < 1000; ++number) names.add(number, name, "");
-  EXPECT_EQ(&names.of(0), &first);
-  EXPECT_EQ(&names.of(999), &first);
+  EXPECT_EQ(&names.find_name(0), &first);
+  EXPECT_EQ(&names.find_name(999), &first);
 }
 
 TEST(NameTable, TellsStreamsOfNodesWithTheSameNameApart) {
   NameTable names;
   names.add(0, "camera", "door");
   names.add(1, "camera", "yard");
-  EXPECT_EQ(names.stream_of(0), "door");
-  EXPECT_EQ(names.stream_of(1), "yard");
+  EXPECT_EQ(names.find_stream(0), "door");
+  EXPECT_EQ(names.find_stream(1), "yard");
 }
 
 }  // namespace

@@ -240,7 +240,7 @@ TEST(Outside, AnEmbedderIsToldBeforeAnEmitThatWouldWait) {
         runner.outlet().emit({ValueRef::make<int>(emitted++), {}}, sample);
         if (emitted == 1) gate.wait_entered(1);  // the consumer holds the first, its queue is empty
       }
-      EXPECT_FALSE(runner.outlet().blocked());
+      EXPECT_FALSE(runner.outlet().is_blocked());
       gate.open();
       wait_until([&] { return !runner.outlet().would_wait(); });
     }
@@ -373,7 +373,7 @@ TEST(Outside, ANodeWhoseThreadCannotBeginLeavesWithTheRemovalThatAnotherThreadWa
   wait_until([&] { return runner->life().removal() != nullptr; });
   core::give_up_add(core, child);
   remover.join();
-  EXPECT_TRUE(runner->life().forgotten());
+  EXPECT_TRUE(runner->life().is_forgotten());
 }
 
 TEST(ReadyHook, IsCalledForEverySampleAndForTheEnd) {

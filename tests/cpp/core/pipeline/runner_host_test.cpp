@@ -34,7 +34,7 @@ using Texts = std::vector<std::string>;
 
 class WrittenHost final : public core::RunnerHost {
  public:
-  [[nodiscard]] const core::RunnerShared& shared() const noexcept override { return shared_; }
+  [[nodiscard]] const core::RunnerShared& get_shared() const noexcept override { return shared_; }
   [[nodiscard]] double uptime() const override { return 2; }
   void arrive_opened(Runner& /*runner*/) override { said.emplace_back("opened"); }
   std::optional<TimePoint> wait_for_start(Runner& /*runner*/) override { return TimePoint{}; }
@@ -66,7 +66,7 @@ class WrittenHost final : public core::RunnerHost {
   std::stop_source stop_;
   const core::RunnerShared shared_{.clock = Clock::real(),
                                    .budget = std::make_shared<core::FrameBudget>(),
-                                   .gate = core::gate_of_thread(),
+                                   .gate = core::get_thread_gate(),
                                    .names = names,
                                    .failure = std::make_shared<core::Failure>(),
                                    .errors = errors_,
@@ -84,7 +84,7 @@ struct Hosted {
     const auto edge = inbox.add_edge({.parent_name = "camera", .queue = Queue{8, WhenFull::Block}});
     std::atomic<bool> blocked{false};
     for (int i = 0; i < 3; ++i) inbox.put(*edge, {{i, 0, {}, 0}, {}, ValueRef::make<int>(i), 0}, blocked);
-    inbox.end(*edge);
+    inbox.end_edge(*edge);
   }
 
   WrittenHost host;

@@ -30,7 +30,7 @@ using Turn = Intake::Turn;
 
 // The intake of a node with a tick each second, and one edge.
 struct Taking {
-  Taking() { intake.begin(clock->now(), false); }
+  Taking() { intake.begin_stream(clock->now(), false); }
   void put(std::int64_t seq) {
     inbox.put(*edge, {{seq, 0, clock->now(), 0}, {}, ValueRef::make<int>(static_cast<int>(seq)), 0}, blocked);
   }

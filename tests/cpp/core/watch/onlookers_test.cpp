@@ -160,8 +160,8 @@ TEST(ErrorLog, KeepsTheNewestAndTheFirstThatEndedThePipeline) {
   EXPECT_EQ(log.since(0).size(), ErrorLog::kKept);
   EXPECT_EQ(log.since(39).front().text, "40");
   EXPECT_EQ(log.first_fatal()->text, "5");
-  EXPECT_TRUE(log.has_time_for_traceback());
-  EXPECT_FALSE(log.has_time_for_traceback());
+  EXPECT_TRUE(log.claim_traceback());
+  EXPECT_FALSE(log.claim_traceback());
 }
 
 TEST(ErrorLog, TellsWhatFailedAndWhatWasSkipped) {

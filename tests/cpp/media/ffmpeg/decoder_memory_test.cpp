@@ -52,7 +52,7 @@ TEST(DecoderMemory, HalfAPictureDoesNotShowAnotherCamerasOne) {
   require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
   const InputPtr input(raw);
   require(avformat_find_stream_info(raw, nullptr));
-  FramePool::shared().use(std::make_shared<UsedMemory>());
+  FramePool::get_shared().use(std::make_shared<UsedMemory>());
   {
     Dictionary options;
     Decoder decoder(*raw->streams[0], {.low_delay = true}, options);
@@ -63,7 +63,7 @@ TEST(DecoderMemory, HalfAPictureDoesNotShowAnotherCamerasOne) {
     const auto* const row = frame->data[0] + std::ptrdiff_t{kHeight - 1} * frame->linesize[0];
     EXPECT_EQ(std::count(row, row + kWidth, kOfAnotherCamera), 0);
   }
-  FramePool::shared().use(nullptr);
+  FramePool::get_shared().use(nullptr);
 }
 
 }  // namespace

@@ -120,9 +120,9 @@ TEST(DecoderSlab, WithoutRoomInSlabsFFmpegsOwnMemoryIsUsed) {
   const test::Folder folder;
   const auto path = test::write_video(folder.file("a.mp4"), 10);
   SlabPool none([] { return std::size_t{0}; });
-  FramePool::shared().use({&none, [](SlabPool*) {}});
+  FramePool::get_shared().use({&none, [](SlabPool*) {}});
   const auto seen = decode(path, 2);
-  FramePool::shared().use(nullptr);
+  FramePool::get_shared().use(nullptr);
   EXPECT_EQ(seen.pixels.size(), 10U);
   EXPECT_EQ(seen.in_slabs, 0);
 }

@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(Containers, MediaSourceOfKind,
 TEST(MediaSource, LendsTheDecodersMemoryAndCopiesNothing) {
   const Folder folder;
   const auto path = write_video(folder.file("clip.mp4"), kClipFrames);
-  const auto before = FramePool::shared().stats();
+  const auto before = FramePool::get_shared().stats();
   Hand hand;
   const auto source = open(path);
   source->open(hand.context());
@@ -108,7 +108,7 @@ TEST(MediaSource, LendsTheDecodersMemoryAndCopiesNothing) {
     EXPECT_EQ(item->value.luma().data, item->value.planes()[0].data);
     EXPECT_EQ(item->value.format(), PixelFormat::I420);
   }
-  const auto after = FramePool::shared().stats();
+  const auto after = FramePool::get_shared().stats();
   EXPECT_EQ(after.allocated + after.reused, before.allocated + before.reused)
       << "a frame was copied into the pool";
 }

@@ -76,9 +76,9 @@ class Gate final : public core::SessionGate {
 };
 
 std::unique_ptr<VideoSource> open_behind(const std::shared_ptr<Gate>& gate, const ByteServer& server) {
-  core::gate_of_thread() = gate;
+  core::get_thread_gate() = gate;
   auto source = open(server.url(), {.reconnect = false});
-  core::gate_of_thread() = nullptr;
+  core::get_thread_gate() = nullptr;
   return source;
 }
 

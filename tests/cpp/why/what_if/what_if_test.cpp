@@ -63,7 +63,7 @@ class Predicted : public testing::Test {
   }
 
   static Call called(std::int64_t seq, int from, double taken, double done) {
-    auto call = Call::of({.seq = seq, .source = kCam, .part = 0, .from = from});
+    auto call = Call::make({.seq = seq, .source = kCam, .part = 0, .from = from});
     call.taken = after(taken);
     call.done = after(done);
     return call;
@@ -144,7 +144,7 @@ Recording many_cameras(int count) {
   reader = {.name = "reader", .is_reader = true, .edges = {edge_of(kNode, Queue{64})}};
   reader.edges.front().sources.clear();
   const auto add_call = [&](RecordedNode& to, int seq, int source, double taken, double done) {
-    auto& call = to.calls.emplace_back(Call::of({.seq = seq, .source = source}));
+    auto& call = to.calls.emplace_back(Call::make({.seq = seq, .source = source}));
     call.taken = after(taken);
     call.done = after(done);
   };

@@ -121,7 +121,7 @@ void Edges::close() {
 void Edges::end(std::size_t edge) {
   const Call call{.kind = Call::Kind::End, .begin = ++tick_};
   note("end of p" + std::to_string(edge));
-  inbox_.end(*edges_[edge]);
+  inbox_.end_edge(*edges_[edge]);
   end_call(call);
 }
 

@@ -21,7 +21,7 @@ FRESHFRAME_INTERLEAVE(SourceEnds, Edges) {
   };
   thread("producer", [this] {
     give(sample_of(0, 3)), give(sample_of(0, 4));
-    inbox_.end(*edges_[0], 3, 0);
+    inbox_.end_edge(*edges_[0], 3, 0);
     give(sample_of(1, 4));
     end();
   });
@@ -45,7 +45,7 @@ FRESHFRAME_INTERLEAVE(SourceEndsWhileWaiting, Edges) {
   edge(kOneBlocks, {3, 4});
   thread("producer", [this] { give(sample_of(0, 3)), give(sample_of(1, 3)), end(); });
   thread("consumer", [this] { take_all(); });
-  thread("changer", [this] { inbox_.end(*edges_[0], 3, 0); });
+  thread("changer", [this] { inbox_.end_edge(*edges_[0], 3, 0); });
 }
 
 // A consumer is woken for a sample that is gone when it looks. The next one wakes it again.
