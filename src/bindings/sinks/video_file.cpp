@@ -121,7 +121,7 @@ std::unique_ptr<NodeHandle> make_publish(const std::string& url, const nb::dict&
 
 /// Returns null if another recorder of this process writes the file.
 std::unique_ptr<media::WriteClaim> claim_file(std::uint64_t device, std::uint64_t inode) {
-  auto claim = media::WriteClaim::of({.device = device, .number = inode});
+  auto claim = media::WriteClaim::try_claim({.device = device, .number = inode});
   return claim ? std::make_unique<media::WriteClaim>(std::move(*claim)) : nullptr;
 }
 

@@ -87,7 +87,7 @@ void to_jfif_colours(const MutablePicture& picture, std::vector<int>& scratch) {
     if (!gray) {
       auto* const u = picture.row(1, y / 2);
       auto* const v = picture.row(2, y / 2);
-      const int width = plane_of(picture, 1).row_bytes;
+      const int width = view_plane(picture, 1).row_bytes;
       for (int x = 0; x < width; ++x) {
         const int shift = map.y_cb * (u[x] - kMiddle) + map.y_cr * (v[x] - kMiddle) + kHalf;
         const auto at = 2 * static_cast<std::size_t>(x);

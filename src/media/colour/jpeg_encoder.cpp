@@ -116,7 +116,7 @@ Picture JpegEncoder::own_planes(const Picture& picture, const PictureFormat& wan
     auto& memory = planes_[static_cast<std::size_t>(i)];
     memory.resize(static_cast<std::size_t>(plane.stride) * static_cast<std::size_t>(even(plane.rows)));
     plane.data = memory.data();
-    auto from = plane_of(picture, i);
+    auto from = view_plane(picture, i);
     std::vector<std::uint8_t> smaller;
     const int longest = std::max(from.row_bytes, from.rows);
     if (longest > kMostScaled) from = reduced(from, (longest + kMostScaled - 1) / kMostScaled, smaller);

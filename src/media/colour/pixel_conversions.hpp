@@ -39,7 +39,7 @@ void with_chroma_layout(PixelFormat format, const Convert& convert) {
   return format == PixelFormat::I420 || format == PixelFormat::Nv12;
 }
 
-[[nodiscard]] inline const Plane& plane_of(const Picture& picture, int plane) noexcept {
+[[nodiscard]] inline const Plane& view_plane(const Picture& picture, int plane) noexcept {
   return picture.planes[static_cast<std::size_t>(plane)];
 }
 

@@ -16,15 +16,16 @@ namespace freshframe {
 namespace {
 
 using media::is_packed_rgb;
-using media::plane_of;
 using media::rgb_to_yuv;
+using media::view_plane;
 using media::yuv_to_rgb;
 using media::yuv_to_yuv;
 
 /// Red and blue change places: libyuv's name for both directions.
 bool swap_rgb(const Picture& from, const MutablePicture& to) {
-  return libyuv::RAWToRGB24(plane_of(from, 0).data, static_cast<int>(plane_of(from, 0).stride), to.row(0),
-                            static_cast<int>(plane_of(to, 0).stride), to.format.width, to.format.height) == 0;
+  return libyuv::RAWToRGB24(view_plane(from, 0).data, static_cast<int>(view_plane(from, 0).stride), to.row(0),
+                            static_cast<int>(view_plane(to, 0).stride), to.format.width,
+                            to.format.height) == 0;
 }
 
 class MediaPixelOps final : public PixelOps {
@@ -108,7 +109,7 @@ std::array<Component, 2> split(const Picture& from, std::optional<Pair>& scratch
   const auto shape = empty_like(from.format);
   if (from.format.format == PixelFormat::Nv12) {
     auto& memory = scratch.emplace(shape);
-    const auto& uv = plane_of(from, 1);
+    const auto& uv = view_plane(from, 1);
     libyuv::SplitUVPlane(uv.data, static_cast<int>(uv.stride), memory.data(0), shape.stride, memory.data(1),
                          shape.stride, shape.width, shape.height);
     return memory.components();
@@ -116,8 +117,8 @@ std::array<Component, 2> split(const Picture& from, std::optional<Pair>& scratch
   std::array<Component, 2> result{shape, shape};
   for (int i = 0; i < 2; ++i) {
     auto& component = result[static_cast<std::size_t>(i)];
-    component.data = plane_of(from, i + 1).data;
-    component.stride = static_cast<int>(plane_of(from, i + 1).stride);
+    component.data = view_plane(from, i + 1).data;
+    component.stride = static_cast<int>(view_plane(from, i + 1).stride);
   }
   return result;
 }
@@ -130,7 +131,7 @@ void resample(const Component& from, std::uint8_t* out, int out_stride, const Co
 
 void fill_neutral(const MutablePicture& to) {
   for (int i = 1; i < to.format.plane_count(); ++i) {
-    const auto& plane = plane_of(to, i);
+    const auto& plane = view_plane(to, i);
     libyuv::SetPlane(to.row(i), static_cast<int>(plane.stride), plane.row_bytes, plane.rows, kNeutral);
   }
 }
@@ -148,15 +149,15 @@ void merge(const std::array<Component, 2>& from, const MutablePicture& to) {
     v = scaled[1];
   }
   libyuv::MergeUVPlane(u.data, u.stride, v.data, v.stride, to.row(1),
-                       static_cast<int>(plane_of(to, 1).stride), size.width, size.height);
+                       static_cast<int>(view_plane(to, 1).stride), size.width, size.height);
 }
 
 }  // namespace
 
 void yuv_to_yuv(const Picture& from, const MutablePicture& to) {
-  const auto& luma = plane_of(from, 0);
+  const auto& luma = view_plane(from, 0);
   libyuv::CopyPlane(luma.data, static_cast<int>(luma.stride), to.row(0),
-                    static_cast<int>(plane_of(to, 0).stride), to.format.width, to.format.height);
+                    static_cast<int>(view_plane(to, 0).stride), to.format.width, to.format.height);
   if (to.format.format == PixelFormat::Gray) return;
   if (from.format.format == PixelFormat::Gray) return fill_neutral(to);
   std::optional<Pair> scratch;
@@ -164,8 +165,8 @@ void yuv_to_yuv(const Picture& from, const MutablePicture& to) {
   if (to.format.format == PixelFormat::Nv12) return merge(chroma, to);
   const auto size = empty_like(to.format);
   for (int i = 0; i < 2; ++i) {
-    resample(chroma[static_cast<std::size_t>(i)], to.row(i + 1), static_cast<int>(plane_of(to, i + 1).stride),
-             size);
+    resample(chroma[static_cast<std::size_t>(i)], to.row(i + 1),
+             static_cast<int>(view_plane(to, i + 1).stride), size);
   }
 }
 

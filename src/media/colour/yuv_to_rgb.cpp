@@ -247,10 +247,10 @@ HWY_NOINLINE void convert_rows(const YuvFactors& factors, const Picture& from, c
   for (int y = 0; y < to.format.height; ++y) {
     const int chroma_y = half_height ? y / 2 : y;
     // NOLINTNEXTLINE(misc-const-correctness): written for pictures with colour
-    YuvRow row{plane_of(from, 0).row(y), nullptr, nullptr, to.row(0, y)};
-    if constexpr (kChroma != ChromaLayout::None) row.u = plane_of(from, 1).row(chroma_y);
+    YuvRow row{view_plane(from, 0).row(y), nullptr, nullptr, to.row(0, y)};
+    if constexpr (kChroma != ChromaLayout::None) row.u = view_plane(from, 1).row(chroma_y);
     if constexpr (kChroma == ChromaLayout::Full || kChroma == ChromaLayout::Halved) {
-      row.v = plane_of(from, 2).row(chroma_y);
+      row.v = view_plane(from, 2).row(chroma_y);
     }
     std::size_t x = 0;
     for (; x + at_once <= width; x += at_once) block(row, x);

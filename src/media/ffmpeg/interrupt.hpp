@@ -46,7 +46,7 @@ class Interrupt {
   /// Ends the present call, and all until it is armed again. Any thread.
   void abandon() noexcept { deadline_.store(std::numeric_limits<Rep>::min(), std::memory_order_relaxed); }
   /// Ends the present call and all later ones, although no time is over. Any thread.
-  void end() noexcept { ended_.store(true, std::memory_order_relaxed); }
+  void end_call() noexcept { ended_.store(true, std::memory_order_relaxed); }
   /// A stall is recorded from `quiet` on, until it is armed again.
   void tell_stall(SourceCounters& book, TimePoint quiet) {
     book_.store(&book, std::memory_order_relaxed);
@@ -70,13 +70,13 @@ class Interrupt {
   }
   /// For loops in which FFmpeg does not wait, and so does not poll.
   void look() noexcept { static_cast<void>(poll(this)); }
-  [[nodiscard]] bool stopped() const noexcept { return stop_.stop_requested(); }
+  [[nodiscard]] bool is_stopped() const noexcept { return stop_.stop_requested(); }
   /// The gate of its camera has closed.
   [[nodiscard]] bool shut_out() const noexcept { return gate_ && !gate_->is_open(); }
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_.load(std::memory_order_relaxed); }
   /// FFmpeg's calls end at once.
   [[nodiscard]] bool has_ended() const noexcept {
-    return ended_.load(std::memory_order_relaxed) || stopped() || shut_out() || timed_out();
+    return ended_.load(std::memory_order_relaxed) || is_stopped() || shut_out() || timed_out();
   }
   [[nodiscard]] AVIOInterruptCB callback() noexcept { return {&Interrupt::poll, this}; }
 

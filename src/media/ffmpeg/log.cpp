@@ -49,7 +49,7 @@ namespace {
 thread_local FfmpegErrorCapture* capture = nullptr;
 
 /// FFmpeg's "info" lines are details (encoder statistics). Our INFO is for sources that open or are lost.
-std::optional<LogLevel> level_of(int level) {
+std::optional<LogLevel> to_level(int level) {
   if (level <= AV_LOG_ERROR) return LogLevel::Error;
   if (level <= AV_LOG_WARNING) return LogLevel::Warning;
   if (level <= AV_LOG_INFO) return LogLevel::Debug;
@@ -137,7 +137,7 @@ void on_line(void* object, int raw_level, const char* format, va_list arguments)
       if (const auto elsewhere = redirect_in(level, format, arguments)) capture->note_answer(*elsewhere);
       if (is_connection(level, format)) capture->note_connection();
     }
-    const auto ours = level_of(level);
+    const auto ours = to_level(level);
     if (!ours || level > av_log_get_level()) return;
     const auto line = complete_line(object, level, format, arguments);
     if (!line || line->empty()) return;

@@ -26,7 +26,7 @@ struct Container {
 constexpr std::array<Container, 5> kContainers{
     {{".mp4", "mp4"}, {".mov", "mov"}, {".mkv", "matroska"}, {".webm", "webm"}, {".ts", "mpegts"}}};
 
-bool is_one_of(AVCodecID codec, std::initializer_list<AVCodecID> known) {
+bool contains(AVCodecID codec, std::initializer_list<AVCodecID> known) {
   return std::ranges::find(known, codec) != known.end();
 }
 
@@ -34,14 +34,14 @@ bool is_one_of(AVCodecID codec, std::initializer_list<AVCodecID> known) {
 bool holds(std::string_view container, AVCodecID codec) {
   if (container == "matroska") return true;
   if (container == "mp4") {
-    return is_one_of(codec, {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_VP9, AV_CODEC_ID_AV1,
-                             AV_CODEC_ID_MPEG4, AV_CODEC_ID_MJPEG});
+    return contains(codec, {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_VP9, AV_CODEC_ID_AV1,
+                            AV_CODEC_ID_MPEG4, AV_CODEC_ID_MJPEG});
   }
   if (container == "mov")
-    return is_one_of(codec, {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG4, AV_CODEC_ID_MJPEG});
-  if (container == "webm") return is_one_of(codec, {AV_CODEC_ID_VP8, AV_CODEC_ID_VP9, AV_CODEC_ID_AV1});
+    return contains(codec, {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG4, AV_CODEC_ID_MJPEG});
+  if (container == "webm") return contains(codec, {AV_CODEC_ID_VP8, AV_CODEC_ID_VP9, AV_CODEC_ID_AV1});
   if (container == "mpegts")
-    return is_one_of(codec, {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_MPEG4});
+    return contains(codec, {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_MPEG4});
   return false;
 }
 
@@ -51,7 +51,7 @@ bool holds_packets(const AVOutputFormat& container, AVCodecID codec) {
   return holds(container.name, codec);
 }
 
-std::string containers_of(AVCodecID codec) {
+std::string list_containers(AVCodecID codec) {
   std::string text;
   for (const auto& container : kContainers) {
     if (!holds(container.name, codec)) continue;
@@ -61,12 +61,12 @@ std::string containers_of(AVCodecID codec) {
 }
 
 void check_container(const std::string& path, const PacketStream& stream) {
-  const auto& parameters = parameters_of(stream);
+  const auto& parameters = make_parameters(stream);
   const auto& container = *av_guess_format(nullptr, path.c_str(), nullptr);
   if (holds_packets(container, parameters.codec->codec_id)) return;
   throw Error("cannot write '" + path + "': the container " + container.name +
               " cannot hold the camera's own " + stream.codec + ", as players know it; names that end in " +
-              containers_of(parameters.codec->codec_id) + " can");
+              list_containers(parameters.codec->codec_id) + " can");
 }
 
 void check_container_options(const std::string& path, const std::map<std::string, std::string>& options) {

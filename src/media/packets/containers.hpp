@@ -18,7 +18,7 @@ namespace freshframe::media {
 /// table says what common players show.
 [[nodiscard]] bool holds_packets(const AVOutputFormat& container, AVCodecID codec);
 /// The suffixes of the containers that do: ".mp4, .mov, .mkv".
-[[nodiscard]] std::string containers_of(AVCodecID codec);
+[[nodiscard]] std::string list_containers(AVCodecID codec);
 
 /// Throws Error when players would not find packets of this stream in a file of this name: the message lists the
 /// containers that can hold them.

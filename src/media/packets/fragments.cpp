@@ -204,7 +204,7 @@ struct FragmentWriter::Impl {
 
 FragmentWriter::FragmentWriter(const PacketStream& stream) {
   if (!is_for_browsers(stream)) throw Error("no browser plays " + stream.codec + " as fragments of MP4");
-  impl_ = std::make_unique<Impl>(*parameters_of(stream).codec);
+  impl_ = std::make_unique<Impl>(*make_parameters(stream).codec);
 }
 
 FragmentWriter::~FragmentWriter() = default;
@@ -233,15 +233,15 @@ FragmentWriter::Fragment FragmentWriter::write(const Packet& packet) {
 bool is_for_browsers(const PacketStream& stream) {
   constexpr std::array<AVCodecID, 4> kPlayed{AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_VP9,
                                              AV_CODEC_ID_AV1};
-  return std::ranges::find(kPlayed, parameters_of(stream).codec->codec_id) != kPlayed.end();
+  return std::ranges::find(kPlayed, make_parameters(stream).codec->codec_id) != kPlayed.end();
 }
 
-Turn turn_of(const PacketStream& stream) {
-  return parameters_of(stream).turn;
+Turn read_turn(const PacketStream& stream) {
+  return make_parameters(stream).turn;
 }
 
 std::optional<int> reorder_depth(const PacketStream& stream) {
-  const auto& parameters = parameters_of(stream);
+  const auto& parameters = make_parameters(stream);
   return parameters.depth_is_known ? std::optional(parameters.depth) : std::nullopt;
 }
 

@@ -51,7 +51,7 @@ class FragmentWriter {
 /// Pictures that a decoder holds back; nullopt means not known.
 [[nodiscard]] std::optional<int> reorder_depth(const PacketStream& stream);
 /// Makes the decoded pictures upright: fragments say nothing of it.
-[[nodiscard]] Turn turn_of(const PacketStream& stream);
+[[nodiscard]] Turn read_turn(const PacketStream& stream);
 
 /// The body of the box at `path` ("moof/traf/tfhd"), the first of each name; empty means that the box is missing.
 [[nodiscard]] std::string_view find_box(std::string_view file, std::string_view path);

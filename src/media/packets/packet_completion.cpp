@@ -49,12 +49,12 @@ std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& p
 
 void PacketCompletion::begin_times() {
   times_.reset();
-  const auto& parameters = parameters_of(*stream_);
+  const auto& parameters = make_parameters(*stream_);
   if (parameters.depth_is_known) times_.emplace(parameters.depth);
 }
 
 /// The largest number of pictures that are decoded before another one and shown after it.
-int PacketCompletion::depth_of_waiting() const {
+int PacketCompletion::count_waiting() const {
   std::ptrdiff_t depth = 0;
   for (auto one = waiting_.begin(); one != waiting_.end(); ++one) {
     if (!one->about.time) continue;
@@ -77,7 +77,7 @@ void PacketCompletion::guess_first_time() {
 
 std::vector<PacketCompletion::Completed> PacketCompletion::complete_waiting() {
   guess_first_time();
-  if (!times_) times_.emplace(depth_of_waiting());
+  if (!times_) times_.emplace(count_waiting());
   std::vector<Completed> ready;
   for (auto& each : waiting_) ready.push_back(complete(each));
   waiting_.clear();

@@ -99,7 +99,7 @@ class PacketCompletion {
   };
 
   void begin_times();
-  [[nodiscard]] int depth_of_waiting() const;
+  [[nodiscard]] int count_waiting() const;
   void guess_first_time();
   [[nodiscard]] Completed complete(Waiting& waiting);
 

@@ -131,14 +131,14 @@ struct FreeFilter {
 };
 using FilterPtr = std::unique_ptr<AVBSFContext, FreeFilter>;
 
-CodecParametersPtr copy_of(const AVCodecParameters& parameters) {
+CodecParametersPtr copy_parameters(const AVCodecParameters& parameters) {
   CodecParametersPtr copy(avcodec_parameters_alloc());
   if (!copy || avcodec_parameters_copy(copy.get(), &parameters) < 0) throw std::bad_alloc();
   copy->codec_tag = 0;  // the container's own
   return copy;
 }
 
-std::span<const std::uint8_t> extradata_of(const AVCodecParameters& parameters) {
+std::span<const std::uint8_t> view_extradata(const AVCodecParameters& parameters) {
   return {parameters.extradata, static_cast<std::size_t>(std::max(0, parameters.extradata_size))};
 }
 
@@ -152,7 +152,7 @@ void set_extradata(AVCodecParameters& parameters, const std::uint8_t* data, std:
 }
 
 /// The pieces after start codes, which have three or four bytes. Other extradata is one piece.
-std::vector<std::span<const std::uint8_t>> pieces_of(std::span<const std::uint8_t> extradata) {
+std::vector<std::span<const std::uint8_t>> split_extradata(std::span<const std::uint8_t> extradata) {
   constexpr std::array<std::uint8_t, 3> kCode{0, 0, 1};
   std::vector<std::span<const std::uint8_t>> pieces;
   const auto next_code = [&](auto from) {  // clang 14 searches no subrange
@@ -171,7 +171,7 @@ std::vector<std::span<const std::uint8_t>> pieces_of(std::span<const std::uint8_
 }
 
 /// The kind of a parameter set; the order in which they refer to each other is rising.
-int kind_of_set(AVCodecID codec, std::span<const std::uint8_t> set) {
+int read_set_kind(AVCodecID codec, std::span<const std::uint8_t> set) {
   if (set.empty()) return 0;
   return codec == AV_CODEC_ID_H264 ? set[0] & 0x1F : set[0] >> 1 & 0x3F;
 }
@@ -179,10 +179,10 @@ int kind_of_set(AVCodecID codec, std::span<const std::uint8_t> set) {
 /// If a packet of the sets was lost, the known sets of its kind stay in use.
 std::vector<std::uint8_t> with_missing_kinds(AVCodecID codec, std::span<const std::uint8_t> found,
                                              std::span<const std::uint8_t> known) {
-  const auto kind = [codec](auto set) { return kind_of_set(codec, set); };
-  auto sets = pieces_of(found);
+  const auto kind = [codec](auto set) { return read_set_kind(codec, set); };
+  auto sets = split_extradata(found);
   const auto of_packet = sets;
-  for (const auto& set : pieces_of(known)) {
+  for (const auto& set : split_extradata(known)) {
     if (std::ranges::find(of_packet, kind(set), kind) == of_packet.end()) sets.push_back(set);
   }
   std::ranges::stable_sort(sets, {}, kind);
@@ -227,12 +227,12 @@ void take_sets(AVCodecParameters& parameters, const AVPacket& key) {
   if (sets == nullptr || size == 0) return;
   if (parameters.codec_id != AV_CODEC_ID_H264 && parameters.codec_id != AV_CODEC_ID_HEVC)
     return set_extradata(parameters, sets, size);
-  const auto all = with_missing_kinds(parameters.codec_id, {sets, size}, extradata_of(parameters));
+  const auto all = with_missing_kinds(parameters.codec_id, {sets, size}, view_extradata(parameters));
   set_extradata(parameters, all.data(), all.size());
 }
 
 bool has_same_sets(const AVCodecParameters& a, const AVCodecParameters& b) {
-  return std::ranges::equal(pieces_of(extradata_of(a)), pieces_of(extradata_of(b)),
+  return std::ranges::equal(split_extradata(view_extradata(a)), split_extradata(view_extradata(b)),
                             [](auto one, auto other) { return std::ranges::equal(one, other); });
 }
 
@@ -252,10 +252,10 @@ void forget_form(AVCodecParameters& parameters) {
 }
 
 /// A decoder or parser that knows nothing but the parameter sets. Null means no such decoder.
-CodecPtr reader_of_sets(const AVCodecParameters& parameters) {
+CodecPtr make_set_reader(const AVCodecParameters& parameters) {
   const AVCodec* const codec = avcodec_find_decoder(parameters.codec_id);
   if (codec == nullptr) return nullptr;
-  const auto blank = copy_of(parameters);
+  const auto blank = copy_parameters(parameters);
   forget_form(*blank);
   blank->width = blank->height = 0;
   auto context = make_codec(codec);
@@ -285,7 +285,7 @@ void take_size(AVCodecParameters& parameters, const AVPacket& key) {
     return;
   }
   const ParserPtr parser(av_parser_init(parameters.codec_id));
-  const auto context = reader_of_sets(parameters);
+  const auto context = make_set_reader(parameters);
   if (!context || !parser) return;
   parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
   std::uint8_t* out = nullptr;
@@ -298,7 +298,7 @@ void take_size(AVCodecParameters& parameters, const AVPacket& key) {
   parameters.height = height;
   take_form(parameters, *context);
   if (parameters.codec_id == AV_CODEC_ID_H264) {  // its parser does not read it
-    if (const auto aspect = h264_pixel_aspect(extradata_of(parameters)))
+    if (const auto aspect = h264_pixel_aspect(view_extradata(parameters)))
       parameters.sample_aspect_ratio = {aspect->width, aspect->height};
   }
   if (parser->format >= 0 && parameters.format < 0) parameters.format = parser->format;
@@ -306,7 +306,7 @@ void take_size(AVCodecParameters& parameters, const AVPacket& key) {
 
 /// H.265: of an opened decoder (ITU-T H.265, 7.4.3.2.1: sps_max_num_reorder_pics). It reads the form, too.
 std::optional<int> take_depth(AVCodecParameters& parameters) {
-  const auto context = reader_of_sets(parameters);
+  const auto context = make_set_reader(parameters);
   if (!context) return std::nullopt;
   context->thread_count = 1;
   if (avcodec_open2(context.get(), avcodec_find_decoder(parameters.codec_id), nullptr) < 0)
@@ -319,7 +319,7 @@ StreamParameters with_depth(CodecParametersPtr codec) {
   StreamParameters result;
   switch (codec->codec_id) {
     case AV_CODEC_ID_H264:
-      if (const auto depth = h264_reordered_frames(extradata_of(*codec))) {
+      if (const auto depth = h264_reordered_frames(view_extradata(*codec))) {
         result.depth = *depth;
       } else {
         result.depth_is_known = std::ranges::count(kWithoutReordering, codec->profile) > 0;
@@ -344,7 +344,7 @@ StreamParameters with_depth(CodecParametersPtr codec) {
   return result;
 }
 
-std::string format_of(const AVCodecParameters& parameters) {
+std::string describe_format(const AVCodecParameters& parameters) {
   if (parameters.codec_id != AV_CODEC_ID_H264 && parameters.codec_id != AV_CODEC_ID_HEVC) return "raw";
   return parameters.extradata_size > 0 && parameters.extradata[0] == 1 ? "avcc" : "annexb";
 }
@@ -356,12 +356,12 @@ bool equal(const AVCodecParameters& a, const AVCodecParameters& b) {
 }  // namespace
 
 ParametersReader::ParametersReader(const AVCodecParameters& known, Turn turn)
-    : known_(copy_of(known)), turn_(turn) {}
+    : known_(copy_parameters(known)), turn_(turn) {}
 
 /// A keyframe may lack parameter sets: the sets of the last one are in use then.
-CodecParametersPtr ParametersReader::completed(const AVPacket& key) const {
-  const auto& before = current_ ? *parameters_of(*current_).codec : *known_;
-  auto parameters = copy_of(before);
+CodecParametersPtr ParametersReader::complete_parameters(const AVPacket& key) const {
+  const auto& before = current_ ? *make_parameters(*current_).codec : *known_;
+  auto parameters = copy_parameters(before);
   take_sets(*parameters, key);
   if (before.extradata_size > 0 && !has_same_sets(*parameters, before)) forget_form(*parameters);
   take_size(*parameters, key);
@@ -369,17 +369,17 @@ CodecParametersPtr ParametersReader::completed(const AVPacket& key) const {
 }
 
 std::shared_ptr<const PacketStream> ParametersReader::read(const AVPacket& key) {
-  auto codec = completed(key);
+  auto codec = complete_parameters(key);
   const bool has_sets = codec->codec_id == AV_CODEC_ID_H264 || codec->codec_id == AV_CODEC_ID_HEVC;
   if (has_sets && codec->width <= 0) return nullptr;
-  if (current_ && equal(*codec, *parameters_of(*current_).codec)) return nullptr;
+  if (current_ && equal(*codec, *make_parameters(*current_).codec)) return nullptr;
   auto stream = std::make_shared<PacketStream>();
   const char* const name = avcodec_get_name(codec->codec_id);
   stream->codec = name;
-  stream->format = format_of(*codec);
+  stream->format = describe_format(*codec);
   stream->width = codec->width;
   stream->height = codec->height;
-  const auto sets = extradata_of(*codec);
+  const auto sets = view_extradata(*codec);
   stream->extradata.assign(sets.begin(), sets.end());
   auto parameters = with_depth(std::move(codec));
   parameters.turn = turn_;
@@ -389,10 +389,10 @@ std::shared_ptr<const PacketStream> ParametersReader::read(const AVPacket& key) 
 }
 
 bool is_same_stream(const PacketStream& a, const PacketStream& b) {
-  return &a == &b || equal(*parameters_of(a).codec, *parameters_of(b).codec);
+  return &a == &b || equal(*make_parameters(a).codec, *make_parameters(b).codec);
 }
 
-const StreamParameters& parameters_of(const PacketStream& stream) {
+const StreamParameters& make_parameters(const PacketStream& stream) {
   return *static_cast<const StreamParameters*>(stream.native.get());
 }
 

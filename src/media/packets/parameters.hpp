@@ -50,7 +50,7 @@ class ParametersReader {
   [[nodiscard]] std::shared_ptr<const PacketStream> read(const AVPacket& key);
 
  private:
-  [[nodiscard]] CodecParametersPtr completed(const AVPacket& key) const;
+  [[nodiscard]] CodecParametersPtr complete_parameters(const AVPacket& key) const;
 
   CodecParametersPtr known_;
   Turn turn_;
@@ -60,7 +60,7 @@ class ParametersReader {
 /// One decoder or file can have the packets of both.
 [[nodiscard]] bool is_same_stream(const PacketStream& a, const PacketStream& b);
 /// FFmpeg's side of a stream.
-[[nodiscard]] const StreamParameters& parameters_of(const PacketStream& stream);
+[[nodiscard]] const StreamParameters& make_parameters(const PacketStream& stream);
 /// FFmpeg's packet in a packet; its times are the demuxer's, not the packet's.
 [[nodiscard]] const AVPacket& native_packet(const Packet& packet);
 

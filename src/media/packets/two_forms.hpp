@@ -59,12 +59,12 @@ class TwoForms {
   [[nodiscard]] bool takes_packets() const noexcept { return packets_ != nullptr; }
 
   /// Throws GraphError if packets are taken. A sample can be of the other type if its parent has no type.
-  [[nodiscard]] OfFrames& of_frames() {
+  [[nodiscard]] OfFrames& get_frames() {
     if (packets_) throw GraphError("takes Packet, but its parent gave something else");
     return frames_;
   }
   /// Throws GraphError if frames are taken.
-  [[nodiscard]] OfPackets& of_packets() {
+  [[nodiscard]] OfPackets& get_packets() {
     if (!packets_) throw GraphError("takes Frame, but its parent gave something else");
     return *packets_;
   }

@@ -31,7 +31,7 @@ double student(double degrees) noexcept {
 
 }  // namespace
 
-CameraClock::Point CameraClock::point_of(const Report& report) const noexcept {
+CameraClock::Point CameraClock::make_point(const Report& report) const noexcept {
   const double time = report.time - first_->time;
   return {time, report.utc - first_->utc - time};
 }
@@ -40,7 +40,7 @@ CameraClock::Point CameraClock::point_of(const Report& report) const noexcept {
 /// count as well.
 double CameraClock::wraps_in(const Report& report) const noexcept {
   if (wrap_ <= 0) return 0;
-  const double seconds = off(point_of(report));
+  const double seconds = off(make_point(report));
   const double wraps = std::round(seconds / wrap_) * wrap_;
   return std::abs(seconds - wraps) < kMostLeft ? wraps : 0;
 }
@@ -65,7 +65,7 @@ std::optional<double> CameraClock::add(const Report& given, double now) {
     return std::nullopt;
   }
   const Report report{given.time, given.utc - wraps};
-  const auto point = point_of(report);
+  const auto point = make_point(report);
   const double step = off(point);
   if (std::abs(step) <= tolerance()) {
     sure_ = sure_ || report.time > first_->time;
@@ -73,16 +73,16 @@ std::optional<double> CameraClock::add(const Report& given, double now) {
     use(point);
     return std::nullopt;
   }
-  const bool agrees = !doubted_.empty() && std::abs(step - off(point_of(doubted_.back()))) <= tolerance();
+  const bool agrees = !doubted_.empty() && std::abs(step - off(make_point(doubted_.back()))) <= tolerance();
   doubted_.push_back(report);
   if (agrees) {
-    begin({doubted_[doubted_.size() - 2], report});
+    begin_reports({doubted_[doubted_.size() - 2], report});
     return std::exchange(sure_, true) ? std::optional(step) : std::nullopt;
   }
   if (doubted_.size() < kMostDoubted) return std::nullopt;
   const double before = utc_at(report.time);
   const auto latest = latest_;
-  begin(std::exchange(doubted_, {}));
+  begin_reports(std::exchange(doubted_, {}));
   const double moved = utc_at(report.time) - before;
   if (std::exchange(sure_, true) && std::abs(moved) > tolerance()) return moved;
   latest_ = latest;
@@ -91,14 +91,14 @@ std::optional<double> CameraClock::add(const Report& given, double now) {
 
 /// See Note [Wraps of RTP's time].
 void CameraClock::begin_at(const Report& report, double now) {
-  begin({report});
+  begin_reports({report});
   sure_ = wrap_ <= 0 || std::abs(report.utc - now) < kPlausible * wrap_;
 }
 
-void CameraClock::begin(std::vector<Report> reports) {
+void CameraClock::begin_reports(std::vector<Report> reports) {
   restart();
   first_ = reports.front();
-  for (const auto& report : reports) use(point_of(report));
+  for (const auto& report : reports) use(make_point(report));
 }
 
 void CameraClock::restart() noexcept {

@@ -61,14 +61,14 @@ class CameraClock {
     double later = 0;  // wall time - stream's time, since the first report's
   };
 
-  [[nodiscard]] Point point_of(const Report& report) const noexcept;
+  [[nodiscard]] Point make_point(const Report& report) const noexcept;
   [[nodiscard]] double off(const Point& point) const noexcept;
   [[nodiscard]] double tolerance() const noexcept;
   [[nodiscard]] double wraps_in(const Report& report) const noexcept;
   /// Returns the time by the line.
   [[nodiscard]] double utc_at(double time) const noexcept;
   void begin_at(const Report& report, double now);
-  void begin(std::vector<Report> reports);
+  void begin_reports(std::vector<Report> reports);
   void use(const Point& point);
   void fit() noexcept;
   [[nodiscard]] double error_at(double time) const noexcept;

@@ -85,7 +85,7 @@ class PacketConnection {
   [[nodiscard]] virtual bool counts_pictures() const { return false; }
   /// Ends the connection, after an error. Returns, if it counts pictures, the ones with at least one packet that
   /// next() has not returned.
-  [[nodiscard]] virtual Unread end() { return {}; }
+  [[nodiscard]] virtual Unread end_packets() { return {}; }
 };
 
 }  // namespace freshframe::media

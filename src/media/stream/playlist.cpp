@@ -68,7 +68,7 @@ std::optional<int> zone(Reader& reader) {
 
 /// Takes a line from the beginning of a text, without its end. FFmpeg's lines end like this, too: at LF, CR LF or CR,
 /// without the white space before it.
-std::string_view line_of(std::string_view& text) {
+std::string_view take_line(std::string_view& text) {
   const auto end = std::min(text.find_first_of("\r\n"), text.size());
   const auto line = text.substr(0, end);
   text.remove_prefix(end);
@@ -103,7 +103,7 @@ std::string_view attribute(std::string_view list, std::string_view name) {
 }
 
 /// Whether FFmpeg decrypts whole segments by this method (RFC 8216, 4.3.2.4).
-bool is_of_segments(std::string_view method) {
+bool encrypts_segments(std::string_view method) {
   return method.empty() || method == "NONE" || method == "AES-128";
 }
 
@@ -123,7 +123,7 @@ bool is_only_one(const Playlist& playlist, const std::string& uri) {
 
 }  // namespace
 
-bool is_url_of(std::string_view url, std::string_view uri) {
+bool has_uri(std::string_view url, std::string_view uri) {
   uri = without_dots(uri);
   if (uri.empty() || !url.ends_with(uri)) return false;
   return url.size() == uri.size() || uri.front() == '/' || url[url.size() - uri.size() - 1] == '/';
@@ -174,7 +174,7 @@ Playlist parse_playlist(std::string_view text) {
   double seconds = 0;          // seconds of its pictures
   bool announced = false;      // as FFmpeg does: other lines do not count
   while (!text.empty()) {
-    const auto line = line_of(text);
+    const auto line = take_line(text);
     if (line.starts_with(kMaster)) {
       playlist.is_master = true;
     } else if (line.starts_with(kTime)) {
@@ -192,7 +192,7 @@ Playlist parse_playlist(std::string_view text) {
       add_map(playlist, attribute(line.substr(kMap.size()), "URI"));
     } else if (line.starts_with(kKey)) {
       const auto method = attribute(line.substr(kKey.size()), "METHOD");
-      if (!is_of_segments(method)) playlist.encryption = method;
+      if (!encrypts_segments(method)) playlist.encryption = method;
       if (method == "AES-128" && attribute(line.substr(kKey.size()), "IV").empty())
         playlist.decrypts_by_number = true;
     } else if (!line.empty() && line.front() != '#' && std::exchange(announced, false)) {
@@ -209,7 +209,7 @@ std::string with_last_duration(std::string_view text, std::string_view seconds) 
   std::optional<std::size_t> found;
   for (auto rest = text; !rest.empty();) {
     const auto place = text.size() - rest.size();
-    if (line_of(rest).starts_with(kDuration)) found = place;
+    if (take_line(rest).starts_with(kDuration)) found = place;
   }
   if (!found) return std::string(text);
   const auto begin = *found + kDuration.size();
@@ -221,7 +221,7 @@ std::string without_end(std::string_view text) {
   std::string result;
   while (!text.empty()) {
     const auto* const begin = text.data();
-    if (line_of(text) != kOver) result.append(begin, static_cast<std::size_t>(text.data() - begin));
+    if (take_line(text) != kOver) result.append(begin, static_cast<std::size_t>(text.data() - begin));
   }
   return result;
 }
@@ -231,7 +231,7 @@ std::string with_first_number(std::string_view text, std::int64_t number) {
   bool is_first = true;
   while (!text.empty()) {
     const auto* const begin = text.data();
-    if (!line_of(text).starts_with(kFirstNumber))
+    if (!take_line(text).starts_with(kFirstNumber))
       result.append(begin, static_cast<std::size_t>(text.data() - begin));
     if (std::exchange(is_first, false))
       result.append(kFirstNumber).append(std::to_string(number)).append("\n");
@@ -257,7 +257,7 @@ bool have_the_same(const Playlist& one, const Playlist& other) {
 
 }  // namespace
 
-Numbering numbering_of(const Playlist& next, const Playlist& last) {
+Numbering compare_numbering(const Playlist& next, const Playlist& last) {
   constexpr std::int64_t kMostStale = 2;  // segments
   const auto back = last.newest() - next.newest();
   if (next.segments.empty() || last.segments.empty() || (back <= 0 && next.first >= last.first))
@@ -266,10 +266,10 @@ Numbering numbering_of(const Playlist& next, const Playlist& last) {
   return back <= 0 || next.is_over ? Numbering::Onward : Numbering::Stale;
 }
 
-std::optional<double> time_of_any(const Playlist& playlist, const std::vector<std::string>& urls) {
+std::optional<double> find_any_time(const Playlist& playlist, const std::vector<std::string>& urls) {
   for (const auto& url : urls) {
     for (const auto& segment : playlist.segments) {
-      if (!segment.time || !is_url_of(url, segment.uri)) continue;
+      if (!segment.time || !has_uri(url, segment.uri)) continue;
       if (is_only_one(playlist, segment.uri)) return segment.time;
       break;  // thousands of ranges of one file need not be counted for each of them
     }

@@ -49,22 +49,22 @@ enum class Numbering : std::uint8_t {
   Stale,  // an answer of some time ago, as caches give
   Again   // other segments: the server has begun to count again (RFC 8216 does not allow it)
 };
-[[nodiscard]] Numbering numbering_of(const Playlist& next, const Playlist& last);
+[[nodiscard]] Numbering compare_numbering(const Playlist& next, const Playlist& last);
 
 /// Unix time of "2026-11-22T19:10:00.250+01:00" (ISO 8601, as RFC 8216, 4.3.2.6 wants it); nullopt means it is
 /// something else, or has no time zone.
 [[nodiscard]] std::optional<double> parse_date_time(std::string_view text);
 
 /// Whether the URL belongs to a segment with this URI: "a/11.ts" does not belong to "1.ts".
-[[nodiscard]] bool is_url_of(std::string_view url, std::string_view uri);
+[[nodiscard]] bool has_uri(std::string_view url, std::string_view uri);
 
 /// Whether the URL belongs to this URI in the playlist's own folder. A playlist that was redirected is in
 /// another folder than its URL says.
 [[nodiscard]] bool is_beside(std::string_view url, std::string_view playlist, std::string_view uri);
 
 /// The time of the first of these URLs that is a segment of the playlist and has a time.
-[[nodiscard]] std::optional<double> time_of_any(const Playlist& playlist,
-                                                const std::vector<std::string>& urls);
+[[nodiscard]] std::optional<double> find_any_time(const Playlist& playlist,
+                                                  const std::vector<std::string>& urls);
 
 // When the first picture of a playlist was taken, by the server's clock.
 
@@ -73,7 +73,7 @@ enum class Numbering : std::uint8_t {
 class ProgramTime {
  public:
   /// `first`: Unix time of the next packet that has a time.
-  void begin(std::optional<double> first) noexcept { first_ = first; }
+  void begin_times(std::optional<double> first) noexcept { first_ = first; }
   /// The wall time of a packet with this time of the stream, in seconds and in the order of decoding.
   [[nodiscard]] std::optional<double> at(double time) noexcept;
 

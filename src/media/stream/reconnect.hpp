@@ -70,7 +70,7 @@ class BackOff {
 
 enum class Reconnect : std::uint8_t { Never, AfterItsFirstFrame, Always };
 
-[[nodiscard]] inline Reconnect reconnect_of(const OpenOptions& options) noexcept {
+[[nodiscard]] inline Reconnect make_reconnect(const OpenOptions& options) noexcept {
   return options.reconnect.value_or(true) ? Reconnect::Always : Reconnect::Never;
 }
 

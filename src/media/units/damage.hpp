@@ -105,7 +105,7 @@ class DecoderResidue {
 // The pictures that a picture refers to, by its units.
 
 /// The refresh of a picture if all its slices are among the units.
-[[nodiscard]] inline Refresh refresh_of(const UnitFacts& facts) noexcept {
+[[nodiscard]] inline Refresh find_refresh(const UnitFacts& facts) noexcept {
   if (facts.fresh) return Refresh::All;
   if (facts.recovery) return Refresh::Point;
   return facts.can_begin() ? Refresh::Alone : Refresh::None;

@@ -69,7 +69,7 @@ struct Extent {
 };
 
 /// The end of "[::1]" at `begin`; npos if something else is there.
-std::size_t end_of_address(std::string_view text, std::size_t begin) {
+std::size_t find_address_end(std::string_view text, std::size_t begin) {
   constexpr std::size_t kLongest = 64;
   const auto near = text.substr(begin, kLongest);
   const auto end = near.find_first_of("]@/");
@@ -91,7 +91,7 @@ bool has_odd_port(std::string_view url) {
 
 /// The password of the URL whose "://" ends at `begin`. See Note [Passwords that no URL may have].
 Span password_in(std::string_view text, std::size_t begin, const Extent& extent) {
-  if (extent.last_at == kNone || end_of_address(text, begin) != kNone) return {};
+  if (extent.last_at == kNone || find_address_end(text, begin) != kNone) return {};
   const auto url = text.substr(0, extent.end);
   const bool is_token = user_is_secret(text.substr(0, begin));
   const auto colon = url.find(':', begin);
@@ -99,7 +99,7 @@ Span password_in(std::string_view text, std::size_t begin, const Extent& extent)
   if (colon < extent.last_at) {
     // A user whose password is empty is a token.
     if (user_end == kNone) return {colon + 1 == extent.last_at ? begin : colon + 1, extent.last_at};
-    if (end_of_address(text, user_end + 1) == kNone)
+    if (find_address_end(text, user_end + 1) == kNone)
       return {is_token ? begin : colon + 1, extent.last_at};  // "joe@mail.org:secret@host"
   }
   const auto user = parse_authority(url, begin).user_end;
@@ -340,7 +340,7 @@ std::string shown_url(std::string_view url) {
   return mask_url(url, {});
 }
 
-std::vector<std::string> secrets_of(std::string_view url) {
+std::vector<std::string> find_secrets(std::string_view url) {
   constexpr std::size_t kShortest = 4;
   std::vector<std::string> found;
   const auto shown = mask_url(url, {.found = &found});

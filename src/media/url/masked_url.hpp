@@ -17,6 +17,6 @@ namespace freshframe::media {
 
 /// The parts of a URL that a server's words may repeat: what shown_url() masks, and a user without a password. Each as it is
 /// and without its escapes, and with 4 bytes at least.
-[[nodiscard]] std::vector<std::string> secrets_of(std::string_view url);
+[[nodiscard]] std::vector<std::string> find_secrets(std::string_view url);
 
 }  // namespace freshframe::media

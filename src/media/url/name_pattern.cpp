@@ -158,7 +158,7 @@ bool matches_pattern(std::string_view pattern, std::string_view name) {
   return true;
 }
 
-std::vector<std::string> paths_of_pattern(std::string_view pattern, const std::function<void()>& check) {
+std::vector<std::string> find_paths(std::string_view pattern, const std::function<void()>& check) {
   Search search{check};
   const auto slashes = pattern.substr(0, std::min(pattern.find_first_not_of('/'), pattern.size()));
   search.below(std::string(slashes), pattern.substr(slashes.size()));

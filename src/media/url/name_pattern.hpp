@@ -16,7 +16,7 @@ namespace freshframe::media {
 
 /// Returns the paths that match a pattern, which does not end with a slash, in no order, written as the pattern is: its folders may have `*`, too. Folders
 /// that cannot be read have no names. Calls `check` before each name that it looks at: it may throw.
-[[nodiscard]] std::vector<std::string> paths_of_pattern(std::string_view pattern,
-                                                        const std::function<void()>& check);
+[[nodiscard]] std::vector<std::string> find_paths(std::string_view pattern,
+                                                  const std::function<void()>& check);
 
 }  // namespace freshframe::media

@@ -36,7 +36,7 @@ SecretsInUse& in_use() {
 
 OpenSecrets::OpenSecrets(std::string_view url) {
   auto& all = in_use();
-  auto secrets = secrets_of(url);
+  auto secrets = find_secrets(url);
   const Lock lock(all.mutex);
   for (auto& secret : secrets) {
     if (all.uses.size() >= kMostSecrets && !all.uses.contains(secret)) continue;

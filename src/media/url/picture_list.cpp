@@ -59,7 +59,7 @@ std::string with_single_percents(std::string_view text) {
 
 }  // namespace
 
-bool NumberPattern::is_one(std::string_view path) noexcept {
+bool NumberPattern::is_pattern(std::string_view path) noexcept {
   return find_field(path, 0).begin != std::string_view::npos;
 }
 
@@ -101,7 +101,7 @@ NumberPattern::NumberPattern(const std::string& path, const std::string& url) {
   after_ = with_single_percents(name.substr(field.end));
 }
 
-std::string_view NumberPattern::digits_of(std::string_view name) const noexcept {
+std::string_view NumberPattern::find_digits(std::string_view name) const noexcept {
   if (name.size() <= before_.size() + after_.size()) return {};
   if (name.substr(0, before_.size()) != before_) return {};
   if (name.substr(name.size() - after_.size()) != after_) return {};
@@ -109,8 +109,8 @@ std::string_view NumberPattern::digits_of(std::string_view name) const noexcept 
   return std::all_of(digits.begin(), digits.end(), core::is_digit) ? digits : std::string_view();
 }
 
-std::optional<std::int64_t> NumberPattern::number_of(std::string_view name) const {
-  const auto digits = digits_of(name);
+std::optional<std::int64_t> NumberPattern::parse_number(std::string_view name) const {
+  const auto digits = find_digits(name);
   if (digits.empty() || digits.size() > kMostDigits || digits.size() < width_) return std::nullopt;
   if (digits.front() == '0' && digits.size() > std::max<std::size_t>(width_, 1)) return std::nullopt;
   std::int64_t number = 0;
@@ -119,11 +119,11 @@ std::optional<std::int64_t> NumberPattern::number_of(std::string_view name) cons
 }
 
 bool NumberPattern::is_too_long(std::string_view name) const noexcept {
-  const auto digits = digits_of(name);
+  const auto digits = find_digits(name);
   return digits.size() > kMostDigits && digits.front() != '0';
 }
 
-std::string NumberPattern::name_of(std::int64_t number) const {
+std::string NumberPattern::make_name(std::int64_t number) const {
   const auto digits = std::to_string(number);
   const auto zeros = width_ > digits.size() ? width_ - digits.size() : 0;
   return before_ + std::string(zeros, '0') + digits + after_;
@@ -209,7 +209,7 @@ PictureList list_folder(const std::string& folder, const std::string& url, const
 }
 
 PictureList list_glob(const std::string& pattern, const std::string& url, const std::stop_token& stop) {
-  auto paths = paths_of_pattern(pattern, [&] { check_stop(url, stop); });
+  auto paths = find_paths(pattern, [&] { check_stop(url, stop); });
   if (paths.empty()) fail(url, "no file matches; check the path and the pattern");
   const auto names = paths.size();
   std::erase_if(paths, [&](const std::string& path) {
@@ -227,7 +227,7 @@ PictureList list_glob(const std::string& pattern, const std::string& url, const 
 /// A suggestion for another pattern: "%04d" for "frame_0001.png".
 std::string hint(const NumberPattern& pattern, const std::vector<std::string>& names) {
   for (const auto& name : names) {
-    const auto digits = pattern.digits_of(name);
+    const auto digits = pattern.find_digits(name);
     if (digits.empty()) continue;
     const auto width = digits.front() == '0' ? "0" + std::to_string(digits.size()) : std::string();
     return "; '" + name + "' would match %" + width + "d";
@@ -241,7 +241,7 @@ PictureList list_numbers(const std::string& path, const std::string& url, const 
   std::vector<std::pair<std::int64_t, std::string>> numbered;
   for (const auto& name : names) {
     check_stop(url, stop);
-    if (const auto number = pattern.number_of(name)) numbered.emplace_back(*number, name);
+    if (const auto number = pattern.parse_number(name)) numbered.emplace_back(*number, name);
     if (pattern.is_too_long(name)) {
       fail(url, "the number in '" + name + "' has more than 18 digits; open the folder or a glob instead",
            EINVAL);
@@ -286,16 +286,16 @@ bool names_pictures(const std::string& path) {
   if (path.empty()) return false;
   std::error_code ignored;
   if (is_folder(path)) return true;
-  return (NumberPattern::is_one(path) || is_glob(path)) && !fs::exists(path, ignored);
+  return (NumberPattern::is_pattern(path) || is_glob(path)) && !fs::exists(path, ignored);
 }
 
 void check_picture_names(const std::string& path, const std::string& url) {
-  if (!is_folder(path) && NumberPattern::is_one(path)) static_cast<void>(NumberPattern(path, url));
+  if (!is_folder(path) && NumberPattern::is_pattern(path)) static_cast<void>(NumberPattern(path, url));
 }
 
 PictureList list_pictures(const std::string& path, const std::string& url, const std::stop_token& stop) {
   if (is_folder(path)) return list_folder(path, url, stop);
-  return NumberPattern::is_one(path) ? list_numbers(path, url, stop) : list_glob(path, url, stop);
+  return NumberPattern::is_pattern(path) ? list_numbers(path, url, stop) : list_glob(path, url, stop);
 }
 
 bool natural_less(std::string_view a, std::string_view b) noexcept {

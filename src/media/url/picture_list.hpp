@@ -17,7 +17,7 @@ namespace freshframe::media {
 class NumberPattern {
  public:
   /// Whether there is a %d, with a width or without, anywhere in the path.
-  [[nodiscard]] static bool is_one(std::string_view path) noexcept;
+  [[nodiscard]] static bool is_pattern(std::string_view path) noexcept;
 
   /// The first "%Y" or the like anywhere in the path that is neither a %d nor a %%; empty without one.
   [[nodiscard]] static std::string other_field(std::string_view path);
@@ -27,13 +27,13 @@ class NumberPattern {
 
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
   /// The name of the file, without its folder, with this number.
-  [[nodiscard]] std::string name_of(std::int64_t number) const;
+  [[nodiscard]] std::string make_name(std::int64_t number) const;
   /// Returns nullopt for another file's name.
-  [[nodiscard]] std::optional<std::int64_t> number_of(std::string_view name) const;
+  [[nodiscard]] std::optional<std::int64_t> parse_number(std::string_view name) const;
   /// The name matches, but its number has more digits than number_of() reads.
   [[nodiscard]] bool is_too_long(std::string_view name) const noexcept;
   /// The digits at the number's place, of any length; empty means the rest of the name does not match.
-  [[nodiscard]] std::string_view digits_of(std::string_view name) const noexcept;
+  [[nodiscard]] std::string_view find_digits(std::string_view name) const noexcept;
 
  private:
   std::string folder_;

@@ -44,7 +44,7 @@ void check_slashes(const std::string& url) {
 }
 
 /// "rtsp" of "rtsp://host"; empty without one.
-std::string scheme_of(const std::string& url) {
+std::string find_scheme(const std::string& url) {
   const auto end = url.find("://");
   if (end == std::string::npos || end == 0) return {};
   const auto word = url.substr(0, end);
@@ -110,13 +110,13 @@ std::string local_path(const std::string& url) {
   return without_escapes(path);
 }
 
-UrlKind kind_of(const std::string& url, const LiveUrl& live) {
+UrlKind find_kind(const std::string& url, const LiveUrl& live) {
   if (url.empty()) throw OptionError("cannot open a source without a name: " + std::string(kSupported));
   if (url.find('\0') != std::string::npos)
     throw OptionError("cannot open a source whose name has a zero byte in it");
   if (url.rfind("demo:", 0) == 0) return UrlKind::Demo;
   if (is_camera(url)) return UrlKind::Camera;
-  const auto scheme = scheme_of(url);
+  const auto scheme = find_scheme(url);
   if (is_live_scheme(live.scheme)) {
     check_protocol(live);
     return UrlKind::Live;
@@ -135,7 +135,7 @@ UrlKind kind_of(const std::string& url, const LiveUrl& live) {
 SourceUrl::SourceUrl(const std::string& url)
     : given(url),
       live(url),
-      kind(kind_of(given, live)),
+      kind(find_kind(given, live)),
       masked(shown_url(kind == UrlKind::Live ? live.text : given)) {}
 
 bool SourceUrl::is_over_http() const {

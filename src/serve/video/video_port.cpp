@@ -201,7 +201,7 @@ std::string VideoPort::why_jpeg() const {
 
 VideoMessageRef VideoPort::start() const {
   const auto depth = media::reorder_depth(*stream_);
-  const auto turn = media::turn_of(*stream_);
+  const auto turn = media::read_turn(*stream_);
   JsonWriter json;
   json.begin_object()
       .member("port", std::string_view(name_))

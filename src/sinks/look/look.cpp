@@ -254,7 +254,7 @@ class LookRing {
     if (stop.stop_requested()) return;
     const auto& first = piece.packets.front().packet;
     media::Dictionary none;
-    media::Decoder decoder(*media::parameters_of(*first.stream).codec, media::PacketTicks::kTimeBase, {},
+    media::Decoder decoder(*media::make_parameters(*first.stream).codec, media::PacketTicks::kTimeBase, {},
                            none);
     media::PacketTicks ticks(first.pts);
     media::FrameMaker maker;
@@ -474,12 +474,12 @@ void Look::set_input(const TypeInfo* type) {
 }
 
 std::optional<Nothing> Look::process(const Sample<Frame>& sample, const Context& /*context*/) {
-  impl_->of_frames().keep(sample);
+  impl_->get_frames().keep(sample);
   return std::nullopt;
 }
 
 std::optional<Nothing> Look::process(const Sample<Packet>& sample, const Context& /*context*/) {
-  impl_->of_packets().keep(sample);
+  impl_->get_packets().keep(sample);
   return std::nullopt;
 }
 

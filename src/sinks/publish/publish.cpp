@@ -178,7 +178,7 @@ struct PacketPublish {
   void check(const PacketStream& stream) {
     if (&stream == checked) return;
     const auto& target = sender.target();
-    if (!target.takes(parameters_of(stream).codec->codec_id)) {
+    if (!target.takes(make_parameters(stream).codec->codec_id)) {
       throw Error("cannot publish to '" + target.masked() + "': " + target.url().scheme +
                   " servers do not know the camera's " + stream.codec + "; they know " + target.codecs());
     }
@@ -234,12 +234,12 @@ void Publish::open(const Context& context) {
 }
 
 std::optional<Nothing> Publish::process(const Sample<Frame>& sample, const Context& /*context*/) {
-  impl_->of_frames().write(sample);
+  impl_->get_frames().write(sample);
   return std::nullopt;
 }
 
 std::optional<Nothing> Publish::process(const Sample<Packet>& sample, const Context& /*context*/) {
-  impl_->of_packets().write(sample);
+  impl_->get_packets().write(sample);
   return std::nullopt;
 }
 

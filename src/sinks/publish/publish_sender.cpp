@@ -83,7 +83,7 @@ void PublishConnection::set_buffer(int bytes) noexcept {
 void PublishConnection::add_stream() {
   auto* const stream = avformat_new_stream(output_.get(), nullptr);
   if (stream == nullptr) throw std::bad_alloc();
-  if (avcodec_parameters_copy(stream->codecpar, parameters_of(*stream_).codec.get()) < 0)
+  if (avcodec_parameters_copy(stream->codecpar, make_parameters(*stream_).codec.get()) < 0)
     throw std::bad_alloc();
   stream->codecpar->codec_tag = 0;
   stream->time_base = PacketTicks::kTimeBase;
@@ -121,7 +121,7 @@ void PublishConnection::open(std::shared_ptr<const PacketStream> stream, TimePoi
   }
   begun_ = true;
   if (socket_ < 0) look_for_socket();
-  filter_.emplace(*output_->oformat, *parameters_of(*stream_).codec);
+  filter_.emplace(*output_->oformat, *make_parameters(*stream_).codec);
 }
 
 void PublishConnection::write(const Packet& packet, double timeout) {
@@ -142,7 +142,7 @@ void PublishConnection::write(const Packet& packet, double timeout) {
     fail("go on publishing to", result);
   }
   // FFmpeg's packetiser of JPEG logs what RTP cannot carry, such as other Huffman tables, and sends nothing.
-  const bool is_jpeg = parameters_of(*stream_).codec->codec_id == AV_CODEC_ID_MJPEG;
+  const bool is_jpeg = make_parameters(*stream_).codec->codec_id == AV_CODEC_ID_MJPEG;
   if (is_jpeg && !errors.cause().empty()) {
     failed_ = true;
     throw Error("cannot publish the pictures to '" + target_.masked() + "': " + errors.cause() +

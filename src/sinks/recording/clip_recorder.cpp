@@ -212,12 +212,12 @@ void ClipRecorder::open(const Context& context) {
 }
 
 std::optional<Nothing> ClipRecorder::process(const Sample<Frame>& sample, const Context& /*context*/) {
-  impl_->of_frames().write(sample.value, sample.stamp);
+  impl_->get_frames().write(sample.value, sample.stamp);
   return std::nullopt;
 }
 
 std::optional<Nothing> ClipRecorder::process(const Sample<Packet>& sample, const Context& /*context*/) {
-  impl_->of_packets().write(sample);
+  impl_->get_packets().write(sample);
   return std::nullopt;
 }
 

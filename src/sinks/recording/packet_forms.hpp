@@ -67,7 +67,7 @@ class PacketRecording {
     });
     waits_for_key_ = false;
     source_ = sample.stamp.source;
-    files_.note(sample.stamp, muxer_->kept());
+    files_.note(sample.stamp, muxer_->kept_count());
   }
   /// Passes the packets so far to the operating system.
   void pause() {
@@ -92,7 +92,8 @@ class PacketRecording {
       waits_for_key_ = true;
       if (!muxer_) throw;
       muxer_->give_up();
-      const SavedPart kept{.pictures = muxer_->kept(), .bytes = muxer_->bytes(), .place = muxer_->place()};
+      const SavedPart kept{
+          .pictures = muxer_->kept_count(), .bytes = muxer_->bytes(), .place = muxer_->place()};
       const auto lost = files_.give_up(kept, [this] { muxer_.reset(); });
       if (lost > 0) counters_->drop(NodeDropCause::Lost, lost);
       throw;
@@ -118,7 +119,7 @@ class PacketRecording {
   }
   void begin(const Packet& key) {
     check_container(files_.path(), *key.stream);
-    const auto& parameters = parameters_of(*key.stream);
+    const auto& parameters = make_parameters(*key.stream);
     files_.begin(
         [&](const std::string& name, DiskRoom* room) { muxer_ = std::make_unique<VideoMuxer>(name, room); });
     const FfmpegErrorCapture errors;
@@ -293,7 +294,7 @@ struct PacketClips {
 
   void begin(const Packet& key) {
     CodecParametersPtr codec(avcodec_parameters_alloc());
-    if (!codec || avcodec_parameters_copy(codec.get(), parameters_of(*key.stream).codec.get()) < 0)
+    if (!codec || avcodec_parameters_copy(codec.get(), make_parameters(*key.stream).codec.get()) < 0)
       throw std::bad_alloc();
     stream = key.stream;
     ticks.emplace(key.pts);

@@ -75,7 +75,7 @@ struct FrameFile {
     try {
       put(frame, stamp);
     } catch (...) {
-      if (encoder && encoder->failed()) give_up();
+      if (encoder && encoder->has_failed()) give_up();
       throw;
     }
   }
@@ -85,18 +85,18 @@ struct FrameFile {
     if (began) end_before_another_source(stamp);
     if (pending) start(pts - pending->pts);
     if (files.segment() && began) end_full_segment(frame, pts);
-    if (encoder && encoder->started() && !encoder->can_continue(pts)) end_at_pause(pts);
+    if (encoder && encoder->has_started() && !encoder->can_continue(pts)) end_at_pause(pts);
     if (!encoder) open_file();
-    if (!encoder->started() && !fps) {
+    if (!encoder->has_started() && !fps) {
       encoder->check_size(frame.picture_format());
       pending = Pending{frame, pts};
     } else {
-      if (!encoder->started()) encoder->start(frame, *fps);
+      if (!encoder->has_started()) encoder->start(frame, *fps);
       encoder->encode(frame, pts);
     }
     if (!began) began = pts;
     source = stamp.source;
-    files.note(stamp, encoder->kept());
+    files.note(stamp, encoder->kept_count());
   }
 
   /// A file contains the frames of one source, whose time rises.
@@ -113,7 +113,7 @@ struct FrameFile {
 
   void end_full_segment(const Frame& frame, double pts) {
     if (pts >= *began + *files.segment()) return end_file();
-    if (!encoder || !encoder->started() || encoder->fits(frame)) return;
+    if (!encoder || !encoder->has_started() || encoder->fits(frame)) return;
     encoder->check_size(frame.picture_format());  // a size that no file can have ends no file
     log(LogLevel::Warning, "'" + files.name() +
                                "' ends: the next frames have another size or other colours, " +
@@ -143,7 +143,8 @@ struct FrameFile {
 
   /// Ends the file after a failure. The frames that it does not keep count as lost. The next frame begins a file.
   void give_up() {
-    const SavedPart kept{.pictures = encoder->kept(), .bytes = encoder->bytes(), .place = encoder->place()};
+    const SavedPart kept{
+        .pictures = encoder->kept_count(), .bytes = encoder->bytes(), .place = encoder->place()};
     const auto lost = files.give_up(kept, [this] { encoder.reset(); });
     if (lost > 0) counters->drop(NodeDropCause::Lost, lost);
     forget_file();
@@ -169,10 +170,10 @@ struct FrameFile {
   void pause() noexcept {
     paused = true;
     try {
-      if (encoder && encoder->started()) encoder->pause();
+      if (encoder && encoder->has_started()) encoder->pause();
     } catch (const std::exception&) {
       failure = std::current_exception();
-      if (encoder->failed()) give_up();
+      if (encoder->has_failed()) give_up();
     }
   }
 
@@ -197,12 +198,12 @@ struct FrameFile {
   }
 
   void write_end() {
-    if (!encoder->started()) {
+    if (!encoder->has_started()) {
       log(LogLevel::Warning, "no frame was written: '" + files.name() +
                                  (encoder->had_content() ? "' keeps its old content" : "' was not made"));
     }
     std::int64_t left_out = 0;
-    files.end(encoder->started(), [&] {
+    files.end(encoder->has_started(), [&] {
       left_out = encoder->finish([this] { return limit->passed(); });
       return encoder->bytes();
     });
@@ -266,12 +267,12 @@ void VideoFile::open(const Context& context) {
 }
 
 std::optional<Nothing> VideoFile::process(const Sample<Frame>& sample, const Context& context) {
-  impl_->of_frames().write(sample, context);
+  impl_->get_frames().write(sample, context);
   return std::nullopt;
 }
 
 std::optional<Nothing> VideoFile::process(const Sample<Packet>& sample, const Context& context) {
-  impl_->of_packets().write(sample, context);
+  impl_->get_packets().write(sample, context);
   return std::nullopt;
 }
 

@@ -42,7 +42,7 @@ std::string camera_path(const std::string& url) {
 V4l2Options v4l2_options(const OpenOptions& options) {
   V4l2Options result{.wish = {.width = options.width, .height = options.height, .fps = options.fps},
                      .decoder_threads = options.decoder_threads.value_or(1),
-                     .reconnect = reconnect_of(options),
+                     .reconnect = make_reconnect(options),
                      .open_timeout = options.open_timeout,
                      .read_timeout = options.read_timeout,
                      .frozen_after = options.frozen_after,

@@ -407,7 +407,7 @@ Demuxer::Result Demuxer::read_any(AVPacket& packet) {
   const int result = read_packet(*input_, packet);
   complained_ = complained_ || !errors.cause().empty();
   second_index_ = second_index_ || errors.met_second_index();
-  if (interrupt_.stopped()) return Result::Stopped;
+  if (interrupt_.is_stopped()) return Result::Stopped;
   check_interrupt("read", settings_.read_timeout);
   interrupt_.disarm();
   if (result == AVERROR_EOF) {
@@ -553,7 +553,7 @@ void Demuxer::lose(int error) const {
 }
 
 void Demuxer::check_interrupt(const char* doing, double limit) const {
-  if (interrupt_.stopped()) {
+  if (interrupt_.is_stopped()) {
     throw SourceError("'" + settings_.url + "' was stopped before it was " + doing, settings_.url, ECANCELED);
   }
   if (interrupt_.timed_out()) {

@@ -119,7 +119,7 @@ void FileDecoding::open_again(const Context& context) {
 void FileDecoding::open_decoder(Dictionary& options) {
   const FfmpegErrorCapture errors;
   try {
-    turn_ = turn_of(demuxer_->stream());
+    turn_ = read_turn(demuxer_->stream());
     decoder_.emplace(demuxer_->stream(), decoder_settings(options_, demuxer_->is_picture()), options);
     if (decoder_->has_card() && !counts_.leaves_out()) count_on_card();
   } catch (const SourceError&) {

@@ -81,7 +81,7 @@ void FileSource::describe(const AVFrame& first) {
   const auto& demuxer = decoding_.demuxer();
   const char* pixel_format = av_get_pix_fmt_name(static_cast<AVPixelFormat>(first.format));
   info_.codec = avcodec_get_name(demuxer.stream().codecpar->codec_id);
-  const auto size = maker_.size_of(first);
+  const auto size = maker_.compute_size(first);
   info_.width = size.width;
   info_.height = size.height;
   info_.interlaced = is_interlaced(first);

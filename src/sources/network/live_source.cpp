@@ -21,7 +21,7 @@
 namespace freshframe::media {
 
 LiveSource::LiveSource(SourceUrl url, OpenOptions options)
-    : ReconnectingSource("'" + url.masked + "'", reconnect_of(options), {.watched = this, .packets = this}),
+    : ReconnectingSource("'" + url.masked + "'", make_reconnect(options), {.watched = this, .packets = this}),
       url_(std::move(url)),
       options_(std::move(options)),
       connector_(url_, options_, core::get_thread_gate()),
@@ -109,7 +109,7 @@ void LiveSource::close() {
 
 std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
   const auto count_rest = [&] {
-    if (!context.stop.stop_requested()) decoding_.end(connection_->end(), context);
+    if (!context.stop.stop_requested()) decoding_.end(connection_->end_packets(), context);
   };
   try {
     for (;;) {
@@ -239,7 +239,7 @@ void LiveSource::see_key(const LiveDecoding::Arrived& arrived, const Context& co
   try {
     Dictionary options;
     options.set("max_pixels", Decoder::most_pixels(options_.options));
-    Decoder decoder(*parameters_of(*stream).codec, connection_->decoder().context().pkt_timebase,
+    Decoder decoder(*make_parameters(*stream).codec, connection_->decoder().context().pkt_timebase,
                     {.low_delay = true}, options);
     static_cast<void>(decoder.send(*packet_, arrived.captured));
     decoder.finish();

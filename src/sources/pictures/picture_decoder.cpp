@@ -47,7 +47,7 @@ DecodedPicture decode_picture(const DemuxerSettings& settings, int threads, Dict
               .codec = avcodec_get_name(demuxer.stream().codecpar->codec_id),
               .container = demuxer.input().iformat->name,
               .still = demuxer.is_picture(),
-              .turn = turn_of(demuxer.stream())};
+              .turn = read_turn(demuxer.stream())};
     }
   } catch (const SourceError&) {
     throw;

@@ -95,7 +95,7 @@ void PictureSequence::describe(const Context& context) {
       }
       const char* pixel_format = av_get_pix_fmt_name(static_cast<AVPixelFormat>(first.frame->format));
       maker_.set_turn(first.turn);
-      const auto size = maker_.size_of(*first.frame);
+      const auto size = maker_.compute_size(*first.frame);
       info_ = {.codec = first.codec,
                .width = size.width,
                .height = size.height,

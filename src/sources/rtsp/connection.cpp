@@ -202,7 +202,7 @@ void Connection::finish_pictures() noexcept {
   }
 }
 
-Unread Connection::end() {
+Unread Connection::end_packets() {
   ending_.request_stop();
   if (reader_.joinable()) reader_.join();
   auto unread = pictures_.clear();

@@ -59,7 +59,7 @@ class Connection final : public PacketConnection, private PacketSink {
   [[nodiscard]] bool is_timeless() const override { return false; }
   [[nodiscard]] bool is_bursty() const override { return false; }
   [[nodiscard]] bool counts_pictures() const override { return true; }
-  [[nodiscard]] Unread end() override;
+  [[nodiscard]] Unread end_packets() override;
   void set_patient(bool patient) noexcept override { pictures_.set_patient(patient); }
   void set_direct(const Direct& direct) override { direct_ = direct; }
 

@@ -85,8 +85,8 @@ bool has_negative_stride(const AVFrame& frame, int planes) {
   return false;
 }
 
-PictureFormat described(const AVFrame& frame, PixelFormat format) {
-  return {frame.width, frame.height, format, range_of(frame), space_of(frame)};
+PictureFormat describe_format(const AVFrame& frame, PixelFormat format) {
+  return {frame.width, frame.height, format, read_range(frame), read_space(frame)};
 }
 
 Picture view(const AVFrame& frame, const PictureFormat& format) {
@@ -142,7 +142,7 @@ std::optional<FrameSize> wanted_size(const OpenOptions& options) {
   return FrameSize{*options.width, *options.height};
 }
 
-ColorRange range_of(const AVFrame& frame) noexcept {
+ColorRange read_range(const AVFrame& frame) noexcept {
   const auto format = static_cast<AVPixelFormat>(frame.format);
   const AVPixFmtDescriptor* description = av_pix_fmt_desc_get(format);
   if (description != nullptr && is_rgb(*description)) return ColorRange::Full;
@@ -156,7 +156,7 @@ ColorRange range_of(const AVFrame& frame) noexcept {
   return jpeg || gray ? ColorRange::Full : ColorRange::Limited;
 }
 
-ColorSpace space_of(const AVFrame& frame) noexcept {
+ColorSpace read_space(const AVFrame& frame) noexcept {
   switch (frame.colorspace) {
     case AVCOL_SPC_BT470BG:
     case AVCOL_SPC_SMPTE170M:
@@ -173,9 +173,9 @@ ColorSpace space_of(const AVFrame& frame) noexcept {
   }
 }
 
-FrameSize FrameMaker::size_of(const AVFrame& frame) const noexcept {
+FrameSize FrameMaker::compute_size(const AVFrame& frame) const noexcept {
   if (size_) return *size_;
-  if (turn_of(frame, turn_).lies()) return {frame.height, frame.width};
+  if (read_turn(frame, turn_).lies()) return {frame.height, frame.width};
   return {frame.width, frame.height};
 }
 
@@ -188,19 +188,19 @@ bool is_interlaced(const AVFrame& frame) noexcept {
 }
 
 Frame FrameMaker::make(AvFramePtr frame) {
-  const Turn turn = turn_of(*frame, turn_);
+  const Turn turn = read_turn(*frame, turn_);
   auto size = size_;
   if (size && turn.lies()) std::swap(size->width, size->height);
-  auto made = turned(stored(std::move(frame), size), turn);
+  auto made = turned(store_frame(std::move(frame), size), turn);
   if (turn != turn_) core::FrameAccess::mark_moved(made);  // its packets do not show it
   return made;
 }
 
-Frame FrameMaker::stored(AvFramePtr frame, std::optional<FrameSize> size) {
+Frame FrameMaker::store_frame(AvFramePtr frame, std::optional<FrameSize> size) {
   const auto same = same_layout(static_cast<AVPixelFormat>(frame->format));
   const bool scaled = size && (size->width != frame->width || size->height != frame->height);
   if (scaled || !same) return convert(*frame, size);
-  const auto format = described(*frame, *same);
+  const auto format = describe_format(*frame, *same);
   if (has_negative_stride(*frame, format.plane_count()))
     return convert(*frame, size);  // no caller needs to handle it
   const auto picture = view(*frame, format);
@@ -210,7 +210,7 @@ Frame FrameMaker::stored(AvFramePtr frame, std::optional<FrameSize> size) {
 
 Frame FrameMaker::convert(const AVFrame& frame, std::optional<FrameSize> size) {
   const auto from = without_range(static_cast<AVPixelFormat>(frame.format));
-  auto format = described(frame, nearest(from));
+  auto format = describe_format(frame, nearest(from));
   if (size) {
     format.space = core::choose_matrix(format);  // an unspecified one follows from the height before scaling
     format.width = size->width;

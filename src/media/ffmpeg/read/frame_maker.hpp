@@ -27,8 +27,8 @@ struct FrameSize {
 [[nodiscard]] std::optional<PixelFormat> same_layout(AVPixelFormat format) noexcept;
 
 /// The range that the samples have: FFmpeg leaves it open in most streams.
-[[nodiscard]] ColorRange range_of(const AVFrame& frame) noexcept;
-[[nodiscard]] ColorSpace space_of(const AVFrame& frame) noexcept;
+[[nodiscard]] ColorRange read_range(const AVFrame& frame) noexcept;
+[[nodiscard]] ColorSpace read_space(const AVFrame& frame) noexcept;
 
 /// Two interlaced fields of different times.
 [[nodiscard]] bool is_interlaced(const AVFrame& frame) noexcept;
@@ -60,12 +60,12 @@ class FrameMaker {
   /// Error.
   [[nodiscard]] Frame make(AvFramePtr frame);
   /// The size of the frame that make() would return.
-  [[nodiscard]] FrameSize size_of(const AVFrame& frame) const noexcept;
+  [[nodiscard]] FrameSize compute_size(const AVFrame& frame) const noexcept;
   /// The container's orientation, for frames without an orientation.
   void set_turn(Turn turn) noexcept { turn_ = turn; }
 
  private:
-  [[nodiscard]] Frame stored(AvFramePtr frame, std::optional<FrameSize> size);
+  [[nodiscard]] Frame store_frame(AvFramePtr frame, std::optional<FrameSize> size);
   [[nodiscard]] Frame convert(const AVFrame& frame, std::optional<FrameSize> size);
 
   std::optional<FrameSize> size_;

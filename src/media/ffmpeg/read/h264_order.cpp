@@ -140,7 +140,7 @@ BeforeVui skip_to_vui(Bits& bits) {
 }
 
 /// Table E-1. Nothing: unspecified, or reserved.
-std::optional<PixelAspect> aspect_of(Bits& bits) {
+std::optional<PixelAspect> read_aspect(Bits& bits) {
   constexpr std::uint32_t kExtended = 255;
   constexpr std::array<PixelAspect, 16> kTable{{{1, 1},
                                                 {12, 11},
@@ -169,7 +169,7 @@ std::optional<PixelAspect> aspect_of(Bits& bits) {
 
 /// The parts of the VUI before the bitstream restriction.
 void skip_to_restriction(Bits& bits) {
-  static_cast<void>(aspect_of(bits));
+  static_cast<void>(read_aspect(bits));
   if (bits.flag()) bits.skip(1);  // overscan
   if (bits.flag()) {              // the signal's type
     bits.skip(4);
@@ -243,7 +243,7 @@ std::optional<PixelAspect> h264_pixel_aspect(std::span<const std::uint8_t> avcc)
   if (!unit) return std::nullopt;
   Bits bits(*unit);
   if (!skip_to_vui(bits).has_vui) return std::nullopt;
-  const auto aspect = aspect_of(bits);
+  const auto aspect = read_aspect(bits);
   return bits.ok() ? aspect : std::nullopt;
 }
 

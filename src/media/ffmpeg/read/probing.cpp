@@ -21,7 +21,7 @@ bool has_video_codec(const AVStream& stream) {
   return parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE;
 }
 
-bool interrupted(const AVFormatContext& input) {
+bool is_interrupted(const AVFormatContext& input) {
   const auto& check = input.interrupt_callback;
   return check.callback != nullptr && check.callback(check.opaque) != 0;
 }
@@ -107,7 +107,7 @@ int read_ahead(AVFormatContext& input, std::deque<AvPacketPtr>& packets) {
     if (!packets.empty() && std::chrono::steady_clock::now() > until) break;
     auto packet = make_av_packet();
     const int result = read_packet(input, *packet);
-    if (result == AVERROR(EAGAIN) && !interrupted(input)) continue;
+    if (result == AVERROR(EAGAIN) && !is_interrupted(input)) continue;
     if (result < 0) return result;
     bytes += packet->size + 1;
     const bool found = has_video_codec(*input.streams[packet->stream_index]);

@@ -32,7 +32,7 @@ struct Axes {
   int yy = 1;
 };
 
-Turn turn_of(const Axes& axes) noexcept {
+Turn read_turn(const Axes& axes) noexcept {
   if (axes.xy == 0) {
     if (axes.xx > 0) return {.flip = axes.yy < 0, .quarters = 0};
     return {.flip = axes.yy > 0, .quarters = 2};
@@ -42,7 +42,7 @@ Turn turn_of(const Axes& axes) noexcept {
   return {.flip = axes.xy < 0, .quarters = 3};
 }
 
-libyuv::RotationMode mode_of(int quarters) noexcept {
+libyuv::RotationMode choose_rotation(int quarters) noexcept {
   switch (quarters) {
     case 1:
       return libyuv::kRotate90;
@@ -79,20 +79,21 @@ void turn_elements(const Plane& from, std::uint8_t* to, std::ptrdiff_t stride, T
 }
 
 void turn_plane(const Picture& from, const MutablePicture& to, int index, Turn turn) {
-  const auto& source = plane_of(from, index);
+  const auto& source = view_plane(from, index);
   auto* const target = to.row(index);
-  const auto stride = plane_of(to, index).stride;
+  const auto stride = view_plane(to, index).stride;
   if (is_packed_rgb(from.format.format)) return turn_elements<3>(source, target, stride, turn);
   if (from.format.format == PixelFormat::Nv12 && index == 1)
     return turn_elements<2>(source, target, stride, turn);
   // For libyuv a negative height means from the last row up.
   libyuv::RotatePlane(source.data, static_cast<int>(source.stride), target, static_cast<int>(stride),
-                      source.row_bytes, turn.flip ? -source.rows : source.rows, mode_of(turn.quarters));
+                      source.row_bytes, turn.flip ? -source.rows : source.rows,
+                      choose_rotation(turn.quarters));
 }
 
 }  // namespace
 
-Turn turn_of(const std::int32_t* display_matrix) noexcept {
+Turn read_turn(const std::int32_t* display_matrix) noexcept {
   const double a = display_matrix[0];
   const double b = display_matrix[1];
   const double c = display_matrix[3];
@@ -102,12 +103,12 @@ Turn turn_of(const std::int32_t* display_matrix) noexcept {
   const double along = std::max(std::abs(a), std::abs(d));
   const double across = std::max(std::abs(b), std::abs(c));
   const auto sign = [](double value) { return value < 0 ? -1 : 1; };
-  if (a != 0 && d != 0 && across <= kOff * along) return turn_of(Axes{sign(a), 0, 0, sign(d)});
-  if (b != 0 && c != 0 && along <= kOff * across) return turn_of(Axes{0, sign(c), sign(b), 0});
+  if (a != 0 && d != 0 && across <= kOff * along) return read_turn(Axes{sign(a), 0, 0, sign(d)});
+  if (b != 0 && c != 0 && along <= kOff * across) return read_turn(Axes{0, sign(c), sign(b), 0});
   return {};
 }
 
-Turn turn_of(const AVStream& stream) noexcept {
+Turn read_turn(const AVStream& stream) noexcept {
   const std::uint8_t* data = nullptr;
   std::size_t size = 0;
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)
@@ -124,41 +125,41 @@ Turn turn_of(const AVStream& stream) noexcept {
   std::array<std::int32_t, 9> matrix{};
   if (data == nullptr || size < sizeof(matrix)) return {};
   std::memcpy(matrix.data(), data, sizeof(matrix));
-  return turn_of(matrix.data());
+  return read_turn(matrix.data());
 }
 
-Turn turn_of_exif(int orientation) noexcept {
+Turn make_exif_turn(int orientation) noexcept {
   switch (orientation) {
     case 2:
-      return turn_of(Axes{-1, 0, 0, 1});
+      return read_turn(Axes{-1, 0, 0, 1});
     case 3:
-      return turn_of(Axes{-1, 0, 0, -1});
+      return read_turn(Axes{-1, 0, 0, -1});
     case 4:
-      return turn_of(Axes{1, 0, 0, -1});
+      return read_turn(Axes{1, 0, 0, -1});
     case 5:
-      return turn_of(Axes{0, 1, 1, 0});
+      return read_turn(Axes{0, 1, 1, 0});
     case 6:
-      return turn_of(Axes{0, -1, 1, 0});
+      return read_turn(Axes{0, -1, 1, 0});
     case 7:
-      return turn_of(Axes{0, -1, -1, 0});
+      return read_turn(Axes{0, -1, -1, 0});
     case 8:
-      return turn_of(Axes{0, 1, -1, 0});
+      return read_turn(Axes{0, 1, -1, 0});
     default:
       return {};
   }
 }
 
-Turn turn_of(const AVFrame& frame, Turn otherwise) noexcept {
+Turn read_turn(const AVFrame& frame, Turn otherwise) noexcept {
   constexpr std::size_t kMatrixBytes = 9 * sizeof(std::int32_t);
   const AVFrameSideData* data = av_frame_get_side_data(&frame, AV_FRAME_DATA_DISPLAYMATRIX);
   if (data != nullptr && data->size >= kMatrixBytes) {
     std::array<std::int32_t, 9> matrix{};
     std::memcpy(matrix.data(), data->data, kMatrixBytes);
-    return turn_of(matrix.data());
+    return read_turn(matrix.data());
   }
   const AVDictionaryEntry* exif = av_dict_get(frame.metadata, "Orientation", nullptr, 0);
   // NOLINTNEXTLINE(bugprone-unchecked-string-to-number-conversion): 0 is no turn
-  return exif != nullptr ? turn_of_exif(std::atoi(exif->value)) : otherwise;
+  return exif != nullptr ? make_exif_turn(std::atoi(exif->value)) : otherwise;
 }
 
 Frame turned(const Frame& frame, Turn turn) {

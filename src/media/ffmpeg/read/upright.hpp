@@ -24,13 +24,13 @@ struct Turn {
 
 /// From the stream's display matrix (9 numbers), for multiples of 90 degrees and mirroring. Pictures with
 /// other angles stay as stored.
-[[nodiscard]] Turn turn_of(const std::int32_t* display_matrix) noexcept;
+[[nodiscard]] Turn read_turn(const std::int32_t* display_matrix) noexcept;
 /// From the container. A frame's own orientation takes precedence.
-[[nodiscard]] Turn turn_of(const AVStream& stream) noexcept;
+[[nodiscard]] Turn read_turn(const AVStream& stream) noexcept;
 /// From a photo's Exif orientation, 1..8.
-[[nodiscard]] Turn turn_of_exif(int orientation) noexcept;
+[[nodiscard]] Turn make_exif_turn(int orientation) noexcept;
 /// A frame's own display matrix or Exif orientation; else `otherwise`.
-[[nodiscard]] Turn turn_of(const AVFrame& frame, Turn otherwise) noexcept;
+[[nodiscard]] Turn read_turn(const AVFrame& frame, Turn otherwise) noexcept;
 
 /// A turned copy in pooled memory. 4:2:2 on its side becomes 4:4:4.
 [[nodiscard]] Frame turned(const Frame& frame, Turn turn);

@@ -179,7 +179,7 @@ AVRational time_base(const AVOutputFormat& container, const AVCodec& encoder, AV
   return {1, encoder.id == AV_CODEC_ID_MPEG4 ? kTicksMpeg4 : kTicks};
 }
 
-AVPixelFormat pixel_format_of(const AVCodec& encoder) {
+AVPixelFormat choose_pixel_format(const AVCodec& encoder) {
   return encoder.id == AV_CODEC_ID_MJPEG ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
 }
 
@@ -230,7 +230,7 @@ void check_encoding(const std::string& what, const AVOutputFormat& container,
   // FFmpeg does not say what a GIF can hold, but it says what its own encoder takes.
   const AVCodec* own = avcodec_find_encoder(container.video_codec);
   for (const AVCodec* checked : {encoder, own}) {
-    if (checked == nullptr || takes(*checked, pixel_format_of(*checked))) continue;
+    if (checked == nullptr || takes(*checked, choose_pixel_format(*checked))) continue;
     throw OptionError("cannot write " + what + ": FFmpeg's encoder " + checked->name +
                       " takes no 4:2:0 video, which all frames become: take another codec, or a name that "
                       "ends in .mp4, .mkv or .webm");
@@ -260,7 +260,7 @@ void FrameEncoder::check_size(const PictureFormat& format) const {
   }
 }
 
-Frame FrameEncoder::prepared(const Frame& frame) const {
+Frame FrameEncoder::prepare_frame(const Frame& frame) const {
   return jpeg_ ? as_jpeg(frame) : as_video(frame);
 }
 
@@ -271,7 +271,7 @@ CodecPtr FrameEncoder::set_up_codec(const AVCodec& encoder, const Frame& first, 
   codec->framerate = rate;
   codec->time_base = time_base(container_, encoder, rate);
   const auto picture = to_av_frame(first);
-  codec->pix_fmt = pixel_format_of(encoder);
+  codec->pix_fmt = choose_pixel_format(encoder);
   codec->color_range = picture->color_range;
   codec->colorspace = picture->colorspace;
   codec->thread_count = options_.threads;
@@ -285,7 +285,7 @@ Dictionary FrameEncoder::start(const Frame& first, double fps) {
   check_size(first.picture_format());
   const AVCodec* encoder = find_video_encoder(codec_name(container_, options_));
   jpeg_ = encoder->id == AV_CODEC_ID_MJPEG;
-  const auto sample = prepared(first);
+  const auto sample = prepare_frame(first);
   format_ = sample.picture_format();
   fps = std::clamp(fps, 1.0, kHighestEncodedFps);
   const bool guessed = !options_.fps;
@@ -295,7 +295,7 @@ Dictionary FrameEncoder::start(const Frame& first, double fps) {
   Dictionary options(options_.options);
   const DecimalPoint numbers;
   const int result = avcodec_open2(codec_.get(), encoder, options.out());
-  if (result < 0) refused(result, errors.in_brackets());
+  if (result < 0) refuse(result, errors.in_brackets());
   return options;
 }
 
@@ -315,7 +315,7 @@ void FrameEncoder::begin_again(const Frame& first) {
   drained_ = false;
 }
 
-void FrameEncoder::refused(int result, const std::string& reason) {
+void FrameEncoder::refuse(int result, const std::string& reason) {
   codec_.reset();
   const std::string name = find_video_encoder(codec_name(container_, options_))->name;
   fail("the encoder " + name + " could not start: " + ffmpeg_text(result) + reason);
@@ -360,7 +360,7 @@ std::int64_t FrameEncoder::ticks(double pts) {
 
 void FrameEncoder::encode(const Frame& frame, double pts, const PacketSink& sink, bool key) {
   check_size(frame.picture_format());
-  const auto ready = prepared(frame);
+  const auto ready = prepare_frame(frame);
   check_format(ready.picture_format());
   if (first_pts_ && pts - last_pts_ > kPause) drain(sink);
   if (drained_) begin_again(ready);
@@ -375,7 +375,7 @@ void FrameEncoder::encode(const Frame& frame, double pts, const PacketSink& sink
 }
 
 void FrameEncoder::drain(const PacketSink& sink, const std::function<bool()>& enough) {
-  if (!started() || std::exchange(drained_, true)) return;
+  if (!has_started() || std::exchange(drained_, true)) return;
   check(avcodec_send_frame(codec_.get(), nullptr));
   receive(sink, enough);
 }

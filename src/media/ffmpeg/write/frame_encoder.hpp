@@ -55,7 +55,7 @@ class FrameEncoder {
  public:
   FrameEncoder(std::string what, const AVOutputFormat& container, VideoFileOptions options);
 
-  [[nodiscard]] bool started() const noexcept { return codec_ != nullptr; }
+  [[nodiscard]] bool has_started() const noexcept { return codec_ != nullptr; }
   /// Once started.
   [[nodiscard]] const AVCodecContext& codec() const noexcept { return *codec_; }
   /// The pts of the first frame, which has time 0; once one was encoded.
@@ -69,7 +69,7 @@ class FrameEncoder {
   /// unknown to the encoder: they are the muxer's.
   [[nodiscard]] Dictionary start(const Frame& first, double fps);
   /// Resets the encoder after a muxer has refused its codec.
-  [[noreturn]] void refused(int result, const std::string& reason);
+  [[noreturn]] void refuse(int result, const std::string& reason);
   /// `pts` in seconds, not before the last frame's. `key`: a decoder can begin at this frame.
   void encode(const Frame& frame, double pts, const PacketSink& sink, bool key = false);
   /// Frames that the encoder holds.
@@ -81,7 +81,7 @@ class FrameEncoder {
   [[nodiscard]] CodecPtr set_up_codec(const AVCodec& encoder, const Frame& first, AVRational rate) const;
   /// Opens another encoder with the same settings, after drain().
   void begin_again(const Frame& first);
-  [[nodiscard]] Frame prepared(const Frame& frame) const;
+  [[nodiscard]] Frame prepare_frame(const Frame& frame) const;
   void check_format(const PictureFormat& format) const;
   [[nodiscard]] std::int64_t ticks(double pts);
   void receive(const PacketSink& sink, const std::function<bool()>& enough = {});

@@ -29,12 +29,12 @@ int OutputFile::write_all(const std::uint8_t* data, std::size_t size) noexcept {
   const std::span bytes(data, size);
   std::size_t written = 0;
   const int error = file_.write(bytes, written);
-  if (error == 0 || !has_room_after(error)) return error;
+  if (error == 0 || !make_room_after(error)) return error;
   std::size_t rest = 0;
   return file_.write(bytes.subspan(written), rest);
 }
 
-bool OutputFile::has_room_after(int error) noexcept {
+bool OutputFile::make_room_after(int error) noexcept {
   return platform::is_no_room(error) && room_ != nullptr && room_->after_full();
 }
 
@@ -67,7 +67,7 @@ OutputFile::OutputFile(std::string path, DiskRoom* room) : path_(std::move(path)
 void OutputFile::open() {
   int error = 0;
   file_ = platform::File::create(path_, error);
-  if (!file_.is_open() && has_room_after(error)) file_ = platform::File::create(path_, error);
+  if (!file_.is_open() && make_room_after(error)) file_ = platform::File::create(path_, error);
   created_ = file_.is_open();
   if (!created_) file_ = platform::File::open_or_create(path_, error);
   readable_ = file_.is_open();
@@ -81,7 +81,7 @@ void OutputFile::make_io() {
 }
 
 void OutputFile::claim(platform::FileId file) {
-  auto free = WriteClaim::of(file);
+  auto free = WriteClaim::try_claim(file);
   if (!free) {
     throw Error("cannot write '" + path_ +
                 "': this process is writing the file already; give it another name");
@@ -103,7 +103,7 @@ void OutputFile::remove_unused() noexcept {
     std::filesystem::remove(path_, ignored);
 }
 
-void OutputFile::begin() {
+void OutputFile::begin_file() {
   if (const int error = regular_ ? file_.cut(0) : 0; error != 0) fail(error, "empty");
   began_ = true;
 }

@@ -31,7 +31,7 @@ class OutputFile {
   /// Whether it is a regular file that was not empty when it was opened.
   [[nodiscard]] bool had_content() const noexcept { return had_content_; }
   /// Empties it. Without this call close() and the destructor remove a file that the constructor has created.
-  void begin();
+  void begin_file();
   [[nodiscard]] AVIOContext* io() const noexcept { return io_.get(); }
   /// The big-endian number of 32 bits at `position`, of a regular file, without the data that io() still
   /// buffers.
@@ -62,7 +62,7 @@ class OutputFile {
   [[noreturn]] void fail(int error, const char* doing) const;
 
   [[nodiscard]] int write_all(const std::uint8_t* data, std::size_t size) noexcept;
-  [[nodiscard]] bool has_room_after(int error) noexcept;
+  [[nodiscard]] bool make_room_after(int error) noexcept;
 
   std::string path_;
   DiskRoom* room_;

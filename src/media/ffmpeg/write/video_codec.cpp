@@ -36,12 +36,12 @@ constexpr std::array<CodecName, 9> kCodecs = {{
 
 // FFmpeg has no list of the codecs in these. All hold the codecs of MPEG. Of any other codec FFmpeg writes
 // private data there, which no program can read.
-bool is_of_mpeg(const AVOutputFormat& container) {
+bool is_mpeg_container(const AVOutputFormat& container) {
   const std::string_view name = container.name;
   return name == "mpegts" || name == "mpeg" || name == "vob" || name == "svcd" || name == "dvd";
 }
 
-bool is_codec_of_mpeg(AVCodecID codec) {
+bool is_mpeg_codec(AVCodecID codec) {
   constexpr std::array<AVCodecID, 5> kCodecsOfMpeg = {AV_CODEC_ID_MPEG1VIDEO, AV_CODEC_ID_MPEG2VIDEO,
                                                       AV_CODEC_ID_MPEG4, AV_CODEC_ID_H264, AV_CODEC_ID_HEVC};
   return std::find(kCodecsOfMpeg.begin(), kCodecsOfMpeg.end(), codec) != kCodecsOfMpeg.end();
@@ -88,7 +88,7 @@ bool takes(const AVCodec& encoder, AVPixelFormat format) {
 }
 
 bool can_hold(const AVOutputFormat& container, AVCodecID codec) {
-  if (is_of_mpeg(container)) return is_codec_of_mpeg(codec);
+  if (is_mpeg_container(container)) return is_mpeg_codec(codec);
   if (std::string_view(container.name) == "mov" && is_refused_by_quicktime(codec)) return false;
   return avformat_query_codec(&container, codec, FF_COMPLIANCE_NORMAL) != 0;
 }
@@ -101,8 +101,8 @@ std::string default_codec(const AVOutputFormat& container) {
   for (const std::string name : {"h264", "vp9", "mpeg4"}) {
     const AVCodec* encoder = find_video_encoder(name);
     if (encoder == nullptr || !can_hold(container, encoder->id)) continue;
-    const bool takes_it =
-        name == "h264" || surely_holds(container, encoder->id) || (name == "mpeg4" && is_of_mpeg(container));
+    const bool takes_it = name == "h264" || surely_holds(container, encoder->id) ||
+                          (name == "mpeg4" && is_mpeg_container(container));
     if (takes_it) return name;
   }
   const AVCodec* encoder = avcodec_find_encoder(container.video_codec);
@@ -110,7 +110,7 @@ std::string default_codec(const AVOutputFormat& container) {
 }
 
 std::string why_not_h264(const AVOutputFormat& container) {
-  if (!surely_holds(container, AV_CODEC_ID_H264) && !is_of_mpeg(container))
+  if (!surely_holds(container, AV_CODEC_ID_H264) && !is_mpeg_container(container))
     return {};  // the usual choice: VP9 in .webm
   return find_video_encoder("h264") == nullptr ? "the installed FFmpeg has no H.264 encoder" : "";
 }

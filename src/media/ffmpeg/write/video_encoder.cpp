@@ -33,7 +33,7 @@ void VideoEncoder::start(const Frame& first, double fps) {
   starting_ = true;
   auto options = encoder_.start(first, fps);
   const int result = muxer_.start(encoder_.codec(), options);
-  if (result < 0) encoder_.refused(result, errors.in_brackets());
+  if (result < 0) encoder_.refuse(result, errors.in_brackets());
   starting_ = false;
 }
 
@@ -54,7 +54,7 @@ std::int64_t VideoEncoder::finish(const std::function<bool()>& enough) {
   try {
     encoder_.drain([this](AVPacket& packet) { write(packet); }, enough);
   } catch (...) {
-    if (!failed()) muxer_.finish();  // the encoder has failed, and the file is sound
+    if (!has_failed()) muxer_.finish();  // the encoder has failed, and the file is sound
     throw;
   }
   muxer_.finish();

@@ -25,13 +25,13 @@ class VideoEncoder {
   /// Creates the file unless it exists; start() replaces its content. `room`: see VideoMuxer.
   VideoEncoder(const std::string& path, const VideoFileOptions& options, DiskRoom* room = nullptr);
 
-  [[nodiscard]] bool started() const noexcept { return encoder_.started(); }
+  [[nodiscard]] bool has_started() const noexcept { return encoder_.has_started(); }
   [[nodiscard]] bool had_content() const noexcept { return muxer_.had_content(); }
   /// Whether it cannot go on: it did not start, or a write has failed.
-  [[nodiscard]] bool failed() const noexcept { return starting_ || muxer_.failed(); }
+  [[nodiscard]] bool has_failed() const noexcept { return starting_ || muxer_.has_failed(); }
   /// See VideoMuxer.
   [[nodiscard]] platform::FilePlace place() const noexcept { return muxer_.place(); }
-  [[nodiscard]] std::uint64_t kept() const noexcept { return muxer_.kept(); }
+  [[nodiscard]] std::uint64_t kept_count() const noexcept { return muxer_.kept_count(); }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return muxer_.bytes(); }
   void check_size(const PictureFormat& format) const { encoder_.check_size(format); }
   /// Takes size and colours from the first frame, but does not write it.

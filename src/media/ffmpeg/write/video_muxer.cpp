@@ -143,7 +143,7 @@ int VideoMuxer::start(const AVCodecParameters& codec, AVRational time_base, AVRa
   // delay_moov: the edit list depends on the times of the first fragment.
   if (fragmented_) options.set("movflags", "frag_custom+delay_moov+default_base_moof");
   if (fragmented_ && file_.can_read_back()) index_ = std::make_unique<Mp4Index>(container().name, *stream);
-  file_.begin();
+  file_.begin_file();
   const DecimalPoint numbers;
   result = avformat_write_header(output_.get(), options.out());
   started_ = result >= 0;
@@ -274,7 +274,7 @@ void VideoMuxer::flush_fragment() {
 
 void VideoMuxer::finish() {
   check_sound();
-  if (started_) end();
+  if (started_) end_file();
   output_->pb = nullptr;
   output_.reset();
   const auto place = file_.place();
@@ -284,7 +284,7 @@ void VideoMuxer::finish() {
   if (started_) check_place(place);
 }
 
-void VideoMuxer::end() {
+void VideoMuxer::end_file() {
   put_last();
   if (put_ > 0) put_through();
   check(av_write_trailer(output_.get()), "write the end of");

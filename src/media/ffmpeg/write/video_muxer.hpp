@@ -67,11 +67,11 @@ class VideoMuxer {
 
   [[nodiscard]] bool had_content() const noexcept { return file_.had_content(); }
   /// Whether a write has failed, which has ended the file at its last safe point.
-  [[nodiscard]] bool failed() const noexcept { return failed_; }
+  [[nodiscard]] bool has_failed() const noexcept { return failed_; }
   /// Where the file was at the last look.
   [[nodiscard]] platform::FilePlace place() const noexcept { return place_; }
   /// The packets that a failure would leave in the file: 0 once it was deleted.
-  [[nodiscard]] std::uint64_t kept() const noexcept { return kept_; }
+  [[nodiscard]] std::uint64_t kept_count() const noexcept { return kept_; }
   /// The bytes of the file that has ended, or that a failure would leave.
   [[nodiscard]] std::uint64_t bytes() const noexcept { return static_cast<std::uint64_t>(safe_); }
   [[nodiscard]] const AVOutputFormat& container() const noexcept { return *output_->oformat; }
@@ -104,7 +104,7 @@ class VideoMuxer {
   void put_through();
   void flush_fragment();
   void check_place(platform::FilePlace place);
-  void end();
+  void end_file();
   void add_index();
   [[noreturn]] void fail(int result, const char* doing);
   void check(int result, const char* doing);

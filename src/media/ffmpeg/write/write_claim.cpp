@@ -17,14 +17,14 @@ struct Claimed {
   std::set<platform::FileId> files FRESHFRAME_GUARDED_BY(mutex);
 };
 
-Claimed& claimed() {
+Claimed& get_claimed() {
   return forks::ProcessWide<Claimed>::get();
 }
 
 }  // namespace
 
-std::optional<WriteClaim> WriteClaim::of(platform::FileId file) {
-  auto& all = claimed();
+std::optional<WriteClaim> WriteClaim::try_claim(platform::FileId file) {
+  auto& all = get_claimed();
   const Lock lock(all.mutex);
   if (!all.files.insert(file).second) return std::nullopt;
   return WriteClaim(file);
@@ -32,7 +32,7 @@ std::optional<WriteClaim> WriteClaim::of(platform::FileId file) {
 
 WriteClaim::~WriteClaim() {
   if (!file_) return;
-  auto& all = claimed();
+  auto& all = get_claimed();
   const Lock lock(all.mutex);
   all.files.erase(*file_);
 }

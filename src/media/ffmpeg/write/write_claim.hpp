@@ -13,7 +13,7 @@ namespace freshframe::media {
 class WriteClaim {
  public:
   /// Returns nullopt if another recorder has it.
-  [[nodiscard]] static std::optional<WriteClaim> of(platform::FileId file);
+  [[nodiscard]] static std::optional<WriteClaim> try_claim(platform::FileId file);
   WriteClaim(WriteClaim&& other) noexcept : file_(std::exchange(other.file_, std::nullopt)) {}
   WriteClaim& operator=(WriteClaim&&) = delete;
   ~WriteClaim();

@@ -114,7 +114,7 @@ OwnFiles::Removal OwnFiles::remove(const std::string& name) const {
   const auto file = place.folder().stat_owned(place.file());
   if (!file) return Removal::Foreign;
   if (place.folder().has(place.file() + ".keep")) return Removal::Pinned;
-  const auto claim = WriteClaim::of(file->id);
+  const auto claim = WriteClaim::try_claim(file->id);
   if (!claim) return Removal::Busy;
   error = place.folder().remove(place.file());
   if (error == ENOENT) return Removal::Gone;

@@ -176,7 +176,7 @@ void EarlyEnds::look_at(AVPacket& packet, AVFormatContext& input) {
   if (whole && facts.can_begin()) packet.flags |= AV_PKT_FLAG_KEY;
   picture_ = {.torn = !whole,
               .after_loss = io_->is_after_loss(packet.pos),
-              .refresh = refresh_of(facts),
+              .refresh = find_refresh(facts),
               .recovery = facts.recovery.value_or(0)};
   if (!whole || (facts.pictures == 1 && packet.pts != AV_NOPTS_VALUE)) return;
   is_on_ = false;

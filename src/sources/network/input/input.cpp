@@ -209,7 +209,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
     choose_stream();
     make_decoder(options);
     describe();
-    if (is_bursty()) program_time_.begin(opened_.first_time());
+    if (is_bursty()) program_time_.begin_times(opened_.first_time());
   } catch (const SourceTimeoutError& late) {
     throw SourceTimeoutError(late.what() + causes(errors), late.url(), late.code());
   } catch (const SourceRefused&) {
@@ -410,7 +410,7 @@ std::string LiveInput::causes(const FfmpegErrorCapture& errors) const {
 }
 
 void LiveInput::check_open() const {
-  if (interrupt_.stopped()) fail("stopped", ECANCELED);
+  if (interrupt_.is_stopped()) fail("stopped", ECANCELED);
   if (redirects_again_) fail(kRedirectLoop, ELOOP);
   if (opened_.names_itself()) fail(kPlaylistLoop, ELOOP);
   if (interrupt_.timed_out()) throw_not_opened(url_.masked, options_.open_timeout);

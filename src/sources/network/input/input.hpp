@@ -139,7 +139,7 @@ class LiveInput {
   /// The video as the server declares it; RTSP does not contain the size.
   [[nodiscard]] const VideoInfo& info() const noexcept { return info_; }
   /// The orientation of its pictures, from the container.
-  [[nodiscard]] Turn turn() const noexcept { return turn_of(*stream_); }
+  [[nodiscard]] Turn turn() const noexcept { return read_turn(*stream_); }
   /// The time of a frame or packet; nullopt if the stream has no times, only times that FFmpeg has generated.
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
   /// The stream has neither times nor a rate.

@@ -218,8 +218,7 @@ void LivePlaylists::note_opened(const std::string& url) {
     found = true;
   }
   if (found) return;
-  for (auto& [playlist, known] : known_)
-    is_known.is_read = is_known.is_read || is_url_of(url, is_known.newest);
+  for (auto& [playlist, known] : known_) is_known.is_read = is_known.is_read || has_uri(url, is_known.newest);
 }
 
 /// Asks for the playlist at `opened`. Returns its text, or nullopt if the request has failed.
@@ -235,7 +234,7 @@ std::optional<std::string> LivePlaylists::ask(const Open& open, IoPtr& opened) {
 /// Whether an answer is older than the last one. A server that repeats it has begun again.
 bool LivePlaylists::is_stale(Known& known, const Playlist& playlist, TimePoint now) {
   constexpr double kLongest = 3;  // segments
-  if (!known.is_read || numbering_of(playlist, known.last) != Numbering::Stale) {
+  if (!known.is_read || compare_numbering(playlist, known.last) != Numbering::Stale) {
     known.stale.reset();
     return false;
   }
@@ -246,7 +245,7 @@ bool LivePlaylists::is_stale(Known& known, const Playlist& playlist, TimePoint n
 
 /// Makes the numbers of a playlist that begins again go on from those before. Returns false if they cannot.
 bool LivePlaylists::number_on(Known& known, Playlist& playlist, std::string& text) {
-  const auto numbering = numbering_of(playlist, known.last);
+  const auto numbering = compare_numbering(playlist, known.last);
   if (numbering == Numbering::Again || (numbering == Numbering::Stale && known.is_read)) {
     begin_again_ = !known.is_read || playlist.decrypts_by_number;
     if (begin_again_) return false;
@@ -292,8 +291,7 @@ int LivePlaylists::reload(const std::string& url, const Open& open, AVIOContext*
 
 bool LivePlaylists::is_map(const std::string& url) const {
   return std::ranges::any_of(maps_, [&](const auto& of_playlist) {
-    return std::ranges::any_of(of_playlist.second,
-                               [&](const std::string& uri) { return is_url_of(url, uri); });
+    return std::ranges::any_of(of_playlist.second, [&](const std::string& uri) { return has_uri(url, uri); });
   });
 }
 
@@ -340,12 +338,12 @@ int LivePlaylists::check_video(AVIOContext& io, bool first) {
   if (first || known_videos_.empty()) known_videos_.insert(*video);
   if (known_videos_.contains(*video)) return 0;
   has_other_video_ = true;
-  interrupt_.end();  // otherwise FFmpeg would only leave this segment out
+  interrupt_.end_call();  // otherwise FFmpeg would only leave this segment out
   return AVERROR_EXIT;
 }
 
 std::optional<double> LivePlaylists::time_of(const std::vector<std::string>& urls) const {
-  return first_ ? time_of_any(*first_, urls) : std::nullopt;
+  return first_ ? find_any_time(*first_, urls) : std::nullopt;
 }
 
 }  // namespace freshframe::media

@@ -219,7 +219,7 @@ PictureNotes PictureMaker::take_notes() {
   const PictureNotes notes{.torn = std::exchange(torn_, false),
                            .after_loss = std::exchange(after_loss_, false),
                            .reference = !disposable,
-                           .refresh = refresh_of(facts_),
+                           .refresh = find_refresh(facts_),
                            .recovery = facts_.recovery.value_or(0),
                            .time = static_cast<double>(ticks_) / clock_};
   facts_ = {};

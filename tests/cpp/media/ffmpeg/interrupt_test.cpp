@@ -33,7 +33,7 @@ TEST(MediaInterrupt, EndsACallAtItsDeadlineAndRemembers) {
   EXPECT_FALSE(interrupt.timed_out()) << "nobody asked yet";
   EXPECT_TRUE(interrupts(interrupt));
   EXPECT_TRUE(interrupt.timed_out());
-  EXPECT_FALSE(interrupt.stopped());
+  EXPECT_FALSE(interrupt.is_stopped());
   interrupt.arm(1000);
   EXPECT_FALSE(interrupt.timed_out()) << "a new call starts afresh";
   EXPECT_FALSE(interrupts(interrupt));
@@ -46,7 +46,7 @@ TEST(MediaInterrupt, EndsACallWhenThePipelineStops) {
   EXPECT_FALSE(interrupts(interrupt));
   stop.request_stop();
   EXPECT_TRUE(interrupts(interrupt));
-  EXPECT_TRUE(interrupt.stopped());
+  EXPECT_TRUE(interrupt.is_stopped());
   EXPECT_FALSE(interrupt.timed_out());
 }
 

@@ -38,7 +38,7 @@ TEST(MediaOutputFile, IsRemovedWhenItWasMadeAndNeverBegun) {
   EXPECT_FALSE(std::filesystem::exists(path));
   {
     OutputFile file(path);
-    file.begin();
+    file.begin_file();
   }
   EXPECT_TRUE(std::filesystem::exists(path));
 }
@@ -48,7 +48,7 @@ TEST(MediaOutputFile, IsRemovedWithTheHeaderOfAStreamThatItsContainerRefused) {
   const auto path = folder.file("a.mp4");
   {
     OutputFile file(path);
-    file.begin();
+    file.begin_file();
     avio_write(file.io(), reinterpret_cast<const unsigned char*>("head"), 4);
     avio_flush(file.io());
     file.abandon();
@@ -88,7 +88,7 @@ TEST(MediaOutputFile, OfACameraThatNeverCameIsNotLeftBehind) {
 TEST(MediaOutputFile, NamesTheReasonOfAShortRead) {
   const Folder folder;
   OutputFile file(folder.file("a.mp4"));
-  file.begin();
+  file.begin_file();
   errno = ENOENT;  // left by an earlier call
   const auto text = message_of<Error>([&] { static_cast<void>(file.number_at(1000)); });
   EXPECT_TRUE(contains(text, "i/o error") || contains(text, "input/output error")) << text;

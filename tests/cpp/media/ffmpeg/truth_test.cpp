@@ -64,7 +64,7 @@ void paint_palette(AVFrame& frame, Random& random) {
 void paint(AVFrame& frame, Random& random) {
   const auto& description = *av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
   if ((description.flags & AV_PIX_FMT_FLAG_PAL) != 0) return paint_palette(frame, random);
-  const bool limited = range_of(frame) == ColorRange::Limited;
+  const bool limited = read_range(frame) == ColorRange::Limited;
   for (int i = 0; i < description.nb_components; ++i) {
     const auto& component = description.comp[i];
     const bool chroma = description.nb_components >= 3 && (i == 1 || i == 2);
@@ -102,10 +102,10 @@ Frame by_swscale(const AVFrame& frame, AVPixelFormat to, PixelFormat format, int
   const ScalerPtr scaler(sws_getContext(frame.width, frame.height, static_cast<AVPixelFormat>(frame.format),
                                         frame.width, frame.height, to, kFlags, nullptr, nullptr, nullptr));
   if (!scaler) throw std::runtime_error("swscale cannot");
-  const int full = range_of(frame) == ColorRange::Full ? 1 : 0;
+  const int full = read_range(frame) == ColorRange::Full ? 1 : 0;
   const int* matrix = sws_getCoefficients(space);
   sws_setColorspaceDetails(scaler.get(), matrix, full, matrix, full, 0, 1 << 16, 1 << 16);
-  FrameBuilder builder({frame.width, frame.height, format, range_of(frame), ColorSpace::Unspecified});
+  FrameBuilder builder({frame.width, frame.height, format, read_range(frame), ColorSpace::Unspecified});
   std::array<std::uint8_t*, 4> planes{builder.plane(0)};
   std::array<int, 4> strides{static_cast<int>(builder.stride(0))};
   sws_scale(scaler.get(), frame.data, frame.linesize, 0, frame.height, planes.data(), strides.data());

@@ -205,11 +205,11 @@ INSTANTIATE_TEST_SUITE_P(Matrices, MediaUpright, ::testing::ValuesIn(kMatrices),
 
 TEST(MediaUprightOthers, AnglesBetweenAreLeftAsTheyAre) {
   const std::array<std::int32_t, 9> tilted = {46341, 46341, 0, -46341, 46341, 0, 0, 0, 1 << 30};
-  EXPECT_TRUE(turn_of(tilted.data()).none());
+  EXPECT_TRUE(read_turn(tilted.data()).none());
   const std::array<std::int32_t, 9> nothing{};
-  EXPECT_TRUE(turn_of(nothing.data()).none());
-  EXPECT_TRUE(turn_of_exif(0).none());
-  EXPECT_TRUE(turn_of_exif(9).none());
+  EXPECT_TRUE(read_turn(nothing.data()).none());
+  EXPECT_TRUE(make_exif_turn(0).none());
+  EXPECT_TRUE(make_exif_turn(9).none());
 }
 
 AvFramePtr wide_frame() {

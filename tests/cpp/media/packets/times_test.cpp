@@ -45,7 +45,7 @@ TEST(PacketContainers, HoldWhatPlayersShow) {
   EXPECT_FALSE(holds("a.ts", AV_CODEC_ID_MJPEG));
   EXPECT_TRUE(holds("a.mkv", AV_CODEC_ID_MJPEG));
   EXPECT_FALSE(holds("a.avi", AV_CODEC_ID_H264));
-  EXPECT_EQ(media::containers_of(AV_CODEC_ID_VP9), ".mp4, .mkv, .webm");
+  EXPECT_EQ(media::list_containers(AV_CODEC_ID_VP9), ".mp4, .mkv, .webm");
 }
 
 }  // namespace

@@ -22,18 +22,18 @@ TEST(Playlist, KnowsTheTimesOfItsSegments) {
   EXPECT_EQ(playlist.segments[1].time, 60.25);
   EXPECT_EQ(playlist.segments[2].time, 62.75) << "behind the one with the time";
   EXPECT_EQ(playlist.segments[3].time, std::nullopt) << "behind a discontinuity";
-  EXPECT_EQ(time_of_any(playlist, {"http://h/live.m3u8", "http://h/2.ts"}), 60.25);
-  EXPECT_EQ(time_of_any(playlist, {"http://h/a/3.ts?x=1"}), 62.75);
-  EXPECT_EQ(time_of_any(playlist, {"http://h/1.ts"}), std::nullopt);
+  EXPECT_EQ(find_any_time(playlist, {"http://h/live.m3u8", "http://h/2.ts"}), 60.25);
+  EXPECT_EQ(find_any_time(playlist, {"http://h/a/3.ts?x=1"}), 62.75);
+  EXPECT_EQ(find_any_time(playlist, {"http://h/1.ts"}), std::nullopt);
 }
 
 TEST(Playlist, TakesNoSegmentForAnother) {
   const auto playlist = parse_playlist(
       "#EXTM3U\n#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:01:00Z\n#EXTINF:2,\n1.ts\n#EXTINF:2,\n11.ts\n"
       "#EXTINF:2,\n../\n#EXTINF:2,\nall.ts\n#EXTINF:2,\nall.ts\n");
-  EXPECT_EQ(time_of_any(playlist, {"http://h/11.ts"}), 62);
-  EXPECT_EQ(time_of_any(playlist, {"http://h/21.ts"}), std::nullopt);
-  EXPECT_EQ(time_of_any(playlist, {"http://h/all.ts"}), std::nullopt) << "ranges of one file";
+  EXPECT_EQ(find_any_time(playlist, {"http://h/11.ts"}), 62);
+  EXPECT_EQ(find_any_time(playlist, {"http://h/21.ts"}), std::nullopt);
+  EXPECT_EQ(find_any_time(playlist, {"http://h/all.ts"}), std::nullopt) << "ranges of one file";
 }
 
 TEST(Playlist, HasNoSegmentThatIsNotAnnounced) {
@@ -45,7 +45,7 @@ TEST(Playlist, HasNoSegmentThatIsNotAnnounced) {
 TEST(Playlist, MayHaveManyRangesOfOneFile) {
   std::string text = "#EXTM3U\n#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:01:00Z\n";
   for (int i = 0; i < 300'000; ++i) text += "#EXTINF:2,\nall.ts\n";
-  EXPECT_EQ(time_of_any(parse_playlist(text), {"http://h/all.ts"}), std::nullopt) << "soon";
+  EXPECT_EQ(find_any_time(parse_playlist(text), {"http://h/all.ts"}), std::nullopt) << "soon";
 }
 
 TEST(Playlist, HasFiniteTimes) {
@@ -88,12 +88,12 @@ TEST(Playlist, HasNumbersThatGoOnOrBeginAgain) {
   const auto last = of(10, 5);
   for (const auto& next :
        {of(10, 5), of(11, 5), of(20, 5), of(9, 6), of(0, 15), of(10, 5, "b"), of(10, 0), of(0, 0)})
-    EXPECT_EQ(numbering_of(next, last), Numbering::Onward) << next.first;
+    EXPECT_EQ(compare_numbering(next, last), Numbering::Onward) << next.first;
   for (const auto& next : {of(9, 5), of(8, 5), of(10, 3), of(9, 5, "", "token")})
-    EXPECT_EQ(numbering_of(next, last), Numbering::Stale) << next.first;
+    EXPECT_EQ(compare_numbering(next, last), Numbering::Stale) << next.first;
   for (const auto& next : {of(0, 1), of(0, 5), of(9, 5, "b"), of(0, 20, "b"), of(7, 5)})
-    EXPECT_EQ(numbering_of(next, last), Numbering::Again) << next.first;
-  EXPECT_EQ(numbering_of(of(0, 1), of(0, 0)), Numbering::Onward);
+    EXPECT_EQ(compare_numbering(next, last), Numbering::Again) << next.first;
+  EXPECT_EQ(compare_numbering(of(0, 1), of(0, 0)), Numbering::Onward);
 }
 
 TEST(Playlist, GetsAnotherNumberOfItsFirstSegment) {

@@ -46,15 +46,15 @@ TEST(UnitFacts, KnowsWhereDecodingCanBegin) {
 }
 
 TEST(UnitFacts, KnowsWhatAPictureRenews) {
-  EXPECT_EQ(refresh_of(h264({0, 0, 1, 0x67, 0x42, 0, 0, 1, 0x65, 0x88})), Refresh::All);
+  EXPECT_EQ(find_refresh(h264({0, 0, 1, 0x67, 0x42, 0, 0, 1, 0x65, 0x88})), Refresh::All);
   const auto point = h264({0, 0, 1, 6, 6, 2, 5, 0x40, 0x80, 0, 0, 1, 0x41, 0x9A});
-  EXPECT_EQ(refresh_of(point), Refresh::Point);
+  EXPECT_EQ(find_refresh(point), Refresh::Point);
   EXPECT_EQ(point.recovery, 41);
-  EXPECT_EQ(refresh_of(h264({0, 0, 1, 0x41, 0x88})), Refresh::Alone) << "all slices are I";
-  EXPECT_EQ(refresh_of(h264({0, 0, 1, 0x41, 0x9A})), Refresh::None);
-  EXPECT_EQ(refresh_of(h265({0, 0, 1, 0x26, 1, 0xAF})), Refresh::All) << "IDR_W_RADL";
-  EXPECT_EQ(refresh_of(h265({0, 0, 1, 0x2A, 1, 0xAF})), Refresh::Point) << "CRA";
-  EXPECT_EQ(refresh_of(h265({0, 0, 1, 0x02, 1, 0xD0})), Refresh::None);
+  EXPECT_EQ(find_refresh(h264({0, 0, 1, 0x41, 0x88})), Refresh::Alone) << "all slices are I";
+  EXPECT_EQ(find_refresh(h264({0, 0, 1, 0x41, 0x9A})), Refresh::None);
+  EXPECT_EQ(find_refresh(h265({0, 0, 1, 0x26, 1, 0xAF})), Refresh::All) << "IDR_W_RADL";
+  EXPECT_EQ(find_refresh(h265({0, 0, 1, 0x2A, 1, 0xAF})), Refresh::Point) << "CRA";
+  EXPECT_EQ(find_refresh(h265({0, 0, 1, 0x02, 1, 0xD0})), Refresh::None);
 }
 
 TEST(UnitFacts, KnowsWhetherOthersReferToAPicture) {

@@ -61,7 +61,7 @@ TEST(NamePattern, FindsWhatGlobFinds) {
         "*********.png", "[b-a].png", "[a\\-z].png", "a?b.png",      "[0-9][0-9].png"}) {
     SCOPED_TRACE(pattern);
     auto expected = by_the_c_library(tree.path(pattern));
-    auto found = media::paths_of_pattern(tree.path(pattern), [] {});
+    auto found = media::find_paths(tree.path(pattern), [] {});
     if (std::string(pattern) == ".*.png" || std::string(pattern) == "*")
       std::erase_if(expected, [](const auto& path) { return path.ends_with("/.") || path.ends_with("/.."); });
     std::ranges::sort(expected);
@@ -92,7 +92,7 @@ TEST(NamePattern, CanBeStoppedBeforeEachName) {
   const auto stop = [&] {
     if (++looks == 2) throw std::runtime_error("stopped");
   };
-  EXPECT_THROW((void)media::paths_of_pattern(tree.path("*.png"), stop), std::runtime_error);
+  EXPECT_THROW((void)media::find_paths(tree.path("*.png"), stop), std::runtime_error);
   EXPECT_EQ(looks, 2);
 }
 

@@ -218,9 +218,9 @@ TEST(MediaUrl, MasksAUserWithAnEmptyPassword) {
   EXPECT_EQ(shown_url("rtsp://TOKEN:@host/a"), "rtsp://***@host/a");
   EXPECT_EQ(shown_url("rtsp:/TOKEN:@host/a"), "rtsp:/***@host/a");
   EXPECT_EQ(mask_passwords("x 'http://TOKEN:@host:80/a' y"), "x 'http://***@host:80/a' y");
-  EXPECT_EQ(secrets_of("rtsp://TOKEN:@host/a"), (std::vector<std::string>{"TOKEN", "TOKEN:"}));
-  EXPECT_EQ(secrets_of("rtsp://TOKEN@host/a"), std::vector<std::string>{"TOKEN"});
-  EXPECT_EQ(secrets_of("rtsp://user:SECRET@host/a"), std::vector<std::string>{"SECRET"});
+  EXPECT_EQ(find_secrets("rtsp://TOKEN:@host/a"), (std::vector<std::string>{"TOKEN", "TOKEN:"}));
+  EXPECT_EQ(find_secrets("rtsp://TOKEN@host/a"), std::vector<std::string>{"TOKEN"});
+  EXPECT_EQ(find_secrets("rtsp://user:SECRET@host/a"), std::vector<std::string>{"SECRET"});
 }
 
 TEST(MediaUrl, MasksTheSecretsOfEscapedUrls) {

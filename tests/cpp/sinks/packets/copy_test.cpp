@@ -172,7 +172,7 @@ TEST(Packets, HaveTheFormOfTheirPicturesWhereTheParserGivesNone) {
     const auto packets = completed(path);
     ASSERT_EQ(packets.size(), 3U) << codec;
     const auto& packet = *packets[0].value.as<Packet>();
-    const auto& parameters = *media::parameters_of(*packet.stream).codec;
+    const auto& parameters = *media::make_parameters(*packet.stream).codec;
     const auto form = media::picture_form(parameters.codec_id, packet.data);
     ASSERT_TRUE(form) << codec;
     EXPECT_EQ(std::pair(form->width, form->height), std::pair(kWidth, kHeight)) << codec;

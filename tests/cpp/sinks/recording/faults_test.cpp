@@ -278,8 +278,8 @@ TEST(MediaFaults, OfAMuxerAreThrownByEachLaterCall) {
   } catch (const Error&) {
     ++n;
   }
-  ASSERT_TRUE(encoder.failed());
-  EXPECT_EQ(encoder.kept(), 0U);
+  ASSERT_TRUE(encoder.has_failed());
+  EXPECT_EQ(encoder.kept_count(), 0U);
   EXPECT_THROW(encoder.encode(numbered_frame(n), n / kFaultFps), Error);
   EXPECT_THROW(encoder.pause(), Error);
   EXPECT_THROW(encoder.finish(), Error);

@@ -207,7 +207,7 @@ TEST(Retention, NeverDeletesTheOpenSegmentOrOneThatIsWrittenElsewhere) {
   write_bytes(folder.file("a_1.mp4"), Bytes(100000));
   struct stat status{};
   ASSERT_EQ(::stat(folder.file("a_1.mp4").c_str(), &status), 0);
-  const auto claim = media::WriteClaim::of({.device = status.st_dev, .number = status.st_ino});
+  const auto claim = media::WriteClaim::try_claim({.device = status.st_dev, .number = status.st_ino});
   ASSERT_TRUE(claim);
   Segments segments(folder, "a_%d.mp4", {.bytes = 1});
   segments->begin("a_2.mp4");
