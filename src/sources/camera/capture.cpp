@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::size_t kLongestLine = std::size_t{1} << 18;  // bytes: 32768 pixels of 4 bytes, twice
 
-ColorRange range_of_camera(const v4l2_pix_format& format) {
+ColorRange read_camera_range(const v4l2_pix_format& format) {
   if (format.quantization == V4L2_QUANTIZATION_FULL_RANGE) return ColorRange::Full;
   if (format.quantization == V4L2_QUANTIZATION_LIM_RANGE) return ColorRange::Limited;
   // A sensor without colour delivers its raw values, not video levels.
@@ -29,7 +29,7 @@ ColorRange range_of_camera(const v4l2_pix_format& format) {
   return full ? ColorRange::Full : ColorRange::Limited;
 }
 
-ColorSpace space_of_camera(const v4l2_pix_format& format) {
+ColorSpace read_camera_space(const v4l2_pix_format& format) {
   if (format.colorspace == V4L2_COLORSPACE_DEFAULT) return ColorSpace::Unspecified;
   const auto encoding = format.ycbcr_enc != V4L2_YCBCR_ENC_DEFAULT
                             ? format.ycbcr_enc
@@ -56,7 +56,7 @@ bool whole_pictures(std::uint32_t field) {
          field == V4L2_FIELD_INTERLACED_TB || field == V4L2_FIELD_INTERLACED_BT;
 }
 
-std::optional<TimePoint> timestamp_of(const v4l2_buffer& buffer) {
+std::optional<TimePoint> read_timestamp(const v4l2_buffer& buffer) {
   if ((buffer.flags & V4L2_BUF_FLAG_TIMESTAMP_MASK) != V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC) return std::nullopt;
   return TimePoint(std::chrono::seconds(buffer.timestamp.tv_sec) +
                    std::chrono::microseconds(buffer.timestamp.tv_usec));
@@ -69,7 +69,7 @@ int milliseconds(TimePoint::duration left) {
   return static_cast<int>(std::min(std::chrono::ceil<std::chrono::milliseconds>(left), kMost).count());
 }
 
-v4l2_fract interval_of(double fps) {
+v4l2_fract make_interval(double fps) {
   constexpr double kUnits = 10000;
   return {static_cast<std::uint32_t>(kUnits), static_cast<std::uint32_t>(std::lround(fps * kUnits))};
 }
@@ -150,8 +150,8 @@ void V4l2Capture::settle_format(const CameraMode& mode, const CameraWish& wish) 
               .width = static_cast<int>(pixels.width),
               .height = static_cast<int>(pixels.height),
               .bytes_per_line = pixels.bytesperline,
-              .range = range_of_camera(pixels),
-              .space = space_of_camera(pixels)};
+              .range = read_camera_range(pixels),
+              .space = read_camera_space(pixels)};
   const auto least = least_bytes_per_line(picture_);
   if (picture_.bytes_per_line == 0) picture_.bytes_per_line = least;
   if (picture_.bytes_per_line < least || picture_.bytes_per_line > kLongestLine) {
@@ -166,7 +166,7 @@ void V4l2Capture::settle_rate(const CameraMode& mode, const CameraWish& wish) {
   auto& capture = parameters.parm.capture;
   int code = device_.control(VIDIOC_G_PARM, parameters);
   if (code == 0 && mode.fps && (capture.capability & V4L2_CAP_TIMEPERFRAME) != 0) {
-    capture.timeperframe = interval_of(*mode.fps);
+    capture.timeperframe = make_interval(*mode.fps);
     code = device_.control(VIDIOC_S_PARM, parameters);
   }
   if (!is_no(code)) throw_camera_fault(path_, "set the rate of", code);
@@ -227,7 +227,7 @@ int V4l2Capture::take() {
   const bool whole = !bytes.empty() && bytes.size() >= raw_size(picture_);
   buffer_ = {.bytes = bytes,
              .sequence = filled.sequence,
-             .timestamp = timestamp_of(filled),
+             .timestamp = read_timestamp(filled),
              .damaged = !whole || (filled.flags & V4L2_BUF_FLAG_ERROR) != 0};
   return 0;
 }

@@ -51,7 +51,7 @@ constexpr std::array<CameraSettingRow, 4> kSettingRows{{
      {1, 1}},
 }};
 
-const CameraSettingRow& setting_of(const std::string& name) {
+const CameraSettingRow& find_setting(const std::string& name) {
   const auto* found = std::find_if(kSettingRows.begin(), kSettingRows.end(),
                                    [&](const CameraSettingRow& setting) { return setting.name == name; });
   if (found == kSettingRows.end()) {
@@ -141,7 +141,7 @@ std::string control_names(const std::vector<CameraControl>& controls) {
 struct SourcesCamera {
   SourcesCamera(const CameraFinder& place, V4l2System& system, const std::string& verb)
       : path(place.path()), device(system, path) {
-    if (const int code = place.fault_of(device); code != 0) throw_camera_fault(path, verb, code);
+    if (const int code = place.find_fault(device); code != 0) throw_camera_fault(path, verb, code);
   }
 
   const std::string path;
@@ -284,7 +284,7 @@ std::vector<CameraControl> camera_controls(const V4l2Handle& device) {
 
 void check_setting(const std::string& name, const std::string& value) {
   if (value != kAutomatic && !setting_number(value)) {
-    throw OptionError(std::string(setting_of(name).name) +
+    throw OptionError(std::string(find_setting(name).name) +
                       " must be a whole number of 32 bits or \"auto\", got '" + value + "'");
   }
 }
@@ -296,7 +296,7 @@ CameraControls::CameraControls(const CameraFinder& place, std::map<std::string, 
 }
 
 void CameraControls::set(const std::string& name, const std::string& value) {
-  const auto& row = setting_of(name);
+  const auto& row = find_setting(name);
   check_setting(name, value);
   std::vector<std::string> told;
   {
@@ -316,7 +316,7 @@ void CameraControls::set(const std::string& name, const std::string& value) {
 }
 
 std::string CameraControls::get(const std::string& name) const {
-  const auto& row = setting_of(name);
+  const auto& row = find_setting(name);
   const SourcesCamera camera(place_, system_, "read " + name + " of");
   return Adjustment(camera.device, camera.path, row).get();
 }
@@ -339,7 +339,7 @@ void CameraControls::apply_all(const V4l2Handle& device, std::vector<std::string
   const auto path = place_.path();
   std::vector<Adjustment> adjustments;
   for (const auto& [name, setting] : settings_) {
-    adjustments.emplace_back(device, path, setting_of(name)).check(setting.wish);
+    adjustments.emplace_back(device, path, find_setting(name)).check(setting.wish);
   }
   auto adjustment = adjustments.begin();
   try {
@@ -357,7 +357,7 @@ void CameraControls::apply_all(const V4l2Handle& device, std::vector<std::string
 void CameraControls::apply_each(const V4l2Handle& device, std::vector<std::string>& told) {
   const auto path = place_.path();
   for (auto& [name, setting] : settings_) {
-    Adjustment adjustment(device, path, setting_of(name));
+    Adjustment adjustment(device, path, find_setting(name));
     try {
       adjustment.set(setting.wish, told);
       setting.found = adjustment.get();

@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 /// 10 of "video10", -1 of anything else.
-int number_of(const std::string& name) {
+int parse_number(const std::string& name) {
   constexpr std::string_view kPrefix = "video";
   if (name.rfind(kPrefix, 0) != 0 || name.size() == kPrefix.size() || name.size() > kPrefix.size() + 4)
     return -1;
@@ -76,13 +76,13 @@ namespace {
 
 bool is_numbered(const std::string& path) {
   std::error_code ignored;
-  return number_of(fs::path(path).filename().string()) >= 0 && !fs::is_symlink(path, ignored);
+  return parse_number(fs::path(path).filename().string()) >= 0 && !fs::is_symlink(path, ignored);
 }
 
 /// Another name of the same device.
 bool is_link_to_numbered(const fs::path& path) {
   std::error_code ignored;
-  return fs::is_symlink(path, ignored) && number_of(fs::canonical(path, ignored).filename().string()) >= 0;
+  return fs::is_symlink(path, ignored) && parse_number(fs::canonical(path, ignored).filename().string()) >= 0;
 }
 
 }  // namespace
@@ -92,7 +92,7 @@ std::vector<std::string> camera_paths(const std::string& folder) {
   std::error_code ignored;
   for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end;
        entry.increment(ignored)) {
-    const int number = number_of(entry->path().filename().string());
+    const int number = parse_number(entry->path().filename().string());
     if (number >= 0 && !is_link_to_numbered(entry->path()))
       found.emplace_back(number, entry->path().string());
   }
@@ -115,15 +115,15 @@ void CameraFinder::remember(const V4l2Handle& device) {
   if (ask_device(device, capability) != 0) return;  // it is lost again
   refused_ = false;
   const Lock lock(mutex_);
-  identity_ = identity_of(capability);
+  identity_ = read_identity(capability);
 }
 
-int CameraFinder::fault_of(const V4l2Handle& device) const {
+int CameraFinder::find_fault(const V4l2Handle& device) const {
   const auto expected = identity();
   if (!numbered_ || expected.text.empty()) return device.error();
   v4l2_capability capability{};
   if (const int code = ask_device(device, capability); code != 0) return code;
-  return identity_of(capability) == expected ? 0 : ENODEV;
+  return read_identity(capability) == expected ? 0 : ENODEV;
 }
 
 CameraFinder::Identity CameraFinder::identity() const {
@@ -158,11 +158,11 @@ CameraFinder::Found CameraFinder::look(const std::string& path) const {
   v4l2_capability capability{};
   const int code = ask_device(device, capability);
   if (code == ENOENT || code == ENXIO || code == ENODEV) return Found::Absent;
-  const bool same = code != 0 ? path == this->path() : identity_of(capability) == identity();
+  const bool same = code != 0 ? path == this->path() : read_identity(capability) == identity();
   return same ? Found::Same : Found::Other;
 }
 
-CameraFinder::Identity CameraFinder::identity_of(const v4l2_capability& capability) {
+CameraFinder::Identity CameraFinder::read_identity(const v4l2_capability& capability) {
   const auto bus = driver_text(capability.bus_info);
   if (bus.empty()) return {};
   return {driver_text(capability.card) + " (" + driver_text(capability.driver) + " at " + bus + ")",

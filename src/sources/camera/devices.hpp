@@ -30,7 +30,7 @@ class CameraFinder {
 
   [[nodiscard]] std::string path() const;
   /// Returns the errno of `device`, opened at path(), ENODEV if another camera has the number now, or 0.
-  [[nodiscard]] int fault_of(const V4l2Handle& device) const;
+  [[nodiscard]] int find_fault(const V4l2Handle& device) const;
   /// `device`, opened at path(), is the source's camera.
   void remember(const V4l2Handle& device);
   /// To be called before the camera is opened again. Looks for it at every path where it isn't at its own. Throws
@@ -46,7 +46,7 @@ class CameraFinder {
     std::uint32_t abilities = 0;
     bool operator==(const Identity&) const = default;
   };
-  [[nodiscard]] static Identity identity_of(const v4l2_capability& capability);
+  [[nodiscard]] static Identity read_identity(const v4l2_capability& capability);
   [[nodiscard]] Identity identity() const;
   [[nodiscard]] Found look(const std::string& path) const;
   void move(const std::string& path);

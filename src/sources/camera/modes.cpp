@@ -26,7 +26,7 @@ constexpr double kFastest = 60.5;            // higher rates are chosen only on 
 constexpr int kDefaultWidth = 1280;
 constexpr int kDefaultHeight = 720;
 
-std::optional<double> rate_of(const v4l2_fract& interval) {
+std::optional<double> compute_rate(const v4l2_fract& interval) {
   if (interval.numerator == 0 || interval.denominator == 0) return std::nullopt;
   return static_cast<double>(interval.denominator) / interval.numerator;
 }
@@ -43,13 +43,13 @@ int add_rates(const V4l2Handle& device, std::uint32_t format, CameraSize& size) 
     code = device.control(VIDIOC_ENUM_FRAMEINTERVALS, entry);
     if (code != 0) break;
     if (entry.type != V4L2_FRMIVAL_TYPE_DISCRETE) {
-      const auto highest = rate_of(entry.stepwise.min);
-      const auto lowest = rate_of(entry.stepwise.max);
+      const auto highest = compute_rate(entry.stepwise.min);
+      const auto lowest = compute_rate(entry.stepwise.max);
       if (highest && lowest) size.fps = {*highest, *lowest};
       size.fps_range = size.fps.size() == 2;
       return 0;
     }
-    if (const auto rate = rate_of(entry.discrete)) size.fps.push_back(*rate);
+    if (const auto rate = compute_rate(entry.discrete)) size.fps.push_back(*rate);
   }
   std::sort(size.fps.begin(), size.fps.end(), std::greater<>());
   return code;

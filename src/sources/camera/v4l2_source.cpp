@@ -143,7 +143,7 @@ void V4l2Source::show_settings(const Context& context) {
 std::optional<SourceItem<Frame>> V4l2Source::next(const Context& context) {
   while (true) {
     if (decoder_) {
-      if (auto item = decoded(context)) return item;
+      if (auto item = decode_picture(context)) return item;
     }
     if (!wait_for_buffer(context)) return std::nullopt;
     auto item = use_buffer(context);
@@ -231,7 +231,7 @@ void V4l2Source::send(const PictureTimes& arrival, const Context& context) {
   av_packet_unref(packet_.get());
 }
 
-std::optional<SourceItem<Frame>> V4l2Source::decoded(const Context& context) {
+std::optional<SourceItem<Frame>> V4l2Source::decode_picture(const Context& context) {
   while (true) {
     if (!spare_) spare_ = make_av_frame();
     switch (decoder_->receive(*spare_)) {
@@ -267,12 +267,12 @@ SourceItem<Frame> V4l2Source::deliver(Frame frame, const PictureTimes& arrival, 
   note_frame(context);
   note_size({frame.width(), frame.height()}, context);
   still_.note_picture(frame, arrival.captured, context);
-  return {
-      .value = std::move(frame),
-      .pts = arrival.pts,
-      .captured = arrival.captured,
-      .seq = arrival.seq,
-      .utc = arrival.stamped ? utc_of_device(context.clock, arrival.captured, options_.clock_offset) : Utc{}};
+  return {.value = std::move(frame),
+          .pts = arrival.pts,
+          .captured = arrival.captured,
+          .seq = arrival.seq,
+          .utc = arrival.stamped ? compute_device_utc(context.clock, arrival.captured, options_.clock_offset)
+                                 : Utc{}};
 }
 
 }  // namespace freshframe::media

@@ -58,7 +58,7 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
   [[nodiscard]] std::optional<SourceItem<Frame>> use_buffer(const Context& context);
   [[nodiscard]] PictureTimes arrive(const V4l2Capture::Buffer& buffer, const Context& context);
   void send(const PictureTimes& arrival, const Context& context);
-  [[nodiscard]] std::optional<SourceItem<Frame>> decoded(const Context& context);
+  [[nodiscard]] std::optional<SourceItem<Frame>> decode_picture(const Context& context);
   [[nodiscard]] SourceItem<Frame> deliver(Frame frame, const PictureTimes& arrival, const Context& context);
 
   std::string path_;

@@ -54,7 +54,7 @@ class DemoSource final : public VideoSource {
       if (!tick) return std::nullopt;
       if (tick->missed > 0) context.counters.drop(NodeDropCause::Device, tick->missed);
       auto paced = item(tick->n, tick->due);
-      paced.utc = utc_of_device(context.clock, tick->due);
+      paced.utc = compute_device_utc(context.clock, tick->due);
       return paced;
     }
     if (context.stop.stop_requested() || (options_.frames && unpaced_ >= *options_.frames))

@@ -63,7 +63,7 @@ std::optional<SourceItem<Frame>> MockCamera::read(const Context& context) {
                            .pts = static_cast<double>(tick->n) / impl_->fps,
                            .captured = tick->due,
                            .seq = tick->n,
-                           .utc = media::utc_of_device(context.clock, tick->due)};
+                           .utc = media::compute_device_utc(context.clock, tick->due)};
 }
 
 }  // namespace freshframe

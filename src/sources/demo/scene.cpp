@@ -51,7 +51,7 @@ void add_arc(std::vector<Arc>& arcs, double middle, double half) {
 }
 
 /// Share of the circle that the union of `arcs` covers.
-double covered(std::vector<Arc>& arcs) {
+double count_covered(std::vector<Arc>& arcs) {
   std::ranges::sort(arcs);
   double sum = 0;
   double end = 0;
@@ -153,7 +153,7 @@ std::vector<DemoCircle> DemoScene::truth(std::int64_t seq) const {
     add_outside(arcs, ball->x + 0.5, ball->r, 2 * kQuarter);
     add_outside(arcs, ball->y + 0.5, ball->r, 3 * kQuarter);
     circles.push_back(
-        {.id = ball->id, .x = ball->x, .y = ball->y, .r = ball->r, .visible = 1 - covered(arcs)});
+        {.id = ball->id, .x = ball->x, .y = ball->y, .r = ball->r, .visible = 1 - count_covered(arcs)});
   }
   return circles;
 }

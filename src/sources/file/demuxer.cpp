@@ -132,7 +132,7 @@ bool is_matroska(const AVFormatContext& input) {
   return std::string_view(input.iformat->name).starts_with("matroska,");
 }
 
-std::string suffix_of(const std::string& name) {
+std::string find_suffix(const std::string& name) {
   const auto path = name.substr(0, name.find('?'));  // path of a URL
   const auto dot = path.rfind('.');
   const bool in_name = dot != std::string::npos && path.find('/', dot) == std::string::npos;
@@ -211,7 +211,7 @@ void Demuxer::look_at_begin() {
 /// switched off. Then a low score is no evidence: the pixels of a TGA may look like sound.
 const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
   look_at_begin();
-  const auto suffix = suffix_of(settings_.path);
+  const auto suffix = find_suffix(settings_.path);
   constexpr std::array<std::string_view, 5> kPhotos{".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"};
   if (jpeg_ && (suffix == ".mjpeg" || suffix == ".mjpg")) return av_find_input_format("mjpeg");
   if (jpeg_ && std::find(kPhotos.begin(), kPhotos.end(), suffix) != kPhotos.end()) {

@@ -91,7 +91,7 @@ class Demuxer {
   [[nodiscard]] double largest_leap() const noexcept;
   [[nodiscard]] std::optional<std::int64_t> frame_count() const;
   /// FFmpeg's demuxer logged an error in the last next(), even if that returned a packet: data was skipped.
-  [[nodiscard]] bool complained() const noexcept { return complained_; }
+  [[nodiscard]] bool has_complained() const noexcept { return complained_; }
   /// FFmpeg ignored the table of the frames' times: their order may be wrong, and it may hide some of them.
   [[nodiscard]] bool has_damaged_times() const noexcept { return damaged_times_; }
   /// The file goes on after the frames that FFmpeg reads, as two MP4s do that were joined byte by byte.

@@ -101,7 +101,7 @@ void FileDecoding::open_again(const Context& context) {
                                    .probe = options_.start.has_value()},
                    options);
   step_ = 1 / options_.fps.value_or(demuxer_->fps().value_or(kDefaultFps));
-  begin();
+  begin_pass();
   choose_card();
   open_decoder(options);
   if (options_.fps && !demuxer_->is_picture()) {
@@ -141,17 +141,17 @@ void FileDecoding::count_on_card() {
 bool FileDecoding::rewind() {
   if (!demuxer_->rewind()) return false;
   decoder_->restart();
-  begin();
+  begin_pass();
   return true;
 }
 
 /// At the beginning of the file.
-void FileDecoding::begin() {
+void FileDecoding::begin_pass() {
   times_.emplace(step_, demuxer_->largest_leap());
   first_dts_.reset();
   delay_.reset();
   counts_.begin();
-  if (fields_) fields_->begin();
+  if (fields_) fields_->begin_pass();
 }
 
 void FileDecoding::close() {
@@ -209,7 +209,7 @@ Decoder::Result FileDecoding::receive(const Context& context) {
 }
 
 double FileDecoding::place(const AVFrame& frame) {
-  return times_->place(time_of(frame));
+  return times_->place(find_time(frame));
 }
 
 std::optional<double> FileDecoding::seconds(std::int64_t ticks) const {
@@ -219,7 +219,7 @@ std::optional<double> FileDecoding::seconds(std::int64_t ticks) const {
 
 /// In a container without the times of frames, FFmpeg derives them from the order of the packets. They are late by the
 /// decoder's delay.
-std::optional<double> FileDecoding::time_of(const AVFrame& frame) {
+std::optional<double> FileDecoding::find_time(const AVFrame& frame) {
   const auto ticks = frame.best_effort_timestamp;
   if (ticks == AV_NOPTS_VALUE) return std::nullopt;
   if (!delay_) {
@@ -237,7 +237,7 @@ bool FileDecoding::feed(const Context& context) {
   if (deadline_ && std::chrono::steady_clock::now() > *deadline_) {
     std::ostringstream text;
     text << "cannot open '" << url_.masked << "': none of its frames could be decoded within "
-         << options_.open_timeout << " s (" << counts_.damaged() << " damaged packets)";
+         << options_.open_timeout << " s (" << counts_.damaged_count() << " damaged packets)";
     throw SourceTimeoutError(text.str(), url_.masked, ETIMEDOUT);
   }
   const auto result = next_packet();
@@ -247,7 +247,7 @@ bool FileDecoding::feed(const Context& context) {
     decoder_->finish();
     return true;
   }
-  if (result == Demuxer::Result::Damaged || demuxer_->complained()) counts_.damage(context);
+  if (result == Demuxer::Result::Damaged || demuxer_->has_complained()) counts_.damage(context);
   if (result != Demuxer::Result::Damaged) send(context);
   return true;
 }
@@ -309,7 +309,7 @@ void FileDecoding::finish(const Context& context) {
   const auto missing = counts_.finish(context);
   const bool comparable = !counts_.leaves_out() && !counts_.counts_packets() && has_packet_for_each_frame() &&
                           !interlaced_.value_or(false) && !options_.start && is_first_pass_ &&
-                          counts_.damaged() == 0;
+                          counts_.damaged_count() == 0;
   if (!comparable || missing <= 0) return;
   context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(missing));
   log(LogLevel::Warning, "the decoder gave " + std::to_string(counts_.frames()) + " frames of " +

@@ -41,7 +41,7 @@ class FileDecoding {
   /// The time of a frame in the file, in seconds. Call it once for each frame, in their order.
   [[nodiscard]] double place(const AVFrame& frame);
   /// The same without the frames around it; nullopt if it has none.
-  [[nodiscard]] std::optional<double> time_of(const AVFrame& frame);
+  [[nodiscard]] std::optional<double> find_time(const AVFrame& frame);
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
   /// Decodes these packets before the demuxer's next.
   void decode_first(std::deque<AvPacketPtr> packets) { read_ahead_ = std::move(packets); }
@@ -69,7 +69,7 @@ class FileDecoding {
   void choose_card();
   void open_decoder(Dictionary& options);
   void count_on_card();
-  void begin();
+  void begin_pass();
   [[nodiscard]] Decoder::Result receive(const Context& context);
   [[nodiscard]] bool feed(const Context& context);
   [[nodiscard]] Demuxer::Result next_packet();

@@ -51,12 +51,12 @@ std::optional<FileFrame> FilePart::decode_from(StartPoint point, const Context& 
   if (!later && (begin_ == Begin::At || ends_before_start(last))) fail_start(last);
   const auto expected = begin_ == Begin::At ? later : point.last_until(wanted);
   if (!expected) return std::nullopt;
-  const auto number = point.number_of(*expected);
+  const auto number = point.find_number(*expected);
   decoding_.decode_first(std::move(point.packets));
   decoding_.start_deadline();
   while (auto frame = decoding_.pull(context)) {
     const auto ticks = frame->best_effort_timestamp;
-    const auto found = decoding_.time_of(*frame);
+    const auto found = decoding_.find_time(*frame);
     if (!found || ticks > *expected) return std::nullopt;
     if (ticks < *expected) continue;
     const double time = decoding_.place(*frame);

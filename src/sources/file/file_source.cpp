@@ -72,7 +72,7 @@ FileSource::Placed FileSource::first_frame(const Context& context) {
                       masked);
   }
   throw SourceError("cannot open '" + masked + "': none of its frames could be decoded (" +
-                        std::to_string(decoding_.counts().damaged()) +
+                        std::to_string(decoding_.counts().damaged_count()) +
                         " damaged packets); it is damaged or cut off" + errors.in_brackets(),
                     masked);
 }
@@ -106,22 +106,22 @@ std::optional<SourceItem<Frame>> FileSource::read(const Context& context) {
   // adds no age.
   const TimePoint captured = options_.realtime ? due_ : std::max(Decoder::captured_of(*frame), *started_);
   if (sizes_.changes_with({frame->width, frame->height})) context.counters.source().count_size_change();
-  const auto number = number_of(*placed);
+  const auto number = find_number(*placed);
   return SourceItem<Frame>{.value = maker_.make(std::move(frame)),
                            .pts = placed->pts,
                            .captured = captured,
                            .seq = number,
-                           .utc = utc_of(*placed)};
+                           .utc = find_utc(*placed)};
 }
 
 /// A device may mean the end of the recording, or its local time: to the second at best.
-Utc FileSource::utc_of(const Placed& placed) const {
+Utc FileSource::find_utc(const Placed& placed) const {
   if (!created_) return {};
   return {.seconds = *created_ + placed.file.time + options_.clock_offset, .error = 1, .from = UtcFrom::File};
 }
 
 /// Returns nullopt for the next one.
-std::optional<std::int64_t> FileSource::number_of(const Placed& placed) {
+std::optional<std::int64_t> FileSource::find_number(const Placed& placed) {
   const auto& given = placed.file.seq;
   const auto number = given.value_or(next_number_ + placed.left_out);
   next_number_ = number + 1;

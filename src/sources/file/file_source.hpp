@@ -51,8 +51,8 @@ class FileSource final : public VideoSource {
   [[nodiscard]] std::optional<Placed> next_frame(const Context& context);
   [[nodiscard]] bool start_again(const Context& context);
   [[nodiscard]] bool wait_until_due(double pts, const Context& context);
-  [[nodiscard]] std::optional<std::int64_t> number_of(const Placed& placed);
-  [[nodiscard]] Utc utc_of(const Placed& placed) const;
+  [[nodiscard]] std::optional<std::int64_t> find_number(const Placed& placed);
+  [[nodiscard]] Utc find_utc(const Placed& placed) const;
 
   const SourceUrl url_;
   const OpenOptions options_;

@@ -52,7 +52,7 @@ class FrameCounts {
   /// packet.
   void count_by_packets() noexcept { by_packets_ = true; }
   /// Reading begins at the beginning of the file.
-  void begin() {
+  void begin_pass() {
     sent_ = {};
     failures_ = 0;
   }
@@ -95,7 +95,7 @@ class FrameCounts {
 
   [[nodiscard]] bool leaves_out() const noexcept { return leaves_out_; }
   [[nodiscard]] bool counts_packets() const noexcept { return by_packets_; }
-  [[nodiscard]] std::int64_t damaged() const noexcept { return damaged_; }
+  [[nodiscard]] std::int64_t damaged_count() const noexcept { return damaged_; }
   /// Returns the frames in this repetition.
   [[nodiscard]] std::int64_t frames() const noexcept { return frames_; }
   [[nodiscard]] std::int64_t sent_frames() const noexcept { return sent_frames_; }

@@ -84,7 +84,7 @@ class Scan {
       auto packet = make_av_packet();
       const auto result = demuxer_.next(*packet);
       if (result == Demuxer::Result::Stopped) demuxer_.throw_stopped();
-      if (result == Demuxer::Result::Damaged || demuxer_.complained()) return std::nullopt;
+      if (result == Demuxer::Result::Damaged || demuxer_.has_complained()) return std::nullopt;
       if (result == Demuxer::Result::End) break;
       if (!take(std::move(packet))) return std::nullopt;
     }
@@ -158,7 +158,7 @@ class Scan {
 
 }  // namespace
 
-std::optional<std::int64_t> StartPoint::number_of(std::int64_t ticks) const {
+std::optional<std::int64_t> StartPoint::find_number(std::int64_t ticks) const {
   const auto found = std::lower_bound(times.begin(), times.end(), ticks);
   if (found == times.end() || *found != ticks) return std::nullopt;
   return frames_before + (found - times.begin());

@@ -19,7 +19,7 @@ struct StartPoint {
   std::int64_t frames_before = 0;   // frames of the file that are decoded before the keyframe
 
   /// The frame's number in the file; nullopt means no packet has this time.
-  [[nodiscard]] std::optional<std::int64_t> number_of(std::int64_t ticks) const;
+  [[nodiscard]] std::optional<std::int64_t> find_number(std::int64_t ticks) const;
   /// The first frame at or after `ticks`; nullopt means that no frame follows.
   [[nodiscard]] std::optional<std::int64_t> first_from(std::int64_t ticks) const;
   /// The last frame at or before `ticks`; nullopt means that no frame precedes.

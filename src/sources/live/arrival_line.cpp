@@ -24,7 +24,7 @@ TimePoint ArrivalLine::place(double pts, TimePoint arrived) {
   begin_where_it_jumps(pts, arrived);
   if (clock_is_slow_) return arrived;
   newest_pts_ = std::max(newest_pts_, pts);
-  const Point point = point_of(pts, arrived);
+  const Point point = make_point(pts, arrived);
   add(point);
   const double late = std::max(0.0, lateness(point));
   note_behind(pts, late);
@@ -38,7 +38,7 @@ void ArrivalLine::restart() {
   clock_is_slow_ = false;
 }
 
-ArrivalLine::Point ArrivalLine::point_of(double pts, TimePoint arrived) const {
+ArrivalLine::Point ArrivalLine::make_point(double pts, TimePoint arrived) const {
   const double at = Seconds(arrived - *origin_).count();
   return {at, at - (pts - first_pts_)};
 }
@@ -50,20 +50,20 @@ double ArrivalLine::lateness(const Point& point) const noexcept {
 /// A clock of the stream that is too slow looks like a delay that grows. It gives itself away when the
 /// pictures are impossibly late for the second time within a window. From then on only the arrivals count.
 void ArrivalLine::begin_where_it_jumps(double pts, TimePoint arrived) {
-  if (!origin_) return begin(pts, arrived);
+  if (!origin_) return begin_line(pts, arrived);
   if (clock_is_slow_) return;
-  const double late = lateness(point_of(pts, arrived));
+  const double late = lateness(make_point(pts, arrived));
   if (late > kMostBehind) {
     clock_is_slow_ = too_late_ && Seconds(arrived - *too_late_).count() < kWindow;
     if (clock_is_slow_) behind_.reset();
     too_late_ = arrived;
-    begin(pts, arrived);
+    begin_line(pts, arrived);
   } else if (late < -kMostAhead || pts < newest_pts_ - kMostBack) {
-    begin(pts, arrived);
+    begin_line(pts, arrived);
   }
 }
 
-void ArrivalLine::begin(double pts, TimePoint arrived) {
+void ArrivalLine::begin_line(double pts, TimePoint arrived) {
   begins_ = true;
   origin_ = arrived;
   first_pts_ = newest_pts_ = last_pts_ = pts;

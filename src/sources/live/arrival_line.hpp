@@ -35,10 +35,10 @@ class ArrivalLine {
     double later = 0;  // arrival - pts, since the first one's
   };
 
-  [[nodiscard]] Point point_of(double pts, TimePoint arrived) const;
+  [[nodiscard]] Point make_point(double pts, TimePoint arrived) const;
   [[nodiscard]] double lateness(const Point& point) const noexcept;
   void begin_where_it_jumps(double pts, TimePoint arrived);
-  void begin(double pts, TimePoint arrived);
+  void begin_line(double pts, TimePoint arrived);
   void add(const Point& point);
   void fit();
   [[nodiscard]] double middle_slope() const;

@@ -11,7 +11,7 @@ namespace freshframe::media {
 inline constexpr float kDeviceTimeError = 1e-5F;
 
 /// `offset`: seconds that are added.
-[[nodiscard]] inline Utc utc_of_device(const Clock& clock, TimePoint taken, double offset = 0) {
+[[nodiscard]] inline Utc compute_device_utc(const Clock& clock, TimePoint taken, double offset = 0) {
   return {.seconds = clock.unix_time(taken) + offset, .error = kDeviceTimeError, .from = UtcFrom::Device};
 }
 

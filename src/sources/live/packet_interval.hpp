@@ -9,7 +9,7 @@ namespace freshframe::media {
 /// One thread.
 class PacketInterval {
  public:
-  void begin(TimePoint now) noexcept { last_ = now; }
+  void begin_stream(TimePoint now) noexcept { last_ = now; }
   void note(TimePoint arrived) noexcept {
     constexpr double kWeight = 0.1;
     const double interval = Seconds(arrived - last_).count();

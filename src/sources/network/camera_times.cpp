@@ -26,7 +26,7 @@ CameraTimes::Noted CameraTimes::note(const Given& packet, const PacketNotes& not
   const auto& time = packet.time;
   Noted noted{.captured = notes.arrived};
   if (!time) return noted;
-  noted.is_new = !packet.is_bursty || !repeated_.is_repeated(packet.pts, packet.bytes);
+  noted.is_new = !packet.is_bursty || !repeated_.remember(packet.pts, packet.bytes);
   noted.captured = line_.place(*time, notes.arrived);
   note_clock(notes, *time, context);
   if (!program_offset_) context.counters.source().set_behind(line_.behind());
@@ -51,7 +51,7 @@ void CameraTimes::note_clock(const PacketNotes& notes, double time, const Contex
   log(LogLevel::Warning, text.str());
 }
 
-Utc CameraTimes::utc_of(std::optional<double> time, TimePoint captured, const Context& context) {
+Utc CameraTimes::find_utc(std::optional<double> time, TimePoint captured, const Context& context) {
   constexpr float kPlaylistError = 0.001F;  // seconds: playlists usually say milliseconds
   auto& book = context.counters.source();
   auto utc = time ? clock_.at(*time) : std::nullopt;

@@ -34,7 +34,7 @@ class RepeatedPackets {
   void connect() noexcept { may_repeat_ = !known_.empty(); }
 
   /// Remembers the packet. True means an earlier connection has brought it, and all before it on this one.
-  bool is_repeated(std::int64_t pts, std::string_view bytes) {
+  bool remember(std::int64_t pts, std::string_view bytes) {
     const auto mark = std::hash<std::string_view>{}(bytes) ^ (static_cast<std::size_t>(pts) * kSpread);
     const bool known = !known_.insert(mark).second;
     may_repeat_ = may_repeat_ && known;
@@ -89,7 +89,7 @@ class CameraTimes {
   }
   /// Returns the UTC of a picture with this time of the stream. If it has none, the engine gives it the time of its
   /// arrival.
-  [[nodiscard]] Utc utc_of(std::optional<double> time, TimePoint captured, const Context& context);
+  [[nodiscard]] Utc find_utc(std::optional<double> time, TimePoint captured, const Context& context);
   /// Counts how old the picture is by its playlist's own times, if there are any.
   void count_behind(std::optional<double> time, const Context& context) const;
   /// The timeline of the frames.

@@ -44,7 +44,7 @@ bool is_intra_only(AVCodecID codec) {
 }
 
 /// Takes the flags that FFmpeg's demuxer and parser have set.
-PictureNotes notes_of(const AVPacket& packet, AVCodecID codec) {
+PictureNotes make_notes(const AVPacket& packet, AVCodecID codec) {
   const bool alone = is_intra_only(codec);
   const Refresh other = is_key(packet, codec) ? Refresh::Point : Refresh::None;
   return {.torn = (packet.flags & AV_PKT_FLAG_CORRUPT) != 0,
@@ -63,7 +63,7 @@ bool parser_is_one_late() {
 }
 
 /// Follows from the last sender report of RTCP.
-std::optional<double> wall_time_of(const AVPacket& packet) {
+std::optional<double> read_wall_time(const AVPacket& packet) {
 #if LIBAVCODEC_VERSION_MAJOR >= 60
   std::size_t size = 0;
 #else
@@ -101,7 +101,7 @@ LiveConnection::LiveConnection(const SourceUrl& url, const OpenOptions& options,
                         .stop = stop_,
                         .pace = options.pace,
                         .keeps_thread = input_->is_over_tls()});
-  interval_.begin(context.clock.now());
+  interval_.begin_stream(context.clock.now());
 }
 
 std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context& context) {
@@ -128,7 +128,7 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
     return PacketNotes{.arrived = context.clock.now() - (std::chrono::steady_clock::now() - read->arrived),
                        .can_begin = begins,
                        .program_time = read->program_time,
-                       .report = producer_times_.add(input_->seconds(packet.pts), wall_time_of(packet)),
+                       .report = producer_times_.add(input_->seconds(packet.pts), read_wall_time(packet)),
                        .picture = take_notes(packet, read->picture)};
   }
 }
@@ -179,7 +179,7 @@ void LiveConnection::check_result(int result, const Context& context) {
 }
 
 PictureNotes LiveConnection::take_notes(const AVPacket& packet, const std::optional<PictureNotes>& known) {
-  auto notes = known ? *known : notes_of(packet, decoder().context().codec_id);
+  auto notes = known ? *known : make_notes(packet, decoder().context().codec_id);
   notes.after_loss = std::exchange(after_loss_, false) || notes.after_loss;
   notes.time = input_->seconds(packet.pts);
   return notes;

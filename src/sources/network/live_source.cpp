@@ -109,7 +109,7 @@ void LiveSource::close() {
 
 std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
   const auto count_rest = [&] {
-    if (!context.stop.stop_requested()) decoding_.end(connection_->end_packets(), context);
+    if (!context.stop.stop_requested()) decoding_.end_stream(connection_->end_packets(), context);
   };
   try {
     for (;;) {
@@ -175,7 +175,7 @@ LiveDecoding::Arrived LiveSource::arrive(PacketNotes notes, const Context& conte
                             .time = time,
                             .captured = noted.captured,
                             .damaged = damaged,
-                            .utc = times_.utc_of(time, noted.captured, context)});
+                            .utc = times_.find_utc(time, noted.captured, context)});
   }
   if (notes.can_begin) wish_.note_key();
   if (facts_.note_ends(notes.ends_by)) set_info(facts_.info());
@@ -213,12 +213,12 @@ void LiveSource::pass_on(const PacketNotes& notes, const Context& context) {
     }
   }
   if (!arrived.notes.repeated) {
-    static_cast<void>(times_.utc_of(time, arrived.captured, context));
+    static_cast<void>(times_.find_utc(time, arrived.captured, context));
     times_.count_behind(time, context);
   }
   av_packet_unref(packet_.get());
   if (!notes.can_begin || !packets_.stream()) return;
-  decoding_.begin();
+  decoding_.begin_stream();
   const auto& stream = *packets_.stream();
   const FrameSize size{stream.width, stream.height};
   note_size(size, context);
@@ -272,7 +272,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(LivePicture picture, const 
     return std::nullopt;
   }
   const double pts = times_.place(picture.time, picture.captured);
-  const auto utc = times_.utc_of(picture.time, picture.captured, context);
+  const auto utc = times_.find_utc(picture.time, picture.captured, context);
   times_.count_behind(picture.time, context);
   note_size({picture.frame->width, picture.frame->height}, context);
   const bool key = picture.frame->pict_type == AV_PICTURE_TYPE_I;

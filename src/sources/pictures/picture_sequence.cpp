@@ -39,7 +39,7 @@ std::optional<std::int64_t> PictureSequence::total() const {
 void PictureSequence::open(const Context& context) {
   directory_ = core::lasting_path(".");
   list_ = list_pictures(url_.path(), url_.masked, context.stop);
-  warn_of_missing();
+  warn_about_missing();
   describe(context);
   select();
   if (options_.realtime) {
@@ -66,7 +66,7 @@ void PictureSequence::select() {
   throw SourceError(text.str(), url(), EINVAL);
 }
 
-void PictureSequence::warn_of_missing() const {
+void PictureSequence::warn_about_missing() const {
   if (list_.missing() == 0) return;
   std::int64_t place = 0;
   const auto gap = std::find_if(list_.pictures.begin(), list_.pictures.end(),

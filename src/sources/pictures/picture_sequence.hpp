@@ -53,7 +53,7 @@ class PictureSequence final : public VideoSource {
   [[nodiscard]] DecodedPicture decode(const ListedPicture& picture, double limit, Dictionary& options,
                                       const Context& context) const;
   [[nodiscard]] double fps() const noexcept;
-  void warn_of_missing() const;
+  void warn_about_missing() const;
 
   const SourceUrl url_;
   OpenOptions options_;

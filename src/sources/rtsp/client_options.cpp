@@ -23,27 +23,27 @@ bool knows(const AVClass* of, const std::string& name) {
                      AV_OPT_SEARCH_CHILDREN | AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
 }
 
-Client client_of(const std::string& value) {
+Client parse_client(const std::string& value) {
   if (value == "own") return Client::Own;
   if (value == "ffmpeg") return Client::Ffmpeg;
   throw OptionError("options[\"rtsp\"] must be \"own\" or \"ffmpeg\", got \"" + value + "\"");
 }
 
-std::optional<long> receive_buffer_of(const std::string& name, const std::string& value) {
+std::optional<long> parse_receive_buffer(const std::string& name, const std::string& value) {
   return name == "buffer_size" ? core::number_at(value, kLargestReceiveBuffer) : std::nullopt;
 }
 
 /// Returns false if the option is FFmpeg's.
 bool read_entry(const std::string& name, const std::string& value, ClientOptions& into) {
   if (name == kClientOption) {
-    into.client = client_of(value);
+    into.client = parse_client(value);
   } else if (name == "rtsp_transport" && (value == "tcp" || value == "udp")) {
     into.session.transport = value == "udp" ? Transport::UdpThenTcp : Transport::TcpThenUdp;
   } else if (name == "rtsp_flags" && value == "prefer_tcp") {
     into.session.transport = Transport::TcpThenUdp;
   } else if (name == "user_agent" && value.find_first_of("\r\n") == std::string::npos) {
     into.session.user_agent = value;
-  } else if (const auto bytes = receive_buffer_of(name, value)) {
+  } else if (const auto bytes = parse_receive_buffer(name, value)) {
     into.session.receive_buffer = static_cast<int>(*bytes);
   } else if (knows(avcodec_get_class(), name) && !knows(avformat_get_class(), name)) {
     into.decoder[name] = value;
@@ -70,7 +70,7 @@ ClientOptions read_client_options(const Entries& entries) {
 namespace {
 
 /// Another client would not have fared better.
-bool is_of_server(std::optional<Trouble> trouble) {
+bool blames_server(std::optional<Trouble> trouble) {
   return trouble == Trouble::Stopped || trouble == Trouble::Unreachable || trouble == Trouble::Refused ||
          trouble == Trouble::Late || trouble == Trouble::NoPackets;
 }
@@ -79,7 +79,7 @@ bool is_of_server(std::optional<Trouble> trouble) {
 
 bool ClientChoice::note_failure(std::optional<Trouble> trouble) {
   if (!is_free()) return false;
-  if (is_of_server(trouble)) {
+  if (blames_server(trouble)) {
     own_ = kept_.value_or(own_);  // the other one had its attempt
     return false;
   }

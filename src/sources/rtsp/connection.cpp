@@ -32,13 +32,13 @@ TimePoint after(double seconds) {
   return core::real_deadline(Seconds(seconds));
 }
 
-Address address_of(const LiveUrl& url) {
+Address make_address(const LiveUrl& url) {
   auto address = parse_address(url.text);
   if (!address) throw Fault(Trouble::Dialogue, "its URL cannot be asked for");
   return *std::move(address);
 }
 
-PacketNotes notes_of(const Picture& picture) {
+PacketNotes make_notes(const Picture& picture) {
   return {.arrived = picture.arrived,
           .can_begin = picture.key,
           .report = picture.report,
@@ -73,13 +73,13 @@ Connection::Connection(const SourceUrl& url, const OpenOptions& options, const C
   memory_.trouble.reset();
   try {
     waiter_.check();
-    session_ = std::make_unique<Session>(address_of(url.live), session_options(client_, memory_), waiter_,
+    session_ = std::make_unique<Session>(make_address(url.live), session_options(client_, memory_), waiter_,
                                          clock_, counted_);
     open(after(options.open_timeout));
   } catch (const Fault& fault) {
     fail(fault, "cannot open");
   }
-  interval_.begin(clock_.now());
+  interval_.begin_stream(clock_.now());
   played_ = clock_.now();
   reader_ = std::jthread([this] { read(); });
 }
@@ -106,11 +106,12 @@ void Connection::open(TimePoint deadline) {
   describe();
   order_.emplace(session_->over_udp());
   reception_.emplace(media_.clock);
-  maker_.emplace(PictureMaker::Stream{.codec = codec_of(media_.encoding).value(),  // choose() takes no other
-                                      .clock = media_.clock,
-                                      .believes_markers = memory_.believes_markers,
-                                      .rate = media_.rate},
-                 *depacketiser_, [this](Picture picture) { put(std::move(picture)); });
+  maker_.emplace(
+      PictureMaker::Stream{.codec = find_codec(media_.encoding).value(),  // choose() takes no other
+                           .clock = media_.clock,
+                           .believes_markers = memory_.believes_markers,
+                           .rate = media_.rate},
+      *depacketiser_, [this](Picture picture) { put(std::move(picture)); });
   session_->play(deadline);
 }
 
@@ -137,7 +138,7 @@ std::size_t Connection::choose(const Description& description) const {
   std::string kinds;
   for (std::size_t i = 0; i < description.media.size(); ++i) {
     const auto& one = description.media[i];
-    const bool known = codec_of(one.encoding).has_value();
+    const bool known = find_codec(one.encoding).has_value();
     if (one.kind == "video" && known && !one.encrypted) return i;
     kinds += (kinds.empty() ? "" : ", ") + visible_text(one.kind + " " + one.encoding);
   }
@@ -190,7 +191,7 @@ void Connection::read() noexcept {
     session_->run(*this);
   } catch (...) {
     if (!waiter_.is_over()) finish_pictures();
-    pictures_.end(std::current_exception());
+    pictures_.end_pictures(std::current_exception());
   }
 }
 
@@ -206,7 +207,7 @@ Unread Connection::end_packets() {
   ending_.request_stop();
   if (reader_.joinable()) reader_.join();
   auto unread = pictures_.clear();
-  unread.lost += maker_->unfinished();
+  unread.lost += maker_->unfinished_count();
   return unread;
 }
 
@@ -229,7 +230,7 @@ std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& con
   context.counters.source().flow();
   av_packet_unref(&packet);
   av_packet_move_ref(&packet, picture->packet.get());
-  return notes_of(*picture);
+  return make_notes(*picture);
 }
 
 /// Returns nullopt if no picture has come, or after a stop.
@@ -239,7 +240,7 @@ std::optional<Picture> Connection::take_picture(const Context& context) {
   const auto newest = [&] { return pictures_.newest().value_or(began); };
   const PictureQueue::Offer on_the_way = [&](Picture& picture) {
     book.flow();
-    if (!direct_(*picture.packet, notes_of(picture), context)) return false;
+    if (!direct_(*picture.packet, make_notes(picture), context)) return false;
     interval_.note(picture.arrived);
     return true;
   };
@@ -345,9 +346,9 @@ void Connection::put(Picture picture) {
     counters_.drop(NodeDropCause::Device, dropped);
     damage_.lose();
   }
-  if (maker_->oversized() > oversized_)
-    counters_.drop(NodeDropCause::Decode, maker_->oversized() - oversized_);
-  oversized_ = maker_->oversized();
+  if (maker_->oversized_count() > oversized_)
+    counters_.drop(NodeDropCause::Decode, maker_->oversized_count() - oversized_);
+  oversized_ = maker_->oversized_count();
   if (maker_->ends().faults() > faults_) {
     log(LogLevel::Info,
         "'" + url_ + "' marks packets that do not end a picture; its pictures end at the next one now");

@@ -52,12 +52,12 @@ SixteenBytes words_at(const std::uint8_t* bytes, std::size_t size = sizeof(Sixte
 }
 
 // Returns the sums of eight bytes as four of 16 bits: a block's 32 words of 510 at most fit.
-std::uint64_t sums_of(std::uint64_t word) noexcept {
+std::uint64_t add_bytes(std::uint64_t word) noexcept {
   constexpr std::uint64_t kEven = 0x00FF00FF00FF00FF;
   return (word & kEven) + ((word >> 8U) & kEven);
 }
 
-int mean_of(std::uint64_t sums) noexcept {
+int compute_mean(std::uint64_t sums) noexcept {
   constexpr std::uint64_t kLow = 0xFFFF;
   constexpr std::uint64_t kPixels = std::uint64_t{kBlock} * kBlock;
   const std::uint64_t all = (sums & kLow) + (sums >> 16U & kLow) + (sums >> 32U & kLow) + (sums >> 48U);
@@ -72,7 +72,7 @@ struct Parts {
   [[nodiscard]] int begin(int part) const noexcept { return part * blocks / count; }
 };
 
-Parts parts_of(int blocks, int wanted) noexcept {
+Parts divide_blocks(int blocks, int wanted) noexcept {
   return {blocks, std::clamp(wanted, 1, std::max(1, blocks))};
 }
 
@@ -101,8 +101,8 @@ class Reading {
  public:
   explicit Reading(const Plane& luma)
       : luma_(luma),
-        across_(parts_of(up(luma.row_bytes), near(luma.row_bytes, kFieldWidth))),
-        down_(parts_of(up(luma.rows), near(luma.rows, kFieldHeight))),
+        across_(divide_blocks(up(luma.row_bytes), near(luma.row_bytes, kFieldWidth))),
+        down_(divide_blocks(up(luma.rows), near(luma.rows, kFieldHeight))),
         means_{luma.row_bytes / kBlock, luma.rows / kBlock, {}},
         states_(static_cast<std::size_t>(across_.count) * static_cast<std::size_t>(down_.count),
                 SixteenBytes{1, 2}),
@@ -142,7 +142,7 @@ class Reading {
     for (int y = block * kBlock; y < end; ++y) read_row(luma_.row(y), &state(0, field));
     if (block >= means_.rows) return;
     for (int x = 0; x < means_.columns; ++x) {
-      means_.of.push_back(static_cast<std::uint8_t>(mean_of(sums_[static_cast<std::size_t>(x)])));
+      means_.of.push_back(static_cast<std::uint8_t>(compute_mean(sums_[static_cast<std::size_t>(x)])));
     }
   }
 
@@ -154,7 +154,7 @@ class Reading {
       for (int block = across_.begin(x); block < std::min(end, whole); ++block) {
         const auto words = words_at(row + static_cast<std::ptrdiff_t>(block) * kBlock);
         mix(state, words);
-        sums_[static_cast<std::size_t>(block)] += sums_of(words[0]) + sums_of(words[1]);
+        sums_[static_cast<std::size_t>(block)] += add_bytes(words[0]) + add_bytes(words[1]);
       }
       if (end > whole) {  // the last columns, which make no block
         mix(state, words_at(row + static_cast<std::ptrdiff_t>(whole) * kBlock,
@@ -168,8 +168,8 @@ class Reading {
   /// smaller than a part is not judged.
   [[nodiscard]] bool is_flat() const {
     if (std::min(means_.columns, means_.rows) < kPartBlocks) return false;
-    const auto across = parts_of(means_.columns, std::min(kFlatParts, means_.columns / kPartBlocks));
-    const auto down = parts_of(means_.rows, std::min(kFlatParts, means_.rows / kPartBlocks));
+    const auto across = divide_blocks(means_.columns, std::min(kFlatParts, means_.columns / kPartBlocks));
+    const auto down = divide_blocks(means_.rows, std::min(kFlatParts, means_.rows / kPartBlocks));
     for (int y = 0; y < down.count; ++y) {
       for (int x = 0; x < across.count; ++x) {
         if (means_.has_contrast(across, down, x, y)) return false;
@@ -188,11 +188,11 @@ class Reading {
 
 }  // namespace
 
-PictureDigest digest_of(const Plane& luma) {
+PictureDigest compute_digest(const Plane& luma) {
   return Reading(luma).read();
 }
 
-std::uint64_t digest_of(const std::uint8_t* bytes, std::size_t size) {
+std::uint64_t compute_digest(const std::uint8_t* bytes, std::size_t size) {
   SixteenBytes state{1, size};
   std::size_t at = 0;
   for (; at + sizeof(SixteenBytes) <= size; at += sizeof(SixteenBytes)) mix(state, words_at(bytes + at));

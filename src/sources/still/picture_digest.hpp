@@ -26,7 +26,7 @@ struct PictureDigest {
 
 /// Reads each pixel. Digests of equal pictures are equal; digests of others differ, but for a chance of 1 in 2^64 or
 /// so. They are no secret's, and not safe against who makes pictures for that purpose.
-[[nodiscard]] PictureDigest digest_of(const Plane& luma);
-[[nodiscard]] std::uint64_t digest_of(const std::uint8_t* bytes, std::size_t size);
+[[nodiscard]] PictureDigest compute_digest(const Plane& luma);
+[[nodiscard]] std::uint64_t compute_digest(const std::uint8_t* bytes, std::size_t size);
 
 }  // namespace freshframe::media

@@ -58,7 +58,7 @@ void StillRule::remember(const Past& past) {
   moved_ = moved_ == 0 ? past.before_motion + 1 : moved_ + remembered_;
   if (!still_) return;
   still_->number += remembered_;
-  const auto first = unmoved(still_->bits);  // the first of the kept ones
+  const auto first = find_unmoved(still_->bits);  // the first of the kept ones
   if (first && first->number < still_->number) still_ = first;
 }
 
@@ -130,7 +130,7 @@ void StillRule::add_whole(const PictureDigest& picture, TimePoint time) {
   proved_ = !picture.flat && !is_new_ && time - oldest->time >= kFewestSeconds;
   if (proved_) {
     const auto newest = *std::find_if(wholes_.rbegin(), wholes_.rend(), is_equal);
-    if (!still_) still_ = unmoved(bits).value_or(Whole{bits, time, count_, false});
+    if (!still_) still_ = find_unmoved(bits).value_or(Whole{bits, time, count_, false});
     note_again(newest, time);
   }
   if (Seconds(time - looped_).count() > period_) period_ = 0;
@@ -138,7 +138,7 @@ void StillRule::add_whole(const PictureDigest& picture, TimePoint time) {
   wholes_.push_back({bits, time, count_, is_new_});
 }
 
-std::optional<StillRule::Whole> StillRule::unmoved(std::uint64_t bits) const {
+std::optional<StillRule::Whole> StillRule::find_unmoved(std::uint64_t bits) const {
   const auto found = std::ranges::find_if(
       wholes_, [&](const Whole& each) { return each.bits == bits && each.number >= moved_; });
   return found != wholes_.end() ? std::optional(*found) : std::nullopt;

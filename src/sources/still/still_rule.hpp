@@ -95,7 +95,7 @@ class StillRule {
   /// Whether this one came one period ago, too.
   [[nodiscard]] bool came_before(std::uint64_t bits, TimePoint time) const;
   /// The oldest picture that is equal, and is not from before the newest motion.
-  [[nodiscard]] std::optional<Whole> unmoved(std::uint64_t bits) const;
+  [[nodiscard]] std::optional<Whole> find_unmoved(std::uint64_t bits) const;
   void note_likely(TimePoint time);
   void note_motion(double share);
   [[nodiscard]] bool has_moving_field() const;

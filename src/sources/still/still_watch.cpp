@@ -38,7 +38,7 @@ constexpr double kDefaultLimit = 60;  // seconds
 constexpr Seconds kDense{0.4};        // between keyframes
 constexpr Seconds kOfDense{1};        // between counted ones
 
-std::string_view name_of(StillRule::Kind kind) {
+std::string_view get_name(StillRule::Kind kind) {
   switch (kind) {
     case StillRule::Kind::Still:
       return "frozen";
@@ -90,40 +90,40 @@ T value_at(const std::string& bytes, std::size_t at) {
   return value;
 }
 
-std::uint64_t sum_of(const std::string& bytes, std::size_t size) {
-  return digest_of(reinterpret_cast<const std::uint8_t*>(bytes.data()), size);
+std::uint64_t compute_sum(const std::string& bytes, std::size_t size) {
+  return compute_digest(reinterpret_cast<const std::uint8_t*>(bytes.data()), size);
 }
 
 /// Another number after each start of the machine.
-std::uint64_t boot_of_machine() {
+std::uint64_t read_boot() {
   const auto id = platform::boot_id();
-  return id.empty() ? 0 : sum_of(id, id.size());
+  return id.empty() ? 0 : compute_sum(id, id.size());
 }
 
-std::string packed(const StillRule::Past& past, double unix_at_zero) {
+std::string pack_past(const StillRule::Past& past, double unix_at_zero) {
   std::string bytes;
   append(bytes, Head{.count = past.pictures.size(),
                      .before_motion = past.before_motion,
-                     .boot = boot_of_machine(),
+                     .boot = read_boot(),
                      .unix_at_zero = unix_at_zero});
   for (const auto& picture : past.pictures) {
     append(bytes, Stored{picture.bits, Seconds(picture.time.time_since_epoch()).count()});
   }
-  append(bytes, sum_of(bytes, bytes.size()));
+  append(bytes, compute_sum(bytes, bytes.size()));
   return bytes;
 }
 
 /// nullopt means it is damaged, or of another form.
-std::optional<StillRule::Past> unpacked(const std::string& bytes, double unix_at_zero, double unix_now) {
+std::optional<StillRule::Past> unpack_past(const std::string& bytes, double unix_at_zero, double unix_now) {
   constexpr std::size_t kLeast = sizeof(Head) + sizeof(std::uint64_t);
   if (bytes.size() < kLeast) return std::nullopt;
   const auto head = value_at<Head>(bytes, 0);
   const std::size_t end = bytes.size() - sizeof(std::uint64_t);
   if (head.form != kForm || head.count != (bytes.size() - kLeast) / sizeof(Stored) ||
       end != sizeof(Head) + head.count * sizeof(Stored) ||
-      sum_of(bytes, end) != value_at<std::uint64_t>(bytes, end))
+      compute_sum(bytes, end) != value_at<std::uint64_t>(bytes, end))
     return std::nullopt;
-  const bool same_boot = head.boot != 0 && head.boot == boot_of_machine();
+  const bool same_boot = head.boot != 0 && head.boot == read_boot();
   double before = 0;
   StillRule::Past past{.before_motion = static_cast<std::size_t>(head.before_motion)};
   for (std::size_t i = 0; i < head.count; ++i) {
@@ -193,7 +193,7 @@ class StillMemory {
     if (!*bytes_) return StillRule::Past{};
     const auto now = clock.now();
     const double unix_now = clock.unix_time(now);
-    auto past = unpacked(**bytes_, unix_now - Seconds(now.time_since_epoch()).count(), unix_now);
+    auto past = unpack_past(**bytes_, unix_now - Seconds(now.time_since_epoch()).count(), unix_now);
     if (!past) {
       log(LogLevel::Warning, title_ + ": '" + path_ +
                                  "' is damaged or of another version: no picture from before the " +
@@ -254,7 +254,7 @@ class StillMemory {
 
   void write(const StillRule& rule) {
     try {
-      writing_.emplace([path = path_, bytes = packed(rule.past(), unix_at_zero_)] {
+      writing_.emplace([path = path_, bytes = pack_past(rule.past(), unix_at_zero_)] {
         platform::FreshFile file(path);
         file.write(bytes);
         file.take_place();
@@ -348,7 +348,7 @@ void StillWatch::ask_picture(TimePoint now) noexcept {
 void StillWatch::note_seen(const Frame& picture, TimePoint captured, const Context& context) {
   if (limit_ == 0) return;
   if (!rule_) rule_.emplace();
-  rule_->add(digest_of(picture.luma()), captured);
+  rule_->add(compute_digest(picture.luma()), captured);
   asked_ = 0;
   suspects_ = rule_->verdict().kind != StillRule::Kind::None;
   tell(captured, context);
@@ -359,7 +359,7 @@ void StillWatch::note_packet(std::span<const std::uint8_t> bytes, TimePoint capt
   if (!counts(captured)) return;
   if (!bytes_) bytes_.emplace();
   news_ = 0;
-  bytes_->add({.bits = digest_of(bytes.data(), bytes.size())}, captured);
+  bytes_->add({.bits = compute_digest(bytes.data(), bytes.size())}, captured);
   tell(captured, context);
 }
 
@@ -392,7 +392,7 @@ void StillWatch::tell(TimePoint captured, const Context& context) {
   if (memory_) learn_past(context);
   if (memory_) memory_->keep(*rule_, captured, context.clock);
   if (lasts) {
-    book.set_frozen({.kind = std::string(name_of(verdict.kind)),
+    book.set_frozen({.kind = std::string(get_name(verdict.kind)),
                      .seconds = seconds,
                      .period = verdict.period,
                      .frames = verdict.pictures,

@@ -12,7 +12,7 @@ namespace freshframe::media {
 class FruitlessPackets {
  public:
   /// The connection begins, or a picture has come.
-  void begin(TimePoint now) noexcept {
+  void begin_stream(TimePoint now) noexcept {
     since_ = now;
     packets_ = 0;
   }

@@ -45,7 +45,7 @@ void LiveDecoding::forget(TimePoint now) {
   held_.clear();
   damage_ = Damage();
   key_gate_ = KeyGate(key_patience(stream_.decoder->context().codec_id));
-  fruitless_.begin(now);
+  fruitless_.begin_stream(now);
   keys_.connect();
   group_.stop();
   if (keys_.sleeps()) group_.clear();
@@ -63,7 +63,7 @@ void LiveDecoding::rest(const Context& context) {
   }
 }
 
-void LiveDecoding::end(const Unread& unread, const Context& context) {
+void LiveDecoding::end_stream(const Unread& unread, const Context& context) {
   auto notes = held_.give_up();
   notes.missing += unread.lost;
   notes.dropped += unread.dropped;
@@ -78,7 +78,7 @@ void LiveDecoding::add(AVPacket& packet, const Arrived& arrived, const Context& 
   if (may_replay && group_.replay(packet, notes, arrived.captured, arrived.damaged)) {
     keep(packet, arrived);
     if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, notes.missing);
-    return fruitless_.begin(context.clock.now());
+    return fruitless_.begin_stream(context.clock.now());
   }
   if (!keys_.sleeps()) keep(packet, arrived);
   feed(packet, arrived, context);
@@ -157,7 +157,7 @@ std::optional<bool> LiveDecoding::send(AVPacket& packet, DecoderResidue::Handlin
   }
   if (handling == DecoderResidue::Handling::Renew) decoder.renew();
   if (!keys_.sleeps()) return decoder.send(packet, arrived.captured);
-  const bool awake = limit_.is_awake(context.clock.now(), arrived.newest_pts);
+  const bool awake = limit_.stay_awake(context.clock.now(), arrived.newest_pts);
   const auto step = keys_.step(arrived.notes.can_begin, awake, !group_.is_empty());
   std::optional<bool> taken;
   if (step == KeyDecoding::Step::CatchUp) taken = catch_up(packet, arrived);
@@ -205,7 +205,7 @@ void LiveDecoding::check_fruitful(TimePoint arrived, const Context& context) {
   if (keys_.sleeps() && why.empty()) {
     const auto notes = held_.give_up();
     if (phase_ == LivePhase::Showing && counts_pictures()) count_before(notes, context);
-    return fruitless_.begin(context.clock.now());
+    return fruitless_.begin_stream(context.clock.now());
   }
   std::ostringstream text;
   text << "lost '" << options_.url << "': for " << options_.read_timeout
@@ -241,7 +241,7 @@ bool LiveDecoding::take(const Context& context) {
   if (!spare_) spare_ = make_av_frame();
   switch (keys_.receive(*stream_.decoder, *spare_)) {
     case Decoder::Result::Frame:
-      fruitless_.begin(context.clock.now());
+      fruitless_.begin_stream(context.clock.now());
       note_place(*stream_.decoder, options_.url, context);
       if (const auto left = group_.sift(spare_)) {
         if (!keys_.sleeps()) static_cast<void>(take_held(*left));  // it was counted when its packet came

@@ -69,7 +69,7 @@ class LiveDecoding {
   /// Counts a packet that is not decoded. Call rest() before it.
   void leave_out(const AVPacket& packet, const Arrived& arrived, const Context& context);
   /// The stream has begun with a key packet that was left out: losses count from now on.
-  void begin() noexcept { note(LiveEvent::Undecoded); }
+  void begin_stream() noexcept { note(LiveEvent::Undecoded); }
   /// Returns the next picture of the packets so far, or nullopt if it has no picture, or at a stop. Throws
   /// SourceError.
   [[nodiscard]] std::optional<LivePicture> next(const Context& context);
@@ -78,7 +78,7 @@ class LiveDecoding {
   /// No more packets come: next() returns the pictures that the decoder holds.
   void finish() { keys_.finish(*stream_.decoder); }
   /// The connection is over. Counts its pictures that were not given.
-  void end(const Unread& unread, const Context& context);
+  void end_stream(const Unread& unread, const Context& context);
 
   /// Whether the decoder has got no packet since connect() or rest().
   [[nodiscard]] bool is_at_rest() const noexcept { return !has_packets(phase_); }

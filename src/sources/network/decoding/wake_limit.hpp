@@ -21,7 +21,7 @@ class WakeLimit {
 
   // The source's thread.
   /// `newest`: pts of the newest frame.
-  [[nodiscard]] bool is_awake(TimePoint now, double newest) noexcept {
+  [[nodiscard]] bool stay_awake(TimePoint now, double newest) noexcept {
     if (const double asked = asked_.exchange(kNothing); asked > 0)
       until_ = std::max(until_, now + to_duration(Seconds(asked)));
     return now < until_ || newest < pts_.load();

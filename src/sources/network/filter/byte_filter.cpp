@@ -29,7 +29,7 @@ std::optional<TimePoint> FilteredBytes::arrival(std::int64_t place) {
   return picture != nullptr ? std::optional(picture->arrived) : std::nullopt;
 }
 
-bool FilteredBytes::is_after_loss(std::int64_t place) {
+bool FilteredBytes::seek_loss(std::int64_t place) {
   const auto* picture = find(place);
   return picture != nullptr && picture->after_loss;
 }

@@ -30,7 +30,7 @@ class FilteredBytes {
   /// Asked for in order: pictures before it are forgotten.
   [[nodiscard]] std::optional<TimePoint> arrival(std::int64_t place);
   /// Whether pictures before that one are lost. Asked for as arrival() is.
-  [[nodiscard]] bool is_after_loss(std::int64_t place);
+  [[nodiscard]] bool seek_loss(std::int64_t place);
 
  private:
   static constexpr std::size_t kMostPictures = 4096;

@@ -114,10 +114,10 @@ std::unique_ptr<ByteFilter> filter_for(AVIOContext& io, bool believes_stuffing) 
   const auto first = first_bytes(io);
   if (is_jpeg(first)) return std::make_unique<MultipartFilter>();
   if (is_transport_stream(first)) return std::make_unique<TsFilter>(believes_stuffing);
-  return HeaderFilter::of(first);
+  return HeaderFilter::choose_filter(first);
 }
 
-std::optional<UnitSyntax> syntax_of(AVCodecID codec) {
+std::optional<UnitSyntax> find_syntax(AVCodecID codec) {
   if (codec == AV_CODEC_ID_H264) return UnitSyntax::H264;
   if (codec == AV_CODEC_ID_HEVC) return UnitSyntax::H265;
   return std::nullopt;
@@ -154,10 +154,10 @@ bool EarlyEnds::put_filter(AVFormatContext& input, AVIOContext*& io) {
   return true;
 }
 
-bool EarlyEnds::begin(AVFormatContext& input) {
+bool EarlyEnds::begin_input(AVFormatContext& input) {
   const AVStream* video = only_video(input);
   is_on_ = stream_ != nullptr && video != nullptr && std::string_view(input.iformat->name) == "mpegts" &&
-           input.nb_programs <= 1 && syntax_of(video->codecpar->codec_id) && video->id < kTsPids &&
+           input.nb_programs <= 1 && find_syntax(video->codecpar->codec_id) && video->id < kTsPids &&
            !stream_->is_scrambled(video->id);
   if (!is_on_) return false;
   io_->put([&](FilteredBytes& out) { stream_->end_early(video->id, out); });
@@ -168,14 +168,14 @@ bool EarlyEnds::begin(AVFormatContext& input) {
 void EarlyEnds::look_at(AVPacket& packet, AVFormatContext& input) {
   picture_.reset();
   if (!is_on_) return;
-  const auto syntax = syntax_of(input.streams[packet.stream_index]->codecpar->codec_id);
+  const auto syntax = find_syntax(input.streams[packet.stream_index]->codecpar->codec_id);
   const auto facts =
       syntax ? look_at_units(*syntax, {packet.data, static_cast<std::size_t>(packet.size)}) : UnitFacts();
   const bool whole = (packet.flags & AV_PKT_FLAG_CORRUPT) == 0;
   packet.flags &= ~AV_PKT_FLAG_KEY;
   if (whole && facts.can_begin()) packet.flags |= AV_PKT_FLAG_KEY;
   picture_ = {.torn = !whole,
-              .after_loss = io_->is_after_loss(packet.pos),
+              .after_loss = io_->seek_loss(packet.pos),
               .refresh = find_refresh(facts),
               .recovery = facts.recovery.value_or(0)};
   if (!whole || (facts.pictures == 1 && packet.pts != AV_NOPTS_VALUE)) return;

@@ -40,7 +40,7 @@ class FilteredIo {
   /// Why the filter has ended the stream; empty means it has not.
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
   [[nodiscard]] bool has_ended() const noexcept { return filter_->has_ended(); }
-  [[nodiscard]] bool is_after_loss(std::int64_t place) { return bytes_.is_after_loss(place); }
+  [[nodiscard]] bool seek_loss(std::int64_t place) { return bytes_.seek_loss(place); }
 
  private:
   static int read(void* opaque, std::uint8_t* to, int size) noexcept;
@@ -75,7 +75,7 @@ class EarlyEnds {
   bool put_filter(AVFormatContext& input, AVIOContext*& io);
   /// When `input` is open. True means each packet is one picture, and nothing has to be read ahead to
   /// describe the stream.
-  [[nodiscard]] bool begin(AVFormatContext& input);
+  [[nodiscard]] bool begin_input(AVFormatContext& input);
   /// At each packet of the video: whether decoding can begin with it is then among its flags.
   void look_at(AVPacket& packet, AVFormatContext& input);
   /// The notes on that packet; nullopt if FFmpeg's parser has seen it.

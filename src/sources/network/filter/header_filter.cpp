@@ -32,11 +32,11 @@ constexpr std::string_view kCluster = "\x1F\x43\xB6\x75";
 constexpr std::string_view kCodecPrivate = "\x63\xA2";
 constexpr std::size_t kEbmlHead = 64;  // bytes that include the kind of document
 
-std::string_view text_of(Bytes bytes) {
+std::string_view view_text(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::uint64_t number_of(Bytes bytes) {
+std::uint64_t parse_number(Bytes bytes) {
   std::uint64_t value = 0;
   for (const auto byte : bytes) value = value << 8U | byte;
   return value;
@@ -71,8 +71,8 @@ std::size_t begun_header(std::string_view text) {
 
 }  // namespace
 
-std::unique_ptr<HeaderFilter> HeaderFilter::of(Bytes first) {
-  const auto text = text_of(first);
+std::unique_ptr<HeaderFilter> HeaderFilter::choose_filter(Bytes first) {
+  const auto text = view_text(first);
   const auto name = text.substr(std::min<std::size_t>(4, text.size()), 4);
   if (text.starts_with(kEbml)) return std::unique_ptr<HeaderFilter>(new HeaderFilter(Format::Matroska));
   if (name == "ftyp" || name == "moov") return std::unique_ptr<HeaderFilter>(new HeaderFilter(Format::Mp4));
@@ -107,20 +107,20 @@ std::size_t HeaderFilter::take_box(Bytes bytes, FilteredBytes& out) {
   constexpr std::size_t kLongHead = 16;
   if (left_ == 0) {
     if (bytes.size() < kHead) return 0;
-    auto size = number_of(bytes.first(4));
+    auto size = parse_number(bytes.first(4));
     if (size == 1) {
       if (bytes.size() < kLongHead) return 0;
-      size = number_of(bytes.subspan(kHead, 8));
+      size = parse_number(bytes.subspan(kHead, 8));
     }
     if (size < kHead) {  // 0: up to the end
       state_ = State::Through;
       out.append(bytes);
       return bytes.size();
     }
-    if (text_of(bytes.subspan(4, 4)) == "moov" && size <= kMostOfHeader) {
+    if (view_text(bytes.subspan(4, 4)) == "moov" && size <= kMostOfHeader) {
       if (bytes.size() < size) return 0;
       const auto moov = bytes.first(size);
-      return take_header(moov, without_times(std::string(text_of(moov))), out);
+      return take_header(moov, without_times(std::string(view_text(moov))), out);
     }
     left_ = size;
   }
@@ -132,7 +132,7 @@ std::size_t HeaderFilter::take_box(Bytes bytes, FilteredBytes& out) {
 
 /// The same. Clusters may have no length, so a header is found by its first bytes.
 std::size_t HeaderFilter::take_elements(Bytes bytes, FilteredBytes& out) {
-  const auto text = text_of(bytes);
+  const auto text = view_text(bytes);
   if (state_ == State::Data) {
     const auto at = text.find(kEbml);
     if (at != 0) {

@@ -22,7 +22,7 @@ namespace freshframe::media {
 class HeaderFilter final : public ByteFilter {
  public:
   /// Returns null if a stream that begins with these bytes is neither.
-  [[nodiscard]] static std::unique_ptr<HeaderFilter> of(Bytes first);
+  [[nodiscard]] static std::unique_ptr<HeaderFilter> choose_filter(Bytes first);
 
   void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) override;
   void finish(FilteredBytes& out) override;

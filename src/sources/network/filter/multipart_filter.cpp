@@ -37,14 +37,14 @@ bool is_restart(std::uint8_t code) {
 std::size_t JpegEnd::add(Bytes bytes) {
   std::size_t at = 0;
   while (at < bytes.size() && state_ != State::Ended && state_ != State::NoJpeg) {
-    at += skipped(bytes.subspan(at));
+    at += skip_bytes(bytes.subspan(at));
     if (at < bytes.size()) state_ = after(bytes[at++]);
   }
   return at;
 }
 
 /// Returns how many of the bytes have no meaning here.
-std::size_t JpegEnd::skipped(Bytes bytes) noexcept {
+std::size_t JpegEnd::skip_bytes(Bytes bytes) noexcept {
   if (state_ == State::Segment) {
     const auto count = std::min(left_, bytes.size());
     left_ -= count;
@@ -102,7 +102,7 @@ JpegEnd::State JpegEnd::in_scan(std::uint8_t byte) noexcept {
 
 namespace {
 
-Bytes bytes_of(std::string_view text) {
+Bytes view_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
@@ -166,8 +166,8 @@ void MultipartFilter::add(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
 }
 
 void MultipartFilter::finish(FilteredBytes& out) {
-  out.append(bytes_of(head_));
-  out.append(bytes_of(line_));
+  out.append(view_bytes(head_));
+  out.append(view_bytes(line_));
   out.append(picture_);
   head_.clear();
   line_.clear();
@@ -227,7 +227,7 @@ void MultipartFilter::end_line(FilteredBytes& out) {
   const auto line = std::exchange(line_, {});
   const bool blank = core::trimmed(std::string_view(line).substr(0, line.size() - 1)).empty();
   if (head_.empty()) {
-    if (blank && std::exchange(ends_part_, false)) out.append(bytes_of(line));
+    if (blank && std::exchange(ends_part_, false)) out.append(view_bytes(line));
     if (!line.starts_with("--") && !is_header(line)) return;
     if (line.starts_with("--")) {
       boundary_ = core::trimmed(std::string_view(line).substr(0, line.size() - 1));
@@ -259,7 +259,7 @@ void MultipartFilter::begin_body(FilteredBytes& out) {
   if (!has_length_) return finish(out);
   if (length_ > kMostPartBytes)
     throw_too_large("announces a picture of " + std::to_string(length_) + " bytes");
-  out.append(bytes_of(std::exchange(head_, {})));
+  out.append(view_bytes(std::exchange(head_, {})));
   left_ = length_;
   state_ = State::Body;
   if (left_ == 0) end_part();
@@ -350,7 +350,7 @@ void MultipartFilter::cut_picture(std::size_t next, std::size_t before, Filtered
 void MultipartFilter::end_picture(FilteredBytes& out) {
   auto head = without_header(head_, kLength);
   head.erase(head.rfind('\n', head.size() - 2) + 1);  // the blank line
-  out.append(bytes_of(head + "Content-Length: " + std::to_string(picture_.size()) + "\r\n\r\n"));
+  out.append(view_bytes(head + "Content-Length: " + std::to_string(picture_.size()) + "\r\n\r\n"));
   out.begin_picture(arrived_);
   out.append(picture_);
   head_.clear();

@@ -41,7 +41,7 @@ class JpegEnd {
   [[nodiscard]] State after(std::uint8_t byte) noexcept;
   [[nodiscard]] State at_code(std::uint8_t code) noexcept;
   [[nodiscard]] State in_scan(std::uint8_t byte) noexcept;
-  [[nodiscard]] std::size_t skipped(Bytes bytes) noexcept;
+  [[nodiscard]] std::size_t skip_bytes(Bytes bytes) noexcept;
 
   State state_ = State::Start;
   bool begins_scan_ = false;  // the present segment is the head of coded data

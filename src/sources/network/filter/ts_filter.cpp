@@ -65,7 +65,7 @@ std::size_t length_at(Bytes bytes) noexcept {
 }
 
 /// The entries of the table that begins in this packet. Empty if it is another table, or exceeds the packet.
-Bytes entries_of(const TsPacket& packet, int table_id) noexcept {
+Bytes view_entries(const TsPacket& packet, int table_id) noexcept {
   constexpr std::size_t kBefore = 3;  // bytes that the length of a table does not count
   constexpr std::size_t kHead = 8;    // bytes of a table before its entries
   constexpr std::size_t kCrc = 4;     // bytes after them
@@ -111,9 +111,9 @@ std::optional<TsVideo> video_in_tables(Bytes head) noexcept {
   std::optional<int> program;
   for (; head.size() >= kTsPacketSize && head[0] == kTsSync; head = head.subspan(kTsPacketSize)) {
     const auto packet = parse_ts_packet(head.first(kTsPacketSize));
-    if (packet.pid == kPrograms && !program) program = program_in(entries_of(packet, kPrograms));
+    if (packet.pid == kPrograms && !program) program = program_in(view_entries(packet, kPrograms));
     if (packet.pid != program) continue;
-    if (const auto video = video_in(entries_of(packet, kProgram))) return video;
+    if (const auto video = video_in(view_entries(packet, kProgram))) return video;
   }
   return std::nullopt;
 }
@@ -184,7 +184,7 @@ void TsFilter::finish(FilteredBytes& out) {
 void TsFilter::add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
   const auto packet = parse_ts_packet(bytes);
   if (packet.scrambled) scrambled_.set(static_cast<std::size_t>(packet.pid));
-  Video* video = packet.payload.empty() || packet.scrambled ? nullptr : video_of(packet);
+  Video* video = packet.payload.empty() || packet.scrambled ? nullptr : find_video(packet);
   if (video == nullptr) return out.append(bytes);
   const bool follows = packet.counter == ((video->counter + 1) & 15);
   if (packet.pid == early_ && (packet.starts || !follows)) end_picture(out);
@@ -206,7 +206,7 @@ void TsFilter::add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
 }
 
 /// Returns null if the packet is of no video.
-TsFilter::Video* TsFilter::video_of(const TsPacket& packet) {
+TsFilter::Video* TsFilter::find_video(const TsPacket& packet) {
   const auto found = videos_.find(packet.pid);
   if (found != videos_.end()) return &found->second;
   if (!packet.starts || !begins_video(packet.payload) || videos_.size() >= kMostVideos) return nullptr;

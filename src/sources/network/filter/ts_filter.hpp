@@ -90,7 +90,7 @@ class TsFilter final : public ByteFilter {
 
   void add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out);
   void end_picture(FilteredBytes& out);
-  [[nodiscard]] Video* video_of(const TsPacket& packet);
+  [[nodiscard]] Video* find_video(const TsPacket& packet);
 
   const bool believed_;
   std::vector<std::uint8_t> part_;  // part of the next packet

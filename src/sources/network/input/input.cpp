@@ -155,7 +155,7 @@ Dictionary with_defaults(const std::map<std::string, std::string>& given, const 
   return result;
 }
 
-std::string kinds_of_streams(const AVFormatContext& input) {
+std::string list_kinds(const AVFormatContext& input) {
   std::string text;
   for (unsigned i = 0; i < input.nb_streams; ++i) {
     const char* kind = av_get_media_type_string(input.streams[i]->codecpar->codec_type);
@@ -239,8 +239,8 @@ void LiveInput::open_container(const std::string& target, Dictionary& options,
       redirects_again_ || (opened == AVERROR(EIO) && errors.ends_with_redirect() && errors.cause().empty());
   check_open();
   if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
-  has_whole_pictures_ = ends_.begin(*input_);
-  opened_.begin();
+  has_whole_pictures_ = ends_.begin_input(*input_);
+  opened_.begin_input();
 }
 
 /// RTSP describes the streams in text, a transport stream in its tables, and a stream that was found by
@@ -265,11 +265,11 @@ void LiveInput::find_streams() {
 }
 
 void LiveInput::choose_stream() {
-  const auto videos = list_of_videos(*input_);
+  const auto videos = describe_videos(*input_);
   if (videos.size() > 1) info_.renditions = videos;
   stream_ = chosen_video(*input_, parse_rendition(options_.rendition).value_or(Rendition{}));
   if (stream_ == nullptr) {
-    if (videos.empty()) fail("it has no video; it contains " + kinds_of_streams(*input_));
+    if (videos.empty()) fail("it has no video; it contains " + list_kinds(*input_));
     if (chosen_video(*input_, {}) == nullptr) fail("this build of FFmpeg has no decoder for its video");
     fail("rendition=" + options_.rendition + " is not there or cannot be decoded; its videos are " +
          numbered(videos));
@@ -347,7 +347,7 @@ int LiveInput::read() {
     packet_ = std::move(first_packets_.front());
     first_packets_.pop_front();
   }
-  const bool ours = result >= 0 && is_of_video(*packet_);
+  const bool ours = result >= 0 && is_video(*packet_);
   if (ours) ends_.look_at(*packet_, *input_);
   if (!ours) interrupt_.look();
   joined_ = joined_ || (ours && (packet_->flags & AV_PKT_FLAG_KEY) != 0);

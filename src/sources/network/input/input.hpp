@@ -48,9 +48,9 @@ class OpenedInputs {
   [[nodiscard]] bool names_itself() const noexcept { return playlists_.name_themselves(); }
   /// The stream is open. From now on, a playlist that is opened again is waited for: before, it is a playlist that
   /// another lists twice.
-  void begin() noexcept { is_open_ = true; }
+  void begin_input() noexcept { is_open_ = true; }
   /// Unix time of the first segment that was opened; nullopt means its playlist does not have it.
-  [[nodiscard]] std::optional<double> first_time() const { return playlists_.time_of(opened_); }
+  [[nodiscard]] std::optional<double> first_time() const { return playlists_.find_time(opened_); }
   /// How often a playlist has had new segments.
   [[nodiscard]] std::uint64_t reloads() const noexcept { return reloads_; }
   /// Whether any of them came from an `https:` URL, its own or a redirect's.
@@ -109,9 +109,7 @@ class LiveInput {
   /// next one, of any stream.
   [[nodiscard]] int read();
   [[nodiscard]] AVPacket& packet() noexcept { return *packet_; }
-  [[nodiscard]] bool is_of_video(const AVPacket& packet) const {
-    return packet.stream_index == stream_->index;
-  }
+  [[nodiscard]] bool is_video(const AVPacket& packet) const { return packet.stream_index == stream_->index; }
   /// When the first byte of packet() came, in real time; `now`, if only the end of its reading is known.
   [[nodiscard]] TimePoint arrival(TimePoint now) { return ends_.arrival(*packet_).value_or(now); }
 

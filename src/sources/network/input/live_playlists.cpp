@@ -32,7 +32,7 @@ double finest(double segment) {
   return std::max(kFinest, segment * kFineShare);
 }
 
-TimePoint moved(TimePoint time, double seconds) {
+TimePoint add_seconds(TimePoint time, double seconds) {
   return time + to_duration(Seconds(seconds));
 }
 
@@ -42,7 +42,7 @@ bool ReloadSchedule::note(const Answer& answer) {
   if (answer.seconds > 0) segment_ = std::clamp(answer.seconds, kShortestSegment, kLongestSegment);
   const auto count = newest_ ? answer.newest - *newest_ : -1;
   if (count < 0) {
-    begin(answer);
+    begin_schedule(answer);
   } else if (count == 0) {
     miss(answer);
     return false;
@@ -54,24 +54,24 @@ bool ReloadSchedule::note(const Answer& answer) {
 }
 
 void ReloadSchedule::note_failure(TimePoint now) {
-  next_ = moved(now, (segment_ > 0 ? segment_ : 1) / 2);
+  next_ = add_seconds(now, (segment_ > 0 ? segment_ : 1) / 2);
 }
 
-void ReloadSchedule::begin(const Answer& answer) {
+void ReloadSchedule::begin_schedule(const Answer& answer) {
   if (segment_ <= 0) segment_ = 1;
   found_ = false;
   before_.reset();
   lower_ = answer.asked;
-  upper_ = moved(answer.answered, segment_);
+  upper_ = add_seconds(answer.answered, segment_);
   wait_ = segment_ / kFirstSteps;
-  next_ = moved(answer.asked, wait_);
+  next_ = add_seconds(answer.asked, wait_);
 }
 
 void ReloadSchedule::miss(const Answer& answer) {
   const bool late = upper_ <= answer.asked;
   if (late && !before_) before_ = lower_;
   lower_ = std::max(lower_, answer.asked);
-  next_ = moved(answer.answered, wait_);
+  next_ = add_seconds(answer.answered, wait_);
   if (late) {
     upper_ = next_;
     wait_ = std::min(2 * wait_, segment_ / 2);
@@ -85,15 +85,15 @@ void ReloadSchedule::miss(const Answer& answer) {
 void ReloadSchedule::hit(const Answer& answer, std::int64_t count) {
   const double others = segment_ * static_cast<double>(count - 1);
   found_ = true;
-  upper_ = std::min(answer.answered, moved(upper_, others));
-  lower_ = std::min(moved(std::exchange(before_, std::nullopt).value_or(lower_), others), upper_);
+  upper_ = std::min(answer.answered, add_seconds(upper_, others));
+  lower_ = std::min(add_seconds(std::exchange(before_, std::nullopt).value_or(lower_), others), upper_);
   const double fine = finest(segment_);
-  lower_ = moved(lower_, segment_ - kSpanGrowth * fine);
-  upper_ = moved(upper_, segment_);
+  lower_ = add_seconds(lower_, segment_ - kSpanGrowth * fine);
+  upper_ = add_seconds(upper_, segment_);
   wait_ = fine;
   const double span = Seconds(upper_ - lower_).count();
-  next_ = span > kShortSpan * fine ? moved(lower_, span / 2) : upper_;
-  next_ = std::max(next_, moved(answer.answered, fine));
+  next_ = span > kShortSpan * fine ? add_seconds(lower_, span / 2) : upper_;
+  next_ = std::max(next_, add_seconds(answer.answered, fine));
 }
 
 // The text of an input of FFmpeg's, taken out and put back.
@@ -163,7 +163,7 @@ bool begins_with_parameters(AVIOContext& io) {
   return name == "ftyp" || name == "moov";
 }
 
-ReloadSchedule::Answer answer_of(const Playlist& playlist, TimePoint asked) {
+ReloadSchedule::Answer make_answer(const Playlist& playlist, TimePoint asked) {
   return {.asked = asked,
           .answered = std::chrono::steady_clock::now(),
           .newest = playlist.newest(),
@@ -202,7 +202,7 @@ int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked,
 }
 
 bool LivePlaylists::note(Known& known, const Playlist& playlist, TimePoint asked) {
-  const bool changed = known.schedule.note(answer_of(playlist, asked));
+  const bool changed = known.schedule.note(make_answer(playlist, asked));
   if (changed) {
     known.newest = playlist.segments.back().uri;
     known.is_read = false;
@@ -232,15 +232,15 @@ std::optional<std::string> LivePlaylists::ask(const Open& open, IoPtr& opened) {
 }
 
 /// Whether an answer is older than the last one. A server that repeats it has begun again.
-bool LivePlaylists::is_stale(Known& known, const Playlist& playlist, TimePoint now) {
+bool LivePlaylists::note_staleness(Known& known, const Playlist& playlist, TimePoint now) {
   constexpr double kLongest = 3;  // segments
   if (!known.is_read || compare_numbering(playlist, known.last) != Numbering::Stale) {
     known.stale.reset();
     return false;
   }
   if (!known.stale) known.stale = now;
-  return now <
-         moved(*known.stale, kLongest * std::clamp(playlist.seconds, kShortestSegment, kLongestSegment));
+  return now < add_seconds(*known.stale,
+                           kLongest * std::clamp(playlist.seconds, kShortestSegment, kLongestSegment));
 }
 
 /// Makes the numbers of a playlist that begins again go on from those before. Returns false if they cannot.
@@ -273,7 +273,7 @@ int LivePlaylists::reload(const std::string& url, const Open& open, AVIOContext*
       known.schedule.note_failure(std::chrono::steady_clock::now());
       continue;
     }
-    if (is_stale(known, playlist, asked)) {
+    if (note_staleness(known, playlist, asked)) {
       known.schedule.note_failure(std::chrono::steady_clock::now());
       continue;
     }
@@ -312,7 +312,7 @@ int LivePlaylists::check_map(const std::string& url, AVIOContext& io, bool first
 namespace {
 
 /// Reads what is needed, a packet at a time: a segment may come slowly. All can be read again.
-std::optional<TsVideo> video_of_segment(AVIOContext& io) {
+std::optional<TsVideo> find_segment_video(AVIOContext& io) {
   const auto begin = avio_tell(&io);
   std::string head;
   std::optional<TsVideo> video;
@@ -333,7 +333,7 @@ std::optional<TsVideo> video_of_segment(AVIOContext& io) {
 int LivePlaylists::check_video(AVIOContext& io, bool first) {
   constexpr char kSync{kTsSync};
   if (!begins_with(io, {&kSync, 1})) return 0;  // the file is an MP4, a playlist, or a key
-  const auto video = video_of_segment(io);
+  const auto video = find_segment_video(io);
   if (!video) return 0;
   if (first || known_videos_.empty()) known_videos_.insert(*video);
   if (known_videos_.contains(*video)) return 0;
@@ -342,7 +342,7 @@ int LivePlaylists::check_video(AVIOContext& io, bool first) {
   return AVERROR_EXIT;
 }
 
-std::optional<double> LivePlaylists::time_of(const std::vector<std::string>& urls) const {
+std::optional<double> LivePlaylists::find_time(const std::vector<std::string>& urls) const {
   return first_ ? find_any_time(*first_, urls) : std::nullopt;
 }
 

@@ -51,7 +51,7 @@ class ReloadSchedule {
   [[nodiscard]] TimePoint next() const noexcept { return next_; }
 
  private:
-  void begin(const Answer& answer);
+  void begin_schedule(const Answer& answer);
   void miss(const Answer& answer);
   void hit(const Answer& answer, std::int64_t count);
 
@@ -133,7 +133,7 @@ class LivePlaylists {
   /// The METHOD of EXT-X-KEY by which samples are encrypted, for messages, or nothing.
   [[nodiscard]] const std::string& encryption() const noexcept { return encryption_; }
   /// Unix time of the first of these URLs that is a segment.
-  [[nodiscard]] std::optional<double> time_of(const std::vector<std::string>& urls) const;
+  [[nodiscard]] std::optional<double> find_time(const std::vector<std::string>& urls) const;
 
  private:
   static constexpr std::size_t kMost = 32;
@@ -151,7 +151,7 @@ class LivePlaylists {
 
   [[nodiscard]] std::optional<std::string> ask(const Open& open, IoPtr& opened);
   [[nodiscard]] bool number_on(Known& known, Playlist& playlist, std::string& text);
-  [[nodiscard]] static bool is_stale(Known& known, const Playlist& playlist, TimePoint now);
+  [[nodiscard]] static bool note_staleness(Known& known, const Playlist& playlist, TimePoint now);
   [[nodiscard]] static bool note(Known& known, const Playlist& playlist, TimePoint asked);
   [[nodiscard]] bool is_map(const std::string& url) const;
 

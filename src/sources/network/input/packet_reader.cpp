@@ -14,7 +14,7 @@ namespace freshframe::media {
 
 namespace {
 
-std::size_t size_of(const ReadPacket& read) {
+std::size_t count_bytes(const ReadPacket& read) {
   return read.packet ? static_cast<std::size_t>(read.packet->size) : 0;
 }
 
@@ -28,7 +28,7 @@ bool PacketQueue::push(ReadPacket read) {
     pace_.arrive({read.time, read.arrived, read.reloads});
     read.lasts_until = pace_.lasts_until();
   }
-  bytes_ += size_of(read);
+  bytes_ += count_bytes(read);
   packets_.push_back(std::move(read));
   changed_.notify_all();
   return true;
@@ -40,7 +40,7 @@ std::optional<ReadPacket> PacketQueue::pop(TimePoint until, const std::stop_toke
   if (stop.stop_requested()) return std::nullopt;
   ReadPacket read = std::move(packets_.front());
   packets_.pop_front();
-  bytes_ -= size_of(read);
+  bytes_ -= count_bytes(read);
   if (read.result >= 0 && shown_ == Pace::Even) {
     read.due = pace_.due({read.time, read.arrived, read.reloads}, std::chrono::steady_clock::now());
     read.lasts_until = read.due;
@@ -68,7 +68,7 @@ ReadPacket read_video(LiveInput& input) {
       std::this_thread::sleep_for(Seconds(kNap));
     } else if (result < 0) {
       return {.result = result, .arrived = now};
-    } else if (input.is_of_video(input.packet())) {
+    } else if (input.is_video(input.packet())) {
       const auto arrived = input.arrival(now);
       ReadPacket read{.packet = make_av_packet(), .arrived = arrived, .due = arrived, .lasts_until = arrived};
       av_packet_move_ref(read.packet.get(), &input.packet());

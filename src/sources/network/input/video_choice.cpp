@@ -38,7 +38,7 @@ bool is_decodable(const AVStream& stream) {
   return avcodec_find_decoder(stream.codecpar->codec_id) != nullptr;
 }
 
-std::vector<AVStream*> videos_of(const AVFormatContext& input) {
+std::vector<AVStream*> list_videos(const AVFormatContext& input) {
   std::vector<AVStream*> videos;
   std::copy_if(input.streams, input.streams + input.nb_streams, std::back_inserter(videos),
                [](const AVStream* stream) { return is_whole_video(*stream); });
@@ -46,7 +46,7 @@ std::vector<AVStream*> videos_of(const AVFormatContext& input) {
 }
 
 /// Returns null if the list is empty.
-AVStream* first_of(const std::vector<AVStream*>& videos, bool largest) {
+AVStream* choose_first(const std::vector<AVStream*>& videos, bool largest) {
   const auto before = [largest](const AVStream* one, const AVStream* other) {
     return largest ? pixels(*one) > pixels(*other) : pixels(*one) < pixels(*other);
   };
@@ -57,21 +57,21 @@ AVStream* first_of(const std::vector<AVStream*>& videos, bool largest) {
 }  // namespace
 
 AVStream* chosen_video(const AVFormatContext& input, const Rendition& wanted) {
-  auto videos = videos_of(input);
+  auto videos = list_videos(input);
   if (wanted.by == Rendition::By::Number) {
     const auto place = static_cast<std::size_t>(wanted.value);
     return place < videos.size() && is_decodable(*videos[place]) ? videos[place] : nullptr;
   }
   std::erase_if(videos, [](const AVStream* one) { return !is_decodable(*one); });
-  if (wanted.by != Rendition::By::Height) return first_of(videos, wanted.by == Rendition::By::Best);
+  if (wanted.by != Rendition::By::Height) return choose_first(videos, wanted.by == Rendition::By::Best);
   auto low = videos;
   std::erase_if(low, [&](const AVStream* one) { return one->codecpar->height > wanted.value; });
-  return low.empty() ? first_of(videos, false) : first_of(low, true);
+  return low.empty() ? choose_first(videos, false) : choose_first(low, true);
 }
 
-std::vector<std::string> list_of_videos(const AVFormatContext& input) {
+std::vector<std::string> describe_videos(const AVFormatContext& input) {
   std::vector<std::string> list;
-  for (const AVStream* stream : videos_of(input)) {
+  for (const AVStream* stream : list_videos(input)) {
     const auto& parameters = *stream->codecpar;
     auto text = std::to_string(parameters.width) + "x" + std::to_string(parameters.height) + " " +
                 avcodec_get_name(parameters.codec_id);

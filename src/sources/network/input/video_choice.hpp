@@ -31,6 +31,6 @@ struct Rendition {
 [[nodiscard]] AVStream* chosen_video(const AVFormatContext& input, const Rendition& wanted);
 
 /// "640x360 h264, 800 kbit/s": of each video, in their order.
-[[nodiscard]] std::vector<std::string> list_of_videos(const AVFormatContext& input);
+[[nodiscard]] std::vector<std::string> describe_videos(const AVFormatContext& input);
 
 }  // namespace freshframe::media

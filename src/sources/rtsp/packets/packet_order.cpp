@@ -71,11 +71,11 @@ std::optional<std::uint64_t> PacketOrder::pass(std::uint16_t sequence, std::uint
 }
 
 void PacketOrder::add(Bytes bytes, std::uint16_t sequence, std::uint32_t source, TimePoint now) {
-  if (source_ != source) begin(sequence, source);
+  if (source_ != source) begin_order(sequence, source);
   auto step = static_cast<int>(static_cast<std::uint16_t>(sequence - static_cast<std::uint16_t>(next_)));
   if (step > kSequences - kMaxMisorder) step -= kSequences;
   if (step > kMaxDropout) {
-    begin(sequence, source);
+    begin_order(sequence, source);
     lost_ = 1;
     step = 0;
   }
@@ -90,7 +90,7 @@ void PacketOrder::add(Bytes bytes, std::uint16_t sequence, std::uint32_t source,
   ++counts_.received;
 }
 
-void PacketOrder::begin(std::uint16_t sequence, std::uint32_t source) {
+void PacketOrder::begin_order(std::uint16_t sequence, std::uint32_t source) {
   lost_ = source_.has_value() ? 1 : 0;
   source_ = source;
   next_ = highest_ = sequence;

@@ -92,7 +92,7 @@ class PacketOrder {
     TimePoint since{};  // when the gap was seen
   };
 
-  void begin(std::uint16_t sequence, std::uint32_t source);
+  void begin_order(std::uint16_t sequence, std::uint32_t source);
   void note_old(std::int64_t number, TimePoint now);
   void give_up(std::int64_t until);
   void relax(TimePoint now);

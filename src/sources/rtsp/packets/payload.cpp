@@ -147,7 +147,7 @@ UnitFacts look_at_mpeg4(Bytes payload) noexcept {
 
 }  // namespace
 
-std::optional<Codec> codec_of(std::string_view encoding) noexcept {
+std::optional<Codec> find_codec(std::string_view encoding) noexcept {
   constexpr std::array<std::pair<std::string_view, Codec>, 6> kNames{{{"H264", Codec::H264},
                                                                       {"H265", Codec::H265},
                                                                       {"JPEG", Codec::Jpeg},

@@ -15,7 +15,7 @@ namespace freshframe::media::rtsp {
 enum class Codec : std::uint8_t { H264, H265, Jpeg, Vp8, Vp9, Mpeg4 };
 
 /// The codec of an encoding's name in SDP, in capital letters; nullopt if FFmpeg's own RTSP reads it.
-[[nodiscard]] std::optional<Codec> codec_of(std::string_view encoding) noexcept;
+[[nodiscard]] std::optional<Codec> find_codec(std::string_view encoding) noexcept;
 
 /// Whether a packet has the beginning and the end of the units in it.
 struct Ends {

@@ -91,7 +91,7 @@ class Input {
 
 class FfmpegDepacketiser final : public Depacketiser {
  public:
-  explicit FfmpegDepacketiser(const Media& media) : input_(sdp_of(media)), packet_(make_av_packet()) {
+  explicit FfmpegDepacketiser(const Media& media) : input_(make_sdp(media)), packet_(make_av_packet()) {
     const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
     AVFormatContext* format = avformat_alloc_context();
     if (format == nullptr) throw std::bad_alloc();

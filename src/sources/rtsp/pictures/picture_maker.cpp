@@ -226,7 +226,7 @@ PictureNotes PictureMaker::take_notes() {
   return notes;
 }
 
-std::uint64_t PictureMaker::unfinished() const noexcept {
+std::uint64_t PictureMaker::unfinished_count() const noexcept {
   return gave_ ? discarded_ + (facts_.coded ? 1 : 0) : 0;
 }
 

@@ -81,11 +81,11 @@ class PictureMaker {
   void note_report(const SenderReport& report);
 
   /// Pictures with packets since the last given one. Before the first given picture none counts.
-  [[nodiscard]] std::uint64_t unfinished() const noexcept;
+  [[nodiscard]] std::uint64_t unfinished_count() const noexcept;
 
   [[nodiscard]] const PictureEnds& ends() const noexcept { return ends_; }
   /// Pictures that were larger than a picture can be.
-  [[nodiscard]] std::uint64_t oversized() const noexcept { return oversized_; }
+  [[nodiscard]] std::uint64_t oversized_count() const noexcept { return oversized_; }
 
   /// The limit for a picture whose end does not come (go2rtc#675).
   static constexpr std::size_t kMostBytes = 8U << 20U;

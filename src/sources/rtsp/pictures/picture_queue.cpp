@@ -9,7 +9,7 @@
 namespace freshframe::media::rtsp {
 namespace {
 
-std::size_t size_of(const Picture& picture) {
+std::size_t count_bytes(const Picture& picture) {
   return static_cast<std::size_t>(picture.packet->size);
 }
 
@@ -25,7 +25,7 @@ std::uint64_t PictureQueue::put(Picture picture, TimePoint now) {
   waits_for_key_ = false;
   tell_locked(picture);
   if (offer(picture, lock)) return 0;
-  bytes_ += size_of(picture);
+  bytes_ += count_bytes(picture);
   pictures_.push_back(std::move(picture));
   const auto waited =
       patient_.load(std::memory_order_relaxed) ? Seconds(0) : Seconds(now - pictures_.front().arrived);
@@ -71,7 +71,7 @@ std::uint64_t PictureQueue::drop_locked() {
   waits_for_key_ = newest == last;
   const auto dropped = static_cast<std::uint64_t>(keep - pictures_.begin());
   std::for_each(pictures_.begin(), keep, [this](const Picture& one) {
-    bytes_ -= size_of(one);
+    bytes_ -= count_bytes(one);
     note_drop_locked(one);
   });
   pictures_.erase(pictures_.begin(), keep);
@@ -91,7 +91,7 @@ void PictureQueue::tell_locked(Picture& picture) {
   if (gap.dropped > 0) picture.notes.after_loss = true;
 }
 
-void PictureQueue::end(std::exception_ptr why) {
+void PictureQueue::end_pictures(std::exception_ptr why) {
   const std::lock_guard lock(mutex_);
   ended_ = true;
   why_ = std::move(why);
@@ -131,7 +131,7 @@ std::optional<Picture> PictureQueue::take(TimePoint deadline, const std::stop_to
   if (!pictures_.empty()) {
     auto picture = std::move(pictures_.front());
     pictures_.pop_front();
-    bytes_ -= size_of(picture);
+    bytes_ -= count_bytes(picture);
     return picture;
   }
   if (!ended_) return std::nullopt;

@@ -38,7 +38,7 @@ class PictureQueue {
   /// The taker decodes nothing: a picture may be of any age. Any thread.
   void set_patient(bool patient) noexcept { patient_.store(patient, std::memory_order_relaxed); }
   /// No picture follows; what waits can still be taken. `why` is thrown then.
-  void end(std::exception_ptr why);
+  void end_pictures(std::exception_ptr why);
 
   /// Returns nullopt if nothing has come for the taker until the real time `deadline`, or after a stop.
   /// Throws the reason of the end, also what `offer` has thrown. See Note [On the way].

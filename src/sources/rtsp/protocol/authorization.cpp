@@ -199,7 +199,7 @@ std::string hex(std::span<const std::uint8_t> bytes) {
   return text;
 }
 
-const std::uint8_t* octets_of(std::string_view text) {
+const std::uint8_t* count_octets(std::string_view text) {
   return reinterpret_cast<const std::uint8_t*>(text.data());
 }
 
@@ -209,7 +209,7 @@ struct FreeHash {
 
 std::string md5(std::string_view text) {
   std::array<std::uint8_t, 16> sum{};
-  av_md5_sum(sum.data(), octets_of(text), text.size());
+  av_md5_sum(sum.data(), count_octets(text), text.size());
   return hex(sum);
 }
 
@@ -220,7 +220,7 @@ std::string sha(std::string_view text, Hash* (*make)(), int (*init)(Hash*, int),
   constexpr int kBits = 256;
   const std::unique_ptr<Hash, FreeHash> hash(make());
   if (!hash || init(hash.get(), kBits) < 0) throw std::bad_alloc();
-  update(hash.get(), octets_of(text), text.size());
+  update(hash.get(), count_octets(text), text.size());
   std::array<std::uint8_t, kBits / 8> sum{};
   finish(hash.get(), sum.data());
   return hex(sum);
@@ -259,7 +259,7 @@ std::string Authorization::random_text() {
   return hex(bytes);
 }
 
-bool Authorization::accept(const std::vector<Challenge>& challenges) {
+bool Authorization::accept_challenges(const std::vector<Challenge>& challenges) {
   const auto* best = strongest(challenges);
   if (!credentials_ || best == nullptr || attempts_ >= kMostAttempts) return false;
   // A second refusal means wrong credentials, unless the server says that only its nonce was too old.

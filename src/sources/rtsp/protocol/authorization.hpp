@@ -51,7 +51,7 @@ class Authorization {
 
   /// The challenges of an answer 401. False means another request would be refused, too: there are no
   /// credentials, none of the challenges can be answered, or the credentials are wrong.
-  [[nodiscard]] bool accept(const std::vector<Challenge>& challenges);
+  [[nodiscard]] bool accept_challenges(const std::vector<Challenge>& challenges);
   /// The password is sent as Basic: it can be read in the request.
   [[nodiscard]] bool is_basic() const noexcept { return challenge_ && !challenge_->digest; }
   /// The server has answered a request: the credentials, if they were sent, are right.

@@ -62,7 +62,7 @@ std::string_view Message::header(std::string_view name) const noexcept {
   return found == headers.end() ? std::string_view() : std::string_view(found->value);
 }
 
-std::vector<std::string_view> Message::headers_of(std::string_view name) const {
+std::vector<std::string_view> Message::find_headers(std::string_view name) const {
   std::vector<std::string_view> values;
   for (const auto& one : headers) {
     if (one.name == name) values.emplace_back(one.value);

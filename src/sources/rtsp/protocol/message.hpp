@@ -57,7 +57,7 @@ struct Message {
   [[nodiscard]] bool is_request() const noexcept { return status == 0; }
   /// The first header of this name, in small letters; empty without such a header.
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept;
-  [[nodiscard]] std::vector<std::string_view> headers_of(std::string_view name) const;
+  [[nodiscard]] std::vector<std::string_view> find_headers(std::string_view name) const;
   /// CSeq: the number of the request that it answers.
   [[nodiscard]] std::optional<int> sequence() const noexcept;
 };

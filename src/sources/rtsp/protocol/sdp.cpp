@@ -76,7 +76,7 @@ void parse_rate(std::string_view text, Media& media) {
 }
 
 /// A text after the number of a payload type, if that is the medium's.
-void parse_of_type(std::string_view text, const Media& media, std::string& into) {
+void parse_typed(std::string_view text, const Media& media, std::string& into) {
   if (core::number_at(take_word(text), kLastPayloadType) == long{media.payload_type})
     into = core::trimmed(text);
 }
@@ -92,8 +92,8 @@ void parse_feedback(std::string_view text, Media& media) {
 void parse_attribute(std::string_view name, std::string_view value, Media& media) {
   if (name == "control") media.control = value;
   if (name == "rtpmap") parse_rtpmap(value, media);
-  if (name == "fmtp") parse_of_type(value, media, media.format);
-  if (name == "framesize") parse_of_type(value, media, media.frame_size);
+  if (name == "fmtp") parse_typed(value, media, media.format);
+  if (name == "framesize") parse_typed(value, media, media.frame_size);
   if (name == "framerate") parse_rate(value, media);
   if (name == "rtcp-fb") parse_feedback(value, media);
   if (name == "crypto") media.encrypted = true;
@@ -131,7 +131,7 @@ Description parse_sdp(std::string_view given) {
   return result;
 }
 
-std::string sdp_of(const Media& media) {
+std::string make_sdp(const Media& media) {
   const auto type = std::to_string(media.payload_type);
   std::string text = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n";
   text += "m=video 0 RTP/AVP " + type + "\r\n";

@@ -34,7 +34,7 @@ struct Description {
 [[nodiscard]] Description parse_sdp(std::string_view given);
 
 /// "H264, 90000 Hz" of a media line that a depacketiser of FFmpeg reads, and only that, as SDP for FFmpeg.
-[[nodiscard]] std::string sdp_of(const Media& media);
+[[nodiscard]] std::string make_sdp(const Media& media);
 
 // The Transport header of an answer to SETUP (RFC 2326, section 12.39): where the packets come from.
 

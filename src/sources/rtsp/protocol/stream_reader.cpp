@@ -27,7 +27,7 @@ std::string_view as_text(std::span<const std::uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::size_t length_of_packet(std::span<const std::uint8_t> head) {
+std::size_t read_packet_length(std::span<const std::uint8_t> head) {
   return std::size_t{head[2]} << 8U | head[3];
 }
 
@@ -41,7 +41,7 @@ bool is_media(std::span<const std::uint8_t> bytes, const Channel& channel) {
 }
 
 /// The end of the empty line that ends a head, or npos.
-std::size_t end_of_head(std::string_view text, std::size_t from) {
+std::size_t find_head_end(std::string_view text, std::size_t from) {
   for (auto at = text.find('\n', from); at != std::string_view::npos; at = text.find('\n', at + 1)) {
     const auto next = text.substr(at + 1, 2);
     if (next.starts_with('\n')) return at + 2;
@@ -102,14 +102,14 @@ StreamReader::Sight StreamReader::look_for_packet() const {
     const bool believed = channel != channels_.end() || bytes[1] < kMostChannels;
     return believed ? Sight::Packet : Sight::Nothing;
   }
-  if (channel == channels_.end() || length_of_packet(bytes) < kLooked) return Sight::Nothing;
+  if (channel == channels_.end() || read_packet_length(bytes) < kLooked) return Sight::Nothing;
   if (bytes.size() < kPacketHead + kLooked) return Sight::TooShort;
   return is_media(bytes.subspan(kPacketHead), *channel) ? Sight::Packet : Sight::Nothing;
 }
 
 std::optional<StreamReader::Element> StreamReader::take_packet() {
   const auto bytes = rest();
-  const auto length = length_of_packet(bytes);
+  const auto length = read_packet_length(bytes);
   if (bytes.size() < kPacketHead + length) return std::nullopt;
   astray_ = false;
   skipped_in_row_ = 0;
@@ -120,7 +120,7 @@ std::optional<StreamReader::Element> StreamReader::take_packet() {
 /// Returns false if more bytes are needed. Bytes that only look like a message are skipped.
 bool StreamReader::read_head() {
   const auto text = as_text(rest());
-  const auto end = end_of_head(text, looked_);
+  const auto end = find_head_end(text, looked_);
   if (std::min(end, text.size()) > kLongestHead) throw NotRtsp("a message with more than 64 KiB of headers");
   if (end == std::string_view::npos) {
     looked_ = text.size() - std::min<std::size_t>(text.size(), 3);  // "\n\r" may be the beginning of an end

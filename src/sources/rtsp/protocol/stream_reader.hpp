@@ -44,13 +44,13 @@ class StreamReader {
 
   /// Room for `size` bytes, to be filled and then given to added().
   [[nodiscard]] std::span<std::uint8_t> room(std::size_t size);
-  void added(std::size_t size) { filled_ += size; }
+  void add_filled(std::size_t size) { filled_ += size; }
   /// The next whole element; nullopt means more bytes are needed. Throws NotRtsp for a message that is too
   /// long, and after 64 KiB of other bytes in a row.
   [[nodiscard]] std::optional<Element> next();
 
   /// The bytes that were neither a message nor a packet.
-  [[nodiscard]] std::uint64_t skipped() const noexcept { return skipped_; }
+  [[nodiscard]] std::uint64_t skipped_count() const noexcept { return skipped_; }
 
   static constexpr std::size_t kLongestHead = 64U << 10U;
   static constexpr std::size_t kLongestBody = 1U << 20U;

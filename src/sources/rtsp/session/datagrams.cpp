@@ -16,7 +16,7 @@ using platform::Socket;
 constexpr std::size_t kLargestDatagram = 65536;
 
 /// Bound to this port, 0: to any; closed if the port is taken.
-Socket bound(const platform::Address& peer, int port) {
+Socket bind_socket(const platform::Address& peer, int port) {
   int error = 0;
   auto socket = Socket::datagrams(peer.any(port), error);
   if (error != 0 && error != EADDRINUSE) throw Fault(Trouble::Unreachable, errno_text(error), error);
@@ -29,10 +29,10 @@ Datagrams::Datagrams(const platform::Address& peer, int buffer_size)
     : peer_(peer), server_(peer), buffer_(kLargestDatagram) {
   constexpr int kAttempts = 100;
   for (int i = 0; i < kAttempts && !reports_.is_open(); ++i) {
-    auto first = bound(peer, 0);
+    auto first = bind_socket(peer, 0);
     if (!first.is_open()) continue;
     const int port = first.port();
-    auto second = bound(peer, port ^ 1);
+    auto second = bind_socket(peer, port ^ 1);
     if (!second.is_open()) continue;
     // RFC 3550, section 11: packets have the even port.
     const bool even = port % 2 == 0;

@@ -44,7 +44,7 @@ Message Dialogue::ask(std::string_view method, const std::string& url, const std
       authorization_.note_accepted();
       return answer;
     }
-    if (accept(answer)) continue;
+    if (accept_refusal(answer)) continue;
     throw Fault(Trouble::Refused,
                 "the server answered 401 " + shown_words(answer.reason) + " to " + std::string(method));
   }
@@ -113,9 +113,9 @@ std::optional<Message> Dialogue::next_message(const OnPacket& on_packet) {
 }
 
 /// Whether another request has the credentials that this answer 401 asks for.
-bool Dialogue::accept(const Message& refusal) {
-  const auto headers = refusal.headers_of("www-authenticate");
-  if (!authorization_.accept(parse_challenges(headers))) return false;
+bool Dialogue::accept_refusal(const Message& refusal) {
+  const auto headers = refusal.find_headers("www-authenticate");
+  if (!authorization_.accept_challenges(parse_challenges(headers))) return false;
   const auto unknown = authorization_.is_basic() ? unknown_digest(headers) : std::string();
   if (!unknown.empty() && !std::exchange(warned_, true)) {
     log(LogLevel::Warning, "the RTSP server '" + host_ + "' offers Digest with '" + shown_words(unknown) +
@@ -143,7 +143,7 @@ void Dialogue::read_rest(const OnPacket& on_packet) {
     if (message->status != kUnauthorized) {
       authorization_.note_accepted();
       last_status_ = message->status;
-    } else if (accept(*message)) {
+    } else if (accept_refusal(*message)) {
       retry_ = true;
     }
   }
@@ -161,8 +161,8 @@ void Dialogue::read(const OnPacket& on_packet) {
   if (closed) throw Fault(Trouble::Lost, "the server ended the stream or closed the connection", ECONNRESET);
 }
 
-bool Dialogue::end(std::string_view method, const std::string& url, TimePoint deadline,
-                   const Waiter* waiter) noexcept {
+bool Dialogue::end_session(std::string_view method, const std::string& url, TimePoint deadline,
+                           const Waiter* waiter) noexcept {
   try {
     if (farewell_ == 0) {
       send(method, url, {});
@@ -171,7 +171,7 @@ bool Dialogue::end(std::string_view method, const std::string& url, TimePoint de
     do {
       while (const auto message = next_message([](const Interleaved&) {})) {
         if (message->sequence() != farewell_) continue;
-        if (message->status != kUnauthorized || !accept(*message)) return true;
+        if (message->status != kUnauthorized || !accept_refusal(*message)) return true;
         send(method, url, {});
         farewell_ = sequence_;
       }

@@ -56,8 +56,8 @@ class Dialogue {
   /// Says goodbye once, and waits for the answer. True means the server has answered or closed the
   /// connection. False means it has not by the real time `deadline`, or before the stop of `waiter`, if there
   /// is one; another call waits on. Does not use the clock.
-  [[nodiscard]] bool end(std::string_view method, const std::string& url, TimePoint deadline,
-                         const Waiter* waiter = nullptr) noexcept;
+  [[nodiscard]] bool end_session(std::string_view method, const std::string& url, TimePoint deadline,
+                                 const Waiter* waiter = nullptr) noexcept;
 
   [[nodiscard]] const Link& link() const noexcept { return link_; }
   [[nodiscard]] StreamReader& reader() noexcept { return reader_; }
@@ -73,7 +73,7 @@ class Dialogue {
   [[nodiscard]] Message wait_for_answer(Waiter& waiter, TimePoint deadline);
   [[nodiscard]] std::optional<Message> next_message(const OnPacket& on_packet);
   void answer(const Message& request);
-  [[nodiscard]] bool accept(const Message& refusal);
+  [[nodiscard]] bool accept_refusal(const Message& refusal);
   void keep(const Interleaved& packet);
 
   Link link_;

@@ -119,7 +119,7 @@ Link::Read Link::read(StreamReader& reader) const {
   if (got.error != 0) throw Fault(Trouble::Lost, errno_text(got.error), got.error);
   if (got.would_block) return Read::Nothing;
   if (got.bytes == 0) return Read::Closed;
-  reader.added(got.bytes);
+  reader.add_filled(got.bytes);
   return got.bytes < room.size() ? Read::All : Read::Some;
 }
 

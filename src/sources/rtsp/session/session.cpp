@@ -64,13 +64,14 @@ Session::Session(Address address, SessionOptions options, Waiter& waiter, const 
 Session::~Session() {
   constexpr const char* kMethod = "TEARDOWN";
   const auto deadline = core::real_deadline(options_.farewell);
-  if (!is_set_up_ || dialogue_->end(kMethod, control_, deadline, &waiter_) || !waiter_.is_over()) return;
+  if (!is_set_up_ || dialogue_->end_session(kMethod, control_, deadline, &waiter_) || !waiter_.is_over())
+    return;
   const auto at_once = std::min(deadline, core::real_deadline(kAtOnce));  // the stop came now or before
-  if (dialogue_->end(kMethod, control_, at_once)) return;
+  if (dialogue_->end_session(kMethod, control_, at_once)) return;
   try {
     const DetachedCall aside(
         [dialogue = std::shared_ptr<Dialogue>(std::move(dialogue_)), url = control_, deadline,
-         companion = companion_] { static_cast<void>(dialogue->end(kMethod, url, deadline)); });
+         companion = companion_] { static_cast<void>(dialogue->end_session(kMethod, url, deadline)); });
   } catch (const std::exception&) {
     return;  // without a thread the connection ends now
   }
@@ -206,7 +207,7 @@ void Session::run(PacketSink& sink) {
       sockets.push_back({.descriptor = datagrams_->packets().number()});
       sockets.push_back({.descriptor = datagrams_->reports().number()});
     }
-    bool ready = waiter_.wait(sockets, deadline_of(sink, timers));
+    bool ready = waiter_.wait(sockets, find_deadline(sink, timers));
     // This thread may not have run since the deadline: what has come by now is read before it counts as missing.
     const auto now = clock_.now();
     if (!ready) ready = waiter_.wait(sockets, RealClock::now());
@@ -241,7 +242,7 @@ void Session::give(const Interleaved& packet, PacketSink& sink, TimePoint arrive
   if (packet.channel == control_channel_) sink.on_report(packet.bytes, arrived);
 }
 
-TimePoint Session::deadline_of(const PacketSink& sink, const Timers& timers) const {
+TimePoint Session::find_deadline(const PacketSink& sink, const Timers& timers) const {
   auto deadline = std::min(timers.keep_alive, timers.report);
   if (timers.first_packet) deadline = std::min(deadline, *timers.first_packet);
   if (const auto due = sink.due()) deadline = std::min(deadline, RealClock::now() + (*due - clock_.now()));

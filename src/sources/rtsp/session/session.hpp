@@ -100,7 +100,7 @@ class Session {
   void read(PacketSink& sink, const std::vector<platform::Awaited>& ready);
   void keep_alive();
   void act_on_time(PacketSink& sink, Timers& timers, TimePoint arrived_by);
-  [[nodiscard]] TimePoint deadline_of(const PacketSink& sink, const Timers& timers) const;
+  [[nodiscard]] TimePoint find_deadline(const PacketSink& sink, const Timers& timers) const;
 
   const std::shared_ptr<const void> companion_;
   Address address_;

@@ -23,7 +23,7 @@ Bytes bytes_of(std::string_view text) {
 
 /// The bytes that pass, given in pieces of this size, and whether the stream has ended before the others.
 std::pair<std::string, bool> filtered(const std::string& text, std::size_t piece) {
-  const auto filter = HeaderFilter::of(bytes_of(text));
+  const auto filter = HeaderFilter::choose_filter(bytes_of(text));
   FilteredBytes out;
   for (std::size_t begin = 0; begin < text.size(); begin += piece)
     filter->add(bytes_of(text).subspan(begin, std::min(piece, text.size() - begin)), {}, out);
@@ -66,7 +66,7 @@ TEST(HeaderFilter, PassesEqualParametersOnAndEndsBeforeOthers) {
 
 TEST(HeaderFilter, HoldsNoByteOfAPictureBack) {
   for (const auto& whole : {box("ftyp", "iso5") + moov('a', 'x') + kBoxes, matroska('a', 'x') + kClusters}) {
-    const auto filter = HeaderFilter::of(bytes_of(whole));
+    const auto filter = HeaderFilter::choose_filter(bytes_of(whole));
     FilteredBytes out;
     filter->add(bytes_of(whole), {}, out);
     std::string passed(2 * whole.size(), ' ');
@@ -81,8 +81,8 @@ TEST(HeaderFilter, PassesWhatItDoesNotKnow) {
                            "\x1A\x45\xDF\xA3"s + std::string(2 << 20, 'x')}) {
     EXPECT_EQ(filtered(text, 1000), std::pair(text, false));
   }
-  EXPECT_EQ(HeaderFilter::of(bytes_of("")), nullptr);
-  EXPECT_EQ(HeaderFilter::of(bytes_of("FLV\1")), nullptr);
+  EXPECT_EQ(HeaderFilter::choose_filter(bytes_of("")), nullptr);
+  EXPECT_EQ(HeaderFilter::choose_filter(bytes_of("FLV\1")), nullptr);
 }
 
 }  // namespace

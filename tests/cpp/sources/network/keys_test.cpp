@@ -19,18 +19,18 @@ namespace {
 TEST(WakeLimit, IsTheLatestThatWasAskedFor) {
   WakeLimit limit;
   const TimePoint start{};
-  EXPECT_FALSE(limit.is_awake(start, 0));
+  EXPECT_FALSE(limit.stay_awake(start, 0));
   limit.wake_for(Seconds(5));
   limit.wake_for(Seconds(2));
-  EXPECT_TRUE(limit.is_awake(start, 0));
-  EXPECT_TRUE(limit.is_awake(start + std::chrono::seconds(4), 0));
+  EXPECT_TRUE(limit.stay_awake(start, 0));
+  EXPECT_TRUE(limit.stay_awake(start + std::chrono::seconds(4), 0));
   limit.wake_for(Seconds(3));
-  EXPECT_TRUE(limit.is_awake(start + std::chrono::seconds(4), 0));
-  EXPECT_TRUE(limit.is_awake(start + std::chrono::seconds(6), 0));
-  EXPECT_FALSE(limit.is_awake(start + std::chrono::seconds(7), 0));
+  EXPECT_TRUE(limit.stay_awake(start + std::chrono::seconds(4), 0));
+  EXPECT_TRUE(limit.stay_awake(start + std::chrono::seconds(6), 0));
+  EXPECT_FALSE(limit.stay_awake(start + std::chrono::seconds(7), 0));
   limit.wake_until(30.0);
-  EXPECT_TRUE(limit.is_awake(start + std::chrono::seconds(8), 29.9));
-  EXPECT_FALSE(limit.is_awake(start + std::chrono::seconds(8), 30.0));
+  EXPECT_TRUE(limit.stay_awake(start + std::chrono::seconds(8), 29.9));
+  EXPECT_FALSE(limit.stay_awake(start + std::chrono::seconds(8), 30.0));
 }
 
 TEST(SleepingSource, GivesKeyPicturesWithTheirNumbersAndCountsTheOthers) {

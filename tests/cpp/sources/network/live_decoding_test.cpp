@@ -101,7 +101,7 @@ struct Projector {
   void leave_out(std::size_t n) {
     decoding.rest(hand.context());
     decoding.leave_out(*film.packets[n], arrived(n), hand.context());
-    if (is_key_packet(film, n)) decoding.begin();
+    if (is_key_packet(film, n)) decoding.begin_stream();
   }
   /// Appends the pictures that have come.
   void take(std::vector<ShownPicture>& shown, std::size_t behind) {

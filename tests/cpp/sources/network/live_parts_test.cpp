@@ -183,17 +183,17 @@ TEST(HeldPackets, OfAnOlderClockAreForgotten) {
 
 TEST(FruitlessPackets, AreTooManyWhenNoPictureComesForTheLimit) {
   FruitlessPackets packets;
-  packets.begin(second(0));
+  packets.begin_stream(second(0));
   EXPECT_FALSE(packets.add(second(100), 5)) << "the time before the first packet does not count";
   for (int n = 1; n < 50; ++n) EXPECT_FALSE(packets.add(second(100 + n * 0.1), 5)) << n;
   EXPECT_TRUE(packets.add(second(105), 5));
-  packets.begin(second(105.1));
+  packets.begin_stream(second(105.1));
   EXPECT_FALSE(packets.add(second(105.2), 5));
 }
 
 TEST(FruitlessPackets, OfASlowStreamMayBeHeldBackToReorderThem) {
   FruitlessPackets packets;
-  packets.begin(second(0));
+  packets.begin_stream(second(0));
   for (int n = 0; n < 16; ++n) EXPECT_FALSE(packets.add(second(n * 10), 5)) << n;
   EXPECT_TRUE(packets.add(second(160), 5));
 }
@@ -228,8 +228,8 @@ TEST(VideoChoice, IsTheRenditionThatIsWanted) {
   EXPECT_EQ(chosen_video(*input, {.by = By::Number, .value = 2}), hevc);
   EXPECT_EQ(chosen_video(*input, {.by = By::Number, .value = 3}), nullptr) << "not decodable";
   EXPECT_EQ(chosen_video(*input, {.by = By::Number, .value = 4}), nullptr);
-  EXPECT_EQ(list_of_videos(*input), (std::vector<std::string>{"320x180 h264, 800 kbit/s", "640x360 h264",
-                                                              "640x360 hevc", "1920x1080 none"}));
+  EXPECT_EQ(describe_videos(*input), (std::vector<std::string>{"320x180 h264, 800 kbit/s", "640x360 h264",
+                                                               "640x360 hevc", "1920x1080 none"}));
 }
 
 TEST(Rendition, IsAWordAHeightOrANumber) {
@@ -248,31 +248,31 @@ TEST(Rendition, IsAWordAHeightOrANumber) {
 TEST(RepeatedPackets, AreThoseAtTheBeginningOfALaterConnection) {
   RepeatedPackets packets;
   packets.connect();
-  for (int n = 0; n < 10; ++n) EXPECT_FALSE(packets.is_repeated(n, "picture " + std::to_string(n)));
-  EXPECT_FALSE(packets.is_repeated(3, "picture 3")) << "on the same connection";
+  for (int n = 0; n < 10; ++n) EXPECT_FALSE(packets.remember(n, "picture " + std::to_string(n)));
+  EXPECT_FALSE(packets.remember(3, "picture 3")) << "on the same connection";
   packets.connect();
-  for (int n = 5; n < 10; ++n) EXPECT_TRUE(packets.is_repeated(n, "picture " + std::to_string(n)));
-  EXPECT_FALSE(packets.is_repeated(10, "picture 10"));
-  EXPECT_FALSE(packets.is_repeated(5, "picture 5")) << "after a new one";
+  for (int n = 5; n < 10; ++n) EXPECT_TRUE(packets.remember(n, "picture " + std::to_string(n)));
+  EXPECT_FALSE(packets.remember(10, "picture 10"));
+  EXPECT_FALSE(packets.remember(5, "picture 5")) << "after a new one";
 }
 
 TEST(RepeatedPackets, AreNotThoseOfAnEncoderThatWasStartedAgain) {
   RepeatedPackets packets;
   packets.connect();
-  EXPECT_FALSE(packets.is_repeated(0, "morning"));
+  EXPECT_FALSE(packets.remember(0, "morning"));
   packets.connect();
-  EXPECT_FALSE(packets.is_repeated(0, "evening"));
+  EXPECT_FALSE(packets.remember(0, "evening"));
   packets.connect();
-  EXPECT_FALSE(packets.is_repeated(90, "evening")) << "the same picture, later";
+  EXPECT_FALSE(packets.remember(90, "evening")) << "the same picture, later";
 }
 
 TEST(RepeatedPackets, OfLongAgoAreForgotten) {
   RepeatedPackets packets;
-  for (int n = 0; n < 20'000; ++n) packets.is_repeated(n, "x");
+  for (int n = 0; n < 20'000; ++n) packets.remember(n, "x");
   packets.connect();
-  EXPECT_FALSE(packets.is_repeated(0, "x"));
+  EXPECT_FALSE(packets.remember(0, "x"));
   packets.connect();
-  EXPECT_TRUE(packets.is_repeated(19'999, "x"));
+  EXPECT_TRUE(packets.remember(19'999, "x"));
 }
 
 }  // namespace

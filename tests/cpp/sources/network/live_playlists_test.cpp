@@ -242,7 +242,7 @@ TEST_F(LivePlaylistsTest, MayHaveEqualParametersAgainAndNoOthers) {
 TEST_F(LivePlaylistsTest, HaveTimesAlsoWhereFFmpegAsksByItself) {
   ASSERT_EQ(add(playlist_of(7, 2), false), 0);
   EXPECT_FALSE(playlists_.knows(kUrl));
-  EXPECT_EQ(playlists_.time_of({"http://h/8.ts"}), 80);
+  EXPECT_EQ(playlists_.find_time({"http://h/8.ts"}), 80);
 }
 
 TEST(TextIo, UsesWhatHasComeBeforeAnError) {

@@ -244,7 +244,7 @@ TEST_F(TsFilterTest, KnowsWhichPicturesFollowALossThatTheDemuxerForgets) {
   filter_.add(sender_.packets("PqxpqPqxxPqPxq"), at(0), out);  // each 'q' has a packet put in after it
   static_cast<void>(all(out));
   const auto after_loss = [&](std::size_t packet) {
-    return out.is_after_loss(static_cast<std::int64_t>(packet * kTsPacketSize));
+    return out.seek_loss(static_cast<std::int64_t>(packet * kTsPacketSize));
   };
   EXPECT_FALSE(after_loss(0));
   EXPECT_TRUE(after_loss(6)) << "the beginning of the one before it is lost";

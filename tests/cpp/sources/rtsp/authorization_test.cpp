@@ -20,7 +20,7 @@ std::string answer_of_mufasa(std::string_view algorithm) {
   const auto challenge =
       "Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", algorithm=" + std::string(algorithm) +
       ", nonce=\"" + std::string(kNonce) + "\", opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"";
-  EXPECT_TRUE(mufasa.accept(parse_challenges({challenge})));
+  EXPECT_TRUE(mufasa.accept_challenges(parse_challenges({challenge})));
   return mufasa.header("GET", "/dir/index.html");
 }
 
@@ -43,7 +43,7 @@ TEST(RtspAuthorization, AnswersDigestAsTheStandardsExampleDoes) {
 TEST(RtspAuthorization, AnswersTheOldFormWithoutQop) {
   // RFC 2069, section 2.4, with the value that its errata correct
   Authorization mufasa(Credentials{"Mufasa", "CircleOfLife"});
-  ASSERT_TRUE(mufasa.accept(parse_challenges(
+  ASSERT_TRUE(mufasa.accept_challenges(parse_challenges(
       {"Digest realm=\"testrealm@host.com\", nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\""})));
   const auto answer = mufasa.header("GET", "/dir/index.html");
   EXPECT_NE(answer.find("response=\"1949323746fe6a43ef61f9606e7febea\""), std::string::npos) << answer;
@@ -54,7 +54,8 @@ TEST(RtspAuthorization, AnswersTheOldFormWithoutQop) {
 
 TEST(RtspAuthorization, AnswersWithTheHashOfASession) {
   Authorization joe(Credentials{"joe", "pw"}, "c1");
-  ASSERT_TRUE(joe.accept(parse_challenges({"Digest realm=cam,nonce=n1,algorithm=MD5-sess,qop=auth"})));
+  ASSERT_TRUE(
+      joe.accept_challenges(parse_challenges({"Digest realm=cam,nonce=n1,algorithm=MD5-sess,qop=auth"})));
   const auto answer = joe.header("DESCRIBE", "rtsp://h/a");
   EXPECT_NE(answer.find("response=\"97eee12aae6536e339b062cc06ad78d9\""), std::string::npos) << answer;
   EXPECT_NE(answer.find("algorithm=MD5-sess"), std::string::npos);
@@ -62,7 +63,7 @@ TEST(RtspAuthorization, AnswersWithTheHashOfASession) {
 
 TEST(RtspAuthorization, CountsTheUsesOfANonce) {
   Authorization joe(Credentials{"joe", "pw"});
-  ASSERT_TRUE(joe.accept(parse_challenges({"Digest realm=\"r\", nonce=\"n\", qop=\"auth\""})));
+  ASSERT_TRUE(joe.accept_challenges(parse_challenges({"Digest realm=\"r\", nonce=\"n\", qop=\"auth\""})));
   EXPECT_NE(joe.header("SETUP", "rtsp://h/").find("nc=00000001"), std::string::npos);
   EXPECT_NE(joe.header("PLAY", "rtsp://h/").find("nc=00000002"), std::string::npos);
 }
@@ -70,7 +71,7 @@ TEST(RtspAuthorization, CountsTheUsesOfANonce) {
 TEST(RtspAuthorization, SendsNothingUnaskedAndEscapesQuotes) {
   Authorization joe(Credentials{"jo\"e", "s3cr3t"});
   EXPECT_EQ(joe.header("OPTIONS", "rtsp://h/"), "");
-  ASSERT_TRUE(joe.accept(parse_challenges({"Digest realm=\"a \\\"b\\\"\", nonce=\"n\""})));
+  ASSERT_TRUE(joe.accept_challenges(parse_challenges({"Digest realm=\"a \\\"b\\\"\", nonce=\"n\""})));
   const auto answer = joe.header("OPTIONS", "rtsp://h/");
   EXPECT_NE(answer.find("username=\"jo\\\"e\""), std::string::npos) << answer;
   EXPECT_NE(answer.find("realm=\"a \\\"b\\\"\""), std::string::npos) << answer;
@@ -79,7 +80,7 @@ TEST(RtspAuthorization, SendsNothingUnaskedAndEscapesQuotes) {
 
 TEST(RtspAuthorization, AnswersBasic) {
   Authorization joe(Credentials{"Aladdin", "open sesame"});  // RFC 7617, section 2
-  ASSERT_TRUE(joe.accept(parse_challenges({"Basic realm=\"WallyWorld\""})));
+  ASSERT_TRUE(joe.accept_challenges(parse_challenges({"Basic realm=\"WallyWorld\""})));
   EXPECT_EQ(joe.header("GET", "/"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
 }
 
@@ -108,7 +109,7 @@ TEST(RtspAuthorization, TellsADigestThatItDoesNotKnow) {
   EXPECT_EQ(unknown_digest({"Digest nonce=1, algorithm=MD5-sess, Basic realm=a"}), "");
   Authorization joe(Credentials{"joe", "pw"});
   EXPECT_FALSE(joe.is_basic());
-  ASSERT_TRUE(joe.accept(parse_challenges({"Digest nonce=1, algorithm=SHA-3", "Basic realm=a"})));
+  ASSERT_TRUE(joe.accept_challenges(parse_challenges({"Digest nonce=1, algorithm=SHA-3", "Basic realm=a"})));
   EXPECT_TRUE(joe.is_basic());
 }
 
@@ -116,16 +117,17 @@ TEST(RtspAuthorization, DoesNotTryWrongCredentialsAgain) {
   const auto fresh = parse_challenges({"Digest realm=\"r\", nonce=\"1\""});
   const auto stale = parse_challenges({"Digest realm=\"r\", nonce=\"2\", stale=TRUE"});
   Authorization joe(Credentials{"joe", "wrong"});
-  EXPECT_TRUE(joe.accept(fresh));
-  EXPECT_FALSE(joe.accept(fresh));
-  EXPECT_TRUE(joe.accept(stale)) << "only the nonce was too old";
+  EXPECT_TRUE(joe.accept_challenges(fresh));
+  EXPECT_FALSE(joe.accept_challenges(fresh));
+  EXPECT_TRUE(joe.accept_challenges(stale)) << "only the nonce was too old";
   EXPECT_NE(joe.header("PLAY", "u").find("nonce=\"2\""), std::string::npos);
-  EXPECT_FALSE(joe.accept(stale)) << "two attempts, whatever the server says: cameras lock accounts";
+  EXPECT_FALSE(joe.accept_challenges(stale))
+      << "two attempts, whatever the server says: cameras lock accounts";
   joe.note_accepted();
-  EXPECT_TRUE(joe.accept(fresh)) << "another nonce for credentials that were right";
-  EXPECT_FALSE(joe.accept(fresh));
+  EXPECT_TRUE(joe.accept_challenges(fresh)) << "another nonce for credentials that were right";
+  EXPECT_FALSE(joe.accept_challenges(fresh));
   Authorization nobody(std::nullopt);
-  EXPECT_FALSE(nobody.accept(fresh));
+  EXPECT_FALSE(nobody.accept_challenges(fresh));
 }
 
 }  // namespace

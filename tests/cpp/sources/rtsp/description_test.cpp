@@ -131,7 +131,7 @@ TEST(RtspSdp, DescribesOneMediumForFfmpeg) {
   auto media =
       parse_sdp("m=video 5 RTP/AVP 96\na=rtpmap:96 H264/90000\na=fmtp:96 a=b\na=control:x\n").media.at(0);
   EXPECT_EQ(
-      sdp_of(media),
+      make_sdp(media),
       "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
       "a=rtpmap:96 H264/90000\r\na=fmtp:96 a=b\r\n");
 }

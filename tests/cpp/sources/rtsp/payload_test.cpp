@@ -107,8 +107,8 @@ TEST(Payload, SaysSomethingOfAnyBytes) {
     }
   }
   EXPECT_FALSE(look_at(Codec::H264, Data{0x7C, 0x85}).coded) << "a fragment without a body";
-  EXPECT_EQ(codec_of("H264"), Codec::H264);
-  EXPECT_FALSE(codec_of("AV1"));
+  EXPECT_EQ(find_codec("H264"), Codec::H264);
+  EXPECT_FALSE(find_codec("AV1"));
 }
 
 }  // namespace

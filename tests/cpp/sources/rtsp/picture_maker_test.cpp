@@ -148,7 +148,7 @@ TEST(PictureMaker, GivesUpAPictureThatDoesNotEnd) {
   for (int i = 0; i < 200; ++i) made.add(1, large, false);
   for (int i = 0; i < 3000; ++i) made.add(1, kSlice, false);
   made.add(2, kSlice, true);
-  EXPECT_EQ(made.maker.oversized(), 1);
+  EXPECT_EQ(made.maker.oversized_count(), 1);
   ASSERT_FALSE(made.pictures.empty());
   for (const auto& one : made.pictures)
     EXPECT_LE(one.packet->size, static_cast<int>(PictureMaker::kMostBytes));
@@ -293,7 +293,7 @@ TEST(PictureQueue, HoldsNoMoreThan32Mebibytes) {
 TEST(PictureQueue, GivesWhatWaitsBeforeTheReasonOfItsEnd) {
   PictureQueue queue;
   queue.put(picture_of(10, true, 1), moment(1));
-  queue.end(std::make_exception_ptr(Fault(Trouble::Lost, "gone")));
+  queue.end_pictures(std::make_exception_ptr(Fault(Trouble::Lost, "gone")));
   EXPECT_TRUE(queue.take(TimePoint{}, {}));
   EXPECT_THROW(static_cast<void>(queue.take(TimePoint{}, {})), Fault);
 }

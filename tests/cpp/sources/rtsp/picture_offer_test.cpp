@@ -119,7 +119,7 @@ TEST(PictureOffer, CountsAsAnArrivalAndTellsThePutterOfAFailure) {
       put_until(queue, offered);
     } catch (const std::runtime_error&) {
       thrown = true;
-      queue.end(std::current_exception());
+      queue.end_pictures(std::current_exception());
     }
   });
   const PictureQueue::Offer fails = [&](Picture&) -> bool {

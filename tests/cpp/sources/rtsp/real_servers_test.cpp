@@ -28,10 +28,10 @@ std::vector<Message> messages_of(std::string_view text) {
   const auto bytes = with_carriage_returns(text);
   StreamReader reader;
   std::ranges::copy(bytes, reader.room(bytes.size()).begin());
-  reader.added(bytes.size());
+  reader.add_filled(bytes.size());
   std::vector<Message> found;
   while (auto element = reader.next()) found.push_back(std::get<Message>(*std::move(element)));
-  EXPECT_EQ(reader.skipped(), 0);
+  EXPECT_EQ(reader.skipped_count(), 0);
   return found;
 }
 
@@ -121,7 +121,7 @@ TEST(RtspServersOfOthers, DescriptionsNameTheVideoAndItsUrl) {
 
 TEST(RtspServersOfOthers, ChallengesAreKnown) {
   const auto messages = messages_of(kMediaMtx);
-  const auto challenges = parse_challenges(messages.at(1).headers_of("www-authenticate"));
+  const auto challenges = parse_challenges(messages.at(1).find_headers("www-authenticate"));
   ASSERT_EQ(challenges.size(), 1);
   EXPECT_TRUE(challenges[0].digest);
   EXPECT_EQ(challenges[0].realm, "ipcam");

@@ -17,7 +17,7 @@ namespace {
 void give(StreamReader& reader, std::string_view bytes) {
   const auto room = reader.room(bytes.size());
   std::ranges::copy(bytes, room.begin());
-  reader.added(bytes.size());
+  reader.add_filled(bytes.size());
 }
 
 /// A packet of RTP with this payload type on a channel.
@@ -52,7 +52,7 @@ TEST(RtspStreamReader, SeparatesAnswersRequestsAndPackets) {
                    "OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n" + interleaved(1, "") +
                    "RTSP/1.0 404 Not Found\r\n\r\n");
   EXPECT_EQ(read_all(reader), (Seen{"200", "#0:5", "OPTIONS", "#1:0", "404"}));
-  EXPECT_EQ(reader.skipped(), 0);
+  EXPECT_EQ(reader.skipped_count(), 0);
 }
 
 TEST(RtspStreamReader, AnswersTheSameWhateverTheSizeOfThePieces) {
@@ -67,7 +67,7 @@ TEST(RtspStreamReader, AnswersTheSameWhateverTheSizeOfThePieces) {
       for (auto& one : read_all(reader)) seen.push_back(std::move(one));
     }
     EXPECT_EQ(seen, (Seen{"200", "#0:5", "#0:5", "#0:5"})) << size;
-    EXPECT_EQ(reader.skipped(), 7) << size;
+    EXPECT_EQ(reader.skipped_count(), 7) << size;
   }
 }
 
@@ -82,7 +82,7 @@ TEST(RtspStreamReader, ReadsTheHeadersOfAnAnswerThatIsBadlyWritten) {
   EXPECT_EQ(answer.status, 401);
   EXPECT_EQ(answer.reason, "Unauthorized");
   EXPECT_EQ(answer.sequence(), 7);
-  EXPECT_EQ(answer.headers_of("www-authenticate"), (std::vector<std::string_view>{"Digest a, b", "Basic"}));
+  EXPECT_EQ(answer.find_headers("www-authenticate"), (std::vector<std::string_view>{"Digest a, b", "Basic"}));
 }
 
 TEST(RtspStreamReader, LetsNoControlCharacterIntoAHeader) {
@@ -101,7 +101,7 @@ TEST(RtspStreamReader, FindsThePacketsOfAssignedChannelsBehindOtherBytes) {
   give(reader, interleaved(4, "a") + std::string("xx$\4\0\2zz$", 9) + interleaved(4, "bb") + "yy" +
                    interleaved(9, "no") + "yy" + interleaved(4, "no", 97) + interleaved(4, "ccc"));
   EXPECT_EQ(read_all(reader), (Seen{"#4:1", "#4:2", "#4:3"}));
-  EXPECT_GT(reader.skipped(), 8);
+  EXPECT_GT(reader.skipped_count(), 8);
 }
 
 TEST(RtspStreamReader, BelievesAnUnassignedChannelWhereAPacketIsDue) {
@@ -146,7 +146,7 @@ TEST(RtspStreamReader, CountsOtherBytesInARowOnly) {
     give(reader, std::string(StreamReader::kMostSkipped / 2, 'x') + interleaved(0, "a"));
     EXPECT_EQ(read_all(reader), (Seen{"#0:1"}));
   }
-  EXPECT_EQ(reader.skipped(), 2 * StreamReader::kMostSkipped);
+  EXPECT_EQ(reader.skipped_count(), 2 * StreamReader::kMostSkipped);
 }
 
 }  // namespace

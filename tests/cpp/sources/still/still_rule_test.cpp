@@ -17,7 +17,7 @@
 namespace freshframe::test {
 namespace {
 
-using media::digest_of;
+using media::compute_digest;
 using media::StillRule;
 using Kind = StillRule::Kind;
 
@@ -82,7 +82,7 @@ Luma visited(int x) {
 class StillRuleTest : public ::testing::Test {
  protected:
   Kind see(const Luma& luma, double seconds = 2) {
-    rule_.add(digest_of(luma.plane()), now_);
+    rule_.add(compute_digest(luma.plane()), now_);
     now_ += std::chrono::duration_cast<TimePoint::duration>(Seconds(seconds));
     return rule_.verdict().kind;
   }
@@ -127,18 +127,18 @@ class StillRuleTest : public ::testing::Test {
 
 TEST(PictureDigest, EachPixelCountsInTheWholeAndInOneField) {
   Luma luma = Sensor().picture(1, 2);
-  const auto before = digest_of(luma.plane());
+  const auto before = compute_digest(luma.plane());
   ASSERT_EQ(before.fields.size(), 16U);
   for (const auto& [x, y] : {std::pair(0, 0), std::pair(639, 359), std::pair(320, 170), std::pair(7, 352)}) {
     luma.at(x, y) ^= 0x80U;
-    const auto after = digest_of(luma.plane());
+    const auto after = compute_digest(luma.plane());
     EXPECT_NE(after.bits, before.bits);
     std::size_t changed = 0;
     for (std::size_t i = 0; i < 16; ++i) changed += after.fields[i].bits != before.fields[i].bits ? 1 : 0;
     EXPECT_EQ(changed, 1U) << x << " " << y;
     luma.at(x, y) ^= 0x80U;
   }
-  EXPECT_EQ(digest_of(luma.plane()).bits, before.bits);
+  EXPECT_EQ(compute_digest(luma.plane()).bits, before.bits);
 }
 
 TEST(PictureDigest, ReadsNoByteBehindARowOfAnySize) {
@@ -147,13 +147,13 @@ TEST(PictureDigest, ReadsNoByteBehindARowOfAnySize) {
       const std::ptrdiff_t stride = width + 5;
       std::vector<std::uint8_t> pixels(static_cast<std::size_t>(stride * (height - 1) + width), 9);
       const Plane plane{.data = pixels.data(), .rows = height, .row_bytes = width, .stride = stride};
-      const auto before = digest_of(plane);
+      const auto before = compute_digest(plane);
       for (std::ptrdiff_t y = 0; y + 1 < height; ++y) {
         pixels[static_cast<std::size_t>(y * stride + width)] = 200;  // between two rows
       }
-      EXPECT_EQ(digest_of(plane).bits, before.bits) << width << "x" << height;
+      EXPECT_EQ(compute_digest(plane).bits, before.bits) << width << "x" << height;
       pixels.back() = 10;
-      EXPECT_NE(digest_of(plane).bits, before.bits) << width << "x" << height;
+      EXPECT_NE(compute_digest(plane).bits, before.bits) << width << "x" << height;
     }
   }
 }
@@ -355,12 +355,13 @@ TEST_F(StillRuleTest, AnEmptySceneIsFlatSinceItsLastVisitor) {
 TEST_F(StillRuleTest, SmallPicturesHaveContrastUnlessTheLensIsCovered) {
   for (const Size size : {Size{32, 32}, Size{80, 64}, Size{160, 120}, Size{176, 144}, Size{320, 240}}) {
     for (const double noise : {0.0, 1.2, 3.5}) {
-      EXPECT_TRUE(digest_of(sensor_.picture(0, noise, size).plane()).flat) << size.width << " " << noise;
-      EXPECT_FALSE(digest_of(sensor_.picture(1, noise, size).plane()).flat) << size.width << " " << noise;
+      EXPECT_TRUE(compute_digest(sensor_.picture(0, noise, size).plane()).flat) << size.width << " " << noise;
+      EXPECT_FALSE(compute_digest(sensor_.picture(1, noise, size).plane()).flat)
+          << size.width << " " << noise;
     }
   }
-  EXPECT_FALSE(digest_of(sensor_.picture(0, 0, {640, 31}).plane()).flat) << "one row of blocks";
-  EXPECT_FALSE(digest_of(sensor_.picture(0, 0, {31, 640}).plane()).flat) << "one column of blocks";
+  EXPECT_FALSE(compute_digest(sensor_.picture(0, 0, {640, 31}).plane()).flat) << "one row of blocks";
+  EXPECT_FALSE(compute_digest(sensor_.picture(0, 0, {31, 640}).plane()).flat) << "one column of blocks";
 }
 
 // Rate control of a hung picture: each field has one of a few quantisers, so that wholes hardly come again.

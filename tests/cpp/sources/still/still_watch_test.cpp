@@ -232,7 +232,7 @@ class RememberTest : public StillWatchTest {
     constexpr std::size_t kBoot = 24;
     const std::size_t end = all.size() - sizeof(std::uint64_t);
     all[kBoot] = static_cast<char>(all[kBoot] ^ 1);
-    const auto sum = digest_of(reinterpret_cast<const std::uint8_t*>(all.data()), end);
+    const auto sum = compute_digest(reinterpret_cast<const std::uint8_t*>(all.data()), end);
     std::memcpy(all.data() + end, &sum, sizeof(sum));
     std::ofstream(file(), std::ios::binary) << all;
   }
