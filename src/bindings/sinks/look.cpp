@@ -88,7 +88,7 @@ std::vector<LookSource> look_sources(const NodeHandle& self, const std::vector<i
   const media::LookSources all(*self.owner);
   std::vector<LookSource> out;
   for (const int source : sources) {
-    auto at = source < 0 ? all.above(name) : all.of(source);
+    auto at = source < 0 ? all.above(name) : all.find_source(source);
     out.emplace_back(std::move(at.camera), std::move(at.state), std::move(at.last_error), at.frozen_for);
   }
   return out;

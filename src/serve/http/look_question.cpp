@@ -67,7 +67,7 @@ Times times_of(const freshframe::Snapshot& snapshot, const freshframe::Clock& cl
 std::string headers_of(const freshframe::Snapshot& snapshot, const media::LookSources& sources,
                        const freshframe::Clock& clock) {
   const auto times = times_of(snapshot, clock);
-  const auto source = sources.of(snapshot.stamp.source);
+  const auto source = sources.find_source(snapshot.stamp.source);
   // A name may hold any characters, a header only ASCII.
   std::string out = "X-Source: " + core::percent_encoded(source.camera, ".");
   out += "\r\nX-Seq: " + std::to_string(snapshot.stamp.seq) + "\r\nX-Timestamp: " + fixed_text(times.unix);
@@ -86,7 +86,7 @@ void write_picture(JsonWriter& json, const LookPicture& picture, const media::Lo
                    const freshframe::Clock& clock) {
   const auto& [snapshot, jpeg] = picture;
   const auto times = times_of(snapshot, clock);
-  const auto source = sources.of(snapshot.stamp.source);
+  const auto source = sources.find_source(snapshot.stamp.source);
   const auto& utc = snapshot.stamp.utc;
   const bool known = utc.from != UtcFrom::None;
   json.begin_object()
@@ -149,7 +149,7 @@ Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
     const auto& [snapshot, jpeg] = pictures.back();
     return {.type = "image/jpeg", .body = jpeg.bytes, .headers = headers_of(snapshot, sources, clock)};
   }
-  const auto source = sources.of(pictures.back().snapshot.stamp.source);
+  const auto source = sources.find_source(pictures.back().snapshot.stamp.source);
   JsonWriter json;
   json.begin_object()
       .member("look", std::string_view(wish.name))

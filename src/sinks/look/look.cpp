@@ -82,7 +82,7 @@ class LookTurn {
   ~LookTurn() {
     if (taken_) turns().give_back(asker_);
   }
-  [[nodiscard]] bool taken() const noexcept { return taken_; }
+  [[nodiscard]] bool is_taken() const noexcept { return taken_; }
 
  private:
   static LookTurns& turns() { return forks::PerProcess<LookTurns>::get(); }
@@ -104,7 +104,7 @@ class PictureDistances {
     return *middle;
   }
   /// Returns usual(), or 0 as long as a pause at the start could be most of the distances.
-  [[nodiscard]] double settled() const { return added_ < kFew ? 0 : usual(); }
+  [[nodiscard]] double settled_usual() const { return added_ < kFew ? 0 : usual(); }
 
  private:
   static constexpr std::size_t kFew = 5;
@@ -163,7 +163,7 @@ class LookRing {
       if (!(age >= 0)) throw OptionError("an age must be 0 s or more, got " + core::seconds_text(age));
     }
     const LookTurn turn(question.asker, question.stop);
-    if (!turn.taken()) return;
+    if (!turn.is_taken()) return;
     const auto now = question.clock->now();
     std::optional<Snapshot> last;  // waits for the next one, which shows its gap
     const auto give = [&](TimePoint until) {
@@ -204,7 +204,7 @@ class LookRing {
     std::vector<StampedPacket> packets;  // from a keyframe on
     std::vector<double> wishes;          // seconds of capture from `base` on, rising
 
-    [[nodiscard]] double time_of(const StampedPacket& kept) const { return seconds_from(base, kept); }
+    [[nodiscard]] double find_time(const StampedPacket& kept) const { return seconds_from(base, kept); }
   };
   [[nodiscard]] static double seconds_from(TimePoint base, const StampedPacket& kept) {
     return Seconds(kept.stamp.captured - base).count();
@@ -241,7 +241,7 @@ class LookRing {
       auto end = packets.begin() + 1;
       if (question.exact) {  // to the last packet that was captured by the last wish
         end = packets.end();
-        while (end != packets.begin() + 1 && piece.time_of(*std::prev(end)) > piece.wishes.back()) --end;
+        while (end != packets.begin() + 1 && piece.find_time(*std::prev(end)) > piece.wishes.back()) --end;
       }
       piece.packets.assign(packets.begin(), end);
       out.push_back(std::move(piece));
@@ -279,7 +279,7 @@ class LookRing {
         if (result != media::Decoder::Result::Frame) return;
         const auto of = sent.find(frame->pts);
         if (of == sent.end() || decoder.is_damaged(*frame)) continue;
-        shown_at = std::max(shown_at, piece.time_of(*of->second));
+        shown_at = std::max(shown_at, piece.find_time(*of->second));
         answer(shown_at);
         shown = std::move(frame);
         kept = of->second;
@@ -303,7 +303,7 @@ class LookRing {
             bytes_ > max_bytes_);
   }
 
-  [[nodiscard]] double length_of_hole(const Pause& pause) const FRESHFRAME_REQUIRES(mutex_) {
+  [[nodiscard]] double measure_hole(const Pause& pause) const FRESHFRAME_REQUIRES(mutex_) {
     constexpr double kTimes = 3;
     const double usual = pause.usual > 0 ? pause.usual : distances_.usual();
     const double length = Seconds(pause.to - pause.from).count();
@@ -322,11 +322,12 @@ class LookRing {
   /// `is_other`: the stamp has another source than the newest picture.
   void note_distance(const Stamp& stamp, bool is_other) FRESHFRAME_REQUIRES(mutex_) {
     const double since = Seconds(stamp.captured - newest_->captured).count();
-    if (since >= kLeastHole) pauses_.push_back({newest_->captured, stamp.captured, distances_.settled()});
+    if (since >= kLeastHole)
+      pauses_.push_back({newest_->captured, stamp.captured, distances_.settled_usual()});
     if (!is_other) distances_.add(since);
     const auto is_open = [](const Pause& pause) { return pause.usual == 0; };
     if (std::ranges::any_of(pauses_, is_open)) {  // judged once, by the rate of its time
-      const double usual = is_other ? distances_.usual() : distances_.settled();
+      const double usual = is_other ? distances_.usual() : distances_.settled_usual();
       for (auto& pause : pauses_) pause.usual = is_open(pause) ? usual : pause.usual;
     }
     if (is_other) distances_ = {};
@@ -339,7 +340,7 @@ class LookRing {
     if (newest_) pauses.push_back({newest_->captured, now, distances_.usual()});
     double seconds = 0;
     for (const auto& pause : pauses) {
-      if (pause.from >= from && pause.from < until) seconds += length_of_hole(pause);
+      if (pause.from >= from && pause.from < until) seconds += measure_hole(pause);
     }
     return seconds;
   }

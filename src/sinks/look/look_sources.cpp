@@ -11,7 +11,7 @@ namespace freshframe::media {
 LookSources::LookSources(const core::PipelineCore& core)
     : core_(core), stats_(core::graph_state(core, false).stats) {}
 
-LookSource LookSources::of(int source) const {
+LookSource LookSources::find_source(int source) const {
   LookSource found{
       .camera = core_.names()->find_camera(source), .state = {}, .last_error = {}, .frozen_for = 0};
   // Another node may have the name of a removed node.
@@ -26,7 +26,7 @@ LookSource LookSources::of(int source) const {
 
 LookSource LookSources::above(std::string_view node) const {
   const auto sources = core::sources_above(core_, node);
-  return sources.empty() ? LookSource{} : of(sources.front());
+  return sources.empty() ? LookSource{} : find_source(sources.front());
 }
 
 }  // namespace freshframe::media

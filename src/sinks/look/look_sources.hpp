@@ -24,7 +24,7 @@ class LookSources {
   explicit LookSources(const core::PipelineCore& core);
 
   /// `source`: Stamp::source of a picture, or of packets. A source that was removed keeps its name.
-  [[nodiscard]] LookSource of(int source) const;
+  [[nodiscard]] LookSource find_source(int source) const;
   /// The source whose samples come to this node now. It describes a Look without a picture.
   [[nodiscard]] LookSource above(std::string_view node) const;
 

@@ -36,7 +36,7 @@ std::map<std::string, std::string> without_delay(const std::string& codec,
   return options;
 }
 
-std::shared_ptr<const PacketStream> stream_of_encoder(const AVCodecContext& encoder) {
+std::shared_ptr<const PacketStream> make_encoder_stream(const AVCodecContext& encoder) {
   CodecParametersPtr codec(avcodec_parameters_alloc());
   if (!codec || avcodec_parameters_from_context(codec.get(), &encoder) < 0) throw std::bad_alloc();
   auto stream = std::make_shared<PacketStream>();
@@ -64,7 +64,7 @@ struct FramePublish {
     return *av_guess_format(std::string_view(sender.target().format()) == "mpegts" ? "mpegts" : "matroska",
                             nullptr, nullptr);
   }
-  [[nodiscard]] std::string what() const { return "the stream for '" + sender.target().masked() + "'"; }
+  [[nodiscard]] std::string what() const { return "the stream for '" + sender.target().masked_url() + "'"; }
 
   void open(const Context& context) {
     counters = &context.counters;
@@ -80,7 +80,7 @@ struct FramePublish {
     if (!frame) throw Error("cannot publish: the sample has no frame");
     if (!std::isfinite(stamp.pts)) throw Error("cannot publish: a frame's pts is not a number");
     auto& queue = *sender.queue();
-    if (queue.drops_for_want_of_connection()) return;  // nothing is encoded without a receiver
+    if (queue.drops_unconnected()) return;  // nothing is encoded without a receiver
     note_run(stamp);
     if (encoder && (!encoder->fits(frame) || stamp.pts <= encoder->last_pts())) encoder.reset();
     if (!encoder) begin(frame, stamp.pts);
@@ -103,7 +103,7 @@ struct FramePublish {
     auto next = std::make_unique<FrameEncoder>(what(), container(), encoding);
     static_cast<void>(next->start(first, kFallbackFps));
     encoder = std::move(next);
-    stream = stream_of_encoder(encoder->codec());
+    stream = make_encoder_stream(encoder->codec());
     next_key = pts;
     first_pts = pts;
   }
@@ -179,7 +179,7 @@ struct PacketPublish {
     if (&stream == checked) return;
     const auto& target = sender.target();
     if (!target.takes(make_parameters(stream).codec->codec_id)) {
-      throw Error("cannot publish to '" + target.masked() + "': " + target.url().scheme +
+      throw Error("cannot publish to '" + target.masked_url() + "': " + target.url().scheme +
                   " servers do not know the camera's " + stream.codec + "; they know " + target.codecs());
     }
     checked = &stream;

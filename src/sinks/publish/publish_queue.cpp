@@ -48,19 +48,19 @@ bool PublishQueue::wants_key() const {
   return waits_for_key_;
 }
 
-bool PublishQueue::drops_for_want_of_connection() {
+bool PublishQueue::drops_unconnected() {
   const Lock lock(mutex_);
   if (keeps_) return false;
   ++dropped_.away;
   return true;
 }
 
-PublishQueue::Dropped PublishQueue::dropped() const {
+PublishQueue::Dropped PublishQueue::count_drops() const {
   const Lock lock(mutex_);
   return dropped_;
 }
 
-void PublishQueue::begin() {
+void PublishQueue::begin_stream() {
   const Lock lock(mutex_);
   keeps_ = true;
   connected_ = false;
@@ -68,12 +68,12 @@ void PublishQueue::begin() {
   waits_for_key_ = items_.empty();
 }
 
-void PublishQueue::connected() {
+void PublishQueue::note_connection() {
   const Lock lock(mutex_);
   connected_ = true;
 }
 
-void PublishQueue::end() {
+void PublishQueue::end_stream() {
   const Lock lock(mutex_);
   keeps_ = false;
   dropped_.away += items_.size();

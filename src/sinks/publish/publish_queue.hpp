@@ -43,16 +43,16 @@ class PublishQueue {
   /// A keyframe is needed before anything can be sent.
   [[nodiscard]] bool wants_key() const;
   /// A picture that would be dropped for want of a connection. True means it was counted as that.
-  [[nodiscard]] bool drops_for_want_of_connection();
-  [[nodiscard]] Dropped dropped() const;
+  [[nodiscard]] bool drops_unconnected();
+  [[nodiscard]] Dropped count_drops() const;
 
   // The sending thread.
   /// Keeps packets from the next keyframe on, which may wait already.
-  void begin();
+  void begin_stream();
   /// From now on packets that get old are the link's fault.
-  void connected();
+  void note_connection();
   /// Keeps none.
-  void end();
+  void end_stream();
   /// The stream of the first keyframe since begin(). Waits. Null means `stop` was requested.
   [[nodiscard]] std::shared_ptr<const PacketStream> stream(const std::stop_token& stop);
   /// Waits. nullopt means `stop` was requested.

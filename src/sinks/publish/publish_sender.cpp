@@ -115,7 +115,7 @@ void PublishConnection::open(std::shared_ptr<const PacketStream> stream, TimePoi
   if (result < 0) {
     failed_ = true;
     throw Error(
-        "cannot publish to '" + target_.masked() + "': " +
+        "cannot publish to '" + target_.masked_url() + "': " +
         (interrupt_.timed_out() ? std::string("the server did not answer in time") : ffmpeg_text(result)) +
         errors.in_brackets());
   }
@@ -145,14 +145,14 @@ void PublishConnection::write(const Packet& packet, double timeout) {
   const bool is_jpeg = make_parameters(*stream_).codec->codec_id == AV_CODEC_ID_MJPEG;
   if (is_jpeg && !errors.cause().empty()) {
     failed_ = true;
-    throw Error("cannot publish the pictures to '" + target_.masked() + "': " + errors.cause() +
+    throw Error("cannot publish the pictures to '" + target_.masked_url() + "': " + errors.cause() +
                 "; publish frames, which are encoded");
   }
 }
 
 void PublishConnection::fail(const std::string& doing, int result) const {
   throw Error(
-      "cannot " + doing + " '" + target_.masked() + "': " +
+      "cannot " + doing + " '" + target_.masked_url() + "': " +
       (interrupt_.timed_out() ? std::string("the server does not take it in time") : ffmpeg_text(result)));
 }
 
@@ -190,7 +190,7 @@ void PublishSender::start(const Context& context) {
 }
 
 void PublishSender::count_drops(NodeCounters& counters) {
-  const auto [away, slow] = queue_->dropped();
+  const auto [away, slow] = queue_->count_drops();
   if (away + slow > counted_) counters.drop(NodeDropCause::Lost, away + slow - counted_);
   counted_ = away + slow;
 }
@@ -205,7 +205,7 @@ void PublishSender::stop() {
 PublishStats PublishSender::stats() const {
   const Lock lock(mutex_);
   auto result = stats_;
-  const auto dropped = queue_ ? queue_->dropped() : PublishQueue::Dropped{};
+  const auto dropped = queue_ ? queue_->count_drops() : PublishQueue::Dropped{};
   result.dropped_away = dropped.away;
   result.dropped_slow = dropped.slow;
   return result;
@@ -223,7 +223,7 @@ void PublishSender::run(const std::stop_token& stop) {
     } catch (const std::exception& error) {
       if (!stop.stop_requested()) lose(error.what());
     }
-    queue_->end();
+    queue_->end_stream();
     if (stop.stop_requested()) break;
     const auto pause = core::real_deadline(Seconds(back_off_.next()));
     static_cast<void>(Clock::real()->sleep_until(pause, stop));
@@ -235,7 +235,7 @@ void PublishSender::run(const std::stop_token& stop) {
 /// with other parameters waits for the next connection.
 bool PublishSender::publish(const std::stop_token& stop) {
   enter(PublishState::WaitingKeyframe);
-  queue_->begin();
+  queue_->begin_stream();
   const auto connection = connect(stop);
   if (!connection) return false;
   {
@@ -244,14 +244,14 @@ bool PublishSender::publish(const std::stop_token& stop) {
     ++stats_.connections;
   }
   if (std::exchange(told_, false)) {
-    log(LogLevel::Warning, "'" + target_.masked() + "' takes the stream again");
+    log(LogLevel::Warning, "'" + target_.masked_url() + "' takes the stream again");
   } else {
-    log(LogLevel::Info, "publishing to '" + target_.masked() + "'");
+    log(LogLevel::Info, "publishing to '" + target_.masked_url() + "'");
   }
-  slow_before_ = queue_->dropped().slow;
+  slow_before_ = queue_->count_drops().slow;
   told_slow_ = false;
   rate_bytes_ = 0;
-  queue_->connected();
+  queue_->note_connection();
   return send(*connection, stop);
 }
 
@@ -262,7 +262,7 @@ std::shared_ptr<PublishConnection> PublishSender::connect(const std::stop_token&
   enter(PublishState::Connecting);
   const auto deadline = core::real_deadline(Seconds(options_.timeout));
   const auto late = [&] {
-    return Error("cannot publish to '" + target_.masked() + "' within " +
+    return Error("cannot publish to '" + target_.masked_url() + "' within " +
                  core::seconds_text(options_.timeout) + ": the server, or the name server, does not answer");
   };
   if (aside_ && !aside_->wait(deadline, stop)) {  // an earlier attempt may still wait for a name server
@@ -286,7 +286,7 @@ bool PublishSender::send(PublishConnection& connection, const std::stop_token& s
   while (auto item = queue_->take(stop)) {
     const bool is_other_run = run && *run != item->run;
     if (is_other_run || !is_same_stream(*item->packet.stream, connection.stream())) {
-      log(LogLevel::Info, "the stream for '" + target_.masked() + "' has " +
+      log(LogLevel::Info, "the stream for '" + target_.masked_url() + "' has " +
                               (is_other_run ? "another source, or its time goes back" : "other parameters") +
                               ": it is published again");
       queue_->put_back(std::move(*item));
@@ -320,10 +320,10 @@ void PublishSender::note_rate(PublishConnection& connection, const Packet& packe
 }
 
 void PublishSender::note_slow() {
-  if (told_slow_ || queue_->dropped().slow == slow_before_) return;
+  if (told_slow_ || queue_->count_drops().slow == slow_before_) return;
   told_slow_ = true;
   log(LogLevel::Warning,
-      "the link to '" + target_.masked() +
+      "the link to '" + target_.masked_url() +
           "' is too slow for this stream: pictures that have waited longer than max_wait are left out");
 }
 

@@ -33,7 +33,7 @@ constexpr std::array<Protocol, 7> kTargets{{{"rtsp", "rtsp", 554},
                                             {"udp", "mpegts", 0},
                                             {"tcp", "mpegts", 0}}};
 
-const Protocol* protocol_of(std::string_view scheme) {
+const Protocol* find_protocol(std::string_view scheme) {
   const auto* const found = std::ranges::find(kTargets, scheme, &Protocol::scheme);
   return found != kTargets.end() ? found : nullptr;
 }
@@ -49,7 +49,7 @@ bool has_protocol(std::string_view scheme) {
 }
 
 /// The codecs that servers of this kind know, and that FFmpeg's muxer writes in their form.
-std::vector<AVCodecID> codecs_of(std::string_view format) {
+std::vector<AVCodecID> list_codecs(std::string_view format) {
   if (format == "rtsp")
     return {AV_CODEC_ID_H264, AV_CODEC_ID_VP8, AV_CODEC_ID_MPEG4, AV_CODEC_ID_HEVC, AV_CODEC_ID_MJPEG};
   if (format == "flv") return {AV_CODEC_ID_H264};
@@ -73,14 +73,14 @@ std::optional<int> port_in(const LiveUrl& url, const std::string& masked) {
 /// Masks "user:secret@host/a", too, if the scheme is missing.
 std::string shown_target(const std::string& url) {
   constexpr std::string_view kMissing = "://";
-  if (protocol_of(LiveUrl(url).scheme) != nullptr) return shown_url(url);
+  if (find_protocol(LiveUrl(url).scheme) != nullptr) return shown_url(url);
   return shown_url(std::string(kMissing) + url).substr(kMissing.size());
 }
 
 }  // namespace
 
 PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(shown_target(url)) {
-  const auto* const protocol = protocol_of(url_.scheme);
+  const auto* const protocol = find_protocol(url_.scheme);
   if (protocol == nullptr || url_.host.empty()) {
     throw OptionError(
         "cannot publish to '" + masked_ +
@@ -101,17 +101,17 @@ PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(shown_
 }
 
 const char* PublishTarget::format() const noexcept {
-  return protocol_of(url_.scheme)->format;
+  return find_protocol(url_.scheme)->format;
 }
 
 bool PublishTarget::takes(AVCodecID codec) const {
-  const auto known = codecs_of(format());
+  const auto known = list_codecs(format());
   return std::ranges::find(known, codec) != known.end();
 }
 
 std::string PublishTarget::codecs() const {
   std::string text;
-  for (const auto codec : codecs_of(format()))
+  for (const auto codec : list_codecs(format()))
     text += (text.empty() ? "" : ", ") + std::string(avcodec_get_name(codec));
   return text;
 }

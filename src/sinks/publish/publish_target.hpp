@@ -19,7 +19,7 @@ class PublishTarget {
   explicit PublishTarget(const std::string& url);
 
   [[nodiscard]] const LiveUrl& url() const noexcept { return url_; }
-  [[nodiscard]] const std::string& masked() const noexcept { return masked_; }
+  [[nodiscard]] const std::string& masked_url() const noexcept { return masked_; }
   /// FFmpeg's muxer: "rtsp", "flv" or "mpegts".
   [[nodiscard]] const char* format() const noexcept;
   [[nodiscard]] int port() const noexcept { return port_; }  // 0: it is in no URL of this kind

@@ -27,7 +27,7 @@ namespace {
 constexpr double kClipKeyInterval = 1.0;  // seconds between keyframes: a clip begins at one
 constexpr const char* kTheClips = "the clips";
 
-ClipStream clip_stream_of(const AVCodecContext& encoder, double first_pts, Dictionary options) {
+ClipStream make_clip_stream(const AVCodecContext& encoder, double first_pts, Dictionary options) {
   CodecParametersPtr codec(avcodec_parameters_alloc());
   if (!codec || avcodec_parameters_from_context(codec.get(), &encoder) < 0) throw std::bad_alloc();
   return {.codec = std::move(codec),
@@ -62,7 +62,7 @@ struct FrameClips {
   void open(const Context& given) {
     context.emplace(given);
     limit.emplace(given);
-    clips.orders().begin();
+    clips.orders().begin_orders();
   }
 
   void write(const Frame& frame, const Stamp& stamp) {
@@ -71,7 +71,7 @@ struct FrameClips {
     if (!frame) throw Error("cannot write the clips: the sample has no frame");
     if (!std::isfinite(stamp.pts)) throw Error("cannot write the clips: a frame's pts is not a number");
     if (pending) start(pending->stamp.source == stamp.source ? stamp.pts - pending->stamp.pts : 0);
-    if (clips.was_paused()) next_key = stamp.pts;
+    if (clips.take_pause()) next_key = stamp.pts;
     if (encoder) end_what_cannot_go_on(frame, stamp);
     if (encoder) {
       encode(frame, stamp);
@@ -101,7 +101,7 @@ struct FrameClips {
     try {
       auto muxer_options = first.encoder->start(first.frame, step > 0 ? 1 / step : kFallbackFps);
       encoder = std::move(first.encoder);
-      clips.begin(clip_stream_of(encoder->codec(), first.stamp.pts, std::move(muxer_options)));
+      clips.begin_stream(make_clip_stream(encoder->codec(), first.stamp.pts, std::move(muxer_options)));
       next_key = first.stamp.pts;
       encode(first.frame, first.stamp);
     } catch (...) {
@@ -127,7 +127,7 @@ struct FrameClips {
 
   void drain() {
     clips.keep_failure([&] {
-      encoder->drain([this](AVPacket& packet) { clips.add(packet); }, [this] { return limit->passed(); });
+      encoder->drain([this](AVPacket& packet) { clips.add(packet); }, [this] { return limit->has_passed(); });
     });
     const auto left_out = encoder->held();
     if (left_out == 0) return;
@@ -145,7 +145,7 @@ struct FrameClips {
   }
 
   void finish() {
-    clips.orders().end();
+    clips.orders().end_orders();
     if (!context->stop.stop_requested() || !clips.orders().end_if_none()) {
       clips.keep_failure([&] {
         if (pending) start(0);

@@ -27,7 +27,7 @@ void Clip::extend(std::int64_t from, std::int64_t to) {
   to_ = std::max(to_, to);
 }
 
-bool Clip::begin(const ClipStream& stream, const PacketRing& ring) {
+bool Clip::begin_file(const ClipStream& stream, const PacketRing& ring) {
   const AVPacket* key = ring.key_before(from_);
   if (key == nullptr || key->pts > to_) return false;
   if (stream.camera) check_container(file_.path, *stream.camera);
@@ -66,7 +66,7 @@ bool Clip::take(const AVPacket& packet) {
 ClipFile::ClipFile(const std::string& name)
     : path(name), place(core::lasting_path(name)), same(core::one_name(name)) {}
 
-void ClipOrders::begin() {
+void ClipOrders::begin_orders() {
   const Lock lock(mutex_);
   state_ = State::Running;
 }
@@ -141,7 +141,7 @@ void ClipOrders::forget(const ClipFile& file) {
   std::erase(writing_, file);
 }
 
-void ClipOrders::end() {
+void ClipOrders::end_orders() {
   const Lock lock(mutex_);
   state_ = State::Ended;
 }
@@ -192,8 +192,8 @@ Clips::Clips(const ClipOptions& options)
   if (options.max_bytes == 0) throw OptionError("max_bytes of clips must be above 0, got 0");
 }
 
-void Clips::begin(ClipStream stream) {
-  ring_.begin(stream.time_base);
+void Clips::begin_stream(ClipStream stream) {
+  ring_.begin_stream(stream.time_base);
   newest_ = stream.first_pts;
   orders_.set_camera(stream.camera);
   stream_ = std::move(stream);
@@ -232,7 +232,7 @@ bool Clips::go_on(Clip& clip) {
   if (!clip.begun()) {
     if (ring_.newest() < clip.from()) return true;                     // the encoder has not reached it
     if (!ring_.has_key() && ring_.newest() <= clip.to()) return true;  // a keyframe may come
-    while (!clip.begin(*stream_, ring_)) {
+    while (!clip.begin_file(*stream_, ring_)) {
       if (!made_longer(clip)) return false;
     }
   }
@@ -287,9 +287,9 @@ void Clips::tell_empty(const Clip& clip) const {
 
 std::string Clips::why_empty(const Clip& clip) const {
   if (!stream_ || !ring_.has_key()) return "no keyframe is in memory";
-  const double last = pts_of(ring_.newest());
+  const double last = compute_pts(ring_.newest());
   constexpr const char* kRange = "pts %.1f to %.1f s";
-  return "it is of " + with_decimals(kRange, pts_of(clip.from()), pts_of(clip.to())) +
+  return "it is of " + with_decimals(kRange, compute_pts(clip.from()), compute_pts(clip.to())) +
          ", and the frames in memory are of " + with_decimals(kRange, last - ring_.span(), last);
 }
 
@@ -362,7 +362,7 @@ std::optional<TimePoint> Clips::idle_at() const {
 
 void Clips::finish() {
   stream_.reset();
-  ring_.begin({1, 1});                         // its packets: the recorder may live long after its pipeline
+  ring_.begin_stream({1, 1});                  // its packets: the recorder may live long after its pipeline
   for (const auto& order : orders_.clear()) {  // there was no frame
     if (order.clip) tell_empty(*order.clip);
   }
@@ -378,7 +378,7 @@ double Clips::seconds(std::int64_t ticks) const {
   return static_cast<double>(ticks) * av_q2d(stream_->time_base);
 }
 
-double Clips::pts_of(std::int64_t tick) const {
+double Clips::compute_pts(std::int64_t tick) const {
   return stream_->first_pts + seconds(tick);
 }
 

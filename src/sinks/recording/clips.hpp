@@ -63,7 +63,7 @@ class Clip {
   void extend(std::int64_t from, std::int64_t to);
   /// Begins at the last keyframe at or before from(). False means it would end before the first frame in the
   /// ring.
-  [[nodiscard]] bool begin(const ClipStream& stream, const PacketRing& ring);
+  [[nodiscard]] bool begin_file(const ClipStream& stream, const PacketRing& ring);
   /// Ticks by which its first frame is before from(), once it has begun; below 0: after it.
   [[nodiscard]] std::int64_t early() const noexcept { return early_; }
   /// Writes the packets of the ring that have not been written. False means the ring has packets after the
@@ -102,7 +102,7 @@ struct ClipOrder {
 class ClipOrders {
  public:
   /// save() works from here on.
-  void begin();
+  void begin_orders();
   /// Opens the file, unless it is being written, and adds an order. After the end it logs a warning instead. Throws
   /// OptionError for a `pts` that is no time, Error, and StateError before begin().
   void save(const std::string& path, std::optional<double> pts);
@@ -118,7 +118,7 @@ class ClipOrders {
   /// The file is closed.
   void forget(const ClipFile& file);
   /// save() no longer works.
-  void end();
+  void end_orders();
   /// Ends, unless a file is being written, also by an order. Returns false if one is.
   [[nodiscard]] bool end_if_none();
   /// The orders that are still waiting; all files count as closed.
@@ -152,7 +152,7 @@ class Clips {
   [[nodiscard]] const ClipOrders& orders() const noexcept { return orders_; }
 
   /// Packets of this stream follow.
-  void begin(ClipStream stream);
+  void begin_stream(ClipStream stream);
   [[nodiscard]] bool has_stream() const noexcept { return stream_.has_value(); }
   /// Something has come.
   void note_arrival(TimePoint now) { arrived_ = now; }
@@ -181,7 +181,7 @@ class Clips {
   void idle(const Clock& clock, const std::function<void()>& before_pause);
   [[nodiscard]] std::optional<TimePoint> idle_at() const;
   /// Whether the stream goes on after such a pause. Returns true once.
-  [[nodiscard]] bool was_paused() noexcept { return std::exchange(paused_, false); }
+  [[nodiscard]] bool take_pause() noexcept { return std::exchange(paused_, false); }
 
   /// Ends the input: neither packets nor orders follow.
   void finish();
@@ -205,7 +205,7 @@ class Clips {
   void obey(ClipOrder& order);
   [[nodiscard]] std::int64_t tick(double pts) const;
   [[nodiscard]] double seconds(std::int64_t ticks) const;
-  [[nodiscard]] double pts_of(std::int64_t tick) const;
+  [[nodiscard]] double compute_pts(std::int64_t tick) const;
 
   double before_;
   double after_;

@@ -42,7 +42,7 @@ class DrainLimit {
       : clock_(context.clock), on_stop_(context.stop, [this] { stopped_ = ticks(clock_.now()); }) {}
 
   /// Whether the time has passed: false before a stop, and after it as long as there is time.
-  [[nodiscard]] bool passed() const {
+  [[nodiscard]] bool has_passed() const {
     const auto stopped = stopped_.load();
     if (stopped == kNever) return false;
     const auto most = to_duration(core::kDrainTime + core::kEncoderDrainTime);

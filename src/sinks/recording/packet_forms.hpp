@@ -62,7 +62,7 @@ class PacketRecording {
     had_key_ = waits_for_key_ = true;  // until the packet is in a file
     guard([&] {
       if (begins_new_file(packet, sample.stamp)) finish();
-      if (!muxer_) begin(packet);
+      if (!muxer_) begin_file(packet);
       put(packet);
     });
     waits_for_key_ = false;
@@ -101,7 +101,7 @@ class PacketRecording {
   }
   void finish() {
     if (!muxer_) return;
-    files_.end(true, [this] {
+    files_.end_file(true, [this] {
       muxer_->finish();
       return muxer_->bytes();
     });
@@ -117,10 +117,10 @@ class PacketRecording {
     if (std::exchange(waits_for_key_, true)) return;
     log(LogLevel::Warning, "'" + files_.name() + "' ends: the next packets are of another source");
   }
-  void begin(const Packet& key) {
+  void begin_file(const Packet& key) {
     check_container(files_.path(), *key.stream);
     const auto& parameters = make_parameters(*key.stream);
-    files_.begin(
+    files_.begin_file(
         [&](const std::string& name, DiskRoom* room) { muxer_ = std::make_unique<VideoMuxer>(name, room); });
     const FfmpegErrorCapture errors;
     Dictionary options(options_.options);
@@ -256,7 +256,7 @@ struct PacketClips {
 
   void open(const Context& given) {
     context.emplace(given);
-    clips.orders().begin();
+    clips.orders().begin_orders();
   }
 
   void write(const Sample<Packet>& sample) {
@@ -273,8 +273,8 @@ struct PacketClips {
       if (stream) context->counters.drop(NodeDropCause::Lost);  // otherwise it belongs to the start
       return;
     }
-    static_cast<void>(clips.was_paused());
-    if (!clips.has_stream()) begin(packet);
+    static_cast<void>(clips.take_pause());
+    if (!clips.has_stream()) begin_stream(packet);
     waits_for_key = false;
     clips.note(sample.stamp.source, packet.pts);
     clips.add(*ticks->next(packet));
@@ -292,17 +292,17 @@ struct PacketClips {
     waits_for_key = true;
   }
 
-  void begin(const Packet& key) {
+  void begin_stream(const Packet& key) {
     CodecParametersPtr codec(avcodec_parameters_alloc());
     if (!codec || avcodec_parameters_copy(codec.get(), make_parameters(*key.stream).codec.get()) < 0)
       throw std::bad_alloc();
     stream = key.stream;
     ticks.emplace(key.pts);
-    clips.begin({.codec = std::move(codec),
-                 .time_base = PacketTicks::kTimeBase,
-                 .first_pts = key.pts,
-                 .options = Dictionary(muxer_options),
-                 .camera = stream});
+    clips.begin_stream({.codec = std::move(codec),
+                        .time_base = PacketTicks::kTimeBase,
+                        .first_pts = key.pts,
+                        .options = Dictionary(muxer_options),
+                        .camera = stream});
   }
 
   void idle() {
@@ -310,7 +310,7 @@ struct PacketClips {
   }
 
   void finish() {
-    clips.orders().end();
+    clips.orders().end_orders();
     clips.end_stream();
     stream.reset();
     clips.finish();

@@ -6,7 +6,7 @@
 #include <new>
 
 namespace freshframe::media {
-void PacketRing::begin(AVRational time_base) {
+void PacketRing::begin_stream(AVRational time_base) {
   packets_.clear();
   bytes_ = 0;
   newest_ = 0;

@@ -22,7 +22,7 @@ class PacketRing {
   PacketRing(double seconds, std::size_t max_bytes) : seconds_(seconds), max_bytes_(max_bytes) {}
 
   /// Drops all packets.
-  void begin(AVRational time_base);
+  void begin_stream(AVRational time_base);
   /// Keeps a reference to the packet. False means max_bytes did not suffice for the seconds.
   [[nodiscard]] bool push(const AVPacket& packet);
   /// Drops everything where one group of pictures alone is above max_bytes, as it may never end, and then each packet

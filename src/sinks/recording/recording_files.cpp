@@ -19,7 +19,7 @@ namespace freshframe::media {
 namespace {
 
 /// The first of "out_2.mp4", "out_3.mp4", ... that does not exist.
-std::string continued(const std::string& path) {
+std::string make_next_path(const std::string& path) {
   const auto name = std::filesystem::path(path);
   for (int number = 2;; ++number) {
     const auto next = name.parent_path() /
@@ -36,7 +36,7 @@ void check_segment(const std::string& path, const VideoFileOptions& options) {
     throw OptionError("segment_every of a video file must be at least 1 second, got " +
                       core::seconds_text(*segment));
   }
-  const bool is_pattern = SegmentPattern::is_one(path);
+  const bool is_pattern = SegmentPattern::is_pattern(path);
   const auto other = SegmentPattern::other_field(path);
   if (!other.empty() && (segment || is_pattern)) {
     throw OptionError(
@@ -55,7 +55,7 @@ void check_segment(const std::string& path, const VideoFileOptions& options) {
                       "': a number or a time in the name is for segments, and segment_every, their length "
                       "in seconds, is not given");
   }
-  if (!segment && keep_of(options)) {
+  if (!segment && make_keep(options)) {
     throw OptionError("keep_days, keep_bytes and keep_free_bytes delete old segments of '" + path +
                       "', and segment_every, their length, is not given");
   }
@@ -82,7 +82,7 @@ std::string another_source(const std::string& path, const std::string& what) {
 RecordingFiles::RecordingFiles(std::string path, const VideoFileOptions& options)
     : path_(std::move(path)),
       segment_(options.segment_every),
-      keep_(keep_of(options)),
+      keep_(make_keep(options)),
       reports_(options.reports_segments) {
   check_is_no_url(path_);
   check_segment(path_, options);
@@ -94,7 +94,7 @@ void RecordingFiles::open(const Context& context, const std::function<void(const
   place_ = core::lasting_path(path_);
   if (!names_) return;
   names_->settle();
-  claim_ = PatternClaim::of(names_->pattern(), keep_.has_value());
+  claim_ = PatternClaim::try_claim(names_->pattern(), keep_.has_value());
   if (!claim_) {
     throw Error(
         "cannot write '" + path_ +
@@ -104,14 +104,14 @@ void RecordingFiles::open(const Context& context, const std::function<void(const
   if (keep_) retention_ = std::make_unique<Retention>(names_->pattern(), *keep_);
   const auto& base = names_->pattern().base();
   if (names_->pattern().depth() == 0) {
-    make(names_->path_of(names_->next(now())));
+    make(names_->make_path(names_->next(now())));
   } else if (const int error = platform::may_write_in(base); error != 0) {
     throw Error("cannot create '" + path_ + "': " + std::generic_category().message(error) + ": '" + base +
                 "'");
   }
 }
 
-void RecordingFiles::begin(const std::function<void(const std::string&, DiskRoom*)>& make) {
+void RecordingFiles::begin_file(const std::function<void(const std::string&, DiskRoom*)>& make) {
   if (!names_) {
     auto next = next_single();
     make(next, nullptr);
@@ -121,15 +121,15 @@ void RecordingFiles::begin(const std::function<void(const std::string&, DiskRoom
     return;
   }
   const auto next = names_->next(now());
-  if (retention_) retention_->begin(next);
+  if (retention_) retention_->begin_file(next);
   names_->make_folders(next);
-  auto path = names_->path_of(next);
+  auto path = names_->make_path(next);
   make(path, retention_.get());
   name_ = std::move(path);
-  names_->taken();
+  names_->note_taken();
 }
 
-void RecordingFiles::end(bool has_pictures, const std::function<std::uint64_t()>& end) {
+void RecordingFiles::end_file(bool has_pictures, const std::function<std::uint64_t()>& end) {
   const Completion completion(retention_.get());
   const auto bytes = end();
   facts_.keep_all();
@@ -166,7 +166,7 @@ void RecordingFiles::report(std::uint64_t bytes) {
 /// Several files may follow each other in one pipe or device.
 std::string RecordingFiles::next_single() const {
   std::error_code error;
-  return has_file_ && std::filesystem::is_regular_file(place_, error) ? continued(place_) : place_;
+  return has_file_ && std::filesystem::is_regular_file(place_, error) ? make_next_path(place_) : place_;
 }
 
 void RecordingFiles::close(const std::function<void()>& finish) {

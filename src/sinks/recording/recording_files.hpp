@@ -46,7 +46,7 @@ class RecordingFiles {
   /// segment could not be written.
   void open(const Context& context, const std::function<void(const std::string&)>& make);
   /// `make` makes the next file.
-  void begin(const std::function<void(const std::string&, DiskRoom*)>& make);
+  void begin_file(const std::function<void(const std::string&, DiskRoom*)>& make);
   /// Notes a picture of the file. The first `kept` pictures would survive a failure.
   void note(const Stamp& stamp, std::uint64_t kept) {
     facts_.note(stamp);
@@ -54,7 +54,7 @@ class RecordingFiles {
   }
   /// The file ends: `end` closes it and returns its bytes. It is reported if it has pictures. Where `end` throws,
   /// give_up() must follow.
-  void end(bool has_pictures, const std::function<std::uint64_t()>& end);
+  void end_file(bool has_pictures, const std::function<std::uint64_t()>& end);
   /// The file ends by a failure: `close` closes it. It is reported if it has pictures and is where its name says.
   /// Returns how many of the pictures that were noted are lost. begin() begins the next file.
   [[nodiscard]] std::uint64_t give_up(const SavedPart& kept, const std::function<void()>& close);

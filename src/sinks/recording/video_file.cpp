@@ -51,7 +51,7 @@ struct FrameFile {
   }
 
   void open_file() {
-    files.begin([this](const std::string& name, DiskRoom* room) {
+    files.begin_file([this](const std::string& name, DiskRoom* room) {
       encoder = std::make_unique<VideoEncoder>(name, options, room);
     });
   }
@@ -203,8 +203,8 @@ struct FrameFile {
                                  (encoder->had_content() ? "' keeps its old content" : "' was not made"));
     }
     std::int64_t left_out = 0;
-    files.end(encoder->has_started(), [&] {
-      left_out = encoder->finish([this] { return limit->passed(); });
+    files.end_file(encoder->has_started(), [&] {
+      left_out = encoder->finish([this] { return limit->has_passed(); });
       return encoder->bytes();
     });
     if (left_out == 0) return;

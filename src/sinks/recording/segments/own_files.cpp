@@ -51,7 +51,7 @@ OpenFolders open_folders(const SegmentPattern& pattern, const std::string& name)
   return place;
 }
 
-OwnFile measured(const platform::OwnedFile& file, std::string name, std::int64_t number) {
+OwnFile measure_file(const platform::OwnedFile& file, std::string name, std::int64_t number) {
   return {.name = std::move(name), .number = number, .bytes = file.bytes, .written = file.written};
 }
 
@@ -76,7 +76,7 @@ struct Walk {
     if (!parsed) return;
     highest = std::max(highest, parsed->number);
     if (const auto file = folder.stat_owned(name))
-      found.push_back(measured(*file, above + name, parsed->number));
+      found.push_back(measure_file(*file, above + name, parsed->number));
   }
 };
 
@@ -99,7 +99,7 @@ std::optional<OwnFile> OwnFiles::look(const std::string& name) const {
   const auto file = place.folder().stat_owned(place.file());
   if (!file) return std::nullopt;
   const auto parsed = pattern_.parse(place.file());
-  return measured(*file, name, parsed ? parsed->number : 0);
+  return measure_file(*file, name, parsed ? parsed->number : 0);
 }
 
 OwnFiles::Removal OwnFiles::remove(const std::string& name) const {

@@ -31,7 +31,7 @@ ClaimedPatterns& patterns() {
 
 }  // namespace
 
-std::optional<PatternClaim> PatternClaim::of(const SegmentPattern& pattern, bool deletes) {
+std::optional<PatternClaim> PatternClaim::try_claim(const SegmentPattern& pattern, bool deletes) {
   auto& all = patterns();
   const Lock lock(all.mutex);
   const bool meets = std::ranges::any_of(all.recorders, [&](const auto& entry) {

@@ -15,7 +15,7 @@ class PatternClaim {
  public:
   /// Returns nullopt if one path can be a segment of this recorder and of another one, and one of them
   /// deletes.
-  [[nodiscard]] static std::optional<PatternClaim> of(const SegmentPattern& pattern, bool deletes);
+  [[nodiscard]] static std::optional<PatternClaim> try_claim(const SegmentPattern& pattern, bool deletes);
   PatternClaim(PatternClaim&& other) noexcept : number_(std::exchange(other.number_, 0)) {}
   PatternClaim& operator=(PatternClaim&& other) noexcept {
     std::swap(number_, other.number_);

@@ -100,7 +100,7 @@ const OwnFile* KeepList::oldest() const {
   return entry == files_.end() ? nullptr : &entry->file;
 }
 
-const char* KeepList::passed(const Keep& limits, const DiskUse& use) const {
+const char* KeepList::find_passed(const Keep& limits, const DiskUse& use) const {
   if (limits.bytes && bytes_ + use.open_bytes + use.reserve > *limits.bytes) return "keep_bytes";
   if (limits.free_bytes && use.free && *use.free < *limits.free_bytes + use.reserve) return "keep_free_bytes";
   const auto* first = oldest();
@@ -108,7 +108,7 @@ const char* KeepList::passed(const Keep& limits, const DiskUse& use) const {
   return files_.back().file.written - first->written > *limits.days * kDay ? "keep_days" : nullptr;
 }
 
-std::optional<Keep> keep_of(const VideoFileOptions& options) {
+std::optional<Keep> make_keep(const VideoFileOptions& options) {
   const auto& days = options.keep_days;
   if (days && !(*days > 0)) {
     throw OptionError("keep_days must be above 0, got " +
@@ -219,14 +219,14 @@ DiskUse Retention::use(std::uint64_t reserve) const {
 }
 
 bool Retention::is_over(std::uint64_t reserve) const {
-  const char* const limit = list_.passed(limits_, use(reserve));
+  const char* const limit = list_.find_passed(limits_, use(reserve));
   return limit != nullptr && limit != std::string_view("keep_days");
 }
 
 void Retention::delete_passed() {
   if (std::exchange(is_full_, false) && !make_room()) return;
   while (!ends_) {
-    const char* const limit = list_.passed(limits_, use(2 * reserve_));
+    const char* const limit = list_.find_passed(limits_, use(2 * reserve_));
     const auto* const oldest = list_.oldest();
     if (limit == nullptr || oldest == nullptr) break;
     take_removal(OwnFile(*oldest), limit);  // if it stays, the next one is judged by its own age
@@ -280,7 +280,7 @@ void Retention::tell(std::optional<double>& told, const std::string& line) {
   lines_.push_back(line);
 }
 
-void Retention::begin(const std::string& name) {
+void Retention::begin_file(const std::string& name) {
   const Lock lock(mutex_);
   open_ = name;
   open_bytes_ = 0;

@@ -32,7 +32,7 @@ struct Keep {
 
 /// The limits among the options of a video file; nullopt if it has none. Throws OptionError for a limit that is out of
 /// range.
-[[nodiscard]] std::optional<Keep> keep_of(const VideoFileOptions& options);
+[[nodiscard]] std::optional<Keep> make_keep(const VideoFileOptions& options);
 
 // Steps of the wall clock, found by comparison with the time since the machine was started.
 
@@ -102,7 +102,7 @@ class KeepList {
   /// Unix time of the newest one; nullopt without segments.
   [[nodiscard]] std::optional<double> newest() const;
   /// The limit that is passed: "keep_days", "keep_bytes" or "keep_free_bytes"; nullptr: none.
-  [[nodiscard]] const char* passed(const Keep& limits, const DiskUse& use) const;
+  [[nodiscard]] const char* find_passed(const Keep& limits, const DiskUse& use) const;
   /// Returns the oldest segment that can be deleted, or nullptr.
   [[nodiscard]] const OwnFile* oldest() const;
 
@@ -141,7 +141,7 @@ class Retention final : public DiskRoom {
   // The recorder's thread.
 
   /// A segment of this name, below the pattern's base, is about to be written. It is never deleted.
-  void begin(const std::string& name);
+  void begin_file(const std::string& name);
   /// Notes that the file is complete.
   void finish() noexcept;
   void before_flush() noexcept override;

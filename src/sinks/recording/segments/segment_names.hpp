@@ -18,7 +18,7 @@ class SegmentNames {
   /// A file, below pattern().base(), that does not exist, even if another program has written some since. The
   /// same until taken(), as long as the time gives the same. Throws Error when no number is left.
   [[nodiscard]] std::string next(double unix_time);
-  void taken() noexcept { ++next_; }
+  void note_taken() noexcept { ++next_; }
   /// The name that was taken last is free again.
   void give_back() noexcept {
     if (next_ > 1) --next_;
@@ -26,7 +26,7 @@ class SegmentNames {
   /// From now on the base is one place, whatever the program's directory is.
   void settle() { pattern_.settle(); }
   /// The path of a name that next() gave.
-  [[nodiscard]] std::string path_of(const std::string& name) const;
+  [[nodiscard]] std::string make_path(const std::string& name) const;
   /// Makes the folders of such a name below the base. Throws Error.
   void make_folders(const std::string& name) const;
 

@@ -26,7 +26,7 @@ struct Step {
   char letter = 0;
 };
 
-std::vector<Step> steps_of(const std::vector<PatternPiece>& pieces) {
+std::vector<Step> list_steps(const std::vector<PatternPiece>& pieces) {
   std::vector<Step> steps;
   for (const auto& piece : pieces) {
     for (const char letter : piece.text) steps.push_back({.letter = letter});
@@ -46,8 +46,8 @@ bool share_a_letter(const Step& one, const Step& other) {
 /// Whether some text fits both. Numbers and fields of the time are any digits.
 [[nodiscard]] bool patterns_meet(const std::vector<PatternPiece>& one,
                                  const std::vector<PatternPiece>& other) {
-  const auto a = steps_of(one);
-  const auto b = steps_of(other);
+  const auto a = list_steps(one);
+  const auto b = list_steps(other);
   const auto width = b.size() + 1;
   std::vector<bool> reached((a.size() + 1) * width, false);
   reached[0] = true;
@@ -77,7 +77,7 @@ constexpr std::size_t kMostNumberDigits = 18;  // such numbers fit into 64 bits
 }
 
 /// 0: not a field of the time.
-std::size_t digits_of(char directive) {
+std::size_t count_digits(char directive) {
   switch (directive) {
     case 'Y':
       return 4;
@@ -126,7 +126,7 @@ void add_time(Part& pieces, std::string_view format, const std::string& path) {
       add_text(pieces, '%');
       continue;
     }
-    const auto digits = digits_of(directive);
+    const auto digits = count_digits(directive);
     if (digits == 0) {
       refuse(path, "{time:...} has the fields %Y, %m, %d, %H, %M, %S and %j, got '%" +
                        std::string(directive == '\0' ? 0 : 1, directive) + "'");
@@ -135,7 +135,7 @@ void add_time(Part& pieces, std::string_view format, const std::string& path) {
   }
 }
 
-std::size_t width_of(std::string_view digits, const std::string& path) {
+std::size_t parse_width(std::string_view digits, const std::string& path) {
   if (digits.empty()) return 0;
   std::size_t width = 0;
   const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), width);
@@ -145,7 +145,7 @@ std::size_t width_of(std::string_view digits, const std::string& path) {
   return width;
 }
 
-Part pieces_of(const std::string& path) {
+Part split_path(const std::string& path) {
   Part pieces;
   const std::string_view text = path;
   for (std::size_t i = 0; i < text.size();) {
@@ -153,7 +153,7 @@ Part pieces_of(const std::string& path) {
       add_time(pieces, text.substr(i + kTime.size(), end - 1 - i - kTime.size()), path);
       i = end;
     } else if (const auto length = number_field(text, i)) {
-      pieces.push_back({.kind = Kind::Number, .digits = width_of(text.substr(i + 1, length - 2), path)});
+      pieces.push_back({.kind = Kind::Number, .digits = parse_width(text.substr(i + 1, length - 2), path)});
       i += length;
     } else {
       add_text(pieces, text[i]);
@@ -164,7 +164,7 @@ Part pieces_of(const std::string& path) {
 }
 
 /// Split at each '/'.
-std::vector<Part> parts_of(const Part& pieces) {
+std::vector<Part> split_parts(const Part& pieces) {
   std::vector<Part> parts(1);
   for (const auto& piece : pieces) {
     if (piece.kind != Kind::Text) {
@@ -186,7 +186,7 @@ bool is_text(const Part& part) {
   return std::ranges::all_of(part, [](const PatternPiece& piece) { return piece.kind == Kind::Text; });
 }
 
-std::string text_of(const Part& part) {
+std::string join_pieces(const Part& part) {
   return part.empty() ? std::string() : part.front().text;
 }
 
@@ -245,7 +245,7 @@ struct Matcher {
 
 }  // namespace
 
-bool SegmentPattern::is_one(std::string_view path) noexcept {
+bool SegmentPattern::is_pattern(std::string_view path) noexcept {
   for (std::size_t i = 0; i < path.size(); ++i) {
     if (path.substr(i, 2) == "%%") {
       ++i;
@@ -274,11 +274,11 @@ std::string SegmentPattern::other_field(std::string_view path) {
 }
 
 SegmentPattern::SegmentPattern(const std::string& path) {
-  auto parts = parts_of(pieces_of(path));
+  auto parts = split_parts(split_path(path));
   const auto dynamic = std::ranges::find_if(parts, [](const Part& part) { return !is_text(part); });
   const auto first = std::min(dynamic, parts.end() - 1);
   for (auto part = parts.begin(); part != first; ++part) {
-    base_ += (part == parts.begin() ? "" : "/") + text_of(*part);
+    base_ += (part == parts.begin() ? "" : "/") + join_pieces(*part);
   }
   if (base_.empty()) base_ = first == parts.begin() ? "." : "/";
   parts_.assign(std::make_move_iterator(first), std::make_move_iterator(parts.end()));
@@ -303,7 +303,7 @@ void SegmentPattern::check(const std::string& path) const {
     if (numbers > 0 && i + 1 < parts_.size())
       refuse(path, "only the name of the file may contain a number, not that of a folder");
     if (numbers > 1) refuse(path, "the name may contain only one number");
-    const auto text = is_text(part) ? text_of(part) : std::string("x");
+    const auto text = is_text(part) ? join_pieces(part) : std::string("x");
     if (text.empty() || text == "." || text == "..")
       refuse(path, "a part between two '/' below the first field must be a name");
     for (std::size_t n = 1; n < part.size(); ++n) {
@@ -314,7 +314,7 @@ void SegmentPattern::check(const std::string& path) const {
   }
 }
 
-std::string SegmentPattern::name_of(std::int64_t unix_time, std::int64_t number, int copy) const {
+std::string SegmentPattern::make_name(std::int64_t unix_time, std::int64_t number, int copy) const {
   const std::time_t seconds = unix_time;
   std::tm time{};
   if (::gmtime_r(&seconds, &time) == nullptr) time = {};

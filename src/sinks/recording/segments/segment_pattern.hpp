@@ -33,7 +33,7 @@ class SegmentPattern {
   };
 
   /// Whether the path has a number or a time, so that it is a pattern.
-  [[nodiscard]] static bool is_one(std::string_view path) noexcept;
+  [[nodiscard]] static bool is_pattern(std::string_view path) noexcept;
   /// The first "%Y" or the like outside of {time:...} that is neither a number nor a %%; empty without such a field.
   [[nodiscard]] static std::string other_field(std::string_view path);
 
@@ -50,7 +50,7 @@ class SegmentPattern {
   /// Folders below base() in which a segment is; their names depend on the time.
   [[nodiscard]] std::size_t depth() const noexcept { return parts_.size() - 1; }
   /// The path below base(). `unix_time`: when the segment begins. `copy` above 1: "_2", "_3", ...
-  [[nodiscard]] std::string name_of(std::int64_t unix_time, std::int64_t number, int copy = 1) const;
+  [[nodiscard]] std::string make_name(std::int64_t unix_time, std::int64_t number, int copy = 1) const;
   /// Whether the pattern could make a folder of this name, `level` folders below base().
   [[nodiscard]] bool is_folder(std::size_t level, std::string_view name) const;
   /// Returns nullopt for another file's name. The name has no folders.

@@ -154,7 +154,7 @@ TEST(MediaUrl, NoMessageOfOpenOrPublishShowsAPassword) {
         const auto message = said_by([&] { return open(url, options)->url(); });
         EXPECT_FALSE(contains(message, password)) << url << ": " << message;
       }
-      const auto message = said_by([&] { return PublishTarget(url).masked(); });
+      const auto message = said_by([&] { return PublishTarget(url).masked_url(); });
       EXPECT_FALSE(contains(message, password)) << url << ": " << message;
       EXPECT_FALSE(contains(message, password.substr(0, 6))) << url << ": " << message;
     }

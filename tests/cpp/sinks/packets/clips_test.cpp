@@ -217,7 +217,7 @@ TEST(PacketClipFiles, ThatCannotHoldTheCamerasCodecAreRefused) {
 TEST(PacketRing, OfAGroupThatDoesNotEndHoldsNoMoreThanMaxBytes) {
   constexpr int kSize = 100;
   PacketRing ring(1, 10 * kSize);
-  ring.begin({1, 25});
+  ring.begin_stream({1, 25});
   const auto packet = make_av_packet();
   ASSERT_EQ(av_new_packet(packet.get(), kSize), 0);
   std::size_t dropped = 0;

@@ -51,9 +51,9 @@ struct Sending {
 TEST(PublishQueues, KeepNothingWithoutAConnectionAndBeginAtAKeyPicture) {
   Sending sending;
   sending.put_group();
-  EXPECT_TRUE(sending.queue.drops_for_want_of_connection());
-  sending.queue.begin();
-  EXPECT_FALSE(sending.queue.drops_for_want_of_connection());
+  EXPECT_TRUE(sending.queue.drops_unconnected());
+  sending.queue.begin_stream();
+  EXPECT_FALSE(sending.queue.drops_unconnected());
   sending.put(false);
   EXPECT_TRUE(sending.queue.wants_key());
   sending.put(true);
@@ -61,66 +61,66 @@ TEST(PublishQueues, KeepNothingWithoutAConnectionAndBeginAtAKeyPicture) {
   sending.put(false);
   EXPECT_EQ(sending.queue.stream(sending.stop.get_token()), sending.stream);
   EXPECT_EQ(sending.take(2), (std::vector<int>{11, 12}));
-  EXPECT_EQ(sending.queue.dropped().away, 12U);
-  EXPECT_EQ(sending.queue.dropped().slow, 0U);
+  EXPECT_EQ(sending.queue.count_drops().away, 12U);
+  EXPECT_EQ(sending.queue.count_drops().slow, 0U);
 }
 
 TEST(PublishQueues, GoOnAtTheNewestKeyPictureThatIsYoungEnough) {
   Sending sending;
-  sending.queue.begin();
-  sending.queue.connected();
+  sending.queue.begin_stream();
+  sending.queue.note_connection();
   for (int n = 0; n < 8; ++n) sending.put(n == 0 || n == 4 || n == 6);
   sending.clock.advance(std::chrono::milliseconds(300));
   EXPECT_EQ(sending.take(2), (std::vector<int>{6, 7}));
-  EXPECT_EQ(sending.queue.dropped().slow, 6U);
+  EXPECT_EQ(sending.queue.count_drops().slow, 6U);
   EXPECT_FALSE(sending.queue.wants_key());
 }
 
 TEST(PublishQueues, WaitForAKeyPictureWhereNoneIsYoungEnough) {
   Sending sending;
-  sending.queue.begin();
-  sending.queue.connected();
+  sending.queue.begin_stream();
+  sending.queue.note_connection();
   sending.put_group();
   sending.put(false);
   sending.put(false);  // the first one is older than a second now
   EXPECT_TRUE(sending.queue.wants_key());
-  EXPECT_EQ(sending.queue.dropped().slow, 12U);
+  EXPECT_EQ(sending.queue.count_drops().slow, 12U);
   sending.put(true);
   EXPECT_EQ(sending.take(1), std::vector<int>{12});
 }
 
 TEST(PublishQueues, CountAllThatIsNotTaken) {
   Sending sending;
-  sending.queue.begin();
+  sending.queue.begin_stream();
   sending.put_group();
   EXPECT_EQ(sending.take(3), (std::vector<int>{0, 1, 2}));
-  sending.queue.end();
-  EXPECT_EQ(sending.queue.dropped().away, 7U);
+  sending.queue.end_stream();
+  EXPECT_EQ(sending.queue.count_drops().away, 7U);
   sending.put_group();
-  EXPECT_EQ(sending.queue.dropped().away, 17U);
+  EXPECT_EQ(sending.queue.count_drops().away, 17U);
 }
 
 TEST(PublishQueues, CountWhatGetsOldBeforeThereIsAConnectionAsAway) {
   Sending sending;
-  sending.queue.begin();
+  sending.queue.begin_stream();
   sending.put_group();
   sending.put_group();
-  sending.queue.connected();
-  EXPECT_EQ(sending.queue.dropped().away, 10U);
-  EXPECT_EQ(sending.queue.dropped().slow, 0U);
+  sending.queue.note_connection();
+  EXPECT_EQ(sending.queue.count_drops().away, 10U);
+  EXPECT_EQ(sending.queue.count_drops().slow, 0U);
   EXPECT_EQ(sending.take(1), std::vector<int>{10});
 }
 
 TEST(PublishQueues, KeepTheKeyPictureOfAnotherStreamForTheNextConnection) {
   Sending sending;
-  sending.queue.begin();
-  sending.queue.connected();
+  sending.queue.begin_stream();
+  sending.queue.note_connection();
   sending.put_group();
   sending.queue.put_back(*sending.queue.take(sending.stop.get_token()));
-  sending.queue.begin();
+  sending.queue.begin_stream();
   EXPECT_FALSE(sending.queue.wants_key());
   EXPECT_EQ(sending.take(3), (std::vector<int>{0, 1, 2}));
-  EXPECT_EQ(sending.queue.dropped().away, 0U);
+  EXPECT_EQ(sending.queue.count_drops().away, 0U);
 }
 
 TEST(PublishQueues, EndTheirWaitAtAStop) {
@@ -137,7 +137,7 @@ TEST(PublishTargets, AreURLsOfServers) {
   EXPECT_STREQ(PublishTarget("rtsp://host/a").format(), "rtsp");
   EXPECT_EQ(PublishTarget("rtsp://host/a").port(), 554);
   EXPECT_EQ(PublishTarget("rtsp://user:pw@[::1]:8554/a").port(), 8554);
-  EXPECT_EQ(PublishTarget("rtsp://user:pw@[::1]:8554/a").masked(), "rtsp://user:***@[::1]:8554/a");
+  EXPECT_EQ(PublishTarget("rtsp://user:pw@[::1]:8554/a").masked_url(), "rtsp://user:***@[::1]:8554/a");
   EXPECT_STREQ(PublishTarget("rtmp://host/app/key").format(), "flv");
   EXPECT_STREQ(PublishTarget("udp://127.0.0.1:9").format(), "mpegts");
   for (const char* const url : {"http://host/a", "a.mp4", "rtsp://", "udp://127.0.0.1", "tcp://host/a",

@@ -18,8 +18,8 @@ TEST(SegmentPattern, HasTheTimeInFoldersAndName) {
   const SegmentPattern pattern("rec/{time:%Y-%m-%d}/door_{time:%H-%M-%S}.mp4");
   EXPECT_EQ(pattern.base(), "rec");
   EXPECT_EQ(pattern.depth(), 1U);
-  EXPECT_EQ(pattern.name_of(kOneSecond, 0), "2026-11-23/door_06-03-05.mp4");
-  EXPECT_EQ(pattern.name_of(kOneSecond, 0, 2), "2026-11-23/door_06-03-05_2.mp4");
+  EXPECT_EQ(pattern.make_name(kOneSecond, 0), "2026-11-23/door_06-03-05.mp4");
+  EXPECT_EQ(pattern.make_name(kOneSecond, 0, 2), "2026-11-23/door_06-03-05_2.mp4");
   EXPECT_TRUE(pattern.is_folder(0, "1999-01-02"));
   EXPECT_FALSE(pattern.is_folder(0, "1999-01-2"));
   EXPECT_FALSE(pattern.is_folder(1, "1999-01-02"));
@@ -30,7 +30,7 @@ TEST(SegmentPattern, AtTheRootAndInTheCurrentFolder) {
   EXPECT_EQ(SegmentPattern("%d.mp4").base(), ".");
   EXPECT_EQ(SegmentPattern("a/b/%d.mp4").base(), "a/b");
   EXPECT_EQ(SegmentPattern("a/{time:%Y/%m}/x/%d.mp4").depth(), 3U);
-  EXPECT_EQ(SegmentPattern("a/{time:%Y/%j}/x/%%%d.mp4").name_of(kOneSecond, 7), "2026/327/x/%7.mp4");
+  EXPECT_EQ(SegmentPattern("a/{time:%Y/%j}/x/%%%d.mp4").make_name(kOneSecond, 7), "2026/327/x/%7.mp4");
 }
 
 TEST(SegmentPattern, RecognisesItsOwnNamesOnly) {

@@ -87,14 +87,14 @@ TEST(PatternClaim, IsRefusedWhereOneOfTwoRecordersDeletesAndTheirNamesMeet) {
   const media::SegmentPattern numbers("claimed/door_%d.mp4");
   const media::SegmentPattern five("claimed/door_%05d.mp4");
   const media::SegmentPattern other("claimed/yard_%d.mp4");
-  auto first = PatternClaim::of(numbers, true);
+  auto first = PatternClaim::try_claim(numbers, true);
   ASSERT_TRUE(first.has_value());
-  EXPECT_FALSE(PatternClaim::of(five, false).has_value());
-  EXPECT_TRUE(PatternClaim::of(other, true).has_value());
+  EXPECT_FALSE(PatternClaim::try_claim(five, false).has_value());
+  EXPECT_TRUE(PatternClaim::try_claim(other, true).has_value());
   first.reset();
-  const auto kept = PatternClaim::of(numbers, false);
-  EXPECT_TRUE(PatternClaim::of(five, false).has_value());
-  EXPECT_FALSE(PatternClaim::of(five, true).has_value());
+  const auto kept = PatternClaim::try_claim(numbers, false);
+  EXPECT_TRUE(PatternClaim::try_claim(five, false).has_value());
+  EXPECT_FALSE(PatternClaim::try_claim(five, true).has_value());
 }
 
 TEST(SegmentNames, BeginAboveTheHighestNumberOfTheFolder) {
@@ -103,9 +103,9 @@ TEST(SegmentNames, BeginAboveTheHighestNumberOfTheFolder) {
   SegmentNames names(folder.file("door_%03d.mp4"));
   EXPECT_EQ(names.next(0), "door_008.mp4");
   EXPECT_EQ(names.next(0), "door_008.mp4");  // not taken yet
-  names.taken();
+  names.note_taken();
   EXPECT_EQ(names.next(0), "door_009.mp4");
-  EXPECT_EQ(names.path_of("door_009.mp4"), folder.file("door_009.mp4"));
+  EXPECT_EQ(names.make_path("door_009.mp4"), folder.file("door_009.mp4"));
 }
 
 TEST(SegmentNames, WithATimeOnlyGetACopysNumberWhereTheNameIsTaken) {

@@ -69,10 +69,10 @@ class Segments {
         retention_(
             std::make_unique<Retention>(pattern_, keep, clocks ? clocks->clocks() : MachineClocks::real())) {}
 
-  void write(std::int64_t number, int pieces = 1) { write_named(pattern_.name_of(0, number), pieces); }
+  void write(std::int64_t number, int pieces = 1) { write_named(pattern_.make_name(0, number), pieces); }
   void write_named(const std::string& name, int pieces = 1) {
     const auto path = pattern_.base() + "/" + name;
-    retention_->begin(name);
+    retention_->begin_file(name);
     for (int n = 0; n < pieces; ++n) {
       retention_->before_flush();
       std::ofstream(path, std::ios::binary | std::ios::app) << std::string(8192, 'x');
@@ -210,7 +210,7 @@ TEST(Retention, NeverDeletesTheOpenSegmentOrOneThatIsWrittenElsewhere) {
   const auto claim = media::WriteClaim::try_claim({.device = status.st_dev, .number = status.st_ino});
   ASSERT_TRUE(claim);
   Segments segments(folder, "a_%d.mp4", {.bytes = 1});
-  segments->begin("a_2.mp4");
+  segments->begin_file("a_2.mp4");
   write_bytes(folder.file("a_2.mp4"), Bytes(100000));
   segments->before_flush();
   segments->catch_up();
