@@ -237,7 +237,7 @@ void AgentEnd::take(std::span<const std::byte> message) {
     case ToAgent::Answer:
       return take_answer(reader);
     case ToAgent::Order: {
-      const auto bytes = reader.take(reader.left());
+      const auto bytes = reader.take(reader.left_bytes());
       const Lock lock(mutex_);
       orders_.push_back({.kind = Order::Kind::Bytes, .run = {}, .bytes = {bytes.begin(), bytes.end()}});
       changed_.notify_all();
@@ -310,7 +310,7 @@ void AgentEnd::send_renewal(BootTime now) {
   const auto outboxes = outboxes_.records();
   auto writer = begin(ToController::Renewal);
   writer.put(static_cast<std::int64_t>(now.count()));
-  writer.put(process::use_of(::getpid()).cpu);
+  writer.put(process::read_use(::getpid()).cpu);
   writer.put(Seconds(std::chrono::system_clock::now().time_since_epoch()).count());
   writer.put(static_cast<std::uint32_t>(answers.size()));
   writer.put(static_cast<std::uint32_t>(cameras.size()));

@@ -130,7 +130,7 @@ nb::object unpickled(nb::handle data, process::ByteReader& reader, const std::ve
                      const std::string& producer) {
   nb::list parts;
   for (const auto size : sizes) {
-    const auto begin = static_cast<Py_ssize_t>(nb::len(data) - reader.left());
+    const auto begin = static_cast<Py_ssize_t>(nb::len(data) - reader.left_bytes());
     const auto bytes = reader.take(static_cast<std::size_t>(size));
     const auto length = static_cast<Py_ssize_t>(bytes.size());
     const auto* const first = reinterpret_cast<const char*>(bytes.data());

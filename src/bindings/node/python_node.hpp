@@ -33,7 +33,7 @@ class PythonNode final : public NodeBase, public Hosted {
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return description_.output; }
   /// Python checks that the node takes batches.
   [[nodiscard]] NodeContract contract() const override {
-    auto own = process::contract_of(description_);
+    auto own = process::make_contract(description_);
     own.takes_batches = own.takes_sets = own.runs_outside = true;
     return own;
   }

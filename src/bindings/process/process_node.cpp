@@ -92,7 +92,7 @@ class PythonEmbedder final : public process::Embedder {
     return decoded;
   }
 
-  std::exception_ptr cause_of(process::WorkerFailure failure) override {
+  std::exception_ptr make_cause(process::WorkerFailure failure) override {
     std::exception_ptr cause;
     with_gil([&](gil::Held& held) {
       const auto object = exception_of(held, failure.error, failure.text, failure.traceback);

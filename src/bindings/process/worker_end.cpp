@@ -84,7 +84,7 @@ nb::object receive(gil::Held& held, PythonWorkerEnd& self) {
   auto* const into = &request;
   while (!gil::release(
       held, [](WorkerEnd* end, WorkerRequest* wanted) { return end->receive(*wanted); }, &self.end, into)) {
-    if (self.end.ended()) return nb::none();
+    if (self.end.has_ended()) return nb::none();
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
   }
   return sample_of(self, request);
@@ -99,7 +99,7 @@ nb::object receive_batch(gil::Held& held, PythonWorkerEnd& self) {
     auto* const into = &request;
     while (!gil::release(
         held, [](WorkerEnd* end, WorkerRequest* wanted) { return end->receive(*wanted); }, &self.end, into)) {
-      if (self.end.ended()) return nb::none();
+      if (self.end.has_ended()) return nb::none();
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
     }
     samples.append(sample_of(self, request));
@@ -164,7 +164,7 @@ void bind_worker_end(nb::module_& module) {
                               "A worker process's end of its socket. Not an interface.")
       .def(nb::init<int, int>(), nb::arg("socket"), nb::arg("parent"))
       .def("init", &init, "The worker's task, the descriptor for its stack dumps and the name of its node.")
-      .def("opened", [](PythonWorkerEnd& self) { self.end.opened(); })
+      .def("opened", [](PythonWorkerEnd& self) { self.end.report_open(); })
       .def("receive", gil::entry<&receive>,
            "The next sample; None after the last one; a list of sources that are gone. GIL: released while "
            "waiting")
@@ -179,7 +179,7 @@ void bind_worker_end(nb::module_& module) {
       .def_prop_ro(
           "parent_ended", [](const PythonWorkerEnd& self) { return self.end.parent_ended(); },
           "A call has failed because the parent process has ended.")
-      .def("closed", [](PythonWorkerEnd& self) { self.end.closed(); })
+      .def("closed", [](PythonWorkerEnd& self) { self.end.report_closed(); })
       .def(
           "log",
           [](PythonWorkerEnd& self, int level, const std::string& logger, const std::string& text) {

@@ -72,7 +72,7 @@ struct Crew::LastState {
   bool owes_last = false;   // the results of finish()
   bool owes_close = false;  // its close() has not returned
 
-  static LastState of(const Seat& seat, const ChildEnd& end) {
+  static LastState read_seat(const Seat& seat, const ChildEnd& end) {
     LastState was{.at_work = !seat.jobs.empty(),
                   .starting = seat.state == WorkerState::Starting,
                   .closing = seat.state == WorkerState::Closing,
@@ -153,7 +153,7 @@ void Crew::step() {
   if (runner_.life().stop_token().stop_requested() && !stop_seen_) stop_seen_ = time;
   on_tick(time);
   if (!opening_ && !ending_ && !failed_) take_samples();
-  if (!opening_ && !ending_ && (failed_ || (input_ended_ && finished()))) begin_end();
+  if (!opening_ && !ending_ && (failed_ || (input_ended_ && call_finish()))) begin_end();
 }
 
 void Crew::poll_all() {
@@ -239,11 +239,11 @@ void Crew::on_tick(TimePoint time) {
   for (auto& each : seats_) tend(*each, time, stop_is_over);
   if (time - tidied_ < kTidyTime) return;
   tidied_ = time;
-  SlabPool::shared().trim(time - to_duration(SlabPool::kKeepEmpty));
+  SlabPool::get_shared().trim(time - to_duration(SlabPool::kKeepEmpty));
   for (auto& seat : seats_) {
     if (seat->state != WorkerState::Idle) continue;
     (void)seat->announce_gone_sources();  // the rest follows the next time
-    seat->announce_gone(SlabPool::shared());
+    seat->announce_gone(SlabPool::get_shared());
   }
 }
 
@@ -277,7 +277,7 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
   auto text = describe_end(seat, end, oom_kills_);
   oom_kills_ = oom_kills();
   const auto dump = seat.last_dump;
-  const auto was = LastState::of(seat, end);
+  const auto was = LastState::read_seat(seat, end);
   if (was.at_work) {
     text += call_text(seat.jobs, runner_, *core_.names());
     drop_jobs(seat, stop_seen_ ? NodeDropCause::Stop : NodeDropCause::Worker);

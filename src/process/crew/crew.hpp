@@ -79,7 +79,7 @@ class Crew {
   /// Calls on_tick() when it is due. True means the seat has it.
   bool give_tick(Seat& seat);
   /// After the last sample: calls finish(). False means it has to wait for the worker, or has begun.
-  bool finished();
+  bool call_finish();
   /// A job to be sent to a worker.
   struct Parcel {
     RequestMessage message;
@@ -98,13 +98,13 @@ class Crew {
   // ---- messages
   void read(Seat& seat);
   void handle(Seat& seat, std::span<const std::byte> bytes);
-  void opened(Seat& seat);
+  void take_open(Seat& seat);
   void reply(Seat& seat, const ReplyMessage& message);
-  void failed(Seat& seat, const FailedMessage& message);
-  void failed_outside_call(Seat& seat, const FailedMessage& message);
+  void take_failure(Seat& seat, const FailedMessage& message);
+  void take_outside_failure(Seat& seat, const FailedMessage& message);
   /// Returns false if more results of the call follow.
   bool keep_result(const Seat& seat, Job& job, const ReplyMessage& message);
-  [[nodiscard]] std::optional<Emitted> output_of(const Seat& seat, const ReplyMessage& message);
+  [[nodiscard]] std::optional<Emitted> make_output(const Seat& seat, const ReplyMessage& message);
   void check_demand(const Emitted& output) const;
   void refuse(const std::exception_ptr& error, const AnySample& from);
   void fail_call(Seat& seat, const FailedMessage& message, const std::exception_ptr& error);

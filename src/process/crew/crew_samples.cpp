@@ -25,7 +25,7 @@ constexpr auto kCloseTime = std::chrono::seconds(5);  // from "closed" to the pr
 // This counts from the end of the socket, usually the end of the process.
 constexpr auto kStreamTime = std::chrono::seconds(1);
 
-core::Call recorded(const Job& job, TimePoint done) {
+core::Call make_record(const Job& job, TimePoint done) {
   auto call = core::Call::make(core::CallKey::make(job.sample));
   call.taken = job.taken;
   call.done = done;
@@ -34,8 +34,8 @@ core::Call recorded(const Job& job, TimePoint done) {
   return call;
 }
 
-std::exception_ptr cause_of(Embedder& embedder, const Seat& seat, const FailedMessage& message) {
-  return embedder.cause_of({message.text, message.traceback, seat.receive(message.error)});
+std::exception_ptr make_cause(Embedder& embedder, const Seat& seat, const FailedMessage& message) {
+  return embedder.make_cause({message.text, message.traceback, seat.receive(message.error)});
 }
 
 // Counts with the first result of a call: the time after it is the sending of the others.
@@ -66,7 +66,7 @@ core::Taken Crew::take(std::vector<AnySample>& samples) {
   for (; taken == core::Taken::News; taken = take_now(samples)) {
     for (const auto& gone : runner_.inbox().take_gone()) {
       tell_gone(gone.source);
-      if (!core::keeps_end_until_tick(runner_, core_, gone)) emitter_.end(gone);
+      if (!core::keeps_end_until_tick(runner_, core_, gone)) emitter_.end_source(gone);
     }
   }
   return taken;
@@ -124,13 +124,13 @@ bool Crew::give_tick(Seat& seat) {
   std::vector<AnySample> samples;
   samples.push_back(std::move(tick));
   give(seat, std::move(samples), Call::OnTick);
-  for (const auto& gone : runner_.intake().take_sources_behind_tick()) emitter_.end(gone);
+  for (const auto& gone : runner_.intake().take_sources_behind_tick()) emitter_.end_source(gone);
   gave_tick_ = true;
   return true;
 }
 
 // A node that finishes has one worker.
-bool Crew::finished() {
+bool Crew::call_finish() {
   auto& seat = *seats_.front();
   if (finish_given_) return seat.jobs.empty();
   const bool is_stopping = stop_seen_.has_value();
@@ -182,7 +182,7 @@ Crew::Parcel Crew::pack(Job& job, std::size_t most_inline) {
   if (job.sample.frame) {
     const auto holder = runner_.intake().holder();
     core_.budget()->check_held(holder, core_.options().max_held_bytes);
-    placed = place(job.sample.frame, SlabPool::shared());
+    placed = place(job.sample.frame, SlabPool::get_shared());
     message.forms = placed.forms;
     message.lease = job.lease = job.id;
   }
@@ -202,7 +202,7 @@ Crew::Parcel Crew::pack(Job& job, std::size_t most_inline) {
 void Crew::send(Seat& seat, std::vector<Parcel> parcels) {
   const auto time = now();
   for (auto& job : seat.jobs) job.sent = time;
-  seat.announce_gone(SlabPool::shared());
+  seat.announce_gone(SlabPool::get_shared());
   auto sent = seat.announce_gone_sources();
   for (const auto& parcel : parcels) {
     for (const int number : {parcel.message.stamp.source, parcel.message.node}) {
@@ -226,8 +226,8 @@ ValueMessage Crew::place_value(Job& job, EncodedValue& encoded,
   const auto size = encoded.size();
   message.shared = size > most_inline;
   if (!message.shared) return message;
-  auto& pool = SlabPool::shared();
-  job.slot = {pool.allocate(size), [](std::uint8_t* memory) { SlabPool::shared().deallocate(memory); }};
+  auto& pool = SlabPool::get_shared();
+  job.slot = {pool.allocate(size), [](std::uint8_t* memory) { SlabPool::get_shared().deallocate(memory); }};
   const auto found = job.slot ? pool.find(job.slot.get()) : std::nullopt;
   if (!found)
     throw Error("cannot give a value of " + std::to_string(size) +
@@ -272,7 +272,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
     }
     case ToParent::Opened:
       (void)process::read<OpenedMessage>(reader);
-      opened(seat);
+      take_open(seat);
       break;
     case ToParent::Need: {
       const auto needed = process::read<NeedMessage>(reader);
@@ -284,7 +284,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
       reply(seat, process::read<ReplyMessage>(reader));
       break;
     case ToParent::Failed:
-      failed(seat, process::read<FailedMessage>(reader));
+      take_failure(seat, process::read<FailedMessage>(reader));
       break;
     case ToParent::Released:
       seat.release(process::read<ReleasedMessage>(reader).leases);
@@ -304,7 +304,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
   }
 }
 
-void Crew::opened(Seat& seat) {
+void Crew::take_open(Seat& seat) {
   seat.has_opened = true;
   if (seat.state == WorkerState::Closing) {  // the stop was earlier
     seat.closing_since = now();
@@ -328,7 +328,7 @@ void Crew::reply(Seat& seat, const ReplyMessage& message) {
   const auto refused = job.refused;
   const auto ticket = job.ticket;
   const auto time = now();
-  outcome.call = recorded(job, time);
+  outcome.call = make_record(job, time);
   count_call(runner_, seat, time);
   end_job(seat, message.released);
   try {
@@ -349,7 +349,7 @@ void Crew::reply(Seat& seat, const ReplyMessage& message) {
 bool Crew::keep_result(const Seat& seat, Job& job, const ReplyMessage& message) {
   if (job.more ? message.more + 1 != *job.more : false) throw ProtocolError("a result is missing");
   try {
-    if (auto output = output_of(seat, message)) {
+    if (auto output = make_output(seat, message)) {
       if (message.like) output->like = std::make_shared<const Stamp>(*message.like);
       job.results.push_back(*std::move(output));
     }
@@ -370,7 +370,7 @@ void Crew::refuse(const std::exception_ptr& error, const AnySample& from) {
   }
 }
 
-std::optional<Emitted> Crew::output_of(const Seat& seat, const ReplyMessage& message) {
+std::optional<Emitted> Crew::make_output(const Seat& seat, const ReplyMessage& message) {
   switch (message.kind) {
     case ResultKind::Nothing:
       break;
@@ -425,7 +425,7 @@ void Crew::after_job(Seat& seat) {
 }
 
 // An exception of open(), close() or source_gone().
-void Crew::failed_outside_call(Seat& seat, const FailedMessage& message) {
+void Crew::take_outside_failure(Seat& seat, const FailedMessage& message) {
   const bool in_open = seat.state == WorkerState::Starting;
   const bool in_close = seat.state == WorkerState::Closing;
   if (!in_open && !in_close && !seat.told_gone) throw ProtocolError("it failed outside a call");
@@ -434,13 +434,13 @@ void Crew::failed_outside_call(Seat& seat, const FailedMessage& message) {
     seat.kill(now(), "its open() failed: " + message.text);
     return;
   }
-  const bool goes_on = runner_.fail({cause_of(embedder_, seat, message), message.text, message.traceback});
+  const bool goes_on = runner_.fail({make_cause(embedder_, seat, message), message.text, message.traceback});
   failed_ = failed_ || in_open || in_close || !goes_on;  // otherwise it was source_gone()
   if (in_open) seat.let_close(now());
 }
 
-void Crew::failed(Seat& seat, const FailedMessage& message) {
-  if (message.id == 0) return failed_outside_call(seat, message);
+void Crew::take_failure(Seat& seat, const FailedMessage& message) {
+  if (message.id == 0) return take_outside_failure(seat, message);
   if (seat.jobs.empty() || message.id != seat.jobs.front().id)
     throw ProtocolError("a failure on a sample that it does not have");
   if (message.whole && seat.jobs.size() != seat.given)
@@ -452,7 +452,7 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
   count_call(runner_, seat, now());
   const bool is_skipped = options_.skips_errors && call != Call::Finish;
   const auto error =
-      is_skipped ? std::make_exception_ptr(Error(message.text)) : cause_of(embedder_, seat, message);
+      is_skipped ? std::make_exception_ptr(Error(message.text)) : make_cause(embedder_, seat, message);
   if (message.whole && runner_.facts().batch) {
     fail_call(seat, message, error);
     return;

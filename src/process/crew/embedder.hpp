@@ -34,7 +34,7 @@ class Embedder {
   /// invalid bytes.
   [[nodiscard]] virtual ValueRef decode(ReceivedValue value, const std::string& producer) = 0;
   /// The cause of the NodeError that ends the pipeline.
-  [[nodiscard]] virtual std::exception_ptr cause_of(WorkerFailure failure) = 0;
+  [[nodiscard]] virtual std::exception_ptr make_cause(WorkerFailure failure) = 0;
   virtual void log(int level, const std::string& logger, const std::string& text) = 0;
   [[nodiscard]] virtual const PixelOps& pixel_ops() const = 0;
   /// Both ends must be the same program.

@@ -36,7 +36,7 @@ void Emitter::offer(std::uint64_t ticket, Outcome outcome) {
   }
 }
 
-void Emitter::end(const core::GoneSource& gone) {
+void Emitter::end_source(const core::GoneSource& gone) {
   if (ordered_) {
     offer(take_ticket(), {.from = {}, .gone = gone});
     return;
@@ -53,7 +53,7 @@ void Emitter::pass_ends() {
   }
 }
 
-std::vector<AnySample> Emitter::stamped(Outcome& outcome) {
+std::vector<AnySample> Emitter::stamp_results(Outcome& outcome) {
   std::vector<AnySample> samples;
   for (auto& result : outcome.results) {
     try {
@@ -74,7 +74,7 @@ void Emitter::send(Leaving& leaving) {
 }
 
 void Emitter::pass_on(Outcome outcome) {
-  Leaving leaving{stamped(outcome), {}};
+  Leaving leaving{stamp_results(outcome), {}};
   if (outcome.gone && runner_.end_stamps(*outcome.gone)) leaving.gone = outcome.gone;
   auto& samples = leaving.samples;
   if (outcome.processed) runner_.meter().count_processed(outcome.call);

@@ -49,7 +49,7 @@ class Emitter {
   void offer(std::uint64_t ticket, Outcome outcome);
   /// Notes that a source gives nothing more: its children learn it when all samples that have a ticket now
   /// are done.
-  void end(const core::GoneSource& gone);
+  void end_source(const core::GoneSource& gone);
   /// Samples that were taken and whose outcome has not been passed on yet.
   [[nodiscard]] std::size_t outstanding() const noexcept {
     return outstanding_.load(std::memory_order_acquire);
@@ -62,7 +62,7 @@ class Emitter {
   /// Passes the ends of sources whose samples are all done, if there is no order.
   void pass_ends();
   /// The samples that the results become; only the samples before a refused one.
-  [[nodiscard]] std::vector<AnySample> stamped(Outcome& outcome);
+  [[nodiscard]] std::vector<AnySample> stamp_results(Outcome& outcome);
   /// The results of an outcome, or the end of a source.
   struct Leaving {
     std::vector<AnySample> samples;

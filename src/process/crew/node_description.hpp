@@ -24,7 +24,7 @@ struct NodeDescription {
 };
 
 /// The properties of a described node, wherever it runs.
-[[nodiscard]] inline NodeContract contract_of(const NodeDescription& node) {
+[[nodiscard]] inline NodeContract make_contract(const NodeDescription& node) {
   return {.gives_several = node.gives_several,
           .gives_packets = node.gives_packets,
           .tick_every = node.tick_every,

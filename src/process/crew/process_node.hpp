@@ -42,7 +42,7 @@ class Board {
     }
     for (auto& worker : result) {
       if (worker.pid == 0) continue;
-      const auto use = use_of(worker.pid);
+      const auto use = read_use(worker.pid);
       worker.rss_bytes = use.rss_bytes;
       worker.cpu = use.cpu;
     }
@@ -69,7 +69,7 @@ class ProcessNode final : public NodeBase {
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return description_.output; }
   /// The embedder checks that the node takes batches.
   [[nodiscard]] NodeContract contract() const override {
-    auto own = contract_of(description_);
+    auto own = make_contract(description_);
     own.takes_batches = own.runs_outside = true;
     return own;
   }

@@ -203,7 +203,7 @@ bool can_watch_children() noexcept {
   return static_cast<bool>(self);
 }
 
-ProcessUse use_of(int pid) {
+ProcessUse read_use(int pid) {
   ProcessUse use;
   const auto folder = "/proc/" + std::to_string(pid);
   std::ifstream memory(folder + "/statm");

@@ -71,6 +71,6 @@ struct ProcessUse {
   std::uint64_t rss_bytes = 0;
   double cpu = 0;  // seconds
 };
-[[nodiscard]] ProcessUse use_of(int pid);
+[[nodiscard]] ProcessUse read_use(int pid);
 
 }  // namespace freshframe::process

@@ -31,7 +31,7 @@ constexpr std::size_t kNameOffset = 8 + 8 + 2 + 1;
 constexpr std::size_t kLengthOffset = 8 + 8;
 
 /// The process of a folder in /proc; 0 means the folder is of something else.
-int process_of(const char* name) noexcept {
+int read_pid(const char* name) noexcept {
   int number = 0;
   for (; *name != '\0'; ++name) {
     if (*name < '0' || *name > '9') return 0;
@@ -67,7 +67,7 @@ bool kill_members(int session) noexcept {
       std::uint16_t bytes = 0;
       std::memcpy(&bytes, entries.data() + at + kLengthOffset, sizeof bytes);
       length = bytes;
-      const int process = process_of(entries.data() + at + kNameOffset);
+      const int process = read_pid(entries.data() + at + kNameOffset);
       if (process > 0 && process != self && kill_member(process, session)) found = true;
     }
   }

@@ -49,7 +49,7 @@ struct GroupFiles {
 constexpr GroupFiles kVersion1{"/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file"};
 constexpr GroupFiles kVersion2{"/memory.max", "/memory.current", "inactive_file"};
 
-std::size_t headroom_of(const std::string& group, const GroupFiles& files) {
+std::size_t read_headroom(const std::string& group, const GroupFiles& files) {
   const auto limit = number_in(group + files.limit);
   const auto used = number_in(group + files.used);
   if (!limit || !used) return kUnlimited;
@@ -60,9 +60,9 @@ std::size_t headroom_of(const std::string& group, const GroupFiles& files) {
 
 // The minimum left in the group and those above it, up to `mount`.
 std::size_t headroom_up(const std::string& mount, std::string group, const GroupFiles& files) {
-  auto least = headroom_of(mount, files);
+  auto least = read_headroom(mount, files);
   while (group.size() > 1) {
-    least = std::min(least, headroom_of(mount + group, files));
+    least = std::min(least, read_headroom(mount + group, files));
     group.resize(group.rfind('/'));
   }
   return least;

@@ -21,7 +21,7 @@ namespace {
   throw Error(what + ": " + std::generic_category().message(error));
 }
 
-int seals_of(Sealed what) {
+int get_seals(Sealed what) {
   constexpr int kSize = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
   switch (what) {
     case Sealed::Size:
@@ -48,7 +48,7 @@ Descriptor make_memory_file(const char* name, std::size_t bytes) {
 }
 
 void seal(const Descriptor& file, Sealed what) {
-  if (::fcntl(file.get(), F_ADD_SEALS, seals_of(what)) != 0) refuse("cannot seal shared memory", errno);
+  if (::fcntl(file.get(), F_ADD_SEALS, get_seals(what)) != 0) refuse("cannot seal shared memory", errno);
 }
 
 Descriptor make_message_file(std::span<const std::byte> bytes) {

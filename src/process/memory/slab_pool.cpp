@@ -160,7 +160,7 @@ void SlabPool::deallocate(std::uint8_t* memory) noexcept {
     const Lock lock(mutex_);
     for (auto& [slab, space, empty_since] : owned_) {
       if (!slab->contains(memory)) continue;
-      space.give(slab->offset_of(memory));
+      space.give(slab->find_offset(memory));
       if (space.all_free()) {
         empty_since = now();
         trims = !keeps_empty_;
@@ -182,7 +182,7 @@ void SlabPool::keep_empty(bool keeps) {
 std::optional<SlabPlace> SlabPool::find(const void* address) const {
   const Lock lock(mutex_);
   for (const auto& owned : owned_) {
-    if (owned.slab->contains(address)) return SlabPlace{owned.slab, owned.slab->offset_of(address)};
+    if (owned.slab->contains(address)) return SlabPlace{owned.slab, owned.slab->find_offset(address)};
   }
   return std::nullopt;
 }
@@ -254,7 +254,7 @@ OfProcess& this_process() {
 
 }  // namespace
 
-SlabPool& SlabPool::shared() {
+SlabPool& SlabPool::get_shared() {
   return *this_process().pool;
 }
 

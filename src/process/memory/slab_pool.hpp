@@ -56,7 +56,7 @@ class Slab {
   [[nodiscard]] int descriptor() const noexcept { return file_.get(); }
   [[nodiscard]] std::byte* data() const noexcept { return mapping_.data(); }
   [[nodiscard]] bool contains(const void* address) const noexcept { return mapping_.contains(address); }
-  [[nodiscard]] std::size_t offset_of(const void* address) const noexcept {
+  [[nodiscard]] std::size_t find_offset(const void* address) const noexcept {
     return static_cast<std::size_t>(static_cast<const std::byte*>(address) - mapping_.data());
   }
 
@@ -108,7 +108,7 @@ class SlabPool final : public core::PictureMemory {
 
   /// The pool of this process, and the number of nodes that use it. While there are any, FramePool::shared()
   /// uses its memory.
-  [[nodiscard]] static SlabPool& shared();
+  [[nodiscard]] static SlabPool& get_shared();
   static void begin_use();
   static void end_use() noexcept;
 

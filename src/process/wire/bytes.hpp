@@ -91,7 +91,7 @@ class ByteReader {
     rest_ = rest_.subspan(count);
     return taken;
   }
-  [[nodiscard]] std::size_t left() const noexcept { return rest_.size(); }
+  [[nodiscard]] std::size_t left_bytes() const noexcept { return rest_.size(); }
   void expect_end() const {
     if (!rest_.empty()) {
       throw ProtocolError("a message has " + std::to_string(rest_.size()) + " bytes too many");

@@ -114,7 +114,7 @@ void side(Io& io, typename Io::template Of<int>& value, const char* what) {
 }
 
 template <class Io>
-void fields_of(Io& io, typename Io::template Of<PictureFormat>& format) {
+void visit_fields(Io& io, typename Io::template Of<PictureFormat>& format) {
   io.choice(format.format, PixelFormat::Rgb, "a pixel format");
   io.choice(format.range, ColorRange::Full, "a color range");
   io.choice(format.space, ColorSpace::Bt2020, "a color space");
@@ -123,7 +123,7 @@ void fields_of(Io& io, typename Io::template Of<PictureFormat>& format) {
 }
 
 template <class Io>
-void fields_of(Io& io, typename Io::template Of<PictureMessage>& picture) {
+void visit_fields(Io& io, typename Io::template Of<PictureMessage>& picture) {
   io.part(picture.format);
   if constexpr (Io::kReads) picture.planes.resize(static_cast<std::size_t>(picture.format.plane_count()));
   for (auto& plane : picture.planes) io.part(plane);
@@ -134,7 +134,7 @@ void fields_of(Io& io, typename Io::template Of<PictureMessage>& picture) {
 }
 
 template <class Io>
-void fields_of(Io& io, typename Io::template Of<Stamp>& stamp) {
+void visit_fields(Io& io, typename Io::template Of<Stamp>& stamp) {
   io.number(stamp.seq);
   io.number(stamp.pts);
   typename Io::template Of<TimePoint::rep> captured = stamp.captured.time_since_epoch().count();
@@ -161,7 +161,7 @@ void fields_of(Io& io, typename Io::template Of<Stamp>& stamp) {
 }
 
 template <class Io>
-void fields_of(Io& io, typename Io::template Of<std::optional<Stamp>>& stamp) {
+void visit_fields(Io& io, typename Io::template Of<std::optional<Stamp>>& stamp) {
   typename Io::template Of<bool> is_there = stamp.has_value();
   io.flag(is_there);
   if constexpr (Io::kReads) {
@@ -171,7 +171,7 @@ void fields_of(Io& io, typename Io::template Of<std::optional<Stamp>>& stamp) {
 }
 
 template <class Kind>
-Kind kind_of(ByteReader& reader, Kind last) {
+Kind read_kind(ByteReader& reader, Kind last) {
   const auto kind = reader.get<std::uint8_t>();
   if (kind < 1 || kind > static_cast<std::uint8_t>(last)) {
     throw ProtocolError("there is no message of kind " + std::to_string(kind));
@@ -204,11 +204,11 @@ void check_within(std::uint64_t offset, std::uint64_t bytes, std::uint64_t size,
 }
 
 ToWorker read_to_worker(ByteReader& reader) {
-  return kind_of(reader, ToWorker::SourceGone);
+  return read_kind(reader, ToWorker::SourceGone);
 }
 
 ToParent read_to_parent(ByteReader& reader) {
-  return kind_of(reader, ToParent::Closed);
+  return read_kind(reader, ToParent::Closed);
 }
 
 template <SentMessage Message>

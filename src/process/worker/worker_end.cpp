@@ -92,11 +92,11 @@ void WorkerEnd::hello(const std::string& version) {
   send(write(HelloMessage{version}));
 }
 
-void WorkerEnd::opened() {
+void WorkerEnd::report_open() {
   send(write(OpenedMessage{}));
 }
 
-void WorkerEnd::closed() {
+void WorkerEnd::report_closed() {
   send(write(ClosedMessage{}));
 }
 
@@ -166,12 +166,12 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
   }
   if (request == nullptr) throw ProtocolError("a sample before the answer to the last one");
   const auto message = read<RequestMessage>(reader);
-  request->value = value_of(message.value);
+  request->value = view_value(message.value);
   leases_->begin_work();
   if (pending_.empty()) results_unread_ = false;  // the parent sends a sample when it has all results
   auto& pending = pending_.emplace_back();
   pending.id = message.id;
-  pending.input = frame_of(message);
+  pending.input = wrap_frame(message);
   for (const auto& form : message.forms) pending.sent.push_back(form.format.format);
   request->id = message.id;
   request->call = message.call;
@@ -203,7 +203,7 @@ void WorkerEnd::take_memory(const MemoryMessage& message) {
   results_ = Mapping(files[0].get(), static_cast<std::size_t>(message.bytes), Mapping::Access::ReadWrite);
 }
 
-Picture WorkerEnd::picture_of(const PictureMessage& message) const {
+Picture WorkerEnd::view_picture(const PictureMessage& message) const {
   Picture picture{message.format, {}};
   for (std::size_t i = 0; i < message.planes.size(); ++i) {
     const auto& place = message.planes[i];
@@ -219,13 +219,13 @@ Picture WorkerEnd::picture_of(const PictureMessage& message) const {
 }
 
 // The frame keeps the mappings of its slabs, and reports its release.
-Frame WorkerEnd::frame_of(const RequestMessage& message) {
+Frame WorkerEnd::wrap_frame(const RequestMessage& message) {
   if (message.forms.empty()) return {};
   std::vector<Picture> forms;
   std::vector<std::shared_ptr<const Mapping>> mappings;
   std::size_t bytes = 0;
   for (const auto& form : message.forms) {
-    forms.push_back(picture_of(form));
+    forms.push_back(view_picture(form));
     Picture layout{form.format, {}};
     bytes += core::lay_out(layout, nullptr);
     for (const auto& plane : form.planes) mappings.push_back(slabs_.at(plane.slab));
@@ -239,7 +239,7 @@ Frame WorkerEnd::frame_of(const RequestMessage& message) {
   return frame;
 }
 
-ReceivedValue WorkerEnd::value_of(const ValueMessage& message) const {
+ReceivedValue WorkerEnd::view_value(const ValueMessage& message) const {
   if (!message.shared) return {message, kMostInline};
   const auto found = slabs_.find(message.slab);
   if (found == slabs_.end()) throw ProtocolError("a value in an unknown slab");

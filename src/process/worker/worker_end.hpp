@@ -60,11 +60,11 @@ class WorkerEnd {
 
   void hello(const std::string& version);
   [[nodiscard]] WorkerInit init();
-  void opened();
+  void report_open();
   /// Waits. False means interrupted by a signal, call again; `request` is unchanged. An ended stream sets
   /// `ended`.
   [[nodiscard]] bool receive(WorkerRequest& request);
-  [[nodiscard]] bool ended() const noexcept { return ended_; }
+  [[nodiscard]] bool has_ended() const noexcept { return ended_; }
   /// A call threw because the parent process has ended.
   [[nodiscard]] bool parent_ended() const noexcept { return parent_ended_; }
 
@@ -82,7 +82,7 @@ class WorkerEnd {
   /// them.
   enum class Failed : std::uint8_t { Outside, Request, Call };
   void fail(Failed what, const std::string& text, const std::string& traceback, const EncodedValue& error);
-  void closed();
+  void report_closed();
   /// Never waits; false means dropped.
   bool log(int level, const std::string& logger, const std::string& text);
 
@@ -93,9 +93,9 @@ class WorkerEnd {
   void handle(WorkerRequest* request, bool& got);
   void map_slab(const SlabMessage& message);
   void take_memory(const MemoryMessage& message);
-  [[nodiscard]] Frame frame_of(const RequestMessage& message);
-  [[nodiscard]] Picture picture_of(const PictureMessage& message) const;
-  [[nodiscard]] ReceivedValue value_of(const ValueMessage& message) const;
+  [[nodiscard]] Frame wrap_frame(const RequestMessage& message);
+  [[nodiscard]] Picture view_picture(const PictureMessage& message) const;
+  [[nodiscard]] ReceivedValue view_value(const ValueMessage& message) const;
   /// Makes room for `bytes` in the result memory, and waits until the parent has read its content; throws
   /// Error with the parent's reason.
   void need(std::uint64_t bytes);

@@ -184,10 +184,10 @@ TEST(Child, ThatDoesNotExistIsAnError) {
 }
 
 TEST(UseOf, ReadsThisProcess) {
-  const auto use = use_of(::getpid());
+  const auto use = read_use(::getpid());
   EXPECT_GT(use.rss_bytes, 1U << 20U);
   EXPECT_GE(use.cpu, 0);
-  EXPECT_EQ(use_of(0).rss_bytes, 0U);
+  EXPECT_EQ(read_use(0).rss_bytes, 0U);
 }
 
 TEST(Deaths, OfTheWindowCount) {

@@ -48,7 +48,7 @@ class TextEmbedder final : public Embedder {
     const auto bytes = value.bytes();
     return ValueRef::make<std::string>({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
-  std::exception_ptr cause_of(WorkerFailure failure) override {
+  std::exception_ptr make_cause(WorkerFailure failure) override {
     return std::make_exception_ptr(std::runtime_error(failure.text));
   }
   void log(int /*level*/, const std::string& /*logger*/, const std::string& /*text*/) override {}

@@ -147,14 +147,14 @@ class Helper {
     end_.hello(version != nullptr ? version : "");
     begin();
     WorkerRequest request;
-    while (!end_.ended()) {
+    while (!end_.has_ended()) {
       if (end_.receive(request) && request.gone.empty()) answer(request);
       request = {};
     }
     if (mode_ == "hangs in close") hang();
     if (mode_ == "dies in close") std::raise(SIGKILL);
     if (mode_ == "fails in close") end_.fail(process::WorkerEnd::Failed::Outside, "cannot close", {}, {});
-    end_.closed();
+    end_.report_closed();
     if (mode_ == "dies after close") std::raise(SIGKILL);
   }
 
@@ -172,15 +172,15 @@ class Helper {
       if (std::filesystem::exists(path)) fail_to_open();
       std::ofstream(path) << "opened";
     }
-    end_.opened();
+    end_.report_open();
     if (mode_ == "deaf") answer_deaf();
   }
 
   void fail_to_open() {
     end_.fail(process::WorkerEnd::Failed::Outside, "cannot open", {}, {});
     WorkerRequest request;
-    while (!end_.ended()) (void)end_.receive(request);
-    end_.closed();
+    while (!end_.has_ended()) (void)end_.receive(request);
+    end_.report_closed();
     ::_exit(0);
   }
 

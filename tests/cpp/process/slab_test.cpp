@@ -241,26 +241,26 @@ TEST(SlabUse, PutsNewPicturesIntoSlabsAsLongAsSomebodyNeedsIt) {
   {
     const SlabUse use;
     kept = gray(640, 480, 1);
-    EXPECT_TRUE(SlabPool::shared().owns(kept.planes()[0].data));
+    EXPECT_TRUE(SlabPool::get_shared().owns(kept.planes()[0].data));
   }
   const auto later = gray(640, 480, 2);
-  EXPECT_FALSE(SlabPool::shared().owns(later.planes()[0].data));
+  EXPECT_FALSE(SlabPool::get_shared().owns(later.planes()[0].data));
   EXPECT_EQ(kept.planes()[0].row(479)[639], 1);
-  EXPECT_EQ(SlabPool::shared().slabs().size(), 1U);
+  EXPECT_EQ(SlabPool::get_shared().slabs().size(), 1U);
   kept = {};
-  EXPECT_TRUE(SlabPool::shared().slabs().empty());
+  EXPECT_TRUE(SlabPool::get_shared().slabs().empty());
 }
 
 // Without a SlabUse before: the handler of forks is registered when the program is loaded.
 TEST(SlabPool, AForkedChildLeavesThePoolToItsParent) {
-  auto& pool = SlabPool::shared();
+  auto& pool = SlabPool::get_shared();
   auto* const memory = pool.allocate(1000);
   ASSERT_NE(memory, nullptr) << pool.why_refused();
   EXPECT_FALSE(SlabPool::is_inherited(memory));
   const int child = ::fork();
   if (child == 0) {
     const bool left = SlabPool::is_inherited(memory) && pool.allocate(1000) == nullptr;
-    const bool renewed = &SlabPool::shared() != &pool && !SlabPool::shared().owns(memory);
+    const bool renewed = &SlabPool::get_shared() != &pool && !SlabPool::get_shared().owns(memory);
     ::_exit(left && renewed ? 0 : 1);
   }
   int status = 0;
@@ -273,7 +273,7 @@ TEST(SlabPool, AForkedChildLeavesThePoolToItsParent) {
 TEST(Place, GivesAPictureInASlabWithoutACopy) {
   const SlabUse use;
   const auto frame = gray(640, 480, 1);
-  const auto placed = place(frame, SlabPool::shared());
+  const auto placed = place(frame, SlabPool::get_shared());
   ASSERT_EQ(placed.forms.size(), 1U);
   ASSERT_EQ(placed.slabs.size(), 1U);
   EXPECT_EQ(placed.slabs[0]->data() + placed.forms[0].planes[0].offset,
@@ -286,8 +286,8 @@ TEST(Place, CopiesForeignMemoryOnce) {
   Picture picture{{.width = 64, .height = 48, .format = PixelFormat::Gray}, {}};
   picture.planes[0] = {memory.data(), 48, 64, 64};
   const auto frame = Frame::wrap(picture, memory.size(), [] {}, basic_pixel_ops());
-  const auto first = place(frame, SlabPool::shared());
-  const auto second = place(frame, SlabPool::shared());
+  const auto first = place(frame, SlabPool::get_shared());
+  const auto second = place(frame, SlabPool::get_shared());
   EXPECT_EQ(first.forms[0].planes[0].offset, second.forms[0].planes[0].offset);
   EXPECT_EQ(first.slabs[0]->data()[first.forms[0].planes[0].offset + 65], std::byte{9});
 }
@@ -297,9 +297,9 @@ TEST(Place, TakesTheOtherFormatsAlongThatAreThere) {
   FrameBuilder builder({.width = 64, .height = 48, .format = PixelFormat::I420});
   std::memset(builder.plane(0), 5, builder.size_bytes());
   const auto frame = std::move(builder).publish();
-  EXPECT_EQ(place(frame, SlabPool::shared()).forms.size(), 1U);
+  EXPECT_EQ(place(frame, SlabPool::get_shared()).forms.size(), 1U);
   const auto luma = frame.to(PixelFormat::Gray);
-  const auto placed = place(frame, SlabPool::shared());
+  const auto placed = place(frame, SlabPool::get_shared());
   ASSERT_EQ(placed.forms.size(), 2U);
   EXPECT_EQ(placed.forms[0].format.format, PixelFormat::I420);
   EXPECT_EQ(placed.forms[1].format.format, PixelFormat::Gray);

@@ -247,7 +247,7 @@ TEST(WorkerEnd, KeepsTheMemoryOfAFrameWhoseSlabHasGone) {
   ends.parent.end_sending();
   WorkerRequest next;
   EXPECT_FALSE(ends.worker.receive(next));
-  EXPECT_TRUE(ends.worker.ended());
+  EXPECT_TRUE(ends.worker.has_ended());
   EXPECT_EQ(request.sample.frame.planes()[0].row(47)[63], 3);
 }
 

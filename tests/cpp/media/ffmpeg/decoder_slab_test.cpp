@@ -22,7 +22,7 @@ struct SlabPictures {
 
 bool lies_in_slab(const Frame& frame) {
   for (const auto& plane : frame.planes()) {
-    if (!SlabPool::shared().find(plane.data)) return false;
+    if (!SlabPool::get_shared().find(plane.data)) return false;
   }
   return true;
 }
@@ -84,14 +84,14 @@ TEST_P(DecoderSlabs, ThePicturesAreThoseOfFFmpegsOwnMemory) {
   for (const int threads : {1, 2}) {
     const auto plain = decode(path, threads);
     EXPECT_EQ(plain.in_slabs, 0);
-    EXPECT_TRUE(SlabPool::shared().slabs().empty()) << "without a process node there is no slab";
+    EXPECT_TRUE(SlabPool::get_shared().slabs().empty()) << "without a process node there is no slab";
     EXPECT_EQ(plain.pixels.size(), std::size_t{kSlabFrames});
     const SlabUse use;
     const auto shared = decode(path, threads);
     EXPECT_EQ(shared.in_slabs, kSlabFrames);
     EXPECT_EQ(shared.pixels, plain.pixels);
   }
-  EXPECT_TRUE(SlabPool::shared().slabs().empty());
+  EXPECT_TRUE(SlabPool::get_shared().slabs().empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Clips, DecoderSlabs,
