@@ -15,7 +15,7 @@ void log_thrown(const char* function) noexcept;
 
 /// Runs a plugin's function that must not throw, as in a destructor. An exception is logged and ends there.
 template <class F>
-void contained(const char* function, const F& call) noexcept {
+void run_contained(const char* function, const F& call) noexcept {
   try {
     call();
   } catch (...) {

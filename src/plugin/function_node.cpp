@@ -92,7 +92,7 @@ class FunctionNode final : public NodeBase, public NamesTypes {
     auto* const state = options_.state.empty() ? nullptr : options_.state.data();
     const auto code = function_(plane.data, frame.width(), frame.height(), plane.stride, sample.stamp.pts,
                                 sample.stamp.seq, sample.stamp.source, out, max_rows, state);
-    if (code < 0) throw Error(text_of(code));
+    if (code < 0) throw Error(describe_code(code));
     if (!options_.max_rows) {
       if (code != 0)
         throw Error("returned " + std::to_string(code) + ", but a function with a fixed shape returns 0");
@@ -105,7 +105,7 @@ class FunctionNode final : public NodeBase, public NamesTypes {
     return code;
   }
 
-  [[nodiscard]] std::string text_of(std::int32_t code) const {
+  [[nodiscard]] std::string describe_code(std::int32_t code) const {
     const auto* const text = options_.describe != nullptr ? options_.describe(code) : nullptr;
     if (text != nullptr) return core::to_utf8(text);
     return "returned the error " + std::to_string(code);

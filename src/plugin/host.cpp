@@ -34,18 +34,18 @@ constexpr std::int64_t kMostPixels = 1 << 28;
 constexpr std::int64_t kMostStride = std::int64_t{1} << 40;  // bytes: no sum of rows overflows
 
 template <class Enum, std::size_t N>
-std::optional<Enum> named(const char* name, const std::array<Enum, N>& all) {
+std::optional<Enum> find_named(const char* name, const std::array<Enum, N>& all) {
   const auto found = std::find_if(all.begin(), all.end(), [&](Enum each) { return to_string(each) == name; });
   return found == all.end() ? std::nullopt : std::optional(*found);
 }
 
-std::optional<PictureFormat> format_of(const freshframe_picture& picture) {
+std::optional<PictureFormat> find_format(const freshframe_picture& picture) {
   const auto format = picture.format == nullptr ? std::nullopt : pixel_format(picture.format);
-  const auto range = named(picture.range == nullptr ? "limited" : picture.range,
-                           std::array{ColorRange::Limited, ColorRange::Full});
-  const auto space =
-      named(picture.space == nullptr ? "unspecified" : picture.space,
-            std::array{ColorSpace::Unspecified, ColorSpace::Bt601, ColorSpace::Bt709, ColorSpace::Bt2020});
+  const auto range = find_named(picture.range == nullptr ? "limited" : picture.range,
+                                std::array{ColorRange::Limited, ColorRange::Full});
+  const auto space = find_named(
+      picture.space == nullptr ? "unspecified" : picture.space,
+      std::array{ColorSpace::Unspecified, ColorSpace::Bt601, ColorSpace::Bt709, ColorSpace::Bt2020});
   const bool fits = picture.width > 0 && picture.height > 0 && picture.width <= kMostSide &&
                     picture.height <= kMostSide &&
                     std::int64_t{picture.width} * picture.height <= kMostPixels;
@@ -185,7 +185,7 @@ struct Host::Calls {
   static freshframe_frame* make_frame(void* self, const freshframe_picture* wanted, freshframe_picture* out) {
     if (wanted == nullptr || out == nullptr) return nullptr;
     return with(self, static_cast<freshframe_frame*>(nullptr), [&](Host&) -> freshframe_frame* {
-      const auto format = format_of(*wanted);
+      const auto format = find_format(*wanted);
       if (!format) return nullptr;
       auto made = std::make_unique<freshframe_frame>(freshframe_frame{{}, FrameBuilder(*format)});
       show(*made->builder, out);
@@ -197,7 +197,7 @@ struct Host::Calls {
                                       void (*release)(void*)) {
     if (given == nullptr) return nullptr;
     return with(self, static_cast<freshframe_frame*>(nullptr), [&](Host& host) -> freshframe_frame* {
-      const auto format = format_of(*given);
+      const auto format = find_format(*given);
       if (!format || given->planes.count != static_cast<std::uint64_t>(format->plane_count()) ||
           given->planes.data == nullptr || given->planes.element_size < sizeof(freshframe_plane)) {
         return nullptr;
@@ -222,7 +222,7 @@ struct Host::Calls {
       made->frame = Frame::wrap(
           picture, bytes,
           [owner, release] {
-            if (release != nullptr) contained("release()", [&] { release(owner); });
+            if (release != nullptr) run_contained("release()", [&] { release(owner); });
           },
           host.ops_);
       return made.release();
@@ -283,7 +283,7 @@ Frame Host::take(freshframe_frame* given) const {
   return core::FrameAccess::engine(owned->frame);
 }
 
-Frame Host::seen(const freshframe_frame& given) {
+Frame Host::wrap_frame(const freshframe_frame& given) {
   if (given.builder) throw Error("gave the result the frame of make_frame() that is not given out yet");
   if (!given.frame)
     throw Error("gave the result a frame that it was lent for an earlier call: keep_frame() keeps one");

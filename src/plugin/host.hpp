@@ -40,7 +40,7 @@ class Host {
   /// The frame that a plugin has returned. It belongs to the engine from now on.
   [[nodiscard]] Frame take(freshframe_frame* given) const;
   /// The frame of a handle that stays the plugin's.
-  [[nodiscard]] static Frame seen(const freshframe_frame& given);
+  [[nodiscard]] static Frame wrap_frame(const freshframe_frame& given);
 
  private:
   struct Calls;

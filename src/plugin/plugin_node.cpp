@@ -137,13 +137,13 @@ void check(const freshframe_stamp& stamp) {
   if (!(stamp.utc_error >= 0)) throw Error("gave a utc_error that is not a number from 0");
 }
 
-Utc utc_of(const freshframe_stamp& stamp) {
+Utc make_utc(const freshframe_stamp& stamp) {
   if (stamp.utc_from == FRESHFRAME_UTC_NONE) return {};
   return {stamp.utc, static_cast<float>(stamp.utc_error), static_cast<UtcFrom>(stamp.utc_from)};
 }
 
 // The stamp of an earlier sample, that a result is to have. Whether the node got it, the engine's outlet checks.
-Stamp earlier(const freshframe_stamp& given) {
+Stamp make_earlier(const freshframe_stamp& given) {
   constexpr std::uint64_t kLeast = offsetof(freshframe_stamp, utc);  // size in version 1
   if (given.size < kLeast) {
     throw Error("gave emit() a stamp of " + std::to_string(given.size) +
@@ -156,7 +156,7 @@ Stamp earlier(const freshframe_stamp& given) {
           .captured = TimePoint(std::chrono::nanoseconds(known.captured_ns)),
           .source = known.source,
           .damaged = known.damaged != 0,
-          .utc = utc_of(known)};
+          .utc = make_utc(known)};
 }
 
 // The size in version 1: up to and with close().
@@ -191,7 +191,7 @@ void check_symbol(const platform::Symbol& symbol, const std::string& what) {
   }
 }
 
-native::NodeTypes names_of(const Instance& instance) {
+native::NodeTypes list_types(const Instance& instance) {
   const auto name = [](const Type* type) { return std::string(type != nullptr ? type->name : ""); };
   return {name(instance.input()), name(instance.output())};
 }
@@ -226,7 +226,7 @@ class PluginNode final : public NodeBase, public NamesTypes {
   void finish_any(AnyOut& out, const Context& /*context*/) override { instance_->finish(out); }
   void close() override { instance_->close(); }
 
-  [[nodiscard]] native::NodeTypes types() const override { return names_of(*instance_); }
+  [[nodiscard]] native::NodeTypes types() const override { return list_types(*instance_); }
   void claim() override { instance_->claim(); }
   void unclaim() noexcept override { instance_->unclaim(); }
 
@@ -255,7 +255,7 @@ class PluginSource final : public SourceBase, public NamesTypes {
   }
   void close() override { instance_->close(); }
 
-  [[nodiscard]] native::NodeTypes types() const override { return names_of(*instance_); }
+  [[nodiscard]] native::NodeTypes types() const override { return list_types(*instance_); }
   void claim() override { instance_->claim(); }
   void unclaim() noexcept override { instance_->unclaim(); }
 
@@ -323,7 +323,7 @@ Instance::Instance(const freshframe_node& table, Object object, const PixelOps& 
 
 Instance::~Instance() {
   unclaim();
-  if (!object_.keep) contained("destroy()", [&] { table_.destroy(object_.self); });
+  if (!object_.keep) run_contained("destroy()", [&] { table_.destroy(object_.self); });
 }
 
 void Instance::claim() {
@@ -379,10 +379,10 @@ class Instance::Outlet {
     if (value == nullptr || value->size < sizeof(std::uint64_t) + sizeof(char*)) {
       throw Error("gave emit() no whole freshframe_value: its `size` must be sizeof(freshframe_value)");
     }
-    auto result = instance_.taken(known_part<freshframe_value>(value, value->size));
+    auto result = instance_.take_value(known_part<freshframe_value>(value, value->size));
     if (like != nullptr) {
-      result.like = std::make_shared<const Stamp>(earlier(*like));
-      if (frame != nullptr && result.value) result.frame = Host::seen(*frame);
+      result.like = std::make_shared<const Stamp>(make_earlier(*like));
+      if (frame != nullptr && result.value) result.frame = Host::wrap_frame(*frame);
     }
     return out_.emit(std::move(result));
   }
@@ -414,7 +414,7 @@ std::optional<Emitted> Instance::result(const char* function, std::int32_t code,
     throw Error(std::string(function) + "() returned " + std::to_string(code) +
                 "; it must be 1, 0 or negative");
   }
-  return taken(value);
+  return take_value(value);
 }
 
 void Instance::give_back(const freshframe_value& value) {
@@ -422,7 +422,7 @@ void Instance::give_back(const freshframe_value& value) {
   if (value.frame != nullptr) (void)host_.take(value.frame);
 }
 
-Emitted Instance::taken(const freshframe_value& value) {
+Emitted Instance::take_value(const freshframe_value& value) {
   if (output_ == nullptr || value.type == nullptr || output_->name != value.type) {
     give_back(value);
     throw Error("gave a value of type " + (value.type != nullptr ? shortened(value.type) : "null") +
@@ -432,7 +432,7 @@ Emitted Instance::taken(const freshframe_value& value) {
 }
 
 template <class Call>
-auto Instance::shown(const AnySample& sample, const Call& call) {
+auto Instance::show_sample(const AnySample& sample, const Call& call) {
   const freshframe_stamp stamp{sizeof(freshframe_stamp),
                                sample.stamp.seq,
                                sample.stamp.pts,
@@ -453,7 +453,7 @@ auto Instance::shown(const AnySample& sample, const Call& call) {
 }
 
 std::optional<Emitted> Instance::process(const AnySample& sample) {
-  return shown(sample, [&](const freshframe_sample& given) {
+  return show_sample(sample, [&](const freshframe_sample& given) {
     freshframe_value value{};
     value.size = sizeof value;
     ErrorText error;
@@ -463,7 +463,7 @@ std::optional<Emitted> Instance::process(const AnySample& sample) {
 }
 
 void Instance::process(const AnySample& sample, AnyOut& out) {
-  shown(sample, [&](const freshframe_sample& given) {
+  show_sample(sample, [&](const freshframe_sample& given) {
     call_with_outlet("process_out", out, [&](const freshframe_outlet* outlet, freshframe_error* error) {
       return table_.process_out(object_.self, &given, outlet, error);
     });
@@ -498,7 +498,7 @@ std::optional<SourceItem<Emitted>> Instance::read() {
   SourceItem<Emitted> item{*std::move(output), stamp.pts,
                            TimePoint(std::chrono::nanoseconds(stamp.captured_ns))};
   if (stamp.seq >= 0) item.seq = stamp.seq;
-  item.utc = utc_of(stamp);
+  item.utc = make_utc(stamp);
   return item;
 }
 
@@ -509,8 +509,8 @@ void Instance::close() {
   if (code < 0) throw Error(error.text("close", code));
 }
 
-std::unique_ptr<Instance> made(const freshframe_node& table, const std::string& what,
-                               const native::Options& options, const PixelOps& ops) {
+std::unique_ptr<Instance> make_instance(const freshframe_node& table, const std::string& what,
+                                        const native::Options& options, const PixelOps& ops) {
   const OptionLookups given(options);
   ErrorText error;
   void* const self = table.create(&given.table(), error.get());
@@ -546,7 +546,7 @@ std::unique_ptr<NodeBase> load_node(const std::string& path, const std::string& 
   const auto what = "node '" + name + "' of '" + path + "'";
   plugin::check_symbol(found, what);
   const auto* const table = static_cast<const freshframe_node*>(found.address);
-  return plugin::as_node(plugin::made(plugin::checked_node(table, what), what, options, ops));
+  return plugin::as_node(plugin::make_instance(plugin::checked_node(table, what), what, options, ops));
 }
 
 std::unique_ptr<NodeBase> object_node(const freshframe_object& object, std::shared_ptr<const void> keep,

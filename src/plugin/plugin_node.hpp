@@ -57,7 +57,7 @@ class Instance {
   class Outlet;
   /// Shows the sample to `call(freshframe_sample)`, for as long as that lasts.
   template <class Call>
-  auto shown(const AnySample& sample, const Call& call);
+  auto show_sample(const AnySample& sample, const Call& call);
   /// Calls `call(outlet, error)`, which is `function` of the table; throws what the outlet has refused.
   template <class Call>
   void call_with_outlet(const char* function, AnyOut& out, const Call& call);
@@ -65,7 +65,7 @@ class Instance {
   std::optional<Emitted> result(const char* function, std::int32_t code, const freshframe_value& value,
                                 ErrorText& error);
   /// Takes over a value of the plugin's. Throws Error when it is not of the promised type.
-  Emitted taken(const freshframe_value& value);
+  Emitted take_value(const freshframe_value& value);
   /// Releases a value of the plugin's that is refused, and its frame.
   void give_back(const freshframe_value& value);
 
@@ -96,8 +96,8 @@ class NamesTypes {
 /// Makes the engine's node of it.
 [[nodiscard]] std::unique_ptr<NodeBase> as_node(std::unique_ptr<Instance> instance);
 /// Makes the object. Throws OptionError, or Error with the text of its constructor.
-[[nodiscard]] std::unique_ptr<Instance> made(const freshframe_node& table, const std::string& what,
-                                             const native::Options& options, const PixelOps& ops);
+[[nodiscard]] std::unique_ptr<Instance> make_instance(const freshframe_node& table, const std::string& what,
+                                                      const native::Options& options, const PixelOps& ops);
 /// A table in the version of this side. Throws OptionError for another version, a table that is too small, a
 /// missing required function, or an unknown type. `what` is for messages.
 [[nodiscard]] freshframe_node checked_node(const freshframe_node* given, const std::string& what);

@@ -75,11 +75,11 @@ std::uint64_t extent(const Column& column) {
   return last;
 }
 
-std::uintptr_t alignment_of(const native::Dtype& type) {
+std::uintptr_t get_alignment(const native::Dtype& type) {
   return &type == &text_type() ? alignof(freshframe_text) : static_cast<std::uintptr_t>(type.size_bytes);
 }
 
-const native::Dtype& type_of_column(const Column& column, const char* name, TextColumns text) {
+const native::Dtype& find_column_type(const Column& column, const char* name, TextColumns text) {
   if (text == TextColumns::Taken && name == text_type().name) return text_type();
   try {
     return native::dtype(shortened(name));
@@ -104,7 +104,7 @@ void check_memory(const Column& column) {
   }
   if (empty) return;
   if (column.data == nullptr) refuse(column, "has elements but no data");
-  if (reinterpret_cast<std::uintptr_t>(column.data) % alignment_of(*column.type) != 0) {
+  if (reinterpret_cast<std::uintptr_t>(column.data) % get_alignment(*column.type) != 0) {
     refuse(column, "is not aligned for " + std::string(column.type->name));
   }
   if (const auto needed = extent(column); needed > column.bytes) {
@@ -123,7 +123,7 @@ Column checked_column(const freshframe_column& given, TextColumns text) {
   if (::strnlen(given.name, kMostName + 1) > kMostName) refuse(column, "has a name of more than 1000 bytes");
   if (!core::is_utf8(given.name)) refuse(column, "has a name that is not UTF-8");
   if (given.dtype == nullptr) refuse(column, "has no dtype");
-  column.type = &type_of_column(column, given.dtype, text);
+  column.type = &find_column_type(column, given.dtype, text);
   if (given.ndim < 0 || given.ndim > static_cast<int>(kDimensions)) {
     refuse(column, "has " + std::to_string(given.ndim) + " dimensions; at most 4 are possible");
   }
@@ -169,8 +169,8 @@ Table checked_table(const freshframe_value& value, TextColumns text) {
   return table;
 }
 
-const Column* column_of(const Table& table, const char* name, const char* type, std::int64_t width,
-                        bool required) {
+const Column* find_column(const Table& table, const char* name, const char* type, std::int64_t width,
+                          bool required) {
   const int dimensions = width > 0 ? 2 : 1;
   const auto rows = table.columns.empty() ? 0 : table.columns.front().shape[0];
   for (const auto& column : table.columns) {

@@ -30,8 +30,8 @@ enum class TextColumns : std::uint8_t { Refused, Taken };
 [[nodiscard]] const native::Dtype& text_type() noexcept;
 /// The column of that name with rows of `width` (0: one dimension); throws Error when it is missing, unless
 /// it may be.
-[[nodiscard]] const native::Column* column_of(const native::Table& table, const char* name, const char* type,
-                                              std::int64_t width, bool required);
+[[nodiscard]] const native::Column* find_column(const native::Table& table, const char* name,
+                                                const char* type, std::int64_t width, bool required);
 /// Throws Error when there is a column whose name is not in `known`, a list with spaces.
 void refuse_others(const native::Table& table, std::string_view known);
 /// In the form of the C interface; the names stay `table`'s.

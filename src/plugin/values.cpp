@@ -38,7 +38,7 @@ bool is_listed(std::string_view names, const std::string& name) {
 }
 
 template <class T>
-constexpr const char* name_of_values() {
+constexpr const char* get_type_name() {
   if constexpr (std::is_same_v<T, std::uint8_t>) return "bool";
   if constexpr (std::is_same_v<T, float>) return "float32";
   if constexpr (std::is_same_v<T, double>) return "float64";
@@ -49,12 +49,12 @@ constexpr const char* name_of_values() {
 
 template <class T>
 bool take_numbers(const native::Column& column, DataColumn::Values& values) {
-  if (column.type->name != name_of_values<T>()) return false;
+  if (column.type->name != get_type_name<T>()) return false;
   values = numbers<T>(column);
   return true;
 }
 
-std::vector<std::string> texts_of(const native::Column& column) {
+std::vector<std::string> read_texts(const native::Column& column) {
   std::vector<std::string> texts;
   for (const auto& given : numbers<freshframe_text>(column)) {
     if (given.bytes > kLongestText) refuse_further(column, "has a text of more than 1 GiB");
@@ -75,8 +75,8 @@ DataColumn further_column(const native::Column& column, std::size_t rows) {
     result.shape.push_back(static_cast<std::size_t>(column.shape[axis]));
   auto& values = result.values;
   if (column.type == &text_type()) {
-    values = texts_of(column);
-  } else if (column.type->name == name_of_values<std::uint8_t>()) {
+    values = read_texts(column);
+  } else if (column.type->name == get_type_name<std::uint8_t>()) {
     auto bools = numbers<std::uint8_t>(column);
     for (auto& each : bools) each = each != 0 ? 1 : 0;
     values = std::move(bools);
@@ -113,7 +113,7 @@ void add_further_columns(const Detections& found, std::string_view others, Lent&
             for (const auto& text : values) texts.push_back({text.data(), text.size()});
             show(text_type(), texts.data(), texts.size());
           } else {
-            show(native::dtype(name_of_values<T>()), values.data(), values.size());
+            show(native::dtype(get_type_name<T>()), values.data(), values.size());
           }
         },
         given.values);
@@ -128,8 +128,8 @@ void add_further_columns(const Detections& found, std::string_view others, Lent&
 
 /// Copies of the columns of `table` whose names are not in `others`. Throws Error for a type that Detections::data
 /// does not have, a text that is not UTF-8, and another number of rows than `rows`.
-[[nodiscard]] std::vector<DataColumn> further_columns_of(const native::Table& table, std::string_view others,
-                                                         std::size_t rows) {
+[[nodiscard]] std::vector<DataColumn> read_further_columns(const native::Table& table,
+                                                           std::string_view others, std::size_t rows) {
   std::vector<DataColumn> columns;
   for (const auto& column : table.columns) {
     if (!is_listed(others, column.name)) columns.push_back(further_column(column, rows));
@@ -208,7 +208,7 @@ void add_tracks(const Found& found, std::size_t count, std::vector<Column>& colu
         member_column("track_confidence", "float32", found.tracks, &TrackInfo::track_confidence));
 }
 
-Table table_of(const Circles& circles) {
+Table make_table(const Circles& circles) {
   Table table;
   auto& columns = table.columns;
   columns.push_back(member_column("xyr", "float32", circles.circles, &Circle::x, 3));
@@ -217,7 +217,7 @@ Table table_of(const Circles& circles) {
   return table;
 }
 
-Table table_of(const Detections& found) {
+Table make_table(const Detections& found) {
   Table table;
   auto& columns = table.columns;
   columns.push_back(member_column("xyxy", "float32", found.boxes, &Detection::x1, 4));
@@ -228,19 +228,19 @@ Table table_of(const Detections& found) {
 }
 
 void detections_to_c(const AnySample& sample, Lent& lent) {
-  lent.table = table_of(*sample.value.as<Detections>());
+  lent.table = make_table(*sample.value.as<Detections>());
   show_table(lent, lent.table);
 }
 
 void wide_detections_to_c(const AnySample& sample, Lent& lent) {
   const auto& found = *sample.value.as<Detections>();
-  lent.table = table_of(found);
+  lent.table = make_table(found);
   add_further_columns(found, kColumnsOfBoxes, lent);
   show_table(lent, lent.table);
 }
 
 void circles_to_c(const AnySample& sample, Lent& lent) {
-  lent.table = table_of(*sample.value.as<Circles>());
+  lent.table = make_table(*sample.value.as<Circles>());
   show_table(lent, lent.table);
 }
 
@@ -253,7 +253,7 @@ class Claim {
   Claim(const Claim&) = delete;
   Claim& operator=(const Claim&) = delete;
   ~Claim() {
-    if (release_ != nullptr) contained("release()", [&] { release_(owner_); });
+    if (release_ != nullptr) run_contained("release()", [&] { release_(owner_); });
   }
 
  private:
@@ -295,13 +295,13 @@ Emitted array_from_c(const freshframe_value& value, const Host& /*host*/) {
 // Fills in the tracker's columns. Any may be missing.
 template <class Found>
 void take_tracks(const Table& table, std::size_t count, Found& found) {
-  if (const auto* ids = column_of(table, "tracker_id", "int64", 0, false)) {
+  if (const auto* ids = find_column(table, "tracker_id", "int64", 0, false)) {
     found.ids = numbers<std::int64_t>(*ids);
     found.tracked = true;
   }
-  const auto* velocity = column_of(table, "velocity", "float32", 2, false);
-  const auto* track_age = column_of(table, "track_age", "float32", 0, false);
-  const auto* certainty = column_of(table, "track_confidence", "float32", 0, false);
+  const auto* velocity = find_column(table, "velocity", "float32", 2, false);
+  const auto* track_age = find_column(table, "track_age", "float32", 0, false);
+  const auto* certainty = find_column(table, "track_confidence", "float32", 0, false);
   found.columns = {velocity != nullptr, track_age != nullptr, certainty != nullptr};
   if (velocity == nullptr && track_age == nullptr && certainty == nullptr) return;
   found.tracks.resize(count);
@@ -317,11 +317,11 @@ void take_tracks(const Table& table, std::size_t count, Found& found) {
   fill(certainty, 1, &TrackInfo::track_confidence, 0);
 }
 
-Circles circles_of(const Table& table) {
+Circles read_circles(const Table& table) {
   Circles circles;
   refuse_others(table, "xyr confidence tracker_id velocity track_age track_confidence");
-  const auto xyr = numbers<float>(*column_of(table, "xyr", "float32", 3, true));
-  const auto confidence = numbers<float>(*column_of(table, "confidence", "float32", 0, true));
+  const auto xyr = numbers<float>(*find_column(table, "xyr", "float32", 3, true));
+  const auto confidence = numbers<float>(*find_column(table, "confidence", "float32", 0, true));
   for (std::size_t i = 0; i < confidence.size(); ++i) {
     circles.circles.push_back({xyr[3 * i], xyr[3 * i + 1], xyr[3 * i + 2], confidence[i]});
   }
@@ -329,11 +329,11 @@ Circles circles_of(const Table& table) {
   return circles;
 }
 
-Detections detections_of(const Table& table) {
+Detections read_detections(const Table& table) {
   Detections found;
-  const auto xyxy = numbers<float>(*column_of(table, "xyxy", "float32", 4, true));
-  const auto confidence = numbers<float>(*column_of(table, "confidence", "float32", 0, true));
-  const auto class_id = numbers<std::int32_t>(*column_of(table, "class_id", "int32", 0, true));
+  const auto xyxy = numbers<float>(*find_column(table, "xyxy", "float32", 4, true));
+  const auto confidence = numbers<float>(*find_column(table, "confidence", "float32", 0, true));
+  const auto class_id = numbers<std::int32_t>(*find_column(table, "class_id", "int32", 0, true));
   for (std::size_t i = 0; i < confidence.size(); ++i) {
     const float* const box = &xyxy[4 * i];
     found.boxes.push_back({box[0], box[1], box[2], box[3], confidence[i], class_id[i]});
@@ -346,20 +346,20 @@ Emitted detections_from_c(const freshframe_value& value, const Host& /*host*/) {
   const Claim claim(value);
   const auto table = checked_table(value);
   refuse_others(table, kColumnsOfBoxes);
-  return {ValueRef::make<Detections>(detections_of(table)), {}};
+  return {ValueRef::make<Detections>(read_detections(table)), {}};
 }
 
 Emitted wide_detections_from_c(const freshframe_value& value, const Host& /*host*/) {
   const Claim claim(value);
   const auto table = checked_table(value, TextColumns::Taken);
-  auto found = detections_of(table);
-  found.data = further_columns_of(table, kColumnsOfBoxes, found.boxes.size());
+  auto found = read_detections(table);
+  found.data = read_further_columns(table, kColumnsOfBoxes, found.boxes.size());
   return {ValueRef::make<Detections>(std::move(found)), {}};
 }
 
 Emitted circles_from_c(const freshframe_value& value, const Host& /*host*/) {
   const Claim claim(value);
-  return {ValueRef::make<Circles>(circles_of(checked_table(value))), {}};
+  return {ValueRef::make<Circles>(read_circles(checked_table(value))), {}};
 }
 
 // NOLINTEND(clang-analyzer-cplusplus.NewDeleteLeaks)
