@@ -125,7 +125,7 @@ std::vector<std::string> encode_masks(gil::Held& held, const Masks& masks) {
         std::vector<std::string> texts;
         const auto pixels = static_cast<std::size_t>(of.width) * static_cast<std::size_t>(of.height);
         for (std::size_t i = 0; i < of.count; ++i)
-          texts.push_back(inference::text_of_mask(data + i * pixels, of.width, of.height));
+          texts.push_back(inference::encode_mask(data + i * pixels, of.width, of.height));
         return texts;
       },
       sizes, reinterpret_cast<const std::uint8_t*>(masks.data()));

@@ -38,7 +38,7 @@ struct Best {
 };
 
 // `rows` consecutive classes, beginning with `id`.
-void better_of_rows(const float* from, std::size_t rows, std::int32_t id, const Best& best) {
+void keep_better(const float* from, std::size_t rows, std::int32_t id, const Best& best) {
   const auto [count, scores, classes] = best;
   const std::size_t lanes = hn::Lanes(Floats());
   std::size_t i = 0;
@@ -61,14 +61,14 @@ void better_of_rows(const float* from, std::size_t rows, std::int32_t id, const 
   }
 }
 
-void best_of_classes(const float* rows, std::size_t classes, std::size_t count, float* scores,
-                     std::int32_t* ids) {
+void find_best_classes(const float* rows, std::size_t classes, std::size_t count, float* scores,
+                       std::int32_t* ids) {
   const Best best{count, scores, ids};
   std::size_t id = 1;  // class 0 is there already
   for (; id + kRowsAtOnce <= classes; id += kRowsAtOnce) {
-    better_of_rows(rows + id * count, kRowsAtOnce, static_cast<std::int32_t>(id), best);
+    keep_better(rows + id * count, kRowsAtOnce, static_cast<std::int32_t>(id), best);
   }
-  better_of_rows(rows + id * count, classes - id, static_cast<std::int32_t>(id), best);
+  keep_better(rows + id * count, classes - id, static_cast<std::int32_t>(id), best);
 }
 
 }  // namespace freshframe::inference::HWY_NAMESPACE
@@ -77,7 +77,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace freshframe::inference {
 
-HWY_EXPORT(best_of_classes);
+HWY_EXPORT(find_best_classes);
 
 BestClasses best_classes(const float* rows, std::size_t classes, std::size_t count) {
   BestClasses best{.scores = {rows, rows + count}, .classes = std::vector<std::int32_t>(count, 0)};

@@ -102,18 +102,18 @@ class Decoder {
          0});
   }
 
-  static std::array<float, 4> corners_of_centre(float x, float y, float width, float height) {
+  static std::array<float, 4> place_centre(float x, float y, float width, float height) {
     return {x - width / 2, y - height / 2, x + width / 2, y + height / 2};
   }
 
   // Corners of a box that is given by its centre and size in 0..1.
-  [[nodiscard]] std::array<float, 4> corners_of_shares(const float* box) const {
+  [[nodiscard]] std::array<float, 4> place_shares(const float* box) const {
     const auto width = static_cast<float>(form_.width);
     const auto height = static_cast<float>(form_.height);
-    return corners_of_centre(box[0] * width, box[1] * height, box[2] * width, box[3] * height);
+    return place_centre(box[0] * width, box[1] * height, box[2] * width, box[3] * height);
   }
 
-  static std::size_t best_of(const float* scores, std::size_t count) {
+  static std::size_t find_best(const float* scores, std::size_t count) {
     return static_cast<std::size_t>(std::max_element(scores, scores + count) - scores);
   }
 
@@ -124,8 +124,8 @@ class Decoder {
     for (std::size_t i = 0; i < table.rows; ++i) {
       const float* const row = table.row(i);
       if (!(row[4] > options_.confidence)) continue;
-      const auto best = best_of(row + 5, classes());
-      add(i, corners_of_centre(row[0], row[1], row[2], row[3]), row[4] * row[5 + best], best);
+      const auto best = find_best(row + 5, classes());
+      add(i, place_centre(row[0], row[1], row[2], row[3]), row[4] * row[5 + best], best);
     }
   }
 
@@ -137,14 +137,14 @@ class Decoder {
     const auto best = best_classes(table.row(4), classes(), count);
     for (std::size_t i = 0; i < count; ++i) {
       if (!(best.scores[i] > options_.confidence)) continue;
-      add(i, corners_of_centre(table.row(0)[i], table.row(1)[i], table.row(2)[i], table.row(3)[i]),
-          best.scores[i], static_cast<std::size_t>(best.classes[i]));
+      add(i, place_centre(table.row(0)[i], table.row(1)[i], table.row(2)[i], table.row(3)[i]), best.scores[i],
+          static_cast<std::size_t>(best.classes[i]));
     }
   }
 
-  [[nodiscard]] std::array<float, 4> box_of_six(const float* row) const {
-    if (how_.layout == Layout::Rtdetr6) return corners_of_shares(row);
-    if (how_.head.turned) return corners_of_centre(row[0], row[1], row[2], row[3]);
+  [[nodiscard]] std::array<float, 4> read_six(const float* row) const {
+    if (how_.layout == Layout::Rtdetr6) return place_shares(row);
+    if (how_.head.turned) return place_centre(row[0], row[1], row[2], row[3]);
     return {row[0], row[1], row[2], row[3]};
   }
 
@@ -155,15 +155,15 @@ class Decoder {
       constexpr float kMostClasses = 1e6F;
       if (!(row[5] >= 0 && row[5] < kMostClasses)) continue;
       const auto id = static_cast<std::size_t>(std::lround(row[5]));
-      add(i, box_of_six(row), row[4], id);
+      add(i, read_six(row), row[4], id);
     }
   }
 
   void queries() {
     const auto table = grid(how_.boxes, 4 + classes());
     for (std::size_t i = 0; i < table.rows; ++i) {
-      const auto best = best_of(table.row(i) + 4, classes());
-      add(i, corners_of_shares(table.row(i)), table.row(i)[4 + best], best);
+      const auto best = find_best(table.row(i) + 4, classes());
+      add(i, place_shares(table.row(i)), table.row(i)[4 + best], best);
     }
   }
 
@@ -178,8 +178,8 @@ class Decoder {
   void logits() {
     const auto [boxes, scores] = boxes_and_scores();
     for (std::size_t i = 0; i < boxes.rows; ++i) {
-      const auto best = best_of(scores.row(i), classes());
-      add(i, corners_of_shares(boxes.row(i)), 1 / (1 + std::exp(-scores.row(i)[best])), best);
+      const auto best = find_best(scores.row(i), classes());
+      add(i, place_shares(boxes.row(i)), 1 / (1 + std::exp(-scores.row(i)[best])), best);
     }
   }
 
@@ -187,10 +187,10 @@ class Decoder {
     const auto [boxes, scores] = boxes_and_scores();
     for (std::size_t i = 0; i < boxes.rows; ++i) {
       const float* const row = scores.row(i);
-      const auto best = best_of(row, classes());
+      const auto best = find_best(row, classes());
       float sum = 0;
       for (std::size_t k = 0; k < scores.columns; ++k) sum += std::exp(row[k] - row[best]);
-      add(i, corners_of_shares(boxes.row(i)), 1 / sum, best);
+      add(i, place_shares(boxes.row(i)), 1 / sum, best);
     }
   }
 
@@ -219,7 +219,7 @@ class Decoder {
     const auto height = static_cast<float>(form_.height);
     for (std::size_t i = 0; i < boxes.rows; ++i) {
       const float* const box = boxes.row(i);
-      const auto best = best_of(scores.row(i) + 1, classes());
+      const auto best = find_best(scores.row(i) + 1, classes());
       add(i, {box[0] * width, box[1] * height, box[2] * width, box[3] * height}, scores.row(i)[1 + best],
           best);
     }

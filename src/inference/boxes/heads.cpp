@@ -40,7 +40,7 @@ std::optional<std::pair<int, int>> pair_in(std::string text) {
   return std::pair(*first, *second);
 }
 
-Head pose_of(const ModelFacts& facts) {
+Head recognise_pose(const ModelFacts& facts) {
   const auto text = facts.metadata_text("kpt_shape");
   const auto numbers = pair_in(text).value_or(std::pair(0, 0));
   if (numbers.first < 1 || (numbers.second != 2 && numbers.second != 3)) {
@@ -55,34 +55,34 @@ bool is_grid(const TensorInfo& output) {
   return output.shape.size() == 4;
 }
 
-bool is_of_one_picture(const TensorInfo& output) {
+bool is_single_picture(const TensorInfo& output) {
   return output.shape[0] == 1 && std::ranges::all_of(output.shape, [](auto side) { return side > 0; });
 }
 
 // RF-DETR: dets, labels and masks with a row each.
-std::optional<Head> masks_of_rows(const ModelFacts& facts) {
+std::optional<Head> recognise_row_masks(const ModelFacts& facts) {
   const auto rows = facts.output("dets");
   const auto masks = facts.output("masks");
   if (!rows || !masks || !facts.output("labels")) return std::nullopt;
   const auto& of_rows = facts.outputs[*rows].shape;
   const auto& of_masks = facts.outputs[*masks];
-  const bool fits = is_grid(of_masks) && is_of_one_picture(of_masks) && of_rows.size() == 3 &&
+  const bool fits = is_grid(of_masks) && is_single_picture(of_masks) && of_rows.size() == 3 &&
                     of_rows[1] == of_masks.shape[1];
   return fits ? std::optional(Head{.masks = masks}) : std::nullopt;
 }
 
 // YOLO: rows or columns of boxes, and prototypes.
-std::optional<Head> prototypes_of(const ModelFacts& facts) {
+std::optional<Head> recognise_prototypes(const ModelFacts& facts) {
   const auto& outputs = facts.outputs;
   if (outputs.size() != 2 || is_grid(outputs[0]) == is_grid(outputs[1])) return std::nullopt;
   const std::size_t index = is_grid(outputs[0]) ? 0 : 1;
-  if (!is_of_one_picture(outputs[index])) return std::nullopt;
+  if (!is_single_picture(outputs[index])) return std::nullopt;
   return Head{.coefficients = static_cast<std::size_t>(outputs[index].shape[1]), .masks = index};
 }
 
-Head mask_head_of(const ModelFacts& facts) {
-  if (const auto head = masks_of_rows(facts)) return *head;
-  const auto head = prototypes_of(facts);
+Head recognise_mask_head(const ModelFacts& facts) {
+  if (const auto head = recognise_row_masks(facts)) return *head;
+  const auto head = recognise_prototypes(facts);
   if (!head) {
     refuse_task(
         facts,
@@ -100,15 +100,15 @@ Head mask_head_of(const ModelFacts& facts) {
 
 }  // namespace
 
-std::string Head::described() const {
+std::string Head::describe() const {
   if (key_points > 0) return std::to_string(key_points * key_point_numbers) + " numbers of key points";
   if (coefficients > 0) return std::to_string(coefficients) + " weights of a mask";
   return turned ? "an angle" : "";
 }
 
-Head head_of(const ModelFacts& facts) {
+Head recognise_head(const ModelFacts& facts) {
   const auto task = facts.metadata_text("task");
-  if (task == "pose") return pose_of(facts);
+  if (task == "pose") return recognise_pose(facts);
   if (task == "obb") return {.turned = true};
   if (task == "classify") refuse_task(facts, "a model for the task 'classify' (see ff.OnnxClassifier)");
   if (!task.empty() && task != "detect" && task != "segment")
@@ -117,7 +117,7 @@ Head head_of(const ModelFacts& facts) {
   if (!facts.layout && outputs.size() == 1 && outputs[0].shape.size() == 2 && outputs[0].shape[1] > 6)
     refuse_task(facts, "a classification model by its output (see ff.OnnxClassifier)");
   const bool has_masks = task == "segment" || (!facts.layout && std::ranges::any_of(outputs, is_grid));
-  return has_masks ? mask_head_of(facts) : Head{};
+  return has_masks ? recognise_mask_head(facts) : Head{};
 }
 
 }  // namespace freshframe::inference

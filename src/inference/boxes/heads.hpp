@@ -28,11 +28,11 @@ struct Head {
     return key_points * key_point_numbers + coefficients + (turned ? 1 : 0);
   }
   /// "6 numbers of key points"; empty without further numbers.
-  [[nodiscard]] std::string described() const;
+  [[nodiscard]] std::string describe() const;
 };
 
 /// Reads the task and the outputs of four axes. Throws OptionError for a model of another task, and for one whose
 /// outputs do not fit its task.
-[[nodiscard]] Head head_of(const ModelFacts& facts);
+[[nodiscard]] Head recognise_head(const ModelFacts& facts);
 
 }  // namespace freshframe::inference

@@ -24,7 +24,7 @@ Detection in_picture(const Candidate& found, const PicturePlace& place, bool tur
   const Detection& of_input = found;
   auto box = of_input;
   if (turned) {
-    const auto corners = corners_of(found);
+    const auto corners = compute_corners(found);
     const auto [left, right] = std::ranges::minmax(corners, {}, &Point::x);
     const auto [top, bottom] = std::ranges::minmax(corners, {}, &Point::y);
     box.x1 = left_bytes.x;
@@ -57,7 +57,7 @@ DataColumn key_points_column(const Head& head, const HeadNumbers& further, const
 DataColumn corners_column(const PicturePlace& place, std::span<const Candidate> found) {
   std::vector<float> numbers;
   for (const auto& each : found) {
-    for (const auto& corner : corners_of(each)) {
+    for (const auto& corner : compute_corners(each)) {
       numbers.push_back(static_cast<float>(place.unbounded_x(corner.x)));
       numbers.push_back(static_cast<float>(place.unbounded_y(corner.y)));
     }
@@ -65,7 +65,7 @@ DataColumn corners_column(const PicturePlace& place, std::span<const Candidate> 
   return {"corners", std::move(numbers), {4, 2}};
 }
 
-MaskPlanes planes_of(const Head& head, std::span<const OutputView> outputs, std::size_t least_rows) {
+MaskPlanes view_planes(const Head& head, std::span<const OutputView> outputs, std::size_t least_rows) {
   if (*head.masks >= outputs.size()) refuse_outputs("there are fewer of them");
   const auto& from = outputs[*head.masks];
   if (from.shape.size() != 4) refuse_outputs("masks that are not of four axes");
@@ -81,13 +81,13 @@ DataColumn mask_column(const Head& head, std::span<const OutputView> outputs, co
                        const PicturePlace& place, const std::vector<Candidate>& found) {
   std::size_t rows = 0;
   for (const auto& each : found) rows = std::max(rows, each.row + 1);
-  BoxMasks masks(planes_of(head, outputs, head.coefficients > 0 ? 0 : rows), place);
+  BoxMasks masks(view_planes(head, outputs, head.coefficients > 0 ? 0 : rows), place);
   std::vector<std::string> texts;
   std::vector<float> weights(head.coefficients);
   for (const auto& each : found) {
     for (std::size_t k = 0; k < weights.size(); ++k) weights[k] = further.at(each.row, k);
-    texts.push_back(weights.empty() ? masks.of_plane(each.row)
-                                    : masks.of_prototypes(weights, in_picture(each, place, false)));
+    texts.push_back(weights.empty() ? masks.trace_plane(each.row)
+                                    : masks.trace_prototypes(weights, in_picture(each, place, false)));
   }
   return {"mask", std::move(texts), {}};
 }

@@ -34,7 +34,7 @@ std::string layout_names() {
   return text;
 }
 
-Layout layout_of(std::string_view name) {
+Layout parse_layout(std::string_view name) {
   const auto* const found = std::ranges::find(kNames, name, &std::pair<Layout, std::string_view>::second);
   if (found == kNames.end()) {
     throw OptionError("layout must be one of " + layout_names() + ", got '" + std::string(name) + "'");

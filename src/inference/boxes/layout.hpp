@@ -29,7 +29,7 @@ enum class Layout : std::uint8_t {
 /// "yolov5, yolov8, ..."
 [[nodiscard]] std::string layout_names();
 /// The layout of that name. Throws OptionError, which lists them.
-[[nodiscard]] Layout layout_of(std::string_view name);
+[[nodiscard]] Layout parse_layout(std::string_view name);
 
 /// Whether the model's output contains duplicates.
 [[nodiscard]] bool needs_suppression(Layout layout) noexcept;

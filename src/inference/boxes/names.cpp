@@ -43,7 +43,7 @@ class Reader {
     return value;
   }
 
-  std::optional<std::string> quoted() {
+  std::optional<std::string> read_quoted() {
     skip();
     if (at_ >= text_.size() || (text_[at_] != '"' && text_[at_] != '\'')) return std::nullopt;
     const char quote = text_[at_++];
@@ -122,7 +122,7 @@ std::optional<std::vector<std::string>> parse_names(std::string_view text) {
       if (!number || *number >= kMostClasses || !reader.take(':')) return std::nullopt;
       index = *number;
     }
-    auto name = reader.quoted();
+    auto name = reader.read_quoted();
     if (!name || index >= kMostClasses) return std::nullopt;
     while (names.size() <= index) names.push_back(std::to_string(names.size()));
     names[index] = *std::move(name);

@@ -40,9 +40,9 @@ class Recogniser {
 
   Recognised recognise() {
     Recognised result;
-    result.head = head_of(facts_);
+    result.head = recognise_head(facts_);
     further_ = static_cast<std::int64_t>(result.head.numbers());
-    numbers_ = result.head.described();
+    numbers_ = result.head.describe();
     find_fits(result);
     const auto fit = choose();
     result.layout = fit.layout;
@@ -61,7 +61,7 @@ class Recogniser {
     return names_ ? static_cast<std::int64_t>(names_->size()) : 0;
   }
 
-  [[nodiscard]] std::string shown() const { return to_text(facts_.outputs); }
+  [[nodiscard]] std::string list_shapes() const { return to_text(facts_.outputs); }
   [[nodiscard]] std::string file() const { return "'" + facts_.path + "'"; }
 
   [[nodiscard]] const std::vector<std::int64_t>& shape(std::size_t index) const {
@@ -225,13 +225,13 @@ class Recogniser {
       for (const auto& fit : fits_)
         fitting += (fitting.empty() ? "" : ", ") + std::string(to_string(fit.layout));
       throw OptionError("layout='" + std::string(to_string(*facts_.layout)) +
-                        "' does not fit the outputs of " + file() + ", " + shown() + ", for " + input() +
-                        "; " +
+                        "' does not fit the outputs of " + file() + ", " + list_shapes() + ", for " +
+                        input() + "; " +
                         (fitting.empty() ? "no layout does: " + std::string(kDecodeYourself)
                                          : "layouts that fit: " + fitting));
     }
     if (fits_.empty()) {
-      throw OptionError("cannot tell what the outputs of " + file() + " mean, " + shown() + ", for " +
+      throw OptionError("cannot tell what the outputs of " + file() + " mean, " + list_shapes() + ", for " +
                         input() + "; " + what_to_pass());
     }
     if (fits_.size() == 1) {
@@ -243,15 +243,15 @@ class Recogniser {
       list += (list.empty() ? "" : ", or ") + std::string("layout='") + std::string(to_string(fit.layout)) +
               "' (" + fit.why + ")";
     }
-    throw OptionError("the outputs of " + file() + ", " + shown() + ", have more than one meaning: pass " +
-                      list);
+    throw OptionError("the outputs of " + file() + ", " + list_shapes() +
+                      ", have more than one meaning: pass " + list);
   }
 
   void refuse_pose(const LayoutFit& fit) const {
     if (fit.layout != Layout::Yolov8 || names_ || fit.classes != kPersonOfJoints - 4) return;
     if (!metadata("task").empty()) return;
     throw OptionError(
-        "the output of " + file() + ", " + shown() +
+        "the output of " + file() + ", " + list_shapes() +
         ", has 52 classes, or it is of a pose model with 17 joints, and the file does not say which: "
         "pass layout='yolov8' for a detector; for poses " +
         std::string(kDecodeYourself));
@@ -265,7 +265,7 @@ class Recogniser {
                           ? named <= result.classes + 1
                           : named == result.classes;
     if (fits) return;
-    throw OptionError("the outputs of " + file() + ", " + shown() + ", would be layout '" +
+    throw OptionError("the outputs of " + file() + ", " + list_shapes() + ", would be layout '" +
                       std::string(to_string(result.layout)) + "' with " + std::to_string(result.classes) +
                       " classes, but " + std::to_string(named) + " are named: " +
                       (facts_.names ? "pass as many names" : what_to_pass() + ", with names="));

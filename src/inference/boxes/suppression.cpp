@@ -33,7 +33,7 @@ struct Gauss {
   int class_id = 0;
 };
 
-Gauss gauss_of(const Candidate& box) {
+Gauss make_gauss(const Candidate& box) {
   constexpr double kUniform = 12;  // a side's square by its variance
   const double width = double{box.x2} - box.x1;
   const double height = double{box.y2} - box.y1;
@@ -89,7 +89,7 @@ std::vector<Candidate> suppress_turned(std::vector<Candidate> boxes, float iou) 
   std::vector<Gauss> surer;
   std::vector<Candidate> kept;
   for (const auto& box : boxes) {
-    const auto gauss = gauss_of(box);
+    const auto gauss = make_gauss(box);
     const bool is_covered = std::ranges::any_of(surer, [&](const Gauss& other) {
       return other.class_id == gauss.class_id && prob_iou(other, gauss) > iou;
     });
@@ -101,7 +101,7 @@ std::vector<Candidate> suppress_turned(std::vector<Candidate> boxes, float iou) 
   return kept;
 }
 
-std::array<Point, 4> corners_of(const Candidate& box) {
+std::array<Point, 4> compute_corners(const Candidate& box) {
   const float x = (box.x1 + box.x2) / 2;
   const float y = (box.y1 + box.y2) / 2;
   const float cos = std::cos(box.angle) / 2;

@@ -31,6 +31,6 @@ void keep_surest(std::vector<Candidate>& boxes, std::size_t most = kMostBoxes);
 
 /// The corners of a candidate whose upright box is turned around its centre by its angle: of a box that is not turned
 /// right bottom, right top, left top and left bottom. In the coordinates of the candidate.
-[[nodiscard]] std::array<Point, 4> corners_of(const Candidate& box);
+[[nodiscard]] std::array<Point, 4> compute_corners(const Candidate& box);
 
 }  // namespace freshframe::inference

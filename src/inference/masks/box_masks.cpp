@@ -31,7 +31,7 @@ BoxMasks::BoxMasks(const MaskPlanes& planes, const PicturePlace& place)
       down_(axis(place.placement.scale_y, place.placement.top, place.placement.height,
                  static_cast<double>(planes.height) / place.input_height)) {}
 
-std::string BoxMasks::of_prototypes(std::span<const float> weights, const Detection& box) {
+std::string BoxMasks::trace_prototypes(std::span<const float> weights, const Detection& box) {
   const auto pixels = [](float begin, float end, int start, int length) -> Pixels {
     const auto within = [&](float edge) {
       return std::clamp(static_cast<int>(std::ceil(edge)) - start, 0, length);
@@ -42,7 +42,7 @@ std::string BoxMasks::of_prototypes(std::span<const float> weights, const Detect
               pixels(box.y1, box.y2, place_.top, place_.placement.picture_height));
 }
 
-std::string BoxMasks::of_plane(std::size_t plane) {
+std::string BoxMasks::trace_plane(std::size_t plane) {
   static constexpr float kAlone = 1;
   return text(std::span(&kAlone, 1), plane, {0, place_.placement.picture_width},
               {0, place_.placement.picture_height});

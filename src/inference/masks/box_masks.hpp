@@ -31,9 +31,9 @@ class BoxMasks {
 
   /// The mask of prototypes (YOLACT, Bolya et al. 2019, arXiv 1904.02689): their sum with these weights, one
   /// for each plane. Pixels outside of the box, which is in pixels of the frame, are outside of the mask.
-  [[nodiscard]] std::string of_prototypes(std::span<const float> weights, const Detection& box);
+  [[nodiscard]] std::string trace_prototypes(std::span<const float> weights, const Detection& box);
   /// The mask of a plane alone.
-  [[nodiscard]] std::string of_plane(std::size_t plane);
+  [[nodiscard]] std::string trace_plane(std::size_t plane);
 
  private:
   struct

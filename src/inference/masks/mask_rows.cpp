@@ -22,8 +22,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 using MaskBytes = hn::ScalableTag<std::uint8_t>;
 using Logits = hn::CappedTag<float, 16>;
 
-void flips_of(const std::uint8_t* above, const std::uint8_t* row, std::size_t columns, int number,
-              std::vector<MaskFlip>& flips) {
+void find_flips(const std::uint8_t* above, const std::uint8_t* row, std::size_t columns, int number,
+                std::vector<MaskFlip>& flips) {
   const MaskBytes d;
   const std::size_t lanes = hn::Lanes(d);
   const auto compare = [&](std::size_t begin, std::size_t end) {
@@ -39,7 +39,7 @@ void flips_of(const std::uint8_t* above, const std::uint8_t* row, std::size_t co
   compare(x, columns);
 }
 
-void sum_of_rows(std::span<const float> weights, const float* rows, std::size_t step, std::span<float> sum) {
+void add_rows(std::span<const float> weights, const float* rows, std::size_t step, std::span<float> sum) {
   const Logits d;
   const std::size_t lanes = hn::Lanes(d);
   std::size_t x = 0;
@@ -56,7 +56,7 @@ void sum_of_rows(std::span<const float> weights, const float* rows, std::size_t 
   }
 }
 
-void blend_of(const float* a, const float* b, float share, std::span<float> out) {
+void blend_rows(const float* a, const float* b, float share, std::span<float> out) {
   const Logits d;
   const std::size_t lanes = hn::Lanes(d);
   const auto part = hn::Set(d, share);
@@ -68,7 +68,7 @@ void blend_of(const float* a, const float* b, float share, std::span<float> out)
   for (; i < out.size(); ++i) out[i] = a[i] + share * (b[i] - a[i]);
 }
 
-void crossings_of(std::span<const float> values, std::vector<std::uint32_t>& at) {
+void find_crossings(std::span<const float> values, std::vector<std::uint32_t>& at) {
   const Logits d;
   const std::size_t lanes = hn::Lanes(d);
   const auto zero = hn::Zero(d);
@@ -96,10 +96,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace freshframe::inference {
 
-HWY_EXPORT(flips_of);
-HWY_EXPORT(sum_of_rows);
-HWY_EXPORT(blend_of);
-HWY_EXPORT(crossings_of);
+HWY_EXPORT(find_flips);
+HWY_EXPORT(add_rows);
+HWY_EXPORT(blend_rows);
+HWY_EXPORT(find_crossings);
 
 void find_flips(const std::uint8_t* above, const std::uint8_t* row, std::size_t columns, int number,
                 std::vector<MaskFlip>& flips) {

@@ -34,7 +34,7 @@ std::string MaskText::text() const {
   return text;
 }
 
-std::string text_of_mask(const std::uint8_t* mask, int width, int height) {
+std::string encode_mask(const std::uint8_t* mask, int width, int height) {
   const auto columns = static_cast<std::size_t>(width);
   std::vector<MaskFlip> flips;
   const std::vector<std::uint8_t> outside(columns);

@@ -37,6 +37,6 @@ class MaskText {
 };
 
 /// The text of rows of `width` bytes, one after the other: 1 inside, 0 outside.
-[[nodiscard]] std::string text_of_mask(const std::uint8_t* mask, int width, int height);
+[[nodiscard]] std::string encode_mask(const std::uint8_t* mask, int width, int height);
 
 }  // namespace freshframe::inference

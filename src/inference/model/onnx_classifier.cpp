@@ -77,7 +77,7 @@ class TrackCrops {
   }
   void keep(std::int64_t id, const Classified& classified) { tracks_[id].classified = classified; }
   /// The result of the track's newest look; an empty result if no look exists.
-  [[nodiscard]] Classified of(std::int64_t id) const {
+  [[nodiscard]] Classified find_track(std::int64_t id) const {
     const auto found = tracks_.find(id);
     return found == tracks_.end() ? Classified{} : found->second.classified;
   }
@@ -145,7 +145,7 @@ std::vector<std::string> class_names(const inference::Session& session,
 }
 
 // The part of the picture that the model looks at.
-std::optional<Region> region_of(const Detection& box, float padding, const Frame& frame) {
+std::optional<Region> choose_region(const Detection& box, float padding, const Frame& frame) {
   double left = box.x1;
   double top = box.y1;
   double right = box.x2;
@@ -166,7 +166,7 @@ std::optional<Region> region_of(const Detection& box, float padding, const Frame
   return region;
 }
 
-double area_of(const Detection& box) {
+double compute_area(const Detection& box) {
   return std::max(0.0, double{box.x2} - box.x1) * std::max(0.0, double{box.y2} - box.y1);
 }
 
@@ -179,21 +179,21 @@ bool is_covered(std::span<const Detection> boxes, std::size_t index) {
                          .y1 = std::max(box.y1, other.y1),
                          .x2 = std::min(box.x2, other.x2),
                          .y2 = std::min(box.y2, other.y2)};
-    return area_of(both) > kCovered * area_of(box);
+    return compute_area(both) > kCovered * compute_area(box);
   });
 }
 
-double score_of(std::span<const Detection> boxes, std::size_t index, const Frame& frame) {
+double compute_score(std::span<const Detection> boxes, std::size_t index, const Frame& frame) {
   const auto& box = boxes[index];
   const auto width = static_cast<float>(frame.width());
   const auto height = static_cast<float>(frame.height());
   const bool cut = box.x1 <= 1 || box.y1 <= 1 || box.x2 >= width - 1 || box.y2 >= height - 1;
-  const double score = area_of(box) * box.confidence * (cut || is_covered(boxes, index) ? kPartly : 1);
+  const double score = compute_area(box) * box.confidence * (cut || is_covered(boxes, index) ? kPartly : 1);
   return std::isfinite(score) ? score : 0;
 }
 
 // Copies into new memory, because a part would keep the whole frame. The model may need the part's conversions.
-Frame copy_of(const Frame& part) {
+Frame copy_part(const Frame& part) {
   const Picture from = part.picture();
   FrameBuilder copy(from.format);
   if (!basic_pixel_ops().convert(from, copy.picture())) throw Error("cannot copy these planes");
@@ -201,7 +201,7 @@ Frame copy_of(const Frame& part) {
 }
 
 // The index of the largest probability, and it; nullopt means the model gave NaN.
-std::optional<std::pair<std::size_t, float>> best_of(std::span<const float> outputs) {
+std::optional<std::pair<std::size_t, float>> find_best(std::span<const float> outputs) {
   const auto best = std::ranges::max_element(outputs);
   const auto index = static_cast<std::size_t>(best - outputs.begin());
   if (std::ranges::any_of(outputs, [](float each) { return std::isnan(each); })) return std::nullopt;
@@ -224,7 +224,7 @@ struct OnnxClassifier::Impl {
   Impl(const OnnxModel& model, const OnnxClassifierOptions& given)
       : session(model.session()),
         options(given),
-        form(form_of(*session, given)),
+        form(make_form(*session, given)),
         runner(session, form),
         counters(session->provider(), session->threads()),
         names(class_names(*session, given.names)) {
@@ -239,7 +239,8 @@ struct OnnxClassifier::Impl {
     }
   }
 
-  static inference::InputForm form_of(const inference::Session& session, const OnnxClassifierOptions& given) {
+  static inference::InputForm make_form(const inference::Session& session,
+                                        const OnnxClassifierOptions& given) {
     auto form = inference::picture_form(session, given.size);
     const auto task = session.metadata().find("task");
     const bool is_ultralytics = task != session.metadata().end() && task->second == "classify";
@@ -260,29 +261,29 @@ struct OnnxClassifier::Impl {
     std::size_t row = 0;
     FramePart part;
   };
-  [[nodiscard]] std::vector<Crop> crops_of(const Detections& found, const Frame& frame) const {
+  [[nodiscard]] std::vector<Crop> make_crops(const Detections& found, const Frame& frame) const {
     for (const auto& name : options.classes) vision::check_class("OnnxClassifier is to look at", name, found);
     std::vector<Crop> crops;
     for (std::size_t i = 0; i < found.boxes.size(); ++i) {
       if (!is_wanted(found, i)) continue;
-      const auto region = region_of(found.boxes[i], options.padding, frame);
+      const auto region = choose_region(found.boxes[i], options.padding, frame);
       if (region) crops.push_back({i, view_part(frame, *region)});
     }
     return crops;
   }
 
   // The views of tracks that are to be looked at now.
-  [[nodiscard]] std::vector<inference::TrackCrop> crops_of_tracks(const Detections& found,
-                                                                  const Sample<Detections>& sample,
-                                                                  inference::TrackCrops& views) const {
+  [[nodiscard]] std::vector<inference::TrackCrop> make_track_crops(const Detections& found,
+                                                                   const Sample<Detections>& sample,
+                                                                   inference::TrackCrops& views) const {
     const double pts = sample.stamp.pts;
     views.advance(pts);
     std::vector<inference::TrackCrop> now;
-    for (const auto& [row, part] : crops_of(found, sample.frame)) {
+    for (const auto& [row, part] : make_crops(found, sample.frame)) {
       const auto id = found.ids[row];
-      const double score = score_of(found.boxes, row, sample.frame);
+      const double score = compute_score(found.boxes, row, sample.frame);
       if (options.when == OnnxClassifierOptions::When::Best) {
-        views.offer(id, score, pts, [&crop = part.frame] { return copy_of(crop); });
+        views.offer(id, score, pts, [&crop = part.frame] { return copy_part(crop); });
       } else if (views.take(id, score, pts)) {
         now.push_back({id, pts, part.frame});
       }
@@ -294,19 +295,19 @@ struct OnnxClassifier::Impl {
   // Returns nullopt if it was stopped.
   std::optional<std::vector<Classified>> classify(std::span<const Frame* const> crops,
                                                   const Context& context) {
-    const auto fixed = inference::pictures_of(*session);
+    const auto fixed = inference::count_pictures(*session);
     const auto most = fixed != 0 ? fixed : kMostCrops;
     std::vector<Classified> classified;
     for (std::size_t begin = 0; begin < crops.size(); begin += most) {
       const auto some = crops.subspan(begin, std::min(most, crops.size() - begin));
       auto run = runner.run(some, context);
-      if (run.stopped()) return std::nullopt;
+      if (run.is_stopped()) return std::nullopt;
       run.widen();
       counters.add(run.seconds);
       for (std::size_t i = 0; i < some.size(); ++i) {
         // The crop was looked at, and nothing seen.
         auto& result = classified.emplace_back(Classified{.name = {}, .confidence = 0});
-        if (const auto best = best_of(run.views(i)[0].floats)) {
+        if (const auto best = find_best(run.views(i)[0].floats)) {
           result.name = best->first < names.size() ? names[best->first] : std::to_string(best->first);
           result.confidence = best->second;
         }
@@ -318,7 +319,7 @@ struct OnnxClassifier::Impl {
   // A result for each box; nullopt means it was stopped.
   std::optional<std::vector<Classified>> each(const Detections& found, const Frame& frame,
                                               const Context& context) {
-    const auto crops = crops_of(found, frame);
+    const auto crops = make_crops(found, frame);
     std::vector<const Frame*> frames;
     for (const auto& crop : crops) frames.push_back(&crop.part.frame);
     const auto classified = classify(frames, context);
@@ -331,7 +332,7 @@ struct OnnxClassifier::Impl {
   std::optional<std::vector<Classified>> by_track(const Detections& found, const Sample<Detections>& sample,
                                                   const Context& context) {
     auto& views = sources[sample.stamp.source];
-    const auto now = crops_of_tracks(found, sample, views);
+    const auto now = make_track_crops(found, sample, views);
     std::vector<const Frame*> frames;
     for (const auto& view : now) frames.push_back(&view.crop);
     auto classified = classify(frames, context);
@@ -341,7 +342,7 @@ struct OnnxClassifier::Impl {
       views.keep(now[i].id, (*classified)[i]);
     }
     std::vector<Classified> results;
-    for (const auto id : found.ids) results.push_back(views.of(id));
+    for (const auto id : found.ids) results.push_back(views.find_track(id));
     return results;
   }
 

@@ -140,8 +140,8 @@ std::string shortened(const std::vector<std::string>& names) {
   return text;
 }
 
-std::vector<bool> mask_of(const std::vector<std::string>& wanted, const Recognised& how,
-                          const std::string& path) {
+std::vector<bool> choose_classes(const std::vector<std::string>& wanted, const Recognised& how,
+                                 const std::string& path) {
   std::vector<bool> mask;
   if (wanted.empty()) return mask;
   if (how.names.empty()) {
@@ -172,7 +172,7 @@ struct OnnxDetector::Impl {
         form(given),
         origin(session->origin()),
         threads(session->threads()),
-        fixed(inference::pictures_of(*session)),
+        fixed(inference::count_pictures(*session)),
         counters(origin.provider, threads),
         picture_threads(std::make_unique<inference::PictureThreads>(session, form, 1)) {}
 
@@ -231,7 +231,7 @@ struct OnnxDetector::Impl {
     picture_threads->run(samples.size(), [&](std::size_t i, inference::PictureRunner& runner) {
       const auto given = part(samples[i].value);
       auto run = runner.run(given.frame, context);
-      if (run.stopped()) return;
+      if (run.is_stopped()) return;
       run.widen();
       counters.add(run.seconds);
       results[i] = boxes(run, 0, given, samples[i].value);
@@ -251,7 +251,7 @@ struct OnnxDetector::Impl {
       std::vector<const Frame*> frames;
       for (const auto& given : parts) frames.push_back(&given.frame);
       auto run = picture_threads->first().run(frames, context);
-      if (run.stopped()) return results;
+      if (run.is_stopped()) return results;
       run.widen();
       counters.add(run.seconds);
       for (std::size_t i = 0; i < frames.size(); ++i)
@@ -290,8 +290,8 @@ OnnxDetector::OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& op
   auto form = inference::picture_form(*session, options.size);
   auto empty = inference::empty_run(*session, form);
   empty.widen();
-  auto facts = inference::facts_of(*session, form, empty);
-  if (!options.layout.empty()) facts.layout = inference::layout_of(options.layout);
+  auto facts = inference::collect_facts(*session, form, empty);
+  if (!options.layout.empty()) facts.layout = inference::parse_layout(options.layout);
   if (!options.names.empty()) facts.names = options.names;
   const auto how = inference::recognise(facts);
   inference::apply_to(form, how.layout);
@@ -302,7 +302,7 @@ OnnxDetector::OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& op
     const Lock lock(impl_->mutex);
     impl_->decoding = {.confidence = options.min_confidence,
                        .iou = options.max_iou,
-                       .wanted = mask_of(options.classes, how, session->path())};
+                       .wanted = choose_classes(options.classes, how, session->path())};
   }
   if (!how.names.empty()) impl_->names = std::make_shared<const std::vector<std::string>>(how.names);
   impl_->try_out(empty);
@@ -319,7 +319,7 @@ void OnnxDetector::set_min_confidence(float confidence) {
 }
 
 void OnnxDetector::set_classes(const std::vector<std::string>& classes) {
-  auto wanted = mask_of(classes, impl_->how, impl_->origin.path);
+  auto wanted = choose_classes(classes, impl_->how, impl_->origin.path);
   const Lock lock(impl_->mutex);
   impl_->decoding.wanted = std::move(wanted);
 }

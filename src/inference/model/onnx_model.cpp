@@ -42,17 +42,17 @@ struct ElementTypes {
   std::array<native::Dtype, kOutputElements.size()> all = element_types();
 };
 
-const native::Dtype& dtype_of(Element element) {
+const native::Dtype& get_dtype(Element element) {
   const auto& types = forks::ProcessWide<ElementTypes>::get().all;
   const auto* const found = std::ranges::find(kOutputElements, element);
   if (found == kOutputElements.end()) throw Error("an output has elements that arrays cannot hold");
   return types[static_cast<std::size_t>(found - kOutputElements.begin())];
 }
 
-native::Column column_of(const std::string& name, const Tensor& tensor) {
+native::Column make_column(const std::string& name, const Tensor& tensor) {
   native::Column column;
   column.name = name;
-  column.type = &dtype_of(tensor.element());
+  column.type = &get_dtype(tensor.element());
   const auto shape = tensor.shape();
   if (shape.size() > column.shape.size()) {
     throw Error("the output '" + name + "' has " + std::to_string(shape.size()) +
@@ -82,12 +82,12 @@ class OnnxOutputs final : public Node<Frame, native::Table> {
 
   std::optional<native::Table> process(const Sample<Frame>& sample, const Context& context) override {
     auto run = runner_.run(sample.value, context);
-    if (run.stopped()) return std::nullopt;
+    if (run.is_stopped()) return std::nullopt;
     counters_.add(run.seconds);
     const auto kept = std::make_shared<const std::vector<Tensor>>(std::move(run.outputs));
     native::Table table;
     for (std::size_t i = 0; i < kept->size(); ++i) {
-      table.columns.push_back(column_of(session_->outputs()[i].name, (*kept)[i]));
+      table.columns.push_back(make_column(session_->outputs()[i].name, (*kept)[i]));
     }
     table.owner = kept;
     return table;

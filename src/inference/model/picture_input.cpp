@@ -79,20 +79,20 @@ InputForm picture_form(const Session& session, const std::optional<Size>& size) 
   return form;
 }
 
-std::size_t pictures_of(const Session& session) {
+std::size_t count_pictures(const Session& session) {
   const auto& shape = session.inputs().front().shape;
   if (shape.size() != 4) return 1;
   return static_cast<std::size_t>(std::max<std::int64_t>(shape[0], 0));
 }
 
 void refuse_fixed_batch(const Session& session) {
-  const auto count = pictures_of(session);
+  const auto count = count_pictures(session);
   if (count > 1) {
     refuse(session, "the file fixes its batch to " + std::to_string(count) + ": export it with 1");
   }
 }
 
-std::vector<OutputView> views_of(std::span<const Tensor> tensors, std::size_t index, std::size_t count) {
+std::vector<OutputView> view_tensors(std::span<const Tensor> tensors, std::size_t index, std::size_t count) {
   std::vector<OutputView> views;
   for (const auto& tensor : tensors) {
     const auto part = tensor.count() / count;
@@ -109,7 +109,7 @@ std::vector<OutputView> views_of(std::span<const Tensor> tensors, std::size_t in
 PictureRunner::PictureRunner(std::shared_ptr<const Session> session, const InputForm& form)
     : session_(std::move(session)),
       box_(form),
-      fixed_(pictures_of(*session_)),
+      fixed_(count_pictures(*session_)),
       tensor_(std::max<std::size_t>(fixed_, 1) * box_.floats()) {}
 
 namespace {
@@ -160,7 +160,7 @@ PictureRun PictureRunner::run(const Frame& frame, const Context& context) {
 PictureRun empty_run(const Session& session, const InputForm& form) {
   const Letterbox box(form);
   PictureRun run;
-  run.count = std::max<std::size_t>(pictures_of(session), 1);
+  run.count = std::max<std::size_t>(count_pictures(session), 1);
   run.placements.assign(run.count, place(form.width, form.height, form));
   const std::vector<float> grey(run.count * box.floats(), 0.5F);
   try {
@@ -173,7 +173,7 @@ PictureRun empty_run(const Session& session, const InputForm& form) {
   return run;
 }
 
-ModelFacts facts_of(const Session& session, const InputForm& form, const PictureRun& run) {
+ModelFacts collect_facts(const Session& session, const InputForm& form, const PictureRun& run) {
   ModelFacts facts{.path = session.path(), .width = form.width, .height = form.height};
   facts.outputs = session.outputs();
   facts.metadata = session.metadata();

@@ -28,13 +28,13 @@ using Size = std::pair<int, int>;  // width, height
 [[nodiscard]] InputForm picture_form(const Session& session, const std::optional<Size>& size);
 
 /// How many pictures the input takes in a run: a number that the file fixes, or 0: any.
-[[nodiscard]] std::size_t pictures_of(const Session& session);
+[[nodiscard]] std::size_t count_pictures(const Session& session);
 /// Throws OptionError when that is fixed to several.
 void refuse_fixed_batch(const Session& session);
 
 /// The outputs for the decoders: the outputs of picture `index` of a run of `count`.
-[[nodiscard]] std::vector<OutputView> views_of(std::span<const Tensor> tensors, std::size_t index = 0,
-                                               std::size_t count = 1);
+[[nodiscard]] std::vector<OutputView> view_tensors(std::span<const Tensor> tensors, std::size_t index = 0,
+                                                   std::size_t count = 1);
 
 /// The result of a run.
 struct PictureRun {
@@ -43,20 +43,20 @@ struct PictureRun {
   std::size_t count = 1;              // pictures of the tensor
   double seconds = 0;                 // time of the network alone
 
-  [[nodiscard]] bool stopped() const noexcept { return outputs.empty(); }
+  [[nodiscard]] bool is_stopped() const noexcept { return outputs.empty(); }
   /// So that the decoders can read outputs of float16 and float64.
   void widen() {
     for (auto& output : outputs) output.widen();
   }
   [[nodiscard]] std::vector<OutputView> views(std::size_t index) const {
-    return views_of(outputs, index, count);
+    return view_tensors(outputs, index, count);
   }
 };
 
 /// A run with empty pictures. Throws OptionError that names the file.
 [[nodiscard]] PictureRun empty_run(const Session& session, const InputForm& form);
 /// The facts of a model after that run: the shapes are for one picture.
-[[nodiscard]] ModelFacts facts_of(const Session& session, const InputForm& form, const PictureRun& run);
+[[nodiscard]] ModelFacts collect_facts(const Session& session, const InputForm& form, const PictureRun& run);
 
 /// Runs a model on pictures. One thread at a time; several runners may share a session.
 class PictureRunner {

@@ -24,7 +24,7 @@ struct Cut {
   int height = 0;
 };
 
-std::optional<Cut> cut_of(const Detection& box, double padding, int width, int height) {
+std::optional<Cut> compute_cut(const Detection& box, double padding, int width, int height) {
   const double wide = padding * (double{box.x2} - box.x1);
   const double high = padding * (double{box.y2} - box.y1);
   if (!std::isfinite(wide) || !std::isfinite(high)) return std::nullopt;
@@ -50,7 +50,7 @@ void crop_boxes(const Frame& bgr, std::span<const Detection> boxes, const CropFo
   std::vector<float> planes(scale.floats());
   const std::size_t pixels = static_cast<std::size_t>(form.width) * static_cast<std::size_t>(form.height);
   for (const auto& box : boxes) {
-    const auto cut = cut_of(box, form.padding, bgr.width(), bgr.height());
+    const auto cut = compute_cut(box, form.padding, bgr.width(), bgr.height());
     if (cut) {
       Picture part{.format = bgr.picture_format(), .planes = {bgr.planes()[0]}};
       part.format.width = cut->width;

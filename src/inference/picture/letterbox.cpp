@@ -54,7 +54,7 @@ int long_side(int shorter_in_input, int longer, int shorter) {
   return static_cast<int>(std::int64_t{shorter_in_input} * longer / shorter);
 }
 
-Chroma chroma_of(PixelFormat format) {
+Chroma find_chroma(PixelFormat format) {
   switch (format) {
     case PixelFormat::I444:
       return {1, 1};
@@ -65,7 +65,7 @@ Chroma chroma_of(PixelFormat format) {
   }
 }
 
-ColourRow colours_of(const PictureFormat& format, const InputForm& form) {
+ColourRow choose_colours(const PictureFormat& format, const InputForm& form) {
   const auto weights = core::luma_weights(core::choose_matrix(format));
   const auto levels = core::get_levels(format.range);
   const double chroma = 255.0 / levels.chroma;
@@ -122,7 +122,7 @@ void Letterbox::prepare(const PictureFormat& format) {
             .top = std::max(-placement_.top, 0),
             .width = std::min(placement_.width, form_.width),
             .height = std::min(placement_.height, form_.height)};
-  const auto spread = chroma_of(format.format);
+  const auto spread = find_chroma(format.format);
   Axes pixels{{.samples = format.width,
                .samples_per_output = static_cast<double>(format.width) / placement_.width,
                .first = shown_.left,
@@ -208,7 +208,7 @@ void Letterbox::write_bars(float* tensor) const {
 }
 
 // Row `y` of the picture's place: red, green and blue.
-std::array<float*, 3> Letterbox::row_of(float* tensor, int y) const {
+std::array<float*, 3> Letterbox::view_row(float* tensor, int y) const {
   const auto width = static_cast<std::size_t>(form_.width);
   float* const row = tensor + static_cast<std::size_t>(std::max(placement_.top, 0) + y) * width +
                      static_cast<std::size_t>(std::max(placement_.left, 0));
@@ -258,9 +258,9 @@ Placement Letterbox::fill(const Picture& picture, float* tensor, const Placement
   packed_.forget();
   if (barred != placement_) write_bars(tensor);
   if (form_.antialias) smooth_.read(picture.planes[0]);
-  const auto how = colours_of(picture.format, form_);
+  const auto how = choose_colours(picture.format, form_);
   for (int y = 0; y < shown_.height; ++y) {
-    const auto rgb = row_of(tensor, y);
+    const auto rgb = view_row(tensor, y);
     if (is_packed(picture.format.format)) {
       packed_row(picture, y, how, rgb);
     } else {

@@ -101,7 +101,7 @@ class Letterbox {
   void scale_component(const Plane& plane, const Taps& across, const Taps& down, int y, std::size_t part);
   void scale_chroma(const Picture& picture, int y);
   void write_bars(float* tensor) const;
-  [[nodiscard]] std::array<float*, 3> row_of(float* tensor, int y) const;
+  [[nodiscard]] std::array<float*, 3> view_row(float* tensor, int y) const;
 
   InputForm form_;
   PictureFormat format_;

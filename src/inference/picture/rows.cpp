@@ -36,8 +36,7 @@ HWY_INLINE V load_bytes(const std::uint8_t* from) {
   return hn::ConvertTo(Floats(), hn::PromoteTo(Ints(), hn::LoadU(Bytes(), from)));
 }
 
-void blend_of_rows(const std::uint8_t* a, const std::uint8_t* b, float weight, float* out,
-                   std::size_t count) {
+void blend_rows(const std::uint8_t* a, const std::uint8_t* b, float weight, float* out, std::size_t count) {
   const std::size_t lanes = hn::Lanes(Floats());
   const V w = of(weight);
   std::size_t i = 0;
@@ -51,8 +50,8 @@ void blend_of_rows(const std::uint8_t* a, const std::uint8_t* b, float weight, f
   }
 }
 
-void mix_of_pixels(const std::uint8_t* row, const Mix& how, const std::array<std::int16_t*, 3>& out,
-                   std::size_t count) {
+void mix_pixels(const std::uint8_t* row, const Mix& how, const std::array<std::int16_t*, 3>& out,
+                std::size_t count) {
   using Shorts = hn::Rebind<std::int16_t, Ints>;
   const std::size_t lanes = hn::Lanes(Ints());
   const auto level = hn::Set(Ints(), 0xFF);
@@ -125,8 +124,7 @@ void convert_colours(const std::array<const float*, 3>& yuv, const ColourRow& ho
   }
 }
 
-void mix_of_row(const RowPair& rows, std::size_t component, const Scale& scale, float* out,
-                std::size_t count) {
+void mix_row(const RowPair& rows, std::size_t component, const Scale& scale, float* out, std::size_t count) {
   using Shorts = hn::Rebind<std::int16_t, Floats>;
   const std::size_t lanes = hn::Lanes(Floats());
   const auto weight_a = hn::Set(Ints(), rows.weight_above);
@@ -163,10 +161,10 @@ Scale::Scale(float mean, float deviation) : zero(255 * mean), span(255 * deviati
   offset = -mean / deviation;
 }
 
-HWY_EXPORT(blend_of_rows);
+HWY_EXPORT(blend_rows);
 HWY_EXPORT(pick_taps);
-HWY_EXPORT(mix_of_pixels);
-HWY_EXPORT(mix_of_row);
+HWY_EXPORT(mix_pixels);
+HWY_EXPORT(mix_row);
 HWY_EXPORT(convert_colours);
 HWY_EXPORT(scale_levels);
 

@@ -29,7 +29,7 @@ HWY_INLINE void put(Sum sum, std::uint8_t* to) {
 }
 
 // Four samples of each output at once.
-void sums_of_levels(const std::uint8_t* row, const AlongRow& how, std::uint8_t* out, std::size_t count) {
+void sum_levels(const std::uint8_t* row, const AlongRow& how, std::uint8_t* out, std::size_t count) {
   constexpr std::size_t kAtOnce = taps_at_once(1);
   const std::size_t lanes = hn::Lanes(Sums());
   const auto level = hn::Set(Sums(), 0xFF);
@@ -55,8 +55,8 @@ void sums_of_levels(const std::uint8_t* row, const AlongRow& how, std::uint8_t* 
 }
 
 // A sample of each output at once: four bytes, and three are its own.
-void sums_of_colours(const std::uint8_t* row, const AlongRow& how, const std::array<std::uint8_t*, 3>& out,
-                     std::size_t count) {
+void sum_colours(const std::uint8_t* row, const AlongRow& how, const std::array<std::uint8_t*, 3>& out,
+                 std::size_t count) {
   const std::size_t lanes = hn::Lanes(Sums());
   const auto level = hn::Set(Sums(), 0xFF);
   const auto pixel = hn::Set(Sums(), 3);
@@ -102,8 +102,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace freshframe::inference {
 
-HWY_EXPORT(sums_of_levels);
-HWY_EXPORT(sums_of_colours);
+HWY_EXPORT(sum_levels);
+HWY_EXPORT(sum_colours);
 HWY_EXPORT(sums_over);
 
 void sum_along(const std::uint8_t* row, std::size_t components, const AlongRow& how,

@@ -36,7 +36,7 @@ platform::Library load_library(const std::string& library) {
   }
 }
 
-const ort::ApiBase& base_of(const std::string& library) {
+const ort::ApiBase& find_base(const std::string& library) {
   const auto entry = reinterpret_cast<ort::EntryPoint>(load_library(library).find(ort::kEntryPoint).address);
   const ort::ApiBase* const base = entry != nullptr ? entry() : nullptr;
   if (base == nullptr) {
@@ -64,7 +64,7 @@ const Runtime& Runtime::load(const std::string& library) {
 }
 
 Runtime::Runtime(const std::string& library) {
-  const auto& base = base_of(library);
+  const auto& base = find_base(library);
   version_ = base.version();
   table_ = static_cast<const AnyFunction*>(base.get_api(ort::kApiVersion));
   if (table_ == nullptr) {
@@ -83,14 +83,14 @@ Runtime::Runtime(const std::string& library) {
 
 Runtime::~Runtime() = default;
 
-std::string Runtime::text_of(ort::Status* status) const {
+std::string Runtime::read_message(ort::Status* status) const {
   auto text = core::to_utf8(plain(ort::GetErrorMessage{}, status));  // it may quote any bytes of the file
   plain(ort::ReleaseStatus{}, status);
   return text;
 }
 
 void Runtime::raise(ort::Status* status) const {
-  throw Error(text_of(status));
+  throw Error(read_message(status));
 }
 
 }  // namespace freshframe::inference

@@ -37,7 +37,7 @@ class Runtime {
     if (ort::Status* const status = plain(entry, given...)) raise(status);
   }
   /// The text of a status. Releases the status.
-  [[nodiscard]] std::string text_of(ort::Status* status) const;
+  [[nodiscard]] std::string read_message(ort::Status* status) const;
 
  private:
   using AnyFunction = void (*)();

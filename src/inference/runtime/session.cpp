@@ -23,7 +23,7 @@ namespace freshframe::inference {
 namespace {
 
 /// Returns a number of 16 bits (IEEE 754 binary16) as float32, which holds each of them exactly.
-[[nodiscard]] inline float float_of_half(std::uint16_t half) {
+[[nodiscard]] inline float widen_half(std::uint16_t half) {
   constexpr std::uint32_t kFractionBits = 10;
   constexpr std::uint32_t kShift = 23 - kFractionBits;  // float32 has 23 bits of fraction
   constexpr std::uint32_t kBias = 127 - 15;             // difference of the exponents' biases
@@ -54,7 +54,7 @@ constexpr std::array kElements = {
     ElementKind{Element::Float16, "float16", 2}, ElementKind{Element::Double, "float64", 8},
     ElementKind{Element::Uint32, "uint32", 4},   ElementKind{Element::Uint64, "uint64", 8}};
 
-const ElementKind* kind_of(Element element) noexcept {
+const ElementKind* get_kind(Element element) noexcept {
   const auto* const found = std::ranges::find(kElements, element, &ElementKind::element);
   return found == kElements.end() ? nullptr : found;
 }
@@ -83,14 +83,14 @@ std::string known_here(const Runtime& runtime) {
 }
 
 // The first line of a message of ONNX Runtime, without the place in ONNX Runtime's source.
-std::string reason_of(std::string text) {
+std::string shorten_reason(std::string text) {
   text.resize(std::min(text.find('\n'), text.size()));
   constexpr std::size_t kMost = 400;
   if (text.size() > kMost) text = core::to_utf8(core::first_letters(text, kMost)) + " ...";
   return text;
 }
 
-std::string explained(const std::string& why) {
+std::string explain_failure(const std::string& why) {
   const bool unreadable = why.find("Protobuf parsing failed") != std::string::npos;
   return unreadable ? why + " It is damaged or no ONNX file" : why;
 }
@@ -129,7 +129,7 @@ std::optional<std::string> way_from_other_format(const std::string& path) {
 }
 
 // A text in memory of ONNX Runtime's allocator.
-std::string taken(const Runtime& runtime, ort::Allocator* allocator, char* text) {
+std::string take_text(const Runtime& runtime, ort::Allocator* allocator, char* text) {
   std::string result = text != nullptr ? text : "";
   if (text != nullptr) runtime.call(ort::AllocatorFree{}, allocator, static_cast<void*>(text));
   return result;
@@ -174,12 +174,12 @@ int default_threads() {
 }
 
 std::string_view element_name(Element element) noexcept {
-  const auto* const kind = kind_of(element);
+  const auto* const kind = get_kind(element);
   return kind == nullptr ? std::string_view() : kind->name;
 }
 
 std::size_t element_bytes(Element element) noexcept {
-  const auto* const kind = kind_of(element);
+  const auto* const kind = get_kind(element);
   return kind == nullptr ? 0 : kind->bytes;
 }
 
@@ -208,7 +208,7 @@ Tensor::Tensor(const Runtime& runtime, ort::Value* value) : value_(runtime, valu
   TensorInfo read;
   read_shape(runtime, info.get(), read);
   element_ = read.element;
-  if (kind_of(element_) == nullptr) throw Error("an output has elements that arrays cannot hold");
+  if (get_kind(element_) == nullptr) throw Error("an output has elements that arrays cannot hold");
   shape_ = std::move(read.shape);
   count_ = 1;
   for (const auto size : shape_) count_ *= static_cast<std::size_t>(size);
@@ -221,7 +221,7 @@ void Tensor::widen() {
   if (element_ == Element::Float16) {
     const std::span halves(static_cast<const std::uint16_t*>(data_), count_);
     wide_.resize(count_);
-    std::ranges::transform(halves, wide_.begin(), float_of_half);
+    std::ranges::transform(halves, wide_.begin(), widen_half);
   } else if (element_ == Element::Double) {
     const std::span doubles(static_cast<const double*>(data_), count_);
     wide_.assign(doubles.begin(), doubles.end());
@@ -254,7 +254,7 @@ Session::Session(const std::string& library, const std::string& path, const Sess
   } catch (const OptionError&) {
     throw;
   } catch (const Error& error) {
-    refuse(path_, reason_of(error.what()));
+    refuse(path_, shorten_reason(error.what()));
   }
 }
 
@@ -281,9 +281,9 @@ void Session::open(const SessionOptions& options) {
       open_with(std::string(provider.name));
       return;
     } catch (const Error& error) {
-      const auto why = reason_of(error.what());
+      const auto why = shorten_reason(error.what());
       if (is_last || options.provider != "auto")
-        refuse(path_, way_from_other_format(path_).value_or(explained(why)));
+        refuse(path_, way_from_other_format(path_).value_or(explain_failure(why)));
       log(LogLevel::Warning, "'" + path_ + "' does not run on " + std::string(provider.name) + ": " + why +
                                  "; the next provider is tried");
     }
@@ -328,7 +328,7 @@ void Session::describe() {
       char* name = nullptr;
       runtime_.call(naming, session, i, allocator, &name);
       ort::TypeInfo* type = nullptr;
-      auto text = taken(runtime_, allocator, name);
+      auto text = take_text(runtime_, allocator, name);
       if (!core::is_utf8(text)) {
         refuse(path_, "the name of an input or output must be UTF-8, got '" + core::to_utf8(text) +
                           "': the file is damaged, or its exporter is faulty");
@@ -348,15 +348,15 @@ void Session::describe() {
   const auto* const book = metadata.get();
   char* text = nullptr;
   runtime_.call(ort::MetadataGetProducerName{}, book, allocator, &text);
-  producer_ = core::to_utf8(taken(runtime_, allocator, text));
+  producer_ = core::to_utf8(take_text(runtime_, allocator, text));
   char** keys = nullptr;
   std::int64_t count = 0;
   runtime_.call(ort::MetadataGetKeys{}, book, allocator, &keys, &count);
   for (std::int64_t i = 0; i < count; ++i) {
-    const auto key = taken(runtime_, allocator, keys[i]);
+    const auto key = take_text(runtime_, allocator, keys[i]);
     text = nullptr;
     runtime_.call(ort::MetadataLookup{}, book, allocator, key.c_str(), &text);
-    metadata_[core::to_utf8(key)] = core::to_utf8(taken(runtime_, allocator, text));
+    metadata_[core::to_utf8(key)] = core::to_utf8(take_text(runtime_, allocator, text));
   }
   if (keys != nullptr) runtime_.call(ort::AllocatorFree{}, allocator, static_cast<void*>(keys));
 }
@@ -396,9 +396,9 @@ std::vector<Tensor> Session::run(std::span<const TensorView> given, const std::s
                             out_names.data(), out_names.size(), out.data());
   }
   if (status != nullptr) {
-    const auto why = runtime_.text_of(status);
+    const auto why = runtime_.read_message(status);
     if (stop.stop_requested()) return {};
-    throw Error("'" + path_ + "' failed: " + reason_of(why));
+    throw Error("'" + path_ + "' failed: " + shorten_reason(why));
   }
   std::vector<Tensor> results;
   results.reserve(out.size());

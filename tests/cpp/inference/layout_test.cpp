@@ -119,7 +119,7 @@ TEST(Layout, WhatTheUserSaysWinsWhereItFits) {
   auto named = facts(640, {{"output0", {1, 56, 8400}}});
   named.names = std::vector<std::string>(52, "thing");
   expect(named, Layout::Yolov8, 52);
-  EXPECT_THROW((void)layout_of("yolo"), OptionError);
+  EXPECT_THROW((void)parse_layout("yolo"), OptionError);
 }
 
 TEST(Layout, AnExplicitLayoutIsBelievedForEveryGrid) {

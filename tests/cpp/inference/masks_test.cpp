@@ -49,7 +49,7 @@ TEST(MaskTexts, AreReadAsTheyWereWritten) {
          std::vector<std::pair<int, int>>{{1, 1}, {3, 70}, {64, 9}, {200, 33}}) {
       for (const std::uint32_t mean : {1U, 3U, 60U, 5000U}) {
         const auto mask = random_mask(numbers, width, height, mean);
-        const auto text = text_of_mask(mask.data(), width, height);
+        const auto text = encode_mask(mask.data(), width, height);
         const auto read = vision::mask_of(text, width, height);
         for (int y = 0; y < height; ++y) {
           for (int x = 0; x < width; ++x) {
@@ -66,11 +66,11 @@ TEST(MaskTexts, AreReadAsTheyWereWritten) {
 TEST(MaskTexts, HaveTheLettersOfCoco) {
   // The runs as pycocotools.mask.encode() writes them.
   const std::vector<std::uint8_t> mask = {0, 0, 0, 0, 1, 1, 0, 1, 1, 0, 0, 0};
-  EXPECT_EQ(text_of_mask(mask.data(), 3, 4), "4x3:5220O");
+  EXPECT_EQ(encode_mask(mask.data(), 3, 4), "4x3:5220O");
   const std::vector<std::uint8_t> all(12, 1);
-  EXPECT_EQ(text_of_mask(all.data(), 3, 4), "4x3:0<");
+  EXPECT_EQ(encode_mask(all.data(), 3, 4), "4x3:0<");
   const std::vector<std::uint8_t> none(12, 0);
-  EXPECT_EQ(text_of_mask(none.data(), 3, 4), "4x3:<");
+  EXPECT_EQ(encode_mask(none.data(), 3, 4), "4x3:<");
 }
 
 TEST(MaskRows, AreThoseOfPlainLoopsOnEveryInstructionSet) {
@@ -130,8 +130,8 @@ TEST(BoxMasks, AreThoseOfEachPixelsOwnLogit) {
     BoxMasks masks({plane, kSide, kSide}, where);
     const std::vector<float> one = {1};
     const Detection box{.x1 = 1.5F, .y1 = 0, .x2 = static_cast<float>(width) - 2, .y2 = 4.2F};
-    const auto whole = vision::mask_of(masks.of_plane(0), width, height);
-    const auto part = vision::mask_of(masks.of_prototypes(one, box), width, height);
+    const auto whole = vision::mask_of(masks.trace_plane(0), width, height);
+    const auto part = vision::mask_of(masks.trace_prototypes(one, box), width, height);
     for (int y = 0; y < height; ++y) {
       for (int x = 0; x < width; ++x) {
         const double value =
@@ -151,7 +151,7 @@ TEST(BoxMasks, TakeAnyNumbers) {
   const std::vector<float> plane = {1, nothing, -kInfinite, kInfinite, 1, nothing, -1, kInfinite, 0};
   const InputForm form{.width = 9, .height = 9, .fit = Fit::Stretch};
   BoxMasks masks({plane, 3, 3}, PicturePlace::whole(form, place(40, 50, form)));
-  static_cast<void>(vision::mask_of(masks.of_plane(0), 40, 50));  // throws where it is no mask
+  static_cast<void>(vision::mask_of(masks.trace_plane(0), 40, 50));  // throws where it is no mask
 }
 
 // The zeros of both sides are the same number.
@@ -160,7 +160,7 @@ TEST(BoxMasks, OfAPeakWithoutAnyWidthAreEmpty) {
   const std::vector<float> plane = {-1, -1, -1, -1, 1e-20F, -1, -1, -1, -1};
   const InputForm form{.width = kSide, .height = kSide, .fit = Fit::Stretch};
   BoxMasks masks({plane, kSide, kSide}, PicturePlace::whole(form, place(kSide, kSide, form)));
-  EXPECT_EQ(masks.of_plane(0), MaskText(kSide, kSide).text());
+  EXPECT_EQ(masks.trace_plane(0), MaskText(kSide, kSide).text());
 }
 
 }  // namespace
