@@ -23,7 +23,7 @@ inline const std::vector<std::string>* class_texts(const Detections& found) noex
 }
 
 /// The name of a box's class, or its number.
-inline std::string class_of_box(const Detections& found, std::size_t index) {
+inline std::string find_class_name(const Detections& found, std::size_t index) {
   const auto* const texts = class_texts(found);
   return texts != nullptr ? (*texts)[index] : class_name(found.names, found.boxes[index].class_id);
 }

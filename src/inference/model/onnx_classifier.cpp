@@ -253,7 +253,7 @@ struct OnnxClassifier::Impl {
 
   [[nodiscard]] bool is_wanted(const Detections& found, std::size_t index) const {
     const auto& wanted = options.classes;
-    return wanted.empty() || std::ranges::find(wanted, vision::class_of_box(found, index)) != wanted.end();
+    return wanted.empty() || std::ranges::find(wanted, vision::find_class_name(found, index)) != wanted.end();
   }
 
   // The boxes to look at, with their parts of the frame.

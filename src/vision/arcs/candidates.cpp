@@ -45,7 +45,7 @@ constexpr float kSamePixels = 1, kSameOfRadius = 0.04F;
 constexpr std::size_t kBlock = 16;  // arcs that are tested together
 constexpr CandidateFinder::Middle kNowhere = {1e18F, 1e18F};
 
-float quality_of(float span, float r) {
+float compute_quality(float span, float r) {
   return span * std::min(1.0F, r / kFewPointsRadius);
 }
 
@@ -184,7 +184,7 @@ void CandidateFinder::propose(const Circle& circle) {
   if (circle.r < radii_.min * kMinRadiusSlack || circle.r > radii_.max * kMaxRadiusSlack) return;
   if (circle.x < -margin || circle.y < -margin || circle.x > width_ + margin || circle.y > height_ + margin)
     return;
-  proposed_.push_back({circle.x, circle.y, circle.r, quality_of(circle.confidence, circle.r)});
+  proposed_.push_back({circle.x, circle.y, circle.r, compute_quality(circle.confidence, circle.r)});
 }
 
 void CandidateFinder::keep_distinct() {

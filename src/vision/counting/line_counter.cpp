@@ -93,7 +93,7 @@ struct LineCounter::Impl {
     placement = {};
   }
 
-  Counted& of_source(int source, PictureSize size) {
+  Counted& get_source(int source, PictureSize size) {
     auto& of = sources[source];
     auto& [things, counts, known, line, is_moved] = of;
     const bool is_other_size =
@@ -139,10 +139,10 @@ struct LineCounter::Impl {
   LineCounts update(const Found& found, double pts, int source, PictureSize size) {
     take_next();
     vision::check_tracked("LineCounter", found);
-    auto& of = of_source(source, size);
+    auto& of = get_source(source, size);
     of.things.advance(pts);
     of.counts.crossings.clear();
-    for (std::size_t i = 0; i < vision::count_of(found); ++i)
+    for (std::size_t i = 0; i < vision::count_things(found); ++i)
       see(of, vision::sighting(found, i, options.anchor));
     auto result = of.counts;
     result.tracks = found;
@@ -153,7 +153,7 @@ struct LineCounter::Impl {
   LineCounts process(const Sample<Found>& sample, const Context& context) {
     take_next();
     if (!options.relative) placement.see("its line", ends, sample.frame, sample.stamp.source, context);
-    return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::size_of(sample.frame));
+    return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::compute_size(sample.frame));
   }
 
   void see(Counted& of, const Sighting& seen) const;
@@ -175,7 +175,7 @@ void LineCounter::Impl::see(Counted& of, const Sighting& seen) const {
   if (!std::isfinite(seen.x) || !std::isfinite(seen.y)) return;
   State now{.seen = things.now(), .x = seen.x, .y = seen.y};
   now.distance = distance_to(*line, seen.x, seen.y);
-  const bool clear = std::abs(now.distance) > vision::margin_of(options.margin, seen);
+  const bool clear = std::abs(now.distance) > vision::choose_margin(options.margin, seen);
   const int side = now.distance < 0 ? -1 : 1;
   State* const before = things.find(seen.id);
   if (before == nullptr) {

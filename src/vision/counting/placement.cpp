@@ -52,7 +52,7 @@ std::vector<Point> scaled(const char* who, std::span<const Point> shares, Pictur
   return points;
 }
 
-PictureSize size_of(const Frame& frame) {
+PictureSize compute_size(const Frame& frame) {
   return frame ? PictureSize{frame.width(), frame.height()} : PictureSize{};
 }
 

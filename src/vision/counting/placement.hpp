@@ -22,7 +22,7 @@ void check_shares(const char* who, std::span<const Point> points);
 /// Shares of a picture as pixels. Throws Error if the size is not known.
 [[nodiscard]] std::vector<Point> scaled(const char* who, std::span<const Point> shares, PictureSize size);
 /// 0 if there is no frame.
-[[nodiscard]] PictureSize size_of(const Frame& frame);
+[[nodiscard]] PictureSize compute_size(const Frame& frame);
 
 /// Warns once per source when all points lie on one side of the picture. An error would be too much: boxes
 /// may be in the coordinates of another picture than the sample's frame, such as a cropped one.

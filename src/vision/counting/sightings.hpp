@@ -28,10 +28,10 @@ struct Sighting {
   double size = 0;  // pixels: side of a square of the same area
 };
 
-inline std::size_t count_of(const Circles& found) {
+inline std::size_t count_things(const Circles& found) {
   return found.circles.size();
 }
-inline std::size_t count_of(const Detections& found) {
+inline std::size_t count_things(const Detections& found) {
   return found.boxes.size();
 }
 
@@ -53,7 +53,7 @@ inline Sighting sighting(const Detections& found, std::size_t index, Anchor anch
 }
 
 /// The distance from a border at which an object is on one side of it: the jitter of a detector.
-inline double margin_of(const std::optional<double>& given, const Sighting& seen) {
+inline double choose_margin(const std::optional<double>& given, const Sighting& seen) {
   constexpr double kOfSize = 0.05;
   return given ? *given : std::max(1.0, kOfSize * seen.size);
 }
@@ -61,7 +61,7 @@ inline double margin_of(const std::optional<double>& given, const Sighting& seen
 /// Throws Error unless the objects have ids. `who` is for the message.
 template <class Found>
 void check_tracked(const char* who, const Found& found) {
-  if (found.ids.size() == count_of(found)) return;
+  if (found.ids.size() == count_things(found)) return;
   throw Error(std::string(who) +
               " counts tracks, but this sample's objects have no ids: add a BoxTracker or a "
               "CircleTracker before it");

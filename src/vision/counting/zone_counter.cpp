@@ -150,7 +150,7 @@ class Zone {
   [[nodiscard]] ZoneCounts update(const Found& found, double pts, int source, PictureSize size) {
     check_tracked(who_.c_str(), found);
     check_loiter(found);
-    auto& of = of_source(source, size);
+    auto& of = get_source(source, size);
     of.counts.crossings.clear();
     of.counts.visits.clear();
     of.counts.loitered.clear();
@@ -159,14 +159,14 @@ class Zone {
     const double now = of.things.now();
     if (std::isfinite(pts)) lose(of, pts < now ? now + 2 * options_.max_gap : pts);
     of.things.advance(pts);
-    for (std::size_t i = 0; i < count_of(found); ++i) see(of, sighting(found, i, options_.anchor));
+    for (std::size_t i = 0; i < count_things(found); ++i) see(of, sighting(found, i, options_.anchor));
     auto result = of.counts;
     for (const auto id : of.inside) {
       auto& state = *of.things.find(id);
       const double seconds = state.seen - state.entered;
       result.inside.push_back(id);
       result.dwell.emplace(id, seconds);
-      const auto limit = limit_of(found, state.class_id);
+      const auto limit = find_limit(found, state.class_id);
       if (!limit || seconds < *limit) continue;
       result.loitering.push_back(id);
       if (!std::exchange(state.loiters, true)) result.loitered.push_back(id);
@@ -196,7 +196,7 @@ class Zone {
     bool is_moved = false;  // the zone, since the last sample
   };
 
-  OfSource& of_source(int source, PictureSize size) {
+  OfSource& get_source(int source, PictureSize size) {
     auto& of = sources_[source];
     const bool other_size =
         options_.relative && (size.width != of.size.width || size.height != of.size.height);
@@ -225,10 +225,10 @@ class Zone {
   [[nodiscard]] std::vector<Point> corners_in(PictureSize size) const {
     return options_.relative ? scaled(who_.c_str(), options_.corners, size) : options_.corners;
   }
-  [[nodiscard]] std::optional<double> limit_of(const Circles& /*found*/, int /*class_id*/) const {
+  [[nodiscard]] std::optional<double> find_limit(const Circles& /*found*/, int /*class_id*/) const {
     return options_.loiter_after;
   }
-  [[nodiscard]] std::optional<double> limit_of(const Detections& found, int class_id) const {
+  [[nodiscard]] std::optional<double> find_limit(const Detections& found, int class_id) const {
     if (options_.loiter_after_of.empty()) return options_.loiter_after;
     const auto limit = options_.loiter_after_of.find(class_name(found.names, class_id));
     return limit == options_.loiter_after_of.end() ? options_.loiter_after : limit->second;
@@ -253,7 +253,7 @@ class Zone {
                   .class_id = seen.class_id,
                   .entered = things.now(),
                   .inside = things.now()};
-    const double margin = margin_of(options_.margin, seen);
+    const double margin = choose_margin(options_.margin, seen);
     const bool clear = std::abs(now.depth) > margin;
     const int side = now.depth > 0 ? 1 : -1;
     ZoneState* const before = things.find(seen.id);
@@ -341,9 +341,9 @@ void ZoneCounts::absorb(std::span<const ZoneCounts* const> older) {
 struct ZoneCounter::Impl {
   using Named = std::vector<std::pair<std::string, vision::Zone>>;
 
-  explicit Impl(const std::vector<NamedZone>& given) : zones(checked(given)) {}
+  explicit Impl(const std::vector<NamedZone>& given) : zones(check_zones(given)) {}
 
-  static Named checked(const std::vector<NamedZone>& given) {
+  static Named check_zones(const std::vector<NamedZone>& given) {
     if (given.empty() || given.size() > kMost) {
       throw OptionError("ZoneCounter needs 1 to " + std::to_string(kMost) + " zones, got " +
                         std::to_string(given.size()));
@@ -382,7 +382,7 @@ struct ZoneCounter::Impl {
   Zones process(const Sample<Found>& sample, const Context& context) {
     take_next();
     for (auto& [name, zone] : zones) zone.check_place(sample.frame, sample.stamp.source, context);
-    return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::size_of(sample.frame));
+    return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::compute_size(sample.frame));
   }
 
   vision::NextValue<Named> next;
@@ -408,7 +408,7 @@ ZoneCounter::ZoneCounter(const std::vector<NamedZone>& zones) : impl_(std::make_
 ZoneCounter::~ZoneCounter() = default;
 
 void ZoneCounter::set_zones(const std::vector<NamedZone>& zones) {
-  impl_->next.set(Impl::checked(zones));
+  impl_->next.set(Impl::check_zones(zones));
 }
 
 void ZoneCounter::source_gone(int source) {

@@ -69,7 +69,7 @@ const DataColumn* drawn_column(const Detections& found, bool is_read, const char
               ", or give the column another name");
 }
 
-std::span<const float> row_of(const DataColumn& column, std::size_t index) {
+std::span<const float> view_row(const DataColumn& column, std::size_t index) {
   const auto& all = std::get<std::vector<float>>(column.values);
   return std::span(all).subspan(index * column.width(), column.width());
 }
@@ -107,13 +107,13 @@ class ObjectShapes {
   /// Column `mask`: texts, see mask_of().
   [[nodiscard]] std::optional<ObjectMask> mask(std::size_t index, int width, int height) const {
     if (mask_ == nullptr) return std::nullopt;
-    return mask_of(std::get<std::vector<std::string>>(mask_->values)[index], width, height);
+    return parse_mask(std::get<std::vector<std::string>>(mask_->values)[index], width, height);
   }
   /// Column `keypoints`: (n, k, 2) x and y, or (n, k, 3) with a confidence. Those below 0.5 and with NaN are not seen.
   [[nodiscard]] std::vector<KeyPoint> key_points(std::size_t index) const {
     std::vector<KeyPoint> points;
     if (key_points_ == nullptr) return points;
-    const auto row = row_of(*key_points_, index);
+    const auto row = view_row(*key_points_, index);
     const auto step = key_points_->shape[1];
     for (std::size_t i = 0; i + step <= row.size(); i += step) {
       const bool sure = step == 2 || row[i + 2] >= kLeastConfidence;
@@ -126,7 +126,7 @@ class ObjectShapes {
   [[nodiscard]] std::vector<Point> corners(std::size_t index) const {
     std::vector<Point> points;
     if (corners_ == nullptr) return points;
-    const auto row = row_of(*corners_, index);
+    const auto row = view_row(*corners_, index);
     for (std::size_t i = 0; i + 1 < row.size(); i += 2) {
       if (!std::isfinite(row[i]) || !std::isfinite(row[i + 1])) return {};
       points.push_back({row[i] + kToCentres, row[i + 1] + kToCentres});
@@ -141,7 +141,7 @@ class ObjectShapes {
 };
 
 /// Pairs of the key points of COCO's persons (17 of them) that are joined by a line.
-[[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> bones_of(std::size_t key_points) {
+[[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> list_bones(std::size_t key_points) {
   // The order of the key points: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; left first.
   if (key_points != kPersonPoints) return {};
   return {{0, 1},  {0, 2},  {1, 3},  {2, 4},   {5, 6},   {5, 7},   {7, 9},   {6, 8},
@@ -180,16 +180,16 @@ std::string confidence_text(float confidence) {
 }
 
 // The differences between circles and boxes.
-const std::vector<Circle>& things_of(const Circles& found) {
+const std::vector<Circle>& list_things(const Circles& found) {
   return found.circles;
 }
-const std::vector<Detection>& things_of(const Detections& found) {
+const std::vector<Detection>& list_things(const Detections& found) {
   return found.boxes;
 }
-constexpr const char* name_of(const Circles& /*found*/) {
+constexpr const char* get_type_name(const Circles& /*found*/) {
   return "circles";
 }
-constexpr const char* name_of(const Detections& /*found*/) {
+constexpr const char* get_type_name(const Detections& /*found*/) {
   return "boxes";
 }
 std::string kind_text(const Circles& /*found*/, std::size_t /*index*/) {
@@ -199,22 +199,22 @@ std::string kind_text(const Detections& found, std::size_t index) {
   const auto confidence = confidence_text(found.boxes[index].confidence);
   return found.names ? class_name(found.names, found.boxes[index].class_id) + ' ' + confidence : confidence;
 }
-vision::Color color_of(const Circles& found, std::size_t index) {
-  return found.ids.empty() ? vision::color_of_confidence(found.circles[index].confidence)
-                           : vision::color_of_id(found.ids[index]);
+vision::Color choose_color(const Circles& found, std::size_t index) {
+  return found.ids.empty() ? vision::choose_confidence_color(found.circles[index].confidence)
+                           : vision::choose_id_color(found.ids[index]);
 }
-vision::Color color_of(const Detections& found, std::size_t index) {
-  return vision::color_of_id(found.boxes[index].class_id);
+vision::Color choose_color(const Detections& found, std::size_t index) {
+  return vision::choose_id_color(found.boxes[index].class_id);
 }
 
-std::vector<Point> corners_of(const LineCounts& counts) {
+std::vector<Point> list_corners(const LineCounts& counts) {
   return {counts.start, counts.end};
 }
-std::vector<Point> corners_of(const ZoneCounts& counts) {
+std::vector<Point> list_corners(const ZoneCounts& counts) {
   return counts.corners;
 }
 
-Point middle_of(const std::vector<Point>& corners) {
+Point compute_middle(const std::vector<Point>& corners) {
   Point middle;
   for (const auto& corner : corners) {
     middle.x += corner.x / static_cast<float>(corners.size());
@@ -243,10 +243,11 @@ std::size_t count_in(const ValueRef& value) {
 
 template <class Found>
 void check_ids(const Found& found) {
-  const auto count = things_of(found).size();
+  const auto count = list_things(found).size();
   if (found.ids.empty() || found.ids.size() == count) return;
-  throw Error("Annotate needs as many ids as " + std::string(name_of(found)) + " or none, got " +
-              std::to_string(found.ids.size()) + " ids for " + std::to_string(count) + " " + name_of(found));
+  throw Error("Annotate needs as many ids as " + std::string(get_type_name(found)) + " or none, got " +
+              std::to_string(found.ids.size()) + " ids for " + std::to_string(count) + " " +
+              get_type_name(found));
 }
 
 }  // namespace
@@ -268,7 +269,7 @@ struct Annotate::Impl {
     const vision::Dwells* dwells = nullptr;  // dwells of the zones
   };
 
-  Frame drawn(const Frame& frame, const ValueRef& value, const When& when);
+  Frame draw_value(const Frame& frame, const ValueRef& value, const When& when);
   template <class Found>
   void draw(vision::AnnotatePen& pen, const Found& found, const When& when);
   void draw_outlines(vision::AnnotatePen& pen, const Circles& found);
@@ -290,8 +291,8 @@ template <class Found>
 std::string Annotate::Impl::text(const Found& found, std::size_t index, const When& when) const {
   if (label_text) {
     return label_text->fill(
-        [&](const std::string& name) { return vision::field_of(found, index, name, when.dwells); },
-        [&] { return vision::fields_of(found, when.dwells); });
+        [&](const std::string& name) { return vision::find_field(found, index, name, when.dwells); },
+        [&] { return vision::list_fields(found, when.dwells); });
   }
   std::string text = kind_text(found, index);
   if (found.ids.empty()) return text;
@@ -299,7 +300,7 @@ std::string Annotate::Impl::text(const Found& found, std::size_t index, const Wh
   return text.empty() ? id : id + ' ' + text;
 }
 
-Frame Annotate::Impl::drawn(const Frame& frame, const ValueRef& value, const When& when) {
+Frame Annotate::Impl::draw_value(const Frame& frame, const ValueRef& value, const When& when) {
   if (!frame) {
     throw Error("Annotate needs the frame in which the objects were found, but this sample carries none");
   }
@@ -309,7 +310,7 @@ Frame Annotate::Impl::drawn(const Frame& frame, const ValueRef& value, const Whe
     if (boxes == nullptr) throw Error("Annotate is to blur classes of boxes, but circles have no classes");
     blur(picture.picture(), *boxes);
   }
-  canvas.begin(picture.picture());
+  canvas.begin_picture(picture.picture());
   vision::AnnotatePen pen(canvas, options.line_width.value_or(0));
   if (const auto* circles = value.as<Circles>()) {
     draw(pen, *circles, when);
@@ -347,7 +348,7 @@ void Annotate::Impl::blur(const MutablePicture& picture, const Detections& found
   const vision::ObjectShapes shapes(found, {.masks = true});
   for (std::size_t i = 0; i < found.boxes.size(); ++i) {
     const auto& box = found.boxes[i];
-    if (std::ranges::find(options.blur, vision::class_of_box(found, i)) == options.blur.end()) continue;
+    if (std::ranges::find(options.blur, vision::find_class_name(found, i)) == options.blur.end()) continue;
     const auto mask = shapes.mask(i, picture.format.width, picture.format.height);
     vision::pixelate(picture, {box.x1, box.y1, box.x2, box.y2}, mask && mask->width > 0 ? &*mask : nullptr);
   }
@@ -363,13 +364,13 @@ void Annotate::Impl::draw_line(vision::AnnotatePen& pen, const LineCounts& count
 void Annotate::Impl::draw_zones(vision::AnnotatePen& pen, const Zones& counts, const When& when) {
   std::vector<std::vector<Point>> corners;
   for (const auto& [name, zone] : counts.zones) corners.push_back(draw_border(pen, zone, counts.tracks));
-  const auto dwells = vision::dwells_of(counts);
+  const auto dwells = vision::find_dwells(counts);
   auto now = when;
   now.dwells = &dwells;
   std::visit([&](const auto& found) { draw(pen, found, now); }, counts.tracks);
   for (std::size_t i = 0; i < corners.size(); ++i) {
     const auto& [name, zone] = counts.zones[i];
-    pen.tag(middle_of(corners[i]), name + " " + std::to_string(zone.inside.size()), kCountColor, labels);
+    pen.tag(compute_middle(corners[i]), name + " " + std::to_string(zone.inside.size()), kCountColor, labels);
   }
 }
 
@@ -377,7 +378,7 @@ void Annotate::Impl::draw_zones(vision::AnnotatePen& pen, const Zones& counts, c
 template <class Counts>
 std::vector<Point> Annotate::Impl::draw_border(vision::AnnotatePen& pen, const Counts& counts,
                                                const std::variant<Circles, Detections>& tracks) {
-  auto corners = corners_of(counts);
+  auto corners = list_corners(counts);
   // Coordinates of boxes count from the corner of a pixel, coordinates of circles from its centre.
   const float offset = std::holds_alternative<Detections>(tracks) ? -0.5F : 0.0F;
   for (auto& corner : corners) corner = {corner.x + offset, corner.y + offset};
@@ -401,7 +402,8 @@ void Annotate::Impl::draw_numbers(vision::AnnotatePen& pen, const LineCounts& co
 }
 
 void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Circles& found) {
-  for (std::size_t i = 0; i < found.circles.size(); ++i) pen.outline(found.circles[i], color_of(found, i));
+  for (std::size_t i = 0; i < found.circles.size(); ++i)
+    pen.outline(found.circles[i], choose_color(found, i));
 }
 
 // Masks, then boxes or corners, then key points.
@@ -410,23 +412,23 @@ void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Detections& f
       found, {.masks = options.masks, .key_points = options.skeletons, .corners = true});
   for (std::size_t i = 0; options.masks && i < found.boxes.size(); ++i) {
     if (const auto mask = shapes.mask(i, canvas.width(), canvas.height()))
-      pen.area(*mask, color_of(found, i));
+      pen.area(*mask, choose_color(found, i));
   }
   for (std::size_t i = 0; i < found.boxes.size(); ++i) {
     const auto corners = shapes.corners(i);
     if (corners.empty()) {
-      pen.outline(found.boxes[i], color_of(found, i));
+      pen.outline(found.boxes[i], choose_color(found, i));
     } else {
-      pen.path(corners, true, color_of(found, i));
+      pen.path(corners, true, choose_color(found, i));
     }
     if (!options.skeletons) continue;
     const auto points = shapes.key_points(i);
-    for (const auto& [from, to] : vision::bones_of(points.size())) {
+    for (const auto& [from, to] : vision::list_bones(points.size())) {
       if (points[from].seen && points[to].seen)
-        pen.path({points[from].at, points[to].at}, false, color_of(found, i));
+        pen.path({points[from].at, points[to].at}, false, choose_color(found, i));
     }
     for (const auto& point : points) {
-      if (point.seen) pen.dot(point.at, color_of(found, i));
+      if (point.seen) pen.dot(point.at, choose_color(found, i));
     }
   }
 }
@@ -434,16 +436,16 @@ void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Detections& f
 template <class Found>
 void Annotate::Impl::draw(vision::AnnotatePen& pen, const Found& found, const When& when) {
   check_ids(found);
-  const auto& things = things_of(found);
+  const auto& things = list_things(found);
   if (!found.ids.empty() && options.trail > 0 && when.pts) {
     trails.add(found, when.source, *when.pts);
     for (std::size_t i = 0; i < things.size(); ++i)
-      pen.trail(trails.of(when.source, found.ids[i]), options.trail, color_of(found, i));
+      pen.trail(trails.find_trail(when.source, found.ids[i]), options.trail, choose_color(found, i));
   }
   draw_outlines(pen, found);
   // Last, so that no line is drawn over a text.
   for (std::size_t i = 0; i < things.size(); ++i)
-    pen.label(things[i], text(found, i, when), color_of(found, i), labels);
+    pen.label(things[i], text(found, i, when), choose_color(found, i), labels);
 }
 
 Annotate::Annotate(const AnnotateOptions& options) {
@@ -477,11 +479,11 @@ std::optional<Emitted> Annotate::process_any(const AnySample& sample, const Cont
   const auto& stamp = sample.stamp;
   Impl::When when{.pts = stamp.pts, .source = stamp.source, .seq = stamp.seq};
   if (stamp.utc.from != UtcFrom::None) when.utc = stamp.utc.seconds;
-  return Emitted{{}, impl_->drawn(sample.frame, sample.value, when)};
+  return Emitted{{}, impl_->draw_value(sample.frame, sample.value, when)};
 }
 
 Frame Annotate::draw(const Frame& frame, const ValueRef& value, std::optional<double> pts) {
-  return impl_->drawn(frame, value, {.pts = pts});
+  return impl_->draw_value(frame, value, {.pts = pts});
 }
 
 }  // namespace freshframe

@@ -50,7 +50,7 @@ struct AnnotateCanvas::Layers {
   }
 };
 
-void AnnotateCanvas::begin(const MutablePicture& picture) {
+void AnnotateCanvas::begin_picture(const MutablePicture& picture) {
   picture_ = picture;
   const auto& format = picture.format;
   if (format.width != width() || format.height != height()) {

@@ -31,7 +31,7 @@ struct Box {
 class AnnotateCanvas {
  public:
   /// The picture to draw on, in any format except gray. It must outlive the drawing.
-  void begin(const MutablePicture& picture);
+  void begin_picture(const MutablePicture& picture);
   [[nodiscard]] bool meets(const Box& box) const noexcept {
     return box.left < width() && box.top < height() && box.right > 0 && box.bottom > 0;
   }

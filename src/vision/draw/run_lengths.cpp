@@ -18,7 +18,7 @@ namespace {
       why);
 }
 
-std::vector<std::int64_t> counts_of(std::string_view letters) {
+std::vector<std::int64_t> decode_counts(std::string_view letters) {
   constexpr int kFirst = '0';
   constexpr int kMostParts = 12;  // parts of five bits
   constexpr std::int64_t kLongestRun = std::int64_t{1} << 40;
@@ -66,14 +66,14 @@ struct Runs {
 
 }  // namespace
 
-ObjectMask mask_of(std::string_view text, int width, int height) {
+ObjectMask parse_mask(std::string_view text, int width, int height) {
   if (text.empty()) return {};
   const auto colon = text.find(':');
   const auto size = std::to_string(height) + "x" + std::to_string(width);
   if (colon == std::string_view::npos) refuse("it has no ':'");
   if (text.substr(0, colon) != size)
     refuse("it is one of " + std::string(text.substr(0, colon)) + " pixels, but the picture has " + size);
-  const Runs runs{counts_of(text.substr(colon + 1)), height};
+  const Runs runs{decode_counts(text.substr(colon + 1)), height};
   std::int64_t sum = 0;
   for (const auto count : runs.counts) {
     sum += count;

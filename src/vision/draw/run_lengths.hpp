@@ -26,6 +26,6 @@ struct ObjectMask {
 /// A mask of a picture of this size: "HEIGHTxWIDTH:COUNTS", whose counts are COCO's compressed run lengths
 /// (T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context", 2014; the format of its API's maskApi.h):
 /// down each column, runs outside and inside in turn. An empty text is an empty mask. Throws Error.
-[[nodiscard]] ObjectMask mask_of(std::string_view text, int width, int height);
+[[nodiscard]] ObjectMask parse_mask(std::string_view text, int width, int height);
 
 }  // namespace freshframe::vision

@@ -50,7 +50,7 @@ bool drawable(const Point& point) {
 }
 
 /// In pixels counted from the centre of the top left one, as all coordinates here.
-Box area_of(const Detection& box) {
+Box make_area(const Detection& box) {
   constexpr double kCorner = 0.5;
   return {box.x1 - kCorner, box.y1 - kCorner, box.x2 - kCorner, box.y2 - kCorner};
 }
@@ -113,13 +113,13 @@ void draw_stroke(AnnotateMask& mask, const Stroke& stroke) {
 
 }  // namespace
 
-Color color_of_id(std::int64_t id) {
+Color choose_id_color(std::int64_t id) {
   // Steps of the golden ratio keep the hues of neighbours apart, however many there are.
   const double steps = 0.09 + std::fmod(static_cast<double>(id) * (std::numbers::phi - 1), 1.0);
   return bright(6 * (steps - std::floor(steps)));
 }
 
-Color color_of_confidence(float confidence) {
+Color choose_confidence_color(float confidence) {
   return bright(2 * std::clamp(std::isfinite(confidence) ? static_cast<double>(confidence) : 0.0, 0.0, 1.0));
 }
 
@@ -149,9 +149,9 @@ void AnnotatePen::draw_edges(const Box& box, double half_width) {
 
 void AnnotatePen::outline(const Detection& box, const Color& color) {
   if (!drawable(box)) return;
-  draw_edges(area_of(box), 0.5 * line_ + 1);
+  draw_edges(make_area(box), 0.5 * line_ + 1);
   canvas_.paint(kBlack, 0.55);
-  draw_edges(area_of(box), 0.5 * line_);
+  draw_edges(make_area(box), 0.5 * line_);
   canvas_.paint(color);
 }
 
@@ -192,7 +192,7 @@ void AnnotatePen::area(const ObjectMask& mask, const Color& color) {
 
 void AnnotatePen::caption(const std::string& text, const Color& color, Labels& labels) {
   if (text.empty()) return;
-  put(label_of(text, labels), 0.5 * font_, 0.5 * font_, color);
+  put(draw_label(text, labels), 0.5 * font_, 0.5 * font_, color);
 }
 
 void AnnotatePen::trail(const Trail& trail, double length, const Color& color) {
@@ -227,14 +227,14 @@ void AnnotatePen::label(const Circle& circle, const std::string& text, const Col
 }
 
 void AnnotatePen::label(const Detection& box, const std::string& text, const Color& color, Labels& labels) {
-  if (drawable(box)) label_at(area_of(box), text, color, labels);
+  if (drawable(box)) label_at(make_area(box), text, color, labels);
 }
 
 void AnnotatePen::label_at(const Box& area, const std::string& text, const Color& color, Labels& labels) {
   const double margin = line_ + 3;
   const Box around{area.left - margin, area.top - margin, area.right + margin, area.bottom + margin};
   if (text.empty() || !canvas_.meets(around)) return;
-  const Label& label = label_of(text, labels);
+  const Label& label = draw_label(text, labels);
   const double width = label.width - 2 * Label::kMargin;
   const double height = label.height - 2 * Label::kMargin;
   const double above = around.top - height;
@@ -244,12 +244,12 @@ void AnnotatePen::label_at(const Box& area, const std::string& text, const Color
 
 void AnnotatePen::tag(const Point& middle, const std::string& text, const Color& color, Labels& labels) {
   if (!drawable(middle)) return;
-  const Label& label = label_of(text, labels);
+  const Label& label = draw_label(text, labels);
   put(label, middle.x - 0.5 * label.width + Label::kMargin, middle.y - 0.5 * label.height + Label::kMargin,
       color);
 }
 
-const Label& AnnotatePen::label_of(const std::string& text, Labels& labels) const {
+const Label& AnnotatePen::draw_label(const std::string& text, Labels& labels) const {
   constexpr double kLetter = 0.6;  // share of the font's height: about a letter's width
   const auto fitting = static_cast<std::size_t>(std::max(4.0, canvas_.width() / (kLetter * font_) - 1));
   return labels.label(drawable_text(text, fitting), font_);
@@ -284,7 +284,7 @@ struct PlaneLayout {
   int bytes = 1;
 };
 
-PlaneLayout layout_of(const PictureFormat& format, int plane) {
+PlaneLayout describe_plane(const PictureFormat& format, int plane) {
   const auto of = format.format;
   if (of == PixelFormat::Bgr || of == PixelFormat::Rgb) return {1, 1, 3};
   if (plane == 0 || of == PixelFormat::I444) return {};
@@ -310,7 +310,7 @@ void each_sample(const Square& square, const PlaneLayout& layout, const ObjectMa
 }
 
 void flatten(const MutablePicture& picture, int plane, const Square& square, const ObjectMask* mask) {
-  const auto layout = layout_of(picture.format, plane);
+  const auto layout = describe_plane(picture.format, plane);
   for (int byte = 0; byte < layout.bytes; ++byte) {
     const auto at = [&](int x, int y) -> std::uint8_t& {
       return picture.row(plane, y)[static_cast<std::ptrdiff_t>(x) * layout.bytes + byte];

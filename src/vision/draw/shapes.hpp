@@ -17,9 +17,9 @@
 namespace freshframe::vision {
 
 /// Stable, bright, different from the colours of neighbouring ids; also for a class.
-[[nodiscard]] Color color_of_id(std::int64_t id);
+[[nodiscard]] Color choose_id_color(std::int64_t id);
 /// From red at 0 to green at 1.
-[[nodiscard]] Color color_of_confidence(float confidence);
+[[nodiscard]] Color choose_confidence_color(float confidence);
 
 /// Draws on one picture. Shapes that are not finite, have no size or are outside the picture are left out.
 class AnnotatePen {
@@ -52,7 +52,7 @@ class AnnotatePen {
   /// At the middle of the area's upper edge, or of its lower one.
   void label_at(const Box& area, const std::string& text, const Color& color, Labels& labels);
   void put(const Label& label, double left, double top, const Color& color);
-  [[nodiscard]] const Label& label_of(const std::string& text, Labels& labels) const;
+  [[nodiscard]] const Label& draw_label(const std::string& text, Labels& labels) const;
   void draw_edges(const Box& box, double half_width);
 
   AnnotateCanvas& canvas_;

@@ -61,7 +61,7 @@ void Trails::shorten(Source& own) const {
   }
 }
 
-const Trail& Trails::of(int source, std::int64_t id) const {
+const Trail& Trails::find_trail(int source, std::int64_t id) const {
   const auto own = sources_.find(source);
   if (own == sources_.end()) return no_trail();
   const auto found = own->second.trails.find(id);

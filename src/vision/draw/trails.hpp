@@ -33,7 +33,7 @@ class Trails {
   void add(const Detections& found, int source, double pts);
   void forget(int source) { sources_.erase(source); }
   /// Returns an empty trail when the id was not seen.
-  [[nodiscard]] const Trail& of(int source, std::int64_t id) const;
+  [[nodiscard]] const Trail& find_trail(int source, std::int64_t id) const;
 
  private:
   struct Source {

@@ -115,7 +115,7 @@ TwoMotions::TwoMotions(const Place& place, const PlaceNoise& noise, double accel
   changing[4][4] = changing[5][5] = std::pow(kOfChange * acceleration, 2);
 }
 
-Belief TwoMotions::combined(const Weights& weights) const {
+Belief TwoMotions::combine_beliefs(const Weights& weights) const {
   Belief result;
   for (std::size_t m = 0; m < kModels; ++m) {
     for (std::size_t i = 0; i < Belief::kNumbers; ++i) result.mean[i] += weights[m] * beliefs_[m].mean[i];
@@ -146,7 +146,7 @@ void TwoMotions::mix(double dt) {
       from = {};
       from[to] = 1;
     }
-    mixed[to] = combined(from);
+    mixed[to] = combine_beliefs(from);
     if (to != kChanging) continue;
     const double fresh = from[kSteady] * std::pow(kOfChange * acceleration_, 2);
     for (std::size_t i = kAccelerationRow; i < Belief::kNumbers; ++i) mixed[to].covariance[i][i] += fresh;
@@ -180,7 +180,7 @@ void TwoMotions::see(const Place& place, const PlaceNoise& noise) {
 }
 
 Belief TwoMotions::now() const {
-  return combined(weights_);
+  return combine_beliefs(weights_);
 }
 
 namespace {
@@ -209,7 +209,7 @@ constexpr double kAnotherOfHeight = 0.3;
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 // J R J' of the pixels' variances: xx, xy, yy.
-PlaceNoise noise_of(const std::array<double, 4>& j, const Foot& foot) {
+PlaceNoise compute_noise(const std::array<double, 4>& j, const Foot& foot) {
   const double a = foot.sigma_u * foot.sigma_u;
   const double b = foot.sigma_v * foot.sigma_v;
   return {j[0] * j[0] * a + j[1] * j[1] * b, j[0] * j[2] * a + j[1] * j[3] * b,
@@ -217,7 +217,7 @@ PlaceNoise noise_of(const std::array<double, 4>& j, const Foot& foot) {
 }
 
 // Standard deviation of an expected place in pixels downwards.
-double down_of(const std::array<double, 4>& j, const Belief& expected) {
+double compute_down(const std::array<double, 4>& j, const Belief& expected) {
   const double determinant = j[0] * j[3] - j[1] * j[2];
   const double of_x = -j[2] / determinant;  // pixels downwards per metre
   const double of_y = j[0] / determinant;
@@ -226,13 +226,13 @@ double down_of(const std::array<double, 4>& j, const Belief& expected) {
 }
 
 // Metres per pixel across the picture: of upright things, too.
-double scale_of(const std::array<double, 4>& j) {
+double compute_scale(const std::array<double, 4>& j) {
   return std::hypot(j[0], j[2]);
 }
 
 }  // namespace
 
-void FootMotion::begin(const Ground& ground, const Measured& measured, double time) {
+void FootMotion::begin_track(const Ground& ground, const Measured& measured, double time) {
   first_ = last_ = time;
   hits_ = 1;
   height_ = measured.height;
@@ -240,12 +240,12 @@ void FootMotion::begin(const Ground& ground, const Measured& measured, double ti
   motions_.emplace(measured.place, measured.noise, ground.options().acceleration);
 }
 
-std::optional<FootMotion::Outlook> FootMotion::outlook_of(const Ground& ground,
-                                                          const Belief& expected) const {
+std::optional<FootMotion::Outlook> FootMotion::compute_outlook(const Ground& ground,
+                                                               const Belief& expected) const {
   const auto pixel = ground.pixel({expected.mean[0], expected.mean[1]});
   const auto spot = pixel ? ground.at(pixel->x, pixel->y) : std::nullopt;
   if (!spot) return std::nullopt;
-  return Outlook{*pixel, height_ / scale_of(spot->jacobian), down_of(spot->jacobian, expected)};
+  return Outlook{*pixel, height_ / compute_scale(spot->jacobian), compute_down(spot->jacobian, expected)};
 }
 
 bool FootMotion::is_raised(const Outlook& outlook, const Foot& foot) const {
@@ -284,21 +284,22 @@ bool FootMotion::is_surprise(const Belief& expected, const Measured& measured) {
 void FootMotion::see(const Ground& ground, double time, const Foot& foot) {
   const auto spot = ground.at(foot.u, foot.v);
   if (!spot) return;
-  const Measured measured{spot->place, noise_of(spot->jacobian, foot),
-                          foot.height * scale_of(spot->jacobian)};
-  if (!motions_) return begin(ground, measured, time);
+  const Measured measured{spot->place, compute_noise(spot->jacobian, foot),
+                          foot.height * compute_scale(spot->jacobian)};
+  if (!motions_) return begin_track(ground, measured, time);
   auto predicted = *motions_;
   predicted.predict(time - last_);
   const auto expected = predicted.now();
-  const auto outlook = outlook_of(ground, expected);
+  const auto outlook = compute_outlook(ground, expected);
   const bool raised = outlook && is_raised(*outlook, foot);
   const bool covered = raised && is_in_place(*outlook, foot);
   const bool may_be_another = hits_ >= kPlacedHits && (!outlook || is_far(*outlook, foot));
-  if (may_be_another && !covered && is_surprise(expected, measured)) return begin(ground, measured, time);
+  if (may_be_another && !covered && is_surprise(expected, measured))
+    return begin_track(ground, measured, time);
   if (raised) {
     if (!covered_since_) covered_since_ = time;
     if (time - *covered_since_ < kLongestCover) return;
-    return begin(ground, measured, time);
+    return begin_track(ground, measured, time);
   }
   covered_since_.reset();
   predicted.see(measured.place, measured.noise);

@@ -45,7 +45,7 @@ class TwoMotions {
   using Weights = std::array<double, kModels>;
 
   void mix(double dt);
-  [[nodiscard]] Belief combined(const Weights& weights) const;
+  [[nodiscard]] Belief combine_beliefs(const Weights& weights) const;
 
   double acceleration_;
   std::array<Belief, kModels> beliefs_{};
@@ -97,7 +97,7 @@ class FootMotion {
     double sigma_down = 0;
   };
 
-  [[nodiscard]] std::optional<Outlook> outlook_of(const Ground& ground, const Belief& expected) const;
+  [[nodiscard]] std::optional<Outlook> compute_outlook(const Ground& ground, const Belief& expected) const;
   /// Whether the foot is so far above the expected foot that something hides it, or it is another object's.
   [[nodiscard]] bool is_raised(const Outlook& outlook, const Foot& foot) const;
   /// Whether the box is where the object is expected, but for its lower edge.
@@ -105,7 +105,7 @@ class FootMotion {
   /// In pixels, and in standard deviations.
   [[nodiscard]] static bool is_far(const Outlook& outlook, const Foot& foot);
   [[nodiscard]] static bool is_surprise(const Belief& expected, const Measured& measured);
-  void begin(const Ground& ground, const Measured& measured, double time);
+  void begin_track(const Ground& ground, const Measured& measured, double time);
 
   double first_ = 0;  // seconds: the first measurement
   double last_ = 0;   // seconds: the last one

@@ -33,7 +33,7 @@ Homography product(const Homography& a, const Homography& b) {
   return c;
 }
 
-double determinant_of(const Homography& m) {
+double compute_determinant(const Homography& m) {
   return m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6]) +
          m[2] * (m[3] * m[7] - m[4] * m[6]);
 }
@@ -42,7 +42,7 @@ Homography inverse(const Homography& m) {
   const auto minor = [&](std::size_t a, std::size_t b, std::size_t c, std::size_t d) {
     return m[a] * m[d] - m[b] * m[c];
   };
-  const double determinant = determinant_of(m);
+  const double determinant = compute_determinant(m);
   Homography result = {minor(4, 5, 7, 8),  -minor(1, 2, 7, 8), minor(1, 2, 4, 5),
                        -minor(3, 5, 6, 8), minor(0, 2, 6, 8),  -minor(0, 2, 3, 5),
                        minor(3, 4, 6, 7),  -minor(0, 1, 6, 7), minor(0, 1, 3, 4)};
@@ -65,7 +65,7 @@ Homography normalising(std::span<const Place> points) {
   return {scale, 0, -scale * x, 0, scale, -scale * y, 0, 0, 1};
 }
 
-Place moved(const Homography& m, const Place& point) {
+Place map_place(const Homography& m, const Place& point) {
   const double w = m[6] * point.x + m[7] * point.y + m[8];
   return {(m[0] * point.x + m[1] * point.y + m[2]) / w, (m[3] * point.x + m[4] * point.y + m[5]) / w};
 }
@@ -94,8 +94,8 @@ std::optional<Homography> estimate(std::span<const Place> from, std::span<const 
   const auto to_scale = normalising(to);
   std::array<std::array<double, kFree + 1>, kFree> normal{};
   for (std::size_t i = 0; i < from.size(); ++i) {
-    const auto p = moved(from_scale, from[i]);
-    const auto q = moved(to_scale, to[i]);
+    const auto p = map_place(from_scale, from[i]);
+    const auto q = map_place(to_scale, to[i]);
     const std::array<std::array<double, kFree + 1>, 2> equations = {
         {{p.x, p.y, 1, 0, 0, 0, -q.x * p.x, -q.x * p.y, q.x},
          {0, 0, 0, p.x, p.y, 1, -q.y * p.x, -q.y * p.y, q.y}}};
@@ -112,7 +112,7 @@ std::optional<Homography> estimate(std::span<const Place> from, std::span<const 
   return product(inverse(to_scale), product(found, from_scale));
 }
 
-std::vector<Place> places_of(const std::vector<Point>& points) {
+std::vector<Place> list_places(const std::vector<Point>& points) {
   std::vector<Place> places;
   for (const auto& point : points) places.push_back({point.x, point.y});
   return places;
@@ -151,9 +151,9 @@ void check(const GroundOptions& options) {
 
 Ground::Ground(const GroundOptions& options) : options_(options) {
   check(options);
-  const auto pixels = places_of(options.points);
+  const auto pixels = list_places(options.points);
   const auto found = estimate(pixels, options.places);
-  const bool is_plane = found && std::abs(determinant_of(*found)) > 0;
+  const bool is_plane = found && std::abs(compute_determinant(*found)) > 0;
   if (!is_plane) {
     throw OptionError(
         "a Ground needs points that are not all on a line, and points and places in the same order: "
@@ -174,7 +174,7 @@ Ground::Ground(const GroundOptions& options) : options_(options) {
   double squares = 0;
   double span = 0;
   for (std::size_t i = 0; i < pixels.size(); ++i) {
-    const auto place = moved(matrix_, pixels[i]);
+    const auto place = map_place(matrix_, pixels[i]);
     const auto& given = options.places[i];
     squares += std::pow(place.x - given.x, 2) + std::pow(place.y - given.y, 2);
     span = std::max(span, std::hypot(given.x - options.places[0].x, given.y - options.places[0].y));
@@ -216,7 +216,7 @@ std::optional<Ground::Spot> Ground::at(double u, double v) const {
 std::optional<Place> Ground::pixel(const Place& place) const {
   const double w = back_[6] * place.x + back_[7] * place.y + back_[8];
   if (!(w > 0)) return std::nullopt;
-  return moved(back_, place);
+  return map_place(back_, place);
 }
 
 double Ground::estimate_speed_error(double u, double v, double vx, double vy) const {

@@ -11,7 +11,7 @@ namespace freshframe::vision {
 void CellMask::start(int width, int height) {
   columns_ = (width + kCell - 1) / kCell;
   rows_ = (height + kCell - 1) / kCell;
-  cells_.assign(cells_of(width, height), 0);
+  cells_.assign(count_cells(width, height), 0);
 }
 
 void CellMask::mark_ring(double x, double y, double inner, double outer) {

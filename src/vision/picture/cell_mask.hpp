@@ -15,7 +15,7 @@ class CellMask {
   static constexpr int kCell = 8;
 
   /// Number of cells of a picture.
-  [[nodiscard]] static std::size_t cells_of(int width, int height) noexcept {
+  [[nodiscard]] static std::size_t count_cells(int width, int height) noexcept {
     return static_cast<std::size_t>((width + kCell - 1) / kCell) *
            static_cast<std::size_t>((height + kCell - 1) / kCell);
   }

@@ -21,7 +21,7 @@ using Sums = hn::Repartition<std::uint64_t, Bytes>;
 constexpr int kSide = CellMask::kCell;
 static_assert(kSide == 8, "one 64 bit lane sums eight bytes");
 
-std::uint16_t mean_of(const Plane& luma, int x, int y) {
+std::uint16_t compute_mean(const Plane& luma, int x, int y) {
   const int width = std::min(kSide, luma.row_bytes - x);
   const int height = std::min(kSide, luma.rows - y);
   int sum = 0;
@@ -50,7 +50,7 @@ void cell_means(const Plane& luma, std::uint16_t* means) {
         for (int i = 0; i < lanes; ++i) *means++ = static_cast<std::uint16_t>(cells[i] / kPixelsPerStep);
       }
     }
-    for (; x < luma.row_bytes; x += kSide) *means++ = mean_of(luma, x, y);
+    for (; x < luma.row_bytes; x += kSide) *means++ = compute_mean(luma, x, y);
   }
 }
 

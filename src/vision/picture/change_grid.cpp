@@ -36,7 +36,7 @@ bool ChangeGrid::measure(const Plane& luma) {
   const bool same = luma.row_bytes == width_ && luma.rows == height_;
   width_ = luma.row_bytes;
   height_ = luma.rows;
-  now_.resize(CellMask::cells_of(width_, height_));
+  now_.resize(CellMask::count_cells(width_, height_));
   measure_cell_means(luma, now_.data());
   return same;
 }
@@ -90,7 +90,7 @@ void ChangeGrid::spread_change(std::size_t cell, float limit, CellMask& out) {
   }
 }
 
-void ChangeGrid::searched(const CellMask& cells) {
+void ChangeGrid::note_search(const CellMask& cells) {
   const float scale = brightness_ > 0 ? 1 / brightness_ : 1;
   std::size_t i = 0;
   for (int row = 0; row < cells.rows(); ++row) {

@@ -24,7 +24,7 @@ class ChangeGrid {
   /// the picture has changed, as with a moving camera.
   [[nodiscard]] bool mark_changes(CellMask& out);
   /// These cells have been searched in the current picture.
-  void searched(const CellMask& cells);
+  void note_search(const CellMask& cells);
   void searched_all();
 
  private:

@@ -73,7 +73,7 @@ class GradientField {
   void erase(int pixel) noexcept { gradients_[at(pixel)] = {}; }
   [[nodiscard]] int magnitude(int pixel) const noexcept { return gradients_[at(pixel)].magnitude(); }
   /// Smoothed luma, kLumaScale to the grey level.
-  [[nodiscard]] int smoothed(int pixel) const noexcept { return smoothed_[at(pixel)]; }
+  [[nodiscard]] int read_smoothed(int pixel) const noexcept { return smoothed_[at(pixel)]; }
   [[nodiscard]] std::uint8_t flags(int pixel) const noexcept { return flags_[at(pixel)]; }
   void set_flag(int pixel, std::uint8_t flag) noexcept { flags_[at(pixel)] |= flag; }
   [[nodiscard]] const std::uint8_t* flags_row(int y) const noexcept { return &flags_[at(y * stride_)]; }

@@ -43,7 +43,7 @@ class RingSampler {
       const auto column = static_cast<int>(x_ + distances_[k] * ray.ux + 0.5F);
       const auto row = static_cast<int>(y_ + distances_[k] * ray.uy + 0.5F);
       // NOLINTEND(bugprone-incorrect-roundings)
-      to[k] = static_cast<float>(field_.smoothed(row * field_.stride() + column)) / kLumaScale;
+      to[k] = static_cast<float>(field_.read_smoothed(row * field_.stride() + column)) / kLumaScale;
     }
     return true;
   }
@@ -173,7 +173,7 @@ int pixel_on_ray(const GradientField& field, const Circle& circle, const Ray& ra
 }
 
 double grey(const GradientField& field, int pixel) {
-  return double(field.smoothed(pixel)) / kLumaScale;
+  return double(field.read_smoothed(pixel)) / kLumaScale;
 }
 
 void add_place(EdgeDensity& density, const GradientField& field, int pixel) {

@@ -109,8 +109,8 @@ class RaySampler {
 
  private:
   [[nodiscard]] float mix(int pixel, float part) const {
-    const auto left = static_cast<float>(field_.smoothed(pixel));
-    const auto right = static_cast<float>(field_.smoothed(pixel + 1));
+    const auto left = static_cast<float>(field_.read_smoothed(pixel));
+    const auto right = static_cast<float>(field_.read_smoothed(pixel + 1));
     return (left + part * (right - left)) / kLumaScale;
   }
 
@@ -204,7 +204,7 @@ class Equations {
   Unknowns right_{};
 };
 
-std::optional<Unknowns> step_of(const Evidence& evidence) {
+std::optional<Unknowns> compute_step(const Evidence& evidence) {
   if (evidence.rays().size() < kMinEdges) return std::nullopt;
   const double median = evidence.median_residual();
   const double usual = kUsualError * median + 1e-6;
@@ -222,7 +222,7 @@ Circle polished(const GradientField& field, const Circle& circle) noexcept {
   Circle now = circle;
   Smear smear;
   for (int round = 0; round < kRounds; ++round) {
-    const auto step = step_of(Evidence(field, now, smear));
+    const auto step = compute_step(Evidence(field, now, smear));
     if (!step) return circle;
     const auto limited = [&](std::size_t i, double limit) { return std::clamp((*step)[i], -limit, limit); };
     now.x += static_cast<float>(limited(0, kMaxStep));

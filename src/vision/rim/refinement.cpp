@@ -118,7 +118,7 @@ void Refinement::start(const GradientField& field) {
   seen_.clear();
 }
 
-bool Refinement::is_new(const Circle& circle) {
+bool Refinement::remember_new(const Circle& circle) {
   for (const Circle& s : seen_) {
     if (std::abs(s.x - circle.x) + std::abs(s.y - circle.y) + std::abs(s.r - circle.r) < kSameCircleDistance)
       return false;
@@ -143,7 +143,7 @@ bool Refinement::refine(Circle& circle, Rim& rim) {
       return false;
     if (round == 1 && static_cast<float>(std::max(rim.darker(), rim.brighter())) < kMinAgreeing * all)
       return false;
-    if (round == 2 && !is_new(circle)) return false;
+    if (round == 2 && !remember_new(circle)) return false;
     if (round == kRefineRounds) return true;
     const auto move = fit_move(rim, double{windows[round]});
     if (!move) return false;

@@ -22,7 +22,7 @@ class Refinement {
   [[nodiscard]] bool refine(Circle& circle, Rim& rim);
 
  private:
-  [[nodiscard]] bool is_new(const Circle& circle);
+  [[nodiscard]] bool remember_new(const Circle& circle);
 
   RadiusRange radii_;
   const GradientField* field_ = nullptr;

@@ -74,7 +74,7 @@ std::string text(const Parts&... parts) {
   return out.str();
 }
 
-CircleDetectorOptions checked(const CircleDetectorOptions& o) {
+CircleDetectorOptions check_options(const CircleDetectorOptions& o) {
   if (!(o.min_radius >= kMinRadius)) {
     throw OptionError(text("min_radius must be at least ", kMinRadius, " pixels, got ", o.min_radius));
   }
@@ -121,7 +121,7 @@ void move_to_picture(std::span<Circle> circles, const Region& roi) {
 }
 
 CircleSearch::CircleSearch(const CircleDetectorOptions& options)
-    : options_(checked(options)),
+    : options_(check_options(options)),
       radii_(with_error(options)),
       full_(radii_, SearchPass::Size::Full),
       half_(radii_, SearchPass::Size::Half) {}

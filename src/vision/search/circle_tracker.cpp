@@ -49,18 +49,18 @@ struct CircleTracker::Impl {
   };
 
   explicit Impl(const CircleTrackerOptions& o) : options(o), search(o.detector) {
-    static_cast<void>(made());  // refuses bad options now, not at the first sample
+    static_cast<void>(make_source());  // refuses bad options now, not at the first sample
   }
 
-  [[nodiscard]] Source made() const {
+  [[nodiscard]] Source make_source() const {
     return {vision::CircleTracks({}, vision::circle_rules(options)),
             vision::PartialSearch(options.full_every)};
   }
 
-  Source& of_source(int number) {
+  Source& get_source(int number) {
     const auto known = sources.find(number);
     if (known != sources.end()) return known->second;
-    return sources.emplace(number, made()).first->second;
+    return sources.emplace(number, make_source()).first->second;
   }
 
   CircleTrackerOptions options;
@@ -76,7 +76,7 @@ void CircleTracker::source_gone(int source) {
 }
 
 Circles CircleTracker::update(const Frame& frame, double pts, int source_number) {
-  Impl::Source& source = impl_->of_source(source_number);
+  Impl::Source& source = impl_->get_source(source_number);
   source.tracks.advance(pts);
   const auto& roi = impl_->options.detector.roi;
   const auto luma = roi ? view_part(frame.luma(), *roi) : frame.luma();

@@ -36,7 +36,7 @@ std::vector<Circle> PartialSearch::find(CircleSearch& search, const Plane& luma,
   check_picture(luma);
   const double pts = tracks.now();
   expect(tracks);
-  const bool full = full_every_ == 0 || is_full_due(luma, pts) || !choose_cells(luma, tracks);
+  const bool full = full_every_ == 0 || measure_change(luma, pts) || !choose_cells(luma, tracks);
   last_pts_ = pts;
   auto found = search.find(luma, {.cells = full ? nullptr : &cells_, .expected = expected_});
   if (full) {
@@ -44,7 +44,7 @@ std::vector<Circle> PartialSearch::find(CircleSearch& search, const Plane& luma,
     share_ = 1;
     if (full_every_ > 0) grid_.searched_all();
   } else {
-    grid_.searched(cells_);
+    grid_.note_search(cells_);
   }
   doubtful_.clear();
   std::copy_if(found.begin(), found.end(), std::back_inserter(doubtful_),
@@ -52,7 +52,7 @@ std::vector<Circle> PartialSearch::find(CircleSearch& search, const Plane& luma,
   return found;
 }
 
-bool PartialSearch::is_full_due(const Plane& luma, double pts) {
+bool PartialSearch::measure_change(const Plane& luma, double pts) {
   const bool comparable = grid_.measure(luma);
   return !comparable || pts < last_pts_ || pts - last_full_ >= full_every_;
 }

@@ -82,14 +82,14 @@ bool around_one_centre(const Circle& a, const Circle& b) {
   return std::hypot(a.x - b.x, a.y - b.y) < limit;
 }
 
-float rank_of(const Circle& circle) {
+float compute_rank(const Circle& circle) {
   return circle.confidence * (1 + kSizePreference * std::log(circle.r));
 }
 
 }  // namespace
 
 void Selection::add(const Circle& circle, float coverage, SearchPass& pass, bool flawless) {
-  const Found entry{circle, coverage, rank_of(circle), &pass, flawless};
+  const Found entry{circle, coverage, compute_rank(circle), &pass, flawless};
   for (Found& other : found_) {
     if (overlap(other.circle, circle) <= kSameCircle) continue;
     if (circle.confidence > other.circle.confidence) other = entry;
@@ -138,7 +138,7 @@ void Selection::trust_rows() {
   for (Found& found : found_) {
     if (!found.flawless || !rows_.holds(at++)) continue;
     found.circle.confidence = std::max(found.circle.confidence, kInRow);
-    found.rank = rank_of(found.circle);
+    found.rank = compute_rank(found.circle);
   }
 }
 

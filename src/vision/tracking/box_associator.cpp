@@ -60,7 +60,7 @@ TrackedBoxes BoxAssociator::update(double pts, std::span<const Detection> found)
   tracks.take(found);
   TrackedBoxes result;
   for (const std::size_t row : tracks.confirmed_finds()) {
-    const auto& track = *tracks.confirmed(row);
+    const auto& track = *tracks.find_confirmed(row);
     result.rows.push_back(static_cast<std::int64_t>(row));
     result.ids.push_back(track.id);
     result.tracks.push_back(tracks.info(track));

@@ -30,7 +30,7 @@ constexpr double kSizeGain = 0.4;       // weight of a new measurement
 constexpr double kGrowth = 2;           // standard deviations by which boxes are enlarged before the overlap
 constexpr double kMinSideOfBox = 1e-3;  // pixels
 
-double size_of(const BoxMotion::State& state) {
+double compute_size(const BoxMotion::State& state) {
   return std::sqrt(state.width * state.height);
 }
 
@@ -40,8 +40,8 @@ PlaceRules place_rules(double size) {
           .first_place = kBoxCentreNoise + kBoxCentreNoiseOfSize * size};
 }
 
-double variance_of(const BoxMotion::State& state) {
-  const double noise = kBoxCentreNoise + kBoxCentreNoiseOfSize * size_of(state);
+double compute_variance(const BoxMotion::State& state) {
+  const double noise = kBoxCentreNoise + kBoxCentreNoiseOfSize * compute_size(state);
   return noise * noise;
 }
 
@@ -52,7 +52,7 @@ struct Sides {
   double height = 0;
 };
 
-Sides sides_of(const Detection& box) {
+Sides compute_sides(const Detection& box) {
   return {(double{box.x1} + double{box.x2}) / 2, (double{box.y1} + double{box.y2}) / 2,
           std::max(kMinSideOfBox, double{box.x2} - double{box.x1}),
           std::max(kMinSideOfBox, double{box.y2} - double{box.y1})};
@@ -81,7 +81,7 @@ double overlap(const Sides& a, const Sides& b, double margin) {
 }  // namespace
 
 BoxMotion::State BoxMotion::start(const Detection& box) {
-  const Sides sides = sides_of(box);
+  const Sides sides = compute_sides(box);
   const double size = std::sqrt(sides.width * sides.height);
   return {.place = PlaceMotion(sides.x, sides.y, place_rules(size)),
           .width = sides.width,
@@ -90,14 +90,14 @@ BoxMotion::State BoxMotion::start(const Detection& box) {
 }
 
 void BoxMotion::predict(State& state, double dt) {
-  state.place.predict(dt, place_rules(size_of(state)));
+  state.place.predict(dt, place_rules(compute_size(state)));
   state.age = dt;
 }
 
 Fit BoxMotion::fit(const State& state, const Detection& box) const {
   if (box.class_id != state.class_id) return {};
-  const Sides sides = sides_of(box);
-  const auto place = state.place.match(sides.x, sides.y, variance_of(state));
+  const Sides sides = compute_sides(box);
+  const auto place = state.place.match(sides.x, sides.y, compute_variance(state));
   if (!place.possible) return {};
   const double size =
       side_cost(state.width, sides.width, state.age) + side_cost(state.height, sides.height, state.age);
@@ -110,8 +110,8 @@ Fit BoxMotion::fit(const State& state, const Detection& box) const {
 }
 
 void BoxMotion::hit(State& state, const Detection& box) {
-  const Sides sides = sides_of(box);
-  state.place.hit(sides.x, sides.y, variance_of(state));
+  const Sides sides = compute_sides(box);
+  state.place.hit(sides.x, sides.y, compute_variance(state));
   state.width += kSizeGain * (sides.width - state.width);
   state.height += kSizeGain * (sides.height - state.height);
 }
@@ -124,11 +124,11 @@ bool BoxMotion::counts(const Detection& box) const {
 }
 
 double BoxMotion::place(const Detection& box) {
-  return sides_of(box).x;
+  return compute_sides(box).x;
 }
 
 std::pair<double, double> BoxMotion::reach(const State& state) {
-  return state.place.reach(variance_of(state));
+  return state.place.reach(compute_variance(state));
 }
 
 }  // namespace freshframe::vision

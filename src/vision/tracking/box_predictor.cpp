@@ -61,7 +61,7 @@ struct BoxPredictor::Impl {
     Detections tracks;
   };
 
-  [[nodiscard]] Detections predicted(const Newest& newest, double pts) const {
+  [[nodiscard]] Detections predict_boxes(const Newest& newest, double pts) const {
     Detections result = newest.tracks;
     const auto seconds = static_cast<float>(pts - newest.pts);
     std::erase_if(result.data, [](const DataColumn& each) { return each.name == "mask"; });
@@ -140,7 +140,7 @@ std::optional<Detections> BoxPredictor::process(const Sample<Frame>& sample, con
   const auto known = impl_->sources.find(sample.stamp.source);
   const double pts = sample.stamp.pts;
   if (known != impl_->sources.end() && std::abs(pts - known->second.pts) <= impl_->options.max_age)
-    return impl_->predicted(known->second, pts);
+    return impl_->predict_boxes(known->second, pts);
   Detections none;
   none.tracked = true;
   if (known != impl_->sources.end()) none.names = known->second.tracks.names;

@@ -30,7 +30,7 @@ constexpr double kEdgesOfMiddle = 1.4;     // the middle of two edges is this mu
 constexpr float kAtEdge = 1;               // pixels from the picture's edge within which a box is cut off
 
 /// Returns nullopt if the picture's edge cuts off the box's lower end, or one of its sides.
-std::optional<Foot> foot_of(const Detection& box, const PictureSize& size) {
+std::optional<Foot> find_foot(const Detection& box, const PictureSize& size) {
   if (size.height > 0 && box.y2 >= static_cast<float>(size.height) - kAtEdge) return std::nullopt;
   const bool beside = size.width > 0 && box.x2 >= static_cast<float>(size.width) - kAtEdge;
   if (beside || (size.width > 0 && box.x1 <= kAtEdge)) return std::nullopt;
@@ -62,7 +62,7 @@ class Feet {
     for (std::size_t i = 0; i < found.boxes.size(); ++i) {
       auto& [motion, seen] = motions_[found.ids[i]];
       seen = time;
-      if (const auto foot = foot_of(found.boxes[i], size)) motion.see(ground, time, *foot);
+      if (const auto foot = find_foot(found.boxes[i], size)) motion.see(ground, time, *foot);
       const auto now = motion.at(ground, time);
       for (const double each : {now.place.x, now.place.y}) place.push_back(static_cast<float>(each));
       for (const double each : {now.velocity_x, now.velocity_y}) velocity.push_back(static_cast<float>(each));
@@ -101,7 +101,7 @@ struct BoxTracker::Impl {
   BoxTrackerOptions options;
   std::map<int, OfSource> sources;
 
-  OfSource& of_source(int number) {
+  OfSource& get_source(int number) {
     const auto known = sources.find(number);
     if (known != sources.end()) return known->second;
     return sources.emplace(number, OfSource{BoxAssociator(options), {}}).first->second;
@@ -119,7 +119,7 @@ void BoxTracker::source_gone(int source) {
 }
 
 Detections BoxTracker::update(const Detections& found, double pts, int source, PictureSize size) {
-  auto& [tracks, feet] = impl_->of_source(source);
+  auto& [tracks, feet] = impl_->get_source(source);
   auto tracked = tracks.update(pts, found.boxes);
   Detections result{.boxes = {},
                     .names = found.names,

@@ -28,7 +28,7 @@ Circles tracked_circles(const CircleTracks& tracks, const std::vector<Circle>& f
   result.ids.reserve(finds.size());
   result.tracks.reserve(finds.size());
   for (const std::size_t j : finds) {
-    const auto& track = *tracks.confirmed(j);
+    const auto& track = *tracks.find_confirmed(j);
     result.circles.push_back(found[j]);
     result.ids.push_back(track.id);
     result.tracks.push_back(tracks.info(track));

@@ -18,7 +18,7 @@ namespace freshframe::vision {
 namespace {
 
 // Finds the index among the sorted distinct values.
-std::size_t index_of(const std::vector<std::size_t>& values, std::size_t value) {
+std::size_t find_index(const std::vector<std::size_t>& values, std::size_t value) {
   return static_cast<std::size_t>(std::lower_bound(values.begin(), values.end(), value) - values.begin());
 }
 
@@ -109,7 +109,7 @@ void Pairing::solve_knot(std::span<const Pair> pairs) {
   make_distinct(columns_);
   assignment_.start(rows_.size(), columns_.size());
   for (const Pair& pair : pairs) {
-    assignment_.allow(index_of(rows_, pair.track), index_of(columns_, pair.find), pair.cost);
+    assignment_.allow(find_index(rows_, pair.track), find_index(columns_, pair.find), pair.cost);
   }
   const auto& column_of = assignment_.solve();
   for (std::size_t row = 0; row < rows_.size(); ++row) {

@@ -28,13 +28,13 @@ class PlaceMotion {
   /// Pixels. Farther out a velocity may overflow a float.
   static constexpr float kFarthest = 1e7F;
 
-  PlaceMotion(double x, double y, const PlaceRules& rules) : motion_(begin(x, y, rules)) {}
+  PlaceMotion(double x, double y, const PlaceRules& rules) : motion_(make_filter(x, y, rules)) {}
 
   /// Predicts `dt` seconds after the last hit.
   void predict(double dt, const PlaceRules& rules) {
     prediction_ = motion_;
     prediction_.predict(dt, rules.acceleration);
-    bounced_ = begin(motion_.x(), motion_.y(), rules);
+    bounced_ = make_filter(motion_.x(), motion_.y(), rules);
     bounced_.predict(dt, rules.acceleration);
   }
 
@@ -71,7 +71,7 @@ class PlaceMotion {
 
  private:
   static constexpr double kImpossible = 1e9;
-  static MotionFilter begin(double x, double y, const PlaceRules& rules) {
+  static MotionFilter make_filter(double x, double y, const PlaceRules& rules) {
     return {x, y, rules.first_place * rules.first_place, rules.first_speed * rules.first_speed};
   }
 

@@ -111,7 +111,7 @@ class TrackSet {
   /// In no particular order. After advance() all are predictions, after take() the paired ones are measured.
   [[nodiscard]] const std::vector<Track>& tracks() const noexcept { return tracks_; }
   /// The confirmed track of a find of the last take(), nullptr for none.
-  [[nodiscard]] const Track* confirmed(std::size_t find) const noexcept {
+  [[nodiscard]] const Track* find_confirmed(std::size_t find) const noexcept {
     const int track = track_of_[find];
     if (track < 0 || tracks_[static_cast<std::size_t>(track)].id == 0) return nullptr;
     return &tracks_[static_cast<std::size_t>(track)];
@@ -120,10 +120,10 @@ class TrackSet {
   [[nodiscard]] std::vector<std::size_t> confirmed_finds() const {
     std::vector<std::size_t> order;
     for (std::size_t j = 0; j < track_of_.size(); ++j) {
-      if (confirmed(j) != nullptr) order.push_back(j);
+      if (find_confirmed(j) != nullptr) order.push_back(j);
     }
     std::sort(order.begin(), order.end(),
-              [&](std::size_t a, std::size_t b) { return confirmed(a)->id < confirmed(b)->id; });
+              [&](std::size_t a, std::size_t b) { return find_confirmed(a)->id < find_confirmed(b)->id; });
     return order;
   }
   /// For users. The state must have a PlaceMotion named `place`.

@@ -50,7 +50,7 @@ TEST(MaskTexts, AreReadAsTheyWereWritten) {
       for (const std::uint32_t mean : {1U, 3U, 60U, 5000U}) {
         const auto mask = random_mask(numbers, width, height, mean);
         const auto text = encode_mask(mask.data(), width, height);
-        const auto read = vision::mask_of(text, width, height);
+        const auto read = vision::parse_mask(text, width, height);
         for (int y = 0; y < height; ++y) {
           for (int x = 0; x < width; ++x) {
             const auto at =
@@ -130,8 +130,8 @@ TEST(BoxMasks, AreThoseOfEachPixelsOwnLogit) {
     BoxMasks masks({plane, kSide, kSide}, where);
     const std::vector<float> one = {1};
     const Detection box{.x1 = 1.5F, .y1 = 0, .x2 = static_cast<float>(width) - 2, .y2 = 4.2F};
-    const auto whole = vision::mask_of(masks.trace_plane(0), width, height);
-    const auto part = vision::mask_of(masks.trace_prototypes(one, box), width, height);
+    const auto whole = vision::parse_mask(masks.trace_plane(0), width, height);
+    const auto part = vision::parse_mask(masks.trace_prototypes(one, box), width, height);
     for (int y = 0; y < height; ++y) {
       for (int x = 0; x < width; ++x) {
         const double value =
@@ -151,7 +151,7 @@ TEST(BoxMasks, TakeAnyNumbers) {
   const std::vector<float> plane = {1, nothing, -kInfinite, kInfinite, 1, nothing, -1, kInfinite, 0};
   const InputForm form{.width = 9, .height = 9, .fit = Fit::Stretch};
   BoxMasks masks({plane, 3, 3}, PicturePlace::whole(form, place(40, 50, form)));
-  static_cast<void>(vision::mask_of(masks.trace_plane(0), 40, 50));  // throws where it is no mask
+  static_cast<void>(vision::parse_mask(masks.trace_plane(0), 40, 50));  // throws where it is no mask
 }
 
 // The zeros of both sides are the same number.

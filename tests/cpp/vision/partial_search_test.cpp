@@ -220,7 +220,7 @@ TEST(CellMeans, AreTheSameOnEveryInstructionSetAndAtEverySize) {
   for (const int width : {1, 8, 63, 64, 65, 333}) {
     test::Canvas canvas(width, 21, 0, 5);
     canvas.chaos(static_cast<unsigned>(width));
-    std::vector<std::uint16_t> means(CellMask::cells_of(width, 21));
+    std::vector<std::uint16_t> means(CellMask::count_cells(width, 21));
     std::vector<std::uint16_t> wanted;
     for (int y = 0; y < 21; y += 8) {
       for (int x = 0; x < width; x += 8) {

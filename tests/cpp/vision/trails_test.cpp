@@ -16,22 +16,22 @@ TEST(Trails, ForgetIdsThatAreNotSeenAndOldPoints) {
   vision::Trails trails(1.0);
   trails.add(one({1, 2, 3, 1}, 7), 0, 0.0);
   trails.add(one({2, 2, 3, 1}, 7), 0, 0.75);
-  EXPECT_EQ(trails.of(0, 7).size(), 2U);
+  EXPECT_EQ(trails.find_trail(0, 7).size(), 2U);
   trails.add(one({9, 9, 3, 1}, 8), 0, 1.5);
-  EXPECT_EQ(trails.of(0, 7).size(), 1U);
-  EXPECT_EQ(trails.of(0, 7).front().x, 2);
+  EXPECT_EQ(trails.find_trail(0, 7).size(), 1U);
+  EXPECT_EQ(trails.find_trail(0, 7).front().x, 2);
   trails.add(one({9, 9, 3, 1}, 8), 0, 2.0);
-  EXPECT_EQ(trails.of(0, 7).size(), 0U);
-  EXPECT_EQ(trails.of(0, 8).size(), 2U);
-  EXPECT_EQ(trails.of(1, 8).size(), 0U);
+  EXPECT_EQ(trails.find_trail(0, 7).size(), 0U);
+  EXPECT_EQ(trails.find_trail(0, 8).size(), 2U);
+  EXPECT_EQ(trails.find_trail(1, 8).size(), 0U);
 }
 
 TEST(Trails, AreBoundedAlsoWhenTimeStandsStillOrIsNoNumber) {
   vision::Trails trails(60.0);
   for (std::size_t i = 0; i < vision::Trails::kMaxPoints + 10; ++i) trails.add(one({1, 2, 3, 1}, 7), 0, 0.0);
-  EXPECT_EQ(trails.of(0, 7).size(), vision::Trails::kMaxPoints);
+  EXPECT_EQ(trails.find_trail(0, 7).size(), vision::Trails::kMaxPoints);
   trails.add(one({1, 2, 3, 1}, 9), 0, std::nan(""));
-  EXPECT_EQ(trails.of(0, 9).size(), 0U);
+  EXPECT_EQ(trails.find_trail(0, 9).size(), 0U);
 }
 
 }  // namespace

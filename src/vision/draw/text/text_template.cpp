@@ -78,11 +78,11 @@ TextTemplate::Field TextTemplate::field(const std::string& inside) const {
   if (colon != std::string::npos) result.given = inside.substr(colon + 1);
   if (result.name.empty())
     throw OptionError(option_ + " needs a name in each pair of braces, got '{" + inside + "}'");
-  if (result.name != kTime) result.spec = parsed(result.name, result.given);
+  if (result.name != kTime) result.spec = parse_spec(result.name, result.given);
   return result;
 }
 
-TextTemplate::Spec TextTemplate::parsed(const std::string& name, const std::string& given) const {
+TextTemplate::Spec TextTemplate::parse_spec(const std::string& name, const std::string& given) const {
   Spec spec;
   std::size_t i = 0;
   const auto digits = [&] {
@@ -134,7 +134,7 @@ std::string TextTemplate::number(const Field& field, double value, bool whole) c
   return text.data() + std::string(percent ? "%" : "");
 }
 
-std::string TextTemplate::formatted(const Field& field, const FieldValue& value) const {
+std::string TextTemplate::format_value(const Field& field, const FieldValue& value) const {
   if (const auto* time = std::get_if<WallTime>(&value)) return time_text(*time, field.given);
   if (const auto* whole = std::get_if<std::int64_t>(&value)) {
     if (field.given.empty()) return std::to_string(*whole);
@@ -154,7 +154,7 @@ std::string TextTemplate::fill(const Lookup& lookup, const Known& known) const {
   for (const auto& field : fields_) {
     const auto value = lookup(field.name);
     if (!value) throw Error(option_ + " has a field {" + field.name + "}, but there are only " + known());
-    if (has_value(*value)) text += formatted(field, *value) + field.behind;
+    if (has_value(*value)) text += format_value(field, *value) + field.behind;
   }
   while (!text.empty() && text.back() == ' ') text.pop_back();
   return text;
@@ -188,7 +188,7 @@ std::optional<FieldValue> common_field(const Found& found, std::size_t index, fl
   return has_value ? FieldValue(double{found.tracks[index].*(field->number)}) : FieldValue();
 }
 
-FieldValue entry_of(const DataColumn& column, std::size_t index) {
+FieldValue read_entry(const DataColumn& column, std::size_t index) {
   return std::visit(
       [&](const auto& values) -> FieldValue {
         using T = typename std::decay_t<decltype(values)>::value_type;
@@ -212,8 +212,8 @@ std::string field_names(std::string_view own, const Dwells* dwells) {
 
 }  // namespace
 
-std::optional<FieldValue> field_of(const Circles& found, std::size_t index, const std::string& name,
-                                   const Dwells* dwells) {
+std::optional<FieldValue> find_field(const Circles& found, std::size_t index, const std::string& name,
+                                     const Dwells* dwells) {
   const auto& circle = found.circles[index];
   if (name == "x") return double{circle.x};
   if (name == "y") return double{circle.y};
@@ -221,12 +221,12 @@ std::optional<FieldValue> field_of(const Circles& found, std::size_t index, cons
   return common_field(found, index, circle.confidence, name, dwells);
 }
 
-std::optional<FieldValue> field_of(const Detections& found, std::size_t index, const std::string& name,
-                                   const Dwells* dwells) {
+std::optional<FieldValue> find_field(const Detections& found, std::size_t index, const std::string& name,
+                                     const Dwells* dwells) {
   const auto& box = found.boxes[index];
   if (const auto* column = find_column(found.data, name); column != nullptr && column->shape.empty())
-    return entry_of(*column, index);
-  if (name == "class_name") return class_of_box(found, index);
+    return read_entry(*column, index);
+  if (name == "class_name") return find_class_name(found, index);
   if (name == "class_id") return std::int64_t{box.class_id};
   if (name == "x1") return double{box.x1};
   if (name == "y1") return double{box.y1};
@@ -235,11 +235,11 @@ std::optional<FieldValue> field_of(const Detections& found, std::size_t index, c
   return common_field(found, index, box.confidence, name, dwells);
 }
 
-std::string fields_of(const Circles& /*found*/, const Dwells* dwells) {
+std::string list_fields(const Circles& /*found*/, const Dwells* dwells) {
   return field_names("tracker_id, x, y, r", dwells);
 }
 
-std::string fields_of(const Detections& found, const Dwells* dwells) {
+std::string list_fields(const Detections& found, const Dwells* dwells) {
   auto names = field_names("tracker_id, class_id, class_name, x1, y1, x2, y2", dwells);
   for (const auto& column : found.data) {
     if (column.shape.empty()) names += ", " + column.name;
@@ -247,7 +247,7 @@ std::string fields_of(const Detections& found, const Dwells* dwells) {
   return names;
 }
 
-Dwells dwells_of(const Zones& counts) {
+Dwells find_dwells(const Zones& counts) {
   Dwells dwells;
   for (const auto& [name, zone] : counts.zones) {
     for (const auto& [id, seconds] : zone.dwell) dwells[id] = std::max(dwells[id], seconds);

@@ -56,8 +56,8 @@ class TextTemplate {
   };
 
   [[nodiscard]] Field field(const std::string& inside) const;
-  [[nodiscard]] Spec parsed(const std::string& name, const std::string& given) const;
-  [[nodiscard]] std::string formatted(const Field& field, const FieldValue& value) const;
+  [[nodiscard]] Spec parse_spec(const std::string& name, const std::string& given) const;
+  [[nodiscard]] std::string format_value(const Field& field, const FieldValue& value) const;
   [[nodiscard]] std::string number(const Field& field, double value, bool whole) const;
 
   std::string option_;
@@ -69,15 +69,15 @@ class TextTemplate {
 using Dwells = std::map<std::int64_t, double>;
 
 /// A field is a column of a file of results, dwell (null: the sample has no zone), or a column of one value.
-[[nodiscard]] std::optional<FieldValue> field_of(const Circles& found, std::size_t index,
-                                                 const std::string& name, const Dwells* dwells);
-[[nodiscard]] std::optional<FieldValue> field_of(const Detections& found, std::size_t index,
-                                                 const std::string& name, const Dwells* dwells);
+[[nodiscard]] std::optional<FieldValue> find_field(const Circles& found, std::size_t index,
+                                                   const std::string& name, const Dwells* dwells);
+[[nodiscard]] std::optional<FieldValue> find_field(const Detections& found, std::size_t index,
+                                                   const std::string& name, const Dwells* dwells);
 /// The fields' names as part of a message.
-[[nodiscard]] std::string fields_of(const Circles& found, const Dwells* dwells);
-[[nodiscard]] std::string fields_of(const Detections& found, const Dwells* dwells);
+[[nodiscard]] std::string list_fields(const Circles& found, const Dwells* dwells);
+[[nodiscard]] std::string list_fields(const Detections& found, const Dwells* dwells);
 
 /// The seconds of the visits that last. Of several zones the longest.
-[[nodiscard]] Dwells dwells_of(const Zones& counts);
+[[nodiscard]] Dwells find_dwells(const Zones& counts);
 
 }  // namespace freshframe::vision
