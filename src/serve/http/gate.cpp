@@ -40,7 +40,7 @@ std::optional<std::string_view> without_port(std::string_view host) {
   return host.substr(0, end);
 }
 
-std::optional<boost::asio::ip::address> address_of(std::string_view host) {
+std::optional<boost::asio::ip::address> parse_address(std::string_view host) {
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   boost::system::error_code error;
   auto address = boost::asio::ip::make_address(host, error);
@@ -87,7 +87,7 @@ bool is_page_of_this_machine(std::string_view referer) {
   referer.remove_prefix(kScheme.size());
   const auto name = without_port(referer.substr(0, referer.find_first_of("/?#")));
   if (!name) return false;
-  const auto address = address_of(*name);
+  const auto address = parse_address(*name);
   return address ? address->is_loopback() : core::lower_case(*name) == "localhost";
 }
 
@@ -114,7 +114,7 @@ bool Gate::is_token(std::string_view text) const noexcept {
 bool Gate::is_our_host(std::string_view host) const {
   const auto name = without_port(host);
   if (!name) return false;
-  if (const auto address = address_of(*name)) return !loopback_ || address->is_loopback();
+  if (const auto address = parse_address(*name)) return !loopback_ || address->is_loopback();
   const auto known = core::lower_case(*name);
   return known == "localhost" || (!loopback_ && !machine_.empty() && known == machine_);
 }

@@ -30,25 +30,25 @@ constexpr auto kPictureTime = std::chrono::seconds(2);  // for a picture to arri
 constexpr auto kNextTime = std::chrono::seconds(10);    // for another one than the client has
 constexpr auto kLingerTime = std::chrono::seconds(1);   // for the peer to read the last answer
 
-std::string_view view_of(boost::beast::string_view text) {
+std::string_view to_view(boost::beast::string_view text) {
   return {text.data(), text.size()};
 }
 
-RequestHead head_of_request(const http::request<http::empty_body>& request) {
+RequestHead make_request_head(const http::request<http::empty_body>& request) {
   RequestHead head;
-  head.method = view_of(request.method_string());
-  head.target = view_of(request.target());
-  head.host = view_of(request[http::field::host]);
-  head.referer = view_of(request[http::field::referer]);
-  if (request.count(http::field::origin) > 0) head.origin = view_of(request[http::field::origin]);
-  head.authorization = view_of(request[http::field::authorization]);
-  head.cookie = view_of(request[http::field::cookie]);
-  head.if_none_match = view_of(request[http::field::if_none_match]);
+  head.method = to_view(request.method_string());
+  head.target = to_view(request.target());
+  head.host = to_view(request[http::field::host]);
+  head.referer = to_view(request[http::field::referer]);
+  if (request.count(http::field::origin) > 0) head.origin = to_view(request[http::field::origin]);
+  head.authorization = to_view(request[http::field::authorization]);
+  head.cookie = to_view(request[http::field::cookie]);
+  head.if_none_match = to_view(request[http::field::if_none_match]);
   return head;
 }
 
 /// The client's address, as a text.
-std::string client_of(const Socket& socket) {
+std::string describe_client(const Socket& socket) {
   ErrorCode error;
   const auto peer = socket.remote_endpoint(error);
   net::ip::tcp::endpoint client;
@@ -130,7 +130,7 @@ void HttpConnection::on_request() {
   if (parser_->chunked() || parser_->content_length_remaining().value_or(0) > 0) {
     return send(plain(413, "a request must not have a body"), false);
   }
-  auto routed = route(head_of_request(request), service_.gate(), service_);
+  auto routed = route(make_request_head(request), service_.gate(), service_);
   if (routed.permitted && !known_) {
     known_ = service_.make_known(*this);
     if (!known_) return send(plain(503, "too many connections; close some, or try again later"), false);
@@ -175,7 +175,7 @@ void HttpConnection::become_stream(const Routed& routed) {
   }
   const auto port = service_.hub().find(routed.port).value_or(0);  // the route has found it
   std::make_shared<PictureStream>(service_, std::move(socket_), port, routed.wishes)
-      ->start(head_of_stream(routed.reply));
+      ->start(format_stream_head(routed.reply));
 }
 
 void HttpConnection::wait_for_picture(Routed routed) {
@@ -196,7 +196,7 @@ void HttpConnection::wait_for_picture(Routed routed) {
 
 void HttpConnection::send_no_picture() {
   end_wait();
-  auto reply = no_picture(service_.sample_now().seen());
+  auto reply = no_picture(service_.sample_now().snapshot());
   reply.headers = std::move(picture_headers_);
   send(std::move(reply), parser_->get().keep_alive());
 }
@@ -225,7 +225,7 @@ void HttpConnection::wait_for_look(LookWish wish) {
   deadline_ = Clock::now() + to_duration(Seconds(service_.limits().look));
   const auto self = shared_from_this();
   waiting_self_ = self;
-  auto asked = service_.looks().ask(std::move(wish), client_of(socket_), [self](Reply reply) {
+  auto asked = service_.looks().ask(std::move(wish), describe_client(socket_), [self](Reply reply) {
     self->question_.reset();
     self->show_look(std::move(reply));
   });
@@ -258,7 +258,7 @@ void HttpConnection::show(std::size_t /*port*/, const LivePictureRef& picture) {
 void HttpConnection::send(Reply reply, bool keep_alive) {
   const auto self = std::move(waiting_self_);
   reply_ = std::move(reply);
-  head_ = head_of(reply_, keep_alive);
+  head_ = format_head(reply_, keep_alive);
   deadline_ = Clock::now() + to_duration(Seconds(service_.limits().write));
   const std::string_view body = reply_.fixed.empty() ? std::string_view(reply_.body) : reply_.fixed;
   const std::array<net::const_buffer, 2> buffers = {net::buffer(head_),

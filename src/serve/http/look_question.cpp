@@ -58,15 +58,15 @@ struct Times {
   double unix = 0;  // time of the capture by this machine's clock
 };
 
-Times times_of(const freshframe::Snapshot& snapshot, const freshframe::Clock& clock) {
+Times find_times(const freshframe::Snapshot& snapshot, const freshframe::Clock& clock) {
   const auto now = clock.now();
   const auto captured = std::min(snapshot.stamp.captured, now);
   return {.age = Seconds(now - captured).count(), .unix = clock.unix_time(captured)};
 }
 
-std::string headers_of(const freshframe::Snapshot& snapshot, const media::LookSources& sources,
-                       const freshframe::Clock& clock) {
-  const auto times = times_of(snapshot, clock);
+std::string format_headers(const freshframe::Snapshot& snapshot, const media::LookSources& sources,
+                           const freshframe::Clock& clock) {
+  const auto times = find_times(snapshot, clock);
   const auto source = sources.find_source(snapshot.stamp.source);
   // A name may hold any characters, a header only ASCII.
   std::string out = "X-Source: " + core::percent_encoded(source.camera, ".");
@@ -85,7 +85,7 @@ std::string headers_of(const freshframe::Snapshot& snapshot, const media::LookSo
 void write_picture(JsonWriter& json, const LookPicture& picture, const media::LookSources& sources,
                    const freshframe::Clock& clock) {
   const auto& [snapshot, jpeg] = picture;
-  const auto times = times_of(snapshot, clock);
+  const auto times = find_times(snapshot, clock);
   const auto source = sources.find_source(snapshot.stamp.source);
   const auto& utc = snapshot.stamp.utc;
   const bool known = utc.from != UtcFrom::None;
@@ -126,8 +126,8 @@ std::string read_look(std::string_view query, LookWish& wish) {
   const bool one = !wish.json || has_parameter(query, "ago");
   if (one && (has_parameter(query, "seconds") || has_parameter(query, "n")))
     return "ago, or seconds and n: one picture, or some of the last seconds; seconds and n belong to NAME.json";
-  auto fault = one ? fault_of_query(query, {"ago", "max_side"})
-                   : fault_of_query(query, {"seconds", "n", "exact", "max_side"});
+  auto fault = one ? find_query_fault(query, {"ago", "max_side"})
+                   : find_query_fault(query, {"seconds", "n", "exact", "max_side"});
   if (!fault.empty()) return fault;
   double side = wish.max_side;
   if (read_number(query, "max_side", 16, kMostSide, side) == Parameter::Unreadable)
@@ -147,7 +147,7 @@ Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
                  const media::LookSources& sources, const freshframe::Clock& clock) {
   if (!wish.json) {
     const auto& [snapshot, jpeg] = pictures.back();
-    return {.type = "image/jpeg", .body = jpeg.bytes, .headers = headers_of(snapshot, sources, clock)};
+    return {.type = "image/jpeg", .body = jpeg.bytes, .headers = format_headers(snapshot, sources, clock)};
   }
   const auto source = sources.find_source(pictures.back().snapshot.stamp.source);
   JsonWriter json;

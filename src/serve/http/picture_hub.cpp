@@ -37,7 +37,7 @@ int step_up(int width) {
 }
 
 // The width of the picture if `side` is its longer side.
-int width_of(const Frame& frame, int side) {
+int compute_width(const Frame& frame, int side) {
   return static_cast<int>(std::int64_t{side} * frame.width() / std::max(frame.width(), frame.height()));
 }
 
@@ -144,7 +144,7 @@ bool PictureHub::any_ready(std::size_t index) const {
   return std::ranges::any_of(clients_, [&](const auto* client) { return client->wants(index); });
 }
 
-int PictureHub::wanted(std::size_t index, int (PictureClient::*limit)() const) const {
+int PictureHub::find_largest(std::size_t index, int (PictureClient::*limit)() const) const {
   int pixels = 0;
   for (const auto* client : clients_) {
     if (client->looks_at(index)) pixels = std::max(pixels, (client->*limit)());
@@ -195,8 +195,8 @@ PictureHub::Time PictureHub::pump(Time now) {
       again = std::min(again, port.due);
       continue;
     }
-    port.width.store(wanted(i, &PictureClient::width), std::memory_order_relaxed);
-    port.side.store(wanted(i, &PictureClient::max_side), std::memory_order_relaxed);
+    port.width.store(find_largest(i, &PictureClient::width), std::memory_order_relaxed);
+    port.side.store(find_largest(i, &PictureClient::max_side), std::memory_order_relaxed);
     port.busy = true;
     port.tap->ask();
   }
@@ -227,7 +227,8 @@ void PictureHub::encode(const Caught& next, core::PictureTap& tap) {
     const auto caught = tap.take();
     if (caught) {
       const int side = port.side.load(std::memory_order_relaxed);
-      const int width = std::max(port.width.load(std::memory_order_relaxed), width_of(caught->frame, side));
+      const int width =
+          std::max(port.width.load(std::memory_order_relaxed), compute_width(caught->frame, side));
       auto jpeg = jpeg_->encode(caught->frame, step_up(width), kQuality);
       auto picture = std::make_shared<LivePicture>();
       picture->port = port.name;

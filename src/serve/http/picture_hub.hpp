@@ -161,7 +161,7 @@ class PictureHub {
   [[nodiscard]] bool is_newest(const Port& port) const;
   [[nodiscard]] bool any_ready(std::size_t index) const;
   /// The largest of what `limit` returns for the clients of a port.
-  [[nodiscard]] int wanted(std::size_t index, int (PictureClient::*limit)() const) const;
+  [[nodiscard]] int find_largest(std::size_t index, int (PictureClient::*limit)() const) const;
 
   std::shared_ptr<core::PipelineCore> core_;
   std::function<void(std::function<void()>)> post_;

@@ -65,7 +65,7 @@ void PictureStream::cut() {
 }
 
 // The client reads what is under way, then the end. It closes the connection, or check() cuts it.
-void PictureStream::end() {
+void PictureStream::end_stream() {
   ready_ = false;
   ended_ = true;
   progress_ = Clock::now();
@@ -78,7 +78,7 @@ void PictureStream::check(Time now) {
     if (now - progress_ > to_duration(Seconds(service_.limits().write))) cut();
   } else if (service_.hub().is_over()) {
     service_.hub().serve(*this);  // the last picture, if it has not got it
-    if (ready_ && !service_.hub().is_encoding(port_)) end();
+    if (ready_ && !service_.hub().is_encoding(port_)) end_stream();
   } else if (ready_ && newest_ && now - progress_ > kSilence) {
     send(newest_);
   }

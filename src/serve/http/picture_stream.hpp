@@ -49,7 +49,7 @@ class PictureStream final : public Connection,
   void write_some();
   void on_written();
   void become_ready();
-  void end();
+  void end_stream();
   void read();
 
   Service& service_;

@@ -39,7 +39,7 @@ bool has_broken_escape(std::string_view text) {
   return false;
 }
 
-std::string list_of(std::initializer_list<std::string_view> names) {
+std::string join_names(std::initializer_list<std::string_view> names) {
   std::string out;
   for (const auto name : names) out.append(out.empty() ? "" : ", ").append(name);
   return out;
@@ -83,7 +83,7 @@ Parameter read_number(std::string_view query, std::string_view name, double leas
   return Parameter::Read;
 }
 
-std::string fault_of_query(std::string_view query, std::initializer_list<std::string_view> known) {
+std::string find_query_fault(std::string_view query, std::initializer_list<std::string_view> known) {
   std::vector<std::string_view> seen;
   while (const auto pair = take_pair(query)) {
     const auto name = strictly_decoded(pair->name, true);
@@ -92,7 +92,7 @@ std::string fault_of_query(std::string_view query, std::initializer_list<std::st
     if (std::ranges::find(known, pair->name) == known.end()) {
       const auto text = "there is no parameter '" + core::to_utf8(*name) + "' here";
       return known.size() == 0 ? text + ": this address takes none"
-                               : text + ": the parameters are " + list_of(known);
+                               : text + ": the parameters are " + join_names(known);
     }
     if (std::ranges::find(seen, pair->name) != seen.end())
       return "the parameter '" + *name + "' is there twice: give it once";

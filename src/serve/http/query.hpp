@@ -30,7 +30,7 @@ struct QueryValue {
                                     double& into);
 /// Why an address with this query cannot be answered where `known` parameters can be given: a broken escape, an unknown
 /// name, a name that is there twice. Returns an empty text if it can be answered.
-[[nodiscard]] std::string fault_of_query(std::string_view query,
-                                         std::initializer_list<std::string_view> known);
+[[nodiscard]] std::string find_query_fault(std::string_view query,
+                                           std::initializer_list<std::string_view> known);
 
 }  // namespace freshframe::serve

@@ -108,8 +108,8 @@ std::optional<Reply> element(std::string_view path, const RequestHead& head) {
 }
 
 Reply health(StateSource& source) {
-  const auto& seen = source.sample_now().seen();
-  const auto health = health_of(seen);
+  const auto& seen = source.sample_now().snapshot();
+  const auto health = judge_health(seen);
   auto text = health.reason;
   for (const auto& finding : seen.findings) {
     if (!finding.ill) text += "\n" + to_string(finding);
@@ -127,7 +127,7 @@ std::optional<std::string> picture_port(std::string_view path, std::string_view 
 
 /// Returns an empty text where the wishes can be met.
 std::string read_wishes(std::string_view query, StreamWishes& wishes) {
-  if (auto fault = fault_of_query(query, {"fps", "max_side", "token"}); !fault.empty()) return fault;
+  if (auto fault = find_query_fault(query, {"fps", "max_side", "token"}); !fault.empty()) return fault;
   double side = wishes.max_side;
   if (read_number(query, "fps", 1, StreamWishes::kMostPerSecond, wishes.fps) == Parameter::Unreadable)
     return "fps must be a number from 1 to 15";
@@ -139,7 +139,7 @@ std::string read_wishes(std::string_view query, StreamWishes& wishes) {
 
 /// Returns an empty text where the wish can be met.
 std::string read_wish(std::string_view query, PictureWish& wish) {
-  if (auto fault = fault_of_query(query, {"after", "token"}); !fault.empty()) return fault;
+  if (auto fault = find_query_fault(query, {"after", "token"}); !fault.empty()) return fault;
   const auto [is, text] = query_value(query, "after");
   if (is == Parameter::Absent) return {};
   std::int64_t after = 0;
@@ -153,7 +153,7 @@ std::string read_wish(std::string_view query, PictureWish& wish) {
 /// The pictures of a port whose pictures have ended are refused with the reason. The single picture may still be
 /// the last one.
 bool has_ended(StateSource& source) {
-  return source.sample_now().seen().graph.phase >= core::LifePhase::Ended;
+  return source.sample_now().snapshot().graph.phase >= core::LifePhase::Ended;
 }
 
 /// Returns nullopt if the path leads to no look. The token for pictures does not lead here.
@@ -162,7 +162,7 @@ std::optional<Routed> look(std::string_view path, std::string_view query, const 
   if (!wish) return std::nullopt;
   if (auto fault = read_look(query, *wish); !fault.empty())
     return Routed{.reply = plain(400, std::move(fault))};
-  if (const auto names = source.instead_of_look(wish->name))
+  if (const auto names = source.explain_missing_look(wish->name))
     return Routed{.reply =
                       plain(404, "no look with this name is served; serve(look=[...]) chooses: " + *names)};
   return Routed{.to = Routed::To::Look, .look = *std::move(wish)};
@@ -188,7 +188,7 @@ std::optional<Routed> picture(std::string_view path, std::string_view query, Sta
             "no port with this name is served; serve(view=...) chooses the ports, and a removed node has none")};
   }
   if (routed.to == Routed::To::Stream && has_ended(source)) {
-    auto reply = no_picture(source.sample_now().seen());
+    auto reply = no_picture(source.sample_now().snapshot());
     reply.headers = std::move(routed.reply.headers);
     return Routed{.reply = std::move(reply)};
   }
@@ -213,7 +213,7 @@ std::optional<Routed> picture_by_token(std::string_view path, std::string_view q
 
 // ?question=detect: queue=NEXT
 Reply prediction(std::string_view query, StateSource& source) {
-  if (auto fault = fault_of_query(query, {"question"}); !fault.empty()) return plain(400, std::move(fault));
+  if (auto fault = find_query_fault(query, {"question"}); !fault.empty()) return plain(400, std::move(fault));
   const auto question = query_value(query, "question");
   if (question.is != Parameter::Read)
     return plain(400, "a question is needed: /api/what_if?question=NODE: queue=NEXT");
@@ -241,8 +241,8 @@ std::optional<Routed> plain_answer(std::string_view path, StateSource& source) {
   if (path == "/api/live") return Routed{.to = Routed::To::Live};
   if (path == kVideoPath) return Routed{.to = Routed::To::Video};
   if (path == "/metrics")
-    return Routed{
-        .reply = {.type = kMetricsType, .body = metrics_text(source.sample_now().seen(), Viewers::Known)}};
+    return Routed{.reply = {.type = kMetricsType,
+                            .body = metrics_text(source.sample_now().snapshot(), Viewers::Known)}};
   if (path == "/healthz") return Routed{.reply = health(source)};
   return std::nullopt;
 }
@@ -251,7 +251,7 @@ Routed answer(std::string_view path, std::string_view query, const RequestHead& 
   if (auto found = document(path, source)) return {.reply = *std::move(found)};
   if (path == "/api/what_if") return {.reply = prediction(query, source)};
   if (auto found = plain_answer(path, source)) {
-    if (auto fault = fault_of_query(query, {}); !fault.empty())
+    if (auto fault = find_query_fault(query, {}); !fault.empty())
       return {.reply = plain(400, std::move(fault))};
     return *std::move(found);
   }
@@ -305,12 +305,12 @@ Reply plain(unsigned status, std::string text) {
 }
 
 Reply no_picture(const Snapshot& seen) {
-  const auto health = health_of(seen);
+  const auto health = judge_health(seen);
   return plain(503, health.good ? "no picture arrived within 2 s: no sample has come to this port meanwhile"
                                 : "there is no picture: " + health.reason);
 }
 
-std::string head_of(const Reply& reply, bool keep_alive) {
+std::string format_head(const Reply& reply, bool keep_alive) {
   const auto size = reply.fixed.empty() ? reply.body.size() : reply.fixed.size();
   std::string head = "HTTP/1.1 " + std::to_string(reply.status) + " ";
   const auto reason =
@@ -328,7 +328,7 @@ std::string head_of(const Reply& reply, bool keep_alive) {
   return head;
 }
 
-std::string head_of_stream(const Reply& reply) {
+std::string format_stream_head(const Reply& reply) {
   std::string head = "HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: no-store\r\nContent-Type: ";
   return head.append(kStreamType).append("\r\n").append(kProtection).append(reply.headers).append("\r\n");
 }

@@ -30,9 +30,9 @@ struct Reply {
 };
 
 /// Makes the head of a stream of pictures, which has no length.
-[[nodiscard]] std::string head_of_stream(const Reply& reply);
+[[nodiscard]] std::string format_stream_head(const Reply& reply);
 /// The start line, all headers and the empty line. Every answer carries the same protective headers.
-[[nodiscard]] std::string head_of(const Reply& reply, bool keep_alive);
+[[nodiscard]] std::string format_head(const Reply& reply, bool keep_alive);
 /// A short text as an answer.
 [[nodiscard]] Reply plain(unsigned status, std::string text);
 
@@ -46,7 +46,7 @@ class StateSource {
   [[nodiscard]] virtual const Sampler& sample_now() = 0;
   [[nodiscard]] virtual bool has_port(std::string_view name) const = 0;
   /// nullopt means a look has this name; otherwise the names of the existing looks, as a text.
-  [[nodiscard]] virtual std::optional<std::string> instead_of_look(std::string_view name) const = 0;
+  [[nodiscard]] virtual std::optional<std::string> explain_missing_look(std::string_view name) const = 0;
   /// A document of the program's own; null without one.
   [[nodiscard]] virtual std::shared_ptr<const Document> document(std::string_view path) const = 0;
   /// The path of the file that / shows.

@@ -28,7 +28,7 @@ using namespace serve;  // NOLINT(google-build-using-namespace)
 constexpr std::size_t kMinToken = 16;
 constexpr std::size_t kMaxToken = 256;
 
-net::ip::address address_of(const std::string& host) {
+net::ip::address resolve_address(const std::string& host) {
   if (host == "localhost") return net::ip::address_v4::loopback();
   ErrorCode error;
   const auto address = net::ip::make_address(host, error);
@@ -62,7 +62,7 @@ void check_origins(const std::vector<std::string>& origins, bool has_token) {
 }
 
 // Returns the advice about an address at which no server can be.
-std::string remedy_of(const ErrorCode& error) {
+std::string find_remedy(const ErrorCode& error) {
   if (error == net::error::address_in_use) return "; port 0 chooses a free one";
   if (error == net::error::access_denied)
     return "; ports below 1024 are for root: take another one, or 0 for a free one";
@@ -84,12 +84,12 @@ net::ip::tcp::acceptor listen_at(net::io_context& io, const net::ip::tcp::endpoi
     platform::keep_from_programs(acceptor.native_handle());
   } catch (const boost::system::system_error& error) {
     throw Error("cannot serve at " + endpoint.address().to_string() + ", port " +
-                std::to_string(endpoint.port()) + ": " + error.code().message() + remedy_of(error.code()));
+                std::to_string(endpoint.port()) + ": " + error.code().message() + find_remedy(error.code()));
   }
   return acceptor;
 }
 
-std::vector<std::string> urls_of(const net::ip::tcp::endpoint& endpoint, const std::string& token) {
+std::vector<std::string> list_urls(const net::ip::tcp::endpoint& endpoint, const std::string& token) {
   const auto& address = endpoint.address();
   std::vector<std::string> hosts = {address.to_string()};
   if (address.is_unspecified()) {
@@ -133,7 +133,7 @@ Server::Server(const Pipeline& pipeline, ServeOptions options)
 
 Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions options)
     : impl_(std::make_unique<Impl>()) {
-  const auto address = address_of(options.host);
+  const auto address = resolve_address(options.host);
   if (options.away_after && !(*options.away_after > 0)) {
     throw OptionError("away_after must be more than 0 seconds or none, got " +
                       std::to_string(*options.away_after));
@@ -153,7 +153,7 @@ Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions option
     impl_->listener = bound.release();
     service->listen(net::ip::tcp::acceptor(service->io(), endpoint.protocol(), impl_->listener));
     service->start();
-    impl_->urls = urls_of(endpoint, token);
+    impl_->urls = list_urls(endpoint, token);
     impl_->thread = platform::start_without_signals("ff serve", [&io = service->io()] { run(io); });
     impl_->service = std::move(service);
   } catch (const boost::system::system_error& error) {  // no descriptors left, for example

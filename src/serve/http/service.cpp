@@ -120,7 +120,7 @@ bool Service::make_known(Connection& connection) {
 
 void Service::look_now(Clock::time_point now) {
   sampler_.sample(now, options_.gil_findings ? options_.gil_findings() : GilFindings());
-  auto& seen = sampler_.seen();
+  auto& seen = sampler_.snapshot();
   seen.views = hub_.info();
   for (const auto* watcher : watchers_) watcher->count_views(seen.views);
   seen.looks = looks_.info();
@@ -150,7 +150,7 @@ void Service::tick() {
       if (viewers_.contains(viewer)) viewer->tell(state);
     }
   }
-  video_.follow(sampler_.seen());
+  video_.follow(sampler_.snapshot());
   // A view of video may have become one of JPEGs, which wait for this call to be sent.
   if (!watchers_.empty()) pump();
   check_connections(now);

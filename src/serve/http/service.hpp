@@ -56,7 +56,7 @@ class Service final : public StateSource {
   [[nodiscard]] core::PipelineCore& core() noexcept { return *core_; }
   [[nodiscard]] const Sampler& sample_now() override;
   [[nodiscard]] bool has_port(std::string_view name) const override { return hub_.is_there(name); }
-  [[nodiscard]] std::optional<std::string> instead_of_look(std::string_view name) const override {
+  [[nodiscard]] std::optional<std::string> explain_missing_look(std::string_view name) const override {
     return looks_.has(name) ? std::nullopt : std::optional(looks_.names());
   }
   [[nodiscard]] std::shared_ptr<const Document> document(std::string_view path) const override {

@@ -38,7 +38,7 @@ double checked_rate(double rate) {
 }
 
 /// The client whose rate counts: the owner of an IPv6 address has the others of its /64, too.
-std::string network_of(const std::string& client) {
+std::string find_network(const std::string& client) {
   ErrorCode error;
   const auto address = net::ip::make_address(client, error);
   if (error || address.is_v4()) return client;
@@ -51,7 +51,7 @@ std::string network_of(const std::string& client) {
 
 }  // namespace
 
-double LookRates::left_of(const Left& left, Time now) const {
+double LookRates::compute_left(const Left& left, Time now) const {
   constexpr double kMinute = 60;
   const double back = Seconds(now - left.at).count() * per_minute_ / kMinute;
   return std::min(std::max(1.0, per_minute_), left.questions + back);
@@ -59,9 +59,9 @@ double LookRates::left_of(const Left& left, Time now) const {
 
 double LookRates::take(const std::string& client, Time now) {
   const double most = std::max(1.0, per_minute_);
-  std::erase_if(clients_, [&](const auto& each) { return left_of(each.second, now) >= most; });
-  const auto [at, is_new] = clients_.try_emplace(network_of(client), Left{.questions = most, .at = now});
-  const double left = left_of(at->second, now);
+  std::erase_if(clients_, [&](const auto& each) { return compute_left(each.second, now) >= most; });
+  const auto [at, is_new] = clients_.try_emplace(find_network(client), Left{.questions = most, .at = now});
+  const double left = compute_left(at->second, now);
   if (left < 1) {
     constexpr double kMinute = 60;
     return (1 - left) * kMinute / per_minute_;
@@ -74,7 +74,7 @@ SnapshotDesk::SnapshotDesk(std::shared_ptr<core::PipelineCore> core, const std::
                            double rate, std::function<void(std::function<void()>)> post)
     : core_(std::move(core)), rates_(checked_rate(rate)), post_(std::move(post)) {
   for (const auto& name : names) {
-    if (!look_of(name)) throw OptionError("look must contain Looks that were added, got '" + name + "'");
+    if (!find_look(name)) throw OptionError("look must contain Looks that were added, got '" + name + "'");
     served_.push_back({.name = name});
   }
 }
@@ -97,14 +97,14 @@ std::optional<std::size_t> SnapshotDesk::find(std::string_view name) const {
   return static_cast<std::size_t>(at - served_.begin());
 }
 
-std::shared_ptr<LookBack> SnapshotDesk::look_of(std::string_view name) const {
+std::shared_ptr<LookBack> SnapshotDesk::find_look(std::string_view name) const {
   const auto node = core::node_named(*core_, name);
   return {node, node ? node->abilities().look : nullptr};
 }
 
 std::vector<LookInfo> SnapshotDesk::info() const {
   auto there = served_;
-  std::erase_if(there, [this](const auto& each) { return !look_of(each.name); });
+  std::erase_if(there, [this](const auto& each) { return !find_look(each.name); });
   return there;
 }
 
@@ -166,7 +166,7 @@ void SnapshotDesk::give_up(std::uint64_t number) {
 
 Reply SnapshotDesk::answer(const LookWish& wish, const std::stop_token& stop) const {
   try {
-    const auto look = look_of(wish.name);
+    const auto look = find_look(wish.name);
     if (!look) return plain(kBusy, "the look '" + core::to_utf8(wish.name) + "' was removed");
     LookPictures pictures(wish.max_side);
     look->look({.ages = wish.ages,

@@ -41,7 +41,7 @@ class LookRates {
     double questions = 0;
     Time at{};
   };
-  [[nodiscard]] double left_of(const Left& left, Time now) const;
+  [[nodiscard]] double compute_left(const Left& left, Time now) const;
 
   double per_minute_;
   std::map<std::string, Left> clients_;  // clients that have less than all, by their networks
@@ -62,7 +62,7 @@ class SnapshotDesk {
   SnapshotDesk& operator=(const SnapshotDesk&) = delete;
 
   /// Whether a client may ask for this name, and a look has it now.
-  [[nodiscard]] bool has(std::string_view name) const { return find(name) && look_of(name); }
+  [[nodiscard]] bool has(std::string_view name) const { return find(name) && find_look(name); }
   /// The names that has() knows, as a text.
   [[nodiscard]] std::string names() const;
   /// The fate of a question: it has a number, or is refused with an answer.
@@ -87,7 +87,7 @@ class SnapshotDesk {
 
   [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const;
   /// The look that works at the place of this name. Returns null if no look has it.
-  [[nodiscard]] std::shared_ptr<LookBack> look_of(std::string_view name) const;
+  [[nodiscard]] std::shared_ptr<LookBack> find_look(std::string_view name) const;
   [[nodiscard]] Reply answer(const LookWish& wish, const std::stop_token& stop) const;
   [[nodiscard]] std::optional<Reply> refusal(const std::string& client);
   void finish(std::uint64_t number, Reply reply);

@@ -13,7 +13,7 @@ namespace {
 constexpr double kOldResult = 1;   // seconds: its picture is no longer shown
 constexpr double kSamePts = 1e-3;  // seconds
 
-double seconds_of(VideoView::Time time) {
+double to_seconds(VideoView::Time time) {
   return std::chrono::duration<double>(time.time_since_epoch()).count();
 }
 
@@ -32,11 +32,11 @@ bool VideoView::is_jpeg() const {
 }
 
 VideoSend VideoView::send(const VideoMessageRef& message, unsigned flags) const {
-  return {head_of_video(*message, wish_.id, left_out(), flags), message->body, message};
+  return {format_video_head(*message, wish_.id, left_out(), flags), message->body, message};
 }
 
 void VideoView::acknowledge(double pts, Time now) {
-  place_.acknowledge(pts, seconds_of(now));
+  place_.acknowledge(pts, to_seconds(now));
   if (jpeg_pts_ && pts >= *jpeg_pts_ - kSamePts) jpeg_pts_.reset();
   waits_since_ = jpeg_pts_ || !place_.has_all_acknowledged() ? std::optional(now) : std::nullopt;
 }
@@ -50,7 +50,7 @@ std::optional<VideoSend> VideoView::next(Time now, const std::vector<std::string
     if (const auto why = port_->why_jpeg(); !why.empty())
       return said_ ? std::nullopt : say_once(gone_message("no_packets", why, std::nullopt));
   }
-  auto message = is_jpeg() ? next_of_jpeg() : next_of_video(now);
+  auto message = is_jpeg() ? next_jpeg() : next_video(now);
   const bool waits = jpeg_pts_ || !place_.has_all_acknowledged();
   if (waits && !waits_since_) waits_since_ = now;
   return message;
@@ -63,28 +63,28 @@ std::optional<VideoSend> VideoView::say_once(const VideoMessageRef& gone) {
   return gone ? std::optional(send(gone)) : std::nullopt;
 }
 
-std::optional<VideoSend> VideoView::next_of_video(Time now) {
+std::optional<VideoSend> VideoView::next_video(Time now) {
   if (const auto stream = port_->stream(); stream != stream_ && stream != 0) {
     stream_ = stream;
-    place_.begin(port_->pictures());
+    place_.begin_at(port_->pictures());
     jpeg_size_.reset();
     return send(port_->start());
   }
-  if (const auto result = next_result(place_.sent().value_or(-kOldResult))) return send(result);
+  if (const auto result = next_result(place_.sent_pts().value_or(-kOldResult))) return send(result);
   if (stream_ != 0) {
-    if (const auto step = place_.next(port_->pictures(), seconds_of(now)))
+    if (const auto step = place_.next(port_->pictures(), to_seconds(now)))
       return send(step->picture, step->flags);
   }
   return say_once(port_->gone());
 }
 
-std::optional<VideoSend> VideoView::next_of_jpeg() {
+std::optional<VideoSend> VideoView::next_jpeg() {
   stream_ = 0;
   if (jpeg_) {
     const auto size = jpeg_->of;
     if (!jpeg_size_ || jpeg_size_->width != size.width || jpeg_size_->height != size.height) {
       jpeg_size_ = size;
-      return send(port_->start_of_jpeg(size, port_->why_jpeg()));
+      return send(port_->make_jpeg_start(size, port_->why_jpeg()));
     }
     const auto picture = std::exchange(jpeg_, nullptr);
     last_jpeg_ = picture->number;
@@ -96,7 +96,7 @@ std::optional<VideoSend> VideoView::next_of_jpeg() {
                                .captured = captured,
                                .elapsed = unix_now() - captured,
                                .sample_size = picture->jpeg.size()};
-    return VideoSend{head_of_video(message, wish_.id, left_out(), 0), picture->jpeg, picture};
+    return VideoSend{format_video_head(message, wish_.id, left_out(), 0), picture->jpeg, picture};
   }
   if (shown_pts_) {
     if (const auto result = next_result(*shown_pts_)) return send(result);

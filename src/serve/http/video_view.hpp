@@ -55,8 +55,8 @@ class VideoView {
 
  private:
   [[nodiscard]] VideoSend send(const VideoMessageRef& message, unsigned flags = 0) const;
-  [[nodiscard]] std::optional<VideoSend> next_of_video(Time now);
-  [[nodiscard]] std::optional<VideoSend> next_of_jpeg();
+  [[nodiscard]] std::optional<VideoSend> next_video(Time now);
+  [[nodiscard]] std::optional<VideoSend> next_jpeg();
   [[nodiscard]] VideoMessageRef next_result(double sent);
   [[nodiscard]] std::optional<VideoSend> say_once(const VideoMessageRef& gone);
 

@@ -47,7 +47,7 @@ void VideoWatcher::start(Request request) {
   timeouts.keep_alive_pings = true;
   socket_.set_option(timeouts);
   socket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view /*text*/) {
-    if (kind != websocket::frame_type::close && is_flooding()) cut();  // each ping is answered
+    if (kind != websocket::frame_type::close && count_message()) cut();  // each ping is answered
   });
   socket_.async_accept(*request_, [self = shared_from_this()](const ErrorCode& error) {
     if (error) return self->cut();
@@ -100,7 +100,7 @@ void VideoWatcher::read() {
   });
 }
 
-bool VideoWatcher::is_flooding() {
+bool VideoWatcher::count_message() {
   const auto now = Clock::now();
   if (now - counted_since_ > std::chrono::seconds(1)) {
     counted_since_ = now;
@@ -110,7 +110,7 @@ bool VideoWatcher::is_flooding() {
 }
 
 void VideoWatcher::on_message() {
-  if (is_flooding()) return refuse(websocket::close_code::policy_error, "too many messages");
+  if (count_message()) return refuse(websocket::close_code::policy_error, "too many messages");
   const auto data = buffer_.data();
   auto request = socket_.got_text()
                      ? parse_video_request({static_cast<const char*>(data.data()), data.size()})

@@ -46,7 +46,7 @@ void Viewer::start(Request request) {
   socket_.read_message_max(kMaxMessage);
   socket_.auto_fragment(false);
   socket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view /*text*/) {
-    if (kind != websocket::frame_type::close && is_flooding()) cut();  // each ping is answered
+    if (kind != websocket::frame_type::close && count_message()) cut();  // each ping is answered
   });
   socket_.async_accept(*request_, [self = shared_from_this()](const ErrorCode& error) {
     if (error) return self->cut();
@@ -85,7 +85,7 @@ void Viewer::read() {
   });
 }
 
-bool Viewer::is_flooding() {
+bool Viewer::count_message() {
   const auto now = Clock::now();
   if (now - counted_since_ > std::chrono::seconds(1)) {
     counted_since_ = now;
@@ -95,7 +95,7 @@ bool Viewer::is_flooding() {
 }
 
 void Viewer::on_message() {
-  if (is_flooding()) return refuse("too many messages");
+  if (count_message()) return refuse("too many messages");
   const auto data = buffer_.data();
   const bool acknowledges =
       socket_.got_text() && is_acknowledgement({static_cast<const char*>(data.data()), data.size()});

@@ -33,7 +33,7 @@ std::string Metrics::text() {
   auto gil = impl_->gil_findings ? impl_->gil_findings() : GilFindings();
   const std::lock_guard lock(impl_->mutex);
   impl_->sampler.sample(std::chrono::steady_clock::now(), std::move(gil));
-  return serve::metrics_text(impl_->sampler.seen(), serve::Viewers::Unknown);
+  return serve::metrics_text(impl_->sampler.snapshot(), serve::Viewers::Unknown);
 }
 
 }  // namespace freshframe

@@ -189,7 +189,7 @@ void write_away(MetricsWriter& out, const Snapshot& seen) {
 }
 
 template <class Cause, class Map>
-std::uint64_t count_of(const Map& drops, int cause) {
+std::uint64_t find_count(const Map& drops, int cause) {
   const auto found = drops.find(static_cast<Cause>(cause));
   return found != drops.end() ? found->second : 0;
 }
@@ -200,14 +200,14 @@ void write_drops(MetricsWriter& out, const Stats& stats) {
   for (const auto& node : stats.nodes) {
     for (int i = 0; i < kNodeDropCauses; ++i) {
       out.sample({{"node", node.name}, {"cause", freshframe::to_string(static_cast<NodeDropCause>(i))}},
-                 count_of<NodeDropCause>(node.drops, i));
+                 find_count<NodeDropCause>(node.drops, i));
     }
   }
   out.begin("edge_dropped_total", "counter", "Samples dropped on the edge, by cause.");
   for (const auto& edge : stats.edges) {
     for (int i = 0; i < kDropCauses; ++i) {
       const auto cause = freshframe::to_string(static_cast<DropCause>(i));
-      const auto count = count_of<DropCause>(edge.drops, i);
+      const auto count = find_count<DropCause>(edge.drops, i);
       if (edge.of.empty()) {
         out.sample({{"parent", edge.parent}, {"child", edge.child}, {"cause", cause}}, count);
       } else {
@@ -234,7 +234,7 @@ void write_states(MetricsWriter& out, const Snapshot& seen) {
   for (const auto& finding : seen.findings)
     out.sample({{"kind", finding.kind}, {"subject", finding.subject}}, 1);
   out.begin("pipeline_healthy", "gauge", "1 while frames flow, as in /healthz.");
-  out.sample({}, health_of(seen).good ? 1 : 0);
+  out.sample({}, judge_health(seen).good ? 1 : 0);
 }
 
 template <class T>
@@ -274,7 +274,7 @@ void write_removed(MetricsWriter& out, const RemovedStats& removed) {
   out.begin("removed_dropped_total", "counter", "Samples dropped on removed edges, by cause.");
   for (int i = 0; i < kDropCauses; ++i) {
     out.sample({{"cause", freshframe::to_string(static_cast<DropCause>(i))}},
-               count_of<DropCause>(removed.drops, i));
+               find_count<DropCause>(removed.drops, i));
   }
 }
 

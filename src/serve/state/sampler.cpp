@@ -15,7 +15,7 @@ namespace {
 
 using std::chrono::duration;
 
-std::uint64_t undecoded(const NodeStats& node) {
+std::uint64_t count_undecoded(const NodeStats& node) {
   return node.source ? node.source->undecoded : 0;
 }
 
@@ -24,7 +24,7 @@ double grown_per_second(std::uint64_t now, std::uint64_t before, double span) {
 }
 
 template <class Map>
-auto rates_of(const Map& now, const Map& before, double span) {
+auto compute_rates(const Map& now, const Map& before, double span) {
   std::map<typename Map::key_type, double> rates;
   for (const auto& [cause, count] : now) {
     const auto known = before.find(cause);
@@ -35,7 +35,7 @@ auto rates_of(const Map& now, const Map& before, double span) {
 }
 
 template <class Item>
-std::vector<std::int64_t> numbers_of(const std::vector<Item>& items) {
+std::vector<std::int64_t> list_numbers(const std::vector<Item>& items) {
   std::vector<std::int64_t> numbers;
   for (const auto& item : items) numbers.push_back(item.number);
   return numbers;
@@ -103,8 +103,8 @@ void Sampler::sample(Time now, GilFindings gil) {
 }
 
 void Sampler::follow_changes() {
-  auto nodes = numbers_of(seen_.graph.stats.nodes);
-  auto edges = numbers_of(seen_.graph.stats.edges);
+  auto nodes = list_numbers(seen_.graph.stats.nodes);
+  auto edges = list_numbers(seen_.graph.stats.edges);
   if (nodes != nodes_) {
     realign(history_.node_rates, nodes_, nodes);
     nodes_ = std::move(nodes);
@@ -132,19 +132,20 @@ void Sampler::compute_rates(Time now) {
     const auto* const found = same(before.nodes, node, i);
     if (found == nullptr) continue;  // it is new
     const auto& old = *found;
-    seen_.node_rates[i] = {.processed = static_cast<double>(node.processed - old.processed) / span,
-                           .undecoded = static_cast<double>(undecoded(node) - undecoded(old)) / span,
-                           .drops = rates_of(node.drops, old.drops, span),
-                           .lost = grown_per_second(node.lost, old.lost, span),
-                           .gil_wait = (node.gil_wait - old.gil_wait) / span,
-                           .gil_hold = (node.gil_hold - old.gil_hold) / span};
+    seen_.node_rates[i] = {
+        .processed = static_cast<double>(node.processed - old.processed) / span,
+        .undecoded = static_cast<double>(count_undecoded(node) - count_undecoded(old)) / span,
+        .drops = compute_rates(node.drops, old.drops, span),
+        .lost = grown_per_second(node.lost, old.lost, span),
+        .gil_wait = (node.gil_wait - old.gil_wait) / span,
+        .gil_hold = (node.gil_hold - old.gil_hold) / span};
   }
   for (std::size_t i = 0; i < stats.edges.size(); ++i) {
     const auto& edge = stats.edges[i];
     const auto* const old = same(before.edges, edge, i);
     if (old == nullptr) continue;
     seen_.edge_rates[i].delivered = static_cast<double>(edge.delivered - old->delivered) / span;
-    seen_.edge_rates[i].drops = rates_of(edge.drops, old->drops, span);
+    seen_.edge_rates[i].drops = compute_rates(edge.drops, old->drops, span);
     seen_.edge_rates[i].lost = grown_per_second(edge.lost, old->lost, span);
   }
 }
@@ -179,7 +180,7 @@ void Sampler::extend_history(Time now) {
     extend(series.rate, seen_.edge_rates[i].delivered, points);
     extend(series.dropped, dropped, points);
     extend(series.waiting, static_cast<double>(stats.edges[i].waiting), points);
-    extend(series.age_p50, measured(stats.edges[i].age_p50), points);
+    extend(series.age_p50, drop_unmeasured(stats.edges[i].age_p50), points);
   }
   const bool runs = seen_.graph.phase == core::LifePhase::Running;
   for (std::size_t i = 0; i < stats.nodes.size(); ++i) {

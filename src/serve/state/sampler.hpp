@@ -31,8 +31,8 @@ class Sampler {
   explicit Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_after = {});
 
   void sample(Time now, GilFindings gil);
-  [[nodiscard]] const Snapshot& seen() const noexcept { return seen_; }
-  [[nodiscard]] Snapshot& seen() noexcept { return seen_; }
+  [[nodiscard]] const Snapshot& snapshot() const noexcept { return seen_; }
+  [[nodiscard]] Snapshot& snapshot() noexcept { return seen_; }
   [[nodiscard]] const History& history() const noexcept { return history_; }
   [[nodiscard]] const EventLog& events() const noexcept { return events_; }
   [[nodiscard]] Why why() const;

@@ -37,7 +37,7 @@ std::string_view to_string(core::NodeKind kind) noexcept {
   return "?";
 }
 
-Health health_of(const Snapshot& seen) {
+Health judge_health(const Snapshot& seen) {
   std::string reason;
   for (const auto& finding : seen.findings) {
     if (finding.ill) reason += (reason.empty() ? "" : " ") + finding.subject + ": " + finding.text;

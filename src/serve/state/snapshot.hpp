@@ -106,12 +106,12 @@ struct Health {
   bool good = false;
   std::string reason;  // "ok", or why not
 };
-[[nodiscard]] Health health_of(const Snapshot& seen);
+[[nodiscard]] Health judge_health(const Snapshot& seen);
 
 [[nodiscard]] std::string_view to_string(core::LifePhase phase) noexcept;
 [[nodiscard]] std::string_view to_string(core::NodeKind kind) noexcept;
 /// The measured value; nullopt without entries, for which quantiles are 0.
-[[nodiscard]] inline std::optional<double> measured(double quantile) {
+[[nodiscard]] inline std::optional<double> drop_unmeasured(double quantile) {
   return quantile > 0 ? std::optional(quantile) : std::nullopt;
 }
 using core::edge_name;

@@ -46,7 +46,7 @@ template <class Value>
 void write_field(JsonWriter& json, std::string_view name, const Value& value) {
   if constexpr (std::is_same_v<Value, double>) {
     if (is_quantile(name)) {
-      json.member(name, measured(value));
+      json.member(name, drop_unmeasured(value));
       return;
     }
   }
@@ -162,7 +162,7 @@ void write_join(JsonWriter& json, const NodeStats& node) {
 }
 
 // 0 once nothing flows any more; stats() then has the rate of the whole run.
-double rate_of(const NodeStats& node) {
+double compute_rate(const NodeStats& node) {
   const bool is_over = node.state == NodeState::Ended || node.state == NodeState::Failed;
   return is_over ? 0 : node.rate;
 }
@@ -181,7 +181,7 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
     if (!about.outside && field.name.starts_with("gil_")) {
       json.key(field.name).null();  // a native node never waits for it
     } else if (field.name == "rate") {
-      json.member(field.name, rate_of(node));
+      json.member(field.name, compute_rate(node));
     } else {
       write_field(json, field.name, node.*field.member);
     }
@@ -386,7 +386,7 @@ void write_series(JsonWriter& json, std::string_view key, const Series& points) 
 }  // namespace
 
 std::string state_json(const Sampler& sampler, bool typed) {
-  const auto& seen = sampler.seen();
+  const auto& seen = sampler.snapshot();
   const auto& stats = seen.graph.stats;
   JsonWriter json;
   json.begin_object();

@@ -32,7 +32,7 @@ void write_point(JsonWriter& json, const Point& point, float shift) {
   json.begin_array().value(double{point.x + shift}).value(double{point.y + shift}).end_array();
 }
 
-float shift_of(const std::variant<Circles, Detections>& tracks) {
+float find_shift(const std::variant<Circles, Detections>& tracks) {
   return std::holds_alternative<Circles>(tracks) ? kToCorner : 0;
 }
 
@@ -115,7 +115,7 @@ void write_column(JsonWriter& json, const DataColumn& column) {
 }
 
 void write_line(JsonWriter& json, std::string_view name, const LineCounts& line, bool with_counts) {
-  const float shift = shift_of(line.tracks);
+  const float shift = find_shift(line.tracks);
   json.begin_object().member("name", name).key("start");
   write_point(json, line.start, shift);
   json.key("end");
@@ -148,7 +148,7 @@ std::string zones_json(const Zones& zones, bool with_counts) {
   JsonWriter json;
   json.begin_array();
   for (const auto& [name, zone] : zones.zones)
-    write_zone(json, name, zone, shift_of(zones.tracks), with_counts);
+    write_zone(json, name, zone, find_shift(zones.tracks), with_counts);
   json.end_array();
   return std::move(json).take();
 }

@@ -100,8 +100,8 @@ bool read_video_ack(const VideoJson& message, VideoRequest& request) {
 
 }  // namespace
 
-std::string head_of_video(const VideoMessage& message, std::uint16_t view, std::uint64_t left_out,
-                          unsigned flags) {
+std::string format_video_head(const VideoMessage& message, std::uint16_t view, std::uint64_t left_out,
+                              unsigned flags) {
   std::string head;
   head += static_cast<char>(message.kind);
   head += static_cast<char>(message.flags | flags);

@@ -34,8 +34,8 @@ struct VideoMessage {
 using VideoMessageRef = std::shared_ptr<const VideoMessage>;
 
 /// The 32 bytes before a message's body. `flags`: beside the flags of the message.
-[[nodiscard]] std::string head_of_video(const VideoMessage& message, std::uint16_t view,
-                                        std::uint64_t left_out, unsigned flags);
+[[nodiscard]] std::string format_video_head(const VideoMessage& message, std::uint16_t view,
+                                            std::uint64_t left_out, unsigned flags);
 
 /// One view that a page asks for.
 struct WatchWish {

@@ -136,7 +136,7 @@ bool VideoPort::take() {
   return any;
 }
 
-void VideoPort::begin(const std::shared_ptr<const PacketStream>& stream) {
+void VideoPort::begin_stream(const std::shared_ptr<const PacketStream>& stream) {
   stream_ = stream;
   begins_ = false;
   pictures_.clear();
@@ -152,7 +152,7 @@ void VideoPort::begin(const std::shared_ptr<const PacketStream>& stream) {
 
 void VideoPort::add(const media::KeptPacket& item) {
   const auto& packet = item.packet;
-  if (packet.stream != stream_ || (begins_ && packet.is_keyframe)) begin(packet.stream);
+  if (packet.stream != stream_ || (begins_ && packet.is_keyframe)) begin_stream(packet.stream);
   if (!writer_) return;
   try {
     auto fragment = writer_->write(packet);
@@ -226,7 +226,7 @@ VideoMessageRef VideoPort::start() const {
   return start_message(std::move(json).take() + writer_->init(), writer_->init().size());
 }
 
-VideoMessageRef VideoPort::start_of_jpeg(PictureSize size, const std::string& why) const {
+VideoMessageRef VideoPort::make_jpeg_start(PictureSize size, const std::string& why) const {
   JsonWriter json;
   json.begin_object()
       .member("port", std::string_view(name_))

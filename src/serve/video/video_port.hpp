@@ -79,7 +79,7 @@ class VideoPort {
   [[nodiscard]] std::uint64_t stream() const noexcept { return writer_ ? stream_number_ : 0; }
   /// The message before the pictures of stream(), and before JPEGs of this size.
   [[nodiscard]] VideoMessageRef start() const;
-  [[nodiscard]] VideoMessageRef start_of_jpeg(PictureSize size, const std::string& why) const;
+  [[nodiscard]] VideoMessageRef make_jpeg_start(PictureSize size, const std::string& why) const;
   /// Null means the source is there.
   [[nodiscard]] const VideoMessageRef& gone() const noexcept { return gone_; }
   /// The Unix time of a time of the pipeline.
@@ -92,7 +92,7 @@ class VideoPort {
   void detach();
   void forget_results();
   void add(const media::KeptPacket& item);
-  void begin(const std::shared_ptr<const PacketStream>& stream);
+  void begin_stream(const std::shared_ptr<const PacketStream>& stream);
   void add(const ResultMail::Result& result);
   [[nodiscard]] VideoMessageRef gone_now(const Snapshot& seen) const;
 

@@ -23,11 +23,11 @@ class VideoRing {
 
   void add(VideoMessageRef picture) {
     if (messages_.empty() && !picture->is_key()) {
-      begin_ = end() + 1;
+      begin_ = end_place() + 1;
       return;
     }
     bytes_ += picture->body.size();
-    if (picture->is_key()) last_key_ = end();
+    if (picture->is_key()) last_key_ = end_place();
     newest_ = std::max(newest_.value_or(picture->pts), picture->pts);
     messages_.push_back(std::move(picture));
     while (can_forget_group()) forget_group();
@@ -35,16 +35,18 @@ class VideoRing {
   }
   /// All are forgotten: another stream begins.
   void clear() {
-    begin_ = end();
+    begin_ = end_place();
     messages_.clear();
     bytes_ = 0;
     newest_.reset();
   }
 
-  [[nodiscard]] std::uint64_t begin() const noexcept { return begin_; }
-  [[nodiscard]] std::uint64_t end() const noexcept { return begin_ + messages_.size(); }
+  [[nodiscard]] std::uint64_t first_place() const noexcept { return begin_; }
+  [[nodiscard]] std::uint64_t end_place() const noexcept { return begin_ + messages_.size(); }
   /// The number of the last keyframe; or end() without one.
-  [[nodiscard]] std::uint64_t last_key() const noexcept { return messages_.empty() ? end() : last_key_; }
+  [[nodiscard]] std::uint64_t last_key() const noexcept {
+    return messages_.empty() ? end_place() : last_key_;
+  }
   [[nodiscard]] const VideoMessageRef& at(std::uint64_t number) const {
     return messages_[static_cast<std::size_t>(number - begin_)];
   }
@@ -116,7 +118,7 @@ class VideoCursor {
   };
 
   /// Begins at the last keyframe. Earlier pictures do not count as left out.
-  void begin(const VideoRing& ring) {
+  void begin_at(const VideoRing& ring) {
     next_ = ring.last_key();
     joined_ = ring.newest();
     sent_.reset();
@@ -129,12 +131,12 @@ class VideoCursor {
   }
   /// The picture to send at `now` seconds of any clock; nullopt means none.
   [[nodiscard]] std::optional<Step> next(const VideoRing& ring, double now) {
-    if (next_ < ring.begin()) {
+    if (next_ < ring.first_place()) {
       skips_ = true;
-      pass_over(ring.begin());
+      pass_over(ring.first_place());
     }
-    if (next_ >= ring.end()) return std::nullopt;
-    if (!skips_ && !keys_only_ && is_behind(ring)) fall_behind(ring.newest());
+    if (next_ >= ring.end_place()) return std::nullopt;
+    if (!skips_ && !keys_only_ && watch_backlog(ring)) fall_behind(ring.newest());
     if (keys_only_ && ring.newest() - *fell_behind_ > kCalm) keys_only_ = false;
     if (skips_ || keys_only_) {
       const auto key = ring.last_key();
@@ -144,12 +146,12 @@ class VideoCursor {
       skips_ = false;
       go_on();
     }
-    if (is_full(ring)) return std::nullopt;
+    if (fill_up(ring)) return std::nullopt;
     const auto& picture = ring.at(next_++);
     if (!sent_ || picture->pts > *sent_) on_their_way_.push_back({picture->pts, now});
     sent_ = std::max(sent_.value_or(picture->pts), picture->pts);
     const unsigned flags = (std::exchange(gap_, false) ? VideoMessage::kGap : 0U) |
-                           (next_ < ring.end() && !keys_only_ ? VideoMessage::kLate : 0U);
+                           (next_ < ring.end_place() && !keys_only_ ? VideoMessage::kLate : 0U);
     return Step{picture, flags};
   }
   /// The page got the picture with this pts, and the earlier ones.
@@ -167,9 +169,9 @@ class VideoCursor {
 
   /// Pictures that were left out, with waiting ones.
   [[nodiscard]] std::uint64_t left_out(const VideoRing& ring) const {
-    return left_out_ + (skips_ && ring.end() > next_ ? ring.end() - next_ : 0);
+    return left_out_ + (skips_ && ring.end_place() > next_ ? ring.end_place() - next_ : 0);
   }
-  [[nodiscard]] std::optional<double> sent() const noexcept { return sent_; }
+  [[nodiscard]] std::optional<double> sent_pts() const noexcept { return sent_; }
   [[nodiscard]] bool has_all_acknowledged() const noexcept {
     return !sent_ || (acknowledged_ && *acknowledged_ >= *sent_ - kSame);
   }
@@ -196,7 +198,7 @@ class VideoCursor {
     chases_ = true;
   }
   /// Whether enough is on its way.
-  [[nodiscard]] bool is_full(const VideoRing& ring) {
+  [[nodiscard]] bool fill_up(const VideoRing& ring) {
     const double pts = ring.at(next_)->pts;
     if (!first_) first_ = pts;
     const double known = std::max(*first_, acknowledged_.value_or(*first_));
@@ -204,7 +206,7 @@ class VideoCursor {
     const double trip = trips_.empty() ? most : std::min(most, trips_.front().seconds);
     return !has_all_acknowledged() && pts - known > kOnItsWay + trip + kSame;
   }
-  [[nodiscard]] bool is_behind(const VideoRing& ring) {
+  [[nodiscard]] bool watch_backlog(const VideoRing& ring) {
     const double backlog = ring.newest() - ring.at(next_)->pts;
     if (!backlog_) backlog_ = backlog;
     if (chases_ && ring.at(next_)->pts > joined_) {

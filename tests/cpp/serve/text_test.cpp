@@ -79,7 +79,7 @@ TEST(StateJson, HasTheSettingsOfACamera) {
   static_cast<void>(freshframe::core::add_node(*core, freshframe::open("demo:circles"), {}, {}));
   Sampler sampler(core);
   sampler.sample(Sampler::Time::clock::now(), {});
-  auto& source = *sampler.seen().graph.stats.nodes.at(0).source;
+  auto& source = *sampler.snapshot().graph.stats.nodes.at(0).source;
   source.settings = {{"exposure", 100}, {"gain", std::nullopt}};
   source.settings_reason = "too bright";
   EXPECT_NE(state_json(sampler, false)
@@ -112,12 +112,12 @@ TEST(Query, TellsAbsentFromUnreadableAndFromNought) {
 }
 
 TEST(Query, RefusesWhatWouldBeAnsweredAsAnotherQuestion) {
-  EXPECT_EQ(fault_of_query("", {}), "");
-  EXPECT_EQ(fault_of_query("a=1&&b=2", {"a", "b"}), "");
+  EXPECT_EQ(find_query_fault("", {}), "");
+  EXPECT_EQ(find_query_fault("a=1&&b=2", {"a", "b"}), "");
   for (const char* query : {"c=1", "a=1&c", "a=%", "%=1", "a=1&a=1", "=1", "A=1"})
-    EXPECT_NE(fault_of_query(query, {"a", "b"}), "") << query;
-  EXPECT_EQ(fault_of_query("c=1", {"a", "b"}), "there is no parameter 'c' here: the parameters are a, b");
-  EXPECT_EQ(fault_of_query("c=1", {}), "there is no parameter 'c' here: this address takes none");
+    EXPECT_NE(find_query_fault(query, {"a", "b"}), "") << query;
+  EXPECT_EQ(find_query_fault("c=1", {"a", "b"}), "there is no parameter 'c' here: the parameters are a, b");
+  EXPECT_EQ(find_query_fault("c=1", {}), "there is no parameter 'c' here: this address takes none");
 }
 
 TEST(Gate, ComparesTokensOfAnyLengths) {

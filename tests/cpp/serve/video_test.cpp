@@ -55,7 +55,7 @@ TEST(VideoCursor, BeginsAtTheLastKeyPictureAndMarksWhatIsLate) {
   Stream stream(5);
   stream.add(ring, 8);
   VideoCursor place;
-  place.begin(ring);
+  place.begin_at(ring);
   EXPECT_EQ(place.next(ring, ring.newest())->flags, VideoMessage::kLate);
   EXPECT_EQ(place.next(ring, ring.newest())->picture->pts, 0.6);
   EXPECT_EQ(place.next(ring, ring.newest())->flags, 0U);
@@ -68,13 +68,13 @@ TEST(VideoCursor, LeavesPicturesOutUpToAKeyPictureWhereNothingIsAcknowledged) {
   Stream stream(10);
   stream.add(ring);
   VideoCursor place;
-  place.begin(ring);
+  place.begin_at(ring);
   const auto first = place.next(ring, ring.newest());
   for (int i = 0; i < 30; ++i) {
     stream.add(ring);
     (void)place.next(ring, ring.newest());
   }
-  EXPECT_EQ(*place.sent(), 1.0);  // a second after the first
+  EXPECT_EQ(*place.sent_pts(), 1.0);  // a second after the first
   EXPECT_EQ(place.left_out(ring), 20U);
   place.acknowledge(1.0, ring.newest());
   const auto next = place.next(ring, ring.newest());
@@ -89,13 +89,13 @@ TEST(VideoCursor, GoesOnAtTheLastKeyPictureAtOnceAfterAStall) {
   Stream stream(20);
   stream.add(ring);
   VideoCursor place;
-  place.begin(ring);
+  place.begin_at(ring);
   (void)all_of(place, ring);
   stream.add(ring, 25);
   (void)all_of(place, ring, false);
   stream.add(ring);
   EXPECT_FALSE(place.next(ring, ring.newest()));
-  place.acknowledge(*place.sent(), ring.newest());
+  place.acknowledge(*place.sent_pts(), ring.newest());
   EXPECT_EQ(all_of(place, ring), (Sent{2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6}));
 }
 
@@ -104,7 +104,7 @@ TEST(VideoCursor, GetsKeyPicturesAloneOverALinkThatFallsBehindAgainAndAgain) {
   Stream stream(10);
   stream.add(ring);
   VideoCursor place;
-  place.begin(ring);
+  place.begin_at(ring);
   std::vector<double> late;  // pictures on their way: each takes two picture times
   int sent = 0;
   int keys = 0;
@@ -133,7 +133,7 @@ TEST(VideoCursor, HasHalfASecondOnItsWayAndWhatAcknowledgementsAreLate) {
     Stream stream(100);
     VideoCursor place;
     stream.add(ring);
-    place.begin(ring);
+    place.begin_at(ring);
     for (int i = 0; i < 30; ++i) {
       (void)all_of(place, ring, false);
       if (i >= late) place.acknowledge((i - late) / 10.0, (i + 1) / 10.0);
@@ -142,7 +142,7 @@ TEST(VideoCursor, HasHalfASecondOnItsWayAndWhatAcknowledgementsAreLate) {
     (void)all_of(place, ring, false);
     stream.add(ring, 6);
     EXPECT_EQ(all_of(place, ring, false), (Sent{3.1, 3.2, 3.3, 3.4, 3.5})) << late;
-    place.acknowledge(*place.sent(), ring.newest());
+    place.acknowledge(*place.sent_pts(), ring.newest());
     EXPECT_EQ(all_of(place, ring), (Sent{3.6})) << late;
     EXPECT_EQ(place.left_out(ring), 0U) << late;
   }
@@ -154,7 +154,7 @@ TEST(VideoCursor, OfAFarPageKeepsItsWindowAfterAPauseOfTheCamera) {
   Stream stream(10);
   VideoCursor place;
   stream.add(ring);
-  place.begin(ring);
+  place.begin_at(ring);
   std::vector<Sent> sent;  // at each picture time
   std::uint64_t left_out = 0;
   for (int i = 0; i < 300; ++i) {
@@ -171,7 +171,7 @@ TEST(VideoCursor, OfAFarPageKeepsItsWindowAfterAPauseOfTheCamera) {
     if (i == 100) left_out = place.left_out(ring);
   }
   EXPECT_EQ(place.left_out(ring), left_out);
-  EXPECT_NEAR(*place.sent(), ring.newest(), 1e-9);
+  EXPECT_NEAR(*place.sent_pts(), ring.newest(), 1e-9);
 }
 
 TEST(VideoCursor, WorksOffALongGroupOverALinkOfThreeTimesTheRate) {
@@ -179,7 +179,7 @@ TEST(VideoCursor, WorksOffALongGroupOverALinkOfThreeTimesTheRate) {
   Stream stream(100);
   stream.add(ring, 60);
   VideoCursor place;
-  place.begin(ring);
+  place.begin_at(ring);
   Sent sent;
   std::size_t arrived = 0;
   for (int i = 0; i < 35; ++i) {
@@ -189,7 +189,7 @@ TEST(VideoCursor, WorksOffALongGroupOverALinkOfThreeTimesTheRate) {
     stream.add(ring);
   }
   EXPECT_EQ(place.left_out(ring), 0U);
-  EXPECT_NEAR(*place.sent(), ring.newest(), 0.2);
+  EXPECT_NEAR(*place.sent_pts(), ring.newest(), 0.2);
 }
 
 TEST(VideoCursor, OfAStreamWithAPictureInTwoSecondsIsNotBehind) {
@@ -199,7 +199,7 @@ TEST(VideoCursor, OfAStreamWithAPictureInTwoSecondsIsNotBehind) {
     ring.add(std::make_shared<const VideoMessage>(VideoMessage{.flags = flags, .pts = pts}));
   };
   add(0, VideoMessage::kKey);
-  place.begin(ring);
+  place.begin_at(ring);
   EXPECT_EQ(all_of(place, ring), (Sent{0}));
   for (int i = 1; i < 5; ++i) {
     add(2.0 * i, 0);
@@ -213,7 +213,7 @@ TEST(VideoCursor, ThatTheRingHasForgottenGoesOnWhereItCan) {
   Stream stream(2);
   stream.add(ring);
   VideoCursor place;
-  place.begin(ring);
+  place.begin_at(ring);
   EXPECT_EQ(all_of(place, ring), (Sent{0}));
   stream.add(ring, 100);
   const auto next = place.next(ring, ring.newest());
@@ -228,7 +228,7 @@ TEST(VideoCursor, BelievesNoAcknowledgementOfAPictureThatWasNotSent) {
   Stream stream(10);
   stream.add(ring);
   VideoCursor place;
-  place.begin(ring);
+  place.begin_at(ring);
   (void)place.next(ring, ring.newest());
   place.acknowledge(1e9, ring.newest());
   EXPECT_FALSE(place.has_all_acknowledged());
@@ -238,8 +238,8 @@ TEST(VideoRing, HoldsTheLastSecondFromAKeyPictureOn) {
   VideoRing ring;
   Stream stream(5);
   stream.add(ring, 100);
-  EXPECT_EQ(ring.end() - ring.begin(), 15U);
-  EXPECT_TRUE(ring.at(ring.begin())->is_key());
+  EXPECT_EQ(ring.end_place() - ring.first_place(), 15U);
+  EXPECT_TRUE(ring.at(ring.first_place())->is_key());
   EXPECT_EQ(ring.at(ring.last_key())->pts, 9.5);
 }
 
@@ -268,7 +268,7 @@ TEST(VideoRing, HasTheRateOfWhatThereIsBeforeItsFirstGroupIsWhole) {
 
 TEST(VideoHead, SaysHowMuchTimeHadElapsed) {
   const auto elapsed = [](double seconds) {
-    return serve::head_of_video({.kind = VideoMessage::Kind::Jpeg, .elapsed = seconds}, 0, 0, 0)
+    return serve::format_video_head({.kind = VideoMessage::Kind::Jpeg, .elapsed = seconds}, 0, 0, 0)
         .substr(12, 4);
   };
   EXPECT_EQ(elapsed(.066051), std::string("\x03\x02\x01\0", 4));
@@ -282,7 +282,7 @@ TEST(VideoHead, HasThirtyTwoBytesAtTheirPlaces) {
                              .pts = 1.5,
                              .captured = -2,
                              .sample_size = 0x01020304};
-  const auto head = head_of_video(message, 0x0506, 0x0708090A, VideoMessage::kLate);
+  const auto head = format_video_head(message, 0x0506, 0x0708090A, VideoMessage::kLate);
   const std::string expected(
       "\x02\x09\x06\x05\x0A\x09\x08\x07\x04\x03\x02\x01\0\0\0\0\0\0\0\0\0\0\xF8\x3F\0\0\0\0\0\0\0\xC0", 32);
   EXPECT_EQ(head, expected);
