@@ -40,7 +40,7 @@ class Found {
   }
 
   // The call that gave the sample: its own, or the call of the same picture where results are numbered again.
-  [[nodiscard]] std::optional<std::size_t> of(const Call& child) const {
+  [[nodiscard]] std::optional<std::size_t> find_call(const Call& child) const {
     const auto wanted = std::tuple(child.source, child.seq, child.part);
     const auto place =
         std::ranges::upper_bound(order_, wanted, {}, [&](std::size_t i) { return key(calls_[i]); });
@@ -96,7 +96,7 @@ class Walk {
       if (!stops_.at(number).is_reader) add_call(out, number, call, until);
       const auto found = found_.find(call.from);
       if (found == found_.end()) return std::nullopt;
-      const auto parent = found->second.of(call);
+      const auto parent = found->second.find_call(call);
       if (!parent) return std::nullopt;
       const auto before = found->second.call(*parent);
       const auto put = std::min(before.done, call.taken);
@@ -189,7 +189,7 @@ void add_means(Age& age, const Stops& stops, std::span<const Walked> samples) {
   }
 }
 
-Age age_of(const Walk& walk, const Stops& stops, int end, TimePoint from, TimePoint now) {
+Age make_age(const Walk& walk, const Stops& stops, int end, TimePoint from, TimePoint now) {
   const auto& stop = stops.at(end);
   Age age{.consumer = stop.name, .is_reader = stop.is_reader, .duration = since(from, now)};
   std::vector<Walked> samples;
@@ -216,11 +216,11 @@ Age age_of(const Walk& walk, const Stops& stops, int end, TimePoint from, TimePo
 
 }  // namespace
 
-std::vector<Age> ages_of(const Stops& stops, TimePoint since, TimePoint now) {
+std::vector<Age> collect_ages(const Stops& stops, TimePoint since, TimePoint now) {
   const Walk walk(stops);
   std::vector<Age> out;
   for (const auto& [number, stop] : stops) {
-    if (stop.is_end) out.push_back(age_of(walk, stops, number, since, now));
+    if (stop.is_end) out.push_back(make_age(walk, stops, number, since, now));
   }
   return out;
 }

@@ -37,6 +37,6 @@ using Stops = std::map<int, Stop>;
 /// Means over all samples of a node would not: what an edge drops is younger or older than what it delivers.
 ///
 /// The ages of those samples that were taken at `since` or later, of each end.
-[[nodiscard]] std::vector<Age> ages_of(const Stops& stops, TimePoint since, TimePoint now);
+[[nodiscard]] std::vector<Age> collect_ages(const Stops& stops, TimePoint since, TimePoint now);
 
 }  // namespace freshframe::core

@@ -17,7 +17,7 @@ namespace freshframe::core {
 namespace {
 
 // The report of other nodes has no workers, and may take long: a network has quantiles in it.
-std::vector<WorkerStats> workers_of(const Runner& runner) {
+std::vector<WorkerStats> list_workers(const Runner& runner) {
   const auto node = runner.node();
   if (node->abilities().workers == nullptr) return {};
   return node->report(Span::Recent).workers;
@@ -35,7 +35,7 @@ struct Rings {
     stop.name = runner->name();
     stop.is_source = runner->is_source();
     stop.is_end = !stop.is_source && runner->outlet().outputs().newest()->edges.empty();
-    stop.has_workers = !workers_of(*runner).empty();
+    stop.has_workers = !list_workers(*runner).empty();
     stop.gathers = runner->facts().batch.has_value();
     stop.joins = runner->inbox().joins();
     numbers[&runner->inbox()] = runner->index();
@@ -72,7 +72,7 @@ struct Rings {
   }
 };
 
-Pace pace_of(const std::vector<Call>& calls) {
+Pace compute_pace(const std::vector<Call>& calls) {
   Pace pace{.samples = calls.size()};
   if (calls.size() < 2) return pace;
   std::vector<double> intervals;
@@ -87,16 +87,16 @@ Pace pace_of(const std::vector<Call>& calls) {
 
 }  // namespace
 
-std::map<std::string, Pace> paces_of(const PipelineCore& core, Seconds latest) {
+std::map<std::string, Pace> collect_paces(const PipelineCore& core, Seconds latest) {
   const auto since = core.clock()->now() - to_duration(latest);
   std::map<std::string, Pace> out;
   for (const auto& runner : core.runners()) {
-    if (runner->is_source()) out[runner->name()] = pace_of(runner->meter().calls().calls(since));
+    if (runner->is_source()) out[runner->name()] = compute_pace(runner->meter().calls().calls(since));
   }
   return out;
 }
 
-double RunQueue::of_node(const RunQueue& before, int node) const {
+double RunQueue::compute_node_load(const RunQueue& before, int node) const {
   const auto thread = node_threads.find(node);
   if (thread == node_threads.end()) return 0;
   const auto now = waited.find(thread->second);
@@ -104,7 +104,7 @@ double RunQueue::of_node(const RunQueue& before, int node) const {
   return now != waited.end() && then != before.waited.end() ? now->second - then->second : 0;
 }
 
-double RunQueue::of_all(const RunQueue& before) const {
+double RunQueue::compute_load(const RunQueue& before) const {
   double sum = 0;
   for (const auto& [thread, now] : waited) {
     if (const auto then = before.waited.find(thread); then != before.waited.end()) sum += now - then->second;
@@ -112,12 +112,12 @@ double RunQueue::of_all(const RunQueue& before) const {
   return sum;
 }
 
-RunQueue run_queue_of(const PipelineCore& core) {
+RunQueue read_run_queue(const PipelineCore& core) {
   std::vector<int> processes;
   std::map<int, int> threads;
   for (const auto& runner : core.runners()) {
     threads[runner->index()] = runner->life().thread_id();
-    for (const auto& worker : workers_of(*runner)) processes.push_back(worker.pid);
+    for (const auto& worker : list_workers(*runner)) processes.push_back(worker.pid);
   }
   RunQueue out;
   for (const auto& [thread, times] : platform::all_thread_times(processes)) out.waited[thread] = times.waited;
@@ -127,7 +127,7 @@ RunQueue run_queue_of(const PipelineCore& core) {
 
 // Most of a ring is older than anything on the way of the latest samples: it is only read if the way of one is unknown
 // without it.
-std::vector<Age> ages_of(const PipelineCore& core, Seconds latest) {
+std::vector<Age> collect_ages(const PipelineCore& core, Seconds latest) {
   constexpr Seconds kUsualWay{10};
   Rings rings;
   {
@@ -142,7 +142,7 @@ std::vector<Age> ages_of(const PipelineCore& core, Seconds latest) {
   for (const auto since : {until() - to_duration(latest + kUsualWay), TimePoint::min()}) {
     rings.copy_calls(since);
     const auto now = until();
-    out = ages_of(rings.stops, now - to_duration(latest), now);
+    out = collect_ages(rings.stops, now - to_duration(latest), now);
     if (std::ranges::none_of(out, [](const auto& age) { return age.unknown > 0; })) break;
   }
   return out;

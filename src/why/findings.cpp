@@ -29,7 +29,7 @@ constexpr double kStays = 0.7;     // share of a threshold: a finding stays as l
 constexpr double kClearly = 1.2;   // a cause that explains this much more becomes the first
 
 // Standstills first, then losses, and then the causes of age.
-int rank_of(std::string_view kind) {
+int get_rank(std::string_view kind) {
   constexpr std::array<std::string_view, 15> kFirst = {"error", "stall",   "unread",  "away",  "frozen",
                                                        "clock", "setting", "decoder", "gil",   "join",
                                                        "spool", "worker",  "blocked", "stale", "loss"};
@@ -94,13 +94,13 @@ void Findings::follow(const GraphState& seen, Time now) {
   if (quiet_times_.follow(seen, now) && window_) carry_over(*window_, seen.stats);
   follow_states(seen, now);
   if (now < *quiet_until_) return;
-  if (!window_) return begin(seen, now);
+  if (!window_) return begin_window(seen, now);
   if (now - window_->looked < kApart) return;
   window_->looked = now;
   count(seen);
   if (now - window_->began < kWindow) return;
   if (window_->looks >= kFewestLooks) judge(seen, now);
-  begin(seen, now);
+  begin_window(seen, now);
 }
 
 void Findings::follow_states(const GraphState& seen, Time now) {
@@ -109,7 +109,7 @@ void Findings::follow_states(const GraphState& seen, Time now) {
   choose_first();
 }
 
-void Findings::begin(const GraphState& seen, Time now) {
+void Findings::begin_window(const GraphState& seen, Time now) {
   window_ = Window{.began = now,
                    .looked = now,
                    .looks = 0,
@@ -141,7 +141,7 @@ void Findings::judge(const GraphState& seen, Time now) {
                     .run_queue = witness_.run_queue ? witness_.run_queue() : RunQueue(),
                     .edge_ages = witness_.edge_ages ? witness_.edge_ages() : std::map<std::int64_t, double>(),
                     .paces = witness_.paces ? witness_.paces() : std::map<std::string, Pace>(),
-                    .quiet = quiet_times_.of(seen, window_->began),
+                    .quiet = quiet_times_.find_quiet(seen, window_->began),
                     .away =
                         [this, now](int source) {
                           const auto since = quiet_times_.away_since(source);
@@ -177,7 +177,7 @@ void Findings::remember(Causes&& causes) {
   });
 }
 
-std::map<FindingKey, const Cause*> Findings::shown() const {
+std::map<FindingKey, const Cause*> Findings::list_shown() const {
   std::map<FindingKey, const Cause*> out;
   for (const auto& [key, known] : known_) {
     if (is_known.is_shown()) out.emplace(key, &is_known.cause);
@@ -187,11 +187,11 @@ std::map<FindingKey, const Cause*> Findings::shown() const {
 }
 
 void Findings::choose_first() {
-  const auto all = shown();
+  const auto all = list_shown();
   const auto old = first_ ? all.find(*first_) : all.end();
   const auto goes_before = [](const auto& one, const auto& other, double clearly) {
-    const int rank = rank_of(one.first.first);
-    const int other_rank = rank_of(other.first.first);
+    const int rank = get_rank(one.first.first);
+    const int other_rank = get_rank(other.first.first);
     return rank < other_rank ||
            (rank == other_rank && one.second->explains > other.second->explains * clearly);
   };
@@ -218,12 +218,12 @@ void Findings::predict(Time now) {
 }
 
 std::vector<FindingKey> Findings::in_order() const {
-  auto causes = shown();
+  auto causes = list_shown();
   for (const auto& [key, known] : known_) causes.emplace(key, &is_known.cause);
   std::vector<FindingKey> out;
   for (const auto& [key, cause] : causes) out.push_back(key);
   const auto rank = [&](const FindingKey& key) {
-    return std::tuple(key != first_, rank_of(key.first), -causes.at(key)->explains);
+    return std::tuple(key != first_, get_rank(key.first), -causes.at(key)->explains);
   };
   std::ranges::stable_sort(out, {}, rank);
   return out;

@@ -44,7 +44,7 @@ class Findings {
   /// The seconds for which each source has been away, by its number.
   [[nodiscard]] std::map<int, double> away(Time now) const { return quiet_times_.away(now); }
   /// Sources, and what is below a change of the graph: what is below these alone is not judged now.
-  [[nodiscard]] std::vector<std::string> unsettled(Time now) const { return quiet_times_.names(now); }
+  [[nodiscard]] std::vector<std::string> list_unsettled(Time now) const { return quiet_times_.names(now); }
 
  private:
   struct Known {
@@ -57,13 +57,13 @@ class Findings {
     [[nodiscard]] bool is_shown() const noexcept;
   };
 
-  void begin(const GraphState& seen, Time now);
+  void begin_window(const GraphState& seen, Time now);
   void count(const GraphState& seen);
   void judge(const GraphState& seen, Time now);
   void remember(Causes&& causes);
   void choose_first();
   /// The causes that are present. A window that has proven one knows more of it than a look.
-  [[nodiscard]] std::map<FindingKey, const Cause*> shown() const;
+  [[nodiscard]] std::map<FindingKey, const Cause*> list_shown() const;
   /// The effects of the remedies of the worst.
   void predict(Time now);
   /// The worst first, including findings that are not shown yet.

@@ -36,12 +36,12 @@ std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {
   return out;
 }
 
-Predictions::Answer predicted(const PipelineCore& core, const Question& question,
-                              const std::stop_token& stop) {
+Predictions::Answer predict_change(const PipelineCore& core, const Question& question,
+                                   const std::stop_token& stop) {
   const auto began = platform::processor_time();
   Predictions::Answer answer;
   try {
-    answer.effect = effect_of(what_if(recording_of(core), question.node, question.change, stop));
+    answer.effect = find_effect(what_if(make_recording(core), question.node, question.change, stop));
   } catch (const Error&) {  // a reader, or a node that has gone meanwhile: there is nothing to say of it
     answer.effect.reset();
   }
@@ -67,14 +67,14 @@ std::vector<Finding> silent_findings(const PipelineCore& core) {
 Observer::Observer(const PipelineCore& core)
     : core_(core),
       predictions_([&core](const Question& question, const std::stop_token& stop) {
-        return predicted(core, question, stop);
+        return predict_change(core, question, stop);
       }),
       findings_(
           {.circumstances = [this] { return circumstances(); },
-           .ages = [&core] { return ages_of(core, kRecent); },
-           .run_queue = [&core] { return run_queue_of(core); },
+           .ages = [&core] { return collect_ages(core, kRecent); },
+           .run_queue = [&core] { return read_run_queue(core); },
            .edge_ages = [&core] { return edge_ages(core); },
-           .paces = [&core] { return paces_of(core, kRecent); },
+           .paces = [&core] { return collect_paces(core, kRecent); },
            .effect = [this](const Question& change, Time now) { return predictions_.effect(change, now); }}) {
 }
 
@@ -151,7 +151,7 @@ void Observer::run() {
 
 Why Observer::why() {
   Why answer;
-  answer.ages = ages_of(core_, kRecent);
+  answer.ages = collect_ages(core_, kRecent);
   const auto seen = graph_state(core_, false);
   const auto phase = seen.phase;
   const bool runs = phase == LifePhase::Running;
@@ -174,11 +174,11 @@ Why Observer::why() {
   const auto earliest = findings_.earliest();
   const auto needed = earliest ? duration<double>(*earliest - now) : duration<double>(Findings::kUntilFirst);
   if (runs) answer.needed = std::max(0.0, needed.count());
-  if (runs) answer.unsettled = findings_.unsettled(now);
+  if (runs) answer.unsettled = findings_.list_unsettled(now);
   return answer;
 }
 
-Observer& observer_of(PipelineCore& core) {
+Observer& get_observer(PipelineCore& core) {
   const auto make = [](const PipelineCore& of) -> std::shared_ptr<void> {
     return std::make_shared<Observer>(of);
   };
@@ -188,5 +188,5 @@ Observer& observer_of(PipelineCore& core) {
 }  // namespace freshframe::core
 
 freshframe::Why freshframe::why(const Pipeline& pipeline) {
-  return core::observer_of(*core::PipelineAccess::core(pipeline)).why();
+  return core::get_observer(*core::PipelineAccess::core(pipeline)).why();
 }

@@ -65,6 +65,6 @@ class Observer {
 };
 
 /// The observer of a pipeline, made at the first call. Any thread.
-[[nodiscard]] Observer& observer_of(PipelineCore& core);
+[[nodiscard]] Observer& get_observer(PipelineCore& core);
 
 }  // namespace freshframe::core

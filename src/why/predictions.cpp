@@ -32,7 +32,7 @@ std::optional<Effect> Predictions::effect(const Question& question, Time now) {
   std::erase_if(entries_, [&](const auto& each) { return now - each.second.wanted > kUnwanted; });
   if (!running_ && next_due() != entries_.end()) {
     if (thread_.joinable()) thread_.join();  // it has ended: it clears running_ last
-    running_ = begin();
+    running_ = begin_prediction();
   }
   return entry.effect;
 }
@@ -55,7 +55,7 @@ Predictions::Entries::iterator Predictions::next_due() {
 }
 
 // Returns false if the process may have no further thread now.
-bool Predictions::begin() {
+bool Predictions::begin_prediction() {
   try {
     thread_ = std::thread([this] { run(); });
   } catch (const std::system_error&) {

@@ -54,7 +54,7 @@ class Predictions {
   void earn(Time now);
   /// Returns the question that has been waiting longest, or end() if none waits or there is no time for it.
   [[nodiscard]] Entries::iterator next_due();
-  [[nodiscard]] bool begin();
+  [[nodiscard]] bool begin_prediction();
   [[nodiscard]] Answer answer_to(const Question& question) const;
   void run();
 
@@ -72,6 +72,6 @@ class Predictions {
 
 /// "With queue=LATEST at A, samples would be 66 to 69 ms old ...", of the consumer whose samples are oldest now.
 /// nullopt means its ages are not known.
-[[nodiscard]] std::optional<Effect> effect_of(const WhatIf& answer);
+[[nodiscard]] std::optional<Effect> find_effect(const WhatIf& answer);
 
 }  // namespace freshframe::core

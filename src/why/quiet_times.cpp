@@ -128,7 +128,7 @@ void QuietTimes::follow_source(const NodeStats& node, Time now) {
     source.away_since = now;
 }
 
-Quiet QuietTimes::of(const GraphState& seen, Time since) const {
+Quiet QuietTimes::find_quiet(const GraphState& seen, Time since) const {
   Quiet out;
   for (const auto& [name, until] : changed_) {
     if (until > since) out.changed.insert(name);

@@ -47,7 +47,7 @@ class QuietTimes {
   /// Returns true if the graph is another one than at the look before.
   bool follow(const GraphState& seen, Time now);
   /// The quiet times of a window that began at `since` and ends with `seen`.
-  [[nodiscard]] Quiet of(const GraphState& seen, Time since) const;
+  [[nodiscard]] Quiet find_quiet(const GraphState& seen, Time since) const;
   /// Since when a source has been away; nullopt means it is there.
   [[nodiscard]] std::optional<Time> away_since(int number) const;
   /// The seconds for which each source has been away, by its number.

@@ -23,7 +23,7 @@ constexpr double kStale = 0.5;          // share of the samples
 constexpr double kAway = 0.5;           // share of the time
 constexpr double kLostRecords = 0.01;   // share of the samples: a recorder has to keep them all
 
-std::uint64_t restarts_of(const NodeStats& node) {
+std::uint64_t count_restarts(const NodeStats& node) {
   std::uint64_t sum = 0;
   for (const auto& worker : node.workers) sum += worker.restarts;
   return sum;
@@ -37,7 +37,7 @@ struct Waits {
 
 // Takes the waits of the records; without them Little's law gives them: the mean of the waiting samples,
 // divided by the rate at which they leave, is their mean wait.
-Waits waits_of(const Scene& scene, std::size_t edge, double waiting, std::uint64_t left) {
+Waits find_waits(const Scene& scene, std::size_t edge, double waiting, std::uint64_t left) {
   const auto& stats = scene.seen.stats.edges[edge];
   const auto share = largest_share(scene, stats.child, {AgeKind::Queue, AgeKind::Worker});
   if (share.age != nullptr && share.age->samples >= kFewestSamples) return {share.time, share.age->mean};
@@ -181,7 +181,7 @@ void find_deep_queues(const Scene& scene, Causes& out) {
     if (dropped == 0 || delivered == 0 || passed < kFewestSamples) continue;
     const double waiting = scene.window.edges[i].waiting / scene.window.looks;
     const auto subject = edge_name(edge);
-    const auto [wait, age] = waits_of(scene, i, waiting, left);
+    const auto [wait, age] = find_waits(scene, i, waiting, left);
     const double interval = scene.seconds / static_cast<double>(passed);
     const double shortest = std::max(kShortestWait, 2 * interval);
     if (waiting < scene.bar(kWaiting, "queue", subject) || wait < scene.bar(shortest, "queue", subject))
@@ -225,8 +225,8 @@ void find_stale(const Scene& scene, Causes& out) {
 void find_workers(const Scene& scene, Causes& out) {
   const auto& nodes = scene.seen.stats.nodes;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    const auto restarts = restarts_of(nodes[i]);
-    const auto count = grown(restarts, restarts_of(scene.window.before.nodes[i]));
+    const auto restarts = count_restarts(nodes[i]);
+    const auto count = grown(restarts, count_restarts(scene.window.before.nodes[i]));
     if (count == 0 || scene.quiet.has_changed(nodes[i].name)) continue;
     Finding finding{.kind = "worker",
                     .subject = nodes[i].name,
@@ -298,20 +298,20 @@ GilLoss gil_loss(const Scene& scene, const std::string& node, double waits) {
 // One finding for each way, at the node that waits longest.
 void find_gil_waits(const Scene& scene, Causes& out) {
   for (const auto& age : scene.ages) {
-    const double wait = part_of(age, AgeKind::Gil, "");
+    const double wait = sum_part(age, AgeKind::Gil, "");
     if (age.samples < kFewestSamples || scene.quiet.is_quiet(age.consumer)) continue;
     std::vector<std::string> waiting;
     std::string subject;
     double longest = 0;
     double share = 0;
-    for (const auto& name : nodes_of(age)) {
-      const auto node = index_of(scene, name);
+    for (const auto& name : list_nodes(age)) {
+      const auto node = find_index(scene, name);
       if (node == scene.seen.stats.nodes.size()) continue;
       const double of_time = gil_share(scene, node, &NodeStats::gil_wait);
       share = std::max(share, of_time);
       if (of_time < kGilWait) continue;
       waiting.push_back(name);
-      if (const double time = part_of(age, AgeKind::Gil, name); time > longest) {
+      if (const double time = sum_part(age, AgeKind::Gil, name); time > longest) {
         longest = time;
         subject = name;
       }

@@ -39,16 +39,16 @@ struct RunQueue {
   std::map<int, int> node_threads;  // by the number of the node
 
   /// Since `before`, of the threads that are in both: of a node, and of all.
-  [[nodiscard]] double of_node(const RunQueue& before, int node) const;
-  [[nodiscard]] double of_all(const RunQueue& before) const;
+  [[nodiscard]] double compute_node_load(const RunQueue& before, int node) const;
+  [[nodiscard]] double compute_load(const RunQueue& before) const;
 };
 
 // ---- what a pipeline's nodes and readers have recorded, see observer.cpp
 /// The age of the samples of the last seconds, taken apart.
-[[nodiscard]] std::vector<Age> ages_of(const PipelineCore& core, Seconds latest);
+[[nodiscard]] std::vector<Age> collect_ages(const PipelineCore& core, Seconds latest);
 /// How evenly the sources have given their samples.
-[[nodiscard]] std::map<std::string, Pace> paces_of(const PipelineCore& core, Seconds latest);
-[[nodiscard]] RunQueue run_queue_of(const PipelineCore& core);
+[[nodiscard]] std::map<std::string, Pace> collect_paces(const PipelineCore& core, Seconds latest);
+[[nodiscard]] RunQueue read_run_queue(const PipelineCore& core);
 
 /// The effect of a change, as a sentence and in numbers.
 struct Effect {
@@ -140,7 +140,7 @@ void find_full_processors(const Scene& scene, Causes& out);
 void find_bursts(const Scene& scene, Causes& out);
 
 /// The index of a node in the statistics; the number of nodes for a reader.
-[[nodiscard]] std::size_t index_of(const Scene& scene, const std::string& node);
+[[nodiscard]] std::size_t find_index(const Scene& scene, const std::string& node);
 /// In the order of the graph's names: "parent->child".
 [[nodiscard]] std::string edge_name(const EdgeStats& edge);
 
@@ -152,9 +152,9 @@ struct AgeShare {
 [[nodiscard]] AgeShare largest_share(const Scene& scene, std::string_view node,
                                      const std::vector<AgeKind>& kinds);
 /// The part of one age.
-[[nodiscard]] double part_of(const Age& age, AgeKind kind, std::string_view node);
+[[nodiscard]] double sum_part(const Age& age, AgeKind kind, std::string_view node);
 /// The nodes along an age's way, each once.
-[[nodiscard]] std::vector<std::string> nodes_of(const Age& age);
+[[nodiscard]] std::vector<std::string> list_nodes(const Age& age);
 
 /// Another queue before a child, as a remedy names it; nullopt means it is a reader, for which nothing can be
 /// predicted.

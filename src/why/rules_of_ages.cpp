@@ -28,7 +28,7 @@ bool is_proven(const Age* age) {
   return age != nullptr && age->samples >= kFewestSamples;
 }
 
-double batches_of(const NodeStats& node, int at_least) {
+double count_batches(const NodeStats& node, int at_least) {
   std::uint64_t count = 0;
   for (const auto& [size, calls] : node.batches) count += size >= at_least ? calls : 0;
   return static_cast<double>(count);
@@ -45,12 +45,12 @@ int largest_batch(const NodeStats& now, const NodeStats& before) {
 
 }  // namespace
 
-std::size_t index_of(const Scene& scene, const std::string& node) {
+std::size_t find_index(const Scene& scene, const std::string& node) {
   const auto& nodes = scene.seen.stats.nodes;
   return static_cast<std::size_t>(std::ranges::find(nodes, node, &NodeStats::name) - nodes.begin());
 }
 
-std::vector<std::string> nodes_of(const Age& age) {
+std::vector<std::string> list_nodes(const Age& age) {
   auto out = age.sources;
   for (const auto& part : age.parts) {
     if (std::ranges::find(out, part.node) == out.end()) out.push_back(part.node);
@@ -63,11 +63,11 @@ std::string edge_name(const EdgeStats& edge) {
 }
 
 std::optional<Question> with_queue(const Scene& scene, const std::string& child, const Queue& queue) {
-  if (index_of(scene, child) == scene.seen.stats.nodes.size()) return std::nullopt;
+  if (find_index(scene, child) == scene.seen.stats.nodes.size()) return std::nullopt;
   return Question{.node = child, .change = {.queue = queue}};
 }
 
-double part_of(const Age& age, AgeKind kind, std::string_view node) {
+double sum_part(const Age& age, AgeKind kind, std::string_view node) {
   double sum = 0;
   for (const auto& part : age.parts) {
     if (part.kind == kind && (node.empty() || part.node == node)) sum += part.mean;
@@ -80,7 +80,7 @@ AgeShare largest_share(const Scene& scene, std::string_view node, const std::vec
   double share = 0;
   for (const auto& age : scene.ages) {
     double time = 0;
-    for (const auto kind : kinds) time += part_of(age, kind, node);
+    for (const auto kind : kinds) time += sum_part(age, kind, node);
     if (age.mean <= 0 || time / age.mean <= share) continue;
     share = time / age.mean;
     out = {time, &age};
@@ -123,8 +123,8 @@ std::optional<EmptyBatches> empty_batches(const Scene& scene, std::size_t i) {
   const auto& before = scene.window.before.nodes[i];
   EmptyBatches out{.node = stats.nodes[i], .size = scene.seen.nodes[i].batch};
   if (out.size < 2) return std::nullopt;
-  out.calls = batches_of(out.node, 1) - batches_of(before, 1);
-  out.full = batches_of(out.node, out.size) - batches_of(before, out.size);
+  out.calls = count_batches(out.node, 1) - count_batches(before, 1);
+  out.full = count_batches(out.node, out.size) - count_batches(before, out.size);
   if (out.calls == 0 || out.full > kFullBatches * out.calls) return std::nullopt;
   if (busy_share(out.node, stats.elapsed, before, scene.window.before.elapsed) >= kBatchBusy)
     return std::nullopt;
@@ -135,7 +135,7 @@ std::optional<EmptyBatches> empty_batches(const Scene& scene, std::size_t i) {
 std::size_t sources_through(const Scene& scene, const std::string& node) {
   std::size_t most = 1;
   for (const auto& age : scene.ages) {
-    const auto nodes = nodes_of(age);
+    const auto nodes = list_nodes(age);
     if (std::ranges::find(nodes, node) != nodes.end()) most = std::max(most, age.sources.size());
   }
   return most;
@@ -143,7 +143,7 @@ std::size_t sources_through(const Scene& scene, const std::string& node) {
 
 bool has_time(const Scene& scene, const std::string& child) {
   const auto& stats = scene.seen.stats;
-  const auto index = index_of(scene, child);
+  const auto index = find_index(scene, child);
   return index == stats.nodes.size() ||  // a reader
          busy_share(stats.nodes[index], stats.elapsed, scene.window.before.nodes[index],
                     scene.window.before.elapsed) <= kIdleChild;
@@ -186,7 +186,7 @@ void find_empty_batches(const Scene& scene, Causes& out) {
     const auto bar = [&](double threshold) { return scene.bar(threshold, "batch", name); };
     const auto [wait, age] = largest_share(scene, name, {AgeKind::Batch});
     const double call =
-        age == nullptr ? 0 : part_of(*age, AgeKind::Call, name) + part_of(*age, AgeKind::Gil, name);
+        age == nullptr ? 0 : sum_part(*age, AgeKind::Call, name) + sum_part(*age, AgeKind::Gil, name);
     if (is_proven(age) && wait >= bar(kShortestGather) && wait >= bar(kShareOfAge) * age->mean &&
         wait >= bar(kBatchWait) * call) {
       auto finding = batches->finding(
@@ -210,7 +210,7 @@ void find_empty_batches(const Scene& scene, Causes& out) {
 
 void find_full_processors(const Scene& scene, Causes& out) {
   const auto& stats = scene.seen.stats;
-  const double all = scene.run_queue.of_all(scene.window.run_queue) / scene.seconds;
+  const double all = scene.run_queue.compute_load(scene.window.run_queue) / scene.seconds;
   for (const auto& age : scene.ages) {
     if (!is_proven(&age) || scene.quiet.is_quiet(age.consumer)) continue;
     if (all < scene.bar(kProcessors, "processors", age.consumer)) continue;
@@ -218,12 +218,13 @@ void find_full_processors(const Scene& scene, Causes& out) {
     // more.
     const double samples = age.interval > 0 ? scene.seconds / age.interval : 0;
     double wait = 0;
-    for (const auto& name : nodes_of(age)) {
-      const auto node = index_of(scene, name);
+    for (const auto& name : list_nodes(age)) {
+      const auto node = find_index(scene, name);
       if (node == stats.nodes.size()) continue;
       const auto count = grown(stats.nodes[node].processed, scene.window.before.nodes[node].processed);
       if (count == 0) continue;
-      const double delay = scene.run_queue.of_node(scene.window.run_queue, stats.nodes[node].number);
+      const double delay =
+          scene.run_queue.compute_node_load(scene.window.run_queue, stats.nodes[node].number);
       wait += delay / std::max(static_cast<double>(count), samples);
     }
     wait = std::min(wait, age.mean);
@@ -249,7 +250,7 @@ LostShare lost_in_bursts(const Scene& scene, const std::string& source) {
   for (std::size_t i = 0; i < stats.edges.size(); ++i) {
     const auto& edge = stats.edges[i];
     const auto& before = scene.window.before.edges[i];
-    if (edge.parent != source || index_of(scene, edge.child) == stats.nodes.size()) continue;
+    if (edge.parent != source || find_index(scene, edge.child) == stats.nodes.size()) continue;
     if (!has_time(scene, edge.child)) continue;
     const auto passed = grown(edge.passed_in, before.passed_in);
     if (passed < kFewestSamples) continue;
@@ -265,7 +266,7 @@ AgeShare longest_wait(const Scene& scene, const std::string& source) {
   AgeShare worst;
   for (const auto& age : scene.ages) {
     const bool of_source = std::ranges::find(age.sources, source) != age.sources.end();
-    const double wait = part_of(age, AgeKind::Queue, "") + part_of(age, AgeKind::Worker, "");
+    const double wait = sum_part(age, AgeKind::Queue, "") + sum_part(age, AgeKind::Worker, "");
     if (of_source && is_proven(&age) && wait >= worst.time) worst = {wait, &age};
   }
   return worst;
@@ -275,7 +276,7 @@ AgeShare longest_wait(const Scene& scene, const std::string& source) {
 
 void find_bursts(const Scene& scene, Causes& out) {
   for (const auto& [source, pace] : scene.paces) {
-    const auto index = index_of(scene, source);
+    const auto index = find_index(scene, source);
     if (index == scene.seen.nodes.size() || !scene.seen.nodes[index].live) continue;
     if (pace.samples < kFewestSamples || pace.median <= 0 || scene.quiet.is_quiet(source)) continue;
     const double ratio = pace.mean / pace.median;

@@ -34,7 +34,7 @@ std::string rounded_seconds(double duration) {
 }
 
 // The text of an error, which has any form, ends a sentence.
-std::string ended(std::string text) {
+std::string end_sentence(std::string text) {
   if (!text.ends_with('.')) text += '.';
   return text;
 }
@@ -54,7 +54,7 @@ void add_failure(const GraphState& seen, const Circumstances& around, Causes& ou
   const auto& failure = around.failure;
   add(out, {.kind = "error",
             .subject = failure ? failure->node : around.pipeline,
-            .text = failure ? ended("failed: " + failure->text) : "the pipeline failed.",
+            .text = failure ? end_sentence("failed: " + failure->text) : "the pipeline failed.",
             .remedy = "",
             .evidence = {},
             .ill = true});
@@ -70,7 +70,7 @@ void add_stall(const GraphState& seen, const Circumstances& around, double still
   }
   add(out, {.kind = "stall",
             .subject = around.pipeline,
-            .text = ended(std::move(text)),
+            .text = end_sentence(std::move(text)),
             .remedy = "",
             .evidence = {{"still", still}},
             .ill = true});
@@ -92,7 +92,7 @@ void add_away(const GraphState& seen, const Circumstances& around, const QuietTi
     if (!node.source->last_error.empty()) text += ": " + node.source->last_error;
     add(out, {.kind = "away",
               .subject = node.name,
-              .text = ended(std::move(text)),
+              .text = end_sentence(std::move(text)),
               .remedy = std::string(kAwayRemedy),
               .evidence = {{"away", away}, {"outages", static_cast<double>(node.source->outages)}},
               .ill = is_ill});
@@ -175,7 +175,7 @@ void add_joins(const GraphState& seen, Causes& out) {
     if (!runs(seen) || !node.join || node.join->reason.empty()) continue;
     add(out, {.kind = "join",
               .subject = node.name,
-              .text = ended(node.join->reason),
+              .text = end_sentence(node.join->reason),
               .remedy = "",
               .evidence = {{"sets", static_cast<double>(node.join->sets)}}});
   }
@@ -191,13 +191,13 @@ void add_spools(const GraphState& seen, Causes& out) {
     add(out,
         {.kind = "spool",
          .subject = node.name,
-         .text = ended(std::move(text)),
+         .text = end_sentence(std::move(text)),
          .remedy = "",
          .evidence = {{"waiting", static_cast<double>(spool.waiting)}, {"oldest_age", spool.oldest_age}}});
   }
 }
 
-std::string_view place_of(NodeDropCause cause, std::uint64_t count) {
+std::string_view describe_place(NodeDropCause cause, std::uint64_t count) {
   switch (cause) {
     case NodeDropCause::Device:
       // A camera's driver, a scene or a server went on without this program.
@@ -233,7 +233,7 @@ std::string lost_frames(const NodeStats& node) {
   const char* separator = " ";
   for (const auto& [cause, count] : node.drops) {
     if (cause == NodeDropCause::Error || !is_lost(node, cause)) continue;
-    text += separator + count_text(count, "frame") + std::string(place_of(cause, count));
+    text += separator + count_text(count, "frame") + std::string(describe_place(cause, count));
     separator = ", ";
   }
   return text + ".";
@@ -251,18 +251,18 @@ Finding loss_on(const EdgeStats& edge) {
           .evidence = {{"lost", static_cast<double>(edge.lost)}}};
 }
 
-Finding errors_of(const NodeStats& node) {
+Finding find_errors(const NodeStats& node) {
   auto text = count_text(node.errors, "error");
   if (!node.last_error.empty()) text += ", the last: " + node.last_error;
   return {.kind = "error",
           .subject = node.name,
-          .text = ended(std::move(text)),
+          .text = end_sentence(std::move(text)),
           .remedy = "",
           .evidence = {{"errors", static_cast<double>(node.errors)}}};
 }
 
 // The card that a thread belongs to: nodes' threads have their names.
-std::string node_of_thread(const std::string& thread, const GraphState& seen) {
+std::string find_thread_node(const std::string& thread, const GraphState& seen) {
   for (const auto& node : seen.stats.nodes) {
     if (!thread.empty() && (node.name == thread || node.name.substr(0, kThreadName) == thread))
       return node.name;
@@ -362,15 +362,15 @@ void States::add_gil(const GraphState& seen, const GilFindings& gil, Time now, C
   constexpr double kSpan = 5;  // seconds
   const double stalled = (stalls_.back().seconds - stalls_.front().seconds) / kSpan;
   if (gil.now && gil.now->seconds >= kLongStall) {
-    add(out, gil_finding(node_of_thread(gil.now->thread, seen),
+    add(out, gil_finding(find_thread_node(gil.now->thread, seen),
                          "has held the GIL for " + rounded_seconds(gil.now->seconds) + ": " +
-                             holder_of(*gil.now) + ".",
+                             describe_holder(*gil.now) + ".",
                          gil.now->seconds));
   } else if (stalled >= kStalledShare && !gil.recent.empty()) {
     const auto& last = gil.recent.back();
-    add(out, gil_finding(node_of_thread(last.thread, seen),
+    add(out, gil_finding(find_thread_node(last.thread, seen),
                          "held the GIL while others waited for " + percent_text(stalled) +
-                             " of the last 5 s: " + holder_of(last) + ".",
+                             " of the last 5 s: " + describe_holder(last) + ".",
                          stalled));
   }
   for (const auto& node : seen.stats.nodes) {
@@ -386,7 +386,7 @@ void States::add_losses(const GraphState& seen, Time now, Causes& out) const {
   }
   for (const auto& node : seen.stats.nodes) {
     const auto& growth = nodes_.at(node.number);
-    if (growth.errors.is_recent(now)) add(out, errors_of(node));
+    if (growth.errors.is_recent(now)) add(out, find_errors(node));
     if (!growth.losses.is_recent(now)) continue;
     add(out, {.kind = "loss",
               .subject = node.name,
@@ -396,7 +396,7 @@ void States::add_losses(const GraphState& seen, Time now, Causes& out) const {
   }
 }
 
-std::string holder_of(const GilFindings::Stall& stall) {
+std::string describe_holder(const GilFindings::Stall& stall) {
   auto text = stall.native.empty() ? stall.python : stall.native;
   if (!stall.native.empty() && !stall.python.empty()) text += ", called at " + stall.python;
   if (text.empty()) text = "unknown";

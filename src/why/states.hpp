@@ -67,6 +67,6 @@ class States {
 };
 
 /// Returns the holder of the GIL as text.
-[[nodiscard]] std::string holder_of(const GilFindings::Stall& stall);
+[[nodiscard]] std::string describe_holder(const GilFindings::Stall& stall);
 
 }  // namespace freshframe::core

@@ -36,7 +36,7 @@ std::string doing(const Age& age, const AgePart& part) {
   return text.replace(text.find('*'), 1, part.node);
 }
 
-std::string line_of(double time, std::string_view what) {
+std::string format_line(double time, std::string_view what) {
   auto text = time_text(time);
   if (text.size() < kWidth) text.insert(0, kWidth - text.size(), ' ');
   return text + "  " + std::string(what) + "\n";
@@ -58,11 +58,11 @@ std::string age_text(const Age& age) {
     if (std::abs(part.mean) < kWorthALine * age.mean) {
       rest += part.mean;
     } else {
-      text += line_of(part.mean, doing(age, part));
+      text += format_line(part.mean, doing(age, part));
     }
   }
   constexpr double kSomething = 50e-6;  // seconds
-  if (rest >= kSomething) text += line_of(rest, "in all other steps");
+  if (rest >= kSomething) text += format_line(rest, "in all other steps");
   return text;
 }
 

@@ -223,7 +223,7 @@ PyObject* engine_why(gil::Held& held, PyObject* self, PyObject* /*no_arguments*/
   return raw_call(held, [&]() -> PyObject* {
     Why answer;
     gil::release(
-        held, [](core::PipelineCore* core, Why* into) { *into = core::observer_of(*core).why(); },
+        held, [](core::PipelineCore* core, Why* into) { *into = core::get_observer(*core).why(); },
         &nb::inst_ptr<Engine>(self)->core(), &answer);
     return nb::cast(std::move(answer)).release().ptr();
   });
@@ -273,7 +273,7 @@ PyObject* engine_what_if(gil::Held& held, PyObject* self, PyObject* args) {
     gil::release(
         held,
         [](core::PipelineCore* core, const std::string* of, const NodeChange* with, WhatIf* into) {
-          *into = core::what_if(core::recording_of(*core), *of, *with);
+          *into = core::what_if(core::make_recording(*core), *of, *with);
         },
         &nb::inst_ptr<Engine>(self)->core(), &node, &change, &answer);
     return nb::cast(std::move(answer)).release().ptr();

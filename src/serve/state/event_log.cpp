@@ -213,7 +213,8 @@ void EventLog::follow_gil(const Snapshot& seen) {
     if (stall.id <= *last_gil_stall_) continue;
     last_gil_stall_ = stall.id;
     add(seen.time, "gil", stall.thread,
-        "held the GIL for " + core::measured_seconds_text(stall.seconds) + ": " + core::holder_of(stall),
+        "held the GIL for " + core::measured_seconds_text(stall.seconds) + ": " +
+            core::describe_holder(stall),
         {.detail = stall.native + "\n" + stall.python});
   }
 }

@@ -79,15 +79,15 @@ double unix_now() {
 Sampler::Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_after)
     : core_(std::move(core)) {
   seen_.pipeline = core_->options().name;
-  if (away_after) core::observer_of(*core_).limit_away(*away_after);
+  if (away_after) core::get_observer(*core_).limit_away(*away_after);
 }
 
 Why Sampler::why() const {
-  return core::observer_of(*core_).why();
+  return core::get_observer(*core_).why();
 }
 
 WhatIf Sampler::what_if(const Question& question) const {
-  return core::what_if(core::recording_of(*core_), question.node, question.change);
+  return core::what_if(core::make_recording(*core_), question.node, question.change);
 }
 
 void Sampler::sample(Time now, GilFindings gil) {
@@ -151,7 +151,7 @@ void Sampler::compute_rates(Time now) {
 }
 
 void Sampler::judge(GilFindings gil) {
-  auto& observer = core::observer_of(*core_);
+  auto& observer = core::get_observer(*core_);
   observer.follow(seen_.graph, std::move(gil));
   seen_.findings = observer.findings();
   const auto away = observer.away();

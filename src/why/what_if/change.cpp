@@ -48,7 +48,7 @@ std::vector<std::string_view> split(std::string_view text) {
 }
 
 template <class T>
-T number_of(std::string_view name, std::string_view text) {
+T parse_number(std::string_view name, std::string_view text) {
   T out{};
   const auto end = std::from_chars(text.data(), text.data() + text.size(), out);
   if (end.ec == std::errc() && end.ptr == text.data() + text.size()) return out;
@@ -56,7 +56,7 @@ T number_of(std::string_view name, std::string_view text) {
 }
 
 // "Queue(8, drop_newest)": what is between the parentheses; nullopt for another text.
-std::optional<std::vector<std::string_view>> arguments_of(std::string_view name, std::string_view text) {
+std::optional<std::vector<std::string_view>> split_arguments(std::string_view name, std::string_view text) {
   if (!text.starts_with(name) || text.size() < name.size() + 2) return std::nullopt;
   text.remove_prefix(name.size());
   if (text.front() != '(' || text.back() != ')') return std::nullopt;
@@ -74,25 +74,25 @@ std::string_view without_quotes(std::string_view text) {
 Queue queue_of(std::string_view text) {
   const auto known = std::ranges::find(kNamedQueues, text, &NamedQueue::name);
   if (known != kNamedQueues.end()) return known->queue;
-  const auto arguments = arguments_of("Queue", text);
+  const auto arguments = split_arguments("Queue", text);
   if (!arguments)
     throw OptionError(
         "queue must be LATEST, NEXT, LOSSLESS, RECORDING, Queue(8) or Queue(8, drop_newest), got '" +
         std::string(text) + "'");
-  Queue out{.depth = number_of<int>("the depth of a queue", arguments->front())};
+  Queue out{.depth = parse_number<int>("the depth of a queue", arguments->front())};
   if (arguments->size() > 1) out.when_full = parse_when_full(without_quotes(arguments->back()));
   return out;
 }
 
-Batch batch_of(std::string_view text) {
-  const auto arguments = arguments_of("Batch", text);
-  if (!arguments) return {.size = number_of<int>("batch", text)};
-  Batch out{.size = number_of<int>("the size of a batch", arguments->front())};
+Batch parse_batch(std::string_view text) {
+  const auto arguments = split_arguments("Batch", text);
+  if (!arguments) return {.size = parse_number<int>("batch", text)};
+  Batch out{.size = parse_number<int>("the size of a batch", arguments->front())};
   if (arguments->size() == 1) return out;
   constexpr std::string_view kName = "max_wait=";
   if (!arguments->back().starts_with(kName))
     throw OptionError("batch must be a number or Batch(4, max_wait=0.1), got '" + std::string(text) + "'");
-  out.max_wait = number_of<double>("max_wait of a batch", arguments->back().substr(kName.size()));
+  out.max_wait = parse_number<double>("max_wait of a batch", arguments->back().substr(kName.size()));
   return out;
 }
 
@@ -104,13 +104,13 @@ void set(NodeChange& change, std::string_view name, std::string_view value) {
        {"rate", &NodeChange::rate}}};
   const auto number = std::ranges::find(numbers, name, [](const auto& each) { return each.first; });
   if (number != numbers.end()) {
-    change.*(number->second) = number_of<double>(name, value);
+    change.*(number->second) = parse_number<double>(name, value);
   } else if (name == "queue") {
     change.queue = queue_of(value);
   } else if (name == "workers") {
-    change.workers = number_of<int>(name, value);
+    change.workers = parse_number<int>(name, value);
   } else if (name == "batch") {
-    change.batch = batch_of(value);
+    change.batch = parse_batch(value);
   } else {
     throw OptionError("there is no change '" + std::string(name) + "': " + std::string(kForm));
   }
@@ -165,7 +165,7 @@ void check_role(const RecordedNode& its, const NodeChange& change) {
 
 }  // namespace
 
-int checked(const Recording& recording, const std::string& node, const NodeChange& change) {
+int check_change(const Recording& recording, const std::string& node, const NodeChange& change) {
   check_values(change);
   const auto& [number, its] = named_node(recording, node);
   check_role(its, change);

@@ -11,6 +11,6 @@
 namespace freshframe::core {
 
 /// The number of the node. Throws OptionError, GraphError.
-[[nodiscard]] int checked(const Recording& recording, const std::string& node, const NodeChange& change);
+[[nodiscard]] int check_change(const Recording& recording, const std::string& node, const NodeChange& change);
 
 }  // namespace freshframe::core

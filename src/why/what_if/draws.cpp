@@ -8,11 +8,11 @@
 namespace freshframe::core {
 namespace {
 
-std::size_t any_of(std::size_t count, Random& random) {
+std::size_t draw_index(std::size_t count, Random& random) {
   return static_cast<std::size_t>(random() % count);
 }
 
-double part_of_one(Random& random) {
+double draw_share(Random& random) {
   constexpr double kWhole = 18446744073709551616.0;  // 2^64
   return static_cast<double>(random()) / kWhole;
 }
@@ -25,15 +25,15 @@ TimePoint later(TimePoint time, Seconds by) {
 
 }  // namespace
 
-std::size_t BlockDraw::block_of(const std::vector<double>& values, Random& random) {
-  return values.size() > kBlock ? any_of(values.size() - kBlock + 1, random) : 0;
+std::size_t BlockDraw::choose_block(const std::vector<double>& values, Random& random) {
+  return values.size() > kBlock ? draw_index(values.size() - kBlock + 1, random) : 0;
 }
 
 BlockDraw::BlockDraw(const std::vector<double>& recorded, Random& random) {
   const auto length = std::min(kBlock, recorded.size());
   values_.reserve(recorded.size() + length);
   while (values_.size() < recorded.size()) {
-    const auto from = recorded.begin() + static_cast<std::ptrdiff_t>(block_of(recorded, random));
+    const auto from = recorded.begin() + static_cast<std::ptrdiff_t>(choose_block(recorded, random));
     values_.insert(values_.end(), from, from + static_cast<std::ptrdiff_t>(length));
   }
   values_.resize(recorded.size());
@@ -41,14 +41,14 @@ BlockDraw::BlockDraw(const std::vector<double>& recorded, Random& random) {
 
 double BlockDraw::next(Random& random) {
   if (left_ == 0) {
-    at_ = block_of(values_, random);
+    at_ = choose_block(values_, random);
     left_ = std::min(kBlock, values_.size());
   }
   --left_;
   return values_[at_++];
 }
 
-TimesBySize times_of(const std::vector<Call>& calls, bool gathers) {
+TimesBySize collect_times(const std::vector<Call>& calls, bool gathers) {
   TimesBySize out;
   if (!gathers) {
     for (const auto& call : calls) out[1].push_back(Seconds(call.done - call.taken).count());
@@ -66,7 +66,7 @@ TimesBySize times_of(const std::vector<Call>& calls, bool gathers) {
   return out;
 }
 
-std::optional<double> rate_of(const std::vector<Call>& calls) {
+std::optional<double> compute_rate(const std::vector<Call>& calls) {
   if (calls.size() < 2) return std::nullopt;
   const double time = Seconds(calls.back().done - calls.front().done).count();
   return static_cast<double>(calls.size() - 1) / time;
@@ -85,7 +85,7 @@ Seconds CallDraw::next(std::size_t samples, Random& random) {
   return Seconds(found->second.next(random) / speed_);
 }
 
-double CallDraw::unseen() const noexcept {
+double CallDraw::unseen_share() const noexcept {
   return calls_ > 0 ? static_cast<double>(unseen_) / static_cast<double>(calls_) : 0;
 }
 
@@ -98,8 +98,8 @@ ArrivalDraw::ArrivalDraw(const std::vector<Call>& calls, double stretch, TimePoi
     sum += interval;
   }
   if (steps_.empty()) return;
-  at_ = any_of(steps_.size(), random);
-  time_ = later(time_, Seconds(part_of_one(random) * stretch_ * sum / static_cast<double>(steps_.size())));
+  at_ = draw_index(steps_.size(), random);
+  time_ = later(time_, Seconds(draw_share(random) * stretch_ * sum / static_cast<double>(steps_.size())));
 }
 
 PlannedTimes::Arrival ArrivalDraw::next() {

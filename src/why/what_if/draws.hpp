@@ -31,7 +31,7 @@ class BlockDraw {
 
  private:
   static constexpr std::size_t kBlock = 8;
-  [[nodiscard]] static std::size_t block_of(const std::vector<double>& values, Random& random);
+  [[nodiscard]] static std::size_t choose_block(const std::vector<double>& values, Random& random);
 
   std::vector<double> values_;
   std::size_t at_ = 0;
@@ -40,10 +40,10 @@ class BlockDraw {
 
 /// Calls of a node by their number of samples: seconds from the take to the end.
 using TimesBySize = std::map<std::size_t, std::vector<double>>;
-[[nodiscard]] TimesBySize times_of(const std::vector<Call>& calls, bool gathers);
+[[nodiscard]] TimesBySize collect_times(const std::vector<Call>& calls, bool gathers);
 
 /// The samples per second of a source; nullopt if it has given too few.
-[[nodiscard]] std::optional<double> rate_of(const std::vector<Call>& calls);
+[[nodiscard]] std::optional<double> compute_rate(const std::vector<Call>& calls);
 
 /// The calls of a node in one draw.
 class CallDraw {
@@ -52,7 +52,7 @@ class CallDraw {
   /// Draws a call of the nearest size if there was no such call.
   [[nodiscard]] Seconds next(std::size_t samples, Random& random);
   /// The share of the calls for which no batch of that size was seen.
-  [[nodiscard]] double unseen() const noexcept;
+  [[nodiscard]] double unseen_share() const noexcept;
 
  private:
   std::map<std::size_t, BlockDraw> sizes_;

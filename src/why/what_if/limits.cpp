@@ -31,7 +31,7 @@ std::string few_calls(const Asked& asked) {
     const auto& node = asked.recording.nodes.at(number);
     if (node.is_reader) continue;
     std::size_t calls = 0;
-    for (const auto& [size, times] : times_of(node.calls, node.batch.has_value())) calls += times.size();
+    for (const auto& [size, times] : collect_times(node.calls, node.batch.has_value())) calls += times.size();
     if (calls >= kFewestCalls) continue;
     return "not yet: " + quoted(node) + (node.is_source ? " has given " : " has made ") +
            std::to_string(calls) + " of the " + std::to_string(kFewestCalls) +
@@ -118,7 +118,7 @@ std::string faster_source(const Asked& asked) {
   constexpr std::size_t kFewest = 30;  // samples that show a rate
   const auto& source = asked.recording.nodes.at(asked.node);
   if (source.calls.size() < kFewest) return {};
-  const auto rate = rate_of(source.calls);
+  const auto rate = compute_rate(source.calls);
   constexpr double kSame = 1.02;
   if (!rate || *asked.change.rate <= kSame * *rate) return {};
   return quoted(source) + " gives " + fixed_text(*rate, 1) +
@@ -127,7 +127,7 @@ std::string faster_source(const Asked& asked) {
 
 // The run itself lacks processors, so its calls took longer than they had to. The kernel counts the waits of the whole
 // thread: those before a call, when a sample has woken it, as well as those within.
-std::string starved(const Asked& asked) {
+std::string explain_starved(const Asked& asked) {
   for (const int number : asked.involved) {
     const auto& node = asked.recording.nodes.at(number);
     if (node.is_reader || node.is_source) continue;
@@ -148,16 +148,16 @@ std::string starved(const Asked& asked) {
 }  // namespace
 
 // "Not yet" is said only where more calls would help.
-std::string reason_of(const Asked& asked) {
+std::string explain_limits(const Asked& asked) {
   if (!asked.recording.runs) return "the pipeline does not run";
-  for (const auto check :
-       {&unknown_streams, &faster_source, &filters, &slow_readers, &few_calls, &gil_users, &starved}) {
+  for (const auto check : {&unknown_streams, &faster_source, &filters, &slow_readers, &few_calls, &gil_users,
+                           &explain_starved}) {
     if (auto reason = check(asked); !reason.empty()) return reason;
   }
   return {};
 }
 
-std::string reason_of_processors(const Asked& asked, const std::map<int, double>& rates) {
+std::string explain_processors(const Asked& asked, const std::map<int, double>& rates) {
   double wanted = 0;
   double present = 0;
   for (const auto& [number, node] : asked.recording.nodes) {

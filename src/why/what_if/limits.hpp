@@ -24,9 +24,9 @@ struct Asked {
 };
 
 /// Why nothing can be known; empty means something can. Before a simulation.
-[[nodiscard]] std::string reason_of(const Asked& asked);
+[[nodiscard]] std::string explain_limits(const Asked& asked);
 
 /// How much of the machine the nodes want. `load`: calls per second and node, as predicted.
-[[nodiscard]] std::string reason_of_processors(const Asked& asked, const std::map<int, double>& rates);
+[[nodiscard]] std::string explain_processors(const Asked& asked, const std::map<int, double>& rates);
 
 }  // namespace freshframe::core

@@ -91,12 +91,12 @@ void find_sources(Recording& in) {
 
 }  // namespace
 
-Recording recording_of(const PipelineCore& core) {
+Recording make_recording(const PipelineCore& core) {
   const auto state = graph_state(core, false);
   Recording out{.runs = state.phase == LifePhase::Running,
                 .uptime = core.life().uptime(),
                 .processors = platform::usable_processors(),
-                .present = ages_of(core, kPresent)};
+                .present = collect_ages(core, kPresent)};
   const auto runners = core.runners();
   for (const auto& runner : runners) out.nodes.emplace(runner->index(), recorded_node(*runner));
   for (std::size_t i = 0; i < state.nodes.size(); ++i) {
@@ -112,7 +112,7 @@ Recording recording_of(const PipelineCore& core) {
 
 freshframe::WhatIf freshframe::what_if(const Pipeline& pipeline, const std::string& node,
                                        const NodeChange& change) {
-  return core::what_if(core::recording_of(*core::PipelineAccess::core(pipeline)), node, change);
+  return core::what_if(core::make_recording(*core::PipelineAccess::core(pipeline)), node, change);
 }
 
 freshframe::WhatIf freshframe::what_if(const Pipeline& pipeline, std::string_view question) {

@@ -61,7 +61,7 @@ struct Recording {
 
 class PipelineCore;
 /// Any thread.
-[[nodiscard]] Recording recording_of(const PipelineCore& core);
+[[nodiscard]] Recording make_recording(const PipelineCore& core);
 
 /// The calls of the last minute, or the last kFewestCalls if these are fewer.
 [[nodiscard]] std::vector<Call> latest_calls(std::vector<Call> calls);

@@ -259,11 +259,11 @@ class Loop {
       }
       return;
     }
-    send_of_crew(place);
+    send_crew_results(place);
     at(clock_->now(), Event::Kind::Take, place.number);
   }
 
-  void send_of_crew(Station& place) {
+  void send_crew_results(Station& place) {
     const auto before = place.out.results.size();
     send(place.out);
     place.outstanding -= before - place.out.results.size();
@@ -290,7 +290,7 @@ class Loop {
       pass_on(place, std::move(first->second));
       place.finished.erase(first);
     }
-    if (place.out.waits_at == nullptr) send_of_crew(place);
+    if (place.out.waits_at == nullptr) send_crew_results(place);
     take(place);
   }
 

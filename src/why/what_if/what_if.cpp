@@ -64,7 +64,7 @@ double quantile(std::vector<double>& values, double share) {
   return values[at];
 }
 
-Seen seen_of(const std::vector<Played::End>& ends, TimePoint from, double length) {
+Seen summarise_ends(const std::vector<Played::End>& ends, TimePoint from, double length) {
   std::vector<double> ages;
   double sum = 0;
   for (const auto& each : ends) {
@@ -86,16 +86,16 @@ class Player {
   Player(const Asked& asked, const NodeChange* change) : asked_(asked), change_(change) {
     double longest = 0;
     for (const int number : asked.involved) {
-      const auto& node = node_of(number);
+      const auto& node = get_node(number);
       if (node.is_source) {
         plan_.sources.push_back(number);
         if (node.calls.size() > 1)
           longest = std::max(longest, Seconds(node.calls.back().done - node.calls.front().done).count());
         continue;
       }
-      plan_.nodes.emplace(number, planned(number, node));
+      plan_.nodes.emplace(number, plan_node(number, node));
       if (node.is_reader) continue;
-      times_.emplace(number, times_of(node.calls, node.batch.has_value()));
+      times_.emplace(number, collect_times(node.calls, node.batch.has_value()));
     }
     recorded_ = std::clamp(longest, kShortest, kLongest);
     length_ = std::min(recorded_, affordable());
@@ -103,7 +103,7 @@ class Player {
   }
 
   /// Seconds that the records span, a minute at most.
-  [[nodiscard]] double recorded() const noexcept { return recorded_; }
+  [[nodiscard]] double recorded_seconds() const noexcept { return recorded_; }
 
   [[nodiscard]] Draws play_all(const std::stop_token& stop) {
     Draws out;
@@ -113,21 +113,21 @@ class Player {
   }
 
  private:
-  [[nodiscard]] const RecordedNode& node_of(int number) const { return asked_.recording.nodes.at(number); }
+  [[nodiscard]] const RecordedNode& get_node(int number) const { return asked_.recording.nodes.at(number); }
   [[nodiscard]] bool changes(int number) const { return change_ != nullptr && number == asked_.node; }
 
   // Seconds: a thousand samples per second prove as much in less time.
   [[nodiscard]] double affordable() const {
     double samples = 0;  // per second
-    for (const int number : asked_.involved) samples += rate_of(node_of(number).calls).value_or(0);
+    for (const int number : asked_.involved) samples += compute_rate(get_node(number).calls).value_or(0);
     samples = std::max(samples, 1.0);
     return std::max({kShortestBusy, kEnoughSamples / samples, std::min(kShortest, kMostSamples / samples)});
   }
 
   // The most samples that a source gives while a draw is played: it repeats its records.
   [[nodiscard]] double most_samples(int source) const {
-    const auto& calls = node_of(source).calls;
-    const auto rate = rate_of(calls);
+    const auto& calls = get_node(source).calls;
+    const auto rate = compute_rate(calls);
     if (!rate) return 0;
     const double rounds =
         (kLongestWarmUp + kLongest) * *rate / stretch(source) / static_cast<double>(calls.size());
@@ -155,7 +155,7 @@ class Player {
     }
   }
 
-  [[nodiscard]] PlannedNode planned(int number, const RecordedNode& node) const {
+  [[nodiscard]] PlannedNode plan_node(int number, const RecordedNode& node) const {
     PlannedNode out{.edges = node.edges,
                     .batch = node.batch,
                     .seats = std::max(1, node.workers),
@@ -206,7 +206,7 @@ class Player {
     std::map<int, ArrivalDraw> arrivals;
     std::map<int, CallDraw> calls;
     for (const int source : plan_.sources)
-      arrivals.emplace(source, ArrivalDraw(node_of(source).calls, stretch(source), kBegin, random));
+      arrivals.emplace(source, ArrivalDraw(get_node(source).calls, stretch(source), kBegin, random));
     for (const auto& [number, times] : times_) {
       const double speed = changes(number) ? change_->speed.value_or(1) : 1;
       calls.emplace(number, CallDraw(times, speed, random));
@@ -219,9 +219,11 @@ class Player {
     out.source_waits = played.source_waited;
     for (const int end : asked_.ends) {
       const auto found = played.ends.find(end);
-      out.ends[end].push_back(found != played.ends.end() ? seen_of(found->second, from, length_) : Seen{});
+      out.ends[end].push_back(found != played.ends.end() ? summarise_ends(found->second, from, length_)
+                                                         : Seen{});
     }
-    for (const auto& [number, draw] : calls) out.unseen[number] = std::max(out.unseen[number], draw.unseen());
+    for (const auto& [number, draw] : calls)
+      out.unseen[number] = std::max(out.unseen[number], draw.unseen_share());
     add_work(played, out);
   }
 
@@ -246,7 +248,7 @@ class Player {
 
   [[nodiscard]] double stretch(int source) const {
     if (!changes(source) || !change_->rate) return 1;
-    const auto rate = rate_of(node_of(source).calls);
+    const auto rate = compute_rate(get_node(source).calls);
     return rate ? *rate / *change_->rate : 1;
   }
 
@@ -259,7 +261,7 @@ class Player {
   double warm_up_ = 0;
 };
 
-Range range_of(const std::vector<Seen>& draws, double Seen::* member, double slack, double share) {
+Range compute_range(const std::vector<Seen>& draws, double Seen::* member, double slack, double share) {
   std::vector<double> values;
   for (const auto& draw : draws) values.push_back(draw.*member);
   const auto [least, most] = std::ranges::minmax(values);
@@ -275,7 +277,7 @@ struct Present {
 };
 
 // The age of a reader is that at which a sample reaches it.
-std::map<int, Present> present_of(const Asked& asked) {
+std::map<int, Present> find_present(const Asked& asked) {
   std::map<int, Present> out;
   for (const auto& age : asked.recording.present) {
     const auto end = std::ranges::find_if(
@@ -292,13 +294,13 @@ std::map<int, Present> present_of(const Asked& asked) {
 }
 
 // The records do not explain what was measured: then they explain nothing else.
-std::string unexplained(const Asked& asked, const Draws& now, const std::map<int, Present>& present) {
+std::string explain_mismatch(const Asked& asked, const Draws& now, const std::map<int, Present>& present) {
   for (const int end : asked.ends) {
     const auto& name = asked.recording.nodes.at(end).name;
     const auto measured = present.find(end);
     if (measured == present.end()) return "not yet: '" + name + "' has got no sample whose way is known";
-    const auto ages = range_of(now.ends.at(end), &Seen::mean, kSlack, kExplained);
-    const auto rates = range_of(now.ends.at(end), &Seen::rate, 0, kExplained);
+    const auto ages = compute_range(now.ends.at(end), &Seen::mean, kSlack, kExplained);
+    const auto rates = compute_range(now.ends.at(end), &Seen::rate, 0, kExplained);
     const auto& [mean, rate] = measured->second;
     if (mean < ages.low || mean > ages.high)
       return "the records do not explain the present: '" + name + "' gets samples that are " +
@@ -346,10 +348,10 @@ std::string reason_after(const Asked& asked, const Draws& draws) {
   if (draws.source_waits)
     return "a source would wait for room: what it does with its samples meanwhile is not recorded";
   if (auto reason = unseen_sizes(asked, draws); !reason.empty()) return reason;
-  return reason_of_processors(asked, draws.rates);
+  return explain_processors(asked, draws.rates);
 }
 
-Outcome outcome_of(const Asked& asked, const Draws& draws, int end, const std::map<int, Present>& present) {
+Outcome play_draws(const Asked& asked, const Draws& draws, int end, const std::map<int, Present>& present) {
   const auto& node = asked.recording.nodes.at(end);
   const auto& seen = draws.ends.at(end);
   Outcome out{.consumer = node.name, .is_reader = node.is_reader};
@@ -357,14 +359,14 @@ Outcome outcome_of(const Asked& asked, const Draws& draws, int end, const std::m
     out.age_mean_now = now->second.mean;
     out.rate_now = now->second.rate;
   }
-  out.rate = range_of(seen, &Seen::rate, 0, kRateSlack);
+  out.rate = compute_range(seen, &Seen::rate, 0, kRateSlack);
   out.reason = near_one(asked, draws, end);
   if (out.reason.empty() && std::ranges::any_of(seen, [](const auto& each) { return each.rate <= 0; }))
     out.reason = "hardly a sample would come";
   if (!out.reason.empty()) return out;
-  out.age_mean = range_of(seen, &Seen::mean, kSlack, 0);
-  out.age_p50 = range_of(seen, &Seen::p50, kSlack, 0);
-  out.age_p99 = range_of(seen, &Seen::p99, kSlack, 0);
+  out.age_mean = compute_range(seen, &Seen::mean, kSlack, 0);
+  out.age_p50 = compute_range(seen, &Seen::p50, kSlack, 0);
+  out.age_p99 = compute_range(seen, &Seen::p99, kSlack, 0);
   return out;
 }
 
@@ -383,8 +385,8 @@ std::set<int> involved_in(const Recording& recording, const std::vector<int>& en
   return out;
 }
 
-Asked asked_of(const Recording& recording, const std::string& name, const NodeChange& change) {
-  const int node = checked(recording, name, change);
+Asked make_asked(const Recording& recording, const std::string& name, const NodeChange& change) {
+  const int node = check_change(recording, name, change);
   std::vector<int> ends;
   for (const int number : recording.below(node)) {
     if (recording.is_end(number)) ends.push_back(number);
@@ -425,9 +427,9 @@ std::vector<Call> latest_calls(std::vector<Call> calls) {
 
 WhatIf what_if(const Recording& recording, const std::string& name, const NodeChange& change,
                const std::stop_token& stop) {
-  const auto asked = asked_of(recording, name, change);
+  const auto asked = make_asked(recording, name, change);
   WhatIf answer{.node = name, .change = to_string(change)};
-  answer.reason = reason_of(asked);
+  answer.reason = explain_limits(asked);
   if (!answer.reason.empty()) return answer;
   for (const int number : asked.involved) {
     const auto& node = recording.nodes.at(number);
@@ -435,15 +437,15 @@ WhatIf what_if(const Recording& recording, const std::string& name, const NodeCh
     answer.calls = answer.calls == 0 ? node.calls.size() : std::min(answer.calls, node.calls.size());
   }
   Player as_is(asked, nullptr);
-  answer.duration = as_is.recorded();
-  const auto present = present_of(asked);
+  answer.duration = as_is.recorded_seconds();
+  const auto present = find_present(asked);
   const auto now = as_is.play_all(stop);
-  answer.reason = stop.stop_requested() ? kStopped : unexplained(asked, now, present);
+  answer.reason = stop.stop_requested() ? kStopped : explain_mismatch(asked, now, present);
   if (!answer.reason.empty()) return answer;
   const auto draws = Player(asked, &change).play_all(stop);
   answer.reason = stop.stop_requested() ? kStopped : reason_after(asked, draws);
   if (!answer.reason.empty()) return answer;
-  for (const int end : asked.ends) answer.outcomes.push_back(outcome_of(asked, draws, end, present));
+  for (const int end : asked.ends) answer.outcomes.push_back(play_draws(asked, draws, end, present));
   return answer;
 }
 
@@ -493,7 +495,7 @@ std::string other_rate(const Outcome& outcome) {
 
 }  // namespace
 
-std::optional<Effect> effect_of(const WhatIf& answer) {
+std::optional<Effect> find_effect(const WhatIf& answer) {
   const auto by_age = [](const Outcome& outcome) { return outcome.age_mean ? outcome.age_mean_now : -1; };
   const auto oldest = std::ranges::max_element(answer.outcomes, {}, by_age);
   if (oldest == answer.outcomes.end() || !oldest->age_mean) return std::nullopt;

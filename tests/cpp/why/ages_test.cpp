@@ -27,7 +27,7 @@ TimePoint at(double ms) {
   return kStart + to_duration(Seconds(ms * 1e-3));
 }
 
-double part_of(const Age& age, AgeKind kind, const std::string& node) {
+double sum_part(const Age& age, AgeKind kind, const std::string& node) {
   for (const auto& part : age.parts) {
     if (part.kind == kind && part.node == node) return part.mean;
   }
@@ -59,7 +59,7 @@ class Ages : public testing::Test {
   Stop& a() { return stops_[1]; }
   Stop& reader() { return stops_[kReader]; }
   [[nodiscard]] Age age(TimePoint since = kStart) const {
-    return ages_of(stops_, since, at(100'000)).front();
+    return collect_ages(stops_, since, at(100'000)).front();
   }
 
   Stops stops_;
@@ -73,10 +73,10 @@ TEST_F(Ages, AreMadeOfTheDifferencesAlongTheWay) {
   EXPECT_EQ(seen.consumer, "reader");
   EXPECT_EQ(seen.samples, 1U);
   EXPECT_NEAR(seen.mean, .066, 1e-9);
-  EXPECT_NEAR(part_of(seen, AgeKind::Source, "cam"), .005, 1e-9);
-  EXPECT_NEAR(part_of(seen, AgeKind::Queue, "A"), .020, 1e-9);
-  EXPECT_NEAR(part_of(seen, AgeKind::Call, "A"), .040, 1e-9);
-  EXPECT_NEAR(part_of(seen, AgeKind::Queue, "reader"), .001, 1e-9);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Source, "cam"), .005, 1e-9);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Queue, "A"), .020, 1e-9);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Call, "A"), .040, 1e-9);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Queue, "reader"), .001, 1e-9);
   EXPECT_NEAR(sum_of(seen), seen.mean, 1e-9);
   EXPECT_EQ(seen.parts.front().node, "cam");
   EXPECT_EQ(seen.parts.back().node, "reader");
@@ -88,7 +88,7 @@ TEST_F(Ages, TakeOnlySamplesThatArrived) {
     a().calls.push_back(record(i, 0, 10 * i + (i % 2 == 0 ? 1 : 7), 10 * i + 8));
   }
   reader().calls = {record(0, 1, 8, 8), record(2, 1, 28, 28)};  // A waits for a lost sample for 7 ms
-  EXPECT_NEAR(part_of(age(), AgeKind::Queue, "A"), .001, 1e-9);
+  EXPECT_NEAR(sum_part(age(), AgeKind::Queue, "A"), .001, 1e-9);
 }
 
 TEST_F(Ages, KnowTheWaitForTheGil) {
@@ -100,9 +100,9 @@ TEST_F(Ages, KnowTheWaitForTheGil) {
   a().calls = {call};
   reader().calls = {record(0, 1, 50, 50)};
   const auto seen = age();
-  EXPECT_NEAR(part_of(seen, AgeKind::Gil, "A"), .018, 1e-6);
-  EXPECT_NEAR(part_of(seen, AgeKind::Start, "A"), .002, 1e-6);
-  EXPECT_NEAR(part_of(seen, AgeKind::Call, "A"), .020, 1e-6);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Gil, "A"), .018, 1e-6);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Start, "A"), .002, 1e-6);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Call, "A"), .020, 1e-6);
   EXPECT_NEAR(sum_of(seen), seen.mean, 1e-9);
 }
 
@@ -113,10 +113,10 @@ TEST_F(Ages, KnowTheWaitForRoomOfTheParent) {
   a().calls = {record(0, 0, 35, 45)};
   reader().calls = {record(0, 1, 45, 45)};
   const auto seen = age();
-  EXPECT_NEAR(part_of(seen, AgeKind::Room, "cam"), .030, 1e-9);
-  EXPECT_NEAR(part_of(seen, AgeKind::Queue, "A"), .005, 1e-9);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Room, "cam"), .030, 1e-9);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Queue, "A"), .005, 1e-9);
   a().after_room = {};  // it gets its samples before the edge that blocks
-  EXPECT_NEAR(part_of(age(), AgeKind::Queue, "A"), .035, 1e-9);
+  EXPECT_NEAR(sum_part(age(), AgeKind::Queue, "A"), .035, 1e-9);
 }
 
 TEST_F(Ages, KnowTheWaitForTheOthersOfABatch) {
@@ -126,8 +126,8 @@ TEST_F(Ages, KnowTheWaitForTheOthersOfABatch) {
   for (auto& call : a().calls) call.gathered = .035F;
   reader().calls = {record(0, 1, 50, 50), record(1, 1, 50, 50)};
   const auto seen = age();
-  EXPECT_NEAR(part_of(seen, AgeKind::Batch, "A"), (.035 + .010) / 2, 1e-6);
-  EXPECT_NEAR(part_of(seen, AgeKind::Queue, "A"), (.005 + .0) / 2, 1e-6);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Batch, "A"), (.035 + .010) / 2, 1e-6);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Queue, "A"), (.005 + .0) / 2, 1e-6);
 }
 
 TEST_F(Ages, KnowTheWaitForEarlierResultsOfWorkers) {
@@ -137,9 +137,9 @@ TEST_F(Ages, KnowTheWaitForEarlierResultsOfWorkers) {
   a().calls[0].order = .006F;
   reader().calls = {record(0, 1, 50, 50)};
   const auto seen = age();
-  EXPECT_NEAR(part_of(seen, AgeKind::Worker, "A"), .020, 1e-9);
-  EXPECT_NEAR(part_of(seen, AgeKind::Order, "A"), .006, 1e-6);
-  EXPECT_NEAR(part_of(seen, AgeKind::Queue, "reader"), .004, 1e-6);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Worker, "A"), .020, 1e-9);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Order, "A"), .006, 1e-6);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Queue, "reader"), .004, 1e-6);
 }
 
 TEST_F(Ages, CountSamplesWhoseRecordsAreGone) {
@@ -159,7 +159,7 @@ TEST_F(Ages, FindTheCallThatGaveOneOfSeveralResults) {
   reader().calls[1].part = 1;
   const auto seen = age();
   EXPECT_EQ(seen.samples, 2U);
-  EXPECT_NEAR(part_of(seen, AgeKind::Call, "A"), (.004 + .008) / 2, 1e-9);
+  EXPECT_NEAR(sum_part(seen, AgeKind::Call, "A"), (.004 + .008) / 2, 1e-9);
   EXPECT_NEAR(sum_of(seen), seen.mean, 1e-9);
 }
 
@@ -221,7 +221,7 @@ std::vector<Age> ages_below(milliseconds call_of_b) {
   auto reader = pipeline.reader(b, {.name = "reader"});
   pipeline.start();
   (void)reader.get();
-  auto ages = ages_of(*PipelineAccess::core(pipeline), Seconds(10));
+  auto ages = collect_ages(*PipelineAccess::core(pipeline), Seconds(10));
   pipeline.wait();
   return ages;
 }
@@ -232,9 +232,9 @@ TEST(AgesOfAPipeline, AreThoseOfItsCalls) {
   const auto& age = ages.front();
   EXPECT_EQ(age.samples, 1U);
   EXPECT_NEAR(age.mean, .035, 1e-6);
-  EXPECT_NEAR(part_of(age, AgeKind::Source, "cam"), .005, 1e-6);
-  EXPECT_NEAR(part_of(age, AgeKind::Call, "A"), .010, 1e-6);
-  EXPECT_NEAR(part_of(age, AgeKind::Call, "B"), .020, 1e-6);
+  EXPECT_NEAR(sum_part(age, AgeKind::Source, "cam"), .005, 1e-6);
+  EXPECT_NEAR(sum_part(age, AgeKind::Call, "A"), .010, 1e-6);
+  EXPECT_NEAR(sum_part(age, AgeKind::Call, "B"), .020, 1e-6);
 }
 
 TEST(AgesOfAPipeline, AreKnownOfSamplesThatWereLongOnTheirWay) {
@@ -242,7 +242,7 @@ TEST(AgesOfAPipeline, AreKnownOfSamplesThatWereLongOnTheirWay) {
   ASSERT_EQ(ages.size(), 1U);
   EXPECT_EQ(ages.front().samples, 1U);
   EXPECT_EQ(ages.front().unknown, 0U);
-  EXPECT_NEAR(part_of(ages.front(), AgeKind::Call, "A"), .010, 1e-6);
+  EXPECT_NEAR(sum_part(ages.front(), AgeKind::Call, "A"), .010, 1e-6);
 }
 
 }  // namespace

@@ -247,7 +247,7 @@ TEST_F(BranchesTest, ACameraThatHoldsDamagedPicturesBackAgainAndAgainHidesNoCaus
   });
   EXPECT_TRUE(has("queue left->L"));
   EXPECT_FALSE(has("away left"));
-  EXPECT_TRUE(findings_.unsettled(now_).empty());
+  EXPECT_TRUE(findings_.list_unsettled(now_).empty());
 }
 
 TEST_F(BranchesTest, ASourceThatIsBackIsNeverSaidToGiveNothing) {
@@ -289,20 +289,20 @@ TEST_F(BranchesTest, WhatIsBelowAnOutageAloneIsJudgedAgainTenSecondsAfterIt) {
   };
   run(std::chrono::seconds(18), step);
   EXPECT_FALSE(has("queue left->L"));
-  EXPECT_EQ(findings_.unsettled(now_), Words());
+  EXPECT_EQ(findings_.list_unsettled(now_), Words());
   run(std::chrono::seconds(8), step);
   EXPECT_TRUE(has("queue left->L"));
 }
 
 TEST_F(BranchesTest, WhatIsNotJudgedIsSaid) {
   run(std::chrono::seconds(12));
-  EXPECT_EQ(findings_.unsettled(now_), Words());
+  EXPECT_EQ(findings_.list_unsettled(now_), Words());
   lose("left");
   run(std::chrono::seconds(1));
-  EXPECT_EQ(findings_.unsettled(now_), Words{"left"});
+  EXPECT_EQ(findings_.list_unsettled(now_), Words{"left"});
   Why why;
   why.is_running = true;
-  why.unsettled = findings_.unsettled(now_);
+  why.unsettled = findings_.list_unsettled(now_);
   EXPECT_EQ(
       to_string(why),
       "No finding. What is below left alone is not judged yet: there was an outage or a change of the graph "

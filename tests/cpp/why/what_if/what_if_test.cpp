@@ -201,7 +201,7 @@ TEST_F(Predicted, TheEffectOfARemedyIsWhatARunWithItGives) {
   const double real = present().mean;  // below LATEST
   run_a_below_eight(.0463);
   EXPECT_GT(present().mean, .25);
-  const auto effect = effect_of(ask("A: queue=LATEST"));
+  const auto effect = find_effect(ask("A: queue=LATEST"));
   ASSERT_TRUE(effect);
   EXPECT_LE(effect->evidence.at("predicted_low"), real);
   EXPECT_GE(effect->evidence.at("predicted_high"), real);
@@ -210,14 +210,14 @@ TEST_F(Predicted, TheEffectOfARemedyIsWhatARunWithItGives) {
             std::string::npos)
       << effect->text;
   EXPECT_EQ(effect->text.find("now"), std::string::npos) << effect->text;  // the rate stays what it is
-  EXPECT_TRUE(effect_of(ask("A: max_rate=5"))->text.ends_with(" per second (now 21.6)."))
-      << effect_of(ask("A: max_rate=5"))->text;
+  EXPECT_TRUE(find_effect(ask("A: max_rate=5"))->text.ends_with(" per second (now 21.6)."))
+      << find_effect(ask("A: max_rate=5"))->text;
 }
 
 TEST_F(Predicted, WhatIsNotKnownHasNoEffect) {
-  EXPECT_FALSE(effect_of(ask("A: speed=1.9")));  // a load near one
+  EXPECT_FALSE(find_effect(ask("A: speed=1.9")));  // a load near one
   a().joins = true;
-  EXPECT_FALSE(effect_of(ask("A: queue=NEXT")));
+  EXPECT_FALSE(find_effect(ask("A: queue=NEXT")));
 }
 
 TEST_F(Predicted, AQuestionThatIsTakenBackIsNotAnswered) {
