@@ -99,7 +99,7 @@ std::optional<Order> AgentEnd::next_order(std::chrono::nanoseconds timeout) {
   return order;
 }
 
-bool AgentEnd::ended() const {
+bool AgentEnd::has_ended() const {
   const Lock lock(mutex_);
   return ended_ && orders_.empty();
 }
@@ -155,15 +155,15 @@ void AgentEnd::run() {
         if (stopping_) return;
         for (auto& message : std::exchange(told_, {})) outgoing_.add(std::move(message));
       }
-      if (!outgoing_.write_to(socket_.get())) return end();
-      if (wait(next_time(now)) && !read_socket()) return end();
+      if (!outgoing_.write_to(socket_.get())) return end_agent();
+      if (wait(next_time(now)) && !read_socket()) return end_agent();
     }
   } catch (const std::exception&) {  // an invalid message, or no memory: the controller is not trusted
-    end();
+    end_agent();
   }
 }
 
-void AgentEnd::end() {
+void AgentEnd::end_agent() {
   const Lock lock(mutex_);
   ended_ = true;
   changed_.notify_all();
@@ -222,7 +222,7 @@ bool AgentEnd::read_socket() {
 }
 
 /// Messages of an older controller are ignored.
-bool AgentEnd::is_of_this_term(ByteReader& reader) {
+bool AgentEnd::read_term(ByteReader& reader) {
   const auto term = reader.get<std::uint64_t>();
   if (term < term_) return false;
   term_ = term;
@@ -232,7 +232,7 @@ bool AgentEnd::is_of_this_term(ByteReader& reader) {
 void AgentEnd::take(std::span<const std::byte> message) {
   ByteReader reader(message);
   const auto kind = reader.get_enum(ToAgent::Kept, "the kind of a message");
-  if (!is_of_this_term(reader)) return;
+  if (!read_term(reader)) return;
   switch (kind) {
     case ToAgent::Answer:
       return take_answer(reader);

@@ -54,7 +54,7 @@ class AgentEnd {
   /// Waits for `timeout` at most; nothing: no order has arrived.
   [[nodiscard]] std::optional<Order> next_order(std::chrono::nanoseconds timeout);
   /// The controller has closed its end.
-  [[nodiscard]] bool ended() const;
+  [[nodiscard]] bool has_ended() const;
   /// Sends bytes to the controller's program, which only the two programs interpret.
   void tell(std::span<const std::byte> bytes);
 
@@ -88,9 +88,9 @@ class AgentEnd {
   [[nodiscard]] BootTime next_time(BootTime now);
   [[nodiscard]] BootTime renewal_due() const;
   [[nodiscard]] bool is_backed_up() const noexcept;
-  [[nodiscard]] bool is_of_this_term(process::ByteReader& reader);
+  [[nodiscard]] bool read_term(process::ByteReader& reader);
   void wake() const noexcept;
-  void end();
+  void end_agent();
 
   const AgentOptions options_;
   const process::Descriptor socket_;

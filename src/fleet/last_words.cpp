@@ -35,7 +35,7 @@ struct Slot {
   std::atomic<std::uint64_t> epoch{0};
   std::atomic<std::uint32_t> camera{0};
 
-  [[nodiscard]] bool is_of(Run run) const noexcept {
+  [[nodiscard]] bool belongs_to(Run run) const noexcept {
     return taken && epoch == run.epoch && camera == run.camera;
   }
 };
@@ -51,7 +51,7 @@ struct Process {
 };
 Process process_now;
 
-long slack_of_thread() noexcept {
+long read_timer_slack() noexcept {
   return ::syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
 }
 
@@ -103,7 +103,7 @@ void say(LastWords::Kind kind, std::uint32_t number) noexcept {
     return;  // a forked child has the page, too
   const std::atomic_ref said(process.page->said);
   if (std::atomic_ref(process.page->begun).exchange(1) != 0) return wait_for_words(said);
-  const auto slot = slack_of_thread() - process.slack - 1;
+  const auto slot = read_timer_slack() - process.slack - 1;
   if (kind == LastWords::Fault && slot >= 0 && slot < static_cast<long>(kSlots)) {
     const auto& of = process.slots[static_cast<std::size_t>(slot)];
     process.page->camera = of.camera.load();
@@ -145,7 +145,7 @@ void keep_last_words(process::Descriptor page) {
   }
   auto& process = process_now;
   process.pid = ::syscall(SYS_getpid);
-  process.slack = slack_of_thread();
+  process.slack = read_timer_slack();
   process.page = static_cast<LastWords*>(memory);
   core::on_thread_begin(&give_alternate_stack);
   for (std::size_t i = 0; i < kFatal.size(); ++i) {
@@ -175,7 +175,8 @@ void enter_run(Run run) noexcept {
   if (process.page == nullptr) return;
   give_alternate_stack();
   if (process.slack <= 0) return;
-  const auto slot = std::ranges::find_if(process.slots, [&](const Slot& each) { return each.is_of(run); });
+  const auto slot =
+      std::ranges::find_if(process.slots, [&](const Slot& each) { return each.belongs_to(run); });
   if (slot == process.slots.end()) return;
   const auto number = static_cast<long>(slot - process.slots.begin());
   static_cast<void>(::prctl(PR_SET_TIMERSLACK, process.slack + 1 + number, 0, 0, 0));
@@ -188,7 +189,7 @@ void leave_run() noexcept {
 
 void forget_slot(Run run) noexcept {
   for (auto& slot : process_now.slots) {
-    if (slot.is_of(run)) slot.taken = false;
+    if (slot.belongs_to(run)) slot.taken = false;
   }
 }
 

@@ -94,7 +94,7 @@ void erase_where(Range& range, const Condition& condition) {
   range.erase(std::remove_if(range.begin(), range.end(), condition), range.end());
 }
 
-bool is_of(const Outbox& outbox, Run run) {
+bool belongs_to(const Outbox& outbox, Run run) {
   return outbox.record().camera == run.camera && outbox.record().epoch == run.epoch;
 }
 
@@ -184,12 +184,12 @@ void Outboxes::forget(Run run) {
   const Lock lock(mutex_);
   for (auto& [number, reader] : readers_) {
     for (const auto& outbox : reader.all) {
-      if (!is_of(*outbox, run)) continue;
+      if (!belongs_to(*outbox, run)) continue;
       size_bytes_ -= outbox->size_bytes();
       outbox->fence();
       last_records_.push_back(outbox->record());
     }
-    const auto forgotten = [&](const auto& outbox) { return is_of(*outbox, run); };
+    const auto forgotten = [&](const auto& outbox) { return belongs_to(*outbox, run); };
     erase_where(reader.ready, forgotten);
     erase_where(reader.all, forgotten);
   }

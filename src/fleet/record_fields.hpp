@@ -32,7 +32,7 @@ struct FieldType<std::array<T, N>> {
 };
 
 template <class T>
-constexpr const char* format_of() {
+constexpr const char* get_format() {
   if constexpr (std::is_same_v<T, std::uint64_t>) return "<u8";
   if constexpr (std::is_same_v<T, std::int64_t>) return "<i8";
   if constexpr (std::is_same_v<T, std::uint32_t>) return "<u4";
@@ -42,7 +42,7 @@ constexpr const char* format_of() {
 template <class T>
 constexpr RecordField field(const char* name, std::size_t offset) {
   using Type = FieldType<T>;
-  return {name, format_of<typename Type::Entry>(), Type::kEntries, offset, sizeof(T)};
+  return {name, get_format<typename Type::Entry>(), Type::kEntries, offset, sizeof(T)};
 }
 
 #define FRESHFRAME_RECORD_FIELD(record, name) field<decltype(record::name)>(#name, offsetof(record, name))

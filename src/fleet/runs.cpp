@@ -19,7 +19,7 @@ constexpr std::string_view kOutlet = "fleet ";  // how the names of outlets begi
 
 /// Returns nullopt if an option leaves the sample out.
 template <class Cause>
-std::optional<Loss> loss_of(Cause cause) noexcept {
+std::optional<Loss> find_loss(Cause cause) noexcept {
   const auto& kind = describe_cause(cause);
   if (kind.meaning == DropMeaning::ByDesign) return std::nullopt;
   const auto found = std::ranges::find(kLossNames, kind.name);
@@ -47,7 +47,7 @@ void see_node(PipelineCounts& counts, const core::Runner& runner) {
   std::uint64_t lost = 0;
   for (int i = 0; i < kNodeDropCauses; ++i) {
     const auto cause = static_cast<NodeDropCause>(i);
-    const auto loss = loss_of(cause);
+    const auto loss = find_loss(cause);
     if (!loss) continue;
     const auto count = runner.place().run()->counters().drops(cause);
     add(counts, *loss, count);
@@ -60,7 +60,7 @@ void see_node(PipelineCounts& counts, const core::Runner& runner) {
   }
   for (const auto& edge : runner.inbox().stats()) {
     for (const auto& [cause, count] : edge.drops) {
-      if (const auto loss = loss_of(cause)) add(counts, *loss, count);
+      if (const auto loss = find_loss(cause)) add(counts, *loss, count);
     }
   }
 }
@@ -70,7 +70,7 @@ using Runners = std::vector<std::shared_ptr<core::Runner>>;
 using Way = std::set<std::pair<int, int>>;  // nodes, each with the source that is let pass there, -1 for all
 
 /// Returns the source to which an edge limits the way above it, -1 for all, or nullopt if no sample can come.
-std::optional<int> limit_of(const core::EdgeOptions& edge, int only, core::Runner& parent) {
+std::optional<int> find_limit(const core::EdgeOptions& edge, int only, core::Runner& parent) {
   if (only >= 0 && edge.only_source >= 0 && edge.only_source != only) return std::nullopt;
   const int limit = std::max(only, edge.only_source);
   const auto outputs = parent.outlet().outputs().newest();  // kept while its sources are looked at
@@ -89,7 +89,7 @@ void find_on_the_way(const core::Runner& node, int only, const Runners& all, Way
     const auto parent =
         std::ranges::find_if(all, [&](const auto& each) { return each->index() == edge.parent; });
     if (parent == all.end()) continue;
-    const auto limit = limit_of(edge, passes_on ? only : -1, **parent);
+    const auto limit = find_limit(edge, passes_on ? only : -1, **parent);
     if (limit) find_on_the_way(**parent, *limit, all, found);
   }
 }
@@ -107,7 +107,7 @@ std::set<int> on_the_way(const Runners& all) {
 
 }  // namespace
 
-PipelineCounts counts_of(const core::PipelineCore& pipeline) {
+PipelineCounts count_pipeline(const core::PipelineCore& pipeline) {
   PipelineCounts counts;
   const auto all = pipeline.runners();
   const auto nodes = on_the_way(all);
@@ -123,7 +123,7 @@ constexpr BootTime kLookEvery = std::chrono::milliseconds(900);
 constexpr BootTime kRateOver = std::chrono::seconds(3);  // a rate follows a change within about so long
 constexpr std::size_t kLongestAnswer = 1000;             // bytes
 
-BootTime age_of(TimePoint captured) {
+BootTime compute_age(TimePoint captured) {
   return std::chrono::duration_cast<BootTime>(std::chrono::steady_clock::now().time_since_epoch() -
                                               captured.time_since_epoch());
 }
@@ -139,7 +139,7 @@ bool Watched::is_due(BootTime now) const noexcept {
 }
 
 void Watched::read(BootTime now) {
-  auto seen = counts_of(*pipeline_);
+  auto seen = count_pipeline(*pipeline_);
   seen.frames = frames_.update(seen.frames);
   for (std::size_t i = 0; i < seen.drops.size(); ++i) seen.drops[i] = drops_[i].update(seen.drops[i]);
   const auto passed = now - read_at_;
@@ -174,7 +174,7 @@ void Runs::open(Run run, bool exclusive) {
 void Runs::watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline) {
   const Lock lock(mutex_);
   const auto found = states_.find(run);
-  if (found != states_.end()) found->second.watched.begin(std::move(pipeline));
+  if (found != states_.end()) found->second.watched.watch_pipeline(std::move(pipeline));
 }
 
 std::vector<Run> Runs::due(BootTime now) const {
@@ -201,10 +201,10 @@ bool Runs::close(Run run) {
   const auto found = states_.find(run);
   if (found == states_.end()) return true;
   if (const auto& gate = found->second.gate) {
-    gate->shut();
+    gate->close();
     if (gate->sessions() > 0) return false;
   }
-  ended = found->second.watched.end();
+  ended = found->second.watched.stop_watching();
   states_.erase(found);
   return true;
 }
@@ -220,7 +220,7 @@ bool Runs::note_result(Run run, TimePoint captured) {
   const auto found = states_.find(run);
   if (found == states_.end()) return false;
   auto& state = found->second;
-  if (state.gate && !lease_->covers(boot_now() - age_of(captured))) {
+  if (state.gate && !lease_->covers(boot_now() - compute_age(captured))) {
     ++state.refused;
     return false;
   }
@@ -235,7 +235,7 @@ std::vector<Run> Runs::revoke(const std::set<Run>& allowed) {
   for (auto& [run, state] : states_) {
     if (state.revoked || allowed.contains(run)) continue;
     state.revoked = true;
-    if (state.gate) state.gate->shut();
+    if (state.gate) state.gate->close();
     revoked.push_back(run);
   }
   return revoked;
@@ -256,7 +256,7 @@ std::vector<CameraRecord> Runs::records() const {
     auto& record = records.emplace_back();
     record.epoch = run.epoch;
     record.results = state.results;
-    record.age_ns = state.results > 0 ? age_of(state.captured).count() : -1;
+    record.age_ns = state.results > 0 ? compute_age(state.captured).count() : -1;
     record.refused = state.refused;
     record.camera = run.camera;
     record.sessions = state.gate ? state.gate->sessions() : 0;

@@ -37,7 +37,7 @@ struct PipelineCounts {
 
 /// Counts what a pipeline that has started has sent and lost. Takes some microseconds, waits for nothing and never
 /// takes the GIL.
-[[nodiscard]] PipelineCounts counts_of(const core::PipelineCore& pipeline);
+[[nodiscard]] PipelineCounts count_pipeline(const core::PipelineCore& pipeline);
 
 /// The gate of one run of an exclusive camera.
 class RunGate final : public core::SessionGate {
@@ -47,7 +47,7 @@ class RunGate final : public core::SessionGate {
   [[nodiscard]] bool is_open() const noexcept override { return !shut_ && lease_->is_open(boot_now()); }
   void note_opened() noexcept override { ++sessions_; }
   void note_closed() noexcept override { --sessions_; }
-  void shut() noexcept { shut_ = true; }
+  void close() noexcept { shut_ = true; }
   [[nodiscard]] std::uint32_t sessions() const noexcept { return sessions_; }
 
  private:
@@ -74,14 +74,18 @@ class RisingSum {
 /// The counts of the pipeline of one run, read from time to time.
 class Watched {
  public:
-  void begin(std::shared_ptr<const core::PipelineCore> pipeline) noexcept { pipeline_ = std::move(pipeline); }
+  void watch_pipeline(std::shared_ptr<const core::PipelineCore> pipeline) noexcept {
+    pipeline_ = std::move(pipeline);
+  }
   [[nodiscard]] bool is_due(BootTime now) const noexcept;
   void read(BootTime now);
   void write_to(CameraRecord& record, BootTime now) const;
   /// Why its camera is away; empty means it is not, or it has not said why.
   [[nodiscard]] const std::string& why() const noexcept { return seen_.why; }
   /// The pipeline, which its user destroys: that may take long.
-  [[nodiscard]] std::shared_ptr<const core::PipelineCore> end() noexcept { return std::move(pipeline_); }
+  [[nodiscard]] std::shared_ptr<const core::PipelineCore> stop_watching() noexcept {
+    return std::move(pipeline_);
+  }
 
  private:
   std::shared_ptr<const core::PipelineCore> pipeline_;

@@ -291,7 +291,7 @@ nb::object next_order(gil::Held& held, PythonAgent& self) {
               end->next_order(std::chrono::duration_cast<std::chrono::nanoseconds>(Seconds(kSignalSlice)));
         },
         &self.end(), into);
-    if (!order && self.end().ended()) return nb::none();
+    if (!order && self.end().has_ended()) return nb::none();
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
   }
   if (order->kind == fleet::Order::Kind::Revoked) return nb::make_tuple(order->run.camera, order->run.epoch);

@@ -243,7 +243,7 @@ TEST(AgentEnd, KnowsThatTheControllerHasGone) {
   Controller controller;
   AgentEnd agent(controller.take_agents(), 0, {});
   controller.hang_up();
-  while (!agent.ended()) static_cast<void>(agent.next_order(10ms));
+  while (!agent.has_ended()) static_cast<void>(agent.next_order(10ms));
 }
 
 TEST(AgentEnd, DoesNotBelieveAnImpossibleMessage) {
@@ -251,7 +251,7 @@ TEST(AgentEnd, DoesNotBelieveAnImpossibleMessage) {
   AgentEnd agent(controller.take_agents(), 0, {});
   auto writer = Controller::begin(ToAgent::Answer);
   controller.send(writer);  // the message ends too early
-  while (!agent.ended()) static_cast<void>(agent.next_order(10ms));
+  while (!agent.has_ended()) static_cast<void>(agent.next_order(10ms));
 }
 
 TEST(Runs, KeepsARunWhoseSessionIsOpenUntilItIsClosed) {

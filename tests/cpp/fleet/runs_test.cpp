@@ -32,7 +32,7 @@ TEST(Watched, FramesStayAndTheRateIsNoneWhenANodeOnTheWayIsRemoved) {
   pipeline.start();
   for (int i = 0; i < 5; ++i) feed.push_and_settle(i);
   Watched watched;
-  watched.begin(core::PipelineAccess::core(pipeline));
+  watched.watch_pipeline(core::PipelineAccess::core(pipeline));
   CameraRecord record{};
   watched.read(BootTime(10s));
   watched.write_to(record, BootTime(10s));
@@ -56,9 +56,9 @@ TEST(Watched, FramesAreThoseOfSourcesThatReachAnOutput) {
   pipeline.start();
   for (int i = 0; i < 5; ++i) first.push_and_settle(i);
   for (int i = 0; i < 7; ++i) second.push_and_settle(i);
-  EXPECT_EQ(counts_of(*core::PipelineAccess::core(pipeline)).frames, 5U);
+  EXPECT_EQ(count_pipeline(*core::PipelineAccess::core(pipeline)).frames, 5U);
   pipeline.add(test::pass_on<int>(), both, {.name = "fleet all"});
-  EXPECT_EQ(counts_of(*core::PipelineAccess::core(pipeline)).frames, 12U);
+  EXPECT_EQ(count_pipeline(*core::PipelineAccess::core(pipeline)).frames, 12U);
 }
 
 }  // namespace
