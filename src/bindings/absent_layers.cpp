@@ -57,7 +57,7 @@ void bind_worker_end(nb::module_& module) {
 
 void kill_workers_by(NodeBase& /*node*/, TimePoint /*time*/) {}
 
-const Frame& of_this_process(const Frame& frame) {
+const Frame& check_process(const Frame& frame) {
   return frame;  // only frames of worker processes lie in shared memory
 }
 #endif

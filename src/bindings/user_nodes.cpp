@@ -96,7 +96,7 @@ namespace {
 using Handle = std::unique_ptr<NodeHandle>;
 using NodePointer = std::unique_ptr<NodeBase>;
 
-std::shared_ptr<const void> kept(gil::Held& held, nb::handle object) {
+std::shared_ptr<const void> keep_object(gil::Held& held, nb::handle object) {
   return std::make_shared<const gil::Ref>(held, object.ptr());
 }
 
@@ -119,17 +119,17 @@ native::FunctionOptions function_options(const nb::dict& given) {
 }
 
 // The texts of a function that numba has compiled: its wrapper gives this code for an exception.
-const char* text_of_numba(std::int32_t code) {
+const char* describe_numba_code(std::int32_t code) {
   return code == INT32_MIN ? "raised an exception" : nullptr;
 }
 
 Handle make_function_node(gil::Held& held, std::uintptr_t address, nb::handle keep, const nb::dict& given) {
   auto options = function_options(given);
-  options.keep = kept(held, keep);
-  if (given.contains("of_numba")) options.describe = &text_of_numba;
+  options.keep = keep_object(held, keep);
+  if (given.contains("of_numba")) options.describe = &describe_numba_code;
   // NOLINTNEXTLINE(performance-no-int-to-ptr): ctypes has it so
   auto* const function = reinterpret_cast<freshframe_function>(address);
-  return handle_of(native::function_node(function, std::move(options)));
+  return make_handle(native::function_node(function, std::move(options)));
 }
 
 Handle load_function_node(gil::Held& held, const std::string& path, const std::string& symbol,
@@ -141,7 +141,7 @@ Handle load_function_node(gil::Held& held, const std::string& path, const std::s
       [](NodePointer* made, const std::string& library, const std::string& name,
          const native::FunctionOptions& how) { *made = native::load_function(library, name, how); },
       &node, path, symbol, options);
-  return handle_of(std::move(node));
+  return make_handle(std::move(node));
 }
 
 native::OptionValue option_value(nb::handle object) {
@@ -162,20 +162,20 @@ Handle load_node(gil::Held& held, const std::string& path, const std::string& na
       [](NodePointer* made, const std::string& library, const std::string& wanted,
          const native::Options& with) { *made = native::load_node(library, wanted, with, pixel_ops()); },
       &node, path, name, options);
-  return handle_of(std::move(node));
+  return make_handle(std::move(node));
 }
 
 Handle adopt_node(gil::Held& held, nb::handle owner, nb::handle capsule) {
   if (PyCapsule_IsValid(capsule.ptr(), FRESHFRAME_CAPSULE) == 0) {
     throw OptionTypeError(std::string("__freshframe_node__() must return a new capsule named '") +
-                          FRESHFRAME_CAPSULE + "', got " + shown(capsule));
+                          FRESHFRAME_CAPSULE + "', got " + describe_object(capsule));
   }
   const auto* object =
       static_cast<const freshframe_object*>(PyCapsule_GetPointer(capsule.ptr(), FRESHFRAME_CAPSULE));
   // The capsule too, because it may own the struct.
-  auto node = native::object_node(*object, kept(held, nb::make_tuple(owner, capsule)), pixel_ops());
+  auto node = native::object_node(*object, keep_object(held, nb::make_tuple(owner, capsule)), pixel_ops());
   PyCapsule_SetName(capsule.ptr(), FRESHFRAME_CAPSULE_USED);
-  return handle_of(std::move(node));
+  return make_handle(std::move(node));
 }
 
 // ---- a node without a pipeline

@@ -31,7 +31,7 @@ inline PyObject* attribute_or_hint(PyObject* self, PyObject* name,
   PyErr_Clear();
   try {
     // Python's own message contains the module, too, where the class is of the stable ABI.
-    PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'%s%s", name_of_type(self).c_str(),
+    PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'%s%s", get_type_name(self).c_str(),
                  name, is_known ? ". " : "", is_known ? hint->text : "");
   } catch (const std::exception&) {
     PyErr_SetObject(PyExc_AttributeError, name);

@@ -66,7 +66,7 @@ void raise_os_error(const std::filesystem::filesystem_error& error) {
   PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path.ptr());
 }
 
-nb::object cause_of(gil::Held& held, const std::exception_ptr& cause) {
+nb::object make_cause(gil::Held& held, const std::exception_ptr& cause) {
   if (!cause) return nb::none();
   try {
     std::rethrow_exception(cause);
@@ -85,7 +85,7 @@ nb::object cause_of(gil::Held& held, const std::exception_ptr& cause) {
   }
 }
 
-nb::tuple batch_of(const NodeError& error) {
+nb::tuple make_batch(const NodeError& error) {
   nb::list batch;
   for (const auto& sample : error.batch()) batch.append(nb::make_tuple(sample.source, sample.seq));
   return nb::tuple(batch);
@@ -96,9 +96,9 @@ void raise_node_error(gil::Held& held, const NodeError& error) {
   object.attr("node") = error.node();
   if (error.seq() >= 0) object.attr("seq") = error.seq();
   if (!error.source().empty()) object.attr("source") = python_text(error.source());
-  object.attr("batch") = batch_of(error);
+  object.attr("batch") = make_batch(error);
   if (error.sample() && sample_maker != nullptr) object.attr("sample") = sample_maker(error);
-  PyException_SetCause(object.ptr(), cause_of(held, error.cause()).release().ptr());
+  PyException_SetCause(object.ptr(), make_cause(held, error.cause()).release().ptr());
   raise(object);
 }
 
@@ -150,7 +150,7 @@ namespace {
 
 // Takes texts that are not valid Unicode, too, such as names of files (PEP 383): "backslashreplace". Empty
 // for a null pointer or an error. No exception stays set.
-std::string utf8_of(PyObject* text) {
+std::string read_utf8(PyObject* text) {
   PyObject* const bytes =
       text != nullptr ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : nullptr;
   if (bytes == nullptr) {
@@ -182,9 +182,9 @@ TakenError take_python_error(gil::Held& held) {
   const nb::object error = nb::steal(value);
   Py_XDECREF(type);
   Py_XDECREF(traceback);
-  auto text = name_of_type(error.ptr());
+  auto text = get_type_name(error.ptr());
   PyObject* message = PyObject_Str(error.ptr());
-  if (const auto said = utf8_of(message); !said.empty()) text += ": " + said;
+  if (const auto said = read_utf8(message); !said.empty()) text += ": " + said;
   Py_XDECREF(message);
   const auto object = std::make_shared<gil::Ref>(held, error.ptr());
   if (classes().source_error != nullptr && PyObject_IsInstance(error.ptr(), classes().source_error) == 1) {
@@ -205,7 +205,7 @@ std::string traceback_text(gil::Held& held, const gil::Ref& error) {
   PyObject* const joined = nothing != nullptr ? PyUnicode_Join(nothing, lines) : nullptr;
   Py_XDECREF(nothing);
   Py_XDECREF(lines);
-  std::string text = utf8_of(joined);
+  std::string text = read_utf8(joined);
   Py_XDECREF(joined);
   while (text.ends_with('\n')) text.pop_back();
   if (text.size() > kMost) text = "...\n" + std::string(core::last_letters(text, kMost));
@@ -217,7 +217,7 @@ std::string hint_text(gil::Held& held, const gil::Ref& error) {
   PyObject* const hint =
       module != nullptr ? PyObject_CallMethod(module, "hint", "O", error.get(held)) : nullptr;
   Py_XDECREF(module);
-  std::string text = utf8_of(hint);
+  std::string text = read_utf8(hint);
   Py_XDECREF(hint);
   return text;
 }

@@ -12,16 +12,16 @@ namespace freshframe::python {
 
 /// The frame. Throws StateError in a forked child if its memory is shared, not a copy: the parent goes on to
 /// write to it.
-const Frame& of_this_process(const Frame& frame);
-const Frame& of_this_process(Frame&&) = delete;
+const Frame& check_process(const Frame& frame);
+const Frame& check_process(Frame&&) = delete;
 
 /// Remembers the process that it was made in.
 class ForkGuard {
  public:
-  [[nodiscard]] bool forked() const noexcept { return birthplace_.is_inherited(); }
+  [[nodiscard]] bool has_forked() const noexcept { return birthplace_.is_inherited(); }
   /// Throws StateError in a forked child.
   void check(const char* what) const {
-    if (forked()) {
+    if (has_forked()) {
       throw StateError(
           std::string(what) +
           " belongs to the parent of this forked process, where its threads run: build a pipeline of "

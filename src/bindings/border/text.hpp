@@ -19,12 +19,12 @@ inline PyObject* find_name_getter() {
 }
 
 /// The name of the class of an object. A metaclass, which may make anything of __name__, is not asked.
-[[nodiscard]] inline std::string name_of_type(nanobind::handle object) {
+[[nodiscard]] inline std::string get_type_name(nanobind::handle object) {
   return nanobind::cast<std::string>(nanobind::handle(made_once<&find_name_getter>())(object.type()));
 }
 
 /// The object's repr() for a message. Of an object whose repr() raises, its type.
-[[nodiscard]] inline std::string shown(nanobind::handle object) {
+[[nodiscard]] inline std::string describe_object(nanobind::handle object) {
   PyObject* const made = PyObject_Repr(object.ptr());
   std::string_view text;
   std::string result;
@@ -32,14 +32,15 @@ inline PyObject* find_name_getter() {
     result = text;
   } else {
     PyErr_Clear();
-    result = "an object of type " + name_of_type(object);
+    result = "an object of type " + get_type_name(object);
   }
   Py_XDECREF(made);
   return result;
 }
 
 /// Checks the argument `what` with a function of the package's module _check, which may raise.
-[[nodiscard]] inline nanobind::object checked(const char* check, const char* what, nanobind::handle given) {
+[[nodiscard]] inline nanobind::object call_check(const char* check, const char* what,
+                                                 nanobind::handle given) {
   return nanobind::module_::import_("freshframe._check").attr(check)(what, given);
 }
 

@@ -69,26 +69,26 @@ void add_fields(nb::class_<Stats>& of, const Fields& fields) {
 }
 
 template <class Stats>
-nb::typed<nb::dict, nb::str, int> drops_of(const Stats& stats) {
+nb::typed<nb::dict, nb::str, int> make_drops(const Stats& stats) {
   nb::typed<nb::dict, nb::str, int> result;
   for (const auto& [cause, count] : stats.drops) result[nb::cast(to_string(cause))] = count;
   return result;
 }
 
 template <class Stats>
-std::string_view state_of(const Stats& stats) {
+std::string_view get_state_name(const Stats& stats) {
   return to_string(stats.state);
 }
 
 void bind_node_stats(nb::module_& module) {
   nb::class_<SourceStats> source(module, "SourceStats", nb::is_final());
-  source.def_prop_ro("state", &state_of<SourceStats>).def_ro("away_for", &SourceStats::away_for);
+  source.def_prop_ro("state", &get_state_name<SourceStats>).def_ro("away_for", &SourceStats::away_for);
   add_fields(source, kSourceFields);
   nb::class_<WorkerStats>(module, "WorkerStats", nb::is_final())
       .def_prop_ro(
           "pid",
           [](const WorkerStats& self) { return self.pid > 0 ? std::optional(self.pid) : std::nullopt; })
-      .def_prop_ro("state", &state_of<WorkerStats>)
+      .def_prop_ro("state", &get_state_name<WorkerStats>)
       .def_ro("processed", &WorkerStats::processed)
       .def_ro("restarts", &WorkerStats::restarts)
       .def_ro("rss_bytes", &WorkerStats::rss_bytes)
@@ -102,7 +102,7 @@ void bind_node_stats(nb::module_& module) {
   nb::class_<SpoolStats> spool(module, "SpoolStats", nb::is_final());
   add_fields(spool, kSpoolFields);
   nb::class_<PublishStats> publish(module, "PublishStats", nb::is_final());
-  publish.def_prop_ro("state", &state_of<PublishStats>);
+  publish.def_prop_ro("state", &get_state_name<PublishStats>);
   add_fields(publish, kPublishFields);
   nb::class_<JoinParentStats>(module, "JoinParentStats", nb::is_final())
       .def_ro("parent", &JoinParentStats::parent)
@@ -116,9 +116,9 @@ void bind_node_stats(nb::module_& module) {
   nb::class_<NodeStats> node(module, "NodeStats", nb::is_final());
   node.def_ro("number", &NodeStats::number)
       .def_ro("name", &NodeStats::name)
-      .def_prop_ro("state", &state_of<NodeStats>);
+      .def_prop_ro("state", &get_state_name<NodeStats>);
   add_fields(node, kNodeFields);
-  node.def_prop_ro("drops", &drops_of<NodeStats>)
+  node.def_prop_ro("drops", &make_drops<NodeStats>)
       .def_ro("batches", &NodeStats::batches)
       .def_ro("in_flight", &NodeStats::in_flight)
       .def_ro("workers", &NodeStats::workers)
@@ -139,7 +139,7 @@ void bind_edge_stats(nb::module_& module) {
       .def_ro("max_rate", &EdgeStats::max_rate);
   add_text(edge, "of", &EdgeStats::of);
   add_fields(edge, kEdgeFields);
-  edge.def_prop_ro("drops", &drops_of<EdgeStats>);
+  edge.def_prop_ro("drops", &make_drops<EdgeStats>);
 }
 
 void bind_whole(nb::module_& module) {
@@ -158,7 +158,7 @@ void bind_whole(nb::module_& module) {
       .def_ro("passed_in", &RemovedStats::passed_in)
       .def_ro("delivered", &RemovedStats::delivered)
       .def_ro("dropped", &RemovedStats::dropped)
-      .def_prop_ro("drops", &drops_of<RemovedStats>)
+      .def_prop_ro("drops", &make_drops<RemovedStats>)
       .def_prop_ro("node_drops", [](const RemovedStats& self) {
         nb::typed<nb::dict, nb::str, int> result;
         for (const auto& [cause, count] : self.node_drops) result[nb::cast(to_string(cause))] = count;

@@ -44,9 +44,9 @@ inline constexpr bool python_free<python::Engine> = true;
 
 namespace freshframe::python {
 Engine::~Engine() {
-  if (guard_.forked() && served_) served_->forget_in_child();
+  if (guard_.has_forked() && served_) served_->forget_in_child();
   served_.reset();  // it keeps the core, and joins threads that never want the GIL, within moments
-  const bool running = guard_.forked() || (core_->life().has_started() && !core_->life().has_ended());
+  const bool running = guard_.has_forked() || (core_->life().has_started() && !core_->life().has_ended());
   if (!running) {
     core_.reset();
     failure_.reset();
@@ -54,7 +54,7 @@ Engine::~Engine() {
                                     // the GIL
     return;
   }
-  if (!guard_.forked()) core_->request_stop();
+  if (!guard_.has_forked()) core_->request_stop();
   core::let_go(std::move(core_));
 }
 
@@ -127,7 +127,7 @@ void request_stop(gil::Held& held, Engine& self) {
 
 // ---- life: calls that may wait
 
-Engine& engine_of(PyObject* self) {
+Engine& get_engine(PyObject* self) {
   if (!nb::inst_ready(self)) throw nb::type_error("this Engine was not made by a Pipeline");
   return *nb::inst_ptr<Engine>(self);
 }
@@ -140,13 +140,13 @@ void look_for_signals(gil::Released& released) {
 }
 
 // Seconds; forever for None. An exception is set when it is below 0.
-double seconds_of(PyObject* timeout) {
+double read_seconds(PyObject* timeout) {
   return timeout == Py_None ? std::numeric_limits<double>::infinity() : PyFloat_AsDouble(timeout);
 }
 
 PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
   return raw_call(held, [&]() -> PyObject* {
-    auto& engine = engine_of(self);
+    auto& engine = get_engine(self);
     const gil::Ref callable(held, start_outside);
     gil::release(
         held,
@@ -175,7 +175,7 @@ PyObject* finish_add(gil::Held& held, PyObject* self, PyObject* index) {
         [](gil::Released& released, core::PipelineCore* core, int added) {
           core::finish_add(*core, added, [&] { look_for_signals(released); });
         },
-        &engine_of(self).core(), node);
+        &get_engine(self).core(), node);
     Py_RETURN_NONE;
   });
 }
@@ -183,7 +183,7 @@ PyObject* finish_add(gil::Held& held, PyObject* self, PyObject* index) {
 PyObject* give_up_add(gil::Held& held, PyObject* self, PyObject* index) {
   return raw_call(held, [&]() -> PyObject* {
     const int node = static_cast<int>(PyLong_AsLong(index));
-    auto& engine = engine_of(self);
+    auto& engine = get_engine(self);
     const auto runner = engine.core().runner(node);
     const bool has_begun = engine.core().life().has_started();
     const bool threadless =
@@ -213,7 +213,7 @@ PyObject* remove(gil::Held& held, PyObject* self, PyObject* args) {
           *into = core::remove_node(*core, index, {.drain = drains, .timeout = Seconds(limit)},
                                     [&] { look_for_signals(released); });
         },
-        &engine_of(self).core(), node, drain != 0, timeout, &books);
+        &get_engine(self).core(), node, drain != 0, timeout, &books);
     return nb::cast(std::move(books)).release().ptr();
   });
 }
@@ -226,7 +226,7 @@ std::shared_ptr<core::Successor> begin_replace(Engine& self, NodeHandle& handle,
   } catch (...) {
     if (handle.node) {
       native::unclaim(*handle.node);
-    } else if (hosted_of(handle.get()) != nullptr) {
+    } else if (get_hosted(handle.get()) != nullptr) {
       handle.added.reset();  // the caller closes it
     }
     throw;
@@ -242,7 +242,7 @@ std::exception_ptr pending_error() {
 // Closes the node that is left over by a replacement. A handler of a signal may raise at each line of Python: so close() is
 // called from here, and what it could have cut is called again.
 std::exception_ptr close_hosted(PyObject* place, NodeBase* node) {
-  const auto* const hosted = node == nullptr ? nullptr : hosted_of(*node);
+  const auto* const hosted = node == nullptr ? nullptr : get_hosted(*node);
   if (hosted == nullptr) return {};
   const auto object = nb::borrow(hosted->object);
   std::exception_ptr error;
@@ -283,8 +283,8 @@ PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
     return nullptr;
   return raw_call(held, [&]() -> PyObject* {
     auto& handle = nb::cast<NodeHandle&>(nb::handle(given));
-    auto& core = engine_of(self).core();
-    const auto successor = begin_replace(engine_of(self), handle, index);
+    auto& core = get_engine(self).core();
+    const auto successor = begin_replace(get_engine(self), handle, index);
     if (PyList_Append(nb::object(nb::handle(place).attr("entries")).ptr(), entry) != 0)
       throw nb::python_error();
     if (begun != Py_None && !nb::steal(PyObject_CallNoArgs(begun)).is_valid()) throw nb::python_error();
@@ -317,9 +317,9 @@ PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
 template <class Verb>
 PyObject* ended_by(gil::Held& held, PyObject* self, PyObject* time, Verb verb) {
   return raw_call(held, [&]() -> PyObject* {
-    const double seconds = seconds_of(time);
+    const double seconds = read_seconds(time);
     if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
-    return PyBool_FromLong(gil::release(held, verb, &engine_of(self).core(), seconds) ? 1 : 0);
+    return PyBool_FromLong(gil::release(held, verb, &get_engine(self).core(), seconds) ? 1 : 0);
   });
 }
 
@@ -349,9 +349,9 @@ void limit_stop(Engine& engine, double seconds) {
 
 PyObject* stop(gil::Held& held, PyObject* self, PyObject* timeout) {
   return raw_call(held, [&]() -> PyObject* {
-    const double seconds = seconds_of(timeout);
+    const double seconds = read_seconds(timeout);
     if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
-    auto& engine = engine_of(self);
+    auto& engine = get_engine(self);
     limit_stop(engine, seconds);
     request_stop_within(held, engine, seconds);
     const bool joined = gil::release(
@@ -366,11 +366,11 @@ PyObject* stop(gil::Held& held, PyObject* self, PyObject* timeout) {
 
 PyObject* join(gil::Held& held, PyObject* self, PyObject* timeout) {
   return raw_call(held, [&]() -> PyObject* {
-    const double seconds = seconds_of(timeout);
+    const double seconds = read_seconds(timeout);
     if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
     const bool joined = gil::release(
         held, [](core::PipelineCore* core, double limit) { return core->join(Seconds(limit)); },
-        &engine_of(self).core(), seconds);
+        &get_engine(self).core(), seconds);
     return PyBool_FromLong(joined ? 1 : 0);
   });
 }
@@ -588,7 +588,7 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
       .def_prop_ro("started", [](const Engine& self) { return self.core().life().has_started(); })
       .def_prop_ro("ended", [](const Engine& self) { return self.core().life().has_ended(); })
       .def_prop_ro("failed", [](const Engine& self) { return self.core().failure().has_failed(); })
-      .def_prop_ro("forked", &Engine::forked, "True in a child of the process that created it.")
+      .def_prop_ro("forked", &Engine::has_forked, "True in a child of the process that created it.")
       .def("describe", [](const Engine& self) { return core::describe(self.core()); });
   bind_graph(engine);
   bind_nodes(engine);

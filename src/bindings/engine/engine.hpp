@@ -56,7 +56,7 @@ class Engine {
     return *core_;
   }
   [[nodiscard]] const NodeNames& names() const noexcept { return names_; }
-  [[nodiscard]] bool forked() const noexcept { return guard_.forked(); }
+  [[nodiscard]] bool has_forked() const noexcept { return guard_.has_forked(); }
   /// For objects that must outlive this one.
   [[nodiscard]] const std::shared_ptr<core::PipelineCore>& shared_core() const noexcept { return core_; }
   /// Records the calling thread: it is about to start threads of nodes.
@@ -68,7 +68,7 @@ class Engine {
   }
 
   /// The dashboard's server and metrics; null means neither has been requested.
-  [[nodiscard]] std::unique_ptr<Attachment>& served() noexcept { return served_; }
+  [[nodiscard]] std::unique_ptr<Attachment>& get_served() noexcept { return served_; }
 
   [[nodiscard]] bool launched_by_this_thread() const noexcept {
     return launcher_.load(std::memory_order_relaxed) == std::this_thread::get_id();

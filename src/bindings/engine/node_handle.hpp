@@ -28,7 +28,7 @@ struct Hosted : Embedded {
 };
 
 /// Returns null for a native node.
-[[nodiscard]] inline Hosted* hosted_of(NodeBase& node) {
+[[nodiscard]] inline Hosted* get_hosted(NodeBase& node) {
   return static_cast<Hosted*>(node.abilities().embedded);
 }
 
@@ -47,7 +47,7 @@ struct NodeHandle {
 };
 
 /// The handle of a new node.
-[[nodiscard]] inline std::unique_ptr<NodeHandle> handle_of(std::unique_ptr<NodeBase> node) {
+[[nodiscard]] inline std::unique_ptr<NodeHandle> make_handle(std::unique_ptr<NodeBase> node) {
   auto handle = std::make_unique<NodeHandle>();
   handle->node = std::move(node);
   return handle;
@@ -67,7 +67,7 @@ class LoneCall {
  public:
   /// `verb` is for the message: "update()". Throws StateError for a node of a pipeline, and in a forked child.
   LoneCall(NodeHandle& handle, const char* wanted, const char* verb)
-      : handle_(handle), node_(node_of(handle, wanted, verb)) {
+      : handle_(handle), node_(find_node(handle, wanted, verb)) {
     ++handle_.calls;
   }
   LoneCall(const LoneCall&) = delete;
@@ -77,7 +77,7 @@ class LoneCall {
   [[nodiscard]] N& node() const noexcept { return node_; }
 
  private:
-  static N& node_of(NodeHandle& handle, const char* wanted, const char* verb) {
+  static N& find_node(NodeHandle& handle, const char* wanted, const char* verb) {
     if (handle.node) return node_as<N>(handle, wanted);
     throw StateError("this " + handle.get().default_name() +
                      " is a node of a pipeline, which calls it: make another one for " + verb);

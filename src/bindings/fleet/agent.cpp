@@ -75,7 +75,7 @@ inline constexpr bool python_free<std::optional<fleet::Order>> = true;
 namespace freshframe::python {
 namespace {
 
-std::vector<std::byte> packed(const process::EncodedValue& value) {
+std::vector<std::byte> pack_value(const process::EncodedValue& value) {
   process::ByteWriter writer;
   writer.reserve(sizeof value.kind + sizeof(std::uint32_t) + value.parts.size() * sizeof(std::uint64_t) +
                  value.size());
@@ -89,7 +89,7 @@ std::vector<std::byte> packed(const process::EncodedValue& value) {
 void encode_with_gil(gil::Released& released, Encoding* encoding) {
   gil::acquire(released, [&](gil::Held& held) {
     try {
-      encoding->bytes = packed(encode_python(held, *encoding->value, 0, Receiver::Fleet));
+      encoding->bytes = pack_value(encode_python(held, *encoding->value, 0, Receiver::Fleet));
     } catch (nb::python_error& error) {
       error.restore();
       encoding->raised = take_python_error(held).error;
@@ -100,7 +100,7 @@ void encode_with_gil(gil::Released& released, Encoding* encoding) {
 // The value of a sample whose value is not its frame, as bytes. Takes the GIL only for values that have no native form,
 // on any thread that does not hold it. Throws OptionTypeError's Python form when it cannot be pickled.
 std::vector<std::byte> result_bytes(const ValueRef& value) {
-  if (!needs_python(value)) return packed(encode_native(value));
+  if (!needs_python(value)) return pack_value(encode_native(value));
   Encoding encoding{&value};
   gil::native_thread(&encode_with_gil, &encoding);
   if (encoding.raised) std::rethrow_exception(encoding.raised);
@@ -126,8 +126,8 @@ class ByteView {
 };
 
 // The pickle is a part of `data`. The buffers are copies, to which arrays may write.
-nb::object unpickled(nb::handle data, process::ByteReader& reader, const std::vector<std::uint64_t>& sizes,
-                     const std::string& producer) {
+nb::object unpickle_value(nb::handle data, process::ByteReader& reader,
+                          const std::vector<std::uint64_t>& sizes, const std::string& producer) {
   nb::list parts;
   for (const auto size : sizes) {
     const auto begin = static_cast<Py_ssize_t>(nb::len(data) - reader.left_bytes());
@@ -150,7 +150,7 @@ nb::object fleet_value(gil::Held& held, nb::handle data, const std::string& prod
   message.kind = reader.get<std::uint8_t>();
   const auto count = reader.get_up_to<std::uint32_t>(process::kMostParts, "the number of a result's parts");
   for (std::uint32_t i = 0; i < count; ++i) message.parts.push_back(reader.get<std::uint64_t>());
-  if (message.kind == kPickle) return unpickled(data, reader, message.parts, producer);
+  if (message.kind == kPickle) return unpickle_value(data, reader, message.parts, producer);
   message.bytes = reader.take(static_cast<std::size_t>(message.size()));
   return to_python(held, decode(process::ReceivedValue(message, message.size()), {producer}));
 }
@@ -164,7 +164,7 @@ void bind_fleet_results(nb::module_& module) {
 constexpr std::size_t kLargest = fleet::OutboxLimits{}.size_bytes;  // the largest result of an outbox
 
 // Unix time of a moment of the engine's clock.
-double unix_time_of(TimePoint moment) {
+double to_unix_time(TimePoint moment) {
   const auto age = std::chrono::steady_clock::now().time_since_epoch() - moment.time_since_epoch();
   return Seconds(std::chrono::system_clock::now().time_since_epoch() - age).count();
 }
@@ -210,7 +210,7 @@ class FleetOutlet final : public NodeBase {
                      {.seq = stamp.seq,
                       .part = stamp.part,
                       .pts = stamp.pts,
-                      .time = unix_time_of(stamp.captured),
+                      .time = to_unix_time(stamp.captured),
                       .bytes = bytes});
   }
   void note_large(std::size_t size) {
@@ -232,17 +232,17 @@ class FleetOutlet final : public NodeBase {
 using fleet::AgentEnd;
 using fleet::BootTime;
 
-BootTime time_of(nb::handle seconds) {
+BootTime read_time(nb::handle seconds) {
   return std::chrono::duration_cast<BootTime>(Seconds(nb::cast<double>(seconds)));
 }
 
-fleet::AgentOptions options_of(const nb::dict& given) {
+fleet::AgentOptions read_options(const nb::dict& given) {
   fleet::AgentOptions options;
   if (given.contains("lease")) {
     const auto times = nb::cast<nb::sequence>(given["lease"]);
-    options.lease = {time_of(times[0]), time_of(times[1]), time_of(times[2]), time_of(times[3])};
+    options.lease = {read_time(times[0]), read_time(times[1]), read_time(times[2]), read_time(times[3])};
   }
-  if (given.contains("expire_after")) options.outboxes.expire_after = time_of(given["expire_after"]);
+  if (given.contains("expire_after")) options.outboxes.expire_after = read_time(given["expire_after"]);
   if (given.contains("outbox_results")) {
     options.outboxes.limits.results = nb::cast<std::size_t>(given["outbox_results"]);
   }
@@ -259,7 +259,7 @@ class PythonStream {
 
   [[nodiscard]] const OutletCounts& counts() const noexcept { return *counts_; }
   [[nodiscard]] std::unique_ptr<NodeHandle> outlet(const std::string& output) const {
-    return handle_of(std::make_unique<FleetOutlet>(end_, stream_, counts_, output));
+    return make_handle(std::make_unique<FleetOutlet>(end_, stream_, counts_, output));
   }
 
  private:
@@ -271,10 +271,10 @@ class PythonStream {
 class PythonAgent {
  public:
   PythonAgent(int socket, int parent, const nb::dict& options)
-      : end_(std::make_shared<AgentEnd>(process::Descriptor(socket), parent, options_of(options))) {}
+      : end_(std::make_shared<AgentEnd>(process::Descriptor(socket), parent, read_options(options))) {}
 
   [[nodiscard]] AgentEnd& end() const noexcept { return *end_; }
-  [[nodiscard]] const std::shared_ptr<AgentEnd>& shared() const noexcept { return end_; }
+  [[nodiscard]] const std::shared_ptr<AgentEnd>& get_end() const noexcept { return end_; }
 
  private:
   std::shared_ptr<AgentEnd> end_;
@@ -306,15 +306,15 @@ void enter_gate(PythonAgent& self, std::uint32_t camera, std::uint64_t epoch) {
   core::get_thread_gate() = self.end().gate({.epoch = epoch, .camera = camera});
 }
 
-std::string text_of(nb::handle bytes) {
+std::string read_text(nb::handle bytes) {
   const auto given = nb::cast<nb::bytes>(bytes);
   return {given.c_str(), given.size()};
 }
 
 process::Child start_child(const nb::list& arguments, const nb::list& environment, int socket, int page) {
   process::ChildOptions options;
-  for (const nb::handle each : arguments) options.arguments.push_back(text_of(each));
-  for (const nb::handle each : environment) options.environment.push_back(text_of(each));
+  for (const nb::handle each : arguments) options.arguments.push_back(read_text(each));
+  for (const nb::handle each : environment) options.environment.push_back(read_text(each));
   options.socket = socket;
   options.page = page;
   return process::Child(options);
@@ -367,7 +367,7 @@ void bind_agent(nb::module_& module) {
       .def(
           "open_stream",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, const std::string& output) {
-            return PythonStream(self.shared(),
+            return PythonStream(self.get_end(),
                                 self.end().open_stream({.epoch = epoch, .camera = camera}, output));
           },
           nb::arg("camera"), nb::arg("epoch"), nb::arg("output"),

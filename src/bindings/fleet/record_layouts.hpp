@@ -13,7 +13,7 @@
 namespace freshframe::python {
 
 template <std::size_t N>
-nanobind::list layout_of(const std::array<fleet::RecordField, N>& fields) {
+nanobind::list make_layout(const std::array<fleet::RecordField, N>& fields) {
   nanobind::list layout;
   for (const fleet::RecordField& field : fields) {
     if (field.entries == 1) {
@@ -31,9 +31,9 @@ inline void bind_fleet_records(nanobind::module_& module) {
       "fleet_records",
       [] {
         nanobind::dict records;
-        records["camera"] = layout_of(fleet::kCameraFields);
-        records["outbox"] = layout_of(fleet::kOutboxFields);
-        records["result"] = layout_of(fleet::kResultFields);
+        records["camera"] = make_layout(fleet::kCameraFields);
+        records["outbox"] = make_layout(fleet::kOutboxFields);
+        records["result"] = make_layout(fleet::kResultFields);
         nanobind::list losses;
         for (const auto name : fleet::kLossNames) losses.append(nanobind::str(name.data(), name.size()));
         records["losses"] = losses;

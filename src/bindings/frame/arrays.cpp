@@ -56,7 +56,7 @@ bool one_plane(const Frame& frame) {
   return frame.picture_format().plane_count() == 1;
 }
 
-int channels_of(PixelFormat format) {
+int count_channels(PixelFormat format) {
   return format == PixelFormat::Bgr || format == PixelFormat::Rgb ? 3 : 1;
 }
 
@@ -131,7 +131,7 @@ Wanted parse_input(const AnyArray& array, const std::string& format) {
   const auto known = pixel_format(format);
   if (!known) refuse_format(format, "gray, nv12, i420, i422, i444, bgr, rgb, rgba");
   const auto pixels = *known;
-  auto wanted = channels_of(pixels) == 3 ? packed_input(array, format, 3) : planar_input(array, pixels);
+  auto wanted = count_channels(pixels) == 3 ? packed_input(array, format, 3) : planar_input(array, pixels);
   if (wanted.format.width < 1 || wanted.format.height < 1) {
     throw OptionError("a frame needs at least one pixel, got an array of shape " + shape_text(array));
   }
@@ -270,7 +270,7 @@ nb::object plane_view(const Plane& plane, int channels, nb::handle owner) {
 
 nb::object packed_view(gil::Held& held, const Frame& frame) {
   const nb::object owner = nb::cast(frame);
-  if (one_plane(frame)) return plane_view(frame.planes()[0], channels_of(frame.format()), owner);
+  if (one_plane(frame)) return plane_view(frame.planes()[0], count_channels(frame.format()), owner);
   FormatUse::note_packed();
   const auto bytes =
       frame.has_packed()
@@ -367,8 +367,8 @@ Frame frame_from_array(gil::Held& held, nb::object object, const std::string& fo
   return std::move(builder).publish(pixel_ops()).keep();
 }
 
-Frame frame_of_picture(gil::Held& held, nb::object object, const char* who) {
-  if (Frame frame; nb::try_cast(object, frame, false)) return of_this_process(frame);
+Frame read_frame(gil::Held& held, nb::object object, const char* who) {
+  if (Frame frame; nb::try_cast(object, frame, false)) return check_process(frame);
   object = with_strides(std::move(object));
   const auto array = uint8_array(object, who);
   const bool color = array.ndim() == 3 && array.shape(2) == 3;

@@ -19,14 +19,14 @@ struct Asked {
 };
 thread_local Asked asked;
 
-std::uint8_t bit_of(int format) noexcept {
+std::uint8_t get_bit(int format) noexcept {
   return static_cast<std::uint8_t>(1U << static_cast<unsigned>(format));
 }
 
 }  // namespace
 
 void FormatUse::note(PixelFormat format) noexcept {
-  asked.bits |= bit_of(static_cast<int>(format));
+  asked.bits |= get_bit(static_cast<int>(format));
 }
 
 void FormatUse::note_packed() noexcept {
@@ -44,7 +44,7 @@ void FormatUse::make(const Frame& frame) const noexcept {
   if (!any() || !frame) return;
   try {
     for (int i = 0; i < kPixelFormats; ++i) {
-      if ((bits_ & bit_of(i)) != 0) static_cast<void>(frame.to(static_cast<PixelFormat>(i)));
+      if ((bits_ & get_bit(i)) != 0) static_cast<void>(frame.to(static_cast<PixelFormat>(i)));
     }
     if ((bits_ & kPacked) != 0) static_cast<void>(frame.pack_planes());
   } catch (const std::exception&) {  // Python gets the exception at its own request

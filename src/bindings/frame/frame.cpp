@@ -23,70 +23,71 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-Frame converted(gil::Held& held, const Frame& self, PixelFormat format) {
-  of_this_process(self);
+Frame convert_frame(gil::Held& held, const Frame& self, PixelFormat format) {
+  check_process(self);
   if (format != self.format()) FormatUse::note(format);
   if (self.has(format)) return self.to(format);
   return gil::release(
       held, [](const Frame& frame, PixelFormat wanted) { return frame.to(wanted); }, self, format);
 }
 
-int channels_of(const Frame& frame, int plane) {
+int count_channels(const Frame& frame, int plane) {
   if (frame.format() == PixelFormat::Bgr || frame.format() == PixelFormat::Rgb) return 3;
   return frame.format() == PixelFormat::Nv12 && plane == 1 ? 2 : 1;
 }
 
 nb::object view(const Frame& frame) {
-  return plane_view(frame.planes()[0], channels_of(frame, 0), nb::cast(frame));
+  return plane_view(frame.planes()[0], count_channels(frame, 0), nb::cast(frame));
 }
 
 nb::object luma(gil::Held& held, nb::handle_t<Frame> self) {
-  const auto& frame = of_this_process(nb::cast<const Frame&>(self));
+  const auto& frame = check_process(nb::cast<const Frame&>(self));
   if (frame.format() != PixelFormat::Bgr && frame.format() != PixelFormat::Rgb) {
     return plane_view(frame.planes()[0], 1, self);
   }
-  return view(converted(held, frame, PixelFormat::Gray));
+  return view(convert_frame(held, frame, PixelFormat::Gray));
 }
 
 nb::object bgr(gil::Held& held, const Frame& self) {
-  return view(converted(held, self, PixelFormat::Bgr));
+  return view(convert_frame(held, self, PixelFormat::Bgr));
 }
 nb::object rgb(gil::Held& held, const Frame& self) {
-  return view(converted(held, self, PixelFormat::Rgb));
+  return view(convert_frame(held, self, PixelFormat::Rgb));
 }
 nb::object array(gil::Held& held, const Frame& self) {
-  return packed_view(held, of_this_process(self));
+  return packed_view(held, check_process(self));
 }
 
 nb::object planes(nb::handle_t<Frame> self) {
-  const auto& frame = of_this_process(nb::cast<const Frame&>(self));
+  const auto& frame = check_process(nb::cast<const Frame&>(self));
   nb::list list;
   int index = 0;
-  for (const auto& plane : frame.planes()) list.append(plane_view(plane, channels_of(frame, index++), self));
+  for (const auto& plane : frame.planes())
+    list.append(plane_view(plane, count_channels(frame, index++), self));
   return nb::tuple(list);
 }
 
 std::string format_name(nb::handle given) {
   std::string name;
   if (!nb::try_cast(given, name)) {
-    throw OptionTypeError("pixel format must be a string, such as 'bgr', got " + shown(given));
+    throw OptionTypeError("pixel format must be a string, such as 'bgr', got " + describe_object(given));
   }
   return name;
 }
 
 Frame to(gil::Held& held, const Frame& self, nb::handle format) {
-  return converted(held, self, parse_format(format_name(format)));
+  return convert_frame(held, self, parse_format(format_name(format)));
 }
 
 nb::object copy(gil::Held& held, const Frame& self, const nb::object& format) {
-  if (format.is_none()) return packed_copy(held, of_this_process(self));
-  return packed_copy(held, converted(held, self, parse_format(format_name(format))));
+  if (format.is_none()) return packed_copy(held, check_process(self));
+  return packed_copy(held, convert_frame(held, self, parse_format(format_name(format))));
 }
 
 Frame from_array(gil::Held& held, nb::object array, nb::handle format, nb::handle copy) {
   bool own = true;
   if (!nb::try_cast(copy, own)) {
-    throw OptionTypeError("copy must be True or False, got " + shown(copy));
+    throw OptionTypeError("copy must be True or False, got " + describe_object(copy));
   }
   return frame_from_array(held, std::move(array), format_name(format), own);
 }
@@ -254,7 +255,7 @@ namespace {
 constexpr int kMaxSide = 960;  // pixels: notebooks keep the pictures in their files
 constexpr int kQuality = 90;
 
-nb::bytes encoded(gil::Held& held, const Frame& self, int max_side, int quality) {
+nb::bytes encode_frame(gil::Held& held, const Frame& self, int max_side, int quality) {
   if (quality < 1 || quality > 100) {
     throw OptionError("quality must be from 1 to 100, got " + std::to_string(quality));
   }
@@ -263,19 +264,19 @@ nb::bytes encoded(gil::Held& held, const Frame& self, int max_side, int quality)
       [](const Frame& frame, int side, int how_well) {
         return media::JpegEncoder().encode_within(frame, side, how_well).bytes;
       },
-      of_this_process(self), max_side, quality);
+      check_process(self), max_side, quality);
   return nb::bytes(bytes.data(), bytes.size());
 }
 
 nb::bytes shown_in_a_notebook(gil::Held& held, const Frame& self) {
-  return encoded(held, self, kMaxSide, kQuality);
+  return encode_frame(held, self, kMaxSide, kQuality);
 }
 
 nb::bytes jpeg(gil::Held& held, const Frame& self, nb::handle max_side, nb::handle quality) {
   int side = std::max(self.width(), self.height());
-  if (!max_side.is_none()) side = nb::cast<int>(checked("integer", "max_side", max_side));
+  if (!max_side.is_none()) side = nb::cast<int>(call_check("integer", "max_side", max_side));
   if (side < 1) throw OptionError("max_side must be at least 1 pixel, got " + std::to_string(side));
-  return encoded(held, self, side, nb::cast<int>(checked("integer", "quality", quality)));
+  return encode_frame(held, self, side, nb::cast<int>(call_check("integer", "quality", quality)));
 }
 
 }  // namespace

@@ -97,7 +97,7 @@ std::unique_ptr<Model> load(gil::Held& held, const std::string& library, const s
       path, options);
 }
 
-nb::list described(const std::vector<inference::TensorInfo>& tensors) {
+nb::list describe_tensors(const std::vector<inference::TensorInfo>& tensors) {
   nb::list result;
   for (const auto& tensor : tensors) {
     nb::list shape;
@@ -117,7 +117,7 @@ nb::list described(const std::vector<inference::TensorInfo>& tensors) {
 }
 
 // Bits that ONNX Runtime reads while the array is kept.
-TensorView view_of(nb::handle array, const inference::TensorInfo& input) {
+TensorView make_view(nb::handle array, const inference::TensorInfo& input) {
   const auto given = nb::cast<nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>>(array);
   TensorView view{.data = given.data(), .bytes = given.nbytes(), .element = input.element, .shape = {}};
   for (std::size_t i = 0; i < given.ndim(); ++i)
@@ -137,7 +137,7 @@ nb::dlpack::dtype dlpack_type(Element element) {
 }
 
 // An array that owns the output.
-nb::object array_of(Tensor tensor) {
+nb::object make_array(Tensor tensor) {
   static const std::int64_t nothing = 0;
   auto kept = std::make_unique<Tensor>(std::move(tensor));
   const auto& of = *kept;
@@ -155,23 +155,23 @@ nb::list run(gil::Held& held, const Model& self, const nb::list& arrays) {
   const auto& inputs = self.session().inputs();
   std::vector<TensorView> views;
   for (std::size_t i = 0; i < std::min(arrays.size(), inputs.size()); ++i) {
-    views.push_back(view_of(arrays[i], inputs[i]));
+    views.push_back(make_view(arrays[i], inputs[i]));
   }
   auto outputs = gil::release(
       held,
       [](const Model& model, const std::vector<TensorView>& given) { return model.session().run(given, {}); },
       self, views);
   nb::list result;
-  for (auto& output : outputs) result.append(array_of(std::move(output)));
+  for (auto& output : outputs) result.append(make_array(std::move(output)));
   return result;
 }
 
-nb::tuple placement_of(const Model& self, int width, int height, const Sides& size) {
+nb::tuple compute_placement(const Model& self, int width, int height, const Sides& size) {
   const auto where = inference::place(width, height, inference::picture_form(self.session(), size));
   return nb::make_tuple(where.scale_x, where.scale_y, where.left, where.top);
 }
 
-nb::tuple runtime_of(gil::Held& held, const std::string& library) {
+nb::tuple describe_runtime(gil::Held& held, const std::string& library) {
   const auto [version, providers] = gil::release(
       held,
       [](const std::string& path) {
@@ -187,7 +187,7 @@ using Description = OnnxDetector::Description;
 nb::object detect_onnx(gil::Held& held, NodeHandle& self, nb::object given) {
   self.guard.check("this OnnxDetector");
   const LoneCall<OnnxDetector> call(self, "an OnnxDetector", "detect()");
-  const auto frame = frame_of_picture(held, std::move(given), "OnnxDetector.detect()");
+  const auto frame = read_frame(held, std::move(given), "OnnxDetector.detect()");
   const auto found = gil::release(
       held,
       [](OnnxDetector* of, const Frame& picture) { return ValueRef::make<Detections>(of->detect(picture)); },
@@ -203,7 +203,7 @@ std::unique_ptr<NodeHandle> make_detector(gil::Held& held, const Model& self,
         return std::make_unique<OnnxDetector>(model.get(), how);
       },
       self, options);
-  return handle_of(std::move(detector));
+  return make_handle(std::move(detector));
 }
 
 void bind_detector_options(nb::module_& module) {
@@ -218,8 +218,8 @@ void bind_detector_options(nb::module_& module) {
       .def_rw("size", &OnnxDetectorOptions::size)
       .def_rw("tensor_batches", &OnnxDetectorOptions::tensor_batches)
       .def_prop_rw(
-          "roi", [](const OnnxDetectorOptions& self) { return corners_of(self.roi); },
-          [](OnnxDetectorOptions& self, const std::optional<Corners>& roi) { self.roi = region_of(roi); },
+          "roi", [](const OnnxDetectorOptions& self) { return to_corners(self.roi); },
+          [](OnnxDetectorOptions& self, const std::optional<Corners>& roi) { self.roi = to_region(roi); },
           nb::for_setter(nb::arg("roi").none()), "x0, y0, x1, y1 in pixels.");
 }
 
@@ -270,7 +270,7 @@ std::unique_ptr<NodeHandle> make_classifier(gil::Held& held, const Model& self,
         return std::make_unique<OnnxClassifier>(model.get(), how);
       },
       self, options);
-  return handle_of(std::move(classifier));
+  return make_handle(std::move(classifier));
 }
 
 void bind_onnx_classifier(nb::module_& module) {
@@ -301,23 +301,23 @@ void bind_onnx_classifier(nb::module_& module) {
 
 void bind_onnx_model(nb::module_& module) {
   nb::class_<Model>(module, "OnnxModel", "The core of freshframe.OnnxModel.")
-      .def_prop_ro("inputs", [](const Model& self) { return described(self.session().inputs()); })
-      .def_prop_ro("outputs", [](const Model& self) { return described(self.session().outputs()); })
+      .def_prop_ro("inputs", [](const Model& self) { return describe_tensors(self.session().inputs()); })
+      .def_prop_ro("outputs", [](const Model& self) { return describe_tensors(self.session().outputs()); })
       .def_prop_ro("metadata", [](const Model& self) { return self.session().metadata(); })
       .def_prop_ro("producer", [](const Model& self) { return self.session().producer(); })
       .def_prop_ro("provider", [](const Model& self) { return self.session().provider(); })
       .def_prop_ro("threads", [](const Model& self) { return self.session().threads(); })
       .def("run", gil::entry<&run>, nb::arg("arrays"),
            nb::sig("def run(self, arrays: list[typing.Any]) -> list[typing.Any]"), "GIL: released")
-      .def("placement", &placement_of, nb::arg("width"), nb::arg("height"), nb::arg("size").none(),
+      .def("placement", &compute_placement, nb::arg("width"), nb::arg("height"), nb::arg("size").none(),
            "(scale_x, scale_y, left, top) of a picture in the input.")
       .def(
           "node",
-          [](const Model& self, const Sides& size) { return handle_of(onnx_outputs(self.get(), size)); },
+          [](const Model& self, const Sides& size) { return make_handle(onnx_outputs(self.get(), size)); },
           nb::arg("size").none());
   module.def("load_onnx", gil::entry<&load>, nb::arg("library"), nb::arg("path"), nb::arg("threads"),
              nb::arg("provider"), "GIL: released");
-  module.def("onnx_runtime", gil::entry<&runtime_of>, nb::arg("library"),
+  module.def("onnx_runtime", gil::entry<&describe_runtime>, nb::arg("library"),
              nb::sig("def onnx_runtime(library: str) -> tuple[str, list[str]]"),
              "Version and providers of ONNX Runtime. GIL: released");
   bind_onnx_classifier(module);

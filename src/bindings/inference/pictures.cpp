@@ -36,7 +36,7 @@ constexpr std::size_t kLargestCrop = 4096;  // pixels of a side
 constexpr std::size_t kMostBytes = std::size_t{1} << 30;
 constexpr double kMostPadding = 10;
 
-std::vector<Detection> boxes_of(nb::handle given) {
+std::vector<Detection> read_boxes(nb::handle given) {
   const nb::object array = nb::module_::import_("numpy").attr("asarray")(
       nb::hasattr(given, "xyxy") ? nb::object(given.attr("xyxy")) : nb::borrow(given), "float32");
   Corners4 corners;
@@ -52,7 +52,7 @@ std::vector<Detection> boxes_of(nb::handle given) {
   return boxes;
 }
 
-inference::CropForm form_of(std::pair<int, int> size, double padding, std::size_t count) {
+inference::CropForm make_form(std::pair<int, int> size, double padding, std::size_t count) {
   const auto [width, height] = size;
   const auto fits = [](int side) { return side >= 1 && static_cast<std::size_t>(side) <= kLargestCrop; };
   if (!fits(width) || !fits(height)) {
@@ -69,8 +69,8 @@ inference::CropForm form_of(std::pair<int, int> size, double padding, std::size_
 
 nb::object crops(gil::Held& held, const Frame& self, nb::handle given, std::pair<int, int> size,
                  double padding) {
-  const auto boxes = boxes_of(given);
-  const auto form = form_of(size, padding, boxes.size());
+  const auto boxes = read_boxes(given);
+  const auto form = make_form(size, padding, boxes.size());
   const std::array<std::size_t, 4> shape = {boxes.size(), static_cast<std::size_t>(form.height),
                                             static_cast<std::size_t>(form.width), 3};
   auto pixels = std::make_unique<Bytes>(shape[0] * shape[1] * shape[2] * shape[3]);
@@ -78,7 +78,7 @@ nb::object crops(gil::Held& held, const Frame& self, nb::handle given, std::pair
       held,
       [](const Frame& frame, const std::vector<Detection>& of, const inference::CropForm& how,
          std::uint8_t* out) { inference::crop_boxes(frame.to(PixelFormat::Bgr), of, how, out); },
-      of_this_process(self), boxes, form, pixels->data());
+      check_process(self), boxes, form, pixels->data());
   std::uint8_t* const data = pixels->data();
   const nb::capsule owner(pixels.release(),
                           [](void* object) noexcept { delete static_cast<Bytes*>(object); });

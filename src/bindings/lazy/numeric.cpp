@@ -34,9 +34,9 @@ namespace freshframe {
 namespace {
 
 using namespace nb::literals;
+using python::describe_object;
 using python::refuse_type;
 using python::refuse_value;
-using python::shown;
 
 // A sum that takes longer than about a millisecond releases the GIL. A shorter one does not: beside a busy
 // thread it would wait 5 ms to acquire it again. In bytes that are read in sequence. A number that is not
@@ -106,7 +106,8 @@ int thread_count(nb::handle threads) {
   const Py_ssize_t count = PyNumber_AsSsize_t(threads.ptr(), nullptr);  // a larger one is cut to the largest
   if (count == -1 && PyErr_Occurred() != nullptr) throw nb::python_error();  // raised by its __index__
   if (count < 1 || count > kMostThreads) {
-    refuse_value("threads must be 1 to " + std::to_string(kMostThreads) + ", got " + shown(threads));
+    refuse_value("threads must be 1 to " + std::to_string(kMostThreads) + ", got " +
+                 describe_object(threads));
   }
   return static_cast<int>(count);
 }
@@ -125,7 +126,7 @@ class Buffer {
       PyErr_Clear();
       refuse(function, object);
     }
-    const auto type = type_of(buffer_);
+    const auto type = read_type(buffer_);
     if (!type || buffer_.ndim > static_cast<int>(numeric::kMaxAxes)) {
       PyBuffer_Release(&buffer_);
       refuse(function, object);
@@ -153,7 +154,7 @@ class Buffer {
  private:
   // The struct module's letters; sizes are taken from the buffer's items, because they differ between native and
   // standard.
-  static std::optional<numeric::Type> type_of(const Py_buffer& buffer) {
+  static std::optional<numeric::Type> read_type(const Py_buffer& buffer) {
     std::string_view format = buffer.format == nullptr ? "B" : buffer.format;
     constexpr char kOwnOrder = std::endian::native == std::endian::little ? '<' : '>';
     if (format.size() == 2 && (format[0] == '@' || format[0] == '=' || format[0] == kOwnOrder)) {
@@ -209,8 +210,8 @@ nb::object as_python(const numeric::Real& value) {
   return nb::float_(numeric::rounded(value));
 }
 
-numeric::Total total_of(gil::Held& held, const char* function, nb::handle x, bool compensated,
-                        nb::handle threads) {
+numeric::Total compute_total(gil::Held& held, const char* function, nb::handle x, bool compensated,
+                             nb::handle threads) {
   const int workers = thread_count(threads);
   const Buffer buffer(function, x);
   const numeric::View view = buffer.view();
@@ -228,17 +229,17 @@ void refuse_empty(const char* function, const numeric::Total& total) {
 }
 
 nb::object sum(gil::Held& held, nb::handle x, bool compensated, nb::handle threads) {
-  const numeric::Total total = total_of(held, "sum", x, compensated, threads);
+  const numeric::Total total = compute_total(held, "sum", x, compensated, threads);
   return std::visit([](const auto& value) { return as_python(value); }, total.value);
 }
 
 double mean(gil::Held& held, nb::handle x, bool compensated, nb::handle threads) {
-  const numeric::Total total = total_of(held, "mean", x, compensated, threads);
+  const numeric::Total total = compute_total(held, "mean", x, compensated, threads);
   refuse_empty("mean", total);
   return numeric::mean(total);
 }
 
-std::string shape_of(const numeric::View& view) {
+std::string describe_shape(const numeric::View& view) {
   std::string text = "(";
   for (std::size_t i = 0; i < view.shape.size(); ++i) {
     text += (i == 0 ? "" : ", ") + std::to_string(view.shape[i]);
@@ -257,8 +258,8 @@ double absdiff_mean(gil::Held& held, nb::handle a, nb::handle b, nb::handle thre
                 describe(b));
   }
   if (!std::ranges::equal(left.shape, right.shape)) {
-    refuse_value("numeric.absdiff_mean needs two arrays of one shape, got " + shape_of(left) + " and " +
-                 shape_of(right));
+    refuse_value("numeric.absdiff_mean needs two arrays of one shape, got " + describe_shape(left) + " and " +
+                 describe_shape(right));
   }
   const numeric::Total total = work(
       held, cost(left) + cost(right),

@@ -51,7 +51,7 @@ class NodeThreads {
   }
 
   // A thread that slept got the GIL after waiting for `waited`.
-  void slept(Clock::duration waited) {
+  void note_sleep(Clock::duration waited) {
     const auto patience = patience_.load(std::memory_order_relaxed);
     const bool used = waited > kFree;
     patience_.store(
@@ -59,7 +59,7 @@ class NodeThreads {
         std::memory_order_relaxed);
   }
 
-  void released(Clock::time_point now) { released_.store(now, std::memory_order_relaxed); }
+  void note_release(Clock::time_point now) { released_.store(now, std::memory_order_relaxed); }
 
  private:
   static constexpr std::chrono::microseconds kWakeUp{50};
@@ -93,7 +93,7 @@ struct GilTurn::WayOut {
 };
 
 GilTurn::~GilTurn() {
-  if (way_out_ != nullptr && !way_out_->guard.forked()) way_out_->turnstile.leave();
+  if (way_out_ != nullptr && !way_out_->guard.has_forked()) way_out_->turnstile.leave();
 }
 
 void GilTurn::queue_to_leave() {
@@ -108,11 +108,11 @@ GilTurn::Clock::time_point GilTurn::let_others_in() {
   return let_in_ ? Clock::now() : now;
 }
 
-void GilTurn::begin(core::Runner& runner, Clock::time_point wanted) {
+void GilTurn::begin_turn(core::Runner& runner, Clock::time_point wanted) {
   began_ = Clock::now();
-  if (std::exchange(let_in_, false)) node_threads.slept(began_ - wanted);
+  if (std::exchange(let_in_, false)) node_threads.note_sleep(began_ - wanted);
   runner.meter().begin_gil_turn(seconds(began_ - wanted));
-  seat_.begin(was_long_);
+  seat_.begin_hold(was_long_);
   if (!seat_.is_seen() && was_long_) computed_ = seconds(platform::processor_time());
 }
 
@@ -120,12 +120,12 @@ void GilTurn::begin(core::Runner& runner, Clock::time_point wanted) {
 // them the thread's processor time counts, which is wrong for a function that computes without the GIL or sleeps with
 // it. A turn after a short one is expected to be short. If it is not, the processor time since its last reading
 // counts, which is a little more.
-void GilTurn::end(core::Runner& runner) {
+void GilTurn::end_turn(core::Runner& runner) {
   const auto now = Clock::now();
-  node_threads.released(now);
+  node_threads.note_release(now);
   const auto lasted = now - began_;
   was_long_ = lasted > kShort;
-  const auto seen = seat_.end(was_long_);
+  const auto seen = seat_.end_hold(was_long_);
   if (seen || !was_long_) {
     const auto [held, waited] = seen.value_or(HoldSampler::Seen{.held = seconds(lasted)});
     runner.meter().end_gil_turn(note_wait, held);

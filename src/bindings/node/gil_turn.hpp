@@ -35,9 +35,9 @@ class GilTurn {
   /// when it is released.
   Clock::time_point let_others_in();
   /// The thread has acquired the GIL, for which it had waited since `wanted`.
-  void begin(core::Runner& runner, Clock::time_point wanted);
+  void begin_turn(core::Runner& runner, Clock::time_point wanted);
   /// The thread is about to release the GIL.
-  void end(core::Runner& runner);
+  void end_turn(core::Runner& runner);
   /// Whether there is time for one more sample.
   [[nodiscard]] bool has_time() const { return Clock::now() - began_ < kLongest; }
 

@@ -94,14 +94,14 @@ HoldSampler::Seat::Seat() {
 
 HoldSampler::Seat::~Seat() {
   if (!sampler_) return;
-  if (guard_.forked()) {  // its thread, which may have held the mutex, does not exist here
+  if (guard_.has_forked()) {  // its thread, which may have held the mutex, does not exist here
     new std::shared_ptr<HoldSampler>(std::move(sampler_));
     return;
   }
   sampler_->remove(*this);
 }
 
-void HoldSampler::Seat::begin(bool expects_long) {
+void HoldSampler::Seat::begin_hold(bool expects_long) {
   if (!sampler_) return;
   is_seen_ = sampler_->is_looking_.load(std::memory_order_relaxed);
   if (!is_seen_ && expects_long) {
@@ -113,7 +113,7 @@ void HoldSampler::Seat::begin(bool expects_long) {
   has_turn_.store(true, std::memory_order_release);
 }
 
-std::optional<HoldSampler::Seen> HoldSampler::Seat::end(bool was_long) {
+std::optional<HoldSampler::Seen> HoldSampler::Seat::end_hold(bool was_long) {
   if (!sampler_) return std::nullopt;
   has_turn_.store(false, std::memory_order_release);
   if (!was_long) return std::nullopt;

@@ -82,7 +82,7 @@ bool give_stop_token(gil::Held& held, Loop& loop) {
 
 void take_node(Loop& loop) {
   const auto kept = loop.runner.node();
-  const auto* const hosted = hosted_of(*kept);
+  const auto* const hosted = get_hosted(*kept);
   loop.node = hosted == nullptr ? nullptr : hosted->object;
   loop.takes_values = hosted != nullptr && hosted->takes_values;
   close_left_over(loop, std::exchange(loop.runner.place().hosting().left_over, nullptr).get());
@@ -90,7 +90,7 @@ void take_node(Loop& loop) {
 }
 
 void close_left_over(const Loop& loop, NodeBase* node) {
-  const auto* const hosted = node == nullptr ? nullptr : hosted_of(*node);
+  const auto* const hosted = node == nullptr ? nullptr : get_hosted(*node);
   if (hosted == nullptr) return;
   PyObject* const closed = PyObject_CallMethod(loop.place, "close_and_log", "O", hosted->object);
   if (closed == nullptr) PyErr_WriteUnraisable(loop.place);  // it has logged an exception of the node's own
@@ -107,7 +107,7 @@ bool look_at_news(gil::Held& held, Loop& loop) {
 
 bool tell_gone(gil::Held& held, Loop& loop) {
   const auto kept = loop.runner.node();
-  auto* const hosted = hosted_of(*kept);
+  auto* const hosted = get_hosted(*kept);
   if (hosted == nullptr || hosted->gone.empty()) return true;
   for (const int source : std::exchange(hosted->gone, {})) {
     if (loop.takes_values) continue;
@@ -122,11 +122,11 @@ bool tell_gone(gil::Held& held, Loop& loop) {
 }
 
 void leave_forked_child(const Loop& loop) {
-  if (loop.engine.forked()) throw InForkedChild{};
+  if (loop.engine.has_forked()) throw InForkedChild{};
 }
 
 void leave_forked_child(const Loop& loop, AnySample& sample) {
-  if (!loop.engine.forked()) return;
+  if (!loop.engine.has_forked()) return;
   new AnySample(std::move(sample));  // never freed in the child
   throw InForkedChild{};
 }
@@ -173,7 +173,7 @@ void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
   const auto& demand = loop.runner.outlet().demand();
   const auto* type = output.value ? output.value.get()->type() : get_type<Frame>();
   if (demand.allows(type)) return;
-  std::string text = "gave " + with_article(name_of_type(given)) + ", but its child '" + demand.child +
+  std::string text = "gave " + with_article(get_type_name(given)) + ", but its child '" + demand.child +
                      "' takes " + core::join_names(demand.types);
   if (nb::isinstance<PythonSample>(given)) {
     throw nb::type_error((text + ": return sample.value instead of the sample").c_str());
@@ -207,7 +207,7 @@ void refuse_several_stamped(PyObject* result) {
   for (Py_ssize_t i = 0; i < size; ++i) {
     if (!is_stamped(is_list ? PyList_GetItem(result, i) : PyTuple_GetItem(result, i))) continue;
     throw OptionTypeError(
-        "gave " + with_article(name_of_type(result)) +
+        "gave " + with_article(get_type_name(result)) +
         " with a result of stamped() in it: yield each of them, because a list is one result");
   }
 }
@@ -223,14 +223,14 @@ Emitted stamped_result(gil::Held& held, const Loop& loop, nb::handle given) {
   if (nb::isinstance<PythonSample>(like)) picture = nb::inst_ptr<PythonSample>(like)->sample().frame;
   if (!frame.is_none()) picture = nb::cast<Frame>(frame);
   if (result.value) result.frame = std::move(picture);
-  result.like = std::make_shared<const Stamp>(stamp_of(like, loop.engine.names()));
+  result.like = std::make_shared<const Stamp>(read_stamp(like, loop.engine.names()));
   return result;
 }
 
 }  // namespace
 
-bool output_of(gil::Held& held, Loop& loop, PyObject* result, const AnySample& from,
-               std::optional<AnySample>& output) {
+bool take_output(gil::Held& held, Loop& loop, PyObject* result, const AnySample& from,
+                 std::optional<AnySample>& output) {
   output.reset();
   if (result == Py_None) return true;
   PyObject* const converted = raw_call(held, [&] {
@@ -311,7 +311,7 @@ bool run_generator(gil::Held& held, Loop& loop, PyObject* generator, AnySample& 
     if (state == PYGEN_ERROR) return false;
     if (state == PYGEN_RETURN) return check_returned(item);
     std::optional<AnySample> output;
-    const bool is_valid = output_of(held, loop, item, from, output);
+    const bool is_valid = take_output(held, loop, item, from, output);
     Py_DECREF(item);
     if (!is_valid) return false;
     if (output) send_now(held, loop, *output);
@@ -353,7 +353,7 @@ bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from,
   if (result == nullptr) return fail(held, loop, &from);
   const bool gives_several = called != Called::Process || loop.runner.facts().gives_several;
   if (!gives_several || !is_generator(result)) {
-    const bool is_valid = output_of(held, loop, result, from, output);
+    const bool is_valid = take_output(held, loop, result, from, output);
     Py_DECREF(result);
     return is_valid || fail(held, loop, &from);
   }

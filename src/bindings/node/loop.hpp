@@ -80,8 +80,8 @@ PyObject* call_method(PyObject* object, PyObject* name, PyObject* given);
 void check_demand(const Loop& loop, const Emitted& output, nanobind::handle given);
 /// A result of `from` as the sample that the children get; nullopt for None. False means it is invalid, with
 /// an exception set.
-bool output_of(gil::Held& held, Loop& loop, PyObject* result, const AnySample& from,
-               std::optional<AnySample>& output);
+bool take_output(gil::Held& held, Loop& loop, PyObject* result, const AnySample& from,
+                 std::optional<AnySample>& output);
 /// Sends the result of `sample`, and drops the sample.
 void send_output(core::Runner& runner, AnySample& sample, std::optional<AnySample>& output);
 /// Takes over what a call of the node returned for `from`: the results of a generator are sent while it runs,
@@ -97,7 +97,7 @@ bool run_tick(gil::Held& held, Loop& loop, AnySample& tick, std::optional<AnySam
 /// after.
 template <auto Step, class... A>
 bool without_gil(gil::Held& held, Loop& loop, A... args) {
-  loop.turn.end(loop.runner);
+  loop.turn.end_turn(loop.runner);
   GilTurn::Clock::time_point wanted;
   const bool result = gil::release(
       held,
@@ -108,7 +108,7 @@ bool without_gil(gil::Held& held, Loop& loop, A... args) {
         return value;
       },
       &loop.runner, &loop.turn, &wanted, args...);
-  loop.turn.begin(loop.runner, wanted);
+  loop.turn.begin_turn(loop.runner, wanted);
   return result;
 }
 

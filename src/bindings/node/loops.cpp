@@ -144,7 +144,7 @@ PyObject* call_batch(gil::Held& held, Loop& loop, std::span<const AnySample> sam
                  what, count, samples.size());
   } else {
     PyErr_Format(classes().option_type_error, "%s must return a list with one result per sample, got %.200s",
-                 what, name_of_type(results).c_str());
+                 what, get_type_name(results).c_str());
   }
   Py_DECREF(results);
   return nullptr;
@@ -179,7 +179,7 @@ bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<An
     std::optional<AnySample> output;
     const bool is_error = PyExceptionInstance_Check(item);
     if (is_error) PyErr_SetObject(PyExceptionInstance_Class(item), item);
-    if (is_error || !output_of(held, loop, item, samples[i], output)) {
+    if (is_error || !take_output(held, loop, item, samples[i], output)) {
       const auto taken = take_python_error(held);
       if (loop.runner.facts().stops_on_error()) {  // the results before it are emitted first
         Py_DECREF(results);
@@ -214,7 +214,7 @@ bool run_batches(gil::Held& held, Loop& loop) {
     }
     loop.runner.meter().begin_call(samples.front());
     PyObject* const results = call_batch(held, loop, samples);
-    if (loop.engine.forked()) {
+    if (loop.engine.has_forked()) {
       new std::vector<AnySample>(std::move(samples));  // never freed in the child
       throw InForkedChild{};
     }
@@ -253,10 +253,10 @@ double number(PyObject* object, const char* what) {
   if (value == -1.0 && PyErr_Occurred() != nullptr) {
     PyErr_Clear();
     throw OptionTypeError(std::string(kYields) + "; " + what + " must be a number of seconds, got " +
-                          shown(object));
+                          describe_object(object));
   }
   if (!std::isfinite(value)) {
-    throw OptionError(std::string("Source.read() yielded ") + what + " = " + shown(object) +
+    throw OptionError(std::string("Source.read() yielded ") + what + " = " + describe_object(object) +
                       "; it must be a number of seconds that is not infinite");
   }
   return value;
@@ -267,9 +267,9 @@ std::string found_item(nb::handle item) {
   const bool is_array = nb::hasattr(item, "dtype") && nb::hasattr(item, "shape");
   if (is_array) {
     const nb::object shape = item.attr("shape");
-    return "an array of shape " + shown(shape) + ": yield freshframe.Frame.from_array(array), pts";
+    return "an array of shape " + describe_object(shape) + ": yield freshframe.Frame.from_array(array), pts";
   }
-  const std::string found = shown(item);
+  const std::string found = describe_object(item);
   return found + (PyTuple_Check(item.ptr()) ? "" : ": yield the value and its time in seconds, value, pts");
 }
 

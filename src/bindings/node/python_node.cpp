@@ -46,8 +46,8 @@ void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
              const std::string& output, std::optional<std::string> records_to, bool gives_several,
              std::optional<double> tick_every, bool finishes, bool gives_last_of_source) {
             new (self) NodeDescription{name,
-                                       type_of_kind(input),
-                                       type_of_kind(output),
+                                       find_type(input),
+                                       find_type(output),
                                        std::move(records_to),
                                        gives_several,
                                        tick_every ? std::optional(Seconds(*tick_every)) : std::nullopt,
@@ -69,7 +69,7 @@ void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
       "hosted",
       [](NodeDescription description, nb::handle node, bool takes_values,
          std::shared_ptr<SpoolCounters> spool) {
-        return handle_of(
+        return make_handle(
             std::make_unique<PythonNode>(std::move(description), node.ptr(), takes_values, std::move(spool)));
       },
       nb::arg("description"), nb::arg("node"), nb::arg("takes_values"), nb::arg("spool").none() = nb::none(),
@@ -77,7 +77,7 @@ void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
   module.def(
       "hosted_source",
       [](NodeDescription description, nb::handle node, bool live) {
-        return handle_of(std::make_unique<PythonSource>(std::move(description), node.ptr(), live));
+        return make_handle(std::make_unique<PythonSource>(std::move(description), node.ptr(), live));
       },
       nb::arg("description"), nb::arg("node"), nb::arg("live"),
       "The handle of a Python source. The caller keeps the source.");

@@ -20,7 +20,7 @@ namespace {
 bool stop_wait(gil::Held& held, StopToken& self, nb::handle given) {
   double seconds = 0;
   if (!nb::try_cast(given, seconds)) {
-    throw OptionTypeError("wait() needs a number of seconds, got " + shown(given));
+    throw OptionTypeError("wait() needs a number of seconds, got " + describe_object(given));
   }
   if (std::isnan(seconds)) throw OptionError("wait() needs a number of seconds, got nan");
   if (self.token.stop_requested() || seconds <= 0) return self.token.stop_requested();

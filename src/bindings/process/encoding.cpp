@@ -32,13 +32,13 @@ using process::ReceivedValue;
 enum Kind : std::uint8_t { Pickle = kPickle, CircleRows, Float, DetectionRows };
 
 template <class T>
-std::span<const std::byte> bytes_of(const std::vector<T>& values) {
+std::span<const std::byte> view_bytes(const std::vector<T>& values) {
   static_assert(std::is_trivially_copyable_v<T>);
   return std::as_bytes(std::span(values));
 }
 
 template <class T>
-std::vector<T> values_of(std::span<const std::byte> bytes) {
+std::vector<T> view_values(std::span<const std::byte> bytes) {
   if (bytes.size() % sizeof(T) != 0) throw ProtocolError("a column ends within a row");
   std::vector<T> values(bytes.size() / sizeof(T));
   if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
@@ -49,11 +49,11 @@ std::vector<T> values_of(std::span<const std::byte> bytes) {
 template <class Row, class Parts, class Found>
 std::vector<Row> take_rows(const Parts& parts, Found& found, const std::string& what) {
   const auto flag = [&](std::size_t i) { return parts[0][i] != std::byte{0}; };
-  auto rows = values_of<Row>(parts[1]);
+  auto rows = view_values<Row>(parts[1]);
   found.tracked = flag(0);
   found.columns = {.velocity = flag(1), .track_age = flag(2), .track_confidence = flag(3)};
-  found.ids = values_of<std::int64_t>(parts[2]);
-  found.tracks = values_of<TrackInfo>(parts[3]);
+  found.ids = view_values<std::int64_t>(parts[2]);
+  found.tracks = view_values<TrackInfo>(parts[3]);
   const auto fits = [&](std::size_t count) { return count == 0 || count == rows.size(); };
   if (!fits(found.ids.size()) || !fits(found.tracks.size())) {
     throw ProtocolError("columns of " + what + " of different lengths");
@@ -67,7 +67,7 @@ EncodedValue encode_circles(const ValueRef& value, const Circles& circles) {
                                 circles.columns.track_confidence});
   EncodedValue encoded{
       Kind::CircleRows,
-      {bytes_of(*flags), bytes_of(circles.circles), bytes_of(circles.ids), bytes_of(circles.tracks)},
+      {view_bytes(*flags), view_bytes(circles.circles), view_bytes(circles.ids), view_bytes(circles.tracks)},
       {}};
   encoded.keeps = std::make_shared<const std::pair<ValueRef, decltype(flags)>>(value, flags);
   return encoded;
@@ -100,7 +100,7 @@ EncodedValue encode_detections(const ValueRef& value, const Detections& found) {
   kept->names = names_to_bytes(found.names);
   kept->columns = columns_to_bytes(found.data);
   return {Kind::DetectionRows,
-          {bytes_of(kept->flags), bytes_of(found.boxes), bytes_of(found.ids), bytes_of(found.tracks),
+          {view_bytes(kept->flags), view_bytes(found.boxes), view_bytes(found.ids), view_bytes(found.tracks),
            std::span(std::as_const(kept->names)), std::span(std::as_const(kept->columns))},
           kept};
 }
@@ -211,8 +211,8 @@ ValueRef decode(ReceivedValue value, const Producer& producer) {
   }
 }
 
-nb::object exception_of(gil::Held& /*held*/, const ReceivedValue& error, const std::string& text,
-                        const std::string& traceback) {
+nb::object make_exception(gil::Held& /*held*/, const ReceivedValue& error, const std::string& text,
+                          const std::string& traceback) {
   return pickling("exception")(parts_list(error), text, traceback);
 }
 

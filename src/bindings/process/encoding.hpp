@@ -34,7 +34,7 @@ enum class Receiver : std::uint8_t { Process, Fleet };
 /// Throws process::ProtocolError for invalid bytes.
 [[nodiscard]] ValueRef decode(process::ReceivedValue value, const Producer& producer);
 /// The exception that a worker has sent, or another one with its text.
-[[nodiscard]] nanobind::object exception_of(gil::Held& held, const process::ReceivedValue& error,
-                                            const std::string& text, const std::string& traceback);
+[[nodiscard]] nanobind::object make_exception(gil::Held& held, const process::ReceivedValue& error,
+                                              const std::string& text, const std::string& traceback);
 
 }  // namespace freshframe::python

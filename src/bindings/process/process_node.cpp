@@ -95,7 +95,7 @@ class PythonEmbedder final : public process::Embedder {
   std::exception_ptr make_cause(process::WorkerFailure failure) override {
     std::exception_ptr cause;
     with_gil([&](gil::Held& held) {
-      const auto object = exception_of(held, failure.error, failure.text, failure.traceback);
+      const auto object = make_exception(held, failure.error, failure.text, failure.traceback);
       const auto shared = std::make_shared<gil::Ref>(held, object.ptr());
       if (!run_.runner->life().is_outside_the_run()) run_.engine->keep_failure(shared);
       cause = std::make_exception_ptr(RaisedByPython(shared, failure.text));
@@ -177,7 +177,7 @@ PyMethodDef run_process_method = {
     "run_process(engine, index, definitions)\n--\n\nThe body of the thread of a node in "
     "worker processes. GIL: released while waiting"};
 
-std::vector<std::string> texts_of(const std::vector<nb::bytes>& given) {
+std::vector<std::string> read_texts(const std::vector<nb::bytes>& given) {
   std::vector<std::string> texts;
   for (const auto& each : given) texts.emplace_back(each.c_str(), each.size());
   return texts;
@@ -229,8 +229,8 @@ void bind_plan(nb::module_& module) {
           [](ProcessPlan& self, const std::vector<nb::bytes>& arguments,
              const std::vector<nb::bytes>& environment, const nb::bytes& payload, std::uint64_t knows) {
             const auto* const data = static_cast<const std::byte*>(payload.data());
-            self.recipe = {.arguments = texts_of(arguments),
-                           .environment = texts_of(environment),
+            self.recipe = {.arguments = read_texts(arguments),
+                           .environment = read_texts(environment),
                            .payload = {data, data + payload.size()},
                            .knows = knows};
           },
@@ -241,7 +241,7 @@ void bind_plan(nb::module_& module) {
 
 }  // namespace
 
-const Frame& of_this_process(const Frame& frame) {
+const Frame& check_process(const Frame& frame) {
   if (forks::Registry::instance().generation() > 0 &&
       process::SlabPool::is_inherited(frame.planes()[0].data)) {
     throw StateError(

@@ -66,7 +66,7 @@ nb::list numbers_and_names(const std::vector<process::GoneSourceName>& sources) 
 }
 
 // The sample, the name of another method that is to be called, or a list of the sources that have ended.
-nb::object sample_of(PythonWorkerEnd& self, WorkerRequest& request) {
+nb::object make_request_sample(PythonWorkerEnd& self, WorkerRequest& request) {
   for (auto& node : self.end.take_new_nodes())
     self.names->add(node.number, std::move(node.name), std::move(node.stream));
   if (!request.gone.empty()) return numbers_and_names(request.gone);
@@ -87,7 +87,7 @@ nb::object receive(gil::Held& held, PythonWorkerEnd& self) {
     if (self.end.has_ended()) return nb::none();
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
   }
-  return sample_of(self, request);
+  return make_request_sample(self, request);
 }
 
 // The samples of one call; None means the end.
@@ -102,16 +102,16 @@ nb::object receive_batch(gil::Held& held, PythonWorkerEnd& self) {
       if (self.end.has_ended()) return nb::none();
       if (PyErr_CheckSignals() != 0) throw nb::python_error();
     }
-    samples.append(sample_of(self, request));
+    samples.append(make_request_sample(self, request));
   } while (request.more > 0);
   return samples;
 }
 
-process::WorkerResult result_of(gil::Held& held, nb::handle given) {
+process::WorkerResult make_result(gil::Held& held, nb::handle given) {
   process::WorkerResult result;
   nb::object value = nb::borrow(given);
   if (Py_TYPE(given.ptr()) == reinterpret_cast<PyTypeObject*>(classes().stamped)) {
-    result.like = stamp_of(given.attr("like"));
+    result.like = read_stamp(given.attr("like"));
     if (!given.attr("frame").is_none()) {
       throw OptionError(
           "stamped(frame=) cannot leave a worker process: give the frame as the value, or leave process= "
@@ -137,14 +137,14 @@ void send_all(gil::Held& held, PythonWorkerEnd& self, const std::vector<process:
 
 void reply(gil::Held& held, PythonWorkerEnd& self, nb::handle result) {
   std::vector<process::WorkerResult> results;
-  if (!result.is_none()) results.push_back(result_of(held, result));
+  if (!result.is_none()) results.push_back(make_result(held, result));
   send_all(held, self, results);
 }
 
 void reply_all(gil::Held& held, PythonWorkerEnd& self, const nb::list& given) {
   std::vector<process::WorkerResult> results;
   for (const nb::handle result : given) {
-    if (!result.is_none()) results.push_back(result_of(held, result));
+    if (!result.is_none()) results.push_back(make_result(held, result));
   }
   send_all(held, self, results);
 }

@@ -56,7 +56,7 @@ bool PythonReader::is_used_elsewhere() const noexcept {
 }
 
 PythonReader::~PythonReader() {
-  if (!core_ || guard_.forked()) return;
+  if (!core_ || guard_.has_forked()) return;
   core_->close();
   core_.reset();
   gil::entry<&drain_deferred>();  // a destructor of a Python object holds the GIL
@@ -109,7 +109,7 @@ nb::object PythonReader::poll(gil::Held& held) {
   return nb::none();
 }
 
-PyObject* PythonReader::given(std::optional<core::Handed> handed) {
+PyObject* PythonReader::hand_out(std::optional<core::Handed> handed) {
   return (handed ? keep(*std::move(handed)) : nb::none()).release().ptr();
 }
 
@@ -117,9 +117,9 @@ PyObject* PythonReader::wait(gil::Held& held, double timeout, FormatUse use) {
   guard_.check("this reader");
   const Use in_use(*this);
   gil::DeferredFree::instance().drain(held);
-  if (timeout <= 0) return given(core_->wait_until(TimePoint::min()));
+  if (timeout <= 0) return hand_out(core_->wait_until(TimePoint::min()));
   const auto deadline = core_->clock().now() + to_duration(Seconds(timeout));
-  return given(gil::release(
+  return hand_out(gil::release(
       held,
       [](core::ReaderCore* core, TimePoint until, FormatUse ahead) {
         auto handed = core->wait_until(until);
@@ -173,7 +173,7 @@ void PythonReader::stop_after_interrupt(gil::Held& held) {
 }
 
 void PythonReader::close() {
-  if (guard_.forked()) return;
+  if (guard_.has_forked()) return;
   core::close_reader(*core_);
   nb::object before;  // released without the mutex, as in keep()
   const nb::ft_lock_guard lock(shared_->last);
@@ -220,7 +220,7 @@ int PythonReader::clear(PyObject* self) noexcept {
 
 namespace {
 
-PythonReader& reader_of(PyObject* self) {
+PythonReader& get_reader(PyObject* self) {
   if (!nb::inst_ready(self)) throw nb::type_error("this Reader was not made by Pipeline.reader()");
   return *nb::inst_ptr<PythonReader>(self);
 }
@@ -235,10 +235,12 @@ std::optional<double> parse_seconds(const char* what, PyObject* object) {
   const double seconds = PyBool_Check(object) != 0 ? -1.0 : PyFloat_AsDouble(object);
   if (PyBool_Check(object) != 0 || (seconds == -1.0 && PyErr_Occurred() != nullptr)) {
     PyErr_Clear();
-    throw OptionTypeError(std::string(what) + " must be a number of seconds or None, got " + shown(object));
+    throw OptionTypeError(std::string(what) + " must be a number of seconds or None, got " +
+                          describe_object(object));
   }
   if (std::isnan(seconds) || seconds < 0)
-    throw OptionError(std::string(what) + " must be at least 0 seconds or None, got " + shown(object));
+    throw OptionError(std::string(what) + " must be at least 0 seconds or None, got " +
+                      describe_object(object));
   return seconds;
 }
 
@@ -250,18 +252,18 @@ PyObject* get(gil::Held& held, PyObject* self, PyObject* args, PyObject* kwargs)
                     "get() takes one argument, the seconds to wait for a sample: get(timeout=2)");
     return nullptr;
   }
-  return raw_call(held, [&] { return reader_of(self).get(held, parse_seconds("timeout", timeout)); });
+  return raw_call(held, [&] { return get_reader(self).get(held, parse_seconds("timeout", timeout)); });
 }
 
 PyObject* next(gil::Held& held, PyObject* self) {
-  PyObject* sample = raw_call(held, [&] { return reader_of(self).get(held, std::nullopt); });
+  PyObject* sample = raw_call(held, [&] { return get_reader(self).get(held, std::nullopt); });
   if (sample == nullptr && PyErr_ExceptionMatches(classes().end_of_stream) != 0) PyErr_Clear();
   return sample;
 }
 
 // For the event loop: never waits. Unlike poll() it serves NEXT readers too.
 PyObject* take(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
-  return raw_call(held, [&] { return reader_of(self).wait(held, 0); });
+  return raw_call(held, [&] { return get_reader(self).wait(held, 0); });
 }
 
 bool is_only_max_age(PyObject* names) {
@@ -279,7 +281,7 @@ PyObject* latest(gil::Held& held, PyObject* self, PyObject* const* given, Py_ssi
   }
   PyObject* const max_age = names == nullptr ? nullptr : given[0];
   return raw_call(
-      held, [&] { return reader_of(self).latest(held, parse_seconds("max_age", max_age)).release().ptr(); });
+      held, [&] { return get_reader(self).latest(held, parse_seconds("max_age", max_age)).release().ptr(); });
 }
 
 PythonReader add_reader(Engine& self, const Parents& parents, std::optional<Queue> queue,
@@ -356,7 +358,8 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
            "the queue "
            "is empty.\n    NodeError: A node failed.\n    FramesHeldError: Python holds more frames than "
            "max_held_bytes.")
-      .def_prop_ro("ended", &PythonReader::ended, "True once every parent has ended and the queue is empty.")
+      .def_prop_ro("ended", &PythonReader::has_ended,
+                   "True once every parent has ended and the queue is empty.")
       .def_prop_ro("name", &PythonReader::name, "The reader's name in stats and messages.")
       .def(
           "__repr__", [](const PythonReader& self) { return "<Reader '" + self.name() + "'>"; }, "The name.")

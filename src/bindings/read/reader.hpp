@@ -39,7 +39,7 @@ class PythonReader {
   [[nodiscard]] PyObject* wait(gil::Held& held, double timeout, FormatUse use = {});
   /// get(): waits in slices.
   [[nodiscard]] PyObject* get(gil::Held& held, std::optional<double> timeout);
-  [[nodiscard]] bool ended() const {
+  [[nodiscard]] bool has_ended() const {
     guard_.check("this reader");
     return core_->has_ended();
   }
@@ -70,7 +70,7 @@ class PythonReader {
   [[nodiscard]] nanobind::object last() const;
   /// Whether another thread is in a verb other than latest().
   [[nodiscard]] bool is_used_elsewhere() const noexcept;
-  PyObject* given(std::optional<core::Handed> handed);
+  PyObject* hand_out(std::optional<core::Handed> handed);
   void stop_after_interrupt(gil::Held& held);
 
   std::shared_ptr<core::ReaderCore> core_;

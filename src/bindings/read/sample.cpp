@@ -43,7 +43,7 @@ namespace {
 // The object in `member`, or a new one of `make`. Making it may let another thread run this function too: all
 // threads use the first object.
 template <class Make>
-nb::object kept(nb::handle self, nb::object& member, const Make& make) {
+nb::object keep_member(nb::handle self, nb::object& member, const Make& make) {
   {
     const nb::ft_object_guard guard(self);
     if (member.is_valid()) return member;
@@ -55,7 +55,7 @@ nb::object kept(nb::handle self, nb::object& member, const Make& make) {
 }
 
 template <class Make>
-nb::object tuple_of(std::size_t size, const Make& make) {
+nb::object make_tuple(std::size_t size, const Make& make) {
   auto tuple = nb::steal(PyTuple_New(static_cast<Py_ssize_t>(size)));
   if (!tuple.is_valid()) throw nb::python_error();
   for (std::size_t i = 0; i < size; ++i) {
@@ -74,13 +74,13 @@ nb::object PythonSample::frame(nb::handle self) {
         "frame, as a packet, a number or the result of a tick. Make the reader without "
         "frames=False, or use sample.value");
   }
-  return kept(self, frame_, [&] { return nb::cast(sample_.frame); });
+  return keep_member(self, frame_, [&] { return nb::cast(sample_.frame); });
 }
 
 nb::object PythonSample::members(nb::handle self) {
-  return kept(self, members_, [&]() -> nb::object {
+  return keep_member(self, members_, [&]() -> nb::object {
     const auto* const set = sample_.value.as<Joined>();
-    return tuple_of(set == nullptr ? 0 : set->members.size(), [&](std::size_t i) {
+    return make_tuple(set == nullptr ? 0 : set->members.size(), [&](std::size_t i) {
       const auto& part = set->members[i];
       return part ? make_sample(*part, names_) : nb::none();
     });
@@ -88,11 +88,11 @@ nb::object PythonSample::members(nb::handle self) {
 }
 
 nb::object PythonSample::value(gil::Held& held, nb::handle self) {
-  return kept(self, value_, [&]() -> nb::object {
+  return keep_member(self, value_, [&]() -> nb::object {
     if (!sample_.value) return sample_.frame ? frame(self) : nb::none();
     if (const auto* const set = sample_.value.as<Joined>()) {
       const auto samples = members(self);
-      return tuple_of(set->members.size(), [&](std::size_t i) {
+      return make_tuple(set->members.size(), [&](std::size_t i) {
         const nb::handle part = PyTuple_GetItem(samples.ptr(), static_cast<Py_ssize_t>(i));
         return part.is_none() ? nb::none() : nb::inst_ptr<PythonSample>(part)->value(held, part);
       });
@@ -135,12 +135,12 @@ int PythonSample::clear(PyObject* self) noexcept {
   return 0;
 }
 
-const Stamp& stamp_of(nb::handle given) {
+const Stamp& read_stamp(nb::handle given) {
   if (nb::isinstance<PythonSample>(given)) return nb::inst_ptr<PythonSample>(given)->sample().stamp;
   return nb::cast<const PythonStamp&>(given).stamp;
 }
 
-const Stamp& stamp_of(nb::handle given, const NodeNames& names) {
+const Stamp& read_stamp(nb::handle given, const NodeNames& names) {
   const auto& theirs = nb::isinstance<PythonSample>(given) ? nb::inst_ptr<PythonSample>(given)->names()
                                                            : nb::cast<const PythonStamp&>(given).names;
   if (theirs && theirs != names) {
@@ -148,7 +148,7 @@ const Stamp& stamp_of(nb::handle given, const NodeNames& names) {
         "gave a result with the stamp of a sample of another pipeline: like= takes a sample that this node "
         "got");
   }
-  return stamp_of(given);
+  return read_stamp(given);
 }
 
 std::string PythonStamp::source() const {
@@ -165,7 +165,7 @@ double seconds(TimePoint time) {
   return std::chrono::duration<double>(time.time_since_epoch()).count();
 }
 
-PyObject* value_of(gil::Held& held, PyObject* self, void* /*unused*/) {
+PyObject* get_value(gil::Held& held, PyObject* self, void* /*unused*/) {
   return raw_call(held, [&] {
     if (!nb::inst_ready(self)) throw nb::type_error("this Sample was not made by a reader or for a node");
     return nb::inst_ptr<PythonSample>(self)->value(held, self).release().ptr();
@@ -184,8 +184,8 @@ PyObject* get_sample_attribute(PyObject* self, PyObject* name) {
   return attribute_or_hint(self, name, kSampleHints);
 }
 
-PyGetSetDef value_getter = {"value", gil::entry<&value_of>, nullptr, "The value; made at first use and kept.",
-                            nullptr};
+PyGetSetDef value_getter = {"value", gil::entry<&get_value>, nullptr,
+                            "The value; made at first use and kept.", nullptr};
 
 // A slot, so that type checkers still refuse `await reader.get()`.
 PyObject* refuse_await(PyObject* /*self*/) {
@@ -203,16 +203,16 @@ void refuse_array(const PythonSample& /*self*/, const nb::object& /*dtype*/, con
       "value");
 }
 
-nb::object utc_of(const PythonSample& self) {
+nb::object get_utc(const PythonSample& self) {
   const auto& utc = self.sample().stamp.utc;
   return utc.from == UtcFrom::None ? nb::none() : nb::object(nb::float_(utc.seconds));
 }
 
-std::string_view utc_from_of(const PythonSample& self) {
+std::string_view get_utc_from(const PythonSample& self) {
   return to_string(self.sample().stamp.utc.from);
 }
 
-nb::object path_of(const PythonSample& self) {
+nb::object make_path(const PythonSample& self) {
   const auto& path = self.sample().stamp.path;
   if (!path) return nb::none();
   return nb::steal(PyUnicode_DecodeFSDefaultAndSize(path->data(), static_cast<Py_ssize_t>(path->size())));
@@ -282,7 +282,7 @@ void bind_stamp(nb::module_& module) {
 
 void bind_wall_time(nb::class_<PythonSample>& sample) {
   sample
-      .def_prop_ro("utc", &utc_of, nb::sig("def utc(self, /) -> float | None"),
+      .def_prop_ro("utc", &get_utc, nb::sig("def utc(self, /) -> float | None"),
                    "Unix time of the capture in seconds, by the clock that `utc_from` names. None if that is "
                    "\"none\".")
       .def_prop_ro(
@@ -290,7 +290,7 @@ void bind_wall_time(nb::class_<PythonSample>& sample) {
           "Half the width in seconds of what is known of `utc`, as that clock goes; inf if nothing is "
           "known.")
       .def_prop_ro(
-          "utc_from", &utc_from_of,
+          "utc_from", &get_utc_from,
           nb::sig("def utc_from(self, /) -> "
                   "typing.Literal['none', 'arrival', 'file', 'device', 'camera']"),
           "The clock of `utc`: the camera's own (\"camera\"), this machine's when the device took the "
@@ -312,7 +312,7 @@ void bind_origin(nb::class_<PythonSample>& sample) {
           nb::sig("def members(self, /) -> tuple[Sample[typing.Any] | None, ...]"),
           "The samples of a join's set, in the order of the parents, and None where one is missing. `value` "
           "has their values, and all else comes from the first. Other samples have ().")
-      .def_prop_ro("path", &path_of, nb::sig("def path(self, /) -> str | None"),
+      .def_prop_ro("path", &make_path, nb::sig("def path(self, /) -> str | None"),
                    "Path of this picture in an image sequence; None for other sources.")
       .def_prop_ro(
           "dropped", [](const PythonSample& self) { return self.sample().dropped; },

@@ -54,9 +54,9 @@ struct PythonStamp {
 };
 
 /// Reads the stamp of a Python Sample or Stamp.
-[[nodiscard]] const Stamp& stamp_of(nanobind::handle given);
+[[nodiscard]] const Stamp& read_stamp(nanobind::handle given);
 /// Reads the stamp for stamped(like=). Throws Error if it is of another pipeline than `names`.
-[[nodiscard]] const Stamp& stamp_of(nanobind::handle given, const NodeNames& names);
+[[nodiscard]] const Stamp& read_stamp(nanobind::handle given, const NodeNames& names);
 
 [[nodiscard]] nanobind::object make_sample(AnySample sample, const NodeNames& names);
 

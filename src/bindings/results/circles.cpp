@@ -112,8 +112,8 @@ std::array<Py_ssize_t, kCircleColumns.size()> circle_slot_offsets() {
   return slot_offsets(circles_type(), kCircleColumns);
 }
 
-PyObject*& column_of(PyObject* circles, std::size_t column) {
-  return slot_of(circles, made_once<&circle_slot_offsets>()[column]);
+PyObject*& view_column(PyObject* circles, std::size_t column) {
+  return get_slot(circles, made_once<&circle_slot_offsets>()[column]);
 }
 
 [[gnu::noinline]] nb::object make_circles(CircleColumns columns) {
@@ -137,7 +137,7 @@ struct ArrayHead {
 class MadeArray {
  public:
   /// Returns nothing if the memory is not an array on `exporter`.
-  static std::optional<MadeArray> of(PyObject* array, const PyObject* exporter) {
+  static std::optional<MadeArray> recognise(PyObject* array, const PyObject* exporter) {
     const auto& head = *reinterpret_cast<const ArrayHead*>(array);
     const nb::handle seen(array);
     if (nb::cast<std::size_t>(seen.type().attr("__basicsize__")) < sizeof(ArrayHead)) return std::nullopt;
@@ -206,7 +206,7 @@ class Pooled {
     bool known = true;
     for (std::size_t i = 0; i < columns.size(); ++i) {
       if (!present[i]) continue;
-      auto array = MadeArray::of(columns[i].ptr(), memory.exporter());
+      auto array = MadeArray::recognise(columns[i].ptr(), memory.exporter());
       known = known && array;
       if (array) arrays_[array_count_++].emplace(*array);
     }
@@ -222,7 +222,7 @@ class Pooled {
   // The program holds none of it.
   [[nodiscard]] bool idle() const {
     __builtin_prefetch(circles_.ptr());
-    __builtin_prefetch(static_cast<const void*>(&column_of(circles_.ptr(), kCircleColumns.size() - 1)));
+    __builtin_prefetch(static_cast<const void*>(&view_column(circles_.ptr(), kCircleColumns.size() - 1)));
     __builtin_prefetch(exporter_.ptr());
     for (std::size_t i = 0; i < array_count_; ++i) arrays_[i]->prefetch();
     if (Py_REFCNT(circles_.ptr()) != 1) return false;
@@ -230,7 +230,7 @@ class Pooled {
     std::size_t array = 0;
     for (std::size_t i = 0; i < kCircleColumns.size(); ++i) {
       PyObject* const expected = present_[i] ? arrays_[array++]->object() : Py_None;
-      if (column_of(circles_.ptr(), i) != expected) return false;
+      if (view_column(circles_.ptr(), i) != expected) return false;
     }
     return std::all_of(arrays_.begin(), arrays_.begin() + static_cast<std::ptrdiff_t>(array_count_),
                        [](const auto& each) { return each->idle(); });
@@ -285,8 +285,8 @@ nb::object pooled_circles(gil::Held& held, const Circles& circles, const Present
   return new_circles(held, circles, present);
 }
 
-[[gnu::noinline]] nb::object views_of(gil::Held& held, const ValueRef& value, const Circles& circles,
-                                      const Present& present) {
+[[gnu::noinline]] nb::object make_views(gil::Held& held, const ValueRef& value, const Circles& circles,
+                                        const Present& present) {
   const ResultMemory memory(held, value);
   return make_circles(make_columns(memory,
                                    {circles.circles.data(), circles.tracks.data(), circles.ids.data()},
@@ -301,7 +301,7 @@ nb::object circles_to_python(gil::Held& held, const ValueRef& value, const Circl
   if (kPools && count > 0 && count <= kMostPooled && forks::ProcessWide<Pool>::get().usable) {
     return pooled_circles(held, circles, present);
   }
-  return views_of(held, value, circles, present);
+  return make_views(held, value, circles, present);
 }
 
 void forget_pooled_circles(gil::Held& held) {

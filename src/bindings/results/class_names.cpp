@@ -32,12 +32,12 @@ struct KnownNames {
 // Never destroyed, since that would need the GIL. No Python code runs while its mutex is held.
 class NamesCache {
  public:
-  nb::object tuple_of(const ClassNames& names) {
+  nb::object find_tuple(const ClassNames& names) {
     const std::lock_guard lock(mutex_);
     const auto* const known = used_locked([&](const KnownNames& each) { return each.names == names; });
     return known != nullptr ? nb::borrow(known->tuple) : nb::object();
   }
-  ClassNames names_of(nb::handle tuple) {
+  ClassNames find_names(nb::handle tuple) {
     const std::lock_guard lock(mutex_);
     const auto* const known = used_locked([&](const KnownNames& each) { return each.tuple == tuple.ptr(); });
     return known != nullptr ? known->names : nullptr;
@@ -104,7 +104,7 @@ nb::object names_to_python(gil::Held& held, const ClassNames& names) {
   held.check();
   if (!names) return nb::none();
   auto& cache = forks::ProcessWide<NamesCache>::get();
-  if (auto known = cache.tuple_of(names); known.is_valid()) return known;
+  if (auto known = cache.find_tuple(names); known.is_valid()) return known;
   nb::list list;
   for (const auto& name : *names) list.append(python_text(name));  // a model's file may hold any bytes
   nb::tuple tuple(list);
@@ -116,7 +116,7 @@ ClassNames names_from_python(gil::Held& held, nb::handle tuple) {
   held.check();
   if (tuple.is_none()) return nullptr;
   auto& cache = forks::ProcessWide<NamesCache>::get();
-  if (auto known = cache.names_of(tuple)) return known;
+  if (auto known = cache.find_names(tuple)) return known;
   std::vector<std::string> names;
   if (PyTuple_Check(tuple.ptr()) == 0 || !nb::try_cast(tuple, names)) {
     throw OptionTypeError("Detections.names must be a tuple of str or None");

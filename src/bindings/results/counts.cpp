@@ -40,7 +40,7 @@ nb::object point_to_python(const Point& point) {
   return nb::make_tuple(point.x, point.y);
 }
 
-Point point_of(nb::handle object) {
+Point read_point(nb::handle object) {
   const auto [x, y] = nb::cast<Xy>(object);
   return {x, y};
 }
@@ -54,13 +54,13 @@ nb::tuple crossings_to_python(const std::vector<Crossing>& crossings) {
   return nb::tuple(list);
 }
 
-std::vector<Crossing> crossings_of(nb::handle object) {
+std::vector<Crossing> read_crossings(nb::handle object) {
   std::vector<Crossing> crossings;
   for (const nb::handle each : nb::iter(object)) {
     crossings.push_back({.id = nb::cast<std::int64_t>(each.attr("tracker_id")),
                          .class_id = nb::cast<int>(each.attr("class_id")),
                          .forward = nb::cast<bool>(each.attr("forward")),
-                         .point = point_of(each.attr("point")),
+                         .point = read_point(each.attr("point")),
                          .pts = nb::cast<double>(each.attr("pts"))});
   }
   return crossings;
@@ -77,7 +77,7 @@ nb::tuple visits_to_python(const std::vector<Visit>& visits) {
   return nb::tuple(list);
 }
 
-std::vector<Visit> visits_of(nb::handle object) {
+std::vector<Visit> read_visits(nb::handle object) {
   std::vector<Visit> visits;
   for (const nb::handle each : nb::iter(object)) {
     visits.push_back({.id = nb::cast<std::int64_t>(each.attr("tracker_id")),
@@ -106,7 +106,7 @@ nb::object tracks_to_python(gil::Held& held, const Tracks& tracks) {
   return detections_to_python(held, value, *value.as<Detections>());
 }
 
-Tracks tracks_of(gil::Held& held, nb::handle object) {
+Tracks read_tracks(gil::Held& held, nb::handle object) {
   static const TypeInfo* const wanted[] = {get_type<Detections>()};
   const auto output = from_python(held, object, wanted);
   if (const auto* circles = output.value.as<Circles>()) return *circles;
@@ -125,7 +125,7 @@ nb::object zone_to_python(const ZoneCounts& counts) {
       crossings_to_python(counts.crossings), visits_to_python(counts.visits));
 }
 
-ZoneCounts zone_of(nb::handle object) {
+ZoneCounts read_zone(nb::handle object) {
   ZoneCounts counts;
   for (const auto& [x, y] : nb::cast<std::vector<Xy>>(object.attr("corners")))
     counts.corners.push_back({x, y});
@@ -136,9 +136,9 @@ ZoneCounts zone_of(nb::handle object) {
   counts.inside = nb::cast<std::vector<std::int64_t>>(object.attr("inside"));
   counts.dwell = nb::cast<std::map<std::int64_t, double>>(object.attr("dwell"));
   counts.loitering = nb::cast<std::vector<std::int64_t>>(object.attr("loitering"));
-  counts.visits = visits_of(object.attr("visits"));
+  counts.visits = read_visits(object.attr("visits"));
   counts.loitered = nb::cast<std::vector<std::int64_t>>(object.attr("loitered"));
-  counts.crossings = crossings_of(object.attr("crossings"));
+  counts.crossings = read_crossings(object.attr("crossings"));
   return counts;
 }
 
@@ -170,19 +170,19 @@ nb::object counts_to_python(gil::Held& held, const Zones& counts) {
 ValueRef counts_from_python(gil::Held& held, nb::handle object) {
   if (nb::isinstance(object, python_class(kLineCounts, "LineCounts"))) {
     LineCounts counts;
-    counts.start = point_of(object.attr("start"));
-    counts.end = point_of(object.attr("end"));
+    counts.start = read_point(object.attr("start"));
+    counts.end = read_point(object.attr("end"));
     counts.forward = nb::cast<std::int64_t>(object.attr("forward"));
     counts.backward = nb::cast<std::int64_t>(object.attr("backward"));
-    counts.crossings = crossings_of(object.attr("crossings"));
-    counts.tracks = tracks_of(held, object.attr("tracks"));
+    counts.crossings = read_crossings(object.attr("crossings"));
+    counts.tracks = read_tracks(held, object.attr("tracks"));
     return ValueRef::make<LineCounts>(std::move(counts));
   }
   if (nb::isinstance(object, python_class(kZones, "Zones"))) {
     Zones counts;
     for (const nb::handle item : object.attr("items")())
-      counts.zones.emplace_back(nb::cast<std::string>(item[0]), zone_of(item[1]));
-    counts.tracks = tracks_of(held, object.attr("tracks"));
+      counts.zones.emplace_back(nb::cast<std::string>(item[0]), read_zone(item[1]));
+    counts.tracks = read_tracks(held, object.attr("tracks"));
     return ValueRef::make<Zones>(std::move(counts));
   }
   return {};

@@ -71,7 +71,7 @@ void put(std::vector<std::byte>& bytes, std::string_view text) {
 class Source {
  public:
   explicit Source(std::span<const std::byte> bytes) : rest_(bytes) {}
-  [[nodiscard]] bool ended() const { return rest_.empty(); }
+  [[nodiscard]] bool has_ended() const { return rest_.empty(); }
   std::uint64_t number() {
     std::uint64_t found = 0;
     const auto raw = take(sizeof found);
@@ -186,7 +186,7 @@ std::vector<std::byte> columns_to_bytes(std::span<const DataColumn> columns) {
 std::vector<DataColumn> columns_from_bytes(std::span<const std::byte> bytes, std::size_t rows) {
   std::vector<DataColumn> columns;
   Source source(bytes);
-  while (!source.ended()) {
+  while (!source.has_ended()) {
     DataColumn column;
     column.name = source.text();
     const auto kind = source.number();

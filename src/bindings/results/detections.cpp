@@ -47,12 +47,12 @@ std::array<Py_ssize_t, kColumns.size()> detections_slot_offsets() {
 }
 
 // Skips the class's checks: native columns fit.
-nb::object made_of(Columns columns) {
+nb::object make_detections(Columns columns) {
   return make_slotted(detections_type(), made_once<&detections_slot_offsets>(), std::move(columns));
 }
 
 // The further columns of the remaining boxes: the native ones, then the columns of Python's objects.
-nb::object data_of(gil::Held& held, const Detections& found, const ResultMemory& memory) {
+nb::object make_data(gil::Held& held, const Detections& found, const ResultMemory& memory) {
   nb::dict data;
   for (const auto& column : found.data)
     data[python_text(column.name)] = column_to_python(memory, column, found.boxes.size());
@@ -130,13 +130,13 @@ nb::object detections_to_python(gil::Held& held, const ValueRef& value, const De
                         count);
   };
   const auto& known = found.columns;
-  return made_of({of_boxes({.width = 4}), of_boxes({.first = 4}),
-                  of_boxes({.number = Column::Number::Int32, .first = 5}),
-                  ids ? memory.array({.number = Column::Number::Int64}, found.ids.data(), count)
-                      : nb::object(nb::none()),
-                  data_of(held, found, memory), of_tracks(known.velocity, 0, 2),
-                  of_tracks(known.track_age, 2, 0), of_tracks(known.track_confidence, 3, 0),
-                  names_to_python(held, found.names)});
+  return make_detections({of_boxes({.width = 4}), of_boxes({.first = 4}),
+                          of_boxes({.number = Column::Number::Int32, .first = 5}),
+                          ids ? memory.array({.number = Column::Number::Int64}, found.ids.data(), count)
+                              : nb::object(nb::none()),
+                          make_data(held, found, memory), of_tracks(known.velocity, 0, 2),
+                          of_tracks(known.track_age, 2, 0), of_tracks(known.track_confidence, 3, 0),
+                          names_to_python(held, found.names)});
 }
 
 bool is_detections(nb::handle object, bool exactly) {
@@ -182,7 +182,7 @@ Detections detections_from_python(gil::Held& held, nb::handle object) {
   return found;
 }
 
-nb::object detections_of_supervision(nb::handle object) {
+nb::object read_supervision(nb::handle object) {
   for (const char* name : {"xyxy", "confidence", "class_id", "tracker_id", "data"}) {
     if (!nb::hasattr(object, name)) return {};
   }

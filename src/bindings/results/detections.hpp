@@ -34,6 +34,6 @@ struct PythonColumns final : FurtherColumns {
 /// Copies the columns. Throws OptionError, OptionTypeError.
 [[nodiscard]] Detections detections_from_python(gil::Held& held, nanobind::handle object);
 /// Returns the package's Detections made of supervision's, or an invalid object for anything else.
-[[nodiscard]] nanobind::object detections_of_supervision(nanobind::handle object);
+[[nodiscard]] nanobind::object read_supervision(nanobind::handle object);
 
 }  // namespace freshframe::python

@@ -25,18 +25,18 @@ struct Exporter {
 };
 static_assert(sizeof(Exporter) % alignof(std::int64_t) == 0, "the room behind it is aligned");
 
-Exporter& exporter_of(PyObject* object) {
+Exporter& get_exporter(PyObject* object) {
   return *reinterpret_cast<Exporter*>(object);
 }
 
 int export_buffer(PyObject* self, Py_buffer* view, int flags) {
-  const auto& exporter = exporter_of(self);
+  const auto& exporter = get_exporter(self);
   return PyBuffer_FillInfo(view, self, const_cast<void*>(exporter.table), exporter.bytes, 1, flags);
 }
 
 void free_exporter(PyObject* self) {
   PyTypeObject* const type = Py_TYPE(self);
-  exporter_of(self).value.~ValueRef();
+  get_exporter(self).value.~ValueRef();
   PyObject_Free(self);
   Py_DECREF(type);
 }
@@ -67,7 +67,7 @@ struct NumPyTypes {
   }
 };
 
-Py_ssize_t bytes_of(Column::Number number) {
+Py_ssize_t count_bytes(Column::Number number) {
   switch (number) {
     case Column::Number::Int64:
     case Column::Number::Float64:
@@ -79,7 +79,7 @@ Py_ssize_t bytes_of(Column::Number number) {
   }
 }
 
-nb::object tuple_of(Py_ssize_t first, Py_ssize_t second, bool both) {
+nb::object make_tuple(Py_ssize_t first, Py_ssize_t second, bool both) {
   const auto tuple = nb::steal(PyTuple_New(both ? 2 : 1));
   if (!tuple.is_valid()) throw nb::python_error();
   PyTuple_SetItem(tuple.ptr(), 0, PyLong_FromSsize_t(first));
@@ -97,13 +97,13 @@ Py_ssize_t slot_offset(nb::handle instance, const char* name) {
   constexpr Py_ssize_t kStep = sizeof(PyObject*);
   const auto bytes = nb::cast<Py_ssize_t>(instance.type().attr("__basicsize__"));
   for (Py_ssize_t offset = sizeof(PyObject); offset + kStep <= bytes; offset += kStep) {
-    if (slot_of(instance.ptr(), offset) == mark.ptr()) return offset;
+    if (get_slot(instance.ptr(), offset) == mark.ptr()) return offset;
   }
-  throw Error(name_of_type(instance) + " must be a class with slots, and '" + name + "' one of them");
+  throw Error(get_type_name(instance) + " must be a class with slots, and '" + name + "' one of them");
 }
 
 ResultMemory::ResultMemory(gil::Held& held, ValueRef value) : ResultMemory(held, 0) {
-  exporter_of(exporter_.ptr()).value = std::move(value);
+  get_exporter(exporter_.ptr()).value = std::move(value);
 }
 
 ResultMemory::ResultMemory(gil::Held& held, std::size_t bytes) {
@@ -111,24 +111,24 @@ ResultMemory::ResultMemory(gil::Held& held, std::size_t bytes) {
   auto* const type = made_once<&make_exporter_type>();
   exporter_ = nb::steal(PyType_GenericAlloc(type, static_cast<Py_ssize_t>(bytes)));
   if (!exporter_.is_valid()) throw nb::python_error();
-  new (&exporter_of(exporter_.ptr()).value) ValueRef;
+  new (&get_exporter(exporter_.ptr()).value) ValueRef;
 }
 
 void* ResultMemory::room() const noexcept {
-  return &exporter_of(exporter_.ptr()) + 1;
+  return &get_exporter(exporter_.ptr()) + 1;
 }
 
 nb::object ResultMemory::array(const Column& column, const void* table, std::size_t rows) const {
   static const std::int64_t nothing = 0;
   const auto& numpy = made_once<&NumPyTypes::find>();
-  const auto size = bytes_of(column.number);
+  const auto size = count_bytes(column.number);
   const auto count = static_cast<Py_ssize_t>(rows);
-  auto& exporter = exporter_of(exporter_.ptr());
+  auto& exporter = get_exporter(exporter_.ptr());
   exporter.table = rows > 0 ? table : &nothing;
   exporter.bytes = count * column.row_numbers * size;
   const bool matrix = column.width > 0;
-  const auto shape = tuple_of(count, column.width, matrix);
-  const auto strides = tuple_of(column.row_numbers * size, size, matrix);
+  const auto shape = make_tuple(count, column.width, matrix);
+  const auto strides = make_tuple(column.row_numbers * size, size, matrix);
   const auto offset = nb::steal(PyLong_FromSsize_t(rows > 0 ? column.first * size : 0));
   PyObject* arguments[] = {shape.ptr(), numpy.dtypes[static_cast<std::size_t>(column.number)],
                            exporter_.ptr(), offset.ptr(), strides.ptr()};

@@ -16,7 +16,7 @@
 
 namespace freshframe::python {
 
-[[nodiscard]] inline PyObject*& slot_of(PyObject* object, Py_ssize_t offset) noexcept {
+[[nodiscard]] inline PyObject*& get_slot(PyObject* object, Py_ssize_t offset) noexcept {
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset);
 }
 
@@ -42,7 +42,7 @@ nanobind::object make_slotted(PyTypeObject* type, const std::array<Py_ssize_t, k
                               std::array<nanobind::object, kCount> values) {
   nanobind::object result = nanobind::steal(PyType_GenericAlloc(type, 0));
   if (!result.is_valid()) throw nanobind::python_error();
-  for (std::size_t i = 0; i < kCount; ++i) slot_of(result.ptr(), offsets[i]) = values[i].release().ptr();
+  for (std::size_t i = 0; i < kCount; ++i) get_slot(result.ptr(), offsets[i]) = values[i].release().ptr();
   return result;
 }
 

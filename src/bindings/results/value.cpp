@@ -56,7 +56,7 @@ nb::dlpack::dtype dlpack_type(const native::Dtype& type) {
   return {static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(type.size_bytes * 8), 1};
 }
 
-nb::object array_of(const Column& column, nb::handle owner) {
+nb::object make_array(const Column& column, nb::handle owner) {
   static const std::array<std::int64_t, 1> nothing{};
   std::array<std::size_t, 4> shape{};
   std::array<std::int64_t, 4> strides{};  // elements
@@ -71,7 +71,7 @@ nb::object array_of(const Column& column, nb::handle owner) {
 }
 
 // An array of any object, as a column; C-contiguous, so that only the shape is left to say.
-Column column_of(const std::string& name, nb::handle array) {
+Column read_column(const std::string& name, nb::handle array) {
   Column column;
   column.name = name;
   column.type = &native::dtype(nb::cast<std::string>(array.attr("dtype").attr("name")));
@@ -102,7 +102,7 @@ class TableColumns {
     // In the machine's byte order, contiguous and aligned; copied only if it is not.
     const nb::object array =
         numpy.attr("require")(given, given.attr("dtype").attr("newbyteorder")("="), nb::make_tuple("C", "A"));
-    columns_.push_back(column_of(name, array));
+    columns_.push_back(read_column(name, array));
     kept_.append(array);
   }
 
@@ -132,9 +132,9 @@ nb::object table_to_python(gil::Held& held, const ValueRef& value, const Table& 
   }
   const nb::capsule owner(new ValueRef(value),
                           [](void* pointer) noexcept { delete static_cast<ValueRef*>(pointer); });
-  if (value.as<native::Array>() != nullptr) return array_of(table.columns.front(), owner);
+  if (value.as<native::Array>() != nullptr) return make_array(table.columns.front(), owner);
   nb::dict columns;
-  for (const auto& column : table.columns) columns[column.name.c_str()] = array_of(column, owner);
+  for (const auto& column : table.columns) columns[column.name.c_str()] = make_array(column, owner);
   return columns;
 }
 
@@ -144,7 +144,7 @@ ValueRef wanted_from_python(gil::Held& held, nb::handle object, const TypeInfo* 
     return nb::try_cast(object, number) ? ValueRef::make<double>(number) : ValueRef();
   }
   if (wanted == get_type<Detections>()) {  // objects of exactly that type were converted before
-    const auto boxes = is_detections(object, false) ? nb::borrow(object) : detections_of_supervision(object);
+    const auto boxes = is_detections(object, false) ? nb::borrow(object) : read_supervision(object);
     return boxes.is_valid() ? ValueRef::make<Detections>(detections_from_python(held, boxes)) : ValueRef();
   }
   if (wanted == get_type<LineCounts>() || wanted == get_type<Zones>())
@@ -252,7 +252,7 @@ nb::object to_python(gil::Held& held, const ValueRef& value) {
 
 Emitted from_python(gil::Held& held, nb::handle object, std::span<const TypeInfo* const> wanted) {
   if (Frame frame; nb::try_cast(object, frame, false)) {
-    return {{}, core::FrameAccess::engine(of_this_process(frame))};
+    return {{}, core::FrameAccess::engine(check_process(frame))};
   }
   if (Py_TYPE(object.ptr()) == reinterpret_cast<PyTypeObject*>(classes().circles)) {
     return {ValueRef::make<Circles>(circles_from_python(object)), {}};
@@ -266,7 +266,7 @@ Emitted from_python(gil::Held& held, nb::handle object, std::span<const TypeInfo
   return {ValueRef::make<PythonObject>(PythonObject{gil::Ref(held, object.ptr())}), {}};
 }
 
-const TypeInfo* type_of_kind(const std::string& kind) {
+const TypeInfo* find_type(const std::string& kind) {
   if (kind == "Frame") return get_type<Frame>();
   if (kind == "Circles") return get_type<Circles>();
   if (kind == "nothing") return get_type<Nothing>();

@@ -28,7 +28,7 @@ struct PythonObject {
 [[nodiscard]] Emitted from_python(gil::Held& held, nanobind::handle object,
                                   std::span<const TypeInfo* const> wanted = {});
 /// The TypeInfo for "Frame", "Circles", "object", "any" or "nothing"; nullptr: any.
-[[nodiscard]] const TypeInfo* type_of_kind(const std::string& kind);
+[[nodiscard]] const TypeInfo* find_type(const std::string& kind);
 
 }  // namespace freshframe::python
 

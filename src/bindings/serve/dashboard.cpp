@@ -103,9 +103,9 @@ struct Served final : Attachment {
   }
 };
 
-Served& served_of(Engine& engine) {
-  if (!engine.served()) engine.served() = std::make_unique<Served>();
-  return static_cast<Served&>(*engine.served());
+Served& get_served(Engine& engine) {
+  if (!engine.get_served()) engine.get_served() = std::make_unique<Served>();
+  return static_cast<Served&>(*engine.get_served());
 }
 
 std::vector<std::string> serve(Engine& self, const std::string& host, std::uint16_t port,
@@ -114,7 +114,7 @@ std::vector<std::string> serve(Engine& self, const std::string& host, std::uint1
                                std::vector<std::string> looks, double looks_per_minute,
                                std::vector<std::string> origins) {
   (void)self.core();  // refuses in a forked child
-  auto& server = served_of(self).server;
+  auto& server = get_served(self).server;
   if (server) throw StateError("this pipeline is served already");
   server = std::make_unique<Server>(self.shared_core(), ServeOptions{.host = host,
                                                                      .port = port,
@@ -130,20 +130,20 @@ std::vector<std::string> serve(Engine& self, const std::string& host, std::uint1
 }
 
 void close_server(gil::Held& held, Engine& self) {
-  if (self.forked()) return;
-  const auto server = std::move(served_of(self).server);
+  if (self.has_forked()) return;
+  const auto server = std::move(get_served(self).server);
   if (server) gil::release(held, [](Server* target) { target->close(); }, server.get());
 }
 
 std::string metrics(gil::Held& held, Engine& self) {
   (void)self.core();  // refuses in a forked child
-  auto& metrics = served_of(self).metrics;
+  auto& metrics = get_served(self).metrics;
   if (!metrics) metrics = std::make_unique<Metrics>(self.shared_core(), &read_gil_findings);
   return gil::release(held, [](Metrics* of) { return of->text(); }, metrics.get());
 }
 
 void forget_server(Engine& self) {
-  if (auto& server = served_of(self).server) server->forget_in_child();
+  if (auto& server = get_served(self).server) server->forget_in_child();
 }
 
 }  // namespace
@@ -159,7 +159,7 @@ void bind_serve(nb::class_<Engine>& engine) {
       .def(
           "picture_token",
           [](Engine& self) {
-            const auto& server = served_of(self).server;
+            const auto& server = get_served(self).server;
             return server ? server->picture_token() : std::string();
           },
           nb::lock_self(), "The token for pictures of the dashboard; empty if no token is needed.")
@@ -188,7 +188,7 @@ class Pages {
     documents_->set(std::move(path), {.type = type, .body = {body.c_str(), body.size()}, .status = 200},
                     seconds, {.type = type, .body = after, .status = 503});
   }
-  [[nodiscard]] std::uint64_t asked() const noexcept { return documents_->request_count(); }
+  [[nodiscard]] std::uint64_t request_count() const noexcept { return documents_->request_count(); }
   [[nodiscard]] const std::vector<std::string>& urls() const noexcept { return urls_; }
   [[nodiscard]] std::unique_ptr<Server> take_server() noexcept { return std::move(server_); }
   // The server's threads do not exist in a child: its socket is closed, and the rest is leaked.
@@ -220,7 +220,7 @@ void bind_pages(nb::module_& module) {
       .def("set_for", &Pages::set_for, nb::arg("path"), nb::arg("body"), nb::arg("seconds"), nb::arg("after"),
            "Sets the answer at a path, with status 200, for `seconds`. Then the answer is the text "
            "`after`, with status 503.")
-      .def_prop_ro("asked", &Pages::asked, "The number of requests for these pages.")
+      .def_prop_ro("asked", &Pages::request_count, "The number of requests for these pages.")
       .def_prop_ro("urls", &Pages::urls, "The URLs of the server, with the token if there is one.")
       .def("close", gil::entry<&close>, "Ends the server. GIL: released while waiting")
       .def("forget_in_child", &Pages::forget_in_child, "Closes the server's socket in the child of a fork.");

@@ -36,11 +36,11 @@ namespace {
 
 std::unique_ptr<NodeHandle> make_look(double seconds, double every, std::size_t max_bytes) {
   const LookOptions options{.seconds = seconds, .every = every, .max_bytes = max_bytes};
-  return handle_of(std::make_unique<Look>(options));
+  return make_handle(std::make_unique<Look>(options));
 }
 
 /// The arguments of the package's class Snapshot between its source and frozen_for, then the number of its source.
-nb::tuple arguments_of(Snapshot&& snapshot) {
+nb::tuple make_arguments(Snapshot&& snapshot) {
   const auto& stamp = snapshot.stamp;
   const bool known = stamp.utc.from != UtcFrom::None;
   return nb::make_tuple(std::move(snapshot.frame).keep(), stamp.seq, stamp.pts,
@@ -74,7 +74,7 @@ nb::list look_snapshots(gil::Held& held, const NodeHandle& self, const std::vect
     throw nb::python_error();
   }
   call.check();
-  for (auto& snapshot : *found) out.append(arguments_of(std::move(snapshot)));
+  for (auto& snapshot : *found) out.append(make_arguments(std::move(snapshot)));
   return out;
 }
 
@@ -95,7 +95,7 @@ std::vector<LookSource> look_sources(const NodeHandle& self, const std::vector<i
 }
 
 /// A Look that was removed, or whose place another has taken, is no part.
-bool look_is_part_of(const NodeHandle& self, const Engine& engine, const std::string& name) {
+bool has_look(const NodeHandle& self, const Engine& engine, const std::string& name) {
   return self.owner != nullptr && self.owner == engine.shared_core() &&
          core::node_named(*self.owner, name) == self.added;
 }
@@ -106,7 +106,7 @@ void bind_look(nb::module_& module) {
   module.def("make_look", &make_look, nb::arg("seconds"), nb::arg("every"), nb::arg("max_bytes"));
   module.def("look_snapshots", gil::entry<&look_snapshots>, nb::arg("look"), nb::arg("ages"),
              nb::arg("exact"), "GIL: released while waiting");
-  module.def("look_is_part_of", &look_is_part_of, nb::arg("look"), nb::arg("engine"), nb::arg("name"));
+  module.def("look_is_part_of", &has_look, nb::arg("look"), nb::arg("engine"), nb::arg("name"));
   module.def("look_sources", &look_sources, nb::arg("look"), nb::arg("sources"), nb::arg("name"));
 }
 

@@ -65,7 +65,7 @@ std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const nb::d
   options.segment_every = segment_every;
   options.reports_segments = reports_segments;
   std::tie(options.keep_days, options.keep_bytes, options.keep_free_bytes) = keep;
-  return handle_of(std::make_unique<VideoFile>(path, options));
+  return make_handle(std::make_unique<VideoFile>(path, options));
 }
 
 std::unique_ptr<NodeHandle> make_clip_recorder(double before, double after, std::size_t max_bytes,
@@ -74,7 +74,7 @@ std::unique_ptr<NodeHandle> make_clip_recorder(double before, double after, std:
   options.before = before;
   options.after = after;
   options.max_bytes = max_bytes;
-  return handle_of(std::make_unique<ClipRecorder>(options));
+  return make_handle(std::make_unique<ClipRecorder>(options));
 }
 
 ClipRecorder& clip_recorder(const NodeHandle& self) {
@@ -116,7 +116,7 @@ PublishOptions publish_options(const nb::dict& given) {
 }
 
 std::unique_ptr<NodeHandle> make_publish(const std::string& url, const nb::dict& given) {
-  return handle_of(std::make_unique<Publish>(url, publish_options(given)));
+  return make_handle(std::make_unique<Publish>(url, publish_options(given)));
 }
 
 /// Returns null if another recorder of this process writes the file.

@@ -42,7 +42,7 @@ nb::object packet_view(nb::handle self) {
   return view;
 }
 
-std::string text_of_packet(const Packet& self) {
+std::string describe_packet(const Packet& self) {
   return "<Packet " + self.stream->codec + ", " + std::to_string(self.data.size()) + " bytes, pts " +
          std::to_string(self.pts) + (self.is_keyframe ? ", key>" : ">");
 }
@@ -89,10 +89,10 @@ void bind_packet_class(nb::module_& module) {
           },
           "The parameter sets of the stream, in its format.")
       .def("__len__", [](const Packet& self) { return self.data.size(); })
-      .def("__repr__", &text_of_packet);
+      .def("__repr__", &describe_packet);
 }
 
-VideoSource& camera_of(const NodeHandle& self) {
+VideoSource& get_camera(const NodeHandle& self) {
   return node_as<VideoSource>(self, "a video source");
 }
 
@@ -110,14 +110,14 @@ void bind_packets(nb::module_& module) {
   bind_packet_class(module);
   module.def(
       "make_packet_source",
-      [](const NodeHandle& self) { return handle_of(make_packet_source(camera_of(self))); }, nb::arg("node"),
-      "The source that emits the packets of a video source; once, before the start.");
+      [](const NodeHandle& self) { return make_handle(make_packet_source(get_camera(self))); },
+      nb::arg("node"), "The source that emits the packets of a video source; once, before the start.");
   module.def("decode_on_demand", &decode_on_demand, nb::arg("engine"), nb::arg("index"),
              "The video source decodes only while a node, a reader or a viewer takes its frames.");
   module.def(
       "wake",
       [](const NodeHandle& self, std::optional<double> seconds, std::optional<double> pts) {
-        wake(camera_of(self), seconds, pts);
+        wake(get_camera(self), seconds, pts);
       },
       nb::arg("node"), nb::arg("seconds").none(), nb::arg("pts").none(),
       "Wakes a video source that was opened with decode=\"keyframes\".");

@@ -132,7 +132,7 @@ void bind_video_source(nb::module_& module) {
   module.def(
       "make_video_source",
       [](const std::string& url, const OpenOptions& options) {
-        return handle_of(freshframe::open(url, options));
+        return make_handle(freshframe::open(url, options));
       },
       nb::arg("url"), nb::arg("options"));
   module.def(
@@ -165,14 +165,14 @@ std::vector<CameraInfo> list_cameras(gil::Held& held) {
   return gil::release(held, [] { return cameras(); });
 }
 
-CameraSettings& settings_of(NodeBase* node) {
+CameraSettings& get_settings(NodeBase* node) {
   auto* const camera = node->abilities().settings;
   if (camera == nullptr) throw OptionTypeError("not a camera");
   return *camera;
 }
 
 void set_in(NodeBase* node, const std::string& name, const std::string& value) {
-  settings_of(node).set_setting(name, value);
+  get_settings(node).set_setting(name, value);
 }
 
 void set_camera(gil::Held& held, const NodeHandle& self, const std::string& name, const std::string& value) {
@@ -182,7 +182,7 @@ void set_camera(gil::Held& held, const NodeHandle& self, const std::string& name
 }
 
 std::string setting_in(NodeBase* node, const std::string& name) {
-  return settings_of(node).setting(name);
+  return get_settings(node).setting(name);
 }
 
 std::string camera_setting(gil::Held& held, const NodeHandle& self, const std::string& name) {
@@ -258,15 +258,15 @@ namespace {
 
 std::unique_ptr<NodeHandle> make_mock_camera(const nb::object& picture, double fps) {
   if (Frame frame; nb::try_cast(picture, frame, false)) {
-    return handle_of(std::make_unique<MockCamera>(core::FrameAccess::engine(of_this_process(frame)), fps));
+    return make_handle(std::make_unique<MockCamera>(core::FrameAccess::engine(check_process(frame)), fps));
   }
-  return handle_of(std::make_unique<MockCamera>(nb::cast<std::string>(picture), fps));
+  return make_handle(std::make_unique<MockCamera>(nb::cast<std::string>(picture), fps));
 }
 
 Frame read_file(gil::Held& held, nb::handle path, nb::handle pts) {
-  const auto name = nb::cast<std::string>(checked("path_or_url", "path", path));
+  const auto name = nb::cast<std::string>(call_check("path_or_url", "path", path));
   std::optional<double> time;
-  if (!pts.is_none()) time = nb::cast<double>(checked("number", "pts", pts));
+  if (!pts.is_none()) time = nb::cast<double>(call_check("number", "pts", pts));
   return gil::release(
              held, [](const std::string& from, std::optional<double> at) { return read_frame(from, at); },
              name, time)
@@ -274,9 +274,9 @@ Frame read_file(gil::Held& held, nb::handle path, nb::handle pts) {
 }
 
 void write_file(gil::Held& held, const Frame& self, nb::handle path) {
-  const auto name = nb::cast<std::string>(checked("path", "path", path));
+  const auto name = nb::cast<std::string>(call_check("path", "path", path));
   gil::release(
-      held, [](const Frame& frame, const std::string& to) { write_frame(frame, to); }, of_this_process(self),
+      held, [](const Frame& frame, const std::string& to) { write_frame(frame, to); }, check_process(self),
       name);
 }
 

@@ -56,7 +56,7 @@ std::unique_ptr<NodeHandle> make_annotate(double trail, std::optional<float> lin
   auto options = rules.options;
   options.trail = trail;
   options.line_width = line_width;
-  return handle_of(std::make_unique<Annotate>(options));
+  return make_handle(std::make_unique<Annotate>(options));
 }
 
 Frame annotate(gil::Held& held, NodeHandle& self, const Frame& frame, nb::handle given,
@@ -69,7 +69,7 @@ Frame annotate(gil::Held& held, NodeHandle& self, const Frame& frame, nb::handle
         std::string(
             "Annotate takes Circles, Detections (freshframe's or supervision's) or counts, but draw() "
             "got ") +
-        with_article(name_of_type(given)) + kMakeThem);
+        with_article(get_type_name(given)) + kMakeThem);
   }
   return gil::release(
       held,

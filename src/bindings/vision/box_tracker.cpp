@@ -63,7 +63,7 @@ std::unique_ptr<NodeHandle> make_box_tracker(double max_gap, float min_confidenc
                                              const GroundHandle* ground) {
   BoxTrackerOptions options{.max_gap = max_gap, .min_confidence = min_confidence, .min_iou = min_iou};
   if (ground != nullptr) options.ground = ground->ground;
-  return handle_of(std::make_unique<BoxTracker>(options));
+  return make_handle(std::make_unique<BoxTracker>(options));
 }
 
 nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle given, double pts,
@@ -78,7 +78,7 @@ nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle give
   if (found == nullptr) {
     throw OptionTypeError(
         std::string("BoxTracker takes Detections (freshframe's or supervision's), but update() got a ") +
-        name_of_type(given) + kMakeThem);
+        get_type_name(given) + kMakeThem);
   }
   if (found->boxes.size() < kManyBoxes)
     return to_python(held,
@@ -93,7 +93,7 @@ nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle give
 }
 
 std::unique_ptr<NodeHandle> make_box_predictor(double max_age) {
-  return handle_of(std::make_unique<BoxPredictor>(BoxPredictorOptions{.max_age = max_age}));
+  return make_handle(std::make_unique<BoxPredictor>(BoxPredictorOptions{.max_age = max_age}));
 }
 
 }  // namespace

@@ -37,13 +37,13 @@ CircleDetectorOptions detector_options(std::pair<float, float> radius, int max_c
           .max_circles = max_circles,
           .min_confidence = min_confidence,
           .concentric = concentric,
-          .roi = region_of(roi)};
+          .roi = to_region(roi)};
 }
 
 std::unique_ptr<NodeHandle> make_circle_detector(std::pair<float, float> radius, int max_circles,
                                                  float min_confidence, bool concentric,
                                                  const std::optional<Corners>& roi) {
-  return handle_of(std::make_unique<CircleDetector>(
+  return make_handle(std::make_unique<CircleDetector>(
       detector_options(radius, max_circles, min_confidence, concentric, roi)));
 }
 
@@ -54,12 +54,12 @@ std::unique_ptr<NodeHandle> make_circle_tracker(std::pair<float, float> radius, 
   options.detector = detector_options(radius, max_circles, options.detector.min_confidence, false, roi);
   options.max_gap = max_gap;
   options.full_every = full_every;
-  return handle_of(std::make_unique<CircleTracker>(options));
+  return make_handle(std::make_unique<CircleTracker>(options));
 }
 
 nb::object detect_circles(gil::Held& held, NodeHandle& self, nb::object given) {
   const LoneCall<CircleDetector> call(self, "a CircleDetector", "detect()");
-  const auto frame = frame_of_picture(held, std::move(given), "CircleDetector.detect()");
+  const auto frame = read_frame(held, std::move(given), "CircleDetector.detect()");
   auto circles = gil::release(
       held, [](CircleDetector* of, const Frame& picture) { return of->detect(picture); }, &call.node(),
       frame);
@@ -68,7 +68,7 @@ nb::object detect_circles(gil::Held& held, NodeHandle& self, nb::object given) {
 
 nb::object update_circle_tracker(gil::Held& held, NodeHandle& self, nb::object given, double pts) {
   const LoneCall<CircleTracker> call(self, "a CircleTracker", "update()");
-  const auto frame = frame_of_picture(held, std::move(given), "CircleTracker.update()");
+  const auto frame = read_frame(held, std::move(given), "CircleTracker.update()");
   auto circles = gil::release(
       held, [](CircleTracker* of, const Frame& picture, double at) { return of->update(picture, at); },
       &call.node(), frame, pts);

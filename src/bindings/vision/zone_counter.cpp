@@ -31,7 +31,7 @@ namespace {
 
 using Xy = std::pair<float, float>;
 
-Anchor anchor_of(const std::string& name) {
+Anchor parse_anchor(const std::string& name) {
   if (name == "center") return Anchor::Center;
   if (name == "bottom") return Anchor::Bottom;
   throw OptionError("anchor must be 'center' or 'bottom', got '" + name + "'");
@@ -39,11 +39,11 @@ Anchor anchor_of(const std::string& name) {
 
 std::unique_ptr<NodeHandle> make_line_counter(Xy start, Xy end, const std::string& anchor,
                                               std::optional<float> margin, bool relative) {
-  return handle_of(std::make_unique<LineCounter>(LineCounterOptions{.start = {start.first, start.second},
-                                                                    .end = {end.first, end.second},
-                                                                    .anchor = anchor_of(anchor),
-                                                                    .margin = margin,
-                                                                    .relative = relative}));
+  return make_handle(std::make_unique<LineCounter>(LineCounterOptions{.start = {start.first, start.second},
+                                                                      .end = {end.first, end.second},
+                                                                      .anchor = parse_anchor(anchor),
+                                                                      .margin = margin,
+                                                                      .relative = relative}));
 }
 
 // The common options of a node's zones.
@@ -55,7 +55,7 @@ ZoneRules make_zone_rules(const std::string& anchor, std::optional<float> margin
                           std::optional<double> loiter_after,
                           const std::map<std::string, double>& loiter_after_of, bool relative) {
   return {{.corners = {},
-           .anchor = anchor_of(anchor),
+           .anchor = parse_anchor(anchor),
            .margin = margin,
            .max_gap = max_gap,
            .loiter_after_of = loiter_after_of,
@@ -78,7 +78,7 @@ std::vector<NamedZone> named_zones(const std::vector<std::pair<std::string, std:
 
 std::unique_ptr<NodeHandle> make_zone_counter(
     const std::vector<std::pair<std::string, std::vector<Xy>>>& zones, const ZoneRules& rules) {
-  return handle_of(std::make_unique<ZoneCounter>(named_zones(zones, rules)));
+  return make_handle(std::make_unique<ZoneCounter>(named_zones(zones, rules)));
 }
 
 void set_line(const NodeHandle& self, Xy start, Xy end) {
@@ -100,7 +100,7 @@ nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, d
     throw OptionTypeError(
         counter.default_name() +
         " takes Circles or Detections (freshframe's or supervision's), but update() got a " +
-        name_of_type(given));
+        get_type_name(given));
   }
   const PictureSize picture{size.first, size.second};
   if (const auto* circles = value.as<Circles>())
