@@ -42,7 +42,7 @@ namespace {
 using freshframe::Plane;
 using freshframe::Seconds;
 using freshframe::TimePoint;
-using freshframe::media::digest_of;
+using freshframe::media::compute_digest;
 using freshframe::media::StillRule;
 using Kind = StillRule::Kind;
 
@@ -309,7 +309,7 @@ struct Run {
 void look_at(Run& run, const AVFrame& key, const Case& each) {
   const Plane plane{.data = key.data[0], .rows = kHeight, .row_bytes = kWidth, .stride = key.linesize[0]};
   const auto now = TimePoint() + std::chrono::seconds(2 * run.keys);
-  run.rule.add(digest_of(plane), now);
+  run.rule.add(compute_digest(plane), now);
   ++run.keys;
   const auto [kind, since] = std::pair(run.rule.verdict().kind, run.rule.verdict().since);
   const bool says =
@@ -377,7 +377,7 @@ void print_cost(int width, int height) {
   for (int i = 0; i < 2000; ++i) {
     pixels[static_cast<std::size_t>(i)] ^= 0xFFU;
     const double begin = now();
-    const auto seen = digest_of(plane);
+    const auto seen = compute_digest(plane);
     const double between = now();
     rule.add(seen, TimePoint() + std::chrono::seconds(2 * i));
     (void)rule.verdict();

@@ -93,7 +93,7 @@ template <class Class>
   static_assert(freshframe::plugin::detail::is_node_name(name),                                         \
                 "FRESHFRAME_NODE: a name consists of letters of ASCII, digits and _, such as my_node"); \
   [[maybe_unused]] static void freshframe_the_names_of_nodes_differ(                                    \
-      freshframe::plugin::detail::NodeName<freshframe::plugin::detail::hash_of(name)> /*unused*/) {}    \
+      freshframe::plugin::detail::NodeName<freshframe::plugin::detail::hash_name(name)> /*unused*/) {}  \
   extern "C" FRESHFRAME_EXPORT const freshframe_node symbol __asm__("freshframe_node_1_" name);         \
   const freshframe_node symbol = freshframe::plugin::exported_table<Class>(name)
 

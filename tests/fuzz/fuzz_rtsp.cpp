@@ -63,7 +63,7 @@ void read_stream(Input input) {
 void read_challenge(Input input) {
   const auto text = text_of(input.rest());
   const auto message = parse_head(text);
-  const auto headers = message ? message->headers_of("www-authenticate") : std::vector{text};
+  const auto headers = message ? message->find_headers("www-authenticate") : std::vector{text};
   Authorization joe(Credentials{"joe", "pw"});
   if (!joe.accept(parse_challenges(headers))) return;
   // A header value has no line breaks, so the answer has none.
@@ -77,7 +77,7 @@ void read_description(Input input) {
     require(!has_line_break(one.format) && !has_line_break(one.control) && !has_line_break(one.encoding));
     require(one.payload_type < 128 && one.clock >= 0);
     static_cast<void>(control_url("rtsp://h/a", one.control));
-    static_cast<void>(sdp_of(one));
+    static_cast<void>(make_sdp(one));
   }
   static_cast<void>(parse_transport(text_of(input.rest())));
   static_cast<void>(base_url("rtsp://h/a", text_of(input.rest()), {}));

@@ -109,7 +109,7 @@ void read_playlist(Input input) {
     require(segment.uri.find('\n') == std::string::npos);
     if (urls.size() < kUrls) urls.push_back("http://h/a/" + segment.uri);
   }
-  const auto found = time_of_any(playlist, urls);
+  const auto found = find_any_time(playlist, urls);
   require(!found || std::isfinite(*found));
   static_cast<void>(parse_date_time(text));
   const auto shorter = parse_playlist(with_last_duration(text, "0.01"));

@@ -80,8 +80,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (NumberPattern::is_one(url)) {
     allow_refusal([&] {
       const NumberPattern pattern(url, masked);
-      const auto number = pattern.number_of(parts[1]);
-      require(!number || (*number >= 0 && !pattern.digits_of(parts[1]).empty()));
+      const auto number = pattern.parse_number(parts[1]);
+      require(!number || (*number >= 0 && !pattern.find_digits(parts[1]).empty()));
     });
   }
   require(!(natural_less(parts[0], parts[1]) && natural_less(parts[1], parts[0])));

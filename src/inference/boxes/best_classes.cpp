@@ -82,7 +82,7 @@ HWY_EXPORT(find_best_classes);
 BestClasses best_classes(const float* rows, std::size_t classes, std::size_t count) {
   BestClasses best{.scores = {rows, rows + count}, .classes = std::vector<std::int32_t>(count, 0)};
   if (classes < 2) return best;
-  HWY_DYNAMIC_DISPATCH(best_of_classes)(rows, classes, count, best.scores.data(), best.classes.data());
+  HWY_DYNAMIC_DISPATCH(find_best_classes)(rows, classes, count, best.scores.data(), best.classes.data());
   return best;
 }
 

@@ -103,19 +103,19 @@ HWY_EXPORT(find_crossings);
 
 void find_flips(const std::uint8_t* above, const std::uint8_t* row, std::size_t columns, int number,
                 std::vector<MaskFlip>& flips) {
-  HWY_DYNAMIC_DISPATCH(flips_of)(above, row, columns, number, flips);
+  HWY_DYNAMIC_DISPATCH(find_flips)(above, row, columns, number, flips);
 }
 
 void weighted_sum(std::span<const float> weights, const float* rows, std::size_t step, std::span<float> sum) {
-  HWY_DYNAMIC_DISPATCH(sum_of_rows)(weights, rows, step, sum);
+  HWY_DYNAMIC_DISPATCH(add_rows)(weights, rows, step, sum);
 }
 
 void blend_logits(const float* a, const float* b, float share, std::span<float> out) {
-  HWY_DYNAMIC_DISPATCH(blend_of)(a, b, share, out);
+  HWY_DYNAMIC_DISPATCH(blend_rows)(a, b, share, out);
 }
 
 void find_crossings(std::span<const float> values, std::vector<std::uint32_t>& at) {
-  HWY_DYNAMIC_DISPATCH(crossings_of)(values, at);
+  HWY_DYNAMIC_DISPATCH(find_crossings)(values, at);
 }
 
 }  // namespace freshframe::inference

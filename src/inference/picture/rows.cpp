@@ -169,7 +169,7 @@ HWY_EXPORT(convert_colours);
 HWY_EXPORT(scale_levels);
 
 void blend_rows(const std::uint8_t* a, const std::uint8_t* b, float weight, float* out, std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(blend_of_rows)(a, b, weight, out, count);
+  HWY_DYNAMIC_DISPATCH(blend_rows)(a, b, weight, out, count);
 }
 
 void pick(const float* row, const Pick& how, float* out, std::size_t count) {
@@ -178,11 +178,11 @@ void pick(const float* row, const Pick& how, float* out, std::size_t count) {
 
 void mix_pixels(const std::uint8_t* row, const Mix& how, const std::array<std::int16_t*, 3>& out,
                 std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(mix_of_pixels)(row, how, out, count);
+  HWY_DYNAMIC_DISPATCH(mix_pixels)(row, how, out, count);
 }
 
 void mix_row(const RowPair& rows, std::size_t component, const Scale& scale, float* out, std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(mix_of_row)(rows, component, scale, out, count);
+  HWY_DYNAMIC_DISPATCH(mix_row)(rows, component, scale, out, count);
 }
 
 void colour_row(const std::array<const float*, 3>& yuv, const ColourRow& how,

@@ -108,8 +108,8 @@ HWY_EXPORT(sums_over);
 
 void sum_along(const std::uint8_t* row, std::size_t components, const AlongRow& how,
                const std::array<std::uint8_t*, 3>& out, std::size_t count) {
-  if (components == 1) return HWY_DYNAMIC_DISPATCH(sums_of_levels)(row, how, out[0], count);
-  HWY_DYNAMIC_DISPATCH(sums_of_colours)(row, how, out, count);
+  if (components == 1) return HWY_DYNAMIC_DISPATCH(sum_levels)(row, how, out[0], count);
+  HWY_DYNAMIC_DISPATCH(sum_colours)(row, how, out, count);
 }
 
 void sum_over(const std::uint8_t* rows, const OverRows& how, float* out, std::size_t count) {

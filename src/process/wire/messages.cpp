@@ -46,7 +46,7 @@ class Writing {
     if constexpr (NamesItsFields<const T, Writing>) {
       T::fields(*this, value);
     } else {
-      fields_of(*this, value);
+      visit_fields(*this, value);
     }
   }
   void check(bool /*holds*/, const char* /*text*/) {}
@@ -96,7 +96,7 @@ class Reading {
     if constexpr (NamesItsFields<T, Reading>) {
       T::fields(*this, value);
     } else {
-      fields_of(*this, value);
+      visit_fields(*this, value);
     }
   }
   void check(bool holds, const char* text) {
