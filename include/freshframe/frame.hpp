@@ -156,9 +156,9 @@ class Frame {
   /// All planes of a planar format without gaps, one after the other. Packed once, then shared. If the planes
   /// have that layout already, nothing is copied. Throws OptionError for an odd size of a subsampled format.
   [[nodiscard]] std::span<const std::uint8_t> pack_planes() const;
-  /// Whether packed() returns without a copy.
+  /// Whether pack_planes() returns without a copy.
   [[nodiscard]] bool has_packed() const noexcept;
-  /// This picture in memory of FramePool::shared(): copied there once, then kept with the frame. Needed for a
+  /// This picture in memory of FramePool::get_shared(): copied there once, then kept with the frame. Needed for a
   /// picture in another owner's memory that worker processes read.
   [[nodiscard]] Picture pool_picture() const;
   /// The converter of this picture. A frame that is derived from it gets the same one.
@@ -195,7 +195,7 @@ class Frame {
   std::uint16_t holder_ = 0;
 };
 
-/// Recycled picture memory, 64-byte aligned. Thread-safe. One per process: FramePool::shared().
+/// Recycled picture memory, 64-byte aligned. Thread-safe. One per process: FramePool::get_shared().
 class FramePool {
  public:
   /// Counters of a pool since the process began.

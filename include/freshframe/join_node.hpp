@@ -79,7 +79,7 @@ class JoinNodeOf : public NodeBase {
  private:
   template <std::size_t... I>
   std::optional<Emitted> call(const Joined& set, const Context& context, std::index_sequence<I...> /*all*/) {
-    auto out = process(JoinPart<In>::of(set.members[I])..., context);
+    auto out = process(JoinPart<In>::read_part(set.members[I])..., context);
     if (!out) return std::nullopt;
     return to_emitted<Out>(*std::move(out));
   }

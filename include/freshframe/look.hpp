@@ -67,7 +67,7 @@ class LookBack {
   [[nodiscard]] std::vector<Snapshot> snapshots(const LookQuestion& question);
 };
 
-/// Keeps the last seconds of a stream. Below packets_of() a camera it keeps the camera's own packets, from a keyframe
+/// Keeps the last seconds of a stream. Below make_packet_source() a camera it keeps the camera's own packets, from a keyframe
 /// on, and nothing is decoded until a picture is asked for. Below frames it keeps one every `every` seconds as JPEG: what
 /// is above it in the graph, such as a blur, is in each of them. The constructor throws OptionError.
 class Look final : public EitherNode<Frame, Packet, Nothing>, public LookBack {

@@ -21,7 +21,7 @@ namespace freshframe {
 /// to one rounding, in the picture's own matrix and range.
 [[nodiscard]] const PixelOps& pixel_ops() noexcept;
 
-/// The use of damaged frames (Frame::damaged()) by a network stream. Mark: it delivers them with
+/// The use of damaged frames (Frame::is_damaged()) by a network stream. Mark: it delivers them with
 /// the mark. Hold: it drops them, up to the next frame that can be decoded whole, and waits visibly
 /// (WaitingKeyframe).
 enum class Damaged : std::uint8_t { Mark, Hold };
@@ -220,7 +220,7 @@ struct VideoFileOptions {
 /// file begins with that frame. Numbering continues after the highest existing number, and a name without a
 /// number that is taken becomes "..._2.mp4", so no file is replaced. The first file is made with the first frame.
 ///
-/// Below packets_of() a camera it writes the camera's own packets, bit for bit, and encodes nothing: set_input() refuses
+/// Below make_packet_source() a camera it writes the camera's own packets, bit for bit, and encodes nothing: set_input() refuses
 /// the options of an encoder (codec, fps, crf, preset). A file begins at a keyframe, and a segment at the
 /// first keyframe that is `segment` seconds after the start of the last. Where packets were dropped, the
 /// recording goes on at the next keyframe. New parameters, such as another size, begin the next segment, or
@@ -270,7 +270,7 @@ struct ClipOptions {
 /// change, or no frame arrives for 6 hours, the clips end and the kept seconds are dropped. Below a live
 /// source that has given no frame for 10 s, a clip ends at its time, without waiting for the next frame.
 ///
-/// Below packets_of() a camera it keeps and writes the camera's own packets, and encodes nothing: set_input() refuses the
+/// Below make_packet_source() a camera it keeps and writes the camera's own packets, and encodes nothing: set_input() refuses the
 /// options of an encoder (codec, crf, preset). A clip begins with the camera's last keyframe before its `before`
 /// seconds, so it is longer by up to the camera's interval of keyframes. The log lists the difference. Where packets were
 /// dropped, clips go on at the next keyframe. New parameters, such as another size, end the clips.

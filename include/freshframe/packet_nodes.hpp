@@ -17,7 +17,7 @@ namespace freshframe {
 /// Sets whether a node or reader takes frames of a source whose packets are taken, or that a page shows. If none
 /// does, nothing is decoded, except for the page's viewers that are sent JPEGs, and a keyframe now and then. At true
 /// again it decodes from the next keyframe on, or from the last one where a page shows the source. Any thread. Throws
-/// GraphError as packets_of().
+/// GraphError as make_packet_source().
 void take_frames(VideoSource& camera, bool wanted);
 
 /// Wakes a source that was opened with Decode::Keyframes: everything from its last keyframe on is decoded, and the newest

@@ -70,7 +70,7 @@ struct AddOptions {
   /// The parents are a list, which may be empty: connect() can add more while the pipeline runs. A merge
   /// without parents is live and stays until remove() or stop().
   bool merge = false;
-  /// The node is a second output of this source, such as its packets_of(). It is removed with the source, neither of the
+  /// The node is a second output of this source, such as its make_packet_source(). It is removed with the source, neither of the
   /// two can be replaced, and its default name begins with the source's: "door.packets".
   std::optional<AnyPort> companion_of = {};
 };

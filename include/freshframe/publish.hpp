@@ -34,7 +34,7 @@ struct PublishOptions {
 /// no gap in the packets' numbers. The kernel's buffer is kept small, because seconds of video fit into the
 /// usual one.
 ///
-/// Below packets_of() a camera it sends the camera's own packets. Nothing is encoded: set_input() refuses `codec`,
+/// Below make_packet_source() a camera it sends the camera's own packets. Nothing is encoded: set_input() refuses `codec`,
 /// `crf`, `preset`, `keyframe_every` and `options`. process() throws Error for a codec that the server's protocol does not
 /// take.
 ///

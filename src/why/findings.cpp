@@ -169,7 +169,7 @@ void Findings::remember(Causes&& causes) {
     if (!known.cause.reaches_over || known.in_a_row != 2) ++known.with;
   }
   for (auto& [key, known] : known_) {
-    if (!causes.contains(key)) ++is_known.without;
+    if (!causes.contains(key)) ++known.without;
   }
   std::erase_if(known_, [](const auto& entry) {
     const auto& known = entry.second;
@@ -180,7 +180,7 @@ void Findings::remember(Causes&& causes) {
 std::map<FindingKey, const Cause*> Findings::list_shown() const {
   std::map<FindingKey, const Cause*> out;
   for (const auto& [key, known] : known_) {
-    if (is_known.is_shown()) out.emplace(key, &is_known.cause);
+    if (known.is_shown()) out.emplace(key, &known.cause);
   }
   for (const auto& [key, cause] : states_) out.emplace(key, &cause);
   return out;
@@ -219,7 +219,7 @@ void Findings::predict(Time now) {
 
 std::vector<FindingKey> Findings::in_order() const {
   auto causes = list_shown();
-  for (const auto& [key, known] : known_) causes.emplace(key, &is_known.cause);
+  for (const auto& [key, known] : known_) causes.emplace(key, &known.cause);
   std::vector<FindingKey> out;
   for (const auto& [key, cause] : causes) out.push_back(key);
   const auto rank = [&](const FindingKey& key) {

@@ -46,12 +46,12 @@ CallableName& add_slot(Collected& collected, std::uintptr_t function, PyTypeObje
                        const std::string& name, const char* shared = "") {
   const auto [known, is_new] = collected.names.try_emplace(function, name, true);
   const auto owner = collected.owners.find(function);
-  if (remember_new) {
+  if (is_new) {
     collected.owners.emplace(function, type);
   } else if (owner != collected.owners.end() && PyType_IsSubtype(type, owner->second) == 0) {
-    is_known->second.text = shared;
+    known->second.text = shared;
   }
-  return is_known->second;
+  return known->second;
 }
 
 struct TypeName {

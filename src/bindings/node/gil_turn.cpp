@@ -128,7 +128,7 @@ void GilTurn::end_turn(core::Runner& runner) {
   const auto seen = seat_.end_hold(was_long_);
   if (seen || !was_long_) {
     const auto [held, waited] = seen.value_or(HoldSampler::Seen{.held = seconds(lasted)});
-    runner.meter().end_gil_turn(note_wait, held);
+    runner.meter().end_gil_turn(waited, held);
     return;
   }
   const auto computed = seconds(platform::processor_time());

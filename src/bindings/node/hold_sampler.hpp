@@ -50,7 +50,7 @@ class HoldSampler {
     /// The thread has acquired the GIL. `expects_long`: it will probably keep its turn for more than a
     /// moment.
     void begin_hold(bool expects_long);
-    /// Whether end() of a long turn will have an answer.
+    /// Whether end_hold() of a long turn will have an answer.
     [[nodiscard]] bool is_seen() const noexcept { return is_seen_; }
     /// The thread is about to release the GIL. Returns what the looks saw of a long turn, or nothing if there were no
     /// looks.

@@ -22,7 +22,7 @@
 namespace freshframe::python {
 
 /// The native part of a Python Reader. Keeps only the last sample that a verb returned. One thread at a time:
-/// a second one gets a StateError. latest(), close(), ended() and name() from any.
+/// a second one gets a StateError. latest(), close(), has_ended() and name() from any.
 class PythonReader {
  public:
   /// `engine` is the Python object: it keeps the exception that this reader may have to raise.

@@ -11,7 +11,7 @@ namespace freshframe::core {
 /// Hints to the processor core that this thread spins.
 void relax_core() noexcept;
 
-/// One side of an edge, in the order worth_it(), a Spin, waited(). Guarded by the owner's mutex.
+/// One side of an edge, in the order worth_it(), a Spin, note_wait(). Guarded by the owner's mutex.
 ///
 /// Note [Adaptive spinning]
 /// Putting a thread to sleep and waking it costs both sides microseconds, more than everything else on an

@@ -151,7 +151,7 @@ inline Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::a
 }
 
 inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last, PutSample& put) {
-  Lane* const found = Lanes::find_lane(edge, sample);
+  Lane* const found = Lanes::choose_lane(edge, sample);
   if (found == nullptr) {  // its source was removed
     ++edge.past.passed_in;
     ++edge.past.drops[static_cast<std::size_t>(DropCause::Removed)];

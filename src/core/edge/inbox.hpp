@@ -55,7 +55,7 @@ inline constexpr TimePoint kWithoutWait = TimePoint::min();
 /// The time for which the calling thread has waited for room on any edge, all in all.
 [[nodiscard]] std::chrono::nanoseconds waited_for_room() noexcept;
 
-/// All edges into one node or reader. Producers call put() and end(), each edge from one thread at a time;
+/// All edges into one node or reader. Producers call put() and end_edge(), each edge from one thread at a time;
 /// one consumer thread calls take() or take_batch(). Everything else from any thread: edges
 /// come and go while samples flow. A producer keeps the inbox: it may be inside it when its consumer is gone.
 /// With a join (see Note [Sets]) the samples that take() gives are sets: their value is a Joined.
@@ -76,7 +76,7 @@ class Inbox {
   /// producer that waits for room there, which returns at once. Returns the edge's last counts.
   EdgeStats remove_edge(const EdgeRef& edge);
   /// The edge takes nothing more: later samples, and the one of a producer that waits for room there, are dropped
-  /// with cause `removed`. Waiting samples can still be taken; end() follows.
+  /// with cause `removed`. Waiting samples can still be taken; end_edge() follows.
   void close_edge(Edge& edge);
   /// Begins the stream of a source on an edge, or begins it again.
   void add_source(Edge& edge, const SourceStream& stream);

@@ -218,7 +218,7 @@ void Lanes::retire_source(int source) {
   add_gone(gone);
 }
 
-Lane* Lanes::find_lane(const Edge& edge, const AnySample& sample) {
+Lane* Lanes::choose_lane(const Edge& edge, const AnySample& sample) {
   const auto& lanes = edge.lanes;
   if (lanes.size() == 1 && (lanes.front()->source < 0 || lanes.front()->source == sample.stamp.source))
     return lanes.front().get();

@@ -98,7 +98,7 @@ class Lanes {
 
   // ---- samples
   /// Returns null if the edge has no lane for the sample.
-  [[nodiscard]] static Lane* find_lane(const Edge& edge, const AnySample& sample);
+  [[nodiscard]] static Lane* choose_lane(const Edge& edge, const AnySample& sample);
   void push(Lane& lane, AnySample&& sample);
   void pop(Lane& lane, AnySample& sample);
   /// Pops the oldest sample and counts its drop; its events stay.

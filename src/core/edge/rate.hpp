@@ -21,9 +21,9 @@ class Rate {
 
   /// Each sample in turn: whether its tick has come. The tick stays until use().
   [[nodiscard]] bool reach_tick(double time) noexcept;
-  /// A sample of that time, for which is_due() was true, has passed.
+  /// A sample of that time, for which reach_tick() was true, has passed.
   void use(double time) noexcept;
-  /// A sample of `time`, for which is_due() is true, takes the place of a sample that waited for the consumer.
+  /// A sample of `time`, for which reach_tick() is true, takes the place of a sample that waited for the consumer.
   /// True means the consumer has missed a tick. False means only one of the two could have passed.
   [[nodiscard]] bool misses(double time) noexcept;
 

@@ -64,7 +64,7 @@ struct FramePool::Impl {
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
     for (auto& [bytes, of_size] : idle) {
-      for (auto* buffer : get_idle.buffers) deallocate(buffer);
+      for (auto* buffer : of_size.buffers) deallocate(buffer);
     }
   }
 

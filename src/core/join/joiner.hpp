@@ -77,7 +77,7 @@ class Joiner {
   void begin_parent(std::size_t parent) noexcept { inputs_[parent].ended = false; }
   /// Decides what is due until `now`.
   void advance(TimePoint now);
-  /// When advance() has the next decision to make; nullopt means not before the next put() or end().
+  /// When advance() has the next decision to make; nullopt means not before the next put() or end_parent().
   [[nodiscard]] std::optional<TimePoint> next_time() const;
   /// Drops all waiting samples. Nothing of the old times is remembered.
   void restart(TimePoint now);

@@ -24,7 +24,7 @@
 namespace freshframe::core {
 
 /// Thread-safe. It knows nothing of the graph. The mutex is a leaf: no other one, no node and no hook is entered with
-/// it. Removals and successors are guarded by it, too, see locked().
+/// it. Removals and successors are guarded by it, too, see call_locked().
 class Life {
  public:
   using Real = std::chrono::steady_clock;  // phases are timed by the machine's clock, even in a simulation

@@ -21,7 +21,7 @@
 namespace freshframe::core {
 
 /// One for each node, in whatever home it runs. One thread stamps; one at a time sends, which may be another
-/// one. blocked() and the taps: any thread.
+/// one. is_blocked() and the taps: any thread.
 ///
 /// Note [Order within a source]
 /// The results of a node have one order within a source: by (seq, part). A result usually has the stamp of the

@@ -242,7 +242,7 @@ bool anyone_busy(const PipelineCore& core) {
     const auto state = runner->meter().state();
     const bool in_call =
         state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingGil;
-    return in_call && !runner->outlet().blocked();
+    return in_call && !runner->outlet().is_blocked();
   });
 }
 

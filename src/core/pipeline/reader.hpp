@@ -38,7 +38,7 @@ struct Handed {
 };
 
 /// The reader in Reader<T> and Python's Reader. One thread at a time (a second one gets a StateError);
-/// latest(), close() and ended() from any. Frames in its samples are on loan.
+/// latest(), close() and has_ended() from any. Frames in its samples are on loan.
 class ReaderCore {
  public:
   /// Whether latest() can return again the sample that a verb returned. An embedder may keep it in its own
@@ -76,7 +76,7 @@ class ReaderCore {
   /// Returns true at the first call only.
   bool warn_unread() noexcept { return !warned_unread_.exchange(true); }
 
-  [[nodiscard]] bool has_ended() const { return has_ended(*inbox_); }
+  [[nodiscard]] bool has_ended() const { return core::has_ended(*inbox_); }
   /// Takes nothing more and drops the waiting samples. The edges stay until the next change of the graph: see
   /// close_reader().
   void close();

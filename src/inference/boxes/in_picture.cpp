@@ -27,7 +27,7 @@ Detection in_picture(const Candidate& found, const PicturePlace& place, bool tur
     const auto corners = compute_corners(found);
     const auto [left, right] = std::ranges::minmax(corners, {}, &Point::x);
     const auto [top, bottom] = std::ranges::minmax(corners, {}, &Point::y);
-    box.x1 = left_bytes.x;
+    box.x1 = left.x;
     box.x2 = right.x;
     box.y1 = top.y;
     box.y2 = bottom.y;

@@ -71,7 +71,7 @@ class PictureRunner {
  private:
   std::shared_ptr<const Session> session_;
   Letterbox box_;
-  std::size_t fixed_;  // pictures_of()
+  std::size_t fixed_;  // count_pictures()
   std::vector<float> tensor_;
   std::vector<Placement> barred_;  // for each picture of the tensor: the place whose bars it has
 };

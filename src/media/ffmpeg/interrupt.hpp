@@ -26,7 +26,7 @@ namespace freshframe::media {
 /// atomics, the stop token and the real clock (a simulated clock cannot hurry a device). Once per stall it
 /// takes the lock of SourceCounters to count it.
 ///
-/// FFmpeg may turn an interruption into success, end of file or "invalid data": ask stopped() and timed_out()
+/// FFmpeg may turn an interruption into success, end of file or "invalid data": ask is_stopped() and timed_out()
 /// after each call, with any result.
 class Interrupt {
  public:

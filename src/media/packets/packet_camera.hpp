@@ -58,7 +58,7 @@ class PacketCamera {
   PacketCamera& operator=(const PacketCamera&) = delete;
   virtual ~PacketCamera() = default;
 
-  /// Does what packets_of() does.
+  /// Does what make_packet_source() does.
   [[nodiscard]] virtual std::unique_ptr<Source<Packet>> packets() = 0;
   /// `kept` gets the packets, too, until it is closed. Any thread.
   virtual void keep_packets(std::shared_ptr<KeptPackets> kept) = 0;

@@ -30,7 +30,7 @@ class NumberPattern {
   [[nodiscard]] std::string make_name(std::int64_t number) const;
   /// Returns nullopt for another file's name.
   [[nodiscard]] std::optional<std::int64_t> parse_number(std::string_view name) const;
-  /// The name matches, but its number has more digits than number_of() reads.
+  /// The name matches, but its number has more digits than parse_number() reads.
   [[nodiscard]] bool is_too_long(std::string_view name) const noexcept;
   /// The digits at the number's place, of any length; empty means the rest of the name does not match.
   [[nodiscard]] std::string_view find_digits(std::string_view name) const noexcept;

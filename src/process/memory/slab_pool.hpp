@@ -106,7 +106,7 @@ class SlabPool final : public core::PictureMemory {
   /// copies.
   [[nodiscard]] static bool is_inherited(const void* address) noexcept;
 
-  /// The pool of this process, and the number of nodes that use it. While there are any, FramePool::shared()
+  /// The pool of this process, and the number of nodes that use it. While there are any, FramePool::get_shared()
   /// uses its memory.
   [[nodiscard]] static SlabPool& get_shared();
   static void begin_use();

@@ -308,7 +308,7 @@ ReplyMessage WorkerEnd::describe(const WorkerResult& result, std::uint64_t& end)
   } else {
     const auto& [id, input, sent] = first_pending();
     const bool is_input = input && result.frame.shares(input);
-    if (is_input && std::find(sent_pts.begin(), sent_pts.end(), result.frame.format()) != sent_pts.end()) {
+    if (is_input && std::find(sent.begin(), sent.end(), result.frame.format()) != sent.end()) {
       message.kind = ResultKind::Input;
       message.form = result.frame.format();
     } else {

@@ -24,7 +24,7 @@ double grown_per_second(std::uint64_t now, std::uint64_t before, double span) {
 }
 
 template <class Map>
-auto compute_rates(const Map& now, const Map& before, double span) {
+auto divide_counts(const Map& now, const Map& before, double span) {
   std::map<typename Map::key_type, double> rates;
   for (const auto& [cause, count] : now) {
     const auto known = before.find(cause);
@@ -135,7 +135,7 @@ void Sampler::compute_rates(Time now) {
     seen_.node_rates[i] = {
         .processed = static_cast<double>(node.processed - old.processed) / span,
         .undecoded = static_cast<double>(count_undecoded(node) - count_undecoded(old)) / span,
-        .drops = compute_rates(node.drops, old.drops, span),
+        .drops = divide_counts(node.drops, old.drops, span),
         .lost = grown_per_second(node.lost, old.lost, span),
         .gil_wait = (node.gil_wait - old.gil_wait) / span,
         .gil_hold = (node.gil_hold - old.gil_hold) / span};
@@ -145,7 +145,7 @@ void Sampler::compute_rates(Time now) {
     const auto* const old = same(before.edges, edge, i);
     if (old == nullptr) continue;
     seen_.edge_rates[i].delivered = static_cast<double>(edge.delivered - old->delivered) / span;
-    seen_.edge_rates[i].drops = compute_rates(edge.drops, old->drops, span);
+    seen_.edge_rates[i].drops = divide_counts(edge.drops, old->drops, span);
     seen_.edge_rates[i].lost = grown_per_second(edge.lost, old->lost, span);
   }
 }

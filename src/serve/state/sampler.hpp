@@ -26,7 +26,7 @@ class Sampler {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// `away_after`: seconds that a source may deliver nothing before health_of() reports it; nullopt means any
+  /// `away_after`: seconds that a source may deliver nothing before judge_health() reports it; nullopt means any
   /// time.
   explicit Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_after = {});
 

@@ -43,7 +43,7 @@ class VideoRing {
 
   [[nodiscard]] std::uint64_t first_place() const noexcept { return begin_; }
   [[nodiscard]] std::uint64_t end_place() const noexcept { return begin_ + messages_.size(); }
-  /// The number of the last keyframe; or end() without one.
+  /// The number of the last keyframe; or end_place() without one.
   [[nodiscard]] std::uint64_t last_key() const noexcept {
     return messages_.empty() ? end_place() : last_key_;
   }

@@ -214,7 +214,7 @@ Publish::Publish(const std::string& url, const PublishOptions& options)
 Publish::~Publish() = default;
 
 const std::string& Publish::url() const noexcept {
-  return impl_->with([](auto& form) -> const std::string& { return form.sender.target().masked(); });
+  return impl_->with([](auto& form) -> const std::string& { return form.sender.target().masked_url(); });
 }
 
 NodeReport Publish::report(Span /*span*/) const {

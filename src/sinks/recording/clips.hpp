@@ -104,7 +104,7 @@ class ClipOrders {
   /// save() works from here on.
   void begin_orders();
   /// Opens the file, unless it is being written, and adds an order. After the end it logs a warning instead. Throws
-  /// OptionError for a `pts` that is no time, Error, and StateError before begin().
+  /// OptionError for a `pts` that is no time, Error, and StateError before begin_orders().
   void save(const std::string& path, std::optional<double> pts);
   /// The paths of the files that are being written.
   [[nodiscard]] std::vector<std::string> paths() const;
@@ -129,7 +129,7 @@ class ClipOrders {
 
   /// Returns false after the end.
   [[nodiscard]] bool add(const std::string& path, std::optional<double> pts);
-  /// Returns false after the end: a program cannot foresee it, so it is no error. Throws StateError before begin().
+  /// Returns false after the end: a program cannot foresee it, so it is no error. Throws StateError before begin_orders().
   [[nodiscard]] bool is_running(const std::string& path) const FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool is_written(const ClipFile& file) const FRESHFRAME_REQUIRES(mutex_);
 

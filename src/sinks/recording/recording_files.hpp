@@ -56,7 +56,7 @@ class RecordingFiles {
   /// give_up() must follow.
   void end_file(bool has_pictures, const std::function<std::uint64_t()>& end);
   /// The file ends by a failure: `close` closes it. It is reported if it has pictures and is where its name says.
-  /// Returns how many of the pictures that were noted are lost. begin() begins the next file.
+  /// Returns how many of the pictures that were noted are lost. begin_file() begins the next file.
   [[nodiscard]] std::uint64_t give_up(const SavedPart& kept, const std::function<void()>& close);
   /// Ends the files: `finish` ends the last one. They are closed even when it throws.
   void close(const std::function<void()>& finish);

@@ -23,7 +23,7 @@ namespace freshframe::media {
 /// Where a source's camera is: at the path that the user gave, or at another since it was plugged in again. As long as
 /// a camera that was unplugged is open, the kernel keeps its number, and a camera that is back before gets another. A
 /// link, such as one of /dev/v4l/by-id, is never left: what it leads to is the choice of udev's rules.
-/// path() and fault_of() are thread-safe, the others are for the source's thread.
+/// path() and find_fault() are thread-safe, the others are for the source's thread.
 class CameraFinder {
  public:
   CameraFinder(std::string path, V4l2System& system);

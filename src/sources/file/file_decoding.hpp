@@ -86,13 +86,13 @@ class FileDecoding {
   std::optional<Decoder> decoder_;
   Turn turn_;
   double step_ = 1 / kDefaultFps;
-  std::optional<Timeline> times_;  // in the file, since begin()
+  std::optional<Timeline> times_;  // in the file, since begin_pass()
   AvPacketPtr packet_;
   std::deque<AvPacketPtr> read_ahead_;     // packets to decode before the demuxer's next
   AvFramePtr spare_;                       // for the next receive()
   std::exception_ptr lost_;                // the error of reading, thrown after the decoder's last frames
   std::optional<TimePoint> deadline_;      // real time, of start_deadline()
-  std::optional<std::int64_t> first_dts_;  // time of the first packet since begin()
+  std::optional<std::int64_t> first_dts_;  // time of the first packet since begin_pass()
   std::optional<std::int64_t> delay_;      // ticks that the decoder is late, if packets have no pts
   std::optional<bool> interlaced_;         // the first frame
   bool is_first_pass_ = true;

@@ -124,7 +124,7 @@ class FrameCounts {
   const bool leaves_out_;
   bool by_packets_ = false;
   bool silent_ = false;
-  SentPackets sent_;           // since begin()
+  SentPackets sent_;           // since begin_pass()
   std::int64_t failures_ = 0;  // failures whose frame has not been missed yet
   std::int64_t left_out_ = 0;
   std::int64_t damaged_ = 0;

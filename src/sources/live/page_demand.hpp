@@ -48,7 +48,7 @@ class PageDemand {
     const Lock lock(mutex_);
     const bool asked = std::ranges::any_of(taps_, [](const auto& each) {
       const auto tap = each.lock();
-      return tap && tap->asked();
+      return tap && tap->is_asked();
     });
     if (asked) until_ = now + to_duration(kLast);
     return until_ && now < *until_;

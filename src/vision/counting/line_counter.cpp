@@ -97,7 +97,7 @@ struct LineCounter::Impl {
     auto& of = sources[source];
     auto& [things, counts, known, line, is_moved] = of;
     const bool is_other_size =
-        options.relative && (size.width != is_known.width || size.height != is_known.height);
+        options.relative && (size.width != known.width || size.height != known.height);
     if (!line || is_moved || is_other_size) {
       const auto pixels = options.relative ? vision::scaled("LineCounter", ends, size)
                                            : std::vector<Point>(ends.begin(), ends.end());
@@ -105,7 +105,7 @@ struct LineCounter::Impl {
       counts.end = pixels.back();
       const bool is_first = !line;
       line = line_between(counts.start, counts.end);
-      const auto before = std::exchange(is_known, size);
+      const auto before = std::exchange(known, size);
       if (!is_first && is_other_size)
         move(of, static_cast<double>(size.width) / before.width,
              static_cast<double>(size.height) / before.height);

@@ -63,9 +63,9 @@ void Placement::see(const char* what, std::span<const Point> points, const Frame
   const auto [top, bottom] = std::ranges::minmax(points, {}, &Point::y);
   const auto width = static_cast<float>(frame.width());
   const auto height = static_cast<float>(frame.height());
-  if (right.x >= 0 && left_bytes.x <= width && bottom.y >= 0 && top.y <= height) return;
+  if (right.x >= 0 && left.x <= width && bottom.y >= 0 && top.y <= height) return;
   std::ostringstream text;
-  text << "'" << context.node << "' counts nothing: " << what << " lies within x " << left_bytes.x << " to "
+  text << "'" << context.node << "' counts nothing: " << what << " lies within x " << left.x << " to "
        << right.x << " and y " << top.y << " to " << bottom.y << ", outside of the picture of "
        << frame.width() << "x" << frame.height() << " pixels";
   log(LogLevel::Warning, text.str());

@@ -104,7 +104,7 @@ class ObjectShapes {
             [](const auto& shape) { return shape == std::vector<std::size_t>{4, 2}; },
             "float32 of the shape (n, 4, 2) in it: convert it with astype(numpy.float32)")) {}
 
-  /// Column `mask`: texts, see mask_of().
+  /// Column `mask`: texts, see parse_mask().
   [[nodiscard]] std::optional<ObjectMask> mask(std::size_t index, int width, int height) const {
     if (mask_ == nullptr) return std::nullopt;
     return parse_mask(std::get<std::vector<std::string>>(mask_->values)[index], width, height);

@@ -85,8 +85,8 @@ void AnnotateCanvas::paint_plane(int plane, const Layers& layers) {
   const auto paint = layers.from(static_cast<std::size_t>(plane));
   for (int y = mask_.top(); y < mask_.bottom(); ++y) {
     const auto [left, right] = mask_.columns(y);
-    mix(paint, components, mask_.row(y) + left_bytes, right - left_bytes,
-        picture_.row(plane, y) + static_cast<std::ptrdiff_t>(components) * left_bytes);
+    mix(paint, components, mask_.row(y) + left, right - left,
+        picture_.row(plane, y) + static_cast<std::ptrdiff_t>(components) * left);
   }
 }
 

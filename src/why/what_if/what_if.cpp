@@ -173,8 +173,8 @@ class Player {
     std::map<int, std::int64_t> latest;
     for (const auto& call : node.calls) {
       const auto [known, is_new] = latest.try_emplace(call.source, call.seq);
-      if (!remember_new && call.seq < is_known->second) return false;
-      is_known->second = call.seq;
+      if (!is_new && call.seq < known->second) return false;
+      known->second = call.seq;
     }
     return true;
   }

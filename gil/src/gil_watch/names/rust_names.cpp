@@ -20,7 +20,7 @@ std::optional<std::string> unescaped(std::string_view code) {
   static constexpr std::pair<std::string_view, std::string_view> kCodes[] = {
       {"SP", "@"}, {"BP", "*"}, {"RF", "&"}, {"LT", "<"}, {"GT", ">"}, {"LP", "("}, {"RP", ")"}, {"C", ","}};
   for (const auto& [known, text] : kCodes) {
-    if (is_known == code) return std::string(text);
+    if (known == code) return std::string(text);
   }
   if (code.size() < 2 || code.size() > 7 || code.front() != 'u' ||
       !std::ranges::all_of(code.substr(1), is_hex))

@@ -135,7 +135,7 @@ std::optional<StackSample> sample_waiting(pid_t thread, const TaskState& state) 
 std::string system_call_name(long number) {
   if (number < 0) return "page fault";
   for (const auto& [known, name] : kNames) {
-    if (is_known == number) return std::string(name);
+    if (known == number) return std::string(name);
   }
   return "system call " + std::to_string(number);
 }

@@ -321,7 +321,7 @@ struct RemovalWait {
 void wait_removed(Life& life, Removal& removal, const Runners& before, const RemovalWait& wait) {
   const auto closed = [&] {
     return removal.closing.empty() &&
-           std::ranges::all_of(before, [](const auto& runner) { return runner->life().forgotten(); });
+           std::ranges::all_of(before, [](const auto& runner) { return runner->life().is_forgotten(); });
   };
   while (!life.wait_until(wait.next(kSlice), closed)) {
     if (wait.is_late()) {

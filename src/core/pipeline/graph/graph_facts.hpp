@@ -14,7 +14,7 @@
 namespace freshframe::core {
 
 // ---- ports and wires
-/// The number of the source that a port is limited to; -1 means it is not. Throws as sources_of().
+/// The number of the source that a port is limited to; -1 means it is not. Throws as list_sources().
 [[nodiscard]] int only_source(const Graph& graph, const AnyPort& port);
 /// The sources whose samples come out of a port. Throws GraphError when its only source is not one of them.
 [[nodiscard]] Sources list_sources(const Graph& graph, const AnyPort& port);

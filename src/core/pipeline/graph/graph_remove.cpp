@@ -107,7 +107,7 @@ EdgeStats Graph::disconnect(int child, const AnyPort& parent) {
 // A merge that was added without parents waits for the first, also after the last source.
 void Graph::end_orphans() const {
   const auto is_running = [](const auto& entry) {
-    return entry.second.runner->is_source() && !entry.second.runner->life().finished();
+    return entry.second.runner->is_source() && !entry.second.runner->life().is_finished();
   };
   if (keeps_running_ || std::ranges::any_of(places_, is_running)) return;
   for (const auto& [number, each] : places_) {

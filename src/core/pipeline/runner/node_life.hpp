@@ -46,7 +46,7 @@ class NodeLife {
 
   // ---- its beginning
   /// Before its thread starts: a failure of its open() is add()'s, and a source reads nothing before
-  /// connected().
+  /// is_connected().
   void set_late() noexcept { late_ = true; }
   [[nodiscard]] bool is_late() const noexcept { return late_; }
   /// The runner's thread, once.

@@ -76,7 +76,7 @@ class Runner {
   bool fail(Caught caught, const FailedOn& where = {});
   /// Whether fail() needs one: always when it ends the pipeline, else at intervals.
   [[nodiscard]] bool wants_traceback(const AnySample* sample) const;
-  /// Whether the children are to be notified that a source has ended: outlet().end() follows, after what was stamped
+  /// Whether the children are to be notified that a source has ended: outlet().end_edges() follows, after what was stamped
   /// before.
   [[nodiscard]] bool end_stamps(const GoneSource& gone);
   /// Closes the node and its edges; the last step, always taken.

@@ -27,7 +27,7 @@ namespace freshframe::media {
 
 // The memory of a decoder's frames: its get_buffer2 callback.
 
-/// Before the codec is opened: while FramePool::shared() has memory to use, frames that keep the decoder's
+/// Before the codec is opened: while FramePool::get_shared() has memory to use, frames that keep the decoder's
 /// memory are decoded into it, so that no copy is needed. All others are in FFmpeg's own memory.
 void decode_into_pool(AVCodecContext& codec) noexcept;
 

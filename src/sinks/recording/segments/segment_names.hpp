@@ -16,7 +16,7 @@ class SegmentNames {
 
   [[nodiscard]] const SegmentPattern& pattern() const noexcept { return pattern_; }
   /// A file, below pattern().base(), that does not exist, even if another program has written some since. The
-  /// same until taken(), as long as the time gives the same. Throws Error when no number is left.
+  /// same until note_taken(), as long as the time gives the same. Throws Error when no number is left.
   [[nodiscard]] std::string next(double unix_time);
   void note_taken() noexcept { ++next_; }
   /// The name that was taken last is free again.

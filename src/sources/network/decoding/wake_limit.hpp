@@ -14,7 +14,7 @@ namespace freshframe::media {
 class WakeLimit {
  public:
   // Any thread.
-  /// For so long from the next is_awake() on.
+  /// For so long from the next stay_awake() on.
   void wake_for(Seconds time) noexcept { raise(asked_, time.count()); }
   /// Up to the frame with this pts.
   void wake_until(double pts) noexcept { raise(pts_, pts); }

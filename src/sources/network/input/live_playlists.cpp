@@ -213,12 +213,12 @@ bool LivePlaylists::note(Known& known, const Playlist& playlist, TimePoint asked
 void LivePlaylists::note_opened(const std::string& url) {
   bool found = false;
   for (auto& [playlist, known] : known_) {
-    if (!is_beside(url, playlist, is_known.newest)) continue;
-    is_known.is_read = true;
+    if (!is_beside(url, playlist, known.newest)) continue;
+    known.is_read = true;
     found = true;
   }
   if (found) return;
-  for (auto& [playlist, known] : known_) is_known.is_read = is_known.is_read || has_uri(url, is_known.newest);
+  for (auto& [playlist, known] : known_) known.is_read = known.is_read || has_uri(url, known.newest);
 }
 
 /// Asks for the playlist at `opened`. Returns its text, or nullopt if the request has failed.

@@ -83,7 +83,7 @@ void PacketOrder::add(Bytes bytes, std::uint16_t sequence, std::uint32_t source,
   if (step < 0) return note_old(number, now);
   if (held_.empty()) gap_since_ = now;
   const auto [place, is_new] = held_.try_emplace(number);
-  if (!remember_new) return;
+  if (!is_new) return;
   place->second = Ordered{{bytes.begin(), bytes.end()}, now, 0};
   held_bytes_ += bytes.size();
   highest_ = std::max(highest_, number);

@@ -42,7 +42,7 @@ class StreamReader {
 
   void set_channels(std::vector<Channel> channels) { channels_ = std::move(channels); }
 
-  /// Room for `size` bytes, to be filled and then given to added().
+  /// Room for `size` bytes, to be filled and then given to add_filled().
   [[nodiscard]] std::span<std::uint8_t> room(std::size_t size);
   void add_filled(std::size_t size) { filled_ += size; }
   /// The next whole element; nullopt means more bytes are needed. Throws NotRtsp for a message that is too

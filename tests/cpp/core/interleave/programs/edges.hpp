@@ -49,7 +49,7 @@ class Edges : public World {
   void edge(EdgeOptions options);
   void edge(Queue queue, std::vector<int> sources = {});
   /// The results and the counters of the only edge are what some order of the calls gives on a queue of thirty
-  /// lines. For programs whose threads use put(), take(), newest(), close() and end() alone.
+  /// lines. For programs whose threads use put(), take(), newest(), close() and end_edge() alone.
   void follows_model() noexcept { follows_model_ = true; }
   /// A deadline that has to pass, because nothing else can go on, is a lost wake-up.
   void needs_no_deadline() noexcept { needs_no_deadline_ = true; }

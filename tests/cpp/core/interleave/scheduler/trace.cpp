@@ -58,7 +58,7 @@ std::string source_line(const void* place) {
   static std::map<const void*, std::string> known;
   if (place == nullptr) return {};
   const auto [entry, is_new] = known.try_emplace(place);
-  if (!remember_new) return entry->second;
+  if (!is_new) return entry->second;
   constexpr std::size_t kMost = 512;
   std::array<char, kMost> line{};
   std::snprintf(line.data(), line.size(), " %#zx",  // the call, not what follows it
