@@ -17,7 +17,9 @@ from . import _check, _native
 from ._errors import OptionError, OptionTypeError
 from ._interpreter import calls as _calls
 from ._interpreter import fork
-from ._plugin.plugin import Function, Plugin, PluginSource, plugin
+from ._plugin.function import Function
+from ._plugin.plugin import Plugin, plugin
+from ._plugin.plugin_source import PluginSource
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

@@ -26,12 +26,15 @@ if _typing.TYPE_CHECKING:
     from ._results.corners import Anchor
     from ._shortcuts.probe import Measured, Probe
     from ._shortcuts.stream import Stream
-    from ._spool.presence import EndReason, PresenceEvent
-    from ._vision.ask import Answer
-    from ._vision.line_counts import Crossing, LineCounts, Point
+    from ._spool.presence_event import EndReason, PresenceEvent
+    from ._vision.answer import Answer
+    from ._vision.crossing import Crossing, Point
+    from ._vision.line_counts import LineCounts
     from ._vision.onnx_detector import Layout
-    from ._vision.onnx_model import Provider, TensorInfo
-    from ._vision.zones import Visit, ZoneCounts, Zones
+    from ._vision.onnx_model import Provider
+    from ._vision.tensor_info import TensorInfo
+    from ._vision.zone_counts import Visit, ZoneCounts
+    from ._vision.zones import Zones
 
 Plane = npt.NDArray[np.uint8]
 """One component array of a frame: (h, w), or (h, w, channels); read-only."""
@@ -58,17 +61,17 @@ _LATER = {
     "Measured": "_shortcuts.probe",
     "Probe": "_shortcuts.probe",
     "Stream": "_shortcuts.stream",
-    "EndReason": "_spool.presence",
-    "PresenceEvent": "_spool.presence",
-    "Answer": "_vision.ask",
-    "Crossing": "_vision.line_counts",
+    "EndReason": "_spool.presence_event",
+    "PresenceEvent": "_spool.presence_event",
+    "Answer": "_vision.answer",
+    "Crossing": "_vision.crossing",
     "LineCounts": "_vision.line_counts",
-    "Point": "_vision.line_counts",
+    "Point": "_vision.crossing",
     "Layout": "_vision.onnx_detector",
     "Provider": "_vision.onnx_model",
-    "TensorInfo": "_vision.onnx_model",
-    "Visit": "_vision.zones",
-    "ZoneCounts": "_vision.zones",
+    "TensorInfo": "_vision.tensor_info",
+    "Visit": "_vision.zone_counts",
+    "ZoneCounts": "_vision.zone_counts",
     "Zones": "_vision.zones",
 }
 __all__ = [

@@ -18,7 +18,7 @@ from .._errors import FreshframeError, GraphError, OptionError, OptionTypeError
 from .._graph.hints import hint
 from .._graph.node import Node, checked_results
 from .._graph.stamped import Stamped
-from .._plugin.plugin import Travels
+from .._plugin.travels import Travels
 from . import pickling
 from .error_text import format_traceback, named
 from .worker_log import ToParent, log_to_parent

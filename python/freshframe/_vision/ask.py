@@ -19,6 +19,7 @@ from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
 from .._graph.node import Node
 from .._media.snapshot import Snapshot
+from .answer import Answer
 from .chat_completions import BusyError, Call, Server, read_text
 
 if TYPE_CHECKING:
@@ -33,40 +34,6 @@ _MOST_SNAPSHOTS = 16  # pictures of one question
 _LOOK = 0.02  # seconds between two looks at the stop signal
 _LONGEST = 86400.0  # seconds of a call
 _AFTER_FAILURE = (1.0, 10.0)  # seconds until the next standing question: `every` within these limits
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer of a model about one picture.
-
-    Attributes:
-        text: Its answer.
-        question: The question.
-        asked: True: the question came by ask(); False means it is the standing one.
-        model: The name that the server gives the model.
-        finish_reason: Why the answer ends, by the server: "stop", or "length" where max_tokens has cut it.
-        duration: Seconds that the call took; after a 429 or 503, both calls and the wait between them.
-        source: Name of the picture's source.
-        seq: Number of the picture at its source.
-        captured: ``time.monotonic()`` of the picture, as Sample.captured.
-        utc: Unix time of the picture in seconds; None if it isn't known.
-    """
-
-    text: str
-    question: str
-    asked: bool
-    model: str
-    finish_reason: str
-    duration: float
-    source: str
-    seq: int
-    captured: float
-    utc: float | None
-
-    @property
-    def age(self) -> float:
-        """Seconds since the picture that the model saw was captured."""
-        return time.monotonic() - self.captured
 
 
 @dataclass(frozen=True, slots=True)

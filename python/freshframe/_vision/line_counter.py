@@ -13,7 +13,8 @@ from .._graph.node import NativeNode
 from .._results.circles import Circles
 from .._results.corners import Anchor
 from .._results.detections import Detections
-from .line_counts import LineCounts, Point
+from .crossing import Point
+from .line_counts import LineCounts
 
 
 class LineCounter(NativeNode["Circles | Detections", LineCounts]):

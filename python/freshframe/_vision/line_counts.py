@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 from .._check import attribute_hints
 from .._results.circles import Circles
 from .._results.detections import Detections
-
-Point = tuple[float, float]
-
+from .crossing import Crossing, Point
 
 _MEANT_OF_LINE = {
     "in_count": "crossings in each direction are forward and backward",
@@ -23,25 +21,6 @@ _MEANT_OF_LINE = {
 
 
 _UNRECORDED = {"recorded": False}  # JsonLines and Csv leave the field out
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """One object that crossed a line or the border of a zone.
-
-    Attributes:
-        tracker_id: Its identity.
-        class_id: Its class; 0 for circles.
-        forward: Its direction; for a zone True when it went in.
-        point: (x, y) in pixels, on the straight path between two positions of the object.
-        pts: Seconds: the time on that path.
-    """
-
-    tracker_id: int
-    class_id: int
-    forward: bool
-    point: Point
-    pts: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.node import NativeNode
 from .._interpreter import fork
+from .tensor_info import TensorInfo
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,25 +24,6 @@ Provider = Literal["auto", "cpu", "cuda", "openvino"]
 
 
 _CHOSEN_NATIVELY = 0  # threads: by the processors that this process may use
-
-
-@dataclass(frozen=True, slots=True)
-class TensorInfo:
-    """An input or output of a model.
-
-    Attributes:
-        name: In the file.
-        dtype: NumPy's name of its number type; "other" if NumPy has none.
-        shape: A number per axis; its name, or None, where the file leaves it open.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int | str | None, ...]
-
-    def __str__(self) -> str:
-        """The form for messages."""
-        return f"{self.name} {self.dtype} [{', '.join('?' if n is None else str(n) for n in self.shape)}]"
 
 
 class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):

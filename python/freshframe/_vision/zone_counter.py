@@ -14,8 +14,8 @@ from .._graph.node import NativeNode
 from .._results.circles import Circles
 from .._results.corners import Anchor, checked_corners
 from .._results.detections import Detections
+from .crossing import Point
 from .line_counter import checked_size
-from .line_counts import Point
 from .zones import Zones
 
 

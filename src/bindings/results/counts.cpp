@@ -26,7 +26,9 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
+constexpr const char* kCrossing = "freshframe._vision.crossing";
 constexpr const char* kLineCounts = "freshframe._vision.line_counts";
+constexpr const char* kZoneCounts = "freshframe._vision.zone_counts";
 constexpr const char* kZones = "freshframe._vision.zones";
 
 using Xy = std::pair<float, float>;
@@ -48,7 +50,7 @@ Point read_point(nb::handle object) {
 nb::tuple crossings_to_python(const std::vector<Crossing>& crossings) {
   nb::list list;
   if (crossings.empty()) return nb::tuple(list);
-  const auto type = python_class(kLineCounts, "Crossing");
+  const auto type = python_class(kCrossing, "Crossing");
   for (const auto& each : crossings)
     list.append(type(each.id, each.class_id, each.forward, point_to_python(each.point), each.pts));
   return nb::tuple(list);
@@ -69,7 +71,7 @@ std::vector<Crossing> read_crossings(nb::handle object) {
 nb::tuple visits_to_python(const std::vector<Visit>& visits) {
   nb::list list;
   if (visits.empty()) return nb::tuple(list);
-  const auto type = python_class(kZones, "Visit");
+  const auto type = python_class(kZoneCounts, "Visit");
   for (const auto& each : visits) {
     list.append(type(each.id, each.class_id, each.first_pts, each.last_pts,
                      each.reason == Visit::End::Left ? "left" : "lost"));
@@ -119,7 +121,7 @@ nb::object zone_to_python(const ZoneCounts& counts) {
   for (const auto& corner : counts.corners) corners.append(point_to_python(corner));
   nb::dict dwell;
   for (const auto& [id, seconds] : counts.dwell) dwell[nb::int_(id)] = seconds;
-  return python_class(kZones, "ZoneCounts")(
+  return python_class(kZoneCounts, "ZoneCounts")(
       nb::tuple(corners), numbers_to_python(counts.inside), dwell, counts.entered, counts.left,
       counts.appeared, counts.lost, numbers_to_python(counts.loitering), numbers_to_python(counts.loitered),
       crossings_to_python(counts.crossings), visits_to_python(counts.visits));

@@ -1,0 +1,26 @@
+"""A node of a native function."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .. import _native
+from .travels import Recipe, Travels, describe_node
+
+
+class Function(Travels):
+    """A node of a native function; load(), function() and numba() of freshframe.native make it.
+
+    It may be added any number of times. Each node has its own copy of ``state``.
+    """
+
+    def __init__(self, make: Callable[[], _native.NodeHandle], recipe: Recipe | None) -> None:
+        """Called by freshframe.native."""
+        self._make = make
+        self._recipe = recipe
+        self._contract = describe_node(make(), travels=recipe is not None)  # refuses invalid options now
+
+    @property
+    def _handle(self) -> _native.NodeHandle:  # type: ignore[override]
+        return self._make()

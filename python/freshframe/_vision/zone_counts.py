@@ -1,0 +1,85 @@
+"""The counts of the objects in one zone, and their visits."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from .._check import attribute_hints
+from .crossing import Crossing, Point
+
+_MEANT_OF_ZONE = {
+    "count": "the ids that are inside now are inside, so len(zone.inside) is their number",
+    "current_count": "the ids that are inside now are inside, so len(zone.inside) is their number",
+    "seconds": "the seconds of each id are dwell",
+    "tracks": "the tracks are an attribute of all zones together",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One stay of an object in a zone. Times are the samples' pts, in seconds.
+
+    Attributes:
+        tracker_id: The object.
+        class_id: Its class; 0 for circles.
+        first_pts: When it crossed the border, on the straight path between two sightings, or when it was
+            first seen, if that was inside.
+        last_pts: When it was last seen inside.
+        reason: Why it ended. "left": it was seen outside afterwards. "lost": it was not seen for the zone's
+            `max_gap`.
+    """
+
+    tracker_id: int
+    class_id: int
+    first_pts: float
+    last_pts: float
+    reason: Literal["left", "lost"]
+
+    @property
+    def dwell(self) -> float:
+        """The stay's length in seconds."""
+        return self.last_pts - self.first_pts
+
+
+def _by_text(seconds: Mapping[int, float]) -> dict[str, float]:
+    return {str(number): each for number, each in seconds.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ZoneCounts:
+    """The objects in one zone, and the crossings of its border since the start. Compares by identity.
+
+    Attributes:
+        corners: (x, y) in pixels each, in the coordinates of the tracks.
+        inside: The ids of the objects that are inside now, ascending.
+        dwell: For each id of `inside` the seconds from the start of its visit to its last sight.
+        entered: How often an object went in. An object that is first seen inside has not entered.
+        left: How often an object went out.
+        appeared: How many objects were first seen inside.
+        lost: How many were last seen inside, `max_gap` ago or longer. An object that is seen inside later
+            counts as new, and an object that is seen outside as having left instead.
+            ``entered + appeared == left + lost + len(inside)``, less the objects that have been on the border
+            since they were first seen.
+        loitering: The ids of `inside` that have been inside for `loiter_after` seconds or longer.
+        loitered: The ids that have begun to loiter since the consumer's previous sample, once per visit.
+        crossings: The crossings of the border since then, as of LineCounts.
+        visits: The visits that have ended since then.
+    """
+
+    corners: tuple[Point, ...]
+    inside: tuple[int, ...]
+    dwell: Mapping[int, float] = field(metadata={"recorded": _by_text})
+    entered: int
+    left: int
+    appeared: int
+    lost: int
+    loitering: tuple[int, ...]
+    loitered: tuple[int, ...]
+    crossings: tuple[Crossing, ...]
+    visits: tuple[Visit, ...]
+
+    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+        __getattr__ = attribute_hints(_MEANT_OF_ZONE)
