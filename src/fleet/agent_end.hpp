@@ -68,10 +68,10 @@ class AgentEnd {
     return outboxes_.open(run, output);
   }
   /// Counts a result of an output without a reader. False means it was captured after the lease's end.
-  bool note(const Outboxes::Stream& stream, TimePoint captured) {
+  [[nodiscard]] bool note(const Outboxes::Stream& stream, TimePoint captured) {
     return runs_.note_result(stream.run(), captured);
   }
-  bool put(Outboxes::Stream& stream, TimePoint captured, const Result& result);
+  [[nodiscard]] bool put(Outboxes::Stream& stream, TimePoint captured, const Result& result);
   /// The run has ended: its results can still be pulled. False means a session is open still; to be called
   /// again.
   bool close_run(Run run);

@@ -113,7 +113,7 @@ class Runs {
   /// The gate of its sources; null means they need no permission.
   [[nodiscard]] std::shared_ptr<core::SessionGate> gate(Run run) const;
   /// Counts a result; false means it was captured after the lease's end and is dropped.
-  bool note_result(Run run, TimePoint captured);
+  [[nodiscard]] bool note_result(Run run, TimePoint captured);
 
   /// Closes the gates of the runs that are no longer allowed, and returns these runs, each once.
   [[nodiscard]] std::vector<Run> revoke(const std::set<Run>& allowed);

@@ -13,6 +13,6 @@ void secret_bytes(std::span<std::byte> bytes);
 
 /// Fills `bytes` from the system's generator without waiting. Returns false, and leaves some of `bytes` as they are, if
 /// the generator has no seed yet or is missing.
-bool random_bytes(std::span<std::byte> bytes) noexcept;
+[[nodiscard]] bool random_bytes(std::span<std::byte> bytes) noexcept;
 
 }  // namespace freshframe::platform

@@ -76,9 +76,10 @@ class SetQueue {
   SetQueue(const JoinRules& rules, Lanes& lanes, WayOut& way_out, const EndOfStop& stop, const Clock& clock);
 
   /// A sample has come. Returns whether a set was made. `warning`: what is wrong with the join, said once, or nothing.
-  bool put(Lane& lane, AnySample&& sample, Aftermath& after, std::optional<std::string>& warning);
+  [[nodiscard]] bool put(Lane& lane, AnySample&& sample, Aftermath& after,
+                         std::optional<std::string>& warning);
   /// Takes the oldest set, or the newest one; the older ones are dropped then. Returns false if no set is ready.
-  bool take(bool newest, Delivery& out);
+  [[nodiscard]] bool take(bool newest, Delivery& out);
   /// A source on the edge, or the edge itself, has ended.
   void end_edge(const Edge& edge, Aftermath& after);
   /// A source has begun on the edge.
@@ -114,9 +115,9 @@ class SetQueue {
     return edges_[part]->options.parent_name;
   }
   /// Returns false if the sample was dropped.
-  bool admit(Lane& lane, AnySample& sample, Aftermath& after);
+  [[nodiscard]] bool admit(Lane& lane, AnySample& sample, Aftermath& after);
   /// Returns false if the sample's time is not known, and it was dropped.
-  bool take_clock(Lane& lane, AnySample& sample);
+  [[nodiscard]] bool take_clock(Lane& lane, AnySample& sample);
   /// Whether the sample is of a source that another one has followed. See Note [The sources of a join].
   [[nodiscard]] bool follow_source(const Edge& edge, int source, TimePoint now);
   [[nodiscard]] bool waits(int source) const;

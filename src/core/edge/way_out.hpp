@@ -83,10 +83,10 @@ class WayOut {
   /// How long the consumer's calls take, which a stop wants to know; null means no time.
   void set_call_times(const Timings* times) noexcept { call_times_ = times; }
   /// Takes the next sample that passes.
-  bool take_next(AnySample& sample, Delivery& out);
+  [[nodiscard]] bool take_next(AnySample& sample, Delivery& out);
   /// Takes the newest sample of all lanes and drops the others. If it is older than `captured` and not of `source`, it
   /// is dropped, too: see Pick.
-  bool take_newest(AnySample& sample, int source, TimePoint captured, Delivery& out);
+  [[nodiscard]] bool take_newest(AnySample& sample, int source, TimePoint captured, Delivery& out);
   /// Counts a sample that has left its lane for the consumer. `arrival`: its number on the lane.
   void deliver(Lane& lane, AnySample& sample, std::uint64_t arrival, Delivery& out);
   [[nodiscard]] bool is_stale(const Lane& lane, const AnySample& sample) const {
@@ -94,7 +94,7 @@ class WayOut {
   }
 
  private:
-  bool take_from(Lane& lane, AnySample& sample, bool newest, Delivery& out);
+  [[nodiscard]] bool take_from(Lane& lane, AnySample& sample, bool newest, Delivery& out);
   /// Drops the waiting samples of the lane as `skipped`, and keeps their events.
   void skip_all(Lane& lane, Delivery& out);
   /// After a stop: whether one more call of the consumer would end in time.

@@ -57,7 +57,7 @@ class ErrorLog {
     return first_fatal_;
   }
   /// Returns true at most once a second: making a traceback takes time, and a node may fail on every sample.
-  bool claim_traceback() {
+  [[nodiscard]] bool claim_traceback() {
     const Lock lock(mutex_);
     const auto now = std::chrono::steady_clock::now();
     if (last_traceback_ && now - *last_traceback_ < std::chrono::seconds(1)) return false;

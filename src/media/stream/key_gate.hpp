@@ -23,7 +23,7 @@ class KeyGate {
   explicit KeyGate(double patience) : patience_(patience) {}
 
   /// Whether this packet goes to the decoder. When one has, all later ones do.
-  bool passes(bool is_key, TimePoint arrived) noexcept {
+  [[nodiscard]] bool passes(bool is_key, TimePoint arrived) noexcept {
     if (!first_) first_ = arrived;
     open_ = open_ || is_key || Seconds(arrived - *first_).count() >= patience_;
     return open_;

@@ -77,9 +77,9 @@ class Crew {
   [[nodiscard]] Seat* idle_seat();
   void give(Seat& seat, std::vector<AnySample> samples, Call call = Call::Process);
   /// Calls on_tick() when it is due. True means the seat has it.
-  bool give_tick(Seat& seat);
+  [[nodiscard]] bool give_tick(Seat& seat);
   /// After the last sample: calls finish(). False means it has to wait for the worker, or has begun.
-  bool call_finish();
+  [[nodiscard]] bool call_finish();
   /// A job to be sent to a worker.
   struct Parcel {
     RequestMessage message;
@@ -103,7 +103,7 @@ class Crew {
   void take_failure(Seat& seat, const FailedMessage& message);
   void take_outside_failure(Seat& seat, const FailedMessage& message);
   /// Returns false if more results of the call follow.
-  bool keep_result(const Seat& seat, Job& job, const ReplyMessage& message);
+  [[nodiscard]] bool keep_result(const Seat& seat, Job& job, const ReplyMessage& message);
   [[nodiscard]] std::optional<Emitted> make_output(const Seat& seat, const ReplyMessage& message);
   void check_demand(const Emitted& output) const;
   void refuse(const std::exception_ptr& error, const AnySample& from);

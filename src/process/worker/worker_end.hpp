@@ -84,7 +84,7 @@ class WorkerEnd {
   void fail(Failed what, const std::string& text, const std::string& traceback, const EncodedValue& error);
   void report_closed();
   /// Never waits; false means dropped.
-  bool log(int level, const std::string& logger, const std::string& text);
+  [[nodiscard]] bool log(int level, const std::string& logger, const std::string& text);
 
  private:
   class Leases;

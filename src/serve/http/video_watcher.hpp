@@ -55,7 +55,7 @@ class VideoWatcher final : public Connection,
   void on_watch(std::vector<WatchWish> wishes);
   void on_acks(const VideoRequest& request);
   void welcome();
-  bool count_message();
+  [[nodiscard]] bool count_message();
   void refuse(unsigned code, const char* reason);
   void write(std::string head, std::string_view body, std::shared_ptr<const void> keep, bool binary);
 

@@ -36,7 +36,7 @@ class Viewer final : public Connection, public std::enable_shared_from_this<View
   void on_accepted();
   void read();
   void on_message();
-  bool count_message();
+  [[nodiscard]] bool count_message();
   void refuse(const char* reason);
   void push(std::shared_ptr<const std::string> message);
   void write_next();

@@ -34,7 +34,7 @@ class RepeatedPackets {
   void connect() noexcept { may_repeat_ = !known_.empty(); }
 
   /// Remembers the packet. True means an earlier connection has brought it, and all before it on this one.
-  bool remember(std::int64_t pts, std::string_view bytes) {
+  [[nodiscard]] bool remember(std::int64_t pts, std::string_view bytes) {
     const auto mark = std::hash<std::string_view>{}(bytes) ^ (static_cast<std::size_t>(pts) * kSpread);
     const bool known = !known_.insert(mark).second;
     may_repeat_ = may_repeat_ && known;

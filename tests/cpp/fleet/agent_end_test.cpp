@@ -184,11 +184,12 @@ TEST(AgentEnd, APullWaitsForAResult) {
   const auto stream = agent.open_stream(kRun, "tracks");
   const std::string value = "pickle";
   const auto bytes = std::as_bytes(std::span(value));
-  agent.put(*stream, std::chrono::steady_clock::now(),
-            {.seq = 5,
-             .pts = 0.5,
-             .time = 1,
-             .bytes = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end())});
+  EXPECT_TRUE(
+      agent.put(*stream, std::chrono::steady_clock::now(),
+                {.seq = 5,
+                 .pts = 0.5,
+                 .time = 1,
+                 .bytes = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end())}));
   const auto batch = controller.batch();
   EXPECT_EQ(std::memcmp(batch.data() + batch.size() - value.size(), value.data(), value.size()), 0);
 }
@@ -205,8 +206,9 @@ TEST(AgentEnd, ASecondResultIsNotGatheredWhereResultsAreRare) {
     send_pull(controller, batch);
     send_order(controller, "both were heard");
     static_cast<void>(next_order(agent));
-    agent.put(*stream, std::chrono::steady_clock::now(),
-              {.seq = 5, .pts = 0.5, .time = 1, .bytes = std::make_shared<const std::vector<std::byte>>(6)});
+    EXPECT_TRUE(agent.put(
+        *stream, std::chrono::steady_clock::now(),
+        {.seq = 5, .pts = 0.5, .time = 1, .bytes = std::make_shared<const std::vector<std::byte>>(6)}));
     EXPECT_FALSE(controller.batch().empty());
   }
 }

@@ -143,7 +143,7 @@ class Graph {
   /// A node knows that a source has ended, but may give results of it until the source is removed: its outputs then
   /// get the end. A node that is being removed, too, may give them in its finish(): its end is the end of all its
   /// streams. False means the source is being removed, and the node stays.
-  bool keep_end(int node, const GoneSource& gone);
+  [[nodiscard]] bool keep_end(int node, const GoneSource& gone);
 
   // ---- the parts
   /// The number of the next node.

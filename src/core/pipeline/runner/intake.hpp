@@ -63,7 +63,7 @@ class Intake {
 
   // ---- ticks
   /// Returns true if one is due: it is tick() then, and counted.
-  bool take_tick();
+  [[nodiscard]] bool take_tick();
   /// The time of the last one.
   [[nodiscard]] TimePoint tick() const noexcept { return tick_; }
   [[nodiscard]] TimePoint next_wake() const {
@@ -81,7 +81,7 @@ class Intake {
   // ---- sources that have left, whose last results the next tick gives
   /// The node knows of the source's end, which waits for a tick, which comes at once, or for the node's own end where
   /// all has ended. False means the node has no clock.
-  bool keep_until_tick(const GoneSource& gone);
+  [[nodiscard]] bool keep_until_tick(const GoneSource& gone);
   [[nodiscard]] bool has_sources_behind_tick() const noexcept { return !behind_tick_.empty(); }
   /// The sources that were kept before the last tick.
   [[nodiscard]] std::vector<GoneSource> take_sources_behind_tick() { return std::exchange(behind_tick_, {}); }

@@ -33,7 +33,7 @@ class NodeLife {
   /// Whether the calling thread has made it, in its add().
   [[nodiscard]] bool is_added_here() const noexcept { return adder_ == std::this_thread::get_id(); }
   /// For an embedder. True once: for the thread of its node, or for a call that ends the node without one.
-  bool claim() noexcept { return !claimed_.exchange(true); }
+  [[nodiscard]] bool claim() noexcept { return !claimed_.exchange(true); }
   /// The kernel's number of the thread; 0 means it has not started.
   [[nodiscard]] int thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
   void set_thread_id(int id) noexcept { thread_id_.store(id, std::memory_order_relaxed); }
@@ -59,7 +59,7 @@ class NodeLife {
   [[nodiscard]] bool is_connected() const noexcept { return connected_.load(std::memory_order_acquire); }
   /// Keeps the node's failure while it is being added, for add() to throw. Returns false if no add() waits
   /// any more.
-  bool keep_for_add(std::exception_ptr error);
+  [[nodiscard]] bool keep_for_add(std::exception_ptr error);
   /// Returns null if there is no failure, or it was taken before.
   [[nodiscard]] std::exception_ptr take_add_failure();
   /// No add() waits for it any more.

@@ -48,7 +48,7 @@ class NodePlace {
   std::shared_ptr<NodeRun> offer(const std::shared_ptr<Successor>& successor);
   /// Returns false if the successor has taken the place, or is about to. A source is: the source that is there has
   /// been stopped.
-  bool withdraw(const Successor& successor);
+  [[nodiscard]] bool withdraw(const Successor& successor);
 
   // ---- the runner's thread
   /// The node that has the place; valid until put().

@@ -54,9 +54,9 @@ class Runner {
   /// stamp is the one of the results.
   Taken take(AnySample& sample);
   /// For a host that waits by itself: the tick that is due, if one is, in the form of a sample.
-  bool take_tick(AnySample& sample);
+  [[nodiscard]] bool take_tick(AnySample& sample);
   /// Returns true if it has taken a sample. Never waits; returns false even when on_tick() is due.
-  bool try_take(AnySample& sample);
+  [[nodiscard]] bool try_take(AnySample& sample);
   /// Replaces take() for a node with a batch: gathers up to batch()->size samples. Nothing:
   /// on_tick() is due, and `samples` has the sample that represents the tick.
   Taken take_batch(std::vector<AnySample>& samples);
@@ -70,7 +70,7 @@ class Runner {
   bool wait_for_go();
   /// Sends a source's item, which was read at `now`. False means the pipeline is stopping.
   /// `waited`: waited_for_room() until then.
-  bool publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited);
+  [[nodiscard]] bool publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited);
   /// Reports an exception of the node, of a call for these samples (the tick's: of on_tick(), the one of
   /// begin_last(): of finish()). Returns true when the node continues (on_error = Skip); each sample is counted.
   bool fail(Caught caught, const FailedOn& where = {});
@@ -84,7 +84,7 @@ class Runner {
 
   // ---- another node takes its place; see Note [Replacing a node]
   /// Lets the successor take the place after the present call. Returns false if this runner has ended.
-  bool offer(const std::shared_ptr<Successor>& successor);
+  [[nodiscard]] bool offer(const std::shared_ptr<Successor>& successor);
   /// Call it on the runner's thread, with the graph's lock. Returns the node that was there.
   std::shared_ptr<NodeRun> put(std::shared_ptr<NodeRun> next);
 

@@ -16,7 +16,7 @@ namespace freshframe::media {
 class FinishedSegments {
  public:
   /// Returns false if the oldest one had to go.
-  bool add(Segment segment) {
+  [[nodiscard]] bool add(Segment segment) {
     constexpr std::size_t kMost = 10000;
     const Lock lock(mutex_);
     segments_.push_back(std::move(segment));

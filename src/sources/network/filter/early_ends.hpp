@@ -72,7 +72,7 @@ class EarlyEnds {
   EarlyEnds& operator=(const EarlyEnds&) = delete;
 
   /// The stream's own input, as FFmpeg has opened it. False means it needs no filter.
-  bool put_filter(AVFormatContext& input, AVIOContext*& io);
+  [[nodiscard]] bool put_filter(AVFormatContext& input, AVIOContext*& io);
   /// When `input` is open. True means each packet is one picture, and nothing has to be read ahead to
   /// describe the stream.
   [[nodiscard]] bool begin_input(AVFormatContext& input);

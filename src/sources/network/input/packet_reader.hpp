@@ -45,7 +45,7 @@ class PacketQueue {
   explicit PacketQueue(Pace pace = Pace::Even) : shown_(pace) {}
 
   /// Waits while the queue is full. False means it was closed.
-  bool push(ReadPacket read);
+  [[nodiscard]] bool push(ReadPacket read);
   /// Waits for the next one; nullopt means none until `until`, or a stop. It may be due later.
   [[nodiscard]] std::optional<ReadPacket> pop(TimePoint until, const std::stop_token& stop);
   /// No thread waits in push() any more.

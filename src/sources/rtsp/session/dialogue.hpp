@@ -41,7 +41,8 @@ class Dialogue {
   Message ask(std::string_view method, const std::string& url, const std::string& headers, Waiter& waiter,
               TimePoint deadline);
   /// Sends a request and does not wait for its answer. False means the server takes nothing.
-  bool send_only(std::string_view method, const std::string& url, const std::string& headers = {});
+  [[nodiscard]] bool send_only(std::string_view method, const std::string& url,
+                               const std::string& headers = {});
   /// Sends a packet on a channel; it is left out if the server takes nothing.
   void send_packet(std::uint8_t channel, std::span<const std::uint8_t> bytes);
 

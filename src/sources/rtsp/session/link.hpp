@@ -66,7 +66,7 @@ class Link {
   [[nodiscard]] Read read(StreamReader& reader) const;
   /// To be sent as soon as the socket takes it. False means the server takes nothing, and too much waits
   /// already.
-  bool queue(std::span<const std::uint8_t> bytes);
+  [[nodiscard]] bool queue(std::span<const std::uint8_t> bytes);
   /// Sends as much of the waiting data as the socket takes. Throws Fault when the connection is broken.
   void flush();
   [[nodiscard]] bool has_waiting() const noexcept { return !waiting_.empty(); }
