@@ -2,34 +2,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/line_counts.hpp"
 #include "freshframe/node.hpp"
 #include "freshframe/results.hpp"
+#include "freshframe/zones.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <variant>
 #include <vector>
 
 namespace freshframe {
 
 /// The point of an object that must cross a line or a border.
 enum class Anchor : std::uint8_t { Center, Bottom };
-
-/// One object that crossed a line or a zone's border.
-struct Crossing {
-  std::int64_t id = 0;
-  int class_id = 0;
-  bool forward = true;  // for a zone: into it
-  Point point = {};     // on the straight path between two sightings
-  double pts = 0;       // the time on that path, in seconds
-};
 
 /// Options of LineCounter.
 struct LineCounterOptions {
@@ -41,27 +30,6 @@ struct LineCounterOptions {
   std::optional<float> margin = {};
   bool relative = false;  // `start` and `end` are shares of the picture's width and height, 0 to 1
 };
-
-/// Numbers of crossings in both directions.
-struct DirectionCounts {
-  std::int64_t forward = 0;
-  std::int64_t backward = 0;
-};
-
-/// The crossings of a line since the start. Forward is to the right, seen from `start` towards `end`:
-/// downwards for a line drawn from left to right.
-struct LineCounts : DirectionCounts {
-  Point start = {};
-  Point end = {};
-  std::map<int, DirectionCounts> by_class = {};  // by class_id
-  std::vector<Crossing> crossings = {};  // events: found with this sample or one that its edge dropped
-  std::variant<Circles, Detections> tracks = {};
-
-  [[nodiscard]] bool has_events() const noexcept { return !crossings.empty(); }
-  void absorb(std::span<const LineCounts* const> older);
-};
-template <>
-inline constexpr std::string_view kTypeName<LineCounts> = "LineCounts";
 
 /// Counts tracks that cross a line. An object has crossed when it was seen on one side and then on the other,
 /// and the straight path between the sightings goes through the line. So dropped pictures do not change the
@@ -101,54 +69,11 @@ struct ZoneOptions {
   bool relative = false;  // corners are shares of the picture's width and height, 0 to 1
 };
 
-/// One stay of an object in a zone. Times are the samples' pts, in seconds.
-struct Visit {
-  enum class End : std::uint8_t { Left, Lost };
-  std::int64_t id = 0;
-  int class_id = 0;
-  double first_pts = 0;  // the crossing of the border, or the first sight if that was inside
-  double last_pts = 0;   // the last sight inside
-  End reason = End::Left;
-  [[nodiscard]] double dwell() const noexcept { return last_pts - first_pts; }
-};
-
-/// The objects in a zone, and the crossings of its border since the start.
-struct ZoneCounts {
-  std::vector<Point> corners = {};
-  std::int64_t entered = 0;  // an object that is first seen inside has not entered
-  std::int64_t left = 0;
-  std::int64_t appeared = 0;              // objects that were first seen inside
-  std::int64_t lost = 0;                  // objects that were inside when they were last seen
-  std::vector<std::int64_t> inside = {};  // ids, ascending
-  /// Seconds from the start of the visit to the last sight of it, of every id in `inside`.
-  std::map<std::int64_t, double> dwell = {};
-  std::vector<std::int64_t> loitering = {};  // ids of `inside` that are there for `loiter_after` or longer
-  std::vector<Crossing> crossings = {};      // events, as of LineCounts
-  std::vector<Visit> visits = {};            // events: visits that have ended
-  std::vector<std::int64_t> loitered = {};   // events: ids that have begun to loiter
-
-  [[nodiscard]] bool has_events() const noexcept {
-    return !crossings.empty() || !visits.empty() || !loitered.empty();
-  }
-  void absorb(std::span<const ZoneCounts* const> older);
-};
-
 /// One of the zones of a ZoneCounter.
 struct NamedZone {
   std::string name = {};
   ZoneOptions options = {};
 };
-
-/// The counts of the zones.
-struct Zones {
-  std::vector<std::pair<std::string, ZoneCounts>> zones = {};  // in their given order
-  std::variant<Circles, Detections> tracks = {};
-
-  [[nodiscard]] bool has_events() const noexcept;
-  void absorb(std::span<const Zones* const> older);
-};
-template <>
-inline constexpr std::string_view kTypeName<Zones> = "Zones";
 
 /// Counts tracks in zones. One count per zone and source.
 class ZoneCounter final : public EitherNode<Circles, Detections, Zones> {

@@ -2,8 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/demo_circle.hpp"
 #include "freshframe/node.hpp"
 #include "freshframe/packet.hpp"
+#include "freshframe/segment.hpp"
+#include "freshframe/video_info.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -12,7 +15,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace freshframe {
@@ -84,29 +86,6 @@ struct OpenOptions {
   std::map<std::string, std::string> options = {};  // passed to FFmpeg; an unknown one is an error
 };
 
-/// The properties of an opened source.
-struct VideoInfo {
-  std::string codec;
-  int width = 0;
-  int height = 0;
-  std::optional<double> fps;
-  std::optional<std::int64_t> frame_count;
-  std::optional<double> duration;  // seconds
-  std::string pixel_format;        // FFmpeg's name
-  std::string container;           // FFmpeg's name
-  /// Two interlaced fields, delivered as they are stored. nullopt means not known (cameras, and a network
-  /// stream before its first frame).
-  std::optional<bool> interlaced = {};
-  /// Who speaks RTSP with the server: "freshframe" or "ffmpeg". Empty means it is no rtsp:// or rtsps:// URL.
-  std::string client = {};
-  /// The end of a picture of RTP: "marker", its last packet, or "timestamp", the first packet of the next
-  /// one. Empty means the source is not RTSP that freshframe reads. It may change while the source runs, as
-  /// the markers are found true or false.
-  std::string ends_by = {};
-  /// "640x360 h264, 800 kbit/s": the videos of a network stream that has several. Empty means it has one.
-  std::vector<std::string> renditions = {};
-};
-
 /// A source of decoded frames.
 class VideoSource : public Source<Frame> {
  public:
@@ -152,18 +131,6 @@ class MockCamera final : public Source<Frame> {
   std::unique_ptr<Impl> impl_;
 };
 
-/// One circle of the demo scene's truth.
-struct DemoCircle {
-  int id = 0;
-  double x = 0;  // pixels, the centre of the top left pixel is (0, 0)
-  double y = 0;
-  double r = 0;
-  double visible = 1;  // share of the rim that is inside the picture and not covered, 0..1
-};
-
-/// The truth of frame `seq` of a "demo:circles?..." URL. Throws OptionError for any other URL.
-[[nodiscard]] std::vector<DemoCircle> demo_circles(const std::string& url, std::int64_t seq);
-
 /// How much processor time an encoder takes for a frame. A slower one makes smaller files. Encoders without
 /// such a choice (mpeg4, mpeg2, mjpeg, OpenH264) ignore it.
 enum class EncoderPreset : std::uint8_t { Slow, Medium, Fast, Fastest };
@@ -171,21 +138,6 @@ enum class EncoderPreset : std::uint8_t { Slow, Medium, Fast, Fastest };
 [[nodiscard]] std::string_view to_string(EncoderPreset preset) noexcept;
 /// The inverse of to_string(). Throws OptionError for another name.
 [[nodiscard]] EncoderPreset parse_encoder_preset(std::string_view name);
-
-/// A finished segment of a recording.
-struct Segment {
-  std::string path;
-  double first_pts = 0;                  // time of its first frame, in the source's own seconds
-  double last_pts = 0;                   // time of its last frame
-  std::optional<double> first_utc = {};  // Unix time of its first frame (Stamp::utc)
-  std::optional<double> last_utc = {};   // Unix time of its last frame
-  UtcFrom utc_from = UtcFrom::None;      // the clock of first_utc; a later frame may have another one
-  std::uint64_t size_bytes = 0;          // length of the file
-  std::uint64_t frames = 0;
-  std::uint64_t damaged = 0;  // frames with a lost part, or after one (Stamp::damaged)
-  /// (pts, pts): no frame for more than a second between them.
-  std::vector<std::pair<double, double>> gaps = {};
-};
 
 /// Options of VideoFile.
 struct VideoFileOptions {

@@ -7,6 +7,7 @@
 #include "freshframe/join.hpp"
 #include "freshframe/join_node.hpp"
 #include "freshframe/node.hpp"
+#include "freshframe/port.hpp"
 #include "freshframe/queue.hpp"
 #include "freshframe/sample.hpp"
 #include "freshframe/stats.hpp"
@@ -38,14 +39,6 @@ namespace freshframe {
 enum class OnError : std::uint8_t { Stop, Skip, Remove };
 /// "stop", "skip" or "remove". Throws OptionError for another name.
 [[nodiscard]] OnError parse_on_error(std::string_view name);
-
-/// A port without its type: a node's samples, all of them or the samples of one source.
-struct AnyPort {
-  AnyPort(int index, int only = -1) : node(index), source(only) {}  // NOLINT(google-explicit-constructor)
-
-  int node;
-  int source;  // -1: of all that reach the node
-};
 
 /// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
 /// below files only. Directly below a node of several results per sample it is a blocking one (for a
@@ -108,21 +101,6 @@ struct Embedder {
   /// Starts those threads. Called once, after the native threads have started.
   std::function<void()> start_outside = {};
   WaitHook hook = {};
-};
-
-/// Output of a node. Children and readers name it as their parent.
-template <class T>
-struct Port {
-  int node = -1;
-  int source = -1;  // -1: all samples of the node
-
-  /// The samples of one source only: the source `port`, or the single source above it. add() and reader()
-  /// throw GraphError when there is more than one, or when it cannot reach this node.
-  template <class U>
-  [[nodiscard]] Port of(Port<U> port) const {
-    return {node, port.source >= 0 ? port.source : port.node};
-  }
-  [[nodiscard]] AnyPort any() const { return {node, source}; }
 };
 
 /// A node of one type of input.

@@ -25,18 +25,8 @@ SHARED = {
     },
     "c++": {
         "Circle": "results",  # structs without functions
-        "CircleDetector": "vision",
-        "Crossing": "counting",
-        "DemoCircle": "media",
-        "LineCounts": "counting",
-        "Port": "pipeline",
-        "Segment": "media",
         "Source": "node",
-        "Stamp": "sample",
-        "VideoInfo": "media",
-        "Visit": "counting",
-        "ZoneCounts": "counting",
-        "Zones": "counting",
+        "Visit": "zone_counts",
     },
     "binding": {
         "BoxPredictor": "box_tracker",
@@ -59,7 +49,7 @@ SHARED = {
         "Zones": "counts",
     },
 }
-MOST_SHARED = {"python": 4, "c++": 13, "binding": 18}
+MOST_SHARED = {"python": 4, "c++": 3, "binding": 18}
 
 
 def snake(name: str) -> str:

@@ -1,0 +1,20 @@
+// One crossing of a line or of a zone's border.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/results.hpp"
+
+#include <cstdint>
+
+namespace freshframe {
+
+/// One object that crossed a line or a zone's border.
+struct Crossing {
+  std::int64_t id = 0;
+  int class_id = 0;
+  bool forward = true;  // for a zone: into it
+  Point point = {};     // on the straight path between two sightings
+  double pts = 0;       // the time on that path, in seconds
+};
+
+}  // namespace freshframe
