@@ -27,6 +27,7 @@ void bind_what_if(nanobind::module_& module);
 
 // ---- read, node, process
 void bind_sample(nanobind::module_& module);
+void bind_stamp(nanobind::module_& module);
 void bind_reader(nanobind::module_& module, nanobind::class_<Engine>& engine);
 void bind_python_nodes(nanobind::module_& module, nanobind::class_<Engine>& engine);
 void bind_processes(nanobind::module_& module, nanobind::class_<Engine>& engine);

@@ -135,26 +135,6 @@ int PythonSample::clear(PyObject* self) noexcept {
   return 0;
 }
 
-const Stamp& read_stamp(nb::handle given) {
-  if (nb::isinstance<PythonSample>(given)) return nb::inst_ptr<PythonSample>(given)->sample().stamp;
-  return nb::cast<const PythonStamp&>(given).stamp;
-}
-
-const Stamp& read_stamp(nb::handle given, const NodeNames& names) {
-  const auto& theirs = nb::isinstance<PythonSample>(given) ? nb::inst_ptr<PythonSample>(given)->names()
-                                                           : nb::cast<const PythonStamp&>(given).names;
-  if (theirs && theirs != names) {
-    throw Error(
-        "gave a result with the stamp of a sample of another pipeline: like= takes a sample that this node "
-        "got");
-  }
-  return read_stamp(given);
-}
-
-std::string PythonStamp::source() const {
-  return names ? names->find_stream(stamp.source) : std::string();
-}
-
 nb::object make_sample(AnySample sample, const NodeNames& names) {
   return nb::cast(PythonSample(std::move(sample), names));
 }
@@ -231,18 +211,6 @@ std::string sample_text(const PythonSample& self) {
          self.node() + "')";
 }
 
-[[noreturn]] nb::tuple refuse_stamp_pickle(const PythonStamp& /*self*/) {
-  throw OptionTypeError(
-      "a Stamp cannot be pickled: it belongs to its pipeline; send what is needed of it, such as "
-      "stamp.source, "
-      "stamp.seq, stamp.part and stamp.pts");
-}
-
-std::string stamp_text(const PythonStamp& self) {
-  const auto part = self.stamp.part == 0 ? std::string() : ", part=" + std::to_string(self.stamp.part);
-  return "Stamp(seq=" + std::to_string(self.stamp.seq) + part + ", source='" + self.source() + "')";
-}
-
 // Makes the sample of a NodeError that has one.
 nb::object failed_sample(const NodeError& error) {
   const auto names = std::make_shared<core::NameTable>();
@@ -256,29 +224,6 @@ nb::object failed_sample(const NodeError& error) {
 }
 
 }  // namespace
-
-void bind_stamp(nb::module_& module) {
-  nb::class_<PythonStamp>(
-      module, "Stamp", nb::is_final(),
-      "The origin of a sample: its numbers, times and source. As ``sample.stamp`` it holds "
-      "no frame, so a program may keep any number of them.")
-      .def_prop_ro(
-          "seq", [](const PythonStamp& self) { return self.stamp.seq; }, "As Sample.seq.")
-      .def_prop_ro(
-          "part", [](const PythonStamp& self) { return self.stamp.part; }, "As Sample.part.")
-      .def_prop_ro(
-          "pts", [](const PythonStamp& self) { return self.stamp.pts; }, "As Sample.pts.")
-      .def_prop_ro(
-          "captured", [](const PythonStamp& self) { return seconds(self.stamp.captured); },
-          "As Sample.captured.")
-      .def_prop_ro(
-          "source", [](const PythonStamp& self) { return self.source(); }, "As Sample.source.")
-      .def_prop_ro(
-          "_source_number", [](const PythonStamp& self) { return self.stamp.source; },
-          "The number of its source, never used again: another source of the same name has another one.")
-      .def("__reduce__", &refuse_stamp_pickle, "Raises OptionTypeError: a Stamp cannot be pickled.")
-      .def("__repr__", &stamp_text);
-}
 
 void bind_wall_time(nb::class_<PythonSample>& sample) {
   sample

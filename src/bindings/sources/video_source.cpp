@@ -1,4 +1,4 @@
-// Sources of pictures: open() and its options, this machine's cameras, pictures in files, MockCamera, the demo's truth.
+// Sources of pictures: open() and its options, this machine's cameras, the truth of the moving scene.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -12,15 +12,11 @@
 #include <utility>
 #include <vector>
 
-#include "bindings/border/fork_guard.hpp"
 #include "bindings/border/python_free_types.hpp"
-#include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
-#include "core/frame/frame_access.hpp"
 #include "media/device/cards.hpp"
 #include "media/packets/packet_camera.hpp"
-#include "media/url/masked_url.hpp"
 #include "sources/demo/scene.hpp"
 #include "sources/live/reconnecting_source.hpp"
 
@@ -252,63 +248,6 @@ void bind_cameras(nb::module_& module) {
              "The controls of a camera, none of another source. GIL: released");
   module.def("camera_setting", gil::entry<&camera_setting>, nb::arg("node"), nb::arg("name"),
              "A camera's exposure, gain, focus or white_balance. GIL: released");
-}
-
-namespace {
-
-std::unique_ptr<NodeHandle> make_mock_camera(const nb::object& picture, double fps) {
-  if (Frame frame; nb::try_cast(picture, frame, false)) {
-    return make_handle(std::make_unique<MockCamera>(core::FrameAccess::engine(check_process(frame)), fps));
-  }
-  return make_handle(std::make_unique<MockCamera>(nb::cast<std::string>(picture), fps));
-}
-
-Frame read_file(gil::Held& held, nb::handle path, nb::handle pts) {
-  const auto name = nb::cast<std::string>(call_check("path_or_url", "path", path));
-  std::optional<double> time;
-  if (!pts.is_none()) time = nb::cast<double>(call_check("number", "pts", pts));
-  return gil::release(
-             held, [](const std::string& from, std::optional<double> at) { return read_frame(from, at); },
-             name, time)
-      .keep();
-}
-
-void write_file(gil::Held& held, const Frame& self, nb::handle path) {
-  const auto name = nb::cast<std::string>(call_check("path", "path", path));
-  gil::release(
-      held, [](const Frame& frame, const std::string& to) { write_frame(frame, to); }, check_process(self),
-      name);
-}
-
-}  // namespace
-
-void bind_frame_files(nb::class_<Frame>& frame) {
-  frame
-      .def_static(
-          "read", gil::entry<&read_file>, nb::arg("path").none(), nb::kw_only(), nb::arg("pts") = nb::none(),
-          nb::sig("def read(path: str | os.PathLike[str], *, pts: float | None = None) -> Frame"),
-          "Decodes a picture file, or one frame of a video.\n\nArgs:\n    path: A picture file, or with "
-          "`pts` "
-          "a video file.\n    pts: Seconds: the frame that the video shows at this time, which is the last "
-          "frame with a pts up to it.\n\nRaises:\n    SourceError: The file cannot be read, is not a "
-          "picture, or ends before `pts`.\n    OptionError: `pts` is below 0.\n    OptionTypeError: An "
-          "argument is of the wrong type.\nGIL: released")
-      .def("write", gil::entry<&write_file>, nb::arg("path").none(),
-           nb::sig("def write(self, path: str | os.PathLike[str]) -> None"),
-           "Writes a PNG or JPEG file. The suffix of its name determines which. The file exists when write() "
-           "returns.\n\nRaises:\n    OSError: The file cannot be written.\n    FreshframeError: The suffix "
-           "is of no "
-           "picture.\n    OptionTypeError: `path` is not a path.\nGIL: released");
-}
-
-void bind_pictures(nb::module_& module) {
-  module.def("make_mock_camera", &make_mock_camera, nb::arg("picture"), nb::arg("fps"));
-  module.def(
-      "mask_passwords", [](const std::string& text) { return media::mask_passwords(text); }, nb::arg("text"),
-      "Returns the text with the passwords in its URLs masked.");
-  module.def(
-      "shown_url", [](const std::string& url) { return media::shown_url(url); }, nb::arg("url"),
-      "Returns the URL with its password masked, which may have spaces and control characters.");
 }
 
 void bind_demo(nb::module_& module) {

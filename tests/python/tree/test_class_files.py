@@ -38,18 +38,16 @@ SHARED = {
         "Ground": "box_tracker",
         "LineCounter": "zone_counter",
         "LineCounts": "counts",
-        "MockCamera": "video_source",
         "OnnxClassifier": "onnx_model",  # they take a loaded model
         "OnnxDetector": "onnx_model",
         "Publish": "video_file",
-        "Stamp": "sample",
         "VideoInfo": "video_source",
         "Visit": "counts",
         "ZoneCounts": "counts",
         "Zones": "counts",
     },
 }
-MOST_SHARED = {"python": 4, "c++": 3, "binding": 18}
+MOST_SHARED = {"python": 4, "c++": 3, "binding": 16}
 
 
 def snake(name: str) -> str:
