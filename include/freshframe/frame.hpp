@@ -72,7 +72,7 @@ struct Picture {
 /// `planes` must lie in writable memory. Functions that only read take it as a Picture.
 struct MutablePicture : Picture {
   MutablePicture() = default;
-  explicit MutablePicture(const PictureFormat& of) : Picture{of, {}} {}
+  explicit MutablePicture(const PictureFormat& wanted) : Picture{wanted, {}} {}
 
   [[nodiscard]] std::uint8_t* row(int plane, int y = 0) const noexcept {
     return const_cast<std::uint8_t*>(planes[static_cast<std::size_t>(plane)].row(y));

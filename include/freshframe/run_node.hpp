@@ -27,8 +27,8 @@ class KeptResults final : public AnyOut {
   KeptResults() = default;
   ~KeptResults() = default;
   bool emit(Emitted result) override {
-    const auto of = result.like ? result.like->seq : seq;
-    results.push_back({of, Sample<Out>({{}, result.frame, result.value}).value});
+    const auto number = result.like ? result.like->seq : seq;
+    results.push_back({number, Sample<Out>({{}, result.frame, result.value}).value});
     return true;
   }
 

@@ -37,7 +37,7 @@ namespace freshframe::python {
 struct LoneNode {
   enum class State : std::uint8_t { Made, Open, Busy, Closed };
 
-  LoneNode(NodeHandle& handle, std::string its_name) : name(std::move(its_name)) {
+  LoneNode(NodeHandle& handle, std::string node_name) : name(std::move(node_name)) {
     if (!handle.node) throw StateError("this node belongs to a pipeline already");
     native::claim(*handle.node);  // a handle whose object has another pipeline keeps its node
     node = std::move(handle.node);

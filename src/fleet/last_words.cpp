@@ -105,9 +105,9 @@ void say(LastWords::Kind kind, std::uint32_t number) noexcept {
   if (std::atomic_ref(process.page->begun).exchange(1) != 0) return wait_for_words(said);
   const auto slot = read_timer_slack() - process.slack - 1;
   if (kind == LastWords::Fault && slot >= 0 && slot < static_cast<long>(kSlots)) {
-    const auto& of = process.slots[static_cast<std::size_t>(slot)];
-    process.page->camera = of.camera.load();
-    process.page->epoch = of.epoch.load();
+    const auto& words = process.slots[static_cast<std::size_t>(slot)];
+    process.page->camera = words.camera.load();
+    process.page->epoch = words.epoch.load();
   }
   process.page->number = number;
   said.store(kind);

@@ -60,15 +60,15 @@ class RunGate final : public core::SessionGate {
 class RisingSum {
  public:
   /// Returns the value to show for the sum over the nodes that are there.
-  std::uint64_t update(std::uint64_t there) noexcept {
-    if (there < there_) went_ += there_ - there;
-    there_ = there;
-    return there + went_;
+  std::uint64_t update(std::uint64_t present) noexcept {
+    if (present < present_) past_ += present_ - present;
+    present_ = present;
+    return present + past_;
   }
 
  private:
-  std::uint64_t there_ = 0;
-  std::uint64_t went_ = 0;
+  std::uint64_t present_ = 0;
+  std::uint64_t past_ = 0;
 };
 
 /// The counts of the pipeline of one run, read from time to time.

@@ -179,8 +179,8 @@ Why Observer::why() {
 }
 
 Observer& get_observer(PipelineCore& core) {
-  const auto make = [](const PipelineCore& of) -> std::shared_ptr<void> {
-    return std::make_shared<Observer>(of);
+  const auto make = [](const PipelineCore& pipeline) -> std::shared_ptr<void> {
+    return std::make_shared<Observer>(pipeline);
   };
   return *static_cast<Observer*>(core.get_attachment(make).get());
 }

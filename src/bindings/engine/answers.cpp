@@ -51,19 +51,19 @@ std::optional<std::string> text_or_none(const std::string& text) {
 }
 
 template <class Stats>
-nb::class_<Stats>& add_text(nb::class_<Stats>& of, const char* name, std::string Stats::* member) {
-  return of.def_prop_ro(name, [member](const Stats& self) { return text_or_none(self.*member); });
+nb::class_<Stats>& add_text(nb::class_<Stats>& binding, const char* name, std::string Stats::* member) {
+  return binding.def_prop_ro(name, [member](const Stats& self) { return text_or_none(self.*member); });
 }
 
 // The attributes of a table of fields. The names are string literals.
 template <class Stats, class Fields>
-void add_fields(nb::class_<Stats>& of, const Fields& fields) {
+void add_fields(nb::class_<Stats>& binding, const Fields& fields) {
   for_each_field(fields, [&](const auto& field) {
     const char* const name = field.name.data();  // NOLINT(bugprone-suspicious-stringview-data-usage)
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(field.member)>, std::string Stats::*>) {
-      add_text(of, name, field.member);
+      add_text(binding, name, field.member);
     } else {
-      of.def_ro(name, field.member);
+      binding.def_ro(name, field.member);
     }
   });
 }
@@ -272,8 +272,8 @@ PyObject* engine_what_if(gil::Held& held, PyObject* self, PyObject* args) {
     WhatIf answer;
     gil::release(
         held,
-        [](core::PipelineCore* core, const std::string* of, const NodeChange* with, WhatIf* into) {
-          *into = core::what_if(core::make_recording(*core), *of, *with);
+        [](core::PipelineCore* core, const std::string* node, const NodeChange* with, WhatIf* into) {
+          *into = core::what_if(core::make_recording(*core), *node, *with);
         },
         &nb::inst_ptr<Engine>(self)->core(), &node, &change, &answer);
     return nb::cast(std::move(answer)).release().ptr();

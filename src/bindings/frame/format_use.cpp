@@ -14,7 +14,7 @@ constexpr std::uint8_t kPacked = 1U << kPixelFormats;
 static_assert(kPixelFormats < 8);
 
 struct Asked {
-  const void* of = nullptr;  // the taker of this thread's last sample; compared, never dereferenced
+  const void* taker = nullptr;  // the taker of this thread's last sample; compared, never dereferenced
   std::uint8_t bits = 0;
 };
 thread_local Asked asked;
@@ -36,7 +36,7 @@ void FormatUse::note_packed() noexcept {
 FormatUse FormatUse::next(const void* taker) noexcept {
   FormatUse use;
   const auto last = std::exchange(asked, Asked{taker, 0});
-  if (last.of == taker) use.bits_ = last.bits;
+  if (last.taker == taker) use.bits_ = last.bits;
   return use;
 }
 

@@ -140,11 +140,11 @@ nb::dlpack::dtype dlpack_type(Element element) {
 nb::object make_array(Tensor tensor) {
   static const std::int64_t nothing = 0;
   auto kept = std::make_unique<Tensor>(std::move(tensor));
-  const auto& of = *kept;
+  const auto& owned = *kept;
   std::vector<std::size_t> shape;
-  for (const auto size : of.shape()) shape.push_back(static_cast<std::size_t>(size));
-  const auto type = dlpack_type(of.element());
-  const void* const data = of.count() > 0 ? of.data() : &nothing;
+  for (const auto size : owned.shape()) shape.push_back(static_cast<std::size_t>(size));
+  const auto type = dlpack_type(owned.element());
+  const void* const data = owned.count() > 0 ? owned.data() : &nothing;
   const nb::capsule owner(kept.release(), [](void* object) noexcept { delete static_cast<Tensor*>(object); });
   return nb::cast(
       nb::ndarray<nb::numpy>(const_cast<void*>(data), shape.size(), shape.data(), owner, nullptr, type));
@@ -190,7 +190,9 @@ nb::object detect_onnx(gil::Held& held, NodeHandle& self, nb::object given) {
   const auto frame = read_frame(held, std::move(given), "OnnxDetector.detect()");
   const auto found = gil::release(
       held,
-      [](OnnxDetector* of, const Frame& picture) { return ValueRef::make<Detections>(of->detect(picture)); },
+      [](OnnxDetector* detector, const Frame& picture) {
+        return ValueRef::make<Detections>(detector->detect(picture));
+      },
       &call.node(), frame);
   return to_python(held, found);
 }

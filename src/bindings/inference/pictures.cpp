@@ -76,8 +76,8 @@ nb::object crops(gil::Held& held, const Frame& self, nb::handle given, std::pair
   auto pixels = std::make_unique<Bytes>(shape[0] * shape[1] * shape[2] * shape[3]);
   gil::release(
       held,
-      [](const Frame& frame, const std::vector<Detection>& of, const inference::CropForm& how,
-         std::uint8_t* out) { inference::crop_boxes(frame.to(PixelFormat::Bgr), of, how, out); },
+      [](const Frame& frame, const std::vector<Detection>& boxes, const inference::CropForm& how,
+         std::uint8_t* out) { inference::crop_boxes(frame.to(PixelFormat::Bgr), boxes, how, out); },
       check_process(self), boxes, form, pixels->data());
   std::uint8_t* const data = pixels->data();
   const nb::capsule owner(pixels.release(),
@@ -121,11 +121,11 @@ std::vector<std::string> encode_masks(gil::Held& held, const Masks& masks) {
   const MaskSizes sizes{masks.shape(0), static_cast<int>(masks.shape(1)), static_cast<int>(masks.shape(2))};
   return gil::release(
       held,
-      [](const MaskSizes& of, const std::uint8_t* data) {
+      [](const MaskSizes& sizes, const std::uint8_t* data) {
         std::vector<std::string> texts;
-        const auto pixels = static_cast<std::size_t>(of.width) * static_cast<std::size_t>(of.height);
-        for (std::size_t i = 0; i < of.count; ++i)
-          texts.push_back(inference::encode_mask(data + i * pixels, of.width, of.height));
+        const auto pixels = static_cast<std::size_t>(sizes.width) * static_cast<std::size_t>(sizes.height);
+        for (std::size_t i = 0; i < sizes.count; ++i)
+          texts.push_back(inference::encode_mask(data + i * pixels, sizes.width, sizes.height));
         return texts;
       },
       sizes, reinterpret_cast<const std::uint8_t*>(masks.data()));

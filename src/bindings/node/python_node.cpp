@@ -61,8 +61,8 @@ void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
   engine.def(
       "is_on_native_thread",
       [](const Engine& self, int index) {
-        const auto there = self.core().runner(index);
-        return there && there->place().hosting().on_native_thread;
+        const auto runner = self.core().runner(index);
+        return runner && runner->place().hosting().on_native_thread;
       },
       nb::arg("index"), "Whether the node needs a thread of Python before one in Python can take its place.");
   module.def(

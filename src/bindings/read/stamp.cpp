@@ -20,9 +20,9 @@ const Stamp& read_stamp(nb::handle given) {
 }
 
 const Stamp& read_stamp(nb::handle given, const NodeNames& names) {
-  const auto& theirs = nb::isinstance<PythonSample>(given) ? nb::inst_ptr<PythonSample>(given)->names()
-                                                           : nb::cast<const PythonStamp&>(given).names;
-  if (theirs && theirs != names) {
+  const auto& given_names = nb::isinstance<PythonSample>(given) ? nb::inst_ptr<PythonSample>(given)->names()
+                                                                : nb::cast<const PythonStamp&>(given).names;
+  if (given_names && given_names != names) {
     throw Error(
         "gave a result with the stamp of a sample of another pipeline: like= takes a sample that this node "
         "got");

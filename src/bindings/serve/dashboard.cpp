@@ -139,7 +139,7 @@ std::string metrics(gil::Held& held, Engine& self) {
   (void)self.core();  // refuses in a forked child
   auto& metrics = get_served(self).metrics;
   if (!metrics) metrics = std::make_unique<Metrics>(self.shared_core(), &read_gil_findings);
-  return gil::release(held, [](Metrics* of) { return of->text(); }, metrics.get());
+  return gil::release(held, [](Metrics* kept) { return kept->text(); }, metrics.get());
 }
 
 void forget_server(Engine& self) {

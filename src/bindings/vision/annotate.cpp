@@ -73,8 +73,8 @@ Frame annotate(gil::Held& held, NodeHandle& self, const Frame& frame, nb::handle
   }
   return gil::release(
       held,
-      [](Annotate* of, const Frame& picture, const ValueRef& found, const std::optional<double>& at) {
-        return of->draw(core::FrameAccess::engine(picture), found, at).keep();
+      [](Annotate* drawer, const Frame& picture, const ValueRef& found, const std::optional<double>& at) {
+        return drawer->draw(core::FrameAccess::engine(picture), found, at).keep();
       },
       &call.node(), frame, value, pts);
 }

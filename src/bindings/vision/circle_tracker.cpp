@@ -61,8 +61,8 @@ nb::object detect_circles(gil::Held& held, NodeHandle& self, nb::object given) {
   const LoneCall<CircleDetector> call(self, "a CircleDetector", "detect()");
   const auto frame = read_frame(held, std::move(given), "CircleDetector.detect()");
   auto circles = gil::release(
-      held, [](CircleDetector* of, const Frame& picture) { return of->detect(picture); }, &call.node(),
-      frame);
+      held, [](CircleDetector* detector, const Frame& picture) { return detector->detect(picture); },
+      &call.node(), frame);
   return to_python(held, ValueRef::make<Circles>(std::move(circles)));
 }
 
@@ -70,7 +70,8 @@ nb::object update_circle_tracker(gil::Held& held, NodeHandle& self, nb::object g
   const LoneCall<CircleTracker> call(self, "a CircleTracker", "update()");
   const auto frame = read_frame(held, std::move(given), "CircleTracker.update()");
   auto circles = gil::release(
-      held, [](CircleTracker* of, const Frame& picture, double at) { return of->update(picture, at); },
+      held,
+      [](CircleTracker* tracker, const Frame& picture, double at) { return tracker->update(picture, at); },
       &call.node(), frame, pts);
   return to_python(held, ValueRef::make<Circles>(std::move(circles)));
 }

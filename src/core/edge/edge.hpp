@@ -177,7 +177,7 @@ struct Lane {
 
 /// Made by Inbox::add_edge(). Producer and inbox keep it.
 struct Edge {
-  explicit Edge(EdgeOptions its_options) : options(std::move(its_options)) {}
+  explicit Edge(EdgeOptions given) : options(std::move(given)) {}
 
   /// Whether samples of a source may still come on an edge of a join.
   [[nodiscard]] bool is_fed() const noexcept {

@@ -63,7 +63,7 @@ void Lanes::add_lane(Edge& edge, const SourceStream& stream) {
   lane->ring.resize(static_cast<std::size_t>(std::max(1, queue.depth)) + lane->spare);
   room_.add(*lane);
   const auto place = std::lower_bound(edge.lanes.begin(), edge.lanes.end(), stream.source,
-                                      [](const auto& each, int of) { return each->source < of; });
+                                      [](const auto& each, int number) { return each->source < number; });
   edge.lanes.insert(place, std::move(lane));
 }
 

@@ -117,7 +117,7 @@ void FrameBudget::check_held(std::uint16_t holder, std::size_t limit) const {
   if (held <= limit) return;
   const auto greatest = greatest_holder();
   const bool known = knows(holder) && greatest != 0;
-  const auto handles = [&](std::uint16_t of) { return get_lent(of).load(std::memory_order_relaxed); };
+  const auto handles = [&](std::uint16_t lender) { return get_lent(lender).load(std::memory_order_relaxed); };
   if (known && handles(holder) < handles(greatest) && held / 2 <= limit) return;
   std::string text = (knows(holder) ? get_name(holder) : std::string("this consumer")) +
                      " gets no more frames: " + measured_mebibytes_text(held) +

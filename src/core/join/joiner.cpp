@@ -182,10 +182,10 @@ void Joiner::expire(TimePoint now) {
     }
   }
   const double time = inputs_[first].waiting.front().time;
-  const bool its_set = partial_ && std::ranges::any_of(inputs_.front().waiting, [&](const Item& reference) {
+  const bool has_set = partial_ && std::ranges::any_of(inputs_.front().waiting, [&](const Item& reference) {
                          return std::abs(reference.time - time) <= within_;
                        });
-  its_set ? take_partial(now) : drop(first, now);
+  has_set ? take_partial(now) : drop(first, now);
 }
 
 bool Joiner::absent(const Input& input, TimePoint now) const {

@@ -141,9 +141,9 @@ std::optional<PortSource> find_port_source(const PipelineCore& core, const std::
 std::function<bool()> is_taken(std::weak_ptr<Runner> runner) {
   // The threads that ask end before the runner's, which keeps it: they never have the last reference.
   return [runner = std::move(runner)] {
-    const auto there = runner.lock();
-    if (!there) return false;
-    const auto list = there->outlet().outputs().newest();
+    const auto running = runner.lock();
+    if (!running) return false;
+    const auto list = running->outlet().outputs().newest();
     return std::ranges::any_of(list->edges, [](const auto& output) { return !has_ended(*output.inbox); });
   };
 }

@@ -343,11 +343,11 @@ std::string trouble_above(const PipelineCore& core, const ReaderCore& reader) {
     return list_ancestors(guarded.graph, reader);
   }();
   for (const int node : ancestors) {
-    const auto there = core.runner(node);
-    if (!there) continue;
-    if (const auto silent = silent_node(*there, kFewSamples))
+    const auto upstream = core.runner(node);
+    if (!upstream) continue;
+    if (const auto silent = silent_node(*upstream, kFewSamples))
       text += "; node '" + silent->name + "' " + silent->text();
-    const auto stats = there->stats(Span::Recent);
+    const auto stats = upstream->stats(Span::Recent);
     if (!stats.source || stats.source->state == SourceState::Reading) continue;
     text += (text.empty() ? "; source '" : ", source '") + stats.name + "' is " +
             std::string(freshframe::to_string(stats.source->state));

@@ -68,8 +68,8 @@ class Recogniser {
     return facts_.outputs[index].shape;
   }
   [[nodiscard]] bool is_rows(std::size_t index, std::int64_t width = 0) const {
-    const auto& of = shape(index);
-    return of.size() == 3 && of[0] == 1 && (width == 0 || of[2] == width);
+    const auto& sides = shape(index);
+    return sides.size() == 3 && sides[0] == 1 && (width == 0 || sides[2] == width);
   }
 
   // Whether there are scores of one class and of "nothing" at least.
@@ -176,16 +176,16 @@ class Recogniser {
         places += static_cast<std::int64_t>(facts_.width / stride) * (facts_.height / stride);
         list += (list.empty() ? "" : ", ") + std::to_string(stride);
       }
-      const auto of = " for a grid of strides " + list + " on an input of " + std::to_string(facts_.width) +
-                      "x" + std::to_string(facts_.height);
+      const auto grid = " for a grid of strides " + list + " on an input of " + std::to_string(facts_.width) +
+                        "x" + std::to_string(facts_.height);
       if (columns == places && rows > 4 + further_) {
         const auto points = numbers_.empty() ? "" : ", with " + numbers_;
-        add(Layout::Yolov8, rows - 4 - further_, std::to_string(columns) + " columns" + of + points);
+        add(Layout::Yolov8, rows - 4 - further_, std::to_string(columns) + " columns" + grid + points);
       }
       // Rows of six belong to models of one class, or to the families below: on 160x160 both have 300 rows.
       const bool is_six = columns == 6 && named_class_count() > 1 && !facts_.layout;
       if (rows == kAnchors * places && columns > 5 && !is_six && further_ == 0) {
-        add(Layout::Yolov5, columns - 5, std::to_string(rows) + " rows, three" + of);
+        add(Layout::Yolov5, columns - 5, std::to_string(rows) + " rows, three" + grid);
       }
     }
   }

@@ -200,12 +200,12 @@ struct OnnxDetector::Impl {
   }
 
   // The boxes of one picture of a run.
-  [[nodiscard]] Detections boxes(const inference::PictureRun& run, std::size_t index, const FramePart& of,
+  [[nodiscard]] Detections boxes(const inference::PictureRun& run, std::size_t index, const FramePart& part,
                                  const Frame& whole) const {
     Detections found;
     auto place = inference::PicturePlace::whole(form, run.placements[index]);
-    place.left = of.x;
-    place.top = of.y;
+    place.left = part.x;
+    place.top = part.y;
     place.frame_width = whole.width();
     place.frame_height = whole.height();
     auto decoded = inference::decoded_in_picture(how, run.views(index), place, options());

@@ -38,8 +38,8 @@ void sum_levels(const std::uint8_t* row, const AlongRow& how, std::uint8_t* out,
     Sum sum = half();
     auto place = hn::LoadU(Sums(), how.first + i);
     const std::int32_t* weights = how.weights + i;
-    const auto add = [&](Sum of) {
-      sum = hn::Add(sum, hn::Mul(hn::And(of, level), hn::LoadU(Sums(), weights)));
+    const auto add = [&](Sum gathered) {
+      sum = hn::Add(sum, hn::Mul(hn::And(gathered, level), hn::LoadU(Sums(), weights)));
       weights += how.stride;
     };
     for (std::size_t tap = 0; tap < how.taps; tap += kAtOnce) {

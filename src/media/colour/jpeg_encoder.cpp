@@ -75,8 +75,8 @@ Plane reduced(const Plane& plane, int factor, std::vector<std::uint8_t>& memory)
 }
 
 // A side of a picture if another side of `of` pixels becomes `to`.
-int scaled(int side, int to, int of) {
-  return std::max(1, static_cast<int>(std::int64_t{side} * to / of));
+int scaled(int side, int to, int from) {
+  return std::max(1, static_cast<int>(std::int64_t{side} * to / from));
 }
 
 // Fills the last column and row of a plane whose memory is even where its size is odd.

@@ -26,8 +26,8 @@ struct NumbersOfC {
 
 /// In a class or its children: all protocols and containers are below AVFormatContext's, all codecs below
 /// AVCodecContext's.
-bool has_option(const AVClass* of, const std::string& name) {
-  return av_opt_find(static_cast<void*>(&of), name.c_str(), nullptr, 0,
+bool has_option(const AVClass* options, const std::string& name) {
+  return av_opt_find(static_cast<void*>(&options), name.c_str(), nullptr, 0,
                      AV_OPT_SEARCH_CHILDREN | AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
 }
 

@@ -75,9 +75,9 @@ void check_container_options(const std::string& path, const std::map<std::string
     const auto& name = option.first;  // clang 14 captures no structured binding
     const auto* of_all = avformat_get_class();
     const auto* own = container.priv_class;
-    const auto has = [&](const AVClass* of) {
-      return of != nullptr && av_opt_find(static_cast<void*>(&of), name.c_str(), nullptr, 0,
-                                          AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
+    const auto has = [&](const AVClass* group) {
+      return group != nullptr && av_opt_find(static_cast<void*>(&group), name.c_str(), nullptr, 0,
+                                             AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
     };
     if (has(of_all) || has(own)) continue;
     throw OptionError("cannot write '" + path + "': its container has no option '" + name +

@@ -234,7 +234,7 @@ void PictureHub::encode(const Caught& next, core::PictureTap& tap) {
       picture->port = port.name;
       picture->seq = caught->stamp.seq;
       picture->pts = caught->stamp.pts;
-      picture->of = {caught->frame.width(), caught->frame.height()};
+      picture->frame_size = {caught->frame.width(), caught->frame.height()};
       picture->captured = caught->stamp.captured;
       picture->width = jpeg.width;
       picture->height = jpeg.height;

@@ -39,7 +39,7 @@ struct LivePicture {
   std::chrono::steady_clock::time_point encoded_at{};
   int width = 0;
   int height = 0;
-  PictureSize of = {};  // the frame
+  PictureSize frame_size = {};  // the frame
   std::string jpeg;
 };
 using LivePictureRef = std::shared_ptr<const LivePicture>;

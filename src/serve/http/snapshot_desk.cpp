@@ -103,9 +103,9 @@ std::shared_ptr<LookBack> SnapshotDesk::find_look(std::string_view name) const {
 }
 
 std::vector<LookInfo> SnapshotDesk::info() const {
-  auto there = served_;
-  std::erase_if(there, [this](const auto& each) { return !find_look(each.name); });
-  return there;
+  auto present = served_;
+  std::erase_if(present, [this](const auto& each) { return !find_look(each.name); });
+  return present;
 }
 
 std::string SnapshotDesk::names() const {

@@ -81,7 +81,7 @@ std::optional<VideoSend> VideoView::next_video(Time now) {
 std::optional<VideoSend> VideoView::next_jpeg() {
   stream_ = 0;
   if (jpeg_) {
-    const auto size = jpeg_->of;
+    const auto size = jpeg_->frame_size;
     if (!jpeg_size_ || jpeg_size_->width != size.width || jpeg_size_->height != size.height) {
       jpeg_size_ = size;
       return send(port_->make_jpeg_start(size, port_->why_jpeg()));

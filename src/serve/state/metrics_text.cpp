@@ -357,12 +357,12 @@ void write_inference(MetricsWriter& out, const Stats& stats) {
   };
   if (std::ranges::none_of(stats.nodes, [](const auto& node) { return node.inference.has_value(); })) return;
   each("node_inference_runs_total", "counter", "Runs of the node's neural network.",
-       [](const InferenceStats& of) { return of.runs; });
+       [](const InferenceStats& runs) { return runs.runs; });
   each("node_inference_duration_p50_seconds", "gauge",
        "Median duration of a run of the node's neural network.",
-       [](const InferenceStats& of) { return of.duration_p50; });
+       [](const InferenceStats& runs) { return runs.duration_p50; });
   each("node_inference_duration_p99_seconds", "gauge", "99th percentile of that duration.",
-       [](const InferenceStats& of) { return of.duration_p99; });
+       [](const InferenceStats& runs) { return runs.duration_p99; });
 }
 
 }  // namespace

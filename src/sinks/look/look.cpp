@@ -222,17 +222,17 @@ class LookRing {
     const auto base = newest_ ? std::max(now, newest_->captured) : now;
     for (const double age : question.ages) {
       const double wish = kSame - age;
-      std::optional<std::size_t> of;
+      std::optional<std::size_t> begun;
       double newest = 0;  // captured
       for (std::size_t i = 0; i < groups_.size(); ++i) {
         const double begin = seconds_from(base, groups_[i].packets.front());
-        if (begin > wish || (of && begin < newest)) continue;
-        of = i;
+        if (begin > wish || (begun && begin < newest)) continue;
+        begun = i;
         newest = begin;
       }
-      if (!of) continue;
-      found[*of].base = base;
-      found[*of].wishes.push_back(wish);
+      if (!begun) continue;
+      found[*begun].base = base;
+      found[*begun].wishes.push_back(wish);
     }
     std::vector<Piece> out;
     for (auto& [index, piece] : found) {
@@ -277,12 +277,12 @@ class LookRing {
         const auto result = decoder.receive(*frame);
         if (result == media::Decoder::Result::Damaged) continue;
         if (result != media::Decoder::Result::Frame) return;
-        const auto of = sent.find(frame->pts);
-        if (of == sent.end() || decoder.is_damaged(*frame)) continue;
-        shown_at = std::max(shown_at, piece.find_time(*of->second));
+        const auto found = sent.find(frame->pts);
+        if (found == sent.end() || decoder.is_damaged(*frame)) continue;
+        shown_at = std::max(shown_at, piece.find_time(*found->second));
         answer(shown_at);
         shown = std::move(frame);
-        kept = of->second;
+        kept = found->second;
       }
     };
     for (const auto& each : piece.packets) {

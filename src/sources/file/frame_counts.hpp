@@ -25,9 +25,9 @@ class SentPackets {
   void send(std::int64_t pts) { sent_.insert(pts); }
   /// A frame has come. Returns the number of packets before it without a frame.
   [[nodiscard]] std::size_t take(std::int64_t pts) {
-    const auto its = sent_.lower_bound(pts);
-    const auto before = static_cast<std::size_t>(std::distance(sent_.begin(), its));
-    sent_.erase(sent_.begin(), its != sent_.end() && *its == pts ? std::next(its) : its);
+    const auto found = sent_.lower_bound(pts);
+    const auto before = static_cast<std::size_t>(std::distance(sent_.begin(), found));
+    sent_.erase(sent_.begin(), found != sent_.end() && *found == pts ? std::next(found) : found);
     return before;
   }
   /// The end. Returns the number of packets without a frame.

@@ -181,8 +181,8 @@ std::optional<PictureSequence::Step> PictureSequence::paced_step(const Context& 
   const auto found =
       std::lower_bound(list_.pictures.begin(), list_.pictures.end(), place,
                        [](const auto& picture, std::int64_t wanted) { return picture.place < wanted; });
-  const bool there = found != list_.pictures.end() && found->place == place;
-  return Step{begin_ + tick->n, there ? &*found : nullptr, tick->due};
+  const bool exists = found != list_.pictures.end() && found->place == place;
+  return Step{begin_ + tick->n, exists ? &*found : nullptr, tick->due};
 }
 
 bool PictureSequence::start_again() {

@@ -18,8 +18,8 @@ namespace {
 
 constexpr long kLargestReceiveBuffer = 1L << 30U;  // bytes
 
-bool knows(const AVClass* of, const std::string& name) {
-  return av_opt_find(static_cast<void*>(&of), name.c_str(), nullptr, 0,
+bool knows(const AVClass* options, const std::string& name) {
+  return av_opt_find(static_cast<void*>(&options), name.c_str(), nullptr, 0,
                      AV_OPT_SEARCH_CHILDREN | AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
 }
 

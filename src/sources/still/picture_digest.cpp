@@ -80,7 +80,7 @@ Parts divide_blocks(int blocks, int wanted) noexcept {
 struct Means {
   int columns;
   int rows;
-  std::vector<std::uint8_t> of;
+  std::vector<std::uint8_t> levels;
 
   [[nodiscard]] bool has_contrast(const Parts& across, const Parts& down, int x, int y) const {
     int least = std::numeric_limits<std::uint8_t>::max();
@@ -88,7 +88,7 @@ struct Means {
     for (int row = down.begin(y); row < std::min(down.begin(y + 1), rows); ++row) {
       const auto begin = static_cast<std::size_t>(row) * static_cast<std::size_t>(columns);
       for (int column = across.begin(x); column < std::min(across.begin(x + 1), columns); ++column) {
-        const int mean = of[begin + static_cast<std::size_t>(column)];
+        const int mean = levels[begin + static_cast<std::size_t>(column)];
         least = std::min(least, mean);
         most = std::max(most, mean);
       }
@@ -107,7 +107,7 @@ class Reading {
         states_(static_cast<std::size_t>(across_.count) * static_cast<std::size_t>(down_.count),
                 SixteenBytes{1, 2}),
         sums_(static_cast<std::size_t>(up(luma.row_bytes))) {
-    means_.of.reserve(static_cast<std::size_t>(means_.columns) * static_cast<std::size_t>(means_.rows));
+    means_.levels.reserve(static_cast<std::size_t>(means_.columns) * static_cast<std::size_t>(means_.rows));
   }
 
   PictureDigest read() {
@@ -142,7 +142,7 @@ class Reading {
     for (int y = block * kBlock; y < end; ++y) read_row(luma_.row(y), &state(0, field));
     if (block >= means_.rows) return;
     for (int x = 0; x < means_.columns; ++x) {
-      means_.of.push_back(static_cast<std::uint8_t>(compute_mean(sums_[static_cast<std::size_t>(x)])));
+      means_.levels.push_back(static_cast<std::uint8_t>(compute_mean(sums_[static_cast<std::size_t>(x)])));
     }
   }
 

@@ -45,10 +45,10 @@ int next_pixel(const GradientField& field, int pixel, Direction direction) {
   for (const int step : ahead) {
     const int next = pixel + step;
     if ((field.flags(next) & (kEdge | kLinked)) != kEdge) continue;
-    const Gradient there = field.gradient(next);
-    if (!turns_smoothly(here, there)) continue;
-    if (there.magnitude() > strongest) {
-      strongest = there.magnitude();
+    const Gradient beyond = field.gradient(next);
+    if (!turns_smoothly(here, beyond)) continue;
+    if (beyond.magnitude() > strongest) {
+      strongest = beyond.magnitude();
       best = next;
     }
     if (step == ahead[0]) break;  // straight ahead has priority over stronger neighbours

@@ -94,10 +94,9 @@ struct LineCounter::Impl {
   }
 
   Counted& get_source(int source, PictureSize size) {
-    auto& of = sources[source];
-    auto& [things, counts, known, line, is_moved] = of;
-    const bool is_other_size =
-        options.relative && (size.width != known.width || size.height != known.height);
+    auto& counted = sources[source];
+    auto& [things, counts, known, line, is_moved] = counted;
+    const bool is_other_size = options.relative && (size.width != known.width || size.height != known.height);
     if (!line || is_moved || is_other_size) {
       const auto pixels = options.relative ? vision::scaled("LineCounter", ends, size)
                                            : std::vector<Point>(ends.begin(), ends.end());
@@ -107,27 +106,27 @@ struct LineCounter::Impl {
       line = line_between(counts.start, counts.end);
       const auto before = std::exchange(known, size);
       if (!is_first && is_other_size)
-        move(of, static_cast<double>(size.width) / before.width,
+        move(counted, static_cast<double>(size.width) / before.width,
              static_cast<double>(size.height) / before.height);
-      if (std::exchange(is_moved, false)) begin_again(of);
+      if (std::exchange(is_moved, false)) begin_again(counted);
     }
-    return of;
+    return counted;
   }
 
   // Moves the places into a picture of another size.
-  static void move(Counted& of, double by_x, double by_y) {
-    for (auto& [id, state] : of.things.all()) {
+  static void move(Counted& counted, double by_x, double by_y) {
+    for (auto& [id, state] : counted.things.all()) {
       state.x *= by_x;
       state.y *= by_y;
-      state.distance = distance_to(*of.line, state.x, state.y);
+      state.distance = distance_to(*counted.line, state.x, state.y);
       state.latest.point = {static_cast<float>(state.latest.point.x * by_x),
                             static_cast<float>(state.latest.point.y * by_y)};
     }
   }
   // Where the objects are, seen from a line that was moved: on which side they show with their next position.
-  static void begin_again(Counted& of) {
-    for (auto& [id, state] : of.things.all()) {
-      state.distance = distance_to(*of.line, state.x, state.y);
+  static void begin_again(Counted& counted) {
+    for (auto& [id, state] : counted.things.all()) {
+      state.distance = distance_to(*counted.line, state.x, state.y);
       state.side = state.through = 0;
     }
   }
@@ -139,12 +138,12 @@ struct LineCounter::Impl {
   LineCounts update(const Found& found, double pts, int source, PictureSize size) {
     take_next();
     vision::check_tracked("LineCounter", found);
-    auto& of = get_source(source, size);
-    of.things.advance(pts);
-    of.counts.crossings.clear();
+    auto& counted = get_source(source, size);
+    counted.things.advance(pts);
+    counted.counts.crossings.clear();
     for (std::size_t i = 0; i < vision::count_things(found); ++i)
-      see(of, vision::sighting(found, i, options.anchor));
-    auto result = of.counts;
+      see(counted, vision::sighting(found, i, options.anchor));
+    auto result = counted.counts;
     result.tracks = found;
     return result;
   }
@@ -156,7 +155,7 @@ struct LineCounter::Impl {
     return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::compute_size(sample.frame));
   }
 
-  void see(Counted& of, const Sighting& seen) const;
+  void see(Counted& counted, const Sighting& seen) const;
   static void cross(const Line& line, const State& from, State& to, const Sighting& seen);
 
   static constexpr double kLeastShare = 1e-4;
@@ -170,8 +169,8 @@ struct LineCounter::Impl {
   vision::Placement placement;
 };
 
-void LineCounter::Impl::see(Counted& of, const Sighting& seen) const {
-  auto& [things, counts, size, line, is_moved] = of;
+void LineCounter::Impl::see(Counted& counted, const Sighting& seen) const {
+  auto& [things, counts, size, line, is_moved] = counted;
   if (!std::isfinite(seen.x) || !std::isfinite(seen.y)) return;
   State now{.seen = things.now(), .x = seen.x, .y = seen.y};
   now.distance = distance_to(*line, seen.x, seen.y);

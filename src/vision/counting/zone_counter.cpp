@@ -150,19 +150,19 @@ class Zone {
   [[nodiscard]] ZoneCounts update(const Found& found, double pts, int source, PictureSize size) {
     check_tracked(who_.c_str(), found);
     check_loiter(found);
-    auto& of = get_source(source, size);
-    of.counts.crossings.clear();
-    of.counts.visits.clear();
-    of.counts.loitered.clear();
-    if (std::exchange(of.is_moved, false)) begin_again(of);
+    auto& counted = get_source(source, size);
+    counted.counts.crossings.clear();
+    counted.counts.visits.clear();
+    counted.counts.loitered.clear();
+    if (std::exchange(counted.is_moved, false)) begin_again(counted);
     // Before advance(), which forgets objects that were not seen for long. After a step back in time no object stays.
-    const double now = of.things.now();
-    if (std::isfinite(pts)) lose(of, pts < now ? now + 2 * options_.max_gap : pts);
-    of.things.advance(pts);
-    for (std::size_t i = 0; i < count_things(found); ++i) see(of, sighting(found, i, options_.anchor));
-    auto result = of.counts;
-    for (const auto id : of.inside) {
-      auto& state = *of.things.find(id);
+    const double now = counted.things.now();
+    if (std::isfinite(pts)) lose(counted, pts < now ? now + 2 * options_.max_gap : pts);
+    counted.things.advance(pts);
+    for (std::size_t i = 0; i < count_things(found); ++i) see(counted, sighting(found, i, options_.anchor));
+    auto result = counted.counts;
+    for (const auto id : counted.inside) {
+      auto& state = *counted.things.find(id);
       const double seconds = state.seen - state.entered;
       result.inside.push_back(id);
       result.dwell.emplace(id, seconds);
@@ -197,30 +197,30 @@ class Zone {
   };
 
   OfSource& get_source(int source, PictureSize size) {
-    auto& of = sources_[source];
+    auto& counted = sources_[source];
     const bool other_size =
-        options_.relative && (size.width != of.size.width || size.height != of.size.height);
-    if (of.area && !other_size && !of.is_moved) return of;
-    const bool is_first = !of.area;
+        options_.relative && (size.width != counted.size.width || size.height != counted.size.height);
+    if (counted.area && !other_size && !counted.is_moved) return counted;
+    const bool is_first = !counted.area;
     auto corners = corners_in(size);
     // It throws for a zone of less than a pixel, and all stays as it was.
-    of.area = Polygon(who_.c_str(), corners);
-    of.counts.corners = std::move(corners);
-    const auto before = std::exchange(of.size, size);
+    counted.area = Polygon(who_.c_str(), corners);
+    counted.counts.corners = std::move(corners);
+    const auto before = std::exchange(counted.size, size);
     if (is_first) {
-      of.things = Sightings<ZoneState>(std::max(600.0, 2 * options_.max_gap));
-      of.inside.clear();
-      return of;
+      counted.things = Sightings<ZoneState>(std::max(600.0, 2 * options_.max_gap));
+      counted.inside.clear();
+      return counted;
     }
-    if (!other_size || before.width <= 0) return of;
-    for (auto& [id, state] : of.things.all()) {  // the same places in the other picture
+    if (!other_size || before.width <= 0) return counted;
+    for (auto& [id, state] : counted.things.all()) {  // the same places in the other picture
       state.x *= static_cast<double>(size.width) / before.width;
       state.y *= static_cast<double>(size.height) / before.height;
-      if (of.is_moved) continue;
-      state.depth = of.area->depth(state.x, state.y);
-      note(of, id, state);
+      if (counted.is_moved) continue;
+      state.depth = counted.area->depth(state.x, state.y);
+      note(counted, id, state);
     }
-    return of;
+    return counted;
   }
   [[nodiscard]] std::vector<Point> corners_in(PictureSize size) const {
     return options_.relative ? scaled(who_.c_str(), options_.corners, size) : options_.corners;
@@ -243,8 +243,8 @@ class Zone {
     for (const auto& [name, seconds] : options_.loiter_after_of)
       check_class(who_ + " has loiter_after= for the class", name, found);
   }
-  void see(OfSource& of, const Sighting& seen) const {
-    auto& [things, inside, counts, size, area, is_moved] = of;
+  void see(OfSource& counted, const Sighting& seen) const {
+    auto& [things, inside, counts, size, area, is_moved] = counted;
     if (!std::isfinite(seen.x) || !std::isfinite(seen.y)) return;
     ZoneState now{.seen = things.now(),
                   .x = seen.x,
@@ -261,7 +261,7 @@ class Zone {
     if (before == nullptr || (before->gone && !has_left)) {
       now.side = clear ? side : 0;
       counts.appeared += now.side > 0;
-      note(of, seen.id, now);
+      note(counted, seen.id, now);
       if (before != nullptr) {
         *before = now;
       } else {
@@ -276,23 +276,23 @@ class Zone {
     counts.appeared += before->side == 0 && now.side > 0;
     ZoneStep step(seen.id, *before, now, *area);
     if (clear && before->side != 0) step.count(margin, counts);
-    note(of, seen.id, now);
+    note(counted, seen.id, now);
     *before = now;
   }
-  static void note(OfSource& of, std::int64_t id, const ZoneState& state) {
+  static void note(OfSource& counted, std::int64_t id, const ZoneState& state) {
     if (state.is_inside()) {
-      of.inside.insert(id);
+      counted.inside.insert(id);
     } else {
-      of.inside.erase(id);
+      counted.inside.erase(id);
     }
   }
   /// After a move of the zone: who is inside now.
-  static void begin_again(OfSource& of) {
+  static void begin_again(OfSource& counted) {
     // An object that the move has put on the other side is seen as if for the first time.
-    for (auto& [id, state] : of.things.all()) {
-      state.depth = of.area->depth(state.x, state.y);
-      if (state.gone || (state.depth > 0) == of.inside.contains(id)) continue;
-      if (of.inside.erase(id) > 0 && state.side != 0) end_as_lost(of.counts, id, state);
+    for (auto& [id, state] : counted.things.all()) {
+      state.depth = counted.area->depth(state.x, state.y);
+      if (state.gone || (state.depth > 0) == counted.inside.contains(id)) continue;
+      if (counted.inside.erase(id) > 0 && state.side != 0) end_as_lost(counted.counts, id, state);
       state.gone = true;
       state.side = 0;
     }
@@ -306,16 +306,16 @@ class Zone {
                              .reason = Visit::End::Lost});
   }
   /// Ends the visits of objects that were not seen for max_gap.
-  void lose(OfSource& of, double pts) const {
-    auto& counts = of.counts;
-    for (auto next = of.inside.begin(); next != of.inside.end();) {
+  void lose(OfSource& counted, double pts) const {
+    auto& counts = counted.counts;
+    for (auto next = counted.inside.begin(); next != counted.inside.end();) {
       const auto id = *next;
-      auto& state = *of.things.find(id);
+      auto& state = *counted.things.find(id);
       if (pts - state.seen <= options_.max_gap) {
         ++next;
         continue;
       }
-      next = of.inside.erase(next);
+      next = counted.inside.erase(next);
       state.gone = true;
       if (state.side != 0)
         end_as_lost(counts, id, state);  // otherwise it is on the border ever since: it has not visited

@@ -285,10 +285,10 @@ struct PlaneLayout {
 };
 
 PlaneLayout describe_plane(const PictureFormat& format, int plane) {
-  const auto of = format.format;
-  if (of == PixelFormat::Bgr || of == PixelFormat::Rgb) return {1, 1, 3};
-  if (plane == 0 || of == PixelFormat::I444) return {};
-  return {2, of == PixelFormat::I422 ? 1 : 2, of == PixelFormat::Nv12 ? 2 : 1};
+  const auto pixel_format = format.format;
+  if (pixel_format == PixelFormat::Bgr || pixel_format == PixelFormat::Rgb) return {1, 1, 3};
+  if (plane == 0 || pixel_format == PixelFormat::I444) return {};
+  return {2, pixel_format == PixelFormat::I422 ? 1 : 2, pixel_format == PixelFormat::Nv12 ? 2 : 1};
 }
 
 struct Square {

@@ -151,15 +151,16 @@ const std::pair<const int, RecordedNode>& named_node(const Recording& recording,
 }
 
 // Refuses changes that a reader, a source or a node between them cannot have.
-void check_role(const RecordedNode& its, const NodeChange& change) {
-  if (its.is_reader)
-    throw OptionError("'" + its.name +
+void check_role(const RecordedNode& recorded, const NodeChange& change) {
+  if (recorded.is_reader)
+    throw OptionError("'" + recorded.name +
                       "' is a reader: its program decides when it takes samples; ask about a node");
-  if (its.is_source &&
+  if (recorded.is_source &&
       (change.queue || change.max_age || change.max_rate || change.workers || change.batch || change.speed))
-    throw OptionError("'" + its.name + "' is a source: only its rate= can change, for nothing comes into it");
-  if (!its.is_source && change.rate)
-    throw OptionError("'" + its.name +
+    throw OptionError("'" + recorded.name +
+                      "' is a source: only its rate= can change, for nothing comes into it");
+  if (!recorded.is_source && change.rate)
+    throw OptionError("'" + recorded.name +
                       "' is no source: rate= is of a source, max_rate= of the edges into a node");
 }
 

@@ -49,8 +49,8 @@ struct Sender {
 
 // A node or a reader at work.
 struct Station {
-  Station(int its_number, const PlannedNode& its_plan, const std::shared_ptr<const Clock>& clock)
-      : number(its_number), plan(its_plan), inbox("what_if", clock) {}
+  Station(int node_number, const PlannedNode& node_plan, const std::shared_ptr<const Clock>& clock)
+      : number(node_number), plan(node_plan), inbox("what_if", clock) {}
 
   const int number;
   const PlannedNode& plan;

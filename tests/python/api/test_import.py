@@ -133,13 +133,13 @@ USED_LATER = (
     "_gil_watch.code_places _gil_watch.interpreter _gil_watch.running _gil_watch.stalls _graph.batch "
     "_lab _look.dashboard _look.drawing _look.engine_stats _look.progress _look.stats "
     "_look.stats_text _look.what_if _look.why _look.window _media.clip_recorder _media.frame_arrays "
-    "_media.mock_camera _media.video_info _numeric _plugin.function _plugin.plugin _plugin.plugin_source _plugin.travels "
-    "_plugin.numba_compiler _process.process _process.pickling _process.recipe _process.worker "
-    "_process.worker_log _shortcuts.probe _shortcuts.prometheus _shortcuts.run_node "
-    "_sinks.csv _sinks.json_lines _sinks.plain _sinks.records _sinks.text_file _vision.box_tracker "
-    "_vision.line_counter _vision.onnx_detector _vision.onnx_model _vision.onnx_runtime "
-    "_vision.crossing _vision.tensor_info _vision.zone_counts _vision.zones "
-    "demo fleet gil native numeric stats testing types"
+    "_media.mock_camera _media.video_info _numeric _plugin.function _plugin.plugin "
+    "_plugin.plugin_source _plugin.travels _plugin.numba_compiler _process.process _process.pickling "
+    "_process.recipe _process.worker _process.worker_log _shortcuts.probe _shortcuts.prometheus "
+    "_shortcuts.run_node _sinks.csv _sinks.json_lines _sinks.plain _sinks.records _sinks.text_file "
+    "_vision.box_tracker _vision.line_counter _vision.onnx_detector _vision.onnx_model "
+    "_vision.onnx_runtime _vision.crossing _vision.tensor_info _vision.zone_counts _vision.zones demo "
+    "fleet gil native numeric stats testing types"
 )
 
 

@@ -73,8 +73,7 @@ std::shared_ptr<const Libraries> loaded_libraries(const std::shared_ptr<const Li
       [](dl_phdr_info* info, std::size_t /*size*/, void* data) {
         auto& [known, now] = *static_cast<Walk*>(data);
         if (now == nullptr) {
-          if (known != nullptr && known->loads == info->dlpi_adds &&
-              known->unloads == info->dlpi_subs)
+          if (known != nullptr && known->loads == info->dlpi_adds && known->unloads == info->dlpi_subs)
             return 1;  // nothing has changed
           now = std::make_shared<Libraries>();
           now->loads = info->dlpi_adds;

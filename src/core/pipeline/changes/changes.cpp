@@ -173,7 +173,7 @@ int next_number(const PipelineCore& core) {
 void abandon_add(PipelineCore& core, int index) {
   if (const auto added = core.life().pending(index)) {
     undo_add(core, *added);
-  } else if (const auto there = core.runner(index); there && there->life().is_connected()) {
+  } else if (const auto runner = core.runner(index); runner && runner->life().is_connected()) {
     // It was added, and its program will never learn of it.
     ask_to_end(core, index, unawaited_removal(), false);
   }
@@ -382,11 +382,11 @@ AskedToEnd cut_out(PipelineCore& core, int index, const std::shared_ptr<Removal>
   auto& guarded = core.guard_graph();
   auto& life = core.life();
   const Lock building(guarded.building);
-  std::vector<int> there;
+  std::vector<int> present;
   for (const int node : with_all_below(guarded.graph, index)) {
     auto runner = guarded.graph.shared_runner(node);
     if (!runner) continue;
-    there.push_back(node);
+    present.push_back(node);
     if (!runner->life().begin_removal(removal)) {
       asked.before.push_back(std::move(runner));
       continue;
@@ -396,7 +396,7 @@ AskedToEnd cut_out(PipelineCore& core, int index, const std::shared_ptr<Removal>
     if (runner->life().is_finished()) asked.over.push_back(runner);
     asked.going.push_back(std::move(runner));
   }
-  const auto edges = guarded.graph.cut(there, drains);
+  const auto edges = guarded.graph.cut(present, drains);
   life.call_locked([&] {
     for (const auto& edge : edges) {
       if (!edge.parent.empty()) removal->books.edges.push_back(edge);

@@ -341,9 +341,9 @@ void Admission::check_connection(int child, const AnyPort& parent, const Connect
   }
   const auto sources = list_sources(graph_, parent);
   for (const auto& wire : graph_.list_wires(child)) {
-    const auto there = sources_on(graph_, wire);
+    const auto reaching = sources_on(graph_, wire);
     const bool shared = wire.parent == parent.node && std::ranges::any_of(sources, [&](int source) {
-                          return std::ranges::binary_search(there, source);
+                          return std::ranges::binary_search(reaching, source);
                         });
     if (shared || (wire.parent == parent.node && wire.source == parent.source)) {
       throw GraphError("'" + graph_.runner(parent.node).name() + "' is connected to '" + node.name() +

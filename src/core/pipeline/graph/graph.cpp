@@ -261,10 +261,10 @@ std::shared_ptr<Runner> Graph::shared_runner(int index) const {
 }
 
 std::vector<std::shared_ptr<Runner>> Graph::runners() const {
-  std::vector<std::shared_ptr<Runner>> there;
-  there.reserve(places_.size());
-  for (const auto& [number, each] : places_) there.push_back(each.runner);
-  return there;
+  std::vector<std::shared_ptr<Runner>> present;
+  present.reserve(places_.size());
+  for (const auto& [number, each] : places_) present.push_back(each.runner);
+  return present;
 }
 
 void Graph::wire(bool keeps_running) {

@@ -18,7 +18,7 @@ int only_source(const Graph& graph, const AnyPort& port) {
   if (!graph.has(port.node) || !graph.has(port.source))
     throw StateError("the node or the source of this port was removed");
   const auto& named = graph.list_node_sources(port.source);
-  const auto& there = graph.list_node_sources(port.node);
+  const auto& reaching = graph.list_node_sources(port.node);
   const auto& name = graph.runner(port.source).name();
   // A node's own stream is the stream that begins at it. The other streams are the sources'.
   const int only = graph.runner(port.source).facts().has_own_stream() ? port.source : named.front();
@@ -26,7 +26,7 @@ int only_source(const Graph& graph, const AnyPort& port) {
     throw GraphError("of() limits a port to the samples of one source, but those of '" + name +
                      "' come from " + std::to_string(named.size()));
   }
-  if (!std::binary_search(there.begin(), there.end(), only)) {
+  if (!std::binary_search(reaching.begin(), reaching.end(), only)) {
     throw GraphError("no samples of '" + name + "' come out of '" + graph.runner(port.node).name() +
                      "': of() needs a source of its samples");
   }

@@ -14,17 +14,17 @@ namespace freshframe::core {
 
 /// Constant, so any thread reads it. A successor that differs is refused, see Admission::check_successor().
 struct NodeFacts {
-  NodeFacts(int its_index, std::string its_name, const NodeBase& node, const AddOptions& options)
-      : NodeFacts(its_index, std::move(its_name), node.is_source(), node.contract(), options) {}
+  NodeFacts(int node_index, std::string node_name, const NodeBase& node, const AddOptions& options)
+      : NodeFacts(node_index, std::move(node_name), node.is_source(), node.contract(), options) {}
 
-  NodeFacts(int its_index, std::string its_name, bool its_a_source, const NodeContract& contract,
+  NodeFacts(int node_index, std::string node_name, bool given_as_source, const NodeContract& contract,
             const AddOptions& options)
-      : index(its_index),
-        name(std::move(its_name)),
+      : index(node_index),
+        name(std::move(node_name)),
         stream_name(options.as_source.empty() ? name : options.as_source),
         on_error(options.on_error),
         batch(options.batch),
-        is_source(its_a_source),
+        is_source(given_as_source),
         is_recorder(contract.is_recorder()),
         runs_outside(contract.runs_outside),
         gives_several(contract.gives_several),

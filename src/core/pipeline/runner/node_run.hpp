@@ -19,11 +19,11 @@ namespace freshframe::core {
 class NodeRun {
  public:
   /// `until` also stops it.
-  NodeRun(std::unique_ptr<NodeBase> its_node, std::string its_name, std::shared_ptr<const Clock> its_clock,
-          const std::stop_token& until)
-      : node_(std::move(its_node)),
-        name_(std::move(its_name)),
-        clock_(std::move(its_clock)),
+  NodeRun(std::unique_ptr<NodeBase> given_node, std::string node_name,
+          std::shared_ptr<const Clock> node_clock, const std::stop_token& until)
+      : node_(std::move(given_node)),
+        name_(std::move(node_name)),
+        clock_(std::move(node_clock)),
         context_{stop_.get_token(), *clock_, counters_, name_},
         chained_(until, [this] { stop_.request_stop(); }) {}
   NodeRun(const NodeRun&) = delete;

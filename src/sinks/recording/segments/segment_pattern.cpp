@@ -376,9 +376,9 @@ bool SegmentPattern::can_meet(const SegmentPattern& other) const {
   };
   constexpr std::array<bool, 2> kBoth{false, true};
   return std::ranges::any_of(kBoth, [&](bool mine) {
-    return std::ranges::any_of(kBoth, [&](bool theirs) {
-      if ((mine && has_number_) || (theirs && other.has_number_)) return false;
-      return patterns_meet(absolute(*this, mine), absolute(other, theirs));
+    return std::ranges::any_of(kBoth, [&](bool second) {
+      if ((mine && has_number_) || (second && other.has_number_)) return false;
+      return patterns_meet(absolute(*this, mine), absolute(other, second));
     });
   });
 }

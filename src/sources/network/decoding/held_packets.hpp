@@ -55,21 +55,21 @@ class HeldPackets {
   Taken take(TimePoint captured, std::optional<double> time, bool reorders) {
     Taken taken;
     const bool tells_order = !(reorders && rises_);
-    std::uint64_t its = 0;
+    std::uint64_t number = 0;
     for (const auto& one : held_) {
-      if (one.packet.captured == captured && one.packet.time == time) its = one.number;
+      if (one.packet.captured == captured && one.packet.time == time) number = one.number;
     }
     // After a loss a decoder may give a picture after another that is shown later.
     for (const auto& one : passed_) {
-      if (its != 0 || one.captured != captured || one.time != time) continue;
+      if (number != 0 || one.captured != captured || one.time != time) continue;
       taken.damaged = one.damaged;
       taken.repeated = one.repeated;
     }
     std::erase_if(held_, [&](const Numbered& one) {
       const auto& packet = one.packet;
-      const bool before = time && packet.time ? *packet.time <= *time : one.number <= its;
-      const bool over = (tells_order ? before : one.number == its) || one.number + kMostHeld < next_;
-      if (over) note(packet, one.number == its, taken);
+      const bool before = time && packet.time ? *packet.time <= *time : one.number <= number;
+      const bool over = (tells_order ? before : one.number == number) || one.number + kMostHeld < next_;
+      if (over) note(packet, one.number == number, taken);
       return over;
     });
     while (passed_.size() > kMostHeld) passed_.pop_front();
