@@ -47,7 +47,7 @@ class Context {
     out.size = sizeof out;
     auto* const made = host_->make_frame(host_->self, &wanted, &out);
     if (made == nullptr) refuse("make", like, detail::find_fault(like));
-    return {Frame::adopt(host_, made), detail::read_picture(out)};
+    return {Frame::adopt(host_, made), detail::view_picture(out)};
   }
   /// A frame of `picture`'s own memory, which `keep` owns and which no longer changes. Memory that
   /// lives as long as the program needs a `keep` too: std::shared_ptr<const void>(std::shared_ptr<void>(),

@@ -71,7 +71,7 @@ class Frame {
                                                         detail::kFormats + ", as long as the node is open"
                                                   : "after the node's close()"));
     }
-    return detail::read_picture(picture);
+    return detail::view_picture(picture);
   }
   void swap(Frame& other) noexcept {
     std::swap(host_, other.host_);

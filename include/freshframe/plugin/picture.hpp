@@ -46,7 +46,7 @@ struct Picture {
 
 namespace [[gnu::visibility("hidden")]] detail {
 
-inline Picture read_picture(const freshframe_picture& from) {
+inline Picture view_picture(const freshframe_picture& from) {
   Picture picture{from.width, from.height, from.format, from.range, from.space, {}, 0};
   for (std::uint64_t i = 0; i < from.planes.count && i < picture.planes.size(); ++i) {
     freshframe_plane plane;

@@ -152,7 +152,7 @@ class LoneHost {
 
   static freshframe_frame* make_frame(void* /*self*/, const freshframe_picture* wanted,
                                       freshframe_picture* out) {
-    auto made = read_picture(*wanted);
+    auto made = view_picture(*wanted);
     if (!find_fault(made).empty()) return nullptr;
     lay_out(made);
     std::size_t bytes = 0;
@@ -170,7 +170,7 @@ class LoneHost {
   }
   static freshframe_frame* wrap_frame(void* /*self*/, const freshframe_picture* given, void* owner,
                                       void (*release)(void*)) {
-    auto picture = read_picture(*given);
+    auto picture = view_picture(*given);
     if (!find_plane_fault(picture).empty()) return nullptr;
     return handle({std::move(picture), std::shared_ptr<const void>(owner, [release](const void* kept) {
                      if (release != nullptr) release(const_cast<void*>(kept));

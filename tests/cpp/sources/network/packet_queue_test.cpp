@@ -34,7 +34,7 @@ TEST(PacketQueue, GivesPacketsInTheirOrderAndAtTheirDistances) {
   PacketQueue queue;
   EXPECT_FALSE(queue.pop(soon(), {}).has_value());
   for (int n = 0; n < 3; ++n) EXPECT_TRUE(queue.push(packet_of(10, 100 + n * 0.04)));
-  queue.push({.result = AVERROR_EOF});
+  EXPECT_TRUE(queue.push({.result = AVERROR_EOF}));
   const auto first = queue.pop(never(), {});
   const auto second = queue.pop(never(), {});
   const auto third = queue.pop(never(), {});
