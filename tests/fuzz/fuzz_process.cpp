@@ -88,7 +88,7 @@ void as_worker(std::span<const std::byte> bytes) {
   parent.end_sending();
   std::vector<Frame> kept;
   try {
-    while (!worker.ended()) {
+    while (!worker.has_ended()) {
       WorkerRequest request;
       if (!worker.receive(request)) continue;
       if (request.sample.frame) {
