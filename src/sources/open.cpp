@@ -99,7 +99,7 @@ void check(const OpenOptions& options) {
   if (options.decoder_threads && (*options.decoder_threads < 1 || *options.decoder_threads > kMostThreads)) {
     refuse("decoder_threads", "1 to 64", *options.decoder_threads);
   }
-  static_cast<void>(media::DecoderWish::of(options.decoder));
+  static_cast<void>(media::DecoderWish::parse(options.decoder));
   check_seconds("open_timeout", options.open_timeout);
   check_seconds("read_timeout", options.read_timeout);
   if (!media::parse_rendition(options.rendition)) {

@@ -71,7 +71,7 @@ class LogLines {
   }
 
   /// Ends one wait(), of now or later.
-  void end() {
+  void end_lines() {
     {
       const std::lock_guard lock(mutex_);
       ++ends_;
@@ -160,7 +160,7 @@ void bind_log(nb::module_& module) {
       "Removes and returns the collected lines: (level 0..3, text, \"\") each, or (Python's level, text, "
       "logger) of a worker.");
   module.attr("wait_log") = nb::steal(PyCFunction_NewEx(&wait_log_method, nullptr, nullptr));
-  module.def("end_log", [] { log_lines().end(); }, "Ends one wait_log(): the present one or the next.");
+  module.def("end_log", [] { log_lines().end_lines(); }, "Ends one wait_log(): the present one or the next.");
 }
 
 }  // namespace freshframe::python

@@ -273,7 +273,7 @@ class PythonAgent {
   PythonAgent(int socket, int parent, const nb::dict& options)
       : end_(std::make_shared<AgentEnd>(process::Descriptor(socket), parent, read_options(options))) {}
 
-  [[nodiscard]] AgentEnd& end() const noexcept { return *end_; }
+  [[nodiscard]] AgentEnd& end_agent() const noexcept { return *end_; }
   [[nodiscard]] const std::shared_ptr<AgentEnd>& get_end() const noexcept { return end_; }
 
  private:
@@ -290,8 +290,8 @@ nb::object next_order(gil::Held& held, PythonAgent& self) {
           *wanted =
               end->next_order(std::chrono::duration_cast<std::chrono::nanoseconds>(Seconds(kSignalSlice)));
         },
-        &self.end(), into);
-    if (!order && self.end().has_ended()) return nb::none();
+        &self.end_agent(), into);
+    if (!order && self.end_agent().has_ended()) return nb::none();
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
   }
   if (order->kind == fleet::Order::Kind::Revoked) return nb::make_tuple(order->run.camera, order->run.epoch);
@@ -299,11 +299,11 @@ nb::object next_order(gil::Held& held, PythonAgent& self) {
 }
 
 void tell(PythonAgent& self, const nb::bytes& bytes) {
-  self.end().tell({reinterpret_cast<const std::byte*>(bytes.c_str()), bytes.size()});
+  self.end_agent().tell({reinterpret_cast<const std::byte*>(bytes.c_str()), bytes.size()});
 }
 
 void enter_gate(PythonAgent& self, std::uint32_t camera, std::uint64_t epoch) {
-  core::get_thread_gate() = self.end().gate({.epoch = epoch, .camera = camera});
+  core::get_thread_gate() = self.end_agent().gate({.epoch = epoch, .camera = camera});
 }
 
 std::string read_text(nb::handle bytes) {
@@ -344,13 +344,13 @@ void bind_agent(nb::module_& module) {
       .def(
           "open_run",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, bool exclusive) {
-            self.end().open_run({.epoch = epoch, .camera = camera}, exclusive);
+            self.end_agent().open_run({.epoch = epoch, .camera = camera}, exclusive);
           },
           nb::arg("camera"), nb::arg("epoch"), nb::arg("exclusive"), "Begins a run of a camera.")
       .def(
           "close_run",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch) {
-            return self.end().close_run({.epoch = epoch, .camera = camera});
+            return self.end_agent().close_run({.epoch = epoch, .camera = camera});
           },
           nb::arg("camera"), nb::arg("epoch"),
           "Ends a run. Readers can still pull its results. False means a session is still open, so call it "
@@ -360,7 +360,7 @@ void bind_agent(nb::module_& module) {
       .def(
           "watch",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, const Engine& engine) {
-            self.end().watch({.epoch = epoch, .camera = camera}, engine.shared_core());
+            self.end_agent().watch({.epoch = epoch, .camera = camera}, engine.shared_core());
           },
           nb::arg("camera"), nb::arg("epoch"), nb::arg("engine"),
           "Renewals report what this pipeline of the run does, which has started.")
@@ -368,7 +368,7 @@ void bind_agent(nb::module_& module) {
           "open_stream",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, const std::string& output) {
             return PythonStream(self.get_end(),
-                                self.end().open_stream({.epoch = epoch, .camera = camera}, output));
+                                self.end_agent().open_stream({.epoch = epoch, .camera = camera}, output));
           },
           nb::arg("camera"), nb::arg("epoch"), nb::arg("output"),
           "Opens the stream for the results of an output.");

@@ -168,7 +168,7 @@ inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last
       is_slow = cause == DropCause::QueueFull;
       put.evicted = lanes_.evict(lane, cause);
       while (lane.full_for(sample))  // by seconds or bytes
-        put.dropped().push_back(lanes_.evict(lane, DropCause::QueueFull));
+        put.dropped_samples().push_back(lanes_.evict(lane, DropCause::QueueFull));
       lanes_.push(lane, std::move(sample));
       admitted = Admitted::In;
     } else {
@@ -239,7 +239,7 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
   change(Tells::AlsoHook, [&](Aftermath& after) FRESHFRAME_REQUIRES(mutex_) {
     if (edge->gone) return false;
     if (sets_) sets_->forget(*edge, after);
-    lanes_.empty_edge(*edge, after.dropped());
+    lanes_.empty_edge(*edge, after.dropped_samples());
     edge->room.notify_all();
     if (sets_) sets_->end_edge(*edge, after);
     stats = read_counts(*edge);
@@ -271,7 +271,7 @@ void Inbox::drop_source(int source) {
   change(Tells::AlsoHook, [&](Aftermath& after) FRESHFRAME_REQUIRES(mutex_) {
     for (Lane* const lane : lanes_.all()) {
       if (lane->source != source) continue;
-      lanes_.drop_waiting(*lane, DropCause::Removed, after.dropped());
+      lanes_.drop_waiting(*lane, DropCause::Removed, after.dropped_samples());
       lane->edge->room.notify_all();
     }
     lanes_.retire(stop_.closed);
@@ -342,7 +342,7 @@ void Inbox::close(Closing how, TimePoint deadline) {
     stop_.close(how, deadline);
     if (how != Closing::AtOnce) lanes_.end_edges(joins_, how == Closing::ForNew);
     if (sets_) sets_->drop_at_stop(how != Closing::ForNew, after);
-    lanes_.drop_at_stop(stop_, how, after.dropped());
+    lanes_.drop_at_stop(stop_, how, after.dropped_samples());
     for (const auto& edge : lanes_.edges()) edge->room.notify_all();
     return true;
   });

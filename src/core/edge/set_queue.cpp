@@ -163,7 +163,7 @@ bool SetQueue::apply_decisions(Aftermath& after) {
     }
     Lane& lane = find_lane(decision.parent);
     if (decision.cause == DropCause::QueueFull) overflowed_[decision.parent] = true;
-    after.dropped().push_back(lanes_.evict(lane, decision.cause));
+    after.dropped_samples().push_back(lanes_.evict(lane, decision.cause));
     after.give_room(lane);
   }
   joiner_.clear_decisions();
@@ -217,7 +217,7 @@ void SetQueue::drop_part(Set& set, std::size_t part, DropCause cause, Aftermath&
   --lane.in_sets;
   lane.drop(cause);
   lane.kept.keep(set.arrivals[part], *sample);
-  after.dropped().push_back(*std::exchange(sample, std::nullopt));
+  after.dropped_samples().push_back(*std::exchange(sample, std::nullopt));
   after.give_room(lane);
 }
 
@@ -225,7 +225,7 @@ void SetQueue::drop_at_stop(bool sets_too, Aftermath& after) {
   keep_trouble();
   joiner_.clear();
   for (Lane* const lane : lanes_.all()) {
-    while (lane->size > 0) after.dropped().push_back(lanes_.evict(*lane, stop_.cause));
+    while (lane->size > 0) after.dropped_samples().push_back(lanes_.evict(*lane, stop_.cause));
   }
   while (sets_too && !ready_.empty()) drop_oldest(stop_.cause, after);
 }
@@ -304,7 +304,8 @@ bool SetQueue::take(bool newest, Delivery& out) {
     }
   }
   if (lanes_.all_ended(stop_.closed)) {
-    for (Lane* const lane : lanes_.all()) lane->kept.lose_all(out.dropped());  // no set can take them along
+    for (Lane* const lane : lanes_.all())
+      lane->kept.lose_all(out.dropped_samples());  // no set can take them along
   }
   return false;
 }

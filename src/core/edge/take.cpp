@@ -13,7 +13,7 @@ void WayOut::deliver(Lane& lane, AnySample& sample, std::uint64_t arrival, Deliv
   sample.dropped = std::exchange(lane.dropped_since, 0);
   auto& origin = out.add(*lane.edge);
   if (!lane.kept.empty() && sample.value) {
-    lane.kept.move_older(arrival, sample.value.get()->type(), origin.events, out.dropped());
+    lane.kept.move_older(arrival, sample.value.get()->type(), origin.events, out.dropped_samples());
     lanes_.update_ready(lane);
   }
   if (out.gathered_at) Gathering::hear(lane, *out.gathered_at);
@@ -29,9 +29,9 @@ bool WayOut::has_time() const {
 bool WayOut::take_from(Lane& lane, AnySample& sample, bool newest, Delivery& out) {
   while (lane.size > 0) {
     if (newest && lane.size > 1) {
-      out.dropped().push_back(lanes_.evict(lane, DropCause::Skipped));
+      out.dropped_samples().push_back(lanes_.evict(lane, DropCause::Skipped));
     } else if (is_stale(lane, lane.ring[lane.head].sample)) {
-      out.dropped().push_back(lanes_.evict(lane, DropCause::Stale));
+      out.dropped_samples().push_back(lanes_.evict(lane, DropCause::Stale));
     } else {
       const auto arrival = lane.ring[lane.head].arrival;
       lanes_.pop(lane, sample);
@@ -42,7 +42,7 @@ bool WayOut::take_from(Lane& lane, AnySample& sample, bool newest, Delivery& out
   }
   if (!lane.owes_events()) return false;
   if (stop_.closed && !has_time()) {
-    lane.kept.lose_all(out.dropped());
+    lane.kept.lose_all(out.dropped_samples());
     lanes_.update_ready(lane);
     return false;
   }
@@ -68,7 +68,7 @@ bool WayOut::take_next(AnySample& sample, Delivery& out) {
 void WayOut::skip_all(Lane& lane, Delivery& out) {
   if (lane.size == 0) return;
   const bool was_full = lane.full() || lane.producer_asleep;
-  while (lane.size > 0) out.dropped().push_back(lanes_.evict(lane, DropCause::Skipped));
+  while (lane.size > 0) out.dropped_samples().push_back(lanes_.evict(lane, DropCause::Skipped));
   if (was_full) out.give_room(lane);
 }
 

@@ -42,7 +42,7 @@ struct Aftermath {
     if (!rest) rest = std::make_unique<Rest>();
     return *rest;
   }
-  std::vector<AnySample>& dropped() { return more().dropped; }
+  std::vector<AnySample>& dropped_samples() { return more().dropped; }
 
   /// The lane has room again. The producer is woken once: until it is awake, there is room for it.
   void give_room(Lane& lane) {

@@ -38,7 +38,7 @@ constexpr std::array<KnownCodec, 5> kCardCodecs{{{AV_CODEC_ID_H264, 4},
                                                  {AV_CODEC_ID_AV1, 11},
                                                  {AV_CODEC_ID_MPEG2VIDEO, 1}}};
 
-int number_of(AVCodecID codec) {
+int find_codec_number(AVCodecID codec) {
   for (const auto& each : kCardCodecs) {
     if (each.id == codec) return each.number;
   }
@@ -78,7 +78,7 @@ Card::Found make_card(int index) {
   const std::string title = "cuda:" + std::to_string(index);
   int count = 0;
   if (const int error = driver.device_count(&count); error != 0)
-    return {.card = nullptr, .reason = title + " cannot be used: " + driver.name_of(error)};
+    return {.card = nullptr, .reason = title + " cannot be used: " + driver.get_error_name(error)};
   if (index >= count) {
     return {.card = nullptr,
             .reason = title + " does not exist: this machine has " + std::to_string(count) +
@@ -88,7 +88,8 @@ Card::Found make_card(int index) {
   void* context = nullptr;
   int error = driver.device(&device, index);
   if (error == 0) error = driver.retain_primary(&context, device);
-  if (error != 0) return {.card = nullptr, .reason = title + " cannot be used: " + driver.name_of(error)};
+  if (error != 0)
+    return {.card = nullptr, .reason = title + " cannot be used: " + driver.get_error_name(error)};
   AVBufferRef* const made = make_device(context);
   if (made == nullptr) {
     static_cast<void>(driver.release_primary(device));
@@ -97,7 +98,7 @@ Card::Found make_card(int index) {
   return {.card = std::make_shared<Card>(driver, index, context, made)};
 }
 
-std::string refusal_of_format(AVPixelFormat format) {
+std::string refuse_format(AVPixelFormat format) {
   if (format == AV_PIX_FMT_NONE) return {};
   const AVPixFmtDescriptor* const description = av_pix_fmt_desc_get(format);
   if (description == nullptr) return {};
@@ -137,13 +138,13 @@ Card::~Card() {
 
 std::string Card::refusal(const Stream& stream) const {
   const std::string codec = avcodec_get_name(stream.codec);
-  const int number = number_of(stream.codec);
+  const int number = find_codec_number(stream.codec);
   if (number == 0) return "it does not decode " + codec;
-  if (auto reason = refusal_of_format(stream.format); !reason.empty()) return reason;
+  if (auto reason = refuse_format(stream.format); !reason.empty()) return reason;
   DecoderCapabilities able{.codec = number};
   const Current current(driver_, context_);
   if (const int error = driver_.decoder_capabilities(&able); error != 0)
-    return "it does not answer: " + driver_.name_of(error);
+    return "it does not answer: " + driver_.get_error_name(error);
   if (able.is_supported == 0) return "it does not decode " + codec;
   if (stream.width == 0 || stream.height == 0) return {};
   const auto width = static_cast<unsigned>(stream.width);

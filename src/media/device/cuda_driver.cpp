@@ -65,11 +65,12 @@ std::string start_failure(const CudaDriver& driver, int error) {
       return "the NVIDIA driver finds no card";
     case kInsufficientDriver:
     case kDriverMismatch:
-      return "the NVIDIA driver is too old for its card or its libraries (" + driver.name_of(error) + ")";
+      return "the NVIDIA driver is too old for its card or its libraries (" + driver.get_error_name(error) +
+             ")";
     case kNotInitialized:
       return "a parent of this process uses the card, and forked it: begin it with multiprocessing's \"spawn\"";
     default:
-      return "the NVIDIA driver does not start: " + driver.name_of(error);
+      return "the NVIDIA driver does not start: " + driver.get_error_name(error);
   }
 }
 
@@ -82,7 +83,7 @@ struct LoadedDriver {
   bool is_loaded = false;  // guarded by mutex; the libraries stay loaded
 };
 
-std::string CudaDriver::name_of(int error) const {
+std::string CudaDriver::get_error_name(int error) const {
   const char* name = nullptr;
   if (error_name == nullptr || error_name(error, &name) != 0 || name == nullptr)
     return "error " + std::to_string(error);

@@ -64,7 +64,7 @@ struct CudaDriver {
   int (*decoder_capabilities)(DecoderCapabilities* wish) = nullptr;
 
   /// "CUDA_ERROR_NO_DEVICE", or the number of an error without a name.
-  [[nodiscard]] std::string name_of(int error) const;
+  [[nodiscard]] std::string get_error_name(int error) const;
 };
 
 /// A driver that works, or the reason why there is no such driver.

@@ -8,7 +8,7 @@
 
 namespace freshframe::media {
 
-DecoderWish DecoderWish::of(const std::string& word) {
+DecoderWish DecoderWish::parse(const std::string& word) {
   constexpr std::string_view kCard = "cuda:";
   constexpr std::size_t kMostDigits = 3;
   if (word == "cpu") return {.kind = Kind::Cpu};

@@ -16,7 +16,7 @@ struct DecoderWish {
   int card = 0;
 
   /// Throws OptionError for another word.
-  [[nodiscard]] static DecoderWish of(const std::string& word);
+  [[nodiscard]] static DecoderWish parse(const std::string& word);
 };
 
 /// Where a stream is decoded.

@@ -175,10 +175,10 @@ struct FragmentWriter::Impl {
     io = make_writing_io<&keep>(1 << 15, &written, nullptr);
     output->pb = io.get();
     output->avoid_negative_ts = 0;
-    begin(parameters);
+    begin_file(parameters);
   }
 
-  void begin(const AVCodecParameters& parameters) {
+  void begin_file(const AVCodecParameters& parameters) {
     AVStream* const stream = avformat_new_stream(output.get(), nullptr);
     if (stream == nullptr) throw std::bad_alloc();
     fragment_check(avcodec_parameters_copy(stream->codecpar, &parameters));

@@ -24,7 +24,7 @@ constexpr unsigned kOk = 200;
 constexpr unsigned kTooMany = 429;
 constexpr unsigned kBusy = 503;
 
-Reply refused(unsigned status, const std::string& text, double seconds) {
+Reply make_refusal(unsigned status, const std::string& text, double seconds) {
   auto reply = plain(status, text);
   reply.headers = "Retry-After: " + std::to_string(static_cast<int>(std::ceil(seconds))) + "\r\n";
   return reply;
@@ -117,15 +117,16 @@ std::string SnapshotDesk::names() const {
 std::optional<Reply> SnapshotDesk::refusal(const std::string& client) {
   if (closed_) return plain(kBusy, "the server ends");
   if (questions_.size() >= kAtOnce)
-    return refused(kBusy, std::to_string(kAtOnce) + " questions are being answered: ask again in a second",
-                   1);
+    return make_refusal(kBusy,
+                        std::to_string(kAtOnce) + " questions are being answered: ask again in a second", 1);
   const double wait = rates_.take(client, std::chrono::steady_clock::now());
   if (wait == 0) return std::nullopt;
-  return refused(kTooMany,
-                 "a client may ask " + core::number_text(rates_.per_minute(), std::chars_format::general, 6) +
-                     " questions a minute (serve(looks_per_minute=)): ask again in " +
-                     std::to_string(static_cast<int>(std::ceil(wait))) + " s",
-                 wait);
+  return make_refusal(kTooMany,
+                      "a client may ask " +
+                          core::number_text(rates_.per_minute(), std::chars_format::general, 6) +
+                          " questions a minute (serve(looks_per_minute=)): ask again in " +
+                          std::to_string(static_cast<int>(std::ceil(wait))) + " s",
+                      wait);
 }
 
 SnapshotDesk::Asked SnapshotDesk::ask(LookWish wish, const std::string& client, Done done) {
@@ -152,7 +153,7 @@ SnapshotDesk::Asked SnapshotDesk::ask(LookWish wish, const std::string& client, 
   } catch (const std::system_error&) {
     questions_.erase(number);
     ++info.failed;
-    return refused(kBusy, "the system has no thread for the question: ask again in a second", 1);
+    return make_refusal(kBusy, "the system has no thread for the question: ask again in a second", 1);
   }
   return number;
 }

@@ -29,7 +29,7 @@ class MetricsWriter {
   explicit MetricsWriter(std::string_view pipeline) : pipeline_(pipeline) {}
 
   /// `name`: without the common prefix "freshframe_".
-  void begin(std::string_view name, std::string_view type, std::string_view help) {
+  void begin_metric(std::string_view name, std::string_view type, std::string_view help) {
     name_ = "freshframe_";
     name_ += name;
     out_ += "# HELP ";
@@ -98,7 +98,7 @@ template <class Fields, class Samples>
 void write_fields(MetricsWriter& out, const Fields& fields, const Samples& samples) {
   for_each_field(fields, [&](const auto& field) {
     if (field.metric.empty()) return;
-    out.begin(field.metric, field.type, field.help);
+    out.begin_metric(field.metric, field.type, field.help);
     samples([&](std::initializer_list<Label> labels, const auto& stats) {
       using Value = std::remove_cvref_t<decltype(stats.*field.member)>;
       if constexpr (std::is_arithmetic_v<Value>) {
@@ -118,8 +118,8 @@ void write_joins(MetricsWriter& out, const Stats& stats) {
       if (node.join) sample({{"node", node.name}}, *node.join);
     }
   });
-  out.begin("join_nearest_seconds", "gauge",
-            "Median of how much later than the reference's sample the nearest one of the parent was.");
+  out.begin_metric("join_nearest_seconds", "gauge",
+                   "Median of how much later than the reference's sample the nearest one of the parent was.");
   for (const auto& node : stats.nodes) {
     if (!node.join || node.join->by == JoinBy::Seq) continue;
     for (const auto& parent : node.join->parents) {
@@ -151,7 +151,7 @@ void write_edges(MetricsWriter& out, const Stats& stats) {
     }
   };
   write_fields(out, kEdgeFields, for_each_edge);
-  out.begin("edge_depth_samples", "gauge", "Samples that the edge's queue can hold.");
+  out.begin_metric("edge_depth_samples", "gauge", "Samples that the edge's queue can hold.");
   for_each_edge([&](std::initializer_list<Label> labels, const EdgeStats& edge) {
     out.sample(labels, static_cast<double>(edge.queue.depth) * static_cast<double>(edge.source_count));
   });
@@ -159,7 +159,7 @@ void write_edges(MetricsWriter& out, const Stats& stats) {
 
 // Buckets are the powers of two below the largest batch so far, so their number stays small.
 void write_batches(MetricsWriter& out, const Stats& stats) {
-  out.begin("node_batch_samples", "histogram", "Samples of one call, of nodes with a batch.");
+  out.begin_metric("node_batch_samples", "histogram", "Samples of one call, of nodes with a batch.");
   for (const auto& node : stats.nodes) {
     if (node.batches.empty()) continue;
     std::uint64_t calls = 0;
@@ -179,7 +179,7 @@ void write_batches(MetricsWriter& out, const Stats& stats) {
 }
 
 void write_away(MetricsWriter& out, const Snapshot& seen) {
-  out.begin(
+  out.begin_metric(
       "source_away_seconds", "gauge",
       "Seconds that the source has delivered nothing because its connection is lost; 0: it is connected.");
   for (std::size_t i = 0; i < seen.away.size(); ++i) {
@@ -196,14 +196,14 @@ std::uint64_t find_count(const Map& drops, int cause) {
 
 // Every cause from the start, so that a first drop is a step and not a new series.
 void write_drops(MetricsWriter& out, const Stats& stats) {
-  out.begin("node_dropped_total", "counter", "Frames dropped in the node, by cause.");
+  out.begin_metric("node_dropped_total", "counter", "Frames dropped in the node, by cause.");
   for (const auto& node : stats.nodes) {
     for (int i = 0; i < kNodeDropCauses; ++i) {
       out.sample({{"node", node.name}, {"cause", freshframe::to_string(static_cast<NodeDropCause>(i))}},
                  find_count<NodeDropCause>(node.drops, i));
     }
   }
-  out.begin("edge_dropped_total", "counter", "Samples dropped on the edge, by cause.");
+  out.begin_metric("edge_dropped_total", "counter", "Samples dropped on the edge, by cause.");
   for (const auto& edge : stats.edges) {
     for (int i = 0; i < kDropCauses; ++i) {
       const auto cause = freshframe::to_string(static_cast<DropCause>(i));
@@ -219,28 +219,28 @@ void write_drops(MetricsWriter& out, const Stats& stats) {
 }
 
 void write_states(MetricsWriter& out, const Snapshot& seen) {
-  out.begin("node_state", "gauge", "1 for the state that the node is in.");
+  out.begin_metric("node_state", "gauge", "1 for the state that the node is in.");
   for (const auto& node : seen.graph.stats.nodes) {
     out.sample({{"node", node.name}, {"state", freshframe::to_string(node.state)}}, 1);
   }
-  out.begin("source_state", "gauge", "1 for the state that the source is in.");
+  out.begin_metric("source_state", "gauge", "1 for the state that the source is in.");
   for (const auto& node : seen.graph.stats.nodes) {
     if (!node.source) continue;
     out.sample({{"node", node.name}, {"state", freshframe::to_string(node.source->state)}}, 1);
   }
-  out.begin("pipeline_phase", "gauge", "1 for the phase that the pipeline is in.");
+  out.begin_metric("pipeline_phase", "gauge", "1 for the phase that the pipeline is in.");
   out.sample({{"phase", to_string(seen.graph.phase)}}, 1);
-  out.begin("finding", "gauge", "1 for each present finding, as why() has it.");
+  out.begin_metric("finding", "gauge", "1 for each present finding, as why() has it.");
   for (const auto& finding : seen.findings)
     out.sample({{"kind", finding.kind}, {"subject", finding.subject}}, 1);
-  out.begin("pipeline_healthy", "gauge", "1 while frames flow, as in /healthz.");
+  out.begin_metric("pipeline_healthy", "gauge", "1 while frames flow, as in /healthz.");
   out.sample({}, judge_health(seen).good ? 1 : 0);
 }
 
 template <class T>
 void write_one(MetricsWriter& out, std::string_view name, std::string_view type, std::string_view help,
                T value) {
-  out.begin(name, type, help);
+  out.begin_metric(name, type, help);
   out.sample({}, value);
 }
 
@@ -271,7 +271,7 @@ void write_removed(MetricsWriter& out, const RemovedStats& removed) {
             removed.passed_in);
   write_one(out, "removed_delivered_total", "counter", "Samples that removed edges had delivered.",
             removed.delivered);
-  out.begin("removed_dropped_total", "counter", "Samples dropped on removed edges, by cause.");
+  out.begin_metric("removed_dropped_total", "counter", "Samples dropped on removed edges, by cause.");
   for (int i = 0; i < kDropCauses; ++i) {
     out.sample({{"cause", freshframe::to_string(static_cast<DropCause>(i))}},
                find_count<DropCause>(removed.drops, i));
@@ -280,12 +280,12 @@ void write_removed(MetricsWriter& out, const RemovedStats& removed) {
 
 void write_viewers(MetricsWriter& out, const Snapshot& seen) {
   write_one(out, "viewers", "gauge", "Browsers and programs that watch the pipeline live.", seen.viewers);
-  out.begin("view_encoded_total", "counter", "Pictures of the port that were encoded for viewers.");
+  out.begin_metric("view_encoded_total", "counter", "Pictures of the port that were encoded for viewers.");
   for (const auto& view : seen.views) out.sample({{"port", view.port}}, view.encoded);
-  out.begin("view_watchers", "gauge", "Views of the port in pages over /api/video.");
+  out.begin_metric("view_watchers", "gauge", "Views of the port in pages over /api/video.");
   for (const auto& view : seen.views) out.sample({{"port", view.port}}, view.watchers.size());
-  out.begin("view_left_out_pictures", "gauge",
-            "Pictures that the present watchers have not got as they were too slow.");
+  out.begin_metric("view_left_out_pictures", "gauge",
+                   "Pictures that the present watchers have not got as they were too slow.");
   for (const auto& view : seen.views) {
     std::uint64_t left_out = 0;
     for (const auto& watcher : view.watchers) left_out += watcher.left_out;
@@ -295,7 +295,8 @@ void write_viewers(MetricsWriter& out, const Snapshot& seen) {
 
 void write_looks(MetricsWriter& out, const Snapshot& seen) {
   if (seen.looks.empty()) return;
-  out.begin("look_questions_total", "counter", "Questions about the last seconds of a look over HTTP.");
+  out.begin_metric("look_questions_total", "counter",
+                   "Questions about the last seconds of a look over HTTP.");
   for (const auto& look : seen.looks) {
     out.sample({{"look", look.name}, {"result", "answered"}}, look.answered);
     out.sample({{"look", look.name}, {"result", "refused"}}, look.refused);
@@ -315,17 +316,18 @@ void write_each_worker(MetricsWriter& out, const Stats& stats, Value WorkerStats
 void write_workers(MetricsWriter& out, const Stats& stats) {
   const bool any = std::ranges::any_of(stats.nodes, [](const auto& node) { return !node.workers.empty(); });
   if (!any) return;
-  out.begin("node_in_flight_samples", "gauge", "Samples that the node's workers have not finished.");
+  out.begin_metric("node_in_flight_samples", "gauge", "Samples that the node's workers have not finished.");
   for (const auto& node : stats.nodes) {
     if (!node.workers.empty()) out.sample({{"node", node.name}}, node.in_flight);
   }
-  out.begin("worker_processed_total", "counter", "Samples that a worker process has finished.");
+  out.begin_metric("worker_processed_total", "counter", "Samples that a worker process has finished.");
   write_each_worker(out, stats, &WorkerStats::processed);
-  out.begin("worker_restarts_total", "counter", "Worker processes that were replaced after they died.");
+  out.begin_metric("worker_restarts_total", "counter",
+                   "Worker processes that were replaced after they died.");
   write_each_worker(out, stats, &WorkerStats::restarts);
-  out.begin("worker_resident_bytes", "gauge", "Resident memory of a worker process.");
+  out.begin_metric("worker_resident_bytes", "gauge", "Resident memory of a worker process.");
   write_each_worker(out, stats, &WorkerStats::rss_bytes);
-  out.begin("worker_cpu_seconds", "gauge", "Processor time of the running worker process.");
+  out.begin_metric("worker_cpu_seconds", "gauge", "Processor time of the running worker process.");
   write_each_worker(out, stats, &WorkerStats::cpu);
 }
 
@@ -349,7 +351,7 @@ void write_publishers(MetricsWriter& out, const Stats& stats) {
 
 void write_inference(MetricsWriter& out, const Stats& stats) {
   const auto each = [&](const char* name, const char* type, const char* help, const auto& value) {
-    out.begin(name, type, help);
+    out.begin_metric(name, type, help);
     for (const auto& node : stats.nodes) {
       if (!node.inference) continue;
       out.sample({{"node", node.name}, {"provider", node.inference->provider}}, value(*node.inference));
@@ -370,7 +372,7 @@ void write_inference(MetricsWriter& out, const Stats& stats) {
 std::string metrics_text(const Snapshot& seen, Viewers viewers) {
   MetricsWriter out(seen.pipeline);
   const auto& stats = seen.graph.stats;
-  out.begin("info", "gauge", "The running version.");
+  out.begin_metric("info", "gauge", "The running version.");
   out.sample({{"version", FRESHFRAME_VERSION}}, 1);
   write_states(out, seen);
   write_memory(out, stats);

@@ -83,7 +83,7 @@ struct FramePublish {
     if (queue.drops_unconnected()) return;  // nothing is encoded without a receiver
     note_run(stamp);
     if (encoder && (!encoder->fits(frame) || stamp.pts <= encoder->last_pts())) encoder.reset();
-    if (!encoder) begin(frame, stamp.pts);
+    if (!encoder) begin_stream(frame, stamp.pts);
     const bool key = queue.wants_key() || stamp.pts >= next_key;
     if (key) next_key = stamp.pts + options.keyframe_every;
     encoder->encode(frame, stamp.pts, [this](AVPacket& packet) { put(packet); }, key);
@@ -99,7 +99,7 @@ struct FramePublish {
     encoder.reset();
   }
 
-  void begin(const Frame& first, double pts) {
+  void begin_stream(const Frame& first, double pts) {
     auto next = std::make_unique<FrameEncoder>(what(), container(), encoding);
     static_cast<void>(next->start(first, kFallbackFps));
     encoder = std::move(next);

@@ -251,7 +251,7 @@ std::optional<SourceItem<Frame>> V4l2Source::decode_picture(const Context& conte
       in_decoder_.pop_front();
       if (leaves_out) context.counters.drop(NodeDropCause::NotDecoded);
     }
-    PictureTimes arrival{next_seq_ - 1, last_pts_, Decoder::captured_of(*spare_)};
+    PictureTimes arrival{next_seq_ - 1, last_pts_, Decoder::read_captured(*spare_)};
     if (!in_decoder_.empty()) {
       arrival = in_decoder_.front();
       in_decoder_.pop_front();

@@ -19,7 +19,7 @@ class FieldPackets {
   /// Whether the packet is the second field of the frame that began with the packet before it.
   [[nodiscard]] bool is_second(const AVPacket& packet);
   /// Packets come from the beginning of the file again.
-  void begin() noexcept { first_ = AV_PICTURE_STRUCTURE_UNKNOWN; }
+  void begin_stream() noexcept { first_ = AV_PICTURE_STRUCTURE_UNKNOWN; }
 
  private:
   CodecPtr codec_;  // for the parser: with the parameter sets

@@ -35,7 +35,7 @@ DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
   return {.threads = options.decoder_threads.value_or(options.realtime || picture ? 1 : cores),
           .low_delay = options.realtime,
           .strict = picture,
-          .wish = DecoderWish::of(options.decoder)};
+          .wish = DecoderWish::parse(options.decoder)};
 }
 
 /// FFmpeg up to version 8 ignores all offsets of an MP4 where one is this large, in ticks. Version 9 takes it,
@@ -74,7 +74,7 @@ void FileDecoding::open(const std::string& path, const Context& context) {
 
 /// Keeps the context of the card from one decoder to the next. A picture is decoded on the CPU.
 void FileDecoding::choose_card() {
-  const auto wish = DecoderWish::of(options_.decoder);
+  const auto wish = DecoderWish::parse(options_.decoder);
   if (wish.kind == DecoderWish::Kind::Cpu || card_) return;
   if (!demuxer_->is_picture()) {
     card_ = Card::open(wish.card).card;
@@ -150,8 +150,8 @@ void FileDecoding::begin_pass() {
   times_.emplace(step_, demuxer_->largest_leap());
   first_dts_.reset();
   delay_.reset();
-  counts_.begin();
-  if (fields_) fields_->begin_pass();
+  counts_.begin_pass();
+  if (fields_) fields_->begin_stream();
 }
 
 void FileDecoding::close() {

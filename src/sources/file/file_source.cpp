@@ -104,7 +104,7 @@ std::optional<SourceItem<Frame>> FileSource::read(const Context& context) {
   auto& frame = placed->file.frame;
   // Packets that open() read ahead count as captured at the first read(), so that the opening of other nodes
   // adds no age.
-  const TimePoint captured = options_.realtime ? due_ : std::max(Decoder::captured_of(*frame), *started_);
+  const TimePoint captured = options_.realtime ? due_ : std::max(Decoder::read_captured(*frame), *started_);
   if (sizes_.changes_with({frame->width, frame->height})) context.counters.source().count_size_change();
   const auto number = find_number(*placed);
   return SourceItem<Frame>{.value = maker_.make(std::move(frame)),

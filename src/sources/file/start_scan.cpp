@@ -99,7 +99,7 @@ class Scan {
     structure_.look_at(*packet);
     const bool first = point_.packets.empty() && bytes_ == 0;
     const bool key = (packet->flags & AV_PKT_FLAG_KEY) != 0;
-    if (structure_.is_field() || (first && !begin(*packet, key))) return false;
+    if (structure_.is_field() || (first && !begin_scan(*packet, key))) return false;
     bytes_ += packet->size + 1;
     if (bytes_ > kMostBytes) return false;
     if (shows_a_frame(*packet, codec_)) {
@@ -114,7 +114,7 @@ class Scan {
     return true;
   }
 
-  bool begin(const AVPacket& packet, bool key) {
+  bool begin_scan(const AVPacket& packet, bool key) {
     first_key_ = packet.pts;
     if (!key) return false;
     // Derived times are late if frames are reordered.

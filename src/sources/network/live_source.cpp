@@ -61,7 +61,7 @@ void LiveSource::open(const Context& context) {
 
 /// A card that is not there is no outage: another attempt would fail, too.
 void LiveSource::keep_card() {
-  const auto wish = DecoderWish::of(options_.decoder);
+  const auto wish = DecoderWish::parse(options_.decoder);
   if (wish.kind == DecoderWish::Kind::Cpu) return;
   auto found = Card::open(wish.card);
   if (!found.card && wish.kind == DecoderWish::Kind::Demand)

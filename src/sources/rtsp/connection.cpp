@@ -152,7 +152,7 @@ void Connection::make_decoder() {
   const AVRational ticks{1, media_.clock};
   const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1),
                                  .low_delay = true,
-                                 .wish = DecoderWish::of(options_.decoder)};
+                                 .wish = DecoderWish::parse(options_.decoder)};
   Dictionary options(client_.decoder);
   try {
     decoder_.emplace(depacketiser_->parameters(), ticks, settings, options);

@@ -69,7 +69,7 @@ struct Parts {
   int blocks;
   int count;
 
-  [[nodiscard]] int begin(int part) const noexcept { return part * blocks / count; }
+  [[nodiscard]] int begin_part(int part) const noexcept { return part * blocks / count; }
 };
 
 Parts divide_blocks(int blocks, int wanted) noexcept {
@@ -85,9 +85,10 @@ struct Means {
   [[nodiscard]] bool has_contrast(const Parts& across, const Parts& down, int x, int y) const {
     int least = std::numeric_limits<std::uint8_t>::max();
     int most = 0;
-    for (int row = down.begin(y); row < std::min(down.begin(y + 1), rows); ++row) {
+    for (int row = down.begin_part(y); row < std::min(down.begin_part(y + 1), rows); ++row) {
       const auto begin = static_cast<std::size_t>(row) * static_cast<std::size_t>(columns);
-      for (int column = across.begin(x); column < std::min(across.begin(x + 1), columns); ++column) {
+      for (int column = across.begin_part(x); column < std::min(across.begin_part(x + 1), columns);
+           ++column) {
         const int mean = levels[begin + static_cast<std::size_t>(column)];
         least = std::min(least, mean);
         most = std::max(most, mean);
@@ -112,7 +113,7 @@ class Reading {
 
   PictureDigest read() {
     for (int y = 0; y < down_.count; ++y) {
-      for (int block = down_.begin(y); block < down_.begin(y + 1); ++block) read_blocks(block, y);
+      for (int block = down_.begin_part(y); block < down_.begin_part(y + 1); ++block) read_blocks(block, y);
     }
     PictureDigest digest{
         .bits = mixed(static_cast<std::uint64_t>(luma_.rows), static_cast<std::uint64_t>(luma_.row_bytes))};
@@ -150,8 +151,8 @@ class Reading {
     const int whole = means_.columns;
     for (int x = 0; x < across_.count; ++x) {
       SixteenBytes state = states[x];
-      const int end = across_.begin(x + 1);
-      for (int block = across_.begin(x); block < std::min(end, whole); ++block) {
+      const int end = across_.begin_part(x + 1);
+      for (int block = across_.begin_part(x); block < std::min(end, whole); ++block) {
         const auto words = words_at(row + static_cast<std::ptrdiff_t>(block) * kBlock);
         mix(state, words);
         sums_[static_cast<std::size_t>(block)] += add_bytes(words[0]) + add_bytes(words[1]);

@@ -71,7 +71,7 @@ std::string_view without_quotes(std::string_view text) {
   return quoted ? text.substr(1, text.size() - 2) : text;
 }
 
-Queue queue_of(std::string_view text) {
+Queue find_queue(std::string_view text) {
   const auto known = std::ranges::find(kNamedQueues, text, &NamedQueue::name);
   if (known != kNamedQueues.end()) return known->queue;
   const auto arguments = split_arguments("Queue", text);
@@ -106,7 +106,7 @@ void set(NodeChange& change, std::string_view name, std::string_view value) {
   if (number != numbers.end()) {
     change.*(number->second) = parse_number<double>(name, value);
   } else if (name == "queue") {
-    change.queue = queue_of(value);
+    change.queue = find_queue(value);
   } else if (name == "workers") {
     change.workers = parse_number<int>(name, value);
   } else if (name == "batch") {

@@ -186,10 +186,10 @@ class Loop {
   // A reader always waits for the next sample.
   void read(Station& place) {
     AnySample sample;
-    while (place.inbox.take(sample, kWithoutWait) == Taken::Sample) end(place, sample);
+    while (place.inbox.take(sample, kWithoutWait) == Taken::Sample) end_loop(place, sample);
   }
 
-  void end(const Station& place, const AnySample& sample) {
+  void end_loop(const Station& place, const AnySample& sample) {
     const auto now = clock_->now();
     played_.ends[place.number].push_back({now, Seconds(now - sample.stamp.captured).count()});
   }
@@ -272,7 +272,7 @@ class Loop {
   void end_call(Station& place, std::uint64_t call) {
     auto samples = std::move(place.running.extract(call).mapped());
     if (place.plan.is_end) {
-      for (const auto& sample : samples) end(place, sample);
+      for (const auto& sample : samples) end_loop(place, sample);
     }
     if (!place.plan.has_crew) {
       pass_on(place, std::move(samples));

@@ -565,7 +565,7 @@ void Decoder::rest() {
   failures_in_row_ = 0;
 }
 
-TimePoint Decoder::captured_of(const AVFrame& frame) {
+TimePoint Decoder::read_captured(const AVFrame& frame) {
 #if LIBAVCODEC_VERSION_MAJOR >= 60
   const auto ticks = static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(frame.opaque));
 #else

@@ -49,7 +49,7 @@ class Decoder {
   /// The value of max_pixels in a user's options, or else the limit.
   [[nodiscard]] static std::string most_pixels(const std::map<std::string, std::string>& options);
 
-  /// `captured` comes back from captured_of() the frames made of this packet. False means damaged, continue.
+  /// `captured` comes back from read_captured() of the frames made of this packet. False means damaged, continue.
   /// With `strict`, send() and receive() throw Error for a picture that is not damaged, but of a kind that
   /// FFmpeg does not decode.
   bool send(AVPacket& packet, TimePoint captured);
@@ -66,7 +66,7 @@ class Decoder {
   void renew();
 
   /// The time at which the packet of this frame was read, as given to send().
-  [[nodiscard]] static TimePoint captured_of(const AVFrame& frame);
+  [[nodiscard]] static TimePoint read_captured(const AVFrame& frame);
   /// From now on also frames that follow no keyframe, which may have gaps.
   void show_incomplete() noexcept {
     incomplete_ = true;

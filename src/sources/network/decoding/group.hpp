@@ -133,12 +133,12 @@ class Group {
   [[nodiscard]] bool was_given(const AVFrame& frame) const noexcept {
     if (given_ && frame.best_effort_timestamp != AV_NOPTS_VALUE)
       return frame.best_effort_timestamp <= *given_;
-    return Decoder::captured_of(frame) <= given_captured_;
+    return Decoder::read_captured(frame) <= given_captured_;
   }
   void note_given(const AVFrame& frame) noexcept {
     given_.reset();
     if (frame.best_effort_timestamp != AV_NOPTS_VALUE) given_ = frame.best_effort_timestamp;
-    given_captured_ = Decoder::captured_of(frame);
+    given_captured_ = Decoder::read_captured(frame);
   }
 
   const std::size_t most_packets_;

@@ -264,7 +264,7 @@ bool LiveDecoding::take(const Context& context) {
 /// Numbers a picture. Pictures before it that will not come are counted, and have taken numbers. Returns nullopt if an
 /// earlier connection has brought it.
 std::optional<LivePicture> LiveDecoding::give(AvFramePtr frame, const Context& context) {
-  const TimePoint captured = Decoder::captured_of(*frame);
+  const TimePoint captured = Decoder::read_captured(*frame);
   const auto time = stream_.seconds(frame->best_effort_timestamp);
   const auto notes = take_held(*frame);
   ++seq_;
@@ -284,7 +284,7 @@ std::optional<LivePicture> LiveDecoding::give(AvFramePtr frame, const Context& c
 /// Returns the facts about a picture that its packet and those before it have brought. They are held no longer.
 HeldPackets::Taken LiveDecoding::take_held(const AVFrame& frame) {
   const auto& decoder = *stream_.decoder;
-  auto notes = held_.take(Decoder::captured_of(frame), stream_.seconds(frame.best_effort_timestamp),
+  auto notes = held_.take(Decoder::read_captured(frame), stream_.seconds(frame.best_effort_timestamp),
                           decoder.context().has_b_frames > 0);
   if (decoder.is_damaged(frame)) {
     notes.damaged = true;

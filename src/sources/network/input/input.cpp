@@ -297,7 +297,7 @@ void LiveInput::tell_choice() const {
 void LiveInput::make_decoder(Dictionary& options) {
   const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1),
                                  .low_delay = true,
-                                 .wish = DecoderWish::of(options_.decoder)};
+                                 .wish = DecoderWish::parse(options_.decoder)};
   try {
     decoder_.emplace(*stream_, settings, options);
   } catch (const CardRefused& refused) {

@@ -52,7 +52,7 @@ class Input {
 
   [[nodiscard]] AVIOContext* io() noexcept { return io_; }
   /// The description is read.
-  void begin() {
+  void begin_input() {
     described_ = true;
     io_->buf_ptr = io_->buf_end = io_->buffer;
     wake();
@@ -106,7 +106,7 @@ class FfmpegDepacketiser final : public Depacketiser {
     if (format_->nb_streams != 1 || format_->streams[0]->codecpar->codec_id == AV_CODEC_ID_NONE) {
       throw Fault(Trouble::Dialogue, "FFmpeg does not know its payload " + media.encoding);
     }
-    input_.begin();
+    input_.begin_input();
   }
 
   void add(const RtpPacket& packet, bool after_gap, std::vector<std::uint8_t>& picture) override {
