@@ -77,7 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(known.kind == UrlKind::Live || known.kind == UrlKind::Camera || known.masked == masked);
   });
   if (url.rfind("demo:", 0) == 0) allow_refusal([&] { static_cast<void>(demo_circles(url, 3)); });
-  if (NumberPattern::is_one(url)) {
+  if (NumberPattern::is_pattern(url)) {
     allow_refusal([&] {
       const NumberPattern pattern(url, masked);
       const auto number = pattern.parse_number(parts[1]);
