@@ -367,7 +367,7 @@ Frame frame_from_array(gil::Held& held, nb::object object, const std::string& fo
   return std::move(builder).publish(pixel_ops()).keep();
 }
 
-Frame read_frame(gil::Held& held, nb::object object, const char* who) {
+Frame to_frame(gil::Held& held, nb::object object, const char* who) {
   if (Frame frame; nb::try_cast(object, frame, false)) return check_process(frame);
   object = with_strides(std::move(object));
   const auto array = uint8_array(object, who);

@@ -30,7 +30,7 @@ namespace freshframe::python {
                                      bool copy);
 /// A Frame itself, or a uint8 array of shape (H, W), or (H, W, 3) in BGR order, as a frame; made by copying when it must
 /// be. `who` is for messages.
-[[nodiscard]] Frame read_frame(gil::Held& held, nanobind::object picture, const char* who);
+[[nodiscard]] Frame to_frame(gil::Held& held, nanobind::object picture, const char* who);
 /// The pixel format of that name; OptionError lists them.
 [[nodiscard]] PixelFormat parse_format(const std::string& name);
 

@@ -187,7 +187,7 @@ using Description = OnnxDetector::Description;
 nb::object detect_onnx(gil::Held& held, NodeHandle& self, nb::object given) {
   self.guard.check("this OnnxDetector");
   const LoneCall<OnnxDetector> call(self, "an OnnxDetector", "detect()");
-  const auto frame = read_frame(held, std::move(given), "OnnxDetector.detect()");
+  const auto frame = to_frame(held, std::move(given), "OnnxDetector.detect()");
   const auto found = gil::release(
       held,
       [](OnnxDetector* detector, const Frame& picture) {

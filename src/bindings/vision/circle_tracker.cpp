@@ -59,7 +59,7 @@ std::unique_ptr<NodeHandle> make_circle_tracker(std::pair<float, float> radius, 
 
 nb::object detect_circles(gil::Held& held, NodeHandle& self, nb::object given) {
   const LoneCall<CircleDetector> call(self, "a CircleDetector", "detect()");
-  const auto frame = read_frame(held, std::move(given), "CircleDetector.detect()");
+  const auto frame = to_frame(held, std::move(given), "CircleDetector.detect()");
   auto circles = gil::release(
       held, [](CircleDetector* detector, const Frame& picture) { return detector->detect(picture); },
       &call.node(), frame);
@@ -68,7 +68,7 @@ nb::object detect_circles(gil::Held& held, NodeHandle& self, nb::object given) {
 
 nb::object update_circle_tracker(gil::Held& held, NodeHandle& self, nb::object given, double pts) {
   const LoneCall<CircleTracker> call(self, "a CircleTracker", "update()");
-  const auto frame = read_frame(held, std::move(given), "CircleTracker.update()");
+  const auto frame = to_frame(held, std::move(given), "CircleTracker.update()");
   auto circles = gil::release(
       held,
       [](CircleTracker* tracker, const Frame& picture, double at) { return tracker->update(picture, at); },
