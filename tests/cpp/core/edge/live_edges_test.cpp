@@ -81,7 +81,7 @@ TEST(SourceEnds, LeaveTheTurnWithALaneThatIsThere) {
     at.put(edge, source);
     ASSERT_EQ(at.take(), Taken::Sample);
   }
-  at.inbox.end(*edge, 0, 0);
+  at.inbox.end_edge(*edge, 0, 0);
   ASSERT_EQ(at.take(), Taken::News);
   ASSERT_EQ(at.gone(), std::vector{0});
   at.put(edge, 5);

@@ -226,9 +226,9 @@ class OpenGate final : public core::SessionGate {
 TEST(ReplaceSource, OfAnExclusiveCameraWouldOpenASecondSession) {
   Feed<int> feed;
   Feed<int> other;
-  core::gate_of_thread() = std::make_shared<OpenGate>();
+  core::get_thread_gate() = std::make_shared<OpenGate>();
   Pipeline pipeline;
-  core::gate_of_thread().reset();
+  core::get_thread_gate().reset();
   const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   pipeline.start();
   const auto text = message_of<GraphError>([&] { pipeline.replace(cam, feed_source(other, Kind::Live)); });
