@@ -221,7 +221,7 @@ bool AgentEnd::read_socket() {
   }
 }
 
-/// Messages of an older controller are ignored.
+/// Returns false for a message of an older controller, which is ignored.
 bool AgentEnd::read_term(ByteReader& reader) {
   const auto term = reader.get<std::uint64_t>();
   if (term < term_) return false;

@@ -19,7 +19,7 @@ class Rate {
  public:
   explicit Rate(double rate) noexcept : step_(1 / rate) {}
 
-  /// Each sample in turn: whether its tick has come. The tick stays until use().
+  /// Follows the time of each sample in turn. Returns whether its tick has come: the tick stays until use().
   [[nodiscard]] bool reach_tick(double time) noexcept;
   /// A sample of that time, for which reach_tick() was true, has passed.
   void use(double time) noexcept;

@@ -118,7 +118,7 @@ class SetQueue {
   [[nodiscard]] bool admit(Lane& lane, AnySample& sample, Aftermath& after);
   /// Returns false if the sample's time is not known, and it was dropped.
   [[nodiscard]] bool take_clock(Lane& lane, AnySample& sample);
-  /// Whether the sample is of a source that another one has followed. See Note [The sources of a join].
+  /// Returns true if another source has followed the sample's. See Note [The sources of a join].
   [[nodiscard]] bool follow_source(const Edge& edge, int source, TimePoint now);
   [[nodiscard]] bool waits(int source) const;
   /// Reports the sources that have ended and have no waiting samples.

@@ -55,6 +55,7 @@ class VideoWatcher final : public Connection,
   void on_watch(std::vector<WatchWish> wishes);
   void on_acks(const VideoRequest& request);
   void welcome();
+  /// Returns true if this message is one too many in its second.
   [[nodiscard]] bool count_message();
   void refuse(unsigned code, const char* reason);
   void write(std::string head, std::string_view body, std::shared_ptr<const void> keep, bool binary);

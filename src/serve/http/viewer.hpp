@@ -36,6 +36,7 @@ class Viewer final : public Connection, public std::enable_shared_from_this<View
   void on_accepted();
   void read();
   void on_message();
+  /// Returns true if this message is one too many in its second.
   [[nodiscard]] bool count_message();
   void refuse(const char* reason);
   void push(std::shared_ptr<const std::string> message);

@@ -197,7 +197,7 @@ class VideoCursor {
     backlog_.reset();
     chases_ = true;
   }
-  /// Whether enough is on its way.
+  /// Returns whether enough is on its way.
   [[nodiscard]] bool fill_up(const VideoRing& ring) {
     const double pts = ring.at(next_)->pts;
     if (!first_) first_ = pts;
@@ -206,6 +206,7 @@ class VideoCursor {
     const double trip = trips_.empty() ? most : std::min(most, trips_.front().seconds);
     return !has_all_acknowledged() && pts - known > kOnItsWay + trip + kSame;
   }
+  /// Returns whether the viewer is late.
   [[nodiscard]] bool watch_backlog(const VideoRing& ring) {
     const double backlog = ring.newest() - ring.at(next_)->pts;
     if (!backlog_) backlog_ = backlog;

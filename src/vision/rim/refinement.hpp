@@ -22,6 +22,7 @@ class Refinement {
   [[nodiscard]] bool refine(Circle& circle, Rim& rim);
 
  private:
+  /// Returns false if a circle at the same place is known.
   [[nodiscard]] bool remember_new(const Circle& circle);
 
   RadiusRange radii_;

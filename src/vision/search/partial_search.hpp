@@ -27,6 +27,7 @@ class PartialSearch {
   [[nodiscard]] double searched_share() const noexcept { return share_; }
 
  private:
+  /// Returns whether the whole picture is due.
   [[nodiscard]] bool measure_change(const Plane& luma, double pts);
   [[nodiscard]] bool choose_cells(const Plane& luma, const CircleTracks& tracks);
   void expect(const CircleTracks& tracks);

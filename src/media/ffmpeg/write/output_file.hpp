@@ -62,6 +62,7 @@ class OutputFile {
   [[noreturn]] void fail(int error, const char* doing) const;
 
   [[nodiscard]] int write_all(const std::uint8_t* data, std::size_t size) noexcept;
+  /// Returns whether another attempt is worth it: the disk was full, and old files were deleted.
   [[nodiscard]] bool make_room_after(int error) noexcept;
 
   std::string path_;

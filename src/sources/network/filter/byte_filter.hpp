@@ -29,7 +29,7 @@ class FilteredBytes {
   /// The arrival of the picture that begins at this place of all bytes; nullopt means none begins there.
   /// Asked for in order: pictures before it are forgotten.
   [[nodiscard]] std::optional<TimePoint> arrival(std::int64_t place);
-  /// Whether pictures before that one are lost. Asked for as arrival() is.
+  /// Returns whether pictures before that one are lost. Asked for in order, as arrival() is.
   [[nodiscard]] bool seek_loss(std::int64_t place);
 
  private:

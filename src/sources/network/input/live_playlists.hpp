@@ -151,6 +151,7 @@ class LivePlaylists {
 
   [[nodiscard]] std::optional<std::string> ask(const Open& open, IoPtr& opened);
   [[nodiscard]] bool number_on(Known& known, Playlist& playlist, std::string& text);
+  /// Returns whether the playlist is an old answer, which is passed over for a while.
   [[nodiscard]] static bool note_staleness(Known& known, const Playlist& playlist, TimePoint now);
   [[nodiscard]] static bool note(Known& known, const Playlist& playlist, TimePoint asked);
   [[nodiscard]] bool is_map(const std::string& url) const;
