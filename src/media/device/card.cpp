@@ -5,11 +5,13 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <utility>
 
 #include "media/device/cards.hpp"
+#include "platform/thread.hpp"
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -126,6 +128,21 @@ Card::Found Card::open(int index) {
   auto found = make_card(index);
   known = found.card;
   return found;
+}
+
+CardOpening::CardOpening(int index)
+    : thread_([this, index] {
+        platform::name_thread("ff card");
+        try {
+          found_ = Card::open(index);
+        } catch (const std::exception& error) {
+          found_.reason = error.what();
+        }
+      }) {}
+
+Card::Found CardOpening::take() {
+  thread_.join();
+  return std::move(found_);
 }
 
 // A forked child has no part in the context.

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "media/device/cuda_driver.hpp"
 
@@ -65,6 +66,18 @@ class Card {
   void* const context_;
   AVBufferRef* const device_;
   const forks::Birthplace birthplace_;
+};
+
+/// Opens a card on another thread, because making its context takes 0.2 s. One thread uses it.
+class CardOpening {
+ public:
+  explicit CardOpening(int index);
+  /// Waits for the card. Call it once.
+  [[nodiscard]] Card::Found take();
+
+ private:
+  Card::Found found_;  // written by thread_
+  std::jthread thread_;
 };
 
 }  // namespace freshframe::media

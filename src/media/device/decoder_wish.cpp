@@ -8,6 +8,13 @@
 
 namespace freshframe::media {
 
+DecoderWish DecoderWish::read_options(const OpenOptions& options) {
+  auto wish = parse(options.decoder);
+  if (wish.kind == Kind::Auto && options.decode == Decode::Keyframes)
+    wish.objection = "decode=\"keyframes\" opens a decoder for each keyframe, which takes a card 0.1 s";
+  return wish;
+}
+
 DecoderWish DecoderWish::parse(const std::string& word) {
   constexpr std::string_view kCard = "cuda:";
   constexpr std::size_t kMostDigits = 3;

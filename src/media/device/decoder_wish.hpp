@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
 
 #include <cstdint>
 #include <string>
@@ -14,7 +15,10 @@ struct DecoderWish {
   enum class Kind : std::uint8_t { Cpu, Auto, Demand };
   Kind kind = Kind::Cpu;
   int card = 0;
+  std::string objection = {};  // why Auto does without the card for this source, whatever the card can do
 
+  /// The wish of a source. Throws OptionError for another word.
+  [[nodiscard]] static DecoderWish read_options(const OpenOptions& options);
   /// Throws OptionError for another word.
   [[nodiscard]] static DecoderWish parse(const std::string& word);
 };

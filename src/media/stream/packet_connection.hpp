@@ -63,6 +63,8 @@ class PacketConnection {
   [[nodiscard]] virtual std::optional<PacketNotes> next(AVPacket& packet, const Context& context) = 0;
 
   [[nodiscard]] virtual Decoder& decoder() noexcept = 0;
+  /// Gives the decoder away. Nothing else may be called afterwards.
+  [[nodiscard]] virtual std::unique_ptr<Decoder> give_decoder() noexcept = 0;
   /// The video as the server declares it; RTSP does not contain the size.
   [[nodiscard]] virtual const VideoInfo& info() const noexcept = 0;
   /// The orientation of its pictures, as the server declares it.

@@ -47,7 +47,7 @@ std::unique_ptr<PacketConnection> Connector::connect(const Context& context) {
 /// FFmpeg's client has its turn in the same attempt, since without `reconnect` there is no other.
 std::unique_ptr<PacketConnection> Connector::connect_own(const Context& context) {
   try {
-    return std::make_unique<rtsp::Connection>(url_, own_options_, context, memory_, gate_);
+    return std::make_unique<rtsp::Connection>(url_, own_options_, context, memory_, gate_, *kept_);
   } catch (const SourceError& error) {
     why_ = error.what();
     if (!memory_.trouble || !choice_.note_failure(memory_.trouble)) throw;
@@ -67,7 +67,7 @@ std::unique_ptr<PacketConnection> Connector::connect_own(const Context& context)
 std::unique_ptr<PacketConnection> Connector::connect_over_ffmpeg(const Context& context) {
   try {
     return std::make_unique<LiveConnection>(url_, options_, context, aside_,
-                                            LiveConnection::Shared{gate_, learned_});
+                                            LiveConnection::Shared{gate_, learned_, kept_});
   } catch (const SourceError&) {
     static_cast<void>(choice_.note_failure(std::nullopt));
     throw;

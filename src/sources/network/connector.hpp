@@ -7,9 +7,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "core/session_gate.hpp"
 #include "media/stream/detached_call.hpp"
+#include "media/stream/kept_decoder.hpp"
 #include "media/stream/packet_connection.hpp"
 #include "media/url/source_url.hpp"
 #include "sources/network/input/input.hpp"
@@ -33,8 +35,13 @@ class Connector {
   void note_frame();
   /// The connection is over. Call it once, before the next connect().
   void note_end();
+  /// Keeps the decoder of a connection. The next one gets it if its stream is the same.
+  void keep(std::unique_ptr<Decoder> decoder) { kept_->keep(std::move(decoder)); }
   /// No connection follows.
-  void close() { aside_.reset(); }
+  void close() {
+    aside_.reset();
+    kept_->keep(nullptr);
+  }
 
  private:
   [[nodiscard]] std::unique_ptr<PacketConnection> connect_own(const Context& context);
@@ -50,6 +57,7 @@ class Connector {
   bool has_frame_ = false;  // on this connection
   std::string why_;         // the own client failed last
   const std::shared_ptr<Learned> learned_ = std::make_shared<Learned>();
+  const std::shared_ptr<KeptDecoder> kept_ = std::make_shared<KeptDecoder>();
   std::optional<DetachedCall> aside_;  // the call of a LiveConnection that may be abandoned
 };
 

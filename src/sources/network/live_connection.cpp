@@ -86,7 +86,8 @@ LiveConnection::LiveConnection(const SourceUrl& url, const OpenOptions& options,
       aside_(aside),
       deadline_(in(options.open_timeout)),
       stop_(context.stop),
-      input_(std::make_shared<LiveInput>(url, options, context.stop, shared.gate, shared.learned)) {
+      input_(
+          std::make_shared<LiveInput>(url, options, context.stop, shared.gate, shared.learned, shared.kept)) {
   check_gate();
   const auto place = target(url.live);
   book_.enter(SourceState::Connecting);

@@ -13,6 +13,7 @@
 
 #include "core/session_gate.hpp"
 #include "media/stream/detached_call.hpp"
+#include "media/stream/kept_decoder.hpp"
 #include "media/stream/packet_connection.hpp"
 #include "media/url/source_url.hpp"
 #include "sources/live/packet_interval.hpp"
@@ -30,6 +31,7 @@ class LiveConnection final : public PacketConnection {
   struct Shared {
     std::shared_ptr<core::SessionGate> gate;  // is asked before and after it connects; null means no gate
     std::shared_ptr<Learned> learned;
+    std::shared_ptr<KeptDecoder> kept;
   };
 
   /// Throws SourceError, SourceTimeoutError, SourceRefused; after a stop a SourceError, which is ignored.
@@ -42,6 +44,7 @@ class LiveConnection final : public PacketConnection {
   [[nodiscard]] std::optional<PacketNotes> next(AVPacket& packet, const Context& context) override;
 
   [[nodiscard]] Decoder& decoder() noexcept override { return input_->decoder(); }
+  [[nodiscard]] std::unique_ptr<Decoder> give_decoder() noexcept override { return input_->give_decoder(); }
   [[nodiscard]] const VideoInfo& info() const noexcept override { return input_->info(); }
   [[nodiscard]] Turn turn() const noexcept override { return input_->turn(); }
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const override {

@@ -54,23 +54,37 @@ void LiveSource::wake(std::optional<double> seconds, std::optional<double> until
 void LiveSource::open(const Context& context) {
   packet_ = make_av_packet();
   check_known(connector_.options().options, url());  // whether or not the server is there
-  keep_card();  // before all that close() would have to end: nothing closes a source that did not open
+  begin_card();
   still_.open(context);
   ReconnectingSource::open(context);
 }
 
+void LiveSource::begin_card() {
+  const auto wish = DecoderWish::read_options(options_);
+  if (wish.kind != DecoderWish::Kind::Cpu && wish.objection.empty()) card_opening_.emplace(wish.card);
+}
+
 /// A card that is not there is no outage: another attempt would fail, too.
 void LiveSource::keep_card() {
-  const auto wish = DecoderWish::parse(options_.decoder);
-  if (wish.kind == DecoderWish::Kind::Cpu) return;
-  auto found = Card::open(wish.card);
-  if (!found.card && wish.kind == DecoderWish::Kind::Demand)
-    throw SourceError("cannot open '" + url() + "': " + found.reason, url(), ENODEV);
+  if (!card_opening_) return;
+  auto found = card_opening_->take();
+  card_opening_.reset();
+  if (!found.card && DecoderWish::read_options(options_).kind == DecoderWish::Kind::Demand)
+    throw SourceRefused("cannot open '" + url() + "': " + found.reason, url(), ENODEV);
   card_ = std::move(found.card);
 }
 
+/// The context of the card is made while the connection is made.
 void LiveSource::connect(const Context& context) {
-  connection_ = connector_.connect(context);
+  try {
+    connection_ = connector_.connect(context);
+  } catch (const SourceRefused&) {
+    throw;
+  } catch (...) {
+    keep_card();
+    throw;
+  }
+  keep_card();
   times_.connect(connection_->wrap());
   connection_->set_direct([this](AVPacket& packet, const PacketNotes& notes, const Context& of_read) {
     return take_undecoded(packet, notes, of_read);
@@ -92,6 +106,7 @@ void LiveSource::connect(const Context& context) {
 void LiveSource::disconnect() {
   packets_.disconnect();
   decoding_.disconnect();
+  if (connection_ && connection_->decoder().has_card()) connector_.keep(connection_->give_decoder());
   connection_.reset();
   connector_.note_end();
   lost_ = nullptr;
@@ -104,6 +119,7 @@ void LiveSource::close() {
   packets_.close();
   connector_.close();
   packet_.reset();
+  card_opening_.reset();
   card_.reset();
 }
 

@@ -51,6 +51,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void disconnect() override;
 
  private:
+  void begin_card();
   void keep_card();
   [[nodiscard]] bool feed(const Context& context);
   [[nodiscard]] LiveDecoding::Arrived arrive(PacketNotes notes, const Context& context);
@@ -66,6 +67,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   const OpenOptions options_;
   Connector connector_;         // outlives connection_
   std::shared_ptr<Card> card_;  // Note [One context]; null without a wish for a card, or without one
+  std::optional<CardOpening> card_opening_;  // until the first connection is made, or has failed
   std::unique_ptr<PacketConnection> connection_;
   std::exception_ptr lost_;  // the error of connection_, thrown after the decoder's last frames
   AvPacketPtr packet_;

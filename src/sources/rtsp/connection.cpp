@@ -58,7 +58,7 @@ SessionOptions session_options(const ClientOptions& client, const Memory& memory
 }  // namespace
 
 Connection::Connection(const SourceUrl& url, const OpenOptions& options, const Context& context,
-                       Memory& memory, const std::shared_ptr<core::SessionGate>& gate)
+                       Memory& memory, const std::shared_ptr<core::SessionGate>& gate, KeptDecoder& kept)
     : url_(url.masked),
       secrets_(url.live.text),
       options_(options),
@@ -66,6 +66,7 @@ Connection::Connection(const SourceUrl& url, const OpenOptions& options, const C
       clock_(context.clock),
       counters_(context.counters),
       memory_(memory),
+      kept_(kept),
       stop_(context.stop),
       counted_(std::make_shared<const core::CountedSession>(gate)),
       waiter_(ending_.get_token(), gate),
@@ -150,12 +151,14 @@ std::size_t Connection::choose(const Description& description) const {
 /// those in the stream are enough.
 void Connection::make_decoder() {
   const AVRational ticks{1, media_.clock};
+  decoder_ = kept_.take(depacketiser_->parameters(), ticks);
+  if (decoder_) return;  // the connection before has checked the options
   const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1),
                                  .low_delay = true,
-                                 .wish = DecoderWish::parse(options_.decoder)};
+                                 .wish = DecoderWish::read_options(options_)};
   Dictionary options(client_.decoder);
   try {
-    decoder_.emplace(depacketiser_->parameters(), ticks, settings, options);
+    decoder_ = std::make_unique<Decoder>(depacketiser_->parameters(), ticks, settings, options);
   } catch (const CardRefused& refused) {
     throw SourceRefused("cannot open '" + url_ + "': " + refused.what(), url_, ENOTSUP);
   } catch (const Error& error) {
@@ -165,7 +168,7 @@ void Connection::make_decoder() {
     bare->codec_id = depacketiser_->parameters().codec_id;
     options = Dictionary(client_.decoder);
     try {
-      decoder_.emplace(*bare, ticks, settings, options);
+      decoder_ = std::make_unique<Decoder>(*bare, ticks, settings, options);
     } catch (const Error&) {
       throw Fault(Trouble::Dialogue, error.what());
     }

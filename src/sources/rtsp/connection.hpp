@@ -14,6 +14,7 @@
 
 #include "core/session_gate.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
+#include "media/stream/kept_decoder.hpp"
 #include "media/stream/packet_connection.hpp"
 #include "media/units/damage.hpp"
 #include "media/url/open_secrets.hpp"
@@ -48,11 +49,12 @@ class Connection final : public PacketConnection, private PacketSink {
  public:
   /// `gate`: null: no gate. Throws SourceError, SourceTimeoutError, SourceRefused.
   Connection(const SourceUrl& url, const OpenOptions& options, const Context& context, Memory& memory,
-             const std::shared_ptr<core::SessionGate>& gate);
+             const std::shared_ptr<core::SessionGate>& gate, KeptDecoder& kept);
   ~Connection() override;
 
   [[nodiscard]] std::optional<PacketNotes> next(AVPacket& packet, const Context& context) override;
   [[nodiscard]] Decoder& decoder() noexcept override { return *decoder_; }
+  [[nodiscard]] std::unique_ptr<Decoder> give_decoder() noexcept override { return std::move(decoder_); }
   [[nodiscard]] const VideoInfo& info() const noexcept override { return info_; }
   [[nodiscard]] Turn turn() const noexcept override { return {}; }
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const override;
@@ -93,6 +95,7 @@ class Connection final : public PacketConnection, private PacketSink {
   const Clock& clock_;
   NodeCounters& counters_;
   Memory& memory_;
+  KeptDecoder& kept_;
   const std::stop_token stop_;
   const std::shared_ptr<const core::CountedSession> counted_;  // ends after the server's session
   std::stop_source ending_;                                    // by a stop, or by the destructor
@@ -100,7 +103,7 @@ class Connection final : public PacketConnection, private PacketSink {
   std::unique_ptr<Session> session_;
   Media media_;
   std::unique_ptr<Depacketiser> depacketiser_;
-  std::optional<Decoder> decoder_;
+  std::unique_ptr<Decoder> decoder_;
   VideoInfo info_;
   std::optional<PacketOrder> order_;
   std::optional<Reception> reception_;

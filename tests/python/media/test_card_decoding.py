@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -21,6 +23,8 @@ from rigs.card import Card
 from rigs.card.clips import H264, KEY_INTERVAL, OTHERS, PICTURES, clip, fields
 from rigs.live.camera import Camera
 from rigs.live.camera import clip as live_clip
+from rigs.live.faulty_server import Faults
+from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import TcpServer
 from rigs.watchdog import LONG_WATCHDOG
@@ -342,6 +346,36 @@ def test_a_stream_goes_on_without_the_card(card: Card) -> None:
     assert isinstance(kinds, list)
 
 
+@pytest.mark.parametrize(
+    ("media", "codec", "options"),
+    [
+        ("mpegts", "libx264", {"tune": "film", "bf": "2"}),
+        ("mpegts", "libx264", {}),
+        ("matroska", "libvpx-vp9", {}),
+    ],
+)
+@pytest.mark.parametrize("after", [7, 25, 1000])
+def test_each_picture_of_a_stream_is_delivered_or_counted(
+    after: int, media: str, codec: str, options: dict[str, str], card: Card
+) -> None:
+    pictures = 40
+    sent = encode(media, pictures, codec=codec, options=options)
+    card.fault(f"lost:{card.count('pictures') + after}")
+    with (
+        TcpServer(sent, Faults(close_after=pictures)) as server,
+        Camera(server.url, decoder="auto", reconnect=False, queue=ff.Queue(pictures)) as camera,
+    ):
+        delivered = 0
+        with contextlib.suppress(ff.EndOfStreamError, ff.SourceError):
+            while True:
+                camera.read(1)
+                delivered += 1
+        decode = camera.drops("decode")
+    card.fault()
+    # FFmpeg's reader of Matroska does not give the last picture of a stream that is cut off.
+    assert delivered + decode == pictures - (media == "matroska")
+
+
 def test_a_demanded_card_that_is_lost_is_an_outage(card: Card) -> None:
     with TcpServer(live_clip("mpegts")) as server, Camera(server.url, decoder="cuda") as camera:
         camera.read(5)
@@ -361,6 +395,53 @@ def test_a_stream_whose_card_cannot_be_had_does_not_start(fault: str, card: Card
         with pytest.raises(ff.SourceError, match=REFUSALS[fault]):
             camera.pipeline.start()
     card.fault()
+
+
+@pytest.mark.parametrize(("server", "media"), [(TcpServer, "mpegts"), (RtspServer, "h264")])
+def test_the_context_is_made_while_the_connection_is_made(server: Any, media: str, card: Card) -> None:
+    class Releasing(server):  # type: ignore[misc]
+        """Lets the card make its context when somebody connects."""
+
+        def talk(self, connection: socket.socket) -> None:
+            card.fault()
+            super().talk(connection)
+
+    card.fault("hold")
+    with Releasing(live_clip(media)) as served, Camera(served.url, decoder="auto") as camera:
+        camera.read(2)
+        assert (camera.stats.decoder, camera.stats.decoder_reason) == ("cuda:0", None)
+    assert card.count("contexts held in vain") == 0
+
+
+# Not of H.264: FFmpeg opens another decoder on the card after each end.
+@pytest.mark.parametrize(("media", "codec"), [("mpegts", "libx265"), ("matroska", "libvpx-vp9")])
+def test_a_reconnect_keeps_the_decoder_of_the_same_stream(media: str, codec: str, card: Card) -> None:
+    before = card.count("made decoders")
+    clips = [encode(media, 30, codec=codec, size=size) for size in ((160, 120), (320, 240))]
+    with TcpServer(clips[0]) as served, Camera(served.url, decoder="auto") as camera:
+        camera.read(3)
+        served.hang_up()
+        camera.wait(lambda stats: stats.reconnects == 1, "the reconnection")
+        camera.read(3)
+        assert (camera.stats.decoder, camera.stats.decoder_changes) == ("cuda:0", 0)
+        assert card.count("made decoders") == before + 1
+        served.clip = clips[1]
+        served.hang_up()
+        camera.wait(lambda stats: stats.reconnects == 2 and stats.size_changes == 1, "the other stream")
+        camera.read(3)
+        assert card.count("made decoders") > before + 1
+
+
+def test_keyframes_alone_are_decoded_by_the_cpu(card: Card) -> None:
+    before = card.count("made decoders")
+    with (
+        TcpServer(live_clip("mpegts")) as server,
+        Camera(server.url, decoder="auto", decode="keyframes") as camera,
+    ):
+        camera.read(2)
+        assert camera.stats.decoder == "cpu"
+        assert "keyframe" in (camera.stats.decoder_reason or "")
+    assert card.count("made decoders") == before
 
 
 # ---- processes

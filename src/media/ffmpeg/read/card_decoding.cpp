@@ -67,6 +67,10 @@ void take_memory(AVFrame& frame) {
 std::unique_ptr<CardDecoding> CardDecoding::open(const DecoderWish& wish, const AVCodecParameters& parameters,
                                                  DecoderPlace& place) {
   if (wish.kind == DecoderWish::Kind::Cpu) return nullptr;
+  if (!wish.objection.empty()) {
+    place.reason = wish.objection;
+    return nullptr;
+  }
   auto found = Card::open(wish.card);
   const AVCodec* const codec = found.card ? find_codec(parameters.codec_id) : nullptr;
   auto reason = found.reason;

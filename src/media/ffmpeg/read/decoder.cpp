@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <string_view>
 #include <utility>
 
 #include "media/ffmpeg/error.hpp"
@@ -519,12 +520,10 @@ std::string Decoder::failure() const {
   return last_failure_ == 0 ? std::string() : ffmpeg_text(last_failure_);
 }
 
+// On a card nothing of a cut picture stays in the decoder.
 void Decoder::renew() {
-  if (!card_ || !card_->is_over()) {
-    if (open_) exchange();
-  } else if (!card_->is_demand()) {
-    leave_card();
-  }
+  if (!card_ && open_) exchange();
+  if (card_ && card_->is_over() && !card_->is_demand()) leave_card();
 }
 
 void Decoder::exchange() {
@@ -536,12 +535,6 @@ void Decoder::exchange() {
     if (result == Result::NeedsPacket) break;
     if (result == Result::Frame) held.push_back(std::move(frame));
     if (result == Result::Damaged) held.emplace_back();
-  }
-  if (card_ && (!card_->is_over() || card_->is_demand())) {
-    // On a card nothing of a cut picture stays in the decoder, and another one takes 0.1 s to open.
-    if (!card_->is_over()) restart();
-    ahead_ = std::move(held);
-    return;
   }
   const int delay = codec_->has_b_frames;  // which the old one may have found out gradually
   const auto left = card_ && card_->is_over() ? drop_card() : nullptr;  // outlives codec_
@@ -555,6 +548,25 @@ void Decoder::restart() {
   avcodec_flush_buffers(codec_.get());
   finishing_ = false;
   failures_in_row_ = 0;
+}
+
+bool Decoder::goes_on_with(const AVCodecParameters& parameters, AVRational time_base) const {
+  const auto extra_of = [](const AVCodecParameters& of) {
+    return std::string_view(reinterpret_cast<const char*>(of.extradata),
+                            static_cast<std::size_t>(of.extradata_size));
+  };
+  const auto& own = *parameters_;
+  return open_ && card_ && !card_->is_over() && own.codec_id == parameters.codec_id &&
+         own.format == parameters.format && own.width == parameters.width &&
+         own.height == parameters.height && own.profile == parameters.profile &&
+         av_cmp_q(time_base_, time_base) == 0 && extra_of(own) == extra_of(parameters);
+}
+
+void Decoder::begin_again() {
+  restart();
+  incomplete_ = false;
+  codec_->flags &= ~AV_CODEC_FLAG_OUTPUT_CORRUPT;
+  last_failure_ = 0;
 }
 
 void Decoder::rest() {

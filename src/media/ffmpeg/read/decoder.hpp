@@ -60,6 +60,10 @@ class Decoder {
   [[nodiscard]] std::string failure() const;
   /// After End or a seek: ready for packets again.
   void restart();
+  /// Whether it may go on with another connection's packets, after begin_again(): it decodes on a card, on which another
+  /// decoder takes 0.1 s to open, and the stream is the same. Of H.264 FFmpeg opens another one after each end.
+  [[nodiscard]] bool goes_on_with(const AVCodecParameters& parameters, AVRational time_base) const;
+  void begin_again();
   /// Gives its memory back, with all that it holds: the next send() opens it again, and may throw Error then.
   void rest();
   /// The next packet goes to a new decoder. Frames that the old one holds come first. At rest it does nothing.

@@ -176,13 +176,15 @@ std::string numbered(const std::vector<std::string>& videos) {
 }  // namespace
 
 LiveInput::LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop,
-                     std::shared_ptr<core::SessionGate> gate, const std::shared_ptr<Learned>& learned)
+                     std::shared_ptr<core::SessionGate> gate, const std::shared_ptr<Learned>& learned,
+                     std::shared_ptr<KeptDecoder> kept)
     : url_(std::move(url)),
       secrets_(url_.live.text),
       options_(std::move(options)),
       session_(gate),
       interrupt_(std::move(stop), std::move(gate)),
       learned_(learned),
+      kept_(std::move(kept)),
       ends_(std::shared_ptr<std::atomic<bool>>(learned, &learned->believes_stuffing)),
       opened_(ends_, interrupt_, learned->grows, options_.read_timeout / 2),
       packet_(make_av_packet()) {}
@@ -295,11 +297,13 @@ void LiveInput::tell_choice() const {
 }
 
 void LiveInput::make_decoder(Dictionary& options) {
+  decoder_ = kept_->take(*stream_->codecpar, stream_->time_base);
+  if (decoder_) return;  // the connection before has checked the options
   const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1),
                                  .low_delay = true,
-                                 .wish = DecoderWish::parse(options_.decoder)};
+                                 .wish = DecoderWish::read_options(options_)};
   try {
-    decoder_.emplace(*stream_, settings, options);
+    decoder_ = std::make_unique<Decoder>(*stream_, settings, options);
   } catch (const CardRefused& refused) {
     throw SourceRefused("cannot open '" + url_.masked + "': " + refused.what(), url_.masked, ENOTSUP);
   }

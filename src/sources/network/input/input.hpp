@@ -21,6 +21,7 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/upright.hpp"
+#include "media/stream/kept_decoder.hpp"
 #include "media/stream/playlist.hpp"
 #include "media/url/open_secrets.hpp"
 #include "media/url/source_url.hpp"
@@ -95,9 +96,9 @@ struct Learned {
 /// s.
 class LiveInput {
  public:
-  /// `gate`: counts it as a session; null means no gate. `learned`: of all connections to this server.
+  /// `gate`: counts it as a session; null means no gate. `learned` and `kept`: of all connections to this server.
   LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop, std::shared_ptr<core::SessionGate> gate,
-            const std::shared_ptr<Learned>& learned);
+            const std::shared_ptr<Learned>& learned, std::shared_ptr<KeptDecoder> kept);
   LiveInput(const LiveInput&) = delete;
   LiveInput& operator=(const LiveInput&) = delete;
   ~LiveInput();
@@ -134,6 +135,7 @@ class LiveInput {
 
   [[nodiscard]] Interrupt& interrupt() noexcept { return interrupt_; }
   [[nodiscard]] Decoder& decoder() noexcept { return *decoder_; }
+  [[nodiscard]] std::unique_ptr<Decoder> give_decoder() noexcept { return std::move(decoder_); }
   /// The video as the server declares it; RTSP does not contain the size.
   [[nodiscard]] const VideoInfo& info() const noexcept { return info_; }
   /// The orientation of its pictures, from the container.
@@ -170,6 +172,7 @@ class LiveInput {
   const core::CountedSession session_;  // ends after input_
   Interrupt interrupt_;                 // outlives input_, which polls it
   const std::shared_ptr<Learned> learned_;
+  const std::shared_ptr<KeptDecoder> kept_;
   EarlyEnds ends_;       // outlives input_, which reads through it
   OpenedInputs opened_;  // the same
   InputPtr input_;
@@ -177,7 +180,7 @@ class LiveInput {
   std::deque<AvPacketPtr> first_packets_;  // read ahead to find the streams
   AVStream* stream_ = nullptr;
   AVRational time_base_{};  // time base of stream_, which a pending read may be using
-  std::optional<Decoder> decoder_;
+  std::unique_ptr<Decoder> decoder_;
   VideoInfo info_;
   ProgramTime program_time_;
   bool has_whole_pictures_ = false;  // see EarlyEnds

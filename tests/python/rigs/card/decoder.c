@@ -94,6 +94,7 @@ Result cuvidCreateDecoder(Decoder** out, const DecoderWish* wish) {
   pthread_mutex_unlock(&mutex);
   if (decoder->codec == kH264) decoder->truth = true_open();
   card_add(kDecoders, 1);
+  card_add(kMadeDecoders, 1);
   card_note_most(kMostDecoders, kDecoders);
   const size_t bytes = (size_t)decoder->pitch * decoder->height * 3 / 2;
   if (!take_surfaces(decoder->surface, decoder->inputs, bytes) ||

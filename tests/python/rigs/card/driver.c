@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // ---- devices
 
@@ -135,9 +136,22 @@ Result cuCtxDestroy_v2(void* context) {
   return kSuccess;
 }
 
+// While the fault `hold` is there, a context is not made, for at most half a minute.
+static int is_held(void) {
+  enum { kStep = 10000, kMost = 3000 };  // microseconds, steps
+  for (int i = 0; card_fault("hold") >= 0; ++i) {
+    if (i == kMost) {
+      card_add(kHeldInVain, 1);
+      return 1;
+    }
+    usleep(kStep);
+  }
+  return 0;
+}
+
 Result cuDevicePrimaryCtxRetain(void** context, int device) {
   (void)device;
-  const Result result = card_state();
+  const Result result = is_held() ? kUnknown : card_state();
   if (result != kSuccess) return result;
   *context = primary;
   pthread_mutex_lock(&primary_mutex);
