@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from rigs.card import all_on_card, card, card_folder
+from rigs.card import all_on_card, card, card_folder, suits_a_card
 from rigs.checked_tests import (
     app,
     clip,
@@ -37,6 +37,7 @@ __all__ = [
     "pytest_runtest_makereport",
     "pytest_sessionfinish",
     "pytest_terminal_summary",
+    "suits_a_card",
     "transport",
 ]
 
@@ -47,7 +48,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         help="sys.setswitchinterval() for the whole run: 1e-6 lets threads take turns wherever they can",
     )
-    parser.addoption("--card", action="store_true", help="decode on the fake card whatever it can decode")
+    parser.addoption(
+        "--card",
+        nargs="?",
+        const="fake",
+        choices=("fake", "true"),
+        help="decode on a card whatever it can decode: on the fake card, or with =true on this machine's",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
