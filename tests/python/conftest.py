@@ -48,13 +48,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         help="sys.setswitchinterval() for the whole run: 1e-6 lets threads take turns wherever they can",
     )
-    parser.addoption(
-        "--card",
-        nargs="?",
-        const="fake",
-        choices=("fake", "true"),
-        help="decode on a card whatever it can decode: on the fake card, or with =true on this machine's",
-    )
+    for option, which, whose in (
+        ("--card", "fake", "the fake card"),
+        ("--own-card", "true", "this machine's card"),
+    ):
+        parser.addoption(
+            option,
+            action="store_const",
+            dest="card",
+            const=which,
+            help=f"decode on {whose} whatever it can decode",
+        )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -104,6 +104,10 @@ _PAINTED = ("no_hevc", "no_vp9", "no_av1", "no_mpeg2")
 # The tests that --card skips, and why they cannot hold on a card.
 UNSUITED = {
     "test_a_matroska_stream_gives_its_first_frame_before_seven_more_have_come": "a card gives NV12",
+    "test_probe_prints_the_format_of_a_stream": "a warning says that the CPU decodes JPEG",
+    "test_a_stream_of_which_more_comes_behind_stuffing_shows_no_torn_picture_unmarked": (
+        "damage inside a picture is not marked on a card"
+    ),
 }
 
 _with_faults = False  # a test asks for the card, and for its faults, itself
@@ -113,14 +117,14 @@ _with_faults = False  # a test asks for the card, and for its faults, itself
 def card(request: pytest.FixtureRequest) -> Iterator[Card]:
     """The fake card, without faults. After the test nothing may be left on it."""
     global _with_faults  # noqa: PLW0603  (of this process, like the card)
-    if request.config.getoption("--card") == "true":
+    if request.config.getoption("card") == "true":
         pytest.skip("needs the fake card")
     made = Card(request.getfixturevalue("card_folder"))
     made.fault()
     _with_faults = True
     yield made
     _with_faults = False
-    made.fault(*(_PAINTED if request.config.getoption("--card") else ()))
+    made.fault(*(_PAINTED if request.config.getoption("card") else ()))
     left = {name: made.count(name) for name in ("decoders", "mapped", "buffers", "contexts")}
     assert not any(left.values()), left
 
@@ -128,7 +132,7 @@ def card(request: pytest.FixtureRequest) -> Iterator[Card]:
 @pytest.fixture(scope="session", autouse=True)
 def all_on_card(request: pytest.FixtureRequest) -> None:
     """With --card, all files and streams ask for the card where open() accepts it."""
-    which = request.config.getoption("--card")
+    which = request.config.getoption("card")
     if not which:
         return
     make = _native.make_video_source
@@ -152,5 +156,5 @@ def all_on_card(request: pytest.FixtureRequest) -> None:
 def suits_a_card(request: pytest.FixtureRequest) -> None:
     """With --card, skips a test of UNSUITED."""
     reason = UNSUITED.get(request.node.name.partition("[")[0])
-    if reason and request.config.getoption("--card"):
+    if reason and request.config.getoption("card"):
         pytest.skip(reason)

@@ -143,6 +143,7 @@ TrueDecoder* true_open(void) {
   TrueDecoder* const decoder = calloc(1, sizeof *decoder);
   AVCodecContext* const codec = avcodec_alloc_context3(avcodec_find_decoder(AV_CODEC_ID_H264));
   codec->thread_count = 1;
+  codec->thread_type = 0;
   codec->get_buffer2 = take_buffer;
   codec->opaque = decoder;
   codec->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
