@@ -52,7 +52,7 @@ class Decoder {
   /// `captured` comes back from read_captured() of the frames made of this packet. False means damaged, continue.
   /// With `strict`, send() and receive() throw Error for a picture that is not damaged, but of a kind that
   /// FFmpeg does not decode.
-  bool send(AVPacket& packet, TimePoint captured);
+  [[nodiscard]] bool send(AVPacket& packet, TimePoint captured);
   /// No more packets: receive() returns the remaining frames, then End.
   void finish();
   [[nodiscard]] Result receive(AVFrame& frame);
@@ -93,8 +93,8 @@ class Decoder {
  private:
   void set_up();
   void open(Dictionary& options);
-  bool send_to_card(AVPacket& packet, TimePoint captured);
-  bool hand_over(AVPacket& packet, TimePoint captured);
+  [[nodiscard]] bool send_to_card(AVPacket& packet, TimePoint captured);
+  [[nodiscard]] bool hand_over(AVPacket& packet, TimePoint captured);
   [[nodiscard]] Result take(AVFrame& frame);
   void end_on_card();
   void leave_card();
