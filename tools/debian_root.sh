@@ -79,6 +79,8 @@ for file in /etc/apt/apt.conf.d/*proxy*; do if [ -f "$file" ]; then cp "$file" "
   printf 'deb %s %s main\n' "$mirror" "$suite"
   case $suite in sid) ;; *) printf 'deb %s %s-updates main\ndeb %s %s-security main\n' "$mirror" "$suite" "$security" "$suite" ;; esac
 } >"$root/etc/apt/sources.list"
+# A mirror that is a copy of some day counts as too old, unless this machine's apt does not mind.
+{ apt-config dump Acquire::Check-Valid-Until || true; } >"$root/etc/apt/apt.conf.d/valid-until" 2>/dev/null
 printf '[safe]\n\tdirectory = *\n' >"$root/etc/gitconfig"  # the folder belongs to another user
 
 settings=(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}"

@@ -14,7 +14,7 @@ if [ "${1:-}" = --inside ]; then  # in the root: its Python, a virtual environme
   python=python${3:-3}
   packages=("$python" "$python-venv")
   if [ -d interpreter ]; then  # and what Debian's own Python would bring
-    packages=(libssl3 libffi8 libsqlite3-0 libbz2-1.0 liblzma5 zlib1g libuuid1 ca-certificates) python=$PWD/interpreter/bin/python3
+    packages=(libssl3 libffi8 libsqlite3-0 libbz2-1.0 liblzma5 zlib1g libuuid1) python=$PWD/interpreter/bin/python3
   fi
   apt-get update -qq >/dev/null
   apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null 2>&1
