@@ -54,8 +54,7 @@ or the row is left out. For a call that lets go it is at most {witness:.0f} % of
 measured thread waited for a processor for more than 2 % of its time and 1 ms is repeated. After three such
 rounds nothing is written.
 
-{left_out}
-"""
+{left_out}"""
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ struct Lane {
   // From the oldest waiting sample to the newest, as the next only if the queue has such a bound. The time of samples
   // that found no room is left out: with it a queue would stay full until it is empty, and lose in blocks.
   double seconds = 0;
-  TimePoint newest{};  // `captured` of the last sample that came, also if it found no room
+  TimePoint newest{};  // `captured` of the last sample that came, with room or without
   KeptEvents kept;
 
   // ---- of a consumer that gathers
