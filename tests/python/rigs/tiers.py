@@ -72,9 +72,18 @@ def sample(group: list[pytest.Item]) -> list[pytest.Item]:
     return [group[place] for place in places]
 
 
+def shares_fixture(item: pytest.Item) -> bool:
+    """Returns whether the test needs a fixture that tests of its file share, because it takes long. Durations
+    do not show it: they are averages, and the first user alone waits."""
+    info = getattr(item, "_fixtureinfo", None)
+    fixtures = [] if info is None else [each[-1] for each in info.name2fixturedefs.values() if each]
+    return any(one.scope != "function" and one.baseid == file(item) for one in fixtures)
+
+
 def shortest(items: list[pytest.Item], durations: tiers.Durations) -> list[pytest.Item]:
     """Returns the tests of --quick: all cases of a test if they are short together, else the first one."""
-    groups = by_function([item for item in items if item.get_closest_marker("full") is None])
+    alone = [item for item in items if not item.get_closest_marker("full") and not shares_fixture(item)]
+    groups = by_function(alone)
     candidates = []
     for place, group in enumerate(groups):
         seconds = durations.of_python(file(group[0]), function(group[0]))

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -57,12 +58,12 @@ def test_a_number_of_cases_is_spread_evenly(count: int, wanted: int, places: lis
 
 def test_the_quick_tests_are_one_of_each_file_and_then_the_cheapest() -> None:
     candidates = [
-        tiers.Candidate("slow", 1, 1.5),
-        tiers.Candidate("slow", 1, 1.8),
-        tiers.Candidate("endless", 1, 30),
-        *(tiers.Candidate("fast", 1, 0.5) for _ in range(5)),
+        tiers.Candidate("slow", 1, 0.15),
+        tiers.Candidate("slow", 1, 0.18),
+        tiers.Candidate("endless", 1, 3),
+        *(tiers.Candidate("fast", 1, 0.05) for _ in range(5)),
     ]
-    assert tiers.quick(candidates, budget=3.2) == {0, 3, 4, 5}
+    assert tiers.quick(candidates, budget=0.32) == {0, 3, 4, 5}
 
 
 LISTED = """Inbox.
@@ -90,6 +91,42 @@ def test_of_the_tests_in_cpp_long_tables_are_cut_and_the_quick_ones_are_short() 
     quick = tiers.left_out(tests, durations, "quick")
     assert quick["Inbox"] == ["Waits"]
     assert len(quick["Files/MediaStart"]) == 4
+
+
+PROGRAM = """#!/bin/sh
+if [ "$1" = --gtest_list_tests ]; then cat {folder}/listed; else echo "$1" >>{folder}/filters; fi
+"""
+
+
+@pytest.mark.skipif(shutil.which("ctest") is None, reason="no ctest")
+@pytest.mark.parametrize(
+    ("tier", "filters"),
+    [
+        ("quick", {":Inbox.*-", ":Files/MediaStart.*-", ":Typed/0.*-"}),
+        ("all", {"Inbox.*", "Files/MediaStart.*", "Typed/0.*"}),
+    ],
+)
+def test_ctest_runs_each_suite_once(tmp_path: Path, tier: str, filters: set[str]) -> None:
+    program = tmp_path / "program"
+    program.write_text(PROGRAM.format(folder=tmp_path))
+    program.chmod(0o755)
+    (tmp_path / "listed").write_text(LISTED)
+    (tmp_path / "CTestTestfile.cmake").write_text(
+        f"set(FRESHFRAME_TESTS_PROGRAM [[{program}]])\nset(FRESHFRAME_TESTS_PYTHON [[{sys.executable}]])\n"
+        f"include([[{ROOT / 'tests/cpp/suites.cmake'}]])\n"
+    )
+    ended = subprocess.run(
+        ["ctest", "--parallel", "2"],
+        cwd=tmp_path,
+        env=os.environ | {"FRESHFRAME_TEST_TIER": tier},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=WATCHDOG,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    given = (tmp_path / "filters").read_text().splitlines()
+    assert sorted(given) == sorted(f"--gtest_filter={one}" for one in filters)
 
 
 SUITE = """
@@ -145,6 +182,31 @@ def test_a_run_has_the_tests_of_its_tier(tmp_path: Path, tier: str, counts: str)
     ended = run_suite(tmp_path, "tiers", SUITE, tier)
     assert ended.returncode == 0, ended.stdout
     assert ended.stdout.splitlines()[-1].startswith(counts)
+
+
+SHARED = """
+import pytest
+
+@pytest.fixture(scope="module")
+def built():
+    return 1
+
+@pytest.fixture
+def made():
+    return 2
+
+def test_of_what_several_share(built):
+    pass
+
+def test_of_its_own(made, tmp_path_factory):
+    pass
+"""
+
+
+@pytest.mark.parametrize(("tier", "counts"), [("quick", "1 passed, 1 deselected"), ("default", "2 passed")])
+def test_the_quick_tests_share_no_fixture_of_their_file(tmp_path: Path, tier: str, counts: str) -> None:
+    ended = run_suite(tmp_path, "tiers", SHARED, tier)
+    assert ended.stdout.splitlines()[-1].startswith(counts), ended.stdout
 
 
 @pytest.mark.parametrize("more", [0, 1])
