@@ -373,6 +373,7 @@ run_pytest() { echo "pytest $* in the tier $FRESHFRAME_TEST_TIER"; }
 run_gil_interpreters() { echo "other interpreters"; }
 note_plots() { true; }
 note_durations() { echo "durations"; }
+card_tests() { echo "on a simulated card"; }
 run_tests $ARGS 2>&1
 """
 
@@ -394,7 +395,7 @@ LEFT_OUT = [
     [
         ("", "default", ["other interpreters"], []),
         ("--quick", "quick", [], []),
-        ("--all", "all", ["other interpreters", "durations"], LEFT_OUT),
+        ("--all", "all", ["other interpreters", "durations", "on a simulated card"], LEFT_OUT),
     ],
 )
 def test_the_tests_in_cpp_are_built_and_run_beside_those_in_python(
