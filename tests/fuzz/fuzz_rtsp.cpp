@@ -45,7 +45,7 @@ void read_stream(Input input) {
     for (auto rest = input.rest(); !rest.empty(); rest = rest.subspan(std::min(piece, rest.size()))) {
       const auto part = rest.first(std::min(piece, rest.size()));
       std::ranges::copy(part, reader.room(part.size()).begin());
-      reader.added(part.size());
+      reader.add_filled(part.size());
       while (const auto element = reader.next()) {
         if (const auto* packet = std::get_if<Interleaved>(&*element)) {
           taken += 4 + packet->bytes.size();
@@ -65,7 +65,7 @@ void read_challenge(Input input) {
   const auto message = parse_head(text);
   const auto headers = message ? message->find_headers("www-authenticate") : std::vector{text};
   Authorization joe(Credentials{"joe", "pw"});
-  if (!joe.accept(parse_challenges(headers))) return;
+  if (!joe.accept_challenges(parse_challenges(headers))) return;
   // A header value has no line breaks, so the answer has none.
   const bool clean = std::ranges::none_of(headers, has_line_break);
   require(!clean || !has_line_break(joe.header("PLAY", "rtsp://h/")));

@@ -35,7 +35,7 @@ KEEP = "      lane.kept"
 LOCK_TO_CLOSE = (
     "  change(whom, [&](Aftermath& after) FRESHFRAME_REQUIRES(mutex_) {\n    stop_.close(how, deadline);\n"
 )
-TELL = "  if (put.moves) moved();\n  if (wake) ready_.notify_one();\n"
+TELL = "  if (put.moves) note_move();\n  if (wake) ready_.notify_one();\n"
 
 FAULTS = (
     Fault(
