@@ -42,10 +42,11 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
     if is_in_process:
         raise _refused(name, "it works in other processes")
     for each in (old, node):
+        what = "it" if each is old else f"{wiring.label(each)!r}, which is to take its place,"
         if isinstance(each, Source) and not isinstance(each, Native):
-            raise _refused(name, "it is a source in Python")
+            raise _refused(name, f"{what} is a source in Python")
         if declared(each).is_recorder or wiring.records_to(each) is not None:
-            raise _refused(name, "the file of a recorder would be cut")
+            raise _refused(name, f"{what} is a recorder, whose file would be cut")
     if not (isinstance(old, Native) and isinstance(node, Native)):
         _check_alike(name, old, member, node)
 

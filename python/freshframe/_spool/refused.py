@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import _check
-from .._errors import FreshframeError, OptionError
+from .._errors import FreshframeError, OptionError, OptionTypeError
 from .._sinks.plain import to_text, valid_text
 from .folder import regular
 from .lines import Line
@@ -33,7 +33,7 @@ class RefusedError(FreshframeError):
 
     Raises:
         OptionError: No index is given, or one is negative.
-        OptionTypeError: An index is not a whole number, or the reason is no text.
+        OptionTypeError: An index is not a whole number, no list of them is given, or the reason is no text.
 
     Example:
         >>> import freshframe as ff
@@ -45,7 +45,12 @@ class RefusedError(FreshframeError):
         self, indices: Sequence[int] | None = None, reason: str = "the receiver has refused it"
     ) -> None:
         """Checks the indices."""
-        known = () if indices is None else indices
+        known: Any = () if indices is None else indices
+        if isinstance(known, str) or not isinstance(known, Iterable):
+            raise OptionTypeError(
+                "RefusedError needs the places of the events in a list, and then the reason: write "
+                f"RefusedError([2], 'why'), or RefusedError(reason='why'), got {_check.shown(known)}"
+            )
         self.indices = tuple(_check.integer("an index of RefusedError", index) for index in known)
         # It is the text of an exception in most cases: what is not UTF-8 in it is no second fault.
         given: Any = reason

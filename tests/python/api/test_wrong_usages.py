@@ -101,6 +101,16 @@ def never_ends() -> None:
         pipeline.stop(WATCHDOG)
 
 
+def replaced_by(node: Any) -> Callable[[], object]:
+    def attempt() -> None:
+        pipeline, source = ff.Pipeline(), Push()
+        port = pipeline.add(lambda value: value, pipeline.add(source), name="same")
+        with pipeline:
+            pipeline.replace(port, node)
+
+    return attempt
+
+
 # An attempt, the class of its exception, and fragments that the text must contain.
 BOXES = ff.Detections([[0, 0, 10, 20]], names=["ball"])
 TRACKS = ff.Detections([[0, 0, 10, 20]], tracker_id=[1])
@@ -472,6 +482,26 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         never_ends,
         ff.StopTimeoutError,
         ("still busy 0 s after stop(): 'endless'", "self.stop_token.stopped", "a longer timeout"),
+    ),
+    "a refusal with its reason only": (
+        lambda: ff.RefusedError("too large"),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        ("RefusedError([2], 'why')", "RefusedError(reason='why')", "'too large'"),
+    ),
+    "a refusal of one number": (
+        lambda: ff.RefusedError(2, "too large"),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        ("RefusedError([2], 'why')", "got 2"),
+    ),
+    "a function replaced by a recorder": (
+        replaced_by(ff.JsonLines("a.jsonl")),
+        ff.GraphError,
+        ("'JsonLines', which is to take its place, is a recorder", "add() the other"),
+    ),
+    "a function replaced by a source": (
+        replaced_by(Push()),
+        ff.GraphError,
+        ("'Push', which is to take its place, is a source in Python",),
     ),
     "a node without return, and get()": (
         forgot_return(lambda reader: reader.get(timeout=0)),
