@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +36,9 @@ enum class FilePlace : std::uint8_t {
   Gone,   // it was deleted, or replaced by another file
 };
 
+/// Returns the regular file that a path leads to, or nullopt if it leads to none.
+[[nodiscard]] std::optional<FileId> find_regular_file(const std::string& path) noexcept;
+
 /// Where File::seek() counts from.
 enum class SeekFrom : std::uint8_t { Begin, Here, End };
 
@@ -61,6 +65,9 @@ class File {
   /// Closes it. Returns the error of a write that the system had put off. Does nothing for a closed file.
   int close() noexcept;
   [[nodiscard]] int look(FileFacts& facts) const noexcept;
+  /// Locks a regular file that is open to write, until this process closes one of its descriptors. Returns false if
+  /// another process has the lock, and true where the file system has no locks.
+  [[nodiscard]] bool try_lock() const noexcept;
   /// Returns whether `path` itself, no link, is a name of the file.
   [[nodiscard]] bool has_name(const std::string& path) const noexcept;
   /// Compares a regular file with the path under which it was opened. Two calls of the system.

@@ -48,7 +48,8 @@ class Contract:
         note_name: Gets the name in the pipeline, for results that have it.
         note_marks: Gets the marks of the pipeline's samples.
         beside: The body of a thread that runs beside a native node until its close.
-        when_run_ends: Gets whether the run was complete, after its end.
+        when_run_ends: Gets whether the run was complete, after its end. Returns the path of a file that the
+            node therefore does not leave, or None.
         spool: The counters of a node that keeps results on disk until a receiver has them.
         must_open: Makes a camera, which is about to be added for a loop, fail unless its first frame comes.
         packets: Makes the source of a camera's packets.
@@ -70,7 +71,7 @@ class Contract:
     note_name: Callable[[str], None] | None = None
     note_marks: Callable[[Marks], None] | None = None
     beside: Callable[[], None] | None = None
-    when_run_ends: Callable[[bool], None] | None = None
+    when_run_ends: Callable[[bool], str | None] | None = None
     spool: _native.SpoolCounters | None = None
     must_open: Callable[[], None] | None = None
     packets: Callable[[], Any] | None = None
@@ -79,8 +80,8 @@ class Contract:
 
     @property
     def has_own_stream(self) -> bool:
-        """Whether it gives results that belong to no sample."""
-        return self.finishes or self.tick_every is not None
+        """Whether it gives results that belong to no sample. A recorder of results gives none."""
+        return self.note_marks is None and (self.finishes or self.tick_every is not None)
 
     @property
     def is_recorder(self) -> bool:

@@ -48,11 +48,6 @@ def _step_between(given: Any, wanted: Any) -> str:
     return ""
 
 
-def _end_run(node: Any, is_complete: bool) -> None:
-    if (end := declared(node).when_run_ends) is not None:
-        end(is_complete)
-
-
 class Graph:
     """The nodes of one pipeline.
 
@@ -62,20 +57,29 @@ class Graph:
         beside: By index, the body of each thread that runs beside a native node, until its close.
     """
 
-    __slots__ = ("_engine", "_kept", "beside", "in_processes", "in_python")
+    __slots__ = ("_ending", "_engine", "_kept", "beside", "in_processes", "in_python")
 
     def __init__(self, engine: _native.Engine) -> None:
         """Makes the graph of a new engine."""
         self._engine = engine
+        self._ending = threading.RLock()  # a signal's handler may stop the pipeline while its run ends
         self._kept: dict[int, Member] = {}  # every node lives as long as it is in its pipeline
         self.in_python: dict[int, Place] = {}
         self.in_processes: set[int] = set()
         self.beside: dict[int, Callable[[], None]] = {}
 
-    def end_run(self, is_complete: bool) -> None:
-        """The run has ended: recorders keep their files, or do not."""
-        for node in self._nodes():
-            _end_run(node, is_complete)
+    def end_run(self, is_complete: Callable[[], bool]) -> list[str]:
+        """The run has ended: recorders keep their files, or do not. The second call finds nothing to do.
+
+        Returns:
+            The paths of the files that recorders do not leave.
+        """
+        ends = [end for node in self._nodes() if (end := declared(node).when_run_ends) is not None]
+        if not ends:
+            return []
+        with self._ending:  # a thread that stops the pipeline returns when the files have their names
+            complete = is_complete()
+            return [path for end in ends if (path := end(complete)) is not None]
 
     @property
     def live(self) -> bool:
@@ -257,7 +261,8 @@ class Graph:
         if member is None:
             return
         if self._engine.started:
-            _end_run(member.place.node, False)
+            if (end := declared(member.place.node).when_run_ends) is not None:
+                end(False)
         else:
             wiring.release(member.place.node)
 

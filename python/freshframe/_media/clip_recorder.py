@@ -94,8 +94,8 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         Raises:
             OptionError: The name has another suffix, or ``pts`` is not a finite number.
             StateError: The pipeline has not started, or it runs in the parent of this forked process.
-            FreshframeError: The file cannot be created, another recorder of this process writes it, or it
-                cannot hold the codec of the camera's packets.
+            FreshframeError: The file cannot be created, another recorder writes it, a source of this process
+                reads it, or it cannot hold the codec of the camera's packets.
         GIL: released.
         """
         _native.save_clip(

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import _native
 from .._graph.port import Port
 from .._interpreter import fork
+from .._interpreter.log import logger
 
 if TYPE_CHECKING:
+    from .._graph.graph import Graph
     from .._look.dashboard import Dashboard
     from .._look.stats import Progress, Report, Stats
     from .._look.what_if import WhatIf
@@ -67,6 +69,17 @@ def report(engine: _native.Engine) -> Report:
         from .._look.engine_stats import make_report  # noqa: PLC0415
 
     return make_report(engine.report())
+
+
+def end_run(engine: _native.Engine, graph: Graph, *, is_reported: bool) -> None:
+    """Recorders keep their files if the run is complete. Logs the others unless run() reports why."""
+    missing = graph.end_run(lambda: report(engine).complete)
+    if missing and not is_reported:
+        logger.warning(
+            "no file %s, because the run is not complete: %s",
+            ", ".join(map(repr, missing)),
+            "; ".join(report(engine).losses),
+        )
 
 
 def wait_with_progress(

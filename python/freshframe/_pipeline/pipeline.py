@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
-from .._errors import FreshframeError, OptionTypeError
+from .._errors import FreshframeError, NodeError, OptionTypeError, SourceError
 from .._graph import wiring
 from .._graph.graph import Graph
 from .._interpreter import exit_hooks, log
@@ -358,9 +358,11 @@ class Pipeline(RunByWith):
         except KeyboardInterrupt as interrupt:  # a clean stop first
             self._stop_quietly()
             raise exit_hooks.without_traceback(interrupt) from None
-        except BaseException:
+        except BaseException as error:
             log.drain()
             life.forget_ended()
+            if isinstance(error, (NodeError, SourceError)):  # after others it goes on
+                self._graph.end_run(lambda: False)
             raise
         self._join_threads()
         return True
@@ -394,14 +396,12 @@ class Pipeline(RunByWith):
                 observation.wait_with_progress(self._engine, self.wait, progress, progress_every)
         except BaseException:
             self._stop_quietly()
-            self._graph.end_run(False)
+            self._graph.end_run(lambda: False)
             raise
         finally:
             self._was_left = True
         self._runners.join_beside()
-        report = observation.report(self._engine)
-        self._graph.end_run(report.complete)
-        return report
+        return observation.report(self._engine)
 
     def stop(self, timeout: float | None = 5.0) -> None:
         """Stops the pipeline and waits until its threads have ended. Idempotent, from any thread.
@@ -430,6 +430,7 @@ class Pipeline(RunByWith):
     def _join_threads(self) -> None:
         self._runners.join()
         log.drain()
+        observation.end_run(self._engine, self._graph, is_reported=self._has_run)
 
     # ---- observation
 
@@ -486,7 +487,8 @@ class Pipeline(RunByWith):
         looked for by a dashboard, or else from the first call of this method on, four times per second on a
         native thread. A cause is shown when two successive windows of five seconds have proven it, and no
         window counts in the first ten seconds of a run, after a change of the graph or after an outage. So
-        call it again after 20 seconds, or serve the pipeline.
+        call it again after 20 seconds, or serve the pipeline. Only a dashboard reads the stalls of a watch
+        (`freshframe.gil.watch()`).
 
         Returns:
             The answer; ``print(pipeline.why())`` shows it in sentences. Without samples it has no ages.

@@ -47,9 +47,9 @@ class JsonLines(TextSink):
         path: The file, usually with the ending .jsonl. A name that promises another content (.csv, .parquet,
             .mp4) is refused. The first sample replaces its content. Each line is in it after a second at
             most.
-        complete: True: the file appears when `run()` returns a report that is complete, and has all lines
+        complete: True: the file appears when the run has ended and its report is complete, and has all lines
             then. Until then a hidden file in its folder has them, and a file of this name stays as it is.
-            A sink that remove() takes away before leaves no file.
+            A run that ends otherwise leaves no file, as does a sink that remove() takes away before.
 
     Raises:
         OptionError: The path ends as a file of another kind.

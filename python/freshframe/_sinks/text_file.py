@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 import time
@@ -14,7 +15,7 @@ from .. import _native
 from .._errors import StateError
 from .._interpreter.log import logger
 
-_FLUSH_INTERVAL = 1.0  # seconds
+FLUSH_INTERVAL = 1.0  # seconds
 _FLUSH_BYTES = 64 << 10
 _TAKEN = "another program has deleted or replaced the file while it was written"
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -42,7 +43,7 @@ class TextFile:
     Raises:
         OSError: The file cannot be created. write() and close() raise it when the file cannot be written.
             The error names the path.
-        StateError: Another recorder of this process writes the file.
+        StateError: Another recorder writes the file.
     """
 
     def __init__(self, path: str) -> None:
@@ -70,20 +71,22 @@ class TextFile:
         return self._end
 
     def _claimed(self, status: os.stat_result) -> _native.WriteClaim:
-        if (claim := _native.claim_file(status.st_dev, status.st_ino)) is not None:
+        if (claim := _native.claim_file(status.st_dev, status.st_ino)) is None:
+            why = "this process is writing the file already"
+        elif _locked(self._fd):
             return claim
+        else:
+            why = "another process is writing the file"
         os.close(self._fd)
         self._fd = -1
-        raise StateError(
-            f"cannot write {self.path!r}: this process is writing the file already; give it another name"
-        )
+        raise StateError(f"cannot write {self.path!r}: {why}; give it another name")
 
     def write(self, lines: str) -> None:
         """Adds complete lines, all of them or none."""
         data = lines.encode()
         self._waiting.append(data)
         self._waiting_bytes += len(data)
-        if self._waiting_bytes < _FLUSH_BYTES and time.monotonic() - self._flushed < _FLUSH_INTERVAL:
+        if self._waiting_bytes < _FLUSH_BYTES and time.monotonic() - self._flushed < FLUSH_INTERVAL:
             return
         try:
             self.flush()
@@ -103,6 +106,17 @@ class TextFile:
         if lost:
             raise OSError(errno.ENOENT, f"{_TAKEN}; lines lost: {lost}", self.path)
         self._put()
+
+    def write_waiting(self) -> None:
+        """Hands the waiting lines to the operating system. The next write or close() reports errors."""
+        if not self._waiting:
+            return
+        with contextlib.suppress(OSError, StateError):
+            self._find()
+            if self._fd < 0 and not self._lost:
+                self._open_again()
+            if not self._lost:
+                self._put()
 
     def _find(self) -> None:
         """Closes the file if its path no longer leads to it."""
@@ -191,6 +205,15 @@ class TextFile:
         if fault is not None or self._lost:
             number, why = (errno.ENOENT, _TAKEN) if fault is None else (fault.errno, fault.strerror)
             raise OSError(number, f"{why}; lines lost: {self._lost}", self.path) from fault
+
+
+def _locked(fd: int) -> bool:
+    """Takes the lock that recordings take too. Returns False if another process has it."""
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN)
+    return True
 
 
 def _count_lines(blocks: list[bytes]) -> int:

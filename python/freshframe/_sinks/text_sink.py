@@ -11,7 +11,7 @@ from .. import _check
 from .._errors import OptionError, StateError
 from .._graph.contract import Contract, Marks
 from .._graph.node import Node
-from .text_file import TextFile
+from .text_file import FLUSH_INTERVAL, TextFile
 from .whole_file import WholeFile
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class TextSink(Node[Any, None]):
         self.path = _check.path("path", path)
         self._check_ending()
         self.records_to = self.path
+        self.tick_every = FLUSH_INTERVAL
         self._whole: WholeFile | None = None
         self._is_complete = _check.flag("complete", complete)
         self._file: TextFile | TextIO | None = None
@@ -62,19 +63,26 @@ class TextSink(Node[Any, None]):
         else:
             self._file = TextFile(self.path)
 
+    def on_tick(self, now: float, /) -> None:
+        """Lines are in the file after a second even if no sample follows."""
+        if isinstance(self._file, TextFile):
+            self._file.write_waiting()
+
     def close(self) -> None:
         """Writes the buffered lines and closes the file."""
         file, self._file = self._file, None
         if file is not None:
             file.close()
 
-    def _name_or_remove(self, is_complete: bool) -> None:
+    def _name_or_remove(self, is_complete: bool) -> str | None:
         whole, self._whole = self._whole, None
-        if whole is not None:
-            if is_complete:
-                whole.name()
-            else:
-                whole.remove()
+        if whole is None:
+            return None
+        if is_complete:
+            whole.name()
+            return None
+        whole.remove()
+        return self.path
 
     def _opened(self) -> TextFile | TextIO:
         if self._file is None:

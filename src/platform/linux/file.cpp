@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <system_error>
 
 #include "platform/linux/whole_transfer.hpp"
@@ -28,6 +29,12 @@ FileId make_id(const struct stat& status) noexcept {
 
 }  // namespace
 
+std::optional<FileId> find_regular_file(const std::string& path) noexcept {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  return make_id(status);
+}
+
 File File::create(const std::string& path, int& error) noexcept {
   return File(open_at(path, O_RDWR | O_CREAT | O_EXCL, error));
 }
@@ -50,6 +57,14 @@ int File::look(FileFacts& facts) const noexcept {
   if (::fstat(descriptor_, &status) != 0) return errno;
   facts = {.id = make_id(status), .is_regular = S_ISREG(status.st_mode), .size_bytes = status.st_size};
   return 0;
+}
+
+bool File::try_lock() const noexcept {
+  struct flock wanted{};
+  wanted.l_type = F_WRLCK;
+  wanted.l_whence = SEEK_SET;
+  // A lock of the process, not of the descriptor: a forked child that outlives the process does not keep it.
+  return ::fcntl(descriptor_, F_SETLK, &wanted) == 0 || (errno != EACCES && errno != EAGAIN);
 }
 
 bool File::has_name(const std::string& path) const noexcept {

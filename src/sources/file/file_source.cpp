@@ -11,6 +11,7 @@
 
 #include "core/file_place.hpp"
 #include "media/ffmpeg/log.hpp"
+#include "platform/file.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -36,7 +37,10 @@ std::optional<std::int64_t> FileSource::total() const {
 
 void FileSource::open(const Context& context) {
   try {
-    decoding_.open(core::lasting_path(url_.path()), context);  // settled here: `loop` opens it again
+    const auto path = core::lasting_path(url_.path());  // settled here: `loop` opens it again
+    decoding_.open(path, context);
+    const auto file = url_.kind == UrlKind::Live ? std::nullopt : platform::find_regular_file(path);
+    if (file) claim_.emplace(*file);
     frame_times_.emplace(decoding_.step(), decoding_.demuxer().largest_leap());
     created_ = decoding_.demuxer().creation_time();
     first_ = first_frame(context);
@@ -182,6 +186,7 @@ bool FileSource::start_again(const Context& context) {
 void FileSource::close() {
   first_.reset();
   decoding_.close();
+  claim_.reset();
 }
 
 }  // namespace freshframe::media

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support import Push, until
+from support import WATCHDOG, Pictures, Push, run_program, until
 
 import freshframe as ff
 
@@ -59,6 +59,60 @@ def test_two_pipelines_with_recorders_of_one_file_are_refused(tmp_path: Path, na
     third.add(SINKS[name](str(tmp_path / name)), third.add(Push()))
     with third:
         pass  # the first one has given it up
+
+
+WRITER = """
+import sys
+import freshframe as ff
+from support import Push
+path = sys.argv[1]
+sink = {"jsonl": ff.JsonLines, "csv": ff.Csv}.get(path.rpartition(".")[2])
+pipeline = ff.Pipeline()
+pipeline.add(sink(path) if sink else ff.VideoFile(path, codec="mpeg4"), pipeline.add(Push()))
+try:
+    pipeline.start()
+except ff.NodeError as error:
+    print(error)
+pipeline.stop()
+"""
+
+
+@pytest.mark.parametrize("name", SINKS)
+def test_a_file_that_another_process_is_writing_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    source = Push(live=False)
+    pipeline = ff.Pipeline()
+    pipeline.add(SINKS[name](str(path)), pipeline.add(source), name="sink")
+    with pipeline:
+        ended = run_program(WRITER, arguments=[str(path)])
+        assert f"cannot write '{path}': another process is writing the file" in ended.out
+        source.push(*(map(frame, range(3)) if name == "a.mkv" else "abc"))
+        source.end()
+        pipeline.wait(WATCHDOG)
+    assert pipeline.stats().nodes["sink"].errors == 0
+    assert "another process" not in run_program(WRITER, arguments=[str(path)]).out
+
+
+def test_a_film_that_a_source_reads_is_not_overwritten(tmp_path: Path) -> None:
+    film, link = tmp_path / "film.mkv", tmp_path / "link.mkv"
+    written = ff.Pipeline()
+    written.add(ff.VideoFile(film, codec="mpeg4"), written.add(Pictures(20)))
+    written.run()
+    content = film.read_bytes()
+    link.hardlink_to(film)
+    pipeline, other = ff.Pipeline(), ff.Pipeline()
+    clips = ff.ClipRecorder(codec="mpeg4")
+    camera = pipeline.add(ff.open(film, loop=True, realtime=True))
+    pipeline.add(clips, camera)
+    reader = pipeline.reader(camera)
+    other.add(ff.VideoFile(film, codec="mpeg4"), other.add(Pictures(1)))
+    with pipeline:
+        reader.get(WATCHDOG)
+        with pytest.raises(ff.FreshframeError, match="a source of this process is reading the file"):
+            clips.save(link)
+        with pytest.raises(ff.NodeError, match="a source of this process is reading the file"):
+            other.run()
+    assert film.read_bytes() == content
 
 
 class Moved:

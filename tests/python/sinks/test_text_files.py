@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rigs.written import write
-from support import Push
+from support import WATCHDOG, Push, until
 
 import freshframe as ff
 
@@ -103,6 +105,97 @@ def test_a_run_that_drops_leaves_no_complete_file(tmp_path: Path) -> None:
     numbers = pipeline.add(lambda value: value + 0, pipeline.add(source), on_error="skip")
     pipeline.add(ff.JsonLines(tmp_path / "out", complete=True), numbers)
     assert not pipeline.run().complete
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
+@pytest.mark.parametrize("way", ["written", "renamed"])
+def test_the_last_lines_are_in_the_file_although_no_sample_follows(
+    tmp_path: Path, sink: Any, way: str
+) -> None:
+    path = tmp_path / "out"
+    source = Push()
+    pipeline = ff.Pipeline()
+    pipeline.add(sink(path), pipeline.add(source, name="source"), name="sink")
+
+    def lines() -> int:
+        return len(path.read_text().splitlines()) - (sink is ff.Csv) if path.exists() else -1
+
+    with pipeline:
+        source.push(1)
+        until(lambda: lines() == 1, lambda: str(pipeline.stats()))
+        if way == "renamed":
+            path.rename(tmp_path / "out.1")
+        source.push(2, 3)
+        until(lambda: lines() == (3 if way == "written" else 2), lambda: str(pipeline.stats()))
+        stats = pipeline.stats().nodes["sink"]
+        assert (stats.processed, stats.errors) == (3, 0)
+
+
+def wait(pipeline: ff.Pipeline, reader: ff.Reader[Any]) -> None:
+    assert len(list(reader)) == 2
+    assert pipeline.wait(WATCHDOG)
+
+
+def loop(pipeline: ff.Pipeline, reader: ff.Reader[Any]) -> None:
+    with pipeline:
+        assert len(list(reader)) == 2
+
+
+def loop_and_stop(pipeline: ff.Pipeline, reader: ff.Reader[Any]) -> None:
+    assert len(list(reader)) == 2
+    until(lambda: {node.state for node in pipeline.stats().nodes.values()} == {"ended"}, "the end")
+    pipeline.stop()
+
+
+def leave(pipeline: ff.Pipeline, reader: ff.Reader[Any]) -> None:
+    with pipeline:
+        reader.get(WATCHDOG)
+
+
+def stop(pipeline: ff.Pipeline, reader: ff.Reader[Any]) -> None:
+    reader.get(WATCHDOG)
+    pipeline.stop()
+
+
+def fail(pipeline: ff.Pipeline, reader: ff.Reader[Any]) -> None:
+    with contextlib.suppress(ZeroDivisionError), pipeline:
+        reader.get(WATCHDOG)
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
+@pytest.mark.parametrize(
+    ("end", "is_complete"),
+    [(wait, True), (loop, True), (loop_and_stop, True), (leave, False), (stop, False), (fail, False)],
+)
+def test_a_complete_file_appears_however_a_complete_run_ends(
+    tmp_path: Path, sink: Any, end: Any, is_complete: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = Push(live=False)
+    source.push(1, 2)
+    source.end()
+    pipeline = ff.Pipeline()
+    port = pipeline.add(source, name="source")
+    pipeline.add(sink(tmp_path / "out", complete=True), port)
+    reader = pipeline.reader(port)
+    pipeline.start()
+    end(pipeline, reader)
+    assert [path.name for path in tmp_path.iterdir()] == (["out"] if is_complete else [])
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == (not is_complete)
+    assert all(re.search(r"no file '.*out', because the run is not complete: ", each) for each in messages)
+    caplog.clear()
+
+
+def test_a_pipeline_whose_wait_fails_leaves_no_complete_file(tmp_path: Path) -> None:
+    source = Push(live=False)
+    source.push(1, object())
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.JsonLines(tmp_path / "out", complete=True), pipeline.add(source))
+    pipeline.start()
+    with pytest.raises(ff.NodeError):
+        pipeline.wait(WATCHDOG)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -81,11 +81,13 @@ void OutputFile::make_io() {
 }
 
 void OutputFile::claim(platform::FileId file) {
+  const auto refuse = [this](const char* why) {
+    throw Error("cannot write '" + path_ + "': " + why + "; give it another name");
+  };
   auto free = WriteClaim::try_claim(file);
-  if (!free) {
-    throw Error("cannot write '" + path_ +
-                "': this process is writing the file already; give it another name");
-  }
+  if (!free) refuse("this process is writing the file already");
+  if (ReadClaim::is_claimed(file)) refuse("a source of this process is reading the file");
+  if (!file_.try_lock()) refuse("another process is writing the file");
   claim_.emplace(std::move(*free));
 }
 

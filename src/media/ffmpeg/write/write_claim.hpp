@@ -1,4 +1,4 @@
-// Prevents two recorders of this process from writing the same file.
+// Prevents recorders of this process from writing a file that another one writes, or that a source reads.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,6 +22,20 @@ class WriteClaim {
   explicit WriteClaim(platform::FileId file) : file_(file) {}
 
   std::optional<platform::FileId> file_;
+};
+
+/// Shows the recorders that a source of this process reads a file. Several sources may read it. Any thread.
+class ReadClaim {
+ public:
+  explicit ReadClaim(platform::FileId file);
+  ReadClaim(const ReadClaim&) = delete;
+  ReadClaim& operator=(const ReadClaim&) = delete;
+  ~ReadClaim();
+
+  [[nodiscard]] static bool is_claimed(platform::FileId file);
+
+ private:
+  const platform::FileId file_;
 };
 
 }  // namespace freshframe::media
