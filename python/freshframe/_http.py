@@ -13,6 +13,7 @@ import urllib.error
 from . import _check, _native
 
 _CHUNK = 1 << 16  # bytes
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ENOUGH = 1 << 13  # letters of a server's words
 _MOST_WORDS = 1 << 16  # bytes of an answer that is an error
 _LONGEST_FORM = 16  # letters of an escape, and a space after it
@@ -52,6 +53,8 @@ def read_words(error: urllib.error.HTTPError, secret: str, most: int = 200) -> s
 def show_reply(said: str | bytes, secret: str, most: int = 200, is_part: bool = False) -> str:
     """Returns a server's words for a message: at most ``most`` letters on one line, without secrets.
 
+    They have no control letters, which a terminal would obey.
+
     A server may repeat what it was sent, in any of the forms that JSON, HTML and URLs have for a letter. The
     whole secret is hidden before the text is cut, because a part of it could not be recognised.
 
@@ -62,7 +65,7 @@ def show_reply(said: str | bytes, secret: str, most: int = 200, is_part: bool = 
         is_part: Their end is missing, and may be in the middle of a secret.
     """
     text = said if isinstance(said, str) else said.decode("utf-8", "replace")
-    line = " ".join(_check.as_utf8(text).split())
+    line = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(_check.as_utf8(text).split()))
     margin = _LONGEST_FORM * len(secret)
     is_cut = is_part or len(line) > _ENOUGH + margin
     if secret:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .. import _check
@@ -52,7 +52,7 @@ class Process:
     max_bytes: int | None
     max_restarts: int
     restart_window: float
-    env: Mapping[str, str] | None
+    env: Mapping[str, str] | None = field(repr=False)  # may have secrets
 
     def __init__(
         self,
@@ -105,11 +105,10 @@ def _environment(env: Any) -> dict[str, str]:
         raise OptionTypeError(f"env must be a mapping of strings, got {_check.show(env)}")
     for name, value in env.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise OptionTypeError(
-                f"env must be a mapping of strings, got {_check.show(name)}: {_check.show(value)}"
-            )
+            kind = _check.with_article(type(value).__name__)  # the value may be a secret
+            raise OptionTypeError(f"env must be a mapping of strings, got {_check.show(name)}: {kind}")
         if not name or "=" in name or "\0" in name + value:
-            raise OptionError(f"env must have names of environment variables, got {name!r}: {value!r}")
+            raise OptionError(f"env must have names of environment variables, got {name!r}")
     return dict(env)
 
 

@@ -49,7 +49,7 @@ class RefusedError(FreshframeError):
         if isinstance(known, str) or not isinstance(known, Iterable):
             raise OptionTypeError(
                 "RefusedError needs the places of the events in a list, and then the reason: write "
-                f"RefusedError([2], 'why'), or RefusedError(reason='why'), got {_check.shown(known)}"
+                f"RefusedError([2], 'why'), or RefusedError(reason='why'), got {_check.show(known)}"
             )
         self.indices = tuple(_check.integer("an index of RefusedError", index) for index in known)
         # It is the text of an exception in most cases: what is not UTF-8 in it is no second fault.

@@ -161,7 +161,8 @@ bool is_secret(std::string_view name) {
   constexpr std::array<std::string_view, 20> kWords{
       "pas", "pw",   "psw", "psk",  "token", "key",  "secret", "auth",   "sig",   "sess",
       "jwt", "hmac", "hdn", "cred", "md5",   "hash", "cookie", "ticket", "nonce", "bearer"};
-  constexpr std::array<std::string_view, 9> kWhole{"p", "k", "st", "tk", "tkn", "sid", "pin", "otp", "code"};
+  constexpr std::array<std::string_view, 10> kWhole{"p",   "k",   "st",  "tk",   "tkn",
+                                                    "sid", "pin", "otp", "code", "streamid"};
   const auto small = core::lower_case(name);
   return std::find(kWhole.begin(), kWhole.end(), small) != kWhole.end() ||
          std::any_of(kWords.begin(), kWords.end(),

@@ -34,9 +34,11 @@ SecretsInUse& in_use() {
 
 }  // namespace
 
-OpenSecrets::OpenSecrets(std::string_view url) {
+OpenSecrets::OpenSecrets(std::string_view url, std::string_view key) {
+  constexpr std::size_t kShortestKey = 8;  // a shorter one may be a word of any text
   auto& all = in_use();
   auto secrets = find_secrets(url);
+  if (key.size() >= kShortestKey) secrets.emplace_back(key);
   const Lock lock(all.mutex);
   for (auto& secret : secrets) {
     if (all.uses.size() >= kMostSecrets && !all.uses.contains(secret)) continue;

@@ -11,7 +11,8 @@ namespace freshframe::media {
 /// While it lives, hide_secrets() hides the secrets of a URL. A connection has one.
 class OpenSecrets {
  public:
-  explicit OpenSecrets(std::string_view url);
+  /// `key`: a further secret of the URL, which its parts do not show.
+  explicit OpenSecrets(std::string_view url, std::string_view key = {});
   OpenSecrets(const OpenSecrets&) = delete;
   OpenSecrets& operator=(const OpenSecrets&) = delete;
   ~OpenSecrets();

@@ -43,7 +43,9 @@ Dictionary muxer_options(const PublishTarget& target) {
 }  // namespace
 
 PublishConnection::PublishConnection(PublishTarget target, std::stop_token stop)
-    : target_(std::move(target)), secrets_(target_.url().text), interrupt_(std::move(stop)) {}
+    : target_(std::move(target)),
+      secrets_(target_.url().text, target_.stream_key()),
+      interrupt_(std::move(stop)) {}
 
 PublishConnection::~PublishConnection() {
   if (!output_) return;

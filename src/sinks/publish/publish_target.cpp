@@ -70,16 +70,31 @@ std::optional<int> port_in(const LiveUrl& url, const std::string& masked) {
                     std::string(kEscapesOfPasswords));
 }
 
-/// Masks "user:secret@host/a", too, if the scheme is missing.
-std::string shown_target(const std::string& url) {
+/// Masks the stream key, and "user:secret@host/a", too, if the scheme is missing.
+std::string shown_target(const std::string& url, std::string_view key) {
   constexpr std::string_view kMissing = "://";
-  if (find_protocol(LiveUrl(url).scheme) != nullptr) return shown_url(url);
+  if (find_protocol(LiveUrl(url).scheme) != nullptr) {
+    auto shown = shown_url(url);
+    const auto at = key.empty() ? std::string::npos : shown.rfind("/" + std::string(key));
+    if (at != std::string::npos) shown.replace(at + 1, key.size(), "***");
+    return shown;
+  }
   return shown_url(std::string(kMissing) + url).substr(kMissing.size());
 }
 
 }  // namespace
 
-PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(shown_target(url)) {
+std::string_view PublishTarget::stream_key() const noexcept {
+  if (url_.scheme != "rtmp" && url_.scheme != "rtmps") return {};
+  auto path = std::string_view(url_.text).substr(url_.host_end);
+  path = path.substr(0, path.find_first_of("?#"));
+  while (path.ends_with('/')) path.remove_suffix(1);
+  const auto slash = path.rfind('/');
+  const bool has_app = slash != std::string_view::npos && path.find('/') < slash;
+  return has_app ? path.substr(slash + 1) : std::string_view();
+}
+
+PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(shown_target(url, stream_key())) {
   const auto* const protocol = find_protocol(url_.scheme);
   if (protocol == nullptr || url_.host.empty()) {
     throw OptionError(

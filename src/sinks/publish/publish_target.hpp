@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "media/url/live_url.hpp"
 
@@ -20,6 +21,8 @@ class PublishTarget {
 
   [[nodiscard]] const LiveUrl& url() const noexcept { return url_; }
   [[nodiscard]] const std::string& masked_url() const noexcept { return masked_; }
+  /// The last part of the path of an RTMP URL: whoever has it can publish in the place of its owner. Empty for others.
+  [[nodiscard]] std::string_view stream_key() const noexcept;
   /// FFmpeg's muxer: "rtsp", "flv" or "mpegts".
   [[nodiscard]] const char* format() const noexcept;
   [[nodiscard]] int port() const noexcept { return port_; }  // 0: it is in no URL of this kind

@@ -21,6 +21,7 @@ from rigs.live.faulty_server import Faults
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer
 from rigs.ports import free_port
+from rigs.publishing import counts
 from support import WATCHDOG, picture, until
 
 import freshframe as ff
@@ -413,9 +414,39 @@ def test_no_form_of_a_key_is_shown_however_a_server_repeats_it(key: str, escape:
         assert not any(piece in shown for piece in ("\\u006", "&#10", "0123", "%73"))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtmp://127.0.0.1:{}/live2/Zq7wXk9v-abcd",
+        "rtmp://127.0.0.1:{}/app/more/Zq7wXk9v-abcd/",
+        "rtmps://user:secret@127.0.0.1:{}/live2/Zq7wXk9v-abcd?backup=1",
+        "srt://127.0.0.1:{}?streamid=publish:door:user:Zq7wXk9v",
+    ],
+)
+def test_no_report_of_publishing_shows_the_key_of_the_stream(url: str, log: io.StringIO) -> None:
+    target = ff.Publish(url.format(free_port()), timeout=1)
+    pipeline = ff.Pipeline()
+    pipeline.add(target, pipeline.add(ff.open("demo:circles?size=64x48&fps=30")), name="publish")
+    with pipeline:
+        until(lambda: counts(pipeline).last_error, "the failure")
+        told = f"{pipeline.stats()} {pipeline.why()} {counts(pipeline)} {target!r} {target.url}"
+    for text in (told, log.getvalue()):
+        assert "Zq7wXk9v" not in text
+    assert "***" in target.url
+
+
+def test_no_text_of_process_shows_a_value_of_its_environment() -> None:
+    assert "Zq7w" not in repr(ff.Process(env={"TOKEN": "Zq7w"}))
+    with pytest.raises(ff.OptionTypeError, match=r"got 'TOKEN': a bytes"):
+        ff.Process(env={"TOKEN": b"Zq7w"})  # type: ignore[dict-item]
+    with pytest.raises(ff.OptionError, match=r"got 'TO=KEN'$"):
+        ff.Process(env={"TO=KEN": "Zq7w"})
+
+
 def test_words_of_a_server_stay_readable() -> None:
     assert _http.show_reply(b"no\n such  model: rtsp://u:Zq7w@h/", "key") == "no such model: rtsp://u:***@h/"
     assert _http.show_reply("x" * 300, "") == "x" * 200
+    assert _http.show_reply(b"\x1b[2Jno\0 \xff\xc2\x9b", "") == "\ufffd[2Jno\ufffd \ufffd\ufffd"
     assert _http.show_reply("Bearer SK-ABC is wrong", "sk-abc") == "Bearer *** is wrong"
 
 
