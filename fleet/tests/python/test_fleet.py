@@ -330,6 +330,13 @@ def test_user_code_that_keeps_the_gil_for_two_seconds_loses_nothing(fleet: ff.fl
     assert all(agent.state == "up" for agent in stats.agents.values())
 
 
+def test_a_reader_that_was_closed_is_named_and_not_its_fleet(fleet: ff.fleet.Fleet) -> None:
+    reader = fleet.reader("ticks")
+    reader.close()
+    with pytest.raises(ff.EndOfStreamError, match=r"^the reader of 'ticks' was closed$"):
+        reader.get(0)
+
+
 def test_a_closed_fleet_refuses_and_still_tells() -> None:
     fleet = ff.fleet.Fleet()
     fleet.add("cam", "ticks:0.05", fleet_builds.ticks)

@@ -13,6 +13,7 @@ import freshframe as ff
 from freshframe._graph.queue import blocks
 from freshframe._look.engine_stats import make_report
 from freshframe._look.progress import progress_display
+from freshframe._look.stats_text import lost_samples
 from freshframe._pipeline.pipeline import find_engine
 
 from .app_file import AppError, loaded
@@ -20,7 +21,6 @@ from .app_pipeline import find_pipeline
 from .dashboard import serve_if_asked
 from .messages import Messages
 from .outcome import ExitCode, UsageError, watched
-from .summary import shortfalls
 
 DEFAULT_NAME = "pipeline"  # name of the file's pipeline
 
@@ -54,7 +54,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
 
 
 def _summarise(report: ff.stats.Report, name: str, options: Any, messages: Messages) -> None:
-    missing = shortfalls(report, stopped_below=[edge.parent for edge in report.edges])
+    missing = lost_samples(report, stopped_below=[edge.parent for edge in report.edges])
     rate = f" ({report.samples / report.elapsed:.1f} per second)" if report.elapsed > 0 else ""
     messages.say(f"{name}: {report.samples} frames in {report.elapsed:.1f} s{rate}")
     for line in missing or ["nothing was dropped"]:

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import freshframe as ff
 
-from .._look.stats_text import not_by_design
+from .._look.stats_text import lost_samples
 
 
 class Tally(ff.Node[Any, None]):
@@ -45,7 +45,7 @@ def summarise(
         )
     if live:
         everywhere = [edge.parent for edge in stats.edges]
-        dropped = shortfalls(stats, stopped_below=everywhere)
+        dropped = lost_samples(stats, stopped_below=everywhere)
         lines += [f"live: {line}" for line in dropped] or ["live: no frame was dropped"]
         lines += [f"live: {line}" for line in interruptions(stats)]
     return lines
@@ -80,29 +80,6 @@ def never_opened(stats: ff.stats.Stats) -> str | None:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
-
-
-def shortfalls(stats: ff.stats.Stats, *, stopped_below: Collection[str] = ()) -> list[str]:
-    """One line for each place where frames were lost; none if a lossless run is complete.
-
-    Args:
-        stats: The statistics of a run that has ended.
-        stopped_below: Nodes that were stopped on purpose: their samples that were still waiting do not count.
-    """
-    lines = []
-    for edge in stats.edges:
-        missing = not_by_design(edge.drops)
-        if edge.parent in stopped_below:
-            missing.pop("stop", None)
-        if missing:
-            lines.append(
-                f"{sum(missing.values())} of {edge.passed_in} frames were dropped between {edge.parent} and "
-                f"{edge.child} ({causes(missing)})"
-            )
-    for name, node in stats.nodes.items():
-        if node.lost:
-            lines.append(f"{name} lost {node.lost} frames ({causes(not_by_design(node.drops))})")
-    return lines
 
 
 def causes(drops: Mapping[Any, int]) -> str:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
@@ -115,25 +115,36 @@ def not_by_design(drops: Mapping[Any, int]) -> dict[Any, int]:
     return {cause: count for cause, count in drops.items() if cause not in _native.BY_DESIGN}
 
 
+def lost_samples(stats: Stats, stopped_below: Collection[str] = ()) -> list[str]:
+    """Returns a sentence for each edge and each node that lost samples. A run without them is complete.
+
+    Args:
+        stats: The statistics of a run that has ended.
+        stopped_below: Nodes that were stopped on purpose: their samples that were still waiting do not count.
+    """
+    found = []
+    for edge in stats.edges:
+        missing = not_by_design(edge.drops)
+        if edge.parent in stopped_below:
+            missing.pop("stop", None)
+        if missing:
+            drops = _drops(sum(missing.values()), missing)
+            found.append(f"the edge {_edge(edge)} dropped {drops} of {edge.passed_in} samples")
+        if edge.events_lost:
+            found.append(f"the edge {_edge(edge)} lost the events of {edge.events_lost} samples")
+    return found + [
+        f"{name!r} lost {_drops(node.lost, not_by_design(node.drops))} samples"
+        for name, node in stats.nodes.items()
+        if node.lost
+    ]
+
+
 def losses(report: Report) -> tuple[str, ...]:
     """Where a run lost samples, and which nodes failed; empty for a complete run."""
     if report.complete:
         return ()
-    found = [
-        f"the edge {_edge(edge)} dropped {_drops(edge.dropped, edge.drops)} of {edge.passed_in} samples"
-        for edge in report.edges
-        if not_by_design(edge.drops)
-    ]
-    found += [
-        f"the edge {_edge(edge)} lost the events of {edge.events_lost} samples"
-        for edge in report.edges
-        if edge.events_lost
-    ]
-    for name, node in report.nodes.items():
-        if node.lost:
-            found.append(f"{name!r} lost {_drops(node.lost, not_by_design(node.drops))} samples")
-        if node.state == "failed":
-            found.append(f"{name!r} failed")
+    found = lost_samples(report)
+    found += [f"{name!r} failed" for name, node in report.nodes.items() if node.state == "failed"]
     found += report.failures
     return tuple(found) or ("it was stopped before its sources had ended",)
 

@@ -11,6 +11,7 @@ import pytest
 from support import Collect, Count, Gate, Pictures, Push, Ticker, check_books, edge, until
 
 import freshframe as ff
+from freshframe._look.stats_text import lost_samples
 
 
 def test_the_books_balance_in_every_snapshot_while_everything_moves() -> None:
@@ -283,6 +284,7 @@ def test_a_report_says_where_samples_were_lost() -> None:
         "'picky' lost 5 (error 5) samples",
     )
     assert str(report).splitlines()[1] == f"  {report.losses[0]}"
+    assert lost_samples(report) == list(report.losses), "the commands print the same sentences"
 
 
 def test_a_report_of_a_run_that_was_stopped_says_so() -> None:

@@ -178,7 +178,8 @@ class FleetReader(ClosedByWith):
                 if results.failure is not None:
                     raise StateError(self._failure_text(results.failure))
                 if results.ended:
-                    raise EndOfStreamError(f"the fleet of the reader of {self.output!r} was closed")
+                    what = "reader" if results.closed else "fleet of the reader"
+                    raise EndOfStreamError(f"the {what} of {self.output!r} was closed")
                 left = min(_SLICE, deadline - time.monotonic())
                 if left <= 0:
                     raise ReadTimeoutError(f"no result of {self.output!r} within {limit:g} s")

@@ -12,13 +12,14 @@ from typing import Any
 
 import freshframe as ff
 from freshframe._look.progress import progress_display
+from freshframe._look.stats_text import lost_samples
 
 from ... import _check
 from ..dashboard import serve_if_asked
 from ..messages import Messages
 from ..outcome import ExitCode, UsageError, explain
 from ..parser import QUOTES
-from ..summary import never_opened, shortfalls, summarise
+from ..summary import never_opened, summarise
 from .track_run import TrackRun
 
 _TEXT_SUFFIXES = (".jsonl", ".csv")
@@ -106,7 +107,7 @@ def _track(source: int | str, outputs: list[str], options: Any, messages: Messag
 def _completeness(work: TrackRun, report: ff.stats.Report, options: Any, messages: Messages) -> ExitCode:
     """Returns whether every wanted frame was processed, and what is missing."""
     limited = work.pick is not None and work.pick.full.is_set()
-    missing = shortfalls(report, stopped_below=[work.source] if limited else [])
+    missing = lost_samples(report, stopped_below=[work.source] if limited else [])
     if not missing and not limited and not report.complete:
         missing = ["an output was not closed properly"]
     for line in missing:
