@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <new>
 
+#include "media/ffmpeg/log.hpp"
+
 namespace freshframe::media {
 namespace {
 
@@ -22,6 +24,7 @@ FieldPackets::FieldPackets(const AVCodecParameters& parameters)
 }
 
 bool FieldPackets::is_second(const AVPacket& packet) {
+  const FfmpegErrorCapture errors;  // the decoder reports a damaged packet
   std::uint8_t* data = nullptr;
   int size = 0;
   static_cast<void>(av_parser_parse2(parser_.get(), codec_.get(), &data, &size, packet.data, packet.size,

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <iterator>
 #include <optional>
 #include <set>
@@ -18,27 +19,45 @@
 namespace freshframe::media {
 
 /// A decoder returns frames in the order of their times. So when it has returned one, the packets with earlier times
-/// have given a frame or will give none. One thread.
+/// have given a frame or will give none. Where files were joined, the times begin again at a keyframe. One thread.
 class SentPackets {
  public:
   /// A packet of one frame went to the decoder.
-  void send(std::int64_t pts) { sent_.insert(pts); }
+  void send(std::int64_t pts, bool is_key) {
+    const bool begins_again = is_key && last_key_ && pts <= *last_key_;
+    if (is_key) last_key_ = pts;
+    if (parts_.empty() || begins_again) parts_.emplace_back();
+    parts_.back().insert(pts);
+  }
   /// A frame has come. Returns the number of packets before it without a frame.
   [[nodiscard]] std::size_t take(std::int64_t pts) {
-    const auto found = sent_.lower_bound(pts);
-    const auto before = static_cast<std::size_t>(std::distance(sent_.begin(), found));
-    sent_.erase(sent_.begin(), found != sent_.end() && *found == pts ? std::next(found) : found);
+    std::size_t before = 0;
+    const auto its_part =
+        std::find_if(parts_.begin(), parts_.end(), [&](const Part& part) { return part.contains(pts); });
+    if (its_part != parts_.end()) {
+      for (auto part = parts_.begin(); part != its_part; ++part) before += part->size();
+      parts_.erase(parts_.begin(), its_part);
+    }
+    if (parts_.empty()) return before;
+    auto& part = parts_.front();
+    const auto its = part.lower_bound(pts);
+    before += static_cast<std::size_t>(std::distance(part.begin(), its));
+    part.erase(part.begin(), its != part.end() && *its == pts ? std::next(its) : its);
     return before;
   }
   /// The end. Returns the number of packets without a frame.
   [[nodiscard]] std::size_t finish() {
-    const auto rest = sent_.size();
-    sent_.clear();
+    std::size_t rest = 0;
+    for (const auto& part : parts_) rest += part.size();
+    parts_.clear();
     return rest;
   }
 
  private:
-  std::multiset<std::int64_t> sent_;
+  using Part = std::multiset<std::int64_t>;
+
+  std::deque<Part> parts_;  // a part for each beginning of the times
+  std::optional<std::int64_t> last_key_;
 };
 
 /// A frame that cannot be decoded keeps its number, as it does before `start`. After a failure of the decoder, a packet
@@ -54,6 +73,7 @@ class FrameCounts {
   /// Reading begins at the beginning of the file.
   void begin_pass() {
     sent_ = {};
+    first_key_.reset();
     failures_ = 0;
   }
   /// A repetition begins.
@@ -63,10 +83,12 @@ class FrameCounts {
     if (!first_sent_) first_sent_ = packet.pts;
     // Frames that are shown before the first keyframe do not count: they need frames from before the file.
     if (gives_frame && packet.size > 0 && (is_misplaced || packet.pts >= *first_sent_)) ++sent_frames_;
-    if (!first_key_ && (packet.flags & AV_PKT_FLAG_KEY) != 0) first_key_ = packet.pts;
+    const bool is_key = (packet.flags & AV_PKT_FLAG_KEY) != 0;
+    const bool begins = is_key && packet.pts != AV_NOPTS_VALUE && (!first_key_ || packet.pts < *first_key_);
+    if (begins) first_key_ = packet.pts;
     const bool is_shown = packet.pts != AV_NOPTS_VALUE && (packet.flags & AV_PKT_FLAG_DISCARD) == 0;
     const bool can_give = !by_packets_ || (first_key_ && packet.pts >= *first_key_);
-    if (is_shown && can_give) sent_.send(packet.pts);
+    if (is_shown && can_give) sent_.send(packet.pts, is_key);
   }
   /// The decoder has failed at a packet.
   void fail(const Context& context) {

@@ -104,6 +104,7 @@ _PAINTED = ("no_hevc", "no_vp9", "no_av1", "no_mpeg2")
 # The tests that --card skips, and why they cannot hold on a card.
 UNSUITED = {
     "test_a_matroska_stream_gives_its_first_frame_before_seven_more_have_come": "a card gives NV12",
+    "test_info_is_an_error_until_it_is_known_and_probe_has_it": "a card gives NV12",
     "test_probe_prints_the_format_of_a_stream": "a warning says that the CPU decodes JPEG",
     "test_a_stream_of_which_more_comes_behind_stuffing_shows_no_torn_picture_unmarked": (
         "damage inside a picture is not marked on a card"
