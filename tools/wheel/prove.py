@@ -7,6 +7,7 @@ is imported but freshframe and the standard library.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import json
@@ -125,7 +126,8 @@ def shared_libraries() -> set[Path]:
 def libraries() -> object:
     """All libraries of the wheel are loaded, and none of the same name came with them from elsewhere."""
     for name in ("bz2", "ctypes", "lzma", "numpy"):  # Python's own use some of the same names
-        importlib.import_module(name)
+        with contextlib.suppress(ModuleNotFoundError):  # the published CPython 3.10 was built without liblzma
+            importlib.import_module(name)
     before = shared_libraries()
     import freshframe  # noqa: PLC0415
 

@@ -41,7 +41,9 @@ RUN = {
     'tools/debian_root.sh ./dev release "$GITHUB_REF_NAME" --make sdist fleet notes site': (
         "2026-11-28, 57f79a27, of its part fleet; the others: 2026-11-27, 33d477d3"
     ),
-    "tools/wheel/prove.sh bookworm trixie forky": "2026-11-27, d513ffe7",
+    "tools/wheel/prove.sh 3.10 bookworm 3.12 trixie forky forky-3.15": (
+        "2026-11-28, d138f000, one after the other; gil-budget for 3.13 and newer was not there"
+    ),
     'tools/release.py "$GITHUB_REF_NAME" --make image': "2026-11-27, f1c0f0d3",
     'tools/release.py "$GITHUB_REF_NAME" --make sums': "2026-11-27, f1c0f0d3",
 }
