@@ -20,6 +20,8 @@ struct FrameBody;     // src/core/frame/frame_body.hpp
 
 namespace freshframe {
 
+struct DevicePicture;  // device.hpp
+
 /// Layout of the samples in memory, 8 bits each. MJPEG of webcams decodes to I422 or I444.
 enum class PixelFormat : std::uint8_t { Gray, Nv12, I420, I422, I444, Bgr, Rgb };
 inline constexpr int kPixelFormats = 7;
@@ -98,6 +100,9 @@ class PixelOps {
 
 /// An immutable picture, shared by reference count. Copying a Frame never copies pixels.
 ///
+/// A picture that stays on a graphics card comes into the host's memory when somebody first reads its pixels there, once.
+/// Functions that read pixels throw DeviceError if that fails.
+///
 /// A handle is either held by the engine (queues, nodes) or *on loan* (Python, a C++ program that uses a
 /// Reader). Both keep the pixels alive; only engine-held frames count towards the pipeline's bound.
 /// Thread-safe: any number of threads may read and copy it. It must not be written to after it was made.
@@ -142,8 +147,10 @@ class Frame {
   [[nodiscard]] int width() const noexcept { return picture_format().width; }
   [[nodiscard]] int height() const noexcept { return picture_format().height; }
   [[nodiscard]] PixelFormat format() const noexcept { return form_; }
-  [[nodiscard]] std::span<const Plane> planes() const noexcept;
-  [[nodiscard]] Picture picture() const noexcept;
+  [[nodiscard]] std::span<const Plane> planes() const;
+  [[nodiscard]] Picture picture() const;
+  /// Returns the picture on its card, or null if it does not stay there, or only in another format than this handle's.
+  [[nodiscard]] const DevicePicture* on_device() const noexcept;
 
   /// Plane 0 of gray and YUV pictures, without a copy; of BGR and RGB converted once, then shared. May take
   /// as long as one conversion.
@@ -151,7 +158,7 @@ class Frame {
   /// Returns the same picture in another format: converted once (the first caller does it, others wait), then
   /// shared by all handles. Throws Error when the frame's PixelOps cannot do it.
   [[nodiscard]] Frame to(PixelFormat format) const;
-  /// Whether to(format) returns without a conversion.
+  /// Whether to(format) returns without a conversion, or a copy from a card.
   [[nodiscard]] bool has(PixelFormat format) const noexcept;
   /// All planes of a planar format without gaps, one after the other. Packed once, then shared. If the planes
   /// have that layout already, nothing is copied. Throws OptionError for an odd size of a subsampled format.
@@ -163,7 +170,7 @@ class Frame {
   [[nodiscard]] Picture pool_picture() const;
   /// The converter of this picture. A frame that is derived from it gets the same one.
   [[nodiscard]] const PixelOps& ops() const noexcept;
-  /// Bytes of pixels that this handle keeps: as made, plus every format converted so far.
+  /// Bytes of pixels that this handle keeps: as made, plus every format converted so far, on a card or not.
   [[nodiscard]] std::size_t size_bytes() const noexcept;
 
   /// A handle to keep, on loan: for a node or a program that holds frames for longer than one call. It does
@@ -178,6 +185,8 @@ class Frame {
   /// conversion any more.
   [[nodiscard]] static Frame wrap(std::span<const Picture> forms, std::size_t bytes,
                                   std::function<void()> release, const PixelOps& ops);
+  /// A picture that stays on its card.
+  [[nodiscard]] static Frame wrap(std::shared_ptr<const DevicePicture> picture, const PixelOps& ops);
 
  private:
   friend class FrameBuilder;

@@ -165,6 +165,8 @@ class Pipeline {
     std::string name = "pipeline";
     std::optional<double> stall_timeout = 5.0;  // seconds; nullopt means never
     std::size_t max_held_bytes = std::size_t{1} << 30;
+    /// Bytes of all pictures that stay on graphics cards. A camera drops what finds no room (`pool`), a file waits.
+    std::optional<std::size_t> max_device_bytes = {};  // default: a quarter of what was free on the card
     std::shared_ptr<const Clock> clock = Clock::real();
     bool keep_running = false;  // it does not end with its last source, and may begin without any node
   };

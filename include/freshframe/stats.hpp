@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -131,6 +132,7 @@ struct SourceStats {
   std::string decoder;                // decodes its pictures: "cpu" or "cuda:0", or "" before the first
   std::string decoder_reason;         // why not on the card that OpenOptions::decoder wants
   std::uint64_t decoder_changes = 0;  // changes of `decoder`
+  std::uint64_t downloads = 0;        // pictures that were copied from a card into the host's memory
 };
 
 /// One edge: its queue and its counters.
@@ -299,6 +301,7 @@ struct Stats {
   RemovedStats removed;
   double elapsed = 0;  // seconds since start(), until the end
   std::size_t held_bytes = 0;
+  std::size_t device_bytes = 0;  // of pictures on graphics cards
   PoolStats pool;
 };
 
@@ -354,6 +357,11 @@ class SourceCounters {
   void set_settings(std::map<std::string, std::optional<std::int64_t>> settings, std::string refused);
   /// Sets the two fields of SourceStats. Returns false if both are the same as before.
   bool set_decoder(std::string decoder, std::string reason);
+  /// Pictures that were copied from a card into the host's memory. A picture that stays on a card keeps it, since somebody
+  /// may read it there after the pipeline's end.
+  [[nodiscard]] const std::shared_ptr<std::atomic<std::uint64_t>>& downloads() const noexcept {
+    return downloads_;
+  }
   void set_packets(const Packets& packets);
   /// Counts go on from the counts of the source whose place this one has taken.
   void follow(const SourceStats& before);
@@ -374,6 +382,8 @@ class SourceCounters {
   Packets before_ FRESHFRAME_GUARDED_BY(mutex_);  // packets of earlier sources in this place
   SourceState before_stall_ FRESHFRAME_GUARDED_BY(mutex_) = SourceState::Reading;
   std::optional<TimePoint> lost_since_ FRESHFRAME_GUARDED_BY(mutex_);
+  const std::shared_ptr<std::atomic<std::uint64_t>> downloads_ =
+      std::make_shared<std::atomic<std::uint64_t>>(0);
 };
 
 /// A node's own counters; the engine makes one per node. Written by the node's thread, read by any.

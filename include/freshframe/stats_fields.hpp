@@ -120,6 +120,8 @@ inline constexpr auto kSourceFields = std::tuple{
     StatsField{"decoder_reason", &SourceStats::decoder_reason, "", "", ""},
     StatsField{"decoder_changes", &SourceStats::decoder_changes, "source_decoder_changes_total", "counter",
                "How often decoding moved from a card to the CPU, or back."},
+    StatsField{"downloads", &SourceStats::downloads, "source_downloads_total", "counter",
+               "Pictures that were copied from a card into the host's memory."},
 };
 
 inline constexpr auto kSpoolFields = std::tuple{

@@ -320,6 +320,7 @@ void SourceCounters::follow(const SourceStats& before) {
   stats_.stalls += before.stalls;
   stats_.size_changes += before.size_changes;
   stats_.decoder_changes += before.decoder_changes;
+  downloads_->fetch_add(before.downloads);
   stats_.clock_steps += before.clock_steps;
   stats_.damaged += before.damaged;
   stats_.undecoded += before.undecoded;
@@ -352,6 +353,7 @@ SourceStats SourceCounters::snapshot(TimePoint now) const {
   SourceStats result = stats_;
   if (lost_since_ && now > *lost_since_) result.away_for = Seconds(now - *lost_since_).count();
   result.away_total += result.away_for;
+  result.downloads = downloads_->load();
   return result;
 }
 

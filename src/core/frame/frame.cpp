@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/frame.hpp"
 
+#include "freshframe/device.hpp"
 #include "freshframe/error.hpp"
 #include "freshframe/forks.hpp"
 #include "freshframe/mutex.hpp"
@@ -53,6 +54,8 @@ struct FrameBody {
 
   FrameBody(const Picture& picture, std::size_t size, std::function<void()> on_release,
             const PixelOps& pixel_ops);
+  /// The form in the host's memory is not made yet.
+  FrameBody(std::shared_ptr<const DevicePicture> on_card, const PixelOps& pixel_ops);
   FrameBody(const FrameBody&) = delete;
   FrameBody& operator=(const FrameBody&) = delete;
   ~FrameBody();
@@ -73,6 +76,7 @@ struct FrameBody {
   std::function<void()> release;
   std::atomic<std::size_t> bytes;
   const forks::Birthplace birthplace;
+  const std::shared_ptr<const DevicePicture> device;  // null for a picture in the host's memory
   Mutex convert_mutex{LockRank::Conversion};
 
   std::atomic<FrameBudget*> lender{nullptr};  // kept alive by `budget`, once that is set
@@ -80,14 +84,17 @@ struct FrameBody {
 
   Mutex budget_mutex{LockRank::Place};
   std::shared_ptr<FrameBudget> budget FRESHFRAME_GUARDED_BY(budget_mutex);
-  bool counted FRESHFRAME_GUARDED_BY(budget_mutex) = false;         // in budget's published frames
-  std::uint8_t generation FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // there
-  std::size_t charged FRESHFRAME_GUARDED_BY(budget_mutex) = 0;      // bytes in budget's loans
+  bool counted FRESHFRAME_GUARDED_BY(budget_mutex) = false;            // in budget's published frames
+  std::uint8_t generation FRESHFRAME_GUARDED_BY(budget_mutex) = 0;     // there
+  std::size_t charged FRESHFRAME_GUARDED_BY(budget_mutex) = 0;         // bytes in budget's loans
+  std::size_t charged_device FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // on a card
 
  private:
   /// convert_mutex; of a frame that a parent of this process has made, one of this process.
   Mutex& conversions() noexcept;
   const Form& convert(Form& target, PixelFormat format);
+  void fetch(Form& own);
+  [[nodiscard]] std::size_t device_bytes() const noexcept { return device ? device->bytes : 0; }
 };
 
 namespace {
@@ -162,6 +169,11 @@ core::FrameBody::FrameBody(const Picture& picture, std::size_t size, std::functi
   first.made.store(true, std::memory_order_release);
 }
 
+core::FrameBody::FrameBody(std::shared_ptr<const DevicePicture> on_card, const PixelOps& pixel_ops)
+    : primary(on_card->format.format), ops(&pixel_ops), bytes(on_card->bytes), device(std::move(on_card)) {
+  form_slot(*this, primary).picture.format = device->format;
+}
+
 // Note [Inherited frames]
 // A forked child may use the frames that it has inherited. A thread of its parent may have been at any step
 // with one of them: converting it, counting it. So the child locks none of a frame's mutexes: it converts under its
@@ -171,6 +183,8 @@ core::FrameBody::~FrameBody() {
   if (budget) {
     if (counted) budget->unpublish(generation);
     if (charged > 0) budget->charge(-static_cast<std::ptrdiff_t>(charged));
+    if (charged_device > 0) budget->charge_device(-static_cast<std::ptrdiff_t>(charged_device));
+    if (device) budget->give_device(device->bytes);
   }
   if (release) release();
 }
@@ -206,8 +220,21 @@ const core::FrameBody::Form& core::FrameBody::form(PixelFormat format) {
   auto& target = form_slot(*this, format);
   if (target.made.load(std::memory_order_acquire)) return target;
   const Lock lock(conversions());
+  if (auto& own = form_slot(*this, primary); !own.made.load(std::memory_order_relaxed)) fetch(own);
   if (target.made.load(std::memory_order_relaxed)) return target;
   return convert(target, format);
+}
+
+/// Others read the format of the picture meanwhile.
+void core::FrameBody::fetch(Form& own) {
+  FrameBuilder builder(own.picture.format);
+  device->memory->fetch(builder.picture());
+  own.picture.planes = builder.picture().planes;
+  const auto added = builder.size_bytes();
+  own.memory = std::move(builder).take_memory();
+  own.made.store(true, std::memory_order_release);
+  bytes.fetch_add(added, std::memory_order_relaxed);
+  settle();
 }
 
 const core::FrameBody::Form& core::FrameBody::convert(Form& target, PixelFormat format) {
@@ -231,6 +258,7 @@ const core::FrameBody::Form& core::FrameBody::convert(Form& target, PixelFormat 
 std::span<const std::uint8_t> core::FrameBody::pack(PixelFormat format) {
   auto& target = form_slot(*this, format);
   const auto size = core::packed_size(target.picture.format);
+  static_cast<void>(form(format));
   const auto result = [&] {
     const auto* memory = target.packed_memory ? target.packed_memory.get() : target.picture.planes[0].data;
     return std::span<const std::uint8_t>(memory, size);
@@ -250,6 +278,7 @@ std::span<const std::uint8_t> core::FrameBody::pack(PixelFormat format) {
 
 Picture core::FrameBody::pool(PixelFormat format) {
   auto& target = form_slot(*this, format);
+  static_cast<void>(form(format));
   const Lock lock(conversions());
   if (target.pooled_memory) return target.pooled;
   FrameBuilder builder(target.picture.format);
@@ -267,7 +296,13 @@ void core::FrameBody::settle() noexcept {
   if (!budget) return;
   const auto word = holders.load(std::memory_order_acquire);
   const bool held = engine_count(word) > 0;
-  const std::size_t charge = !held && loan_count(word) > 0 ? bytes.load(std::memory_order_relaxed) : 0;
+  const bool lent = !held && loan_count(word) > 0;
+  const std::size_t charge = lent ? bytes.load(std::memory_order_relaxed) - device_bytes() : 0;
+  const std::size_t on_card = lent ? device_bytes() : 0;
+  if (on_card != charged_device) {
+    budget->charge_device(static_cast<std::ptrdiff_t>(on_card) - static_cast<std::ptrdiff_t>(charged_device));
+    charged_device = on_card;
+  }
   if (charge != charged) {
     budget->charge(static_cast<std::ptrdiff_t>(charge) - static_cast<std::ptrdiff_t>(charged));
     charged = charge;
@@ -288,6 +323,7 @@ void core::FrameBody::attach(const std::shared_ptr<core::FrameBudget>& to) noexc
     const Lock lock(budget_mutex);
     if (budget) return;
     budget = to;
+    if (device) to->take_device(device->bytes, device->most_bytes);
     lender.store(to.get(), std::memory_order_release);
   }
   settle();
@@ -310,13 +346,17 @@ const PictureFormat& Frame::picture_format() const noexcept {
   return made_picture(*body_, form_).format;
 }
 
-std::span<const Plane> Frame::planes() const noexcept {
-  const auto& made = made_picture(*body_, form_);
+std::span<const Plane> Frame::planes() const {
+  const auto& made = body_->form(form_).picture;
   return {made.planes.data(), static_cast<std::size_t>(made.format.plane_count())};
 }
 
-Picture Frame::picture() const noexcept {
-  return made_picture(*body_, form_);
+Picture Frame::picture() const {
+  return body_->form(form_).picture;
+}
+
+const DevicePicture* Frame::on_device() const noexcept {
+  return form_ == body_->primary ? body_->device.get() : nullptr;
 }
 
 Plane Frame::luma() const {
@@ -392,6 +432,15 @@ bool core::FrameAccess::is_moved(const Frame& frame) noexcept {
 
 void core::FrameAccess::mark_moved(const Frame& frame) noexcept {
   if (frame.body_ != nullptr) frame.body_->moved.store(true, std::memory_order_relaxed);
+}
+
+const void* core::FrameAccess::identity(const Frame& frame) noexcept {
+  return frame.body_;
+}
+
+Frame Frame::wrap(std::shared_ptr<const DevicePicture> picture, const PixelOps& ops) {
+  const auto format = picture->format.format;
+  return {new core::FrameBody(std::move(picture), ops), format, false};
 }
 
 Frame Frame::wrap(std::span<const Picture> forms, std::size_t bytes, std::function<void()> release,

@@ -28,6 +28,8 @@ class FrameAccess {
   /// not.
   [[nodiscard]] static bool is_moved(const Frame& frame) noexcept;
   static void mark_moved(const Frame& frame) noexcept;
+  /// The same for all handles of a picture, in all of its formats.
+  [[nodiscard]] static const void* identity(const Frame& frame) noexcept;
 };
 
 }  // namespace freshframe::core

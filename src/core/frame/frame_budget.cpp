@@ -12,9 +12,17 @@
 
 namespace freshframe::core {
 
+namespace {
+
+// Two threads may count a loan and its return in reverse order, so the sum can be below 0 for a moment.
+std::size_t read_sum(const std::atomic<std::ptrdiff_t>& bytes) noexcept {
+  return static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, bytes.load(std::memory_order_relaxed)));
+}
+
+}  // namespace
+
 std::size_t FrameBudget::held_bytes() const noexcept {
-  // Two threads may count a loan and its return in reverse order, so the sum can be below 0 for a moment.
-  return static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, held_bytes_.load(std::memory_order_relaxed)));
+  return read_sum(held_bytes_);
 }
 
 bool FrameBudget::wait_for_room(const std::stop_token& stopped) {
@@ -24,7 +32,7 @@ bool FrameBudget::wait_for_room(const std::stop_token& stopped) {
     room_.notify_all();
   });
   const Lock lock(mutex_);
-  // This comes before the predicate reads `published_`: unpublish() writes it, then reads `waiters_`.
+  // This comes before the predicate reads its counts: whoever lowers one reads `waiters_` afterwards.
   waiters_.fetch_add(1);
   room_.wait(mutex_, [&] { return has_room() || stopped_.load() || stopped.stop_requested(); });
   waiters_.fetch_sub(1);
@@ -63,6 +71,15 @@ void FrameBudget::extend(int frames) noexcept {
 
 void FrameBudget::unpublish(std::uint8_t generation) noexcept {
   published_[generation].fetch_sub(1);
+  wake_waiters();
+}
+
+void FrameBudget::give_device(std::size_t bytes) noexcept {
+  device_bytes_.fetch_sub(bytes);
+  wake_waiters();
+}
+
+void FrameBudget::wake_waiters() noexcept {
   if (waiters_.load() == 0) return;
   const Lock lock(mutex_);
   room_.notify_all();
@@ -113,18 +130,24 @@ std::string FrameBudget::get_name(std::uint16_t holder) const {
 }
 
 void FrameBudget::check_held(std::uint16_t holder, std::size_t limit) const {
-  const auto held = held_bytes();
+  check_held(holder, held_bytes(), limit, false);
+  if (const auto most = device_limit(); most > 0)
+    check_held(holder, read_sum(held_device_bytes_), most / 2, true);
+}
+
+void FrameBudget::check_held(std::uint16_t holder, std::size_t held, std::size_t limit, bool on_cards) const {
   if (held <= limit) return;
   const auto greatest = greatest_holder();
   const bool known = knows(holder) && greatest != 0;
   const auto handles = [&](std::uint16_t lender) { return get_lent(lender).load(std::memory_order_relaxed); };
   if (known && handles(holder) < handles(greatest) && held / 2 <= limit) return;
   std::string text = (knows(holder) ? get_name(holder) : std::string("this consumer")) +
-                     " gets no more frames: " + measured_mebibytes_text(held) +
-                     " of pictures are held outside the engine, the limit is " +
+                     " gets no more frames: " + measured_mebibytes_text(held) + " of pictures " +
+                     (on_cards ? "on a graphics card " : "") + "are held outside the engine, the limit is " +
                      measured_mebibytes_text(limit);
   if (greatest != 0) text += "; most are held by " + get_name(greatest);
-  throw FramesHeldError(text + ". Release frames, read with frames=False, or raise max_held_bytes");
+  throw FramesHeldError(text + ". Release frames, read with frames=False, or raise " +
+                        (on_cards ? "max_device_bytes, of which half may be held" : "max_held_bytes"));
 }
 
 }  // namespace freshframe::core

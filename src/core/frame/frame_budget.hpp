@@ -32,7 +32,28 @@ class FrameBudget {
   [[nodiscard]] int published_count() const noexcept { return published_[0].load() + published_[1].load(); }
   [[nodiscard]] std::size_t held_bytes() const noexcept;
 
-  [[nodiscard]] bool has_room() const noexcept { return published_count() < bound(); }
+  [[nodiscard]] bool has_room() const noexcept { return published_count() < bound() && !is_device_full(); }
+  /// The bytes that its frames may take on graphics cards. Only the first call has an effect.
+  void set_device_limit(std::size_t bytes) noexcept {
+    std::size_t unknown = 0;
+    static_cast<void>(device_limit_.compare_exchange_strong(unknown, bytes));
+  }
+  [[nodiscard]] std::size_t device_limit() const noexcept { return device_limit_.load(); }
+  [[nodiscard]] std::size_t device_bytes() const noexcept { return device_bytes_.load(); }
+  [[nodiscard]] bool is_device_full() const noexcept {
+    const auto limit = device_limit();
+    return limit > 0 && device_bytes() >= limit;
+  }
+  /// A frame on a card belongs to this budget from now on. `limit` holds unless another was set before.
+  void take_device(std::size_t bytes, std::size_t limit) noexcept {
+    set_device_limit(limit);
+    device_bytes_.fetch_add(bytes);
+  }
+  void give_device(std::size_t bytes) noexcept;
+  /// Bytes on cards that are on loan.
+  void charge_device(std::ptrdiff_t bytes) noexcept {
+    held_device_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  }
   /// Waits until has_room(), stop(), or `stopped` (a node's own stop); returns has_room().
   bool wait_for_room(const std::stop_token& stopped = {});
   void stop() noexcept;
@@ -48,7 +69,8 @@ class FrameBudget {
     get_lent(holder).fetch_add(handles, std::memory_order_relaxed);
   }
   /// Throws FramesHeldError when more than `limit` bytes are on loan and `holder` holds most of them, so that the
-  /// others continue. Above twice the limit it throws for every holder.
+  /// others continue. Above twice the limit it throws for every holder. For bytes on cards half of their limit counts:
+  /// the sources need the other half.
   void check_held(std::uint16_t holder, std::size_t limit) const;
 
   /// Returns the frame's generation.
@@ -72,6 +94,8 @@ class FrameBudget {
     const int left = left_.load(std::memory_order_relaxed);
     return left == 0 ? 0 : std::min(left, published_[generation_.load() ^ 1U].load());
   }
+  void wake_waiters() noexcept;
+  void check_held(std::uint16_t holder, std::size_t held, std::size_t limit, bool on_cards) const;
   void keep_share_locked(int frames) noexcept FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] std::uint16_t greatest_holder() const noexcept;
   [[nodiscard]] std::string get_name(std::uint16_t holder) const;
@@ -84,6 +108,9 @@ class FrameBudget {
   std::atomic<std::uint8_t> generation_{0};      // generation of new frames; written with mutex_, as the next
   std::atomic<int> left_{0};                     // places that have gone from the bound since the older one
   std::atomic<std::ptrdiff_t> held_bytes_{0};
+  std::atomic<std::ptrdiff_t> held_device_bytes_{0};
+  std::atomic<std::size_t> device_bytes_{0};
+  std::atomic<std::size_t> device_limit_{0};  // 0 until the first frame on a card
   std::atomic<int> waiters_{0};
   std::atomic<bool> stopped_{false};
   mutable Mutex mutex_;

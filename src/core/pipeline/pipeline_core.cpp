@@ -77,6 +77,10 @@ PipelineCore::PipelineCore(Pipeline::Options options)
   if (const auto timeout = options_.stall_timeout; timeout && !(*timeout > 0)) {
     throw OptionError("stall_timeout must be more than 0 seconds, got " + seconds_text(*timeout));
   }
+  if (const auto most = options_.max_device_bytes) {
+    if (*most == 0) throw OptionError("max_device_bytes must be at least 1, got 0");
+    budget_->set_device_limit(*most);
+  }
 }
 
 PipelineCore::~PipelineCore() {

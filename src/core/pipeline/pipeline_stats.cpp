@@ -79,6 +79,7 @@ Stats collect_stats(const PipelineCore& core, const GuardedGraph& guarded, std::
   result.removed = guarded.left.sums;
   result.elapsed = core.life().uptime();
   result.held_bytes = core.budget()->held_bytes();
+  result.device_bytes = core.budget()->device_bytes();
   result.pool = {core.budget()->bound(), core.budget()->published_count(), FramePool::get_shared().stats()};
   return result;
 }
@@ -264,6 +265,11 @@ bool stands_still(PipelineCore& core) {
 void check_budget_stalled(const PipelineCore& core) {
   const auto& budget = *core.budget();
   if (budget.has_room()) return;
+  if (budget.is_device_full()) {
+    throw_stalled(core, "its nodes keep all the pictures that may stay on a graphics card, " +
+                            mebibytes_rounded_down(budget.device_limit()) +
+                            ". Release frames, or raise max_device_bytes");
+  }
   throw_stalled(core, "its nodes keep all " + std::to_string(budget.bound()) +
                           " frames that the engine may hold. Release frames, or store the handles of "
                           "Frame::keep()");

@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/runner.hpp"
 
+#include "freshframe/device.hpp"
 #include "freshframe/log.hpp"
 #include "freshframe/packet.hpp"
 
 #include <algorithm>
 #include <cstddef>
+#include <exception>
 #include <string>
 #include <utility>
 #include <vector>
@@ -182,12 +184,31 @@ bool Runner::wants_traceback(const AnySample* sample) const {
          shared_.errors.claim_traceback();
 }
 
-// The first failure that ends the pipeline is not logged, because a call throws it.
+namespace {
+
+bool is_device_error(const std::exception_ptr& cause) {
+  try {
+    if (cause) std::rethrow_exception(cause);
+  } catch (const DeviceError&) {
+    return true;
+  } catch (const platform::ForcedUnwind&) {
+    throw;
+  } catch (...) {
+    return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+// The first failure that ends the pipeline is not logged, because a call throws it. A sample whose picture was lost with its
+// card is a drop, and no failure of the node.
 bool Runner::fail(Caught caught, const FailedOn& where) {
   const auto samples = where.samples;
   errors_.count(caught.what);
   const bool in_finish = where.is_own(facts_.index) && outlet_.is_last();
-  const bool goes_on = !samples.empty() && !in_finish && !facts_.stops_on_error();
+  const bool is_lost = is_device_error(caught.cause);
+  const bool goes_on = !samples.empty() && !in_finish && (is_lost || !facts_.stops_on_error());
   if (goes_on) {
     errors_.log_skipped(failure_text(*this, *shared_.names, caught.what, where), samples.front().stamp.pts,
                         caught.traceback);
@@ -197,7 +218,8 @@ bool Runner::fail(Caught caught, const FailedOn& where) {
                       .traceback = caught.traceback,
                       .fatal = !goes_on && !facts_.removes_itself() && !life_.is_outside_the_run()});
   if (goes_on) {
-    if (!where.is_own(facts_.index)) place_.counters().drop(NodeDropCause::Error, samples.size());
+    const auto drop = is_lost ? NodeDropCause::Device : NodeDropCause::Error;
+    if (!where.is_own(facts_.index)) place_.counters().drop(drop, samples.size());
     return true;
   }
   life_.set_failed();
