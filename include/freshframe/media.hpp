@@ -81,6 +81,9 @@ struct OpenOptions {
   /// Where a video is decoded: "cpu", "auto" (on an NVIDIA card if it can, else on the CPU), or a card, which must:
   /// "cuda" or "cuda:1". SourceStats::decoder and decoder_reason show it.
   std::string decoder = "cpu";
+  /// Pictures that a card has decoded stay there (Frame::on_device()) until somebody reads their pixels in the host's
+  /// memory.
+  bool on_device = false;
   /// For a camera: a whole number or "auto" for each of kCameraSettings (camera.hpp).
   std::map<std::string, std::string> settings = {};
   std::map<std::string, std::string> options = {};  // passed to FFmpeg; an unknown one is an error

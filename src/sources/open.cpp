@@ -86,6 +86,17 @@ void check_settings(const std::map<std::string, std::string>& settings) {
   }
 }
 
+void check_decoder(const OpenOptions& options) {
+  const auto wish = media::DecoderWish::parse(options.decoder);
+  if (!options.on_device) return;
+  if (wish.kind == media::DecoderWish::Kind::Cpu) {
+    throw OptionError(
+        "on_device=True keeps pictures on a graphics card: give decoder=\"auto\" or \"cuda\", or leave it out");
+  }
+  if (options.width)
+    throw OptionError("on_device=True takes no size: pictures are scaled in the host's memory");
+}
+
 void check(const OpenOptions& options) {
   if (options.width.has_value() != options.height.has_value()) {
     throw OptionError("width and height must be given both or not at all");
@@ -99,7 +110,7 @@ void check(const OpenOptions& options) {
   if (options.decoder_threads && (*options.decoder_threads < 1 || *options.decoder_threads > kMostThreads)) {
     refuse("decoder_threads", "1 to 64", *options.decoder_threads);
   }
-  static_cast<void>(media::DecoderWish::parse(options.decoder));
+  check_decoder(options);
   check_seconds("open_timeout", options.open_timeout);
   check_seconds("read_timeout", options.read_timeout);
   if (!media::parse_rendition(options.rendition)) {

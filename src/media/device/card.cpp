@@ -47,30 +47,43 @@ int find_codec_number(AVCodecID codec) {
   return 0;
 }
 
-/// Makes a context current on this thread, for driver calls that want one.
-class Current {
- public:
-  Current(const CudaDriver& driver, void* context)
-      : driver_(driver), is_current_(driver.push_context(context) == 0) {}
-  Current(const Current&) = delete;
-  Current& operator=(const Current&) = delete;
-  ~Current() {
-    if (is_current_) static_cast<void>(driver_.pop_context(nullptr));
-  }
-
- private:
-  const CudaDriver& driver_;
-  const bool is_current_;
-};
-
 /// Returns null if FFmpeg refuses the context, as a build without CUDA does.
-AVBufferRef* make_device(void* context) {
+AVBufferRef* make_device(void* context, void* stream) {
   AVBufferRef* device = av_hwdevice_ctx_alloc(AV_HWDEVICE_TYPE_CUDA);
   if (device == nullptr) return nullptr;
   auto* const base = reinterpret_cast<AVHWDeviceContext*>(device->data);
-  static_cast<AVCUDADeviceContext*>(base->hwctx)->cuda_ctx = context;
+  auto* const cuda = static_cast<AVCUDADeviceContext*>(base->hwctx);
+  cuda->cuda_ctx = context;
+  cuda->stream = stream;
   if (av_hwdevice_ctx_init(device) < 0) av_buffer_unref(&device);
   return device;
+}
+
+/// Makes what is missing in the context. Returns the reason why that cannot be.
+std::string complete(const CudaDriver& driver, CardParts& parts) {
+  constexpr unsigned kNonBlocking =
+      1;  // no other library's work on the default stream waits for it, or it for that
+  const CurrentContext current(driver, parts.context);
+  std::size_t total = 0;
+  int error = driver.memory_info(&parts.free_bytes, &total);
+  if (error == 0) error = driver.make_stream(&parts.stream, kNonBlocking);
+  if (error == 0) error = driver.make_stream(&parts.download_stream, kNonBlocking);
+  if (error != 0)
+    return "cuda:" + std::to_string(parts.index) + " cannot be used: " + driver.get_error_name(error);
+  parts.device = make_device(parts.context, parts.stream);
+  return parts.device != nullptr ? "" : "this build of FFmpeg does not decode on NVIDIA's cards";
+}
+
+void take_apart(const CudaDriver& driver, const CardParts& parts) noexcept {
+  AVBufferRef* device = parts.device;
+  av_buffer_unref(&device);
+  {
+    const CurrentContext current(driver, parts.context);
+    for (void* const stream : {parts.stream, parts.download_stream}) {
+      if (stream != nullptr) static_cast<void>(driver.destroy_stream(stream));
+    }
+  }
+  static_cast<void>(driver.release_primary(parts.index));
 }
 
 Card::Found make_card(int index) {
@@ -87,17 +100,15 @@ Card::Found make_card(int index) {
                       (count == 1 ? " card" : " cards")};
   }
   int device = 0;
-  void* context = nullptr;
+  CardParts parts{.index = index};
   int error = driver.device(&device, index);
-  if (error == 0) error = driver.retain_primary(&context, device);
+  if (error == 0) error = driver.retain_primary(&parts.context, device);
   if (error != 0)
     return {.card = nullptr, .reason = title + " cannot be used: " + driver.get_error_name(error)};
-  AVBufferRef* const made = make_device(context);
-  if (made == nullptr) {
-    static_cast<void>(driver.release_primary(device));
-    return {.card = nullptr, .reason = "this build of FFmpeg does not decode on NVIDIA's cards"};
-  }
-  return {.card = std::make_shared<Card>(driver, index, context, made)};
+  auto reason = complete(driver, parts);
+  if (reason.empty()) return {.card = std::make_shared<Card>(driver, parts)};
+  take_apart(driver, parts);
+  return {.card = nullptr, .reason = std::move(reason)};
 }
 
 std::string refuse_format(AVPixelFormat format) {
@@ -148,9 +159,8 @@ Card::Found CardOpening::take() {
 // A forked child has no part in the context.
 Card::~Card() {
   if (birthplace_.is_inherited()) return;
-  AVBufferRef* device = device_;
-  av_buffer_unref(&device);
-  static_cast<void>(driver_.release_primary(index_));
+  free_idle();
+  take_apart(driver_, parts_);
 }
 
 std::string Card::refusal(const Stream& stream) const {
@@ -159,7 +169,7 @@ std::string Card::refusal(const Stream& stream) const {
   if (number == 0) return "it does not decode " + codec;
   if (auto reason = refuse_format(stream.format); !reason.empty()) return reason;
   DecoderCapabilities able{.codec = number};
-  const Current current(driver_, context_);
+  const CurrentContext current(*this);
   if (const int error = driver_.decoder_capabilities(&able); error != 0)
     return "it does not answer: " + driver_.get_error_name(error);
   if (able.is_supported == 0) return "it does not decode " + codec;
@@ -202,11 +212,11 @@ int Card::copy_to_host(const AVFrame& picture, const AVFrame& host) const {
   chroma.target_host = host.data[1];
   chroma.target_pitch = static_cast<std::size_t>(host.linesize[1]);
   chroma.height = (rows + 1) / 2;
-  const Current current(driver_, context_);
-  int error = driver_.copy_rows(&luma, nullptr);
-  if (error == 0) error = driver_.copy_rows(&chroma, nullptr);
+  const CurrentContext current(*this);
+  int error = driver_.copy_rows(&luma, parts_.stream);
+  if (error == 0) error = driver_.copy_rows(&chroma, parts_.stream);
   const int waited =
-      driver_.wait_for_stream(nullptr);  // even after an error: the luma may still be on its way
+      driver_.wait_for_stream(parts_.stream);  // even after an error: the luma may still be on its way
   return error != 0 ? error : waited;
 }
 

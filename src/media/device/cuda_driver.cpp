@@ -34,6 +34,20 @@ std::optional<platform::Library> load_library(const char* name) {
   }
 }
 
+bool find_memory(const platform::Library& cuda, CudaDriver& driver) {
+  return find(cuda, "cuMemGetInfo_v2", driver.memory_info) && find(cuda, "cuMemAlloc_v2", driver.allocate) &&
+         find(cuda, "cuMemFree_v2", driver.deallocate) &&
+         find(cuda, "cuMemcpy2DAsync_v2", driver.copy_rows) &&
+         find(cuda, "cuStreamCreate", driver.make_stream) &&
+         find(cuda, "cuStreamDestroy_v2", driver.destroy_stream) &&
+         find(cuda, "cuStreamSynchronize", driver.wait_for_stream) &&
+         find(cuda, "cuStreamWaitEvent", driver.stream_waits) &&
+         find(cuda, "cuEventCreate", driver.make_event) &&
+         find(cuda, "cuEventDestroy_v2", driver.destroy_event) &&
+         find(cuda, "cuEventRecord", driver.record) &&
+         find(cuda, "cuEventSynchronize", driver.wait_for_event);
+}
+
 /// Returns the reason why the libraries cannot be used, or nothing.
 std::string load(CudaDriver& driver) {
   const auto loaded_cuda = load_library(kDriverLibrary);
@@ -53,8 +67,7 @@ std::string load(CudaDriver& driver) {
       find(cuda, "cuDevicePrimaryCtxRelease_v2", driver.release_primary) &&
       find(cuda, "cuCtxPushCurrent_v2", driver.push_context) &&
       find(cuda, "cuCtxPopCurrent_v2", driver.pop_context) &&
-      find(cuda, "cuGetErrorName", driver.error_name) && find(cuda, "cuMemcpy2DAsync_v2", driver.copy_rows) &&
-      find(cuda, "cuStreamSynchronize", driver.wait_for_stream) &&
+      find(cuda, "cuGetErrorName", driver.error_name) && find_memory(cuda, driver) &&
       find(decoders, "cuvidGetDecoderCaps", driver.decoder_capabilities);
   return complete ? "" : "the NVIDIA driver is too old: CUDA 11.0 (driver 450) or newer is wanted";
 }

@@ -26,18 +26,21 @@ struct DecoderCapabilities {
 };
 static_assert(sizeof(DecoderCapabilities) == 88);
 
-/// A copy of rows from the card to the host, laid out as the driver's CUDA_MEMCPY2D.
+/// A copy of rows from the card to the host, unless its kinds are others, laid out as the driver's CUDA_MEMCPY2D.
 struct RowsCopy {
-  std::size_t source_x = 0;
+  static constexpr int kInHost = 1;
+  static constexpr int kOnCard = 2;
+
+  std::size_t source_x = 0;  // bytes
   std::size_t source_y = 0;
-  int source_kind = 2;  // memory of the card
+  int source_kind = kOnCard;
   const void* source_host = nullptr;
   std::uint64_t source_device = 0;
   void* source_array = nullptr;
   std::size_t source_pitch = 0;
   std::size_t target_x = 0;
   std::size_t target_y = 0;
-  int target_kind = 1;  // the host's memory
+  int target_kind = kInHost;
   void* target_host = nullptr;
   std::uint64_t target_device = 0;
   void* target_array = nullptr;
@@ -60,8 +63,18 @@ struct CudaDriver {
   int (*pop_context)(void** context) = nullptr;
   int (*error_name)(int error, const char** name) = nullptr;
   int (*copy_rows)(const RowsCopy* copy, void* stream) = nullptr;  // cuMemcpy2DAsync
-  int (*wait_for_stream)(void* stream) = nullptr;                  // of the context without a stream
+  int (*wait_for_stream)(void* stream) = nullptr;
   int (*decoder_capabilities)(DecoderCapabilities* wish) = nullptr;
+  int (*memory_info)(std::size_t* free, std::size_t* total) = nullptr;
+  int (*allocate)(std::uint64_t* address, std::size_t bytes) = nullptr;
+  int (*deallocate)(std::uint64_t address) = nullptr;
+  int (*make_stream)(void** stream, unsigned flags) = nullptr;
+  int (*destroy_stream)(void* stream) = nullptr;
+  int (*make_event)(void** event, unsigned flags) = nullptr;
+  int (*destroy_event)(void* event) = nullptr;
+  int (*record)(void* event, void* stream) = nullptr;
+  int (*wait_for_event)(void* event) = nullptr;
+  int (*stream_waits)(void* stream, void* event, unsigned flags) = nullptr;
 
   /// "CUDA_ERROR_NO_DEVICE", or the number of an error without a name.
   [[nodiscard]] std::string get_error_name(int error) const;

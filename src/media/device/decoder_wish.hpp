@@ -16,6 +16,7 @@ struct DecoderWish {
   Kind kind = Kind::Cpu;
   int card = 0;
   std::string objection = {};  // why Auto does without the card for this source, whatever the card can do
+  bool stays = false;          // OpenOptions::on_device
 
   /// The wish of a source. Throws OptionError for another word.
   [[nodiscard]] static DecoderWish read_options(const OpenOptions& options);

@@ -35,7 +35,7 @@ DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
   return {.threads = options.decoder_threads.value_or(options.realtime || picture ? 1 : cores),
           .low_delay = options.realtime,
           .strict = picture,
-          .wish = DecoderWish::parse(options.decoder)};
+          .wish = DecoderWish::read_options(options)};
 }
 
 /// FFmpeg up to version 8 ignores all offsets of an MP4 where one is this large, in ticks. Version 9 takes it,

@@ -46,6 +46,7 @@ void FileSource::open(const Context& context) {
     first_ = first_frame(context);
     first_number_ = first_->file.seq.value_or(0);
     maker_.set_turn(decoding_.turn());
+    maker_.count_downloads(context.counters.source().downloads());
     describe(*first_->file.frame);
   } catch (...) {
     close();  // the engine closes only sources that have opened
@@ -83,7 +84,7 @@ FileSource::Placed FileSource::first_frame(const Context& context) {
 
 void FileSource::describe(const AVFrame& first) {
   const auto& demuxer = decoding_.demuxer();
-  const char* pixel_format = av_get_pix_fmt_name(static_cast<AVPixelFormat>(first.format));
+  const char* pixel_format = av_get_pix_fmt_name(get_stored_format(first));
   info_.codec = avcodec_get_name(demuxer.stream().codecpar->codec_id);
   const auto size = maker_.compute_size(first);
   info_.width = size.width;

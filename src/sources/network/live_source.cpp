@@ -56,6 +56,7 @@ void LiveSource::open(const Context& context) {
   check_known(connector_.options().options, url());  // whether or not the server is there
   begin_card();
   still_.open(context);
+  maker_.count_downloads(context.counters.source().downloads());
   ReconnectingSource::open(context);
 }
 

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/still/still_watch.hpp"
 
+#include "freshframe/device.hpp"
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 #include "freshframe/stats.hpp"
@@ -348,7 +349,11 @@ void StillWatch::ask_picture(TimePoint now) noexcept {
 void StillWatch::note_seen(const Frame& picture, TimePoint captured, const Context& context) {
   if (limit_ == 0) return;
   if (!rule_) rule_.emplace();
-  rule_->add(compute_digest(picture.luma()), captured);
+  try {
+    rule_->add(compute_digest(picture.luma()), captured);
+  } catch (const DeviceError&) {  // the decoder will find out, too
+    return;
+  }
   asked_ = 0;
   suspects_ = rule_->verdict().kind != StillRule::Kind::None;
   tell(captured, context);

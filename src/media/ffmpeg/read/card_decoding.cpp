@@ -6,11 +6,13 @@
 #include "freshframe/log.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <new>
 #include <string_view>
 #include <utility>
 
+#include "media/device/card_memory.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
 
@@ -83,8 +85,7 @@ std::unique_ptr<CardDecoding> CardDecoding::open(const DecoderWish& wish, const 
     if (!reason.empty()) reason = found.card->name() + ": " + reason;
   }
   if (reason.empty() && codec != nullptr)
-    return std::make_unique<CardDecoding>(std::move(found.card), *codec,
-                                          wish.kind == DecoderWish::Kind::Demand);
+    return std::make_unique<CardDecoding>(std::move(found.card), *codec, wish);
   if (wish.kind == DecoderWish::Kind::Demand) throw CardRefused(reason);
   place.reason = std::move(reason);
   return nullptr;
@@ -157,7 +158,11 @@ int CardDecoding::receive(AVCodecContext& codec, AVFrame& frame) {
   int result = avcodec_receive_frame(&codec, &frame);
   if (result >= 0 && frame.format == AV_PIX_FMT_CUDA) {
     restore_time(frame);
-    result = bring_to_host(frame);
+    if (stays_) result = CardMemory::take(card_, frame);
+    if (!stays_ || result == AVERROR(ENOMEM)) {
+      result = bring_to_host(frame);
+      if (result >= 0) ++downloads_;
+    }
     if (result < 0) av_frame_unref(&frame);
   }
   if (result == AVERROR_EOF) {

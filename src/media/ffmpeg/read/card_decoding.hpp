@@ -33,8 +33,11 @@ class CardDecoding {
                                                           const AVCodecParameters& parameters,
                                                           DecoderPlace& place);
 
-  CardDecoding(std::shared_ptr<Card> card, const AVCodec& codec, bool is_demand)
-      : card_(std::move(card)), codec_(codec), is_demand_(is_demand) {}
+  CardDecoding(std::shared_ptr<Card> card, const AVCodec& codec, const DecoderWish& wish)
+      : card_(std::move(card)),
+        codec_(codec),
+        is_demand_(wish.kind == DecoderWish::Kind::Demand),
+        stays_(wish.stays) {}
 
   /// The decoder that knows the card: of AV1 it is another one than that on the CPU.
   [[nodiscard]] const AVCodec& codec() const noexcept { return codec_; }
@@ -46,8 +49,11 @@ class CardDecoding {
   [[nodiscard]] int send(AVCodecContext& codec, const AVPacket& packet, TimePoint captured);
   /// Begins the end: packets come no longer.
   [[nodiscard]] int finish(AVCodecContext& codec);
-  /// Does the work of avcodec_receive_frame(). The picture is in the host's memory, with the time of its packet.
+  /// Does the work of avcodec_receive_frame(). The picture has the time of its packet. It is in the host's memory, unless it
+  /// stays on the card, which has memory for it.
   [[nodiscard]] int receive(AVCodecContext& codec, AVFrame& frame);
+  /// Returns how many pictures were brought into the host's memory since the call before.
+  [[nodiscard]] std::uint64_t take_downloads() noexcept { return std::exchange(downloads_, 0); }
 
   /// Whether the card is given up.
   [[nodiscard]] bool is_over() const noexcept { return !reason_.empty(); }
@@ -74,6 +80,8 @@ class CardDecoding {
   const std::shared_ptr<Card> card_;
   const AVCodec& codec_;
   const bool is_demand_;
+  const bool stays_;
+  std::uint64_t downloads_ = 0;
   Card::Stream chosen_;  // the stream for which FFmpeg was answered with the card
   int failures_ = 0;     // in a row
   std::string reason_;   // it is over

@@ -89,6 +89,8 @@ class Decoder {
   }
   /// Returns the place where it decodes, once after each change, or null. On a card it is known from the first picture on.
   [[nodiscard]] std::unique_ptr<DecoderPlace> take_place() noexcept { return std::move(new_place_); }
+  /// Returns how many pictures came from a card into the host's memory since the call before.
+  [[nodiscard]] std::uint64_t take_downloads() noexcept { return card_ ? card_->take_downloads() : 0; }
 
  private:
   void set_up();

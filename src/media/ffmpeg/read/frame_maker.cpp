@@ -14,6 +14,7 @@
 
 #include "core/frame/frame_access.hpp"
 #include "media/colour/pixel_conversions.hpp"
+#include "media/device/card_memory.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -142,8 +143,12 @@ std::optional<FrameSize> wanted_size(const OpenOptions& options) {
   return FrameSize{*options.width, *options.height};
 }
 
+AVPixelFormat get_stored_format(const AVFrame& frame) noexcept {
+  return frame.format == AV_PIX_FMT_CUDA ? AV_PIX_FMT_NV12 : static_cast<AVPixelFormat>(frame.format);
+}
+
 ColorRange read_range(const AVFrame& frame) noexcept {
-  const auto format = static_cast<AVPixelFormat>(frame.format);
+  const auto format = get_stored_format(frame);
   const AVPixFmtDescriptor* description = av_pix_fmt_desc_get(format);
   if (description != nullptr && is_rgb(*description)) return ColorRange::Full;
   if (frame.color_range == AVCOL_RANGE_JPEG) return ColorRange::Full;
@@ -197,6 +202,10 @@ Frame FrameMaker::make(AvFramePtr frame) {
 }
 
 Frame FrameMaker::store_frame(AvFramePtr frame, std::optional<FrameSize> size) {
+  if (frame->format == AV_PIX_FMT_CUDA) {
+    const auto format = describe_format(*frame, PixelFormat::Nv12);
+    return Frame::wrap(CardMemory::make_picture(*frame, format, downloads_), pixel_ops());
+  }
   const auto same = same_layout(static_cast<AVPixelFormat>(frame->format));
   const bool scaled = size && (size->width != frame->width || size->height != frame->height);
   if (scaled || !same) return convert(*frame, size);

@@ -5,7 +5,10 @@
 #include "freshframe/frame.hpp"
 #include "freshframe/media.hpp"
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -25,6 +28,9 @@ struct FrameSize {
 /// The format whose memory layout `format` has: such a frame keeps the decoder's memory. An alpha plane is
 /// left out.
 [[nodiscard]] std::optional<PixelFormat> same_layout(AVPixelFormat format) noexcept;
+
+/// The format that the samples have, on a card, too.
+[[nodiscard]] AVPixelFormat get_stored_format(const AVFrame& frame) noexcept;
 
 /// The range that the samples have: FFmpeg leaves it open in most streams.
 [[nodiscard]] ColorRange read_range(const AVFrame& frame) noexcept;
@@ -55,14 +61,18 @@ class FrameMaker {
  public:
   explicit FrameMaker(std::optional<FrameSize> size = std::nullopt) : size_(size) {}
 
-  /// Planar 8-bit YUV, NV12, gray and packed RGB keep the decoder's own memory. 10 bit, palettes, alpha and
-  /// the rest become the 8-bit format with the same chroma. Rotated pictures are copied upright. Throws
-  /// Error.
+  /// Planar 8-bit YUV, NV12, gray and packed RGB keep the decoder's own memory, and a picture that stays on a card its
+  /// memory there. 10 bit, palettes, alpha and the rest become the 8-bit format with the same chroma. Rotated pictures are
+  /// copied upright. Throws Error.
   [[nodiscard]] Frame make(AvFramePtr frame);
   /// The size of the frame that make() would return.
   [[nodiscard]] FrameSize compute_size(const AVFrame& frame) const noexcept;
   /// The container's orientation, for frames without an orientation.
   void set_turn(Turn turn) noexcept { turn_ = turn; }
+  /// Counts the copies to the host of frames that stay on a card.
+  void count_downloads(std::shared_ptr<std::atomic<std::uint64_t>> counter) noexcept {
+    downloads_ = std::move(counter);
+  }
 
  private:
   [[nodiscard]] Frame store_frame(AvFramePtr frame, std::optional<FrameSize> size);
@@ -71,6 +81,7 @@ class FrameMaker {
   std::optional<FrameSize> size_;
   Turn turn_;
   ScalerPtr scaler_;
+  std::shared_ptr<std::atomic<std::uint64_t>> downloads_;
 };
 
 }  // namespace freshframe::media

@@ -21,9 +21,11 @@ namespace freshframe::media {
 /// The properties that only a decoded frame has.
 struct FrameFacts {
   FrameFacts(const AVFrame& frame, const Decoder& decoder)
-      : pixel_format(frame.format), interlaced(is_interlaced(frame)), rate(decoder.context().framerate) {}
+      : pixel_format(get_stored_format(frame)),
+        interlaced(is_interlaced(frame)),
+        rate(decoder.context().framerate) {}
 
-  int pixel_format;
+  AVPixelFormat pixel_format;
   bool interlaced;
   AVRational rate;  // rate by its decoder; 0 if unknown
 };
@@ -56,7 +58,7 @@ class StreamFacts {
     info_.ends_by = ends_by_;
     info_.width = made.width();
     info_.height = made.height();
-    const char* name = av_get_pix_fmt_name(static_cast<AVPixelFormat>(frame.pixel_format));
+    const char* name = av_get_pix_fmt_name(frame.pixel_format);
     info_.interlaced = frame.interlaced;
     info_.pixel_format = name != nullptr ? name : "";
     if (!info_.fps && !is_timeless && frame.rate.num > 0 && frame.rate.den > 0)

@@ -1,0 +1,201 @@
+// Pictures that stay on a card, in memory of the card's pool.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/device/card_memory.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "media/device/cuda_driver.hpp"
+
+extern "C" {
+#include <libavutil/buffer.h>
+#include <libavutil/error.h>
+#include <libavutil/hwcontext.h>
+}
+
+namespace freshframe::media {
+namespace {
+
+constexpr std::size_t kPitch = 256;  // bytes: copies on a card are fastest with aligned rows
+
+CardMemory::Layout compute_layout(const AVFrame& frame) {
+  CardMemory::Layout layout{.width = frame.width - static_cast<int>(frame.crop_left),
+                            .height = frame.height - static_cast<int>(frame.crop_top)};
+  layout.pitch = (static_cast<std::size_t>(layout.width) + kPitch - 1) / kPitch * kPitch;
+  layout.rows = (static_cast<std::size_t>(layout.height) + 1) / 2 * 2;
+  return layout;
+}
+
+using Shared = std::shared_ptr<CardMemory>;
+
+struct DropFrame {
+  void operator()(AVFrame* frame) const noexcept { av_frame_free(&frame); }
+};
+
+/// Hands the memory over to a frame of FFmpeg. Returns null if FFmpeg has no memory for it.
+AVBufferRef* make_buffer(Shared memory, std::uint64_t address, std::size_t bytes) {
+  auto owned = std::make_unique<Shared>(std::move(memory));
+  const auto give_back = [](void* shared, std::uint8_t* /*data*/) { delete static_cast<Shared*>(shared); };
+  auto* const data = reinterpret_cast<std::uint8_t*>(address);  // NOLINT(performance-no-int-to-ptr)
+  AVBufferRef* const made = av_buffer_create(data, bytes, give_back, owned.get(), 0);
+  if (made != nullptr) static_cast<void>(owned.release());  // the buffer's
+  return made;
+}
+
+}  // namespace
+
+int CardMemory::take(const std::shared_ptr<Card>& card, AVFrame& frame) {
+  const auto layout = compute_layout(frame);
+  auto block = card->take(layout.bytes());
+  if (!block) return AVERROR(ENOMEM);
+  const std::uint64_t address = block->address;
+  auto memory = std::make_shared<CardMemory>(card, *std::move(block), layout);
+  if (memory->fill(frame) != 0) return AVERROR_EXTERNAL;
+  const std::unique_ptr<AVFrame, DropFrame> kept(av_frame_alloc());
+  if (!kept) return AVERROR(ENOMEM);
+  kept->buf[0] = make_buffer(std::move(memory), address, layout.bytes());
+  if (kept->buf[0] == nullptr) return AVERROR(ENOMEM);
+  const int result = av_frame_copy_props(kept.get(), &frame);
+  if (result < 0) return result;
+  kept->format = frame.format;
+  kept->width = layout.width;
+  kept->height = layout.height;
+  kept->crop_left = kept->crop_top = kept->crop_right = kept->crop_bottom = 0;
+  kept->data[0] = kept->buf[0]->data;
+  kept->data[1] = kept->buf[0]->data + layout.pitch * layout.rows;
+  kept->linesize[0] = kept->linesize[1] = static_cast<int>(layout.pitch);
+  kept->extended_data = kept->data;
+  av_frame_unref(&frame);
+  av_frame_move_ref(&frame, kept.get());
+  return 0;
+}
+
+/// Returns the driver's error.
+int CardMemory::fill(const AVFrame& from) {
+  const auto& driver = card_->driver();
+  const CurrentContext current(*card_);
+  const auto width = static_cast<std::size_t>(layout_.width);
+  const auto height = static_cast<std::size_t>(layout_.height);
+  const auto& surface = *reinterpret_cast<const AVHWFramesContext*>(from.hw_frames_ctx->data);
+  RowsCopy luma{.source_x = from.crop_left,
+                .source_y = from.crop_top,
+                .source_device = reinterpret_cast<std::uintptr_t>(from.data[0]),
+                .source_pitch = static_cast<std::size_t>(from.linesize[0]),
+                .target_kind = RowsCopy::kOnCard,
+                .target_device = block_.address,
+                .target_pitch = layout_.pitch,
+                .width_bytes = width,
+                .height = height};
+  RowsCopy chroma = luma;  // its place is as in Card::copy_to_host()
+  chroma.source_x = from.crop_left / 2 * 2;
+  chroma.source_y = (static_cast<std::size_t>(surface.height) + 1) / 2 * 2 + from.crop_top / 2;
+  chroma.target_device = block_.address + layout_.pitch * layout_.rows;
+  chroma.width_bytes = (width + 1) / 2 * 2;
+  chroma.height = (height + 1) / 2;
+  int error = driver.copy_rows(&luma, card_->stream());
+  if (error == 0) error = driver.copy_rows(&chroma, card_->stream());
+  if (error == 0) error = driver.record(block_.whole, card_->stream());
+  return error;
+}
+
+std::shared_ptr<DevicePicture> CardMemory::show(const std::shared_ptr<CardMemory>& memory,
+                                                const PictureFormat& format) {
+  memory->format_ = format;
+  const auto& layout = memory->layout_;
+  const auto stride = static_cast<std::ptrdiff_t>(layout.pitch);
+  const auto address = static_cast<std::uintptr_t>(memory->block_.address);
+  return std::make_shared<DevicePicture>(DevicePicture{
+      .card = memory->card_->index(),
+      .format = format,
+      .planes = {DevicePlane{address, stride}, DevicePlane{address + layout.pitch * layout.rows, stride}},
+      .bytes = layout.bytes(),
+      .most_bytes = memory->card_->most_bytes(),
+      .memory = memory});
+}
+
+std::shared_ptr<const DevicePicture> CardMemory::make_picture(
+    const AVFrame& frame, const PictureFormat& format,
+    std::shared_ptr<std::atomic<std::uint64_t>> downloads) {
+  const auto& memory = *static_cast<Shared*>(av_buffer_get_opaque(frame.buf[0]));
+  memory->downloads_ = std::move(downloads);
+  return show(memory, format);
+}
+
+void CardMemory::fetch(const MutablePicture& to) const {
+  check_process();
+  const auto& driver = card_->driver();
+  void* const stream = card_->download_stream();
+  const CurrentContext current(*card_);
+  int error = driver.stream_waits(stream, block_.whole, 0);
+  for (int i = 0; i < 2 && error == 0; ++i) {
+    const auto& plane = to.planes[static_cast<std::size_t>(i)];
+    const RowsCopy copy{.source_device = block_.address + (i == 0 ? 0 : layout_.pitch * layout_.rows),
+                        .source_pitch = layout_.pitch,
+                        .target_host = to.row(i),
+                        .target_pitch = static_cast<std::size_t>(plane.stride),
+                        .width_bytes = static_cast<std::size_t>(plane.row_bytes),
+                        .height = static_cast<std::size_t>(plane.rows)};
+    error = driver.copy_rows(&copy, stream);
+  }
+  const int ended = driver.wait_for_stream(stream);  // after an error, too, since a copy may be under way
+  check(error != 0 ? error : ended, "brought to the host");
+  if (downloads_) downloads_->fetch_add(1);
+}
+
+void CardMemory::wait() const {
+  check_process();
+  const CurrentContext current(*card_);
+  check(card_->driver().wait_for_event(block_.whole), "waited for");
+}
+
+void CardMemory::wait_on(std::uintptr_t stream) const {
+  check_process();
+  const CurrentContext current(*card_);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the driver's handle
+  check(card_->driver().stream_waits(reinterpret_cast<void*>(stream), block_.whole, 0), "waited for");
+}
+
+void CardMemory::note_reader(std::uintptr_t stream) const noexcept {
+  if (birthplace_.is_inherited()) return;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the driver's handle
+  card_->note_reader(block_, reinterpret_cast<void*>(stream));
+}
+
+std::shared_ptr<const DevicePicture> CardMemory::copied() const {
+  check_process();
+  auto block = card_->take(layout_.bytes());
+  if (!block) throw DeviceError(card_->name() + " has no memory for a copy of a picture");
+  auto copy = std::make_shared<CardMemory>(card_, *std::move(block), layout_);
+  copy->downloads_ = downloads_;
+  const auto& driver = card_->driver();
+  const CurrentContext current(*card_);
+  const RowsCopy all{.source_device = block_.address,
+                     .source_pitch = layout_.pitch,
+                     .target_kind = RowsCopy::kOnCard,
+                     .target_device = copy->block_.address,
+                     .target_pitch = layout_.pitch,
+                     .width_bytes = layout_.pitch,
+                     .height = layout_.rows + layout_.rows / 2};
+  int error = driver.copy_rows(&all, card_->stream());  // after the copy that made this one
+  if (error == 0) error = driver.record(copy->block_.whole, card_->stream());
+  check(error, "copied");
+  return show(copy, format_);
+}
+
+void CardMemory::check(int error, const char* doing) const {
+  if (error == 0) return;
+  throw DeviceError(card_->name() + ": a picture cannot be " + doing + ": " +
+                    card_->driver().get_error_name(error));
+}
+
+void CardMemory::check_process() const {
+  if (!birthplace_.is_inherited()) return;
+  throw StateError(
+      "this frame is on a graphics card that a parent of this forked process uses: read its pixels before the fork, or "
+      "start processes with multiprocessing's 'spawn'");
+}
+
+}  // namespace freshframe::media
