@@ -103,6 +103,18 @@ class Frame:
         """
 
     @property
+    def device(self) -> str:
+        """
+        Where the picture is: "cpu", or the card, such as "cuda:0", on which it stays.
+        """
+
+    @property
+    def on_device(self, /) -> tuple[DevicePlane, DevicePlane] | None:
+        """
+        The planes of luma and chroma (nv12) on the card, or None where the picture does not stay there: open(on_device=True) asks for it.
+        """
+
+    @property
     def width(self) -> int:
         """Pixels."""
 
@@ -131,7 +143,7 @@ class Frame:
     @property
     def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]:
         """
-        The component arrays, without a conversion: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb (h, w, 3). They are read-only views.
+        The component arrays, without a conversion: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb (h, w, 3). They are read-only views. GIL: released while a picture comes from a card
         """
 
     @property
@@ -216,6 +228,35 @@ class Frame:
 
     def _nbytes(self) -> int:
         """Bytes of this frame's memory, conversions included."""
+
+class DevicePlane:
+    """
+    A plane of uint8 on a graphics card, which must not be written: torch.from_dlpack(plane) is a tensor there, without a copy.
+    """
+
+    @property
+    def shape(self, /) -> tuple[int, ...]:
+        """(h, w), and of chroma (h, w, 2)."""
+
+    def __dlpack__(self, *, stream: int | None = None, max_version: tuple[int, int] | None = None, dl_device: tuple[int, int] | None = None, copy: bool | None = None) -> Any:
+        """
+        The plane for DLPack: without a copy for consumers of version 1.0 or newer, for older ones a copy on the card. `dl_device=(1, 0)` is the copy in the host's memory, which all share.
+
+        The work that `stream` gets afterwards begins once the picture is whole. With -1 nothing waits.
+
+        Raises:
+            BufferError: `copy=False` and a copy is needed, or another device is asked for.
+            FreshframeError: The card has failed, or has no memory for a copy.
+        GIL: released
+        """
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The card: (2, its number)."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.typing.NDArray[Any]:
+        """The plane in the host's memory, where it is copied once for all."""
+
+    def __repr__(self) -> str: ...
 
 class Stamp:
     """
@@ -438,7 +479,7 @@ class AddOptions:
 class Engine:
     """The native part of a Pipeline."""
 
-    def __init__(self, name: str, stall_timeout: float | None, max_held_bytes: int, keep_running: bool = False) -> None: ...
+    def __init__(self, name: str, stall_timeout: float | None, max_held_bytes: int, max_device_bytes: int | None = None, keep_running: bool = False) -> None: ...
 
     def start(self, start_outside: Callable[[], None], /) -> None:
         """
@@ -703,6 +744,9 @@ class SourceStats:
 
     @property
     def decoder_changes(self) -> int: ...
+
+    @property
+    def downloads(self) -> int: ...
 
 class WorkerStats:
     @property
@@ -1014,6 +1058,9 @@ class Stats:
 
     @property
     def held_bytes(self) -> int: ...
+
+    @property
+    def device_bytes(self) -> int: ...
 
     @property
     def pool(self) -> PoolStats: ...
@@ -1578,6 +1625,12 @@ class OpenOptions:
 
     @decoder.setter
     def decoder(self, arg: str, /) -> None: ...
+
+    @property
+    def on_device(self) -> bool: ...
+
+    @on_device.setter
+    def on_device(self, arg: bool, /) -> None: ...
 
     @property
     def settings(self) -> dict[str, str]: ...

@@ -19,7 +19,7 @@ if _typing.TYPE_CHECKING:
     from ._media.snapshot import Snapshot
     from ._media.video_info import Format, UtcFrom, VideoInfo
     from ._media.video_source import VideoSource
-    from ._native import Packet, Stamp, StopToken
+    from ._native import DevicePlane, Packet, Stamp, StopToken
     from ._pipeline.signatures import OnError
     from ._results.box import Box
     from ._results.circle import Circle
@@ -51,6 +51,7 @@ _LATER = {
     "UtcFrom": "_media.video_info",
     "VideoInfo": "_media.video_info",
     "VideoSource": "_media.video_source",
+    "DevicePlane": "_native",
     "Packet": "_native",
     "Stamp": "_native",
     "StopToken": "_native",
@@ -81,6 +82,7 @@ __all__ = [
     "Circle",
     "Crossing",
     "Dashboard",
+    "DevicePlane",
     "EndReason",
     "Format",
     "JoinBy",

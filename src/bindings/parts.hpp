@@ -4,6 +4,8 @@
 
 #include "freshframe/frame.hpp"
 
+#include <string>
+
 #include <nanobind/nanobind.h>
 
 namespace freshframe::python {
@@ -16,6 +18,9 @@ void bind_frame(nanobind::module_& module);
 void bind_frame_display(nanobind::class_<Frame>& frame);
 void bind_frame_crops(nanobind::class_<Frame>& frame);
 void bind_frame_files(nanobind::class_<Frame>& frame);
+void bind_frame_device(nanobind::module_& module, nanobind::class_<Frame>& frame);
+/// "cpu", or "cuda:0" of a picture that stays there.
+[[nodiscard]] std::string device_name(const Frame& frame);
 
 // ---- engine: its class, to which other parts add methods
 [[nodiscard]] nanobind::class_<Engine> bind_engine(nanobind::module_& module);

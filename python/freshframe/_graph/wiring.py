@@ -259,6 +259,13 @@ def max_held_bytes(given: Any) -> int:
     return size
 
 
+def max_device_bytes(given: Any) -> int | None:
+    size = None if given is None else _check.size_bytes("max_device_bytes", given)
+    if size is not None and size < 1:
+        raise OptionError(f"max_device_bytes must be at least 1, got {_check.show(given)}")
+    return size
+
+
 def checked_name(name: Any) -> str:
     return "" if name is None else _check.text("name", name)
 

@@ -113,6 +113,7 @@ def _fields(stats: _native.Stats) -> _Fields:
         gil,
         stats.elapsed,
         stats.held_bytes,
+        stats.device_bytes,
         _make_kind(PoolStats, stats.pool),
         _make_kind(RemovedStats, stats.removed),
     )

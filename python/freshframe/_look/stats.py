@@ -94,6 +94,8 @@ class SourceStats:
         decoder_reason: Why the CPU decodes although ``open(decoder="auto")`` was given; None if it does
             not.
         decoder_changes: How often decoding moved from a card to the CPU, or back.
+        downloads: Pictures that were copied from a card into the host's memory: all of them, unless
+            ``open(on_device=True)`` was given.
     """
 
     state: SourceState
@@ -124,6 +126,7 @@ class SourceStats:
     decoder: str | None = None
     decoder_reason: str | None = None
     decoder_changes: int = 0
+    downloads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,6 +481,7 @@ class Stats(ShownAsText):
         gil: Sums over the Python nodes, and the findings of an active GIL watch.
         elapsed: Seconds since start(), until the end.
         held_bytes: Picture memory held only outside the engine.
+        device_bytes: Memory of pictures that stay on graphics cards.
         pool: Picture memory of the engine.
         removed: The sums of what was removed while it ran.
     """
@@ -487,6 +491,7 @@ class Stats(ShownAsText):
     gil: GilStats
     elapsed: float
     held_bytes: int
+    device_bytes: int
     pool: PoolStats
     removed: RemovedStats
 

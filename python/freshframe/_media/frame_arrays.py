@@ -22,7 +22,15 @@ def as_numpy(frame: Frame, dtype: Any, copy: bool | None) -> np.ndarray[Any, Any
         OptionError: The frame has separate chroma, or ``copy=False`` and a copy is needed.
     """
     _check_pixels(frame)
-    array = frame.array
+    return cast_array(frame.array, dtype, copy)
+
+
+def cast_array(array: np.ndarray[Any, Any], dtype: Any, copy: bool | None) -> np.ndarray[Any, Any]:
+    """NumPy's ``__array__`` of a read-only array of uint8.
+
+    Raises:
+        OptionError: ``copy=False`` and a copy is needed.
+    """
     if dtype is None or np.dtype(dtype) == array.dtype:
         return array.copy() if copy else array
     if copy is False:
@@ -39,6 +47,13 @@ def dlpack(frame: Frame, **kwargs: Any) -> Any:
     if _SAYS_READ_ONLY and version is not None and version[0] >= 1:
         return frame.array.__dlpack__(**kwargs)
     return frame.copy().__dlpack__()
+
+
+def host_dlpack(array: np.ndarray[Any, Any], max_version: tuple[int, int] | None) -> Any:
+    """The same for a read-only array."""
+    if _SAYS_READ_ONLY and max_version is not None:
+        return array.__dlpack__(max_version=max_version)
+    return array.copy().__dlpack__()
 
 
 def _check_pixels(frame: Frame) -> None:

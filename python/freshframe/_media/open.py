@@ -40,6 +40,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     rendition: str | int = "best",
     decoder_threads: int | None = None,
     decoder: str = "cpu",
+    on_device: bool = False,
     exposure: int | Literal["auto"] | None = None,
     gain: int | Literal["auto"] | None = None,
     focus: int | Literal["auto"] | None = None,
@@ -112,6 +113,9 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             "cuda:1": by that card. If it cannot, start() raises SourceError with the reason. A card takes
             H.264, HEVC, VP9, AV1 and MPEG-2 of 8 bits. Frames are the same, in NV12. See
             docs/how-to/decode-on-a-gpu.md.
+        on_device: Pictures that a card has decoded stay there, for PyTorch and others
+            (``frame.on_device``). A frame whose pixels are read in another way, such as ``frame.bgr``, is
+            copied to the host then, once. Needs ``decoder="auto"`` or a card, and no ``size``.
         exposure: Of a camera: the exposure time as a whole number, mostly of units of 0.1 ms. A number turns
             the camera's automatic exposure off, "auto" turns it on, and None leaves the camera as it is.
             Other sources refuse this option and the next three. ``source.exposure`` sets it at run time.
@@ -151,6 +155,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.rendition = _rendition(rendition)
     chosen.decoder_threads = _count("decoder_threads", decoder_threads)
     chosen.decoder = _check.text("decoder", decoder)
+    chosen.on_device = _check.flag("on_device", on_device)
     given = {"exposure": exposure, "gain": gain, "focus": focus, "white_balance": white_balance}
     settings = {name: camera_value(name, value) for name, value in given.items() if value is not None}
     others = ffmpeg_options("open()", options)

@@ -40,6 +40,7 @@ class Pipeline(RunByWith):
         stall_timeout: Seconds without movement after which run() and wait() raise StalledError; None: never.
         max_held_bytes: Bytes of picture memory that Python may hold outside the engine before reading a
             sample raises FramesHeldError.
+        max_device_bytes: Bytes of pictures on graphics cards. The default is a quarter of the free memory.
         keep_running: It does not end with its last source, and may start without any. run() and wait() then
             return after stop() only.
 
@@ -65,6 +66,7 @@ class Pipeline(RunByWith):
         *,
         stall_timeout: float | None = 5.0,
         max_held_bytes: float = 1 << 30,
+        max_device_bytes: float | None = None,
         keep_running: bool = False,
     ) -> None:
         """Makes an empty graph. No thread runs yet."""
@@ -72,8 +74,8 @@ class Pipeline(RunByWith):
         if stall_timeout is not None:
             stall_timeout = _check.number("stall_timeout", stall_timeout)
         life.forget_ended()
-        held, keep = wiring.max_held_bytes(max_held_bytes), _check.flag("keep_running", keep_running)
-        self._engine = _native.Engine(name, stall_timeout, held, keep)
+        limits = wiring.max_held_bytes(max_held_bytes), wiring.max_device_bytes(max_device_bytes)
+        self._engine = _native.Engine(name, stall_timeout, *limits, _check.flag("keep_running", keep_running))
         self._engine.call_at_end(life.forget_ended)
         self._graph = Graph(self._engine)
         self._worker_plans = WorkerPlans()

@@ -170,6 +170,7 @@ void bind_whole(nb::module_& module) {
       .def_ro("removed", &Stats::removed)
       .def_ro("elapsed", &Stats::elapsed)
       .def_ro("held_bytes", &Stats::held_bytes)
+      .def_ro("device_bytes", &Stats::device_bytes)
       .def_ro("pool", &Stats::pool);
   nb::class_<Report>(module, "Report", nb::is_final())
       .def_ro("stats", &Report::stats)

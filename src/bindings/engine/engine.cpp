@@ -573,14 +573,15 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
       .def(
           "__init__",
           [](Engine* self, const std::string& name, std::optional<double> stall_timeout,
-             std::size_t max_held_bytes, bool keep_running) {
+             std::size_t max_held_bytes, std::optional<std::size_t> max_device_bytes, bool keep_running) {
             new (self) Engine({.name = name,
                                .stall_timeout = stall_timeout,
                                .max_held_bytes = max_held_bytes,
+                               .max_device_bytes = max_device_bytes,
                                .keep_running = keep_running});
           },
           nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"),
-          nb::arg("keep_running") = false)
+          nb::arg("max_device_bytes").none() = nb::none(), nb::arg("keep_running") = false)
       .def("request_stop", gil::entry<&request_stop>,
            "Requests every node to stop; does not wait. GIL: released")
       .def("call_at_end", &call_at_end, nb::arg("callback"))

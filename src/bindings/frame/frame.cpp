@@ -14,6 +14,7 @@
 #include "bindings/frame/arrays.hpp"
 #include "bindings/frame/format_use.hpp"
 #include "bindings/parts.hpp"
+#include "core/frame/frame_access.hpp"
 #include "media/colour/jpeg_encoder.hpp"
 
 #include <nanobind/stl/optional.h>
@@ -31,6 +32,14 @@ Frame convert_frame(gil::Held& held, const Frame& self, PixelFormat format) {
       held, [](const Frame& frame, PixelFormat wanted) { return frame.to(wanted); }, self, format);
 }
 
+/// The frame, whose pixels are in the host's memory.
+const Frame& in_host(gil::Held& held, const Frame& frame) {
+  static_cast<void>(check_process(frame));
+  if (!frame.has(frame.format()))
+    gil::release(held, [](const Frame& on_card) { static_cast<void>(on_card.picture()); }, frame);
+  return frame;
+}
+
 int count_channels(const Frame& frame, int plane) {
   if (frame.format() == PixelFormat::Bgr || frame.format() == PixelFormat::Rgb) return 3;
   return frame.format() == PixelFormat::Nv12 && plane == 1 ? 2 : 1;
@@ -41,7 +50,7 @@ nb::object view(const Frame& frame) {
 }
 
 nb::object luma(gil::Held& held, nb::handle_t<Frame> self) {
-  const auto& frame = check_process(nb::cast<const Frame&>(self));
+  const auto& frame = in_host(held, nb::cast<const Frame&>(self));
   if (frame.format() != PixelFormat::Bgr && frame.format() != PixelFormat::Rgb) {
     return plane_view(frame.planes()[0], 1, self);
   }
@@ -58,8 +67,8 @@ nb::object array(gil::Held& held, const Frame& self) {
   return packed_view(held, check_process(self));
 }
 
-nb::object planes(nb::handle_t<Frame> self) {
-  const auto& frame = check_process(nb::cast<const Frame&>(self));
+nb::object planes(gil::Held& held, nb::handle_t<Frame> self) {
+  const auto& frame = in_host(held, nb::cast<const Frame&>(self));
   nb::list list;
   int index = 0;
   for (const auto& plane : frame.planes())
@@ -152,9 +161,10 @@ void bind_properties(nb::class_<Frame>& frame) {
           "A part of the picture, or of a picture that it was predicted from, was lost on its way here or "
           "could not be decoded. A frame that a node makes of a damaged one is damaged, too.")
       .def_prop_ro(
-          "planes", &planes, nb::sig("def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]"),
+          "planes", gil::entry<&planes>,
+          nb::sig("def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]"),
           "The component arrays, without a conversion: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb "
-          "(h, w, 3). They are read-only views.")
+          "(h, w, 3). They are read-only views. GIL: released while a picture comes from a card")
       .def_prop_ro(
           "luma", gil::entry<&luma>, nb::sig("def luma(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
           "(H, W) uint8, read-only. Plane 0 without a copy, in the stream's own range. Of bgr and rgb it "
@@ -227,7 +237,8 @@ void bind_protocols(nb::class_<Frame>& frame) {
           "__eq__", [](const Frame& self, const Frame& other) { return self == other; }, nb::is_operator(),
           nb::sig("def __eq__(self, other: object, /) -> bool"),
           "True if both share their memory; pixels are not compared.")
-      .def("__hash__", [](const Frame& self) { return std::hash<const void*>{}(self.planes()[0].data); })
+      .def("__hash__",
+           [](const Frame& self) { return std::hash<const void*>{}(core::FrameAccess::identity(self)); })
       .def("__repr__", &represent)
       .def("_nbytes", &Frame::size_bytes, "Bytes of this frame's memory, conversions included.");
 }
@@ -245,6 +256,7 @@ void bind_frame(nb::module_& module) {
   bind_frame_display(frame);
   bind_frame_files(frame);
   bind_frame_crops(frame);
+  bind_frame_device(module, frame);
   bind_properties(frame);
   bind_copies(frame);
   bind_protocols(frame);

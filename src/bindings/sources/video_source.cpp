@@ -89,6 +89,7 @@ void bind_open_options(nb::module_& module) {
       .def_rw("rendition", &OpenOptions::rendition)
       .def_rw("decoder_threads", &OpenOptions::decoder_threads)
       .def_rw("decoder", &OpenOptions::decoder)
+      .def_rw("on_device", &OpenOptions::on_device)
       .def_rw("settings", &OpenOptions::settings)
       .def_rw("options", &OpenOptions::options);
 }

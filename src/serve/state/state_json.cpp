@@ -286,6 +286,7 @@ void write_pool(JsonWriter& json, const Stats& stats) {
       .member("idle_bytes", stats.pool.memory.idle_bytes)
       .end_object();
   json.member("held_bytes", stats.held_bytes);
+  json.member("device_bytes", stats.device_bytes);
 }
 
 void write_events(JsonWriter& json, const EventLog& log) {

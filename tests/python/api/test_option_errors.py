@@ -189,6 +189,7 @@ def test_a_value_that_cannot_be_shown_is_refused_as_any_other(call: str, value: 
 SIZES: dict[str, Callable[[Any], object]] = {
     "a queue": lambda size: ff.Queue(8, max_bytes=size),
     "held frames": lambda size: ff.Pipeline(max_held_bytes=size),
+    "pictures on a card": lambda size: ff.Pipeline(max_device_bytes=size),
     "clips": lambda size: ff.ClipRecorder(max_bytes=size),
     "a look": lambda size: ff.Look(max_bytes=size),
     "a worker": lambda size: ff.Process(max_bytes=size),

@@ -137,6 +137,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Pipeline(THING),
         lambda: ff.Pipeline(stall_timeout=THING),
         lambda: ff.Pipeline(max_held_bytes=THING),
+        lambda: ff.Pipeline(max_device_bytes=THING),
     ],
     "Process": [
         lambda: ff.Process(THING),

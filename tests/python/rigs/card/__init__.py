@@ -28,6 +28,7 @@ It cannot show speed, a card's own pixels (other codecs than H.264 are painted),
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import shutil
 import subprocess
@@ -75,19 +76,26 @@ class Card:
     def __init__(self, folder: Path) -> None:
         """Loads the libraries: a loaded library is found by its soname, wherever it is."""
         self.folder = folder
-        self._driver = ctypes.CDLL(str(folder / "libcuda.so.1"), mode=ctypes.RTLD_GLOBAL)
+        self.driver = ctypes.CDLL(str(folder / "libcuda.so.1"), mode=ctypes.RTLD_GLOBAL)
         self._decoders = ctypes.CDLL(str(folder / "libnvcuvid.so.1"))
-        self._driver.fake_card_count.restype = ctypes.c_long
+        self.driver.fake_card_count.restype = ctypes.c_long
+        self.driver.card_view.restype = ctypes.c_void_p
+        self.driver.card_view.argtypes = [ctypes.c_uint64]
 
     def fault(self, *words: str) -> None:
         """Sets all faults. Without words the card works."""
-        self._driver.fake_card(",".join(words).encode())
+        self.driver.fake_card(",".join(words).encode())
 
     def count(self, name: str) -> int:
         """Returns a number of memory.c's list."""
-        count: int = self._driver.fake_card_count(name.encode())
+        count: int = self.driver.fake_card_count(name.encode())
         assert count >= 0, name
         return count
+
+    def view(self, address: int) -> int:
+        """Returns where the host can read memory of the card."""
+        view: int = self.driver.card_view(address)
+        return view
 
 
 @pytest.fixture(scope="session")
@@ -126,6 +134,7 @@ def card(request: pytest.FixtureRequest) -> Iterator[Card]:
     yield made
     _with_faults = False
     made.fault(*(_PAINTED if request.config.getoption("card") else ()))
+    gc.collect()
     left = {name: made.count(name) for name in ("decoders", "mapped", "buffers", "contexts")}
     assert not any(left.values()), left
 

@@ -1,0 +1,281 @@
+// freshframe.types.DevicePlane: a plane on a graphics card, for PyTorch and others by DLPack, without a copy.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include "freshframe/device.hpp"
+#include "freshframe/error.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/border/text.hpp"
+#include "bindings/parts.hpp"
+
+namespace nb = nanobind;
+
+namespace freshframe::gil {
+
+template <>
+inline constexpr bool python_free<DeviceMemory> = true;
+template <>
+inline constexpr bool python_free<DevicePicture> = true;
+
+}  // namespace freshframe::gil
+
+namespace freshframe::python {
+namespace {
+
+struct PlaneOnDevice {
+  Frame frame;
+  std::size_t index = 0;
+
+  [[nodiscard]] const DevicePicture& picture() const { return *frame.on_device(); }
+  [[nodiscard]] Plane shape() const { return picture().format.plane_shape(static_cast<int>(index)); }
+};
+
+// ---- DLPack, as its header lays it out
+
+constexpr int kCpu = 1;
+constexpr int kCuda = 2;
+constexpr std::uint64_t kReadOnly = 1;
+constexpr std::uint64_t kIsCopied = 2;
+
+struct Tensor {
+  void* data = nullptr;
+  int device_type = kCuda;
+  int device_id = 0;
+  int dimensions = 0;
+  std::uint8_t code = 1;  // unsigned
+  std::uint8_t bits = 8;
+  std::uint16_t lanes = 1;
+  std::int64_t* shape = nullptr;
+  std::int64_t* strides = nullptr;  // in elements
+  std::uint64_t byte_offset = 0;
+};
+struct OldManaged {
+  Tensor tensor;
+  void* context = nullptr;
+  void (*deleter)(OldManaged* self) = nullptr;
+
+  static constexpr const char* kName = "dltensor";
+};
+struct Managed {
+  std::uint32_t major = 1;
+  std::uint32_t minor = 0;
+  void* context = nullptr;
+  void (*deleter)(Managed* self) = nullptr;
+  std::uint64_t flags = 0;
+  Tensor tensor;
+
+  static constexpr const char* kName = "dltensor_versioned";
+};
+
+/// Keeps the picture for the consumer, which may give it back on any thread.
+template <class M>
+struct Lent {
+  M managed;
+  Frame frame;
+  std::shared_ptr<const DevicePicture> copy;  // instead of the frame's picture
+  std::uintptr_t stream = 0;                  // that the consumer reads on
+  std::array<std::int64_t, 3> shape{};
+  std::array<std::int64_t, 3> strides{};
+
+  [[nodiscard]] const DevicePicture& picture() const { return copy ? *copy : *frame.on_device(); }
+
+  static void give_back(M* managed) noexcept {
+    const std::unique_ptr<Lent> lent(static_cast<Lent*>(managed->context));
+    lent->picture().memory->note_reader(lent->stream);
+  }
+  static void drop(PyObject* capsule) noexcept {
+    if (PyCapsule_IsValid(capsule, M::kName) == 0) return;  // a consumer has it
+    auto* const managed = static_cast<M*>(PyCapsule_GetPointer(capsule, M::kName));
+    managed->deleter(managed);
+  }
+};
+
+template <class M>
+nb::object make_capsule(const PlaneOnDevice& plane, std::shared_ptr<const DevicePicture> copy,
+                        std::uintptr_t stream, std::uint64_t flags) {
+  auto lent = std::make_unique<Lent<M>>();
+  lent->frame = plane.frame;
+  lent->copy = std::move(copy);
+  lent->stream = stream;
+  const auto& picture = lent->picture();
+  const auto& place = picture.planes.at(plane.index);
+  const auto shape = plane.shape();
+  const std::int64_t channels = plane.index == 0 ? 1 : 2;
+  lent->shape = {shape.rows, shape.row_bytes / channels, channels};
+  lent->strides = {place.stride, channels, 1};
+  auto& tensor = lent->managed.tensor;
+  tensor.data = reinterpret_cast<void*>(place.address);  // NOLINT(performance-no-int-to-ptr): of the card
+  tensor.device_id = picture.card;
+  tensor.dimensions = plane.index == 0 ? 2 : 3;
+  tensor.shape = lent->shape.data();
+  tensor.strides = lent->strides.data();
+  lent->managed.context = lent.get();
+  lent->managed.deleter = &Lent<M>::give_back;
+  if constexpr (requires { lent->managed.flags; }) lent->managed.flags = flags;
+  const nb::object capsule = nb::steal(PyCapsule_New(&lent->managed, M::kName, &Lent<M>::drop));
+  if (!capsule.is_valid()) throw nb::python_error();
+  static_cast<void>(lent.release());  // the capsule's
+  return capsule;
+}
+
+// ---- __dlpack__
+
+/// The numbers of the array API: -1 asks for no waiting, 1 and 2 are the default streams.
+enum Streams : std::int64_t { kNoWaiting = -1, kAmbiguous = 0, kLegacy = 1, kPerThread = 2 };
+
+std::int64_t stream_number(nb::handle given) {
+  if (given.is_none()) return kLegacy;
+  std::int64_t number = 0;
+  if (!nb::try_cast(given, number))
+    throw OptionTypeError("stream must be a stream of CUDA as a number, or None, got " +
+                          describe_object(given));
+  if (number == kAmbiguous || number < kNoWaiting) {
+    throw OptionError(
+        "stream must be 1 (the legacy default stream), 2 (the thread's), another stream of CUDA, or -1, got " +
+        std::to_string(number));
+  }
+  return number;
+}
+
+std::pair<int, int> read_pair(nb::handle given, const char* what) {
+  std::pair<int, int> result;
+  const bool is_pair = nb::isinstance<nb::tuple>(given) && nb::len(given) == 2 &&
+                       nb::try_cast(nb::borrow<nb::tuple>(given)[0], result.first) &&
+                       nb::try_cast(nb::borrow<nb::tuple>(given)[1], result.second);
+  if (!is_pair)
+    throw OptionTypeError(std::string(what) + " must be a pair of numbers, got " + describe_object(given));
+  return result;
+}
+
+void let_read(const DevicePicture& picture, std::int64_t stream) {
+  if (stream == kNoWaiting) return;
+  if (stream == kLegacy || stream == kPerThread) return picture.memory->wait();
+  picture.memory->wait_on(static_cast<std::uintptr_t>(stream));
+}
+
+/// The plane of the copy in the host's memory, which all share.
+nb::object host_plane(const PlaneOnDevice& plane) {
+  return nb::cast(plane.frame).attr("planes")[plane.index];
+}
+
+struct Wish {
+  std::int64_t stream = kLegacy;
+  bool has_version = false;  // 1.0 or newer, which knows memory that must not be written
+  bool copies = false;
+};
+
+nb::object lend(gil::Held& held, const PlaneOnDevice& plane, const Wish& wish) {
+  std::shared_ptr<const DevicePicture> copy;
+  if (wish.copies) copy = plane.picture().memory->copied();
+  gil::release(held, &let_read, copy ? *copy : plane.picture(), wish.stream);
+  const auto stream = static_cast<std::uintptr_t>(wish.stream == kNoWaiting ? kLegacy : wish.stream);
+  if (!wish.has_version) return make_capsule<OldManaged>(plane, std::move(copy), stream, 0);
+  const auto flags = wish.copies ? kIsCopied : kReadOnly;
+  return make_capsule<Managed>(plane, std::move(copy), stream, flags);
+}
+
+nb::object dlpack(gil::Held& held, const PlaneOnDevice& plane, nb::handle stream, nb::handle max_version,
+                  nb::handle dl_device, nb::handle copy) {
+  Wish wish{.stream = stream_number(stream)};
+  wish.has_version = !max_version.is_none() && read_pair(max_version, "max_version").first >= 1;
+  const bool forbids_copy = copy.is(Py_False);
+  if (!dl_device.is_none()) {
+    const auto [kind, number] = read_pair(dl_device, "dl_device");
+    if (kind == kCpu) {
+      if (forbids_copy) throw nb::buffer_error("the picture is on a graphics card: a copy is needed");
+      return nb::module_::import_("freshframe._media.frame_arrays")
+          .attr("host_dlpack")(host_plane(plane), wish.has_version ? nb::borrow(max_version) : nb::none());
+    }
+    if (kind != kCuda || number != plane.picture().card) {
+      throw nb::buffer_error(("the picture is on the device (2, " + std::to_string(plane.picture().card) +
+                              "), and is not copied to (" + std::to_string(kind) + ", " +
+                              std::to_string(number) + ")")
+                                 .c_str());
+    }
+  }
+  wish.copies = copy.is(Py_True) || !wish.has_version;
+  if (wish.copies && forbids_copy) {
+    throw nb::buffer_error(
+        "frames never change, and this consumer may write to them, because it asks for a DLPack before 1.0: a copy is "
+        "needed");
+  }
+  return lend(held, plane, wish);
+}
+
+// ---- the class
+
+nb::tuple get_shape(const PlaneOnDevice& plane) {
+  const auto shape = plane.shape();
+  if (plane.index == 0) return nb::make_tuple(shape.rows, shape.row_bytes);
+  return nb::make_tuple(shape.rows, shape.row_bytes / 2, 2);
+}
+
+std::string represent(const PlaneOnDevice& plane) {
+  const auto shape = plane.shape();
+  return "DevicePlane(" + std::to_string(shape.rows) + "x" +
+         (plane.index == 0 ? std::to_string(shape.row_bytes) : std::to_string(shape.row_bytes / 2) + "x2") +
+         ", '" + device_name(plane.frame) + "')";
+}
+
+nb::object as_numpy(const PlaneOnDevice& plane, nb::handle dtype, nb::handle copy) {
+  return nb::module_::import_("freshframe._media.frame_arrays")
+      .attr("cast_array")(host_plane(plane), dtype, copy);
+}
+
+nb::object on_device(const Frame& frame) {
+  if (frame.on_device() == nullptr) return nb::none();
+  return nb::make_tuple(PlaneOnDevice{frame, 0}, PlaneOnDevice{frame, 1});
+}
+
+}  // namespace
+
+std::string device_name(const Frame& frame) {
+  const auto* const picture = frame.on_device();
+  return picture == nullptr ? "cpu" : "cuda:" + std::to_string(picture->card);
+}
+
+void bind_frame_device(nb::module_& module, nb::class_<Frame>& frame) {
+  nb::class_<PlaneOnDevice>(module, "DevicePlane", nb::is_final(),
+                            "A plane of uint8 on a graphics card, which must not be written: "
+                            "torch.from_dlpack(plane) is a tensor there, without a copy.")
+      .def_prop_ro("shape", &get_shape, nb::sig("def shape(self, /) -> tuple[int, ...]"),
+                   "(h, w), and of chroma (h, w, 2).")
+      .def(
+          "__dlpack__", gil::entry<&dlpack>, nb::kw_only(), nb::arg("stream").none() = nb::none(),
+          nb::arg("max_version").none() = nb::none(), nb::arg("dl_device").none() = nb::none(),
+          nb::arg("copy").none() = nb::none(),
+          nb::sig("def __dlpack__(self, *, stream: int | None = None, max_version: tuple[int, int] | None = "
+                  "None, dl_device: tuple[int, int] | None = None, copy: bool | None = None) -> typing.Any"),
+          "The plane for DLPack: without a copy for consumers of version 1.0 or newer, for older ones a copy on "
+          "the card. `dl_device=(1, 0)` is the copy in the host's memory, which all share.\n\nThe work that "
+          "`stream` gets afterwards begins once the picture is whole. With -1 nothing waits.\n\nRaises:\n    "
+          "BufferError: `copy=False` and a copy is needed, or another device is asked for.\n    FreshframeError: The card has "
+          "failed, or has no memory for a copy.\nGIL: released")
+      .def(
+          "__dlpack_device__",
+          [](const PlaneOnDevice& self) { return nb::make_tuple(kCuda, self.picture().card); },
+          nb::sig("def __dlpack_device__(self) -> tuple[int, int]"), "The card: (2, its number).")
+      .def("__array__", &as_numpy, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
+           nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
+                   "numpy.typing.NDArray[typing.Any]"),
+           "The plane in the host's memory, where it is copied once for all.")
+      .def("__repr__", &represent);
+  frame
+      .def_prop_ro("device", &device_name,
+                   "Where the picture is: \"cpu\", or the card, such as \"cuda:0\", on which it stays.")
+      .def_prop_ro(
+          "on_device", &on_device,
+          nb::sig("def on_device(self, /) -> tuple[DevicePlane, DevicePlane] | None"),
+          "The planes of luma and chroma (nv12) on the card, or None where the picture does not stay there: "
+          "open(on_device=True) asks for it.");
+}
+
+}  // namespace freshframe::python
