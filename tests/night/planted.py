@@ -71,7 +71,9 @@ FAULTS = (
     Planted(f"{PACKAGE}/_shortcuts/run_node.py", 'if not _check.number("fps", fps) > 0:', "if fps is None:"),
     Planted(f"{PACKAGE}/_sinks/plain.py", "if len(mended) < len(value):", "if len(mended) > len(value):"),
     Planted(f"{PACKAGE}/_spool/clock.py", "time.time() - since_start()", "time.time() + since_start()"),
-    Planted(f"{PACKAGE}/_vision/answer.py", "return time.monotonic() - self.captured", "return self.captured"),
+    Planted(
+        f"{PACKAGE}/_vision/answer.py", "return time.monotonic() - self.captured", "return self.captured"
+    ),
     Planted(
         f"{PACKAGE}/masks.py", "height * width - sum(lengths)) < 0:", "height * width - sum(lengths)) > 0:"
     ),
