@@ -90,7 +90,7 @@ def _edge(edge: _native.EdgeStats) -> EdgeStats:
 # The findings of an active freshframe.gil.watch(), which sets this: stalls, seconds, the worst culprits.
 watch: Callable[[], tuple[int, float, tuple[GilCulprit, ...]]] | None = None
 
-_Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, PoolStats, RemovedStats]
+_Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, int, PoolStats, RemovedStats]
 
 
 def _fields(stats: _native.Stats) -> _Fields:

@@ -145,9 +145,9 @@ def measured(
     }
     gil, pool = ff.gil.GilStats(0.1, 0.2), ff.stats.PoolStats(10, 1, 10, 90, 0)
     removed = ff.stats.RemovedStats(0, 0, 0, 0, 0, 0, 0, 0, {}, {})
-    stats = ff.stats.Stats(nodes, edges, gil, 15.0, 0, pool, removed)
+    stats = ff.stats.Stats(nodes, edges, gil, 15.0, 0, 0, pool, removed)
     report = ff.stats.Report(
-        nodes, edges, gil, 15.0, 0, pool, removed, complete=True, samples=300, failures=()
+        nodes, edges, gil, 15.0, 0, 0, pool, removed, complete=True, samples=300, failures=()
     )
     game = Diary([0.0, 1 / 60, 2 / 60], [1e-6] * 3, [0.01] * 3, [], missed)
     return demo_report.Measured(
