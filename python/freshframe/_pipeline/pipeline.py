@@ -587,9 +587,7 @@ class Pipeline(RunByWith):
 
     def __reduce__(self) -> Any:
         """Refuses: threads cannot be pickled."""
-        raise OptionTypeError(
-            "a Pipeline cannot be pickled: it has threads; build it in the process that runs it"
-        )
+        raise OptionTypeError("a Pipeline cannot be pickled: build it in the process that runs it")
 
 
 def find_engine(pipeline: Pipeline) -> _native.Engine:
