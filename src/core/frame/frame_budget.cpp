@@ -25,8 +25,8 @@ std::size_t FrameBudget::held_bytes() const noexcept {
   return read_sum(held_bytes_);
 }
 
-bool FrameBudget::wait_for_room(const std::stop_token& stopped) {
-  if (has_room()) return true;
+bool FrameBudget::wait_for_room(bool on_card, const std::stop_token& stopped) {
+  if (has_room(on_card)) return true;
   const std::stop_callback wake(stopped, [this] {
     const Lock lock(mutex_);
     room_.notify_all();
@@ -34,9 +34,9 @@ bool FrameBudget::wait_for_room(const std::stop_token& stopped) {
   const Lock lock(mutex_);
   // This comes before the predicate reads its counts: whoever lowers one reads `waiters_` afterwards.
   waiters_.fetch_add(1);
-  room_.wait(mutex_, [&] { return has_room() || stopped_.load() || stopped.stop_requested(); });
+  room_.wait(mutex_, [&] { return has_room(on_card) || stopped_.load() || stopped.stop_requested(); });
   waiters_.fetch_sub(1);
-  return has_room();
+  return has_room(on_card);
 }
 
 void FrameBudget::stop() noexcept {

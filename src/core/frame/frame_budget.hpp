@@ -32,7 +32,10 @@ class FrameBudget {
   [[nodiscard]] int published_count() const noexcept { return published_[0].load() + published_[1].load(); }
   [[nodiscard]] std::size_t held_bytes() const noexcept;
 
-  [[nodiscard]] bool has_room() const noexcept { return published_count() < bound() && !is_device_full(); }
+  /// For one more frame, whose picture stays on a card or not.
+  [[nodiscard]] bool has_room(bool on_card) const noexcept {
+    return published_count() < bound() && !(on_card && is_device_full());
+  }
   /// The bytes that its frames may take on graphics cards. Only the first call has an effect.
   void set_device_limit(std::size_t bytes) noexcept {
     std::size_t unknown = 0;
@@ -55,7 +58,7 @@ class FrameBudget {
     held_device_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   }
   /// Waits until has_room(), stop(), or `stopped` (a node's own stop); returns has_room().
-  bool wait_for_room(const std::stop_token& stopped = {});
+  bool wait_for_room(bool on_card, const std::stop_token& stopped = {});
   void stop() noexcept;
 
   /// Names one more possible holder of loans, such as "node 'x'". Returns its number; 0: there are too many.

@@ -264,7 +264,7 @@ bool stands_still(PipelineCore& core) {
 
 void check_budget_stalled(const PipelineCore& core) {
   const auto& budget = *core.budget();
-  if (budget.has_room()) return;
+  if (budget.has_room(true)) return;
   if (budget.is_device_full()) {
     throw_stalled(core, "its nodes keep all the pictures that may stay on a graphics card, " +
                             mebibytes_rounded_down(budget.device_limit()) +

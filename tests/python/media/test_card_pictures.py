@@ -299,8 +299,10 @@ def test_a_file_waits_for_room_on_the_card(film: Path, card: Card) -> None:
     reader = pipeline.reader(
         pipeline.add(ff.open(film, decoder="cuda", on_device=True), name="film"), queue=ff.Queue(30)
     )
+    beside = pipeline.reader(pipeline.add(ff.open(film), name="beside"), queue=ff.Queue(PICTURES))
     with pipeline:
         until(lambda: pipeline.stats().device_bytes == 4 * CARD_BYTES, "the card to be full")
+        assert sum(1 for _ in beside) == PICTURES  # in the host's memory there is room
         seen = 0
         for _ in reader:
             seen += 1

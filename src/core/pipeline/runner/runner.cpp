@@ -485,12 +485,13 @@ bool is_damaged(const Emitted& item) {
 }
 
 // Room for one more frame: waits (file) or counts a drop (live).
-bool admit(Runner& runner, FrameBudget& budget) {
-  if (budget.has_room()) return true;
+bool admit(Runner& runner, FrameBudget& budget, const Frame& frame) {
+  const bool on_card = frame.on_device() != nullptr;
+  if (budget.has_room(on_card)) return true;
   auto& place = runner.place();
   if (!place.own_source()->live()) {
     runner.outlet().set_blocked(true);
-    const bool room = budget.wait_for_room(runner.life().stop_token());
+    const bool room = budget.wait_for_room(on_card, runner.life().stop_token());
     runner.outlet().set_blocked(false);
     if (room) return true;
   }
@@ -511,7 +512,7 @@ bool Runner::publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nan
   meter_.count_item();
   auto& frame = item.value.frame;
   if (frame) {
-    if (!admit(*this, *shared_.budget)) return !life_.stopping();
+    if (!admit(*this, *shared_.budget, frame)) return !life_.stopping();
     if (FrameAccess::is_loan(frame)) frame = FrameAccess::engine(frame);
     FrameAccess::attach(frame, shared_.budget);
   }

@@ -48,7 +48,7 @@ TEST(FrameBudget, AFrameHeldOnlyOutsideLeavesTheCountAndShowsAsHeldBytes) {
   const auto budget = budget_of(1);
   Frame engine = gray_frame(1);
   core::FrameAccess::attach(engine, budget);
-  EXPECT_FALSE(budget->has_room());
+  EXPECT_FALSE(budget->has_room(false));
   Frame loan = engine.keep();
   EXPECT_TRUE(core::FrameAccess::is_loan(loan));
   EXPECT_FALSE(core::FrameAccess::is_loan(engine));
@@ -58,7 +58,7 @@ TEST(FrameBudget, AFrameHeldOnlyOutsideLeavesTheCountAndShowsAsHeldBytes) {
 
   engine = Frame();
   EXPECT_EQ(budget->published_count(), 0);
-  EXPECT_TRUE(budget->has_room());
+  EXPECT_TRUE(budget->has_room(false));
   EXPECT_EQ(budget->held_bytes(), loan.size_bytes());
 
   engine = core::FrameAccess::engine(loan);
@@ -128,10 +128,10 @@ TEST(FrameBudget, AShareThatWentStaysAsLongAsFramesOfItsTimeAreHeld) {
   budget->set_bound(2);
   EXPECT_EQ(budget->bound(), 2 + 4);  // the others have their two places
   const auto newer = frames(2);
-  EXPECT_FALSE(budget->has_room());
+  EXPECT_FALSE(budget->has_room(false));
   old.resize(1);
   EXPECT_EQ(budget->bound(), 2 + 1);
-  EXPECT_FALSE(budget->has_room());
+  EXPECT_FALSE(budget->has_room(false));
   budget->set_bound(1);  // a second share goes while a frame of the first is held
   EXPECT_EQ(budget->bound(), 1 + 1);
   old.clear();
@@ -171,7 +171,7 @@ TEST(FrameBudget, WaitForRoomWaitsUntilAFrameIsGivenBack) {
   std::atomic<bool> seen_given_back{false};
   {
     const std::jthread waiter([&] {
-      room = budget->wait_for_room();
+      room = budget->wait_for_room(false);
       seen_given_back = given_back.load();
     });
     given_back = true;
@@ -188,10 +188,21 @@ TEST(FrameBudget, WaitForRoomEndsWhenTheLastEngineHandleBecomesALoan) {
   const Frame loan = engine.keep();
   std::atomic<bool> room{false};
   {
-    const std::jthread waiter([&] { room = budget->wait_for_room(); });
+    const std::jthread waiter([&] { room = budget->wait_for_room(false); });
     engine = Frame();
   }
   EXPECT_TRUE(room);
+}
+
+TEST(FrameBudget, AFullCardKeepsOutOnlyFramesThatStayThere) {
+  core::FrameBudget budget;
+  budget.set_bound(10);
+  budget.take_device(100, 100);
+  EXPECT_FALSE(budget.has_room(true));
+  EXPECT_TRUE(budget.has_room(false));
+  EXPECT_TRUE(budget.wait_for_room(false));
+  budget.give_device(1);
+  EXPECT_TRUE(budget.has_room(true));
 }
 
 TEST(FrameBudget, StopEndsTheWaitForRoom) {
@@ -200,11 +211,11 @@ TEST(FrameBudget, StopEndsTheWaitForRoom) {
   core::FrameAccess::attach(frame, budget);
   std::atomic<bool> room{true};
   {
-    const std::jthread waiter([&] { room = budget->wait_for_room(); });
+    const std::jthread waiter([&] { room = budget->wait_for_room(false); });
     budget->stop();
   }
   EXPECT_FALSE(room);
-  EXPECT_FALSE(budget->wait_for_room());  // from then on no thread waits
+  EXPECT_FALSE(budget->wait_for_room(false));  // from then on no thread waits
 }
 
 TEST(FrameBudget, ManyThreadsLendingAndReturningEndWithEmptyBooks) {
