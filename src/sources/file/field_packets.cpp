@@ -23,7 +23,7 @@ FieldPackets::FieldPackets(const AVCodecParameters& parameters)
   parser_->flags |= PARSER_FLAG_COMPLETE_FRAMES;
 }
 
-bool FieldPackets::is_second(const AVPacket& packet) {
+bool FieldPackets::take_packet(const AVPacket& packet) {
   const FfmpegErrorCapture errors;  // the decoder reports a damaged packet
   std::uint8_t* data = nullptr;
   int size = 0;

@@ -16,8 +16,8 @@ class FieldPackets {
   /// Throws std::bad_alloc.
   explicit FieldPackets(const AVCodecParameters& parameters);
 
-  /// Whether the packet is the second field of the frame that began with the packet before it.
-  [[nodiscard]] bool is_second(const AVPacket& packet);
+  /// Takes the next packet. Returns whether it is the second field of the frame that began with the packet before it.
+  [[nodiscard]] bool take_packet(const AVPacket& packet);
   /// Packets come from the beginning of the file again.
   void begin_stream() noexcept { first_ = AV_PICTURE_STRUCTURE_UNKNOWN; }
 

@@ -272,7 +272,7 @@ void FileDecoding::send(const Context& context) {
   const bool misplaced = is_misplaced(*packet_);
   const bool hidden = (packet_->flags & AV_PKT_FLAG_DISCARD) != 0 && !demuxer_->has_damaged_times();
   if (!first_dts_) first_dts_ = packet_->dts;
-  if (!fields_ || !fields_->is_second(*packet_)) counts_.send(*packet_, misplaced, misplaced || !hidden);
+  if (!fields_ || !fields_->take_packet(*packet_)) counts_.send(*packet_, misplaced, misplaced || !hidden);
   if (!decoder_->send(*packet_, context.clock.now())) counts_.fail(context);
   av_packet_unref(packet_.get());
 }
