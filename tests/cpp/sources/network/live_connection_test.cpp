@@ -23,7 +23,7 @@ namespace {
 using media::LiveConnection;
 
 LiveConnection::Shared shared_by_none() {
-  return {.gate = nullptr, .learned = std::make_shared<Learned>()};
+  return {.gate = nullptr, .learned = std::make_shared<Learned>(), .kept = nullptr};
 }
 
 TEST(LiveConnection, GivesTheStreamsPacketsUntilTheServerEndsIt) {
