@@ -551,15 +551,15 @@ void Decoder::restart() {
 }
 
 bool Decoder::goes_on_with(const AVCodecParameters& parameters, AVRational time_base) const {
-  const auto extra_of = [](const AVCodecParameters& of) {
-    return std::string_view(reinterpret_cast<const char*>(of.extradata),
-                            static_cast<std::size_t>(of.extradata_size));
+  const auto get_extra = [](const AVCodecParameters& from) {
+    return std::string_view(reinterpret_cast<const char*>(from.extradata),
+                            static_cast<std::size_t>(from.extradata_size));
   };
   const auto& own = *parameters_;
   return open_ && card_ && !card_->is_over() && own.codec_id == parameters.codec_id &&
          own.format == parameters.format && own.width == parameters.width &&
          own.height == parameters.height && own.profile == parameters.profile &&
-         av_cmp_q(time_base_, time_base) == 0 && extra_of(own) == extra_of(parameters);
+         av_cmp_q(time_base_, time_base) == 0 && get_extra(own) == get_extra(parameters);
 }
 
 void Decoder::begin_again() {
