@@ -273,8 +273,8 @@ PyObject* engine_what_if(gil::Held& held, PyObject* self, PyObject* args) {
     WhatIf answer;
     gil::release(
         held,
-        [](core::PipelineCore* core, const std::string* node, const NodeChange* with, WhatIf* into) {
-          *into = core::what_if(core::make_recording(*core), *node, *with);
+        [](core::PipelineCore* core, const std::string* target, const NodeChange* with, WhatIf* into) {
+          *into = core::what_if(core::make_recording(*core), *target, *with);
         },
         &nb::inst_ptr<Engine>(self)->core(), &node, &change, &answer);
     return nb::cast(std::move(answer)).release().ptr();
