@@ -76,8 +76,8 @@ nb::object crops(gil::Held& held, const Frame& self, nb::handle given, std::pair
   auto pixels = std::make_unique<Bytes>(shape[0] * shape[1] * shape[2] * shape[3]);
   gil::release(
       held,
-      [](const Frame& frame, const std::vector<Detection>& boxes, const inference::CropForm& how,
-         std::uint8_t* out) { inference::crop_boxes(frame.to(PixelFormat::Bgr), boxes, how, out); },
+      [](const Frame& frame, const std::vector<Detection>& from, const inference::CropForm& how,
+         std::uint8_t* out) { inference::crop_boxes(frame.to(PixelFormat::Bgr), from, how, out); },
       check_process(self), boxes, form, pixels->data());
   std::uint8_t* const data = pixels->data();
   const nb::capsule owner(pixels.release(),
@@ -121,11 +121,11 @@ std::vector<std::string> encode_masks(gil::Held& held, const Masks& masks) {
   const MaskSizes sizes{masks.shape(0), static_cast<int>(masks.shape(1)), static_cast<int>(masks.shape(2))};
   return gil::release(
       held,
-      [](const MaskSizes& sizes, const std::uint8_t* data) {
+      [](const MaskSizes& all, const std::uint8_t* data) {
         std::vector<std::string> texts;
-        const auto pixels = static_cast<std::size_t>(sizes.width) * static_cast<std::size_t>(sizes.height);
-        for (std::size_t i = 0; i < sizes.count; ++i)
-          texts.push_back(inference::encode_mask(data + i * pixels, sizes.width, sizes.height));
+        const auto pixels = static_cast<std::size_t>(all.width) * static_cast<std::size_t>(all.height);
+        for (std::size_t i = 0; i < all.count; ++i)
+          texts.push_back(inference::encode_mask(data + i * pixels, all.width, all.height));
         return texts;
       },
       sizes, reinterpret_cast<const std::uint8_t*>(masks.data()));

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "bindings/border/fork_guard.hpp"
+#include "bindings/border/python_free_types.hpp"
 #include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"

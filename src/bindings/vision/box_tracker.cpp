@@ -85,8 +85,8 @@ nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle give
                      ValueRef::make<Detections>(tracker.update(*found, pts, 0, {size.first, size.second})));
   const auto tracked = gil::release(
       held,
-      [](BoxTracker* tracker, const Detections& boxes, double at, PictureSize picture) {
-        return ValueRef::make<Detections>(tracker->update(boxes, at, 0, picture));
+      [](BoxTracker* own, const Detections& boxes, double at, PictureSize picture) {
+        return ValueRef::make<Detections>(own->update(boxes, at, 0, picture));
       },
       &tracker, *found, pts, PictureSize{size.first, size.second});
   return to_python(held, tracked);
