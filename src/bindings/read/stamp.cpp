@@ -7,6 +7,7 @@
 #include <chrono>
 #include <string>
 
+#include "bindings/border/text.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/read/sample.hpp"
 

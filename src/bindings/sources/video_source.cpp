@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "bindings/border/python_free_types.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "media/device/cards.hpp"
