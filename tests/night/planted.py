@@ -56,7 +56,7 @@ FAULTS = (
     Planted("src/serve/http/snapshot_desk.cpp", "if (rate > 0 && rate <= kMost)", "if (rate <= kMost)"),
     Planted("src/process/crew/crew.cpp", 'return " (in on_tick())"', 'return " (in open())"'),
     Planted("src/fleet/framing.cpp", "rest.size() < sizeof size)", "rest.size() <= sizeof size)"),
-    Planted("src/plugin/foreign_text.cpp", 'to_utf8({text, most}) + "..."', "utf8_of({text, most})"),
+    Planted("src/plugin/foreign_text.cpp", 'to_utf8({text, most}) + "..."', "to_utf8({text, most})"),
     Planted("src/why/observer.cpp", "now - *looked_ < kForgotten", "now - *looked_ > kForgotten"),
     Planted(f"{PACKAGE}/_check.py", "if len(text) <= _MOST_SHOWN", "if len(text) < 2 * _MOST_SHOWN"),
     Planted(

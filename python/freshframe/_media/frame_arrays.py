@@ -49,10 +49,10 @@ def dlpack(frame: Frame, **kwargs: Any) -> Any:
     return frame.copy().__dlpack__()
 
 
-def host_dlpack(array: np.ndarray[Any, Any], max_version: tuple[int, int] | None) -> Any:
+def host_dlpack(array: np.ndarray[Any, Any], max_version: tuple[int, int] | None, copy: bool | None) -> Any:
     """The same for a read-only array."""
     if _SAYS_READ_ONLY and max_version is not None:
-        return array.__dlpack__(max_version=max_version)
+        return array.__dlpack__(max_version=max_version, copy=copy)
     return array.copy().__dlpack__()
 
 

@@ -67,6 +67,11 @@ def _check_contract(node: Any, options: Process) -> None:
             f"{wiring.label(node)!r} has {method} and {options.workers} workers, and each has seen a "
             f"part of the samples: with one worker {method} speaks for all of them"
         )
+    if options.workers > 1 and (path := wiring.records_to(node)) is not None:
+        raise GraphError(
+            f"{wiring.label(node)!r} writes {path!r} and has {options.workers} workers, "
+            "but one process writes a file: use process=True, or Process(workers=1)"
+        )
 
 
 def _plan(

@@ -62,6 +62,8 @@ class TextFile:
 
     def _open(self) -> int:
         """Returns the size of the file, or 0 for a pipe or a device."""
+        with contextlib.suppress(OSError):  # open() raises it
+            self._check_unclaimed(os.stat(self._place))
         self._fd = os.open(self._place, _WRITE, 0o666)
         status = os.fstat(self._fd)
         self._is_regular = stat.S_ISREG(status.st_mode)  # no pipe, no device
@@ -69,6 +71,11 @@ class TextFile:
         self._lines = 0
         self._end = status.st_size if self._is_regular else 0
         return self._end
+
+    def _check_unclaimed(self, status: os.stat_result) -> None:
+        """Raises StateError before the file is opened: to close it would end this process's lock of it."""
+        if stat.S_ISREG(status.st_mode) and _native.claim_file(status.st_dev, status.st_ino) is None:
+            raise self._refused("this process is writing the file already")
 
     def _claimed(self, status: os.stat_result) -> _native.WriteClaim:
         if (claim := _native.claim_file(status.st_dev, status.st_ino)) is None:
@@ -79,7 +86,10 @@ class TextFile:
             why = "another process is writing the file"
         os.close(self._fd)
         self._fd = -1
-        raise StateError(f"cannot write {self.path!r}: {why}; give it another name")
+        raise self._refused(why)
+
+    def _refused(self, why: str) -> StateError:
+        return StateError(f"cannot write {self.path!r}: {why}; give it another name")
 
     def write(self, lines: str) -> None:
         """Adds complete lines, all of them or none."""
@@ -184,9 +194,11 @@ class TextFile:
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
-        self._claim = None
-        if fd >= 0:
-            os.close(fd)
+        try:
+            if fd >= 0:
+                os.close(fd)
+        finally:
+            self._claim = None  # not before the file is closed, which ends the locks of this process
 
     def _write_end(self) -> None:
         if self._had_content and not self._began and not self._waiting:
@@ -224,7 +236,7 @@ def find_place(fd: int, path: str) -> Literal["same", "moved", "gone"]:
     """Returns whether the path still leads to an open regular file.
 
     Returns:
-        "moved" if another name leads to the file, "gone" if none does. Recordings use core::place_of().
+        "moved" if another name leads to the file, "gone" if none does. Recordings use File::place().
     """
     named = None
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import _check
@@ -46,7 +46,7 @@ class RefusedError(FreshframeError):
     ) -> None:
         """Checks the indices."""
         known: Any = () if indices is None else indices
-        if isinstance(known, str) or not isinstance(known, Iterable):
+        if isinstance(known, (str, bytes, bytearray, Mapping)) or not isinstance(known, Iterable):
             raise OptionTypeError(
                 "RefusedError needs the places of the events in a list, and then the reason: write "
                 f"RefusedError([2], 'why'), or RefusedError(reason='why'), got {_check.show(known)}"

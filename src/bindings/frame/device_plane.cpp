@@ -4,6 +4,7 @@
 
 #include "freshframe/device.hpp"
 #include "freshframe/error.hpp"
+#include "freshframe/forks.hpp"
 
 #include <array>
 #include <cstddef>
@@ -102,7 +103,7 @@ template <class M>
 nb::object make_capsule(const PlaneOnDevice& plane, std::shared_ptr<const DevicePicture> copy,
                         std::uintptr_t stream, std::uint64_t flags) {
   auto lent = std::make_unique<Lent<M>>();
-  lent->frame = plane.frame;
+  if (!copy) lent->frame = plane.frame;
   lent->copy = std::move(copy);
   lent->stream = stream;
   const auto& picture = lent->picture();
@@ -156,8 +157,10 @@ std::pair<int, int> read_pair(nb::handle given, const char* what) {
 }
 
 void let_read(const DevicePicture& picture, std::int64_t stream) {
-  if (stream == kNoWaiting) return;
-  if (stream == kLegacy || stream == kPerThread) return picture.memory->wait();
+  // A forked child must not use the address: wait() refuses it.
+  const bool is_child = forks::Registry::instance().generation() > 0;
+  if (stream == kNoWaiting && !is_child) return;
+  if (stream == kNoWaiting || stream == kLegacy || stream == kPerThread) return picture.memory->wait();
   picture.memory->wait_on(static_cast<std::uintptr_t>(stream));
 }
 
@@ -172,11 +175,21 @@ struct Wish {
   bool copies = false;
 };
 
+/// The picture, or a copy of it, may be read on the stream. Returns the copy, or null.
+std::shared_ptr<const DevicePicture> prepare(const DevicePicture& picture, bool copies, std::int64_t stream) {
+  std::shared_ptr<const DevicePicture> copy = copies ? picture.memory->copied() : nullptr;
+  let_read(copy ? *copy : picture, stream);
+  return copy;
+}
+
+/// The stream for note_reader(), which may be called on any thread: the legacy stream waits for the streams of all threads.
+std::uintptr_t reading_stream(std::int64_t stream) {
+  return static_cast<std::uintptr_t>(stream == kNoWaiting || stream == kPerThread ? kLegacy : stream);
+}
+
 nb::object lend(gil::Held& held, const PlaneOnDevice& plane, const Wish& wish) {
-  std::shared_ptr<const DevicePicture> copy;
-  if (wish.copies) copy = plane.picture().memory->copied();
-  gil::release(held, &let_read, copy ? *copy : plane.picture(), wish.stream);
-  const auto stream = static_cast<std::uintptr_t>(wish.stream == kNoWaiting ? kLegacy : wish.stream);
+  auto copy = gil::release(held, &prepare, plane.picture(), wish.copies, wish.stream);
+  const auto stream = reading_stream(wish.stream);
   if (!wish.has_version) return make_capsule<OldManaged>(plane, std::move(copy), stream, 0);
   const auto flags = wish.copies ? kIsCopied : kReadOnly;
   return make_capsule<Managed>(plane, std::move(copy), stream, flags);
@@ -192,7 +205,8 @@ nb::object dlpack(gil::Held& held, const PlaneOnDevice& plane, nb::handle stream
     if (kind == kCpu) {
       if (forbids_copy) throw nb::buffer_error("the picture is on a graphics card: a copy is needed");
       return nb::module_::import_("freshframe._media.frame_arrays")
-          .attr("host_dlpack")(host_plane(plane), wish.has_version ? nb::borrow(max_version) : nb::none());
+          .attr("host_dlpack")(host_plane(plane), wish.has_version ? nb::borrow(max_version) : nb::none(),
+                               copy);
     }
     if (kind != kCuda || number != plane.picture().card) {
       throw nb::buffer_error(("the picture is on the device (2, " + std::to_string(plane.picture().card) +

@@ -132,6 +132,7 @@ struct OpenCards {
 
 // The driver is called while the mutex is held, so that two sources do not make the context twice.
 Card::Found Card::open(int index) {
+  static_cast<void>(get_pool_mutex());  // its Hold is made while no mutex is held
   auto& open = forks::ProcessWide<OpenCards>::get();
   const std::scoped_lock lock(open.mutex);
   auto& known = open.by_index[index];

@@ -30,7 +30,7 @@ struct CardBlock {
   std::uint64_t address = 0;
   std::size_t bytes = 0;
   void* whole = nullptr;                    // the event after its last writing
-  mutable std::vector<void*> readers = {};  // events after others' reading; guarded by the card's mutex
+  mutable std::vector<void*> readers = {};  // events after others' reading; guarded by the pool's mutex
 };
 
 /// The parts of a Card.
@@ -102,11 +102,13 @@ class Card {
   void free_idle() noexcept;
   void free_block(const CardBlock& block) const noexcept;
 
+  /// The mutex of the pools of all cards. The first call makes its Hold: no mutex may be held then.
+  [[nodiscard]] static std::mutex& get_pool_mutex();
+
   const CudaDriver& driver_;
   const CardParts parts_;
   const forks::Birthplace birthplace_;
-  std::mutex mutex_;
-  forks::Hold<std::mutex> hold_{mutex_};
+  std::mutex& mutex_ = get_pool_mutex();
   std::map<std::size_t, std::vector<CardBlock>> idle_;  // by size; guarded by mutex_, as the next
   std::size_t idle_bytes_ = 0;
 };

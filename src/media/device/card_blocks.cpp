@@ -1,5 +1,7 @@
 // The pool of a card's memory, for pictures that stay there.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/forks.hpp"
+
 #include <cstddef>
 #include <mutex>
 #include <new>
@@ -15,7 +17,16 @@ constexpr std::size_t kMostIdleBytes = std::size_t{256}
                                        << 20;  // 80 pictures of 1080p: to free one halts the card
 constexpr unsigned kUntimedEvent = 3;          // waiting for it blocks, without spinning
 
+struct CardPools {
+  std::mutex mutex;
+  forks::Hold<std::mutex> hold{mutex};
+};
+
 }  // namespace
+
+std::mutex& Card::get_pool_mutex() {
+  return forks::ProcessWide<CardPools>::get().mutex;
+}
 
 std::optional<CardBlock> Card::take(std::size_t bytes) {
   auto block = take_idle(bytes);

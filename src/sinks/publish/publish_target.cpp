@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -70,16 +71,19 @@ std::optional<int> port_in(const LiveUrl& url, const std::string& masked) {
                     std::string(kEscapesOfPasswords));
 }
 
-/// Masks the stream key, and "user:secret@host/a", too, if the scheme is missing.
-std::string shown_target(const std::string& url, std::string_view key) {
+/// Masks `key` wherever it is after the host, and "user:secret@host/a", too, if the scheme is missing.
+std::string mask_target(const LiveUrl& url, std::string_view key) {
   constexpr std::string_view kMissing = "://";
-  if (find_protocol(LiveUrl(url).scheme) != nullptr) {
-    auto shown = shown_url(url);
-    const auto at = key.empty() ? std::string::npos : shown.rfind("/" + std::string(key));
-    if (at != std::string::npos) shown.replace(at + 1, key.size(), "***");
-    return shown;
+  if (find_protocol(url.scheme) == nullptr)
+    return shown_url(std::string(kMissing) + url.text).substr(kMissing.size());
+  constexpr std::string_view kMask = "***";
+  std::string text = url.text;
+  auto at = key.empty() ? std::string::npos : text.find('/', url.host_end);
+  while ((at = text.find(key, at)) != std::string::npos) {
+    text.replace(at, key.size(), kMask);
+    at += kMask.size();
   }
-  return shown_url(std::string(kMissing) + url).substr(kMissing.size());
+  return shown_url(text);
 }
 
 }  // namespace
@@ -94,7 +98,7 @@ std::string_view PublishTarget::stream_key() const noexcept {
   return has_app ? path.substr(slash + 1) : std::string_view();
 }
 
-PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(shown_target(url, stream_key())) {
+PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(mask_target(url_, stream_key())) {
   const auto* const protocol = find_protocol(url_.scheme);
   if (protocol == nullptr || url_.host.empty()) {
     throw OptionError(

@@ -418,6 +418,7 @@ def test_no_form_of_a_key_is_shown_however_a_server_repeats_it(key: str, escape:
     "url",
     [
         "rtmp://127.0.0.1:{}/live2/Zq7wXk9v-abcd",
+        "rtmp://127.0.0.1:{}/live2/Zq7wXk9v-abcd?back=/live2/Zq7wXk9v-abcd",
         "rtmp://127.0.0.1:{}/app/more/Zq7wXk9v-abcd/",
         "rtmps://user:secret@127.0.0.1:{}/live2/Zq7wXk9v-abcd?backup=1",
         "srt://127.0.0.1:{}?streamid=publish:door:user:Zq7wXk9v",

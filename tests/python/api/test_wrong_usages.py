@@ -483,6 +483,16 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
         ff.StopTimeoutError,
         ("still busy 0 s after stop(): 'endless'", "self.stop_token.stopped", "a longer timeout"),
     ),
+    "a refusal with its reason in bytes": (
+        lambda: ff.RefusedError(b"too large"),
+        ff.OptionTypeError,
+        ("RefusedError([2], 'why')",),
+    ),
+    "a refusal by a dict": (
+        lambda: ff.RefusedError({2: "why"}),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        ("RefusedError([2], 'why')",),
+    ),
     "a refusal with its reason only": (
         lambda: ff.RefusedError("too large"),  # type: ignore[arg-type]
         ff.OptionTypeError,

@@ -392,6 +392,17 @@ def test_a_consumer_that_may_write_gets_a_copy_on_the_card(
     own.close()
 
 
+def test_a_copy_in_the_hosts_memory_is_of_its_own(film: Path, card: Card) -> None:
+    frames, _ = frames_of(film)
+    plane = planes_of(frames[0])[0]
+    if not hasattr(np, "from_dlpack") or np.lib.NumpyVersion(np.__version__) < "2.1.0":
+        pytest.skip("NumPy before 2.1 has no copy= of DLPack")
+    shared = np.from_dlpack(plane, device="cpu")
+    own = np.from_dlpack(plane, device="cpu", copy=True)
+    assert np.array_equal(own, shared)
+    assert not np.shares_memory(own, shared)
+
+
 @pytest.mark.parametrize(
     ("wish", "error", "reason"),
     [

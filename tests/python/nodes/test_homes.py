@@ -366,6 +366,10 @@ def test_workers_share_the_samples_so_on_tick_and_finish_need_one_of_them() -> N
         pipeline.add(Window(), source, process=ff.Process(workers=3))
     with pytest.raises(ff.GraphError, match=r"has finish\(\) and 2 workers"):
         pipeline.add(Delayed(), source, process=ff.Process(workers=2))
+    with pytest.raises(
+        ff.GraphError, match=r"writes 'a.jsonl' and has 2 workers, but one process writes a file"
+    ):
+        pipeline.add(ff.JsonLines("a.jsonl"), source, process=ff.Process(workers=2))
 
 
 def test_several_workers_keep_the_order_of_the_results() -> None:

@@ -84,6 +84,12 @@ def test_a_file_that_another_process_is_writing_is_refused(tmp_path: Path, name:
     pipeline = ff.Pipeline()
     pipeline.add(SINKS[name](str(path)), pipeline.add(source), name="sink")
     with pipeline:
+        # A second sink that is refused here must not end the lock: closing a file ends a process's locks.
+        second = ff.Pipeline()
+        second.add(SINKS[name](str(path)), second.add(Push()), name="second")
+        with pytest.raises(ff.NodeError, match="this process is writing the file already"):
+            second.start()
+        second.stop()
         ended = run_program(WRITER, arguments=[str(path)])
         assert f"cannot write '{path}': another process is writing the file" in ended.out
         source.push(*(map(frame, range(3)) if name == "a.mkv" else "abc"))

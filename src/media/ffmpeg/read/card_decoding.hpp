@@ -53,6 +53,11 @@ class CardDecoding {
   /// stays on the card, which has memory for it.
   [[nodiscard]] int receive(AVCodecContext& codec, AVFrame& frame);
   /// Returns how many pictures were brought into the host's memory since the call before.
+  /// Another connection's packets come next.
+  void begin_stream() noexcept {
+    failures_ = 0;
+    sent_.clear();
+  }
   [[nodiscard]] std::uint64_t take_downloads() noexcept { return std::exchange(downloads_, 0); }
 
   /// Whether the card is given up.

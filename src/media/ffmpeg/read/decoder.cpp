@@ -450,6 +450,7 @@ void Decoder::leave_card() {
 
 std::unique_ptr<CardDecoding> Decoder::drop_card() {
   new_place_ = std::make_unique<DecoderPlace>(DecoderPlace{.reason = card_->give_up()});
+  downloads_ += card_->take_downloads();
   return std::move(card_);
 }
 
@@ -475,7 +476,7 @@ bool Decoder::hand_over(AVPacket& packet, TimePoint captured) {
 void Decoder::finish() {
   finishing_ = true;
   const int result = card_ ? card_->finish(*codec_) : avcodec_send_packet(codec_.get(), nullptr);
-  if (result >= 0 || result == AVERROR_EOF) return;
+  if (!card_ || result >= 0 || result == AVERROR_EOF) return;
   last_failure_ = result;
   ahead_.emplace_back();
 }
@@ -534,7 +535,7 @@ void Decoder::exchange() {
     result = take(*frame);
     if (result == Result::NeedsPacket) break;
     if (result == Result::Frame) held.push_back(std::move(frame));
-    if (result == Result::Damaged) held.emplace_back();
+    if (result == Result::Damaged && card_) held.emplace_back();
   }
   const int delay = codec_->has_b_frames;  // which the old one may have found out gradually
   const auto left = card_ && card_->is_over() ? drop_card() : nullptr;  // outlives codec_
@@ -564,6 +565,7 @@ bool Decoder::goes_on_with(const AVCodecParameters& parameters, AVRational time_
 
 void Decoder::begin_again() {
   restart();
+  card_->begin_stream();
   incomplete_ = false;
   codec_->flags &= ~AV_CODEC_FLAG_OUTPUT_CORRUPT;
   last_failure_ = 0;

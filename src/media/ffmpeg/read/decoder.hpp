@@ -90,7 +90,9 @@ class Decoder {
   /// Returns the place where it decodes, once after each change, or null. On a card it is known from the first picture on.
   [[nodiscard]] std::unique_ptr<DecoderPlace> take_place() noexcept { return std::move(new_place_); }
   /// Returns how many pictures came from a card into the host's memory since the call before.
-  [[nodiscard]] std::uint64_t take_downloads() noexcept { return card_ ? card_->take_downloads() : 0; }
+  [[nodiscard]] std::uint64_t take_downloads() noexcept {
+    return std::exchange(downloads_, 0) + (card_ ? card_->take_downloads() : 0);
+  }
 
  private:
   void set_up();
@@ -112,7 +114,8 @@ class Decoder {
   Dictionary options_;                  // as given: each opening uses a copy
   std::unique_ptr<CardDecoding> card_;  // null while the CPU decodes
   std::unique_ptr<DecoderPlace> new_place_;
-  CodecPtr codec_;  // refers to card_
+  std::uint64_t downloads_ = 0;  // from a card that was given up
+  CodecPtr codec_;               // refers to card_
   bool open_ = false;
   bool incomplete_ = false;  // show_incomplete()
   bool has_card_picture_ = false;

@@ -64,7 +64,9 @@ OutputFile::OutputFile(std::string path, DiskRoom* room) : path_(std::move(path)
   make_io();
 }
 
+// To close a file ends all of this process's locks of it, so a file in use is refused before it is opened.
 void OutputFile::open() {
+  if (const auto file = platform::find_regular_file(path_)) static_cast<void>(claim_own(*file));
   int error = 0;
   file_ = platform::File::create(path_, error);
   if (!file_.is_open() && make_room_after(error)) file_ = platform::File::create(path_, error);
@@ -80,15 +82,22 @@ void OutputFile::make_io() {
   io_ = make_writing_io<&OutputFile::write>(1 << 16, this, regular_ ? &OutputFile::seek : nullptr);
 }
 
-void OutputFile::claim(platform::FileId file) {
-  const auto refuse = [this](const char* why) {
-    throw Error("cannot write '" + path_ + "': " + why + "; give it another name");
-  };
-  auto free = WriteClaim::try_claim(file);
-  if (!free) refuse("this process is writing the file already");
+void OutputFile::refuse(const char* why) const {
+  throw Error("cannot write '" + path_ + "': " + why + "; give it another name");
+}
+
+WriteClaim OutputFile::claim_own(platform::FileId file) const {
+  auto claim = WriteClaim::try_claim(file);
+  if (!claim) refuse("this process is writing the file already");
   if (ReadClaim::is_claimed(file)) refuse("a source of this process is reading the file");
+  return std::move(*claim);
+}
+
+void OutputFile::claim(platform::FileId file) {
+  auto own = claim_own(file);
   if (!file_.try_lock()) refuse("another process is writing the file");
-  claim_.emplace(std::move(*free));
+  claim_.emplace(std::move(own));
+  id_ = file;
 }
 
 OutputFile::~OutputFile() {
@@ -106,6 +115,7 @@ void OutputFile::remove_unused() noexcept {
 }
 
 void OutputFile::begin_file() {
+  if (regular_ && ReadClaim::is_claimed(id_)) refuse("a source of this process is reading the file");
   if (const int error = regular_ ? file_.cut(0) : 0; error != 0) fail(error, "empty");
   began_ = true;
 }

@@ -58,6 +58,9 @@ class OutputFile {
   void open();
   void make_io();
   void claim(platform::FileId file);
+  /// Throws Error if a recorder or a source of this process has the file.
+  [[nodiscard]] WriteClaim claim_own(platform::FileId file) const;
+  [[noreturn]] void refuse(const char* why) const;
   void remove_unused() noexcept;
   [[noreturn]] void fail(int error, const char* doing) const;
 
@@ -76,6 +79,7 @@ class OutputFile {
   bool had_content_ = false;
   std::int64_t size_ = 0;
   std::optional<WriteClaim> claim_;
+  platform::FileId id_;  // once it is claimed
   OwnIoPtr io_;
 };
 
