@@ -43,12 +43,11 @@ def test_results_expire_and_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         until(lambda: fleet.stats().readers[0].expired > 0, lambda: f"results that expire: {fleet.stats()}")
         balance(fleet)
         counts = fleet.stats().readers[0]
-        samples = [reader.get(100) for _ in range(counts.waiting)]
-        assert [sample.ordinal for sample in samples] == list(range(len(samples)))
-        while not (after := reader.get(100)).dropped:
-            samples.append(after)
-        assert after.dropped >= counts.expired
-        assert after.ordinal == samples[-1].ordinal + 1 + after.dropped
+        ordinal, dropped = -1, 0
+        while dropped < counts.expired:  # on a busy machine in more than one gap
+            sample = reader.get(100)
+            assert sample.ordinal == ordinal + 1 + sample.dropped
+            ordinal, dropped = sample.ordinal, dropped + sample.dropped
         balance(fleet)
 
 

@@ -163,5 +163,5 @@ def test_a_frame_of_its_own_that_is_read_wrongly_makes_it_refuse(
 
     monkeypatch.setattr(sys.modules["gil_budget"], "_gil", Wrong(), raising=False)
     monkeypatch.setitem(sys.modules, "gil_budget._gil", Wrong())
-    with pytest.raises(gil_budget.Unsupported, match="laid out differently"):
+    with pytest.raises(gil_budget.Unsupported, match="the layout of its frames differs"):
         native_module()

@@ -17,7 +17,9 @@ namespace nb = nanobind;
 
 namespace freshframe::python {
 
-void bind_options(nb::module_& module) {
+namespace {
+
+void bind_queues(nb::module_& module) {
   nb::class_<Queue>(module, "QueuePolicy", nb::is_final(), "The engine's form of a Queue.")
       .def(
           "__init__",
@@ -44,6 +46,12 @@ void bind_options(nb::module_& module) {
         return queues;
       },
       "LATEST, NEXT, LOSSLESS and RECORDING, by name.");
+}
+
+}  // namespace
+
+void bind_options(nb::module_& module) {
+  bind_queues(module);
   nb::class_<Batch>(module, "BatchPolicy", nb::is_final(), "The engine's form of a Batch.")
       .def(
           "__init__",

@@ -130,7 +130,10 @@ nb::object make_capsule(const PlaneOnDevice& plane, std::shared_ptr<const Device
 // ---- __dlpack__
 
 /// The numbers of the array API: -1 asks for no waiting, 1 and 2 are the default streams.
-enum Streams : std::int64_t { kNoWaiting = -1, kAmbiguous = 0, kLegacy = 1, kPerThread = 2 };
+constexpr std::int64_t kNoWaiting = -1;
+constexpr std::int64_t kAmbiguous = 0;
+constexpr std::int64_t kLegacy = 1;
+constexpr std::int64_t kPerThread = 2;
 
 std::int64_t stream_number(nb::handle given) {
   if (given.is_none()) return kLegacy;

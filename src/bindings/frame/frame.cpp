@@ -32,6 +32,7 @@ Frame convert_frame(gil::Held& held, const Frame& self, PixelFormat format) {
       held, [](const Frame& frame, PixelFormat wanted) { return frame.to(wanted); }, self, format);
 }
 
+const Frame& in_host(gil::Held& held, Frame&& frame) = delete;
 /// The frame, whose pixels are in the host's memory.
 const Frame& in_host(gil::Held& held, const Frame& frame) {
   static_cast<void>(check_process(frame));

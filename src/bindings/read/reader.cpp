@@ -354,21 +354,18 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
   reader
       .def("poll", gil::entry<&poll>, nb::sig("def poll(self) -> Sample[T_co] | None"),
            "The next unseen sample or None. Never waits.\n\nRaises:\n    EndOfStreamError: Every parent "
-           "ended and "
-           "the queue "
-           "is empty.\n    NodeError: A node failed.\n    FramesHeldError: Python holds more frames than "
-           "max_held_bytes.")
+           "ended and the queue is empty.\n    NodeError: A node failed.\n    FramesHeldError: Python holds "
+           "more frames than max_held_bytes.")
       .def_prop_ro("ended", &PythonReader::has_ended,
                    "True once every parent has ended and the queue is empty.")
       .def_prop_ro("name", &PythonReader::name, "The reader's name in stats and messages.")
       .def(
           "__repr__", [](const PythonReader& self) { return "<Reader '" + self.name() + "'>"; }, "The name.")
-      .def("close", &PythonReader::close,
-           "The reader leaves the graph, with its edges and its name. From any thread, any number of "
-           "times.\n\n"
-           "Waiting samples are dropped as ``removed``, and ``stats().removed`` counts them. A loop or a "
-           "get() that "
-           "waits in another thread ends.")
+      .def(
+          "close", &PythonReader::close,
+          "The reader leaves the graph, with its edges and its name. From any thread, any number of "
+          "times.\n\nWaiting samples are dropped as ``removed``, and ``stats().removed`` counts them. A loop "
+          "or a get() that waits in another thread ends.")
       .def(
           "__enter__", [](nb::object self) { return self; }, nb::sig("def __enter__(self) -> Reader[T_co]"),
           "Returns the reader.")
@@ -386,8 +383,7 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
            "Called before _take(), so that a later sample wakes the event loop.")
       .def("_look_within", &PythonReader::look_within,
            "Seconds after which _take() may have a partial set although nothing wakes the event loop; None "
-           "means it "
-           "has none.")
+           "means it has none.")
       .def("_check_stalled", &PythonReader::check_stalled,
            "Raises StalledError if a further wait cannot succeed.")
       .def("_arm", &PythonReader::arm, nb::arg("waits"),

@@ -45,7 +45,7 @@ def test_the_list_is_that_of_the_package() -> None:
 
 
 def test_each_public_name_is_stable_or_provisional() -> None:
-    stable = {signatures.name_of(line).partition(".")[0] for line in listed()}
+    stable = {signatures.find_name(line).partition(".")[0] for line in listed()}
     provisional = {name.partition(".")[0] for name in signatures.provisional() if "." not in name}
     assert {*ff.__all__, *ff._MODULES} == stable | provisional
     assert stable & provisional == set()

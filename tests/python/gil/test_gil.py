@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[3]
 MODULES = ("freshframe._lab", "freshframe._native", "freshframe._numeric", "gil_budget._gil")
 # Native functions that let the GIL go; all others hold it.
 LETTING_GO = {
+    "DevicePlane.__dlpack__",
     "Engine.close_server",
     "Engine.finish",
     "Engine.finish_add",
@@ -41,7 +42,6 @@ LETTING_GO = {
     "Engine.wait",
     "Engine.why",
     "FleetAgent.next_order",
-    "DevicePlane.__dlpack__",
     "Frame.array",
     "Frame.bgr",
     "Frame.copy",

@@ -180,7 +180,7 @@ def test_an_interpreter_whose_records_differ_is_refused_and_nothing_breaks(
     from gil_budget import _gil  # noqa: PLC0415
 
     monkeypatch.setattr(_gil, "frames_now", lambda: [("elsewhere.py", "f", 1)])
-    with pytest.raises(RuntimeError, match="its frames are laid out differently"):
+    with pytest.raises(RuntimeError, match="the layout of its frames differs"):
         gil.watch().__enter__()
     monkeypatch.setattr(
         _gil, "unsupported", lambda: "this Python is built without a GIL: no thread can hold it"

@@ -12,14 +12,12 @@ from pathlib import Path
 
 import freshframe as ff
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "fleets.md"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "many-files.md"
 
 
 def test_the_program_for_many_files_writes_each_once(tmp_path: Path) -> None:
     text = PAGE.read_text(encoding="utf-8")
-    block = re.search(
-        r"```python notest\n(import sys\nfrom concurrent.*?)^```$", text, re.MULTILINE | re.DOTALL
-    )
+    block = re.search(r"```python\n(from concurrent.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert block is not None
     program = tmp_path / "program.py"
     program.write_text(block[1], encoding="utf-8")
@@ -32,7 +30,8 @@ def test_the_program_for_many_files_writes_each_once(tmp_path: Path) -> None:
 
     def run() -> None:
         subprocess.run(
-            [sys.executable, program, *videos],
+            [sys.executable, program],
+            cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(Path(ff.__file__).parents[1])},
             check=True,
         )
