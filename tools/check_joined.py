@@ -20,6 +20,7 @@ UNNAMED = re.compile(r"^namespace \{$(.*?)^\}  // namespace$", re.MULTILINE | re
 QUALIFIERS = r"(?:(?:inline|static|constexpr|const|constinit|thread_local) )+"
 VARIABLE = re.compile(rf"^{QUALIFIERS}[^\s(=][^(=\n]*?[ *&](\w+)(?:\[[^\n]*\])*(?: =|\{{|;)", re.MULTILINE)
 TYPE = re.compile(r"^(?:class|struct|enum class|enum) (?:\[\[\w+\]\] )?(\w+)", re.MULTILINE)
+ADDRESS = re.compile(r"&(\w+)\b(?!::)")  # of a function, which must then have no overload
 ALIAS = re.compile(r"^(using \w+ = [^;]+;)", re.MULTILINE)
 FUNCTION = re.compile(r"^\w[^\n;={}()]*[ *&]\w+\([^;{}]*?\)(?= (?:noexcept )?\{)", re.MULTILINE)
 NAMESPACE = re.compile(r"^namespace ([\w:]+) \{$", re.MULTILINE)
@@ -58,11 +59,19 @@ def clashes(files: dict[Path, str]) -> list[str]:
             places[name].append(path)
         for name, meaning in aliases(text).items():
             meanings[name].setdefault(meaning, path)
+    overloads: dict[str, set[Path]] = defaultdict(set)
+    for name, paths in places.items():
+        if "(" in name:
+            overloads[name.partition("(")[0]].update(paths)
     several = {name: paths for name, paths in places.items() if len(paths) > 1}
     for name, different in meanings.items():
         paths = [*different.values(), *places.get(name, [])]
         if len(paths) > 1:
             several[name] = paths
+    for path, text in files.items():
+        for name in set(ADDRESS.findall(text)):
+            if path in overloads[name] and len(overloads[name]) > 1:
+                several[name] = sorted(overloads[name])
     return [
         f"'{name}' is defined in {' and in '.join(map(str, paths))}"
         for name, paths in sorted(several.items())

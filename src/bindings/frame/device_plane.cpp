@@ -198,8 +198,8 @@ nb::object lend(gil::Held& held, const PlaneOnDevice& plane, const Wish& wish) {
   return make_capsule<Managed>(plane, std::move(copy), stream, flags);
 }
 
-nb::object dlpack(gil::Held& held, const PlaneOnDevice& plane, nb::handle stream, nb::handle max_version,
-                  nb::handle dl_device, nb::handle copy) {
+nb::object lend_plane(gil::Held& held, const PlaneOnDevice& plane, nb::handle stream, nb::handle max_version,
+                      nb::handle dl_device, nb::handle copy) {
   Wish wish{.stream = stream_number(stream)};
   wish.has_version = !max_version.is_none() && read_pair(max_version, "max_version").first >= 1;
   const bool forbids_copy = copy.is(Py_False);
@@ -235,14 +235,14 @@ nb::tuple get_shape(const PlaneOnDevice& plane) {
   return nb::make_tuple(shape.rows, shape.row_bytes / 2, 2);
 }
 
-std::string represent(const PlaneOnDevice& plane) {
+std::string describe_plane(const PlaneOnDevice& plane) {
   const auto shape = plane.shape();
   return "DevicePlane(" + std::to_string(shape.rows) + "x" +
          (plane.index == 0 ? std::to_string(shape.row_bytes) : std::to_string(shape.row_bytes / 2) + "x2") +
          ", '" + device_name(plane.frame) + "')";
 }
 
-nb::object as_numpy(const PlaneOnDevice& plane, nb::handle dtype, nb::handle copy) {
+nb::object convert_plane(const PlaneOnDevice& plane, nb::handle dtype, nb::handle copy) {
   return nb::module_::import_("freshframe._media.frame_arrays")
       .attr("cast_array")(host_plane(plane), dtype, copy);
 }
@@ -266,7 +266,7 @@ void bind_frame_device(nb::module_& module, nb::class_<Frame>& frame) {
       .def_prop_ro("shape", &get_shape, nb::sig("def shape(self, /) -> tuple[int, ...]"),
                    "(h, w), and of chroma (h, w, 2).")
       .def(
-          "__dlpack__", gil::entry<&dlpack>, nb::kw_only(), nb::arg("stream").none() = nb::none(),
+          "__dlpack__", gil::entry<&lend_plane>, nb::kw_only(), nb::arg("stream").none() = nb::none(),
           nb::arg("max_version").none() = nb::none(), nb::arg("dl_device").none() = nb::none(),
           nb::arg("copy").none() = nb::none(),
           nb::sig("def __dlpack__(self, *, stream: int | None = None, max_version: tuple[int, int] | None = "
@@ -280,11 +280,11 @@ void bind_frame_device(nb::module_& module, nb::class_<Frame>& frame) {
           "__dlpack_device__",
           [](const PlaneOnDevice& self) { return nb::make_tuple(kCuda, self.picture().card); },
           nb::sig("def __dlpack_device__(self) -> tuple[int, int]"), "The card: (2, its number).")
-      .def("__array__", &as_numpy, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
+      .def("__array__", &convert_plane, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
            nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
                    "numpy.typing.NDArray[typing.Any]"),
            "The plane in the host's memory, where it is copied once for all.")
-      .def("__repr__", &represent);
+      .def("__repr__", &describe_plane);
   frame
       .def_prop_ro("device", &device_name,
                    "Where the picture is: \"cpu\", or the card, such as \"cuda:0\", on which it stays.")

@@ -30,6 +30,11 @@ def unnamed(code: str) -> str:
         ("bool is_video(const Stream& one) {\n}", "bool is_video(const Stream& other) {\n}", "is_video("),
         ("using Place = int;", "using Place = double;", "Place"),
         ("using Place = int;", "struct Place {\n};", "Place"),
+        (
+            "int show(Row row) {\n}\nconst auto shown = bind(&show);",
+            "int show(Column column) {\n}",
+            "show",
+        ),
     ],
 )
 def test_a_name_in_two_files_is_refused(one: str, other: str, name: str) -> None:
