@@ -86,8 +86,7 @@ LiveConnection::LiveConnection(const SourceUrl& url, const OpenOptions& options,
       aside_(aside),
       deadline_(in(options.open_timeout)),
       stop_(context.stop),
-      input_(
-          std::make_shared<LiveInput>(url, options, context.stop, shared.gate, shared.learned, shared.kept)) {
+      input_(std::make_shared<LiveInput>(url, options, context.stop, shared)) {
   check_gate();
   const auto place = target(url.live);
   book_.enter(SourceState::Connecting);

@@ -27,12 +27,7 @@ namespace freshframe::media {
 /// the pipeline stops. FFmpeg resolves names when it connects, which cannot be interrupted: see reader_for().
 class LiveConnection final : public PacketConnection {
  public:
-  /// The parts that all connections of a source share.
-  struct Shared {
-    std::shared_ptr<core::SessionGate> gate;  // is asked before and after it connects; null means no gate
-    std::shared_ptr<Learned> learned;
-    std::shared_ptr<KeptDecoder> kept;
-  };
+  using Shared = LiveShared;
 
   /// Throws SourceError, SourceTimeoutError, SourceRefused; after a stop a SourceError, which is ignored.
   LiveConnection(const SourceUrl& url, const OpenOptions& options, const Context& context,

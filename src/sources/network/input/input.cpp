@@ -175,18 +175,16 @@ std::string numbered(const std::vector<std::string>& videos) {
 
 }  // namespace
 
-LiveInput::LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop,
-                     std::shared_ptr<core::SessionGate> gate, const std::shared_ptr<Learned>& learned,
-                     std::shared_ptr<KeptDecoder> kept)
+LiveInput::LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop, const LiveShared& shared)
     : url_(std::move(url)),
       secrets_(url_.live.text),
       options_(std::move(options)),
-      session_(gate),
-      interrupt_(std::move(stop), std::move(gate)),
-      learned_(learned),
-      kept_(std::move(kept)),
-      ends_(std::shared_ptr<std::atomic<bool>>(learned, &learned->believes_stuffing)),
-      opened_(ends_, interrupt_, learned->grows, options_.read_timeout / 2),
+      session_(shared.gate),
+      interrupt_(std::move(stop), shared.gate),
+      learned_(shared.learned),
+      kept_(shared.kept),
+      ends_(std::shared_ptr<std::atomic<bool>>(learned_, &learned_->believes_stuffing)),
+      opened_(ends_, interrupt_, learned_->grows, options_.read_timeout / 2),
       packet_(make_av_packet()) {}
 
 LiveInput::~LiveInput() {

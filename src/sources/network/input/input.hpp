@@ -91,14 +91,19 @@ struct Learned {
   std::atomic<bool> grows = false;              // as for LivePlaylists
 };
 
+/// The parts that all connections of a source share.
+struct LiveShared {
+  std::shared_ptr<core::SessionGate> gate;  // counts each connection as a session; null means no gate
+  std::shared_ptr<Learned> learned;
+  std::shared_ptr<KeptDecoder> kept;
+};
+
 /// Owns all that it uses (except the objects given to interrupt()), so that it can be abandoned in a call
 /// that has not returned. One thread at a time. The destructor closes the session with the server within 0.1
 /// s.
 class LiveInput {
  public:
-  /// `gate`: counts it as a session; null means no gate. `learned` and `kept`: of all connections to this server.
-  LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop, std::shared_ptr<core::SessionGate> gate,
-            const std::shared_ptr<Learned>& learned, std::shared_ptr<KeptDecoder> kept);
+  LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop, const LiveShared& shared);
   LiveInput(const LiveInput&) = delete;
   LiveInput& operator=(const LiveInput&) = delete;
   ~LiveInput();
