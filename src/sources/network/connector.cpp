@@ -47,7 +47,9 @@ std::unique_ptr<PacketConnection> Connector::connect(const Context& context) {
 /// FFmpeg's client has its turn in the same attempt, since without `reconnect` there is no other.
 std::unique_ptr<PacketConnection> Connector::connect_own(const Context& context) {
   try {
-    return std::make_unique<rtsp::Connection>(url_, own_options_, context, memory_, gate_, *kept_);
+    return std::make_unique<rtsp::Connection>(
+        url_, own_options_, context,
+        rtsp::Connection::Shared{.memory = memory_, .gate = gate_, .kept = *kept_});
   } catch (const SourceError& error) {
     why_ = error.what();
     if (!memory_.trouble || !choice_.note_failure(memory_.trouble)) throw;

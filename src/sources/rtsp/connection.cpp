@@ -58,18 +58,18 @@ SessionOptions session_options(const ClientOptions& client, const Memory& memory
 }  // namespace
 
 Connection::Connection(const SourceUrl& url, const OpenOptions& options, const Context& context,
-                       Memory& memory, const std::shared_ptr<core::SessionGate>& gate, KeptDecoder& kept)
+                       const Shared& shared)
     : url_(url.masked),
       secrets_(url.live.text),
       options_(options),
       client_(read_client_options(options.options)),
       clock_(context.clock),
       counters_(context.counters),
-      memory_(memory),
-      kept_(kept),
+      memory_(shared.memory),
+      kept_(shared.kept),
       stop_(context.stop),
-      counted_(std::make_shared<const core::CountedSession>(gate)),
-      waiter_(ending_.get_token(), gate),
+      counted_(std::make_shared<const core::CountedSession>(shared.gate)),
+      waiter_(ending_.get_token(), shared.gate),
       on_stop_(context.stop, [this] { ending_.request_stop(); }) {
   memory_.trouble.reset();
   try {

@@ -47,9 +47,15 @@ struct Memory {
 /// takes.
 class Connection final : public PacketConnection, private PacketSink {
  public:
-  /// `gate`: null: no gate. Throws SourceError, SourceTimeoutError, SourceRefused.
-  Connection(const SourceUrl& url, const OpenOptions& options, const Context& context, Memory& memory,
-             const std::shared_ptr<core::SessionGate>& gate, KeptDecoder& kept);
+  /// The parts that all connections of a source share.
+  struct Shared {
+    Memory& memory;
+    std::shared_ptr<core::SessionGate> gate;  // null means no gate
+    KeptDecoder& kept;
+  };
+
+  /// Throws SourceError, SourceTimeoutError, SourceRefused.
+  Connection(const SourceUrl& url, const OpenOptions& options, const Context& context, const Shared& shared);
   ~Connection() override;
 
   [[nodiscard]] std::optional<PacketNotes> next(AVPacket& packet, const Context& context) override;
