@@ -29,12 +29,13 @@ class TextSink(Node[Any, None]):
 
     _refused: ClassVar[Mapping[str, str]]  # endings of names that promise another content, and what to do
     _marks = Marks()
-    tick_every = FLUSH_INTERVAL
 
     def __init__(self, path: str | os.PathLike[str], *, complete: bool = False) -> None:
         self.path = _check.path("path", path)
         self._check_ending()
         self.records_to = self.path
+        if self.tick_every is None:  # a subclass may have a clock
+            self.tick_every = FLUSH_INTERVAL
         self._whole: WholeFile | None = None
         self._is_complete = _check.flag("complete", complete)
         self._file: TextFile | TextIO | None = None

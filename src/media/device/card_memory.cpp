@@ -80,15 +80,15 @@ int CardMemory::fill(const AVFrame& from) {
   const auto width = static_cast<std::size_t>(layout_.width);
   const auto height = static_cast<std::size_t>(layout_.height);
   const auto& surface = *reinterpret_cast<const AVHWFramesContext*>(from.hw_frames_ctx->data);
-  RowsCopy luma{.source_x = from.crop_left,
-                .source_y = from.crop_top,
-                .source_device = reinterpret_cast<std::uintptr_t>(from.data[0]),
-                .source_pitch = static_cast<std::size_t>(from.linesize[0]),
-                .target_kind = RowsCopy::kOnCard,
-                .target_device = block_.address,
-                .target_pitch = layout_.pitch,
-                .width_bytes = width,
-                .height = height};
+  const RowsCopy luma{.source_x = from.crop_left,
+                      .source_y = from.crop_top,
+                      .source_device = reinterpret_cast<std::uintptr_t>(from.data[0]),
+                      .source_pitch = static_cast<std::size_t>(from.linesize[0]),
+                      .target_kind = RowsCopy::kOnCard,
+                      .target_device = block_.address,
+                      .target_pitch = layout_.pitch,
+                      .width_bytes = width,
+                      .height = height};
   RowsCopy chroma = luma;  // its place is as in Card::copy_to_host()
   chroma.source_x = from.crop_left / 2 * 2;
   chroma.source_y = (static_cast<std::size_t>(surface.height) + 1) / 2 * 2 + from.crop_top / 2;
@@ -168,7 +168,7 @@ std::shared_ptr<const DevicePicture> CardMemory::copied() const {
   check_process();
   auto block = card_->take(layout_.bytes());
   if (!block) throw DeviceError(card_->name() + " has no memory for a copy of a picture");
-  auto copy = std::make_shared<CardMemory>(card_, *std::move(block), layout_);
+  const auto copy = std::make_shared<CardMemory>(card_, *std::move(block), layout_);
   copy->downloads_ = downloads_;
   const auto& driver = card_->driver();
   const CurrentContext current(*card_);

@@ -26,7 +26,6 @@ ROOT = Path(__file__).parents[3]
 MODULES = ("freshframe._lab", "freshframe._native", "freshframe._numeric", "gil_budget._gil")
 # Native functions that let the GIL go; all others hold it.
 LETTING_GO = {
-    "DevicePlane.__dlpack__",
     "Engine.close_server",
     "Engine.finish",
     "Engine.finish_add",
