@@ -77,7 +77,7 @@ class Gate {
 };
 
 /// Whether a page of this machine, whatever its port, contains the picture that is asked for. Pages cannot change
-/// the Referer, except to none.
+/// the Referer, except to none. A picture that a stylesheet loads has the stylesheet's address there.
 [[nodiscard]] bool is_page_of_this_machine(std::string_view referer);
 /// "https://my.site", with a port or without, or "*".
 [[nodiscard]] bool is_origin(std::string_view text);
