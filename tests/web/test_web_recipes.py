@@ -35,7 +35,7 @@ def block(heading: str, language: str) -> str:
 
 
 def route() -> str:
-    """What the page says a route returns."""
+    """Returns the expression that a route returns, as the page shows it."""
     found = re.search(r"`return (f\"[^`]*\")` in a route", TEXT)
     assert found is not None
     return found[1]

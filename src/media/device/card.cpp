@@ -195,10 +195,12 @@ std::string Card::refusal(const Stream& stream) const {
   return {};
 }
 
-// A surface has an even number of rows, and FFmpeg computes the chroma's address by the height of the picture, which may
-// be odd.
-int Card::copy_to_host(const AVFrame& picture, const AVFrame& host) const {
+std::size_t find_chroma_row(const AVFrame& picture) {
   const auto& surface = *reinterpret_cast<const AVHWFramesContext*>(picture.hw_frames_ctx->data);
+  return (static_cast<std::size_t>(surface.height) + 1) / 2 * 2;
+}
+
+int Card::copy_to_host(const AVFrame& picture, const AVFrame& host) const {
   const auto pitch = static_cast<std::size_t>(picture.linesize[0]);
   const auto row = (static_cast<std::size_t>(picture.width) + 1) / 2 * 2;
   const auto rows = static_cast<std::size_t>(picture.height);
@@ -209,7 +211,7 @@ int Card::copy_to_host(const AVFrame& picture, const AVFrame& host) const {
                       .width_bytes = row,
                       .height = rows};
   RowsCopy chroma = luma;
-  chroma.source_y = (static_cast<std::size_t>(surface.height) + 1) / 2 * 2;
+  chroma.source_y = find_chroma_row(picture);
   chroma.target_host = host.data[1];
   chroma.target_pitch = static_cast<std::size_t>(host.linesize[1]);
   chroma.height = (rows + 1) / 2;

@@ -113,6 +113,10 @@ class Card {
   std::size_t idle_bytes_ = 0;
 };
 
+/// Returns the row of a decoder's surface at which the chroma begins. A surface has an even number of rows, and FFmpeg computes
+/// the chroma's address by the height of the picture, which may be odd.
+[[nodiscard]] std::size_t find_chroma_row(const AVFrame& picture);
+
 /// Makes the context of a card current on this thread, for calls of the driver.
 class CurrentContext {
  public:

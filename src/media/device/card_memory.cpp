@@ -13,7 +13,6 @@
 extern "C" {
 #include <libavutil/buffer.h>
 #include <libavutil/error.h>
-#include <libavutil/hwcontext.h>
 }
 
 namespace freshframe::media {
@@ -31,10 +30,6 @@ CardMemory::Layout compute_layout(const AVFrame& frame) {
 
 using Shared = std::shared_ptr<CardMemory>;
 
-struct DropFrame {
-  void operator()(AVFrame* frame) const noexcept { av_frame_free(&frame); }
-};
-
 /// Hands the memory over to a frame of FFmpeg. Returns null if FFmpeg has no memory for it.
 AVBufferRef* make_buffer(Shared memory, std::uint64_t address, std::size_t bytes) {
   auto owned = std::make_unique<Shared>(std::move(memory));
@@ -47,29 +42,25 @@ AVBufferRef* make_buffer(Shared memory, std::uint64_t address, std::size_t bytes
 
 }  // namespace
 
-int CardMemory::take(const std::shared_ptr<Card>& card, AVFrame& frame) {
-  const auto layout = compute_layout(frame);
+int CardMemory::copy_picture(const std::shared_ptr<Card>& card, const AVFrame& from, AVFrame& to) {
+  const auto layout = compute_layout(from);
   auto block = card->take(layout.bytes());
   if (!block) return AVERROR(ENOMEM);
   const std::uint64_t address = block->address;
   auto memory = std::make_shared<CardMemory>(card, *std::move(block), layout);
-  if (memory->fill(frame) != 0) return AVERROR_EXTERNAL;
-  const std::unique_ptr<AVFrame, DropFrame> kept(av_frame_alloc());
-  if (!kept) return AVERROR(ENOMEM);
-  kept->buf[0] = make_buffer(std::move(memory), address, layout.bytes());
-  if (kept->buf[0] == nullptr) return AVERROR(ENOMEM);
-  const int result = av_frame_copy_props(kept.get(), &frame);
+  if (memory->fill(from) != 0) return AVERROR_EXTERNAL;
+  to.buf[0] = make_buffer(std::move(memory), address, layout.bytes());
+  if (to.buf[0] == nullptr) return AVERROR(ENOMEM);
+  const int result = av_frame_copy_props(&to, &from);
   if (result < 0) return result;
-  kept->format = frame.format;
-  kept->width = layout.width;
-  kept->height = layout.height;
-  kept->crop_left = kept->crop_top = kept->crop_right = kept->crop_bottom = 0;
-  kept->data[0] = kept->buf[0]->data;
-  kept->data[1] = kept->buf[0]->data + layout.pitch * layout.rows;
-  kept->linesize[0] = kept->linesize[1] = static_cast<int>(layout.pitch);
-  kept->extended_data = kept->data;
-  av_frame_unref(&frame);
-  av_frame_move_ref(&frame, kept.get());
+  to.format = from.format;
+  to.width = layout.width;
+  to.height = layout.height;
+  to.crop_left = to.crop_top = to.crop_right = to.crop_bottom = 0;
+  to.data[0] = to.buf[0]->data;
+  to.data[1] = to.buf[0]->data + layout.pitch * layout.rows;
+  to.linesize[0] = to.linesize[1] = static_cast<int>(layout.pitch);
+  to.extended_data = to.data;
   return 0;
 }
 
@@ -79,7 +70,6 @@ int CardMemory::fill(const AVFrame& from) {
   const CurrentContext current(*card_);
   const auto width = static_cast<std::size_t>(layout_.width);
   const auto height = static_cast<std::size_t>(layout_.height);
-  const auto& surface = *reinterpret_cast<const AVHWFramesContext*>(from.hw_frames_ctx->data);
   const RowsCopy luma{.source_x = from.crop_left,
                       .source_y = from.crop_top,
                       .source_device = reinterpret_cast<std::uintptr_t>(from.data[0]),
@@ -89,9 +79,9 @@ int CardMemory::fill(const AVFrame& from) {
                       .target_pitch = layout_.pitch,
                       .width_bytes = width,
                       .height = height};
-  RowsCopy chroma = luma;  // its place is as in Card::copy_to_host()
+  RowsCopy chroma = luma;
   chroma.source_x = from.crop_left / 2 * 2;
-  chroma.source_y = (static_cast<std::size_t>(surface.height) + 1) / 2 * 2 + from.crop_top / 2;
+  chroma.source_y = find_chroma_row(from) + from.crop_top / 2;
   chroma.target_device = block_.address + layout_.pitch * layout_.rows;
   chroma.width_bytes = (width + 1) / 2 * 2;
   chroma.height = (height + 1) / 2;

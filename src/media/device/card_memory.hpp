@@ -37,10 +37,10 @@ class CardMemory final : public DeviceMemory {
     [[nodiscard]] std::size_t bytes() const noexcept { return pitch * (rows + rows / 2); }
   };
 
-  /// Copies a picture from its decoder's surface, and gives the surface back: the frame has the memory then. Returns FFmpeg's
-  /// error, AVERROR(ENOMEM) if the card has no memory for it, and leaves the frame as it was.
-  [[nodiscard]] static int take(const std::shared_ptr<Card>& card, AVFrame& frame);
-  /// The picture of a frame that take() has changed, of this format. `downloads` counts its copies to the host.
+  /// Copies a picture from its decoder's surface to an empty frame, which owns the memory. Returns FFmpeg's error,
+  /// AVERROR(ENOMEM) if the card has no memory for it.
+  [[nodiscard]] static int copy_picture(const std::shared_ptr<Card>& card, const AVFrame& from, AVFrame& to);
+  /// The picture of a frame that copy_picture() has filled, of this format. `downloads` counts its copies to the host.
   [[nodiscard]] static std::shared_ptr<const DevicePicture> make_picture(
       const AVFrame& frame, const PictureFormat& format,
       std::shared_ptr<std::atomic<std::uint64_t>> downloads);

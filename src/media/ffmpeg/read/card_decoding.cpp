@@ -98,7 +98,7 @@ void CardDecoding::prepare(AVCodecContext& codec) {
   codec.get_format = &choose;
   codec.thread_count = 1;  // a failure then belongs to the packet that was sent
 #ifdef AV_HWACCEL_FLAG_UNSAFE_OUTPUT
-  codec.hwaccel_flags |= AV_HWACCEL_FLAG_UNSAFE_OUTPUT;  // take() copies each picture at once
+  codec.hwaccel_flags |= AV_HWACCEL_FLAG_UNSAFE_OUTPUT;  // receive() copies each picture at once
 #endif
   chosen_ = {};
   failures_ = 0;
@@ -158,12 +158,10 @@ int CardDecoding::receive(AVCodecContext& codec, AVFrame& frame) {
   int result = avcodec_receive_frame(&codec, &frame);
   if (result >= 0 && frame.format == AV_PIX_FMT_CUDA) {
     restore_time(frame);
-    if (stays_) result = CardMemory::take(card_, frame);
-    if (!stays_ || result == AVERROR(ENOMEM)) {
-      result = bring_to_host(frame);
-      if (result >= 0) ++downloads_;
-    }
-    if (result < 0) av_frame_unref(&frame);
+    const auto copy = make_av_frame();
+    result = copy_picture(frame, *copy);
+    av_frame_unref(&frame);
+    if (result >= 0) av_frame_move_ref(&frame, copy.get());
   }
   if (result == AVERROR_EOF) {
     note_end();
@@ -200,24 +198,32 @@ void CardDecoding::restore_time(AVFrame& frame) {
 #endif
 }
 
-/// Replaces a picture on the card by its copy in the host's memory. Returns FFmpeg's error.
-int CardDecoding::bring_to_host(AVFrame& frame) const {
-  const auto host = make_av_frame();
-  host->format = AV_PIX_FMT_NV12;
-  host->width = frame.width;
-  host->height = frame.height;
-  take_memory(*host);
-  if (card_->copy_to_host(frame, *host) != 0) return AVERROR_EXTERNAL;
-  int result = av_frame_copy_props(host.get(), &frame);
+/// Copies a picture off its decoder's surface: on the card if it stays there and there is memory for it, else to the host.
+/// Returns FFmpeg's error.
+int CardDecoding::copy_picture(const AVFrame& from, AVFrame& to) {
+  if (stays_) {
+    const int result = CardMemory::copy_picture(card_, from, to);
+    if (result != AVERROR(ENOMEM)) return result;
+    av_frame_unref(&to);
+  }
+  const int result = copy_to_host(from, to);
+  if (result >= 0) ++downloads_;
+  return result;
+}
+
+/// Returns FFmpeg's error.
+int CardDecoding::copy_to_host(const AVFrame& from, AVFrame& to) const {
+  to.format = AV_PIX_FMT_NV12;
+  to.width = from.width;
+  to.height = from.height;
+  take_memory(to);
+  if (card_->copy_to_host(from, to) != 0) return AVERROR_EXTERNAL;
+  const int result = av_frame_copy_props(&to, &from);
   if (result < 0) return result;
   // FFmpeg cuts a picture on a card at the right and at the bottom only.
-  host->crop_left = frame.crop_left;
-  host->crop_top = frame.crop_top;
-  result = av_frame_apply_cropping(host.get(), AV_FRAME_CROP_UNALIGNED);
-  if (result < 0) return result;
-  av_frame_unref(&frame);
-  av_frame_move_ref(&frame, host.get());
-  return 0;
+  to.crop_left = from.crop_left;
+  to.crop_top = from.crop_top;
+  return av_frame_apply_cropping(&to, AV_FRAME_CROP_UNALIGNED);
 }
 
 void CardDecoding::note(int result) {

@@ -52,12 +52,12 @@ class CardDecoding {
   /// Does the work of avcodec_receive_frame(). The picture has the time of its packet. It is in the host's memory, unless it
   /// stays on the card, which has memory for it.
   [[nodiscard]] int receive(AVCodecContext& codec, AVFrame& frame);
-  /// Returns how many pictures were brought into the host's memory since the call before.
   /// Another connection's packets come next.
   void begin_stream() noexcept {
     failures_ = 0;
     sent_.clear();
   }
+  /// Returns how many pictures were brought into the host's memory since the call before.
   [[nodiscard]] std::uint64_t take_downloads() noexcept { return std::exchange(downloads_, 0); }
 
   /// Whether the card is given up.
@@ -72,7 +72,8 @@ class CardDecoding {
   [[nodiscard]] int hand_over(AVCodecContext& codec, const AVPacket* packet);
   void note_packet(std::int64_t pts, TimePoint captured);
   void restore_time(AVFrame& frame);
-  [[nodiscard]] int bring_to_host(AVFrame& frame) const;
+  [[nodiscard]] int copy_picture(const AVFrame& from, AVFrame& to);
+  [[nodiscard]] int copy_to_host(const AVFrame& from, AVFrame& to) const;
   void note(int result);
   void note_end();
   void show(const FfmpegErrorCapture& errors, int result) const;

@@ -472,11 +472,15 @@ bool Decoder::hand_over(AVPacket& packet, TimePoint captured) {
   return result >= 0;
 }
 
-// FFmpeg decodes within this call: an error belongs to the first of the frames that it holds.
 void Decoder::finish() {
   finishing_ = true;
-  const int result = card_ ? card_->finish(*codec_) : avcodec_send_packet(codec_.get(), nullptr);
-  if (!card_ || result >= 0 || result == AVERROR_EOF) return;
+  if (!card_) {
+    avcodec_send_packet(codec_.get(), nullptr);
+    return;
+  }
+  // FFmpeg decodes within this call: an error belongs to the first of the frames that it holds.
+  const int result = card_->finish(*codec_);
+  if (result >= 0 || result == AVERROR_EOF) return;
   last_failure_ = result;
   ahead_.emplace_back();
 }

@@ -97,7 +97,6 @@ void OutputFile::claim(platform::FileId file) {
   auto own = claim_own(file);
   if (!file_.try_lock()) refuse("another process is writing the file");
   claim_.emplace(std::move(own));
-  id_ = file;
 }
 
 OutputFile::~OutputFile() {
@@ -115,7 +114,7 @@ void OutputFile::remove_unused() noexcept {
 }
 
 void OutputFile::begin_file() {
-  if (regular_ && ReadClaim::is_claimed(id_)) refuse("a source of this process is reading the file");
+  if (claim_ && ReadClaim::is_claimed(claim_->file())) refuse("a source of this process is reading the file");
   if (const int error = regular_ ? file_.cut(0) : 0; error != 0) fail(error, "empty");
   began_ = true;
 }

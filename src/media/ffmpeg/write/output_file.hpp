@@ -79,7 +79,6 @@ class OutputFile {
   bool had_content_ = false;
   std::int64_t size_ = 0;
   std::optional<WriteClaim> claim_;
-  platform::FileId id_;  // once it is claimed
   OwnIoPtr io_;
 };
 

@@ -18,6 +18,8 @@ class WriteClaim {
   WriteClaim& operator=(WriteClaim&&) = delete;
   ~WriteClaim();
 
+  [[nodiscard]] platform::FileId file() const { return file_.value(); }
+
  private:
   explicit WriteClaim(platform::FileId file) : file_(file) {}
 
