@@ -29,10 +29,10 @@ struct Stall {
   StallKind kind = StallKind::Call;
   unsigned long python_id = 0;  // threading.get_ident()
   pid_t native_id = 0;
-  std::string thread;                      // Python's name of the thread, or the kernel's
-  bool blocked = false;                    // it waited in the kernel; else it was on the CPU
-  std::string system_call;                 // in which it waited
-  std::string native;                      // "library:symbol" that Python called; "" if unknown, or for bytecode
+  std::string thread;       // Python's name of the thread, or the kernel's
+  bool blocked = false;     // it waited in the kernel; else it was on the CPU
+  std::string system_call;  // in which it waited
+  std::string native;       // "library:symbol" that Python called; "" if unknown, or for bytecode
   std::vector<NativeFrame> native_frames;  // innermost first
   std::vector<PythonFrame> python_frames;  // innermost first
   std::optional<PythonFrame> program;      // the innermost one of the program's own code
