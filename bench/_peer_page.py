@@ -29,7 +29,6 @@ PAGES = tuple(
     )
 )
 SIZE, FPS = "1280x720", 60.0
-OTHER_CAMERAS = (("1280x720", 30.0), ("640x480", 120.0))
 LONG = 300.0  # seconds of a run that shows the growth of the memory
 PACED = {
     "p50_us": "freshframe p50 µs",
@@ -43,8 +42,6 @@ BURSTS = {"us_per_sample": "freshframe µs per sample", "bare_us": "bare queue �
 SLOW_BRANCHES = {
     "sleep": "sleeps",
     "burn": "computes",
-    "webcam_sleep": "webcam, sleeps",
-    "webcam_burn": "webcam, computes",
 }
 VERDICTS = {"wins": "the peer", "ties": "a tie", "": "freshframe"}
 DECODERS = (
@@ -85,12 +82,14 @@ def goals(runs: tables.Runs) -> str:
 
 
 def installations(document: dict[str, Any]) -> str:
-    """Version and size of each peer's installation."""
-    rows = [["", "MB", "Debian's libraries MB", "versions"]]
+    """Version and size of each installation, with the peers that share it."""
+    peers: dict[tuple[str, ...], list[str]] = {}
     for name, one in document["installed"].items():
         shown = ", ".join(f"{key} {version}" for key, version in list(one["versions"].items())[:3])
         cells = [tables.short(one[key]) if key in one else "-" for key in ("mb", "debian_mb")]
-        rows.append([name, *cells, shown])
+        peers.setdefault((*cells, shown), []).append(name)
+    rows = [["", "MB", "Debian's libraries MB", "versions"]]
+    rows += [[", ".join(names), *cells] for cells, names in peers.items()]
     return tables.markdown(rows)
 
 
@@ -188,14 +187,6 @@ def parts(document: dict[str, Any]) -> dict[str, Callable[[], str]]:
         trial: lambda trial=trial: tables.markdown(tables.table(trial, runs[trial]))  # type: ignore[misc]
         for trial in runs
     }
-    for size, fps in OTHER_CAMERAS:
-        others = tables.by_trial(document, size, fps)
-        found |= {
-            f"{trial} {size} {fps:g}": lambda one=others[trial], trial=trial: tables.markdown(  # type: ignore[misc]
-                tables.table(trial, one)
-            )
-            for trial in others
-        }
     return found | {
         "comparison": lambda: comparison(runs),
         "goals": lambda: goals(runs),

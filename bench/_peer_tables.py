@@ -28,12 +28,9 @@ BRANCHES = (
     ("fast.missed", "fast missed"),
     ("slow.p50_ms", "slow p50 ms"),
     ("slow.p99_ms", "slow p99 ms"),
-    ("slow.missed", "slow missed"),
-    ("slow.counted", "counted"),
     ("heartbeat.p99_ms", "heartbeat p99 ms"),
     ("cores", "cores"),
     ("memory_mb", "MB"),
-    ("growth_mb_per_s", "MB/s"),
     ("stop_s", "stop s"),
 )
 COLUMNS = {
@@ -42,7 +39,7 @@ COLUMNS = {
     "burn": BRANCHES,
     "webcam_sleep": BRANCHES,
     "webcam_burn": BRANCHES,
-    "idle": (*BRANCHES[:3], *BRANCHES[7:]),
+    "idle": (*BRANCHES[:3], *BRANCHES[5:]),
     "silent": (("stop_s", "stop s"), ("first_frame_s", "import to first frame s")),
     "game": (
         ("game_fps", "game fps"),

@@ -53,10 +53,7 @@ def test_the_rows_are_sorted_by_package() -> None:
 
 def test_a_hold_is_shown_with_its_size_and_its_readable_name(page_of: Any) -> None:
     text = page_of(results())
-    assert (
-        "| a 1 | `f(4 MB)` | 41.0 ms | 40.0 ms (40.0\u201340.0) | 10 ms per MB | 1 MB | `_a:f` | holds |"
-        in text
-    )
+    assert "| a 1 | `f(4 MB)` | 41.0 ms | 40.0 ms (40.0\u201340.0) | 1 MB | `_a:f` | holds |" in text
     assert "No row was left out" in text
 
 

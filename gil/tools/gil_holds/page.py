@@ -17,16 +17,15 @@ HEAD = """\
 # GIL holds of well known calls
 
 How long does a call of a well known package keep every other Python thread waiting? Each row is one call
-with a usual input, measured alone in a fresh process. The rows are sorted by package. They are no ranking,
-because the packages do different work and a hold grows with the input.
+with a usual input, measured alone in a fresh process. The rows are no ranking, because the packages do
+different work and a hold grows with the input.
 
 - *Longest hold* is the longest time in which no other thread got the GIL: the median of {rounds} calls with
-  its quartiles. *Per* divides it by the size of the input.
+  its quartiles.
 - *10 ms at* is the input with which the hold would last 10 ms. For a larger input use a worker process
   (`process=True` in freshframe), or divide the input.
 - *Python objects* marks a call that makes or reads Python objects, and so must hold the GIL. A call that
-  computes on its own bytes could let go of it, but for a call of a microsecond that costs more than the
-  call itself.
+  computes on its own bytes could let go of it.
 
 """
 
@@ -43,16 +42,12 @@ TAIL = """\
 
 ## How it is measured
 
-{machine}. Wheels of the package index, with hashes, as `gil/tools/gil_holds/requirements.txt` names them.
-{measured} `./dev gil-holds` installs the packages, measures and writes this page.
+{machine}. Wheels of the package index, as `gil/tools/gil_holds/requirements.txt` names them. {measured}
+`./dev gil-holds` installs the packages, measures and writes this page.
 
-The watch of [gil-budget](../how-to/gil-budget.md) reads the interpreter's record of the GIL from a native
-thread. A hold's length is processor time where the call computes. A second witness is a Python thread that
-wakes up every half millisecond. The longest time in which it got nothing must agree within {witness:.0f} %,
-or the row is left out. For a call that lets go it is at most {witness:.0f} % of the call's time and
-{spare:.0f} ms. The garbage collector is off, and the switch interval is 0.5 ms. A round in which the
-measured thread waited for a processor for more than 2 % of its time and 1 ms is repeated. After three such
-rounds nothing is written.
+The watch of [gil-budget](../how-to/gil-budget.md) reads the interpreter's record of the GIL. A second witness
+is a Python thread that wakes up every half millisecond. The longest time in which it got nothing must agree
+within {witness:.0f} %, or the row is left out.
 
 {left_out}"""
 
@@ -129,8 +124,8 @@ def page_of(results: dict[str, Any]) -> str:
     shown = [row for row in rows if row.why_not() is None]
     left = [f"{row.package}, {row.text}: {reason}" for row in rows if (reason := row.why_not()) is not None]
     lines = [
-        "| package | call | takes | longest hold | per | 10 ms at | in | |",
-        "|---|---|---|---|---|---|---|---|",
+        "| package | call | takes | longest hold | 10 ms at | in | |",
+        "|---|---|---|---|---|---|---|",
         *(_line(row) for row in shown if not row.lets_go),
     ]
     free = [
@@ -144,7 +139,6 @@ def page_of(results: dict[str, Any]) -> str:
         machine=results["machine"],
         measured=_measured(shown),
         witness=WITNESS * 100,
-        spare=SPARE * 1e3,
         left_out=left_out,
     )
     return head + "\n".join(lines) + "\n" + FREE + "\n".join(free) + "\n" + tail
@@ -175,13 +169,12 @@ def _line(row: Row) -> str:
     hold = f"{_ms(row.hold)} ({first * 1e3:.1f}\u2013{third * 1e3:.1f})"
     name = f"`{_readable(row.native or '')}`"
     if row.hold < row.wall / 2:
-        return start + f" {hold} | | | {name} | lets go in between |"
-    per = f"{_short(row.hold * 1e3 / row.amount)} ms per {row.unit}"
+        return start + f" {hold} | | {name} | lets go in between |"
     amount = row.amount * LIMIT / row.hold
     size = (
         f"{_short(amount)} MB" if row.unit == "MB" else f"{_count(amount * 1e5)} {row.unit.partition(' ')[2]}"
     )
-    return start + f" {hold} | {per} | {size} | {name} | {'Python objects' if row.objects else 'holds'} |"
+    return start + f" {hold} | {size} | {name} | {'Python objects' if row.objects else 'holds'} |"
 
 
 def _readable(native: str) -> str:
