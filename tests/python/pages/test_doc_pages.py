@@ -61,6 +61,8 @@ def test_each_relative_link_leads_somewhere_on_github(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         if not target.exists() and target not in GENERATED:
             wrong.append(f"{link}: no such file")
+        elif target in GENERATED and not target.exists():
+            continue  # the build of the site checks its headings
         elif anchor and target.suffix == ".md" and anchor not in anchors_on_github(target):
             wrong.append(f"{link}: no such heading")
     assert wrong == []
