@@ -34,11 +34,3 @@ def test_the_pictures_of_the_page_are_there() -> None:
     assert len(pictures) == 7
     for picture in pictures:
         assert ff.Frame.read(PAGE.parent / picture).width >= 480
-
-
-def test_the_defaults_of_the_page_are_those_of_the_package() -> None:
-    for function in (ff.CircleDetector.__init__, ff.CircleTracker.__init__):
-        for option, default in (function.__kwdefaults__ or {}).items():
-            row = re.search(rf"^\| `{option}` \|.*$", REFERENCE, re.MULTILINE)
-            assert row is not None, option
-            assert str(default).removesuffix(".0") in row[0], (option, default)
