@@ -274,7 +274,7 @@ void check_address(const SourceUrl& url) {
   }
   if (url.live.has_odd_port()) {
     throw OptionError("'" + url.masked + "' has something else than a port of 0 to 65535 after its host; " +
-                      std::string(media::kEscapesOfPasswords));
+                      std::string(core::kEscapesOfPasswords));
   }
 }
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "media/url/masked_url.hpp"
+#include "core/url/masked_url.hpp"
 #include "media/url/picture_list.hpp"
 #include "media/url/source_url.hpp"
 #include "sources/camera/options.hpp"
@@ -19,6 +19,7 @@
 namespace {
 
 using namespace freshframe;
+using namespace freshframe::core;
 using namespace freshframe::media;
 
 void require(bool holds) {

@@ -14,7 +14,7 @@
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "core/frame/frame_access.hpp"
-#include "media/url/masked_url.hpp"
+#include "core/url/masked_url.hpp"
 
 #include <nanobind/stl/unique_ptr.h>
 
@@ -71,10 +71,10 @@ void bind_frame_files(nb::class_<Frame>& frame) {
 void bind_pictures(nb::module_& module) {
   module.def("make_mock_camera", &make_mock_camera, nb::arg("picture"), nb::arg("fps"));
   module.def(
-      "mask_passwords", [](const std::string& text) { return media::mask_passwords(text); }, nb::arg("text"),
+      "mask_passwords", [](const std::string& text) { return core::mask_passwords(text); }, nb::arg("text"),
       "Returns the text with the passwords in its URLs masked.");
   module.def(
-      "shown_url", [](const std::string& url) { return media::shown_url(url); }, nb::arg("url"),
+      "shown_url", [](const std::string& url) { return core::shown_url(url); }, nb::arg("url"),
       "Returns the URL with its password masked, which may have spaces and control characters.");
 }
 

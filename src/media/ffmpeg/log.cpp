@@ -12,8 +12,8 @@
 #include <optional>
 #include <utility>
 
+#include "core/url/masked_url.hpp"
 #include "core/utf8.hpp"
-#include "media/url/masked_url.hpp"
 #include "media/url/open_secrets.hpp"
 
 extern "C" {
@@ -41,7 +41,7 @@ std::string visible_text(std::string_view text) {
 
 std::string shown_words(std::string_view text) {
   constexpr std::size_t kMost = 100;
-  return std::string(core::first_letters(visible_text(hide_secrets(mask_passwords(text))), kMost));
+  return std::string(core::first_letters(visible_text(hide_secrets(core::mask_passwords(text))), kMost));
 }
 
 namespace {
@@ -141,7 +141,7 @@ void on_line(void* object, int raw_level, const char* format, va_list arguments)
     if (!ours || level > av_log_get_level()) return;
     const auto line = complete_line(object, level, format, arguments);
     if (!line || line->empty()) return;
-    const auto safe = visible_text(hide_secrets(mask_passwords(*line)));
+    const auto safe = visible_text(hide_secrets(core::mask_passwords(*line)));
     bool hushed = false;
     if (capture != nullptr && *ours == LogLevel::Error) {
       hushed = capture->take(without_prefix(safe), is_reader(object));

@@ -8,7 +8,7 @@
 #include <map>
 
 #include "core/fork_hold.hpp"
-#include "media/url/masked_url.hpp"
+#include "core/url/masked_url.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -37,7 +37,7 @@ SecretsInUse& in_use() {
 OpenSecrets::OpenSecrets(std::string_view url, std::string_view key) {
   constexpr std::size_t kShortestKey = 8;  // a shorter one may be a word of any text
   auto& all = in_use();
-  auto secrets = find_secrets(url);
+  auto secrets = core::find_secrets(url);
   if (key.size() >= kShortestKey) secrets.emplace_back(key);
   const Lock lock(all.mutex);
   for (auto& secret : secrets) {

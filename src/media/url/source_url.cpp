@@ -14,8 +14,8 @@
 
 #include "core/ascii.hpp"
 #include "core/percent_escape.hpp"
-#include "media/url/live_url.hpp"
-#include "media/url/masked_url.hpp"
+#include "core/url/live_url.hpp"
+#include "core/url/masked_url.hpp"
 #include "media/url/picture_list.hpp"
 #include "platform/machine.hpp"
 
@@ -37,7 +37,8 @@ void check_slashes(const std::string& url) {
   const auto word =
       core::lower_case(std::string_view(url).substr(0, std::min(url.find(':'), url.find("//"))));
   std::error_code ignored;
-  if (word.size() == url.size() || !is_live_scheme(word) || std::filesystem::exists(url, ignored)) return;
+  if (word.size() == url.size() || !core::is_live_scheme(word) || std::filesystem::exists(url, ignored))
+    return;
   throw OptionError("there is no file whose name begins with '" + word + url[word.size()] +
                     "'; a network stream is written \"" + word +
                     "://host/path\", and passed as a str: a pathlib.Path removes one slash");
@@ -77,9 +78,9 @@ std::string meant_scheme(const std::string& scheme) {
   return {};
 }
 
-void check_protocol(const LiveUrl& url) {
-  if (!is_optional_scheme(url.scheme) || avio_find_protocol_name(url.text.c_str()) != nullptr) return;
-  throw OptionError("cannot open '" + shown_url(url.text) + "': this build of FFmpeg does not have '" +
+void check_protocol(const core::LiveUrl& url) {
+  if (!core::is_optional_scheme(url.scheme) || avio_find_protocol_name(url.text.c_str()) != nullptr) return;
+  throw OptionError("cannot open '" + core::shown_url(url.text) + "': this build of FFmpeg does not have '" +
                     url.scheme + "'");
 }
 
@@ -110,19 +111,19 @@ std::string local_path(const std::string& url) {
   return without_escapes(path);
 }
 
-UrlKind find_kind(const std::string& url, const LiveUrl& live) {
+UrlKind find_kind(const std::string& url, const core::LiveUrl& live) {
   if (url.empty()) throw OptionError("cannot open a source without a name: " + std::string(kSupported));
   if (url.find('\0') != std::string::npos)
     throw OptionError("cannot open a source whose name has a zero byte in it");
   if (url.rfind("demo:", 0) == 0) return UrlKind::Demo;
   if (is_camera(url)) return UrlKind::Camera;
   const auto scheme = find_scheme(url);
-  if (is_live_scheme(live.scheme)) {
+  if (core::is_live_scheme(live.scheme)) {
     check_protocol(live);
     return UrlKind::Live;
   }
   if (!scheme.empty() && scheme != "file") {
-    throw OptionError("cannot open '" + shown_url(url) + "': '" + scheme + "' is not supported yet; " +
+    throw OptionError("cannot open '" + core::shown_url(url) + "': '" + scheme + "' is not supported yet; " +
                       meant_scheme(scheme) + std::string(kSupported));
   }
   if (scheme.empty()) check_slashes(url);
@@ -136,7 +137,7 @@ SourceUrl::SourceUrl(const std::string& url)
     : given(url),
       live(url),
       kind(find_kind(given, live)),
-      masked(shown_url(kind == UrlKind::Live ? live.text : given)) {}
+      masked(core::shown_url(kind == UrlKind::Live ? live.text : given)) {}
 
 bool SourceUrl::is_over_http() const {
   return kind == UrlKind::Live && (live.scheme == "http" || live.scheme == "https");
@@ -147,9 +148,9 @@ std::string SourceUrl::path() const {
 }
 
 void check_is_no_url(const std::string& path) {
-  if (!is_live_scheme(LiveUrl(path).scheme)) return;
+  if (!core::is_live_scheme(core::LiveUrl(path).scheme)) return;
   throw OptionError(
-      "cannot write '" + shown_url(path) +
+      "cannot write '" + core::shown_url(path) +
       "': it is the URL of a network stream, not the path of a file; Publish sends to media servers");
 }
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "media/url/live_url.hpp"
+#include "core/url/live_url.hpp"
 
 namespace freshframe::media {
 
@@ -17,7 +17,7 @@ struct SourceUrl {
   explicit SourceUrl(const std::string& url);
 
   std::string given;
-  LiveUrl live;  // its parts, where a network stream is named
+  core::LiveUrl live;  // its parts, where a network stream is named
   UrlKind kind;
   std::string masked;  // without passwords, for messages
 

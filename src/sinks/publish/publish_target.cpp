@@ -14,8 +14,8 @@
 #include <system_error>
 #include <vector>
 
+#include "core/url/masked_url.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
-#include "media/url/masked_url.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -58,7 +58,7 @@ std::vector<AVCodecID> list_codecs(std::string_view format) {
 }
 
 /// Returns the port after the host, or nullopt without one. Throws OptionError.
-std::optional<int> port_in(const LiveUrl& url, const std::string& masked) {
+std::optional<int> port_in(const core::LiveUrl& url, const std::string& masked) {
   if (url.host_end >= url.text.size() || url.text[url.host_end] != ':') return std::nullopt;
   const auto rest = std::string_view(url.text).substr(url.host_end + 1);
   const auto text = rest.substr(0, rest.find_first_of("/?#"));
@@ -68,14 +68,14 @@ std::optional<int> port_in(const LiveUrl& url, const std::string& masked) {
   if (error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= kHighest) return port;
   // The words are not shown: they may be a part of a password.
   throw OptionError("cannot publish to '" + masked + "': a port is a number from 1 to 65535; " +
-                    std::string(kEscapesOfPasswords));
+                    std::string(core::kEscapesOfPasswords));
 }
 
 /// Masks `key` wherever it is after the host, and "user:secret@host/a", too, if the scheme is missing.
-std::string mask_target(const LiveUrl& url, std::string_view key) {
+std::string mask_target(const core::LiveUrl& url, std::string_view key) {
   constexpr std::string_view kMissing = "://";
   if (find_protocol(url.scheme) == nullptr)
-    return shown_url(std::string(kMissing) + url.text).substr(kMissing.size());
+    return core::shown_url(std::string(kMissing) + url.text).substr(kMissing.size());
   constexpr std::string_view kMask = "***";
   std::string text = url.text;
   auto at = key.empty() ? std::string::npos : text.find('/', url.host_end);
@@ -83,7 +83,7 @@ std::string mask_target(const LiveUrl& url, std::string_view key) {
     text.replace(at, key.size(), kMask);
     at += kMask.size();
   }
-  return shown_url(text);
+  return core::shown_url(text);
 }
 
 }  // namespace

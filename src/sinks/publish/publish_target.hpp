@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "media/url/live_url.hpp"
+#include "core/url/live_url.hpp"
 
 extern "C" {
 #include <libavcodec/codec_id.h>
@@ -19,7 +19,7 @@ class PublishTarget {
   /// Throws OptionError for a URL that names no media server, or that the installed FFmpeg has no protocol for.
   explicit PublishTarget(const std::string& url);
 
-  [[nodiscard]] const LiveUrl& url() const noexcept { return url_; }
+  [[nodiscard]] const core::LiveUrl& url() const noexcept { return url_; }
   [[nodiscard]] const std::string& masked_url() const noexcept { return masked_; }
   /// The last part of the path of an RTMP URL: whoever has it can publish in the place of its owner. Empty for others.
   [[nodiscard]] std::string_view stream_key() const noexcept;
@@ -33,7 +33,7 @@ class PublishTarget {
   [[nodiscard]] std::string encoder(const std::string& wanted) const;
 
  private:
-  LiveUrl url_;
+  core::LiveUrl url_;
   std::string masked_;
   int port_ = 0;
 };

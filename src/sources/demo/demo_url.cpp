@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "media/url/masked_url.hpp"
+#include "core/url/masked_url.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -28,7 +28,7 @@ struct KeyAndValue {
 };
 
 [[noreturn]] void refuse_url(const std::string& url, const std::string& why) {
-  throw OptionError("cannot use '" + shown_url(url) + "': " + why + "; accepted is " +
+  throw OptionError("cannot use '" + core::shown_url(url) + "': " + why + "; accepted is " +
                     std::string(kAccepted));
 }
 

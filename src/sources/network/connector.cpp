@@ -16,13 +16,13 @@ namespace freshframe::media {
 namespace {
 
 /// RTSP over TLS, and options that only FFmpeg's RTSP may know, are FFmpeg's.
-rtsp::Client client_for(const LiveUrl& url, const OpenOptions& options) {
+rtsp::Client client_for(const core::LiveUrl& url, const OpenOptions& options) {
   if (url.scheme != "rtsp") return rtsp::Client::Ffmpeg;
   const auto given = rtsp::read_client_options(options.options);
   return given.client == rtsp::Client::Any && !given.unknown.empty() ? rtsp::Client::Ffmpeg : given.client;
 }
 
-OpenOptions options_for_ffmpeg(const LiveUrl& url, OpenOptions options) {
+OpenOptions options_for_ffmpeg(const core::LiveUrl& url, OpenOptions options) {
   if (url.scheme == "rtsp") options.options.erase(rtsp::kClientOption);
   return options;
 }

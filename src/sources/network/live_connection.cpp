@@ -133,7 +133,7 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
   }
 }
 
-std::string LiveConnection::target(const LiveUrl& url) {
+std::string LiveConnection::target(const core::LiveUrl& url) {
   if (url.host.empty() || is_address(url.host)) return url.text;
   book_.enter(SourceState::Resolving);
   const auto answer = resolve_host(url.host, deadline_, stop_);

@@ -54,7 +54,7 @@ class LiveConnection final : public PacketConnection {
   /// The URL for FFmpeg: with the only address of its host, so that FFmpeg looks nothing up. If the host has
   /// several, FFmpeg must look them up itself: then it tries one after the other, 0.2 s apart, and takes the
   /// first that answers (RFC 8305).
-  [[nodiscard]] std::string target(const LiveUrl& url);
+  [[nodiscard]] std::string target(const core::LiveUrl& url);
   void open(const std::string& target);
   void check_pace() const;
   /// Throws, unless it is a damaged packet, which is counted.

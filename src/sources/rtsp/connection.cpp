@@ -13,12 +13,12 @@
 #include <utility>
 
 #include "core/real_deadline.hpp"
+#include "core/url/masked_url.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/stream/reconnect.hpp"
 #include "media/stream/resolver.hpp"
 #include "media/stream/stream_errors.hpp"
-#include "media/url/masked_url.hpp"
 #include "platform/thread.hpp"
 #include "sources/rtsp/protocol/address.hpp"
 
@@ -32,7 +32,7 @@ TimePoint after(double seconds) {
   return core::real_deadline(Seconds(seconds));
 }
 
-Address make_address(const LiveUrl& url) {
+Address make_address(const core::LiveUrl& url) {
   auto address = parse_address(url.text);
   if (!address) throw Fault(Trouble::Dialogue, "its URL cannot be asked for");
   return *std::move(address);

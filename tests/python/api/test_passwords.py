@@ -14,6 +14,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer
 from rigs.ports import free_port
 from rigs.publishing import counts
+from rigs.web_client import request
 from support import WATCHDOG, picture, until
 
 import freshframe as ff
@@ -378,6 +380,48 @@ def test_the_error_of_a_spools_function_shows_no_password() -> None:
         for before in ("", "x" * 990, "word " * 198):
             url = f"https://user:{password}@127.0.0.1:9/hook?key=Zq7w"
             assert_hidden(described(OSError(f"{before} no answer from {url}")), password)
+
+
+class Fetching(ff.Node[ff.Frame, int]):
+    """Its error contains the URL that it asked, as those of requests and urllib do."""
+
+    def __init__(self, call: str) -> None:
+        self._call = call
+
+    def _fail(self, call: str) -> None:
+        if call == self._call:
+            raise OSError("no answer from rtsp://user:Zq7w/Xk9v@127.0.0.1:9/hook?key=Zq7w")
+
+    def open(self) -> None:
+        self._fail("open")
+
+    def process(self, sample: ff.Sample[ff.Frame]) -> int:
+        self._fail("process")
+        return 1
+
+    def finish(self) -> None:
+        self._fail("finish")
+
+
+@pytest.mark.parametrize("on_error", ["stop", "skip", "remove"])
+@pytest.mark.parametrize("call", ["open", "process", "finish"])
+def test_no_report_of_a_nodes_own_error_shows_a_password(call: str, on_error: Any, log: io.StringIO) -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(ff.open("demo:circles?size=64x48&fps=30&frames=5"))
+    pipeline.add(Fetching(call), source, name="ask", on_error=on_error)
+    url = pipeline.serve().url
+    told: list[str] = []
+    try:
+        with pipeline:
+            until(lambda: pipeline.stats().nodes["ask"].errors, "the failure")
+            told += [request(url, "/api/state").text, request(url, "/healthz").text]
+            pipeline.wait()
+    except ff.FreshframeError as error:
+        told.append(str(error))
+    told += [f"{pipeline.stats()}", f"{pipeline.stats().nodes['ask'].last_error}", f"{pipeline.why()}"]
+    for text in (*told, log.getvalue()):
+        assert_hidden(text, "the error")
+    assert "rtsp://user:***@127.0.0.1:9/hook?key=***" in " ".join(told)
 
 
 KEYS = [

@@ -18,6 +18,7 @@
 #include "core/pipeline/name_table.hpp"
 #include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
+#include "core/url/masked_url.hpp"
 #include "core/watch/error_log.hpp"
 #include "core/watch/watched_source.hpp"
 #include "platform/forced_unwind.hpp"
@@ -204,6 +205,8 @@ bool is_device_error(const std::exception_ptr& cause) {
 // The first failure that ends the pipeline is not logged, because a call throws it. A sample whose picture was lost with its
 // card is a drop, and no failure of the node.
 bool Runner::fail(Caught caught, const FailedOn& where) {
+  caught.what = mask_passwords(caught.what);  // a program's own exception may contain the URL of its camera
+  caught.traceback = mask_passwords(caught.traceback);
   const auto samples = where.samples;
   errors_.count(caught.what);
   const bool in_finish = where.is_own(facts_.index) && outlet_.is_last();

@@ -135,12 +135,12 @@ constexpr const char* kPersistentOption = "http_persistent";
 constexpr const char* kMultipleOption = "http_multiple";
 
 /// No unnecessary probing. A user's own options take precedence.
-Dictionary with_defaults(const std::map<std::string, std::string>& given, const LiveUrl& url) {
+Dictionary with_defaults(const std::map<std::string, std::string>& given, const core::LiveUrl& url) {
   Dictionary result(given);
   const auto set_default = [&](const char* key, const char* value) {
     if (!given.contains(key)) result.set(key, value);
   };
-  set_default("protocol_whitelist", followed_protocols().c_str());
+  set_default("protocol_whitelist", core::followed_protocols().c_str());
   set_default("fpsprobesize", "0");
   if (url.scheme == "rtsp") {
     set_default("rtsp_flags", "prefer_tcp");

@@ -8,7 +8,7 @@
 
 #include "core/ascii.hpp"
 #include "core/percent_escape.hpp"
-#include "media/url/url_authority.hpp"
+#include "core/url/url_authority.hpp"
 
 namespace freshframe::media::rtsp {
 namespace {
@@ -26,7 +26,7 @@ bool is_clean(std::string_view text) {
 }
 
 std::string without_credentials(std::string_view url) {
-  const auto parts = parse_authority(url, kScheme.size());
+  const auto parts = core::parse_authority(url, kScheme.size());
   return std::string(kScheme) + std::string(url.substr(parts.host_begin));
 }
 
@@ -34,7 +34,7 @@ std::string without_credentials(std::string_view url) {
 
 std::optional<Address> parse_address(std::string_view url) {
   if (!is_rtsp(url)) return std::nullopt;
-  const auto parts = parse_authority(url, kScheme.size());
+  const auto parts = core::parse_authority(url, kScheme.size());
   Address address{.host = std::string(url.substr(parts.host_begin, parts.host_end - parts.host_begin)),
                   .port = kDefaultPort,
                   .url = without_credentials(url),
@@ -62,7 +62,7 @@ std::optional<Address> parse_address(std::string_view url) {
 std::string base_url(std::string_view request, std::string_view content_base,
                      std::string_view content_location) {
   std::string own(request);
-  const auto authority = own.substr(0, parse_authority(own, kScheme.size()).end);
+  const auto authority = own.substr(0, core::parse_authority(own, kScheme.size()).end);
   for (const auto given : {core::trimmed(content_base), core::trimmed(content_location)}) {
     if (given.empty() || given == "*") continue;
     if (is_rtsp(given)) return without_credentials(given);

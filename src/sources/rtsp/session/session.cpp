@@ -11,10 +11,10 @@
 
 #include "core/ascii.hpp"
 #include "core/real_deadline.hpp"
+#include "core/url/masked_url.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/stream/detached_call.hpp"
 #include "media/stream/stream_errors.hpp"
-#include "media/url/masked_url.hpp"
 #include "media/url/open_secrets.hpp"
 #include "sources/rtsp/protocol/message.hpp"
 
@@ -84,8 +84,8 @@ void Session::open(const Resolve& resolve, const Choose& choose, TimePoint deadl
     if (!elsewhere) return set_up(deadline);
     auto next = parse_address(*elsewhere);
     if (!next) {
-      throw Fault(Trouble::Dialogue,
-                  "the server redirects to '" + hide_secrets(shown_url(visible_text(*elsewhere))) + "'");
+      throw Fault(Trouble::Dialogue, "the server redirects to '" +
+                                         hide_secrets(core::shown_url(visible_text(*elsewhere))) + "'");
     }
     // Another machine does not get the credentials of this one, nor another server of the same machine.
     const bool same = next->host == address_.host && next->port == address_.port;

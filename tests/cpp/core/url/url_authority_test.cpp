@@ -1,16 +1,16 @@
 // The positions of user, host and port in a URL, also in URLs that no RFC allows.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/url/url_authority.hpp"
+#include "core/url/url_authority.hpp"
 
 #include <string>
 #include <string_view>
 
-#include "media/url/masked_url.hpp"
+#include "core/url/masked_url.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
 
-using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+using namespace freshframe::core;  // NOLINT(google-build-using-namespace)
 
 namespace {
 

@@ -1,20 +1,20 @@
 // The parts of a network source's URL that decide how it is opened.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/url/live_url.hpp"
+#include "core/url/live_url.hpp"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include "core/ascii.hpp"
-#include "media/url/url_authority.hpp"
+#include "core/url/url_authority.hpp"
 
-namespace freshframe::media {
+namespace freshframe::core {
 
 LiveUrl::LiveUrl(std::string url) : text(std::move(url)) {
   const auto colon = text.find("://");
   if (colon == std::string::npos) return;
-  scheme = core::lower_case(std::string_view(text).substr(0, colon));
+  scheme = lower_case(std::string_view(text).substr(0, colon));
   text.replace(0, colon, scheme);  // FFmpeg accepts small letters only
   const auto parts = parse_authority(text, colon + 3);
   host_begin = parts.host_begin;
@@ -37,8 +37,7 @@ bool LiveUrl::has_odd_port() const {
   const auto rest = std::string_view(text).substr(host_end);
   const auto port = rest.substr(0, rest.find_first_of("/?#"));
   if (port.size() < 2) return !port.empty() && port != ":";
-  return port.front() != ':' || !core::all_digits(port.substr(1)) ||
-         !core::number_at(port.substr(1), kLargestPort);
+  return port.front() != ':' || !all_digits(port.substr(1)) || !number_at(port.substr(1), kLargestPort);
 }
 
 bool LiveUrl::is_over_tls() const {
@@ -67,4 +66,4 @@ std::string followed_protocols() {
   return list;
 }
 
-}  // namespace freshframe::media
+}  // namespace freshframe::core

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace freshframe::media {
+namespace freshframe::core {
 
 /// "rtsp://user:secret@host/?pwd=a" -> "rtsp://user:***@host/?pwd=***", for every URL in a text. Messages from elsewhere
 /// need it, because nothing else is known of them. It comes before the text is cut, and before any part is quoted.
@@ -19,4 +19,4 @@ namespace freshframe::media {
 /// and without its escapes, and with 4 bytes at least.
 [[nodiscard]] std::vector<std::string> find_secrets(std::string_view url);
 
-}  // namespace freshframe::media
+}  // namespace freshframe::core

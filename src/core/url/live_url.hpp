@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace freshframe::media {
+namespace freshframe::core {
 
 /// "rtsp://user:secret@[::1]:8554/a": scheme "rtsp", host "::1".
 struct LiveUrl {
@@ -39,4 +39,4 @@ inline constexpr std::string_view kEscapesOfPasswords =
 /// source and what these use, never a local file.
 [[nodiscard]] std::string followed_protocols();
 
-}  // namespace freshframe::media
+}  // namespace freshframe::core

@@ -1,6 +1,6 @@
 // URLs without their passwords.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/url/masked_url.hpp"
+#include "core/url/masked_url.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,10 +14,10 @@
 
 #include "core/ascii.hpp"
 #include "core/percent_escape.hpp"
-#include "media/url/live_url.hpp"
-#include "media/url/url_authority.hpp"
+#include "core/url/live_url.hpp"
+#include "core/url/url_authority.hpp"
 
-namespace freshframe::media {
+namespace freshframe::core {
 namespace {
 
 // Note [Passwords that no URL may have]
@@ -56,7 +56,7 @@ struct Span {
 bool user_is_secret(std::string_view before) {
   constexpr std::size_t kLongest = 16;
   before.remove_suffix(std::string_view("://").size());
-  auto word = core::lower_case(before.substr(before.size() - std::min(before.size(), kLongest)));
+  auto word = lower_case(before.substr(before.size() - std::min(before.size(), kLongest)));
   const auto is_sign = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) == 0; };
   word.erase(word.begin(), std::find_if(word.rbegin(), word.rend(), is_sign).base());
   return word == "http" || word == "https" || !(word.empty() || is_live_scheme(word));
@@ -86,7 +86,7 @@ bool has_odd_port(std::string_view url) {
   auto port = url.substr(colon + 1);
   port = port.substr(0, port.find_first_of("/?#"));
   port = port.substr(0, port.find_last_not_of("'\":,.;)<>]}") + 1);
-  return !port.empty() && !(core::all_digits(port) && core::number_at(port, kHighestPort));
+  return !port.empty() && !(all_digits(port) && number_at(port, kHighestPort));
 }
 
 /// The password of the URL whose "://" ends at `begin`. See Note [Passwords that no URL may have].
@@ -163,7 +163,7 @@ bool is_secret(std::string_view name) {
       "jwt", "hmac", "hdn", "cred", "md5",   "hash", "cookie", "ticket", "nonce", "bearer"};
   constexpr std::array<std::string_view, 10> kWhole{"p",   "k",   "st",  "tk",   "tkn",
                                                     "sid", "pin", "otp", "code", "streamid"};
-  const auto small = core::lower_case(name);
+  const auto small = lower_case(name);
   return std::find(kWhole.begin(), kWhole.end(), small) != kWhole.end() ||
          std::any_of(kWords.begin(), kWords.end(),
                      [&](std::string_view word) { return small.find(word) != std::string::npos; });
@@ -191,7 +191,7 @@ std::string mask_parameters(const std::string& text, std::string_view ends, cons
     const auto name = text.find_last_of("?&;,/=", equals - 1) + 1;
     const auto word = std::string_view(text).substr(name, equals - name);
     const bool is_in_url = scheme != kNone && equals <= end_of_url;
-    if (!(is_in_url || is_in_query(text, name, word)) || !is_secret(core::percent_decoded(word))) continue;
+    if (!(is_in_url || is_in_query(text, name, word)) || !is_secret(percent_decoded(word))) continue;
     const auto limit = std::min(text.find_first_of(ends, equals + 1), text.size());
     auto end = std::min(std::string_view(text).substr(0, limit).find('&', equals + 1), limit);
     if (!ends.empty())  // the sentence around it
@@ -236,7 +236,7 @@ std::size_t slashes_at(std::string_view text) {
     if (!rest.starts_with('%')) return 0;
     rest.remove_prefix(1);
     while (rest.starts_with(kEscapedAgain)) rest.remove_prefix(kEscapedAgain.size());
-    if (core::percent_escape("%" + std::string(rest.substr(0, 2))) != wanted) return 0;
+    if (percent_escape("%" + std::string(rest.substr(0, 2))) != wanted) return 0;
     size = text.size() - rest.size() + 2;
   }
   return size;
@@ -270,12 +270,12 @@ std::string mask_escaped(const std::string& text, std::string_view ends, const C
     const auto url = std::string_view(text).substr(span.first, span.last - span.first);
     at = span.last;
     if (size == 0 || span.first < done || (size == kPlain && !has_escaped_user(url))) continue;
-    const auto plain = core::percent_decoded(url);
+    const auto plain = percent_decoded(url);
     const auto shown =
         call.depth < kDeepest ? mask_url(plain, {call.found, call.depth + 1}) : std::string(kMask);
     if (shown == plain) continue;
     masked.append(text, done, span.first - done);
-    masked += core::percent_encoded(shown, size == kPlain ? ".~*:/@" : ".~*");
+    masked += percent_encoded(shown, size == kPlain ? ".~*:/@" : ".~*");
     done = span.last;
   }
   return masked + text.substr(done);
@@ -295,7 +295,7 @@ std::string mask_url_once(std::string_view url, const Call& call) {
 std::optional<std::size_t> user_without_slashes(std::string_view url) {
   const auto end = url.find_first_of(":/");
   if (end == kNone || url.substr(end).starts_with("://")) return std::nullopt;
-  const auto word = core::lower_case(url.substr(0, end));
+  const auto word = lower_case(url.substr(0, end));
   if (is_live_scheme(word)) return std::min(url.find_first_not_of(":/", end), url.size());
   if (url.find('@', end) == kNone || word == "file" || word == "demo") return std::nullopt;
   const bool is_slip =
@@ -349,12 +349,11 @@ std::vector<std::string> find_secrets(std::string_view url) {
   if (const auto user = lone_user(parts); !user.empty()) found.emplace_back(user);
   // Where a '/' in a password was not written as %2F, a part of the password is in place of the host.
   if (shown.find(parts.host) == std::string::npos) found.push_back(parts.host);
-  for (std::size_t i = 0, size = found.size(); i < size; ++i)
-    found.push_back(core::percent_decoded(found[i]));
+  for (std::size_t i = 0, size = found.size(); i < size; ++i) found.push_back(percent_decoded(found[i]));
   std::erase_if(found, [](const std::string& secret) { return secret.size() < kShortest; });
   std::ranges::sort(found);
   found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
 }
 
-}  // namespace freshframe::media
+}  // namespace freshframe::core

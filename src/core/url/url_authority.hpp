@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-namespace freshframe::media {
+namespace freshframe::core {
 
 /// Positions in the text that was parsed. "user:se@cret@[::1]:554/a": the last '@' ends the user.
 struct UrlAuthority {
@@ -33,4 +33,4 @@ struct UrlAuthority {
   return parts;
 }
 
-}  // namespace freshframe::media
+}  // namespace freshframe::core
