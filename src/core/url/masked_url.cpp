@@ -35,7 +35,7 @@ constexpr std::string_view kMask = "***";
 constexpr std::string_view kSentence = "'\":,.;)>";
 
 /// One call of a function that masks. Escaped URLs may have escaped URLs as their parameters.
-struct Call {
+struct Masking {
   std::vector<std::string>* found = nullptr;  // takes the parts that are masked
   int depth = 0;
 
@@ -44,7 +44,7 @@ struct Call {
   }
 };
 
-struct Span {
+struct Range {
   std::size_t first = 0;
   std::size_t last = 0;
 
@@ -90,7 +90,7 @@ bool has_odd_port(std::string_view url) {
 }
 
 /// The password of the URL whose "://" ends at `begin`. See Note [Passwords that no URL may have].
-Span password_in(std::string_view text, std::size_t begin, const Extent& extent) {
+Range password_in(std::string_view text, std::size_t begin, const Extent& extent) {
   if (extent.last_at == kNone || find_address_end(text, begin) != kNone) return {};
   const auto url = text.substr(0, extent.end);
   const bool is_token = user_is_secret(text.substr(0, begin));
@@ -103,7 +103,7 @@ Span password_in(std::string_view text, std::size_t begin, const Extent& extent)
       return {is_token ? begin : colon + 1, extent.last_at};  // "joe@mail.org:secret@host"
   }
   const auto user = parse_authority(url, begin).user_end;
-  return is_token && user ? Span{begin, *user} : Span{};
+  return is_token && user ? Range{begin, *user} : Range{};
 }
 
 /// The extents of URLs in a text, which end at spaces. Each word is looked at once, since a text from a camera may be
@@ -177,7 +177,7 @@ bool is_in_query(std::string_view text, std::size_t name, std::string_view word)
 
 /// The text with the values of secret parameters masked: "?pwd=a", and "/user=joe_password=a_channel=1" as well, which
 /// some cameras have as their path. Everything up to the next '&' or one of `ends` is the value.
-std::string mask_parameters(const std::string& text, std::string_view ends, const Call& call) {
+std::string mask_parameters(const std::string& text, std::string_view ends, const Masking& call) {
   std::string masked;
   std::size_t done = 0;
   auto scheme = kNone;  // the last "://" before `equals`
@@ -205,7 +205,7 @@ std::string mask_parameters(const std::string& text, std::string_view ends, cons
 
 /// The text with the passwords before its '@' masked. `Extents`: UrlsInText or WholeUrl.
 template <class Extents>
-std::string mask_credentials(std::string_view text, const Call& call) {
+std::string mask_credentials(std::string_view text, const Masking& call) {
   Extents extents(text);
   std::string masked;
   std::size_t done = 0;
@@ -248,7 +248,7 @@ bool has_escaped_user(std::string_view authority) {
 }
 
 /// Where a URL with escapes begins and ends, around its "://" of `size` bytes at `at`.
-Span escaped_url(std::string_view text, std::size_t at, std::size_t size, std::string_view ends) {
+Range escaped_url(std::string_view text, std::size_t at, std::size_t size, std::string_view ends) {
   const bool plain = size == std::string_view("://").size();
   const auto first = text.substr(0, at).find_last_of("?&=;,/'\"(<> \t\r\n") + 1;
   auto last = std::min(text.find_first_of(plain ? "/?#& \t\r\n" : "& \t\r\n", at + size), text.size());
@@ -256,17 +256,17 @@ Span escaped_url(std::string_view text, std::size_t at, std::size_t size, std::s
   return {first, last};
 }
 
-std::string mask_url(std::string_view url, const Call& call);
+std::string mask_url(std::string_view url, const Masking& call);
 
 /// The text with the secrets of its escaped URLs masked.
-std::string mask_escaped(const std::string& text, std::string_view ends, const Call& call) {
+std::string mask_escaped(const std::string& text, std::string_view ends, const Masking& call) {
   constexpr std::size_t kPlain = 3;
   constexpr int kDeepest = 3;
   std::string masked;
   std::size_t done = 0;
   for (auto at = text.find_first_of(":%"); at != kNone; at = text.find_first_of(":%", at)) {
     const auto size = slashes_at(std::string_view(text).substr(at));
-    const auto span = size == 0 ? Span{at, at + 1} : escaped_url(text, at, size, ends);
+    const auto span = size == 0 ? Range{at, at + 1} : escaped_url(text, at, size, ends);
     const auto url = std::string_view(text).substr(span.first, span.last - span.first);
     at = span.last;
     if (size == 0 || span.first < done || (size == kPlain && !has_escaped_user(url))) continue;
@@ -281,12 +281,12 @@ std::string mask_escaped(const std::string& text, std::string_view ends, const C
   return masked + text.substr(done);
 }
 
-std::string mask_text_once(std::string_view text, const Call& call) {
+std::string mask_text_once(std::string_view text, const Masking& call) {
   return mask_escaped(mask_parameters(mask_credentials<UrlsInText>(text, call), kSpaces, call), kSpaces,
                       call);
 }
 
-std::string mask_url_once(std::string_view url, const Call& call) {
+std::string mask_url_once(std::string_view url, const Masking& call) {
   return mask_escaped(mask_parameters(mask_credentials<WholeUrl>(url, call), "", call), "", call);
 }
 
@@ -305,7 +305,7 @@ std::optional<std::size_t> user_without_slashes(std::string_view url) {
 }
 
 template <class Mask>
-std::string until_nothing_changes(std::string_view text, const Call& call, Mask&& mask) {
+std::string until_nothing_changes(std::string_view text, const Masking& call, Mask&& mask) {
   auto masked = mask(text, call);
   // The rest may look like another URL after a part of it is masked.
   for (auto again = mask(masked, call); again != masked; again = mask(masked, call))
@@ -313,7 +313,7 @@ std::string until_nothing_changes(std::string_view text, const Call& call, Mask&
   return masked;
 }
 
-std::string mask_url(std::string_view url, const Call& call) {
+std::string mask_url(std::string_view url, const Masking& call) {
   const auto user = user_without_slashes(url);
   if (!user) return until_nothing_changes(url, call, mask_url_once);
   constexpr std::string_view kMissing = "://";

@@ -104,6 +104,11 @@ bool is_symptom(std::string_view line) {
                      [&](std::string_view symptom) { return line.find(symptom) == 0; });
 }
 
+/// FFmpeg reports the end of a body over HTTP without a length as premature.
+bool is_end_of_unsized(std::string_view line) {
+  return line.starts_with("Stream ends prematurely") && line.ends_with("should be 18446744073709551615");
+}
+
 /// `object` is the origin of the line: a container, a codec, a parser.
 bool is_reader(const void* object) {
   if (object == nullptr) return false;
@@ -142,9 +147,9 @@ void on_line(void* object, int raw_level, const char* format, va_list arguments)
     const auto line = complete_line(object, level, format, arguments);
     if (!line || line->empty()) return;
     const auto safe = visible_text(hide_secrets(core::mask_passwords(*line)));
-    bool hushed = false;
+    bool hushed = is_end_of_unsized(without_prefix(safe));
     if (capture != nullptr && *ours == LogLevel::Error) {
-      hushed = capture->take(without_prefix(safe), is_reader(object));
+      hushed = capture->take(without_prefix(safe), is_reader(object)) || hushed;
     } else if (capture != nullptr && *ours == LogLevel::Warning) {
       hushed = capture->hushes_warnings();
       capture->note(safe);

@@ -190,14 +190,16 @@ void Demuxer::open_file(Dictionary& options) {
   io_.reset(io);
   check_interrupt("opened", settings_.open_timeout);
   if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
+  unsized_ =
+      settings_.remote && UnsizedIo::is_unsized(*io_) ? std::make_unique<UnsizedIo>(std::move(io_)) : nullptr;
 }
 
 void Demuxer::look_at_begin() {
   std::array<char, 12> bytes{};
   const int read =
-      avio_read(io_.get(), reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+      avio_read(&io(), reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   check_interrupt("opened", settings_.open_timeout);
-  avio_seek(io_.get(), 0, SEEK_SET);
+  avio_seek(&io(), 0, SEEK_SET);
   const std::string_view begin(bytes.data(), static_cast<std::size_t>(std::max(read, 0)));
   constexpr std::string_view kJpegLs = "\xFF\xD8\xFF\xF7";  // has its own format
   jpeg_ = begin.starts_with("\xFF\xD8\xFF") && !begin.starts_with(kJpegLs);
@@ -220,7 +222,7 @@ const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
   constexpr int kLeastOfPictures = AVPROBE_SCORE_EXTENSION / 8;  // score of FFmpeg's jpeg_pipe
   for (const std::string& name : {settings_.path, std::string()}) {
     const AVInputFormat* format = nullptr;
-    const int result = av_probe_input_buffer2(io_.get(), &format, name.c_str(), nullptr, 0, 0);
+    const int result = av_probe_input_buffer2(&io(), &format, name.c_str(), nullptr, 0, 0);
     check_interrupt("opened", settings_.open_timeout);
     const bool film = result >= 0 && std::strcmp(format->name, "mjpeg") == 0;
     if (jpeg_ && !film) return av_find_input_format("jpeg_pipe");
@@ -238,9 +240,9 @@ void Demuxer::open_container(Dictionary& options) {
   const AVInputFormat* format = choose_format(options);
   AVFormatContext* input = avformat_alloc_context();
   if (input == nullptr) throw std::bad_alloc();
-  if ((format->flags & AVFMT_NOFILE) == 0) input->pb = io_.get();
+  if ((format->flags & AVFMT_NOFILE) == 0) input->pb = &io();
   input->interrupt_callback = interrupt_.callback();
-  if (is_one_picture(*format) && avio_size(io_.get()) > 0) input->flags |= AVFMT_FLAG_NOPARSE;
+  if (is_one_picture(*format) && avio_size(&io()) > 0) input->flags |= AVFMT_FLAG_NOPARSE;
   const DecimalPoint numbers;
   const int opened = avformat_open_input(&input, address().c_str(), format, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
@@ -252,7 +254,9 @@ void Demuxer::open_container(Dictionary& options) {
   if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
   if (is_text(*input_)) fail("it is text, not a video");
   if (!settings_.probe && header_tells_all(*input_)) return;
-  if (!is_picture()) find_streams();
+  const bool is_whole =
+      is_picture() && avio_size(&io()) > 0;  // else a parser joins its parts, which this opens
+  if (!is_whole) find_streams();
 }
 
 /// If the header names no streams, FFmpeg finds them while it probes, and decodes their pictures of any size.
@@ -411,7 +415,7 @@ Demuxer::Result Demuxer::read_any(AVPacket& packet) {
   check_interrupt("read", settings_.read_timeout);
   interrupt_.disarm();
   if (result == AVERROR_EOF) {
-    if (io_->error < 0) lose(io_->error);  // some demuxers treat a failing disk as the end
+    if (io().error < 0) lose(io().error);  // some demuxers treat a failing disk as the end
     return Result::End;
   }
   if (result < 0) {
@@ -517,15 +521,14 @@ bool Demuxer::has_whole_frames() const {
 
 std::int64_t Demuxer::missing_packets() const {
   // Only an index of all frames shows this.
-  const std::int64_t size = stream_->nb_frames > 0 ? avio_size(io_.get()) : 0;
+  const std::int64_t size = stream_->nb_frames > 0 ? avio_size(&io()) : 0;
   std::int64_t missing = 0;
   for (int i = avformat_index_get_entries_count(stream_) - 1; i >= 0 && size > 0; --i) {
     const AVIndexEntry* entry = avformat_index_get_entry(stream_, i);
     if (entry->pos > size - entry->size) ++missing;
   }
   // FFmpeg skips what it does not know in an FLV, as the beginning of another one, by a length that it reads there.
-  const bool skipped =
-      std::strcmp(input_->iformat->name, "flv") == 0 && avio_tell(io_.get()) > avio_size(io_.get());
+  const bool skipped = std::strcmp(input_->iformat->name, "flv") == 0 && avio_tell(&io()) > avio_size(&io());
   return std::max<std::int64_t>(missing + missing_entries(), complained_ || skipped ? 1 : 0);
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -13,6 +14,7 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/url/open_secrets.hpp"
+#include "sources/file/unsized_io.hpp"
 
 namespace freshframe::media {
 
@@ -113,6 +115,7 @@ class Demuxer {
   };
 
   void open_file(Dictionary& options);
+  [[nodiscard]] AVIOContext& io() const noexcept { return unsized_ ? unsized_->io() : *io_; }
   [[nodiscard]] std::string address() const;
   void look_at_begin();
   [[nodiscard]] const AVInputFormat* choose_format(Dictionary& options);
@@ -133,7 +136,8 @@ class Demuxer {
   DemuxerSettings settings_;
   OpenSecrets secrets_;
   Interrupt interrupt_;  // outlives io_ and input_, which poll it
-  IoPtr io_;             // outlives input_, which reads from it
+  IoPtr io_;             // outlives input_, which reads from it; null with unsized_
+  std::unique_ptr<UnsizedIo> unsized_;
   InputPtr input_;
   AVStream* stream_ = nullptr;
   bool all_streams_ = false;  // the packets show the streams, not the tables

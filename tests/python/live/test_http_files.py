@@ -6,6 +6,9 @@ from __future__ import annotations
 import contextlib
 import http.server
 import re
+import socket
+import struct
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +111,60 @@ def test_a_lost_connection_to_a_server_without_ranges_is_an_error(movie: bytes) 
     with serving(files) as url, pytest.raises(ff.SourceError) as caught:
         read(url)
     assert "movie.mp4" in str(caught.value)
+
+
+def make_movie(path: Path, frames: int) -> Path:
+    scene = ["-f", "lavfi", "-i", "testsrc2=s=160x120:r=12", "-frames:v", str(frames)]
+    subprocess.run(["ffmpeg", "-v", "error", *scene, "-movflags", "faststart", str(path)], check=True)
+    return path
+
+
+def answer_without_length(request: http.server.BaseHTTPRequestHandler, body: bytes, how: str) -> None:
+    """As small servers of cameras do: the body ends with the connection, whatever the head announces."""
+    lines = ["HTTP/1.1 200 OK", "Content-Type: application/octet-stream"]
+    lines += {"close": ["Connection: close"], "chunks": ["Transfer-Encoding: chunked"], "nothing": []}[how]
+    sent = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if how == "chunks" else body
+    request.wfile.write("\r\n".join([*lines, "", ""]).encode() + sent)
+    request.close_connection = True
+
+
+class Unsized(Files):
+    """Serves one file without its length."""
+
+    def __init__(self, content: bytes, how: str) -> None:
+        super().__init__(content)
+        self.how = how
+
+    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        with contextlib.suppress(OSError):
+            answer_without_length(request, self.content, self.how)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "ts", "mjpeg", "jpg"])
+@pytest.mark.parametrize("how", ["nothing", "close", "chunks"])
+def test_a_body_without_a_length_ends_with_its_connection(
+    how: str, suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    count = 1 if suffix == "jpg" else 12
+    path = make_movie(tmp_path / f"a.{suffix}", count)
+    with serving(Unsized(path.read_bytes(), how)) as url:
+        report, seen = read(url.replace("movie.mp4", path.name))
+    assert report.complete
+    assert seen == list(range(count))
+    assert "prematurely" not in caplog.text
+
+
+def test_a_connection_that_is_reset_is_not_an_end(tmp_path: Path) -> None:
+    class Reset(Unsized):
+        def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+            answer_without_length(request, self.content[: len(self.content) // 2], self.how)
+            linger_no_time = struct.pack("ii", 1, 0)  # closing sends RST
+            request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_no_time)
+            request.connection.close()
+
+    path = make_movie(tmp_path / "a.ts", 12)
+    with serving(Reset(path.read_bytes(), "nothing")) as url, pytest.raises(ff.SourceError, match="reset"):
+        read(url)
 
 
 def test_a_part_and_a_repetition_work_as_for_a_file(movie: bytes) -> None:
