@@ -383,7 +383,7 @@ def test_the_error_of_a_spools_function_shows_no_password() -> None:
 
 
 class Fetching(ff.Node[ff.Frame, int]):
-    """Its error contains the URL that it asked, as those of requests and urllib do."""
+    """Raises an error that contains a URL, as requests and urllib do."""
 
     def __init__(self, call: str) -> None:
         self._call = call
