@@ -2448,13 +2448,13 @@ def take_log() -> list:
     Removes and returns the collected lines: (level 0..3, text, "") each, or (Python's level, text, logger) of a worker.
     """
 
-def wait_log(seconds: float | None, /) -> bool:
+def wait_log(seconds: float | None, seen: int, /) -> int:
     """
-    Waits until there are lines to take, until a pipeline has failed, or for `seconds`; None means no limit. False means end_log() was called. GIL: released while waiting
+    Waits until there are lines to take, until there were more calls of wake_log() and failures of pipelines than `seen`, or for `seconds`; None means no limit. Returns their number. GIL: released while waiting
     """
 
-def end_log() -> None:
-    """Ends one wait_log(): the present one or the next."""
+def wake_log() -> None:
+    """Ends the present wait_log() of each thread, or its next one."""
 
 def does_without_gil(module: Any) -> bool | None:
     """

@@ -7,6 +7,8 @@ handler's lock at that moment (logging.handlers.QueueHandler has one), which wou
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import collections
+import contextlib
 import logging
 import re
 import sys
@@ -129,24 +131,35 @@ Look = Callable[[], "float | None"]
 
 
 class _LogThread(threading.Thread):
-    """Logs the lines of native threads while pipelines run."""
+    """Logs the lines of native threads while pipelines run. No exception ends it."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(name="freshframe-log", daemon=True)
         self._look = look
         self._starter = threading.get_native_id()
-        self.runs = True
+        self.over = False  # it ends, or has ended
 
     def run(self) -> None:
         if threading.get_native_id() == self._starter:  # gevent's threads: waiting would stop the program
-            self.runs = False
+            self.over = True
             return
-        seconds = None
-        while _native.wait_log(seconds):
-            held = drain()
-            looks = self._look()
-            seconds = min((each for each in (held, looks) if each is not None), default=None)
-        drain(last=True)
+        wakes = 0
+        seconds: float | None = None
+        while not self.over:
+            wakes = _native.wait_log(seconds, wakes)
+            times = _safely(drain), _safely(self._look)
+            seconds = min((each for each in times if each is not None), default=None)
+        _safely(lambda: drain(last=True))
+
+
+def _safely(call: Look) -> float | None:
+    """Returns the result of the call, or seconds until another try."""
+    try:
+        return call()
+    except BaseException:  # a handler calls sys.exit(), or sys.excepthook fails
+        with contextlib.suppress(BaseException):
+            sys.excepthook(*sys.exc_info())
+        return _PATIENCE
 
 
 def _write(level: int, text: str) -> None:
@@ -155,6 +168,7 @@ def _write(level: int, text: str) -> None:
 
 _limiter = Limiter(_write)
 _handling = threading.RLock()  # held while lines are logged, so that they keep their order
+_waiting: collections.deque[tuple[int, str, str]] = collections.deque()  # taken, and not logged yet
 _thread: _LogThread | None = None
 
 
@@ -192,27 +206,39 @@ def drain(*, last: bool = False) -> float | None:
         Seconds until a line that was held back may be logged; None without one. Where a handler is busy on
         another thread: seconds after which to look again.
     """
-    if not _handling.acquire(timeout=_PATIENCE):
-        return _PATIENCE  # the other thread logs the waiting lines
+    taken: list[bool] = []
     try:
-        for level, text, name in _native.take_log():
-            _handle(level, text, name)
+        # One step of the interpreter: a signal's handler that raises comes before it, or finds it in `taken`
+        taken += map(_handling.acquire, (True,), (_PATIENCE,))
+        if not taken[0]:
+            return _PATIENCE  # the other thread logs the waiting lines
+        _waiting.extend(_native.take_log())
+        while _waiting:
+            _handle(*_waiting.popleft())
         return _tell(last)
     finally:
-        _handling.release()
+        if taken and taken[0]:
+            _handling.release()
 
 
 def start(look: Look) -> None:
     """A pipeline starts; ``look`` is for a thread that does not run yet."""
     global _thread  # noqa: PLW0603
-    if _thread is None:
-        thread = _LogThread(look)
-        try:
-            thread.start()
-        except RuntimeError:  # the system has no thread left: the lines are logged when the pipeline ends
-            return
-        if thread.runs:
-            _thread = thread
+    if _thread is not None and not _thread.over and _thread.is_alive():
+        return
+    thread = _thread = _LogThread(look)
+    try:
+        thread.start()
+    except (
+        RuntimeError,
+        MemoryError,
+    ):  # the system has no thread left: the pipeline's end logs the lines
+        thread.over = True
+    except BaseException:  # a signal's handler, perhaps after the thread has begun
+        leave()
+        raise
+    if thread.over:
+        _thread = None
 
 
 def is_thread(thread: threading.Thread) -> bool:
@@ -222,16 +248,19 @@ def is_thread(thread: threading.Thread) -> bool:
 
 def leave() -> threading.Thread | None:
     """No pipeline runs any more: lets the thread end, and returns it. Takes no lock."""
-    global _thread
-    thread, _thread = _thread, None
+    global _thread  # noqa: PLW0603
+    thread = _thread
     if thread is not None:
-        _native.end_log()
+        thread.over = True
+        _thread = None
+        _native.wake_log()
     return thread
 
 
 def _forked() -> None:
     global _thread, _handling, _limiter
     _thread, _handling, _limiter = None, threading.RLock(), Limiter(_write)
+    _waiting.clear()
 
 
 fork.in_child(_forked)

@@ -186,14 +186,16 @@ def forget_ended() -> None:
 
     If another thread holds the lock, the next pipeline that starts or stops does it.
     """
-    if not _lock.acquire(blocking=False):
-        return
+    taken: list[bool] = []
     try:
-        _discard_ended()
-        if not _running:
-            log.leave()
+        taken += map(_lock.acquire, (False,))  # one step, as in log.drain()
+        if taken[0]:
+            _discard_ended()
+            if not _running:
+                log.leave()
     finally:
-        _lock.release()
+        if taken and taken[0]:
+            _lock.release()
 
 
 def _all_running() -> list[Running]:

@@ -46,37 +46,25 @@ class LogLines {
     changed_.notify_one();
   }
 
-  /// Waits until there are lines, until wake() or the timeout; false means one call of end() is answered.
-  bool wait(std::optional<Seconds> timeout) {
+  /// Waits until there are lines, until wake() was called more than `seen` times, or for the timeout. Returns how
+  /// often it was called: each waiting thread sees each call, also one from before its wait.
+  std::uint64_t wait(std::optional<Seconds> timeout, std::uint64_t seen) {
     std::unique_lock lock(mutex_);
-    const auto ready = [&] { return !lines_.empty() || woken_ || ends_ > 0; };
+    const auto ready = [&] { return !lines_.empty() || wakes_ != seen; };
     if (timeout) {
       changed_.wait_for(lock, *timeout, ready);
     } else {
       changed_.wait(lock, ready);
     }
-    woken_ = false;
-    if (ends_ == 0) return true;
-    --ends_;
-    return false;
+    return wakes_;
   }
 
-  /// Ends the present wait(), or the next.
   void wake() {
     {
       const std::lock_guard lock(mutex_);
-      woken_ = true;
+      ++wakes_;
     }
-    changed_.notify_one();
-  }
-
-  /// Ends one wait(), of now or later.
-  void end_lines() {
-    {
-      const std::lock_guard lock(mutex_);
-      ++ends_;
-    }
-    changed_.notify_one();
+    changed_.notify_all();
   }
 
   std::vector<Line> take() {
@@ -98,31 +86,36 @@ class LogLines {
   std::condition_variable changed_;
   std::vector<Line> lines_;  // guarded by mutex_
   std::uint64_t lost_ = 0;   // guarded by mutex_
-  int ends_ = 0;             // guarded by mutex_
-  bool woken_ = false;       // guarded by mutex_
+  std::uint64_t wakes_ = 0;  // guarded by mutex_
 };
 
 LogLines& log_lines() {
   return forks::PerProcess<LogLines>::get();
 }
 
-PyObject* wait_log(gil::Held& held, PyObject* /*module*/, PyObject* seconds) {
+PyObject* wait_log(gil::Held& held, PyObject* /*module*/, PyObject* arguments) {
   return raw_call(held, [&]() -> PyObject* {
+    PyObject* seconds = nullptr;
+    unsigned long long seen = 0;
+    if (PyArg_ParseTuple(arguments, "OK:wait_log", &seconds, &seen) == 0) return nullptr;
     std::optional<Seconds> timeout;
     if (seconds != Py_None) {
       timeout = Seconds(PyFloat_AsDouble(seconds));
       if (PyErr_Occurred() != nullptr) return nullptr;
     }
-    const bool goes_on =
-        gil::release(held, [](std::optional<Seconds> limit) { return log_lines().wait(limit); }, timeout);
-    return PyBool_FromLong(goes_on ? 1 : 0);
+    const auto wakes = gil::release(
+        held,
+        [](std::optional<Seconds> limit, std::uint64_t before) { return log_lines().wait(limit, before); },
+        timeout, static_cast<std::uint64_t>(seen));
+    return PyLong_FromUnsignedLongLong(wakes);
   });
 }
 
 PyMethodDef wait_log_method = {
-    "wait_log", gil::entry<&wait_log>, METH_O,
-    "wait_log(seconds, /)\n--\n\nWaits until there are lines to take, until a pipeline has failed, or for "
-    "`seconds`; None means no limit. False means end_log() was called. GIL: released while waiting"};
+    "wait_log", gil::entry<&wait_log>, METH_VARARGS,
+    "wait_log(seconds, seen, /)\n--\n\nWaits until there are lines to take, until there were more calls of "
+    "wake_log() and failures of pipelines than `seen`, or for `seconds`; None means no limit. Returns their "
+    "number. GIL: released while waiting"};
 
 void collect_log(bool on) {
   if (on) {
@@ -160,7 +153,7 @@ void bind_log(nb::module_& module) {
       "Removes and returns the collected lines: (level 0..3, text, \"\") each, or (Python's level, text, "
       "logger) of a worker.");
   module.attr("wait_log") = nb::steal(PyCFunction_NewEx(&wait_log_method, nullptr, nullptr));
-  module.def("end_log", [] { log_lines().end_lines(); }, "Ends one wait_log(): the present one or the next.");
+  module.def("wake_log", &wake_log, "Ends the present wait_log() of each thread, or its next one.");
 }
 
 }  // namespace freshframe::python

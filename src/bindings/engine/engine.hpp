@@ -21,7 +21,7 @@
 
 namespace freshframe::python {
 
-/// Ends the present wait_log(), or the next.
+/// Ends the present wait_log() of each thread, or its next one.
 void wake_log();
 
 /// Kills the worker processes of a node that still run at `time`. Does nothing for a node without them.

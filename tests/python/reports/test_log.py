@@ -7,12 +7,18 @@ import logging
 import logging.handlers
 import os
 import queue
+import sys
 import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 import pytest
 from support import Count, run_program, until
 
 import freshframe as ff
+from freshframe import _native
+from freshframe._interpreter import log
+from freshframe._pipeline import life
 
 
 def boom(value: object) -> None:
@@ -120,6 +126,111 @@ def test_a_handler_may_stop_the_pipeline(caplog: pytest.LogCaptureFixture) -> No
     finally:
         ff_logger.removeHandler(stopper)
         pipeline.stop()
+
+
+class LeaveError(BaseException):
+    """An exception of a signal's handler, such as of a time limit."""
+
+
+def left_everywhere(call: Callable[[], object]) -> None:
+    """Leaves the call by an exception wherever the interpreter lets a signal's handler run."""
+    places, number = 1, 0
+
+    def look(frame: FrameType, event: str, _: object) -> None:
+        nonlocal places
+        if event in ("call", "c_return") and frame.f_code.co_filename in (log.__file__, life.__file__):
+            places += 1
+            if places == number:
+                sys.setprofile(None)
+                raise LeaveError
+
+    while number <= places:
+        places, number = 0, number + 1
+        sys.setprofile(look)
+        try:
+            call()
+        except LeaveError:
+            places = number
+        finally:
+            sys.setprofile(None)
+    assert number > 3
+
+
+class Spoiler(logging.Handler):
+    """Fails as it gets its line."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error, self.has_failed = error, False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "'spoiled'" in record.getMessage():
+            self.has_failed = True
+            raise self.error
+
+
+@pytest.fixture
+def spoil(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[BaseException], None]]:
+    """Logs a line with a handler that raises this. If it is no exit, sys.excepthook fails too."""
+    spoiler = Spoiler(SystemExit(1))
+    logging.getLogger("freshframe").addHandler(spoiler)
+
+    def run(error: BaseException) -> None:
+        spoiler.error = error
+        if isinstance(error, Exception):
+            monkeypatch.setattr(sys, "excepthook", "is no function")
+        pipeline = failed_pipeline("spoiled")
+        until(lambda: spoiler.has_failed, "the handler")
+        pipeline.stop()
+
+    yield run
+    logging.getLogger("freshframe").removeHandler(spoiler)
+
+
+def wake_often() -> None:
+    for _ in range(3):
+        _native.wake_log()
+
+
+def exchange_thread() -> None:
+    """Replaces the thread that logs by another, which does not run."""
+    thread = log.leave()
+    if thread is not None:
+        thread.join()
+    log._thread = log._LogThread(lambda: None)
+
+
+SPOILS: dict[str, Callable[[Callable[[BaseException], None]], object]] = {
+    "an exception leaves drain()": lambda spoil: left_everywhere(log.drain),
+    "an exception leaves forget_ended()": lambda spoil: left_everywhere(life.forget_ended),
+    "a handler exits": lambda spoil: spoil(SystemExit(1)),
+    "sys.excepthook fails": lambda spoil: spoil(ValueError("not this one")),
+    "many wake it": lambda spoil: wake_often(),
+    "its thread is dead": lambda spoil: exchange_thread(),
+}
+
+
+@pytest.mark.parametrize("name", SPOILS)
+def test_lines_are_logged_while_a_pipeline_runs_whatever_was_before(
+    name: str, spoil: Callable[[BaseException], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    def is_logged(name: str) -> bool:
+        return any(
+            f"'{name}' failed" in record.getMessage() and record.threadName == "freshframe-log"
+            for record in caplog.records
+        )
+
+    steady = ff.Pipeline()
+    steady.reader(steady.add(Count(live=True)))
+    with steady:
+        SPOILS[name](spoil)
+        pipeline = failed_pipeline("beside")
+        until(lambda: is_logged("beside"), "the line, while another pipeline runs")
+        pipeline.stop()
+    SPOILS[name](spoil)
+    pipeline = failed_pipeline("after")
+    until(lambda: is_logged("after"), "the line, after all have ended")
+    pipeline.stop()
 
 
 def test_a_daemon_that_closes_all_descriptors_keeps_its_files_and_its_log() -> None:

@@ -89,10 +89,15 @@ def log_failures() -> None:
         life._PATIENCE = patience
 
 
+def is_owned(lock: Any) -> bool:
+    """Returns whether this thread holds the lock."""
+    return bool(lock._is_owned())
+
+
 @pytest.fixture(autouse=True)
 def pipelines() -> Iterator[list[ff.Pipeline]]:
-    """Every pipeline that the test made. Afterwards each is stopped, its counters balance, and no thread is
-    left.
+    """Every pipeline that the test made. Afterwards each is stopped, its counters balance, and no thread and
+    no lock is left.
 
     A test that needs a pipeline to be collected clears the list.
     """
@@ -109,6 +114,8 @@ def pipelines() -> Iterator[list[ff.Pipeline]]:
             page.close()
         check_books(pipeline)
     log_failures()
+    assert not is_owned(log._handling), "the test has left the log's lock locked: no other thread logs"
+    assert not is_owned(life._lock), "the test has left the lock of the running pipelines locked"
     until(lambda: set(threading.enumerate()) <= before_python, "the Python threads of the test to end")
     until(
         lambda: set(threads()) <= before,
