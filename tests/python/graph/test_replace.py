@@ -201,18 +201,19 @@ def test_what_cannot_be_replaced_is_refused() -> None:
 def test_a_camera_gets_another_address_and_its_stream_goes_on() -> None:
     pipeline = ff.Pipeline()
     cam = pipeline.add(ff.open("demo:circles?fps=60&size=160x120"), name="cam")
-    reader = pipeline.reader(cam, queue=ff.Queue(64))
+    reader = pipeline.reader(cam, queue=ff.Queue(4096))  # a minute: a busy machine may pause in replace()
     with pipeline:
         first = reader.get(timeout=100)
         pipeline.replace(cam, ff.open("demo:circles?fps=60&size=320x240"))
-        before = first
-        while True:
+        before, missing = first, 0
+        while before.value.width != 320:
             sample = reader.get(timeout=100)
-            assert sample.seq == before.seq + 1
+            assert sample.seq > before.seq
             assert sample.pts > before.pts
+            missing += sample.seq - before.seq - 1
             before = sample
-            if sample.value.width == 320:
-                break
+        # On a machine that pauses, this camera leaves pictures out by itself, and counts them.
+        assert missing <= pipeline.stats().nodes["cam"].drops.get("device", 0)
         with pytest.raises(ff.GraphError, match="not live"):
             pipeline.replace(cam, ff.open("demo:circles?pace=0&frames=3"))
 
