@@ -5,8 +5,8 @@
                         `./dev test` leaves out their tests
     changed.py digests  a number for each plot, before its tests run: `./dev test` keeps them if all pass
 
-A change is a difference from origin/main, also in the working tree. Where HEAD is origin/main, `tests`
-compares with the commit before.
+A change is a difference from origin/main, also in the working tree. Where origin/main is not known, it is a
+difference from the commit before. Where HEAD is origin/main, `tests` compares with the commit before, too.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -97,15 +97,18 @@ def git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
-def changed_files() -> list[str] | None:
-    """Returns the paths that differ from what was published, or None where git cannot answer."""
+def differing_files(*, counts_published: bool) -> list[str] | None:
+    """Returns the paths that differ from what was published, or None where git cannot answer.
+
+    Args:
+        counts_published: The last commit counts as a change although it is published.
+    """
     try:
-        head = git("rev-parse", "HEAD").strip()
         try:
             base = git("merge-base", "HEAD", "origin/main").strip()
+            if counts_published and base == git("rev-parse", "HEAD").strip():
+                base = "HEAD~"
         except subprocess.CalledProcessError:
-            base = head
-        if base == head:
             base = "HEAD~"
         files = git("diff", "--name-only", base).splitlines()
         return files + git("ls-files", "--others", "--exclude-standard").splitlines()
@@ -145,7 +148,7 @@ def suites(folder: str) -> list[str]:
 
 def print_tests() -> int:
     """Prints the folders of pytest and the pattern of ctest."""
-    paths = changed_files()
+    paths = differing_files(counts_published=True)
     if paths is None:
         print("git cannot list the changed files", file=sys.stderr)
         return 1
@@ -172,11 +175,8 @@ def digest(plot: str) -> str:
 
 def unchanged_plots() -> list[str]:
     """Returns the plots that are as they were in origin/main, or in the last green run."""
-    try:
-        base = git("merge-base", "HEAD", "origin/main").strip()
-        paths = git("diff", "--name-only", base).splitlines()
-        paths += git("ls-files", "--others", "--exclude-standard").splitlines()
-    except (OSError, subprocess.CalledProcessError):
+    paths = differing_files(counts_published=False)
+    if paths is None:
         paths = list(PLOTS)  # no clone: all tests run
     green = GREEN.read_text().split() if GREEN.exists() else []
     found = []

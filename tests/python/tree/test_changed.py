@@ -88,15 +88,25 @@ def test_an_unchanged_plot_is_left_out_until_a_file_changes(changed: ModuleType,
     assert changed.unchanged_plots() == ["fleet"]
 
 
-def test_without_a_published_branch_all_plots_are_tested(changed: ModuleType, clone: Path) -> None:
+def test_without_a_published_branch_the_last_commit_is_what_has_changed(
+    changed: ModuleType, clone: Path
+) -> None:
     subprocess.run(["git", "update-ref", "-d", "refs/remotes/origin/main"], cwd=clone, check=True)
-    assert changed.unchanged_plots() == []
+    assert changed.unchanged_plots() == [], "the first commit has all"
+    (clone / "gil/watch.py").write_text("2\n")
+    subprocess.run(["git", "commit", "-qam", "second"], cwd=clone, check=True)
+    assert changed.unchanged_plots() == ["fleet"]
+    (clone / "src/core/queue.cpp").write_text("2\n")
+    subprocess.run(["git", "commit", "-qam", "third"], cwd=clone, check=True)
+    assert changed.unchanged_plots() == ["gil", "fleet"]
+    (clone / "fleet/new.py").write_text("new\n")
+    assert changed.unchanged_plots() == ["gil"]
 
 
 def test_where_all_is_published_the_last_commit_is_what_has_changed(changed: ModuleType, clone: Path) -> None:
     (clone / "src/core/queue.cpp").write_text("2\n")
     subprocess.run(["git", "commit", "-qam", "second"], cwd=clone, check=True)
-    assert changed.changed_files() == ["src/core/queue.cpp"]
+    assert changed.differing_files(counts_published=True) == ["src/core/queue.cpp"]
     subprocess.run(["git", "update-ref", "refs/remotes/origin/main", "HEAD"], cwd=clone, check=True)
     (clone / "gil/new.py").write_text("new\n")
-    assert changed.changed_files() == ["src/core/queue.cpp", "gil/new.py"]
+    assert changed.differing_files(counts_published=True) == ["src/core/queue.cpp", "gil/new.py"]
