@@ -72,4 +72,4 @@ run python "$work/python" -m pytest -q -rs -p no:cacheprovider --timeout-method 
 PYTHONPATH='' .venv/bin/python tools/aarch64/outcome.py "$work" "$left_out" "$embedded" "$(aarch64-linux-gnu-g++ --version | head -1)" \
   "$(PKG_CONFIG_LIBDIR=$root/usr/lib/aarch64-linux-gnu/pkgconfig pkg-config --modversion libavcodec)" \
   "$("$work/python" -c 'import platform; print(platform.python_version())')" \
-  "$("$work/python" -c 'import numpy; print(numpy.__version__)')" "${chosen[@]}"
+  "$("$work/python" -c 'import numpy; print(numpy.__version__)')"

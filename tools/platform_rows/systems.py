@@ -9,7 +9,7 @@ import shlex
 import time
 from collections.abc import Sequence
 
-from platform_rows.pythons import PARALLEL
+from platform_rows.pythons import PARALLEL, remarks
 from platform_rows.row import FACTS, ROOT, Row, counts, logged, minutes_since, read_facts
 
 SUITES = ("bookworm", "trixie", "forky")
@@ -45,4 +45,6 @@ def run_aarch64(arguments: Sequence[str]) -> Row:
     found = re.search(r"^row (\{.*\})$", lines, re.MULTILINE)
     if found is None:
         raise SystemExit(f"platforms.py: the run for aarch64 failed; its whole output is in {log}")
-    return {**read_facts(""), **json.loads(found.group(1)), "minutes": minutes_since(began)}
+    row: Row = json.loads(found.group(1))
+    notes = "; ".join([row["notes"], *remarks([], arguments)])
+    return {**read_facts(""), **row, "minutes": minutes_since(began), "notes": notes}
