@@ -69,7 +69,7 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         crf: Constant quality, 0 (lossless) to 51 (worst): x264's scale, with any codec.
         preset: "slow", "medium", "fast" or "fastest", with every codec that has such a choice: h264 with
             x264, h265, vp8, vp9, av1. The others (mpeg4, mpeg2, mjpeg, h264 with OpenH264) have one speed.
-            "fast" and "fastest" are for cameras. docs/reference/recording.md has measurements.
+            "fast" and "fastest" are for cameras. docs/reference/encoders.md has measurements.
         options: Options for FFmpeg's encoder and muxer; an unknown one is an error. They are the encoder's
             own, so they depend on the codec. They precede ``crf`` and ``preset``.
         segment_every: Length of a file in seconds, at least 1: the video continues in the next file. The name

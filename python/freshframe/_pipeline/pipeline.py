@@ -528,7 +528,7 @@ class Pipeline(RunByWith):
         other draws of them (a moving block bootstrap, Kunsch 1989). An answer is an interval, or it is "not
         known" with the reason. That is so for what the records do not show: full processors, other users of
         the GIL, batches of other sizes, faster sources, joins, filters, and nodes that make results by
-        themselves. The page about `why` has all limits.
+        themselves. docs/reference/what-if.md lists all limits.
 
         Args:
             node: Its port or its name.
