@@ -28,8 +28,10 @@ def keep(config: pytest.Config, items: list[pytest.Item]) -> None:
         kept = [item for group in by_function(kept) for item in sample(group)]
     if chosen == "quick":
         kept = shortest(kept, durations)
+    # pytest has put the tests of a case of a file's fixture beside each other: it makes the fixture once.
+    names = {item.nodeid for item in kept}
+    kept = [item for item in items if item.nodeid in names]
     if len(kept) != len(items):
-        names = {item.nodeid for item in kept}
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in names])
     seconds: Counter[str] = Counter()
     for item in kept:

@@ -209,6 +209,30 @@ def test_the_quick_tests_share_no_fixture_of_their_file(tmp_path: Path, tier: st
     assert ended.stdout.splitlines()[-1].startswith(counts), ended.stdout
 
 
+COMPILED = """
+import pytest
+
+made = []
+
+@pytest.fixture(scope="module", params=["c++", "clang++"])
+def compiled(request):
+    made.append(request.param)
+
+@pytest.mark.parametrize("number", range(2))
+def test_one(compiled, number):
+    pass
+
+def test_other(compiled):
+    assert len(made) == len(set(made))
+"""
+
+
+@pytest.mark.parametrize("tier", ["default", "all"])
+def test_a_fixture_of_a_file_is_made_once_for_each_of_its_cases(tmp_path: Path, tier: str) -> None:
+    ended = run_suite(tmp_path, "tiers", COMPILED, tier)
+    assert ended.stdout.splitlines()[-1].startswith("6 passed"), ended.stdout
+
+
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_run_fails_if_too_many_tests_need_a_second_attempt(tmp_path: Path, more: int) -> None:
     suite = f"""
