@@ -13,7 +13,8 @@ from support import WATCHDOG
 
 import freshframe as ff
 
-TOOL = Path(ff.__file__).parents[2] / "tools" / "python_reference.py"
+ROOT = Path(ff.__file__).parents[2]
+TOOL = ROOT / "tools" / "python_reference.py"
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +45,11 @@ def test_an_entry_has_the_signature_and_the_docstring(page: str) -> None:
     for what in (ff.Pipeline, ff.Reader, ff.JsonLines):
         first = (what.__doc__ or "").splitlines()[0].replace("``", "`")
         assert first in entry(page, what.__name__)
+
+
+def test_each_link_to_an_entry_has_one(page: str) -> None:
+    entries = {re.sub(r"[^\w-]", "", name.lower()) for name in re.findall(r"^#+ (\S+)$", page, re.MULTILINE)}
+    pages = "".join(each.read_text(encoding="utf-8") for each in (ROOT / "docs").rglob("*.md"))
+    linked = set(re.findall(r"python\.md#([^)]+)\)", pages))
+    assert len(linked) > 10
+    assert linked - entries == set()
