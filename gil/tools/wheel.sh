@@ -12,6 +12,11 @@ machine=${2:-$(uname -m)}
 common=$PWD/build/gil_budget
 platform=manylinux_2_34_$machine
 
+if "$python" -c 'import sys, sysconfig; sys.exit(not sysconfig.get_config_var("Py_GIL_DISABLED"))'; then
+  echo "gil/tools/wheel.sh: gil-budget has no wheel for a free-threaded Python, because that has no GIL to watch; got $python" >&2
+  exit 1
+fi
+
 # The tools that freshframe's wheel is made with, in an environment of the Python that the wheel is for.
 tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
 tools=$common/tools-$tag
