@@ -147,9 +147,8 @@ build() { # NAME
     tarball=$(fetch "$version")
     say "building CPython $name from ${tarball##*/}: about three minutes on two cores"
     case $kind in *t*) options+=(--disable-gil) ;; esac
-    # Frame pointers and symbols: a report names functions. Without CPython's own tests, which such an interpreter
-    # would compile for minutes.
-    case $kind in *s*) options+=(--with-thread-sanitizer --disable-test-modules) flags='-O1 -g -fno-omit-frame-pointer' ;; esac
+    # Frame pointers and symbols: a report names functions.
+    case $kind in *s*) options+=(--with-thread-sanitizer) flags='-O1 -g -fno-omit-frame-pointer' ;; esac
     rm -rf "$cache/build-$name" "$place.part"
     mkdir -p "$cache/build-$name"
     tar -xf "$tarball" -C "$cache/build-$name" --strip-components=1
@@ -159,7 +158,7 @@ build() { # NAME
       # ThreadSanitizer of g++ 12 cannot start where the kernel randomises addresses with more than 28 bits.
       case $kind in *s*) wrapper=(setarch "$(uname -m)" -R) ;; esac
       export TSAN_OPTIONS=report_bugs=0
-      "${wrapper[@]}" ./configure -q --prefix="$place" --with-ensurepip=install "${options[@]}" OPT="$flags -Wall" &&
+      "${wrapper[@]}" ./configure -q --prefix="$place" --with-ensurepip=install --disable-test-modules "${options[@]}" OPT="$flags -Wall" &&
         "${wrapper[@]}" make -s -j"${JOBS:-$(nproc)}" &&
         { [ -z "$known_races" ] || install -D -m 644 "$known_races" "$place/share/tsan-suppressions.txt"; } &&
         "${wrapper[@]}" make -s install
