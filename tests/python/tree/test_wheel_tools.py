@@ -507,8 +507,8 @@ def test_the_wheel_of_gil_budget_takes_no_module_of_a_build_for_development(tmp_
 
 def test_the_wheel_of_gil_budget_is_refused_for_a_python_without_a_gil(tmp_path: Path) -> None:
     python = tmp_path / "python3.14t"
-    free_threaded = "import sys, sysconfig as s; s.get_config_vars()['Py_GIL_DISABLED'] = 1; exec(sys.argv[2])"
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{free_threaded}" "$@"\n')
+    without_gil = "import sys, sysconfig as s; s.get_config_vars()['Py_GIL_DISABLED'] = 1; exec(sys.argv[2])"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{without_gil}" "$@"\n')
     python.chmod(0o755)
     command = [TOOLS.parent / "gil/tools/wheel.sh", python]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
