@@ -1,6 +1,7 @@
-# Read by ctest: makes one test of each suite, which runs in one process, and of --quick eight tests of all suites. A process
-# spends 45 ms of processor time on loading FFmpeg's libraries: one for each of 426 suites took as long as the tests of
-# --quick. ctest lists the suites and not the build: under TSan the program may need the way in which ./dev starts it.
+# Read by ctest: makes one test of each suite, which runs in one process, or divides all suites among the number of processes in
+# FRESHFRAME_TEST_PROCESSES. A process spends 45 ms of processor time on loading FFmpeg's libraries: one for each of 426
+# suites takes 19 s. ctest lists the suites and not the build: under TSan the program may need the way in which ./dev
+# starts it.
 # SPDX-License-Identifier: Apache-2.0
 execute_process(COMMAND ${FRESHFRAME_TESTS_PROGRAM} --gtest_list_tests OUTPUT_VARIABLE listed RESULT_VARIABLE status TIMEOUT 600)
 if(NOT status EQUAL 0)
@@ -26,12 +27,12 @@ if(tier MATCHES "^(quick|default)$")
 endif()
 string(REGEX REPLACE "[][;]" "_" listed "${listed}")  # a list of CMake gives them a meaning
 string(REGEX MATCHALL "[^\n]+" lines "${listed}")
-set(processes 8)
+set(processes "$ENV{FRESHFRAME_TEST_PROCESSES}")
 set(place 0)
 foreach(line IN LISTS lines)
   if(line MATCHES "^([A-Za-z0-9_/]+)\\.")  # its tests follow, each behind two spaces
     set(suite ${CMAKE_MATCH_1})
-    if(tier STREQUAL "quick")
+    if(processes)
       math(EXPR group "${place} % ${processes}")
       math(EXPR place "${place} + 1")
       string(APPEND chosen_${group} ":${suite}.*")
@@ -46,12 +47,12 @@ foreach(line IN LISTS lines)
     endif()
   endif()
 endforeach()
-if(tier STREQUAL "quick")
+if(processes)
   foreach(group RANGE 1 ${processes})
     math(EXPR place "${group} - 1")
     if(chosen_${place})
-      add_test(quick_suites_${group} ${FRESHFRAME_TESTS_PROGRAM} --gtest_filter=${chosen_${place}}-${without_${place}})
-      list(APPEND names quick_suites_${group})
+      add_test(suites_${group} ${FRESHFRAME_TESTS_PROGRAM} --gtest_filter=${chosen_${place}}-${without_${place}})
+      list(APPEND names suites_${group})
     endif()
   endforeach()
 endif()
