@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
+from rigs.watchdog import WATCHDOG
 
 from freshframe._interpreter import log
 from night import own_process
@@ -34,7 +35,6 @@ _NAMES = ("blocks", "bytes", "descriptors", "mappings", "threads", "objects", "l
 _WARM = 2  # runs before the first count
 _STEPS = 20  # runs that all leave something
 _FILLING = 0.7  # a cache fills slower and slower: its last growth is less than this part of the first one
-_SECONDS = 90.0  # for a test, and then it ends with what is known
 _QUIET = 0.02  # seconds
 _NO_PARAMETERS = SimpleNamespace(params={})
 
@@ -111,8 +111,8 @@ class _Repetition:
         self.kinds: list[str] = []
 
     def run(self) -> None:
-        """Runs the test until a run leaves nothing, or it is known what each one leaves."""
-        ends, counts = time.monotonic() + _SECONDS, _Counts()
+        """Runs the test until a run leaves nothing, it is known what each one leaves, or time is over."""
+        ends, counts = time.monotonic() + WATCHDOG, _Counts()
         while self._run_once() == "passed" and time.monotonic() < ends:
             if self.turns <= _WARM:
                 continue

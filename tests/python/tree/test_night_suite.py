@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -75,14 +76,14 @@ def counting(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.thorough
-@pytest.mark.repeats  # a busy machine may leave no time for all runs of a test
 def test_what_each_run_leaves_behind_is_told_and_a_cache_is_not(
     tmp_path: Path, counting: dict[str, str]
 ) -> None:
     root = tmp_path / "tests"
     root.mkdir(exist_ok=True)
     (root / "test_leaks.py").write_text(_TESTS)
-    ran, found, figures = repeats(0.1, 0, counting, root)
+    patience = {"FRESHFRAME_TEST_PATIENCE": "10"}  # a busy machine needs minutes for all runs of a test
+    ran, found, figures = repeats(0.1, 0, counting | patience, root)
     told = {line.split("::")[1] for line in found}
     assert {line.split(":")[0].split(" ")[0] for line in told} == {
         "test_an_object",
@@ -91,7 +92,10 @@ def test_what_each_run_leaves_behind_is_told_and_a_cache_is_not(
         "test_one_that_fails",
     }
     assert any("leaves at least 1 objects" in line and "builtins.list" in line for line in found)
-    assert any("leaves at least 1 blocks, 104 bytes" in line for line in found), found
+    [block] = [line for line in found if "::test_a_block:" in line]
+    assert "leaves at least 1 blocks" in block
+    # The least growth of many runs: one in which Python gives back other memory leaves less than malloc(100).
+    assert all(0 < int(size) <= 104 for size in re.findall(r"(\d+) bytes", block)), block
     assert any("1 descriptors" in line for line in found)
     assert ran == 8
     assert figures == {"next": 0.0, "files": 1.0, "run once": 1.0}
