@@ -43,7 +43,7 @@ SLOW_BRANCHES = {
     "sleep": "sleeps",
     "burn": "computes",
 }
-VERDICTS = {"wins": "the peer", "ties": "a tie", "": "freshframe"}
+VERDICTS = {"wins": "the peer", "": "freshframe"}
 DECODERS = (
     "C++ luma",
     "Python luma",
@@ -59,7 +59,7 @@ PART = re.compile(r"(<!-- begin: ([\w ]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def comparison(runs: tables.Runs) -> str:
-    """Returns a table of the best peer beside the best of freshframe's ways, and which is ahead."""
+    """Returns a table of the figures in which a peer or one of freshframe's ways is ahead, without ties."""
     rows = [["slow branch", "figure", "best peer", "freshframe", "ahead"]]
     for trial, shown in SLOW_BRANCHES.items():
         rows += [
@@ -71,6 +71,7 @@ def comparison(runs: tables.Runs) -> str:
                 VERDICTS[one.verdict],
             ]
             for one in tables.comparisons(runs, trial)
+            if one.verdict != "ties"
         ]
     return tables.markdown(rows)
 
