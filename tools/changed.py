@@ -1,7 +1,7 @@
 """Prints the tests of the folders that have changed, for ./dev test.
 
     changed.py tests    a line `python FOLDER` for each folder of pytest, `cpp PATTERN` for suites of ctest
-    changed.py plots    the plots, gil and fleet, that have not changed, nor the files that they import:
+    changed.py plots    the plots, such as gil, that have not changed, nor the files that they import:
                         `./dev test` leaves out their tests
     changed.py digests  a number for each plot, before its tests run: `./dev test` keeps them if all pass
 
@@ -88,6 +88,11 @@ PLOTS = {
         ("fleet/tests",),
         ("fleet", "src/fleet", "src/process", "src/bindings/fleet", "src/bindings/process",
          "python/freshframe", "pyproject.toml"),
+    ),
+    "extensions": (
+        ("tests/python/pages/test_extension_examples.py",),
+        ("examples", "include", "cmake", "gil/include", "src/plugin", "python/freshframe/_plugin",
+         "tests/python/pages/test_extension_examples.py", "pyproject.toml"),
     ),
 }  # fmt: skip
 
@@ -176,12 +181,10 @@ def digest(plot: str) -> str:
 def unchanged_plots() -> list[str]:
     """Returns the plots that are as they were in origin/main, or in the last green run."""
     paths = differing_files(counts_published=False)
-    if paths is None:
-        paths = list(PLOTS)  # no clone: all tests run
     green = GREEN.read_text().split() if GREEN.exists() else []
     found = []
     for plot, (_, parts) in PLOTS.items():
-        touched = any(
+        touched = paths is None or any(  # no clone: all tests run
             path == part or path.startswith(part.rstrip("/") + "/") for path in paths for part in parts
         )
         if not touched or (green and digest(plot) in green):
