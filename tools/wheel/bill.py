@@ -38,11 +38,15 @@ def recorded(origin: Origin, library: Library, name: str) -> str:
 
 def nanobind() -> importlib.metadata.Distribution:
     """Nanobind as one of the environments has it that modules are built in."""
-    folders = [*Path("build/wheel").glob("python-*"), Path(".venv")]
+    folders = [
+        *Path("build").glob("wheel/python-*"),
+        *Path("build").glob("gil_budget/tools-*"),
+        Path(".venv"),
+    ]
     for folder in (site for root in folders for site in root.glob("lib/python*/site-packages")):
         for found in importlib.metadata.distributions(name="nanobind", path=[str(folder)]):
             return found
-    raise SystemExit("bill.py: nanobind is in no environment of build/wheel")
+    raise SystemExit("bill.py: nanobind is in no environment of build/wheel or build/gil_budget")
 
 
 def notices(origin: Origin, library: Library) -> str:

@@ -107,6 +107,21 @@ def test_the_metadata_of_a_wheel_names_all_licences() -> None:
     assert body == "License-Expression: body\n"
 
 
+@pytest.mark.parametrize(
+    "environment", ["build/wheel/python-cp314t", "build/gil_budget/tools-cp315", ".venv"]
+)
+def test_the_notices_of_nanobind_come_from_an_environment_that_builds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="in no environment"):
+        bill.nanobind()
+    described = Path(environment, "lib/python3.14/site-packages/nanobind-1.2.3.dist-info/METADATA")
+    described.parent.mkdir(parents=True)
+    described.write_text("Name: nanobind\nVersion: 1.2.3\n")
+    assert bill.nanobind().version == "1.2.3"
+
+
 def test_a_bill_with_other_versions_is_found() -> None:
     wanted, found = (
         {"components": [{"name": "zlib", "version": "1"}, {"name": name, "version": version}]}
