@@ -76,7 +76,7 @@ TABLE: dict[str, Sequence[str]] = {
     ".": ("python/tree", "python/pages"),
 }
 
-# The tests of a plot, and the files that it is made of.
+# The tests of a plot in Python, and the files that it needs. Tests of ctest have its name as a label.
 PLOTS = {
     "gil": (
         ("gil/tests", "tests/python/gil"),
@@ -93,6 +93,11 @@ PLOTS = {
         ("tests/python/pages/test_extension_examples.py",),
         ("examples", "include", "cmake", "gil/include", "src/plugin", "python/freshframe/_plugin",
          "tests/python/pages/test_extension_examples.py", "pyproject.toml"),
+    ),
+    "interleavings": (
+        (),
+        ("include", "src/core", "src/platform", "tests/cpp/core/interleave",
+         "tests/cpp/core/join", "tests/CMakeLists.txt"),
     ),
 }  # fmt: skip
 

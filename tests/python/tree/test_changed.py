@@ -58,8 +58,8 @@ def test_the_suites_of_a_folder_are_found(changed: ModuleType) -> None:
 @pytest.fixture(name="clone")
 def fixture_clone(changed: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A repository with the plots, in which main was published."""
-    for path in ("gil/watch.py", "fleet/fleet.py", "examples/main.py", "src/core/queue.cpp"):
-        (tmp_path / path).parent.mkdir(parents=True)
+    for path in ("gil/watch.py", "fleet/fleet.py", "examples/main.py", "src/core/queue.cpp", "README.md"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("1\n")
     for command in (
         "init -q -b main",
@@ -76,17 +76,19 @@ def fixture_clone(changed: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_an_unchanged_plot_is_left_out_until_a_file_changes(changed: ModuleType, clone: Path) -> None:
-    assert changed.unchanged_plots() == ["gil", "fleet", "extensions"]
-    (clone / "src/core/queue.cpp").write_text("2\n")
-    assert changed.unchanged_plots() == ["gil", "fleet", "extensions"]
+    assert changed.unchanged_plots() == ["gil", "fleet", "extensions", "interleavings"]
+    (clone / "README.md").write_text("2\n")
+    assert changed.unchanged_plots() == ["gil", "fleet", "extensions", "interleavings"]
     (clone / "gil/new.py").write_text("new\n")
-    assert changed.unchanged_plots() == ["fleet", "extensions"]
+    assert changed.unchanged_plots() == ["fleet", "extensions", "interleavings"]
     changed.GREEN.parent.mkdir()
     changed.GREEN.write_text("\n".join(changed.digest(plot) for plot in changed.PLOTS))
-    assert changed.unchanged_plots() == ["gil", "fleet", "extensions"]
+    assert changed.unchanged_plots() == ["gil", "fleet", "extensions", "interleavings"]
     (clone / "gil/watch.py").write_text("2\n")
-    assert changed.unchanged_plots() == ["fleet", "extensions"]
+    assert changed.unchanged_plots() == ["fleet", "extensions", "interleavings"]
     (clone / "examples/main.py").write_text("2\n")
+    assert changed.unchanged_plots() == ["fleet", "interleavings"]
+    (clone / "src/core/queue.cpp").write_text("2\n")
     assert changed.unchanged_plots() == ["fleet"]
 
 
@@ -97,12 +99,12 @@ def test_without_a_published_branch_the_last_commit_is_what_has_changed(
     assert changed.unchanged_plots() == [], "the first commit has all"
     (clone / "gil/watch.py").write_text("2\n")
     subprocess.run(["git", "commit", "-qam", "second"], cwd=clone, check=True)
-    assert changed.unchanged_plots() == ["fleet", "extensions"]
-    (clone / "src/core/queue.cpp").write_text("2\n")
+    assert changed.unchanged_plots() == ["fleet", "extensions", "interleavings"]
+    (clone / "README.md").write_text("2\n")
     subprocess.run(["git", "commit", "-qam", "third"], cwd=clone, check=True)
-    assert changed.unchanged_plots() == ["gil", "fleet", "extensions"]
+    assert changed.unchanged_plots() == ["gil", "fleet", "extensions", "interleavings"]
     (clone / "fleet/new.py").write_text("new\n")
-    assert changed.unchanged_plots() == ["gil", "extensions"]
+    assert changed.unchanged_plots() == ["gil", "extensions", "interleavings"]
 
 
 def test_where_all_is_published_the_last_commit_is_what_has_changed(changed: ModuleType, clone: Path) -> None:

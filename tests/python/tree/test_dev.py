@@ -367,7 +367,7 @@ mkdir -p build
 venv=$PWD/venv
 setup() { :; }
 build_preset() { echo "built $*"; }
-leave_out() { left_out_labels=(thorough) left_out_tests=(gil/tests); }
+leave_out() { left_out_labels=(thorough ${PLOT:-}) left_out_tests=(gil/tests); }
 run_ctest() { echo "ctest $*"; counts+=("ctest: counted"); [ ! -e cpp_fails ]; }
 run_pytest() { echo "pytest $* in the tier $FRESHFRAME_TEST_TIER"; }
 run_gil_interpreters() { echo "other interpreters"; }
@@ -384,6 +384,7 @@ def said_by_tests(folder: Path, arguments: str) -> list[str]:
     return [line for line in ended.stdout.splitlines() if line and not line.startswith("==")]
 
 
+PROGRAMS = " freshframe_tests gil_programs interleavings_programs"
 LEFT_OUT = [
     "fleets on Ray clusters: left out, ./dev test-fleet downloads Ray (360 MB)",
     "virtual cameras: left out, ./dev test-v4l2 downloads a kernel and QEMU",
@@ -391,27 +392,34 @@ LEFT_OUT = [
 
 
 @pytest.mark.parametrize(
-    ("arguments", "tier", "more", "counts"),
+    ("arguments", "tier", "built", "more", "counts"),
     [
-        ("", "default", ["other interpreters"], []),
-        ("--quick", "quick", [], []),
-        ("--all", "all", ["other interpreters", "durations", "on a simulated card"], LEFT_OUT),
+        ("", "default", PROGRAMS, ["other interpreters"], []),
+        ("--quick", "quick", PROGRAMS, [], []),
+        ("--all", "all", "", ["other interpreters", "durations", "on a simulated card"], LEFT_OUT),
     ],
 )
 def test_the_tests_in_cpp_are_built_and_run_beside_those_in_python(
-    tmp_path: Path, arguments: str, tier: str, more: list[str], counts: list[str]
+    tmp_path: Path, arguments: str, tier: str, built: str, more: list[str], counts: list[str]
 ) -> None:
     said = said_by_tests(tmp_path, arguments)
     assert said == [
         "built dev freshframe_python",
         f"pytest  in the tier {tier}",
-        "built dev",
+        f"built dev{built}",
         "ctest dev -LE ^(thorough)$",
         *more,
         "ctest: counted",
         *counts,
         "all tests passed",
     ]
+
+
+def test_programs_of_tests_that_are_left_out_are_not_built(tmp_path: Path) -> None:
+    ended = run(TESTS, tmp_path, ARGS="", PLOT="gil")
+    assert "built dev freshframe_tests interleavings_programs" in ended.stdout.splitlines()
+    assert "ctest dev -LE ^(thorough|gil)$" in ended.stdout.splitlines()
+    assert "other interpreters" not in ended.stdout
 
 
 def test_chosen_tests_run_whole(tmp_path: Path) -> None:
