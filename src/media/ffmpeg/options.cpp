@@ -3,7 +3,6 @@
 #include "media/ffmpeg/options.hpp"
 
 #include "freshframe/error.hpp"
-#include "freshframe/forks.hpp"
 
 #include <cerrno>
 #include <cstdint>
@@ -19,11 +18,6 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-/// The locale in which FFmpeg reads numbers. It is null if memory runs out: then uselocale() changes nothing.
-struct NumbersOfC {
-  locale_t locale = ::newlocale(LC_ALL_MASK, "C", nullptr);
-};
-
 /// In a class or its children: all protocols and containers are below AVFormatContext's, all codecs below
 /// AVCodecContext's.
 bool has_option(const AVClass* options, const std::string& name) {
@@ -32,12 +26,6 @@ bool has_option(const AVClass* options, const std::string& name) {
 }
 
 }  // namespace
-
-DecimalPoint::DecimalPoint() : before_(::uselocale(forks::ProcessWide<NumbersOfC>::get().locale)) {}
-
-DecimalPoint::~DecimalPoint() {
-  static_cast<void>(::uselocale(before_));
-}
 
 void check_known(const std::map<std::string, std::string>& options, const std::string& url) {
   std::string unknown;

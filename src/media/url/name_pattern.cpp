@@ -34,14 +34,14 @@ std::string_view take_usual(std::string_view& pattern) {
 /// no such kind is there.
 std::optional<bool> take_kind(std::string_view& inside, std::string_view letter) {
   using Is = int (*)(int);
-  constexpr std::array<std::pair<std::string_view, Is>, 8> kKinds{{{"[:alpha:]", std::isalpha},
-                                                                   {"[:digit:]", std::isdigit},
-                                                                   {"[:alnum:]", std::isalnum},
-                                                                   {"[:upper:]", std::isupper},
-                                                                   {"[:lower:]", std::islower},
-                                                                   {"[:xdigit:]", std::isxdigit},
-                                                                   {"[:punct:]", std::ispunct},
-                                                                   {"[:space:]", std::isspace}}};
+  const std::array<std::pair<std::string_view, Is>, 8> kKinds{{{"[:alpha:]", std::isalpha},
+                                                               {"[:digit:]", std::isdigit},
+                                                               {"[:alnum:]", std::isalnum},
+                                                               {"[:upper:]", std::isupper},
+                                                               {"[:lower:]", std::islower},
+                                                               {"[:xdigit:]", std::isxdigit},
+                                                               {"[:punct:]", std::ispunct},
+                                                               {"[:space:]", std::isspace}}};
   for (const auto& [name, is] : kKinds) {
     if (!inside.starts_with(name)) continue;
     inside.remove_prefix(name.size());

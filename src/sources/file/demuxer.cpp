@@ -23,10 +23,10 @@
 #include "core/ascii.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
-#include "media/ffmpeg/options.hpp"
 #include "media/ffmpeg/read/probing.hpp"
 #include "media/ffmpeg/read/read_packet.hpp"
 #include "media/stream/playlist.hpp"
+#include "platform/decimal_point.hpp"
 
 namespace freshframe::media {
 
@@ -243,7 +243,7 @@ void Demuxer::open_container(Dictionary& options) {
   if ((format->flags & AVFMT_NOFILE) == 0) input->pb = &io();
   input->interrupt_callback = interrupt_.callback();
   if (is_one_picture(*format) && avio_size(&io()) > 0) input->flags |= AVFMT_FLAG_NOPARSE;
-  const DecimalPoint numbers;
+  const platform::DecimalPoint numbers;
   const int opened = avformat_open_input(&input, address().c_str(), format, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
   check_interrupt("opened", settings_.open_timeout);

@@ -16,8 +16,8 @@
 #include <utility>
 
 #include "media/ffmpeg/error.hpp"
-#include "media/ffmpeg/options.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
+#include "platform/decimal_point.hpp"
 
 extern "C" {
 #include <libavutil/imgutils.h>
@@ -398,7 +398,7 @@ void Decoder::set_up() {
 }
 
 void Decoder::open(Dictionary& options) {
-  const DecimalPoint numbers;
+  const platform::DecimalPoint numbers;
   const int result = avcodec_open2(codec_.get(), codec_->codec, options.out());
   if (result < 0) {
     throw Error("the decoder for " + std::string(avcodec_get_name(parameters_->codec_id)) +

@@ -20,8 +20,8 @@
 #include "media/colour/pixel_conversions.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
-#include "media/ffmpeg/options.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
+#include "platform/decimal_point.hpp"
 
 // Frames in the form for FFmpeg's encoders.
 
@@ -293,7 +293,7 @@ Dictionary FrameEncoder::start(const Frame& first, double fps) {
       set_up_codec(*encoder, sample, guessed && is_mpeg2(*encoder) ? mpeg2_rate(fps) : av_d2q(fps, kTicks));
   const FfmpegErrorCapture errors;
   Dictionary options(options_.options);
-  const DecimalPoint numbers;
+  const platform::DecimalPoint numbers;
   const int result = avcodec_open2(codec_.get(), encoder, options.out());
   if (result < 0) refuse(result, errors.in_brackets());
   return options;
@@ -304,7 +304,7 @@ void FrameEncoder::begin_again(const Frame& first) {
   auto again = set_up_codec(encoder, first, codec_->framerate);
   const FfmpegErrorCapture errors;
   Dictionary options(options_.options);
-  const DecimalPoint numbers;
+  const platform::DecimalPoint numbers;
   const int result = avcodec_open2(again.get(), &encoder, options.out());
   if (result < 0) {
     fail("the encoder " + std::string(encoder.name) + " could not start again: " + ffmpeg_text(result) +

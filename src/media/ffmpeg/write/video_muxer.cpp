@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "media/ffmpeg/error.hpp"
-#include "media/ffmpeg/options.hpp"
 #include "media/url/source_url.hpp"
+#include "platform/decimal_point.hpp"
 
 namespace freshframe::media {
 
@@ -144,7 +144,7 @@ int VideoMuxer::start(const AVCodecParameters& codec, AVRational time_base, AVRa
   if (fragmented_) options.set("movflags", "frag_custom+delay_moov+default_base_moof");
   if (fragmented_ && file_.can_read_back()) index_ = std::make_unique<Mp4Index>(container().name, *stream);
   file_.begin_file();
-  const DecimalPoint numbers;
+  const platform::DecimalPoint numbers;
   result = avformat_write_header(output_.get(), options.out());
   started_ = result >= 0;
   if (!started_) give_up();

@@ -12,6 +12,7 @@
 
 #include "core/ascii.hpp"
 #include "core/file_place.hpp"
+#include "core/utc_parts.hpp"
 
 namespace freshframe::media {
 
@@ -315,9 +316,7 @@ void SegmentPattern::check(const std::string& path) const {
 }
 
 std::string SegmentPattern::make_name(std::int64_t unix_time, std::int64_t number, int copy) const {
-  const std::time_t seconds = unix_time;
-  std::tm time{};
-  if (::gmtime_r(&seconds, &time) == nullptr) time = {};
+  const auto time = core::utc_parts(unix_time);
   std::string name;
   for (const auto& part : parts_) {
     if (&part != parts_.data()) name += '/';

@@ -21,6 +21,7 @@
 #include "media/ffmpeg/read/read_packet.hpp"
 #include "media/stream/reconnect.hpp"
 #include "media/stream/stream_errors.hpp"
+#include "platform/decimal_point.hpp"
 #include "sources/network/input/video_choice.hpp"
 
 extern "C" {
@@ -195,7 +196,7 @@ LiveInput::~LiveInput() {
 }
 
 void LiveInput::open(const std::string& target, TimePoint deadline) {
-  const DecimalPoint numbers;
+  const platform::DecimalPoint numbers;
   FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
   errors.limit_redirects(kMostRedirects, [this] {
     redirects_again_ = true;
@@ -341,7 +342,7 @@ int LiveInput::read() {
   // Joining a stream in the middle of a picture is not an error, although FFmpeg's parser logs one.
   const FfmpegErrorCapture errors(joined_ ? FfmpegErrorCapture::Purpose::Reader
                                           : FfmpegErrorCapture::Purpose::Opening);
-  const DecimalPoint numbers;
+  const platform::DecimalPoint numbers;
   int result = 0;
   if (first_packets_.empty()) {
     result = read_packet(*input_, *packet_);

@@ -8,12 +8,14 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <ctime>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include "core/utc_parts.hpp"
 #include "vision/class_choice.hpp"
 
 namespace freshframe::vision {
@@ -31,9 +33,7 @@ std::string padded(std::string text, int width, bool left) {
 }
 
 std::string time_text(const WallTime& time, const std::string& format) {
-  const auto seconds = static_cast<std::time_t>(std::floor(time.seconds));
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
+  const auto parts = core::utc_parts(static_cast<std::int64_t>(std::floor(time.seconds)));
   std::array<char, 256> text{};
   const auto length =
       std::strftime(text.data(), text.size(), format.empty() ? "%F %T" : format.c_str(), &parts);
