@@ -1,4 +1,4 @@
-// The parts of a moment in UTC are those of the system's calendar.
+// utc_parts() and the C library agree.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/utc_parts.hpp"
 
@@ -19,7 +19,7 @@ std::string text_of(const std::tm& parts) {
   return {text.data(), length};
 }
 
-TEST(UtcParts, AreThoseOfTheSystemsCalendar) {
+TEST(UtcParts, AgreeWithTheCLibrary) {
   constexpr std::int64_t kStep = 86'400 * 37 + 12'345;  // seconds
   constexpr std::int64_t kFarthest = std::int64_t{86'400} * 365 * 2'000;
   for (std::int64_t moment = -kFarthest; moment < kFarthest; moment += kStep) {
@@ -30,7 +30,7 @@ TEST(UtcParts, AreThoseOfTheSystemsCalendar) {
   }
 }
 
-TEST(UtcParts, AreNoughtForAMomentThatIsTooFarAway) {
+TEST(UtcParts, AreNoughtTooFarAway) {
   EXPECT_EQ(core::utc_parts(INT64_MAX).tm_mday, 0);
   EXPECT_EQ(core::utc_parts(INT64_MIN).tm_mday, 0);
 }
