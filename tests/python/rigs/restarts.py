@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support import WATCHDOG
+from support import WATCHDOG, until
 
 import freshframe as ff
 from rigs import receivers
@@ -225,10 +225,16 @@ class Program:
             return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log)
 
     def kill(self) -> None:
-        """kill -9, and another run."""
+        """kill -9, and another run, which has an event when this returns."""
         self._process.kill()
         self._process.wait()
+        before = self._last()
         self._process = self._launch(LIVE)
+        self.wait_for(before + 1)
+
+    def wait_for(self, number: int) -> None:
+        """Waits until its spool has the event of this number."""
+        until(lambda: self._last() >= number, lambda: f"event {number}: {self.log.read_text()[-2000:]}")
 
     def finish(self) -> int:
         """Kills it, sends what is left, and returns the last number."""
@@ -246,41 +252,54 @@ class Program:
         return int((self._box / "sent").read_text().split()[0])
 
     def _last(self) -> int:
-        newest = max(self._box.glob("0*.jsonl"))
-        numbers: list[int] = [json.loads(line).get("n", 0) for line in newest.read_text().splitlines()]
-        return max(int(newest.stem) - 1, *numbers)
+        newest = max(self._box.glob("0*.jsonl"), default=None)
+        if newest is None:
+            return 0
+        *lines, _ = newest.read_text().split("\n")  # without a line that is being written
+        numbers: list[int] = [json.loads(line).get("n", 0) for line in lines]
+        return max([int(newest.stem) - 1, *numbers])
 
 
-def play(receiver: Receiver, seconds: float, restarts: int, kills: int, seed: int = 1) -> Found:
-    """Sends for that long, while the server and the program end and begin."""
+def play(
+    receiver: Receiver, seconds: float, restarts: int, kills: int, *, events: int = 1, seed: int = 1
+) -> Found:
+    """Sends while the server and the program end and begin, for that long and for a number of events.
+
+    The starts of the program do not count: on a busy machine they take longer than all the rest.
+    """
     chance = random.Random(seed)
     receiver.start()
     program = Program(receiver)
+    program.wait_for(1)
     found = Found()
     began = time.monotonic()
     kill_times = sorted(chance.uniform(0, seconds) for _ in range(kills))
 
     def kill_due() -> None:
-        if kill_times and time.monotonic() >= began + kill_times[0]:
+        nonlocal began
+        now = time.monotonic()
+        if kill_times and now >= began + kill_times[0]:
             kill_times.pop(0)
             program.kill()
             found.kills += 1
+            began += time.monotonic() - now
 
-    def pause(end: float) -> None:
-        while time.monotonic() < end:
+    def pause(share: float) -> None:
+        while time.monotonic() < began + seconds * share:
             kill_due()
             time.sleep(0.02)
 
     try:
         for n in range(restarts):
-            pause(began + seconds * (n + chance.uniform(0.2, 0.5)) / restarts)
+            pause((n + chance.uniform(0.2, 0.5)) / restarts)
             receiver.kill()
             found.restarts += 1
-            pause(began + seconds * (n + chance.uniform(0.6, 0.9)) / restarts)
+            pause((n + chance.uniform(0.6, 0.9)) / restarts)
             receiver.start()
-        pause(began + seconds)
+        pause(1)
         while kill_times:  # late on a busy machine
             kill_due()
+        program.wait_for(events)
         last = program.finish()
         deadline = time.monotonic() + WATCHDOG
         while time.monotonic() < deadline and max(receiver.numbers(), default=0) < last:
