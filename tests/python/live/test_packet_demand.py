@@ -152,7 +152,7 @@ def test_a_hung_camera_that_is_only_shown_is_told(decode: Any, level: int) -> No
     told = "frozen" if level else "flat"  # no packet's bytes show that
     with RtspServer(encode("h264", 300, draw=one)) as server:
         pipeline = ff.Pipeline(keep_running=True)
-        camera = pipeline.add(ff.open(server.url, frozen_after=8, decode=decode, **PATIENT), name="door")
+        camera = pipeline.add(ff.open(server.url, frozen_after=3, decode=decode, **PATIENT), name="door")
         pipeline.serve(port=0, view=camera)
         with pipeline:
             until(lambda: _camera(pipeline).frozen == told, lambda: f"{told}: {_camera(pipeline)}")
