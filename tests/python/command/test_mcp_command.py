@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import importlib.util
 import json
 import math
 import os
@@ -30,7 +31,8 @@ from freshframe._cli import main, top
 from freshframe._cli.mcp import Eyes, NoPictureError
 from freshframe._cli.top import Target
 
-mcp = pytest.importorskip("mcp")
+if importlib.util.find_spec("mcp") is None:
+    pytest.skip("mcp is not installed", allow_module_level=True)
 
 TOKEN = "a-token-of-this-test"
 SENTENCE = r"door, picture (\d+), captured at (\S+), (\d+\.\d+) s old"
@@ -58,6 +60,7 @@ def command(*arguments: str) -> list[str]:
 
 def over_stdio(url: str, talk: Callable[[Any], Awaitable[None]], *arguments: str) -> None:
     """Lets a client talk to the command, which it starts."""
+    import mcp  # noqa: PLC0415  (each process that collects tests would spend half a second on it)
 
     async def session() -> None:
         program, *rest = command(url, *arguments)
@@ -358,6 +361,7 @@ def over_http(url: str, token: Path) -> Iterator[str]:
 @contextlib.asynccontextmanager
 async def http_client(url: str, token: str) -> AsyncIterator[Any]:
     import httpx2  # noqa: PLC0415  (it comes with mcp)
+    import mcp  # noqa: PLC0415  (as above)
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
 
     async with (

@@ -23,8 +23,8 @@ CODE = Path(__file__).with_name("native_plugin.cpp").read_text(encoding="utf-8")
     scope="module",
     params=[
         pytest.param(("c++", "-O3"), id="O3"),
-        pytest.param(("clang++", "-O0"), id="clang"),
-        pytest.param(("clang++", "-stdlib=libc++"), id="libc++"),
+        pytest.param(("clang++", "-O0"), id="clang", marks=pytest.mark.thorough),
+        pytest.param(("clang++", "-stdlib=libc++"), id="libc++", marks=pytest.mark.thorough),
     ],
 )
 def plugin(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Path]:
