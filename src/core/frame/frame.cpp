@@ -190,13 +190,13 @@ core::FrameBody::~FrameBody() {
 }
 
 void core::FrameBody::hold(bool loan, std::uint16_t holder) noexcept {
-  if (holder != 0) lender.load(std::memory_order_acquire)->lend(holder, 1);
+  if (holder != 0) lender.load(std::memory_order_acquire)->lend(holder, 1, device_bytes());
   const auto before = holders.fetch_add(loan ? kLoan : kEngine, std::memory_order_relaxed);
   if (!loan && engine_count(before) == 0) settle();  // the caller's loan keeps the body alive meanwhile
 }
 
 void core::FrameBody::drop(bool loan, std::uint16_t holder) noexcept {
-  if (holder != 0) lender.load(std::memory_order_acquire)->lend(holder, -1);
+  if (holder != 0) lender.load(std::memory_order_acquire)->lend(holder, -1, device_bytes());
   auto word = holders.load(std::memory_order_relaxed);
   const auto unit = loan ? kLoan : kEngine;
   bool pinned = false;

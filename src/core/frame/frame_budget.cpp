@@ -88,7 +88,7 @@ void FrameBudget::wake_waiters() noexcept {
 std::uint16_t FrameBudget::add_holder(std::string name) {
   const Lock lock(mutex_);
   const auto free = std::ranges::find_if(removed_, [this](std::uint16_t holder) {
-    return get_lent(holder).load(std::memory_order_relaxed) == 0;
+    return get_lent(holder).handles.load(std::memory_order_relaxed) == 0;
   });
   if (free != removed_.end()) {
     const auto holder = *free;
@@ -98,7 +98,7 @@ std::uint16_t FrameBudget::add_holder(std::string name) {
   }
   if (names_.size() == std::numeric_limits<std::uint16_t>::max()) return 0;
   auto& chunk = lent_[names_.size() / kChunk];
-  if (!chunk) chunk = std::make_unique<Lent>();
+  if (!chunk) chunk = std::make_unique<LentChunk>();
   names_.push_back(std::move(name));
   holders_.store(static_cast<std::uint16_t>(names_.size()), std::memory_order_release);
   return static_cast<std::uint16_t>(names_.size());
@@ -110,16 +110,16 @@ void FrameBudget::remove_holder(std::uint16_t holder) {
   removed_.push_back(holder);
 }
 
-std::uint16_t FrameBudget::greatest_holder() const noexcept {
+std::uint16_t FrameBudget::greatest_holder(Place place) const noexcept {
   std::uint16_t greatest = 0;
-  int most = 0;
+  std::ptrdiff_t most = 0;
   const auto holders = holders_.load(std::memory_order_acquire);
   for (std::uint32_t each = 1; each <= holders; ++each) {
     const auto holder = static_cast<std::uint16_t>(each);
-    const int handles = get_lent(holder).load(std::memory_order_relaxed);
-    if (handles <= most) continue;
+    const auto share = read_share(holder, place);
+    if (share <= most) continue;
     greatest = holder;
-    most = handles;
+    most = share;
   }
   return greatest;
 }
@@ -130,17 +130,18 @@ std::string FrameBudget::get_name(std::uint16_t holder) const {
 }
 
 void FrameBudget::check_held(std::uint16_t holder, std::size_t limit) const {
-  check_held(holder, held_bytes(), limit, false);
+  check_held(holder, held_bytes(), limit, Place::Host);
   if (const auto most = device_limit(); most > 0)
-    check_held(holder, read_sum(held_device_bytes_), most / 2, true);
+    check_held(holder, read_sum(held_device_bytes_), most / 2, Place::Card);
 }
 
-void FrameBudget::check_held(std::uint16_t holder, std::size_t held, std::size_t limit, bool on_cards) const {
+void FrameBudget::check_held(std::uint16_t holder, std::size_t held, std::size_t limit, Place place) const {
   if (held <= limit) return;
-  const auto greatest = greatest_holder();
+  const bool on_cards = place == Place::Card;
+  if (on_cards && knows(holder) && read_share(holder, place) <= 0) return;
+  const auto greatest = greatest_holder(place);
   const bool known = knows(holder) && greatest != 0;
-  const auto handles = [&](std::uint16_t lender) { return get_lent(lender).load(std::memory_order_relaxed); };
-  if (known && handles(holder) < handles(greatest) && held / 2 <= limit) return;
+  if (known && read_share(holder, place) < read_share(greatest, place) && held / 2 <= limit) return;
   std::string text = (knows(holder) ? get_name(holder) : std::string("this consumer")) +
                      " gets no more frames: " + measured_mebibytes_text(held) + " of pictures " +
                      (on_cards ? "on a graphics card " : "") + "are held outside the engine, the limit is " +

@@ -68,12 +68,17 @@ class FrameBudget {
   [[nodiscard]] bool knows(std::uint16_t holder) const noexcept {
     return holder > 0 && holder <= holders_.load(std::memory_order_acquire);
   }
-  void lend(std::uint16_t holder, int handles) noexcept {
-    get_lent(holder).fetch_add(handles, std::memory_order_relaxed);
+  /// `device_bytes`: of each handle's picture on a card.
+  void lend(std::uint16_t holder, int handles, std::size_t device_bytes) noexcept {
+    auto& lent = get_lent(holder);
+    lent.handles.fetch_add(handles, std::memory_order_relaxed);
+    if (device_bytes > 0)
+      lent.device_bytes.fetch_add(handles * static_cast<std::ptrdiff_t>(device_bytes),
+                                  std::memory_order_relaxed);
   }
-  /// Throws FramesHeldError when more than `limit` bytes are on loan and `holder` holds most of them, so that the
-  /// others continue. Above twice the limit it throws for every holder. For bytes on cards half of their limit counts:
-  /// the sources need the other half.
+  /// Throws FramesHeldError when more than `limit` bytes are on loan and `holder` has the most handles, so that the
+  /// others continue. Above twice the limit it throws for every holder. For bytes on cards half of their limit counts,
+  /// because the sources need the other half, and a holder that has none there is left alone.
   void check_held(std::uint16_t holder, std::size_t limit) const;
 
   /// Returns the frame's generation.
@@ -87,10 +92,21 @@ class FrameBudget {
 
  private:
   static constexpr std::size_t kChunk = 256;
-  using Lent = std::array<std::atomic<int>, kChunk>;  // handles, of each holder
+  struct Lent {
+    std::atomic<int> handles{0};
+    std::atomic<std::ptrdiff_t> device_bytes{0};  // a picture counts for each of its handles
+  };
+  using LentChunk = std::array<Lent, kChunk>;  // of each holder
+  enum class Place : std::uint8_t { Host, Card };
 
-  [[nodiscard]] std::atomic<int>& get_lent(std::uint16_t holder) const noexcept {
+  [[nodiscard]] Lent& get_lent(std::uint16_t holder) const noexcept {
     return (*lent_[(holder - 1U) / kChunk])[(holder - 1U) % kChunk];
+  }
+  /// Returns the handles of a holder, or its bytes on cards.
+  [[nodiscard]] std::ptrdiff_t read_share(std::uint16_t holder, Place place) const noexcept {
+    const auto& lent = get_lent(holder);
+    return place == Place::Card ? lent.device_bytes.load(std::memory_order_relaxed)
+                                : lent.handles.load(std::memory_order_relaxed);
   }
   /// See Note [Kept shares].
   [[nodiscard]] int kept_count() const noexcept {
@@ -98,12 +114,13 @@ class FrameBudget {
     return left == 0 ? 0 : std::min(left, published_[generation_.load() ^ 1U].load());
   }
   void wake_waiters() noexcept;
-  void check_held(std::uint16_t holder, std::size_t held, std::size_t limit, bool on_cards) const;
+  void check_held(std::uint16_t holder, std::size_t held, std::size_t limit, Place place) const;
   void keep_share_locked(int frames) noexcept FRESHFRAME_REQUIRES(mutex_);
-  [[nodiscard]] std::uint16_t greatest_holder() const noexcept;
+  [[nodiscard]] std::uint16_t greatest_holder(Place place) const noexcept;
   [[nodiscard]] std::string get_name(std::uint16_t holder) const;
 
-  std::array<std::unique_ptr<Lent>, 256> lent_;  // each made before `holders_` reaches it, and never moved
+  // Each is made before `holders_` reaches it, and never moved.
+  std::array<std::unique_ptr<LentChunk>, 256> lent_;
   std::atomic<std::uint16_t> holders_{0};
   std::atomic<int> bound_{1 << 30};
   std::atomic<int> extra_{0};

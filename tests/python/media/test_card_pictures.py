@@ -396,6 +396,23 @@ def test_a_copy_in_the_hosts_memory_is_of_its_own(film: Path, card: Card) -> Non
     frames, _ = frames_of(film)
     plane = planes_of(frames[0])[0]
     if not hasattr(np, "from_dlpack") or np.lib.NumpyVersion(np.__version__) < "2.1.0":
+def test_who_holds_nothing_on_the_card_is_neither_named_nor_refused(film: Path, card: Card) -> None:
+    pipeline = ff.Pipeline(max_device_bytes=8 * CARD_BYTES)
+    on_card = pipeline.add(ff.open(film, decoder="cuda", on_device=True), name="film")
+    hoarder = pipeline.reader(on_card, name="hoarder")
+    many = pipeline.reader(pipeline.add(ff.open(film), name="beside"), name="many")
+    held: list[ff.Frame] = []
+    with pipeline:
+        in_host = [sample.frame for sample in itertools.islice(many, PICTURES - 5)]
+        with pytest.raises(
+            ff.FramesHeldError, match=r"^reader 'hoarder' .*; most are held by reader 'hoarder'"
+        ):
+            held.extend(sample.frame for sample in hoarder)
+        in_host.extend(sample.frame for sample in many)
+        held.clear()
+    assert len(in_host) == PICTURES
+
+
         pytest.skip("NumPy before 2.1 has no copy= of DLPack")
     shared = np.from_dlpack(plane, device="cpu")
     own = np.from_dlpack(plane, device="cpu", copy=True)

@@ -1,10 +1,13 @@
 // The frame budget: engine-held frames count, frames on loan show as held bytes.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
 #include "freshframe/frame.hpp"
 
 #include <atomic>
 #include <barrier>
+#include <cstddef>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -203,6 +206,27 @@ TEST(FrameBudget, AFullCardKeepsOutOnlyFramesThatStayThere) {
   EXPECT_TRUE(budget.wait_for_room(false));
   budget.give_device(1);
   EXPECT_TRUE(budget.has_room(true));
+}
+
+TEST(FrameBudget, AFullCardIsBlamedOnWhoHoldsBytesThere) {
+  core::FrameBudget budget;
+  budget.set_device_limit(100);
+  const auto many = budget.add_holder("many");
+  const auto few = budget.add_holder("few");
+  const auto large = budget.add_holder("large");
+  budget.lend(many, 10, 0);
+  budget.lend(few, 3, 5);
+  budget.lend(large, 1, 60);
+  budget.charge_device(75);
+  constexpr std::size_t kMuch = 1000;  // in the host
+  EXPECT_NO_THROW(budget.check_held(many, kMuch));
+  EXPECT_NO_THROW(budget.check_held(few, kMuch));
+  const auto message = message_of<FramesHeldError>([&] { budget.check_held(large, kMuch); });
+  EXPECT_NE(message.find("most are held by large"), std::string::npos) << message;
+  budget.lend(large, 1, 60);
+  budget.charge_device(60);
+  EXPECT_NO_THROW(budget.check_held(many, kMuch));
+  EXPECT_THROW(budget.check_held(few, kMuch), FramesHeldError);
 }
 
 TEST(FrameBudget, StopEndsTheWaitForRoom) {
