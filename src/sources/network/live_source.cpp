@@ -169,7 +169,9 @@ bool LiveSource::feed(const Context& context) {
     pass_on(*notes, context);
     return true;
   }
-  decoding_.add(*packet_, arrive(*notes, context), context);
+  const auto arrived = arrive(*notes, context);
+  if (stays_on_card() && arrived.notes.can_begin && !arrived.damaged) watch_bytes(arrived, context);
+  decoding_.add(*packet_, arrived, context);
   if (decoding_.catches_up()) connection_->set_patient(true);
   av_packet_unref(packet_.get());
   return true;
@@ -222,7 +224,7 @@ void LiveSource::pass_on(const PacketNotes& notes, const Context& context) {
   const auto time = connection_->seconds(packet_->pts);
   decoding_.leave_out(*packet_, arrived, context);
   if (notes.can_begin && !arrived.damaged) {
-    still_.note_packet({packet_->data, static_cast<std::size_t>(packet_->size)}, arrived.captured, context);
+    watch_bytes(arrived, context);
     if (has_to_see(notes)) {
       see_key(arrived, context);
     } else {
@@ -242,6 +244,11 @@ void LiveSource::pass_on(const PacketNotes& notes, const Context& context) {
   note_frame(context);
   connector_.note_frame();
   if (facts_.note_packet(connection_->info(), size)) set_info(facts_.info());
+}
+
+/// A keyframe that is whole, whose picture the host does not get.
+void LiveSource::watch_bytes(const LiveDecoding::Arrived& arrived, const Context& context) {
+  still_.note_packet({packet_->data, static_cast<std::size_t>(packet_->size)}, arrived.captured, context);
 }
 
 /// Decodes the keyframe in packet_ by another decoder, which leaves no state: for the watch over still
@@ -303,7 +310,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(LivePicture picture, const 
   if (picture.damaged) {
     made->mark_damaged();
     book.count_damaged();
-  } else if (key) {
+  } else if (key && made->on_device() == nullptr) {
     still_.note_picture(*made, picture.captured, context);
   }
   return SourceItem<Frame>{

@@ -60,6 +60,9 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   [[nodiscard]] bool has_to_see(const PacketNotes& notes) const {
     return notes.can_begin && (wish_.sees_next() || still_.needs_picture(notes.arrived));
   }
+  /// Whether a copy to the host would be the only one.
+  [[nodiscard]] bool stays_on_card() const { return options_.on_device && connection_->decoder().has_card(); }
+  void watch_bytes(const LiveDecoding::Arrived& arrived, const Context& context);
   void see_key(const LiveDecoding::Arrived& arrived, const Context& context);
   [[nodiscard]] std::optional<SourceItem<Frame>> deliver(LivePicture picture, const Context& context);
 

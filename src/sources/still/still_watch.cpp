@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/still/still_watch.hpp"
 
-#include "freshframe/device.hpp"
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 #include "freshframe/stats.hpp"
@@ -349,11 +348,7 @@ void StillWatch::ask_picture(TimePoint now) noexcept {
 void StillWatch::note_seen(const Frame& picture, TimePoint captured, const Context& context) {
   if (limit_ == 0) return;
   if (!rule_) rule_.emplace();
-  try {
-    rule_->add(compute_digest(picture.luma()), captured);
-  } catch (const DeviceError&) {  // the decoder will find out, too
-    return;
-  }
+  rule_->add(compute_digest(picture.luma()), captured);
   asked_ = 0;
   suspects_ = rule_->verdict().kind != StillRule::Kind::None;
   tell(captured, context);

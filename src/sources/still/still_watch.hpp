@@ -35,7 +35,7 @@ class StillWatch {
 
   /// A keyframe that is whole, of a source that decodes all of them.
   void note_picture(const Frame& picture, TimePoint captured, const Context& context);
-  /// The packet of a keyframe of a source that decodes none. If its bytes come again, it is known.
+  /// The packet of a keyframe that is not decoded, or whose picture stays on a card. If its bytes come again, it is known.
   void note_packet(std::span<const std::uint8_t> bytes, TimePoint captured, const Context& context);
   /// Whether a source that decodes none has to decode the keyframe that has come at `now`: it was asked for none for
   /// a quarter of `frozen_after`, or for a second while it seems to be frozen.

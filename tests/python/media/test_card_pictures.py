@@ -23,6 +23,7 @@ from rigs.card.clips import H264, PICTURES, clip
 from rigs.card.consumer import IS_COPIED, READ_ONLY, Stream, Tensor
 from rigs.live.camera import Camera
 from rigs.live.camera import clip as live_clip
+from rigs.live.media import encode, picture
 from rigs.live.servers import TcpServer
 from rigs.watchdog import LONG_WATCHDOG
 from support import Gate, check_books, until
@@ -193,6 +194,33 @@ def test_where_the_processor_decodes_frames_are_in_the_host(film: Path, card: Ca
     card.fault()
     assert {(frame.device, frame.on_device) for frame in frames} == {("cpu", None)}
     assert downloads(pipeline) == 0
+
+
+# ---- the watch over frozen pictures
+
+
+def test_the_watch_over_a_camera_copies_nothing_to_the_host(card: Card) -> None:
+    before = card.count("bytes to host")
+    with (
+        TcpServer(live_clip("mpegts")) as server,
+        Camera(server.url, decoder="cuda", on_device=True, queue=ff.Queue(30)) as camera,
+    ):
+        samples = camera.read(45)  # one and a half seconds, with a keyframe three times a second
+        assert {sample.frame.device for sample in samples} == {"cuda:0"}
+        assert camera.stats.downloads == 0
+    assert card.count("bytes to host") == before
+
+
+def test_a_frozen_camera_is_known_by_its_packets(card: Card) -> None:
+    before = card.count("bytes to host")
+    hung = encode("mpegts", 300, draw=lambda _, width, height: picture(0, width, height))
+    with (
+        TcpServer(hung) as server,
+        Camera(server.url, decoder="cuda", on_device=True, frozen_after=2) as camera,
+    ):
+        camera.wait(lambda stats: stats.frozen, "a frozen picture")
+        assert camera.stats.downloads == 0
+    assert card.count("bytes to host") == before
 
 
 # ---- lifetimes
