@@ -105,6 +105,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
             "StaleFrameError",
             "StopTimeoutError",
             "FramesHeldError",
+            "DeviceError",
             "MissingPackageError",
         ),
     ),

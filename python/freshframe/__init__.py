@@ -14,6 +14,7 @@ from ._interpreter import main_only as _main_only  # noqa: F401  (must come befo
 # isort: split
 from . import _errors, _native
 from ._errors import (
+    DeviceError,
     EndOfStreamError,
     FramesHeldError,
     FreshframeError,
@@ -153,6 +154,7 @@ __all__ = [
     "ClipRecorder",
     "Csv",
     "Detections",
+    "DeviceError",
     "EndOfStreamError",
     "Frame",
     "FramesHeldError",

@@ -82,6 +82,10 @@ class FramesHeldError(FreshframeError, MemoryError):
     """Python holds more frames than ``Pipeline(max_held_bytes=)`` allows."""
 
 
+class DeviceError(FreshframeError, RuntimeError):
+    """A picture that stays on a graphics card cannot be read: the card has failed, or has no memory left."""
+
+
 class EndOfStreamError(FreshframeError, EOFError):
     """The stream has ended, and all its samples were read."""
 

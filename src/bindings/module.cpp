@@ -34,6 +34,7 @@ void register_classes(const nb::dict& given) {
   known.source_timeout = keep("SourceTimeoutError");
   known.node_error = keep("NodeError");
   known.frames_held = keep("FramesHeldError");
+  known.device_error = keep("DeviceError");
   known.end_of_stream = keep("EndOfStreamError");
   known.read_timeout = keep("ReadTimeoutError");
   known.stalled = keep("StalledError");
@@ -50,8 +51,8 @@ void forget_classes(gil::Held& held) {
   for (PyObject** kept :
        {&known.circles, &known.detections, &known.freshframe_error, &known.graph_error, &known.option_error,
         &known.option_type_error, &known.state_error, &known.source_error, &known.source_timeout,
-        &known.node_error, &known.frames_held, &known.end_of_stream, &known.read_timeout, &known.stalled,
-        &known.stop_timeout, &known.stamped, &known.reader_iterator}) {
+        &known.node_error, &known.frames_held, &known.device_error, &known.end_of_stream, &known.read_timeout,
+        &known.stalled, &known.stop_timeout, &known.stamped, &known.reader_iterator}) {
     Py_CLEAR(*kept);
   }
   forget_pooled_circles(held);

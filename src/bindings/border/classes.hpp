@@ -20,6 +20,7 @@ struct Classes {
   PyObject* source_timeout = nullptr;
   PyObject* node_error = nullptr;
   PyObject* frames_held = nullptr;
+  PyObject* device_error = nullptr;
   PyObject* end_of_stream = nullptr;
   PyObject* read_timeout = nullptr;
   PyObject* stalled = nullptr;

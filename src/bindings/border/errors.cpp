@@ -74,6 +74,10 @@ nb::object make_cause(gil::Held& held, const std::exception_ptr& cause) {
     return python_error(held, known.error());
   } catch (const SourceErrorByPython& known) {
     return python_error(held, known.error());
+  } catch (const DeviceErrorByPython& known) {
+    return python_error(held, known.error());
+  } catch (const DeviceError& known) {
+    return make(classes().device_error, known.what());
   } catch (const FramesHeldError& known) {
     return make(classes().frames_held, known.what());
   } catch (const OptionTypeError& known) {
@@ -111,6 +115,8 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
     raise_python(held, error.error());
   } catch (const SourceErrorByPython& error) {
     raise_python(held, error.error());
+  } catch (const DeviceErrorByPython& error) {
+    raise_python(held, error.error());
   } catch (const NodeError& error) {
     raise_node_error(held, error);
   } catch (const SourceTimeoutError& error) {
@@ -131,6 +137,8 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
     raise(known.state_error, error);
   } catch (const FramesHeldError& error) {
     raise(known.frames_held, error);
+  } catch (const DeviceError& error) {
+    raise(known.device_error, error);
   } catch (const EndOfStreamError& error) {
     raise(known.end_of_stream, error);
   } catch (const ReadTimeoutError& error) {
@@ -187,9 +195,13 @@ TakenError take_python_error(gil::Held& held) {
   if (const auto said = read_utf8(message); !said.empty()) text += ": " + said;
   Py_XDECREF(message);
   const auto object = std::make_shared<gil::Ref>(held, error.ptr());
-  if (classes().source_error != nullptr && PyObject_IsInstance(error.ptr(), classes().source_error) == 1) {
+  const auto is = [&](PyObject* known) {
+    return known != nullptr && PyObject_IsInstance(error.ptr(), known) == 1;
+  };
+  if (is(classes().source_error))
     return {std::make_exception_ptr(SourceErrorByPython(object, text)), object, text};
-  }
+  if (is(classes().device_error))
+    return {std::make_exception_ptr(DeviceErrorByPython(object, text)), object, text};
   return {std::make_exception_ptr(RaisedByPython(object, text)), object, text};
 }
 

@@ -4,6 +4,7 @@
 
 #include "freshframe/gil.hpp"
 
+#include "freshframe/device.hpp"
 #include "freshframe/error.hpp"
 
 #include <exception>
@@ -34,6 +35,17 @@ class SourceErrorByPython : public SourceError {
  public:
   SourceErrorByPython(SharedError error, const std::string& text)
       : SourceError(text, {}), error_(std::move(error)) {}
+  [[nodiscard]] const gil::Ref& error() const noexcept { return *error_; }
+
+ private:
+  SharedError error_;
+};
+
+/// The error of a picture that cannot be brought from its card. Python code that read it let the error pass.
+class DeviceErrorByPython : public DeviceError {
+ public:
+  DeviceErrorByPython(SharedError error, const std::string& text)
+      : DeviceError(text), error_(std::move(error)) {}
   [[nodiscard]] const gil::Ref& error() const noexcept { return *error_; }
 
  private:

@@ -17,6 +17,7 @@
 #include "bindings/frame/format_use.hpp"
 #include "bindings/node/loop.hpp"
 #include "bindings/results/value.hpp"
+#include "core/pipeline/runner/node_errors.hpp"
 
 namespace nb = nanobind;
 namespace freshframe::python {
@@ -181,7 +182,8 @@ bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<An
     if (is_error) PyErr_SetObject(PyExceptionInstance_Class(item), item);
     if (is_error || !take_output(held, loop, item, samples[i], output)) {
       const auto taken = take_python_error(held);
-      if (loop.runner.facts().stops_on_error()) {  // the results before it are emitted first
+      if (loop.runner.facts().stops_on_error() &&
+          !core::is_device_error(taken.error)) {  // the results before it are emitted first
         Py_DECREF(results);
         without_gil<&emit_outputs>(held, loop, &samples, &outputs);
         return fail(held, loop, taken, &samples[i]);

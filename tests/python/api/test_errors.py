@@ -28,6 +28,7 @@ import freshframe as ff
         (ff.SourceTimeoutError, (ff.SourceError, TimeoutError)),
         (ff.NodeError, (ff.FreshframeError, RuntimeError)),
         (ff.FramesHeldError, (ff.FreshframeError, MemoryError)),
+        (ff.DeviceError, (ff.FreshframeError, RuntimeError)),
         (ff.EndOfStreamError, (ff.FreshframeError, EOFError)),
         (ff.MissingPackageError, (ff.FreshframeError, ImportError)),
         (ff.ReadTimeoutError, (ff.FreshframeError, TimeoutError)),

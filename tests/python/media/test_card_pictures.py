@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -252,10 +252,12 @@ def test_a_picture_whose_card_is_lost_raises_at_its_reader(film: Path, card: Car
     frames, pipeline = frames_of(film)
     read_before = frames[0].rgb.copy()
     card.fault("lost:0")
-    with pytest.raises(ff.FreshframeError, match=r"cuda:0: a picture cannot be brought to the host: CUDA_"):
+    with pytest.raises(ff.DeviceError, match=r"cuda:0: a picture cannot be brought to the host: CUDA_"):
         frames[1].rgb  # noqa: B018
-    with pytest.raises(ff.FreshframeError, match=r"cuda:0: a picture cannot be"):
-        frames[1].on_device[0].__dlpack__(max_version=(1, 0))  # type: ignore[index]
+    with pytest.raises(ff.DeviceError, match=r"cuda:0: a picture cannot be"):
+        planes_of(frames[1])[0].__dlpack__(max_version=(1, 0))
+    with pytest.raises(ff.DeviceError, match=r"cuda:0: a picture cannot be"):
+        planes_of(frames[1])[0].__cuda_array_interface__  # noqa: B018
     assert np.array_equal(frames[0].rgb, read_before)
     card.fault()
     assert frames[1].rgb.shape == (HEIGHT, WIDTH, 3)  # it may be asked again
@@ -263,7 +265,44 @@ def test_a_picture_whose_card_is_lost_raises_at_its_reader(film: Path, card: Car
 
 
 def test_pictures_that_are_lost_with_the_card_are_drops_of_the_node_that_reads_them(
-    film: Path, card: Card
+class Sums(ff.Node[ff.Frame, int]):
+    def process(self, sample: ff.Sample[ff.Frame], /) -> int:
+        return sum_of(sample.value)
+
+
+def all_sums(frames: list[ff.Frame]) -> list[int]:
+    return [sum_of(frame) for frame in frames]
+
+
+def each_sum(frames: list[ff.Frame]) -> list[int | Exception]:
+    return [sum_or_error(frame) for frame in frames]
+
+
+def sum_or_error(frame: ff.Frame) -> int | Exception:
+    try:
+        return sum_of(frame)
+    except ff.DeviceError as error:
+        return error
+
+
+def yielded(frame: ff.Frame) -> Iterator[int]:
+    yield sum_of(frame)
+
+
+@pytest.mark.parametrize(
+    ("step", "options"),
+    [
+        pytest.param(ff.CircleTracker, {}, id="native"),
+        pytest.param(lambda: sum_of, {}, id="function"),
+        pytest.param(lambda: sum_of, {"on_error": "skip"}, id="skips"),
+        pytest.param(lambda: yielded, {}, id="generator"),
+        pytest.param(Sums, {}, id="class"),
+        pytest.param(lambda: all_sums, {"batch": ff.Batch(2)}, id="batch"),
+        pytest.param(lambda: each_sum, {"batch": ff.Batch(2)}, id="batch of results and errors"),
+        pytest.param(lambda: sum_of, {"process": ff.Process()}, id="worker"),
+    ],
+)
+    step: Callable[[], Any], options: dict[str, Any], film: Path, card: Card
 ) -> None:
     gate = Gate()
     pipeline = ff.Pipeline()
@@ -273,18 +312,19 @@ def test_pictures_that_are_lost_with_the_card_are_drops_of_the_node_that_reads_t
         gate.enter()
         return frame
 
-    circles = pipeline.add(ff.CircleTracker(), pipeline.add(wait, camera), name="circles")
-    reader = pipeline.reader(circles)
+    waited = pipeline.add(wait, camera)
+    reader = pipeline.reader(pipeline.add(step(), waited, name="reads", **options))
     with pipeline:
         until(lambda: pipeline.stats().nodes["film"].processed > 3, "pictures on the card")
         card.fault("lost:0")
         gate.open()
         seen = len(list(reader))
     card.fault()
-    node = pipeline.stats().nodes["circles"]
-    assert node.drops["device"] > 0
+    node = pipeline.stats().nodes["reads"]
+    assert set(node.drops) == {"device"}
     assert seen + node.drops["device"] == pipeline.stats().nodes["film"].processed
     check_books(pipeline)
+    assert "CUDA_" in (node.last_error or "")
 
 
 def test_without_memory_on_the_card_pictures_come_to_the_host(film: Path, card: Card) -> None:

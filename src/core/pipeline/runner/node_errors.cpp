@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/node_errors.hpp"
 
+#include "freshframe/device.hpp"
 #include "freshframe/log.hpp"
 
 #include <charconv>
@@ -36,6 +37,19 @@ std::string describe(const std::exception_ptr& error) {
 Caught Caught::make(std::exception_ptr cause) {
   auto text = describe(cause);
   return {std::move(cause), std::move(text)};
+}
+
+bool is_device_error(const std::exception_ptr& cause) {
+  try {
+    if (cause) std::rethrow_exception(cause);
+  } catch (const DeviceError&) {
+    return true;
+  } catch (const platform::ForcedUnwind&) {
+    throw;
+  } catch (...) {
+    return false;
+  }
+  return false;
 }
 
 std::string with_traceback(std::string text, const std::string& traceback) {

@@ -26,6 +26,9 @@ struct Caught {
   [[nodiscard]] static Caught make(std::exception_ptr cause);
 };
 
+/// Whether a picture could not be read from its card. That ends no node.
+[[nodiscard]] bool is_device_error(const std::exception_ptr& cause);
+
 /// The samples of a call that failed; none means outside process(), on_tick() and finish(). `batch`: one call
 /// had all of them.
 struct FailedOn {

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/runner.hpp"
 
-#include "freshframe/device.hpp"
 #include "freshframe/log.hpp"
 #include "freshframe/packet.hpp"
 
@@ -184,23 +183,6 @@ bool Runner::wants_traceback(const AnySample* sample) const {
   return first || sample == nullptr || outlet_.is_last() || facts_.stops_on_error() ||
          shared_.errors.claim_traceback();
 }
-
-namespace {
-
-bool is_device_error(const std::exception_ptr& cause) {
-  try {
-    if (cause) std::rethrow_exception(cause);
-  } catch (const DeviceError&) {
-    return true;
-  } catch (const platform::ForcedUnwind&) {
-    throw;
-  } catch (...) {
-    return false;
-  }
-  return false;
-}
-
-}  // namespace
 
 // The first failure that ends the pipeline is not logged, because a call throws it. A sample whose picture was lost with its
 // card is a drop, and no failure of the node.
