@@ -246,12 +246,22 @@ class DevicePlane:
 
         Raises:
             BufferError: `copy=False` and a copy is needed, or another device is asked for.
-            FreshframeError: The card has failed, or has no memory for a copy.
+            DeviceError: The card has failed, or has no memory for a copy.
         GIL: released
         """
 
     def __dlpack_device__(self) -> tuple[int, int]:
         """The card: (2, its number)."""
+
+    @property
+    def __cuda_array_interface__(self, /) -> dict[str, Any]:
+        """
+        The plane for consumers without DLPack, such as Numba: version 3, read-only, without a copy. Keep the plane while you read.
+
+        Raises:
+            DeviceError: The card has failed.
+        GIL: released
+        """
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.typing.NDArray[Any]:
         """The plane in the host's memory, where it is copied once for all."""

@@ -31,9 +31,28 @@ inline constexpr bool python_free<DevicePicture> = true;
 namespace freshframe::python {
 namespace {
 
+/// The numbers of the array API: -1 asks for no waiting, 1 and 2 are the default streams.
+constexpr std::int64_t kNoWaiting = -1;
+constexpr std::int64_t kAmbiguous = 0;
+constexpr std::int64_t kLegacy = 1;
+constexpr std::int64_t kPerThread = 2;
+
+/// Work on the card that nobody names may read the picture: its memory is not written before such work has ended.
+class UnnamedReaders {
+ public:
+  explicit UnnamedReaders(std::shared_ptr<const DeviceMemory> memory) : memory_(std::move(memory)) {}
+  UnnamedReaders(const UnnamedReaders&) = delete;
+  UnnamedReaders& operator=(const UnnamedReaders&) = delete;
+  ~UnnamedReaders() { memory_->note_reader(kLegacy); }
+
+ private:
+  const std::shared_ptr<const DeviceMemory> memory_;
+};
+
 struct PlaneOnDevice {
   Frame frame;
   std::size_t index = 0;
+  std::unique_ptr<UnnamedReaders> readers = {};  // since __cuda_array_interface__ was read
 
   [[nodiscard]] const DevicePicture& picture() const { return *frame.on_device(); }
   [[nodiscard]] Plane shape() const { return picture().format.plane_shape(static_cast<int>(index)); }
@@ -128,12 +147,6 @@ nb::object make_capsule(const PlaneOnDevice& plane, std::shared_ptr<const Device
 }
 
 // ---- __dlpack__
-
-/// The numbers of the array API: -1 asks for no waiting, 1 and 2 are the default streams.
-constexpr std::int64_t kNoWaiting = -1;
-constexpr std::int64_t kAmbiguous = 0;
-constexpr std::int64_t kLegacy = 1;
-constexpr std::int64_t kPerThread = 2;
 
 std::int64_t stream_number(nb::handle given) {
   if (given.is_none()) return kLegacy;
@@ -235,6 +248,22 @@ nb::tuple get_shape(const PlaneOnDevice& plane) {
   return nb::make_tuple(shape.rows, shape.row_bytes / 2, 2);
 }
 
+/// Version 3 of CUDA's array interface. The consumer keeps the plane as long as it reads there.
+nb::dict get_array_interface(gil::Held& held, PlaneOnDevice& plane) {
+  gil::release(held, &let_read, plane.picture(), kLegacy);
+  const auto& picture = plane.picture();
+  if (!plane.readers) plane.readers = std::make_unique<UnnamedReaders>(picture.memory);
+  const auto& place = picture.planes.at(plane.index);
+  nb::dict result;
+  result["version"] = 3;
+  result["shape"] = get_shape(plane);
+  result["typestr"] = "|u1";
+  result["data"] = nb::make_tuple(place.address, true);  // which must not be written
+  result["strides"] = plane.index == 0 ? nb::make_tuple(place.stride, 1) : nb::make_tuple(place.stride, 2, 1);
+  result["stream"] = nb::none();  // the picture is whole
+  return result;
+}
+
 std::string describe_plane(const PlaneOnDevice& plane) {
   const auto shape = plane.shape();
   return "DevicePlane(" + std::to_string(shape.rows) + "x" +
@@ -249,7 +278,7 @@ nb::object convert_plane(const PlaneOnDevice& plane, nb::handle dtype, nb::handl
 
 nb::object on_device(const Frame& frame) {
   if (frame.on_device() == nullptr) return nb::none();
-  return nb::make_tuple(PlaneOnDevice{frame, 0}, PlaneOnDevice{frame, 1});
+  return nb::make_tuple(PlaneOnDevice{.frame = frame, .index = 0}, PlaneOnDevice{.frame = frame, .index = 1});
 }
 
 }  // namespace
@@ -274,12 +303,17 @@ void bind_frame_device(nb::module_& module, nb::class_<Frame>& frame) {
           "The plane for DLPack: without a copy for consumers of version 1.0 or newer, for older ones a copy on "
           "the card. `dl_device=(1, 0)` is the copy in the host's memory, which all share.\n\nThe work that "
           "`stream` gets afterwards begins once the picture is whole. With -1 nothing waits.\n\nRaises:\n    "
-          "BufferError: `copy=False` and a copy is needed, or another device is asked for.\n    FreshframeError: The card has "
+          "BufferError: `copy=False` and a copy is needed, or another device is asked for.\n    DeviceError: The card has "
           "failed, or has no memory for a copy.\nGIL: released")
       .def(
           "__dlpack_device__",
           [](const PlaneOnDevice& self) { return nb::make_tuple(kCuda, self.picture().card); },
           nb::sig("def __dlpack_device__(self) -> tuple[int, int]"), "The card: (2, its number).")
+      .def_prop_ro(
+          "__cuda_array_interface__", gil::entry<&get_array_interface>,
+          nb::sig("def __cuda_array_interface__(self, /) -> dict[str, typing.Any]"),
+          "The plane for consumers without DLPack, such as Numba: version 3, read-only, without a copy. Keep the "
+          "plane while you read.\n\nRaises:\n    DeviceError: The card has failed.\nGIL: released")
       .def("__array__", &convert_plane, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
            nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
                    "numpy.typing.NDArray[typing.Any]"),

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pytest
 from rigs.card import Card
 from rigs.card.clips import H264, PICTURES, clip
-from rigs.card.consumer import IS_COPIED, READ_ONLY, Stream, Tensor
+from rigs.card.consumer import IS_COPIED, READ_ONLY, Shown, Stream, Tensor
 from rigs.live.camera import Camera
 from rigs.live.camera import clip as live_clip
 from rigs.live.media import encode, picture
@@ -242,7 +242,8 @@ def test_decoding_goes_on_beside_many_kept_pictures(film: Path, card: Card) -> N
         pipeline.add(ff.open(film, decoder="cuda", on_device=True, loop=True), name="film")
     )
     with pipeline:
-        held = [reader.get(timeout=LONG_WATCHDOG).frame for _ in range(60)]
+        held = [reader.get(timeout=LONG_WATCHDOG).frame for _ in range(200)]
+        assert pipeline.stats().device_bytes >= len(held) * CARD_BYTES
     assert card.count("maps without surface") == 0
     planes = [frame.on_device for frame in held]
     assert all(planes)
@@ -264,7 +265,6 @@ def test_a_picture_whose_card_is_lost_raises_at_its_reader(film: Path, card: Car
     assert downloads(pipeline) == 2
 
 
-def test_pictures_that_are_lost_with_the_card_are_drops_of_the_node_that_reads_them(
 class Sums(ff.Node[ff.Frame, int]):
     def process(self, sample: ff.Sample[ff.Frame], /) -> int:
         return sum_of(sample.value)
@@ -302,6 +302,7 @@ def yielded(frame: ff.Frame) -> Iterator[int]:
         pytest.param(lambda: sum_of, {"process": ff.Process()}, id="worker"),
     ],
 )
+def test_pictures_that_are_lost_with_the_card_are_drops_of_the_node_that_reads_them(
     step: Callable[[], Any], options: dict[str, Any], film: Path, card: Card
 ) -> None:
     gate = Gate()
@@ -323,8 +324,8 @@ def yielded(frame: ff.Frame) -> Iterator[int]:
     node = pipeline.stats().nodes["reads"]
     assert set(node.drops) == {"device"}
     assert seen + node.drops["device"] == pipeline.stats().nodes["film"].processed
-    check_books(pipeline)
     assert "CUDA_" in (node.last_error or "")
+    check_books(pipeline)
 
 
 def test_without_memory_on_the_card_pictures_come_to_the_host(film: Path, card: Card) -> None:
@@ -393,6 +394,23 @@ def test_who_holds_half_of_the_room_is_named(film: Path, card: Card) -> None:
         gc.collect()
         held.extend(itertools.islice((sample.frame for sample in reader), 3))
     assert len(held) == 3
+
+
+def test_who_holds_nothing_on_the_card_is_neither_named_nor_refused(film: Path, card: Card) -> None:
+    pipeline = ff.Pipeline(max_device_bytes=8 * CARD_BYTES)
+    on_card = pipeline.add(ff.open(film, decoder="cuda", on_device=True), name="film")
+    hoarder = pipeline.reader(on_card, name="hoarder")
+    many = pipeline.reader(pipeline.add(ff.open(film), name="beside"), name="many")
+    held: list[ff.Frame] = []
+    with pipeline:
+        in_host = [sample.frame for sample in itertools.islice(many, PICTURES - 5)]
+        with pytest.raises(
+            ff.FramesHeldError, match=r"^reader 'hoarder' .*; most are held by reader 'hoarder'"
+        ):
+            held.extend(sample.frame for sample in hoarder)
+        in_host.extend(sample.frame for sample in many)
+        held.clear()
+    assert len(in_host) == PICTURES
 
 
 def test_a_camera_drops_what_finds_no_room_on_the_card(card: Card) -> None:
@@ -464,23 +482,6 @@ def test_a_copy_in_the_hosts_memory_is_of_its_own(film: Path, card: Card) -> Non
     frames, _ = frames_of(film)
     plane = planes_of(frames[0])[0]
     if not hasattr(np, "from_dlpack") or np.lib.NumpyVersion(np.__version__) < "2.1.0":
-def test_who_holds_nothing_on_the_card_is_neither_named_nor_refused(film: Path, card: Card) -> None:
-    pipeline = ff.Pipeline(max_device_bytes=8 * CARD_BYTES)
-    on_card = pipeline.add(ff.open(film, decoder="cuda", on_device=True), name="film")
-    hoarder = pipeline.reader(on_card, name="hoarder")
-    many = pipeline.reader(pipeline.add(ff.open(film), name="beside"), name="many")
-    held: list[ff.Frame] = []
-    with pipeline:
-        in_host = [sample.frame for sample in itertools.islice(many, PICTURES - 5)]
-        with pytest.raises(
-            ff.FramesHeldError, match=r"^reader 'hoarder' .*; most are held by reader 'hoarder'"
-        ):
-            held.extend(sample.frame for sample in hoarder)
-        in_host.extend(sample.frame for sample in many)
-        held.clear()
-    assert len(in_host) == PICTURES
-
-
         pytest.skip("NumPy before 2.1 has no copy= of DLPack")
     shared = np.from_dlpack(plane, device="cpu")
     own = np.from_dlpack(plane, device="cpu", copy=True)
@@ -520,6 +521,31 @@ def test_the_host_gets_the_copy_that_all_share(film: Path, card: Card) -> None:
     assert downloads(pipeline) == 1
 
 
+def test_a_consumer_of_cudas_array_interface_gets_the_planes_without_a_copy(film: Path, card: Card) -> None:
+    wanted = [plane.copy() for plane in frames_of(film)[0][3].planes]
+    card.fault("lazy")
+    frames, pipeline = frames_of(film)
+    before = card.count("bytes on device")
+    for plane, pixels in zip(planes_of(frames[3]), wanted, strict=True):
+        shown = Shown(plane)
+        assert np.array_equal(shown.pixels(card), pixels)  # it is whole without another wait
+        tensor = Tensor(plane, max_version=(1, 0))
+        about = {name: shown.place[name] for name in ("version", "typestr", "stream", "data", "strides")}
+        data = (tensor.address, True)
+        assert about == {
+            "version": 3,
+            "typestr": "|u1",
+            "stream": None,
+            "data": data,
+            "strides": tensor.strides,
+        }
+        assert shown.shape == plane.shape
+        tensor.close()
+    assert card.count("bytes on device") == before
+    assert downloads(pipeline) == 0
+    card.fault()
+
+
 @pytest.mark.parametrize("wait", [None, 1, 2, "own"])
 def test_a_consumers_work_begins_once_the_picture_is_whole(wait: Any, film: Path, card: Card) -> None:
     wanted = [picture for picture in (frame.luma for frame in frames_of(film)[0])]
@@ -537,18 +563,35 @@ def test_a_consumers_work_begins_once_the_picture_is_whole(wait: Any, film: Path
     card.fault()
 
 
-def test_memory_is_not_written_before_its_readers_have_ended(film: Path, card: Card) -> None:
+def test_a_consumer_that_does_not_wait_reads_too_early(film: Path, card: Card) -> None:
+    wanted = [frame.luma.copy() for frame in frames_of(film)[0]]
+    card.fault("lazy")
+    frames, _ = frames_of(film)
+    tensors = [Tensor(planes_of(frame)[0], stream=-1, max_version=(1, 0)) for frame in frames]
+    assert not all(
+        np.array_equal(tensor.pixels(card), luma) for tensor, luma in zip(tensors, wanted, strict=True)
+    )
+    for tensor in tensors:
+        tensor.close()
+    card.fault()
+
+
+@pytest.mark.parametrize("way", ["dlpack", "array interface"])
+def test_memory_is_not_written_before_its_readers_have_ended(way: str, film: Path, card: Card) -> None:
     wanted = frames_of(film)[0][0].luma[0].copy()
     card.fault("lazy")
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(ff.open(film, decoder="cuda", on_device=True), name="film"))
     with pipeline:
-        stream = Stream(card)
         frame = reader.get(timeout=LONG_WATCHDOG).frame
-        tensor = Tensor(planes_of(frame)[0], stream=stream.number, max_version=(1, 0))
-        row = stream.read(tensor)  # asynchronous: not done yet
-        tensor.close()
-        del frame, tensor
+        stream = Stream(card, is_legacy=way == "array interface")
+        y = planes_of(frame)[0]
+        memory: Shown | Tensor
+        memory = Shown(y) if way == "array interface" else Tensor(y, stream=stream.number, max_version=(1, 0))
+        del y
+        row = stream.read(memory)  # asynchronous: not done yet
+        memory.close()
+        del frame, memory
         for sample in reader:  # others are copied into the same memory, and waited for
             sample.frame.luma  # noqa: B018
         del sample

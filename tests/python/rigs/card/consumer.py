@@ -12,6 +12,7 @@ import numpy.typing as npt
 from rigs.card import Card
 
 READ_ONLY, IS_COPIED = 1, 2
+_LEGACY = 1
 _api = ctypes.pythonapi
 _api.PyCapsule_GetPointer.restype = ctypes.c_void_p
 _api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
@@ -54,7 +55,36 @@ class _Versioned(ctypes.Structure):
     name = b"dltensor_versioned"
 
 
-class Tensor:
+class _Memory:
+    """A plane as a consumer sees it."""
+
+    address: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def pixels(self, card: Card) -> npt.NDArray[np.uint8]:
+        """Returns what is there now, without a copy that the card counts."""
+        rows = self.strides[0] * self.shape[0]
+        memory: Any = (ctypes.c_uint8 * rows).from_address(card.view(self.address))
+        return np.ndarray(self.shape, np.uint8, memory, strides=self.strides).copy()
+
+
+class Shown(_Memory):
+    """A plane by CUDA's array interface, until close()."""
+
+    def __init__(self, plane: Any) -> None:
+        """Keeps the plane, as consumers must."""
+        self._plane = plane
+        self.place = plane.__cuda_array_interface__
+        self.address = self.place["data"][0]
+        self.shape, self.strides = self.place["shape"], self.place["strides"]
+
+    def close(self) -> None:
+        """Gives the plane back."""
+        self._plane = None
+
+
+class Tensor(_Memory):
     """A plane that was taken from its capsule, until close()."""
 
     def __init__(self, plane: Any, **wish: Any) -> None:
@@ -79,22 +109,17 @@ class Tensor:
         """Gives the memory back."""
         self._managed.deleter(self._place)
 
-    def pixels(self, card: Card) -> npt.NDArray[np.uint8]:
-        """Returns what is there now, without a copy that the card counts."""
-        rows = self.strides[0] * self.shape[0]
-        memory = (ctypes.c_uint8 * rows).from_address(card.view(self.address))
-        return np.ndarray(self.shape, np.uint8, memory, strides=self.strides).copy()
-
 
 class Stream:
     """A stream of a consumer. With the fault ``lazy`` its work waits for finish()."""
 
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: Card, *, is_legacy: bool = False) -> None:
         """In the context that the process uses already."""
         self._driver = card.driver
-        self._context, stream = ctypes.c_void_p(), ctypes.c_void_p()
+        self._context, stream = ctypes.c_void_p(), ctypes.c_void_p(_LEGACY)
         assert self._driver.cuDevicePrimaryCtxRetain(ctypes.byref(self._context), 0) == 0
-        self._call("cuStreamCreate", ctypes.byref(stream), 0)
+        if not is_legacy:
+            self._call("cuStreamCreate", ctypes.byref(stream), 0)
         self.number = stream.value or 0
 
     def _call(self, name: str, *arguments: Any) -> None:
@@ -103,7 +128,7 @@ class Stream:
         assert self._driver.cuCtxPopCurrent_v2(None) == 0
         assert error == 0, (name, error)
 
-    def read(self, tensor: Tensor) -> npt.NDArray[np.uint8]:
+    def read(self, tensor: _Memory) -> npt.NDArray[np.uint8]:
         """Begins to copy the first row, which is there after finish()."""
         row = np.zeros(tensor.shape[1], np.uint8)
         to, size = ctypes.c_void_p(row.ctypes.data), ctypes.c_size_t(row.nbytes)
@@ -116,5 +141,6 @@ class Stream:
         self._call("cuStreamSynchronize", ctypes.c_void_p(self.number))
 
     def close(self) -> None:
-        self._call("cuStreamDestroy_v2", ctypes.c_void_p(self.number))
+        if self.number != _LEGACY:
+            self._call("cuStreamDestroy_v2", ctypes.c_void_p(self.number))
         assert self._driver.cuDevicePrimaryCtxRelease_v2(0) == 0
