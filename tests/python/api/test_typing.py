@@ -68,8 +68,13 @@ def pyright(folder: Path, *paths: Path) -> list[tuple[Path, int, str, str]]:
     ]
 
 
-def test_pyright_accepts_the_examples_and_the_good_programs(tmp_path: Path) -> None:
-    found = pyright(tmp_path, ROOT / "examples", FOLDER / "accepts.py")
+@pytest.mark.parametrize(
+    "given",
+    [FOLDER / "accepts.py", pytest.param(ROOT / "examples", marks=pytest.mark.thorough)],
+    ids=["good programs", "examples"],
+)
+def test_pyright_accepts_the_examples_and_the_good_programs(tmp_path: Path, given: Path) -> None:
+    found = pyright(tmp_path, given)
     # The types of a package that is not installed here are unknown.
     missing = {path for path, _, rule, _ in found if rule == "reportMissingImports"}
     assert len(missing) < 10

@@ -77,7 +77,7 @@ def rows(records: Records, table: str) -> Records:
     return [record for record in records if record["table"] == table]
 
 
-@pytest.mark.table(cases=2)
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("name", LABS)
 def test_a_lab_writes_the_machine_then_its_rows_then_their_meaning(name: str) -> None:
     first, *between, last = lab(name)
