@@ -15,7 +15,6 @@ from . import fork
 _MOST_NAMES = 12  # options that a message lists
 _PACKAGES = ("freshframe.", "freshframe_fleet.")
 _WRITTEN_BY_USERS = ("Node", "Source")  # their methods are not called by programs
-_SUGGESTS_NAMES = (3, 13)  # from this version on the interpreter suggests the name itself
 _FORMS = {  # forms that newcomers write as for other libraries
     "Pipeline.add": "several parents are one list, options have names: add(node, [left, right], name='pair')",
     "Pipeline.reader": "several ports are one list, options have names: reader([left, right], name='pair')",
@@ -62,8 +61,7 @@ def _explain_methods(owner: type) -> None:
 def _explained_function(function: Callable[..., Any]) -> Callable[..., Any]:
     code = function.__code__
     names = code.co_argcount - max(1, code.co_posonlyargcount) + code.co_kwonlyargcount  # without self
-    has_names = names > 0 and sys.version_info < _SUGGESTS_NAMES
-    if not (has_names or _owner(function) in _FORMS) or hasattr(function, "__wrapped__"):
+    if not (names > 0 or _owner(function) in _FORMS) or hasattr(function, "__wrapped__"):
         return function
 
     @functools.wraps(function)

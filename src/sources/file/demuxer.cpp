@@ -473,6 +473,11 @@ bool Demuxer::is_picture() const {
 }
 
 std::optional<double> Demuxer::fps() const {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 11, 100)
+  // FFmpeg compares its guess for a stream without a container with the 25 of its demuxer, so 12.5 would be 25 fields.
+  const AVRational own = stream_->codecpar->framerate;
+  if ((input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0 && own.num > 0 && own.den > 0) return av_q2d(own);
+#endif
   const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
   if (rate.num <= 0 || rate.den <= 0) return std::nullopt;
   return av_q2d(rate);

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -83,7 +84,7 @@ def test_a_node_has_no_hidden_attribute_but_its_contract_and_hooks() -> None:
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Contract)])
 def test_each_field_of_the_contract_is_explained_and_read(name: str) -> None:
-    assert f"        {name}: " in (Contract.__doc__ or "")
+    assert f"    {name}: " in inspect.cleandoc(Contract.__doc__ or "")
     assert name in names_read()
 
 

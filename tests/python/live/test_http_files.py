@@ -120,7 +120,7 @@ def make_movie(path: Path, frames: int) -> Path:
 
 
 def answer_without_length(request: http.server.BaseHTTPRequestHandler, body: bytes, how: str) -> None:
-    """Sends the body and closes the connection, as small servers of cameras do, whatever the head announces."""
+    """Sends the body and closes the connection, as small cameras do, whatever the head announces."""
     lines = ["HTTP/1.1 200 OK", "Content-Type: application/octet-stream"]
     lines += {"close": ["Connection: close"], "chunks": ["Transfer-Encoding: chunked"], "nothing": []}[how]
     sent = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if how == "chunks" else body

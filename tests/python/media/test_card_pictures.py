@@ -25,6 +25,7 @@ from rigs.live.camera import Camera
 from rigs.live.camera import clip as live_clip
 from rigs.live.media import encode, picture
 from rigs.live.servers import TcpServer
+from rigs.turned_film import turn
 from rigs.watchdog import LONG_WATCHDOG
 from support import Gate, check_books, until
 
@@ -63,13 +64,6 @@ def downloads(pipeline: ff.Pipeline, name: str = "film") -> int:
     source = pipeline.stats().nodes[name].source
     assert source is not None
     return source.downloads
-
-
-def turned(path: Path) -> Path:
-    to = path.with_name("turned.mp4")
-    command = ["ffmpeg", "-v", "error", "-i", str(path), "-c", "copy", "-metadata:s:v", "rotate=90", str(to)]
-    subprocess.run(command, check=True, timeout=LONG_WATCHDOG)
-    return to
 
 
 def same(frames: list[ff.Frame], wanted: list[npt.NDArray[np.uint8]]) -> bool:
@@ -133,7 +127,7 @@ def test_the_pictures_are_those_of_the_processor(kind: str, tmp_path: Path, card
         options = (*options, "-bsf:v", "h264_metadata=crop_left=64:crop_top=4:crop_right=2:crop_bottom=2")
     path = clip(tmp_path / "film.mp4", options, size="322x242" if kind == "odd size" else "320x240")
     if kind == "turned":
-        path = turned(path)
+        turn(path, 240)
     wanted = pictures_of(path)
     if kind == "lazy":
         card.fault("lazy")

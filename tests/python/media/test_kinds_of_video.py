@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rigs.turned_film import turn
 
 import freshframe as ff
 
@@ -180,16 +181,7 @@ def test_a_video_that_was_cut_without_encoding_begins_with_its_first_visible_pic
 def test_a_rotated_video_is_upright(tmp_path: Path) -> None:
     """The matrix of tkhd that phones write: a quarter turn."""
     ffmpeg(*film(10), *X264.split(), tmp_path / "a.mov")
-    content = (tmp_path / "a.mov").read_bytes()
-    plain = b"".join(
-        n.to_bytes(4, "big", signed=True) for n in (0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-    )
-    turned = b"".join(
-        n.to_bytes(4, "big", signed=True) for n in (0, 0x10000, 0, -0x10000, 0, 0, 48 << 16, 0, 0x40000000)
-    )
-    head = content.index(b"tkhd")
-    at = content.index(plain, head)
-    (tmp_path / "a.mov").write_bytes(content[:at] + turned + content[at + len(plain) :])
+    turn(tmp_path / "a.mov", 48)
     assert {
         ff.Frame.read(tmp_path / "a.mov").rgb.shape,
         ff.Frame.read(tmp_path / "a.mov", pts=1).rgb.shape,

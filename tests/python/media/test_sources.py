@@ -114,7 +114,7 @@ class MayWant(ff.Source[int]):
 
 class NoFunction(ff.Source[int]):
     live = False
-    read = functools.partial(iter, [(5, 0.0)])
+    read = staticmethod(functools.partial(iter, [(5, 0.0)]))
 
 
 def test_a_read_that_wants_an_argument_is_refused_by_add() -> None:
