@@ -29,8 +29,8 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def vectors() -> list[tuple[str, str]]:
     """The same cases as in the tests of the engine's own function."""
-    lines = (ROOT / "tests/cpp/media/url/url_test.cpp").read_text(encoding="utf-8").splitlines()
-    lines += (ROOT / "tests/cpp/media/url/url_authority_test.cpp").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "tests/cpp/core/url/masked_url_test.cpp").read_text(encoding="utf-8").splitlines()
+    lines += (ROOT / "tests/cpp/core/url/url_authority_test.cpp").read_text(encoding="utf-8").splitlines()
     found = [VECTOR.search(line) for line in lines]
     return [(json.loads(each[1]), json.loads(each[2])) for each in found if each]
 

@@ -52,10 +52,10 @@ def test_the_clip_of_the_page_has_the_seconds_before_and_after(tmp_path: Path) -
 
 
 def test_the_segments_of_the_page_follow_each_other(tmp_path: Path) -> None:
-    program = program_of("segments.md").replace("frames=60", "frames=75&pace=0")
+    program = program_of("segments.md").replace("frames=60", "frames=75")
     run(program, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"front_0000{n}.mp4" for n in (1, 2, 3)]
-    assert [len(pts_of(tmp_path / f"front_0000{n}.mp4")) for n in (1, 2, 3)] == [30, 30, 15]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"door_0000{n}.mp4" for n in (1, 2, 3)]
+    assert [len(pts_of(tmp_path / f"door_0000{n}.mp4")) for n in (1, 2, 3)] == [30, 30, 15]
 
 
 def test_a_recorder_below_a_camera_has_a_queue_of_its_own() -> None:
