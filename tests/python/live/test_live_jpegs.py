@@ -120,6 +120,7 @@ def test_a_picture_that_was_cut_off_is_counted_and_the_others_are_shown(name: st
 
 
 def test_pictures_alone_over_tcp_are_read_from_the_first_one_on() -> None:
-    with TcpServer(pictures()) as server, Camera(server.url, reconnect=False) as camera:
+    all_of_them = ff.Queue(60)
+    with TcpServer(pictures()) as server, Camera(server.url, reconnect=False, queue=all_of_them) as camera:
         samples = camera.read(5)
     assert [read_number(sample.value) for sample in samples] == list(range(5))

