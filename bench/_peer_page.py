@@ -121,7 +121,7 @@ def find_rows(name: str, columns: dict[str, str]) -> str:
     document = json.loads((RESULTS / f"{name}.json").read_text())
     lines = [["", *columns.values()]]
     lines += [
-        [row["name"], *(tables.short(float(row[key])) for key in columns)]
+        [row["name"].partition(":")[0], *(tables.short(float(row[key])) for key in columns)]
         for row in document["rows"]
         if all(key in row for key in columns)
     ]

@@ -31,7 +31,6 @@ BRANCHES = (
     ("heartbeat.p99_ms", "heartbeat p99 ms"),
     ("cores", "cores"),
     ("memory_mb", "MB"),
-    ("stop_s", "stop s"),
 )
 COLUMNS = {
     "sleep": BRANCHES,
@@ -42,14 +41,11 @@ COLUMNS = {
     "idle": (*BRANCHES[:3], *BRANCHES[5:]),
     "silent": (("stop_s", "stop s"), ("first_frame_s", "import to first frame s")),
     "game": (
-        ("game_fps", "game fps"),
         ("frame.p50_ms", "frame p50 ms"),
         ("frame.p99_ms", "frame p99 ms"),
         ("lost_frames", "frames lost"),
-        ("results_per_s", "results/s"),
         ("seen.p50_ms", "result's age p50 ms"),
         ("seen.p99_ms", "p99 ms"),
-        ("pick_up_us", "pick-up µs"),
         ("cores", "cores"),
     ),
 }
@@ -113,14 +109,14 @@ def table(trial: str, peers: dict[str, list[Run]]) -> list[list[str]]:
         found = values(peers[name], key)
         return median(found) if found else float("inf")
 
-    rows = [["", *(heading for _, heading in columns), "runs"]]
+    rows = [["", *(heading for _, heading in columns)]]
     for name in sorted(peers, key=rank):
         good = [one for one in peers[name] if "failed" not in one]
         if not good:
-            rows.append([name, peers[name][0]["failed"], *[""] * len(columns)])
+            rows.append([name, peers[name][0]["failed"], *[""] * (len(columns) - 1)])
             continue
         cells = [text(values(good, path), path) for path, _ in columns]
-        rows.append([name.removeprefix("game_"), *cells, str(len(good))])
+        rows.append([name.removeprefix("game_"), *cells])
     return rows
 
 

@@ -44,6 +44,13 @@ def test_a_row_shows_its_minutes_where_they_are_known(tree: Path) -> None:
     assert [line[at] for line in cells] == ["Minutes", "7", ""]
 
 
+def test_a_column_without_a_value_is_left_out(tree: Path) -> None:
+    row = {"python": "3.12.1", "compiler": "none", "notes": "the wheel in a bare root of Debian GNU/Linux 12"}
+    (tree / FIGURES).write_text(json.dumps({"wheel-bookworm": row}))
+    page = write_page(tree)
+    assert "|  | Python | Notes |\n|---|---|---|\n| wheel-bookworm | 3.12.1 | Debian 12 |\n" in page
+
+
 def test_rows_of_other_commits_stand_apart(tree: Path) -> None:
     rows = {
         "3.12": {"commit": "aaaa", "date": "2026-11-22", "order": "1"},
