@@ -14,6 +14,7 @@ import re
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -121,6 +122,17 @@ def _more(held: int) -> str:
 
 
 logger = logging.getLogger("freshframe")
+
+
+def _mask_traceback(record: logging.LogRecord) -> bool:
+    """Leaves passwords of URLs out of the traceback that handlers print: a program's own error may have one."""
+    if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None and not record.exc_text:
+        lines = traceback.format_exception(record.exc_info[1])
+        record.exc_text = _native.mask_passwords("".join(lines).rstrip("\n"))
+    return True
+
+
+logger.addFilter(_mask_traceback)
 
 _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 _PATIENCE = 1.0  # seconds that drain() waits for a handler that is busy on another thread

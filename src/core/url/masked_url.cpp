@@ -84,6 +84,8 @@ bool has_odd_port(std::string_view url) {
   if (colon == kNone || url[colon] != ':' || url.starts_with('[')) return false;
   if (colon > 0 && (url[colon - 1] == '\'' || url[colon - 1] == '"')) return false;  // the URL has ended
   auto port = url.substr(colon + 1);
+  if (port.starts_with('{') || port.starts_with("%s") || port.starts_with("%d"))
+    return false;  // of a program's text
   port = port.substr(0, port.find_first_of("/?#"));
   port = port.substr(0, port.find_last_not_of("'\":,.;)<>]}") + 1);
   return !port.empty() && !(all_digits(port) && number_at(port, kHighestPort));
@@ -183,6 +185,7 @@ std::string mask_parameters(const std::string& text, std::string_view ends, cons
   auto scheme = kNone;  // the last "://" before `equals`
   auto next_scheme = text.find("://");
   std::size_t end_of_url = 0;  // the first of `ends` after `scheme`
+  std::size_t limit = 0;       // the first of `ends` after `equals`
   for (auto equals = text.find('='); equals != kNone; equals = text.find('=', equals + 1)) {
     for (; next_scheme < equals; next_scheme = text.find("://", next_scheme + 1)) scheme = next_scheme;
     if (equals < done || equals == 0) continue;
@@ -192,7 +195,7 @@ std::string mask_parameters(const std::string& text, std::string_view ends, cons
     const auto word = std::string_view(text).substr(name, equals - name);
     const bool is_in_url = scheme != kNone && equals <= end_of_url;
     if (!(is_in_url || is_in_query(text, name, word)) || !is_secret(percent_decoded(word))) continue;
-    const auto limit = std::min(text.find_first_of(ends, equals + 1), text.size());
+    if (limit <= equals) limit = std::min(text.find_first_of(ends, equals + 1), text.size());
     auto end = std::min(std::string_view(text).substr(0, limit).find('&', equals + 1), limit);
     if (!ends.empty())  // the sentence around it
       end = std::max(text.find_last_not_of(kSentence, end - 1) + 1, equals + 1);

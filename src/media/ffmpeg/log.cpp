@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/ascii.hpp"
 #include "core/url/masked_url.hpp"
 #include "core/utf8.hpp"
 #include "media/url/open_secrets.hpp"
@@ -116,18 +117,24 @@ bool is_reader(const void* object) {
   return speaker != nullptr && std::string_view(speaker->class_name) == "AVFormatContext";
 }
 
-/// Whether the line reports a server's answer, and whether that is a redirect. The text is in no version's interface,
-/// but the same in 4.4 to 8.0. Nothing else of FFmpeg reports it, and its RTSP follows redirects without a limit.
-std::optional<bool> redirect_in(int level, std::string_view format, va_list arguments) {
-  if (level == AV_LOG_INFO && format.starts_with("Status %d: Redirecting")) return true;
+/// A line of the head of a server's answer, until the next call. The text is in no version's interface, but the same in 4.4
+/// to 8.0.
+std::optional<std::string> header_in(int level, std::string_view format, va_list arguments) {
   if (level != AV_LOG_TRACE || format != "header='%s'\n") return std::nullopt;
   va_list copy;
   va_copy(copy, arguments);
   const char* const given = va_arg(copy, const char*);
   va_end(copy);
-  const std::string_view line(given != nullptr ? given : "");
-  if (!line.starts_with("HTTP/")) return std::nullopt;
-  return line.substr(std::min(line.find(' '), line.size())).starts_with(" 3");
+  return std::string(given != nullptr ? given : "");
+}
+
+/// Whether the line reports a server's answer, and whether that is a redirect. Nothing else of FFmpeg reports it, and its
+/// RTSP follows redirects without a limit.
+std::optional<bool> redirect_in(int level, std::string_view format,
+                                const std::optional<std::string>& header) {
+  if (level == AV_LOG_INFO && format.starts_with("Status %d: Redirecting")) return true;
+  if (!header || !header->starts_with("HTTP/")) return std::nullopt;
+  return std::string_view(*header).substr(std::min(header->find(' '), header->size())).starts_with(" 3");
 }
 
 /// Whether FFmpeg begins to connect. Like the lines of redirect_in(), the text is the same in 4.4 to 8.0.
@@ -138,8 +145,10 @@ bool is_connection(int level, std::string_view format) {
 void on_line(void* object, int raw_level, const char* format, va_list arguments) noexcept {
   try {
     const int level = raw_level & 0xff;  // the bits above are a colour
+    const auto header = capture != nullptr ? header_in(level, format, arguments) : std::nullopt;
+    if (header) capture->note_header(*header);
     if (capture != nullptr && capture->limits_redirects()) {
-      if (const auto elsewhere = redirect_in(level, format, arguments)) capture->note_answer(*elsewhere);
+      if (const auto elsewhere = redirect_in(level, format, header)) capture->note_answer(*elsewhere);
       if (is_connection(level, format)) capture->note_connection();
     }
     const auto ours = to_level(level);
@@ -188,6 +197,13 @@ std::string FfmpegErrorCapture::in_brackets() const {
   if (at == std::string::npos) return " (" + cause_ + ")";
   if (cause_.find("pixel") == std::string::npos) return " (" + cause_.substr(0, at) + ")";
   return " (" + cause_.substr(0, at) + "; options={\"max_pixels\": ...} allows more)";
+}
+
+void FfmpegErrorCapture::note_header(std::string_view line) {
+  const auto text = core::lower_case(line);
+  if (text.starts_with("http/")) met_chunks_ = false;  // of another answer, after a redirect
+  met_chunks_ =
+      met_chunks_ || (text.starts_with("transfer-encoding:") && text.find("chunked") != std::string::npos);
 }
 
 bool FfmpegErrorCapture::take(const std::string& line, bool from_reader) {

@@ -68,6 +68,11 @@ class FfmpegErrorCapture {
   /// For the log callback: FFmpeg begins to connect to a server.
   void note_connection() noexcept { is_redirected_ = false; }
 
+  /// The latest answer over HTTP comes in chunks, whose last one is empty: only that is its end.
+  [[nodiscard]] bool met_chunks() const noexcept { return met_chunks_; }
+  /// For the log callback: a line of an answer's head.
+  void note_header(std::string_view line);
+
   [[nodiscard]] bool hushes_warnings() const noexcept { return purpose_ == Purpose::Opening; }
   /// For the log callback: a warning.
   void note(const std::string& line) {
@@ -83,6 +88,7 @@ class FfmpegErrorCapture {
   bool met_stream_limit_ = false;
   bool met_damaged_times_ = false;
   bool met_second_index_ = false;
+  bool met_chunks_ = false;
   int redirects_ = 0;  // in a row
   int most_redirects_ = 0;
   bool is_redirected_ = false;

@@ -12,7 +12,9 @@
 #include <stop_token>
 #include <utility>
 
+#include "core/pipeline/runner/node_errors.hpp"
 #include "core/unit_text.hpp"
+#include "core/url/masked_url.hpp"
 #include "process/memory/headroom.hpp"
 #include "process/memory/memory_file.hpp"
 #include "process/now.hpp"
@@ -328,10 +330,13 @@ void Crew::count_death(Seat& seat, const std::string& text, const std::string& d
   const auto delay = seat.back_off.next();
   seat.state = WorkerState::Resting;
   seat.start_at = time + delay;
-  const auto whole = "worker of '" + runner_.name() + "' " + text;
-  core_.errors().add({.node = runner_.name(), .text = whole, .traceback = dump, .counted = false});
-  log(LogLevel::Warning, whole + "; another one starts in " + core::seconds_text(Seconds(delay).count()) +
-                             (dump.empty() ? "" : "\n" + dump));
+  // An exception of open() may contain the URL of its camera.
+  const auto whole = core::mask_passwords("worker of '" + runner_.name() + "' " + text);
+  const auto trace = core::mask_passwords(dump);
+  core_.errors().add({.node = runner_.name(), .text = whole, .traceback = trace, .counted = false});
+  log(LogLevel::Warning,
+      core::with_traceback(whole + "; another one starts in " + core::seconds_text(Seconds(delay).count()),
+                           trace));
 }
 
 // The node fails as a whole: the pipeline stops.

@@ -139,6 +139,12 @@ std::string find_suffix(const std::string& name) {
   return in_name ? core::lower_case(path.substr(dot)) : std::string();
 }
 
+/// HLS or DASH: FFmpeg asks its own input for the place of a playlist and for the options of its segments.
+bool begins_as_playlist(AVIOContext& io) {
+  const int first = avio_r8(&io);
+  return avio_seek(&io, 0, SEEK_SET) >= 0 && (first == '#' || first == '<');
+}
+
 /// FFmpeg would render text as an ANSI terminal's screen.
 bool is_text(const AVFormatContext& input) {
   return std::strcmp(input.iformat->name, "tty") == 0;
@@ -157,13 +163,13 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
   const FfmpegErrorCapture errors;
   interrupt_.arm(settings_.open_timeout);
   Dictionary again = options.copy();
-  open_file(options);
+  open_file(options, errors);
   try {
     open_container(options);
     if (errors.met_stream_limit()) {  // the tables are damaged, or change: the packets show the streams
       all_streams_ = true;
       input_.reset();
-      open_file(again);
+      open_file(again, errors);
       open_container(again);
     }
     choose_stream();
@@ -183,15 +189,17 @@ std::string Demuxer::address() const {
   return settings_.remote ? settings_.path : "file:" + settings_.path;
 }
 
-void Demuxer::open_file(Dictionary& options) {
+void Demuxer::open_file(Dictionary& options, const FfmpegErrorCapture& errors) {
   AVIOContext* io = nullptr;
   const auto callback = interrupt_.callback();
   const int result = avio_open2(&io, address().c_str(), AVIO_FLAG_READ, &callback, options.out());
   io_.reset(io);
   check_interrupt("opened", settings_.open_timeout);
   if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
-  unsized_ =
-      settings_.remote && UnsizedIo::is_unsized(*io_) ? std::make_unique<UnsizedIo>(std::move(io_)) : nullptr;
+  ends_with_connection_ = settings_.remote && !errors.met_chunks() && avio_size(io_.get()) < 0;
+  const bool is_wrapped = ends_with_connection_ && !begins_as_playlist(*io_);
+  check_interrupt("opened", settings_.open_timeout);
+  unsized_ = is_wrapped ? std::make_unique<UnsizedIo>(std::move(io_)) : nullptr;
 }
 
 void Demuxer::look_at_begin() {
@@ -288,6 +296,11 @@ void Demuxer::read_all_ahead() {
 }
 
 void Demuxer::read_again_from(std::int64_t start) {
+  if (avio_size(&io()) < 0) {  // FFmpeg seeks to no byte while it does not know the end
+    if (avio_seek(&io(), start, SEEK_SET) < 0) fail("its beginning cannot be read again");
+    avformat_flush(input_.get());
+    return;
+  }
   const int back = avformat_seek_file(input_.get(), -1, 0, start, start, AVSEEK_FLAG_BYTE);
   if (back < 0) fail("its beginning cannot be read again: " + ffmpeg_text(back), ffmpeg_errno(back));
 }
@@ -415,7 +428,8 @@ Demuxer::Result Demuxer::read_any(AVPacket& packet) {
   check_interrupt("read", settings_.read_timeout);
   interrupt_.disarm();
   if (result == AVERROR_EOF) {
-    if (io().error < 0) lose(io().error);  // some demuxers treat a failing disk as the end
+    const bool is_end = io().error >= 0 || (ends_with_connection_ && io().error == AVERROR(EIO));
+    if (!is_end) lose(io().error);  // some demuxers treat a failing disk as the end
     return Result::End;
   }
   if (result < 0) {
@@ -533,7 +547,9 @@ std::int64_t Demuxer::missing_packets() const {
     if (entry->pos > size - entry->size) ++missing;
   }
   // FFmpeg skips what it does not know in an FLV, as the beginning of another one, by a length that it reads there.
-  const bool skipped = std::strcmp(input_->iformat->name, "flv") == 0 && avio_tell(&io()) > avio_size(&io());
+  const auto whole = avio_size(&io());
+  const bool skipped =
+      std::strcmp(input_->iformat->name, "flv") == 0 && whole > 0 && avio_tell(&io()) > whole;
   return std::max<std::int64_t>(missing + missing_entries(), complained_ || skipped ? 1 : 0);
 }
 

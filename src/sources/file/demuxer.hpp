@@ -18,6 +18,8 @@
 
 namespace freshframe::media {
 
+class FfmpegErrorCapture;
+
 // Distinguishes skipped video from video that runs in parallel to the chosen stream.
 
 /// The positions of each video stream's packets in a file. A stream that is wholly before or after the chosen
@@ -114,7 +116,7 @@ class Demuxer {
     AvPacketPtr packet;
   };
 
-  void open_file(Dictionary& options);
+  void open_file(Dictionary& options, const FfmpegErrorCapture& errors);
   [[nodiscard]] AVIOContext& io() const noexcept { return unsized_ ? unsized_->io() : *io_; }
   [[nodiscard]] std::string address() const;
   void look_at_begin();
@@ -138,6 +140,7 @@ class Demuxer {
   Interrupt interrupt_;  // outlives io_ and input_, which poll it
   IoPtr io_;             // outlives input_, which reads from it; null with unsized_
   std::unique_ptr<UnsizedIo> unsized_;
+  bool ends_with_connection_ = false;  // its server sends no length
   InputPtr input_;
   AVStream* stream_ = nullptr;
   bool all_streams_ = false;  // the packets show the streams, not the tables

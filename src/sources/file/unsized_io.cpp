@@ -14,10 +14,6 @@ constexpr int kBuffer =
 
 }  // namespace
 
-bool UnsizedIo::is_unsized(AVIOContext& io) {
-  return avio_size(&io) < 0;
-}
-
 UnsizedIo::UnsizedIo(IoPtr network) : network_(std::move(network)) {
   const auto free_buffer = [](std::uint8_t* buffer) { av_free(buffer); };
   std::unique_ptr<std::uint8_t, decltype(free_buffer)> buffer(static_cast<std::uint8_t*>(av_malloc(kBuffer)),

@@ -9,12 +9,9 @@
 namespace freshframe::media {
 
 /// Reads a body whose length the server did not send: it ends with the connection (RFC 9112, section 6.3, rule 8).
-/// FFmpeg treats that end as an error unless the server has announced it by "Connection: close".
+/// FFmpeg treats that end as an error. A body in chunks says where it ends.
 class UnsizedIo {
  public:
-  /// Whether the size of what `io` reads is unknown.
-  [[nodiscard]] static bool is_unsized(AVIOContext& io);
-
   explicit UnsizedIo(IoPtr network);
 
   [[nodiscard]] AVIOContext& io() const noexcept { return *io_; }

@@ -170,7 +170,10 @@ bool LiveSource::feed(const Context& context) {
     return true;
   }
   const auto arrived = arrive(*notes, context);
-  if (stays_on_card() && arrived.notes.can_begin && !arrived.damaged) watch_bytes(arrived, context);
+  if (stays_on_card()) {
+    still_.trust_packets();
+    if (arrived.notes.can_begin && !arrived.damaged) watch_bytes(arrived, context);
+  }
   decoding_.add(*packet_, arrived, context);
   if (decoding_.catches_up()) connection_->set_patient(true);
   av_packet_unref(packet_.get());

@@ -366,7 +366,6 @@ void StillWatch::note_packet(std::span<const std::uint8_t> bytes, TimePoint capt
 /// Pictures and packets may both give a verdict where a source decodes now and then: returns the verdict that has
 /// lasted longer. Only pictures show a lack of contrast.
 StillRule::Verdict StillWatch::verdict() const {
-  constexpr int kUnseen = 3;  // pictures that were asked for in a row, and did not come
   using Kind = StillRule::Kind;
   const auto of_pictures = rule_ && asked_ <= kUnseen ? rule_->verdict() : StillRule::Verdict();
   if (!bytes_ || of_pictures.kind == Kind::Flat) return of_pictures;

@@ -37,6 +37,8 @@ class StillWatch {
   void note_picture(const Frame& picture, TimePoint captured, const Context& context);
   /// The packet of a keyframe that is not decoded, or whose picture stays on a card. If its bytes come again, it is known.
   void note_packet(std::span<const std::uint8_t> bytes, TimePoint captured, const Context& context);
+  /// From now on no picture is looked at, as its pictures stay on a card: what the last ones have shown is over.
+  void trust_packets() noexcept { asked_ = kUnseen + 1; }
   /// Whether a source that decodes none has to decode the keyframe that has come at `now`: it was asked for none for
   /// a quarter of `frozen_after`, or for a second while it seems to be frozen.
   [[nodiscard]] bool needs_picture(TimePoint now) const noexcept;
@@ -59,6 +61,7 @@ class StillWatch {
   std::optional<StillRule> bytes_;       // rule for packets, since the source has decoded nothing
   int news_ = 0;                         // decoded pictures since then that were new, in a row
   std::optional<TimePoint> pictured_;    // when the last picture was asked for
+  static constexpr int kUnseen = 3;      // pictures that were asked for in a row, and did not come
   int asked_ = 0;                        // pictures in a row that did not come
   bool suspects_ = false;                // by the last picture it is frozen, however short
   bool learned_ = false;                 // the rule has what an earlier program has kept

@@ -29,6 +29,7 @@ from support import WATCHDOG, picture, until
 import freshframe as ff
 from freshframe import _check, _http, _native
 from freshframe._cli import main
+from freshframe._pipeline import life
 from freshframe._spool.foreign import described
 
 # Passwords of two pieces, which no message contains by chance, with odd letters before, between or after.
@@ -424,6 +425,26 @@ def test_no_report_of_a_nodes_own_error_shows_a_password(call: str, on_error: An
     for text in (*told, log.getvalue()):
         assert_hidden(text, "the error")
     assert "rtsp://user:***@127.0.0.1:9/hook?key=***" in " ".join([*told, log.getvalue()])
+
+
+def test_no_line_about_a_call_of_the_program_shows_a_password(
+    log: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def upload(segment: ff.types.Segment) -> None:
+        raise OSError("no answer from rtsp://user:Zq7w/Xk9v@127.0.0.1:9/hook")
+
+    monkeypatch.setattr(life, "_PATIENCE", 0.0)
+    pipeline = ff.Pipeline()
+    source = pipeline.add(ff.open("demo:circles?size=64x48&fps=30&frames=9&pace=0"))
+    pipeline.add(ff.VideoFile(tmp_path / "a_%d.mp4", segment_every=1, on_segment=upload), source)
+    pipeline.run()
+    failing = ff.Pipeline("unraised")
+    failing.add(Fetching("process"), failing.add(ff.open("demo:circles?size=64x48&fps=30")))
+    failing.start()
+    until(lambda: "no call has raised it" in log.getvalue(), "the line")
+    failing.stop()
+    assert "rtsp://user:***@127.0.0.1:9/hook" in log.getvalue()
+    assert_hidden(log.getvalue(), "the lines")
 
 
 KEYS = [

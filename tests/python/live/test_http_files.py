@@ -114,7 +114,7 @@ def test_a_lost_connection_to_a_server_without_ranges_is_an_error(movie: bytes) 
 
 
 def make_movie(path: Path, frames: int) -> Path:
-    scene = ["-f", "lavfi", "-i", "testsrc2=s=160x120:r=12", "-frames:v", str(frames)]
+    scene = ["-f", "lavfi", "-i", "testsrc2=s=160x120:r=25", "-frames:v", str(frames)]
     subprocess.run(["ffmpeg", "-v", "error", *scene, "-movflags", "faststart", str(path)], check=True)
     return path
 
@@ -140,7 +140,7 @@ class Unsized(Files):
             answer_without_length(request, self.content, self.how)
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "ts", "mjpeg", "jpg"])
+@pytest.mark.parametrize("suffix", ["mp4", "ts", "mjpeg", "jpg", "mpg", "flv", "mkv", "avi", "gif", "h264"])
 @pytest.mark.parametrize("how", ["nothing", "close", "chunks"])
 def test_a_body_without_a_length_ends_with_its_connection(
     how: str, suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -152,6 +152,48 @@ def test_a_body_without_a_length_ends_with_its_connection(
     assert report.complete
     assert seen == list(range(count))
     assert "prematurely" not in caplog.text
+
+
+def test_chunks_that_are_cut_are_not_an_end(tmp_path: Path) -> None:
+    class Cut(Unsized):
+        def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+            body = self.content[: len(self.content) // 2]
+            head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            request.wfile.write(head.encode() + b"%x\r\n%s" % (len(self.content), body))
+            request.close_connection = True
+
+    path = make_movie(tmp_path / "a.mjpeg", 12)
+    with (
+        serving(Cut(path.read_bytes(), "chunks")) as url,
+        pytest.raises(ff.SourceError, match=r"early|error"),
+    ):
+        read(url.replace("movie.mp4", path.name))
+
+
+def test_a_playlist_in_chunks_hands_its_options_on(tmp_path: Path) -> None:
+    segment, agents = make_movie(tmp_path / "a.ts", 12).read_bytes(), set()
+    playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nb/a.ts\n#EXT-X-ENDLIST\n"
+
+    class Elsewhere(Unsized):
+        """Sends the player to another folder, where the segments are."""
+
+        def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+            agents.add(request.headers["User-Agent"])
+            if request.path == "/movie.m3u8":
+                request.wfile.write(
+                    b"HTTP/1.1 302 Found\r\nLocation: /far/movie.m3u8\r\nContent-Length: 0\r\n\r\n"
+                )
+                request.close_connection = True
+            elif request.path == "/far/b/a.ts":
+                answer_without_length(request, segment, "close")
+            else:
+                answer_without_length(request, playlist, self.how)
+
+    with serving(Elsewhere(b"", "chunks")) as url:
+        report, seen = read(url.replace("movie.mp4", "movie.m3u8"), options={"user_agent": "a-player"})
+    assert report.complete
+    assert seen == list(range(12))
+    assert agents == {"a-player"}
 
 
 def test_a_connection_that_is_reset_is_not_an_end(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@
 #include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
 #include "core/unit_text.hpp"
+#include "core/url/masked_url.hpp"
 #include "platform/forced_unwind.hpp"
 
 namespace freshframe::core {
@@ -31,7 +32,7 @@ std::string describe_region(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
   } catch (const std::exception& known) {
-    return known.what();
+    return mask_passwords(known.what());
   } catch (...) {
     return "an exception not derived from std::exception";
   }

@@ -68,12 +68,14 @@ std::string NodeErrors::latest() const {
   return latest_;
 }
 
-void NodeErrors::log_skipped(const std::string& failure, double pts, const std::string& traceback) {
+void NodeErrors::log_skipped(const std::string& failure, double pts, const std::string& traceback,
+                             std::string_view reason) {
   const auto text = failure + " (pts " + number_text(pts, std::chars_format::fixed, 3) + " s)";
   constexpr Seconds kEvery{60};
   const auto now = clock_.now();
   if (!skip_logged_) {
-    log(LogLevel::Warning, with_traceback(text + " (on_error=\"skip\": the node goes on)", traceback));
+    log(LogLevel::Warning,
+        with_traceback(text + " (" + std::string(reason) + ": the node goes on)", traceback));
   } else if (++skips_unlogged_; now - *skip_logged_ < kEvery) {
     return;
   } else {
@@ -89,7 +91,7 @@ void NodeErrors::log_unlogged() {
 
 void NodeErrors::log_skips(const std::string& latest) const {
   log(LogLevel::Warning, "node '" + node_ + "' failed on " + std::to_string(skips_unlogged_) +
-                             " more samples (on_error=\"skip\"); the latest: " + latest);
+                             " more samples and goes on; the latest: " + latest);
 }
 
 }  // namespace freshframe::core

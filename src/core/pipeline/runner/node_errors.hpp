@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace freshframe::core {
 
@@ -56,9 +57,10 @@ class NodeErrors {
   [[nodiscard]] std::uint64_t total() const noexcept { return total_.load(std::memory_order_relaxed); }
   /// The text of the latest.
   [[nodiscard]] std::string latest() const;
-  /// The node continues after `failure`, a line with the sample's `pts`. The log gets the first one with its
+  /// The node continues after `failure`, a line with the sample's `pts`, for this reason. The log gets the first one with its
   /// traceback, then one line a minute: a node may fail on every sample.
-  void log_skipped(const std::string& failure, double pts, const std::string& traceback);
+  void log_skipped(const std::string& failure, double pts, const std::string& traceback,
+                   std::string_view reason);
   /// Logs at the end the exceptions that were not reported.
   void log_unlogged();
 

@@ -196,7 +196,7 @@ bool Runner::fail(Caught caught, const FailedOn& where) {
   const bool goes_on = !samples.empty() && !in_finish && (is_lost || !facts_.stops_on_error());
   if (goes_on) {
     errors_.log_skipped(failure_text(*this, *shared_.names, caught.what, where), samples.front().stamp.pts,
-                        caught.traceback);
+                        caught.traceback, is_lost ? "its card has lost the picture" : "on_error=\"skip\"");
   }
   shared_.errors.add({.node = facts_.name,
                       .text = caught.what,

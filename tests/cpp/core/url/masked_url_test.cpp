@@ -44,7 +44,7 @@ std::string repeated(std::string_view part, int times) {
 // shorter text fits into a cache.
 TEST(MaskedUrl, MasksLongTextsInLinearTime) {
   for (const auto* part :
-       {"http://", "http://host:1/?a=b&", "http://h/?a=b ", "http://h/?key=b ", "http://a:b ",
+       {"http://", "http://host:1/?a=b&", "http://h/?a=b ", "http://h/?key=b ", "&key=b", "http://a:b ",
         "x=", "rtsp://10.0.0.7:554/main ", "a%3A%2F%2Fb", "%3A%2F%2F&", "http://a%40/", "%252525"}) {
     const std::string begin = "http://u@";
     double ratio = 64;
@@ -181,6 +181,12 @@ TEST(MaskedUrl, MasksTheSecretsOfEscapedUrls) {
        {"http://h/?next=http%3A%2F%2Fg%2Fa%20b&n=1", "http://h/?mail=joe%40g", "100%", "http://h/a%3A%2F%2F",
         "%3A%2F%2F", "http://h/?t=10%3A30%2F%2F", "http://h/%40joe"})
     EXPECT_EQ(mask_passwords(url), url);
+}
+
+TEST(MaskedUrl, LeavesTheTextOfAProgram) {
+  for (const std::string line : {"get(f\"http://{self.host}:{self.port}/api/{name}\", timeout=5)",
+                                 "get(\"http://%s:%d/api\" % (host, port), timeout=5)"})
+    EXPECT_EQ(mask_passwords(line), line);
 }
 
 TEST(MaskedUrl, LeavesWhatIsNoPassword) {
