@@ -352,7 +352,7 @@ class Sample(Generic[T_co]):
     @property
     def captured(self) -> float:
         """
-        time.monotonic() when the device, file or network delivered the packet.
+        time.monotonic() of the capture: docs/reference/time.md lists it for each source.
         """
 
     @property

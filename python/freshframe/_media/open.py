@@ -91,7 +91,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             does not mind. None means never, as for a screen or a poster. An error with a number for other
             sources.
         remember: A folder of this program, which is made if it is missing. Once a minute and at its end, the
-            source writes there which keyframes it has seen, in at most 16 KiB. After a restart of the
+            source writes there which keyframes it has seen, in at most 17 KiB. After a restart of the
             program it still knows them, so that a camera that shows the picture from before the restart is
             reported. Needs ``frozen_after``, and is an error for other sources.
         clock_offset: Seconds that are added to ``sample.utc``, unless that is the time of the arrival: a

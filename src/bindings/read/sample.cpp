@@ -317,7 +317,7 @@ void bind_sample(nb::module_& module) {
           "Seconds in the source's own time.")
       .def_prop_ro(
           "captured", [](const PythonSample& self) { return seconds(self.sample().stamp.captured); },
-          "time.monotonic() when the device, file or network delivered the packet.");
+          "time.monotonic() of the capture: docs/reference/time.md lists it for each source.");
   bind_wall_time(sample);
   bind_origin(sample);
 }
