@@ -125,7 +125,7 @@ logger = logging.getLogger("freshframe")
 
 
 def _mask_traceback(record: logging.LogRecord) -> bool:
-    """Leaves passwords of URLs out of the traceback that handlers print: a program's own error may have one."""
+    """Leaves passwords of URLs out of a traceback that is printed: a program's own error may have one."""
     if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None and not record.exc_text:
         lines = traceback.format_exception(record.exc_info[1])
         record.exc_text = _native.mask_passwords("".join(lines).rstrip("\n"))
