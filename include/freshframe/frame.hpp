@@ -15,7 +15,7 @@
 namespace freshframe::core {
 class FrameAccess;    // src/core/frame/frame_access.hpp
 class PictureMemory;  // src/core/frame/picture_memory.hpp
-struct FrameBody;     // src/core/frame/frame_body.hpp
+struct FrameBody;     // src/core/frame/frame.cpp
 }  // namespace freshframe::core
 
 namespace freshframe {

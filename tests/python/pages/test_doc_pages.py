@@ -35,6 +35,10 @@ MARKDOWN = sorted(
     and path not in GENERATED
 )
 
+CONTRIBUTORS = [
+    page for page in MARKDOWN if page == ROOT / "CONTRIBUTING.md" or page.is_relative_to(DOCS / "development")
+]
+
 
 def anchors_on_github(page: Path) -> set[str]:
     """The anchors that GitHub gives the headings of a page."""
@@ -66,6 +70,32 @@ def test_each_relative_link_leads_somewhere_on_github(page: Path) -> None:
         elif anchor and target.suffix == ".md" and anchor not in anchors_on_github(target):
             wrong.append(f"{link}: no such heading")
     assert wrong == []
+
+
+TREE_PATH = re.compile(
+    r"(?<![\w./-])((?:bench|deploy|docs|examples|fleet|gil|include|python|src|tests|tools|web)/[\w./-]*\w\.\w+)"
+)
+
+
+def gone_paths(text: str) -> list[str]:
+    """Returns the files of this tree that a text names, NAME in capitals excepted, and that are gone."""
+    text = re.sub(r"`[^`]*`\s+of\s+commit", "", text)
+    names = [name for name in TREE_PATH.findall(text) if not re.search("FOLDER|NAME", name)]
+    return [name for name in names if not (ROOT / name).exists() and ROOT / name not in GENERATED]
+
+
+@pytest.mark.parametrize("page", CONTRIBUTORS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_file_that_a_page_for_contributors_names_exists(page: Path) -> None:
+    assert gone_paths(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_path_that_is_gone_is_found() -> None:
+    assert gone_paths("`src/gone.cpp`, tests/python/gone_test.py.") == [
+        "src/gone.cpp",
+        "tests/python/gone_test.py",
+    ]
+    assert gone_paths("`tests/cpp/vision/NAME_test.cpp`, `bench/old.py` of commit 1") == []
+    assert gone_paths("`src/core/edge/inbox.cpp`, (`docs/development/promises.md`)") == []
 
 
 def pages_linked_from(page: Path) -> set[Path]:

@@ -204,7 +204,7 @@ FieldValue read_entry(const DataColumn& column, std::size_t index) {
       column.values);
 }
 
-// In the order of the columns of a file, to which they belong: freshframe/_sinks/columns.py has the same table.
+// In the order of the columns of a file, to which they belong: freshframe/_results/columns.py has the same table.
 std::string field_names(std::string_view own, const Dwells* dwells) {
   return std::string(own) + ", confidence, vx, vy, track_age, track_confidence" +
          (dwells != nullptr ? ", dwell" : "");
