@@ -76,28 +76,45 @@ TABLE: dict[str, Sequence[str]] = {
     ".": ("python/tree", "python/pages"),
 }
 
-# The tests of a plot in Python, and the files that it needs. Tests of ctest have its name as a label.
+# The files that all tests in Python load.
+RIGS = (
+    "tests/python/conftest.py", "tests/python/support.py", "tests/python/rigs/__init__.py",
+    "tests/python/rigs/checked_tests.py", "tests/python/rigs/command_line.py",
+    "tests/python/rigs/repeated.py", "tests/python/rigs/tiers.py", "tests/python/rigs/watchdog.py",
+)  # fmt: skip
+
+# The tests of a plot in Python, and the files that it needs: tests/python/tree/test_plots.py compares them
+# with what its tests import and read. Tests of ctest have its name as a label.
 PLOTS = {
     "gil": (
         ("gil/tests", "tests/python/gil"),
         ("gil", "tests/python/gil", "python/freshframe/gil.py", "python/freshframe/_gil_watch",
-         "python/freshframe/_cli/gil", "src/bindings/node", "include/freshframe/forks.hpp", "cmake",
-         "pyproject.toml"),
+         "python/freshframe/_interpreter", "python/freshframe/_cli/gil",
+         "python/freshframe/_cli/doctor.py", "src/bindings/node",
+         "include/freshframe/forks.hpp", "cmake", "pyproject.toml", *RIGS, "tests/python/rigs/card",
+         "tests/python/rigs/gil_holds.c", "tests/python/rigs/gil_holds.py", "tests/python/rigs/web_client.py",
+         "tests/gil_package", "examples/native_node", "docs/benchmarks/gil-holds.md", "tests/cpp/support.hpp",
+         "tests/cpp/watchdog.hpp", "tests/cpp/fingerprint.hpp", "tools/check_symbols.py", "CMakeLists.txt",
+         "tests/CMakeLists.txt"),
     ),
     "fleet": (
         ("fleet/tests",),
         ("fleet", "src/fleet", "src/process", "src/bindings/fleet", "src/bindings/process",
-         "python/freshframe", "pyproject.toml"),
+         "python/freshframe", "pyproject.toml", *RIGS, "tests/python/rigs/live",
+         "tests/python/rigs/grafana.py", "tests/python/rigs/in_between.py", "tests/python/rigs/ports.py",
+         "tests/python/rigs/stamped_picture.py", "tests/python/rigs/web_files.py", "tests/cpp/core/url",
+         "web", "docs/grafana-fleet.json"),
     ),
     "extensions": (
         ("tests/python/pages/test_extension_examples.py",),
         ("examples", "include", "cmake", "gil/include", "src/plugin", "python/freshframe/_plugin",
-         "tests/python/pages/test_extension_examples.py", "pyproject.toml"),
+         "tests/python/pages/test_extension_examples.py", "pyproject.toml", *RIGS, "tests/python/rigs/card",
+         "docs/how-to/package-a-native-node.md"),
     ),
     "interleavings": (
         (),
-        ("include", "src/core", "src/platform", "tests/cpp/core/interleave",
-         "tests/cpp/core/join", "tests/CMakeLists.txt"),
+        ("include", "src/core", "src/platform", "tests/cpp/core/interleave", "tests/cpp/core/join",
+         "CMakeLists.txt", "tests/CMakeLists.txt", "tests/cpp/CMakeLists.txt"),
     ),
 }  # fmt: skip
 
