@@ -25,6 +25,7 @@ from ._gil_watch.running import RawStall, Running, find_running
 from ._gil_watch.stalls import INTERPRETER, STRIPPED, Cause, GilStall, State, make_stall
 from ._interpreter import calls as _calls
 from ._interpreter import fork
+from ._interpreter.locks import held
 from ._interpreter.log import logger
 from ._look import engine_stats
 from ._look.stats import GilCulprit, GilStats
@@ -112,7 +113,7 @@ class GilWatch:
             native = native_module(fork.loading())
         except Unsupported as error:
             raise StateError(str(error)) from error
-        with _lock:
+        with held(_lock):
             if self._used:
                 raise StateError("this GIL watch was used before; make another one with watch()")
             if _active is not None:
@@ -138,7 +139,7 @@ class GilWatch:
     def close(self) -> None:
         """Ends the watch and its threads; the second time nothing happens. GIL: released while waiting."""
         global _active  # noqa: PLW0603
-        with _lock:
+        with held(_lock):
             if _active is not self:
                 return
             _active = None

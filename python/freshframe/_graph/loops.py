@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .._errors import StateError
+from .._interpreter.locks import held
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -46,7 +47,7 @@ class Looped(Generic[Out]):
         Raises:
             StateError: The source was added to a pipeline.
         """
-        with _lock:
+        with held(_lock):
             if self._stream is None:
                 if self._handle.added:
                     raise StateError(

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from .. import _native
 from .._errors import StateError, StopTimeoutError
 from .._interpreter import exit_hooks, fork, log
+from .._interpreter.locks import held
 from .._interpreter.log import logger
 
 _PATIENCE = 5.0  # seconds from the failure that a call has to raise it
@@ -73,7 +74,7 @@ def keep(started: Running) -> None:
     If it fails, it is kept until the failure was raised or logged.
     """
     named = started.name != _DEFAULT_NAME or hasattr(sys, "ps1")  # a cell of a notebook that runs again
-    with _lock:
+    with held(_lock):
         _discard_ended()
         same = sum(
             other.name == started.name and _runs(other.engine) and other.engine not in _leaving
@@ -100,7 +101,7 @@ def keep(started: Running) -> None:
 
 def free_name(wanted: str) -> str:
     """The name, with a number if a pipeline that runs has it."""
-    with _lock:
+    with held(_lock):
         taken = {other.name for other in _running.values() if _runs(other.engine)}
     names = itertools.chain([wanted], (f"{wanted} ({number})" for number in itertools.count(2)))
     return next(name for name in names if name not in taken)
@@ -131,7 +132,7 @@ def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
             "this signal's handler or finalizer has interrupted the start of a thread, and no other can "
             "begin before it has returned: let it ask a thread of the program to add the node"
         )
-    with _lock:
+    with held(_lock):
         if _exiting:
             raise StateError("the interpreter exits: no node can be started any more")
         _threads.add(thread)
@@ -154,7 +155,7 @@ def interrupts_a_start() -> bool:
 
 def forget_stopped() -> None:
     """A pipeline has been stopped: as forget_ended(), and waits for the log's last lines."""
-    with _lock:
+    with held(_lock):
         _discard_ended()
         idle = None if _running else log.leave()
     _join_log_thread(idle)
@@ -200,7 +201,7 @@ def forget_ended() -> None:
 
 def _all_running() -> list[Running]:
     """The pipelines of this process."""
-    with _lock:
+    with held(_lock):
         return [pipeline for pipeline in _running.values() if not pipeline.engine.forked]
 
 
@@ -225,7 +226,7 @@ def _discard_ended() -> None:
 
 def _report_overdue() -> float | None:
     """Runs on the log's thread. Returns the seconds until the next failure is overdue; None without one."""
-    with _lock:
+    with held(_lock):
         left = [(seconds_left(each.engine), each) for each in _running.values()]
     for seconds, each in left:
         if seconds is not None and seconds <= 0:
@@ -270,7 +271,7 @@ fork.in_child(_forked)
 @atexit.register
 def _stop_all() -> None:
     global _exiting  # noqa: PLW0603
-    with _lock:
+    with held(_lock):
         _exiting = True
     pipelines = _all_running()
     for pipeline in pipelines:

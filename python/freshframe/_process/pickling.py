@@ -31,6 +31,7 @@ from .. import _check
 from .._errors import FreshframeError, OptionTypeError
 from .._graph.node import Node
 from .._interpreter import fork
+from .._interpreter.locks import held
 from .error_text import describe_error, named
 
 _PROTOCOL = 5
@@ -76,7 +77,7 @@ def _keep(number: int, definition: Any) -> None:
 
 def _number(definition: Any) -> int:
     """The existing one, or a new one."""
-    with _lock:
+    with held(_lock):
         if id(definition) not in _numbers:
             _keep(int.from_bytes(os.urandom(7), "little"), definition)
         return _numbers[id(definition)]

@@ -18,6 +18,7 @@ from .._graph.queue import Queue, blocks
 from .._graph.read_contract import declared
 from .._graph.source import NativeSource, Source
 from .._interpreter import fork
+from .._interpreter.locks import held
 from .._pipeline import life
 from .._pipeline.pipeline import Pipeline, find_engine
 
@@ -106,7 +107,7 @@ class Stream(Generic[T_co]):
         Raises:
             StateError: An earlier loop has closed the stream, or another thread loops over it.
         """
-        with self._lock:
+        with held(self._lock):
             before = None if self._loop is None else self._loop()
             if before is not None and before.runs_on_another_thread():
                 raise StateError(
@@ -122,7 +123,7 @@ class Stream(Generic[T_co]):
             return self._is_held
 
     def _hold(self) -> None:
-        with self._lock:
+        with held(self._lock):
             if self._is_over or (self._loop is not None and not self._is_held):
                 raise StateError(
                     f"{self._what} was read by a loop or closed before: make another one for `with`"

@@ -14,6 +14,7 @@ import threading
 
 from .._errors import OptionError, StateError
 from .._interpreter import fork
+from .._interpreter.locks import held
 from .foreign import ERROR, WARNING, say
 
 _SEGMENT = re.compile(r"([0-9]{15})\.jsonl")
@@ -158,7 +159,7 @@ class FolderLock:
         self._id = (status.st_dev, status.st_ino)
         self._descriptors: list[int] = []
         path = regular(os.path.join(folder, "lock"))  # it may log, which is no matter for under a lock
-        with _taken_lock:
+        with held(_taken_lock):
             if self._id in _taken:
                 raise StateError(f"another Spool of this program uses {folder!r}: give each its own folder")
             try:
@@ -201,7 +202,7 @@ class FolderLock:
 
     def release(self) -> None:
         """Another Spool may use the folder."""
-        with _taken_lock:
+        with held(_taken_lock):
             if _taken.get(self._id) is self:
                 del _taken[self._id]
             self.let_go()
