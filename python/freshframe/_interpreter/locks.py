@@ -1,4 +1,4 @@
-"""Locks that a signal's handler cannot leave behind."""
+"""Locks that an exception of a signal's handler does not leave locked."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Lock(Protocol):
 def held(lock: Lock) -> Iterator[None]:
     """Holds the lock within the block, whatever a signal's handler raises.
 
-    From Python 3.12 on ``with lock:`` leaves it locked if the handler raises as the call that takes it returns.
+    From Python 3.12 on ``with lock:`` leaves it locked if the handler raises while that call returns.
     """
     taken: list[bool] = []
     try:
