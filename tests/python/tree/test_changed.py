@@ -3,24 +3,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from rigs.tool_modules import load_tool
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(name="changed")
 def fixture_changed() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("changed", ROOT / "tools" / "changed.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("changed")
 
 
 def test_each_folder_of_the_product_has_its_tests(changed: ModuleType) -> None:

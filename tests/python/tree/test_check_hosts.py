@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from test_wheel_tools import TOOLS, tool
+from rigs.tool_modules import TOOLS, load_tool
 
-check = tool("check_hosts")
+check = load_tool("check_hosts")
 
 
 @pytest.mark.parametrize(

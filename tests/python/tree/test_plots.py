@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib.util
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from rigs.tool_modules import load_tool
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -57,12 +57,7 @@ SOURCE_DIR = re.compile(r"\$\{(?:source_dir|PROJECT_SOURCE_DIR)\}/([\w./]+\w)")
 
 @pytest.fixture(name="changed", scope="module")
 def fixture_changed() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("changed", ROOT / "tools" / "changed.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_tool("changed")
 
 
 @functools.cache

@@ -3,24 +3,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
+
+from rigs.tool_modules import load_tool
 
 TOOL = Path(__file__).parents[3] / "tools" / "promises.py"
 
 
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("promises", TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    promises = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(promises)
-    return promises
-
-
 def test_the_page_has_each_test_as_a_sentence_below_its_folder(tmp_path: Path) -> None:
-    promises = tool()
+    promises = load_tool("promises")
     for name, text in (
         (
             "tests/python/graph/test_queue.py",
@@ -41,6 +32,6 @@ def test_the_page_has_each_test_as_a_sentence_below_its_folder(tmp_path: Path) -
 
 
 def test_the_page_of_this_tree_has_thousands() -> None:
-    page = tool().page()
+    page = load_tool("promises").page()
     assert page.count("\n- ") > 4000
     assert "- The page of this tree has thousands." in page

@@ -9,12 +9,12 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from test_wheel_tools import tool
+from rigs.tool_modules import load_tool
 
 import freshframe as ff
 from freshframe import _native
 
-check = tool("check_stable_abi")
+check = load_tool("check_stable_abi")
 
 MODULES = ("_native", "_lab", "_numeric")
 

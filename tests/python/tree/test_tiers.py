@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -12,23 +11,14 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import tiers
 from rigs import repeated
+from rigs.tool_modules import load_tool
 from support import TESTS, WATCHDOG
 
 ROOT = Path(__file__).parents[3]
-
-
-def tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_sample_of_a_table_has_each_row_and_each_column_once() -> None:
@@ -266,7 +256,7 @@ def test_each_marker_selects_tests() -> None:
 
 
 def test_a_figure_changes_only_if_it_is_far_from_the_measured_one() -> None:
-    durations = tool("durations")
+    durations = load_tool("durations")
     assert durations.rounded(1.9, 1.0) == 1.0
     assert durations.rounded(2.1, 1.0) == 2
     assert durations.rounded(0.04, None) is None
@@ -275,7 +265,7 @@ def test_a_figure_changes_only_if_it_is_far_from_the_measured_one() -> None:
 
 
 def test_durations_are_the_mean_of_a_tests_cases(tmp_path: Path) -> None:
-    durations = tool("durations")
+    durations = load_tool("durations")
     report, log = tmp_path / "pytest.xml", tmp_path / "LastTest.log"
     where = 'classname="tests.python.tree.test_tiers"'
     report.write_text(
@@ -291,7 +281,7 @@ def test_durations_are_the_mean_of_a_tests_cases(tmp_path: Path) -> None:
 
 
 def test_the_file_of_durations_is_stale_if_long_tests_are_missing_in_it() -> None:
-    durations = tool("durations")
+    durations = load_tool("durations")
     before = {"python": {"a.py": {"test_a": 2.0}}, "cpp": {}}
     assert durations.remarks(before, {"a.py": {"test_a": 90.0}}, {}) == []
     (new,) = durations.remarks(before, {"a.py": {"test_a": 2.0, "test_b": 2.0}}, {})

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
@@ -11,32 +10,13 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from rigs.tool_modules import TOOLS, load_tool
 
-TOOLS = Path(__file__).resolve().parents[3] / "tools"
-
-
-def tool(name: str) -> ModuleType:
-    """A program of tools/ as a module."""
-    path = TOOLS / f"{name}.py"
-    sys.path.insert(0, str(path.parent))
-    try:
-        spec = importlib.util.spec_from_file_location(f"tool_{path.stem}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # dataclasses ask for it
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(path.parent))
-    return module
-
-
-check = tool("wheel/check_wheel")
-bill = tool("wheel/bill")
-release = tool("release")
+check = load_tool("wheel/check_wheel")
+bill = load_tool("wheel/bill")
+release = load_tool("release")
 
 
 def problems(name: str, **fields: object) -> list[str]:
@@ -87,7 +67,7 @@ def test_a_library_that_no_table_names_is_refused() -> None:
 
 
 def test_a_wheel_without_one_of_the_libraries_is_refused() -> None:
-    shared = [name for library in tool("wheel/bundled").LIBRARIES for name in library.shared]
+    shared = [name for library in load_tool("wheel/bundled").LIBRARIES for name in library.shared]
     files = {f"{name}-1a2b3c4d.so.1" for name in shared}
     assert check.missing_libraries(files) == []
     assert check.missing_libraries(files - {"libavcodec-1a2b3c4d.so.1"}) == ["libavcodec"]
@@ -432,7 +412,7 @@ def test_a_release_refuses_beforehand_interpreters_that_make_no_wheel(tmp_path: 
 
 
 def test_libraries_linked_into_the_wheel_have_notices_and_a_licence() -> None:
-    bundled = tool("wheel/bundled")
+    bundled = load_tool("wheel/bundled")
     recipes = (TOOLS / "wheel" / "libraries.sh").read_text()
     for library in bundled.LIBRARIES:
         assert library.licence
@@ -446,7 +426,7 @@ def test_libraries_linked_into_the_wheel_have_notices_and_a_licence() -> None:
 
 @pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="only Debian's packages are asked for")
 def test_a_wheel_for_another_architecture_names_the_packages_of_its_unpacked_debian(tmp_path: Path) -> None:
-    bundled = tool("wheel/bundled")
+    bundled = load_tool("wheel/bundled")
     (tmp_path / "var/lib/dpkg").mkdir(parents=True)
     (tmp_path / "usr/lib/aarch64-linux-gnu").mkdir(parents=True)
     (tmp_path / "var/lib/dpkg/status").write_text(
