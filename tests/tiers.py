@@ -9,6 +9,7 @@ the tests that the tier leaves out of it.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sys
@@ -20,9 +21,15 @@ DURATIONS = Path(__file__).parent / "durations.json"
 TIERS = ("quick", "default", "all", "full")
 UNLISTED = 0.015  # seconds of a test that the file does not list, on average
 
-# Seconds of tests. Of the cases of one C++ test the default runs CPP_TABLE at most, --quick CPP_QUICK.
+# Seconds of tests. The default runs cases of one C++ test for CPP_TABLE at most, --quick for CPP_QUICK. The default
+# leaves out a C++ test of more than CPP_LONG.
 CPP_TABLE = 0.4
 CPP_QUICK = 0.1
+CPP_LONG = 1.0
+# The default runs cases of one Python test for PYTHON_TABLE at most, but at least one. It leaves out a test of more
+# than PYTHON_LONG for a case. If a file has only such tests, the shortest one runs.
+PYTHON_TABLE = 1.0
+PYTHON_LONG = 1.0
 # --quick runs the cheapest tests until its budget is spent, after one test of each file that has one as short
 # as QUICK_FILE. It runs all cases of a test if they take at most QUICK_TABLE together.
 QUICK_BUDGET = 20.0
@@ -97,7 +104,7 @@ def _key(value: object) -> object:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Describes a test that --quick may run.
+    """Describes a test that --quick or the default may run.
 
     Attributes:
         file: Where it is.
@@ -108,6 +115,19 @@ class Candidate:
     file: str
     cases: int
     seconds: float
+
+
+def default(candidates: Sequence[Candidate]) -> dict[int, int]:
+    """Returns the places of the tests that the default runs, and the number of cases that it runs of each."""
+    shortest: dict[str, float] = {}
+    for one in candidates:
+        shortest[one.file] = min(one.seconds / one.cases, shortest.get(one.file, math.inf))
+    chosen: dict[int, int] = {}
+    for place, one in enumerate(candidates):
+        case = one.seconds / one.cases
+        if case <= max(PYTHON_LONG, shortest[one.file]):
+            chosen[place] = max(1, min(one.cases, int(PYTHON_TABLE / case)))
+    return chosen
 
 
 def quick(candidates: Sequence[Candidate], budget: float = QUICK_BUDGET) -> set[int]:
@@ -147,7 +167,8 @@ def listed_tests(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
 def left_out(tests: Iterable[tuple[str, str]], durations: Durations, chosen: str) -> dict[str, list[str]]:
     """Returns, for each suite, the tests that the tier leaves out of it.
 
-    The default leaves out cases of tests whose cases take long together, --quick also each long test.
+    The default leaves out cases of tests whose cases take long together, and tests that take longer by
+    themselves, --quick each test that is not short.
     """
     groups: dict[str, dict[str, list[str]]] = {}
     for suite, name in tests:
@@ -160,7 +181,7 @@ def left_out(tests: Iterable[tuple[str, str]], durations: Durations, chosen: str
             seconds = durations.of_cpp(f"{suite}.{function}")
             limit = CPP_QUICK if chosen == "quick" else CPP_TABLE
             kept = min(len(names), int(limit / seconds)) if seconds else len(names)
-            if chosen == "default":
+            if chosen == "default" and seconds <= CPP_LONG:
                 kept = max(kept, 1)
             run = set(spread(len(names), kept)) if kept else set()
             found[suite] += [name for place, name in enumerate(names) if place not in run]

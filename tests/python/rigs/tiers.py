@@ -14,8 +14,8 @@ KEPT = pytest.StashKey[bool]()
 def keep(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keeps the tests of the tier.
 
-    `thorough` tests and the whole of a `table` are of --all, those that are `full` of --full. The files that
-    take longest come first: side by side, none of them is left when the others have ended.
+    `thorough` and long tests and the whole of a `table` are of --all, `full` tests of --full. The files
+    that take longest come first: side by side, none of them is left when the others have ended.
     """
     if KEPT in config.stash:  # by the conftest of another folder
         return
@@ -28,6 +28,8 @@ def keep(config: pytest.Config, items: list[pytest.Item]) -> None:
         kept = [item for group in by_function(kept) for item in sample(group)]
     if chosen == "quick":
         kept = shortest(kept, durations)
+    elif chosen == "default":
+        kept = proving(kept, durations)
     # pytest has put the tests of a case of a file's fixture beside each other: it makes the fixture once.
     names = {item.nodeid for item in kept}
     kept = [item for item in items if item.nodeid in names]
@@ -74,6 +76,22 @@ def sample(group: list[pytest.Item]) -> list[pytest.Item]:
     return [group[place] for place in places]
 
 
+def proving(items: list[pytest.Item], durations: tiers.Durations) -> list[pytest.Item]:
+    """Returns the tests of the default: the short ones, each with as many cases as are short together."""
+    groups = by_function(items)
+    chosen = tiers.default([candidate(group, durations) for group in groups])
+    return [
+        groups[place][case]
+        for place, count in chosen.items()
+        for case in tiers.spread(len(groups[place]), count)
+    ]
+
+
+def candidate(group: list[pytest.Item], durations: tiers.Durations) -> tiers.Candidate:
+    seconds = durations.of_python(file(group[0]), function(group[0]))
+    return tiers.Candidate(file(group[0]), len(group), seconds * len(group))
+
+
 def shares_fixture(item: pytest.Item) -> bool:
     """Returns whether the test needs a fixture that tests of its file share, because it takes long. Durations
     do not show it: they are averages, and the first user alone waits."""
@@ -86,11 +104,8 @@ def shortest(items: list[pytest.Item], durations: tiers.Durations) -> list[pytes
     """Returns the tests of --quick: all cases of a test if they are short together, else the first one."""
     alone = [item for item in items if not item.get_closest_marker("full") and not shares_fixture(item)]
     groups = by_function(alone)
-    candidates = []
     for place, group in enumerate(groups):
-        seconds = durations.of_python(file(group[0]), function(group[0]))
-        if seconds * len(group) > tiers.QUICK_TABLE:
+        if candidate(group, durations).seconds > tiers.QUICK_TABLE:
             groups[place] = group[:1]
-        candidates.append(tiers.Candidate(file(group[0]), len(groups[place]), seconds * len(groups[place])))
-    chosen = tiers.quick(candidates)
+    chosen = tiers.quick([candidate(group, durations) for group in groups])
     return [item for place, group in enumerate(groups) if place in chosen for item in group]

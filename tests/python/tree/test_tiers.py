@@ -56,6 +56,18 @@ def test_the_quick_tests_are_one_of_each_file_and_then_the_cheapest() -> None:
     assert tiers.quick(candidates, budget=0.32) == {0, 3, 4, 5}
 
 
+def test_the_default_runs_short_tests_and_as_many_cases_as_are_short_together() -> None:
+    candidates = [
+        tiers.Candidate("some", 1, 0.2),
+        tiers.Candidate("some", 1, 5.0),
+        tiers.Candidate("some", 40, 4.0),
+        tiers.Candidate("some", 3, 2.4),
+        tiers.Candidate("long", 1, 8.0),
+        tiers.Candidate("long", 2, 10.0),
+    ]
+    assert tiers.default(candidates) == {0: 1, 2: 10, 3: 1, 5: 1}
+
+
 LISTED = """Inbox.
   DropsTheOldest
   Waits
@@ -74,7 +86,7 @@ def test_of_the_tests_in_cpp_long_tables_are_cut_and_the_quick_ones_are_short() 
     durations = tiers.Durations({}, {"Inbox.Waits": 5, "Files/MediaStart.IsFound": 0.5})
     assert tiers.left_out(tests, durations, "all") == {"Inbox": [], "Files/MediaStart": [], "Typed/0": []}
     assert tiers.left_out(tests, durations, "default") == {
-        "Inbox": [],
+        "Inbox": ["Waits"],
         "Files/MediaStart": ["IsFound/1", "IsFound/2", "IsFound/3"],
         "Typed/0": [],
     }
