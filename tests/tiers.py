@@ -21,13 +21,13 @@ DURATIONS = Path(__file__).parent / "durations.json"
 TIERS = ("quick", "default", "all", "full")
 UNLISTED = 0.015  # seconds of a test that the file does not list, on average
 
-# Seconds of tests. The default runs cases of one C++ test for CPP_TABLE at most, --quick for CPP_QUICK. The default
-# leaves out a C++ test of more than CPP_LONG.
+# Seconds of tests. The default runs cases of one C++ test for CPP_TABLE at most, --quick for CPP_QUICK. The
+# default leaves out a C++ test of more than CPP_LONG.
 CPP_TABLE = 0.4
 CPP_QUICK = 0.1
 CPP_LONG = 1.0
-# The default runs cases of one Python test for PYTHON_TABLE at most, but at least one. It leaves out a test of
-# more than PYTHON_LONG for a case. In a file of long tests alone the shortest one runs.
+# The default runs cases of one Python test for PYTHON_TABLE at most, but at least one. It leaves out a test
+# of more than PYTHON_LONG for a case. In a file of long tests alone the shortest one runs.
 PYTHON_TABLE = 1.0
 PYTHON_LONG = 1.0
 # --quick runs the cheapest tests until its budget is spent, after one test of each file that has one as short
