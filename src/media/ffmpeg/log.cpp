@@ -118,7 +118,7 @@ bool is_reader(const void* object) {
 }
 
 /// A line of the head of a server's answer, until the next call. The text is in no version's interface, but the same in 4.4
-/// to 8.0.
+/// to 9.0.
 std::optional<std::string> header_in(int level, std::string_view format, va_list arguments) {
   if (level != AV_LOG_TRACE || format != "header='%s'\n") return std::nullopt;
   va_list copy;
@@ -142,11 +142,17 @@ bool is_connection(int level, std::string_view format) {
   return level == AV_LOG_VERBOSE && format.starts_with("Starting connection attempt");
 }
 
+/// Whether the last chunk of a body has come. The text is the same in 4.4 to 9.0.
+bool is_last_chunk(int level, std::string_view format) {
+  return level >= AV_LOG_DEBUG && format.starts_with("Last chunk received");
+}
+
 void on_line(void* object, int raw_level, const char* format, va_list arguments) noexcept {
   try {
     const int level = raw_level & 0xff;  // the bits above are a colour
     const auto header = capture != nullptr ? header_in(level, format, arguments) : std::nullopt;
     if (header) capture->note_header(*header);
+    if (capture != nullptr && is_last_chunk(level, format)) capture->note_last_chunk();
     if (capture != nullptr && capture->limits_redirects()) {
       if (const auto elsewhere = redirect_in(level, format, header)) capture->note_answer(*elsewhere);
       if (is_connection(level, format)) capture->note_connection();
@@ -197,6 +203,10 @@ std::string FfmpegErrorCapture::in_brackets() const {
   if (at == std::string::npos) return " (" + cause_ + ")";
   if (cause_.find("pixel") == std::string::npos) return " (" + cause_.substr(0, at) + ")";
   return " (" + cause_.substr(0, at) + "; options={\"max_pixels\": ...} allows more)";
+}
+
+bool FfmpegErrorCapture::met_last_chunk() noexcept {
+  return capture != nullptr && capture->met_last_chunk_;
 }
 
 void FfmpegErrorCapture::note_header(std::string_view line) {

@@ -70,6 +70,11 @@ class FfmpegErrorCapture {
 
   /// The latest answer over HTTP comes in chunks, whose last one is empty: only that is its end.
   [[nodiscard]] bool met_chunks() const noexcept { return met_chunks_; }
+  /// The innermost capture of this thread has met the last chunk of a body. FFmpeg 9 treats this end as an error, and each
+  /// version treats a body that is cut between two chunks as ended.
+  [[nodiscard]] static bool met_last_chunk() noexcept;
+  /// For the log callback: the last chunk has come.
+  void note_last_chunk() noexcept { met_last_chunk_ = true; }
   /// For the log callback: a line of an answer's head.
   void note_header(std::string_view line);
 
@@ -89,6 +94,7 @@ class FfmpegErrorCapture {
   bool met_damaged_times_ = false;
   bool met_second_index_ = false;
   bool met_chunks_ = false;
+  bool met_last_chunk_ = false;
   int redirects_ = 0;  // in a row
   int most_redirects_ = 0;
   bool is_redirected_ = false;

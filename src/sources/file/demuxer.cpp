@@ -196,10 +196,13 @@ void Demuxer::open_file(Dictionary& options, const FfmpegErrorCapture& errors) {
   io_.reset(io);
   check_interrupt("opened", settings_.open_timeout);
   if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
-  ends_with_connection_ = settings_.remote && !errors.met_chunks() && avio_size(io_.get()) < 0;
-  const bool is_wrapped = ends_with_connection_ && !begins_as_playlist(*io_);
+  const bool has_size = !settings_.remote || avio_size(io_.get()) >= 0;
+  unsized_playlist_ = !has_size && begins_as_playlist(*io_);
   check_interrupt("opened", settings_.open_timeout);
-  unsized_ = is_wrapped ? std::make_unique<UnsizedIo>(std::move(io_)) : nullptr;
+  unsized_.reset();
+  if (has_size || unsized_playlist_) return;
+  const auto end = errors.met_chunks() ? UnsizedIo::End::Chunk : UnsizedIo::End::Connection;
+  unsized_ = std::make_unique<UnsizedIo>(std::move(io_), end);
 }
 
 void Demuxer::look_at_begin() {
@@ -260,6 +263,8 @@ void Demuxer::open_container(Dictionary& options) {
          ffmpeg_errno(opened));
   }
   if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
+  if (unsized_playlist_ && io().error == AVERROR(EIO))
+    io().error = 0;  // else FFmpeg gives it at the last segment's end
   if (is_text(*input_)) fail("it is text, not a video");
   if (!settings_.probe && header_tells_all(*input_)) return;
   const bool is_whole =
@@ -428,8 +433,7 @@ Demuxer::Result Demuxer::read_any(AVPacket& packet) {
   check_interrupt("read", settings_.read_timeout);
   interrupt_.disarm();
   if (result == AVERROR_EOF) {
-    const bool is_end = io().error >= 0 || (ends_with_connection_ && io().error == AVERROR(EIO));
-    if (!is_end) lose(io().error);  // some demuxers treat a failing disk as the end
+    if (io().error < 0) lose(io().error);  // some demuxers treat a failing disk as the end
     return Result::End;
   }
   if (result < 0) {

@@ -140,7 +140,7 @@ class Demuxer {
   Interrupt interrupt_;  // outlives io_ and input_, which poll it
   IoPtr io_;             // outlives input_, which reads from it; null with unsized_
   std::unique_ptr<UnsizedIo> unsized_;
-  bool ends_with_connection_ = false;  // its server sends no length
+  bool unsized_playlist_ = false;  // its server sends no length: FFmpeg treats its end as an error
   InputPtr input_;
   AVStream* stream_ = nullptr;
   bool all_streams_ = false;  // the packets show the streams, not the tables

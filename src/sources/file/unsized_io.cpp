@@ -1,10 +1,12 @@
-// Reads a body over HTTP without a length, up to the end of its connection.
+// Reads a body over HTTP without a length, up to the end of its connection or to its last chunk.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/unsized_io.hpp"
 
 #include <memory>
 #include <new>
 #include <utility>
+
+#include "media/ffmpeg/log.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -14,21 +16,24 @@ constexpr int kBuffer =
 
 }  // namespace
 
-UnsizedIo::UnsizedIo(IoPtr network) : network_(std::move(network)) {
+UnsizedIo::UnsizedIo(IoPtr network, End end) : network_(std::move(network)), end_(end) {
   const auto free_buffer = [](std::uint8_t* buffer) { av_free(buffer); };
   std::unique_ptr<std::uint8_t, decltype(free_buffer)> buffer(static_cast<std::uint8_t*>(av_malloc(kBuffer)),
                                                               free_buffer);
   if (!buffer) throw std::bad_alloc();
-  io_.reset(avio_alloc_context(buffer.get(), kBuffer, 0, network_.get(), &UnsizedIo::read, nullptr, nullptr));
+  io_.reset(avio_alloc_context(buffer.get(), kBuffer, 0, this, &UnsizedIo::read, nullptr, nullptr));
   if (!io_) throw std::bad_alloc();
   static_cast<void>(buffer.release());  // the context has it
   io_->seekable = 0;
 }
 
 int UnsizedIo::read(void* opaque, std::uint8_t* to, int size) noexcept {
-  const int count = avio_read_partial(static_cast<AVIOContext*>(opaque), to, size);
-  if (count == 0 || count == AVERROR(EIO)) return AVERROR_EOF;  // a connection that is reset has another code
-  return count;
+  auto& self = *static_cast<UnsizedIo*>(opaque);
+  const int count = avio_read_partial(self.network_.get(), to, size);
+  const bool is_over = count == 0 || count == AVERROR_EOF || count == AVERROR(EIO);
+  if (!is_over) return count;  // a connection that is reset has another code
+  self.is_whole_ = self.is_whole_ || self.end_ == End::Connection || FfmpegErrorCapture::met_last_chunk();
+  return self.is_whole_ ? AVERROR_EOF : AVERROR(EIO);
 }
 
 }  // namespace freshframe::media

@@ -8,11 +8,16 @@
 
 namespace freshframe::media {
 
-/// Reads a body whose length the server did not send: it ends with the connection (RFC 9112, section 6.3, rule 8).
-/// FFmpeg treats that end as an error. A body in chunks says where it ends.
+/// Reads a body whose length the server did not send: it ends with the connection (RFC 9112, section 6.3, rule 8), or with
+/// an empty chunk (section 7.1). FFmpeg treats the first as an error, from version 9 on both, and a body in chunks that
+/// is cut as ended.
 class UnsizedIo {
  public:
-  explicit UnsizedIo(IoPtr network);
+  enum class End { Connection, Chunk };
+  UnsizedIo(IoPtr network, End end);
+  UnsizedIo(const UnsizedIo&) = delete;
+  UnsizedIo& operator=(const UnsizedIo&) = delete;
+  ~UnsizedIo() = default;
 
   [[nodiscard]] AVIOContext& io() const noexcept { return *io_; }
 
@@ -20,6 +25,8 @@ class UnsizedIo {
   static int read(void* opaque, std::uint8_t* to, int size) noexcept;
 
   IoPtr network_;
+  End end_;
+  bool is_whole_ = false;  // the last chunk has come
   OwnIoPtr io_;
 };
 

@@ -201,7 +201,8 @@ def fetched(url: str) -> str:
         with urllib.request.urlopen(url, timeout=WATCHDOG) as answer:
             return str(answer.read())
     except urllib.error.HTTPError as error:
-        return str(error.read())
+        with error:
+            return str(error.read())
 
 
 def tried(url: str) -> str:

@@ -170,7 +170,8 @@ def test_chunks_that_are_cut_are_not_an_end(tmp_path: Path) -> None:
         read(url.replace("movie.mp4", path.name))
 
 
-def test_a_playlist_in_chunks_hands_its_options_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["chunks", "close", "nothing"])
+def test_a_playlist_without_a_length_hands_its_options_on(how: str, tmp_path: Path) -> None:
     segment, agents = make_movie(tmp_path / "a.ts", 12).read_bytes(), set()
     playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nb/a.ts\n#EXT-X-ENDLIST\n"
 
@@ -189,7 +190,7 @@ def test_a_playlist_in_chunks_hands_its_options_on(tmp_path: Path) -> None:
             else:
                 answer_without_length(request, playlist, self.how)
 
-    with serving(Elsewhere(b"", "chunks")) as url:
+    with serving(Elsewhere(b"", how)) as url:
         report, seen = read(url.replace("movie.mp4", "movie.m3u8"), options={"user_agent": "a-player"})
     assert report.complete
     assert seen == list(range(12))

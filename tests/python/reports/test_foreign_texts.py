@@ -66,7 +66,8 @@ def everything_works(
             with urllib.request.urlopen(dashboard.url.rstrip("/") + path, timeout=100) as answer:
                 body = answer.read()
         except urllib.error.HTTPError as error:  # /healthz of a camera that is away
-            body = error.read()
+            with error:
+                body = error.read()
         text = body.decode()
         if path == "/api/state":
             json.loads(text)
@@ -163,7 +164,10 @@ def test_of_a_tag_of_a_playlist(tag: str, name: str, caplog: pytest.LogCaptureFi
         source = ff.open(server.url, pace="burst", reconnect=False, **PATIENT)
         reader = pipeline.reader(pipeline.add(source, name="camera"), queue=ff.Queue(512))
         with pipeline, pipeline.serve(port=0, token=None) as dashboard:
-            assert [read_number(sample.value) for sample in reader] == [*range(2 * PER_SEGMENT)]
+            try:
+                assert [read_number(sample.value) for sample in reader] == [*range(2 * PER_SEGMENT)]
+            except ff.SourceError:
+                assert tag == "media"  # FFmpeg 9 refuses it outside of a master playlist
             everything_works(pipeline, dashboard, caplog)
 
 
