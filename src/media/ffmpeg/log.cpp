@@ -147,16 +147,20 @@ bool is_last_chunk(int level, std::string_view format) {
   return level >= AV_LOG_DEBUG && format.starts_with("Last chunk received");
 }
 
+/// Notes what a server has answered, and where FFmpeg connects to.
+void note_server(FfmpegErrorCapture& errors, int level, std::string_view format, va_list arguments) {
+  const auto header = header_in(level, format, arguments);
+  if (header) errors.note_header(*header);
+  if (is_last_chunk(level, format)) errors.note_last_chunk();
+  if (!errors.limits_redirects()) return;
+  if (const auto elsewhere = redirect_in(level, format, header)) errors.note_answer(*elsewhere);
+  if (is_connection(level, format)) errors.note_connection();
+}
+
 void on_line(void* object, int raw_level, const char* format, va_list arguments) noexcept {
   try {
     const int level = raw_level & 0xff;  // the bits above are a colour
-    const auto header = capture != nullptr ? header_in(level, format, arguments) : std::nullopt;
-    if (header) capture->note_header(*header);
-    if (capture != nullptr && is_last_chunk(level, format)) capture->note_last_chunk();
-    if (capture != nullptr && capture->limits_redirects()) {
-      if (const auto elsewhere = redirect_in(level, format, header)) capture->note_answer(*elsewhere);
-      if (is_connection(level, format)) capture->note_connection();
-    }
+    if (capture != nullptr) note_server(*capture, level, format, arguments);
     const auto ours = to_level(level);
     if (!ours || level > av_log_get_level()) return;
     const auto line = complete_line(object, level, format, arguments);

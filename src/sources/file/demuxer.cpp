@@ -114,12 +114,6 @@ std::string streams_text(const AVFormatContext& input) {
   return text.empty() ? "no streams at all" : text;
 }
 
-/// Pictures in the container of MP4: HEIC of phones, AVIF.
-bool is_heif_brand(std::string_view brand) {
-  constexpr std::array<std::string_view, 5> kBrands{"avif", "heic", "heix", "mif1", "heif"};
-  return std::find(kBrands.begin(), kBrands.end(), brand) != kBrands.end();
-}
-
 /// A file of this format is one picture, whatever its program wrote after it: a smaller one, a film, the rest of
 /// an older file. A file of Netpbm may contain several.
 bool is_one_picture(const AVInputFormat& format) {
@@ -139,10 +133,15 @@ std::string find_suffix(const std::string& name) {
   return in_name ? core::lower_case(path.substr(dot)) : std::string();
 }
 
-/// HLS or DASH: FFmpeg asks its own input for the place of a playlist and for the options of its segments.
-bool begins_as_playlist(AVIOContext& io) {
-  const int first = avio_r8(&io);
-  return avio_seek(&io, 0, SEEK_SET) >= 0 && (first == '#' || first == '<');
+/// The time at the packet's begin that nobody hears, in ticks: an encoder's run-in. FFmpeg leaves it out of a stream's start.
+std::int64_t silent_ticks(const AVPacket& packet, const AVStream& stream) {
+  std::size_t size = 0;
+  const auto* data = av_packet_get_side_data(&packet, AV_PKT_DATA_SKIP_SAMPLES, &size);
+  const int rate = stream.codecpar->sample_rate;
+  if (data == nullptr || size < sizeof(std::uint32_t) || rate <= 0) return 0;
+  std::uint32_t samples = 0;  // in little endian
+  for (std::size_t i = sizeof samples; i > 0; --i) samples = samples << 8U | data[i - 1];
+  return av_rescale_q(samples, {1, rate}, stream.time_base);
 }
 
 /// FFmpeg would render text as an ANSI terminal's screen.
@@ -218,8 +217,8 @@ void Demuxer::look_at_begin() {
 }
 
 /// By content, else by the name's suffix. A JPEG is a photo, whatever follows it in the file, unless the name or
-/// FFmpeg takes it for the first of a film: FFmpeg goes by markers, which the metadata of a photo may push out of the
-/// bytes that it looks at. For most pictures FFmpeg prefers its demuxer of picture sequences,
+/// FFmpeg takes it for the first of a film and it lists no parts of a photo: FFmpeg goes by markers, which the metadata
+/// of a photo may push out of the bytes that it looks at. For most pictures FFmpeg prefers its demuxer of picture sequences,
 /// which ignores the open file and uses the name as a pattern. So that one is the last choice, with patterns
 /// switched off. Then a low score is no evidence: the pixels of a TGA may look like sound.
 const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
@@ -236,7 +235,7 @@ const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
     const int result = av_probe_input_buffer2(&io(), &format, name.c_str(), nullptr, 0, 0);
     check_interrupt("opened", settings_.open_timeout);
     const bool film = result >= 0 && std::strcmp(format->name, "mjpeg") == 0;
-    if (jpeg_ && !film) return av_find_input_format("jpeg_pipe");
+    if (jpeg_ && (!film || lists_pictures(io()))) return av_find_input_format("jpeg_pipe");
     const bool sure = name == settings_.path || result >= kLeastOfPictures;
     if (result >= 0 && sure && std::strcmp(format->name, "image2") != 0) return format;
     if (result < 0 && name == settings_.path) {
@@ -398,7 +397,10 @@ std::map<int, std::int64_t> Demuxer::read_starts(std::map<int, std::int64_t> sta
     }
     const auto& packet = *ahead.packet;
     const auto time = packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts;
-    if (time != AV_NOPTS_VALUE) starts.try_emplace(packet.stream_index, time);
+    if (time != AV_NOPTS_VALUE) {
+      const auto silent = silent_ticks(packet, *input_->streams[packet.stream_index]);
+      starts.try_emplace(packet.stream_index, time + silent);
+    }
     bytes += packet.size + 1;
     if (packet.stream_index == stream_->index) ahead_.push_back(std::move(ahead));
   }

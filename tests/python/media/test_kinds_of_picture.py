@@ -147,6 +147,7 @@ KINDS: dict[str, tuple[str, bytes]] = {
     "an upload without a suffix": ("", jpeg(*xmp(200_000))),
     "a photo with a gain map": ("jpg", jpeg(exif(1), MPF) + jpeg(pixels=SMALL)),
     "an upload with a gain map": ("", jpeg(exif(1), *xmp(60_000), MPF) + jpeg(pixels=SMALL)),
+    "a small upload with a gain map": ("", jpeg(exif(1), MPF) + jpeg(pixels=SMALL)),
     "a 3D photo": ("JPG", jpeg(MPF) + jpeg(MPF)),
     "a 3D camera": ("mpo", jpeg(MPF) + jpeg(MPF)),
     "a browser's copy": ("jfif", jpeg()),

@@ -106,6 +106,13 @@ KINDS = [
     Kind("FLV whose sound begins first", "late.flv", X264, sound=1, first=1),
     Kind("mkvmerge, a part that begins at 100 s", "part.mkv", X264 + " -output_ts_offset 100"),
     Kind("a part with sound", "parts.mkv", X264 + " -output_ts_offset 100", sound=0.5, first=0.5),
+    Kind(
+        "a part with sound that has a run-in",
+        "opus.mkv",
+        X264 + " -c:a libopus -output_ts_offset 100",
+        sound=0.5,
+        first=0.5,
+    ),
     Kind("a part without reordering", "plain.mkv", X264 + " -bf 0 -output_ts_offset 100"),
     Kind("a part of HEVC", "hevc.mkv", X265 + " -output_ts_offset 100"),
     Kind("a part of VP8", "vp8.mkv", "-c:v libvpx -output_ts_offset 100"),

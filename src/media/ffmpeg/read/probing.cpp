@@ -1,8 +1,9 @@
-// Detects the streams of a container, without decoding pictures of absurd sizes.
+// Detects what a file is by its first bytes, and the streams of a container, without decoding pictures of absurd sizes.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/read/probing.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -47,6 +48,36 @@ AVStream* only_whole_video(const AVFormatContext& input) {
 }
 
 }  // namespace
+
+bool is_heif_brand(std::string_view brand) {
+  constexpr std::array<std::string_view, 5> kBrands{"avif", "heic", "heix", "mif1", "heif"};
+  return std::find(kBrands.begin(), kBrands.end(), brand) != kBrands.end();
+}
+
+bool begins_as_playlist(AVIOContext& io) {
+  const int first = avio_r8(&io);
+  return avio_seek(&io, 0, SEEK_SET) >= 0 && (first == '#' || first == '<');
+}
+
+bool lists_pictures(AVIOContext& io) {
+  if ((io.seekable & AVIO_SEEKABLE_NORMAL) == 0) return false;
+  constexpr int kMostSegments = 100;
+  constexpr unsigned kApplication = 0xFFE0;
+  constexpr unsigned kOfTheFormat = 0xFFE2;
+  constexpr unsigned kName = 0x4D504600;  // "MPF" and a zero
+  constexpr int kHead = 6;                // bytes of length and name
+  bool found = false;
+  avio_skip(&io, 2);
+  for (int i = 0; i < kMostSegments && !found; ++i) {
+    const unsigned marker = avio_rb16(&io);
+    const auto length = static_cast<int>(avio_rb16(&io));
+    if ((marker & 0xFFF0U) != kApplication || length < kHead) break;
+    found = avio_rb32(&io) == kName && marker == kOfTheFormat;
+    avio_skip(&io, length - kHead);
+  }
+  avio_seek(&io, 0, SEEK_SET);
+  return found;
+}
 
 bool is_whole_video(const AVStream& stream) {
   constexpr int kPart = AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_DEPENDENT;

@@ -1,14 +1,25 @@
-// Detects the streams of a container, without decoding pictures of absurd sizes.
+// Detects what a file is by its first bytes, and the streams of a container, without decoding pictures of absurd sizes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <string_view>
 
 #include "media/ffmpeg/ptr.hpp"
 
 namespace freshframe::media {
+
+/// Pictures in the container of MP4: HEIC of phones, AVIF.
+[[nodiscard]] bool is_heif_brand(std::string_view brand);
+
+/// HLS or DASH: FFmpeg asks its own input for the place of a playlist and for the options of its segments.
+[[nodiscard]] bool begins_as_playlist(AVIOContext& io);
+
+/// Whether a JPEG lists the pictures that follow it in the file as parts of one photo, such as a gain map (Multi-Picture
+/// Format, CIPA DC-007). False where `io` cannot seek.
+[[nodiscard]] bool lists_pictures(AVIOContext& io);
 
 /// A stream of pictures that are whole: no cover of a sound file, and no tile of a larger picture.
 [[nodiscard]] bool is_whole_video(const AVStream& stream);
