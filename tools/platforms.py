@@ -182,6 +182,8 @@ def _shown(cell: str) -> str:
     cell = re.sub(r"^the wheel in a bare root of Debian GNU/Linux ", "Debian ", cell)
     cell = re.sub(r"^(\S*(?:\+\+|gcc)) \(.*?\) ", r"\1 ", cell)
     cell = re.sub(r"^100% tests passed, 0 tests failed out of \d+; ", "", cell)
+    cell = re.sub(r"(\d+) tests ran, (\d+) of them were skipped", r"\1 ran, \2 skipped", cell)
+    cell = re.sub(r"^from a bare root: (\./dev test(; |$))?", "", cell)
     return cell.replace("|", "\\|")
 
 
