@@ -167,9 +167,12 @@ def test_of_a_tag_of_a_playlist(tag: str, name: str, caplog: pytest.LogCaptureFi
             with pipeline, pipeline.serve(port=0, token=None) as dashboard:
                 assert [read_number(sample.value) for sample in reader] == [*range(2 * PER_SEGMENT)]
                 everything_works(pipeline, dashboard, caplog)
-        except ff.SourceError as error:  # FFmpeg 9 refuses a tag of a master playlist
-            assert tag == "media" and "Master Playlist tag found" in str(error)
-            str(error).encode()
+            refusal = ""
+        except ff.SourceError as error:
+            refusal = str(error)
+    refusal.encode()
+    assert not refusal or tag == "media", refusal
+    assert not refusal or "Master Playlist tag found" in refusal  # FFmpeg 9 refuses one in a media playlist
 
 
 @pytest.mark.parametrize("name", TEXTS)
