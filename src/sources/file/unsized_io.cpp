@@ -21,10 +21,10 @@ UnsizedIo::UnsizedIo(IoPtr network, End end) : network_(std::move(network)), end
   std::unique_ptr<std::uint8_t, decltype(free_buffer)> buffer(static_cast<std::uint8_t*>(av_malloc(kBuffer)),
                                                               free_buffer);
   if (!buffer) throw std::bad_alloc();
-  io_.reset(avio_alloc_context(buffer.get(), kBuffer, 0, this, &UnsizedIo::read, nullptr, nullptr));
+  io_.reset(avio_alloc_context(buffer.get(), kBuffer, 0, this, &UnsizedIo::read, nullptr, &UnsizedIo::seek));
   if (!io_) throw std::bad_alloc();
   static_cast<void>(buffer.release());  // the context has it
-  io_->seekable = 0;
+  io_->seekable = network_->seekable;   // by ranges, which a server may offer without the length
 }
 
 int UnsizedIo::read(void* opaque, std::uint8_t* to, int size) noexcept {
@@ -32,8 +32,13 @@ int UnsizedIo::read(void* opaque, std::uint8_t* to, int size) noexcept {
   const int count = avio_read_partial(self.network_.get(), to, size);
   const bool is_over = count == 0 || count == AVERROR_EOF || count == AVERROR(EIO);
   if (!is_over) return count;  // a connection that is reset has another code
+  if (avio_size(self.network_.get()) >= 0) return count == 0 ? AVERROR_EOF : count;  // a range has a length
   self.is_whole_ = self.is_whole_ || self.end_ == End::Connection || FfmpegErrorCapture::met_last_chunk();
   return self.is_whole_ ? AVERROR_EOF : AVERROR(EIO);
+}
+
+std::int64_t UnsizedIo::seek(void* opaque, std::int64_t offset, int whence) noexcept {
+  return avio_seek(static_cast<UnsizedIo*>(opaque)->network_.get(), offset, whence);
 }
 
 }  // namespace freshframe::media

@@ -23,6 +23,7 @@ class UnsizedIo {
 
  private:
   static int read(void* opaque, std::uint8_t* to, int size) noexcept;
+  static std::int64_t seek(void* opaque, std::int64_t offset, int whence) noexcept;
 
   IoPtr network_;
   End end_;

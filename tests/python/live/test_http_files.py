@@ -113,15 +113,19 @@ def test_a_lost_connection_to_a_server_without_ranges_is_an_error(movie: bytes) 
     assert "movie.mp4" in str(caught.value)
 
 
-def make_movie(path: Path, frames: int) -> Path:
+def make_movie(path: Path, frames: int, *, index_first: bool = True) -> Path:
+    """Writes a small movie, or one whose index comes after more bytes than a reader keeps."""
     scene = ["-f", "lavfi", "-i", "testsrc2=s=160x120:r=25", "-frames:v", str(frames)]
-    subprocess.run(["ffmpeg", "-v", "error", *scene, "-movflags", "faststart", str(path)], check=True)
+    place = ["-movflags", "faststart"] if index_first else ["-c:v", "mjpeg", "-q:v", "1", "-s", "640x480"]
+    subprocess.run(["ffmpeg", "-v", "error", *scene, *place, str(path)], check=True)
     return path
 
 
-def answer_without_length(request: http.server.BaseHTTPRequestHandler, body: bytes, how: str) -> None:
+def answer_without_length(
+    request: http.server.BaseHTTPRequestHandler, body: bytes, how: str, *more: str
+) -> None:
     """Sends the body and closes the connection, as small cameras do, whatever the head announces."""
-    lines = ["HTTP/1.1 200 OK", "Content-Type: application/octet-stream"]
+    lines = ["HTTP/1.1 200 OK", "Content-Type: application/octet-stream", *more]
     lines += {"close": ["Connection: close"], "chunks": ["Transfer-Encoding: chunked"], "nothing": []}[how]
     sent = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if how == "chunks" else body
     request.wfile.write("\r\n".join([*lines, "", ""]).encode() + sent)
@@ -154,12 +158,14 @@ def test_a_body_without_a_length_ends_with_its_connection(
     assert "prematurely" not in caplog.text
 
 
-def test_chunks_that_are_cut_are_not_an_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inside", [True, False], ids=["inside a chunk", "after a chunk"])
+def test_chunks_that_are_cut_are_not_an_end(inside: bool, tmp_path: Path) -> None:
     class Cut(Unsized):
         def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
             body = self.content[: len(self.content) // 2]
             head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-            request.wfile.write(head.encode() + b"%x\r\n%s" % (len(self.content), body))
+            chunk = b"%x\r\n%s" % (len(self.content), body) if inside else b"%x\r\n%s\r\n" % (len(body), body)
+            request.wfile.write(head.encode() + chunk)
             request.close_connection = True
 
     path = make_movie(tmp_path / "a.mjpeg", 12)
@@ -168,6 +174,24 @@ def test_chunks_that_are_cut_are_not_an_end(tmp_path: Path) -> None:
         pytest.raises(ff.SourceError, match=r"early|error"),
     ):
         read(url.replace("movie.mp4", path.name))
+
+
+@pytest.mark.parametrize("how", ["chunks", "close", "nothing"])
+def test_a_server_may_give_ranges_of_a_body_without_a_length(how: str, tmp_path: Path) -> None:
+    class Ranges(Unsized):
+        """Sends the whole without a length, and the rest from any other byte on with one."""
+
+        def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+            if request.headers.get("Range", "bytes=0-") == "bytes=0-":
+                answer_without_length(request, self.content, self.how, "Accept-Ranges: bytes")
+            else:
+                Files.answer(self, request)
+
+    path = make_movie(tmp_path / "a.mp4", 12, index_first=False)
+    with serving(Ranges(path.read_bytes(), how)) as url:
+        report, seen = read(url)
+    assert report.complete
+    assert seen == list(range(12))
 
 
 @pytest.mark.parametrize("how", ["chunks", "close", "nothing"])
