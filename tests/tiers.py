@@ -25,11 +25,11 @@ UNLISTED = 0.015  # seconds of a test that the file does not list, on average
 # default leaves out a C++ test of more than CPP_LONG.
 CPP_TABLE = 0.4
 CPP_QUICK = 0.1
-CPP_LONG = 1.0
+CPP_LONG = 0.5
 # The default runs cases of one Python test for PYTHON_TABLE at most, but at least one. It leaves out a test
 # of more than PYTHON_LONG for a case. In a file of long tests alone the shortest one runs.
 PYTHON_TABLE = 1.0
-PYTHON_LONG = 1.0
+PYTHON_LONG = 0.5
 # --quick runs the cheapest tests until its budget is spent, after one test of each file that has one as short
 # as QUICK_FILE. It runs all cases of a test if they take at most QUICK_TABLE together.
 QUICK_BUDGET = 20.0

@@ -61,11 +61,11 @@ def test_the_default_runs_short_tests_and_as_many_cases_as_are_short_together() 
         tiers.Candidate("some", 1, 0.2),
         tiers.Candidate("some", 1, 5.0),
         tiers.Candidate("some", 40, 4.0),
-        tiers.Candidate("some", 3, 2.4),
+        tiers.Candidate("some", 3, 1.2),
         tiers.Candidate("long", 1, 8.0),
         tiers.Candidate("long", 2, 10.0),
     ]
-    assert tiers.default(candidates) == {0: 1, 2: 10, 3: 1, 5: 1}
+    assert tiers.default(candidates) == {0: 1, 2: 10, 3: 2, 5: 1}
 
 
 LISTED = """Inbox.
