@@ -85,7 +85,7 @@ def test_a_row_that_is_in_doubt_is_left_out_with_its_reason(
 
 def test_a_call_that_lets_go_and_one_that_does_at_times(page_of: Any) -> None:
     free = page_of(results(hold=0.0005, silence=0.001)).partition("## Calls that let go of the GIL")[2]
-    assert "| a 1 | `f(4 MB)` | 41.0 ms |\n" in free
+    assert "| a 1 | `f(4 MB)` |\n" in free
     assert "| lets go in between |" in page_of(results(wall=0.2))
     names = page_of(results(native=f"{LIBRARY}:__pyx_pf_3abc"))
     assert "| `_a` | holds |" in names

@@ -17,15 +17,15 @@ HEAD = """\
 # GIL holds of well known calls
 
 How long does a call of a well known package keep every other Python thread waiting? Each row is one call
-with a usual input, measured alone in a fresh process. The rows are no ranking, because the packages do
-different work and a hold grows with the input.
+with a usual input, alone in a fresh process. The rows are no ranking: the packages do different work, and a
+hold grows with the input.
 
-- *Longest hold* is the longest time in which no other thread got the GIL: the median of {rounds} calls with
-  its quartiles.
-- *10 ms at* is the input with which the hold would last 10 ms. For a larger input use a worker process
-  (`process=True` in freshframe), or divide the input.
-- *Python objects* marks a call that makes or reads Python objects, and so must hold the GIL. A call that
-  computes on its own bytes could let go of it.
+- *Longest hold* is the longest time in which no other thread got the GIL: the median of {rounds} calls
+  (quartiles).
+- *10 ms at* is the input with which the hold would last 10 ms. Divide a larger one, or use a worker process
+  (`process=True` in freshframe).
+- *Python objects* marks a call that makes or reads Python objects, and so must hold the GIL. Others could
+  let go of it.
 
 """
 
@@ -33,8 +33,8 @@ FREE = """\
 
 ## Calls that let go of the GIL
 
-No hold of these calls reached 2 ms, the shortest that the watch can distinguish from nothing. They may have
-many short ones.
+No hold of these calls, which take 10 ms or more, reached 2 ms, the shortest that the watch can distinguish
+from nothing. They may have many short ones.
 
 """
 
@@ -45,9 +45,9 @@ TAIL = """\
 {machine}. Wheels of the package index, as `gil/tools/gil_holds/requirements.txt` names them. {measured}
 `./dev gil-holds` installs the packages, measures and writes this page.
 
-The watch of [gil-budget](../how-to/gil-budget.md) reads the interpreter's record of the GIL. A second witness
-is a Python thread that wakes up every half millisecond. The longest time in which it got nothing must agree
-within {witness:.0f} %, or the row is left out.
+The watch of [gil-budget](../how-to/gil-budget.md) reads the interpreter's record of the GIL. The longest time
+in which a Python thread that wakes up every half millisecond got nothing must agree within
+{witness:.0f} %, or the row is left out.
 
 {left_out}"""
 
@@ -129,8 +129,8 @@ def page_of(results: dict[str, Any]) -> str:
         *(_line(row) for row in shown if not row.lets_go),
     ]
     free = [
-        "| package | call | takes |",
-        "|---|---|---|",
+        "| package | call |",
+        "|---|---|",
         *(_start(row) for row in shown if row.lets_go),
     ]
     left_out = "No row was left out.\n" if not left else "Left out: " + ". ".join(left) + ".\n"
@@ -160,11 +160,11 @@ def _measured(rows: list[Row]) -> str:
 
 
 def _start(row: Row) -> str:
-    return f"| {row.package} {row.version} | {row.text} | {_ms(row.wall)} |"
+    return f"| {row.package} {row.version} | {row.text} |"
 
 
 def _line(row: Row) -> str:
-    start = _start(row)
+    start = f"{_start(row)} {_ms(row.wall)} |"
     first, third = row.quartiles
     hold = f"{_ms(row.hold)} ({first * 1e3:.1f}\u2013{third * 1e3:.1f})"
     name = f"`{_readable(row.native or '')}`"
