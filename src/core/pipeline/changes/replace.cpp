@@ -28,14 +28,9 @@ using Time = std::chrono::steady_clock;
 constexpr Seconds kReplaceSlice{0.05};  // slice of a wait, between two looks
 constexpr Seconds kCloseTime{5};        // for a node that has opened in vain
 
-std::string describe_region(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const std::exception& known) {
-    return mask_passwords(known.what());
-  } catch (...) {
-    return "an exception not derived from std::exception";
-  }
+// `error`: not a forced unwind, which catch_error() lets pass.
+std::string describe_masked(const std::exception_ptr& error) {
+  return mask_passwords(Caught::make(error).what);
 }
 
 // Returns null if the call went well.
@@ -101,7 +96,7 @@ std::exception_ptr open_successor(const PipelineCore& core, const Runner& runner
   }
   if (!error) return nullptr;
   return make_error(core, runner, error,
-                    "open() of the node that was to replace it: " + describe_region(error), {});
+                    "open() of the node that was to replace it: " + describe_masked(error), {});
 }
 
 // Returns the node that is to be closed. A node that runs outside is offered by the caller of replace().
@@ -144,7 +139,7 @@ void finish_replacement(Life& life, Successor& successor, std::exception_ptr err
   old.reset();
   next.reset();
   runner.reset();
-  if (error && !is_thrown) log(LogLevel::Error, "replace(): " + describe_region(error));
+  if (error && !is_thrown) log(LogLevel::Error, "replace(): " + describe_masked(error));
   life.change([&] { successor.over = true; });
   life.end_replacement();
 }
@@ -162,7 +157,7 @@ void run_replacement(PipelineCore& core, const std::shared_ptr<Runner>& runner,
     error = catch_error([&] { rest->node().close(); });
     if (error) {
       error = make_error(core, *runner, error,
-                         "close() of the node that was replaced: " + describe_region(error), {});
+                         "close() of the node that was replaced: " + describe_masked(error), {});
     } else if (rest == next) {
       error = std::make_exception_ptr(StateError("'" + runner->name() + "' has ended: nothing was replaced"));
     }
