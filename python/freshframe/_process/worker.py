@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _check, _native
-from .._errors import FreshframeError, GraphError, OptionError, OptionTypeError
+from .._errors import DeviceError, FreshframeError, GraphError, OptionError, OptionTypeError
 from .._graph.hints import hint
 from .._graph.node import Node, checked_results
 from .._graph.stamped import Stamped
@@ -38,7 +38,7 @@ def _fail(end: Any, what: str, error: BaseException) -> None:
         parts = pickling.dumps(error)
     except BaseException:  # any exception of its class: the text is known
         parts = None
-    end.fail(what, (named(error) + hint(error), lines), parts)
+    end.fail(what, (named(error) + hint(error), lines), parts, isinstance(error, DeviceError))
 
 
 class _Replies:

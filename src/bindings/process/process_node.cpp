@@ -98,7 +98,8 @@ class PythonEmbedder final : public process::Embedder {
       const auto object = make_exception(held, failure.error, failure.text, failure.traceback);
       const auto shared = std::make_shared<gil::Ref>(held, object.ptr());
       if (!run_.runner->life().is_outside_the_run()) run_.engine->keep_failure(shared);
-      cause = std::make_exception_ptr(RaisedByPython(shared, failure.text));
+      cause = failure.is_device_error ? std::make_exception_ptr(DeviceErrorByPython(shared, failure.text))
+                                      : std::make_exception_ptr(RaisedByPython(shared, failure.text));
     });
     return cause;
   }

@@ -150,11 +150,14 @@ void reply_all(gil::Held& held, PythonWorkerEnd& self, const nb::list& given) {
 }
 
 void report_failure(gil::Held& held, PythonWorkerEnd& self, const std::string& what,
-                    const std::pair<std::string, std::string>& texts, nb::handle parts) {
-  const auto error = parts.is_none() ? process::EncodedValue{} : encode_pickle(held, parts);
+                    const std::pair<std::string, std::string>& texts, nb::handle parts,
+                    bool is_device_error) {
   using Failed = WorkerEnd::Failed;
   const auto failed = what == "call" ? Failed::Call : what == "sample" ? Failed::Request : Failed::Outside;
-  self.end.fail(failed, texts.first, texts.second, error);
+  self.end.fail(failed, {.text = texts.first,
+                         .traceback = texts.second,
+                         .error = parts.is_none() ? process::EncodedValue{} : encode_pickle(held, parts),
+                         .is_device_error = is_device_error});
 }
 
 }  // namespace
@@ -175,6 +178,7 @@ void bind_worker_end(nb::module_& module) {
       .def("reply_all", gil::entry<&reply_all>, nb::arg("results"),
            "The same with all results of a call. GIL: released while copying")
       .def("fail", gil::entry<&report_failure>, nb::arg("what"), nb::arg("texts"), nb::arg("parts").none(),
+           nb::arg("is_device_error"),
            "Reports that the node raised: on a \"sample\", in a whole \"call\", or \"outside\" of both.")
       .def_prop_ro(
           "parent_ended", [](const PythonWorkerEnd& self) { return self.end.parent_ended(); },

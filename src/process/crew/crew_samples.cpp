@@ -1,5 +1,6 @@
 // Samples and messages to the workers of a crew, and their replies.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/device.hpp"
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
@@ -35,7 +36,16 @@ core::Call make_record(const Job& job, TimePoint done) {
 }
 
 std::exception_ptr make_cause(Embedder& embedder, const Seat& seat, const FailedMessage& message) {
-  return embedder.make_cause({message.text, message.traceback, seat.receive(message.error)});
+  return embedder.make_cause({.text = message.text,
+                              .traceback = message.traceback,
+                              .error = seat.receive(message.error),
+                              .is_device_error = message.is_device_error});
+}
+
+// The node goes on after the sample, whatever its exception.
+std::exception_ptr make_skipped_cause(const FailedMessage& message) {
+  if (message.is_device_error) return std::make_exception_ptr(DeviceError(message.text));
+  return std::make_exception_ptr(Error(message.text));
 }
 
 // Counts with the first result of a call: the time after it is the sending of the others.
@@ -451,8 +461,7 @@ void Crew::take_failure(Seat& seat, const FailedMessage& message) {
   const auto call = seat.jobs.front().call;
   count_call(runner_, seat, now());
   const bool is_skipped = options_.skips_errors && call != Call::Finish;
-  const auto error =
-      is_skipped ? std::make_exception_ptr(Error(message.text)) : make_cause(embedder_, seat, message);
+  const auto error = is_skipped ? make_skipped_cause(message) : make_cause(embedder_, seat, message);
   if (message.whole && runner_.facts().batch) {
     fail_call(seat, message, error);
     return;

@@ -18,6 +18,7 @@ struct WorkerFailure {
   std::string text;
   std::string traceback;
   ReceivedValue error;  // the exception itself; of kind kNoValue when it could not be sent
+  bool is_device_error = false;
 };
 
 /// Called on the control thread of a node, without any lock.
@@ -33,7 +34,7 @@ class Embedder {
   /// `producer` is the node, for messages about a value that cannot be unpickled. Throws ProtocolError for
   /// invalid bytes.
   [[nodiscard]] virtual ValueRef decode(ReceivedValue value, const std::string& producer) = 0;
-  /// The cause of the NodeError that ends the pipeline.
+  /// The cause of the NodeError that ends the pipeline. For a DeviceError it is one.
   [[nodiscard]] virtual std::exception_ptr make_cause(WorkerFailure failure) = 0;
   virtual void log(int level, const std::string& logger, const std::string& text) = 0;
   [[nodiscard]] virtual const PixelOps& pixel_ops() const = 0;

@@ -276,11 +276,13 @@ struct FailedMessage {
   std::string traceback;
   ValueMessage error = {};  // the exception itself
   std::vector<std::uint64_t> released;
-  bool whole = false;  // the call failed for all its requests, and `id` is the first
+  bool whole = false;            // the call failed for all its requests, and `id` is the first
+  bool is_device_error = false;  // a DeviceError, whatever its class in the worker
 
   static void fields(auto& io, auto& self) {
     io.number(self.id);
     io.flag(self.whole);
+    io.flag(self.is_device_error);
     name_leases(io, self.released);
     io.text(self.text, kMostText);
     io.text(self.traceback, kMostText);

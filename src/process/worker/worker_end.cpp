@@ -366,16 +366,17 @@ void WorkerEnd::reply_all(std::span<const WorkerResult> results) {
   if (pending_.empty()) leases_->end_work();
 }
 
-void WorkerEnd::fail(Failed what, const std::string& text, const std::string& traceback,
-                     const EncodedValue& error) {
+void WorkerEnd::fail(Failed what, const Raised& raised) {
   const bool in_call = what != Failed::Outside && !pending_.empty();
   FailedMessage message{.id = in_call ? pending_.front().id : 0,
-                        .text = text,
-                        .traceback = traceback,
+                        .text = raised.text,
+                        .traceback = raised.traceback,
                         .error = {},
                         .released = {},
-                        .whole = in_call && what == Failed::Call};
+                        .whole = in_call && what == Failed::Call,
+                        .is_device_error = raised.is_device_error};
   if (message.whole) pending_.resize(1);
+  const auto& error = raised.error;
   std::vector<std::byte> joined(error.size() <= kMostInline ? error.size() : 0);
   if (error.kind != kNoValue && error.size() <= kMostInline) {
     error.copy_to(joined.data());

@@ -81,7 +81,14 @@ class WorkerEnd {
   /// The call that failed: open() or close(), the node on the first request without an answer, or on all of
   /// them.
   enum class Failed : std::uint8_t { Outside, Request, Call };
-  void fail(Failed what, const std::string& text, const std::string& traceback, const EncodedValue& error);
+  /// An exception of the node.
+  struct Raised {
+    std::string text;
+    std::string traceback = {};
+    EncodedValue error = {};  // the exception itself, if it can be sent
+    bool is_device_error = false;
+  };
+  void fail(Failed what, const Raised& raised);
   void report_closed();
   /// Never waits; false means dropped.
   [[nodiscard]] bool log(int level, const std::string& logger, const std::string& text);

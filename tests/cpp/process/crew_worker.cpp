@@ -153,7 +153,7 @@ class Helper {
     }
     if (mode_ == "hangs in close") hang();
     if (mode_ == "dies in close") std::raise(SIGKILL);
-    if (mode_ == "fails in close") end_.fail(process::WorkerEnd::Failed::Outside, "cannot close", {}, {});
+    if (mode_ == "fails in close") end_.fail(process::WorkerEnd::Failed::Outside, {.text = "cannot close"});
     end_.report_closed();
     if (mode_ == "dies after close") std::raise(SIGKILL);
   }
@@ -177,7 +177,7 @@ class Helper {
   }
 
   void fail_to_open() {
-    end_.fail(process::WorkerEnd::Failed::Outside, "cannot open", {}, {});
+    end_.fail(process::WorkerEnd::Failed::Outside, {.text = "cannot open"});
     WorkerRequest request;
     while (!end_.has_ended()) (void)end_.receive(request);
     end_.report_closed();
@@ -203,7 +203,7 @@ class Helper {
     if (word == "lie") lie(rest, request.id);
     if (word == "wait") wait_for(rest);
     if (word == "fail") {
-      end_.fail(process::WorkerEnd::Failed::Request, rest, "line of " + rest, {});
+      end_.fail(process::WorkerEnd::Failed::Request, {.text = rest, .traceback = "line of " + rest});
     } else if (word == "nothing") {
       end_.reply_nothing();
     } else if (word == "large") {
@@ -232,7 +232,7 @@ class Helper {
     try {
       end_.reply_value({1, std::vector(times, std::as_bytes(std::span(text))), {}});
     } catch (const Error& error) {  // no memory for it
-      end_.fail(process::WorkerEnd::Failed::Request, error.what(), {}, {});
+      end_.fail(process::WorkerEnd::Failed::Request, {.text = error.what()});
     }
   }
 

@@ -77,9 +77,11 @@ TEST(Messages, AReplyArrivesAsItWasSent) {
 TEST(Messages, AFailureArrivesAsItWasSentAndItsTextsHaveALimit) {
   FailedMessage message{
       .id = 3, .text = std::string(100'000, 'x'), .traceback = "here", .error = {}, .released = {}};
+  message.is_device_error = true;
   const auto got = again(message, &read<FailedMessage>);
   EXPECT_EQ(got.text.size(), kMostText);
   EXPECT_EQ(got.traceback, "here");
+  EXPECT_TRUE(got.is_device_error);
   EXPECT_EQ(got.error.kind, kNoValue);
 }
 

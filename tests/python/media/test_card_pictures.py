@@ -322,6 +322,49 @@ def test_pictures_that_are_lost_with_the_card_are_drops_of_the_node_that_reads_t
     check_books(pipeline)
 
 
+class UnsendableError(ff.DeviceError):
+    def __reduce__(self) -> str:
+        raise TypeError("it stays where it is")
+
+
+def lose(frame: ff.Frame) -> int:
+    raise ff.DeviceError("cuda:0: CUDA_ERROR_UNKNOWN")
+
+
+def lose_unsendably(frame: ff.Frame) -> int:
+    raise UnsendableError("cuda:0: CUDA_ERROR_UNKNOWN")
+
+
+def lose_all(frames: list[ff.Frame]) -> list[int]:
+    return [lose(frame) for frame in frames]
+
+
+def lose_each(frames: list[ff.Frame]) -> list[int | Exception]:
+    return [ff.DeviceError("cuda:0: CUDA_ERROR_UNKNOWN") for _ in frames]
+
+
+@pytest.mark.parametrize(
+    ("step", "options"),
+    [
+        pytest.param(lose, {}, id="function"),
+        pytest.param(lose, {"on_error": "skip"}, id="skips"),
+        pytest.param(lose_unsendably, {}, id="cannot be sent"),
+        pytest.param(lose_all, {"batch": ff.Batch(2)}, id="batch"),
+        pytest.param(lose_each, {"batch": ff.Batch(2)}, id="batch of errors"),
+    ],
+)
+def test_pictures_that_a_step_in_a_worker_process_cannot_read_are_drops(
+    step: Callable[[Any], Any], options: dict[str, Any]
+) -> None:
+    pipeline = ff.Pipeline()
+    scene = pipeline.add(ff.open("demo:circles?pace=0&frames=4&size=64x48"), name="scene")
+    pipeline.add(step, scene, name="reads", process=ff.Process(), queue=ff.LOSSLESS, **options)
+    node = pipeline.run().nodes["reads"]
+    assert dict(node.drops) == {"device": 4}
+    assert "CUDA_" in (node.last_error or "")
+    check_books(pipeline)
+
+
 def test_without_memory_on_the_card_pictures_come_to_the_host(film: Path, card: Card) -> None:
     wanted = pictures_of(film)
     pipeline = ff.Pipeline()
