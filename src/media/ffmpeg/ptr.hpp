@@ -88,23 +88,41 @@ using ScalerPtr = std::unique_ptr<SwsContext, FreeScaler>;
   return context;
 }
 
-/// A context for a muxer, whose bytes go to write(opaque, data, size). `seek`: null if it cannot seek.
-template <int (*write)(void*, const std::uint8_t*, int) noexcept>
-[[nodiscard]] OwnIoPtr make_writing_io(int buffer_bytes, void* opaque,
-                                       std::int64_t (*seek)(void*, std::int64_t, int)) {
+/// `make(buffer)` returns a context of avio_alloc_context() that has the buffer, or null.
+template <class Make>
+[[nodiscard]] OwnIoPtr make_own_io(int buffer_bytes, const Make& make) {
   const auto free_buffer = [](std::uint8_t* buffer) { av_free(buffer); };
   std::unique_ptr<std::uint8_t, decltype(free_buffer)> buffer(
       static_cast<std::uint8_t*>(av_malloc(static_cast<std::size_t>(buffer_bytes))), free_buffer);
   if (!buffer) throw std::bad_alloc();
+  OwnIoPtr io(make(buffer.get()));
+  if (!io) throw std::bad_alloc();
+  static_cast<void>(buffer.release());  // the context has it
+  return io;
+}
+
+/// A context for a muxer, whose bytes go to write(opaque, data, size). `seek`: null if it cannot seek.
+template <int (*write)(void*, const std::uint8_t*, int) noexcept>
+[[nodiscard]] OwnIoPtr make_writing_io(int buffer_bytes, void* opaque,
+                                       std::int64_t (*seek)(void*, std::int64_t, int)) {
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
   constexpr auto kWrite = write;
 #else
   constexpr auto kWrite = [](void* to, std::uint8_t* data, int size) { return write(to, data, size); };
 #endif
-  OwnIoPtr io(avio_alloc_context(buffer.get(), buffer_bytes, 1, opaque, nullptr, kWrite, seek));
-  if (!io) throw std::bad_alloc();
-  static_cast<void>(buffer.release());  // the context has it
-  return io;
+  return make_own_io(buffer_bytes, [&](std::uint8_t* buffer) {
+    return avio_alloc_context(buffer, buffer_bytes, 1, opaque, nullptr, kWrite, seek);
+  });
+}
+
+/// A context for a demuxer, whose bytes come from read(opaque, to, size). It cannot seek. `write`: takes what the demuxer
+/// sends, such as reports.
+[[nodiscard]] inline OwnIoPtr make_reading_io(int buffer_bytes, void* opaque,
+                                              decltype(AVIOContext::read_packet) read,
+                                              decltype(AVIOContext::write_packet) write = nullptr) {
+  return make_own_io(buffer_bytes, [&](std::uint8_t* buffer) {
+    return avio_alloc_context(buffer, buffer_bytes, 0, opaque, read, write, nullptr);
+  });
 }
 
 /// FFmpeg's options. FFmpeg's functions remove the entries that they know and leave the others.

@@ -10,7 +10,6 @@
 #include <chrono>
 #include <cstddef>
 #include <exception>
-#include <new>
 #include <string_view>
 
 #include "media/ffmpeg/options.hpp"
@@ -34,22 +33,10 @@ constexpr int kDemuxersBuffer = 2 * kNetworkBuffer;
 }  // namespace
 
 FilteredIo::FilteredIo(IoPtr network, std::unique_ptr<ByteFilter> filter)
-    : network_(std::move(network)), filter_(std::move(filter)), buffer_(kNetworkBuffer) {
-  auto* memory = static_cast<unsigned char*>(av_malloc(kDemuxersBuffer));
-  if (memory != nullptr) {
-    io_ = avio_alloc_context(memory, kDemuxersBuffer, 0, this, &FilteredIo::read, nullptr, nullptr);
-  }
-  if (io_ == nullptr) {
-    av_free(memory);
-    throw std::bad_alloc();
-  }
-  io_->seekable = 0;
-}
-
-FilteredIo::~FilteredIo() {
-  av_freep(static_cast<void*>(&io_->buffer));
-  avio_context_free(&io_);
-}
+    : network_(std::move(network)),
+      filter_(std::move(filter)),
+      buffer_(kNetworkBuffer),
+      io_(make_reading_io(kDemuxersBuffer, this, &FilteredIo::read)) {}
 
 int FilteredIo::read(void* opaque, std::uint8_t* to, int size) noexcept {
   try {

@@ -27,9 +27,9 @@ class FilteredIo {
   FilteredIo(IoPtr network, std::unique_ptr<ByteFilter> filter);
   FilteredIo(const FilteredIo&) = delete;
   FilteredIo& operator=(const FilteredIo&) = delete;
-  ~FilteredIo();
+  ~FilteredIo() = default;
 
-  [[nodiscard]] AVIOContext* io() noexcept { return io_; }
+  [[nodiscard]] AVIOContext* io() noexcept { return io_.get(); }
   /// Real time. `place`: as for FilteredBytes.
   [[nodiscard]] std::optional<TimePoint> arrival(std::int64_t place) { return bytes_.arrival(place); }
   /// Calls `add` with what the demuxer reads next.
@@ -52,7 +52,7 @@ class FilteredIo {
   FilteredBytes bytes_;
   std::vector<std::uint8_t> buffer_;
   std::string failure_;
-  AVIOContext* io_ = nullptr;
+  const OwnIoPtr io_;
 };
 
 /// Ends pictures early in transport streams with one video of H.264 or H.265, and in MJPEG. It ends MP4 and Matroska

@@ -28,29 +28,18 @@ using Written = std::uint8_t*;
 /// The bytes that FFmpeg reads: first the description, then one packet for each call of add().
 class Input {
  public:
-  explicit Input(std::string text) : text_(std::move(text)) {
-    auto* buffer = static_cast<unsigned char*>(av_malloc(kPacketBuffer));
-    // Not writable, though FFmpeg writes its receiver reports into it: a writable one would be read in pieces
-    // of the whole buffer. `direct` makes it write at once: it would wait forever for room in a buffer for
-    // reading.
-    io_ = buffer == nullptr
-              ? nullptr
-              : avio_alloc_context(buffer, kPacketBuffer, 0, this, &Input::read, &Input::write, nullptr);
-    if (io_ == nullptr) {
-      av_free(buffer);
-      throw std::bad_alloc();
-    }
+  // For reading, though FFmpeg writes its receiver reports into it: one for writing would be read in pieces of the
+  // whole buffer. `direct` makes it write at once: it would wait forever for room in a buffer for reading.
+  explicit Input(std::string text)
+      : text_(std::move(text)), io_(make_reading_io(kPacketBuffer, this, &Input::read, &Input::write)) {
     io_->direct = 1;
     io_->max_packet_size = kPacketBuffer;  // otherwise packets are joined
   }
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
-  ~Input() {
-    av_freep(static_cast<void*>(&io_->buffer));
-    avio_context_free(&io_);
-  }
+  ~Input() = default;
 
-  [[nodiscard]] AVIOContext* io() noexcept { return io_; }
+  [[nodiscard]] AVIOContext* io() noexcept { return io_.get(); }
   /// The description is read.
   void begin_input() {
     described_ = true;
@@ -86,7 +75,7 @@ class Input {
   std::string text_;
   bool described_ = false;
   std::span<const std::uint8_t> packet_;
-  AVIOContext* io_ = nullptr;
+  const OwnIoPtr io_;
 };
 
 class FfmpegDepacketiser final : public Depacketiser {

@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <optional>
 #include <string>
 
+#include "media/ffmpeg/ptr.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::live_playlists_test {
@@ -36,18 +36,8 @@ int read_source(void* opaque, std::uint8_t* to, int size) {
   return static_cast<int>(count);
 }
 
-struct FreeSource {
-  void operator()(AVIOContext* io) const {
-    av_freep(static_cast<void*>(&io->buffer));
-    avio_context_free(&io);
-  }
-};
-using SourceIo = std::unique_ptr<AVIOContext, FreeSource>;
-
-SourceIo io_of(Source& source) {
-  constexpr int kSize = 4096;
-  auto* buffer = static_cast<unsigned char*>(av_malloc(kSize));
-  return SourceIo(avio_alloc_context(buffer, kSize, 0, &source, &read_source, nullptr, nullptr));
+OwnIoPtr io_of(Source& source) {
+  return make_reading_io(4096, &source, &read_source);
 }
 
 std::string playlist_of(int first, int count) {
