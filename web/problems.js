@@ -9,6 +9,7 @@ const TITLES = {
   frozen: "is frozen",
   setting: "setting refused",
   decoder: "not on the card",
+  card: "card full",
   clock: "clock off",
   error: "error",
   gil: "GIL",

@@ -98,7 +98,7 @@ struct SourceStats {
   std::uint64_t size_changes = 0;  // how often the size of the frames changed
   int decoder_frames = 0;          // frames that the decoder held back at the last frame
   /// Seconds by which its frames arrive later than the earliest ones did, by the stream's own times,
-  /// smoothed.
+  /// smoothed. For a file with OpenOptions::realtime it is how late the last frame was.
   std::optional<double> behind;  // nullopt means the stream has no times
   /// The camera's clock by its sender reports (RTCP); nullopt means none has come. The offset is the camera's
   /// time minus this machine's, in seconds, less the time for which pictures are on their way; the drift is
@@ -133,6 +133,7 @@ struct SourceStats {
   std::string decoder_reason;         // why not on the card that OpenOptions::decoder wants
   std::uint64_t decoder_changes = 0;  // changes of `decoder`
   std::uint64_t downloads = 0;        // pictures that were copied from a card into the host's memory
+  double card_wait = 0;               // seconds for which its decoding has waited for a card
 };
 
 /// One edge: its queue and its counters.
@@ -362,6 +363,7 @@ class SourceCounters {
   [[nodiscard]] const std::shared_ptr<std::atomic<std::uint64_t>>& downloads() const noexcept {
     return downloads_;
   }
+  void add_card_wait(double seconds);
   void set_packets(const Packets& packets);
   /// Counts go on from the counts of the source whose place this one has taken.
   void follow(const SourceStats& before);

@@ -122,6 +122,8 @@ inline constexpr auto kSourceFields = std::tuple{
                "How often decoding moved from a card to the CPU, or back."},
     StatsField{"downloads", &SourceStats::downloads, "source_downloads_total", "counter",
                "Pictures that were copied from a card into the host's memory."},
+    StatsField{"card_wait", &SourceStats::card_wait, "source_card_wait_seconds_total", "counter",
+               "Seconds for which decoding has waited for a card."},
 };
 
 inline constexpr auto kSpoolFields = std::tuple{

@@ -52,8 +52,8 @@ struct Age {
 
 /// A cause of old or lost samples that the counters prove, and what to do.
 struct Finding {
-  // error, stall, unread, away, frozen, clock, setting, gil, join, spool, worker, blocked, stale, loss, queue, batch,
-  // gil_wait, processors, bursts, silent
+  // error, stall, unread, away, frozen, clock, setting, decoder, gil, join, spool, worker, blocked, card, stale, loss,
+  // queue, batch, gil_wait, processors, bursts, silent
   std::string kind;
   std::string subject;                     // a node, a reader, or "parent -> child"
   std::string text;                        // a sentence or two; the subject may be its subject

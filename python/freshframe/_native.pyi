@@ -758,6 +758,9 @@ class SourceStats:
     @property
     def downloads(self) -> int: ...
 
+    @property
+    def card_wait(self) -> float: ...
+
 class WorkerStats:
     @property
     def pid(self) -> int | None: ...

@@ -302,6 +302,11 @@ bool SourceCounters::set_decoder(std::string decoder, std::string reason) {
   return true;
 }
 
+void SourceCounters::add_card_wait(double seconds) {
+  const Lock lock(mutex_);
+  stats_.card_wait += seconds;
+}
+
 void SourceCounters::set_packets(const Packets& packets) {
   const Lock lock(mutex_);
   stats_.packets = before_.received + packets.received;
@@ -321,6 +326,7 @@ void SourceCounters::follow(const SourceStats& before) {
   stats_.size_changes += before.size_changes;
   stats_.decoder_changes += before.decoder_changes;
   downloads_->fetch_add(before.downloads);
+  stats_.card_wait += before.card_wait;
   stats_.clock_steps += before.clock_steps;
   stats_.damaged += before.damaged;
   stats_.undecoded += before.undecoded;

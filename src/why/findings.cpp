@@ -30,9 +30,9 @@ constexpr double kClearly = 1.2;   // a cause that explains this much more becom
 
 // Standstills first, then losses, and then the causes of age.
 int get_rank(std::string_view kind) {
-  constexpr std::array<std::string_view, 15> kFirst = {"error", "stall",   "unread",  "away",  "frozen",
-                                                       "clock", "setting", "decoder", "gil",   "join",
-                                                       "spool", "worker",  "blocked", "stale", "loss"};
+  constexpr std::array<std::string_view, 16> kFirst = {
+      "error", "stall", "unread", "away",   "frozen",  "clock", "setting", "decoder",
+      "gil",   "join",  "spool",  "worker", "blocked", "card",  "stale",   "loss"};
   return static_cast<int>(std::ranges::find(kFirst, kind) - kFirst.begin());
 }
 
@@ -150,9 +150,9 @@ void Findings::judge(const GraphState& seen, Time now) {
                     .bar = [this](double threshold, std::string_view kind,
                                   const std::string& subject) { return bar(threshold, kind, subject); }};
   Causes causes;
-  for (const auto find : {&find_unread, &find_away, &find_blocked, &find_deep_queues, &find_lost_records,
-                          &find_stale, &find_workers, &find_empty_batches, &find_gil_waits, &find_gil_losses,
-                          &find_full_processors, &find_bursts}) {
+  for (const auto find : {&find_unread, &find_away, &find_blocked, &find_full_cards, &find_deep_queues,
+                          &find_lost_records, &find_stale, &find_workers, &find_empty_batches,
+                          &find_gil_waits, &find_gil_losses, &find_full_processors, &find_bursts}) {
     find(scene, causes);
   }
   remember(std::move(causes));

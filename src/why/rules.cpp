@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/unit_text.hpp"
 #include "why/figures.hpp"
 
 namespace freshframe::core {
@@ -22,6 +23,8 @@ constexpr double kBlocked = 0.5;        // share of the time
 constexpr double kStale = 0.5;          // share of the samples
 constexpr double kAway = 0.5;           // share of the time
 constexpr double kLostRecords = 0.01;   // share of the samples: a recorder has to keep them all
+constexpr double kCardWait = 0.8;       // share of the time
+constexpr double kFallsBehind = 0.05;   // seconds per second
 
 std::uint64_t count_restarts(const NodeStats& node) {
   std::uint64_t sum = 0;
@@ -123,6 +126,54 @@ void find_away(const Scene& scene, Causes& out) {
         .evidence = {{"away", away}, {"outages", static_cast<double>(source.outages)}}};
     out[{"away", nodes[i].name}] = {
         .finding = std::move(finding), .explains = 0, .change = {}, .lasts = again ? kMinute : 1};
+  }
+}
+
+namespace {
+
+// The share of the time for which a source's decoding waited for its card. The time for which its thread was ready to run
+// is left out.
+double find_card_share(const Scene& scene, std::size_t node) {
+  const auto& now = scene.seen.stats.nodes[node];
+  const double wait = now.source->card_wait - scene.window.before.nodes[node].source->card_wait;
+  return (wait - scene.run_queue.compute_node_load(scene.window.run_queue, now.number)) / scene.seconds;
+}
+
+// The frames of a source that were not read in time.
+std::uint64_t count_unread(const NodeStats& source) {
+  const auto found = source.drops.find(NodeDropCause::Device);
+  return found != source.drops.end() ? found->second : 0;
+}
+
+}  // namespace
+
+// A source that waits for its card most of the time and falls behind: the card decodes no faster. A source that keeps its
+// pace may wait as long.
+void find_full_cards(const Scene& scene, Causes& out) {
+  const auto& nodes = scene.seen.stats.nodes;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto& node = nodes[i];
+    const auto& before = scene.window.before.nodes[i];
+    if (!node.source || !before.source || scene.quiet.is_quiet(node.name)) continue;
+    const auto bar = [&](double threshold) { return scene.bar(threshold, "card", node.name); };
+    const double share = find_card_share(scene, i);
+    if (share < bar(kCardWait) || node.source->decoder == "cpu") continue;
+    const auto lost = grown(count_unread(node), count_unread(before));
+    const double behind = node.source->behind.value_or(0);
+    const double slip = behind - before.source->behind.value_or(0);
+    if (lost == 0 && slip < bar(kFallsBehind) * scene.seconds) continue;
+    Finding finding{
+        .kind = "card",
+        .subject = node.name,
+        .text = "waits for " + node.source->decoder + " " + percent_text(share) + " of the time, and " +
+                (lost > 0 ? "has lost " + count_text(lost, "frame") + " in the last " +
+                                fixed_text(scene.seconds) + " s."
+                          : "falls behind: its frames are " + time_text(behind) + " late."),
+        .remedy =
+            "The card decodes no faster. Lower the frame rate or the size of its sources, or give some of "
+            "them decoder=\"cpu\", another card, or decode=\"keyframes\".",
+        .evidence = {{"card_wait_share", share}, {"lost", static_cast<double>(lost)}, {"behind", behind}}};
+    out[{"card", node.name}] = {std::move(finding)};
   }
 }
 

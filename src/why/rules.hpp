@@ -129,6 +129,7 @@ using Causes = std::map<FindingKey, Cause>;
 void find_unread(const Scene& scene, Causes& out);
 void find_away(const Scene& scene, Causes& out);
 void find_blocked(const Scene& scene, Causes& out);
+void find_full_cards(const Scene& scene, Causes& out);
 void find_deep_queues(const Scene& scene, Causes& out);
 void find_lost_records(const Scene& scene, Causes& out);
 void find_stale(const Scene& scene, Causes& out);

@@ -65,7 +65,8 @@ class SourceStats:
         size_changes: Number of changes of the frames' size.
         decoder_frames: Frames that the decoder held back when it returned the last frame.
         behind: Seconds by which frames arrive later than the earliest ones of the last ten minutes did, by
-            the stream's own times, over the last two seconds. None for a stream without times.
+            the stream's own times, over the last two seconds. None for a stream without times. For a
+            file with ``realtime=True``, seconds by which its last frame was late.
         clock: The camera's clock by its sender reports; None before the first one, and for sources without
             any.
         packets: Packets of RTP that have come. This and the next three are of RTSP that freshframe reads.
@@ -96,6 +97,7 @@ class SourceStats:
         decoder_changes: How often decoding moved from a card to the CPU, or back.
         downloads: Pictures that were copied from a card into the host's memory: all of them, unless
             ``open(on_device=True)`` was given.
+        card_wait: Seconds for which decoding has waited for a card.
     """
 
     state: SourceState
@@ -127,6 +129,7 @@ class SourceStats:
     decoder_reason: str | None = None
     decoder_changes: int = 0
     downloads: int = 0
+    card_wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ FindingKind = Literal[
     "spool",
     "worker",
     "blocked",
+    "card",
     "stale",
     "loss",
     "queue",

@@ -163,6 +163,8 @@ bool FileSource::wait_until_due(double pts, const Context& context) {
   if (!options_.realtime) return true;
   if (!first_due_) first_due_ = pts;
   due_ = *started_ + to_duration(Seconds(pts - *first_due_));
+  const double late = Seconds(context.clock.now() - due_).count();
+  context.counters.source().set_behind(std::max(0.0, late));
   return context.clock.sleep_until(due_, context.stop);
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <new>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "media/device/card_memory.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
+#include "platform/thread.hpp"
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -26,6 +28,23 @@ namespace {
 
 constexpr int kMostFailures = 2;       // in a row
 constexpr std::size_t kMostSent = 64;  // more than any decoder holds
+
+/// Adds to a sum the seconds of its scope in which the thread has had no processor.
+class WaitSum {
+ public:
+  explicit WaitSum(double& sum) noexcept : sum_(sum) {}
+  WaitSum(const WaitSum&) = delete;
+  WaitSum& operator=(const WaitSum&) = delete;
+  ~WaitSum() {
+    const auto whole = std::chrono::steady_clock::now() - began_;
+    sum_ += Seconds(whole - (platform::processor_time() - computed_)).count();
+  }
+
+ private:
+  double& sum_;
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+  const std::chrono::nanoseconds computed_ = platform::processor_time();
+};
 
 /// Excludes the "_cuvid" decoders, which parse and order by themselves.
 bool decodes_on_card(const AVCodec& codec) {
@@ -146,6 +165,7 @@ int CardDecoding::finish(AVCodecContext& codec) {
 }
 
 int CardDecoding::hand_over(AVCodecContext& codec, const AVPacket* packet) {
+  const WaitSum wait(wait_);
   const FfmpegErrorCapture errors;
   const int result = avcodec_send_packet(&codec, packet);
   if (result < 0) note(result);
@@ -154,6 +174,7 @@ int CardDecoding::hand_over(AVCodecContext& codec, const AVPacket* packet) {
 }
 
 int CardDecoding::receive(AVCodecContext& codec, AVFrame& frame) {
+  const WaitSum wait(wait_);
   const FfmpegErrorCapture errors;
   int result = avcodec_receive_frame(&codec, &frame);
   if (result >= 0 && frame.format == AV_PIX_FMT_CUDA) {

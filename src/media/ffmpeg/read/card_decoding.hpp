@@ -59,6 +59,9 @@ class CardDecoding {
   }
   /// Returns how many pictures were brought into the host's memory since the call before.
   [[nodiscard]] std::uint64_t take_downloads() noexcept { return std::exchange(downloads_, 0); }
+  /// Returns for how many seconds the thread has waited in send(), finish() and receive() since the call before: without a
+  /// processor, thus for the card. A clock of processor time may tick in coarse steps: what is below 0 is kept.
+  [[nodiscard]] double take_wait() noexcept { return wait_ > 0 ? std::exchange(wait_, 0) : 0; }
 
   /// Whether the card is given up.
   [[nodiscard]] bool is_over() const noexcept { return !reason_.empty(); }
@@ -88,6 +91,7 @@ class CardDecoding {
   const bool is_demand_;
   const bool stays_;
   std::uint64_t downloads_ = 0;
+  double wait_ = 0;      // seconds
   Card::Stream chosen_;  // the stream for which FFmpeg was answered with the card
   int failures_ = 0;     // in a row
   std::string reason_;   // it is over

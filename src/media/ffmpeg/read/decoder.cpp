@@ -451,6 +451,7 @@ void Decoder::leave_card() {
 std::unique_ptr<CardDecoding> Decoder::drop_card() {
   new_place_ = std::make_unique<DecoderPlace>(DecoderPlace{.reason = card_->give_up()});
   downloads_ += card_->take_downloads();
+  card_wait_ += card_->take_wait();
   return std::move(card_);
 }
 

@@ -93,6 +93,10 @@ class Decoder {
   [[nodiscard]] std::uint64_t take_downloads() noexcept {
     return std::exchange(downloads_, 0) + (card_ ? card_->take_downloads() : 0);
   }
+  /// Returns for how many seconds the thread has waited for a card since the call before.
+  [[nodiscard]] double take_card_wait() noexcept {
+    return std::exchange(card_wait_, 0) + (card_ ? card_->take_wait() : 0);
+  }
 
  private:
   void set_up();
@@ -115,6 +119,7 @@ class Decoder {
   std::unique_ptr<CardDecoding> card_;  // null while the CPU decodes
   std::unique_ptr<DecoderPlace> new_place_;
   std::uint64_t downloads_ = 0;  // from a card that was given up
+  double card_wait_ = 0;         // for such a card, in seconds
   CodecPtr codec_;               // refers to card_
   bool open_ = false;
   bool incomplete_ = false;  // show_incomplete()

@@ -129,6 +129,7 @@ class Troubled final : public Source<int> {
     auto& book = context.counters.source();
     book.enter(SourceState::Reading);
     book.stall();
+    book.add_card_wait(0.5);
     book.lose(context.clock.now(), "refused");
     EXPECT_TRUE(book.recover(context.clock.now()).has_value());
   }
@@ -147,6 +148,7 @@ TEST(SourceStats, GoOnWithTheSourceThatTakesThePlace) {
     EXPECT_EQ(stats.outages, times);
     EXPECT_EQ(stats.stalls, times);
     EXPECT_EQ(stats.reconnects, times);
+    EXPECT_EQ(stats.card_wait, 0.5 * static_cast<double>(times));
     pipeline.replace(camera, std::make_unique<Troubled>());
   }
 }

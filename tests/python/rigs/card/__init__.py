@@ -13,6 +13,7 @@ Faults are words, ``word,word:N``:
 ``refuse:N``   Every Nth picture of a decoder fails.
 ``status:N``   The status of every Nth picture is "concealed".
 ``skip:N``     Every Nth picture is not decoded, in silence.
+``slow:N``     Decoding a picture takes N milliseconds.
 ``hold``       A context is not made while the fault is there.
 ``copy:N``     Every Nth copy to the host fails; a picture takes two.
 ``width:N``    The largest width and height.
@@ -21,7 +22,7 @@ Faults are words, ``word,word:N``:
 ``lazy``       Asynchronous work happens when somebody waits for it.
 ==============  =========================================================================================
 
-It cannot show speed, a card's own pixels (other codecs than H.264 are painted), nor faults of drivers.
+It cannot show a card's own speed and pixels (other codecs than H.264 are painted), nor faults of drivers.
 """
 # SPDX-License-Identifier: Apache-2.0
 

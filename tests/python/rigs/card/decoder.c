@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { kMostInputs = 32, kMostSurfaces = 64 };
 
@@ -121,6 +122,11 @@ static void paint_number(const Decoder* decoder, uint8_t* surface, unsigned row,
   }
 }
 
+static void take_time(void) {
+  const long milliseconds = card_fault("slow");
+  if (milliseconds > 0) usleep((useconds_t)milliseconds * 1000);
+}
+
 Result cuvidDecodePicture(Decoder* decoder, DecodedPicture* picture) {
   enum { kGrey = 128, kChroma = 100 };
   const Result result = card_state_in_context();
@@ -128,6 +134,7 @@ Result cuvidDecodePicture(Decoder* decoder, DecodedPicture* picture) {
   if ((unsigned)picture->surface >= decoder->inputs) return kInvalidValue;
   const unsigned number = decoder->pictures++;
   card_add(kPictures, 1);
+  take_time();
   if (card_hits("refuse", number)) return kInvalidValue;
   decoder->status[picture->surface] = card_hits("status", number) ? kStatusConcealed : kStatusSuccess;
   if (card_hits("skip", number)) {  // in silence: the surface keeps what it had
