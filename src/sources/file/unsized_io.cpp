@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/unsized_io.hpp"
 
-#include <memory>
-#include <new>
 #include <utility>
 
 #include "media/ffmpeg/log.hpp"
@@ -16,15 +14,11 @@ constexpr int kBuffer =
 
 }  // namespace
 
-UnsizedIo::UnsizedIo(IoPtr network, End end) : network_(std::move(network)), end_(end) {
-  const auto free_buffer = [](std::uint8_t* buffer) { av_free(buffer); };
-  std::unique_ptr<std::uint8_t, decltype(free_buffer)> buffer(static_cast<std::uint8_t*>(av_malloc(kBuffer)),
-                                                              free_buffer);
-  if (!buffer) throw std::bad_alloc();
-  io_.reset(avio_alloc_context(buffer.get(), kBuffer, 0, this, &UnsizedIo::read, nullptr, &UnsizedIo::seek));
-  if (!io_) throw std::bad_alloc();
-  static_cast<void>(buffer.release());  // the context has it
-  io_->seekable = network_->seekable;   // by ranges, which a server may offer without the length
+UnsizedIo::UnsizedIo(IoPtr network, End end)
+    : network_(std::move(network)), end_(end), io_(make_own_io(kBuffer, [this](std::uint8_t* buffer) {
+        return avio_alloc_context(buffer, kBuffer, 0, this, &UnsizedIo::read, nullptr, &UnsizedIo::seek);
+      })) {
+  io_->seekable = network_->seekable;  // by ranges, which a server may offer without the length
 }
 
 int UnsizedIo::read(void* opaque, std::uint8_t* to, int size) noexcept {
