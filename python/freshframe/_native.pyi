@@ -1500,9 +1500,7 @@ class WorkerEnd:
     def reply_all(self, results: list) -> None:
         """The same with all results of a call. GIL: released while copying"""
 
-    def fail(
-        self, what: str, texts: tuple[str, str], parts: object | None, is_device_error: bool
-    ) -> None:
+    def fail(self, what: str, texts: tuple[str, str], parts: object | None, is_device_error: bool) -> None:
         """
         Reports that the node raised: on a "sample", in a whole "call", or "outside" of both.
         """
