@@ -137,21 +137,26 @@ std::optional<bool> redirect_in(int level, std::string_view format,
   return std::string_view(*header).substr(std::min(header->find(' '), header->size())).starts_with(" 3");
 }
 
-/// Whether FFmpeg begins to connect. Like the lines of redirect_in(), the text is the same in 4.4 to 8.0.
+/// Whether FFmpeg begins to connect. Like the lines of redirect_in(), the text is the same in 4.4 to 9.0.
 bool is_connection(int level, std::string_view format) {
   return level == AV_LOG_VERBOSE && format.starts_with("Starting connection attempt");
 }
 
-/// Whether the last chunk of a body has come. The text is the same in 4.4 to 9.0.
-bool is_last_chunk(int level, std::string_view format) {
-  return level >= AV_LOG_DEBUG && format.starts_with("Last chunk received");
+/// Whether the last chunk of a body has come: an empty one. The text is the same in 4.4 to 9.0.
+bool is_last_chunk(int level, std::string_view format, va_list arguments) {
+  if (level != AV_LOG_TRACE || !format.starts_with("Chunked encoding data size: %")) return false;
+  va_list copy;
+  va_copy(copy, arguments);
+  const auto size = va_arg(copy, std::uint64_t);
+  va_end(copy);
+  return size == 0;
 }
 
 /// Notes what a server has answered, and where FFmpeg connects to.
 void note_server(FfmpegErrorCapture& errors, int level, std::string_view format, va_list arguments) {
   const auto header = header_in(level, format, arguments);
   if (header) errors.note_header(*header);
-  if (is_last_chunk(level, format)) errors.note_last_chunk();
+  if (is_last_chunk(level, format, arguments)) errors.note_last_chunk();
   if (!errors.limits_redirects()) return;
   if (const auto elsewhere = redirect_in(level, format, header)) errors.note_answer(*elsewhere);
   if (is_connection(level, format)) errors.note_connection();
@@ -167,8 +172,8 @@ void on_line(void* object, int raw_level, const char* format, va_list arguments)
     if (!line || line->empty()) return;
     const auto safe = visible_text(hide_secrets(core::mask_passwords(*line)));
     bool hushed = is_end_of_unsized(without_prefix(safe));
-    if (capture != nullptr && *ours == LogLevel::Error) {
-      hushed = capture->take(without_prefix(safe), is_reader(object)) || hushed;
+    if (capture != nullptr && *ours == LogLevel::Error && !hushed) {
+      hushed = capture->take(without_prefix(safe), is_reader(object));
     } else if (capture != nullptr && *ours == LogLevel::Warning) {
       hushed = capture->hushes_warnings();
       capture->note(safe);
@@ -215,7 +220,8 @@ bool FfmpegErrorCapture::met_last_chunk() noexcept {
 
 void FfmpegErrorCapture::note_header(std::string_view line) {
   const auto text = core::lower_case(line);
-  if (text.starts_with("http/")) met_chunks_ = false;  // of another answer, after a redirect
+  if (text.starts_with("http/"))
+    met_chunks_ = met_last_chunk_ = false;  // of another answer, after a redirect
   met_chunks_ =
       met_chunks_ || (text.starts_with("transfer-encoding:") && text.find("chunked") != std::string::npos);
 }

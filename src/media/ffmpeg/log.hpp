@@ -70,8 +70,7 @@ class FfmpegErrorCapture {
 
   /// The latest answer over HTTP comes in chunks, whose last one is empty: only that is its end.
   [[nodiscard]] bool met_chunks() const noexcept { return met_chunks_; }
-  /// The innermost capture of this thread has met the last chunk of a body. FFmpeg 9 treats this end as an error, and each
-  /// version treats a body that is cut between two chunks as ended.
+  /// The innermost capture of this thread has met the last chunk of the latest answer.
   [[nodiscard]] static bool met_last_chunk() noexcept;
   /// For the log callback: the last chunk has come.
   void note_last_chunk() noexcept { met_last_chunk_ = true; }

@@ -196,10 +196,10 @@ void Demuxer::open_file(Dictionary& options, const FfmpegErrorCapture& errors) {
   check_interrupt("opened", settings_.open_timeout);
   if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
   const bool has_size = !settings_.remote || avio_size(io_.get()) >= 0;
-  unsized_playlist_ = !has_size && begins_as_playlist(*io_);
+  ends_with_error_ = !has_size && begins_as_playlist(*io_);
   check_interrupt("opened", settings_.open_timeout);
   unsized_.reset();
-  if (has_size || unsized_playlist_) return;
+  if (has_size || ends_with_error_) return;
   const auto end = errors.met_chunks() ? UnsizedIo::End::Chunk : UnsizedIo::End::Connection;
   unsized_ = std::make_unique<UnsizedIo>(std::move(io_), end);
 }
@@ -216,9 +216,9 @@ void Demuxer::look_at_begin() {
   heif_ = begin.size() == bytes.size() && begin.substr(4, 4) == "ftyp" && is_heif_brand(begin.substr(8));
 }
 
-/// By content, else by the name's suffix. A JPEG is a photo, whatever follows it in the file, unless the name or
-/// FFmpeg takes it for the first of a film and it lists no parts of a photo: FFmpeg goes by markers, which the metadata
-/// of a photo may push out of the bytes that it looks at. For most pictures FFmpeg prefers its demuxer of picture sequences,
+/// By content, else by the name's suffix. A JPEG is a photo, whatever follows it in the file, unless its name is one of a
+/// film, or FFmpeg takes it for the first of a film and it lists no parts of a photo: FFmpeg goes by markers, which the
+/// metadata of a photo may push out of the bytes that it looks at. For most pictures FFmpeg prefers its demuxer of picture sequences,
 /// which ignores the open file and uses the name as a pattern. So that one is the last choice, with patterns
 /// switched off. Then a low score is no evidence: the pixels of a TGA may look like sound.
 const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
@@ -262,8 +262,6 @@ void Demuxer::open_container(Dictionary& options) {
          ffmpeg_errno(opened));
   }
   if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
-  if (unsized_playlist_ && io().error == AVERROR(EIO))
-    io().error = 0;  // else FFmpeg gives it at the last segment's end
   if (is_text(*input_)) fail("it is text, not a video");
   if (!settings_.probe && header_tells_all(*input_)) return;
   const bool is_whole =
@@ -399,7 +397,7 @@ std::map<int, std::int64_t> Demuxer::read_starts(std::map<int, std::int64_t> sta
     const auto time = packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts;
     if (time != AV_NOPTS_VALUE) {
       const auto silent = silent_ticks(packet, *input_->streams[packet.stream_index]);
-      starts.try_emplace(packet.stream_index, time + silent);
+      starts.try_emplace(packet.stream_index, av_sat_add64(time, silent));
     }
     bytes += packet.size + 1;
     if (packet.stream_index == stream_->index) ahead_.push_back(std::move(ahead));
@@ -434,6 +432,7 @@ Demuxer::Result Demuxer::read_any(AVPacket& packet) {
   if (interrupt_.is_stopped()) return Result::Stopped;
   check_interrupt("read", settings_.read_timeout);
   interrupt_.disarm();
+  if (ends_with_error_ && io().error == AVERROR(EIO) && result == AVERROR(EIO)) return Result::End;
   if (result == AVERROR_EOF) {
     if (io().error < 0) lose(io().error);  // some demuxers treat a failing disk as the end
     return Result::End;

@@ -140,7 +140,7 @@ class Demuxer {
   Interrupt interrupt_;  // outlives io_ and input_, which poll it
   IoPtr io_;             // outlives input_, which reads from it; null with unsized_
   std::unique_ptr<UnsizedIo> unsized_;
-  bool unsized_playlist_ = false;  // its server sends no length: FFmpeg treats its end as an error
+  bool ends_with_error_ = false;  // FFmpeg itself reads a body without a length: its end is an error to it
   InputPtr input_;
   AVStream* stream_ = nullptr;
   bool all_streams_ = false;  // the packets show the streams, not the tables

@@ -176,14 +176,22 @@ bool FileSource::start_again(const Context& context) {
   decoding_.repeat();
   frame_times_->restart();
   if (!options_.start && decoding_.rewind()) return true;
-  decoding_.open_again(context);
-  maker_.set_turn(decoding_.turn());
-  if (options_.start) {
-    first_ = place(part_.go_to_start(context));
-    first_->file.seq.reset();
-    first_->left_out = 0;
+  try {
+    open_again(context);
+  } catch (const SourceError& error) {
+    if (error.code() != ECANCELED || !context.stop.stop_requested()) throw;
+    return false;
   }
   return true;
+}
+
+void FileSource::open_again(const Context& context) {
+  decoding_.open_again(context);
+  maker_.set_turn(decoding_.turn());
+  if (!options_.start) return;
+  first_ = place(part_.go_to_start(context));
+  first_->file.seq.reset();
+  first_->left_out = 0;
 }
 
 void FileSource::close() {

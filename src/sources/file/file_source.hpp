@@ -51,6 +51,7 @@ class FileSource final : public VideoSource {
   /// Returns the next frame before `end`, or nullopt at the end and at a stop.
   [[nodiscard]] std::optional<Placed> next_frame(const Context& context);
   [[nodiscard]] bool start_again(const Context& context);
+  void open_again(const Context& context);
   [[nodiscard]] bool wait_until_due(double pts, const Context& context);
   [[nodiscard]] std::optional<std::int64_t> find_number(const Placed& placed);
   [[nodiscard]] Utc find_utc(const Placed& placed) const;

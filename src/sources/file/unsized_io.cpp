@@ -4,6 +4,10 @@
 
 #include <utility>
 
+extern "C" {
+#include <libavutil/opt.h>
+}
+
 #include "media/ffmpeg/log.hpp"
 
 namespace freshframe::media {
@@ -19,6 +23,10 @@ UnsizedIo::UnsizedIo(IoPtr network, End end)
         return avio_alloc_context(buffer, kBuffer, 0, this, &UnsizedIo::read, nullptr, &UnsizedIo::seek);
       })) {
   io_->seekable = network_->seekable;  // by ranges, which a server may offer without the length
+  // Where the connection ends a body, FFmpeg would ask for the rest of it again and again.
+  if (end_ == End::Connection) {
+    static_cast<void>(av_opt_set_int(network_.get(), "reconnect_delay_max", 0, AV_OPT_SEARCH_CHILDREN));
+  }
 }
 
 int UnsizedIo::read(void* opaque, std::uint8_t* to, int size) noexcept {
@@ -27,12 +35,21 @@ int UnsizedIo::read(void* opaque, std::uint8_t* to, int size) noexcept {
   const bool is_over = count == 0 || count == AVERROR_EOF || count == AVERROR(EIO);
   if (!is_over) return count;  // a connection that is reset has another code
   if (avio_size(self.network_.get()) >= 0) return count == 0 ? AVERROR_EOF : count;  // a range has a length
-  self.is_whole_ = self.is_whole_ || self.end_ == End::Connection || FfmpegErrorCapture::met_last_chunk();
-  return self.is_whole_ ? AVERROR_EOF : AVERROR(EIO);
+  self.note_end();
+  if (!self.is_whole_) return AVERROR(EIO);
+  self.network_->error = 0;  // else the end of a later range would be one
+  return AVERROR_EOF;
 }
 
 std::int64_t UnsizedIo::seek(void* opaque, std::int64_t offset, int whence) noexcept {
-  return avio_seek(static_cast<UnsizedIo*>(opaque)->network_.get(), offset, whence);
+  auto& self = *static_cast<UnsizedIo*>(opaque);
+  const std::int64_t place = avio_seek(self.network_.get(), offset, whence);
+  self.note_end();  // a short way forward is read
+  return place;
+}
+
+void UnsizedIo::note_end() noexcept {
+  is_whole_ = is_whole_ || end_ == End::Connection || FfmpegErrorCapture::met_last_chunk();
 }
 
 }  // namespace freshframe::media

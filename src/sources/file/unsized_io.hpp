@@ -9,8 +9,8 @@
 namespace freshframe::media {
 
 /// Reads a body whose length the server did not send: it ends with the connection (RFC 9112, section 6.3, rule 8), or with
-/// an empty chunk (section 7.1). FFmpeg treats the first as an error, from version 9 on both, and a body in chunks that
-/// is cut as ended.
+/// an empty chunk (section 7.1). FFmpeg treats the first as an error, from version 9 on both, and takes a body in chunks
+/// that is cut for a whole one.
 class UnsizedIo {
  public:
   enum class End { Connection, Chunk };
@@ -25,9 +25,11 @@ class UnsizedIo {
   static int read(void* opaque, std::uint8_t* to, int size) noexcept;
   static std::int64_t seek(void* opaque, std::int64_t offset, int whence) noexcept;
 
+  void note_end() noexcept;
+
   IoPtr network_;
   End end_;
-  bool is_whole_ = false;  // the last chunk has come
+  bool is_whole_ = false;  // what has come may be the whole body
   OwnIoPtr io_;
 };
 

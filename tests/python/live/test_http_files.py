@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import itertools
 import re
 import socket
 import struct
@@ -48,6 +49,12 @@ class Files:
         wanted = re.match(r"bytes=(\d+)-", request.headers.get("Range", ""))
         first = int(wanted[1]) if wanted and self.ranges else 0
         self.asked.append(first)
+        if first and first >= len(self.content):
+            request.send_response(416)
+            request.send_header("Content-Range", f"bytes */{len(self.content)}")
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
         body = self.content[first:]
         request.send_response(206 if wanted and self.ranges else 200)
         request.send_header("Content-Length", str(len(body)))
@@ -132,6 +139,9 @@ def answer_without_length(
     request.close_connection = True
 
 
+HOW = pytest.mark.parametrize("how", ["chunks", "close", "nothing"])
+
+
 class Unsized(Files):
     """Serves one file without its length."""
 
@@ -145,7 +155,7 @@ class Unsized(Files):
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "ts", "mjpeg", "jpg", "mpg", "flv", "mkv", "avi", "gif", "h264"])
-@pytest.mark.parametrize("how", ["nothing", "close", "chunks"])
+@HOW
 def test_a_body_without_a_length_ends_with_its_connection(
     how: str, suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -176,25 +186,66 @@ def test_chunks_that_are_cut_are_not_an_end(inside: bool, tmp_path: Path) -> Non
         read(url.replace("movie.mp4", path.name))
 
 
-@pytest.mark.parametrize("how", ["chunks", "close", "nothing"])
-def test_a_server_may_give_ranges_of_a_body_without_a_length(how: str, tmp_path: Path) -> None:
-    class Ranges(Unsized):
-        """Sends the whole without a length, and the rest from any other byte on with one."""
+class Ranges(Unsized):
+    """Sends the whole without a length, and the rest from any other byte on with one."""
 
-        def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
-            if request.headers.get("Range", "bytes=0-") == "bytes=0-":
+    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        if request.headers.get("Range", "bytes=0-") == "bytes=0-":
+            with contextlib.suppress(OSError):
                 answer_without_length(request, self.content, self.how, "Accept-Ranges: bytes")
-            else:
-                Files.answer(self, request)
+        else:
+            Files.answer(self, request)
 
-    path = make_movie(tmp_path / "a.mp4", 12, index_first=False)
-    with serving(Ranges(path.read_bytes(), how)) as url:
+
+@HOW
+def test_a_server_may_give_ranges_of_a_body_without_a_length(how: str, tmp_path: Path) -> None:
+    ranges = Ranges(make_movie(tmp_path / "a.mp4", 12, index_first=False).read_bytes(), how)
+    with serving(ranges) as url:
         report, seen = read(url)
+    assert report.complete
+    assert seen == list(range(12))
+    assert any(ranges.asked)
+
+
+@HOW
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_a_body_without_a_length_is_played_again(how: str, suffix: str, tmp_path: Path) -> None:
+    path = make_movie(tmp_path / f"a.{suffix}", 12)
+    with serving(Ranges(path.read_bytes(), how)) as url:
+        pipeline = ff.Pipeline()
+        movie = ff.open(url.replace("movie.mp4", path.name), live=False, loop=True)
+        reader = pipeline.reader(pipeline.add(movie, name="movie"), queue=ff.LOSSLESS)
+        with pipeline:
+            seen = [sample.seq for sample in itertools.islice(reader, 36)]
+    assert seen == list(range(36))
+
+
+def test_one_connection_may_have_several_answers_in_chunks(tmp_path: Path) -> None:
+    path = make_movie(tmp_path / "a.ts", 12)
+    with serving(Unsized(path.read_bytes(), "chunks")) as url:
+        report, seen = read(url.replace("movie.mp4", path.name), options={"multiple_requests": "1"})
     assert report.complete
     assert seen == list(range(12))
 
 
-@pytest.mark.parametrize("how", ["chunks", "close", "nothing"])
+@HOW
+def test_a_picture_that_begins_as_a_playlist_is_a_picture(how: str, tmp_path: Path) -> None:
+    path = make_movie(tmp_path / "a.xbm", 1)
+    with serving(Unsized(path.read_bytes(), how)) as url:
+        report, seen = read(url.replace("movie.mp4", path.name))
+    assert report.complete
+    assert seen == [0]
+
+
+@HOW
+def test_a_page_in_words_is_no_connection_that_was_closed_early(how: str) -> None:
+    page = b"<html><body>the camera is busy</body></html>"
+    with serving(Unsized(page, how)) as url, pytest.raises(ff.SourceError) as info:
+        read(url)
+    assert "early" not in str(info.value)
+
+
+@HOW
 def test_a_playlist_without_a_length_hands_its_options_on(how: str, tmp_path: Path) -> None:
     segment, agents = make_movie(tmp_path / "a.ts", 12).read_bytes(), set()
     playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nb/a.ts\n#EXT-X-ENDLIST\n"

@@ -14,7 +14,8 @@ namespace freshframe::media {
 /// Pictures in the container of MP4: HEIC of phones, AVIF.
 [[nodiscard]] bool is_heif_brand(std::string_view brand);
 
-/// HLS or DASH: FFmpeg asks its own input for the place of a playlist and for the options of its segments.
+/// Whether it may be a playlist of HLS or DASH: FFmpeg asks its own input for the place of one and for the options of its
+/// segments.
 [[nodiscard]] bool begins_as_playlist(AVIOContext& io);
 
 /// Whether a JPEG lists the pictures that follow it in the file as parts of one photo, such as a gain map (Multi-Picture
