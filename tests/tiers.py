@@ -62,8 +62,8 @@ class Durations:
         found = json.loads(path.read_text())
         return cls(found["python"], found["cpp"])
 
-    def of_python(self, file: str, function: str) -> float:
-        return self.python.get(file, {}).get(function, UNLISTED)
+    def of_python(self, file: str, function: str, unlisted: float = UNLISTED) -> float:
+        return self.python.get(file, {}).get(function, unlisted)
 
     def of_cpp(self, test: str) -> float:
         return self.cpp.get(without_case(test), 0.0)
@@ -118,7 +118,10 @@ class Candidate:
 
 
 def default(candidates: Sequence[Candidate]) -> dict[int, int]:
-    """Returns the places of the tests that the default runs, and the number of cases that it runs of each."""
+    """Returns the places of the tests that the default runs, and the number of cases that it runs of each.
+
+    If tests/durations.json does not list a test, its candidate has 0 seconds, and all its cases run.
+    """
     shortest: dict[str, float] = {}
     for one in candidates:
         shortest[one.file] = min(one.seconds / one.cases, shortest.get(one.file, math.inf))
@@ -126,7 +129,7 @@ def default(candidates: Sequence[Candidate]) -> dict[int, int]:
     for place, one in enumerate(candidates):
         case = one.seconds / one.cases
         if case <= max(PYTHON_LONG, shortest[one.file]):
-            chosen[place] = max(1, min(one.cases, int(PYTHON_TABLE / case)))
+            chosen[place] = max(1, min(one.cases, int(PYTHON_TABLE / case))) if case else one.cases
     return chosen
 
 
@@ -167,8 +170,8 @@ def listed_tests(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
 def left_out(tests: Iterable[tuple[str, str]], durations: Durations, chosen: str) -> dict[str, list[str]]:
     """Returns, for each suite, the tests that the tier leaves out of it.
 
-    The default leaves out cases of tests whose cases take long together, and tests that take longer by
-    themselves, --quick each test that is not short.
+    The default leaves out cases of tests whose cases take long together, and tests of more than CPP_LONG,
+    --quick each test that is not short.
     """
     groups: dict[str, dict[str, list[str]]] = {}
     for suite, name in tests:

@@ -23,8 +23,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 from tiers import DURATIONS, without_case  # noqa: E402  (of the folder that the line above names)
 
-LISTED = 0.1  # seconds
-LISTED_CPP = 0.02  # seconds of one case: some tests have a hundred cases
+LISTED = 0.02  # seconds of one case: some tests have a hundred cases
 LADDER: list[float] = [step * 10.0**power for power in range(-2, 4) for step in (1, 2, 5)]
 # Shares of all measured seconds, and of all listed names, from which the file is stale.
 STALE_SECONDS = 0.3
@@ -66,20 +65,18 @@ def read_ctest(log: Path) -> dict[str, float]:
     return {name: sum(seconds) / len(seconds) for name, seconds in cases.items()}
 
 
-def rounded(seconds: float, before: float | None, listed: float = LISTED) -> float | None:
+def rounded(seconds: float, before: float | None) -> float | None:
     """Returns the figure of the file: the one before, if it is near, else the nearest of the ladder."""
     if before is not None and before / 2 <= seconds <= before * 2:
         return before
-    if seconds < listed:
+    if seconds < LISTED:
         return None
     return min(LADDER, key=lambda step: max(step / seconds, seconds / step))
 
 
-def updated(
-    before: Mapping[str, float], measured: Mapping[str, float], listed: float = LISTED
-) -> dict[str, float]:
+def updated(before: Mapping[str, float], measured: Mapping[str, float]) -> dict[str, float]:
     """Returns the figures of one table after a run that measured all of its tests."""
-    new = {name: rounded(seconds, before.get(name), listed) for name, seconds in measured.items()}
+    new = {name: rounded(seconds, before.get(name)) for name, seconds in measured.items()}
     return {name: figure for name, figure in sorted(new.items()) if figure is not None}
 
 
@@ -134,7 +131,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
             if (figures := updated(before["python"].get(path, {}), names))
         }
         or before["python"],
-        "cpp": updated(before["cpp"], cpp, LISTED_CPP) or before["cpp"],
+        "cpp": updated(before["cpp"], cpp) or before["cpp"],
     }
     options.to.write_text(json.dumps(after, indent=1) + "\n")
     return 0

@@ -77,18 +77,21 @@ def sample(group: list[pytest.Item]) -> list[pytest.Item]:
 
 
 def proving(items: list[pytest.Item], durations: tiers.Durations) -> list[pytest.Item]:
-    """Returns the tests of the default: the short ones, each with as many cases as are short together."""
-    groups = by_function(items)
-    chosen = tiers.default([candidate(group, durations) for group in groups])
-    return [
-        groups[place][case]
-        for place, count in chosen.items()
-        for case in tiers.spread(len(groups[place]), count)
-    ]
+    """Returns the tests of the default: the short ones, each with as many cases as are short together.
+
+    `full` tests, which it skips, are never the shortest of their file.
+    """
+    full = [item for item in items if item.get_closest_marker("full")]
+    groups = by_function([item for item in items if item not in full])
+    chosen = tiers.default([candidate(group, durations, unlisted=0) for group in groups])
+    cases = [(groups[place], tiers.spread(len(groups[place]), count)) for place, count in chosen.items()]
+    return full + [group[case] for group, places in cases for case in places]
 
 
-def candidate(group: list[pytest.Item], durations: tiers.Durations) -> tiers.Candidate:
-    seconds = durations.of_python(file(group[0]), function(group[0]))
+def candidate(
+    group: list[pytest.Item], durations: tiers.Durations, unlisted: float = tiers.UNLISTED
+) -> tiers.Candidate:
+    seconds = durations.of_python(file(group[0]), function(group[0]), unlisted)
     return tiers.Candidate(file(group[0]), len(group), seconds * len(group))
 
 

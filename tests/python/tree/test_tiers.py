@@ -64,8 +64,27 @@ def test_the_default_runs_short_tests_and_as_many_cases_as_are_short_together() 
         tiers.Candidate("some", 3, 1.2),
         tiers.Candidate("long", 1, 8.0),
         tiers.Candidate("long", 2, 10.0),
+        tiers.Candidate("some", 200, 0.0),
     ]
-    assert tiers.default(candidates) == {0: 1, 2: 10, 3: 2, 5: 1}
+    assert tiers.default(candidates) == {0: 1, 2: 10, 3: 2, 5: 1, 6: 200}
+
+
+def test_a_test_that_the_default_skips_is_not_the_shortest_of_its_file(tmp_path: Path) -> None:
+    suite = """
+    import pytest
+    import tiers
+
+    tiers.Durations.read = classmethod(lambda cls: cls({"test_suite.py": {"test_long": 9.0}}, {}))
+
+    @pytest.mark.full
+    def test_full():
+        pass
+
+    def test_long():
+        pass
+    """
+    ended = run_suite(tmp_path, "tiers", suite, "default")
+    assert ended.stdout.splitlines()[-1].startswith("1 passed, 1 skipped"), ended.stdout
 
 
 LISTED = """Inbox.
@@ -271,8 +290,8 @@ def test_a_figure_changes_only_if_it_is_far_from_the_measured_one() -> None:
     durations = load_tool("durations")
     assert durations.rounded(1.9, 1.0) == 1.0
     assert durations.rounded(2.1, 1.0) == 2
-    assert durations.rounded(0.04, None) is None
-    assert durations.rounded(0.04, 0.1) is None
+    assert durations.rounded(0.019, None) is None
+    assert durations.rounded(0.019, 0.1) is None
     assert durations.rounded(700, None) == 500
 
 
