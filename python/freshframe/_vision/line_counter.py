@@ -22,8 +22,8 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
 
     An object has crossed when it was seen on one side of the line and then on the other, and the straight
     path between these positions goes through the line. So dropped frames do not change the count, and an
-    object that stays on the line is counted once. Put a BoxTracker or a CircleTracker before it. Each source
-    has its own counts.
+    object that stays on the line is not counted again and again. Put a BoxTracker or a CircleTracker before
+    it. Each source has its own counts.
 
     Args:
         start: (x, y) in pixels: one end of the line. Forward is to the right, as seen from here towards
