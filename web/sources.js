@@ -12,7 +12,7 @@ const COLUMNS = [
   ["outages", "num", "number of outages, and their total length"],
   ["returns", "num", "outages that ended"],
   ["stalls", "num", "number of times without data on an open connection"],
-  ["behind", "num", "time by which frames arrive later than the earliest ones did"],
+  ["behind", "num", "time by which frames arrive later than the earliest ones did, or the last frame of a file with realtime=True was late"],
   ["clock", "num", "the camera's clock minus this machine's, its drift, and the reports that say so"],
   ["delay", "num", "frames that the decoder held back"],
   ["decoder", "", "the card that decodes, or why it does not"],

@@ -79,8 +79,10 @@ inline constexpr auto kSourceFields = std::tuple{
                "How often frames of another size came."},
     StatsField{"decoder_frames", &SourceStats::decoder_frames, "source_decoder_frames", "gauge",
                "Frames that the decoder held back at the last frame."},
-    StatsField{"behind", &SourceStats::behind, "source_behind_seconds", "gauge",
-               "Seconds by which frames arrive later than the earliest ones did, by the stream's own times."},
+    StatsField{
+        "behind", &SourceStats::behind, "source_behind_seconds", "gauge",
+        "Seconds by which frames arrive later than the earliest ones did, by the stream's own times. Of a "
+        "file with realtime=True: how late its last frame was."},
     StatsField{"clock_offset", &SourceStats::clock_offset, "source_clock_offset_seconds", "gauge",
                "The camera's clock minus this machine's, less the time for which pictures are on their way."},
     StatsField{"clock_drift_ppm", &SourceStats::clock_drift_ppm, "source_clock_drift_ppm", "gauge",

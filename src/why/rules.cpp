@@ -157,7 +157,11 @@ void find_full_cards(const Scene& scene, Causes& out) {
     if (!node.source || !before.source || scene.quiet.is_quiet(node.name)) continue;
     const auto bar = [&](double threshold) { return scene.bar(threshold, "card", node.name); };
     const double share = find_card_share(scene, i);
-    if (share < bar(kCardWait) || node.source->decoder == "cpu") continue;
+    if (node.source->decoder == "cpu") continue;
+    if (share < bar(kCardWait)) {
+      out[{"card", node.name}] = {.finding = {}, .explains = 0, .change = {}, .lasts = 0};
+      continue;
+    }
     const auto lost = grown(count_unread(node), count_unread(before));
     const double behind = node.source->behind.value_or(0);
     const double slip = behind - before.source->behind.value_or(0);
@@ -170,10 +174,14 @@ void find_full_cards(const Scene& scene, Causes& out) {
                                 fixed_text(scene.seconds) + " s."
                           : "falls behind: its frames are " + time_text(behind) + " late."),
         .remedy =
-            "The card decodes no faster. Lower the frame rate or the size of its sources, or give some of "
+            "The card decodes no faster beside its other work. Lower the frame rate or the size of its sources, or give some of "
             "them decoder=\"cpu\", another card, or decode=\"keyframes\".",
         .evidence = {{"card_wait_share", share}, {"lost", static_cast<double>(lost)}, {"behind", behind}}};
-    out[{"card", node.name}] = {std::move(finding)};
+    // A full queue is emptied at a keyframe: seconds without a loss follow each loss.
+    out[{"card", node.name}] = {.finding = std::move(finding),
+                                .explains = 0,
+                                .change = {},
+                                .lasts = lost > 0 ? std::optional(kMinute) : std::nullopt};
   }
 }
 

@@ -201,7 +201,7 @@ def _undecoded(node: dict[str, Any]) -> float:
 
 
 def _is_stream(node: dict[str, Any]) -> bool:
-    """A source with a connection that can be late or lose something."""
+    """A source that can be late or lose something."""
     source = node.get("source") or {}
     return source.get("behind") is not None or bool(source.get("packets") or source.get("outages"))
 

@@ -460,7 +460,7 @@ void Crew::take_failure(Seat& seat, const FailedMessage& message) {
   const auto ticket = seat.jobs.front().ticket;
   const auto call = seat.jobs.front().call;
   count_call(runner_, seat, now());
-  const bool is_skipped = options_.skips_errors && call != Call::Finish;
+  const bool is_skipped = (options_.skips_errors || message.is_device_error) && call != Call::Finish;
   const auto error = is_skipped ? make_skipped_cause(message) : make_cause(embedder_, seat, message);
   if (message.whole && runner_.facts().batch) {
     fail_call(seat, message, error);

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <new>
 
@@ -10,15 +12,22 @@
 
 namespace freshframe::media {
 
-/// Does the work of av_read_frame(), but the packet's memory is at most twice its size. FFmpeg's demuxer of transport
-/// streams collects each picture in a buffer of 200 KiB, and a packet of a kilobyte that is kept would hold all of
-/// it.
+/// Whether zeros follow the packet's bytes, as decoders want. Since 7.1 FFmpeg gives a packet without its own memory for a
+/// picture within what it has read: the next picture follows.
+[[nodiscard]] inline bool is_padded(const AVPacket& packet) {
+  const std::uint8_t* const end = packet.data + packet.size;
+  return std::all_of(end, end + AV_INPUT_BUFFER_PADDING_SIZE, [](std::uint8_t byte) { return byte == 0; });
+}
+
+/// Does the work of av_read_frame(), but the packet's memory is at most twice its size, and padded. FFmpeg's demuxer of
+/// transport streams collects each picture in a buffer of 200 KiB, and a packet of a kilobyte that is kept would hold
+/// all of it.
 [[nodiscard]] inline int read_packet(AVFormatContext& input, AVPacket& packet) {
   const int result = av_read_frame(&input, &packet);
   if (result < 0 || packet.buf == nullptr) return result;
   const auto size = static_cast<std::size_t>(packet.size);
   const auto needed = size + AV_INPUT_BUFFER_PADDING_SIZE;
-  if (packet.buf->size <= 2 * needed) return result;
+  if (packet.buf->size <= 2 * needed && is_padded(packet)) return result;
   AVBufferRef* const own = av_buffer_alloc(needed);
   if (own == nullptr) throw std::bad_alloc();
   std::memcpy(own->data, packet.data, size);
