@@ -155,9 +155,9 @@ void find_full_cards(const Scene& scene, Causes& out) {
     const auto& node = nodes[i];
     const auto& before = scene.window.before.nodes[i];
     if (!node.source || !before.source || scene.quiet.is_quiet(node.name)) continue;
+    if (node.source->decoder == "cpu") continue;
     const auto bar = [&](double threshold) { return scene.bar(threshold, "card", node.name); };
     const double share = find_card_share(scene, i);
-    if (node.source->decoder == "cpu") continue;
     if (share < bar(kCardWait)) {
       out[{"card", node.name}] = {.finding = {}, .explains = 0, .change = {}, .lasts = 0};
       continue;
@@ -174,8 +174,8 @@ void find_full_cards(const Scene& scene, Causes& out) {
                                 fixed_text(scene.seconds) + " s."
                           : "falls behind: its frames are " + time_text(behind) + " late."),
         .remedy =
-            "The card decodes no faster beside its other work. Lower the frame rate or the size of its sources, or give some of "
-            "them decoder=\"cpu\", another card, or decode=\"keyframes\".",
+            "The card decodes no faster beside its other work. Lower the frame rate or the size of its "
+            "sources, or give some of them decoder=\"cpu\", another card, or decode=\"keyframes\".",
         .evidence = {{"card_wait_share", share}, {"lost", static_cast<double>(lost)}, {"behind", behind}}};
     // A full queue is emptied at a keyframe: seconds without a loss follow each loss.
     out[{"card", node.name}] = {.finding = std::move(finding),

@@ -19,12 +19,14 @@ constexpr int kBuffer =
 }  // namespace
 
 UnsizedIo::UnsizedIo(IoPtr network, End end)
-    : network_(std::move(network)), end_(end), io_(make_own_io(kBuffer, [this](std::uint8_t* buffer) {
+    : network_(std::move(network)),
+      is_whole_(end == End::Connection),
+      io_(make_own_io(kBuffer, [this](std::uint8_t* buffer) {
         return avio_alloc_context(buffer, kBuffer, 0, this, &UnsizedIo::read, nullptr, &UnsizedIo::seek);
       })) {
   io_->seekable = network_->seekable;  // by ranges, which a server may offer without the length
   // Where the connection ends a body, FFmpeg would ask for the rest of it again and again.
-  if (end_ == End::Connection) {
+  if (end == End::Connection) {
     static_cast<void>(av_opt_set_int(network_.get(), "reconnect_delay_max", 0, AV_OPT_SEARCH_CHILDREN));
   }
 }
@@ -49,7 +51,7 @@ std::int64_t UnsizedIo::seek(void* opaque, std::int64_t offset, int whence) noex
 }
 
 void UnsizedIo::note_end() noexcept {
-  is_whole_ = is_whole_ || end_ == End::Connection || FfmpegErrorCapture::met_last_chunk();
+  is_whole_ = is_whole_ || FfmpegErrorCapture::met_last_chunk();
 }
 
 }  // namespace freshframe::media

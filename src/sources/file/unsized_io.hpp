@@ -28,8 +28,7 @@ class UnsizedIo {
   void note_end() noexcept;
 
   IoPtr network_;
-  End end_;
-  bool is_whole_ = false;  // what has come may be the whole body
+  bool is_whole_;  // what has come may be the whole body
   OwnIoPtr io_;
 };
 

@@ -82,7 +82,7 @@ def proving(items: list[pytest.Item], durations: tiers.Durations) -> list[pytest
     `full` tests, which it skips, are never the shortest of their file.
     """
     full = [item for item in items if item.get_closest_marker("full")]
-    groups = by_function([item for item in items if item not in full])
+    groups = by_function([item for item in items if not item.get_closest_marker("full")])
     chosen = tiers.default([candidate(group, durations, unlisted=0) for group in groups])
     cases = [(groups[place], tiers.spread(len(groups[place]), count)) for place, count in chosen.items()]
     return full + [group[case] for group, places in cases for case in places]
