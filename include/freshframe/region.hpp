@@ -18,6 +18,8 @@ struct Region {
 
 /// Throws OptionError for a region without pixels, or a region that begins left of or above every picture.
 void check_region(const Region& region);
+/// Throws OptionError as check_region(), and when a picture of that size does not contain the region.
+void check_region(const Region& region, int width, int height);
 
 /// The pixels of a region within a plane of one byte per pixel, without a copy. Throws OptionError as
 /// check_region(), and when the plane does not contain it.

@@ -131,8 +131,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto where = place(1 + input.below(3000), 1 + input.below(3000), form);
     std::vector<OutputView> views;
     for (const auto& output : outputs) views.push_back({output.numbers, output.integers, output.shape});
-    check(boxes_in_frame(how, views, form, where, {.confidence = static_cast<float>(input.byte()) / 255}),
-          where);
+    const DecodeOptions options{.confidence = static_cast<float>(input.byte()) / 255};
+    check(decoded_in_picture(how, views, PicturePlace::whole(form, where), options).boxes, where);
   } catch (const Error&) {  // a refusal
   }
   return 0;

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -146,6 +146,47 @@ def pictures_of(pipeline: ff.Pipeline) -> int:
     return sum(node.processed for node in pipeline.stats().nodes.values() if node.source)
 
 
+def boxes_of(path: Path, decoder: str, provider: Literal["cpu", "cuda"]) -> tuple[list[ff.Detections], int]:
+    """Returns the boxes of each picture of a clip, and the number of pictures that came to the host."""
+    pipeline = ff.Pipeline()
+    places: dict[str, Any] = {} if decoder == "cpu" else {"on_device": True}
+    camera = pipeline.add(ff.open(path, decoder=decoder, **places), name="film")
+    detector = ff.OnnxDetector(ff.demo.shapes_model(), provider=provider, min_confidence=0.02)
+    reader = pipeline.reader(pipeline.add(detector, camera))
+    with pipeline:
+        found = [sample.value for sample in reader]
+    source = pipeline.stats().nodes["film"].source
+    return found, source.downloads if source else 0
+
+
+def overlap(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
+    """Returns the intersection of two boxes as a share of their union."""
+    sides = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None)
+    shared = float(sides.prod())
+    return shared / max(float((a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod()) - shared, 1e-9)
+
+
+def detector(path: Path) -> object:
+    """The model finds in pictures that stay on the card what it finds in the host's memory."""
+    try:
+        wanted, _ = boxes_of(path, "cpu", "cpu")
+        got, copies = boxes_of(path, "cuda", "cuda")
+    except (ff.OptionError, ff.MissingPackageError) as error:
+        return {"left out": str(error)}
+    pairs = [(a, b) for a, b in zip(wanted, got, strict=True) if len(a) == len(b)]
+    shares = [overlap(x, y) for a, b in pairs for x, y in zip(a.xyxy, b.xyxy, strict=True)]
+    found = {
+        "pictures": len(got),
+        "of equally many boxes": len(pairs),
+        "boxes": len(shares),
+        "that overlap by .99": sum(share >= 0.99 for share in shares),
+        "copies to the host": copies,
+    }
+    if copies or len(pairs) < 0.95 * len(got) or found["that overlap by .99"] < 0.95 * len(shares):
+        raise RuntimeError(json.dumps(found))
+    return found
+
+
 def doctor() -> object:
     """Returns its lines on cards."""
     program = [sys.executable, "-m", "freshframe", "doctor", "--json"]
@@ -174,6 +215,7 @@ def steps(clips: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     for path in films:
         if path.stem in ("h264", "hevc"):
             yield f"damage {path.stem}", partial(damage, path)
+    yield "detector", partial(detector, films[0])
     full = clips / "full.mp4"
     yield "opening", partial(opening, full)
     for cameras in CAMERAS:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from rigs.card import all_on_card, card, card_folder, suits_a_card
+from rigs.card import all_on_card, card, card_folder, card_runtime, suits_a_card
 from rigs.checked_tests import (
     app,
     clip,
@@ -26,6 +26,7 @@ __all__ = [
     "app",
     "card",
     "card_folder",
+    "card_runtime",
     "clip",
     "freshframe",
     "numba_compiler",

@@ -113,9 +113,10 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             "cuda:1": by that card. If it cannot, start() raises SourceError with the reason. A card takes
             H.264, HEVC, VP9, AV1 and MPEG-2 of 8 bits. Frames are the same, in NV12. See
             docs/how-to/decode-on-a-gpu.md.
-        on_device: Pictures that a card has decoded stay there, for PyTorch and others
-            (``frame.on_device``). A frame whose pixels are read in another way, such as ``frame.bgr``, is
-            copied to the host then, once. Needs ``decoder="auto"`` or a card, and no ``size``.
+        on_device: Pictures that a card has decoded stay there, for OnnxDetector and OnnxModel with the
+            provider "cuda", and for PyTorch and others (``frame.on_device``). A frame whose pixels are read
+            in another way, such as ``frame.bgr``, is copied to the host then, once. Needs
+            ``decoder="auto"`` or a card, and no ``size``.
         exposure: Of a camera: the exposure time as a whole number, mostly of units of 0.1 ms. A number turns
             the camera's automatic exposure off, "auto" turns it on, and None leaves the camera as it is.
             Other sources refuse this option and the next three. ``source.exposure`` sets it at run time.

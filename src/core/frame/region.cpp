@@ -17,14 +17,6 @@ std::string describe_region(const Region& region) {
          std::to_string(region.x1) + ", " + std::to_string(region.y1) + ")";
 }
 
-void check_within(const Region& region, int width, int height) {
-  check_region(region);
-  if (region.x1 <= width && region.y1 <= height) return;
-  throw OptionError("roi " + describe_region(region) + " lies outside of the picture, which has " +
-                    std::to_string(width) + "x" + std::to_string(height) + " pixels: x1 may be at most " +
-                    std::to_string(width) + " and y1 at most " + std::to_string(height));
-}
-
 bool shares_columns(PixelFormat format) {
   return format == PixelFormat::Nv12 || format == PixelFormat::I420 || format == PixelFormat::I422;
 }
@@ -46,13 +38,21 @@ void check_region(const Region& region) {
                     describe_region(region));
 }
 
+void check_region(const Region& region, int width, int height) {
+  check_region(region);
+  if (region.x1 <= width && region.y1 <= height) return;
+  throw OptionError("roi " + describe_region(region) + " lies outside of the picture, which has " +
+                    std::to_string(width) + "x" + std::to_string(height) + " pixels: x1 may be at most " +
+                    std::to_string(width) + " and y1 at most " + std::to_string(height));
+}
+
 Plane view_part(const Plane& luma, const Region& region) {
-  check_within(region, luma.row_bytes, luma.rows);
+  check_region(region, luma.row_bytes, luma.rows);
   return {luma.row(region.y0) + region.x0, region.y1 - region.y0, region.x1 - region.x0, luma.stride};
 }
 
 FramePart view_part(const Frame& frame, const Region& region) {
-  check_within(region, frame.width(), frame.height());
+  check_region(region, frame.width(), frame.height());
   const auto whole = frame.picture();
   const auto format = frame.format();
   const int x = shares_columns(format) ? region.x0 / 2 * 2 : region.x0;

@@ -119,10 +119,4 @@ Decoded decoded_in_picture(const Recognised& how, std::span<const OutputView> ou
   return result;
 }
 
-std::vector<Detection> boxes_in_frame(const Recognised& how, std::span<const OutputView> outputs,
-                                      const InputForm& form, const Placement& placement,
-                                      const DecodeOptions& options) {
-  return decoded_in_picture(how, outputs, PicturePlace::whole(form, placement), options).boxes;
-}
-
 }  // namespace freshframe::inference

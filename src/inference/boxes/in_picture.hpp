@@ -21,10 +21,5 @@ struct Decoded {
 };
 [[nodiscard]] Decoded decoded_in_picture(const Recognised& how, std::span<const OutputView> outputs,
                                          const PicturePlace& place, const DecodeOptions& options);
-/// The boxes of decoded_in_picture(), of a picture that is the whole frame.
-[[nodiscard]] std::vector<Detection> boxes_in_frame(const Recognised& how,
-                                                    std::span<const OutputView> outputs,
-                                                    const InputForm& form, const Placement& placement,
-                                                    const DecodeOptions& options);
 
 }  // namespace freshframe::inference

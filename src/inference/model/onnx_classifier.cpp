@@ -259,7 +259,7 @@ struct OnnxClassifier::Impl {
   // The boxes to look at, with their parts of the frame.
   struct Crop {
     std::size_t row = 0;
-    FramePart part;
+    Region region;
   };
   [[nodiscard]] std::vector<Crop> make_crops(const Detections& found, const Frame& frame) const {
     for (const auto& name : options.classes) vision::check_class("OnnxClassifier is to look at", name, found);
@@ -267,7 +267,7 @@ struct OnnxClassifier::Impl {
     for (std::size_t i = 0; i < found.boxes.size(); ++i) {
       if (!is_wanted(found, i)) continue;
       const auto region = choose_region(found.boxes[i], options.padding, frame);
-      if (region) crops.push_back({i, view_part(frame, *region)});
+      if (region) crops.push_back({i, *region});
     }
     return crops;
   }
@@ -279,13 +279,14 @@ struct OnnxClassifier::Impl {
     const double pts = sample.stamp.pts;
     views.advance(pts);
     std::vector<inference::TrackCrop> now;
-    for (const auto& [row, part] : make_crops(found, sample.frame)) {
+    for (const auto& [row, region] : make_crops(found, sample.frame)) {
+      const auto crop = [&] { return view_part(sample.frame, region).frame; };
       const auto id = found.ids[row];
       const double score = compute_score(found.boxes, row, sample.frame);
       if (options.when == OnnxClassifierOptions::When::Best) {
-        views.offer(id, score, pts, [&crop = part.frame] { return copy_part(crop); });
+        views.offer(id, score, pts, [&] { return copy_part(crop()); });
       } else if (views.take(id, score, pts)) {
-        now.push_back({id, pts, part.frame});
+        now.push_back({id, pts, crop()});
       }
     }
     std::ranges::move(views.due(), std::back_inserter(now));
@@ -293,7 +294,7 @@ struct OnnxClassifier::Impl {
   }
 
   // Returns nullopt if it was stopped.
-  std::optional<std::vector<Classified>> classify(std::span<const Frame* const> crops,
+  std::optional<std::vector<Classified>> classify(std::span<const inference::GivenPicture> crops,
                                                   const Context& context) {
     const auto fixed = inference::count_pictures(*session);
     const auto most = fixed != 0 ? fixed : kMostCrops;
@@ -320,9 +321,9 @@ struct OnnxClassifier::Impl {
   std::optional<std::vector<Classified>> each(const Detections& found, const Frame& frame,
                                               const Context& context) {
     const auto crops = make_crops(found, frame);
-    std::vector<const Frame*> frames;
-    for (const auto& crop : crops) frames.push_back(&crop.part.frame);
-    const auto classified = classify(frames, context);
+    std::vector<inference::GivenPicture> pictures;
+    for (const auto& crop : crops) pictures.push_back({&frame, crop.region});
+    const auto classified = classify(pictures, context);
     if (!classified) return std::nullopt;
     std::vector<Classified> results(found.boxes.size());
     for (std::size_t i = 0; i < crops.size(); ++i) results[crops[i].row] = (*classified)[i];
@@ -333,9 +334,9 @@ struct OnnxClassifier::Impl {
                                                   const Context& context) {
     auto& views = sources[sample.stamp.source];
     const auto now = make_track_crops(found, sample, views);
-    std::vector<const Frame*> frames;
-    for (const auto& view : now) frames.push_back(&view.crop);
-    auto classified = classify(frames, context);
+    std::vector<inference::GivenPicture> pictures;
+    for (const auto& view : now) pictures.push_back({&view.crop});
+    auto classified = classify(pictures, context);
     if (!classified) return std::nullopt;
     for (std::size_t i = 0; i < now.size(); ++i) {
       (*classified)[i].pts = now[i].pts;

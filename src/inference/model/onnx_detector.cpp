@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -194,21 +195,10 @@ struct OnnxDetector::Impl {
     prepared = true;
   }
 
-  // The part of a picture that the network gets.
-  [[nodiscard]] FramePart part(const Frame& frame) const {
-    return roi ? view_part(frame, *roi) : FramePart{frame};
-  }
-
   // The boxes of one picture of a run.
-  [[nodiscard]] Detections boxes(const inference::PictureRun& run, std::size_t index, const FramePart& part,
-                                 const Frame& whole) const {
+  [[nodiscard]] Detections boxes(const inference::PictureRun& run, std::size_t index) const {
     Detections found;
-    auto place = inference::PicturePlace::whole(form, run.placements[index]);
-    place.left = part.x;
-    place.top = part.y;
-    place.frame_width = whole.width();
-    place.frame_height = whole.height();
-    auto decoded = inference::decoded_in_picture(how, run.views(index), place, options());
+    auto decoded = inference::decoded_in_picture(how, run.views(index), run.places[index], options());
     found.boxes = std::move(decoded.boxes);
     found.data = std::move(decoded.columns);
     found.names = names;
@@ -219,7 +209,7 @@ struct OnnxDetector::Impl {
   // the first picture.
   void try_out(const inference::PictureRun& run) const {
     try {
-      static_cast<void>(inference::boxes_in_frame(how, run.views(0), form, run.placements[0], options()));
+      static_cast<void>(inference::decoded_in_picture(how, run.views(0), run.places[0], options()));
     } catch (const Error& error) {
       throw OptionError("cannot detect with '" + session->path() + "': " + error.what());
     }
@@ -229,33 +219,35 @@ struct OnnxDetector::Impl {
   [[nodiscard]] Results one_by_one(Samples samples, const Context& context) {
     Results results(samples.size());
     picture_threads->run(samples.size(), [&](std::size_t i, inference::PictureRunner& runner) {
-      const auto given = part(samples[i].value);
-      auto run = runner.run(given.frame, context);
+      auto run = runner.run({&samples[i].value, roi}, context);
       if (run.is_stopped()) return;
       run.widen();
       counters.add(run.seconds);
-      results[i] = boxes(run, 0, given, samples[i].value);
+      results[i] = boxes(run, 0);
     });
     return results;
   }
 
-  // Runs of several pictures.
+  // Runs of several pictures. Pictures on a card and others do not share a run: those would be copied to the host.
   [[nodiscard]] Results together(Samples samples, const Context& context) {
+    auto& runner = picture_threads->first();
     Results results(samples.size());
+    std::vector<std::size_t> order(samples.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    const auto others = std::ranges::stable_partition(
+        order, [&](std::size_t i) { return runner.reads_on_card({&samples[i].value, roi}); });
+    const auto on_card = order.size() - others.size();
     const auto most = fixed != 0 ? fixed : samples.size();
-    for (std::size_t begin = 0; begin < samples.size(); begin += most) {
-      std::vector<FramePart> parts;
-      for (const auto& sample : samples.subspan(begin, std::min(most, samples.size() - begin))) {
-        parts.push_back(part(sample.value));
-      }
-      std::vector<const Frame*> frames;
-      for (const auto& given : parts) frames.push_back(&given.frame);
-      auto run = picture_threads->first().run(frames, context);
+    for (std::size_t begin = 0; begin < order.size();) {
+      const auto end = std::min(begin + most, begin < on_card ? on_card : order.size());
+      std::vector<inference::GivenPicture> given;
+      for (std::size_t i = begin; i < end; ++i) given.push_back({&samples[order[i]].value, roi});
+      auto run = runner.run(given, context);
       if (run.is_stopped()) return results;
       run.widen();
       counters.add(run.seconds);
-      for (std::size_t i = 0; i < frames.size(); ++i)
-        results[begin + i] = boxes(run, i, parts[i], samples[begin + i].value);
+      for (std::size_t i = begin; i < end; ++i) results[order[i]] = boxes(run, i - begin);
+      begin = end;
     }
     return results;
   }

@@ -81,7 +81,7 @@ class OnnxOutputs final : public Node<Frame, native::Table> {
   [[nodiscard]] NodeReport report(Span span) const override { return {.inference = counters_.read(span)}; }
 
   std::optional<native::Table> process(const Sample<Frame>& sample, const Context& context) override {
-    auto run = runner_.run(sample.value, context);
+    auto run = runner_.run({&sample.value}, context);
     if (run.is_stopped()) return std::nullopt;
     counters_.add(run.seconds);
     const auto kept = std::make_shared<const std::vector<Tensor>>(std::move(run.outputs));

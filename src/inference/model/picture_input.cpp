@@ -3,6 +3,7 @@
 #include "inference/model/picture_input.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
 
 #include <algorithm>
 #include <array>
@@ -114,11 +115,15 @@ PictureRunner::PictureRunner(std::shared_ptr<const Session> session, const Input
 
 namespace {
 
-std::vector<Tensor> run_tensor(const Session& session, const InputForm& form, std::span<const float> tensor,
-                               std::size_t count, const std::stop_token& stop) {
-  TensorView view{.data = tensor.data(), .bytes = tensor.size_bytes()};
-  if (session.inputs().front().shape.size() == 4) view.shape.push_back(static_cast<std::int64_t>(count));
-  for (const int size : {form.channels, form.height, form.width}) view.shape.push_back(size);
+std::vector<std::int64_t> find_shape(const Session& session, const InputForm& form, std::size_t count) {
+  std::vector<std::int64_t> shape;
+  if (session.inputs().front().shape.size() == 4) shape.push_back(static_cast<std::int64_t>(count));
+  for (const int size : {form.channels, form.height, form.width}) shape.push_back(size);
+  return shape;
+}
+
+std::vector<Tensor> run_tensor(const Session& session, const TensorView& view, std::size_t count,
+                               const std::stop_token& stop) {
   auto outputs = session.run({&view, 1}, stop);
   for (std::size_t i = 0; i < outputs.size() && count > 1; ++i) {
     const auto shape = outputs[i].shape();
@@ -131,40 +136,89 @@ std::vector<Tensor> run_tensor(const Session& session, const InputForm& form, st
 
 }  // namespace
 
-PictureRun PictureRunner::run(std::span<const Frame* const> frames, const Context& context) {
-  PictureRun result;
-  result.count = fixed_ != 0 ? fixed_ : frames.size();
+bool PictureRunner::reads_on_card(const GivenPicture& given) const {
+  const auto* const picture = given.frame->on_device();
+  return picture != nullptr && !is_card_left_ && session_->provider() == "cuda" &&
+         CardLetterbox::takes(form(), *picture);
+}
+
+void PictureRunner::fill(std::span<const GivenPicture> given, PictureRun& result) {
   const auto floats = box_.floats();
   if (tensor_.size() != result.count * floats || barred_.size() != result.count) {
     tensor_.resize(result.count * floats);
     barred_.assign(result.count, {});
   }
-  for (std::size_t i = 0; i < frames.size(); ++i) {
-    const auto& frame = *frames[i];
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const auto& whole = *given[i].frame;
+    const auto part = given[i].roi ? view_part(whole, *given[i].roi) : FramePart{whole};
     const auto other = form().channels == 1 ? PixelFormat::Gray : PixelFormat::Bgr;
-    const auto given = takes(form(), frame.format()) ? frame : frame.to(other);
-    barred_[i] = box_.fill(given.picture(), tensor_.data() + i * floats, barred_[i]);
-    result.placements.push_back(barred_[i]);
+    const auto frame = takes(form(), part.frame.format()) ? part.frame : part.frame.to(other);
+    barred_[i] = box_.fill(frame.picture(), tensor_.data() + i * floats, barred_[i]);
+    result.places.push_back(
+        PicturePlace::whole(form(), barred_[i]).in_frame(part.x, part.y, whole.width(), whole.height()));
+  }
+}
+
+// Returns false when the provider cannot do it, which the first picture shows: from then on the host does it. The memory
+// of pictures that are missing in a fixed batch stays as it is: their results are not read.
+bool PictureRunner::fill_on_card(std::span<const GivenPicture> given, PictureRun& result) {
+  try {
+    if (!card_box_) card_box_ = std::make_unique<CardLetterbox>(session_->runtime(), form());
+    card_box_->reserve(result.count);
+    for (std::size_t i = 0; i < given.size(); ++i)
+      result.places.push_back(card_box_->fill(*given[i].frame->on_device(), given[i].roi, i));
+    card_has_worked_ = true;
+    return true;
+  } catch (const DeviceError&) {  // the picture is lost with its card
+    throw;
+  } catch (const OptionError&) {
+    throw;
+  } catch (const Error& error) {
+    if (card_has_worked_) throw;
+    is_card_left_ = true;
+    card_box_.reset();
+    result.places.clear();
+    log(LogLevel::Warning, "'" + session_->path() +
+                               "' reads its pictures in the host's memory, to which each is copied: "
+                               "the CUDA provider cannot scale them on the card: " +
+                               error.what());
+    return false;
+  }
+}
+
+PictureRun PictureRunner::run(std::span<const GivenPicture> given, const Context& context) {
+  PictureRun result;
+  result.count = fixed_ != 0 ? fixed_ : given.size();
+  auto shape = find_shape(*session_, form(), result.count);
+  const bool can_stay = std::ranges::all_of(given, [&](const auto& each) { return reads_on_card(each); });
+  TensorView view;
+  if (can_stay && fill_on_card(given, result)) {
+    view = card_box_->view(result.count, std::move(shape));
+  } else {
+    fill(given, result);
+    view = {.data = tensor_.data(), .bytes = tensor_.size() * sizeof(float), .shape = std::move(shape)};
   }
   const auto begun = context.clock.now();
-  result.outputs = run_tensor(*session_, form(), tensor_, result.count, context.stop);
+  result.outputs = run_tensor(*session_, view, result.count, context.stop);
   result.seconds = Seconds(context.clock.now() - begun).count();
   return result;
 }
 
-PictureRun PictureRunner::run(const Frame& frame, const Context& context) {
-  const Frame* const one = &frame;
-  return run(std::span(&one, 1), context);
+PictureRun PictureRunner::run(const GivenPicture& given, const Context& context) {
+  return run(std::span(&given, 1), context);
 }
 
 PictureRun empty_run(const Session& session, const InputForm& form) {
   const Letterbox box(form);
   PictureRun run;
   run.count = std::max<std::size_t>(count_pictures(session), 1);
-  run.placements.assign(run.count, place(form.width, form.height, form));
+  run.places.assign(run.count, PicturePlace::whole(form, place(form.width, form.height, form)));
   const std::vector<float> grey(run.count * box.floats(), 0.5F);
+  const TensorView view{.data = grey.data(),
+                        .bytes = grey.size() * sizeof(float),
+                        .shape = find_shape(session, form, run.count)};
   try {
-    run.outputs = run_tensor(session, form, grey, run.count, {});
+    run.outputs = run_tensor(session, view, run.count, {});
   } catch (const OptionError&) {
     throw;
   } catch (const Error& error) {

@@ -4,6 +4,7 @@
 
 #include "freshframe/frame.hpp"
 #include "freshframe/node.hpp"
+#include "freshframe/region.hpp"
 
 #include <cstddef>
 #include <memory>
@@ -16,6 +17,7 @@
 
 #include "inference/boxes/decode.hpp"
 #include "inference/boxes/model_facts.hpp"
+#include "inference/model/card_letterbox.hpp"
 #include "inference/picture/letterbox.hpp"
 #include "inference/runtime/session.hpp"
 
@@ -38,10 +40,10 @@ void refuse_fixed_batch(const Session& session);
 
 /// The result of a run.
 struct PictureRun {
-  std::vector<Tensor> outputs;        // none means it was stopped
-  std::vector<Placement> placements;  // the place of each picture
-  std::size_t count = 1;              // pictures of the tensor
-  double seconds = 0;                 // time of the network alone
+  std::vector<Tensor> outputs;       // none means it was stopped
+  std::vector<PicturePlace> places;  // of each picture, or its region
+  std::size_t count = 1;             // pictures of the tensor
+  double seconds = 0;                // time of the network alone
 
   [[nodiscard]] bool is_stopped() const noexcept { return outputs.empty(); }
   /// So that the decoders can read outputs of float16 and float64.
@@ -58,22 +60,37 @@ struct PictureRun {
 /// The facts of a model after that run: the shapes are for one picture.
 [[nodiscard]] ModelFacts collect_facts(const Session& session, const InputForm& form, const PictureRun& run);
 
+/// A picture for a model: a frame, or a region of it. The frame must outlive the run.
+struct GivenPicture {
+  const Frame* frame = nullptr;
+  std::optional<Region> roi = {};
+};
+
 /// Runs a model on pictures. One thread at a time; several runners may share a session.
 class PictureRunner {
  public:
   PictureRunner(std::shared_ptr<const Session> session, const InputForm& form);
 
   [[nodiscard]] const InputForm& form() const noexcept { return box_.form(); }
-  /// In one run. At most as many frames as the file fixes; fewer are padded.
-  PictureRun run(std::span<const Frame* const> frames, const Context& context);
-  PictureRun run(const Frame& frame, const Context& context);
+  /// Whether the picture is on a card, and the model reads it there.
+  [[nodiscard]] bool reads_on_card(const GivenPicture& given) const;
+  /// In one run. At most as many pictures as the file fixes; fewer are padded. Pictures that
+  /// the model reads on their card are not copied to the host, if all of them are there.
+  PictureRun run(std::span<const GivenPicture> given, const Context& context);
+  PictureRun run(const GivenPicture& given, const Context& context);
 
  private:
+  void fill(std::span<const GivenPicture> given, PictureRun& result);
+  bool fill_on_card(std::span<const GivenPicture> given, PictureRun& result);
+
   std::shared_ptr<const Session> session_;
   Letterbox box_;
   std::size_t fixed_;  // count_pictures()
   std::vector<float> tensor_;
-  std::vector<Placement> barred_;  // for each picture of the tensor: the place whose bars it has
+  std::vector<Placement> barred_;            // for each picture of the tensor: the place whose bars it has
+  std::unique_ptr<CardLetterbox> card_box_;  // from the first picture on a card on
+  bool card_has_worked_ = false;
+  bool is_card_left_ = false;  // the provider could not fill the first one
 };
 
 }  // namespace freshframe::inference

@@ -15,8 +15,6 @@
 namespace freshframe::inference {
 namespace {
 
-constexpr float kBar = 114;  // the grey of the bars, as in the training of every YOLO
-
 bool is_packed(PixelFormat format) {
   return format == PixelFormat::Bgr || format == PixelFormat::Rgb;
 }
@@ -65,23 +63,6 @@ Chroma find_chroma(PixelFormat format) {
   }
 }
 
-ColourRow choose_colours(const PictureFormat& format, const InputForm& form) {
-  const auto weights = core::luma_weights(core::choose_matrix(format));
-  const auto levels = core::get_levels(format.range);
-  const double chroma = 255.0 / levels.chroma;
-  ColourRow how{};
-  how.black = static_cast<float>(levels.black);
-  how.luma = static_cast<float>(255.0 / levels.luma);
-  how.v_to_r = static_cast<float>(2 * (1 - weights.red) * chroma);
-  how.u_to_b = static_cast<float>(2 * (1 - weights.blue) * chroma);
-  how.v_to_g = static_cast<float>(2 * (1 - weights.red) * weights.red / weights.green * chroma);
-  how.u_to_g = static_cast<float>(2 * (1 - weights.blue) * weights.blue / weights.green * chroma);
-  for (std::size_t i = 0; i < 3; ++i) {
-    how.scale[i] = Scale(form.mean[i], form.deviation[i]);
-  }
-  return how;
-}
-
 }  // namespace
 
 Placement place(int width, int height, const InputForm& form) {
@@ -107,6 +88,23 @@ Placement place(int width, int height, const InputForm& form) {
   result.scale_x = static_cast<double>(result.width) / width;
   result.scale_y = static_cast<double>(result.height) / height;
   return result;
+}
+
+ColourRow choose_colours(const PictureFormat& format, const InputForm& form) {
+  const auto weights = core::luma_weights(core::choose_matrix(format));
+  const auto levels = core::get_levels(format.range);
+  const double chroma = 255.0 / levels.chroma;
+  ColourRow how{};
+  how.black = static_cast<float>(levels.black);
+  how.luma = static_cast<float>(255.0 / levels.luma);
+  how.v_to_r = static_cast<float>(2 * (1 - weights.red) * chroma);
+  how.u_to_b = static_cast<float>(2 * (1 - weights.blue) * chroma);
+  how.v_to_g = static_cast<float>(2 * (1 - weights.red) * weights.red / weights.green * chroma);
+  how.u_to_g = static_cast<float>(2 * (1 - weights.blue) * weights.blue / weights.green * chroma);
+  for (std::size_t i = 0; i < 3; ++i) {
+    how.scale[i] = Scale(form.mean[i], form.deviation[i]);
+  }
+  return how;
 }
 
 std::size_t Letterbox::floats() const noexcept {

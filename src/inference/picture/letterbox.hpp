@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "inference/picture/packed_resize.hpp"
+#include "inference/picture/rows.hpp"
 
 namespace freshframe::inference {
 
@@ -50,6 +51,11 @@ struct Placement {
 /// Places a picture like the letterbox of Ultralytics: centred, the smaller bar first where they differ.
 /// Cover is like Resize and CenterCrop of torchvision.
 [[nodiscard]] Placement place(int width, int height, const InputForm& form);
+
+/// How luma and chroma of that format become the numbers of the input.
+[[nodiscard]] ColourRow choose_colours(const PictureFormat& format, const InputForm& form);
+
+inline constexpr float kBar = 114;  // the grey of the bars, as in the training of every YOLO
 
 /// Whether a Letterbox fills that form from pictures of that format. All but this: filters for colours are defined on
 /// red, green and blue, and subsampled planes would differ from them at each edge.
@@ -136,6 +142,15 @@ struct PicturePlace {
             .placement = placement,
             .frame_width = placement.picture_width,
             .frame_height = placement.picture_height};
+  }
+  /// The place of the same picture, if it is the part of a frame that begins at that pixel.
+  [[nodiscard]] PicturePlace in_frame(int x_in_frame, int y_in_frame, int width, int height) const {
+    auto part = *this;
+    part.left = x_in_frame;
+    part.top = y_in_frame;
+    part.frame_width = width;
+    part.frame_height = height;
+    return part;
   }
 
   // From pixels of the input to pixels of the frame.

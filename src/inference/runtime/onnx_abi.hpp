@@ -26,6 +26,7 @@ struct TensorInfo;  // OrtTensorTypeAndShapeInfo
 struct Metadata;
 struct Allocator;
 struct CudaOptions;  // OrtCUDAProviderOptionsV2
+struct IoBinding;
 
 /// The version of ONNX Runtime 1.16. All versions from 1.20 on, whose wheels have the library as a file, support it.
 inline constexpr std::uint32_t kApiVersion = 16;
@@ -58,6 +59,7 @@ enum class Element : int {
 inline constexpr int kTypeTensor = 1;         // ONNX_TYPE_TENSOR
 inline constexpr int kSequential = 0;         // ORT_SEQUENTIAL
 inline constexpr int kAllOptimizations = 99;  // ORT_ENABLE_ALL
+inline constexpr int kDeviceAllocator = 0;    // OrtDeviceAllocator
 inline constexpr int kArenaAllocator = 1;     // OrtArenaAllocator
 inline constexpr int kDefaultMemory = 0;      // OrtMemTypeDefault
 inline constexpr int kLogError = 3;           // ORT_LOGGING_LEVEL_ERROR
@@ -74,6 +76,8 @@ using GetErrorMessage = Entry<2, const char*(const Status*)>;
 using CreateEnvWithCustomLogger = Entry<4, Status*(LogFunction, void*, int, const char*, Env**)>;
 using DisableTelemetryEvents = Entry<6, Status*(const Env*)>;
 using CreateSession = Entry<7, Status*(const Env*, const char*, const SessionOptions*, Session**)>;
+using CreateSessionFromArray =
+    Entry<8, Status*(const Env*, const void*, std::size_t, const SessionOptions*, Session**)>;
 using Run = Entry<9, Status*(Session*, const RunOptions*, const char* const*, const Value* const*,
                              std::size_t, const char* const*, std::size_t, Value**)>;
 using CreateSessionOptions = Entry<10, Status*(SessionOptions**)>;
@@ -90,6 +94,7 @@ using SessionGetInputName = Entry<36, Status*(const Session*, std::size_t, Alloc
 using SessionGetOutputName = Entry<37, Status*(const Session*, std::size_t, Allocator*, char**)>;
 using CreateRunOptions = Entry<39, Status*(RunOptions**)>;
 using RunOptionsSetTerminate = Entry<46, Status*(RunOptions*)>;
+using CreateTensorAsOrtValue = Entry<48, Status*(Allocator*, const std::int64_t*, std::size_t, int, Value**)>;
 using CreateTensorWithDataAsOrtValue =
     Entry<49, Status*(const MemoryInfo*, void*, std::size_t, const std::int64_t*, std::size_t, int, Value**)>;
 using IsTensor = Entry<50, Status*(const Value*, int*)>;
@@ -101,6 +106,7 @@ using GetDimensionsCount = Entry<61, Status*(const TensorInfo*, std::size_t*)>;
 using GetDimensions = Entry<62, Status*(const TensorInfo*, std::int64_t*, std::size_t)>;
 using GetSymbolicDimensions = Entry<63, Status*(const TensorInfo*, const char**, std::size_t)>;
 using GetTensorTypeAndShape = Entry<65, Status*(const Value*, TensorInfo**)>;
+using CreateMemoryInfo = Entry<68, Status*(const char*, int, int, int, MemoryInfo**)>;
 using CreateCpuMemoryInfo = Entry<69, Status*(int, int, MemoryInfo**)>;
 using AllocatorFree = Entry<76, Status*(Allocator*, void*)>;
 using GetAllocatorWithDefaultOptions = Entry<78, Status*(Allocator**)>;
@@ -120,8 +126,17 @@ using MetadataGetKeys = Entry<123, Status*(const Metadata*, Allocator*, char***,
 using GetAvailableProviders = Entry<125, Status*(char***, int*)>;
 using ReleaseAvailableProviders = Entry<126, Status*(char**, int)>;
 using AddSessionConfigEntry = Entry<130, Status*(SessionOptions*, const char*, const char*)>;
+using CreateAllocator = Entry<131, Status*(const Session*, const MemoryInfo*, Allocator**)>;
+using ReleaseAllocator = Entry<132, void(Allocator*)>;
+using RunWithBinding = Entry<133, Status*(Session*, const RunOptions*, const IoBinding*)>;
+using CreateIoBinding = Entry<134, Status*(Session*, IoBinding**)>;
+using ReleaseIoBinding = Entry<135, void(IoBinding*)>;
+using BindInput = Entry<136, Status*(IoBinding*, const char*, const Value*)>;
+using BindOutput = Entry<137, Status*(IoBinding*, const char*, const Value*)>;
 using AppendCuda = Entry<204, Status*(SessionOptions*, const CudaOptions*)>;
 using CreateCudaOptions = Entry<205, Status*(CudaOptions**)>;
+using UpdateCudaOptions =
+    Entry<206, Status*(CudaOptions*, const char* const*, const char* const*, std::size_t)>;
 using ReleaseCudaOptions = Entry<208, void(CudaOptions*)>;
 using AppendProvider =
     Entry<216, Status*(SessionOptions*, const char*, const char* const*, const char* const*, std::size_t)>;

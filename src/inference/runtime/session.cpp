@@ -234,6 +234,51 @@ std::span<const float> Tensor::floats() const {
   return {static_cast<const float*>(data_), count_};
 }
 
+TensorMemory::TensorMemory(const Runtime& runtime, bool with_card)
+    : runtime_(runtime), host_(runtime), card_(runtime) {
+  runtime_.call(ort::CreateCpuMemoryInfo{}, ort::kArenaAllocator, ort::kDefaultMemory, host_.out());
+  constexpr int kCard = 0;
+  if (!with_card) return;
+  runtime_.call(ort::CreateMemoryInfo{}, "Cuda", ort::kDeviceAllocator, kCard, ort::kDefaultMemory,
+                card_.out());
+}
+
+OwnedValue TensorMemory::wrap(const TensorView& view) const {
+  OwnedValue value(runtime_);
+  runtime_.call(ort::CreateTensorWithDataAsOrtValue{}, view.on_card ? card_.get() : host_.get(),
+                const_cast<void*>(view.data), view.bytes, view.shape.data(), view.shape.size(),
+                static_cast<int>(view.element), value.out());
+  return value;
+}
+
+OwnedOptions make_options(const Runtime& runtime, int threads) {
+  OwnedOptions options(runtime);
+  runtime.call(ort::CreateSessionOptions{}, options.out());
+  auto* const set = options.get();
+  runtime.call(ort::SetIntraOpNumThreads{}, set, threads);
+  runtime.call(ort::SetInterOpNumThreads{}, set, 1);
+  runtime.call(ort::SetSessionExecutionMode{}, set, ort::kSequential);
+  runtime.call(ort::SetSessionGraphOptimizationLevel{}, set, ort::kAllOptimizations);
+  runtime.call(ort::SetSessionLogSeverityLevel{}, set, ort::kLogFatal);
+  // Threads sleep while they wait for the next operator: other nodes need the processors.
+  runtime.call(ort::AddSessionConfigEntry{}, set, "session.intra_op.allow_spinning", "0");
+  return options;
+}
+
+void append_cuda(const Runtime& runtime, const OwnedOptions& to, std::span<const CudaOption> given) {
+  Owned<ort::CudaOptions, ort::ReleaseCudaOptions> cuda(runtime);
+  runtime.call(ort::CreateCudaOptions{}, cuda.out());
+  std::vector<const char*> names;
+  std::vector<const char*> values;
+  for (const auto& [name, value] : given) {
+    names.push_back(name);
+    values.push_back(value);
+  }
+  if (!given.empty())
+    runtime.call(ort::UpdateCudaOptions{}, cuda.get(), names.data(), values.data(), given.size());
+  runtime.call(ort::AppendCuda{}, to.get(), cuda.get());
+}
+
 Session::Session(const std::string& library, const std::string& path, const SessionOptions& options)
     : runtime_(Runtime::load(library)), path_(path) {
   if (options.threads < 0 || options.threads > 256) {
@@ -292,27 +337,15 @@ void Session::open(const SessionOptions& options) {
 }
 
 void Session::open_with(const std::string& provider) {
-  Owned<ort::SessionOptions, ort::ReleaseSessionOptions> options(runtime_);
-  runtime_.call(ort::CreateSessionOptions{}, options.out());
-  auto* const set = options.get();
-  runtime_.call(ort::SetIntraOpNumThreads{}, set, threads_);
-  runtime_.call(ort::SetInterOpNumThreads{}, set, 1);
-  runtime_.call(ort::SetSessionExecutionMode{}, set, ort::kSequential);
-  runtime_.call(ort::SetSessionGraphOptimizationLevel{}, set, ort::kAllOptimizations);
-  runtime_.call(ort::SetSessionLogSeverityLevel{}, set, ort::kLogFatal);
-  // Threads sleep while they wait for the next operator: other nodes need the processors.
-  runtime_.call(ort::AddSessionConfigEntry{}, set, "session.intra_op.allow_spinning", "0");
+  const auto options = make_options(runtime_, threads_);
   if (provider == "cuda") {
-    Owned<ort::CudaOptions, ort::ReleaseCudaOptions> cuda(runtime_);
-    runtime_.call(ort::CreateCudaOptions{}, cuda.out());
-    runtime_.call(ort::AppendCuda{}, set, cuda.get());
+    append_cuda(runtime_, options, {});
   } else if (provider == "openvino") {
-    runtime_.call(ort::AppendProvider{}, set, "OpenVINO", nullptr, nullptr, std::size_t{0});
+    runtime_.call(ort::AppendProvider{}, options.get(), "OpenVINO", nullptr, nullptr, std::size_t{0});
   }
-  auto session = std::make_unique<Owned<ort::Session, ort::ReleaseSession>>(runtime_);
-  runtime_.call(ort::CreateSession{}, runtime_.env(), path_.c_str(), set, session->out());
-  memory_ = std::make_unique<Owned<ort::MemoryInfo, ort::ReleaseMemoryInfo>>(runtime_);
-  runtime_.call(ort::CreateCpuMemoryInfo{}, ort::kArenaAllocator, ort::kDefaultMemory, memory_->out());
+  auto session = std::make_unique<OwnedSession>(runtime_);
+  runtime_.call(ort::CreateSession{}, runtime_.env(), path_.c_str(), options.get(), session->out());
+  memory_ = std::make_unique<TensorMemory>(runtime_, provider == "cuda");
   session_ = std::move(session);
   provider_ = provider;
 }
@@ -367,18 +400,13 @@ std::vector<Tensor> Session::run(std::span<const TensorView> given, const std::s
                 "), got " + std::to_string(given.size()));
   }
   if (stop.stop_requested()) return {};
-  std::vector<Owned<ort::Value, ort::ReleaseValue>> values;
+  std::vector<OwnedValue> values;
   std::vector<const ort::Value*> in;
   std::vector<const char*> in_names;
   std::vector<const char*> out_names;
   values.reserve(given.size());
   for (std::size_t i = 0; i < given.size(); ++i) {
-    const auto& view = given[i];
-    values.emplace_back(runtime_);
-    // Only reads it.
-    runtime_.call(ort::CreateTensorWithDataAsOrtValue{}, memory_->get(), const_cast<void*>(view.data),
-                  view.bytes, view.shape.data(), view.shape.size(), static_cast<int>(view.element),
-                  values.back().out());
+    values.push_back(memory_->wrap(given[i]));
     in.push_back(values.back().get());
     in_names.push_back(inputs_[i].name.c_str());
   }

@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "inference/runtime/runtime.hpp"
@@ -31,13 +32,40 @@ struct TensorInfo {
 [[nodiscard]] std::string to_text(const TensorInfo& tensor);
 [[nodiscard]] std::string to_text(std::span<const TensorInfo> tensors);
 
+using OwnedMemory = Owned<ort::MemoryInfo, ort::ReleaseMemoryInfo>;
+using OwnedOptions = Owned<ort::SessionOptions, ort::ReleaseSessionOptions>;
+using OwnedSession = Owned<ort::Session, ort::ReleaseSession>;
+using OwnedValue = Owned<ort::Value, ort::ReleaseValue>;
+
 /// A tensor in another owner's memory, given to run().
 struct TensorView {
   const void* data = nullptr;
   std::size_t bytes = 0;
   ort::Element element = ort::Element::Float;
   std::vector<std::int64_t> shape = {};
+  bool on_card = false;  // data is an address on the card of the provider "cuda"
 };
+
+/// The kinds of memory in which tensors lie. The card is the CUDA provider's, which is "cuda:0".
+class TensorMemory {
+ public:
+  explicit TensorMemory(const Runtime& runtime, bool with_card);
+
+  /// Only reads the view's memory, which must outlive the value. Throws Error.
+  [[nodiscard]] OwnedValue wrap(const TensorView& view) const;
+  [[nodiscard]] const ort::MemoryInfo* card() const noexcept { return card_.get(); }
+
+ private:
+  const Runtime& runtime_;
+  OwnedMemory host_;
+  OwnedMemory card_;  // null without a card
+};
+
+/// The options of a session that runs one operator after the other, on sleeping threads. Throws Error.
+[[nodiscard]] OwnedOptions make_options(const Runtime& runtime, int threads);
+/// An option of the CUDA provider and its value.
+using CudaOption = std::pair<const char*, const char*>;
+void append_cuda(const Runtime& runtime, const OwnedOptions& to, std::span<const CudaOption> given);
 
 /// An output of run(): memory of ONNX Runtime, which it owns.
 class Tensor {
@@ -109,8 +137,8 @@ class Session {
   std::string path_;
   std::string provider_;
   int threads_ = 1;
-  std::unique_ptr<Owned<ort::Session, ort::ReleaseSession>> session_;
-  std::unique_ptr<Owned<ort::MemoryInfo, ort::ReleaseMemoryInfo>> memory_;
+  std::unique_ptr<OwnedSession> session_;
+  std::unique_ptr<TensorMemory> memory_;
   std::vector<TensorInfo> inputs_;
   std::vector<TensorInfo> outputs_;
   std::map<std::string, std::string> metadata_;

@@ -175,7 +175,8 @@ TEST(BoxesInPicture, ComeBackThroughTheLetterboxAndAreClipped) {
                                       90, 0.7F, 1,  0,  0,    90, 20,  0.6F, 2};
   const std::vector<std::int64_t> shape = {1, 3, 6};
   const std::vector<OutputView> outputs = {{numbers, {}, shape}};
-  const auto boxes = boxes_in_frame({Layout::End2end, 3}, outputs, form, placement, {});
+  const auto where = PicturePlace::whole(form, placement);
+  const auto boxes = decoded_in_picture({Layout::End2end, 3}, outputs, where, {}).boxes;
   ASSERT_EQ(boxes.size(), 2U);  // the third lies in the bar
   expect_box(boxes[0], 20, 10, 60, 50, 0.8F, 0);
   expect_box(boxes[1], 0, 0, 200, 100, 0.7F, 1);

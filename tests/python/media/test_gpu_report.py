@@ -14,6 +14,8 @@ import pytest
 from rigs.card.clips import H264, PICTURES, clip
 from rigs.watchdog import LONG_WATCHDOG
 
+from freshframe._vision import onnx_runtime
+
 REPORT = Path(__file__).parents[2] / "gpu/report.py"
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
@@ -63,3 +65,26 @@ def test_a_card_that_leaves_pictures_out_fails_the_step(clips: Path, card_folder
     status, steps = report(clips, card_folder, "skip:3", "same pictures h264")
     assert status == 1
     assert "which differ by up to" in str(steps["same pictures h264"]["failed"])
+
+
+def test_a_detector_finds_on_the_card_what_it_finds_in_the_host(
+    clips: Path, card_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    package = tmp_path / "onnxruntime"
+    (package / "capi").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "capi/libonnxruntime.so").symlink_to(card_folder / "libonnxruntime.so")
+    monkeypatch.setenv("FAKE_CARD_RUNTIME", onnx_runtime.library())
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    _, steps = report(clips, card_folder, "", "detector")
+    found = steps["detector"]["found"]
+    assert isinstance(found, dict)
+    assert (found["pictures"], found["copies to the host"]) == (PICTURES, 0)
+
+
+def test_a_runtime_without_a_card_leaves_the_detector_out(clips: Path, card_folder: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    status, steps = report(clips, card_folder, "", "detector")
+    assert status == 0
+    assert "provider must be one that this ONNX Runtime" in str(steps["detector"]["found"])

@@ -20,6 +20,7 @@ Faults are words, ``word,word:N``:
 ``blocks:N``   The largest number of blocks of 16x16 pixels.
 ``no_h264``    It does not decode this codec. Likewise ``no_hevc``, ``no_vp9``, ``no_av1``, ``no_mpeg2``.
 ``lazy``       Asynchronous work happens when somebody waits for it.
+``no_kernel``  ONNX Runtime's CUDA provider lacks an operator.
 ==============  =========================================================================================
 
 It cannot show a card's own speed and pixels (other codecs than H.264 are painted), nor faults of drivers.
@@ -40,6 +41,7 @@ import pytest
 
 import freshframe as ff
 from freshframe import _native
+from freshframe._vision import onnx_runtime
 from rigs.watchdog import LONG_WATCHDOG
 
 _HERE = Path(__file__).parent
@@ -62,12 +64,13 @@ def _compile(folder: Path, library: str, *parts: str) -> None:
 
 
 def build(folder: Path) -> None:
-    """Makes the two libraries. Without a compiler or FFmpeg's headers it skips the test."""
+    """Makes the libraries. Without a compiler or FFmpeg's headers it skips the test."""
     if shutil.which(os.environ.get("CC") or "cc") is None:
         pytest.skip("no C compiler")
     if subprocess.run(["pkg-config", "--exists", "libavcodec"], check=False).returncode != 0:
         pytest.skip("no headers of FFmpeg")
     _compile(folder, "libcuda.so.1", "memory.c", "driver.c")
+    _compile(folder, "libonnxruntime.so", "runtime.c", "-l:libcuda.so.1", "-ldl")
     _compile(folder, "libnvcuvid.so.1", "decoder.c", "true_h264.c", "-l:libcuda.so.1", *_FFMPEG)
 
 
@@ -101,10 +104,17 @@ class Card:
 
 @pytest.fixture(scope="session")
 def card_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the two libraries."""
+    """The folder of the libraries."""
     folder = tmp_path_factory.mktemp("card")
     build(folder)
     return folder
+
+
+@pytest.fixture
+def card_runtime(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime has a provider for the fake card: the CPU's operators, over the card's memory."""
+    monkeypatch.setenv("FAKE_CARD_RUNTIME", onnx_runtime.library())
+    monkeypatch.setattr(onnx_runtime, "library", lambda: str(card.folder / "libonnxruntime.so"))
 
 
 # The fake paints the pictures of these codecs: with --card the CPU decodes them, so that tests see true ones.

@@ -201,6 +201,7 @@ typedef struct Stream {
   struct Stream* next;
   Work *first, **last;
   long queued, done;
+  int busy;  // a thread does its work
 } Stream;
 
 typedef struct {
@@ -209,23 +210,32 @@ typedef struct {
 } Event;
 
 static pthread_mutex_t streams_mutex = PTHREAD_MUTEX_INITIALIZER;
-static Stream standard = {NULL, NULL, &standard.first, 0, 0};
+static pthread_cond_t work_done = PTHREAD_COND_INITIALIZER;
+static Stream standard = {NULL, NULL, &standard.first, 0, 0, 0};
 static Stream* streams = &standard;
 
 static Stream* stream_of(void* stream) {
   return (size_t)stream <= 2 ? &standard : stream;
 }
 
+// Returns once the work is done, by whichever thread. A stream's work is done in its order.
 static void drain_locked(Stream* stream, long until) {
-  while (stream->first != NULL && stream->done < until) {
+  while (stream->done < until) {
+    if (stream->busy) {
+      pthread_cond_wait(&work_done, &streams_mutex);
+      continue;
+    }
     Work* const work = stream->first;
     stream->first = work->next;
     if (stream->first == NULL) stream->last = &stream->first;
-    ++stream->done;
+    stream->busy = 1;
     pthread_mutex_unlock(&streams_mutex);  // the work may itself wait for another stream
     work->run(work->with);
     free(work);
     pthread_mutex_lock(&streams_mutex);
+    stream->busy = 0;
+    ++stream->done;
+    pthread_cond_broadcast(&work_done);
   }
 }
 
@@ -303,7 +313,7 @@ Result cuStreamSynchronize(void* stream) {
 }
 
 Result cuStreamQuery(void* stream) {
-  return stream_of(stream)->first != NULL ? kNotReady : card_state_in_context();
+  return stream_of(stream)->done < stream_of(stream)->queued ? kNotReady : card_state_in_context();
 }
 
 Result cuEventCreate(void** event, unsigned flags) {

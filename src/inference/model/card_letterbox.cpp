@@ -1,0 +1,384 @@
+// Tensors on a card, by a graph of ONNX Runtime's operators, which is written here with the fields of onnx.proto.
+// SPDX-License-Identifier: Apache-2.0
+#include "inference/model/card_letterbox.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/frame/color_matrix.hpp"
+
+namespace freshframe::inference {
+namespace {
+
+/// The inputs of the graph, in their order. N is the number of the tensor's channels.
+inline constexpr const char* kLuma = "luma";             // uint8 [rows, bytes from row to row]
+inline constexpr const char* kChroma = "chroma";         // uint8 [rows, half the bytes from row to row, 2]
+inline constexpr const char* kLumaWidth = "luma_width";  // int64 [1], samples of a row
+inline constexpr const char* kChromaWidth = "chroma_width";  // int64 [1]
+inline constexpr const char* kLumaSize = "luma_size";        // int64 [4]: 1, 1, scaled height, scaled width
+inline constexpr const char* kChromaScale =
+    "chroma_scale";  // float [4]: 1, 1, scaled pixels per sample down, across
+inline constexpr const char* kScaledEnd = "scaled_end";  // int64 [2]: scaled height and width
+inline constexpr const char* kMatrix = "matrix";         // float [N, 3, 1, 1], from Y, U and V to levels
+inline constexpr const char* kOffset = "offset";         // float [N], added to the levels
+inline constexpr const char* kBars = "bars";             // int64 [8], the pads of ONNX's Pad
+inline constexpr const char* kZero = "zero";             // float [1, N, 1, 1], subtracted from a level
+inline constexpr const char* kSpan = "span";             // float [1, N, 1, 1], then divided by
+inline constexpr const char* kTensor = "tensor";         // the output: float [1, N, height, width]
+
+/// A message of protocol buffers: fields by their numbers in onnx.proto.
+class Message {
+ public:
+  Message& number(unsigned field, std::uint64_t value) {
+    varint(std::uint64_t{field} << kWireBits);
+    varint(value);
+    return *this;
+  }
+  Message& bytes(unsigned field, std::string_view value) {
+    constexpr unsigned kLengthDelimited = 2;
+    varint(std::uint64_t{field} << kWireBits | kLengthDelimited);
+    varint(value.size());
+    bytes_ += value;
+    return *this;
+  }
+  Message& message(unsigned field, const Message& value) { return bytes(field, value.bytes_); }
+  [[nodiscard]] const std::string& text() const noexcept { return bytes_; }
+
+ private:
+  static constexpr unsigned kWireBits = 3;
+
+  void varint(std::uint64_t value) {
+    constexpr std::uint64_t kLow = 0x7F;
+    constexpr std::uint64_t kMore = 0x80;
+    constexpr unsigned kBits = 7;
+    for (; value > kLow; value >>= kBits) bytes_ += static_cast<char>((value & kLow) | kMore);
+    bytes_ += static_cast<char>(value);
+  }
+
+  std::string bytes_;
+};
+
+// TensorProto.DataType and AttributeProto.AttributeType.
+constexpr std::uint64_t kFloat = 1;
+constexpr std::uint64_t kUint8 = 2;
+constexpr std::uint64_t kInt64 = 7;
+constexpr std::uint64_t kIsInt = 2;
+constexpr std::uint64_t kIsString = 3;
+constexpr std::uint64_t kIsInts = 7;
+
+Message make_attribute(std::string_view name, std::uint64_t type) {
+  Message attribute;
+  attribute.bytes(1, name).number(20, type);
+  return attribute;
+}
+
+/// NodeProto: "" among the inputs means that an optional one is left out.
+Message make_node(std::string_view kind, std::initializer_list<std::string_view> inputs,
+                  std::string_view output, std::initializer_list<Message> attributes = {}) {
+  Message node;
+  for (const auto input : inputs) node.bytes(1, input);
+  node.bytes(2, output).bytes(4, kind);
+  for (const auto& attribute : attributes) node.message(5, attribute);
+  return node;
+}
+
+/// ValueInfoProto of a tensor whose axes have these names; a name that is a number is a fixed length.
+Message make_value(std::string_view name, std::uint64_t element,
+                   std::initializer_list<std::string_view> axes) {
+  Message shape;
+  for (const auto axis : axes) {
+    Message dimension;
+    const bool is_number = axis.front() >= '0' && axis.front() <= '9';
+    if (is_number) {
+      dimension.number(1, static_cast<std::uint64_t>(axis.front() - '0'));
+    } else {
+      dimension.bytes(2, axis);
+    }
+    shape.message(1, dimension);
+  }
+  Message tensor;
+  tensor.number(1, element).message(2, shape);
+  Message type;
+  type.message(1, tensor);
+  Message value;
+  value.bytes(1, name).message(2, type);
+  return value;
+}
+
+/// TensorProto: a scalar, or a list.
+template <class Number>
+Message make_constant(std::string_view name, std::uint64_t element, std::span<const Number> values,
+                      bool is_scalar) {
+  std::string raw(values.size_bytes(), '\0');
+  std::memcpy(raw.data(), values.data(), raw.size());  // little-endian, as onnx.proto wants it
+  Message tensor;
+  if (!is_scalar) tensor.number(1, values.size());
+  tensor.number(2, element).bytes(8, name).bytes(9, raw);
+  return tensor;
+}
+Message make_list(std::string_view name, const std::vector<std::int64_t>& values) {
+  return make_constant<std::int64_t>(name, kInt64, values, false);
+}
+Message make_scalar(std::string_view name, float value) {
+  return make_constant<float>(name, kFloat, {&value, 1}, true);
+}
+
+void add_nodes(Message& graph) {
+  auto swap = make_attribute("perm", kIsInts);
+  for (const std::uint64_t axis : {2, 0, 1}) swap.number(8, axis);
+  const auto to_float = make_attribute("to", kIsInt).number(3, kFloat);
+  const auto axis_one = make_attribute("axis", kIsInt).number(3, 1);
+  const auto linear = make_attribute("mode", kIsString).bytes(4, "linear");
+  const auto centres = make_attribute("coordinate_transformation_mode", kIsString).bytes(4, "half_pixel");
+  const auto constant = make_attribute("mode", kIsString).bytes(4, "constant");
+  const auto edge = make_attribute("mode", kIsString).bytes(4, "edge");
+  const auto add = [&](const Message& node) { graph.message(1, node); };
+  // Without the bytes between the rows.
+  add(make_node("Slice", {kLuma, "list_0", kLumaWidth, "list_1"}, "y_rows"));
+  add(make_node("Slice", {kChroma, "list_0", kChromaWidth, "list_1"}, "uv_rows"));
+  add(make_node("Cast", {"y_rows"}, "y_floats", {to_float}));
+  add(make_node("Cast", {"uv_rows"}, "uv_floats", {to_float}));
+  add(make_node("Unsqueeze", {"y_floats", "list_0_1"}, "y_picture"));
+  add(make_node("Transpose", {"uv_floats"}, "uv_planes", {swap}));
+  add(make_node("Unsqueeze", {"uv_planes", "list_0"}, "uv_picture"));
+  add(make_node("Resize", {"y_picture", "", "", kLumaSize}, "y", {linear, centres}));
+  // Chroma of an odd number of pixels reaches beyond the picture, and a sample more lets the scaled plane cover it all.
+  add(make_node("Pad", {"uv_picture", "one_more"}, "uv_longer", {edge}));
+  add(make_node("Resize", {"uv_longer", "", kChromaScale}, "uv_scaled", {linear, centres}));
+  add(make_node("Slice", {"uv_scaled", "list_0_0", kScaledEnd, "list_2_3"}, "uv"));
+  add(make_node("Concat", {"y", "uv"}, "yuv", {axis_one}));
+  // Whole levels, half up.
+  add(make_node("Conv", {"yuv", kMatrix, kOffset}, "colours"));
+  add(make_node("Clip", {"colours", "lowest", "highest"}, "within"));
+  add(make_node("Add", {"within", "half"}, "raised"));
+  add(make_node("Floor", {"raised"}, "levels"));
+  add(make_node("Pad", {"levels", kBars, "bar"}, "barred", {constant}));
+  add(make_node("Sub", {"barred", kZero}, "centred"));
+  add(make_node("Div", {"centred", kSpan}, kTensor));
+}
+
+/// Writes the model file: the numbers of Letterbox for pictures of NV12. Operators of opset 13, for which ONNX Runtime's CUDA
+/// provider has had kernels since 1.7.
+std::string write_letterbox_graph() {
+  Message graph;
+  add_nodes(graph);
+  graph.bytes(2, "letterbox");
+  constexpr float kHighest = 255;
+  constexpr float kHalf = 0.5F;
+  for (const auto& constant :
+       {make_list("list_0", {0}), make_list("list_1", {1}), make_list("list_0_1", {0, 1}),
+        make_list("list_0_0", {0, 0}), make_list("list_2_3", {2, 3}),
+        make_list("one_more", {0, 0, 0, 0, 0, 0, 1, 1}), make_scalar("lowest", 0),
+        make_scalar("highest", kHighest), make_scalar("half", kHalf), make_scalar("bar", kBar)}) {
+    graph.message(5, constant);
+  }
+  for (const auto& input :
+       {make_value(kLuma, kUint8, {"rows", "pitch"}),
+        make_value(kChroma, kUint8, {"chroma_rows", "chroma_pitch", "2"}),
+        make_value(kLumaWidth, kInt64, {"1"}), make_value(kChromaWidth, kInt64, {"1"}),
+        make_value(kLumaSize, kInt64, {"4"}), make_value(kChromaScale, kFloat, {"4"}),
+        make_value(kScaledEnd, kInt64, {"2"}), make_value(kMatrix, kFloat, {"channels", "3", "1", "1"}),
+        make_value(kOffset, kFloat, {"channels"}), make_value(kBars, kInt64, {"8"}),
+        make_value(kZero, kFloat, {"1", "channels", "1", "1"}),
+        make_value(kSpan, kFloat, {"1", "channels", "1", "1"})}) {
+    graph.message(11, input);
+  }
+  graph.message(12, make_value(kTensor, kFloat, {"1", "channels", "height", "width"}));
+  constexpr std::uint64_t kIrVersion = 7;  // of ONNX 1.8, the first with opset 13
+  constexpr std::uint64_t kOpset = 13;
+  Message operators;
+  operators.bytes(1, "").number(2, kOpset);
+  Message model;
+  model.number(1, kIrVersion).bytes(2, "freshframe").message(7, graph).message(8, operators);
+  return model.text();
+}
+
+constexpr int kProvidersCard = 0;  // TensorMemory's
+constexpr float kNoColour = 128;   // the middle of chroma
+
+const void* as_pointer(std::uintptr_t address) {
+  return reinterpret_cast<const void*>(address);  // NOLINT(performance-no-int-to-ptr): of a card's memory
+}
+
+// A plane whose rows are read up to their stride: the graph leaves the bytes between them out.
+TensorView view_plane(const DevicePlane& plane, int rows, int bytes_per_sample) {
+  TensorView view{.data = as_pointer(plane.address),
+                  .bytes = static_cast<std::size_t>(plane.stride) * static_cast<std::size_t>(rows),
+                  .element = ort::Element::Uint8,
+                  .shape = {rows, plane.stride / bytes_per_sample},
+                  .on_card = true};
+  if (bytes_per_sample > 1) view.shape.push_back(bytes_per_sample);
+  return view;
+}
+
+}  // namespace
+
+CardLetterbox::CardLetterbox(const Runtime& runtime, const InputForm& form)
+    : runtime_(runtime), form_(form), memory_(runtime, true), session_(runtime), allocator_(runtime) {
+  const auto options = make_options(runtime, 1);
+  // A search for the fastest convolution at each new size would take longer than it saves, and TF32 would cut the levels
+  // to 10 bits.
+  constexpr std::array kOptions = {CudaOption{"cudnn_conv_algo_search", "HEURISTIC"},
+                                   CudaOption{"use_tf32", "0"}};
+  append_cuda(runtime, options, kOptions);
+  const auto graph = write_letterbox_graph();
+  runtime.call(ort::CreateSessionFromArray{}, runtime.env(), static_cast<const void*>(graph.data()),
+               graph.size(), options.get(), session_.out());
+  runtime.call(ort::CreateAllocator{}, session_.get(), memory_.card(), allocator_.out());
+}
+
+CardLetterbox::~CardLetterbox() = default;
+
+bool CardLetterbox::takes(const InputForm& form, const DevicePicture& picture) {
+  return picture.card == kProvidersCard && picture.format.format == PixelFormat::Nv12 && !form.antialias &&
+         form.fit != Fit::Cover &&
+         std::ranges::all_of(picture.planes, [](const auto& plane) { return plane.stride % 2 == 0; });
+}
+
+std::size_t CardLetterbox::floats() const noexcept {
+  return static_cast<std::size_t>(form_.channels) * static_cast<std::size_t>(form_.height) *
+         static_cast<std::size_t>(form_.width);
+}
+
+void CardLetterbox::reserve(std::size_t count) {
+  if (count <= room_) return;
+  room_ = 0;
+  tensor_.reset();  // before the next one: a card has little memory
+  OwnedValue made(runtime_);
+  const std::array<std::int64_t, 4> shape = {static_cast<std::int64_t>(count), form_.channels, form_.height,
+                                             form_.width};
+  runtime_.call(ort::CreateTensorAsOrtValue{}, allocator_.get(), shape.data(), shape.size(),
+                static_cast<int>(ort::Element::Float), made.out());
+  void* data = nullptr;
+  runtime_.call(ort::GetTensorMutableData{}, made.get(), &data);
+  data_ = static_cast<float*>(data);
+  tensor_.emplace(std::move(made));
+  room_ = count;
+}
+
+TensorView CardLetterbox::view(std::size_t count, std::vector<std::int64_t> shape) const {
+  return {
+      .data = data_, .bytes = count * floats() * sizeof(float), .shape = std::move(shape), .on_card = true};
+}
+
+CardLetterbox::Part CardLetterbox::find_part(const DevicePicture& picture, const std::optional<Region>& roi) {
+  Part part{.format = picture.format, .luma = picture.planes[0], .chroma = picture.planes[1]};
+  if (!roi) return part;
+  check_region(*roi, picture.format.width, picture.format.height);
+  part.x = roi->x0 / 2 * 2;  // as view_part() of a frame: chroma is shared by two pixels
+  part.y = roi->y0 / 2 * 2;
+  part.format.width = roi->x1 - part.x;
+  part.format.height = roi->y1 - part.y;
+  part.format.space =
+      core::choose_matrix(picture.format);  // which depends on the height of the whole picture
+  const auto column = static_cast<std::uintptr_t>(part.x);
+  const auto row = static_cast<std::uintptr_t>(part.y);
+  part.luma.address += row * static_cast<std::uintptr_t>(part.luma.stride) + column;
+  part.chroma.address += row / 2 * static_cast<std::uintptr_t>(part.chroma.stride) + column;
+  return part;
+}
+
+void CardLetterbox::set_colours(const PictureFormat& format) {
+  const auto how = choose_colours(format, form_);
+  // Rows of red, green and blue: the weights of Y, U and V.
+  const std::array<std::array<float, 3>, 3> weights = {
+      {{how.luma, 0, how.v_to_r}, {how.luma, -how.u_to_g, -how.v_to_g}, {how.luma, how.u_to_b, 0}}};
+  numbers_.matrix.clear();
+  numbers_.offset.clear();
+  numbers_.zero.clear();
+  numbers_.span.clear();
+  for (int i = 0; i < form_.channels; ++i) {
+    const auto colour = static_cast<std::size_t>(form_.blue_first ? 2 - i : i);
+    const auto row = form_.channels == 1 ? std::array<float, 3>{how.luma, 0, 0} : weights[colour];
+    numbers_.matrix.insert(numbers_.matrix.end(), row.begin(), row.end());
+    numbers_.offset.push_back(-how.black * row[0] - kNoColour * (row[1] + row[2]));
+    numbers_.zero.push_back(how.scale[colour].zero);
+    numbers_.span.push_back(how.scale[colour].span);
+  }
+}
+
+void CardLetterbox::prepare(const PictureFormat& format) {
+  if (format == format_) return;
+  format_ = {};  // until all numbers fit
+  placement_ = place(format.width, format.height, form_);
+  numbers_.luma_width = {format.width};
+  numbers_.chroma_width = {(format.width + 1) / 2};
+  numbers_.luma_size = {1, 1, placement_.height, placement_.width};
+  numbers_.chroma_scale = {1, 1, static_cast<float>(2 * placement_.scale_y),
+                           static_cast<float>(2 * placement_.scale_x)};
+  numbers_.scaled_end = {placement_.height, placement_.width};
+  numbers_.bars = {0,
+                   0,
+                   placement_.top,
+                   placement_.left,
+                   0,
+                   0,
+                   form_.height - placement_.top - placement_.height,
+                   form_.width - placement_.left - placement_.width};
+  set_colours(format);
+  show_numbers();
+  format_ = format;
+}
+
+void CardLetterbox::show_numbers() {
+  numbers_.values.clear();
+  const auto show = [&]<class Number>(const char* name, std::span<const Number> numbers,
+                                      std::vector<std::int64_t> shape) {
+    constexpr auto kElement = sizeof(Number) == sizeof(float) ? ort::Element::Float : ort::Element::Int64;
+    numbers_.values.emplace_back(name, memory_.wrap({.data = numbers.data(),
+                                                     .bytes = numbers.size_bytes(),
+                                                     .element = kElement,
+                                                     .shape = std::move(shape)}));
+  };
+  const auto show_list = [&](const char* name, std::span<const std::int64_t> numbers) {
+    show(name, numbers, {static_cast<std::int64_t>(numbers.size())});
+  };
+  const std::int64_t channels = form_.channels;
+  show_list(kLumaWidth, numbers_.luma_width);
+  show_list(kChromaWidth, numbers_.chroma_width);
+  show_list(kLumaSize, numbers_.luma_size);
+  show(kChromaScale, std::span<const float>(numbers_.chroma_scale), {4});
+  show_list(kScaledEnd, numbers_.scaled_end);
+  show(kMatrix, std::span<const float>(numbers_.matrix), {channels, 3, 1, 1});
+  show(kOffset, std::span<const float>(numbers_.offset), {channels});
+  show_list(kBars, numbers_.bars);
+  show(kZero, std::span<const float>(numbers_.zero), {1, channels, 1, 1});
+  show(kSpan, std::span<const float>(numbers_.span), {1, channels, 1, 1});
+}
+
+PicturePlace CardLetterbox::fill(const DevicePicture& picture, const std::optional<Region>& roi,
+                                 std::size_t index) {
+  const auto part = find_part(picture, roi);
+  prepare(part.format);
+  picture.memory->wait();
+  run(part, index);
+  return PicturePlace::whole(form_, placement_)
+      .in_frame(part.x, part.y, picture.format.width, picture.format.height);
+}
+
+// Returns when the card has read the planes: the provider waits for its stream at the end of a run.
+void CardLetterbox::run(const Part& part, std::size_t index) {
+  const auto luma = memory_.wrap(view_plane(part.luma, part.format.height, 1));
+  const auto chroma = memory_.wrap(view_plane(part.chroma, (part.format.height + 1) / 2, 2));
+  auto room = view(1, {1, form_.channels, form_.height, form_.width});
+  room.data = data_ + index * floats();
+  const auto tensor = memory_.wrap(room);
+  Owned<ort::IoBinding, ort::ReleaseIoBinding> binding(runtime_);
+  runtime_.call(ort::CreateIoBinding{}, session_.get(), binding.out());
+  runtime_.call(ort::BindInput{}, binding.get(), kLuma, luma.get());
+  runtime_.call(ort::BindInput{}, binding.get(), kChroma, chroma.get());
+  for (const auto& [name, value] : numbers_.values)
+    runtime_.call(ort::BindInput{}, binding.get(), name, value.get());
+  runtime_.call(ort::BindOutput{}, binding.get(), kTensor, tensor.get());
+  Owned<ort::RunOptions, ort::ReleaseRunOptions> options(runtime_);
+  runtime_.call(ort::CreateRunOptions{}, options.out());
+  runtime_.call(ort::RunWithBinding{}, session_.get(), options.get(), binding.get());
+}
+
+}  // namespace freshframe::inference

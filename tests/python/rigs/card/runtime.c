@@ -1,0 +1,169 @@
+// An ONNX Runtime with a CUDA provider for the fake card: the true library, whose table of functions gets other ones at the
+// places where a card's memory comes in. The operators run on the CPU, over the fake's own view of that memory.
+//
+// Memory of a card that is given as the host's stays unreadable, so that such a mistake ends with SIGSEGV, as with a card.
+// SPDX-License-Identifier: Apache-2.0
+#define _GNU_SOURCE
+#include "card.h"
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Status Status;
+typedef void (*Function)(void);
+typedef struct {
+  const void* (*get_api)(uint32_t version);
+  const char* (*version)(void);
+} ApiBase;
+
+// Places in the table, which never change.
+enum {
+  kCreateStatus = 0,
+  kCreateSessionFromArray = 8,
+  kCreateTensorWithData = 49,
+  kCreateMemoryInfo = 68,
+  kCreateCpuMemoryInfo = 69,
+  kReleaseMemoryInfo = 94,
+  kGetAvailableProviders = 125,
+  kReleaseAvailableProviders = 126,
+  kAppendCuda = 204,
+  kCreateCudaOptions = 205,
+  kUpdateCudaOptions = 206,
+  kReleaseCudaOptions = 208,
+  kPlaces = 217
+};
+static Function table[kPlaces];
+static const Function* truth;
+
+static Status* fail(const char* message) {
+  enum { kFail = 1 };
+  return ((Status * (*)(int, const char*)) truth[kCreateStatus])(kFail, message);
+}
+
+// ---- memory
+
+enum { kMostInfos = 256 };
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static const void* card_infos[kMostInfos];
+
+static int swap_info(const void* from, const void* to) {
+  int found = 0;
+  pthread_mutex_lock(&mutex);
+  for (int i = 0; i < kMostInfos && !found; ++i) {
+    if (card_infos[i] != from) continue;
+    card_infos[i] = to;
+    found = 1;
+  }
+  pthread_mutex_unlock(&mutex);
+  return found;
+}
+
+static Status* create_memory_info(const char* name, int allocator, int card, int kind, void** info) {
+  if (strcmp(name, "Cuda") != 0) return fail("the fake card's runtime knows Cuda alone");
+  (void)card;
+  Status* const status =
+      ((Status * (*)(int, int, void**)) truth[kCreateCpuMemoryInfo])(allocator, kind, info);
+  if (status == NULL && !swap_info(NULL, *info)) abort();
+  return status;
+}
+
+static void release_memory_info(void* info) {
+  if (info != NULL) swap_info(info, NULL);
+  ((void (*)(void*))truth[kReleaseMemoryInfo])(info);
+}
+
+static Status* create_tensor(const void* info, void* data, size_t bytes, const int64_t* shape, size_t axes,
+                             int element, void** value) {
+  const int on_card = swap_info(info, info);
+  void* const view = on_card ? card_view((DeviceAddress)data) : data;
+  if (view != data && card_state() != kSuccess) return fail("CUDA failure 999: unknown error");
+  return ((Status * (*)(const void*, void*, size_t, const int64_t*, size_t, int, void**))
+              truth[kCreateTensorWithData])(info, view, bytes, shape, axes, element, value);
+}
+
+// ---- the provider
+
+static char* providers[] = {"CUDAExecutionProvider", "CPUExecutionProvider"};
+
+static Status* get_providers(char*** names, int* count) {
+  *names = providers;
+  *count = sizeof providers / sizeof *providers;
+  return NULL;
+}
+
+static Status* release_providers(char** names, int count) {
+  (void)names;
+  (void)count;
+  return NULL;
+}
+
+static Status* create_options(void** options) {
+  *options = malloc(1);
+  return NULL;
+}
+
+static Status* update_options(void* options, const char* const* names, const char* const* values,
+                              size_t count) {
+  static const char* const kNames[] = {"cudnn_conv_algo_search", "use_tf32"};
+  (void)options;
+  (void)values;
+  for (size_t i = 0; i < count; ++i) {
+    int known = 0;
+    for (size_t k = 0; k < sizeof kNames / sizeof *kNames; ++k)
+      known = known || strcmp(names[i], kNames[k]) == 0;
+    if (!known) return fail("Unknown provider option");
+  }
+  return NULL;
+}
+
+static void release_options(void* options) {
+  free(options);
+}
+
+static Status* append_cuda(void* session_options, const void* options) {
+  (void)session_options;
+  (void)options;
+  return NULL;
+}
+
+static Status* create_session(const void* environment, const void* model, size_t bytes, const void* options,
+                              void** session) {
+  if (card_fault("no_kernel") >= 0) return fail("Could not find an implementation for Resize(13)");
+  return ((Status * (*)(const void*, const void*, size_t, const void*, void**))
+              truth[kCreateSessionFromArray])(environment, model, bytes, options, session);
+}
+
+static const ApiBase* base;
+
+static const void* get_api(uint32_t version) {
+  truth = base->get_api(version);
+  if (truth == NULL) return NULL;
+  memcpy(table, truth, sizeof table);
+  table[kCreateSessionFromArray] = (Function)create_session;
+  table[kCreateTensorWithData] = (Function)create_tensor;
+  table[kCreateMemoryInfo] = (Function)create_memory_info;
+  table[kReleaseMemoryInfo] = (Function)release_memory_info;
+  table[kGetAvailableProviders] = (Function)get_providers;
+  table[kReleaseAvailableProviders] = (Function)release_providers;
+  table[kAppendCuda] = (Function)append_cuda;
+  table[kCreateCudaOptions] = (Function)create_options;
+  table[kUpdateCudaOptions] = (Function)update_options;
+  table[kReleaseCudaOptions] = (Function)release_options;
+  return table;
+}
+
+/// The environment's FAKE_CARD_RUNTIME is the path of the true library.
+const ApiBase* OrtGetApiBase(void) {
+  static ApiBase own;
+  const char* const path = getenv("FAKE_CARD_RUNTIME");
+  void* const library = path != NULL ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+  if (library == NULL) return NULL;
+  const ApiBase* (*entry)(void) = NULL;
+  *(void**)&entry = dlsym(library, "OrtGetApiBase");
+  base = entry();
+  own.get_api = get_api;
+  own.version = base->version;
+  return &own;
+}
