@@ -49,7 +49,7 @@ def make_tag(name: str) -> str:
     if not name.endswith("t") and int(name.partition(".")[2]) >= 12:
         return "cp312-abi3"
     tag = "cp" + name.replace(".", "")
-    return f"{tag}-{tag}"
+    return f"{tag.rstrip('t')}-{tag}"
 
 
 def run_emulated_wheel(name: str, arguments: Sequence[str]) -> Row:

@@ -87,3 +87,23 @@ def test_a_test_that_passes_alone_has_passed(monkeypatch: pytest.MonkeyPatch) ->
     assert counts(first + again.format("2 passed") + last) == "42 passed, 2 skipped"
     assert counts(first + again.format("1 failed, 1 passed") + last) == "41 passed, 1 failed, 2 skipped"
     assert counts("") == "did not finish: failed"
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("3.10", "cp310-cp310"),
+        ("3.11", "cp311-cp311"),
+        ("3.12", "cp312-abi3"),
+        ("3.15", "cp312-abi3"),
+        ("3.14t", "cp314-cp314t"),
+        ("3.15t", "cp315-cp315t"),
+    ],
+)
+def test_a_wheel_is_found_by_the_tag_in_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, tag: str
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from platform_rows.wheels import make_tag  # noqa: PLC0415
+
+    assert make_tag(name) == tag
