@@ -360,6 +360,22 @@ def test_a_question_about_a_verb_is_answered_and_builds_nothing(tmp_path: Path, 
     assert [path.name for path in tmp_path.iterdir()] == ["dev"]
 
 
+# A bare system: whatever begins without the set-up finds no Python.
+BARE = r"""
+eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
+setup() { echo "set up: $* $(package_lists | paste -sd ' ')"; exit; }
+setup_python() { die "no Python"; }
+set -- $ARGS
+eval "$(sed '1,/^# --- the verbs/d' "$DEV")"
+"""
+
+
+@pytest.mark.parametrize("verb", ["wheel", "wheel --gil-budget", "wheel --fleet", "sdist"])
+def test_what_makes_a_distribution_installs_what_it_needs(tmp_path: Path, verb: str) -> None:
+    ended = run(BARE, tmp_path, ARGS=verb)
+    assert (ended.stdout, ended.stderr) == ("set up: build tools/debian-packages.txt\n", "")
+
+
 # Stand-ins for what builds, and for the programs that run tests. build/cpp is what the C++ half says.
 TESTS = r"""
 eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
