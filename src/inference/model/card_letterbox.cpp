@@ -329,12 +329,12 @@ void CardLetterbox::prepare(const PictureFormat& format) {
 void CardLetterbox::show_numbers() {
   numbers_.values.clear();
   const auto show = [&]<class Number>(const char* name, std::span<const Number> numbers,
-                                      std::vector<std::int64_t> shape) {
+                                      const std::vector<std::int64_t>& shape) {
     constexpr auto kElement = sizeof(Number) == sizeof(float) ? ort::Element::Float : ort::Element::Int64;
-    numbers_.values.emplace_back(name, memory_.wrap({.data = numbers.data(),
-                                                     .bytes = numbers.size_bytes(),
-                                                     .element = kElement,
-                                                     .shape = std::move(shape)}));
+    numbers_.values.emplace_back(
+        name,
+        memory_.wrap(
+            {.data = numbers.data(), .bytes = numbers.size_bytes(), .element = kElement, .shape = shape}));
   };
   const auto show_list = [&](const char* name, std::span<const std::int64_t> numbers) {
     show(name, numbers, {static_cast<std::int64_t>(numbers.size())});
