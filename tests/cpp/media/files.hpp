@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -22,31 +21,12 @@
 #include <utility>
 #include <vector>
 
+#include "cpp/temporary_folder.hpp"
 #include "media/ffmpeg/ptr.hpp"
 
 namespace freshframe::test {
 
 using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
-
-/// A temporary folder, deleted at the end.
-class Folder {
- public:
-  Folder() {
-    auto pattern = (std::filesystem::temp_directory_path() / "freshframe-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot make a temporary folder");
-    path_ = pattern;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 using Bytes = std::vector<char>;
 

@@ -22,6 +22,7 @@
 #include "core/pipeline/pipeline_access.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
+#include "cpp/temporary_folder.hpp"
 #include "process/crew/crew.hpp"
 #include "process/crew/embedder.hpp"
 #include "process/crew/options.hpp"
@@ -59,19 +60,11 @@ class TextEmbedder final : public Embedder {
 /// A folder for files that control the workers.
 class Marks {
  public:
-  Marks() {
-    auto pattern = (std::filesystem::temp_directory_path() / "freshframe-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw Error("cannot make a temporary folder");
-    path_ = pattern;
-  }
-  Marks(const Marks&) = delete;
-  Marks& operator=(const Marks&) = delete;
-  ~Marks() { std::filesystem::remove_all(path_); }
-  [[nodiscard]] std::string path(const std::string& name) const { return (path_ / name).string(); }
+  [[nodiscard]] std::string path(const std::string& name) const { return folder_.file(name); }
   void set(const std::string& name) const { std::ofstream(path(name)) << "set"; }
 
  private:
-  std::filesystem::path path_;
+  test::Folder folder_;
 };
 
 /// A source, a node in worker processes of `mode`, a reader.

@@ -2,12 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/memory/headroom.hpp"
 
-#include <cstdlib>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
 #include "cpp/support.hpp"
+#include "cpp/temporary_folder.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::process {
@@ -16,25 +17,17 @@ namespace {
 /// A machine's /proc and /sys in a folder.
 class Machine {
  public:
-  Machine() {
-    char name[] = "/tmp/freshframe-machine-XXXXXX";
-    root_ = ::mkdtemp(name);
-  }
-  Machine(const Machine&) = delete;
-  Machine& operator=(const Machine&) = delete;
-  ~Machine() { std::filesystem::remove_all(root_); }
-
   Machine& write(const std::string& path, const std::string& text) {
-    const auto file = std::filesystem::path(root_ + path);
+    const auto file = std::filesystem::path(root() + path);
     std::filesystem::create_directories(file.parent_path());
     std::ofstream(file) << text;
     return *this;
   }
-  [[nodiscard]] std::size_t headroom() const { return memory_headroom(root_); }
-  [[nodiscard]] const std::string& root() const { return root_; }
+  [[nodiscard]] std::size_t headroom() const { return memory_headroom(root()); }
+  [[nodiscard]] std::string root() const { return folder_.path().string(); }
 
  private:
-  std::string root_;
+  test::Folder folder_;
 };
 
 TEST(Headroom, IsWhatTheMachineHasLeftWithoutAControlGroup) {

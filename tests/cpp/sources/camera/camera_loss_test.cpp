@@ -11,6 +11,7 @@
 
 #include "cpp/heard_log.hpp"
 #include "cpp/sources/camera/camera_rig.hpp"
+#include "cpp/temporary_folder.hpp"
 #include "sources/camera/capture.hpp"
 #include "sources/camera/controls.hpp"
 #include "sources/camera/devices.hpp"
@@ -190,10 +191,8 @@ TEST(CameraFinder, ACameraThatIsBackAtItsOwnNumberIsTold) {
 }
 
 TEST(CameraFinder, ALinkIsNeverLeft) {
-  const auto folder = std::filesystem::path(::testing::TempDir()) / "camera_link";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  const auto link = (folder / "video7").string();
+  const test::Folder folder;
+  const auto link = folder.file("video7");
   std::filesystem::create_symlink("a-camera", link);
   CameraRig rig;
   rig.camera.at = link;
@@ -202,7 +201,6 @@ TEST(CameraFinder, ALinkIsNeverLeft) {
   rig.camera.at = "/dev/video9";
   place.find();
   EXPECT_EQ(place.path(), link);
-  std::filesystem::remove_all(folder);
 }
 
 TEST(CameraSource, EachOutageBeginsWithTheShortestWait) {

@@ -23,6 +23,7 @@
 
 #include "cpp/heard_log.hpp"
 #include "cpp/media/paced.hpp"
+#include "cpp/temporary_folder.hpp"
 #include "sources/still/picture_digest.hpp"
 #include <gtest/gtest.h>
 #include <pthread.h>
@@ -204,12 +205,10 @@ TEST_F(StillWatchTest, PacketsThatAreNotDecodedAreKnownByTheirBytes) {
 
 class RememberTest : public StillWatchTest {
  public:
-  ~RememberTest() override { std::filesystem::remove_all(folder_); }
+  ~RememberTest() override = default;
 
  protected:
-  RememberTest() : folder_(std::filesystem::path(::testing::TempDir()) / "still_memory") {
-    std::filesystem::remove_all(folder_);
-  }
+  RememberTest() = default;
 
   /// The source of a program that runs until `run` ends.
   template <class Run>
@@ -237,7 +236,8 @@ class RememberTest : public StillWatchTest {
     std::ofstream(file(), std::ios::binary) << all;
   }
 
-  std::filesystem::path folder_;
+  const test::Folder parent_;
+  const std::filesystem::path folder_ = parent_.path() / "still_memory";
 };
 
 TEST_F(RememberTest, ThePictureOfBeforeARestartIsToldAtOnce) {
