@@ -167,7 +167,7 @@ def overlap(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
 
 
 def detector(path: Path) -> object:
-    """The model finds in pictures that stay on the card what it finds in the host's memory."""
+    """The model finds the same boxes in pictures that stay on the card and in the host's memory."""
     try:
         wanted, _ = boxes_of(path, "cpu", "cpu")
         got, copies = boxes_of(path, "cuda", "cuda")
@@ -179,10 +179,10 @@ def detector(path: Path) -> object:
         "pictures": len(got),
         "of equally many boxes": len(pairs),
         "boxes": len(shares),
-        "that overlap by .99": sum(share >= 0.99 for share in shares),
+        "with an overlap of 0.99": sum(share >= 0.99 for share in shares),
         "copies to the host": copies,
     }
-    if copies or len(pairs) < 0.95 * len(got) or found["that overlap by .99"] < 0.95 * len(shares):
+    if copies or len(pairs) < 0.99 * len(got) or found["with an overlap of 0.99"] < 0.99 * len(shares):
         raise RuntimeError(json.dumps(found))
     return found
 

@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <initializer_list>
 #include <span>
@@ -25,12 +26,10 @@ inline constexpr const char* kLumaSize = "luma_size";        // int64 [4]: 1, 1,
 inline constexpr const char* kChromaScale =
     "chroma_scale";  // float [4]: 1, 1, scaled pixels per sample down, across
 inline constexpr const char* kScaledEnd = "scaled_end";  // int64 [2]: scaled height and width
-inline constexpr const char* kMatrix = "matrix";         // float [N, 3, 1, 1], from Y, U and V to levels
-inline constexpr const char* kOffset = "offset";         // float [N], added to the levels
 inline constexpr const char* kBars = "bars";             // int64 [8], the pads of ONNX's Pad
-inline constexpr const char* kZero = "zero";             // float [1, N, 1, 1], subtracted from a level
-inline constexpr const char* kSpan = "span";             // float [1, N, 1, 1], then divided by
-inline constexpr const char* kTensor = "tensor";         // the output: float [1, N, height, width]
+// Float [1, N, 1, 1]: level = Y * y_weight + U * u_weight + V * v_weight + offset, number = (level - zero) / span.
+inline constexpr std::array kColourInputs = {"y_weight", "u_weight", "v_weight", "offset", "zero", "span"};
+inline constexpr const char* kTensor = "tensor";  // the output: float [1, N, height, width]
 
 /// A message of protocol buffers: fields by their numbers in onnx.proto.
 class Message {
@@ -133,7 +132,6 @@ void add_nodes(Message& graph) {
   auto swap = make_attribute("perm", kIsInts);
   for (const std::uint64_t axis : {2, 0, 1}) swap.number(8, axis);
   const auto to_float = make_attribute("to", kIsInt).number(3, kFloat);
-  const auto axis_one = make_attribute("axis", kIsInt).number(3, 1);
   const auto linear = make_attribute("mode", kIsString).bytes(4, "linear");
   const auto centres = make_attribute("coordinate_transformation_mode", kIsString).bytes(4, "half_pixel");
   const auto constant = make_attribute("mode", kIsString).bytes(4, "constant");
@@ -152,15 +150,22 @@ void add_nodes(Message& graph) {
   add(make_node("Pad", {"uv_picture", "one_more"}, "uv_longer", {edge}));
   add(make_node("Resize", {"uv_longer", "", kChromaScale}, "uv_scaled", {linear, centres}));
   add(make_node("Slice", {"uv_scaled", "list_0_0", kScaledEnd, "list_2_3"}, "uv"));
-  add(make_node("Concat", {"y", "uv"}, "yuv", {axis_one}));
+  add(make_node("Slice", {"uv", "list_0", "list_1", "list_1"}, "u"));
+  add(make_node("Slice", {"uv", "list_1", "list_2", "list_1"}, "v"));
+  // No matrix product or convolution: their libraries on a card plan again for each size, and may cut factors to 10 bits.
+  add(make_node("Mul", {"y", kColourInputs[0]}, "of_y"));
+  add(make_node("Mul", {"u", kColourInputs[1]}, "of_u"));
+  add(make_node("Mul", {"v", kColourInputs[2]}, "of_v"));
+  add(make_node("Add", {"of_y", "of_u"}, "of_yu"));
+  add(make_node("Add", {"of_yu", "of_v"}, "of_yuv"));
+  add(make_node("Add", {"of_yuv", kColourInputs[3]}, "colours"));
   // Whole levels, half up.
-  add(make_node("Conv", {"yuv", kMatrix, kOffset}, "colours"));
   add(make_node("Clip", {"colours", "lowest", "highest"}, "within"));
   add(make_node("Add", {"within", "half"}, "raised"));
   add(make_node("Floor", {"raised"}, "levels"));
   add(make_node("Pad", {"levels", kBars, "bar"}, "barred", {constant}));
-  add(make_node("Sub", {"barred", kZero}, "centred"));
-  add(make_node("Div", {"centred", kSpan}, kTensor));
+  add(make_node("Sub", {"barred", kColourInputs[4]}, "centred"));
+  add(make_node("Div", {"centred", kColourInputs[5]}, kTensor));
 }
 
 /// Writes the model file: the numbers of Letterbox for pictures of NV12. Operators of opset 13, for which ONNX Runtime's CUDA
@@ -172,23 +177,21 @@ std::string write_letterbox_graph() {
   constexpr float kHighest = 255;
   constexpr float kHalf = 0.5F;
   for (const auto& constant :
-       {make_list("list_0", {0}), make_list("list_1", {1}), make_list("list_0_1", {0, 1}),
-        make_list("list_0_0", {0, 0}), make_list("list_2_3", {2, 3}),
+       {make_list("list_0", {0}), make_list("list_1", {1}), make_list("list_2", {2}),
+        make_list("list_0_1", {0, 1}), make_list("list_0_0", {0, 0}), make_list("list_2_3", {2, 3}),
         make_list("one_more", {0, 0, 0, 0, 0, 0, 1, 1}), make_scalar("lowest", 0),
         make_scalar("highest", kHighest), make_scalar("half", kHalf), make_scalar("bar", kBar)}) {
     graph.message(5, constant);
   }
-  for (const auto& input :
-       {make_value(kLuma, kUint8, {"rows", "pitch"}),
-        make_value(kChroma, kUint8, {"chroma_rows", "chroma_pitch", "2"}),
-        make_value(kLumaWidth, kInt64, {"1"}), make_value(kChromaWidth, kInt64, {"1"}),
-        make_value(kLumaSize, kInt64, {"4"}), make_value(kChromaScale, kFloat, {"4"}),
-        make_value(kScaledEnd, kInt64, {"2"}), make_value(kMatrix, kFloat, {"channels", "3", "1", "1"}),
-        make_value(kOffset, kFloat, {"channels"}), make_value(kBars, kInt64, {"8"}),
-        make_value(kZero, kFloat, {"1", "channels", "1", "1"}),
-        make_value(kSpan, kFloat, {"1", "channels", "1", "1"})}) {
+  for (const auto& input : {make_value(kLuma, kUint8, {"rows", "pitch"}),
+                            make_value(kChroma, kUint8, {"chroma_rows", "chroma_pitch", "2"}),
+                            make_value(kLumaWidth, kInt64, {"1"}), make_value(kChromaWidth, kInt64, {"1"}),
+                            make_value(kLumaSize, kInt64, {"4"}), make_value(kChromaScale, kFloat, {"4"}),
+                            make_value(kScaledEnd, kInt64, {"2"}), make_value(kBars, kInt64, {"8"})}) {
     graph.message(11, input);
   }
+  for (const auto* const name : kColourInputs)
+    graph.message(11, make_value(name, kFloat, {"1", "channels", "1", "1"}));
   graph.message(12, make_value(kTensor, kFloat, {"1", "channels", "height", "width"}));
   constexpr std::uint64_t kIrVersion = 7;  // of ONNX 1.8, the first with opset 13
   constexpr std::uint64_t kOpset = 13;
@@ -222,11 +225,9 @@ TensorView view_plane(const DevicePlane& plane, int rows, int bytes_per_sample) 
 CardLetterbox::CardLetterbox(const Runtime& runtime, const InputForm& form)
     : runtime_(runtime), form_(form), memory_(runtime, true), session_(runtime), allocator_(runtime) {
   const auto options = make_options(runtime, 1);
-  // A search for the fastest convolution at each new size would take longer than it saves, and TF32 would cut the levels
-  // to 10 bits.
-  constexpr std::array kOptions = {CudaOption{"cudnn_conv_algo_search", "HEURISTIC"},
-                                   CudaOption{"use_tf32", "0"}};
-  append_cuda(runtime, options, kOptions);
+  // Otherwise the CPU would do what the provider cannot do, with copies of the planes, and nobody would know.
+  runtime.call(ort::AddSessionConfigEntry{}, options.get(), "session.disable_cpu_ep_fallback", "1");
+  append_cuda(runtime, options);
   const auto graph = write_letterbox_graph();
   runtime.call(ort::CreateSessionFromArray{}, runtime.env(), static_cast<const void*>(graph.data()),
                graph.size(), options.get(), session_.out());
@@ -286,26 +287,28 @@ CardLetterbox::Part CardLetterbox::find_part(const DevicePicture& picture, const
 
 void CardLetterbox::set_colours(const PictureFormat& format) {
   const auto how = choose_colours(format, form_);
-  // Rows of red, green and blue: the weights of Y, U and V.
+  // The weights of Y, U and V in red, green and blue.
   const std::array<std::array<float, 3>, 3> weights = {
       {{how.luma, 0, how.v_to_r}, {how.luma, -how.u_to_g, -how.v_to_g}, {how.luma, how.u_to_b, 0}}};
-  numbers_.matrix.clear();
-  numbers_.offset.clear();
-  numbers_.zero.clear();
-  numbers_.span.clear();
+  for (auto& each : numbers_.colours) each.clear();
   for (int i = 0; i < form_.channels; ++i) {
     const auto colour = static_cast<std::size_t>(form_.blue_first ? 2 - i : i);
     const auto row = form_.channels == 1 ? std::array<float, 3>{how.luma, 0, 0} : weights[colour];
-    numbers_.matrix.insert(numbers_.matrix.end(), row.begin(), row.end());
-    numbers_.offset.push_back(-how.black * row[0] - kNoColour * (row[1] + row[2]));
-    numbers_.zero.push_back(how.scale[colour].zero);
-    numbers_.span.push_back(how.scale[colour].span);
+    const std::array<float, kColourInputs.size()> values = {
+        row[0],
+        row[1],
+        row[2],
+        -how.black * row[0] - kNoColour * (row[1] + row[2]),
+        how.scale[colour].zero,
+        how.scale[colour].span};
+    for (std::size_t k = 0; k < values.size(); ++k) numbers_.colours[k].push_back(values[k]);
   }
 }
 
 void CardLetterbox::prepare(const PictureFormat& format) {
   if (format == format_) return;
   format_ = {};  // until all numbers fit
+  binding_.reset();
   placement_ = place(format.width, format.height, form_);
   numbers_.luma_width = {format.width};
   numbers_.chroma_width = {(format.width + 1) / 2};
@@ -322,34 +325,38 @@ void CardLetterbox::prepare(const PictureFormat& format) {
                    form_.height - placement_.top - placement_.height,
                    form_.width - placement_.left - placement_.width};
   set_colours(format);
-  show_numbers();
+  bind_numbers();
   format_ = format;
 }
 
-void CardLetterbox::show_numbers() {
+// The numbers for operators on the card are copied there now, once for all pictures of a format.
+void CardLetterbox::bind_numbers() {
+  Owned<ort::IoBinding, ort::ReleaseIoBinding> binding(runtime_);
+  runtime_.call(ort::CreateIoBinding{}, session_.get(), binding.out());
+  const auto bind = [&](const char* name, const TensorView& view) {
+    numbers_.values.push_back(memory_.wrap(view));
+    runtime_.call(ort::BindInput{}, binding.get(), name, numbers_.values.back().get());
+  };
+  const auto bind_list = [&](const char* name, std::span<const std::int64_t> numbers) {
+    bind(name, {.data = numbers.data(),
+                .bytes = numbers.size_bytes(),
+                .element = ort::Element::Int64,
+                .shape = {static_cast<std::int64_t>(numbers.size())}});
+  };
+  const auto bind_floats = [&](const char* name, std::span<const float> numbers,
+                               const std::vector<std::int64_t>& shape) {
+    bind(name, {.data = numbers.data(), .bytes = numbers.size_bytes(), .shape = shape});
+  };
   numbers_.values.clear();
-  const auto show = [&]<class Number>(const char* name, std::span<const Number> numbers,
-                                      const std::vector<std::int64_t>& shape) {
-    constexpr auto kElement = sizeof(Number) == sizeof(float) ? ort::Element::Float : ort::Element::Int64;
-    numbers_.values.emplace_back(
-        name,
-        memory_.wrap(
-            {.data = numbers.data(), .bytes = numbers.size_bytes(), .element = kElement, .shape = shape}));
-  };
-  const auto show_list = [&](const char* name, std::span<const std::int64_t> numbers) {
-    show(name, numbers, {static_cast<std::int64_t>(numbers.size())});
-  };
-  const std::int64_t channels = form_.channels;
-  show_list(kLumaWidth, numbers_.luma_width);
-  show_list(kChromaWidth, numbers_.chroma_width);
-  show_list(kLumaSize, numbers_.luma_size);
-  show(kChromaScale, std::span<const float>(numbers_.chroma_scale), {4});
-  show_list(kScaledEnd, numbers_.scaled_end);
-  show(kMatrix, std::span<const float>(numbers_.matrix), {channels, 3, 1, 1});
-  show(kOffset, std::span<const float>(numbers_.offset), {channels});
-  show_list(kBars, numbers_.bars);
-  show(kZero, std::span<const float>(numbers_.zero), {1, channels, 1, 1});
-  show(kSpan, std::span<const float>(numbers_.span), {1, channels, 1, 1});
+  bind_list(kLumaWidth, numbers_.luma_width);
+  bind_list(kChromaWidth, numbers_.chroma_width);
+  bind_list(kLumaSize, numbers_.luma_size);
+  bind_floats(kChromaScale, numbers_.chroma_scale, {4});
+  bind_list(kScaledEnd, numbers_.scaled_end);
+  bind_list(kBars, numbers_.bars);
+  for (std::size_t i = 0; i < kColourInputs.size(); ++i)
+    bind_floats(kColourInputs[i], numbers_.colours[i], {1, form_.channels, 1, 1});
+  binding_.emplace(std::move(binding));
 }
 
 PicturePlace CardLetterbox::fill(const DevicePicture& picture, const std::optional<Region>& roi,
@@ -369,16 +376,13 @@ void CardLetterbox::run(const Part& part, std::size_t index) {
   auto room = view(1, {1, form_.channels, form_.height, form_.width});
   room.data = data_ + index * floats();
   const auto tensor = memory_.wrap(room);
-  Owned<ort::IoBinding, ort::ReleaseIoBinding> binding(runtime_);
-  runtime_.call(ort::CreateIoBinding{}, session_.get(), binding.out());
-  runtime_.call(ort::BindInput{}, binding.get(), kLuma, luma.get());
-  runtime_.call(ort::BindInput{}, binding.get(), kChroma, chroma.get());
-  for (const auto& [name, value] : numbers_.values)
-    runtime_.call(ort::BindInput{}, binding.get(), name, value.get());
-  runtime_.call(ort::BindOutput{}, binding.get(), kTensor, tensor.get());
+  auto* const binding = binding_->get();
+  runtime_.call(ort::BindInput{}, binding, kLuma, luma.get());
+  runtime_.call(ort::BindInput{}, binding, kChroma, chroma.get());
+  runtime_.call(ort::BindOutput{}, binding, kTensor, tensor.get());
   Owned<ort::RunOptions, ort::ReleaseRunOptions> options(runtime_);
   runtime_.call(ort::CreateRunOptions{}, options.out());
-  runtime_.call(ort::RunWithBinding{}, session_.get(), options.get(), binding.get());
+  runtime_.call(ort::RunWithBinding{}, session_.get(), options.get(), binding);
 }
 
 }  // namespace freshframe::inference

@@ -21,7 +21,7 @@ namespace freshframe::inference {
 /// numbers are Letterbox's, but for levels whose rounding differs by one. One thread at a time.
 class CardLetterbox {
  public:
-  /// Throws Error if the provider cannot load the graph.
+  /// Throws Error if the provider has not each operator of the graph.
   CardLetterbox(const Runtime& runtime, const InputForm& form);
   CardLetterbox(const CardLetterbox&) = delete;
   CardLetterbox& operator=(const CardLetterbox&) = delete;
@@ -55,18 +55,15 @@ class CardLetterbox {
     std::array<std::int64_t, 4> luma_size{};
     std::array<float, 4> chroma_scale{};
     std::array<std::int64_t, 2> scaled_end{};
-    std::vector<float> matrix;
-    std::vector<float> offset;
     std::array<std::int64_t, 8> bars{};
-    std::vector<float> zero;
-    std::vector<float> span;
-    std::vector<std::pair<const char*, OwnedValue>> values;
+    std::array<std::vector<float>, 6> colours;
+    std::vector<OwnedValue> values;
   };
 
   [[nodiscard]] static Part find_part(const DevicePicture& picture, const std::optional<Region>& roi);
   void prepare(const PictureFormat& format);
   void set_colours(const PictureFormat& format);
-  void show_numbers();
+  void bind_numbers();
   void run(const Part& part, std::size_t index);
   [[nodiscard]] std::size_t floats() const noexcept;
 
@@ -81,6 +78,8 @@ class CardLetterbox {
   PictureFormat format_;   // of numbers_
   Placement placement_;
   Numbers numbers_;
+  std::optional<Owned<ort::IoBinding, ort::ReleaseIoBinding>>
+      binding_;  // of numbers_, and of the last picture
 };
 
 }  // namespace freshframe::inference

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace freshframe::inference {
 namespace {
@@ -159,31 +160,47 @@ void PictureRunner::fill(std::span<const GivenPicture> given, PictureRun& result
   }
 }
 
-// Returns false when the provider cannot do it, which the first picture shows: from then on the host does it. The memory
-// of pictures that are missing in a fixed batch stays as it is: their results are not read.
+namespace {
+
+// Throws DeviceError if the card has failed.
+void check_card(std::span<const GivenPicture> given) {
+  for (const auto& each : given) each.frame->on_device()->memory->wait();
+}
+
+}  // namespace
+
+// Returns false if the host must do it. The memory of pictures that are missing in a fixed batch stays as it is: their
+// results are not read.
 bool PictureRunner::fill_on_card(std::span<const GivenPicture> given, PictureRun& result) {
   try {
     if (!card_box_) card_box_ = std::make_unique<CardLetterbox>(session_->runtime(), form());
     card_box_->reserve(result.count);
     for (std::size_t i = 0; i < given.size(); ++i)
       result.places.push_back(card_box_->fill(*given[i].frame->on_device(), given[i].roi, i));
-    card_has_worked_ = true;
+    card_failures_ = 0;
     return true;
   } catch (const DeviceError&) {  // the picture is lost with its card
     throw;
   } catch (const OptionError&) {
     throw;
   } catch (const Error& error) {
-    if (card_has_worked_) throw;
-    is_card_left_ = true;
-    card_box_.reset();
+    check_card(given);
     result.places.clear();
-    log(LogLevel::Warning, "'" + session_->path() +
-                               "' reads its pictures in the host's memory, to which each is copied: "
-                               "the CUDA provider cannot scale them on the card: " +
-                               error.what());
+    note_card_failure(error);
     return false;
   }
+}
+
+// A card that has no memory now may have some for the next picture.
+void PictureRunner::note_card_failure(const Error& error) {
+  constexpr int kMostFailures = 3;
+  is_card_left_ = !card_box_ || ++card_failures_ == kMostFailures;
+  if (is_card_left_) card_box_.reset();
+  if (std::exchange(is_card_failure_known_, true) && !is_card_left_) return;
+  log(LogLevel::Warning,
+      "'" + session_->path() + "' reads " + (is_card_left_ ? "its pictures" : "a picture") +
+          " in the host's memory, because the CUDA provider cannot scale " + (is_card_left_ ? "them" : "it") +
+          " on the card: " + shorten_reason(error.what()));
 }
 
 PictureRun PictureRunner::run(std::span<const GivenPicture> given, const Context& context) {
@@ -192,14 +209,20 @@ PictureRun PictureRunner::run(std::span<const GivenPicture> given, const Context
   auto shape = find_shape(*session_, form(), result.count);
   const bool can_stay = std::ranges::all_of(given, [&](const auto& each) { return reads_on_card(each); });
   TensorView view;
-  if (can_stay && fill_on_card(given, result)) {
+  const bool stays = can_stay && fill_on_card(given, result);
+  if (stays) {
     view = card_box_->view(result.count, std::move(shape));
   } else {
     fill(given, result);
     view = {.data = tensor_.data(), .bytes = tensor_.size() * sizeof(float), .shape = std::move(shape)};
   }
   const auto begun = context.clock.now();
-  result.outputs = run_tensor(*session_, view, result.count, context.stop);
+  try {
+    result.outputs = run_tensor(*session_, view, result.count, context.stop);
+  } catch (const Error&) {
+    if (stays) check_card(given);
+    throw;
+  }
   result.seconds = Seconds(context.clock.now() - begun).count();
   return result;
 }

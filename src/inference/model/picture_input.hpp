@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/error.hpp"
 #include "freshframe/frame.hpp"
 #include "freshframe/node.hpp"
 #include "freshframe/region.hpp"
@@ -82,6 +83,7 @@ class PictureRunner {
  private:
   void fill(std::span<const GivenPicture> given, PictureRun& result);
   bool fill_on_card(std::span<const GivenPicture> given, PictureRun& result);
+  void note_card_failure(const Error& error);
 
   std::shared_ptr<const Session> session_;
   Letterbox box_;
@@ -89,8 +91,9 @@ class PictureRunner {
   std::vector<float> tensor_;
   std::vector<Placement> barred_;            // for each picture of the tensor: the place whose bars it has
   std::unique_ptr<CardLetterbox> card_box_;  // from the first picture on a card on
-  bool card_has_worked_ = false;
-  bool is_card_left_ = false;  // the provider could not fill the first one
+  int card_failures_ = 0;                    // in a row
+  bool is_card_failure_known_ = false;       // there is a warning
+  bool is_card_left_ = false;                // the provider cannot fill pictures
 };
 
 }  // namespace freshframe::inference

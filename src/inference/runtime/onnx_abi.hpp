@@ -135,8 +135,6 @@ using BindInput = Entry<136, Status*(IoBinding*, const char*, const Value*)>;
 using BindOutput = Entry<137, Status*(IoBinding*, const char*, const Value*)>;
 using AppendCuda = Entry<204, Status*(SessionOptions*, const CudaOptions*)>;
 using CreateCudaOptions = Entry<205, Status*(CudaOptions**)>;
-using UpdateCudaOptions =
-    Entry<206, Status*(CudaOptions*, const char* const*, const char* const*, std::size_t)>;
 using ReleaseCudaOptions = Entry<208, void(CudaOptions*)>;
 using AppendProvider =
     Entry<216, Status*(SessionOptions*, const char*, const char* const*, const char* const*, std::size_t)>;

@@ -82,14 +82,6 @@ std::string known_here(const Runtime& runtime) {
   return names;
 }
 
-// The first line of a message of ONNX Runtime, without the place in ONNX Runtime's source.
-std::string shorten_reason(std::string text) {
-  text.resize(std::min(text.find('\n'), text.size()));
-  constexpr std::size_t kMost = 400;
-  if (text.size() > kMost) text = core::to_utf8(core::first_letters(text, kMost)) + " ...";
-  return text;
-}
-
 std::string explain_failure(const std::string& why) {
   const bool unreadable = why.find("Protobuf parsing failed") != std::string::npos;
   return unreadable ? why + " It is damaged or no ONNX file" : why;
@@ -167,6 +159,13 @@ TensorInfo tensor_info(const Runtime& runtime, std::string name, ort::TypeInfo* 
 }
 
 }  // namespace
+
+std::string shorten_reason(std::string text) {
+  text.resize(std::min(text.find('\n'), text.size()));
+  constexpr std::size_t kMost = 400;
+  if (text.size() > kMost) text = core::to_utf8(core::first_letters(text, kMost)) + " ...";
+  return text;
+}
 
 int default_threads() {
   constexpr int kMostThreads = 4;  // small models gain little beyond
@@ -265,17 +264,9 @@ OwnedOptions make_options(const Runtime& runtime, int threads) {
   return options;
 }
 
-void append_cuda(const Runtime& runtime, const OwnedOptions& to, std::span<const CudaOption> given) {
+void append_cuda(const Runtime& runtime, const OwnedOptions& to) {
   Owned<ort::CudaOptions, ort::ReleaseCudaOptions> cuda(runtime);
   runtime.call(ort::CreateCudaOptions{}, cuda.out());
-  std::vector<const char*> names;
-  std::vector<const char*> values;
-  for (const auto& [name, value] : given) {
-    names.push_back(name);
-    values.push_back(value);
-  }
-  if (!given.empty())
-    runtime.call(ort::UpdateCudaOptions{}, cuda.get(), names.data(), values.data(), given.size());
   runtime.call(ort::AppendCuda{}, to.get(), cuda.get());
 }
 
@@ -339,7 +330,7 @@ void Session::open(const SessionOptions& options) {
 void Session::open_with(const std::string& provider) {
   const auto options = make_options(runtime_, threads_);
   if (provider == "cuda") {
-    append_cuda(runtime_, options, {});
+    append_cuda(runtime_, options);
   } else if (provider == "openvino") {
     runtime_.call(ort::AppendProvider{}, options.get(), "OpenVINO", nullptr, nullptr, std::size_t{0});
   }

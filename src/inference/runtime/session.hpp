@@ -10,7 +10,6 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "inference/runtime/runtime.hpp"
@@ -63,9 +62,9 @@ class TensorMemory {
 
 /// The options of a session that runs one operator after the other, on sleeping threads. Throws Error.
 [[nodiscard]] OwnedOptions make_options(const Runtime& runtime, int threads);
-/// An option of the CUDA provider and its value.
-using CudaOption = std::pair<const char*, const char*>;
-void append_cuda(const Runtime& runtime, const OwnedOptions& to, std::span<const CudaOption> given);
+void append_cuda(const Runtime& runtime, const OwnedOptions& to);
+/// The first line of a message of ONNX Runtime, 400 letters at most.
+[[nodiscard]] std::string shorten_reason(std::string text);
 
 /// An output of run(): memory of ONNX Runtime, which it owns.
 class Tensor {

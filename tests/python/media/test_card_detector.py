@@ -1,4 +1,4 @@
-"""Models read pictures on the card that decoded them, and find what they find in the host's memory."""
+"""Models get the same pictures on the card that decoded them as in the host's memory."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -185,6 +185,39 @@ def test_batches_stay_on_the_card(pictures: str | int, most: int, tmp_path: Path
         np.testing.assert_allclose(mine.xyxy, host.xyxy, atol=0.05)
 
 
+def test_cameras_of_other_sizes_share_a_model(tmp_path: Path, film: Path) -> None:
+    films = {"film": film}
+    for name, size in [("wide", "640x180"), ("odd", "129x241")]:
+        films[name] = clip(tmp_path / f"{name}.mp4", H264["no b-frames"], size=size)
+    model = bright_box(tmp_path / "m.onnx", "n")
+    wanted = {
+        name: results(path, ff.OnnxDetector(model, provider="cpu"), decoder="cpu")[0]
+        for name, path in films.items()
+    }
+    pipeline = ff.Pipeline()
+    cameras = [
+        pipeline.add(ff.open(path, decoder="cuda", on_device=True), name=name) for name, path in films.items()
+    ]
+    detector = ff.OnnxDetector(model, provider="cuda")
+    boxes = pipeline.add(detector, cameras, batch=ff.Batch(5, max_wait=1000.0))
+    reader = pipeline.reader(boxes, queue=ff.Queue(3 * PICTURES))
+    found: dict[str, list[Any]] = {name: [] for name in films}
+    with pipeline:
+        for sample in reader:
+            found[sample.source].append(sample.value)
+    assert downloads(pipeline) == 0
+    for name, values in found.items():
+        for mine, host in zip(values, wanted[name], strict=True):
+            np.testing.assert_allclose(mine.xyxy, host.xyxy, atol=0.05)
+
+
+def test_pictures_of_a_second_card_come_to_the_host(tmp_path: Path, film: Path, card: Card) -> None:
+    card.fault("devices:2")
+    detector = ff.OnnxDetector(bright_box(tmp_path / "m.onnx"), provider="cuda")
+    got, pipeline = results(film, detector, decoder="cuda:1")
+    assert len(got) == downloads(pipeline) == PICTURES
+
+
 def test_a_batch_of_both_places_copies_none_of_the_card(tmp_path: Path, film: Path) -> None:
     model = bright_box(tmp_path / "m.onnx", "n")
     wanted, _ = results(film, ff.OnnxDetector(model, provider="cpu"), decoder="cpu")
@@ -208,10 +241,14 @@ def test_a_batch_of_both_places_copies_none_of_the_card(tmp_path: Path, film: Pa
             np.testing.assert_allclose(mine.xyxy, host.xyxy, atol=0.05)
 
 
-# ---- what cannot be
+# ---- failures
 
 
-def test_a_provider_that_cannot_scale_there_is_left_with_a_warning(
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if "in the host's memory" in record.message]
+
+
+def test_pictures_come_to_the_host_if_the_provider_lacks_an_operator(
     tmp_path: Path, film: Path, card: Card, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = bright_box(tmp_path / "m.onnx")
@@ -222,11 +259,53 @@ def test_a_provider_that_cannot_scale_there_is_left_with_a_warning(
     for mine, host in zip(got, wanted, strict=True):
         np.testing.assert_array_equal(mine.xyxy, host.xyxy)
     assert downloads(pipeline) == PICTURES
-    warnings = [
-        record.message for record in caplog.records if "reads its pictures in the host" in record.message
-    ]
-    assert len(warnings) == 1
-    assert "Could not find an implementation for Resize(13)" in warnings[0]
+    (warning,) = warnings_of(caplog)
+    assert "reads its pictures" in warning
+    assert "This session contains graph nodes that are assigned to the default CPU EP" in warning
+
+
+@pytest.mark.parametrize(
+    ("fault", "copied", "last"),
+    [("full:3", range(1, PICTURES), "a picture"), ("full:1", [PICTURES], "its pictures")],
+)
+def test_a_picture_comes_to_the_host_if_the_provider_has_no_memory(
+    fault: str,
+    copied: Sequence[int],
+    last: str,
+    tmp_path: Path,
+    film: Path,
+    card: Card,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model = bright_box(tmp_path / "m.onnx")
+    wanted, _ = results(film, ff.OnnxDetector(model, provider="cpu"), decoder="cpu")
+    card.fault(fault)
+    got, pipeline = results(film, ff.OnnxDetector(model, provider="cuda"))
+    card.fault()
+    assert downloads(pipeline) in copied
+    for mine, host in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(mine.xyxy, host.xyxy, atol=0.05)
+    assert "Failed to allocate memory" in warnings_of(caplog)[0]
+    assert f"reads {last} in" in warnings_of(caplog)[-1]
+    assert len(warnings_of(caplog)) == (1 if last == "a picture" else 2)
+
+
+def test_a_card_that_fails_while_a_model_reads_costs_drops(
+    tmp_path: Path, film: Path, card: Card, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(film, decoder="auto", on_device=True), name="film")
+    model = ff.OnnxDetector(bright_box(tmp_path / "m.onnx"), provider="cuda")
+    reader = pipeline.reader(pipeline.add(model, camera, name="model"))
+    card.fault("loses:9")
+    with pipeline:
+        seen = len(list(reader))
+    card.fault()
+    node = pipeline.stats().nodes["model"]
+    assert set(node.drops) <= {"device"}
+    assert seen + sum(node.drops.values()) == pipeline.stats().nodes["film"].processed
+    assert warnings_of(caplog) == []
+    check_books(pipeline)
 
 
 def test_pictures_that_are_lost_with_the_card_are_drops(tmp_path: Path, film: Path, card: Card) -> None:

@@ -21,6 +21,8 @@ Faults are words, ``word,word:N``:
 ``no_h264``    It does not decode this codec. Likewise ``no_hevc``, ``no_vp9``, ``no_av1``, ``no_mpeg2``.
 ``lazy``       Asynchronous work happens when somebody waits for it.
 ``no_kernel``  ONNX Runtime's CUDA provider lacks an operator.
+``full:N``     Every Nth plane that it gets is an error: no memory. A picture has two.
+``loses:N``    The card fails when it gets the Nth plane.
 ==============  =========================================================================================
 
 It cannot show a card's own speed and pixels (other codecs than H.264 are painted), nor faults of drivers.

@@ -33,6 +33,8 @@ void card_add(Count count, long number);
 void card_note_most(Count most, Count of);
 long card_count(Count count);
 
+/// Sets all faults: see __init__.py.
+void fake_card(const char* text);
 /// The value of a fault, 1 if it has none, -1 if it was not asked for.
 long card_fault(const char* name);
 /// Whether the picture with this number, from 0, has the fault `name:N`, which every Nth has.
