@@ -1,0 +1,54 @@
+"""A film on the fake card, and what a pipeline of it counts."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from support import check_books
+
+import freshframe as ff
+
+WIDTH, HEIGHT = 320, 240
+HOST_BYTES = WIDTH * HEIGHT * 3 // 2
+CARD_BYTES = 512 * HEIGHT * 3 // 2  # rows of a multiple of 256 bytes
+
+
+def frames_of(
+    path: Path, *, on_device: bool = True, decoder: str = "cuda", **options: Any
+) -> tuple[list[ff.Frame], ff.Pipeline]:
+    pipeline = ff.Pipeline()
+    opened = ff.open(path, decoder=decoder, on_device=on_device, **options)
+    reader = pipeline.reader(pipeline.add(opened, name="film"))
+    with pipeline:
+        frames = [sample.frame for sample in reader]
+    check_books(pipeline)
+    return frames, pipeline
+
+
+def pictures_of(path: Path) -> list[npt.NDArray[np.uint8]]:
+    frames, _ = frames_of(path, on_device=False, decoder="cpu")
+    return [frame.rgb for frame in frames]
+
+
+def downloads(pipeline: ff.Pipeline, name: str = "film") -> int:
+    source = pipeline.stats().nodes[name].source
+    assert source is not None
+    return source.downloads
+
+
+def same(frames: list[ff.Frame], wanted: list[npt.NDArray[np.uint8]]) -> bool:
+    return all(np.array_equal(a.rgb, b) for a, b in zip(frames, wanted, strict=True))
+
+
+def planes_of(frame: ff.Frame) -> tuple[Any, Any]:
+    planes = frame.on_device
+    assert planes is not None
+    return planes
+
+
+def sum_of(frame: ff.Frame) -> int:
+    return int(frame.rgb.astype(np.int64).sum())
