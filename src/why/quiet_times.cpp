@@ -11,10 +11,6 @@ namespace {
 
 using Names = std::set<std::string>;
 
-bool is_source(const GraphState& seen, std::size_t node) {
-  return seen.nodes[node].kind == NodeKind::Source || seen.stats.nodes[node].source.has_value();
-}
-
 Names through(const std::map<std::string, Names>& above, const EdgeStats& edge) {
   if (!edge.of.empty()) return {edge.of};
   const auto found = above.find(edge.parent);
@@ -25,7 +21,7 @@ Names through(const std::map<std::string, Names>& above, const EdgeStats& edge) 
 std::map<std::string, Names> sources_above(const GraphState& seen) {
   std::map<std::string, Names> above;
   for (std::size_t i = 0; i < seen.nodes.size(); ++i) {
-    if (is_source(seen, i)) above[seen.stats.nodes[i].name] = {seen.stats.nodes[i].name};
+    if (seen.nodes[i].kind == NodeKind::Source) above[seen.stats.nodes[i].name] = {seen.stats.nodes[i].name};
   }
   for (bool grows = true; grows;) {
     grows = false;

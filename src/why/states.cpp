@@ -197,9 +197,12 @@ void add_spools(const GraphState& seen, Causes& out) {
   }
 }
 
-std::string_view describe_place(NodeDropCause cause, std::uint64_t count) {
+std::string_view describe_place(NodeKind kind, NodeDropCause cause, std::uint64_t count) {
   switch (cause) {
     case NodeDropCause::Device:
+      // The picture of a step's frame was on a graphics card that has failed since.
+      if (kind != NodeKind::Source)
+        return count == 1 ? " with the device that held it" : " with the device that held them";
       // A camera's driver, a scene or a server went on without this program.
       return count == 1 ? " that was not read in time" : " that were not read in time";
     case NodeDropCause::Decode:
@@ -228,12 +231,12 @@ std::uint64_t lost_otherwise(const NodeStats& node) {
 }
 
 // All that the node has lost so far, by place.
-std::string lost_frames(const NodeStats& node) {
+std::string lost_frames(NodeKind kind, const NodeStats& node) {
   std::string text = "lost";
   const char* separator = " ";
   for (const auto& [cause, count] : node.drops) {
     if (cause == NodeDropCause::Error || !is_lost(node, cause)) continue;
-    text += separator + count_text(count, "frame") + std::string(describe_place(cause, count));
+    text += separator + count_text(count, "frame") + std::string(describe_place(kind, cause, count));
     separator = ", ";
   }
   return text + ".";
@@ -384,13 +387,14 @@ void States::add_losses(const GraphState& seen, Time now, Causes& out) const {
   for (const auto& edge : seen.stats.edges) {
     if (edges_.at(edge.number).is_recent(now)) add(out, loss_on(edge));
   }
-  for (const auto& node : seen.stats.nodes) {
+  for (std::size_t i = 0; i < seen.stats.nodes.size(); ++i) {
+    const auto& node = seen.stats.nodes[i];
     const auto& growth = nodes_.at(node.number);
     if (growth.errors.is_recent(now)) add(out, find_errors(node));
     if (!growth.losses.is_recent(now)) continue;
     add(out, {.kind = "loss",
               .subject = node.name,
-              .text = lost_frames(node),
+              .text = lost_frames(seen.nodes[i].kind, node),
               .remedy = "",
               .evidence = {{"lost", static_cast<double>(lost_otherwise(node))}}});
   }

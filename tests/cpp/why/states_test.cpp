@@ -3,7 +3,9 @@
 #include "why/states.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "cpp/why/watched_graph.hpp"
 #include <gtest/gtest.h>
@@ -39,6 +41,42 @@ TEST_F(StatesTest, ALostFrameOfASceneNamesNoDeviceAndIsShownForTenSeconds) {
   EXPECT_EQ(found().kind, "loss");
   run(std::chrono::seconds(2));
   EXPECT_EQ(kinds(), Kinds());
+}
+
+// A scene, a server and a camera without SourceStats are sources, too.
+TEST_F(StatesTest, ALossIsDescribedByItsCauseAndByTheKindOfItsNode) {
+  struct Row {
+    NodeKind kind;
+    NodeDropCause cause;
+    std::uint64_t count;
+    std::string text;
+  };
+  const std::vector<Row> rows = {
+      {NodeKind::Source, NodeDropCause::Device, 1, "lost 1 frame that was not read in time."},
+      {NodeKind::Source, NodeDropCause::Device, 2, "lost 2 frames that were not read in time."},
+      {NodeKind::Node, NodeDropCause::Device, 1, "lost 1 frame with the device that held it."},
+      {NodeKind::Node, NodeDropCause::Device, 2, "lost 2 frames with the device that held them."},
+      {NodeKind::Sink, NodeDropCause::Device, 2, "lost 2 frames with the device that held them."},
+      {NodeKind::Source, NodeDropCause::Decode, 1, "lost 1 frame in the decoder."},
+      {NodeKind::Source, NodeDropCause::Pool, 1, "lost 1 frame because the pool had no room."},
+      {NodeKind::Source, NodeDropCause::Repeated, 1, "lost 1 frame that the server had sent before."},
+      {NodeKind::Source, NodeDropCause::Lost, 1, "lost 1 frame by the network."},
+      {NodeKind::Node, NodeDropCause::Worker, 1, "lost 1 frame with a worker process."},
+      {NodeKind::Node, NodeDropCause::Stop, 1, "lost 1 frame with the stop."},
+  };
+  for (const bool has_source : {false, true}) {
+    for (const auto& [kind, cause, count, text] : rows) {
+      SCOPED_TRACE(text);
+      run(std::chrono::seconds(11));  // the loss before is not shown any longer
+      seen_.nodes[0].kind = kind;
+      cam().source.reset();
+      if (has_source && kind == NodeKind::Source) cam().source.emplace().state = SourceState::Reading;
+      cam().drops = {{cause, count}};
+      cam().lost += count;
+      look();
+      EXPECT_EQ(found().text, text);
+    }
+  }
 }
 
 TEST_F(StatesTest, DropsByDesignAreNoLoss) {

@@ -32,6 +32,7 @@ class FindingsTest : public testing::Test {
       kind.live = true;
       seen_.nodes.push_back(kind);
     }
+    seen_.nodes.front().kind = NodeKind::Source;
     seen_.readers = {"reader"};
     seen_.stats.edges.resize(2);
     into_x().parent = "cam";
