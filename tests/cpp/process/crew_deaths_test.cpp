@@ -3,6 +3,7 @@
 #include <csignal>
 #include <string>
 
+#include "core/pipeline/runner/node_errors.hpp"
 #include "cpp/process/crew_rig.hpp"
 
 namespace freshframe::process {
@@ -23,6 +24,34 @@ TEST(Crew, GoesOnAfterAnExceptionWhenToldSo) {
   EXPECT_EQ(rig.get(), "a");
   EXPECT_EQ(test::drops_of(rig.stats(), NodeDropCause::Error), 1U);
   EXPECT_EQ(rig.worker().restarts, 0U);
+}
+
+TEST(Crew, DropsASampleWhosePictureIsLostWithItsCard) {
+  for (const bool skips_errors : {false, true}) {
+    Rig rig({.skips_errors = skips_errors});
+    rig.start();
+    rig.push({"lose cuda:0", "a"});
+    EXPECT_EQ(rig.get(), "a");
+    EXPECT_EQ(test::drops_of(rig.stats(), NodeDropCause::Device), 1U);
+    EXPECT_EQ(rig.stats().dropped, 1U);
+    EXPECT_EQ(rig.stats().last_error, "cuda:0");
+    EXPECT_EQ(rig.worker().restarts, 0U);
+  }
+}
+
+// No sample is there that could be dropped.
+TEST(Crew, FailsWithADeviceErrorOutsideOfASample) {
+  for (const auto* const mode : {"loses a picture in open", "loses a picture in close"}) {
+    Rig rig({}, mode);
+    try {
+      rig.start();
+      rig.feed.finish();
+      rig.pipeline.wait();
+      ADD_FAILURE() << mode;
+    } catch (const NodeError& error) {
+      EXPECT_TRUE(core::is_device_error(error.cause())) << mode;
+    }
+  }
 }
 
 TEST(Crew, ReplacesAWorkerThatDiesAtWork) {

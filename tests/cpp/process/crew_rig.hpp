@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/device.hpp"
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
@@ -50,7 +51,8 @@ class TextEmbedder final : public Embedder {
     return ValueRef::make<std::string>({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
   std::exception_ptr make_cause(WorkerFailure failure) override {
-    return std::make_exception_ptr(std::runtime_error(failure.text));
+    return failure.is_device_error ? std::make_exception_ptr(DeviceError(failure.text))
+                                   : std::make_exception_ptr(std::runtime_error(failure.text));
   }
   void log(int /*level*/, const std::string& /*logger*/, const std::string& /*text*/) override {}
   const PixelOps& pixel_ops() const override { return basic_pixel_ops(); }

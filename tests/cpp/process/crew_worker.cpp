@@ -153,7 +153,7 @@ class Helper {
     }
     if (mode_ == "hangs in close") hang();
     if (mode_ == "dies in close") std::raise(SIGKILL);
-    if (mode_ == "fails in close") end_.fail(process::WorkerEnd::Failed::Outside, {.text = "cannot close"});
+    if (fails() && mode_.ends_with(" in close")) fail_outside("cannot close");
     end_.report_closed();
     if (mode_ == "dies after close") std::raise(SIGKILL);
   }
@@ -166,7 +166,7 @@ class Helper {
     std::signal(SIGRTMIN + 3, &write_stacks);
     if (mode_ == "hangs in open") hang();
     if (mode_ == "dies in open") std::raise(SIGKILL);
-    if (mode_ == "fails in open") fail_to_open();
+    if (fails() && mode_.ends_with(" in open")) fail_to_open();
     if (mode_.starts_with("opens once ")) {
       const auto path = mode_.substr(11);
       if (std::filesystem::exists(path)) fail_to_open();
@@ -176,8 +176,15 @@ class Helper {
     if (mode_ == "deaf") answer_deaf();
   }
 
+  [[nodiscard]] bool loses() const { return mode_.starts_with("loses a picture "); }
+  [[nodiscard]] bool fails() const { return mode_.starts_with("fails ") || loses(); }
+
+  void fail_outside(const std::string& text) {
+    end_.fail(process::WorkerEnd::Failed::Outside, {.text = text, .is_device_error = loses()});
+  }
+
   void fail_to_open() {
-    end_.fail(process::WorkerEnd::Failed::Outside, {.text = "cannot open"});
+    fail_outside("cannot open");
     WorkerRequest request;
     while (!end_.has_ended()) (void)end_.receive(request);
     end_.report_closed();
@@ -204,6 +211,8 @@ class Helper {
     if (word == "wait") wait_for(rest);
     if (word == "fail") {
       end_.fail(process::WorkerEnd::Failed::Request, {.text = rest, .traceback = "line of " + rest});
+    } else if (word == "lose") {
+      end_.fail(process::WorkerEnd::Failed::Request, {.text = rest, .is_device_error = true});
     } else if (word == "nothing") {
       end_.reply_nothing();
     } else if (word == "large") {
