@@ -1,0 +1,97 @@
+// Findings on cards: sources that lose frames or fall behind because a card decodes no faster.
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "cpp/why/watched_graph.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::core {
+namespace {
+
+class CardFinding : public FindingsTest {
+ protected:
+  // A second of `cam` that a card decodes.
+  struct Second {
+    double card_wait = .96;
+    double slip = 0;            // by which its lag grows, in seconds
+    std::uint64_t unread = 0;   // frames that were not read in time
+    std::uint64_t network = 0;  // frames that the network has lost
+    double ready = 0;           // seconds for which its thread waited for a processor
+    std::string decoder = "cuda:0";
+  };
+
+  CardFinding() {
+    cam().source.emplace();
+    run_queue_.node_threads = {{0, 100}};
+  }
+
+  void decode(std::chrono::seconds time, const Second& second) {
+    cam().source->decoder = second.decoder;
+    int look = 0;
+    run(time, [&] {
+      cam().source->card_wait += second.card_wait / 4;
+      cam().source->behind = cam().source->behind.value_or(0) + second.slip / 4;
+      run_queue_.waited[100] += second.ready / 4;
+      if (++look % 4 != 0) return;
+      cam().drops[NodeDropCause::Device] += second.unread;
+      cam().drops[NodeDropCause::Lost] += second.network;
+    });
+  }
+};
+
+TEST_F(CardFinding, NamesASourceThatLosesFramesWhileItWaitsForItsCard) {
+  decode(std::chrono::seconds(19), {.unread = 4});
+  EXPECT_EQ(kinds(), Kinds());
+  decode(std::chrono::seconds(6), {.unread = 4});
+  ASSERT_EQ(kinds(), Kinds{"card cam"});
+  EXPECT_EQ(findings_.present()[0].text,
+            "waits for cuda:0 96 % of the time, and has lost 20 frames in the last 5 s.");
+  EXPECT_TRUE(findings_.present()[0].remedy.starts_with("The card decodes no faster"));
+  EXPECT_NEAR(findings_.present()[0].evidence.at("card_wait_share"), .96, .01);
+  decode(std::chrono::seconds(20), {.card_wait = .3});
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(CardFinding, NamesASourceWhoseLossesComeAtKeyframes) {
+  for (int i = 0; i < 4; ++i) {
+    decode(std::chrono::seconds(1), {.unread = 4});
+    decode(std::chrono::seconds(9), {});
+  }
+  EXPECT_EQ(kinds(), Kinds{"card cam"});
+}
+
+TEST_F(CardFinding, NamesASourceThatFallsBehindWhileItWaitsForItsCard) {
+  decode(std::chrono::seconds(26), {.slip = .1});
+  ASSERT_EQ(kinds(), Kinds{"card cam"});
+  EXPECT_EQ(findings_.present()[0].text,
+            "waits for cuda:0 96 % of the time, and falls behind: its frames are 2.5 s late.");
+  EXPECT_EQ(findings_.present()[0].evidence.at("lost"), 0);
+}
+
+TEST_F(CardFinding, SaysNothingOfASourceThatTheCardDoesNotHoldUp) {
+  const std::map<std::string, Second> seconds = {
+      {"keeps its pace", {}},
+      {"is as late as before", {.slip = .01}},
+      {"has a slow child", {.card_wait = .3, .slip = .5}},
+      {"is short of processors", {.unread = 4, .ready = .5}},
+      {"loses by the network", {.network = 4}},
+      {"is decoded by the CPU", {.slip = .5, .decoder = "cpu"}},
+  };
+  for (const auto& [what, second] : seconds) {
+    decode(std::chrono::seconds(30), second);
+    EXPECT_EQ(kinds(), Kinds()) << what;
+  }
+}
+
+TEST_F(CardFinding, SaysNothingOfASourceThatHasHadAnOutage) {
+  decode(std::chrono::seconds(11), {.slip = .5});
+  ++cam().source->outages;
+  decode(std::chrono::seconds(16), {.slip = .5});
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+}  // namespace
+}  // namespace freshframe::core
