@@ -32,8 +32,16 @@ INTERRUPTED = (
     BUILD
     + """
 reader = pipeline.reader(pipeline.add(Push()))
-def say():  # once the main thread waits
-    time.sleep(0.3)
+def say():  # once the main thread waits: at three looks it is at one place, and imports nothing
+    package = os.path.dirname(ff.__file__)
+    looks, before = 0, None
+    while looks < 3:
+        time.sleep(0.1)
+        frame = sys._current_frames()[threading.main_thread().ident]
+        file, place = frame.f_code.co_filename, (frame.f_code, frame.f_lasti)
+        waits = file == "<string>" or file.startswith(package) or file.endswith("selectors.py")
+        looks = looks + 1 if waits and place == before else 0
+        before = place
     print("ready")
 threading.Thread(target=say).start()
 """
