@@ -188,8 +188,6 @@ def comparisons(runs: Runs, trial: str) -> list[Comparison]:
 
 # --- the goals ----------------------------------------------------------------------------------------------
 
-Round = Callable[[int], tuple[float, float] | None]
-
 
 @dataclass(frozen=True)
 class Goal:

@@ -148,11 +148,6 @@ def makes_objects() -> list[list[int]]:
     return [[number] for number in range(300_000)]
 
 
-def calls_that_makes_objects() -> object:
-    """A call in which they do."""
-    return pickle.loads(PICKLED)
-
-
 @pytest.fixture
 def often() -> Iterator[None]:
     """Collections of the whole heap, as often as the interpreter agrees to."""

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from rigs.tool_modules import load_tool
 
-TOOL = Path(__file__).parents[3] / "tools" / "promises.py"
-
 
 def test_the_page_has_each_test_as_a_sentence_below_its_folder(tmp_path: Path) -> None:
     promises = load_tool("promises")
