@@ -83,6 +83,27 @@ def measured_until(
     raise AssertionError(f"in each of {attempts} measurements it was otherwise, last with {found}")
 
 
+def at_once(*bodies: Callable[[], Any]) -> list[Any]:
+    """Runs them concurrently from a barrier on; returns the results or exceptions, in order."""
+    barrier = threading.Barrier(len(bodies))
+    results: list[Any] = [None] * len(bodies)
+
+    def run(number: int) -> None:
+        barrier.wait(WATCHDOG)
+        try:
+            results[number] = bodies[number]()
+        except Exception as error:
+            results[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(bodies))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WATCHDOG)
+        assert not thread.is_alive(), "a thread hangs"
+    return results
+
+
 class Gate:
     """Holds node threads until the test opens it; `arrived` counts who came. Opened when its test ends."""
 

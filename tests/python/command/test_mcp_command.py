@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import functools
 import importlib.util
 import json
 import math
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import WATCHDOG, until
+from support import WATCHDOG, at_once, until
 
 import freshframe as ff
 from freshframe._cli import main, top
@@ -421,18 +422,11 @@ def test_strangers_keep_no_agent_out(tmp_path: Path) -> None:
 def test_ten_agents_look_without_a_pause_and_the_camera_goes_on(tmp_path: Path) -> None:
     with served() as dashboard:
         eyes = [Eyes(Target.parse(dashboard.url), max_age=1e6) for _ in range(10)]
-        numbers: list[list[int]] = [[] for _ in eyes]
 
-        def look(which: int) -> None:
-            for _ in range(5):
-                words, _ = eyes[which].now("door")
-                numbers[which].append(int(re.findall(r"picture (\d+)", words)[0]))
+        def look(eye: Eyes) -> list[int]:
+            return [int(re.findall(r"picture (\d+)", eye.now("door")[0])[0]) for _ in range(5)]
 
-        threads = [threading.Thread(target=look, args=(which,)) for which in range(len(eyes))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        numbers = at_once(*(functools.partial(look, eye) for eye in eyes))
         assert all(each == sorted(each) and len(each) == 5 for each in numbers)
         last = max(max(each) for each in numbers)
         until(lambda: int(re.findall(r"picture (\d+)", eyes[0].now("door")[0])[0]) > last, "a newer picture")

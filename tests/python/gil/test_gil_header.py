@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import Ended, run_program, until
+from support import Ended, at_once, run_program, until
 
 from freshframe._interpreter import gil_state
 
@@ -68,12 +68,7 @@ def test_work_without_the_gil_gives_the_right_result(module: types.ModuleType) -
 
 
 def test_threads_without_the_gil_are_inside_at_the_same_time(module: types.ModuleType) -> None:
-    met: list[int] = []
-    threads = [threading.Thread(target=lambda: met.append(module.meet(4))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    met = at_once(*[lambda: module.meet(4)] * 4)
     assert met == [4, 4, 4, 4]  # one that held the GIL would have been alone until its time was up
 
 
@@ -209,13 +204,7 @@ def test_methods_and_lambdas_take_the_token() -> None:
     thing = object()
     keeper = load("gil_nanobind").Keeper(thing)
     assert keeper.kept() is thing
-    met: list[int] = []
-    threads = [threading.Thread(target=lambda: met.append(keeper.meet(2))) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert met == [2, 2]
+    assert at_once(*[lambda: keeper.meet(2)] * 2) == [2, 2]
 
 
 @pytest.mark.repeats

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from rigs import gil_holds
 from rigs.gil_holds import WAYS, blocked
-from support import WATCHDOG, run_program, until
+from support import WATCHDOG, at_once, run_program, until
 
 import freshframe as ff
 from freshframe import gil
@@ -127,26 +127,21 @@ def test_a_second_watch_is_refused_and_the_first_goes_on() -> None:
 
 
 def test_of_two_threads_that_start_one_watch_each_one_wins() -> None:
-    barrier = threading.Barrier(2)
-    outcomes: list[str] = []
+    tried = threading.Barrier(2)
 
-    def start() -> None:
-        watch = gil.watch()
-        barrier.wait(WATCHDOG)
+    def start() -> str:
         try:
-            with watch:
-                outcomes.append("started")
-                barrier.wait(WATCHDOG)
+            with gil.watch():
+                tried.wait(WATCHDOG)
+                return "started"
         except RuntimeError as error:
-            outcomes.append(str(error))
-            barrier.wait(WATCHDOG)
+            tried.wait(WATCHDOG)
+            return str(error)
 
-    threads = [threading.Thread(target=start) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) == ["a GIL watch is active already; a process has one at a time", "started"]
+    assert sorted(at_once(start, start)) == [
+        "a GIL watch is active already; a process has one at a time",
+        "started",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from support import WATCHDOG, Gate, Ticker, check_books, until
+from support import WATCHDOG, Gate, Ticker, at_once, check_books, until
 
 import freshframe as ff
 from freshframe._pipeline import life
@@ -400,11 +400,7 @@ def test_finalizers_that_remove_cameras_wait_for_no_node_that_threads_are_adding
     gc.set_threshold(30)
     try:
         with pipeline:
-            threads = [threading.Thread(target=adds) for _ in range(3)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            assert at_once(*[adds] * 3) == [None] * 3
     finally:
         gc.set_threshold(*before)
         gc.collect()

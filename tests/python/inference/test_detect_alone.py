@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import at_once
 
 import freshframe as ff
 
@@ -86,17 +88,11 @@ def test_threads_may_share_one(make: Callable[..., Any], scene: str) -> None:
         frames = [sample.frame for sample in stream]
     detector = make()
     wanted = [detector.detect(frame).to_dicts() for frame in frames]
-    right: list[bool] = []
 
-    def ask(which: int) -> None:
-        right.extend(detector.detect(frames[which]).to_dicts() == wanted[which] for _ in range(5))
+    def ask(which: int) -> bool:
+        return all(detector.detect(frames[which]).to_dicts() == wanted[which] for _ in range(5))
 
-    threads = [threading.Thread(target=ask, args=(n % 2,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert right == [True] * 20
+    assert at_once(*(functools.partial(ask, n % 2) for n in range(4))) == [True] * 4
 
 
 def called_and_added(make: Callable[..., Any], scene: str) -> str:

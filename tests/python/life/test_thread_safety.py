@@ -10,12 +10,12 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from support import WATCHDOG, Collect, Count, Gate, Pictures, Push, open_dashboard, until
+from support import WATCHDOG, Collect, Count, Gate, Pictures, Push, at_once, open_dashboard, until
 
 import freshframe as ff
 
@@ -29,27 +29,6 @@ def shortest_turns() -> Iterator[None]:
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
-
-
-def at_once(*bodies: Callable[[], Any]) -> list[Any]:
-    """Runs them concurrently from a barrier on; returns the results or exceptions, in order."""
-    barrier = threading.Barrier(len(bodies))
-    results: list[Any] = [None] * len(bodies)
-
-    def run(number: int) -> None:
-        barrier.wait(WATCHDOG)
-        try:
-            results[number] = bodies[number]()
-        except Exception as error:
-            results[number] = error
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(bodies))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(WATCHDOG)
-        assert not thread.is_alive(), "a thread hangs"
-    return results
 
 
 def refused(results: list[Any], kind: type[Exception]) -> list[Exception]:

@@ -13,7 +13,7 @@ from rigs.live.camera import PATIENT, clip
 from rigs.live.rtsp import RtspServer
 from rigs.publishing import counts
 from rigs.web_client import request
-from support import WATCHDOG, until
+from support import WATCHDOG, at_once, until
 
 import freshframe as ff
 from freshframe._graph.port import find_place
@@ -43,21 +43,7 @@ def test_threads_that_ask_for_the_packets_at_once_get_one_port() -> None:
         with pipeline:
             camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
             for _ in range(5):
-                together = threading.Barrier(4)
-                got: list[Any] = []
-
-                def ask() -> None:
-                    together.wait(WATCHDOG)  # noqa: B023  (within this round)
-                    try:
-                        got.append(camera.packets)  # noqa: B023
-                    except ff.FreshframeError as error:
-                        got.append(error)  # noqa: B023
-
-                threads = [threading.Thread(target=ask) for _ in range(4)]
-                for thread in threads:
-                    thread.start()
-                for thread in threads:
-                    thread.join(WATCHDOG)
+                got = at_once(*[lambda: camera.packets] * 4)
                 assert got == [camera.packets] * 4
                 pipeline.remove(camera.packets)
 

@@ -10,14 +10,13 @@ import logging
 import os
 import pickle
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from rigs.native_code import compiled
-from support import Pictures, picture, run_node, run_program, until
+from support import Pictures, at_once, picture, run_node, run_program, until
 
 import freshframe as ff
 
@@ -295,11 +294,9 @@ def test_a_lone_node_is_not_called_by_two_threads(library: Path) -> None:
     (sample,) = run_node(lambda frame: frame, frames())
     node = ff.native.node(library, "misuse")
     node.open()
-    barrier = threading.Barrier(4)
     odd: list[BaseException] = []
 
     def call() -> None:
-        barrier.wait()
         for _ in range(200):
             try:
                 node.process(sample)
@@ -307,11 +304,7 @@ def test_a_lone_node_is_not_called_by_two_threads(library: Path) -> None:
                 if "busy in a call on another thread" not in str(error):
                     odd.append(error)
 
-    threads = [threading.Thread(target=call) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert at_once(*[call] * 4) == [None] * 4
     node.close()
     assert odd == []
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rigs.numeric_arrays import RANDOM, Array
-from support import run_program, until
+from support import at_once, run_program, until
 
 from freshframe import numeric
 
@@ -109,19 +109,11 @@ def test_threads_may_all_be_the_first_to_sum() -> None:
 def test_threads_that_sum_the_same_array_get_the_same_result() -> None:
     x = RANDOM.standard_normal(4_000_000)
     expected = numeric.sum(x)
-    results: list[float] = []
-    barrier = threading.Barrier(4)
 
-    def work() -> None:
-        barrier.wait()
-        results.extend(numeric.sum(x, threads=threads) for threads in (1, 2, 3))
+    def work() -> list[float]:
+        return [numeric.sum(x, threads=threads) for threads in (1, 2, 3)]
 
-    workers = [threading.Thread(target=work) for _ in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert results == [expected] * 12
+    assert at_once(*[work] * 4) == [[expected] * 3] * 4
 
 
 def while_summing(data: Any, expected: float, disturb: Callable[[], bool]) -> None:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from support import at_once
 
 import freshframe as ff
 
@@ -223,22 +225,12 @@ def test_python_goes_on_meanwhile() -> None:
 def test_threads_get_what_one_thread_gets() -> None:
     pictures = [scene(seed) for seed in range(4)]
     expected = [ff.CircleDetector().detect(p) for p in pictures]
-    start = threading.Barrier(4)
-    wrong: list[int] = []
 
-    def work(turn: int) -> None:
-        start.wait()
-        for n in range(12):
-            which = (n + turn) % 4
-            if not same(ff.CircleDetector().detect(pictures[which]), expected[which]):
-                wrong.append(which)
+    def work(turn: int) -> list[int]:
+        turns = [(n + turn) % 4 for n in range(12)]
+        return [n for n in turns if not same(ff.CircleDetector().detect(pictures[n]), expected[n])]
 
-    threads = [threading.Thread(target=work, args=(turn,)) for turn in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
+    assert at_once(*(functools.partial(work, turn) for turn in range(4))) == [[]] * 4
 
 
 def test_a_detector_in_a_pipeline_finds_the_same() -> None:

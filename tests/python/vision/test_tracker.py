@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from support import Push
+from support import Push, at_once
 
 import freshframe as ff
 
@@ -248,19 +248,11 @@ def test_two_threads_with_one_tracker_do_no_harm() -> None:
     tracker = ff.BoxTracker()
     crowd = boxes(*[(i % 7, i % 5, 40 + i % 7, 90) for i in range(1000)])
     step(tracker, 0, crowd)
-    start = threading.Barrier(2)
-    ids: list[list[int]] = []
 
-    def track() -> None:
-        start.wait()
-        ids.extend(step(tracker, 0.1, crowd)[0] for _ in range(3))
+    def track() -> list[int]:
+        return [len(set(step(tracker, 0.1, crowd)[0])) for _ in range(3)]
 
-    threads = [threading.Thread(target=track) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [len(set(some)) for some in ids] == [512] * 6
+    assert at_once(track, track) == [[512] * 3] * 2
 
 
 @pytest.mark.parametrize(
