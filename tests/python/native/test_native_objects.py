@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import gc
-import importlib.util
 import sysconfig
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 from rigs.native_code import compiled
+from rigs.tool_modules import load_module
 from support import Pictures, picture, run_node, until
 
 import freshframe as ff
@@ -94,15 +94,6 @@ PYBIND11_MODULE(my_pybind11, module, py::mod_gil_not_used()) {
 """
 
 
-def load(path: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module", params=["plain", pytest.param("pybind11")])
 def extension(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> ModuleType:
     """An extension module with the class Mean."""
@@ -113,7 +104,7 @@ def extension(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureR
         pybind11 = pytest.importorskip("pybind11")
         flags += [f"-isystem{pybind11.get_include()}", "-fvisibility=hidden"]
     code = NODE + (PLAIN if request.param == "plain" else PYBIND11)
-    return load(compiled(tmp_path_factory.mktemp(name), code, *flags, language="c++", name=name), name)
+    return load_module(compiled(tmp_path_factory.mktemp(name), code, *flags, language="c++", name=name), name)
 
 
 def frames(count: int) -> list[ff.Frame]:
@@ -261,7 +252,7 @@ def test_two_extensions_may_have_classes_of_one_name(tmp_path: Path) -> None:
         for word, meaning in words.items():
             code = code.replace(word, meaning)
         flags = [f"-isystem{sysconfig.get_path('include')}", "-Wno-missing-field-initializers"]
-        module = load(compiled(tmp_path, code, *flags, language="c++", name=name), name)
+        module = load_module(compiled(tmp_path, code, *flags, language="c++", name=name), name)
         (sample,) = run_node(Given(module), frames(1))
         assert sample.node == "a name on the stack"
         results.append(sample.value)

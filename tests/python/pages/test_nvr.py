@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rigs.tool_modules import load_module
 from support import until
 
 import freshframe as ff
@@ -21,19 +21,9 @@ import freshframe as ff
 EXAMPLE = Path(__file__).parents[3] / "examples" / "nvr.py"
 
 
-def _example() -> Any:
-    spec = importlib.util.spec_from_file_location("nvr", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["nvr"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def nvr(tmp_path: Path) -> Iterator[tuple[Any, Any]]:
-    module = _example()
+    module: Any = load_module(EXAMPLE, "nvr")
     recorder = module.Recorder(tmp_path)
     with recorder.pipeline:
         yield module, recorder

@@ -3,23 +3,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
+
+from rigs.tool_modules import load_module
 
 DOCS = Path(__file__).parents[3] / "docs"
 
 
-def extension() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("_whole_text", DOCS / "_whole_text.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-whole = extension()
+whole = load_module(DOCS / "_whole_text.py", "_whole_text")
 
 
 def test_a_page_comes_before_its_parts_and_once() -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import socket
 import socketserver
 import struct
@@ -14,17 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .tool_modules import load_module
+
 OUT = Path(__file__).parents[3] / "examples" / "out"
 
 
 def recipe(name: str) -> Any:
     """The module examples/out/NAME.py."""
-    spec = importlib.util.spec_from_file_location(f"recipe_{name}", OUT / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(OUT / f"{name}.py", f"recipe_{name}")
 
 
 @dataclass

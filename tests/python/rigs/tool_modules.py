@@ -1,4 +1,4 @@
-"""The programs of tools/ as modules."""
+"""The programs of tools/ and other files as modules."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -11,17 +11,22 @@ from types import ModuleType
 TOOLS = Path(__file__).resolve().parents[3] / "tools"
 
 
+def load_module(path: Path, name: str) -> ModuleType:
+    """Returns a new module of a file of Python or of an extension."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses ask for it
+    spec.loader.exec_module(module)
+    return module
+
+
 def load_tool(name: str) -> ModuleType:
     """Returns a new module of a program such as "changed" or "wheel/bill"."""
     path = TOOLS / f"{name}.py"
     sys.path.insert(0, str(path.parent))
     try:
-        spec = importlib.util.spec_from_file_location(f"tool_{path.stem}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # dataclasses ask for it
-        spec.loader.exec_module(module)
+        return load_module(path, f"tool_{path.stem}")
     finally:
         sys.path.remove(str(path.parent))
-    return module
