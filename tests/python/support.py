@@ -23,6 +23,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 from rigs import watchdog
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 
 import freshframe as ff
 
@@ -335,12 +336,5 @@ def run_python(*arguments: str, before: Sequence[str] = (), cwd: Path | None = N
     """Runs a separate Python that finds the package and the tests' modules; `before` is the command that
     starts it."""
     environment = program_environment()
-    ended = subprocess.run(
-        [*before, sys.executable, *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=environment,
-        cwd=cwd,
-    )
+    ended = run_to_end([*before, sys.executable, *arguments], env=environment, cwd=cwd, timeout=LONG_WATCHDOG)
     return Ended(ended.returncode, ended.stdout, ended.stderr)

@@ -6,13 +6,13 @@ from __future__ import annotations
 import ast
 import importlib
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import WATCHDOG, run_program
+from rigs.watchdog import run_to_end
+from support import run_program
 
 import freshframe as ff
 import freshframe_fleet
@@ -107,21 +107,14 @@ SAYS = "freshframe.fleet needs the package freshframe-fleet: pip install freshfr
 def test_without_it_the_engine_says_what_to_install(
     without_fleet: dict[str, str], arguments: list[str], last: str, code: int
 ) -> None:
-    ended = subprocess.run(
-        [sys.executable, *arguments],
-        env=without_fleet,
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-        check=False,
-    )
+    ended = run_to_end([sys.executable, *arguments], env=without_fleet)
     assert ended.stderr.splitlines()[-1:] == ([last] if last else [])
     assert ended.returncode == code
 
 
 def test_an_error_within_the_package_is_not_taken_for_its_absence(tmp_path: Path) -> None:
     (tmp_path / "freshframe_fleet.py").write_text("import nothing_of_this_name\n")
-    ended = subprocess.run(
+    ended = run_to_end(
         [sys.executable, "-c", "import freshframe.fleet"],
         # Both versions have one size, and may have one second: no bytecode may stay of the first.
         env={
@@ -129,10 +122,6 @@ def test_an_error_within_the_package_is_not_taken_for_its_absence(tmp_path: Path
             "PYTHONPATH": f"{tmp_path}:{ENGINE.parent}",
             "PYTHONDONTWRITEBYTECODE": "1",
         },
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-        check=False,
     )
     assert ended.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'nothing_of_this_name'"
 
@@ -148,7 +137,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
         (ff.__version__, ""),
     ):
         (tmp_path / "freshframe_fleet" / "_version.py").write_text(f'VERSION = "{version}"\n')
-        ended = subprocess.run(
+        ended = run_to_end(
             [sys.executable, "-c", "from freshframe.fleet import Fleet"],
             # Both versions have one size, and may have one second: no bytecode may stay of the first.
             env={
@@ -156,10 +145,6 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
                 "PYTHONPATH": f"{tmp_path}:{ENGINE.parent}",
                 "PYTHONDONTWRITEBYTECODE": "1",
             },
-            capture_output=True,
-            text=True,
-            timeout=WATCHDOG,
-            check=False,
         )
         assert said in ended.stderr
         assert ended.returncode == bool(said), ended.stderr

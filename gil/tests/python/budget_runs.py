@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gil_budget
-from rigs.watchdog import LONG_WATCHDOG
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 
 PACKAGE = Path(gil_budget.__file__).resolve().parents[1]  # the package of the interpreter that runs the tests
 
@@ -63,15 +62,7 @@ def run(
         command += ["--gil-budget", budget]
     command += ["--gil-report", str(report), *options]
     environment = {**os.environ, "PYTHONPATH": python_path(), "GITHUB_ACTIONS": "false", **variables}
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=LONG_WATCHDOG,
-        check=False,
-    )
+    done = run_to_end(command, cwd=folder, env=environment, timeout=LONG_WATCHDOG)
     found = json.loads(report.read_text()) if report.exists() else {}
     return Run(done.returncode, done.stdout + done.stderr, found)
 

@@ -22,6 +22,7 @@ from gil_budget._gil_watch.running import find_running
 from gil_budget.holds import Hold
 from gil_budget.limits import LimitError, parse_seconds
 from gil_budget.verdict import Verdict
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 
 needs_gil = pytest.mark.needs_gil
 
@@ -195,12 +196,10 @@ def test_the_command_runs_a_program_under_a_budget(tmp_path: Path, limit: str, c
     )
     command = [sys.executable, "-c", "import sys, gil_budget._command as c; sys.exit(c.main())"]
     for _ in range(10):  # a busy machine may hide all of the holds
-        done = subprocess.run(
+        done = run_to_end(
             [*command, "run", "--budget", limit, str(program), "-x"],
             env={**os.environ, "PYTHONPATH": python_path()},
-            capture_output=True,
-            text=True,
-            check=False,
+            timeout=LONG_WATCHDOG,
         )
         if done.returncode == code:
             break

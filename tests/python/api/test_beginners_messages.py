@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from support import WATCHDOG
+from rigs.watchdog import run_to_end
 
 import freshframe as ff
 from freshframe import _check
@@ -231,9 +230,7 @@ ENDS = {
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_program_that_forgets_to_start_its_pipeline_is_told(end: str) -> None:
-    program = subprocess.run(
-        [sys.executable, "-c", BUILT + end], check=False, capture_output=True, text=True, timeout=WATCHDOG
-    )
+    program = run_to_end([sys.executable, "-c", BUILT + end])
     assert (UNSTARTED in program.stderr) == ENDS[end], program.stderr
     assert program.returncode == (1 if "raise" in end else 0)
 

@@ -8,27 +8,17 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-from support import WATCHDOG
+from rigs.tool_modules import load_tool
+from rigs.watchdog import run_to_end
 
 import freshframe as ff
 
 ROOT = Path(__file__).parents[3]
 TOOL = ROOT / "tools" / "signatures.py"
 
-
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("signatures", TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-signatures = tool()
+signatures = load_tool("signatures")
 
 
 def listed() -> list[str]:
@@ -38,9 +28,7 @@ def listed() -> list[str]:
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions write signatures in other words")
 def test_the_list_is_that_of_the_package() -> None:
-    ended = subprocess.run(
-        [sys.executable, TOOL, "--check"], check=False, capture_output=True, text=True, timeout=WATCHDOG
-    )
+    ended = run_to_end([sys.executable, TOOL, "--check"])
     assert ended.returncode == 0, ended.stderr
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 from support import mypy_path
 
 pytest.importorskip("mypy")
@@ -22,13 +23,11 @@ MARK = re.compile(r"  # type: ignore\[[a-z-]+\]")
 
 def mypy(path: Path, cache: Path) -> tuple[int, str]:
     environment = {**os.environ, "MYPYPATH": os.pathsep.join(mypy_path())}
-    ended = subprocess.run(
+    ended = run_to_end(
         [sys.executable, "-m", "mypy", "--strict", "--config-file", os.devnull, "--cache-dir", cache, path],
-        capture_output=True,
-        text=True,
-        check=False,
         cwd=cache,
         env=environment,
+        timeout=LONG_WATCHDOG,
     )
     return ended.returncode, ended.stdout + ended.stderr
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from rigs.command_line import COMMAND, ENVIRONMENT, LIVE, SCENE, catches, process, records
+from rigs.watchdog import run_to_end
 from support import WATCHDOG, until
 
 import freshframe as ff
@@ -25,9 +26,7 @@ def test_the_module_and_the_console_script_are_the_same_command() -> None:
     assert (module.returncode, module.stdout, module.stderr) == (0, f"freshframe {ff.__version__}\n", "")
     script = shutil.which("freshframe", path=str(Path(sys.executable).parent))
     if script is not None:
-        found = subprocess.run(
-            [script, "--version"], capture_output=True, text=True, timeout=WATCHDOG, check=True
-        )
+        found = run_to_end([script, "--version"], check=True)
         assert found.stdout == module.stdout
 
 
@@ -124,14 +123,7 @@ def test_stdout_that_is_full_is_an_error() -> None:
 
 def test_a_reader_of_stdout_that_goes_away_ends_it_quietly() -> None:
     command = f'"{sys.executable}" -m freshframe track "{LIVE}" --json -q | head -n 2'
-    ended = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command],
-        check=False,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-    )
+    ended = run_to_end(["bash", "-o", "pipefail", "-c", command], env=ENVIRONMENT)
     assert len(records(ended.stdout)) == 2
     assert (ended.returncode, ended.stderr) == (0, "")
 
@@ -204,12 +196,5 @@ def test_a_second_sigint_ends_at_once() -> None:
 
 def test_importing_the_package_imports_neither_the_command_nor_rich() -> None:
     code = "import sys, freshframe; print([m for m in sys.modules if 'rich' in m or '_cli' in m.split('.')])"
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-        check=True,
-    )
+    ended = run_to_end([sys.executable, "-c", code], env=ENVIRONMENT, check=True)
     assert ended.stdout == "[]\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import gil_budget
 import pytest
-from support import WATCHDOG
+from rigs.watchdog import run_to_end
 
 import freshframe as ff
 from freshframe._interpreter import parts
@@ -37,15 +37,7 @@ def of_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments],
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-        check=False,
-    )
+    return run_to_end([sys.executable, *arguments], env={**os.environ, "PYTHONPATH": str(folder)}, cwd=folder)
 
 
 @pytest.mark.parametrize("name", ["sum", "frozen-game", "all"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rigs import gil_holds
 from rigs.gil_holds import WAYS
-from support import WATCHDOG
+from rigs.watchdog import run_to_end
 
 pytestmark = pytest.mark.needs_gil
 
@@ -20,14 +20,10 @@ needs_compiler = pytest.mark.skipif(gil_holds.library() is None, reason="no C co
 
 
 def run_python(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return run_to_end(
         [sys.executable, "-W", "ignore::DeprecationWarning", *arguments],  # about a fork beside threads
-        capture_output=True,
-        text=True,
         cwd=cwd,
         env=gil_holds.environment(),
-        timeout=WATCHDOG,
-        check=False,
     )
 
 
@@ -205,14 +201,7 @@ def test_the_exit_code_is_the_programs_also_when_its_output_is_never_read(tmp_pa
     script = tmp_path / "holder.py"
     script.write_text("sorted(range(2_000_000), key=lambda n: -n); raise SystemExit(7)\n")
     command = f"'{sys.executable}' -m freshframe gil --threshold 1ms --json '{script}'"
-    ended = subprocess.run(
-        ["bash", "-c", command + " | :; exit ${PIPESTATUS[0]}"],
-        capture_output=True,
-        text=True,
-        env=gil_holds.environment(),
-        timeout=WATCHDOG,
-        check=False,
-    )
+    ended = run_to_end(["bash", "-c", command + " | :; exit ${PIPESTATUS[0]}"], env=gil_holds.environment())
     assert ended.returncode == 7, ended.stderr
     assert "Traceback" not in ended.stderr
     assert "the GIL" in ended.stderr, ended.stderr

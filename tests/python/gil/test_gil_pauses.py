@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from rigs.watchdog import run_to_end
 from support import WATCHDOG, run_program
 
 from freshframe._cli.gil.pauses import Pause, Pauses
@@ -64,13 +65,7 @@ def test_a_fork_is_named() -> None:
 def test_the_command_names_pauses_instead_of_refusing(tmp_path: Path) -> None:
     program = tmp_path / "app.py"
     program.write_text("import gc\nkept = [[] for _ in range(400_000)]\ngc.collect()\nprint('done')\n")
-    ended = subprocess.run(
-        [sys.executable, "-m", "freshframe", "gil", "--threshold", "1ms", str(program)],
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-        check=False,
-    )
+    ended = run_to_end([sys.executable, "-m", "freshframe", "gil", "--threshold", "1ms", str(program)])
     assert (ended.returncode, ended.stdout) == (0, "done\n"), ended.stderr
     assert (
         f"garbage collection of generation 2, 0 objects freed, in MainThread: {program}:3:<module>"

@@ -6,13 +6,13 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 from support import TESTS
 
 import freshframe as ff
@@ -27,9 +27,7 @@ without_an_end = importlib.import_module("night.chaos.__main__").without_an_end
 def test_nothing_is_found_in_a_short_run() -> None:
     paths = os.pathsep.join([*sys.path, str(TESTS.parent)])
     command = [sys.executable, "-m", "night.chaos", "--seed", "2", "--seconds", "3"]
-    ended = subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False
-    )
+    ended = run_to_end(command, env=os.environ | {"PYTHONPATH": paths}, timeout=LONG_WATCHDOG)
     assert ended.stdout, ended.stderr
     verdict = json.loads(ended.stdout)
     assert verdict["findings"] == []

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rigs.watchdog import run_to_end
 from support import WATCHDOG, measured_until, run_program
 
 import freshframe as ff
@@ -44,13 +45,10 @@ Records = list[dict[str, Any]]
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    return run_to_end(
         [*COMMAND, *arguments],
         env={**ENVIRONMENT, **environment},
-        capture_output=True,
-        text=True,
         timeout=5 * WATCHDOG,  # compilers may run
-        check=False,
     )
 
 

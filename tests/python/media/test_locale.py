@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from rigs.live.camera import clip
-from rigs.watchdog import WATCHDOG
+from rigs.watchdog import run_to_end
 
 PROGRAM = """
 import locale, sys
@@ -47,12 +47,8 @@ def test_options_of_ffmpeg_have_a_decimal_point_in_every_locale(locales: Path, t
     media = clip("h264")
     bare = tmp_path / "bare.h264"
     bare.write_bytes(media.header + b"".join(media.frames[:60]))
-    done = subprocess.run(
+    done = run_to_end(
         [sys.executable, "-c", PROGRAM, bare, tmp_path / "made.mp4"],
         env=os.environ | {"LOCPATH": str(locales)},
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-        check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import importlib.util
 import shutil
-import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from rigs.native_code import compiled
-from rigs.watchdog import LONG_WATCHDOG
+from rigs.tool_modules import load_module
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 from support import picture, run_node
 from test_native_page import programs
 
@@ -51,9 +49,7 @@ NB_MODULE(my_nanobind, module) {
 
 def run(*command: object) -> None:
     """Runs a compiler."""
-    ended = subprocess.run(
-        [str(part) for part in command], text=True, capture_output=True, timeout=LONG_WATCHDOG, check=False
-    )
+    ended = run_to_end([str(part) for part in command], timeout=LONG_WATCHDOG)
     assert ended.returncode == 0, ended.stderr
 
 
@@ -61,15 +57,6 @@ def means(node: Any) -> list[Any]:
     """Its results for three pictures; right is [0, 1, 2]."""
     given = [ff.Frame.from_array(picture(number), "gray") for number in range(3)]
     return [sample.value for sample in run_node(node, given)]
-
-
-def module_at(path: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +93,7 @@ def test_cython(tmp_path: Path) -> None:
     library = tmp_path / "my_cython.so"
     include = f"-I{sysconfig.get_path('include')}"
     run("cc", "-O1", "-w", "-shared", "-fPIC", include, source.with_suffix(".c"), "-o", library)
-    functions = module_at(library, "my_cython").__pyx_capi__
+    functions = load_module(library, "my_cython").__pyx_capi__
     assert means(ff.native.function(functions["mean"], out=())) == [0, 1, 2]
 
 
@@ -166,4 +153,4 @@ def test_nanobind(tmp_path: Path) -> None:
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         flags.append("-DNB_FREE_THREADED")  # as nanobind_add_module(FREE_THREADED) does
     run("c++", *flags, *includes, source, folder / "src/nb_combined.cpp", "-o", library)
-    assert means(module_at(library, "my_nanobind").Mean()) == [0, 1, 2]
+    assert means(load_module(library, "my_nanobind").Mean()) == [0, 1, 2]

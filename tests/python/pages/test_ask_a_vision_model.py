@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 from rigs import vision_model
 from rigs.vision_model import Call, Reply, completion
-from support import WATCHDOG
+from rigs.watchdog import run_to_end
 
 import freshframe as ff
 
@@ -32,13 +31,8 @@ def test_the_program_prints_answers_with_the_age_of_their_picture_and_ends_at_a_
     with vision_model.serving(answer) as model:
         text = PROGRAM.replace("http://127.0.0.1:8000/v1", model.url)
         assert text != PROGRAM
-        done = subprocess.run(
-            [sys.executable, "-c", text],
-            env={**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])},
-            capture_output=True,
-            text=True,
-            timeout=WATCHDOG,
-            check=False,
+        done = run_to_end(
+            [sys.executable, "-c", text], env={**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
         )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

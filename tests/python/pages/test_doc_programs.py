@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 from rigs import stand_ins
 from rigs.ports import free_port
+from rigs.watchdog import run_to_end
 from support import TESTS, WATCHDOG, mypy_path
 
 import freshframe as ff
@@ -197,15 +198,12 @@ def test_fragments_fit_the_types(tmp_path: Path) -> None:
         "--disable-error-code=no-redef",
         "--disable-error-code=empty-body",
     ]
-    checked = subprocess.run(
+    checked = run_to_end(
         [sys.executable, "-m", "mypy", *options, *sorted(map(str, tmp_path.glob("fragment_*.py")))],
-        capture_output=True,
-        text=True,
         timeout=5 * WATCHDOG,
         env={
             "MYPYPATH": os.pathsep.join([*mypy_path(), str(ROOT / "fleet" / "python"), str(TESTS)]),
             "PATH": "",
         },
-        check=False,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr

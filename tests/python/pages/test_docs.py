@@ -13,6 +13,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from rigs.watchdog import run_to_end
 from support import WATCHDOG
 
 import freshframe as ff
@@ -64,7 +65,7 @@ def test_the_program_of_the_page_about_cpp_has_no_warnings() -> None:
 
 def check_compiles(program: str, include: list[str]) -> None:
     warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]
-    done = subprocess.run(
+    done = run_to_end(
         [
             str(COMPILER),
             "-std=c++20",
@@ -77,10 +78,6 @@ def check_compiles(program: str, include: list[str]) -> None:
             "-",
         ],
         input=program,
-        text=True,
-        capture_output=True,
-        timeout=WATCHDOG,
-        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -89,13 +86,8 @@ def test_the_python_of_the_page_runs() -> None:
     pytest.importorskip("numba")
     (program,) = programs("python")
     path = os.pathsep.join([str(Path(ff.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    ended = subprocess.run(
-        [sys.executable, "-c", program + "print(len(found))"],
-        env={**os.environ, "PYTHONPATH": path},
-        text=True,
-        capture_output=True,
-        timeout=WATCHDOG,
-        check=False,
+    ended = run_to_end(
+        [sys.executable, "-c", program + "print(len(found))"], env={**os.environ, "PYTHONPATH": path}
     )
     assert (ended.returncode, ended.stdout) == (0, "30\n"), ended.stderr
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from rigs import receivers, vision_model
+from rigs.watchdog import run_to_end
 from support import WATCHDOG, until
 
 import freshframe as ff
@@ -34,12 +35,9 @@ ENVIRONMENT = {
 
 def run(program: str, *arguments: object, told: str = "dropped its first sample") -> str:
     """Runs one example and returns its output. The only complaints are lines with the text `told`."""
-    ended = subprocess.run(
+    ended = run_to_end(
         [sys.executable, str(EXAMPLES / program), *(str(argument) for argument in arguments)],
-        check=False,
         env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
         timeout=4 * WATCHDOG,  # some start a dozen processes
     )
     complaints = [line for line in ended.stderr.splitlines() if told not in line]
@@ -308,14 +306,7 @@ def test_a_flask_page_shows_pictures_and_the_newest_result() -> None:
             print(urllib.request.urlopen(url, timeout=60).read().decode())
         server.shutdown()
         """
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        check=False,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
-    )
+    ended = run_to_end([sys.executable, "-c", code], env=ENVIRONMENT)
     assert ended.returncode == 0, ended.stderr
     kind, picture, result, *page = ended.stdout.splitlines()
     assert kind == "multipart/x-mixed-replace; boundary=picture"

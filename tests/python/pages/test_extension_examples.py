@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rigs.watchdog import LONG_WATCHDOG
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 
 import freshframe as ff
 
@@ -32,14 +32,8 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Runs a command in a folder; it can import freshframe and what lies in `path`."""
     search = os.pathsep.join(str(folder) for folder in (PACKAGE, *path))
-    return subprocess.run(
-        command,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=LONG_WATCHDOG,
-        env={**os.environ, "PYTHONPATH": search, **environment},
-        cwd=folder,
+    return run_to_end(
+        command, timeout=LONG_WATCHDOG, env={**os.environ, "PYTHONPATH": search, **environment}, cwd=folder
     )
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rigs.watchdog import run_to_end
 from support import WATCHDOG
 
 PAGE = Path(__file__).parents[3] / "docs/how-to/genicam.md"
@@ -62,14 +62,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def run(program: Path, text: str, environment: dict[str, str]) -> list[str]:
     program.write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, program],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=2 * WATCHDOG,
-        check=False,
-    )
+    done = run_to_end([sys.executable, program], env=environment, timeout=2 * WATCHDOG)
     if "Namespace Aravis not available" in done.stderr:
         pytest.skip("needs Aravis (gir1.2-aravis-0.8)")
     assert done.returncode == 0, done.stderr

@@ -6,7 +6,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from rigs import twelve_programs
+from rigs.watchdog import run_to_end
 from support import TESTS, WATCHDOG
 
 import freshframe as ff
@@ -47,13 +47,10 @@ def test_the_program_runs(path: Path, tmp_path: Path) -> None:
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"needs {module}")
     environment = {**os.environ, "PYTHONPATH": f"{Path(ff.__file__).parents[1]}:{TESTS}"}
-    ended = subprocess.run(
+    ended = run_to_end(
         [sys.executable, twelve_programs.__file__, number],
         cwd=tmp_path,
         env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
         timeout=4 * WATCHDOG,
     )
     assert ended.returncode == 0, ended.stderr

@@ -17,6 +17,7 @@ from support import WATCHDOG
 
 import freshframe as ff
 from freshframe._cli.top import Target
+from rigs.watchdog import run_to_end
 
 FRAMES = 50
 SCENE = f"demo:circles?size=320x240&balls=2&seed=1&pace=0&frames={FRAMES}"
@@ -28,9 +29,7 @@ Command = Callable[..., tuple[int, str, str]]
 
 def process(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [*COMMAND, *(str(argument) for argument in arguments)]
-    return subprocess.run(
-        command, env=ENVIRONMENT, capture_output=True, text=True, timeout=WATCHDOG, check=False, **options
-    )
+    return run_to_end(command, env=ENVIRONMENT, **options)
 
 
 def catches(pid: int, number: signal.Signals) -> bool:

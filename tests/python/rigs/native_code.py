@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import freshframe as ff
-from rigs.watchdog import LONG_WATCHDOG
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 
 
 def _compile(library: Path, code: str, *flags: str, language: str = "c") -> subprocess.CompletedProcess[str]:
@@ -21,7 +21,7 @@ def _compile(library: Path, code: str, *flags: str, language: str = "c") -> subp
     if shutil.which(compiler) is None:
         pytest.skip(f"no compiler: {compiler}")
     standard = "-std=c11" if language == "c" else "-std=c++17"
-    return subprocess.run(
+    return run_to_end(
         [
             compiler,
             *f"-x {language} {standard} -O2 -Wall -Wextra -Werror -pedantic -shared -fPIC".split(),
@@ -32,10 +32,7 @@ def _compile(library: Path, code: str, *flags: str, language: str = "c") -> subp
             "-",
         ],
         input=textwrap.dedent(code) + "\n",
-        text=True,
-        capture_output=True,
         timeout=LONG_WATCHDOG,
-        check=False,
     )
 
 

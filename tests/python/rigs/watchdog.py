@@ -1,10 +1,20 @@
-"""The limits of waits in tests. Only a hang reaches them, on a busy machine too."""
+"""The limits of waits in tests, and commands within them. Only a hang reaches them, on a busy machine too."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Sequence
+from typing import Any
 
 # Seconds. Tests of instrumented or emulated programs are given more patience.
 WATCHDOG = 100.0 * float(os.environ.get("FRESHFRAME_TEST_PATIENCE", "1"))
 LONG_WATCHDOG = 10 * WATCHDOG  # for a compiler, a run of pytest, and a measurement that is repeated
+
+
+def run_to_end(
+    command: Sequence[Any], *, timeout: float = WATCHDOG, check: bool = False, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command and returns its end with its output as text. `options` go to subprocess.run()."""
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=check, **options)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rigs.watchdog import run_to_end
 from support import WATCHDOG, Count, Push, encodes, until
 
 import freshframe as ff
@@ -84,9 +85,7 @@ try:
 except ff.NodeError as error:
     print(error)
 """
-    ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=WATCHDOG, check=True
-    )
+    ended = run_to_end([sys.executable, "-c", program], check=True)
     return ended.stdout
 
 

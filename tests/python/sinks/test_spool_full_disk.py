@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from rigs.boxes import NOW, drain, fill, left_open, records, small_box
+from rigs.watchdog import run_to_end
 from support import WATCHDOG
 
 from freshframe._spool import box as boxes
@@ -207,12 +208,8 @@ def on_a_disk_of_its_own(script: str, folder: Path) -> Any:
         or subprocess.run([*space, "true"], check=False, timeout=WATCHDOG).returncode != 0
     ):
         pytest.skip("no name space for a file system of its own")
-    ended = subprocess.run(
+    ended = run_to_end(
         [*space, sys.executable, "-c", script, str(folder)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert ended.returncode == 0, ended.stderr

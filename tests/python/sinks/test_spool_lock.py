@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from rigs.boxes import fill, small_box
+from rigs.watchdog import run_to_end
 from support import WATCHDOG, program_environment
 
 import freshframe as ff
@@ -34,14 +35,7 @@ except StateError as error:
 
 def other_program(folder: Path) -> str:
     """Returns the output of a second program that opens the folder."""
-    ended = subprocess.run(
-        [sys.executable, "-c", OTHER, str(folder)],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=program_environment(),
-        timeout=WATCHDOG,
-    )
+    ended = run_to_end([sys.executable, "-c", OTHER, str(folder)], check=True, env=program_environment())
     return ended.stdout.strip()
 
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -102,7 +102,5 @@ def test_a_header_of_ffmpeg_before_the_integers_of_the_standard_is_named(tmp_pat
 
 
 def test_the_tree_has_no_such_name() -> None:
-    ended = subprocess.run(
-        [sys.executable, str(ROOT / "tools/check_ffmpeg.py")], capture_output=True, text=True, check=False
-    )
+    ended = run_to_end([sys.executable, str(ROOT / "tools/check_ffmpeg.py")], timeout=LONG_WATCHDOG)
     assert ended.returncode == 0, ended.stdout

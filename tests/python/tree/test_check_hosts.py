@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
 from rigs.tool_modules import TOOLS, load_tool
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 
 check = load_tool("check_hosts")
 
@@ -53,7 +53,5 @@ def test_lock_files_are_left_out(name: str, is_one: bool) -> None:
 
 
 def test_the_tree_names_none() -> None:
-    ended = subprocess.run(
-        [sys.executable, TOOLS / "check_hosts.py"], capture_output=True, text=True, check=False
-    )
+    ended = run_to_end([sys.executable, TOOLS / "check_hosts.py"], timeout=LONG_WATCHDOG)
     assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -85,7 +85,5 @@ def test_a_name_that_a_header_of_the_namespace_has_is_refused(
 
 
 def test_the_tree_has_no_such_name() -> None:
-    ended = subprocess.run(
-        [sys.executable, str(ROOT / "tools/check_joined.py")], capture_output=True, text=True, check=False
-    )
+    ended = run_to_end([sys.executable, str(ROOT / "tools/check_joined.py")], timeout=LONG_WATCHDOG)
     assert ended.returncode == 0, ended.stdout

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 
 ROOT = Path(__file__).resolve().parents[3]
 APT = """#!/bin/sh
@@ -20,13 +21,11 @@ echo 'Debian https://mirror.example/debian/'
 def mirror_of(archive: str, tmp_path: Path, apt: str, **variables: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "apt-get").write_text(apt)
     (tmp_path / "apt-get").chmod(0o755)
-    return subprocess.run(
+    return run_to_end(
         ["bash", "-euc", ". tools/debian-mirror.sh; debian_mirror " + archive],
         cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}", **variables},
+        timeout=LONG_WATCHDOG,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 from rigs.ports import free_port
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 from support import WATCHDOG, until
 
 ROOT = Path(__file__).parents[3]
@@ -82,9 +83,7 @@ def test_the_programs_of_compose_run(tmp_path: Path) -> None:
             request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers=headers)
             with urllib.request.urlopen(request, timeout=WATCHDOG) as answer:
                 assert b"freshframe_" in answer.read()
-            wrong = subprocess.run(
-                healthy, env=environment | {"TOKEN": "other"}, check=False, capture_output=True, text=True
-            )
+            wrong = run_to_end(healthy, env=environment | {"TOKEN": "other"}, timeout=LONG_WATCHDOG)
             assert wrong.returncode == 1
             assert "401" in wrong.stderr
         finally:

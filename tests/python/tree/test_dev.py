@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rigs.watchdog import run_to_end
 from support import WATCHDOG, until
 
 DEV = Path(__file__).parents[3] / "dev"
@@ -49,14 +50,8 @@ def on_a_terminal(folder: Path, *command: str) -> Iterator[tuple[subprocess.Pope
 
 
 def run(script: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-c", script, "dev"],
-        cwd=folder,
-        env=os.environ | {"DEV": str(DEV)} | environment,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
+    return run_to_end(
+        ["bash", "-c", script, "dev"], cwd=folder, env=os.environ | {"DEV": str(DEV)} | environment
     )
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 
 TOOL = Path(__file__).resolve().parents[3] / "tools" / "tidy.py"
 COUNT = 20  # files of the layer `wide`, of which the tool joins eight
@@ -76,9 +77,7 @@ def tidy(tree: Path, *words: str) -> tuple[int, list[str]]:
     (build / "compile_commands.json").write_text(json.dumps(entries), encoding="utf-8")
     program = [sys.executable, str(tree / "tools" / "tidy.py"), str(build), "--jobs", "1", *words]
     path = f"{tree / 'bin'}:{os.environ['PATH']}"
-    ended = subprocess.run(
-        program, cwd=tree, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
-    )
+    ended = run_to_end(program, cwd=tree, env={**os.environ, "PATH": path}, timeout=LONG_WATCHDOG)
     assert ended.stderr == ""
     return ended.returncode, ended.stdout.splitlines()
 

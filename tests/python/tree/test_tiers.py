@@ -16,7 +16,8 @@ import pytest
 import tiers
 from rigs import repeated
 from rigs.tool_modules import load_tool
-from support import TESTS, WATCHDOG
+from rigs.watchdog import run_to_end
+from support import TESTS
 
 ROOT = Path(__file__).parents[3]
 
@@ -137,14 +138,10 @@ def test_ctest_runs_each_suite_once(tmp_path: Path, processes: str, filters: set
         f"set(FRESHFRAME_TESTS_PROGRAM [[{program}]])\nset(FRESHFRAME_TESTS_PYTHON [[{sys.executable}]])\n"
         f"include([[{ROOT / 'tests/cpp/suites.cmake'}]])\n"
     )
-    ended = subprocess.run(
+    ended = run_to_end(
         ["ctest", "--parallel", "2"],
         cwd=tmp_path,
         env=os.environ | {"FRESHFRAME_TEST_TIER": "quick", "FRESHFRAME_TEST_PROCESSES": processes},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     given = (tmp_path / "filters").read_text().splitlines()
@@ -181,14 +178,10 @@ def run_suite(folder: Path, plugin: str, suite: str, tier: str) -> subprocess.Co
     (folder / "test_suite.py").write_text(textwrap.dedent(suite))
     markers = ["table(cases)", "thorough", "full", "repeats"]
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n" + "".join(f"  {one}\n" for one in markers))
-    return subprocess.run(
+    return run_to_end(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_suite.py"],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": f"{TESTS}:{ROOT / 'tests'}", "FRESHFRAME_TEST_TIER": tier},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=WATCHDOG,
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from rigs.tool_modules import TOOLS, load_tool
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 
 check = load_tool("wheel/check_wheel")
 bill = load_tool("wheel/bill")
@@ -475,12 +476,11 @@ def test_no_version_below_the_oldest_that_serves_is_built() -> None:
     script = (TOOLS / "wheel/libraries.sh").read_text()
     function = re.search(r"^not_below\(\) \{.*?^\}", script, re.MULTILINE | re.DOTALL)
     assert function is not None
-    ended = subprocess.run(
+    ended = run_to_end(
         ["bash", "-c", f"{function[0]}\nnot_below 12.1.14"],
         input="1:1.0-1\n12.1.14.0-1\n12.1.14~rc1\n11.1.5.2-1\n",
-        capture_output=True,
-        text=True,
         check=True,
+        timeout=LONG_WATCHDOG,
     )
     assert ended.stdout.split() == ["1:1.0-1", "12.1.14.0-1"]
 

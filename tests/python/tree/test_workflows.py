@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from rigs.watchdog import LONG_WATCHDOG, run_to_end
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -192,8 +193,8 @@ def publish(checkout: Path, version: str) -> None:
 
 def shown(checkout: Path, path: str) -> str:
     remote = checkout.parent / "remote"
-    return subprocess.run(
-        ["git", "-C", remote, "show", f"gh-pages:{path}"], check=True, capture_output=True, text=True
+    return run_to_end(
+        ["git", "-C", remote, "show", f"gh-pages:{path}"], check=True, timeout=LONG_WATCHDOG
     ).stdout
 
 
@@ -217,9 +218,7 @@ def test_publishing_is_refused_without_a_version_or_its_files(pages: Path) -> No
         (["page", "v0.1.0"], "--make notes"),
         (["all", "v0.1.0"], "got all"),
     ):
-        ended = subprocess.run(
-            [pages / "tools/publish.sh", *arguments], check=False, capture_output=True, text=True
-        )
+        ended = run_to_end([pages / "tools/publish.sh", *arguments], timeout=LONG_WATCHDOG)
         assert ended.returncode == 1
         assert why in ended.stderr
 
@@ -301,9 +300,7 @@ def test_a_bare_debian_gets_the_hosts_settings_through_sudo(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     for name in ("CI", "DEBIAN_MIRROR", "PIP_INDEX_URL", "GH_TOKEN"):
         monkeypatch.setenv(name, "a value")
-    ended = subprocess.run(
-        [ROOT / "tools/debian_root.sh", "./dev", "test"], check=True, capture_output=True, text=True
-    )
+    ended = run_to_end([ROOT / "tools/debian_root.sh", "./dev", "test"], check=True, timeout=LONG_WATCHDOG)
     kept = re.findall(r"--preserve-env=(\S+) ", ended.stdout)[0].split(",")
     assert {"CI", "DEBIAN_MIRROR", "PIP_INDEX_URL"} <= set(kept)
     assert "GH_TOKEN" not in kept
@@ -320,12 +317,10 @@ def test_a_machine_without_buildah_gets_it(tmp_path: Path) -> None:
         (tmp_path / name).chmod(0o755)
     (tmp_path / "tools").mkdir()
     shutil.copy(ROOT / "tools/image.sh", tmp_path / "tools")
-    ended = subprocess.run(
+    ended = run_to_end(
         [tmp_path / "bash", tmp_path / "tools/image.sh", "build", "0.1.0"],
         env={"PATH": str(tmp_path)},
-        check=False,
-        capture_output=True,
-        text=True,
+        timeout=LONG_WATCHDOG,
     )
     assert (tmp_path / "calls").read_text() == "-n apt-get update -qq\n-n apt-get install -qq -y buildah\n"
     assert "buildah: command not found" in ended.stderr  # this apt-get has installed nothing
