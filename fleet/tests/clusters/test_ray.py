@@ -19,7 +19,7 @@ import pytest
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
 from fleet_rigs import builds as fleet_builds
-from fleet_rigs.checks import balance, is_alive, process_of
+from fleet_rigs.checks import balance, check_samples, is_alive, process_of
 from ray_clusters import add_node
 from support import program_environment, until
 
@@ -79,15 +79,6 @@ class Watch:
         until(read, lambda: f"{left} of {self.fleet.stats()}")
         return time.monotonic() - began
 
-    def check(self) -> None:
-        """Nothing came twice, epochs and numbers rise, counters balance."""
-        balance(self.fleet)
-        keys = [(s.camera, s.epoch, s.seq) for s in self.samples]
-        assert len(keys) == len(set(keys))
-        for name in {s.camera for s in self.samples}:
-            mine = [(s.epoch, s.seq) for s in self.samples if s.camera == name]
-            assert mine == sorted(mine)
-
 
 @pytest.fixture
 def watch(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
@@ -97,7 +88,7 @@ def watch(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         watch = Watch(fleet)
         watch.until_up(nodes)
         yield watch
-        watch.check()
+        check_samples(watch.fleet, watch.samples)
         pids = [*watch.guards.values(), *(agent.pid for agent in fleet.stats().agents.values())]
     until(lambda: not any(is_alive(pid) for pid in pids if pid), "the end of guards and agents")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from fleet_rigs import builds as fleet_builds
-from fleet_rigs.checks import balance, process_of, until_up
+from fleet_rigs.checks import balance, check_samples, process_of, until_up
 from support import until
 
 import freshframe as ff
@@ -71,14 +71,8 @@ class Watch:
         return {name: camera.epoch for name, camera in self.fleet.stats().cameras.items()}
 
     def check(self) -> None:
-        """Nothing came twice, epochs and numbers rise, and each missing one is counted."""
         self.read()
-        balance(self.fleet)
-        keys = [(s.camera, s.epoch, s.seq) for s in self.samples]
-        assert len(keys) == len(set(keys))
-        for name in self.names:
-            mine = [(s.epoch, s.seq) for s in self.samples if s.camera == name]
-            assert mine == sorted(mine)
+        check_samples(self.fleet, self.samples)
 
 
 @pytest.fixture

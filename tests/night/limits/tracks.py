@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from rigs import onnx_files
 from rigs.counting import LINE
+from rigs.onnx_files import save_colours
 from support import Count
 
 import freshframe as ff
@@ -221,22 +221,9 @@ class _New(ff.Node[ff.Frame, ff.Detections]):
         return _found(corners, sample.seq // 2 * _VIEWED + 1 + number)
 
 
-def _save_model(path: Path) -> Path:
-    """A network whose three logits are ten times the mean of red, green and blue."""
-    file = onnx_files.OnnxFile(
-        inputs={"images": (("n", 3, 8, 8), "float32")},
-        outputs={"scores": (("n", 3), "float32")},
-        metadata={"names": "{0: 'red', 1: 'green', 2: 'blue'}"},
-    )
-    file.tensors.append(onnx_files.tensor("ten", np.array(10, np.float32)))
-    file.nodes.append(onnx_files.node("ReduceMean", ["images"], ["means"], axes=[2, 3], keepdims=0))
-    file.nodes.append(onnx_files.node("Mul", ["means", "ten"], ["scores"]))
-    return file.save(path)
-
-
 def _classifier(looks: Literal["growing", "best"]) -> ff.OnnxClassifier:
     with tempfile.TemporaryDirectory(prefix="looks-") as folder:
-        model = _save_model(Path(folder) / "red.onnx")
+        model = save_colours(Path(folder) / "red.onnx", width=8, height=8)
         return ff.OnnxClassifier(model, when=looks, threads=1)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from rigs import onnx_files
+from rigs.onnx_files import COLOURS, save_colours
 from support import Push
 
 import freshframe as ff
@@ -17,20 +18,6 @@ import freshframe as ff
 pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
 
 SIDE = 32
-COLOURS = ("red", "green", "blue")
-
-
-def save_colours(path: Path, *, height: int = SIDE, **metadata: str) -> Path:
-    """A model whose three logits are ten times the mean of each colour."""
-    file = onnx_files.OnnxFile(
-        inputs={"images": (("n", 3, height, SIDE), "float32")},
-        outputs={"scores": (("n", 3), "float32")},
-        metadata={"names": str(dict(enumerate(COLOURS))), **metadata},
-    )
-    file.tensors.append(onnx_files.tensor("ten", np.array(10, np.float32)))
-    file.nodes.append(onnx_files.node("ReduceMean", ["images"], ["means"], axes=[2, 3], keepdims=0))
-    file.nodes.append(onnx_files.node("Mul", ["means", "ten"], ["scores"]))
-    return file.save(path)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,20 +12,6 @@ from rigs.live.camera import clip
 from rigs.live.faulty_server import Faults
 from rigs.live.servers import HttpServer, TcpServer
 from support import until
-
-from freshframe._cli import main
-
-
-@pytest.fixture
-def freshframe(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command line in this process: exit code, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        code = main([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 def test_probe_prints_the_format_of_a_stream(freshframe: Any) -> None:

@@ -17,7 +17,6 @@ from support import until
 
 import freshframe as ff
 from freshframe import _native
-from freshframe._cli import main
 from freshframe._look import engine_stats
 
 
@@ -100,18 +99,6 @@ WEBCAM = camera(
 )
 DENIED = camera("/dev/video2", problem="permission denied", problem_code=errno.EACCES)
 MISSING = "/dev/video987"  # more than the kernel gives numbers to in practice
-
-
-@pytest.fixture
-def freshframe(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command in this process: exit code, stdout, stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(arguments)
-        captured = capfd.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

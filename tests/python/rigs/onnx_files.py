@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 _TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "float16": 10, "float64": 11}
+COLOURS = ("red", "green", "blue")
 
 Shape = Sequence[int | str]
 
@@ -139,6 +140,19 @@ def bright_box(path: Path, pictures: int | str = 1) -> Path:
     file.nodes.append(node("Reshape", ["mean", "form"], ["light"]))
     file.nodes.append(node("Mul", ["light", "way"], ["moved"]))
     file.nodes.append(node("Add", ["start", "moved"], ["output0"]))
+    return file.save(path)
+
+
+def save_colours(path: Path, *, width: int = 32, height: int = 32, **metadata: str) -> Path:
+    """A classifier whose three logits are ten times the mean of each colour."""
+    file = OnnxFile(
+        inputs={"images": (("n", 3, height, width), "float32")},
+        outputs={"scores": (("n", 3), "float32")},
+        metadata={"names": str(dict(enumerate(COLOURS))), **metadata},
+    )
+    file.tensors.append(tensor("ten", np.array(10, np.float32)))
+    file.nodes.append(node("ReduceMean", ["images"], ["means"], axes=[2, 3], keepdims=0))
+    file.nodes.append(node("Mul", ["means", "ten"], ["scores"]))
     return file.save(path)
 
 

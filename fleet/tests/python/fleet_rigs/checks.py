@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from support import until
 
 import freshframe as ff
+from freshframe.fleet import FleetSample
 
 
 def is_alive(pid: int) -> bool:
@@ -29,6 +30,16 @@ def balance(fleet: ff.fleet.Fleet) -> None:
         ), r
         assert r.waiting >= 0, r
         assert r.repeated == 0, r
+
+
+def check_samples(fleet: ff.fleet.Fleet, samples: Sequence[FleetSample]) -> None:
+    """Nothing came twice, epochs and numbers rise, counters balance."""
+    balance(fleet)
+    keys = [(s.camera, s.epoch, s.seq) for s in samples]
+    assert len(keys) == len(set(keys))
+    for name in {s.camera for s in samples}:
+        mine = [(s.epoch, s.seq) for s in samples if s.camera == name]
+        assert mine == sorted(mine)
 
 
 def process_of(fleet: ff.fleet.Fleet, agent: str) -> int:
