@@ -19,7 +19,6 @@ using std::chrono::duration;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kWindow{5};
 constexpr milliseconds kApart{150};  // between two looks: a page may ask at any time
 constexpr int kFewestLooks = 15;     // looks of a window; with fewer the machine was too busy to judge
 constexpr int kWindowsUntilShown = 2;
@@ -61,8 +60,7 @@ void carry_over(Window& window, const Stats& now) {
   auto old = std::exchange(window.before, Stats());
   window.before.elapsed = old.elapsed;
   const auto sums = std::exchange(window.edges, {});
-  const auto blocked = std::exchange(window.blocked, {});
-  const auto away = std::exchange(window.away, {});
+  const auto node_sums = std::exchange(window.nodes, {});
   const auto edges = places_in(old.edges, now.edges);
   for (std::size_t i = 0; i < edges.size(); ++i) {
     window.before.edges.push_back(edges[i] ? old.edges[*edges[i]] : now.edges[i]);
@@ -71,8 +69,7 @@ void carry_over(Window& window, const Stats& now) {
   const auto nodes = places_in(old.nodes, now.nodes);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     window.before.nodes.push_back(nodes[i] ? old.nodes[*nodes[i]] : now.nodes[i]);
-    window.blocked.push_back(nodes[i] ? blocked[*nodes[i]] : 0);
-    window.away.push_back(nodes[i] ? away[*nodes[i]] : 0);
+    window.nodes.push_back(nodes[i] ? node_sums[*nodes[i]] : Window::NodeSums());
   }
 }
 
@@ -97,8 +94,8 @@ void Findings::follow(const GraphState& seen, Time now) {
   if (!window_) return begin_window(seen, now);
   if (now - window_->looked < kApart) return;
   window_->looked = now;
-  count(seen);
-  if (now - window_->began < kWindow) return;
+  count(seen, duration<double>(now - window_->began) / Window::kLength);
+  if (now - window_->began < Window::kLength) return;
   if (window_->looks >= kFewestLooks) judge(seen, now);
   begin_window(seen, now);
 }
@@ -115,12 +112,11 @@ void Findings::begin_window(const GraphState& seen, Time now) {
                    .looks = 0,
                    .before = seen.stats,
                    .edges = std::vector<Window::EdgeSums>(seen.stats.edges.size()),
-                   .blocked = std::vector<int>(seen.stats.nodes.size()),
-                   .away = std::vector<int>(seen.stats.nodes.size()),
+                   .nodes = std::vector<Window::NodeSums>(seen.stats.nodes.size()),
                    .run_queue = witness_.run_queue ? witness_.run_queue() : RunQueue()};
 }
 
-void Findings::count(const GraphState& seen) {
+void Findings::count(const GraphState& seen, double share) {
   ++window_->looks;
   for (std::size_t i = 0; i < seen.stats.edges.size(); ++i) {
     const auto& edge = seen.stats.edges[i];
@@ -128,8 +124,11 @@ void Findings::count(const GraphState& seen) {
     if (is_full(edge)) ++window_->edges[i].full;
   }
   for (std::size_t i = 0; i < seen.stats.nodes.size(); ++i) {
-    if (seen.stats.nodes[i].state == NodeState::Blocked) ++window_->blocked[i];
-    if (is_away(seen.stats.nodes[i])) ++window_->away[i];
+    const auto& node = seen.stats.nodes[i];
+    auto& sums = window_->nodes[i];
+    if (node.state == NodeState::Blocked) ++sums.blocked;
+    if (is_away(node)) ++sums.away;
+    if (node.source && node.source->behind) sums.note_behind(share, *node.source->behind);
   }
 }
 
@@ -250,8 +249,8 @@ std::vector<Finding> Findings::present() const {
 
 std::optional<Findings::Time> Findings::earliest() const {
   if (!quiet_until_) return std::nullopt;
-  static_assert(kUntilFirst == QuietTimes::kQuiet + kWindowsUntilShown * kWindow);
-  return *quiet_until_ + kWindowsUntilShown * kWindow;
+  static_assert(kUntilFirst == QuietTimes::kQuiet + kWindowsUntilShown * Window::kLength);
+  return *quiet_until_ + kWindowsUntilShown * Window::kLength;
 }
 
 double Findings::bar(double threshold, std::string_view kind, const std::string& subject) const {

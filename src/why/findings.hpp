@@ -58,7 +58,8 @@ class Findings {
   };
 
   void begin_window(const GraphState& seen, Time now);
-  void count(const GraphState& seen);
+  /// A look when this share of the window is over.
+  void count(const GraphState& seen, double share);
   void judge(const GraphState& seen, Time now);
   void remember(Causes&& causes);
   void choose_first();

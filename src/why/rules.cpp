@@ -4,6 +4,7 @@
 #include "why/rules.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -17,6 +18,8 @@
 namespace freshframe::core {
 namespace {
 
+using std::chrono::duration;
+
 constexpr double kWaiting = 2;          // samples that wait on average in a queue that drops
 constexpr double kShortestWait = 0.05;  // seconds
 constexpr double kBlocked = 0.5;        // share of the time
@@ -25,6 +28,7 @@ constexpr double kAway = 0.5;           // share of the time
 constexpr double kLostRecords = 0.01;   // share of the samples: a recorder has to keep them all
 constexpr double kCardWait = 0.8;       // share of the time
 constexpr double kFallsBehind = 0.05;   // seconds per second
+constexpr double kThird = 1.0 / 3;      // share of the window
 
 std::uint64_t count_restarts(const NodeStats& node) {
   std::uint64_t sum = 0;
@@ -75,7 +79,7 @@ void find_blocked(const Scene& scene, Causes& out) {
   const auto& stats = scene.seen.stats;
   for (std::size_t n = 0; n < stats.nodes.size(); ++n) {
     const auto& name = stats.nodes[n].name;
-    const double share = static_cast<double>(scene.window.blocked[n]) / scene.window.looks;
+    const double share = static_cast<double>(scene.window.nodes[n].blocked) / scene.window.looks;
     if (!scene.seen.nodes[n].live || share < scene.bar(kBlocked, "blocked", name)) continue;
     if (scene.quiet.has_changed(name)) continue;
     const EdgeStats* fullest = nullptr;
@@ -106,7 +110,7 @@ void find_away(const Scene& scene, Causes& out) {
     const auto& before = scene.window.before.nodes[i].source;
     if (!nodes[i].source || !before || scene.quiet.has_changed(nodes[i].name)) continue;
     const auto& source = *nodes[i].source;
-    const double share = static_cast<double>(scene.window.away[i]) / scene.window.looks;
+    const double share = static_cast<double>(scene.window.nodes[i].away) / scene.window.looks;
     const bool again = grown(source.outages, before->outages) > 0;
     if (share < scene.bar(kAway, "away", nodes[i].name) && !again) continue;
     const double away = scene.away(nodes[i].number);
@@ -127,6 +131,17 @@ void find_away(const Scene& scene, Causes& out) {
     out[{"away", nodes[i].name}] = {
         .finding = std::move(finding), .explains = 0, .change = {}, .lasts = again ? kMinute : 1};
   }
+}
+
+void Window::NodeSums::note_behind(double share, double behind) {
+  if (share <= kThird) most_behind_at_first = std::max(behind, most_behind_at_first.value_or(behind));
+  if (share >= 1 - kThird) least_behind_at_last = std::min(behind, least_behind_at_last.value_or(behind));
+}
+
+double Window::NodeSums::compute_slip() const {
+  if (!most_behind_at_first || !least_behind_at_last) return 0;
+  const double growth = *least_behind_at_last - *most_behind_at_first;
+  return growth / (kThird * duration<double>(kLength).count());
 }
 
 namespace {
@@ -164,8 +179,7 @@ void find_full_cards(const Scene& scene, Causes& out) {
     }
     const auto lost = grown(count_unread(node), count_unread(before));
     const double behind = node.source->behind.value_or(0);
-    const double slip = behind - before.source->behind.value_or(0);
-    if (lost == 0 && slip < bar(kFallsBehind) * scene.seconds) continue;
+    if (lost == 0 && scene.window.nodes[i].compute_slip() < bar(kFallsBehind)) continue;
     Finding finding{
         .kind = "card",
         .subject = node.name,

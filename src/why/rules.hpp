@@ -81,9 +81,24 @@ struct Witness {
 
 /// The looks of a window, and the counters at its beginning.
 struct Window {
+  static constexpr std::chrono::seconds kLength{5};
+
   struct EdgeSums {
     double waiting = 0;  // summed over the looks
     int full = 0;        // looks at which it had no room
+  };
+  struct NodeSums {
+    int blocked = 0;  // looks at which it waited for room
+    int away = 0;     // looks at which the source gave nothing
+    /// The lag (of SourceStats) in the first and in the last third of the window; nullopt means it was not known.
+    std::optional<double> most_behind_at_first = {};
+    std::optional<double> least_behind_at_last = {};
+
+    /// Notes the lag of a look when this share of the window was over.
+    void note_behind(double share, double behind);
+    /// Returns the seconds per second by which the source has become later. A lag that goes up and down within the window,
+    /// as with the segments of a playlist, has not grown.
+    [[nodiscard]] double compute_slip() const;
   };
 
   std::chrono::steady_clock::time_point began;
@@ -91,8 +106,7 @@ struct Window {
   int looks = 0;
   Stats before;
   std::vector<EdgeSums> edges;  // in the order of before.edges
-  std::vector<int> blocked;     // in the order of before.nodes: looks at which the node waited for room
-  std::vector<int> away;        // in the order of before.nodes: looks at which the source gave nothing
+  std::vector<NodeSums> nodes;  // in the order of before.nodes
   RunQueue run_queue;
 };
 

@@ -1,6 +1,7 @@
 // Findings on cards: sources that lose frames or fall behind because a card decodes no faster.
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -84,6 +85,34 @@ TEST_F(CardFinding, SaysNothingOfASourceThatTheCardDoesNotHoldUp) {
     decode(std::chrono::seconds(30), second);
     EXPECT_EQ(kinds(), Kinds()) << what;
   }
+}
+
+// As with the segments of a playlist: the lag at the end of a window is larger than at its beginning, again and again.
+TEST_F(CardFinding, SaysNothingOfALagThatGoesUpAndDown) {
+  for (const double period : {1., 2., 4.5}) {
+    for (const bool rises : {true, false}) {
+      double at = 0;
+      run(std::chrono::seconds(60), [&] {
+        at += .25;
+        const double share = std::fmod(at, period) / period;
+        cam().source->decoder = "cuda:0";
+        cam().source->card_wait += .24;
+        cam().source->behind = 2 + (rises ? share : -share);
+      });
+      EXPECT_EQ(kinds(), Kinds()) << period << (rises ? " up" : " down");
+    }
+  }
+}
+
+TEST_F(CardFinding, NamesASourceThatFallsBehindWhileItsLagGoesUpAndDown) {
+  double at = 0;
+  run(std::chrono::seconds(26), [&] {
+    at += .25;
+    cam().source->decoder = "cuda:0";
+    cam().source->card_wait += .24;
+    cam().source->behind = .2 * at + .2 * std::fmod(at, 1);
+  });
+  EXPECT_EQ(kinds(), Kinds{"card cam"});
 }
 
 TEST_F(CardFinding, SaysNothingOfASourceThatHasHadAnOutage) {
