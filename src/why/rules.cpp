@@ -170,9 +170,8 @@ void find_full_cards(const Scene& scene, Causes& out) {
     const auto& node = nodes[i];
     const auto& before = scene.window.before.nodes[i];
     if (!node.source || !before.source || scene.quiet.is_quiet(node.name)) continue;
-    if (node.source->decoder == "cpu") continue;
     const auto bar = [&](double threshold) { return scene.bar(threshold, "card", node.name); };
-    const double share = find_card_share(scene, i);
+    const double share = node.source->decoder != "cpu" ? find_card_share(scene, i) : 0;
     if (share < bar(kCardWait)) {
       out[{"card", node.name}] = {.finding = {}, .explains = 0, .change = {}, .lasts = 0};
       continue;

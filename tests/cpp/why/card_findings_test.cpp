@@ -72,6 +72,14 @@ TEST_F(CardFinding, NamesASourceThatFallsBehindWhileItWaitsForItsCard) {
   EXPECT_EQ(findings_.present()[0].evidence.at("lost"), 0);
 }
 
+// It is lost, or its source has another decoder since a reconnection.
+TEST_F(CardFinding, EndsOnceTheCpuDecodes) {
+  decode(std::chrono::seconds(26), {.unread = 4});
+  ASSERT_EQ(kinds(), Kinds{"card cam"});
+  decode(std::chrono::seconds(6), {.unread = 4, .decoder = "cpu"});
+  EXPECT_EQ(kinds(), Kinds());
+}
+
 TEST_F(CardFinding, SaysNothingOfASourceThatTheCardDoesNotHoldUp) {
   const std::map<std::string, Second> seconds = {
       {"keeps its pace", {}},

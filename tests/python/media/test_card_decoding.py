@@ -536,37 +536,3 @@ def test_wrong_words_are_refused() -> None:
     for word in ("gpu", "cuda:", "cuda:-1", "cuda:a", "cuda:1234"):
         with pytest.raises(ff.OptionError, match=r'decoder must be "cpu", "auto", "cuda"'):
             ff.open("film.mp4", decoder=word)
-
-
-# ---- a full card
-
-
-def test_the_time_for_which_decoding_waits_for_its_card_is_counted(film: Path, card: Card) -> None:
-    card.fault("slow:20")
-    got = run(film, "cuda")
-    assert got.source.card_wait >= 0.5 * PICTURES * 0.020  # a clock of processor time may tick coarsely
-    assert run(film, "cpu").source.card_wait == 0
-    card.fault()
-
-
-def test_a_full_card_is_named_at_the_source_that_falls_behind(film: Path, card: Card) -> None:
-    """A file without a pace waits as long for its pictures, and is late for nothing."""
-    card.fault("slow:1000")
-    pipeline = ff.Pipeline()
-    played = pipeline.add(ff.open(film, decoder="cuda", loop=True, realtime=True), name="played")
-    read = pipeline.add(ff.open(film, decoder="cuda", loop=True), name="read")
-    pipeline.add(lambda frame: None, played)
-    pipeline.add(lambda frame: None, read)
-
-    def named() -> dict[str, str]:
-        return {found.subject: found.text for found in pipeline.why().findings if found.kind == "card"}
-
-    with pipeline:
-        until(named, "the finding")
-        found, stats = named(), pipeline.stats().nodes
-        card.fault()
-    assert set(found) == {"played"}
-    assert re.fullmatch(r"waits for cuda:0 \d+ % of the time, and falls behind: .* s late\.", found["played"])
-    late = {name: node.source.behind for name, node in stats.items() if node.source}
-    assert late["read"] is None
-    assert (late["played"] or 0) > 1

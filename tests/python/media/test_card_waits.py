@@ -1,0 +1,78 @@
+"""Waiting for a card: the time is counted, and why() names a card that is full."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from rigs.card import Card
+from rigs.card.clips import H264, PICTURES, clip
+from rigs.card.films import frames_of
+from support import check_books, until
+
+import freshframe as ff
+
+pytestmark = [pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")]
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return clip(tmp_path_factory.mktemp("films") / "film.mp4", H264["no b-frames"])
+
+
+def source_of(pipeline: ff.Pipeline, name: str = "film") -> ff.stats.SourceStats:
+    source = pipeline.stats().nodes[name].source
+    assert source is not None
+    return source
+
+
+def test_the_time_for_which_decoding_waits_for_its_card_is_counted(film: Path, card: Card) -> None:
+    card.fault("slow:20")
+    _, on_card = frames_of(film, on_device=False)
+    card.fault()
+    _, on_cpu = frames_of(film, on_device=False, decoder="cpu")
+    # A clock of processor time may tick coarsely.
+    assert source_of(on_card).card_wait >= 0.5 * PICTURES * 0.020
+    assert source_of(on_cpu).card_wait == 0
+
+
+def test_a_slow_card_that_is_lost_is_waited_for_no_longer(film: Path, card: Card) -> None:
+    card.fault("slow:10")
+    pipeline = ff.Pipeline()
+    played = pipeline.add(ff.open(film, decoder="auto", loop=True), name="film")
+    pipeline.add(lambda frame: None, played)
+    with pipeline:
+        until(lambda: source_of(pipeline).card_wait > 0.1, "waits for the card")
+        card.fault("slow:10", "lost:0")
+        until(lambda: source_of(pipeline).decoder == "cpu", "the CPU")
+        waited, seen = source_of(pipeline).card_wait, pipeline.stats().nodes["film"].processed
+        until(lambda: pipeline.stats().nodes["film"].processed > seen + 2 * PICTURES, "pictures of the CPU")
+        assert source_of(pipeline).card_wait == waited
+    card.fault()
+    check_books(pipeline)
+
+
+def test_a_full_card_is_named_at_the_source_that_falls_behind(film: Path, card: Card) -> None:
+    """A file without a pace waits as long for its pictures, and is late for nothing."""
+    card.fault("slow:1000")
+    pipeline = ff.Pipeline()
+    played = pipeline.add(ff.open(film, decoder="cuda", loop=True, realtime=True), name="played")
+    read = pipeline.add(ff.open(film, decoder="cuda", loop=True), name="read")
+    pipeline.add(lambda frame: None, played)
+    pipeline.add(lambda frame: None, read)
+
+    def named() -> dict[str, str]:
+        return {found.subject: found.text for found in pipeline.why().findings if found.kind == "card"}
+
+    with pipeline:
+        until(named, "the finding")
+        found, stats = named(), pipeline.stats().nodes
+        card.fault()
+    assert set(found) == {"played"}
+    assert re.fullmatch(r"waits for cuda:0 \d+ % of the time, and falls behind: .* s late\.", found["played"])
+    late = {name: node.source.behind for name, node in stats.items() if node.source}
+    assert late["read"] is None
+    assert (late["played"] or 0) > 1
