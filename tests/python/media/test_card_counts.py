@@ -73,8 +73,9 @@ def test_each_picture_of_a_file_is_a_frame_or_a_drop(
     card.fault()
 
 
-# Not "copy:N", whose first copy may fail: pictures before a stream's first one are not counted.
-@pytest.mark.parametrize("word", ["lost:12", "slow:5,lost:12", "refuse:5", "skip:4"])
+@pytest.mark.parametrize(
+    "word", ["lost:12", "slow:5,lost:12", "refuse:1", "refuse:5", "skip:4", "copy:1", "copy:3", "copy:20"]
+)
 def test_each_picture_of_a_stream_is_a_frame_or_a_drop(word: str, card: Card) -> None:
     pictures = 30
     fault(card, word)

@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <limits>
@@ -43,6 +44,7 @@ void LiveDecoding::wake(std::optional<double> seconds, std::optional<double> unt
 void LiveDecoding::forget(TimePoint now) {
   note(LiveEvent::Paused);
   held_.clear();
+  first_errors_ = 0;
   damage_ = Damage();
   key_gate_ = KeyGate(key_patience(stream_.decoder->context().codec_id));
   fruitless_.begin_stream(now);
@@ -315,17 +317,20 @@ void LiveDecoding::note_losses(const Arrived& arrived, const Context& context) {
 /// A picture may come anyway. Where pictures are counted, this one is when a later one has come, and a picture of a
 /// replay was counted when it came.
 void LiveDecoding::count_undecoded(const Context& context) {
-  if (makes_pictures(phase_) && !counts_pictures() && !group_.replays())
+  if (!makes_pictures(phase_) || group_.replays()) return;
+  if (!counts_pictures()) {
     context.counters.drop(NodeDropCause::Decode);
+  } else if (phase_ != LivePhase::Showing && !options_.leaves_out) {
+    ++first_errors_;
+  }
 }
 
-/// Pictures that did not come before a frame, or before the end.
+/// Pictures that did not come before a frame, or before the end. A decoder leaves out pictures before its first one
+/// if they refer to pictures before the keyframe: there, only pictures with an error are lost.
 void LiveDecoding::count_missing(const HeldPackets::Taken& notes, const Context& context) {
-  if (phase_ == LivePhase::Showing && counts_pictures()) {
-    count_before(notes, context);
-  } else if (counts_losses(phase_)) {
-    context.counters.drop(NodeDropCause::Lost, notes.missing);
-  }
+  if (phase_ == LivePhase::Showing && counts_pictures()) return count_before(notes, context);
+  if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, notes.missing);
+  context.counters.drop(NodeDropCause::Decode, std::min(notes.failed, std::exchange(first_errors_, 0)));
 }
 
 /// Pictures before the next frame that will not come.

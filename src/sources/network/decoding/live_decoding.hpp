@@ -127,8 +127,9 @@ class LiveDecoding {
   DecoderResidue residue_;  // in the decoder
   FruitlessPackets fruitless_;
   LivePhase phase_ = LivePhase::New;
-  std::int64_t seq_ = -1;  // number of the last frame
-  AvFramePtr spare_;       // for the next receive()
+  std::uint64_t first_errors_ = 0;  // before the first frame of a connection that counts pictures
+  std::int64_t seq_ = -1;           // number of the last frame
+  AvFramePtr spare_;                // for the next receive()
 };
 
 }  // namespace freshframe::media
