@@ -63,6 +63,8 @@ std::string load(CudaDriver& driver) {
       find(cuda, "cuInit", driver.init) && find(cuda, "cuDriverGetVersion", driver.driver_version) &&
       find(cuda, "cuDeviceGetCount", driver.device_count) && find(cuda, "cuDeviceGet", driver.device) &&
       find(cuda, "cuDeviceGetName", driver.device_name) &&
+      find(cuda, "cuDevicePrimaryCtxGetState", driver.primary_state) &&
+      find(cuda, "cuDevicePrimaryCtxSetFlags_v2", driver.set_primary_flags) &&
       find(cuda, "cuDevicePrimaryCtxRetain", driver.retain_primary) &&
       find(cuda, "cuDevicePrimaryCtxRelease_v2", driver.release_primary) &&
       find(cuda, "cuCtxPushCurrent_v2", driver.push_context) &&

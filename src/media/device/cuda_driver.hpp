@@ -57,6 +57,8 @@ struct CudaDriver {
   int (*device_count)(int* count) = nullptr;
   int (*device)(int* device, int index) = nullptr;
   int (*device_name)(char* name, int size, int device) = nullptr;
+  int (*primary_state)(int device, unsigned* flags, int* is_active) = nullptr;
+  int (*set_primary_flags)(int device, unsigned flags) = nullptr;
   int (*retain_primary)(void** context, int device) = nullptr;
   int (*release_primary)(int device) = nullptr;
   int (*push_context)(void* context) = nullptr;

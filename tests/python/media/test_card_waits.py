@@ -1,10 +1,12 @@
-"""Waiting for a card: the time is counted, and why() names a card that is full."""
+"""Waiting for a card: threads sleep, the time is counted, and why() names a card that is full."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import ctypes
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,67 @@ def source_of(pipeline: ff.Pipeline, name: str = "film") -> ff.stats.SourceStats
     source = pipeline.stats().nodes[name].source
     assert source is not None
     return source
+
+
+class Primary:
+    """The primary context as another library of this process uses it."""
+
+    def __init__(self, card: Card) -> None:
+        """Looks at the fake card."""
+        self._driver = card.driver
+        self._is_used = False
+        assert self._driver.cuInit(0) == 0
+
+    @property
+    def flags(self) -> int:
+        """What cuDevicePrimaryCtxGetState returns."""
+        flags, is_active = ctypes.c_uint(), ctypes.c_int()
+        assert self._driver.cuDevicePrimaryCtxGetState(0, ctypes.byref(flags), ctypes.byref(is_active)) == 0
+        return flags.value
+
+    def set(self, flags: int) -> None:
+        assert self._driver.cuDevicePrimaryCtxSetFlags_v2(0, flags) == 0
+
+    def use(self) -> None:
+        assert self._driver.cuDevicePrimaryCtxRetain(ctypes.byref(ctypes.c_void_p()), 0) == 0
+        self._is_used = True
+
+    def close(self) -> None:
+        if self._is_used:
+            assert self._driver.cuDevicePrimaryCtxRelease_v2(0) == 0
+        self.set(0)
+
+
+@pytest.fixture
+def primary(card: Card) -> Iterator[Primary]:
+    made = Primary(card)
+    yield made
+    made.close()
+
+
+SPIN, YIELD, SLEEP = 1, 2, 4
+
+
+@pytest.mark.parametrize(
+    ("set_before", "is_used", "wanted"),
+    [
+        pytest.param(0, False, SLEEP, id="freshframe makes the context"),
+        pytest.param(0, True, 0, id="another library has made it"),
+        pytest.param(SPIN, False, SPIN, id="another library has set spinning"),
+        pytest.param(YIELD, True, YIELD, id="another library has set yielding and made it"),
+        pytest.param(SLEEP, False, SLEEP, id="another library has set sleeping"),
+    ],
+)
+def test_threads_sleep_while_they_wait_unless_another_library_has_chosen(
+    set_before: int, is_used: bool, wanted: int, film: Path, card: Card, primary: Primary
+) -> None:
+    before = card.count("blocking contexts")
+    primary.set(set_before)
+    if is_used:
+        primary.use()
+    frames_of(film)
+    assert primary.flags == wanted
+    assert card.count("blocking contexts") - before == (wanted == SLEEP)
 
 
 def test_the_time_for_which_decoding_waits_for_its_card_is_counted(film: Path, card: Card) -> None:

@@ -26,6 +26,7 @@ typedef enum {
   kCallsAfterFork,
   kMapsWithoutSurface,
   kStatusAsked,
+  kBlockingContexts,
   kCounts
 } Count;
 

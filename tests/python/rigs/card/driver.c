@@ -155,7 +155,11 @@ Result cuDevicePrimaryCtxRetain(void** context, int device) {
   if (result != kSuccess) return result;
   *context = primary;
   pthread_mutex_lock(&primary_mutex);
-  if (primary_users++ == 0) card_add(kContexts, 1);
+  if (primary_users++ == 0) {
+    enum { kBlockingWaits = 4 };
+    card_add(kContexts, 1);
+    if (primary_flags == kBlockingWaits) card_add(kBlockingContexts, 1);
+  }
   pthread_mutex_unlock(&primary_mutex);
   return kSuccess;
 }

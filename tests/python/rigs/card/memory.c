@@ -32,7 +32,8 @@ static const char* const kCountNames[kCounts] = {"pictures",
                                                  "calls without context",
                                                  "calls after fork",
                                                  "maps without surface",
-                                                 "status asked"};
+                                                 "status asked",
+                                                 "blocking contexts"};
 static atomic_long counts[kCounts];
 
 void card_add(Count count, long number) {
