@@ -24,7 +24,6 @@ constexpr int kFewestLooks = 15;     // looks of a window; with fewer the machin
 constexpr int kWindowsUntilShown = 2;
 constexpr int kWindowsUntilGone = 3;
 constexpr int kMostPredicted = 3;  // remedies at a time
-constexpr double kStays = 0.7;     // share of a threshold: a finding stays as long as it is above
 constexpr double kClearly = 1.2;   // a cause that explains this much more becomes the first
 
 // Standstills first, then losses, and then the causes of age.
@@ -133,21 +132,22 @@ void Findings::count(const GraphState& seen, double share) {
 }
 
 void Findings::judge(const GraphState& seen, Time now) {
-  const Scene scene{.seen = seen,
-                    .window = *window_,
-                    .seconds = duration<double>(now - window_->began).count(),
-                    .ages = witness_.ages ? witness_.ages() : std::vector<Age>(),
-                    .run_queue = witness_.run_queue ? witness_.run_queue() : RunQueue(),
-                    .edge_ages = witness_.edge_ages ? witness_.edge_ages() : std::map<std::int64_t, double>(),
-                    .paces = witness_.paces ? witness_.paces() : std::map<std::string, Pace>(),
-                    .quiet = quiet_times_.find_quiet(seen, window_->began),
-                    .away =
-                        [this, now](int source) {
-                          const auto since = quiet_times_.away_since(source);
-                          return since ? duration<double>(now - *since).count() : 0;
-                        },
-                    .bar = [this](double threshold, std::string_view kind,
-                                  const std::string& subject) { return bar(threshold, kind, subject); }};
+  const Scene scene{
+      .seen = seen,
+      .window = *window_,
+      .seconds = duration<double>(now - window_->began).count(),
+      .ages = witness_.ages ? witness_.ages() : std::vector<Age>(),
+      .run_queue = witness_.run_queue ? witness_.run_queue() : RunQueue(),
+      .edge_ages = witness_.edge_ages ? witness_.edge_ages() : std::map<std::int64_t, double>(),
+      .paces = witness_.paces ? witness_.paces() : std::map<std::string, Pace>(),
+      .quiet = quiet_times_.find_quiet(seen, window_->began),
+      .away =
+          [this, now](int source) {
+            const auto since = quiet_times_.away_since(source);
+            return since ? duration<double>(now - *since).count() : 0;
+          },
+      .shown = [this](std::string_view kind,
+                      const std::string& subject) { return find_shown({std::string(kind), subject}); }};
   Causes causes;
   for (const auto find : {&find_unread, &find_away, &find_blocked, &find_full_cards, &find_deep_queues,
                           &find_lost_records, &find_stale, &find_workers, &find_empty_batches,
@@ -253,9 +253,9 @@ std::optional<Findings::Time> Findings::earliest() const {
   return *quiet_until_ + kWindowsUntilShown * Window::kLength;
 }
 
-double Findings::bar(double threshold, std::string_view kind, const std::string& subject) const {
-  const auto known = known_.find({std::string(kind), subject});
-  return known != known_.end() && known->second.is_shown() ? kStays * threshold : threshold;
+const Cause* Findings::find_shown(const FindingKey& key) const {
+  const auto known = known_.find(key);
+  return known != known_.end() && known->second.is_shown() ? &known->second.cause : nullptr;
 }
 
 }  // namespace freshframe::core

@@ -69,8 +69,8 @@ class Findings {
   void predict(Time now);
   /// The worst first, including findings that are not shown yet.
   [[nodiscard]] std::vector<FindingKey> in_order() const;
-  /// Less for a finding that is shown.
-  [[nodiscard]] double bar(double threshold, std::string_view kind, const std::string& subject) const;
+  /// Returns the cause of a finding of windows that is shown, or null.
+  [[nodiscard]] const Cause* find_shown(const FindingKey& key) const;
 
   Witness witness_;
   std::optional<Time> quiet_until_;  // no finding before this time after the start

@@ -28,6 +28,7 @@ constexpr double kAway = 0.5;           // share of the time
 constexpr double kLostRecords = 0.01;   // share of the samples: a recorder has to keep them all
 constexpr double kCardWait = 0.8;       // share of the time
 constexpr double kFallsBehind = 0.05;   // seconds per second
+constexpr double kLeastFall = 0.25;     // seconds, in the window that first shows it
 constexpr double kThird = 1.0 / 3;      // share of the window
 
 std::uint64_t count_restarts(const NodeStats& node) {
@@ -163,7 +164,7 @@ std::uint64_t count_unread(const NodeStats& source) {
 }  // namespace
 
 // A source that waits for its card most of the time and falls behind: the card decodes no faster. A source that keeps its
-// pace may wait as long.
+// pace may wait as long. One whose camera drops what it is late for, by itself, stays as late.
 void find_full_cards(const Scene& scene, Causes& out) {
   const auto& nodes = scene.seen.stats.nodes;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -178,23 +179,33 @@ void find_full_cards(const Scene& scene, Causes& out) {
     }
     const auto lost = grown(count_unread(node), count_unread(before));
     const double behind = node.source->behind.value_or(0);
-    if (lost == 0 && scene.window.nodes[i].compute_slip() < bar(kFallsBehind)) continue;
+    const auto& lags = scene.window.nodes[i];
+    const auto* const shown = scene.shown("card", node.name);
+    const double behind_before = shown != nullptr ? shown->finding.evidence.at("behind_before")
+                                                  : lags.most_behind_at_first.value_or(behind);
+    const bool falls = lags.compute_slip() >= bar(kFallsBehind);
+    const bool stays = shown != nullptr && share >= kCardWait && behind >= behind_before + kLeastFall;
+    if (lost == 0 && !falls && !stays) continue;
+    const auto lost_text =
+        "has lost " + count_text(lost, "frame") + " in the last " + fixed_text(scene.seconds) + " s.";
+    const auto lag_text =
+        (falls ? "falls" : "stays") + (" behind: its frames are " + time_text(behind) + " late.");
     Finding finding{
         .kind = "card",
         .subject = node.name,
         .text = "waits for " + node.source->decoder + " " + percent_text(share) + " of the time, and " +
-                (lost > 0 ? "has lost " + count_text(lost, "frame") + " in the last " +
-                                fixed_text(scene.seconds) + " s."
-                          : "falls behind: its frames are " + time_text(behind) + " late."),
+                (lost > 0 ? lost_text : lag_text),
         .remedy =
             "The card decodes no faster beside its other work. Lower the frame rate or the size of its "
             "sources, or give some of them decoder=\"cpu\", another card, or decode=\"keyframes\".",
-        .evidence = {{"card_wait_share", share}, {"lost", static_cast<double>(lost)}, {"behind", behind}}};
+        .evidence = {{"card_wait_share", share},
+                     {"lost", static_cast<double>(lost)},
+                     {"behind", behind},
+                     {"behind_before", behind_before}}};
     // A full queue is emptied at a keyframe: seconds without a loss follow each loss.
-    out[{"card", node.name}] = {.finding = std::move(finding),
-                                .explains = 0,
-                                .change = {},
-                                .lasts = lost > 0 ? std::optional(kMinute) : std::nullopt};
+    auto lasts = shown != nullptr ? shown->lasts : std::nullopt;
+    if (lost > 0) lasts = kMinute;
+    out[{"card", node.name}] = {.finding = std::move(finding), .explains = 0, .change = {}, .lasts = lasts};
   }
 }
 

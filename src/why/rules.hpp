@@ -110,21 +110,6 @@ struct Window {
   RunQueue run_queue;
 };
 
-/// One window that is over.
-struct Scene {
-  const GraphState& seen;
-  const Window& window;
-  double seconds;
-  std::vector<Age> ages;
-  RunQueue run_queue;
-  std::map<std::int64_t, double> edge_ages;
-  std::map<std::string, Pace> paces;
-  Quiet quiet;
-  std::function<double(int source)> away;  // seconds for which it has been away; 0 if it is there
-  /// A threshold: lower for a finding that is shown already.
-  std::function<double(double threshold, std::string_view kind, const std::string& subject)> bar;
-};
-
 /// A finding, how many seconds of the mean age it explains, and the change that its remedy names, if its effect can
 /// be predicted.
 struct Cause {
@@ -137,8 +122,30 @@ struct Cause {
   /// One event of some seconds reaches into two windows: they prove it together with a third, or with a later one.
   bool reaches_over = false;
 };
+
 using FindingKey = std::pair<std::string, std::string>;  // kind and subject
 using Causes = std::map<FindingKey, Cause>;
+
+/// One window that is over.
+struct Scene {
+  const GraphState& seen;
+  const Window& window;
+  double seconds;
+  std::vector<Age> ages;
+  RunQueue run_queue;
+  std::map<std::int64_t, double> edge_ages;
+  std::map<std::string, Pace> paces;
+  Quiet quiet;
+  std::function<double(int source)> away;  // seconds for which it has been away; 0 if it is there
+  /// Returns the cause of a finding that is shown already, or null.
+  std::function<const Cause*(std::string_view kind, const std::string& subject)> shown;
+
+  /// Returns the threshold, lower for a finding that is shown already.
+  [[nodiscard]] double bar(double threshold, std::string_view kind, const std::string& subject) const {
+    constexpr double kStays = 0.7;  // share of a threshold: a finding stays as long as it is above
+    return shown(kind, subject) != nullptr ? kStays * threshold : threshold;
+  }
+};
 
 void find_unread(const Scene& scene, Causes& out);
 void find_away(const Scene& scene, Causes& out);

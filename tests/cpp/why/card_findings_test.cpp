@@ -72,6 +72,34 @@ TEST_F(CardFinding, NamesASourceThatFallsBehindWhileItWaitsForItsCard) {
   EXPECT_EQ(findings_.present()[0].evidence.at("lost"), 0);
 }
 
+// A camera drops by itself what it is late for, so that the lag no longer grows.
+TEST_F(CardFinding, StaysWhileASourceThatHasFallenBehindStaysThere) {
+  decode(std::chrono::seconds(26), {.slip = .1});
+  ASSERT_EQ(kinds(), Kinds{"card cam"});
+  decode(std::chrono::seconds(60), {});
+  ASSERT_EQ(kinds(), Kinds{"card cam"});
+  EXPECT_EQ(findings_.present()[0].text,
+            "waits for cuda:0 96 % of the time, and stays behind: its frames are 2.6 s late.");
+  decode(std::chrono::seconds(35), {.slip = -.07});
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(CardFinding, EndsWhereTheCardHasTimeAgainAndAnotherHoldsTheSourceBack) {
+  decode(std::chrono::seconds(26), {.slip = .1});
+  ASSERT_EQ(kinds(), Kinds{"card cam"});
+  decode(std::chrono::seconds(21), {.card_wait = .7});
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(CardFinding, ALagKeepsTheMinuteOfALoss) {
+  decode(std::chrono::seconds(26), {.slip = .1, .unread = 4});
+  decode(std::chrono::seconds(10), {});
+  decode(std::chrono::seconds(40), {.slip = -.2});
+  EXPECT_EQ(kinds(), Kinds{"card cam"});
+  decode(std::chrono::seconds(30), {});
+  EXPECT_EQ(kinds(), Kinds());
+}
+
 // It is lost, or its source has another decoder since a reconnection.
 TEST_F(CardFinding, EndsOnceTheCpuDecodes) {
   decode(std::chrono::seconds(26), {.unread = 4});
