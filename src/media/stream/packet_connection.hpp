@@ -20,6 +20,7 @@ namespace freshframe::media {
 /// The facts about a packet apart from its bytes.
 struct PacketNotes {
   TimePoint arrived{};     // its first byte, by the context's clock
+  double late = 0;         // seconds for which it has waited because its reader is too slow, if that is known
   bool can_begin = false;  // decoding can begin with it: a keyframe
   /// Unix time of this packet by the playlist, in seconds, if that has it.
   std::optional<double> program_time = {};

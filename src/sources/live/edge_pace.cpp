@@ -58,17 +58,18 @@ TimePoint EdgePace::due(const Timed& packet, TimePoint now) {
   if (!last_ || jumps) line_ = now - to_duration(Seconds(packet.time));
   const bool begins_burst = last_ && packet.arrived - last_->arrived > kApart;
   if (begins_burst && on_line(packet.time) < packet.arrived) line_ += packet.arrived - on_line(packet.time);
-  catch_up(packet, now);
+  catch_up(now);
   last_ = packet;
   return on_line(packet.time);
 }
 
-/// Where all that the server has was read: what waits beyond the next burst is not needed.
-void EdgePace::catch_up(const Timed& packet, TimePoint now) {
+/// Where all that the server has was read: what is due after the next burst is not needed.
+void EdgePace::catch_up(TimePoint now) {
   if (gaps_.empty() || now - newest_->arrived < kQuiet || now - checked_ < kInterval) return;
   checked_ = now;
   const double until_next = usual_gap() - Seconds(now - newest_->arrived).count();
-  const double surplus = newest_->time - packet.time - std::max(0.0, until_next) - kReserve;
+  const double until_newest = Seconds(on_line(newest_->time) - now).count();
+  const double surplus = until_newest - std::max(0.0, until_next) - kReserve;
   if (surplus > kReserve) line_ -= to_duration(Seconds(surplus));
 }
 

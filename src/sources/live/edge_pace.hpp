@@ -33,7 +33,7 @@ class EdgePace {
   /// When the newest packet would be shown at its own distance from the first one of its burst. Before that, no next
   /// burst is missing.
   [[nodiscard]] TimePoint lasts_until() const;
-  /// When `packet`, which has arrived, is due; a past time: at once. In the same order.
+  /// When `packet`, which has arrived, is due; a past time: at once, and by how long it is late. In the same order.
   [[nodiscard]] TimePoint due(const Timed& packet, TimePoint now);
 
  private:
@@ -43,7 +43,7 @@ class EdgePace {
   };
 
   [[nodiscard]] bool begins_burst(const Timed& packet) const;
-  void catch_up(const Timed& packet, TimePoint now);
+  void catch_up(TimePoint now);
   [[nodiscard]] double usual_gap() const;
   [[nodiscard]] TimePoint on_line(double time) const { return line_ + to_duration(Seconds(time)); }
 

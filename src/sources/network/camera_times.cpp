@@ -29,7 +29,10 @@ CameraTimes::Noted CameraTimes::note(const Given& packet, const PacketNotes& not
   noted.is_new = !packet.is_bursty || !repeated_.remember(packet.pts, packet.bytes);
   noted.captured = line_.place(*time, notes.arrived);
   note_clock(notes, *time, context);
-  if (!program_offset_) context.counters.source().set_behind(line_.behind());
+  if (program_offset_) return noted;
+  auto behind = line_.behind();
+  if (behind) *behind += notes.late;
+  context.counters.source().set_behind(behind);
   return noted;
 }
 

@@ -126,6 +126,7 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
     const bool begins = is_key(packet, decoder().context().codec_id);
     if (begins) packet.flags |= AV_PKT_FLAG_KEY;  // FFmpeg's RTP reader marks no picture of VP9
     return PacketNotes{.arrived = context.clock.now() - (std::chrono::steady_clock::now() - read->arrived),
+                       .late = read->late,
                        .can_begin = begins,
                        .program_time = read->program_time,
                        .report = producer_times_.add(input_->seconds(packet.pts), read_wall_time(packet)),

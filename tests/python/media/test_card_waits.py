@@ -13,6 +13,9 @@ import pytest
 from rigs.card import Card
 from rigs.card.clips import H264, PICTURES, clip
 from rigs.card.films import frames_of
+from rigs.live.camera import Camera
+from rigs.live.camera import clip as live_clip
+from rigs.live.servers import HttpServer
 from support import check_books, until
 
 import freshframe as ff
@@ -116,6 +119,15 @@ def test_a_slow_card_that_is_lost_is_waited_for_no_longer(film: Path, card: Card
         assert source_of(pipeline).card_wait == waited
     card.fault()
     check_books(pipeline)
+
+
+def test_a_playlist_is_behind_by_the_pictures_that_wait_for_its_card(card: Card) -> None:
+    """A thread reads them ahead, so they arrive in time."""
+    with HttpServer(live_clip("mpegts")) as server, Camera(server.playlist, decoder="cuda") as camera:
+        camera.read(10)
+        card.fault("slow:120")
+        camera.wait(lambda stats: (stats.behind or 0) > 3, "a lag of three segments")
+    card.fault()
 
 
 def test_a_full_card_is_named_at_the_source_that_falls_behind(film: Path, card: Card) -> None:

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/input/packet_reader.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -41,9 +42,11 @@ std::optional<ReadPacket> PacketQueue::pop(TimePoint until, const std::stop_toke
   ReadPacket read = std::move(packets_.front());
   packets_.pop_front();
   bytes_ -= count_bytes(read);
-  if (read.result >= 0 && shown_ == Pace::Even) {
-    read.due = pace_.due({read.time, read.arrived, read.reloads}, std::chrono::steady_clock::now());
-    read.lasts_until = read.due;
+  if (read.result >= 0) {
+    const auto now = std::chrono::steady_clock::now();
+    if (shown_ == Pace::Even)
+      read.lasts_until = read.due = pace_.due({read.time, read.arrived, read.reloads}, now);
+    read.late = std::max(0.0, Seconds(now - std::max(read.due, read.arrived)).count());
   }
   changed_.notify_all();
   return read;

@@ -35,6 +35,7 @@ struct ReadPacket {
   TimePoint arrived{};
   std::uint64_t reloads = 0;  // reloads of a playlist before it
   TimePoint due{};            // pop() sets it for a playlist
+  double late = 0;            // seconds by which pop() of a playlist was called after it had come and was due
   /// When the next one would be missed: until then, nothing is wrong if none comes. pop() sets it for a playlist.
   TimePoint lasts_until{};
 };

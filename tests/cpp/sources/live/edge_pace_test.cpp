@@ -147,6 +147,25 @@ TEST(EdgePace, KeepsWhatUnevenBurstsNeed) {
   EXPECT_LT(longest_gap_after(shown, 121), 0.2);
 }
 
+// A decoder takes 24 pictures in a second, and 60 from the middle on.
+TEST(EdgePace, AReaderIsLateByWhatItHasNotTaken) {
+  const auto packets = arrivals([](double /*end*/) { return 0.2; }, 101, 1, 60);
+  EdgePace pace;
+  TimePoint now{};
+  std::size_t read = 0;
+  double late = 0;
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    now = std::max(now, packets[i].arrived);
+    for (; read < packets.size() && packets[read].arrived <= now; ++read) pace.arrive(packets[read]);
+    const auto due = pace.due(packets[i], now);
+    late = Seconds(now - due).count();
+    const bool is_slow = i < packets.size() / 2;
+    if (is_slow) EXPECT_NEAR(late, static_cast<double>(i) * (1. / 24 - 1 / kPaceFps), kSegment) << i;
+    now = std::max(now, due) + to_duration(Seconds(is_slow ? 1. / 24 : 1. / 60));
+  }
+  EXPECT_LT(late, 0.1);
+}
+
 TEST(EdgePace, APlaylistThatIsCompleteIsShownAtItsOwnPace) {
   std::vector<EdgePace::Timed> packets;
   for (int n = 0; n < 900; ++n) packets.push_back({n / kPaceFps, instant(0)});

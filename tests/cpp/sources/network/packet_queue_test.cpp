@@ -56,6 +56,21 @@ TEST(PacketQueue, ABurstIsDueAtOnceAndLastsForItsTime) {
   EXPECT_NEAR(Seconds(third->lasts_until - first->arrived).count(), 0.08, 1e-6);
 }
 
+TEST(PacketQueue, APacketIsLateByTheTimeForWhichItWaitsAfterItIsDue) {
+  for (const auto pace : {Pace::Even, Pace::Burst}) {
+    PacketQueue queue(pace);
+    for (const double time : {100., 100.01, 200.}) EXPECT_TRUE(queue.push(packet_of(10, time)));
+    EXPECT_LT(queue.pop(never(), {})->late, 1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    EXPECT_GE(queue.pop(never(), {})->late, 0.05);
+    auto early = packet_of(10, 200.5);
+    early.arrived += std::chrono::hours(1);  // it is not there yet
+    EXPECT_TRUE(queue.push(std::move(early)));
+    static_cast<void>(queue.pop(never(), {}));
+    EXPECT_EQ(queue.pop(never(), {})->late, 0);
+  }
+}
+
 TEST(PacketQueue, AStopEndsTheWaitForAPacket) {
   PacketQueue queue;
   std::stop_source stop;
