@@ -93,8 +93,8 @@ PLOTS = {
          "python/freshframe/_cli/doctor.py", "src/bindings/node",
          "include/freshframe/forks.hpp", "cmake", "pyproject.toml", *RIGS, "tests/python/rigs/card",
          "tests/python/rigs/gil_holds.c", "tests/python/rigs/gil_holds.py", "tests/python/rigs/web_client.py",
-         "tests/gil_package", "examples/native_node", "docs/benchmarks/gil-holds.md", "tests/cpp/support.hpp",
-         "tests/cpp/watchdog.hpp", "tests/cpp/fingerprint.hpp", "tools/check_symbols.py", "CMakeLists.txt",
+         "tests/gil_package", "examples/native_node", "docs/benchmarks/gil-holds.md",
+         "tests/cpp/fingerprint.hpp", "tests/cpp/watchdog.hpp", "tools/check_symbols.py", "CMakeLists.txt",
          "tests/CMakeLists.txt"),
     ),
     "fleet": (

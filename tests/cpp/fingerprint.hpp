@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "freshframe/frame.hpp"
-
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -21,13 +19,6 @@ class Fingerprint {
     std::uint8_t bytes[sizeof value];
     std::memcpy(bytes, &value, sizeof value);
     for (const auto byte : bytes) value_ = (value_ ^ byte) * 0x100000001b3U;
-  }
-  void add(const Frame& frame) {
-    for (const auto& plane : frame.planes()) {
-      for (int y = 0; y < plane.rows; ++y) {
-        for (int x = 0; x < plane.row_bytes; ++x) add(plane.row(y)[x]);
-      }
-    }
   }
   [[nodiscard]] std::uint64_t value() const noexcept { return value_; }
 

@@ -229,7 +229,7 @@ def test_a_plot_has_what_its_tests_import_and_read(changed: ModuleType, plot: st
     [
         ("gil", "tests/python/rigs", "tests/python/rigs/gil_holds.c"),
         ("gil", "docs/benchmarks/gil-holds.md", "docs/benchmarks/gil-holds.md"),
-        ("gil", "tests/cpp/support.hpp", "tests/cpp/support.hpp"),
+        ("gil", "tests/cpp/watchdog.hpp", "tests/cpp/watchdog.hpp"),
         ("fleet", "tests/python/rigs", "tests/python/rigs/checked_tests.py"),
         ("fleet", "tests/cpp/core/url", "tests/cpp/core/url/url_authority_test.cpp"),
         ("fleet", "python/freshframe", "python/freshframe/_cli/__init__.py"),
@@ -268,3 +268,18 @@ def test_what_is_left_out_of_a_plot_is_needed(changed: ModuleType) -> None:
         parts = changed.PLOTS[plot][1]
         needed = {*walk_tests(STARTS[plot]), *rows(changed, plot)}
         assert [name for name in reasons if name not in needed or is_below(name, parts)] == []
+
+
+def test_gil_and_its_tests_include_no_header_of_the_engine_but_forks() -> None:
+    waiting = [file for suffix in ("*.hpp", "*.cpp") for file in (ROOT / "gil").rglob(suffix)]
+    found = set(waiting)
+    while waiting:
+        included = {path for path in find_needs(waiting.pop())[0] if path.is_file()} - found
+        found |= included
+        waiting += included
+    outside = {str(file.relative_to(ROOT)) for file in found if not file.is_relative_to(ROOT / "gil")}
+    assert outside == {
+        "include/freshframe/forks.hpp",
+        "tests/cpp/fingerprint.hpp",
+        "tests/cpp/watchdog.hpp",
+    }

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "cpp/support.hpp"
+#include "cpp/watchdog.hpp"
 #include "gil_watch/cpython/python_frames.hpp"
 #include "gil_watch/stacks/call_stack.hpp"
 #include "gil_watch/stacks/cpu_sampler.hpp"
