@@ -107,3 +107,14 @@ def test_a_wheel_is_found_by_the_tag_in_its_name(
     from platform_rows.wheels import make_tag  # noqa: PLC0415
 
     assert make_tag(name) == tag
+
+
+def test_a_step_that_is_left_out_has_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    from platform_rows.wheels import count_steps  # noqa: PLC0415
+
+    system = {"system": "Debian", "python": "3.15.0"}
+    steps = [system, {"step": "import", "found": {}}, {"step": "demo", "failed": "no video"}]
+    assert count_steps(steps) == "1 steps passed"
+    gil = {"step": "gil", "found": "left out: there is no gil-budget for this Python"}
+    assert count_steps([*steps, gil]) == "1 steps passed, left out: gil"
