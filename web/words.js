@@ -39,7 +39,7 @@ export const CAUSES = {
   no_clock: "it has no usable wall clock",
   stop: "the pipeline or the reader had stopped",
   rate: "between two ticks of max_rate, by design",
-  device: "lost by the device",
+  device: "lost by or with the device",
   decode: "could not be decoded",
   pool: "no picture memory was free",
   error: "the node raised an exception",

@@ -93,7 +93,7 @@ def at_once(*bodies: Callable[[], Any]) -> list[Any]:
         barrier.wait(WATCHDOG)
         try:
             results[number] = bodies[number]()
-        except Exception as error:
+        except BaseException as error:
             results[number] = error
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(len(bodies))]

@@ -29,13 +29,17 @@ missing=$({ grep -v '^#' tools/wheel/debian-packages.txt; echo ${cross:+"g++-$ma
 done | tr '\n' ' ')
 if [ -n "$missing" ]; then
   say "installing Debian packages: $missing"
+  as_root=()
   if [ "$(id -u)" != 0 ]; then
-    echo "run this once, then ./dev wheel again: sudo apt-get install --no-install-recommends $missing" >&2
-    exit 1
+    as_root=(sudo -n)
+    if ! sudo -n true 2>/dev/null; then
+      echo "run this once, then ./dev wheel again: sudo apt-get install --no-install-recommends $missing" >&2
+      exit 1
+    fi
   fi
-  apt-get update -qq
+  "${as_root[@]}" apt-get update -qq
   # shellcheck disable=SC2086  # a list of words
-  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null
 fi
 
 if [ -n "${BILL:-}" ]; then

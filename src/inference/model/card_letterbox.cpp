@@ -11,6 +11,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <utility>
 
 #include "core/frame/color_matrix.hpp"
 
@@ -202,8 +204,7 @@ std::string write_letterbox_graph() {
   return model.text();
 }
 
-constexpr int kProvidersCard = 0;  // TensorMemory's
-constexpr float kNoColour = 128;   // the middle of chroma
+constexpr float kNoColour = 128;  // the middle of chroma
 
 const void* as_pointer(std::uintptr_t address) {
   return reinterpret_cast<const void*>(address);  // NOLINT(performance-no-int-to-ptr): of a card's memory
@@ -237,7 +238,7 @@ CardLetterbox::CardLetterbox(const Runtime& runtime, const InputForm& form)
 CardLetterbox::~CardLetterbox() = default;
 
 bool CardLetterbox::takes(const InputForm& form, const DevicePicture& picture) {
-  return picture.card == kProvidersCard && picture.format.format == PixelFormat::Nv12 && !form.antialias &&
+  return picture.card == kCudaCard && picture.format.format == PixelFormat::Nv12 && !form.antialias &&
          form.fit != Fit::Cover &&
          std::ranges::all_of(picture.planes, [](const auto& plane) { return plane.stride % 2 == 0; });
 }
@@ -354,6 +355,7 @@ void CardLetterbox::bind_numbers() {
   bind_floats(kChromaScale, numbers_.chroma_scale, {4});
   bind_list(kScaledEnd, numbers_.scaled_end);
   bind_list(kBars, numbers_.bars);
+  static_assert(std::tuple_size_v<decltype(numbers_.colours)> == kColourInputs.size());
   for (std::size_t i = 0; i < kColourInputs.size(); ++i)
     bind_floats(kColourInputs[i], numbers_.colours[i], {1, form_.channels, 1, 1});
   binding_.emplace(std::move(binding));

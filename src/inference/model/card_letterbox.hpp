@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "inference/picture/letterbox.hpp"
@@ -21,14 +20,14 @@ namespace freshframe::inference {
 /// numbers are Letterbox's, but for levels whose rounding differs by one. One thread at a time.
 class CardLetterbox {
  public:
-  /// Throws Error if the provider has not each operator of the graph.
+  /// Throws Error if the provider lacks an operator of the graph.
   CardLetterbox(const Runtime& runtime, const InputForm& form);
   CardLetterbox(const CardLetterbox&) = delete;
   CardLetterbox& operator=(const CardLetterbox&) = delete;
   ~CardLetterbox();
 
-  /// Whether a picture on a card can be filled in: it is on the provider's card, it is NV12, and the form wants neither
-  /// antialias nor the middle of the picture.
+  /// Whether a picture on a card can be filled in: it is on the provider's card, it is NV12 with an even stride,
+  /// and the form wants neither antialias nor the middle of the picture.
   [[nodiscard]] static bool takes(const InputForm& form, const DevicePicture& picture);
 
   /// Makes room for a tensor of `count` pictures. What fill() wrote before is lost if there was not enough.
@@ -56,7 +55,7 @@ class CardLetterbox {
     std::array<float, 4> chroma_scale{};
     std::array<std::int64_t, 2> scaled_end{};
     std::array<std::int64_t, 8> bars{};
-    std::array<std::vector<float>, 6> colours;
+    std::array<std::vector<float>, 6> colours;  // kColourInputs of the graph
     std::vector<OwnedValue> values;
   };
 

@@ -256,7 +256,7 @@ struct OnnxClassifier::Impl {
     return wanted.empty() || std::ranges::find(wanted, vision::find_class_name(found, index)) != wanted.end();
   }
 
-  // The boxes to look at, with their parts of the frame.
+  // The boxes to look at, with their regions of the frame.
   struct Crop {
     std::size_t row = 0;
     Region region;

@@ -228,7 +228,7 @@ struct OnnxDetector::Impl {
     return results;
   }
 
-  // Runs of several pictures. Pictures on a card and others do not share a run: those would be copied to the host.
+  // Runs of several pictures. A run of pictures on a card and others would copy the ones on the card to the host.
   [[nodiscard]] Results together(Samples samples, const Context& context) {
     auto& runner = picture_threads->first();
     Results results(samples.size());

@@ -139,7 +139,7 @@ std::vector<Tensor> run_tensor(const Session& session, const TensorView& view, s
 
 bool PictureRunner::reads_on_card(const GivenPicture& given) const {
   const auto* const picture = given.frame->on_device();
-  return picture != nullptr && !is_card_left_ && session_->provider() == "cuda" &&
+  return picture != nullptr && !has_given_up_card_ && session_->provider() == "cuda" &&
          CardLetterbox::takes(form(), *picture);
 }
 
@@ -191,16 +191,16 @@ bool PictureRunner::fill_on_card(std::span<const GivenPicture> given, PictureRun
   }
 }
 
-// A card that has no memory now may have some for the next picture.
+// A card that has no memory for a picture, after the graph was loaded, may have some for the next one.
 void PictureRunner::note_card_failure(const Error& error) {
   constexpr int kMostFailures = 3;
-  is_card_left_ = !card_box_ || ++card_failures_ == kMostFailures;
-  if (is_card_left_) card_box_.reset();
-  if (std::exchange(is_card_failure_known_, true) && !is_card_left_) return;
+  has_given_up_card_ = !card_box_ || ++card_failures_ == kMostFailures;
+  if (has_given_up_card_) card_box_.reset();
+  if (std::exchange(is_card_failure_known_, true) && !has_given_up_card_) return;
   log(LogLevel::Warning,
-      "'" + session_->path() + "' reads " + (is_card_left_ ? "its pictures" : "a picture") +
-          " in the host's memory, because the CUDA provider cannot scale " + (is_card_left_ ? "them" : "it") +
-          " on the card: " + shorten_reason(error.what()));
+      "'" + session_->path() + "' reads " + (has_given_up_card_ ? "its pictures" : "a picture") +
+          " in the host's memory, because the CUDA provider cannot scale " +
+          (has_given_up_card_ ? "them" : "it") + " on the card: " + shorten_reason(error.what()));
 }
 
 PictureRun PictureRunner::run(std::span<const GivenPicture> given, const Context& context) {

@@ -93,7 +93,7 @@ class PictureRunner {
   std::unique_ptr<CardLetterbox> card_box_;  // from the first picture on a card on
   int card_failures_ = 0;                    // in a row
   bool is_card_failure_known_ = false;       // there is a warning
-  bool is_card_left_ = false;                // the provider cannot fill pictures
+  bool has_given_up_card_ = false;           // the provider cannot fill pictures
 };
 
 }  // namespace freshframe::inference

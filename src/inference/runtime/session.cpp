@@ -236,9 +236,8 @@ std::span<const float> Tensor::floats() const {
 TensorMemory::TensorMemory(const Runtime& runtime, bool with_card)
     : runtime_(runtime), host_(runtime), card_(runtime) {
   runtime_.call(ort::CreateCpuMemoryInfo{}, ort::kArenaAllocator, ort::kDefaultMemory, host_.out());
-  constexpr int kCard = 0;
   if (!with_card) return;
-  runtime_.call(ort::CreateMemoryInfo{}, "Cuda", ort::kDeviceAllocator, kCard, ort::kDefaultMemory,
+  runtime_.call(ort::CreateMemoryInfo{}, "Cuda", ort::kDeviceAllocator, kCudaCard, ort::kDefaultMemory,
                 card_.out());
 }
 

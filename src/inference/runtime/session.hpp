@@ -45,7 +45,10 @@ struct TensorView {
   bool on_card = false;  // data is an address on the card of the provider "cuda"
 };
 
-/// The kinds of memory in which tensors lie. The card is the CUDA provider's, which is "cuda:0".
+/// The card of the CUDA provider, "cuda:0": its default.
+inline constexpr int kCudaCard = 0;
+
+/// The kinds of memory in which tensors lie: the host's, and the memory of kCudaCard.
 class TensorMemory {
  public:
   explicit TensorMemory(const Runtime& runtime, bool with_card);

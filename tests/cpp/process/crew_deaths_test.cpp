@@ -39,7 +39,7 @@ TEST(Crew, DropsASampleWhosePictureIsLostWithItsCard) {
   }
 }
 
-// No sample is there that could be dropped.
+// Outside of a sample there is nothing to drop.
 TEST(Crew, FailsWithADeviceErrorOutsideOfASample) {
   for (const auto* const mode : {"loses a picture in open", "loses a picture in close"}) {
     Rig rig({}, mode);

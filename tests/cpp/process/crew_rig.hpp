@@ -7,7 +7,6 @@
 #include "freshframe/log.hpp"
 
 #include <csignal>
-#include <filesystem>
 #include <fstream>
 #include <initializer_list>
 #include <memory>

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import types
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,16 +130,16 @@ def test_a_second_watch_is_refused_and_the_first_goes_on() -> None:
 def test_of_two_threads_that_start_one_watch_each_one_wins() -> None:
     tried = threading.Barrier(2)
 
-    def start() -> str:
+    def start(watch: Any) -> str:
         try:
-            with gil.watch():
+            with watch:
                 tried.wait(WATCHDOG)
                 return "started"
         except RuntimeError as error:
             tried.wait(WATCHDOG)
             return str(error)
 
-    assert sorted(at_once(start, start)) == [
+    assert sorted(at_once(*(partial(start, gil.watch()) for _ in range(2)))) == [
         "a GIL watch is active already; a process has one at a time",
         "started",
     ]

@@ -32,7 +32,7 @@ INTERRUPTED = (
     BUILD
     + """
 reader = pipeline.reader(pipeline.add(Push()))
-def say():  # once the main thread waits: at three looks it is at one place, and imports nothing
+def say():  # once three looks find the main thread at one place outside of imports
     package = os.path.dirname(ff.__file__)
     looks, before = 0, None
     while looks < 3:

@@ -77,10 +77,12 @@ def test_a_detector_finds_on_the_card_what_it_finds_in_the_host(
     (package / "capi/libonnxruntime.so").symlink_to(card_folder / "libonnxruntime.so")
     monkeypatch.setenv("FAKE_CARD_RUNTIME", onnx_runtime.library())
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    _, steps = report(clips, card_folder, "", "detector")
+    status, steps = report(clips, card_folder, "", "detector")
+    assert status == 0, steps
     found = steps["detector"]["found"]
     assert isinstance(found, dict)
     assert (found["pictures"], found["copies to the host"]) == (PICTURES, 0)
+    assert found["boxes"] > 0
 
 
 def test_a_runtime_without_a_card_leaves_the_detector_out(clips: Path, card_folder: Path) -> None:

@@ -12,7 +12,7 @@ TOOLS = Path(__file__).resolve().parents[3] / "tools"
 
 
 def load_module(path: Path, name: str) -> ModuleType:
-    """Returns a new module of a file of Python or of an extension."""
+    """Returns a new module of a file of Python or of an extension. It stays in sys.modules."""
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

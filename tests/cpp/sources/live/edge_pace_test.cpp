@@ -160,7 +160,9 @@ TEST(EdgePace, AReaderIsLateByWhatItHasNotTaken) {
     const auto due = pace.due(packets[i], now);
     late = Seconds(now - due).count();
     const bool is_slow = i < packets.size() / 2;
-    if (is_slow) EXPECT_NEAR(late, static_cast<double>(i) * (1. / 24 - 1 / kPaceFps), kSegment) << i;
+    if (is_slow) {
+      EXPECT_NEAR(late, static_cast<double>(i) * (1. / 24 - 1 / kPaceFps), kSegment) << i;
+    }
     now = std::max(now, due) + to_duration(Seconds(is_slow ? 1. / 24 : 1. / 60));
   }
   EXPECT_LT(late, 0.1);

@@ -204,12 +204,7 @@ TEST_F(StillWatchTest, PacketsThatAreNotDecodedAreKnownByTheirBytes) {
 }
 
 class RememberTest : public StillWatchTest {
- public:
-  ~RememberTest() override = default;
-
  protected:
-  RememberTest() = default;
-
   /// The source of a program that runs until `run` ends.
   template <class Run>
   void program(const Run& run, const std::string& node = "door/1") {

@@ -22,7 +22,7 @@ Faults are words, ``word,word:N``:
 ``lazy``       Asynchronous work happens when somebody waits for it.
 ``no_kernel``  ONNX Runtime's CUDA provider lacks an operator.
 ``full:N``     Every Nth plane that it gets is an error: no memory. A picture has two.
-``loses:N``    The card fails when it gets the Nth plane.
+``loses:N``    The card fails when the provider gets every Nth plane of this process.
 ==============  =========================================================================================
 
 It cannot show a card's own speed and pixels (other codecs than H.264 are painted), nor faults of drivers.
