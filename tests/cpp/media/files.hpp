@@ -6,7 +6,6 @@
 #include "freshframe/clock.hpp"
 #include "freshframe/media.hpp"
 
-#include <array>
 #include <cstdint>
 #include <cstring>
 #include <fstream>
@@ -144,24 +143,30 @@ inline void require(int result) {
   if (result < 0) throw std::runtime_error("libav failed in the test's own loop");
 }
 
+/// `probes`: reads ahead until the parameters of the streams are known, beyond those in the container's header.
+inline InputPtr open_input(const std::string& path, bool probes = true) {
+  AVFormatContext* input = nullptr;
+  require(avformat_open_input(&input, path.c_str(), nullptr, nullptr));
+  InputPtr owned(input);
+  if (probes) require(avformat_find_stream_info(input, nullptr));
+  return owned;
+}
+
 /// The luma of every frame by the simplest possible libav loop, one thread.
 inline std::vector<Bytes> bare_lumas(const std::string& path) {
-  AVFormatContext* raw = nullptr;
-  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
-  const InputPtr input(raw);
-  require(avformat_find_stream_info(raw, nullptr));
+  const auto input = open_input(path);
   const AVCodec* codec = nullptr;
-  const int index = av_find_best_stream(raw, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
+  const int index = av_find_best_stream(input.get(), AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
   require(index);
   const auto decoder = make_codec(codec);
-  require(avcodec_parameters_to_context(decoder.get(), raw->streams[index]->codecpar));
+  require(avcodec_parameters_to_context(decoder.get(), input->streams[index]->codecpar));
   decoder->thread_count = 1;
   require(avcodec_open2(decoder.get(), codec, nullptr));
   const auto packet = make_av_packet();
   const auto frame = make_av_frame();
   std::vector<Bytes> lumas;
   for (bool more = true; more;) {
-    more = av_read_frame(raw, packet.get()) >= 0;
+    more = av_read_frame(input.get(), packet.get()) >= 0;
     if (!more || packet->stream_index == index)
       avcodec_send_packet(decoder.get(), more ? packet.get() : nullptr);
     while (avcodec_receive_frame(decoder.get(), frame.get()) >= 0) {

@@ -48,15 +48,12 @@ TEST(DecoderMemory, HalfAPictureDoesNotShowAnotherCamerasOne) {
       frame.buf[0]->data[i] = static_cast<std::uint8_t>(i * 7 % 120);
     }
   });
-  AVFormatContext* raw = nullptr;
-  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
-  const InputPtr input(raw);
-  require(avformat_find_stream_info(raw, nullptr));
+  const auto input = open_input(path);
   FramePool::get_shared().use(std::make_shared<UsedMemory>());
   {
     Dictionary options;
-    Decoder decoder(*raw->streams[0], {.low_delay = true}, options);
-    const auto packet = half_a_picture(*raw);
+    Decoder decoder(*input->streams[0], {.low_delay = true}, options);
+    const auto packet = half_a_picture(*input);
     static_cast<void>(decoder.send(*packet, {}));  // it may be half a picture
     const auto frame = make_av_frame();
     ASSERT_EQ(decoder.receive(*frame), Decoder::Result::Frame);

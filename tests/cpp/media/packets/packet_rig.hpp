@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,11 +40,8 @@ inline AnySample packet_sample(Packet packet) {
 
 /// The packets of a file, as a source with that stream would complete them: as many as it has.
 inline std::vector<AnySample> completed(const std::string& path) {
-  AVFormatContext* raw = nullptr;
-  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
-  const InputPtr input(raw);
-  require(avformat_find_stream_info(raw, nullptr));
-  const auto& stream = *raw->streams[0];
+  const auto input = open_input(path);
+  const auto& stream = *input->streams[0];
   PacketCompletion completion;
   completion.connect(*stream.codecpar);
   std::vector<AnySample> samples;
@@ -53,7 +49,7 @@ inline std::vector<AnySample> completed(const std::string& path) {
     for (auto& each : some) samples.push_back(packet_sample(std::move(each.packet)));
   };
   const auto packet = make_av_packet();
-  while (av_read_frame(raw, packet.get()) >= 0) {
+  while (av_read_frame(input.get(), packet.get()) >= 0) {
     const double time = static_cast<double>(packet->pts) * av_q2d(stream.time_base);
     take(completion.add(*packet, {.key = (packet->flags & AV_PKT_FLAG_KEY) != 0, .time = time}));
     av_packet_unref(packet.get());
@@ -88,11 +84,8 @@ inline Received received(const Bytes& bytes, bool with_frames = true) {
 
 /// The coded slices of an H.264 file, without start codes and lengths.
 inline std::vector<std::vector<std::uint8_t>> slices(const std::string& path) {
-  AVFormatContext* raw = nullptr;
-  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
-  const InputPtr input(raw);
-  require(avformat_find_stream_info(raw, nullptr));
-  const auto& parameters = *raw->streams[0]->codecpar;
+  const auto input = open_input(path);
+  const auto& parameters = *input->streams[0]->codecpar;
   const bool lengths = parameters.extradata_size > 0 && parameters.extradata[0] == 1;
   std::vector<std::vector<std::uint8_t>> found;
   const auto packet = make_av_packet();
@@ -100,7 +93,7 @@ inline std::vector<std::vector<std::uint8_t>> slices(const std::string& path) {
     while (end > begin && end[-1] == 0) --end;
     if (begin < end && (*begin & 31) >= 1 && (*begin & 31) <= 5) found.emplace_back(begin, end);
   };
-  while (av_read_frame(raw, packet.get()) >= 0) {
+  while (av_read_frame(input.get(), packet.get()) >= 0) {
     const auto* const data = packet->data;
     const auto* const end = data + packet->size;
     if (lengths) {

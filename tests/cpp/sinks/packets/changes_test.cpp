@@ -130,18 +130,15 @@ std::string encoded_part(const Folder& folder, const std::string& name, const Se
 class ChangingCamera {
  public:
   void send(const std::string& path, bool connects, double from) {
-    AVFormatContext* raw = nullptr;
-    require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
-    const InputPtr input(raw);
-    require(avformat_find_stream_info(raw, nullptr));
-    const auto& stream = *raw->streams[0];
+    const auto input = open_input(path);
+    const auto& stream = *input->streams[0];
     if (connects) {
       take(completion_.complete_waiting());
       completion_.connect(*stream.codecpar);
     }
     bool first = !connects;
     const auto packet = make_av_packet();
-    while (av_read_frame(raw, packet.get()) >= 0) {
+    while (av_read_frame(input.get(), packet.get()) >= 0) {
       if (std::exchange(first, false) && path.ends_with(".mkv")) attach_sets(*packet, *stream.codecpar);
       const double time = from + static_cast<double>(packet->pts) * av_q2d(stream.time_base);
       take(completion_.add(*packet, {.key = (packet->flags & AV_PKT_FLAG_KEY) != 0, .time = time}));
@@ -189,10 +186,8 @@ std::pair<int, int> size_in_entry(const std::string& path) {
 }
 
 ContainerHeader header_of(const std::string& path) {
-  AVFormatContext* raw = nullptr;
-  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
-  const InputPtr input(raw);
-  const auto& stream = *raw->streams[0];
+  const auto input = open_input(path, false);
+  const auto& stream = *input->streams[0];
   const auto& parameters = *stream.codecpar;
   ContainerHeader header{.width = parameters.width, .height = parameters.height};
   if (stream.sample_aspect_ratio.num > 0) header.aspect = stream.sample_aspect_ratio;

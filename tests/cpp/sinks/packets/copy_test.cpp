@@ -91,16 +91,14 @@ TEST(Packets, OfTwoConnectionsAreOneStreamHoweverTheirParameterSetsAreSeparated)
 std::vector<AnySample> without_units(const std::string& path, unsigned kind, const std::vector<bool>& drops) {
   PacketCompletion completion;
   std::vector<AnySample> taken;
-  AVFormatContext* raw = nullptr;
-  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
-  const InputPtr input(raw);
+  const auto input = open_input(path, false);
   const media::CodecParametersPtr known(avcodec_parameters_alloc());
   known->codec_id = AV_CODEC_ID_H264;
   known->codec_type = AVMEDIA_TYPE_VIDEO;
   completion.connect(*known);
   const auto packet = make_av_packet();
   std::size_t keys = 0;
-  for (int n = 0; av_read_frame(raw, packet.get()) >= 0; ++n) {
+  for (int n = 0; av_read_frame(input.get(), packet.get()) >= 0; ++n) {
     const bool key = (packet->flags & AV_PKT_FLAG_KEY) != 0;
     std::vector<std::uint8_t> bytes(packet->data, packet->data + packet->size);
     if (key && drops.at(keys++)) {
@@ -236,14 +234,12 @@ TEST(Packets, InSegmentsAreCutAtKeyPicturesAndEachIsInOneFile) {
 
 /// Times of the packets of a file as written, in the order of decoding; NaN: none.
 std::vector<double> times_in(const std::string& path) {
-  AVFormatContext* raw = nullptr;
-  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
-  const InputPtr input(raw);
+  const auto input = open_input(path, false);
   std::vector<double> times;
   const auto packet = make_av_packet();
-  while (av_read_frame(raw, packet.get()) >= 0) {
+  while (av_read_frame(input.get(), packet.get()) >= 0) {
     const bool known = packet->pts != AV_NOPTS_VALUE;
-    times.push_back(known ? static_cast<double>(packet->pts) * av_q2d(raw->streams[0]->time_base) : NAN);
+    times.push_back(known ? static_cast<double>(packet->pts) * av_q2d(input->streams[0]->time_base) : NAN);
     av_packet_unref(packet.get());
   }
   return times;

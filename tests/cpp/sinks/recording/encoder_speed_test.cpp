@@ -23,12 +23,10 @@ constexpr std::array kPresets = {EncoderPreset::Slow, EncoderPreset::Medium, Enc
 
 /// Leaves out the container's own, which depend on the time that writing took: it is flushed each second.
 std::int64_t bytes_of_pictures(const std::string& path) {
-  AVFormatContext* raw = nullptr;
-  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
-  const InputPtr input(raw);
+  const auto input = open_input(path, false);
   const auto packet = make_av_packet();
   std::int64_t bytes = 0;
-  while (av_read_frame(raw, packet.get()) >= 0) {
+  while (av_read_frame(input.get(), packet.get()) >= 0) {
     bytes += packet->size;
     av_packet_unref(packet.get());
   }

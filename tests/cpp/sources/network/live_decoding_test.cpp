@@ -36,16 +36,13 @@ struct ShownPicture {
 };
 
 Film film_of(const std::string& path) {
-  AVFormatContext* raw = nullptr;
-  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
-  const InputPtr input(raw);
-  require(avformat_find_stream_info(raw, nullptr));
+  const auto input = open_input(path);
   Film film;
   film.codec.reset(avcodec_parameters_alloc());
-  require(avcodec_parameters_copy(film.codec.get(), raw->streams[0]->codecpar));
-  film.time_base = raw->streams[0]->time_base;
+  require(avcodec_parameters_copy(film.codec.get(), input->streams[0]->codecpar));
+  film.time_base = input->streams[0]->time_base;
   const auto packet = make_av_packet();
-  while (av_read_frame(raw, packet.get()) >= 0) {
+  while (av_read_frame(input.get(), packet.get()) >= 0) {
     film.packets.emplace_back(av_packet_clone(packet.get()));
     av_packet_unref(packet.get());
   }
