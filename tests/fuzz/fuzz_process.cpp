@@ -97,9 +97,10 @@ void as_worker(std::span<const std::byte> bytes) {
         kept.push_back(request.sample.frame);
       }
       if (request.sample.frame && request.id % 2 == 0) {
-        worker.reply_frame(request.sample.frame);
+        const WorkerResult result{{}, request.sample.frame, {}};
+        worker.reply_all({&result, 1});
       } else if (request.id % 3 == 0) {
-        worker.reply_nothing();
+        worker.reply_all({});
       }
     }
   } catch (const Error&) {  // refused

@@ -84,7 +84,6 @@ class ReaderCore {
   [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
   /// Returns null once the pipeline has gone.
   [[nodiscard]] std::shared_ptr<PipelineCore> pipeline() const { return context_.pipeline.lock(); }
-  void rethrow_failure() const { context_.failure->rethrow_if_failed(); }
 
   [[nodiscard]] const std::string& name() const noexcept { return inbox_->consumer(); }
   [[nodiscard]] Inbox& inbox() const noexcept { return *inbox_; }

@@ -280,20 +280,6 @@ std::vector<std::uint64_t> WorkerEnd::end_request() {
   return pending_.empty() ? leases_->take_released() : std::vector<std::uint64_t>();
 }
 
-void WorkerEnd::reply_nothing() {
-  reply_all({});
-}
-
-void WorkerEnd::reply_frame(const Frame& frame) {
-  const WorkerResult result{{}, frame, {}};
-  reply_all({&result, 1});
-}
-
-void WorkerEnd::reply_value(const EncodedValue& value) {
-  const WorkerResult result{value, {}, {}};
-  reply_all({&result, 1});
-}
-
 ReplyMessage WorkerEnd::describe(const WorkerResult& result, std::uint64_t& end) {
   constexpr std::uint64_t kAlignment = 64;
   ReplyMessage message;

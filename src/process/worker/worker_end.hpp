@@ -71,12 +71,8 @@ class WorkerEnd {
   /// The nodes that samples named first since the last call.
   [[nodiscard]] std::vector<NodeMessage> take_new_nodes() noexcept { return std::exchange(new_nodes_, {}); }
 
-  /// Answers the first request without an answer; throws Error when all have one. The request's own frame is
-  /// returned by reference, another one is copied.
-  void reply_nothing();
-  void reply_frame(const Frame& frame);
-  void reply_value(const EncodedValue& value);
-  /// Sends all results of the call at once, at most kMostResultsOfCall.
+  /// Answers the first request without an answer with all results of the call, at most kMostResultsOfCall;
+  /// throws Error when all have one. The request's own frame is returned by reference, another one is copied.
   void reply_all(std::span<const WorkerResult> results);
   /// The call that failed: open() or close(), the node on the first request without an answer, or on all of
   /// them.

@@ -18,7 +18,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Ints = hn::ScalableTag<std::int32_t>;
 using Floats = hn::ScalableTag<float>;
 using IntVec = hn::Vec<Ints>;
-using FloatVec = hn::Vec<Floats>;
 
 // Turns positions into byte offsets of gradients.
 class Addresses {

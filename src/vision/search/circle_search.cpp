@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "vision/arcs/candidates.hpp"
+#include "vision/rim/features.hpp"
 
 namespace freshframe::vision {
 
@@ -144,23 +145,15 @@ std::vector<Circle> CircleSearch::find(const Plane& luma, const SearchPlan& plan
   return circles;
 }
 
-void CircleSearch::set_observer(Observer observer) {
-  observer_ = std::move(observer);
-  full_.be_thorough();
-  half_.be_thorough();
-}
-
 void CircleSearch::judge(SearchPass& pass, const Plane& luma, const SearchPlan& plan) {
   const auto keep = [&](const Circle& circle, const Features& features, float coverage) {
-    if (observer_) observer_(circle, features);
     const bool flawless = is_flawless(features);
     if (!flawless && circle.confidence < kWorthKeeping * options_.min_confidence) return false;
     selection_.add(circle, coverage, pass, flawless);
     return true;
   };
-  // Training needs all candidates.
   const auto is_known = [&](const Circle& circle) {
-    if (&pass == &half_ && !observer_ && selection_.knows(circle)) return true;
+    if (&pass == &half_ && selection_.knows(circle)) return true;
     return std::any_of(settled_.begin(), settled_.end(),
                        [&](const Circle& known) { return leads_to(circle, known); });
   };

@@ -1,15 +1,13 @@
-// The stages of CircleFinder in their order. Training and benchmarks also use them.
+// The stages of CircleFinder in their order.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "freshframe/vision.hpp"
 
-#include <functional>
 #include <span>
 #include <vector>
 
 #include "vision/picture/cell_mask.hpp"
-#include "vision/rim/features.hpp"
 #include "vision/search/search_pass.hpp"
 #include "vision/search/selection.hpp"
 
@@ -43,11 +41,6 @@ class CircleSearch {
   /// Searches only the cells of `plan`, and tries its expected circles.
   [[nodiscard]] std::vector<Circle> find(const Plane& luma, const SearchPlan& plan);
 
-  /// Gets every refined candidate with its features, its probability as the score, before the choice. Makes
-  /// the search slow, because no candidate is skipped any more.
-  using Observer = std::function<void(const Circle&, const Features&)>;
-  void set_observer(Observer observer);
-
  private:
   void judge(SearchPass& pass, const Plane& luma, const SearchPlan& plan);
 
@@ -58,7 +51,6 @@ class CircleSearch {
   std::vector<SearchPass*> passes_;  // of the two passes, those for which the picture is large enough
   Selection selection_;
   std::vector<Circle> settled_;  // expected circles that are certain
-  Observer observer_;
 };
 
 }  // namespace freshframe::vision

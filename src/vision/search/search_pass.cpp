@@ -64,7 +64,7 @@ void SearchPass::judge(Circle circle, std::optional<float> arcs, const Visitor& 
   const Origin origin{.arcs = arcs ? *arcs : likely_arcs(circle, rim_), .half_size = size_ == Size::Half};
   Features features{};
   const RimEdges edges = add_edge_features(field_, circle, rim_, origin, features);
-  if (!thorough_ && !may_be_circle(features)) return;
+  if (!may_be_circle(features)) return;
   add_brightness_features(field_, circle, rim_, edges, features);
   circle.confidence = circle_probability(features);
   visit(to_picture(circle), features, rim_coverage(circle, rim_));

@@ -43,8 +43,6 @@ class SearchPass {
   void judge_expected(std::span<const Circle> expected, const Wanted& wanted, const Visitor& visit);
   /// Refines and judges the candidates, best first.
   void judge_candidates(const Wanted& wanted, const Visitor& visit);
-  /// Lets all candidates be judged fully, as training needs it.
-  void be_thorough() { thorough_ = true; }
 
   /// Moves a circle that judge() gave exactly onto its edge (polished()).
   [[nodiscard]] Circle polish(const Circle& circle) const noexcept;
@@ -60,7 +58,6 @@ class SearchPass {
   [[nodiscard]] Circle to_picture(const Circle& circle) const noexcept;
 
   Size size_;
-  bool thorough_ = false;
   RadiusRange radii_;  // in pixels of this pass
   std::vector<std::uint8_t> halved_;
   GradientField field_;

@@ -11,11 +11,9 @@ namespace freshframe::vision {
 /// pairings the least cost. Time: min(rows, columns)^2 * max(rows, columns). Keeps its memory.
 class Assignment {
  public:
-  /// Allowed costs are below this in magnitude.
-  static constexpr double kMaxCost = 100;
-
   /// Starts a table in which no pair is allowed.
   void start(std::size_t rows, std::size_t columns);
+  /// `cost`: below 100 in magnitude.
   void allow(std::size_t row, std::size_t column, double cost) { costs_[row * columns_ + column] = cost; }
 
   /// The column of each row, -1 for none. Valid until the next start().

@@ -37,7 +37,7 @@ class Pairing {
   [[nodiscard]] std::span<const std::size_t> between(double low, double high) const;
 
   void start(std::size_t tracks, std::size_t finds);
-  /// Tracks ascending; costs below Assignment::kMaxCost in magnitude.
+  /// Tracks ascending; costs below 100 in magnitude.
   void allow(std::size_t track, std::size_t find, double cost);
   /// (track, find). Valid until the next start().
   [[nodiscard]] std::span<const std::pair<std::size_t, std::size_t>> solve();

@@ -3,9 +3,6 @@
 #include "why/what_if/limits.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <cstdint>
 
 #include "why/figures.hpp"
 #include "why/what_if/draws.hpp"
@@ -19,8 +16,6 @@ constexpr double kStarved = 0.1;          // share of its calls: a thread that w
 constexpr double kWakeUp = 0.5e-3;        // seconds per sample: such a wait is within the slack of an answer
 constexpr double kEmitted = 0.01;         // share: a node that gives fewer results filters them
 constexpr double kWaited = 0.01;          // share of the time: a source that waits for room
-
-using Nodes = std::map<int, RecordedNode>;
 
 std::string quoted(const RecordedNode& node) {
   return "'" + node.name + "'";

@@ -214,7 +214,7 @@ class Helper {
     } else if (word == "lose") {
       end_.fail(process::WorkerEnd::Failed::Request, {.text = rest, .is_device_error = true});
     } else if (word == "nothing") {
-      end_.reply_nothing();
+      end_.reply_all({});
     } else if (word == "large") {
       reply(std::string(1'000'000, 'x'), std::stoul(rest));
     } else {
@@ -234,12 +234,15 @@ class Helper {
       if (!at_once) say(write(ReleasedMessage{{request.id}}));
       hang();
     }
-    end_.reply_frame(mode_ == "gives gray back" ? frame.to(PixelFormat::Gray) : frame);
+    const process::WorkerResult result{
+        {}, mode_ == "gives gray back" ? frame.to(PixelFormat::Gray) : frame, {}};
+    end_.reply_all({&result, 1});
   }
 
   void reply(const std::string& text, std::size_t times) {
     try {
-      end_.reply_value({1, std::vector(times, std::as_bytes(std::span(text))), {}});
+      const process::WorkerResult result{{1, std::vector(times, std::as_bytes(std::span(text))), {}}, {}, {}};
+      end_.reply_all({&result, 1});
     } catch (const Error& error) {  // no memory for it
       end_.fail(process::WorkerEnd::Failed::Request, {.text = error.what()});
     }

@@ -48,6 +48,7 @@ struct Ends {
     EXPECT_EQ(read_to_parent(reader), kind);
     return read(reader);
   }
+  void reply(const WorkerResult& result) { worker.reply_all({&result, 1}); }
 
   Channel parent;
   WorkerEnd worker;
@@ -82,12 +83,12 @@ TEST(WorkerEnd, GivesTheLeaseBackWithTheReplyOnceTheFrameIsDropped) {
   AskedWorker ends;
   const auto kept = ends.request.sample.frame;
   ends.request = {};
-  ends.worker.reply_nothing();
+  ends.worker.reply_all({});
   EXPECT_TRUE(ends.answer(ToParent::Reply, &read<ReplyMessage>).released.empty());
   ends.ask(6, 0);
   ASSERT_TRUE(ends.worker.receive(ends.request));
   ends.request = {};
-  ends.worker.reply_nothing();
+  ends.worker.reply_all({});
   EXPECT_EQ(ends.answer(ToParent::Reply, &read<ReplyMessage>).released, std::vector<std::uint64_t>{6});
 }
 
@@ -95,7 +96,7 @@ TEST(WorkerEnd, TellsAtOnceOfAFrameThatIsDroppedBetweenSamples) {
   AskedWorker ends;
   auto kept = ends.request.sample.frame;
   ends.request = {};
-  ends.worker.reply_nothing();
+  ends.worker.reply_all({});
   (void)ends.answer(ToParent::Reply, &read<ReplyMessage>);
   kept = {};
   EXPECT_EQ(ends.answer(ToParent::Released, &read<ReleasedMessage>).leases, std::vector<std::uint64_t>{5});
@@ -103,15 +104,15 @@ TEST(WorkerEnd, TellsAtOnceOfAFrameThatIsDroppedBetweenSamples) {
 
 TEST(WorkerEnd, AnswersEachSampleOnce) {
   AskedWorker ends;
-  ends.worker.reply_nothing();
+  ends.worker.reply_all({});
   (void)ends.answer(ToParent::Reply, &read<ReplyMessage>);
-  EXPECT_THROW(ends.worker.reply_nothing(), Error);
-  EXPECT_THROW(ends.worker.reply_frame(ends.request.sample.frame), Error);
+  EXPECT_THROW(ends.worker.reply_all({}), Error);
+  EXPECT_THROW(ends.reply({{}, ends.request.sample.frame, {}}), Error);
 }
 
 TEST(WorkerEnd, SendsItsInputBackByItsFormat) {
   AskedWorker ends;
-  ends.worker.reply_frame(ends.request.sample.frame);
+  ends.reply({{}, ends.request.sample.frame, {}});
   const auto reply = ends.answer(ToParent::Reply, &read<ReplyMessage>);
   EXPECT_EQ(reply.kind, ResultKind::Input);
   EXPECT_EQ(reply.form, PixelFormat::Gray);
@@ -122,7 +123,7 @@ TEST(WorkerEnd, CopiesAPictureOfItsOwnIntoMemoryOfTheParent) {
   FrameBuilder builder({.width = 100, .height = 10, .format = PixelFormat::Gray});
   std::memset(builder.plane(0), 77, builder.size_bytes());
   const auto made = std::move(builder).publish();
-  std::jthread worker([&] { ends.worker.reply_frame(made); });
+  std::jthread worker([&] { ends.reply({{}, made, {}}); });
   const auto needed = ends.answer(ToParent::Need, &read<NeedMessage>).bytes;
   EXPECT_EQ(needed, 128U * 10);
   const auto results = make_memory_file("results", 4096);
@@ -175,7 +176,7 @@ TEST(WorkerEnd, FailsWithTheParentsReasonWhenThereIsNoMemory) {
   });
   const std::vector<std::byte> large(kMostInline + 1);
   try {
-    ends.worker.reply_value({1, {large}, {}});
+    ends.reply({{1, {large}, {}}, {}, {}});
     FAIL() << "there is no memory";
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "too much");
@@ -205,7 +206,7 @@ TEST(WorkerEnd, KeepsItsMemoryAfterARefusalAndSaysHowMuchItHas) {
   const std::vector<WorkerResult> several{{{1, {large}, {}}, {}, {}}};
   EXPECT_THROW(ends.worker.reply_all(several), Error);
   EXPECT_THROW(ends.worker.reply_all(several), Error);
-  ends.worker.reply_value({1, {fits}, {}});
+  ends.reply({{1, {fits}, {}}, {}, {}});
 }
 
 TEST(WorkerEnd, RefusesPlanesOutsideTheirSlab) {
@@ -268,7 +269,7 @@ TEST(WorkerEnd, TellsOfSourcesThatAreGoneInTheirOrderWithTheSamples) {
   ASSERT_EQ(ends.parent.send(write(SourceGoneMessage{{{3, "door"}, {5, "yard"}}}).bytes()),
             Channel::Sent::Yes);
   ends.request = {};
-  ends.worker.reply_nothing();
+  ends.worker.reply_all({});
   ASSERT_TRUE(ends.worker.receive(ends.request));
   ASSERT_EQ(ends.request.gone.size(), 2U);
   EXPECT_EQ(ends.request.gone[0].number, 3);
@@ -293,13 +294,13 @@ TEST(WorkerEnd, KeepsALeaseThatAFullSocketDoesNotTakeForTheNextReply) {
   AskedWorker ends;
   auto kept = ends.request.sample.frame;
   ends.request = {};
-  ends.worker.reply_nothing();
+  ends.worker.reply_all({});
   ends.ask(6, 0);
   while (ends.worker.log(30, "x", "text")) continue;
   kept = {};  // between samples: it would be reported at once if there were room
   while (ends.parent.receive(Channel::Wait::No) == Channel::Received::Message) continue;
   ASSERT_TRUE(ends.worker.receive(ends.request));
-  ends.worker.reply_nothing();
+  ends.worker.reply_all({});
   EXPECT_EQ(ends.answer(ToParent::Reply, &read<ReplyMessage>).released, std::vector<std::uint64_t>{5});
 }
 
@@ -311,14 +312,14 @@ TEST(WorkerEnd, TellsOfMoreLeasesThanOneMessageHolds) {
   for (std::uint64_t i = 1; i < kCount; ++i) {
     kept.push_back(std::move(ends.request.sample.frame));
     ends.request = {};
-    ends.worker.reply_nothing();
+    ends.worker.reply_all({});
     (void)ends.answer(ToParent::Reply, &read<ReplyMessage>);
     ends.ask(++id, 0);
     ASSERT_TRUE(ends.worker.receive(ends.request));
   }
   kept.clear();  // while a sample is being processed
   ends.request = {};
-  ends.worker.reply_nothing();
+  ends.worker.reply_all({});
   const auto first = ends.answer(ToParent::Reply, &read<ReplyMessage>).released.size();
   const auto second = ends.answer(ToParent::Released, &read<ReleasedMessage>).leases.size();
   EXPECT_EQ(first, kMostReleased);
