@@ -22,7 +22,6 @@
 #include <string>
 #include <thread>
 #include <tuple>
-#include <utility>
 #include <vector>
 
 #include "core/edge/inbox.hpp"

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <latch>
 #include <thread>
-#include <utility>
 #include <vector>
 
 namespace gil = freshframe::gil;

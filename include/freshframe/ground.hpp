@@ -5,7 +5,6 @@
 #include "freshframe/vision.hpp"
 
 #include <array>
-#include <cstddef>
 #include <optional>
 #include <vector>
 

@@ -9,7 +9,6 @@
 #include "freshframe/video_info.hpp"
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>

@@ -11,7 +11,6 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <mutex>
 
 #ifdef __clang__

@@ -5,7 +5,6 @@
 #include "freshframe/media.hpp"
 #include "freshframe/packet.hpp"
 
-#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>

@@ -5,7 +5,6 @@
 #include "freshframe/node.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <stop_token>
 #include <utility>
 #include <vector>

@@ -7,7 +7,6 @@
 #include "freshframe/node.hpp"
 #include "freshframe/results.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>

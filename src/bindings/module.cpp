@@ -2,10 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
-#include "freshframe/error.hpp"
-
-#include <string>
-
 #include "bindings/border/classes.hpp"
 #include "bindings/border/errors.hpp"
 #include "bindings/engine/engine.hpp"

@@ -6,7 +6,6 @@
 #include "freshframe/utc.hpp"
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <thread>
 

@@ -2,12 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/framing.hpp"
 
-#include "freshframe/error.hpp"
-
 #include <cerrno>
 #include <cstring>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "process/wire/bytes.hpp"

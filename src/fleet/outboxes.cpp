@@ -3,7 +3,6 @@
 #include "fleet/outboxes.hpp"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "process/wire/bytes.hpp"

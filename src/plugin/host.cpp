@@ -9,10 +9,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <exception>
 #include <memory>
 #include <shared_mutex>
-#include <string_view>
 #include <system_error>
 #include <utility>
 

@@ -6,7 +6,6 @@
 #include "freshframe/what_if.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>

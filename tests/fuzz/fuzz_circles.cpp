@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
-#include <utility>
 #include <vector>
 
 #include "fuzz_input.hpp"

@@ -4,7 +4,6 @@
 #include "freshframe/frame.hpp"
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/engine/engine.hpp"
 
-#include "freshframe/log.hpp"
 #include "freshframe/native.hpp"
 
 #include <algorithm>

@@ -8,9 +8,7 @@
 #include "freshframe/node.hpp"
 #include "freshframe/sample.hpp"
 
-#include <array>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +20,6 @@
 #include <utility>
 #include <vector>
 
-#include "bindings/border/classes.hpp"
 #include "bindings/border/errors.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"

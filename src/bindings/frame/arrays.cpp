@@ -10,7 +10,6 @@
 #include <limits>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "bindings/border/fork_guard.hpp"
 #include "bindings/border/made_once.hpp"

@@ -6,8 +6,6 @@
 
 #include "freshframe/frame.hpp"
 
-#include <cstddef>
-#include <cstdint>
 #include <string>
 
 #include <nanobind/nanobind.h>

@@ -3,7 +3,6 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <utility>
 

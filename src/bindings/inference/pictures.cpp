@@ -5,7 +5,6 @@
 #include "freshframe/error.hpp"
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <random>
 #include <string_view>
 #include <system_error>
 #include <utility>

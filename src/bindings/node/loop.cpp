@@ -6,7 +6,6 @@
 #include "freshframe/vision.hpp"
 
 #include <chrono>
-#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>

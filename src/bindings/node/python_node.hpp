@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/node/spool_counters.hpp"

@@ -3,7 +3,6 @@
 #include "bindings/node/spool_counters.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "bindings/border/text.hpp"

@@ -7,7 +7,6 @@
 #include "freshframe/error.hpp"
 
 #include <cmath>
-#include <string>
 
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/text.hpp"

@@ -3,7 +3,6 @@
 #include "bindings/read/reader.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <optional>
 #include <string>

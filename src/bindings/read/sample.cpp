@@ -9,7 +9,6 @@
 #include <memory>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "bindings/border/attribute_hint.hpp"
 #include "bindings/border/errors.hpp"

@@ -6,7 +6,6 @@
 
 #include "freshframe/sample.hpp"
 
-#include <memory>
 #include <string>
 
 #include "bindings/engine/node_names.hpp"

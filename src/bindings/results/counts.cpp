@@ -4,7 +4,6 @@
 
 #include "freshframe/error.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>

@@ -7,9 +7,7 @@
 #include "freshframe/media.hpp"
 #include "freshframe/packet_nodes.hpp"
 
-#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 

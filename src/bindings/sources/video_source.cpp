@@ -6,7 +6,6 @@
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>

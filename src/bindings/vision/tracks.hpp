@@ -5,7 +5,6 @@
 #include "freshframe/gil.hpp"
 
 #include "freshframe/sample.hpp"
-#include "freshframe/vision.hpp"
 
 #include <nanobind/nanobind.h>
 

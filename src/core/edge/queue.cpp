@@ -5,7 +5,6 @@
 #include "freshframe/batch.hpp"
 #include "freshframe/error.hpp"
 
-#include <charconv>
 #include <cmath>
 #include <string>
 

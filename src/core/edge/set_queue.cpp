@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstddef>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <utility>

@@ -18,7 +18,6 @@
 #include <utility>
 
 #include "core/fork_hold.hpp"
-#include "core/frame/color_matrix.hpp"
 #include "core/frame/frame_access.hpp"
 #include "core/frame/frame_budget.hpp"
 

@@ -4,7 +4,6 @@
 #include "freshframe/log.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <map>

@@ -4,7 +4,6 @@
 
 #include "freshframe/stats.hpp"
 
-#include <cstddef>
 #include <exception>
 #include <memory>
 #include <set>

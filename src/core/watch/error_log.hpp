@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "freshframe/clock.hpp"
 #include "freshframe/mutex.hpp"
 
 #include <chrono>

@@ -4,7 +4,6 @@
 
 #include "freshframe/stats.hpp"
 
-#include <charconv>
 #include <string>
 
 #include "core/unit_text.hpp"

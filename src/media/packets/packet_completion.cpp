@@ -3,7 +3,6 @@
 #include "media/packets/packet_completion.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <new>
 #include <utility>
 

@@ -7,7 +7,6 @@
 #include "freshframe/utc.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <deque>
 #include <limits>
 #include <memory>

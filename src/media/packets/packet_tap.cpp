@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/packets/packet_tap.hpp"
 
-#include <functional>
 #include <utility>
 
 namespace freshframe::media {

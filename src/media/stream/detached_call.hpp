@@ -4,7 +4,6 @@
 
 #include "freshframe/clock.hpp"
 
-#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>

@@ -6,7 +6,6 @@
 #include "freshframe/media.hpp"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <random>
 #include <span>

@@ -4,6 +4,7 @@
 
 #include "freshframe/forks.hpp"
 
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <utility>

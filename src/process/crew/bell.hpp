@@ -7,7 +7,6 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
-#include <string>
 #include <system_error>
 
 #include "process/wire/descriptor.hpp"

@@ -6,7 +6,6 @@
 #include "freshframe/log.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <deque>
 #include <stop_token>

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "freshframe/clock.hpp"
-#include "freshframe/frame.hpp"
 #include "freshframe/sample.hpp"
 
 #include <cstddef>

@@ -7,8 +7,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/gate.hpp"
 
-#include "freshframe/error.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cstddef>

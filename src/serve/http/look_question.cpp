@@ -3,7 +3,6 @@
 #include "serve/http/look_question.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "core/percent_escape.hpp"

@@ -6,9 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>

@@ -5,7 +5,6 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "core/pipeline/onlookers.hpp"

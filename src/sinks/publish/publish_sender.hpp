@@ -8,7 +8,6 @@
 #include "freshframe/packet.hpp"
 #include "freshframe/publish.hpp"
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <set>

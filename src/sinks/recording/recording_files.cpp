@@ -5,7 +5,6 @@
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
-#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>

@@ -15,7 +15,6 @@
 #include "core/ascii.hpp"
 #include "sources/camera/controls.hpp"
 #include "sources/camera/fault.hpp"
-#include "sources/camera/format.hpp"
 #include "sources/camera/modes.hpp"
 
 namespace freshframe::media {

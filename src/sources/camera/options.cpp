@@ -8,7 +8,6 @@
 #include <charconv>
 #include <optional>
 #include <string_view>
-#include <utility>
 
 #include "sources/camera/controls.hpp"
 #include "sources/camera/format.hpp"

@@ -13,7 +13,6 @@
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/stream/reconnect.hpp"
-#include "sources/camera/fault.hpp"
 #include "sources/live/device_time.hpp"
 #include <linux/videodev2.h>
 

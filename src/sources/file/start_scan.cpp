@@ -6,7 +6,6 @@
 #include <array>
 #include <cstdint>
 #include <iterator>
-#include <limits>
 #include <utility>
 
 #include "media/ffmpeg/read/h264_order.hpp"

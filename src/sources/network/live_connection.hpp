@@ -11,7 +11,6 @@
 #include <stop_token>
 #include <string>
 
-#include "core/session_gate.hpp"
 #include "media/stream/detached_call.hpp"
 #include "media/stream/kept_decoder.hpp"
 #include "media/stream/packet_connection.hpp"

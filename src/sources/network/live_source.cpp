@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <string_view>
 #include <utility>
 
 #include "core/session_gate.hpp"

@@ -9,11 +9,9 @@
 #include <cerrno>
 #include <chrono>
 #include <exception>
-#include <functional>
 #include <utility>
 
 #include "core/real_deadline.hpp"
-#include "core/url/masked_url.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/stream/reconnect.hpp"

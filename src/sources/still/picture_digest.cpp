@@ -9,11 +9,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <limits>
-#include <span>
 
 namespace freshframe::media {
 namespace {

@@ -2,12 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/still/still_watch.hpp"
 
-#include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 #include "freshframe/stats.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -20,7 +18,6 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "core/file_place.hpp"
 #include "core/percent_escape.hpp"

@@ -5,7 +5,6 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "vision/picture/cell_means.cpp"
 #include <algorithm>
-#include <cstddef>
 
 #include "vision/picture/cell_mask.hpp"
 #include <hwy/foreach_target.h>

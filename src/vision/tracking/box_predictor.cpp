@@ -13,8 +13,6 @@
 #include <optional>
 #include <set>
 #include <sstream>
-#include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "why/what_if/recording.hpp"
-#include "why/what_if/simulation.hpp"
 
 namespace freshframe::core {
 

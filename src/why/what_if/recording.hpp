@@ -3,7 +3,6 @@
 #pragma once
 
 #include "freshframe/batch.hpp"
-#include "freshframe/clock.hpp"
 #include "freshframe/what_if.hpp"
 #include "freshframe/why.hpp"
 

@@ -4,10 +4,7 @@
 #include "freshframe/what_if.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
-#include <functional>
 #include <optional>
 #include <set>
 #include <string>

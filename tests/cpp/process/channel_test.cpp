@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/wire/channel.hpp"
 
-#include "freshframe/error.hpp"
-
 #include <string>
 #include <utility>
 #include <vector>

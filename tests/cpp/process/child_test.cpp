@@ -7,10 +7,8 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <filesystem>
 #include <fstream>
 #include <string>
-#include <vector>
 
 #include "cpp/support.hpp"
 #include "process/crew/restarts.hpp"

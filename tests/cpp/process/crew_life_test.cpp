@@ -1,7 +1,6 @@
 // Start and stop of a node in worker processes, in each state of its workers, which are the program crew_worker.cpp.
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
-#include <string>
 #include <thread>
 
 #include "core/pipeline/pipeline_access.hpp"

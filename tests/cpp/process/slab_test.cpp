@@ -4,7 +4,6 @@
 #include "freshframe/frame.hpp"
 
 #include <atomic>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

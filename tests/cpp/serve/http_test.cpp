@@ -4,7 +4,6 @@
 #include "freshframe/pipeline.hpp"
 #include "freshframe/serve.hpp"
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>

@@ -3,7 +3,6 @@
 #include "vision/tracking/assignment.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <random>
 #include <utility>

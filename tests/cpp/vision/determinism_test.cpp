@@ -4,7 +4,6 @@
 #include "freshframe/vision.hpp"
 
 #include <barrier>
-#include <cstdint>
 #include <thread>
 #include <vector>
 

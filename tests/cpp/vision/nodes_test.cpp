@@ -3,7 +3,6 @@
 #include "freshframe/vision.hpp"
 
 #include <cstring>
-#include <memory>
 #include <utility>
 
 #include "cpp/vision/drawn_discs.hpp"

@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
 
 #include "cpp/vision/drawn.hpp"
 #include <gtest/gtest.h>

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <stdexcept>
 #include <string>

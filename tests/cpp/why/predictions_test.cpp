@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <mutex>
 #include <new>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>

@@ -16,7 +16,6 @@
 #include "freshframe/gil/asks.hpp"
 
 #include <atomic>
-#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <optional>

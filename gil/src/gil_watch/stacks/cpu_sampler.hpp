@@ -3,8 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
-#include <ctime>
 #include <optional>
 
 #include "gil_watch/stacks/stack_sample.hpp"

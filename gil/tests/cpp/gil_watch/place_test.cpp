@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "gil_watch/watch/holder_watch.hpp"

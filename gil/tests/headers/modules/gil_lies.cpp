@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <mutex>

@@ -8,9 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/graph/admission.hpp"

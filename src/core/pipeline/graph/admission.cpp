@@ -5,7 +5,6 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <iterator>

@@ -4,7 +4,6 @@
 
 #include "freshframe/pipeline.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>

@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
-#include <string>
-
 #include "core/pipeline/graph/admission.hpp"
 #include "core/pipeline/graph/graph_facts.hpp"
 

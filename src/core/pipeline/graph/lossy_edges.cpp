@@ -2,9 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/graph/lossy_edges.hpp"
 
-#include "freshframe/queue.hpp"
-#include "freshframe/sample.hpp"
-
 #include <algorithm>
 #include <utility>
 

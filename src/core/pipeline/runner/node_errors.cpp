@@ -5,7 +5,6 @@
 #include "freshframe/device.hpp"
 #include "freshframe/log.hpp"
 
-#include <charconv>
 #include <utility>
 
 #include "core/unit_text.hpp"

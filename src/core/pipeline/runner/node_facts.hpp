@@ -5,7 +5,6 @@
 #include "freshframe/node.hpp"
 #include "freshframe/pipeline.hpp"
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>

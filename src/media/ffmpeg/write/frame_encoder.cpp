@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
-#include <map>
 #include <memory>
 #include <new>
 #include <string_view>

@@ -7,8 +7,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
-#include <memory>
-#include <new>
 #include <span>
 #include <system_error>
 #include <utility>

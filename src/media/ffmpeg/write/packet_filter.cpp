@@ -4,7 +4,6 @@
 
 #include "freshframe/error.hpp"
 
-#include <string>
 #include <string_view>
 
 #include "media/ffmpeg/error.hpp"

@@ -3,7 +3,6 @@
 #include "sources/network/filter/header_filter.hpp"
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <string_view>
 

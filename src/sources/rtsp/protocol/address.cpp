@@ -3,8 +3,6 @@
 #include "sources/rtsp/protocol/address.hpp"
 
 #include <algorithm>
-#include <cstddef>
-#include <utility>
 
 #include "core/ascii.hpp"
 #include "core/percent_escape.hpp"

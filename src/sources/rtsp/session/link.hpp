@@ -4,7 +4,6 @@
 
 #include "freshframe/clock.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>

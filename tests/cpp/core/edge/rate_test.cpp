@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <random>
-#include <utility>
 #include <vector>
 
 #include "core/edge/inbox.hpp"

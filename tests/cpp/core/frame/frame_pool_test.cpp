@@ -6,7 +6,6 @@
 #include <barrier>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>

@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <barrier>
-#include <memory>
 #include <optional>
 #include <string>
 #include <thread>

@@ -5,10 +5,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <thread>
 #include <tuple>
 #include <utility>

@@ -10,7 +10,6 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>

@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "cpp/support.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

@@ -8,7 +8,6 @@
 #include <barrier>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "core/pipeline/pipeline_access.hpp"
 #include "cpp/core/test_frames.hpp"

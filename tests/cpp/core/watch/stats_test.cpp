@@ -12,7 +12,6 @@
 #include <memory>
 #include <optional>
 #include <thread>
-#include <vector>
 
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"

@@ -6,9 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include "cpp/fingerprint.hpp"
 #include "cpp/simd_targets.hpp"

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"

@@ -5,12 +5,10 @@
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
-#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <filesystem>
 #include <iterator>
-#include <string>
 
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"

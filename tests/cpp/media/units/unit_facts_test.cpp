@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/units/unit_facts.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <vector>
 

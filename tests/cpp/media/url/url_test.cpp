@@ -4,11 +4,9 @@
 #include "freshframe/media.hpp"
 
 #include <algorithm>
-#include <ctime>
 #include <filesystem>
 #include <limits>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "cpp/core/url/odd_passwords.hpp"

@@ -1,6 +1,5 @@
 // Clips whose stream ends, changes its size, pauses or is stopped.
 // SPDX-License-Identifier: Apache-2.0
-#include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
 #include <cmath>

@@ -1,6 +1,5 @@
 // Recorders through a pause of their source: no frame is lost, and each has its time.
 // SPDX-License-Identifier: Apache-2.0
-#include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
 #include <cstddef>

@@ -5,7 +5,6 @@
 #include "freshframe/clock.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>

@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/demo/scene.hpp"
 
-#include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
 #include <algorithm>

@@ -1,14 +1,12 @@
 // Cut and corrupted files: no crash, no hang. Decodable frames are delivered, the others are counted.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
-#include "freshframe/log.hpp"
 #include "freshframe/media.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <random>
 #include <string>
-#include <vector>
 
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"

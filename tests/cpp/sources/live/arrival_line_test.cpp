@@ -3,7 +3,6 @@
 #include "sources/live/arrival_line.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <random>

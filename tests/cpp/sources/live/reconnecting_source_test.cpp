@@ -3,7 +3,6 @@
 #include "sources/live/reconnecting_source.hpp"
 
 #include "freshframe/error.hpp"
-#include "freshframe/log.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -13,7 +12,6 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "cpp/core/test_frames.hpp"
 #include "cpp/support.hpp"

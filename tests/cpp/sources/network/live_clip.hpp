@@ -3,7 +3,6 @@
 #pragma once
 
 #include "cpp/media/files.hpp"
-#include "cpp/support.hpp"
 
 namespace freshframe::test {
 

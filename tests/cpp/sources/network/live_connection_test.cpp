@@ -5,7 +5,6 @@
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
-#include <atomic>
 #include <memory>
 #include <optional>
 

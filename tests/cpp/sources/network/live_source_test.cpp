@@ -7,14 +7,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <new>
-#include <optional>
 #include <random>
 #include <string>
 #include <system_error>

@@ -1,6 +1,5 @@
 // The parts of a network source that need no network: URLs, name lookups, back-off, pts across reconnects.
 // SPDX-License-Identifier: Apache-2.0
-#include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
 #include <chrono>

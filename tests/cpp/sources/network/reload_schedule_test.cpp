@@ -1,7 +1,6 @@
 // When a playlist is asked for, on simulated servers.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <vector>

@@ -5,10 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
-#include <memory>
-#include <stdexcept>
 #include <stop_token>
-#include <string>
 #include <thread>
 #include <utility>
 #include <vector>

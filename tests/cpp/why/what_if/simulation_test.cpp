@@ -12,7 +12,6 @@
 #include <optional>
 #include <queue>
 #include <random>
-#include <string>
 #include <utility>
 #include <vector>
 

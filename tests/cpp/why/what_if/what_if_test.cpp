@@ -7,11 +7,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <stop_token>
 #include <string>
-#include <utility>
 
 #include "why/predictions.hpp"
 #include "why/what_if/recording.hpp"

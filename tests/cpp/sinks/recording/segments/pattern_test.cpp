@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
-#include <string>
-
 #include "sinks/recording/segments/segment_pattern.hpp"
 #include <gtest/gtest.h>
 

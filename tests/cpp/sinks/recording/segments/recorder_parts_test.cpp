@@ -3,8 +3,6 @@
 #include "freshframe/media.hpp"
 
 #include <fstream>
-#include <optional>
-#include <string>
 #include <utility>
 #include <vector>
 
