@@ -58,7 +58,6 @@ class PythonReader {
   }
   /// For a wait on the descriptor: throws StalledError when a further wait would be in vain.
   void check_stalled();
-  [[nodiscard]] const ForkGuard& guard() const noexcept { return guard_; }
 
   class Use;
 

@@ -63,20 +63,6 @@ bool NumberPattern::is_pattern(std::string_view path) noexcept {
   return find_field(path, 0).begin != std::string_view::npos;
 }
 
-std::string NumberPattern::other_field(std::string_view path) {
-  for (auto at = path.find('%'); at != std::string_view::npos; at = path.find('%', at)) {
-    const auto number = find_field(path, at);
-    if (number.begin == at) {
-      at = number.end;
-    } else if (path.substr(at, 2) == "%%") {
-      at += 2;
-    } else {
-      return std::string(path.substr(at, 2));
-    }
-  }
-  return {};
-}
-
 NumberPattern::NumberPattern(const std::string& path, const std::string& url) {
   const auto slash = path.rfind('/');
   const auto name_begin = slash == std::string::npos ? 0 : slash + 1;
@@ -121,12 +107,6 @@ std::optional<std::int64_t> NumberPattern::parse_number(std::string_view name) c
 bool NumberPattern::is_too_long(std::string_view name) const noexcept {
   const auto digits = find_digits(name);
   return digits.size() > kMostDigits && digits.front() != '0';
-}
-
-std::string NumberPattern::make_name(std::int64_t number) const {
-  const auto digits = std::to_string(number);
-  const auto zeros = width_ > digits.size() ? width_ - digits.size() : 0;
-  return before_ + std::string(zeros, '0') + digits + after_;
 }
 
 namespace {

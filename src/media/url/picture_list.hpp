@@ -19,15 +19,10 @@ class NumberPattern {
   /// Whether there is a %d, with a width or without, anywhere in the path.
   [[nodiscard]] static bool is_pattern(std::string_view path) noexcept;
 
-  /// The first "%Y" or the like anywhere in the path that is neither a %d nor a %%; empty without one.
-  [[nodiscard]] static std::string other_field(std::string_view path);
-
   /// Throws OptionError with `url` for an invalid pattern: two numbers, a number in a folder's name, %5d.
   NumberPattern(const std::string& path, const std::string& url);
 
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
-  /// The name of the file, without its folder, with this number.
-  [[nodiscard]] std::string make_name(std::int64_t number) const;
   /// Returns nullopt for another file's name.
   [[nodiscard]] std::optional<std::int64_t> parse_number(std::string_view name) const;
   /// The name matches, but its number has more digits than parse_number() reads.

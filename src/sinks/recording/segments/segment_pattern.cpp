@@ -284,7 +284,6 @@ SegmentPattern::SegmentPattern(const std::string& path) {
   if (base_.empty()) base_ = first == parts.begin() ? "." : "/";
   parts_.assign(std::make_move_iterator(first), std::make_move_iterator(parts.end()));
   check(path);
-  for (const auto& piece : all_pieces(false)) has_time_ = has_time_ || piece.kind == Kind::Time;
   has_number_ = !is_text(parts_.back()) && std::ranges::any_of(parts_.back(), [](const PatternPiece& piece) {
     return piece.kind == Kind::Number;
   });

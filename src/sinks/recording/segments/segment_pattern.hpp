@@ -44,7 +44,6 @@ class SegmentPattern {
   void settle();
 
   [[nodiscard]] bool has_number() const noexcept { return has_number_; }
-  [[nodiscard]] bool has_time() const noexcept { return has_time_; }
   /// The folder above all parts of the pattern: "rec", "." or "/".
   [[nodiscard]] const std::string& base() const noexcept { return base_; }
   /// Folders below base() in which a segment is; their names depend on the time.
@@ -68,7 +67,6 @@ class SegmentPattern {
   std::string suffix_;  // ".mp4"
   std::vector<Part> parts_;
   bool has_number_ = false;
-  bool has_time_ = false;
 };
 
 }  // namespace freshframe::media
