@@ -113,8 +113,11 @@ def test_a_step_that_is_left_out_has_not_passed(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     from platform_rows.wheels import count_steps  # noqa: PLC0415
 
-    system = {"system": "Debian", "python": "3.15.0"}
-    steps = [system, {"step": "import", "found": {}}, {"step": "demo", "failed": "no video"}]
+    steps: list[dict[str, object]] = [
+        {"system": "Debian", "python": "3.15.0"},
+        {"step": "import", "found": {}},
+        {"step": "demo", "failed": "no video"},
+    ]
     assert count_steps(steps) == "1 steps passed"
-    gil = {"step": "gil", "found": "left out: there is no gil-budget for this Python"}
+    gil: dict[str, object] = {"step": "gil", "found": "left out: there is no gil-budget for this Python"}
     assert count_steps([*steps, gil]) == "1 steps passed, left out: gil"
