@@ -309,13 +309,16 @@ TEST(Join, AConsumerThatWaitsWithoutLimitGetsEverySetOfProducersThatWaitForRoom)
     AnySample set;
     while (cameras.inbox.take(set, TimePoint::max()) == Taken::Sample) ++taken;
   });
-  bool all = false;
-  for (int slices = 0; slices < 1000 && !all; ++slices) {  // ten seconds
+  int seen = 0;
+  for (int unchanged = 0; unchanged < 1000 && seen < kSets; ++unchanged) {  // ten seconds without a set
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    all = taken == kSets;
+    if (const int now = taken; now != seen) {
+      seen = now;
+      unchanged = 0;
+    }
   }
   cameras.inbox.close();
-  EXPECT_TRUE(all) << "the consumer stood still after " << taken << " sets";
+  EXPECT_EQ(seen, kSets) << "the consumer stood still";
 }
 
 TEST(Join, NoSetForTenSecondsIsTroubleWithTheDistance) {
