@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pytest
 from rigs.card import Card
 from rigs.card.clips import H264, PICTURES, clip
-from rigs.card.films import downloads
+from rigs.card.films import downloads, lose_pictures
 from rigs.onnx_files import OnnxFile, bright_box, node, save_colours, tensor
-from support import Gate, check_books, until
+from support import check_books
 
 import freshframe as ff
 
@@ -304,26 +304,7 @@ def test_a_card_that_fails_while_a_model_reads_costs_drops(
 
 
 def test_pictures_that_are_lost_with_the_card_are_drops(tmp_path: Path, film: Path, card: Card) -> None:
-    gate = Gate()
-    pipeline = ff.Pipeline()
-    camera = pipeline.add(ff.open(film, decoder="auto", on_device=True), name="film")
-
-    def wait(frame: ff.Frame) -> ff.Frame:
-        gate.enter()
-        return frame
-
-    model = ff.OnnxDetector(bright_box(tmp_path / "m.onnx"), provider="cuda")
-    reader = pipeline.reader(pipeline.add(model, pipeline.add(wait, camera), name="model"))
-    with pipeline:
-        until(lambda: pipeline.stats().nodes["film"].processed > 3, "pictures on the card")
-        card.fault("lost:0")
-        gate.open()
-        seen = len(list(reader))
-    card.fault()
-    node = pipeline.stats().nodes["model"]
-    assert set(node.drops) == {"device"}
-    assert seen + node.drops["device"] == pipeline.stats().nodes["film"].processed
-    check_books(pipeline)
+    lose_pictures(film, card, ff.OnnxDetector(bright_box(tmp_path / "m.onnx"), provider="cuda"))
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from rigs.card import Card
 from rigs.card.clips import H264, clip
-from rigs.card.films import HEIGHT, WIDTH, downloads, frames_of, planes_of, sum_of
+from rigs.card.films import HEIGHT, WIDTH, downloads, frames_of, lose_pictures, planes_of, sum_of
 from rigs.live.camera import Camera
 from rigs.live.camera import clip as live_clip
 from rigs.live.servers import TcpServer
-from support import Gate, check_books, until
+from support import check_books
 
 import freshframe as ff
 
@@ -84,27 +84,8 @@ def yielded(frame: ff.Frame) -> Iterator[int]:
 def test_pictures_that_are_lost_with_the_card_are_drops_of_the_node_that_reads_them(
     step: Callable[[], Any], options: dict[str, Any], film: Path, card: Card
 ) -> None:
-    gate = Gate()
-    pipeline = ff.Pipeline()
-    camera = pipeline.add(ff.open(film, decoder="auto", on_device=True), name="film")
-
-    def wait(frame: ff.Frame) -> ff.Frame:
-        gate.enter()
-        return frame
-
-    waited = pipeline.add(wait, camera)
-    reader = pipeline.reader(pipeline.add(step(), waited, name="reads", **options))
-    with pipeline:
-        until(lambda: pipeline.stats().nodes["film"].processed > 3, "pictures on the card")
-        card.fault("lost:0")
-        gate.open()
-        seen = len(list(reader))
-    card.fault()
-    node = pipeline.stats().nodes["reads"]
-    assert set(node.drops) == {"device"}
-    assert seen + node.drops["device"] == pipeline.stats().nodes["film"].processed
+    node = lose_pictures(film, card, step(), **options)
     assert "CUDA_" in (node.last_error or "")
-    check_books(pipeline)
 
 
 class UnsendableError(ff.DeviceError):

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from support import check_books
+from support import Gate, check_books, until
 
 import freshframe as ff
+from rigs.card import Card
 
 WIDTH, HEIGHT = 320, 240
 HOST_BYTES = WIDTH * HEIGHT * 3 // 2
@@ -52,3 +53,28 @@ def planes_of(frame: ff.Frame) -> tuple[Any, Any]:
 
 def sum_of(frame: ff.Frame) -> int:
     return int(frame.rgb.astype(np.int64).sum())
+
+
+def lose_pictures(film: Path, card: Card, step: Any, **options: Any) -> ff.stats.NodeStats:
+    """Loses the card after pictures have come and before a step reads them: each other one is its drop."""
+    gate = Gate()
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(film, decoder="auto", on_device=True), name="film")
+
+    def wait(frame: ff.Frame) -> ff.Frame:
+        gate.enter()
+        return frame
+
+    waited = pipeline.add(wait, camera)
+    reader = pipeline.reader(pipeline.add(step, waited, name="reads", **options))
+    with pipeline:
+        until(lambda: pipeline.stats().nodes["film"].processed > 3, "pictures on the card")
+        card.fault("lost:0")
+        gate.open()
+        seen = len(list(reader))
+    card.fault()
+    node = pipeline.stats().nodes["reads"]
+    assert set(node.drops) == {"device"}
+    assert seen + node.drops["device"] == pipeline.stats().nodes["film"].processed
+    check_books(pipeline)
+    return node
