@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -134,15 +135,23 @@ def test_an_agent_that_is_stopped_for_longer_is_killed(watch: Watch, seconds: fl
 
 @pytest.mark.parametrize("seconds", [1, *(pytest.param(n, marks=pytest.mark.full) for n in (3, 10))])
 def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: float) -> None:
-    epochs = watch.epochs()
+    before, epochs = watch.fleet.stats(), watch.epochs()
     controller: Any = watch.fleet._controller
     with controller.lock:
         time.sleep(seconds)
+        resumed = time.monotonic()
     watch.read(1)
     stats = watch.fleet.stats()
-    assert any("was paused for" in event.text for event in stats.events)
-    assert [agent.deaths for agent in stats.agents.values()] == [0, 0]
-    assert watch.epochs() == epochs
+    heard_for = time.monotonic() - resumed
+    news = [event.text for event in stats.events if event not in before.events]
+    assert any("was paused for" in text for text in news)
+    silences = [float(silence) for text in news for silence in re.findall(r"^silent for ([\d.]+) s", text)]
+    assert all(silence <= heard_for + 0.1 for silence in silences), news  # none is of the pause
+    if not silences:  # a busy machine may keep an agent from its renewals for longer than its lease
+        assert [agent.deaths for agent in stats.agents.values()] == [
+            agent.deaths for agent in before.agents.values()
+        ]
+        assert watch.epochs() == epochs
 
 
 @pytest.mark.needs_gil
