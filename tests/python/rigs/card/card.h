@@ -46,6 +46,7 @@ Result card_state_in_context(void);
 
 /// Returns 0 if no memory is left.
 DeviceAddress card_take(size_t bytes);
+/// After all work that streams have, as a driver does: it may read or write the memory.
 void card_give(DeviceAddress memory);
 /// Where the fake itself may read and write the memory.
 void* card_view(DeviceAddress memory);
@@ -53,6 +54,8 @@ int card_is_on_device(const void* place);
 
 /// Does the work of a stream: at once, or, with the fault `lazy`, when somebody waits for the stream.
 void card_later(void* stream, void (*work)(void*), const void* with, size_t bytes);
+/// Waits for the work of all streams.
+void card_finish(void);
 
 void card_own_process(void);
 int card_is_own_process(void);

@@ -249,7 +249,7 @@ static void drain(Stream* stream, long until) {
   pthread_mutex_unlock(&streams_mutex);
 }
 
-static void drain_all(void) {
+void card_finish(void) {
   pthread_mutex_lock(&streams_mutex);
   for (Stream* each = streams; each != NULL; each = each->next) drain_locked(each, each->queued);
   pthread_mutex_unlock(&streams_mutex);
@@ -305,7 +305,7 @@ Result cuStreamDestroy_v2(void* stream) {
 
 Result cuCtxSynchronize(void) {
   const Result result = card_state_in_context();
-  if (result == kSuccess) drain_all();
+  if (result == kSuccess) card_finish();
   return result;
 }
 
@@ -377,7 +377,6 @@ Result cuMemAllocPitch_v2(DeviceAddress* memory, size_t* pitch, size_t width, si
 
 Result cuMemFree_v2(DeviceAddress memory) {
   if (!card_is_own_process()) return kNotInitialized;
-  drain_all();
   card_give(memory);
   return depth > 0 ? kSuccess : kInvalidContext;
 }
@@ -411,9 +410,9 @@ Result cuMemcpy2DAsync_v2(const Copy2d* wish, void* stream) {
 }
 
 Result cuMemcpy2D_v2(const Copy2d* wish) {
-  drain_all();
+  card_finish();
   const Result result = enqueue(wish, NULL);
-  drain_all();
+  card_finish();
   return result;
 }
 
@@ -429,9 +428,9 @@ Result cuMemcpyAsync(DeviceAddress to, DeviceAddress from, size_t bytes, void* s
 }
 
 Result cuMemcpy(DeviceAddress to, DeviceAddress from, size_t bytes) {
-  drain_all();
+  card_finish();
   const Result result = cuMemcpyAsync(to, from, bytes, NULL);
-  drain_all();
+  card_finish();
   return result;
 }
 

@@ -200,6 +200,7 @@ DeviceAddress card_take(size_t bytes) {
 
 void card_give(DeviceAddress memory) {
   enum { kGone = 0xdd };
+  card_finish();
   pthread_mutex_lock(&mutex);
   for (int i = 0; i < block_count; ++i) {
     if (!blocks[i].taken || guarded + blocks[i].at != (char*)memory) continue;
