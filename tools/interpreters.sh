@@ -12,6 +12,7 @@
 #   3.14ts  free-threaded, under ThreadSanitizer; start it through `setarch -R`. CPython's list of its own known races is kept
 #           beside it, in share/tsan-suppressions.txt
 # interpreters.sh --published MACHINE VERSION FOLDER   unpacks the published build for another machine: bin, include, lib
+# interpreters.sh --cross TRIPLE NAME ROOT   cross-compiles it into ROOT/usr, with the headers and libraries of that root
 set -euo pipefail
 [ $# -gt 0 ] || set -- 3.14t 3.14
 
@@ -125,8 +126,41 @@ fetch() {
   die "no source of $package could be had from testing, sid or trixie"
 }
 
+# unpack_source NAME VERSION: into a folder to build in.
+unpack_source() {
+  local tarball
+  tarball=$(fetch "$2")
+  say "building CPython $1 from ${tarball##*/}: about three minutes on two cores"
+  rm -rf "$cache/build-$1"
+  mkdir -p "$cache/build-$1"
+  tar -xf "$tarball" -C "$cache/build-$1" --strip-components=1
+}
+
+# cross TRIPLE NAME ROOT: a free-threaded one. This machine's of the same version freezes its modules.
+cross() {
+  local triple=$1 name=$2 root here
+  root=$(readlink -e "$3") || die "interpreters.sh --cross: there is no folder $3"
+  [[ $name =~ ^3\.[0-9]+t$ ]] || die "a name to cross-compile must be like 3.14t, got '$name'"
+  here=$(build "$name")
+  unpack_source "$name" "${name%t}"
+  (
+    cd "$cache/build-$name"
+    # The two files are asked for, because configure cannot look for them on another machine: Linux has the first alone.
+    ./configure -q --host="$triple" --build="$(uname -m)-linux-gnu" --with-build-python="$here" --prefix=/usr \
+      --libdir="/usr/lib/$triple" --disable-gil --enable-shared --without-ensurepip --disable-test-modules OPT='-O2 -Wall' \
+      CC="$triple-gcc --sysroot=$root" CXX="$triple-g++ --sysroot=$root" PKG_CONFIG_SYSROOT_DIR="$root" \
+      PKG_CONFIG_LIBDIR="$root/usr/lib/$triple/pkgconfig" ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no &&
+      make -s -j"${JOBS:-$(nproc)}" &&
+      make -s install DESTDIR="$root"
+  ) >"$cache/$name-$triple.log" 2>&1 || {
+    tail -20 "$cache/$name-$triple.log" >&2
+    die "cross-compiling $name failed; all of it: $cache/$name-$triple.log"
+  }
+  rm -rf "$cache/build-$name"
+}
+
 build() { # NAME
-  local name=$1 version kind tarball place known_races options=() flags='-O2'
+  local name=$1 version kind place known_races options=() flags='-O2'
   [[ $name =~ ^(3\.[0-9]+)(t?s?)$ ]] || die "the name of an interpreter must be like 3.14, 3.14t or 3.14ts, got '$name'"
   version=${BASH_REMATCH[1]} kind=${BASH_REMATCH[2]} place=$cache/$name
   if [ -z "$kind" ] && [ -n "$(published "$version" "$(uname -m)")" ]; then
@@ -144,14 +178,11 @@ build() { # NAME
   if [ ! -x "$place/bin/python3" ] || { [ -n "$known_races" ] && [ ! -f "$place/share/tsan-suppressions.txt" ]; }; then
     # shellcheck disable=SC2086  # a list
     install_packages $packages
-    tarball=$(fetch "$version")
-    say "building CPython $name from ${tarball##*/}: about three minutes on two cores"
+    rm -rf "$place.part"
     case $kind in *t*) options+=(--disable-gil) ;; esac
     # Frame pointers and symbols: a report names functions.
     case $kind in *s*) options+=(--with-thread-sanitizer) flags='-O1 -g -fno-omit-frame-pointer' ;; esac
-    rm -rf "$cache/build-$name" "$place.part"
-    mkdir -p "$cache/build-$name"
-    tar -xf "$tarball" -C "$cache/build-$name" --strip-components=1
+    unpack_source "$name" "$version"
     (
       cd "$cache/build-$name"
       wrapper=()
@@ -178,6 +209,11 @@ if [ "$1" = --published ]; then
   [ -n "$known" ] || die "no build of CPython $3 is published for $2"
   # shellcheck disable=SC2086  # three words
   unpack "$4" "$3" $known
+  exit
+fi
+if [ "$1" = --cross ]; then
+  [ $# = 4 ] || die "interpreters.sh --cross TRIPLE NAME ROOT; got $*"
+  cross "${@:2}"
   exit
 fi
 for name in "$@"; do build "$name"; done

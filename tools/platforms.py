@@ -40,7 +40,7 @@ from platform_rows.wheels import run_emulated_wheel, run_proof, run_wheel
 
 FIGURES = ROOT / "tools" / "platform_rows" / "figures.json"
 PAGE = ROOT / "docs" / "reference" / "platforms.md"
-OF_CROSS_WHEELS = ("3.10", "3.12", "3.13", "3.14", "3.15")
+OF_CROSS_WHEELS = ("3.10", "3.12", "3.13", "3.14", "3.14t", "3.15", "3.15t")
 ON_AARCH64_TOO = tuple(f"{AARCH64}-{version}" for version in OF_CROSS_WHEELS)
 IN_ROOTS = (*SUITES, "forky-3.13", "forky-3.15")
 WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *IN_ROOTS, AARCH64, *ON_AARCH64_TOO))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes dist/freshframe-*-manylinux_2_34_*.whl for one Python: libraries, module, bundling, licences, checks.
 # With BILL, the bill of materials of a wheel (its .cdx.json), the libraries have the versions of that wheel.
-# build.sh [PYTHON [ARCHITECTURE]]: for another architecture than this machine's it cross-builds, for Debian's Python.
+# build.sh [PYTHON [ARCHITECTURE]]: for another architecture than this machine's it cross-builds.
 # Debian 12 is the place to build: a newer C library would put its functions into the wheel, which the check refuses.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail

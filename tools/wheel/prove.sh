@@ -88,10 +88,14 @@ emulated() { # [VERSION]
     tools/aarch64/python.sh "$version"
     bare=$here/python$version python=$bare-run
   fi
-  local wheels=(dist/freshframe-*-"cp${version/./}"-*_aarch64.whl)
-  if [ "${version#3.}" -ge 12 ]; then wheels=(dist/freshframe-*-cp312-abi3-*_aarch64.whl); fi
+  local wheels=(dist/freshframe-*-"cp${version/./}"-*_aarch64.whl) abi=()
+  if [[ $version = *t ]]; then
+    abi=(--abi "cp${version/./}")
+  elif [ "${version#3.}" -ge 12 ]; then
+    wheels=(dist/freshframe-*-cp312-abi3-*_aarch64.whl)
+  fi
   rm -rf "$site"
-  "$tools_python" -m pip install --quiet --disable-pip-version-check --target "$site" --only-binary :all: --python-version "$version" \
+  "$tools_python" -m pip install --quiet --disable-pip-version-check --target "$site" --only-binary :all: --python-version "${version%t}" "${abi[@]}" \
     --platform manylinux_2_34_aarch64 --platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64 "${wheels[-1]}"
   if [ -n "$(find "$bare" -name 'libav*')" ]; then echo "$bare has an FFmpeg" >&2; return 1; fi
   [ -e "$root/usr/lib/aarch64-linux-gnu/libavcodec.so" ] || { echo "$root has no FFmpeg" >&2; return 1; }
