@@ -105,6 +105,8 @@ void run_in_turn(Runner& runner) {
 
 TEST(Outside, NodesOfBothKindsTakeEachOthersPlaceBelowLoadAndLoseNothing) {
   constexpr int kRounds = 300;
+  constexpr int kLeastRounds = 10;  // of a machine on which each turn of a thread takes long
+  constexpr std::chrono::seconds kLongest{10};
   for (const bool is_native_first : {false, true}) {
     std::atomic<bool> enough{false};
     std::atomic<int> sent{0};
@@ -155,7 +157,8 @@ TEST(Outside, NodesOfBothKindsTakeEachOthersPlaceBelowLoadAndLoseNothing) {
       EXPECT_TRUE(core::finish_replace(core, *asked, Seconds(100)));
       EXPECT_EQ(core::has_place(core, *asked), true);
     };
-    for (int i = 0; i < kRounds; ++i) {
+    const auto late = std::chrono::steady_clock::now() + kLongest;
+    for (int i = 0; i < kRounds && (i < kLeastRounds || std::chrono::steady_clock::now() < late); ++i) {
       if (is_native_first) replace(std::make_unique<OutsideNode>());
       replace(ten());
       if (!is_native_first) replace(std::make_unique<OutsideNode>());
