@@ -34,6 +34,8 @@ namespace freshframe::core {
 [[nodiscard]] std::optional<std::int64_t> find_total(const PipelineCore& core);
 /// The nodes that have not ended, or are being replaced.
 [[nodiscard]] std::vector<std::string> busy_nodes(const PipelineCore& core);
+/// Returns the names for a message. Without a name it is a call of add(), which has not noted the end of its node yet.
+[[nodiscard]] std::string list_busy(const std::vector<std::string>& nodes);
 
 /// The node that works at the place of this name now. Returns null if there is no such place.
 [[nodiscard]] std::shared_ptr<NodeBase> node_named(const PipelineCore& core, std::string_view name);

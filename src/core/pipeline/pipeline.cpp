@@ -56,10 +56,8 @@ struct LetGo {
 };
 
 void log_busy(const core::PipelineCore& pipeline) {
-  std::string names;
-  for (const auto& name : core::busy_nodes(pipeline)) names += (names.empty() ? "'" : ", '") + name + "'";
-  log(LogLevel::Warning, "still busy after the end of pipeline '" + pipeline.options().name + "': " + names +
-                             "; no longer waiting for them");
+  log(LogLevel::Warning, "still busy after the end of pipeline '" + pipeline.options().name + "': " +
+                             core::list_busy(core::busy_nodes(pipeline)) + "; no longer waiting for them");
 }
 
 // Logs a failure that no call has thrown: later there is no call that could.

@@ -24,6 +24,7 @@ namespace freshframe::core {
 namespace {
 
 constexpr Seconds kWaitSlice{0.05};  // slice of a wait, between two checks
+constexpr Seconds kEndTime{1};       // from the end of the last node to that of the pipeline, on a busy machine
 using Real = Life::Real;
 
 // Begins the threads of the native nodes that launch() has connected.
@@ -59,10 +60,8 @@ bool sources_have_ended(const PipelineCore& core) {
   return any;
 }
 
-[[noreturn]] void throw_still_busy(const PipelineCore& core, Seconds timeout) {
-  auto nodes = busy_nodes(core);
-  std::string list;
-  for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
+[[noreturn]] void throw_still_busy(std::vector<std::string> nodes, Seconds timeout) {
+  const auto list = list_busy(nodes);
   throw StopTimeoutError(
       "still busy " + seconds_text(timeout.count()) + " after stop(): " + list +
           ". A node ends when its call has returned: let a loop in process() end when the node's "
@@ -198,7 +197,11 @@ bool PipelineCore::stop(Seconds timeout, const WaitHook& hook) {
   if (called_from_runner()) return false;
   const auto deadline = Real::now() + to_duration(timeout);
   while (!join(std::clamp(Seconds(deadline - Real::now()), Seconds{0}, kWaitSlice))) {
-    if (Real::now() >= deadline) throw_still_busy(*this, timeout);
+    if (Real::now() >= deadline) {
+      auto nodes = busy_nodes(*this);
+      if (nodes.empty() && join(kEndTime)) return true;  // the last one has ended since, and the pipeline ends after it
+      throw_still_busy(std::move(nodes), timeout);
+    }
     if (hook) hook();
   }
   return true;

@@ -130,6 +130,12 @@ std::vector<std::string> busy_nodes(const PipelineCore& core) {
   return names;
 }
 
+std::string list_busy(const std::vector<std::string>& nodes) {
+  std::string list;
+  for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
+  return nodes.empty() ? "a call of add()" : list;
+}
+
 namespace {
 
 std::string rate_text(const std::optional<double>& max_rate) {

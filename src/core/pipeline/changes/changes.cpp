@@ -15,6 +15,7 @@
 #include "core/drain_time.hpp"
 #include "core/pipeline/graph/admission.hpp"
 #include "core/pipeline/graph/graph_facts.hpp"
+#include "core/pipeline/onlookers.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
@@ -298,8 +299,7 @@ std::vector<std::string> still_busy(const Removal& removal, const Runners& befor
 }
 
 [[noreturn]] void throw_still_busy(Seconds timeout, std::vector<std::string> nodes) {
-  std::string list;
-  for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
+  const auto list = list_busy(nodes);
   throw StopTimeoutError("still busy " + seconds_text(timeout.count()) + " after remove(): " + list,
                          std::move(nodes));
 }
