@@ -176,7 +176,7 @@ TEST(Finish, WaitsForRoomAtARecorderThatIsSlower) {
     pipeline.start();
     feed.push_and_settle(1);
     if (stops) {
-      pipeline.stop();
+      pipeline.stop(Seconds{1000});
     } else {
       feed.finish();
       pipeline.wait();

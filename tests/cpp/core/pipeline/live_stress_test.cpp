@@ -130,6 +130,7 @@ class Churn {
     } catch (const StateError&) {  // NOLINT(bugprone-empty-catch): the other thread has removed it
     } catch (const GraphError&) {  // NOLINT(bugprone-empty-catch): it is connected, or is not
     } catch (const NodeError&) {   // NOLINT(bugprone-empty-catch): it failed while it was removed
+    } catch (const StopTimeoutError&) {  // NOLINT(bugprone-empty-catch): the machine has no time for it
     }
   }
 
