@@ -145,11 +145,13 @@ cross() {
   unpack_source "$name" "${name%t}"
   (
     cd "$cache/build-$name"
-    # The two files are asked for, because configure cannot look for them on another machine: Linux has the first alone.
+    # What configure cannot find out by running a program there: Linux has the first of the two files, and glibc's
+    # getaddrinfo() works.
     ./configure -q --host="$triple" --build="$(uname -m)-linux-gnu" --with-build-python="$here" --prefix=/usr \
       --libdir="/usr/lib/$triple" --disable-gil --enable-shared --without-ensurepip --disable-test-modules OPT='-O2 -Wall' \
       CC="$triple-gcc --sysroot=$root" CXX="$triple-g++ --sysroot=$root" PKG_CONFIG_SYSROOT_DIR="$root" \
-      PKG_CONFIG_LIBDIR="$root/usr/lib/$triple/pkgconfig" ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no &&
+      PKG_CONFIG_LIBDIR="$root/usr/lib/$triple/pkgconfig" ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no \
+      ac_cv_buggy_getaddrinfo=no &&
       make -s -j"${JOBS:-$(nproc)}" &&
       make -s install DESTDIR="$root"
   ) >"$cache/$name-$triple.log" 2>&1 || {
