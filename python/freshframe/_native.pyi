@@ -519,9 +519,9 @@ class Engine:
         Stops the pipeline and joins its threads; raises StopTimeoutError. On a node's own thread it only requests the stop and returns False. GIL: released while waiting
         """
 
-    def join(self, seconds: float, /) -> bool:
+    def join(self, seconds: float, /) -> list[str]:
         """
-        True if every thread ends within the time. Does not handle signals. GIL: released while waiting
+        Returns the nodes that are still busy after the time; none means that every thread has ended. Does not handle signals. GIL: released while waiting
         """
 
     def why(self) -> Why:
@@ -536,8 +536,6 @@ class Engine:
         """Requests every node to stop; does not wait. GIL: released"""
 
     def call_at_end(self, callback: Callable) -> None: ...
-
-    def busy_nodes(self) -> list[str]: ...
 
     @property
     def started(self) -> bool: ...

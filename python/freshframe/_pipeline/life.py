@@ -280,8 +280,8 @@ def _stop_all() -> None:
     deadline = time.monotonic() + _EXIT_TIMEOUT
     busy = False
     for pipeline in pipelines:
-        if not pipeline.engine.join(max(0.0, deadline - time.monotonic())):
-            names = ", ".join(repr(name) for name in pipeline.engine.busy_nodes())
+        if nodes := pipeline.engine.join(max(0.0, deadline - time.monotonic())):
+            names = ", ".join(repr(name) for name in nodes)
             logger.warning("exit: %s of %r still busy; no longer waiting for them", names, pipeline.name)
             busy = True
         report_unraised(pipeline.name, pipeline.engine)

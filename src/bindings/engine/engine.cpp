@@ -367,10 +367,10 @@ PyObject* join(gil::Held& held, PyObject* self, PyObject* timeout) {
   return raw_call(held, [&]() -> PyObject* {
     const double seconds = read_seconds(timeout);
     if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
-    const bool joined = gil::release(
+    const auto busy = gil::release(
         held, [](core::PipelineCore* core, double limit) { return core->join(Seconds(limit)); },
         &get_engine(self).core(), seconds);
-    return PyBool_FromLong(joined ? 1 : 0);
+    return nb::cast(busy).release().ptr();
   });
 }
 
@@ -405,8 +405,8 @@ PyMethodDef* engine_methods() {
        "On a "
        "node's own thread it only requests the stop and returns False. GIL: released while waiting"},
       {"join", gil::entry<&join>, METH_O,
-       "join($self, seconds, /)\n--\n\nTrue if every thread ends within the time. Does not handle signals. "
-       "GIL: released while waiting"},
+       "join($self, seconds, /)\n--\n\nReturns the nodes that are still busy after the time; none means that every "
+       "thread has ended. Does not handle signals. GIL: released while waiting"},
       {"why", gil::entry<&engine_why>, METH_NOARGS,
        "why($self, /)\n--\n\nThe parts of the age of samples, and causes that were proven. GIL: released"},
       {"what_if", gil::entry<&engine_what_if>, METH_VARARGS,
@@ -584,7 +584,6 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
       .def("request_stop", gil::entry<&request_stop>,
            "Requests every node to stop; does not wait. GIL: released")
       .def("call_at_end", &call_at_end, nb::arg("callback"))
-      .def("busy_nodes", [](const Engine& self) { return core::busy_nodes(self.core()); })
       .def_prop_ro("started", [](const Engine& self) { return self.core().life().has_started(); })
       .def_prop_ro("ended", [](const Engine& self) { return self.core().life().has_ended(); })
       .def_prop_ro("failed", [](const Engine& self) { return self.core().failure().has_failed(); })

@@ -262,6 +262,15 @@ void Life::start_thread(std::shared_ptr<Runner> runner, std::function<void()> bo
   }
 }
 
+std::vector<std::shared_ptr<Runner>> Life::list_replaced() const {
+  std::vector<std::shared_ptr<Runner>> found;
+  const Lock lock(mutex_);
+  for (const auto& each : threads_) {
+    if (each.replacement && !each.replacement->over.load()) found.push_back(each.runner);
+  }
+  return found;
+}
+
 void Life::sweep_threads() {
   std::vector<Thread> over;  // joined without the mutex
   const Lock lock(mutex_);

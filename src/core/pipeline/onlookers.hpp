@@ -32,9 +32,9 @@ namespace freshframe::core {
 [[nodiscard]] std::string describe(const PipelineCore& core);
 /// Total number of samples, if every source knows its own.
 [[nodiscard]] std::optional<std::int64_t> find_total(const PipelineCore& core);
-/// The nodes that have not ended, or are being replaced.
+/// The nodes that have not ended, or are being replaced, also those that were removed meanwhile.
 [[nodiscard]] std::vector<std::string> busy_nodes(const PipelineCore& core);
-/// Returns the names for a message. Without a name it is a call of add(), which has not noted the end of its node yet.
+/// Returns the names for a message.
 [[nodiscard]] std::string list_busy(const std::vector<std::string>& nodes);
 
 /// The node that works at the place of this name now. Returns null if there is no such place.

@@ -55,9 +55,9 @@ struct LetGo {
   std::vector<std::shared_ptr<core::PipelineCore>> kept FRESHFRAME_GUARDED_BY(mutex);
 };
 
-void log_busy(const core::PipelineCore& pipeline) {
-  log(LogLevel::Warning, "still busy after the end of pipeline '" + pipeline.options().name + "': " +
-                             core::list_busy(core::busy_nodes(pipeline)) + "; no longer waiting for them");
+void log_busy(const core::PipelineCore& pipeline, const std::vector<std::string>& nodes) {
+  log(LogLevel::Warning, "still busy after the end of pipeline '" + pipeline.options().name +
+                             "': " + core::list_busy(nodes) + "; no longer waiting for them");
 }
 
 // Logs a failure that no call has thrown: later there is no call that could.
@@ -82,10 +82,10 @@ void core::let_go(std::shared_ptr<PipelineCore> pipeline) {
 Pipeline::~Pipeline() {
   constexpr Seconds kPatience{5};
   core_->request_stop();
-  const bool joined = core_->join(kPatience);
+  const auto busy = core_->join(kPatience);
   log_unthrown(*core_);
-  if (joined) return;
-  log_busy(*core_);
+  if (busy.empty()) return;
+  log_busy(*core_, busy);
   core::let_go(std::move(core_));
 }
 

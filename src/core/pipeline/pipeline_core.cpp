@@ -24,7 +24,6 @@ namespace freshframe::core {
 namespace {
 
 constexpr Seconds kWaitSlice{0.05};  // slice of a wait, between two checks
-constexpr Seconds kEndTime{1};       // from the end of the last node to that of the pipeline, on a busy machine
 using Real = Life::Real;
 
 // Begins the threads of the native nodes that launch() has connected.
@@ -196,15 +195,12 @@ bool PipelineCore::stop(Seconds timeout, const WaitHook& hook) {
   request_stop(timeout);
   if (called_from_runner()) return false;
   const auto deadline = Real::now() + to_duration(timeout);
-  while (!join(std::clamp(Seconds(deadline - Real::now()), Seconds{0}, kWaitSlice))) {
-    if (Real::now() >= deadline) {
-      auto nodes = busy_nodes(*this);
-      if (nodes.empty() && join(kEndTime)) return true;  // the last one has ended since, and the pipeline ends after it
-      throw_still_busy(std::move(nodes), timeout);
-    }
+  for (;;) {
+    auto busy = join(std::clamp(Seconds(deadline - Real::now()), Seconds{0}, kWaitSlice));
+    if (busy.empty()) return true;
+    if (Real::now() >= deadline) throw_still_busy(std::move(busy), timeout);
     if (hook) hook();
   }
-  return true;
 }
 
 void PipelineCore::request_stop(Seconds timeout) {
@@ -235,8 +231,13 @@ void PipelineCore::request_stop(Seconds timeout) {
   life_.finish_stop();  // after the inboxes: a node that it wakes takes no further sample
 }
 
-bool PipelineCore::join(Seconds timeout) {
-  return life_.join(timeout == Seconds::max() ? Real::time_point::max() : Real::now() + to_duration(timeout));
+std::vector<std::string> PipelineCore::join(Seconds timeout) {
+  auto until = timeout == Seconds::max() ? Real::time_point::max() : Real::now() + to_duration(timeout);
+  while (!life_.join(until)) {
+    if (auto busy = busy_nodes(*this); !busy.empty()) return busy;
+    until = Real::now() + to_duration(kWaitSlice);  // the last node has ended, and the pipeline ends right after it
+  }
+  return {};
 }
 
 namespace {

@@ -127,13 +127,16 @@ std::vector<std::string> busy_nodes(const PipelineCore& core) {
   for (const auto& runner : core.runners()) {
     if (!runner->life().is_finished() || runner->place().is_replacing()) names.push_back(runner->name());
   }
+  for (const auto& runner : core.life().list_replaced()) {
+    if (std::ranges::find(names, runner->name()) == names.end()) names.push_back(runner->name());
+  }
   return names;
 }
 
 std::string list_busy(const std::vector<std::string>& nodes) {
   std::string list;
   for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
-  return nodes.empty() ? "a call of add()" : list;
+  return list;
 }
 
 namespace {
