@@ -129,23 +129,23 @@ fetch() {
 # unpack_source NAME VERSION: into a folder to build in.
 unpack_source() {
   local tarball
-  tarball=$(fetch "$2")
+  tarball=$(fetch "$2") || exit
   say "building CPython $1 from ${tarball##*/}: about three minutes on two cores"
   rm -rf "$cache/build-$1"
   mkdir -p "$cache/build-$1"
   tar -xf "$tarball" -C "$cache/build-$1" --strip-components=1
 }
 
-# cross TRIPLE NAME ROOT: a free-threaded one. This machine's of the same version freezes its modules.
+# cross TRIPLE NAME ROOT: a free-threaded one. This machine's of the same name freezes its modules.
 cross() {
   local triple=$1 name=$2 root here
-  root=$(readlink -e "$3") || die "interpreters.sh --cross: there is no folder $3"
+  root=$(readlink -e "$3") || die "--cross wants a folder; there is no $3"
   [[ $name =~ ^3\.[0-9]+t$ ]] || die "a name to cross-compile must be like 3.14t, got '$name'"
-  here=$(build "$name")
+  here=$(build "$name") || exit
   unpack_source "$name" "${name%t}"
   (
     cd "$cache/build-$name"
-    # What configure cannot find out by running a program there: Linux has the first of the two files, and glibc's
+    # configure would run programs to find these three out: Linux has only the first of the two files, and glibc's
     # getaddrinfo() works.
     ./configure -q --host="$triple" --build="$(uname -m)-linux-gnu" --with-build-python="$here" --prefix=/usr \
       --libdir="/usr/lib/$triple" --disable-gil --enable-shared --without-ensurepip --disable-test-modules OPT='-O2 -Wall' \
@@ -214,7 +214,7 @@ if [ "$1" = --published ]; then
   exit
 fi
 if [ "$1" = --cross ]; then
-  [ $# = 4 ] || die "interpreters.sh --cross TRIPLE NAME ROOT; got $*"
+  [ $# = 4 ] || die "wanted --cross TRIPLE NAME ROOT; got $*"
   cross "${@:2}"
   exit
 fi

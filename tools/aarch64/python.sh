@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Unpacks another Python for arm64 than root.sh's into build/aarch64/python3.N: its headers to compile wheels with, and
 # that Python with a C library to try them. python.sh 3.N
-# Debian's comes with the C library of its own suite. A published one of tools/interpreters.sh, and a free-threaded one, which
-# tools/interpreters.sh cross-compiles, come with that of this machine's suite.
+# Debian's comes with the C library of its own suite. Published builds, and free-threaded builds, which tools/interpreters.sh
+# cross-compiles, come with the C library of this machine's suite.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."

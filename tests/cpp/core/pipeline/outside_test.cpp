@@ -155,8 +155,10 @@ TEST(Outside, NodesOfBothKindsTakeEachOthersPlaceBelowLoadAndLoseNothing) {
         });
       }
       // It returns at once if the node is blocked, because a starved collector takes nothing.
-      if (!core::finish_replace(core, *asked, Seconds(100)))
+      if (!core::finish_replace(core, *asked, Seconds(100))) {
+        EXPECT_TRUE(core.life().call_locked([&] { return asked->left; }));
         core.life().wait([&] { return asked->over.load(); });
+      }
       EXPECT_EQ(core::has_place(core, *asked), true);
     };
     const auto late = std::chrono::steady_clock::now() + kLongest;

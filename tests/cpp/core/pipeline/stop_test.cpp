@@ -120,7 +120,7 @@ TEST(Stop, RacingWithStartAlwaysEndsWithEverythingJoined) {
   }
 }
 
-TEST(Stop, ThatRunsOutOfTimeWhileTheLastNodeEndsHasNoError) {
+TEST(Stop, ThatRunsOutOfTimeNamesANodeOrHasNoError) {
   constexpr int kPipelines = 1000;
   constexpr int kLongest = 100;  // microseconds: some stops run out of time while the node ends
   for (int i = 0; i < kPipelines; ++i) {

@@ -46,7 +46,7 @@ Result card_state_in_context(void);
 
 /// Returns 0 if no memory is left.
 DeviceAddress card_take(size_t bytes);
-/// After all work that streams have, as a driver does: it may read or write the memory.
+/// Waits for the work of all streams first, as a driver does, because that work may use the memory.
 void card_give(DeviceAddress memory);
 /// Where the fake itself may read and write the memory.
 void* card_view(DeviceAddress memory);
