@@ -147,8 +147,8 @@ cross() {
     cd "$cache/build-$name"
     # configure would run programs to find these three out: Linux has only the first of the two files, and glibc's
     # getaddrinfo() works.
-    ./configure -q --host="$triple" --build="$(uname -m)-linux-gnu" --with-build-python="$here" --prefix=/usr \
-      --libdir="/usr/lib/$triple" --disable-gil --enable-shared --without-ensurepip --disable-test-modules OPT='-O2 -Wall' \
+    ./configure -q --host="$triple" --build="$(uname -m)-linux-gnu" --with-build-python="$here" --prefix=/usr --disable-gil \
+      --enable-shared --without-ensurepip --disable-test-modules OPT='-O2 -Wall' \
       CC="$triple-gcc --sysroot=$root" CXX="$triple-g++ --sysroot=$root" PKG_CONFIG_SYSROOT_DIR="$root" \
       PKG_CONFIG_LIBDIR="$root/usr/lib/$triple/pkgconfig" ac_cv_file__dev_ptmx=yes ac_cv_file__dev_ptc=no \
       ac_cv_buggy_getaddrinfo=no &&

@@ -45,6 +45,7 @@ of_debian() {
 free_threaded() {
   unpack_packages
   tools/interpreters.sh --cross aarch64-linux-gnu "$version" "$place"
+  ln -s "../libpython$version.so" "$place/usr/lib/aarch64-linux-gnu/"  # where cross builds look for it
 }
 
 published() {
