@@ -463,7 +463,7 @@ def main() -> int:
         action="append",
         default=[],
         metavar="PYTHON",
-        help="also wheels for aarch64, cross-built: an interpreter, or a version from 3.10 to 3.15, 3.14t or 3.15t",
+        help="also wheels for aarch64, cross-built: an interpreter, or a version such as 3.14t, from 3.10 on",
     )
     parser.add_argument("--go", action="store_true", help="do it")
     parser.add_argument("--make", nargs="+", choices=PARTS, metavar="PART", help=f"only: {', '.join(PARTS)}")

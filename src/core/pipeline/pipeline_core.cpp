@@ -235,7 +235,8 @@ std::vector<std::string> PipelineCore::join(Seconds timeout) {
   auto until = timeout == Seconds::max() ? Real::time_point::max() : Real::now() + to_duration(timeout);
   while (!life_.join(until)) {
     if (auto busy = busy_nodes(*this); !busy.empty()) return busy;
-    until = Real::now() + to_duration(kWaitSlice);  // the last node has ended, and the pipeline ends right after it
+    // The last node has ended, and the pipeline ends right after it.
+    until = Real::now() + to_duration(kWaitSlice);
   }
   return {};
 }

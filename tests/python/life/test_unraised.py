@@ -151,7 +151,8 @@ def test_a_failure_that_no_call_raises_is_logged_while_the_program_works_on(
 ) -> None:
     monkeypatch.setattr(life, "_PATIENCE", 0.1)
     pipeline = ff.Pipeline("yard")
-    pipeline.add(boom, pipeline.add(Ticker(), name="cam"), queue=ff.Queue(1, "drop_newest"))  # keeps the first
+    first = ff.Queue(1, "drop_newest")
+    pipeline.add(boom, pipeline.add(Ticker(), name="cam"), queue=first)
     pipeline.start()
     until(lambda: "no call has raised it" in caplog.text, "the log line")
     (record,) = [r for r in caplog.records if r.levelno == logging.ERROR]

@@ -184,7 +184,7 @@ class Churn {
       } else {
         EXPECT_THROW(pipeline_.replace(merge_, cannot_open()), Error);
       }
-    } catch (const StopTimeoutError&) {  // NOLINT(bugprone-empty-catch): a busy machine may take more than 5 s
+    } catch (const StopTimeoutError&) {  // NOLINT(bugprone-empty-catch): a busy machine needs over 5 s
     }
   }
 
