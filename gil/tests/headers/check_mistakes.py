@@ -26,7 +26,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 SKIPPED = 77  # ctest counts this code as skipped
-TIME_LIMIT = 3600  # seconds; a compiler beside busy programs has taken more than 600
+TIME_LIMIT = 3600  # seconds; a compiler beside busy programs has taken more than 300
 LONGEST = 600  # characters of an error that can still be read
 EXPECT = "// expect: "
 CASE = re.compile(r"^// case (\w+): ", re.MULTILINE)
