@@ -26,6 +26,7 @@ from rigs.card.films import (
     WIDTH,
     downloads,
     frames_of,
+    lazy_frames_of,
     pictures_of,
     same,
     sum_of,
@@ -98,7 +99,7 @@ def test_without_the_wish_each_picture_comes_to_the_host_at_once(film: Path, car
     assert pipeline.stats().device_bytes == 0
 
 
-@pytest.mark.parametrize("kind", [*H264, "odd size", "crop", "turned", "lazy"])
+@pytest.mark.parametrize("kind", [*H264, "odd size", "crop", "turned"])
 def test_the_pictures_are_those_of_the_processor(kind: str, tmp_path: Path, card: Card) -> None:
     options = H264.get(kind, H264["b-frames"])
     if kind == "crop":
@@ -107,12 +108,15 @@ def test_the_pictures_are_those_of_the_processor(kind: str, tmp_path: Path, card
     if kind == "turned":
         turn(path, 240)
     wanted = pictures_of(path)
-    if kind == "lazy":
-        card.fault("lazy")
     frames, _ = frames_of(path)
     assert same(frames, wanted)
     assert {frame.device for frame in frames} == ({"cpu"} if kind == "turned" else {"cuda:0"})
-    card.fault()
+
+
+def test_a_picture_is_read_once_its_copies_have_ended(film: Path, card: Card) -> None:
+    wanted = pictures_of(film)
+    with lazy_frames_of(film, card) as (frames, _):
+        assert all(np.array_equal(frame.rgb, picture) for frame, picture in zip(frames, wanted, strict=False))
 
 
 def test_a_form_of_another_format_is_in_the_host(film: Path, card: Card) -> None:

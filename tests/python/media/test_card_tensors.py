@@ -14,7 +14,7 @@ import pytest
 from rigs.card import Card
 from rigs.card.clips import H264, clip
 from rigs.card.consumer import IS_COPIED, READ_ONLY, Shown, Stream, Tensor
-from rigs.card.films import CARD_BYTES, HEIGHT, WIDTH, downloads, frames_of, planes_of
+from rigs.card.films import CARD_BYTES, HEIGHT, WIDTH, downloads, frames_of, lazy_frames_of, planes_of
 from rigs.watchdog import LONG_WATCHDOG
 
 import freshframe as ff
@@ -111,13 +111,10 @@ def test_the_host_gets_the_copy_that_all_share(film: Path, card: Card) -> None:
 
 
 def test_a_consumer_of_cudas_array_interface_gets_the_planes_without_a_copy(film: Path, card: Card) -> None:
-    wanted = [plane.copy() for plane in frames_of(film)[0][3].planes]
-    card.fault("lazy")
     frames, pipeline = frames_of(film)
     before = card.count("bytes on device")
-    for plane, pixels in zip(planes_of(frames[3]), wanted, strict=True):
+    for plane in planes_of(frames[3]):
         shown = Shown(plane)
-        assert np.array_equal(shown.pixels(card), pixels)  # it is whole without another wait
         tensor = Tensor(plane, max_version=(1, 0))
         about = {name: shown.place[name] for name in ("version", "typestr", "stream", "data", "strides")}
         data = (tensor.address, True)
@@ -132,37 +129,40 @@ def test_a_consumer_of_cudas_array_interface_gets_the_planes_without_a_copy(film
         tensor.close()
     assert card.count("bytes on device") == before
     assert downloads(pipeline) == 0
-    card.fault()
+
+
+def test_the_planes_of_cudas_array_interface_are_whole_without_another_wait(film: Path, card: Card) -> None:
+    wanted = [frame.planes for frame in frames_of(film)[0]]
+    with lazy_frames_of(film, card) as (frames, _):
+        for frame, planes in zip(frames, wanted, strict=False):
+            for plane, pixels in zip(planes_of(frame), planes, strict=True):
+                assert np.array_equal(Shown(plane).pixels(card), pixels)
 
 
 @pytest.mark.parametrize("wait", [None, 1, 2, "own"])
 def test_a_consumers_work_begins_once_the_picture_is_whole(wait: Any, film: Path, card: Card) -> None:
-    wanted = [picture for picture in (frame.luma for frame in frames_of(film)[0])]
-    card.fault("lazy")
-    frames, _ = frames_of(film)
-    stream = Stream(card)
-    number = stream.number if wait == "own" else wait
-    tensors = [Tensor(planes_of(frame)[0], stream=number, max_version=(1, 0)) for frame in frames]
-    rows = [stream.read(tensor) for tensor in tensors]
-    stream.finish()
-    assert all(np.array_equal(row, luma[0]) for row, luma in zip(rows, wanted, strict=True))
-    for tensor in tensors:
-        tensor.close()
-    stream.close()
-    card.fault()
+    wanted = [frame.luma for frame in frames_of(film)[0]]
+    with lazy_frames_of(film, card) as (frames, _):
+        stream = Stream(card)
+        number = stream.number if wait == "own" else wait
+        tensors = [Tensor(planes_of(frame)[0], stream=number, max_version=(1, 0)) for frame in frames]
+        rows = [stream.read(tensor) for tensor in tensors]
+        stream.finish()
+        assert all(np.array_equal(row, luma[0]) for row, luma in zip(rows, wanted, strict=False))
+        for tensor in tensors:
+            tensor.close()
+        stream.close()
 
 
 def test_a_consumer_that_does_not_wait_reads_too_early(film: Path, card: Card) -> None:
     wanted = [frame.luma.copy() for frame in frames_of(film)[0]]
-    card.fault("lazy")
-    frames, _ = frames_of(film)
-    tensors = [Tensor(planes_of(frame)[0], stream=-1, max_version=(1, 0)) for frame in frames]
-    assert not all(
-        np.array_equal(tensor.pixels(card), luma) for tensor, luma in zip(tensors, wanted, strict=True)
-    )
-    for tensor in tensors:
-        tensor.close()
-    card.fault()
+    with lazy_frames_of(film, card) as (frames, _):
+        tensors = [Tensor(planes_of(frame)[0], stream=-1, max_version=(1, 0)) for frame in frames]
+        assert not all(
+            np.array_equal(tensor.pixels(card), luma) for tensor, luma in zip(tensors, wanted, strict=False)
+        )
+        for tensor in tensors:
+            tensor.close()
 
 
 @pytest.mark.parametrize("way", ["dlpack", "array interface"])

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from support import Gate, check_books, until
 
 import freshframe as ff
 from rigs.card import Card
+from rigs.watchdog import LONG_WATCHDOG
 
 WIDTH, HEIGHT = 320, 240
 HOST_BYTES = WIDTH * HEIGHT * 3 // 2
@@ -28,6 +31,25 @@ def frames_of(
         frames = [sample.frame for sample in reader]
     check_books(pipeline)
     return frames, pipeline
+
+
+@contextmanager
+def lazy_frames_of(path: Path, card: Card, count: int = 8) -> Iterator[tuple[list[ff.Frame], ff.Pipeline]]:
+    """The first frames of a film, whose copies wait with the fault `lazy` until somebody waits for them.
+
+    The decoder lives until the block ends, because its end gives memory back, which waits for all copies.
+    """
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(
+        pipeline.add(ff.open(path, decoder="cuda", on_device=True, loop=True), name="film")
+    )
+    card.fault("lazy")
+    with pipeline:
+        frames = [reader.get(timeout=LONG_WATCHDOG).frame for _ in range(count)]
+        assert card.count("decoders") == 1
+        yield frames, pipeline
+    card.fault()
+    check_books(pipeline)
 
 
 def pictures_of(path: Path) -> list[npt.NDArray[np.uint8]]:
