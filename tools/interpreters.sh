@@ -97,8 +97,11 @@ unpack() {
   unzip -q "$file" "org/bytedeco/cpython/$classifier/*" -d "$place.part"
   unpacked=$place.part/org/bytedeco/cpython/$classifier
   chmod +x "$unpacked"/bin/*
-  # ctypes looks for libffi beside the standard library.
-  ln -sf ../../libffi.so.7 "$unpacked/lib/python$name/libffi.so.7"
+  # ctypes looks for libffi beside the standard library. 3.10 for arm64 has it without the number of its version only.
+  case $name in
+    3.10) ln -s ../../libffi.so "$unpacked/lib/python$name/libffi.so.6" ;;
+    *) ln -s ../../libffi.so.7 "$unpacked/lib/python$name/libffi.so.7" ;;
+  esac
   mv "$unpacked" "$place"
   rm -r "$place.part"
   say "unpacked: $place"
