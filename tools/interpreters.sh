@@ -141,11 +141,18 @@ unpack_source() {
 
 # cross TRIPLE NAME ROOT: a free-threaded one. This machine's of the same name freezes its modules.
 cross() {
-  local triple=$1 name=$2 root here
+  local triple=$1 name=$2 root here version
   root=$(readlink -e "$3") || die "--cross wants a folder; there is no $3"
   [[ $name =~ ^3\.[0-9]+t$ ]] || die "a name to cross-compile must be like 3.14t, got '$name'"
   here=$(build "$name") || exit
   unpack_source "$name" "${name%t}"
+  version=$("$here" -c 'import platform; print(platform.python_version())')
+  if ! grep -q "^#define PY_VERSION  *\"$version\"" "$cache/build-$name/Include/patchlevel.h"; then
+    say "CPython $name in $cache is $version, which is not the source's: building it again"
+    rm -rf "${cache:?}/$name"
+    here=$(build "$name") || exit
+    unpack_source "$name" "${name%t}"
+  fi
   (
     cd "$cache/build-$name"
     # configure would run programs to find these three out: Linux has only the first of the two files, and glibc's
