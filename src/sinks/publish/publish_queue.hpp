@@ -19,7 +19,8 @@ namespace freshframe::media {
 /// Over TCP an old picture is not lost, it comes late, and so do all that follow. So a picture that has waited longer
 /// than `max_wait` is not sent: all up to the newest keyframe that is young enough are left out, or all that wait, and
 /// what comes until the next keyframe. This happens before a picture is cut into packets, so there is no gap
-/// in their numbers. While a connection is being made, young pictures wait for it; after a failure nothing waits.
+/// in their numbers. Before the first connection and while one is being made, young pictures wait for it; after a
+/// failure nothing waits.
 ///
 /// put() never waits. One thread takes.
 class PublishQueue {
@@ -51,7 +52,7 @@ class PublishQueue {
   void begin_stream();
   /// From now on packets that get old are the link's fault.
   void note_connection();
-  /// Keeps none.
+  /// Keeps none until begin_stream().
   void end_stream();
   /// The stream of the first keyframe since begin_stream(). Waits. Null means `stop` was requested.
   [[nodiscard]] std::shared_ptr<const PacketStream> stream(const std::stop_token& stop);
@@ -72,7 +73,7 @@ class PublishQueue {
   Condition changed_;
   std::deque<Item> items_ FRESHFRAME_GUARDED_BY(mutex_);
   std::size_t bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
-  bool keeps_ FRESHFRAME_GUARDED_BY(mutex_) = false;
+  bool keeps_ FRESHFRAME_GUARDED_BY(mutex_) = true;
   bool connected_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool waits_for_key_ FRESHFRAME_GUARDED_BY(mutex_) = true;
   bool is_slow_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // why it waits for a keyframe

@@ -47,8 +47,21 @@ struct Sending {
   }
 };
 
-TEST(PublishQueues, KeepNothingWithoutAConnectionAndBeginAtAKeyPicture) {
+TEST(PublishQueues, KeepWhatComesBeforeTheFirstConnectionIsBegun) {
   Sending sending;
+  EXPECT_FALSE(sending.queue.drops_unconnected());
+  sending.put(false);
+  sending.put(true);
+  sending.put(false);
+  sending.queue.begin_stream();
+  sending.put(false);
+  EXPECT_EQ(sending.take(3), (std::vector{1, 2, 3}));
+  EXPECT_EQ(sending.queue.count_drops().away, 1);
+}
+
+TEST(PublishQueues, KeepNothingAfterAFailureAndBeginAtAKeyPicture) {
+  Sending sending;
+  sending.queue.end_stream();
   sending.put_group();
   EXPECT_TRUE(sending.queue.drops_unconnected());
   sending.queue.begin_stream();

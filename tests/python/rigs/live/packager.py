@@ -132,6 +132,7 @@ class Packager(Server):
             return self._playlist()
 
     def _playlist(self) -> bytes:
+        is_over = self.is_over  # before the lines: a test adds the last segment first
         first = max(0, len(self._lines) - self.window)
         listed = self._lines[first:]
         head = [
@@ -143,7 +144,7 @@ class Packager(Server):
         if listed and not any(line.startswith("#EXT-X-MAP") for line in listed[0]):
             maps = [line for one in self._lines[:first] for line in one if line.startswith("#EXT-X-MAP")]
             head += maps[-1:]
-        end = ["#EXT-X-ENDLIST"] if self.is_over else []
+        end = ["#EXT-X-ENDLIST"] if is_over else []
         lines = [*head, *self.head.splitlines(), *(line for one in listed for line in one), *end]
         text = ("\n".join(lines) + "\n").encode()
         return re.sub(rb"(?m)^#EXTINF:.*\n", lambda found: found[0] + self.tags, text)
