@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes CPython of versions and kinds that no suite ships, once each, in a cache outside the tree.
+# Makes CPython of versions and kinds that no suite ships: for this machine once each, in a cache outside the tree.
 #
 # 3.10 and 3.12, of which Debian has no sources, are unpacked from the builds that JavaCPP Presets publish for Maven.
 # The others are built from Debian's source packages.
@@ -12,7 +12,8 @@
 #   3.14ts  free-threaded, under ThreadSanitizer; start it through `setarch -R`. CPython's list of its own known races is kept
 #           beside it, in share/tsan-suppressions.txt
 # interpreters.sh --published MACHINE VERSION FOLDER   unpacks the published build for another machine: bin, include, lib
-# interpreters.sh --cross TRIPLE NAME ROOT   cross-compiles it into ROOT/usr, with the headers and libraries of that root
+# interpreters.sh --cross TRIPLE NAME ROOT   cross-compiles a free-threaded CPython, such as 3.14t, into ROOT/usr, with the
+#                                            headers and libraries of that root
 set -euo pipefail
 [ $# -gt 0 ] || set -- 3.14t 3.14
 
@@ -91,17 +92,15 @@ jar() {
 
 # unpack FOLDER NAME VERSION CLASSIFIER SUM: a published build.
 unpack() {
-  local place=$1 name=$2 classifier=$4 file unpacked
+  local place=$1 name=$2 classifier=$4 file unpacked libffi
   file=$(jar "${@:2}")
   rm -rf "$place" "$place.part"
   unzip -q "$file" "org/bytedeco/cpython/$classifier/*" -d "$place.part"
   unpacked=$place.part/org/bytedeco/cpython/$classifier
   chmod +x "$unpacked"/bin/*
-  # ctypes looks for libffi beside the standard library. 3.10 for arm64 has it without the number of its version only.
-  case $name in
-    3.10) ln -s ../../libffi.so "$unpacked/lib/python$name/libffi.so.6" ;;
-    *) ln -s ../../libffi.so.7 "$unpacked/lib/python$name/libffi.so.7" ;;
-  esac
+  # ctypes looks for libffi beside the standard library: version 6 for 3.10, and 7 for 3.12.
+  if [ "$name" = 3.10 ]; then libffi=libffi.so.6; else libffi=libffi.so.7; fi
+  ln -s "../../$libffi" "$unpacked/lib/python$name/$libffi"
   mv "$unpacked" "$place"
   rm -r "$place.part"
   say "unpacked: $place"
@@ -141,18 +140,11 @@ unpack_source() {
 
 # cross TRIPLE NAME ROOT: a free-threaded one. This machine's of the same name freezes its modules.
 cross() {
-  local triple=$1 name=$2 root here version
+  local triple=$1 name=$2 root here
   root=$(readlink -e "$3") || die "--cross wants a folder; there is no $3"
   [[ $name =~ ^3\.[0-9]+t$ ]] || die "a name to cross-compile must be like 3.14t, got '$name'"
   here=$(build "$name") || exit
   unpack_source "$name" "${name%t}"
-  version=$("$here" -c 'import platform; print(platform.python_version())')
-  if ! grep -q "^#define PY_VERSION  *\"$version\"" "$cache/build-$name/Include/patchlevel.h"; then
-    say "CPython $name in $cache is $version, which is not the source's: building it again"
-    rm -rf "${cache:?}/$name"
-    here=$(build "$name") || exit
-    unpack_source "$name" "${name%t}"
-  fi
   (
     cd "$cache/build-$name"
     # configure would run programs to find these three out: Linux has only the first of the two files, and glibc's
@@ -172,7 +164,7 @@ cross() {
 }
 
 build() { # NAME
-  local name=$1 version kind place known_races options=() flags='-O2'
+  local name=$1 version kind place pin known_races options=() flags='-O2'
   [[ $name =~ ^(3\.[0-9]+)(t?s?)$ ]] || die "the name of an interpreter must be like 3.14, 3.14t or 3.14ts, got '$name'"
   version=${BASH_REMATCH[1]} kind=${BASH_REMATCH[2]} place=$cache/$name
   if [ -z "$kind" ] && [ -n "$(published "$version" "$(uname -m)")" ]; then
@@ -187,7 +179,9 @@ build() { # NAME
     ts) known_races=Tools/tsan/suppressions_free_threading.txt ;;
     s) known_races=Tools/tsan/suppressions.txt ;;
   esac
-  if [ ! -x "$place/bin/python3" ] || { [ -n "$known_races" ] && [ ! -f "$place/share/tsan-suppressions.txt" ]; }; then
+  pin=$(pinned "$version")  # after a new pin the old one's interpreter is no longer taken
+  if [ ! -x "$place/bin/python3" ] || [ "$(cat "$place/share/pinned-source" 2>/dev/null)" != "$pin" ] ||
+    { [ -n "$known_races" ] && [ ! -f "$place/share/tsan-suppressions.txt" ]; }; then
     # shellcheck disable=SC2086  # a list
     install_packages $packages
     rm -rf "$place.part"
@@ -203,8 +197,8 @@ build() { # NAME
       export TSAN_OPTIONS=report_bugs=0
       "${wrapper[@]}" ./configure -q --prefix="$place" --with-ensurepip=install --disable-test-modules "${options[@]}" OPT="$flags -Wall" &&
         "${wrapper[@]}" make -s -j"${JOBS:-$(nproc)}" &&
-        { [ -z "$known_races" ] || install -D -m 644 "$known_races" "$place/share/tsan-suppressions.txt"; } &&
-        "${wrapper[@]}" make -s install
+        rm -rf "$place" && { [ -z "$known_races" ] || install -D -m 644 "$known_races" "$place/share/tsan-suppressions.txt"; } &&
+        "${wrapper[@]}" make -s install && echo "$pin" >"$place/share/pinned-source"
     ) >"$cache/$name.log" 2>&1 || { tail -20 "$cache/$name.log" >&2; die "building $name failed; all of it: $cache/$name.log"; }
     rm -rf "$cache/build-$name"
     say "built: $place"

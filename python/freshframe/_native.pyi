@@ -521,7 +521,7 @@ class Engine:
 
     def join(self, seconds: float, /) -> list[str]:
         """
-        Returns the nodes that are still busy after the time; none means that every thread has ended. Does not handle signals. GIL: released while waiting
+        Returns the nodes that are still busy after the time; an empty list means that every thread has ended. Does not handle signals. GIL: released while waiting
         """
 
     def why(self) -> Why:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Unpacks another Python for arm64 than root.sh's into build/aarch64/python3.N: its headers to compile wheels with, and
-# that Python with a C library to try them. python.sh 3.N
+# Makes another Python for arm64 than root.sh's in build/aarch64/python3.N: its headers to compile wheels with, and that
+# Python with a C library to try them. python.sh 3.N, or 3.Nt for a free-threaded one
 # Debian's comes with the C library of its own suite. Published builds, and free-threaded builds, which tools/interpreters.sh
 # cross-compiles, come with the C library of this machine's suite.
 # SPDX-License-Identifier: Apache-2.0

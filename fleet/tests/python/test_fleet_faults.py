@@ -31,6 +31,10 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 
+def epochs_of(stats: ff.fleet.FleetStats) -> dict[str, int]:
+    return {name: camera.epoch for name, camera in stats.cameras.items()}
+
+
 class Watch:
     """A fleet with cameras whose results are read, and the rules that hold after each fault."""
 
@@ -69,7 +73,7 @@ class Watch:
         return names <= newer
 
     def epochs(self) -> dict[str, int]:
-        return {name: camera.epoch for name, camera in self.fleet.stats().cameras.items()}
+        return epochs_of(self.fleet.stats())
 
     def check(self) -> None:
         self.read()
@@ -155,9 +159,7 @@ def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: floa
         assert [agent.deaths for agent in after.agents.values()] == [
             agent.deaths for agent in before.agents.values()
         ]
-        assert {name: camera.epoch for name, camera in after.cameras.items()} == {
-            name: camera.epoch for name, camera in before.cameras.items()
-        }
+        assert epochs_of(after) == epochs_of(before)
 
 
 @pytest.mark.needs_gil

@@ -405,7 +405,7 @@ PyMethodDef* engine_methods() {
        "On a "
        "node's own thread it only requests the stop and returns False. GIL: released while waiting"},
       {"join", gil::entry<&join>, METH_O,
-       "join($self, seconds, /)\n--\n\nReturns the nodes that are still busy after the time; none means that every "
+       "join($self, seconds, /)\n--\n\nReturns the nodes that are still busy after the time; an empty list means that every "
        "thread has ended. Does not handle signals. GIL: released while waiting"},
       {"why", gil::entry<&engine_why>, METH_NOARGS,
        "why($self, /)\n--\n\nThe parts of the age of samples, and causes that were proven. GIL: released"},

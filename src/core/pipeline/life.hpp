@@ -100,7 +100,7 @@ class Life {
   /// Starts a thread of the engine, which joins it. Throws where there is no room for one more: it has not begun then.
   void start_thread(std::shared_ptr<Runner> runner, std::function<void()> body,
                     std::shared_ptr<const Successor> replacement = {});
-  /// The places at which a replacement is under way.
+  /// The runners whose node is being replaced.
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> list_replaced() const;
   /// Joins the threads of nodes that have gone.
   void sweep_threads();

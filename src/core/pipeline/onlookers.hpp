@@ -32,7 +32,7 @@ namespace freshframe::core {
 [[nodiscard]] std::string describe(const PipelineCore& core);
 /// Total number of samples, if every source knows its own.
 [[nodiscard]] std::optional<std::int64_t> find_total(const PipelineCore& core);
-/// The nodes that have not ended, or are being replaced, also nodes that were removed meanwhile.
+/// The nodes that have not ended or are being replaced. A removed node is among them while its replacement still closes.
 [[nodiscard]] std::vector<std::string> busy_nodes(const PipelineCore& core);
 /// Returns the names for a message.
 [[nodiscard]] std::string list_busy(const std::vector<std::string>& nodes);

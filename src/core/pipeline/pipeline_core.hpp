@@ -65,7 +65,8 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   /// any longer. Returns true if the pipeline has ended, and false at once if a source still works, or as soon as nothing
   /// has moved for `patience`: call stop() then.
   bool finish(Seconds patience, const WaitHook& hook = {});
-  /// Waits for the threads and joins them. Returns the nodes that are still busy after that time, else nothing.
+  /// Waits for the threads and joins them. Returns the nodes that are still busy after that time, else nothing. Waits a
+  /// moment longer if the last node has just ended.
   std::vector<std::string> join(Seconds timeout);
   [[nodiscard]] bool called_from_runner() const;
   /// Called once when the pipeline has failed, on the thread of the node; it must not block or call back. Before

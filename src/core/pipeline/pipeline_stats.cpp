@@ -125,7 +125,7 @@ std::optional<std::int64_t> find_total(const PipelineCore& core) {
 std::vector<std::string> busy_nodes(const PipelineCore& core) {
   std::vector<std::string> names;
   for (const auto& runner : core.runners()) {
-    if (!runner->life().is_finished() || runner->place().is_replacing()) names.push_back(runner->name());
+    if (!runner->life().is_finished()) names.push_back(runner->name());
   }
   for (const auto& runner : core.life().list_replaced()) {
     if (std::ranges::find(names, runner->name()) == names.end()) names.push_back(runner->name());

@@ -80,7 +80,7 @@ struct FramePublish {
     if (!frame) throw Error("cannot publish: the sample has no frame");
     if (!std::isfinite(stamp.pts)) throw Error("cannot publish: a frame's pts is not a number");
     auto& queue = *sender.queue();
-    if (queue.drops_unconnected()) return;  // nothing is encoded without a receiver
+    if (queue.drops_unconnected()) return;  // after a failure nothing is encoded until the next attempt
     note_run(stamp);
     if (encoder && (!encoder->fits(frame) || stamp.pts <= encoder->last_pts())) encoder.reset();
     if (!encoder) begin_stream(frame, stamp.pts);

@@ -54,7 +54,7 @@ class PublishQueue {
   void note_connection();
   /// Keeps none until begin_stream().
   void end_stream();
-  /// The stream of the first keyframe since begin_stream(). Waits. Null means `stop` was requested.
+  /// The stream of the first picture that waits. Waits for one. Null means `stop` was requested.
   [[nodiscard]] std::shared_ptr<const PacketStream> stream(const std::stop_token& stop);
   /// Waits. nullopt means `stop` was requested.
   [[nodiscard]] std::optional<Item> take(const std::stop_token& stop);

@@ -184,6 +184,7 @@ void PublishSender::start(const Context& context) {
   {
     const Lock lock(mutex_);
     queue_ = std::make_shared<PublishQueue>(context.clock, to_duration(Seconds(options_.max_wait)));
+    stats_.state = PublishState::WaitingKeyframe;
   }
   thread_ = std::jthread([this](const std::stop_token& stop) {
     platform::name_thread("ff publish");
@@ -230,6 +231,7 @@ void PublishSender::run(const std::stop_token& stop) {
     const auto pause = core::real_deadline(Seconds(back_off_.next()));
     static_cast<void>(Clock::real()->sleep_until(pause, stop));
   }
+  queue_->end_stream();  // counts the pictures of a sender that is stopped before its thread begins
   aside_.reset();
 }
 

@@ -101,6 +101,7 @@ class Churn {
   [[nodiscard]] Pipeline& pipeline() { return pipeline_; }
   [[nodiscard]] Reader<int>& all() { return *all_; }
   [[nodiscard]] std::uint64_t results() const { return results_; }
+  [[nodiscard]] std::uint64_t replacements() const { return replacements_; }
 
   void change(std::mt19937& random) {
     const auto below = [&](std::size_t most) { return static_cast<std::size_t>(random() % most); };
@@ -183,7 +184,9 @@ class Churn {
         pipeline_.replace(batched_, std::make_unique<BatchTaker>(late_batched_));
       } else {
         EXPECT_THROW(pipeline_.replace(merge_, cannot_open()), Error);
+        return;
       }
+      ++replacements_;
     } catch (const StopTimeoutError&) {  // NOLINT(bugprone-empty-catch): a busy machine needs over 5 s
     }
   }
@@ -289,6 +292,7 @@ class Churn {
   LateCalls late_;
   LateCalls late_batched_;
   std::atomic<std::uint64_t> results_{0};
+  std::atomic<std::uint64_t> replacements_{0};  // that succeeded in time
   CheckedPipeline pipeline_{of_a_service()};
   Port<int> merge_;
   Port<int> batched_;
@@ -369,6 +373,7 @@ TEST(LiveStress, RandomChangesOfTwoThreadsKeepTheBooks) {
   consumer.join();
   looker.join();
   EXPECT_GT(churn.results(), 0U);
+  EXPECT_GT(churn.replacements(), 0U);
   if (!full || kSanitized) return;
   const auto& [early, late] = std::tie(memory.front(), memory.back());
   RecordProperty("bytes_in_use", std::to_string(early.in_use) + " to " + std::to_string(late.in_use));

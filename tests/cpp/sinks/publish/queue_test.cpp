@@ -1,4 +1,4 @@
-// The queue for a media server: young pictures, from a keyframe on.
+// The queue for a media server, which holds young pictures from a keyframe on, and the thread that sends them.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "cpp/support.hpp"
+#include "media/packets/parameters.hpp"
 #include "sinks/publish/publish_queue.hpp"
+#include "sinks/publish/publish_sender.hpp"
 #include "sinks/publish/publish_target.hpp"
 #include <gtest/gtest.h>
 
@@ -143,6 +145,26 @@ TEST(PublishQueues, EndTheirWaitAtAStop) {
   });
   sending.stop.request_stop();
   taker.join();
+}
+
+TEST(PublishSenders, CountThePicturesThatComeBeforeTheirThreadsFirstTurn) {
+  auto stream = std::make_shared<PacketStream>();
+  media::CodecParametersPtr codec(avcodec_parameters_alloc());
+  codec->codec_id = AV_CODEC_ID_MPEG4;
+  stream->native = std::make_shared<const media::StreamParameters>(media::StreamParameters{std::move(codec)});
+  Packet picture;
+  picture.is_keyframe = true;
+  picture.stream = stream;
+  for (int n = 0; n < 200; ++n) {  // mostly the thread gets its first turn after the stop
+    const SimulatedClock clock;
+    NodeCounters counters;
+    media::PublishSender sender("tcp://127.0.0.1:1", {});
+    sender.start({.stop = {}, .clock = clock, .counters = counters});
+    sender.queue()->put(picture);
+    sender.stop();
+    sender.count_drops(counters);
+    EXPECT_EQ(counters.drops(NodeDropCause::Lost), 1);
+  }
 }
 
 TEST(PublishTargets, AreURLsOfServers) {

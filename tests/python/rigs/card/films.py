@@ -34,8 +34,8 @@ def frames_of(
 
 
 @contextmanager
-def lazy_frames_of(path: Path, card: Card, count: int = 8) -> Iterator[tuple[list[ff.Frame], ff.Pipeline]]:
-    """The first frames of a film, whose copies wait with the fault `lazy` until somebody waits for them.
+def lazy_frames_of(path: Path, card: Card) -> Iterator[list[ff.Frame]]:
+    """The first eight frames of a film. With the fault `lazy` their copies wait until somebody needs them.
 
     The decoder lives until the block ends, because its end gives memory back, which waits for all copies.
     """
@@ -45,9 +45,9 @@ def lazy_frames_of(path: Path, card: Card, count: int = 8) -> Iterator[tuple[lis
     )
     card.fault("lazy")
     with pipeline:
-        frames = [reader.get(timeout=LONG_WATCHDOG).frame for _ in range(count)]
+        frames = [reader.get(timeout=LONG_WATCHDOG).frame for _ in range(8)]
         assert card.count("decoders") == 1
-        yield frames, pipeline
+        yield frames
     card.fault()
     check_books(pipeline)
 
@@ -78,7 +78,10 @@ def sum_of(frame: ff.Frame) -> int:
 
 
 def lose_pictures(film: Path, card: Card, step: Any, **options: Any) -> ff.stats.NodeStats:
-    """Loses the card after pictures have come and before a step reads them: each other one is its drop."""
+    """Loses the card after pictures have come and before a step reads them.
+
+    Every frame that the step does not pass on is its drop.
+    """
     gate = Gate()
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(film, decoder="auto", on_device=True), name="film")

@@ -69,7 +69,7 @@ class Packager(Server):
 
     def __init__(self, window: int = 1000, head: str = "", first: int = 0) -> None:
         self.answers: dict[str, list[bytes | None]] = {}
-        self.is_over = self.is_down = False
+        self._is_over = self.is_down = False
         self.window, self.head, self.first = window, head, first
         self.tags = b""
         self.files: dict[str, bytes] = {}
@@ -83,6 +83,15 @@ class Packager(Server):
     def url(self) -> str:
         """URL of the playlist."""
         return f"http://127.0.0.1:{self.port}/live.m3u8"
+
+    @property
+    def is_over(self) -> bool:
+        return self._is_over
+
+    @is_over.setter
+    def is_over(self, value: bool) -> None:
+        with self._lists:  # no playlist has the lines of one moment and the end of another
+            self._is_over = value
 
     def begin(self, clip: Clip, name: str = "") -> None:
         """The next segments are of this clip; `name`: of the file with its parameters."""
@@ -102,13 +111,14 @@ class Packager(Server):
 
     def add(self, clip: Clip, *numbers: int) -> None:
         """Lists segments of a clip."""
-        for number in numbers:
-            name = f"{self.first + len(self._lines)}.{'ts' if clip.kind == 'mpegts' else 'm4s'}"
-            pictures = clip.frames[number * PER_SEGMENT : (number + 1) * PER_SEGMENT]
-            first = clip.header if clip.kind == "mpegts" else b""
-            self.files[name] = first + b"".join(pictures)
-            self._lines.append([*self._next, f"#EXTINF:{PER_SEGMENT / clip.fps:.3f},", name])
-            self._next = []
+        with self._lists:
+            for number in numbers:
+                name = f"{self.first + len(self._lines)}.{'ts' if clip.kind == 'mpegts' else 'm4s'}"
+                pictures = clip.frames[number * PER_SEGMENT : (number + 1) * PER_SEGMENT]
+                first = clip.header if clip.kind == "mpegts" else b""
+                self.files[name] = first + b"".join(pictures)
+                self._lines.append([*self._next, f"#EXTINF:{PER_SEGMENT / clip.fps:.3f},", name])
+                self._next = []
 
     def talk(self, connection: socket.socket) -> None:
         """Answers one request."""
@@ -132,7 +142,6 @@ class Packager(Server):
             return self._playlist()
 
     def _playlist(self) -> bytes:
-        is_over = self.is_over  # before the lines: a test adds the last segment first
         first = max(0, len(self._lines) - self.window)
         listed = self._lines[first:]
         head = [
@@ -144,7 +153,7 @@ class Packager(Server):
         if listed and not any(line.startswith("#EXT-X-MAP") for line in listed[0]):
             maps = [line for one in self._lines[:first] for line in one if line.startswith("#EXT-X-MAP")]
             head += maps[-1:]
-        end = ["#EXT-X-ENDLIST"] if is_over else []
+        end = ["#EXT-X-ENDLIST"] if self._is_over else []
         lines = [*head, *self.head.splitlines(), *(line for one in listed for line in one), *end]
         text = ("\n".join(lines) + "\n").encode()
         return re.sub(rb"(?m)^#EXTINF:.*\n", lambda found: found[0] + self.tags, text)
