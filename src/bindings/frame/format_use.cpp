@@ -4,6 +4,7 @@
 
 #include "freshframe/join_node.hpp"
 
+#include <atomic>
 #include <exception>
 #include <utility>
 
@@ -14,7 +15,7 @@ constexpr std::uint8_t kPacked = 1U << kPixelFormats;
 static_assert(kPixelFormats < 8);
 
 struct Asked {
-  const void* taker = nullptr;  // the taker of this thread's last sample; compared, never dereferenced
+  std::uint64_t taker = 0;  // of this thread's last sample; 0 means it has had none
   std::uint8_t bits = 0;
 };
 thread_local Asked asked;
@@ -33,7 +34,12 @@ void FormatUse::note_packed() noexcept {
   asked.bits |= kPacked;
 }
 
-FormatUse FormatUse::next(const void* taker) noexcept {
+std::uint64_t FormatUse::make_taker() noexcept {
+  static std::atomic<std::uint64_t> made{0};
+  return made.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+FormatUse FormatUse::next(std::uint64_t taker) noexcept {
   FormatUse use;
   const auto last = std::exchange(asked, Asked{taker, 0});
   if (last.taker == taker) use.bits_ = last.bits;

@@ -22,9 +22,12 @@ class FormatUse {
   static void note(PixelFormat format) noexcept;
   static void note_packed() noexcept;
 
+  /// Returns the number of a reader or of a node's loop. No other one of the process has it, also after this one has
+  /// gone, whose address another one may get.
+  [[nodiscard]] static std::uint64_t make_taker() noexcept;
   /// This thread is about to get a sample from `taker`. Returns its requests since it got the last one; none
   /// if that was from another taker.
-  static FormatUse next(const void* taker) noexcept;
+  static FormatUse next(std::uint64_t taker) noexcept;
 
   [[nodiscard]] bool any() const noexcept { return bits_ != 0; }
   /// Makes these formats of `frame`, where they are not there yet. Without the GIL.

@@ -14,7 +14,6 @@
 #include "bindings/border/made_once.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/border/text.hpp"
-#include "bindings/frame/format_use.hpp"
 #include "bindings/node/loop.hpp"
 #include "bindings/results/value.hpp"
 #include "core/pipeline/runner/node_errors.hpp"
@@ -69,7 +68,7 @@ bool run_samples(gil::Held& held, Loop& loop) {
   AnySample sample;
   std::optional<AnySample> output;
   while (true) {
-    const auto use = FormatUse::next(&loop);
+    const auto use = FormatUse::next(loop.taker);
     auto taken = core::Taken::Sample;
     if (!go_on(loop, sample, output, use) &&
         !without_gil<&send_and_take>(held, loop, &sample, &output, &taken, use, &loop.turn)) {
@@ -202,7 +201,7 @@ bool run_batches(gil::Held& held, Loop& loop) {
   std::vector<AnySample> samples;
   Outputs outputs;
   auto taken = core::Taken::Nothing;
-  while (without_gil<&emit_and_gather>(held, loop, &samples, &outputs, &taken, FormatUse::next(&loop),
+  while (without_gil<&emit_and_gather>(held, loop, &samples, &outputs, &taken, FormatUse::next(loop.taker),
                                        &loop.turn)) {
     gil::DeferredFree::instance().drain(held);
     if (taken == core::Taken::News) {

@@ -62,7 +62,7 @@ PythonReader::~PythonReader() {
 }
 
 nb::object PythonReader::keep(core::Handed handed) {
-  FormatUse::next(core_.get());
+  FormatUse::next(taker_);
   const auto order = handed.order;
   {
     const nb::ft_lock_guard lock(shared_->last);
@@ -132,7 +132,7 @@ PyObject* PythonReader::get(gil::Held& held, std::optional<double> timeout) {
   guard_.check("this reader");
   const Use in_use(*this);
   const auto began = core_->clock().now();
-  const auto use = FormatUse::next(core_.get());
+  const auto use = FormatUse::next(taker_);
   for (double slice = 0;; slice = kSignalSlice) {
     if (timeout) {
       const auto left = *timeout - Seconds(core_->clock().now() - began).count();

@@ -73,6 +73,7 @@ class PythonReader {
   void stop_after_interrupt(gil::Held& held);
 
   std::shared_ptr<core::ReaderCore> core_;
+  std::uint64_t taker_ = FormatUse::make_taker();
   NodeNames names_;
   nanobind::object engine_;
   nanobind::object last_;

@@ -119,6 +119,22 @@ def test_a_picture_is_read_once_its_copies_have_ended(film: Path, card: Card) ->
         assert same(frames, wanted[: len(frames)])
 
 
+def test_a_reader_does_not_ask_for_the_formats_of_one_that_has_gone(film: Path, card: Card) -> None:
+    for used in range(24):  # the next reader gets the address of one of those that have gone
+        pipelines = [ff.Pipeline() for _ in range(24)]
+        readers = [
+            pipeline.reader(pipeline.add(ff.open(film, decoder="cpu"), name="film")) for pipeline in pipelines
+        ]
+        with pipelines[used]:
+            frame = readers[used].get(timeout=LONG_WATCHDOG).frame
+        assert frame.rgb.any()
+        for reader in readers:
+            reader.close()
+        while readers:
+            del readers[-1], pipelines[-1]
+        assert downloads(frames_of(film)[1]) == 0
+
+
 def test_a_form_of_another_format_is_in_the_host(film: Path, card: Card) -> None:
     frames, _ = frames_of(film)
     other = frames[0].to("bgr")
