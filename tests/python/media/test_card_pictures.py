@@ -119,8 +119,8 @@ def test_a_picture_is_read_once_its_copies_have_ended(film: Path, card: Card) ->
         assert same(frames, wanted[: len(frames)])
 
 
-def test_a_reader_does_not_ask_for_the_formats_of_one_that_has_gone(film: Path, card: Card) -> None:
-    for used in range(24):  # the next reader gets the address of one of those that have gone
+def test_a_reader_asks_for_no_format_of_a_reader_that_has_gone(film: Path, card: Card) -> None:
+    for used in range(24):  # the next reader gets the address of a reader that has gone
         pipelines = [ff.Pipeline() for _ in range(24)]
         readers = [
             pipeline.reader(pipeline.add(ff.open(film, decoder="cpu"), name="film")) for pipeline in pipelines
