@@ -16,7 +16,8 @@ bare=$work/bare
 packages=$(grep -hE '^(lib.*-dev|nlohmann-json3-dev)$' tools/debian-packages.txt; echo libgtest-dev libstdc++6 libc6-dev libpython3-dev python3
   grep -E '^lib.*-dev$' tools/wheel/debian-packages.txt)
 bare_packages='python3 libstdc++6'  # every Debian has the C++ library, which NumPy needs
-python_packages='numpy==1.24.* cloudpickle rich pytest==9.2.0 pytest-timeout==2.4.0'
+# pytest needs the last two on Python 3.10.
+python_packages='numpy==1.24.* cloudpickle rich pytest==9.2.0 pytest-timeout==2.4.0 exceptiongroup==1.3.2 tomli==2.5.0'
 
 # shellcheck source=tools/aarch64/packages.sh
 . tools/aarch64/packages.sh
