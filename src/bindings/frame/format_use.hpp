@@ -22,8 +22,8 @@ class FormatUse {
   static void note(PixelFormat format) noexcept;
   static void note_packed() noexcept;
 
-  /// Returns the number of a reader or of a node's loop. No other one of the process has it, also after this one has
-  /// gone, whose address another one may get.
+  /// Returns a number for a reader or a node's loop that no other reader or loop of the process ever has. Its address
+  /// would not do: after a reader has gone, another reader may get its address.
   [[nodiscard]] static std::uint64_t make_taker() noexcept;
   /// This thread is about to get a sample from `taker`. Returns its requests since it got the last one; none
   /// if that was from another taker.

@@ -14,6 +14,7 @@
 #include "bindings/border/made_once.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/border/text.hpp"
+#include "bindings/frame/format_use.hpp"
 #include "bindings/node/loop.hpp"
 #include "bindings/results/value.hpp"
 #include "core/pipeline/runner/node_errors.hpp"
