@@ -22,7 +22,7 @@ class FormatUse {
   static void note(PixelFormat format) noexcept;
   static void note_packed() noexcept;
 
-  /// Returns a number for a reader or a node's loop that no other reader or loop of the process ever has. Its address
+  /// Returns a number for a reader or a node's loop that no other reader or loop of the process ever has. The address
   /// would not do: after a reader has gone, another reader may get its address.
   [[nodiscard]] static std::uint64_t make_taker() noexcept;
   /// This thread is about to get a sample from `taker`. Returns its requests since it got the last one; none
