@@ -226,12 +226,12 @@ void PublishSender::run(const std::stop_token& stop) {
     } catch (const std::exception& error) {
       if (!stop.stop_requested()) lose(error.what());
     }
-    queue_->end_stream();
     if (stop.stop_requested()) break;
+    queue_->end_stream();
     const auto pause = core::real_deadline(Seconds(back_off_.next()));
     static_cast<void>(Clock::real()->sleep_until(pause, stop));
   }
-  queue_->end_stream();  // counts the pictures of a sender that is stopped before its thread begins
+  queue_->end_stream();  // also counts the pictures of a sender that is stopped before its thread begins
   aside_.reset();
 }
 

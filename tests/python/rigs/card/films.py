@@ -37,7 +37,8 @@ def frames_of(
 def lazy_frames_of(path: Path, card: Card) -> Iterator[list[ff.Frame]]:
     """The first eight frames of a film. With the fault `lazy` their copies wait until somebody needs them.
 
-    The decoder lives until the block ends, because its end gives memory back, which waits for all copies.
+    The decoder lives until the block ends, because its end gives memory back, which waits for all copies. The
+    film's end waits for them as well, so the frames are fewer than half of its frames.
     """
     pipeline = ff.Pipeline()
     reader = pipeline.reader(
