@@ -4,9 +4,9 @@
 
 namespace freshframe {
 
-/// A node with a batch gets up to `size` samples per call, gathered from all its edges in turn. After the
-/// first sample it waits at most `max_wait` seconds of the pipeline's clock for more. With 0 it takes the
-/// waiting ones.
+/// A node with a batch gets up to `size` samples per call, taken from all its edges in turn. After the first
+/// sample it waits up to `max_wait` seconds of the pipeline's clock for more; with 0 it takes only those
+/// already queued.
 struct Batch {
   int size = 1;
   double max_wait = 0;
@@ -16,7 +16,7 @@ struct Batch {
 
 inline constexpr int kMostBatch = 4096;
 
-/// Throws OptionError for a size below 1 or above kMostBatch, and for a max_wait below 0 or not finite.
+/// Throws OptionError if `size` is not between 1 and kMostBatch, or `max_wait` is negative or not finite.
 void validate(const Batch& batch);
 
 }  // namespace freshframe

@@ -1,4 +1,4 @@
-// Finds the circles of a picture, and of each frame.
+// Detects circles in an image or in each frame of a stream.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,20 +17,21 @@ namespace freshframe {
 
 /// Options of CircleFinder and CircleDetector.
 struct CircleDetectorOptions {
-  /// Pixels. A reported radius may exceed this range by the measuring error: half a pixel, or 3 % of the
-  /// radius.
+  /// In pixels. A reported radius may be outside this range by the measurement error: half a pixel, or 3 % of
+  /// the radius.
   float min_radius = 6;
   float max_radius = 200;
-  int max_circles = 64;         // 1 to 500; the best are kept
+  int max_circles = 64;         // 1 to 500; the most confident are kept
   float min_confidence = 0.5F;  // 0..1
-  /// Reports all circles around one centre, as in targets and wheels; at false only the best of them.
+  /// If true, reports all concentric circles, as in targets and wheels; otherwise only the best of each
+  /// group.
   bool concentric = false;
-  /// Only this part of a picture is searched. The circles are in the coordinates of the whole picture.
+  /// Searches only this part of the image. Results are still in coordinates of the whole image.
   std::optional<Region> roi = {};
   bool operator==(const CircleDetectorOptions&) const = default;
 };
 
-/// Finds circles in a grey picture. Keeps scratch memory between calls; one thread at a time.
+/// Detects circles in a grayscale image. Reuses scratch memory between calls, so use one instance per thread.
 class CircleFinder {
  public:
   explicit CircleFinder(const CircleDetectorOptions& options = {});
@@ -38,7 +39,7 @@ class CircleFinder {
   CircleFinder& operator=(CircleFinder&&) noexcept;
   ~CircleFinder();
 
-  /// `luma`: one byte per pixel, any size from 1x1. Most confident first.
+  /// `luma` has one byte per pixel and may be as small as 1x1. Returns the most confident circles first.
   [[nodiscard]] std::vector<Circle> find(const Plane& luma);
 
  private:
@@ -46,12 +47,12 @@ class CircleFinder {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Finds the circles of each frame, independently of other frames.
+/// Detects circles in each frame independently.
 class CircleDetector final : public Node<Frame, Circles> {
  public:
   explicit CircleDetector(const CircleDetectorOptions& options = {});
   [[nodiscard]] std::string default_name() const override { return "CircleDetector"; }
-  /// The circles of one picture, for programs without a pipeline.
+  /// Detects circles in one image, without a pipeline.
   [[nodiscard]] Circles detect(const Frame& frame);
   std::optional<Circles> process(const Sample<Frame>& sample, const Context& context) override;
 

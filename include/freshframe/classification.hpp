@@ -1,4 +1,4 @@
-// A second model for each object of a detector: its class, as columns of the same boxes.
+// Runs a second model on each detected object and adds its class to the detections.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,33 +17,36 @@ namespace freshframe {
 
 /// Options of OnnxClassifier.
 struct OnnxClassifierOptions {
-  /// Each: in each picture. Growing: once per track, and again when the view is twice as good as the best one so
-  /// far, at most six times. Best: at the best view of a track, after half a second without a better one; again
-  /// as for growing. A view is as good as its area times its confidence, a quarter where the picture's edge cuts it off
-  /// or a box that stands farther below covers a fifth of it. The result stays with the track.
+  /// When to classify an object. Each: in every frame. Growing: once per track, and again whenever a view is
+  /// twice as good as the best so far, at most six times in total. Best: at a track's best view, once there
+  /// has been no better one for half a second; then again as with Growing. Growing and Best need a tracker
+  /// upstream, and the result stays with the track. A view is scored by area times confidence, divided by
+  /// four if it is cut off at the image border, or if a box in front of it (lower in the image) covers a
+  /// fifth of it.
   enum class When : std::uint8_t { Each, Growing, Best };
 
-  std::string column = "kind";          // column with the class's name; COLUMN_confidence has its probability
-  std::vector<std::string> names = {};  // names of the classes, if the file lists none
-  /// (width, height) of the input, where the file leaves it open.
+  std::string column = "kind";  // column for the class name; its probability goes to COLUMN_confidence
+  std::vector<std::string> names = {};  // class names, if the file does not contain them
+  /// The model's input size (width, height), if the file does not fix it.
   std::optional<std::pair<int, int>> size = {};
-  /// Takes the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers are trained; at
-  /// false all of it, stretched. Default: by the file's metadata.
+  /// True crops the centre in the input's aspect ratio, as in Ultralytics' training; false stretches the
+  /// whole crop. Default: from the file's metadata.
   std::optional<bool> center_crop = {};
-  /// Lets each pixel of a crop count that is made smaller, as in Pillow; at false those between which an
-  /// output's centre lies, as in cv2.resize. Default: by the file's metadata.
+  /// Whether to downscale with antialiasing, as Pillow does, or without, as cv2.resize does. Default: from
+  /// the file's metadata.
   std::optional<bool> antialias = {};
-  std::vector<std::string> classes = {};  // takes only boxes of these, by name, or all if it is empty
-  float padding = 0;  // added at each side of a box, as a share of its width or height: 0 to 10
+  std::vector<std::string> classes = {};  // names of the classes to look at; empty for all
+  float padding = 0;  // margin added on each side of a box, relative to its width or height: 0 to 10
   When when = When::Each;
 };
 
-/// Classifies the objects of a sample by crops of its frame, cut from the decoded planes, and adds two columns: the
-/// name of the class as text ("": not looked at) and its probability as float32 (NaN: not looked at). With a `when`
-/// other than Each also COLUMN_pts, the time of the picture that was looked at, as float64 (NaN: none). One thread.
+/// Classifies the objects of a sample from crops of its frame's decoded planes, and adds two columns: the
+/// class name as text ("" if not classified) and its probability as float32 (NaN if not classified). If
+/// `when` is not Each, COLUMN_pts holds the pts of the frame that was classified, as float64 (NaN if none).
+/// Use from one thread at a time.
 class OnnxClassifier final : public Node<Detections, Detections> {
  public:
-  /// Runs the model once. Throws OptionError if its output is not one number per class.
+  /// Runs the model once to check it. Throws OptionError if it does not output one number per class.
   OnnxClassifier(const OnnxModel& model, const OnnxClassifierOptions& options);
   ~OnnxClassifier() override;
   [[nodiscard]] std::string default_name() const override { return "OnnxClassifier"; }

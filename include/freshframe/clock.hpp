@@ -1,4 +1,4 @@
-// The one source of time: real, or simulated so that tests decide when time passes.
+// The clock of a pipeline: real, or simulated so that tests control the passing of time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,12 +15,11 @@ namespace freshframe {
 using TimePoint = std::chrono::steady_clock::time_point;
 using Seconds = std::chrono::duration<double>;
 
-/// Converts seconds to the clock's own unit. Larger values than about 146 years mean "forever" and become
-/// 146 years, so that now() can be added to any result.
+/// Converts seconds to clock ticks. Values above 146 years, such as infinity, are clamped to 146 years, so
+/// that adding the result to now() cannot overflow.
 [[nodiscard]] std::chrono::steady_clock::duration to_duration(Seconds seconds) noexcept;
 
-/// Returns the time and waits until a time. Thread-safe. The owner keeps it alive longer than any pipeline
-/// that uses it.
+/// Tells the time and waits for a time. Thread-safe. Must outlive every pipeline that uses it.
 class Clock {
  public:
   Clock() = default;
@@ -30,34 +29,34 @@ class Clock {
 
   [[nodiscard]] virtual TimePoint now() const = 0;
 
-  /// Unix time in seconds at `time`, as this machine's wall clock is set now.
+  /// Unix time in seconds at `time`, according to the current setting of this machine's wall clock.
   [[nodiscard]] virtual double unix_time(TimePoint time) const;
 
-  /// Waits on `condition` until `ready()` or until `deadline`; returns ready(). `lock` is held on return.
+  /// Waits on `condition` until `ready()` is true or `deadline` passes. Returns ready(), with `lock` held.
   virtual bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
                           TimePoint deadline, const std::function<bool()>& ready) const = 0;
 
-  /// Sleeps until `deadline`; returns false at once when `stop` is requested.
+  /// Sleeps until `deadline`. Returns false immediately if `stop` is requested.
   bool sleep_until(TimePoint deadline, const std::stop_token& stop) const;
 
   /// The machine's monotonic clock (CLOCK_MONOTONIC, the same as Python's time.monotonic()).
   [[nodiscard]] static std::shared_ptr<const Clock> real();
 };
 
-/// A clock that does not move until advance(). Waits on it re-read the time about every millisecond, so a
-/// test needs no handshake with the threads that wait.
+/// A clock that moves only with advance(). Waiting threads poll it about every millisecond, so a test does
+/// not have to wake them.
 class SimulatedClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override;
-  /// The time of the clock itself, unless set_wall_clock() was called.
+  /// Unix time starts at 0 with the clock, unless set_wall_clock() was called.
   [[nodiscard]] double unix_time(TimePoint time) const override;
   bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, TimePoint deadline,
                   const std::function<bool()>& ready) const override;
 
   void advance(Seconds by);
-  /// Sets the wall clock: `unix_seconds` is the time now.
+  /// Sets the Unix time of the current moment.
   void set_wall_clock(double unix_seconds);
-  /// Blocks until at least `count` threads wait on this clock, so that a test can rely on their waiting.
+  /// Blocks until at least `count` threads are waiting on this clock. Call it before advance().
   void wait_for_sleepers(int count) const;
 
  private:

@@ -1,4 +1,4 @@
-// Counters of tracks that cross a line or are in zones.
+// Counts tracked objects that cross a line or are inside zones.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,7 +17,7 @@
 
 namespace freshframe {
 
-/// The point of an object that must cross a line or a border.
+/// The point of an object that has to cross a line or border.
 enum class Anchor : std::uint8_t { Center, Bottom };
 
 /// Options of LineCounter.
@@ -25,25 +25,25 @@ struct LineCounterOptions {
   Point start = {};
   Point end = {};
   Anchor anchor = Anchor::Center;
-  /// Pixels. An object is on a side of the line only when it is seen farther from it than this. nullopt means
-  /// a twentieth of the object's size, at least one pixel.
+  /// In pixels. Hysteresis against jitter: an object counts as being on a side of the line only when it is
+  /// farther away from it than this. Default: 1/20 of the object's size, at least one pixel.
   std::optional<float> margin = {};
-  bool relative = false;  // `start` and `end` are shares of the picture's width and height, 0 to 1
+  bool relative = false;  // `start` and `end` are fractions of the image's width and height, 0 to 1
 };
 
-/// Counts tracks that cross a line. An object has crossed when it was seen on one side and then on the other,
-/// and the straight path between the sightings goes through the line. So dropped pictures do not change the
-/// count. One count per source.
+/// Counts tracks that cross a line. An object crosses if it is seen on one side and later on the other, and
+/// the straight path between the two goes through the line, so dropped frames do not change the count.
+/// Sources are counted separately.
 class LineCounter final : public EitherNode<Circles, Detections, LineCounts> {
  public:
   /// Throws OptionError.
   explicit LineCounter(const LineCounterOptions& options);
   ~LineCounter() override;
   [[nodiscard]] std::string default_name() const override { return "LineCounter"; }
-  /// Moves the line from the next sample on. The counts go on; no object crosses by the move. Any thread. Throws
-  /// OptionError, and nothing changes.
+  /// Moves the line, starting with the next sample. Counts are kept, and the move itself does not make any
+  /// object cross. Thread-safe. Throws OptionError without changing anything.
   void set_line(const Point& start, const Point& end);
-  /// For programs without a pipeline, as BoxTracker::update(). `size`: of the picture, for `relative`.
+  /// For use without a pipeline, like BoxTracker::update(). `size` is the image size, needed for `relative`.
   [[nodiscard]] LineCounts update(const Circles& tracks, double pts, int source = 0, PictureSize size = {});
   [[nodiscard]] LineCounts update(const Detections& tracks, double pts, int source = 0,
                                   PictureSize size = {});
@@ -58,24 +58,24 @@ class LineCounter final : public EitherNode<Circles, Detections, LineCounts> {
 
 /// Options of one zone of a ZoneCounter.
 struct ZoneOptions {
-  std::vector<Point> corners = {};  // in order around the zone, 3 to 1000; edges must not cross
+  std::vector<Point> corners = {};  // the polygon's corners in order, 3 to 1000; edges must not intersect
   Anchor anchor = Anchor::Center;
-  std::optional<float> margin = {};  // as of LineCounterOptions
-  double max_gap = 1;                // seconds for which an unseen object stays inside
-  /// Seconds of a visit after which an object loiters: by the name of its class (as class_name() gives it),
-  /// and of all other classes. Without a value none does.
+  std::optional<float> margin = {};  // see LineCounterOptions
+  double max_gap = 1;                // how long an object stays inside while it is not seen, in seconds
+  /// Seconds inside the zone after which an object counts as loitering: by class name (see class_name()), and
+  /// for all other classes. Unset means never.
   std::map<std::string, double> loiter_after_of = {};
   std::optional<double> loiter_after = {};
-  bool relative = false;  // corners are shares of the picture's width and height, 0 to 1
+  bool relative = false;  // corners are fractions of the image's width and height, 0 to 1
 };
 
-/// One of the zones of a ZoneCounter.
+/// A zone of a ZoneCounter.
 struct NamedZone {
   std::string name = {};
   ZoneOptions options = {};
 };
 
-/// Counts tracks in zones. One count per zone and source.
+/// Counts tracks in zones, separately for each zone and source.
 class ZoneCounter final : public EitherNode<Circles, Detections, Zones> {
  public:
   static constexpr std::size_t kMost = 1000;
@@ -84,11 +84,11 @@ class ZoneCounter final : public EitherNode<Circles, Detections, Zones> {
   explicit ZoneCounter(const std::vector<NamedZone>& zones);
   ~ZoneCounter() override;
   [[nodiscard]] std::string default_name() const override { return "ZoneCounter"; }
-  /// Other zones from the next sample on. The counts of a zone whose name stays go on, and it has its new options. By a
-  /// move nothing enters or leaves: an object that it puts inside has appeared, and the visit of an object that it puts
-  /// outside has ended as lost. Any thread. Throws OptionError, and nothing changes.
+  /// Replaces the zones, starting with the next sample. A zone keeps its counts if its name stays. Nothing
+  /// enters or leaves because of the change: an object that is now inside has appeared, and the visit of one
+  /// that is now outside ends as lost. Thread-safe. Throws OptionError without changing anything.
   void set_zones(const std::vector<NamedZone>& zones);
-  /// For programs without a pipeline, as BoxTracker::update(). `size`: of the picture, for `relative`.
+  /// For use without a pipeline, like BoxTracker::update(). `size` is the image size, needed for `relative`.
   [[nodiscard]] Zones update(const Circles& tracks, double pts, int source = 0, PictureSize size = {});
   [[nodiscard]] Zones update(const Detections& tracks, double pts, int source = 0, PictureSize size = {});
   std::optional<Zones> process(const Sample<Circles>& sample, const Context& context) override;

@@ -1,4 +1,4 @@
-// One crossing of a line or of a zone's border.
+// An object's crossing of a line or of a zone's border.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,13 +8,13 @@
 
 namespace freshframe {
 
-/// One object that crossed a line or a zone's border.
+/// An object that crossed a line or a zone's border.
 struct Crossing {
   std::int64_t id = 0;
   int class_id = 0;
-  bool forward = true;  // for a zone: into it
-  Point point = {};     // on the straight path between two sightings
-  double pts = 0;       // the time on that path, in seconds
+  bool forward = true;  // for a zone: true if it entered
+  Point point = {};     // interpolated between the two sightings
+  double pts = 0;       // interpolated likewise, in seconds
 };
 
 }  // namespace freshframe

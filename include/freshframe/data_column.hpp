@@ -1,4 +1,4 @@
-// A further column of a result: what a program, a tracker or a second model adds to each of its objects.
+// An extra column of a result, added to each object by a program, a tracker or a second model.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,8 +13,7 @@
 
 namespace freshframe {
 
-/// A column with a name: a row for each object, with as many values as its shape says. A value, not
-/// synchronised.
+/// A named column with one row per object, and as many values per row as `shape` says. Not thread-safe.
 struct DataColumn {
   /// float32, float64, int32, int64, bool (0 or 1) or text (UTF-8).
   using Values = std::variant<std::vector<float>, std::vector<double>, std::vector<std::int32_t>,
@@ -22,16 +21,15 @@ struct DataColumn {
 
   std::string name;
   Values values = {};
-  std::vector<std::size_t> shape = {};  // shape of a row, such as {17, 3}; empty means one value
+  std::vector<std::size_t> shape = {};  // shape of one row, such as {17, 3}; empty for a single value
 
-  /// The number of values in a row.
+  /// Number of values per row.
   [[nodiscard]] std::size_t width() const noexcept {
     std::size_t product = 1;
     for (const auto side : shape) product *= side;
     return product;
   }
-  /// Returns the same column of other objects: row i is the row with the index `rows[i]`, which must be one
-  /// of the rows.
+  /// Returns a column with only these rows, in this order. Indices are not checked.
   [[nodiscard]] DataColumn select(std::span<const std::int64_t> rows) const {
     DataColumn chosen{name, {}, shape};
     const auto size = width();
@@ -51,7 +49,7 @@ struct DataColumn {
   bool operator==(const DataColumn&) const = default;
 };
 
-/// The column with this name, or null.
+/// Returns the column with this name, or null.
 [[nodiscard]] inline const DataColumn* find_column(std::span<const DataColumn> columns,
                                                    std::string_view name) noexcept {
   for (const auto& column : columns) {

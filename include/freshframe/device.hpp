@@ -1,4 +1,4 @@
-// Pictures in the memory of a graphics card. The engine knows no card: the layer that decodes there makes them.
+// Images in GPU memory. The engine itself is GPU-agnostic: the decoding layer implements these classes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,14 +14,15 @@ namespace freshframe {
 
 struct DevicePicture;
 
-/// A picture on a card cannot be brought to the host, or copied: the card has failed, or has no memory left.
+/// An image on a GPU cannot be copied, or downloaded to the host: the GPU has failed or is out of memory.
 class DeviceError : public Error {
  public:
   using Error::Error;
 };
 
-/// The memory of a picture on a card. The destructor gives the memory back, whenever that is. Thread-safe. All but
-/// note_reader() throw DeviceError, and StateError in a forked child, which cannot use its parent's card.
+/// Owns the GPU memory of an image; the destructor may free it later. Thread-safe. All functions except
+/// note_reader() throw DeviceError, and StateError in a forked child, which cannot use its parent's GPU
+/// context.
 class DeviceMemory {
  public:
   DeviceMemory() = default;
@@ -29,31 +30,33 @@ class DeviceMemory {
   DeviceMemory& operator=(const DeviceMemory&) = delete;
   virtual ~DeviceMemory() = default;
 
-  /// Copies the picture into the host's memory, once it is whole. `to` has its format.
+  /// Waits until the image is complete, then downloads it to host memory. `to` has its format.
   virtual void fetch(const MutablePicture& to) const = 0;
-  /// Returns once the picture is whole.
+  /// Blocks until the image is complete.
   virtual void wait() const = 0;
-  /// Work that `stream`, a stream of the card, gets from now on begins once the picture is whole. This thread does not wait.
+  /// Makes work that is submitted to `stream` from now on wait until the image is complete. Does not block
+  /// this thread.
   virtual void wait_on(std::uintptr_t stream) const = 0;
-  /// The work that `stream` has got so far may read the picture: nothing writes there before it has ended.
+  /// Declares that work already submitted to `stream` may read the image, so its memory is not reused before
+  /// that work is done.
   virtual void note_reader(std::uintptr_t stream) const noexcept = 0;
-  /// Returns a copy on the same card.
+  /// Returns a copy on the same GPU.
   [[nodiscard]] virtual std::shared_ptr<const DevicePicture> copied() const = 0;
 };
 
-/// A plane on a card. The host cannot read the address.
+/// A plane in GPU memory. The host cannot dereference the address.
 struct DevicePlane {
   std::uintptr_t address = 0;
   std::ptrdiff_t stride = 0;
 };
 
-/// A picture on a card.
+/// An image in GPU memory.
 struct DevicePicture {
-  int card = 0;  // of "cuda:0"
+  int card = 0;  // 0 for "cuda:0"
   PictureFormat format;
-  std::array<DevicePlane, 2> planes{};  // NV12's
+  std::array<DevicePlane, 2> planes{};  // NV12
   std::size_t bytes = 0;
-  /// The bytes that the pictures of a pipeline may take there, unless Pipeline::Options::max_device_bytes says otherwise.
+  /// Default of Pipeline::Options::max_device_bytes, for a pipeline with images on this GPU.
   std::size_t most_bytes = 0;
   std::shared_ptr<const DeviceMemory> memory;
 };

@@ -1,4 +1,4 @@
-// The engine's exceptions: one class per kind of failure, all derived from freshframe::Error.
+// The engine's exceptions, all derived from freshframe::Error.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,31 +12,32 @@
 
 namespace freshframe {
 
-/// Base of all exceptions that the engine throws on purpose.
+/// Base class of all exceptions thrown by the engine.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// The graph's wiring is invalid: refused at add(), reader() or start().
+/// The graph is wired incorrectly. Thrown by add(), reader() and start().
 class GraphError : public Error {
  public:
   using Error::Error;
 };
 
-/// A value is out of range, or of a form that the function does not accept.
+/// A value is out of range or malformed.
 class OptionError : public Error {
  public:
   using Error::Error;
 };
 
-/// A value is of a type that the function does not accept.
+/// A value has the wrong type.
 class OptionTypeError : public Error {
  public:
   using Error::Error;
 };
 
-/// The object's present state does not allow the call: it is too early, too late, or concurrent with another.
+/// The call is not possible in the object's current state: too early, too late, or concurrent with another
+/// call.
 class StateError : public Error {
  public:
   using Error::Error;
@@ -66,7 +67,7 @@ class SourceTimeoutError : public SourceError {
   using SourceError::SourceError;
 };
 
-/// One sample of a batch.
+/// Identifies a sample of a failed batch.
 struct BatchSample {
   std::string source;
   std::int64_t seq = 0;
@@ -76,7 +77,7 @@ struct BatchSample {
 
 struct AnySample;  // sample.hpp
 
-/// The parts of a NodeError, which its functions describe.
+/// The members of a NodeError; see its accessors.
 struct NodeFailure {
   std::string node;
   std::int64_t seq = -1;  // -1: the node failed outside process() (in open() or close())
@@ -104,12 +105,11 @@ class NodeError : public Error {
   [[nodiscard]] std::int64_t seq() const noexcept { return seq_; }
   [[nodiscard]] const std::string& source() const noexcept { return source_; }
   [[nodiscard]] const std::exception_ptr& cause() const noexcept { return cause_; }
-  /// The samples of the call that failed as a whole; the first one is seq() of source(). Empty outside
-  /// batches.
+  /// All samples of the failed call; the first one is seq() of source(). Empty unless the node has a batch.
   [[nodiscard]] const std::vector<BatchSample>& batch() const noexcept { return batch_; }
-  /// The sample that it failed on, with its frame; of a batch the first one. Null outside process().
+  /// The sample that failed, with its frame; the first one of a batch. Null outside process().
   [[nodiscard]] const std::shared_ptr<const AnySample>& sample() const noexcept { return sample_; }
-  /// The names of the pipeline's nodes, which the sample has as numbers. Null outside process().
+  /// Names of the pipeline's nodes, by the indices that `sample()` refers to. Null outside process().
   [[nodiscard]] const std::shared_ptr<const std::vector<std::string>>& nodes() const noexcept {
     return nodes_;
   }
@@ -124,7 +124,7 @@ class NodeError : public Error {
   std::shared_ptr<const std::vector<std::string>> nodes_;
 };
 
-/// More picture memory is on loan outside the engine than Pipeline::Options::max_held_bytes allows.
+/// The program holds more frame memory than Pipeline::Options::max_held_bytes allows.
 class FramesHeldError : public Error {
  public:
   using Error::Error;
@@ -142,13 +142,13 @@ class ReadTimeoutError : public Error {
   using Error::Error;
 };
 
-/// The pipeline does not move because a full blocking edge is not read; the message names the edge.
+/// The pipeline is stuck because nobody reads from a full blocking edge. The message names the edge.
 class StalledError : public Error {
  public:
   using Error::Error;
 };
 
-/// stop() ran out of time; `nodes()` are still busy.
+/// stop() timed out; `nodes()` are still busy.
 class StopTimeoutError : public Error {
  public:
   StopTimeoutError(const std::string& what, std::vector<std::string> nodes)

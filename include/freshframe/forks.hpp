@@ -1,14 +1,14 @@
-// Forks: mutexes that a fork waits for, and objects that exist once per process. The one place for everything
-// that lives across a fork: tools/check_forks.py refuses a mutex that neither has a hold nor is listed in
-// tools/forks.toml with the reason.
+// Fork safety: mutexes that fork() waits for, and singletons that survive a fork.
 //
-// Only the thread that forks exists in the child. A mutex that another thread held at that moment would never
-// be unlocked there. Therefore the forking thread first locks each mutex that the child may use, and both
-// processes unlock it: the child finds it free, and the data that it guards whole. Objects that belong to
-// threads are made again in the child.
+// tools/check_forks.py rejects any mutex that neither has a Hold nor is listed, with a reason, in tools/forks.toml.
 //
-// The handlers are registered while the library is loaded. At the first use it would be too late for a fork
-// that has begun on another thread.
+// In a forked child only the forking thread exists. A mutex that another thread held during the fork would
+// stay locked forever. Therefore the forking thread first locks every mutex that the child may need, and both
+// processes unlock them afterwards: in the child they are free, and the data they guard is consistent.
+// Objects that own threads are created anew in the child.
+//
+// The handlers are registered when the library is loaded. Registering them on first use could be too late for
+// a fork that is already in progress on another thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,8 +20,8 @@
 
 #include <pthread.h>
 
-// Hidden: each library has its own handlers, which go with it when it is unloaded. Of classes that are parts
-// of others only the functions are hidden, since an object may not be more visible than its parts.
+// Hidden visibility: every library has its own handlers, which disappear when it is unloaded. For classes
+// used as members only the functions are hidden, since a class must not be more visible than its members.
 #define FRESHFRAME_FORKS_HIDDEN __attribute__((visibility("hidden")))
 #ifdef __clang__
 #define FRESHFRAME_FORKS_UNCHECKED __attribute__((no_thread_safety_analysis))
@@ -31,14 +31,14 @@
 
 namespace freshframe::forks {
 
-/// A fork locks mutexes in this order. A thread that holds one may lock only mutexes of later orders.
+/// The order in which fork() locks mutexes. A thread that holds one may lock only mutexes of a later order.
 enum class Order : std::uint8_t {
-  Loading,     // the ONNX Runtimes and graphics cards: loading one writes to the log
-  Conversion,  // conversions of inherited frames: takes memory from a frame pool
-  Leaf,        // all others: no further mutex is locked
+  Loading,     // loading ONNX Runtime and GPU libraries, which writes to the log
+  Conversion,  // conversions of inherited frames, which allocate from a frame pool
+  Leaf,        // everything else: no other mutex is locked while it is held
 };
 
-/// The mutexes and objects of one library. Thread-safe.
+/// The mutexes and fork handlers of one library. Thread-safe.
 class FRESHFRAME_FORKS_HIDDEN Registry {
  public:
   struct Held {
@@ -49,11 +49,11 @@ class FRESHFRAME_FORKS_HIDDEN Registry {
   };
 
   static Registry& instance() {
-    static auto* const only = new Registry;  // never freed: a thread may fork while the process ends
+    static auto* const only = new Registry;  // never freed: a thread may fork while the process exits
     return *only;
   }
 
-  /// Do not call it while a mutex is held that a fork waits for.
+  /// Must not be called while holding a mutex that is registered here: fork() would deadlock.
   void add(const Held& held) {
     const std::lock_guard lock(mutex_);
     const auto later = [](const Held& one, const Held& other) { return one.order < other.order; };
@@ -63,10 +63,10 @@ class FRESHFRAME_FORKS_HIDDEN Registry {
     const std::lock_guard lock(mutex_);
     std::erase_if(held_, [&](const Held& each) { return each.mutex == mutex; });
   }
-  /// How many forks lie between the process that loaded the library and this one.
+  /// Number of forks between this process and the one that loaded the library.
   [[nodiscard]] int generation() const noexcept { return generation_.load(std::memory_order_relaxed); }
-  /// Calls `renew` in each child, where it is the only thread, after the mutexes are free; in the order of
-  /// the calls.
+  /// Registers `renew`, to be called in every forked child after the mutexes are unlocked, in order of
+  /// registration. The child has no other threads at that point.
   void call_in_child(void (*renew)()) {
     const std::lock_guard lock(mutex_);
     in_child_.push_back(renew);
@@ -88,16 +88,16 @@ class FRESHFRAME_FORKS_HIDDEN Registry {
   static void begin_child() {
     instance().generation_.fetch_add(1, std::memory_order_relaxed);
     go_on();
-    for (auto* const renew : instance().in_child_) renew();  // no other thread exists that could add one
+    for (auto* const renew : instance().in_child_) renew();  // no lock: the child has no other threads yet
   }
 
   std::atomic<int> generation_{0};
   std::mutex mutex_;
-  std::vector<Held> held_;            // guarded by mutex_; by order
+  std::vector<Held> held_;            // guarded by mutex_; sorted by order
   std::vector<void (*)()> in_child_;  // guarded by mutex_
 };
 
-/// A part of an object with a mutex, declared below it: forks wait for the mutex. M has lock() and unlock().
+/// Makes fork() wait for a mutex. Declare it as a member after the mutex. M has lock() and unlock().
 template <class M>
 class Hold {
  public:
@@ -119,19 +119,20 @@ class Hold {
   void* mutex_;
 };
 
-/// The only T of the library, made while the library is loaded, never destroyed: threads may use it while the
-/// process ends. Not a variable of a function, whose own lock a fork could catch while another thread makes
-/// it.
+/// A per-library singleton, created when the library is loaded and never destroyed, so that threads may use
+/// it while the process exits. A function-local static would not do: a fork during its initialization would
+/// leave its guard locked in the child.
 template <class T>
 class FRESHFRAME_FORKS_HIDDEN ProcessWide {
  public:
   static T& get() {
-    static_cast<void>(at_load);  // a static member of a template exists only where it is named
+    static_cast<void>(at_load);  // odr-use: a template's static member is only instantiated if it is used
     return make_once();
   }
 
  private:
-  static T& make_once() {  // not only the member: another object may be made earlier, and use it
+  /// A separate function, since another static initializer may need the object before `at_load` is set.
+  static T& make_once() {
     static auto* const only = new T;
     return *only;
   }
@@ -139,7 +140,7 @@ class FRESHFRAME_FORKS_HIDDEN ProcessWide {
   static inline const T& at_load = make_once();
 };
 
-/// As ProcessWide, but a forked child begins with a new T: the old one refers to threads that do not exist
+/// Like ProcessWide, but a forked child gets a new T, since the old one refers to threads that do not exist
 /// there.
 template <class T>
 class FRESHFRAME_FORKS_HIDDEN PerProcess {
@@ -162,18 +163,19 @@ class FRESHFRAME_FORKS_HIDDEN PerProcess {
   static inline const std::atomic<T*>& at_load = current();
 };
 
-/// Calls a function in each child; an object of a namespace, so that it is made while the library is loaded.
+/// Calls a function in every forked child. Define it at namespace scope, so that it is registered when the
+/// library is loaded.
 class InChild {
  public:
   FRESHFRAME_FORKS_HIDDEN explicit InChild(void (*call)()) { Registry::instance().call_in_child(call); }
 };
 
-/// Remembers the process in which its object was made.
+/// Records which process created an object.
 class Birthplace {
  public:
   FRESHFRAME_FORKS_HIDDEN Birthplace() : generation_(Registry::instance().generation()) {}
-  /// A parent of this process has made it: threads that do not exist here may have been in the middle of
-  /// using it.
+  /// True if a parent process created it. Its state may be inconsistent: a thread that does not exist here
+  /// may have been using it during the fork.
   [[nodiscard]] FRESHFRAME_FORKS_HIDDEN bool is_inherited() const noexcept {
     return generation_ != Registry::instance().generation();
   }

@@ -1,4 +1,4 @@
-// Pictures: an immutable, shared Frame, its memory, and the builder that writes it.
+// Frame, an immutable shared image, its memory pool, and the builder that fills it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,15 +22,15 @@ namespace freshframe {
 
 struct DevicePicture;  // device.hpp
 
-/// Layout of the samples in memory, 8 bits each. MJPEG of webcams decodes to I422 or I444.
+/// Memory layout of the pixels, 8 bits per component. MJPEG from webcams decodes to I422 or I444.
 enum class PixelFormat : std::uint8_t { Gray, Nv12, I420, I422, I444, Bgr, Rgb };
 inline constexpr int kPixelFormats = 7;
 
 /// The range of the luma values: Limited is 16..235 (video), Full is 0..255 (JPEG, most webcams).
 enum class ColorRange : std::uint8_t { Limited, Full };
 
-/// The YUV matrix (ITU-R BT.601, BT.709, BT.2020). Unspecified: BT.601 below 720 rows, else BT.709, as
-/// players do.
+/// YUV matrix (ITU-R BT.601, BT.709, BT.2020). Unspecified means BT.601 below 720 rows and BT.709 from there
+/// on, as in most players.
 enum class ColorSpace : std::uint8_t { Unspecified, Bt601, Bt709, Bt2020 };
 
 /// "gray", "nv12", "i420", "i422", "i444", "bgr", "rgb".
@@ -39,7 +39,7 @@ enum class ColorSpace : std::uint8_t { Unspecified, Bt601, Bt709, Bt2020 };
 [[nodiscard]] std::string_view to_string(ColorRange range) noexcept;
 [[nodiscard]] std::string_view to_string(ColorSpace space) noexcept;
 
-/// One component array. `stride` is the distance between the starts of two rows in bytes; it may exceed
+/// One plane of an image. `stride` is the distance between the starts of two rows in bytes and may exceed
 /// `row_bytes`.
 struct Plane {
   const std::uint8_t* data = nullptr;
@@ -50,7 +50,7 @@ struct Plane {
   [[nodiscard]] const std::uint8_t* row(int y) const noexcept { return data + y * stride; }
 };
 
-/// The description of a picture, without its pixels.
+/// Size and format of an image, without its pixels.
 struct PictureFormat {
   int width = 0;
   int height = 0;
@@ -64,14 +64,14 @@ struct PictureFormat {
   bool operator==(const PictureFormat&) const = default;
 };
 
-/// A borrowed view of a picture's pixels.
+/// A non-owning view of an image's pixels.
 struct Picture {
   PictureFormat format;
   std::array<Plane, 3> planes{};
 };
 
-/// A picture whose pixels may be written: the picture of a FrameBuilder, or a picture in your own memory.
-/// `planes` must lie in writable memory. Functions that only read take it as a Picture.
+/// A writable view: of a FrameBuilder, or of your own memory. `planes` must point to writable memory.
+/// Functions that only read accept it as a Picture.
 struct MutablePicture : Picture {
   MutablePicture() = default;
   explicit MutablePicture(const PictureFormat& wanted) : Picture{wanted, {}} {}
@@ -81,8 +81,8 @@ struct MutablePicture : Picture {
   }
 };
 
-/// Converts pixels. Given by the maker of a frame and inherited by its copies, so core needs no colour
-/// library. Thread-safe; lives as long as the process.
+/// Converts pixel formats. Set by whoever creates a frame and inherited by frames derived from it, so that
+/// the core does not depend on a colour conversion library. Thread-safe; never destroyed.
 class PixelOps {
  public:
   PixelOps() = default;
@@ -90,22 +90,23 @@ class PixelOps {
   PixelOps& operator=(const PixelOps&) = delete;
   virtual ~PixelOps() = default;
 
-  /// Writes `from` into the planes of `to`, of the same size. Returns false when it does not support this
-  /// pair of formats.
+  /// Converts `from` into the planes of `to`, which has the same size. Returns false if this pair of formats
+  /// is not supported.
   [[nodiscard]] virtual bool convert(const Picture& from, const MutablePicture& to) const = 0;
 };
 
-/// Core's own: planar YUV to gray (drops the chroma) and copies between equal formats, nothing else.
+/// The core's built-in conversions: planar YUV to gray (drops the chroma), and copies between equal formats.
 [[nodiscard]] const PixelOps& basic_pixel_ops() noexcept;
 
-/// An immutable picture, shared by reference count. Copying a Frame never copies pixels.
+/// An immutable image, shared by reference count. Copying a Frame never copies pixels.
 ///
-/// A picture that stays on a graphics card comes into the host's memory when somebody first reads its pixels there, once.
-/// Functions that read pixels throw DeviceError if that fails.
+/// An image in GPU memory is downloaded once, when its pixels are first read on the host. Functions that read
+/// pixels throw DeviceError if that fails.
 ///
-/// A handle is either held by the engine (queues, nodes) or *on loan* (Python, a C++ program that uses a
-/// Reader). Both keep the pixels alive; only engine-held frames count towards the pipeline's bound.
-/// Thread-safe: any number of threads may read and copy it. It must not be written to after it was made.
+/// A handle is either held by the engine (queues, nodes) or *on loan* (Python, or a C++ program with a
+/// Reader). Both keep the pixels alive, but only frames held by the engine count towards the pipeline's
+/// limit. Thread-safe: any number of threads may read and copy a frame. Pixels must not be modified after
+/// creation.
 class Frame {
  public:
   Frame() noexcept = default;
@@ -129,18 +130,18 @@ class Frame {
   }
 
   explicit operator bool() const noexcept { return body_ != nullptr; }
-  /// Same picture memory and same format.
+  /// Compares identity, not pixels: same memory and same format.
   bool operator==(const Frame& other) const noexcept {
     return body_ == other.body_ && (body_ == nullptr || form_ == other.form_);
   }
 
-  /// A part of the picture, or of a picture that it was predicted from, was lost on its way here or could not
-  /// be decoded. A frame that is made of a damaged one is damaged, too.
+  /// True if part of the image, or of one that it was predicted from, was lost in transit or could not be
+  /// decoded. Inherited by frames derived from it.
   [[nodiscard]] bool is_damaged() const noexcept { return damaged_; }
-  /// Marks this handle and its copies: other handles of the picture may belong to other samples.
+  /// Marks this handle and its copies only, since other handles of the image may belong to other samples.
   void mark_damaged() noexcept { damaged_ = true; }
 
-  /// Same picture memory, perhaps in another format.
+  /// Whether both refer to the same image, perhaps in different formats.
   [[nodiscard]] bool shares(const Frame& other) const noexcept { return body_ == other.body_; }
 
   [[nodiscard]] const PictureFormat& picture_format() const noexcept;
@@ -149,43 +150,40 @@ class Frame {
   [[nodiscard]] PixelFormat format() const noexcept { return form_; }
   [[nodiscard]] std::span<const Plane> planes() const;
   [[nodiscard]] Picture picture() const;
-  /// Returns the picture on its card, or null if it does not stay there, or only in another format than this handle's.
+  /// Returns the image in GPU memory, or null if there is none in this handle's format.
   [[nodiscard]] const DevicePicture* on_device() const noexcept;
 
-  /// Plane 0 of gray and YUV pictures, without a copy; of BGR and RGB converted once, then shared. May take
-  /// as long as one conversion.
+  /// Plane 0: not copied for gray and YUV images; for BGR and RGB converted once, then shared.
   [[nodiscard]] Plane luma() const;
-  /// Returns the same picture in another format: converted once (the first caller does it, others wait), then
-  /// shared by all handles. Throws Error when the frame's PixelOps cannot do it.
+  /// Returns the image in another format. The first caller converts it while others wait, then all handles
+  /// share the result. Throws Error if the frame's PixelOps does not support the conversion.
   [[nodiscard]] Frame to(PixelFormat format) const;
-  /// Whether to(format) returns without a conversion, or a copy from a card.
+  /// Whether to(format) needs neither a conversion nor a download.
   [[nodiscard]] bool has(PixelFormat format) const noexcept;
-  /// All planes of a planar format without gaps, one after the other. Packed once, then shared. If the planes
-  /// have that layout already, nothing is copied. Throws OptionError for an odd size of a subsampled format.
+  /// Returns all planes of a planar format contiguously, without padding. Copied once, then shared; not
+  /// copied if they already have that layout. Throws OptionError if a subsampled format has an odd size.
   [[nodiscard]] std::span<const std::uint8_t> pack_planes() const;
-  /// Whether pack_planes() returns without a copy.
+  /// Whether pack_planes() returns without copying.
   [[nodiscard]] bool has_packed() const noexcept;
-  /// This picture in memory of FramePool::get_shared(): copied there once, then kept with the frame. Needed for a
-  /// picture in another owner's memory that worker processes read.
+  /// Returns the image in memory of FramePool::get_shared(), copied there once if needed. Worker processes
+  /// can only read frames that are there.
   [[nodiscard]] Picture pool_picture() const;
-  /// The converter of this picture. A frame that is derived from it gets the same one.
+  /// The pixel converter. Pass it on to frames derived from this one.
   [[nodiscard]] const PixelOps& ops() const noexcept;
-  /// Bytes of pixels that this handle keeps: as made, plus every format converted so far, on a card or not.
+  /// Memory held by this frame, including every format converted so far, on the host and on the GPU.
   [[nodiscard]] std::size_t size_bytes() const noexcept;
 
-  /// A handle to keep, on loan: for a node or a program that holds frames for longer than one call. It does
-  /// not count towards the pipeline's bound on published frames, only towards `max_held_bytes`.
+  /// Returns a handle on loan, for a node or program that keeps frames longer than one call. It does not
+  /// count towards the pipeline's limit of published frames, only towards `max_held_bytes`.
   [[nodiscard]] Frame keep() const noexcept;
 
-  /// Wraps memory that has another owner. `release` is called once, on whichever thread drops the last
-  /// handle.
+  /// Wraps external memory. `release` is called once, on whichever thread drops the last handle.
   [[nodiscard]] static Frame wrap(const Picture& picture, std::size_t bytes, std::function<void()> release,
                                   const PixelOps& ops);
-  /// Wraps one picture in several formats, at least one: the first is the frame's own, the others need no
-  /// conversion any more.
+  /// Wraps one image that already exists in several formats. The first is the frame's own format.
   [[nodiscard]] static Frame wrap(std::span<const Picture> forms, std::size_t bytes,
                                   std::function<void()> release, const PixelOps& ops);
-  /// A picture that stays on its card.
+  /// Wraps an image in GPU memory.
   [[nodiscard]] static Frame wrap(std::shared_ptr<const DevicePicture> picture, const PixelOps& ops);
 
  private:
@@ -194,7 +192,6 @@ class Frame {
   Frame(core::FrameBody* body, PixelFormat form, bool loan, bool damaged = false,
         std::uint16_t holder = 0) noexcept
       : body_(body), form_(form), loan_(loan), damaged_(damaged), holder_(holder) {}
-  /// Drops this handle's reference to the body.
   void drop() noexcept;
 
   core::FrameBody* body_ = nullptr;
@@ -204,14 +201,15 @@ class Frame {
   std::uint16_t holder_ = 0;
 };
 
-/// Recycled picture memory, 64-byte aligned. Thread-safe. One per process: FramePool::get_shared().
+/// A pool of recycled, 64-byte-aligned image buffers. Thread-safe. The process shares one:
+/// FramePool::get_shared().
 class FramePool {
  public:
-  /// Counters of a pool since the process began.
+  /// Totals since the process started.
   struct Stats {
-    std::uint64_t allocated = 0;  // buffers taken from the system
-    std::uint64_t reused = 0;     // requests served from idle buffers
-    std::size_t idle_bytes = 0;   // kept for reuse
+    std::uint64_t allocated = 0;  // buffers allocated from the system
+    std::uint64_t reused = 0;     // requests served from the pool
+    std::size_t idle_bytes = 0;   // memory in the pool that is ready for reuse
   };
 
   FramePool();
@@ -220,20 +218,20 @@ class FramePool {
   ~FramePool();
 
   struct Impl;
-  /// Returns a buffer; the pool may have been destroyed by then.
+  /// Deleter that returns a buffer. Safe even if the pool no longer exists.
   struct Recycle {
     std::shared_ptr<Impl> pool;
     std::size_t bytes = 0;
-    std::shared_ptr<core::PictureMemory> memory = {};  // the memory that it came from; null means the heap
+    std::shared_ptr<core::PictureMemory> memory = {};  // where the buffer was allocated; null for the heap
     void operator()(std::uint8_t* memory) const noexcept;
   };
   using Buffer = std::unique_ptr<std::uint8_t[], Recycle>;
   [[nodiscard]] Buffer take(std::size_t bytes);
-  /// A buffer of the memory that use() was given. Empty means there is no such memory, or it is full.
+  /// Takes a buffer from the memory set with use(). Returns null if none is set or it is full.
   [[nodiscard]] Buffer take_used(std::size_t bytes);
   [[nodiscard]] Stats stats() const;
-  /// From now on take() uses `memory` first, and the heap when that is full. Null means the heap only. Each
-  /// buffer returns to the memory that it came from.
+  /// Makes take() allocate from `memory` first, and from the heap when that is full. Null means the heap
+  /// only. Buffers always return to where they were allocated.
   void use(std::shared_ptr<core::PictureMemory> memory);
   [[nodiscard]] static FramePool& get_shared();
 
@@ -241,7 +239,7 @@ class FramePool {
   std::shared_ptr<Impl> impl_;
 };
 
-/// A picture in pooled memory that is being written: fill plane(i), then publish().
+/// Builds a frame in pooled memory: fill plane(i), then publish().
 class FrameBuilder {
  public:
   explicit FrameBuilder(const PictureFormat& format, FramePool& pool = FramePool::get_shared());
@@ -254,7 +252,7 @@ class FrameBuilder {
   [[nodiscard]] const MutablePicture& picture() const noexcept { return picture_; }
   [[nodiscard]] std::size_t size_bytes() const noexcept { return bytes_; }
   [[nodiscard]] FramePool::Buffer take_memory() &&;
-  /// Ends the writing. The builder is empty afterwards.
+  /// Finishes the frame. The builder is empty afterwards.
   [[nodiscard]] Frame publish(const PixelOps& ops = basic_pixel_ops()) &&;
 
  private:

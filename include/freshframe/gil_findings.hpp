@@ -1,4 +1,4 @@
-// The findings of a GIL watch, as a dashboard and metrics show them.
+// What a GIL watch has found, for the dashboard and metrics.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,21 +9,22 @@
 
 namespace freshframe {
 
-/// A snapshot of the watch's counters. The watch never takes the GIL, so it also reports a current stall.
+/// A snapshot of the watch's counters. The watch never takes the GIL, so it can report a stall while it
+/// lasts.
 struct GilFindings {
-  /// A call that held the GIL, with the sum of its stalls.
+  /// A call that held the GIL for too long, with the total of its stalls.
   struct Culprit {
-    std::string native;   // "library:symbol"; empty means bytecode
-    std::string python;   // "file:line:function"; empty means unknown
-    std::string program;  // the nearest such line outside of installed packages; empty means unknown
+    std::string native;   // "library:symbol"; empty if it was Python bytecode
+    std::string python;   // "file:line:function"; empty if unknown
+    std::string program;  // the closest such frame outside installed packages; empty if unknown
     std::uint64_t count = 0;
     double total = 0;  // seconds, like the next two
     double max = 0;
     double p50 = 0;
   };
-  /// One stall of the GIL.
+  /// A period in which one thread kept the GIL from others.
   struct Stall {
-    std::uint64_t id = 0;  // from 1
+    std::uint64_t id = 0;
     double seconds = 0;
     std::string thread;
     std::string native;
@@ -32,10 +33,10 @@ struct GilFindings {
   };
   bool watching = false;
   std::uint64_t stalls = 0;
-  double stalled_total = 0;       // seconds in total
-  std::optional<Stall> now;       // the current one; its id is 0
+  double stalled_total = 0;       // in seconds
+  std::optional<Stall> now;       // the stall in progress, with id 0
   std::vector<Culprit> culprits;  // the worst first
-  std::vector<Stall> recent;      // the newest, oldest first
+  std::vector<Stall> recent;      // the most recent ones, oldest first
 };
 
 }  // namespace freshframe

@@ -1,4 +1,4 @@
-// The plane below the objects: from pixels to metres.
+// Maps image coordinates to metres on the ground plane.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace freshframe {
 
-/// A place on the ground, in metres.
+/// A point on the ground, in metres.
 struct Place {
   double x = 0;
   double y = 0;
@@ -18,34 +18,35 @@ struct Place {
 
 /// Options of Ground.
 struct GroundOptions {
-  std::vector<Point> points = {};  // pixels, four or more, no three of the first four on a line
+  std::vector<Point> points = {};  // pixels; at least four, and no three of the first four on one line
   std::vector<Place> places = {};  // the same points on the ground, in metres
   double click_error = 1.5;        // pixels: standard deviation of a coordinate of `points`
   double acceleration = 0.7;       // m/s per root s: how much the velocity changes; see two_motions.cpp
 };
 
-/// The homography of a plane, by least squares (R. Hartley and A. Zisserman, "Multiple View Geometry in
-/// Computer Vision", 2nd ed., 4.1 and 4.4.4: the linear method with normalised coordinates). Immutable.
+/// A homography fitted by least squares (R. Hartley and A. Zisserman, "Multiple View Geometry in Computer
+/// Vision", 2nd ed., 4.1 and 4.4.4: the linear method with normalised coordinates). Immutable.
 class Ground {
  public:
-  /// A point of the picture on the ground.
+  /// A ground point and how it depends on the pixel.
   struct Spot {
     Place place;
     std::array<double, 4> jacobian{};  // metres per pixel: dx/du, dx/dv, dy/du, dy/dv
   };
 
-  /// Throws OptionError for points that give no plane, and where five or more contradict each other.
+  /// Throws OptionError if the points do not define a plane, or if five or more of them contradict each
+  /// other.
   explicit Ground(const GroundOptions& options);
 
-  /// Returns nullopt at the horizon (nearer to it than ten pixels) or above it.
+  /// Returns nullopt above the horizon and closer to it than ten pixels.
   [[nodiscard]] std::optional<Spot> at(double u, double v) const;
-  /// The pixel of a place; nullopt means it is at the camera's back.
+  /// Returns the pixel of a ground point, or nullopt if it is behind the camera.
   [[nodiscard]] std::optional<Place> pixel(const Place& place) const;
-  /// Standard deviation of the speed that the clicks' errors alone give an object at this pixel with this
-  /// velocity in m/s: first order, each coordinate moved by `click_error`.
+  /// Standard deviation of the speed of an object with this position and velocity (m/s) that results from
+  /// `click_error` alone, to first order.
   [[nodiscard]] double estimate_speed_error(double u, double v, double vx, double vy) const;
-  /// Root mean square of the distances of the points from those given, in metres; 0 for four points, which
-  /// any plane passes through.
+  /// Root mean square distance in metres between `places` and the fitted points; 0 for four points, which
+  /// always fit exactly.
   [[nodiscard]] double residual() const noexcept { return residual_; }
   [[nodiscard]] const GroundOptions& options() const noexcept { return options_; }
 
@@ -55,9 +56,9 @@ class Ground {
   [[nodiscard]] static std::optional<Spot> project(const Homography& matrix, double u, double v);
 
   GroundOptions options_;
-  Homography matrix_{};  // from pixels to metres; points of the ground have a positive third coordinate
-  Homography back_{};    // from metres to pixels
-  std::vector<Homography> moved_;  // with one coordinate of the picture moved
+  Homography matrix_{};            // pixels to metres; the third coordinate is positive on the ground
+  Homography back_{};              // metres to pixels
+  std::vector<Homography> moved_;  // one for each coordinate of `points`, moved by `click_error`
   double residual_ = 0;
 };
 

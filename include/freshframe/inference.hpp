@@ -1,4 +1,4 @@
-// Neural detectors: ONNX models as nodes. ONNX Runtime is loaded at run time from its own package.
+// Neural network nodes that run ONNX models. ONNX Runtime is loaded at run time from its own package.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,18 +18,19 @@ namespace inference {
 class Session;  // src/inference/runtime/session.hpp
 }
 
-/// Options of every model in an ONNX file.
+/// Options that apply to every ONNX model.
 struct OnnxOptions {
-  std::string library;            // path of libonnxruntime.so, 1.20 or newer
-  int threads = 0;                // threads that compute a picture; 0 means the usable processors, at most 4
-  std::string provider = "auto";  // "cpu", "cuda" or "openvino"; auto: the first that works, the CPU last
+  std::string library;  // path of libonnxruntime.so, 1.20 or newer
+  int threads = 0;      // CPU threads per run; 0: the available cores, at most 4
+  /// "cpu", "cuda" or "openvino"; auto: the first that works, with the CPU as fallback.
+  std::string provider = "auto";
 };
 
-/// An ONNX file in memory. Copies share it; thread-safe.
+/// A loaded ONNX file. Copies share it. Thread-safe.
 class OnnxModel {
  public:
-  /// Throws Error without ONNX Runtime, with the command to install it, and OptionError for a file that
-  /// cannot be run, with the reason.
+  /// Throws Error if ONNX Runtime is not installed, with the command to install it, and OptionError, with the
+  /// reason, if the file cannot be run.
   OnnxModel(const std::string& path, const OnnxOptions& options);
 
   [[nodiscard]] const std::string& provider() const noexcept;
@@ -39,34 +40,35 @@ class OnnxModel {
   std::shared_ptr<const inference::Session> session_;
 };
 
-/// Options of a detector in an ONNX file.
+/// Options of OnnxDetector.
 struct OnnxDetectorOptions {
-  float min_confidence = 0.25F;         // 0..1: only boxes above it are returned
-  float max_iou = 0.45F;                // 0..1: boxes of a class that overlap more are one
-  std::vector<std::string> classes;     // only these, by name; empty means all
-  std::vector<std::string> names = {};  // names of the classes, if the file lists none
-  std::string layout = {};              // empty means recognised from the file
-  /// (width, height) of the input, where the file leaves it open.
+  float min_confidence = 0.25F;  // 0 to 1; less confident boxes are discarded
+  float max_iou = 0.45F;         // 0 to 1; NMS threshold: of boxes of a class that overlap more, one is kept
+  std::vector<std::string> classes;     // class names to keep; empty for all
+  std::vector<std::string> names = {};  // class names, if the file does not contain them
+  std::string layout = {};              // empty: detected from the file
+  /// The model's input size (width, height), if the file does not fix it.
   std::optional<std::pair<int, int>> size = {};
-  // Makes a batch one tensor, where the file leaves its first axis open. At false each picture has its own
-  // run, on a CPU several at once. Default: by the provider, because on a CPU a larger tensor is not faster.
+  // Runs a batch as a single tensor, if the file's batch dimension is dynamic; otherwise runs images one by
+  // one, on a CPU several in parallel. Default: by provider, since on a CPU a larger tensor is not faster.
   std::optional<bool> tensor_batches = {};
-  // Only this part of a picture is scaled to the input. The boxes are in the coordinates of the whole
-  // picture. Where pixels share their chroma, it begins up to one pixel before.
+  // Only this part of the image is scaled to the input. Boxes are still in coordinates of the whole image.
+  // With subsampled chroma the region starts up to one pixel earlier.
   std::optional<Region> roi = {};
 };
 
-/// Runs a model of any kind on pictures and returns its raw outputs by name. A picture is scaled to the input
-/// with its aspect ratio, grey bars fill the rest, and its levels become 0..1, red first.
+/// Runs any model on frames and returns its raw outputs by name. Images are letterboxed to the input with
+/// grey bars, as RGB with values from 0 to 1.
 [[nodiscard]] std::unique_ptr<NodeBase> onnx_outputs(const OnnxModel& model,
                                                      const std::optional<std::pair<int, int>>& size = {});
 
-/// Finds boxes with a neural network, from the decoded planes to the picture's coordinates. Added with a
-/// batch, on a CPU it computes as many pictures at once as the model has threads. For that it loads the file
-/// again at the first batch.
+/// Detects boxes with a neural network and returns them in image coordinates. With a batch on a CPU, it runs
+/// as many images in parallel as the model has threads; for that it loads the file a second time at the first
+/// batch.
 class OnnxDetector final : public BatchNode<Frame, Detections> {
  public:
-  /// Runs the model once. Throws OptionError if it is not a detector or its outputs have no known layout.
+  /// Runs the model once to check it. Throws OptionError if it is not a detector or its output layout is not
+  /// recognised.
   OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& options);
   ~OnnxDetector() override;
   [[nodiscard]] std::string default_name() const override { return "OnnxDetector"; }
@@ -74,23 +76,23 @@ class OnnxDetector final : public BatchNode<Frame, Detections> {
   std::vector<std::optional<Detections>> process_batch(std::span<const Sample<Frame>> samples,
                                                        const Context& context) override;
   void close() override;
-  /// The boxes of one picture, for programs without a pipeline.
+  /// Detects boxes in one image, without a pipeline.
   [[nodiscard]] Detections detect(const Frame& frame);
 
-  /// Options that may change while the node works; the next picture has them. Thread-safe. Throw OptionError for
-  /// an impossible value, and change nothing then.
+  /// May be called while the node runs; takes effect with the next frame. Thread-safe. Throw OptionError for
+  /// an invalid value without changing anything.
   void set_min_confidence(float confidence);
   void set_classes(const std::vector<std::string>& classes);
 
-  /// The layout that was recognised, and the reason.
+  /// How the model's outputs are read, and why.
   struct Description {
     std::string layout;
     std::string layout_reason;
     std::vector<std::string> names;
     int classes = 0;
-    int width = 0;  // width of the input
+    int width = 0;  // input width
     int height = 0;
-    int batch_size = 1;  // pictures in one run of the file; 0 means any number
+    int batch_size = 1;  // images per run, as fixed by the file; 0 means any number
   };
   [[nodiscard]] Description description() const;
 

@@ -1,4 +1,4 @@
-// The options of a join: which samples of several parents belong together, and how long they wait.
+// Options of a join: how samples of several parents are matched, and how long they wait for each other.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,37 +9,36 @@
 
 namespace freshframe {
 
-/// The time of a sample by which a join compares: Stamp::captured, Stamp::pts, its number, Stamp::seq, or its
-/// wall time, Stamp::utc.
+/// What a join compares: Stamp::captured, Stamp::pts, Stamp::seq or Stamp::utc.
 enum class JoinBy : std::uint8_t { Captured, Pts, Seq, Utc };
-/// "captured", "pts", "seq" or "utc".
 [[nodiscard]] std::string_view to_string(JoinBy by) noexcept;
-/// The inverse of to_string(). Throws OptionError for another name.
+/// The inverse of to_string(). Throws OptionError for an unknown name.
 [[nodiscard]] JoinBy parse_join_by(std::string_view name);
 
-inline constexpr std::size_t kMostJoined = 16;  // parents
+inline constexpr std::size_t kMostJoined = 16;
 
-/// A node or reader with a join gets sets: a sample of each parent whose times differ by at most `within`
-/// seconds in all. The first parent is the reference. Each sample is in at most one set, and sets come in
+/// A node or reader with a join receives sets: one sample of each parent, with times that differ by at most
+/// `within` seconds. The first parent is the reference. Each sample is in at most one set, and sets arrive in
 /// order. The rules are in docs/reference/joins.md.
 struct Join {
-  /// Seconds between the least and the greatest time of a set. Not given with Seq, which wants equal numbers.
+  /// Maximum difference between the earliest and the latest time of a set, in seconds. Must not be set with
+  /// Seq, which compares for equality.
   std::optional<double> within = {};
-  /// Seconds that a sample waits for its partners after its own arrival. nullopt means without limit, which
-  /// only files may.
+  /// How long a sample waits for its partners after it arrives, in seconds. nullopt: forever, which is only
+  /// allowed for files.
   std::optional<double> max_wait = {};
-  /// The default is Seq if all samples come from one source, Pts below files only, else Captured. Utc drops
-  /// samples as `no_clock` whose time is of no camera's or device's clock, or whose Utc::error is more than
-  /// `within`.
+  /// Default: Seq if all samples come from one source, Pts if all sources are files, otherwise Captured. Utc
+  /// drops samples (as `no_clock`) whose time is not from the clock of a camera or device, or whose
+  /// Utc::error is more than `within`.
   std::optional<JoinBy> by = {};
-  /// A set whose time is over is delivered without the missing samples, if the reference's is there.
+  /// When a set times out, deliver it without the missing samples, provided the reference's is there.
   bool partial = false;
 
   bool operator==(const Join&) const = default;
 };
 
-/// Throws OptionError for a `within` below 0, a `max_wait` that is not more than 0, either not finite, and for
-/// Seq together with `within`.
+/// Throws OptionError if `within` is negative, `max_wait` is not positive, either is not finite, or `within`
+/// is set with Seq.
 void validate(const Join& join);
 
 }  // namespace freshframe

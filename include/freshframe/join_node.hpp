@@ -1,4 +1,4 @@
-// The set of a join, and JoinNode, the node that takes sets.
+// The sets of a join, and JoinNode, a node that receives them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,9 +18,9 @@
 
 namespace freshframe {
 
-/// The value of a set.
+/// A set of a join: the value that a JoinNode receives.
 struct Joined {
-  /// One for each parent, in their order; nullopt means missing in a partial set. The first is always there.
+  /// One sample per parent, in order. nullopt if it is missing in a partial set; the first one never is.
   std::vector<std::optional<AnySample>> members;
 };
 template <>
@@ -28,7 +28,7 @@ inline constexpr std::string_view kTypeName<Joined> = "a set of a join";
 
 namespace detail {
 
-/// The argument of a JoinNode's process() for an input of type In, or std::optional<In>.
+/// Maps an input type In, or std::optional<In>, to the argument of JoinNode::process().
 template <class In>
 struct JoinPart {
   using Input = In;
@@ -63,8 +63,8 @@ class JoinNodeOf : public NodeBase {
             .sets = {JoinInput{get_type<typename JoinPart<In>::Input>(), JoinPart<In>::kMayMiss}...}};
   }
 
-  /// Called by one thread at a time, once per set. nullopt means nothing is emitted. The result gets the
-  /// stamp of the first sample.
+  /// Called once per set, by one thread at a time. Returns nullopt to emit nothing. The result gets the stamp
+  /// of the first sample.
   virtual std::optional<Out> process(const typename JoinPart<In>::Argument&... samples,
                                      const Context& context) = 0;
 
@@ -85,7 +85,7 @@ class JoinNodeOf : public NodeBase {
   }
 };
 
-/// Gathers all types but the last.
+/// Splits a parameter pack into all types but the last, and the last.
 template <class Taken, class... Rest>
 struct JoinNodeFor;
 template <class... In, class Out>
@@ -97,10 +97,10 @@ struct JoinNodeFor<std::tuple<In...>, Next, Rest...> : JoinNodeFor<std::tuple<In
 
 }  // namespace detail
 
-/// A step that gets a sample of each parent: JoinNode<A, B, Out>, with 2 to 16 inputs. Derive, implement
-/// `std::optional<Out> process(const Sample<A>&, const Sample<B>&, const Context&)`, and add it below a tuple
-/// of ports with AddOptions::join. For a join with `partial` every input but the first is a
-/// std::optional<B>, and its argument a `const std::optional<Sample<B>>&`.
+/// A node that receives one sample from each parent: JoinNode<A, B, Out>, with 2 to 16 inputs. Derive from
+/// it, implement `std::optional<Out> process(const Sample<A>&, const Sample<B>&, const Context&)`, and add it
+/// with a tuple of ports and AddOptions::join. For a join with `partial`, declare every input except the
+/// first as std::optional<B>; its argument is then `const std::optional<Sample<B>>&`.
 template <class... Types>
 class JoinNode : public detail::JoinNodeFor<std::tuple<>, Types...>::Type {};
 

@@ -1,4 +1,4 @@
-// The crossings of a line: the result of a LineCounter.
+// The result of a LineCounter.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,19 +15,20 @@
 
 namespace freshframe {
 
-/// Numbers of crossings in both directions.
+/// Crossings in each direction.
 struct DirectionCounts {
   std::int64_t forward = 0;
   std::int64_t backward = 0;
 };
 
-/// The crossings of a line since the start. Forward is to the right, seen from `start` towards `end`:
-/// downwards for a line drawn from left to right.
+/// Crossings of a line since the start. Forward is to the right when looking from `start` to `end`: downwards
+/// for a line drawn from left to right.
 struct LineCounts : DirectionCounts {
   Point start = {};
   Point end = {};
-  std::map<int, DirectionCounts> by_class = {};  // by class_id
-  std::vector<Crossing> crossings = {};  // events: found with this sample or one that its edge dropped
+  std::map<int, DirectionCounts> by_class = {};  // key: class_id
+  /// Events: crossings found in this sample, or in earlier ones that the edge dropped.
+  std::vector<Crossing> crossings = {};
   std::variant<Circles, Detections> tracks = {};
 
   [[nodiscard]] bool has_events() const noexcept { return !crossings.empty(); }

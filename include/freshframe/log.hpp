@@ -1,4 +1,4 @@
-// The sink of the engine's log lines: one per process, none by default.
+// The log sink of the process. There is none by default.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,14 +8,14 @@
 
 namespace freshframe {
 
-/// Importance of a log line.
 enum class LogLevel : std::uint8_t { Debug, Info, Warning, Error };
 
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
-/// Sets the sink; an empty one silences. Called on any thread, possibly several at once; it must not block.
+/// Sets the sink, or removes it if `sink` is empty. It is called from any thread, possibly concurrently, and
+/// must not block.
 void set_log_sink(LogSink sink);
-/// Sends one line (no newline) to the sink. Never throws: when the sink throws, the line is lost.
+/// Sends one line, without a newline, to the sink. If the sink throws, the line is lost.
 void log(LogLevel level, std::string_view line) noexcept;
 
 }  // namespace freshframe

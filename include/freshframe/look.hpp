@@ -1,4 +1,4 @@
-// The pictures of a stream's last seconds. A program asks for them.
+// Keeps the last few seconds of a stream, and returns images from them on request.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,37 +17,38 @@
 
 namespace freshframe {
 
-/// The samples that a look keeps.
+/// Options of Look.
 struct LookOptions {
-  double seconds = 30;                  // seconds of capture that are kept, above 0, at most 3600
-  double every = 0.5;                   // seconds between two kept pictures, 0 to 60; of packets all are kept
-  std::size_t max_bytes = 256U << 20U;  // memory of the encoded pictures: the oldest go first
+  double seconds = 30;                  // how much to keep, above 0 and at most 3600
+  double every = 0.5;                   // minimum distance of two kept frames, 0 to 60; packets are all kept
+  std::size_t max_bytes = 256U << 20U;  // of encoded images; the oldest are discarded first
 };
 
-/// A picture of the last seconds, with the stamp of its capture.
+/// An image from the last few seconds, with the stamp of its capture.
 struct Snapshot {
   Stamp stamp;
   Frame frame;
-  /// Seconds between it and the next picture of the answer, or now, in which the look got no picture although the
-  /// stream's rate says that there should have been some; 0 means none.
+  /// Seconds until the next returned image (or now) during which no frames arrived although they were due at
+  /// the stream's frame rate; 0 if none are missing.
   double gap = 0;
 };
 
-/// Who asks: the program, or a client of the server.
+/// Who is asking: the program, or a client of the server.
 enum class LookAsker : std::uint8_t { Program, Network };
 
-/// A question about the last seconds.
+/// A request for images from the last few seconds.
 struct LookQuestion {
   std::vector<double> ages;  // seconds before now, 0 or more
-  bool exact = false;        // decode up to each moment, and not only the keyframe before it
+  bool exact = false;        // decode the exact frame instead of the nearest earlier keyframe
   LookAsker asker = LookAsker::Program;
-  std::shared_ptr<const Clock> clock = Clock::real();  // clock of the pictures' captures; defines now
-  std::stop_token stop{};                              // ends the question
+  /// The clock that the frames were captured with; defines now.
+  std::shared_ptr<const Clock> clock = Clock::real();
+  std::stop_token stop{};  // cancels the request
 };
 
-/// The questions to a look, which it answers on the thread that asks. Any thread. In a process, two questions
-/// of the program are decoded at a time, and beside them one of the network. The others wait for their turn:
-/// now is when it has come.
+/// Answers requests on the calling thread. Thread-safe. To limit CPU load, a process decodes at most two
+/// requests of the program and one of the network at a time. Others wait for their turn, and "now" is when
+/// their turn comes.
 class LookBack {
  public:
   using Take = std::function<void(Snapshot)>;
@@ -57,19 +58,21 @@ class LookBack {
   LookBack& operator=(const LookBack&) = delete;
   virtual ~LookBack() = default;
 
-  /// For each of the ages the newest picture that was captured by then, the oldest first, and each once. Not exact: of
-  /// pictures that refer to others the last keyframe before, which costs the decoding of one picture. An age that is
-  /// beyond what is kept has none. `take` gets one after the other, within the turn: a picture is decoded when those
-  /// before the last one have been taken. After a stop it gets no further pictures. Throws OptionError for an
-  /// age below 0, Error when a picture cannot be decoded, and what `take` throws.
+  /// For each age, finds the newest frame captured by then, and calls `take` for each one, oldest first,
+  /// without duplicates. Unless `exact` is set, it uses the previous keyframe of compressed video, so that
+  /// only one image is decoded. Ages beyond what is kept are skipped. `take` is called for an image once the
+  /// next one has been decoded, which determines its `gap`, and within the request's turn: a slow `take`
+  /// delays other requests. After a stop it is not called again.
+  ///
+  /// Throws OptionError for a negative age, Error if an image cannot be decoded, and whatever `take` throws.
   virtual void look(const LookQuestion& question, const Take& take) = 0;
-  /// All of them. Empty means that no picture is kept.
+  /// Returns all images of the answer. Empty if none are kept.
   [[nodiscard]] std::vector<Snapshot> snapshots(const LookQuestion& question);
 };
 
-/// Keeps the last seconds of a stream. Below make_packet_source() a camera it keeps the camera's own packets, from a keyframe
-/// on, and nothing is decoded until a picture is asked for. Below frames it keeps one every `every` seconds as JPEG: what
-/// is above it in the graph, such as a blur, is in each of them. The constructor throws OptionError.
+/// Keeps the last few seconds of a stream. With make_packet_source() upstream it keeps the camera's own
+/// packets, from a keyframe on, and decodes only on request. With frames it stores one JPEG every `every`
+/// seconds, including the effect of upstream nodes such as a blur. The constructor throws OptionError.
 class Look final : public EitherNode<Frame, Packet, Nothing>, public LookBack {
  public:
   explicit Look(const LookOptions& options = {});

@@ -1,4 +1,4 @@
-// Sources and sinks of video: files and pictures through FFmpeg, the moving scene, MP4 and PNG output.
+// Video sources and sinks: files, images and streams through FFmpeg, the demo scene, and MP4 and PNG output.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,108 +18,106 @@
 
 namespace freshframe {
 
-/// The PixelOps of every frame that media makes. Converts between all formats. RGB from and to YUV is exact
-/// to one rounding, in the picture's own matrix and range.
+/// The PixelOps of all frames from this library. Supports conversion between all formats. RGB to and from YUV
+/// is accurate to one rounding, using the image's own matrix and range.
 [[nodiscard]] const PixelOps& pixel_ops() noexcept;
 
-/// The use of damaged frames (Frame::is_damaged()) by a network stream. Mark: it delivers them with
-/// the mark. Hold: it drops them, up to the next frame that can be decoded whole, and waits visibly
-/// (WaitingKeyframe).
+/// What a network stream does with damaged frames (Frame::is_damaged()). Mark: delivers them, marked. Hold:
+/// drops frames until the next one that can be decoded completely; meanwhile the state is WaitingKeyframe.
 enum class Damaged : std::uint8_t { Mark, Hold };
-/// "mark" or "hold".
 [[nodiscard]] std::string_view to_string(Damaged damaged) noexcept;
-/// The inverse of to_string(). Throws OptionError for another name.
+/// The inverse of to_string(). Throws OptionError for an unknown name.
 [[nodiscard]] Damaged parse_damaged(std::string_view name);
 
-/// The frames that a live network stream decodes. Keyframes: its keyframes only, each at once, and everything
-/// while wake() lasts. The others are counted as `not_decoded`, and have their numbers.
+/// Which frames of a live network stream are decoded. Keyframes: only keyframes, without delay, and all
+/// frames while wake() is in effect. Frames that are not decoded are counted as `not_decoded` and keep their
+/// sequence numbers.
 enum class Decode : std::uint8_t { All, Keyframes };
-/// "all" or "keyframes".
 [[nodiscard]] std::string_view to_string(Decode decode) noexcept;
-/// The inverse of to_string(). Throws OptionError for another name.
+/// The inverse of to_string(). Throws OptionError for an unknown name.
 [[nodiscard]] Decode parse_decode(std::string_view name);
 
-/// How a playlist (HLS), which brings a whole segment at once, is shown. Even: each frame at its own distance from the one
-/// before. Burst: as soon as it has come.
+/// How to deliver HLS, which arrives a whole segment at a time. Even: frames at their original intervals.
+/// Burst: as soon as they arrive.
 enum class Pace : std::uint8_t { Even, Burst };
-/// "even" or "burst".
 [[nodiscard]] std::string_view to_string(Pace pace) noexcept;
-/// The inverse of to_string(). Throws OptionError for another name.
+/// The inverse of to_string(). Throws OptionError for an unknown name.
 [[nodiscard]] Pace parse_pace(std::string_view name);
 
-/// Options of the sources that open() makes.
+/// Options of open().
 struct OpenOptions {
-  std::optional<int> width = {};  // scaled to width x height, both or none
+  std::optional<int> width = {};  // scale to width x height; set both or neither
   std::optional<int> height = {};
-  std::optional<double> fps = {};      // rate of a sequence of pictures; default 25
-  std::optional<double> start = {};    // seconds: frames with a pts from here on
-  std::optional<double> end = {};      // seconds: frames with a pts before this
-  double open_timeout = 5.0;           // seconds
-  double read_timeout = 5.0;           // seconds
-  std::optional<bool> reconnect = {};  // for a live source; default: true
-  Damaged damaged = Damaged::Mark;     // for a network stream
-  Decode decode = Decode::All;         // for a live network stream
-  Pace pace = Pace::Even;              // for HLS
-  /// Seconds that are added to Stamp::utc, unless that is the time of the arrival: a known delay of the camera
-  /// (-0.02: it takes a picture 20 ms before the time that it reports).
+  std::optional<double> fps = {};      // frame rate of an image sequence; default: 25
+  std::optional<double> start = {};    // first pts, in seconds
+  std::optional<double> end = {};      // end before this pts, in seconds
+  double open_timeout = 5.0;           // seconds until open() gives up
+  double read_timeout = 5.0;           // seconds without data until the connection counts as lost
+  std::optional<bool> reconnect = {};  // live sources only; default: true
+  Damaged damaged = Damaged::Mark;     // network streams only
+  Decode decode = Decode::All;         // live network streams only
+  Pace pace = Pace::Even;              // HLS only
+  /// Added to Stamp::utc, in seconds, to correct a known delay of the camera: -0.02 if it captures an image
+  /// 20 ms before the time it reports. Not applied to arrival times.
   double clock_offset = 0;
-  /// Seconds after which a live network stream or a camera that is frozen is reported: by NodeStats::source, findings
-  /// and events, and a server's /healthz fails. nullopt means after 60, and /healthz does not mind. 0: never.
+  /// How many seconds a live network stream or camera may show a frozen image before that is reported by
+  /// NodeStats::source, findings and events, and before /healthz fails. nullopt: reported after 60 s without
+  /// failing /healthz. 0: never.
   std::optional<double> frozen_after = {};
-  /// A folder in which the source keeps the digests of its newest 1,024 keyframes, in the file NODE.frozen: then a
-  /// picture from before a restart is known. Empty means none. It needs `frozen_after`, but not 0.
+  /// Folder for fingerprints of the newest 1,024 keyframes, in the file NODE.frozen, so that after a restart
+  /// the source recognises images from before. Empty: none. Needs `frozen_after` other than 0.
   std::string remember = {};
-  bool loop = false;      // a file starts again after its end, from `start`; a live source has no end
-  bool realtime = false;  // a file plays at its own speed and is live; a live source always is
-  /// false: what an http:// or https:// URL names is finite and is read like a file. Default: whether it is a file.
+  bool loop = false;      // restart a file at `start` when it ends; ignored by live sources
+  bool realtime = false;  // play a file at its own speed, as a live source; live sources always do
+  /// false: an http:// or https:// URL is finite and is read like a file. Default: detected.
   std::optional<bool> live = {};
-  /// The video of a network stream with several: "best", "worst", "720p" (the best of at most that number of
-  /// rows), or its number in VideoInfo::renditions.
+  /// Which video of a network stream with several: "best", "worst", "720p" (the best with at most that many
+  /// rows), or its index in VideoInfo::renditions.
   std::string rendition = "best";
   std::optional<int> decoder_threads = {};  // default: cores for a lossless file, 1 for a live source
-  /// Where a video is decoded: "cpu", "auto" (on an NVIDIA card if it can, else on the CPU), or a card, which must:
-  /// "cuda" or "cuda:1". SourceStats::decoder and decoder_reason show it.
+  /// Where to decode: "cpu"; "auto" (on an NVIDIA GPU if possible, otherwise on the CPU); or "cuda" or
+  /// "cuda:1", which must work. SourceStats::decoder and decoder_reason show the result.
   std::string decoder = "cpu";
-  /// Pictures that a card has decoded stay there (Frame::on_device()) until somebody reads their pixels in the host's
-  /// memory.
+  /// Leaves frames decoded on a GPU in its memory (Frame::on_device()) until somebody reads their pixels on
+  /// the host.
   bool on_device = false;
-  /// For a camera: a whole number or "auto" for each of kCameraSettings (camera.hpp).
+  /// Camera settings: an integer or "auto" for any of kCameraSettings (camera.hpp).
   std::map<std::string, std::string> settings = {};
-  std::map<std::string, std::string> options = {};  // passed to FFmpeg; an unknown one is an error
+  std::map<std::string, std::string> options = {};  // passed to FFmpeg; unknown options are an error
 };
 
-/// A source of decoded frames.
+/// A source of decoded frames; see open().
 class VideoSource : public Source<Frame> {
  public:
   [[nodiscard]] std::string default_name() const override { return "VideoSource"; }
   [[nodiscard]] bool has_source_stats() const noexcept final { return true; }
   /// The URL with its password masked.
   [[nodiscard]] virtual std::string url() const = 0;
-  /// Known once open() has returned (Pipeline::start() waits for that). Only `ends_by` changes afterwards.
+  /// Valid after open() has returned; Pipeline::start() waits for that. Only `ends_by` changes later.
   [[nodiscard]] virtual VideoInfo info() const = 0;
 };
 
-/// Makes a source for a file, a picture, pictures in sequence ("frames/%05d.png", "frames/", "frames/*.png"),
-/// "demo:circles?..." or a network stream (rtsp, rtsps, http, https, tcp, udp). Checks the form of `url` and
-/// the options only; the source's open() opens it. Throws OptionError.
+/// Creates a source for a file, an image, an image sequence ("frames/%05d.png", "frames/", "frames/*.png"),
+/// "demo:circles?..." or a network stream (rtsp, rtsps, http, https, tcp, udp). Checks only the syntax of
+/// `url` and the options, and throws OptionError; the source's open() opens it.
 ///
-/// A file's frames keep the decoder's memory. pts counts from the start of the file and never decreases.
-/// Frames that cannot be decoded are counted as `decode`. open() throws SourceError, also for unknown entries
-/// of `options`, or SourceTimeoutError.
+/// Files: frames keep the decoder's memory alive. pts starts at 0 and never decreases. Frames that cannot be
+/// decoded are counted as `decode`. open() throws SourceError, also for unknown entries of `options`, or
+/// SourceTimeoutError.
 ///
-/// A network stream is live. open() tries once. Unless `reconnect` is false, the source then retries forever
-/// with 0.5 to 10 s back-off, as NodeStats::source shows. With `reconnect` false open() throws SourceError or
-/// SourceTimeoutError, and the end of the stream is a SourceError too. info() is empty until the first connection.
-/// With RTSP the size is known from the first frame on.
+/// Network streams are live. open() tries once; after that the source retries forever, with 0.5 to 10 s
+/// back-off, which NodeStats::source shows. info() is empty until the first connection, and with RTSP the
+/// size is known only from the first frame on. With `reconnect` false, open() throws SourceError or
+/// SourceTimeoutError instead, and the end of the stream is a SourceError as well.
 [[nodiscard]] std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options = {});
 
-/// Emits one picture again and again, `fps` times a second, as a camera would. Frames that it cannot make in
-/// time are counted as `device`.
+/// Emits the same image `fps` times per second, like a camera. Frames that it cannot emit in time are counted
+/// as `device`.
 class MockCamera final : public Source<Frame> {
  public:
-  /// `fps` in (0, 1000].
+  /// `fps` must be in (0, 1000].
   explicit MockCamera(const Frame& picture, double fps = 14.0);
-  /// Reads the picture when it opens.
+  /// Reads the image file in open().
   explicit MockCamera(std::string path, double fps = 14.0);
   ~MockCamera() override;
 
@@ -133,62 +131,66 @@ class MockCamera final : public Source<Frame> {
   std::unique_ptr<Impl> impl_;
 };
 
-/// How much processor time an encoder takes for a frame. A slower one makes smaller files. Encoders without
-/// such a choice (mpeg4, mpeg2, mjpeg, OpenH264) ignore it.
+/// CPU time that an encoder spends per frame; slower means smaller files. Ignored by encoders without such a
+/// setting (mpeg4, mpeg2, mjpeg, OpenH264).
 enum class EncoderPreset : std::uint8_t { Slow, Medium, Fast, Fastest };
-/// "slow", "medium", "fast" or "fastest".
 [[nodiscard]] std::string_view to_string(EncoderPreset preset) noexcept;
-/// The inverse of to_string(). Throws OptionError for another name.
+/// The inverse of to_string(). Throws OptionError for an unknown name.
 [[nodiscard]] EncoderPreset parse_encoder_preset(std::string_view name);
 
 /// Options of VideoFile.
 struct VideoFileOptions {
   std::string codec = {};  // "h264", "h265", "vp9", "av1" ..., or FFmpeg's name of an encoder; "auto", the
                            // default: the first of h264, vp9, mpeg4 that is available and fits the container
-  std::optional<double> fps = {};  // nominal; default: from the first two samples' pts
-  int crf = 23;                    // constant quality on x264's scale: 0 lossless .. 51 worst
+  std::optional<double> fps = {};  // nominal frame rate; default: from the pts of the first two samples
+  int crf = 23;                    // constant quality on x264's scale: 0 (lossless) to 51 (worst)
   EncoderPreset preset = EncoderPreset::Fast;
-  int threads = 2;                                  // threads of the encoder
-  std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
+  int threads = 2;
+  /// Passed to encoder and muxer; unknown options are an error.
+  std::map<std::string, std::string> options = {};
   std::optional<double> segment_every =
       {};  // seconds per file; the name then needs a number, "out_%05d.mp4", or a
            // time, "{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4" (UTC)
-  // Before one of these limits is passed, the oldest finished segment is deleted, one at a time. Default: all stay.
-  std::optional<double> keep_days = {};               // age against the newest segment, above 0
-  std::optional<std::uint64_t> keep_bytes = {};       // size of all segments, with the open one, on the disk
-  std::optional<std::uint64_t> keep_free_bytes = {};  // bytes that the disk should have left
-  bool reports_segments = false;                      // next_segment() gives them
+  // When a limit would be exceeded, the oldest finished segments are deleted, one at a time. Default: all are
+  // kept.
+  std::optional<double> keep_days = {};  // maximum age relative to the newest segment, above 0
+  /// Maximum size on disk of all segments, including the open one.
+  std::optional<std::uint64_t> keep_bytes = {};
+  std::optional<std::uint64_t> keep_free_bytes = {};  // minimum free space on the disk
+  bool reports_segments = false;                      // enables next_segment()
 };
 
-/// Writes frames to a video file. The file's name determines the container. Each frame has its pts, counted
-/// from the first frame, so dropped frames leave gaps without shifting the later ones. All frames must have
-/// the same, even size. The first frame replaces the file's old content. A frame is in the file a second
-/// after it was encoded, and the file can be played even when the process is killed or the disk is full.
+/// Writes frames to a video file; the file extension determines the container. Each frame keeps its pts
+/// relative to the first frame, so dropped frames leave gaps without shifting later ones. All frames must
+/// have the same, even size. The first frame replaces an existing file. Each frame reaches the file within a
+/// second of being encoded, and the file stays playable if the process is killed or the disk is full.
 ///
-/// After 10 s without a frame the encoder begins a new group of pictures, and below a live source the frames
-/// so far are in the file then. A pause that the container has no room for (MP4, MOV, TS: 6 hours, AVI: 60000
-/// frames) ends the file: the recording continues in the next segment, or in "out_2.mp4". After a stop the
-/// encoder has up to 3 s to give its last frames; frames that it does not give are counted as `stop`.
+/// After 10 s without a frame the encoder starts a new GOP, and downstream of a live source everything so far
+/// is flushed to the file. If a pause is too long for the container (MP4, MOV, TS: 6 hours, AVI: 60000
+/// frames), the recording continues in the next segment, or in "out_2.mp4". At stop the encoder has up to 3 s
+/// to return its remaining frames; the rest is counted as `stop`.
 ///
-/// With `segment_every` a file ends before the frame that is `segment_every` seconds after its first one, and the next
-/// file begins with that frame. Numbering continues after the highest existing number, and a name without a
-/// number that is taken becomes "..._2.mp4", so no file is replaced. The first file is made with the first frame.
+/// With `segment_every` a file ends before the first frame that is `segment_every` seconds after the start of
+/// the file, and that frame starts the next file. Numbering continues after the highest existing number; if a
+/// name without a number is taken, "..._2.mp4" is used. No existing file is replaced. The first file is
+/// created with the first frame.
 ///
-/// Below make_packet_source() a camera it writes the camera's own packets, bit for bit, and encodes nothing: set_input() refuses
-/// the options of an encoder (codec, fps, crf, preset). A file begins at a keyframe, and a segment at the
-/// first keyframe that is `segment` seconds after the start of the last. Where packets were dropped, the
-/// recording goes on at the next keyframe. New parameters, such as another size, begin the next segment, or
-/// "out_2.mp4".
+/// With make_packet_source() upstream it writes the camera's own packets unchanged and encodes nothing;
+/// set_input() rejects encoder options (codec, fps, crf, preset). A file starts with a keyframe, and a
+/// segment with the first keyframe that is `segment_every` seconds after the start of the previous one. After
+/// dropped packets the recording continues at the next keyframe. If parameters such as the size change, the
+/// next segment or "out_2.mp4" starts.
 ///
-/// The constructor throws OptionError for an unsupported codec or container. open() throws Error when the
-/// file cannot be written, process() for a frame that does not fit and for packets of a codec that the container cannot
-/// hold as players know it, close() when the end cannot be written.
+/// The constructor throws OptionError for an unsupported codec or container. open() throws Error if the file
+/// cannot be written; process() for a frame that does not fit, and for packets of a codec that players would
+/// not accept in this container; close() if the file cannot be finished.
 class VideoFile final : public EitherNode<Frame, Packet, Nothing> {
  public:
   explicit VideoFile(const std::string& path, const VideoFileOptions& options = {});
   ~VideoFile() override;
-  /// With reports_segments: waits for the next finished segment. nullopt means the recorder is closed, and
-  /// all were given. Any thread but the pipeline's own; only while the node is open or later.
+  /// Waits for the next finished segment; needs reports_segments. Returns nullopt when the recorder is closed
+  /// and all segments have been returned. Call it on any thread except the pipeline's own, once open() has
+  /// been called.
   [[nodiscard]] std::optional<Segment> next_segment();
   [[nodiscard]] std::string default_name() const override { return "VideoFile"; }
   [[nodiscard]] NodeContract contract() const override;
@@ -206,43 +208,45 @@ class VideoFile final : public EitherNode<Frame, Packet, Nothing> {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Options of a ClipRecorder.
+/// Options of ClipRecorder.
 struct ClipOptions {
-  double before = 5;       // seconds of a clip before its event, 0 to 86400
-  double after = 5;        // seconds of a clip after its event, 0 to 86400
-  std::string codec = {};  // as of VideoFileOptions
-  int crf = 23;            // as of VideoFileOptions
+  double before = 5;       // seconds of video before the event, 0 to 86400
+  double after = 5;        // seconds of video after the event, 0 to 86400
+  std::string codec = {};  // see VideoFileOptions
+  int crf = 23;            // see VideoFileOptions
   EncoderPreset preset = EncoderPreset::Fast;
-  int threads = 2;                                  // threads of the encoder
-  std::size_t max_bytes = 256U << 20U;              // size of the encoded seconds in memory
-  std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
+  int threads = 2;
+  std::size_t max_bytes = 256U << 20U;  // memory for the encoded video before an event
+  /// Passed to encoder and muxer; unknown options are an error.
+  std::map<std::string, std::string> options = {};
 };
 
-/// Keeps the last seconds of a stream encoded in memory, and writes clips to files: the seconds before and
-/// after an event. Frames are encoded all the time, once for all clips. A keyframe is made each second, and
-/// a clip begins with the last one before its `before` seconds. When the size or the colours of the frames
-/// change, or no frame arrives for 6 hours, the clips end and the kept seconds are dropped. Below a live
-/// source that has given no frame for 10 s, a clip ends at its time, without waiting for the next frame.
+/// Keeps the last seconds of a stream encoded in memory, and writes clips of events to files, from some
+/// seconds before an event to some seconds after it. Frames are encoded continuously, once for all clips,
+/// with a keyframe every second; a clip starts at the last keyframe before its `before` seconds. If the size
+/// or colours of the frames change, or no frame arrives for 6 hours, all clips end and the buffer is cleared.
+/// If a live source has sent no frame for 10 s, a clip ends on time without waiting for the next frame.
 ///
-/// Below make_packet_source() a camera it keeps and writes the camera's own packets, and encodes nothing: set_input() refuses the
-/// options of an encoder (codec, crf, preset). A clip begins with the camera's last keyframe before its `before`
-/// seconds, so it is longer by up to the camera's interval of keyframes. The log lists the difference. Where packets were
-/// dropped, clips go on at the next keyframe. New parameters, such as another size, end the clips.
+/// With make_packet_source() upstream it buffers and writes the camera's own packets and encodes nothing;
+/// set_input() rejects encoder options (codec, crf, preset). Clips start at a keyframe of the camera, so they
+/// are longer by up to its keyframe interval, which is logged. After dropped packets, clips continue at the
+/// next keyframe. If parameters such as the size change, all clips end.
 ///
-/// The constructor throws OptionError. process() throws Error for a frame that does not fit and for a clip
-/// that cannot be written. Other clips continue.
+/// The constructor throws OptionError. process() throws Error for a frame that does not fit, and if a clip
+/// cannot be written; other clips continue.
 class ClipRecorder final : public EitherNode<Frame, Packet, Nothing> {
  public:
   explicit ClipRecorder(const ClipOptions& options = {});
   ~ClipRecorder() override;
 
-  /// Writes the clip of an event: now, or at `pts` in seconds. Any thread; never waits for the
-  /// encoder. A second call for a file that is being written makes that clip longer. An existing file is
-  /// replaced. After the end of the stream nothing is written, and a warning is logged. Throws OptionError for a
-  /// name that does not end in .mp4, .mov or .mkv (.webm too, of packets), StateError before the pipeline runs, Error
-  /// when the file cannot be created, cannot hold the packets' codec, or is written by another recorder of this process.
+  /// Starts a clip of an event that happens now, or at `pts` (seconds). Thread-safe; never waits for the
+  /// encoder. Calling it again for a file that is being written extends that clip. Replaces an existing file.
+  /// After the end of the stream it only logs a warning. Throws OptionError if the name does not end in .mp4,
+  /// .mov or .mkv (for packets also .webm), StateError before the pipeline runs, and Error if the file cannot
+  /// be created, cannot hold the codec of the packets, or is being written by another recorder of this
+  /// process.
   void save(const std::string& path, std::optional<double> pts = {});
-  /// The paths of the clips that are being written. Any thread.
+  /// Paths of the clips being written. Thread-safe.
   [[nodiscard]] std::vector<std::string> writing() const;
 
   [[nodiscard]] std::string default_name() const override { return "ClipRecorder"; }
@@ -261,20 +265,20 @@ class ClipRecorder final : public EitherNode<Frame, Packet, Nothing> {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Decodes a picture file (the first picture of several), or the frame that a video shows at `pts`, in seconds.
-/// Throws SourceError, or OptionError for `pts` below 0.
+/// Decodes an image file (the first image if there are several), or the frame of a video at `pts` seconds.
+/// Throws SourceError, or OptionError for a negative `pts`.
 [[nodiscard]] Frame read_frame(const std::string& path, std::optional<double> pts = {});
-/// Writes a picture file, PNG or JPEG by its name. Throws std::filesystem::filesystem_error if its place cannot be
-/// written, and Error.
+/// Writes a PNG or JPEG file, depending on the extension. Throws std::filesystem::filesystem_error if the
+/// location is not writable, and Error.
 void write_frame(const Frame& frame, const std::string& path);
 
-/// Versions of the media libraries.
+/// Versions of the FFmpeg libraries in use.
 struct MediaVersions {
   std::string avformat;
   std::string avcodec;
   std::string avutil;
-  std::string license;        // FFmpeg's name for the licence of this build
-  std::string configuration;  // its build flags
+  std::string license;        // licence of this FFmpeg build
+  std::string configuration;  // FFmpeg's build flags
 };
 [[nodiscard]] MediaVersions media_versions();
 

@@ -1,4 +1,4 @@
-// The metrics of a pipeline in Prometheus' text format, for programs that have their own HTTP server.
+// A pipeline's metrics in the Prometheus text format, for programs with their own HTTP server.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,11 +16,11 @@ namespace freshframe {
 
 class Pipeline;
 
-/// The text of /metrics without viewer counts. Thread-safe; text() waits only for another thread's text().
+/// The contents of /metrics, without viewer counts. Thread-safe; text() never blocks except on another
+/// text().
 class Metrics {
  public:
-  /// `gil_findings` is called on the thread that calls text(), without a lock. Empty means there are no
-  /// findings.
+  /// `gil_findings` is called by text(), on the same thread and without holding a lock. May be empty.
   explicit Metrics(const Pipeline& pipeline, std::function<GilFindings()> gil_findings = {});
   /// For embedders.
   explicit Metrics(std::shared_ptr<core::PipelineCore> pipeline,
@@ -29,7 +29,7 @@ class Metrics {
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
-  /// In Prometheus' text format 0.0.4. A stall is noticed from one call to the next.
+  /// Returns Prometheus text format 0.0.4. Stalls are detected by comparing with the previous call.
   [[nodiscard]] std::string text();
 
  private:

@@ -1,9 +1,11 @@
-// Mutex, Lock and Condition of the standard library, annotated for clang's -Wthread-safety: a member names
-// the mutex that guards it, and the compiler proves that it is held. ./dev lint runs the proof.
+// Mutex, Lock and Condition of the standard library, annotated for clang's -Wthread-safety.
 //
-// Mutexes have ranks, and a thread locks them in ascending order only. No lock is held around foreign code. A
-// build with FRESHFRAME_CHECK_LOCKS (every build with a sanitizer) ends the program with a message where a
-// rule is broken.
+// Members declare the mutex that guards them, and the compiler proves that it is held. ./dev lint runs this
+// check.
+//
+// Mutexes have ranks; a thread must lock them in ascending order, and must not hold any while calling foreign
+// code. A build with FRESHFRAME_CHECK_LOCKS (every sanitizer build) aborts with a message when one of these
+// rules is broken.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,29 +21,29 @@
 #define FRESHFRAME_THREAD_SAFETY(attribute)
 #endif
 
-/// Marks a member: it is used only with this mutex.
+/// A member that may only be accessed with this mutex held.
 #define FRESHFRAME_GUARDED_BY(mutex) FRESHFRAME_THREAD_SAFETY(guarded_by(mutex))
-/// Marks a function: its caller holds this mutex.
+/// A function whose caller must hold this mutex.
 #define FRESHFRAME_REQUIRES(mutex) FRESHFRAME_THREAD_SAFETY(requires_capability(mutex))
-/// Marks a function: it locks this mutex for the caller.
+/// A function that locks this mutex and returns with it held.
 #define FRESHFRAME_ACQUIRES(mutex) FRESHFRAME_THREAD_SAFETY(acquire_capability(mutex))
 
 namespace freshframe {
 
-/// A thread that holds a mutex may lock mutexes of higher rank.
+/// The lock order. A thread that holds a mutex may only lock mutexes of higher rank.
 enum class LockRank : std::uint8_t {
-  Graph,       // the lists of nodes and readers; others that are held while a leaf is locked
-  Conversion,  // the making of a frame's other formats
-  Place,       // a frame's place in the budget
-  Leaf,        // all others: no further mutex is locked
+  Graph,       // the lists of nodes and readers, and other mutexes that are held while a leaf is locked
+  Conversion,  // converting a frame to another format
+  Place,       // the accounting of held frames
+  Leaf,        // everything else: no other mutex is locked while it is held
 };
 
 namespace core {
 #ifdef FRESHFRAME_CHECK_LOCKS
-/// Notes that this thread locks (unlocks) a mutex of that rank.
+/// Records that this thread locks or unlocks a mutex of this rank.
 void note_lock(LockRank rank);
 void note_unlock(LockRank rank) noexcept;
-/// Foreign code, such as a node, is about to run on this thread, which may hold no mutex then.
+/// Call before foreign code, such as a node, runs on this thread. Aborts if the thread holds a mutex.
 void expect_no_lock();
 #else
 inline void note_lock(LockRank /*rank*/) {}
@@ -50,7 +52,7 @@ inline void expect_no_lock() {}
 #endif
 }  // namespace core
 
-/// A mutex for thread-safety analysis, with a rank that builds with a sanitizer check.
+/// A mutex with annotations and a rank, which sanitizer builds check.
 class FRESHFRAME_THREAD_SAFETY(capability("mutex")) Mutex {
  public:
 #ifdef FRESHFRAME_CHECK_LOCKS
@@ -86,11 +88,11 @@ class FRESHFRAME_THREAD_SAFETY(capability("mutex")) Mutex {
   std::mutex mutex_;
 };
 
-/// Holds a mutex for its lifetime, except between unlock() and lock(). One thread.
+/// Holds a mutex for its lifetime, except between unlock() and lock(). Must not be shared between threads.
 class FRESHFRAME_THREAD_SAFETY(scoped_lockable) Lock {
  public:
   explicit Lock(Mutex& mutex) FRESHFRAME_ACQUIRES(mutex) : mutex_(mutex) { mutex_.lock(); }
-  /// Takes over a mutex that this thread holds already.
+  /// Takes over a mutex that this thread already holds.
   Lock(Mutex& mutex, std::adopt_lock_t /*adopt*/) FRESHFRAME_REQUIRES(mutex) : mutex_(mutex) {}
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
@@ -112,7 +114,7 @@ class FRESHFRAME_THREAD_SAFETY(scoped_lockable) Lock {
   bool held_ = true;
 };
 
-/// A condition variable. A wait releases the mutex, which the caller holds.
+/// A condition variable for Mutex. The caller of a wait must hold the mutex.
 class Condition {
  public:
   void notify_one() noexcept { condition_.notify_one(); }
@@ -123,7 +125,7 @@ class Condition {
     Borrowed lock(mutex);
     condition_.wait(lock.native, ready);
   }
-  /// Returns ready(); false means the deadline has passed by the clock.
+  /// Returns ready(); false means that `deadline` has passed on `clock`.
   template <class Ready>
   bool wait_until(Mutex& mutex, const Clock& clock, TimePoint deadline, const Ready& ready)
       FRESHFRAME_REQUIRES(mutex) {
@@ -132,7 +134,7 @@ class Condition {
   }
 
  private:
-  /// The caller's hold of the mutex in the form that the standard library wants.
+  /// Adapts the held mutex to the std::unique_lock that the standard library needs.
   struct Borrowed {
     explicit Borrowed(Mutex& mutex) : native(mutex.mutex_, std::adopt_lock) {}
     Borrowed(const Borrowed&) = delete;

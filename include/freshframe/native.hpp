@@ -1,5 +1,4 @@
-// Nodes from shared libraries: functions and classes with the C interface abi.h, and the tables that they
-// return.
+// Nodes from shared libraries (functions, or classes with the C interface of abi.h), and the tables they return.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,12 +20,12 @@
 
 namespace freshframe::native {
 
-/// The number type of a column.
+/// The element type of a column.
 struct Dtype {
-  std::string_view name;  // "float32", as NumPy says it
+  std::string_view name;  // "float32", as in NumPy
   int size_bytes;
 };
-/// The type of that name. Throws OptionError, which lists them.
+/// Finds a type by name. Throws OptionError, which lists all names.
 [[nodiscard]] const Dtype& dtype(std::string_view name);
 
 /// A named array. The memory belongs to its table.
@@ -43,60 +42,61 @@ struct Column {
 /// Named columns. Immutable; copies share the memory.
 struct Table {
   std::vector<Column> columns;
-  std::shared_ptr<const void> owner = {};  // owner of the memory
-  bool of_python = false;                  // `owner` is an object of the bindings
+  std::shared_ptr<const void> owner = {};  // keeps the memory alive
+  bool of_python = false;                  // `owner` is a Python object
 };
-/// A table that holds one array.
+/// A table with a single column.
 struct Array : Table {};
 
-/// The arguments of a function, and the form of its result.
+/// How to call a function and interpret its result.
 struct FunctionOptions {
-  PixelFormat format = PixelFormat::Gray;  // format of the pixels: Gray, Bgr or Rgb
+  PixelFormat format = PixelFormat::Gray;  // Gray, Bgr or Rgb
   const Dtype* type = nullptr;
-  std::vector<std::int64_t> shape = {};          // shape of the result; empty for one number, a double
-  std::optional<std::int32_t> max_rows = {};     // the function returns shape[0], at most this
-  std::vector<std::byte> state = {};             // copied for the node
-  std::string name = "function";                 // name of the node
-  std::shared_ptr<const void> keep = {};         // the owner of the function's code
-  freshframe_function_error describe = nullptr;  // the function's own texts for its errors
+  std::vector<std::int64_t> shape = {};  // shape of the result; empty for a single double
+  /// Set if shape[0] varies: its maximum, and the function returns the actual value.
+  std::optional<std::int32_t> max_rows = {};
+  std::vector<std::byte> state = {};  // copied for each node
+  std::string name = "function";
+  std::shared_ptr<const void> keep = {};         // keeps the function's code loaded
+  freshframe_function_error describe = nullptr;  // translates the function's error codes
 };
 
-/// A node of a function. Throws OptionError.
+/// Creates a node that calls a function. Throws OptionError.
 [[nodiscard]] std::unique_ptr<NodeBase> function_node(freshframe_function function, FunctionOptions options);
-/// Does the same for `symbol` in the shared library at `path`, which is never unloaded.
+/// Like function_node(), for `symbol` in the shared library at `path`, which is never unloaded.
 [[nodiscard]] std::unique_ptr<NodeBase> load_function(const std::string& path, const std::string& symbol,
                                                       FunctionOptions options);
 
-/// An option that is bytes.
+/// Distinguishes bytes from strings in OptionValue.
 struct Bytes {
   std::vector<std::byte> data;
 };
 using OptionValue = std::variant<bool, std::int64_t, double, std::string, Bytes, std::vector<double>>;
 using Options = std::map<std::string, OptionValue>;
 
-/// The node `name` of the shared library at `path`, which is never unloaded. `ops` converts the frames that
-/// it makes. Throws OptionError for a missing library or node, another version, or an unknown option, and
-/// Error with the text of the constructor's exception.
+/// Creates the node `name` of the shared library at `path`, which is never unloaded. `ops` converts the
+/// frames that the node creates. Throws OptionError for a missing library or node, a different ABI version or
+/// an unknown option, and Error with the message if the node's constructor throws.
 [[nodiscard]] std::unique_ptr<NodeBase> load_node(const std::string& path, const std::string& name,
                                                   const Options& options, const PixelOps& ops);
-/// The node of a freshframe_object; `keep` owns it.
+/// Creates a node from a freshframe_object, which `keep` owns.
 [[nodiscard]] std::unique_ptr<NodeBase> object_node(const freshframe_object& object,
                                                     std::shared_ptr<const void> keep, const PixelOps& ops);
-/// Takes the object of object_node() for a pipeline: no other one may take it, unless `node` is destroyed
-/// before it is opened. Nothing for other nodes. Throws GraphError when a pipeline has it.
+/// Reserves the object of an object_node() for one pipeline, until `node` is destroyed without having been
+/// opened. Does nothing for other nodes. Throws GraphError if another pipeline has it.
 void claim(NodeBase& node);
-/// Takes claim() back: the pipeline did not take the node.
+/// Undoes claim() if the pipeline did not accept the node.
 void unclaim(NodeBase& node) noexcept;
 
-/// The types of a node's input and output, by the names of abi.h; empty means none.
+/// A node's input and output types, with the names of abi.h; empty for none.
 struct NodeTypes {
   std::string input;
   std::string output;
 };
-/// The types of a node that one of the functions above has made.
+/// The types of a node that was created by one of the functions above.
 [[nodiscard]] NodeTypes node_types(NodeBase& node);
 
-/// The table of a value that is a Table or an Array; null means it is neither.
+/// Returns the table of a Table or Array value, otherwise null.
 [[nodiscard]] const Table* table_in(const ValueRef& value) noexcept;
 
 }  // namespace freshframe::native

@@ -1,4 +1,4 @@
-// A step of the graph: Node<In, Out>, BatchNode<In, Out> and Source<Out>, the typed forms of the engine's nodes.
+// The nodes of the graph: Node, BatchNode and Source, and the untyped classes that the engine runs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -38,111 +38,112 @@ namespace freshframe {
 class CameraSettings;  // camera.hpp
 class LookBack;        // look.hpp
 
-/// Output of a sink.
+/// Output type of a sink.
 struct Nothing {};
 
-/// Given to every call of a node. `stop` fires when the pipeline stops, and every wait must end then.
+/// Passed to every call of a node. `stop` fires when the pipeline stops; every wait must then end.
 struct Context {
   std::stop_token stop;
   const Clock& clock;
   NodeCounters& counters;
-  std::string_view node = {};  // its name in the pipeline; empty means it runs alone
+  std::string_view node = {};  // the node's name in the pipeline; empty if it runs without one
 };
 
-/// One result of a node: a value, or a frame when `value` is empty.
+/// One result of a node. It is a frame if `value` is empty.
 struct Emitted {
   ValueRef value;
   Frame frame;
-  std::shared_ptr<const Stamp> like = {};  // stamp of its sample; null for the present one
+  std::shared_ptr<const Stamp> like = {};  // stamp to use; null for the stamp of the current sample
 };
 
-/// Takes the results of one call of a node, untyped. Valid during that call, on its thread.
+/// Receives the results of one call of a node, untyped. Valid only during that call, on its thread.
 class AnyOut {
  public:
   AnyOut() = default;
   AnyOut(const AnyOut&) = delete;
   AnyOut& operator=(const AnyOut&) = delete;
 
-  /// Does what Out<T> does.
+  /// See Out<T>.
   virtual bool emit(Emitted result) = 0;
 
  protected:
   ~AnyOut() = default;
 };
 
-/// The output of a source. Each `seq` is greater than the one before, else the source ends with an error:
-/// continue the counter of a device that wraps or begins again. `captured` is the time at which device, file
-/// or network delivered the packet. It may go back, as in a video with B-frames, whose pictures are shown in
-/// another order. A time to come counts as now, and a time that is more than a second ahead is logged once:
-/// it is from another clock.
+/// The output of a source. `seq` must increase, or the source fails: if a device's counter wraps or restarts,
+/// continue it here. `captured` is when the device, file or network delivered the packet. It may go
+/// backwards, as in video with B-frames, where display order is not decoding order. A time in the future is
+/// replaced by now; if it is more than a second ahead, that is logged once, since it comes from a different
+/// clock.
 template <class T>
 struct SourceItem {
   T value;
-  double pts = 0;                        // seconds in the source's own time
-  TimePoint captured{};                  // time of the pipeline's clock; default: now
-  std::optional<std::int64_t> seq = {};  // default: the next number; a device that lost frames skips theirs
-  std::shared_ptr<const std::string> path = {};  // path of the file, where each sample has its own file
-  /// Wall time of the capture. By default a live source has the time of this machine at `captured`, and others
-  /// have none.
+  double pts = 0;        // seconds in the source's own time
+  TimePoint captured{};  // on the pipeline's clock; default: now
+  /// Default: the next number. Leave a gap for frames that the device lost.
+  std::optional<std::int64_t> seq = {};
+  std::shared_ptr<const std::string> path = {};  // the file of this sample, if each sample has its own
+  /// Wall time of the capture. Default: for a live source this machine's wall time at `captured`, otherwise
+  /// none.
   Utc utc = {};
 };
 
-/// An input of a node that takes the sets of a join.
+/// An input of a node that processes the sets of a join.
 struct JoinInput {
   const TypeInfo* type = nullptr;  // nullptr: any
-  bool may_miss = false;           // in a partial set
+  bool may_miss = false;           // missing in a partial set
 };
 
-/// The properties that a node declares. A new one is a field here, and its use.
+/// What a node declares about itself, so that the engine treats it accordingly.
 struct NodeContract {
-  // ---- samples
-  /// process_batch_any() takes several samples at once, as AddOptions::batch needs it.
+  // ---- input
+  /// process_batch_any() handles several samples at once. Required for AddOptions::batch.
   bool takes_batches = false;
-  /// The samples may be the sets of a join (Joined), as AddOptions::join needs it.
+  /// Samples may be the sets of a join (Joined). Required for AddOptions::join.
   bool takes_sets = false;
-  /// The inputs of a node that takes nothing but sets, in the order of its parents; none means any number of
+  /// For a node that only accepts sets: its inputs, in the order of its parents. Empty means any number of
   /// any type.
   std::vector<JoinInput> sets = {};
-  /// It accepts the samples of one source only, as a video file does. A port with several is refused.
+  /// Accepts samples of a single source only, as a video file does. Ports with several sources are rejected.
   bool needs_one_source = false;
 
-  // ---- results
-  /// process_out_any() is called instead of process_any(), and one sample may have any number of results. The default
-  /// queue of such a node's children blocks.
+  // ---- output
+  /// The engine calls process_out_any() instead of process_any(), and a sample may have any number of
+  /// results. The default queue of the node's children blocks.
   bool gives_several = false;
-  /// The results are encoded pictures, which an output type other than Packet may hide: no queue below the node drops
-  /// one before others that refer to it.
+  /// The results are encoded packets, even if the output type is not Packet: no downstream queue drops one
+  /// while it keeps later ones that depend on it.
   bool gives_packets = false;
-  /// The period of on_tick_any(), more than 0 s and at most a day; nullopt means it is never called.
+  /// Interval of on_tick_any(), more than 0 s and at most a day. Default: never called.
   std::optional<Seconds> tick_every = {};
-  /// finish_any() is called.
+  /// The engine calls finish_any().
   bool finishes = false;
-  /// For a node with a clock: on_tick_any() is called again after source_gone(), beside its grid, unless all
-  /// has ended. Those results may have stamps of that source, whose stream ends after them for the children.
+  /// For a node with a clock: on_tick_any() is called once more after each source_gone(), outside the regular
+  /// schedule, unless all sources have ended. Its results may have stamps of the finished source, whose
+  /// stream ends for the children only after them.
   bool gives_last_of_source = false;
 
   // ---- a recorder
-  /// The path of the file that the node writes: start() refuses a file that a source reads or another
-  /// recorder writes. The node replaces an existing file with its first sample, never in open().
+  /// Path of the file that the node writes. start() rejects a file that a source reads or another recorder
+  /// writes. The node must replace an existing file with its first sample, not in open().
   std::optional<std::string> records_to = {};
-  /// It is a recorder even without a file: below a live source its default queue is kRecording, and stop() lets it
-  /// write the waiting samples.
+  /// The node is a recorder even if it does not write a file: downstream of a live source its default queue
+  /// is kRecording, and stop() lets it process the samples still queued.
   bool records = false;
-  /// For the warning that a recorder's queue is full: how its user can make it faster; empty means nothing is
-  /// known.
+  /// How the user can speed the recorder up, for the warning that its queue is full. May be empty.
   std::string way_to_be_faster = {};
 
-  // ---- its thread
-  /// The embedder runs the node on its own thread, through its Runner's steps (a Python node).
+  // ---- thread
+  /// The embedder runs the node on its own thread and drives its Runner (a Python node).
   bool runs_outside = false;
 
   [[nodiscard]] bool is_recorder() const noexcept { return records || records_to.has_value(); }
-  /// The results of on_tick_any() and finish_any() belong to no sample: they are the node's own stream.
+  /// Whether on_tick_any() and finish_any() emit results. These belong to no sample, so they form a stream of
+  /// the node's own.
   [[nodiscard]] bool has_own_stream() const noexcept { return finishes || tick_every.has_value(); }
 };
 
-/// The base of whatever the program around the engine keeps for a node with NodeContract::runs_outside. That program
-/// alone derives from it.
+/// Whatever the embedder keeps for a node with NodeContract::runs_outside. Only the embedder derives from it.
 struct Embedded {
   Embedded() = default;
   Embedded(const Embedded&) = delete;
@@ -150,28 +151,28 @@ struct Embedded {
   virtual ~Embedded() = default;
 };
 
-/// The interfaces that a node has beside NodeBase, or null. A new one is a field here, and its use.
+/// The optional interfaces of a node; null if it does not have them.
 struct NodeAbilities {
-  core::WatchedSource* watched = nullptr;  // it makes frames only while they are taken, and asks viewers
-  media::ReconnectingSource* reconnects = nullptr;  // a camera or a stream that connects again
-  media::PacketCamera* packets = nullptr;           // a network stream whose packets can be taken
-  CameraSettings* settings = nullptr;               // a camera of this machine
-  LookBack* look = nullptr;                         // it keeps the last seconds
-  plugin::NamesTypes* types = nullptr;              // a node of an extension
-  process::ProcessNode* workers = nullptr;          // it runs in other processes
-  Embedded* embedded = nullptr;                     // its work is done outside the engine
+  core::WatchedSource* watched = nullptr;  // decodes only while someone uses its frames
+  media::ReconnectingSource* reconnects = nullptr;
+  media::PacketCamera* packets = nullptr;  // a network stream whose packets are available
+  CameraSettings* settings = nullptr;      // a local camera
+  LookBack* look = nullptr;
+  plugin::NamesTypes* types = nullptr;
+  process::ProcessNode* workers = nullptr;
+  Embedded* embedded = nullptr;
 };
 
-/// The statistics of a node beside its counters, for NodeStats.
+/// Statistics of a node beyond its counters, for NodeStats.
 struct NodeReport {
-  std::vector<WorkerStats> workers = {};         // the worker processes that it runs in
-  std::optional<InferenceStats> inference = {};  // the provider and the speed of its neural network
-  std::optional<SpoolStats> spool = {};          // results that it keeps on disk until a receiver has them
-  std::optional<PublishStats> publish = {};  // the connection over which it publishes, and what it has sent
+  std::vector<WorkerStats> workers = {};
+  std::optional<InferenceStats> inference = {};
+  std::optional<SpoolStats> spool = {};
+  std::optional<PublishStats> publish = {};
 };
 
 /// The untyped node that the engine runs: open(), then process() once per sample, then close(), all on one
-/// thread. Owned by its pipeline. Every exception becomes a NodeError, except a SourceError.
+/// thread. Owned by its pipeline. An exception becomes a NodeError, unless it is a SourceError.
 class NodeBase {
  public:
   NodeBase() = default;
@@ -179,77 +180,77 @@ class NodeBase {
   NodeBase& operator=(const NodeBase&) = delete;
   virtual ~NodeBase() = default;
 
-  /// The name, unless add() is given one.
+  /// Name of the node, unless add() gets one.
   [[nodiscard]] virtual std::string default_name() const { return "node"; }
-  /// Type of the input. nullptr: any type, or one of input_types().
+  /// Input type. nullptr: any type, or one of input_types().
   [[nodiscard]] virtual const TypeInfo* input_type() const noexcept { return nullptr; }
-  /// The types that the input may have; none means any type.
+  /// The accepted input types; empty means any.
   [[nodiscard]] virtual std::vector<const TypeInfo*> input_types() const {
     if (const auto* type = input_type()) return {type};
     return {};
   }
-  /// For a node that takes one of several types: add() and replace() call this with the type that its parent
-  /// gives, or nullptr if that is not known, before they ask for anything else. It may be called again until
-  /// the node was added. Throws OptionError if the node's options do not fit.
+  /// For a node that accepts several types. add() and replace() call it first, with the parent's output type,
+  /// or with nullptr if that is unknown. It may be called again until the node has been added. Throws
+  /// OptionError if the node's options do not fit the type.
   virtual void set_input(const TypeInfo* /*type*/) {}
-  /// Type of the output; nullptr: not known in advance.
+  /// Output type, or nullptr if it is not known in advance.
   [[nodiscard]] virtual const TypeInfo* output_type() const noexcept { return nullptr; }
   [[nodiscard]] virtual bool is_source() const noexcept { return false; }
-  /// The node's properties. Asked when it is added, and for changes of the graph, never for a sample. The
-  /// answer may change with set_input(). A class that derives from another changes what that one declares:
-  /// `auto own = Base::contract(); own.finishes = true; return own;`.
+  /// What the node declares about itself. Called when it is added and when the graph changes, never per
+  /// sample. The answer may depend on set_input(). A derived class extends its base's contract: `auto own =
+  /// Base::contract(); own.finishes = true; return own;`.
   [[nodiscard]] virtual NodeContract contract() const { return {}; }
-  /// The interfaces that the node has beside this one.
   [[nodiscard]] virtual NodeAbilities abilities() noexcept { return {}; }
-  /// For NodeStats; any thread. `span`: of the inference.
+  /// For NodeStats. Thread-safe. `span` applies to the inference times.
   [[nodiscard]] virtual NodeReport report(Span /*span*/) const { return {}; }
 
   virtual void open(const Context& /*context*/) {}
-  /// Returns nullopt if nothing is emitted.
+  /// Returns nullopt to emit nothing.
   virtual std::optional<Emitted> process_any(const AnySample& sample, const Context& context) = 0;
-  /// One entry per sample, in their order; nullopt means nothing is emitted for that one. Called instead of
-  /// process_any() when the node was added with a batch.
+  /// Called instead of process_any() if the node was added with a batch. Returns one entry per sample, in the
+  /// same order; nullopt emits nothing for that sample.
   virtual std::vector<std::optional<Emitted>> process_batch_any(std::span<const AnySample> /*samples*/,
                                                                 const Context& /*context*/) {
     return {};
   }
-  /// The time for idle(), unless a sample arrives before. nullopt means none. Asked before each wait for a
+  /// When to call idle(), unless a sample arrives earlier; nullopt means never. Called before each wait for a
   /// sample.
   [[nodiscard]] virtual std::optional<TimePoint> idle_at() const { return std::nullopt; }
-  /// No sample has arrived until idle_at(). Only below live sources, and not for nodes with a batch: a file's
-  /// samples may take any time.
+  /// Called if no sample has arrived by idle_at(). Only downstream of live sources and without a batch: a
+  /// file's samples may take any time to arrive.
   virtual void idle(const Context& /*context*/) {}
-  /// Notifies the node that the source with this number (Stamp::source) gives nothing more, and that the
-  /// number is never used again: the node can drop what it keeps for it. On its own thread, between two
-  /// calls.
+  /// The source with this number (Stamp::source) will send nothing more, and the number is never reused, so
+  /// the node can free what it keeps for it. Called on the node's thread, between two other calls.
   virtual void source_gone(int /*source*/) {}
-  /// Called instead of process_any() if the contract has `gives_several`.
+  /// Called instead of process_any() if contract().gives_several is set.
   virtual void process_out_any(const AnySample& /*sample*/, AnyOut& /*out*/, const Context& /*context*/) {}
-  /// Called between two samples, or while none comes, at the pipeline's start + k x NodeContract::tick_every. A tick that
-  /// comes while a call lasts is late, and of several late ones only the last is called: the others are
-  /// counted as missed.
+  /// Called between two samples, or while waiting for one, at the pipeline's start + k x
+  /// NodeContract::tick_every. If several ticks fall due during another call, only the last one is called,
+  /// late, and the others count as missed.
   virtual void on_tick_any(TimePoint /*now*/, AnyOut& /*out*/, const Context& /*context*/) {}
-  /// Called once before close(), when all parents have ended or the pipeline stops. Not after a failure of a
-  /// node that was not skipped.
+  /// Called once before close(), when all parents have ended or the pipeline stops. Not called after a failure of any
+  /// node of the pipeline, unless that was skipped (OnError::Skip).
   virtual void finish_any(AnyOut& /*out*/, const Context& /*context*/) {}
-  /// Called once if open() succeeded, also after a failure or stop. May throw: a sink that cannot flush.
+  /// Called once if open() succeeded, even after a failure or stop. May throw, for example if a sink cannot
+  /// flush.
   virtual void close() {}
 };
 
-/// The untyped source.
+/// The untyped base of sources.
 class SourceBase : public NodeBase {
  public:
   [[nodiscard]] bool is_source() const noexcept final { return true; }
-  /// Whether the source cannot wait, so a full edge drops.
+  /// True if the source cannot wait, as with a camera: a full edge then drops samples instead of blocking.
   [[nodiscard]] virtual bool live() const noexcept = 0;
   /// Total number of samples, if it is known (files).
   [[nodiscard]] virtual std::optional<std::int64_t> total() const { return std::nullopt; }
-  /// The path of the file that it reads, if it is one.
+  /// Path of the file that the source reads, if it reads one.
   [[nodiscard]] virtual std::optional<std::string> reads_from() const { return std::nullopt; }
-  /// Whether NodeStats::source describes its connection. The engine enters Connecting, Reading, Closing and
-  /// Closed. The source writes everything else into `context.counters.source()`.
+  /// Whether NodeStats::source describes the connection. The engine sets Connecting, Reading, Closing and
+  /// Closed; the source writes everything else to `context.counters.source()`.
   [[nodiscard]] virtual bool has_source_stats() const noexcept { return false; }
-  /// The next sample; nullopt ends the stream. Waits only in ways that `context.stop` ends.
+  /// Returns the next sample, or nullopt at the end of the stream. Any wait must end when `context.stop`
+  /// fires.
   virtual std::optional<SourceItem<Emitted>> read_any(const Context& context) = 0;
 
   std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) final {
@@ -277,8 +278,8 @@ bool holds(const AnySample& sample) noexcept {
   }
 }
 
-/// A typed view. Throws GraphError when the sample holds another type, which is possible only below a node
-/// without an output type.
+/// Returns a typed view. Throws GraphError if the sample has another type, which can only happen downstream
+/// of a node without an output type.
 template <class T>
 Sample<T> cast_sample(const AnySample& sample) {
   if (!holds<T>(sample)) {
@@ -289,24 +290,25 @@ Sample<T> cast_sample(const AnySample& sample) {
 
 }  // namespace detail
 
-/// Takes the results of one call of a node: `out(value)`. Valid during that call, on its thread. A full
-/// blocking edge makes the call wait. False means the pipeline stops, return soon. Always true in finish().
+/// Emits the results of one call of a node: `out(value)`. Valid only during that call, on its thread. Blocks
+/// while a blocking edge is full. Returns false if the pipeline is stopping: return soon. Always returns true
+/// in finish().
 template <class T>
 class Out {
  public:
   explicit Out(AnyOut& out) noexcept : out_(out) {}
 
-  /// A result of the sample that is processed. Of on_tick() and finish(): one of the node's own stream.
+  /// Emits a result of the current sample; in on_tick() and finish(), one of the node's own stream.
   bool operator()(T value) { return out_.emit(detail::to_emitted<T>(std::move(value))); }
-  /// A result with the stamp of an earlier sample. Within a source a `seq` must not be less than the `seq` of
-  /// the result before: throws Error. `frame`: the picture that the children get with a value.
+  /// Emits a result with the stamp of an earlier sample. Within a source `seq` must not decrease, or it
+  /// throws Error. `frame` is the frame that the children get with a value.
   bool operator()(T value, const Stamp& like, Frame frame = {}) {
     auto result = detail::to_emitted<T>(std::move(value));
     if (result.value) result.frame = std::move(frame);
     result.like = std::make_shared<const Stamp>(like);
     return out_.emit(std::move(result));
   }
-  /// Gives the value with an earlier sample's picture.
+  /// Emits a value with an earlier sample's stamp and frame.
   template <class In>
   bool operator()(T value, const Sample<In>& like) {
     return (*this)(std::move(value), like.stamp, like.frame);
@@ -316,7 +318,8 @@ class Out {
   AnyOut& out_;
 };
 
-/// A processing step. Derive, implement process(), pass std::make_unique<Mine>() to Pipeline::add().
+/// A processing step. Derive from it, implement process(), and pass std::make_unique<Mine>() to
+/// Pipeline::add().
 template <class In, class Out>
 class Node : public NodeBase {
  public:
@@ -326,7 +329,7 @@ class Node : public NodeBase {
   [[nodiscard]] const TypeInfo* input_type() const noexcept final { return get_type<In>(); }
   [[nodiscard]] const TypeInfo* output_type() const noexcept final { return get_type<Out>(); }
 
-  /// Called by one thread at a time. nullopt means nothing is emitted.
+  /// Called by one thread at a time. Returns nullopt to emit nothing.
   virtual std::optional<Out> process(const Sample<In>& sample, const Context& context) = 0;
 
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) final {
@@ -336,7 +339,7 @@ class Node : public NodeBase {
   }
 };
 
-/// A processing step that gives any number of results per sample. Derive and implement process().
+/// A processing step with any number of results per sample. Derive from it and implement process().
 template <class In, class Result>
 class OutNode : public NodeBase {
  public:
@@ -347,8 +350,7 @@ class OutNode : public NodeBase {
   [[nodiscard]] const TypeInfo* output_type() const noexcept final { return get_type<Result>(); }
   [[nodiscard]] NodeContract contract() const override { return {.gives_several = true}; }
 
-  /// Called by one thread at a time. Each result is on its way when `out` returns, even if an exception
-  /// follows.
+  /// Called by one thread at a time. A result is sent immediately by `out`, even if process() throws later.
   virtual void process(const Sample<In>& sample, Out<Result>& out, const Context& context) = 0;
 
   void process_out_any(const AnySample& sample, AnyOut& out, const Context& context) final {
@@ -360,18 +362,18 @@ class OutNode : public NodeBase {
   }
 };
 
-/// A node of any form with a clock: `class PerMinute : public Ticking<Node<Detections, int>>`.
+/// Adds a clock to any kind of node: `class PerMinute : public Ticking<Node<Detections, int>>`.
 template <class Base>
 class Ticking : public Base {
  public:
-  /// NodeContract::tick_every.
+  /// See NodeContract::tick_every.
   [[nodiscard]] virtual std::optional<Seconds> tick_every() const = 0;
   [[nodiscard]] NodeContract contract() const override {
     auto own = Base::contract();
     own.tick_every = tick_every();
     return own;
   }
-  /// Does the work of NodeBase::on_tick_any().
+  /// See NodeBase::on_tick_any().
   virtual void on_tick(TimePoint now, Out<typename Base::Output>& out, const Context& context) = 0;
 
   void on_tick_any(TimePoint now, AnyOut& out, const Context& context) final {
@@ -380,11 +382,11 @@ class Ticking : public Base {
   }
 };
 
-/// A node of any form with last results: `class Window : public Finishing<Node<Detections, int>>`.
+/// Lets any kind of node emit final results: `class Window : public Finishing<Node<Detections, int>>`.
 template <class Base>
 class Finishing : public Base {
  public:
-  /// Does the work of NodeBase::finish_any().
+  /// See NodeBase::finish_any().
   virtual void finish(Out<typename Base::Output>& out, const Context& context) = 0;
 
   [[nodiscard]] NodeContract contract() const override {
@@ -398,7 +400,7 @@ class Finishing : public Base {
   }
 };
 
-/// A step whose samples hold a value of either type. Derive and implement both process().
+/// A step that accepts samples of two types. Derive from it and implement both process().
 template <class A, class B, class Out>
 class EitherNode : public NodeBase {
  public:
@@ -412,7 +414,7 @@ class EitherNode : public NodeBase {
   }
   [[nodiscard]] const TypeInfo* output_type() const noexcept final { return get_type<Out>(); }
 
-  /// Called by one thread at a time. nullopt means nothing is emitted.
+  /// Called by one thread at a time. Returns nullopt to emit nothing.
   virtual std::optional<Out> process(const Sample<A>& sample, const Context& context) = 0;
   virtual std::optional<Out> process(const Sample<B>& sample, const Context& context) = 0;
 
@@ -422,7 +424,7 @@ class EitherNode : public NodeBase {
       out = process(Sample<A>(sample), context);
     } else if (detail::holds<B>(sample)) {
       out = process(Sample<B>(sample), context);
-    } else {  // only possible below a node without an output type
+    } else {  // only possible downstream of a node without an output type
       throw GraphError("takes " + std::string(kTypeName<A>) + " or " + std::string(kTypeName<B>) +
                        ", but its parent gave something else");
     }
@@ -431,15 +433,15 @@ class EitherNode : public NodeBase {
   }
 };
 
-/// A step that works on several samples at once. Derive, implement process_batch(), and add it with
-/// AddOptions::batch; without one it gets batches of one sample.
+/// A step that processes several samples at once. Derive from it, implement process_batch(), and add it with
+/// AddOptions::batch; otherwise every batch has one sample.
 template <class In, class Out>
 class BatchNode : public Node<In, Out> {
  public:
   [[nodiscard]] NodeContract contract() const override { return {.takes_batches = true}; }
 
-  /// Called by one thread at a time. One entry per sample, in their order; nullopt means nothing is emitted
-  /// for that one. Each result gets the stamp of its sample. An exception fails all samples of the call.
+  /// Called by one thread at a time. Returns one entry per sample, in the same order; nullopt emits nothing
+  /// for that sample. Each result gets the stamp of its sample. An exception fails all samples of the call.
   virtual std::vector<std::optional<Out>> process_batch(std::span<const Sample<In>> samples,
                                                         const Context& context) = 0;
 
@@ -471,7 +473,7 @@ class BatchNode : public Node<In, Out> {
   }
 };
 
-/// A node without input.
+/// A node without input. Derive from it and implement read().
 template <class Out>
 class Source : public SourceBase {
  public:

@@ -1,4 +1,4 @@
-// A packet: one encoded picture, as the camera has sent it.
+// Packet: one encoded frame, as the camera sent it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,27 +12,28 @@
 
 namespace freshframe {
 
-/// The stream that packets belong to. Packets with equal parameters can be decoded by one decoder. Immutable.
+/// Describes the stream of a packet. One decoder can decode all packets with equal parameters. Immutable.
 struct PacketStream {
   std::string codec;   // FFmpeg's name: "h264", "hevc", "mjpeg", ...
-  std::string format;  // "annexb" (start codes), "avcc" (lengths), "raw" (neither)
+  std::string format;  // "annexb" (start codes), "avcc" (length prefixes) or "raw" (neither)
   int width = 0;       // pixels; 0 if unknown
   int height = 0;
-  std::vector<std::uint8_t> extradata = {};  // parameter sets, as the format has them
-  std::shared_ptr<const void> native = {};   // FFmpeg's AVCodecParameters, of the library's own FFmpeg
+  std::vector<std::uint8_t> extradata = {};  // parameter sets, in the layout of `format`
+  /// AVCodecParameters of the FFmpeg that this library was built with.
+  std::shared_ptr<const void> native = {};
 };
 
-/// One encoded picture. Copies share the bytes. Immutable.
+/// One encoded frame. Copies share the bytes. Immutable.
 struct Packet {
   std::span<const std::uint8_t> data;
-  double pts = 0;            // seconds, as of its frame
-  double dts = 0;            // seconds: rising by the packets, at most pts
+  double pts = 0;            // seconds, the same as its frame's
+  double dts = 0;            // seconds; increases from packet to packet, never above pts
   double duration = 0;       // seconds; 0 if unknown
-  bool is_keyframe = false;  // decoding can begin with it
-  /// A part of its picture, or of a picture that it was predicted from, was lost on its way here.
+  bool is_keyframe = false;  // decoding can start here
+  /// Part of this frame, or of one that it depends on, was lost in transit.
   bool damaged = false;
   std::shared_ptr<const PacketStream> stream;
-  std::shared_ptr<const void> owner = {};  // owner of data: FFmpeg's AVPacket
+  std::shared_ptr<const void> owner = {};  // keeps `data` alive: FFmpeg's AVPacket
 };
 
 template <>

@@ -1,4 +1,4 @@
-// The packets of a camera as a separate source.
+// Access to a camera's encoded packets, as a source of its own.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,20 +10,21 @@
 
 namespace freshframe {
 
-/// The source of the packets that `camera` reads, as the camera has sent them. Add it to the same pipeline, with
-/// AddOptions::companion_of. It ends with the camera's source. One per source; while it reads, packets begin at the
-/// next keyframe. Throws GraphError for a source that is no live network stream, and for a second call.
+/// Creates a source of the unmodified packets that `camera` receives. Add it to the same pipeline, with
+/// AddOptions::companion_of. It ends together with the camera, and there can be only one. Packets start at
+/// the next keyframe. Throws GraphError if the camera is not a live network stream, or if it has been called
+/// before.
 [[nodiscard]] std::unique_ptr<Source<Packet>> make_packet_source(VideoSource& camera);
-/// Sets whether a node or reader takes frames of a source whose packets are taken, or that a page shows. If none
-/// does, nothing is decoded, except for the page's viewers that are sent JPEGs, and a keyframe now and then. At true
-/// again it decodes from the next keyframe on, or from the last one where a page shows the source. Any thread. Throws
-/// GraphError as make_packet_source().
+/// Tells the camera whether any node or reader uses its decoded frames. This matters only if its packets are
+/// used or a page shows it. With `wanted` false it decodes nothing except for viewers of the page that need
+/// JPEGs, and an occasional keyframe. When set to true again, decoding resumes at the next keyframe, or at
+/// the previous one if a page shows the source. Thread-safe. Throws GraphError like make_packet_source().
 void take_frames(VideoSource& camera, bool wanted);
 
-/// Wakes a source that was opened with Decode::Keyframes: everything from its last keyframe on is decoded, and the newest
-/// frame comes with the next packet, followed by all others. For `seconds` after the last call, 0 to 86400, or up
-/// to the frame with this `pts`: one of them. A call never shortens what an earlier one has asked for. Any thread.
-/// Throws OptionError, and GraphError for a source that does not sleep.
+/// Wakes a source that was opened with Decode::Keyframes: it decodes everything since its last keyframe and
+/// delivers the newest frame with the next packet, followed by all others. Lasts either for `seconds`, 0 to
+/// 86400, or up to the frame with this `pts`; set exactly one. A call never shortens an earlier one.
+/// Thread-safe. Throws OptionError, and GraphError if the source was not opened with Decode::Keyframes.
 void wake(VideoSource& camera, std::optional<double> seconds, std::optional<double> pts = {});
 
 }  // namespace freshframe

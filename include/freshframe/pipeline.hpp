@@ -1,4 +1,4 @@
-// The graph: add nodes, take readers, start, wait, stop.
+// The pipeline: add nodes, get readers, start, wait, stop.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -32,52 +32,54 @@ class PipelineCore;    // src/core/pipeline/pipeline_core.hpp
 
 namespace freshframe {
 
-/// The effect of an exception in a node. Stop: it ends the pipeline. Skip: the sample is dropped and counted.
-/// Remove: the node goes with all nodes below it that no source reaches without it, what it has given is
-/// processed, and the rest runs on; Report::failures has its text. A failure of open() at the start ends the
-/// pipeline in any case.
+/// What happens when a node throws. Stop: the pipeline ends. Skip: the sample is dropped and counted. Remove:
+/// the node is removed, with every downstream node that no other source reaches. What it has already emitted
+/// is still processed, the rest keeps running, and Report::failures has the reason. If open() fails during
+/// start(), the pipeline ends in any case.
 enum class OnError : std::uint8_t { Stop, Skip, Remove };
-/// "stop", "skip" or "remove". Throws OptionError for another name.
+/// Parses "stop", "skip" or "remove". Throws OptionError for anything else.
 [[nodiscard]] OnError parse_on_error(std::string_view name);
 
-/// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
-/// below files only. Directly below a node of several results per sample it is a blocking one (for a
-/// recorder only below files): see docs/reference/steps.md. Below packets it is RECORDING.
-/// `max_age` (seconds, live only): an older sample is dropped as `stale` when its turn comes.
-/// `max_rate`: at most this number of samples per second and source passes, evenly by `captured` below live sources, by
-/// `pts` below files. The others are dropped as `rate`.
-/// `batch`: the node, which must take batches (BatchNode), gets several samples per call. The default queue
-/// is then at least as deep as the batch below files; below live sources it is LATEST, of each source.
-/// `as_source`: the name of the stream of a node's on_tick() and finish(). Default: the node's name.
-/// `join`: the node, which must take sets (JoinNode), gets a sample of each parent. The default queue below
-/// live sources is kJoining.
+/// Options of Pipeline::add().
 struct AddOptions {
   std::string name = {};
+  /// Default: downstream of a live source LATEST (RECORDING for a recorder), downstream of files only
+  /// LOSSLESS. Directly downstream of a node with several results per sample it blocks (for a recorder only
+  /// with files): see docs/reference/steps.md. Downstream of packets it is RECORDING.
   std::optional<Queue> queue = {};
   OnError on_error = OnError::Stop;
+  /// In seconds, for live sources only: an older sample is dropped as `stale` when its turn comes.
   std::optional<double> max_age = {};
+  /// Several samples per call; needs a node that supports it (BatchNode). With files the default queue is
+  /// then at least as deep as the batch; with live sources it is LATEST for each source.
   std::optional<Batch> batch = {};
+  /// Name of the stream that on_tick() and finish() emit. Default: the node's name.
   std::string as_source = {};
+  /// One sample of each parent per call; needs a node that accepts sets (JoinNode). The default queue with
+  /// live sources is kJoining.
   std::optional<Join> join = {};
+  /// Maximum number of samples per second and source, evenly spaced by `captured` for live sources and by
+  /// `pts` for files. Others are dropped as `rate`.
   std::optional<double> max_rate = {};
-  /// The parents are a list, which may be empty: connect() can add more while the pipeline runs. A merge
-  /// without parents is live and stays until remove() or stop().
+  /// Declares a merge: connect() can add parents while the pipeline runs, so the list of parents may be
+  /// empty. A merge without parents counts as live and stays until remove() or stop().
   bool merge = false;
-  /// The node is a second output of this source, such as its make_packet_source(). It is removed with the source, neither of the
-  /// two can be replaced, and its default name begins with the source's: "door.packets".
+  /// Marks the node as a second output of this source, such as its make_packet_source(). It is removed
+  /// together with the source, neither of them can be replaced, and its default name is derived from the
+  /// source's: "door.packets".
   std::optional<AnyPort> companion_of = {};
 };
 
-/// Options of Pipeline::connect(), as of add().
+/// Options of Pipeline::connect(); see AddOptions.
 struct ConnectOptions {
   std::optional<Queue> queue = {};
   std::optional<double> max_age = {};
   std::optional<double> max_rate = {};
 };
 
-/// Options of Pipeline::remove(). `drain`: the sources end, and all that they have sent is processed, as at the
-/// end of a stream; remove() returns when merges that stay have taken it. Else only recorders write their
-/// waiting samples, and the others are dropped as `removed`.
+/// Options of Pipeline::remove(). With `drain`, the sources end and everything they have sent is processed,
+/// as at the end of a stream; remove() returns once the merges that stay have received it. Without it, only
+/// recorders process their queued samples; all others are dropped as `removed`.
 struct RemoveOptions {
   bool drain = false;
   Seconds timeout{5};
@@ -87,28 +89,27 @@ struct RemoveOptions {
 struct ReaderOptions {
   std::string name = {};
   std::optional<Queue> queue = {};
-  bool frames = true;                   // false means samples come without their frame
-  std::optional<Join> join = {};        // the values are Joined
-  std::optional<double> max_rate = {};  // samples per second and source; not with a join
+  bool frames = true;                   // false: samples come without their frames
+  std::optional<Join> join = {};        // samples are sets (Joined)
+  std::optional<double> max_rate = {};  // samples per second and source; cannot be combined with `join`
 };
 
-/// Called about every 50 ms by the waiting thread. An exception ends the wait. An embedder handles signals
-/// there.
+/// Called by the waiting thread about every 50 ms, for example to handle signals. An exception ends the wait.
 using WaitHook = std::function<void()>;
 
-/// The hooks of a program that runs nodes on its own threads (NodeBase::runs_outside()).
+/// Hooks for a program that runs nodes on its own threads (NodeContract::runs_outside).
 struct Embedder {
   /// Starts those threads. Called once, after the native threads have started.
   std::function<void()> start_outside = {};
   WaitHook hook = {};
 };
 
-/// A node of one type of input.
+/// A node with a single input type.
 template <class N>
 concept Step = std::derived_from<N, Node<typename N::Input, typename N::Output>> ||
                std::derived_from<N, OutNode<typename N::Input, typename N::Output>>;
 
-/// The verbs of a reader, untyped, for Reader<T> and bindings.
+/// The untyped functions of a reader, for Reader<T> and for bindings.
 namespace reader_verbs {
 [[nodiscard]] std::optional<AnySample> latest(core::ReaderCore& reader, std::optional<Seconds> max_age);
 [[nodiscard]] std::optional<AnySample> poll(core::ReaderCore& reader);
@@ -117,22 +118,23 @@ namespace reader_verbs {
 void close(core::ReaderCore& reader);
 }  // namespace reader_verbs
 
-/// Pulls samples from one or more nodes. One thread at a time. Frames that it returns are on loan.
-/// docs/reference/queues.md describes each verb.
+/// Reads samples from one or more nodes. Use it from one thread at a time. Returned frames are on loan.
+/// docs/reference/queues.md describes each function.
 template <class T>
 class Reader {
  public:
   explicit Reader(std::shared_ptr<core::ReaderCore> core) : core_(std::move(core)) {}
 
-  /// The newest sample of all ports, the same again when nothing is newer, nullopt before the first and if the newest
-  /// was captured more than `max_age` ago. Never waits. Any thread.
+  /// Returns the newest sample of all ports without waiting, and the same one again if there is none newer.
+  /// Returns nullopt before the first sample, and if the newest was captured more than `max_age` ago.
+  /// Thread-safe.
   [[nodiscard]] std::optional<Sample<T>> latest(std::optional<Seconds> max_age = std::nullopt) {
     return cast_sample(reader_verbs::latest(*core_, max_age));
   }
-  /// The next unseen sample or nullopt. Throws EndOfStreamError after the last.
+  /// Returns the next unread sample, or nullopt if there is none yet. Throws EndOfStreamError after the last.
   [[nodiscard]] std::optional<Sample<T>> poll() { return cast_sample(reader_verbs::poll(*core_)); }
-  /// Waits for the next unseen sample; nullopt at the end of the stream. Throws ReadTimeoutError, NodeError,
-  /// StalledError.
+  /// Waits for the next unread sample. Returns nullopt at the end of the stream. Throws ReadTimeoutError,
+  /// NodeError, StalledError.
   [[nodiscard]] std::optional<Sample<T>> get(std::optional<Seconds> timeout = std::nullopt) {
     try {
       return Sample<T>(reader_verbs::get(*core_, timeout));
@@ -141,8 +143,8 @@ class Reader {
     }
   }
   [[nodiscard]] bool has_ended() const { return reader_verbs::has_ended(*core_); }
-  /// The reader leaves the graph: its waiting samples are dropped as `removed`, and get() and poll() are at the end.
-  /// Any thread, before and after the run, too.
+  /// Removes the reader from the graph. Its queued samples are dropped as `removed`, and get() and poll()
+  /// behave as at the end of the stream. Thread-safe; may also be called before and after the run.
   void close() { reader_verbs::close(*core_); }
   [[nodiscard]] const std::shared_ptr<core::ReaderCore>& core() const noexcept { return core_; }
 
@@ -156,19 +158,21 @@ class Reader {
 };
 
 /// A graph of nodes, each on its own thread. Runs once. Thread-safe. add(), reader(), connect(),
-/// disconnect(), remove() and replace() change the graph while it runs, the first four also before start(). The
-/// destructor stops and joins; nodes that are still busy after 5 s are named in the log and left running.
+/// disconnect(), remove() and replace() change the graph while it runs; the first four also work before
+/// start(). The destructor stops and joins all threads; nodes that are still busy after 5 s are logged and
+/// left running.
 class Pipeline {
  public:
-  /// Options of a whole pipeline.
+  /// Options of the whole pipeline.
   struct Options {
     std::string name = "pipeline";
-    std::optional<double> stall_timeout = 5.0;  // seconds; nullopt means never
+    std::optional<double> stall_timeout = 5.0;  // seconds; nullopt: never
     std::size_t max_held_bytes = std::size_t{1} << 30;
-    /// Bytes of all pictures that stay on graphics cards. A camera drops what finds no room (`pool`), a file waits.
-    std::optional<std::size_t> max_device_bytes = {};  // default: a quarter of what was free on the card
+    /// Limit of GPU memory for frames. When it is reached, a camera drops frames (as `pool`), and a file
+    /// waits.
+    std::optional<std::size_t> max_device_bytes = {};  // default: a quarter of the GPU memory that was free
     std::shared_ptr<const Clock> clock = Clock::real();
-    bool keep_running = false;  // it does not end with its last source, and may begin without any node
+    bool keep_running = false;  // keeps running after its last source has ended, and may start empty
   };
 
   Pipeline();
@@ -182,7 +186,7 @@ class Pipeline {
   Port<typename N::Output> add(std::unique_ptr<N> source, const AddOptions& options = {}) {
     return {add_any(std::move(source), {}, options)};
   }
-  /// A wrong port type does not compile.
+  /// A port of the wrong type is a compile error.
   template <class N>
     requires Step<N>
   Port<typename N::Output> add(std::unique_ptr<N> node, Port<typename N::Input> parent,
@@ -190,7 +194,7 @@ class Pipeline {
     const AnyPort parents[] = {parent.any()};
     return {add_any(std::move(node), parents, options)};
   }
-  /// A merge: takes round-robin from the parents that have samples.
+  /// A merge: takes samples round-robin from the parents that have any.
   template <class N>
     requires Step<N>
   Port<typename N::Output> add(std::unique_ptr<N> node, const std::vector<Port<typename N::Input>>& parents,
@@ -201,7 +205,7 @@ class Pipeline {
     as_merge.merge = true;
     return {add_any(std::move(node), all, as_merge)};
   }
-  /// Adds a node that takes several types.
+  /// For a node that accepts several types.
   template <class N, class In>
     requires(std::derived_from<N, NodeBase> && N::template kTakes<In>)
   Port<typename N::Output> add(std::unique_ptr<N> node, Port<In> parent, const AddOptions& options = {}) {
@@ -218,14 +222,14 @@ class Pipeline {
     as_merge.merge = true;
     return {add_any(std::move(node), all, as_merge)};
   }
-  /// A join, with `options.join`. A wrong port type does not compile.
+  /// A join; set `options.join`. A port of the wrong type is a compile error.
   template <class N, class... In>
     requires(N::template kTakesSet<In...>)
   Port<typename N::Output> add(std::unique_ptr<N> node, const std::tuple<Port<In>...>& parents,
                                const AddOptions& options) {
     return {add_any(std::move(node), any_ports(parents), options)};
   }
-  /// A reader of sets, with `options.join`.
+  /// A reader of sets; set `options.join`.
   template <class... T>
   Reader<Joined> reader(const std::tuple<Port<T>...>& ports, const ReaderOptions& options) {
     return Reader<Joined>(reader_any(any_ports(ports), options));
@@ -242,39 +246,43 @@ class Pipeline {
     return Reader<T>(reader_any(all, options));
   }
 
-  /// One more edge into a node that was added with a list of parents. While the pipeline runs it gets the
-  /// samples from the next one on. Throws GraphError, and StateError when all its parents have ended.
+  /// Adds an edge to a node that was added with a list of parents. In a running pipeline it starts with the
+  /// next sample. Throws GraphError, or StateError if all parents of the node have ended.
   template <class In, class Out>
   void connect(Port<Out> child, Port<In> parent, const ConnectOptions& options = {}) {
     connect_any(child.node, parent.any(), options);
   }
-  /// Takes that edge away. The waiting samples are dropped as `removed`.
+  /// Removes that edge. Its queued samples are dropped as `removed`.
   template <class In, class Out>
   void disconnect(Port<Out> child, Port<In> parent) {
     disconnect_any(child.node, parent.any());
   }
-  /// Changes Batch::max_wait of a node that was added with a batch, from its next batch on. Throws GraphError,
+  /// Changes Batch::max_wait of a node with a batch, starting with its next batch. Throws GraphError,
   /// OptionError.
   template <class T>
   void set_max_wait(Port<T> port, double max_wait) {
     set_max_wait_any(port.node, max_wait);
   }
-  /// Ends a node of a running pipeline and all nodes below it that no source reaches without it; merges stay.
-  /// Returns the last statistics of all that went, or nothing when it was removed before. Throws the failure of
-  /// a close(), and StopTimeoutError with the nodes that are still busy, which end by themselves. On a node's own
-  /// thread it only asks.
+  /// Removes a node from a running pipeline, with every downstream node that no other source reaches; merges
+  /// stay. Returns the final statistics of everything removed, or empty ones if it was already gone. Throws
+  /// what a close() throws, and StopTimeoutError with the nodes that are still busy, which end later on their
+  /// own. If called on a node's own thread, it only requests the removal.
   template <class T>
   Stats remove(Port<T> port, const RemoveOptions& options = {}) {
     return remove_any(port.node, options);
   }
-  /// Another node takes the place of a running one: a new model, another address of a camera. It opens on its
-  /// own thread while the old one works. When the old one's call has ended, it takes over the edges, name and
-  /// counters, and the old one closes there. Lossless edges lose nothing. A source goes on with the numbers
-  /// and times of the one before. Both must be native, of the same types, and no recorders. Throws
-  /// GraphError, StateError, the failures of open() (of a source: its first attempt) and of the old one's
-  /// close(), and StopTimeoutError 5 s after open(): the old one, still in a call, works on (a source goes
-  /// after it). On a node's own thread, and while the node waits for room in a full queue, it does not wait
-  /// for the change, and failures are logged.
+  /// Replaces a running node, for example to switch to another model or camera address. The new node opens on
+  /// its own thread while the old one keeps working. When the old one's current call has finished, the new
+  /// one takes over its edges, name and counters, and the old one is closed. Lossless edges lose nothing. A
+  /// source continues the numbers and times of the old one. Both nodes must be native and of the same types;
+  /// recorders cannot be replaced.
+  ///
+  /// Throws GraphError, StateError, whatever open() throws (for a source: its first attempt) and whatever the
+  /// old node's close() throws. Throws StopTimeoutError if the change is not complete 5 s after open(); the
+  /// message says which node is in use. If the old node was still in a call, nothing was replaced, except
+  /// that a new source still takes over when the call ends. If called on a node's own thread, or while the
+  /// node waits for room in a full queue, replace() returns without waiting for the change, and failures are
+  /// logged.
   template <class T, class N>
     requires(std::derived_from<N, NodeBase> && std::same_as<typename N::Output, T>)
   void replace(Port<T> port, std::unique_ptr<N> node) {
@@ -286,27 +294,28 @@ class Pipeline {
   void disconnect_any(int child, const AnyPort& parent);
   void set_max_wait_any(int node, double max_wait);
 
-  /// Untyped forms for embedders; types are checked here. Returns the node's index.
+  /// Untyped forms for embedders, with run-time type checks. Returns the node's index.
   int add_any(std::unique_ptr<NodeBase> node, std::span<const AnyPort> parents, const AddOptions& options);
   std::shared_ptr<core::ReaderCore> reader_any(std::span<const AnyPort> parents,
                                                const ReaderOptions& options);
 
   /// Opens every node and source, then lets samples flow. Throws GraphError, StateError, SourceError,
-  /// NodeError. After an exception of the embedder the pipeline is asked to stop: end its nodes, then call
-  /// stop().
+  /// NodeError. If a hook of the embedder throws, the pipeline is asked to stop: end the embedder's nodes,
+  /// then call stop().
   void start(const Embedder& embedder = {});
-  /// Returns true if the pipeline has ended. Throws the first NodeError or SourceError, and StalledError.
+  /// Waits for the end. Returns false on timeout. Throws the first NodeError or SourceError, and
+  /// StalledError.
   bool wait(std::optional<Seconds> timeout = std::nullopt, const WaitHook& hook = {});
-  /// start() unless started, wait until the end, stop.
+  /// Calls start() if needed, waits for the end, and stops.
   Report run();
-  /// Idempotent. Throws StopTimeoutError naming the nodes that are still busy; from a node's own thread only
-  /// requests.
+  /// Idempotent. Throws StopTimeoutError, which names the nodes that are still busy. If called on a node's
+  /// own thread, it only requests the stop.
   void stop(Seconds timeout = Seconds{5}, const WaitHook& hook = {});
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Report report() const;
   [[nodiscard]] std::string node_name(int index) const;
-  /// The graph as text, one edge per line with policy and counts.
+  /// The graph as text: one edge per line, with its queue and counts.
   [[nodiscard]] std::string to_string() const;
 
  private:

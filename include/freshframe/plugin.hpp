@@ -1,9 +1,8 @@
-// Your own node in C++17: derive from Node or Source, export it with FRESHFRAME_NODE. Header only; links
-// nothing.
+// Write a node in C++17: derive from Node or Source and export it with FRESHFRAME_NODE. Header-only.
 // SPDX-License-Identifier: Apache-2.0
 //
-// This is the plugin's side of the C interface in abi.h. Any compiler and standard library will do:
-// exceptions are caught here and cross as text, and memory is freed by the side that allocated it.
+// This is the plugin's side of the C interface in abi.h. It works with any compiler and standard library:
+// exceptions are caught here and passed on as messages, and memory is freed by the side that allocated it.
 #pragma once
 
 #if __cplusplus < 201703L
@@ -27,7 +26,6 @@ namespace freshframe::plugin {
 inline namespace v1 {
 namespace [[gnu::visibility("hidden")]] detail {
 
-// A name that may be part of a symbol.
 constexpr bool is_node_name(const char* name) {
   if (*name == '\0') return false;
   for (; *name != '\0'; ++name) {
@@ -38,7 +36,7 @@ constexpr bool is_node_name(const char* name) {
   return true;
 }
 
-// A type per name, so that the compiler sees a name that appears twice.
+// A distinct type for each name, so that a duplicate name is a compile error.
 template <std::uint64_t Hash>
 struct NodeName {};
 constexpr std::uint64_t hash_name(const char* name) {
@@ -48,20 +46,20 @@ constexpr std::uint64_t hash_name(const char* name) {
 }
 
 #ifdef Py_PYTHON_H
-// The target of a capsule: the object comes first.
+// What the capsule points to. `object` must be the first member.
 struct Capsuled {
   freshframe_object object;
   freshframe_node table;
-  std::string name;  // name of the table
+  std::string name;  // of the node; `table` points to it
 };
 #endif
 
 }  // namespace detail
 
 #ifdef Py_PYTHON_H
-/// For a method __freshframe_node__(self) of an extension's class, with any binding library (include Python.h
-/// before): a new capsule with `node`, which the Python object owns. Null with an exception set. An object is
-/// a node of one pipeline.
+/// For a method __freshframe_node__(self) of an extension class, with any binding library (include Python.h
+/// first): returns a new capsule with `node`, which the Python object owns, or null with an exception set. An
+/// object can be used in one pipeline only.
 ///   PyObject* capsule = freshframe::plugin::node_capsule(self, "blobs");
 ///   nanobind: if (capsule == nullptr) throw nb::python_error(); return nb::steal(capsule);
 ///   pybind11: if (capsule == nullptr) throw py::error_already_set();
@@ -97,7 +95,7 @@ template <class Class>
   extern "C" FRESHFRAME_EXPORT const freshframe_node symbol __asm__("freshframe_node_1_" name);         \
   const freshframe_node symbol = freshframe::plugin::exported_table<Class>(name)
 
-/// Exports `Class` as the node `name` of this library: FRESHFRAME_NODE(Blobs, "blobs"); once per line,
-/// outside of functions. The class has a public constructor that takes a const Options&, or nothing.
+/// Exports `Class` as node `name` of this library: FRESHFRAME_NODE(Blobs, "blobs"). At most once per line, at
+/// namespace scope. The class needs a public constructor that takes a const Options& or nothing.
 #define FRESHFRAME_NODE(Class, name) \
   FRESHFRAME_EXPORT_NODE_AS(Class, FRESHFRAME_JOINED(freshframe_exported_node_, __LINE__), name)

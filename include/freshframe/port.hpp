@@ -1,25 +1,25 @@
-// A node's output, as children and readers name it.
+// A node's output, to connect children and readers to.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 namespace freshframe {
 
-/// A port without its type: a node's samples, all of them or the samples of one source.
+/// An untyped port: all samples of a node, or only those of one source.
 struct AnyPort {
   AnyPort(int index, int only = -1) : node(index), source(only) {}  // NOLINT(google-explicit-constructor)
 
   int node;
-  int source;  // -1: of all that reach the node
+  int source;  // -1: all sources
 };
 
-/// Output of a node. Children and readers name it as their parent.
+/// A node's output. Pass it as a parent to add() or reader().
 template <class T>
 struct Port {
   int node = -1;
-  int source = -1;  // -1: all samples of the node
+  int source = -1;  // -1: all sources
 
-  /// The samples of one source only: the source `port`, or the single source above it. add() and reader()
-  /// throw GraphError when there is more than one, or when it cannot reach this node.
+  /// Restricts the port to one source: `port`, or the only source upstream of it. add() and reader() throw
+  /// GraphError if there are several, or if the source cannot reach this node.
   template <class U>
   [[nodiscard]] Port of(Port<U> port) const {
     return {node, port.source >= 0 ? port.source : port.node};

@@ -1,4 +1,4 @@
-// The node that publishes a stream to a media server: encoded frames, or a camera's own packets.
+// Publishes a stream to a media server: encodes frames, or forwards a camera's packets.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,31 +13,31 @@
 
 namespace freshframe {
 
-/// Options of a Publish.
+/// Options of Publish.
 struct PublishOptions {
-  std::string codec = "auto";  // codec for frames: "auto" is the first that FFmpeg encodes
-  int crf = 23;                // quality of frames: 0 (lossless) to 51
+  std::string codec = "auto";  // for frames; "auto": the first supported codec that FFmpeg can encode
+  int crf = 23;                // for frames: 0 (lossless) to 51
   EncoderPreset preset = EncoderPreset::Fastest;
-  double keyframe_every = 2;  // seconds between keyframes of frames, 0.1 to 60
-  int threads = 1;            // threads of the encoder
-  double max_wait = 1;        // seconds for which a picture may wait to be sent, 0.1 to 60
-  double timeout = 5;         // seconds to connect, and for each packet
-  std::map<std::string, std::string> options = {};  // options of the encoder; an unknown one is an error
+  double keyframe_every = 2;  // for frames: seconds between keyframes, 0.1 to 60
+  int threads = 1;
+  double max_wait = 1;  // seconds for which a frame may wait to be sent, 0.1 to 60
+  double timeout = 5;   // seconds to connect, and for each packet
+  std::map<std::string, std::string> options = {};  // passed to the encoder; unknown options are an error
 };
 
-/// Publishes to "rtsp://host:8554/name" (ANNOUNCE and RECORD, over TCP), "rtmp://host/app/name", or MPEG-TS to
-/// "srt://host:port", "udp://host:port" or "tcp://host:port". Connects when the first frame comes, and again after an
-/// outage with 0.5 to 10 s of back-off. The node has its own thread for sending, so it delays no other node.
-/// Unsent frames and packets are counted as `lost`. A picture that has waited longer than `max_wait` is left
-/// out with all up to the newest keyframe that is young enough, before it is put into packets: so players see
-/// no gap in the packets' numbers. The kernel's buffer is kept small, because seconds of video fit into the
-/// usual one.
+/// Publishes to "rtsp://host:8554/name" (ANNOUNCE and RECORD, over TCP), "rtmp://host/app/name", or as
+/// MPEG-TS to "srt://host:port", "udp://host:port" or "tcp://host:port". Connects when the first frame
+/// arrives, and reconnects with 0.5 to 10 s back-off. Sending has its own thread, so it does not delay other
+/// nodes. Unsent frames and packets are counted as `lost`. A frame that has waited longer than `max_wait` is
+/// skipped, together with everything up to the newest keyframe that is recent enough. This happens before
+/// packetising, so players see no gap in the sequence numbers. The kernel's send buffer is kept small,
+/// because the default size can hold seconds of video.
 ///
-/// Below make_packet_source() a camera it sends the camera's own packets. Nothing is encoded: set_input() refuses `codec`,
-/// `crf`, `preset`, `keyframe_every` and `options`. process() throws Error for a codec that the server's protocol does not
-/// take.
+/// With make_packet_source() upstream it sends the camera's own packets and encodes nothing; set_input()
+/// rejects `codec`, `crf`, `preset`, `keyframe_every` and `options`. process() throws Error for a codec that
+/// the protocol does not support.
 ///
-/// The constructor throws OptionError for a URL or codec that is not possible.
+/// The constructor throws OptionError for an unsupported URL or codec.
 class Publish final : public EitherNode<Frame, Packet, Nothing> {
  public:
   explicit Publish(const std::string& url, const PublishOptions& options = {});

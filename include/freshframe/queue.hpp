@@ -1,4 +1,4 @@
-// How one edge behaves when its consumer is slower than its producer.
+// Queue policies: what an edge does when its consumer is slower than its producer.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,35 +11,35 @@
 
 namespace freshframe {
 
-/// The behaviour of a full edge.
 enum class WhenFull : std::uint8_t { DropOldest, DropNewest, Block };
 
-/// Policy of one edge. `depth` is a hard bound that nothing raises. Two further bounds may make an edge full
-/// earlier; one sample always fits. A blocking queue has neither.
+/// The queue policy of an edge. `depth` is a hard limit. max_seconds and max_bytes may make the edge full
+/// earlier, but one sample always fits; a blocking queue has neither.
 struct Queue {
   int depth = 1;
   WhenFull when_full = WhenFull::DropOldest;
-  /// From the oldest waiting sample's `captured` to the newest one's, without the time of those between them that
-  /// found no room.
+  /// Maximum time span of the queued samples, by `captured`. The time of samples that were dropped in between
+  /// is not counted.
   std::optional<double> max_seconds = {};
-  std::optional<std::int64_t> max_bytes = {};  // size of the waiting samples' pictures
+  std::optional<std::int64_t> max_bytes = {};  // maximum size of the queued samples' frames
 
-  /// A full edge makes its producer wait, and drops nothing.
+  /// Whether a full edge makes its producer wait instead of dropping samples.
   [[nodiscard]] constexpr bool blocks() const noexcept { return when_full == WhenFull::Block; }
   bool operator==(const Queue&) const = default;
 };
 
-/// The newest sample waits for the consumer.
+/// Keeps only the newest sample.
 inline constexpr Queue kLatest{1, WhenFull::DropOldest};
-/// Only a sample that arrives while the consumer waits: the lowest age.
+/// Keeps nothing: delivers a sample only if the consumer is waiting for it. Lowest age.
 inline constexpr Queue kNext{0, WhenFull::DropOldest};
-/// No sample is dropped: a full edge makes its producer wait.
+/// Drops nothing: a full edge makes its producer wait.
 inline constexpr Queue kLossless{8, WhenFull::Block};
-/// Two seconds for a recorder to catch up, in at most 256 MiB. The waiting samples are written.
+/// Gives a recorder two seconds to catch up, in at most 256 MiB. At the end of a run the queued samples are
+/// still written.
 inline constexpr Queue kRecording{256, WhenFull::DropNewest, 2.0, std::int64_t{256} << 20};
 
-/// The queue of a join below a live source: the samples of one parent that wait for samples of the others.
-/// The join's `max_wait` bounds it in time.
+/// For a join downstream of a live source: holds samples of one parent that wait for those of the others.
+/// `max_wait` of the join limits how long.
 inline constexpr Queue kJoining{32, WhenFull::DropOldest};
 
 /// A predefined queue.
@@ -48,14 +48,14 @@ struct NamedQueue {
   Queue queue;
 };
 
-/// The predefined queues, by the names that they have in texts, in Python and on the dashboard.
+/// The predefined queues, by their names in text, in Python and on the dashboard.
 inline constexpr std::array kNamedQueues = {NamedQueue{"LATEST", kLatest}, NamedQueue{"NEXT", kNext},
                                             NamedQueue{"LOSSLESS", kLossless},
                                             NamedQueue{"RECORDING", kRecording}};
 
-/// Why a sample on an edge was not delivered. Removed: the edge was removed, or its source. On an edge of a join:
-/// Unmatched: no samples of the other parents belong to it. Late: they had been given up before it came.
-/// NoClock: it has no usable wall clock. Rate: the edge has a `max_rate`.
+/// Why an edge dropped a sample. Removed: the edge or the source was removed. Rate: `max_rate` of the edge.
+/// For the edge of a join: Unmatched: no samples of the other parents match. Late: arrived after its set had
+/// been given up. NoClock: it has no usable wall time.
 enum class DropCause : std::uint8_t {
   QueueFull,
   NoWaiter,
@@ -71,9 +71,9 @@ enum class DropCause : std::uint8_t {
 inline constexpr int kDropCauses = 10;
 
 /// Why a node lost a frame before it reached an edge. Worker: its worker process died or took too long. Stop:
-/// a stop ended the worker process. Repeated: the server has sent it before. Lost: the network has lost it,
-/// or too much of it or of a frame that it refers to. NotDecoded: the decoder was asked to leave it out
-/// (FFmpeg's option skip_frame).
+/// a stop ended the worker process. Repeated: the server sent it twice. Lost: too much of it, or of a frame
+/// that it depends on, was lost on the network. NotDecoded: the decoder was asked to skip it (FFmpeg's option
+/// skip_frame).
 enum class NodeDropCause : std::uint8_t {
   Device,
   Decode,
@@ -87,12 +87,12 @@ enum class NodeDropCause : std::uint8_t {
 };
 inline constexpr int kNodeDropCauses = 9;
 
-/// The meaning of a drop. ByDesign: an option leaves the sample out, however fast the consumer is, so that a run is complete
-/// without it. Skipped: the consumer gets others instead, newer or matching ones, or the program has
-/// ended the edge. Lost: somebody wanted the sample.
+/// Whether a drop matters. ByDesign: an option excludes the sample however fast the consumer is, so a run
+/// counts as complete without it. Skipped: the consumer gets newer or matching samples instead, or the
+/// program removed the edge. Lost: the sample was wanted.
 enum class DropMeaning : std::uint8_t { ByDesign, Skipped, Lost };
 
-/// A cause of drops: its name in the statistics, and whether a drop of this cause is a loss.
+/// A drop cause, with its name and meaning in the statistics.
 template <class Cause>
 struct DropKind {
   Cause cause;
@@ -100,8 +100,8 @@ struct DropKind {
   DropMeaning meaning;
 };
 
-/// Separates losses from other drops, for all views of the statistics. On an edge that skips_when_full() a full queue
-/// loses nothing.
+/// The meaning of every cause, for all displays of the statistics. Exception: QueueFull is not a loss on an
+/// edge with skips_when_full().
 inline constexpr std::array<DropKind<DropCause>, kDropCauses> kDropKinds = {
     {{DropCause::QueueFull, "queue_full", DropMeaning::Lost},
      {DropCause::NoWaiter, "no_waiter", DropMeaning::Skipped},
@@ -140,8 +140,8 @@ static_assert(
     }(),
     "the tables have the order of their causes");
 
-/// Whether a full queue skips samples for newer ones, as its consumer wants it: LATEST, NEXT, and the queues of a join,
-/// whose newest sets wait.
+/// Whether dropping from a full queue is what the consumer asked for: LATEST, NEXT, and joins, which prefer
+/// newer sets.
 [[nodiscard]] constexpr bool skips_when_full(const Queue& queue, bool joined) noexcept {
   return queue == kLatest || queue == kNext || (joined && queue.when_full == WhenFull::DropOldest);
 }
@@ -149,11 +149,11 @@ static_assert(
 [[nodiscard]] std::string_view to_string(WhenFull when_full) noexcept;
 [[nodiscard]] std::string_view to_string(DropCause cause) noexcept;
 [[nodiscard]] std::string_view to_string(NodeDropCause cause) noexcept;
-/// The name of a predefined queue, or "Queue(4, drop_newest)".
+/// Returns the name of a predefined queue, or a string such as "Queue(4, drop_newest)".
 [[nodiscard]] std::string to_string(const Queue& queue);
-/// The inverse of to_string(). Throws OptionError for another name.
+/// The inverse of to_string(). Throws OptionError for an unknown name.
 [[nodiscard]] WhenFull parse_when_full(std::string_view name);
-/// Throws OptionError for an invalid policy (negative depth, depth 0 with anything but drop_oldest).
+/// Throws OptionError for an invalid policy, such as a negative depth, or depth 0 unless it is DropOldest.
 void validate(const Queue& queue);
 
 }  // namespace freshframe

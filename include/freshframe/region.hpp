@@ -1,4 +1,4 @@
-// A region of interest: the rectangle of a picture that a detector looks at.
+// Region of interest: the part of an image that a detector searches.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,8 +6,8 @@
 
 namespace freshframe {
 
-/// A rectangle of a picture in pixels: the columns from x0 up to, but not including, x1, and the rows from y0
-/// up to y1. The top left pixel is (0, 0).
+/// A rectangle in pixels: columns x0 to x1 and rows y0 to y1, excluding x1 and y1. The top left pixel is (0,
+/// 0).
 struct Region {
   int x0 = 0;
   int y0 = 0;
@@ -16,24 +16,24 @@ struct Region {
   bool operator==(const Region&) const = default;
 };
 
-/// Throws OptionError for a region without pixels, or a region that begins left of or above every picture.
+/// Throws OptionError if the region is empty or has negative coordinates.
 void check_region(const Region& region);
-/// Throws OptionError as check_region(), and when a picture of that size does not contain the region.
+/// Also throws OptionError if the region does not fit into an image of this size.
 void check_region(const Region& region, int width, int height);
 
-/// The pixels of a region within a plane of one byte per pixel, without a copy. Throws OptionError as
-/// check_region(), and when the plane does not contain it.
+/// Returns the region of a plane with one byte per pixel, without copying. Throws OptionError as
+/// check_region(), and if the region does not fit into the plane.
 [[nodiscard]] Plane view_part(const Plane& luma, const Region& region);
 
-/// A part of a frame, and the place of its top left pixel.
+/// Part of a frame, and the position of its top left pixel.
 struct FramePart {
   Frame frame;
   int x = 0;
   int y = 0;
 };
-/// The part of a frame in its own memory, without a copy. Where two rows or columns share their chroma, the
-/// part begins up to one pixel before the region. Throws OptionError as check_region(), and when the frame
-/// does not contain the region.
+/// Returns the region of a frame as a frame, without copying. With subsampled chroma it starts up to one
+/// pixel before the region. Throws OptionError as check_region(), and if the region does not fit into the
+/// frame.
 [[nodiscard]] FramePart view_part(const Frame& frame, const Region& region);
 
 }  // namespace freshframe

@@ -1,4 +1,4 @@
-// One node alone, without a pipeline: for tests of nodes.
+// Runs a single node without a pipeline, for tests.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,10 +11,10 @@
 
 namespace freshframe {
 
-/// The output of a node for one value.
+/// An output value of a node.
 template <class Out>
 struct NodeResult {
-  std::int64_t seq = 0;  // number of the value, from 0; -1 for finish()
+  std::int64_t seq = 0;  // index of the input value, from 0; -1 for finish()
   Out value;
 };
 
@@ -35,7 +35,6 @@ class KeptResults final : public AnyOut {
   std::vector<NodeResult<Out>> results;
 };
 
-/// Calls open(), `process(sample, kept)` for each value, finish_any() and close().
 template <class In, class Out, class Process>
 std::vector<NodeResult<Out>> run_alone(NodeBase& node, const std::vector<In>& values, double fps,
                                        const Process& process) {
@@ -65,10 +64,9 @@ std::vector<NodeResult<Out>> run_alone(NodeBase& node, const std::vector<In>& va
 
 }  // namespace detail
 
-/// Calls open(), process() for each value in turn, finish() if the node has it, and close(), all on this
-/// thread. Returns the emitted values. Value `seq` has the pts seq / `fps`. A value that is a frame is also
-/// its sample's frame. No time passes for a node with a clock: on_tick() is not called. The node's exceptions
-/// propagate.
+/// Calls open(), process() for each value, finish() if the node has it, and close(), all on this thread.
+/// Returns the emitted values. Value `seq` gets the pts `seq` / `fps`; if it is a frame, it is also its
+/// sample's frame. on_tick() is never called. Exceptions of the node propagate.
 template <class In, class Out>
 std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>& values, double fps = 30) {
   return detail::run_alone<In, Out>(
@@ -78,7 +76,7 @@ std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>
       });
 }
 
-/// Runs a node of several results per sample.
+/// The same for a node with several results per sample.
 template <class In, class Result>
 std::vector<NodeResult<Result>> run_node(OutNode<In, Result>& node, const std::vector<In>& values,
                                          double fps = 30) {

@@ -1,4 +1,4 @@
-// The samples on an edge: a value, the stamp of its origin and the frame that it was made from.
+// The samples on an edge: a value, its stamp, and the frame that it was computed from.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,22 +19,21 @@
 
 namespace freshframe {
 
-/// Identity of a C++ type on an edge: compare addresses. `name` is for messages.
+/// Identifies a C++ type on an edge. Compare addresses; `name` is only for messages.
 struct TypeInfo {
   std::string_view name;
-  bool events = false;  // its values can hold events, see HasEvents
+  bool events = false;  // its values can contain events, see HasEvents
 };
 
-/// A type whose values hold events beside a state. An edge that drops a value keeps its events for the next
-/// value that passes, which absorbs them: `older` are values that the edge has dropped, in their order, all
-/// before it.
+/// A type whose values contain events as well as state. If an edge drops such a value, its events must not be
+/// lost, so the next value that is delivered absorbs them. `older` are the dropped values, oldest first.
 template <class T>
 concept HasEvents = requires(T& value, const T& dropped, std::span<const T* const> older) {
   { dropped.has_events() } -> std::same_as<bool>;
   value.absorb(older);
 };
 
-/// Gives a type the name that error messages use; specialise for public result types.
+/// The name of a type in error messages. Specialise it for public result types.
 template <class T>
 inline constexpr std::string_view kTypeName = "C++ value";
 template <>
@@ -42,7 +41,7 @@ inline constexpr std::string_view kTypeName<Frame> = "Frame";
 template <>
 inline constexpr std::string_view kTypeName<double> = "float";
 
-/// The TypeInfo of T. One address per type inside one binary.
+/// The TypeInfo of T. Its address is unique within one binary.
 template <class T>
 [[nodiscard]] const TypeInfo* get_type() noexcept {
   static constexpr TypeInfo info{kTypeName<T>, HasEvents<T>};
@@ -60,7 +59,7 @@ class Value {
   virtual ~Value() = default;
   [[nodiscard]] const TypeInfo* type() const noexcept { return type_; }
   [[nodiscard]] virtual bool has_events() const noexcept { return false; }
-  /// This value with the events of older values of its type as well. Empty means the type has no events.
+  /// Returns this value plus the events of older values of the same type; empty if the type has no events.
   [[nodiscard]] virtual ValueRef add_events(std::span<const ValueRef> older) const;
 
  private:
@@ -69,7 +68,7 @@ class Value {
   const TypeInfo* type_;
 };
 
-/// A value of type T with the untyped interface of edges.
+/// Wraps a value of type T for edges, which are untyped.
 template <class T>
 class ValueOf final : public Value {
  public:
@@ -82,11 +81,11 @@ class ValueOf final : public Value {
   T value_;
 };
 
-/// Intrusive shared handle of a Value. Empty on an edge of frames: there the frame is the value.
+/// Intrusive shared pointer to a Value. Empty on an edge of frames, where the frame is the value.
 class ValueRef {
  public:
   ValueRef() noexcept = default;
-  /// Takes over the reference that `value` was born with.
+  /// Takes over the initial reference of `value`.
   explicit ValueRef(Value* value) noexcept : value_(value) {}
   ValueRef(const ValueRef& other) noexcept : value_(other.value_) {
     if (value_ != nullptr) value_->references_.fetch_add(1, std::memory_order_relaxed);
@@ -107,7 +106,7 @@ class ValueRef {
 
   explicit operator bool() const noexcept { return value_ != nullptr; }
   [[nodiscard]] const Value* get() const noexcept { return value_; }
-  /// The value as T, or nullptr when it has another type.
+  /// Returns the value as T, or nullptr if it has another type.
   template <class T>
   [[nodiscard]] const T* as() const noexcept {
     if (value_ == nullptr || value_->type() != get_type<T>()) return nullptr;
@@ -140,7 +139,7 @@ ValueRef ValueOf<T>::add_events(std::span<const ValueRef> older) const {
   return {};
 }
 
-/// The engine's own, untyped sample. `value` empty means that `frame` is the value.
+/// The engine's untyped sample. If `value` is empty, `frame` is the value.
 struct AnySample {
   Stamp stamp;
   Frame frame;
@@ -151,7 +150,7 @@ struct AnySample {
 
 namespace detail {
 
-/// The storage of a sample's value. A base class, so that it exists before the reference to the value.
+/// Owns a sample's value. It is a base class so that it is initialised before the reference to the value.
 class HeldValue {
  protected:
   explicit HeldValue(ValueRef value) noexcept : held_(std::move(value)) {}
@@ -176,7 +175,7 @@ class Sample : private detail::HeldValue {
         value(*held().template as<T>()) {}
   Sample(const Sample&) = default;
   Sample(Sample&&) noexcept = default;
-  /// A reference cannot be assigned, so the other sample is made in this one's place.
+  /// A reference member cannot be reassigned, so this destroys and reconstructs the sample.
   Sample& operator=(Sample other) noexcept {
     std::destroy_at(this);
     return *std::construct_at(this, std::move(other));
@@ -186,7 +185,7 @@ class Sample : private detail::HeldValue {
   Stamp stamp;
   Frame frame;
   std::uint64_t dropped = 0;
-  int node = -1;  // number of the node that sent it
+  int node = -1;  // index of the node that sent it
   const T& value;
 };
 
@@ -203,7 +202,7 @@ class Sample<Frame> {
   Stamp stamp;
   Frame frame;
   std::uint64_t dropped = 0;
-  int node = -1;  // number of the node that sent it
+  int node = -1;  // index of the node that sent it
   Frame value;
 };
 

@@ -12,18 +12,18 @@
 
 namespace freshframe {
 
-/// A finished segment of a recording.
+/// A finished file of a recording; see VideoFile::next_segment().
 struct Segment {
   std::string path;
-  double first_pts = 0;                  // time of its first frame, in the source's own seconds
-  double last_pts = 0;                   // time of its last frame
+  double first_pts = 0;                  // pts of its first frame, in seconds
+  double last_pts = 0;                   // pts of its last frame, in seconds
   std::optional<double> first_utc = {};  // Unix time of its first frame (Stamp::utc)
   std::optional<double> last_utc = {};   // Unix time of its last frame
-  UtcFrom utc_from = UtcFrom::None;      // the clock of first_utc; a later frame may have another one
-  std::uint64_t size_bytes = 0;          // length of the file
+  UtcFrom utc_from = UtcFrom::None;      // which clock first_utc is from; later frames may differ
+  std::uint64_t size_bytes = 0;
   std::uint64_t frames = 0;
-  std::uint64_t damaged = 0;  // frames with a lost part, or after one (Stamp::damaged)
-  /// (pts, pts): no frame for more than a second between them.
+  std::uint64_t damaged = 0;  // damaged frames (Stamp::damaged)
+  /// (pts, pts) of every pause of more than a second between two frames.
   std::vector<std::pair<double, double>> gaps = {};
 };
 

@@ -1,4 +1,4 @@
-// A dashboard of a pipeline over HTTP, served by a separate thread that never waits for the pipeline.
+// A dashboard for a pipeline over HTTP. Its threads never hold up the pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -25,36 +25,35 @@ namespace freshframe {
 
 class Pipeline;
 
-/// Limits on one client's use of resources. Times in seconds.
+/// Limits for each client. Times are in seconds.
 struct ServeLimits {
-  std::size_t connections = 256;  // connections that have shown the token, if one is needed
-  /// Connections that have made no permitted request yet. One more cuts the oldest of them.
+  std::size_t connections = 256;  // connections that have presented the token, if one is required
+  /// Connections without an authorised request so far. When the limit is exceeded, the oldest is closed.
   std::size_t unknown = 64;
-  double head = 5;          // until a request's line and headers are complete
-  double idle = 30;         // between two requests on a connection; `head` for an unknown one
-  double write = 10;        // until the client has read an answer
-  double acknowledge = 10;  // until a live viewer acknowledges a message
-  double look = 30;         // until the pictures of a question about the past are decoded
+  double head = 5;          // to receive a request's line and headers
+  double idle = 30;         // between two requests on a connection; unauthorised connections get only `head`
+  double write = 10;        // for the client to read a response
+  double acknowledge = 10;  // for a live viewer to acknowledge a message
+  double look = 30;         // to decode the images of a request for the past (Look)
 };
 
-/// An answer of the program's own: its type, its text and its HTTP status.
+/// A response that the program provides.
 struct Document {
   std::string type = "application/json";
   std::string body = {};
   unsigned status = 200;
 };
 
-/// Answers of the program's own, by path. They take precedence over the server's. Any thread may set and find
-/// them.
+/// Responses that the program provides, by path. They take precedence over the server's own. Thread-safe.
 class Documents {
  public:
-  /// `path` begins with '/'. Replaces the old answer.
+  /// Adds or replaces a response. `path` starts with '/'.
   void set(std::string path, Document document);
-  /// Sets a document for `seconds`, and then `after`, unless it is set again before: an answer expires.
+  /// Adds a response that is replaced with `after` in `seconds`, unless it is set again by then.
   void set(std::string path, Document document, double seconds, Document after);
   /// Returns null if no such document exists.
   [[nodiscard]] std::shared_ptr<const Document> find(std::string_view path) const;
-  /// How often one was found, which shows whether clients ask.
+  /// Number of successful find() calls, which shows whether clients are asking.
   [[nodiscard]] std::uint64_t request_count() const noexcept {
     return asked_.load(std::memory_order_relaxed);
   }
@@ -63,7 +62,7 @@ class Documents {
   struct Entry {
     std::shared_ptr<const Document> document;
     std::optional<std::chrono::steady_clock::time_point> until;
-    std::shared_ptr<const Document> after;  // the answer from then on
+    std::shared_ptr<const Document> after;  // replaces it when it expires
   };
 
   mutable std::mutex mutex_;
@@ -71,62 +70,62 @@ class Documents {
   mutable std::atomic<std::uint64_t> asked_{0};
 };
 
-/// Options of the dashboard's server.
+/// Options of Server.
 struct ServeOptions {
-  std::string host = "127.0.0.1";  // an address, or "localhost"
-  std::uint16_t port = 0;          // 0: a free port
-  /// Nodes whose pictures can be viewed; nullopt means all that are known to emit frames.
+  std::string host = "127.0.0.1";  // an IP address or "localhost"
+  std::uint16_t port = 0;          // 0: any free port
+  /// Nodes whose frames can be viewed; nullopt means all that are known to emit frames.
   std::optional<std::vector<std::string>> view = {};
-  /// The token of a request. If it is empty, a loopback address needs no token, and on any other address
-  /// the server makes a random one.
+  /// The token that requests must present. If it is empty, none is needed on a loopback address, and for any
+  /// other address the server generates one.
   std::string token = {};
-  /// Permits pictures only, as a part of their URLs (?token=...). Empty means where a token is needed, the
-  /// server makes a random one.
+  /// A token that only gives access to images, for use in URLs (?token=...). If it is empty and a token is
+  /// needed, the server generates one.
   std::string picture_token = {};
-  /// Pages of other servers that may use this one, such as "https://my.site"; their hosts are accepted as
-  /// Host, too, because a proxy may pass it on. "*": live video is for pages of all servers, which needs a
-  /// token.
+  /// Origins of other websites whose pages may use this server, such as "https://my.site". Their host names
+  /// are also accepted in the Host header, because a proxy may pass it on. "*" opens live video to all
+  /// websites, and then a token is required.
   std::vector<std::string> origins = {};
-  /// Names of the looks that /api/look/NAME shows to clients with the token; the token for pictures does not open it. Each
-  /// is there at the start. After it was removed, the next look of this name is shown.
+  /// Names of the Look nodes that clients with the token can query at /api/look/NAME; picture_token does not
+  /// give access. They must exist at start. If one is removed, the next Look of the same name takes over.
   std::vector<std::string> look = {};
-  double looks_per_minute = 30;  // questions about the past in a minute, of each client
+  double looks_per_minute = 30;  // rate limit of these queries, for each client
   ServeLimits limits = {};
-  /// Seconds that a source may be without a connection before /healthz fails; nullopt means any time.
+  /// How long a source may be disconnected before /healthz fails, in seconds; nullopt: forever.
   std::optional<double> away_after = 30.0;
-  /// Called on the server's thread; it must not block. Empty means there are no findings.
+  /// Called on the server's thread; must not block. May be empty.
   std::function<GilFindings()> gil_findings = {};
   std::shared_ptr<const Documents> documents = {};
 };
 
-/// Serves a pipeline before, while and after it runs, until it is closed. Makes two threads, one for the
-/// network and one for JPEG pictures. The pipeline's threads never wait for either: an edge's counters are
-/// read under its mutex, and a node whose pictures have a viewer hands over a reference, at most 15 times a
+/// Serves a pipeline until it is closed, also before and after the pipeline runs. Starts two threads, one for
+/// the network and one for JPEG encoding. The pipeline never waits for them: the server reads an edge's
+/// counters under its mutex, and a node that is being viewed only hands over a reference, at most 15 times a
 /// second.
 class Server {
  public:
-  /// Listens when it returns. Throws OptionError for invalid options, StateError for a node that another
-  /// server views already, Error when it cannot listen.
+  /// Listens when it returns. Throws OptionError for invalid options, StateError if another server already
+  /// views one of the nodes, and Error if it cannot listen.
   Server(const Pipeline& pipeline, ServeOptions options = {});
   /// For embedders.
   Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions options);
-  /// Without a pipeline: for `documents`.
+  /// A server without a pipeline, only for `documents`.
   explicit Server(ServeOptions options);
-  /// close().
+  /// Calls close().
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   /// Includes the token, if there is one.
   [[nodiscard]] const std::string& url() const noexcept { return urls().front(); }
-  /// Where all addresses of the machine are served ("0.0.0.0"): one per address, then one with its name.
+  /// If it listens on all addresses ("0.0.0.0"): one URL per address, then one with the host name.
   [[nodiscard]] const std::vector<std::string>& urls() const noexcept;
-  /// The token of ServeOptions; empty if no token is needed.
+  /// The token for images; empty if none is needed.
   [[nodiscard]] const std::string& picture_token() const noexcept;
-  /// Ends its threads and connections. Idempotent.
+  /// Closes all connections and stops the threads. Idempotent.
   void close();
-  /// In the child of a fork: closes the descriptors of threads that do not exist there. The object must be
-  /// leaked.
+  /// Call in a forked child, where the server's threads do not exist: closes its file descriptors. The object
+  /// must then be leaked.
   void forget_in_child() noexcept;
 
   struct Impl;

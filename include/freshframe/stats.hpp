@@ -1,4 +1,4 @@
-// The engine's counters: one registry, read as snapshots that never block the pipeline.
+// The engine's counters, read as snapshots without blocking the pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,16 +21,16 @@
 
 namespace freshframe {
 
-/// Distribution of durations from 100 ns to 1000 s in 16 buckets per octave (relative error at most 3.2 %).
-/// One thread adds, any thread reads.
+/// A histogram of durations from 100 ns to 1000 s, with 16 buckets per octave (relative error at most 3.2 %).
+/// One thread writes, any thread reads.
 class Histogram {
  public:
   static constexpr int kBuckets = 560;
 
   void add(double seconds) noexcept;
-  /// The value that the share `q` (0..1) of all entries does not exceed, in seconds; 0 when empty.
+  /// The q-quantile (q: 0 to 1) in seconds; 0 if empty.
   [[nodiscard]] double quantile(double q) const noexcept;
-  /// The two quantiles of a snapshot, in one reading.
+  /// Median and 99th percentile, in seconds.
   struct Quantiles {
     double p50 = 0;
     double p99 = 0;
@@ -46,13 +46,13 @@ class Histogram {
   Buckets buckets_{};
 };
 
-/// The time that the quantiles of a snapshot are taken from.
+/// What the quantiles of a snapshot cover.
 enum class Span : std::uint8_t { Recent, WholeRun };
 
-/// Durations of one kind, of the whole run and of its last seconds. One thread adds, any thread reads.
+/// Durations of one kind, over the whole run and over the last seconds. One thread writes, any thread reads.
 class Timings {
  public:
-  static constexpr Seconds kRecent{10};  // at most; at least a slice less
+  static constexpr Seconds kRecent{10};  // the actual span is up to one slice shorter
 
   void add(double seconds, TimePoint now) noexcept;
   [[nodiscard]] Histogram::Quantiles quantiles(Span span, TimePoint now) const noexcept;
@@ -61,210 +61,209 @@ class Timings {
  private:
   static constexpr std::int64_t kSlices = 5;
   struct Slice {
-    std::atomic<std::int64_t> number{-1};  // number of the slice since the clock's beginning
+    std::atomic<std::int64_t> number{-1};  // counted since the clock's epoch
     Histogram times;
   };
 
   Histogram all_;
-  std::array<Slice, kSlices> slices_;  // in turn
+  std::array<Slice, kSlices> slices_;  // a ring
 };
 
-/// The present state of a node's thread. WaitingGil: it waits for Python's GIL.
+/// What a node's thread is doing. WaitingGil: waiting for Python's GIL.
 enum class NodeState : std::uint8_t { Opening, Waiting, Working, Blocked, WaitingGil, Ended, Failed };
 [[nodiscard]] std::string_view to_string(NodeState state) noexcept;
 
 /// The state of a video source. A file passes through Closed, Connecting, Reading, Closing, Closed.
 enum class SourceState : std::uint8_t {
-  Connecting,       // the connection, device or file is being opened, and its streams are detected
-  Resolving,        // the server's name is being looked up
-  WaitingKeyframe,  // connected; packets cannot be decoded before a keyframe
+  Connecting,       // opening the device, file or connection, and probing its streams
+  Resolving,        // looking up the server's name
+  WaitingKeyframe,  // connected, but nothing can be decoded before a keyframe
   Reading,          // frames arrive
-  Stalled,          // connected, but no packet has arrived for a while
-  BackingOff,       // disconnected; waits before the next attempt
+  Stalled,          // connected, but no packets have arrived for a while
+  BackingOff,       // disconnected, waiting before the next attempt
   Closing,
   Closed  // ended, or not started yet
 };
 [[nodiscard]] std::string_view to_string(SourceState state) noexcept;
 
-/// The history of a video source's connection. An outage begins with the last packet that arrived (or with
-/// the first attempt to open) and ends with the next frame.
+/// The connection history of a video source. An outage lasts from the last packet before it (or from the
+/// first attempt to open) to the next frame.
 struct SourceStats {
   SourceState state = SourceState::Closed;
-  std::uint64_t outages = 0;       // including a current one
-  double away_for = 0;             // seconds of the current outage; 0 without one
-  double away_total = 0;           // seconds of all outages, including a current one
-  std::uint64_t reconnects = 0;    // outages that ended
-  std::uint64_t stalls = 0;        // how often Stalled was entered, whether or not it became an outage
-  std::uint64_t size_changes = 0;  // how often the size of the frames changed
-  int decoder_frames = 0;          // frames that the decoder held back at the last frame
-  /// Seconds by which its frames arrive later than the earliest ones did, by the stream's own times,
-  /// smoothed. For a file with OpenOptions::realtime it is how late the last frame was.
-  std::optional<double> behind;  // nullopt means the stream has no times
-  /// The camera's clock by its sender reports (RTCP); nullopt means none has come. The offset is the camera's
-  /// time minus this machine's, in seconds, less the time for which pictures are on their way; the drift is
-  /// the drift of the camera's clock against its stream's time, in parts per million; the residual is the
-  /// largest distance of a report from the line through all of them, in seconds.
+  std::uint64_t outages = 0;     // including a current one
+  double away_for = 0;           // duration of the current outage in seconds; 0 if there is none
+  double away_total = 0;         // total duration of all outages in seconds, including a current one
+  std::uint64_t reconnects = 0;  // outages that have ended
+  std::uint64_t stalls = 0;      // number of times that Stalled was entered, even if it became an outage
+  std::uint64_t size_changes = 0;
+  int decoder_frames = 0;  // decoder delay in frames, as of the latest frame
+  /// How many seconds later frames arrive than the earliest ones did, according to the stream's timestamps,
+  /// smoothed. With OpenOptions::realtime, how late the last frame was.
+  std::optional<double> behind;  // nullopt: the stream has no timestamps
+  /// The camera's clock, from its RTCP sender reports; nullopt before the first one. Offset: the camera's
+  /// time minus this machine's in seconds, corrected for transmission time. Drift: of the camera's clock
+  /// relative to the stream's timestamps, in ppm. Residual: the largest distance in seconds of a report from
+  /// the line fitted through all of them.
   std::optional<double> clock_offset;
   std::optional<double> clock_drift_ppm;
   std::optional<double> clock_residual;
-  std::uint64_t clock_reports = 0;  // reports that the line goes through
-  std::uint64_t clock_steps = 0;    // how often the camera's clock was set
-  std::uint64_t packets = 0;        // RTP packets that have come (RTSP, read by freshframe itself)
-  std::uint64_t packets_lost = 0;   // packets that have not come
-  std::uint64_t packets_late = 0;   // packets that came too late to wait for; `packets` includes them
-  double jitter = 0;                // mean deviation of the packets' intervals, in seconds (RFC 3550)
-  std::uint64_t marker_faults = 0;  // how often RTP's marker was on a packet that did not end its picture
-  std::uint64_t damaged = 0;        // pictures that were delivered with the mark Stamp::damaged
-  std::uint64_t undecoded = 0;  // pictures that have come while nothing took the frames, and were not decoded
-  std::string last_error;       // the reason of the last or current outage; empty means there was none
-  /// "frozen": it shows one picture. "loop": the same ones again and again. "flat": one without contrast.
-  /// Empty means none of these has lasted for OpenOptions::frozen_after. The numbers below are 0 then.
+  std::uint64_t clock_reports = 0;  // number of reports in the fit
+  std::uint64_t clock_steps = 0;    // number of times that the camera's clock was set
+  std::uint64_t packets = 0;        // RTP packets received (RTSP that freshframe reads itself)
+  std::uint64_t packets_lost = 0;   // packets that never arrived
+  std::uint64_t packets_late = 0;   // packets that arrived too late to be used; included in `packets`
+  double jitter = 0;                // interarrival jitter in seconds (RFC 3550)
+  std::uint64_t marker_faults = 0;  // number of RTP markers on packets that did not end a frame
+  std::uint64_t damaged = 0;        // frames that were delivered as damaged (Stamp::damaged)
+  std::uint64_t undecoded = 0;      // frames that were not decoded because nobody used them
+  std::string last_error;           // cause of the last or current outage; empty if there was none
+  /// "frozen": it repeats one image. "loop": it repeats the same sequence. "flat": images have no contrast.
+  /// Empty unless one of these has lasted for OpenOptions::frozen_after; the numbers below are then 0.
   std::string frozen;
   double frozen_for = 0;              // seconds, up to the newest keyframe
-  double frozen_period = 0;           // seconds, of a loop
-  std::uint64_t frozen_frames = 0;    // keyframes in this time
-  std::uint64_t frozen_contents = 0;  // different ones of these
-  bool frozen_is_ill = false;         // OpenOptions::frozen_after was given: a server's /healthz fails
-  /// What a camera's driver has of the settings that were given (CameraSettings), read after each was set;
-  /// nullopt means its automatic mode.
+  double frozen_period = 0;           // length of the loop in seconds
+  std::uint64_t frozen_frames = 0;    // number of keyframes in that time
+  std::uint64_t frozen_contents = 0;  // number of different ones among them
+  bool frozen_is_ill = false;         // OpenOptions::frozen_after was set, so /healthz fails
+  /// The camera settings (CameraSettings) as the driver reports them after each was set; nullopt means
+  /// automatic.
   std::map<std::string, std::optional<std::int64_t>> settings;
-  std::string settings_reason;        // why the camera runs without some of them; empty means it has all
-  std::string decoder;                // decodes its pictures: "cpu" or "cuda:0", or "" before the first
-  std::string decoder_reason;         // why not on the card that OpenOptions::decoder wants
-  std::uint64_t decoder_changes = 0;  // changes of `decoder`
-  std::uint64_t downloads = 0;        // pictures that were copied from a card into the host's memory
-  double card_wait = 0;               // seconds for which its decoding has waited for a card
+  std::string settings_reason;  // why some settings could not be applied; empty if all were
+  std::string decoder;          // the decoder in use, "cpu" or "cuda:0"; empty before the first frame
+  std::string decoder_reason;   // why it is not the GPU that OpenOptions::decoder asks for
+  std::uint64_t decoder_changes = 0;
+  std::uint64_t downloads = 0;  // frames that were downloaded from a GPU
+  double card_wait = 0;         // total time in seconds that decoding has waited for a GPU
 };
 
-/// One edge: its queue and its counters.
+/// Statistics of an edge.
 struct EdgeStats {
-  std::int64_t number = -1;  // number of the edge, never used again
+  std::int64_t number = -1;  // never reused
   std::string parent;
-  std::string child;               // a node or a reader
-  Queue queue;                     // queue for each source that can reach the edge
-  std::size_t source_count = 1;    // sources that can reach it; `waiting` is at most queue.depth * sources
-  std::string of;                  // the source that the edge is limited to (Port::of()), or ""
-  bool joined = false;             // its samples become parts of sets
-  std::optional<double> max_rate;  // samples per second of each source; nullopt means no limit
+  std::string child;               // the child node or reader
+  Queue queue;                     // policy; applies to each source separately
+  std::size_t source_count = 1;    // sources that can reach it; `waiting` is at most queue.depth times this
+  std::string of;                  // the only source that it lets through (Port::of()), or empty
+  bool joined = false;             // its samples become part of sets
+  std::optional<double> max_rate;  // samples per second and source; nullopt: unlimited
   std::uint64_t passed_in = 0;
   std::uint64_t delivered = 0;
   std::uint64_t waiting = 0;
   std::uint64_t dropped = 0;
-  std::uint64_t lost = 0;                    // losses among the dropped ones, see is_lost()
-  std::map<DropCause, std::uint64_t> drops;  // only causes that happened
-  std::uint64_t events_lost = 0;  // dropped samples whose events found no room to wait for a later one
-  double age_p50 = 0;             // seconds from `captured` to the consumer's thread
+  std::uint64_t lost = 0;                    // drops that are losses, see is_lost()
+  std::map<DropCause, std::uint64_t> drops;  // only causes that occurred
+  std::uint64_t events_lost = 0;  // dropped samples whose events could not be kept for a later sample
+  double age_p50 = 0;             // seconds from `captured` until the consumer takes a sample
   double age_p99 = 0;
 };
 
-/// The present state of a worker process.
 enum class WorkerState : std::uint8_t { Starting, Idle, Working, Resting, Closing, Ended };
 [[nodiscard]] std::string_view to_string(WorkerState state) noexcept;
 
-/// One worker process of a node. `pid` is 0 while no process exists: it waits for its next start, or has
-/// ended.
+/// A worker process of a node. `pid` is 0 if there is none: it is about to be restarted, or has ended.
 struct WorkerStats {
   int pid = 0;
   WorkerState state = WorkerState::Starting;
-  std::uint64_t processed = 0;  // samples that it and its predecessors have finished
-  std::uint64_t restarts = 0;   // restarts of it and its predecessors
-  std::uint64_t rss_bytes = 0;  // resident memory, including the shared pictures that it has read
-  double cpu = 0;               // seconds of processor time of the process
+  std::uint64_t processed = 0;  // samples finished, including by its predecessors
+  std::uint64_t restarts = 0;   // including those of its predecessors
+  std::uint64_t rss_bytes = 0;  // resident memory, including shared memory of frames that it has read
+  double cpu = 0;               // CPU time of the process in seconds
 };
 
-/// How a node computes a neural network.
+/// How a node runs its neural network.
 struct InferenceStats {
   std::string provider;     // "cpu", "cuda", ...
-  int threads = 0;          // on the CPU that compute
-  std::uint64_t runs = 0;   // runs of the network; one may compute several pictures
-  double duration_p50 = 0;  // seconds per run, without the work before and after it
+  int threads = 0;          // if it runs on a CPU
+  std::uint64_t runs = 0;   // number of runs; one run may process several frames
+  double duration_p50 = 0;  // seconds per run, without pre- and postprocessing
   double duration_p99 = 0;
 };
 
-/// How a node that keeps results on disk sends them.
+/// Statistics of a node that keeps results on disk until they are sent.
 struct SpoolStats {
-  std::uint64_t waiting = 0;     // results on disk that were not sent
-  std::uint64_t size_bytes = 0;  // on disk
-  double oldest_age = 0;         // seconds since the oldest result of the present batch came, or 0
-  double sending_for = 0;        // seconds for which the present call of the user's function has run
-  std::uint64_t sent = 0;        // results
-  std::uint64_t refused = 0;     // results that the receiver will never take
-  std::uint64_t expired = 0;     // results that were too old, or made room for newer ones
-  /// Results that were on disk and could not be read, found no room in memory while the disk did not respond,
-  /// or were refused and found no room among the kept results.
+  std::uint64_t waiting = 0;     // results on disk that have not been sent
+  std::uint64_t size_bytes = 0;  // their size on disk
+  double oldest_age = 0;         // seconds since the oldest result of the current batch arrived, or 0
+  double sending_for = 0;        // seconds that the current call of the user's function has been running
+  std::uint64_t sent = 0;
+  std::uint64_t refused = 0;  // results that the receiver rejected for good
+  std::uint64_t expired = 0;  // results that were too old, or deleted to make room for newer ones
+  /// Results that were unreadable on disk, did not fit into memory while the disk did not respond, or were
+  /// rejected and did not fit among the rejected results that are kept.
   std::uint64_t lost = 0;
   std::uint64_t errors = 0;  // calls of the user's function that have failed
-  std::string last_error;    // error of these calls, or ""
+  std::string last_error;    // the latest of these errors, or empty
 };
 
-/// The state of a connection to a media server.
 enum class PublishState : std::uint8_t { WaitingKeyframe, Connecting, Publishing, BackingOff, Closed };
 /// "waiting_keyframe", "connecting", ...
 [[nodiscard]] std::string_view to_string(PublishState state) noexcept;
 
-/// How a node publishes a stream.
+/// Statistics of a node that publishes a stream.
 struct PublishStats {
   PublishState state = PublishState::Closed;
-  std::uint64_t connections = 0;   // connections that were made
-  std::uint64_t sent = 0;          // packets
-  std::uint64_t dropped_away = 0;  // not sent: there was no connection, or no keyframe since it was made
-  std::uint64_t dropped_slow = 0;  // not sent: the link was too slow for the stream
-  std::string last_error;  // why the last connection could not be made, or was lost; passwords are masked
+  std::uint64_t connections = 0;  // number of connections so far
+  std::uint64_t sent = 0;         // packets
+  /// Packets not sent because there was no connection, or no keyframe since it was made.
+  std::uint64_t dropped_away = 0;
+  std::uint64_t dropped_slow = 0;  // packets not sent because the link was too slow
+  std::string last_error;          // why the last connection failed or was lost, with passwords masked
 };
 
-/// One parent of a join.
+/// Statistics of one parent of a join.
 struct JoinParentStats {
   std::string parent;
-  std::uint64_t unmatched = 0;  // samples that were in no set
-  std::uint64_t late = 0;       // samples whose set had been given up before they came
-  /// Median of how many seconds (numbers, with JoinBy::Seq) later than the reference's sample its nearest
-  /// one was; negative: earlier. nullopt for the reference itself, and before the first set.
+  std::uint64_t unmatched = 0;  // samples that were not in any set
+  std::uint64_t late = 0;       // samples that arrived after their set had been given up
+  /// Median difference between the reference's sample and this parent's nearest one, positive if this
+  /// parent's is later. In seconds, or in frame numbers with JoinBy::Seq. nullopt for the reference itself,
+  /// and before the first set.
   std::optional<double> nearest = {};
 };
 
-/// The sets of a node with a join.
+/// Statistics of a join.
 struct JoinStats {
   JoinBy by = JoinBy::Captured;
-  std::uint64_t sets = 0;     // complete ones
-  std::uint64_t partial = 0;  // the others
-  double spread_p50 = 0;      // seconds between the least and the greatest time of a set
+  std::uint64_t sets = 0;     // complete sets
+  std::uint64_t partial = 0;  // incomplete sets
+  double spread_p50 = 0;      // seconds between the earliest and the latest time of a set
   double spread_p99 = 0;
-  double wait_p50 = 0;  // seconds from the arrival of the first sample of a set to the set
+  double wait_p50 = 0;  // seconds from the arrival of a set's first sample until the set was made
   double wait_p99 = 0;
-  std::vector<JoinParentStats> parents;  // in their order; the first is the reference
-  std::string reason;  // why there has been no complete set for ten seconds or more; empty means there has
+  std::vector<JoinParentStats> parents;  // in order; the first is the reference
+  std::string reason;  // why there has been no complete set for at least ten seconds; otherwise empty
 };
 
-/// One node: its counters and times.
+/// Statistics of a node.
 struct NodeStats {
-  int number = -1;  // Stamp::source of a source's samples; never used again, as a name may be
+  int number = -1;  // for a source equal to Stamp::source; never reused, unlike names
   std::string name;
   NodeState state = NodeState::Opening;
   std::uint64_t processed = 0;  // samples that process() or read() finished
-  double rate = 0;              // samples per second over the last second; of an ended node over the run
-  double busy = 0;              // share of the run spent working, 0 to 1; of several workers the mean
-  double duration_p50 = 0;      // seconds per sample
+  double rate = 0;          // samples per second over the last second; once it has ended, over the whole run
+  double busy = 0;          // share of the run spent working, 0 to 1; mean over its workers
+  double duration_p50 = 0;  // seconds per sample
   double duration_p99 = 0;
-  double gil_wait = 0;  // seconds in total that the node waited for Python's GIL
-  double gil_hold = 0;  // seconds in total that it held the GIL
+  double gil_wait = 0;  // total time in seconds that the node waited for the GIL
+  double gil_hold = 0;  // total time in seconds that it held the GIL
   std::uint64_t errors = 0;
   std::uint64_t dropped = 0;
-  std::uint64_t lost = 0;                        // losses among the dropped ones, see is_lost()
-  std::map<NodeDropCause, std::uint64_t> drops;  // only causes that happened
-  std::uint64_t ticks = 0;                       // calls of on_tick()
-  std::uint64_t ticks_missed = 0;                // ticks that were due while the node was busy, and left out
-  std::map<int, std::uint64_t> batches;          // calls by their number of samples; nodes with a batch only
-  std::uint64_t in_flight = 0;                   // taken by a node with workers, not finished or dropped yet
-  std::vector<WorkerStats> workers;              // for nodes that run in worker processes
-  std::optional<InferenceStats> inference;       // for nodes that compute a neural network
-  std::optional<SpoolStats> spool;               // for nodes that keep results on disk
-  std::optional<PublishStats> publish;           // for nodes that publish a stream
-  std::optional<JoinStats> join;                 // for nodes with a join
-  std::optional<SourceStats> source;             // for video sources
-  std::string last_error;                        // the latest exception's text; empty means there was none
+  std::uint64_t lost = 0;                        // drops that are losses, see is_lost()
+  std::map<NodeDropCause, std::uint64_t> drops;  // only causes that occurred
+  std::uint64_t ticks = 0;
+  std::uint64_t ticks_missed = 0;        // ticks skipped because the node was busy
+  std::map<int, std::uint64_t> batches;  // number of calls by batch size; only with a batch
+  std::uint64_t in_flight = 0;           // samples being processed by worker processes
+  std::vector<WorkerStats> workers;
+  std::optional<InferenceStats> inference;
+  std::optional<SpoolStats> spool;
+  std::optional<PublishStats> publish;
+  std::optional<JoinStats> join;
+  std::optional<SourceStats> source;
+  std::string last_error;  // message of the latest exception; empty if there was none
 };
 
-/// Whether the edge's, or the node's, drops of this cause are losses. The sums are in `lost`.
+/// Whether drops with this cause count as losses. Their sum is `lost`.
 [[nodiscard]] constexpr bool is_lost(const EdgeStats& edge, DropCause cause) noexcept {
   if (cause == DropCause::QueueFull && skips_when_full(edge.queue, edge.joined)) return false;
   return describe_cause(cause).meaning == DropMeaning::Lost;
@@ -273,18 +272,18 @@ struct NodeStats {
   return describe_cause(cause).meaning == DropMeaning::Lost;
 }
 
-/// The frames that the engine holds, and its memory for pictures.
+/// Frames held by the engine, and its image memory.
 struct PoolStats {
-  int bound = 0;   // frames that the engine may hold
-  int in_use = 0;  // frames that it holds
+  int bound = 0;   // maximum number of frames that the engine may hold
+  int in_use = 0;  // frames that it holds now
   FramePool::Stats memory;
 };
 
-/// The sums of the nodes and edges that were removed while the pipeline ran, so that totals never fall.
+/// Totals of nodes and edges that were removed during the run, so that overall totals never decrease.
 struct RemovedStats {
   std::uint64_t node_count = 0;
-  std::uint64_t samples = 0;    // samples that its sources delivered
-  std::uint64_t processed = 0;  // samples of the other nodes
+  std::uint64_t samples = 0;    // samples delivered by removed sources
+  std::uint64_t processed = 0;  // samples processed by other removed nodes
   std::uint64_t errors = 0;
   std::map<NodeDropCause, std::uint64_t> node_drops;
   std::uint64_t edge_count = 0;
@@ -294,33 +293,35 @@ struct RemovedStats {
   std::map<DropCause, std::uint64_t> drops;
 };
 
-/// A snapshot of a whole pipeline: Pipeline::stats(). Quantiles (p50, p99) cover the last ten seconds while
-/// the pipeline runs, and the whole run after its end. The quantiles of a Report cover the whole run.
+/// A snapshot of a pipeline: Pipeline::stats(). Quantiles (p50, p99) cover the last ten seconds while it runs
+/// and the whole run after it has ended. Those of a Report always cover the whole run.
 struct Stats {
   std::vector<NodeStats> nodes;
   std::vector<EdgeStats> edges;
   RemovedStats removed;
-  double elapsed = 0;  // seconds since start(), until the end
+  double elapsed = 0;  // seconds since start(), up to the end of the run
   std::size_t held_bytes = 0;
-  std::size_t device_bytes = 0;  // of pictures on graphics cards
+  std::size_t device_bytes = 0;  // GPU memory of frames
   PoolStats pool;
 };
 
-/// The summary of a finished run. `complete`: every source reached its end, no sample was dropped, and every
-/// node closed without error.
+/// Summary of a finished run. `complete` means that every source reached its end, no sample was dropped, and
+/// every node closed without error.
 struct Report {
   Stats stats;
   bool complete = false;
-  std::uint64_t samples = 0;          // samples that sources delivered
-  std::vector<std::string> failures;  // reasons of nodes that were removed because of them (OnError::Remove)
-  std::vector<std::string> silent;    // nodes that took samples and gave none to others that wait for them
+  std::uint64_t samples = 0;  // samples delivered by sources
+  /// Errors of nodes that were removed because they failed (OnError::Remove).
+  std::vector<std::string> failures;
+  /// Nodes that received samples but never emitted any to children that wait for them.
+  std::vector<std::string> silent;
 };
 
-/// A video source's record of its connection. The source writes it, as does the engine when it opens and
-/// closes the source. Any thread reads it.
+/// Records the connection history of a video source. Written by the source, and by the engine when it opens
+/// and closes the source; read by any thread.
 class SourceCounters {
  public:
-  /// Counts of all connections so far; as in SourceStats.
+  /// Totals over all connections, see SourceStats.
   struct Packets {
     std::uint64_t received = 0;
     std::uint64_t lost = 0;
@@ -331,21 +332,22 @@ class SourceCounters {
 
   void enter(SourceState state);
   [[nodiscard]] SourceState state() const;
-  /// No packet has arrived for a while: enters Stalled from Reading or WaitingKeyframe and counts it once.
+  /// Call when no packets have arrived for a while. Changes Reading or WaitingKeyframe to Stalled, counted
+  /// once.
   void stall();
-  /// Ends Stalled: returns to the state before.
+  /// Ends Stalled and restores the previous state.
   void flow();
-  /// An outage begins at `since`, or a current one has a new reason. `why`: without passwords.
+  /// Starts an outage at `since`, or updates the cause of the current one. `why` must not contain passwords.
   void lose(TimePoint since, std::string why);
   [[nodiscard]] bool is_lost() const;
-  /// A frame has arrived: ends the outage, if there is one, and returns its duration in seconds.
+  /// Call when a frame arrives. Ends the outage, if there is one, and returns its duration in seconds.
   std::optional<double> recover(TimePoint now);
   void count_size_change();
   void count_damaged();
   void count_undecoded();
   void set_decoder_frames(int frames);
   void set_behind(std::optional<double> seconds);
-  /// The fields of SourceStats.
+  /// See SourceStats.
   struct Frozen {
     std::string kind;
     double seconds = 0;
@@ -356,18 +358,18 @@ class SourceCounters {
   };
   void set_frozen(Frozen frozen);
   void set_settings(std::map<std::string, std::optional<std::int64_t>> settings, std::string refused);
-  /// Sets the two fields of SourceStats. Returns false if both are the same as before.
+  /// Sets the two members of SourceStats. Returns false if nothing changed.
   bool set_decoder(std::string decoder, std::string reason);
-  /// Pictures that were copied from a card into the host's memory. A picture that stays on a card keeps it, since somebody
-  /// may read it there after the pipeline's end.
+  /// Counts the frames downloaded from a GPU. Shared with frames in GPU memory, which may be downloaded after
+  /// the pipeline has ended.
   [[nodiscard]] const std::shared_ptr<std::atomic<std::uint64_t>>& downloads() const noexcept {
     return downloads_;
   }
   void add_card_wait(double seconds);
   void set_packets(const Packets& packets);
-  /// Counts go on from the counts of the source whose place this one has taken.
+  /// Continues the counts of the source that this one replaced.
   void follow(const SourceStats& before);
-  /// The fields of SourceStats.
+  /// See SourceStats.
   struct Clock {
     double offset = 0;
     double drift = 0;
@@ -381,14 +383,14 @@ class SourceCounters {
  private:
   mutable Mutex mutex_;
   SourceStats stats_ FRESHFRAME_GUARDED_BY(mutex_);
-  Packets before_ FRESHFRAME_GUARDED_BY(mutex_);  // packets of earlier sources in this place
+  Packets before_ FRESHFRAME_GUARDED_BY(mutex_);  // of the sources that this one replaced
   SourceState before_stall_ FRESHFRAME_GUARDED_BY(mutex_) = SourceState::Reading;
   std::optional<TimePoint> lost_since_ FRESHFRAME_GUARDED_BY(mutex_);
   const std::shared_ptr<std::atomic<std::uint64_t>> downloads_ =
       std::make_shared<std::atomic<std::uint64_t>>(0);
 };
 
-/// A node's own counters; the engine makes one per node. Written by the node's thread, read by any.
+/// A node's own counters; the engine creates one per node. Written by the node's thread, read by any thread.
 class NodeCounters {
  public:
   void drop(NodeDropCause cause, std::uint64_t count = 1) noexcept;

@@ -1,4 +1,4 @@
-// The counters of nodes, sources and edges by name. JSON, metrics and Python all show the fields of this table.
+// The counters of nodes, sources and edges by name, for JSON, metrics and Python.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,13 +9,13 @@
 
 namespace freshframe {
 
-/// One number. `name` is its key in JSON and in Python, in the order of the table. Empty `metric`: it is no
-/// metric.
+/// A counter. `name` is its key in JSON and in Python, which keep the order of the table. Not exported as a
+/// metric if `metric` is empty.
 template <class Stats, class Value>
 struct StatsField {
   std::string_view name;
   Value Stats::* member;
-  std::string_view metric = {};  // after "freshframe_"
+  std::string_view metric = {};  // without the prefix "freshframe_"
   std::string_view type = {};    // "counter" or "gauge"
   std::string_view help = {};
 };
@@ -23,7 +23,7 @@ template <class Stats, class Value>
 StatsField(std::string_view, Value Stats::*, std::string_view, std::string_view, std::string_view)
     -> StatsField<Stats, Value>;
 
-/// Quantiles without any entry are 0. JSON has null then.
+/// A quantile without data is 0; JSON shows null instead.
 inline constexpr bool is_quantile(std::string_view name) noexcept {
   return name.ends_with("p50") || name.ends_with("p99");
 }
@@ -179,7 +179,6 @@ inline constexpr auto kEdgeFields = std::tuple{
                "99th percentile of that age."},
 };
 
-/// Calls `see(field)` for each field of a table, in its order.
 template <class Fields, class See>
 constexpr void for_each_field(const Fields& fields, const See& see) {
   std::apply([&](const auto&... field) { (see(field), ...); }, fields);

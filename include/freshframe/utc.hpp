@@ -1,4 +1,4 @@
-// The wall time of a picture, and which clock gave it.
+// The wall time of a sample, and which clock it was read from.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,22 +8,21 @@
 
 namespace freshframe {
 
-/// The clock of a wall time. None means that the sample has no wall time. Arrival: this machine's,
-/// when the packet arrived, which is late by the network and by the camera's encoder. File: the file's
-/// creation time plus pts. Device: this machine's, when the device took the picture. Camera: the camera's
-/// own.
+/// Which clock a wall time was read from. None: there is no wall time. Arrival: this machine's clock when the
+/// packet arrived, so it is late by the latency of the network and the camera's encoder. File: the file's
+/// creation time plus pts. Device: this machine's clock when the device captured the image. Camera: the
+/// camera's own clock.
 enum class UtcFrom : std::uint8_t { None, Arrival, File, Device, Camera };
 inline constexpr int kUtcFroms = 5;
 
-/// "none", "arrival", "file", "device" or "camera".
 [[nodiscard]] std::string_view to_string(UtcFrom from) noexcept;
 
-/// The wall time at which a picture was taken.
+/// The wall time at which an image was captured.
 struct Utc {
   static constexpr float kUnknown = std::numeric_limits<float>::infinity();
 
   double seconds = 0;      // Unix time; 0 if `from` is None
-  float error = kUnknown;  // seconds: half the width of what is known of `seconds`, as that clock goes
+  float error = kUnknown;  // uncertainty of `seconds` (plus or minus), by that clock
   UtcFrom from = UtcFrom::None;
 };
 

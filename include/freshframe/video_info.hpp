@@ -1,4 +1,4 @@
-// The properties of an opened source of video.
+// Properties of an open video source.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace freshframe {
 
-/// The properties of an opened source.
+/// Properties of an open video source.
 struct VideoInfo {
   std::string codec;
   int width = 0;
@@ -19,16 +19,17 @@ struct VideoInfo {
   std::optional<double> duration;  // seconds
   std::string pixel_format;        // FFmpeg's name
   std::string container;           // FFmpeg's name
-  /// Two interlaced fields, delivered as they are stored. nullopt means not known (cameras, and a network
+  /// Interlaced frames are delivered as stored, not deinterlaced. nullopt if unknown (cameras, and a network
   /// stream before its first frame).
   std::optional<bool> interlaced = {};
-  /// Who speaks RTSP with the server: "freshframe" or "ffmpeg". Empty means it is no rtsp:// or rtsps:// URL.
+  /// Which RTSP implementation is in use: "freshframe" or "ffmpeg". Empty if it is not an RTSP stream.
   std::string client = {};
-  /// The end of a picture of RTP: "marker", its last packet, or "timestamp", the first packet of the next
-  /// one. Empty means the source is not RTSP that freshframe reads. It may change while the source runs, as
-  /// the markers are found true or false.
+  /// How the end of a frame is detected in RTP: "marker" (on its last packet) or "timestamp" (the first
+  /// packet of the next frame, so one packet later). Empty unless freshframe's own RTSP is in use. It may
+  /// change while the source runs, depending on whether the markers turn out to be reliable.
   std::string ends_by = {};
-  /// "640x360 h264, 800 kbit/s": the videos of a network stream that has several. Empty means it has one.
+  /// The available videos of a network stream with several, such as "640x360 h264, 800 kbit/s"; otherwise
+  /// empty.
   std::vector<std::string> renditions = {};
 };
 

@@ -1,4 +1,4 @@
-// Circles and boxes: found in one frame, tracked over time, drawn. The counters are in counting.hpp.
+// Trackers of circles and boxes, and a node that draws them. Counters are in counting.hpp.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,17 +20,17 @@ namespace freshframe {
 /// Options of CircleTracker.
 struct CircleTrackerOptions {
   CircleDetectorOptions detector = {.max_circles = 16, .min_confidence = 0.3F};
-  /// Seconds for which an unseen circle keeps its id; twice as long if no picture arrived meanwhile.
+  /// How long a circle keeps its id without being seen, in seconds; twice as long if no frames arrived in
+  /// that time.
   double max_gap = 0.5;
-  /// Seconds between searches of the whole picture. In between it searches the predicted positions of its
-  /// tracks, and the places that have changed since their last search. That costs a third or less. 0: it
-  /// searches the whole of every picture.
+  /// Seconds between searches of the whole image. In between, only the predicted positions of tracks and
+  /// places that have changed are searched, at a third of the cost or less. 0: always search the whole image.
   double full_every = 1;
 };
 
-/// Gives circles identities over time, without pictures. Time is in seconds, so dropped frames need no
-/// special case. At most 512 tracks at a time. Of more than 1024 circles the most confident are considered.
-/// Non-finite circles, and those beyond 1e7 pixels, are ignored. One thread at a time.
+/// Tracks circles by their positions alone, without images. Time is in seconds, so dropped frames need no
+/// special handling. At most 512 tracks. Considers at most 1024 circles, the most confident first; ignores
+/// those that are not finite or beyond 1e7 pixels. Use from one thread at a time.
 class CircleAssociator {
  public:
   explicit CircleAssociator(const CircleTrackerOptions& options = {});
@@ -38,7 +38,8 @@ class CircleAssociator {
   CircleAssociator& operator=(CircleAssociator&&) noexcept;
   ~CircleAssociator();
 
-  /// `pts` in seconds, ascending (a step back ends all tracks). Returns the circles whose track is confirmed.
+  /// Returns the circles with a confirmed track. `pts` is in seconds and must increase; a decrease ends all
+  /// tracks.
   [[nodiscard]] Circles update(double pts, const std::vector<Circle>& found);
 
  private:
@@ -46,30 +47,29 @@ class CircleAssociator {
   std::unique_ptr<Impl> impl_;
 };
 
-class Ground;  // in freshframe/ground.hpp
+class Ground;  // ground.hpp
 
 /// Options of BoxTracker.
 struct BoxTrackerOptions {
-  double max_gap = 1;           // as of CircleTrackerOptions
-  float min_confidence = 0.1F;  // boxes below are ignored
-  /// Least overlap (intersection over union) of a track's predicted box and the box that continues it. If the
-  /// prediction is uncertain, both are first enlarged by the uncertainty.
+  double max_gap = 1;           // see CircleTrackerOptions
+  float min_confidence = 0.1F;  // boxes with less are ignored
+  /// Minimum IoU between a track's predicted box and the box that continues it. If the prediction is
+  /// uncertain, both boxes are first enlarged by the uncertainty.
   float min_iou = 0.3F;
-  /// The plane below the objects. With it, results have the columns place, ground_velocity, speed and
-  /// speed_error.
+  /// The ground plane. If set, results have the columns place, ground_velocity, speed and speed_error.
   std::shared_ptr<const Ground> ground = {};
 };
 
-/// A tracker's result for the boxes of one picture: the boxes with a confirmed track, by ascending id.
+/// The boxes of one frame that have a confirmed track, sorted by id.
 struct TrackedBoxes {
-  std::vector<std::int64_t> rows;  // indices of the given boxes
+  std::vector<std::int64_t> rows;  // indices into the boxes passed to update()
   std::vector<std::int64_t> ids;
   std::vector<TrackInfo> tracks;
 };
 
-/// Gives boxes identities over time, as CircleAssociator does for circles. A track keeps its class. At most
-/// 512 tracks at a time. Of more than 1024 boxes the most confident are considered. Boxes that are not
-/// finite, lie beyond 1e7 pixels or have right < left or bottom < top are ignored. One thread at a time.
+/// Tracks boxes, as CircleAssociator does circles. A track keeps its class. At most 512 tracks. Considers at
+/// most 1024 boxes, the most confident first; ignores those that are not finite, are beyond 1e7 pixels, or
+/// have right < left or bottom < top. Use from one thread at a time.
 class BoxAssociator {
  public:
   explicit BoxAssociator(const BoxTrackerOptions& options = {});
@@ -77,7 +77,7 @@ class BoxAssociator {
   BoxAssociator& operator=(BoxAssociator&&) noexcept;
   ~BoxAssociator();
 
-  /// `pts` in seconds, ascending (a step back ends all tracks).
+  /// `pts` is in seconds and must increase; a decrease ends all tracks.
   [[nodiscard]] TrackedBoxes update(double pts, std::span<const Detection> found);
 
  private:
@@ -85,14 +85,14 @@ class BoxAssociator {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Detector and associator in one node; one set of tracks per source below a merge.
+/// Detects and tracks circles. Tracks each source of a merge separately.
 class CircleTracker final : public Node<Frame, Circles> {
  public:
   explicit CircleTracker(const CircleTrackerOptions& options = {});
   ~CircleTracker() override;
   [[nodiscard]] std::string default_name() const override { return "CircleTracker"; }
-  /// The circles of one picture that have an identity, for programs without a pipeline. `pts` in seconds,
-  /// ascending (a step back ends all tracks). Each source has its own tracks.
+  /// Returns the tracked circles of one image, without a pipeline. `pts` is in seconds and must increase; a
+  /// decrease ends all tracks. Sources are tracked separately.
   [[nodiscard]] Circles update(const Frame& frame, double pts, int source = 0);
   std::optional<Circles> process(const Sample<Frame>& sample, const Context& context) override;
   void source_gone(int source) override;
@@ -102,15 +102,15 @@ class CircleTracker final : public Node<Frame, Circles> {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A tracker of boxes as a node; one set of tracks per source.
+/// Tracks boxes of a detector. Tracks each source separately.
 class BoxTracker final : public Node<Detections, Detections> {
  public:
   explicit BoxTracker(const BoxTrackerOptions& options = {});
   ~BoxTracker() override;
   [[nodiscard]] std::string default_name() const override { return "BoxTracker"; }
-  /// The boxes of one picture that have an identity, for programs without a pipeline. `pts` in seconds,
-  /// ascending (a step back ends all tracks). Each source has its own tracks. `size`: of the picture, in
-  /// which a box at the edge is cut off: with a ground it has no foot.
+  /// Returns the tracked boxes of one frame, without a pipeline. `pts` is in seconds and must increase; a
+  /// decrease ends all tracks. Sources are tracked separately. `size` is the image size: a box at the image
+  /// border is cut off, so with a ground plane it has no known foot point.
   [[nodiscard]] Detections update(const Detections& found, double pts, int source = 0, PictureSize size = {});
   std::optional<Detections> process(const Sample<Detections>& sample, const Context& context) override;
   void source_gone(int source) override;
@@ -122,12 +122,12 @@ class BoxTracker final : public Node<Detections, Detections> {
 
 /// Options of BoxPredictor.
 struct BoxPredictorOptions {
-  double max_age = 0.5;  // seconds after which tracks are too old to predict from: more than 0, at most 60
+  double max_age = 0.5;  // seconds for which to predict from an old track: more than 0, at most 60
 };
 
-/// Gives the tracks' predicted boxes for each picture of a camera, below the camera and a BoxTracker: where a detector
-/// is slower than the camera, boxes move with the pictures. Each box moves with its velocity from its newest picture.
-/// Columns `place`, `keypoints` and `corners` move along; `mask` is left out.
+/// Predicts every track's box for each camera frame. Connect it to the camera and to a BoxTracker, if the
+/// detector is slower than the camera, so that boxes keep up with the video. A box moves with its last known
+/// velocity, as do the columns `place`, `keypoints` and `corners`; `mask` is left out.
 class BoxPredictor final : public EitherNode<Frame, Detections, Detections> {
  public:
   /// Throws OptionError.
@@ -135,7 +135,7 @@ class BoxPredictor final : public EitherNode<Frame, Detections, Detections> {
   ~BoxPredictor() override;
   [[nodiscard]] std::string default_name() const override { return "BoxPredictor"; }
   std::optional<Detections> process(const Sample<Frame>& sample, const Context& context) override;
-  /// Gives nothing. Throws Error for boxes without a velocity.
+  /// Updates the tracks; emits nothing. Throws Error if the boxes have no velocity.
   std::optional<Detections> process(const Sample<Detections>& sample, const Context& context) override;
   void source_gone(int source) override;
 
@@ -146,23 +146,23 @@ class BoxPredictor final : public EitherNode<Frame, Detections, Detections> {
 
 /// Options of Annotate.
 struct AnnotateOptions {
-  double trail = 1.0;                    // seconds of the path drawn of a tracked object; 0 draws none
-  std::optional<float> line_width = {};  // pixels; nullopt means chosen from the picture's size
-  bool masks = true;                     // draws the column `mask`
-  bool skeletons = true;                 // draws the column `keypoints`
-  /// A text with fields, such as "{class_name} {speed:.0f} m/s". Fields are the columns of a file of results, dwell
-  /// (below a zone), and each column of one value. By default the id, and of boxes the class's name and the confidence.
+  double trail = 1.0;                    // length of the trail behind a tracked object, in seconds; 0: none
+  std::optional<float> line_width = {};  // pixels; default: depends on the image size
+  bool masks = true;                     // draw the column `mask`
+  bool skeletons = true;                 // draw the column `keypoints`
+  /// Template for labels, such as "{class_name} {speed:.0f} m/s". Fields are the columns of a results file,
+  /// dwell (with zones), and any column with one value per row. Default: the id and, for boxes, class name
+  /// and confidence.
   std::optional<std::string> labels = {};
-  /// A text in the picture's corner, with the fields pts, utc (strftime's format), seq and count.
+  /// Template for a caption in the corner, with the fields pts, utc (strftime format), seq and count.
   std::string caption = {};
-  std::vector<std::string> blur = {};  // names of classes whose objects are made unrecognisable
+  std::vector<std::string> blur = {};  // classes whose objects are blurred beyond recognition
 };
 
-/// Draws circles or boxes, their labels and trails, and counts, into a copy of the sample's frame in the
-/// frame's own format. A gray frame becomes I420. A circle has the colour of its id or, without one, of its
-/// confidence. A box has the colour of its class. Circles and boxes that are not finite or lie beyond 1e6
-/// pixels are left out. Labels are in ASCII: accents are removed, and every other letter is drawn as an empty
-/// box.
+/// Draws circles or boxes with labels, trails and counts into a copy of the frame, in the frame's own format
+/// (gray becomes I420). A circle's colour depends on its id or, without one, on its confidence; a box's
+/// colour on its class. Skips shapes that are not finite or beyond 1e6 pixels. Labels are drawn in ASCII:
+/// accents are removed, and other characters appear as an empty box.
 class Annotate final : public NodeBase {
  public:
   using Output = Frame;
@@ -177,8 +177,8 @@ class Annotate final : public NodeBase {
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return get_type<Frame>(); }
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) override;
   void source_gone(int source) override;
-  /// Draws one picture, for programs without a pipeline. `value` is one of these four types. `pts` in seconds,
-  /// for trails; nullopt means without trails.
+  /// Draws one image, without a pipeline. `value` has one of the four input types. `pts` in seconds is needed
+  /// for trails.
   [[nodiscard]] Frame draw(const Frame& frame, const ValueRef& value, std::optional<double> pts = {});
 
  private:

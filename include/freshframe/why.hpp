@@ -1,4 +1,4 @@
-// Why samples are old: the parts of their age, and findings with a remedy.
+// Explains why samples are old: a breakdown of their age, and findings with remedies.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,16 +11,16 @@
 
 namespace freshframe {
 
-/// The use of a sample's time.
+/// What a sample's age was spent on.
 enum class AgeKind : std::uint8_t {
-  Source,  // in the source, from `captured` until the sample was published: decoding, conversion
-  Room,    // a node's results waited for room at its children
+  Source,  // inside the source, from `captured` until it was emitted: decoding, conversion
+  Room,    // blocked: a result waited for space in a child's queue
   Queue,   // in the queue before a node or reader
   Worker,  // in the queue before a node whose workers were busy
-  Batch,   // in the queue before a node, until the batch was full or its time was over
-  Set,     // in the queue before a node with a join, until its set was there
-  Gil,     // a node's thread waited for the GIL, before its call and within it
-  Start,   // a node had the sample, and its call had not begun: conversion to the format that it asks for
+  Batch,   // waiting for a batch to fill up or time out
+  Set,     // waiting for the other samples of a join's set
+  Gil,     // waiting for the GIL, before and during the call
+  Start,   // between dequeuing and the call: conversion to the format that the node asks for
   Call,    // in a node's call
   Order    // a worker's result waited for the results of earlier samples
 };
@@ -29,62 +29,63 @@ enum class AgeKind : std::uint8_t {
 /// One part of an age.
 struct AgePart {
   AgeKind kind = AgeKind::Call;
-  std::string node;        // where: a node or a reader
+  std::string node;        // the node or reader where it was spent
   double mean = 0;         // seconds, over all samples
-  double oldest_mean = 0;  // seconds, over the oldest twentieth of them
+  double oldest_mean = 0;  // seconds, over the oldest 5 %
 };
 
-/// The age of the samples that a reader or a sink got within some seconds, taken apart. A reader's age ends
-/// when it takes a sample, a sink's age with its call. All times are means of the same samples, so the parts
-/// add up to the age; the parts of medians do not.
+/// A breakdown of the age of the samples that a reader or sink received during some period. A reader's age is
+/// measured when it takes a sample, a sink's after its call. All times are means over the same samples, so
+/// the parts add up to the age. (Medians would not.)
 struct Age {
   std::string consumer;
-  std::vector<std::string> sources = {};  // sources of its samples
+  std::vector<std::string> sources = {};
   bool is_reader = false;
-  std::size_t samples = 0;          // number of samples in the means
-  std::size_t unknown = 0;          // others, whose way is no longer known, or that began in a node
-  double duration = 0;              // the length of the time that was looked at
-  double interval = 0;              // seconds between two samples
-  double mean = 0;                  // seconds
-  double oldest_mean = 0;           // seconds, of the oldest twentieth
-  std::vector<AgePart> parts = {};  // along the way
+  std::size_t samples = 0;  // number of samples in the means
+  std::size_t unknown = 0;  // samples left out: their path is no longer recorded, or they originate in a node
+  double duration = 0;      // length of the period, in seconds
+  double interval = 0;      // mean seconds between two samples
+  double mean = 0;          // seconds
+  double oldest_mean = 0;   // seconds, over the oldest 5 %
+  std::vector<AgePart> parts = {};  // in the order of the path
 };
 
-/// A cause of old or lost samples that the counters prove, and what to do.
+/// A proven cause of old or lost samples, and what to do about it.
 struct Finding {
-  // error, stall, unread, away, frozen, clock, setting, decoder, gil, join, spool, worker, blocked, card, stale, loss,
-  // queue, batch, gil_wait, processors, bursts, silent
+  // One of: error, stall, unread, away, frozen, clock, setting, decoder, gil, join, spool, worker, blocked,
+  // card, stale, loss, queue, batch, gil_wait, processors, bursts, silent.
   std::string kind;
-  std::string subject;                     // a node, a reader, or "parent -> child"
-  std::string text;                        // a sentence or two; the subject may be its subject
-  std::string remedy;                      // what to do, and its effect if what_if() knows it
-  std::map<std::string, double> evidence;  // the numbers of the rule; times in seconds, shares from 0 to 1
-  bool ill = false;                        // a server's /healthz fails as long as it is there
+  std::string subject;  // a node, a reader, or "parent -> child"
+  std::string text;     // one or two sentences; if it has no grammatical subject, that is `subject`
+  std::string remedy;   // what to do, and the effect if what_if() can predict it
+  std::map<std::string, double> evidence;  // the measurements behind it; times in seconds, shares from 0 to 1
+  bool ill = false;                        // /healthz fails while this lasts
 };
 
 /// The answer of why().
 struct Why {
-  std::vector<Finding> findings;  // the worst first
-  std::vector<Age> ages;          // ages at each reader and sink
-  bool is_running = false;  // otherwise findings are failures, recent losses, unsent results and silent nodes
-  bool ended = false;       // the ages are of its last samples
-  double watched_for = 0;   // seconds for which causes have been looked for
-  double needed = 0;        // seconds until the first can be proven; 0 means now
-  /// Sources that have, or have just had, an outage, and what is below a change of the graph: what is below these alone
-  /// is not judged for ten seconds.
+  std::vector<Finding> findings;  // worst first
+  std::vector<Age> ages;          // for each reader and sink
+  /// If false, findings are only failures, recent losses, unsent results and silent nodes.
+  bool is_running = false;
+  bool ended = false;      // the ages are those of the last samples before the end
+  double watched_for = 0;  // seconds since the search for causes started
+  double needed = 0;       // seconds until the first cause can be proven; 0: now
+  /// Sources with a current or recent outage, and nodes downstream of a recent graph change. Whatever is
+  /// downstream of these alone is not judged for ten seconds.
   std::vector<std::string> unsettled = {};
 };
 
 class Pipeline;
 
-/// Why samples are old: the parts of their age within the last ten seconds, and the causes that were proven. Without a
-/// dashboard the first call begins to look for causes, four times per second on a separate thread; the first
-/// is proven after 20 seconds at the earliest. Any thread.
+/// Returns a breakdown of the samples' age over the last ten seconds, and the causes that could be proven. If
+/// there is no dashboard, the first call starts a thread that looks for causes four times per second; proving
+/// one takes at least 20 seconds. Thread-safe.
 [[nodiscard]] Why why(const Pipeline& pipeline);
 
 /// "SUBJECT: TEXT REMEDY"
 [[nodiscard]] std::string to_string(const Finding& finding);
-/// All of it, in lines: the findings, then each age with its parts.
+/// Several lines: the findings, then each age with its parts.
 [[nodiscard]] std::string to_string(const Why& why);
 
 }  // namespace freshframe

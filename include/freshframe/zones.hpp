@@ -1,4 +1,4 @@
-// The counts of all zones: the result of a ZoneCounter.
+// The result of a ZoneCounter.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,9 +15,9 @@
 
 namespace freshframe {
 
-/// The counts of the zones.
+/// The counts of all zones of a ZoneCounter.
 struct Zones {
-  std::vector<std::pair<std::string, ZoneCounts>> zones = {};  // in their given order
+  std::vector<std::pair<std::string, ZoneCounts>> zones = {};  // in the order in which they were given
   std::variant<Circles, Detections> tracks = {};
 
   [[nodiscard]] bool has_events() const noexcept;

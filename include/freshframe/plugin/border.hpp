@@ -1,4 +1,4 @@
-// The C table of a class: its functions catch the exceptions of the class.
+// The C function table of a node class, which converts values and catches the class's exceptions.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,8 +22,7 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-// Hidden: each library has its own functions for its own classes, even when two libraries have classes of one
-// name.
+// Hidden visibility, so that two libraries with node classes of the same name do not share functions.
 namespace [[gnu::visibility("hidden")]] detail {
 
 template <class T>
@@ -53,7 +52,7 @@ inline void write(freshframe_error* error, const char* text) noexcept {
   error->text[error->capacity - 1] = '\0';
 }
 
-// Runs `call`. An exception becomes -1 and a text.
+// Runs `call`. Turns an exception into -1 and a message.
 template <class F>
 std::int32_t run_guarded(freshframe_error* error, const F& call) noexcept {
   try {
@@ -76,7 +75,7 @@ T read_value(const freshframe_host* host, const freshframe_value& value) {
     return (void)host, T(value.columns);
 }
 
-// A table on its way to the engine.
+// Owns a table that is passed to the engine, which frees it with freshframe_value::release.
 struct Parcel {
   Table table;
   std::vector<freshframe_column> columns;
@@ -97,7 +96,7 @@ std::int32_t give(T value, freshframe_value* out) {
     } else {
       auto parcel = std::make_unique<Parcel>();
       parcel->table = std::move(value);
-      parcel->table.take_over();  // the input's columns, which end with the call
+      parcel->table.take_over();  // copy what belongs to the input, which is gone after the call
       parcel->columns = parcel->table.c_columns();
       out->columns = {parcel->columns.data(), parcel->columns.size(), sizeof(freshframe_column)};
       out->owner = parcel.release();
@@ -107,7 +106,7 @@ std::int32_t give(T value, freshframe_value* out) {
   }
 }
 
-// An engine of before 0.2 has no wall times: its stamp is smaller.
+// Engines before 0.2 have a smaller stamp, without wall times.
 inline bool has_utc(const freshframe_stamp& stamp) {
   return stamp.size >= offsetof(freshframe_stamp, part);
 }
@@ -143,7 +142,8 @@ inline freshframe_stamp c_stamp(const Stamp& stamp) {
           0};
 }
 
-// The engine's outlet for one call. A refusal ends the call by an exception. The engine knows its reason.
+// Emits the results of one call. A result that the engine rejects ends the call with an exception; the engine
+// knows why and reports that instead.
 template <class T>
 class BorderOut final : public Out<T> {
  public:
@@ -165,7 +165,6 @@ class BorderOut final : public Out<T> {
   const freshframe_outlet* outlet_;
 };
 
-// The functions of a node's table.
 template <class Class>
 struct Shim {
   using In = typename Class::Input;
@@ -228,7 +227,7 @@ struct Shim {
   }
   static double tick_every(void* self) noexcept {
     if constexpr (Class::kFreshframeTicks) {
-      double seconds = 0;  // refused by the engine
+      double seconds = 0;  // an invalid interval, which the engine rejects
       char text[1];
       freshframe_error error{sizeof error, text, sizeof text};
       run_guarded(&error, [&] { return seconds = static_cast<Class*>(self)->tick_every(), 0; });
@@ -289,7 +288,7 @@ struct Shim {
   }
 };
 
-// The declarations of Node and Source, if this may see them.
+// Whether Class publicly derives from Node or Source.
 template <class Class, class = void>
 inline constexpr bool kIsNode = false;
 template <class Class>
@@ -297,7 +296,6 @@ inline constexpr bool kIsNode<Class, std::void_t<typename Class::Input, typename
 
 }  // namespace detail
 
-/// The C table of a class.
 template <class Class>
 [[gnu::visibility("hidden")]] constexpr freshframe_node node_table(const char* name) {
   static_assert(
@@ -330,7 +328,7 @@ template <class Class>
   }
 }
 
-/// Makes the table of a class that the library exports.
+/// The same for a class that the library exports, with extra checks.
 template <class Class>
 [[gnu::visibility("hidden")]] constexpr freshframe_node exported_table(const char* name) {
   static_assert(

@@ -1,4 +1,4 @@
-// The engine's services for a node: log, counters, clock, stop, memory for frames.
+// What the engine offers a node: log, counters, clock, stop and frame memory.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,24 +23,26 @@ class Context {
  public:
   void attach(const freshframe_host* host) noexcept { host_ = host; }
 
-  /// One line, to Python's logger "freshframe".
+  /// Logs one line to Python's logger "freshframe".
   void log(LogLevel level, const std::string& text) const {
     host_->log(host_->self, static_cast<std::int32_t>(level), text.c_str());
   }
-  /// Counts samples that the node lost by itself: "device", "decode" or "error".
+  /// Counts samples that the node itself lost. Cause: "device", "decode" or "error".
   void count_drops(const char* cause, std::uint64_t count = 1) const {
     host_->count_drops(host_->self, cause, count);
   }
-  /// Seconds of the pipeline's clock.
+  /// The pipeline's clock in seconds.
   [[nodiscard]] double now() const { return static_cast<double>(host_->now_ns(host_->self)) * 1e-9; }
-  /// A call that takes long must check this.
+  /// Code that runs for long must check this.
   [[nodiscard]] bool stop_requested() const { return host_->stop_requested(host_->self) != 0; }
-  /// Readable in poll() once the pipeline stops; -1 if no such descriptor exists: use stop_requested().
+  /// A descriptor for poll() that becomes readable when the pipeline stops, or -1 if there is none: then use
+  /// stop_requested().
   [[nodiscard]] int stop_fd() const { return host_->stop_fd(host_->self); }
-  /// Sleeps; true, at once, when the pipeline stops.
+  /// Sleeps. Returns true, immediately, if the pipeline stops.
   bool wait(double seconds) const { return host_->wait(host_->self, seconds) != 0; }
 
-  /// A new frame of `like`'s size and format in the engine's memory. Throws std::invalid_argument.
+  /// Allocates a frame with the size and format of `like` in the engine's memory. Throws
+  /// std::invalid_argument.
   [[nodiscard]] NewFrame make_frame(const Picture& like) const {
     auto wanted = c_picture(like);
     freshframe_picture out{};
@@ -49,9 +51,9 @@ class Context {
     if (made == nullptr) refuse("make", like, detail::find_fault(like));
     return {Frame::adopt(host_, made), detail::view_picture(out)};
   }
-  /// A frame of `picture`'s own memory, which `keep` owns and which no longer changes. Memory that
-  /// lives as long as the program needs a `keep` too: std::shared_ptr<const void>(std::shared_ptr<void>(),
-  /// data). Throws std::invalid_argument.
+  /// Wraps the memory of `picture` as a frame, without copying. `keep` owns the memory, which must not change
+  /// any more. Static memory needs an owner too: std::shared_ptr<const void>(std::shared_ptr<void>(), data).
+  /// Throws std::invalid_argument.
   [[nodiscard]] Frame wrap_frame(const Picture& picture, std::shared_ptr<const void> keep) const {
     if (keep == nullptr && keep.use_count() == 0) {
       throw std::invalid_argument(

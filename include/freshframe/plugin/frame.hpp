@@ -1,4 +1,4 @@
-// The frames that a node is given, and the frames that it makes.
+// Frames that a node receives or creates.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,8 +14,9 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-/// An immutable frame of the engine's: a view that is valid during the call, or, from keep() and Context, a
-/// separate handle. Use such a handle only as long as its node lives. It may be destroyed at any time.
+/// An immutable frame of the engine. Either a view that is valid only during the call, or, from keep() and
+/// Context, a handle of its own. Such a handle must not be used after its node is gone, but may be destroyed
+/// at any time.
 class Frame {
  public:
   Frame() noexcept = default;
@@ -27,9 +28,10 @@ class Frame {
     return *this;
   }
   ~Frame() {
-    if (release_ != nullptr) release_(nullptr, frame_);  // abi.h: not by way of the host, which may be gone
+    // As abi.h allows, without `self`: the host may be gone.
+    if (release_ != nullptr) release_(nullptr, frame_);
   }
-  /// Takes over a handle.
+  /// Takes ownership of a handle.
   [[nodiscard]] static Frame adopt(const freshframe_host* host, freshframe_frame* frame) noexcept {
     Frame result(host, frame);
     result.release_ = host->release_frame;
@@ -37,24 +39,25 @@ class Frame {
   }
 
   [[nodiscard]] explicit operator bool() const noexcept { return frame_ != nullptr; }
-  /// For the border.
+  /// For the C interface.
   [[nodiscard]] const freshframe_frame* handle() const noexcept { return frame_; }
-  /// Returns the picture as decoded.
+  /// The image in its original format.
   [[nodiscard]] Picture picture() const { return view_as(nullptr); }
-  /// In another format, converted once and shared by all users. Throws std::runtime_error.
+  /// The image in another format, converted once and shared by all users. Throws std::runtime_error.
   [[nodiscard]] Picture to(const char* format) const { return view_as(format); }
-  /// The luma; of a YUV frame without a copy, in the video's range.
+  /// The luma; for a YUV frame not copied, in the video's range.
   [[nodiscard]] Plane gray() const { return view_as("gray").planes[0]; }
   [[nodiscard]] Plane bgr() const { return view_as("bgr").planes[0]; }
   [[nodiscard]] Plane rgb() const { return view_as("rgb").planes[0]; }
-  /// A handle that outlives the call: a loan, which the pipeline counts and bounds.
+  /// Returns a handle that outlives the call. It is on loan: the pipeline counts these frames and limits
+  /// them.
   [[nodiscard]] Frame keep() const {
     auto* const kept = frame_ != nullptr ? host_->keep_frame(host_->self, frame_) : nullptr;
     if (kept == nullptr)
       throw std::runtime_error("the frame cannot be kept: it is empty, or the node is closed");
     return adopt(host_, kept);
   }
-  /// For the border: gives the handle up.
+  /// For the C interface: gives up ownership of the handle.
   [[nodiscard]] freshframe_frame* release() && noexcept {
     release_ = nullptr;
     return frame_;
@@ -81,33 +84,33 @@ class Frame {
 
   const freshframe_host* host_ = nullptr;
   freshframe_frame* frame_ = nullptr;
-  void (*release_)(void*, freshframe_frame*) = nullptr;  // for a separate handle
+  void (*release_)(void*, freshframe_frame*) = nullptr;  // set if the frame owns a handle
 };
 
-/// One component array that may be written.
+/// A writable plane of an image.
 struct MutablePlane {
   std::uint8_t* data = nullptr;
   int rows = 0;
   int row_bytes = 0;
-  std::ptrdiff_t stride = 0;  // bytes from row start to row start
+  std::ptrdiff_t stride = 0;  // bytes from the start of one row to the start of the next
 
   [[nodiscard]] std::uint8_t* row(int y) const noexcept { return data + y * stride; }
 };
 
-/// A frame in the engine's memory that is being written, through a NewFrame that is not const.
+/// A frame in the engine's memory that is still being written. Only a non-const NewFrame gives write access.
 class NewFrame {
  public:
   NewFrame(Frame frame, Picture picture) : frame_(std::move(frame)), picture_(std::move(picture)) {}
 
   [[nodiscard]] const Picture& picture() const noexcept { return picture_; }
-  /// Throws std::out_of_range when no plane has that index, as after publish().
+  /// Throws std::out_of_range if there is no plane with this index, also after publish().
   [[nodiscard]] MutablePlane plane(int index = 0) {
     const Plane& from = picture_.plane(index);
-    // make_frame() of abi.h says that this memory may be written.
+    // abi.h: memory from make_frame() may be written.
     return {const_cast<std::uint8_t*>(from.data), from.rows, from.row_bytes, from.stride};
   }
   [[nodiscard]] std::uint8_t* row(int y, int plane = 0) { return this->plane(plane).row(y); }
-  /// Ends the writing: the value to return. Pointers to rows must no longer be written.
+  /// Finishes the frame and returns it. Its pixels must not be written any more.
   [[nodiscard]] Frame publish() && {
     picture_.plane_count = 0;
     return std::move(frame_);

@@ -1,4 +1,4 @@
-// The base classes of nodes, and their inputs and outputs.
+// The base classes of nodes, and their input and output types.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,10 +14,10 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-/// Output of a sink.
+/// Output type of a sink.
 struct Nothing {};
 
-/// The clock of a wall time, see abi.h.
+/// Which clock a wall time was read from, see abi.h.
 enum class UtcFrom : std::int32_t {
   None = FRESHFRAME_UTC_NONE,
   Arrival = FRESHFRAME_UTC_ARRIVAL,
@@ -26,57 +26,58 @@ enum class UtcFrom : std::int32_t {
   Camera = FRESHFRAME_UTC_CAMERA
 };
 
-/// The wall time at which a picture was taken.
+/// The wall time at which an image was captured.
 struct Utc {
   double seconds = 0;                                      // Unix time; 0 if `from` is None
-  double error = std::numeric_limits<double>::infinity();  // seconds: half the width of what is known
+  double error = std::numeric_limits<double>::infinity();  // uncertainty (plus or minus)
   UtcFrom from = UtcFrom::None;
 };
 
-/// The origin of a sample: number, times and source.
+/// Where a sample comes from: its number, its timestamps and its source.
 struct Stamp {
   std::int64_t seq = 0;          // number at its source, from 0
-  double pts = 0;                // seconds in the source's own time
+  double pts = 0;                // presentation time, in seconds since the start of the source
   std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC
   std::uint64_t dropped = 0;     // samples dropped on this edge since the previous one
   int source = -1;               // index of the source node
-  bool damaged = false;          // a part of its picture was lost on the way, see abi.h
+  bool damaged = false;          // part of the image was lost in transit, see abi.h
   Utc utc = {};                  // wall time of the capture
-  int part = 0;                  // number among the results that one node gave with this seq
+  int part = 0;                  // index among the results that one node emitted with this seq
 };
 
-/// The input of a node. Valid during the call.
+/// A node's input. Valid only during the call.
 template <class T>
 struct Sample {
   Stamp stamp;
   const T& value;
-  const Frame& frame;  // the frame that the value was made from; may be empty
+  const Frame& frame;  // the frame that the value was computed from; may be empty
 };
 
-/// The output of a source. Each `seq` is greater than the one before, else the source ends with an error:
-/// continue the counter of a device that wraps or begins again. `captured_ns` may go back, as in a video with
-/// B-frames. A time to come counts as now. `pts` may be any finite number.
+/// The output of a source. `seq` must increase, or the source fails: if a device's counter wraps or restarts,
+/// continue it here. `captured_ns` may go backwards, as in video with B-frames; a time in the future is
+/// replaced by now. `pts` may be any finite number.
 template <class T>
 struct Item {
   T value;
   double pts = 0;                // seconds in the source's own time
-  std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC, when the device or network handed it over; 0 for now
-  /// The number at its source, from 0, with gaps for what a device lost; -1 means the next one.
+  std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC at which the device or network delivered it; 0: now
+  /// Frame number at the source, from 0, with gaps where a device lost frames; -1: the next number.
   std::int64_t seq = -1;
-  Utc utc = {};  // wall time of the capture; none means of a live source the engine gives that of the arrival
+  Utc utc = {};  // wall time of the capture; if unset, a live source gets its arrival time
 };
 
-/// Takes the results of one call of a node: `out(value)`. Valid during that call, on its thread. A full
-/// blocking queue makes the call wait. False means the pipeline stops, return soon; never in finish().
+/// Emits the results of one call of a node: `out(value)`. Valid only during that call, on its thread. Blocks
+/// while a blocking queue is full. Returns false if the pipeline is stopping: return soon. Always returns
+/// true in finish().
 template <class T>
 class Out {
  public:
   virtual ~Out() = default;
 
-  /// A result of the sample that is processed. In on_tick() and finish(): one of the node's own stream.
+  /// Emits a result of the current sample; in on_tick() and finish(), one of the node's own stream.
   bool operator()(T value) { return emit(std::move(value), nullptr, nullptr); }
-  /// A result with the stamp of an earlier sample. Within a source a `seq` must not be less than the `seq` of
-  /// the result before: throws. `frame`: the picture that the children get with a value.
+  /// Emits a result with the stamp of an earlier sample. Within a source `seq` must not decrease, or it
+  /// throws. `frame` is the frame that the children get with a value.
   bool operator()(T value, const Stamp& like) { return emit(std::move(value), &like, nullptr); }
   bool operator()(T value, const Stamp& like, const Frame& frame) {
     return emit(std::move(value), &like, &frame);
@@ -98,8 +99,8 @@ struct Attached {
 
 }  // namespace detail
 
-/// A step. In and Out: Frame, Circles, Detections, double, Array or Table; Out may be Nothing. Constructed
-/// from Options or by default. All calls come from one thread.
+/// A processing step. In and Out may be Frame, Circles, Detections, double, Array or Table; Out may also be
+/// Nothing. Constructed with Options or without arguments. All calls come from one thread.
 template <class In, class Out>
 class Node : public detail::Attached {
  public:
@@ -107,14 +108,14 @@ class Node : public detail::Attached {
   using Output = Out;
   virtual ~Node() = default;
   virtual void open(Context& /*context*/) {}
-  /// Returns nullopt if nothing is emitted. An exception fails the sample.
+  /// Returns nullopt to emit nothing. An exception fails the sample.
   virtual std::optional<Out> process(const Sample<In>& sample, Context& context) = 0;
-  /// Once after a successful open(), also after a failure.
+  /// Called once if open() succeeded, even after a failure.
   virtual void close() {}
 };
 
-/// A step that gives any number of results per sample. The default queues below it block, so that the results
-/// of a sample stay together.
+/// A processing step with any number of results per sample. The default queues downstream of it block, so
+/// that the results of a sample stay together.
 template <class In, class Result>
 class OutNode : public detail::Attached {
  public:
@@ -123,35 +124,37 @@ class OutNode : public detail::Attached {
   static constexpr bool kFreshframeSeveral = true;
   virtual ~OutNode() = default;
   virtual void open(Context& /*context*/) {}
-  /// Each result is on its way when `out` returns, even if an exception follows, which fails the sample.
+  /// A result is sent immediately by `out`. An exception fails the sample, but not the results already sent.
   virtual void process(const Sample<In>& sample, Out<Result>& out, Context& context) = 0;
-  /// Once after a successful open(), also after a failure.
+  /// Called once if open() succeeded, even after a failure.
   virtual void close() {}
 };
 
-/// A step of either form with a clock: `class PerMinute : public Ticking<Node<Detections, double>>`.
+/// Adds a clock to a Node or OutNode: `class PerMinute : public Ticking<Node<Detections, double>>`.
 template <class Base>
 class Ticking : public Base {
  public:
   static constexpr bool kFreshframeTicks = true;
-  /// Seconds of the pipeline's clock, more than 0 and at most a day. Asked once, when the node
-  /// has been made.
+  /// Interval in seconds of the pipeline's clock, more than 0 and at most a day. Called once, after
+  /// construction.
   [[nodiscard]] virtual double tick_every() const = 0;
-  /// Between two samples, or while none comes, at the pipeline's start + k x tick_every(). Of several late
-  /// calls only the last takes place. `now`: Context::now().
+  /// Called between two samples, or while waiting for one, at the pipeline's start + k x tick_every(). If
+  /// several ticks are overdue, only the last one is called. `now` is Context::now().
   virtual void on_tick(double now, Out<typename Base::Output>& out, Context& context) = 0;
 };
 
-/// A step of either form with last results: `class Window : public Finishing<Node<Detections, double>>`.
+/// Lets a Node or OutNode emit final results: `class Window : public Finishing<Node<Detections, double>>`.
 template <class Base>
 class Finishing : public Base {
  public:
   static constexpr bool kFreshframeFinishes = true;
-  /// Once before close(), when all parents have ended or the pipeline stops. Not after a failure of a node.
+  /// Called once before close(), when all parents have ended or the pipeline stops, but not after any node
+  /// of the pipeline has failed.
   virtual void finish(Out<typename Base::Output>& out, Context& context) = 0;
 };
 
-/// A node without input. `static constexpr bool live = false` in the class: it can wait for a full edge.
+/// A node without input. Declare `static constexpr bool live = false` if it can wait when an edge is full,
+/// like a file.
 template <class Out>
 class Source : public detail::Attached {
  public:
@@ -160,7 +163,8 @@ class Source : public detail::Attached {
   static constexpr bool live = true;
   virtual ~Source() = default;
   virtual void open(Context& /*context*/) {}
-  /// The next sample; nullopt ends the stream. Waits in Context::wait(), or with Context::stop_fd().
+  /// Returns the next sample, or nullopt at the end of the stream. Use Context::wait() or Context::stop_fd()
+  /// to wait, so that a stop ends the wait.
   virtual std::optional<Item<Out>> read(Context& context) = 0;
   virtual void close() {}
 };

@@ -1,4 +1,4 @@
-// The options that a node is constructed from.
+// The options passed to a node's constructor.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,14 +14,15 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-/// The options that freshframe.native.node() was given. Valid in the constructor.
+/// The options passed to freshframe.native.node(). Valid only during the constructor.
 class Options {
  public:
   explicit Options(const freshframe_options* table) noexcept : table_(table) {}
 
-  /// The option of that name, or `fallback`. An int is accepted for a double. Throws std::invalid_argument
-  /// for another type. An option that was given and is never read is refused. T: bool, an integer, a floating
-  /// point number, std::string, std::vector<double> or std::vector<std::byte>.
+  /// Returns an option, or `fallback` if it was not given. An int is accepted for a double. Throws
+  /// std::invalid_argument for any other type mismatch. Options that were given but never read are rejected.
+  /// T may be bool, an integer, a floating-point type, std::string, std::vector<double> or
+  /// std::vector<std::byte>.
   template <class T>
   [[nodiscard]] T get(const char* name, T fallback) const {
     freshframe_option option{};

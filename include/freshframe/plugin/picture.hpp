@@ -1,4 +1,4 @@
-// The description of a picture: its size and format, and the planes that they make.
+// An image's size, format and planes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,27 +14,27 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-/// One component array.
+/// One plane of an image.
 struct Plane {
   const std::uint8_t* data = nullptr;
   int rows = 0;
   int row_bytes = 0;
-  std::ptrdiff_t stride = 0;  // bytes from row start to row start
+  std::ptrdiff_t stride = 0;  // bytes from the start of one row to the start of the next
 
   [[nodiscard]] const std::uint8_t* row(int y) const noexcept { return data + y * stride; }
 };
 
-/// The description of a picture, and its pixels.
+/// An image's format and a view of its pixels.
 struct Picture {
-  int width = 0;                // pixels
-  int height = 0;               // pixels
-  std::string format = "gray";  // nv12, i420, i422, i444, bgr, rgb
+  int width = 0;
+  int height = 0;
+  std::string format = "gray";  // or nv12, i420, i422, i444, bgr, rgb
   std::string range = "full";   // "full", or "limited": 16 to 235
   std::string space = "unspecified";
   std::array<Plane, 3> planes{};
   int plane_count = 0;
 
-  /// Throws std::out_of_range when no plane has that index.
+  /// Throws std::out_of_range if there is no plane with this index.
   [[nodiscard]] const Plane& plane(int index = 0) const {
     if (index < 0 || index >= plane_count) {
       throw std::out_of_range("the picture has " + std::to_string(plane_count) +
@@ -61,7 +61,7 @@ inline Picture view_picture(const freshframe_picture& from) {
 
 inline constexpr const char* kFormats = "gray, nv12, i420, i422, i444, bgr and rgb";
 
-// Sets the rows and the bytes per row of the planes; false means there is no such format.
+// Sets rows and bytes per row of the planes. Returns false if the format is unknown.
 inline bool lay_out(Picture& picture) {
   const int half_width = (picture.width + 1) / 2;
   const int half_height = (picture.height + 1) / 2;
@@ -91,7 +91,7 @@ inline std::string describe_picture(const Picture& picture) {
          " pixels in '" + picture.format + "'";
 }
 
-// The fault in the size, format, range or space of a picture; empty means nothing.
+// Returns what is wrong with an image's size, format, range or space, or an empty string.
 inline std::string find_fault(const Picture& picture) {
   auto wanted = picture;
   if (picture.width < 1 || picture.height < 1) return "width and height must be at least 1";
@@ -108,7 +108,7 @@ inline std::string find_fault(const Picture& picture) {
   return {};
 }
 
-// Finds the fault of a picture, and of its planes.
+// Also checks the planes.
 inline std::string find_plane_fault(const Picture& picture) {
   if (auto fault = find_fault(picture); !fault.empty()) return fault;
   auto wanted = picture;

@@ -1,4 +1,4 @@
-// A node of a plugin alone, without an engine: for its tests. Not included by plugin.hpp.
+// Runs a single node without an engine, for tests of a plugin. Not included by plugin.hpp.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -26,11 +26,11 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-/// Options for the constructor of a node: GivenOptions({{"cell", 8}, {"mode", "fast"}}).get(). Outlives the
-/// node's constructor.
+/// Options for a node's constructor: GivenOptions({{"cell", 8}, {"mode", "fast"}}).get(). Must outlive that
+/// constructor call.
 class GivenOptions {
  public:
-  /// One given value: a number, a text, numbers or bytes.
+  /// A number, string, list of numbers or bytes.
   struct Value {
     Value(bool value) : kind(FRESHFRAME_OPTION_BOOL), integer(value ? 1 : 0) {}
     Value(int value) : Value(static_cast<std::int64_t>(value)) {}
@@ -79,16 +79,17 @@ class GivenOptions {
   freshframe_options table_{sizeof(freshframe_options), this, &find};
 };
 
-/// The output of a node for one value.
+/// An output value of a node.
 template <class T>
 struct NodeResult {
-  std::int64_t seq = 0;  // number of the value, from 0; -1 for finish()
+  std::int64_t seq = 0;  // index of the input value, from 0; -1 for finish()
   T value;
 };
 
 namespace [[gnu::visibility("hidden")]] detail {
 
-// The engine's part: frames in separate memory, a clock that wait() advances, a log on std::clog.
+// Stands in for the engine: each frame has its own memory, wait() advances the clock, and the log goes to
+// std::clog.
 class LoneHost {
  public:
   [[nodiscard]] static const freshframe_host* table() noexcept {
@@ -96,7 +97,7 @@ class LoneHost {
     return &host.table_;
   }
 
-  // A picture's pixels and their owner; freshframe_frame is its name at the border.
+  // The actual type of a freshframe_frame here.
   struct Pixels {
     Picture picture;
     std::shared_ptr<const void> owner;
@@ -135,7 +136,7 @@ class LoneHost {
             {}};
     out->planes = {shown.data(), static_cast<std::uint64_t>(planes), sizeof(freshframe_plane)};
   }
-  // There is no colour library here: a picture is available in its own format, or as its luma.
+  // No colour conversion here: an image is only available in its own format or as its luma.
   static std::int32_t picture(void* /*self*/, const freshframe_frame* frame, const char* format,
                               freshframe_picture* out) {
     const auto& own = behind(frame).picture;
@@ -199,7 +200,7 @@ class LoneHost {
 
 }  // namespace detail
 
-/// A frame for run_node(), with these pixels: the planes one after the other, without gaps. Throws
+/// Creates a frame for run_node(). `pixels` are the planes one after the other, without padding. Throws
 /// std::invalid_argument.
 [[nodiscard]] inline Frame make_frame(int width, int height, const std::vector<std::uint8_t>& pixels,
                                       std::string format = "gray") {
@@ -224,7 +225,6 @@ class LoneHost {
 
 namespace detail {
 
-// Keeps the results of a node alone.
 template <class T>
 class KeptOut final : public Out<T> {
  public:
@@ -238,7 +238,6 @@ class KeptOut final : public Out<T> {
   }
 };
 
-// Calls open(), `process(sample, kept)` for each value, finish() and close().
 template <class Class, class In, class Result, class Process>
 std::vector<NodeResult<Result>> run_alone(Class& node, Context& context, const std::vector<In>& values,
                                           double fps, const Process& process) {
@@ -267,11 +266,11 @@ std::vector<NodeResult<Result>> run_alone(Class& node, Context& context, const s
 
 }  // namespace detail
 
-/// Calls open(), process() for each value in turn, finish() if the class has it, and close(), all on this
-/// thread. Returns the emitted values. Value `seq` has the pts seq / `fps`, and so have its results. The
-/// results of finish() have seq -1. on_tick() is not called. The node's exceptions propagate. Frames are
-/// available in their own format or as their luma: no colours are converted. Context::wait() returns at once,
-/// and the log goes to std::clog.
+/// Calls open(), process() for each value, finish() if the class has it, and close(), all on this thread.
+/// Returns the emitted values. Value `seq` and its results get the pts `seq` / `fps`; results of finish()
+/// have seq -1. on_tick() is never called. Exceptions of the node propagate. Frames are only available in
+/// their own format or as their luma, without colour conversion. Context::wait() returns immediately, and the
+/// log goes to std::clog.
 template <class Class, class In = typename Class::Input, class Result = typename Class::Output>
 std::vector<NodeResult<Result>> run_node(Class& node, const std::vector<In>& values, double fps = 30) {
   Context context;
@@ -286,8 +285,7 @@ std::vector<NodeResult<Result>> run_node(Class& node, const std::vector<In>& val
                                               });
 }
 
-/// Runs a source: reads up to `most` items. Throws std::logic_error for a `seq` that is not greater than the
-/// one before.
+/// Reads up to `most` items from a source. Throws std::logic_error if `seq` does not increase.
 template <class Out>
 std::vector<Item<Out>> run_source(Source<Out>& source, std::size_t most) {
   Context context;

@@ -1,4 +1,4 @@
-// Tables: named columns of numbers, and the results that consist of them.
+// Tables of named columns, and the result types that are based on them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -40,7 +40,6 @@ constexpr const char* dtype_name() {
   }
 }
 
-/// The types of columns.
 struct NumberType {
   const char* name;
   std::uint64_t size_bytes;
@@ -58,7 +57,7 @@ inline const NumberType& number_type(const char* name) {
 
 }  // namespace detail
 
-/// A column of a table, which must outlive it. Of text, T is std::string_view.
+/// A column of a table, which must outlive it. T is std::string_view for text.
 template <class T>
 class Column {
  public:
@@ -67,8 +66,8 @@ class Column {
   [[nodiscard]] std::int64_t size() const noexcept { return column_.shape[0]; }
   [[nodiscard]] int dimensions() const noexcept { return column_.ndim; }
   [[nodiscard]] std::int64_t shape(int axis) const noexcept { return column_.shape[axis]; }
-  /// One index per dimension. Throws std::out_of_range for another number of them; their values are not
-  /// checked.
+  /// Takes one index per dimension, and throws std::out_of_range for a different number of them. Bounds are
+  /// not checked.
   template <class... Index>
   [[nodiscard]] T operator()(Index... index) const {
     static_assert(sizeof...(index) <= 4, "a column has at most 4 dimensions");
@@ -97,9 +96,9 @@ class Column {
   freshframe_column column_;
 };
 
-/// Named columns: the columns that the node was given, which are the engine's during the call, or new ones to
-/// return. A copy has its own copy of the engine's columns: it may be kept, changed and returned. Copies
-/// share all other columns.
+/// Named columns: either the node's input, which belongs to the engine and is valid only during the call, or
+/// new columns to return. Copying a table copies the engine's columns, so a copy may be kept, changed and
+/// returned. All other columns are shared by copies.
 class Table {
  public:
   Table() = default;
@@ -112,7 +111,7 @@ class Table {
   }
   Table& operator=(Table&& other) noexcept = default;
   ~Table() = default;
-  /// For the border: the engine's columns, without a copy.
+  /// For the C interface: refers to the engine's columns without copying.
   explicit Table(const freshframe_array& columns) {
     for (std::uint64_t i = 0; i < columns.count; ++i) {
       Entry entry;
@@ -123,7 +122,7 @@ class Table {
     }
   }
 
-  /// Adds a column of one dimension, or of `shape`, whose product must be the number of values. Throws
+  /// Adds a column with one dimension, or with `shape`, whose product must equal the number of values. Throws
   /// std::invalid_argument.
   template <class T>
   Table& add(std::string name, std::vector<T> values, std::initializer_list<std::int64_t> shape = {}) {
@@ -134,7 +133,7 @@ class Table {
     return add_entry(std::move(name), detail::dtype_name<T>(), data, count, sizeof(T), shape,
                      std::move(kept));
   }
-  /// A column of text, UTF-8: only a further column of Detections.
+  /// Adds a column of UTF-8 strings. Only allowed as an extra column of Detections.
   Table& add(std::string name, std::vector<std::string> values,
              std::initializer_list<std::int64_t> shape = {}) {
     auto kept = std::make_shared<Texts>();
@@ -146,8 +145,7 @@ class Table {
   }
 
   [[nodiscard]] bool has(const char* name) const noexcept { return find(name) != nullptr; }
-  /// Throws std::out_of_range when no column has that name, std::invalid_argument when it has another
-  /// number type.
+  /// Throws std::out_of_range if there is no such column, std::invalid_argument if it has a different type.
   template <class T>
   [[nodiscard]] Column<T> column(const char* name) const {
     const auto* const found = find(name);
@@ -160,13 +158,13 @@ class Table {
   }
   [[nodiscard]] std::size_t column_count() const noexcept { return entries_.size(); }
 
-  /// For the border: copies the columns that are still the engine's.
+  /// For the C interface: copies the columns that belong to the engine.
   void take_over() {
     for (auto& entry : entries_) {
       if (entry.memory == nullptr) entry.take_over();
     }
   }
-  /// For the border.
+  /// For the C interface.
   [[nodiscard]] std::vector<freshframe_column> c_columns() const {
     std::vector<freshframe_column> columns;
     for (const auto& entry : entries_) {
@@ -184,11 +182,11 @@ class Table {
   struct Entry {
     std::string name;
     freshframe_column column{};
-    std::shared_ptr<const void> memory;  // null means the engine's
+    std::shared_ptr<const void> memory;  // null: belongs to the engine
 
     void take_over() {
       const auto& type = detail::number_type(column.dtype);
-      std::uint64_t bytes = type.size_bytes;  // up to the end of the last element
+      std::uint64_t bytes = type.size_bytes;  // the offset of the end of the last element
       for (int axis = 0; axis < column.ndim; ++axis) {
         if (column.shape[axis] == 0) bytes = 0;
       }
@@ -203,12 +201,12 @@ class Table {
       memory = std::move(copy);
       if (std::strcmp(type.name, "text") == 0) take_over_texts(bytes / sizeof(freshframe_text));
     }
-    // The texts that the copied column points at: of all places up to its end.
+    // Copies the strings that the column refers to. Every slot up to its end is copied, whatever the strides.
     void take_over_texts(std::size_t count) {
       auto texts = std::make_shared<Texts>();
       texts->views.resize(count);
       if (count > 0) std::memcpy(texts->views.data(), column.data, count * sizeof(freshframe_text));
-      texts->strings.reserve(count);  // their letters stay where they are
+      texts->strings.reserve(count);  // no reallocation, since `views` point into the strings
       for (auto& view : texts->views) {
         if (view.data == nullptr) continue;
         texts->strings.emplace_back(view.data, static_cast<std::size_t>(view.bytes));
@@ -257,16 +255,16 @@ class Table {
   std::vector<Entry> entries_;
 };
 
-/// xyr (n, 3) float and confidence (n) float; freshframe_value lists the others.
+/// Columns xyr (n, 3) float and confidence (n) float; for optional ones see freshframe_value.
 struct Circles : Table {
   using Table::Table;
 };
-/// xyxy (n, 4) float, confidence (n) float and class_id (n) std::int32_t; freshframe_value lists the others. A copy
-/// has the further columns, too, such as masks and key points.
+/// Columns xyxy (n, 4) float, confidence (n) float and class_id (n) std::int32_t; for optional ones see
+/// freshframe_value. Copies include extra columns such as masks and keypoints.
 struct Detections : Table {
   using Table::Table;
 };
-/// One column, whose name is empty.
+/// A single column, with an empty name.
 struct Array : Table {
   using Table::Table;
   Array() = default;

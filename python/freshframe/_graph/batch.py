@@ -1,4 +1,4 @@
-"""The number of samples that a node gets in one call."""
+"""Batch: how many samples a node gets in one call."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -10,19 +10,20 @@ from .. import _check, _native
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Size of the batches of a node: ``pipeline.add(node, cameras, batch=Batch(8))``.
+    """Calls a node with several samples at a time: ``pipeline.add(node, cameras, batch=Batch(8))``.
 
-    The engine takes samples from all edges of the node, in turn, so every camera gets its share. Until then
-    they stay in their queues: with LATEST a newer sample replaces the waiting one. The node's
-    ``process_batch(samples)``, or a function, gets a list and returns one with as many entries.
+    The engine takes samples from all edges of the node in turn, so every camera gets its share. Until then
+    they stay in their queues: with LATEST, a newer sample replaces a queued one. A function, or the node's
+    ``process_batch(samples)``, gets a list and returns a list of the same length.
 
     Args:
-        size: Maximum number of samples in one call, 1 to 4096. There are fewer when the queues are empty,
-            when ``max_wait`` is over, and at the end.
-        max_wait: Seconds to wait for more after the first one. With 0 it takes the waiting samples.
+        size: Maximum number of samples per call, 1 to 4096. There are fewer if the queues are empty, when
+            ``max_wait`` is over, and at the end.
+        max_wait: How long to wait for more after the first sample, in seconds. With 0 it takes those already
+            queued.
 
     Raises:
-        OptionError: One is out of range.
+        OptionError: A value is out of range.
         OptionTypeError: size is not an int, or max_wait is not a number.
 
     Example:
@@ -39,11 +40,10 @@ class Batch:
     max_wait: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuses invalid values."""
         self._policy()
 
     def _policy(self) -> _native.BatchPolicy:
-        """The engine's form of it. The engine checks the values."""
+        """Converts it for the engine, which checks the values."""
         return _native.BatchPolicy(
             _check.integer("the size of a batch, as in add(node, cameras, batch=Batch(8)),", self.size),
             _check.few_seconds("max_wait", self.max_wait),

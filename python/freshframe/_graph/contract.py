@@ -1,4 +1,4 @@
-"""All that the package asks of a node besides its public methods."""
+"""What the package needs to know about a node besides its public methods."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The distinctions between the samples of a pipeline, which a recorder of results writes.
+    """What a recorder of results must write to tell the samples of a pipeline apart.
 
     Attributes:
-        damaged: Some may be damaged.
-        part: Some are one of several results of their sample.
-        source: They may have several sources.
+        damaged: Some samples may be damaged.
+        part: Some are one of several results for the same sample.
+        source: They may come from several sources.
     """
 
     damaged: bool = False
@@ -28,33 +28,35 @@ class Marks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """The contract of one node. A new ability is one field here, and its use.
+    """Declares the internal properties of a node.
 
-    Node._freshframe_contract() returns it. read_contract.find_contract() adds what the methods of a Python
-    node show: the five fields from `gives_several` on.
+    Node._freshframe_contract() returns it. read_contract.find_contract() adds what a Python node's methods
+    show: the five fields from `gives_several` on.
 
     Attributes:
-        label: Its name in messages, and in a pipeline unless add() gets one; "" means the name of its class.
-        types: The input and the output of a native node, or None if its class shows them.
-        gives_several: One sample may have several results, so the default queue of its children blocks.
-        tick_every: Seconds between two calls of on_tick(), or None.
+        label: Name in messages, and default name in a pipeline; "" for the name of the class.
+        types: Input and output types of a native node; None if they can be read from its class.
+        gives_several: A sample may have several results, so the default queue of its children blocks.
+        tick_every: Interval of on_tick() in seconds, or None.
         finishes: It has finish().
-        generates: process(), on_tick() or finish() is a generator function, so its results may have parts.
+        generates: process(), on_tick() or finish() is a generator function, so results may differ only by
+            `part`.
         gives_last_of_source: on_tick() is called again after source_gone().
-        travels: A native node that may go to a worker process.
-        needs_live: It may not be below a file that is read at full speed.
-        marks_damage: A source whose samples may be damaged.
-        check_parents: Gets the types of the parents. Raises GraphError or OptionError if they do not fit.
-        note_name: Gets the name in the pipeline, for results that have it.
-        note_marks: Gets the marks of the pipeline's samples.
-        beside: The body of a thread that runs beside a native node until its close.
-        when_run_ends: Gets whether the run was complete, after its end. Returns the path of a file that the
-            node therefore does not leave, or None.
-        spool: The counters of a node that keeps results on disk until a receiver has them.
-        must_open: Makes a camera, which is about to be added for a loop, fail unless its first frame comes.
-        packets: Makes the source of a camera's packets.
-        wake: Wakes a camera that decodes its keyframes only: for seconds, or until a pts.
-        is_part_of: Of a Look: whether it is in the pipeline of this engine.
+        travels: A native node that can run in a worker process.
+        needs_live: Must not be downstream of a file that is read at full speed.
+        marks_damage: A source whose samples may be marked as damaged.
+        check_parents: Called with the types of the parents. Raises GraphError or OptionError if they do not
+            fit.
+        note_name: Called with the node's name in the pipeline, if its results contain it.
+        note_marks: Called with the marks of the pipeline's samples.
+        beside: A function to run on an extra thread while a native node is open.
+        when_run_ends: Called after the end of the run with whether it was complete. Returns the path of a
+            file that the node discards for that reason, or None.
+        spool: Counters of a node that keeps results on disk until they are received.
+        must_open: Called before a camera is added for a loop: makes it fail unless its first frame arrives.
+        packets: Creates the source of a camera's packets.
+        wake: Wakes a camera that only decodes keyframes, for some seconds or until a pts.
+        is_part_of: For a Look: whether it belongs to this engine's pipeline.
     """
 
     label: str = ""
@@ -80,12 +82,12 @@ class Contract:
 
     @property
     def has_own_stream(self) -> bool:
-        """Whether it gives results that belong to no sample. A recorder of results gives none."""
+        """Whether it emits results that belong to no sample. Recorders of results never do."""
         return self.note_marks is None and (self.finishes or self.tick_every is not None)
 
     @property
     def is_recorder(self) -> bool:
-        """Whether an exchange of the node would cut what it writes, even if it has no `records_to`."""
+        """Whether replacing the node would cut off what it writes, even without `records_to`."""
         return self.when_run_ends is not None or self.spool is not None
 
 

@@ -1,4 +1,4 @@
-"""The nodes of a pipeline: add() checks them, claims them and passes them to the engine."""
+"""The nodes of a pipeline: checks, claims and hands over to the engine whatever add() is given."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 
 def _check_types(node: Any, types: Sequence[Any], ports: Sequence[Port[Any]]) -> None:
-    """The type that the node takes from each port."""
+    """Checks that the node accepts the type of each port.
+
+    Raises:
+        GraphError: It does not.
+    """
     for port, wanted in zip(ports, types, strict=True):
         given = value_type(port)
         if not value_types.fits(given, wanted):
@@ -36,7 +40,7 @@ def _check_types(node: Any, types: Sequence[Any], ports: Sequence[Port[Any]]) ->
 
 
 def _step_between(given: Any, wanted: Any) -> str:
-    """Returns what to add between a node that gives pictures and one for results, or the reverse."""
+    """Suggests a node to add in between, if one side has frames and the other detections."""
     takes = typing.get_args(wanted) or (wanted,)
     if given is _native.Frame and Detections in takes:
         others = " or a CircleTracker" if Circles in takes else ""
@@ -52,27 +56,26 @@ class Graph:
     """The nodes of one pipeline.
 
     Attributes:
-        in_python: The place of each node that runs on a Python thread, by index.
-        in_processes: The indices of the nodes that run in worker processes.
-        beside: By index, the body of each thread that runs beside a native node, until its close.
+        in_python: For each node that runs on a Python thread, by index: its place.
+        in_processes: Indices of the nodes that run in worker processes.
+        beside: By node index, functions to run on an extra thread while a native node is open.
     """
 
     __slots__ = ("_ending", "_engine", "_kept", "beside", "in_processes", "in_python")
 
     def __init__(self, engine: _native.Engine) -> None:
-        """Makes the graph of a new engine."""
         self._engine = engine
         self._ending = threading.RLock()  # a signal's handler may stop the pipeline while its run ends
-        self._kept: dict[int, Member] = {}  # every node lives as long as it is in its pipeline
+        self._kept: dict[int, Member] = {}  # keeps every node alive while it is in the pipeline
         self.in_python: dict[int, Place] = {}
         self.in_processes: set[int] = set()
         self.beside: dict[int, Callable[[], None]] = {}
 
     def end_run(self, is_complete: Callable[[], bool]) -> list[str]:
-        """The run has ended: recorders keep their files, or do not. The second call finds nothing to do.
+        """Makes recorders keep or discard their files at the end of the run. Only the first call acts.
 
         Returns:
-            The paths of the files that recorders do not leave.
+            The paths of the discarded files.
         """
         ends = [end for node in self._nodes() if (end := declared(node).when_run_ends) is not None]
         if not ends:
@@ -83,7 +86,7 @@ class Graph:
 
     @property
     def live(self) -> bool:
-        """Whether none of its sources can wait."""
+        """Whether all sources are live."""
         return all(node.live for node in self._nodes() if isinstance(node, Source))
 
     def _nodes(self) -> list[Any]:
@@ -100,22 +103,22 @@ class Graph:
         merges: bool,
         plan: Callable[[], _native.ProcessPlan] | None,
     ) -> Port[Any]:
-        """Adds a checked node below ``ports``; returns its port.
+        """Adds a checked node with ``ports`` as its parents; returns its port.
 
         Args:
             node: The node.
             ports: Its parents.
-            options: Of add(), checked.
-            batch: Of add(), checked.
-            joined: Whether it gets sets of samples.
-            merges: Whether its parents can change.
-            plan: Makes what its worker processes are started with; None means it runs in this process.
+            options: Options of add(), checked.
+            batch: Option of add(), checked.
+            joined: Whether it receives the sets of a join.
+            merges: Whether its parents may change.
+            plan: Returns how to start its worker processes; None to run it in this process.
 
         Raises:
-            GraphError: This wiring is not possible.
+            GraphError: The node cannot be connected like this.
             OptionError: An option is out of range.
-            OptionTypeError: An option is of the wrong type, or the node cannot go to another process.
-            StateError: The pipeline was started before.
+            OptionTypeError: An option has the wrong type, or the node cannot be sent to another process.
+            StateError: The pipeline has already been started.
         """
         hints = self._fit(node, ports, batch, joined, is_in_process=plan is not None, merges=merges)
         mark = object()
@@ -130,11 +133,11 @@ class Graph:
         except BaseException:
             wiring.release(node, mark)
             raise
-        member.has_port = True  # the last step: no handler runs between it and the end of add()
+        member.has_port = True  # last, so that no signal handler can run between this and the return of add()
         return port
 
     def has_port(self, index: int) -> bool:
-        """Whether an add() has returned the port of this node."""
+        """Whether add() of this node has completed."""
         member = self._kept.get(index)
         return member is not None and member.has_port
 
@@ -148,10 +151,10 @@ class Graph:
         is_in_process: bool,
         merges: bool,
     ) -> tuple[Any, Any]:
-        """Checks a node below its parents; returns what it takes and gives.
+        """Checks that a node fits its parents; returns its input and output types.
 
         Raises:
-            GraphError: It does not go there.
+            GraphError: It does not fit.
         """
         if joined:
             wanted, given = value_types.set_types(node, [port.name for port in ports])
@@ -179,7 +182,7 @@ class Graph:
         return hints
 
     def _is_merged(self, port: Port[Any]) -> bool:
-        """Whether the source of its samples may change. Sets of a join have the source of its reference."""
+        """Whether the port's samples may change their source. Sets of a join take it from the reference."""
         seen: set[int] = set()
         open_ports = [port]
         while open_ports:
@@ -194,14 +197,14 @@ class Graph:
         return False
 
     def _parents(self, index: int) -> list[Port[Any]]:
-        """The ports above a node that were not removed, as the engine knows them."""
+        """Returns the ports of a node's current parents, as known to the engine."""
         return [
             Port(self._engine, node, *self._output(node), only=only)
             for node, only in self._engine.parents_of(index)
         ]
 
     def _output(self, index: int) -> tuple[Place, Any]:
-        """The place and the type of the values of a node. The packets of a camera are no member."""
+        """Returns a node's place and output type. A camera's packets have no Member."""
         member = self._kept.get(index)
         return (Place(None), _native.Packet) if member is None else (member.place, member.types[1])
 
@@ -212,14 +215,14 @@ class Graph:
         timeout: float,
         start: Callable[[int, Place, _native.NodeHandle, threading.Lock], None],
     ) -> None:
-        """Another node takes the place of a running one, see Pipeline.replace().
+        """Replaces a running node, see Pipeline.replace().
 
         Args:
-            port: The port.
-            node: The other node.
+            port: The port of the node to replace.
+            node: The replacement.
             timeout: Seconds.
-            start: Starts a thread that runs a node in Python where a native one has run; it begins when the
-                lock is released.
+            start: Starts a thread for a Python node that replaces a native one. The thread waits for the
+                lock.
         """
         index = find_index(port)
         with replacing.packets_stay(port):
@@ -246,14 +249,14 @@ class Graph:
         replacing.replace(self._engine, index, member, node, timeout, start)
 
     def forget_removed(self) -> None:
-        """Nodes may have been removed."""
-        known = set(self._kept)  # before the engine is asked: add() gives it a node first
+        """Forgets nodes that the engine no longer has."""
+        known = set(self._kept)  # read before the engine's list, since add() adds to that first
         there = set(self._engine.node_numbers())
         for index in known - there:
             self.forget(index)
 
     def forget(self, index: int) -> None:
-        """A node was removed, or could not be added."""
+        """Forgets a node that was removed or could not be added."""
         member = self._kept.pop(index, None)
         self.in_python.pop(index, None)
         self.in_processes.discard(index)

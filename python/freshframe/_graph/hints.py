@@ -1,11 +1,11 @@
-"""What to do about the errors that nodes raise most often, as the end of their message."""
+"""Suggestions for the errors that nodes raise most often, appended to their messages."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 from .._native import Frame, Sample
 
-# The attributes that a Sample has and a value lacks.
+# Attributes of a Sample that its value does not have.
 _OF_SAMPLES = frozenset(
     {"value", "frame", "seq", "pts", "captured", "source", "node", "dropped", "age", "path", "utc"}
 )
@@ -14,10 +14,10 @@ _NO_ARRAY = "Expected Ptr<cv::UMat>"
 
 
 def hint(error: BaseException) -> str:
-    """A sentence for after the error's own text; "" when there is nothing to add. Never raises."""
+    """Returns a sentence to append to the error's message, or "". Never raises."""
     try:
         return _hint(error)
-    except BaseException:  # the str() of a foreign exception may raise any class
+    except BaseException:  # str() of a third-party exception may raise anything
         return ""
 
 
@@ -33,7 +33,7 @@ def _hint(error: BaseException) -> str:
 
 
 def for_reader(error: BaseException) -> str:
-    """Gives the hint for the error of a program that reads samples."""
+    """Returns the hint for an error in a program that reads samples."""
     if not isinstance(error, AttributeError):
         return hint(error).removeprefix(". ")
     if isinstance(error.obj, Sample):

@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 
 Out = TypeVar("Out", covariant=True)
 
-_lock = threading.RLock()  # a signal's handler may begin a loop, too
+_lock = threading.RLock()  # reentrant, since a signal handler may start a loop
 _make: Callable[[Any], Any]
 
 
 def make_streams_by(make: Callable[[Any], Any]) -> None:
-    """Sets the maker of a source's stream, which is in a room above this one."""
+    """Sets the function that makes a source's stream. It is injected because it lives in a higher layer."""
     global _make  # noqa: PLW0603
     _make = make
 
 
 class Looped(Generic[Out]):
-    """A source as a program uses it that wants the samples and needs no graph.
+    """Lets a program use a source directly, without building a graph.
 
-    A loop over it is a loop over ``freshframe.stream(source)``, a pipeline with nothing but this source. The
-    first attempt to open the source must succeed, unless ``reconnect=True``. Later outages are waited for.
+    A loop over it is a loop over ``freshframe.stream(source)``, a pipeline with only this source. The first
+    attempt to open the source must succeed, unless ``reconnect=True``; later outages are waited out.
 
-    ``with source:`` opens it and closes it at the end. Every loop inside continues where the loop before was
-    left. Without ``with`` a source has one loop, whose end closes it.
+    ``with source:`` opens it, and closes it at the end. Each loop inside continues where the previous one
+    stopped. Without ``with``, a source can be looped over once; the end of the loop closes it.
     """
 
     _handle: NodeHandle
-    _stream: Any = None  # stream of its loops
+    _stream: Any = None
 
     def _looped(self) -> Any:
-        """The stream of the loops over it, made by the first one.
+        """Returns the stream for loops over this source. The first call creates it.
 
         Raises:
             StateError: The source was added to a pipeline.
@@ -58,17 +58,17 @@ class Looped(Generic[Out]):
             return self._stream
 
     def __iter__(self) -> Iterator[Sample[Out]]:
-        """Opens the source if needed.
+        """Opens the source if needed, and iterates over its samples.
 
         Raises:
             SourceError: It could not be opened.
-            StateError: It was added to a pipeline, or read by a loop or closed before, or another thread
-                loops over it.
+            StateError: It was added to a pipeline, it was already looped over or closed, or another thread is
+                looping over it.
         """
         return iter(self._looped())
 
     def __aiter__(self) -> AsyncIterator[Sample[Out]]:
-        """As __iter__. The first step opens the source, without blocking the event loop."""
+        """Like __iter__. The first step opens the source without blocking the event loop."""
         return aiter(self._looped())
 
     def __enter__(self) -> Self:
@@ -76,7 +76,7 @@ class Looped(Generic[Out]):
 
         Raises:
             SourceError: It could not be opened.
-            StateError: It was added to a pipeline, or read by a loop or closed before.
+            StateError: It was added to a pipeline, or was already looped over or closed.
         """
         self._looped().__enter__()
         return self
@@ -84,22 +84,21 @@ class Looped(Generic[Out]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes the source."""
         self._looped().__exit__(kind, error, trace)
 
     async def __aenter__(self) -> Self:
-        """As __enter__, without blocking the event loop."""
+        """Like __enter__, without blocking the event loop."""
         await self._looped().__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """As __exit__, without blocking the event loop."""
+        """Like __exit__, without blocking the event loop."""
         await self._looped().__aexit__(kind, error, trace)
 
     def close(self) -> None:
-        """Closes the source and ends the loops over it. From any thread. GIL: released while waiting.
+        """Closes the source and ends loops over it. Thread-safe. GIL: released while waiting.
 
         Raises:
             StateError: It was added to a pipeline.
@@ -108,10 +107,10 @@ class Looped(Generic[Out]):
 
 
 def expect_unlooped(node: Any) -> None:
-    """Checks a node that is about to be added.
+    """Rejects a source that a loop already uses; called before a node is added.
 
     Raises:
-        StateError: It is a source that a loop reads or has read.
+        StateError: A loop is using, or has used, the source.
     """
     if isinstance(node, Looped) and node._stream is not None:
         raise StateError(

@@ -1,4 +1,4 @@
-"""A node of the graph, with all that another node in its place has to fit."""
+"""What the graph keeps about a node, including what a replacement has to match."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def described(node: Any, types: tuple[Any, Any]) -> _native.NodeDescription:
-    """The description of a node in Python with these types, as the engine needs it."""
+    """Returns the engine's description of a Python node with these types."""
     contract = find_contract(node)
     return _native.NodeDescription(
         wiring.label(node),
@@ -33,7 +33,7 @@ def described(node: Any, types: tuple[Any, Any]) -> _native.NodeDescription:
 
 
 def hosted(node: Any, types: tuple[Any, Any]) -> _native.NodeHandle:
-    """The engine's handle of a node that runs on a thread of Python."""
+    """Returns an engine handle for a node that runs on a Python thread."""
     description = described(node, types)
     if isinstance(node, Source):
         return _native.hosted_source(description, node, bool(node.live))
@@ -45,12 +45,12 @@ class Member:
     """A node of the graph.
 
     Attributes:
-        place: Where it works, and where another one may take over.
-        types: Of the inputs and outputs of the node that was added.
-        batch: Of add().
-        joined: Whether it gets sets of samples.
-        merges: Whether its parents can change.
-        has_port: Whether add() has made its port. An exception of a signal handler may come before.
+        place: Which node is running; a replacement takes over there.
+        types: Input and output types of the node that was added.
+        batch: Option of add().
+        joined: Whether it receives the sets of a join.
+        merges: Whether its parents may change.
+        has_port: Whether add() has completed. A signal handler may raise before that.
     """
 
     place: Place

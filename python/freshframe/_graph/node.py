@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     In = TypeVar("In", contravariant=True, default=Any)
     Out = TypeVar("Out", covariant=True, default=Any)
-else:  # programs need no typing_extensions
+else:  # so that programs do not need typing_extensions
     from typing import TypeVar
 
     In = TypeVar("In", contravariant=True)
@@ -27,7 +27,7 @@ else:  # programs need no typing_extensions
 
 
 def unset_stop_token() -> StopToken:
-    """Returns a token that is never set. Copies and pickles of a token name this function."""
+    """Returns a token that is never set. Pickled and copied tokens refer to this function."""
     return _native.unset_stop_token()
 
 
@@ -35,22 +35,20 @@ class Node(Generic[In, Out]):
     """A step of the graph, written in Python: derive from it and implement process().
 
     A derived class need not call ``super().__init__()``. open(), process() and close() run on the node's own
-    thread with the GIL held. Only Pipeline.replace() opens the new node on the calling thread, and closes the
-    old one there. Native nodes derive from this class too, but the engine runs them without the
-    GIL, and their process() must not be called.
+    thread with the GIL held, except in Pipeline.replace(), which opens the new node and closes the old one on
+    the calling thread. Native nodes derive from this class too, but the engine runs them without the GIL, and
+    their process() must not be called.
 
     Attributes:
-        records_to: The path of the file that the node writes, if it is a recorder. Below a live source it
-            then gets the queue RECORDING, stop() lets it write the waiting samples, and start() refuses a
-            path that a source reads or another recorder writes. A recorder should replace an existing file
-            with its first sample and not in open(). If a source cannot be opened, the file is then still
-            there.
-        tick_every: Seconds between two calls of on_tick(), at most a day; None means it has no clock. Read by
-            add().
-        stop_token: The stop signal of the node, set when the pipeline stops and when the node is removed. A
-            node that waits, such as for a server, calls ``stop_token.wait(seconds)`` instead of
-            time.sleep(), or looks at ``stop_token.stopped``, so that stop() need not wait for it. Before its
-            thread has started, and in a worker process, it is never set.
+        records_to: The path of the file that the node writes, if it is a recorder. Downstream of a live
+            source it then gets the queue RECORDING, stop() lets it process the samples still queued, and
+            start() rejects a path that a source reads or another recorder writes. Replace an existing file
+            with the first sample and not in open(), so that it is kept if a source cannot be opened.
+        tick_every: Interval of on_tick() in seconds, at most a day; None: no on_tick(). Read by add().
+        stop_token: Set when the pipeline stops or the node is removed. A node that waits, for a server for
+            example, should use ``stop_token.wait(seconds)`` instead of time.sleep(), or check
+            ``stop_token.stopped``, so that stop() does not have to wait for it. Never set before the node's
+            thread has started, nor in a worker process.
 
     Example:
         >>> import freshframe as ff
@@ -66,7 +64,7 @@ class Node(Generic[In, Out]):
     stop_token: StopToken = unset_stop_token()
 
     def _freshframe_contract(self) -> Contract:
-        """Returns all that the package asks of it besides its methods."""
+        """Returns what the package needs to know about the node besides its methods."""
         return PLAIN
 
     def open(self) -> None:
@@ -75,14 +73,14 @@ class Node(Generic[In, Out]):
     def process(self, sample: Sample[In], /) -> Out | Iterator[Out | None] | None:
         """Called once per sample, by one thread at a time.
 
-        A generator function gives any number of results: each yielded value is on its way when the generator
-        goes on. See stamped() for a result of an earlier sample.
+        A generator function may give any number of results. Each is sent when it is yielded. Use stamped()
+        for a result that belongs to an earlier sample.
 
         Args:
-            sample: The parent's sample.
+            sample: A sample of a parent.
 
         Returns:
-            The value for the children, which get it with the sample's stamp. None emits nothing.
+            The value for the children, which get it with the sample's stamp. None to emit nothing.
         """
         if type(self).process_batch is Node.process_batch:
             raise NotImplementedError(f"{type(self).__name__} needs a method process(self, sample)")
@@ -95,59 +93,59 @@ class Node(Generic[In, Out]):
     def process_batch(self, samples: list[Sample[In]], /) -> Sequence[Out | Exception | None]:
         """Called instead of process() when the node was added with ``batch=``, by one thread at a time.
 
-        A node that has process_batch() does not need process(): without ``batch=`` it gets batches of one.
+        A node with process_batch() does not need process(): without ``batch=`` every batch has one sample.
 
         Args:
-            samples: At least one sample, in the order in which the node took them. ``sample.source`` is the
-                name of its source.
+            samples: At least one sample, in the order in which they were taken from the queues.
+                ``sample.source`` is the name of the source.
 
         Returns:
-            A list or tuple with one entry per sample, in their order: the value for the children, which get
-            it with the stamp of that sample. None emits nothing. An Exception as an entry fails that sample
-            alone. If the call raises an exception, all of its samples fail.
+            A list or tuple with one entry per sample, in the same order: the value for the children, which
+            get it with the stamp of that sample. None emits nothing. An Exception as an entry fails only that
+            sample; if the call raises an exception, all of its samples fail.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method process_batch(self, samples)")
 
     def on_tick(self, now: float, /) -> Out | Iterator[Out | None] | None:
-        """Called every ``tick_every`` seconds, by the thread of process() and never beside it.
+        """Called every ``tick_every`` seconds, on the thread of process() and never at the same time.
 
-        The times are a grid that begins with the pipeline; see source_gone() for further calls. A call that
-        comes due while process() works or waits for a full edge is late. Of several late ones only the last
-        takes place. The others are counted as ``NodeStats.ticks_missed``.
+        The times form a fixed grid that starts with the pipeline; see source_gone() for additional calls. A
+        call that falls due while process() is running, or waiting for a full edge, is made late. If several
+        are overdue, only the last one is made; the others are counted in ``NodeStats.ticks_missed``.
 
         Args:
             now: ``time.monotonic()`` of the call.
 
         Returns:
             A value for the children, in a stream of the node's own (``add(as_source=)``): ``seq`` 0, 1, ...,
-            ``captured`` is the time of the grid, ``pts`` the seconds from the start to it. None emits
-            nothing. A generator function gives any number.
+            ``captured`` is the time on the grid, ``pts`` the seconds since the start. None emits nothing. A
+            generator function may give any number of results.
         """
         return None
 
     def source_gone(self, name: str, /) -> None:
-        """This source gives nothing more: the node can drop what it keeps for it.
+        """Called when a source has ended, so that the node can free what it keeps for it.
 
-        Called on the node's own thread, between two samples; of a node with ``process=`` in each worker. A
-        later source of the same name is another one. A node that also has on_tick() is asked for its last
-        results of this source: on_tick() is called again after this, beside its grid, unless all parents have
-        ended. Its results by stamped() are in the stream of this source, which ends after them for the nodes
-        below.
+        Called on the node's own thread, between two samples; for a node with ``process=`` in each worker. A
+        later source of the same name is a different source. If the node also has on_tick(), that is called
+        again after this, outside the regular schedule, for its final results of the source (unless all
+        parents have ended). Results that it emits with stamped() belong to this source's stream, which ends
+        after them for the children.
         """
 
     def _freshframe_source_gone(self, number: int, name: str) -> None:
-        """Called by the engine. The numbers distinguish sources of one name."""
+        """Called by the engine. Numbers distinguish sources of the same name."""
         self.source_gone(name)
 
     def finish(self) -> Out | Iterator[Out | None] | None:
         """Called once before close(), when all parents have ended or the pipeline stops.
 
-        Not after a failure of a node of the pipeline, unless ``on_error="skip"`` has skipped it. After the
-        failure of a source it is called, after the samples that were read. At a stop its results reach the
-        recorders directly below the node. Other children have stopped by then.
+        Not called if a node of the pipeline has failed, unless ``on_error="skip"`` skipped the failure.
+        Called after a source has failed, once the samples read before are processed. At a stop, its results
+        only reach recorders that are direct children of the node; other children have already stopped.
 
         Returns:
-            As on_tick().
+            The same as on_tick().
         """
         return None
 
@@ -156,11 +154,11 @@ class Node(Generic[In, Out]):
 
 
 def checked_results(results: Any, count: int, what: str) -> Sequence[Any]:
-    """The entries of a call with ``count`` samples.
+    """Returns the results of a call with ``count`` samples.
 
     Raises:
-        OptionError: There are more or fewer.
-        OptionTypeError: It is neither a list nor a tuple.
+        OptionError: There are too many or too few.
+        OptionTypeError: They are not a list or tuple.
     """
     if not isinstance(results, (list, tuple)):
         raise OptionTypeError(
@@ -172,13 +170,13 @@ def checked_results(results: Any, count: int, what: str) -> Sequence[Any]:
 
 
 class Native:
-    """The base of native nodes and sources: a node of the engine, whose options are fixed at construction."""
+    """The base of native nodes and sources. The engine runs them, with options fixed at construction."""
 
     _handle: _native.NodeHandle
-    _meant: ClassVar[Mapping[str, str]] = {}  # names that a missing attribute may be meant for
+    _meant: ClassVar[Mapping[str, str]] = {}  # missing attribute -> what was probably meant
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Refuses an attribute that would have no effect on the engine.
+        """Rejects public attributes, which would have no effect on the engine.
 
         Raises:
             AttributeError: The name is public.
@@ -187,22 +185,22 @@ class Native:
             raise AttributeError(_why_fixed(type(self), name))
         super().__setattr__(name, value)
 
-    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+    if not TYPE_CHECKING:  # otherwise type checkers would not report misspelt attributes
 
         def __getattr__(self, name: str) -> Any:
             raise _check.no_attribute(self, name, self._meant)
 
 
 def _is_settable(cls: type, name: str) -> bool:
-    """Whether an option may be set while a native node works."""
+    """Whether an option may be set while a native node is running."""
     found = getattr(cls, name, None)
     return isinstance(found, property) and found.fset is not None
 
 
 def _why_fixed(cls: type, name: str) -> str:
-    """Why an attribute of a native node cannot be set, and what to do."""
+    """Explains why an attribute of a native node cannot be set, and what to do instead."""
     with fork.loading():
-        import difflib  # noqa: PLC0415  (only mistakes need it)
+        import difflib  # noqa: PLC0415  (only needed for mistakes)
         import inspect  # noqa: PLC0415
 
     settable = [each for each in dir(cls) if _is_settable(cls, each)]

@@ -1,4 +1,4 @@
-"""The place of a node in a graph, where another one may take over."""
+"""The place of a node in the graph, where a replacement can take over."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -21,11 +21,11 @@ _log = logging.getLogger("freshframe")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A node that was added, or came by replace().
+    """A node that was added, or that replaces another.
 
     Attributes:
         node: The node.
-        handle: The engine's handle of a node that came by replace().
+        handle: The engine's handle of a replacement; None for the node that was added.
     """
 
     node: Any
@@ -33,31 +33,30 @@ class Entry:
 
 
 class Place:
-    """The node that works, or worked last. Thread-safe.
+    """Keeps track of which node is running, or ran last, at a place of the graph. Thread-safe.
 
-    `node` takes no lock: a signal's handler may ask, too.
+    `node` takes no lock, because a signal handler may ask for it.
 
     Attributes:
-        changing: Held while a camera is replaced, or its packets are asked for. A signal's handler may, too.
-        packets: The port of the camera's packets, if that was asked for. It may have been removed.
-        entries: The node that was added, and nodes that came by replace() and may take over or have. The
-            engine knows which. A native node that it has decided about leaves the list; one in Python, which
-            the engine borrows from here, leaves it when it has closed.
+        changing: Held while a camera is replaced or its packets requested. Reentrant, for signal handlers.
+        packets: The port of the camera's packets, if they were requested. It may have been removed since.
+        entries: The node that was added, and replacements, whether or not they have taken over; the engine
+            knows which. A native node is dropped once the engine has decided about it. A Python node, which
+            the engine borrows from here, is dropped once it is closed.
     """
 
     __slots__ = ("changing", "entries", "packets")
 
     def __init__(self, node: Any) -> None:
-        """Makes the place of a node that was added."""
         self.entries = [Entry(node)]
         self.changing = threading.RLock()
         self.packets: Port[Any] | None = None
 
     @property
     def node(self) -> Any:
-        """The newest that has got the place."""
+        """The newest node that has taken over."""
         known = tuple(self.entries)
-        decided = [True, *(each.handle and each.handle.has_place for each in known[1:])]  # None means not yet
+        decided = [True, *(each.handle and each.handle.has_place for each in known[1:])]  # None: undecided
         newest = max(at for at, has_place in enumerate(decided) if has_place)
         for at, each in enumerate(known):
             if isinstance(each.node, Native) and (at < newest or decided[at] is False):
@@ -65,15 +64,15 @@ class Place:
         return known[newest].node
 
     def forget(self, node: Any) -> None:
-        """A node in Python that a replacement has left over is closed. It may be added again."""
+        """Drops a Python node that has been closed by a replacement. It may be added again."""
         for each in tuple(self.entries):
-            if each.node is node:  # a function may be there twice
+            if each.node is node:  # a function may be in the list twice
                 self._forget(each)
                 break
         wiring.release(node)  # last: from here on another thread may add it
 
     def close_and_log(self, node: Any) -> None:
-        """Closes a node in Python that a replacement leaves over, where no caller waits for an exception."""
+        """Closes a Python node after a replacement. Logs exceptions, as no caller is waiting for them."""
         try:
             if isinstance(node, Node):
                 node.close()
@@ -83,5 +82,5 @@ class Place:
             self.forget(node)
 
     def _forget(self, entry: Entry) -> None:
-        with contextlib.suppress(ValueError):  # another thread was first
+        with contextlib.suppress(ValueError):  # another thread was faster
             self.entries.remove(entry)

@@ -1,4 +1,4 @@
-"""The output of a node, which children and readers name as their parent."""
+"""Port, the output of a node."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     T_co = TypeVar("T_co", covariant=True, default=Any)
-else:  # programs need no typing_extensions
+else:  # so that programs do not need typing_extensions
     from typing import TypeVar
 
     T_co = TypeVar("T_co", covariant=True)
 
-_ALL = -1  # sources
-_MEANT = {  # by programs that call these methods of a port
+_ALL = -1  # all sources
+_MEANT = {  # method that was called on a port by mistake -> what to call instead
     "add": "pipeline.add(node, port) adds a node below it",
     **dict.fromkeys(("read", "get", "latest", "poll"), "pipeline.reader(port) gives a reader with get()"),
 }
 
 
 class Port(Generic[T_co]):
-    """The output of a node, which children and readers name as their parent. Made by Pipeline.add().
+    """The output of a node. Returned by Pipeline.add(); pass it to add() or reader() to connect to the node.
 
     Attributes:
         name: The node's name in stats and messages.
@@ -51,32 +51,31 @@ class Port(Generic[T_co]):
     def __init__(
         self, engine: _native.Engine, index: int, place: Place, output: Any, *, only: int = _ALL
     ) -> None:
-        """Called by Pipeline.add() and of()."""
         self._engine = engine
         self._index = index
         self._type = output
-        self._only = only  # the number of its only source
+        self._only = only  # number of the only source that it lets through
         self._place = place
         self.name = engine.node_name(index)
 
-    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+    if not TYPE_CHECKING:  # otherwise type checkers would not report misspelt attributes
         __getattr__ = _check.attribute_hints(_MEANT)
 
     @property
     def node(self) -> Any:
-        """The node that works there: the added one, or the node that has taken its place."""
+        """The node that is running there: the one that was added, or its replacement."""
         return self._place.node
 
     def of(self, source: Port[Any]) -> Port[T_co]:
-        """Returns the same output, but only the samples of one source: ``boxes.of(camera)``.
+        """Returns a port with only the samples of one source: ``boxes.of(camera)``.
 
-        The samples of other sources never enter the queues below this port.
+        Samples of other sources never enter the queues downstream of it.
 
         Args:
-            source: The port of a source, or of a node whose samples all come from one source.
+            source: The port of a source, or of a node whose samples all come from a single source.
 
         Raises:
-            GraphError: That is not one source, or its samples do not come out of this port.
+            GraphError: There is not exactly one source, or its samples do not reach this port.
             OptionTypeError: It is not a port.
         """
         if not isinstance(source, Port):
@@ -91,18 +90,18 @@ class Port(Generic[T_co]):
 
     @property
     def packets(self) -> Port[_native.Packet]:
-        """The second output of a camera: its encoded pictures, as it has sent them.
+        """The encoded packets of a camera, as a second output.
 
-        A port of another source, ``"name.packets"``, whose samples are in the order of decoding. A
-        packet has ``pts``, ``captured`` and ``utc`` of its frame. If only packets are asked for, no frame is
-        decoded. When the port was removed, this gives a new one.
+        They form a source of their own, ``"name.packets"``, in decoding order. A packet has the ``pts``,
+        ``captured`` and ``utc`` of its frame. If only packets are used, no frames are decoded. If the port of
+        the packets was removed, this returns a new one.
 
         Raises:
-            GraphError: The port is not a source's, its source has no packets, or it was removed.
+            GraphError: The port is not a source's, the source has no packets, or it was removed.
             StateError: The pipeline has ended.
         """
         place = self._place
-        with place.changing:  # only one of several threads adds it
+        with place.changing:  # so that only one of several threads adds the source
             make = declared(place.node).packets
             if make is None:
                 raise GraphError(
@@ -115,7 +114,7 @@ class Port(Generic[T_co]):
                 try:
                     self._add_packets(make())
                 except (GraphError, StateError):
-                    if is_gone(self):  # meanwhile
+                    if is_gone(self):  # in the meantime
                         raise self._has_gone() from None
                     raise
             port: Port[_native.Packet] = place.packets  # type: ignore[assignment]
@@ -130,7 +129,7 @@ class Port(Generic[T_co]):
             if self._engine.started:
                 self._engine.finish_add(index)
             self._place.packets = Port(self._engine, index, Place(source), _native.Packet)
-        except BaseException:  # also from a signal handler, which may have added nodes itself
+        except BaseException:  # a signal handler may raise here, and may have added nodes itself
             for added in self._engine.added_from(first) if index is None else [index]:
                 if self._engine.node_name(added) == f"{self.name}.packets":
                     self._engine.give_up_add(added)
@@ -141,20 +140,20 @@ class Port(Generic[T_co]):
         return GraphError(f"{self.name!r} was removed, and its packets with it")
 
     def wake(self, seconds: float | None = None, *, pts: float | None = None) -> None:
-        """Wakes a camera that ``open(..., decode="keyframes")`` has made: it decodes everything for a while.
+        """Wakes a camera that was opened with ``decode="keyframes"``: for a while it decodes all frames.
 
-        Decoding begins with the camera's last keyframe, whose packets are kept. So the next packet gives
-        the newest frame, without waiting for another keyframe, and all frames follow it. From any thread.
-        A call never shortens what an earlier one has asked for.
+        Decoding resumes from the camera's last keyframe, whose packets are kept. So the newest frame comes
+        with the next packet, without waiting for another keyframe, and all frames follow. Thread-safe. A call
+        never shortens an earlier one.
 
         Args:
-            seconds: For so long from now, above 0 and at most 86400.
-            pts: Up to the frame with this ``pts``. Give one of the two.
+            seconds: How long from now, above 0 and at most 86400.
+            pts: Until the frame with this ``pts``. Give exactly one of the two.
 
         Raises:
-            GraphError: The port does not belong to a source that sleeps.
-            OptionError: None or both are given, or ``seconds`` is out of range.
-            OptionTypeError: An argument is of the wrong type.
+            GraphError: The port is not that of a camera with ``decode="keyframes"``.
+            OptionError: Neither or both are given, or ``seconds`` is out of range.
+            OptionTypeError: An argument has the wrong type.
             StateError: The camera was removed, its pipeline has ended, or this is a forked child.
         """
         if self._engine.ended:
@@ -172,71 +171,65 @@ class Port(Generic[T_co]):
         )
 
     def __repr__(self) -> str:
-        """Name and type."""
         is_whole = self._only == _ALL or self._engine.forked
         only = "" if is_whole else f", of={self._engine.node_name(self._only)!r}"
         return f"Port({self.name!r}, {value_types.name(self._type)}{only})"
 
 
 def find_engine(port: Port[Any]) -> _native.Engine:
-    """The engine of its pipeline."""
     return port._engine
 
 
 def belongs_to(port: Port[Any], engine: _native.Engine) -> bool:
-    """Whether it is a port of this engine's pipeline."""
     return port._engine is engine
 
 
 def value_type(port: Port[Any]) -> Any:
-    """The type of the values that leave its node."""
     return port._type
 
 
 def have_packets(ports: Sequence[Port[Any]]) -> bool:
-    """Whether one of them gives the packets of a camera."""
+    """Whether any of the ports is that of a camera's packets."""
     return any(value_type(port) is _native.Packet for port in ports)
 
 
 def is_gone(port: Port[Any]) -> bool:
-    """Whether its node was removed."""
+    """Whether the port's node was removed."""
     return port._index not in port._engine.node_numbers()
 
 
 def find_place(port: Port[Any]) -> Place:
-    """The place of its node."""
     return port._place
 
 
 def view_name(port: Port[Any]) -> str:
-    """The port's name in the dashboard's list of views."""
+    """Returns the port's name in the dashboard's list of views."""
     return port._engine.view_name(port._index, port._only)
 
 
 def find_index(port: Port[Any]) -> int:
-    """The number of its node."""
     return port._index
 
 
 def is_among(port: Port[Any], numbers: Collection[int]) -> bool:
-    """Whether its node, and the source that it is limited to, are among these."""
+    """Whether the port's node, and the source that it is limited to (if any), are among these numbers."""
     return port._index in numbers and (port._only == _ALL or port._only in numbers)
 
 
 def ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:
-    """Ports in the engine's form: the number of the node, and the number of the only source or -1."""
+    """Returns the ports as the engine needs them: (number of the node, number of its only source or -1)."""
     return [(port._index, port._only) for port in ports]
 
 
 def advice(given: object) -> str:
-    """What to do with something that is no port."""
+    """Suggests what to pass instead of something that is not a port."""
     if isinstance(given, Node | Source):
         return ": add() it, and give what add() returns"
     return ", which is a name: keep what add() returns" if isinstance(given, str) else ""
 
 
 def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
-    """The ports in ``given``: none, one or several of this engine's pipeline.
+    """Returns ``given`` as a list of ports of this engine's pipeline; None becomes an empty list.
 
     Raises:
         GraphError: One belongs to another pipeline.
@@ -271,16 +264,16 @@ def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
 
 
 def own_port(given: Any, use: str, engine: _native.Engine) -> Port[Any]:
-    """The argument of a verb, as a port of this engine's pipeline.
+    """Checks that an argument is a port of this engine's pipeline; returns it.
 
     Args:
         given: The argument.
-        use: The purpose, as in "remove() needs".
-        engine: Of the pipeline.
+        use: What it is for, at the start of the message: "remove() needs".
+        engine: The engine of the pipeline.
 
     Raises:
         GraphError: It belongs to another pipeline.
-        OptionTypeError: It is no port.
+        OptionTypeError: It is not a port.
     """
     if not isinstance(given, Port):
         raise OptionTypeError(f"{use} a port that add() returned; got {_check.show(given)}{advice(given)}")

@@ -1,4 +1,4 @@
-"""How one edge behaves when its consumer is slower than its producer."""
+"""Queue policies: what an edge does when its consumer is slower than its producer."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,21 +13,20 @@ WhenFull = Literal["drop_oldest", "drop_newest", "block"]
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Policy of one edge.
+    """The queue policy of an edge.
 
     Args:
-        depth: How many samples may wait, 0 to 1048576: a fixed bound. 0 hands a sample over only to a
-            consumer that waits at that moment. If samples of several sources come through the edge, this and
-            the other bounds count for each source.
-        when_full: The behaviour of a full edge: "drop_oldest" drops the oldest sample, "drop_newest" the new
-            one, "block" makes the producer wait.
-        max_seconds: The edge is also full when a new sample was captured this number of seconds later than
-            the oldest waiting one, without the time of samples between them that found no room. Not with
-            "block".
-        max_bytes: The edge is also full when the waiting pictures would take more bytes. Not with "block".
+        depth: Maximum number of queued samples, 0 to 1048576. With 0 a sample is only delivered if the
+            consumer is waiting for it. If samples of several sources pass the edge, this and the other limits
+            apply to each source.
+        when_full: What a full edge does: "drop_oldest" drops the oldest sample, "drop_newest" the new one,
+            and "block" makes the producer wait.
+        max_seconds: Maximum time span of the queued samples, by capture time, not counting the time of
+            samples that were dropped in between. Not with "block".
+        max_bytes: Maximum size of the queued frames in bytes. Not with "block".
 
     Raises:
-        OptionError: Not a possible policy.
+        OptionError: The policy is not possible.
         OptionTypeError: depth is not an int, or when_full is not a str.
 
     Example:
@@ -43,11 +42,10 @@ class Queue:
     max_bytes: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuses invalid values."""
         self._policy()
 
     def _policy(self) -> _native.QueuePolicy:
-        """The engine's form of it. The engine checks the values."""
+        """Converts it for the engine, which checks the values."""
         return _native.QueuePolicy(
             _check.integer("queue depth", self.depth),
             _check.text("when_full", self.when_full),
@@ -57,27 +55,27 @@ class Queue:
 
 
 def make_queue(policy: _native.QueuePolicy) -> Queue:
-    """Makes a Queue of the engine's form."""
+    """Converts the engine's policy to a Queue."""
     return Queue(policy.depth, policy.when_full, max_seconds=policy.max_seconds, max_bytes=policy.max_bytes)
 
 
 _predefined = {name: make_queue(policy) for name, policy in _native.predefined_queues().items()}
 
 LATEST = _predefined["LATEST"]
-"""The newest sample waits for the consumer. The default below a live source."""
+"""Keeps only the newest sample. The default downstream of a live source."""
 NEXT = _predefined["NEXT"]
-"""Only a sample that arrives while the consumer waits: the lowest age."""
+"""Keeps nothing: delivers a sample only if the consumer is waiting for it. Lowest age."""
 LOSSLESS = _predefined["LOSSLESS"]
-"""Nothing is dropped: a full edge makes its producer wait. The default below files."""
+"""Drops nothing: a full edge makes its producer wait. The default with files."""
 RECORDING = _predefined["RECORDING"]
-"""Two seconds for a recorder to catch up. The default of recorders (VideoFile, ...) below a live source."""
+"""Gives a recorder two seconds to catch up. The default of recorders (VideoFile, ...) with a live source."""
 
 
 def show_queue(queue: Queue) -> str:
-    """The name of a predefined queue, else its policy, as the engine shows it: ``Queue(4, drop_newest)``."""
+    """Returns a predefined queue's name, or the policy as the engine shows it: ``Queue(4, drop_newest)``."""
     return queue._policy().name
 
 
 def blocks(queue: Queue) -> bool:
-    """Whether a full edge makes its producer wait, and so never drops."""
+    """Whether a full edge makes its producer wait instead of dropping samples."""
     return queue._policy().blocks

@@ -1,4 +1,4 @@
-"""The contract of a node: what it declares, and what its methods show before it runs."""
+"""Determines a node's contract from what it declares and from its methods, before it runs."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -18,12 +18,12 @@ from .source import Source
 
 
 def declared(node: Any) -> Contract:
-    """The contract without what the methods of a node in Python show. For any node or function."""
+    """Returns what a node declares, without what its methods show. Accepts any node or function."""
     return node._freshframe_contract() if isinstance(node, Node) else PLAIN
 
 
 def find_contract(node: Any) -> Contract:
-    """The contract of a checked node."""
+    """Returns the full contract of a checked node."""
     own = declared(node)
     if isinstance(node, Native | Source):
         return own
@@ -44,11 +44,11 @@ def find_contract(node: Any) -> Contract:
 
 
 def check_contract(node: Any, label: str) -> None:
-    """Refuses what could never run.
+    """Rejects a node that could never run.
 
     Raises:
-        GraphError: A clock without on_tick(), on_tick() without a clock, one of the methods is not callable,
-            or a generator where none can be.
+        GraphError: It has tick_every without on_tick() or the reverse, a method is not callable, or one
+            is a generator or coroutine where that is not possible.
     """
     if not isinstance(node, Node):
         _check_function(node, label)
@@ -86,12 +86,12 @@ def _check_function(function: Any, label: str) -> None:
 
 
 def is_generator(function: Any) -> bool:
-    """Whether a call of it returns a generator."""
+    """Whether calling it returns a generator."""
     return any(inspect.isgeneratorfunction(each) for each in _calls(function))
 
 
 def never_gives(node: Any) -> bool:
-    """Whether no call of a node or function in Python can give a result: no `return` of it has a value."""
+    """Whether a Python node or function can never give a result, because no `return` in it has a value."""
     if isinstance(node, Native | Source):
         return False
     if not isinstance(node, Node):
@@ -109,7 +109,7 @@ _CONSTANTS = ("LOAD_CONST", "LOAD_COMMON_CONSTANT", "RETURN_CONST")
 
 
 def _returns_nothing(function: Any) -> bool:
-    """Whether each return in its bytecode gives the constant None. False for whatever is not known."""
+    """Whether every return in its bytecode returns the constant None. False if that is uncertain."""
     function = getattr(function, "__func__", function)
     if not isinstance(function, types.FunctionType) or function.__code__.co_flags & _OPAQUE:
         return False
@@ -118,8 +118,8 @@ def _returns_nothing(function: Any) -> bool:
     for step in dis.get_instructions(function):
         if "RETURN" in step.opname:
             known = step.opname in ("RETURN_VALUE", "RETURN_CONST")
-            value = step if step.opname == "RETURN_CONST" else before  # an opcode of CPython 3.12 and 3.13
-            is_joined = value is before and step.is_jump_target  # another branch has put its value there
+            value = step if step.opname == "RETURN_CONST" else before  # only in CPython 3.12 and 3.13
+            is_joined = value is before and step.is_jump_target  # the value may come from another branch
             if not known or is_joined or value is None or not _is_none(value):
                 return False
             found = True
@@ -138,6 +138,6 @@ def _calls(function: Any) -> tuple[Any, ...]:
 
 
 def _own(cls: type[Node[Any, Any]], name: str) -> Any:
-    """The method of that name, unless it is the one of Node."""
+    """Returns the method of that name if the class overrides Node's, otherwise None."""
     method = getattr(cls, name)
     return None if method is getattr(Node, name) else method

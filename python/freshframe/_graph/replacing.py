@@ -1,4 +1,4 @@
-"""Another node takes the place of a running one: the checks, and the change of nodes in Python."""
+"""Replaces a running node: the checks, and the exchange of Python nodes."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -27,16 +27,16 @@ def _refused(name: str, why: str) -> GraphError:
 
 
 def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) -> None:
-    """Whether the node is of the kind of the one whose place it is to take.
+    """Checks that a node can replace another.
 
     Args:
-        port: Of the place.
-        member: The node there.
-        node: The other one.
-        is_in_process: It works in other processes.
+        port: The port of the old node.
+        member: The old node.
+        node: The new node.
+        is_in_process: Whether the old node runs in worker processes.
 
     Raises:
-        GraphError: It is not, or nodes of this kind cannot be replaced.
+        GraphError: They are of different kinds, or nodes of this kind cannot be replaced.
     """
     name, old = port.name, member.place.node
     if is_in_process:
@@ -52,12 +52,12 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
 
 
 def packets_stay(port: Port[Any]) -> contextlib.AbstractContextManager[object]:
-    """Meanwhile no thread gets packets of the camera: another one waits, and gets the new camera's."""
+    """Makes threads that ask for the camera's packets wait until it is replaced; they get the new ones."""
     return contextlib.nullcontext() if declared(port.node).packets is None else find_place(port).changing
 
 
 def _check_alike(name: str, present: Any, member: Member, node: Any) -> None:
-    """The other nodes see no difference between the two."""
+    """Checks that the nodes have the same interface, so that no other node notices the change."""
     if member.joined:
         raise _refused(name, "it has a join")
     old, new = member.types, value_types.node_types(node, batched=member.batch is not None)
@@ -87,10 +87,10 @@ def replace(
     timeout: float,
     start: Callable[[int, Place, _native.NodeHandle, threading.Lock], None],
 ) -> None:
-    """The node takes the place of the working one.
+    """Replaces a running node.
 
     Raises:
-        StateError: The node has ended, or is being replaced.
+        StateError: The node has ended, or is already being replaced.
         StopTimeoutError: It is still in a call.
     """
     place = member.place
@@ -106,12 +106,12 @@ def replace(
         engine.check_replaceable(index, handle)
         if isinstance(node, Node):
             call: Callable[[], object] = node.open
-            is_open = (call(), True)[1]  # one line: a handler that raises comes before it or after it
+            is_open = (call(), True)[1]  # one line: a signal handler raises before or after both
         if engine.is_on_native_thread(index):
             start(index, place, handle, gate)
         engine.replace(index, handle, Entry(node, handle), place, gate.release, timeout)
     except BaseException:
-        if handle is None or not handle.added:  # the replacement has not begun
+        if handle is None or not handle.added:  # the replacement has not started
             try:
                 if is_open:
                     node.close()
@@ -119,5 +119,5 @@ def replace(
                 wiring.release(node, mark)
         raise
     finally:
-        with contextlib.suppress(RuntimeError):  # the thread has gone on already
+        with contextlib.suppress(RuntimeError):  # already released: the thread is running
             gate.release()

@@ -16,8 +16,8 @@ class Source(Node[None, Out]):
     """A source written in Python: derive from it and implement read().
 
     Attributes:
-        live: True: the source cannot wait, like a camera, and a full edge drops. False means it waits for a
-            full edge.
+        live: True if the source cannot wait, like a camera: a full edge then drops samples. False if it can:
+            a full edge makes it wait.
 
     Example:
         >>> import numpy as np
@@ -37,16 +37,17 @@ class Source(Node[None, Out]):
     def read(self) -> Iterator[tuple[Out, float] | tuple[Out, float, float]]:
         """Yields ``(value, pts)`` or ``(value, pts, captured)`` until the stream ends.
 
-        It waits with ``self.stop_token.wait(seconds)`` instead of ``time.sleep(seconds)``, which returns True
+        To wait, use ``self.stop_token.wait(seconds)`` instead of ``time.sleep(seconds)``. It returns True
         when the pipeline stops.
 
         Yields:
-            ``pts`` in seconds of the source's own time; ``captured`` as ``time.monotonic()``, by default now.
+            ``pts`` in the source's own time, in seconds; ``captured`` in ``time.monotonic()``, now by
+            default.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method read(self)")
 
 
-_MEANT = {  # by programs that call these methods of a source
+_MEANT = {  # method that was called on a source by mistake -> what to do instead
     "add": "pipeline.add() adds: port = pipeline.add(source), then pipeline.add(node, port)",
     **dict.fromkeys(
         ("isOpened", "grab", "retrieve", "release"),

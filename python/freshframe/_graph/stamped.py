@@ -1,4 +1,4 @@
-"""Results that belong to an earlier sample than the sample that is processed."""
+"""Results that belong to an earlier sample than the current one."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,38 +15,36 @@ T = TypeVar("T")
 
 
 class Stamped:
-    """The result of stamped(). The engine takes it apart."""
+    """What stamped() returns. The engine unpacks it."""
 
     __slots__ = ("frame", "like", "value")
 
     def __init__(self, value: Any, like: Sample[Any] | Stamp, frame: Frame | None) -> None:
-        """Called by stamped()."""
         self.value = value
         self.like = like
         self.frame = frame
 
     def __repr__(self) -> str:
-        """Value and origin."""
         return f"stamped({self.value!r}, like={self.like!r})"
 
 
 def stamped(value: T, *, like: Sample[Any] | Stamp, frame: Frame | None = None) -> T:
-    """A result with the stamp of an earlier sample, which a node may yield or return.
+    """Returns a result with the stamp of an earlier sample, for a node to yield or return.
 
     The children get the value with that sample's ``seq``, ``pts``, ``captured`` and ``source``. Within a
-    source results must not go backwards: a node that delays results delays all of them. In on_tick() and
-    finish() it puts a result into the stream of that sample.
+    source ``seq`` must not decrease: a node that delays results must delay all of them. In on_tick() and
+    finish(), this adds the result to that sample's stream instead of the node's own.
 
     Args:
-        value: The result. The engine sends it without the stamp, so for type checkers the call returns it.
-            None stays None, which emits nothing.
-        like: A sample that this node got, or its ``sample.stamp``, which holds no frame.
-        frame: The frame that the children get with the value. Default: the sample's frame, none for a stamp.
+        value: The result. Type checkers see the type of the value, since that is what the children receive.
+            None stays None, and nothing is emitted.
+        like: A sample that this node received, or its ``sample.stamp``, which does not keep the frame alive.
+        frame: The frame that the children get with the value. Default: the sample's frame; none for a stamp.
 
     Raises:
         OptionError: ``value`` is a frame, and ``frame`` is given.
-        OptionTypeError: ``like`` is neither a Sample nor a Stamp, ``frame`` is not a Frame, or ``value`` is
-            a result of stamped() already.
+        OptionTypeError: ``like`` is neither a Sample nor a Stamp, ``frame`` is not a Frame, or ``value``
+            already is a result of stamped().
 
     Example:
         >>> import freshframe as ff

@@ -1,4 +1,4 @@
-"""Types of nodes, read from their annotations, so that wrong wiring is refused before a thread runs."""
+"""Reads node types from annotations, so that incorrect wiring is rejected before any thread runs."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -16,13 +16,13 @@ from .node import Native, Node
 from .read_contract import declared, find_contract, is_generator
 from .source import Source
 
-_SURELY_NAMES = 2  # arguments that have the names of parents
+_SURELY_NAMES = 2  # from this many arguments named like parents on, it is not a coincidence
 
 
 def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
-    """(input, output) of a node or callable; Any without an annotation, None for a sink's output.
+    """Returns (input, output) types of a node or callable: Any if not annotated, None for a sink's output.
 
-    A callable with ``batched`` takes and gives lists of them.
+    With ``batched``, a callable takes and returns lists of these types.
     """
     if (declared_types := declared(node).types) is not None:
         return declared_types
@@ -49,10 +49,10 @@ def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
 
 
 def check_calls(node: Any, parents: int, *, batched: bool) -> None:
-    """Whether the engine can call a node, or a callable, that has no join.
+    """Checks that the engine can call a node or callable without a join.
 
     Raises:
-        GraphError: It takes another number of arguments.
+        GraphError: It requires a different number of arguments.
     """
     if isinstance(node, Native | Source):
         return
@@ -86,7 +86,7 @@ def _check_call(function: Any, name: str, what: str) -> None:
 
 
 def _show_call(function: Any, name: str, signature: inspect.Signature) -> str:
-    """Returns how to write a function, or a method of a node, that can be called."""
+    """Suggests how to write a function or method that can be called."""
     taken = ", ".join(signature.parameters) or "nothing"
     if name.endswith("()"):
         method, given = name.rsplit(".", maxsplit=1)[-1], "samples" if "batch" in name else "sample"
@@ -96,15 +96,15 @@ def _show_call(function: Any, name: str, signature: inspect.Signature) -> str:
 
 
 def _own_signature(function: Any) -> inspect.Signature:
-    """How it is called itself: a wrapper with functools.wraps() may add arguments for what it wraps."""
+    """Returns a function's own signature. One made with functools.wraps() may differ from what it wraps."""
     return inspect.signature(function, follow_wrapped=False)
 
 
 def set_types(node: Any, parents: Sequence[str]) -> tuple[tuple[Any, ...], Any]:
-    """(inputs, output) of a node or callable that gets the sets of a join with these parents.
+    """Returns (inputs, output) of a node or callable that receives the sets of a join with these parents.
 
     Raises:
-        GraphError: A callable cannot be called with that many values, or names the parents in another order.
+        GraphError: A callable does not accept that many values, or names the parents in a different order.
     """
     count = len(parents)
     if isinstance(node, Node):
@@ -138,12 +138,12 @@ def set_types(node: Any, parents: Sequence[str]) -> tuple[tuple[Any, ...], Any]:
 
 
 def _check_order(function: str, arguments: Sequence[str], parents: Sequence[str]) -> None:
-    """Refuses arguments with the parents' names in another order: their values would be swapped silently.
+    """Rejects arguments named like parents but in a different order, which would silently swap values.
 
-    One such name alone may be an accident, such as "other".
+    A single such name may be a coincidence, such as "other".
 
     Raises:
-        GraphError: Two arguments or more have names of parents, and one of them gets another parent's values.
+        GraphError: At least two arguments are named like parents, and one would get another parent's values.
     """
     if len({*arguments} & {*parents}) < _SURELY_NAMES:
         return
@@ -161,7 +161,7 @@ def _has_own_results(node: Any) -> bool:
 
 
 def _entry(hint: Any) -> Any:
-    """The type of a list's entries; Any without an annotation. Exceptions are no results."""
+    """Returns the entry type of an annotated list; otherwise Any. Exceptions in a union are ignored."""
     arguments = typing.get_args(hint)
     entry = arguments[0] if arguments and isinstance(typing.get_origin(hint), type) else Any
     if typing.get_origin(entry) not in (typing.Union, types.UnionType):
@@ -174,7 +174,7 @@ def _callable_types(function: Any) -> tuple[Any, Any]:
     target = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
     hints = _hints(target)
     first = None
-    if hints.keys() - {"return"}:  # a signature takes an eighth of add()'s time
+    if hints.keys() - {"return"}:  # inspect.signature() takes an eighth of the time of add()
         try:
             first = next(iter(inspect.signature(function).parameters), None)
         except (TypeError, ValueError):  # a builtin without a signature
@@ -185,7 +185,7 @@ def _callable_types(function: Any) -> tuple[Any, Any]:
 def _hints(function: Any) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function)
-    except Exception:  # an annotation that cannot be resolved, with any exception, means Any
+    except Exception:  # an annotation that cannot be resolved may raise anything; treat it as Any
         return {}
 
 
@@ -209,7 +209,7 @@ def _without_none(hint: Any) -> Any:
 
 
 def _generic_arguments(cls: type, base: type, count: int) -> tuple[Any, ...]:
-    """The class's arguments for the type parameters of `base`; Any for open ones."""
+    """Returns the arguments of a class for the type parameters of `base`; Any where they are open."""
     for ancestor in cls.__mro__:
         for written in getattr(ancestor, "__orig_bases__", ()):
             if typing.get_origin(written) is base:
@@ -232,7 +232,7 @@ def _resolve(argument: Any, cls: type) -> Any:
 
 
 def fits(given: Any, wanted: Any) -> bool:
-    """Returns False only when both are plain classes and one can't be the other."""
+    """Returns False only if both are plain classes and neither can be the other."""
     if given is Any or wanted is Any or given is object or wanted is object:
         return True
     if isinstance(wanted, types.UnionType):
@@ -243,7 +243,7 @@ def fits(given: Any, wanted: Any) -> bool:
 
 
 def kind(hint: Any) -> str:
-    """The engine's name for a type: "Frame", "Circles", "Packet", "nothing", or "any"."""
+    """Returns the engine's name for a type: "Frame", "Circles", "Packet", "nothing" or "any"."""
     if hint is _native.Frame:
         return "Frame"
     if hint is Circles:
@@ -254,7 +254,7 @@ def kind(hint: Any) -> str:
 
 
 def name(hint: Any) -> str:
-    """For messages."""
+    """Returns the name of a type for messages."""
     if isinstance(hint, types.UnionType):
         return " or ".join(name(each) for each in typing.get_args(hint))
     return getattr(hint, "__name__", None) or str(hint)

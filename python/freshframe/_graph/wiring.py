@@ -1,4 +1,4 @@
-"""The checks of a pipeline, its add() and its reader() before they call the engine."""
+"""Checks the arguments of add() and reader() before they go to the engine."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -60,10 +60,10 @@ def check_node(node: Any, batch: Any = None) -> None:
 
 
 def _check_read(source: Any) -> None:
-    """Refuses a source whose read() wants an argument, before a thread calls it."""
+    """Rejects a source whose read() requires an argument, before a thread calls it."""
     try:
         wanted = inspect.signature(source.read)
-    except (TypeError, ValueError):  # a callable without one
+    except (TypeError, ValueError):  # a callable without a signature
         return
     try:
         wanted.bind()
@@ -75,7 +75,7 @@ def _check_read(source: Any) -> None:
 
 
 def _way_to_a_node(thing: Any) -> str:
-    """What to do with something that is no node."""
+    """Suggests what to do with something that is not a node."""
     kind = type(thing).__name__
     if kind in ("Batch", "Join", "Process", "Queue") and type(thing).__module__.startswith("freshframe."):
         return f": it is an option, add(node, parents, {kind.lower()}=freshframe.{kind}(...))"
@@ -91,7 +91,7 @@ def _way_to_a_node(thing: Any) -> str:
 
 
 def check_parent_of_source(node: Any, parent: Any) -> None:
-    """A source has no parent: the text was most likely meant as its name."""
+    """Rejects a parent for a source: the string was most likely meant as its name."""
     if isinstance(node, Source) and isinstance(parent, str):
         raise OptionTypeError(
             f"a source has no parent, got {_check.show(parent)}: to give it this name, write name={parent!r}"
@@ -100,7 +100,7 @@ def check_parent_of_source(node: Any, parent: Any) -> None:
 
 def _check_batch(node: Any, batch: Any) -> None:
     with fork.loading():
-        from .batch import Batch  # noqa: PLC0415  (few programs have batches)
+        from .batch import Batch  # noqa: PLC0415  (few programs use batches)
 
     if not isinstance(batch, Batch):
         raise OptionTypeError(
@@ -127,7 +127,7 @@ def _check_methods(cls: type[Node[Any, Any]], batch: Any) -> None:
 
 
 def check_join(node: Any, join: Any, batch: Any, process: Any) -> None:
-    """Checks ``join=`` of a node.
+    """Checks ``join=`` for a node.
 
     Raises:
         GraphError: This node cannot have a join.
@@ -148,7 +148,7 @@ def check_join(node: Any, join: Any, batch: Any, process: Any) -> None:
 
 def checked_join(join: Any) -> Join | None:
     with fork.loading():
-        from .join import Join as Known  # noqa: PLC0415  (few programs have joins)
+        from .join import Join as Known  # noqa: PLC0415  (few programs use joins)
 
     if join is not None and not isinstance(join, Known):
         raise OptionTypeError(
@@ -159,29 +159,28 @@ def checked_join(join: Any) -> Join | None:
 
 
 def claim(node: Any, mark: object) -> None:
-    """A node instance belongs to one pipeline; functions may be added any number of times.
+    """Marks a node as used by a pipeline: an instance belongs to one only. Functions may be added repeatedly.
 
     Args:
         node: The node.
-        mark: Distinguishes this claim from others: release() with it is right wherever an exception has come.
+        mark: Identifies this claim, so that release() after an exception cannot undo somebody else's.
     """
     if not isinstance(node, Node) or isinstance(node, Native):
         return
     try:
-        found = vars(node).setdefault("_freshframe_added", mark)  # only one of two threads finds its own
-    except TypeError:  # a class with __slots__ can't be marked
+        found = vars(node).setdefault("_freshframe_added", mark)  # atomic: only one thread finds its mark
+    except TypeError:  # a class with __slots__ cannot be marked
         return
     if found is not mark:
         raise GraphError(f"this {type(node).__name__} belongs to a pipeline already: make a second one")
 
 
 def is_claimed(node: Any) -> bool:
-    """Whether it belongs to a pipeline."""
     return hasattr(node, "_freshframe_added")
 
 
 def release(node: Any, mark: object = None) -> None:
-    """It may be added again. With a mark: if the claim is the one with this mark."""
+    """Undoes claim(), so that the node may be added again. With a mark: only if the claim has this mark."""
     with contextlib.suppress(AttributeError):
         if mark is None or node._freshframe_added is mark:
             del node._freshframe_added
@@ -212,14 +211,14 @@ def records_to(node: Any) -> str | None:
 
 
 def note_marks(node: Any, others: Iterable[Any], *, is_merged: bool) -> None:
-    """A recorder of results writes what distinguishes the samples of its pipeline.
+    """Tells a recorder of results which columns it needs to tell the pipeline's samples apart.
 
-    Which are damaged, their parts, and their source if they may have several.
+    These are whether a sample is damaged, its part, and its source if there may be several.
 
     Args:
-        node: The recorder, or another node.
+        node: The recorder; other nodes are ignored.
         others: The nodes of the pipeline.
-        is_merged: Whether cameras of the node may be added or exchanged.
+        is_merged: Whether upstream cameras may be added or replaced.
     """
     if (note := declared(node).note_marks) is not None:
         contracts = [find_contract(other) for other in others]
@@ -233,13 +232,13 @@ def note_marks(node: Any, others: Iterable[Any], *, is_merged: bool) -> None:
 
 
 def note_name(node: Any, name: str) -> None:
-    """Some nodes name themselves in their results."""
+    """Tells a node its name in the pipeline, if it includes that in its results."""
     if (note := declared(node).note_name) is not None:
         note(name)
 
 
 def note_name_in_worker(node: Any, name: str, process: object) -> None:
-    """Names a node before it is sent to a worker process, which gets a copy."""
+    """Like note_name(), but before the node is copied to a worker process."""
     if process is not False and not is_claimed(node):
         note_name(node, name)
 

@@ -1,4 +1,4 @@
-// Spinning by the clock, and the choice by the waits before.
+// Spins with few clock readings, and learns from previous waits when to spin.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/edge/adaptive_spin.hpp"
 

@@ -1,4 +1,4 @@
-// The decision whether a thread that has to wait spins for a moment first.
+// Decides whether a thread that has to wait spins for a moment before it sleeps.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,49 +8,50 @@
 
 namespace freshframe::core {
 
-/// Hints to the processor core that this thread spins.
+/// Tells the CPU that this thread is spinning.
 void relax_core() noexcept;
 
-/// One side of an edge, in the order worth_it(), a Spin, note_wait(). Guarded by the owner's mutex.
+/// For one side of an edge. Call worth_it(), then use a Spin, then note_wait(). Guarded by the owner's mutex.
 ///
 /// Note [Adaptive spinning]
 /// Putting a thread to sleep and waking it costs both sides microseconds, more than everything else on an
-/// edge. In a burst of samples the other side is about to move anyway, so a waiting thread spins for about
-/// the time of a wake-up before it sleeps. The waits before show whether there is a burst: a thread spins
-/// after short waits, and each spin in vain doubles the number of short waits that it requires. So a paced
-/// stream never spins, and one whose samples arrive a little too late spins rarely.
+/// edge. In a burst of samples the other side is about to act anyway, so a waiting thread spins for about the
+/// duration of a wake-up before it sleeps. Previous waits show whether there is a burst: a thread spins after
+/// short waits, and each unsuccessful spin doubles the number of short waits required before the next. So a
+/// paced stream never spins, and one whose samples arrive slightly too late rarely does.
 class AdaptiveSpin {
  public:
   using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::microseconds kLongest{15};  // the longest spin
-  static constexpr std::chrono::microseconds kShort{40};    // a wait; a little more than two wake-ups
+  static constexpr std::chrono::microseconds kLongest{15};
+  static constexpr std::chrono::microseconds kShort{40};  // a short wait: up to about two wake-ups
   static constexpr int kMostPatience = 64;
 
-  /// One spin, which may look at several moves. Not guarded.
+  /// One spin, possibly across several moves. Not guarded by the mutex.
   class Spin {
    public:
-    /// Spins until `moves` is no longer `seen`; false means the spin has lasted for kLongest.
+    /// Spins until `moves` differs from `seen`. Returns false once the spin has lasted for kLongest.
     [[nodiscard]] bool until_moved(const std::atomic<std::uint32_t>& moves, std::uint32_t seen) noexcept;
-    /// The wait's duration; 0: it was too short for a reading of the clock, which takes as long as a short
+    /// Duration of the spin; 0 if it was too short to read the clock, which itself takes as long as a short
     /// wait.
     [[nodiscard]] Clock::duration time() const noexcept { return now_ - began_; }
 
    private:
-    static constexpr int kWithoutClock = 16;  // looks, some hundred nanoseconds
+    /// Iterations without reading the clock, some hundred nanoseconds.
+    static constexpr int kWithoutClock = 16;
 
     int looks_ = 0;
     Clock::time_point began_{};
     Clock::time_point now_{};
   };
 
-  /// Whether the next wait begins with a spin.
+  /// Whether the next wait should start with a spin.
   [[nodiscard]] bool worth_it() const noexcept { return short_waits_ >= patience_; }
-  /// A wait has ended after `time`. `slept`: not during its spin.
+  /// Records a wait. `slept`: it was not over within the spin.
   void note_wait(Clock::duration time, bool slept) noexcept;
 
  private:
-  int short_waits_ = 0;  // in a row
-  int patience_ = 1;     // the number of them before a spin
+  int short_waits_ = 0;  // consecutive
+  int patience_ = 1;     // short waits required before a spin
 };
 
 }  // namespace freshframe::core

@@ -1,4 +1,4 @@
-// An edge between a parent and the consumer of an inbox, and its lanes.
+// Edge, a connection from a parent to a consumer's inbox, and its lanes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -26,8 +26,7 @@ namespace freshframe::core {
 
 struct Edge;
 
-/// The number of a change of the graph, greater than the number of every change before. See Note [The end of a
-/// source].
+/// Number of a change to the graph; later changes have greater numbers. See Note [The end of a source].
 using Change = std::int64_t;
 
 struct EdgeOptions {
@@ -35,36 +34,36 @@ struct EdgeOptions {
   std::string parent_name;
   Queue queue;
   std::optional<double> max_age = {};   // seconds
-  std::optional<double> max_rate = {};  // samples per second, of each source
-  std::vector<int> by_pts = {};         // the sources whose rate goes by pts, not by `captured`
-  std::vector<int> sources = {};        // sources that can reach the edge now, rising; empty for one lane
-  std::string only = {};                // the source that the edge is limited to; empty means none
-  bool events = false;                  // the parent's type has events
-  bool finishes = false;                // the parent may give last results after a stop
-  bool recorded = false;                // its consumer is a recorder
-  std::string way_to_be_faster = {};    // for a recorder; "" if not known
-  int only_source = -1;                 // the number of `only`
-  bool joined = false;                  // a join: one lane for all that comes
-  std::int64_t number = -1;             // number of the edge in its graph
+  std::optional<double> max_rate = {};  // samples per second, for each source
+  std::vector<int> by_pts = {};         // sources whose rate is measured by pts instead of `captured`
+  std::vector<int> sources = {};      // sources that can reach the edge now, ascending; empty: a single lane
+  std::string only = {};              // name of the only source that may pass; empty: all
+  bool events = false;                // values of the parent's type can contain events
+  bool finishes = false;              // the parent may emit final results after a stop
+  bool recorded = false;              // the consumer is a recorder
+  std::string way_to_be_faster = {};  // for a recorder, see NodeContract
+  int only_source = -1;
+  bool joined = false;  // the consumer has a join: a single lane for all sources
+  std::int64_t number = -1;
 };
 
-/// The stream of a source on an edge, or its next one.
+/// A stream of samples from a source on an edge. Connecting a node upstream (Pipeline::connect()) may start a new one.
 struct SourceStream {
   int source = -1;
-  Change begun = 0;     // ends from this change on end it
-  Change reached = 0;   // its own end holds for streams that this change or an earlier one began
-  bool by_pts = false;  // the time of its rate
+  Change begun = 0;     // the change that started it; ignores ends from before
+  Change reached = 0;   // when this source ends, that ends all streams started up to this change
+  bool by_pts = false;  // `max_rate` is measured by pts
 };
 
-/// The stream of a source on an edge of a join, where one lane takes the samples of all sources.
+/// A source's stream on an edge of a join, where all sources share one lane.
 struct Feed {
   int source = -1;
   Change begun = 0;  // see SourceStream
   Change reached = 0;
-  bool ended = false;  // nothing more comes of it
+  bool ended = false;
 };
 
-/// The counters of a lane, or of the lanes that an edge had before.
+/// Counters of a lane, or the sum of an edge's former lanes.
 struct EdgeCounts {
   std::uint64_t passed_in = 0;
   std::uint64_t delivered = 0;
@@ -72,114 +71,116 @@ struct EdgeCounts {
   std::uint64_t events_lost = 0;
 };
 
-/// The threads of both sides write with each sample: what they write lies apart from what they only read.
+/// Producer and consumer threads write for every sample. Keeping that apart from data that is only read
+/// avoids false sharing.
 inline constexpr std::size_t kCacheLine = 64;
 
-/// A sample in a queue. A whole number of cache lines: no two of them share one.
+/// A sample in a queue. Aligned so that no two of them share a cache line.
 struct alignas(kCacheLine) Queued {
   static constexpr std::uint32_t kMostUnits = (std::uint32_t{1} << 24) - 1;
   static constexpr std::uint64_t kMostArrivals = (std::uint64_t{1} << 40) - 1;
 
   AnySample sample;
-  std::uint64_t arrival : 40 = 0;  // passed_in when it came
-  // The size of its picture when it came, as picture_units(). The picture itself grows by each format to which another
-  // consumer converts it.
+  std::uint64_t arrival : 40 = 0;  // passed_in when it arrived
+  // Size of its frame on arrival, in picture_units(). It must be stored, because a frame grows whenever
+  // another consumer converts it to a new format.
   std::uint64_t units : 24 = 0;
-  double seconds = 0;  // as Lane::seconds: since the sample before it
+  double seconds = 0;  // seconds since the sample before it, see Lane::seconds
 };
 static_assert(sizeof(Queued) == 2 * kCacheLine);
 
-/// The size of its picture in units of 64 bytes, rounded up; 1 GiB at most.
+/// Returns the size of the sample's frame in units of 64 bytes, rounded up, at most 1 GiB.
 inline std::uint32_t picture_units(const AnySample& sample) noexcept {
   if (!sample.frame) return 0;
   return static_cast<std::uint32_t>(
       std::min<std::size_t>((sample.frame.size_bytes() + 63) / 64, Queued::kMostUnits));
 }
 
-/// The samples of one source, or of all, on one edge. Guarded by the inbox's mutex.
+/// The queue of one source, or of all sources, on an edge. Guarded by the inbox's mutex.
 struct Lane {
-  Edge* edge = nullptr;   // the edge that it is a part of
-  int source = -1;        // -1: all that come
-  Change begun = 0;       // the change that began its stream, or began it again
-  Change reached = 0;     // the latest one that began the source's stream here, also on an edge that has gone
-  std::size_t index = 0;  // among the inbox's lanes
+  Edge* edge = nullptr;
+  int source = -1;   // -1: all sources
+  Change begun = 0;  // the change that last started its stream
+  /// The last change that started this source's stream at this consumer, even on an edge removed since.
+  Change reached = 0;
+  std::size_t index = 0;  // position in the inbox's list of lanes
   Queue queue;
   std::optional<TimePoint::duration> max_age;
   std::optional<Rate> rate;
-  bool by_pts = false;  // the rate's time
+  bool by_pts = false;  // `rate` is measured by pts
   std::vector<Queued> ring;
-  std::size_t spare = 0;  // for a join: places of the ring beyond the queue's depth
-  // Of the waiting pictures, as Queued::units; counted only if the queue has a bound in bytes.
+  std::size_t spare = 0;  // for a join: slots beyond the queue's depth
+  // Total size of the queued frames, in Queued::units. Only maintained if the queue has max_bytes.
   std::int64_t units = 0;
-  // From the oldest waiting sample to the newest, as the next only if the queue has such a bound. The time of samples
-  // that found no room is left out: with it a queue would stay full until it is empty, and lose in blocks.
+  // Time span of the queued samples. Only maintained if the queue has max_seconds. The time of samples that
+  // were dropped because the queue was full is excluded; otherwise it would stay full until it was empty, and
+  // lose samples in blocks.
   double seconds = 0;
-  TimePoint newest{};  // `captured` of the last sample that came, with room or without
+  TimePoint newest{};  // `captured` of the last sample that arrived, even if it was dropped
   KeptEvents kept;
 
-  // ---- of a consumer that gathers
-  std::optional<TimePoint> heard = {};  // the last batch that had a sample of it
-  TimePoint::duration interval{};       // mean time between two such batches, without silences
+  // ---- if the consumer gathers batches
+  std::optional<TimePoint> heard = {};  // time of the last batch with a sample from this lane
+  TimePoint::duration interval{};       // mean time between such batches, not counting silences
 
-  // ---- written with each sample: one cache line with the first two counts
+  // ---- written for every sample: one cache line, including the first two counters
   alignas(kCacheLine) std::size_t head = 0;
   std::size_t size = 0;
-  std::size_t in_sets = 0;  // for a join: samples that wait in a set
+  std::size_t in_sets = 0;  // for a join: samples that are part of a set in the queue
   AdaptiveSpin spin;        // the producer's
   bool ended = false;
-  bool ready = false;  // something can be taken
+  bool ready = false;  // has something to take
   bool producer_waits = false;
-  bool producer_asleep = false;     // and nobody has woken it
-  bool expected = true;             // by a consumer that gathers: the lane has not ended and is not silent
-  bool silent = false;              // it was left out, and no batch had a sample of it since
+  bool producer_asleep = false;     // asleep, and not yet woken
+  bool expected = true;             // batches wait for this lane: it has not ended and is not silent
+  bool silent = false;              // left out of a batch, and not in any since
   std::uint64_t dropped_since = 0;  // since the last delivered sample
   EdgeCounts counts;
 
-  /// A tick of the rate is used up when the consumer takes the sample, which a newer one may replace before; in a
-  /// deeper queue when the sample comes.
+  /// Whether a tick of `rate` is used up only when the consumer takes the sample, because until then a newer
+  /// one may replace it. In deeper queues it is used up when the sample arrives.
   [[nodiscard]] bool ticks_when_taken() const noexcept {
     return queue.depth <= 1 && queue.when_full == WhenFull::DropOldest;
   }
-  /// The stream has ended, but events have not passed.
+  /// The stream has ended, but events of dropped samples are still to be delivered.
   [[nodiscard]] bool owes_events() const noexcept { return ended && size == 0 && !kept.empty(); }
-  /// The sample that came last; one must wait.
+  /// Returns the newest queued sample. There must be one.
   [[nodiscard]] const AnySample& last() const noexcept {
     const auto place = head + size - 1;
     return ring[place < ring.size() ? place : place - ring.size()].sample;
   }
   [[nodiscard]] bool full() const noexcept { return size + in_sets + spare >= ring.size(); }
-  /// Returns full(), also by the queue's bounds in seconds and bytes.
+  /// Like full(), but also checks the limits in seconds and bytes.
   [[nodiscard]] bool full_for(const AnySample& next) const noexcept {
     if (full()) return true;
     if (size == 0) return false;
     if (queue.max_bytes && 64 * (units + picture_units(next)) > *queue.max_bytes) return true;
     return queue.max_seconds && seconds + seconds_before(next) > *queue.max_seconds;
   }
-  /// Counts the drop of a sample.
   void drop(DropCause cause) noexcept {
     ++counts.drops[static_cast<std::size_t>(cause)];
     ++dropped_since;
   }
-  /// The time of a sample by which the rate goes.
+  /// Returns the sample's time that `rate` is measured by.
   [[nodiscard]] double rate_time(const AnySample& sample) const noexcept {
     return by_pts ? sample.stamp.pts : Seconds(sample.stamp.captured.time_since_epoch()).count();
   }
-  /// The cause of the drop of a waiting sample that `next` replaces.
+  /// Returns the drop cause for a queued sample that `next` replaces.
   [[nodiscard]] DropCause replaced_by(const AnySample& next) noexcept {
     const bool by_rate = rate && ticks_when_taken() && !rate->misses(rate_time(next));
     return by_rate ? DropCause::Rate : DropCause::QueueFull;
   }
-  /// The seconds between the newest sample and a sample that comes now.
+  /// Returns the seconds between the newest sample and `next`.
   [[nodiscard]] double seconds_before(const AnySample& next) const noexcept {
     return std::max(0.0, Seconds(next.stamp.captured - newest).count());
   }
 };
 
-/// Made by Inbox::add_edge(). Producer and inbox keep it.
+/// Created by Inbox::add_edge(). Shared by producer and inbox.
 struct Edge {
   explicit Edge(EdgeOptions given) : options(std::move(given)) {}
 
-  /// Whether samples of a source may still come on an edge of a join.
+  /// For a join: whether any source still sends samples on this edge.
   [[nodiscard]] bool is_fed() const noexcept {
     return std::ranges::any_of(feeds, [](const Feed& each) { return !each.ended; });
   }
@@ -188,22 +189,22 @@ struct Edge {
   Timings age;  // written by the consumer
 
   // ---- guarded by the inbox's mutex
-  std::vector<std::unique_ptr<Lane>> lanes;  // by source
-  EdgeCounts past;                           // counts of lanes that have gone
-  bool ended = false;                        // its producer puts nothing more
-  bool gone = false;                         // removed: it takes nothing more
-  bool closing = false;                      // waiting samples can be taken, and nothing more comes in
-  bool reported = false;                     // its first drop was logged
-  Condition room;                            // its producer waits there
+  std::vector<std::unique_ptr<Lane>> lanes;  // sorted by source
+  EdgeCounts past;                           // counters of removed lanes
+  bool ended = false;                        // the producer sends nothing more
+  bool gone = false;                         // removed: accepts nothing more
+  bool closing = false;                      // accepts nothing more, but queued samples can still be taken
+  bool reported = false;                     // its first drop has been logged
+  Condition room;                            // the producer waits here
   std::vector<Feed> feeds;                   // for a join
-  std::size_t part = 0;                      // for a join: its place among the parents
+  std::size_t part = 0;                      // for a join: index of the parent
 };
 
 using EdgeRef = std::shared_ptr<Edge>;
 
-/// The edge's counters, with the inbox's mutex.
+/// Reads the edge's counters. Call with the inbox's mutex held.
 [[nodiscard]] EdgeStats read_counts(const Edge& edge);
-/// Adds what does not change, and the ages, unless `span` is empty; without the mutex.
+/// Fills in everything else; ages only if `span` is set. Call without the mutex.
 void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, TimePoint now);
 
 }  // namespace freshframe::core

@@ -1,4 +1,4 @@
-// The statistics of an inbox: its edges' counters, and which one is full.
+// Statistics and queries of an inbox.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstddef>

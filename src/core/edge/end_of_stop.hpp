@@ -1,5 +1,4 @@
-// The samples that a stop still lets pass through an inbox: how it closes, until when, and the cause of what it
-// drops.
+// Which samples a stop still lets through an inbox: how it closes, until when, and the cause of its drops.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,29 +10,32 @@
 
 namespace freshframe::core {
 
-/// How an inbox closes. In each way later samples are dropped, and put() never waits again.
+/// How an inbox closes. In any case later samples are dropped, and put() never waits again.
 enum class Closing : std::uint8_t {
-  AtOnce,     // the waiting samples are dropped, and nothing can be taken any more
-  ForEvents,  // the waiting samples are dropped, but of each lane whose dropped samples have events a last
-              // sample can be taken, if the consumer's calls take so little time that it has ended in time
-  ForNew,     // the waiting samples can still be taken, and so can the last results of parents that finish
+  /// Queued samples are dropped, and nothing more can be taken.
+  AtOnce,
+  /// Queued samples are dropped. But if dropped samples of a lane have events, one last sample can be taken from it,
+  /// provided that the consumer's calls are short enough for it to finish in time.
+  ForEvents,
+  /// Queued samples can still be taken, and so can final results of the parents.
+  ForNew,
 };
 
-/// How far the stop of an inbox is. A value that its parts read, and that the inbox alone changes.
+/// How far an inbox's stop has progressed. Read by the inbox's parts, changed only by the inbox.
 ///
-/// A stop closes an inbox once for its events or for new samples, with a time limit, and at its end at once. The
-/// time limit of the first close holds: a second one does not give the consumer more time.
+/// A stop first closes an inbox for events or for new samples, with a time limit, and finally at once. Only
+/// the first time limit counts: closing again does not give the consumer more time.
 ///
-/// Between the two a producer may still be at work, or wait for room: what it puts is dropped, unless it is a last
-/// result that passes, but its events are kept for the last sample of the lane. Events that are kept at the end,
-/// or come after it, are counted as lost if the stop left the inbox open for them.
+/// In between, a producer may still be working or waiting for room. What it puts is dropped, unless it is a
+/// final result that may pass, but its events are kept for the last sample of the lane. Events that are left
+/// at the end, or arrive after it, count as lost if the stop was supposed to deliver events.
 struct EndOfStop {
   bool closed = false;
-  bool closes_soon = false;            // the end of a source that a stop has ended completes no batch
-  bool takes_last = false;             // it is closed, but last results pass in
-  bool hands_over = false;             // a stop left it open for events: none goes uncounted
-  DropCause cause = DropCause::Stop;   // cause of the samples that a close drops
-  TimePoint until = TimePoint::min();  // it is closed, but waiting samples or their events can be taken
+  bool closes_soon = false;            // a source that ends because of the stop does not complete a batch
+  bool takes_last = false;             // closed, but final results are accepted
+  bool hands_over = false;             // events are delivered, so any that are not count as lost
+  DropCause cause = DropCause::Stop;   // of samples dropped by close()
+  TimePoint until = TimePoint::min();  // closed, but queued samples or events can be taken until then
 
   void close(Closing how, TimePoint deadline) noexcept {
     const bool was_closed = std::exchange(closed, true);
@@ -45,13 +47,13 @@ struct EndOfStop {
     hands_over = true;
     if (how == Closing::ForNew) takes_last = true;
   }
-  /// Whether nothing can be taken any more.
+  /// Nothing more can be taken.
   [[nodiscard]] bool is_over(const Clock& clock) const { return closed && clock.now() >= until; }
-  /// Whether the stop keeps a sample out. `is_last`: a last result of a parent.
+  /// Whether the stop rejects a sample. `is_last`: it is a final result of a parent.
   [[nodiscard]] bool refuses(const Clock& clock, bool is_last) const {
     return closed && !(is_last && takes_last && !is_over(clock));
   }
-  /// The end of a wait until `deadline`: after a close the consumer looks again when its time is over.
+  /// Returns `deadline`, or the end of the stop's time limit if that is earlier.
   [[nodiscard]] TimePoint limit(TimePoint deadline) const noexcept {
     return closed && until < deadline ? until : deadline;
   }

@@ -1,4 +1,4 @@
-// The bounded queue: policies and waiting.
+// Putting samples into an inbox, waiting for room, and changing its edges.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/edge/inbox.hpp"
 
@@ -92,7 +92,7 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const A
     const auto began = AdaptiveSpin::Clock::now();
     blocked.store(true, std::memory_order_relaxed);
     lane.edge->room.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) {
-      lane.producer_asleep = !ready();  // again, when it was woken too early
+      lane.producer_asleep = !ready();  // reset if it was woken too early
       return !lane.producer_asleep;
     });
     blocked.store(false, std::memory_order_relaxed);
@@ -107,7 +107,8 @@ std::chrono::nanoseconds waited_for_room() noexcept {
   return waited_so_far;
 }
 
-// Unless the sample went in, `sample` still holds it. Inline, as the next: put() alone calls them, with each sample.
+// `sample` is left untouched unless it was admitted. Inline, like the next one: only put() calls them, for
+// every sample.
 inline Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked,
                                            bool is_last) {
   if (lane.rate && !stop_.closed) {
@@ -132,7 +133,7 @@ inline Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::a
   }
   if (stop_.refuses(*clock_, is_last)) {
     lane.drop(stop_.cause);
-    // This sample is of a producer that the stop found waiting for room, or at work on its last sample.
+    // The producer was waiting for room, or working on its last sample, when the stop came.
     if (!stop_.is_over(*clock_)) {
       lane.kept.keep(lane.counts.passed_in, sample);
     } else if (stop_.hands_over) {
@@ -152,22 +153,22 @@ inline Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::a
 
 inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last, PutSample& put) {
   Lane* const found = Lanes::choose_lane(edge, sample);
-  if (found == nullptr) {  // its source was removed
+  if (found == nullptr) {  // its source has been removed
     ++edge.past.passed_in;
     ++edge.past.drops[static_cast<std::size_t>(DropCause::Removed)];
     return;
   }
   Lane& lane = *found;
   auto admitted = admit_locked(lane, sample, put.blocked, is_last);
-  bool hurries = false;              // a batch waited for a camera that is away
-  if (admitted == Admitted::Full) {  // the policy drops
+  bool hurries = false;              // a batch was waiting for a disconnected camera
+  if (admitted == Admitted::Full) {  // the policy drops a sample
     hurries = gathering_.leave_out_unheard(lanes_.all());
     bool is_slow = true;
     if (lane.queue.when_full == WhenFull::DropOldest) {
       const auto cause = lane.replaced_by(sample);
       is_slow = cause == DropCause::QueueFull;
       put.evicted = lanes_.evict(lane, cause);
-      while (lane.full_for(sample))  // by seconds or bytes
+      while (lane.full_for(sample))  // by max_seconds or max_bytes
         put.dropped_samples().push_back(lanes_.evict(lane, DropCause::QueueFull));
       lanes_.push(lane, std::move(sample));
       admitted = Admitted::In;
@@ -204,7 +205,7 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
     const Lock lock(mutex_, std::adopt_lock);
     if (edge.gone) return;
     joins_ ? put_part_locked(edge, sample, put) : put_sample_locked(edge, sample, is_last, put);
-    if (edge.closing) put.moves = put.wakes_consumer = true;  // it may have waited for this producer
+    if (edge.closing) put.moves = put.wakes_consumer = true;  // the consumer may be waiting for this producer
     wake = consumer_asleep_ && put.wakes_consumer;
     if (wake) consumer_asleep_ = false;
     if (put.moves && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
@@ -217,14 +218,14 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
 }
 
 bool Inbox::would_wait(const Edge& edge, bool is_last) const {
-  const bool last = is_last && !joins_;  // to a join, all its parents' samples are alike
+  const bool last = is_last && !joins_;  // a join treats all samples of its parents alike
   if (!waits_when_full(edge, last)) return false;
   lock_soon(mutex_);
   const Lock lock(mutex_, std::adopt_lock);
   if (edge.gone || edge.closing || stop_.refuses(*clock_, last)) return false;
   return std::ranges::any_of(edge.lanes, [&](const auto& lane) {
     const bool is_bounded = lane->queue.max_seconds || lane->queue.max_bytes;
-    return lane->full() || (last && is_bounded && lane->size > 0);  // the bound is known with the sample
+    return lane->full() || (last && is_bounded && lane->size > 0);  // these limits depend on the sample
   });
 }
 
@@ -248,7 +249,7 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
     retired_.push_back(edge);
     return true;
   });
-  if (!stats) return {};  // it had gone already
+  if (!stats) return {};  // already removed
   describe(*edge, *stats, Span::WholeRun, clock_->now());
   stats->child = consumer_;
   return *std::move(stats);
@@ -303,7 +304,7 @@ std::vector<GoneSource> Inbox::take_gone() {
 void Inbox::join(const JoinRules& rules) {
   change(Tells::WaitingThreads, [&](Aftermath& /*after*/) FRESHFRAME_REQUIRES(mutex_) {
     sets_ = std::make_unique<SetQueue>(rules, lanes_, way_out_, stop_, *clock_);
-    return true;  // from now on the consumer looks at the times
+    return true;  // the consumer now has to watch the time
   });
 }
 

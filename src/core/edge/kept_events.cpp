@@ -1,4 +1,4 @@
-// Keeping dropped samples with events in the order of their arrival.
+// Keeps dropped samples that have events, in order of arrival.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/edge/kept_events.hpp"
 
@@ -12,13 +12,13 @@ void KeptEvents::keep(std::uint64_t arrival, AnySample& dropped) {
   if (!dropped.value || !dropped.value.get()->has_events()) return;
   try {
     insert(arrival, dropped);
-  } catch (const std::bad_alloc&) {  // the counters of the edge stay right, and the stream goes on
+  } catch (const std::bad_alloc&) {  // the counters stay correct, and the stream continues
     ++lost_;
   }
 }
 
 void KeptEvents::insert(std::uint64_t arrival, AnySample& dropped) {
-  const auto place = kept_.try_emplace(arrival).first;  // first: it alone may fail
+  const auto place = kept_.try_emplace(arrival).first;  // first, since only this can fail
   const auto next = std::next(place);
   Frame unneeded;
   if (next != kept_.end()) {

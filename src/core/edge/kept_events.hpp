@@ -12,36 +12,35 @@
 namespace freshframe::core {
 
 /// Note [Events pass]
-/// A sample may be dropped because a newer one has the newer state. The events have no newer form. So a lane
-/// keeps the dropped samples that have events, and the next sample that passes and is newer absorbs them, on
-/// its consumer's thread. When the stream ends before such a sample, the newest dropped one passes after all. Only
-/// that one of the kept samples keeps its picture. Guarded by the inbox's mutex.
+/// A sample may be dropped when there is a newer one, because that has the newer state. But there is no newer
+/// version of its events. So a lane keeps dropped samples that have events, and the next newer sample that is
+/// delivered absorbs them, on its consumer's thread. If the stream ends first, the newest of the kept samples
+/// is delivered after all; it is the only one that keeps its frame. Guarded by the inbox's mutex.
 ///
-/// A stop ends the streams of its nodes in the same way: the waiting samples are dropped, and the last sample
-/// with their events passes when the parent has ended, which may still work or wait for room. But it passes
-/// only if the consumer's call can be expected to end in the time of the stop. Otherwise the stop would fail
-/// for its sake.
+/// A stop ends streams in the same way: queued samples are dropped, and after the parent has ended, which may
+/// still be working or waiting for room, the last sample is delivered with their events. This is only done if
+/// the consumer's call is likely to finish in time; otherwise the stop would time out because of it.
 class KeptEvents {
  public:
-  static constexpr std::size_t kMost = 10'000;  // samples; more: the oldest go
+  static constexpr std::size_t kMost = 10'000;  // if there are more, the oldest are lost
 
   [[nodiscard]] bool empty() const noexcept { return kept_.empty(); }
-  /// `arrival`: the number of the sample among the arrivals of the lane. Takes the sample if it has
-  /// events, and leaves a picture that is no longer needed, to be destroyed without the mutex. Without
-  /// memory for it the sample is counted as lost.
+  /// Takes over `dropped` if it has events. In return `dropped` may receive a frame that is no longer needed,
+  /// to be destroyed without the mutex. If out of memory, the sample counts as lost. `arrival` is its number
+  /// on the lane.
   void keep(std::uint64_t arrival, AnySample& dropped);
-  /// Moves the values of that type which are older than the arrival to `older`, in their order, and a picture
-  /// that nothing needs any more to `freed`.
+  /// Moves the values of this type from before `arrival` to `older`, in order, and frames that are no longer
+  /// needed to `freed`.
   void move_older(std::uint64_t arrival, const TypeInfo* type, std::vector<ValueRef>& older,
                   std::vector<AnySample>& freed);
-  /// Takes the newest sample out, with its arrival.
+  /// Removes and returns the newest sample and its arrival number.
   std::uint64_t take_newest(AnySample& sample);
   void clear(std::vector<AnySample>& freed);
-  /// Clears like clear(), and counts the samples as lost.
+  /// Like clear(), but counts the samples as lost.
   void lose_all(std::vector<AnySample>& freed);
-  /// Counts a sample, if it has events: none can pass any more.
+  /// Counts a sample as lost, if it has events.
   void lose(const AnySample& sample);
-  /// The samples with events that went because of kMost, lose() and lose_all().
+  /// Samples with events that were lost because of kMost, lose() or lose_all().
   [[nodiscard]] std::uint64_t lost_count() const noexcept { return lost_; }
 
  private:

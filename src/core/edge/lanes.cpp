@@ -1,4 +1,4 @@
-// Edges and lanes that come and go while samples flow, the end of a source; the lanes for which a batch waits.
+// Adding and removing edges and lanes, the end of sources, and batches.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/edge/lanes.hpp"
 
@@ -59,7 +59,7 @@ void Lanes::add_lane(Edge& edge, const SourceStream& stream) {
   if (edge.options.max_rate) lane->rate.emplace(*edge.options.max_rate);
   lane->by_pts =
       stream.by_pts || std::ranges::find(edge.options.by_pts, stream.source) != edge.options.by_pts.end();
-  lane->spare = edge.options.joined ? 1 : 0;  // the newest comes in before the oldest is dropped
+  lane->spare = edge.options.joined ? 1 : 0;  // a join adds the newest before it drops the oldest
   lane->ring.resize(static_cast<std::size_t>(std::max(1, queue.depth)) + lane->spare);
   room_.add(*lane);
   const auto place = std::lower_bound(edge.lanes.begin(), edge.lanes.end(), stream.source,
@@ -90,7 +90,8 @@ void Lanes::add_source(Edge& edge, const SourceStream& stream) {
   if (edge.gone) return;
   if (edge.options.only_source >= 0 && edge.options.only_source != source) return;
   if (edge.ended) {
-    // The only source was disconnected above, and comes again. A consumer without another edge is at its end.
+    // The edge's only source was disconnected upstream and is back. A consumer without another edge has
+    // already ended.
     if (edge.options.only_source < 0 || edge.closing || all_ended(false)) return;
     edge.ended = false;
     ++open_edges_;
@@ -148,7 +149,7 @@ bool Lanes::end_source(Edge& edge, int source, Change upto) {
     return false;
   }
   if (edge.options.only_source == source) {
-    end_edge(edge);  // nothing else can come on it
+    end_edge(edge);  // nothing else can arrive on it
   } else if (!edge.options.joined) {
     end_lane(**found);
   }
@@ -162,7 +163,7 @@ void Lanes::empty_edge(Edge& edge, std::vector<AnySample>& dropped) {
     drop_waiting(*lane, DropCause::Removed, dropped);
     lane->kept.lose_all(dropped);
     update_ready(*lane);
-    if (lane->producer_waits) {  // it finds the edge gone, and counts nothing
+    if (lane->producer_waits) {  // it will find the edge removed and count nothing
       --waiting_producers_;
       ++lane->counts.passed_in;
       lane->drop(DropCause::Removed);
@@ -198,7 +199,8 @@ void Lanes::retire_source(int source) {
   bool any = false;
   for (const Lane* const lane : lanes_) {
     if (!is_of(lane)) continue;
-    if (!lane->ended || lane->ready || lane->producer_waits) return;  // one that waits still puts its sample
+    // A waiting producer still puts its sample.
+    if (!lane->ended || lane->ready || lane->producer_waits) return;
     gone.upto = std::max(gone.upto, lane->reached);
     any = true;
   }
@@ -265,7 +267,7 @@ void Lanes::drop_at_stop(const EndOfStop& stop, Closing how, std::vector<AnySamp
 }
 
 void Gathering::hear(Lane& lane, TimePoint now) noexcept {
-  constexpr int kWeight = 8;  // the mean's memory, in batches
+  constexpr int kWeight = 8;  // memory of the mean, in batches
   if (lane.heard && !lane.silent && now > *lane.heard) {
     const auto gap = now - *lane.heard;
     lane.interval =
@@ -303,7 +305,7 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Gather& ga
   gathering_.active = false;
   if (stop_.is_over(*clock_)) return Taken::Ended;
   if (lanes_.has_news()) return Taken::News;
-  while (any_waits_locked()) {  // again if all waiting samples were stale
+  while (any_waits_locked()) {  // repeat if all queued samples were stale
     const auto now = clock_->now();
     if (!gathering_.is_complete(batch, stop_)) {
       if (!gather.until) gather.until = now + to_duration(Seconds(batch.max_wait));
@@ -317,7 +319,8 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Gather& ga
     AnySample sample;
     out.gathered_at = now;
     gathered_for_ = gather.until ? Seconds(now - *gather.until) + Seconds(batch.max_wait) : Seconds{};
-    // A source whose last sample is in the batch has gone: the consumer learns it after its call.
+    // If the last sample of a source is in this batch, the source is gone; the consumer is notified after its
+    // call.
     while (samples.size() < static_cast<std::size_t>(batch.size) && !stop_.is_over(*clock_) &&
            way_out_.take_next(sample, out)) {
       samples.push_back(std::move(sample));

@@ -1,4 +1,4 @@
-// The lanes of all edges into one consumer: what can be taken, whose turn it is, which sources have gone.
+// The lanes of all edges into one consumer: what can be taken, whose turn it is, and which sources ended.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,57 +19,60 @@
 
 namespace freshframe::core {
 
-/// A source that has ended.
 struct GoneSource {
   int source = -1;
-  Change upto = 0;  // the end holds for streams that this change or an earlier one began
+  Change upto = 0;  // it ended streams that this change or an earlier one started
 };
 
-/// All edges of an inbox with their lanes. It knows of no lock: the inbox's mutex guards it. Samples that it drops
-/// are handed to the caller, who destroys them without the mutex, and it wakes no thread.
+/// All edges of an inbox and their lanes. No locking: guarded by the inbox's mutex. Does not wake threads,
+/// and hands dropped samples to the caller, which destroys them without the mutex.
 ///
 /// Note [Lanes]
-/// Results of several cameras arrive at an edge in bursts: one batch puts one sample of each. A queue for all
-/// of them would let the last camera evict the others. So an edge that several sources can reach has a lane
-/// for each, a queue with the edge's policy, and the consumer takes from all lanes of all edges in turn.
+/// Results of several cameras arrive at an edge in bursts, since a batch produces one sample of each at the
+/// same time. In a shared queue the last camera would evict the others. So an edge that several sources can
+/// reach has a lane for each of them, a queue with the edge's policy, and the consumer takes samples
+/// round-robin from all lanes of all edges.
 ///
 /// Note [The end of a source]
-/// The end of a source travels through the graph after its samples. A node whose lanes of that source have all
-/// ended and are empty is notified on its own thread, after its last call, and then ends the source on its outputs:
-/// at once, or after one more tick of a node that gives its last results of the source then. So below a merge a lane
-/// ends with its source and not with the merge, a batch waits for no camera that has ended, and nodes can drop what
-/// they keep for one. Lanes do not appear with the first sample, or a node would learn of the end while samples are
-/// still on another way to it: add_source() begins the streams of all edges below a new connection, beginning with
-/// the edges of the last nodes, before its first sample. Each has the number of the change, and an end says up to
-/// which change it holds: the late end of an earlier connection does not end the stream of a later one.
+/// The end of a source travels through the graph behind its samples. When all of a node's lanes for that
+/// source have ended and are empty, the node is notified on its own thread, after its last call. It then ends
+/// the source on its outputs: immediately, or after one more tick if it emits final results of the source
+/// then. So downstream of a merge a lane ends with its source rather than with the merge, no batch waits for
+/// a camera that has ended, and nodes can free what they keep for it.
+///
+/// Lanes must exist before the first sample: if they were created by it, a node could be notified of the end
+/// while samples are still on another path to it. So when a source is connected (Pipeline::connect()),
+/// add_source() starts its stream on all edges downstream, those farthest downstream first, before any of its
+/// samples arrive. Each stream has the number of the change to the graph that started it, and an end says up
+/// to which change it applies. So if a source is disconnected and connected again, the late end of the first
+/// stream does not end the second.
 class Lanes {
  public:
   explicit Lanes(Room& room) noexcept : room_(room) {}
 
-  // ---- edges and lanes come and go
+  // ---- adding and removing edges and lanes
   EdgeRef add_edge(EdgeOptions options);
-  /// Begins the stream of a source on an edge, or begins it again.
   void add_source(Edge& edge, const SourceStream& stream);
   void end_edge(Edge& edge);
-  /// The edges whose parent may still put samples that pass stay open until it ends: edges with events and, with
-  /// `keep_last`, with last results. A join has no such edges.
+  /// Ends all edges except those whose parent may still put samples that pass: edges with events and, with
+  /// `keep_last`, those of parents with final results. With a join, ends all.
   void end_edges(bool joins, bool keep_last);
-  /// Ends the stream of a source on the edge; false means it has none that this change ends.
+  /// Ends a source's stream on an edge. Returns false if there is none that this change ends.
   bool end_source(Edge& edge, int source, Change upto);
-  /// The first half of a removal: the edge ends, its samples are dropped, and so is the one of a producer that
-  /// waits for room there.
+  /// First half of a removal: ends the edge and drops its samples, including that of a producer waiting for
+  /// room.
   void empty_edge(Edge& edge, std::vector<AnySample>& dropped);
-  /// The second half: the edge goes with its lanes.
+  /// Second half: forgets the edge and its lanes.
   void forget_edge(const EdgeRef& edge, bool closed);
-  /// Removes the lanes of sources that have ended. After a close the consumer ends, and with it all streams.
+  /// Removes the lanes of sources that have ended, unless the inbox is closed: then the consumer ends anyway.
   void retire(bool closed);
-  /// Whether there is no end as long as there are no edges, or none that is open. Returns false when a node has been
-  /// told of the end, which stays.
+  /// Sets whether it stays open without any (open) edge. Returns false if the node has already been notified
+  /// of the end, which is final.
   bool stay_open(bool stays) noexcept {
     stays_open_ = stays && !told_end_;
     return !told_end_;
   }
-  /// A producer that waits for room on an edge that was ended meanwhile still puts its sample.
+  /// False while a producer waits for room, even on an ended edge: it will still put its sample.
   [[nodiscard]] bool all_ended(bool closed) const noexcept {
     return open_edges_ == 0 && (closed || (!stays_open_ && waiting_producers_ == 0));
   }
@@ -82,9 +85,9 @@ class Lanes {
     if (!lane.edge->gone) --waiting_producers_;
   }
 
-  // ---- what the consumer learns
+  // ---- notifying the consumer
   void report_gone() noexcept { reports_gone_ = true; }
-  /// The consumer knows that all has ended: a node takes nothing more.
+  /// Records that a node has been notified of the end; it then accepts nothing more.
   void tell_end() noexcept { told_end_ = reports_gone_; }
   void add_gone(const GoneSource& gone) {
     if (reports_gone_) gone_.push_back(gone);
@@ -101,18 +104,18 @@ class Lanes {
   [[nodiscard]] static Lane* choose_lane(const Edge& edge, const AnySample& sample);
   void push(Lane& lane, AnySample&& sample);
   void pop(Lane& lane, AnySample& sample);
-  /// Pops the oldest sample and counts its drop; its events stay.
+  /// Removes the oldest sample and counts it as dropped, but keeps its events.
   AnySample evict(Lane& lane, DropCause cause);
   void drop_waiting(Lane& lane, DropCause cause, std::vector<AnySample>& dropped);
   void drop_at_stop(const EndOfStop& stop, Closing how, std::vector<AnySample>& dropped);
-  /// After each change of what can be taken from the lane.
+  /// Call whenever what can be taken from the lane has changed.
   void update_ready(Lane& lane) {
     const bool ready = lane.size > 0 || lane.owes_events();
     if (ready != lane.ready) turn_ready(lane);
   }
   [[nodiscard]] bool any_ready() const noexcept { return ready_lanes_ > 0; }
   [[nodiscard]] bool any_finished() const noexcept { return !finished_.empty(); }
-  /// The next lane in turn from which something can be taken; there must be one.
+  /// Returns the next lane in turn that has something to take. There must be one.
   [[nodiscard]] Lane& next_ready() const noexcept {
     auto word = next_lane_ / kBits;
     auto bits = ready_bits_[word] & (~std::uint64_t{0} << (next_lane_ % kBits));
@@ -122,8 +125,8 @@ class Lanes {
     }
     return *lanes_[word * kBits + static_cast<std::size_t>(std::countr_zero(bits))];
   }
-  /// The lane with the newest sample by its capture, of equal ones the next in turn. Without a waiting sample, the next
-  /// lane that owes events. One of them must be ready.
+  /// Returns the lane with the most recently captured sample; with equal times, the next in turn. If no lane
+  /// has a sample, the next one with events to deliver. At least one lane must be ready.
   [[nodiscard]] Lane& newest_ready() const noexcept {
     Lane* newest = nullptr;
     for (std::size_t i = 0; ready_lanes_ > 1 && i < lanes_.size(); ++i) {
@@ -134,7 +137,6 @@ class Lanes {
     }
     return newest != nullptr ? *newest : next_ready();
   }
-  /// The turn goes on after the lane.
   void pass_turn(const Lane& lane) noexcept {
     const auto next = lane.index + 1 == lanes_.size() ? 0 : lane.index + 1;
     if (next_lane_ != next) next_lane_ = next;
@@ -146,32 +148,32 @@ class Lanes {
   static constexpr std::size_t kBits = 64;
 
   void add_lane(Edge& edge, const SourceStream& stream);
-  /// Forgets lanes that their edge no longer has, or that belong to an edge that goes.
+  /// Renumbers the lanes, which also forgets removed ones.
   void number_lanes();
   void end_lane(Lane& lane);
   void open_lane(Lane& lane);
   void turn_ready(Lane& lane);
   void retire_source(int source);
 
-  // Written when a lane becomes empty, and when it no longer is: one cache line.
-  std::vector<Lane*> lanes_;               // lanes of all edges
-  std::vector<std::uint64_t> ready_bits_;  // a bit for each lane: Lane::ready
+  // Written when a lane becomes empty or stops being empty: one cache line.
+  std::vector<Lane*> lanes_;
+  std::vector<std::uint64_t> ready_bits_;  // one bit per lane: Lane::ready
   std::size_t ready_lanes_ = 0;
-  std::size_t next_lane_ = 0;  // the next lane of the round-robin
-  // Written by waits and changes only.
+  std::size_t next_lane_ = 0;
+  // Written only by waits and changes.
   Room& room_;
   std::vector<EdgeRef> edges_;
-  std::vector<int> finished_;          // sources of lanes that ended and are empty
-  std::vector<GoneSource> gone_;       // to be reported to the consumer
-  std::size_t open_edges_ = 0;         // edges that have not ended
-  std::size_t waiting_producers_ = 0;  // for room, on edges that are not gone
+  std::vector<int> finished_;     // sources of lanes that ended and are empty
+  std::vector<GoneSource> gone_;  // not yet reported to the consumer
+  std::size_t open_edges_ = 0;
+  std::size_t waiting_producers_ = 0;  // waiting for room, on edges that have not been removed
   bool stays_open_ = false;
   bool told_end_ = false;
   bool reports_gone_ = false;
-  bool woken_ = false;  // by wake()
+  bool woken_ = false;
 };
 
-// Does what an assignment does at half the cost: `place` usually holds nothing.
+// Like assignment, at half the cost: `place` is usually empty.
 inline void move_to(AnySample& place, AnySample&& sample) noexcept {
   std::destroy_at(&place);
   std::construct_at(&place, std::move(sample));

@@ -1,4 +1,4 @@
-// A lock of a mutex that is always free soon.
+// Locks a mutex that is only held briefly.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,8 +8,7 @@
 
 namespace freshframe::core {
 
-/// An inbox's mutex is held for a shorter time than a thread needs to go to sleep, so a short wait for it is
-/// a spin.
+/// Spins before blocking: an inbox's mutex is held for less time than it takes a thread to fall asleep.
 inline void lock_soon(Mutex& mutex) FRESHFRAME_ACQUIRES(mutex) {
   constexpr int kTries = 64;
   for (int i = 0; i < kTries; ++i) {

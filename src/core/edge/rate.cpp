@@ -1,4 +1,4 @@
-// At most a given number of samples per second, evenly by their own times.
+// Limits samples per second, evenly spaced by the samples' own timestamps.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/edge/rate.hpp"
 
@@ -7,12 +7,13 @@
 namespace freshframe::core {
 namespace {
 
-constexpr double kOfNewest = 1.0 / 16;  // the share of the newest interval in the mean
-constexpr double kPause = 1;            // seconds; a longer interval than this and four ticks is a pause
+constexpr double kOfNewest = 1.0 / 16;  // weight of the newest interval in the mean
+constexpr double kPause = 1;            // seconds, plus kTicksOfPause ticks: a longer interval is a pause
 constexpr double kTicksOfPause = 4;
-constexpr double kIntervalsMadeUp = 4;  // at 20 % of loss the rate is within 0.5 %; 2 leave 2 %, 1 leaves 5 %
-constexpr double kReordered = 1;        // seconds; a time may be that much before the last one
-constexpr double kPicturesReordered = 4;  // pictures, if they last longer
+// With 20 % loss the rate stays within 0.5 %; 2 would leave 2 %, 1 would leave 5 %.
+constexpr double kIntervalsMadeUp = 4;
+constexpr double kReordered = 1;          // seconds that a time may lie before the last one
+constexpr double kPicturesReordered = 4;  // the same in frames, if that is longer
 
 }  // namespace
 
@@ -38,7 +39,7 @@ bool Rate::reach_tick(double time) noexcept {
   return time >= *tick_ - earliness();
 }
 
-/// Seconds of ticks that pass after a gap.
+/// How far behind ticks may be made up for after a gap, in seconds.
 double Rate::made_up() const noexcept {
   return std::max(step_, kIntervalsMadeUp * mean_);
 }

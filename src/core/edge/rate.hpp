@@ -1,4 +1,4 @@
-// At most a given number of samples per second, evenly by their own times.
+// Limits samples per second, evenly spaced by the samples' own timestamps.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,25 +6,26 @@
 
 namespace freshframe::core {
 
-/// Which samples of one source pass an edge with `max_rate`. Ticks are 1 / rate seconds apart, and a sample passes
-/// when its tick has come. So that a source with jitter, and a source with exactly the edge's rate, loses none by
-/// being early, a tick comes half of the source's mean interval before its time, at most half of the tick's interval.
-/// After a gap the ticks of four intervals of the source are made up for, and one tick at least. So the losses of a
-/// source whose rate is a little above the edge's rate do not lower it, and no burst follows a long gap. Not
-/// thread-safe.
+/// Chooses which samples of one source pass an edge with `max_rate`. There is a tick every 1 / rate seconds,
+/// and a sample passes if its tick is due. A tick is due early by half of the source's mean interval (at most
+/// half a tick), so that a source with jitter, or with exactly the edge's rate, does not lose samples that
+/// are slightly early. After a gap, missed ticks are made up for, over four intervals of the source but at
+/// least one tick. So losses at a source slightly faster than the edge do not lower the rate, and yet a long
+/// gap is not followed by a burst. Not thread-safe.
 ///
-/// Times are the source's, in seconds. A time that is far before the last one is of another clock and begins again; a
+/// Times are the source's, in seconds. A time far before the last one means that the clock was changed, and
+/// the ticks start over; one slightly before it is from a reordered frame.
 /// time that is a little before it is of a picture that is shown in another order.
 class Rate {
  public:
   explicit Rate(double rate) noexcept : step_(1 / rate) {}
 
-  /// Follows the time of each sample in turn. Returns whether its tick has come: the tick stays until use().
+  /// Call for every sample, in order. Returns whether a tick is due, which lasts until use().
   [[nodiscard]] bool reach_tick(double time) noexcept;
-  /// A sample of that time, for which reach_tick() was true, has passed.
+  /// Uses up the tick. Call when a sample for which reach_tick() was true passes.
   void use(double time) noexcept;
-  /// A sample of `time`, for which reach_tick() is true, takes the place of a sample that waited for the consumer.
-  /// True means the consumer has missed a tick. False means only one of the two could have passed.
+  /// Call when a sample with a due tick replaces one that waited for the consumer. Returns true if the
+  /// consumer missed a tick, false if only one of the two could have passed anyway.
   [[nodiscard]] bool misses(double time) noexcept;
 
  private:
@@ -35,8 +36,8 @@ class Rate {
   double step_;
   std::optional<double> tick_;
   std::optional<double> last_;  // the greatest time so far
-  double mean_ = 0;             // interval of the source; 0 if not known
-  double missed_ = 0;           // as tick_, but missed ones have passed
+  double mean_ = 0;             // mean interval of the source; 0 if unknown
+  double missed_ = 0;           // like tick_, but also advanced by missed ticks
 };
 
 }  // namespace freshframe::core

@@ -1,4 +1,4 @@
-// The room in the lanes of an inbox, and a consumer that gathers: for which lanes its batch waits.
+// How much room the lanes of an inbox have, and for which of them a batch waits.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,13 +13,13 @@
 
 namespace freshframe::core {
 
-/// How much waits in all lanes, and how much more finds room in the lanes that a batch waits for.
+/// Number of queued samples in all lanes, and the free slots in lanes that a batch waits for.
 struct Room {
   std::size_t queued = 0;
   std::size_t left = 0;
 
   void add(const Lane& lane) noexcept { left += lane.ring.size(); }
-  /// After a sample has come in, or has gone.
+  /// Call after a sample was added (count_in) or removed (count_out).
   void count_in(const Lane& lane) noexcept {
     ++queued;
     if (lane.expected) --left;
@@ -28,7 +28,6 @@ struct Room {
     --queued;
     if (lane.expected) ++left;
   }
-  /// Whether a batch waits for the lane.
   void expect(Lane& lane, bool expected) noexcept {
     if (lane.expected == expected) return;
     lane.expected = expected;
@@ -37,34 +36,33 @@ struct Room {
   }
 };
 
-/// The knowledge of a consumer that gathers batches about its lanes. It knows of no lock: the inbox's mutex guards
-/// it.
+/// Decides for which lanes a batch waits. No locking: guarded by the inbox's mutex.
 ///
 /// Note [Silent lanes]
-/// A batch waits for lanes that are not full. A lane that has been silent for max(max_wait, three times its mean
-/// interval) is not waited for until its next sample: else a camera that is away would make every batch last
-/// max_wait, and the others would lose their samples meanwhile. A lane that has never had a sample is waited for
-/// until the wait would cost a sample of another: so the first batches after a start are full ones, and a camera that
-/// is away when it is connected costs the others at most one sample each.
+/// A batch waits for every lane that has room. But a lane that has been silent for max(max_wait, three times
+/// its mean interval) is left out until its next sample. Otherwise a disconnected camera would make every
+/// batch take max_wait, and the other cameras would lose samples in the meantime. A lane that has never had a
+/// sample is waited for until that would cost another lane a sample. So the first batches after a start are
+/// full, and a camera that is offline from the start costs the others at most one sample each.
 class Gathering {
  public:
   explicit Gathering(Room& room) noexcept : room_(room) {}
 
-  /// Whether the batch cannot grow by a further wait.
+  /// Whether waiting longer cannot add to the batch.
   [[nodiscard]] bool is_complete(const Batch& batch, const EndOfStop& stop) const noexcept {
     if (stop.closed || stop.closes_soon) return stop.closed;
     return room_.queued >= static_cast<std::size_t>(batch.size) || room_.left == 0;
   }
-  /// See Note [Silent lanes]. The time of the batch is over.
+  /// Leaves out silent lanes when the time for a batch is up. See Note [Silent lanes].
   void leave_out_silent(std::span<Lane* const> lanes, TimePoint now, const Batch& batch);
-  /// Leaves out the lanes that have never had a sample, if a batch is being gathered. True means there was
-  /// one.
+  /// Leaves out lanes that have never had a sample, if a batch is being gathered. Returns whether there were
+  /// any.
   bool leave_out_unheard(std::span<Lane* const> lanes);
-  /// A batch has a sample of the lane.
+  /// Records that a batch has a sample from the lane.
   static void hear(Lane& lane, TimePoint now) noexcept;
 
-  bool active = false;   // samples wait until a batch is complete
-  std::size_t size = 0;  // samples for which the consumer sleeps; 0 if it has no batch
+  bool active = false;   // waiting for a batch to become complete
+  std::size_t size = 0;  // number of samples that the consumer sleeps for; 0 if it is not gathering
 
  private:
   Room& room_;

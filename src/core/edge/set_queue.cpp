@@ -1,4 +1,4 @@
-// How the samples of a join become sets, the times that it compares, and what it says when it makes none.
+// Turning samples into sets, and explaining why there are none.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/edge/set_queue.hpp"
 
@@ -16,7 +16,8 @@
 namespace freshframe::core {
 namespace {
 
-// Results of one sample follow each other within its number: a double holds both for 2^33 samples.
+// The results of one sample are ordered by part, as fractions of its number. A double can represent both for
+// 2^33 samples.
 constexpr int kMostParts = 1 << 20;
 constexpr std::chrono::seconds kUntilFruitless{10};
 
@@ -254,7 +255,7 @@ bool SetQueue::waits(int source) const {
 
 void SetQueue::retire() {
   if (!std::exchange(leaves_, false) || stop_.closed) return;
-  std::map<int, Change> ended;  // the change up to which each end holds
+  std::map<int, Change> ended;  // the change up to which each end applies
   std::set<int> staying;
   for (const auto& edge : edges_) {
     for (const auto& feed : edge->feeds) {
@@ -304,7 +305,7 @@ bool SetQueue::take(bool newest, Delivery& out) {
   }
   if (lanes_.all_ended(stop_.closed)) {
     for (Lane* const lane : lanes_.all())
-      lane->kept.lose_all(out.dropped_samples());  // no set can take them along
+      lane->kept.lose_all(out.dropped_samples());  // no set can absorb them any more
   }
   return false;
 }
@@ -349,7 +350,7 @@ void SetQueue::keep_trouble() {
   if (last_trouble_.empty()) last_trouble_ = fruitless(clock_.now());
 }
 
-// Returns a sentence about a parent whose samples do not come, or an empty text if they do.
+// Describes a parent that sends nothing, or returns an empty string if it does send.
 std::string SetQueue::describe_silence(std::size_t parent, TimePoint now) const {
   const auto& edge = *edges_[parent];
   if (edge.ended && edge.options.only_source >= 0)
@@ -362,8 +363,8 @@ std::string SetQueue::describe_silence(std::size_t parent, TimePoint now) const 
   return "'" + get_name(parent) + "' has sent nothing for " + std::to_string(seconds) + " s";
 }
 
-// How far the samples of a parent are from the samples of the reference; empty means not too far, or nothing is
-// known.
+// Describes how far a parent's samples are from the reference's, or returns an empty string if they are close
+// enough or that is unknown.
 std::string SetQueue::describe_distance(std::size_t parent) const {
   const auto nearest = joiner_.nearest(parent);
   if (!nearest || std::abs(*nearest) <= rules_.within) return {};
@@ -375,7 +376,7 @@ std::string SetQueue::describe_distance(std::size_t parent) const {
          (*nearest > 0 ? " later" : " earlier");
 }
 
-// Users of other systems miss this message most: nothing comes, and nothing says why.
+// What users of other systems miss most: no results, and no explanation.
 std::string SetQueue::fruitless(TimePoint now) const {
   if (!rules_.wait || !fruitless_since_ || now - *fruitless_since_ < kUntilFruitless) return {};
   const auto since = std::lround(Seconds(now - *fruitless_since_).count());
@@ -391,7 +392,7 @@ std::string SetQueue::fruitless(TimePoint now) const {
   if (!far.empty()) return text + far;
   if (const auto full = too_short(); !full.empty()) return text + full;
   add(describe_silence(0, now));
-  const bool has_reference = far.empty();  // otherwise no distances are known
+  const bool has_reference = far.empty();  // without it, there are no distances
   for (std::size_t i = 1; i < edges_.size(); ++i) {
     const auto silence = describe_silence(i, now);
     add(silence);
@@ -421,7 +422,7 @@ std::string SetQueue::too_short() const {
   return {};
 }
 
-// A width in milliseconds that was meant as seconds, mostly: then each sample fits to each.
+// Usually `within` was meant in milliseconds, and now every sample matches every other.
 std::string SetQueue::too_wide() {
   constexpr std::uint64_t kKnown = 16;  // sets
   constexpr double kMostIntervals = 4;
@@ -430,7 +431,7 @@ std::string SetQueue::too_wide() {
   if (rules_.by == JoinBy::Seq) return {};
   double longest = 0;
   for (std::size_t i = 0; i < edges_.size(); ++i) {
-    if (!edges_[i]->options.by_pts.empty()) return {};  // files come as fast as they are read
+    if (!edges_[i]->options.by_pts.empty()) return {};  // files arrive as fast as they are read
     longest = std::max(longest, joiner_.mean_interval(i));
   }
   if (longest <= 0 || rules_.within <= kMostIntervals * longest) return {};

@@ -1,4 +1,4 @@
-// The consumer's side of an inbox: which samples are the next, and the wait for them.
+// Taking samples from an inbox: which ones are next, and waiting for them.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <utility>
@@ -72,7 +72,7 @@ void WayOut::skip_all(Lane& lane, Delivery& out) {
   if (was_full) out.give_room(lane);
 }
 
-// One clock counts all times of capture, whereas each source counts its own `pts`.
+// Capture times of all sources are on the same clock, unlike their `pts`.
 bool WayOut::take_newest(AnySample& sample, int source, TimePoint captured, Delivery& out) {
   bool found = false;
   while (!found && lanes_.any_ready()) {
@@ -114,8 +114,8 @@ Taken Inbox::take_locked(AnySample& sample, const Pick& pick, Delivery& out) {
   return nothing_locked();
 }
 
-// Flat: all of it runs with each sample, and the calls within cost a tenth of it. A build that checks locks compiles it
-// together with more files, and would put half of them into it.
+// Flatten: all of this runs for every sample, and the calls would cost a tenth of it. A lock-checking build
+// compiles more files together, and flattening would inline half of them.
 #ifndef FRESHFRAME_CHECK_LOCKS
 [[gnu::flatten]]
 #endif
@@ -132,8 +132,8 @@ Taken Inbox::take(AnySample& sample, TimePoint deadline, const Pick& pick) {
   return finish(taken, {&sample, 1}, out);
 }
 
-// The edges of the samples are kept until finishing_ is false again, and with them the producers' edges. A producer
-// that woke while the mutex is held would have to wait for the mutex.
+// The edges are kept alive until finishing_ is false again, and so are those of the producers. Producers are
+// woken only now, since with the mutex held they would immediately have to wait for it.
 Taken Inbox::finish(Taken taken, std::span<AnySample> samples, Delivery& out) {
   if (taken != Taken::Sample) return taken;
   tell_producers(out);
@@ -156,7 +156,7 @@ void Inbox::tell_producers(Aftermath& after) noexcept {
 }
 
 bool Inbox::wait_to_take_locked(Delivery& out, TimePoint deadline, const Gather* gather) {
-  if (out.rest && !out.rest->dropped.empty()) {  // their pictures are freed before a wait, which may be long
+  if (out.rest && !out.rest->dropped.empty()) {  // free their frames before a wait that may be long
     mutex_.unlock();
     out.rest->dropped.clear();
     mutex_.lock();
@@ -170,7 +170,6 @@ bool Inbox::wait_to_take_locked(Delivery& out, TimePoint deadline, const Gather*
     gathering_.size = 0;
     return in_time || *gather->until <= deadline;
   }
-  // A sample, the end, or a stop.
   const auto ready = [this, closed = stop_.closed, joins = sets_ != nullptr]() FRESHFRAME_REQUIRES(mutex_) {
     return stop_.closed != closed || lanes_.all_ended(stop_.closed) || any_waits_locked() ||
            lanes_.has_news() || joins != (sets_ != nullptr);
@@ -198,7 +197,7 @@ bool Inbox::wait_for_sample_locked(TimePoint deadline, const std::function<bool(
 
 bool Inbox::sleep_locked(TimePoint deadline, const std::function<bool()>& ready) {
   const auto awake = [&]() FRESHFRAME_REQUIRES(mutex_) {
-    consumer_asleep_ = !ready();  // again, when it was woken too early
+    consumer_asleep_ = !ready();  // reset if it was woken too early
     return !consumer_asleep_;
   };
   const bool in_time = awake() || ready_.wait_until(mutex_, *clock_, deadline, awake);

@@ -1,3 +1,3 @@
-"""The Python side of an agent."""
+"""The Python part of an agent process."""
 
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""An agent's process: runs the pipelines of its cameras. Started by a fleet, never by hand."""
+"""The main program of an agent process, which runs its cameras' pipelines. Only started by fleets."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -60,13 +60,13 @@ from .sent_modules import SentModules
 from .threads import Crew
 
 _SOCKET = 3
-_PAGE = 4  # for last words
-_AT_ONCE = 32  # cameras that start or stop at a time
-_LOOK_EVERY = 0.2  # seconds: for pipelines that have ended
-_COUNT_EVERY = 1.0  # seconds between two reports of what outputs have lost
+_PAGE = 4  # file descriptor of the page where a dying process leaves its last words
+_AT_ONCE = 32  # number of cameras that may be starting or stopping at the same time
+_LOOK_EVERY = 0.2  # in seconds: how often to check for pipelines that have ended
+_COUNT_EVERY = 1.0  # in seconds: how often to report losses of the outputs
 _START_TIMEOUT = 120.0  # seconds
 _BEAT_EVERY = 1.0  # seconds
-_TRACE_AFTER = 0.8  # share of the time after which an agent that keeps its GIL is killed
+_TRACE_AFTER = 0.8  # dump stack traces after this fraction of gil_timeout, before the agent is killed
 
 
 class _Agent:
@@ -75,16 +75,16 @@ class _Agent:
         self._start_timeout = start_timeout
         self._gil_timeout = gil_timeout
         self._runs: dict[tuple[int, int], Run] = {}
-        self._hung: dict[int, Run] = {}  # by camera: a build of it has not returned yet
-        self._lock = threading.RLock()  # a log line may come at any moment
-        self._last_counts: dict[tuple[int, int], Counts] = {}  # runs that have ended, until they are kept
+        self._hung: dict[int, Run] = {}  # by camera: an earlier build that was given up but has not returned
+        self._lock = threading.RLock()  # reentrant, because log() may be called while it is held
+        self._last_counts: dict[tuple[int, int], Counts] = {}  # of ended runs, until confirmed
         self._builds: dict[int, ReceivedBuild] = {}
-        # Keeps versions by their sources, while a build has them.
+        # Modules by their sources. Kept only as long as a build uses them.
         self._versions: weakref.WeakValueDictionary[bytes, SentModules] = weakref.WeakValueDictionary()
         self._crew = Crew(_AT_ONCE, "camera")
 
     def log(self, level: int, logger: str, text: str) -> bool:
-        """The interface of the handler of worker processes."""
+        """Called by the log handler. Hides passwords before the line is sent to the controller."""
         with self._lock:
             secrets = [run for run in self._runs.values() if run.secret and run.secret in text]
         for run in secrets:
@@ -96,14 +96,14 @@ class _Agent:
         self._end.tell(pickle.dumps(event, 5))
 
     def work(self) -> None:
-        """Obeys the controller, until it orders the end or has gone."""
+        """Executes the controller's orders until it sends End or is gone."""
         _begin_beat(lambda: self._tell(Alive()), self._gil_timeout)
         threading.Thread(target=self._look, name="ended pipelines", daemon=True).start()
         while True:
             order = self._end.next_order()
             if order is None:
                 return
-            if isinstance(order, tuple):  # no longer listed
+            if isinstance(order, tuple):  # the controller no longer lists this run
                 self._stop(order)
                 continue
             received: Order = pickle.loads(order)
@@ -134,7 +134,7 @@ class _Agent:
                 self._tell(Marked(term))
 
     def _sent_modules(self, sources: bytes) -> SentModules | None:
-        """Builds of one version share their modules."""
+        """Returns the modules for these sources, which all builds of the same version share."""
         if not sources:
             return None
         modules = self._versions.get(sources)
@@ -143,7 +143,7 @@ class _Agent:
         return modules
 
     def _tell_again(self) -> None:
-        """The controller of before may have ended with the news."""
+        """Repeats what a previous controller may not have passed on before it ended."""
         with self._lock:
             runs = [run for run in self._runs.values() if run.running and run.outputs]
             last_counts = list(self._last_counts.values())
@@ -164,7 +164,7 @@ class _Agent:
 
     def _guarded(self, job: Callable[..., None], run: Run, *arguments: Any) -> None:
         run.thread = threading.get_ident()
-        enter_run(*run.key)  # a crash of this thread, or of a thread that it starts, names the camera
+        enter_run(*run.key)  # a crash of this thread, or of one that it starts, then names the camera
         try:
             job(run, *arguments)
         except BaseException as error:
@@ -200,7 +200,7 @@ class _Agent:
             self._close(run, Closed(run.key))
 
     def _has_returned(self, run: Run) -> bool:
-        """Whether its start had been given up, which is over now."""
+        """Ends a start. Returns True, and cleans up the run, if the start had already been given up."""
         with self._lock:
             run.began = None
             if not run.hung:
@@ -212,7 +212,7 @@ class _Agent:
         return True
 
     def _give_up(self, run: Run) -> None:
-        """Gives up a start that takes too long. The thread cannot be ended, so others go on beside it."""
+        """Gives up a start that takes too long. Its thread cannot be killed, so the crew replaces it."""
         with self._lock:
             if run.began is None or run.hung or run.closing:
                 return
@@ -225,7 +225,7 @@ class _Agent:
             find_engine(run.pipeline).request_stop()
         event = Failed(run.key, run.hide_passwords(text))
         if run.exclusive and run.pipeline is not None:
-            self._tell(Hangs(event.run, event.why))  # it may have a session: Failed follows when it has ended
+            self._tell(Hangs(event.run, event.why))  # may still have a session; Failed follows after that
         elif run.exclusive and not self._end.close_run(*run.key):
             self._tell(Hangs(event.run, event.why))
             threading.Thread(target=self._tell_end, args=(run, event), name="session", daemon=True).start()
@@ -245,7 +245,7 @@ class _Agent:
         if run.hung:
             return []
         pipeline, outputs = checked(made)
-        pipeline.name = run.start_name  # an agent has many, which a program would have by mistake
+        pipeline.name = run.start_name  # a name in use would cause a warning
         for output, port in outputs.items():
             stream = self._end.open_stream(*run.key, output)
             run.outlets.append(add_outlet(pipeline, port, stream, output))
@@ -268,10 +268,10 @@ class _Agent:
             run.running = False
             self._crew.submit(lambda: self._guarded(self._close, run, Closed(key)))
         elif run.pipeline is not None:
-            find_engine(run.pipeline).request_stop()  # a start that takes its time
+            find_engine(run.pipeline).request_stop()  # interrupts a start in progress
 
     def _close(self, run: Run, event: EndOfRun) -> None:
-        """Ends its sessions, then sends the event."""
+        """Stops the run's pipeline and sessions, then sends the event."""
         with self._lock:
             if run.closing:
                 return
@@ -289,19 +289,19 @@ class _Agent:
                 logging.getLogger("freshframe").warning("camera %r: %s", run.name, error)
                 if not run.exclusive:
                     return
-                self._crew.write_off(threading.get_ident())  # others can be closed meanwhile
+                self._crew.write_off(threading.get_ident())  # meanwhile, others can be closed
 
     def _tell_end(self, run: Run, event: EndOfRun) -> None:
         with self._lock:
             if run.ended:
                 return
             run.ended = True
-        while not self._end.close_run(*run.key):  # a session is open still
+        while not self._end.close_run(*run.key):  # a session is still open
             time.sleep(_LOOK_EVERY)
         with self._lock:
             self._runs.pop(run.key, None)
         if run.pipeline is not None:
-            try:  # the end is sent even when the counts fail
+            try:  # the event must be sent even if this fails
                 self._tell_last_counts(run, run.pipeline)
             except Exception:
                 logging.getLogger("freshframe").exception("camera %r: its counts", run.name)
@@ -314,7 +314,7 @@ class _Agent:
         self._tell(counts)
 
     def _look(self) -> None:
-        """Finds pipelines that have ended by themselves, starts that hang, and losses."""
+        """Looks for pipelines that have ended on their own, starts that hang, and losses."""
         counted = 0.0
         while True:
             time.sleep(_LOOK_EVERY)
@@ -338,7 +338,7 @@ class _Agent:
                     self._tell_losses(run)
 
     def _tell_losses(self, run: Run) -> None:
-        """Reports the losses that renewals do not have."""
+        """Reports losses that lease renewals do not include."""
         counts = Counter(too_large=add_counts(run.outlets)["too_large"])
         if run.running and counts != run.reported:
             run.reported = counts
@@ -365,8 +365,8 @@ class _Agent:
 
 
 def main(parent: int, options: dict[str, Any]) -> None:
-    """Runs an agent until its controller orders the end or has gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the program's
+    """Runs an agent until the controller sends End or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the program that owns the fleet
     let_leaks_pass()
     faulthandler.enable()
     os.set_inheritable(_SOCKET, False)
@@ -377,14 +377,14 @@ def main(parent: int, options: dict[str, Any]) -> None:
     with contextlib.suppress(Exception):
         logging.shutdown()
     say_end_in_order(IN_ORDER)
-    exit_at_once(IN_ORDER)  # the remaining thread is a camera that does not stop
+    exit_at_once(IN_ORDER)  # any thread left is a camera that does not stop
 
 
 def _begin_beat(tell: Callable[[], None], gil_timeout: float | None) -> None:
-    """Sends an event every second while this process runs Python, from another thread.
+    """Starts a thread that sends an event every second as long as Python code can run.
 
-    Renewals come without it. When the thread stops for long, the stacks of all threads go to stderr: they
-    are read without the GIL.
+    Lease renewals do not show that, since they are sent without Python. If the GIL is blocked for long,
+    faulthandler dumps the stacks of all threads to stderr, for which it does not need the GIL.
     """
     threading.Thread(target=_beat, args=(tell, gil_timeout), name="beat", daemon=True).start()
 
@@ -398,7 +398,7 @@ def _beat(tell: Callable[[], None], gil_timeout: float | None) -> None:
 
 
 def _keep_last_words() -> Callable[[int], None]:
-    """Who ends this process is known from now on. Returns what ended it before without a word."""
+    """Records from now on why this process exits, including os._exit(). Returns the original os._exit."""
     os.set_inheritable(_PAGE, False)
     keep_last_words(_PAGE)
     exit_at_once = os._exit
@@ -409,5 +409,5 @@ def _keep_last_words() -> Callable[[int], None]:
         finally:
             exit_at_once(status)
 
-    os._exit = say_and_exit  # type: ignore[assignment]  # of Python code; an exit in C is seen by its status
+    os._exit = say_and_exit  # type: ignore[assignment]  # only for Python code; exits from C are recognised by their status
     return exit_at_once

@@ -1,4 +1,4 @@
-"""One run of a camera in an agent: its build, its pipeline, and the node that hands its results over."""
+"""A run of a camera in an agent: its build function, its pipeline, and the nodes that pass its results on."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -34,24 +34,28 @@ from .ways import Ways
 
 
 class ReceivedBuild:
-    """The first camera that needs it loads it.
+    """A build function that is unpickled when the first camera needs it.
 
-    Imports may take long, and the cameras that start with them wait meanwhile.
+    Unpickling may import large modules. Cameras that start at the same time wait for it instead of repeating
+    it.
     """
 
     def __init__(self, known: bytes, pickled: bytes, modules: SentModules | None = None) -> None:
-        """`known`: pickled definitions that it may refer to. `pickled`: the others, and the function.
+        """Stores the pickles without loading them.
 
-        `modules`: that came with it.
+        Args:
+            known: Pickled definitions that the function may refer to.
+            pickled: Its other definitions and the function itself.
+            modules: The program's own modules, if they were sent along.
         """
         self._pickles = known, pickled
         self._loads = pickle.loads if modules is None else modules.loads
         self._modules = modules
-        self._lock = threading.Lock()  # held while it is loaded
+        self._lock = threading.Lock()  # held while loading
         self._function: Any = None
 
     def function(self) -> Any:
-        """The function.
+        """Returns the function; the first call loads it.
 
         Raises:
             FreshframeError: It cannot be loaded.
@@ -71,7 +75,7 @@ class ReceivedBuild:
 
 
 def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
-    """The pipeline and its outputs, as a build has returned them.
+    """Checks what a build function returned; returns the pipeline and its outputs.
 
     Raises:
         GraphError: It is something else.
@@ -98,11 +102,11 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
     return pipeline, outputs
 
 
-_QUEUE = Queue(64, "drop_oldest")  # before a live output's outlet
+_QUEUE = Queue(64, "drop_oldest")  # between a live output and its outlet
 
 
 class Outlet(NativeNode[Any, None]):
-    """Puts the results of an output into the outboxes of its readers, and counts them."""
+    """Puts the results of an output into its readers' outboxes, and counts them."""
 
     def _freshframe_contract(self) -> Contract:
         return Contract(types=(Any, None))
@@ -114,18 +118,18 @@ class Outlet(NativeNode[Any, None]):
 
     @property
     def name_in_pipeline(self) -> str:
-        """Returns which output it is of; src/fleet/runs.cpp knows how it begins."""
+        """Contains the output's name. src/fleet/runs.cpp recognises outlets by the prefix."""
         return self._name
 
     @property
     def counts(self) -> Counter[str]:
-        """Counts the results that were kept, came after the lease's end, or are too large."""
+        """Number of results that were kept, refused because the lease had ended, or too large."""
         stream = self._stream
         return Counter(kept=stream.kept, refused=stream.refused, too_large=stream.too_large)
 
 
 def add_outlet(pipeline: Pipeline, port: Any, stream: FleetStream, output: str) -> Outlet:
-    """Gives a pipeline the end of one of its outputs."""
+    """Adds the outlet for one of a pipeline's outputs."""
     outlet = Outlet(stream, output)
     queue = _QUEUE if is_live(pipeline) else None
     pipeline.add(outlet, port, name=outlet.name_in_pipeline, queue=queue)
@@ -133,7 +137,7 @@ def add_outlet(pipeline: Pipeline, port: Any, stream: FleetStream, output: str) 
 
 
 def add_counts(outlets: Iterable[Outlet]) -> Counter[str]:
-    """Adds up what the outlets of this process have counted so far."""
+    """Returns the sum of the counts of these outlets."""
     counts: Counter[str] = Counter()
     for outlet in outlets:
         counts.update(outlet.counts)
@@ -141,7 +145,7 @@ def add_counts(outlets: Iterable[Outlet]) -> Counter[str]:
 
 
 def add_final_counts(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[str]:
-    """Adds up the counts of a pipeline that has ended, with its frames and losses, also those in queues."""
+    """Returns the final counts of a pipeline that has ended, with its frames and all losses on the way."""
     counts = add_counts(outlets)
     stats = pipeline.stats()
     names = {outlet.name_in_pipeline for outlet in outlets}
@@ -155,7 +159,7 @@ def add_final_counts(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[s
     for edge in edges:
         counts.update(_lost(edge.drops))
         counts["stopped"] += edge.waiting
-    # A result during which the pipeline failed was delivered to the outlet and does not count.
+    # If the pipeline failed while the outlet had a result, that was delivered but is in none of its counts.
     delivered = sum(edge.delivered for edge in edges if edge.child in names)
     counts["failed"] = max(0, delivered - counts["kept"] - counts["refused"])
     return counts
@@ -165,7 +169,7 @@ def _lost(drops: Mapping[Any, int]) -> Counter[str]:
     return Counter({loss_name(cause): count for cause, count in not_by_design(drops).items()})
 
 
-_SHORTEST_SECRET = 4  # letters: shorter ones are in every text
+_SHORTEST_SECRET = 4  # in characters; shorter ones occur in any text by chance
 
 
 @dataclass(eq=False)
@@ -177,36 +181,39 @@ class Run:
     name: str
     url: str
     exclusive: bool
-    secret: str = ""  # the value of the variable that the URL names
+    secret: str = ""  # the resolved URL if it differs from `url`; must not be shown
     lock: threading.Lock = field(default_factory=threading.Lock)
     pipeline: Pipeline | None = None
     outlets: list[Outlet] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
-    reported: Counter[str] = field(default_factory=Counter)  # the counts that the controller has
-    began: float | None = None  # when its build was loaded and called
-    thread: int = 0  # the thread that starts or closes it
-    hung: bool = False  # its start has taken too long
-    ended: bool = False  # the controller has the event
-    running: bool = False  # started, and its close has not begun
+    reported: Counter[str] = field(default_factory=Counter)  # the counts last sent to the controller
+    began: float | None = None  # time when its start began; None if it is not starting
+    thread: int = 0  # id of the thread that is starting or closing it
+    hung: bool = False  # its start was given up
+    ended: bool = False  # the event of its end has been, or is about to be, sent
+    running: bool = False  # started, and not being closed yet
     stopping: bool = False
-    closing: bool = False  # a thread closes it
+    closing: bool = False  # being closed
 
     @property
     def key(self) -> tuple[int, int]:
-        """Returns the camera and the epoch."""
+        """Identifies the run: (camera, epoch)."""
         return self.camera, self.epoch
 
     @property
     def start_name(self) -> str:
-        """Which start it is, for messages about its pipeline."""
+        """Names this start in messages about the pipeline."""
         return f"{self.name}, start {self.epoch & 0xFFFFFFFF}"
 
     def hide_passwords(self, text: str) -> str:
-        """Returns a text of bearable length without the passwords of its URLs."""
+        """Returns the text shortened and without passwords."""
         return cut(masked(self.hidden(text)))
 
     def hidden(self, text: str) -> str:
-        """Returns a text without the password of this camera's URL, before anything of it is cut off."""
+        """Hides the password in this camera's URL.
+
+        Must run before the text is shortened, because a truncated URL would not be recognised.
+        """
         for known in (self.url, self.secret):
             if len(known) >= _SHORTEST_SECRET:
                 text = text.replace(known, hide_password(self.url))
@@ -214,7 +221,7 @@ class Run:
 
 
 def hangs(run: Run) -> str:
-    """Says for how long the build of a run has not returned, and where it is."""
+    """Says for how long the build function has not returned, and where it is."""
     began, frame = run.began, sys._current_frames().get(run.thread)
     since = "" if began is None else f" after {time.monotonic() - began:.0f} s"
     where = "".join(f", in {each.name} at {each.filename}:{each.lineno}" for each in _innermost(frame))
@@ -226,6 +233,6 @@ def _innermost(frame: Any) -> list[traceback.FrameSummary]:
 
 
 def describe_error(error: BaseException) -> str:
-    """Returns the class and the text of an error, which may be of any length and have secrets."""
+    """Returns the error's class and message, which may have any length and may contain passwords."""
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""Modules that came with a build: they run beside modules of the same names that the agent has imported."""
+"""Runs the modules that were sent with a build, even if the agent has imported others of the same name."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -17,41 +17,40 @@ from typing import Any
 
 from freshframe._agent import by_name
 
-Sources = dict[str, tuple[str, bool, str]]  # path, whether it is a package, and the source, by name
+Sources = dict[str, tuple[str, bool, str]]  # name -> (path, whether it is a package, source)
 
 
 class SentModules:
-    """Holds one program's version of the modules that it defines itself.
+    """A program's own modules, in the version that was sent with its build.
 
-    Import statements in them find each other here and everything else as usual: each of these modules has
-    its own ``__import__``. They are not in ``sys.modules``, so ``importlib.import_module`` does not find
-    them. Results pickle the classes in them by name, so that a program gets its own class of that name.
+    Each module has its own ``__import__``, so that import statements find the others here and everything else
+    as usual. They are not in ``sys.modules``, so ``importlib.import_module`` does not find them. Classes are
+    pickled by name in results, so the program that reads them gets its own class of that name.
     """
 
     def __init__(self, sources: Sources) -> None:
-        """Runs none of them yet."""
         self._sources = sources
         self._changed = threading.Condition()  # guards the rest
-        self._modules: dict[str, types.ModuleType] = {}  # modules that run or have run
-        self._runs: dict[str, int] = {}  # modules that run, and their threads
-        self._awaited: dict[int, str] = {}  # threads that wait for a module, and its name
+        self._modules: dict[str, types.ModuleType] = {}  # started or finished
+        self._runs: dict[str, int] = {}  # being executed -> thread
+        self._awaited: dict[int, str] = {}  # waiting thread -> module
         self._builtins = {**vars(builtins), "__import__": self._import}
 
     def loads(self, pickled: bytes) -> Any:
-        """Does what pickle.loads() does, with these modules."""
+        """Like pickle.loads(), but with these modules."""
         return _Unpickler(pickled, self).load()
 
     def __contains__(self, name: str) -> bool:
         return name in self._sources
 
     def module(self, name: str) -> types.ModuleType:
-        """Returns a module that was sent. The first caller runs it, and other threads wait until it has run.
+        """Returns a sent module. The first caller executes it; other threads wait until it has finished.
 
-        As in Python, threads that wait for each other in a circle get a module that has run in part.
+        As in Python, threads that wait for each other in a cycle get a partially initialised module.
         """
         parent = name.rpartition(".")[0]
         if parent in self._sources:
-            self.module(parent)  # the parent may run this one
+            self.module(parent)  # executing the parent may already import this one
         thread = threading.get_ident()
         with self._changed:
             while name in self._runs:
@@ -76,7 +75,7 @@ class SentModules:
         return module
 
     def _waits_for(self, name: str, thread: int) -> bool:
-        """Returns whether the run of a module ends only after this thread goes on. With the lock."""
+        """Whether the module's execution waits, directly or not, for this thread. Call with the lock held."""
         while (runner := self._runs.get(name)) != thread:
             if runner is None or runner not in self._awaited:
                 return False
@@ -84,7 +83,7 @@ class SentModules:
         return True
 
     def _begin(self, name: str) -> types.ModuleType:
-        """Makes a module that has not run. With the lock."""
+        """Creates a module without executing it. Call with the lock held."""
         path, is_package, _ = self._sources[name]
         module = types.ModuleType(name)
         loader: Any = self
@@ -95,7 +94,7 @@ class SentModules:
             module.__path__ = [path.rpartition("/")[0]]
         module.__dict__["__builtins__"] = self._builtins
         above, last = self._above(name)
-        self._modules[name] = above[last] = module  # before it runs: modules may import each other
+        self._modules[name] = above[last] = module  # before it is executed, because of circular imports
         return module
 
     def _run(self, name: str, module: types.ModuleType) -> None:
@@ -112,12 +111,12 @@ class SentModules:
             _name(value, name)
 
     def _above(self, name: str) -> tuple[dict[str, Any], str]:
-        """Returns the names of a module's package, and the module's own name there."""
+        """Returns the namespace of the module's package, and the module's name in it."""
         parent, _, last = name.rpartition(".")
         return (vars(self._modules[parent]) if parent in self._modules else {}), last
 
     def get_source(self, name: str) -> str:
-        """Returns the source of a module, which tracebacks show."""
+        """Returns the source of a module, for tracebacks."""
         return self._sources[name][2]
 
     def _import(
@@ -128,7 +127,7 @@ class SentModules:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> types.ModuleType:
-        """Imports like __import__(), and finds modules that were sent."""
+        """Like __import__(), but also finds the sent modules."""
         if level:
             name = importlib.util.resolve_name("." * level + name, (globals or {}).get("__package__") or "")
         top = name.partition(".")[0]
@@ -143,17 +142,17 @@ class SentModules:
         return module
 
     def _find_part(self, package: types.ModuleType, name: str) -> None:
-        """Runs a module if the package does not have something else of its name."""
+        """Imports a submodule, unless the package already has a different attribute of that name."""
         last = name.rpartition(".")[2]
         known = self._modules.get(name)
         if not hasattr(package, last):
-            with contextlib.suppress(_NoModuleError):  # the import statement says that the name is missing
+            with contextlib.suppress(_NoModuleError):  # the import statement reports it
                 setattr(package, last, self.find(name))
         elif known is not None and getattr(package, last) is known:
-            self.module(name)  # another thread may run it
+            self.module(name)  # another thread may still be executing it
 
     def find(self, name: str) -> types.ModuleType:
-        """Returns a module that was sent, or any other."""
+        """Returns a sent module or, if there is none of this name, imports one."""
         if name in self._sources:
             return self.module(name)
         parent, _, last = name.rpartition(".")
@@ -164,7 +163,7 @@ class SentModules:
             module = importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise  # something that the module imports
+                raise  # the module exists, but something that it imports is missing
             more = "" if _is_package(package) else f"; {parent!r} is not a package"
             raise _NoModuleError(f"No module named {name!r}{more}", name=name) from None
         setattr(package, last, module)
@@ -172,7 +171,7 @@ class SentModules:
 
 
 class _NoModuleError(ModuleNotFoundError):
-    """A package that was sent has no such module, and neither has the agent."""
+    """Neither the sent package nor the agent has this module."""
 
 
 class _Unpickler(pickle.Unpickler):
@@ -196,7 +195,7 @@ def _is_package(module: types.ModuleType) -> bool:
 
 
 def _name(value: Any, module: str) -> None:
-    """Classes of a module, and those within them."""
+    """Registers the names of a module's classes, including nested ones."""
     if isinstance(value, type) and value.__module__ == module and value not in by_name:
         by_name[value] = (module, value.__qualname__)
         for each in list(vars(value).values()):

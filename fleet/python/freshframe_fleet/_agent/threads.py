@@ -1,4 +1,4 @@
-"""Threads for work that may hang: a thread that hangs is written off, and another one takes its place."""
+"""A thread pool for jobs that may hang: a hung thread is written off and replaced."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -11,19 +11,19 @@ Job = Callable[[], object]
 
 
 class Crew:
-    """Does jobs in the order in which they came, a limited number at a time."""
+    """Runs jobs in order, a limited number of them at the same time."""
 
     def __init__(self, most: int, name: str) -> None:
-        """Makes a crew whose threads begin with the jobs and end when no job is left."""
+        """Creates a pool. Threads start when there are jobs and end when there are none left."""
         self._name = name
         self._free = most
         self._jobs: deque[Job] = deque()
         self._written_off: set[int] = set()
         self._changed = threading.Condition()
-        self._busy = 0  # threads that are not written off
+        self._busy = 0  # number of running threads, without those written off
 
     def submit(self, job: Job) -> None:
-        """The job must not raise."""
+        """Queues a job, which must not raise."""
         with self._changed:
             self._jobs.append(job)
             self._begin()
@@ -50,7 +50,7 @@ class Crew:
             job()
 
     def write_off(self, thread: int) -> None:
-        """Stops counting a thread that hangs, by its identifier."""
+        """Replaces a thread that hangs, given by its identifier. It ends if its job ever returns."""
         with self._changed:
             if thread in self._written_off:
                 return
@@ -61,6 +61,6 @@ class Crew:
             self._changed.notify_all()
 
     def wait(self) -> None:
-        """Waits until only hanging threads have work."""
+        """Waits until all jobs are done, except those of written-off threads."""
         with self._changed:
             self._changed.wait_for(lambda: not self._jobs and self._busy == 0)

@@ -1,4 +1,4 @@
-"""The edges of a pipeline on which results come to the outputs of a camera."""
+"""Finds the edges of a pipeline on which results reach a camera's outputs."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -10,23 +10,22 @@ from freshframe.stats import EdgeStats, Stats
 
 
 class Ways:
-    """The ways through a pipeline. An edge may let pass one source only, and so does the way above it.
+    """Traces edges upstream. An edge limited to one source passes this limit on to everything upstream of it.
 
-    src/fleet/runs.cpp finds the same ways while the pipeline runs.
+    Must match src/fleet/runs.cpp, which does the same while the pipeline runs.
     """
 
     def __init__(self, stats: Stats) -> None:
-        """Finds ways in the graph that these stats show."""
         self._stats = stats
         self._into: dict[str, list[EdgeStats]] = defaultdict(list)
         for edge in stats.edges:
             self._into[edge.child].append(edge)
-        self._reached: dict[str, set[str]] = {}  # by each source that was asked for
+        self._reached: dict[str, set[str]] = {}  # source -> nodes that its samples reach
 
     def to(self, nodes: Collection[str]) -> list[EdgeStats]:
-        """Returns the edges whose samples can come to one of these nodes."""
+        """Returns the edges whose samples can reach one of these nodes."""
         found: dict[int, EdgeStats] = {}
-        todo = [(node, "") for node in nodes]  # nodes, and the source that may pass there, "" for all
+        todo = [(node, "") for node in nodes]  # (node, the only source that may pass; "" for all)
         seen = set(todo)
         while todo:
             child, only = todo.pop()
@@ -41,19 +40,19 @@ class Ways:
         return list(found.values())
 
     def _limit(self, edge: EdgeStats, only: str) -> str | None:
-        """Returns the source to which an edge limits the way above it, or None if no sample can come."""
+        """Returns the source that an edge limits its upstream to ("": no limit), or None if none can pass."""
         here = edge.of or ""
         if edge.child == only or not self._passes_on(edge):
-            only = ""  # it makes its samples of the samples of all its parents
+            only = ""  # this node starts a stream, from all parents
         if only and here and here != only:
             return None
         limit = here or only
         if limit not in self._stats.nodes:
-            return ""  # no limit, or a stream that a node with another name begins
+            return ""  # no limit, or the stream of a node under another name (as_source)
         return limit if edge.parent in self._below(limit) else None
 
     def _below(self, source: str) -> set[str]:
-        """Returns the nodes that give samples of a source."""
+        """Returns the nodes that samples of a source reach."""
         if source not in self._reached:
             reached, grows = {source}, True
             while grows:
@@ -67,6 +66,6 @@ class Ways:
         return edge.parent in reached and edge.of in (None, source) and self._passes_on(edge)
 
     def _passes_on(self, edge: EdgeStats) -> bool:
-        """Whether the child's samples have the sources of this edge. A join has its first parent's."""
+        """Whether the child's results have the sources of this edge. A join has those of its first parent."""
         child = self._stats.nodes.get(edge.child)
         return child is None or child.join is None or edge is self._into[edge.child][0]
