@@ -245,7 +245,7 @@ def test_a_node_that_is_killed_gives_its_cameras_to_a_node_that_came(watch: Watc
     node = add_node(cluster, "east")
     watch.until_results({"cam": watch.fleet.stats().cameras["cam"].epoch})
 
-    # A guard without its raylet lives on for a while, with its agent, unless the fleet ends them.
+    # remove_node() reaps the raylet. Ray's workers take a zombie for a living parent, and would run on.
     pid = watch.pid(watch.agent("east"))
     began = time.monotonic()
     cluster.remove_node(node, allow_graceful=False)
