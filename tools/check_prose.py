@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-r"""Fails when the prose of the tree has more of some formulas than tools/prose.toml allows.
+r"""Fails when the prose of the tree has more long sentences or private words than tools/prose.toml allows.
 
-A formula is a turn of phrase over which a native reader stumbles. The check reads pages, the docstrings and
-comments of Python, and the comments of C++. Each formula has a limit for each of these places. A limit may
-only shrink: `--tighten` writes today's smaller numbers, and never a larger one. A count below its limit is
-reported without failing, because others may lower the same limit at the same time.
+Three checks, over pages, the docstrings and comments of Python, and the comments of C++: the length of a
+page's sentences, words that this project once used for the field's own (SWAPS), and second names for one
+thing (NAMES). The table to write by is docs/development/words.md. Each check has a limit for each of these
+places. A limit may only shrink: `--tighten` writes today's smaller numbers, and never a larger one.
 
     check_prose.py                  fails if a count exceeds its limit
     check_prose.py --tighten        writes the counts that have become smaller
-    check_prose.py --show "one that"   lists the places of a formula
+    check_prose.py --show picture   lists the places of a word
     check_prose.py FILE...          lists all places in these files, and fails if there are any
 
-Titles of commits that are not in origin/main yet are read too. A bad one is reported without failing,
+Titles of commits that are not in origin/main yet are read too. A bad title is reported without failing,
 because a pushed title cannot be changed.
 """
 # SPDX-License-Identifier: Apache-2.0
@@ -38,82 +38,77 @@ ROOT = Path(__file__).resolve().parents[1]
 LONG = 35  # words of a sentence
 LONG_SENTENCE = "long sentences"
 TITLE = 72  # letters of a commit's title
-# Each formula: its name, what it matches within a paragraph, and what to write instead.
-FORMULAS: dict[str, tuple[str, str]] = {
-    "behind": (
-        r"(?<!fall )(?<!falls )(?<!falling )(?<!further )(?<!\.)\b[Bb]ehind\b"
-        r"(?!:| (?:nginx|a proxy|NAT|a firewall))",
-        "after, beyond, following; of lag: late",
+# Each word: its name, what it matches within a paragraph, and what to write instead.
+SWAPS: dict[str, tuple[str, str]] = {
+    "text": (
+        r"\b(?:[Ee]mpty|[Aa]n?|[Ee]ach|[Tt]his|[Tt]he) texts?\b(?! (?:file|node|field|editor|box|track))",
+        "string, empty string",
     ),
-    "is none": (
-        r"\b(?:[Tt]here (?:is|are) none|is none|are none|[Nn]one is)\b",
-        "no NOUN exists; is not one",
+    "picture": (r"(?<!/)\b[Pp]ictures?\b", "image (pixels), frame (one image of a video)"),
+    "card": (
+        r"\b(?:[Gg]raphics cards?|(?:[Tt]he|[Aa]|[Ee]ach|own) card)\b",
+        "GPU; device in code for any GPU",
     ),
-    "that of": (r"\b(?:[Tt]hat|[Tt]hose) of\b", "repeat the noun"),
-    "one that": (r"\b(?:[Oo]nes? that|[Tt]hose (?:that|whose|with|which))\b", "repeat the noun"),
-    "told": (r"\b(?:is|are|was|were|be) told\b|\b[Tt]ells?\b", "is reported, shows, notifies"),
-    "says so": (
-        r"\b(?:says? so|said so|as it says|says? (?:which|by how|by what))\b",
-        "reports, lists, shows; or delete it",
+    "above, below": (
+        r"\b(?:[Aa]bove|[Bb]elow) (?:an?|the|each|every|this|its) (?:camera|node|step|source|file|join)s?\b",
+        "upstream of, downstream of",
     ),
-    "what as subject": (
-        r"(?:^|[.:] )What (?!do\b|does|is the|are the|to\b|now|if|else|next|for\b)[a-z]+ [^?.]*(?:\.|$)",
-        "name the noun: unsent frames are counted",
+    "takes the place": (
+        r"\b(?:t(?:ake|akes|ook|aken|aking) (?:its|the|their) places?)\b",
+        "replace, replacement",
     ),
-    "of which": (r"\bof (?:which|whose)\b", "a second sentence"),
-    "no more": (r"\b(?:no more(?! than)|not [a-z ]{0,30}any more)\b", "no longer"),
-    "each 2 s": (
-        r"\b[Ee]ach (?:\d[\d.,]* ?(?:ms|s|minutes?|seconds?|frames|pictures)\b(?! old)|third|fourth|few)",
-        "every 2 s; every third",
+    "any thread": (
+        r"(?:^|[.;] )(?:Any thread|The [a-z']+(?: [a-z']+)?'s thread)\b(?=[.,;]|$)",
+        "thread-safe; called on the node's thread",
     ),
-    ", for it": (r", for (?:it|its|the|a|an|no|there|they|some|each)\b", "because"),
-    "stands": (
-        r"\b(?:stands?|stood) (?:in|on|at|there|above|below|between|around|beside|still)\b",
-        "is, is listed; of a picture: is frozen",
+    "goes on": (r"\b(?:go|goes|went|going) on\b(?! to\b)", "continue"),
+    "is over": (r"\b(?:is|are|was|were|be) over(?=[.,;:]|$)", "finish, end"),
+    "at once": (
+        r"\b(?:[Aa]t once|[Aa]ll in all|[Mm]eanwhile)\b",
+        "immediately, at the same time; in total; in the meantime",
     ),
-    "page has": (
-        r"\b(?i:pages?|table|file|log|lines?|message|list|statistics|rows?|section) (?:has|have)\b",
-        "lists, shows, contains",
-    ),
-    "of its own": (
-        r"\bof (?:its|their|your|his|our) own\b|\bof (?:yours|ours|mine)\b",
-        "its own NOUN, your NOUN",
-    ),
-    "nevertheless": (
-        r"\b(?:[Nn]evertheless|all the same|in spite of all|[Aa]lso (?:if|when|where))\b",
-        "anyway; even if, even when",
-    ),
-    "once more": (r"\b(?:[Aa]new|once more|for ever)\b", "again; forever"),
-    "books, mended": (r"\b(?:[Bb]ooks(?!:)|[Mm]end(?:s|ed|ing)?)\b", "counters; fixed"),
-    "so many": (r"\b(?:for so long|so many|so much|as far as)\b", "that long; n; give the number"),
-    ".8 ms": (r"(?<![\w.\d])\.\d+ ?(?:ms|s|%|of)\b", "0.8 ms"),
-    "fragments": (
-        r"(?:^|[;.] )(?i:null|empty|false|true|none|nullopt): "
-        r"|(?:^|\. )(?:As (?:above|before|the|[A-Za-z_:]+\()|Its |Their |Of (?!course)(?:the|its|a) )",
-        "a subject and a verb: returns X, or null if Y",
-    ),
-    LONG_SENTENCE: (r"$^", f"at most {LONG} words: one case, one sentence"),
+    "is no": (r"\b(?:is|are|was|were) no (?!longer\b|more\b|one\b)\w", "is not a; no NOUN exists"),
+    "takes no": (r"\b[Tt]akes? no\b", "does not accept, cannot be combined with"),
+    "computes a network": (r"\bcomput(?:e|es|ed|ing) (?:a|the|its) (?:network|model)\b", "run a model"),
+    "lacks": (r"\b[Ll]acks?\b", "is missing"),
+    "twin": (r"\b[Tt]wins?\b", "duplicate, counterpart"),
+    "that nothing uses": (r"\bthat (?:nothing|nobody) (?:uses|needs)\b", "unused"),
+    "of before": (r"\bof before\b", "previous, earlier"),
+    "mend": (r"\b[Mm]end(?:s|ed|ing)?\b", "fix"),
 }
-PATTERNS = {name: re.compile(pattern) for name, (pattern, _) in FORMULAS.items()}
+# Second names of one thing.
+NAMES: dict[str, tuple[str, str]] = {
+    "frame rate": (r"\b(?:pictures|images) (?:per|a) second\b", "frame rate; frames per second"),
+    "timestamp": (r"\b[Tt]ime[ -]stamps?\b", "timestamp"),
+    "cheat sheet": (r"\bone-page card\b", "cheat sheet"),
+    "oriented box": (r"\b(?:[Tt]urned|[Rr]otated) box(?:es)?\b", "oriented box"),
+    "worker process": (r"\b(?:helper|child|slave) process(?:es)? of (?:a|the) node\b", "worker process"),
+}
+WORDS = {**SWAPS, **NAMES}
+BETTER = {name: better for name, (_, better) in WORDS.items()} | {
+    LONG_SENTENCE: f"at most {LONG} words: one case, one sentence"
+}
+PATTERNS = {name: re.compile(pattern) for name, (pattern, _) in WORDS.items()}
 PLACES = ("docs", "Python", "C++")
+OF_WORDS = ("docs/development/words.md", "docs/reference/glossary.md")  # they list both words of each pair
 KINDS = {".md": "docs", ".py": "Python", ".pyi": "Python", ".cpp": "C++", ".hpp": "C++", ".h": "C++"}
 BEFORE_A_STATEMENT = (tokenize.ENCODING, tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT)
 CPP_COMMENT = re.compile(r"(?:^|\s)//[/!<]*(?:\s+(.*))?$")
 
-Counts = dict[str, dict[str, int]]  # counts of each formula, by place
+Counts = dict[str, dict[str, int]]  # counts of each word, by place
 
 
 class Hit(NamedTuple):
-    """A place where a formula occurs."""
+    """A place where a word or a long sentence occurs."""
 
-    formula: str
+    word: str
     file: str
     line: int
     text: str
 
     def __str__(self) -> str:
         """Returns the place as a compiler writes it, with what to write instead."""
-        return f"{self.file}:{self.line}: {self.text!r} ({self.formula}): {FORMULAS[self.formula][1]}"
+        return f"{self.file}:{self.line}: {self.text!r} ({self.word}): {BETTER[self.word]}"
 
 
 Line = tuple[int, str]  # its number and its prose
@@ -178,7 +173,7 @@ READERS = {"docs": read_markdown, "Python": read_python, "C++": read_cpp}
 
 
 def find_hits(file: str, kind: str, text: str) -> Iterator[Hit]:
-    """Yields the places of all formulas in the text of a file."""
+    """Yields the places of all words in the text of a file."""
     for paragraph in paragraphs(READERS[kind](text)):
         whole = ""
         starts: list[tuple[int, int]] = []  # for each line: its place in `whole`, its number
@@ -203,6 +198,8 @@ def hits_in(root: Path, names: Iterable[str]) -> Iterator[tuple[str, Hit]]:
     """Yields the place (docs, Python, C++) and each hit of these files."""
     for name in names:
         path = root / name
+        if name in OF_WORDS:
+            continue
         if (kind := KINDS.get(path.suffix)) and path.is_file() and not path.is_symlink():
             for hit in find_hits(name, kind, path.read_text(encoding="utf-8", errors="replace")):
                 yield kind, hit
@@ -215,16 +212,16 @@ def git(root: Path, *command: str) -> list[str]:
 
 
 def counted(hits: Iterable[tuple[str, Hit]]) -> Counts:
-    """Returns how often each formula occurs in each place."""
-    counts = Counter((hit.formula, place) for place, hit in hits)
-    return {name: {place: counts[name, place] for place in PLACES} for name in FORMULAS}
+    """Returns how often each word occurs in each place."""
+    counts = Counter((hit.word, place) for place, hit in hits)
+    return {name: {place: counts[name, place] for place in PLACES} for name in BETTER}
 
 
 def compare(found: Counts, limits: Counts) -> tuple[list[str], list[str], Counts]:
     """Returns sentences about counts above and below their limits, and the limits with the smaller counts."""
     above, below = [], []
     smaller: Counts = {}
-    for name, (_, better) in FORMULAS.items():
+    for name, better in BETTER.items():
         smaller[name] = {}
         for place in PLACES:
             number, limit = found[name][place], limits.get(name, {}).get(place, 0)
@@ -239,7 +236,7 @@ def compare(found: Counts, limits: Counts) -> tuple[list[str], list[str], Counts
 def written(limits: Counts) -> str:
     """Returns the text of tools/prose.toml. A number a line lets two people seldom change the same one."""
     lines = [
-        "# How often the formulas of tools/check_prose.py may occur. Each number may only shrink:",
+        "# How often the words of tools/check_prose.py may occur. Each number may only shrink:",
         "# `tools/check_prose.py --tighten` writes today's smaller ones, also after a conflict.",
         "# SPDX-License-Identifier: Apache-2.0",
     ]
@@ -283,7 +280,7 @@ def wrong_titles(titles: Iterable[str]) -> list[str]:
         if ";" in title:
             wrong.append(f"title with a semicolon: {title}")
         wrong += [
-            f"title with {match[0]!r}, write {FORMULAS[name][1]}: {title}"
+            f"title with {match[0]!r}, write {BETTER[name]}: {title}"
             for name, pattern in PATTERNS.items()
             if (match := pattern.search(title))
         ]
@@ -297,18 +294,18 @@ def main() -> int:
     )
     parser.add_argument("files", nargs="*", type=Path, help="list the places in these files")
     parser.add_argument("--root", type=Path, default=ROOT, help="the tree to read")
-    parser.add_argument("--show", choices=tuple(FORMULAS), metavar="FORMULA", help="list its places")
+    parser.add_argument("--show", choices=tuple(BETTER), metavar="WORD", help="list its places")
     parser.add_argument("--tighten", action="store_true", help="write the counts that have become smaller")
     options = parser.parse_args()
     if options.files:
         own = [hit for _, hit in hits_in(Path(), map(str, options.files))]
-        print("\n".join(map(str, own)) or "check_prose: no formula")
+        print("\n".join(map(str, own)) or "check_prose: nothing found")
         return int(bool(own))
     tree = options.root
     names = git(tree, "ls-files", "--cached", "--others", "--exclude-standard")
     hits = sorted(hits_in(tree, names))
     if options.show:
-        print("\n".join(str(hit) for _, hit in hits if hit.formula == options.show))
+        print("\n".join(str(hit) for _, hit in hits if hit.word == options.show))
         return 0
     file = tree / "tools/prose.toml"
     limits = tomllib.loads(without_conflict(file.read_text(encoding="utf-8"))) if file.exists() else {}
@@ -317,10 +314,10 @@ def main() -> int:
         file.write_text(written(smaller), encoding="utf-8")
         below = []
     grown = {line.split("'")[1] for line in above}
-    said = above + [str(hit) for hit in newest(tree, (hit for _, hit in hits)) if hit.formula in grown]
+    said = above + [str(hit) for hit in newest(tree, (hit for _, hit in hits)) if hit.word in grown]
     said += [*below, "Run tools/check_prose.py --tighten."] if below else []
     said += wrong_titles(git(tree, "log", "--format=%s", "--no-merges", "origin/main..HEAD"))
-    print("\n".join([*said, f"check_prose: {len(above)} of {len(FORMULAS) * len(PLACES)} limits exceeded"]))
+    print("\n".join([*said, f"check_prose: {len(above)} of {len(BETTER) * len(PLACES)} limits exceeded"]))
     return int(bool(above))
 
 

@@ -169,7 +169,18 @@ def with_owner(owners: str, address: str) -> str:
     return re.sub(r"@[\w-]+/", f"@{address.split('/')[3]}/", owners)
 
 
-ADDRESSED = {"pyproject.toml": with_urls, "CITATION.cff": with_repository, ".github/CODEOWNERS": with_owner}
+def with_clone(readme: str, address: str) -> str:
+    """README.md with the address for `git clone` and the badge of the tests."""
+    return readme.replace(CLONE, address)
+
+
+CLONE = "https://github.com/OWNER/freshframe"  # until the first release
+ADDRESSED = {
+    "pyproject.toml": with_urls,
+    "CITATION.cff": with_repository,
+    ".github/CODEOWNERS": with_owner,
+    "README.md": with_clone,
+}
 
 
 def parts(version: str) -> tuple[int, ...]:

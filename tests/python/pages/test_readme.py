@@ -23,8 +23,9 @@ import freshframe as ff
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS: list[tuple[str, str]] = re.findall(r"^```python ?(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-CAMERA, FIRST, PARTS, LOOP = (text for _, text in BLOCKS)
+BLOCKS: list[str] = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+CAMERA, FIRST, PARTS, LOOP = BLOCKS
+OUTPUT = re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
 def with_detector() -> str:
@@ -79,14 +80,24 @@ def shows_its_page(program: str, folder: Path) -> None:
 
 
 def test_the_readme_has_the_programs_that_run_here() -> None:
-    assert [tag for tag, _ in BLOCKS] == ["", "forever", "notest", "forever"]
-    assert all(len([line for line in text.splitlines() if line]) <= 11 for _, text in BLOCKS)
+    assert len(re.findall("^```python", README, re.MULTILINE)) == len(BLOCKS), "no tags: readers see them"
+    assert all(len([line for line in text.splitlines() if line]) <= 11 for text in BLOCKS)
+
+
+def test_the_first_code_gets_the_sources_and_builds_them() -> None:
+    (commands,) = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert README.index("```sh") < README.index("```python")
+    clone, demo, activate = commands.splitlines()
+    assert re.fullmatch(r"git clone https://\S+/freshframe && cd freshframe", clone)
+    assert (demo, activate) == ("./dev demo", ". .venv/bin/activate")
 
 
 def test_the_loop_over_the_camera_prints_every_frame() -> None:
     ended = run_program(CAMERA)
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.splitlines()[0] == "0 (720, 1280, 3)"
+    shown = OUTPUT[0].splitlines()
+    assert shown[-1] == "..."
+    assert ended.out.splitlines()[: len(shown) - 1] == shown[:-1]
 
 
 def test_the_first_pipeline_needs_nothing_but_freshframe_and_shows_its_page(tmp_path: Path) -> None:

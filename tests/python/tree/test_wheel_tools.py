@@ -185,6 +185,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tools/release.toml").write_text('address = "https://example.org/us/freshframe"\n')
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n\n[project.optional-dependencies]\n')
     (tmp_path / "CITATION.cff").write_text("title: freshframe\n")
+    (tmp_path / "README.md").write_text(f"git clone {release.CLONE}\n")
     (tmp_path / ".github/CODEOWNERS").write_text("/src/core/ @OWNER/core\n")
     (tmp_path / "tools/image.sh").write_text(IMAGE)
     (tmp_path / "tools/image.sh").chmod(0o755)
@@ -237,6 +238,8 @@ def test_a_release_writes_the_repositorys_address(checkout: Path, monkeypatch: p
     assert release.with_urls(pyproject, "https://example.org/us/freshframe") == pyproject
     assert release.git("show", "HEAD:CITATION.cff").endswith('"https://example.org/us/freshframe"')
     assert release.git("show", "HEAD:.github/CODEOWNERS") == "/src/core/ @us/core"
+    assert release.git("show", "HEAD:README.md") == "git clone https://example.org/us/freshframe"
+    assert release.CLONE in (TOOLS.parent / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_release_is_refused_while_the_address_is_not_set(
