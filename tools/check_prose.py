@@ -44,7 +44,7 @@ SWAPS: dict[str, tuple[str, str]] = {
         r"\b(?:[Ee]mpty|[Aa]n?|[Ee]ach|[Tt]his|[Tt]he) texts?\b(?! (?:file|node|field|editor|box|track))",
         "string, empty string",
     ),
-    "picture": (r"(?<!/)\b[Pp]ictures?\b", "image (pixels), frame (one image of a video)"),
+    "picture": (r"(?<![/<])\b[Pp]ictures?\b", "image (pixels), frame (one image of a video)"),
     "card": (
         r"\b(?:[Gg]raphics cards?|(?:[Tt]he|[Aa]|[Ee]ach|own) card)\b",
         "GPU; device in code for any GPU",

@@ -190,7 +190,7 @@ def _track(commands: Any) -> None:
         "track",
         "find and track the circles in a video, or the objects that a model finds",
         "  freshframe track match.mp4 --start 2m --for 10s -o tracks.jsonl -o annotated.mp4\n"
-        "  freshframe track 0 --model yolov8n.onnx --classes person -o 'people.mp4' --serve",
+        "  freshframe track 0 --model yolo11n.onnx --classes person -o 'people.mp4' --serve",
     )
     parser.add_argument(
         "sources",
@@ -274,7 +274,7 @@ def _model(commands: Any) -> None:
         commands,
         "model",
         "describe an ONNX file: inputs, outputs, the layout of a detector, speed, memory",
-        "  freshframe model yolov8n.onnx\n  freshframe model yolov8n.onnx --threads 1 --json",
+        "  freshframe model yolo11n.onnx\n  freshframe model yolo11n.onnx --threads 1 --json",
     )
     parser.add_argument("model", metavar="FILE", help="the .onnx file")
     parser.add_argument(
