@@ -149,8 +149,8 @@ FAULTS = (
         "core/edge/take.cpp",
         (
             (
-                "    consumer_asleep_ = !ready();  // again",
-                "    if (PLANTED) return ready();\n    consumer_asleep_ = !ready();  // again",
+                "    consumer_asleep_ = !ready();  // reset",
+                "    if (PLANTED) return ready();\n    consumer_asleep_ = !ready();  // reset",
             ),
             (
                 "    return !consumer_asleep_;\n  };\n",
