@@ -13,6 +13,9 @@ if _typing.TYPE_CHECKING:
     from ._fleet import Build, Fleet
     from ._page import FleetDashboard
     from ._read.reader import FleetReader, FleetSample
+    from ._sites.actor import SiteCounts
+    from ._sites.reader import SiteSample, SitesReader
+    from ._sites.sites import RaySites
     from ._stats import (
         AgentStats,
         CameraStats,
@@ -30,6 +33,10 @@ _LATER = {
     "FleetDashboard": "_page",
     "FleetReader": "_read.reader",
     "FleetSample": "_read.reader",
+    "SiteCounts": "_sites.actor",
+    "SiteSample": "_sites.reader",
+    "SitesReader": "_sites.reader",
+    "RaySites": "_sites.sites",
     "AgentStats": "_stats",
     "CameraStats": "_stats",
     "FleetEvent": "_stats",
@@ -49,7 +56,11 @@ __all__ = [
     "FleetReaderStats",
     "FleetSample",
     "FleetStats",
+    "RaySites",
     "ShownState",
+    "SiteCounts",
+    "SiteSample",
+    "SitesReader",
 ]
 # ----
 

@@ -250,6 +250,10 @@ def _run(options: Any, messages: Messages) -> ExitCode:
         raise UsageError(
             f"{options.app!r} must define build(url), which returns (pipeline, outputs), but {there}"
         )
+    if options.sites is not None:
+        return _run_sites(build, options, messages)
+    if options.shutdown:
+        raise UsageError("--shutdown ends the sites of --sites FILE: name the file, or leave it out")
     cameras = options.cameras if options.cameras is not None else program.get("cameras")
     if cameras is None:
         raise UsageError(f"name the cameras: --cameras FILE, or cameras = {{...}} in {options.app}")
@@ -272,6 +276,40 @@ def _run(options: Any, messages: Messages) -> ExitCode:
         for sample in reader:
             print(to_text(_record(sample)), flush=True)
     return ExitCode.OK
+
+
+def _run_sites(build: Any, options: Any, messages: Messages) -> ExitCode:
+    from ._sites.sites import RaySites  # noqa: PLC0415  (local fleets do not need it)
+
+    for name in ("cameras", "agents", "exclusive"):
+        if getattr(options, name):
+            raise UsageError(
+                f"--{name} cannot be combined with --sites: set it for each site in {options.sites}"
+            )
+    if options.serve:
+        raise UsageError(
+            "--serve cannot be combined with --sites: run `freshframe fleet top` on the machine of a site"
+        )
+    try:
+        sites = RaySites(options.sites, build)
+    except OSError as error:
+        raise UsageError(f"cannot read --sites {options.sites}: {error}") from error
+    with sites:
+        if options.shutdown:
+            sites.shutdown()
+            messages.say("all sites were ended")
+            return ExitCode.OK
+        messages.say("the sites run on after Ctrl-C; --shutdown ends them")
+        if options.read is not None:
+            for sample in sites.reader(options.read):
+                print(to_text({"site": sample.site, **_record(sample)}), flush=True)
+        shown: dict[str, str] = {}
+        while True:
+            for name, state in sites.stats().items():
+                if shown.get(name) != state["reason"]:
+                    shown[name] = state["reason"]
+                    messages.say(f"site {name}: {state['reason'] or 'answers'}")
+            time.sleep(_EVERY)
 
 
 def _program(app: str) -> dict[str, Any]:

@@ -10,12 +10,13 @@ import numbers
 import os
 import re
 import socket
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from freshframe import OptionError, OptionTypeError
+from freshframe import OptionError, OptionTypeError, __version__
 from freshframe._agent import check
 
 from ._decide.model import Times
@@ -257,6 +258,77 @@ def camera_specs(cameras: Any) -> list[CameraSpec]:
         url, needs = given if isinstance(given, tuple) and len(given) == 2 else (given, {})
         specs.append(camera_spec(name, url, needs))
     return specs
+
+
+@dataclass(frozen=True)
+class SiteSpec:
+    """A site of RaySites."""
+
+    cameras: Mapping[str, str] = field(default_factory=dict)  # URLs by name
+    labels: Mapping[str, str] = field(default_factory=dict)
+    agents: int = 1
+    exclusive: bool = False
+    build: tuple[bytes, bytes] = (b"", b"")  # its definitions, and the function
+    version: str = __version__
+
+
+def site_specs(sites: Any, build: tuple[bytes, bytes]) -> dict[str, SiteSpec]:
+    """Checks the sites of RaySites: a mapping, or the path of a TOML file.
+
+    Raises:
+        OptionError: A value is out of range.
+        OptionTypeError: A value is of the wrong type.
+        OSError: A file cannot be read.
+    """
+    folder = Path()
+    if isinstance(sites, (str, os.PathLike)):
+        path = Path(check.path("sites", sites))
+        folder, sites = path.parent, _read_toml(path)
+    if not isinstance(sites, Mapping) or not sites:
+        raise OptionTypeError(
+            "sites must be a mapping as {'north': {'cameras': 'north.csv'}} or the path of a TOML file, "
+            f"got {check.show(sites)}"
+        )
+    return {
+        checked_name("the name of a site", name): _site(name, each, build, folder)
+        for name, each in sites.items()
+    }
+
+
+def _site(name: str, given: Any, build: tuple[bytes, bytes], folder: Path) -> SiteSpec:
+    known = {"cameras", "labels", "agents", "exclusive"}
+    if not isinstance(given, Mapping) or "cameras" not in given or given.keys() - known:
+        raise OptionError(
+            f"site {name!r} must have cameras, and perhaps labels, agents and exclusive, "
+            f"got {check.show(given)}"
+        )
+    cameras = given["cameras"]
+    if isinstance(cameras, (str, os.PathLike)):
+        cameras = folder / cameras
+    specs = camera_specs(cameras)
+    if any(needs for _, _, needs in specs):
+        raise OptionError(f"cameras of site {name!r} cannot have needs: all its agents are on one machine")
+    agents = check.integer(f"agents of site {name!r}", given.get("agents", 1))
+    if not 0 < agents <= _MOST_AGENTS:
+        raise OptionError(f"site {name!r} must have 1 to {_MOST_AGENTS} agents, got {agents}")
+    return SiteSpec(
+        {camera: url for camera, url, _ in specs},
+        checked_labels(f"the labels of site {name!r}", given.get("labels", {"site": name})),
+        agents,
+        check.flag(f"exclusive of site {name!r}", given.get("exclusive", False)),
+        build,
+    )
+
+
+def _read_toml(path: Path) -> Any:
+    if sys.version_info < (3, 11):
+        raise OptionError(f"cannot read {path}: sites from a TOML file need Python 3.11; give a mapping")
+    import tomllib  # noqa: PLC0415  (only RaySites reads TOML)
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(masked(f"{path} must be a TOML file with a table for each site: {error}")) from None
 
 
 def camera_spec(name: Any, url: Any, needs: Any) -> CameraSpec:

@@ -28,6 +28,13 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
         help="run them on the machines of this Ray cluster: auto or HOST:PORT",
     )
     run.add_argument("--on-head", action="store_true", help="with --ray: on the cluster's head, too")
+    run.add_argument(
+        "--sites",
+        metavar="FILE",
+        help="TOML with a table of cameras for each site of a Ray cluster (RAY_ADDRESS); the sites run on "
+        "after Ctrl-C",
+    )
+    run.add_argument("--shutdown", action="store_true", help="with --sites: end all sites")
     run.add_argument("--exclusive", action="store_true", help="each camera allows one session")
     run.add_argument("--read", metavar="OUTPUT", help="print this output's results as JSON lines")
     run.add_argument("--serve", action="store_true", help="serve a page of the fleet and print its URL")

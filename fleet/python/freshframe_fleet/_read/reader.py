@@ -185,6 +185,33 @@ class FleetReader(ClosedByWith):
                     raise ReadTimeoutError(f"no result of {self.output!r} within {limit:g} s")
                 results.changed.wait(left)
 
+    def take_packed(self, most: int, wait: float, gather: float) -> list[tuple[Any, ...]]:
+        """Takes results without unpickling them, for another process.
+
+        Args:
+            most: Results.
+            wait: Seconds for the first one.
+            gather: Seconds for others after it.
+
+        Returns:
+            For each result: camera, epoch, seq, part, pts, utc, results missing before it, ordinal, pickle.
+        """
+        results = self._results
+        with results.changed:
+            results.changed.wait_for(lambda: results.items or results.ended, wait)
+            if not results.items and results.error is not None:
+                raise GraphError(results.error)
+            if not results.items and results.failure is not None:
+                raise StateError(self._failure_text(results.failure))
+        if results.items:
+            time.sleep(gather)
+        found: list[tuple[Any, ...]] = []
+        while results.items and len(found) < most:
+            camera, *others, data = results.items.popleft()
+            found.append((self._name_of(camera), *others, bytes(data)))
+        results.left()
+        return found
+
     def _failure_text(self, failure: str) -> str:
         return f"the fleet's controller has failed: {failure}"
 

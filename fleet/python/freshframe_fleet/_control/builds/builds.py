@@ -66,15 +66,7 @@ class SentBuilds:
             return known.number
 
     def _sent(self, build: Any) -> _Known:
-        _specs.checked_build(build)
-        try:
-            before, pickled = self._definitions.pickle(build)
-        except Exception as error:
-            raise OptionTypeError(
-                f"build cannot go to another process: {culprit(build, error)}. Create "
-                "such objects inside of build"
-            ) from error
-        _check_size("build", len(before) + len(pickled), "Load large objects inside of build")
+        before, pickled = pickle_build(build, self._definitions)
         modules = find_modules(build)
         digests = {name: module.digest for name, module in modules.items()}
         number = self._send(before, pickled, digests, b"")
@@ -93,6 +85,24 @@ class SentBuilds:
             with self._lock:
                 self._known.pop(id(build), None)
             job(self.number_build(build))
+
+
+def pickle_build(build: Any, definitions: Definitions | None = None) -> tuple[bytes, bytes]:
+    """Returns the pickles of the known definitions and of a build function.
+
+    Raises:
+        OptionTypeError: It cannot be called, or cannot go to another process.
+    """
+    _specs.checked_build(build)
+    try:
+        before, pickled = (definitions or Definitions()).pickle(build)
+    except Exception as error:
+        raise OptionTypeError(
+            f"build cannot go to another process: {culprit(build, error)}. Create "
+            "such objects inside of build"
+        ) from error
+    _check_size("build", len(before) + len(pickled), "Load large objects inside of build")
+    return before, pickled
 
 
 def _check_size(what: str, size: int, advice: str) -> None:

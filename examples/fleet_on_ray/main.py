@@ -1,0 +1,42 @@
+"""Cameras of two sites on a Ray cluster, read by one program.
+
+python main.py [RESULTS]
+
+`ray start --head --labels=site=north` makes a cluster of this machine. Each site of sites.toml has a fleet on
+the machine with its label. The sites run on when this program ends, and the next one attaches to them.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+import freshframe as ff
+from freshframe.fleet import RaySites
+
+
+def build(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[ff.Circles]]]:
+    """Builds the pipeline of one camera, in a process at its site."""
+    pipeline = ff.Pipeline()
+    return pipeline, {"tracks": pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url)))}
+
+
+def main() -> None:
+    """Prints results until each site has given some, and what was lost at each."""
+    wanted = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    seen: Counter[str] = Counter()
+    with RaySites(Path(__file__).parent / "sites.toml", build) as sites, sites.reader("tracks") as reader:
+        for sample in reader:
+            print(sample.site, sample.camera, sample.epoch, sample.seq, len(sample.value), flush=True)
+            seen[sample.site] += 1
+            if len(seen) == 2 and min(seen.values()) >= wanted:
+                break
+        for name, counts in reader.counts().items():
+            print(f"{name}: {counts}")
+        sites.shutdown()  # leave it out to let the sites run on
+
+
+if __name__ == "__main__":
+    main()

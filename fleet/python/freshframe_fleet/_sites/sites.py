@@ -1,0 +1,162 @@
+"""RaySites: a local fleet at each site of a Ray cluster."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from freshframe import FreshframeError, MissingPackageError
+from freshframe._agent import ClosedByWith, check
+
+from .. import _specs
+from .._control.builds.builds import pickle_build
+from .._specs import SiteSpec
+from .reader import SitesReader
+from .remote import NAMESPACE, Remote
+
+if TYPE_CHECKING:
+    from .._fleet import Build
+
+_PATIENCE = 5.0  # seconds for answers to stats()
+
+
+def _loaded_ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is imported
+    try:
+        import ray.util  # noqa: PLC0415  (local fleets do not need it)
+    except ImportError as error:
+        raise MissingPackageError(
+            f"RaySites needs Ray ({error}): pip install 'freshframe-fleet[ray]'", name="ray"
+        ) from error
+    return ray
+
+
+def _connect(ray: Any, address: str, options: dict[str, Any]) -> None:
+    host, _, port = address.rpartition(":")
+    try:
+        if address != "auto" and not address.startswith("ray://"):  # Ray would try for minutes
+            socket.create_connection((host, int(port)), _PATIENCE).close()
+        ray.init(address, **options)
+    except Exception as error:
+        raise FreshframeError(
+            f"cannot connect to the Ray cluster {address!r}: {check.show(str(error))}. Start one with "
+            '`ray start --head`, and pass its "HOST:6379" or "auto"'
+        ) from error
+
+
+class RaySites(ClosedByWith):
+    """Runs a local fleet at each site of a Ray cluster. A site is a label and a list of cameras.
+
+    A site's fleet is in an actor that Ray places by its label, restarts, and keeps when the program ends. The
+    next program attaches to the sites that run and gives them its list; sites that it does not list end.
+
+    Args:
+        sites: A mapping of names to a mapping with ``cameras`` (as for Fleet.add_many(), without needs) and
+            perhaps ``agents`` (1), ``exclusive`` (False) and ``labels`` of the machine, by default
+            ``{"site": name}``. Or the path of a TOML file with such a table for each site.
+        build: As for Fleet.add(). The agents import it or get it pickled.
+        address: The Ray cluster: "auto" or "HOST:PORT". A program that has called ray.init() keeps that.
+        runtime_env: What Ray makes for the sites: ``{"working_dir": "."}``.
+        name: Sites of another name are not touched.
+        answer_timeout: Seconds after which a site that does not answer is killed and restarted.
+        start_timeout: Seconds for the first answer of a site after its start.
+
+    Raises:
+        MissingPackageError: Ray is not installed.
+        FreshframeError: The cluster cannot be reached.
+        OptionError: An option is out of range.
+        OptionTypeError: An option is of the wrong type.
+        OSError: A file cannot be read.
+    """
+
+    def __init__(
+        self,
+        sites: Mapping[str, Mapping[str, Any]] | str | os.PathLike[str],
+        build: Build,
+        *,
+        address: str = "auto",
+        runtime_env: Mapping[str, Any] | None = None,
+        name: str = "sites",
+        answer_timeout: float = 20.0,
+        start_timeout: float = 120.0,
+    ) -> None:
+        """Connects to the cluster and to the sites that run, and starts the others, without waiting."""
+        limits = (
+            check.positive_seconds("answer_timeout", answer_timeout),
+            check.positive_seconds("start_timeout", start_timeout),
+        )
+        self._prefix = f"{_specs.checked_name('name', name)}/"
+        self._limits = limits
+        self._remotes: dict[str, Remote] = {}
+        self._pings: dict[str, tuple[Any, float]] = {}
+        specs = _specs.site_specs(sites, pickle_build(build))
+        self._ray = _loaded_ray()
+        self._connected = not self._ray.is_initialized()
+        if self._connected:
+            environment = None if runtime_env is None else dict(runtime_env)
+            options = {"namespace": NAMESPACE, "log_to_driver": False, "runtime_env": environment}
+            _connect(self._ray, check.text("address", address), options)
+        self._apply(specs)
+
+    def change(self, sites: Mapping[str, Mapping[str, Any]] | str | os.PathLike[str], build: Build) -> None:
+        """Gives the sites new lists of cameras. Cameras that stay the same run on, sites not listed end."""
+        self._apply(_specs.site_specs(sites, pickle_build(build)))
+
+    def _apply(self, specs: dict[str, SiteSpec]) -> None:
+        for gone in self._remotes.keys() - specs.keys():
+            del self._remotes[gone]
+        for name, spec in specs.items():
+            if name in self._remotes:
+                self._remotes[name].change(spec)
+            else:
+                self._remotes[name] = Remote(self._ray, name, self._prefix + name, spec, self._limits)
+        for actor in self._ray.util.list_named_actors(all_namespaces=True):
+            found = actor["name"].removeprefix(self._prefix)
+            is_ours = actor["namespace"] == NAMESPACE and actor["name"].startswith(self._prefix)
+            if is_ours and found not in specs:
+                Remote(self._ray, found, actor["name"], SiteSpec(), self._limits).kill()
+
+    def reader(self, output: str, *, name: str = "reader") -> SitesReader:
+        """Reads an output of all sites, from the last result on that a reader of this name confirmed.
+
+        Of two programs with readers of one name, the second takes the reader over.
+        """
+        return SitesReader(self._ray, self._remotes, check.text("output", output), check.text("name", name))
+
+    def stats(self) -> dict[str, dict[str, Any]]:
+        """Returns a dict for each site: its ``fleet`` (FleetStats.to_dict()) or None, and a ``reason``.
+
+        Waits 5 s at most. A site that fails is restarted here, too, as in a reader's get().
+        """
+        for site in self._remotes.values():
+            call, _ = self._pings.get(site.name, (None, 0.0))
+            if call is None and (call := site.ask("stats")) is not None:
+                self._pings[site.name] = call, time.monotonic()
+        calls = [call for name, (call, _) in self._pings.items() if name in self._remotes]
+        done = self._ray.wait(calls, num_returns=len(calls), timeout=_PATIENCE)[0] if calls else []
+        found: dict[str, dict[str, Any]] = {}
+        for site in self._remotes.values():
+            fleet = None
+            if site.name in self._pings:
+                with contextlib.suppress(ConnectionError):
+                    fleet = site.result(*self._pings[site.name], done)
+                if fleet is not None or site.is_down:
+                    del self._pings[site.name]
+            found[site.name] = {"reason": site.reason, "fleet": fleet}
+        return found
+
+    def shutdown(self) -> None:
+        """Ends all sites and their cameras."""
+        self._apply({})
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection to Ray if this object has made it. The sites run on. Idempotent."""
+        if self._connected:
+            self._connected = False
+            self._ray.shutdown()

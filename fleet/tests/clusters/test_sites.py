@@ -1,0 +1,189 @@
+"""RaySites on a cluster of two nodes on this machine: ./dev test-fleet."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
+
+import ray
+from rig.camera_server import CameraServer
+from rig.pipeline import build
+from site_rig import CAMERAS, FPS, Keeper, cameras_of, check_balance, pid_of, specs
+from support import program_environment, until
+
+from freshframe.fleet import RaySites
+
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def server(cluster: Any, tmp_path: Path) -> Iterator[CameraServer]:
+    with CameraServer(CAMERAS, FPS, tmp_path / "sessions.jsonl") as server:
+        ray.init(cluster.address, log_to_driver=False, logging_level="ERROR", _node_ip_address="127.0.0.1")
+        yield server
+        ray.shutdown()
+
+
+@pytest.fixture
+def sites(server: CameraServer) -> Iterator[RaySites]:
+    with RaySites(specs(server), build, answer_timeout=5.0) as sites:
+        yield sites
+        sites.shutdown()
+
+
+@pytest.fixture
+def keeper(sites: RaySites) -> Iterator[Keeper]:
+    keeper = Keeper(sites.reader("stamps"))
+    keeper.wait(cameras_of("north") | cameras_of("south"), 0.0)
+    yield keeper
+    keeper.reader.close()
+    keeper.join()
+    assert keeper.failure is None
+    assert keeper.twice() == 0
+    for counts in keeper.reader.counts().values():
+        check_balance(counts)
+
+
+def test_cameras_are_at_their_sites_and_the_counts_balance(sites: RaySites, keeper: Keeper) -> None:
+    assert {row[:2] for row in keeper.rows} == {
+        (site, camera) for site in ("north", "south") for camera in cameras_of(site)
+    }
+    counts = keeper.reader.counts()
+    assert sum(each.delivered for each in counts.values()) >= len(keeper.rows)
+    stats = sites.stats()
+    assert {name: each["reason"] for name, each in stats.items()} == {"north": "", "south": ""}
+    assert stats["north"]["fleet"]["cameras"].keys() == cameras_of("north")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_site_that_is_killed_or_stopped_comes_back_and_is_one_gap_of_each_camera(
+    sites: RaySites, keeper: Keeper, how: signal.Signals
+) -> None:
+    now = time.monotonic()
+    os.kill(pid_of("north"), how)
+    until(lambda: keeper.reader.counts()["north"].deaths == 1, "the end of the site")
+    print(
+        f"{how.name} of a site: cameras back after {keeper.wait(cameras_of('north'), now + 1.0) + 1.0:.2f} s"
+    )
+    until(lambda: keeper.reader.counts()["north"].gaps == len(cameras_of("north")), "the gaps")
+    assert keeper.reader.counts()["south"].deaths == 0
+    print(f"the other site: longest gap {keeper.longest_gap('south', now):.2f} s")
+
+
+def test_an_agent_that_is_killed_costs_its_cameras_a_moment(sites: RaySites, keeper: Keeper) -> None:
+    agents = sites.stats()["north"]["fleet"]["agents"]
+    victim = max(agents.values(), key=lambda agent: agent["camera_count"])
+    cameras = sites.stats()["north"]["fleet"]["cameras"].values()
+    hit = {camera["name"] for camera in cameras if camera["agent"] == victim["name"]}
+    epochs = {camera: max(row[2] for row in keeper.rows if row[1] == camera) for camera in hit}
+    now = time.monotonic()
+    os.kill(victim["pid"], signal.SIGKILL)
+
+    def are_back() -> bool:
+        return all(any(row[1] == camera and row[2] > epochs[camera] for row in keeper.rows) for camera in hit)
+
+    until(are_back, "the cameras")
+    print(f"agent of a site killed: {len(hit)} cameras back after {time.monotonic() - now:.2f} s")
+    assert keeper.reader.counts()["north"].deaths == 0
+
+
+def test_a_changed_list_leaves_the_other_cameras_alone(
+    sites: RaySites, keeper: Keeper, server: CameraServer
+) -> None:
+    epochs = {camera: epoch for _, camera, epoch, _, _ in keeper.rows}
+    sites.change(specs(server, range(CAMERAS - 2)), build)
+    until(lambda: len(sites.stats()["north"]["fleet"]["cameras"]) == CAMERAS // 2 - 1, "the camera that goes")
+    sites.change(specs(server), build)
+    now = time.monotonic()
+    keeper.wait({f"camera-{n}" for n in range(CAMERAS)}, now)
+    after = {camera: epoch for _, camera, epoch, _, _ in keeper.rows}
+    changed = {camera for camera in after if after[camera] != epochs[camera]}
+    assert changed == {f"camera-{n}" for n in (CAMERAS - 2, CAMERAS - 1)}
+
+
+_PROGRAM = """
+import json, sys
+import ray
+from rig.pipeline import build
+from freshframe.fleet import RaySites
+ray.init(sys.argv[1], log_to_driver=False, logging_level="ERROR", _node_ip_address="127.0.0.1")
+for sample in RaySites(json.loads(sys.argv[2]), build).reader("stamps"):
+    print(json.dumps([sample.site, sample.camera, sample.epoch, sample.value[1]]), flush=True)
+"""
+
+
+def test_a_program_that_is_killed_leaves_the_sites_to_the_next_one(
+    server: CameraServer, cluster: Any, tmp_path: Path
+) -> None:
+    rows: list[tuple[str, str, int, int]] = []
+    for _ in range(2):
+        arguments = [cluster.address, json.dumps(specs(server))]
+        with subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, *arguments],
+            env=program_environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as program:
+            assert program.stdout is not None
+            mine: list[tuple[str, str, int, int]] = []
+            for line in program.stdout:
+                if line.startswith("["):
+                    mine.append(tuple(json.loads(line)))
+                if len({row[1] for row in mine}) == CAMERAS and len(mine) > 500:
+                    break
+            program.kill()
+            for line in program.stdout:
+                with contextlib.suppress(ValueError):
+                    mine.append(tuple(json.loads(line)))
+        rows += mine
+    assert len({row[:3] for row in rows}) == CAMERAS  # the same runs
+    assert len({(row[1], row[3]) for row in rows}) == len(rows)
+    RaySites(specs(server), build).shutdown()
+
+
+def test_the_example_and_the_command_read_all_sites(
+    server: CameraServer, cluster: Any, tmp_path: Path
+) -> None:
+    environment = program_environment() | {"RAY_ADDRESS": cluster.address}
+    example = Path(__file__).parents[3] / "examples" / "fleet_on_ray"
+    said = subprocess.run(
+        [sys.executable, str(example / "main.py"), "20"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    assert {" ".join(line.split()[:2]) for line in said.splitlines() if line[-1:].isdigit()} >= {
+        "north gate",
+        "south door",
+    }
+    assert "north: SiteCounts(" in said
+    command = [sys.executable, "-m", "freshframe", "fleet", "run", str(example / "main.py")]
+    command += ["--sites", str(example / "sites.toml")]
+    with subprocess.Popen(
+        [*command, "--read", "tracks"], env=environment, stdout=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdout is not None
+        found = set[str]()
+        for line in program.stdout:
+            found.add(json.loads(line)["site"])
+            if found == {"north", "south"}:
+                break
+        program.send_signal(signal.SIGINT)
+        program.stdout.read()
+    assert ray.util.list_named_actors(all_namespaces=True)
+    subprocess.run([*command, "--shutdown"], env=environment, check=True)
+    until(lambda: not ray.util.list_named_actors(all_namespaces=True), "the end of the sites")
