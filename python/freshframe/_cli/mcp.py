@@ -295,19 +295,19 @@ class Eyes:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"expected a text, got {type(value).__name__}")
+        raise TypeError(f"expected a string, got {type(value).__name__}")
     return value
 
 
 def _age(seconds: float) -> float:
     if not -_CLOCKS_DIFFER <= seconds < math.inf:
-        raise ValueError(f"no picture has an age of {seconds} s")
+        raise ValueError(f"the age must be at least 0 s, got {seconds} s")
     return seconds
 
 
 def _picture(jpeg: bytes) -> bytes:
     if not jpeg.startswith(_JPEG):
-        raise ValueError(f"{len(jpeg)} bytes are no JPEG")
+        raise ValueError(f"expected a JPEG image, got {len(jpeg)} bytes of something else")
     return jpeg
 
 

@@ -8,7 +8,7 @@ import difflib
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import freshframe as ff
@@ -31,7 +31,7 @@ def add_mcp_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `mcp`."""
     parser.add_argument("url", metavar="URL", help=_URL)
     parser.add_argument(
-        "--token-file", metavar="FILE", help="file with the token of serve(token=...), and nothing else"
+        "--token-file", metavar="FILE", help="file that contains only the token given to serve(token=...)"
     )
     parser.add_argument(
         "--http",
@@ -84,11 +84,12 @@ def parse(arguments: Sequence[str]) -> Any:
     """Returns the options, with `run(options, messages)` among them. Ends the program as argparse does."""
     parser = argparse.ArgumentParser(
         prog="freshframe",
-        description="Real-time video analysis: tracks circles and objects, and counts every dropped frame.",
-        epilog="'freshframe COMMAND --help' describes a command.",
+        usage="freshframe [-h] [--version] COMMAND ...",
+        description="Live video for Python programs: read cameras, run models, see why results are late.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"freshframe {ff.__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS)
     _track(commands)
     _view(commands)
     _app(commands)
@@ -103,6 +104,7 @@ def parse(arguments: Sequence[str]) -> Any:
     _fleet(commands, arguments)
     _gil(commands)
     _lab(commands)
+    parser.epilog = _list_commands(commands.choices)
     _check_command(parser, list(commands.choices), arguments)
     arguments, own = _split_at_dashes(arguments)
     options, rest = parser.parse_known_args(arguments, argparse.Namespace(arguments=own))
@@ -117,8 +119,28 @@ def parse(arguments: Sequence[str]) -> Any:
     return options
 
 
+_GROUPS = {
+    "start here": ("demo", "doctor", "devices"),
+    "video": ("view", "track", "probe", "model"),
+    "pipelines": ("run", "top", "why", "mcp", "fleet"),
+    "the GIL": ("gil", "lab"),
+}
+
+
+def _list_commands(commands: Mapping[str, argparse.ArgumentParser]) -> str:
+    """Returns the commands by group, each with its summary."""
+    lines = []
+    for group, names in _GROUPS.items():
+        lines.append(f"{group}:")
+        for name in names:
+            summary = (commands[name].description or "").removesuffix(".")
+            lines.append(f"  {name:<9}{summary[0].lower()}{summary[1:]}")
+        lines.append("")
+    return "\n".join([*lines, "'freshframe COMMAND --help' describes a command."])
+
+
 def _meant_option(parser: argparse.ArgumentParser, given: str) -> str:
-    """Returns '; did you mean --model?' for a misspelt option, otherwise an empty text."""
+    """Returns '; did you mean --model?' for a misspelt option, otherwise an empty string."""
     if not given.startswith("--"):
         return ""
     near = difflib.get_close_matches(given.partition("=")[0], _list_options(parser), n=1)
@@ -158,7 +180,6 @@ def _split_at_dashes(arguments: Sequence[str]) -> tuple[Sequence[str], list[str]
 def _command(commands: Any, name: str, summary: str, examples: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
-        help=summary,
         description=f"{summary[0].upper()}{summary[1:]}.",
         epilog=f"examples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -259,13 +280,15 @@ def _model_options(group: Any) -> None:
         help="report boxes with a confidence above P (default 0.25)",
     )
     group.add_argument(
-        "--layout", metavar="NAME", help="layout of the model's outputs, if it is not recognised"
+        "--layout",
+        metavar="NAME",
+        help="layout of the model's outputs, if it is not recognised (see freshframe model FILE)",
     )
-    group.add_argument("--threads", type=count, metavar="N", help="number of threads that compute")
+    group.add_argument("--threads", type=count, metavar="N", help="number of threads for the model")
     group.add_argument(
         "--provider",
         metavar="NAME",
-        help="compute with cpu, cuda or openvino (default: the first that works)",
+        help="run it with cpu, cuda or openvino (default: the first that works)",
     )
 
 
@@ -334,7 +357,8 @@ def _app(commands: Any) -> None:
     parser.add_argument(
         "app",
         metavar="APP.PY[:NAME]",
-        help="the file, and the name in it of a Pipeline or a function that returns one (default pipeline)",
+        help="Python file, and optionally the name of a Pipeline in it, or of a function that returns one "
+        "(default: pipeline)",
     )
     parser.epilog = f"{parser.epilog}\n\nArguments after -- are passed to the file in sys.argv."
 
@@ -388,12 +412,13 @@ def _demo(commands: Any) -> None:
     parser.add_argument(
         "--process",
         action="store_true",
-        help="run the node that computes on its thread for 5 s, then in a worker process, and compare",
+        help="compare a CPU-heavy node on a thread with the same node in a worker process",
     )
     parser.add_argument(
         "--shapes",
         action="store_true",
-        help="show a neural network that finds balls, squares and triangles instead; needs freshframe[onnx]",
+        help="demonstrate object detection (balls, squares, triangles) instead of circles; needs "
+        "freshframe[onnx]",
     )
     _serving(parser)
 
@@ -490,8 +515,8 @@ def _gil(commands: Any) -> None:
         type=seconds,
         default=0.01,
         metavar="TIME",
-        help="report stalls of at least TIME (default 10ms). A thread in pure Python hands the GIL over "
-        "every 5 ms (sys.setswitchinterval), so it is reported only with a shorter TIME",
+        help="report stalls of at least TIME (default 10ms). Pure Python code releases the GIL "
+        "every 5 ms (sys.setswitchinterval), so it shows up only with TIME below 5ms",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write the JSON lines to FILE")
     parser.add_argument(

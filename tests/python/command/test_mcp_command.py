@@ -178,8 +178,14 @@ HEAD = b"HTTP/1.1 200 OK\r\nX-Seq: 1\r\nX-Timestamp: 1.0\r\n"
             (HEAD + b"X-Age: %s\r\nContent-Length: 2\r\n\r\n\xff\xd8" % age, "says no age of its pictures")
             for age in (b"nan", b"inf", b"-1e9", b"-2", b"", b"now")
         ),
-        (HEAD + b"X-Age: 0.1\r\nContent-Length: 0\r\n\r\n", "wanted a picture .*: 0 bytes are no JPEG"),
-        (HEAD + b"X-Age: 0.1\r\nContent-Length: 5\r\n\r\n<p>no", "wanted a picture .*: 5 bytes are no JPEG"),
+        (
+            HEAD + b"X-Age: 0.1\r\nContent-Length: 0\r\n\r\n",
+            "wanted a picture .*: expected a JPEG image, got 0 bytes",
+        ),
+        (
+            HEAD + b"X-Age: 0.1\r\nContent-Length: 5\r\n\r\n<p>no",
+            "wanted a picture .*: expected a JPEG image, got 5 bytes",
+        ),
         (b"hello\r\n\r\n", "no answer from"),
         (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "status 302"),
     ],
