@@ -1,10 +1,9 @@
 """People counting on 12 cameras: each camera has its own line, and the counts of all are added up.
 
-python people_counting.py [--ray] [SECONDS]
+python people_counting.py [SECONDS]
 
 The cameras are demo scenes whose circles stand for people. For real ones give CAMERAS their URLs, and let
-`build` track the boxes of a model: `ff.BoxTracker()` after `ff.OnnxDetector("people.onnx")`. With --ray the
-agents are on the Ray cluster that RAY_ADDRESS names, one for each four CPUs of its machines.
+`build` track the boxes of a model: `ff.BoxTracker()` after `ff.OnnxDetector("people.onnx")`.
 
 A counter lives in its camera's pipeline and begins at 0 with each start of the camera, which is a new epoch.
 So the sums are kept here, by camera and epoch: they survive the death of an agent.
@@ -43,7 +42,7 @@ def main() -> None:
     """Reads the counts of all cameras, and prints the sums."""
     seconds = float(sys.argv[-1]) if sys.argv[-1].replace(".", "").isdigit() else 10.0
     counts: dict[tuple[str, int], tuple[int, int]] = {}  # by camera and epoch: those who came in, and out
-    with Fleet.on_ray() if "--ray" in sys.argv else Fleet(agents=2) as fleet:
+    with Fleet(agents=2) as fleet:
         for name, (url, line) in CAMERAS.items():
             fleet.add(name, url, partial(build, line))
         print(f"page: {fleet.serve().url}")

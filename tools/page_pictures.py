@@ -39,7 +39,7 @@ SECONDS = 20  # that a page is open before its picture
 SHOTS: dict[str, tuple[str, str, str | None, tuple[int, int]]] = {
     "browser": ("boxes-in-a-browser", "http.server", "http://127.0.0.1:8000", (680, 520)),
     "circles": ("flask", "flask.Flask", "http://127.0.0.1:5000", (976, 556)),
-    "fleet": ("watch-a-fleet", "fleet.serve", None, (1200, 420)),
+    "fleet": ("several-processes", "fleet.serve", None, (1200, 420)),
 }
 
 

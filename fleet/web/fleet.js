@@ -30,7 +30,6 @@ let latest = { utc: 0, heard: performance.now() };
 function show(state) {
   text(byId("name"), state.name);
   document.title = `${state.name} - freshframe`;
-  text(byId("term"), `term ${state.term}`);
   const all = Object.values(state.cameras);
   const agents = Object.values(state.agents);
   const up = agents.filter((agent) => agent.state === "up").length;
@@ -83,7 +82,6 @@ function showAgents(agents) {
           [
             `${format.count(agent.camera_count)} cameras`,
             `load ${format.percent(agent.load)}`,
-            agent.machine ? `on ${agent.machine}` : "",
             agent.behind >= 1 ? `results ${format.time(agent.behind)} behind` : "",
             agent.lost_share >= 0.01 ? `${format.percent(agent.lost_share)} of the frames lost` : "",
             agent.pid !== null ? `process ${agent.pid}` : "no process",

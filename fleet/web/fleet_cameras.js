@@ -33,7 +33,7 @@ const COLUMNS = [
   { key: "reason", title: "Reason", show: (camera) => camera.reason || camera.url, by: (camera) => camera.reason },
 ];
 
-// "TERM.COUNT": the whole number has more digits than JavaScript's numbers. The header shows the term.
+// "START.COUNT": the whole number has more digits than JavaScript's numbers. START is the fleet's own start.
 const countOf = (epoch) => Number(epoch.split(".")[1] ?? 0);
 const epochText = (epoch) => (epoch === "" ? "–" : format.count(countOf(epoch)));
 

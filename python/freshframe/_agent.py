@@ -39,10 +39,9 @@ if _typing.TYPE_CHECKING:
     from ._cli.option_values import count, seconds
     from ._cli.outcome import ExitCode, UsageError
     from ._cli.top_table import plain_console
-    from ._http import is_this_machine
     from ._look.shown import ShownAsText
     from ._look.stats_text import not_by_design
-    from ._process.pickling import Definitions, by_name, culprit, learn
+    from ._process.pickling import Definitions, culprit, learn
     from ._process.worker_log import log_levels, log_to_parent
     from ._sinks.plain import finite, to_text, valid_text
     from ._sinks.records import value_record
@@ -62,11 +61,9 @@ _LATER = {
     "ExitCode": "_cli.outcome",
     "UsageError": "_cli.outcome",
     "plain_console": "_cli.top_table",
-    "is_this_machine": "_http",
     "ShownAsText": "_look.shown",
     "not_by_design": "_look.stats_text",
     "Definitions": "_process.pickling",
-    "by_name": "_process.pickling",
     "culprit": "_process.pickling",
     "learn": "_process.pickling",
     "log_levels": "_process.worker_log",
@@ -91,7 +88,6 @@ __all__ = [
     "ShownAsText",
     "UsageError",
     "belongs_to",
-    "by_name",
     "check",
     "count",
     "culprit",
@@ -102,7 +98,6 @@ __all__ = [
     "fleet_value",
     "fork",
     "is_live",
-    "is_this_machine",
     "keep_last_words",
     "late_names",
     "learn",

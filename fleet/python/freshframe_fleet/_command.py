@@ -53,28 +53,11 @@ def run(options: Any, messages: Messages) -> ExitCode:
     """Runs one verb of `freshframe fleet`."""
     if options.verb == "run":
         return _run(options, messages)
-    if options.ray is None:
-        name = _only_one(_desk.running()) if options.name is None else name_one(options.name)
-        return _look_or_drain(name, functools.partial(_desk.ask, name), options, messages)
-    from ._detached import ray_fleets  # noqa: PLC0415  (local fleets need neither)
-    from ._machines import ray_connection  # noqa: PLC0415
-
-    address = ray_connection.checked_address(options.ray)
-    connection = ray_connection.RayConnection(address, None)
-    try:
-        name = options.name or _only_detached(ray_fleets.running(connection))
-        with Fleet.connect(name, address=address) as fleet:
-            return _look_or_drain(name, functools.partial(_ask_detached, fleet), options, messages)
-    finally:
-        connection.close()
+    name = _only_one(_desk.running()) if options.name is None else name_one(options.name)
+    return _look_or_drain(name, functools.partial(_desk.ask, name), options, messages)
 
 
 Ask = Callable[..., Any]  # what, and its arguments by name
-
-
-def _ask_detached(fleet: Fleet, what: str, **arguments: str) -> Any:
-    """Asks a detached fleet, and answers as a desk answers."""
-    return fleet.stats().to_dict() if what == "stats" else getattr(fleet, what)(**arguments)
 
 
 def _look_or_drain(name: str, ask: Ask, options: Any, messages: Messages) -> ExitCode:
@@ -91,14 +74,6 @@ def _only_one(names: list[str]) -> str:
     if len(names) > 1:
         raise UsageError(f"several fleets run: {', '.join(names)}; name one with --name")
     return names[0]
-
-
-def _only_detached(names: list[str]) -> str:
-    if not names:
-        raise UsageError(
-            "this cluster has no detached fleet: Fleet.on_ray(name=..., detached=True) begins one"
-        )
-    return _only_one(names)
 
 
 def name_one(name: str) -> str:
@@ -159,11 +134,9 @@ def page(state: dict[str, Any]) -> RenderableType:
     summary = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "no cameras"
     events = [Text(f"{event['about']}: {event['text']}") for event in state["events"][-_SHOWN_EVENTS:]]
     saturated = state.get("saturated", {})
-    trouble = [Text(state["cluster_reason"], style="bold red")] if state.get("cluster_reason") else []
     return Group(
         Text(f"fleet {state['name']}: {summary}", style="bold"),
         *(Text(f"{name} is saturated: it {what}", style="bold red") for name, what in saturated.items()),
-        *trouble,
         _agents(state["agents"]),
         _cameras(cameras),
         _readers(state["readers"]),
@@ -177,17 +150,8 @@ def _table(*columns: str) -> Any:
     return Table(*columns, box=None, pad_edge=False)
 
 
-def make_fleet(options: Any, agents: int) -> Fleet:
-    if options.ray is None:
-        return Fleet(agents, name=options.name)
-    on_head = options.on_head or None
-    return Fleet.on_ray(options.ray, agents_per_machine=options.agents, on_head=on_head, name=options.name)
-
-
 def _agents(agents: dict[str, Any]) -> Any:
-    table = _table(
-        "agent", "machine", "state", "pid", "cameras", "load", "lost", "silent", "deaths", "labels"
-    )
+    table = _table("agent", "state", "pid", "cameras", "load", "lost", "silent", "deaths", "labels")
     for name, agent in agents.items():
         state = "draining" if agent["draining"] and agent["state"] == "up" else agent["state"]
         if agent["state"] == "up" and agent.get("python_silent_for", 0.0) > _STUCK:
@@ -195,7 +159,6 @@ def _agents(agents: dict[str, Any]) -> Any:
         labels = " ".join(f"{key}={value}" for key, value in agent["labels"].items())
         table.add_row(
             name,
-            agent.get("machine") or "",
             f"{state} {agent['reason']}".strip(),
             str(agent["pid"] or ""),
             str(agent["camera_count"]),
@@ -257,16 +220,11 @@ def _run(options: Any, messages: Messages) -> ExitCode:
     cameras = options.cameras if options.cameras is not None else program.get("cameras")
     if cameras is None:
         raise UsageError(f"name the cameras: --cameras FILE, or cameras = {{...}} in {options.app}")
-    if options.ray is None and options.on_head:
-        raise UsageError("--on-head is for fleets on a cluster: --ray ADDRESS")
     agents = options.agents or 1
-    with make_fleet(options, agents) as fleet:
+    with Fleet(agents, name=options.name) as fleet:
         reader = None if options.read is None else fleet.reader(options.read)
         many = _add(fleet, cameras, build, options)
-        if options.ray is not None:
-            where = f"the Ray cluster {options.ray}"
-        else:
-            where = "1 agent" if agents == 1 else f"{agents} agents"
+        where = "1 agent" if agents == 1 else f"{agents} agents"
         messages.say(f"fleet {fleet.name}: {count_cameras(many)} on {where}; Ctrl-C ends it")
         if options.serve:
             messages.say(f"page: {fleet.serve().url}")

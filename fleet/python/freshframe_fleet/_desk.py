@@ -15,8 +15,8 @@ from typing import Any
 
 from freshframe import FreshframeError, OptionError
 
-from ._control.kept import state_folder
-from ._machines.listener import Listener
+from ._control.name_lock import state_folder
+from ._listener import Listener
 
 _MOST = 1 << 16  # bytes of a request
 _PATIENCE = 5.0  # seconds

@@ -17,22 +17,16 @@ from freshframe._agent import ClosedByWith, check, fork, logger
 from . import _specs
 from ._control.builds.builds import SentBuilds
 from ._control.controller import Controller
-from ._control.place import LocalPlace
-from ._control.setup import Setup
 from ._desk import Desk
 from ._metrics import metrics_text
 from ._page import FleetDashboard
-from ._plan import Limits, attached_fleet, connected_fleet, detached_fleet, local_setup, ray_plan
+from ._plan import Limits, local_setup
 from ._read.reader import FleetReader
 from ._stats import FleetStats
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from freshframe import Pipeline, Port
 
-    from ._detached.client.remote_controller import RemoteController
-    from ._machines.ray_place import RayPlace
 
 _PATIENCE = 0.5  # seconds that a page waits for the state
 
@@ -42,28 +36,26 @@ Build = Callable[[str], "tuple[Pipeline, Mapping[str, Port[Any]]]"]
 class Life:
     """Closes the parts of a fleet in order. The end of the program closes it, too."""
 
-    def __init__(self, controller: Controller | RemoteController, place: RayPlace | None) -> None:
-        """`place` closes the controller, if there is one."""
+    def __init__(self, controller: Controller) -> None:
+        """Has a controller, which close() ends."""
         self._controller = controller
-        self.place = place
         self._pid = os.getpid()
         self._lock = threading.Lock()  # guards the next two
         self._pages: list[FleetDashboard] = []
         self._closed = False
         self._desk: Desk | None = None
 
-    def begin(self, answers: dict[str, Callable[..., Any]] | None) -> None:
-        """Has the end of the program close the fleet. `answers`: to the command line, or None for no socket.
+    def begin(self, answers: dict[str, Callable[..., Any]]) -> None:
+        """Has the end of the program close the fleet. `answers`: to the command line.
 
         Raises:
             FreshframeError: The socket for the command line cannot be opened. The controller is closed.
         """
-        if answers is not None:
-            try:
-                self._desk = Desk(self.name, answers)
-            except BaseException:
-                self._end()
-                raise
+        try:
+            self._desk = Desk(self.name, answers)
+        except BaseException:
+            self._controller.close()
+            raise
         _open.add(self)
 
     @property
@@ -98,7 +90,7 @@ class Life:
             return
         with contextlib.ExitStack() as parts:  # all of them end, whichever fails
             parts.callback(_open.discard, self)
-            parts.callback(self._end)
+            parts.callback(self._controller.close)
             if self._desk is not None:
                 parts.callback(self._desk.close)
             with self._lock:
@@ -112,12 +104,6 @@ class Life:
         if self._desk is not None:
             self._desk.forget_in_child()
         self._controller.forget_in_child()
-
-    def _end(self) -> None:
-        if self.place is not None:
-            self.place.close()
-        else:
-            self._controller.close()
 
 
 _open: set[Life] = set()  # fleets that have agents, kept alive until they are closed
@@ -146,16 +132,12 @@ _LOOK_EVERY = 0.05  # seconds
 class Fleet(ClosedByWith):
     """Runs many cameras on several agents, and brings their results here.
 
-    An agent is a process with its own pipelines. ``Fleet(agents=2)`` has its agents on this machine, as
-    child processes that end with the program. ``Fleet.on_ray()`` has them on the machines of a Ray cluster.
-    Each camera is a call of a ``build`` function on one of them.
+    An agent is a process with its own pipelines, a child of the program that ends with it. Each camera is a
+    call of a ``build`` function in one of them.
 
     Args:
         agents: How many, or a list of their labels: ``[{"site": "north"}, {"site": "south", "name": "s1"}]``.
-        name: Of its state file and of its socket for the command line; the file is kept after the end.
-            None makes one up and keeps nothing.
-        session_timeout: Seconds after which a camera closes a silent session by itself. So long an exclusive
-            camera waits when its agent is not seen to end.
+        name: For the command line. None makes one up.
         start_timeout: Seconds that a ``build`` and the start of its pipeline may take, or None for no limit.
             After them the camera has failed, and others can start.
         gil_timeout: Seconds for which something in an agent may keep its GIL, so that no Python runs there,
@@ -175,108 +157,19 @@ class Fleet(ClosedByWith):
         agents: int | list[Mapping[str, str]] = 1,
         *,
         name: str | None = None,
-        session_timeout: float = 65.0,
         start_timeout: float | None = 120.0,
         gil_timeout: float | None = 30.0,
         outbox_bytes: float = 256 << 20,
     ) -> None:
         """Starts the agents; they come up while the program goes on."""
         specs = _specs.agent_specs(agents)
-        limits = Limits(session_timeout, start_timeout, gil_timeout, outbox_bytes)
-        controller = self._make_controller(local_setup(name, limits))
-        self._begin(controller, answers=self._answers())
+        controller = Controller(local_setup(name, Limits(start_timeout, gil_timeout, outbox_bytes)))
+        self._controller = controller
+        self._builds = SentBuilds(controller.add_build)
+        self._life = Life(controller)
+        self._life.begin(self._answers())  # answers need the life
         for agent, labels in specs.items():
             controller.add_agent(agent, labels)
-
-    @classmethod
-    def on_ray(  # noqa: PLR0913  (all but the first by name)
-        cls,
-        address: str = "auto",
-        *,
-        agents_per_machine: int | None = None,
-        on_head: bool | None = None,
-        host: str | None = None,
-        runtime_env: Mapping[str, Any] | None = None,
-        detached: bool = False,
-        orphan_after: float = 300.0,
-        name: str | None = None,
-        session_timeout: float = 65.0,
-        start_timeout: float | None = 120.0,
-        gil_timeout: float | None = 30.0,
-        outbox_bytes: float = 256 << 20,
-    ) -> Self:
-        """Makes a fleet whose agents are on the machines of a Ray cluster.
-
-        Args:
-            address: The cluster: "auto" (which RAY_ADDRESS names, or of this machine) or "HOST:PORT".
-                If the program is connected to Ray already, that cluster.
-            agents_per_machine: How many agents each machine has, with Ray's labels of it. None means one for
-                each four of Ray's CPUs of it. A machine with 0 CPUs has none.
-            on_head: Whether the cluster's head has agents, too. None means if it is the only machine.
-            host: The address of this machine that the others reach, and no 0.0.0.0: agents connect to it.
-                None means the address that Ray uses.
-            runtime_env: What Ray makes for the agents: ``{"working_dir": "."}``.
-            detached: The fleet has a ``name`` and outlives this program. ``close()`` ends the connection
-                only, ``connect()`` comes back from any program, and ``shutdown()`` ends the fleet.
-            orphan_after: Of a detached fleet: seconds for which its agents go on without its controller. So
-                long results wait for readers, too.
-            name: As for Fleet().
-            session_timeout: As for Fleet().
-            start_timeout: As for Fleet().
-            gil_timeout: As for Fleet().
-            outbox_bytes: As for Fleet().
-
-        Raises:
-            MissingPackageError: Ray is not installed.
-            FreshframeError: The cluster cannot be reached, or the address is not ours.
-            OptionError: An option is out of range.
-            OptionTypeError: An option is of the wrong type.
-            StateError: A fleet of this name runs already.
-        """
-        plan = ray_plan(
-            address,
-            Limits(session_timeout, start_timeout, gil_timeout, outbox_bytes),
-            agents_per_machine=agents_per_machine,
-            on_head=on_head,
-            host=host,
-            runtime_env=runtime_env,
-            detached=detached,
-            orphan_after=orphan_after,
-            name=name,
-        )
-        fleet = cls.__new__(cls)
-        if plan.detached:
-            fleet._begin(detached_fleet(plan))
-        else:
-            place = attached_fleet(plan)
-            fleet._begin(place.controller, place, fleet._answers())
-        return fleet
-
-    @classmethod
-    def connect(cls, name: str, *, address: str = "auto") -> Self:
-        """Comes back to a detached fleet, from any program that reaches its cluster.
-
-        If the fleet has another version of freshframe, the program can look, drain, move, remove and shut it
-        down. Cameras and readers are refused.
-
-        Args:
-            name: Of the fleet.
-            address: The cluster: "auto" or "HOST:PORT".
-
-        Raises:
-            MissingPackageError: Ray is not installed.
-            FreshframeError: The cluster cannot be reached.
-            OptionError: An argument is out of range.
-            OptionTypeError: An argument is of the wrong type.
-            StateError: The cluster has no such fleet.
-        """
-        fleet = cls.__new__(cls)
-        fleet._begin(connected_fleet(_specs.checked_name("name", name), address))
-        return fleet
-
-    @staticmethod
-    def _make_controller(setup: Setup) -> Controller:
-        return Controller(setup, LocalPlace(setup.options))
 
     def _answers(self) -> dict[str, Callable[..., Any]]:
         """Returns the functions that answer the command line."""
@@ -306,8 +199,8 @@ class Fleet(ClosedByWith):
                 started, and its ports whose results leave the machine, by name. Importable, or picklable by
                 cloudpickle.
             needs: Labels that the agent must have.
-            exclusive: The camera allows one session: an agent that cannot renew its lease closes it, and no
-                other one opens it before. Network sources ask before they connect.
+            exclusive: The camera allows one session: a run of it is closed, or its agent's process has ended,
+                before the next one starts.
 
         Raises:
             OptionError: An argument is out of range.
@@ -354,7 +247,7 @@ class Fleet(ClosedByWith):
 
         It starts again at its agent, and its present run ends when the new one gives results. An
         exclusive camera is closed first. If the new build fails, the present run goes on, and the start is
-        tried again. New code of the program's own modules travels with the build.
+        tried again. Agents keep the modules that they have imported.
 
         Args:
             name: Of the camera.
@@ -497,36 +390,13 @@ class Fleet(ClosedByWith):
 
     # ---- its life
 
-    def _begin(
-        self,
-        controller: Controller | RemoteController,
-        place: RayPlace | None = None,
-        answers: dict[str, Callable[..., Any]] | None = None,
-    ) -> None:
-        """Takes the place of a constructor. `answers`: to the command line, or None if it does not ask."""
-        self._controller = controller
-        self._builds = SentBuilds(controller.add_build)
-        self._life = Life(controller, place)
-        self._life.begin(answers)  # answers need the life
-
     @property
     def name(self) -> str:
         """Returns the name of the fleet, which may be made up."""
         return self._controller.name
 
-    def shutdown(self) -> None:
-        """Ends the fleet. A detached one ends for all programs, and its name is free; for others: close().
-
-        Raises:
-            StateError: The controller of a detached fleet does not answer, or this program has closed it.
-        """
-        self._life.check_process()
-        if not isinstance(self._controller, Controller):
-            self._controller.shut_down()
-        self.close()
-
     def close(self) -> None:
-        """Stops all cameras and ends the agents. A detached fleet goes on: shutdown() ends it. Idempotent."""
+        """Stops all cameras and ends the agents. Idempotent."""
         self._life.close()
 
     def __repr__(self) -> str:
@@ -538,7 +408,7 @@ class Fleet(ClosedByWith):
         raise OptionTypeError("a Fleet cannot be pickled: it has processes")
 
 
-def _wait_until_empty(controller: Controller | RemoteController, agent: str, timeout: float) -> None:
+def _wait_until_empty(controller: Controller, agent: str, timeout: float) -> None:
     """Waits at most `timeout` seconds until a drained agent has no cameras.
 
     Raises:

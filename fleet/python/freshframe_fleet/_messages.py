@@ -57,11 +57,10 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The losses of a run's outputs so far, by cause. After the run's end they are answered."""
+    """The losses of a run's outputs so far, by cause."""
 
     run: Run
     counts: Mapping[str, int]
-    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +72,7 @@ class Log:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """All orders before the Mark of this term were executed."""
-
-    term: int
-
-
-Event = Alive | Started | Failed | Hangs | Ended | Closed | Counts | Log | Marked
+Event = Alive | Started | Failed | Hangs | Ended | Closed | Counts | Log
 EndOfRun = Failed | Ended | Closed
 
 
@@ -101,7 +93,6 @@ class Build:
     number: int
     known: bytes
     pickled: bytes
-    sources: bytes = b""  # pickled, of modules that the agent may have in another version
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +100,6 @@ class ForgetBuild:
     """No camera has this function any more."""
 
     number: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeepBuilds:
-    """No camera has any other function than these."""
-
-    numbers: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,22 +121,8 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class CountsKept:
-    """The next controller, too, would know the last counts of a run."""
-
-    run: Run
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Asks for a Marked once all earlier orders are executed."""
-
-    term: int
-
-
-@dataclass(frozen=True, slots=True)
 class End:
     """The agent closes all cameras and ends."""
 
 
-Order = Levels | Build | ForgetBuild | KeepBuilds | Start | Stop | CountsKept | Mark | End
+Order = Levels | Build | ForgetBuild | Start | Stop | End

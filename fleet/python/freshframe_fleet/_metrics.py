@@ -43,12 +43,6 @@ _AGENT: tuple[tuple[str, str, str, Callable[[AgentStats], float]], ...] = (
     ("launches_total", "counter", "Starts of its process.", lambda agent: agent.launches),
     ("deaths_total", "counter", "Ends of its process.", lambda agent: agent.deaths),
     ("silent_seconds", "gauge", "Seconds since it renewed its lease.", lambda agent: agent.silent_for),
-    (
-        "clock_offset_seconds",
-        "gauge",
-        "Seconds by which its machine's clock is ahead.",
-        lambda agent: agent.clock_offset,
-    ),
 )
 _READER: tuple[tuple[str, str, str, Callable[[FleetReaderStats], float]], ...] = (
     ("delivered_total", "counter", "Results that the program got.", lambda reader: reader.delivered),

@@ -3,16 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import contextlib
 import csv
-import ipaddress
 import numbers
 import os
 import re
-import socket
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +17,10 @@ from freshframe import OptionError, OptionTypeError, __version__
 from freshframe._agent import check
 
 from ._decide.model import Times
-from ._machines.spread import Spread
 from ._url import masked
 
 _MOST_AGENTS = 64
 _SHORTEST_GIL_TIMEOUT = 5.0  # seconds: imports keep the GIL for some
-_SHORTEST_ORPHANS = 30.0  # seconds
-_LONGEST_ORPHANS = 86400.0  # seconds: guards wait for a controller twice as long
-_EXPIRE_AFTER = 60.0  # seconds without a pull of a reader, after which what waits for it is thrown away
 _LEAST_OUTBOXES = 16 << 20  # bytes
 _MOST_OUTBOXES = 1 << 40  # bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -77,18 +70,13 @@ def agent_specs(agents: Any) -> Specs:
     return specs
 
 
-def checked_times(session_timeout: Any, start_timeout: Any, gil_timeout: Any) -> tuple[Times, dict[str, Any]]:
+def checked_times(start_timeout: Any, gil_timeout: Any) -> tuple[Times, dict[str, Any]]:
     """The times by which a fleet decides, and the options of its agents.
 
     Raises:
         OptionError: One is out of range.
         OptionTypeError: One is no number.
     """
-    if not check.number("session_timeout", session_timeout) >= Times.give_away_after:
-        raise OptionError(
-            f"session_timeout must be at least {Times.give_away_after:g} seconds, after which a silent agent "
-            f"has closed its sessions, got {check.show(session_timeout)}"
-        )
     if start_timeout is not None:
         check.positive_seconds("start_timeout", start_timeout)
     if gil_timeout is not None and not check.number("gil_timeout", gil_timeout) >= _SHORTEST_GIL_TIMEOUT:
@@ -97,34 +85,9 @@ def checked_times(session_timeout: Any, start_timeout: Any, gil_timeout: Any) ->
             f"got {check.show(gil_timeout)}"
         )
     return (
-        Times(session_timeout=session_timeout, start_timeout=start_timeout, gil_timeout=gil_timeout),
+        Times(start_timeout=start_timeout, gil_timeout=gil_timeout),
         {"start_timeout": start_timeout, "gil_timeout": gil_timeout},
     )
-
-
-def with_orphans(
-    times: Times, options: dict[str, Any], orphan_after: Any, *, detached: bool
-) -> tuple[Times, dict[str, Any]]:
-    """Adds the time for which agents of a detached fleet go on without its controller.
-
-    Raises:
-        OptionError: It is too short or too long.
-        OptionTypeError: It is no number.
-    """
-    if not check.number("orphan_after", orphan_after) >= _SHORTEST_ORPHANS:
-        raise OptionError(
-            f"orphan_after must be at least {_SHORTEST_ORPHANS:g} seconds, in which a controller is started "
-            f"again, got {check.show(orphan_after)}"
-        )
-    if orphan_after > _LONGEST_ORPHANS:
-        raise OptionError(
-            f"orphan_after must be at most {_LONGEST_ORPHANS:g} seconds, a day: so long agents hold cameras "
-            f"that cannot be removed, got {check.show(orphan_after)}"
-        )
-    if not detached:
-        return times, options
-    waits = {"expire_after": max(_EXPIRE_AFTER, float(orphan_after))}
-    return replace(times, orphan_after=float(orphan_after)), {**options, **waits}
 
 
 def checked_outbox_bytes(size: Any) -> int:
@@ -139,72 +102,6 @@ def checked_outbox_bytes(size: Any) -> int:
     if size > _MOST_OUTBOXES:
         raise OptionError(f"outbox_bytes must be at most {_MOST_OUTBOXES}, a tebibyte, got {size}")
     return int(size)
-
-
-def checked_spread(agents_per_machine: Any, on_head: Any) -> Spread:
-    """Which machines of a cluster get agents.
-
-    Raises:
-        OptionError: A machine would have none or too many.
-        OptionTypeError: An option is of the wrong type.
-    """
-    if agents_per_machine is not None:
-        count = check.integer("agents_per_machine", agents_per_machine)
-        if not 0 < count <= _MOST_AGENTS:
-            raise OptionError(f"a machine has 1 to {_MOST_AGENTS} agents, got agents_per_machine={count}")
-    if on_head is not None:
-        check.flag("on_head", on_head)
-    return Spread(agents_per_machine, on_head)
-
-
-def checked_host(host: Any) -> str | None:
-    """The address of this machine that agents on others connect to.
-
-    Raises:
-        OptionError: It is the address of no machine (0.0.0.0, ::).
-        OptionTypeError: It is no text.
-    """
-    if host is None:
-        return None
-    check.text("host", host)
-    if _is_every_address(host):
-        raise OptionError(
-            "host must be the address of this machine that the agents on other machines connect to, such as "
-            f"{_outer_address()!r}, or None for Ray's own, got {host!r}, which none can reach"
-        )
-    return str(host)
-
-
-def _is_every_address(host: str) -> bool:
-    """Whether it stands for all addresses of a machine: 0.0.0.0, also shorter, or ::."""
-    with contextlib.suppress(OSError):
-        return not any(socket.inet_aton(host))
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host.strip("[]")).is_unspecified
-    return False
-
-
-def _outer_address() -> str:
-    """The one from which this machine reaches others. Nothing is sent."""
-    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))  # an address for documentation
-        return str(probe.getsockname()[0])
-    return "10.0.0.1"
-
-
-def check_detached(name: Any, host: Any) -> None:
-    """Whether a fleet can outlive its program.
-
-    Raises:
-        OptionError: It cannot.
-    """
-    if name is None:
-        raise OptionError("a detached fleet needs a name, under which programs come back to it: name='yard'")
-    if host is not None:
-        raise OptionError(
-            "host is for fleets that end with their program: the controller of a detached one is on the "
-            f"cluster's head, got {check.show(host)}"
-        )
 
 
 def checked_labels(what: str, labels: Any) -> dict[str, str]:

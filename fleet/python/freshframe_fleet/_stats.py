@@ -35,9 +35,7 @@ class AgentStats:
         lost_share: Share of its cameras' frames that its pipelines lost on the way to their outputs, over
             some seconds.
         waiting: Results in its outboxes.
-        machine: Where it is, on a cluster, or None without one.
         behind: Seconds by which its results are late: older than half a second when they are made.
-        clock_offset: Seconds by which its machine's clock is ahead of the controller's; 0: they are the same.
         launches: How often its process was started.
         deaths: How often it ended.
     """
@@ -56,8 +54,6 @@ class AgentStats:
     python_silent_for: float = 0.0
     lost_share: float = 0.0
     waiting: int = 0
-    clock_offset: float = 0.0
-    machine: str | None = None
     behind: float = 0.0
 
 
@@ -129,8 +125,7 @@ class FleetReaderStats:
         reported: Results that agents have reported.
         delivered: Results that the program got.
         outbox_full: Dropped by a full outbox: the reader is too slow, or a result has more than 8 MiB.
-        expired: Dropped because the reader had not pulled for 60 s, or, of a detached fleet, for
-            ``orphan_after``, if that is longer.
+        expired: Dropped because the reader had not pulled for 60 s.
         fenced: Of an epoch that is over, or of a camera that the controller does not know.
         lost_with_agent: Waited at an agent that died.
         waiting: On their way.
@@ -176,7 +171,6 @@ class FleetStats(ShownAsText):
 
     Attributes:
         name: Of the fleet.
-        term: Number of this controller; the upper half of every epoch.
         agents: By name.
         cameras: By name.
         readers: The open ones.
@@ -184,11 +178,9 @@ class FleetStats(ShownAsText):
         outputs: Names that the cameras' builds have given.
         controller_cpu: Seconds of processor time of the controller's thread.
         reason: Why the controller's thread has failed, or None if it has not.
-        cluster_reason: Why nothing is heard of the Ray cluster's machines, or None. Cameras run on.
     """
 
     name: str
-    term: int
     agents: dict[str, AgentStats]
     cameras: dict[str, CameraStats]
     readers: list[FleetReaderStats]
@@ -196,7 +188,6 @@ class FleetStats(ShownAsText):
     outputs: list[str] = field(default_factory=list)
     controller_cpu: float = 0.0
     reason: str | None = None
-    cluster_reason: str | None = None
 
     @property
     def overlap(self) -> float:
@@ -240,8 +231,7 @@ class FleetStats(ShownAsText):
         lines += [f"agent {name} is saturated: {what}" for name, what in self.saturated().items()]
         for agent in self.agents.values():
             process = f"process {agent.pid}" if agent.pid is not None else f"no process: {agent.reason}"
-            where = f" on {agent.machine}" if agent.machine else ""
-            lines.append(f"agent {agent.name}{where}: {agent.state}, {agent.camera_count} cameras, {process}")
+            lines.append(f"agent {agent.name}: {agent.state}, {agent.camera_count} cameras, {process}")
         for camera in [each for each in self.cameras.values() if each.state != "running"][:_SHOWN]:
             lines.append(
                 f"camera {camera.name}: {camera.state}{': ' if camera.reason else ''}{camera.reason}"

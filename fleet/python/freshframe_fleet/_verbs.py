@@ -20,14 +20,8 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
         "--agents",
         type=count,
         metavar="N",
-        help="number of processes (default 1); with --ray of each machine (default: one for 4 CPUs)",
+        help="number of processes (default 1)",
     )
-    run.add_argument(
-        "--ray",
-        metavar="ADDRESS",
-        help="run them on the machines of this Ray cluster: auto or HOST:PORT",
-    )
-    run.add_argument("--on-head", action="store_true", help="with --ray: on the cluster's head, too")
     run.add_argument(
         "--sites",
         metavar="FILE",
@@ -45,12 +39,8 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
         ("resume", "let an agent take cameras again"),
     ):
         verbs.add_parser(verb, help=summary).add_argument("agent", metavar="AGENT")
-    for name, each in verbs.choices.items():
+    for each in verbs.choices.values():
         each.add_argument("--name", metavar="NAME", help="name of the fleet; needed when several run")
-        if name != "run":
-            each.add_argument(
-                "--ray", metavar="ADDRESS", help="a detached fleet on this Ray cluster: auto or HOST:PORT"
-            )
         _add_common(each)
 
 

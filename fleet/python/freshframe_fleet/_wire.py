@@ -55,31 +55,13 @@ def unframed(message: memoryview) -> memoryview:
     return message[_LENGTH.size :]
 
 
-def _message(kind: int, term: int, body: bytes) -> bytes:
-    return framed(_HEAD.pack(kind, term), body)
+def _message(kind: int, body: bytes) -> bytes:
+    return framed(_HEAD.pack(kind, 1), body)
 
 
-def read_pull(message: memoryview) -> tuple[int, int] | None:
-    """Returns the reader and the number of a pull, or None for another message."""
-    return struct.unpack_from("<IQ", message, _HEAD.size) if message[0] == PULL else None
-
-
-def read_closed_reader(message: memoryview) -> int | None:
-    """Returns the reader that a message closes, or None for another message."""
-    if message[0] != READER_GONE:
-        return None
-    (reader,) = struct.unpack_from("<I", message, _HEAD.size)
-    return int(reader)
-
-
-def is_batch(framed_message: memoryview) -> bool:
-    """Whether a message with its length before it is a Batch."""
-    return framed_message[_LENGTH.size] == BATCH
-
-
-def answer(term: int, asked: int, allowed: bytes) -> bytes:
+def answer(asked: int, allowed: bytes) -> bytes:
     """The answer to a renewal; ``allowed`` is made by runs()."""
-    return _message(_ANSWER, term, struct.pack("<q", asked) + allowed)
+    return _message(_ANSWER, struct.pack("<q", asked) + allowed)
 
 
 def runs(pairs: Iterable[tuple[int, int]]) -> bytes:
@@ -89,35 +71,35 @@ def runs(pairs: Iterable[tuple[int, int]]) -> bytes:
     return struct.pack("<I" + "QI" * count, count, *numbers)
 
 
-def order(term: int, what: Order) -> bytes:
+def order(what: Order) -> bytes:
     """An order for the agent's Python side."""
-    return _message(_ORDER, term, pickle.dumps(what, 5))
+    return _message(_ORDER, pickle.dumps(what, 5))
 
 
-def reader(term: int, number: int, output: str) -> bytes:
+def reader(number: int, output: str) -> bytes:
     """Packs the message that a reader was opened."""
     name = output.encode()
-    return _message(_READER, term, struct.pack("<II", number, len(name)) + name)
+    return _message(_READER, struct.pack("<II", number, len(name)) + name)
 
 
-def reader_gone(term: int, number: int) -> bytes:
+def reader_gone(number: int) -> bytes:
     """Packs the message that a reader was closed."""
-    return _message(READER_GONE, term, struct.pack("<I", number))
+    return _message(READER_GONE, struct.pack("<I", number))
 
 
-def pull(term: int, number: int, batch: int, most: tuple[int, int]) -> bytes:
+def pull(number: int, batch: int, most: tuple[int, int]) -> bytes:
     """A reader wants results and has the batch before this one; ``most``: results, bytes."""
-    return _message(PULL, term, struct.pack("<IQII", number, batch, *most))
+    return _message(PULL, struct.pack("<IQII", number, batch, *most))
 
 
-def forget(term: int, run: tuple[int, int]) -> bytes:
+def forget(run: tuple[int, int]) -> bytes:
     """The outboxes of a run end."""
-    return _message(_FORGET, term, struct.pack("<QI", run[1], run[0]))
+    return _message(_FORGET, struct.pack("<QI", run[1], run[0]))
 
 
-def kept(term: int, run: tuple[int, int]) -> bytes:
+def kept(run: tuple[int, int]) -> bytes:
     """The next controller, too, would know the last records of these outboxes."""
-    return _message(_KEPT, term, struct.pack("<QI", run[1], run[0]))
+    return _message(_KEPT, struct.pack("<QI", run[1], run[0]))
 
 
 @dataclass(slots=True)

@@ -153,7 +153,7 @@ def test_run_prints_a_result_as_the_sinks_write_it(
     made = contextlib.nullcontext(
         SimpleNamespace(name="yard", reader=lambda output: [sample], add_many=lambda *_, **__: 1)
     )
-    monkeypatch.setattr("freshframe_fleet._command.make_fleet", lambda *_: made)
+    monkeypatch.setattr("freshframe_fleet._command.Fleet", lambda *_, **__: made)
     monkeypatch.setattr(sys, "argv", [])
     app = tmp_path / "app.py"
     app.write_text("build = print; cameras = {'cam': 'x'}")

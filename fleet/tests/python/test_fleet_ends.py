@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,19 +25,22 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "freshframe" / "fleets"
 
 
-def test_state_is_private_and_two_fleets_of_one_name_are_refused(state_folder: Path) -> None:
-    with ff.fleet.Fleet(name="yard") as fleet:
-        assert (state_folder / "yard.json").stat().st_mode & 0o777 == 0o600
-        with pytest.raises(ff.StateError, match="'yard' runs already, in this program"):
-            ff.fleet.Fleet(name="yard")
-        first = fleet.stats().term
-    with ff.fleet.Fleet(name="yard") as fleet:
-        assert fleet.stats().term > first
+def test_two_fleets_of_one_name_are_refused_and_epochs_rise(state_folder: Path) -> None:
+    epochs: list[int] = []
+    for _ in range(2):
+        with ff.fleet.Fleet(name="yard") as fleet:
+            assert (state_folder / "yard.lock").stat().st_mode & 0o777 == 0o600
+            with pytest.raises(ff.StateError, match="'yard' runs already, in this program"):
+                ff.fleet.Fleet(name="yard")
+            fleet.add("cam", "ticks:0.05", fleet_builds.ticks)
+            epochs.append(fleet.reader("ticks").get(100).epoch)
+        time.sleep(1)  # the clock of epochs has seconds
+    assert epochs == sorted(set(epochs))
 
 
 def test_nothing_is_left_of_a_fleet_without_a_name(state_folder: Path) -> None:
     with ff.fleet.Fleet():
-        assert len(list(state_folder.iterdir())) == 3
+        assert len(list(state_folder.iterdir())) == 2
     assert list(state_folder.iterdir()) == []
 
 
@@ -80,7 +84,7 @@ def test_an_agent_whose_controller_has_hung_up_accuses_no_camera() -> None:
         fleet.add("cam", "ticks:0.05", fleet_builds.ticks)
         until_state(fleet, "cam", "running")
         controller: Any = fleet._controller
-        link = controller.links.get("agent0")
+        link = controller.parts.links.get("agent0")
         with controller.lock:
             assert link.socket is not None
             link.socket.shutdown(socket.SHUT_WR)

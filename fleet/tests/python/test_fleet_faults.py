@@ -1,4 +1,4 @@
-"""Fleets whose agents or controller are killed, stopped or paused: docs/reference/fleet-faults.md."""
+"""Fleets whose agents or controller are killed, stopped or paused: docs/reference/fleets.md."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -9,20 +9,16 @@ import re
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fleet_rigs import builds as fleet_builds
-from fleet_rigs.checks import balance, check_samples, process_of, until_up
+from fleet_rigs.checks import balance, change_setup, check_samples, process_of, until_up
 from support import until
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
-from freshframe_fleet._control.controller import Controller
-from freshframe_fleet._control.place import LocalPlace
-from freshframe_fleet._control.setup import Setup
 from freshframe_fleet._decide.decisions import Times
 
 
@@ -166,12 +162,8 @@ def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: floa
 def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def quick(setup: Setup) -> Controller:
-        # Long enough that the stacks, which come after four fifths of it, are there on a busy machine, too.
-        options = {**setup.options, "gil_timeout": 5}
-        return Controller(replace(setup, times=Times(gil_timeout=5)), LocalPlace(options))
-
-    monkeypatch.setattr(ff.fleet.Fleet, "_make_controller", staticmethod(quick))
+    # Long enough that the stacks, which come after four fifths of it, are there on a busy machine, too.
+    change_setup(monkeypatch, Times(gil_timeout=5), gil_timeout=5)
     with ff.fleet.Fleet(agents=1) as fleet:
         reader = fleet.reader("ticks")
         fleet.add("cam", str(tmp_path / "once"), fleet_builds.keeps_the_gil_once)
@@ -187,11 +179,7 @@ def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
 def test_a_camera_that_crashes_agents_is_held_and_the_others_run(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def quick(setup: Setup) -> Controller:
-        times = Times(settled=0.5, first_hold=0.1, longest_relaunch=0.2)
-        return Controller(replace(setup, times=times), LocalPlace(setup.options))
-
-    monkeypatch.setattr(ff.fleet.Fleet, "_make_controller", staticmethod(quick))
+    change_setup(monkeypatch, Times(settled=0.5, first_hold=0.1, longest_relaunch=0.2))
     with ff.fleet.Fleet(agents=1) as fleet:
         until_up(fleet)
         fleet.add("sound", "ticks:0.05", fleet_builds.ticks)

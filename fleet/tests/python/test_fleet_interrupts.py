@@ -119,7 +119,8 @@ def test_a_send_that_is_interrupted_leaves_whole_messages() -> None:
     ours, theirs = socket.socketpair()
     link = object.__new__(Link)
     with ours, theirs:
-        link._set_up("agent0", type("Child", (), {"pid": 1}), ours)
+        ours.setblocking(False)
+        link.socket, link._outgoing = ours, bytearray()
         link.send(b"a whole message")
         theirs.setblocking(False)
         with pytest.raises(BlockingIOError):

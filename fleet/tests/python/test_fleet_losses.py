@@ -15,7 +15,7 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import CameraStats, FleetReader
-from freshframe_fleet._control.counts import CameraCounts, State
+from freshframe_fleet._control.counts import CameraCounts
 
 one_fleet = shared_fleet()
 
@@ -104,31 +104,11 @@ def test_counts_of_starts_add_up_and_late_ones_change_nothing() -> None:
     for epoch in range(10, 16):
         counts.tell(epoch, {"kept": 1, "skipped": 0})
     assert counts.totals(15, {}) == {"kept": 107, "queue_full": 3, "stopped": 2}
-    counts = CameraCounts(counts.state)
-    counts.tell(7, {"kept": 101})  # an agent repeats it to the next controller
+    counts.tell(7, {"kept": 101})
     counts.tell(16, {"kept": 1})
     counts.tell(7, {"kept": 200})
     counts.tell(5, {"kept": 200})
-    counts = CameraCounts(counts.state)
     assert counts.totals(16, {"kept": 5}) == {"kept": 113, "queue_full": 3, "stopped": 2}
-
-
-def test_the_state_of_counts_is_made_anew_only_for_starts_that_have_grown() -> None:
-    counts = CameraCounts()
-    counts.tell(7, {"kept": 10, "skipped": 0})
-    counts.tell(8, {"kept": 20})
-    before = counts.state
-    assert before == ({}, -1, {7: {"kept": 10}, 8: {"kept": 20}})
-    counts.tell(8, {"kept": 20})
-    assert counts.state is before
-    counts.tell(8, {"kept": 21})
-    assert counts.state[2] == {7: {"kept": 10}, 8: {"kept": 21}}
-    assert counts.state[2][7] is before[2][7]
-    assert before[2][8] == {"kept": 20}, "another thread may be writing it"
-    for epoch in range(9, 17):
-        counts.tell(epoch, {"kept": 1})
-    after: State = counts.state
-    assert (after[0], after[1], sorted(after[2])) == ({"kept": 31}, 8, list(range(9, 17)))
 
 
 def test_a_rolling_drain_loses_no_frame_that_is_not_counted() -> None:

@@ -38,7 +38,6 @@ def stats(*cameras: CameraStats) -> FleetStats:
     """Returns the stats of a fleet with these cameras."""
     return FleetStats(
         name="yard",
-        term=1_763_700_000,
         agents={},
         cameras={camera.name: camera for camera in cameras},
         readers=[],
@@ -130,7 +129,7 @@ def width_of(frame: ff.Frame) -> int:
 
 
 def test_epochs_are_texts_that_javascript_can_hold() -> None:
-    """The term and the count; none before the first start."""
+    """The fleet's start and the count; none before the first start."""
     state = page_state(stats(CAMERA, replace(CAMERA, name="new", epoch=0)))
     assert state["cameras"]["gate"]["epoch"] == "1763700000.3"
     assert state["cameras"]["new"]["epoch"] == ""

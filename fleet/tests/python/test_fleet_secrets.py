@@ -14,7 +14,7 @@ from support import until
 
 import freshframe as ff
 from freshframe_fleet._agent.run import Run
-from freshframe_fleet._control.kept import StateFile
+from freshframe_fleet._control.name_lock import NameLock
 from freshframe_fleet._url import masked
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -62,12 +62,11 @@ def test_nothing_that_a_fleet_shows_or_logs_has_a_password(
         until(lambda: all(c.starts > 1 for c in fleet.stats().cameras.values()), "second starts")
         until(lambda: len([r for r in caplog.records if "a log line" in r.getMessage()]) >= 4, "log lines")
         shown = repr(fleet.stats()) + json.dumps(fleet.stats().to_dict())
-        state = (state_folder / "yard.json").read_text()
         assert "no camera at rtsp://joe:***@10.0.0.7" in shown
         assert "no camera at env:PLAIN" in shown
     logged = "\n".join(logging.Formatter().format(record) for record in caplog.records)
     assert "a log line" in logged
-    for text in (shown, state, logged):
+    for text in (shown, logged):
         assert not re.search("hun|ter2", text), text
 
 
@@ -84,23 +83,14 @@ def test_a_wrong_csv_file_is_told_without_its_passwords(tmp_path: Path) -> None:
             fleet.add("rtsp://joe:hunter2@h", "ticks:1", fleet_builds.ticks)
 
 
-def test_the_file_of_a_fleet_has_its_term_and_no_camera(state_folder: Path) -> None:
-    with ff.fleet.Fleet(name="yard") as fleet:
-        fleet.add("gate", "ticks:0.05", fleet_builds.ticks)
-        until(lambda: fleet.stats().cameras["gate"].state == "running", "the camera")
-    written = json.loads((state_folder / "yard.json").read_text())
-    assert written == {"format": 1, "term": fleet.stats().term}
-
-
 def test_what_a_killed_fleet_without_a_name_has_left_is_swept(state_folder: Path) -> None:
-    StateFile("first", keep=False).close()
-    for name in ("local-99x9z", "local-0a3f0", "ray-9bc00", "mine"):
-        for suffix in ("json", "lock", "sock"):
+    NameLock("first", made_up=False).close()
+    for name in ("local-99x9z", "local-0a3f0", "mine"):
+        for suffix in ("lock", "sock"):
             (state_folder / f"{name}.{suffix}").touch()
-    running = StateFile("local-zz777", keep=False)
-    StateFile("second", keep=False).close()
-    left = {path.name for path in state_folder.iterdir()}
-    assert left == {"mine.json", "mine.lock", "mine.sock", running.path.name, running.path.stem + ".lock"}
+    running = NameLock("local-zz777", made_up=True)
+    NameLock("second", made_up=False).close()
+    assert {path.name for path in state_folder.iterdir()} == {"mine.lock", "mine.sock", running.path.name}
     running.close()
 
 

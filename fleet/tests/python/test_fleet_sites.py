@@ -19,7 +19,7 @@ from support import until
 import freshframe as ff
 from freshframe_fleet import _specs
 from freshframe_fleet._control.builds.builds import pickle_build
-from freshframe_fleet._read.results import Totals
+from freshframe_fleet._read.counters import Totals
 from freshframe_fleet._sites import actor, reader, remote
 from freshframe_fleet._sites.actor import Site, SiteCounts
 from freshframe_fleet._sites.reader import SitesReader

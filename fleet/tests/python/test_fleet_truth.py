@@ -185,7 +185,7 @@ def test_a_collector_takes_fleets(fleet: ff.fleet.Fleet) -> None:
 
 
 def test_metrics_of_nothing_are_a_text() -> None:
-    stats = FleetStats(name="yard", term=1, agents={}, cameras={}, readers=[], events=[])
+    stats = FleetStats(name="yard", agents={}, cameras={}, readers=[], events=[])
     assert 'freshframe_fleet_cameras{fleet="yard",state="running"} 0' in metrics_text(stats)
 
 

@@ -102,8 +102,8 @@ def test_news_of_the_old_build_says_nothing_of_the_outputs_of_the_new_one(
     until(lambda: fleet.stats().cameras["gate"].starts == 2, "the start of the new build")
     with fleet.reader("ticks") as reader:
         with controller.lock:
-            link = controller.links.get(camera.agent)
-            controller.links.on_message(link, Started(run, ["labels"]))  # it has come late
+            link = controller.parts.links.get(camera.agent)
+            controller.parts.links.on_message(link, Started(run, ["labels"]))  # it has come late
         (tmp_path / "ready").touch()
         assert reader.get(100).value >= 0
 
@@ -116,11 +116,11 @@ def test_a_build_is_forgotten_with_its_last_camera_and_sent_again(fleet: ff.flee
         until_state(fleet, "gate", "running")
         cameras, builds = controller.parts.cameras, controller.parts.builds
         number = cameras.get(cameras.number("gate")).build
-        assert number in builds.numbers()
+        assert number in builds._functions
         fleet.remove("gate")
         until(lambda: "gate" not in fleet.stats().cameras, "the end of the camera")
-        assert number not in builds.numbers()
-        assert not any(number in link.builds for link in controller.links)
+        assert number not in builds._functions
+        assert not any(number in link.builds for link in controller.parts.links)
     fleet.add_many({"a": "x", "b": "x"}, lambda url: labelled("local", url))
     fleet.add("count", "x", counted)
     with fleet.reader("builds") as reader:

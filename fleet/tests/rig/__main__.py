@@ -40,11 +40,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="a new folder for the logs; without it they are kept only if a rule was broken",
     )
-    parser.add_argument(
-        "--detached",
-        action="store_true",
-        help="a detached fleet without Ray, whose controller is hit by faults, too",
-    )
     parser.add_argument("--json", action="store_true", help="the verdict as one JSON object")
     return parser
 
@@ -71,7 +66,6 @@ def _options(arguments: Sequence[str] | None) -> tuple[CheckOptions, argparse.Na
         faults=given.faults,
         seed=random.SystemRandom().randrange(1 << 31) if given.seed is None else given.seed,
         folder=given.folder or Path(tempfile.mkdtemp(prefix="freshframe-check-")),
-        detached=given.detached,
     ), given
 
 

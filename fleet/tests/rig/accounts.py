@@ -111,48 +111,6 @@ def check_accounts(
     }
 
 
-def check_accounts_of_detached(
-    verdict: Verdict, runs: Sequence[CountedRun], results: Sequence[Result], counters: Mapping[str, int]
-) -> None:
-    """Applies the rule where a controller may have ended with its knowledge of single runs.
-
-    The runs whose agents lived on have no untold frames: each was read or is counted. The counters do not say
-    which run a frame was of, so they are compared with all of these together, and then with all runs. A
-    counter has nothing that was not made. Each killed run is counted as one with unreported results. So is a
-    run that ended in order and whose agent died with the controller, before the last records were kept: the
-    frames of as many runs may be untold as are counted beyond the killed ones.
-    """
-    read = Counter((result.camera, result.epoch) for result in results)
-    _check_origin(verdict, results, {(run.camera, run.epoch): run.frames for run in runs})
-    counted = counters["dropped"] + sum(counters[name] for name in _LOSSES)
-    missing_of = sorted((run.frames - read[run.camera, run.epoch] for run in runs if run.ended), reverse=True)
-    missing = sum(missing_of)
-    killed = [run for run in runs if not run.ended]
-    possible = counters["unreported_possible"]
-    untold = max(0, possible - len(killed))
-    told = sum(missing_of[untold:])
-    missing_of_killed = sum(run.frames - read[run.camera, run.epoch] for run in killed)
-    if told > counted:
-        text = f"{told} frames of runs that ended in order were not read, {counted} are counted"
-        verdict.fail("account", None, text)
-    if counted > missing + missing_of_killed:
-        text = f"{counted} frames are counted, {missing + missing_of_killed} are missing"
-        verdict.fail("account", None, text)
-    if len(killed) > possible:
-        text = f"{len(killed)} runs ended with their agents, {possible} are counted as possible"
-        verdict.fail("account", None, text)
-    verdict.figures |= {
-        "counted_cameras_frames_made": sum(run.frames for run in runs),
-        "counted_cameras_results_read": len(results),
-        "counted_cameras_frames_counted": counted,
-        "counted_cameras_missing_of_runs_that_ended_in_order": missing,
-        "counted_cameras_missing_of_killed_runs": missing_of_killed,
-        "counted_cameras_runs_ended_in_order_and_untold": untold,
-        "counted_cameras_runs": len(runs),
-        "counted_cameras_runs_killed": len(killed),
-    }
-
-
 def _check_origin(verdict: Verdict, results: Iterable[Result], made: Mapping[_Run, int]) -> None:
     for result in results:
         last = made.get((result.camera, result.epoch), 0)

@@ -21,29 +21,11 @@ Kind = Literal[
     "drain",
     "camera away",
     "camera fails",
-    "kill controller",
-    "kill controller and agent",
-    "stop controller",
-    "replace controller",
-    "store away",
-    "head lost",
 ]
-OF_DETACHED: tuple[Kind, ...] = (
-    "kill controller",
-    "kill controller and agent",
-    "stop controller",
-    "replace controller",
-    "store away",
-    "head lost",
-)
-KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in OF_DETACHED)
-LASTING: tuple[Kind, ...] = (
-    *("stop agent", "stop program", "camera away"),
-    *("stop controller", "replace controller", "store away", "head lost"),
-)
-# Seconds: below, at and beyond every limit of a lease, the last one seldom.
+KINDS: tuple[Kind, ...] = get_args(Kind)
+LASTING: tuple[Kind, ...] = ("stop agent", "stop program", "camera away")
+# Seconds: below, at and beyond the time after which a silent agent is killed, the last one seldom.
 PAUSES: tuple[float, ...] = (1.0, 1.0, 1.5, 1.5, 3.0, 3.0, 3.0, 10.0)
-_FIRST = 0.5  # share of the picks of two processes that hit the controller first
 
 
 @dataclass(frozen=True)
@@ -81,20 +63,6 @@ class Cameras(Protocol):
         """A counted camera's source raises."""
 
 
-class Controller(Protocol):
-    """The controller of a detached fleet, which is started again whenever it has ended."""
-
-    @property
-    def pid(self) -> int:
-        """Its process number."""
-
-    def replace(self, seconds: float) -> None:
-        """Stands still, as if it were lost, while another one takes over, and goes on after so long."""
-
-    def lose_store(self, seconds: float, *, killed: bool) -> None:
-        """Its store does not answer for so long. ``killed``: the controller was with it."""
-
-
 class Faults:
     """Brings faults about in a fleet that runs in another process."""
 
@@ -103,13 +71,11 @@ class Faults:
         program: int,
         ask: Callable[[list[Any]], Mapping[str, Any]],
         cameras: Cameras | None = None,
-        controller: Controller | None = None,
     ) -> None:
         """`program`: its process number. `ask`: gives it a command; returns its stats."""
         self._program = program
         self._ask = ask
         self._cameras = cameras
-        self._controller = controller
 
     def bring_about(self, fault: Fault) -> str:
         """Does it, returns when it is over. The result says who was hit."""
@@ -125,8 +91,6 @@ class Faults:
         if not agents:
             return f"{fault}: no agent is up"
         victim = _picked(sorted(agents), fault.pick)
-        if fault.kind in OF_DETACHED:
-            return self._hit_controller(fault, victim, agents[victim]["pid"])
         return self._hit_agent(fault, victim, agents, len(stats["cameras"]))
 
     def _hit_agent(self, fault: Fault, victim: str, agents: Mapping[str, Any], cameras: int) -> str:
@@ -145,26 +109,6 @@ class Faults:
         else:
             self._drain(victim)
         return f"{fault}: {victim}"
-
-    def _hit_controller(self, fault: Fault, victim: str, agent: int) -> str:
-        controller = self._controller
-        if controller is None:
-            return f"{fault}: the fleet is not detached"
-        if fault.kind == "kill controller":
-            _kill(controller.pid)
-        elif fault.kind == "kill controller and agent":
-            first, second = (controller.pid, agent) if fault.pick < _FIRST else (agent, controller.pid)
-            _kill(first)
-            time.sleep(fault.pick)
-            _kill(second)
-            return f"{fault}: {victim}, {fault.pick:.2f} s apart"
-        elif fault.kind == "stop controller":
-            _pause(controller.pid, fault.seconds)
-        elif fault.kind == "replace controller":
-            controller.replace(fault.seconds)
-        else:
-            controller.lose_store(fault.seconds, killed=fault.kind == "head lost")
-        return f"{fault}"
 
     def _hit_camera(self, fault: Fault) -> str:
         cameras = self._cameras

@@ -61,17 +61,6 @@ def _keep_ledger(reader: Any, path: Path) -> None:
     books.end = noted
 
 
-def _fleet(options: dict[str, Any]) -> ff.fleet.Fleet:
-    """A local one, or a connection to a detached one whose processes the rig has."""
-    if not options["yard"]:
-        return ff.fleet.Fleet(agents=options["agents"])
-    from fleet_rigs.detached import TOKEN, address, connect  # noqa: PLC0415
-
-    from freshframe_fleet._detached.client.channel import Endpoint  # noqa: PLC0415
-
-    return connect(lambda: Endpoint(*address(options["yard"]), TOKEN))
-
-
 def _add_all(fleet: ff.fleet.Fleet, urls: Sequence[str], counted: Sequence[str], exclusive: set[int]) -> None:
     """Adds the cameras.
 
@@ -103,7 +92,7 @@ def _answer(fleet: ff.fleet.Fleet, command: list[Any], books: Sequence[Counters]
 def _empty(fleet: ff.fleet.Fleet, books: Sequence[Counters]) -> dict[str, Any]:
     """Waits for the end of the cameras that end, removes each camera and waits for the remaining results.
 
-    It also waits for the last record of each run in the ``books``, those of a local fleet's readers. A run
+    It also waits for the last record of each run in the ``books``, those of its readers. A run
     whose last record has not come ends with its agent when the fleet is closed, and these stats lack that.
 
     Returns the stats, and what each camera had dropped before it was removed.
@@ -137,7 +126,7 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     exclusive, urls, counted = set(options["exclusive"]), options["urls"], options["counted"]
     folder = Path(options["folder"])
-    with _fleet(options) as fleet:
+    with ff.fleet.Fleet(agents=options["agents"]) as fleet:
         readers = {
             output: fleet.reader(output) for output in (("stamps", "counted") if counted else ("stamps",))
         }
@@ -145,10 +134,8 @@ def main() -> None:
             threading.Thread(target=_keep, args=(reader, folder / f"{output}.jsonl"))
             for output, reader in readers.items()
         ]
-        books: list[Counters] = []
-        if not options["yard"]:
-            books = [reader._results.counters for reader in readers.values()]
-        if counted and books:
+        books = [reader._results.counters for reader in readers.values()]
+        if counted:
             _keep_ledger(readers["counted"], folder / "ledger.jsonl")
         for keeper in keepers:
             keeper.start()
@@ -157,8 +144,6 @@ def main() -> None:
             print(json.dumps(_answer(fleet, json.loads(line), books)), flush=True)
             if json.loads(line)[0] == "end":
                 break
-        if options["yard"]:
-            fleet.shutdown()
     for keeper in keepers:
         keeper.join()
 

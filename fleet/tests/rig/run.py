@@ -18,13 +18,12 @@ from support import program_environment
 from freshframe._errors import StateError
 
 from . import FOLDER
-from .accounts import check_accounts, check_accounts_of_detached, read_ledger
+from .accounts import check_accounts, read_ledger
 from .camera_server import CameraServer
 from .counted_camera import CountedCameras
-from .faults import KINDS, OF_DETACHED, Fault, Faults, schedule
+from .faults import Fault, Faults, schedule
 from .program import camera_name
 from .rules import Result, Verdict, check, check_results, read_sessions
-from .yard import KeptYard, kept_yard
 
 _RECOVERY_TIME = 60.0  # seconds after a fault in which every camera must give a result again
 _COUNTERS = ("reported", "delivered", "outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
@@ -44,7 +43,6 @@ class CheckOptions:
         seed: Chooses them.
         folder: Where the logs go: sessions.jsonl, stamps.jsonl, counted.jsonl, ledger.jsonl, faults.log,
             stats.json, and the counts of cameras in counts/.
-        detached: The fleet is a detached one, and faults hit its controller, too.
     """
 
     cameras: int
@@ -55,7 +53,6 @@ class CheckOptions:
     faults: int
     seed: int
     folder: Path
-    detached: bool = False
 
 
 class _Cameras:
@@ -75,9 +72,8 @@ class _Cameras:
 class _Program:
     """The program under test."""
 
-    def __init__(self, options: CheckOptions, cameras: _Cameras, yard: KeptYard | None) -> None:
+    def __init__(self, options: CheckOptions, cameras: _Cameras) -> None:
         arguments = {
-            "yard": "" if yard is None else str(yard.folder.absolute()),
             "agents": options.agents,
             "urls": cameras.served_urls,
             "counted": cameras.counted_urls,
@@ -175,23 +171,19 @@ def run_check(options: CheckOptions, say: Callable[[str], None]) -> Verdict:
     sessions = options.folder / "sessions.jsonl"
     recoveries: list[float] = []
     late: list[str] = []
-    with (
-        CameraServer(options.cameras, options.fps, sessions) as server,
-        kept_yard(options.folder / "yard", options.agents, detached=options.detached) as yard,
-    ):
+    with CameraServer(options.cameras, options.fps, sessions) as server:
         cameras = _Cameras(options, server)
-        with _Program(options, cameras, yard) as program:
+        with _Program(options, cameras) as program:
             results = _Results(options.folder)
             count = options.cameras + options.counted
             if results.wait_for_all(count, time.monotonic()) is None:
                 raise StateError(
                     f"not every camera gave a result within {_RECOVERY_TIME:.0f} s; nothing was tested"
                 )
-            faults = Faults(program.pid, program.ask, cameras, yard)
-            kinds = (*KINDS, *OF_DETACHED) if options.detached else KINDS
+            faults = Faults(program.pid, program.ask, cameras)
             began = time.monotonic()
             with (options.folder / "faults.log").open("w", encoding="utf-8") as log:
-                for number, fault in enumerate(schedule(options.seed, options.faults, kinds), 1):
+                for number, fault in enumerate(schedule(options.seed, options.faults), 1):
                     line = _one(faults, fault, results, count, recoveries, late)
                     log.write(f"{time.monotonic():.2f} {line}\n")
                     log.flush()
@@ -232,9 +224,6 @@ def _judged(options: CheckOptions, results: _Results, stats: Mapping[str, Any]) 
     dropped = sum(stats["dropped"][camera_name(camera)] for camera in numbers)
     counters = {**readers["counted"], "dropped": dropped}
     runs = CountedCameras(options.folder / "counts", options.fps).runs()
-    if options.detached:
-        check_accounts_of_detached(verdict, runs, counted, counters)
-        return verdict
     ledger = read_ledger(options.folder / "ledger.jsonl")
     check_accounts(verdict, runs, counted, ledger, counters, options.fps)
     return verdict

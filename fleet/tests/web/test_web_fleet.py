@@ -60,7 +60,6 @@ def state(**changes: Any) -> dict[str, Any]:
     reader |= {"expired": 0, "fenced": 0, "lost_with_agent": 10}
     return {
         "name": "yard",
-        "term": 1763700000,
         "utc": time.time(),
         "agents": agents,
         "cameras": {f"camera-{number}": camera(number) for number in range(CAMERAS)},

@@ -156,7 +156,7 @@ def answers() -> Iterator[tuple[str, Any]]:
     yield "why", pipeline.why()
     yield "what_if", pipeline.what_if("node", queue=ff.NEXT)
     yield "finding", ff.stats.Finding("away", "<i> & more", "has given no frame for 9 s.", "Look.", {})
-    yield "fleet", fleet.FleetStats("a <b>", 1, {}, {}, [], [])
+    yield "fleet", fleet.FleetStats("a <b>", {}, {}, [], [])
 
 
 def test_every_answer_that_is_text_shows_this_text_in_a_notebook() -> None:

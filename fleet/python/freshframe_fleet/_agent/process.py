@@ -11,7 +11,6 @@ import pickle
 import signal
 import threading
 import time
-import weakref
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +35,6 @@ from .._messages import (
     Build,
     Closed,
     Counts,
-    CountsKept,
     End,
     Ended,
     EndOfRun,
@@ -44,11 +42,8 @@ from .._messages import (
     Failed,
     ForgetBuild,
     Hangs,
-    KeepBuilds,
     Levels,
     Log,
-    Mark,
-    Marked,
     Order,
     Start,
     Started,
@@ -56,7 +51,6 @@ from .._messages import (
 )
 from .._url import cut, masked, resolved
 from .run import ReceivedBuild, Run, add_counts, add_final_counts, add_outlet, checked, describe_error, hangs
-from .sent_modules import SentModules
 from .threads import Crew
 
 _SOCKET = 3
@@ -77,10 +71,7 @@ class _Agent:
         self._runs: dict[tuple[int, int], Run] = {}
         self._hung: dict[int, Run] = {}  # by camera: an earlier build that was given up but has not returned
         self._lock = threading.RLock()  # reentrant, because log() may be called while it is held
-        self._last_counts: dict[tuple[int, int], Counts] = {}  # of ended runs, until confirmed
         self._builds: dict[int, ReceivedBuild] = {}
-        # Modules by their sources. Kept only as long as a build uses them.
-        self._versions: weakref.WeakValueDictionary[bytes, SentModules] = weakref.WeakValueDictionary()
         self._crew = Crew(_AT_ONCE, "camera")
 
     def log(self, level: int, logger: str, text: str) -> bool:
@@ -116,41 +107,14 @@ class _Agent:
         match order:
             case Levels(levels):
                 log_to_parent(self, levels)
-            case Build(number, known, pickled, sources):
-                self._builds[number] = ReceivedBuild(known, pickled, self._sent_modules(sources))
+            case Build(number, known, pickled):
+                self._builds[number] = ReceivedBuild(known, pickled)
             case ForgetBuild(number):
                 self._builds.pop(number, None)
-            case KeepBuilds(numbers):
-                self._builds = {number: self._builds[number] for number in numbers if number in self._builds}
             case Start():
                 self._start(order)
             case Stop(run):
                 self._stop(run)
-            case CountsKept(run):
-                with self._lock:
-                    self._last_counts.pop(run, None)
-            case Mark(term):
-                self._tell_again()
-                self._tell(Marked(term))
-
-    def _sent_modules(self, sources: bytes) -> SentModules | None:
-        """Returns the modules for these sources, which all builds of the same version share."""
-        if not sources:
-            return None
-        modules = self._versions.get(sources)
-        if modules is None:
-            modules = self._versions[sources] = SentModules(pickle.loads(sources))
-        return modules
-
-    def _tell_again(self) -> None:
-        """Repeats what a previous controller may not have passed on before it ended."""
-        with self._lock:
-            runs = [run for run in self._runs.values() if run.running and run.outputs]
-            last_counts = list(self._last_counts.values())
-        for run in runs:
-            self._tell(Started(run.key, run.outputs))
-        for counts in last_counts:
-            self._tell(counts)
 
     # ---- start
 
@@ -308,10 +272,7 @@ class _Agent:
         self._tell(event)
 
     def _tell_last_counts(self, run: Run, pipeline: Pipeline) -> None:
-        counts = Counts(run.key, dict(add_final_counts(pipeline, run.outlets)), last=True)
-        with self._lock:
-            self._last_counts[run.key] = counts
-        self._tell(counts)
+        self._tell(Counts(run.key, dict(add_final_counts(pipeline, run.outlets))))
 
     def _look(self) -> None:
         """Looks for pipelines that have ended on their own, starts that hang, and losses."""

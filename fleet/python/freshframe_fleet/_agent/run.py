@@ -29,7 +29,6 @@ from freshframe._agent import (
 
 from .._url import cut, hide_password, masked
 from .._wire import loss_name
-from .sent_modules import SentModules
 from .ways import Ways
 
 
@@ -40,17 +39,14 @@ class ReceivedBuild:
     it.
     """
 
-    def __init__(self, known: bytes, pickled: bytes, modules: SentModules | None = None) -> None:
+    def __init__(self, known: bytes, pickled: bytes) -> None:
         """Stores the pickles without loading them.
 
         Args:
             known: Pickled definitions that the function may refer to.
             pickled: Its other definitions and the function itself.
-            modules: The program's own modules, if they were sent along.
         """
         self._pickles = known, pickled
-        self._loads = pickle.loads if modules is None else modules.loads
-        self._modules = modules
         self._lock = threading.Lock()  # held while loading
         self._function: Any = None
 
@@ -64,8 +60,8 @@ class ReceivedBuild:
             if self._function is None:
                 try:
                     known, pickled = self._pickles
-                    learn(self._loads(known))
-                    definitions, function = self._loads(pickled)
+                    learn(pickle.loads(known))
+                    definitions, function = pickle.loads(pickled)
                     learn(definitions)
                 except Exception as error:
                     why = f"{type(error).__name__}: {error}"

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from freshframe import FreshframeError
@@ -16,7 +15,6 @@ from .._messages import (
     Build,
     Closed,
     Counts,
-    CountsKept,
     Ended,
     Event,
     Failed,
@@ -24,7 +22,6 @@ from .._messages import (
     Hangs,
     Levels,
     Log,
-    Marked,
     Start,
     Started,
     Stop,
@@ -68,7 +65,7 @@ class Actions:
                 parts.links.order(link, Stop(action.run))
             case ForgetRun():
                 link.runs.forget(action.run)
-                link.send(_wire.forget(parts.kept.term, action.run))
+                link.send(_wire.forget(action.run))
 
     def _start(self, link: Link, run: Run) -> None:
         parts, number = self._parts, run[0]
@@ -78,7 +75,6 @@ class Actions:
             link.builds.add(known.build)
             parts.links.order(link, Build(known.build, *parts.builds.function(known.build)))
         link.runs.add(run, known.build)
-        parts.kept.change()
         parts.links.order(link, Start(run, camera.name, known.url, camera.exclusive, known.build))
 
     def _end_camera(self, number: int) -> None:
@@ -86,16 +82,16 @@ class Actions:
         self.release_build(parts.cameras.remove(number).build)
         forgotten = parts.cameras.forget(lambda: parts.links.cameras() | parts.readers.cameras())
         parts.readers.forget_cameras(forgotten)
-        parts.kept.change()
 
     def release_build(self, number: int) -> None:
         """One camera less has it. Agents forget it with the last one."""
         parts = self._parts
         if not parts.builds.release(number):
             return
-        for link in parts.links:  # an earlier controller may have sent it, too
-            link.builds.discard(number)
-            parts.links.order(link, ForgetBuild(number))
+        for link in parts.links:
+            if number in link.builds:
+                link.builds.discard(number)
+                parts.links.order(link, ForgetBuild(number))
 
     # ---- agents
 
@@ -103,27 +99,17 @@ class Actions:
         parts = self._parts
         if parts.is_closing:
             return
-        if not parts.place.can_launch(name):
-            parts.decisions.agents[name].launch_at = math.inf  # until the place can
-            return
-        if not parts.adoption.may_launch(name):
-            return
         now = boot_time()
         try:
-            link = parts.place.launch(name)
+            link = Link(name, parts.options)
         except (OSError, FreshframeError) as error:
             parts.decisions.launched(name, now)
             self.do(parts.decisions.gone(name, now, f"cannot be started: {error}"))
             return
         parts.links.add(link)
         parts.decisions.launched(name, now)
-        self.greet(link)
-        parts.adoption.launched(name)
-
-    def greet(self, link: Link) -> None:
-        """The first orders to an agent that this controller has not heard before."""
-        self._parts.links.order(link, Levels(log_levels()))
-        self._parts.readers.introduce(link)
+        parts.links.order(link, Levels(log_levels()))
+        parts.readers.introduce(link)
 
     def bury(self, link: Link) -> None:
         """Forgets an agent whose process has ended. Messages that have arrived are read, the rest is lost."""
@@ -131,7 +117,6 @@ class Actions:
         if link.socket is not None:
             parts.links.read(link, last=True)
         parts.links.remove(link)
-        parts.receipts.forget(link)
         why = str(link.child.reap() or "ended")
         words = link.last_words()
         parts.readers.lose(link)
@@ -142,17 +127,6 @@ class Actions:
         crashed = link.has_crashed(why)
         link.close_page()
         self.do(parts.decisions.gone(link.name, boot_time(), why, crashed=crashed, culprit=words.run))
-        parts.adoption.ended(link)
-
-    def cut_off(self, link: Link, why: str) -> None:
-        """Cuts an agent off that will end unseen: cameras that allow several sessions need not wait."""
-        parts = self._parts
-        if link.socket is not None:
-            parts.links.read(link, last=True)
-        parts.links.hang_up(link)
-        parts.readers.lose(link)
-        link.forget_all()
-        self.do(parts.decisions.cut_off(link.name, boot_time(), why))
 
 
 class Hearing:
@@ -176,32 +150,22 @@ class Hearing:
         """Renews an agent's lease. The message brings the records of its cameras and outboxes."""
         parts = self._parts
         parts.readers.end_outboxes(link, message.last)
-        adopted = parts.adoption.report(link, message, now)
-        if adopted is None:
-            parts.place.renewed(link)
-            return
         link.note_renewal(message, now)
-        starting = parts.decisions.agents[link.name].state == "starting"
-        runs = [(int(each["camera"]), int(each["epoch"])) for each in message.cameras] if starting else ()
         if parts.decisions.moves:
             some = message.cameras[message.cameras["results"] > 0]
             parts.decisions.give_results({(int(each["camera"]), int(each["epoch"])) for each in some})
         load, late = link.meter.note_cpu(now, message.cpu), link.meter.lateness.seconds
-        parts.decisions.heard(link.name, now, load, runs, late=late)
+        parts.decisions.heard(link.name, now, load, late=late)
         self._actions.do(parts.decisions.tick(now))
-        parts.place.renewed(link)
-        allowed = parts.adoption.answered(parts.decisions.allowed(link.name))
-        link.send(_wire.answer(parts.kept.term, message.asked, _wire.runs(allowed)))
-        self._actions.do(adopted)
+        allowed = parts.decisions.allowed(link.name)
+        link.send(_wire.answer(message.asked, _wire.runs(allowed)))
 
     def hear(self, link: Link, event: Event, now: float) -> None:
         """An event of an agent."""
         parts = self._parts
         decisions, do = parts.decisions, self._actions.do
         decisions.python_ran(link.name, now)
-        if parts.adoption.hears(link, event):
-            return
-        match parts.place.explained(event):
+        match event:
             case Started(run, outputs):
                 decisions.started(run, now)
                 build = link.runs.find_build(run)
@@ -209,23 +173,17 @@ class Hearing:
                     parts.readers.check()
             case Failed(run, why):
                 do(decisions.failed(run, now, cut(why)))
-                parts.kept.change()
             case Hangs(run, why):
                 do(decisions.hangs(run, now, cut(why)))
-                parts.kept.change()
             case Ended(run):
                 do(decisions.ended(run, now))
-                parts.kept.change()
             case Closed(run):
                 do(decisions.closed(run, now))
-                parts.kept.change()
-            case Counts((number, epoch), counts, last):
+            case Counts((number, epoch), counts):
                 known = parts.cameras.get(number)
                 if known is not None:
                     known.counts.tell(epoch, counts)
-                if last:
-                    parts.receipts.owe(link, _wire.order(parts.kept.term, CountsKept((number, epoch))))
             case Log(level, name, text):
                 parts.notes.log(level, name, f"{link.name}: {cut(text)}")
-            case Alive() | Marked():
+            case Alive():
                 pass

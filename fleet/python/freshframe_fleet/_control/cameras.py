@@ -21,15 +21,6 @@ class Known:
     counts: CameraCounts = field(default_factory=CameraCounts)
 
 
-@dataclass(frozen=True)
-class KeptCameras:
-    """Holds the cameras that the next controller takes over."""
-
-    next: int  # number
-    known: dict[int, Known]
-    gone: dict[int, str]  # names of removed ones
-
-
 class Cameras:
     """Holds the cameras of one fleet, by number. A number is never given twice."""
 
@@ -82,17 +73,3 @@ class Cameras:
         for number in forgotten:
             del self._gone[number]
         return forgotten
-
-    # ---- kept state
-
-    def kept(self) -> KeptCameras:
-        """Returns the state that the next controller takes over."""
-        return KeptCameras(self._next, dict(self._known), dict(self._gone))
-
-    def restore(self, kept: KeptCameras) -> list[int]:
-        """Takes over the cameras of an earlier controller. Returns the builds of all of them."""
-        self._next = kept.next
-        self._known = dict(kept.known)
-        self._gone = dict(kept.gone)
-        self._numbers = {each.name: number for number, each in self._known.items()}
-        return [each.build for each in self._known.values()]

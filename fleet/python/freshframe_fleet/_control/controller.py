@@ -22,11 +22,10 @@ from .actions import Actions, Hearing
 from .agents.links import Links
 from .builds.builds import Builds
 from .cameras import Cameras
-from .kept import Adoption, Kept, NothingBefore, Receipts, StateFile
 from .loop import TICK, Loop, boot_time
+from .name_lock import NameLock
 from .notes import Notes
 from .parts import Parts
-from .place import Place
 from .readers import Readers
 from .setup import Setup
 
@@ -76,7 +75,6 @@ class Life:
             self._actions.do(parts.decisions.tick(now))
             parts.notes.take()
         parts.readers.pull()
-        parts.receipts.send()
         parts.links.flush()
         parts.cpu = time.clock_gettime(time.CLOCK_THREAD_CPUTIME_ID)
         parts.readers.announce()
@@ -87,17 +85,12 @@ class Life:
         with parts.loop.lock:
             parts.is_closing = True
         parts.loop.wake()
-        if not parts.loop.ended.wait(parts.place.patience):
-            with parts.loop.lock:
-                parts.place.give_up(list(parts.links))
-            parts.loop.ended.wait()
+        parts.loop.ended.wait()
         parts.loop.join(1.0)
-        parts.place.close()
 
     def _end_agents(self) -> None:
         parts = self._parts
         with parts.loop.lock:
-            parts.place.closing(list(parts.links))
             for link in parts.links:
                 parts.links.order(link, End())
         deadline = time.monotonic() + _END_TIMEOUT
@@ -121,14 +114,13 @@ class Life:
         parts.loop.do_requests()
         parts.notes.take()
         parts.loop.close()
-        parts.kept.close()
+        parts.lock.close()
 
     def forget_in_child(self) -> None:
         """In a forked child: closes what would keep the agents and the state's lock alive there."""
         parts = self._parts
         parts.links.forget_in_child()
-        parts.place.forget_in_child()
-        parts.kept.forget_in_child()
+        parts.lock.forget_in_child()
         parts.loop.forget_in_child()
 
 
@@ -140,40 +132,22 @@ Spec = tuple[str, str, Mapping[str, str]]  # name, address and needs of a camera
 class Controller:
     """Runs a fleet. Any thread may call the methods, and the controller's own thread executes them."""
 
-    def __init__(
-        self, setup: Setup, place: Place, kept: Kept | None = None, adoption: Adoption | None = None
-    ) -> None:
+    def __init__(self, setup: Setup) -> None:
         """Starts the thread; there are no agents yet.
 
-        Args:
-            setup: Its options.
-            place: Where its agents run.
-            kept: Its state for the next controller, or None for a file.
-            adoption: Of the agents of the controller before it, or None if it is the first.
-
         Raises:
-            FreshframeError: The state cannot be written, or the place cannot begin.
+            FreshframeError: The name cannot be locked.
             StateError: A fleet of this name runs already.
         """
         self.name = setup.name
-        kept = kept or StateFile(setup.name, keep=setup.keep)
-        self.parts = parts = _parts(setup, place, kept, adoption or NothingBefore())
+        self.parts = parts = _parts(setup, NameLock(setup.name, made_up=setup.made_up))
         self.actions = Actions(parts)
         hearing = Hearing(parts, self.actions)
         parts.links.on_message = hearing.take
         parts.links.on_end = self.actions.bury
-        parts.adoption.begin(parts)
-        parts.decisions.state.holds = parts.adoption.why_held
         self._open: dict[int, FleetReader] = {}  # readers, by number
         self._life = Life(parts, self.actions)
         self._life.start()
-        try:
-            place.begin(self)
-        except BaseException:
-            self.close()
-            raise
-
-    # ---- for its place
 
     @property
     def lock(self) -> threading.RLock:
@@ -184,16 +158,6 @@ class Controller:
     def decisions(self) -> Decisions:
         """The decisions. With the lock."""
         return self.parts.decisions
-
-    @property
-    def links(self) -> Links:
-        """To agents that have a process. With the lock."""
-        return self.parts.links
-
-    @property
-    def is_closing(self) -> bool:
-        """Whether the fleet was closed."""
-        return self.parts.is_closing
 
     @property
     def ticked(self) -> float:
@@ -208,34 +172,12 @@ class Controller:
         """Has a job done by the thread, and waits for it."""
         return self.parts.loop.call(job)
 
-    def request(self, job: Callable[[], object]) -> None:
-        """Has a job done by the thread, and does not wait for it."""
-
-        def guarded() -> None:
-            try:
-                job()
-            except Exception:
-                self.parts.notes.log_error(f"a message of a guard of fleet {self.name!r} was not understood")
-
-        self.parts.loop.request(guarded)
-
-    def tell_trouble(self, why: str) -> None:
-        """Notes why the machines are not heard, or an empty text if they are."""
-
-        def tell() -> None:
-            if why != self.parts.cluster_trouble:
-                self.parts.cluster_trouble = why
-                self.note("cluster", why or "answers again")
-
-        self.call(tell)
-
     # ---- agents
 
     def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
         """Adds an agent, which is started as soon as it can be."""
 
         def add() -> None:
-            self.decisions.state.can_add_agents = True  # all that it takes is a process
             self.decisions.add_agent(name, labels, boot_time())
 
         self.call(add)
@@ -257,11 +199,9 @@ class Controller:
 
     # ---- cameras
 
-    def add_build(
-        self, known: bytes, pickled: bytes, modules: Mapping[str, str] | None = None, sources: bytes = b""
-    ) -> int:
-        """A function that agents get once. See Builds.add()."""
-        return self.call(lambda: self.parts.builds.add(known, pickled, modules or {}, sources))
+    def add_build(self, known: bytes, pickled: bytes) -> int:
+        """Adds a function that agents get once. Returns its number."""
+        return self.call(lambda: self.parts.builds.add(known, pickled))
 
     def add(self, cameras: Sequence[Spec], build: int, exclusive: bool) -> None:
         """Adds cameras.
@@ -285,9 +225,7 @@ class Controller:
             number = parts.cameras.add(name, url, build)
             parts.builds.use(build)
             parts.decisions.add(Camera(number, name, dict(needs), exclusive), now)
-            parts.adoption.changed(number)
         parts.readers.check()
-        parts.kept.change()
 
     def update(self, name: str, build: int | None, url: str | None) -> None:
         """Gives a camera another build, another address, or both."""
@@ -303,18 +241,12 @@ class Controller:
         self.actions.release_build(known.build)
         known.build = build
         known.url = known.url if url is None else url
-        parts.adoption.changed(number)
         self.actions.do(parts.decisions.renew(number, boot_time()))
         parts.readers.check()
 
     def remove(self, name: str) -> None:
         """Removes a camera: its run ends, and its results are read for a second."""
-
-        def remove() -> None:
-            self.actions.do(self.decisions.remove(self._number(name), boot_time()))
-            self.parts.kept.change()
-
-        self.call(remove)
+        self.call(lambda: self.actions.do(self.decisions.remove(self._number(name), boot_time())))
 
     def move(self, name: str, to: str) -> None:
         """Moves a camera to that agent."""
@@ -349,7 +281,8 @@ class Controller:
         """
 
         def reader() -> FleetReader:
-            results = self.open_results(output, name)
+            self._check_open()
+            results = self.parts.readers.open(output, name)
             if results.number not in self._open:
                 self._open[results.number] = FleetReader(
                     results, self.parts.cameras.name_of, self._close_reader
@@ -357,11 +290,6 @@ class Controller:
             return self._open[results.number]
 
         return self.call(reader)
-
-    def open_results(self, output: str, name: str | None) -> Results:
-        """Opens results for a reader of another process. The controller's thread calls this."""
-        self._check_open()
-        return self.parts.readers.open(output, name)
 
     def _close_reader(self, results: Results) -> None:
         """Closes a reader without a name for good."""
@@ -427,28 +355,26 @@ def _refuse_leaving(camera: Camera) -> None:
         )
 
 
-def _parts(setup: Setup, place: Place, kept: Kept, adoption: Adoption) -> Parts:
+def _parts(setup: Setup, lock: NameLock) -> Parts:
     loop, builds = Loop(f"fleet {setup.name}"), Builds()
-    epochs = itertools.count(kept.term << 32 | 1)
+    epochs = itertools.count(int(time.time()) << 32 | 1)  # above those of an earlier program
 
     def is_flushed(run: Run) -> bool:
         return parts.readers.is_flushed(run)
 
     decisions = Decisions(FleetState(epochs.__next__, is_flushed, setup.times))
     notes = Notes(setup.name, decisions)
-    links, cameras, receipts = Links(loop, kept.term, notes), Cameras(), Receipts(kept)
+    links, cameras = Links(loop, notes), Cameras()
     parts = Parts(
         name=setup.name,
-        kept=kept,
+        lock=lock,
         loop=loop,
-        place=place,
-        adoption=adoption,
+        options=setup.options,
         decisions=decisions,
         notes=notes,
         links=links,
         builds=builds,
         cameras=cameras,
-        readers=Readers(kept, links, builds, cameras, receipts, lambda: loop.wake(hurry=False)),
-        receipts=receipts,
+        readers=Readers(links, builds, lambda: loop.wake(hurry=False)),
     )
     return parts

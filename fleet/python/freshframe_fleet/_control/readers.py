@@ -14,8 +14,6 @@ from .._wire import Records
 from .agents.link import Link
 from .agents.links import Links
 from .builds.builds import Builds
-from .cameras import Cameras
-from .kept import Kept, Receipts
 
 _AT_A_PULL = (500, 1 << 20)  # results, bytes
 
@@ -25,31 +23,17 @@ class Readers:
 
     def __init__(
         self,
-        kept: Kept,
         links: Links,
         builds: Builds,
-        cameras: Cameras,
-        receipts: Receipts,
         wants: Callable[[], None],
     ) -> None:
         """Begins without readers. ``wants``: called by any thread when a reader has room again."""
-        self._kept = kept
         self._links = links
         self._builds = builds
-        self._cameras = cameras
-        self._receipts = receipts
         self._wants = wants
         self._all: dict[int, Results] = {}
-        self._untold: dict[
-            int, int
-        ] = {}  # readers that agents do not know yet, with the change that adds each
         self._named: dict[str, Results] = {}
-        self.next = 1  # number; each is given once
-        self.owes: Callable[[Results, str], bool] = lambda reader, agent: (
-            False
-        )  # keeps an agent's batch there
-        self.came: Callable[[Results, str], None] = lambda reader, agent: None  # a batch of an agent
-        self.first_term = 0  # the first term of this controller, if others were before it
+        self._next = 1  # number; each is given once
 
     def __iter__(self) -> Iterator[Results]:
         """Iterates over all readers."""
@@ -76,46 +60,32 @@ class Readers:
             known.reopen()
             self._check(known)
             return known
-        reader = self.restore(self.next, output, name)
-        self._untold[reader.number] = self._kept.change()
-        self._tell()
+        reader = Results(self._next, output, name, self._wants)
+        self._next += 1
+        self._all[reader.number] = reader
+        if name is not None:
+            self._named[name] = reader
+        for link in self._links:
+            self._send_reader(reader, link)
         self._check(reader)
         return reader
 
-    def _tell(self) -> None:
-        """Sends the agents the readers whose numbers the next controller would give to no other one."""
-        for number in [each for each, change in self._untold.items() if self._kept.is_written(change)]:
-            del self._untold[number]
-            for link in self._links:
-                self._send_reader(self._all[number], link)
-
     def _send_reader(self, reader: Results, link: Link) -> None:
-        link.send(_wire.reader(self._kept.term, reader.number, reader.output))
-
-    def restore(self, number: int, output: str, name: str | None) -> Results:
-        """One of an earlier controller."""
-        reader = Results(number, output, name, self._wants, self.first_term)
-        self._all[number] = reader
-        self.next = max(self.next, number + 1)
-        if name is not None:
-            self._named[name] = reader
-        return reader
+        link.send(_wire.reader(reader.number, reader.output))
 
     def forget(self, reader: Results) -> None:
         """Forgets a reader that is closed for good."""
         self._all.pop(reader.number, None)
-        self._untold.pop(reader.number, None)
         if self._named.get(reader.name or "") is reader:
             del self._named[reader.name or ""]
         for link in self._links:
             link.pulls.forget(reader.number)
-            link.send(_wire.reader_gone(self._kept.term, reader.number))
+            link.send(_wire.reader_gone(reader.number))
 
     def introduce(self, link: Link) -> None:
         """Sends an agent all readers that agents may have."""
         for reader in self:
-            if reader.number not in self._untold:
-                self._send_reader(reader, link)
+            self._send_reader(reader, link)
 
     def check(self) -> None:
         """Ends readers of an output that no build gives, once the outputs of all builds in use are known."""
@@ -131,9 +101,8 @@ class Readers:
 
     def pull(self) -> None:
         """Asks the agents for results, for all that have room."""
-        self._tell()
         for reader in self:
-            if reader.number not in self._untold and reader.makes_room():
+            if reader.makes_room():
                 for link in self._links:
                     self._pull(link, reader)
 
@@ -141,27 +110,14 @@ class Readers:
         number = reader.number
         if link.socket is None or link.pulls.is_open(number) or not reader.has_room:
             return
-        if self.owes(reader, link.name):
-            return
-        link.send(_wire.pull(self._kept.term, number, link.pulls.ask(number), _AT_A_PULL))
+        link.send(_wire.pull(number, link.pulls.ask(number), _AT_A_PULL))
 
     def take(self, link: Link, batch: _wire.Batch) -> None:
-        """A batch has come, perhaps for the second time."""
+        """Takes a batch of an agent."""
         reader = self.get(batch.reader)
         if reader is None or not link.pulls.take(batch.reader, batch.number):
             return
-        refused = reader.counters.refused
-        reader.push(batch, link.meter.clock_offset, self._without_name(batch))
-        if reader.counters.expects_repeats:
-            reader.settle(link.runs.all())
-        if reader.counters.refused != refused:
-            self._kept.change()
-        self.came(reader, link.name)
-
-    def _without_name(self, batch: _wire.Batch) -> set[int]:
-        """Cameras of a batch that this controller does not know. The store may have lost them."""
-        numbers = set(batch.results["camera"].tolist())
-        return {each for each in numbers if not self._cameras.has_name(each)}
+        reader.push(batch)
 
     def announce(self) -> None:
         """Wakes those for which results have arrived."""
@@ -195,34 +151,23 @@ class Readers:
                 reader.note(mine)
 
     def end_outboxes(self, link: Link, records: Records) -> None:
-        """The last records of outboxes. An agent repeats them until the next controller would know them."""
-        is_new: dict[Run, bool] = {}
-        repeated: dict[int, set[Run]] = {}
+        """Takes the last records of outboxes."""
         for record in records:
             run = int(record["camera"]), int(record["epoch"])
             reader = self.get(int(record["reader"]))
-            counts = reader is not None and reader.end_outbox(run, record.reshape(1), link.name)
-            is_new[run] = is_new.get(run, False) or counts
+            if reader is not None:
+                reader.end_outbox(run, record.reshape(1))
             link.runs.note_last_record(run)
-            repeated.setdefault(int(record["reader"]), set()).add(run)
-        for run, new in is_new.items():
-            answer = self._receipts.owe if new else self._receipts.repeat
-            answer(link, _wire.kept(self._kept.term, run))
-        for reader in self:
-            reader.keep_ended(link.name, repeated.get(reader.number, ()))
+            link.send(_wire.kept(run))
 
     def lose(self, link: Link) -> None:
-        """Counts the results of an agent's runs as lost, even of runs that an earlier controller began."""
+        """Counts the results of an agent's runs as lost."""
         self.fold(link)
-        ended = link.runs.ended()
         for reader in self:
             for run in link.runs.all():
                 build = link.runs.find_build(run)
-                if run[1] >> 32 < self.first_term:  # no record of it may have come to this controller
-                    build = build if build is not None else ended.get(run)
                 unreported = build is not None and self._builds.may_give(build, reader.output)
                 reader.end_run(run, lost=True, unreported=unreported)
-            reader.keep_ended(link.name, ())
 
     def cameras(self) -> set[int]:
         """Numbers of the cameras whose results wait here."""

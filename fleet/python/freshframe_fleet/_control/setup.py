@@ -14,6 +14,6 @@ class Setup:
     """The options of a fleet's controller."""
 
     name: str
-    keep: bool  # the state file after the end
+    made_up: bool  # the program has given no name
     times: Times
     options: dict[str, Any]  # options of its agents

@@ -34,7 +34,6 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
         pid=link.child.pid if link is not None and link.child.pid > 0 else None,
         camera_count=cameras,
         load=agent.load,
-        machine=agent.machine.name if agent.machine is not None else None,
         behind=agent.late,
         silent_for=max(0.0, now - agent.heard) if link is not None else 0.0,
         launches=agent.launches,
@@ -42,7 +41,6 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
         python_silent_for=max(0.0, now - agent.python_ran) if link is not None else 0.0,
         lost_share=link.meter.lost if link is not None else 0.0,
         waiting=int(link.latest.outboxes["waiting"].sum()) if link is not None else 0,
-        clock_offset=link.meter.clock_offset if link is not None else 0.0,
     )
 
 
@@ -134,7 +132,6 @@ def fleet_stats(parts: Parts) -> FleetStats:
         parts.readers.fold(link)
     return FleetStats(
         name=parts.name,
-        term=parts.kept.term,
         agents={
             name: agent_stats(agent, parts.links.get(name), decisions.count_cameras(name), now)
             for name, agent in decisions.agents.items()
@@ -145,7 +142,6 @@ def fleet_stats(parts: Parts) -> FleetStats:
         outputs=parts.builds.outputs(),
         controller_cpu=parts.cpu,
         reason=parts.failure,
-        cluster_reason=parts.cluster_trouble or None,
     )
 
 

@@ -39,7 +39,7 @@ class Balance:
     def __init__(self, times: Times) -> None:
         """Starts with no imbalance seen."""
         self._times = times
-        self._loads = _Measure(lambda agent: agent.machine_load, times.spread)
+        self._loads = _Measure(lambda agent: agent.load, times.spread)
         self._ages = _Measure(lambda agent: agent.late, times.late)
         self._moved = float("-inf")
         self._fewer_since: dict[str, float] = {}  # agents that have too few cameras
@@ -47,12 +47,8 @@ class Balance:
 
     def pair(
         self, agents: Iterable[Agent], count: Callable[[str], int], now: float
-    ) -> tuple[list[Agent], Agent] | None:
-        """Returns agents that are to give a camera to another one now: by load, then by late results.
-
-        By load it is about machines: each agent of the full one may give a camera, and the agent with the
-        fewest of the empty one gets it.
-        """
+    ) -> tuple[Agent, Agent] | None:
+        """Returns the agent that is to give a camera to another one now: by load, then by late results."""
         up = _that_take_any(agents)
         if len(up) < 2:
             self._loads.forget()
@@ -60,15 +56,11 @@ class Balance:
             return None
         by_load = self._loads.pair(up, self._times.rebalance_after, now)
         by_age = self._ages.pair(up, self._times.rebalance_after, now)
-        if by_age is not None and (count(by_age[0].name) < 2 or by_age[1].machine_load >= self._times.busy):
+        if by_age is not None and (count(by_age[0].name) < 2 or by_age[1].load >= self._times.busy):
             by_age = None  # no other agent would be quicker
         if now - self._moved < self._times.rebalance_every:
             return None
-        if by_load is not None:
-            full, empty = (_beside(each, up) for each in by_load)
-            full.sort(key=lambda agent: agent.load, reverse=True)
-            return full, min(empty, key=lambda agent: count(agent.name))
-        return None if by_age is None else ([by_age[0]], by_age[1])
+        return by_load or by_age
 
     def fuller(
         self, agents: Iterable[Agent], count: Callable[[str], int], now: float
@@ -85,10 +77,10 @@ class Balance:
             most = up[-1]
             few, many = count(least.name), count(most.name)
             even = max(2.0, _EVEN * many) if least.name in self._filled else max(3.0, many / 2)
-            if many - few < even or least.machine_load > most.machine_load + self._times.spread / 2:
+            if many - few < even or least.load > most.load + self._times.spread / 2:
                 continue
             fewer[least.name] = since = self._fewer_since.get(least.name, now)
-            if now - since >= self._times.even_after and least.machine_load < self._times.busy:
+            if now - since >= self._times.even_after and least.load < self._times.busy:
                 pairs.append((most, least))
         self._fewer_since = fewer
         self._filled = {least.name for _, least in pairs}
@@ -97,13 +89,6 @@ class Balance:
     def moved(self, now: float) -> None:
         """A camera has begun to move."""
         self._moved = now
-
-
-def _beside(agent: Agent, up: list[Agent]) -> list[Agent]:
-    """The agents of its machine, itself too."""
-    if agent.machine is None:
-        return [agent]
-    return [each for each in up if each.machine is agent.machine]
 
 
 def _that_take_any(agents: Iterable[Agent]) -> list[Agent]:

@@ -74,8 +74,7 @@ class Consequences:
             silent = now - max(agent.heard, resumed)
             for number in sorted(self._state.placed[agent.name]):
                 camera = self._state.cameras[number]
-                wait = times.session_timeout if camera.exclusive else times.give_away_after
-                if silent > wait:
+                if silent > times.give_away_after and not camera.exclusive:
                     self._state.leave(camera, agent, now, f"{agent.name} does not end")
             if silent > times.give_away_after:
                 self._state.leave_formers(agent.name, now)
@@ -125,9 +124,6 @@ class Consequences:
         if placement.is_early(camera, self._state.agents.values(), now, self._state.times):
             self._state.enter(camera, "unplaced", now, "its agents are starting")
             return
-        if why := self._state.holds(camera, now):
-            self._state.enter(camera, "unplaced", now, why)
-            return
         agent = placement.choose(camera, self._candidates(camera), self._state.placed, self._state.times)
         if agent is None:
             why = placement.why_nowhere(camera, self._state.agents.values(), self._state.times)
@@ -160,11 +156,10 @@ class Consequences:
         pair = self._balance.pair(self._state.agents.values(), self._state.count_cameras, now)
         if pair is None:
             return
-        full, least = pair
-        found = next(((each, camera) for each in full for camera in self._movable(each, least)), None)
-        if found is None:
+        most, least = pair
+        camera = next(self._movable(most, least), None)
+        if camera is None:
             return
-        most, camera = found
         self._balance.moved(now)
         self._state.note(now, camera.name, f"moves from {most.name} to {least.name}, which has less to do")
         actions += self.move(camera, least.name, now)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from . import patience
 from .consequences import Consequences
@@ -39,15 +39,11 @@ class Decisions:
         """How many cameras an agent has."""
         return self.state.count_cameras(name)
 
-    def without_room(self) -> list[Mapping[str, str]]:
-        """Returns the needs of cameras that wait for another machine."""
-        return self.state.without_room()
-
     # ---- calls of the user
 
-    def add_agent(self, name: str, labels: Mapping[str, str], now: float, machine: str = "") -> None:
-        """Adds an agent. ``machine``: shared by several, or empty if it has one for itself."""
-        self.state.add_agent(name, labels, now, machine)
+    def add_agent(self, name: str, labels: Mapping[str, str], now: float) -> None:
+        """Adds an agent."""
+        self.state.add_agent(name, labels, now)
 
     def add(self, camera: Camera, now: float) -> None:
         """Adds a camera, which gets a place as soon as an agent can take it."""
@@ -109,7 +105,6 @@ class Decisions:
         agent.heard = agent.python_ran = now
         agent.is_stuck = agent.keeps_gil = False
         agent.launches += 1
-        agent.seen_ended = False
 
     def give_results(self, runs: Collection[Run]) -> None:
         """These have given results. To be called while ``moves``."""
@@ -124,33 +119,19 @@ class Decisions:
         """Notes an event from an agent's Python. Renewals come from native code."""
         self.agents[name].python_ran = now
 
-    def heard(
-        self, name: str, now: float, load: float, runs: Iterable[Run] = (), *, late: float = 0.0
-    ) -> None:
-        """Notes that an agent renewed its lease. The first renewal lists what it already runs."""
+    def heard(self, name: str, now: float, load: float, *, late: float = 0.0) -> None:
+        """Notes a report of an agent. The first one shows that it is up."""
         agent = self.agents[name]
         agent.heard = now
         agent.late = late
-        agent.note_load(load)
-        agent.python_ran = agent.python_ran or now  # an adopted agent has sent no event yet
+        agent.load = load
         if agent.state != "starting":
             return
         agent.state = "up"
         agent.up_since = agent.python_ran = now
         agent.why = ""
         self.state.note(now, name, "up")
-        for run in runs:
-            self._adopt(agent, run, now)
         self.state.look_at_unplaced()
-
-    def _adopt(self, agent: Agent, run: Run, now: float) -> None:
-        camera = self.cameras.get(run[0])
-        if camera is None or camera.epoch != run[1] or camera.agent not in (None, agent.name):
-            return  # its answer does not list it: it is closed there
-        camera.agent = agent.name
-        self.state.placed[agent.name].add(camera.number)
-        self.state.enter(camera, "running", now)
-        self.state.note(now, camera.name, f"adopted on {agent.name}")
 
     def gone(
         self, name: str, now: float, why: str, *, crashed: bool = False, culprit: Run | None = None
@@ -164,10 +145,9 @@ class Decisions:
         crashed_at = agent.python_ran if agent.is_stuck else now if crashed else None
         patience.note_death(agent, now, self.times)
         agent.state = "down"
-        agent.seen_ended = True
         agent.why = why
         agent.late = 0.0
-        agent.note_load(0.0)
+        agent.load = 0.0
         self.state.note(now, name, why)
         cameras = [self.cameras[number] for number in sorted(self.state.placed[name])]
         named = next((camera for camera in cameras if crashed and camera.run == culprit), None)
@@ -187,23 +167,6 @@ class Decisions:
         self.state.handovers.drop(name)
         self.state.overlaps.end(name, now)
         return self.state.finished(now)
-
-    def cut_off(self, name: str, now: float, why: str) -> list[Action]:
-        """Decides after an agent's connections have ended: most likely it has, too, but unseen."""
-        agent = self.agents[name]
-        agent.state = "ending"
-        agent.why = why
-        self.state.note(now, name, why)
-        for number in sorted(self.state.placed[name]):
-            if not self.cameras[number].exclusive:
-                self.state.leave(self.cameras[number], agent, now, f"{name}: {why}")
-        self.state.leave_formers(name, now)
-        return self.tick(now)
-
-    def remove_agent(self, name: str, now: float) -> None:
-        """Removes an agent that has no cameras."""
-        self.state.drop_agent(name)
-        self.state.overlaps.end(name, now)
 
     def started(self, run: Run, now: float) -> None:
         """Notes that a camera's pipeline runs."""

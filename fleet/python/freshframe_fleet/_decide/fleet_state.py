@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from . import placement
 from .handovers import Handovers, Overlaps
-from .model import Action, Agent, Camera, CameraState, DropCamera, Machine, Run, StopRun, Times
+from .model import Action, Agent, Camera, CameraState, DropCamera, Run, StopRun, Times
 from .suspects import Suspects
 
 
@@ -30,8 +29,6 @@ class FleetState:
         self.cameras: dict[int, Camera] = {}
         self.events: list[tuple[float, str, str]] = []  # when, about what, text; taken by the controller
         self.warnings: list[str] = []  # for the log; taken by the controller
-        self.can_add_agents = False  # the controller can start more agents than it was given
-        self.holds: Callable[[Camera, float], str] = lambda camera, now: ""  # why a camera must not start yet
         self.next_epoch = next_epoch
         self.is_flushed = is_flushed
         self.resumed = float("-inf")  # the latest end of an own pause
@@ -41,20 +38,13 @@ class FleetState:
         self.overlaps = Overlaps()
         self.handovers = Handovers(self.times, is_flushed)
 
-    def machine(self, name: str) -> Machine | None:
-        """The machine of this name, which its agents share."""
-        there = (agent.machine for agent in self.agents.values() if agent.machine is not None)
-        return next((each for each in there if each.name == name), Machine(name)) if name else None
-
-    def add_agent(self, name: str, labels: Mapping[str, str], now: float, machine: str = "") -> None:
-        """Adds an agent. ``machine``: shared by several, or empty if it has one for itself."""
-        shared = self.machine(machine)
-        self.agents[name] = Agent(name, dict(labels), launch_at=now, added=now, machine=shared)
+    def add_agent(self, name: str, labels: Mapping[str, str], now: float) -> None:
+        """Adds an agent."""
+        self.agents[name] = Agent(name, dict(labels), launch_at=now, added=now)
         self.placed[name] = set()
 
     def drop_agent(self, name: str) -> None:
         """Forgets an agent that has ended."""
-        self.agents[name].note_load(0.0)
         del self.agents[name], self.placed[name]
 
     def allowed(self, name: str) -> list[Run]:
@@ -62,16 +52,6 @@ class FleetState:
         placed = map(self.cameras.__getitem__, sorted(self.placed[name]))
         runs = [(each.number, each.epoch) for each in placed if each.state in ("starting", "running")]
         return runs + self.handovers.runs(name)
-
-    def without_room(self) -> list[Mapping[str, str]]:
-        """Returns the needs of cameras that wait for another machine."""
-        return [
-            self.cameras[number].needs
-            for number in self.restless
-            if self.cameras[number].state == "unplaced"
-            and not self.cameras[number].removed
-            and placement.lacks_room(self.cameras[number], self.agents.values(), self.times)
-        ]
 
     def cameras_at(self, agent: Agent) -> Iterator[Camera]:
         """Iterates over the cameras that run on an agent or are placed there."""

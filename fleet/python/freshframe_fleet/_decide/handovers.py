@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 
 from .model import Action, Camera, ForgetRun, Former, Run, StopRun, Times
 
@@ -23,18 +23,6 @@ class Handovers:
         camera.former = Former(camera.agent, camera.run)
         camera.agent = None
         self._at.setdefault(camera.former.agent, {})[camera.number] = camera
-
-    def resume(self, camera: Camera, former: Former) -> None:
-        """A former run of an earlier controller goes on."""
-        camera.former = former
-        self._at.setdefault(former.agent, {})[camera.number] = camera
-
-    def end_missing(self, agent: str, listed: Mapping[int, Collection[int]], now: float) -> None:
-        """Ends former runs that are missing in an agent's list (epochs, by camera)."""
-        for number, camera in self._at.get(agent, {}).items():
-            assert camera.former is not None
-            if camera.former.run[1] not in listed.get(number, ()):
-                self.note_end(camera.former.run, now)
 
     def runs(self, agent: str) -> list[Run]:
         """Former runs that an agent may go on with."""

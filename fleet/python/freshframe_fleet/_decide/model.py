@@ -22,12 +22,8 @@ class Times:
         10.0  # for agents to come up together, so that the first one does not get all cameras
     )
     give_away_after: float = 2.2  # seconds of silence, though the agent's end was not seen
-    session_timeout: float = (
-        65.0  # the same of an exclusive camera: after it the camera has closed its session
-    )
     gil_timeout: float | None = 30.0  # seconds for which an agent's Python does not run, or None for no limit
     start_timeout: float | None = 120.0  # the same while one of its cameras starts
-    orphan_after: float = 30.0  # seconds of an agent without its controller: its guard ends it
     own_pause: float = 0.5  # a pause of the controller, in which it heard nobody
     flush: float = 1.0  # for readers to get the remaining results of a run, before the next one starts
     first_retry: float = 1.0  # for a camera that failed; doubles
@@ -49,16 +45,6 @@ class Times:
     closing_at_once: int = 4  # cameras that leave a draining agent at a time
     first_results: float = 10.0  # seconds of a camera that moves: then its former run is closed without them
     hanging: float = 10.0  # seconds for which all cameras of an agent hang: then it is ended
-    ask_after: float = 10.0  # seconds without room for a camera: then the cluster is asked for a machine
-    ask_again: float = 60.0  # since a machine came: it gets cameras before the next one is asked for
-
-
-@dataclass
-class Machine:
-    """Names the machine that several agents share."""
-
-    name: str
-    load: float = 0.0  # the sum of theirs
 
 
 @dataclass
@@ -74,7 +60,6 @@ class Agent:
     is_stuck: bool = False  # it was so long ago that the agent has to end
     load: float = 0.0  # share of the machine's processor time
     late: float = 0.0  # seconds by which its results are late
-    machine: Machine | None = None  # None: it is alone on its own
     draining: bool = False
     launches: int = 0
     launch_at: float = 0.0
@@ -83,19 +68,7 @@ class Agent:
     deaths: int = 0
     deaths_in_row: int = 0
     apart: int | None = None  # the only camera that it may have, by number, or None if it may have all
-    seen_ended: bool = True  # no process of it can be at work
     why: str = ""
-
-    @property
-    def machine_load(self) -> float:
-        """Adds up the load of all agents of its machine."""
-        return self.load if self.machine is None else self.machine.load
-
-    def note_load(self, load: float) -> None:
-        """Notes the agent's own load."""
-        if self.machine is not None:
-            self.machine.load = max(0.0, self.machine.load + load - self.load)
-        self.load = load
 
 
 @dataclass

@@ -31,7 +31,7 @@ def candidates(
         for agent in agents
         if agent.state == "up"
         and not agent.draining
-        and agent.machine_load < times.busy
+        and agent.load < times.busy
         and meets(agent, camera)
         and has_room(camera, agent.name)
     ]
@@ -50,9 +50,9 @@ def choose(
         return None
     least_late = min(agent.late for agent in among)
     among = [agent for agent in among if agent.late <= least_late + times.late]
-    loads = [agent.machine_load for agent in among]
+    loads = [agent.load for agent in among]
     if max(loads) - min(loads) > times.spread and not camera.holds:
-        return min(among, key=lambda agent: (agent.machine_load, len(placed[agent.name])))
+        return min(among, key=lambda agent: (agent.load, len(placed[agent.name])))
     return min(among, key=lambda agent: len(placed[agent.name]))
 
 
@@ -70,13 +70,6 @@ def why_nowhere(camera: Camera, agents: Iterable[Agent], times: Times) -> str:
     there = [agent for agent in up if not agent.draining]
     if not there:
         return f"draining: {', '.join(agent.name for agent in up)}"
-    if any(agent.machine_load < times.busy for agent in there):
+    if any(agent.load < times.busy for agent in there):
         return f"waits for its trial: its agents crashed {camera.crashes} times in a row"
     return f"busy: {', '.join(agent.name for agent in there)}"
-
-
-def lacks_room(camera: Camera, agents: Iterable[Agent], times: Times) -> bool:
-    """Whether another machine would help: no agent could have it, or all of these are busy."""
-    agents = list(agents)
-    there = [agent for agent in agents if agent.state == "up" and not agent.draining and meets(agent, camera)]
-    return not agents or (bool(there) and all(agent.machine_load >= times.busy for agent in there))

@@ -120,11 +120,6 @@ class Suspects:
         others = [each for each in self._on_trial.get(agent, ()) if each.crashes == camera.crashes]
         return len(others) < camera.company
 
-    def remember(self, camera: Camera) -> None:
-        """Remembers a camera of an earlier controller, if it has crashed an agent."""
-        if camera.crashes:
-            self._all[camera.number] = camera
-
     def forget(self, number: int) -> None:
         """Forgets a camera that has gone."""
         self._all.pop(number, None)
@@ -160,13 +155,13 @@ class Culprits:
     def make_room(self, crashed: Agent, cameras: Collection[Camera], now: float) -> None:
         """Half of the suspects need a second agent, where one can be made."""
         agents = [agent for agent in self._state.agents.values() if agent.apart is None]
-        if self._state.can_add_agents and len(agents) == 1 and any(camera.company for camera in cameras):
+        if len(agents) == 1 and any(camera.company for camera in cameras):
             self._add_extra(crashed.labels, None, now)
 
     def set_apart(self, culprit: Camera, crashed: Agent, now: float) -> None:
         """Gives a culprit its own agent: no other camera pays for its next crash."""
         apart = [agent.apart for agent in self._state.agents.values() if agent.apart is not None]
-        if self._state.can_add_agents and culprit.number not in apart and len(apart) < _MOST_APART:
+        if culprit.number not in apart and len(apart) < _MOST_APART:
             name = self._add_extra(crashed.labels, culprit.number, now)
             self._state.note(now, culprit.name, f"has its own agent from now on: {name}")
 

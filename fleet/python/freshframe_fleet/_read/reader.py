@@ -36,8 +36,7 @@ class FleetSample:
             again with it.
         seq: Frame number at the source, within the epoch.
         pts: Seconds in the source's own time.
-        utc: Unix time of the capture, by the clock of the machine of the fleet's controller, which is the
-            program's unless the fleet is detached. An agent's clock may differ.
+        utc: Unix time of the capture, by the clock of this machine.
         value: The result.
         dropped: Results of this epoch that are missing since the one before.
         ordinal: Number of the result among all of this epoch's that were offered to this reader, from 0.

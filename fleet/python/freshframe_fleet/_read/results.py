@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from .._wire import Batch, Records
@@ -23,7 +23,7 @@ class Result(NamedTuple):
     seq: int
     part: int
     pts: float  # seconds
-    captured: float  # seconds of this machine's boot clock
+    captured: float  # Unix time
     missing: int  # results of this camera before it that were lost
     ordinal: int  # among the run's results
     data: memoryview  # its pickle
@@ -38,7 +38,6 @@ class Results:
         output: str,
         name: str | None = None,
         wants: Callable[[], None] = lambda: None,
-        term: int = 0,
     ) -> None:
         """Begins without results.
 
@@ -47,14 +46,13 @@ class Results:
             output: That it reads.
             name: Under which the reader can come back, or None if it cannot.
             wants: Called when there is room again, after makes_room() has found none.
-            term: Of the controller, if there were others before it.
         """
         self.number = number
         self.output = output
         self.name = name
         self.changed = threading.Condition()  # guards the rest
         self.items: deque[Result] = deque()  # items that have arrived and were not delivered
-        self.counters = Counters(term)
+        self.counters = Counters()
         self.closed = False  # by its program
         self.ended = False
         self.error: str | None = None
@@ -95,26 +93,17 @@ class Results:
             self._starved = True  # before the second look: the user's thread may read all of it meanwhile
         return self.has_room
 
-    def push(self, batch: Batch, clock_offset: float = 0.0, refused: Collection[int] = frozenset()) -> None:
-        """Takes the results of a batch. The reader does not hear of them before announce().
-
-        Args:
-            batch: Of an agent.
-            clock_offset: By how much the clock of the agent's machine is ahead.
-            refused: Cameras whose results are counted as fenced, and thrown away.
-        """
+    def push(self, batch: Batch) -> None:
+        """Takes the results of a batch. The reader does not hear of them before announce()."""
         begin = 0
         with self.changed:
             self.counters.note_all(batch.outboxes)
-            self.counters.note_again(batch.outboxes, batch.results)
             receive, items, pickles = self.counters.receive, self.items, batch.pickles
             for epoch, ordinal, seq, part, pts, captured, camera, size in batch.results.tolist():
-                usable = camera not in refused
-                missing = receive(camera, epoch, ordinal) if usable else self.counters.refuse(camera, epoch)
+                missing = receive(camera, epoch, ordinal)
                 if missing >= 0:
                     data = pickles[begin : begin + size]
-                    at = captured - clock_offset
-                    items.append(Result(camera, epoch, seq, part, pts, at, missing, ordinal, data))
+                    items.append(Result(camera, epoch, seq, part, pts, captured, missing, ordinal, data))
                 begin += size
             self._has_news = True
 
@@ -138,26 +127,10 @@ class Results:
         with self.changed:
             self.counters.end(run, lost=lost, unreported=unreported)
 
-    def end_outbox(self, run: Run, record: Records, agent: str) -> bool:
+    def end_outbox(self, run: Run, record: Records) -> None:
         """Takes the last record of an outbox. See Counters.end_outbox()."""
         with self.changed:
-            return self.counters.end_outbox(run, record, agent)
-
-    def keep_ended(self, agent: str, runs: Collection[Run]) -> None:
-        """Forgets the runs whose last records an agent no longer repeats. See Counters.keep_ended()."""
-        with self.changed:
-            self.counters.keep_ended(agent, runs)
-
-    def settle(self, runs: Iterable[Run]) -> None:
-        """Notes that the latest batch of these runs has come. See Counters.settle()."""
-        with self.changed:
-            self.counters.settle(runs)
-
-    def opened(self, *, again: bool) -> int:
-        """A program opens it, as in Counters.note_opened(). The results that were delivered before."""
-        with self.changed:
-            self.counters.note_opened(again=again)
-            return self.counters.totals(len(self.items) + self.taken()).delivered
+            self.counters.end_outbox(run, record)
 
     def is_flushed(self, run: Run) -> bool:
         """Whether nothing waits in this run's outbox."""
@@ -209,7 +182,3 @@ class Results:
         if self._starved and len(self.items) <= MOST_BUFFERED // 2:
             self._starved = False
             self._wants()
-
-    def want(self) -> None:
-        """Asks for more after the program has acknowledged results."""
-        self._wants()

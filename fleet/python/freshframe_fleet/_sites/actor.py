@@ -12,7 +12,7 @@ from typing import Any
 
 from freshframe import StateError, __version__
 
-from .._control.kept import state_folder
+from .._control.name_lock import state_folder
 from .._fleet import Fleet
 from .._read.reader import FleetReader
 from .._specs import SiteSpec

@@ -128,14 +128,6 @@ def test_a_controller_that_was_paused_takes_no_agent_for_stuck() -> None:
     assert [agent.deaths for agent in world.decisions.agents.values()] == [0, 0]
 
 
-def test_an_agent_that_was_there_before_its_controller_is_not_stuck_before_it_has_told_anything() -> None:
-    world, _ = started()
-    world.decisions.agents["agent0"].python_ran = 0.0
-    world.stuck.add("agent0")
-    world.run(29)
-    assert world.decisions.agents["agent0"].deaths == 0
-
-
 def test_a_camera_that_keeps_the_gil_for_ever_is_found_and_held() -> None:
     world, cameras = started(2, 16)
     culprit = cameras[5]

@@ -147,7 +147,6 @@ def test_a_crash_that_names_its_camera_accuses_no_other() -> None:
 
 def test_a_culprit_has_an_agent_of_its_own_where_one_can_be_made() -> None:
     world = Crashing(2, 20, {})
-    world.decisions.state.can_add_agents = True
     world.after = {7: 5.0}
     camera = world.cameras[7]
     assert camera.agent is not None
@@ -166,7 +165,6 @@ def test_a_culprit_has_an_agent_of_its_own_where_one_can_be_made() -> None:
 
 def test_one_agent_gets_a_second_one_for_half_of_the_suspects() -> None:
     world = Crashing(1, 8, {7: 15.0})
-    world.decisions.state.can_add_agents = True
     world.run(200)
     assert world.held == {7} or world.cameras[7].holds
     assert {"agent0", "extra0"} <= set(world.decisions.agents)
@@ -206,8 +204,9 @@ def test_one_crash_has_no_consequence() -> None:
 
 
 def test_suspects_that_wait_for_their_trial_say_so() -> None:
-    world = Crashing(1, 8, {7: 15.0})
-    world.run(20)
+    world = Crashing(2, 8, {7: 15.0})
+    world.decisions.drain("agent1", True)
+    world.run(40)
     waiting = [camera for camera in world.cameras if camera.why.startswith("waits for its trial")]
     assert waiting
     assert all(camera.state == "unplaced" for camera in waiting)

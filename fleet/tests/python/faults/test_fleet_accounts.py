@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rig.accounts import Entry, check_accounts, check_accounts_of_detached, read_ledger
+from rig.accounts import Entry, check_accounts, read_ledger
 from rig.counted_camera import CountedCameras, CountedRun, build_counted
 from rig.program import _add_all, _empty, _keep_ledger
 from rig.rules import Result, Verdict
@@ -137,28 +137,6 @@ def test_the_ledger_has_what_each_run_had_reported_at_its_end(tmp_path: Path) ->
     assert results.totals().lost_with_agent == 1
 
 
-@pytest.mark.parametrize(
-    ("changes", "text"),
-    [
-        ({}, None),
-        (
-            {"outbox_full": 0, "fenced": 0, "lost_with_agent": 0},
-            "2 frames of runs that ended in order were not",
-        ),
-        ({"outbox_full": 0, "fenced": 0, "lost_with_agent": 0, "unreported_possible": 2}, None),
-        ({"expired": 3}, "7 frames are counted, 6 are missing"),
-        ({"unreported_possible": 0}, "1 runs ended with their agents, 0 are counted as possible"),
-    ],
-)
-def test_the_account_of_a_detached_fleet_needs_no_ledger(changes: dict[str, int], text: str | None) -> None:
-    """Frames of a run that is counted as possible may be untold, others may not."""
-    verdict = Verdict()
-    check_accounts_of_detached(verdict, RUNS, READ, COUNTERS | changes)
-    assert [finding.text[: len(text or "")] for finding in verdict.findings] == (
-        [] if text is None else [text]
-    )
-
-
 def test_the_last_counters_are_those_after_the_last_record_of_each_run() -> None:
     """A run whose last record comes later would end with its agent, and be in no counter."""
     results, run = Results(1, "counted", None, lambda: None), (3, 2)
@@ -168,7 +146,7 @@ def test_the_last_counters_are_those_after_the_last_record_of_each_run() -> None
     def stats() -> Any:
         asked.append(len(results.counters.runs()))
         if len(asked) == 3:  # the renewal that has it comes between two looks
-            results.end_outbox(run, np.array([(run[1], 5, 0, 0, 0, 5, 0, run[0], 1)], OUTBOX), "agent0")
+            results.end_outbox(run, np.array([(run[1], 5, 0, 0, 0, 5, 0, run[0], 1)], OUTBOX))
         reported = results.totals().reported
         return SimpleNamespace(cameras={}, readers=[], to_dict=lambda: {"reported": reported})
 

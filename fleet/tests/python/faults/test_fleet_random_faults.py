@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from rig.faults import KINDS, OF_DETACHED, Fault, Faults, schedule
+from rig.faults import KINDS, Fault, Faults, schedule
 
 
 @pytest.fixture
@@ -36,7 +36,6 @@ def test_a_seed_gives_the_same_faults() -> None:
     assert list(schedule(7, 200)) == list(schedule(7, 200))
     assert list(schedule(7, 200)) != list(schedule(8, 200))
     assert {fault.kind for fault in schedule(7, 200)} == set(KINDS)
-    assert {fault.kind for fault in schedule(7, 200, OF_DETACHED)} == set(OF_DETACHED)
 
 
 def test_a_killed_agent_is_the_one_that_is_named(process: subprocess.Popen[bytes]) -> None:
@@ -77,42 +76,3 @@ def test_without_an_agent_there_is_nothing_to_hit() -> None:
     agents = {"a": {"state": "down", "pid": 0}}
     text = faults_of({"agents": agents, "cameras": {}}, []).bring_about(Fault("kill agent", 0.0))
     assert text == "kill agent: no agent is up"
-
-
-class Controller:
-    """The controller of a detached fleet that is pretended."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self.done: list[tuple[str, float]] = []
-
-    def replace(self, seconds: float) -> None:
-        self.done.append(("replaced", seconds))
-
-    def lose_store(self, seconds: float, *, killed: bool) -> None:
-        self.done.append(("killed" if killed else "away", seconds))
-
-
-def test_a_controller_is_killed_together_with_the_agent_that_is_named(
-    process: subprocess.Popen[bytes],
-) -> None:
-    """Within a second, the agent first if the pick says so."""
-    agents = {"a": {"state": "up", "pid": process.pid}}
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        controller = Controller(other.pid)
-        faults = Faults(0, lambda command: {"agents": agents}, None, controller)
-        text = faults.bring_about(Fault("kill controller and agent", 0.25))
-        assert text == "kill controller and agent: a, 0.25 s apart"
-        assert (process.wait(timeout=60), other.wait(timeout=60)) == (-9, -9)
-
-
-def test_faults_of_a_controller_hit_that_of_a_detached_fleet_only() -> None:
-    """A local fleet's is in the program."""
-    stats = {"agents": {"a": {"state": "up", "pid": 1}}}
-    controller = Controller(0)
-    faults = Faults(0, lambda command: stats, None, controller)
-    for kind in ("replace controller", "store away", "head lost"):
-        faults.bring_about(Fault(kind, 0.0, 3.0))
-    assert controller.done == [("replaced", 3.0), ("away", 3.0), ("killed", 3.0)]
-    local = Faults(0, lambda command: stats)
-    assert local.bring_about(Fault("head lost", 0.0, 3.0)) == "head lost for 3 s: the fleet is not detached"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import FleetSample
+from freshframe_fleet import _fleet, _plan
+from freshframe_fleet._control.setup import Setup
+from freshframe_fleet._decide.model import Times
+from freshframe_fleet._plan import Limits
 
 
 def is_alive(pid: int) -> bool:
@@ -60,6 +65,17 @@ def state_of(fleet: ff.fleet.Fleet, camera: str) -> str:
 
 def until_state(fleet: ff.fleet.Fleet, camera: str, state: str) -> None:
     until(lambda: state_of(fleet, camera) == state, lambda: f"{camera} {state}: {fleet.stats()}")
+
+
+def change_setup(monkeypatch: pytest.MonkeyPatch, times: Times | None = None, **options: Any) -> None:
+    """Fleets that are made from now on have these times, and agents with these options."""
+    plan = _plan.local_setup
+
+    def changed(name: Any, limits: Limits) -> Setup:
+        setup = plan(name, limits)
+        return replace(setup, times=times or setup.times, options={**setup.options, **options})
+
+    monkeypatch.setattr(_fleet, "local_setup", changed)
 
 
 def shared_fleet(**options: Any) -> Any:

@@ -9,10 +9,8 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -28,8 +26,6 @@ _LATE_OVER = 10.0  # seconds
 _RENEWAL = 0.5  # seconds between two: an age may be measured so long after the result
 _LEAST_AGES = 3  # ages, because a single one may be a hiccup
 _LOSSES_OVER = 10.0  # seconds
-_CLOCK_SAMPLES = 20  # renewals: ten seconds
-_SAME_CLOCK = 0.05  # seconds: less is the messages' own time
 
 
 class AgentMeter:
@@ -38,24 +34,20 @@ class AgentMeter:
     def __init__(self) -> None:
         """Begins before the first renewal."""
         self.lateness = Lateness()
-        self.cores: float | None = None  # cores of the agent's machine, or None on this machine
+        self._cores = usable_cores()
         self._load = 0.0
         self._cpu: tuple[float, float] | None = None  # when, processor time
         self._gave: deque[tuple[float, int, int]] = deque()  # when, frames, lost frames
-        self._clocks: deque[float] = deque(maxlen=_CLOCK_SAMPLES)
 
     def note(self, renewal: Renewal, now: float) -> None:
-        """Notes the clock, the losses and the lateness."""
-        self._clocks.append(renewal.clock - time.time())
+        """Notes the losses and the lateness."""
         self._note_losses(renewal.cameras, now)
         self.lateness.note(renewal.cameras, now)
 
     def note_cpu(self, now: float, cpu: float) -> float:
         """The agent's share of the processor time that it may use, smoothed over some seconds."""
         if self._cpu is not None and now > self._cpu[0]:
-            if self.cores is None:
-                self.cores = usable_cores()
-            share = (cpu - self._cpu[1]) / (now - self._cpu[0]) / self.cores
+            share = (cpu - self._cpu[1]) / (now - self._cpu[0]) / self._cores
             weight = min(1.0, (now - self._cpu[0]) / 3.0)
             self._load += (min(1.0, share) - self._load) * weight
         self._cpu = (now, cpu)
@@ -77,15 +69,6 @@ class AgentMeter:
             return 0.0
         (_, frames, lost), (_, more_frames, more_lost) = self._gave[0], self._gave[-1]
         return min(1.0, (more_lost - lost) / max(1, more_frames - frames))
-
-    @property
-    def clock_offset(self) -> float:
-        """Seconds by which the clock of the agent's machine is ahead of this one's; 0: they are the same.
-
-        A message that took long makes it smaller, so that the largest of some is the best.
-        """
-        offset = max(self._clocks, default=0.0)
-        return offset if abs(offset) > _SAME_CLOCK else 0.0
 
 
 class Lateness:
@@ -150,11 +133,6 @@ class Pulls:
         self._taken[reader] = number
         return is_new
 
-    def ask_again(self, latest: Mapping[int, int]) -> None:
-        """The latest pulls that the agent has got are asked again: each gives its batch again."""
-        self._open.clear()
-        self._asked = {reader: number - 1 for reader, number in latest.items()}
-
     def forget(self, reader: int) -> None:
         """Forgets a reader that is closed."""
         self._open.discard(reader)
@@ -190,9 +168,6 @@ class Link:
             self._page.close()
             ours.close()
             raise
-        self._set_up(name, child, ours)
-
-    def _set_up(self, name: str, child: Any, ours: socket.socket) -> None:
         ours.setblocking(False)
         self.name = name
         self.child = child
@@ -258,11 +233,6 @@ class Link:
         self.latest = renewal
         self.runs.note_renewal()
         self.meter.note(renewal, now)
-
-    def forget_all(self) -> None:
-        """Forgets all runs, because nothing will come of them."""
-        self.runs.clear()
-        self.latest = replace(self.latest, outboxes=self.latest.outboxes[:0])
 
     # ---- the end
 

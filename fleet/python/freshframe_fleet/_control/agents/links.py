@@ -16,10 +16,9 @@ from .link import Link
 class Links:
     """Keeps the connections by the names of the agents. Call it with the controller's lock."""
 
-    def __init__(self, loop: Loop, term: int, notes: Notes) -> None:
+    def __init__(self, loop: Loop, notes: Notes) -> None:
         """Makes a table without links."""
         self._loop = loop
-        self._term = term
         self._notes = notes
         self._all: dict[str, Link] = {}
         self._full: set[str] = set()  # agents whose sockets are watched for room
@@ -39,19 +38,14 @@ class Links:
         return self._all.get(name)
 
     def add(self, link: Link) -> None:
-        """To an agent that has been started, or may be there."""
+        """Adds the link to an agent that has been started."""
         self._all[link.name] = link
         self._loop.watch(link.child, lambda: self._ended(link))
-        self.watch(link)
-
-    def watch(self, link: Link) -> None:
-        """Hears its agent, if it has a connection."""
-        if link.socket is not None:
-            self._loop.watch(link.socket, lambda: self._ready(link))
+        self._loop.watch(link.socket, lambda: self._ready(link))
 
     def order(self, link: Link, order: Order) -> None:
         """Sends an order to the agent of a link."""
-        link.send(_wire.order(self._term, order))
+        link.send(_wire.order(order))
 
     def flush(self) -> None:
         """Sends to all as much as their sockets take."""

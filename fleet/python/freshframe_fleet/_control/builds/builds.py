@@ -3,19 +3,16 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import pickle
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from freshframe import FreshframeError, OptionTypeError
 from freshframe._agent import Definitions, culprit
 
 from ... import _specs
-from .own_modules import find_modules, find_specs
 
 _MOST_KNOWN = 64  # builds whose functions are kept
 _LARGEST = 32 << 20  # bytes; an agent refuses messages above 64 MiB
@@ -25,12 +22,6 @@ _LARGEST = 32 << 20  # bytes; an agent refuses messages above 64 MiB
 class _Known:
     build: Any
     number: int
-    modules: list[str]  # modules that it needs
-    specs: list[Any]  # a reload of one of them makes another build of it
-
-    @property
-    def is_unchanged(self) -> bool:
-        return all(a is b for a, b in zip(self.specs, find_specs(self.modules), strict=True))
 
 
 class ForgottenBuildError(FreshframeError):
@@ -40,11 +31,8 @@ class ForgottenBuildError(FreshframeError):
 class SentBuilds:
     """The latest of one fleet. A number is a build's for as long as a camera has it."""
 
-    def __init__(self, send: Callable[[bytes, bytes, Mapping[str, str], bytes], int]) -> None:
-        """`send`: given the definitions before a build, the pickled build, its modules' digests and sources.
-
-        It returns its number, or -1: the sources are needed.
-        """
+    def __init__(self, send: Callable[[bytes, bytes], int]) -> None:
+        """`send`: given the definitions before a build and the pickled build. Returns its number."""
         self._send = send
         self._lock = threading.RLock()  # guards the rest
         self._definitions = Definitions()
@@ -58,24 +46,12 @@ class SentBuilds:
         """
         with self._lock:
             known = self._known.get(id(build))
-            if known is None or known.build is not build or not known.is_unchanged:
-                known = self._sent(build)
+            if known is None or known.build is not build:
+                known = _Known(build, self._send(*pickle_build(build, self._definitions)))
                 while len(self._known) >= _MOST_KNOWN:
                     del self._known[next(iter(self._known))]  # its next use sends it again
                 self._known[id(build)] = known
             return known.number
-
-    def _sent(self, build: Any) -> _Known:
-        before, pickled = pickle_build(build, self._definitions)
-        modules = find_modules(build)
-        digests = {name: module.digest for name, module in modules.items()}
-        number = self._send(before, pickled, digests, b"")
-        if number < 0:
-            sources = {each.name: (each.path, each.is_package, each.source) for each in modules.values()}
-            sent = pickle.dumps(dict(sorted(sources.items())), 5)
-            _check_size("the source of build's modules", len(sent), "Keep large data in other files")
-            number = self._send(before, pickled, digests, sent)
-        return _Known(build, number, list(modules), find_specs(modules))
 
     def use(self, build: Any, job: Callable[[int], None]) -> None:
         """Does something with the number of a build, which is sent again if it was forgotten meanwhile."""
@@ -113,21 +89,10 @@ def _check_size(what: str, size: int, advice: str) -> None:
         )
 
 
-NO_MODULES: Mapping[str, str] = MappingProxyType({})
 _MOST_UNUSED = 64  # functions that no camera has had yet
 _MOST_PAST = 64  # forgotten ones whose outputs are known: a camera's former run goes on for a while
 
-Pickles = tuple[bytes, ...]  # the definitions before it, the function, and its modules' sources
-
-
-@dataclass(frozen=True)
-class KeptBuilds:
-    """Holds what the next controller takes over, without the functions."""
-
-    next: int  # number
-    outputs: dict[int, list[str]]
-    past_outputs: dict[int, list[str]]
-    modules: dict[str, str]
+Pickles = tuple[bytes, bytes]  # the definitions before it, and the function
 
 
 class Builds:
@@ -141,31 +106,12 @@ class Builds:
         self._unused: dict[int, None] = {}  # the oldest first
         self._outputs: dict[int, list[str]] = {}  # outputs of builds that have started
         self._past_outputs: dict[int, list[str]] = {}  # the same of the latest that were forgotten
-        self._modules: dict[str, str] = {}  # digests of what agents import, by name; see own_modules.py
 
-    def add(
-        self, known: bytes, pickled: bytes, modules: Mapping[str, str] = NO_MODULES, sources: bytes = b""
-    ) -> int:
-        """A function.
-
-        Args:
-            known: Definitions that it may refer to.
-            pickled: The function.
-            modules: Digests of the program's own modules that it needs.
-            sources: These modules, or nothing if agents import them.
-
-        Returns:
-            Its number, which no other one gets. -1: the sources are needed, since agents have another version
-            of these modules.
-        """
-        is_known = all(self._modules.get(name, digest) == digest for name, digest in modules.items())
-        if not is_known and not sources:
-            return -1
-        if is_known:
-            self._modules.update(modules)
+    def add(self, known: bytes, pickled: bytes) -> int:
+        """Adds a function and the definitions before it. Returns its number, which no other one gets."""
         number = self._next
         self._next += 1
-        self._functions[number] = known, pickled, b"" if is_known else sources
+        self._functions[number] = known, pickled
         self._unused[number] = None
         while len(self._unused) > _MOST_UNUSED:
             self._forget(next(iter(self._unused)))
@@ -229,22 +175,3 @@ class Builds:
         """Whether a start of it may have given results of an output."""
         outputs = self._outputs.get(number, self._past_outputs.get(number))
         return outputs is None or output in outputs
-
-    # ---- kept state
-
-    def numbers(self) -> list[int]:
-        """Returns the numbers of all functions."""
-        return list(self._functions)
-
-    def kept(self) -> KeptBuilds:
-        """Returns the state that the next controller takes over."""
-        return KeptBuilds(self._next, dict(self._outputs), dict(self._past_outputs), dict(self._modules))
-
-    def restore(self, kept: KeptBuilds, functions: Mapping[int, Pickles]) -> None:
-        """Takes over the builds of an earlier controller. The cameras of that one use() them again."""
-        self._next = kept.next
-        self._functions = dict(functions)
-        self._unused = dict.fromkeys(functions)
-        self._outputs = dict(kept.outputs)
-        self._past_outputs = dict(kept.past_outputs)
-        self._modules = dict(kept.modules)

@@ -1,3 +1,0 @@
-"""The controller's end of a detached fleet."""
-
-# SPDX-License-Identifier: Apache-2.0

@@ -1,3 +1,0 @@
-"""Agents on other machines, which guards start."""
-
-# SPDX-License-Identifier: Apache-2.0
