@@ -90,7 +90,7 @@ __version__: str = _native.__version__
 
 
 def _stream_over(source: _typing.Any) -> _typing.Any:
-    with _fork.loading():
+    with _fork.explaining(), _fork.loading():
         from ._shortcuts.stream import over  # noqa: PLC0415  (many programs loop over no source)
 
     return over(source)

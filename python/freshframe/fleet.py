@@ -30,7 +30,7 @@ else:
 
 def _command_line(parser: _typing.Any) -> None:
     """Adds the verbs of `freshframe fleet` to its parser."""
-    with _fork.loading():
+    with _fork.explaining(), _fork.loading():
         from freshframe_fleet import _command  # noqa: PLC0415  (a program does not load it)
 
     _command.add_to(parser)

@@ -110,7 +110,8 @@ class GilWatch:
         """
         global _active  # noqa: PLW0603
         try:
-            native = native_module(fork.loading())
+            with fork.explaining():
+                native = native_module(fork.loading())
         except Unsupported as error:
             raise StateError(str(error)) from error
         with held(_lock):

@@ -287,7 +287,7 @@ def numba(
     options = _options("function", out, format, dtype, max_rows, state)
 
     def decorate(written: Callable[..., Any]) -> Function:
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             from ._plugin import numba_compiler  # noqa: PLC0415
 
         named = {**options, "name": getattr(written, "__name__", "function"), "of_numba": True}
@@ -351,7 +351,7 @@ def _name(what: str, value: Any) -> str:
 
 
 def _options(name: str, out: Any, format_: Any, dtype: Any, max_rows: Any, state: Any) -> dict[str, Any]:
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         import numpy as np  # noqa: PLC0415
 
     if _check.text("format", format_) not in ("gray", "bgr", "rgb"):

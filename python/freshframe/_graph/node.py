@@ -199,7 +199,7 @@ def _is_settable(cls: type, name: str) -> bool:
 
 def _why_fixed(cls: type, name: str) -> str:
     """Explains why an attribute of a native node cannot be set, and what to do instead."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         import difflib  # noqa: PLC0415  (only needed for mistakes)
         import inspect  # noqa: PLC0415
 

@@ -3,10 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+
+from .._errors import FreshframeError
 
 _hooks: list[Callable[[], object]] = []
 
@@ -26,6 +29,41 @@ def loading() -> AbstractContextManager[object]:
     wait for that thread forever when it imports the same module. Therefore a fork waits for the import.
     """
     return _loading
+
+
+class _Explaining:
+    """Replaces the OSError of an import that the system has no descriptor or memory for."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if (
+            isinstance(error, OSError)
+            and error.errno in _EXHAUSTED
+            and not isinstance(error, FreshframeError)
+        ):
+            raise FreshframeError(
+                f"a part of freshframe that is loaded at its first use could not be read ({error}): close "
+                "files or raise the limit (ulimit -n), and call it again"
+            ) from error
+
+
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+_explaining = _Explaining()
+
+
+def explaining() -> AbstractContextManager[None]:
+    """Goes around loading().
+
+    It is separate because a context manager in Python could be left locked by a signal's handler.
+
+    Raises:
+        FreshframeError: The system has no descriptor or memory for the import. A later call may succeed.
+    """
+    return _explaining
 
 
 def _forked() -> None:

@@ -38,7 +38,7 @@ def getter(
     is_private = own_name.rpartition(".")[2].startswith("_")  # users call nothing of it
 
     def load(name: str) -> Any:
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             import importlib  # noqa: PLC0415
 
             if name in modules:

@@ -92,7 +92,7 @@ class Dashboard(ClosedByWith):
         name, engine = self._find_shown(port)
         if token := engine.picture_token():
             query["token"] = token
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             from urllib.parse import quote, urlencode  # noqa: PLC0415  (it costs 5 ms)
 
         address = f"{self.url.partition('?')[0]}api/picture/{quote(name, safe='')}.{suffix}"
@@ -110,7 +110,7 @@ class Dashboard(ClosedByWith):
                 contains its URL.
             OptionTypeError: ``window`` is not a bool.
         """
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             from .window import open_page  # noqa: PLC0415  (few programs open it themselves)
 
         open_page(self.url, as_window=_check.flag("window", window))
@@ -136,7 +136,7 @@ class Dashboard(ClosedByWith):
         """
         name, engine = self._find_shown(port)
         _check_labels(labels)
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             from html import escape  # noqa: PLC0415  (it costs 2 ms)
 
         server = escape(self.url.partition("?")[0])
@@ -164,7 +164,7 @@ class Dashboard(ClosedByWith):
         """
         name, engine = self._find_shown(port)
         _check_labels(labels)
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             from urllib.parse import urlencode  # noqa: PLC0415  (it costs 5 ms)
 
         query = {"port": name}
@@ -219,7 +219,7 @@ class Dashboard(ClosedByWith):
 
     def _repr_html_(self) -> str:
         """A link, for notebooks."""
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             import html  # noqa: PLC0415  (it costs 2 ms, and only notebooks want it)
 
         url = html.escape(self.url)
@@ -387,7 +387,7 @@ def _served(engine: _native.Engine, wanted: Request) -> list[str]:
         if "Address already in use" not in str(error):
             raise
         text = str(error)
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from . import port_owner  # noqa: PLC0415  (only this failure needs it)
 
     relative = port_owner.relative_with(wanted.port)
@@ -418,7 +418,7 @@ def _picture_token(token: str | None) -> str:
     """The token for pictures that belongs to a given token, so that its URLs stay the same over restarts."""
     if not token:
         return ""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         import hashlib  # noqa: PLC0415  (few programs give a token)
         import hmac  # noqa: PLC0415
 

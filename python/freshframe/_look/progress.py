@@ -94,7 +94,7 @@ def _until_it_fails(update: Callable[[Progress], None]) -> Callable[[Progress], 
 
 @contextmanager
 def _bar(stream: TextIO, label: str, total: int | None) -> Iterator[Callable[[Progress], None]]:
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from rich.console import Console  # noqa: PLC0415  (60 ms that only a terminal needs)
         from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
         from rich.progress import Progress as Display  # noqa: PLC0415

@@ -15,7 +15,7 @@ class ShownAsText:
 
     def _repr_html_(self) -> str:
         """The text, for notebooks."""
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             import html  # noqa: PLC0415  (it costs 2 ms, and only notebooks want it)
 
         return f"<pre>{html.escape(str(self))}</pre>"

@@ -500,7 +500,7 @@ class Stats(ShownAsText):
 
     def __str__(self) -> str:
         """A line for each node and each edge."""
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             from .stats_text import stats_text  # noqa: PLC0415  (only programs that print need it)
 
         return stats_text(self)
@@ -528,14 +528,14 @@ class Report(Stats):
     @property
     def losses(self) -> tuple[str, ...]:
         """Why it is not complete: a sentence for each edge and each node that lost samples, or failed."""
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             from .stats_text import losses  # noqa: PLC0415  (most runs are complete)
 
         return losses(self)
 
     def __str__(self) -> str:
         """The outcome, then a line for each node and each edge."""
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             from .stats_text import report_text  # noqa: PLC0415  (only programs that print need it)
 
         return report_text(self)

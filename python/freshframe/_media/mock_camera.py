@@ -64,7 +64,7 @@ def _dimensions(image: Any) -> int | None:
 
 
 def _red_disc() -> Frame:
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         import numpy as np  # noqa: PLC0415
 
     y, x = np.mgrid[:480, :640]

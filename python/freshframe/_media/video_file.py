@@ -44,7 +44,7 @@ def _report(
         raise OptionError(
             "on_segment of a video file is for segments, and segment_every, their length, is not given"
         )
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .segment import report_segments  # noqa: PLC0415  (few programs ask for it)
 
     return lambda: report_segments(recorder._handle, str(recorder.records_to), on_segment)

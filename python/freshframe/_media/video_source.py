@@ -123,7 +123,7 @@ class VideoSource(NativeSource["Frame"]):
             StateError: The pipeline has not started yet, or a live source has not yet connected or not yet
                 delivered its first frame.
         """
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             from .video_info import VideoInfo  # noqa: PLC0415  (many programs do not ask)
 
         info = _native.video_info(self._handle)

@@ -86,7 +86,7 @@ class ReaderIterator:
             raise StateError(
                 f"reader {self._reader.name!r} is awaited by two tasks at once: give each task its own reader"
             )
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
         loop = asyncio.get_running_loop()

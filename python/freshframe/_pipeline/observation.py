@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def stats(engine: _native.Engine) -> Stats:
     """A snapshot."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .._look.engine_stats import make_stats  # noqa: PLC0415
 
     return make_stats(engine.stats())
@@ -30,7 +30,7 @@ def stats(engine: _native.Engine) -> Stats:
 
 def why(engine: _native.Engine) -> Why:
     """Does the work of Pipeline.why()."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .._look.why import make_why  # noqa: PLC0415
 
     return make_why(engine.why())
@@ -38,7 +38,7 @@ def why(engine: _native.Engine) -> Why:
 
 def what_if(engine: _native.Engine, node: Any, **change: Any) -> WhatIf:
     """Does the work of Pipeline.what_if()."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .._look import what_if as asked  # noqa: PLC0415
 
     return asked.what_if(engine, node, **change)
@@ -49,7 +49,7 @@ def prepare() -> None:
 
     In the middle of the import it would get an ImportError.
     """
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .._look import engine_stats  # noqa: F401, PLC0415
 
 
@@ -57,7 +57,7 @@ def books(gone: _native.Stats) -> Stats | None:
     """The last statistics of what remove() has removed; None means nothing."""
     if not (gone.nodes or gone.edges):
         return None
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .._look.engine_stats import make_stats  # noqa: PLC0415
 
     return make_stats(gone)
@@ -65,7 +65,7 @@ def books(gone: _native.Stats) -> Stats | None:
 
 def report(engine: _native.Engine) -> Report:
     """The report of a run that has ended."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .._look.engine_stats import make_report  # noqa: PLC0415
 
     return make_report(engine.report())
@@ -89,7 +89,7 @@ def wait_with_progress(
     interval: float,
 ) -> None:
     """Waits with `wait`, and shows the progress each `interval` seconds."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .._look.progress import report_progress  # noqa: PLC0415
 
     report_progress(wait, engine.progress, progress, interval)
@@ -107,7 +107,7 @@ def serve(
     origins: str | Sequence[str],
 ) -> Dashboard:
     """Does the work of Pipeline.serve()."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .._look import dashboard  # noqa: PLC0415
 
     wanted = dashboard.Request.check(
@@ -118,7 +118,7 @@ def serve(
 
 def find_dashboard(engine: _native.Engine) -> Dashboard | None:
     """The dashboard that serves it."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .._look import dashboard  # noqa: PLC0415
 
     return dashboard.find_dashboard(engine)
@@ -126,7 +126,7 @@ def find_dashboard(engine: _native.Engine) -> Dashboard | None:
 
 def html(name: str, engine: _native.Engine) -> str:
     """The graph as a drawing, and a link to the dashboard."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .._look import drawing  # noqa: PLC0415
 
     page = find_dashboard(engine)

@@ -151,7 +151,7 @@ def _refusal(error: Exception, numba: Any, given: _Given, returned: list[Any]) -
 
 
 def _wrapper(given: _Given, functions: dict[str, Any]) -> Callable[..., Any]:
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         import numpy as np  # noqa: PLC0415
 
     options = given.options

@@ -78,7 +78,7 @@ def show_contract(what: str, contract: Contract) -> str:
 
 def describe_node(handle: _native.NodeHandle, *, travels: bool) -> Contract:
     """Returns the contract of the engine's node."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         import numpy as np  # noqa: PLC0415
 
     classes = {

@@ -132,7 +132,7 @@ def _make_code(kind: Any, arguments: tuple[Any, ...], filename: str) -> types.Co
 @functools.cache
 def _by_value() -> Any:
     """The pickler by value. cloudpickle is imported at its first use."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         import cloudpickle  # noqa: PLC0415
 
     class ByValue(cloudpickle.Pickler):  # type: ignore[misc,name-defined,unused-ignore]
@@ -254,7 +254,7 @@ def _parts(kind: Any, value: Any, known: set[int], names: bool = False) -> tuple
 
 def culprit(value: Any, error: Exception) -> str:
     """The part of a value that cannot be pickled, as text of a message; without one the error itself."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         import cloudpickle  # noqa: PLC0415
 
     for what, part in _attributes(value):

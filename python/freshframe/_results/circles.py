@@ -140,7 +140,7 @@ class Circles:
 
     def __iter__(self) -> Iterator[Circle]:
         """Each circle, which unpacks into ``x, y, r``, as Python's floats."""
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             from .circle import iterate_circles  # noqa: PLC0415  (few programs loop over all)
 
         return iterate_circles(self)

@@ -240,7 +240,7 @@ class Detections:
 
     def __iter__(self) -> Iterator[Box]:
         """Each box, which unpacks into ``x1, y1, x2, y2``, as Python's floats."""
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             from .box import iterate_boxes  # noqa: PLC0415  (few programs loop over all)
 
         return iterate_boxes(self)

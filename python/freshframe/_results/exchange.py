@@ -40,7 +40,7 @@ def make_frame(found: Circles | Detections) -> Any:
         OptionError: A column of `data` has the name of another column.
     """
     try:
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             import pandas  # type: ignore[import-not-found,import-untyped,unused-ignore]  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise parts.missing("to_pandas()", "pandas") from error
@@ -73,7 +73,7 @@ def make_supervision(found: Detections) -> Any:
         MissingPackageError: supervision is not installed.
     """
     try:
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             import supervision  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  (optional)
     except ModuleNotFoundError as error:
         raise parts.missing("to_supervision()", "supervision") from error

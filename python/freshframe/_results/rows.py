@@ -38,7 +38,7 @@ MEANT_OF_ALL = {  # names of Ultralytics, supervision and OpenCV
 
 def exchange() -> Any:
     """Returns the module that gives results to other libraries, loaded at its first use."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from . import exchange as module  # noqa: PLC0415  (most programs keep their results)
 
     return module
@@ -46,7 +46,7 @@ def exchange() -> Any:
 
 def merged(kind: type[Found], several: Iterable[Found]) -> Found:
     """Merges results of one kind."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from . import merging  # noqa: PLC0415  (most programs merge nothing)
 
     return merging.merged(kind, several)
@@ -54,7 +54,7 @@ def merged(kind: type[Found], several: Iterable[Found]) -> Found:
 
 def inside(x: Any, y: Any, bottom: Any, corners: Any, anchor: Any) -> npt.NDArray[np.bool_]:
     """Returns for each row whether its anchor is within the corners."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .corners import are_inside, checked_anchor  # noqa: PLC0415  (few programs ask)
 
     return are_inside(x, bottom if checked_anchor(anchor) == "bottom" else y, corners)

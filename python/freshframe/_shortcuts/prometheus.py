@@ -36,7 +36,7 @@ def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
     GIL: released while the text is made.
     """
     try:
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415  (optional)
             from prometheus_client.registry import Collector  # noqa: PLC0415
     except ImportError as error:

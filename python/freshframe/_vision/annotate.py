@@ -33,7 +33,7 @@ def _labels(labels: Any) -> str | None:
 
 def list_fields(labels: str) -> list[str]:
     """The names of the fields of a pattern that Annotate has accepted."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from string import Formatter  # noqa: PLC0415  (few labels are given)
 
     return [name for _, name, _, _ in Formatter().parse(labels) if name is not None]
@@ -124,7 +124,7 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
                 raise OptionError(f"Annotate(labels=) has a field {{{name}}}, but circles have only {known}")
 
     def _freshframe_contract(self) -> Contract:
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             from .line_counts import LineCounts  # noqa: PLC0415  (few programs count)
             from .zones import Zones  # noqa: PLC0415  (few programs count)
 

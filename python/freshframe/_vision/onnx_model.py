@@ -144,7 +144,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
             OptionError: The shape is wrong, or the model takes no pictures.
             OptionTypeError: An argument is of the wrong type.
         """
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             import numpy as np  # noqa: PLC0415
 
         boxes = _numbers("xyxy", xyxy)
@@ -163,7 +163,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
 
 def load_model(path: str, threads: Any, provider: Any) -> _native.OnnxModel:
     """Loads a file with the chosen provider and number of threads."""
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from . import onnx_runtime  # noqa: PLC0415
 
     count = _CHOSEN_NATIVELY if threads is None else _check.integer("threads", threads)
@@ -189,7 +189,7 @@ def checked_side_lengths(size: Any) -> tuple[int, int]:
 
 
 def _numbers(what: str, given: Any) -> npt.NDArray[Any]:
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         import numpy as np  # noqa: PLC0415
 
     try:
@@ -202,7 +202,7 @@ def _numbers(what: str, given: Any) -> npt.NDArray[Any]:
 
 
 def _array(tensor: TensorInfo, given: Any) -> npt.NDArray[Any]:
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         import numpy as np  # noqa: PLC0415
 
     if tensor.dtype == "other":
