@@ -48,6 +48,9 @@ class Contract:
         check_parents: Called with the types of the parents. Raises GraphError or OptionError if they do not
             fit.
         note_name: Called with the node's name in the pipeline, if its results contain it.
+        note_arrivals: Called with the object to ask about samples on their way to the node. Not called in a
+            worker process.
+        note_live: Called in a node for a worker process with whether all sources are live.
         note_marks: Called with the marks of the pipeline's samples.
         beside: A function to run on an extra thread while a native node is open.
         when_run_ends: Called after the end of the run with whether it was complete. Returns the path of a
@@ -71,6 +74,8 @@ class Contract:
     marks_damage: bool = False
     check_parents: Callable[[Sequence[Any]], None] | None = None
     note_name: Callable[[str], None] | None = None
+    note_arrivals: Callable[[_native.NodeArrivals], None] | None = None
+    note_live: Callable[[bool], None] | None = None
     note_marks: Callable[[Marks], None] | None = None
     beside: Callable[[], None] | None = None
     when_run_ends: Callable[[bool], str | None] | None = None

@@ -102,8 +102,8 @@ class Graph:
         joined: bool,
         merges: bool,
         plan: Callable[[], _native.ProcessPlan] | None,
-    ) -> Port[Any]:
-        """Adds a checked node with ``ports`` as its parents; returns its port.
+    ) -> tuple[Port[Any], int]:
+        """Adds a checked node with ``ports`` as its parents; returns its port and its number.
 
         Args:
             node: The node.
@@ -130,11 +130,13 @@ class Graph:
             self._kept[index] = member
             port: Port[Any] = Port(self._engine, index, place, hints[1])
             wiring.note_name(node, port.name)
+            if plan is None and (note := declared(node).note_arrivals) is not None:
+                note(_native.NodeArrivals(self._engine, index))
         except BaseException:
             wiring.release(node, mark)
             raise
         member.has_port = True  # last, so that no signal handler can run between this and the return of add()
-        return port
+        return port, index
 
     def has_port(self, index: int) -> bool:
         """Whether add() of this node has completed."""
@@ -246,6 +248,8 @@ class Graph:
             node, self._parents(index), member.batch, member.joined, is_in_process=False, merges=member.merges
         )
         wiring.note_name(node, port.name)
+        if (note := declared(node).note_arrivals) is not None:
+            note(_native.NodeArrivals(self._engine, index))
         replacing.replace(self._engine, index, member, node, timeout, start)
 
     def forget_removed(self) -> None:

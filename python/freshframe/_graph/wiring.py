@@ -99,7 +99,7 @@ def check_parent_of_source(node: Any, parent: Any) -> None:
 
 
 def _check_batch(node: Any, batch: Any) -> None:
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .batch import Batch  # noqa: PLC0415  (few programs use batches)
 
     if not isinstance(batch, Batch):
@@ -147,7 +147,7 @@ def check_join(node: Any, join: Any, batch: Any, process: Any) -> None:
 
 
 def checked_join(join: Any) -> Join | None:
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .join import Join as Known  # noqa: PLC0415  (few programs use joins)
 
     if join is not None and not isinstance(join, Known):
@@ -237,10 +237,13 @@ def note_name(node: Any, name: str) -> None:
         note(name)
 
 
-def note_name_in_worker(node: Any, name: str, process: object) -> None:
-    """Like note_name(), but before the node is copied to a worker process."""
-    if process is not False and not is_claimed(node):
-        note_name(node, name)
+def note_in_worker(node: Any, name: str, *, live: bool) -> None:
+    """Gives a node what it would ask the pipeline for, before it is copied to a worker process."""
+    if is_claimed(node):
+        return
+    note_name(node, name)
+    if (note := declared(node).note_live) is not None:
+        note(live)
 
 
 def pipeline_name(name: Any) -> str:

@@ -10,11 +10,15 @@ from collections.abc import Callable, Iterable, MutableMapping
 from types import FunctionType
 from typing import Any
 
+from .._errors import FreshframeError
 from . import fork
 
 _MOST_NAMES = 12  # options that a message lists
 _PACKAGES = ("freshframe.", "freshframe_fleet.")
 _WRITTEN_BY_USERS = ("Node", "Source")  # their methods are not called by programs
+_UNDONE_BY = {
+    "Pipeline.add": "_undo_add"
+}  # methods whose result is all that the program has of what they did
 _FORMS = {  # forms that newcomers write as for other libraries
     "Pipeline.add": "several parents are one list, options have names: add(node, [left, right], name='pair')",
     "Pipeline.reader": "several ports are one list, options have names: reader([left, right], name='pair')",
@@ -64,6 +68,8 @@ def _explained_function(function: Callable[..., Any]) -> Callable[..., Any]:
     if not (names > 0 or _owner(function) in _FORMS) or hasattr(function, "__wrapped__"):
         return function
 
+    undo = _UNDONE_BY.get(_owner(function))
+
     @functools.wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         try:
@@ -76,16 +82,29 @@ def _explained_function(function: Callable[..., Any]) -> Callable[..., Any]:
             text = _advice(function, owner, str(error))
             if text is None:
                 raise
+        except BaseException as error:
+            if undo is not None and _is_raised_after_call(error, function):
+                getattr(arguments[0], undo)()
+            raise
         raise TypeError(text)
 
     return call
 
 
+def _is_raised_after_call(error: BaseException, function: Callable[..., Any]) -> bool:
+    """Whether a signal's handler has raised in the wrapper, when the function had returned already."""
+    inner = None if error.__traceback__ is None else error.__traceback__.tb_next
+    return inner is not None and inner.tb_frame.f_code is not function.__code__
+
+
 def _advice(function: Callable[..., Any], owner: str, text: str) -> str | None:
     """Returns a better text than the interpreter's, or None if there is nothing to add."""
-    with fork.loading():
-        import difflib  # noqa: PLC0415  (only mistakes need it)
-        import inspect  # noqa: PLC0415
+    try:
+        with fork.explaining(), fork.loading():
+            import difflib  # noqa: PLC0415  (only mistakes need it)
+            import inspect  # noqa: PLC0415
+    except FreshframeError:
+        return None
 
     parameters = [
         each for each in inspect.signature(function).parameters.values() if each.name not in ("self", "cls")

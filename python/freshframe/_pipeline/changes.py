@@ -3,11 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
-from .._errors import OptionError, OptionTypeError
+from .._errors import FreshframeError, OptionError, OptionTypeError
 from .._graph import loops, wiring
 from .._graph.graph import Graph
 from .._graph.port import Port, ends, find_index, own_port, parents
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from .runners import Runners
 
 
+_PATIENCE = 1.0  # seconds for the close() of a node whose add() has raised
+
+
 class WorkerPlans:
     """The plans of one pipeline. The first one loads cloudpickle: few programs have worker processes."""
 
@@ -44,7 +50,7 @@ class WorkerPlans:
         self, node: Any, process: bool | Process, batch: Batch | None
     ) -> Callable[[], _native.ProcessPlan]:
         """Checks ``process=`` of a node now. The call that is returned pickles the node."""
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             import cloudpickle  # noqa: F401, PLC0415  (pickling uses it)
 
             from .._process.recipe import Recipes  # noqa: PLC0415
@@ -58,7 +64,7 @@ def _adopted(node: Any) -> Any:
     """The node, or the node that an extension module's object implements."""
     if not hasattr(type(node), "__freshframe_node__"):
         return node
-    with fork.loading():
+    with fork.explaining(), fork.loading():
         from .._plugin.plugin import adopted  # noqa: PLC0415  (few programs need it)
 
     return adopted(node)
@@ -67,7 +73,7 @@ def _adopted(node: Any) -> Any:
 class Changes:
     """Does the work of Pipeline's verbs for its graph. Thread-safe."""
 
-    __slots__ = ("_engine", "_graph", "_plans", "_runners")
+    __slots__ = ("_engine", "_graph", "_latest", "_plans", "_runners")
 
     def __init__(self, engine: _native.Engine, graph: Graph, runners: Runners, plans: WorkerPlans) -> None:
         """Makes the changes of one pipeline."""
@@ -75,6 +81,7 @@ class Changes:
         self._graph = graph
         self._runners = runners
         self._plans = plans
+        self._latest: dict[int, int] = {}  # by thread, the node that it has added last
 
     def add(
         self,
@@ -116,7 +123,8 @@ class Changes:
             raise OptionError(
                 f"{label} with complete=True must run in the program's own process, got {process=}"
             )
-        wiring.note_name_in_worker(node, name or label, process)
+        if process is not False:
+            wiring.note_in_worker(node, name or label, live=self._graph.live)
         plan = None if process is False else self._plans.of(node, process, batch)
         return self._add(node, ports, checked, batch=batch, joined=join is not None, merges=merges, plan=plan)
 
@@ -132,18 +140,21 @@ class Changes:
         plan: Callable[[], _native.ProcessPlan] | None,
     ) -> Port[Any]:
         """Does the work of Graph.add(). While the pipeline runs, it also starts the node and waits for it."""
-        first = self._engine.next_number
+        first, thread = self._engine.next_number, threading.get_ident()
         if self._engine.started:
             self._graph.forget_removed()  # nodes that have failed, and went by themselves
         try:
-            port = self._graph.add(node, ports, options, batch=batch, joined=joined, merges=merges, plan=plan)
+            port, added = self._graph.add(
+                node, ports, options, batch=batch, joined=joined, merges=merges, plan=plan
+            )
             if self._engine.started:
-                self._finish_add(find_index(port))
+                self._finish_add(added)
         except BaseException:  # even from a signal handler, at any point
             for index in self._engine.added_from(first):
                 if self._engine.started or not self._graph.has_port(index):  # unless the handler has added it
                     self._give_up(index)
             raise
+        self._latest[thread] = added  # no signal handler can run between the end of `try` and this
         return port
 
     def _finish_add(self, index: int) -> None:
@@ -158,6 +169,20 @@ class Changes:
     def _give_up(self, index: int) -> None:
         self._engine.give_up_add(index)
         self._graph.forget(index)
+        deadline = time.monotonic() + _PATIENCE
+        while index in self._engine.node_numbers() and time.monotonic() < deadline:
+            time.sleep(0.001)  # its thread closes it
+
+    def undo_add(self) -> None:
+        """Removes the node that this thread added last: the caller of add() will never get its port."""
+        index = self._latest.pop(threading.get_ident(), None)
+        if index is None:
+            return
+        if not self._engine.started:
+            return self._give_up(index)
+        with contextlib.suppress(FreshframeError):  # the handler's exception is raised
+            self._engine.remove(index, False, _PATIENCE)
+        self._graph.forget_removed()
 
     def reader(
         self, ports: Any, *, queue: Any, name: Any, frames: Any, join: Any, max_rate: Any

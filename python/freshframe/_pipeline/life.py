@@ -139,8 +139,10 @@ def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
     engine.note_launcher()
     try:
         thread.start()
-    except (RuntimeError, MemoryError):  # it can't be started
-        _threads.discard(thread)
+    except (RuntimeError, KeyError, MemoryError) as error:
+        if error.__context__ is not None:  # a handler's exception, which start() has masked with another one
+            raise error.__context__ from None
+        _threads.discard(thread)  # it can't be started
         raise
 
 

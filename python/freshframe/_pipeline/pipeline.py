@@ -157,6 +157,10 @@ class Pipeline(RunByWith):
             join=join,
         )
 
+    def _undo_add(self) -> None:
+        """A signal's handler has raised between the end of add() and its caller."""
+        self._changes.undo_add()
+
     def connect(
         self,
         child: Port[Any],
@@ -364,8 +368,10 @@ class Pipeline(RunByWith):
             log.drain()
             life.forget_ended()
             if isinstance(error, (NodeError, SourceError)):  # after others it goes on
+                self._was_left = True
                 self._graph.end_run(lambda: False)
             raise
+        self._was_left = True
         self._join_threads()
         return True
 
@@ -415,7 +421,9 @@ class Pipeline(RunByWith):
             StopTimeoutError: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
         GIL: released while waiting.
         """
-        if self._engine.stop(_check.timeout(timeout)):
+        limit = _check.timeout(timeout)
+        self._was_left = True
+        if self._engine.stop(limit):
             self._join_threads()
             life.forget_stopped()
 
