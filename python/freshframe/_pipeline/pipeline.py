@@ -368,10 +368,8 @@ class Pipeline(RunByWith):
             log.drain()
             life.forget_ended()
             if isinstance(error, (NodeError, SourceError)):  # after others it goes on
-                self._was_left = True
                 self._graph.end_run(lambda: False)
             raise
-        self._was_left = True
         self._join_threads()
         return True
 

@@ -25,9 +25,11 @@ def _add_hint(error: BaseException) -> None:
         return
     if not hasattr(error, "add_note"):  # Python 3.10 has no notes
         return
-    with fork.loading():
-        from .._graph import hints  # noqa: PLC0415  (most programs need none)
-
+    try:
+        with fork.explaining(), fork.loading():
+            from .._graph import hints  # noqa: PLC0415  (most programs need none)
+    except FreshframeError:  # the body's exception is the one to raise
+        return
     if text := hints.for_reader(error):
         error.add_note(text)
 
@@ -40,7 +42,9 @@ class RunByWith:
 
     _engine: _native.Engine
     _has_run = False
-    _was_left = False  # by another `with` or by run(): the loop in this one would see nothing
+    # By another `with`, run() or stop(): a loop would see nothing. A pipeline that has ended by itself does not count,
+    # since readers still have its samples.
+    _was_left = False
 
     @abstractmethod
     def start(self) -> None:
@@ -109,7 +113,7 @@ class RunByWith:
 
     async def __aenter__(self) -> Self:
         """As __enter__, without blocking the event loop."""
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
         if not self._engine.started or self._was_left:
@@ -124,7 +128,7 @@ class RunByWith:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """As __exit__, without blocking the event loop."""
-        with fork.loading():
+        with fork.explaining(), fork.loading():
             import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
         await asyncio.to_thread(self.__exit__, kind, error, trace)

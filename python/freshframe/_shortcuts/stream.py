@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, overload
 
 from .. import _check
-from .._errors import GraphError, OptionTypeError, StateError
+from .._errors import FreshframeError, GraphError, NodeError, OptionTypeError, SourceError, StateError
 from .._graph import wiring
 from .._graph.node import Node
 from .._graph.port import Port
@@ -77,6 +78,7 @@ class Stream(Generic[T_co]):
         self._lock = threading.RLock()  # a signal's handler may begin a loop, too
         self._is_held = False  # by `with`
         self._is_over = False
+        self._failure = ""  # the error that ended a loop, or that it could not begin with
         self._loop: weakref.ref[_Loop] | None = None  # the latest
         if (must_open := declared(source).must_open) is not None:  # it could also wait for its camera
             must_open()
@@ -94,7 +96,8 @@ class Stream(Generic[T_co]):
         """
         samples: _Samples[T_co] = _Samples(self)
         if not samples.is_within:
-            self.pipeline.__enter__()
+            with self._noting_failure():
+                self.pipeline.__enter__()
         return samples
 
     def __aiter__(self) -> AsyncIterator[Sample[T_co]]:
@@ -116,7 +119,8 @@ class Stream(Generic[T_co]):
                 )
             if self._is_over or (self._loop is not None and not self._is_held):
                 raise StateError(
-                    f"a loop over {self._what}, or close(), has closed it: make another one, or put all "
+                    self._describe_failure()
+                    or f"a loop over {self._what}, or close(), has closed it: make another one, or put all "
                     "loops into one `with`"
                 )
             self._loop = weakref.ref(loop)
@@ -126,9 +130,23 @@ class Stream(Generic[T_co]):
         with held(self._lock):
             if self._is_over or (self._loop is not None and not self._is_held):
                 raise StateError(
-                    f"{self._what} was read by a loop or closed before: make another one for `with`"
+                    self._describe_failure()
+                    or f"{self._what} was read by a loop or closed before: make another one for `with`"
                 )
             self._is_held = True
+
+    def _describe_failure(self) -> str:
+        if not self._failure:
+            return ""
+        return f"an earlier loop over {self._what} failed ({self._failure}): make another one to try again"
+
+    @contextlib.contextmanager
+    def _noting_failure(self) -> Iterator[None]:
+        try:
+            yield
+        except FreshframeError as error:
+            self._failure = str(error)
+            raise
 
     def __enter__(self) -> Self:
         """Starts the pipeline.
@@ -139,7 +157,8 @@ class Stream(Generic[T_co]):
         """
         self._hold()
         try:
-            self.pipeline.__enter__()
+            with self._noting_failure():
+                self.pipeline.__enter__()
         except BaseException:
             self._is_over = True
             raise
@@ -156,7 +175,8 @@ class Stream(Generic[T_co]):
         """As __enter__, without blocking the event loop."""
         self._hold()
         try:
-            await self.pipeline.__aenter__()
+            with self._noting_failure():
+                await self.pipeline.__aenter__()
         except BaseException:
             self._is_over = True
             raise
@@ -254,6 +274,9 @@ class _Samples(_Loop, Generic[T_co]):
         except StopIteration:
             self._end()
             raise
+        except (NodeError, SourceError) as error:
+            self._stream._failure = str(error)
+            raise
         return sample
 
 
@@ -268,15 +291,19 @@ class _AsyncSamples(_Loop, Generic[T_co]):
     async def __anext__(self) -> Sample[T_co]:
         if self._samples is None:
             if not self.is_within:
-                await self._stream.pipeline.__aenter__()
+                with self._stream._noting_failure():
+                    await self._stream.pipeline.__aenter__()
             self._samples = aiter(self._stream.reader)
         try:
             return await anext(self._samples)
         except StopAsyncIteration:
-            with fork.loading():
+            with fork.explaining(), fork.loading():
                 import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
             await asyncio.to_thread(self._end)
+            raise
+        except (NodeError, SourceError) as error:
+            self._stream._failure = str(error)
             raise
 
 
