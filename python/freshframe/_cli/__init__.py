@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from .messages import Messages
-from .outcome import ExitCode, explain, interruptible
+from .outcome import ExitCode, explain, interruptible, status_of
 from .parser import parse
 
 __all__ = ["main"]
@@ -31,12 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with messages.log_to_stderr(), interruptible(options.timeout):
             code = options.run(options, messages)
+    except SystemExit as end:  # of the user's program
+        code = status_of(end)
     except BaseException as error:
         code = explain(error, messages, options)
     return _flushed(code)
 
 
-def _flushed(code: ExitCode) -> int:
+def _flushed(code: int) -> int:
     """Flushes stdout while a failure can still be reported."""
     if sys.stdout is None or sys.stdout.closed:  # no stdout, or a program that `gil` ran has closed it
         return int(code)

@@ -116,7 +116,7 @@ class _Handlers:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
+        signal.signal(number, _end_now if os.getpid() == 1 else signal.SIG_DFL)
         self._no_alarm()
         if os.isatty(2):  # show the cursor that a live display has hidden; sys.stderr is replaced then
             os.write(2, b"\x1b[?25h")
@@ -146,6 +146,11 @@ class _Handlers:
         self._alarm(_UNTIL_RAISED_AGAIN_S)
 
 
+def _end_now(number: int, frame: FrameType | None) -> None:
+    """For process 1 of a container, which the default action does not end."""
+    os._exit(128 + number)
+
+
 @contextmanager
 def interruptible(timeout: float | None) -> Iterator[None]:
     """Turns the first SIGINT or SIGTERM, and the timeout, into an exception in the main thread.
@@ -157,6 +162,16 @@ def interruptible(timeout: float | None) -> Iterator[None]:
         return
     with _Handlers(timeout):
         yield
+
+
+def status_of(end: SystemExit) -> int:
+    """The status with which `python` would end: a text is printed to stderr and counts as 1."""
+    if end.code is None:
+        return ExitCode.OK
+    if isinstance(end.code, int):
+        return end.code & 0xFF
+    print(end.code, file=sys.stderr)
+    return ExitCode.FAILED
 
 
 def _refuses_option(error: BaseException, options: Any) -> bool:
