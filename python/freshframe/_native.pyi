@@ -2355,7 +2355,7 @@ class FleetStream:
 
     @property
     def refused(self) -> int:
-        """Results that were captured after the end of the lease."""
+        """Results that were made after the run was closed."""
 
     @property
     def too_large(self) -> int:
@@ -2368,22 +2368,17 @@ class FleetAgent:
 
     def next_order(self) -> object:
         """
-        Bytes from the controller, or the (camera, epoch) of a run that the controller no longer lists. None means the controller has closed the connection. GIL: released while waiting
+        Returns bytes from the controller, or None when it has closed the connection. GIL: released while waiting
         """
 
     def tell(self, message: bytes) -> None:
         """Sends bytes to the controller."""
 
-    def open_run(self, camera: int, epoch: int, exclusive: bool) -> None:
+    def open_run(self, camera: int, epoch: int) -> None:
         """Begins a run of a camera."""
 
-    def close_run(self, camera: int, epoch: int) -> bool:
-        """
-        Ends a run. Readers can still pull its results. False means a session is still open, so call it again.
-        """
-
-    def enter_gate(self, camera: int, epoch: int) -> None:
-        """Network sources that this thread creates use the gate of this run."""
+    def close_run(self, camera: int, epoch: int) -> None:
+        """Ends a run. Readers can still pull its results."""
 
     def watch(self, camera: int, epoch: int, engine: Engine) -> None:
         """Renewals report what this pipeline of the run does, which has started."""
@@ -2414,9 +2409,6 @@ def fleet_records() -> dict:
     """
     The fields of the records on the channel, as NumPy's dtype takes them: camera, outbox, result; and the names of the losses in a camera's record.
     """
-
-def leave_gate() -> None:
-    """Undoes enter_gate()."""
 
 def fleet_value(data: memoryview, producer: str) -> Any:
     """

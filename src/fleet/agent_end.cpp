@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <set>
 #include <system_error>
 #include <utility>
 
@@ -28,8 +27,6 @@ using process::ByteWriter;
 
 constexpr std::size_t kReadAtOnce = 64U << 10;  // bytes
 constexpr std::size_t kMostUnsent = 4U << 20;   // bytes; beyond it no batch is made
-constexpr std::uint32_t kMostRuns = 1U << 20;   // runs in an answer
-constexpr int kLeaseIsOver = 75;                // EX_TEMPFAIL
 
 template <class Kind>
 ByteWriter begin(Kind kind) {
@@ -61,8 +58,6 @@ AgentEnd::AgentEnd(process::Descriptor socket, int parent, AgentOptions options)
     : options_(options),
       socket_(std::move(socket)),
       bell_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      lease_(std::make_shared<Lease>(options.lease)),
-      runs_(lease_),
       outboxes_(options.outboxes),
       flow_(options.gather, boot_now()),
       buffer_(kReadAtOnce) {
@@ -121,19 +116,18 @@ bool AgentEnd::put(Outboxes::Stream& stream, TimePoint captured, const Result& r
   return true;
 }
 
-void AgentEnd::open_run(Run run, bool exclusive) {
+void AgentEnd::open_run(Run run) {
   open_slot(run);
-  runs_.open(run, exclusive);
+  runs_.open(run);
 }
 
-bool AgentEnd::close_run(Run run) {
-  if (!runs_.close(run)) return false;
+void AgentEnd::close_run(Run run) {
+  runs_.close(run);
   forget_slot(run);
   outboxes_.close(run);
   const Lock lock(mutex_);
   in_hurry_ = true;
   wake();
-  return true;
 }
 
 void AgentEnd::wake() const noexcept {
@@ -147,7 +141,6 @@ void AgentEnd::run() {
   try {
     while (true) {
       const auto now = boot_now();
-      check_lease(now);
       if (now >= renewal_due()) send_renewal(now);
       serve_pulls(now);
       {
@@ -176,12 +169,11 @@ bool AgentEnd::is_backed_up() const noexcept {
 
 BootTime AgentEnd::renewal_due() const {
   const Lock lock(mutex_);
-  return renewed_ + (in_hurry_ ? std::min(options_.hurry, options_.lease.renew) : options_.lease.renew);
+  return renewed_ + (in_hurry_ ? std::min(options_.hurry, options_.renew) : options_.renew);
 }
 
 BootTime AgentEnd::next_time(BootTime now) {
   auto next = renewal_due();
-  if (runs_.has_exclusive_session()) next = std::min(next, lease_->exits_at());
   for (const auto& [number, pull] : pulls_) {
     if (is_backed_up() || !outboxes_.has(number)) continue;
     next = std::min(next, answered_[number] + flow_.between_batches());
@@ -221,25 +213,13 @@ bool AgentEnd::read_socket() {
   }
 }
 
-/// Returns false for a message of an older controller, which is ignored.
-bool AgentEnd::read_term(ByteReader& reader) {
-  const auto term = reader.get<std::uint64_t>();
-  if (term < term_) return false;
-  term_ = term;
-  return true;
-}
-
 void AgentEnd::take(std::span<const std::byte> message) {
   ByteReader reader(message);
-  const auto kind = reader.get_enum(ToAgent::Kept, "the kind of a message");
-  if (!read_term(reader)) return;
-  switch (kind) {
-    case ToAgent::Answer:
-      return take_answer(reader);
+  switch (reader.get_enum(ToAgent::Forget, "the kind of a message")) {
     case ToAgent::Order: {
       const auto bytes = reader.take(reader.left_bytes());
       const Lock lock(mutex_);
-      orders_.push_back({.kind = Order::Kind::Bytes, .run = {}, .bytes = {bytes.begin(), bytes.end()}});
+      orders_.emplace_back(bytes.begin(), bytes.end());
       changed_.notify_all();
       return;
     }
@@ -264,21 +244,8 @@ void AgentEnd::take(std::span<const std::byte> message) {
     }
     case ToAgent::Forget:
       return outboxes_.forget(get_run(reader));
-    case ToAgent::Kept:
-      return outboxes_.drop_last_records(get_run(reader));
   }
   throw process::ProtocolError("there is no message of kind 0");
-}
-
-void AgentEnd::take_answer(ByteReader& reader) {
-  lease_->renew(BootTime(reader.get<std::int64_t>()));
-  const auto count = reader.get_up_to<std::uint32_t>(kMostRuns, "the number of runs");
-  std::set<Run> allowed;
-  for (std::uint32_t i = 0; i < count; ++i) allowed.insert(get_run(reader));
-  const auto revoked = runs_.revoke(allowed);
-  const Lock lock(mutex_);
-  for (const auto& run : revoked) orders_.push_back({.kind = Order::Kind::Revoked, .run = run, .bytes = {}});
-  if (!revoked.empty()) changed_.notify_all();
 }
 
 void AgentEnd::serve_pulls(BootTime now) {
@@ -311,7 +278,6 @@ void AgentEnd::send_renewal(BootTime now) {
   auto writer = begin(ToController::Renewal);
   writer.put(static_cast<std::int64_t>(now.count()));
   writer.put(process::read_use(::getpid()).cpu);
-  writer.put(Seconds(std::chrono::system_clock::now().time_since_epoch()).count());
   writer.put(static_cast<std::uint32_t>(answers.size()));
   writer.put(static_cast<std::uint32_t>(cameras.size()));
   writer.put(static_cast<std::uint32_t>(outboxes.last.size()));
@@ -325,13 +291,6 @@ void AgentEnd::send_renewal(BootTime now) {
     writer.put_text(why);
   }
   outgoing_.add(finish(writer));
-}
-
-/// A stopped process that continues may find its lease over: it ends before a source asks its gate.
-void AgentEnd::check_lease(BootTime now) const {
-  if (!lease_->has_to_exit(now) || !runs_.has_exclusive_session()) return;
-  say_end_in_order(kLeaseIsOver);
-  ::_exit(kLeaseIsOver);
 }
 
 }  // namespace freshframe::fleet

@@ -1,4 +1,4 @@
-// An agent's end of the channel to its controller: renewals, the lease, batches and orders, on its own thread.
+// An agent's end of the channel to its controller: renewals, batches and orders, on its own thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "fleet/flow.hpp"
 #include "fleet/framing.hpp"
-#include "fleet/lease.hpp"
 #include "fleet/outboxes.hpp"
 #include "fleet/runs.hpp"
 #include "process/life/orphan_guard.hpp"
@@ -27,22 +27,16 @@
 namespace freshframe::fleet {
 
 struct AgentOptions {
-  LeaseTimes lease;
+  BootTime renew = std::chrono::milliseconds(500);  // between two renewals
   OutboxesOptions outboxes;
   BootTime gather = std::chrono::milliseconds(60);  // between two batches of one reader, at most: see Flow
   BootTime hurry = std::chrono::milliseconds(50);   // between two renewals when a run has ended
 };
 
-/// An order for the agent's program.
-struct Order {
-  enum class Kind : std::uint8_t { Bytes, Revoked };
-  Kind kind = Kind::Bytes;
-  Run run;                       // run of a Revoked
-  std::vector<std::byte> bytes;  // body of a Bytes
-};
+/// An order for the agent's program, which only the two programs interpret.
+using Order = std::vector<std::byte>;
 
-/// Ends the process when the controller's process has ended, and when the lease is over while a session at an
-/// exclusive camera is open. Any thread.
+/// Ends the process when the controller's process has ended. Thread-safe.
 class AgentEnd {
  public:
   /// `parent`: its process; 0 to watch no process (tests).
@@ -58,44 +52,38 @@ class AgentEnd {
   /// Sends bytes to the controller's program, which only the two programs interpret.
   void tell(std::span<const std::byte> bytes);
 
-  void open_run(Run run, bool exclusive);
+  void open_run(Run run);
   /// Renewals report what its pipeline does, which has started. At the latest, close_run() destroys it.
   void watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline) {
     runs_.watch(run, std::move(pipeline));
   }
-  [[nodiscard]] std::shared_ptr<core::SessionGate> gate(Run run) const { return runs_.gate(run); }
   [[nodiscard]] std::shared_ptr<Outboxes::Stream> open_stream(Run run, const std::string& output) {
     return outboxes_.open(run, output);
   }
-  /// Counts a result of an output without a reader. False means it was captured after the lease's end.
+  /// Counts a result of an output without a reader. Returns false if the run was closed.
   [[nodiscard]] bool note(const Outboxes::Stream& stream, TimePoint captured) {
     return runs_.note_result(stream.run(), captured);
   }
   [[nodiscard]] bool put(Outboxes::Stream& stream, TimePoint captured, const Result& result);
-  /// The run has ended: its results can still be pulled. False means a session is open still; to be called
-  /// again.
-  bool close_run(Run run);
+  /// Ends a run: its results can still be pulled.
+  void close_run(Run run);
 
  private:
   void run();
   [[nodiscard]] bool wait(BootTime until);
   [[nodiscard]] bool read_socket();
   void take(std::span<const std::byte> message);
-  void take_answer(process::ByteReader& reader);
   void serve_pulls(BootTime now);
   void send_renewal(BootTime now);
-  void check_lease(BootTime now) const;
   [[nodiscard]] BootTime next_time(BootTime now);
   [[nodiscard]] BootTime renewal_due() const;
   [[nodiscard]] bool is_backed_up() const noexcept;
-  [[nodiscard]] bool read_term(process::ByteReader& reader);
   void wake() const noexcept;
   void end_agent();
 
   const AgentOptions options_;
   const process::Descriptor socket_;
   const process::Descriptor bell_;
-  const std::shared_ptr<Lease> lease_;
   Runs runs_;
   Outboxes outboxes_;
 
@@ -108,7 +96,6 @@ class AgentEnd {
   std::map<std::uint32_t, Outboxes::Pull> pulls_;  // those without an answer, by reader
   std::map<std::uint32_t, BootTime> answered_;     // when the reader got its latest batch
   BootTime renewed_{};
-  std::uint64_t term_ = 0;
   std::vector<std::byte> buffer_;
 
   mutable Mutex mutex_;

@@ -194,19 +194,7 @@ void Outboxes::forget(Run run) {
   }
 }
 
-void Outboxes::drop_last_records(Run run) {
-  const Lock lock(mutex_);
-  erase_where(last_records_,
-              [&](const auto& record) { return record.camera == run.camera && record.epoch == run.epoch; });
-}
-
 void Outboxes::add_reader(std::uint32_t number, const std::string& output, BootTime now) {
-  const auto is_of_another = [&] {
-    const Lock lock(mutex_);
-    const auto known = readers_.find(number);
-    return known != readers_.end() && known->second.output != output;
-  };
-  if (is_of_another()) remove_reader(number);  // its controller was killed before it had kept the number
   const Lock lock(mutex_);
   const auto [place, added] = readers_.try_emplace(number);
   if (!added) return;
@@ -301,7 +289,7 @@ void Outboxes::expire(BootTime now) {
 Outboxes::Records Outboxes::records() {
   const Lock lock(mutex_);
   Records records;
-  records.last = last_records_;
+  records.last = std::exchange(last_records_, {});
   for (const auto& [number, reader] : readers_) {
     for (const auto& outbox : reader.all) records.now.push_back(outbox->record());
   }

@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "fleet/flow.hpp"
 #include "fleet/framing.hpp"
-#include "fleet/lease.hpp"
 #include "fleet/records.hpp"
 
 namespace freshframe::fleet {
@@ -112,10 +112,8 @@ class Outboxes {
   bool put(Stream& stream, const Result& result);
   /// No more results are added. The waiting ones can be pulled until forget().
   void close(Run run);
-  /// Drops the waiting results of a run, as fenced. Each records() has its last records until they are kept.
+  /// Drops the waiting results of a run, as fenced. The next records() has its last records.
   void forget(Run run);
-  /// The next controller, too, would know them.
-  void drop_last_records(Run run);
 
   void add_reader(std::uint32_t reader, const std::string& output, BootTime now);
   void remove_reader(std::uint32_t reader);
@@ -126,7 +124,7 @@ class Outboxes {
   /// Drops the results for readers that have not pulled for long.
   void expire(BootTime now);
   struct Records {
-    std::vector<OutboxRecord> last;  // records of removed outboxes, until drop_last_records()
+    std::vector<OutboxRecord> last;  // records of outboxes that were removed since the last call
     std::vector<OutboxRecord> now;
   };
   [[nodiscard]] Records records();

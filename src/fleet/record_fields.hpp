@@ -48,12 +48,11 @@ constexpr RecordField field(const char* name, std::size_t offset) {
 #define FRESHFRAME_RECORD_FIELD(record, name) field<decltype(record::name)>(#name, offsetof(record, name))
 
 inline constexpr std::array kCameraFields{
-    FRESHFRAME_RECORD_FIELD(CameraRecord, epoch),   FRESHFRAME_RECORD_FIELD(CameraRecord, results),
-    FRESHFRAME_RECORD_FIELD(CameraRecord, age_ns),  FRESHFRAME_RECORD_FIELD(CameraRecord, refused),
-    FRESHFRAME_RECORD_FIELD(CameraRecord, frames),  FRESHFRAME_RECORD_FIELD(CameraRecord, frame_age_ns),
-    FRESHFRAME_RECORD_FIELD(CameraRecord, away_ns), FRESHFRAME_RECORD_FIELD(CameraRecord, fps),
-    FRESHFRAME_RECORD_FIELD(CameraRecord, drops),   FRESHFRAME_RECORD_FIELD(CameraRecord, camera),
-    FRESHFRAME_RECORD_FIELD(CameraRecord, sessions)};
+    FRESHFRAME_RECORD_FIELD(CameraRecord, epoch),        FRESHFRAME_RECORD_FIELD(CameraRecord, results),
+    FRESHFRAME_RECORD_FIELD(CameraRecord, age_ns),       FRESHFRAME_RECORD_FIELD(CameraRecord, frames),
+    FRESHFRAME_RECORD_FIELD(CameraRecord, frame_age_ns), FRESHFRAME_RECORD_FIELD(CameraRecord, away_ns),
+    FRESHFRAME_RECORD_FIELD(CameraRecord, fps),          FRESHFRAME_RECORD_FIELD(CameraRecord, drops),
+    FRESHFRAME_RECORD_FIELD(CameraRecord, camera)};
 inline constexpr std::array kOutboxFields{
     FRESHFRAME_RECORD_FIELD(OutboxRecord, epoch),   FRESHFRAME_RECORD_FIELD(OutboxRecord, reported),
     FRESHFRAME_RECORD_FIELD(OutboxRecord, full),    FRESHFRAME_RECORD_FIELD(OutboxRecord, expired),

@@ -13,15 +13,7 @@ namespace freshframe::fleet {
 /// First byte of a message to the controller.
 enum class ToController : std::uint8_t { Renewal = 1, Batch = 2, Event = 3 };
 /// First byte of a message to an agent.
-enum class ToAgent : std::uint8_t {
-  Answer = 1,
-  Order = 2,
-  Reader = 3,
-  ReaderGone = 4,
-  Pull = 5,
-  Forget = 6,
-  Kept = 7
-};
+enum class ToAgent : std::uint8_t { Order = 1, Reader = 2, ReaderGone = 3, Pull = 4, Forget = 5 };
 
 /// One start of a camera.
 struct Run {
@@ -61,16 +53,14 @@ struct CameraRecord {
   std::uint64_t epoch = 0;
   std::uint64_t results = 0;       // results of all outputs
   std::int64_t age_ns = -1;        // since the capture of the latest result's picture; -1 before the first
-  std::uint64_t refused = 0;       // results that were captured after the lease's end
   std::uint64_t frames = 0;        // frames from its sources, including samples that one of its nodes lost
   std::int64_t frame_age_ns = -1;  // since the latest of them; -1 before the first
   std::int64_t away_ns = -1;       // since a source lost its camera, or never found it; -1 if none did
   double fps = 0;                  // frames per second of its sources, over some seconds
   std::array<std::uint64_t, kLosses> drops{};
-  std::uint32_t camera = 0;
-  std::uint32_t sessions = 0;  // open at the camera, of sources with a gate
+  std::uint64_t camera = 0;  // 64 bits, so that the record has no gap
 };
-static_assert(sizeof(CameraRecord) == 192);
+static_assert(sizeof(CameraRecord) == 184);
 
 /// The record of an outbox; always reported == full + expired + fenced + handed + waiting.
 struct OutboxRecord {

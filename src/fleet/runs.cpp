@@ -165,10 +165,9 @@ void Watched::write_to(CameraRecord& record, BootTime now) const {
   record.drops = seen_.drops;
 }
 
-void Runs::open(Run run, bool exclusive) {
+void Runs::open(Run run) {
   const Lock lock(mutex_);
-  auto& state = states_[run];
-  if (exclusive && !state.gate) state.gate = std::make_shared<RunGate>(lease_);
+  states_[run];
 }
 
 void Runs::watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline) {
@@ -195,24 +194,13 @@ void Runs::read(BootTime now) {
   }
 }
 
-bool Runs::close(Run run) {
+void Runs::close(Run run) {
   std::shared_ptr<const core::PipelineCore> ended;  // destroyed after the lock
   const Lock lock(mutex_);
   const auto found = states_.find(run);
-  if (found == states_.end()) return true;
-  if (const auto& gate = found->second.gate) {
-    gate->close();
-    if (gate->sessions() > 0) return false;
-  }
+  if (found == states_.end()) return;
   ended = found->second.watched.stop_watching();
   states_.erase(found);
-  return true;
-}
-
-std::shared_ptr<core::SessionGate> Runs::gate(Run run) const {
-  const Lock lock(mutex_);
-  const auto found = states_.find(run);
-  return found != states_.end() ? found->second.gate : nullptr;
 }
 
 bool Runs::note_result(Run run, TimePoint captured) {
@@ -220,31 +208,9 @@ bool Runs::note_result(Run run, TimePoint captured) {
   const auto found = states_.find(run);
   if (found == states_.end()) return false;
   auto& state = found->second;
-  if (state.gate && !lease_->covers(boot_now() - compute_age(captured))) {
-    ++state.refused;
-    return false;
-  }
   ++state.results;
   state.captured = std::max(state.captured, captured);
   return true;
-}
-
-std::vector<Run> Runs::revoke(const std::set<Run>& allowed) {
-  std::vector<Run> revoked;
-  const Lock lock(mutex_);
-  for (auto& [run, state] : states_) {
-    if (state.revoked || allowed.contains(run)) continue;
-    state.revoked = true;
-    if (state.gate) state.gate->close();
-    revoked.push_back(run);
-  }
-  return revoked;
-}
-
-bool Runs::has_exclusive_session() const {
-  const Lock lock(mutex_);
-  return std::any_of(states_.begin(), states_.end(),
-                     [](const auto& each) { return each.second.gate && each.second.gate->sessions() > 0; });
 }
 
 std::vector<CameraRecord> Runs::records() const {
@@ -257,9 +223,7 @@ std::vector<CameraRecord> Runs::records() const {
     record.epoch = run.epoch;
     record.results = state.results;
     record.age_ns = state.results > 0 ? compute_age(state.captured).count() : -1;
-    record.refused = state.refused;
     record.camera = run.camera;
-    record.sessions = state.gate ? state.gate->sessions() : 0;
     state.watched.write_to(record, now);
   }
   return records;

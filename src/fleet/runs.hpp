@@ -1,4 +1,4 @@
-// The runs of cameras that an agent has, and the gates of cameras that may have one session only.
+// The runs of cameras that an agent has.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,17 +6,14 @@
 #include "freshframe/mutex.hpp"
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "core/session_gate.hpp"
-#include "fleet/lease.hpp"
+#include "fleet/flow.hpp"
 #include "fleet/records.hpp"
 
 namespace freshframe::core {
@@ -38,23 +35,6 @@ struct PipelineCounts {
 /// Counts what a pipeline that has started has sent and lost. Takes some microseconds, waits for nothing and never
 /// takes the GIL.
 [[nodiscard]] PipelineCounts count_pipeline(const core::PipelineCore& pipeline);
-
-/// The gate of one run of an exclusive camera.
-class RunGate final : public core::SessionGate {
- public:
-  explicit RunGate(std::shared_ptr<const Lease> lease) noexcept : lease_(std::move(lease)) {}
-
-  [[nodiscard]] bool is_open() const noexcept override { return !shut_ && lease_->is_open(boot_now()); }
-  void note_opened() noexcept override { ++sessions_; }
-  void note_closed() noexcept override { --sessions_; }
-  void close() noexcept { shut_ = true; }
-  [[nodiscard]] std::uint32_t sessions() const noexcept { return sessions_; }
-
- private:
-  const std::shared_ptr<const Lease> lease_;
-  std::atomic<bool> shut_{false};
-  std::atomic<std::uint32_t> sessions_{0};
-};
 
 /// A sum over the nodes of a pipeline that never falls, although nodes are removed.
 class RisingSum {
@@ -101,23 +81,15 @@ class Watched {
 /// Thread-safe.
 class Runs {
  public:
-  explicit Runs(std::shared_ptr<const Lease> lease) noexcept : lease_(std::move(lease)) {}
-
-  void open(Run run, bool exclusive);
+  void open(Run run);
   /// Watches the run's pipeline, which has started: records have its counts from now on.
   void watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline);
   /// Reads the counts that it has not read for a second.
   void read(BootTime now);
-  /// Closes its gate. False means a session is still open and counts until a later close().
-  bool close(Run run);
-  /// The gate of its sources; null means they need no permission.
-  [[nodiscard]] std::shared_ptr<core::SessionGate> gate(Run run) const;
-  /// Counts a result; false means it was captured after the lease's end and is dropped.
+  void close(Run run);
+  /// Counts a result. Returns false if the run was closed.
   [[nodiscard]] bool note_result(Run run, TimePoint captured);
 
-  /// Closes the gates of the runs that are no longer allowed, and returns these runs, each once.
-  [[nodiscard]] std::vector<Run> revoke(const std::set<Run>& allowed);
-  [[nodiscard]] bool has_exclusive_session() const;
   [[nodiscard]] std::vector<CameraRecord> records() const;
   /// The last answers of the cameras that are away.
   struct Answer {
@@ -130,15 +102,11 @@ class Runs {
   [[nodiscard]] std::vector<Run> due(BootTime now) const;
 
   struct State {
-    std::shared_ptr<RunGate> gate;
     Watched watched;
     std::uint64_t results = 0;
-    std::uint64_t refused = 0;
     TimePoint captured{};
-    bool revoked = false;
   };
 
-  const std::shared_ptr<const Lease> lease_;
   mutable Mutex mutex_;
   std::map<Run, State> states_ FRESHFRAME_GUARDED_BY(mutex_);
 };

@@ -14,15 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import freshframe as ff
 from freshframe._agent import (
-    MODULE,
-    AppError,
-    ExitCode,
     Messages,
-    UsageError,
-    finite,
-    loaded,
-    to_text,
-    valid_text,
+    app_file,
+    outcome,
+    plain,
     value_record,
 )
 
@@ -39,6 +34,7 @@ __all__ = ["add_to", "run"]
 _EVERY = 1.0  # seconds between two looks of `top`
 _SHOWN_CAMERAS = 40  # cameras in `status` and `top`; --json has all
 _SHOWN_EVENTS = 8
+_WIDTH = 110  # columns of `status`
 _HOW_TO_BEGIN = "`freshframe fleet run app.py` or a program with freshframe.fleet.Fleet begins one"
 _STUCK = 3.0  # seconds without a word of an agent's Python
 
@@ -49,7 +45,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run)
 
 
-def run(options: Any, messages: Messages) -> ExitCode:
+def run(options: Any, messages: Messages) -> outcome.ExitCode:
     """Runs one verb of `freshframe fleet`."""
     if options.verb == "run":
         return _run(options, messages)
@@ -60,19 +56,19 @@ def run(options: Any, messages: Messages) -> ExitCode:
 Ask = Callable[..., Any]  # what, and its arguments by name
 
 
-def _look_or_drain(name: str, ask: Ask, options: Any, messages: Messages) -> ExitCode:
+def _look_or_drain(name: str, ask: Ask, options: Any, messages: Messages) -> outcome.ExitCode:
     if options.verb in ("drain", "resume"):
         ask(options.verb, agent=options.agent)
         messages.say(f"fleet {name}: {_what_follows(ask('stats'), options)}")
-        return ExitCode.OK
+        return outcome.ExitCode.OK
     return _status(ask, options) if options.verb == "status" else _top(ask, options)
 
 
 def _only_one(names: list[str]) -> str:
     if not names:
-        raise UsageError(f"this user runs no fleet: {_HOW_TO_BEGIN}")
+        raise outcome.UsageError(f"this user runs no fleet: {_HOW_TO_BEGIN}")
     if len(names) > 1:
-        raise UsageError(f"several fleets run: {', '.join(names)}; name one with --name")
+        raise outcome.UsageError(f"several fleets run: {', '.join(names)}; name one with --name")
     return names[0]
 
 
@@ -80,7 +76,7 @@ def name_one(name: str) -> str:
     names = _desk.running()
     if name not in names:
         there = f"there are {', '.join(names)}" if names else f"this user runs none: {_HOW_TO_BEGIN}"
-        raise UsageError(f"there is no fleet {name!r}; {there}")
+        raise outcome.UsageError(f"there is no fleet {name!r}; {there}")
     return name
 
 
@@ -98,18 +94,18 @@ def _what_follows(state: dict[str, Any], options: Any) -> str:
     return f"{options.agent} is draining, {count_cameras(count)} to move: see `freshframe fleet status`"
 
 
-def _status(ask: Ask, options: Any) -> ExitCode:
-    from freshframe._agent import plain_console  # noqa: PLC0415  (rich is slow to load)
+def _status(ask: Ask, options: Any) -> outcome.ExitCode:
+    from rich.console import Console  # noqa: PLC0415  (slow to load)
 
     state = ask("stats")
     if options.json:
         print(json.dumps(state))
     else:
-        plain_console().print(page(state))
-    return ExitCode.OK
+        Console(width=_WIDTH, highlight=False).print(page(state))
+    return outcome.ExitCode.OK
 
 
-def _top(ask: Ask, options: Any) -> ExitCode:
+def _top(ask: Ask, options: Any) -> outcome.ExitCode:
     from rich.live import Live  # noqa: PLC0415  (slow to load)
 
     if options.json:
@@ -202,24 +198,24 @@ def _readers(readers: list[dict[str, Any]]) -> Any:
 # ---- run
 
 
-def _run(options: Any, messages: Messages) -> ExitCode:
+def _run(options: Any, messages: Messages) -> outcome.ExitCode:
     try:
         program = _program(options.app)
-    except AppError as failure:
+    except app_file.AppError as failure:
         return failure.code
     build = program.get("build")
     if not callable(build):
         there = "build is not there" if build is None else f"build is {build!r}"
-        raise UsageError(
+        raise outcome.UsageError(
             f"{options.app!r} must define build(url), which returns (pipeline, outputs), but {there}"
         )
     if options.sites is not None:
         return _run_sites(build, options, messages)
     if options.shutdown:
-        raise UsageError("--shutdown ends the sites of --sites FILE: name the file, or leave it out")
+        raise outcome.UsageError("--shutdown ends the sites of --sites FILE: name the file, or leave it out")
     cameras = options.cameras if options.cameras is not None else program.get("cameras")
     if cameras is None:
-        raise UsageError(f"name the cameras: --cameras FILE, or cameras = {{...}} in {options.app}")
+        raise outcome.UsageError(f"name the cameras: --cameras FILE, or cameras = {{...}} in {options.app}")
     agents = options.agents or 1
     with Fleet(agents, name=options.name) as fleet:
         reader = None if options.read is None else fleet.reader(options.read)
@@ -232,35 +228,35 @@ def _run(options: Any, messages: Messages) -> ExitCode:
             while True:
                 time.sleep(_EVERY)
         for sample in reader:
-            print(to_text(_record(sample)), flush=True)
-    return ExitCode.OK
+            print(plain.to_text(_record(sample)), flush=True)
+    return outcome.ExitCode.OK
 
 
-def _run_sites(build: Any, options: Any, messages: Messages) -> ExitCode:
+def _run_sites(build: Any, options: Any, messages: Messages) -> outcome.ExitCode:
     from ._sites.sites import RaySites  # noqa: PLC0415  (local fleets do not need it)
 
     for name in ("cameras", "agents", "exclusive"):
         if getattr(options, name):
-            raise UsageError(
+            raise outcome.UsageError(
                 f"--{name} cannot be combined with --sites: set it for each site in {options.sites}"
             )
     if options.serve:
-        raise UsageError(
+        raise outcome.UsageError(
             "--serve cannot be combined with --sites: run `freshframe fleet top` on the machine of a site"
         )
     try:
         sites = RaySites(options.sites, build)
     except OSError as error:
-        raise UsageError(f"cannot read --sites {options.sites}: {error}") from error
+        raise outcome.UsageError(f"cannot read --sites {options.sites}: {error}") from error
     with sites:
         if options.shutdown:
             sites.shutdown()
             messages.say("all sites were ended")
-            return ExitCode.OK
+            return outcome.ExitCode.OK
         messages.say("the sites run on after Ctrl-C; --shutdown ends them")
         if options.read is not None:
             for sample in sites.reader(options.read):
-                print(to_text({"site": sample.site, **_record(sample)}), flush=True)
+                print(plain.to_text({"site": sample.site, **_record(sample)}), flush=True)
         shown: dict[str, str] = {}
         while True:
             for name, state in sites.stats().items():
@@ -273,9 +269,11 @@ def _run_sites(build: Any, options: Any, messages: Messages) -> ExitCode:
 def _program(app: str) -> dict[str, Any]:
     path = Path(app)
     if not path.is_file():
-        raise UsageError(f"cannot read {app!r}: there is no such file; expected a program that defines build")
-    module = loaded(path, [])
-    del sys.modules[MODULE]  # agents cannot import it: what it defines travels to them
+        raise outcome.UsageError(
+            f"cannot read {app!r}: there is no such file; expected a program that defines build"
+        )
+    module = app_file.loaded(path, [])
+    del sys.modules[app_file.MODULE]  # agents cannot import it: what it defines travels to them
     return vars(module)
 
 
@@ -285,9 +283,9 @@ def _add(fleet: Fleet, cameras: Any, build: Any, options: Any) -> int:
         many = fleet.add_many(cameras, build, exclusive=options.exclusive)
     except OSError as error:
         named = where if options.cameras is not None else f"{cameras}, the {where}"
-        raise UsageError(f"cannot read {named}: {error.strerror}") from error
+        raise outcome.UsageError(f"cannot read {named}: {error.strerror}") from error
     if not many:
-        raise UsageError(f"{where} must name a camera, and names none")
+        raise outcome.UsageError(f"{where} must name a camera, and names none")
     return many
 
 
@@ -300,15 +298,15 @@ def _record(sample: FleetSample) -> dict[str, Any]:
     try:
         value = value_record(sample.value)
     except (ff.OptionError, TypeError):
-        value = {"value": valid_text(repr(sample.value))}
+        value = {"value": plain.valid_text(repr(sample.value))}
     return {
-        "camera": valid_text(sample.camera),
+        "camera": plain.valid_text(sample.camera),
         "epoch": sample.epoch,
         "seq": sample.seq,
         "part": sample.part,
         "ordinal": sample.ordinal,
-        "pts": finite(sample.pts),
-        "utc": finite(round(sample.utc, 6)),
+        "pts": plain.finite(sample.pts),
+        "utc": plain.finite(round(sample.utc, 6)),
         "dropped": sample.dropped,
         **value,
     }

@@ -26,7 +26,6 @@ _CAMERA: tuple[tuple[str, str, str, Callable[[CameraStats], float | None]], ...]
     ("results_total", "counter", "Results that reached the outboxes.", lambda camera: camera.kept),
     ("starts_total", "counter", "Starts of the camera.", lambda camera: camera.starts),
     ("crashes", "gauge", "Crashes of agents that it may have caused.", lambda camera: camera.crashes),
-    ("sessions", "gauge", "Open sessions at an exclusive camera.", lambda camera: camera.sessions),
     (
         "overlap_seconds_total",
         "counter",
@@ -35,14 +34,14 @@ _CAMERA: tuple[tuple[str, str, str, Callable[[CameraStats], float | None]], ...]
     ),
 )
 _AGENT: tuple[tuple[str, str, str, Callable[[AgentStats], float]], ...] = (
-    ("up", "gauge", "1 if it renews its lease.", lambda agent: agent.state == "up"),
+    ("up", "gauge", "1 if it reports.", lambda agent: agent.state == "up"),
     ("cameras", "gauge", "Its cameras.", lambda agent: agent.camera_count),
     ("load_ratio", "gauge", "Share of the processor time that the agent may use.", lambda agent: agent.load),
     ("lost_ratio", "gauge", "Share of the frames that its pipelines lose.", lambda agent: agent.lost_share),
     ("outbox_results", "gauge", "Results that wait in its outboxes.", lambda agent: agent.waiting),
     ("launches_total", "counter", "Starts of its process.", lambda agent: agent.launches),
     ("deaths_total", "counter", "Ends of its process.", lambda agent: agent.deaths),
-    ("silent_seconds", "gauge", "Seconds since it renewed its lease.", lambda agent: agent.silent_for),
+    ("silent_seconds", "gauge", "Seconds since its latest report.", lambda agent: agent.silent_for),
 )
 _READER: tuple[tuple[str, str, str, Callable[[FleetReaderStats], float]], ...] = (
     ("delivered_total", "counter", "Results that the program got.", lambda reader: reader.delivered),

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freshframe import OptionError, StateError
-from freshframe._agent import ClosedByWith, Pages, check, fork, logger
+from freshframe._agent import (
+    ClosedByWith,
+    check,
+    fork,
+    logger,
+    native,
+)
 
 from . import _metrics
 from ._url import masked
@@ -66,7 +72,7 @@ class FleetDashboard(ClosedByWith):
         self._ticked = ticked
         self._rest = _OFTEN
         self._pid = os.getpid()
-        self._pages = Pages(host, port, "" if token is None else check.text("token", token))
+        self._pages = native.Pages(host, port, "" if token is None else check.text("token", token))
         set_files(self._pages)
         self.urls = tuple(self._pages.urls)
         self._closing = threading.Event()
@@ -160,7 +166,7 @@ class FleetDashboard(ClosedByWith):
             self._pages.set_for("/healthz", self._good, _BELIEVED, _SILENT)
 
 
-def set_files(pages: Pages) -> None:
+def set_files(pages: native.Pages) -> None:
     """Has the server answer with the files of the page."""
     folder = Path(__file__).with_name("_web")
     for address, name, kind in _FILES:

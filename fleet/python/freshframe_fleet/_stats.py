@@ -77,14 +77,13 @@ class CameraStats:
         starts: How often it was started.
         results: How many results this start has made, read or not.
         result_age: Seconds since the capture of the newest result's picture, or None without one.
-        sessions: Open sessions at an exclusive camera, as its agent counts them.
         produced: Known frames that its camera gave, in all starts.
         kept: Results that outboxes were offered, or that no reader wanted.
         dropped: Frames and results that the agent's pipeline lost, the sum of ``drops``. Where each frame
             gives one result: ``produced == kept + dropped`` and what is on its way.
         drops: By cause; only causes that happened. The causes are as in EdgeStats.drops and NodeStats.drops,
-            where ``stopped`` is their ``stop`` and what waited when the run ended; ``refused``: captured
-            after the lease's end; ``failed``: a result that could not be pickled.
+            where ``stopped`` is their ``stop`` and what waited when the run ended; ``refused``: made
+            after the run was closed; ``failed``: a result that could not be pickled.
         fps: Frames per second of its camera, over some seconds.
         frame_age: Seconds since its latest frame, to half a second, or None before the first.
         too_large: Results above 8 MiB, of those in ``kept``. Readers count them as ``outbox_full``.
@@ -104,7 +103,6 @@ class CameraStats:
     starts: int
     results: int
     result_age: float | None
-    sessions: int
     produced: int = 0
     kept: int = 0
     dropped: int = 0

@@ -15,12 +15,12 @@ _TAIL = 2048  # letters of them that its end has: the last line of a traceback s
 
 def masked(text: str) -> str:
     """A text without the passwords of its URLs, by the engine's own rules."""
-    return engine.mask_passwords(text)
+    return engine.native.mask_passwords(text)
 
 
 def hide_password(url: str) -> str:
     """Returns a URL without its password, which may have spaces."""
-    return engine.shown_url(url)
+    return engine.native.shown_url(url)
 
 
 def cut(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 
-from freshframe._agent import count, seconds
+from freshframe._agent import option_values
 
 
 def add_verbs(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--cameras", metavar="FILE", help="CSV with the columns name, url and perhaps needs")
     run.add_argument(
         "--agents",
-        type=count,
+        type=option_values.count,
         metavar="N",
         help="number of processes (default 1)",
     )
@@ -48,6 +48,8 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     """Adds the options of all commands, which may be given before the verb, too."""
     unset = argparse.SUPPRESS
     parser.add_argument("--json", action="store_true", default=unset, help="JSON on stdout")
-    parser.add_argument("--timeout", type=seconds, default=unset, metavar="TIME", help="end after TIME")
+    parser.add_argument(
+        "--timeout", type=option_values.seconds, default=unset, metavar="TIME", help="end after TIME"
+    )
     parser.add_argument("-v", "--verbose", action="count", default=unset, help="more messages on stderr")
     parser.add_argument("-q", "--quiet", action="count", default=unset, help="only errors on stderr")

@@ -5,19 +5,19 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from freshframe._agent import fleet_records
+from freshframe._agent import native
 
 from ._messages import Event, Order
 
 RENEWAL, BATCH, EVENT = 1, 2, 3  # to the controller
-_ANSWER, _ORDER, _READER, READER_GONE, PULL, _FORGET, _KEPT = range(1, 8)  # to an agent
+_ORDER, _READER, _READER_GONE, _PULL, _FORGET = range(1, 6)  # to an agent
 _MOST = 64 << 20  # bytes of a message
 
 
@@ -26,7 +26,7 @@ def loss_name(cause: str) -> str:
     return "stopped" if cause == "stop" else cause
 
 
-_FIELDS = fleet_records()
+_FIELDS = native.fleet_records()
 # Why a pipeline of an agent has lost a frame or a result, in the order of a camera's record.
 LOSSES: tuple[str, ...] = tuple(_FIELDS["losses"])
 CAMERA = np.dtype(_FIELDS["camera"])
@@ -42,7 +42,6 @@ Records = npt.NDArray[Any]
 
 
 _LENGTH = struct.Struct("<I")
-_HEAD = struct.Struct("<BQ")  # head of a message to an agent: kind, term
 
 
 def framed(*parts: bytes | memoryview) -> bytes:
@@ -50,25 +49,8 @@ def framed(*parts: bytes | memoryview) -> bytes:
     return b"".join((_LENGTH.pack(sum(map(len, parts))), *parts))
 
 
-def unframed(message: memoryview) -> memoryview:
-    """A message without its length."""
-    return message[_LENGTH.size :]
-
-
 def _message(kind: int, body: bytes) -> bytes:
-    return framed(_HEAD.pack(kind, 1), body)
-
-
-def answer(asked: int, allowed: bytes) -> bytes:
-    """The answer to a renewal; ``allowed`` is made by runs()."""
-    return _message(_ANSWER, struct.pack("<q", asked) + allowed)
-
-
-def runs(pairs: Iterable[tuple[int, int]]) -> bytes:
-    """Runs, as (camera, epoch) pairs, in the form of an answer."""
-    numbers = [number for camera, epoch in pairs for number in (epoch, camera)]
-    count = len(numbers) // 2
-    return struct.pack("<I" + "QI" * count, count, *numbers)
+    return framed(bytes((kind,)), body)
 
 
 def order(what: Order) -> bytes:
@@ -84,12 +66,12 @@ def reader(number: int, output: str) -> bytes:
 
 def reader_gone(number: int) -> bytes:
     """Packs the message that a reader was closed."""
-    return _message(READER_GONE, struct.pack("<I", number))
+    return _message(_READER_GONE, struct.pack("<I", number))
 
 
 def pull(number: int, batch: int, most: tuple[int, int]) -> bytes:
     """A reader wants results and has the batch before this one; ``most``: results, bytes."""
-    return _message(PULL, struct.pack("<IQII", number, batch, *most))
+    return _message(_PULL, struct.pack("<IQII", number, batch, *most))
 
 
 def forget(run: tuple[int, int]) -> bytes:
@@ -97,18 +79,11 @@ def forget(run: tuple[int, int]) -> bytes:
     return _message(_FORGET, struct.pack("<QI", run[1], run[0]))
 
 
-def kept(run: tuple[int, int]) -> bytes:
-    """The next controller, too, would know the last records of these outboxes."""
-    return _message(_KEPT, struct.pack("<QI", run[1], run[0]))
-
-
 @dataclass(slots=True)
 class Renewal:
     """An agent is alive and reports its cameras and outboxes."""
 
-    asked: int
     cpu: float  # seconds of processor time
-    clock: float  # Unix time of the agent's machine
     answers: dict[tuple[int, int], str]  # answers of cameras that are away, by run
     cameras: Records
     last: Records  # outboxes that have ended; reported once
@@ -133,11 +108,11 @@ def parsed(message: memoryview) -> Renewal | Batch | Event:
         event: Event = pickle.loads(message[1:])
         return event
     if kind == RENEWAL:
-        asked, cpu, clock, answers, *counts = struct.unpack_from("<qddIIII", message, 1)
-        cameras, rest = _records(message[41:], CAMERA, counts[0])
+        _, cpu, answers, *counts = struct.unpack_from("<qdIIII", message, 1)
+        cameras, rest = _records(message[33:], CAMERA, counts[0])
         last, rest = _records(rest, OUTBOX, counts[1])
         outboxes, rest = _records(rest, OUTBOX, counts[2])
-        return Renewal(asked, cpu, clock, _answers(rest, answers), cameras, last, outboxes)
+        return Renewal(cpu, _answers(rest, answers), cameras, last, outboxes)
     if kind == BATCH:
         number, batch, *counts = struct.unpack_from("<IQII", message, 1)
         outboxes, rest = _records(message[21:], OUTBOX, counts[0])
@@ -179,15 +154,6 @@ class MessageReader:
         Raises:
             ValueError: A length is impossible.
         """
-        for message in self.add_framed(data):
-            yield unframed(message)
-
-    def add_framed(self, data: bytes | memoryview) -> Iterator[memoryview]:
-        """Yields each message with the length before it, to be forwarded.
-
-        Raises:
-            ValueError: A length is impossible.
-        """
         rest = memoryview(data)
         while rest:
             if self._begun is None:
@@ -195,7 +161,7 @@ class MessageReader:
             else:
                 whole, rest = self._fill(self._begun, rest)
             if whole is not None:
-                yield whole
+                yield whole[_LENGTH.size :]
 
     def room(self, least: int) -> memoryview | None:
         """Returns where the rest of a message that lacks `least` bytes belongs; then filled() follows."""
@@ -209,7 +175,7 @@ class MessageReader:
         self._filled += size
         if self._begun is not None and self._filled == len(self._begun):
             whole, self._begun = memoryview(self._begun), None
-            yield unframed(whole)
+            yield whole[_LENGTH.size :]
 
     def _next(self, data: memoryview) -> tuple[memoryview | None, memoryview]:
         """The first message of these bytes, if it is whole, and what follows it."""

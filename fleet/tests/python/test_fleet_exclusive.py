@@ -39,7 +39,7 @@ def opened(fleet: ff.fleet.Fleet, server: CountingServer) -> FleetReader:
     reader = fleet.reader("circles")
     fleet.add("gate", server.url, fleet_builds.stream, exclusive=True)
     reader.get(100)
-    until(lambda: fleet.stats().cameras["gate"].sessions == 1, "the report of the session")
+    until(lambda: server.sessions == 1, "the session")
     return reader
 
 
@@ -63,16 +63,23 @@ def test_a_stopped_agent_and_a_move_leave_one_session(fleet: ff.fleet.Fleet, ser
     assert server.total == 3
 
 
-@pytest.mark.full
-def test_an_agent_without_answers_closes_its_session_and_opens_it_again(
+def test_a_paused_controller_leaves_the_session_open(fleet: ff.fleet.Fleet, server: CountingServer) -> None:
+    reader = opened(fleet, server)
+    epoch = fleet.stats().cameras["gate"].epoch
+    controller: Any = fleet._controller
+    with controller.lock:  # no report is heard
+        time.sleep(3)
+        assert server.sessions == 1
+    until(lambda: reader.get(100).seq > 0, "results after the pause")
+    assert (server.total, fleet.stats().cameras["gate"].epoch) == (1, epoch)
+
+
+def test_a_killed_agent_gives_the_session_to_the_next_run(
     fleet: ff.fleet.Fleet, server: CountingServer
 ) -> None:
     reader = opened(fleet, server)
-    controller: Any = fleet._controller
-    with controller.lock:  # the controller is paused: no renewal is answered
-        until(lambda: server.sessions == 0, "the end of the session")
-        time.sleep(1)
-        assert server.sessions == 0
-    until(lambda: server.sessions == 1, "the session")
-    reader.get(100)
+    for _ in range(3):
+        first = fleet.stats().cameras["gate"].epoch
+        os.kill(process_of(fleet, agent_of(fleet)), signal.SIGKILL)
+        until(lambda first=first: reader.get(100).epoch > first, "the next run")  # type: ignore[misc]
     assert server.most == 1

@@ -32,7 +32,7 @@ class Agent:
         self.ended, wake = os.pipe()
         os.close(wake)
         child = SimpleNamespace(pid=1, fileno=lambda: self.ended, kill=lambda: None)
-        monkeypatch.setattr(link, "start_fleet_child", self._start(child))
+        monkeypatch.setattr("freshframe._native.start_fleet_child", self._start(child))
         self.link = link.Link("a", {})
         self.links.add(self.link)
 
@@ -75,7 +75,7 @@ def test_a_socket_is_watched_for_room_while_something_waits(agent: Agent) -> Non
 
 
 def test_a_run_that_was_forgotten_is_remembered_for_some_renewals_of_its_agent(agent: Agent) -> None:
-    renewal = _wire.Renewal(1, 0.0, 0.0, {}, np.zeros(0, _wire.CAMERA), *[np.zeros(0, _wire.OUTBOX)] * 2)
+    renewal = _wire.Renewal(0.0, {}, np.zeros(0, _wire.CAMERA), *[np.zeros(0, _wire.OUTBOX)] * 2)
     agent.link.runs.add(RUN, 3)
     agent.link.runs.forget(RUN)
     for second in range(4):

@@ -30,7 +30,6 @@ CAMERA = CameraStats(
     starts=3,
     results=10,
     result_age=0.1,
-    sessions=0,
 )
 
 

@@ -235,7 +235,7 @@ def test_a_site_that_fails_while_starting_is_tried_after_growing_waits(clock: Cl
         ray.answers[call] = RayError("it has raised")
         with pytest.raises(ConnectionError):
             site.result(call, clock.now, [call])
-        assert site.reason == "'it has raised'"
+        assert site.reason == "it has raised"
     waits = [round(later - earlier) for earlier, later in itertools.pairwise(starts)]
     assert waits == [1, 2, 4, 8, 16, 30, 30]
     while (call := site.ask("stats")) is None:
@@ -326,7 +326,7 @@ def totals(**counts: int) -> dict[str, int]:
 
 @pytest.fixture
 def yard(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Yard:
-    monkeypatch.setattr(reader, "fleet_value", lambda data, _: int(data[-2]))
+    monkeypatch.setattr("freshframe._native.fleet_value", lambda data, _: int(data[-2]))
     return Yard()
 
 

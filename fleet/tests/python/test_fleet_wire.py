@@ -56,13 +56,6 @@ def test_the_rest_of_a_large_message_is_received_where_it_belongs() -> None:
     assert list(reader.add(STREAM[600 + left :])) == BODIES[3:]
 
 
-def test_messages_are_forwarded_with_their_lengths() -> None:
-    reader = _wire.MessageReader()
-    pieces = [bytes(whole) for half in (STREAM[:9], STREAM[9:]) for whole in reader.add_framed(half)]
-    assert b"".join(pieces) == STREAM
-    assert [_wire.unframed(memoryview(piece)) for piece in pieces] == BODIES
-
-
 @pytest.mark.parametrize("size", [0, (64 << 20) + 1, 0xFFFFFFFF])
 def test_a_length_that_cannot_be_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match=f"a message has {size} bytes"):

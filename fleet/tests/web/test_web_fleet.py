@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from freshframe._agent import Pages
+from freshframe._native import Pages
 from freshframe_fleet._page import set_files
 
 if TYPE_CHECKING:

@@ -44,7 +44,10 @@ def getter(
             if name in modules:
                 return importlib.import_module(f".{name}", home)
             if name in names:
-                value = getattr(importlib.import_module(f".{names[name]}", home), name)
+                module = importlib.import_module(f".{names[name]}", home)
+                if not hasattr(module, name):  # the name of a module in a folder
+                    importlib.import_module(f".{names[name]}.{name}", home)
+                value = getattr(module, name)
                 value = value if is_private else explained(value)
                 package[name] = value  # later uses find it without this function
                 return value

@@ -31,7 +31,6 @@
 #include "bindings/process/encoding.hpp"
 #include "bindings/results/pickled.hpp"
 #include "bindings/results/value.hpp"
-#include "core/session_gate.hpp"
 #include "core/unit_text.hpp"
 #include "fleet/agent_end.hpp"
 #include "fleet/last_words.hpp"
@@ -169,7 +168,7 @@ double to_unix_time(TimePoint moment) {
 /// Serves one output of one run. Any thread may call it.
 struct OutletCounts {
   std::atomic<std::uint64_t> kept{0};       // they reached the outboxes, or no reader wanted them
-  std::atomic<std::uint64_t> refused{0};    // captured after the lease's end
+  std::atomic<std::uint64_t> refused{0};    // made after the run was closed
   std::atomic<std::uint64_t> too_large{0};  // among the kept results; readers count them as outbox_full
 };
 
@@ -235,10 +234,6 @@ BootTime read_time(nb::handle seconds) {
 
 fleet::AgentOptions read_options(const nb::dict& given) {
   fleet::AgentOptions options;
-  if (given.contains("lease")) {
-    const auto times = nb::cast<nb::sequence>(given["lease"]);
-    options.lease = {read_time(times[0]), read_time(times[1]), read_time(times[2]), read_time(times[3])};
-  }
   if (given.contains("expire_after")) options.outboxes.expire_after = read_time(given["expire_after"]);
   if (given.contains("outbox_results")) {
     options.outboxes.limits.results = nb::cast<std::size_t>(given["outbox_results"]);
@@ -291,16 +286,11 @@ nb::object next_order(gil::Held& held, PythonAgent& self) {
     if (!order && self.end_agent().has_ended()) return nb::none();
     if (PyErr_CheckSignals() != 0) throw nb::python_error();
   }
-  if (order->kind == fleet::Order::Kind::Revoked) return nb::make_tuple(order->run.camera, order->run.epoch);
-  return nb::bytes(order->bytes.data(), order->bytes.size());
+  return nb::bytes(order->data(), order->size());
 }
 
 void tell(PythonAgent& self, const nb::bytes& bytes) {
   self.end_agent().tell({reinterpret_cast<const std::byte*>(bytes.c_str()), bytes.size()});
-}
-
-void enter_gate(PythonAgent& self, std::uint32_t camera, std::uint64_t epoch) {
-  core::get_thread_gate() = self.end_agent().gate({.epoch = epoch, .camera = camera});
 }
 
 std::string read_text(nb::handle bytes) {
@@ -327,33 +317,30 @@ void bind_agent(nb::module_& module) {
           "Results that reached the outboxes, or that no reader wanted.")
       .def_prop_ro(
           "refused", [](const PythonStream& self) { return self.counts().refused.load(); },
-          "Results that were captured after the end of the lease.")
+          "Results that were made after the run was closed.")
       .def_prop_ro(
           "too_large", [](const PythonStream& self) { return self.counts().too_large.load(); },
           "Kept results that no outbox takes.");
   nb::class_<PythonAgent>(module, "FleetAgent", nb::is_final(),
                           "An agent's end of the channel to its controller. Not an interface.")
       .def(nb::init<int, int, const nb::dict&>(), nb::arg("socket"), nb::arg("parent"), nb::arg("options"))
-      .def("next_order", gil::entry<&next_order>,
-           "Bytes from the controller, or the (camera, epoch) of a run that the controller no longer lists. "
-           "None means the controller has closed the connection. GIL: released while waiting")
+      .def(
+          "next_order", gil::entry<&next_order>,
+          "Returns bytes from the controller, or None when it has closed the connection. GIL: released while "
+          "waiting")
       .def("tell", &tell, nb::arg("message"), "Sends bytes to the controller.")
       .def(
           "open_run",
-          [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, bool exclusive) {
-            self.end_agent().open_run({.epoch = epoch, .camera = camera}, exclusive);
+          [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch) {
+            self.end_agent().open_run({.epoch = epoch, .camera = camera});
           },
-          nb::arg("camera"), nb::arg("epoch"), nb::arg("exclusive"), "Begins a run of a camera.")
+          nb::arg("camera"), nb::arg("epoch"), "Begins a run of a camera.")
       .def(
           "close_run",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch) {
-            return self.end_agent().close_run({.epoch = epoch, .camera = camera});
+            self.end_agent().close_run({.epoch = epoch, .camera = camera});
           },
-          nb::arg("camera"), nb::arg("epoch"),
-          "Ends a run. Readers can still pull its results. False means a session is still open, so call it "
-          "again.")
-      .def("enter_gate", &enter_gate, nb::arg("camera"), nb::arg("epoch"),
-           "Network sources that this thread creates use the gate of this run.")
+          nb::arg("camera"), nb::arg("epoch"), "Ends a run. Readers can still pull its results.")
       .def(
           "watch",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, const Engine& engine) {
@@ -389,7 +376,6 @@ void bind_agent_process(nb::module_& module) {
       "say_end_in_order", [](std::uint32_t status) { fleet::say_end_in_order(status); }, nb::arg("status"),
       "The page gets that the process ends because it has to.");
   bind_fleet_records(module);
-  module.def("leave_gate", [] { core::get_thread_gate() = nullptr; }, "Undoes enter_gate().");
 }
 
 }  // namespace

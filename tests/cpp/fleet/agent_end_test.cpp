@@ -1,4 +1,4 @@
-// An agent's end of its channel: renewals, lease, gates and batches, with the test as its controller.
+// An agent's end of its channel: renewals, orders and batches, with the test as its controller.
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/agent_end.hpp"
 
@@ -13,7 +13,6 @@
 #include "process/wire/bytes.hpp"
 #include <gtest/gtest.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace freshframe::fleet {
 namespace {
@@ -42,42 +41,22 @@ class Controller {
     read(message.data(), size);
     return message;
   }
-  /// The time at which the next renewal was requested.
-  std::int64_t renewal() {
-    while (true) {
-      const auto message = receive();
-      process::ByteReader reader(message);
-      if (reader.get<std::uint8_t>() != static_cast<std::uint8_t>(ToController::Renewal)) continue;
-      return reader.get<std::int64_t>();
-    }
-  }
   Message batch() {
     while (true) {
       auto message = receive();
       if (message.at(0) == static_cast<std::byte>(ToController::Batch)) return message;
     }
   }
-  static process::ByteWriter begin(ToAgent kind, std::uint64_t term = 1) {
+  static process::ByteWriter begin(ToAgent kind) {
     process::ByteWriter writer;
     writer.put(std::uint32_t{0});
     writer.put(kind);
-    writer.put(term);
     return writer;
   }
   void send(const process::ByteWriter& writer) {
     const auto message = finish_message({writer.bytes().begin(), writer.bytes().end()});
     ASSERT_EQ(::send(socket_.get(), message->data(), message->size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(message->size()));
-  }
-  void answer(std::int64_t asked, const std::vector<Run>& allowed, std::uint64_t term = 1) {
-    auto writer = begin(ToAgent::Answer, term);
-    writer.put(asked);
-    writer.put(static_cast<std::uint32_t>(allowed.size()));
-    for (const auto& run : allowed) {
-      writer.put(run.epoch);
-      writer.put(run.camera);
-    }
-    send(writer);
   }
 
  private:
@@ -90,7 +69,7 @@ class Controller {
 };
 
 std::string text_of(const Order& order) {
-  return {reinterpret_cast<const char*>(order.bytes.data()), order.bytes.size()};
+  return {reinterpret_cast<const char*>(order.data()), order.size()};
 }
 
 Order next_order(AgentEnd& agent) {
@@ -99,24 +78,10 @@ Order next_order(AgentEnd& agent) {
   }
 }
 
-void send_order(Controller& controller, const std::string& text, std::uint64_t term = 1) {
-  auto writer = Controller::begin(ToAgent::Order, term);
+void send_order(Controller& controller, const std::string& text) {
+  auto writer = Controller::begin(ToAgent::Order);
   writer.put_bytes(std::as_bytes(std::span(text)));
   controller.send(writer);
-}
-
-TEST(Lease, CountsFromTheMomentBeforeItWasAsked) {
-  Lease lease({});
-  EXPECT_FALSE(lease.is_open(0s));
-  lease.renew(10s);
-  EXPECT_TRUE(lease.is_open(11199ms));
-  EXPECT_FALSE(lease.is_open(11200ms));
-  EXPECT_FALSE(lease.has_to_exit(11699ms));
-  EXPECT_TRUE(lease.has_to_exit(11700ms));
-  EXPECT_TRUE(lease.covers(11999ms));
-  EXPECT_FALSE(lease.covers(12s));
-  lease.renew(9s);  // a late answer
-  EXPECT_TRUE(lease.is_open(11199ms));
 }
 
 // Reader 1, of the output "tracks".
@@ -137,40 +102,13 @@ void send_pull(Controller& controller, std::uint64_t batch) {
   controller.send(pull);
 }
 
-TEST(AgentEnd, BringsOrdersOfTheHighestTermOnly) {
+TEST(AgentEnd, BringsOrdersInTheirOrder) {
   Controller controller;
   AgentEnd agent(controller.take_agents(), 0, {});
-  send_order(controller, "first", 5);
-  send_order(controller, "of an older controller", 4);
-  send_order(controller, "second", 5);
+  send_order(controller, "first");
+  send_order(controller, "second");
   EXPECT_EQ(text_of(next_order(agent)), "first");
   EXPECT_EQ(text_of(next_order(agent)), "second");
-}
-
-TEST(AgentEnd, OpensTheGateWithAnAnswerAndShutsItForARunThatIsNotListed) {
-  Controller controller;
-  AgentOptions options;
-  options.lease = {.renew = 1ms, .close = 1h, .exit = 2h, .end = 3h};
-  AgentEnd agent(controller.take_agents(), 0, options);
-  agent.open_run(kRun, true);
-  const auto gate = agent.gate(kRun);
-  EXPECT_FALSE(gate->is_open());
-  controller.answer(controller.renewal(), {kRun});
-  send_order(controller, "done");
-  EXPECT_EQ(text_of(next_order(agent)), "done");
-  EXPECT_TRUE(gate->is_open());
-  controller.answer(controller.renewal(), {});
-  const auto order = next_order(agent);
-  EXPECT_EQ(order.kind, Order::Kind::Revoked);
-  EXPECT_EQ(order.run, kRun);
-  EXPECT_FALSE(gate->is_open());
-}
-
-TEST(AgentEnd, ACameraThatIsNotExclusiveHasNoGate) {
-  Controller controller;
-  AgentEnd agent(controller.take_agents(), 0, {});
-  agent.open_run(kRun, false);
-  EXPECT_EQ(agent.gate(kRun), nullptr);
 }
 
 TEST(AgentEnd, APullWaitsForAResult) {
@@ -180,7 +118,7 @@ TEST(AgentEnd, APullWaitsForAResult) {
   send_pull(controller, 1);
   send_order(controller, "both were heard");
   static_cast<void>(next_order(agent));
-  agent.open_run(kRun, false);
+  agent.open_run(kRun);
   const auto stream = agent.open_stream(kRun, "tracks");
   const std::string value = "pickle";
   const auto bytes = std::as_bytes(std::span(value));
@@ -200,7 +138,7 @@ TEST(AgentEnd, ASecondResultIsNotGatheredWhereResultsAreRare) {
   options.gather = 1h;
   AgentEnd agent(controller.take_agents(), 0, options);
   add_reader(controller);
-  agent.open_run(kRun, false);
+  agent.open_run(kRun);
   const auto stream = agent.open_stream(kRun, "tracks");
   for (std::uint64_t batch = 1; batch <= 2; ++batch) {
     send_pull(controller, batch);
@@ -213,32 +151,17 @@ TEST(AgentEnd, ASecondResultIsNotGatheredWhereResultsAreRare) {
   }
 }
 
-TEST(Runs, RefuseWhatWasCapturedAfterTheLease) {
-  const auto lease = std::make_shared<Lease>(LeaseTimes{});
-  Runs runs(lease);
-  runs.open(kRun, true);
+TEST(Runs, RefuseResultsOfARunThatWasClosed) {
+  Runs runs;
   const auto now = std::chrono::steady_clock::now();
   EXPECT_FALSE(runs.note_result(kRun, now));
-  lease->renew(boot_now() - 10s);  // the lease ended 8 s ago
-  EXPECT_FALSE(runs.note_result(kRun, now));
-  EXPECT_TRUE(runs.note_result(kRun, now - 9s));
-  EXPECT_EQ(runs.records().at(0).refused, 2U);
+  runs.open(kRun);
+  EXPECT_TRUE(runs.note_result(kRun, now));
   EXPECT_EQ(runs.records().at(0).results, 1U);
-}
-
-void outlive_the_lease() {
-  Controller controller;
-  AgentOptions options;
-  options.lease = {.renew = 10ms, .close = 20ms, .exit = 50ms, .end = 100ms};
-  AgentEnd agent(controller.take_agents(), 0, options);
-  agent.open_run(kRun, true);
-  const core::CountedSession session(agent.gate(kRun));
-  while (true) ::pause();
-}
-
-TEST(AgentEndDeathTest, EndsTheProcessWhenTheLeaseIsOverAndASessionIsOpen) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(outlive_the_lease(), testing::ExitedWithCode(75), "");
+  runs.close(kRun);
+  EXPECT_FALSE(runs.note_result(kRun, now));
+  EXPECT_TRUE(runs.records().empty());
+  runs.close(kRun);
 }
 
 TEST(AgentEnd, KnowsThatTheControllerHasGone) {
@@ -251,37 +174,19 @@ TEST(AgentEnd, KnowsThatTheControllerHasGone) {
 TEST(AgentEnd, DoesNotBelieveAnImpossibleMessage) {
   Controller controller;
   AgentEnd agent(controller.take_agents(), 0, {});
-  auto writer = Controller::begin(ToAgent::Answer);
+  auto writer = Controller::begin(ToAgent::Pull);
   controller.send(writer);  // the message ends too early
   while (!agent.has_ended()) static_cast<void>(agent.next_order(10ms));
-}
-
-TEST(Runs, KeepsARunWhoseSessionIsOpenUntilItIsClosed) {
-  const auto lease = std::make_shared<Lease>(LeaseTimes{});
-  lease->renew(boot_now());
-  Runs runs(lease);
-  runs.open(kRun, true);
-  const auto gate = runs.gate(kRun);
-  gate->note_opened();
-  EXPECT_FALSE(runs.close(kRun));
-  EXPECT_FALSE(gate->is_open());
-  EXPECT_TRUE(runs.has_exclusive_session());
-  EXPECT_EQ(runs.records().size(), 1U);
-  gate->note_closed();
-  EXPECT_TRUE(runs.close(kRun));
-  EXPECT_TRUE(runs.records().empty());
-  EXPECT_TRUE(runs.close(kRun));
 }
 
 TEST(AgentEnd, KeepsFewRenewalsForAControllerThatStandsStill) {
   Controller controller;
   AgentOptions options;
-  options.lease.renew = 1ms;
+  options.renew = 1ms;
   constexpr std::uint32_t kManyRuns = 5'000;
   constexpr std::size_t kOneRenewal = kManyRuns * sizeof(CameraRecord);
   AgentEnd end(controller.take_agents(), 0, options);
-  for (std::uint32_t camera = 0; camera < kManyRuns; ++camera)
-    end.open_run({.epoch = 1, .camera = camera}, false);
+  for (std::uint32_t camera = 0; camera < kManyRuns; ++camera) end.open_run({.epoch = 1, .camera = camera});
   std::this_thread::sleep_for(500ms);  // hundreds of renewals that are not read
   std::size_t bytes = 0;
   const auto asked = boot_now().count();

@@ -1,8 +1,9 @@
 // The time between two batches: by the rate of the results.
 // SPDX-License-Identifier: Apache-2.0
+#include "fleet/flow.hpp"
+
 #include <chrono>
 
-#include "fleet/lease.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::fleet {

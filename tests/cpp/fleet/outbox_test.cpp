@@ -120,24 +120,6 @@ TEST(Outboxes, ThePullOfTheSameNumberRepeatsABatchAndTheNextAcknowledgesIt) {
   expect_balance(outboxes.records().now.at(0));
 }
 
-TEST(Outboxes, AReaderOfAnotherOutputTakesThePlaceOfTheOneThatHadItsNumber) {
-  Outboxes outboxes({});
-  const auto circles = outboxes.open({.epoch = 5, .camera = 0}, "circles");
-  const auto faces = outboxes.open({.epoch = 5, .camera = 0}, "faces");
-  outboxes.add_reader(1, "circles", 0s);
-  outboxes.put(*circles, result(0));
-  outboxes.add_reader(1, "circles", 0s);  // the same one
-  EXPECT_TRUE(outboxes.has(1));
-  outboxes.add_reader(1, "faces", 0s);
-  EXPECT_FALSE(outboxes.has(1));
-  EXPECT_FALSE(circles->is_wanted());
-  outboxes.put(*faces, result(1));
-  const auto batch =
-      parsed(outboxes.pull({.reader = 1, .batch = 1, .most_results = 9, .most_bytes = 1000}, 1s));
-  ASSERT_EQ(batch.results.size(), 1U);
-  EXPECT_EQ(batch.results[0].seq, 1);
-}
-
 TEST(Outboxes, ABatchServesAllCamerasInTurn) {
   Outboxes outboxes({});
   outboxes.add_reader(1, "tracks", 0s);
@@ -225,7 +207,7 @@ TEST(Outboxes, AReaderThatDoesNotPullExpiresUntilItPulls) {
   EXPECT_EQ(parsed(outboxes.pull(pull, 61s)).results.at(0).ordinal, 2U);
 }
 
-TEST(Outboxes, WhatIsForgottenIsFencedAndToldUntilItIsKept) {
+TEST(Outboxes, WhatIsForgottenIsFencedAndReportedOnce) {
   Outboxes outboxes({});
   outboxes.add_reader(1, "tracks", 0s);
   const auto stream = outboxes.open(kSentRun, "tracks");
@@ -239,10 +221,6 @@ TEST(Outboxes, WhatIsForgottenIsFencedAndToldUntilItIsKept) {
   EXPECT_EQ(records.last[0].fenced, 1U);
   expect_balance(records.last[0]);
   EXPECT_TRUE(records.now.empty());
-  EXPECT_EQ(outboxes.records().last.size(), 1U);  // the controller that has heard it may have been killed
-  outboxes.drop_last_records({.epoch = kSentRun.epoch + 1, .camera = kSentRun.camera});
-  EXPECT_EQ(outboxes.records().last.size(), 1U);
-  outboxes.drop_last_records(kSentRun);
   EXPECT_TRUE(outboxes.records().last.empty());
 }
 

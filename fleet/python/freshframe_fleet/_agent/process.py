@@ -16,18 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from freshframe import FreshframeError, Pipeline, StopTimeoutError
-from freshframe._agent import (
-    FleetAgent,
-    enter_run,
-    find_engine,
-    keep_last_words,
-    leave_gate,
-    leave_run,
-    let_leaks_pass,
-    log_to_parent,
-    say_end_in_order,
-    say_fault,
-)
+from freshframe._agent import native, pipelines, worker_log
 
 from .._control.agents.ends import IN_ORDER
 from .._messages import (
@@ -94,9 +83,6 @@ class _Agent:
             order = self._end.next_order()
             if order is None:
                 return
-            if isinstance(order, tuple):  # the controller no longer lists this run
-                self._stop(order)
-                continue
             received: Order = pickle.loads(order)
             if isinstance(received, End):
                 self._end_all()
@@ -106,7 +92,7 @@ class _Agent:
     def _obey(self, order: Order) -> None:
         match order:
             case Levels(levels):
-                log_to_parent(self, levels)
+                worker_log.log_to_parent(self, levels)
             case Build(number, known, pickled):
                 self._builds[number] = ReceivedBuild(known, pickled)
             case ForgetBuild(number):
@@ -122,20 +108,20 @@ class _Agent:
         run = Run(*order.run, order.name, order.url, order.exclusive)
         with self._lock:
             self._runs[run.key] = run
-        self._end.open_run(*run.key, run.exclusive)
+        self._end.open_run(*run.key)
         build = self._builds[order.build]
         self._crew.submit(lambda: self._guarded(self._open, run, build))
 
     def _guarded(self, job: Callable[..., None], run: Run, *arguments: Any) -> None:
         run.thread = threading.get_ident()
-        enter_run(*run.key)  # a crash of this thread, or of one that it starts, then names the camera
+        native.enter_run(*run.key)  # a crash of this thread, or of one that it starts, then names the camera
         try:
             job(run, *arguments)
         except BaseException as error:
             logging.getLogger("freshframe").exception("camera %r", run.name)
             self._close(run, Failed(run.key, run.hide_passwords(describe_error(error))))
         finally:
-            leave_run()
+            native.leave_run()
 
     def _open(self, run: Run, build: ReceivedBuild) -> None:
         with run.lock:
@@ -157,7 +143,7 @@ class _Agent:
             run.running = not run.stopping
             if run.running:
                 assert run.pipeline is not None
-                self._end.watch(*run.key, find_engine(run.pipeline))
+                self._end.watch(*run.key, pipelines.find_engine(run.pipeline))
                 run.outputs = outputs
                 self._tell(Started(run.key, outputs))
         if not run.running:
@@ -186,13 +172,10 @@ class _Agent:
         text = f"no start within {self._start_timeout:g} s: its build {hangs(run)}"
         logging.getLogger("freshframe").warning("camera %r: %s", run.name, text)
         if run.pipeline is not None:
-            find_engine(run.pipeline).request_stop()
+            pipelines.find_engine(run.pipeline).request_stop()
         event = Failed(run.key, run.hide_passwords(text))
-        if run.exclusive and run.pipeline is not None:
-            self._tell(Hangs(event.run, event.why))  # may still have a session; Failed follows after that
-        elif run.exclusive and not self._end.close_run(*run.key):
-            self._tell(Hangs(event.run, event.why))
-            threading.Thread(target=self._tell_end, args=(run, event), name="session", daemon=True).start()
+        if run.exclusive:
+            self._tell(Hangs(event.run, event.why))  # may have a session; Failed follows when it has returned
         else:
             self._tell_end(run, event)
 
@@ -201,11 +184,7 @@ class _Agent:
         build = received.function()
         url = resolved(run.url)
         run.secret = url if url != run.url else ""
-        self._end.enter_gate(*run.key)
-        try:
-            made = build(url)
-        finally:
-            leave_gate()
+        made = build(url)
         if run.hung:
             return []
         pipeline, outputs = checked(made)
@@ -232,7 +211,7 @@ class _Agent:
             run.running = False
             self._crew.submit(lambda: self._guarded(self._close, run, Closed(key)))
         elif run.pipeline is not None:
-            find_engine(run.pipeline).request_stop()  # interrupts a start in progress
+            pipelines.find_engine(run.pipeline).request_stop()  # interrupts a start in progress
 
     def _close(self, run: Run, event: EndOfRun) -> None:
         """Stops the run's pipeline and sessions, then sends the event."""
@@ -260,8 +239,7 @@ class _Agent:
             if run.ended:
                 return
             run.ended = True
-        while not self._end.close_run(*run.key):  # a session is still open
-            time.sleep(_LOOK_EVERY)
+        self._end.close_run(*run.key)
         with self._lock:
             self._runs.pop(run.key, None)
         if run.pipeline is not None:
@@ -283,7 +261,7 @@ class _Agent:
             with self._lock:
                 runs = list(self._runs.values())
             for run in runs:
-                if run.running and run.pipeline is not None and find_engine(run.pipeline).ended:
+                if run.running and run.pipeline is not None and pipelines.find_engine(run.pipeline).ended:
                     run.running = False
                     self._crew.submit(lambda run=run: self._guarded(self._finish, run))  # type: ignore[misc]
                 began = run.began
@@ -299,7 +277,7 @@ class _Agent:
                     self._tell_losses(run)
 
     def _tell_losses(self, run: Run) -> None:
-        """Reports losses that lease renewals do not include."""
+        """Reports losses that renewals do not include."""
         counts = Counter(too_large=add_counts(run.outlets)["too_large"])
         if run.running and counts != run.reported:
             run.reported = counts
@@ -319,7 +297,7 @@ class _Agent:
             runs = list(self._runs.values())
         for run in runs:
             if run.pipeline is not None:
-                find_engine(run.pipeline).request_stop()
+                pipelines.find_engine(run.pipeline).request_stop()
         for run in runs:
             self._stop(run.key)
         self._crew.wait()
@@ -328,23 +306,23 @@ class _Agent:
 def main(parent: int, options: dict[str, Any]) -> None:
     """Runs an agent until the controller sends End or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the program that owns the fleet
-    let_leaks_pass()
+    native.let_leaks_pass()
     faulthandler.enable()
     os.set_inheritable(_SOCKET, False)
     exit_at_once = _keep_last_words()
     timeouts = options.pop("start_timeout", _START_TIMEOUT), options.pop("gil_timeout", None)
-    end = FleetAgent(_SOCKET, parent, options)
+    end = native.FleetAgent(_SOCKET, parent, options)
     _Agent(end, *timeouts).work()
     with contextlib.suppress(Exception):
         logging.shutdown()
-    say_end_in_order(IN_ORDER)
+    native.say_end_in_order(IN_ORDER)
     exit_at_once(IN_ORDER)  # any thread left is a camera that does not stop
 
 
 def _begin_beat(tell: Callable[[], None], gil_timeout: float | None) -> None:
     """Starts a thread that sends an event every second as long as Python code can run.
 
-    Lease renewals do not show that, since they are sent without Python. If the GIL is blocked for long,
+    Renewals do not show that, since they are sent without Python. If the GIL is blocked for long,
     faulthandler dumps the stacks of all threads to stderr, for which it does not need the GIL.
     """
     threading.Thread(target=_beat, args=(tell, gil_timeout), name="beat", daemon=True).start()
@@ -361,12 +339,12 @@ def _beat(tell: Callable[[], None], gil_timeout: float | None) -> None:
 def _keep_last_words() -> Callable[[int], None]:
     """Records from now on why this process exits, including os._exit(). Returns the original os._exit."""
     os.set_inheritable(_PAGE, False)
-    keep_last_words(_PAGE)
+    native.keep_last_words(_PAGE)
     exit_at_once = os._exit
 
     def say_and_exit(status: int) -> None:
         try:
-            say_fault(status & 0xFFFFFFFF)
+            native.say_fault(status & 0xFFFFFFFF)
         finally:
             exit_at_once(status)
 

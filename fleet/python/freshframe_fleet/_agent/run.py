@@ -16,15 +16,13 @@ from typing import Any
 from freshframe import Frame, FreshframeError, GraphError, Pipeline, Port, Queue
 from freshframe._agent import (
     Contract,
-    FleetStream,
     NativeNode,
-    belongs_to,
     check,
-    find_engine,
-    is_live,
-    learn,
+    native,
     not_by_design,
-    value_type,
+    pickling,
+    pipelines,
+    ports,
 )
 
 from .._url import cut, hide_password, masked
@@ -60,9 +58,9 @@ class ReceivedBuild:
             if self._function is None:
                 try:
                     known, pickled = self._pickles
-                    learn(pickle.loads(known))
+                    pickling.learn(pickle.loads(known))
                     definitions, function = pickle.loads(pickled)
-                    learn(definitions)
+                    pickling.learn(definitions)
                 except Exception as error:
                     why = f"{type(error).__name__}: {error}"
                     raise FreshframeError(f"build cannot be loaded here: {why}") from error
@@ -83,14 +81,18 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
         raise GraphError(
             f"build must return (pipeline, outputs), got {check.with_article(type(pipeline).__name__)} first"
         )
-    if find_engine(pipeline).started:
+    if pipelines.find_engine(pipeline).started:
         raise GraphError("build must not start its pipeline: the agent adds what reads its outputs first")
     if not isinstance(outputs, Mapping) or not outputs:
         raise GraphError("build must return the outputs as a mapping of names to ports that is not empty")
     for name, port in outputs.items():
-        if not (isinstance(name, str) and isinstance(port, Port) and belongs_to(port, find_engine(pipeline))):
+        if not (
+            isinstance(name, str)
+            and isinstance(port, Port)
+            and ports.belongs_to(port, pipelines.find_engine(pipeline))
+        ):
             raise GraphError(f"the output {name!r} must be a port of the pipeline that build returns")
-        if value_type(port) is Frame:
+        if ports.value_type(port) is Frame:
             raise GraphError(
                 f"the output {name!r} gives frames, and pictures stay on their machine; give an output of "
                 "results"
@@ -107,7 +109,7 @@ class Outlet(NativeNode[Any, None]):
     def _freshframe_contract(self) -> Contract:
         return Contract(types=(Any, None))
 
-    def __init__(self, stream: FleetStream, output: str) -> None:
+    def __init__(self, stream: native.FleetStream, output: str) -> None:
         self._handle = stream.outlet(output)
         self._stream = stream
         self._name = self._handle.default_name
@@ -119,15 +121,15 @@ class Outlet(NativeNode[Any, None]):
 
     @property
     def counts(self) -> Counter[str]:
-        """Number of results that were kept, refused because the lease had ended, or too large."""
+        """Number of results that were kept, refused because the run was closed, or too large."""
         stream = self._stream
         return Counter(kept=stream.kept, refused=stream.refused, too_large=stream.too_large)
 
 
-def add_outlet(pipeline: Pipeline, port: Any, stream: FleetStream, output: str) -> Outlet:
+def add_outlet(pipeline: Pipeline, port: Any, stream: native.FleetStream, output: str) -> Outlet:
     """Adds the outlet for one of a pipeline's outputs."""
     outlet = Outlet(stream, output)
-    queue = _QUEUE if is_live(pipeline) else None
+    queue = _QUEUE if pipelines.is_live(pipeline) else None
     pipeline.add(outlet, port, name=outlet.name_in_pipeline, queue=queue)
     return outlet
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from freshframe import FreshframeError
-from freshframe._agent import log_levels
+from freshframe._agent import worker_log
 
 from .. import _wire
 from .._decide.model import Action, DropCamera, ForgetRun, Kill, Launch, Run, StartRun, StopRun
@@ -108,7 +108,7 @@ class Actions:
             return
         parts.links.add(link)
         parts.decisions.launched(name, now)
-        parts.links.order(link, Levels(log_levels()))
+        parts.links.order(link, Levels(worker_log.log_levels()))
         parts.readers.introduce(link)
 
     def bury(self, link: Link) -> None:
@@ -147,7 +147,7 @@ class Hearing:
             self.hear(link, message, boot_time())
 
     def renew(self, link: Link, message: _wire.Renewal, now: float) -> None:
-        """Renews an agent's lease. The message brings the records of its cameras and outboxes."""
+        """Takes the records of an agent's cameras and outboxes, which show that it works."""
         parts = self._parts
         parts.readers.end_outboxes(link, message.last)
         link.note_renewal(message, now)
@@ -157,8 +157,6 @@ class Hearing:
         load, late = link.meter.note_cpu(now, message.cpu), link.meter.lateness.seconds
         parts.decisions.heard(link.name, now, load, late=late)
         self._actions.do(parts.decisions.tick(now))
-        allowed = parts.decisions.allowed(link.name)
-        link.send(_wire.answer(message.asked, _wire.runs(allowed)))
 
     def hear(self, link: Link, event: Event, now: float) -> None:
         """An event of an agent."""

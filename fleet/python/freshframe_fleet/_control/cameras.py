@@ -52,10 +52,6 @@ class Cameras:
         known = self._known.get(number)
         return known.name if known is not None else self._gone.get(number, f"unknown camera {number}")
 
-    def has_name(self, number: int) -> bool:
-        """Whether results of it can be given to a reader."""
-        return number in self._known or number in self._gone
-
     def remove(self, number: int) -> Known:
         """Removes a camera that has ended."""
         known = self._known[number]

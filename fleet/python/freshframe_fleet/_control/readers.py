@@ -115,9 +115,9 @@ class Readers:
     def take(self, link: Link, batch: _wire.Batch) -> None:
         """Takes a batch of an agent."""
         reader = self.get(batch.reader)
-        if reader is None or not link.pulls.take(batch.reader, batch.number):
-            return
-        reader.push(batch)
+        link.pulls.answered(batch.reader)
+        if reader is not None:
+            reader.push(batch)
 
     def announce(self) -> None:
         """Wakes those for which results have arrived."""
@@ -158,7 +158,6 @@ class Readers:
             if reader is not None:
                 reader.end_outbox(run, record.reshape(1))
             link.runs.note_last_record(run)
-            link.send(_wire.kept(run))
 
     def lose(self, link: Link) -> None:
         """Counts the results of an agent's runs as lost."""

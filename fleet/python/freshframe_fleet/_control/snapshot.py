@@ -47,8 +47,7 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
 def read_counts(record: Any) -> dict[str, int]:
     """The counts of a start in an agent's renewal."""
     losses = {loss_name(cause): int(count) for cause, count in zip(LOSSES, record["drops"], strict=True)}
-    kept, refused, frames = (int(record[name]) for name in ("results", "refused", "frames"))
-    return {**losses, "kept": kept, "refused": refused, "frames": frames}
+    return {**losses, "kept": int(record["results"]), "frames": int(record["frames"])}
 
 
 def choose_run(camera: Camera) -> Run:
@@ -100,7 +99,6 @@ def camera_stats(
         starts=camera.starts,
         results=int(record["results"]) if known else 0,
         result_age=float(record["age_ns"]) / 1e9 if known and record["age_ns"] >= 0 else None,
-        sessions=int(record["sessions"]) if known else 0,
         produced=totals["frames"],
         fps=float(record["fps"]) if known else 0.0,
         frame_age=float(record["frame_age_ns"]) / 1e9 if known and record["frame_age_ns"] >= 0 else None,

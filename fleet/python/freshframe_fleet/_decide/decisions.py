@@ -31,10 +31,6 @@ class Decisions:
         """The actions that are due. To be called often: a long time between two calls is a pause."""
         return self._consequences.tick(now)
 
-    def allowed(self, name: str) -> list[Run]:
-        """The runs that an agent may have: the list of its answer."""
-        return self.state.allowed(name)
-
     def count_cameras(self, name: str) -> int:
         """How many cameras an agent has."""
         return self.state.count_cameras(name)

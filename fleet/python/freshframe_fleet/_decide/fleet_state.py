@@ -47,12 +47,6 @@ class FleetState:
         """Forgets an agent that has ended."""
         del self.agents[name], self.placed[name]
 
-    def allowed(self, name: str) -> list[Run]:
-        """The runs that an agent may have: the list of its answer."""
-        placed = map(self.cameras.__getitem__, sorted(self.placed[name]))
-        runs = [(each.number, each.epoch) for each in placed if each.state in ("starting", "running")]
-        return runs + self.handovers.runs(name)
-
     def cameras_at(self, agent: Agent) -> Iterator[Camera]:
         """Iterates over the cameras that run on an agent or are placed there."""
         return (self.cameras[number] for number in self.placed[agent.name])

@@ -24,11 +24,6 @@ class Handovers:
         camera.agent = None
         self._at.setdefault(camera.former.agent, {})[camera.number] = camera
 
-    def runs(self, agent: str) -> list[Run]:
-        """Former runs that an agent may go on with."""
-        formers = [camera.former for camera in self._at.get(agent, {}).values()]
-        return [former.run for former in formers if former is not None and not former.closing]
-
     def count(self, agent: str) -> int:
         """How many former runs an agent has."""
         return len(self._at.get(agent, ()))

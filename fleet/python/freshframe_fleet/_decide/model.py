@@ -16,7 +16,7 @@ Run = tuple[int, int]  # camera number, epoch
 class Times:
     """Holds the times that decide, all in seconds."""
 
-    kill_after: float = 2.0  # seconds of silence: the lease has lapsed
+    kill_after: float = 2.0  # seconds of silence
     start_within: float = 30.0  # seconds from an agent's launch to its first renewal
     first_start: float = (
         10.0  # for agents to come up together, so that the first one does not get all cameras

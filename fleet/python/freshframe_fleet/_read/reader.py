@@ -19,7 +19,7 @@ from freshframe import (
     ReadTimeoutError,
     StateError,
 )
-from freshframe._agent import ClosedByWith, check, fleet_value, fork
+from freshframe._agent import ClosedByWith, check, fork, native
 
 from .results import Result, Results
 
@@ -117,7 +117,7 @@ class FleetReader(ClosedByWith):
             item = items[0]
             name = self._name_of(item.camera)
             try:
-                value = fleet_value(item.data, name)
+                value = native.fleet_value(item.data, name)
             except Exception:
                 items.popleft()  # the next one may be better
                 raise

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from freshframe import EndOfStreamError, ReadTimeoutError
-from freshframe._agent import ClosedByWith, check, fleet_value
+from freshframe._agent import ClosedByWith, check, native
 
 from .._read.reader import FleetSample
 from .actor import SiteCounts
@@ -119,7 +119,7 @@ class SitesReader(ClosedByWith):
                 raise ReadTimeoutError(f"no result of {self._key[0]!r} within {limit:g} s")
         reading, (camera, epoch, seq, part, pts, utc, missing, ordinal, data) = self._results.popleft()
         reading.buffered -= 1
-        value = fleet_value(memoryview(data), camera)
+        value = native.fleet_value(memoryview(data), camera)
         return SiteSample(camera, epoch, seq, pts, utc, value, missing, ordinal, part, reading.site.name)
 
     def __iter__(self) -> Iterator[SiteSample]:

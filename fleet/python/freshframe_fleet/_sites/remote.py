@@ -7,9 +7,8 @@ import contextlib
 import time
 from typing import Any
 
-from freshframe._agent import check
-
 from .._specs import SiteSpec
+from .._url import cut, masked
 from .actor import Site, retry_wait
 
 NAMESPACE = "freshframe"
@@ -81,7 +80,7 @@ class Remote:
         except self._ray.exceptions.RayTaskError:
             raise
         except self._ray.exceptions.RayError as ended:
-            error = check.show(str(ended).strip())
+            error = cut(masked(str(ended).strip().splitlines()[-1]))  # of a traceback: the error
         self._failures += self.reason != ""
         wait = retry_wait(self._failures) if self._failures else 0.1
         self._actor, self._retry_at, self.reason = None, time.monotonic() + wait, error

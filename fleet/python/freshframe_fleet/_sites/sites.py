@@ -16,6 +16,7 @@ from freshframe._agent import ClosedByWith, check
 from .. import _specs
 from .._control.builds.builds import pickle_build
 from .._specs import SiteSpec
+from .._url import masked
 from .reader import SitesReader
 from .remote import NAMESPACE, Remote
 
@@ -44,8 +45,9 @@ def _connect(ray: Any, address: str, options: dict[str, Any]) -> None:
         ray.init(address, **options)
     except Exception as error:
         raise FreshframeError(
-            f"cannot connect to the Ray cluster {address!r}: {check.show(str(error))}. Start one with "
-            '`ray start --head`, and pass its "HOST:6379" or "auto"'
+            f"cannot connect to the Ray cluster {address!r}: {masked(' '.join(str(error).split()))}. Start "
+            'one with `ray start --head`, and pass its "HOST:6379" or "auto". If it checks a token, this '
+            "program needs ~/.ray/auth_token and RAY_AUTH_MODE=token, too"
         ) from error
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from fleet_rigs.decided import runs_at
 from test_fleet_decisions import World, started
 
 EVEN_AFTER = 20.0  # seconds
@@ -34,7 +35,7 @@ def test_an_agent_that_comes_late_gets_some_and_every_camera_has_a_run_meanwhile
     world.decisions.add_agent("late", {}, world.now)
     for _ in range(600):
         world.run(0.1)
-        run = {number for name in ("agent0", "late") for number, _ in world.decisions.allowed(name)}
+        run = {number for name in ("agent0", "late") for number, _ in runs_at(world.decisions, name)}
         assert run == {camera.number for camera in cameras}
     assert world.placed()["late"] >= 18
     assert sum(world.placed().values()) == 40

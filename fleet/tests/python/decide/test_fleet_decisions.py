@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import itertools
 
+from fleet_rigs.decided import runs_at
+
 from freshframe_fleet._decide.decisions import Action, Camera, Decisions, Run, Times
 from freshframe_fleet._decide.fleet_state import FleetState
 from freshframe_fleet._decide.model import DropCamera, ForgetRun, Kill, Launch, StartRun, StopRun
@@ -205,7 +207,7 @@ def test_a_move_of_an_exclusive_camera_closes_before_it_starts() -> None:
     world.run(1)
     assert state(camera) == "closing"
     assert len(world.starts_of(camera)) == 1
-    assert world.decisions.allowed("agent0") == []
+    assert runs_at(world.decisions, "agent0") == []
     world.do(world.decisions.closed(camera.run, world.now))
     assert (camera.agent, state(camera)) == ("agent1", "running")
     assert ForgetRun("agent0", camera.number, 1) in world.done

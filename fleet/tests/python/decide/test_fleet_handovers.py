@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+from fleet_rigs.decided import runs_at
 from test_fleet_decisions import World, started, state
 
 from freshframe_fleet._control.counts import CameraCounts
@@ -29,8 +30,8 @@ def shown(world: World, camera: Camera) -> tuple[str, str | None]:
 def test_a_drained_camera_gives_results_elsewhere_before_its_former_run_is_closed() -> None:
     world, camera = moving()
     assert (camera.agent, state(camera)) == ("agent1", "running")
-    assert world.decisions.allowed("agent0") == [(0, 1)]
-    assert world.decisions.allowed("agent1") == [(0, 2)]
+    assert runs_at(world.decisions, "agent0") == [(0, 1)]
+    assert runs_at(world.decisions, "agent1") == [(0, 2)]
     assert world.placed() == {"agent0": 1, "agent1": 1}
     assert StopRun("agent0", 0, 1) not in world.done
     world.fruitless.clear()
@@ -38,14 +39,14 @@ def test_a_drained_camera_gives_results_elsewhere_before_its_former_run_is_close
     orders = (StopRun("agent0", 0, 1), ForgetRun("agent0", 0, 1))
     assert [action for action in world.done if action in orders] == list(orders)
     assert world.placed() == {"agent0": 0, "agent1": 1}
-    assert world.decisions.allowed("agent0") == []
+    assert runs_at(world.decisions, "agent0") == []
     assert not world.decisions.moves
 
 
 def test_a_camera_without_results_is_waited_for_and_not_for_ever() -> None:
     world, _ = moving()
     world.run(8)
-    assert world.decisions.allowed("agent0") == [(0, 1)]
+    assert runs_at(world.decisions, "agent0") == [(0, 1)]
     world.run(2)
     assert world.placed() == {"agent0": 0, "agent1": 1}
 
@@ -55,7 +56,7 @@ def test_the_former_run_waits_for_readers_but_not_for_long() -> None:
     world.unflushed.add((0, 1))
     world.fruitless.clear()
     world.run(0.5)
-    assert world.decisions.allowed("agent0") == []
+    assert runs_at(world.decisions, "agent0") == []
     assert world.placed() == {"agent0": 1, "agent1": 1}
     world.run(1)
     assert world.placed() == {"agent0": 0, "agent1": 1}
@@ -73,7 +74,7 @@ def test_cameras_that_fail_elsewhere_run_on_and_do_not_hold_up_the_drain() -> No
         world.run(0.1)
     assert all(camera.agent == "agent1" for camera in here[5:])
     assert {shown(world, camera) for camera in bad} == {("running", "agent0")}
-    assert len(world.decisions.allowed("agent0")) == 5
+    assert len(runs_at(world.decisions, "agent0")) == 5
 
 
 def test_the_death_of_the_next_agent_leaves_the_former_run_alone() -> None:
@@ -81,7 +82,7 @@ def test_the_death_of_the_next_agent_leaves_the_former_run_alone() -> None:
     second = camera.agent
     assert second is not None
     world.do(world.decisions.gone(second, world.now, "killed by signal 9"))
-    assert (0, 1) in world.decisions.allowed("agent0")
+    assert (0, 1) in runs_at(world.decisions, "agent0")
     world.run(1)
     assert camera.agent not in ("agent0", None)
     assert camera.starts == 3
@@ -123,7 +124,7 @@ def test_a_camera_that_is_removed_while_it_moves_is_gone_when_both_runs_are() ->
     world.slow_to_close.add(0)
     world.do(world.decisions.remove(0, world.now))
     world.run(1)
-    assert world.decisions.allowed("agent0") == world.decisions.allowed("agent1") == []
+    assert runs_at(world.decisions, "agent0") == runs_at(world.decisions, "agent1") == []
     world.do(world.decisions.closed((0, 2), world.now))
     world.run(1)
     assert camera.number in world.decisions.cameras
@@ -151,7 +152,7 @@ def test_a_rolling_drain_leaves_no_camera_without_a_run_unless_it_allows_only_on
         world.decisions.drain(name, True)
         for _ in range(100):
             world.run(0.1)
-            runs = [run for each in world.decisions.agents for run in world.decisions.allowed(each)]
+            runs = [run for each in world.decisions.agents for run in runs_at(world.decisions, each)]
             least = min(least, len({camera for camera, _ in runs}))
         assert world.decisions.count_cameras(name) == 0
         world.decisions.drain(name, False)
@@ -187,7 +188,7 @@ def test_a_build_that_fails_is_tried_again_beside_the_former_run(agents: int) ->
     world.do(world.decisions.tick(world.now))
     assert len(world.starts_of(camera)) == 2
     world.do(world.decisions.failed(camera.run, world.now, "no such model"))
-    assert world.decisions.allowed("agent0") == [(0, 1)]
+    assert runs_at(world.decisions, "agent0") == [(0, 1)]
     world.run(60)
     assert (len(world.starts_of(camera)), state(camera)) == (3, "running")
     assert sum(world.placed().values()) == 1
@@ -200,7 +201,7 @@ def test_another_update_replaces_a_build_that_fails() -> None:
         world.do(world.decisions.tick(world.now))
         assert len(world.starts_of(camera)) == count
         world.do(world.decisions.failed(camera.run, world.now, "no such model"))
-    assert world.decisions.allowed("agent0") == [(0, 1)]
+    assert runs_at(world.decisions, "agent0") == [(0, 1)]
 
 
 def test_an_update_waits_for_an_agent_with_too_much_to_do() -> None:

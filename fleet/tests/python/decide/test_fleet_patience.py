@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from fleet_rigs.decided import runs_at
 from test_fleet_decisions import World, started, state
 
 from freshframe_fleet._decide.decisions import Camera
@@ -24,7 +25,7 @@ def test_a_start_that_hangs_keeps_its_place_and_the_cameras_beside_it_run_on() -
     assert any(text.startswith("failed: no start") for _, _, text in world.decisions.events)
     world.run(300)
     assert (camera.agent, state(camera), camera.starts, camera.failures) == (agent, "closing", 1, 1)
-    assert camera.run not in world.decisions.allowed(agent)
+    assert camera.run not in runs_at(world.decisions, agent)
     assert world.decisions.agents[agent].deaths == 0
     world.slow_to_close.clear()
     world.do(world.decisions.failed(camera.run, world.now, "its start was given up and has ended now"))

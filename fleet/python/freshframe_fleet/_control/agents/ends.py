@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,17 +43,6 @@ class Words:
 
     run: tuple[int, int] | None = None
     in_order: bool = False
-
-    def as_list(self) -> list[int]:
-        """Returns the words as numbers, for JSON."""
-        camera, epoch = self.run or (0, 0)
-        return [camera, epoch, self.in_order]
-
-    @classmethod
-    def from_list(cls, given: Sequence[int]) -> Words:
-        """Makes words of the numbers that as_list() returned."""
-        camera, epoch, in_order = given
-        return cls((camera, epoch) if epoch else None, bool(in_order))
 
 
 SILENT = Words()
@@ -105,7 +93,7 @@ def kills_for_memory() -> int:
 
 
 def is_crash(end: str, words: Words = SILENT, *, killed: bool, out_of_memory: bool) -> bool:
-    """Returns whether an agent's end was a crash, by the words of its guard and of the process itself.
+    """Returns whether an agent's end was a crash, by its status and its last words.
 
     ``killed``: by its controller. ``out_of_memory``: the kernel has killed a process since the agent's start.
     """

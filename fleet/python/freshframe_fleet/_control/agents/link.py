@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from freshframe._agent import start_fleet_child
+from freshframe._agent import native
 
 from ..._wire import CAMERA, OUTBOX, MessageReader, Records, Renewal
 from .cores import usable_cores
@@ -103,16 +103,15 @@ _READ_AT_ONCE = 1 << 16  # bytes: malloc() would ask the system for more
 
 
 def _no_renewal() -> Renewal:
-    return Renewal(0, 0.0, 0.0, {}, np.empty(0, CAMERA), np.empty(0, OUTBOX), np.empty(0, OUTBOX))
+    return Renewal(0.0, {}, np.empty(0, CAMERA), np.empty(0, OUTBOX), np.empty(0, OUTBOX))
 
 
 class Pulls:
-    """Notes what an agent was asked for each reader, and the answers."""
+    """The pulls of an agent: one at a time for each reader."""
 
     def __init__(self) -> None:
         """Begins before the first pull."""
-        self._asked: dict[int, int] = {}  # number of the latest pull, by reader
-        self._taken: dict[int, int] = {}  # number of the latest batch, by reader
+        self._numbers: dict[int, int] = {}  # of the latest pull, by reader
         self._open: set[int] = set()  # readers whose pull has no answer yet
 
     def is_open(self, reader: int) -> bool:
@@ -120,24 +119,19 @@ class Pulls:
         return reader in self._open
 
     def ask(self, reader: int) -> int:
-        """The number of the reader's next pull."""
+        """Returns the number of the reader's next pull."""
         self._open.add(reader)
-        self._asked[reader] = self._asked.get(reader, 0) + 1
-        return self._asked[reader]
+        self._numbers[reader] = self._numbers.get(reader, 0) + 1
+        return self._numbers[reader]
 
-    def take(self, reader: int, number: int) -> bool:
-        """Notes a batch that answers a pull; False if it had come before."""
-        is_new = self._taken.get(reader) != number
-        if is_new or self._asked.get(reader) == number:
-            self._open.discard(reader)
-        self._taken[reader] = number
-        return is_new
+    def answered(self, reader: int) -> None:
+        """Notes the batch that answers a pull."""
+        self._open.discard(reader)
 
     def forget(self, reader: int) -> None:
         """Forgets a reader that is closed."""
         self._open.discard(reader)
-        self._asked.pop(reader, None)
-        self._taken.pop(reader, None)
+        self._numbers.pop(reader, None)
 
 
 class Link:
@@ -158,7 +152,7 @@ class Link:
             raise
         try:
             with theirs:
-                child = start_fleet_child(
+                child = native.start_fleet_child(
                     [os.fsencode(each) for each in arguments(options)],
                     [os.fsencode(f"{name}={value}") for name, value in os.environ.items()],
                     theirs.fileno(),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freshframe import FreshframeError, OptionTypeError
-from freshframe._agent import Definitions, culprit
+from freshframe._agent import pickling
 
 from ... import _specs
 
@@ -35,7 +35,7 @@ class SentBuilds:
         """`send`: given the definitions before a build and the pickled build. Returns its number."""
         self._send = send
         self._lock = threading.RLock()  # guards the rest
-        self._definitions = Definitions()
+        self._definitions = pickling.Definitions()
         self._known: dict[int, _Known] = {}  # by id()
 
     def number_build(self, build: Any) -> int:
@@ -63,7 +63,7 @@ class SentBuilds:
             job(self.number_build(build))
 
 
-def pickle_build(build: Any, definitions: Definitions | None = None) -> tuple[bytes, bytes]:
+def pickle_build(build: Any, definitions: pickling.Definitions | None = None) -> tuple[bytes, bytes]:
     """Returns the pickles of the known definitions and of a build function.
 
     Raises:
@@ -71,10 +71,10 @@ def pickle_build(build: Any, definitions: Definitions | None = None) -> tuple[by
     """
     _specs.checked_build(build)
     try:
-        before, pickled = (definitions or Definitions()).pickle(build)
+        before, pickled = (definitions or pickling.Definitions()).pickle(build)
     except Exception as error:
         raise OptionTypeError(
-            f"build cannot go to another process: {culprit(build, error)}. Create "
+            f"build cannot go to another process: {pickling.culprit(build, error)}. Create "
             "such objects inside of build"
         ) from error
     _check_size("build", len(before) + len(pickled), "Load large objects inside of build")
