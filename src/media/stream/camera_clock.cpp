@@ -13,6 +13,9 @@ constexpr double kReportWindow = 60;        // seconds of reports
 constexpr std::size_t kMostPoints = 600;    // for a server that reports with each picture
 constexpr std::size_t kLine = 3;            // points that give a slope
 constexpr double kMostClockDrift = 500e-6;  // more than two clocks with quartzes differ by
+constexpr double kMostPaceDrift = 2000e-6;  // a pace is known less exactly than a quartz
+constexpr double kVisiblePace = 0.06;       // seconds of difference that prove another pace
+constexpr double kVisibleOfThree = 0.12;    // the same, by three reports
 constexpr double kLeastTolerance = 0.02;    // seconds: a report may be so far off the line
 constexpr double kResiduals = 6;            // times the distance of the others
 constexpr double kLeastError = 0.0005;      // seconds
@@ -65,6 +68,8 @@ std::optional<double> CameraClock::add(const Report& given, double now) {
     return std::nullopt;
   }
   const Report report{given.time, given.utc - wraps};
+  reported_.add({.arrived = now, .wall = report.utc, .time = report.time});
+  if (take_pace()) return std::nullopt;
   const auto point = make_point(report);
   const double step = off(point);
   if (std::abs(step) <= tolerance()) {
@@ -89,19 +94,45 @@ std::optional<double> CameraClock::add(const Report& given, double now) {
   return std::nullopt;
 }
 
+/// Begins the line again where the reports agree on another pace than the one around which the slope is held. The noise of
+/// a few reports must not look like a pace.
+bool CameraClock::take_pace() {
+  const auto agreed = reported_.find_agreement(kLeastTolerance);
+  if (!agreed) return false;
+  const double slope = 1 / agreed->pace - 1;
+  const double center = std::abs(slope) > kMostClockDrift ? slope : 0;
+  const double covered = agreed->reports.back().time - agreed->reports.front().time;
+  const double needed = agreed->reports.size() > kLine ? kVisiblePace : kVisibleOfThree;
+  if (std::abs(center - center_) * covered < needed) return false;
+  center_ = center;
+  std::vector<Report> reports;
+  for (const auto& one : agreed->reports) reports.push_back({one.time, one.wall});
+  begin_reports(std::move(reports));
+  sure_ = true;
+  return true;
+}
+
 /// See Note [Wraps of RTP's time].
 void CameraClock::begin_at(const Report& report, double now) {
+  reported_.clear();
+  reported_.add({.arrived = now, .wall = report.utc, .time = report.time});
   begin_reports({report});
   sure_ = wrap_ <= 0 || std::abs(report.utc - now) < kPlausible * wrap_;
 }
 
 void CameraClock::begin_reports(std::vector<Report> reports) {
-  restart();
+  clear_line();
   first_ = reports.front();
+  slope_ = center_;
   for (const auto& report : reports) use(make_point(report));
 }
 
 void CameraClock::restart() noexcept {
+  reported_.clear();
+  clear_line();
+}
+
+void CameraClock::clear_line() noexcept {
   first_.reset();
   doubted_.clear();
   points_.clear();
@@ -133,8 +164,9 @@ void CameraClock::fit() noexcept {
     both += (point.time - time) * (point.later - later);
   }
   const bool has_slope = points_.size() >= kLine && along > 0;
-  slope_ = has_slope ? std::clamp(both / along, -kMostClockDrift, kMostClockDrift) : 0;
-  height_ = has_slope ? later - slope_ * time : points_.back().later;
+  const double most = center_ == 0 ? kMostClockDrift : kMostPaceDrift;
+  slope_ = has_slope ? std::clamp(both / along, center_ - most, center_ + most) : center_;
+  height_ = has_slope ? later - slope_ * time : points_.back().later - slope_ * points_.back().time;
   residual_ = 0;
   double squares = 0;
   for (const auto& point : points_) {

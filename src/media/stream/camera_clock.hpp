@@ -9,6 +9,8 @@
 #include <optional>
 #include <vector>
 
+#include "media/stream/reported_pace.hpp"
+
 namespace freshframe::media {
 
 /// The wall time of a stream's pictures, from pairs of a time of the stream and the camera's wall time (sender
@@ -20,6 +22,10 @@ namespace freshframe::media {
 /// reports themselves are so inexact, and the line begins again with all of them. Between such steps, which add()
 /// returns, the times of later pictures are never earlier ones: where a report turns the line back, time stops for
 /// that long. One thread, no I/O.
+///
+/// Two clocks with quartzes differ by 500 ppm at most, and the slope is held to that. But some cameras stamp more or
+/// fewer frames per second than they send. As soon as three reports agree that the timestamps run at another pace, the
+/// line begins again with them, and its slope is held around that pace.
 ///
 /// Note [Wraps of RTP's time]
 /// FFmpeg computes a wall time from the last report without regard to the 32 bits of RTP's times. Where they have
@@ -41,8 +47,8 @@ class CameraClock {
   };
 
   /// `wrap`: seconds after which the times of the stream begin again, which FFmpeg's reports of RTSP do not know;
-  /// 0: they do not.
-  explicit CameraClock(double wrap = 0) noexcept : wrap_(wrap) {}
+  /// 0: they do not. `center`: of an earlier connection to the same camera.
+  explicit CameraClock(double wrap = 0, double center = 0) noexcept : wrap_(wrap), center_(center) {}
 
   /// Seconds by which the camera's clock was set, or by which a new line is off the old one, if that is known with
   /// this report. `now`: Unix time by this
@@ -52,6 +58,10 @@ class CameraClock {
   /// wrap.
   [[nodiscard]] std::optional<Utc> at(double time) noexcept;
   [[nodiscard]] std::optional<State> state() const noexcept;
+  /// Seconds per stamped second, less one, around which the slope is held.
+  [[nodiscard]] double center() const noexcept { return center_; }
+  /// Stamped seconds per second by the reports; nullopt if they do not prove any.
+  [[nodiscard]] std::optional<double> reported_pace() const { return reported_.pace(); }
   /// The stream's times begin again.
   void restart() noexcept;
 
@@ -68,12 +78,16 @@ class CameraClock {
   /// Returns the time by the line.
   [[nodiscard]] double utc_at(double time) const noexcept;
   void begin_at(const Report& report, double now);
+  [[nodiscard]] bool take_pace();
+  void clear_line() noexcept;
   void begin_reports(std::vector<Report> reports);
   void use(const Point& point);
   void fit() noexcept;
   [[nodiscard]] double error_at(double time) const noexcept;
 
   double wrap_;
+  double center_;
+  ReportedPace reported_;
   std::optional<Report> first_;  // nullopt means none has come
   bool sure_ = true;             // the first one is not wrong by a wrap
   std::deque<Point> points_;     // points of the last minute
