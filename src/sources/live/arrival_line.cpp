@@ -1,32 +1,49 @@
-// Fits a line below the delays of pictures, by the lower hull of their minima.
+// Fits a line below the delays of frames, by the lower hull of their minima, at the pace of the camera.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/live/arrival_line.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <vector>
 
 #include "media/stream/live_timeline.hpp"
+#include "sources/live/straight_line.hpp"
 
 namespace freshframe::media {
 namespace {
 
-constexpr double kWindow = 600;        // seconds
-constexpr double kMostSlope = 500e-6;  // more than two clocks with quartzes differ by
-constexpr double kMostBehind = 30.0;   // seconds: no server holds this much back
-constexpr double kSmoothing = 2.0;     // seconds of pictures
+constexpr double kWindow = 600;             // seconds
+constexpr double kMostSlope = 500e-6;       // more than two clocks with quartzes differ by
+constexpr double kMostPaceSlope = 2000e-6;  // a pace is known less exactly than a quartz
+constexpr double kMostBehind = 30.0;        // seconds: no server holds this much back
+constexpr double kSmoothing = 2.0;          // seconds of frames
+constexpr double kLookEvery = 0.5;          // seconds
+constexpr double kVerdicts = 61;            // seconds of verdicts
+constexpr double kAfterFull = 5;            // seconds after a full link in which no pace is taken
+constexpr double kFasterSpan = 60;          // seconds that prove a slope below the line's
+constexpr double kExact = 2e-3;             // paces within this of 1 are exact, by reports
+constexpr double kWrong = 1e-2;             // paces further from 1 than this are wrong
 
 }  // namespace
 
-TimePoint ArrivalLine::place(double pts, TimePoint arrived) {
+TimePoint ArrivalLine::place(double pts, TimePoint arrived, const FrameBytes& bytes) {
   begins_ = false;
   begin_where_it_jumps(pts, arrived);
   if (clock_is_slow_) return arrived;
   newest_pts_ = std::max(newest_pts_, pts);
-  const Point point = make_point(pts, arrived);
+  const auto point = make_point(pts, since_origin(arrived));
   add(point);
-  const double late = std::max(0.0, lateness(point));
+  load_.add({.pts = pts,
+             .at = point.at,
+             .ended = bytes.ended ? std::optional(since_origin(*bytes.ended)) : std::nullopt,
+             .waited = bytes.waited,
+             .size = bytes.size,
+             .at_is_end = bytes.arrived_is_end});
+  if (!looked_ || point.at >= *looked_ + kLookEvery) look(point.at);
+  const double late = std::max(0.0, lateness(point)) / (1 - slope_);  // of stamped seconds real ones
   note_behind(pts, late);
   return arrived - to_duration(Seconds(late));
 }
@@ -35,11 +52,16 @@ void ArrivalLine::restart() {
   origin_.reset();
   behind_.reset();
   too_late_.reset();
+  reported_.reset();
   clock_is_slow_ = false;
 }
 
-ArrivalLine::Point ArrivalLine::make_point(double pts, TimePoint arrived) const {
-  const double at = Seconds(arrived - *origin_).count();
+void ArrivalLine::set_reported_pace(std::optional<double> pace) noexcept {
+  reported_ = pace;
+  if (pace && center_ != 0 && std::abs(*pace - (1 - center_)) < kWrong) confirmed_ = true;
+}
+
+ArrivalLine::Point ArrivalLine::make_point(double pts, double at) const noexcept {
   return {at, at - (pts - first_pts_)};
 }
 
@@ -47,13 +69,23 @@ double ArrivalLine::lateness(const Point& point) const noexcept {
   return point.later - (height_ + slope_ * point.at);
 }
 
-/// A clock of the stream that is too slow looks like a delay that grows. It gives itself away when the
-/// pictures are impossibly late for the second time within a window. From then on only the arrivals count.
+double ArrivalLine::most_drift() const noexcept {
+  return center_ == 0 ? kMostSlope : kMostPaceSlope;
+}
+
+/// A full link may delay frames by minutes.
+bool ArrivalLine::is_too_late(double late) const {
+  return late > kMostBehind &&
+         std::ranges::none_of(verdicts_, [](const Verdict& one) { return one.link == LinkVerdict::Full; });
+}
+
+/// A clock of the stream that is too slow looks like a delay that grows. Where its pace is not found, it gives itself
+/// away when the frames are impossibly late for the second time within a window. From then on only the arrivals count.
 void ArrivalLine::begin_where_it_jumps(double pts, TimePoint arrived) {
   if (!origin_) return begin_line(pts, arrived);
   if (clock_is_slow_) return;
-  const double late = lateness(make_point(pts, arrived));
-  if (late > kMostBehind) {
+  const double late = lateness(make_point(pts, since_origin(arrived)));
+  if (is_too_late(late)) {
     clock_is_slow_ = too_late_ && Seconds(arrived - *too_late_).count() < kWindow;
     if (clock_is_slow_) behind_.reset();
     too_late_ = arrived;
@@ -68,10 +100,16 @@ void ArrivalLine::begin_line(double pts, TimePoint arrived) {
   origin_ = arrived;
   first_pts_ = newest_pts_ = last_pts_ = pts;
   minima_.clear();
-  slope_ = height_ = 0;
+  slope_ = center_;
+  height_ = 0;
+  load_.clear();
+  verdict_ = LinkVerdict::Unclear;
+  verdicts_.clear();
+  looked_.reset();
+  before_.reset();
 }
 
-/// Fits the line again once a second, and at once where a picture is earlier than it.
+/// Fits the line again once a second, and immediately where a frame is earlier than it.
 void ArrivalLine::add(const Point& point) {
   const bool next_second = minima_.empty() || std::floor(point.at) > std::floor(minima_.back().at);
   if (next_second) {
@@ -84,7 +122,7 @@ void ArrivalLine::add(const Point& point) {
 }
 
 void ArrivalLine::fit() {
-  slope_ = std::clamp(middle_slope(), -kMostSlope, kMostSlope);
+  slope_ = std::clamp(middle_slope(), center_ - most_drift(), center_ + most_drift());
   height_ = minima_.front().later - slope_ * minima_.front().at;
   for (const auto& point : minima_) height_ = std::min(height_, point.later - slope_ * point.at);
 }
@@ -107,10 +145,165 @@ double ArrivalLine::middle_slope() const {
   for (std::size_t i = 1; i < hull.size(); ++i) {
     if (hull[i].at >= middle) return slope(hull[i - 1], hull[i]);
   }
-  return 0;
+  return center_;
 }
 
-/// Weighs the pictures by the time that they stand for, as a burst brings many at once.
+// The pace of the camera.
+
+void ArrivalLine::look(double at) {
+  looked_ = at;
+  verdict_ = load_.judge();
+  const bool reports_say_wrong = reported_ && std::abs(*reported_ - 1) > kWrong;
+  if (verdict_ == LinkVerdict::Unclear && reports_say_wrong) verdict_ = LinkVerdict::Even;
+  verdicts_.push_back({at, verdict_});
+  while (verdicts_.front().at < at - kVerdicts) verdicts_.pop_front();
+  if (reports_say_exact() && std::abs(center_) > kWrong) return undo();
+  if (verdict_ == LinkVerdict::Even) find_pace(at);
+}
+
+bool ArrivalLine::reports_say_exact() const noexcept {
+  return reported_ && std::abs(*reported_ - 1) < kExact;
+}
+
+/// Short spans decide quickly, and long ones find small differences and see through the bursts of a network.
+void ArrivalLine::find_pace(double at) {
+  constexpr std::array<Span, 4> kSpans{{{3, 0.06}, {10, 0.05}, {20, 0.04}, {60, 0.03}}};
+  for (const auto& span : kSpans) {
+    if (!is_even(at, span.seconds) || was_full(at, span.seconds)) return;
+    if (take_pace(span, at)) return;
+  }
+}
+
+/// Whether at least half of the verdicts whose frames are of this span are even.
+bool ArrivalLine::is_even(double at, double span) const {
+  std::size_t count = 0;
+  std::size_t even = 0;
+  for (const auto& one : verdicts_) {
+    if (one.at <= at - span + LinkLoad::kSpan - kLookEvery / 2) continue;
+    ++count;
+    if (one.link == LinkVerdict::Even) ++even;
+  }
+  return 2 * even >= count;
+}
+
+bool ArrivalLine::was_full(double at, double span) const {
+  const double since = at - std::max(span - LinkLoad::kSpan, kAfterFull);
+  return std::ranges::any_of(
+      verdicts_, [since](const Verdict& one) { return one.at > since && one.link == LinkVerdict::Full; });
+}
+
+std::vector<ArrivalLine::Point> ArrivalLine::list_minima(double at, double span) const {
+  if (span <= LinkLoad::kSpan) return list_newest(at);
+  std::vector<Point> minima;
+  std::ranges::copy_if(minima_, std::back_inserter(minima), [&](const Point& point) {
+    return point.at >= at - span - kLookEvery && point.at < std::floor(at);
+  });
+  return minima;
+}
+
+/// The minima per half second of the last three seconds.
+std::vector<ArrivalLine::Point> ArrivalLine::list_newest(double at) const {
+  constexpr double kPerSecond = 2;
+  std::vector<Point> minima;
+  std::optional<double> slot;
+  for (const auto& one : load_.arrivals()) {
+    const auto point = make_point(one.pts, one.at);
+    if (point.at < at - LinkLoad::kSpan || point.at > at) continue;
+    const double its_slot = std::floor((at - point.at) * kPerSecond);
+    if (slot != its_slot) {
+      minima.push_back(point);
+    } else if (point.later < minima.back().later) {
+      minima.back() = point;
+    }
+    slot = its_slot;
+  }
+  return minima;
+}
+
+/// Takes the slope of the arrivals of this span, if they lie on a straight line: a step is not a pace.
+bool ArrivalLine::take_pace(const Span& span, double at) {
+  constexpr std::size_t kFewestMinima = 5;
+  constexpr double kShortestShare = 0.7;
+  constexpr double kBeyondDrift = 1.2;
+  constexpr double kMostOff = 0.015;  // seconds
+  constexpr double kMostOffShare = 0.03;
+  std::vector<double> times;
+  std::vector<double> later;
+  for (const auto& point : list_minima(at, span.seconds)) {
+    times.push_back(point.at);
+    later.push_back(point.later);
+  }
+  if (times.size() < kFewestMinima) return false;
+  const double covered = times.back() - times.front();
+  if (covered < kShortestShare * span.seconds) return false;
+  const auto line = StraightLine::fit(times, later, [](std::size_t) { return true; });
+  const double difference = line.slope - center_;
+  if (std::abs(difference) < kBeyondDrift * most_drift()) return false;  // the hull follows it
+  const double growth = difference * covered;
+  if (std::abs(growth) < span.growth) return false;
+  const double most_off = std::max(kMostOff, kMostOffShare * std::abs(growth));
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    if (std::abs(later[i] - line.at(times[i])) > most_off) return false;
+  }
+  // A server that sends a backlog faster looks like fast timestamps. Meanwhile each frame moves the line down.
+  if (growth < 0 && span.seconds < kFasterSpan) return false;
+  if (!is_possible(line.slope)) return false;
+  adopt(line.slope, {times.front(), line.at(times.front())});
+  return true;
+}
+
+/// Whether a camera may have this pace, and the reports do not say that its timestamps are exact.
+bool ArrivalLine::is_possible(double slope) const noexcept {
+  constexpr double kMostPace = 50;  // and its inverse
+  const double pace = 1 - slope;
+  if (pace < 1 / kMostPace || pace > kMostPace) return false;
+  return !(reports_say_exact() && std::abs(slope) > kWrong);
+}
+
+/// The line runs through `start`, and before it through the minima that lie on the same line. Lateness that the old
+/// line showed there, and still shows now, stays: the first minimum is lower by it.
+void ArrivalLine::adopt(double slope, const Point& start) {
+  constexpr double kMostOff = 0.05;       // seconds
+  constexpr double kMostOffShare = 0.02;  // of the rise
+  constexpr double kLeastKept = 0.1;      // seconds
+  constexpr double kUnknownStart = 0.5;   // seconds between the minima in which the pace may have changed
+  auto begin = start;
+  auto rest = minima_.end();
+  while (rest != minima_.begin()) {
+    const auto& point = *std::prev(rest);
+    if (point.at < start.at) {
+      const double expected = start.later + slope * (point.at - start.at);
+      const double most = std::max(kMostOff, kMostOffShare * std::abs(slope) * (start.at - point.at));
+      if (std::abs(point.later - expected) > most) break;
+      begin = point;
+    }
+    --rest;
+  }
+  minima_.erase(minima_.begin(),
+                std::ranges::find_if(minima_, [&](const Point& point) { return point.at > begin.at; }));
+  double kept = minima_.empty() ? 0 : std::min(lateness(begin), lateness(minima_.back()));
+  if (kept < kLeastKept + kUnknownStart * std::abs(slope - center_)) kept = 0;
+  begin.later -= kept;
+  before_ = begin;
+  minima_.push_front(begin);
+  center_ = slope;
+  confirmed_ = false;
+  fit();
+}
+
+/// The reports say that the timestamps are exact after all: the line continues at its height before the pace. If they
+/// have confirmed that pace before, the camera has changed, and the line continues where the arrivals are.
+void ArrivalLine::undo() {
+  if (confirmed_) return adopt(0, minima_.back());
+  if (before_) {
+    std::erase_if(minima_, [&](const Point& point) { return point.at <= before_->at; });
+    minima_.push_front(*before_);
+  }
+  center_ = 0;
+  fit();
+}
+
+/// Weighs the frames by the time that they stand for, as a burst brings many at once.
 void ArrivalLine::note_behind(double pts, double late) {
   const double weight = 1 - std::exp(-std::abs(pts - last_pts_) / kSmoothing);
   behind_ = behind_ ? *behind_ + weight * (late - *behind_) : late;

@@ -21,6 +21,26 @@ TimePoint moment(double seconds) {
   return TimePoint{} + to_duration(Seconds(1e5 + seconds));
 }
 
+/// Each test also runs with sizes of frames, as if no link were full: they must not change an age.
+class ArrivalLineTest : public testing::TestWithParam<bool> {
+ protected:
+  TimePoint place(ArrivalLine& line, double pts, TimePoint arrived) {
+    constexpr int kGroup = 25;  // frames with one keyframe
+    ++count_;
+    if (!GetParam()) return line.place(pts, arrived);
+    return line.place(pts, arrived, {.size = count_ % kGroup == 1 ? 40'000U : 4'000U, .ended = arrived});
+  }
+
+  [[nodiscard]] auto placing(ArrivalLine& line) {
+    return [this, &line](double pts, TimePoint arrived) { return place(line, pts, arrived); };
+  }
+
+ private:
+  int count_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(WithSizes, ArrivalLineTest, testing::Bool());
+
 /// A camera and its network. `held(t)`: seconds by which a picture that is sent at t is held up.
 struct Road {
   double ppm = 0;     // by which the camera's clock is fast
@@ -34,8 +54,10 @@ struct Claim {
   double placed = 0;   // seconds
 };
 
+using Place = std::function<TimePoint(double pts, TimePoint arrived)>;
+
 /// One claim for each picture, as TCP delivers them: in order.
-std::vector<Claim> drive(ArrivalLine& line, const Road& road, double seconds) {
+std::vector<Claim> drive(const Place& place, const Road& road, double seconds) {
   std::mt19937 random(0);  // NOLINT(bugprone-random-generator-seed): the same in each run
   std::exponential_distribution<double> jitter(1 / std::max(road.jitter, 1e-9));
   std::vector<Claim> claims;
@@ -43,7 +65,7 @@ std::vector<Claim> drive(ArrivalLine& line, const Road& road, double seconds) {
   for (int n = 0; n < static_cast<int>(seconds * kRate); ++n) {
     const double sent = n / kRate;
     before = std::max(before, sent + jitter(random) + road.held(sent));
-    const auto placed = line.place(7000 + sent * (1 + road.ppm * 1e-6), moment(before));
+    const auto placed = place(7000 + sent * (1 + road.ppm * 1e-6), moment(before));
     claims.push_back({sent, before, Seconds(placed - moment(0)).count()});
   }
   return claims;
@@ -70,11 +92,11 @@ double backlogs(double sent) {
   return sent > 600 && sent < 690 ? 3.0 : 0.0;
 }
 
-TEST(ArrivalLine, TellsTheAgeOfPicturesThatWereHeldUpWhateverTheClocksDrift) {
+TEST_P(ArrivalLineTest, TellsTheAgeOfPicturesThatWereHeldUpWhateverTheClocksDrift) {
   for (const double ppm : {0.0, 50.0, -50.0, 200.0, -200.0}) {
     for (const double jitter : {0.002, 0.02}) {
       ArrivalLine line;
-      const auto claims = drive(line, {.ppm = ppm, .jitter = jitter, .held = backlogs}, 1150);
+      const auto claims = drive(placing(line), {.ppm = ppm, .jitter = jitter, .held = backlogs}, 1150);
       for (const auto& claim : claims) ASSERT_LE(claim.placed, claim.arrived + 1e-6);
       const auto errors = errors_of(claims, 120);
       EXPECT_GT(share(errors, 0.01), -0.005) << ppm << " ppm, " << jitter;  // the arrival hides up to 3 s
@@ -84,47 +106,47 @@ TEST(ArrivalLine, TellsTheAgeOfPicturesThatWereHeldUpWhateverTheClocksDrift) {
   }
 }
 
-TEST(ArrivalLine, APauseOfThisProcessIsAge) {
+TEST_P(ArrivalLineTest, APauseOfThisProcessIsAge) {
   ArrivalLine line;
   const auto held = [](double sent) { return sent > 10 && sent < 12 ? 12 - sent : 0.0; };  // then all at once
-  const auto claims = drive(line, {.held = held}, 13);
+  const auto claims = drive(placing(line), {.held = held}, 13);
   for (const auto& claim : claims) EXPECT_NEAR(claim.placed, claim.sent, 0.002) << claim.sent;
 }
 
-TEST(ArrivalLine, PicturesWithoutDelayHaveArrivedWhenTheyArrived) {
+TEST_P(ArrivalLineTest, PicturesWithoutDelayHaveArrivedWhenTheyArrived) {
   ArrivalLine line;
   EXPECT_FALSE(line.behind().has_value());
-  for (const auto& claim : drive(line, {}, 30)) EXPECT_NEAR(claim.placed, claim.arrived, 1e-6);
+  for (const auto& claim : drive(placing(line), {}, 30)) EXPECT_NEAR(claim.placed, claim.arrived, 1e-6);
   EXPECT_NEAR(line.behind().value(), 0, 1e-6);
 }
 
-TEST(ArrivalLine, BeginsAnewWhereTheTimesOfTheStreamJump) {
+TEST_P(ArrivalLineTest, BeginsAnewWhereTheTimesOfTheStreamJump) {
   for (const double jump : {3600.0, -20.0, -7000.0}) {
     ArrivalLine line;
-    drive(line, {}, 30);
+    drive(placing(line), {}, 30);
     double last = 0;
     for (int n = 0; n < 50; ++n) {
       const double sent = 30 + n / kRate;
-      last = Seconds(line.place(7000 + sent + jump, moment(sent)) - moment(sent)).count();
+      last = Seconds(place(line, 7000 + sent + jump, moment(sent)) - moment(sent)).count();
       EXPECT_NEAR(last, 0, 1e-6) << jump;
     }
   }
 }
 
-TEST(ArrivalLine, ABurstAtTheBeginningIsForgottenWhenThePicturesCatchUp) {
+TEST_P(ArrivalLineTest, ABurstAtTheBeginningIsForgottenWhenThePicturesCatchUp) {
   ArrivalLine line;
-  for (int n = 0; n < 50; ++n) line.place(n / kRate, moment(2));  // the last two seconds, at once
+  for (int n = 0; n < 50; ++n) place(line, n / kRate, moment(2));  // the last two seconds, at once
   for (int n = 50; n < 500; ++n) {
-    const auto placed = line.place(n / kRate, moment(n / kRate));
+    const auto placed = place(line, n / kRate, moment(n / kRate));
     EXPECT_NEAR(Seconds(placed - moment(n / kRate)).count(), 0, 1e-3) << n;
   }
 }
 
-TEST(ArrivalLine, AFileThatComesFasterThanItsTimesIsNeverLate) {
+TEST_P(ArrivalLineTest, AFileThatComesFasterThanItsTimesIsNeverLate) {
   ArrivalLine line;
   for (int n = 0; n < 3000; ++n) {
     const auto arrived = moment(n / kRate / 10);
-    EXPECT_NEAR(Seconds(line.place(n / kRate, arrived) - arrived).count(), 0, 1e-6) << n;
+    EXPECT_NEAR(Seconds(place(line, n / kRate, arrived) - arrived).count(), 0, 1e-6) << n;
   }
 }
 
@@ -141,16 +163,16 @@ TEST(ArrivalLine, AClockThatRunsAtHalfSpeedDoesNotMakePicturesOldForEver) {
   EXPECT_EQ(last, 0);
   EXPECT_FALSE(line.behind().has_value());
   line.restart();
-  drive(line, {}, 1);
+  drive([&](double pts, TimePoint arrived) { return line.place(pts, arrived); }, {}, 1);
   EXPECT_TRUE(line.behind().has_value());
 }
 
-TEST(ArrivalLine, ReorderedPicturesHaveTheirAgeFromTheOnesThatAreSentAhead) {
+TEST_P(ArrivalLineTest, ReorderedPicturesHaveTheirAgeFromTheOnesThatAreSentAhead) {
   ArrivalLine line;
   for (int n = 0; n < 200; ++n) {  // P B P B: a P picture is sent one interval before its time
     const double pts = (n % 2 == 0 ? n + 1 : n - 1) / kRate;
     const auto arrived = moment(n / kRate);
-    const double age = Seconds(arrived - line.place(pts, arrived)).count();
+    const double age = Seconds(arrived - place(line, pts, arrived)).count();
     if (n < 2) continue;
     EXPECT_NEAR(age, n % 2 == 0 ? 0 : 2 / kRate, 1e-3) << n;
   }

@@ -1,0 +1,144 @@
+// Compares the arrivals of frames with their timestamps and with their bytes.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/live/link_load.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sources/live/straight_line.hpp"
+
+namespace freshframe::media {
+namespace {
+
+constexpr std::size_t kFewestFrames = 20;
+constexpr std::size_t kMostFrames = 1024;  // bounds the memory of a stream that arrives at once
+constexpr std::size_t kMostPoints = 200;   // of a fit
+constexpr double kShortestShare = 0.7;     // of the span, that the frames must cover
+constexpr double kFactor = 3;              // between the two distances
+constexpr double kVisible = 0.015;         // seconds: smaller distances prove nothing
+constexpr double kFewBusy = 0.6;           // share of time
+constexpr double kMuchBusy = 0.95;
+constexpr double kReaderWaits = 0.1;        // share of time in which the reader waits, at least
+constexpr std::size_t kPacketBytes = 1400;  // of a packet on the way, whichever protocol carries it
+constexpr std::size_t kFewestPackets = 3;   // of a frame whose first and last byte show its duration
+constexpr std::size_t kFewestMany = 5;      // frames of so many packets
+
+/// Mean distance of y from a straight line over x, without the fifth that is furthest from it.
+double find_distance(const std::vector<double>& x, const std::vector<double>& y) {
+  constexpr int kFits = 2;  // the second one without the fifth that the first one has found
+  constexpr double kKept = 0.8;
+  std::vector<bool> keep(x.size(), true);
+  std::vector<double> off(x.size());
+  for (int turn = 0; turn < kFits; ++turn) {
+    const auto line = StraightLine::fit(x, y, [&](std::size_t i) { return keep[i]; });
+    for (std::size_t i = 0; i < x.size(); ++i) off[i] = std::abs(y[i] - line.at(x[i]));
+    auto sorted = off;
+    const auto last =
+        sorted.begin() + static_cast<std::ptrdiff_t>(kKept * static_cast<double>(off.size() - 1));
+    std::ranges::nth_element(sorted, last);
+    for (std::size_t i = 0; i < x.size(); ++i) keep[i] = off[i] <= *last;
+  }
+  double sum = 0;
+  double count = 0;
+  for (std::size_t i = 0; i < off.size(); ++i) {
+    if (!keep[i]) continue;
+    sum += off[i];
+    count += 1;
+  }
+  return sum / count;
+}
+
+}  // namespace
+
+void LinkLoad::add(const Arrival& arrival) {
+  arrivals_.push_back(arrival);
+  const auto is_old = [&] {
+    return arrivals_.size() > kMostFrames ||
+           (arrivals_.size() > kFewestFrames && arrivals_.front().at < arrival.at - kSpan);
+  };
+  while (is_old()) arrivals_.pop_front();
+}
+
+void LinkLoad::clear() noexcept {
+  arrivals_.clear();
+}
+
+LinkVerdict LinkLoad::judge() const {
+  if (!is_enough()) return LinkVerdict::Unclear;
+  if (is_reader_slow()) return LinkVerdict::Full;
+  if (!has_sizes()) return LinkVerdict::Unclear;
+  const auto busy = find_busy_share();
+  const auto by_bytes = compare_lines();
+  if (by_bytes == LinkVerdict::Even && busy > kMuchBusy) return LinkVerdict::Unclear;
+  if (by_bytes != LinkVerdict::Unclear || !busy) return by_bytes;
+  if (*busy < kFewBusy) return LinkVerdict::Even;
+  return *busy > kMuchBusy ? LinkVerdict::Full : LinkVerdict::Unclear;
+}
+
+bool LinkLoad::is_enough() const {
+  return arrivals_.size() >= kFewestFrames &&
+         arrivals_.back().at - arrivals_.front().at >= kShortestShare * kSpan;
+}
+
+bool LinkLoad::is_reader_slow() const {
+  double waited = 0;
+  for (const auto& one : arrivals_) {
+    if (!one.waited) return false;
+    waited += *one.waited;
+  }
+  return waited < kReaderWaits * (arrivals_.back().at - arrivals_.front().at);
+}
+
+bool LinkLoad::has_sizes() const {
+  return std::ranges::all_of(arrivals_, [](const Arrival& one) { return one.size > 0; });
+}
+
+/// The share of time in which the bytes of a frame arrive: from its first byte to its last, and for one packet more, as
+/// the first packet has taken its time before it has arrived.
+std::optional<double> LinkLoad::find_busy_share() const {
+  constexpr double kShortest = 1e-6;  // seconds
+  double busy = 0;
+  double span = 0;
+  std::size_t many = 0;
+  for (std::size_t i = 0; i + 1 < arrivals_.size(); ++i) {
+    const auto& one = arrivals_[i];
+    const auto packets = (one.size + kPacketBytes - 1) / kPacketBytes;
+    if (packets < kFewestPackets || !one.ended) continue;
+    const auto count = static_cast<double>(packets);
+    busy += (*one.ended - one.at) * count / (count - 1);
+    span += std::max(kShortest, arrivals_[i + 1].at - one.at);
+    ++many;
+  }
+  if (many < kFewestMany) return std::nullopt;
+  return busy / span;
+}
+
+/// The timestamps are sorted, as B-frames arrive in the order of decoding: the n-th arrival belongs to the n-th
+/// smallest timestamp.
+LinkVerdict LinkLoad::compare_lines() const {
+  const std::size_t step = (arrivals_.size() + kMostPoints - 1) / kMostPoints;
+  std::vector<double> sorted;
+  for (const auto& one : arrivals_) sorted.push_back(one.pts);
+  std::ranges::sort(sorted);
+  std::vector<double> times;
+  std::vector<double> bytes;
+  std::vector<double> at;
+  double total = 0;
+  for (std::size_t i = 0; i < arrivals_.size(); ++i) {
+    const auto& one = arrivals_[i];
+    const auto size = static_cast<double>(one.size);
+    if (i % step == 0) {
+      times.push_back(sorted[i]);
+      bytes.push_back(one.at_is_end ? total + size : total);
+      at.push_back(one.at);
+    }
+    total += size;
+  }
+  const double by_time = find_distance(times, at);
+  const double by_bytes = find_distance(bytes, at);
+  if (std::max(by_time, by_bytes) <= kVisible) return LinkVerdict::Unclear;
+  if (by_time < by_bytes / kFactor) return LinkVerdict::Even;
+  return by_bytes < by_time / kFactor ? LinkVerdict::Full : LinkVerdict::Unclear;
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,127 @@
+// The verdict on a link, on frames whose arrivals are made by hand.
+// SPDX-License-Identifier: Apache-2.0
+#include "sources/live/link_load.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <ostream>
+
+#include <gtest/gtest.h>
+
+namespace freshframe::media {
+
+void PrintTo(LinkVerdict verdict, std::ostream* out) {
+  *out << (verdict == LinkVerdict::Even ? "even" : verdict == LinkVerdict::Full ? "full" : "unclear");
+}
+
+}  // namespace freshframe::media
+
+namespace freshframe::test {
+namespace {
+
+using media::LinkLoad;
+using media::LinkVerdict;
+
+constexpr double kFps = 20;
+constexpr double kRate = 100'000;  // bytes per second of a full link
+
+struct Stream {
+  std::function<std::size_t(int)> size = [](int n) { return n % 20 == 0 ? 40'000U : 4'000U; };
+  bool by_bytes = false;  // the link is full
+  double busy = 0.01;  // share of its interval in which the bytes of a frame arrive, unless the link is full
+  bool knows_end = true;
+  bool at_is_end = false;
+  std::optional<double> waited = {};
+};
+
+LinkVerdict judge(const Stream& stream, int count = 100) {
+  LinkLoad load;
+  double total = 0;
+  for (int n = 0; n < count; ++n) {
+    const auto size = stream.size(n);
+    const double bytes = static_cast<double>(size);
+    const double first = stream.by_bytes ? total / kRate : n / kFps;
+    total += bytes;
+    const double last = stream.by_bytes ? total / kRate : first + stream.busy / kFps;
+    LinkLoad::Arrival arrival{.pts = 7000 + n / 25.0, .at = stream.at_is_end ? last : first};
+    if (stream.knows_end && !stream.at_is_end) arrival.ended = last;
+    arrival.waited = stream.waited;
+    arrival.size = size;
+    arrival.at_is_end = stream.at_is_end;
+    load.add(arrival);
+  }
+  return load.judge();
+}
+
+std::size_t equal_sizes(int /*number*/) {
+  return 8'000;
+}
+
+TEST(LinkLoad, IsEvenWhereFramesArriveAsTheyWereStamped) {
+  EXPECT_EQ(judge({}), LinkVerdict::Even);
+  EXPECT_EQ(judge({.knows_end = false}), LinkVerdict::Even);
+  EXPECT_EQ(judge({.knows_end = false, .at_is_end = true}), LinkVerdict::Even);
+}
+
+TEST(LinkLoad, IsFullWhereFramesArriveByTheirBytes) {
+  EXPECT_EQ(judge({.by_bytes = true}), LinkVerdict::Full);
+  EXPECT_EQ(judge({.by_bytes = true, .knows_end = false}), LinkVerdict::Full);
+  EXPECT_EQ(judge({.by_bytes = true, .knows_end = false, .at_is_end = true}), LinkVerdict::Full);
+}
+
+TEST(LinkLoad, IsJudgedByTheBusyTimeWhereAllFramesHaveOneSize) {
+  EXPECT_EQ(judge({.size = equal_sizes, .busy = 0.3}), LinkVerdict::Even);
+  EXPECT_EQ(judge({.size = equal_sizes, .busy = 0.7}), LinkVerdict::Unclear);
+  EXPECT_EQ(judge({.size = equal_sizes, .busy = 0.99}), LinkVerdict::Full);
+  EXPECT_EQ(judge({.size = equal_sizes, .knows_end = false}), LinkVerdict::Unclear);
+}
+
+TEST(LinkLoad, IsUnclearWhereBytesArriveAllTheTimeAndYetEvenly) {
+  EXPECT_EQ(judge({.busy = 0.99}), LinkVerdict::Unclear);
+}
+
+TEST(LinkLoad, SaysNothingOfTheBusyTimeOfFramesOfOneOrTwoPackets) {
+  const auto small = [](int) { return std::size_t{2'000}; };
+  EXPECT_EQ(judge({.size = small, .busy = 0.1}), LinkVerdict::Unclear);
+}
+
+TEST(LinkLoad, IsUnclearWithoutSizesOrWithTooFewFrames) {
+  EXPECT_EQ(judge({.size = [](int) { return std::size_t{0}; }}), LinkVerdict::Unclear);
+  EXPECT_EQ(judge({}, 19), LinkVerdict::Unclear);
+  EXPECT_EQ(judge({}, 40), LinkVerdict::Unclear) << "two seconds";
+}
+
+TEST(LinkLoad, IsFullForAReaderThatNeverWaits) {
+  EXPECT_EQ(judge({.waited = 0.001}), LinkVerdict::Full);
+  EXPECT_EQ(judge({.waited = 0.03}), LinkVerdict::Even);
+}
+
+TEST(LinkLoad, TakesTimestampsInAnyOrder) {
+  LinkLoad load;
+  for (int n = 0; n < 100; ++n) {  // P B P B
+    const double pts = (n % 2 == 0 ? n + 1 : n - 1) / 25.0;
+    load.add({.pts = pts, .at = n / kFps, .size = n % 20 == 0 ? 40'000U : 4'000U});
+  }
+  EXPECT_EQ(load.judge(), LinkVerdict::Even);
+}
+
+TEST(LinkLoad, KeepsTheFramesOfThreeSecondsAndNeverMoreThanAThousand) {
+  LinkLoad load;
+  for (int n = 0; n < 200; ++n) load.add({.pts = n / 25.0, .at = n / kFps, .size = 4'000});
+  EXPECT_NEAR(load.arrivals().back().at - load.arrivals().front().at, 3, 0.1);
+  for (int n = 0; n < 5'000; ++n) load.add({.pts = 8 + n / 25.0, .at = 10, .size = 4'000});
+  EXPECT_LE(load.arrivals().size(), 1024U);
+  load.clear();
+  EXPECT_TRUE(load.arrivals().empty());
+}
+
+TEST(LinkLoad, JudgesManyFramesPerSecond) {
+  LinkLoad load;
+  for (int n = 0; n < 1'000; ++n)
+    load.add({.pts = n / 250.0, .at = n / 200.0, .size = n % 200 == 0 ? 40'000U : 400U});
+  EXPECT_EQ(load.judge(), LinkVerdict::Even);
+}
+
+}  // namespace
+}  // namespace freshframe::test
