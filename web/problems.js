@@ -11,6 +11,7 @@ const TITLES = {
   decoder: "not on the card",
   card: "card full",
   clock: "clock off",
+  pace: "wrong timestamps",
   error: "error",
   gil: "GIL",
   loss: "frames lost",

@@ -13,6 +13,7 @@ const COLUMNS = [
   ["returns", "num", "outages that ended"],
   ["stalls", "num", "number of times without data on an open connection"],
   ["behind", "num", "time by which frames arrive later than the earliest ones did, or the last frame of a file with realtime=True was late"],
+  ["pace", "num", "seconds of the camera's timestamps per second, where it is not 1: ages follow the arrivals"],
   ["clock", "num", "the camera's clock minus this machine's, its drift, and the reports that say so"],
   ["delay", "num", "frames that the decoder held back"],
   ["decoder", "", "the card that decodes, or why it does not"],
@@ -28,6 +29,12 @@ function clockText(source) {
   if (source.clock_reports > 2) parts.push(`${Math.round(source.clock_drift_ppm)} ppm`);
   parts.push(`${format.count(source.clock_reports)} reports`);
   return parts.join(" · ");
+}
+
+// Nothing for a camera whose timestamps run as time does.
+function paceText(source) {
+  const pace = source.pace ?? 1;
+  return Math.abs(pace - 1) < 0.005 ? format.NONE : pace.toFixed(2);
 }
 
 // Nothing for a source that asks for no card.
@@ -63,6 +70,7 @@ class SourceRow {
       format.count(source.reconnects),
       format.count(source.stalls),
       format.time(source.behind),
+      paceText(source),
       clockText(source),
       format.count(source.decoder_frames),
       decoderText(source),

@@ -86,6 +86,8 @@ struct SourceItem {
   /// Wall time of the capture. Default: for a live source this machine's wall time at `captured`, otherwise
   /// none.
   Utc utc = {};
+  /// Seconds of `pts` per second, if the source has found that its timestamps run at another pace than time.
+  float pace = 1;
 };
 
 /// An input of a node that processes the sets of a join.
@@ -491,7 +493,8 @@ class Source : public SourceBase {
                                item->captured,
                                item->seq,
                                std::move(item->path),
-                               item->utc};
+                               item->utc,
+                               item->pace};
   }
 };
 

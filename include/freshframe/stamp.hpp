@@ -22,6 +22,8 @@ struct Stamp {
   std::shared_ptr<const std::string> path = {};  // the file of this sample in an image sequence, or null
   Utc utc = {};                                  // wall time of the capture
   int part = 0;  // index among the results that one node emitted with this seq, from 0
+  /// Seconds of `pts` per second, see SourceStats::pace.
+  float pace = 1;
 };
 
 }  // namespace freshframe

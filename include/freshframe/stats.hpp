@@ -100,6 +100,9 @@ struct SourceStats {
   /// How many seconds later frames arrive than the earliest ones did, according to the stream's timestamps,
   /// smoothed. With OpenOptions::realtime, how late the last frame was.
   std::optional<double> behind;  // nullopt: the stream has no timestamps
+  /// Stamped seconds per second. 1 unless the arrivals have shown that the camera stamps more or fewer frames per
+  /// second than it sends.
+  double pace = 1;
   /// The camera's clock, from its RTCP sender reports; nullopt before the first one. Offset: the camera's
   /// time minus this machine's in seconds, corrected for transmission time. Drift: of the camera's clock
   /// relative to the stream's timestamps, in ppm. Residual: the largest distance in seconds of a report from
@@ -347,6 +350,7 @@ class SourceCounters {
   void count_undecoded();
   void set_decoder_frames(int frames);
   void set_behind(std::optional<double> seconds);
+  void set_pace(double pace);
   /// See SourceStats.
   struct Frozen {
     std::string kind;

@@ -83,6 +83,8 @@ inline constexpr auto kSourceFields = std::tuple{
         "behind", &SourceStats::behind, "source_behind_seconds", "gauge",
         "Seconds by which frames arrive later than the earliest ones did, by the stream's own times. Of a "
         "file with realtime=True: how late its last frame was."},
+    StatsField{"pace", &SourceStats::pace, "source_pace", "gauge",
+               "Stamped seconds per second, 1 unless the camera's timestamps run at another pace."},
     StatsField{"clock_offset", &SourceStats::clock_offset, "source_clock_offset_seconds", "gauge",
                "The camera's clock minus this machine's, less the time for which pictures are on their way."},
     StatsField{"clock_drift_ppm", &SourceStats::clock_drift_ppm, "source_clock_drift_ppm", "gauge",

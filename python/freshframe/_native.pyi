@@ -685,6 +685,9 @@ class SourceStats:
     def behind(self) -> float | None: ...
 
     @property
+    def pace(self) -> float: ...
+
+    @property
     def clock_offset(self) -> float | None: ...
 
     @property

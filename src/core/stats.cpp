@@ -276,6 +276,11 @@ void SourceCounters::set_behind(std::optional<double> seconds) {
   stats_.behind = seconds;
 }
 
+void SourceCounters::set_pace(double pace) {
+  const Lock lock(mutex_);
+  stats_.pace = pace;
+}
+
 void SourceCounters::set_frozen(Frozen frozen) {
   const Lock lock(mutex_);
   stats_.frozen = std::move(frozen.kind);

@@ -28,9 +28,9 @@ constexpr double kClearly = 1.2;   // a cause that explains this much more becom
 
 // Standstills first, then losses, and then the causes of age.
 int get_rank(std::string_view kind) {
-  constexpr std::array<std::string_view, 16> kFirst = {
-      "error", "stall", "unread", "away",   "frozen",  "clock", "setting", "decoder",
-      "gil",   "join",  "spool",  "worker", "blocked", "card",  "stale",   "loss"};
+  constexpr std::array<std::string_view, 17> kFirst = {
+      "error", "stall", "unread", "away",   "frozen",  "clock", "pace",  "setting", "decoder",
+      "gil",   "join",  "spool",  "worker", "blocked", "card",  "stale", "loss"};
   return static_cast<int>(std::ranges::find(kFirst, kind) - kFirst.begin());
 }
 

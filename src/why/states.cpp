@@ -22,6 +22,7 @@ using std::chrono::duration;
 constexpr std::chrono::seconds kShownFor{10};  // after the newest error or loss
 constexpr double kAwayFor = 2;                 // seconds: a reconnection takes less
 constexpr double kClockOff = 1;                // seconds between a camera's clock and this machine's
+constexpr double kPaceOff = 0.01;              // of 1, of a camera's timestamps
 constexpr double kUnsent = 10;                 // seconds: a receiver that is started again is there earlier
 constexpr double kLongStall = 0.25;            // seconds, of a current one
 constexpr double kStalledShare = 0.1;
@@ -120,6 +121,19 @@ void add_clocks(const GraphState& seen, Causes& out) {
               .text = "its clock is " + text + (offset < 0 ? " behind" : " ahead of") + " this machine's.",
               .remedy = "Set the camera's time (NTP), or give open() a clock_offset.",
               .evidence = {{"offset", offset}}});
+  }
+}
+
+// A camera that stamps more or fewer frames per second than it sends. Ages are right even then, but pts is not time.
+void add_paces(const GraphState& seen, Causes& out) {
+  for (const auto& node : seen.stats.nodes) {
+    if (!runs(seen) || !node.source || std::abs(node.source->pace - 1) <= kPaceOff) continue;
+    add(out, {.kind = "pace",
+              .subject = node.name,
+              .text = "its timestamps run at " + fixed_text(node.source->pace, 2) +
+                      " of real time: ages follow the arrivals, and pts the timestamps.",
+              .remedy = "Set the camera to a frame rate that it keeps.",
+              .evidence = {{"pace", node.source->pace}}});
   }
 }
 
@@ -297,6 +311,7 @@ Causes States::follow(const GraphState& seen, const Circumstances& around, const
   add_settings(seen, out);
   add_decoders(seen, out);
   add_clocks(seen, out);
+  add_paces(seen, out);
   add_gil(seen, around.gil, now, out);
   add_joins(seen, out);
   add_spools(seen, out);

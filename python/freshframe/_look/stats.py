@@ -67,6 +67,9 @@ class SourceStats:
         behind: Seconds by which frames arrive later than the earliest ones of the last ten minutes did, by
             the stream's own times, over the last two seconds. None for a stream without times. For a
             file with ``realtime=True``, seconds by which its last frame was late.
+        pace: Stamped seconds per second: 1.0 unless the arrivals have shown that the camera's timestamps run
+            slower or faster than time. ``age``, ``captured`` and ``utc`` then follow the arrivals, and
+            ``pts`` the timestamps.
         clock: The camera's clock by its sender reports; None before the first one, and for sources without
             any.
         packets: Packets of RTP that have come. This and the next three are of RTSP that freshframe reads.
@@ -130,6 +133,7 @@ class SourceStats:
     decoder_changes: int = 0
     downloads: int = 0
     card_wait: float = 0.0
+    pace: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

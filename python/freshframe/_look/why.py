@@ -19,6 +19,7 @@ FindingKind = Literal[
     "away",
     "frozen",
     "clock",
+    "pace",
     "setting",
     "decoder",
     "gil",

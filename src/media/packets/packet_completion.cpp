@@ -99,6 +99,7 @@ PacketCompletion::Completed PacketCompletion::complete(Waiting& waiting) {
   packet.owner = std::shared_ptr<const AVPacket>(std::move(waiting.packet));
   result.captured = waiting.about.captured;
   result.utc = waiting.about.utc;
+  result.pace = waiting.about.pace;
   return result;
 }
 

@@ -70,6 +70,7 @@ class PacketCompletion {
     Packet packet;
     TimePoint captured{};
     Utc utc = {};
+    float pace = 1;  // see Stamp
   };
   /// The facts about a packet apart from its bytes.
   struct About {
@@ -78,6 +79,7 @@ class PacketCompletion {
     TimePoint captured{};
     bool damaged = false;  // see Packet
     Utc utc = {};
+    float pace = 1;  // see Stamp
   };
 
   /// A new connection: its stream may be another one, and packets begin at a keyframe. `turn` makes them upright.

@@ -42,8 +42,11 @@ class PacketSource final : public Source<Packet> {
       context.counters.drop(NodeDropCause::Lost, dropped);
     if (!item) return std::nullopt;
     const double pts = item->packet.pts;
-    return SourceItem<Packet>{
-        .value = std::move(item->packet), .pts = pts, .captured = item->captured, .utc = item->utc};
+    return SourceItem<Packet>{.value = std::move(item->packet),
+                              .pts = pts,
+                              .captured = item->captured,
+                              .utc = item->utc,
+                              .pace = item->pace};
   }
 
   void close() override { tap_->leave(); }

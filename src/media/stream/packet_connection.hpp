@@ -19,7 +19,11 @@ namespace freshframe::media {
 
 /// The facts about a packet apart from its bytes.
 struct PacketNotes {
-  TimePoint arrived{};     // its first byte, by the context's clock
+  TimePoint arrived{};                  // its first byte, by the context's clock
+  std::optional<TimePoint> ended = {};  // its last byte, by the same clock, if that is known
+  bool arrived_is_end = false;  // `arrived` is when its reading ended: the connection knows no other time
+  std::optional<double> waited =
+      {};                  // seconds for which the thread that reads has waited for it, if that is known
   double late = 0;         // seconds for which it has waited because its reader is too slow, if that is known
   bool can_begin = false;  // decoding can begin with it: a keyframe
   /// Unix time of this packet by the playlist, in seconds, if that has it.

@@ -142,6 +142,7 @@ void visit_fields(Io& io, typename Io::template Of<Stamp>& stamp) {
   io.number(stamp.source);
   io.flag(stamp.damaged);
   io.number(stamp.part);
+  io.number(stamp.pace);
   if constexpr (Io::kReads) stamp.captured = TimePoint(TimePoint::duration(captured));
   typename Io::template Of<bool> has_path = stamp.path != nullptr;
   io.flag(has_path);

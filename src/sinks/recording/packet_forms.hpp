@@ -144,8 +144,7 @@ class PacketRecording {
     if (!is_same_stream(*packet.stream, *stream_)) return true;
     if (packet.dts - newest_ >= longest_pause(muxer_->container(), muxer_->time_base()))
       return packet.is_keyframe;
-    const auto& segment = files_.segment();
-    return segment && packet.is_keyframe && packet.pts >= first_ + *segment;
+    return files_.segment() && packet.is_keyframe && packet.pts >= first_ + files_.segment_in_pts(stamp.pace);
   }
   void put(const Packet& packet) {
     newest_ = packet.dts;

@@ -41,6 +41,8 @@ class RecordingFiles {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// Seconds of a segment; nullopt means the recording is one file.
   [[nodiscard]] const std::optional<double>& segment() const noexcept { return segment_; }
+  /// The length of a segment in seconds of `pts`, which may run at another pace than time (Stamp::pace).
+  [[nodiscard]] double segment_in_pts(float pace) const { return segment_.value() * pace; }
 
   /// The pipeline starts. `make` makes a file of that path and removes it again, or throws. Throws Error if a
   /// segment could not be written.

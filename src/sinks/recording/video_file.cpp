@@ -84,7 +84,7 @@ struct FrameFile {
     const double pts = stamp.pts;
     if (began) end_before_another_source(stamp);
     if (pending) start(pts - pending->pts);
-    if (files.segment() && began) end_full_segment(frame, pts);
+    if (files.segment() && began) end_full_segment(frame, stamp);
     if (encoder && encoder->has_started() && !encoder->can_continue(pts)) end_at_pause(pts);
     if (!encoder) open_file();
     if (!encoder->has_started() && !fps) {
@@ -111,8 +111,8 @@ struct FrameFile {
     end_file();
   }
 
-  void end_full_segment(const Frame& frame, double pts) {
-    if (pts >= *began + *files.segment()) return end_file();
+  void end_full_segment(const Frame& frame, const Stamp& stamp) {
+    if (stamp.pts >= *began + files.segment_in_pts(stamp.pace)) return end_file();
     if (!encoder || !encoder->has_started() || encoder->fits(frame)) return;
     encoder->check_size(frame.picture_format());  // a size that no file can have ends no file
     log(LogLevel::Warning, "'" + files.name() +

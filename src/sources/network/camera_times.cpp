@@ -13,7 +13,7 @@ namespace freshframe::media {
 
 void CameraTimes::connect(double wrap) {
   repeated_.connect();
-  clock_ = CameraClock(wrap);
+  clock_ = CameraClock(wrap, clock_.center());
 }
 
 void CameraTimes::disconnect() {
@@ -27,8 +27,14 @@ CameraTimes::Noted CameraTimes::note(const Given& packet, const PacketNotes& not
   Noted noted{.captured = notes.arrived};
   if (!time) return noted;
   noted.is_new = !packet.is_bursty || !repeated_.remember(packet.pts, packet.bytes);
-  noted.captured = line_.place(*time, notes.arrived);
+  // The bursts of a playlist say nothing of the link.
+  const FrameBytes bytes{.size = packet.is_bursty ? 0 : packet.bytes.size(),
+                         .ended = notes.ended,
+                         .waited = packet.is_bursty ? std::nullopt : notes.waited,
+                         .arrived_is_end = notes.arrived_is_end};
+  noted.captured = line_.place(*time, notes.arrived, bytes);
   note_clock(notes, *time, context);
+  note_pace(context);
   if (program_offset_) return noted;
   auto behind = line_.behind();
   if (behind) *behind += notes.late;
@@ -43,14 +49,34 @@ void CameraTimes::note_clock(const PacketNotes& notes, double time, const Contex
   } else {
     program_offset_.reset();  // also after a discontinuity of a playlist
   }
-  if (line_.begins()) clock_.restart();
+  if (line_.begins()) {
+    clock_.restart();
+    line_.set_reported_pace(std::nullopt);
+  }
   if (!notes.report) return;
   const auto step = clock_.add(*notes.report, context.clock.unix_time(notes.arrived));
+  line_.set_reported_pace(clock_.reported_pace());
   if (!step) return;
   context.counters.source().count_clock_step();
   std::ostringstream text;
   text << camera_ << " has set its clock " << (*step > 0 ? "forward" : "back") << " by " << std::fixed
        << std::setprecision(3) << std::abs(*step) << " s";
+  log(LogLevel::Warning, text.str());
+}
+
+void CameraTimes::note_pace(const Context& context) {
+  constexpr double kVisible = 0.01;
+  const double pace = line_.pace();
+  context.counters.source().set_pace(pace);
+  if (std::abs(pace - shown_pace_) <= kVisible) return;
+  shown_pace_ = pace;
+  std::ostringstream text;
+  text << camera_ << ": its timestamps run at ";
+  if (std::abs(pace - 1) <= kVisible) {
+    text << "the pace of time again";
+  } else {
+    text << std::fixed << std::setprecision(2) << pace << " of real time; ages follow the arrivals";
+  }
   log(LogLevel::Warning, text.str());
 }
 

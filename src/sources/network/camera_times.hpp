@@ -92,18 +92,22 @@ class CameraTimes {
   [[nodiscard]] Utc find_utc(std::optional<double> time, TimePoint captured, const Context& context);
   /// Counts how old the picture is by its playlist's own times, if there are any.
   void count_behind(std::optional<double> time, const Context& context) const;
+  /// Stamped seconds per second.
+  [[nodiscard]] float pace() const noexcept { return static_cast<float>(line_.pace()); }
   /// The timeline of the frames.
   [[nodiscard]] LiveTimeline& timeline() noexcept { return timeline_; }
   [[nodiscard]] const LiveTimeline& timeline() const noexcept { return timeline_; }
 
  private:
   void note_clock(const PacketNotes& notes, double time, const Context& context);
+  void note_pace(const Context& context);
 
   const std::string camera_;
   const double clock_offset_;
   LiveTimeline timeline_;
   ArrivalLine line_;
-  CameraClock clock_;  // clock of this connection
+  CameraClock clock_;      // clock of this connection
+  double shown_pace_ = 1;  // pace of the newest WARNING
   RepeatedPackets repeated_;
   std::optional<double> program_offset_;  // Unix time of the stream's time 0, by the playlist
 };

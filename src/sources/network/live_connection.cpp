@@ -125,7 +125,13 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
     av_packet_move_ref(&packet, read->packet.get());
     const bool begins = is_key(packet, decoder().context().codec_id);
     if (begins) packet.flags |= AV_PKT_FLAG_KEY;  // FFmpeg's RTP reader marks no picture of VP9
-    return PacketNotes{.arrived = context.clock.now() - (std::chrono::steady_clock::now() - read->arrived),
+    const auto by_clock = [ahead = context.clock.now() - std::chrono::steady_clock::now()](TimePoint real) {
+      return real + ahead;
+    };
+    return PacketNotes{.arrived = by_clock(read->arrived),
+                       .ended = read->ended ? std::optional(by_clock(*read->ended)) : std::nullopt,
+                       .arrived_is_end = read->arrived_is_end,
+                       .waited = read->waited,
                        .late = read->late,
                        .can_begin = begins,
                        .program_time = read->program_time,

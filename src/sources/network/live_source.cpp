@@ -196,7 +196,8 @@ LiveDecoding::Arrived LiveSource::arrive(PacketNotes notes, const Context& conte
                             .time = time,
                             .captured = noted.captured,
                             .damaged = damaged,
-                            .utc = times_.find_utc(time, noted.captured, context)});
+                            .utc = times_.find_utc(time, noted.captured, context),
+                            .pace = times_.pace()});
   }
   if (notes.can_begin) wish_.note_key();
   if (facts_.note_ends(notes.ends_by)) set_info(facts_.info());
@@ -315,8 +316,12 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(LivePicture picture, const 
   } else if (key && made->on_device() == nullptr) {
     still_.note_picture(*made, picture.captured, context);
   }
-  return SourceItem<Frame>{
-      .value = *std::move(made), .pts = pts, .captured = picture.captured, .seq = picture.seq, .utc = utc};
+  return SourceItem<Frame>{.value = *std::move(made),
+                           .pts = pts,
+                           .captured = picture.captured,
+                           .seq = picture.seq,
+                           .utc = utc,
+                           .pace = times_.pace()};
 }
 
 }  // namespace freshframe::media

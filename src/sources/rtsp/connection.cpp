@@ -38,6 +38,7 @@ Address make_address(const core::LiveUrl& url) {
 
 PacketNotes make_notes(const Picture& picture) {
   return {.arrived = picture.arrived,
+          .ended = picture.ended,
           .can_begin = picture.key,
           .report = picture.report,
           .picture = picture.notes,

@@ -190,6 +190,28 @@ TEST_F(StatesTest, AClockThatIsOffIsNamedWithItsOffset) {
   EXPECT_FALSE(found().remedy.empty());
 }
 
+TEST_F(StatesTest, TimestampsAtAnotherPaceAreNamedFromOnePerCentOn) {
+  auto& source = cam().source.emplace();
+  source.state = SourceState::Reading;
+  for (const double exact : {1.0, 0.995, 1.005}) {
+    source.pace = exact;
+    look();
+    EXPECT_EQ(kinds(), Kinds()) << exact;
+  }
+  source.pace = 0.8;
+  look();
+  EXPECT_EQ(found().kind, "pace");
+  EXPECT_EQ(found().text,
+            "its timestamps run at 0.80 of real time: ages follow the arrivals, and pts the timestamps.");
+  EXPECT_FALSE(found().remedy.empty());
+  source.pace = 1.25;
+  look();
+  EXPECT_EQ(found().evidence.at("pace"), 1.25);
+  seen_.phase = LifePhase::Ended;
+  look();
+  EXPECT_EQ(kinds(), Kinds());
+}
+
 TEST_F(StatesTest, AJoinWithoutASetSaysWhy) {
   x().join.emplace().reason = "no sample of door has come";
   look();

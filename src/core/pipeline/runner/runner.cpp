@@ -510,10 +510,11 @@ bool Runner::publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nan
   call.done = now;
   call.waited = waited.count();
   meter_.record(call);
-  outlet_.send({.stamp = {seq, item.pts, captured, facts_.index, damaged, std::move(item.path), utc, 0},
-                .frame = std::move(frame),
-                .value = std::move(item.value.value),
-                .node = facts_.index});
+  outlet_.send(
+      {.stamp = {seq, item.pts, captured, facts_.index, damaged, std::move(item.path), utc, 0, item.pace},
+       .frame = std::move(frame),
+       .value = std::move(item.value.value),
+       .node = facts_.index});
   meter_.count_rate(now);
   return !life_.stopping();
 }

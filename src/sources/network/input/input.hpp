@@ -116,8 +116,8 @@ class LiveInput {
   [[nodiscard]] int read();
   [[nodiscard]] AVPacket& packet() noexcept { return *packet_; }
   [[nodiscard]] bool is_video(const AVPacket& packet) const { return packet.stream_index == stream_->index; }
-  /// When the first byte of packet() came, in real time; `now`, if only the end of its reading is known.
-  [[nodiscard]] TimePoint arrival(TimePoint now) { return ends_.arrival(*packet_).value_or(now); }
+  /// Returns when the first byte of packet() arrived, in real time; nullopt if only the end of its reading is known.
+  [[nodiscard]] std::optional<TimePoint> arrival() { return ends_.arrival(*packet_); }
 
   /// The reason why read() can no longer read, if FFmpeg does not know it; else empty.
   [[nodiscard]] std::string failure() const { return ends_.failure(); }

@@ -64,6 +64,7 @@ constexpr double kNap = 0.002;  // seconds, when FFmpeg has no packet and does n
 
 /// The next packet of the video, or an error.
 ReadPacket read_video(LiveInput& input) {
+  const auto asked = std::chrono::steady_clock::now();
   for (;;) {
     const int result = input.read();
     const auto now = std::chrono::steady_clock::now();
@@ -72,8 +73,12 @@ ReadPacket read_video(LiveInput& input) {
     } else if (result < 0) {
       return {.result = result, .arrived = now};
     } else if (input.is_video(input.packet())) {
-      const auto arrived = input.arrival(now);
+      const auto first = input.arrival();
+      const auto arrived = first.value_or(now);
       ReadPacket read{.packet = make_av_packet(), .arrived = arrived, .due = arrived, .lasts_until = arrived};
+      read.arrived_is_end = !first;
+      if (first && input.picture()) read.ended = now;  // else FFmpeg waits for the next frame
+      read.waited = Seconds(now - asked).count();
       av_packet_move_ref(read.packet.get(), &input.packet());
       const auto ticks = read.packet->dts != AV_NOPTS_VALUE ? read.packet->dts : read.packet->pts;
       read.time = input.seconds(ticks).value_or(0);

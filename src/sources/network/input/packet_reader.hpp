@@ -33,9 +33,12 @@ struct ReadPacket {
   std::optional<double> program_time = {};   // Unix time, if a playlist has it
   std::optional<PictureNotes> picture = {};  // set where FFmpeg's parser has not seen it
   TimePoint arrived{};
-  std::uint64_t reloads = 0;  // reloads of a playlist before it
-  TimePoint due{};            // pop() sets it for a playlist
-  double late = 0;            // seconds by which pop() of a playlist was called after it had come and was due
+  std::optional<TimePoint> ended = {};  // arrival of its last byte, if that is known
+  bool arrived_is_end = false;          // `arrived` is when its reading ended
+  double waited = 0;                    // seconds for which FFmpeg has read
+  std::uint64_t reloads = 0;            // reloads of a playlist before it
+  TimePoint due{};                      // pop() sets it for a playlist
+  double late = 0;  // seconds by which pop() of a playlist was called after it had come and was due
   /// When the next one would be missed: until then, nothing is wrong if none comes. pop() sets it for a playlist.
   TimePoint lasts_until{};
 };

@@ -93,7 +93,10 @@ void PictureMaker::add(const RtpPacket& packet, std::uint64_t lost, TimePoint ar
   // Parameter sets amid a picture belong to the next one: some servers repeat them between slices
   // (GStreamer with config-interval=-1), where H.265's decoder does not take them.
   const bool of_next = facts_.coded && facts.units > 0 && facts.sets == facts.units && !verdict.after;
-  if (!of_next) note_time(packet, arrived);
+  if (!of_next) {
+    note_time(packet, arrived);
+    ended_ = arrived;
+  }
   note_facts(facts);
   taken_ += packet.payload.size();
   // FFmpeg keeps the parts of these codecs itself, up to the marker.
@@ -198,7 +201,8 @@ void PictureMaker::begin_picture() {
 }
 
 Picture PictureMaker::take_picture() {
-  Picture picture{.packet = make_av_packet(), .arrived = arrived_, .key = facts_.can_begin()};
+  Picture picture{
+      .packet = make_av_packet(), .arrived = arrived_, .ended = ended_, .key = facts_.can_begin()};
   if (av_new_packet(picture.packet.get(), static_cast<int>(bytes_.size())) < 0) throw std::bad_alloc();
   std::memcpy(picture.packet->data, bytes_.data(), bytes_.size());
   begin_picture();

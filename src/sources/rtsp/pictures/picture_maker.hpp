@@ -53,6 +53,7 @@ class MissingPictures {
 struct Picture {
   AvPacketPtr packet;                           // its pts is in ticks of RTP, and never wraps
   TimePoint arrived{};                          // arrival of its first packet
+  TimePoint ended{};                            // arrival of its last packet
   bool key = false;                             // decoding can begin with it
   std::optional<CameraClock::Report> report{};  // report of the sender's clock, since the picture before
   PictureNotes notes{};
@@ -126,6 +127,7 @@ class PictureMaker {
   bool after_loss_ = false;  // pictures before it may be lost
   std::size_t taken_ = 0;    // bytes of its packets
   TimePoint arrived_{};
+  TimePoint ended_{};
   std::uint32_t timestamp_ = 0;
 
   std::optional<std::uint32_t> last_timestamp_;  // timestamp of the last RTP packet

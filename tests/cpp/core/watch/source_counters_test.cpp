@@ -73,6 +73,13 @@ TEST(SourceCounters, SayWhatStandsStillAndHowFarItIsBehind) {
   EXPECT_FALSE(book.snapshot(moment(0)).behind.has_value());
 }
 
+TEST(SourceCounters, HaveAPaceOfOneUntilTheSourceHasFoundAnother) {
+  SourceCounters book;
+  EXPECT_EQ(book.snapshot(moment(0)).pace, 1);
+  book.set_pace(0.8);
+  EXPECT_EQ(book.snapshot(moment(0)).pace, 0.8);
+}
+
 TEST(SourceCounters, HasPublicNames) {
   EXPECT_EQ(to_string(SourceState::Connecting), "connecting");
   EXPECT_EQ(to_string(SourceState::Resolving), "resolving");

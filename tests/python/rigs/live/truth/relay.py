@@ -12,6 +12,7 @@ import time
 from rigs.live.faulty_server import Server
 
 PIECE = 1 << 16  # bytes
+PACKET = 1400  # bytes, of a piece of a slow network
 WINDOW = 1 << 16  # bytes of the buffer towards the camera: what does not fit waits in the camera
 
 
@@ -22,6 +23,7 @@ class Relay(Server):
         reads: Cleared: nothing more is taken from the camera, whose socket fills up.
         flows: Cleared: the relay keeps the data that it has taken.
         delay: Seconds that each piece takes.
+        rate: Bytes per second that it passes on to each client; the rest waits. 0 means any number.
         heard: Collects the data that the camera sends; None means they are not kept.
     """
 
@@ -31,6 +33,7 @@ class Relay(Server):
         self.reads.set()
         self.flows.set()
         self.delay = 0.0
+        self.rate = 0.0
         self.heard: bytearray | None = None
         super().__init__()
 
@@ -69,11 +72,20 @@ class Relay(Server):
                 self.heard += data
 
     def _down(self, pieces: queue.SimpleQueue[tuple[float, bytes]], client: socket.socket) -> None:
+        free = 0.0  # when a slow network has passed on all pieces so far
         with contextlib.suppress(OSError):
             while (piece := pieces.get())[1]:
                 self._ended.wait(max(0.0, piece[0] + self.delay - time.monotonic()))
                 self.flows.wait()
-                client.sendall(piece[1])
+                if not self.rate:
+                    client.sendall(piece[1])
+                    continue
+                for begin in range(0, len(piece[1]), PACKET):
+                    data = piece[1][begin : begin + PACKET]
+                    free = max(free, time.monotonic()) + len(data) / self.rate
+                    client.sendall(data)
+                    if self._ended.wait(max(0.0, free - time.monotonic())):
+                        return
 
     def _up(self, client: socket.socket, camera: socket.socket) -> None:
         with contextlib.suppress(OSError):

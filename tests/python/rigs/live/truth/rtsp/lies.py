@@ -36,6 +36,8 @@ class Lies:
         early: Pictures that are sent before PLAY is answered.
         clock_ahead: Seconds by which the sender reports are ahead of this machine's clock.
         report_noise: Seconds by which each report is off, at random and to either side.
+        stamped_fps: Pictures per second by the timestamps, where the camera sends another number; 0 means it
+            does not.
         clock_drift: Seconds per second of the stream by which they get further ahead.
     """
 
@@ -50,6 +52,7 @@ class Lies:
     clock_ahead: float = 0.0
     clock_drift: float = 0.0
     report_noise: float = 0.0
+    stamped_fps: float = 0.0
 
     def utc(self, true: float, since: float) -> float:
         """The camera's wall time at a true one, `since` seconds after the start of the stream."""

@@ -32,7 +32,7 @@ class Sender:
     def __init__(self, speech: Speech, client: int, film: Film, fps: float, transport: Transport) -> None:
         self._speech, self._client, self._fps = speech, client, fps
         self._transport = transport
-        self._stream = Stream(film.codec, fps)
+        self._stream = Stream(film.codec, speech.lies.stamped_fps or fps)
         self._reported = 0.0
         self.pace = Pace(speech, film, fps)
         self.receiver_reports = 0

@@ -26,7 +26,9 @@ class TsServer(Server):
     Args:
         film: Its pictures.
         fps: Pictures per second.
+        stamped_fps: Pictures per second by the timestamps; 0 means fps.
         udp: Over UDP.
+        http: In the answer to a request by HTTP.
         lengths: As for TsStream.
         pairs: As for TsStream.
         hole: The first picture lacks packets of its middle, as for a reader that joins a lossy network.
@@ -41,7 +43,9 @@ class TsServer(Server):
         film: Film,
         fps: float,
         *,
+        stamped_fps: float = 0.0,
         udp: bool = False,
+        http: bool = False,
         lengths: bool = False,
         pairs: bool = False,
         hole: bool = False,
@@ -54,6 +58,7 @@ class TsServer(Server):
         self._showing = Showing(film, fps, self.log)
         self._showing.network = Network(close_after=close_after)
         self._stuffed_within, self._waits = stuffed_within, waits
+        self._stamped_fps, self._http = stamped_fps or fps, http
         self._udp, self._lengths, self._pairs, self._hole = udp, lengths, pairs, hole
         super().__init__()
         if udp:
@@ -62,10 +67,19 @@ class TsServer(Server):
     @property
     def url(self) -> str:
         """The URL of the stream."""
-        return f"{'udp' if self._udp else 'tcp'}://{LOOPBACK}:{self.port}"
+        scheme = "http" if self._http else "udp" if self._udp else "tcp"
+        return f"{scheme}://{LOOPBACK}:{self.port}"
 
     def talk(self, connection: socket.socket) -> None:
         """Sends until the client goes."""
+        if self._http:
+            request = b""
+            while b"\r\n\r\n" not in request:
+                data = connection.recv(PACKET)
+                if not data:
+                    return
+                request += data
+            connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n")
         self._send(connection.sendall)
 
     def _send_datagrams(self) -> None:
@@ -79,9 +93,12 @@ class TsServer(Server):
             self._send(send)
 
     def _send(self, send: Callable[[bytes], None]) -> None:
-        film, fps = self._showing.film, self._showing.fps
         stream = TsStream(
-            film, fps, lengths=self._lengths, pairs=self._pairs, stuffed_within=self._stuffed_within
+            self._showing.film,
+            self._stamped_fps,
+            lengths=self._lengths,
+            pairs=self._pairs,
+            stuffed_within=self._stuffed_within,
         )
 
         def send_picture(due: Due) -> int:
