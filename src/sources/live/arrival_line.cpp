@@ -288,6 +288,7 @@ void ArrivalLine::adopt(double slope, const Point& start) {
   minima_.push_front(begin);
   center_ = slope;
   confirmed_ = false;
+  behind_.reset();  // the frames so far were late by the old line
   fit();
 }
 
@@ -300,6 +301,7 @@ void ArrivalLine::undo() {
     minima_.push_front(*before_);
   }
   center_ = 0;
+  behind_.reset();
   fit();
 }
 
