@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import numbers
@@ -12,6 +13,7 @@ from typing import Any
 
 from . import _native
 from ._errors import OptionError, OptionTypeError
+from ._interpreter import fork
 from ._interpreter.log import logger
 
 _MOST_SHOWN = 100  # letters of a value in a message
@@ -254,6 +256,38 @@ def as_utf8(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
+def items(value: Any, wanted: str) -> list[Any]:
+    """The items of an iterable other than a string.
+
+    Args:
+        value: The iterable.
+        wanted: The beginning of the message, such as "names must be a list of strings".
+
+    Raises:
+        OptionTypeError: It is something else.
+    """
+    with contextlib.suppress(Exception):  # an array without axes, or a class whose methods raise
+        if not isinstance(value, str | bytes):
+            return list(value)
+    raise OptionTypeError(f"{wanted}, got {show(value)}")
+
+
+def several(value: Any, count: int, wanted: str) -> list[Any]:
+    """The items of a sequence of `count` items, see items().
+
+    Raises:
+        OptionTypeError: It has another length, or none.
+    """
+    length = 0
+    if not isinstance(value, Mapping):
+        with contextlib.suppress(Exception):
+            length = len(value)
+    given = items(value, wanted) if length == count else []
+    if len(given) != count:
+        raise OptionTypeError(f"{wanted}, got {show(value)}")
+    return given
+
+
 def region(what: str, value: Any) -> tuple[int, int, int, int] | None:
     """A rectangle of whole pixels, or None.
 
@@ -262,9 +296,8 @@ def region(what: str, value: Any) -> tuple[int, int, int, int] | None:
     """
     if value is None:
         return None
-    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 4:
-        raise OptionTypeError(f"{what} must be (x0, y0, x1, y1) in pixels or None, got {show(value)}")
-    x0, y0, x1, y1 = (integer(f"each number of {what}", each) for each in value)
+    numbers_of = several(value, 4, f"{what} must be (x0, y0, x1, y1) in pixels or None")
+    x0, y0, x1, y1 = (integer(f"each number of {what}", each) for each in numbers_of)
     return x0, y0, x1, y1
 
 
@@ -275,10 +308,32 @@ def pair(what: str, value: Any) -> tuple[float, float]:
         OptionTypeError: It is something else.
         OptionError: One of them is infinite or nan.
     """
-    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
-        raise OptionTypeError(f"{what} must be two numbers, got {show(value)}")
-    first, second = value
+    first, second = several(value, 2, f"{what} must be two numbers")
     return number(what, first), number(what, second)
+
+
+def size(what: str, value: Any) -> tuple[int, int]:
+    """A width and a height in pixels, each at least 1.
+
+    Raises:
+        OptionTypeError: It is something else, or has parts of pixels.
+        OptionError: A side is below 1 or too large.
+    """
+    sides = several(value, 2, f"{what} must be (width, height) in pixels")
+    width, height = (integer(f"each number of {what}", side) for side in sides)
+    if width < 1 or height < 1:
+        raise OptionError(f"{what} must be (width, height), each at least 1, got {show(value)}")
+    return width, height
+
+
+def numbers_of_boxes(what: str, value: Any) -> Any:
+    """Returns the numbers of boxes as an array of float32."""
+    with fork.loading():
+        import numpy as np  # noqa: PLC0415
+
+        from ._results.numbers import as_numbers  # noqa: PLC0415
+
+    return as_numbers(what, value, np.float32)
 
 
 def progress(value: Any, interval: Any) -> None:

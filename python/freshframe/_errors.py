@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,6 +48,24 @@ class SourceError(FreshframeError, OSError):
     def __reduce__(self) -> tuple[Any, ...]:
         """Keeps ``errno``, which OSError leaves out when it was set later."""
         return type(self), self.args, {**vars(self), "errno": self.errno}
+
+
+_file_errors: dict[str, type[OSError]] = {}  # by the names of Python's classes
+
+
+def _file_error_class(kind: type[OSError]) -> type[OSError]:
+    body = {"__reduce__": _reduce_file_error}
+    return _file_errors.setdefault(kind.__name__, type(kind.__name__, (FreshframeError, kind), body))
+
+
+def _reduce_file_error(error: OSError) -> tuple[Any, ...]:
+    return file_error, (error.errno, error.filename)
+
+
+def file_error(number: int, path: str) -> OSError:
+    """Returns the error of a file that cannot be written: of Python's own class, and a FreshframeError."""
+    text = os.strerror(number)
+    return _file_error_class(type(OSError(number, text)))(number, text, path)
 
 
 class SourceTimeoutError(SourceError, TimeoutError):

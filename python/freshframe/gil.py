@@ -82,11 +82,8 @@ class GilWatch:
             raise OptionTypeError(
                 f"on_stall must be a function of one argument or None, got {_check.show(on_stall)}"
             )
-        if type(max_stalls) is not int:
-            raise OptionTypeError(
-                f"max_stalls must be a whole number of stalls, 0 or more, got {_check.show(max_stalls)}"
-            )
-        if max_stalls < 0:
+        kept = _check.integer("max_stalls", max_stalls, bits=64)
+        if kept < 0:
             raise OptionError(
                 f"max_stalls must be a whole number of stalls, 0 or more, got {_check.show(max_stalls)}"
             )
@@ -96,7 +93,7 @@ class GilWatch:
         self._options: dict[str, Any] = {}  # options of the native watch; for tests and measurements
         self._complained = False
         self._guard = threading.Lock()
-        self._stalls: deque[GilStall] = deque(maxlen=max_stalls)  # guarded by _guard
+        self._stalls: deque[GilStall] = deque(maxlen=kept)  # guarded by _guard
         self._used = False
         self._running: Running | None = None
         self._leave: Callable[[], None] | None = None  # ends the listening to another package's watch

@@ -48,7 +48,12 @@ def encode(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
         >>> bool((ff.masks.decode(texts) == mask).all())
         True
     """
-    array = np.asarray(masks)
+    try:
+        array = np.asarray(masks)
+    except Exception:  # lists of several lengths, or a class whose conversion raises
+        raise OptionTypeError(
+            f"masks must be an array of bool of the shape (n, height, width), got {_check.show(masks)}"
+        ) from None
     if array.dtype != np.bool_:
         raise OptionTypeError(
             f"masks must be an array of bool, got {_check.show(masks)} ({array.dtype}): compare first"
@@ -150,9 +155,7 @@ def _one_size(sizes: set[tuple[int, int]]) -> set[tuple[int, int]]:
 
 
 def _several(texts: Any) -> Iterable[Any]:
-    if isinstance(texts, str) or not isinstance(texts, Iterable):
-        raise OptionTypeError(f"masks must be several texts of encode(), got {_check.show(texts)}")
-    return texts
+    return _check.items(texts, "masks must be several strings of encode()")
 
 
 def _parsed(text: Any) -> tuple[int, int, str]:
@@ -168,9 +171,8 @@ def _parsed(text: Any) -> tuple[int, int, str]:
 
 def _sides(size: Any) -> tuple[int, int]:
     """Height and width of (width, height)."""
-    if isinstance(size, str) or not hasattr(size, "__len__") or len(size) != 2:
-        raise OptionTypeError(f"size must be two numbers, got {_check.show(size)}")
-    width, height = (_check.integer("each number of size", each) for each in size)
+    given = _check.several(size, 2, "size must be two numbers")
+    width, height = (_check.integer("each number of size", each) for each in given)
     if not (0 < width <= _LONGEST_SIDE and 0 < height <= _LONGEST_SIDE):
         raise OptionError(f"masks have sides of 1 to {_LONGEST_SIDE} pixels, got {width} x {height}")
     return height, width

@@ -252,4 +252,4 @@ def _size(size: Any) -> tuple[int, int] | None:
     width, height = _check.pair("size (width, height)", size)
     if not (width.is_integer() and height.is_integer() and width > 0 and height > 0):
         raise OptionError(f"size must be (width, height) in pixels, got {_check.show(size)}")
-    return int(width), int(height)
+    return _check.size("size", (int(width), int(height)))

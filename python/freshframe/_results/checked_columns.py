@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .._check import is_utf8, show
 from .._errors import OptionError, OptionTypeError
+from .numbers import as_numbers
 
 if TYPE_CHECKING:
     from .circles import Circles
@@ -78,15 +79,7 @@ def find_name(names: tuple[str, ...], number: int) -> str:
 
 
 def _array(of: Circles | Detections, name: str, given: Any, kind: type) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(given, kind)
-    except (TypeError, ValueError) as error:
-        found = type(given).__name__
-        advice = _OF_NAMES if name == "class_id" and "invalid literal" in str(error) else ""
-        raise OptionTypeError(
-            f"{type(of).__name__}.{name} must be an array of {kind.__name__}, got one of type {found}: "
-            f"{error}{advice}"
-        ) from None
+    return as_numbers(f"{type(of).__name__}.{name}", given, kind, _OF_NAMES if name == "class_id" else "")
 
 
 def keep_rows(of: Circles | Detections, name: str, numbers: tuple[str, ...]) -> int:

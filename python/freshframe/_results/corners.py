@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _check
-from .._errors import OptionError, OptionTypeError
+from .._errors import OptionError
 
 Anchor = Literal["center", "bottom"]
 """The point of an object that decides where it is."""
@@ -26,9 +25,7 @@ def checked_corners(given: Any) -> list[tuple[float, float]]:
         OptionError: There are more than a zone may have.
         OptionTypeError: They are no sequence of pairs of numbers.
     """
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise OptionTypeError(f"corners must be a sequence of (x, y) in pixels, got {_check.show(given)}")
-    corners = list(given)
+    corners = _check.items(given, "corners must be a sequence of (x, y) in pixels")
     if len(corners) > _MOST:
         raise OptionError(f"corners must be at most {_MOST}, got {len(corners)}")
     return [_check.pair("a corner (x, y)", corner) for corner in corners]

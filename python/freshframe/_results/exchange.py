@@ -13,6 +13,7 @@ from .._errors import OptionError, OptionTypeError
 from .._interpreter import fork, parts
 from ..masks import columns_for_supervision, columns_from_supervision, encode
 from .columns import check_name, find_column, find_columns
+from .numbers import as_numbers
 
 if TYPE_CHECKING:
     from .circles import Circles
@@ -96,12 +97,14 @@ def from_supervision(given: Any) -> dict[str, Any]:
     data = {name: np.asarray(column) for name, column in given.data.items()}
     data = columns_from_supervision(data, getattr(given, "mask", None))
     tracks = {name: data.pop(name, None) for name in _TRACK_COLUMNS}
-    class_id = np.zeros(n, np.int32) if given.class_id is None else np.asarray(given.class_id, np.int32)
+    class_id = (
+        np.zeros(n, np.int32) if given.class_id is None else as_numbers("class_id", given.class_id, np.int32)
+    )
     names = _names_seen(class_id, data.get("class_name"))
     if names is not None:
         del data["class_name"]
     return {
-        "xyxy": np.asarray(given.xyxy, np.float32).reshape(n, 4),
+        "xyxy": as_numbers("xyxy", given.xyxy, np.float32).reshape(n, 4),
         "confidence": given.confidence,
         "class_id": class_id,
         "tracker_id": given.tracker_id,
@@ -152,10 +155,10 @@ def from_ultralytics(result: Any) -> dict[str, Any]:
         data["mask"] = encode(_resize_masks(_array(result.masks.data), result.orig_shape))
     ids = getattr(boxes, "id", None)
     return {
-        "xyxy": np.asarray(_array(boxes.xyxy), np.float32).reshape(-1, 4),
+        "xyxy": as_numbers("xyxy", _array(boxes.xyxy), np.float32).reshape(-1, 4),
         "confidence": _array(boxes.conf),
-        "class_id": np.asarray(_array(boxes.cls)).astype(np.int32),
-        "tracker_id": None if ids is None else np.asarray(_array(ids)).astype(np.int64),
+        "class_id": as_numbers("boxes.cls", _array(boxes.cls), np.int32),
+        "tracker_id": None if ids is None else as_numbers("boxes.id", _array(ids), np.int64),
         "names": dict(enumerate(result.names)) if isinstance(result.names, list) else dict(result.names),
         "data": data,
     }

@@ -102,7 +102,10 @@ def _some(of: Found, index: Any) -> Found:
 def _chosen(what: str, index: Any) -> Any:
     if isinstance(index, slice):
         return index
-    chosen = np.asarray(index)
+    try:
+        chosen = np.asarray(index)
+    except Exception:  # lists of several lengths, or a class whose conversion raises
+        chosen = np.empty((0, 0))
     if chosen.ndim != 1 or chosen.dtype.kind not in "biuf" or (chosen.dtype.kind == "f" and chosen.size):
         raise OptionTypeError(
             f"{what} take a number, a slice, a mask or a list of indices, got {show(index)}"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
@@ -157,8 +157,5 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
 
 
 def _names(option: str, given: Any) -> list[str]:
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise OptionTypeError(
-            f"{option} must be names of classes, such as ['face'], got {_check.show(given)}"
-        )
-    return [_check.text(f"a name of {option}", name) for name in given]
+    names = _check.items(given, f"{option} must be names of classes, such as ['face']")
+    return [_check.text(f"a name of {option}", name) for name in names]

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _check, _native
-from .._errors import OptionTypeError
+from .._errors import OptionError, OptionTypeError
+from .._results.numbers import as_numbers
 
 _LEAST = 4  # points, which any plane passes through
 
@@ -77,7 +78,10 @@ class Ground:
         Returns:
             (n, 2) float64, metres; NaN at the horizon, up to ten pixels below it, and above it.
         """
-        pixels = np.asarray(points, np.float64).reshape(-1, 2)
+        pixels = as_numbers("points", points, np.float64)
+        if pixels.size and pixels.shape[-1:] != (2,):
+            raise OptionError(f"points must have the shape (n, 2), pixels, got {pixels.shape}")
+        pixels = pixels.reshape(-1, 2)
         found = self._handle.places([(float(x), float(y)) for x, y in pixels])
         return np.array(found, np.float64).reshape(-1, 2)
 
@@ -98,9 +102,8 @@ class Ground:
 
 
 def _pairs(name: str, unit: str, given: Any) -> list[tuple[float, float]]:
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise OptionTypeError(f"{name} must be a sequence of (x, y) in {unit}, got {_check.show(given)}")
-    return [_check.pair(f"a point of {name} (x, y)", point) for point in given]
+    points = _check.items(given, f"{name} must be a sequence of (x, y) in {unit}")
+    return [_check.pair(f"a point of {name} (x, y)", point) for point in points]
 
 
 def find_handle(ground: Any) -> _native.GroundHandle | None:

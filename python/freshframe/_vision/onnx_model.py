@@ -150,7 +150,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         boxes = _numbers("xyxy", xyxy)
         if boxes.ndim != 2 or boxes.shape[1] != 4:
             raise OptionError(f"xyxy must have the shape (n, 4), got {boxes.shape}")
-        sides = checked_side_lengths(size)
+        sides = _check.size("size", size)
         scale_x, scale_y, left, top = self._model.placement(*sides, self._size)
         moved = (boxes - [left, top, left, top]) / [scale_x, scale_y, scale_x, scale_y]
         kept: npt.NDArray[np.float32] = np.clip(moved, 0, [*sides, *sides]).astype(np.float32)
@@ -175,17 +175,7 @@ def load_model(path: str, threads: Any, provider: Any) -> _native.OnnxModel:
 
 def checked_size(size: Any) -> tuple[int, int] | None:
     """Returns the option `size`, checked."""
-    return None if size is None else checked_side_lengths(size)
-
-
-def checked_side_lengths(size: Any) -> tuple[int, int]:
-    """Returns a width and a height in pixels, checked."""
-    if isinstance(size, str) or not hasattr(size, "__len__") or len(size) != 2:
-        raise OptionTypeError(f"size must be (width, height) in pixels, got {_check.show(size)}")
-    width, height = (_check.integer(f"size {size!r}", side) for side in size)
-    if width < 1 or height < 1:
-        raise OptionError(f"size must be (width, height), each at least 1, got {_check.show(size)}")
-    return width, height
+    return None if size is None else _check.size("size", size)
 
 
 def _numbers(what: str, given: Any) -> npt.NDArray[Any]:

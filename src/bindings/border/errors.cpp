@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/border/errors.hpp"
 
-#include <cerrno>
 #include <filesystem>
 #include <new>
 
@@ -59,11 +58,10 @@ void raise_source_error(PyObject* type, const SourceError& error) {
   raise(object);
 }
 
-// Chooses the class as Python's own functions for files do.
+// Chooses the class as Python's own functions for files do, and a FreshframeError as well.
 void raise_os_error(const std::filesystem::filesystem_error& error) {
   const auto path = nb::steal(PyUnicode_DecodeFSDefault(error.path1().c_str()));
-  errno = error.code().value();
-  PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path.ptr());
+  raise(nb::module_::import_("freshframe._errors").attr("file_error")(error.code().value(), path));
 }
 
 nb::object make_cause(gil::Held& held, const std::exception_ptr& cause) {

@@ -190,7 +190,7 @@ void bind_properties(nb::class_<Frame>& frame) {
 void bind_copies(nb::class_<Frame>& frame) {
   frame
       .def(
-          "to", gil::entry<&to>, nb::arg("format"),
+          "to", gil::entry<&to>, nb::arg("format").none(),
           nb::sig(
               "def to(self, format: typing.Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb']) -> "
               "Frame"),

@@ -36,8 +36,9 @@ constexpr std::size_t kMostBytes = std::size_t{1} << 30;
 constexpr double kMostPadding = 10;
 
 std::vector<Detection> read_boxes(nb::handle given) {
-  const nb::object array = nb::module_::import_("numpy").attr("asarray")(
-      nb::hasattr(given, "xyxy") ? nb::object(given.attr("xyxy")) : nb::borrow(given), "float32");
+  const nb::object array =
+      call_check("numbers_of_boxes", "boxes",
+                 nb::hasattr(given, "xyxy") ? nb::object(given.attr("xyxy")) : nb::borrow(given));
   Corners4 corners;
   if (!nb::try_cast(array, corners)) {
     const bool none = nb::cast<std::size_t>(array.attr("size")) == 0;
@@ -59,17 +60,17 @@ inference::CropForm make_form(std::pair<int, int> size, double padding, std::siz
                       " pixels a side, got (" + std::to_string(width) + ", " + std::to_string(height) + ")");
   }
   if (!(padding >= 0 && padding <= kMostPadding))
-    throw OptionError("crops() needs a padding of 0 to 10 box sizes");
+    throw OptionError("crops() needs a padding of 0 to 10 box sizes, got " + std::to_string(padding));
   const auto bytes = std::size_t{3} * static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
   if (count * bytes > kMostBytes)
     throw OptionError("crops() gives at most a GiB: take fewer boxes, or a smaller size");
   return {.width = width, .height = height, .padding = padding};
 }
 
-nb::object crops(gil::Held& held, const Frame& self, nb::handle given, std::pair<int, int> size,
-                 double padding) {
+nb::object crops(gil::Held& held, const Frame& self, nb::handle given, nb::handle size, nb::handle padding) {
   const auto boxes = read_boxes(given);
-  const auto form = make_form(size, padding, boxes.size());
+  const auto form = make_form(nb::cast<std::pair<int, int>>(call_check("size", "size", size)),
+                              nb::cast<double>(call_check("number", "padding", padding)), boxes.size());
   const std::array<std::size_t, 4> shape = {boxes.size(), static_cast<std::size_t>(form.height),
                                             static_cast<std::size_t>(form.width), 3};
   auto pixels = std::make_unique<Bytes>(shape[0] * shape[1] * shape[2] * shape[3]);
@@ -88,8 +89,8 @@ nb::object crops(gil::Held& held, const Frame& self, nb::handle given, std::pair
 
 void bind_frame_crops(nb::class_<Frame>& frame) {
   frame.def(
-      "crops", gil::entry<&crops>, nb::arg("boxes").none(), nb::arg("size"), nb::kw_only(),
-      nb::arg("padding") = 0.0,
+      "crops", gil::entry<&crops>, nb::arg("boxes").none(), nb::arg("size").none(), nb::kw_only(),
+      nb::arg("padding").none() = 0.0,
       nb::sig("def crops(self, boxes: typing.Any, size: tuple[int, int], *, padding: float = 0.0) -> "
               "numpy.typing.NDArray[numpy.uint8]"),
       "The parts of the picture within boxes, each scaled to one size: the batch of a second model.\n\nThe "

@@ -52,7 +52,7 @@ void bind_stop_token(nb::module_& module) {
                                   nb::make_tuple());
           },
           "A copy, even one by pickle, is never set: another run has another signal.")
-      .def("wait", gil::entry<&stop_wait>, nb::arg("seconds"),
+      .def("wait", gil::entry<&stop_wait>, nb::arg("seconds").none(),
            nb::sig("def wait(self, seconds: float) -> bool"),
            "Sleeps for `seconds`, or until the signal is set; returns `stopped`. Use it instead of "
            "time.sleep(). "

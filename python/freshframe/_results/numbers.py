@@ -1,0 +1,117 @@
+"""Arrays of numbers that a program gives: converted to another type only if every number stays what it is."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._check import show
+from .._errors import OptionError, OptionTypeError
+
+_KINDS_OF_NUMBERS = "biuf"  # of NumPy's types: bool, signed, unsigned, float
+
+
+def as_numbers(what: str, given: Any, kind: type[np.generic], advice: str = "") -> npt.NDArray[Any]:
+    """Returns an array of the type `kind`.
+
+    An array and a list of the same numbers are treated alike. NumPy cuts off the fractions and the upper bits
+    of an array, and raises OverflowError for a list.
+
+    Args:
+        what: The name of the array, such as "Detections.class_id".
+        given: The array, or what can be made one.
+        kind: The type of the result, a NumPy integer or float.
+        advice: The end of the message about strings.
+
+    Raises:
+        OptionTypeError: It has something else than real numbers.
+        OptionError: A number cannot be one of type `kind`.
+    """
+    array = _array_of(what, given, kind, advice)
+    if array.dtype == kind:
+        return array
+    with np.errstate(all="ignore"):
+        try:
+            result = array.astype(kind)
+            wrong = _changed(array, result)
+        except (OverflowError, ValueError, TypeError):  # of Python objects, such as an int of 100 bits
+            return _converted_one_by_one(what, array, kind)
+    if wrong.any():
+        number = array[np.unravel_index(int(wrong.argmax()), wrong.shape)] if array.ndim else array[()]
+        raise _unfit(what, number, kind)
+    return result
+
+
+def _converted_one_by_one(what: str, array: npt.NDArray[Any], kind: type[np.generic]) -> npt.NDArray[Any]:
+    result = np.empty(array.shape, kind)
+    for place in np.ndindex(array.shape):
+        try:
+            result[place] = array[place]
+        except (OverflowError, ValueError, TypeError):
+            raise _unfit(what, array[place], kind) from None
+        if _changed(np.asarray(array[place]), np.asarray(result[place])):
+            raise _unfit(what, array[place], kind)
+    return result
+
+
+def _unfit(what: str, number: Any, kind: type[np.generic]) -> OptionError:
+    return OptionError(f"{what} must be {_wanted(np.dtype(kind))}, got {_shown(number)}")
+
+
+def _array_of(what: str, given: Any, kind: type[np.generic], advice: str) -> npt.NDArray[Any]:
+    found = f"one of type {type(given).__name__}"
+    try:
+        array = np.asarray(given)
+        if array.size == 0 or array.dtype.kind in _KINDS_OF_NUMBERS:
+            return array
+        if array.dtype.kind == "O" and all(
+            _is_number(each) for each in array.flat
+        ):  # ints of more than 64 bits, too
+            return array
+        if array.dtype.kind != "O":
+            found = "strings" if array.dtype.kind in "US" else f"one of {array.dtype}"
+    except Exception:
+        pass
+    raise OptionTypeError(
+        f"{what} must be an array of {np.dtype(kind)}, got {found}: {show(given)}"
+        + (advice if found == "strings" else "")
+    )
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except OverflowError:  # an int that is too large for a float
+        return True
+    except Exception:  # no number, or a class whose conversion raises
+        return False
+    return not isinstance(value, str | bytes)
+
+
+def _changed(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which numbers are others in the new type. A float may be rounded, but a finite one stays finite."""
+    if after.dtype.kind == "f":
+        infinite: npt.NDArray[np.bool_] = np.isinf(after)
+        if infinite.any():
+            infinite &= np.isfinite(before.astype(np.float64))
+        return infinite
+    different: npt.NDArray[np.bool_] = np.asarray(after != before)
+    if before.dtype.kind == "f":  # the largest integers are rounded when they are compared with floats
+        different |= before >= 2.0 ** (8 * after.dtype.itemsize - (after.dtype.kind == "i"))
+    elif before.dtype.kind == "u" and after.dtype.kind == "i":
+        different |= after < 0
+    return different
+
+
+def _wanted(dtype: np.dtype[Any]) -> str:
+    if dtype.kind == "f":
+        return f"numbers that fit into {dtype}, at most {np.finfo(dtype).max:g}"
+    limits = np.iinfo(dtype)
+    return f"whole numbers from {limits.min} to {limits.max} ({dtype})"
+
+
+def _shown(number: Any) -> str:
+    return show(number.item() if isinstance(number, np.generic) else number)
