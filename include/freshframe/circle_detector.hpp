@@ -41,6 +41,10 @@ class CircleFinder {
 
   /// `luma` has one byte per pixel and may be as small as 1x1. Returns the most confident circles first.
   [[nodiscard]] std::vector<Circle> find(const Plane& luma);
+  /// Logs a WARNING once for each further size of a source's frames, in which the pixels of the roi are another place.
+  void check_size(const Sample<Frame>& sample, const Context& context);
+  /// Forgets the sizes of a source.
+  void source_gone(int source);
 
  private:
   struct Impl;
@@ -55,6 +59,7 @@ class CircleDetector final : public Node<Frame, Circles> {
   /// Detects circles in one image, without a pipeline.
   [[nodiscard]] Circles detect(const Frame& frame);
   std::optional<Circles> process(const Sample<Frame>& sample, const Context& context) override;
+  void source_gone(int source) override { finder_.source_gone(source); }
 
  private:
   CircleFinder finder_;

@@ -72,13 +72,16 @@ struct TrackedBoxes {
 /// have right < left or bottom < top. Use from one thread at a time.
 class BoxAssociator {
  public:
-  explicit BoxAssociator(const BoxTrackerOptions& options = {});
+  /// Ids begin after `last_id`.
+  explicit BoxAssociator(const BoxTrackerOptions& options = {}, std::int64_t last_id = 0);
   BoxAssociator(BoxAssociator&&) noexcept;
   BoxAssociator& operator=(BoxAssociator&&) noexcept;
   ~BoxAssociator();
 
   /// `pts` is in seconds and must increase; a decrease ends all tracks.
   [[nodiscard]] TrackedBoxes update(double pts, std::span<const Detection> found);
+  /// The newest id.
+  [[nodiscard]] std::int64_t last_id() const noexcept;
 
  private:
   struct Impl;
@@ -96,6 +99,9 @@ class CircleTracker final : public Node<Frame, Circles> {
   [[nodiscard]] Circles update(const Frame& frame, double pts, int source = 0);
   std::optional<Circles> process(const Sample<Frame>& sample, const Context& context) override;
   void source_gone(int source) override;
+  /// Continues the ids of a tracker that this one is going to replace, so that no id is used twice. Call it before
+  /// replace(); the other may be running.
+  void continue_ids(const CircleTracker& before);
 
  private:
   struct Impl;
@@ -114,6 +120,9 @@ class BoxTracker final : public Node<Detections, Detections> {
   [[nodiscard]] Detections update(const Detections& found, double pts, int source = 0, PictureSize size = {});
   std::optional<Detections> process(const Sample<Detections>& sample, const Context& context) override;
   void source_gone(int source) override;
+  /// Continues the ids of a tracker that this one is going to replace, so that no id is used twice. Call it before
+  /// replace(); the other may be running.
+  void continue_ids(const BoxTracker& before);
 
  private:
   struct Impl;

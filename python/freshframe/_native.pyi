@@ -2070,6 +2070,9 @@ class GroundHandle:
 
 def make_ground(points: Sequence[tuple[float, float]], places: Sequence[tuple[float, float]], click_error: float, acceleration: float) -> GroundHandle: ...
 
+def continue_track_ids(tracker: NodeHandle, before: NodeHandle) -> None:
+    """Call it before replace()."""
+
 def make_box_tracker(max_gap: float, min_confidence: float, min_iou: float, ground: GroundHandle | None) -> NodeHandle: ...
 
 def update_box_tracker(tracker: NodeHandle, boxes: Any, pts: float, size: tuple[int, int]) -> freshframe.Detections:
@@ -2264,6 +2267,9 @@ class OnnxDescription:
 
 def make_onnx_detector(model: OnnxModel, options: OnnxDetectorOptions) -> NodeHandle:
     """GIL: released"""
+
+def prepare_onnx_batches(detector: NodeHandle) -> None:
+    """Loads what batches need. GIL: released"""
 
 def detect_onnx(detector: NodeHandle, frame: Any) -> freshframe.Detections:
     """GIL: released"""

@@ -47,6 +47,9 @@ class Contract:
         marks_damage: A source whose samples may be marked as damaged.
         check_parents: Called with the types of the parents. Raises GraphError or OptionError if they do not
             fit.
+        prepare_batches: Loads what a native node needs for batches of several samples. Called by add() and
+            replace(), so that the first batch does not have to wait.
+        follow: Called by replace() with the node that is replaced.
         note_name: Called with the node's name in the pipeline, if its results contain it.
         note_arrivals: Called with the object to ask about samples on their way to the node. Not called in a
             worker process.
@@ -73,6 +76,8 @@ class Contract:
     needs_live: bool = False
     marks_damage: bool = False
     check_parents: Callable[[Sequence[Any]], None] | None = None
+    prepare_batches: Callable[[], None] | None = None
+    follow: Callable[[Any], None] | None = None
     note_name: Callable[[str], None] | None = None
     note_arrivals: Callable[[_native.NodeArrivals], None] | None = None
     note_live: Callable[[bool], None] | None = None

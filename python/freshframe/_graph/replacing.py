@@ -95,6 +95,8 @@ def replace(
     """
     place = member.place
     if isinstance(node, Native):
+        if (follow := declared(node).follow) is not None:
+            follow(place.node)
         engine.replace(index, node._handle, Entry(node, node._handle), place, None, timeout)
         return
     mark, gate = object(), threading.Lock()

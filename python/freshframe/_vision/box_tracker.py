@@ -58,7 +58,12 @@ class BoxTracker(NativeNode[Detections, Detections]):
     """
 
     def _freshframe_contract(self) -> Contract:
-        return Contract(types=(Detections, Detections))
+        return Contract(types=(Detections, Detections), follow=self._follow)
+
+    def _follow(self, before: object) -> None:
+        """Continues the ids of a tracker that this one replaces, whose consumers keep objects by id."""
+        if isinstance(before, BoxTracker):
+            _native.continue_track_ids(self._handle, before._handle)
 
     def __init__(
         self,
@@ -95,6 +100,6 @@ class BoxTracker(NativeNode[Detections, Detections]):
         GIL: released for 100 boxes or more.
         """
         seconds = _check.number("pts", pts)
-        width, height = (0, 0) if size is None else _check.pair("size (width, height)", size)
+        sides = (0, 0) if size is None else _check.size("size", size)
         with self._updating:
-            return _native.update_box_tracker(self._handle, boxes, seconds, (int(width), int(height)))
+            return _native.update_box_tracker(self._handle, boxes, seconds, sides)

@@ -46,7 +46,12 @@ class CircleTracker(NativeNode["Frame", Circles]):
     """
 
     def _freshframe_contract(self) -> Contract:
-        return Contract(types=(_native.Frame, Circles))
+        return Contract(types=(_native.Frame, Circles), follow=self._follow)
+
+    def _follow(self, before: object) -> None:
+        """Continues the ids of a tracker that this one replaces, whose consumers keep objects by id."""
+        if isinstance(before, CircleTracker):
+            _native.continue_track_ids(self._handle, before._handle)
 
     def __init__(
         self,

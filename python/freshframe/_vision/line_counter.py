@@ -10,6 +10,7 @@ from .. import _check, _native
 from .._errors import OptionTypeError
 from .._graph.contract import Contract
 from .._graph.node import NativeNode
+from .._interpreter import log
 from .._results.circles import Circles
 from .._results.corners import Anchor
 from .._results.detections import Detections
@@ -115,13 +116,11 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
         with self._updating:
             sides = checked_size(size)
             counts: LineCounts = _native.update_line_counter(self._handle, tracks, seconds, sides)
+        if size is not None:
+            log.drain()  # the engine's log has no thread without a pipeline
         return counts
 
 
 def checked_size(given: Any) -> tuple[int, int]:
     """Returns a picture's width and height, or (0, 0) if they are not given."""
-    if given is None:
-        return 0, 0
-    _check.pair("size (width, height)", given)
-    width, height = (_check.integer("each number of size", each) for each in given)
-    return width, height
+    return (0, 0) if given is None else _check.size("size", given)

@@ -11,6 +11,7 @@ from .. import _check, _native
 from .._errors import OptionTypeError
 from .._graph.contract import Contract
 from .._graph.node import NativeNode
+from .._interpreter import log
 from .._results.circles import Circles
 from .._results.corners import Anchor, checked_corners
 from .._results.detections import Detections
@@ -102,6 +103,8 @@ class ZoneCounter(NativeNode["Circles | Detections", Zones]):
         seconds = _check.number("pts", pts)
         with self._updating:
             counts: Zones = _native.update_zone_counter(self._handle, tracks, seconds, checked_size(size))
+        if size is not None:
+            log.drain()  # the engine's log has no thread without a pipeline
         return counts
 
 

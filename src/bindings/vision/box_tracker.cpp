@@ -96,6 +96,17 @@ std::unique_ptr<NodeHandle> make_box_predictor(double max_age) {
   return make_handle(std::make_unique<BoxPredictor>(BoxPredictorOptions{.max_age = max_age}));
 }
 
+// Does nothing for nodes that are no trackers of the same kind.
+void continue_track_ids(const NodeHandle& next, const NodeHandle& before) {
+  if (auto* const boxes = dynamic_cast<BoxTracker*>(&next.get())) {
+    if (const auto* const other = dynamic_cast<const BoxTracker*>(&before.get())) boxes->continue_ids(*other);
+  }
+  if (auto* const circles = dynamic_cast<CircleTracker*>(&next.get())) {
+    if (const auto* const other = dynamic_cast<const CircleTracker*>(&before.get()))
+      circles->continue_ids(*other);
+  }
+}
+
 }  // namespace
 
 void bind_box_tracker(nb::module_& module) {
@@ -104,6 +115,8 @@ void bind_box_tracker(nb::module_& module) {
       .def_prop_ro("residual", [](const GroundHandle& self) { return self.ground->residual(); });
   module.def("make_ground", &make_ground, nb::arg("points"), nb::arg("places"), nb::arg("click_error"),
              nb::arg("acceleration"));
+  module.def("continue_track_ids", &continue_track_ids, nb::arg("tracker"), nb::arg("before"),
+             "Call it before replace().");
   module.def("make_box_tracker", &make_box_tracker, nb::arg("max_gap"), nb::arg("min_confidence"),
              nb::arg("min_iou"), nb::arg("ground").none());
   module.def("update_box_tracker", gil::entry<&update_box_tracker>, nb::arg("tracker"),

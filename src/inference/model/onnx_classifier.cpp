@@ -26,6 +26,7 @@
 #include "inference/model/inference_counters.hpp"
 #include "inference/model/picture_input.hpp"
 #include "vision/class_choice.hpp"
+#include "vision/plausible_time.hpp"
 
 namespace freshframe::inference {
 
@@ -83,6 +84,7 @@ class TrackCrops {
   }
   /// Forgets tracks that were not seen for a minute. A step back in time forgets all.
   void advance(double pts) {
+    vision::check_time(pts);
     if (pts < now_) tracks_.clear();
     now_ = pts;
     std::erase_if(tracks_, [&](const auto& each) { return pts - each.second.seen > kKept; });

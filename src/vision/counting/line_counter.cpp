@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <sstream>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -134,8 +135,14 @@ struct LineCounter::Impl {
   }
 
   template <class Found>
-  LineCounts update(const Found& found, double pts, int source, PictureSize size) {
+  LineCounts update(std::string_view node, const Found& found, double pts, int source, PictureSize size) {
     take_next();
+    if (!options.relative) {
+      placement.see({.node = node,
+                     .what = "its line",
+                     .advice = "give it relative=True, or set its line again for that size"},
+                    ends, size, source);
+    }
     vision::check_tracked("LineCounter", found);
     auto& counted = get_source(source, size);
     counted.things.advance(pts);
@@ -149,9 +156,8 @@ struct LineCounter::Impl {
 
   template <class Found>
   LineCounts process(const Sample<Found>& sample, const Context& context) {
-    take_next();
-    if (!options.relative) placement.see("its line", ends, sample.frame, sample.stamp.source, context);
-    return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::compute_size(sample.frame));
+    return update(context.node, sample.value, sample.stamp.pts, sample.stamp.source,
+                  vision::size_of(sample.frame));
   }
 
   void see(Counted& counted, const Sighting& seen) const;
@@ -231,13 +237,14 @@ void LineCounter::set_line(const Point& start, const Point& end) {
 
 void LineCounter::source_gone(int source) {
   impl_->sources.erase(source);
+  impl_->placement.forget(source);
 }
 
 LineCounts LineCounter::update(const Circles& found, double pts, int source, PictureSize size) {
-  return impl_->update(found, pts, source, size);
+  return impl_->update(default_name(), found, pts, source, size);
 }
 LineCounts LineCounter::update(const Detections& found, double pts, int source, PictureSize size) {
-  return impl_->update(found, pts, source, size);
+  return impl_->update(default_name(), found, pts, source, size);
 }
 std::optional<LineCounts> LineCounter::process(const Sample<Circles>& sample, const Context& context) {
   return impl_->process(sample, context);

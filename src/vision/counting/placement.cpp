@@ -52,22 +52,25 @@ std::vector<Point> scaled(const char* who, std::span<const Point> shares, Pictur
   return points;
 }
 
-PictureSize compute_size(const Frame& frame) {
-  return frame ? PictureSize{frame.width(), frame.height()} : PictureSize{};
+void Placement::forget(int source) {
+  seen_.erase(source);
+  sizes_.forget(source);
 }
 
-void Placement::see(const char* what, std::span<const Point> points, const Frame& frame, int source,
-                    const Context& context) {
-  if (!frame || !seen_.insert(source).second) return;
+void Placement::see(const FrameSizes::Owner& owner, std::span<const Point> points, PictureSize size,
+                    int source) {
+  if (size.width <= 0 || size.height <= 0) return;
+  sizes_.see(owner, size, source);
+  if (!seen_.insert(source).second) return;
   const auto [left, right] = std::ranges::minmax(points, {}, &Point::x);
   const auto [top, bottom] = std::ranges::minmax(points, {}, &Point::y);
-  const auto width = static_cast<float>(frame.width());
-  const auto height = static_cast<float>(frame.height());
+  const auto width = static_cast<float>(size.width);
+  const auto height = static_cast<float>(size.height);
   if (right.x >= 0 && left.x <= width && bottom.y >= 0 && top.y <= height) return;
   std::ostringstream text;
-  text << "'" << context.node << "' counts nothing: " << what << " lies within x " << left.x << " to "
-       << right.x << " and y " << top.y << " to " << bottom.y << ", outside of the picture of "
-       << frame.width() << "x" << frame.height() << " pixels";
+  text << "'" << owner.node << "' counts nothing: " << owner.what << " lies within x " << left.x << " to "
+       << right.x << " and y " << top.y << " to " << bottom.y << ", outside of the picture of " << size.width
+       << "x" << size.height << " pixels";
   log(LogLevel::Warning, text.str());
 }
 

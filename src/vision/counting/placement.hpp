@@ -3,12 +3,13 @@
 #pragma once
 
 #include "freshframe/frame.hpp"
-#include "freshframe/node.hpp"
 #include "freshframe/results.hpp"
 
 #include <set>
 #include <span>
 #include <vector>
+
+#include "vision/frame_sizes.hpp"
 
 namespace freshframe::vision {
 
@@ -21,19 +22,19 @@ void refuse_shares(const char* who, std::span<const Point> points, OnePixel one_
 void check_shares(const char* who, std::span<const Point> points);
 /// Shares of a picture as pixels. Throws Error if the size is not known.
 [[nodiscard]] std::vector<Point> scaled(const char* who, std::span<const Point> shares, PictureSize size);
-/// 0 if there is no frame.
-[[nodiscard]] PictureSize compute_size(const Frame& frame);
 
-/// Warns once per source when all points lie on one side of the picture. An error would be too much: boxes
-/// may be in the coordinates of another picture than the sample's frame, such as a cropped one.
+/// Warns once per source when all points, in pixels, lie on one side of the frame, and once for each further size of
+/// its frames. An error would be too much: boxes may be in the coordinates of another image than the sample's frame,
+/// such as a cropped one.
 class Placement {
  public:
-  /// `what`: "its line", "its zone" or the name of one of several.
-  void see(const char* what, std::span<const Point> points, const Frame& frame, int source,
-           const Context& context);
+  /// A size of 0 is unknown.
+  void see(const FrameSizes::Owner& owner, std::span<const Point> points, PictureSize size, int source);
+  void forget(int source);
 
  private:
   std::set<int> seen_;  // sources
+  FrameSizes sizes_;
 };
 
 /// A zone of a picture: the depth of points in it, and the crossings of a path with its border.

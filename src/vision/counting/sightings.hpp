@@ -17,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "vision/plausible_time.hpp"
+
 namespace freshframe::vision {
 
 /// A tracked object in one picture.
@@ -102,9 +104,11 @@ class Sightings {
  public:
   /// `forgotten`: seconds after which an object that is not seen is forgotten, at the earliest.
   explicit Sightings(double forgotten = 600) : forgotten_(forgotten) {}
+  /// Lengthens that time. A shorter one changes nothing.
+  void remember(double forgotten) noexcept { forgotten_ = std::max(forgotten_, forgotten); }
   /// Advances to the time of the next picture, seconds. A step back drops all states; counts continue.
   void advance(double pts) {
-    if (!std::isfinite(pts)) throw Error("pts must be a number of seconds, got infinity or nan");
+    check_time(pts);
     if (pts < now_) states_.clear();
     now_ = pts;
     if (states_.size() < room_) return;

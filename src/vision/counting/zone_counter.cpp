@@ -15,6 +15,7 @@
 #include <span>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -156,13 +157,17 @@ class Zone {
     counted.counts.loitered.clear();
     if (std::exchange(counted.is_moved, false)) begin_again(counted);
     // Before advance(), which forgets objects that were not seen for long. After a step back in time no object stays.
-    const double now = counted.things.now();
-    if (std::isfinite(pts)) lose(counted, pts < now ? now + 2 * options_.max_gap : pts);
+    check_time(pts);
+    const bool is_step_back = pts < counted.things.now();
+    lose(counted,
+         [&](const ZoneState& state) { return is_step_back || pts - state.seen > options_.max_gap; });
     counted.things.advance(pts);
     for (std::size_t i = 0; i < count_things(found); ++i) see(counted, sighting(found, i, options_.anchor));
     auto result = counted.counts;
     for (const auto id : counted.inside) {
-      auto& state = *counted.things.find(id);
+      auto* const known = counted.things.find(id);
+      if (known == nullptr) continue;
+      auto& state = *known;
       const double seconds = state.seen - state.entered;
       result.inside.push_back(id);
       result.dwell.emplace(id, seconds);
@@ -174,16 +179,25 @@ class Zone {
     return result;
   }
 
-  /// Warns once per source when the zone is outside of the picture.
-  void check_place(const Frame& frame, int source, const Context& context) {
-    if (!options_.relative) placement_.see(who_.c_str(), options_.corners, frame, source, context);
+  /// Warns about a zone in pixels that is outside of the frame, or in frames that have changed their size.
+  void check_place(std::string_view node, PictureSize size, int source) {
+    if (options_.relative) return;
+    placement_.see(
+        {.node = node, .what = who_, .advice = "give it relative=True, or set its zones again for that size"},
+        options_.corners, size, source);
   }
-  void forget(int source) { sources_.erase(source); }
+  void forget(int source) {
+    sources_.erase(source);
+    placement_.forget(source);
+  }
   /// From the next update() on. The counts go on.
   void change(const Zone& to) {
     options_ = to.options_;
     placement_ = {};
-    for (auto& [source, of] : sources_) of.is_moved = true;
+    for (auto& [source, of] : sources_) {
+      of.is_moved = true;
+      of.things.remember(time_to_remember());
+    }
   }
 
  private:
@@ -208,7 +222,7 @@ class Zone {
     counted.counts.corners = std::move(corners);
     const auto before = std::exchange(counted.size, size);
     if (is_first) {
-      counted.things = Sightings<ZoneState>(std::max(600.0, 2 * options_.max_gap));
+      counted.things = Sightings<ZoneState>(time_to_remember());
       counted.inside.clear();
       return counted;
     }
@@ -222,6 +236,8 @@ class Zone {
     }
     return counted;
   }
+  // Longer than max_gap, after which an object is not inside any more.
+  [[nodiscard]] double time_to_remember() const noexcept { return std::max(600.0, 2 * options_.max_gap); }
   [[nodiscard]] std::vector<Point> corners_in(PictureSize size) const {
     return options_.relative ? scaled(who_.c_str(), options_.corners, size) : options_.corners;
   }
@@ -305,21 +321,19 @@ class Zone {
                              .last_pts = std::max(state.entered, state.inside),
                              .reason = Visit::End::Lost});
   }
-  /// Ends the visits of objects that were not seen for max_gap.
-  void lose(OfSource& counted, double pts) const {
-    auto& counts = counted.counts;
-    for (auto next = counted.inside.begin(); next != counted.inside.end();) {
-      const auto id = *next;
-      auto& state = *counted.things.find(id);
-      if (pts - state.seen <= options_.max_gap) {
-        ++next;
-        continue;
-      }
-      next = counted.inside.erase(next);
-      state.gone = true;
-      if (state.side != 0)
-        end_as_lost(counts, id, state);  // otherwise it is on the border ever since: it has not visited
-    }
+  /// Ends the visits of the objects for which `is_lost(state)` holds.
+  template <class IsLost>
+  static void lose(OfSource& counted, const IsLost& is_lost) {
+    std::erase_if(counted.inside, [&](std::int64_t id) {
+      auto* const state = counted.things.find(id);
+      if (state == nullptr) return true;
+      if (!is_lost(*state)) return false;
+      state->gone = true;
+      if (state->side != 0)
+        end_as_lost(counted.counts, id,
+                    *state);  // otherwise it is on the border ever since: it has not visited
+      return true;
+    });
   }
 
   std::string who_;
@@ -370,8 +384,9 @@ struct ZoneCounter::Impl {
   }
 
   template <class Found>
-  Zones update(const Found& found, double pts, int source, PictureSize size) {
+  Zones update(std::string_view node, const Found& found, double pts, int source, PictureSize size) {
     take_next();
+    for (auto& [name, zone] : zones) zone.check_place(node, size, source);
     Zones counts;
     for (auto& [name, zone] : zones) counts.zones.emplace_back(name, zone.update(found, pts, source, size));
     counts.tracks = found;
@@ -380,9 +395,8 @@ struct ZoneCounter::Impl {
 
   template <class Found>
   Zones process(const Sample<Found>& sample, const Context& context) {
-    take_next();
-    for (auto& [name, zone] : zones) zone.check_place(sample.frame, sample.stamp.source, context);
-    return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::compute_size(sample.frame));
+    return update(context.node, sample.value, sample.stamp.pts, sample.stamp.source,
+                  vision::size_of(sample.frame));
   }
 
   vision::NextValue<Named> next;
@@ -416,10 +430,10 @@ void ZoneCounter::source_gone(int source) {
 }
 
 Zones ZoneCounter::update(const Circles& found, double pts, int source, PictureSize size) {
-  return impl_->update(found, pts, source, size);
+  return impl_->update(default_name(), found, pts, source, size);
 }
 Zones ZoneCounter::update(const Detections& found, double pts, int source, PictureSize size) {
-  return impl_->update(found, pts, source, size);
+  return impl_->update(default_name(), found, pts, source, size);
 }
 std::optional<Zones> ZoneCounter::process(const Sample<Circles>& sample, const Context& context) {
   return impl_->process(sample, context);

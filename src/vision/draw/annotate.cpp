@@ -26,6 +26,7 @@
 #include "vision/draw/shapes.hpp"
 #include "vision/draw/text/text_template.hpp"
 #include "vision/draw/trails.hpp"
+#include "vision/frame_sizes.hpp"
 
 namespace freshframe::vision {
 
@@ -263,6 +264,7 @@ struct Annotate::Impl {
   // The time and the source of a picture; without a time there are no trails.
   struct When {
     std::optional<double> pts;
+    PictureSize size;
     int source = 0;
     std::optional<double> utc = {};
     std::int64_t seq = 0;
@@ -438,6 +440,7 @@ void Annotate::Impl::draw(vision::AnnotatePen& pen, const Found& found, const Wh
   check_ids(found);
   const auto& things = list_things(found);
   if (!found.ids.empty() && options.trail > 0 && when.pts) {
+    trails.resize(when.source, when.size);
     trails.add(found, when.source, *when.pts);
     for (std::size_t i = 0; i < things.size(); ++i)
       pen.trail(trails.find_trail(when.source, found.ids[i]), options.trail, choose_color(found, i));
@@ -477,13 +480,14 @@ void Annotate::source_gone(int source) {
 
 std::optional<Emitted> Annotate::process_any(const AnySample& sample, const Context& /*context*/) {
   const auto& stamp = sample.stamp;
-  Impl::When when{.pts = stamp.pts, .source = stamp.source, .seq = stamp.seq};
+  Impl::When when{
+      .pts = stamp.pts, .size = vision::size_of(sample.frame), .source = stamp.source, .seq = stamp.seq};
   if (stamp.utc.from != UtcFrom::None) when.utc = stamp.utc.seconds;
   return Emitted{{}, impl_->draw_value(sample.frame, sample.value, when)};
 }
 
 Frame Annotate::draw(const Frame& frame, const ValueRef& value, std::optional<double> pts) {
-  return impl_->draw_value(frame, value, {.pts = pts});
+  return impl_->draw_value(frame, value, {.pts = pts, .size = vision::size_of(frame)});
 }
 
 }  // namespace freshframe

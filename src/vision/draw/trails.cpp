@@ -27,6 +27,12 @@ Trails::Source* Trails::at(int source, double pts) {
   return &own;
 }
 
+void Trails::resize(int source, PictureSize size) {
+  Source& own = sources_[source];
+  if (own.size.width != size.width || own.size.height != size.height) own.trails.clear();
+  own.size = size;
+}
+
 void Trails::add(const Circles& circles, int source, double pts) {
   Source* const own = at(source, pts);
   if (own == nullptr) return;

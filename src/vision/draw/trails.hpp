@@ -31,6 +31,8 @@ class Trails {
   /// The point of a box is its middle. Points are in pixels counted from the centre of the top left one, as
   /// for circles.
   void add(const Detections& found, int source, double pts);
+  /// Drops the source's trails when its frames change their size: the points are pixels of the former frames.
+  void resize(int source, PictureSize size);
   void forget(int source) { sources_.erase(source); }
   /// Returns an empty trail when the id was not seen.
   [[nodiscard]] const Trail& find_trail(int source, std::int64_t id) const;
@@ -39,6 +41,7 @@ class Trails {
   struct Source {
     double pts = 0;
     std::map<std::int64_t, Trail> trails;
+    PictureSize size;
   };
 
   /// Advances to the time of a picture; null means the time is not finite.

@@ -7,9 +7,11 @@
 #include <optional>
 #include <vector>
 
+#include "vision/frame_sizes.hpp"
 #include "vision/search/circle_search.hpp"
 #include "vision/search/partial_search.hpp"
 #include "vision/tracking/circle_motion.hpp"
+#include "vision/tracking/track_ids.hpp"
 
 namespace freshframe {
 
@@ -17,6 +19,7 @@ struct CircleFinder::Impl {
   explicit Impl(const CircleDetectorOptions& options) : search(options), roi(options.roi) {}
   vision::CircleSearch search;
   std::optional<Region> roi;
+  vision::FrameSizes sizes = {};
 };
 
 CircleFinder::CircleFinder(const CircleDetectorOptions& options) : impl_(std::make_unique<Impl>(options)) {}
@@ -31,13 +34,22 @@ std::vector<Circle> CircleFinder::find(const Plane& luma) {
   return found;
 }
 
+void CircleFinder::check_size(const Sample<Frame>& sample, const Context& context) {
+  if (impl_->roi) vision::see_roi(impl_->sizes, sample, context);
+}
+
+void CircleFinder::source_gone(int source) {
+  impl_->sizes.forget(source);
+}
+
 CircleDetector::CircleDetector(const CircleDetectorOptions& options) : finder_(options) {}
 
 Circles CircleDetector::detect(const Frame& frame) {
   return Circles{.circles = finder_.find(frame.luma()), .ids = {}, .tracks = {}};
 }
 
-std::optional<Circles> CircleDetector::process(const Sample<Frame>& sample, const Context& /*context*/) {
+std::optional<Circles> CircleDetector::process(const Sample<Frame>& sample, const Context& context) {
+  finder_.check_size(sample, context);
   return detect(sample.value);
 }
 
@@ -52,7 +64,7 @@ struct CircleTracker::Impl {
   }
 
   [[nodiscard]] Source make_source() const {
-    return {vision::CircleTracks({}, vision::circle_rules(options)),
+    return {vision::CircleTracks({}, vision::circle_rules(options), ids.last_used()),
             vision::PartialSearch(options.full_every)};
   }
 
@@ -65,13 +77,23 @@ struct CircleTracker::Impl {
   CircleTrackerOptions options;
   vision::CircleSearch search;
   std::map<int, Source> sources;
+  vision::TrackIds ids;
+  vision::FrameSizes sizes;  // for the roi
 };
 
 CircleTracker::CircleTracker(const CircleTrackerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 CircleTracker::~CircleTracker() = default;
 
 void CircleTracker::source_gone(int source) {
-  impl_->sources.erase(source);
+  const auto known = impl_->sources.find(source);
+  if (known == impl_->sources.end()) return;
+  impl_->ids.source_gone(known->second.tracks.last_id());
+  impl_->sources.erase(known);
+  impl_->sizes.forget(source);
+}
+
+void CircleTracker::continue_ids(const CircleTracker& before) {
+  impl_->ids.follow(before.impl_->ids);
 }
 
 Circles CircleTracker::update(const Frame& frame, double pts, int source_number) {
@@ -81,12 +103,14 @@ Circles CircleTracker::update(const Frame& frame, double pts, int source_number)
   const auto luma = roi ? view_part(frame.luma(), *roi) : frame.luma();
   const auto found = source.partial.find(impl_->search, luma, source.tracks);
   source.tracks.take(found);
+  impl_->ids.use(source.tracks.last_id());
   auto circles = vision::tracked_circles(source.tracks, found);
   if (roi) vision::move_to_picture(circles.circles, *roi);
   return circles;
 }
 
-std::optional<Circles> CircleTracker::process(const Sample<Frame>& sample, const Context& /*context*/) {
+std::optional<Circles> CircleTracker::process(const Sample<Frame>& sample, const Context& context) {
+  if (impl_->options.detector.roi) vision::see_roi(impl_->sizes, sample, context);
   return update(sample.value, sample.stamp.pts, sample.stamp.source);
 }
 

@@ -40,8 +40,9 @@ vision::TrackRules track_rules(const BoxTrackerOptions& options) {
 }  // namespace
 
 struct BoxAssociator::Impl {
-  explicit Impl(const BoxTrackerOptions& o)
-      : tracks({.least_overlap = double{o.min_iou}, .least_confidence = o.min_confidence}, track_rules(o)) {
+  Impl(const BoxTrackerOptions& o, std::int64_t last_id)
+      : tracks({.least_overlap = double{o.min_iou}, .least_confidence = o.min_confidence}, track_rules(o),
+               last_id) {
     check_fraction("min_confidence", o.min_confidence);
     check_fraction("min_iou", o.min_iou);
   }
@@ -49,10 +50,15 @@ struct BoxAssociator::Impl {
   vision::BoxTracks tracks;
 };
 
-BoxAssociator::BoxAssociator(const BoxTrackerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+BoxAssociator::BoxAssociator(const BoxTrackerOptions& options, std::int64_t last_id)
+    : impl_(std::make_unique<Impl>(options, last_id)) {}
 BoxAssociator::BoxAssociator(BoxAssociator&&) noexcept = default;
 BoxAssociator& BoxAssociator::operator=(BoxAssociator&&) noexcept = default;
 BoxAssociator::~BoxAssociator() = default;
+
+std::int64_t BoxAssociator::last_id() const noexcept {
+  return impl_->tracks.last_id();
+}
 
 TrackedBoxes BoxAssociator::update(double pts, std::span<const Detection> found) {
   auto& tracks = impl_->tracks;

@@ -16,6 +16,8 @@
 #include <variant>
 #include <vector>
 
+#include "vision/frame_sizes.hpp"
+
 namespace freshframe {
 
 namespace {
@@ -57,7 +59,14 @@ struct BoxPredictor::Impl {
   struct Newest {
     double pts = 0;
     Detections tracks;
+    PictureSize size;  // of the frame that the tracks were found in; 0 if there is none
   };
+
+  // Tracks of frames of another size would be at another place.
+  [[nodiscard]] static bool is_of_size(const Newest& newest, const Frame& frame) {
+    return newest.size.width <= 0 ||
+           (newest.size.width == frame.width() && newest.size.height == frame.height());
+  }
 
   [[nodiscard]] Detections predict_boxes(const Newest& newest, double pts) const {
     Detections result = newest.tracks;
@@ -128,7 +137,7 @@ std::optional<Detections> BoxPredictor::process(const Sample<Detections>& sample
   }
   impl_->check_camera(sample.stamp.source);
   auto& newest = impl_->sources[sample.stamp.source];
-  newest = {sample.stamp.pts, found};
+  newest = {sample.stamp.pts, found, vision::size_of(sample.frame)};
   newest.tracks.tracked = true;  // even an empty result that a program made
   return std::nullopt;
 }
@@ -137,7 +146,8 @@ std::optional<Detections> BoxPredictor::process(const Sample<Frame>& sample, con
   impl_->framed.insert(sample.stamp.source);
   const auto known = impl_->sources.find(sample.stamp.source);
   const double pts = sample.stamp.pts;
-  if (known != impl_->sources.end() && std::abs(pts - known->second.pts) <= impl_->options.max_age)
+  if (known != impl_->sources.end() && Impl::is_of_size(known->second, sample.value) &&
+      std::abs(pts - known->second.pts) <= impl_->options.max_age)
     return impl_->predict_boxes(known->second, pts);
   Detections none;
   none.tracked = true;

@@ -11,11 +11,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "vision/frame_sizes.hpp"
 #include "vision/ground/foot_motion.hpp"
 #include "vision/tracking/box_motion.hpp"
+#include "vision/tracking/track_ids.hpp"
 
 namespace freshframe {
 
@@ -100,11 +103,21 @@ struct BoxTracker::Impl {
 
   BoxTrackerOptions options;
   std::map<int, OfSource> sources;
+  vision::TrackIds ids;
+  vision::FrameSizes sizes;  // for the points of the ground
 
   OfSource& get_source(int number) {
     const auto known = sources.find(number);
     if (known != sources.end()) return known->second;
-    return sources.emplace(number, OfSource{BoxAssociator(options), {}}).first->second;
+    return sources.emplace(number, OfSource{BoxAssociator(options, ids.last_used()), {}}).first->second;
+  }
+
+  void check_ground(std::string_view node, PictureSize size, int source) {
+    if (!options.ground) return;
+    sizes.see({.node = node,
+               .what = "its ground",
+               .advice = "replace() it by a tracker with a Ground for this size"},
+              size, source);
   }
 };
 
@@ -115,12 +128,21 @@ BoxTracker::BoxTracker(const BoxTrackerOptions& options) : impl_(std::make_uniqu
 BoxTracker::~BoxTracker() = default;
 
 void BoxTracker::source_gone(int source) {
-  impl_->sources.erase(source);
+  const auto known = impl_->sources.find(source);
+  if (known == impl_->sources.end()) return;
+  impl_->ids.source_gone(known->second.tracks.last_id());
+  impl_->sources.erase(known);
+  impl_->sizes.forget(source);
+}
+
+void BoxTracker::continue_ids(const BoxTracker& before) {
+  impl_->ids.follow(before.impl_->ids);
 }
 
 Detections BoxTracker::update(const Detections& found, double pts, int source, PictureSize size) {
   auto& [tracks, feet] = impl_->get_source(source);
   auto tracked = tracks.update(pts, found.boxes);
+  impl_->ids.use(tracks.last_id());
   Detections result{.boxes = {},
                     .names = found.names,
                     .ids = std::move(tracked.ids),
@@ -139,9 +161,9 @@ Detections BoxTracker::update(const Detections& found, double pts, int source, P
   return result;
 }
 
-std::optional<Detections> BoxTracker::process(const Sample<Detections>& sample, const Context& /*context*/) {
-  PictureSize size;
-  if (sample.frame) size = {sample.frame.width(), sample.frame.height()};
+std::optional<Detections> BoxTracker::process(const Sample<Detections>& sample, const Context& context) {
+  const auto size = vision::size_of(sample.frame);
+  impl_->check_ground(context.node, size, sample.stamp.source);
   return update(sample.value, sample.stamp.pts, sample.stamp.source, size);
 }
 

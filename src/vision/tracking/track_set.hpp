@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "vision/plausible_time.hpp"
 #include "vision/tracking/pairing.hpp"
 
 namespace freshframe::vision {
@@ -72,7 +73,9 @@ class TrackSet {
     bool paired = false;  // seen in the current picture
   };
 
-  TrackSet(Model model, const TrackRules& rules) : model_(std::move(model)), rules_(rules) {
+  /// `last_id`: ids begin after it.
+  TrackSet(Model model, const TrackRules& rules, std::int64_t last_id = 0)
+      : model_(std::move(model)), rules_(rules), last_id_(last_id) {
     if (rules.max_gap > 0 && rules.max_gap <= kMaxMaxGap) return;
     std::ostringstream message;
     message << "max_gap must be more than 0 and at most " << kMaxMaxGap << " seconds, got " << rules.max_gap;
@@ -81,7 +84,7 @@ class TrackSet {
 
   /// Advances to the time of the next picture, seconds. A step back ends all tracks; ids continue.
   void advance(double pts) {
-    if (!std::isfinite(pts)) throw Error("pts must be a number of seconds, got infinity or nan");
+    check_time(pts);
     if (pts < now_) tracks_.clear();
     // A picture without the object counts towards the end of its track. A missing picture does not, up to
     // kBlindGaps.
@@ -137,6 +140,7 @@ class TrackSet {
     return item.confidence >= rules_.sure_confidence;
   }
   [[nodiscard]] double now() const noexcept { return now_; }
+  [[nodiscard]] std::int64_t last_id() const noexcept { return last_id_; }
 
  private:
   void consider(std::span<const Item> found) {
@@ -214,7 +218,7 @@ class TrackSet {
 
   Model model_;
   TrackRules rules_;
-  std::int64_t last_id_ = 0;
+  std::int64_t last_id_;
   double now_ = 0;
   std::vector<Track> tracks_;
   std::vector<int> track_of_;            // index of each find's track, -1 for none

@@ -195,6 +195,46 @@ TEST(LineCounter, ForgetsThingsThatAreLongGone) {
   EXPECT_EQ(counter.update(at(50, 150, 5000), 5001).forward, 1);
 }
 
+NamedZone square(double max_gap) {
+  return {"all", {.corners = {{0, 0}, {100, 0}, {100, 100}, {0, 100}}, .max_gap = max_gap}};
+}
+
+TEST(ZoneCounter, AStepBackEndsAllVisitsAtEveryTimeOfAClock) {
+  for (const double begin : {0.0, 1e5, 1.76e9, 9.9e10}) {
+    ZoneCounter counter({square(1e6)});
+    for (int k = 0; k < 5; ++k) static_cast<void>(counter.update(at(50, 50), begin + k));
+    const Circles none{.circles = {}, .ids = {}, .tracked = true};
+    const auto counts = counter.update(none, begin).zones.front().second;
+    EXPECT_TRUE(counts.inside.empty()) << begin;
+    EXPECT_EQ(counts.lost, 1) << begin;
+    EXPECT_EQ(counts.visits.size(), 1U) << begin;
+  }
+}
+
+TEST(ZoneCounter, AZoneThatGetsALongerGapRemembersItsObjectsForThat) {
+  constexpr int kMoreThanAreRemembered = 1500;
+  ZoneCounter counter({square(1)});
+  static_cast<void>(counter.update(at(50, 50), 0));
+  counter.set_zones({square(1e5)});
+  for (int k = 1; k < kMoreThanAreRemembered; ++k) {
+    const auto counts = counter.update(at(500, 500, 1000 + k), 0.5 + k).zones.front().second;
+    EXPECT_EQ(counts.inside.size(), 1U) << k;
+  }
+}
+
+TEST(Counters, RefuseTimesOfNoClockAndStayAsTheyWere) {
+  ZoneCounter zones({square(1)});
+  LineCounter line({.start = {0, 100}, .end = {200, 100}});
+  BoxTracker tracker;
+  static_cast<void>(zones.update(at(50, 50), 1));
+  for (const double pts : {1.76e12, 1.76e18, -1e300, std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    EXPECT_THROW(static_cast<void>(zones.update(at(50, 50), pts)), Error) << pts;
+    EXPECT_THROW(static_cast<void>(line.update(at(50, 50), pts)), Error) << pts;
+    EXPECT_THROW(static_cast<void>(tracker.update(Detections{}, pts)), Error) << pts;
+  }
+  EXPECT_EQ(zones.update(at(50, 50), 1.5).zones.front().second.inside.size(), 1U);
+}
+
 TEST(ZoneCounter, CornersMayBeInEitherOrderAndTheZoneHollow) {
   std::vector<Point> corners = {{0, 0}, {100, 0}, {100, 100}, {50, 30}, {0, 100}};
   for (int i = 0; i < 2; ++i) {

@@ -25,6 +25,18 @@ TEST(Trails, ForgetIdsThatAreNotSeenAndOldPoints) {
   EXPECT_EQ(trails.find_trail(1, 8).size(), 0U);
 }
 
+TEST(Trails, BeginAgainInFramesOfAnotherSize) {
+  vision::Trails trails(10.0);
+  trails.resize(0, {640, 480});
+  trails.add(one({1, 2, 3, 1}, 7), 0, 0.0);
+  trails.resize(0, {640, 480});
+  trails.add(one({2, 2, 3, 1}, 7), 0, 0.5);
+  EXPECT_EQ(trails.find_trail(0, 7).size(), 2U);
+  trails.resize(0, {320, 240});
+  trails.add(one({3, 2, 3, 1}, 7), 0, 1.0);
+  EXPECT_EQ(trails.find_trail(0, 7).size(), 1U);
+}
+
 TEST(Trails, AreBoundedAlsoWhenTimeStandsStillOrIsNoNumber) {
   vision::Trails trails(60.0);
   for (std::size_t i = 0; i < vision::Trails::kMaxPoints + 10; ++i) trails.add(one({1, 2, 3, 1}, 7), 0, 0.0);

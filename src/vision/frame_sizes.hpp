@@ -1,0 +1,66 @@
+// Warns when frames change their size under coordinates that are in pixels.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+#include "freshframe/log.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/results.hpp"
+#include "freshframe/sample.hpp"
+
+#include <cstddef>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace freshframe::vision {
+
+/// 0 without a frame.
+[[nodiscard]] inline PictureSize size_of(const Frame& frame) {
+  return frame ? PictureSize{frame.width(), frame.height()} : PictureSize{};
+}
+
+/// Coordinates in pixels, such as a zone's, mean another place in frames of another size. The coordinates are
+/// believed to be for the first size of each source. Use from one thread at a time.
+class FrameSizes {
+ public:
+  /// The coordinates, and what the user should do about them, for the message.
+  struct Owner {
+    std::string_view node;    // such as "counter"
+    std::string_view what;    // such as "its line"
+    std::string_view advice;  // such as "give it relative=True"
+  };
+
+  /// Logs a WARNING once for each size that a source's frames change to. A size of 0 is unknown, and ignored.
+  void see(const Owner& owner, PictureSize size, int source) {
+    if (size.width <= 0 || size.height <= 0) return;
+    const std::pair now{size.width, size.height};
+    const auto first = sources_.try_emplace(source, now).first->second;
+    if (now == first || warned_.size() == kMostWarnings || !warned_.insert(now).second) return;
+    std::ostringstream text;
+    text << "'" << owner.node << "': " << owner.what << " is in pixels of frames of " << first.first << "x"
+         << first.second << ", but a source has frames of " << now.first << "x" << now.second
+         << " now, where these pixels are another place: " << owner.advice;
+    log(LogLevel::Warning, text.str());
+  }
+  void forget(int source) { sources_.erase(source); }
+
+ private:
+  static constexpr std::size_t kMostWarnings = 16;
+
+  using Size = std::pair<int, int>;
+  std::map<int, Size> sources_;  // the first size of each
+  std::set<Size> warned_;
+};
+
+/// For nodes with a roi, which is in pixels.
+inline void see_roi(FrameSizes& sizes, const Sample<Frame>& sample, const Context& context) {
+  sizes.see(
+      {.node = context.node, .what = "its roi", .advice = "replace() it by a node with a roi for this size"},
+      size_of(sample.value), sample.stamp.source);
+}
+
+}  // namespace freshframe::vision
