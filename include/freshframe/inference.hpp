@@ -63,8 +63,7 @@ struct OnnxDetectorOptions {
                                                      const std::optional<std::pair<int, int>>& size = {});
 
 /// Detects boxes with a neural network and returns them in image coordinates. With a batch on a CPU, it runs
-/// as many images in parallel as the model has threads; for that it loads the file a second time at the first
-/// batch.
+/// as many images in parallel as the model has threads; for that prepare_batches() loads the file a second time.
 class OnnxDetector final : public BatchNode<Frame, Detections> {
  public:
   /// Runs the model once to check it. Throws OptionError if it is not a detector or its output layout is not
@@ -75,6 +74,11 @@ class OnnxDetector final : public BatchNode<Frame, Detections> {
   [[nodiscard]] NodeReport report(Span span) const override;
   std::vector<std::optional<Detections>> process_batch(std::span<const Sample<Frame>> samples,
                                                        const Context& context) override;
+  /// Loads the file a second time, if batches need that, so that the first batch does not wait for it. If the file
+  /// was changed or removed since the constructor, a WARNING is logged, and batches run on the model that was loaded
+  /// first, more slowly. Call it before the node is added; otherwise the first batch does.
+  void prepare_batches();
+  void source_gone(int source) override;
   void close() override;
   /// Detects boxes in one image, without a pipeline.
   [[nodiscard]] Detections detect(const Frame& frame);

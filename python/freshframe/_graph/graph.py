@@ -124,6 +124,7 @@ class Graph:
         mark = object()
         try:
             wiring.claim(node, mark)
+            wiring.prepare_batches(node, batch)
             index = self._give_to_engine(node, ends(ports), hints, options, None if plan is None else plan())
             place = self.in_python.get(index) or Place(node)
             member = Member(place, hints, batch, joined, merges)
@@ -250,6 +251,7 @@ class Graph:
         wiring.note_name(node, port.name)
         if (note := declared(node).note_arrivals) is not None:
             note(_native.NodeArrivals(self._engine, index))
+        wiring.prepare_batches(node, member.batch)
         replacing.replace(self._engine, index, member, node, timeout, start)
 
     def forget_removed(self) -> None:

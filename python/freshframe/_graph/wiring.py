@@ -231,6 +231,12 @@ def note_marks(node: Any, others: Iterable[Any], *, is_merged: bool) -> None:
         )
 
 
+def prepare_batches(node: Any, batch: Batch | None) -> None:
+    """Lets a native node load what it needs for batches."""
+    if batch is not None and batch.size > 1 and (prepare := declared(node).prepare_batches) is not None:
+        prepare()
+
+
 def note_name(node: Any, name: str) -> None:
     """Tells a node its name in the pipeline, if it includes that in its results."""
     if (note := declared(node).note_name) is not None:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _check, _native
-from .._errors import OptionError, OptionTypeError
+from .._errors import OptionError
+from .._graph.contract import Contract
 from .._graph.node import NativeNode
 from .._results.detections import Detections
 from .onnx_model import Provider, checked_size, load_model
@@ -36,6 +37,10 @@ class OnnxDetector(NativeNode["Frame", Detections]):
     One detector may serve several cameras: ``add(detector, cameras, batch=ff.Batch(8))``. On a CPU
     ``threads`` pictures of a batch are computed at once, each by one thread, with the weights in memory
     once. Other providers get a batch as one tensor, if the file leaves its first axis open.
+
+    The model that the constructor has checked is the model that runs, even if its file is replaced or
+    removed later. add() with a batch loads the file a second time on a CPU. If the file was changed by then,
+    a WARNING reports it, and batches run on the model that was loaded first, one image after the other.
 
     Args:
         path: The .onnx file. Some models give a column of ``data``. Masks: ``mask``, (n,) texts of
@@ -111,13 +116,19 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         options.layout = "" if layout is None else _check.text("layout", layout)
         options.size = checked_size(size)
         options.roi = _check.region("roi", roi)
-        # It is not kept: with a batch the node loads the file again and drops this one.
+        # Not kept here: for batches the node loads the file again and drops this one.
         model = load_model(self._path, threads, provider)
         self._provider, self._threads = model.provider, model.threads
         self._handle = _native.make_onnx_detector(model, options)
         self._known = _native.describe_onnx_detector(self._handle)
         self._min_confidence, self._classes = least, wanted  # the engine has it in single precision
         self._detecting = threading.Lock()
+
+    def _freshframe_contract(self) -> Contract:
+        return Contract(
+            types=(_native.Frame, Detections),
+            prepare_batches=lambda: _native.prepare_onnx_batches(self._handle),
+        )
 
     def detect(self, frame: Frame | npt.NDArray[np.uint8]) -> Detections:
         """Finds the objects of one picture, for programs without a pipeline.
@@ -218,9 +229,8 @@ def _share(what: str, value: Any) -> float:
 
 def checked_texts(what: str, given: Any) -> list[str]:
     """Returns a list of names, checked."""
-    if isinstance(given, str) or not hasattr(given, "__iter__"):
-        raise OptionTypeError(f"{what} must be a list of strings, got {_check.show(given)}")
-    texts = [_check.text(f"each of {what}", text) for text in given]
+    names = _check.items(given, f"{what} must be a list of strings")
+    texts = [_check.text(f"each of {what}", text) for text in names]
     if not texts:
         raise OptionError(f"{what} must name at least one class, got none; None takes all")
     return texts

@@ -208,6 +208,11 @@ std::unique_ptr<NodeHandle> make_detector(gil::Held& held, const Model& self,
   return make_handle(std::move(detector));
 }
 
+void prepare_batches(gil::Held& held, NodeHandle& self) {
+  const LoneCall<OnnxDetector> call(self, "an OnnxDetector", "batches");
+  gil::release(held, [](OnnxDetector* detector) { detector->prepare_batches(); }, &call.node());
+}
+
 void bind_detector_options(nb::module_& module) {
   nb::class_<OnnxDetectorOptions>(module, "OnnxDetectorOptions", nb::is_final(),
                                   "Options of OnnxDetector, at their defaults.")
@@ -239,6 +244,8 @@ void bind_onnx_detector(nb::module_& module) {
       .def_ro("batch_size", &Description::batch_size);
   module.def("make_onnx_detector", gil::entry<&make_detector>, nb::arg("model"), nb::arg("options"),
              "GIL: released");
+  module.def("prepare_onnx_batches", gil::entry<&prepare_batches>, nb::arg("detector"),
+             "Loads what batches need. GIL: released");
   module.def("detect_onnx", gil::entry<&detect_onnx>, nb::arg("detector"), nb::arg("frame").none(),
              nb::sig("def detect_onnx(detector: NodeHandle, frame: typing.Any) -> freshframe.Detections"),
              "GIL: released");

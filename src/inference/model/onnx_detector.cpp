@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/inference.hpp"
+#include "freshframe/log.hpp"
 #include "freshframe/mutex.hpp"
 
 #include <algorithm>
@@ -22,6 +23,7 @@
 #include "inference/model/inference_counters.hpp"
 #include "inference/model/picture_input.hpp"
 #include "platform/thread.hpp"
+#include "vision/frame_sizes.hpp"
 
 namespace freshframe::inference {
 
@@ -171,28 +173,38 @@ struct OnnxDetector::Impl {
   Impl(std::shared_ptr<const inference::Session> from, const InputForm& given)
       : session(std::move(from)),
         form(given),
-        origin(session->origin()),
+        files(session->files()),
         threads(session->threads()),
         fixed(inference::count_pictures(*session)),
-        counters(origin.provider, threads),
+        counters(session->provider(), threads),
         picture_threads(std::make_unique<inference::PictureThreads>(session, form, 1)) {}
 
   using Results = std::vector<std::optional<Detections>>;
   using Samples = std::span<const Sample<Frame>>;
 
-  // For the first batch of several. Runs that divide their operators among threads would wait for each other,
-  // so these have a thread each. The first session is released before the second is made: the weights are
-  // never in memory twice.
+  // Runs that divide their operators among threads would wait for each other, so the runs of a batch have a thread
+  // each. The first session stays until the second is there, and stays for good if the file is not what was loaded.
   void prepare() {
-    if (prepared) return;
-    if (threads > 1 && !tensors && origin.provider == "cpu") {
-      picture_threads.reset();
-      session.reset();
-      session = std::make_shared<const inference::Session>(origin, 1);
-      picture_threads =
-          std::make_unique<inference::PictureThreads>(session, form, static_cast<std::size_t>(threads));
+    if (std::exchange(prepared, true) || threads == 1 || tensors || session->provider() != "cpu") return;
+    try {
+      auto next = files.are_unchanged() ? std::make_shared<const inference::Session>(*session, 1) : nullptr;
+      if (next && files.are_unchanged()) {
+        auto pool =
+            std::make_unique<inference::PictureThreads>(next, form, static_cast<std::size_t>(threads));
+        session = std::move(next);
+        picture_threads = std::move(pool);
+        return;
+      }
+      warn_about_batches("its file was changed or removed since");
+    } catch (const std::exception& error) {
+      warn_about_batches(error.what());
     }
-    prepared = true;
+  }
+  void warn_about_batches(const std::string& why) const {
+    log(LogLevel::Warning, "'" + session->path() +
+                               "' cannot be loaded a second time for batches, and runs as it was "
+                               "loaded first, one image after the other: " +
+                               why);
   }
 
   // The boxes of one picture of a run.
@@ -254,7 +266,7 @@ struct OnnxDetector::Impl {
 
   std::shared_ptr<const inference::Session> session;
   InputForm form;
-  inference::Session::Origin origin;
+  inference::ModelFiles files;
   int threads;
   Recognised how;
   // Copied for each picture, some bytes and a bit per class.
@@ -266,6 +278,7 @@ struct OnnxDetector::Impl {
   mutable Mutex mutex;
   inference::DecodeOptions decoding FRESHFRAME_GUARDED_BY(mutex);
   std::optional<Region> roi;
+  vision::FrameSizes sizes;  // for the roi
   ClassNames names;
   std::size_t fixed;  // pictures that the file takes in a run; 0 means any number
   inference::InferenceCounters counters;
@@ -300,6 +313,7 @@ OnnxDetector::OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& op
   impl_->try_out(empty);
   const bool pays = options.tensor_batches.value_or(session->provider() != "cpu");
   impl_->tensors = impl_->fixed > 1 || (impl_->fixed == 0 && pays);
+  if (!impl_->tensors && impl_->threads > 1) impl_->files.add_weights();
 }
 
 OnnxDetector::~OnnxDetector() = default;
@@ -311,7 +325,7 @@ void OnnxDetector::set_min_confidence(float confidence) {
 }
 
 void OnnxDetector::set_classes(const std::vector<std::string>& classes) {
-  auto wanted = choose_classes(classes, impl_->how, impl_->origin.path);
+  auto wanted = choose_classes(classes, impl_->how, impl_->session->path());
   const Lock lock(impl_->mutex);
   impl_->decoding.wanted = std::move(wanted);
 }
@@ -327,8 +341,19 @@ Detections OnnxDetector::detect(const Frame& frame) {
 
 std::vector<std::optional<Detections>> OnnxDetector::process_batch(std::span<const Sample<Frame>> samples,
                                                                    const Context& context) {
-  if (samples.size() > 1 || !impl_->picture_threads) impl_->prepare();
+  if (samples.size() > 1) impl_->prepare();
+  if (impl_->roi) {
+    for (const auto& sample : samples) vision::see_roi(impl_->sizes, sample, context);
+  }
   return impl_->tensors ? impl_->together(samples, context) : impl_->one_by_one(samples, context);
+}
+
+void OnnxDetector::prepare_batches() {
+  impl_->prepare();
+}
+
+void OnnxDetector::source_gone(int source) {
+  impl_->sizes.forget(source);
 }
 
 NodeReport OnnxDetector::report(Span span) const {
@@ -336,7 +361,6 @@ NodeReport OnnxDetector::report(Span span) const {
 }
 
 void OnnxDetector::close() {
-  if (!impl_->picture_threads) return;  // prepare() has failed
   impl_->picture_threads = std::make_unique<inference::PictureThreads>(impl_->session, impl_->form, 1);
 }
 

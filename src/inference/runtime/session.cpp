@@ -270,7 +270,7 @@ void append_cuda(const Runtime& runtime, const OwnedOptions& to) {
 }
 
 Session::Session(const std::string& library, const std::string& path, const SessionOptions& options)
-    : runtime_(Runtime::load(library)), path_(path) {
+    : runtime_(Runtime::load(library)), path_(path), files_(path) {
   if (options.threads < 0 || options.threads > 256) {
     throw OptionError("threads must be 1 to 256, got " + std::to_string(options.threads));
   }
@@ -293,9 +293,9 @@ Session::Session(const std::string& library, const std::string& path, const Sess
   }
 }
 
-Session::Session(const Origin& origin, int threads)
-    : runtime_(origin.runtime), path_(origin.path), threads_(threads) {
-  open({.threads = threads, .provider = origin.provider});
+Session::Session(const Session& other, int threads)
+    : runtime_(other.runtime_), path_(other.path_), files_(other.files_.path()), threads_(threads) {
+  open({.threads = threads, .provider = other.provider_});
   describe();
 }
 
@@ -334,7 +334,7 @@ void Session::open_with(const std::string& provider) {
     runtime_.call(ort::AppendProvider{}, options.get(), "OpenVINO", nullptr, nullptr, std::size_t{0});
   }
   auto session = std::make_unique<OwnedSession>(runtime_);
-  runtime_.call(ort::CreateSession{}, runtime_.env(), path_.c_str(), options.get(), session->out());
+  runtime_.call(ort::CreateSession{}, runtime_.env(), files_.path().c_str(), options.get(), session->out());
   memory_ = std::make_unique<TensorMemory>(runtime_, provider == "cuda");
   session_ = std::move(session);
   provider_ = provider;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "inference/runtime/model_files.hpp"
 #include "inference/runtime/runtime.hpp"
 
 namespace freshframe::inference {
@@ -104,13 +105,9 @@ class Session {
  public:
   /// Throws OptionError that names the file and the reason.
   Session(const std::string& library, const std::string& path, const SessionOptions& options);
-  /// Loads a file again, for runs of a number of threads.
-  struct Origin {
-    const Runtime& runtime;
-    std::string path;
-    std::string provider;
-  };
-  Session(const Origin& origin, int threads);
+  /// Loads the file of another session again, for runs of a number of threads. It may be another model by now: ask
+  /// files().are_unchanged() before and after. Throws OptionError.
+  Session(const Session& other, int threads);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
@@ -124,7 +121,8 @@ class Session {
   [[nodiscard]] const std::string& provider() const noexcept { return provider_; }
   [[nodiscard]] int threads() const noexcept { return threads_; }
   [[nodiscard]] const Runtime& runtime() const noexcept { return runtime_; }
-  [[nodiscard]] Origin origin() const { return {runtime_, path_, provider_}; }
+  /// The .onnx file as it was just before it was loaded.
+  [[nodiscard]] const ModelFiles& files() const noexcept { return files_; }
 
   /// Takes one tensor per input, in their order, and returns one per output. Empty means `stop` has ended it.
   /// Throws Error.
@@ -136,7 +134,8 @@ class Session {
   void describe();
 
   const Runtime& runtime_;
-  std::string path_;
+  std::string path_;  // as it was given, for messages
+  ModelFiles files_;
   std::string provider_;
   int threads_ = 1;
   std::unique_ptr<OwnedSession> session_;

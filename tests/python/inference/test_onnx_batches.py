@@ -91,15 +91,6 @@ def test_an_output_that_is_not_one_for_each_picture_is_refused(tmp_path: Path) -
         pipeline.add(ff.OnnxModel(path), camera)
 
 
-def test_a_file_that_is_gone_when_the_batch_needs_it_again_is_named(tmp_path: Path) -> None:
-    path = bright_box(tmp_path / "gone.onnx")
-    detector = ff.OnnxDetector(path, threads=2)
-    path.unlink()
-    with pytest.raises(ff.NodeError, match=r"gone\.onnx"):
-        found(detector, batch=ff.Batch(4, max_wait=LONG))
-    assert found(ff.OnnxDetector(bright_box(path), threads=1))[1].processed == COUNT
-
-
 def test_a_stop_ends_all_computations_of_a_batch(tmp_path: Path) -> None:
     path = slow(tmp_path / "slow.onnx", steps=100)
     pipeline = ff.Pipeline()

@@ -112,6 +112,23 @@ def constant(
     return file.save(path)
 
 
+def external_constant(path: Path, weights: str, name: str, array: npt.NDArray[Any]) -> Path:
+    """As constant() of one output, whose numbers are in a file of their own beside the model's."""
+    dims = b"".join(_number(1, size) for size in array.shape)
+    place = b"".join(
+        _bytes(13, _bytes(1, key) + _bytes(2, value))
+        for key, value in (("location", weights), ("offset", "0"), ("length", str(array.nbytes)))
+    )
+    file = OnnxFile(inputs={"images": ((1, 3, 64, 64), "float32")}, metadata={})
+    file.tensors.append(
+        dims + _number(2, _TYPES[array.dtype.name]) + _bytes(8, f"{name}_value") + place + _number(14, 1)
+    )
+    file.nodes.append(node("Identity", [f"{name}_value"], [name]))
+    file.outputs[name] = (array.shape, array.dtype.name)
+    (path.parent / weights).write_bytes(array.tobytes())
+    return file.save(path)
+
+
 def mean_colour(path: Path, *, shape: Shape = (1, 3, 8, 8), names: str | None = None) -> Path:
     """A detector in YOLOv8's layout: one box, whose classes' scores are the means of red, green and blue."""
     metadata = {"names": names or "{0: 'red', 1: 'green', 2: 'blue'}", "task": "detect", "imgsz": "[8, 8]"}
