@@ -13,8 +13,8 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& why) {
   throw Error(
-      "a mask must be a text of the form HEIGHTxWIDTH:COUNTS with COCO's counts, as freshframe."
-      "freshframe.masks.encode() gives it: " +
+      "a mask must be a string of the form HEIGHTxWIDTH:COUNTS with COCO's counts, as "
+      "freshframe.masks.encode() returns it: " +
       why);
 }
 
