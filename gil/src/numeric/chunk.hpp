@@ -14,16 +14,13 @@ inline constexpr std::int64_t kChunk = std::int64_t{64} * 1024;
 /// Numbers that are not consecutive in memory are gathered in blocks of this size, in the first-level cache.
 inline constexpr std::int64_t kGathered = 4096;
 
-/// The distance of the prefetch ahead of the read position, in bytes. More than a page: the processor's own
-/// prefetching stops at the end of a page, and so the next page's address is translated before it is needed.
-inline constexpr std::uintptr_t kAhead = 6144;
-
 /// Consecutive numbers of a chunk. `b` is used by differences only.
 struct Stretch {
   const void* a = nullptr;
   const void* b = nullptr;
   std::size_t count = 0;
   bool more_follows = false;  ///< in memory, after the last number
+  std::uintptr_t ahead = 0;   ///< bytes, see Note [Reading ahead] in reading_ahead.hpp
 };
 
 }  // namespace freshframe::numeric

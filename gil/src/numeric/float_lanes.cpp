@@ -17,13 +17,6 @@
 // Most processors have as many units for fused multiply-add as for additions. x * 1 + y rounds once, as x + y
 // does, so some of TwoSum's additions are written in this form where the instruction exists: the same bits,
 // in less time. The 1 is read from a volatile. Otherwise a compiler would turn them into additions again.
-//
-// Note [Reading ahead]
-// A processor reads memory ahead of a program within the distance that it can look ahead in the instructions. A plain
-// sum needs one operation per vector. A sum with its errors needs five, so only a fifth of that distance is in sight,
-// and memory waits. So every row asks for the memory kAhead bytes further on. With that request, one stream in order
-// is as fast as a plain sum. Four streams per chunk, one per quarter, were tried instead: on a Zen 5 they reach 0.80
-// of the plain sum from memory, and one stream with requests 1.0.
 
 // The 32 lanes are four vectors of AVX-512 or eight of AVX2. Highway numbers its targets so that all bits below
 // AVX3's are wider or newer ones, which would add nothing here. Every target takes seconds to compile, so under
@@ -129,13 +122,13 @@ inline V opaque_one() {
   return hn::Set(Doubles(), one);
 }
 
-// Vector kVector of the row that begins at `row`. See Note [Reading ahead].
+// Vector kVector of the row that begins at `row`. See Note [Reading ahead] in reading_ahead.hpp.
 template <std::size_t kVector, class T>
-HWY_INLINE V row_vector(const T* row) {
+HWY_INLINE V row_vector(const T* row, std::uintptr_t ahead) {
   const T* const from = row + kVector * kWidth;
   if constexpr (kVector * kWidth * sizeof(T) % kCacheLine == 0) {
     // NOLINTNEXTLINE(performance-no-int-to-ptr): an address beyond the array is no pointer
-    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + kAhead));
+    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + ahead));
   }
   return load(from);
 }
@@ -143,9 +136,10 @@ HWY_INLINE V row_vector(const T* row) {
 template <class T>
 struct Numbers {
   const T* a;
+  std::uintptr_t ahead;
   template <std::size_t kVector>
   HWY_INLINE V at(std::size_t i) const {
-    return row_vector<kVector>(a + i);
+    return row_vector<kVector>(a + i, ahead);
   }
 };
 
@@ -153,9 +147,10 @@ template <class T>
 struct Differences {
   const T* a;
   const T* b;
+  std::uintptr_t ahead;
   template <std::size_t kVector>
   HWY_INLINE V at(std::size_t i) const {
-    return hn::Abs(hn::Sub(row_vector<kVector>(a + i), row_vector<kVector>(b + i)));
+    return hn::Abs(hn::Sub(row_vector<kVector>(a + i, ahead), row_vector<kVector>(b + i, ahead)));
   }
 };
 
@@ -329,16 +324,16 @@ template <class T>
 HWY_INLINE void add_of_type(FloatLanes& lanes, const FloatKind& kind, const Stretch& rows) {
   const auto* const a = static_cast<const T*>(rows.a);
   if (kind.term == Term::AbsoluteDifference) {
-    const Differences<T> terms{a, static_cast<const T*>(rows.b)};
+    const Differences<T> terms{a, static_cast<const T*>(rows.b), rows.ahead};
     if (kind.third_order) {
       add_terms<true>(lanes, terms, rows.count);
     } else {
       add_terms<false>(lanes, terms, rows.count);
     }
   } else if (kind.third_order) {
-    add_terms<true>(lanes, Numbers<T>{a}, rows.count);
+    add_terms<true>(lanes, Numbers<T>{a, rows.ahead}, rows.count);
   } else {
-    add_terms<false>(lanes, Numbers<T>{a}, rows.count);
+    add_terms<false>(lanes, Numbers<T>{a, rows.ahead}, rows.count);
   }
 }
 

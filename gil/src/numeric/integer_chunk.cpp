@@ -27,6 +27,7 @@ struct Operands {
   const U* a;
   const U* b;
   U flip;  // the sign bit of signed numbers, 0 of unsigned ones
+  std::uintptr_t ahead;
 };
 
 #if HWY_TARGET == HWY_SCALAR  // has no lanes to add up in
@@ -79,15 +80,15 @@ HWY_INLINE hn::Vec<D> term(D d, const U* a, const U* b, U flip_bit) {
 }
 
 template <class U>
-HWY_INLINE void ask(const U* from) {
-  const auto there = reinterpret_cast<std::uintptr_t>(from) + kAhead;
+HWY_INLINE void ask(const U* from, std::uintptr_t ahead) {
+  const auto there = reinterpret_cast<std::uintptr_t>(from) + ahead;
   hwy::Prefetch(reinterpret_cast<const char*>(there));  // NOLINT(performance-no-int-to-ptr)
 }
 
 template <bool kDifference, class U>
 HWY_INLINE void ask(const Operands<U>& from, std::size_t i) {
-  ask(from.a + i);
-  if constexpr (kDifference) ask(from.b + i);
+  ask(from.a + i, from.ahead);
+  if constexpr (kDifference) ask(from.b + i, from.ahead);
 }
 
 // Whole vectors of the stretch; a vector is at most a cache line wide on most machines.
@@ -127,7 +128,7 @@ Halves add_tail(const Operands<U>& from, std::size_t count) {
   std::fill_n(b, n, from.flip);
   std::copy_n(from.a + (count - left), left, a);
   if constexpr (kDifference) std::copy_n(from.b + (count - left), left, b);
-  return add_vectors<kBool, kDifference, U>({a, b, from.flip}, n, false);
+  return add_vectors<kBool, kDifference, U>({a, b, from.flip, 0}, n, false);
 }
 
 template <bool kBool, bool kDifference, class U>
@@ -141,7 +142,8 @@ Halves add_all(const Operands<U>& from, std::size_t count, bool more_follows) {
 
 template <class U, bool kBool = false>
 HWY_NOINLINE Halves add_type(Term what, const Stretch& stretch, U flip) {
-  const Operands<U> from{static_cast<const U*>(stretch.a), static_cast<const U*>(stretch.b), flip};
+  const Operands<U> from{static_cast<const U*>(stretch.a), static_cast<const U*>(stretch.b), flip,
+                         stretch.ahead};
   return what == Term::Number ? add_all<kBool, false>(from, stretch.count, stretch.more_follows)
                               : add_all<kBool, true>(from, stretch.count, stretch.more_follows);
 }
