@@ -3,6 +3,7 @@
 #include "media/ffmpeg/write/video_muxer.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,70 +19,6 @@
 #include "platform/decimal_point.hpp"
 
 namespace freshframe::media {
-
-// The index of an MP4 file whose packets are in fragments.
-
-namespace {
-
-void check(int result) {
-  if (result < 0) throw Error("cannot make the index of an MP4 file: " + ffmpeg_text(result));
-}
-
-}  // namespace
-
-int Mp4Index::keep(void* opaque, const std::uint8_t* data, int size) noexcept {
-  auto& sink = *static_cast<Sink*>(opaque);
-  if (sink.position >= sink.kept_from) {
-    const auto at = static_cast<std::size_t>(sink.position - sink.kept_from);
-    const auto end = at + static_cast<std::size_t>(size);
-    try {
-      if (sink.kept.size() < end) sink.kept.resize(end);
-    } catch (const std::bad_alloc&) {
-      return AVERROR(ENOMEM);
-    }
-    std::memcpy(sink.kept.data() + at, data, static_cast<std::size_t>(size));
-  }
-  sink.position += size;
-  return size;
-}
-
-std::int64_t Mp4Index::seek(void* opaque, std::int64_t offset, int whence) noexcept {
-  if (whence != SEEK_SET) return AVERROR(ENOSYS);
-  return static_cast<Sink*>(opaque)->position = offset;
-}
-
-Mp4Index::Mp4Index(const std::string& container, const AVStream& stream) {
-  AVFormatContext* output = nullptr;
-  check(avformat_alloc_output_context2(&output, nullptr, container.c_str(), nullptr));
-  output_.reset(output);
-  io_ = make_writing_io<&Mp4Index::keep>(1 << 15, sink_.get(), &Mp4Index::seek);
-  output_->pb = io_.get();
-  AVStream* copy = avformat_new_stream(output_.get(), nullptr);
-  if (copy == nullptr) throw std::bad_alloc();
-  check(avcodec_parameters_copy(copy->codecpar, stream.codecpar));
-  copy->time_base = stream.time_base;
-  copy->avg_frame_rate = stream.avg_frame_rate;
-  check(avformat_write_header(output_.get(), nullptr));
-}
-
-void Mp4Index::add(const std::vector<AvPacketPtr>& packets, std::int64_t position, AVRational time_base) {
-  if (avio_seek(io_.get(), position, SEEK_SET) < 0) check(AVERROR(EIO));
-  for (const auto& packet : packets) {
-    packet->stream_index = 0;
-    av_packet_rescale_ts(packet.get(), time_base, output_->streams[0]->time_base);
-    check(av_write_frame(output_.get(), packet.get()));
-  }
-}
-
-std::vector<std::uint8_t> Mp4Index::finish(std::int64_t position) {
-  if (avio_seek(io_.get(), position, SEEK_SET) < 0) check(AVERROR(EIO));
-  avio_flush(io_.get());
-  sink_->kept_from = position;
-  check(av_write_trailer(output_.get()));
-  avio_flush(io_.get());
-  output_->pb = nullptr;
-  return std::move(sink_->kept);
-}
 
 namespace {
 
@@ -141,8 +78,11 @@ int VideoMuxer::start(const AVCodecParameters& codec, AVRational time_base, AVRa
   if (result < 0) return result;
   fragmented_ = is_mp4(container()) && av_dict_get(*options.out(), "movflags", nullptr, 0) == nullptr;
   // delay_moov: the edit list depends on the times of the first fragment.
-  if (fragmented_) options.set("movflags", "frag_custom+delay_moov+default_base_moof");
-  if (fragmented_ && file_.can_read_back()) index_ = std::make_unique<Mp4Index>(container().name, *stream);
+  const bool indexed = fragmented_ && file_.can_read_back();
+  // skip_trailer: FFmpeg would keep a list of all fragments, and our index has them.
+  const std::string flags = "frag_custom+delay_moov+default_base_moof";
+  if (fragmented_) options.set("movflags", flags + (indexed ? "+skip_trailer" : ""));
+  if (indexed) index_ = std::make_unique<Mp4Index>(container(), *stream, path_);
   file_.begin_file();
   const platform::DecimalPoint numbers;
   result = avformat_write_header(output_.get(), options.out());
@@ -268,8 +208,22 @@ void VideoMuxer::flush_fragment() {
   check(file_.io()->error, "write");
   if (!index_ || in_fragment_.empty()) return;
   constexpr int kBoxHeader = 8;  // bytes of the `mdat` box's head, which follows the `moof` box
-  index_->add(in_fragment_, begin + file_.number_at(begin) + kBoxHeader, output_->streams[0]->time_base);
+  note_fragment(begin + file_.number_at(begin) + kBoxHeader);
   in_fragment_.clear();
+}
+
+void VideoMuxer::note_fragment(std::int64_t position) {
+  try {
+    index_->add(in_fragment_, position, output_->streams[0]->time_base);
+  } catch (const Error& error) {
+    lose_index(error.what());
+  }
+}
+
+void VideoMuxer::lose_index(const std::string& why) {
+  index_.reset();
+  log(LogLevel::Warning,
+      why + "; '" + path_ + "' remains a file of fragments, which players read, but some editors do not");
 }
 
 void VideoMuxer::finish() {
@@ -296,8 +250,13 @@ void VideoMuxer::end_file() {
 void VideoMuxer::add_index() {
   auto* const io = file_.io();
   const auto end = avio_tell(io);
-  const auto box = index_->finish(end);
-  avio_write(io, box.data(), static_cast<int>(box.size()));
+  try {
+    index_->finish(*io);
+  } catch (const Error& error) {
+    file_.cut(end);
+    lose_index(error.what());
+    return;
+  }
   avio_flush(io);
   check(io->error, "write the end of");
   // The box of the fragments' header, which follows the `ftyp` box, becomes an `mdat` box with a size of 64 bits.

@@ -9,46 +9,19 @@
 #include <vector>
 
 #include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/write/mp4_index.hpp"
 #include "media/ffmpeg/write/output_file.hpp"
 #include "platform/file.hpp"
 
 namespace freshframe::media {
-
-// The index of an MP4 file whose packets are in fragments.
-
-/// A second MP4 muxer that gets the same packets with their positions. It only writes the `moov` box of a
-/// file without fragments, which finish() returns. One thread; throws Error.
-class Mp4Index {
- public:
-  /// `container`: the muxer's name. `stream`: as it is before the header of the real file is written.
-  Mp4Index(const std::string& container, const AVStream& stream);
-
-  /// The packets of one fragment, in order, whose data begins at `position`. Times are in `time_base`.
-  void add(const std::vector<AvPacketPtr>& packets, std::int64_t position, AVRational time_base);
-  /// The box to be written at `position`, after all packets. The last call.
-  [[nodiscard]] std::vector<std::uint8_t> finish(std::int64_t position);
-
- private:
-  struct Sink {
-    std::int64_t position = 0;
-    std::int64_t kept_from = INT64_MAX;
-    std::vector<std::uint8_t> kept;
-  };
-
-  static int keep(void* opaque, const std::uint8_t* data, int size) noexcept;
-  static std::int64_t seek(void* opaque, std::int64_t offset, int whence) noexcept;
-
-  std::unique_ptr<Sink> sink_ = std::make_unique<Sink>();
-  OwnIoPtr io_;  // outlives output_
-  OutputPtr output_;
-};
 
 /// Note [Files that survive]
 /// Once a second, also of the video's own time, all muxed packets are passed to the operating system, so a
 /// process that is killed leaves a file that can be played up to the last second. After a failed write (a
 /// full disk) the file is truncated to the last such point. MP4 and MOV are written in fragments for this.
 /// When the file ends, a common index is added after them, and the first box is renamed so that it covers
-/// all fragments. The result is like a file without fragments, in which every player and editor can seek.
+/// all fragments. The result is like a file without fragments, in which every player and editor can seek. If the
+/// index cannot be kept, as on a full disk, the file remains one of fragments.
 ///
 /// Note [Files that are taken away]
 /// After each flush and at the end, the muxer looks whether its path still leads to the file. Nobody can play a file
@@ -105,6 +78,8 @@ class VideoMuxer {
   void flush_fragment();
   void check_place(platform::FilePlace place);
   void end_file();
+  void note_fragment(std::int64_t position);
+  void lose_index(const std::string& why);
   void add_index();
   [[noreturn]] void fail(int result, const char* doing);
   void check(int result, const char* doing);
