@@ -218,6 +218,7 @@ const std::string& FragmentWriter::codec() const noexcept {
 }
 
 FragmentWriter::Fragment FragmentWriter::write(const Packet& packet) {
+  check_packet_times(packet, "show the camera in a browser");
   auto own = impl_->ticks.next(packet);
   own->stream_index = 0;
   const auto dts = own->dts;

@@ -2,17 +2,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/error.hpp"
 #include "freshframe/packet.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <new>
+#include <string>
 
 #include "media/ffmpeg/ptr.hpp"
 #include "media/packets/parameters.hpp"
 
 namespace freshframe::media {
+
+/// Throws Error if a time of the packet is not a number of seconds. `doing`: "write 'a.mp4'".
+inline void check_packet_times(const Packet& packet, const std::string& doing) {
+  constexpr double kMost = 1e12;  // seconds; later ticks have no 64 bits
+  const auto is_time = [](double seconds) { return std::abs(seconds) <= kMost; };  // false for NaN
+  if (is_time(packet.pts) && is_time(packet.dts) && is_time(packet.duration)) return;
+  throw Error("cannot " + doing + ": a packet's pts, dts or duration is not a number of seconds");
+}
 
 /// Ticks from a first time on. A camera's pictures may have equal times, and muxers refuse decoding times that do
 /// not rise: such a packet is decoded and shown a tick later. One thread.

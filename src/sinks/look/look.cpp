@@ -429,6 +429,7 @@ struct PacketLook {
   explicit PacketLook(const LookOptions& options) : ring(options) {}
 
   void keep(const Sample<Packet>& sample) {
+    media::check_packet_times(sample.value, "keep a camera's packets");
     if (sample.dropped > 0) ring.wait_for_key();
     if (!ring.add(sample.value, sample.stamp) && !std::exchange(told, true)) {
       log(LogLevel::Warning,

@@ -159,6 +159,7 @@ struct PacketPublish {
 
   void put(const Sample<Packet>& sample) {
     const auto& packet = sample.value;
+    check_packet_times(packet, "publish");
     if (sample.dropped > 0) waits_for_key = true;
     if (sample.stamp.source != source) {
       source = sample.stamp.source;

@@ -49,6 +49,7 @@ class PacketRecording {
 
   void write(const Sample<Packet>& sample) {
     const auto& packet = sample.value;
+    check_packet_times(packet, "write to '" + files_.path() + "'");
     if (muxer_) check_stream(packet, sample.stamp);
     if (sample.dropped > 0 && !waits_for_key_) {
       waits_for_key_ = true;
@@ -261,7 +262,7 @@ struct PacketClips {
   void write(const Sample<Packet>& sample) {
     const auto& packet = sample.value;
     clips.note_arrival(context->clock.now());
-    if (!std::isfinite(packet.pts)) throw Error("cannot write the clips: a packet's pts is not a number");
+    check_packet_times(packet, "write the clips");
     if (clips.has_stream()) end_what_cannot_go_on(packet, sample.stamp.source);
     if (sample.dropped > 0 && !waits_for_key) {
       waits_for_key = true;

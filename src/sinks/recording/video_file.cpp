@@ -75,7 +75,7 @@ struct FrameFile {
     try {
       put(frame, stamp);
     } catch (...) {
-      if (encoder && encoder->has_failed()) give_up();
+      if (encoder && (encoder->has_failed() || is_starting)) give_up();
       throw;
     }
   }
@@ -124,9 +124,11 @@ struct FrameFile {
   /// `step`: seconds from the first frame to the second.
   void start(double step) {
     fps = step > 0 ? 1 / step : kFallbackFps;
-    const auto first = std::exchange(pending, std::nullopt);
-    encoder->start(first->frame, *fps);
-    encoder->encode(first->frame, first->pts);
+    is_starting = true;
+    encoder->start(pending->frame, *fps);
+    encoder->encode(pending->frame, pending->pts);
+    is_starting = false;
+    pending.reset();
   }
 
   /// The next file starts even when this one cannot be closed.
@@ -143,6 +145,8 @@ struct FrameFile {
 
   /// Ends the file after a failure. The frames that it does not keep count as lost. The next frame begins a file.
   void give_up() {
+    encoder->give_up();
+    is_starting = false;
     const SavedPart kept{
         .pictures = encoder->kept_count(), .bytes = encoder->bytes(), .place = encoder->place()};
     const auto lost = files.give_up(kept, [this] { encoder.reset(); });
@@ -226,6 +230,7 @@ struct FrameFile {
   std::exception_ptr failure;
   std::unique_ptr<VideoEncoder> encoder;
   std::optional<Pending> pending;
+  bool is_starting = false;  // a failure loses `pending`, which counts as in the file
 };
 
 }  // namespace

@@ -29,6 +29,8 @@ class VideoEncoder {
   [[nodiscard]] bool had_content() const noexcept { return muxer_.had_content(); }
   /// Whether it cannot go on: it did not start, or a write has failed.
   [[nodiscard]] bool has_failed() const noexcept { return starting_ || muxer_.has_failed(); }
+  /// The file ends at its last safe point.
+  void give_up() noexcept { muxer_.give_up(); }
   /// See VideoMuxer.
   [[nodiscard]] platform::FilePlace place() const noexcept { return muxer_.place(); }
   [[nodiscard]] std::uint64_t kept_count() const noexcept { return muxer_.kept_count(); }
