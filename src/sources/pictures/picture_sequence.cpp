@@ -164,13 +164,19 @@ std::optional<SourceItem<Frame>> PictureSequence::read(const Context& context) {
 
 std::optional<PictureSequence::Step> PictureSequence::next_step(const Context& context) {
   if (context.stop.stop_requested()) return std::nullopt;
-  if (next_ == list_.pictures.size() && !start_again()) return std::nullopt;
-  const auto& picture = list_.pictures[next_++];
-  if (const auto gap = picture.place - place_; gap > 0) {
-    context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(gap));
+  if (next_ == list_.pictures.size()) {
+    count_missing_before(end_, context);
+    if (!start_again()) return std::nullopt;
   }
+  const auto& picture = list_.pictures[next_++];
+  count_missing_before(picture.place, context);
   place_ = picture.place + 1;
   return Step{passes_ * (end_ - begin_) + picture.place, &picture, context.clock.now()};
+}
+
+void PictureSequence::count_missing_before(std::int64_t place, const Context& context) {
+  const auto missing = place - std::exchange(place_, place);
+  if (missing > 0) context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(missing));
 }
 
 std::optional<PictureSequence::Step> PictureSequence::paced_step(const Context& context) {

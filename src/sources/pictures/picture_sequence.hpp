@@ -47,6 +47,7 @@ class PictureSequence final : public VideoSource {
   void select();
   /// Returns nullopt at the end, or after a stop.
   [[nodiscard]] std::optional<Step> next_step(const Context& context);
+  void count_missing_before(std::int64_t place, const Context& context);
   [[nodiscard]] std::optional<Step> paced_step(const Context& context);
   [[nodiscard]] bool start_again();
   /// Throws SourceError.

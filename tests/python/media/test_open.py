@@ -241,6 +241,44 @@ def test_a_missing_number_leaves_its_place_and_the_books_say_so(tmp_path: Path) 
     assert not report.complete
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "seen", "lost"),
+    [
+        (None, None, [0, 1, 3, 6], 3),
+        (None, 0.06, [0, 1, 3], 3),
+        (None, 0.05, [0, 1, 3], 2),
+        (None, 0.04, [0, 1, 3], 1),
+        (None, 0.03, [0, 1], 1),
+        (0.02, 0.06, [3], 3),
+        (0.04, None, [6], 2),
+        (0.02, 0.9, [3, 6], 3),
+    ],
+)
+def test_missing_numbers_count_up_to_the_end(
+    start: float | None, end: float | None, seen: list[int], lost: int, tmp_path: Path
+) -> None:
+    write_pngs(tmp_path, [3, 4, 6, 9])
+    pipeline, collect = ff.Pipeline(), Collect()
+    source = ff.open(tmp_path / "%d.png", fps=100, start=start, end=end)
+    port = pipeline.add(source, name="pictures")
+    pipeline.add(collect, pipeline.add(lambda frame: 0, port), queue=ff.LOSSLESS)
+    report = pipeline.run()
+    assert [seq for seq, _ in collect.seen] == seen
+    assert report.nodes["pictures"].drops["decode"] == lost
+
+
+def test_missing_numbers_count_in_each_pass_of_a_loop(tmp_path: Path) -> None:
+    write_pngs(tmp_path, [3, 4, 6, 9])
+    pipeline = ff.Pipeline()
+    port = pipeline.add(ff.open(tmp_path / "%d.png", fps=100, end=0.06, loop=True), name="pictures")
+    reader = pipeline.reader(port, queue=ff.NEXT)
+    with pipeline:
+        seqs = [reader.get(timeout=60).seq for _ in range(7)]
+        lost = pipeline.stats().nodes["pictures"].drops["decode"]
+    assert seqs == [0, 1, 3, 6, 7, 9, 12]
+    assert lost >= 6
+
+
 def test_the_progress_of_pictures_has_their_number(tmp_path: Path) -> None:
     write_pngs(tmp_path, [1, 2, 3])
     ticks: list[ff.stats.Progress] = []
