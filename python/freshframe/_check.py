@@ -8,6 +8,7 @@ import functools
 import math
 import numbers
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -211,35 +212,60 @@ def line(what: str, value: Any) -> str:
 
 
 def path(what: str, value: Any) -> str:
-    """Returns a path as text.
+    """Returns a path as a string.
 
     Raises:
-        OptionTypeError: It is no path.
-        OptionError: It is no UTF-8, or has NUL, or is a URL.
+        OptionTypeError: It is not a path.
+        OptionError: It cannot be encoded, contains NUL, or is a URL.
     """
     text = path_or_url(what, value)
-    if "://" in text and not text.lower().startswith("file:"):
+    if is_url(text):
         raise OptionError(f"{what} must be the path of a file, got a URL: {show(text)}")
     return text
 
 
 def path_or_url(what: str, value: Any) -> str:
-    """Returns a path or a URL as text.
+    """Returns a path or a URL as a string.
 
     Raises:
-        OptionTypeError: It is no path.
-        OptionError: It is no UTF-8, or has NUL.
+        OptionTypeError: It is not a path.
+        OptionError: It cannot be encoded, or contains NUL.
     """
-    if isinstance(value, bytes) or not isinstance(value, (str, os.PathLike)):
+    if isinstance(value, bytes):
+        raise OptionTypeError(f"{what} must be a path as a string, got {show(value)}: give os.fsdecode(path)")
+    if not isinstance(value, (str, os.PathLike)):
         raise OptionTypeError(f"{what} must be a path, got {show(value)}")
     text = os.fspath(value)
     if not isinstance(text, str):
-        raise OptionTypeError(f"{what} must be a path as a string, got {show(value)}")
-    if not is_utf8(text):
-        raise OptionError(f"{what} must be UTF-8, got {show(value)}: rename it, or make a link that is")
+        raise OptionTypeError(f"{what} must be a path as a string, got {show(value)}: give os.fsdecode(path)")
     if "\0" in text:
         raise OptionError(f"{what} must be a path, and no path has the letter NUL, got {show(value)}")
+    try:
+        _encoded(text)
+    except UnicodeEncodeError:
+        name = "UTF-8" if is_url(text) else sys.getfilesystemencoding()
+        remedy = "" if name.lower() in ("utf-8", "utf8") else ": run Python with PYTHONUTF8=1"
+        raise OptionError(f"{what} cannot be encoded as {name}, got {show(value)}{remedy}") from None
     return text
+
+
+def engine_name(what: str, value: Any) -> bytes:
+    """Returns a path or a URL as the engine takes it: a path in the encoding of the file system.
+
+    Raises:
+        OptionTypeError: It is not a path.
+        OptionError: It cannot be encoded, or contains NUL.
+    """
+    return _encoded(path_or_url(what, value))
+
+
+def is_url(text: str) -> bool:
+    """Returns True for a URL, except of a local file."""
+    return "://" in text and not text.lower().startswith("file:")
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode() if is_url(text) else os.fsencode(text)
 
 
 def is_utf8(text: str) -> bool:

@@ -338,12 +338,13 @@ def _check_signature(signature: Any) -> None:
 
 
 def _library(path: Any) -> str:
-    text = _name("path", _check.path("path", path))
+    if not (text := _check.path("path", path)):  # to dlopen() an empty path is the program itself
+        raise OptionError("path must be the path of a library, got ''")
     return os.path.abspath(text) if os.path.exists(text) else text
 
 
 def _name(what: str, value: Any) -> str:
-    """A text that C can represent: to dlopen() an empty path is the program itself, and a NUL ends a path."""
+    """A string that C can represent."""
     text = _check.text(what, value)
     if "\0" in text:
         raise OptionError(f"{what} must have no NUL in it, got {_check.show(value)}")

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "bindings/border/classes.hpp"
+#include "bindings/border/path_name.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/border/text.hpp"
@@ -132,7 +133,7 @@ Handle make_function_node(gil::Held& held, std::uintptr_t address, nb::handle ke
   return make_handle(native::function_node(function, std::move(options)));
 }
 
-Handle load_function_node(gil::Held& held, const std::string& path, const std::string& symbol,
+Handle load_function_node(gil::Held& held, const PathName& path, const std::string& symbol,
                           const nb::dict& given) {
   auto options = function_options(given);
   NodePointer node;
@@ -140,7 +141,7 @@ Handle load_function_node(gil::Held& held, const std::string& path, const std::s
       held,
       [](NodePointer* made, const std::string& library, const std::string& name,
          const native::FunctionOptions& how) { *made = native::load_function(library, name, how); },
-      &node, path, symbol, options);
+      &node, path.bytes, symbol, options);
   return make_handle(std::move(node));
 }
 
@@ -153,7 +154,7 @@ native::OptionValue option_value(nb::handle object) {
   return nb::cast<std::vector<double>>(object);
 }
 
-Handle load_node(gil::Held& held, const std::string& path, const std::string& name, const nb::dict& given) {
+Handle load_node(gil::Held& held, const PathName& path, const std::string& name, const nb::dict& given) {
   native::Options options;
   for (const auto& [key, value] : given) options.emplace(nb::cast<std::string>(key), option_value(value));
   NodePointer node;
@@ -161,7 +162,7 @@ Handle load_node(gil::Held& held, const std::string& path, const std::string& na
       held,
       [](NodePointer* made, const std::string& library, const std::string& wanted,
          const native::Options& with) { *made = native::load_node(library, wanted, with, pixel_ops()); },
-      &node, path, name, options);
+      &node, path.bytes, name, options);
   return make_handle(std::move(node));
 }
 

@@ -43,7 +43,7 @@ class MockCamera(NativeSource["Frame"]):
     def __init__(self, frame: Any = None, *, fps: float = 14.0) -> None:
         """Reads the frame, or paints the default one."""
         if isinstance(frame, (str, os.PathLike)):
-            picture: str | Frame = os.fspath(frame)
+            picture: str | Frame = _check.path("frame", frame)
         elif isinstance(frame, _native.Frame):
             picture = frame
         elif frame is None:

@@ -226,7 +226,7 @@ def _rendition(rendition: Any) -> str:
     raise OptionTypeError(f"rendition must be a string or a number, got a value of type {found}")
 
 
-def _url(url: Any) -> str:
+def _url(url: Any) -> bytes:
     if isinstance(url, bool):
         raise OptionTypeError(f"a camera's number must be 0 or more, got {_check.show(url)}")
     if isinstance(url, (str, os.PathLike)):
@@ -234,7 +234,7 @@ def _url(url: Any) -> str:
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
             # The message does not show the URL: it may contain a password.
             raise OptionError("url is not valid text: it contains unpaired surrogates")
-        return _check.path_or_url("url", url)
+        return _check.engine_name("url", url)
     if not isinstance(url, numbers.Integral):
         found = type(url).__name__  # the message does not show more: it may be a URL with a password
         raise OptionTypeError(f"url must be a path, a URL or a camera's number, got a value of type {found}")
@@ -243,7 +243,7 @@ def _url(url: Any) -> str:
         raise OptionError(f"a camera's number must be 0 or more, got {_check.show(url)}")
     if number > 255:
         raise OptionError(f"a camera's number must be 0 to 255, got {_check.show(url)}")
-    return str(number)
+    return b"%d" % number
 
 
 def _size(size: Any) -> tuple[int, int] | None:

@@ -73,7 +73,7 @@ class VideoSource(NativeSource["Frame"]):
             wake=self._wake,
         )
 
-    def __init__(self, url: str, options: _native.OpenOptions) -> None:
+    def __init__(self, url: bytes, options: _native.OpenOptions) -> None:
         """Called by freshframe.open()."""
         handle = _native.make_video_source(url, options)
         # Frames of files and of cameras of this machine are never damaged.

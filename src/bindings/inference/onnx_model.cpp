@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "bindings/border/fork_guard.hpp"
+#include "bindings/border/path_name.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/region.hpp"
 #include "bindings/border/text.hpp"
@@ -86,15 +87,15 @@ using inference::Tensor;
 using inference::TensorView;
 using inference::ort::Element;
 
-std::unique_ptr<Model> load(gil::Held& held, const std::string& library, const std::string& path, int threads,
+std::unique_ptr<Model> load(gil::Held& held, const PathName& library, const PathName& path, int threads,
                             const std::string& provider) {
-  const OnnxOptions options{.library = library, .threads = threads, .provider = provider};
+  const OnnxOptions options{.library = library.bytes, .threads = threads, .provider = provider};
   return gil::release(
       held,
       [](const std::string& file, const OnnxOptions& how) {
         return std::make_unique<Model>(OnnxModel(file, how));
       },
-      path, options);
+      path.bytes, options);
 }
 
 nb::list describe_tensors(const std::vector<inference::TensorInfo>& tensors) {
@@ -171,14 +172,14 @@ nb::tuple compute_placement(const Model& self, int width, int height, const Side
   return nb::make_tuple(where.scale_x, where.scale_y, where.left, where.top);
 }
 
-nb::tuple describe_runtime(gil::Held& held, const std::string& library) {
+nb::tuple describe_runtime(gil::Held& held, const PathName& library) {
   const auto [version, providers] = gil::release(
       held,
       [](const std::string& path) {
         const auto& runtime = inference::Runtime::load(path);
         return std::pair(runtime.version(), runtime.providers());
       },
-      library);
+      library.bytes);
   return nb::make_tuple(version, providers);
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "bindings/border/path_name.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/border/text.hpp"
 #include "bindings/engine/engine.hpp"
@@ -43,17 +44,18 @@ void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
       .def(
           "__init__",
           [](NodeDescription* self, const std::string& name, const std::string& input,
-             const std::string& output, std::optional<std::string> records_to, bool gives_several,
+             const std::string& output, std::optional<PathName> records_to, bool gives_several,
              std::optional<double> tick_every, bool finishes, bool gives_last_of_source) {
-            new (self) NodeDescription{name,
-                                       find_type(input),
-                                       find_type(output),
-                                       std::move(records_to),
-                                       gives_several,
-                                       tick_every ? std::optional(Seconds(*tick_every)) : std::nullopt,
-                                       finishes,
-                                       gives_last_of_source,
-                                       output == "Packet"};
+            new (self)
+                NodeDescription{name,
+                                find_type(input),
+                                find_type(output),
+                                records_to ? std::optional(std::move(records_to->bytes)) : std::nullopt,
+                                gives_several,
+                                tick_every ? std::optional(Seconds(*tick_every)) : std::nullopt,
+                                finishes,
+                                gives_last_of_source,
+                                output == "Packet"};
           },
           nb::arg("name"), nb::arg("input"), nb::arg("output"), nb::arg("records_to").none() = nb::none(),
           nb::arg("gives_several") = false, nb::arg("tick_every").none() = nb::none(),

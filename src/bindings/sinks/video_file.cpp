@@ -14,6 +14,7 @@
 #include <tuple>
 #include <utility>
 
+#include "bindings/border/path_name.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
@@ -57,7 +58,7 @@ using KeepLimits =
     std::tuple<std::optional<double>, std::optional<std::uint64_t>, std::optional<std::uint64_t>>;
 
 // NOLINTNEXTLINE(readability-function-size): the options of one call
-std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const nb::dict& given,
+std::unique_ptr<NodeHandle> make_video_file(const PathName& path, const nb::dict& given,
                                             std::optional<double> fps, std::optional<double> segment_every,
                                             const KeepLimits& keep, bool reports_segments) {
   auto options = encoding<VideoFileOptions>(given);
@@ -65,7 +66,7 @@ std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const nb::d
   options.segment_every = segment_every;
   options.reports_segments = reports_segments;
   std::tie(options.keep_days, options.keep_bytes, options.keep_free_bytes) = keep;
-  return make_handle(std::make_unique<VideoFile>(path, options));
+  return make_handle(std::make_unique<VideoFile>(path.bytes, options));
 }
 
 std::unique_ptr<NodeHandle> make_clip_recorder(double before, double after, std::size_t max_bytes,
@@ -86,13 +87,15 @@ void save_in(ClipRecorder* recorder, const std::string& path, std::optional<doub
   recorder->save(path, pts);
 }
 
-void save_clip(gil::Held& held, const NodeHandle& self, const std::string& path, std::optional<double> pts) {
+void save_clip(gil::Held& held, const NodeHandle& self, const PathName& path, std::optional<double> pts) {
   auto* const recorder = &clip_recorder(self);
-  gil::release(held, &save_in, recorder, path, pts);
+  gil::release(held, &save_in, recorder, path.bytes, pts);
 }
 
-std::vector<std::string> clips_in_writing(const NodeHandle& self) {
-  return clip_recorder(self).writing();
+nb::list clips_in_writing(const NodeHandle& self) {
+  nb::list paths;
+  for (const auto& path : clip_recorder(self).writing()) paths.append(python_path(path));
+  return paths;
 }
 
 /// The arguments of the package's class Segment.
@@ -101,9 +104,9 @@ nb::object next_segment(gil::Held& held, const NodeHandle& self) {
   auto* const file = &node_as<VideoFile>(self, "a video file");
   const auto found = gil::release(held, [](VideoFile* recorder) { return recorder->next_segment(); }, file);
   if (!found) return nb::none();
-  return nb::make_tuple(found->path, found->first_pts, found->last_pts, found->first_utc, found->last_utc,
-                        std::string(to_string(found->utc_from)), found->size_bytes, found->frames,
-                        found->damaged, nb::tuple(nb::cast(found->gaps)));
+  return nb::make_tuple(python_path(found->path), found->first_pts, found->last_pts, found->first_utc,
+                        found->last_utc, std::string(to_string(found->utc_from)), found->size_bytes,
+                        found->frames, found->damaged, nb::tuple(nb::cast(found->gaps)));
 }
 
 /// The options that the package has checked.
@@ -138,8 +141,12 @@ void bind_recorders(nb::module_& module) {
   module.def(
       "next_segment", gil::entry<&next_segment>, nb::arg("recorder"),
       "Waits for the next finished segment. None means the recorder is closed. GIL: released while waiting");
-  module.def("video_file_codec", &media::video_file_codec, nb::arg("path"), nb::arg("codec"),
-             "The codec of a file that make_video_file() accepts.");
+  module.def(
+      "video_file_codec",
+      [](const PathName& path, const std::string& codec) {
+        return media::video_file_codec(path.bytes, codec);
+      },
+      nb::arg("path"), nb::arg("codec"), "The codec of a file that make_video_file() accepts.");
   module.def("make_clip_recorder", &make_clip_recorder, nb::arg("before"), nb::arg("after"),
              nb::arg("max_bytes"), nb::arg("encoding"));
   module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("pts").none(),

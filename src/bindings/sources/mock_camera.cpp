@@ -9,6 +9,7 @@
 #include <string>
 
 #include "bindings/border/fork_guard.hpp"
+#include "bindings/border/path_name.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
@@ -27,11 +28,11 @@ std::unique_ptr<NodeHandle> make_mock_camera(const nb::object& picture, double f
   if (Frame frame; nb::try_cast(picture, frame, false)) {
     return make_handle(std::make_unique<MockCamera>(core::FrameAccess::engine(check_process(frame)), fps));
   }
-  return make_handle(std::make_unique<MockCamera>(nb::cast<std::string>(picture), fps));
+  return make_handle(std::make_unique<MockCamera>(nb::cast<PathName>(picture).bytes, fps));
 }
 
 Frame read_file(gil::Held& held, nb::handle path, nb::handle pts) {
-  const auto name = nb::cast<std::string>(call_check("path_or_url", "path", path));
+  const auto name = nb::cast<PathName>(call_check("engine_name", "path", path)).bytes;
   std::optional<double> time;
   if (!pts.is_none()) time = nb::cast<double>(call_check("number", "pts", pts));
   return gil::release(
@@ -41,7 +42,7 @@ Frame read_file(gil::Held& held, nb::handle path, nb::handle pts) {
 }
 
 void write_file(gil::Held& held, const Frame& self, nb::handle path) {
-  const auto name = nb::cast<std::string>(call_check("path", "path", path));
+  const auto name = nb::cast<PathName>(call_check("path", "path", path)).bytes;
   gil::release(
       held, [](const Frame& frame, const std::string& to) { write_frame(frame, to); }, check_process(self),
       name);

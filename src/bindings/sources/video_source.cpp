@@ -1,4 +1,5 @@
 // Sources of pictures: open() and its options, this machine's cameras, the truth of the moving scene.
+#include "bindings/border/path_name.hpp"
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -81,7 +82,9 @@ void bind_open_options(nb::module_& module) {
           [](OpenOptions& self, const std::string& name) { self.pace = parse_pace(name); },
           "\"even\" or \"burst\".")
       .def_rw("frozen_after", &OpenOptions::frozen_after)
-      .def_rw("remember", &OpenOptions::remember)
+      .def_prop_rw(
+          "remember", [](const OpenOptions& self) { return python_path(self.remember); },
+          [](OpenOptions& self, const PathName& folder) { self.remember = folder.bytes; }, "A folder.")
       .def_rw("clock_offset", &OpenOptions::clock_offset)
       .def_rw("loop", &OpenOptions::loop)
       .def_rw("realtime", &OpenOptions::realtime)
@@ -128,8 +131,8 @@ void bind_video_source(nb::module_& module) {
       .def_ro("configuration", &MediaVersions::configuration);
   module.def(
       "make_video_source",
-      [](const std::string& url, const OpenOptions& options) {
-        return make_handle(freshframe::open(url, options));
+      [](const PathName& url, const OpenOptions& options) {
+        return make_handle(freshframe::open(url.bytes, options));
       },
       nb::arg("url"), nb::arg("options"));
   module.def(

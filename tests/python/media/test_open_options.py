@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +77,6 @@ def test_a_scheme_may_be_written_in_capitals() -> None:
     pipeline.reader(pipeline.add(ff.open("TCP://127.0.0.1:1", reconnect=False)))
     with pytest.raises(ff.SourceError, match="connection refused"):
         pipeline.start()
-
-
-def test_a_path_that_is_not_utf8_says_what_to_do() -> None:
-    said = refusal(os.fsdecode(b"/clips/\xff.mp4"))
-    assert "url must be UTF-8" in said
-    assert "rename it" in said
 
 
 def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
