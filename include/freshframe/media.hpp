@@ -74,6 +74,9 @@ struct OpenOptions {
   /// Which video of a network stream with several: "best", "worst", "720p" (the best with at most that many
   /// rows), or its index in VideoInfo::renditions.
   std::string rendition = "best";
+  /// Index of the stream to read from a file, as in VideoInfo::streams. Default: the video with the largest
+  /// images that is neither a still nor a cover.
+  std::optional<int> stream = {};
   std::optional<int> decoder_threads = {};  // default: cores for a lossless file, 1 for a live source
   /// Where to decode: "cpu"; "auto" (on an NVIDIA GPU if possible, otherwise on the CPU); or "cuda" or
   /// "cuda:1", which must work. SourceStats::decoder and decoder_reason show the result.

@@ -31,6 +31,9 @@ struct VideoInfo {
   /// The available videos of a network stream with several, such as "640x360 h264, 800 kbit/s"; otherwise
   /// empty.
   std::vector<std::string> renditions = {};
+  /// The videos of a file with several, each with its stream's index, such as "1: 640x360 h264, 900 frames";
+  /// otherwise empty.
+  std::vector<std::string> streams = {};
 };
 
 }  // namespace freshframe

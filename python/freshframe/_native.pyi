@@ -1373,7 +1373,7 @@ class NodeDescription:
     A Python node's name, the kinds of its values, the file that it writes, and what it gives besides one result per sample.
     """
 
-    def __init__(self, name: str, input: str, output: str, records_to: str | None = None, gives_several: bool = False, tick_every: float | None = None, finishes: bool = False, gives_last_of_source: bool = False) -> None: ...
+    def __init__(self, name: str, input: str, output: str, records_to: str | bytes | None = None, gives_several: bool = False, tick_every: float | None = None, finishes: bool = False, gives_last_of_source: bool = False) -> None: ...
 
 def hosted(description: NodeDescription, node: object, takes_values: bool, spool: SpoolCounters | None = None) -> NodeHandle:
     """The handle of a Python node. The caller keeps the node."""
@@ -1593,10 +1593,11 @@ class OpenOptions:
     def frozen_after(self, arg: float | None, /) -> None: ...
 
     @property
-    def remember(self) -> str: ...
+    def remember(self) -> object:
+        """A folder."""
 
     @remember.setter
-    def remember(self, arg: str, /) -> None: ...
+    def remember(self, arg: str | bytes, /) -> None: ...
 
     @property
     def clock_offset(self) -> float: ...
@@ -1627,6 +1628,12 @@ class OpenOptions:
 
     @rendition.setter
     def rendition(self, arg: str, /) -> None: ...
+
+    @property
+    def stream(self) -> int | None: ...
+
+    @stream.setter
+    def stream(self, arg: int | None, /) -> None: ...
 
     @property
     def decoder_threads(self) -> int | None: ...
@@ -1697,6 +1704,9 @@ class VideoInfo:
     @property
     def renditions(self) -> list[str]: ...
 
+    @property
+    def streams(self) -> list[str]: ...
+
 class MediaVersions:
     """FFmpeg's versions, licence and build flags."""
 
@@ -1715,7 +1725,7 @@ class MediaVersions:
     @property
     def configuration(self) -> str: ...
 
-def make_video_source(url: str, options: OpenOptions) -> NodeHandle: ...
+def make_video_source(url: str | bytes, options: OpenOptions) -> NodeHandle: ...
 
 def need_first_frame(node: NodeHandle) -> None: ...
 
@@ -1966,19 +1976,19 @@ def decode_on_demand(engine: Engine, index: int) -> None:
 def wake(node: NodeHandle, seconds: float | None, pts: float | None) -> None:
     """Wakes a video source that was opened with decode="keyframes"."""
 
-def make_video_file(path: str, encoding: dict, fps: float | None, segment_every: float | None, keep: tuple[float | None, int | None, int | None], reports_segments: bool) -> NodeHandle: ...
+def make_video_file(path: str | bytes, encoding: dict, fps: float | None, segment_every: float | None, keep: tuple[float | None, int | None, int | None], reports_segments: bool) -> NodeHandle: ...
 
 def next_segment(recorder: NodeHandle) -> object:
     """
     Waits for the next finished segment. None means the recorder is closed. GIL: released while waiting
     """
 
-def video_file_codec(path: str, codec: str) -> str:
+def video_file_codec(path: str | bytes, codec: str) -> str:
     """The codec of a file that make_video_file() accepts."""
 
 def make_clip_recorder(before: float, after: float, max_bytes: int, encoding: dict) -> NodeHandle: ...
 
-def save_clip(recorder: NodeHandle, path: str, pts: float | None) -> None:
+def save_clip(recorder: NodeHandle, path: str | bytes, pts: float | None) -> None:
     """GIL: released"""
 
 class WriteClaim:
@@ -1987,7 +1997,7 @@ class WriteClaim:
 def claim_file(device: int, inode: int) -> WriteClaim:
     """Returns None if another recorder of this process writes the file."""
 
-def clips_in_writing(recorder: NodeHandle) -> list[str]: ...
+def clips_in_writing(recorder: NodeHandle) -> list: ...
 
 def make_publish(url: str, options: dict) -> NodeHandle: ...
 
@@ -2144,7 +2154,7 @@ class OnnxModel:
 
     def node(self, size: tuple[int, int] | None) -> NodeHandle: ...
 
-def load_onnx(library: str, path: str, threads: int, provider: str) -> OnnxModel:
+def load_onnx(library: str | bytes, path: str | bytes, threads: int, provider: str) -> OnnxModel:
     """GIL: released"""
 
 def onnx_runtime(library: str) -> tuple[str, list[str]]:

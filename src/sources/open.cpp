@@ -59,6 +59,7 @@ void check_range(const OpenOptions& options) {
   for (const auto& [name, value] : {std::pair("start", options.start), std::pair("end", options.end)}) {
     if (value && !(*value >= 0 && std::isfinite(*value))) refuse(name, "0 or more seconds", *value);
   }
+  if (options.stream && *options.stream < 0) refuse("stream", "0 or more", *options.stream);
   const double start = options.start.value_or(0);
   if (options.end && *options.end <= start) {
     std::ostringstream wanted;
@@ -210,6 +211,9 @@ constexpr auto kOptionUses = std::to_array<OptionUse>({
      "live sources; loop=True starts a file again"},
     {"rendition", [](const OpenOptions& o) { return o.rendition != OpenOptions().rendition; }, kStreams,
      "live network streams"},
+    {"stream", [](const OpenOptions& o) { return o.stream.has_value(); },
+     only(OpenedAs::File) | only(OpenedAs::Download),
+     "files; of a live network stream, rendition= chooses the video"},
     {"pace=\"burst\"", [](const OpenOptions& o) { return o.pace == Pace::Burst; }, only(OpenedAs::HttpStream),
      "HLS, an http:// or https:// URL of a live playlist; frames of other live sources come at once as they "
      "are"},

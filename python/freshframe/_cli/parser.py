@@ -13,7 +13,7 @@ from typing import Any
 
 import freshframe as ff
 
-from .option_values import count, dimensions, moment, port, radius, rate, seconds, share, source
+from .option_values import count, dimensions, index, moment, port, radius, rate, seconds, share, source
 
 _URL = "URL of a dashboard, as serve() returns it; or host:port, or a port"
 
@@ -78,6 +78,7 @@ _SOURCE = (
 QUOTES = "put a pattern in quotes: 'frames/*.png'"  # otherwise the shell replaces it by all files
 
 _FPS = "frames per second of pictures in sequence (default 25), or the rate that a camera must deliver"
+_STREAM = "index of the stream to read from a file with several videos; freshframe probe lists them"
 
 
 def parse(arguments: Sequence[str]) -> Any:
@@ -221,6 +222,7 @@ def _track(commands: Any) -> None:
         help=f"{_SOURCE}; several files are tracked one after the other",
     )
     parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
+    parser.add_argument("--stream", type=index, metavar="N", help=_STREAM)
     parser.add_argument(
         "-o",
         "--output",
@@ -337,6 +339,7 @@ def _view(commands: Any) -> None:
     )
     parser.add_argument("source", type=source, metavar="SOURCE", help=_SOURCE)
     parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
+    parser.add_argument("--stream", type=index, metavar="N", help=_STREAM)
     parser.add_argument("--circles", action="store_true", help="track circles and draw them")
     parser.add_argument("--loop", action="store_true", help="repeat a file")
     group = parser.add_argument_group("dashboard")
@@ -432,6 +435,7 @@ def _probe(commands: Any) -> None:
     )
     parser.add_argument("source", type=source, metavar="URL", help=_SOURCE)
     parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)
+    parser.add_argument("--stream", type=index, metavar="N", help=_STREAM)
     parser.add_argument(
         "--decoder",
         default="cpu",

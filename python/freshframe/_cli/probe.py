@@ -21,7 +21,9 @@ _CLIENTS = {"freshframe": "freshframe", "ffmpeg": "FFmpeg"}
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Reads the source for two seconds and prints its properties and its regularity."""
-    probing = Probing(open_once(options.source, fps=options.fps, decoder=options.decoder))
+    probing = Probing(
+        open_once(options.source, fps=options.fps, stream=options.stream, decoder=options.decoder)
+    )
     with watched(probing.pipeline):
         found = probing.run(_READ_SECONDS)
     record = dataclasses.asdict(found)
@@ -75,6 +77,8 @@ def _table(record: dict[str, Any], measured: Measured) -> list[str]:
     }
     if choice:
         rows["renditions"] = f"{choice} (open(rendition=...) chooses)"
+    if record["streams"]:
+        rows["streams"] = f"{'; '.join(record['streams'])} (open(stream=...) chooses)"
     rows |= _regularity(measured)
     rows |= _decoder(record["source"])
     if record["live"]:

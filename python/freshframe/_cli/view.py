@@ -14,9 +14,11 @@ from .outcome import ExitCode, watched
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Serves a page with the pictures of a source until the source ends."""
-    source = ff.open(options.source, fps=options.fps)
+    source = ff.open(options.source, fps=options.fps, stream=options.stream)
     if not source.live:  # viewed at its own speed, not as fast as it can be read
-        source = ff.open(options.source, fps=options.fps, realtime=True, loop=options.loop)
+        source = ff.open(
+            options.source, fps=options.fps, stream=options.stream, realtime=True, loop=options.loop
+        )
     pipeline = ff.Pipeline("view", stall_timeout=None)
     frames: ff.Port[ff.Frame] = pipeline.add(source, name="source")
     view = [frames]

@@ -38,6 +38,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     realtime: bool = False,
     live: bool | None = None,
     rendition: str | int = "best",
+    stream: int | None = None,
     decoder_threads: int | None = None,
     decoder: str = "cpu",
     on_device: bool = False,
@@ -107,6 +108,9 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             multiplex): ``"best"``, the one with the largest pictures, ``"worst"``, ``"720p"``, the best of at
             most that number of rows, or its number in ``source.info.renditions``, which ``freshframe probe``
             prints.
+        stream: The index of the stream to read from a file with several videos, such as a film and its
+            preview. ffprobe, ``source.info.streams`` and ``freshframe probe`` list the indices. By default
+            the video with the largest images is read that is neither a still nor a cover.
         decoder_threads: Default: the number of cores for a file, 1 for a live source.
         decoder: Where a file or a network stream is decoded. "cpu": by the CPU. "auto": by an NVIDIA
             card if it can, else by the CPU; ``stats()`` and ``why()`` report which, and why. "cuda" or
@@ -154,6 +158,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.realtime = _check.flag("realtime", realtime)
     chosen.live = None if live is None else _check.flag("live", live)
     chosen.rendition = _rendition(rendition)
+    chosen.stream = _count("stream", stream)
     chosen.decoder_threads = _count("decoder_threads", decoder_threads)
     chosen.decoder = _check.text("decoder", decoder)
     chosen.on_device = _check.flag("on_device", on_device)
@@ -174,6 +179,7 @@ def open_once(
     *,
     fps: float | None = None,
     rendition: str | int = "best",
+    stream: int | None = None,
     decoder: str = "cpu",
     options: Mapping[str, str] | None = None,
 ) -> VideoSource:
@@ -181,6 +187,7 @@ def open_once(
     chosen = _native.OpenOptions()
     chosen.fps = _check.optional_number("fps", fps)
     chosen.rendition = _rendition(rendition)
+    chosen.stream = _count("stream", stream)
     chosen.decoder = _check.text("decoder", decoder)
     chosen.options = ffmpeg_options("open()", options)
     source = VideoSource(_url(url), chosen)

@@ -30,6 +30,9 @@ class VideoInfo:
             not known (cameras, and a network stream before its first frame).
         renditions: The videos of a network stream that has several, each as "640x360 h264, 800 kbit/s"; else
             empty. open() has an option to choose one.
+        streams: The videos of a file that has several, each with the index of its stream, as
+            "1: 640x360 h264, 900 frames", "2: 320x240 mjpeg, still" or "3: 600x600 png, cover"; else empty.
+            ``open(stream=)`` chooses one.
         client: Who speaks RTSP with the server, "freshframe" or "ffmpeg"; None for other sources.
         ends_by: The end of a picture in RTSP that freshframe reads: "marker", its last packet, or
             "timestamp", the first packet of the next one, which makes pictures one frame interval older. None
@@ -47,5 +50,6 @@ class VideoInfo:
     pixel_format: str | None
     interlaced: bool | None
     renditions: tuple[str, ...]
+    streams: tuple[str, ...]
     client: Literal["freshframe", "ffmpeg"] | None
     ends_by: Literal["marker", "timestamp"] | None

@@ -138,6 +138,7 @@ class VideoSource(NativeSource["Frame"]):
             pixel_format=info.pixel_format or None,
             interlaced=info.interlaced,
             renditions=tuple(info.renditions),
+            streams=tuple(info.streams),
             client=cast("Any", info.client or None),
             ends_by=cast("Any", info.ends_by or None),
         )

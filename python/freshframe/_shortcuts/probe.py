@@ -81,6 +81,7 @@ def probe(
     fps: float | None = None,
     seconds: float = 0.0,
     rendition: str | int = "best",
+    stream: int | None = None,
     options: Mapping[str, str] | None = None,
 ) -> Probe:
     """Opens a source, reads its first frame and returns the source's properties.
@@ -90,6 +91,7 @@ def probe(
         fps: As for open().
         seconds: Time to read after the first frame, for ``measured``.
         rendition: As for open().
+        stream: As for open().
         options: As for open().
 
     Raises:
@@ -100,7 +102,7 @@ def probe(
     """
     if _check.number("seconds", seconds) < 0:
         raise OptionError(f"seconds must be 0 or more, got {_check.show(seconds)}")
-    return Probing(open_once(url, fps=fps, rendition=rendition, options=options)).run(seconds)
+    return Probing(open_once(url, fps=fps, rendition=rendition, stream=stream, options=options)).run(seconds)
 
 
 class Probing:

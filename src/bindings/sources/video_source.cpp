@@ -1,5 +1,4 @@
 // Sources of pictures: open() and its options, this machine's cameras, the truth of the moving scene.
-#include "bindings/border/path_name.hpp"
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/border/path_name.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
@@ -90,6 +90,7 @@ void bind_open_options(nb::module_& module) {
       .def_rw("realtime", &OpenOptions::realtime)
       .def_rw("live", &OpenOptions::live)
       .def_rw("rendition", &OpenOptions::rendition)
+      .def_rw("stream", &OpenOptions::stream)
       .def_rw("decoder_threads", &OpenOptions::decoder_threads)
       .def_rw("decoder", &OpenOptions::decoder)
       .def_rw("on_device", &OpenOptions::on_device)
@@ -110,7 +111,8 @@ void bind_video_info(nb::module_& module) {
       .def_ro("interlaced", &VideoInfo::interlaced)
       .def_ro("client", &VideoInfo::client)
       .def_ro("ends_by", &VideoInfo::ends_by)
-      .def_ro("renditions", &VideoInfo::renditions);
+      .def_ro("renditions", &VideoInfo::renditions)
+      .def_ro("streams", &VideoInfo::streams);
 }
 
 media::Cards find_cards(gil::Held& held) {

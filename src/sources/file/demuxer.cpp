@@ -8,14 +8,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <deque>
-#include <filesystem>
 #include <iterator>
 #include <limits>
 #include <span>
 #include <sstream>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -26,80 +23,14 @@
 #include "media/ffmpeg/read/read_packet.hpp"
 #include "media/stream/playlist.hpp"
 #include "platform/decimal_point.hpp"
+#include "sources/file/path_fault.hpp"
 
 namespace freshframe::media {
-
-// Distinguishes skipped video from video that runs in parallel to the chosen stream.
-
-void StreamSpans::add(int stream, std::int64_t position) {
-  auto& span = spans_[stream];
-  ++span.packets;
-  if (position < 0) return;
-  span.first = std::min(span.first.value_or(position), position);
-  span.last = std::max(span.last, position);
-}
-
-std::int64_t StreamSpans::packets_apart_from(int chosen) const {
-  const auto found = spans_.find(chosen);
-  if (found == spans_.end() || !found->second.first) return 0;
-  const Span& read = found->second;
-  std::int64_t packets = 0;
-  for (const auto& [stream, span] : spans_) {
-    if (stream == chosen || !span.first) continue;
-    if (span.last < *read.first || *span.first > read.last) packets += span.packets;
-  }
-  return packets;
-}
 
 namespace {
 
 /// A longer run of damage is not a damaged packet but a dead disk or a file of garbage.
 constexpr int kMostDamagedInRow = 1000;
-
-/// The reason why a path cannot be a video, checked before FFmpeg, whose messages name only the consequence.
-struct PathFault {
-  std::string why;
-  int code = 0;
-};
-
-/// Whether a path that does not exist begins with a host: "10.0.0.7/stream1", "camera.lan:554", "admin:pw@camera".
-bool begins_with_host(std::string_view path) {
-  const auto first = path.substr(0, path.find('/'));
-  if (first.find('@') != std::string_view::npos) return true;
-  const auto colon = first.rfind(':');
-  const auto host = first.substr(0, colon);
-  if (colon != std::string_view::npos && !host.empty() && core::all_digits(first.substr(colon + 1)))
-    return true;
-  return std::ranges::count(host, '.') == 3 &&
-         std::ranges::all_of(host, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
-}
-
-/// `given`: the name that the program wrote, because `path` may have become absolute.
-std::optional<PathFault> path_fault(const std::string& path, std::string_view given) {
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) {
-    const int code = error.value();
-    if (code == ENOENT && given.starts_with('~')) {
-      return PathFault{
-          "there is no such file; '~' is not a folder here, give the path of your home or use "
-          "os.path.expanduser()",
-          code};
-    }
-    if (code == ENOENT && begins_with_host(given)) {
-      return PathFault{
-          "there is no such file; the address of a camera begins with its protocol, such as "
-          "rtsp://host/path or http://host/path",
-          code};
-    }
-    if (code == ENOENT) return PathFault{"there is no such file; check the path", code};
-    return PathFault{std::generic_category().message(code), code};
-  }
-  if (std::filesystem::is_directory(status)) return PathFault{"it is a directory; name a file in it", EISDIR};
-  if (!std::filesystem::is_regular_file(status)) return PathFault{"it is not a regular file", EINVAL};
-  if (std::filesystem::file_size(path, error) == 0) return PathFault{"the file is empty"};
-  return std::nullopt;
-}
 
 /// "audio (mp3), subtitle (subrip)": the streams other than video.
 std::string streams_text(const AVFormatContext& input) {
@@ -146,6 +77,13 @@ std::int64_t silent_ticks(const AVPacket& packet, const AVStream& stream) {
 /// FFmpeg would render text as an ANSI terminal's screen.
 bool is_text(const AVFormatContext& input) {
   return std::strcmp(input.iformat->name, "tty") == 0;
+}
+
+/// A GIF ends with a certain byte, whatever follows it in the file. `packet_end`: the place after the latest packet.
+bool is_after_trailer(const AVFormatContext& input, std::int64_t packet_end) {
+  constexpr int kTrailer = ';';
+  if (std::strcmp(input.iformat->name, "gif") != 0 || packet_end <= 0) return false;
+  return avio_seek(input.pb, packet_end, SEEK_SET) >= 0 && avio_r8(input.pb) == kTrailer;
 }
 
 }  // namespace
@@ -262,7 +200,7 @@ void Demuxer::open_container(Dictionary& options) {
   }
   if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
   if (is_text(*input_)) fail("it is text, not a video");
-  if (!settings_.probe && header_tells_all(*input_)) return;
+  if (!settings_.probe && !settings_.video && header_tells_all(*input_)) return;
   const bool is_whole =
       is_picture() && avio_size(&io()) > 0;  // else a parser joins its parts, which this opens
   if (!is_whole) find_streams();
@@ -306,37 +244,68 @@ void Demuxer::read_again_from(std::int64_t start) {
   if (back < 0) fail("its beginning cannot be read again: " + ffmpeg_text(back), ffmpeg_errno(back));
 }
 
-void Demuxer::choose_stream() {
-  int index = av_find_best_stream(input_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-  if (index == AVERROR_DECODER_NOT_FOUND) {
-    fail("this build of FFmpeg has no decoder for its video; it contains " + streams_text(*input_));
-  }
-  if (index < 0) fail("it has no video; it contains " + streams_text(*input_));
+/// Reads until each video has two packets, as a still has not.
+std::map<int, std::int64_t> Demuxer::count_first_packets() {
+  std::map<int, std::int64_t> counts;
   const auto streams = std::span(input_->streams, input_->nb_streams);
-  if (!is_whole_video(*streams[static_cast<std::size_t>(index)])) {
-    const auto whole = std::find_if(streams.begin(), streams.end(),
-                                    [](const AVStream* stream) { return is_whole_video(*stream); });
-    if (whole != streams.end()) index = (*whole)->index;
+  const auto is_counted = [&](const AVStream* stream) {
+    return !is_whole_video(*stream) || counts[stream->index] > 1;
+  };
+  for (std::int64_t bytes = 0; bytes < input_->probesize && !std::ranges::all_of(streams, is_counted);) {
+    Ahead ahead{.packet = make_av_packet()};
+    ahead.result = read_any(*ahead.packet);
+    ahead.complained = std::exchange(complained_, false);
+    const bool is_packet = ahead.result == Result::Packet;
+    if (is_packet) {
+      bytes += ahead.packet->size + 1;
+      ++counts[ahead.packet->stream_index];
+    }
+    ahead_.push_back(std::move(ahead));
+    if (!is_packet) break;
   }
-  stream_ = streams[static_cast<std::size_t>(index)];
-  const auto tiles = std::count_if(streams.begin(), streams.end(), [](const AVStream* stream) {
-    return (stream->disposition & AV_DISPOSITION_DEPENDENT) != 0;
+  return counts;
+}
+
+void Demuxer::choose_stream() {
+  const bool counted = !is_picture() && must_count_packets(*input_);
+  videos_ = list_videos(*input_, counted ? count_first_packets() : std::map<int, std::int64_t>());
+  if (videos_.empty()) fail("it has no video; it contains " + streams_text(*input_));
+  if (settings_.video) {
+    if (const auto fault = stream_fault(*input_, videos_, *settings_.video)) fail(*fault, EINVAL);
+    stream_ = input_->streams[*settings_.video];
+  } else {
+    stream_ = is_picture() ? choose_image(*input_) : choose_video(videos_);
+    if (stream_ == nullptr) {
+      fail("this build of FFmpeg has no decoder for its video; it contains " + streams_text(*input_));
+    }
+  }
+  check_stream();
+  for (AVStream* other : std::span(input_->streams, input_->nb_streams)) {
+    const bool may_go_on = skips_new_streams(*input_) && other->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
+    if (other != stream_ && !may_go_on) other->discard = AVDISCARD_ALL;
+  }
+}
+
+void Demuxer::check_stream() const {
+  const auto tiles = std::ranges::count_if(videos_, [](const FileVideo& video) {
+    return (video.stream->disposition & AV_DISPOSITION_DEPENDENT) != 0;
   });
   if (tiles > 0 && (heif_ || !is_whole_video(*stream_))) {
     fail("its picture consists of " + std::to_string(tiles) +
          " tiles, which freshframe does not join; convert it to JPEG or PNG");
   }
-  if (!is_whole_video(*stream_)) {
+  if (!settings_.video && !is_whole_video(*stream_)) {
     fail("its only video is a cover picture; it contains " + streams_text(*input_));
   }
   if (!is_picture() && (stream_->codecpar->width <= 0 || stream_->codecpar->height <= 0)) {
     fail("no frame of its video (" + std::string(avcodec_get_name(stream_->codecpar->codec_id)) +
          ") can be decoded; it is damaged or cut off");
   }
-  for (AVStream* other : streams) {
-    const bool may_go_on = skips_new_streams(*input_) && other->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
-    if (other->index != index && !may_go_on) other->discard = AVDISCARD_ALL;
-  }
+}
+
+std::int64_t Demuxer::unread_packets() const {
+  const bool may_continue = skips_new_streams(*input_) && !settings_.video;
+  return may_continue ? spans_.packets_apart_from(stream_->index) : 0;
 }
 
 bool Demuxer::lacks_times() const {
@@ -383,6 +352,15 @@ std::map<int, std::int64_t> Demuxer::read_starts(std::map<int, std::int64_t> sta
   std::copy_if(streams.begin(), streams.end(), std::back_inserter(watched),
                [&](const AVStream* stream) { return !is_known(stream) && stream->discard == AVDISCARD_ALL; });
   for (AVStream* stream : watched) stream->discard = AVDISCARD_DEFAULT;
+  const auto note_start = [&](const AVPacket& packet) {
+    const auto time = packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts;
+    if (time == AV_NOPTS_VALUE) return;
+    const auto silent = silent_ticks(packet, *input_->streams[packet.stream_index]);
+    starts.try_emplace(packet.stream_index, av_sat_add64(time, silent));
+  };
+  for (const auto& ahead : ahead_) {
+    if (ahead.result == Result::Packet) note_start(*ahead.packet);
+  }
   for (std::int64_t bytes = 0; bytes < input_->probesize;) {
     if (std::all_of(streams.begin(), streams.end(), is_known)) break;
     Ahead ahead{.packet = make_av_packet()};
@@ -393,11 +371,7 @@ std::map<int, std::int64_t> Demuxer::read_starts(std::map<int, std::int64_t> sta
       break;
     }
     const auto& packet = *ahead.packet;
-    const auto time = packet.pts != AV_NOPTS_VALUE ? packet.pts : packet.dts;
-    if (time != AV_NOPTS_VALUE) {
-      const auto silent = silent_ticks(packet, *input_->streams[packet.stream_index]);
-      starts.try_emplace(packet.stream_index, av_sat_add64(time, silent));
-    }
+    note_start(packet);
     bytes += packet.size + 1;
     if (packet.stream_index == stream_->index) ahead_.push_back(std::move(ahead));
   }
@@ -407,9 +381,10 @@ std::map<int, std::int64_t> Demuxer::read_starts(std::map<int, std::int64_t> sta
 
 Demuxer::Result Demuxer::next(AVPacket& packet) {
   complained_ = false;
-  if (!ahead_.empty()) {
+  while (!ahead_.empty()) {
     const auto ahead = std::move(ahead_.front());
     ahead_.pop_front();
+    if (ahead.result == Result::Packet && ahead.packet->stream_index != stream_->index) continue;
     complained_ = ahead.complained;
     av_packet_move_ref(&packet, ahead.packet.get());
     return ahead.result;
@@ -432,6 +407,10 @@ Demuxer::Result Demuxer::read_any(AVPacket& packet) {
   check_interrupt("read", settings_.read_timeout);
   interrupt_.disarm();
   if (ends_with_error_ && io().error == AVERROR(EIO) && result == AVERROR(EIO)) return Result::End;
+  if ((result < 0 || complained_) && is_after_trailer(*input_, packet_end_)) {
+    complained_ = false;
+    return Result::End;
+  }
   if (result == AVERROR_EOF) {
     if (io().error < 0) lose(io().error);  // some demuxers treat a failing disk as the end
     return Result::End;
@@ -441,6 +420,7 @@ Demuxer::Result Demuxer::read_any(AVPacket& packet) {
     return Result::Damaged;
   }
   damaged_in_row_ = 0;
+  packet_end_ = packet.pos + packet.size;
   const auto& parameters = *input_->streams[packet.stream_index]->codecpar;
   if (parameters.codec_type == AVMEDIA_TYPE_VIDEO) spans_.add(packet.stream_index, packet.pos);
   return Result::Packet;
@@ -505,6 +485,20 @@ double Demuxer::largest_leap() const noexcept {
   constexpr double kHalfAWrap = 0.5 * 8589934592.0 / 90000;  // half of 33 bits at 90 kHz
   const bool wraps = (input_->iformat->flags & AVFMT_TS_DISCONT) != 0;
   return wraps ? kHalfAWrap : std::numeric_limits<double>::infinity();
+}
+
+bool Demuxer::has_durations() const {
+  const std::string_view name = input_->iformat->name;
+  constexpr std::array<std::string_view, 3> kKnown{"gif", "apng", "ogg"};
+  return name.starts_with("mov,") || is_matroska(*input_) || std::ranges::find(kKnown, name) != kKnown.end();
+}
+
+std::optional<std::int64_t> Demuxer::end() const {
+  const auto start = stream_->start_time != AV_NOPTS_VALUE ? stream_->start_time : 0;
+  if (is_matroska(*input_)) return matroska_end(*input_, *stream_, start);
+  const bool is_mov = std::string_view(input_->iformat->name).starts_with("mov,");
+  if (!is_mov || stream_->duration <= 0) return std::nullopt;
+  return av_sat_add64(start, stream_->duration);
 }
 
 std::optional<double> Demuxer::duration() const {

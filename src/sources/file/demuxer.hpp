@@ -9,37 +9,18 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "media/ffmpeg/interrupt.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/url/open_secrets.hpp"
+#include "sources/file/file_videos.hpp"
 #include "sources/file/unsized_io.hpp"
 
 namespace freshframe::media {
 
 class FfmpegErrorCapture;
-
-// Distinguishes skipped video from video that runs in parallel to the chosen stream.
-
-/// The positions of each video stream's packets in a file. A stream that is wholly before or after the chosen
-/// one continues it under another number, as at a change of programmes. A stream that overlaps it is another
-/// view of the same time.
-class StreamSpans {
- public:
-  /// `position`: of the packet in the file, in bytes; below 0: unknown.
-  void add(int stream, std::int64_t position);
-  /// The number of packets of streams that are before or after `chosen`.
-  [[nodiscard]] std::int64_t packets_apart_from(int chosen) const;
-
- private:
-  struct Span {
-    std::int64_t packets = 0;
-    std::optional<std::int64_t> first;
-    std::int64_t last = 0;
-  };
-  std::map<int, Span> spans_;
-};
 
 inline constexpr double kDefaultFps = 25;  // FFmpeg's own for pictures
 
@@ -52,7 +33,8 @@ struct DemuxerSettings {
   double read_timeout = 5;                             // seconds
   std::stop_token stop = {};                           // stop of the pipeline
   std::string most_pixels = Decoder::most_pixels({});  // limit of a picture's pixels, as FFmpeg's option
-  bool probe = true;  // false means no probing if the container's header is sufficient
+  bool probe = true;              // false means no probing if the container's header is sufficient
+  std::optional<int> video = {};  // index of the stream to read; default: choose_video()
 };
 
 /// One open container. One thread. Blocks in the constructor and in next() until the file delivers, the time
@@ -88,6 +70,10 @@ class Demuxer {
   /// Frames per second from the container or the codec.
   [[nodiscard]] std::optional<double> fps() const;
   [[nodiscard]] std::optional<double> duration() const;  // seconds
+  /// The container has the duration of each frame. Otherwise FFmpeg guesses it.
+  [[nodiscard]] bool has_durations() const;
+  /// The end of the last frame in ticks, where a container with edit lists has it.
+  [[nodiscard]] std::optional<std::int64_t> end() const;
   /// Unix time of the recording, as its device wrote it: of its beginning or end, in UTC or local time.
   [[nodiscard]] std::optional<double> creation_time() const;
   /// A longer interval between two frames, in seconds, is FFmpeg's mistake: in a stream with discontinuities
@@ -105,11 +91,14 @@ class Demuxer {
   /// After End: the number of packets missing at the end, by the file's index; at least 1 if the demuxer
   /// logged an error.
   [[nodiscard]] std::int64_t missing_packets() const;
-  /// The packets so far of other video streams that are before or after the chosen one.
-  [[nodiscard]] std::int64_t unread_packets() const { return spans_.packets_apart_from(stream_->index); }
+  /// The packets so far of other video streams that are before or after the chosen one, unless the user chose it. Only
+  /// transport and program streams continue a video in another stream.
+  [[nodiscard]] std::int64_t unread_packets() const;
+  /// All videos, covers included.
+  [[nodiscard]] const std::vector<FileVideo>& videos() const noexcept { return videos_; }
 
  private:
-  /// A packet that was read to find the start of the file.
+  /// A packet of any stream that was read to find the videos or the start of the file.
   struct Ahead {
     Result result = Result::Packet;
     bool complained = false;
@@ -125,7 +114,9 @@ class Demuxer {
   void find_streams();
   void read_all_ahead();
   void read_again_from(std::int64_t start);
+  [[nodiscard]] std::map<int, std::int64_t> count_first_packets();
   void choose_stream();
+  void check_stream() const;
   void find_origin();
   [[nodiscard]] std::map<int, std::int64_t> read_starts(std::map<int, std::int64_t> starts);
   [[nodiscard]] bool has_pictures_or_sound(const AVStream& stream) const;
@@ -143,12 +134,14 @@ class Demuxer {
   bool ends_with_error_ = false;  // FFmpeg itself reads a body without a length: its end is an error to it
   InputPtr input_;
   AVStream* stream_ = nullptr;
+  std::vector<FileVideo> videos_;
   bool all_streams_ = false;  // the packets show the streams, not the tables
   bool jpeg_ = false;         // the file begins as a JPEG
   bool heif_ = false;         // whether it is a HEIC or AVIF picture
   std::int64_t origin_ = 0;
   std::deque<Ahead> ahead_;
-  StreamSpans spans_;  // spans of the video streams read so far
+  StreamSpans spans_;            // spans of the video streams read so far
+  std::int64_t packet_end_ = 0;  // position after the latest packet, in bytes
   int damaged_in_row_ = 0;
   bool complained_ = false;
   bool damaged_times_ = false;

@@ -17,6 +17,7 @@
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
+#include "sources/file/packet_images.hpp"
 #include "sources/live/decoding_place.hpp"
 
 extern "C" {
@@ -44,6 +45,14 @@ bool is_misplaced(const AVPacket& packet) {
   constexpr double kMost = 1 << 28;
   if (packet.pts == AV_NOPTS_VALUE || packet.dts == AV_NOPTS_VALUE) return false;
   return std::abs(static_cast<double>(packet.pts) - static_cast<double>(packet.dts)) > kMost;
+}
+
+std::int64_t duration_of(const AVFrame& frame) {
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(57, 30, 100)
+  return frame.duration;
+#else
+  return frame.pkt_duration;
+#endif
 }
 
 }  // namespace
@@ -98,7 +107,8 @@ void FileDecoding::open_again(const Context& context) {
                                    .read_timeout = options_.read_timeout,
                                    .stop = context.stop,
                                    .most_pixels = Decoder::most_pixels(options_.options),
-                                   .probe = options_.start.has_value()},
+                                   .probe = options_.start.has_value(),
+                                   .video = options_.stream},
                    options);
   step_ = 1 / options_.fps.value_or(demuxer_->fps().value_or(kDefaultFps));
   begin_pass();
@@ -151,6 +161,7 @@ void FileDecoding::begin_pass() {
   first_dts_.reset();
   delay_.reset();
   counts_.begin_pass();
+  without_image_.reset();
   if (fields_) fields_->begin_stream();
 }
 
@@ -210,6 +221,20 @@ Decoder::Result FileDecoding::receive(const Context& context) {
 
 double FileDecoding::place(const AVFrame& frame) {
   return times_->place(find_time(frame));
+}
+
+double FileDecoding::shown_for(std::int64_t time, std::int64_t ticks) const {
+  const auto end = time != AV_NOPTS_VALUE ? demuxer_->end() : std::nullopt;
+  if (end && *end > time) {
+    ticks = *end - time;
+  } else if (!demuxer_->has_durations()) {
+    return step_;
+  }
+  return std::max(step_, static_cast<double>(ticks) * av_q2d(demuxer_->stream().time_base));
+}
+
+double FileDecoding::shown_for(const AVFrame& frame) const {
+  return shown_for(frame.best_effort_timestamp, duration_of(frame));
 }
 
 std::optional<double> FileDecoding::seconds(std::int64_t ticks) const {
@@ -272,9 +297,20 @@ void FileDecoding::send(const Context& context) {
   const bool misplaced = is_misplaced(*packet_);
   const bool hidden = (packet_->flags & AV_PKT_FLAG_DISCARD) != 0 && !demuxer_->has_damaged_times();
   if (!first_dts_) first_dts_ = packet_->dts;
-  if (!fields_ || !fields_->take_packet(*packet_)) counts_.send(*packet_, misplaced, misplaced || !hidden);
+  const auto& codec = *demuxer_->stream().codecpar;
+  const bool is_image = holds_image(*packet_, codec);
+  if (!is_image && codec.codec_id == AV_CODEC_ID_H264 && packet_->size > 0) return keep_for_next();
+  if (without_image_) put_before(*std::exchange(without_image_, nullptr), *packet_);
+  const bool counts = is_image && (!fields_ || !fields_->take_packet(*packet_));
+  if (counts) counts_.send(*packet_, misplaced, misplaced || !hidden);
   if (!decoder_->send(*packet_, context.clock.now())) counts_.fail(context);
   av_packet_unref(packet_.get());
+}
+
+/// Messages and parameter sets belong to the image that follows.
+void FileDecoding::keep_for_next() {
+  if (without_image_) put_before(*without_image_, *packet_);
+  without_image_ = std::exchange(packet_, make_av_packet());
 }
 
 // ---- the end
@@ -283,9 +319,9 @@ void FileDecoding::send(const Context& context) {
 void FileDecoding::count_cut_off(const Context& context) const {
   if (const auto unread = demuxer_->unread_packets(); unread > 0) {
     context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(unread));
-    log(LogLevel::Warning, "the file has another video stream before or behind the one that was read: " +
-                               std::to_string(unread) + " packets of it were not read: '" + url_.masked +
-                               "'");
+    log(LogLevel::Warning,
+        "the file has another video stream before or after the one that was read: " + std::to_string(unread) +
+            " packets of it were not read: '" + url_.masked + "'");
   }
   if (demuxer_->has_second_file()) {
     context.counters.drop(NodeDropCause::Decode);

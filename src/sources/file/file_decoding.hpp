@@ -43,6 +43,10 @@ class FileDecoding {
   /// The same without the frames around it; nullopt if it has none.
   [[nodiscard]] std::optional<double> find_time(const AVFrame& frame);
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
+  /// Seconds for which the last frame of the file, at `time`, is shown: until the container ends, else for `ticks`, but at
+  /// least one step, because some programs write no true duration of the last frame.
+  [[nodiscard]] double shown_for(std::int64_t time, std::int64_t ticks) const;
+  [[nodiscard]] double shown_for(const AVFrame& frame) const;
   /// Decodes these packets before the demuxer's next.
   void decode_first(std::deque<AvPacketPtr> packets) { read_ahead_ = std::move(packets); }
   /// Begins the time within which the next frame has to come: `open_timeout`.
@@ -74,6 +78,7 @@ class FileDecoding {
   [[nodiscard]] bool feed(const Context& context);
   [[nodiscard]] Demuxer::Result next_packet();
   void send(const Context& context);
+  void keep_for_next();
   [[nodiscard]] bool has_packet_for_each_frame() const;
   void count_cut_off(const Context& context) const;
   void finish(const Context& context);
@@ -88,6 +93,7 @@ class FileDecoding {
   double step_ = 1 / kDefaultFps;
   std::optional<Timeline> times_;  // in the file, since begin_pass()
   AvPacketPtr packet_;
+  AvPacketPtr without_image_;              // goes to the decoder with the next packet
   std::deque<AvPacketPtr> read_ahead_;     // packets to decode before the demuxer's next
   AvFramePtr spare_;                       // for the next receive()
   std::exception_ptr lost_;                // the error of reading, thrown after the decoder's last frames

@@ -47,8 +47,10 @@ FileFrame FilePart::go_to_start(const Context& context) {
 std::optional<FileFrame> FilePart::decode_from(StartPoint point, const Context& context) {
   const auto wanted = wanted_ticks();
   const auto later = point.first_from(begin_ == Begin::At ? wanted : wanted + 1);
-  const double last = decoding_.seconds(point.times.empty() ? wanted : point.times.back()).value_or(0);
-  if (!later && (begin_ == Begin::At || ends_before_start(last))) fail_start(last);
+  const auto latest = point.times.empty() ? wanted : point.times.back();
+  const double last = decoding_.seconds(latest).value_or(0);
+  const double lasts = decoding_.shown_for(latest, point.end - latest);
+  if (!later && (begin_ == Begin::At || ends_before_start(last + lasts))) fail_start(last, lasts);
   const auto expected = begin_ == Begin::At ? later : point.last_until(wanted);
   if (!expected) return std::nullopt;
   const auto number = point.find_number(*expected);
@@ -69,6 +71,7 @@ std::optional<FileFrame> FilePart::decode_from(StartPoint point, const Context& 
 FileFrame FilePart::decode_to_start(const Context& context) {
   FileFrame before;
   double time = 0;
+  double lasts = 0;
   static_cast<void>(decoding_.counts().take_left_out());
   decoding_.start_deadline();
   for (std::int64_t decoded = 0;; ++decoded) {
@@ -76,10 +79,13 @@ FileFrame FilePart::decode_to_start(const Context& context) {
     const auto number = decoded + decoding_.counts().left_out();
     if (!frame && context.stop.stop_requested()) decoding_.demuxer().throw_stopped();
     if (!frame) {
-      if (begin_ == Begin::At || !before.frame || ends_before_start(time)) fail_start(time);
+      if (begin_ == Begin::At || !before.frame || ends_before_start(time + lasts)) {
+        fail_start(time, lasts);
+      }
       return before;
     }
     time = decoding_.place(*frame);
+    lasts = decoding_.shown_for(*frame);
     const bool reached =
         begin_ == Begin::At ? time >= *options_.start - tolerance() : time > *options_.start + tolerance();
     if (reached && begin_ == Begin::Showing && before.frame) return before;
@@ -88,10 +94,11 @@ FileFrame FilePart::decode_to_start(const Context& context) {
   }
 }
 
-void FilePart::fail_start(double last) const {
+void FilePart::fail_start(double last, double lasts) const {
   std::ostringstream text;
   text << "cannot open '" << url_.masked << "' at " << *options_.start
        << " s: it is shorter, its last frame is at " << last << " s";
+  if (lasts > 2 * decoding_.step()) text << " and is shown until " << last + lasts << " s";
   throw SourceError(text.str(), url_.masked, EINVAL);
 }
 
@@ -99,9 +106,9 @@ bool FilePart::is_before_end(double time) const {
   return !options_.end || time < *options_.end - tolerance();
 }
 
-/// `last`: time of the last frame, which is shown for one step.
-bool FilePart::ends_before_start(double last) const {
-  return *options_.start >= last + decoding_.step() - tolerance();
+/// `end`: the time until which the last frame is shown.
+bool FilePart::ends_before_start(double end) const {
+  return *options_.start >= end - tolerance();
 }
 
 /// The time that the first frame has at least, or the one to show at most.

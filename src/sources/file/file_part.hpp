@@ -40,8 +40,8 @@ class FilePart {
  private:
   [[nodiscard]] std::optional<FileFrame> decode_from(StartPoint point, const Context& context);
   [[nodiscard]] FileFrame decode_to_start(const Context& context);
-  [[nodiscard]] bool ends_before_start(double last) const;
-  [[noreturn]] void fail_start(double last) const;
+  [[nodiscard]] bool ends_before_start(double end) const;
+  [[noreturn]] void fail_start(double last, double lasts) const;
   [[nodiscard]] std::int64_t wanted_ticks() const;
   [[nodiscard]] double tolerance() const;
 

@@ -3,6 +3,7 @@
 #include "sources/file/file_source.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -48,6 +49,7 @@ void FileSource::open(const Context& context) {
     maker_.set_turn(decoding_.turn());
     maker_.count_downloads(context.counters.source().downloads());
     describe(*first_->file.frame);
+    tell_choice();
   } catch (...) {
     close();  // the engine closes only sources that have opened
     throw;
@@ -94,12 +96,24 @@ void FileSource::describe(const AVFrame& first) {
   info_.frame_count = demuxer.frame_count();
   info_.duration = demuxer.duration();
   info_.pixel_format = pixel_format != nullptr ? pixel_format : "";
+  if (demuxer.videos().size() > 1) info_.streams = describe_videos(demuxer.videos());
   info_.container = demuxer.input().iformat->name;
   if (demuxer.is_picture()) {
     info_.fps = options_.fps.value_or(kDefaultFps);
     info_.frame_count = 1;
     info_.duration = 1 / *info_.fps;
   }
+}
+
+void FileSource::tell_choice() const {
+  const auto& videos = decoding_.demuxer().videos();
+  const auto whole = std::ranges::count_if(videos, [](const FileVideo& video) { return !video.cover; });
+  if (whole < 2 || options_.stream) return;
+  std::string list;
+  for (const auto& each : info_.streams) list += (list.empty() ? "" : "; ") + each;
+  log(LogLevel::Info, "'" + url_.masked + "' has several videos (" + list + "): stream " +
+                          std::to_string(decoding_.demuxer().stream().index) +
+                          " is read, and stream= chooses another");
 }
 
 std::optional<SourceItem<Frame>> FileSource::read(const Context& context) {
@@ -139,6 +153,7 @@ std::optional<FileSource::Placed> FileSource::next_frame(const Context& context)
     if (auto frame = decoding_.pull(context)) {
       const double time = decoding_.place(*frame);
       if (part_.is_before_end(time)) return place({.frame = std::move(frame), .time = time});
+      last_shown_for_ = options_.end.value_or(time) - last_time_;
     }
     if (context.stop.stop_requested()) return std::nullopt;
     ended_ = !start_again(context);
@@ -155,6 +170,9 @@ FileSource::Placed FileSource::place(FileFrame frame) {
     throw SourceError(text.str(), url_.masked, EINVAL);
   }
   const double pts = frame_times_->place(frame.time);
+  last_time_ = frame.time;
+  last_shown_for_ = decoding_.shown_for(*frame.frame);
+  if (options_.end) last_shown_for_ = std::min(last_shown_for_, *options_.end - last_time_);
   return {.file = std::move(frame), .pts = pts, .left_out = decoding_.counts().take_left_out()};
 }
 
@@ -174,7 +192,7 @@ bool FileSource::start_again(const Context& context) {
     throw SourceError("cannot loop '" + url_.masked + "': none of its frames could be decoded", url_.masked);
   }
   decoding_.repeat();
-  frame_times_->restart();
+  frame_times_->restart(last_shown_for_);
   if (!options_.start && decoding_.rewind()) return true;
   try {
     open_again(context);

@@ -47,6 +47,7 @@ class FileSource final : public VideoSource {
 
   [[nodiscard]] Placed first_frame(const Context& context);
   void describe(const AVFrame& first);
+  void tell_choice() const;
   [[nodiscard]] Placed place(FileFrame frame);
   /// Returns the next frame before `end`, or nullopt at the end and at a stop.
   [[nodiscard]] std::optional<Placed> next_frame(const Context& context);
@@ -67,6 +68,8 @@ class FileSource final : public VideoSource {
   std::optional<Timeline> frame_times_;  // through all repetitions
   std::optional<Placed> first_;          // decoded by open()
   std::optional<double> created_;        // Unix time of the file's time 0
+  double last_time_ = 0;                 // in the file, in seconds, of the latest frame
+  double last_shown_for_ = 0;            // seconds
   std::int64_t first_number_ = 0;        // number of the first frame
   std::int64_t next_number_ = 0;
   std::optional<TimePoint> started_;  // first read()

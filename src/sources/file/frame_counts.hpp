@@ -78,11 +78,11 @@ class FrameCounts {
   }
   /// A repetition begins.
   void repeat() noexcept { frames_ = 0; }
-  /// A packet goes to the decoder. `gives_frame`: the file does not hide its frame.
+  /// A packet with an image goes to the decoder. `gives_frame`: the file does not hide its frame.
   void send(const AVPacket& packet, bool is_misplaced, bool gives_frame) {
     if (!first_sent_) first_sent_ = packet.pts;
     // Frames that are shown before the first keyframe do not count: they need frames from before the file.
-    if (gives_frame && packet.size > 0 && (is_misplaced || packet.pts >= *first_sent_)) ++sent_frames_;
+    if (gives_frame && (is_misplaced || packet.pts >= *first_sent_)) ++sent_frames_;
     const bool is_key = (packet.flags & AV_PKT_FLAG_KEY) != 0;
     const bool begins = is_key && packet.pts != AV_NOPTS_VALUE && (!first_key_ || packet.pts < *first_key_);
     if (begins) first_key_ = packet.pts;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "media/ffmpeg/read/h264_order.hpp"
+#include "sources/file/packet_images.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -61,24 +62,17 @@ class PictureStructure {
   CodecPtr codec_;
 };
 
-/// Returns false for a packet that changes the decoder's state without a frame.
-bool shows_a_frame(const AVPacket& packet, AVCodecID codec) {
-  if (packet.size == 0 || (packet.flags & AV_PKT_FLAG_DISCARD) != 0) return false;
-  constexpr std::uint8_t kShown = 0x10;  // bit of a VP8 frame's first byte: RFC 6386, section 9.1
-  return codec != AV_CODEC_ID_VP8 || (packet.data[0] & kShown) != 0;
-}
-
 class Scan {
  public:
   Scan(Demuxer& demuxer, std::int64_t ticks, bool jumped)
       : demuxer_(demuxer),
         wanted_(ticks),
         jumped_(jumped),
-        codec_(demuxer.stream().codecpar->codec_id),
+        parameters_(*demuxer.stream().codecpar),
         structure_(*demuxer.stream().codecpar) {}
 
   std::optional<StartPoint> run() {
-    if (!keeps_the_rules(codec_)) return std::nullopt;
+    if (!keeps_the_rules(parameters_.codec_id)) return std::nullopt;
     while (later_ <= kMostReordered) {
       auto packet = make_av_packet();
       const auto result = demuxer_.next(*packet);
@@ -101,9 +95,11 @@ class Scan {
     if (structure_.is_field() || (first && !begin_scan(*packet, key))) return false;
     bytes_ += packet->size + 1;
     if (bytes_ > kMostBytes) return false;
-    if (shows_a_frame(*packet, codec_)) {
+    if (is_packed(*packet, parameters_)) return false;
+    if ((packet->flags & AV_PKT_FLAG_DISCARD) == 0 && holds_image(*packet, parameters_)) {
       if (!is_plausible(packet->pts)) return false;
       if (key && packet->pts <= wanted_) restart_at(*packet);
+      if (packet->pts == latest_) point_.end = av_sat_add64(packet->pts, packet->duration);
       point_.times.push_back(packet->pts);
       if (packet->pts > wanted_) ++later_;
       // Frames that belong before the first keyframe of a file cannot be decoded.
@@ -146,7 +142,7 @@ class Scan {
   Demuxer& demuxer_;
   const std::int64_t wanted_;
   const bool jumped_;
-  const AVCodecID codec_;
+  const AVCodecParameters& parameters_;
   PictureStructure structure_;
   StartPoint point_;
   std::int64_t bytes_ = 0;

@@ -16,6 +16,7 @@ namespace freshframe::media {
 struct StartPoint {
   std::deque<AvPacketPtr> packets;  // the keyframe first, in decoding order
   std::vector<std::int64_t> times;  // pts of their frames, in ticks, ascending
+  std::int64_t end = 0;             // ticks at which the frame of the latest time ends, as its packet says
   std::int64_t frames_before = 0;   // frames of the file that are decoded before the keyframe
 
   /// The frame's number in the file; nullopt means no packet has this time.

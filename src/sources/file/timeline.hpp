@@ -10,7 +10,7 @@ namespace freshframe::media {
 
 /// One per stream; one thread. A missing time is one step after the last. A time a little before the last
 /// becomes the last. A jump back (concatenated files), or by more than `leap` seconds ahead, starts a new
-/// section one step after the last, as does the next time after restart().
+/// section one step after the last. The next time after restart() starts one, too.
 class Timeline {
  public:
   /// `step`: seconds between two frames if the stream does not contain it.
@@ -23,7 +23,7 @@ class Timeline {
       last_ = time.value_or(0.0);
       return last_;
     }
-    const double next = last_ + step_;
+    const double next = last_ + (joins_ ? pause_ : step_);
     if (!time) {
       last_ = next;
     } else if (joins_ || *time + shift_ < last_ - kJump || *time + shift_ > last_ + leap_) {
@@ -36,7 +36,11 @@ class Timeline {
     return last_;
   }
 
-  void restart() noexcept { joins_ = begun_; }
+  /// `pause`: seconds for which the last frame is shown; default: one step.
+  void restart(std::optional<double> pause = {}) noexcept {
+    joins_ = begun_;
+    pause_ = pause.value_or(step_);
+  }
 
  private:
   static constexpr double kJump = 1.0;  // seconds: more than any reordering of frames
@@ -47,6 +51,7 @@ class Timeline {
   double last_ = 0;  // the time placed last, once begun
   bool begun_ = false;
   bool joins_ = false;
+  double pause_ = 0;  // seconds, of restart()
 };
 
 }  // namespace freshframe::media

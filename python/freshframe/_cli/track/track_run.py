@@ -103,7 +103,12 @@ class TrackRun:
     def __init__(self, url: int | str, outputs: list[str], options: Any) -> None:
         self.pipeline = ff.Pipeline("track")
         source = ff.open(
-            url, fps=options.fps, realtime=options.realtime, start=options.start, end=options.end
+            url,
+            fps=options.fps,
+            stream=options.stream,
+            realtime=options.realtime,
+            start=options.start,
+            end=options.end,
         )
         self.label = source.url  # with its password masked
         self.live = source.live

@@ -100,7 +100,7 @@ std::vector<Bad> bad_inputs() {
       {"Directory", "folder", [](const std::string& path) { ::mkdir(path.c_str(), 0700); },
        "the folder is empty", ENOENT},
       {"Fifo", "pipe.mp4", [](const std::string& path) { ::mkfifo(path.c_str(), 0600); },
-       "not a regular file", EINVAL},
+       "it is a pipe", EINVAL},
       {"Empty", "empty.mp4", with({}), "the file is empty", 0},
       {"Text", "notes.txt", with(bytes_of("Some words,\nand a second line of them.\n")), "not a video", 0},
       {"TextNamedVideo", "notes.mp4", with(bytes_of("Some words,\nand a second line of them.\n")),

@@ -4,7 +4,7 @@
 #include <initializer_list>
 #include <utility>
 
-#include "sources/file/demuxer.hpp"
+#include "sources/file/file_videos.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

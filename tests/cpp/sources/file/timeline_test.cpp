@@ -54,6 +54,16 @@ TEST(MediaTimeline, GoesOnAfterARestartOfAShortStream) {
   EXPECT_DOUBLE_EQ(timeline.place(0.5), 1.5);
 }
 
+TEST(MediaTimeline, GoesOnAfterTheLastFrameWasShown) {
+  Timeline timeline(0.5);
+  timeline.place(0.0);
+  timeline.place(0.5);
+  timeline.restart(4.0);
+  EXPECT_DOUBLE_EQ(timeline.place(0.0), 4.5);
+  EXPECT_DOUBLE_EQ(timeline.place(0.5), 5.0);
+  EXPECT_DOUBLE_EQ(timeline.place(std::nullopt), 5.5) << "one step, as before";
+}
+
 TEST(MediaTimeline, ALeapAheadThatCannotBeStartsANewStretch) {
   Timeline timeline(0.04, 100);
   EXPECT_DOUBLE_EQ(timeline.place(10), 10);
