@@ -49,6 +49,7 @@ _PATIENCE = 4.0  # seconds for an answer; the server says within 2 that there is
 _LOOK_PATIENCE = 35.0  # seconds for a question about the past: the server gives up after 30
 _LARGEST = 16 << 20  # bytes of an answer
 _AT_ONCE = 8  # questions
+_MOST_EVENTS = 100
 _CONNECTIONS = 64
 _SILENT_AT_ONCE = 16  # connections that have not shown the token
 _SILENT_FOR = 2.0  # seconds
@@ -83,8 +84,13 @@ def run(options: Any, messages: Messages) -> ExitCode:
     except NoPictureError as error:
         messages.complain(str(error))
         return ExitCode.SOURCE
-    server = MCPServer("freshframe", instructions=_INSTRUCTIONS, version=ff.__version__, log_level="ERROR")
-    _add_tools(server, eyes)
+    server = MCPServer(
+        "freshframe",
+        tools=_make_tools(eyes),
+        instructions=_INSTRUCTIONS,
+        version=ff.__version__,
+        log_level="ERROR",
+    )
     if options.http is None:
         _serve_stdio(server, messages, options)
     else:
@@ -235,10 +241,12 @@ class Eyes:
         """Returns the newest events, a line each with its time.
 
         Raises:
-            NoPictureError: Fewer than one is asked for, or the state cannot be read.
+            NoPictureError: Fewer than one or more than 100 are asked for, or the state cannot be read.
         """
-        if most < 1:
-            raise NoPictureError(f"most must be a whole number of events from 1 on, got {most}")
+        if not 1 <= most <= _MOST_EVENTS:
+            raise NoPictureError(
+                f"most must be a whole number of events from 1 to {_MOST_EVENTS}, got {most}"
+            )
         lines = [
             f"{datetime.fromtimestamp(event['time'], timezone.utc).isoformat(timespec='seconds')} "
             f"{event['kind']} {event['subject']}: {event['text']}"
@@ -351,12 +359,37 @@ def _looks_words(state: dict[str, Any]) -> str:
     return f"The looks are {', '.join(_list_looks(state)) or 'none: serve(look=[...]) names them'}"
 
 
-def _add_tools(server: Any, eyes: Eyes) -> None:
+def _refuse_strangers(tool: Any) -> Any:
+    """Makes a tool refuse arguments that it does not have. By default they are ignored."""
+    from pydantic import ConfigDict, model_validator  # noqa: PLC0415  (it comes with mcp)
+
+    model = tool.fn_metadata.arg_model
+    names = list(model.model_fields)
+
+    def check(given: Any) -> Any:
+        for name in set(given) - set(names):
+            known = f"the arguments are {', '.join(names)}" if names else "this tool takes none"
+            raise ValueError(f"there is no argument {name!r} here: {known}")
+        return given
+
+    strict: Any = type(
+        model.__name__,
+        (model,),
+        {"model_config": ConfigDict(extra="forbid"), "check": model_validator(mode="before")(check)},
+    )
+    tool.fn_metadata.arg_model = strict
+    tool.parameters = strict.model_json_schema(by_alias=True)
+    return tool
+
+
+def _make_tools(eyes: Eyes) -> list[Any]:
     """The tools, which read and change nothing. The docstrings are for the agent."""
     from anyio import CapacityLimiter, to_thread  # noqa: PLC0415  (it comes with mcp)
     from mcp.server.mcpserver import Image  # noqa: PLC0415
     from mcp.server.mcpserver.exceptions import ToolError  # noqa: PLC0415
+    from mcp.server.mcpserver.tools import Tool  # noqa: PLC0415
     from mcp.types import ToolAnnotations  # noqa: PLC0415
+    from pydantic import StrictFloat, StrictInt  # noqa: PLC0415
 
     limiter: list[Any] = []  # made in the loop that the server runs
 
@@ -368,38 +401,36 @@ def _add_tools(server: Any, eyes: Eyes) -> None:
         except NoPictureError as error:  # the agent could read no other error
             raise ToolError(str(error)) from None
 
-    tool = functools.partial(
-        server.tool,
-        annotations=ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False),
-        structured_output=False,
-    )
-
-    @tool()  # type: ignore[untyped-decorator]
     async def list_cameras() -> Any:
         """Lists the cameras, the looks that keep the past, and the state of the sources, as JSON."""
         return await asked(eyes.cameras)
 
-    @tool()  # type: ignore[untyped-decorator]
     async def look_now(camera: str) -> Any:
         """Shows what a camera sees now: its newest picture, with its time and age. An old one is an error."""
         words, jpeg = await asked(lambda: eyes.now(camera))
         return [words, Image(data=jpeg, format="jpeg")]
 
-    @tool()  # type: ignore[untyped-decorator]
-    async def look_back(look: str, seconds: float = 10.0, pictures: int = 4) -> Any:
+    async def look_back(look: str, seconds: Any = 10.0, pictures: Any = 4) -> Any:
         """Shows at most 16 pictures of a look's last seconds, oldest first, each with its time and age."""
         found = await asked(lambda: eyes.back(look, seconds, pictures))
         return [part for words, jpeg in found for part in (words, Image(data=jpeg, format="jpeg"))]
 
-    @tool()  # type: ignore[untyped-decorator]
     async def why() -> Any:
         """Says in sentences why results are old or lost, and what helps."""
         return await asked(eyes.why)
 
-    @tool()  # type: ignore[untyped-decorator]
-    async def recent_events(most: int = 20) -> Any:
+    async def recent_events(most: Any = 20) -> Any:
         """Lists the newest events of the pipeline, oldest first: outages, drops, errors. At most 100."""
-        return await asked(lambda: eyes.events(min(most, 100)))
+        return await asked(lambda: eyes.events(most))
+
+    # pydantic's strict types: it would take "3", True and 3.0 for 3
+    look_back.__annotations__.update(seconds=StrictFloat | StrictInt, pictures=StrictInt)
+    recent_events.__annotations__.update(most=StrictInt)
+    annotations = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
+    return [
+        _refuse_strangers(Tool.from_function(each, annotations=annotations, structured_output=False))
+        for each in (list_cameras, look_now, look_back, why, recent_events)
+    ]
 
 
 def _serve_stdio(server: Any, messages: Messages, options: Any) -> None:

@@ -128,6 +128,43 @@ def test_an_agent_sees_the_camera_that_may_be_seen_with_its_time_and_age() -> No
         over_stdio(dashboard.url, talk)
 
 
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("look_back", {"look": "past", "ago": 3}, "there is no argument 'ago' here.*look, seconds, pictures"),
+    ("look_back", {"look": "past", "n": 10**9}, "there is no argument 'n'"),
+    ("look_back", {"look": "past", "seconds": "3"}, "seconds"),
+    ("look_back", {"look": "past", "seconds": True}, "seconds"),
+    ("look_back", {"look": "past", "seconds": -1}, "status 400"),
+    ("look_back", {"look": "past", "seconds": 1e300}, "status 400"),
+    ("look_back", {"look": "past", "pictures": 1.5}, "pictures"),
+    ("look_back", {"look": "past", "pictures": 0}, "status 400"),
+    ("look_back", {"look": "past", "pictures": "4"}, "pictures"),
+    ("look_back", {"look": 5}, "look"),
+    ("look_back", {}, "look"),
+    ("look_now", {"camera": "door", "bogus": 1}, "there is no argument 'bogus' here.*camera"),
+    ("look_now", {"port": "door"}, "there is no argument 'port'"),
+    ("look_now", {"camera": None}, "camera"),
+    ("list_cameras", {"all": True}, "there is no argument 'all' here: this tool takes none"),
+    ("why", {"node": "door"}, "there is no argument 'node'"),
+    ("recent_events", {"n": 5}, "there is no argument 'n' here.*most"),
+    ("recent_events", {"most": 101}, "from 1 to 100, got 101"),
+    ("recent_events", {"most": "5"}, "most"),
+    ("recent_events", {"most": True}, "most"),
+]
+
+
+def test_an_argument_that_a_tool_does_not_have_is_refused_as_over_http() -> None:
+    async def talk(client: Any) -> None:
+        for tool in (await client.list_tools()).tools:
+            assert tool.input_schema["additionalProperties"] is False
+        for tool, arguments, words in WRONG:
+            answer = await client.call_tool(tool, arguments)
+            assert answer.is_error, (tool, arguments)
+            assert re.search(words, answer.content[0].text, re.DOTALL), answer.content[0].text
+
+    with served(token=TOKEN) as dashboard:
+        over_stdio(dashboard.url, talk)
+
+
 def test_a_picture_that_is_too_old_is_refused_with_its_age() -> None:
     with served() as dashboard:
         _, jpeg = Eyes(Target.parse(dashboard.url), max_age=1e6).now("door")
@@ -472,10 +509,10 @@ def test_a_missing_package_is_named(
     assert "pip install 'freshframe[mcp]'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("most", [0, -1])
+@pytest.mark.parametrize("most", [0, -1, 101, 10**9])
 def test_no_events_are_not_all_events(most: int) -> None:
     with (
         pretends(as_answer(json.dumps(STATE))) as eyes,
-        pytest.raises(NoPictureError, match=f"events from 1 on, got {most}"),
+        pytest.raises(NoPictureError, match=f"events from 1 to 100, got {most}"),
     ):
         eyes.events(most)
