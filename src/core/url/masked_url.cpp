@@ -223,6 +223,54 @@ std::string mask_credentials(std::string_view text, const Masking& call) {
   return masked;
 }
 
+// The key of a stream of RTMP.
+
+/// Whether a scheme ends here: "rtmp", "rtmps", or "rtmpe" and "rtmpt" of FFmpeg.
+bool is_rtmp(std::string_view before) {
+  constexpr std::size_t kLongest = 6;
+  const auto word = lower_case(before.substr(before.size() - std::min(before.size(), kLongest)));
+  const auto at = word.rfind("rtmp");
+  return at != kNone && std::ranges::all_of(word.substr(at), [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
+/// The last part of the path of a URL of RTMP, between its "://" at `at` and its `end`.
+Range stream_key_in(std::string_view text, std::size_t at, std::size_t end) {
+  if (!is_rtmp(text.substr(0, at))) return {};
+  const auto url = text.substr(0, end);
+  const auto path = parse_authority(url, at + 3).end;
+  auto last = std::min(url.find_first_of("?#", path), end);
+  while (last > path && url[last - 1] == '/') --last;
+  if (last <= path) return {};
+  return {url.rfind('/', last - 1) + 1, last};
+}
+
+/// The query of such a URL, if it has a '/': the key may be there ("rtmp://host/app?vhost=a/KEY").
+Range query_with_key(std::string_view text, std::size_t at, std::size_t end) {
+  if (!is_rtmp(text.substr(0, at))) return {};
+  const auto url = text.substr(0, end);
+  const auto mark = url.find_first_of("?#", parse_authority(url, at + 3).end);
+  return mark == kNone || url.find('/', mark) == kNone ? Range{} : Range{mark + 1, end};
+}
+
+/// The text with the keys of its streams masked.
+std::string mask_stream_keys(std::string_view text, std::string_view ends, const Masking& call) {
+  constexpr std::size_t kShortestKey = 8;  // a shorter one may be a word of any text
+  std::string masked;
+  std::size_t done = 0;
+  for (auto at = text.find("://"); at != kNone; at = text.find("://", at + 3)) {
+    auto end = std::min(text.find_first_of(ends, at), text.size());
+    if (!ends.empty()) end = std::max(text.find_last_not_of(kSentence, end - 1) + 1, at + 3);
+    for (const auto span : {stream_key_in(text, at, end), query_with_key(text, at, end)}) {
+      if (span.is_empty() || span.first < done) continue;
+      const auto key = text.substr(span.first, span.last - span.first);
+      if (key.size() >= kShortestKey) call.note(key);
+      masked.append(text.substr(done, span.first - done)).append(kMask);
+      done = span.last;
+    }
+  }
+  return masked.append(text.substr(done));
+}
+
 // URLs with escapes, which programs pass as parameters: "?next=http%3A%2F%2Fuser%3Asecret%40host".
 
 /// The length of "://" at the beginning of a text; each sign may be escaped, and its escape again ("%253A"). Returns 0 if
@@ -285,12 +333,13 @@ std::string mask_escaped(const std::string& text, std::string_view ends, const M
 }
 
 std::string mask_text_once(std::string_view text, const Masking& call) {
-  return mask_escaped(mask_parameters(mask_credentials<UrlsInText>(text, call), kSpaces, call), kSpaces,
-                      call);
+  const auto masked = mask_stream_keys(mask_credentials<UrlsInText>(text, call), kSpaces, call);
+  return mask_escaped(mask_parameters(masked, kSpaces, call), kSpaces, call);
 }
 
 std::string mask_url_once(std::string_view url, const Masking& call) {
-  return mask_escaped(mask_parameters(mask_credentials<WholeUrl>(url, call), "", call), "", call);
+  const auto masked = mask_stream_keys(mask_credentials<WholeUrl>(url, call), "", call);
+  return mask_escaped(mask_parameters(masked, "", call), "", call);
 }
 
 /// The place of the user in "rtsp:/user:secret@host", "rtsp//user:secret@host", "rtsp;//user:secret@host",
@@ -342,6 +391,12 @@ std::string mask_passwords(std::string_view text) {
 
 std::string shown_url(std::string_view url) {
   return mask_url(url, {});
+}
+
+std::string_view find_stream_key(std::string_view url) {
+  const auto at = url.find("://");
+  const auto span = at == kNone ? Range{} : stream_key_in(url, at, url.size());
+  return url.substr(span.first, span.last - span.first);
 }
 
 std::vector<std::string> find_secrets(std::string_view url) {

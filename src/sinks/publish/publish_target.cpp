@@ -88,13 +88,7 @@ std::string mask_target(const core::LiveUrl& url, std::string_view key) {
 }  // namespace
 
 std::string_view PublishTarget::stream_key() const noexcept {
-  if (url_.scheme != "rtmp" && url_.scheme != "rtmps") return {};
-  auto path = std::string_view(url_.text).substr(url_.host_end);
-  path = path.substr(0, path.find_first_of("?#"));
-  while (path.ends_with('/')) path.remove_suffix(1);
-  const auto slash = path.rfind('/');
-  const bool has_app = slash != std::string_view::npos && path.find('/') < slash;
-  return has_app ? path.substr(slash + 1) : std::string_view();
+  return core::find_stream_key(url_.text);
 }
 
 PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(mask_target(url_, stream_key())) {

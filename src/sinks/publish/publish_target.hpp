@@ -21,7 +21,7 @@ class PublishTarget {
 
   [[nodiscard]] const core::LiveUrl& url() const noexcept { return url_; }
   [[nodiscard]] const std::string& masked_url() const noexcept { return masked_; }
-  /// The last part of the path of an RTMP URL: whoever has it can publish in the place of its owner. Empty for others.
+  /// Returns core::find_stream_key() of the URL.
   [[nodiscard]] std::string_view stream_key() const noexcept;
   /// FFmpeg's muxer: "rtsp", "flv" or "mpegts".
   [[nodiscard]] const char* format() const noexcept;

@@ -486,6 +486,17 @@ def test_no_form_of_a_key_is_shown_however_a_server_repeats_it(key: str, escape:
     "url",
     [
         "rtmp://127.0.0.1:{}/live2/Zq7wXk9v-abcd",
+        "rtmp://127.0.0.1:{}/Zq7wXk9v-abcd",
+        "rtmp://127.0.0.1:{}/Zq7wXk9v-abcd/",
+        "rtmp://127.0.0.1:{}//Zq7wXk9v-abcd",
+        "rtmp://127.0.0.1:{}/Zq7wXk9v-abcd?a=1",
+        "rtmp://127.0.0.1:{}/app?vhost=a/Zq7wXk9v-abcd",
+        "rtmp://127.0.0.1:{}/app/name#/Zq7wXk9v-abcd",
+        "rtmp://127.0.0.1:{}/app/name?x=/Zq7wXk9v-abcd",
+        "RTMP://127.0.0.1:{}/app/Zq7wXk9v-abcd",
+        "rtmps://127.0.0.1:{}/rtmp/FB-1-0-Zq7wXk9v",
+        "srt://127.0.0.1:{}?passphrase=Zq7wXk9v-abcd",
+        "rtsp://127.0.0.1:{}/live?stream_key=Zq7wXk9v-abcd",
         "rtmp://127.0.0.1:{}/live2/Zq7wXk9v-abcd?back=/live2/Zq7wXk9v-abcd",
         "rtmp://127.0.0.1:{}/app/more/Zq7wXk9v-abcd/",
         "rtmps://user:secret@127.0.0.1:{}/live2/Zq7wXk9v-abcd?backup=1",
@@ -502,6 +513,29 @@ def test_no_report_of_publishing_shows_the_key_of_the_stream(url: str, log: io.S
     for text in (told, log.getvalue()):
         assert "Zq7wXk9v" not in text
     assert "***" in target.url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtmp://127.0.0.1:{}/Zq7wXk9v-abcd",
+        "rtmp://127.0.0.1:{}/live/Zq7wXk9v-abcd",
+        "rtmp://127.0.0.1:{}/live/more/Zq7wXk9v-abcd/",
+        "rtmp://127.0.0.1:{}/live?vhost=a/Zq7wXk9v-abcd",
+        "rtmp://joe:pw@127.0.0.1:{}/live/Zq7wXk9v-abcd?x=1",
+    ],
+)
+def test_no_report_of_a_source_shows_the_key_of_the_stream(url: str, log: io.StringIO) -> None:
+    source = ff.open(url.format(free_port()), open_timeout=1)
+    pipeline = ff.Pipeline()
+    pipeline.reader(pipeline.add(source, name="camera"))
+    with pipeline, pipeline.serve() as dashboard:
+        until(lambda: (pipeline.stats().nodes["camera"].source or source).last_error, "the failure")  # type: ignore[union-attr]
+        told = f"{pipeline.stats()} {pipeline.why()} {source!r} {pipeline!r}"
+        told += request(dashboard.url, "/api/state").text + request(dashboard.url, "/metrics").text
+    assert "***" in told
+    for text in (told, log.getvalue()):
+        assert "Zq7wXk9v" not in text
 
 
 def test_no_text_of_process_shows_a_value_of_its_environment() -> None:

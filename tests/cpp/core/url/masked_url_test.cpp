@@ -78,15 +78,40 @@ TEST(MaskedUrl, ShowsNoPartOfAnyPassword) {
   for (const std::string scheme : {"rtsp", "HTTP", "rtmp", "srt"}) {
     for (const auto& password : kOddPasswords) {
       const auto url = scheme + "://user:" + password + "@host:554/a";
-      EXPECT_EQ(shown_url(url), scheme + "://user:***@host:554/a") << url;
+      const std::string path = scheme == "rtmp" ? "/***" : "/a";  // the stream's key
+      EXPECT_EQ(shown_url(url), scheme + "://user:***@host:554" + path) << url;
       const bool ends = password.starts_with(' ') || password.find("://") != std::string::npos ||
                         password.find_first_of("\n\t") != std::string::npos;
       if (ends) continue;  // text after a URL looks the same
       const auto text = mask_passwords("lost '" + url + "': it is away");
-      EXPECT_EQ(text, "lost '" + scheme + "://user:***@host:554/a': it is away") << url;
+      EXPECT_EQ(text, "lost '" + scheme + "://user:***@host:554" + path + "': it is away") << url;
     }
   }
   EXPECT_EQ(shown_url(std::string("rtsp://user:sec\0ret@host/a", 26)), "rtsp://user:***@host/a");
+}
+
+TEST(MaskedUrl, MasksTheKeyOfAStreamOfRtmp) {
+  EXPECT_EQ(shown_url("rtmp://host/key"), "rtmp://host/***");
+  EXPECT_EQ(shown_url("rtmp://host:1935/app/key"), "rtmp://host:1935/app/***");
+  EXPECT_EQ(shown_url("RTMPS://host/app/more/key//"), "RTMPS://host/app/more/***//");
+  EXPECT_EQ(shown_url("rtmpt://host/app/key?a=1"), "rtmpt://host/app/***?a=1");
+  EXPECT_EQ(shown_url("rtmp://host/app?vhost=a/key"), "rtmp://host/***?***");
+  EXPECT_EQ(shown_url("rtmp://host/app/name?x=1&y=/key"), "rtmp://host/app/***?***");
+  EXPECT_EQ(shown_url("rtmp://host/app/name#/key"), "rtmp://host/app/***#***");
+  EXPECT_EQ(shown_url("rtmp://host?a=/key"), "rtmp://host?***");
+  EXPECT_EQ(shown_url("rtmp://u:p@host/app/key"), "rtmp://u:***@host/app/***");
+  EXPECT_EQ(shown_url("rtmp://host/app/***"), "rtmp://host/app/***");
+  EXPECT_EQ(shown_url("rtmp://host"), "rtmp://host");
+  EXPECT_EQ(shown_url("rtmp://host/"), "rtmp://host/");
+  EXPECT_EQ(shown_url("http://host/app/key"), "http://host/app/key");
+  EXPECT_EQ(mask_passwords("lost 'rtmp://h/app/key': timeout, see http://h/a/b."),
+            "lost 'rtmp://h/app/***': timeout, see http://h/a/b.");
+  EXPECT_EQ(mask_passwords("to rtmp://h/a/k and rtmps://h/l."), "to rtmp://h/a/*** and rtmps://h/***.");
+  EXPECT_EQ(find_stream_key("rtmp://host/app/key?a=1"), "key");
+  EXPECT_EQ(find_stream_key("rtmp://host/key"), "key");
+  EXPECT_EQ(find_stream_key("srt://host/key"), "");
+  EXPECT_TRUE(find_secrets("rtmp://host/live/door").empty()) << "a word of any text";
+  EXPECT_EQ(find_secrets("rtmp://host/live/live_123_abc"), std::vector<std::string>{"live_123_abc"});
 }
 
 TEST(MaskedUrl, ShowsNoPasswordOfAUrlWithoutAHost) {
