@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <cstring>
+#include <limits>
 #include <utility>
 #include <variant>
 
 #include "core/unit_text.hpp"
 #include "platform/socket.hpp"
 #include "serve/http/picture_stream.hpp"
+#include "serve/http/request_rules.hpp"
 #include "serve/http/service.hpp"
 #include "serve/http/video_watcher.hpp"
 #include "serve/http/viewer.hpp"
@@ -47,15 +50,29 @@ RequestHead make_request_head(const http::request<http::empty_body>& request) {
   return head;
 }
 
-/// The client's address, as a text.
+/// The address of one end of a connection; unspecified if it has none, such as a path in the file system.
+net::ip::address address_of(const Socket::endpoint_type& end) {
+  net::ip::tcp::endpoint place;
+  const int family = end.protocol().family();
+  if (family != AF_INET && family != AF_INET6) return {};
+  std::memcpy(place.data(), end.data(), std::min(end.size(), place.capacity()));
+  return place.address();
+}
+
+/// The client's address, as a string.
 std::string describe_client(const Socket& socket) {
   ErrorCode error;
   const auto peer = socket.remote_endpoint(error);
-  net::ip::tcp::endpoint client;
-  const int family = peer.protocol().family();
-  if (error || (family != AF_INET && family != AF_INET6)) return "a client";
-  std::memcpy(client.data(), peer.data(), std::min(peer.size(), client.capacity()));
-  return client.address().to_string();
+  const auto address = error ? net::ip::address() : address_of(peer);
+  return address.is_unspecified() ? "a client" : address.to_string();
+}
+
+/// The address at which the client has connected, as Host has it.
+std::string describe_own_host(const Socket& socket) {
+  ErrorCode error;
+  const auto own = socket.local_endpoint(error);
+  const auto address = error ? net::ip::address() : address_of(own);
+  return address.is_v6() ? "[" + address.to_string() + "]" : address.to_string();
 }
 
 }  // namespace
@@ -93,7 +110,7 @@ void HttpConnection::check(Time now) {
   if (waited_port_) {
     end_wait();
     if (!after_) return send_no_picture();
-    return send({.status = 204, .headers = std::move(picture_headers_)}, parser_->get().keep_alive());
+    return send({.status = 204, .headers = std::move(picture_headers_)}, keeps_alive());
   }
   cut();
 }
@@ -101,7 +118,7 @@ void HttpConnection::check(Time now) {
 void HttpConnection::read() {
   parser_.emplace();
   parser_->header_limit(kMaxHead);
-  parser_->body_limit(0);
+  parser_->body_limit(std::numeric_limits<std::uint64_t>::max());  // none is read
   http::async_read_header(
       socket_, buffer_, *parser_,
       [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) { self->on_head(error); });
@@ -109,9 +126,11 @@ void HttpConnection::read() {
 
 void HttpConnection::on_head(const ErrorCode& error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-    send(plain(431, "the request's headers are too large"), false);
-  } else if (error == http::error::body_limit) {
-    send(plain(413, "a request must not have a body"), false);
+    send(parser_->get().target().empty() ? plain(414, "the address is too long")
+                                         : plain(431, "the request's headers are too large"),
+         false);
+  } else if (error == http::error::bad_version) {
+    send(plain(505, "this server knows HTTP/1.1 and HTTP/1.0"), false);
   } else if (error.category() == make_error_code(http::error::bad_method).category() &&
              error != http::error::end_of_stream && error != http::error::partial_message) {
     send(plain(400, "this is not an HTTP request"), false);
@@ -124,23 +143,33 @@ void HttpConnection::on_head(const ErrorCode& error) {
 
 void HttpConnection::on_request() {
   const auto& request = parser_->get();
-  if (request.count(http::field::host) != 1 || request.count(http::field::origin) > 1) {
-    return send(plain(400, "a request must have one Host header, and at most one Origin"), false);
+  auto head = make_request_head(request);
+  const auto local = describe_own_host(socket_);
+  const bool is_coded = request.count(http::field::transfer_encoding) > 0;
+  auto refused = apply_rules(
+      head, {.version = request.version(),
+             .hosts = request.count(http::field::host),
+             .origins = request.count(http::field::origin),
+             .has_body = parser_->chunked() || parser_->content_length_remaining().value_or(0) > 0,
+             .has_other_coding = is_coded && !parser_->chunked(),
+             .own_host = local});
+  // After a request that was refused, bytes of its body could be taken for another one.
+  if (refused) {
+    const bool goes_on = refused->status == 204 && keeps_alive();
+    return send(*std::move(refused), goes_on);
   }
-  if (parser_->chunked() || parser_->content_length_remaining().value_or(0) > 0) {
-    return send(plain(413, "a request must not have a body"), false);
-  }
-  auto routed = route(make_request_head(request), service_.gate(), service_);
+  answer(head);
+}
+
+void HttpConnection::answer(const RequestHead& head) {
+  auto routed = route(head, service_.gate(), service_);
   if (routed.permitted && !known_) {
     known_ = service_.make_known(*this);
     if (!known_) return send(plain(503, "too many connections; close some, or try again later"), false);
   }
   switch (routed.to) {
     case Routed::To::Reply:
-      // Methods other than GET are refused, and an answer to HEAD has no body, so later bytes could be taken
-      // for one. Only HTTP/1.1 keeps the connection open by default.
-      return send(std::move(routed.reply),
-                  request.keep_alive() && request.version() == 11 && request.method() == http::verb::get);
+      return send(std::move(routed.reply), keeps_alive());
     case Routed::To::Live:
       return become_viewer();
     case Routed::To::Video:
@@ -152,6 +181,15 @@ void HttpConnection::on_request() {
     case Routed::To::Look:
       return wait_for_look(std::move(routed.look));
   }
+}
+
+/// Only HTTP/1.1 keeps the connection open by default.
+bool HttpConnection::keeps_alive() const {
+  return parser_->get().keep_alive() && parser_->get().version() == 11;
+}
+
+bool HttpConnection::is_head() const {
+  return parser_ && parser_->is_header_done() && parser_->get().method() == http::verb::head;
 }
 
 void HttpConnection::become_viewer() {
@@ -173,6 +211,7 @@ void HttpConnection::become_stream(const Routed& routed) {
     return send(plain(503, "too many streams of pictures; close some, or ask for single pictures (.jpg)"),
                 false);
   }
+  if (is_head()) return send({.type = kStreamType, .headers = routed.reply.headers, .sized = false}, false);
   const auto port = service_.hub().find(routed.port).value_or(0);  // the route has found it
   std::make_shared<PictureStream>(service_, std::move(socket_), port, routed.wishes)
       ->start(format_stream_head(routed.reply));
@@ -198,7 +237,7 @@ void HttpConnection::send_no_picture() {
   end_wait();
   auto reply = no_picture(service_.sample_now().snapshot());
   reply.headers = std::move(picture_headers_);
-  send(std::move(reply), parser_->get().keep_alive());
+  send(std::move(reply), keeps_alive());
 }
 
 void HttpConnection::watch_peer() {
@@ -241,7 +280,7 @@ void HttpConnection::give_question_up() {
 void HttpConnection::show_look(Reply reply) {
   ErrorCode ignored;
   (void)socket_.cancel(ignored);  // watch_peer()
-  send(std::move(reply), parser_->get().keep_alive());
+  send(std::move(reply), keeps_alive());
 }
 
 void HttpConnection::show(std::size_t /*port*/, const LivePictureRef& picture) {
@@ -252,7 +291,7 @@ void HttpConnection::show(std::size_t /*port*/, const LivePictureRef& picture) {
                       "\r\nX-Timestamp: " + capture_text(*picture, now) +
                       "\r\nX-Age: " + age_text(*picture, now) + "\r\n";
   Reply reply{.type = "image/jpeg", .fixed = picture->jpeg, .headers = picture_headers_, .keep = picture};
-  send(std::move(reply), parser_->get().keep_alive());
+  send(std::move(reply), keeps_alive());
 }
 
 void HttpConnection::send(Reply reply, bool keep_alive) {
@@ -262,7 +301,7 @@ void HttpConnection::send(Reply reply, bool keep_alive) {
   deadline_ = Clock::now() + to_duration(Seconds(service_.limits().write));
   const std::string_view body = reply_.fixed.empty() ? std::string_view(reply_.body) : reply_.fixed;
   const std::array<net::const_buffer, 2> buffers = {net::buffer(head_),
-                                                    net::buffer(body.data(), body.size())};
+                                                    net::buffer(body.data(), is_head() ? 0 : body.size())};
   net::async_write(socket_, buffers,
                    [self = shared_from_this(), keep_alive](const ErrorCode& error, std::size_t /*bytes*/) {
                      if (error) return self->cut();

@@ -37,6 +37,9 @@ class HttpConnection final : public Connection,
   void read();
   void on_head(const ErrorCode& error);
   void on_request();
+  void answer(const RequestHead& head);
+  [[nodiscard]] bool keeps_alive() const;
+  [[nodiscard]] bool is_head() const;
   void become_viewer();
   void become_watcher(bool is_known);
   void become_stream(const Routed& routed);

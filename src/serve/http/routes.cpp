@@ -13,6 +13,7 @@
 #include "serve/http/look_question.hpp"
 #include "serve/http/picture_hub.hpp"
 #include "serve/http/query.hpp"
+#include "serve/http/request_rules.hpp"
 #include "serve/http/web_files.hpp"
 #include "serve/state/metrics_text.hpp"
 #include "serve/state/state_json.hpp"
@@ -27,7 +28,6 @@ constexpr std::string_view kVideoPath = "/api/video";
 constexpr std::string_view kPicturePrefix = "/api/picture/";
 constexpr std::string_view kPictureSuffix = ".jpg";
 constexpr std::string_view kStreamSuffix = ".mjpg";
-constexpr std::string_view kStreamType = "multipart/x-mixed-replace; boundary=freshframe";
 
 // Only our own scripts and styles, no other resources, no frames of other pages, no referrer.
 constexpr std::string_view kProtection =
@@ -90,7 +90,7 @@ std::optional<Reply> file(std::string_view path, const RequestHead& head) {
   const auto found = std::ranges::find(files, path, &WebFile::path);
   if (found == files.end()) return std::nullopt;
   const std::string headers = "ETag: " + std::string(found->etag) + "\r\nCache-Control: no-cache\r\n";
-  if (head.if_none_match.find(found->etag) != std::string_view::npos) {
+  if (head.if_none_match == "*" || head.if_none_match.find(found->etag) != std::string_view::npos) {
     return Reply{.status = 304, .type = found->type, .headers = headers};
   }
   return Reply{.type = found->type, .fixed = found->body, .headers = headers};
@@ -318,11 +318,13 @@ std::string format_head(const Reply& reply, bool keep_alive) {
   head.append(reason.data(), reason.size());
   head += "\r\nContent-Type: ";
   head += reply.type;
-  if (reply.status != 204 && reply.status != 304) head += "\r\nContent-Length: " + std::to_string(size);
+  if (reply.sized && reply.status != 204 && reply.status != 304)
+    head += "\r\nContent-Length: " + std::to_string(size);
   head += keep_alive ? "\r\n" : "\r\nConnection: close\r\n";
   head += reply.framed ? kFramedProtection : kProtection;
   if (reply.headers.find("Cross-Origin-Resource-Policy") == std::string::npos) head += kOnlyOurPages;
   if (reply.headers.find("Cache-Control") == std::string::npos) head += "Cache-Control: no-store\r\n";
+  head += date_header();
   head += reply.headers;
   head += "\r\n";
   return head;
@@ -330,17 +332,15 @@ std::string format_head(const Reply& reply, bool keep_alive) {
 
 std::string format_stream_head(const Reply& reply) {
   std::string head = "HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: no-store\r\nContent-Type: ";
-  return head.append(kStreamType).append("\r\n").append(kProtection).append(reply.headers).append("\r\n");
+  return head.append(kStreamType)
+      .append("\r\n")
+      .append(kProtection)
+      .append(date_header())
+      .append(reply.headers)
+      .append("\r\n");
 }
 
 Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
-  if (head.method != "GET") {
-    auto reply = plain(405, "this server answers GET only");
-    reply.headers = "Allow: GET\r\n";
-    return {.reply = std::move(reply)};
-  }
-  if (head.target.size() > kMaxTarget) return {.reply = plain(414, "the address is too long")};
-  if (!head.target.starts_with('/')) return {.reply = plain(400, "the address must begin with /")};
   const auto question = std::min(head.target.find('?'), head.target.size());
   const auto path = head.target.substr(0, question);
   const auto query = head.target.substr(std::min(question + 1, head.target.size()));

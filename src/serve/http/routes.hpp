@@ -17,6 +17,7 @@
 
 namespace freshframe::serve {
 
+inline constexpr std::string_view kStreamType = "multipart/x-mixed-replace; boundary=freshframe";
 inline constexpr std::size_t kMaxTarget = 2048;  // bytes of a request's path and query
 
 struct Reply {
@@ -25,6 +26,7 @@ struct Reply {
   std::string body = {};                                // unless `fixed` is set
   std::string_view fixed = {};                          // static
   std::string headers = {};                             // more of them, each with its line end
+  bool sized = true;                                    // it has a length
   bool framed = false;                                  // a page that others may embed in theirs
   std::shared_ptr<const void> keep = {};                // the owner of `fixed` and `type`
 };
@@ -85,6 +87,7 @@ struct Routed {
   bool permitted = false;    // the Host and Origin are accepted, and the token, if needed, is right
 };
 
+/// `head`: of a request that apply_rules() has let pass.
 [[nodiscard]] Routed route(const RequestHead& head, const Gate& gate, StateSource& source);
 /// 503 with the reason for which a port has no picture.
 [[nodiscard]] Reply no_picture(const Snapshot& seen);

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from rigs.web_client import Live, connect, request
+from rigs.web_client import Live, request
 from support import run_program
 
 import freshframe as ff
@@ -172,16 +172,6 @@ def test_a_program_that_serves_ends_by_itself() -> None:
     )
     assert done.code == 0, done.err
     assert done.err == ""
-
-
-def test_an_answer_to_head_is_the_last_on_its_connection() -> None:
-    url = ff.Pipeline().serve().url
-    head = f"HEAD /nothing HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\n\r\n"
-    with connect(url) as sock, sock.makefile("rb") as stream:
-        sock.sendall(2 * head.encode())
-        answer = stream.read()
-    assert answer.count(b"HTTP/1.1 405") == 1
-    assert b"Connection: close" in answer
 
 
 def test_a_flood_of_pings_is_cut_and_one_is_answered() -> None:
