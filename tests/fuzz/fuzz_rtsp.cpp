@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "fuzz_input.hpp"
+#include "media/http/authorization.hpp"
 #include "sources/rtsp/packets/packet_order.hpp"
 #include "sources/rtsp/packets/rtcp.hpp"
 #include "sources/rtsp/pictures/picture_maker.hpp"
 #include "sources/rtsp/protocol/address.hpp"
-#include "sources/rtsp/protocol/authorization.hpp"
 #include "sources/rtsp/protocol/sdp.hpp"
 #include "sources/rtsp/protocol/stream_reader.hpp"
 

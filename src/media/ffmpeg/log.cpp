@@ -48,6 +48,7 @@ std::string shown_words(std::string_view text) {
 namespace {
 
 thread_local FfmpegErrorCapture* capture = nullptr;
+thread_local HttpListening* listening = nullptr;
 
 /// FFmpeg's "info" lines are details (encoder statistics). Our INFO is for sources that open or are lost.
 std::optional<LogLevel> to_level(int level) {
@@ -166,6 +167,9 @@ void on_line(void* object, int raw_level, const char* format, va_list arguments)
   try {
     const int level = raw_level & 0xff;  // the bits above are a colour
     if (capture != nullptr) note_server(*capture, level, format, arguments);
+    if (listening != nullptr) {
+      if (const auto header = header_in(level, format, arguments)) listening->hear(object, *header);
+    }
     const auto ours = to_level(level);
     if (!ours || level > av_log_get_level()) return;
     const auto line = complete_line(object, level, format, arguments);
@@ -188,6 +192,15 @@ void on_line(void* object, int raw_level, const char* format, va_list arguments)
 void install_ffmpeg_log() {
   static std::once_flag once;
   std::call_once(once, [] { av_log_set_callback(on_line); });
+}
+
+HttpListening::HttpListening(Hear hear) : hear_(std::move(hear)), outer_(listening) {
+  install_ffmpeg_log();
+  listening = this;
+}
+
+HttpListening::~HttpListening() {
+  listening = outer_;
 }
 
 FfmpegErrorCapture::FfmpegErrorCapture(Purpose purpose) : purpose_(purpose), outer_(capture) {
@@ -218,10 +231,16 @@ bool FfmpegErrorCapture::met_last_chunk() noexcept {
   return capture != nullptr && capture->met_last_chunk_;
 }
 
+std::optional<bool> FfmpegErrorCapture::chunks_of_answer() noexcept {
+  return capture != nullptr && capture->met_answer_ ? std::optional(capture->met_chunks_) : std::nullopt;
+}
+
 void FfmpegErrorCapture::note_header(std::string_view line) {
   const auto text = core::lower_case(line);
-  if (text.starts_with("http/"))
+  if (text.starts_with("http/")) {
+    met_answer_ = true;
     met_chunks_ = met_last_chunk_ = false;  // of another answer, after a redirect
+  }
   met_chunks_ =
       met_chunks_ || (text.starts_with("transfer-encoding:") && text.find("chunked") != std::string::npos);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -72,6 +73,9 @@ class FfmpegErrorCapture {
   [[nodiscard]] bool met_chunks() const noexcept { return met_chunks_; }
   /// The innermost capture of this thread has met the last chunk of the latest answer.
   [[nodiscard]] static bool met_last_chunk() noexcept;
+  /// Whether the latest answer that the innermost capture of this thread has met comes in chunks; nullopt means that it
+  /// has met none.
+  [[nodiscard]] static std::optional<bool> chunks_of_answer() noexcept;
   /// For the log callback: the last chunk has come.
   void note_last_chunk() noexcept { met_last_chunk_ = true; }
   /// For the log callback: a line of an answer's head.
@@ -92,6 +96,7 @@ class FfmpegErrorCapture {
   bool met_stream_limit_ = false;
   bool met_damaged_times_ = false;
   bool met_second_index_ = false;
+  bool met_answer_ = false;
   bool met_chunks_ = false;
   bool met_last_chunk_ = false;
   int redirects_ = 0;  // in a row
@@ -99,6 +104,25 @@ class FfmpegErrorCapture {
   bool is_redirected_ = false;
   std::function<void()> end_;  // empty means there is no limit
   FfmpegErrorCapture* outer_ = nullptr;
+};
+
+/// While it lives, gets each line of the heads of the answers over HTTP that FFmpeg reads on this thread, until the empty
+/// line that ends a head. Only the innermost one gets them.
+class HttpListening {
+ public:
+  /// `request`: the protocol's context, which av_opt_set() takes.
+  using Hear = std::function<void(void* request, std::string_view line)>;
+
+  explicit HttpListening(Hear hear);
+  HttpListening(const HttpListening&) = delete;
+  HttpListening& operator=(const HttpListening&) = delete;
+  ~HttpListening();
+
+  void hear(void* request, std::string_view line) const { hear_(request, line); }
+
+ private:
+  Hear hear_;
+  HttpListening* outer_;
 };
 
 }  // namespace freshframe::media

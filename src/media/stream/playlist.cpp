@@ -102,9 +102,26 @@ std::string_view attribute(std::string_view list, std::string_view name) {
   return {};
 }
 
-/// Whether FFmpeg decrypts whole segments by this method (RFC 8216, 4.3.2.4).
-bool encrypts_segments(std::string_view method) {
-  return method.empty() || method == "NONE" || method == "AES-128";
+/// Names an encryption that FFmpeg cannot decrypt. Empty for NONE, and for whole segments by AES-128 (RFC 8216, 4.3.2.4).
+std::string odd_encryption(std::string_view key) {
+  const auto method = attribute(key, "METHOD");
+  if (method == "NONE") return {};
+  if (method.empty()) return "a key without a METHOD";
+  const auto format = attribute(key, "KEYFORMAT");
+  if (method != "AES-128") return std::string(method);
+  return format.empty() || format == "identity" ? std::string()
+                                                : "AES-128 with KEYFORMAT=" + std::string(format);
+}
+
+void note_encryption(Playlist& playlist, const std::string& encryption) {
+  if (playlist.encryption.empty()) playlist.encryption = encryption;
+}
+
+/// Returns odd_encryption() of the key.
+std::string add_key(Playlist& playlist, std::string_view key) {
+  if (attribute(key, "METHOD") == "AES-128" && attribute(key, "IV").empty())
+    playlist.decrypts_by_number = true;
+  return odd_encryption(key);
 }
 
 std::string_view without_dots(std::string_view uri) {
@@ -134,6 +151,11 @@ bool is_beside(std::string_view url, std::string_view playlist, std::string_view
   folder = folder.substr(0, folder.rfind('/') + 1);
   while (uri.starts_with("./")) uri.remove_prefix(2);
   return url.size() == folder.size() + uri.size() && url.starts_with(folder) && url.ends_with(uri);
+}
+
+std::string encryption_fault(std::string_view encryption) {
+  return "its samples are encrypted (" + std::string(encryption) +
+         "), which freshframe cannot decrypt; it decrypts AES-128 with a key from a URL";
 }
 
 std::optional<double> parse_date_time(std::string_view text) {
@@ -168,11 +190,13 @@ Playlist parse_playlist(std::string_view text) {
   constexpr std::string_view kDiscontinuity = "#EXT-X-DISCONTINUITY";
   constexpr std::string_view kMap = "#EXT-X-MAP:";
   constexpr std::string_view kKey = "#EXT-X-KEY:";
+  constexpr std::string_view kSessionKey = "#EXT-X-SESSION-KEY:";
   Playlist playlist;
   playlist.is_playlist = text.starts_with("#EXTM3U");
   std::optional<double> time;  // time of the next segment
   double seconds = 0;          // seconds of its pictures
   bool announced = false;      // as FFmpeg does: other lines do not count
+  std::string encryption;      // of the next segment: the last of several keys counts
   while (!text.empty()) {
     const auto line = take_line(text);
     if (line.starts_with(kMaster)) {
@@ -191,16 +215,17 @@ Playlist parse_playlist(std::string_view text) {
     } else if (line.starts_with(kMap)) {
       add_map(playlist, attribute(line.substr(kMap.size()), "URI"));
     } else if (line.starts_with(kKey)) {
-      const auto method = attribute(line.substr(kKey.size()), "METHOD");
-      if (!encrypts_segments(method)) playlist.encryption = method;
-      if (method == "AES-128" && attribute(line.substr(kKey.size()), "IV").empty())
-        playlist.decrypts_by_number = true;
+      encryption = add_key(playlist, line.substr(kKey.size()));
+    } else if (line.starts_with(kSessionKey)) {
+      note_encryption(playlist, odd_encryption(line.substr(kSessionKey.size())));
     } else if (!line.empty() && line.front() != '#' && std::exchange(announced, false)) {
       playlist.segments.push_back({std::string(line), time});
+      note_encryption(playlist, encryption);
       playlist.seconds = seconds;
       if (time) *time += seconds;
     }
   }
+  note_encryption(playlist, encryption);  // segments may follow
   if (playlist.is_master) playlist.segments.clear();
   return playlist;
 }

@@ -22,14 +22,18 @@ struct Playlist {
   std::int64_t first = 0;    // the number of the first segment
   double seconds = 0;        // length of the last segment
   std::vector<Segment> segments;
-  std::vector<std::string> maps;    // URIs of the parameters of fMP4 (EXT-X-MAP)
-  std::string encryption = {};      // the METHOD by which samples are encrypted, not whole segments
+  std::vector<std::string> maps;  // URIs of the parameters of fMP4 (EXT-X-MAP)
+  std::string encryption =
+      {};  // of its first key that FFmpeg cannot use: its METHOD, or what is odd about it
   bool decrypts_by_number = false;  // a segment's number is a part of its key (RFC 8216, 5.2)
 
   [[nodiscard]] std::int64_t newest() const noexcept {
     return first + static_cast<std::int64_t>(segments.size()) - 1;
   }
 };
+
+/// For messages, after "it": why FFmpeg cannot read a playlist with this Playlist::encryption.
+[[nodiscard]] std::string encryption_fault(std::string_view encryption);
 
 [[nodiscard]] Playlist parse_playlist(std::string_view text);
 

@@ -118,7 +118,7 @@ void HttpConnection::check(Time now) {
 void HttpConnection::read() {
   parser_.emplace();
   parser_->header_limit(kMaxHead);
-  parser_->body_limit(std::numeric_limits<std::uint64_t>::max());  // none is read
+  parser_->body_limit(std::numeric_limits<std::uint64_t>::max());  // it is refused, not read
   http::async_read_header(
       socket_, buffer_, *parser_,
       [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) { self->on_head(error); });

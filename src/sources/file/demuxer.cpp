@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <iterator>
 #include <limits>
 #include <span>
@@ -19,6 +20,7 @@
 #include "core/ascii.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/read/io_text.hpp"
 #include "media/ffmpeg/read/probing.hpp"
 #include "media/ffmpeg/read/read_packet.hpp"
 #include "media/stream/playlist.hpp"
@@ -91,12 +93,14 @@ bool is_after_trailer(const AVFormatContext& input, std::int64_t packet_end) {
 Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
     : settings_(std::move(settings)),
       secrets_(settings_.remote ? settings_.path : std::string()),
-      interrupt_(settings_.stop) {
+      interrupt_(settings_.stop),
+      access_(options.copy(), true) {
   install_ffmpeg_log();
   if (const auto fault = settings_.remote ? std::nullopt : path_fault(settings_.path, settings_.url)) {
     fail(fault->why, fault->code);
   }
   const FfmpegErrorCapture errors;
+  const auto listening = access_.listen();
   interrupt_.arm(settings_.open_timeout);
   Dictionary again = options.copy();
   open_file(options, errors);
@@ -123,22 +127,6 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
 /// The prefix keeps a name such as "http:x" or "concat:a" a name.
 std::string Demuxer::address() const {
   return settings_.remote ? settings_.path : "file:" + settings_.path;
-}
-
-void Demuxer::open_file(Dictionary& options, const FfmpegErrorCapture& errors) {
-  AVIOContext* io = nullptr;
-  const auto callback = interrupt_.callback();
-  const int result = avio_open2(&io, address().c_str(), AVIO_FLAG_READ, &callback, options.out());
-  io_.reset(io);
-  check_interrupt("opened", settings_.open_timeout);
-  if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
-  const bool has_size = !settings_.remote || avio_size(io_.get()) >= 0;
-  ends_with_error_ = !has_size && begins_as_playlist(*io_);
-  check_interrupt("opened", settings_.open_timeout);
-  unsized_.reset();
-  if (has_size || ends_with_error_) return;
-  const auto end = errors.met_chunks() ? UnsizedIo::End::Chunk : UnsizedIo::End::Connection;
-  unsized_ = std::make_unique<UnsizedIo>(std::move(io_), end);
 }
 
 void Demuxer::look_at_begin() {
@@ -189,11 +177,15 @@ void Demuxer::open_container(Dictionary& options) {
   if (input == nullptr) throw std::bad_alloc();
   if ((format->flags & AVFMT_NOFILE) == 0) input->pb = &io();
   input->interrupt_callback = interrupt_.callback();
+  open_part_ = input->io_open;
+  input->opaque = this;
+  input->io_open = &Demuxer::open_part;
   if (is_one_picture(*format) && avio_size(&io()) > 0) input->flags |= AVFMT_FLAG_NOPARSE;
   const platform::DecimalPoint numbers;
   const int opened = avformat_open_input(&input, address().c_str(), format, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
   check_interrupt("opened", settings_.open_timeout);
+  if (!encryption_.empty()) fail(encryption_fault(encryption_), ENOTSUP);
   if (opened < 0 && heif_) {
     fail("this build of FFmpeg cannot read a HEIC or AVIF picture like this one; convert it to JPEG or PNG",
          ffmpeg_errno(opened));
@@ -400,6 +392,7 @@ Demuxer::Result Demuxer::next(AVPacket& packet) {
 Demuxer::Result Demuxer::read_any(AVPacket& packet) {
   interrupt_.arm(settings_.read_timeout);
   const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Reader);
+  const auto listening = access_.listen();
   const int result = read_packet(*input_, packet);
   complained_ = complained_ || !errors.cause().empty();
   second_index_ = second_index_ || errors.met_second_index();
@@ -433,6 +426,7 @@ bool Demuxer::rewind() {
   const auto start = stream_->start_time != AV_NOPTS_VALUE ? stream_->start_time : 0;
   interrupt_.arm(settings_.read_timeout);
   const FfmpegErrorCapture errors;
+  const auto listening = access_.listen();
   const int result = av_seek_frame(input_.get(), stream_->index, start, AVSEEK_FLAG_BACKWARD);
   interrupt_.disarm();
   if (result >= 0) ahead_.clear();
@@ -444,6 +438,7 @@ bool Demuxer::jump(std::int64_t ticks) {
   if (!indexed || stream_->nb_frames <= 0) return false;
   interrupt_.arm(settings_.read_timeout);
   const FfmpegErrorCapture errors;
+  const auto listening = access_.listen();
   const int result = av_seek_frame(input_.get(), stream_->index, ticks, AVSEEK_FLAG_BACKWARD);
   interrupt_.disarm();
   if (result >= 0) ahead_.clear();

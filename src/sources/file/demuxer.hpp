@@ -14,6 +14,7 @@
 #include "media/ffmpeg/interrupt.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
+#include "media/http/http_access.hpp"
 #include "media/url/open_secrets.hpp"
 #include "sources/file/file_videos.hpp"
 #include "sources/file/unsized_io.hpp"
@@ -105,9 +106,13 @@ class Demuxer {
     AvPacketPtr packet;
   };
 
+  using OpenPart = int (*)(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**);
+  static int open_part(AVFormatContext* input, AVIOContext** io, const char* url, int flags,
+                       AVDictionary** options) noexcept;
   void open_file(Dictionary& options, const FfmpegErrorCapture& errors);
   [[nodiscard]] AVIOContext& io() const noexcept { return unsized_ ? unsized_->io() : *io_; }
   [[nodiscard]] std::string address() const;
+  void check_playlist(AVIOContext& io);
   void look_at_begin();
   [[nodiscard]] const AVInputFormat* choose_format(Dictionary& options);
   void open_container(Dictionary& options);
@@ -129,13 +134,16 @@ class Demuxer {
   DemuxerSettings settings_;
   OpenSecrets secrets_;
   Interrupt interrupt_;  // outlives io_ and input_, which poll it
-  IoPtr io_;             // outlives input_, which reads from it; null with unsized_
+  HttpAccess access_;
+  OpenPart open_part_ = nullptr;  // FFmpeg's own
+  IoPtr io_;                      // outlives input_, which reads from it; null with unsized_
   std::unique_ptr<UnsizedIo> unsized_;
   bool ends_with_error_ = false;  // FFmpeg itself reads a body without a length: its end is an error to it
   InputPtr input_;
   AVStream* stream_ = nullptr;
   std::vector<FileVideo> videos_;
   bool all_streams_ = false;  // the packets show the streams, not the tables
+  std::string encryption_;    // of a playlist that FFmpeg cannot decrypt
   bool jpeg_ = false;         // the file begins as a JPEG
   bool heif_ = false;         // whether it is a HEIC or AVIF picture
   std::int64_t origin_ = 0;

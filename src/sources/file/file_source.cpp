@@ -188,12 +188,15 @@ bool FileSource::wait_until_due(double pts, const Context& context) {
 
 bool FileSource::start_again(const Context& context) {
   if (!options_.loop) return false;
-  if (decoding_.counts().frames() == 0) {
+  const bool is_empty = decoding_.counts().frames() == 0;
+  if (is_empty && !by_seek_) {
     throw SourceError("cannot loop '" + url_.masked + "': none of its frames could be decoded", url_.masked);
   }
   decoding_.repeat();
   frame_times_->restart(last_shown_for_);
-  if (!options_.start && decoding_.rewind()) return true;
+  // A server may offer ranges, and send nothing in them.
+  by_seek_ = !is_empty && !options_.start && decoding_.rewind();
+  if (by_seek_) return true;
   try {
     open_again(context);
   } catch (const SourceError& error) {

@@ -75,6 +75,7 @@ class FileSource final : public VideoSource {
   std::optional<TimePoint> started_;  // first read()
   TimePoint due_{};                   // realtime: of the current frame
   std::optional<double> first_due_;   // realtime: the pts at started_
+  bool by_seek_ = false;              // this pass of a loop began with a seek
   bool ended_ = false;
 };
 

@@ -19,9 +19,7 @@ constexpr int kBuffer =
 }  // namespace
 
 UnsizedIo::UnsizedIo(IoPtr network, End end)
-    : network_(std::move(network)),
-      is_whole_(end == End::Connection),
-      io_(make_own_io(kBuffer, [this](std::uint8_t* buffer) {
+    : network_(std::move(network)), end_(end), io_(make_own_io(kBuffer, [this](std::uint8_t* buffer) {
         return avio_alloc_context(buffer, kBuffer, 0, this, &UnsizedIo::read, nullptr, &UnsizedIo::seek);
       })) {
   io_->seekable = network_->seekable;  // by ranges, which a server may offer without the length
@@ -36,9 +34,10 @@ int UnsizedIo::read(void* opaque, std::uint8_t* to, int size) noexcept {
   const int count = avio_read_partial(self.network_.get(), to, size);
   const bool is_over = count == 0 || count == AVERROR_EOF || count == AVERROR(EIO);
   if (!is_over) return count;  // a connection that is reset has another code
-  if (avio_size(self.network_.get()) >= 0) return count == 0 ? AVERROR_EOF : count;  // a range has a length
+  // A range may have a length. FFmpeg takes "*", which means that the server does not know it, for 0.
+  if (avio_size(self.network_.get()) > 0) return count == 0 ? AVERROR_EOF : count;
   self.note_end();
-  if (!self.is_whole_) return AVERROR(EIO);
+  if (self.end_ == End::Chunk && !self.met_last_chunk_) return AVERROR(EIO);
   self.network_->error = 0;  // else the end of a later range would be one
   return AVERROR_EOF;
 }
@@ -46,12 +45,17 @@ int UnsizedIo::read(void* opaque, std::uint8_t* to, int size) noexcept {
 std::int64_t UnsizedIo::seek(void* opaque, std::int64_t offset, int whence) noexcept {
   auto& self = *static_cast<UnsizedIo*>(opaque);
   const std::int64_t place = avio_seek(self.network_.get(), offset, whence);
+  if ((whence & AVSEEK_SIZE) != 0) return place > 0 ? place : AVERROR(ENOSYS);
+  if (const auto chunks = FfmpegErrorCapture::chunks_of_answer()) {  // another request was made
+    self.end_ = *chunks ? End::Chunk : End::Connection;
+    self.met_last_chunk_ = false;
+  }
   self.note_end();  // a short way forward is read
   return place;
 }
 
 void UnsizedIo::note_end() noexcept {
-  is_whole_ = is_whole_ || FfmpegErrorCapture::met_last_chunk();
+  met_last_chunk_ = met_last_chunk_ || FfmpegErrorCapture::met_last_chunk();
 }
 
 }  // namespace freshframe::media

@@ -28,7 +28,8 @@ class UnsizedIo {
   void note_end() noexcept;
 
   IoPtr network_;
-  bool is_whole_;  // what has come may be the whole body
+  End end_;                      // of the latest answer
+  bool met_last_chunk_ = false;  // of this answer
   OwnIoPtr io_;
 };
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import io
 import itertools
 import re
 import socket
@@ -13,6 +14,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import Collect
@@ -218,6 +220,108 @@ def test_a_body_without_a_length_is_played_again(how: str, suffix: str, tmp_path
         with pipeline:
             seen = [sample.seq for sample in itertools.islice(reader, 36)]
     assert seen == list(range(36))
+
+
+class Starred(Unsized):
+    """Sends ranges whose length it does not know (RFC 9110, 14.4): "bytes 544-984475/*".
+
+    Attributes:
+        whole: Also the whole body is sent as such a range.
+        empty: Whether the ranges have no bytes.
+    """
+
+    def __init__(self, content: bytes, how: str, *, whole: bool = False, empty: bool = False) -> None:
+        super().__init__(content, how)
+        self.whole, self.empty = whole, empty
+
+    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        wanted = re.match(r"bytes=(\d+)-", request.headers.get("Range", ""))
+        first = int(wanted[1]) if wanted else 0
+        self.asked.append(first)
+        body = self.content[first:] if not (first and self.empty) else b""
+        with contextlib.suppress(OSError):
+            if not first and not self.whole:
+                answer_without_length(request, body, self.how, "Accept-Ranges: bytes")
+                return
+            place = f"Content-Range: bytes {first}-{len(self.content) - 1}/*"
+            status = b"HTTP/1.1 206 Partial Content"
+            with io.BytesIO() as sent:
+                given, request.wfile = request.wfile, sent  # type: ignore[assignment]
+                answer_without_length(request, body, self.how, place, "Accept-Ranges: bytes")
+                request.wfile = given
+                given.write(sent.getvalue().replace(b"HTTP/1.1 200 OK", status, 1))
+
+
+@HOW
+@pytest.mark.parametrize("whole", [True, False], ids=["always", "from-the-middle"])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "mjpeg", "flv", "avi"])
+def test_a_range_of_an_unknown_length_is_played_again_and_again(
+    suffix: str, whole: bool, how: str, tmp_path: Path
+) -> None:
+    path = make_movie(tmp_path / f"a.{suffix}", 12, index_first=suffix != "mp4")
+    with serving(Starred(path.read_bytes(), how, whole=whole)) as url:
+        movie = url.replace("movie.mp4", path.name)
+        report, seen = read(movie)
+        assert report.complete
+        assert seen == list(range(12))
+        assert looped(movie, 36) == list(range(36))
+
+
+@HOW
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_a_loop_begins_with_the_whole_where_a_range_gives_nothing(
+    suffix: str, how: str, tmp_path: Path
+) -> None:
+    path = make_movie(tmp_path / f"a.{suffix}", 12)
+    with serving(Starred(path.read_bytes(), how, empty=True)) as url:
+        assert looped(url.replace("movie.mp4", path.name), 36) == list(range(36))
+
+
+@HOW
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_start_works_over_ranges_of_an_unknown_length(suffix: str, how: str, tmp_path: Path) -> None:
+    path = make_movie(tmp_path / f"a.{suffix}", 50)
+    with serving(Starred(path.read_bytes(), how, whole=True)) as url:
+        _, seen = read(url.replace("movie.mp4", path.name), start=1.0)
+    assert seen[-1] == 49
+    assert seen == list(range(25, 50))
+
+
+@pytest.mark.parametrize("suffix", ["mjpeg", "ts", "mkv"])
+def test_chunks_that_are_cut_in_a_later_pass_are_not_an_end(suffix: str, tmp_path: Path) -> None:
+    path = make_movie(tmp_path / f"a.{suffix}", 500)
+
+    class CutLater(Starred):
+        def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+            if not self.asked:
+                super().answer(request)
+                return
+            self.asked.append(-1)
+            request.close_connection = True
+            wanted = re.match(r"bytes=(\d+)-", request.headers.get("Range", ""))
+            first, half = int(wanted[1]) if wanted else 0, len(self.content) // 2
+            if first >= half:
+                return  # the rest never comes
+            lines = ["HTTP/1.1 206 Partial Content", f"Content-Range: bytes {first}-{2 * half - 1}/*"]
+            lines = [*(lines if first else ["HTTP/1.1 200 OK"]), "Transfer-Encoding: chunked", "", ""]
+            with contextlib.suppress(OSError):
+                request.wfile.write("\r\n".join(lines).encode())
+                request.wfile.write(b"%x\r\n%s\r\n" % (half - first, self.content[first:half]))
+
+    server = CutLater(path.read_bytes(), "chunks")
+    with serving(server) as url, pytest.raises(ff.SourceError):
+        looped(url.replace("movie.mp4", path.name), 2000, read_timeout=1.0)
+    assert -1 in server.asked
+
+
+def looped(url: str, count: int, **options: Any) -> list[int]:
+    """The numbers of the first frames of a loop."""
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(
+        pipeline.add(ff.open(url, live=False, loop=True), name="movie"), queue=ff.LOSSLESS
+    )
+    with pipeline:
+        return [sample.seq for sample in itertools.islice(reader, count)]
 
 
 def test_one_connection_may_have_several_answers_in_chunks(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from rigs.live.camera import PATIENT, Camera, clip
+from rigs.live.packager import PER_SEGMENT, Packager, numbered, read_number
 from rigs.live.servers import HttpServer
 from support import WATCHDOG, until
 
@@ -87,6 +88,64 @@ def frames_of(
         stats = pipeline.stats().nodes["camera"].source
     assert stats is not None
     return [sample.pts for sample, _ in samples], samples[-1][1] - samples[0][1], stats
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+@pytest.mark.parametrize("sound", ["", "aac"])
+@pytest.mark.parametrize("pace", ["burst", "even"])
+def test_the_last_frame_of_a_segment_does_not_wait_for_the_next_one(
+    pace: str, sound: str, codec: str
+) -> None:
+    film = numbered("mpegts", codec=codec, sound=sound)
+    with Packager() as server:
+        server.begin(film)
+        server.add(film, 0, 1)
+        pipeline = ff.Pipeline()
+        source = pipeline.add(ff.open(server.url, pace=pace, **PATIENT), name="camera")
+        reader = pipeline.reader(source, queue=ff.Queue(512))
+        with pipeline:
+            for segment in (1, 2, 3):  # each one is listed when the one before has been seen to its end
+                seen = [read_number(reader.get(timeout=WATCHDOG).frame) for _ in range(PER_SEGMENT)]
+                assert seen == [*range(segment * PER_SEGMENT, (segment + 1) * PER_SEGMENT)]
+                server.add(film, segment + 1)
+
+
+def test_packets_with_several_pictures_are_split() -> None:
+    film = numbered("mpegts")
+    with Packager() as server:
+        server.begin(film)
+        server.add(film, 0, 1, 2, 3)
+        for name in list(server.files):
+            server.files[name] = without_starts(server.files[name])
+        server.is_over = True
+        pipeline = ff.Pipeline()
+        source = pipeline.add(ff.open(server.url, pace="burst", **PATIENT), name="camera")
+        reader = pipeline.reader(source, queue=ff.Queue(512))
+        with pipeline:
+            seen = [read_number(sample.frame) for sample in reader]
+    assert seen == [*range(4 * PER_SEGMENT)]
+
+
+def without_starts(segment: bytes) -> bytes:
+    """Returns the segment with two pictures of the video in each packet (PES)."""
+    pes_header, out, pictures = 9, bytearray(), 0
+    for at in range(0, len(segment), 188):
+        packet = bytearray(segment[at : at + 188])
+        begin = 4 + (1 + packet[4] if packet[3] & 0x20 else 0)
+        if packet[1] & 0x40 and packet[begin : begin + 4] == b"\0\0\1\xe0":
+            pictures += 1
+            if pictures % 2 == 0:
+                header = pes_header + packet[begin + 8]
+                # Stuffing in the adaptation field takes the place of the header.
+                packet[1] &= ~0x40 & 0xFF
+                length = packet[4] if packet[3] & 0x20 else -1
+                stuffing = b"\xff" * header if length > 0 else b"\0" + b"\xff" * (header - 2)
+                field = bytes([length + header]) + bytes(packet[5 : 5 + max(length, 0)]) + stuffing
+                packet[4 : begin + header] = field
+                packet[3] |= 0x20
+                assert len(packet) == 188
+        out += packet
+    return bytes(out)
 
 
 def test_a_burst_is_not_spread_out() -> None:

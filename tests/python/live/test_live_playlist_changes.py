@@ -290,6 +290,46 @@ def test_a_playlist_that_fails_for_good_is_an_error_that_says_why() -> None:
                 camera.pipeline.wait(WATCHDOG)
 
 
+KEYS = {
+    "SAMPLE-AES": "METHOD=SAMPLE-AES",
+    "SAMPLE-AES-CTR": "METHOD=SAMPLE-AES-CTR",
+    "ISO-23001-7": "METHOD=ISO-23001-7",
+    "AES-256": "METHOD=AES-256",
+    "aes-128": "METHOD=aes-128",
+    "junk": "METHOD=junk",
+    "a key without a METHOD": "IV=0x1",
+    "KEYFORMAT=com.widevine": 'METHOD=AES-128,KEYFORMAT="com.widevine"',
+}
+
+
+@pytest.mark.parametrize("words", KEYS)
+@pytest.mark.parametrize("options", [{"reconnect": False}, {"live": False}], ids=["live", "file"])
+@pytest.mark.parametrize("tag", ["EXT-X-KEY", "EXT-X-SESSION-KEY"])
+def test_each_encryption_that_cannot_be_read_is_refused_with_its_playlist(
+    tag: str, options: dict[str, Any], words: str
+) -> None:
+    clip = numbered("mpegts")  # which could be read
+    key = f'#{tag}:{KEYS[words]},URI="none"'
+    with Packager(head=key) as server:
+        begun(server, clip)
+        server.is_over = not options.get("live", True)
+        with pytest.raises(ff.SourceError, match=f"its samples are encrypted .*{words}"):
+            Camera(server.url, open_timeout=WATCHDOG, **options).pipeline.run()
+        assert not [name for name in server.asked if name.endswith(".ts")]
+
+
+def test_an_encryption_that_begins_later_ends_the_connection_with_its_name() -> None:
+    clip = numbered("mpegts")
+    with Packager() as server:
+        begun(server, clip)
+        with Camera(server.url, reconnect=False, **QUICK) as camera:
+            camera.read(SOME)
+            server.begin_key('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="none"')
+            server.add(clip, 2, 3)
+            with pytest.raises(ff.SourceError, match=r"its samples are encrypted .*SAMPLE-AES"):
+                camera.pipeline.wait(WATCHDOG)
+
+
 def test_encrypted_samples_are_named() -> None:
     clip = numbered("mpegts")
     key = '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://key",KEYFORMAT="com.apple.streamingkeydelivery"'

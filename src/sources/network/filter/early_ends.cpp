@@ -110,6 +110,13 @@ std::optional<UnitSyntax> find_syntax(AVCodecID codec) {
   return std::nullopt;
 }
 
+/// Whether a packet begins with a start code (Annex B): in an MP4 it begins with a length.
+bool begins_unit(Bytes bytes) {
+  constexpr std::array<std::uint8_t, 4> kCode{0, 0, 0, 1};
+  return bytes.size() > kCode.size() && (std::equal(kCode.begin(), kCode.end(), bytes.begin()) ||
+                                         std::equal(kCode.begin() + 1, kCode.end(), bytes.begin()));
+}
+
 /// Returns null if the input has no video, or more than one.
 AVStream* only_video(const AVFormatContext& input) {
   AVStream* video = nullptr;
@@ -125,7 +132,7 @@ AVStream* only_video(const AVFormatContext& input) {
 }  // namespace
 
 EarlyEnds::~EarlyEnds() {
-  if (is_on_) *believes_stuffing_ = stream_->believes_stuffing();
+  if (is_on_ && stream_ != nullptr) *believes_stuffing_ = stream_->believes_stuffing();
 }
 
 bool EarlyEnds::put_filter(AVFormatContext& input, AVIOContext*& io) {
@@ -141,8 +148,21 @@ bool EarlyEnds::put_filter(AVFormatContext& input, AVIOContext*& io) {
   return true;
 }
 
+void EarlyEnds::prepare_playlist(AVFormatContext& input, const std::optional<TsVideo>& video) {
+  constexpr int kH264 = 0x1B;
+  constexpr int kH265 = 0x24;
+  const bool is_known = video && (video->type == kH264 || video->type == kH265);
+  is_playlist_ = is_playlist_ || is_known;
+  // Times are filled in: FFmpeg waits for each stream's first one while it looks for streams.
+  input.flags = is_known ? input.flags | AVFMT_FLAG_NOPARSE : input.flags & ~AVFMT_FLAG_NOPARSE;
+}
+
 bool EarlyEnds::begin_input(AVFormatContext& input) {
   const AVStream* video = only_video(input);
+  if (std::string_view(input.iformat->name) == "hls") {
+    is_on_ = is_playlist_;
+    return false;  // the size of each rendition is needed to choose one
+  }
   is_on_ = stream_ != nullptr && video != nullptr && std::string_view(input.iformat->name) == "mpegts" &&
            input.nb_programs <= 1 && find_syntax(video->codecpar->codec_id) && video->id < kTsPids &&
            !stream_->is_scrambled(video->id);
@@ -156,17 +176,24 @@ void EarlyEnds::look_at(AVPacket& packet, AVFormatContext& input) {
   picture_.reset();
   if (!is_on_) return;
   const auto syntax = find_syntax(input.streams[packet.stream_index]->codecpar->codec_id);
+  if (io_ == nullptr && (!syntax || !begins_unit({packet.data, static_cast<std::size_t>(packet.size)})))
+    return;
   const auto facts =
       syntax ? look_at_units(*syntax, {packet.data, static_cast<std::size_t>(packet.size)}) : UnitFacts();
   const bool whole = (packet.flags & AV_PKT_FLAG_CORRUPT) == 0;
   packet.flags &= ~AV_PKT_FLAG_KEY;
   if (whole && facts.can_begin()) packet.flags |= AV_PKT_FLAG_KEY;
   picture_ = {.torn = !whole,
-              .after_loss = io_->seek_loss(packet.pos),
+              .after_loss = io_ != nullptr && io_->seek_loss(packet.pos),
               .refresh = find_refresh(facts),
               .recovery = facts.recovery.value_or(0)};
   if (!whole || (facts.pictures == 1 && packet.pts != AV_NOPTS_VALUE)) return;
   is_on_ = false;
+  if (io_ == nullptr) {
+    takes_parts_ = true;
+    picture_.reset();
+    return;
+  }
   *believes_stuffing_ = false;
   packet.flags &= ~AV_PKT_FLAG_KEY;  // a decoder would show a part of it
   picture_->refresh = Refresh::None;

@@ -73,11 +73,16 @@ class EarlyEnds {
 
   /// The stream's own input, as FFmpeg has opened it. False means it needs no filter.
   [[nodiscard]] bool put_filter(AVFormatContext& input, AVIOContext*& io);
+  /// A segment of a playlist in `input`, before FFmpeg opens the demuxer of the playlist. See SegmentTails: where each
+  /// segment's last picture is given at its end, its demuxer has no parser.
+  void prepare_playlist(AVFormatContext& input, const std::optional<TsVideo>& video);
   /// When `input` is open. True means each packet is one picture, and nothing has to be read ahead to
   /// describe the stream.
   [[nodiscard]] bool begin_input(AVFormatContext& input);
   /// At each packet of the video: whether decoding can begin with it is then among its flags.
   void look_at(AVPacket& packet, AVFormatContext& input);
+  /// Whether the packets of a playlist, which has no parser, are not one picture each.
+  [[nodiscard]] bool takes_parts() const noexcept { return takes_parts_; }
   /// The notes on that packet; nullopt if FFmpeg's parser has seen it.
   [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return picture_; }
   /// Why the filter has ended the stream; empty means it has not.
@@ -92,6 +97,8 @@ class EarlyEnds {
   std::unique_ptr<FilteredIo> io_;
   TsFilter* stream_ = nullptr;  // the filter of io_, if it is a transport stream's
   bool is_on_ = false;          // no parser
+  bool is_playlist_ = false;    // without a parser, at least for one of its videos
+  bool takes_parts_ = false;
   std::optional<PictureNotes> picture_;
 };
 

@@ -51,8 +51,9 @@ int OpenedInputs::open(AVFormatContext* input, AVIOContext** io, const char* url
   }
 }
 
-int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
+int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::string& given, int flags,
                        AVDictionary** options) {
+  const auto url = access_.enter(given);
   if (is_open_ && playlists_.knows(url)) {
     const auto* given = options != nullptr ? *options : nullptr;
     const auto again = [&](AVIOContext*& made) { return open_again(input, made, url, given); };
@@ -62,10 +63,11 @@ int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::stri
   playlists_.note_opened(url);
   const auto asked = std::chrono::steady_clock::now();
   const bool is_first = !is_open_ || options == nullptr;
-  const int result = is_first ? open_(&input, &io, url.c_str(), flags, options)
-                              : open_segment(input, io, url, flags, *options);
+  const int result =
+      is_first ? ask(input, io, url, flags, options) : open_segment(input, io, url, flags, *options);
   uses_tls_ = uses_tls_ || (result >= 0 && protocol_text(*io, "location").starts_with("https:"));
   if (result < 0) return result;
+  if (!opened_.empty()) tails_.watch(*io);
   const int looked = look_at(input, io, url, asked);
   if (looked < 0) avio_closep(&io);
   return looked < 0 ? looked : result;
@@ -82,6 +84,14 @@ bool is_refusal(int result) {
 
 }  // namespace
 
+int OpenedInputs::ask(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
+                      AVDictionary** options) const {
+  return access_.open(io, url, options,
+                      [&](AVIOContext*& made, const std::string& asked, AVDictionary** left) {
+                        return open_(&input, &made, asked.c_str(), flags, left);
+                      });
+}
+
 /// The file may also be parameters or a key. FFmpeg's demuxer skips one for which a single request fails.
 int OpenedInputs::open_segment(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
                                const AVDictionary* options) const {
@@ -90,7 +100,7 @@ int OpenedInputs::open_segment(AVFormatContext& input, AVIOContext*& io, const s
   for (int tries = 1;; ++tries) {
     Dictionary same;
     if (av_dict_copy(same.out(), options, 0) < 0) throw std::bad_alloc();
-    const int result = open_(&input, &io, url.c_str(), flags, same.out());
+    const int result = ask(input, io, url, flags, same.out());
     if (result >= 0 || is_refusal(result) || tries == kMostTries) return result;
     if (!interrupt_.wait_until(core::real_deadline(Seconds(kPause)))) return AVERROR_EXIT;
   }
@@ -106,7 +116,7 @@ int OpenedInputs::open_again(AVFormatContext& input, AVIOContext*& io, const std
       av_dict_get(options, kLimit, nullptr, 0);  // "0" from FFmpeg's demuxer, if the user has not set it
   if (given == nullptr || std::string_view(given->value) == "0")
     same.set(kLimit, std::to_string(std::llround(patience_ * 1e6)));
-  return open_(&input, &io, url.c_str(), AVIO_FLAG_READ, same.out());
+  return ask(input, io, url, AVIO_FLAG_READ, same.out());
 }
 
 /// The first call opens the stream. Later ones are a playlist's, whose input must be FFmpeg's own.
@@ -114,7 +124,9 @@ int OpenedInputs::look_at(AVFormatContext& input, AVIOContext*& io, const std::s
   if (const int result = playlists_.check_map(url, *io, !is_open_); result < 0) return result;
   const bool is_stream_itself = opened_.empty();
   if (!is_stream_itself) {
-    if (const int result = playlists_.check_video(*io, !is_open_); result < 0) return result;
+    std::optional<TsVideo> video;
+    if (const int result = playlists_.check_video(*io, !is_open_, video); result < 0) return result;
+    if (!is_open_) ends_.prepare_playlist(input, video);
   }
   if (opened_.size() >= kMostOpened) return 0;
   opened_.push_back(url);
@@ -184,8 +196,9 @@ LiveInput::LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop, c
       interrupt_(std::move(stop), shared.gate),
       learned_(shared.learned),
       kept_(shared.kept),
+      access_(Dictionary(options_.options), false),
       ends_(std::shared_ptr<std::atomic<bool>>(learned_, &learned_->believes_stuffing)),
-      opened_(ends_, interrupt_, learned_->grows, options_.read_timeout / 2),
+      opened_(ends_, access_, interrupt_, learned_->grows, options_.read_timeout / 2),
       packet_(make_av_packet()) {}
 
 LiveInput::~LiveInput() {
@@ -203,6 +216,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
     interrupt_.abandon();
   });
   interrupt_.arm_at(deadline);
+  const SegmentTails::Use reading(opened_.tails());
   try {
     Dictionary options = with_defaults(options_.options, url_.live);
     open_container(target, options, errors);
@@ -216,7 +230,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
   } catch (const SourceRefused&) {
     throw;
   } catch (const SourceError& error) {
-    if (redirects_again_ || opened_.names_itself()) throw;
+    if (redirects_again_ || opened_.names_itself() || !opened_.playlists().encryption().empty()) throw;
     throw SourceError(error.what() + causes(errors), error.url(), error.code());
   } catch (const Error& error) {
     throw SourceError("cannot open '" + url_.masked + "': " + error.what() + causes(errors), url_.masked);
@@ -342,19 +356,37 @@ int LiveInput::read() {
   // Joining a stream in the middle of a picture is not an error, although FFmpeg's parser logs one.
   const FfmpegErrorCapture errors(joined_ ? FfmpegErrorCapture::Purpose::Reader
                                           : FfmpegErrorCapture::Purpose::Opening);
+  const auto listening = access_.listen();
+  const SegmentTails::Use reading(opened_.tails());
   const platform::DecimalPoint numbers;
-  int result = 0;
-  if (first_packets_.empty()) {
-    result = read_packet(*input_, *packet_);
-  } else {
-    packet_ = std::move(first_packets_.front());
-    first_packets_.pop_front();
-  }
+  const int result = read_next();
   const bool ours = result >= 0 && is_video(*packet_);
-  if (ours) ends_.look_at(*packet_, *input_);
   if (!ours) interrupt_.look();
   joined_ = joined_ || (ours && (packet_->flags & AV_PKT_FLAG_KEY) != 0);
   return result;
+}
+
+/// Fills packet_, and looks at it.
+int LiveInput::read_next() {
+  const auto take = [&](std::deque<AvPacketPtr>& packets) {
+    packet_ = std::move(packets.front());
+    packets.pop_front();
+    return 0;
+  };
+  for (;;) {
+    if (!pictures_.empty()) return take(pictures_);
+    const int result = first_packets_.empty() ? read_packet(*input_, *packet_) : take(first_packets_);
+    if (result == AVERROR_EOF && parser_) {
+      parser_->finish(stream_->index, pictures_);
+      if (!pictures_.empty()) return take(pictures_);  // the next call meets the end again
+    }
+    if (result < 0 || !is_video(*packet_)) return result;
+    if (!parser_) ends_.look_at(*packet_, *input_);
+    if (!ends_.takes_parts()) return result;
+    if (!parser_) parser_.emplace(*stream_->codecpar);
+    parser_->add(*packet_, pictures_);
+    av_packet_unref(packet_.get());
+  }
 }
 
 std::string LiveInput::other_beginning() const {
@@ -362,6 +394,7 @@ std::string LiveInput::other_beginning() const {
     return "it goes on with other parameters, such as another size, which take a new connection";
   if (opened_.playlists().has_other_video())
     return "it goes on with another codec, or as another stream, which takes a new connection";
+  if (const auto odd = opened_.playlists().encryption(); !odd.empty()) return encryption_fault(odd);
   if (opened_.playlists().begin_again())
     return "its playlist begins again, before all of its segments were read";
   return {};
@@ -406,16 +439,14 @@ std::string LiveInput::trouble() const {
 
 /// After an error: FFmpeg's own, and what it does not say.
 std::string LiveInput::causes(const FfmpegErrorCapture& errors) const {
-  const auto& method = opened_.playlists().encryption();
-  return errors.in_brackets() + (method.empty() ? ""
-                                                : ": its samples are encrypted (" + method +
-                                                      "), which few builds of FFmpeg can read");
+  return (access_.refusal().empty() ? "" : ": " + access_.refusal()) + errors.in_brackets();
 }
 
 void LiveInput::check_open() const {
   if (interrupt_.is_stopped()) fail("stopped", ECANCELED);
   if (redirects_again_) fail(kRedirectLoop, ELOOP);
   if (opened_.names_itself()) fail(kPlaylistLoop, ELOOP);
+  if (const auto odd = opened_.playlists().encryption(); !odd.empty()) fail(encryption_fault(odd), ENOTSUP);
   if (interrupt_.timed_out()) throw_not_opened(url_.masked, options_.open_timeout);
 }
 

@@ -21,12 +21,15 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/upright.hpp"
+#include "media/http/http_access.hpp"
 #include "media/stream/kept_decoder.hpp"
 #include "media/stream/playlist.hpp"
 #include "media/url/open_secrets.hpp"
 #include "media/url/source_url.hpp"
 #include "sources/network/filter/early_ends.hpp"
+#include "sources/network/filter/segment_tails.hpp"
 #include "sources/network/input/live_playlists.hpp"
+#include "sources/network/input/picture_parser.hpp"
 
 namespace freshframe::media {
 
@@ -37,8 +40,13 @@ namespace freshframe::media {
 class OpenedInputs {
  public:
   /// `grows`: as for LivePlaylists. `patience`: seconds after which a playlist that was asked for again does not answer.
-  OpenedInputs(EarlyEnds& ends, Interrupt& interrupt, std::atomic<bool>& grows, double patience)
-      : ends_(ends), interrupt_(interrupt), playlists_(interrupt, grows), patience_(patience) {}
+  OpenedInputs(EarlyEnds& ends, HttpAccess& access, Interrupt& interrupt, std::atomic<bool>& grows,
+               double patience)
+      : ends_(ends),
+        access_(access),
+        interrupt_(interrupt),
+        playlists_(interrupt, grows),
+        patience_(patience) {}
   OpenedInputs(const OpenedInputs&) = delete;
   OpenedInputs& operator=(const OpenedInputs&) = delete;
 
@@ -57,6 +65,7 @@ class OpenedInputs {
   /// Whether any of them came from an `https:` URL, its own or a redirect's.
   [[nodiscard]] bool uses_tls() const noexcept { return uses_tls_; }
   [[nodiscard]] const LivePlaylists& playlists() const noexcept { return playlists_; }
+  [[nodiscard]] SegmentTails& tails() noexcept { return tails_; }
 
  private:
   static constexpr std::size_t kMostOpened = 32;
@@ -66,6 +75,8 @@ class OpenedInputs {
                   AVDictionary** options) noexcept;
   [[nodiscard]] int open(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
                          AVDictionary** options);
+  [[nodiscard]] int ask(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
+                        AVDictionary** options) const;
   [[nodiscard]] int look_at(AVFormatContext& input, AVIOContext*& io, const std::string& url,
                             TimePoint asked);
   [[nodiscard]] int open_again(AVFormatContext& input, AVIOContext*& io, const std::string& url,
@@ -74,8 +85,10 @@ class OpenedInputs {
                                  const AVDictionary* options) const;
 
   EarlyEnds& ends_;
+  HttpAccess& access_;
   Interrupt& interrupt_;
   LivePlaylists playlists_;
+  SegmentTails tails_;
   const double patience_;
   bool waits_ = false;
   bool is_open_ = false;
@@ -161,6 +174,7 @@ class LiveInput {
 
  private:
   void open_container(const std::string& target, Dictionary& options, const FfmpegErrorCapture& errors);
+  [[nodiscard]] int read_next();
   [[nodiscard]] bool is_described() const;
   void find_streams();
   void choose_stream();
@@ -178,11 +192,14 @@ class LiveInput {
   Interrupt interrupt_;                 // outlives input_, which polls it
   const std::shared_ptr<Learned> learned_;
   const std::shared_ptr<KeptDecoder> kept_;
+  HttpAccess access_;    // outlives input_, as those below
   EarlyEnds ends_;       // outlives input_, which reads through it
   OpenedInputs opened_;  // the same
   InputPtr input_;
   AvPacketPtr packet_;
   std::deque<AvPacketPtr> first_packets_;  // read ahead to find the streams
+  std::optional<PictureParser> parser_;    // for a playlist whose packets are not one picture each
+  std::deque<AvPacketPtr> pictures_;       // of parser_
   AVStream* stream_ = nullptr;
   AVRational time_base_{};  // time base of stream_, which a pending read may be using
   std::unique_ptr<Decoder> decoder_;

@@ -96,47 +96,6 @@ void ReloadSchedule::hit(const Answer& answer, std::int64_t count) {
   next_ = std::max(next_, add_seconds(answer.answered, fine));
 }
 
-// The text of an input of FFmpeg's, taken out and put back.
-
-namespace {
-
-constexpr std::size_t kMostText = 16U << 20U;  // bytes: some list all segments of a day
-
-}  // namespace
-
-bool begins_with(AVIOContext& io, std::string_view bytes) {
-  const auto begin = avio_tell(&io);
-  std::string first(bytes.size(), '\0');
-  const int size =
-      avio_read(&io, reinterpret_cast<unsigned char*>(first.data()), static_cast<int>(first.size()));
-  return avio_seek(&io, begin, SEEK_SET) >= 0 && size == static_cast<int>(first.size()) && first == bytes;
-}
-
-std::optional<std::string> take_text(AVIOContext& io, bool whole) {
-  std::string text;
-  std::array<unsigned char, 4096> part{};
-  for (;;) {
-    const int count = avio_read(&io, part.data(), static_cast<int>(part.size()));
-    if (count == 0 || count == AVERROR_EOF) return text;
-    if (count < 0 && !whole && !text.empty()) return text;  // FFmpeg's demuxer uses what has come, too
-    if (count < 0 || text.size() > kMostText) return std::nullopt;
-    text.append(reinterpret_cast<const char*>(part.data()), static_cast<std::size_t>(count));
-  }
-}
-
-void put_text(AVIOContext& io, std::string_view text, std::int64_t begin) {
-  auto* bytes = static_cast<unsigned char*>(av_malloc(text.size() + 1));
-  if (bytes == nullptr) throw std::bad_alloc();
-  std::memcpy(bytes, text.data(), text.size());
-  av_free(io.buffer);
-  io.buffer = io.buf_ptr = bytes;
-  io.buf_end = bytes + text.size();
-  io.buffer_size = static_cast<int>(text.size() + 1);
-  io.pos = begin + static_cast<std::int64_t>(text.size());  // the place of buf_end
-  io.eof_reached = 0;
-  io.error = 0;
-}
-
 namespace {
 
 constexpr std::string_view kShortLength = "0.01";  // seconds; FFmpeg complains of 0
@@ -196,9 +155,18 @@ int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked,
     known_[url].last = playlist;
   }
   if (!playlist.maps.empty() && maps_.size() < kMost) maps_[url] = playlist.maps;
-  if (!playlist.encryption.empty()) encryption_ = shown_words(playlist.encryption);
+  if (note_encryption(playlist)) return AVERROR_EXIT;
   if (!first_ && !playlist.segments.empty()) first_ = std::move(playlist);
   return 0;
+}
+
+/// Returns whether the connection ends: FFmpeg would give what it cannot decrypt to the decoder.
+bool LivePlaylists::note_encryption(const Playlist& playlist) {
+  if (playlist.encryption.empty()) return false;
+  if (!is_encrypted_) encryption_ = shown_words(playlist.encryption);
+  is_encrypted_ = true;
+  interrupt_.end_call();  // otherwise FFmpeg would ask for the playlist again and again
+  return true;
 }
 
 bool LivePlaylists::note(Known& known, const Playlist& playlist, TimePoint asked) {
@@ -278,6 +246,7 @@ int LivePlaylists::reload(const std::string& url, const Open& open, AVIOContext*
       continue;
     }
     if (!number_on(known, playlist, *text)) return AVERROR_EXIT;
+    if (note_encryption(playlist)) return AVERROR_EXIT;
     const bool growing = is_growing(playlist);
     const bool was_read = known.is_read;
     if (growing && !note(known, playlist, asked) && was_read) continue;
@@ -330,10 +299,10 @@ std::optional<TsVideo> find_segment_video(AVIOContext& io) {
 
 }  // namespace
 
-int LivePlaylists::check_video(AVIOContext& io, bool first) {
+int LivePlaylists::check_video(AVIOContext& io, bool first, std::optional<TsVideo>& video) {
   constexpr char kSync{kTsSync};
   if (!begins_with(io, {&kSync, 1})) return 0;  // the file is an MP4, a playlist, or a key
-  const auto video = find_segment_video(io);
+  video = find_segment_video(io);
   if (!video) return 0;
   if (first || known_videos_.empty()) known_videos_.insert(*video);
   if (known_videos_.contains(*video)) return 0;

@@ -17,6 +17,7 @@
 
 #include "media/ffmpeg/interrupt.hpp"
 #include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/read/io_text.hpp"
 #include "media/stream/playlist.hpp"
 #include "sources/network/filter/ts_filter.hpp"
 
@@ -66,19 +67,6 @@ class ReloadSchedule {
   TimePoint next_{};
 };
 
-// The text of an input of FFmpeg's, taken out and put back.
-
-/// Whether it begins with these bytes, which can still be read afterwards. Blocks until they have come.
-[[nodiscard]] bool begins_with(AVIOContext& io, std::string_view bytes);
-
-/// All that is left in it, until its end or an error; nullopt means there is nothing but an error, or more
-/// than in any playlist. `whole`: an error after some bytes counts as well.
-[[nodiscard]] std::optional<std::string> take_text(AVIOContext& io, bool whole = false);
-
-/// Sets the text that is read from it next. It is still the input that FFmpeg has opened, with the URL to which the
-/// server has redirected. Only after take_text(). `begin`: its place before. Throws std::bad_alloc.
-void put_text(AVIOContext& io, std::string_view text, std::int64_t begin = 0);
-
 /// FFmpeg's demuxer asks for a playlist again after the length of its newest segment, and then every half of the
 /// target duration. So it is made to believe that the newest segment is short, and asks at once. The wait is here, by
 /// a ReloadSchedule. One thread.
@@ -116,10 +104,10 @@ class LivePlaylists {
   /// an error that ends the connection before their segment. Throws std::bad_alloc.
   [[nodiscard]] int check_map(const std::string& url, AVIOContext& io, bool first);
   /// Another input was opened. If it is a segment of a transport stream, remembers where it has its video if it is the
-  /// first one, or `first`. Later ones must have it there, too, with the same codec: FFmpeg's demuxer ignores
+  /// first one, or `first`, and sets `video`. Later ones must have it there, too, with the same codec: FFmpeg's demuxer ignores
   /// another codec, and has another PID as another stream. 0 or an error that ends the connection before
   /// the segment. Throws std::bad_alloc.
-  [[nodiscard]] int check_video(AVIOContext& io, bool first);
+  [[nodiscard]] int check_video(AVIOContext& io, bool first, std::optional<TsVideo>& video);
   /// Whether check_video() has ended the connection. Any thread.
   [[nodiscard]] bool has_other_video() const noexcept { return has_other_video_.load(); }
   /// Whether check_map() has ended the connection. Any thread.
@@ -130,8 +118,9 @@ class LivePlaylists {
   [[nodiscard]] bool are_over() const noexcept { return are_over_; }
   /// FFmpeg's error of the last request of reload(), or 0 after an answer. Any thread.
   [[nodiscard]] int trouble() const noexcept { return trouble_.load(); }
-  /// The METHOD of EXT-X-KEY by which samples are encrypted, for messages, or nothing.
-  [[nodiscard]] const std::string& encryption() const noexcept { return encryption_; }
+  /// The encryption of a playlist that has ended the connection since FFmpeg cannot decrypt it, for messages, or nothing.
+  /// Any thread.
+  [[nodiscard]] std::string encryption() const { return is_encrypted_ ? encryption_ : std::string(); }
   /// Unix time of the first of these URLs that is a segment.
   [[nodiscard]] std::optional<double> find_time(const std::vector<std::string>& urls) const;
 
@@ -153,9 +142,12 @@ class LivePlaylists {
   [[nodiscard]] bool number_on(Known& known, Playlist& playlist, std::string& text);
   /// Returns whether the playlist is an old answer, which is passed over for a while.
   [[nodiscard]] static bool note_staleness(Known& known, const Playlist& playlist, TimePoint now);
+  [[nodiscard]] bool note_encryption(const Playlist& playlist);
   [[nodiscard]] static bool note(Known& known, const Playlist& playlist, TimePoint asked);
   [[nodiscard]] bool is_map(const std::string& url) const;
 
+  std::string encryption_;  // set before is_encrypted_, and not changed after it
+  std::atomic<bool> is_encrypted_ = false;
   Interrupt& interrupt_;
   std::atomic<bool>& grows_;
   std::optional<Playlist> first_;                         // the first one with segments
@@ -167,7 +159,6 @@ class LivePlaylists {
   std::atomic<bool> begin_again_ = false;
   std::atomic<int> trouble_ = 0;
   bool are_over_ = false;
-  std::string encryption_;
   std::map<std::string, Known> known_;  // by URL
   int masters_ = 0;                     // masters that were opened
 };

@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <span>
 
+#include "media/http/authorization.hpp"
 #include "platform/random.hpp"
-#include "sources/rtsp/protocol/authorization.hpp"
 
 namespace freshframe::media::rtsp {
 namespace {

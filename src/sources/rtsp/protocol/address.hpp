@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "sources/rtsp/protocol/authorization.hpp"
+#include "media/http/authorization.hpp"
 
 namespace freshframe::media::rtsp {
 

@@ -12,7 +12,7 @@
 #include <variant>
 
 #include "media/ffmpeg/log.hpp"
-#include "sources/rtsp/protocol/authorization.hpp"
+#include "media/http/authorization.hpp"
 #include "sources/rtsp/protocol/message.hpp"
 
 namespace freshframe::media::rtsp {

@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "media/http/authorization.hpp"
 #include "sources/rtsp/protocol/address.hpp"
-#include "sources/rtsp/protocol/authorization.hpp"
 #include "sources/rtsp/protocol/message.hpp"
 #include "sources/rtsp/protocol/stream_reader.hpp"
 #include "sources/rtsp/session/link.hpp"

@@ -121,6 +121,33 @@ TEST(Playlist, NamesItsParametersAndItsEncryption) {
   EXPECT_FALSE(parse_playlist("#EXTINF:2,\n1.ts\n").is_playlist);
 }
 
+TEST(Playlist, NamesEachEncryptionThatCannotBeRead) {
+  const auto encryption_of = [](const std::string& keys) {
+    return parse_playlist("#EXTM3U\n#EXTINF:2,\n0.ts\n" + keys + "#EXTINF:2,\n1.ts\n").encryption;
+  };
+  const std::string sample = "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k\"\n";
+  const std::string whole = "#EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n";
+  for (const std::string method : {"SAMPLE-AES", "SAMPLE-AES-CTR", "SAMPLE-AES-CENC", "ISO-23001-7",
+                                   "AES-256", "AES-256-GCM", "aes-128", "none", "AES-128 ", "junk"}) {
+    const auto named = encryption_of("#EXT-X-KEY:METHOD=" + method + ",URI=\"k\"\n");
+    EXPECT_EQ(named, method) << "in the middle of a playlist";
+  }
+  EXPECT_EQ(encryption_of("#EXT-X-KEY:URI=\"k\"\n"), "a key without a METHOD");
+  EXPECT_EQ(encryption_of("#EXT-X-KEY:METHOD=AES-128,URI=\"skd://k\",KEYFORMAT=\"com.apple\"\n"),
+            "AES-128 with KEYFORMAT=com.apple");
+  EXPECT_EQ(encryption_of("#EXT-X-KEY:METHOD=AES-128,URI=\"k\",KEYFORMAT=\"identity\"\n"), "");
+  EXPECT_EQ(encryption_of("#EXT-X-KEY:METHOD=\"AES-128\",URI=\"k\"\n"), "");
+  EXPECT_EQ(encryption_of(sample + whole), "") << "FFmpeg uses the last of several keys";
+  EXPECT_EQ(encryption_of(whole + sample), "SAMPLE-AES");
+  EXPECT_EQ(encryption_of(sample + "#EXT-X-KEY:METHOD=NONE\n"), "");
+  EXPECT_EQ(encryption_of(sample + "#EXTINF:2,\n2.ts\n#EXT-X-KEY:METHOD=NONE\n"), "SAMPLE-AES");
+  EXPECT_EQ(parse_playlist("#EXTM3U\n#EXTINF:2,\n1.ts\n" + sample).encryption, "SAMPLE-AES")
+      << "of the next one";
+  const auto master = parse_playlist(
+      "#EXTM3U\n#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,URI=\"k\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n");
+  EXPECT_EQ(master.encryption, "SAMPLE-AES");
+}
+
 TEST(Playlist, HasTagsOfAnyBytes) {
   const std::string tags =
       "#EXTINF:9,%\n#EXT-X-%:%\n# %\n#EXT-X-DATERANGE:ID=\"%\",X=\"#EXTINF:7,%\"\n#EXT-X-PROGRAM-DATE-TIME:%\n"

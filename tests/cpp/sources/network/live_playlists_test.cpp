@@ -195,7 +195,8 @@ TEST_F(LivePlaylistsTest, HaveNoZeroBytes) {
 }
 
 TEST_F(LivePlaylistsTest, NameTheirEncryptionInWordsForAMessage) {
-  ASSERT_EQ(add("#EXTM3U\n#EXT-X-KEY:METHOD=\xfc\x1b" + std::string(200, 'x') + "\n#EXTINF:2,\n1.ts\n"), 0);
+  ASSERT_EQ(add("#EXTM3U\n#EXT-X-KEY:METHOD=\xfc\x1b" + std::string(200, 'x') + "\n#EXTINF:2,\n1.ts\n"),
+            AVERROR_EXIT);
   EXPECT_TRUE(playlists_.encryption().starts_with("\uFFFD\uFFFDxx"));
   EXPECT_LE(playlists_.encryption().size(), 100U);
 }

@@ -7,9 +7,9 @@
 #include <variant>
 #include <vector>
 
+#include "media/http/authorization.hpp"
 #include "real_answers.hpp"
 #include "sources/rtsp/protocol/address.hpp"
-#include "sources/rtsp/protocol/authorization.hpp"
 #include "sources/rtsp/protocol/sdp.hpp"
 #include "sources/rtsp/protocol/stream_reader.hpp"
 #include <gtest/gtest.h>

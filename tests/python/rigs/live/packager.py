@@ -101,6 +101,11 @@ class Packager(Server):
             self.files[name] = clip.header
             self._next.append(f'#EXT-X-MAP:URI="{name}"')
 
+    def begin_key(self, line: str) -> None:
+        """The next segments have this key."""
+        with self._lists:
+            self._next.append(line)
+
     def restart(self, clip: Clip, *numbers: int) -> None:
         """Lists these segments in place of all others, and counts from 0."""
         with self._lists:

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace freshframe::media::rtsp {
+namespace freshframe::media {
 
 // The proof that a server wants before it answers: WWW-Authenticate (RFC 7235, 7616, 7617).
 
@@ -22,9 +22,10 @@ struct Challenge {
   std::optional<std::string> opaque{};
   std::string algorithm{};  // algorithm as the server wrote it: "SHA-256-sess"; "" if it named none
   DigestHash hash = DigestHash::Md5;
-  bool session = false;  // "-sess"
-  bool qop = false;      // it offers qop="auth"
-  bool stale = false;    // only the nonce was too old
+  bool session = false;     // "-sess"
+  bool qop = false;         // it offers qop="auth"
+  bool stale = false;       // only the nonce was too old
+  bool hides_user = false;  // userhash=true: the server wants a hash instead of the user's name
 };
 
 /// The challenges that can be answered, of all headers of this name. One header may hold several. Digest with
@@ -34,12 +35,20 @@ struct Challenge {
 /// The algorithm of a Digest that cannot be answered, since its hash is not known; empty without such a challenge.
 [[nodiscard]] std::string unknown_digest(const std::vector<std::string_view>& headers);
 
+/// Names a challenge that cannot be answered: "Digest with the algorithm 'SHA-1'". Returns an empty string if one of them
+/// can be answered.
+[[nodiscard]] std::string unanswerable(const std::vector<std::string_view>& headers);
+
+/// The nextnonce of Authentication-Info (RFC 7616, 3.5); empty without one.
+[[nodiscard]] std::string next_nonce(std::string_view header);
+
 /// Returns the strongest one, or null.
 [[nodiscard]] const Challenge* strongest(const std::vector<Challenge>& challenges);
 
 struct Credentials {
   std::string user;
   std::string password;
+  bool operator==(const Credentials&) const = default;
 };
 
 /// The authorization of one connection. Credentials that are refused are sent at most twice, since cameras
@@ -54,8 +63,11 @@ class Authorization {
   [[nodiscard]] bool accept_challenges(const std::vector<Challenge>& challenges);
   /// The password is sent as Basic: it can be read in the request.
   [[nodiscard]] bool is_basic() const noexcept { return challenge_ && !challenge_->digest; }
+  [[nodiscard]] const std::optional<Credentials>& credentials() const noexcept { return credentials_; }
   /// The server has answered a request: the credentials, if they were sent, are right.
   void note_accepted() noexcept { attempts_ = 0; }
+  /// Uses this nonce of the server from now on.
+  void change_nonce(std::string nonce);
   /// The value of the header for a request; empty means the server has not asked for one.
   [[nodiscard]] std::string header(std::string_view method, std::string_view uri);
 
@@ -73,4 +85,4 @@ class Authorization {
   std::uint32_t uses_ = 0;  // uses of the nonce
 };
 
-}  // namespace freshframe::media::rtsp
+}  // namespace freshframe::media

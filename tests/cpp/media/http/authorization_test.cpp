@@ -1,6 +1,6 @@
 // Challenges of servers, and the answers that the standards' examples give.
 // SPDX-License-Identifier: Apache-2.0
-#include "sources/rtsp/protocol/authorization.hpp"
+#include "media/http/authorization.hpp"
 
 #include <string>
 #include <string_view>
@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-namespace freshframe::media::rtsp::test {
+namespace freshframe::media::test {
 namespace {
 
 constexpr std::string_view kNonce = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v";
@@ -24,7 +24,7 @@ std::string answer_of_mufasa(std::string_view algorithm) {
   return mufasa.header("GET", "/dir/index.html");
 }
 
-TEST(RtspAuthorization, AnswersDigestAsTheStandardsExampleDoes) {
+TEST(Authorization, AnswersDigestAsTheStandardsExampleDoes) {
   // RFC 7616, section 3.9.1
   EXPECT_NE(answer_of_mufasa("MD5").find("response=\"8ca523f5e9506fed4657c9700eebdbec\""), std::string::npos);
   const auto sha = answer_of_mufasa("SHA-256");
@@ -40,7 +40,7 @@ TEST(RtspAuthorization, AnswersDigestAsTheStandardsExampleDoes) {
             std::string::npos);
 }
 
-TEST(RtspAuthorization, AnswersTheOldFormWithoutQop) {
+TEST(Authorization, AnswersTheOldFormWithoutQop) {
   // RFC 2069, section 2.4, with the value that its errata correct
   Authorization mufasa(Credentials{"Mufasa", "CircleOfLife"});
   ASSERT_TRUE(mufasa.accept_challenges(parse_challenges(
@@ -52,7 +52,7 @@ TEST(RtspAuthorization, AnswersTheOldFormWithoutQop) {
   }
 }
 
-TEST(RtspAuthorization, AnswersWithTheHashOfASession) {
+TEST(Authorization, AnswersWithTheHashOfASession) {
   Authorization joe(Credentials{"joe", "pw"}, "c1");
   ASSERT_TRUE(
       joe.accept_challenges(parse_challenges({"Digest realm=cam,nonce=n1,algorithm=MD5-sess,qop=auth"})));
@@ -61,14 +61,14 @@ TEST(RtspAuthorization, AnswersWithTheHashOfASession) {
   EXPECT_NE(answer.find("algorithm=MD5-sess"), std::string::npos);
 }
 
-TEST(RtspAuthorization, CountsTheUsesOfANonce) {
+TEST(Authorization, CountsTheUsesOfANonce) {
   Authorization joe(Credentials{"joe", "pw"});
   ASSERT_TRUE(joe.accept_challenges(parse_challenges({"Digest realm=\"r\", nonce=\"n\", qop=\"auth\""})));
   EXPECT_NE(joe.header("SETUP", "rtsp://h/").find("nc=00000001"), std::string::npos);
   EXPECT_NE(joe.header("PLAY", "rtsp://h/").find("nc=00000002"), std::string::npos);
 }
 
-TEST(RtspAuthorization, SendsNothingUnaskedAndEscapesQuotes) {
+TEST(Authorization, SendsNothingUnaskedAndEscapesQuotes) {
   Authorization joe(Credentials{"jo\"e", "s3cr3t"});
   EXPECT_EQ(joe.header("OPTIONS", "rtsp://h/"), "");
   ASSERT_TRUE(joe.accept_challenges(parse_challenges({"Digest realm=\"a \\\"b\\\"\", nonce=\"n\""})));
@@ -78,13 +78,13 @@ TEST(RtspAuthorization, SendsNothingUnaskedAndEscapesQuotes) {
   EXPECT_EQ(answer.find("s3cr3t"), std::string::npos);
 }
 
-TEST(RtspAuthorization, AnswersBasic) {
+TEST(Authorization, AnswersBasic) {
   Authorization joe(Credentials{"Aladdin", "open sesame"});  // RFC 7617, section 2
   ASSERT_TRUE(joe.accept_challenges(parse_challenges({"Basic realm=\"WallyWorld\""})));
   EXPECT_EQ(joe.header("GET", "/"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
 }
 
-TEST(RtspAuthorization, TakesTheStrongestOfAllChallenges) {
+TEST(Authorization, TakesTheStrongestOfAllChallenges) {
   const auto best = [](const std::vector<std::string_view>& headers) {
     const auto challenges = parse_challenges(headers);
     const auto* found = strongest(challenges);
@@ -104,7 +104,7 @@ TEST(RtspAuthorization, TakesTheStrongestOfAllChallenges) {
   EXPECT_EQ(best({"", "=,=,\"", ",", "Digest realm=\""}), "digest  ");
 }
 
-TEST(RtspAuthorization, TellsADigestThatItDoesNotKnow) {
+TEST(Authorization, TellsADigestThatItDoesNotKnow) {
   EXPECT_EQ(unknown_digest({"Basic realm=a", "Digest nonce=1, algorithm=SHA-3"}), "SHA-3");
   EXPECT_EQ(unknown_digest({"Digest nonce=1, algorithm=MD5-sess, Basic realm=a"}), "");
   Authorization joe(Credentials{"joe", "pw"});
@@ -113,7 +113,7 @@ TEST(RtspAuthorization, TellsADigestThatItDoesNotKnow) {
   EXPECT_TRUE(joe.is_basic());
 }
 
-TEST(RtspAuthorization, DoesNotTryWrongCredentialsAgain) {
+TEST(Authorization, DoesNotTryWrongCredentialsAgain) {
   const auto fresh = parse_challenges({"Digest realm=\"r\", nonce=\"1\""});
   const auto stale = parse_challenges({"Digest realm=\"r\", nonce=\"2\", stale=TRUE"});
   Authorization joe(Credentials{"joe", "wrong"});
@@ -131,4 +131,4 @@ TEST(RtspAuthorization, DoesNotTryWrongCredentialsAgain) {
 }
 
 }  // namespace
-}  // namespace freshframe::media::rtsp::test
+}  // namespace freshframe::media::test

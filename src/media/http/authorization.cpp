@@ -1,6 +1,6 @@
 // Answers a server's challenges: Basic (RFC 7617) and Digest (RFC 7616, 2617, 2069).
 // SPDX-License-Identifier: Apache-2.0
-#include "sources/rtsp/protocol/authorization.hpp"
+#include "media/http/authorization.hpp"
 
 #include <algorithm>
 #include <array>
@@ -23,7 +23,7 @@ extern "C" {
 #include <libavutil/sha512.h>
 }
 
-namespace freshframe::media::rtsp {
+namespace freshframe::media {
 
 // The proof that a server wants before it answers: WWW-Authenticate (RFC 7235, 7616, 7617).
 
@@ -151,6 +151,7 @@ std::optional<Challenge> understood(const Raw& raw) {
   challenge.nonce = raw.get("nonce");
   challenge.algorithm = raw.get("algorithm");
   challenge.stale = core::lower_case(raw.get("stale")) == "true";
+  challenge.hides_user = core::lower_case(raw.get("userhash")) == "true";
   if (const auto* opaque = raw.find("opaque")) challenge.opaque = *opaque;
   const auto offers = raw.get("qop");
   challenge.qop = offers_auth(offers);
@@ -179,6 +180,24 @@ std::string unknown_digest(const std::vector<std::string_view>& headers) {
       return one.get("algorithm");
   }
   return {};
+}
+
+std::string unanswerable(const std::vector<std::string_view>& headers) {
+  if (!parse_challenges(headers).empty()) return {};
+  if (auto algorithm = unknown_digest(headers); !algorithm.empty())
+    return "Digest with the algorithm '" + algorithm + "'";
+  std::vector<Raw> raw;
+  for (const auto header : headers) split(header, raw);
+  for (const auto& one : raw) {
+    if (one.scheme == "digest") return "Digest with qop=" + one.get("qop");
+  }
+  return raw.empty() ? std::string() : "'" + raw.front().scheme + "'";
+}
+
+std::string next_nonce(std::string_view header) {
+  std::vector<Raw> raw;
+  split("info " + std::string(header), raw);
+  return raw.empty() ? std::string() : raw.front().get("nextnonce");
 }
 
 const Challenge* strongest(const std::vector<Challenge>& challenges) {
@@ -270,6 +289,12 @@ bool Authorization::accept_challenges(const std::vector<Challenge>& challenges) 
   return true;
 }
 
+void Authorization::change_nonce(std::string nonce) {
+  if (!challenge_ || !challenge_->digest || nonce == challenge_->nonce) return;
+  challenge_->nonce = std::move(nonce);
+  uses_ = 0;
+}
+
 std::string Authorization::header(std::string_view method, std::string_view uri) {
   if (!challenge_) return {};
   if (challenge_->digest) return digest(method, uri);
@@ -286,15 +311,17 @@ std::string Authorization::digest(std::string_view method, std::string_view uri)
   const auto action = hash(std::string(method) + ":" + std::string(uri));
   const auto middle =
       asked.qop ? asked.nonce + ":" + count.str() + ":" + client_nonce_ + ":auth" : asked.nonce;
-  std::string text = "Digest username=" + in_quotes(credentials_->user) +
-                     ", realm=" + in_quotes(asked.realm) + ", nonce=" + in_quotes(asked.nonce) +
-                     ", uri=" + in_quotes(uri) +
+  const auto shown_user =
+      asked.hides_user ? hash(credentials_->user + ":" + asked.realm) : credentials_->user;
+  std::string text = "Digest username=" + in_quotes(shown_user) + ", realm=" + in_quotes(asked.realm) +
+                     ", nonce=" + in_quotes(asked.nonce) + ", uri=" + in_quotes(uri) +
                      ", response=" + in_quotes(hash(secret + ":" + middle + ":" + action));
   if (asked.opaque) text += ", opaque=" + in_quotes(*asked.opaque);
   if (!asked.algorithm.empty()) text += ", algorithm=" + asked.algorithm;
   if (asked.qop) text += ", qop=auth, nc=" + count.str();
+  if (asked.hides_user) text += ", userhash=true";
   if (asked.qop || asked.session) text += ", cnonce=" + in_quotes(client_nonce_);
   return text;
 }
 
-}  // namespace freshframe::media::rtsp
+}  // namespace freshframe::media

@@ -1,0 +1,230 @@
+// Answers HTTP servers that want a user's name and password, for FFmpeg, which knows only Basic and MD5.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/http/http_access.hpp"
+
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "core/ascii.hpp"
+#include "core/url/masked_url.hpp"
+
+extern "C" {
+#include <libavutil/error.h>
+#include <libavutil/mem.h>
+#include <libavutil/opt.h>
+}
+
+namespace freshframe::media {
+namespace {
+
+constexpr const char* kHeaders = "headers";
+constexpr const char* kEnd = "end_offset";  // of the bytes that are read; 0 means the file's own
+constexpr std::size_t kMostHead = 256;      // headers of an answer
+constexpr int kUnauthorized = 401;
+
+struct FreeText {
+  void operator()(std::uint8_t* text) const noexcept { av_free(text); }
+};
+
+std::string option_of(void* request, const char* name) {
+  std::uint8_t* text = nullptr;
+  if (av_opt_get(request, name, AV_OPT_SEARCH_CHILDREN, &text) < 0 || text == nullptr) return {};
+  const std::unique_ptr<std::uint8_t, FreeText> owner(text);
+  return reinterpret_cast<const char*>(text);
+}
+
+bool is_authorization(std::string_view line) {
+  return core::lower_case(line.substr(0, line.find(':'))) == "authorization";
+}
+
+/// Headers as FFmpeg's option has them, a line each, without this header.
+std::string without_authorization(std::string_view headers) {
+  std::string result;
+  while (!headers.empty()) {
+    const auto end = std::min(headers.find('\n'), headers.size() - 1) + 1;
+    auto line = headers.substr(0, end);
+    headers.remove_prefix(end);
+    while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.empty() && !is_authorization(line)) result.append(line).append("\r\n");
+  }
+  return result;
+}
+
+bool authorizes(Dictionary options) {
+  const auto* headers = av_dict_get(*options.out(), kHeaders, nullptr, 0);
+  const auto* type = av_dict_get(*options.out(), "auth_type", nullptr, 0);
+  const std::string lines = headers != nullptr ? "\n" + core::lower_case(headers->value) : "";
+  const std::string_view kind = type != nullptr ? type->value : "none";
+  return lines.find("\nauthorization") != std::string::npos || (kind != "none" && kind != "0");
+}
+
+bool is_redirect(int status) {
+  constexpr std::array<int, 5> kRedirects{301, 302, 303, 307, 308};
+  return std::ranges::find(kRedirects, status) != kRedirects.end();
+}
+
+}  // namespace
+
+HttpAccess::HttpAccess(Dictionary options, bool seeks)
+    : is_left_to_ffmpeg_(authorizes(std::move(options))), seeks_(seeks) {}
+
+std::string HttpAccess::enter(const std::string& url) {
+  auto parts = is_left_to_ffmpeg_ ? std::nullopt : parse_http_url(url);
+  if (!parts || !parts->credentials) return url;
+  const auto found = known_.find(parts->origin);
+  if (found != known_.end() && found->second.credentials() != parts->credentials) known_.erase(found);
+  known_.try_emplace(parts->origin, std::move(parts->credentials));
+  return parts->plain;
+}
+
+int HttpAccess::open(AVIOContext*& io, const std::string& url, AVDictionary** options, const Open& open) {
+  constexpr int kMostTries = 4;
+  const auto listening = listen();
+  for (int tries = 1;; ++tries) {
+    Dictionary same;
+    if (options != nullptr && av_dict_copy(same.out(), *options, 0) < 0) throw std::bad_alloc();
+    may_try_again_ = is_refused_ = false;
+    const int result = open_once(io, url, same.out(), open);
+    const bool is_unread = status_ == kUnauthorized && !is_complete_ && !known_.empty();
+    const bool is_useful = (may_try_again_ || is_unread) && !is_refused_ && tries < kMostTries;
+    if (result == AVERROR_HTTP_UNAUTHORIZED && is_useful) continue;
+    if (options != nullptr) std::swap(*options, *same.out());
+    return result;
+  }
+}
+
+int HttpAccess::open_once(AVIOContext*& io, const std::string& url, AVDictionary** options,
+                          const Open& open) {
+  if (is_left_to_ffmpeg_ || !parse_http_url(url)) return open(io, url, options);
+  const auto* given = av_dict_get(*options, kHeaders, nullptr, 0);
+  const auto before = std::string(given != nullptr ? given->value : "");
+  const auto headers = without_authorization(before) + header_for(url);
+  if (headers != before && av_dict_set(options, kHeaders, headers.c_str(), 0) < 0) throw std::bad_alloc();
+  return open(io, url, options);
+}
+
+HttpListening HttpAccess::listen() {
+  return HttpListening([this](void* request, std::string_view line) { hear(request, line); });
+}
+
+void HttpAccess::hear(void* request, std::string_view line) {
+  if (line.starts_with("HTTP/")) return begin_head(request, line);
+  if (base_.empty()) return;
+  if (line.empty()) return end_head(request);
+  const bool goes_on = line.front() == ' ' || line.front() == '\t';  // RFC 9112, 5.2
+  if (goes_on && !head_.empty()) {
+    head_.back().append(" ").append(core::trimmed(line));
+  } else if (head_.size() < kMostHead) {
+    head_.emplace_back(line);
+  }
+}
+
+void HttpAccess::begin_head(void* request, std::string_view line) {
+  base_ = option_of(request, "location");  // a proxy's tunnel has none
+  status_ = static_cast<int>(
+      core::number_at(core::trimmed(line.substr(std::min(line.find(' '), line.size()))), 999).value_or(0));
+  head_.clear();
+  is_complete_ = false;
+  may_try_again_ = false;
+  if (status_ != kUnauthorized) refusal_.clear();  // FFmpeg does not read the head of a second answer 401
+}
+
+void HttpAccess::end_head(void* request) {
+  is_complete_ = true;
+  note_range(request);
+  if (is_left_to_ffmpeg_) return;
+  if (status_ == kUnauthorized) return on_refusal(request);
+  const auto location = headers("location");
+  if (is_redirect(status_) && !location.empty())
+    return prepare(request, resolve_http_url(base_, location.front()));
+  if (status_ < 400) on_success(request);
+}
+
+/// FFmpeg takes a length of "*" for 0, so that all would be after the end. With another end it reads on.
+void HttpAccess::note_range(void* request) {
+  const auto range = headers("content-range");
+  lacks_length_ = status_ == 206 && !range.empty() && core::trimmed(range.front()).ends_with("/*");
+  if (!lacks_length_ || option_of(request, kEnd) != "0") return;
+  static_cast<void>(av_opt_set_int(request, kEnd, INT64_MAX, AV_OPT_SEARCH_CHILDREN));
+}
+
+void HttpAccess::on_refusal(void* request) {
+  const auto challenges = headers("www-authenticate");
+  const auto parts = parse_http_url(base_);
+  const auto found = parts ? known_.find(parts->origin) : known_.end();
+  const bool is_answered =
+      found != known_.end() && found->second.accept_challenges(parse_challenges(challenges));
+  if (is_answered) {
+    may_try_again_ = true;
+    warn_of_basic(found->second, challenges);
+    return prepare(request, base_);
+  }
+  is_refused_ = true;
+  const auto wanted = unanswerable(challenges);
+  if (!wanted.empty()) {
+    refusal_ = "the server wants " + shown_words(wanted) + ", which freshframe cannot answer";
+  } else if (found == known_.end()) {
+    refusal_ =
+        "the URL contains no credentials for this server; write them as http://USER:PASSWORD@HOST/PATH";
+  } else {
+    refusal_ = "the server refuses the user or the password";
+  }
+  static_cast<void>(av_opt_set(request, kHeaders, without_authorization(option_of(request, kHeaders)).c_str(),
+                               AV_OPT_SEARCH_CHILDREN));
+}
+
+void HttpAccess::warn_of_basic(Authorization& authorization,
+                               const std::vector<std::string_view>& challenges) {
+  const auto unknown = authorization.is_basic() ? unknown_digest(challenges) : std::string();
+  if (unknown.empty() || std::exchange(warned_, true)) return;
+  log(LogLevel::Warning, "the server of '" + core::shown_url(base_) + "' offers Digest with '" +
+                             shown_words(unknown) +
+                             "', which freshframe does not know, and Basic; the password is sent as Basic" +
+                             (base_.starts_with("https:") ? "" : ", which anyone on the way can read"));
+}
+
+void HttpAccess::on_success(void* request) {
+  const auto parts = parse_http_url(base_);
+  const auto found = parts ? known_.find(parts->origin) : known_.end();
+  if (found == known_.end()) return;
+  found->second.note_accepted();
+  const auto info = headers("authentication-info");
+  if (auto nonce = info.empty() ? std::string() : next_nonce(info.front()); !nonce.empty())
+    found->second.change_nonce(std::move(nonce));
+  prepare(request, seeks_ ? base_ : std::string());
+  // Otherwise FFmpeg would not read the head of a later answer 401, such as one for an old nonce.
+  static_cast<void>(av_opt_set_int(request, "auth_type", 0, AV_OPT_SEARCH_CHILDREN));
+}
+
+void HttpAccess::prepare(void* request, const std::string& url) {
+  const auto before = option_of(request, kHeaders);
+  const auto headers = without_authorization(before) + header_for(url);
+  if (headers == before) return;
+  static_cast<void>(av_opt_set(request, kHeaders, headers.c_str(), AV_OPT_SEARCH_CHILDREN));
+}
+
+std::string HttpAccess::header_for(const std::string& url) {
+  const auto parts = parse_http_url(url);
+  const auto found = parts ? known_.find(parts->origin) : known_.end();
+  const auto value = found != known_.end() ? found->second.header("GET", parts->path) : std::string();
+  return value.empty() ? value : "Authorization: " + value + "\r\n";
+}
+
+std::vector<std::string_view> HttpAccess::headers(std::string_view name) const {
+  std::vector<std::string_view> values;
+  for (const std::string_view line : head_) {
+    const auto colon = line.find(':');
+    if (colon != std::string_view::npos && core::lower_case(core::trimmed(line.substr(0, colon))) == name)
+      values.push_back(core::trimmed(line.substr(colon + 1)));
+  }
+  return values;
+}
+
+}  // namespace freshframe::media

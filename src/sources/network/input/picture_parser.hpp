@@ -1,0 +1,36 @@
+// Splits packets that hold several pictures, or a part of one, into pictures.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "media/ffmpeg/ptr.hpp"
+
+namespace freshframe::media {
+
+/// FFmpeg's parser, for a playlist whose demuxer has none. It gives a picture when the next one begins. One thread.
+class PictureParser {
+ public:
+  /// Throws std::bad_alloc.
+  explicit PictureParser(const AVCodecParameters& parameters);
+  PictureParser(const PictureParser&) = delete;
+  PictureParser& operator=(const PictureParser&) = delete;
+
+  /// Appends the pictures that `packet` completes. Throws std::bad_alloc.
+  void add(const AVPacket& packet, std::deque<AvPacketPtr>& pictures);
+  /// Appends the last picture, which no other one follows. Throws std::bad_alloc.
+  void finish(int stream, std::deque<AvPacketPtr>& pictures);
+
+ private:
+  [[nodiscard]] AvPacketPtr make_picture(const std::uint8_t* data, int size, const AVPacket& packet);
+  void set_times(AVPacket& picture);
+
+  const CodecPtr codec_;
+  const ParserPtr parser_;
+  std::optional<std::int64_t> last_;  // dts, in ticks
+  std::int64_t step_ = 0;
+};
+
+}  // namespace freshframe::media
