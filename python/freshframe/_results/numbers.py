@@ -12,6 +12,10 @@ from .._check import show
 from .._errors import OptionError, OptionTypeError
 
 _KINDS_OF_NUMBERS = "biuf"  # of NumPy's types: bool, signed, unsigned, float
+_LIMITS: dict[str, tuple[Any, Any]] = {
+    each.dtype.name: (each.min, each.max)
+    for each in (np.iinfo(np.int32), np.iinfo(np.int64), np.finfo(np.float32), np.finfo(np.float64))
+}
 
 
 def as_numbers(what: str, given: Any, kind: type[np.generic], advice: str = "") -> npt.NDArray[Any]:
@@ -33,6 +37,8 @@ def as_numbers(what: str, given: Any, kind: type[np.generic], advice: str = "") 
     array = _array_of(what, given, kind, advice)
     if array.dtype == kind:
         return array
+    if _is_within(array, kind):
+        return array.astype(kind)
     with np.errstate(all="ignore"):
         try:
             result = array.astype(kind)
@@ -43,6 +49,14 @@ def as_numbers(what: str, given: Any, kind: type[np.generic], advice: str = "") 
         number = array[np.unravel_index(int(wrong.argmax()), wrong.shape)] if array.ndim else array[()]
         raise _unfit(what, number, kind)
     return result
+
+
+def _is_within(array: npt.NDArray[Any], kind: type[np.generic]) -> bool:
+    """Whether it is sure that no number changes: faster than to compare the numbers afterwards."""
+    if array.dtype.kind not in ("iuf" if issubclass(kind, np.floating) else "iu") or not array.size:
+        return False
+    low, high = _LIMITS[np.dtype(kind).name]
+    return bool(low <= array.min() and array.max() <= high)
 
 
 def _converted_one_by_one(what: str, array: npt.NDArray[Any], kind: type[np.generic]) -> npt.NDArray[Any]:

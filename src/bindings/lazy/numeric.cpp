@@ -99,12 +99,16 @@ void check_class(const char* function, nb::handle object) {
 }
 
 int thread_count(nb::handle threads) {
-  const bool whole = PyIndex_Check(threads.ptr()) != 0 && !PyBool_Check(threads.ptr());
+  bool whole = PyIndex_Check(threads.ptr()) != 0 && !PyBool_Check(threads.ptr());
+  const Py_ssize_t count = whole ? PyNumber_AsSsize_t(threads.ptr(), nullptr) : 0;  // a larger one is cut
+  if (count == -1 && PyErr_Occurred() != nullptr) {
+    if (PyErr_ExceptionMatches(PyExc_TypeError) == 0) throw nb::python_error();  // raised by its __index__
+    PyErr_Clear();  // an array of several numbers, which has an __index__
+    whole = false;
+  }
   if (!whole) {
     refuse_type("threads must be a whole number, got " + class_name(threads));
   }
-  const Py_ssize_t count = PyNumber_AsSsize_t(threads.ptr(), nullptr);  // a larger one is cut to the largest
-  if (count == -1 && PyErr_Occurred() != nullptr) throw nb::python_error();  // raised by its __index__
   if (count < 1 || count > kMostThreads) {
     refuse_value("threads must be 1 to " + std::to_string(kMostThreads) + ", got " +
                  describe_object(threads));
