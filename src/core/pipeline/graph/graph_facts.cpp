@@ -21,11 +21,16 @@ int only_source(const Graph& graph, const AnyPort& port) {
   const auto& reaching = graph.list_node_sources(port.node);
   const auto& name = graph.runner(port.source).name();
   // A node's own stream is the stream that begins at it. The other streams are the sources'.
-  const int only = graph.runner(port.source).facts().has_own_stream() ? port.source : named.front();
-  if (named.size() != 1 && only != port.source) {
-    throw GraphError("of() limits a port to the samples of one source, but those of '" + name +
-                     "' come from " + std::to_string(named.size()));
+  const bool is_source = graph.runner(port.source).facts().has_own_stream();
+  if (!is_source && named.empty()) {
+    throw GraphError("of() limits a port to the samples of one source, but there is none upstream of '" +
+                     name + "': pass the port of the source, or connect() it first");
   }
+  if (!is_source && named.size() > 1) {
+    throw GraphError("of() limits a port to the samples of one source, but those of '" + name +
+                     "' come from " + std::to_string(named.size()) + ": pass the port of one source");
+  }
+  const int only = is_source ? port.source : named.front();
   if (!std::binary_search(reaching.begin(), reaching.end(), only)) {
     throw GraphError("no samples of '" + name + "' come out of '" + graph.runner(port.node).name() +
                      "': of() needs a source of its samples");

@@ -49,7 +49,8 @@ int generators_above(const Graph& graph, int node, int source, std::map<int, int
 void check_parts(const Graph& graph, const std::string& name, std::span<const AnyPort> parents) {
   const auto above = [&](const AnyPort& port) {
     std::map<int, int> known;
-    return generators_above(graph, port.node, list_sources(graph, port).front(), known);
+    const auto sources = list_sources(graph, port);
+    return sources.empty() ? 0 : generators_above(graph, port.node, sources.front(), known);
   };
   const auto compare = [&](const AnyPort& one, const AnyPort& other) { return above(one) < above(other); };
   const auto [fewest, most] = std::ranges::minmax_element(parents, compare);
