@@ -49,6 +49,15 @@ Predictions::Answer predict_change(const PipelineCore& core, const Question& que
   return answer;
 }
 
+std::optional<double> find_waited(const PipelineCore& core, int node) {
+  for (const auto& runner : core.runners()) {
+    if (runner->index() != node) continue;
+    const auto times = platform::thread_times(runner->life().thread_id());
+    return times ? std::optional(times->waited) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
 // Counters prove these: they need no windows, and hold after the end, too.
 std::vector<Finding> silent_findings(const PipelineCore& core) {
   std::vector<Finding> found;
@@ -119,7 +128,8 @@ Circumstances Observer::circumstances() const {
           .still_limit = core_.options().stall_timeout.value_or(kStillLimit),
           .away_limit = away_limit_,
           .failure = core_.errors().first_fatal(),
-          .gil = gil_};
+          .gil = gil_,
+          .waited = [this](int node) { return find_waited(core_, node); }};
 }
 
 bool Observer::is_watched(Time now) const {
@@ -149,6 +159,12 @@ void Observer::run() {
   running_ = false;
 }
 
+/// Starts the thread. Throws std::system_error, and the next why() tries again.
+void Observer::begin_watch() {
+  thread_ = std::thread([this] { run(); });
+  running_ = true;
+}
+
 Why Observer::why() {
   Why answer;
   answer.ages = collect_ages(core_, kRecent);
@@ -162,10 +178,9 @@ Why Observer::why() {
     if (thread_.joinable()) thread_.join();  // it has ended: it sets running_ last
     findings_ = Findings(findings_.witness());
     since_ = now;
-    running_ = true;
-    thread_ = std::thread([this] { run(); });
+    begin_watch();
   }
-  findings_.follow_states(seen, now);
+  runs ? findings_.follow_states(seen, now) : note(seen, now);
   answer.findings = findings_.present();
   std::ranges::move(silent, std::back_inserter(answer.findings));
   answer.is_running = runs;

@@ -46,6 +46,7 @@ class Observer {
   using Time = std::chrono::steady_clock::time_point;
 
   void run();
+  void begin_watch();
   void note(const GraphState& seen, Time now);
   [[nodiscard]] bool is_watched(Time now) const;
   [[nodiscard]] Circumstances circumstances() const;

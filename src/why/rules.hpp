@@ -63,6 +63,8 @@ struct Circumstances {
   std::optional<double> away_limit = {};   // seconds without a connection after which a source is ill
   std::optional<ErrorNote> failure = {};   // the error that ended the pipeline
   GilFindings gil = {};                    // findings of a watch
+  /// Seconds for which the thread of a node was ready to run and waited for a processor; nullopt if it is not known.
+  std::function<std::optional<double>(int node)> waited = {};
 };
 
 /// The evidence that costs more than the counters, and is only read when a window begins or ends. Each may be empty.

@@ -26,6 +26,7 @@ constexpr double kPaceOff = 0.01;              // of 1, of a camera's timestamps
 constexpr double kUnsent = 10;                 // seconds: a receiver that is started again is there earlier
 constexpr double kLongStall = 0.25;            // seconds, of a current one
 constexpr double kStalledShare = 0.1;
+constexpr double kBusyShare = 0.05;      // share of the time: two thousandths on an idle machine
 constexpr double kHoldShare = 0.8;       // share of the last second
 constexpr double kShortestSpan = 0.5;    // seconds that show a share of the time
 constexpr std::size_t kThreadName = 15;  // bytes that the kernel keeps of a thread's name
@@ -42,6 +43,12 @@ std::string end_sentence(std::string text) {
 
 bool runs(const GraphState& seen) {
   return seen.phase == LifePhase::Running;
+}
+
+// Losses and errors are shown for the whole run then, whenever somebody asks.
+bool has_ended(const GraphState& seen) {
+  return seen.phase == LifePhase::Ended || seen.phase == LifePhase::Stopped ||
+         seen.phase == LifePhase::Failed;
 }
 
 // The first cause of a kind and a subject is the worst.
@@ -197,16 +204,19 @@ void add_joins(const GraphState& seen, Causes& out) {
 
 void add_spools(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
-    if (!node.spool || node.spool->oldest_age < kUnsent || node.state == NodeState::Ended) continue;
+    if (!node.spool || node.spool->waiting == 0) continue;
     const auto& spool = *node.spool;
-    auto text = count_text(spool.waiting, "result") + " not sent, the oldest for " +
-                rounded_seconds(spool.oldest_age);
+    const bool is_over = node.state == NodeState::Ended;  // nothing sends any longer
+    if (!is_over && spool.oldest_age < kUnsent) continue;
+    auto text = count_text(spool.waiting, "result") + " not sent";
+    if (spool.oldest_age > 0) text += ", the oldest for " + rounded_seconds(spool.oldest_age);
     if (!spool.last_error.empty()) text += ": " + spool.last_error;
     add(out,
         {.kind = "spool",
          .subject = node.name,
          .text = end_sentence(std::move(text)),
-         .remedy = "",
+         .remedy =
+             is_over ? "They stay in its folder: start a Spool with this folder again to send them." : "",
          .evidence = {{"waiting", static_cast<double>(spool.waiting)}, {"oldest_age", spool.oldest_age}}});
   }
 }
@@ -244,6 +254,8 @@ std::uint64_t lost_otherwise(const NodeStats& node) {
   return grown(node.lost, errors != node.drops.end() ? errors->second : 0);
 }
 
+constexpr std::string_view kFewer = "Run fewer nodes, or fewer programs on this machine";
+
 // All that the node has lost so far, by place.
 std::string lost_frames(NodeKind kind, const NodeStats& node) {
   std::string text = "lost";
@@ -256,15 +268,16 @@ std::string lost_frames(NodeKind kind, const NodeStats& node) {
   return text + ".";
 }
 
-Finding loss_on(const EdgeStats& edge) {
+// `waits`: a sentence that the child waited for a processor, or an empty string.
+Finding loss_on(const EdgeStats& edge, const std::string& waits) {
   const auto& child = edge.child;
+  const auto step = waits.empty() ? "Make " + child + " faster" : std::string(kFewer);
   return {.kind = "loss",
           .subject = edge_name(edge),
           .text = count_text(edge.lost, "sample") + " lost: " + child +
                   " is slower than its source, and its queue " + freshframe::to_string(edge.queue) +
-                  " is full.",
-          .remedy = "Make " + child + " faster, or give it " +
-                    (edge.queue == kRecording ? "max_rate=." : "queue=LATEST."),
+                  " is full." + waits,
+          .remedy = step + ", or give it " + (edge.queue == kRecording ? "max_rate=." : "queue=LATEST."),
           .evidence = {{"lost", static_cast<double>(edge.lost)}}};
 }
 
@@ -300,6 +313,7 @@ Finding gil_finding(std::string subject, std::string text, double share_or_secon
 Causes States::follow(const GraphState& seen, const Circumstances& around, const QuietTimes& quiet,
                       Time now) {
   follow_counters(seen, now);
+  follow_waits(seen, around, now);
   follow_movement(seen, now);
   follow_holds(seen, now);
   follow_stalls(around.gil, now);
@@ -342,6 +356,38 @@ void States::follow_counters(const GraphState& seen, Time now) {
     growth.follow(edge.lost, now);
   }
   edges_.swap(edges);
+}
+
+// Each figure is read from a file in /proc. So only live sources, before their first loss, and losing children are read.
+void States::follow_waits(const GraphState& seen, const Circumstances& around, Time now) {
+  constexpr std::chrono::seconds kStep(1);
+  if (!runs(seen) || !around.waited) return;
+  std::map<int, std::deque<Waits>> waits;
+  for (std::size_t i = 0; i < seen.stats.nodes.size(); ++i) {
+    const auto& node = seen.stats.nodes[i];
+    const bool is_live_source = seen.nodes[i].kind == NodeKind::Source && seen.nodes[i].live;
+    const bool loses = std::ranges::any_of(
+        seen.stats.edges, [&](const EdgeStats& edge) { return edge.lost > 0 && edge.child == node.name; });
+    if (!is_live_source && !loses) continue;
+    auto& known = waits[node.number] = std::move(waits_[node.number]);
+    if (!known.empty() && now - known.back().at < kStep) continue;
+    const auto waited = around.waited(node.number);
+    if (waited) known.push_back({now, *waited});
+    while (known.size() > 2 && now - known[1].at >= kShownFor) known.pop_front();
+  }
+  waits_.swap(waits);
+}
+
+std::string States::describe_waits(int node, const std::string& name) const {
+  const auto found = waits_.find(node);
+  if (found == waits_.end() || found->second.size() < 2) return {};
+  const auto& first = found->second.front();
+  const auto& last = found->second.back();
+  const double span = duration<double>(last.at - first.at).count();
+  const double share = span > 0 ? (last.seconds - first.seconds) / span : 0;
+  if (share < kBusyShare) return {};
+  return " The machine is busy: " + name + " waited for a processor " + percent_text(std::min(share, 1.0)) +
+         " of the time.";
 }
 
 void States::follow_movement(const GraphState& seen, Time now) {
@@ -399,18 +445,27 @@ void States::add_gil(const GraphState& seen, const GilFindings& gil, Time now, C
 }
 
 void States::add_losses(const GraphState& seen, Time now, Causes& out) const {
+  const auto is_shown = [&](const Growth& growth) {
+    return has_ended(seen) ? growth.count > 0 : growth.is_recent(now);
+  };
   for (const auto& edge : seen.stats.edges) {
-    if (edges_.at(edge.number).is_recent(now)) add(out, loss_on(edge));
+    if (!is_shown(edges_.at(edge.number))) continue;
+    const auto child = std::ranges::find(seen.stats.nodes, edge.child, &NodeStats::name);
+    const auto is_node = child != seen.stats.nodes.end();  // or it is a reader
+    add(out, loss_on(edge, is_node ? describe_waits(child->number, child->name) : std::string()));
   }
   for (std::size_t i = 0; i < seen.stats.nodes.size(); ++i) {
     const auto& node = seen.stats.nodes[i];
     const auto& growth = nodes_.at(node.number);
-    if (growth.errors.is_recent(now)) add(out, find_errors(node));
-    if (!growth.losses.is_recent(now)) continue;
+    if (is_shown(growth.errors)) add(out, find_errors(node));
+    if (!is_shown(growth.losses)) continue;
+    const bool not_read =
+        seen.nodes[i].kind == NodeKind::Source && node.drops.contains(NodeDropCause::Device);
+    const auto waits = not_read ? describe_waits(node.number, node.name) : std::string();
     add(out, {.kind = "loss",
               .subject = node.name,
-              .text = lost_frames(seen.nodes[i].kind, node),
-              .remedy = "",
+              .text = lost_frames(seen.nodes[i].kind, node) + waits,
+              .remedy = waits.empty() ? "" : std::string(kFewer) + ".",
               .evidence = {{"lost", static_cast<double>(lost_otherwise(node))}}});
   }
 }

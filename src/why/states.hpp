@@ -39,6 +39,10 @@ class States {
     Growth errors;
     Growth losses;
   };
+  struct Waits {
+    Time at;
+    double seconds;  // since the thread began
+  };
   struct Holds {
     Time at;
     std::map<int, double> seconds;  // for which each node has held the GIL, by its number
@@ -49,20 +53,25 @@ class States {
   };
 
   void follow_counters(const GraphState& seen, Time now);
+  void follow_waits(const GraphState& seen, const Circumstances& around, Time now);
   void follow_movement(const GraphState& seen, Time now);
   void follow_holds(const GraphState& seen, Time now);
   void follow_stalls(const GilFindings& gil, Time now);
   /// Returns the share of the last second in which a node held the GIL.
   [[nodiscard]] double hold_share(const NodeStats& node, Time now) const;
 
+  /// Returns a sentence if the thread of a node has waited for a processor, or an empty string.
+  [[nodiscard]] std::string describe_waits(int node, const std::string& name) const;
+
   void add_gil(const GraphState& seen, const GilFindings& gil, Time now, Causes& out) const;
   void add_losses(const GraphState& seen, Time now, Causes& out) const;
 
-  std::map<int, NodeGrowth> nodes_;       // by the node's number
-  std::map<std::int64_t, Growth> edges_;  // by the edge's number
-  std::deque<Holds> holds_;               // holds of the last second and one before
-  std::deque<Stalls> stalls_;             // stalls of the last seconds and one before
-  std::uint64_t moved_ = 0;               // samples
+  std::map<int, NodeGrowth> nodes_;         // by the node's number
+  std::map<std::int64_t, Growth> edges_;    // by the edge's number
+  std::map<int, std::deque<Waits>> waits_;  // waits of the last seconds, by the node's number
+  std::deque<Holds> holds_;                 // holds of the last second and one before
+  std::deque<Stalls> stalls_;               // stalls of the last seconds and one before
+  std::uint64_t moved_ = 0;                 // samples
   std::optional<Time> moved_at_;
 };
 

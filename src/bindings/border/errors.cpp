@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <new>
+#include <system_error>
 
 #include "bindings/border/classes.hpp"
 #include "bindings/border/text.hpp"
@@ -62,6 +63,13 @@ void raise_source_error(PyObject* type, const SourceError& error) {
 void raise_os_error(const std::filesystem::filesystem_error& error) {
   const auto path = nb::steal(PyUnicode_DecodeFSDefault(error.path1().c_str()));
   raise(nb::module_::import_("freshframe._errors").attr("file_error")(error.code().value(), path));
+}
+
+// A thread that cannot be started is by far the most frequent one, and the system's text does not mention threads.
+std::string describe(const std::system_error& error) {
+  if (error.code() != std::errc::resource_unavailable_try_again) return error.what();
+  return std::string("the system has no further thread for this process (") + error.what() +
+         "): end other programs or threads, or raise the limit (ulimit -u, or the pids limit of the container)";
 }
 
 nb::object make_cause(gil::Held& held, const std::exception_ptr& cause) {
@@ -147,6 +155,8 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
     raise(known.freshframe_error, error);
   } catch (const std::filesystem::filesystem_error& error) {
     raise_os_error(error);
+  } catch (const std::system_error& error) {
+    raise(make(known.freshframe_error, describe(error)));
   }
 }
 

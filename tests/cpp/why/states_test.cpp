@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "why/states.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -101,6 +103,80 @@ TEST_F(StatesTest, ResultsThatAreNotSentComeBeforeALostFrame) {
   look();
   EXPECT_EQ(kinds(), (Kinds{"spool X", "loss cam"}));
   EXPECT_EQ(findings_.present()[0].text, "9 results not sent, the oldest for 60 s: refused.");
+}
+
+// Nothing sends them any longer, however short the wait has been.
+TEST_F(StatesTest, ResultsThatAreNotSentAreShownAfterTheEnd) {
+  auto& spool = x().spool.emplace();
+  spool.oldest_age = 3;
+  spool.waiting = 632;
+  look();
+  EXPECT_EQ(kinds(), Kinds());
+  x().state = NodeState::Ended;  // the other branches continue
+  look();
+  EXPECT_EQ(kinds(), Kinds{"spool X"});
+  for (const auto phase : {LifePhase::Ended, LifePhase::Stopped, LifePhase::Failed}) {
+    seen_.phase = phase;
+    run(std::chrono::seconds(30));
+    const auto all = findings_.present();
+    const auto found = std::ranges::find(all, "spool", &Finding::kind);
+    ASSERT_NE(found, all.end());
+    EXPECT_EQ(found->text, "632 results not sent, the oldest for 3.0 s.");
+    EXPECT_NE(found->remedy, "");
+  }
+  spool.waiting = 0;
+  seen_.phase = LifePhase::Ended;
+  look();
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+// The first look may come long after the end.
+TEST_F(StatesTest, LossesAndErrorsOfTheRunAreShownAfterTheEndWithoutALimitOfTime) {
+  for (const auto phase : {LifePhase::Ended, LifePhase::Stopped}) {
+    lose_a_frame();
+    into_x().queue = kRecording;
+    into_x().lost = into_x().drops[DropCause::QueueFull] = into_x().dropped = 4;
+    x().errors = 2;
+    x().last_error = "no";
+    run(std::chrono::seconds(20));
+    EXPECT_EQ(kinds(), Kinds());
+    seen_.phase = phase;
+    look();
+    EXPECT_EQ(kinds(), (Kinds{"error X", "loss cam", "loss cam->X"}));
+    run(std::chrono::seconds(60));
+    EXPECT_EQ(kinds(), (Kinds{"error X", "loss cam", "loss cam->X"}));
+    seen_.phase = LifePhase::Running;
+  }
+}
+
+TEST_F(StatesTest, ALossOnABusyMachineSaysSo) {
+  double waited = 0;
+  around_.waited = [&](int /*node*/) { return std::optional(waited); };
+  run(std::chrono::seconds(12), [&] { waited += 0.0005; });
+  lose_a_frame();
+  run(std::chrono::seconds(2), [&] { waited += 0.0005; });
+  EXPECT_EQ(found().text, "lost 1 frame that was not read in time.");
+  EXPECT_EQ(found().remedy, "");
+  lose_a_frame();
+  run(std::chrono::seconds(9), [&] { waited += 0.1; });
+  EXPECT_TRUE(
+      found().text.starts_with("lost 2 frames that were not read in time. The machine is busy: cam waited "
+                               "for a processor "))
+      << found().text;
+  EXPECT_EQ(found().remedy, "Run fewer nodes, or fewer programs on this machine.");
+}
+
+TEST_F(StatesTest, ARecorderThatLosesSamplesOnABusyMachineIsNotCalledTooSlowAlone) {
+  double waited = 0;
+  around_.waited = [&](int /*node*/) { return std::optional(waited); };
+  into_x().queue = kRecording;
+  run(std::chrono::seconds(9), [&] {
+    waited += 0.1;
+    into_x().lost = ++into_x().drops[DropCause::QueueFull];
+  });
+  EXPECT_NE(found().text.find("The machine is busy: X waited for a processor "), std::string::npos)
+      << found().text;
+  EXPECT_EQ(found().remedy, "Run fewer nodes, or fewer programs on this machine, or give it max_rate=.");
 }
 
 TEST_F(StatesTest, ASourceThatIsAwayHasOneLineFromTwoSecondsOnUntilItIsBack) {
