@@ -12,9 +12,9 @@
 #include <utility>
 
 #include "fleet/last_words.hpp"
+#include "platform/thread.hpp"
 #include "process/life/child.hpp"
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -63,12 +63,7 @@ AgentEnd::AgentEnd(process::Descriptor socket, int parent, AgentOptions options)
       buffer_(kReadAtOnce) {
   if (!bell_) throw Error("cannot create an eventfd: " + std::generic_category().message(errno));
   if (parent != 0) guard_.emplace(socket_.get(), parent);
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the main thread's
-  thread_ = std::thread([this] { run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = platform::start_without_signals("ff agent", [this] { run(); });
 }
 
 AgentEnd::~AgentEnd() {

@@ -108,7 +108,7 @@ void Crew::run() {
   const bool goes = runner_.open_step() && !failed_ && runner_.begin_stream();
   if (!goes) begin_end();
   bell_->ring();  // for samples that arrived without a ring while the workers opened
-  while (!all_ended()) step();
+  while (!all_ended()) step_safely();
   runner_.inbox().set_ready_hook({});
   emitter_.finish();
   seats_.clear();
@@ -155,6 +155,23 @@ void Crew::step() {
   on_tick(time);
   if (!opening_ && !ending_ && !failed_) take_samples();
   if (!opening_ && !ending_ && (failed_ || (input_ended_ && call_finish()))) begin_end();
+}
+
+/// An error of the system, such as a refused message, fails the node. A second one kills the workers, because they may not
+/// get the message that ends them.
+void Crew::step_safely() {
+  try {
+    step();
+  } catch (const std::exception& error) {
+    if (failed_) {
+      for (auto& seat : seats_) {
+        if (seat->child() && !seat->killed_at) seat->kill(now(), error.what());
+        seat->stream_ended = true;  // otherwise the channel may hide the end of the process
+      }
+    } else {
+      fail_all(error.what());
+    }
+  }
 }
 
 void Crew::poll_all() {

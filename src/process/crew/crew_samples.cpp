@@ -253,8 +253,10 @@ ValueMessage Crew::place_value(Job& job, EncodedValue& encoded,
 
 void Crew::read(Seat& seat) {
   while (auto* const channel = seat.channel()) {
+    bool has_received = false;
     try {
       const auto received = channel->receive(Channel::Wait::No);
+      has_received = true;
       if (received == Channel::Received::Nothing) return;
       if (received == Channel::Received::End) {
         seat.stream_ended = true;
@@ -266,6 +268,9 @@ void Crew::read(Seat& seat) {
       seat.kill(now(), std::string("it sent an invalid message: ") + error.what());
     } catch (const std::exception& error) {  // one worker's message must not end the others
       seat.kill(now(), error.what());
+      if (has_received) continue;
+      seat.stream_ended = true;  // the channel would fail again and again
+      return;
     }
   }
 }

@@ -4,6 +4,7 @@
 
 #include "freshframe/error.hpp"
 
+#include <system_error>
 #include <utility>
 
 namespace freshframe::process {
@@ -89,12 +90,26 @@ void Emitter::pass_on(Outcome outcome) {
     done();
     return;
   }
+  if (!thread_.joinable() && !begin_thread()) {  // then the queue is empty: waiting here keeps the order
+    send(leaving);
+    done();
+    return;
+  }
   {
     const Lock lock(mutex_);
     queue_.push_back(std::move(leaving));
   }
-  if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   changed_.notify_one();
+}
+
+/// Returns false if the process cannot have another thread now.
+bool Emitter::begin_thread() {
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    return false;
+  }
+  return true;
 }
 
 bool Emitter::is_idle() {

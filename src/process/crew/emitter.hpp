@@ -59,6 +59,7 @@ class Emitter {
 
  private:
   void pass_on(Outcome outcome);
+  [[nodiscard]] bool begin_thread();
   /// Passes the ends of sources whose samples are all done, if there is no order.
   void pass_ends();
   /// The samples that the results become; only the samples before a refused one.

@@ -13,9 +13,9 @@
 #include <cstring>
 #include <system_error>
 
+#include "platform/thread.hpp"
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -124,12 +124,8 @@ OrphanGuard::OrphanGuard(int socket, int parent) {
   if (!parent_ || ::getppid() != parent) end_this_session();  // it has ended already
   end_ = Descriptor(::eventfd(0, EFD_CLOEXEC));
   if (!end_) throw Error("cannot watch the parent: " + std::generic_category().message(errno));
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the main thread's
-  thread_ = std::thread(&watch, socket, parent_.get(), end_.get());
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = platform::start_without_signals(
+      "ff orphan", [socket, parent = parent_.get(), end = end_.get()] { watch(socket, parent, end); });
 }
 
 OrphanGuard::~OrphanGuard() {
