@@ -132,10 +132,16 @@ class LookRing {
     const Lock lock(mutex_);
     if (newest_ && stamp.source != newest_->source) waits_ = true;
     if (waits_ && !packet.is_keyframe) return true;
+    waits_ = true;  // if there is no memory for this packet, the rest of its group cannot be decoded either
+    if (packet.is_keyframe) {
+      Group begun;
+      begun.packets.push_back({packet, stamp});
+      groups_.push_back(std::move(begun));
+    } else {
+      groups_.back().packets.push_back({packet, stamp});
+    }
     waits_ = false;
-    if (packet.is_keyframe) groups_.emplace_back();
     auto& group = groups_.back();
-    group.packets.push_back({packet, stamp});
     const auto bytes = held_bytes(packet);
     group.bytes += bytes;
     bytes_ += bytes;
