@@ -654,6 +654,24 @@ class Engine:
     def forget_server(self) -> None:
         """Closes the server's socket in the child of a fork."""
 
+class NodeArrivals:
+    """
+    How far the streams of live sources have come at a node. For the node's thread.
+    """
+
+    def __init__(self, engine: Engine, node: int) -> None: ...
+
+    def until(self, source: int) -> float | None:
+        """
+        The time of capture, as of time.monotonic(), up to which all samples of the source have arrived or were dropped. None: samples are on their way, or the source is a file or was removed.
+        """
+
+    def have_ended(self) -> bool:
+        """Whether the node has taken everything that will ever arrive."""
+
+    def is_live(self, source: int) -> bool:
+        """Whether the source of this number is live and has not been removed."""
+
 BY_DESIGN: frozenset = ...
 
 class SourceStats:
@@ -1295,6 +1313,16 @@ class Reader(Generic[T_co]):
     def _take(self) -> Sample[T_co] | None:
         """The next sample or None, for `async for`. Never waits."""
 
+    def poll(self) -> Sample[T_co] | None:
+        """
+        The next unseen sample or None. Never waits.
+
+        Raises:
+            EndOfStreamError: Every parent ended and the queue is empty.
+            NodeError: A node failed.
+            FramesHeldError: Python holds more frames than max_held_bytes.
+        """
+
     def latest(self, *, max_age: float | None = None) -> Sample[T_co] | None:
         """
         The newest sample of all ports, by its capture; the same object again when nothing is newer.
@@ -1309,16 +1337,6 @@ class Reader(Generic[T_co]):
             GraphError: The reader's queue blocks (a file) or is NEXT.
             NodeError: A node failed.
             StateError: The reader was closed, or its pipeline has not started.
-            FramesHeldError: Python holds more frames than max_held_bytes.
-        """
-
-    def poll(self) -> Sample[T_co] | None:
-        """
-        The next unseen sample or None. Never waits.
-
-        Raises:
-            EndOfStreamError: Every parent ended and the queue is empty.
-            NodeError: A node failed.
             FramesHeldError: Python holds more frames than max_held_bytes.
         """
 

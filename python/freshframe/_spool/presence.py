@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from .._graph.stamped import stamped
 from .presence_event import EndReason, PresenceEvent
 
 if TYPE_CHECKING:
-    from .._native import Sample, Stamp
+    from .._native import NodeArrivals, Sample, Stamp
 
 T = TypeVar("T", contravariant=True)
 
@@ -43,7 +44,9 @@ class _Stream:
 
     stamp: Stamp
     offset: float  # Unix time at pts 0, for samples without `utc`
-    arrived: float = 0.0  # time.monotonic() of the last sample
+    live: bool  # otherwise only `pts` says how much time has passed
+    captured: float = 0.0  # time.monotonic() of the last sample's capture
+    arrived: float = 0.0  # time.monotonic() at which process() ended for the last sample
     now: float = 0.0  # Unix time of the last sample
     pts: float = 0.0  # time of the last sample
     on: dict[Hashable, _On] = field(default_factory=dict)
@@ -53,13 +56,16 @@ class _Stream:
 class Presence(Node[T, PresenceEvent]):
     """Reports when something begins and when it ends, from a stream of the keys that are there now.
 
-    Every sample gives the set of keys that are on. A key that was off gives a `PresenceEvent` at once. A
-    key that is not seen for `max_gap` seconds of the stream's time has ended, and so has every key of a
-    source that sends no sample for that long, that was removed, disconnected or has ended while others go on,
-    or whose name another source has now. When the pipeline ends or is stopped, all keys end. So each event
-    that begins has exactly one end, except where the program crashes or a node above fails: there a `Spool`
-    below writes the end at the next start. A node or reader below `presence.of(camera)` goes with the camera
-    and gets no last end, and replace() of this node leaves the ends to the program.
+    Every sample gives the set of keys that are on. A key that was off gives a `PresenceEvent` immediately. A
+    key that is not seen for `max_gap` seconds of the stream's time has ended. So has every key of a live
+    source from which no sample arrives for that long while no sample is on its way. A slow step upstream or a
+    slow consumer ends no key, and the events of a file depend on its `pts` alone. When a source is removed,
+    disconnected or ends while others continue, or when another source gets its name, its keys end.
+
+    When the pipeline ends or is stopped, all keys end. So each event that begins has exactly one end, except
+    where the program crashes or a node upstream fails: there a `Spool` downstream writes the end at the next
+    start. A node or reader of `presence.of(camera)` goes with the camera and gets no last end. replace() of
+    this node leaves the ends to the program.
 
     A key begins at `sample.utc`, so in a file at the time of its recording if the file says when that was.
     Without `utc` this follows from the time at which the first sample of the source came, and `pts`. The
@@ -89,7 +95,15 @@ class Presence(Node[T, PresenceEvent]):
     """
 
     def _freshframe_contract(self) -> Contract:
-        return Contract(note_name=self._note_name)
+        return Contract(
+            note_name=self._note_name, note_arrivals=self._note_arrivals, note_live=self._note_live
+        )
+
+    def _note_arrivals(self, arrivals: NodeArrivals) -> None:
+        self._arrivals = arrivals
+
+    def _note_live(self, live: bool) -> None:
+        self._is_live_in_worker = live
 
     def _note_name(self, name: str) -> None:
         self._node_name = name
@@ -101,11 +115,14 @@ class Presence(Node[T, PresenceEvent]):
                 "key must be a function that returns the keys, such as lambda zones: zones['till'].inside; "
                 f"got {_check.show(key)}"
             )
+        _expect_one_argument(key)
         self._key = key
         self._max_gap = _check.positive_seconds("max_gap", max_gap)
         self.tick_every = min(self._max_gap / 4, 3600.0)
         self._streams: dict[str, _Stream] = {}
         self._node_name = ""
+        self._arrivals: NodeArrivals | None = None
+        self._is_live_in_worker = False
 
     def process(self, sample: Sample[T], /) -> Iterator[PresenceEvent]:
         """Compares the keys that are on with the earlier keys."""
@@ -116,7 +133,7 @@ class Presence(Node[T, PresenceEvent]):
             return  # it has waited while another source took its name
         if stream is None or stream.has_left or number != stream.stamp._source_number:
             if stream is not None:
-                yield from self._end_all(stream, time.monotonic(), "gone")  # in the stream with its name now
+                yield from self._end_all(stream, _silence(stream), "gone")  # in the stream with its name now
             stream = self._streams[stamp.source] = self._begun(sample)
         self._note(stream, sample)
         on = stream.on
@@ -129,6 +146,7 @@ class Presence(Node[T, PresenceEvent]):
                 known.last = sample.pts
         for key in [key for key, one in on.items() if sample.pts - one.last >= self._max_gap]:
             yield self._end(key, on.pop(key), sample.pts, "gone")
+        stream.arrived = time.monotonic()  # after the waits for room in `yield`
 
     def _freshframe_source_gone(self, number: int, name: str) -> None:
         """Notes the source: on_tick(), which follows, ends its keys."""
@@ -139,25 +157,41 @@ class Presence(Node[T, PresenceEvent]):
 
     def on_tick(self, now: float, /) -> Iterator[PresenceEvent]:
         """Ends the keys of a source that has fallen silent, or has left."""
+        if self._arrivals is not None and self._arrivals.have_ended():
+            return  # finish() follows
         for stream in self._streams.values():
-            if stream.has_left or now - stream.arrived >= self._max_gap:
-                yield from self._end_in_stream(stream, now, "gone")
+            if stream.has_left:
+                yield from self._end_in_stream(stream, _silence(stream), "gone")
+            elif stream.on and (silence := self._silence_proven(stream, now)) >= self._max_gap:
+                yield from self._end_in_stream(stream, silence, "gone")
         self._streams = {name: stream for name, stream in self._streams.items() if not stream.has_left}
 
     def finish(self) -> Iterator[PresenceEvent]:
         """Ends all that is on."""
         for stream in self._streams.values():
-            yield from self._end_in_stream(stream, time.monotonic(), "stop")
+            yield from self._end_in_stream(stream, _silence(stream), "stop")
+
+    def _silence_proven(self, stream: _Stream, now: float) -> float:
+        """Seconds after the last sample for which the source has surely sent nothing that arrives here."""
+        if not stream.live:
+            return 0.0
+        if self._arrivals is None:  # in a worker process: a slow step upstream looks like a silent source
+            return now - stream.arrived
+        until = self._arrivals.until(stream.stamp._source_number)
+        return 0.0 if until is None else until - stream.captured
 
     def _begun(self, sample: Sample[T]) -> _Stream:
         captured = time.time() - (time.monotonic() - sample.captured)
-        return _Stream(sample.stamp, captured - sample.pts)
+        number = sample.stamp._source_number
+        live = self._is_live_in_worker if self._arrivals is None else self._arrivals.is_live(number)
+        return _Stream(sample.stamp, captured - sample.pts, live)
 
     def _note(self, stream: _Stream, sample: Sample[T]) -> None:
         stamp = sample.stamp
         if stamp.seq >= stream.stamp.seq:  # otherwise it came by a longer way: a stream does not go backwards
             stream.stamp = stamp
         stream.pts = sample.pts
+        stream.captured = sample.captured
         stream.arrived = time.monotonic()
         stream.now = round(stream.offset + sample.pts if sample.utc is None else sample.utc, 3)
 
@@ -169,14 +203,14 @@ class Presence(Node[T, PresenceEvent]):
             )
         return list(keys)
 
-    def _end_in_stream(self, stream: _Stream, now: float, reason: EndReason) -> Iterator[PresenceEvent]:
+    def _end_in_stream(self, stream: _Stream, silence: float, reason: EndReason) -> Iterator[PresenceEvent]:
         """In the stream of its samples, so that an end never overtakes the next beginning."""
-        for event in self._end_all(stream, now, reason):
+        for event in self._end_all(stream, silence, reason):
             yield stamped(event, like=stream.stamp)
 
-    def _end_all(self, stream: _Stream, now: float, reason: EndReason) -> Iterator[PresenceEvent]:
-        """Ends all keys of a stream that has no sample now. `now`: time.monotonic()."""
-        decided = stream.pts + max(0.0, now - stream.arrived)
+    def _end_all(self, stream: _Stream, silence: float, reason: EndReason) -> Iterator[PresenceEvent]:
+        """Ends all keys of a stream that has no sample now. `silence`: seconds since its last one."""
+        decided = stream.pts + silence
         while stream.on:
             key = next(iter(stream.on))
             yield self._end(key, stream.on.pop(key), decided, reason)
@@ -184,3 +218,22 @@ class Presence(Node[T, PresenceEvent]):
     def _end(self, key: Hashable, one: _On, now: float, reason: EndReason) -> PresenceEvent:
         """`now`: in the stream's time."""
         return PresenceEvent(key, one.began, one.at(one.last), one.at(now), reason, self._node_name)
+
+
+def _expect_one_argument(key: Callable[..., object]) -> None:
+    try:
+        signature = inspect.signature(key)
+    except (TypeError, ValueError):  # a callable without a signature
+        return
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        raise OptionTypeError(
+            f"key gets one argument, the value of a sample, and returns the keys: {error}. Write lambda "
+            f"zones: zones['till'].inside; got a function of {signature}"
+        ) from None
+
+
+def _silence(stream: _Stream) -> float:
+    """Seconds that have passed since the last sample of a stream; 0 in a file."""
+    return max(0.0, time.monotonic() - stream.arrived) if stream.live else 0.0

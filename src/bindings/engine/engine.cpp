@@ -581,6 +581,8 @@ void bind_failures(nb::class_<Engine>& engine) {
 
 }  // namespace
 
+void bind_arrivals(nb::module_& module);  // in arrivals.cpp
+
 nb::class_<Engine> bind_engine(nb::module_& module) {
   static const PyType_Slot slots[] = {
       {Py_tp_methods, engine_methods()},
@@ -610,6 +612,7 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
       .def_prop_ro("failed", [](const Engine& self) { return self.core().failure().has_failed(); })
       .def_prop_ro("forked", &Engine::has_forked, "True in a child of the process that created it.")
       .def("describe", [](const Engine& self) { return core::describe(self.core()); });
+  bind_arrivals(module);
   bind_graph(engine);
   bind_nodes(engine);
   bind_failures(engine);

@@ -224,10 +224,6 @@ PythonReader& get_reader(PyObject* self) {
   return *nb::inst_ptr<PythonReader>(self);
 }
 
-nb::object poll(gil::Held& held, PythonReader& self) {
-  return self.poll(held);
-}
-
 // None, or a number of seconds from 0 on. Everything else is refused.
 std::optional<double> parse_seconds(const char* what, PyObject* object) {
   if (object == nullptr || object == Py_None) return std::nullopt;
@@ -258,6 +254,16 @@ PyObject* next(gil::Held& held, PyObject* self) {
   PyObject* sample = raw_call(held, [&] { return get_reader(self).get(held, std::nullopt); });
   if (sample == nullptr && PyErr_ExceptionMatches(classes().end_of_stream) != 0) PyErr_Clear();
   return sample;
+}
+
+PyObject* poll(gil::Held& held, PyObject* self, PyObject* const* /*given*/, Py_ssize_t count,
+               PyObject* names) {
+  if (count > 0 || names != nullptr) {
+    PyErr_SetString(PyExc_TypeError,
+                    "poll() never waits and takes no argument: get(timeout=2) waits for the next sample");
+    return nullptr;
+  }
+  return raw_call(held, [&] { return get_reader(self).poll(held).release().ptr(); });
 }
 
 // For the event loop: never waits. Unlike poll() it serves NEXT readers too.
@@ -310,6 +316,11 @@ PyMethodDef* reader_methods() {
        "GIL: released while waiting."},
       {"_take", gil::entry<&take>, METH_NOARGS,
        "_take($self)\n--\n\nThe next sample or None, for `async for`. Never waits."},
+      {"poll", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(gil::entry<&poll>)),
+       METH_FASTCALL | METH_KEYWORDS,
+       "poll($self)\n--\n\nThe next unseen sample or None. Never waits.\n\nRaises:\n    EndOfStreamError: Every parent "
+       "ended and the queue is empty.\n    NodeError: A node failed.\n    FramesHeldError: Python holds "
+       "more frames than max_held_bytes."},
       {"latest", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(gil::entry<&latest>)),
        METH_FASTCALL | METH_KEYWORDS,
        "latest($self, *, max_age=None)\n--\n\nThe newest sample of all ports, by its capture; the same "
@@ -351,10 +362,6 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
     reader.attr(method->ml_name) = nb::steal(PyDescr_NewMethod(type, method));
   }
   reader
-      .def("poll", gil::entry<&poll>, nb::sig("def poll(self) -> Sample[T_co] | None"),
-           "The next unseen sample or None. Never waits.\n\nRaises:\n    EndOfStreamError: Every parent "
-           "ended and the queue is empty.\n    NodeError: A node failed.\n    FramesHeldError: Python holds "
-           "more frames than max_held_bytes.")
       .def_prop_ro("ended", &PythonReader::has_ended,
                    "True once every parent has ended and the queue is empty.")
       .def_prop_ro("name", &PythonReader::name, "The reader's name in stats and messages.")

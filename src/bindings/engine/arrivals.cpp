@@ -1,0 +1,62 @@
+// What a node in Python may ask about the samples that are on their way to it.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include "core/pipeline/arrivals.hpp"
+
+#include <memory>
+#include <optional>
+
+#include "bindings/engine/engine.hpp"
+
+#include <nanobind/stl/optional.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+/// The pipeline keeps the node, which keeps this: so this does not keep the pipeline.
+class NodeArrivals {
+ public:
+  NodeArrivals(const Engine& engine, int node) : core_(engine.shared_core()), node_(node), arrivals_(node) {}
+
+  [[nodiscard]] std::optional<double> until(int source) {
+    const auto core = core_.lock();
+    const auto found = core ? arrivals_.until(*core, source) : std::nullopt;
+    return found ? std::optional(Seconds(found->time_since_epoch()).count()) : std::nullopt;
+  }
+  [[nodiscard]] bool have_ended() const {
+    const auto core = core_.lock();
+    return core && core::has_input_ended(*core, node_);
+  }
+  [[nodiscard]] bool is_live(int source) const {
+    const auto core = core_.lock();
+    return core && core::is_live_source(*core, source);
+  }
+
+ private:
+  std::weak_ptr<core::PipelineCore> core_;
+  int node_;
+  core::Arrivals arrivals_;
+};
+
+}  // namespace
+
+void bind_arrivals(nb::module_& module);  // called by bind_engine()
+
+void bind_arrivals(nb::module_& module) {
+  nb::class_<NodeArrivals>(module, "NodeArrivals", nb::is_final(),
+                           "How far the streams of live sources have come at a node. For the node's thread.")
+      .def(nb::init<const Engine&, int>(), nb::arg("engine"), nb::arg("node"))
+      .def(
+          "until", &NodeArrivals::until, nb::arg("source"),
+          "The time of capture, as of time.monotonic(), up to which all samples of the source have arrived or were "
+          "dropped. None: samples are on their way, or the source is a file or was removed.")
+      .def("have_ended", &NodeArrivals::have_ended,
+           "Whether the node has taken everything that will ever arrive.")
+      .def("is_live", &NodeArrivals::is_live, nb::arg("source"),
+           "Whether the source of this number is live and has not been removed.");
+}
+
+}  // namespace freshframe::python

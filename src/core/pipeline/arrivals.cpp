@@ -1,0 +1,121 @@
+// How far the stream of a live source has come at a node.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/arrivals.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <ranges>
+
+#include "core/pipeline/graph/graph_facts.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/runner/runner.hpp"
+
+namespace freshframe::core {
+namespace {
+
+constexpr std::chrono::milliseconds kRest(
+    250);  // between two looks, so that a thread that is preempted is not at rest
+constexpr std::chrono::seconds kLookBack(60);  // a call that takes longer hides the calls before it
+
+// The samples of a source at a consumer, with those that share their lanes.
+struct SourceFlow {
+  std::uint64_t delivered = 0;
+  bool waits = false;  // some wait to be taken
+};
+
+SourceFlow look_at(const Inbox& inbox, int source) {
+  return inbox.inspect([source](const Inbox::Contents& contents) {
+    SourceFlow flow;
+    for (const Lane* const lane : contents.lanes.all()) {
+      if (lane->source >= 0 && lane->source != source) continue;
+      flow.delivered += lane->counts.delivered;
+      flow.waits = flow.waits || lane->size + lane->in_sets > 0 || lane->producer_waits;
+    }
+    return flow;
+  });
+}
+
+// How many calls of a node, or of its batches, have ended since then.
+std::size_t count_turns(const Runner& runner, TimePoint since) {
+  auto calls = runner.meter().calls().calls(since);
+  const auto same = std::ranges::unique(calls, {}, &Call::done);
+  return calls.size() - same.size();
+}
+
+// The time of capture of the newest sample of a source that a node has certainly finished: its results have left. The
+// samples of one batch end at the same time.
+std::optional<TimePoint> find_finished(const Graph& graph, const Runner& runner, int source, TimePoint now) {
+  const auto calls = runner.meter().calls().calls(now - kLookBack);
+  if (calls.empty()) return std::nullopt;
+  const auto latest = calls.back().done;
+  for (const auto& call : calls | std::views::reverse) {
+    if (call.source != source || call.done >= latest) continue;
+    const auto read = graph.runner(source).meter().calls().calls(now - kLookBack);
+    const auto found = std::ranges::find(read, call.seq, &Call::seq);
+    return found != read.end() ? std::optional(found->taken) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<TimePoint> Arrivals::until(const PipelineCore& core, int source) {
+  const auto now = core.clock()->now();
+  const auto& guarded = core.guard_graph();
+  const Lock building(guarded.building);
+  const auto& graph = guarded.graph;
+  if (!graph.has(node_) || !graph.has(source) || !graph.is_live(source)) return std::nullopt;
+  const auto above = at_input(graph, node_, source, now);
+  if (look_at(graph.runner(node_).inbox(), source).waits) return std::nullopt;
+  return above;
+}
+
+std::optional<TimePoint> Arrivals::at_input(const Graph& graph, int node, int source, TimePoint now) {
+  std::optional<TimePoint> earliest;
+  for (const auto& wire : graph.list_wires(node)) {
+    if (!std::ranges::binary_search(sources_on(graph, wire), source)) continue;
+    const auto there = at_output(graph, wire.parent, source, now);
+    if (!there) return std::nullopt;
+    earliest = std::min(*there, earliest.value_or(*there));
+  }
+  return earliest;
+}
+
+std::optional<TimePoint> Arrivals::at_output(const Graph& graph, int node, int source, TimePoint now) {
+  if (node == source) {
+    const auto stats = graph.runner(node).stats(std::nullopt).source;
+    return now - to_duration(Seconds(stats ? stats->behind.value_or(0) : 0));
+  }
+  const auto above = at_input(graph, node, source, now);
+  const auto& runner = graph.runner(node);
+  if (has_rested(runner, source, now)) return above;
+  return find_finished(graph, runner, source, now);
+}
+
+// See Note [Silence].
+bool Arrivals::has_rested(const Runner& runner, int source, TimePoint now) {
+  auto& look = looks_[{runner.index(), source}];
+  const auto flow = look_at(runner.inbox(), source);
+  if (flow.waits || flow.delivered != look.delivered) look = {flow.delivered, now, std::nullopt};
+  if (runner.meter().state() != NodeState::Waiting) {
+    look.waits_since.reset();
+  } else if (!look.waits_since) {
+    look.waits_since = now;
+  }
+  if (flow.waits) return false;
+  return (look.waits_since && now - *look.waits_since >= kRest) || count_turns(runner, look.since) >= 2;
+}
+
+bool has_input_ended(const PipelineCore& core, int node) {
+  const auto runner = core.runner(node);
+  return runner && has_ended(runner->inbox());
+}
+
+bool is_live_source(const PipelineCore& core, int source) {
+  const auto& guarded = core.guard_graph();
+  const Lock building(guarded.building);
+  return guarded.graph.has(source) && guarded.graph.is_live(source);
+}
+
+}  // namespace freshframe::core

@@ -1,0 +1,255 @@
+"""The results of a file depend on its `pts` alone: each step gives the same results at two speeds. Of
+a live source the source's silence counts, and not the slowness of a step."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from rigs.counting import at
+from support import Push, until
+
+import freshframe as ff
+
+STEP = 0.1  # seconds of pts between two samples
+PAUSE = 0.35  # seconds of the slow step, once or twice
+
+
+class File(ff.Source[Any]):
+    """A file of values."""
+
+    live = False
+
+    def __init__(self, values: list[Any]) -> None:
+        self._values = values
+
+    def read(self) -> Iterator[tuple[Any, float]]:
+        for number, value in enumerate(self._values):
+            yield value, number * STEP
+
+
+KEYS = [{"yard"}] * 5 + [set()] * 2 + [{"yard"}] * 3 + [set()] * 6 + [{"door"}] * 3
+ZONE = {"gate": [(0, 0), (100, 0), (100, 100), (0, 100)]}
+# An object walks through a zone, is lost for some samples, and comes back.
+WALK = (
+    [at((50 + 10 * n, 50), ids=[1]) for n in range(4)]
+    + [at(ids=[])] * 6
+    + [at((90 - 20 * n, 50), ids=[1]) for n in range(8)]
+)
+
+
+def text(value: Any) -> str:
+    return repr(value)
+
+
+def presence_text(event: ff.types.PresenceEvent) -> str:
+    end = None if event.ended_utc is None else round(event.ended_utc - event.began_utc, 2)
+    return f"{event.key} {event.reason} {end} {round(event.decided_utc - event.began_utc, 2)}"
+
+
+def one(node: Any, **options: Any) -> Callable[[ff.Pipeline, Any], Any]:
+    return lambda pipeline, port: pipeline.add(node(), port, **options)
+
+
+def joined(pipeline: ff.Pipeline, port: Any) -> Any:
+    other = pipeline.add(lambda value: value, port, name="other")
+    return pipeline.add(lambda left, right: (left, right), [port, other], join=ff.Join())
+
+
+def clocked(pipeline: ff.Pipeline, port: Any) -> Any:
+    return pipeline.add(lambda values: values, port, batch=ff.Batch(4, max_wait=0.05))
+
+
+STEPS: dict[str, tuple[list[Any], Callable[[ff.Pipeline, Any], Any], Callable[[Any], str]]] = {
+    "Presence": (KEYS, one(lambda: ff.Presence(lambda keys: keys, max_gap=0.25)), presence_text),
+    "Presence in a worker": (
+        KEYS,
+        one(lambda: ff.Presence(set, max_gap=0.25), process=True),
+        presence_text,
+    ),
+    "ZoneCounter": (WALK, one(lambda: ff.ZoneCounter(ZONE, max_gap=0.25)), text),
+    "LineCounter": (WALK, one(lambda: ff.LineCounter((70, 0), (70, 100))), text),
+    "BoxTracker": (WALK, one(ff.BoxTracker), text),
+    "max_rate": (list(range(20)), one(lambda: lambda value: value, max_rate=4), text),
+    "Join": (list(range(20)), joined, text),
+    "Batch": (list(range(20)), clocked, text),
+}
+
+
+def results(name: str, slow: str) -> list[str]:
+    """The results of the step. `slow`: where something pauses."""
+    values, add, show = STEPS[name]
+    pipeline = ff.Pipeline(stall_timeout=None)
+
+    def pause(value: Any) -> Any:
+        pause.count += 1  # type: ignore[attr-defined]
+        if slow == "upstream" and pause.count in (3, 8):  # type: ignore[attr-defined]
+            time.sleep(PAUSE)
+        return value
+
+    pause.count = 0  # type: ignore[attr-defined]
+    port = add(pipeline, pipeline.add(pause, pipeline.add(File(values), name="file")))
+    reader = pipeline.reader(port, queue=ff.Queue(1, "block"))
+    found = []
+    with pipeline:
+        for number, sample in enumerate(reader):
+            if slow == "downstream" and number in (0, 3):
+                time.sleep(PAUSE)
+            found.append(f"{sample.pts:.3f} {show(sample.value)}")
+    return found
+
+
+@pytest.mark.table
+@pytest.mark.parametrize("slow", ["upstream", "downstream"])
+@pytest.mark.parametrize("name", STEPS)
+def test_the_results_of_a_file_do_not_depend_on_the_speed_of_the_steps(name: str, slow: str) -> None:
+    assert results(name, slow) == results(name, "nowhere")
+
+
+class Live:
+    """Presence below a live source, with a step between that waits at a gate."""
+
+    def __init__(self, step: Callable[[Any], Any], max_gap: float = 0.3) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.calls = 0
+        self.source = Push()
+        self.pipeline = ff.Pipeline(stall_timeout=None)
+        self._step = step
+        port = self.pipeline.add(self._work, self.pipeline.add(self.source, name="camera"), name="step")
+        self.presence = self.pipeline.add(ff.Presence(lambda keys: keys, max_gap=max_gap), port)
+        self.reader = self.pipeline.reader(self.presence, queue=ff.Queue(64))
+
+    def _work(self, value: Any) -> Any:
+        assert self.gate.wait(60)
+        self.calls += 1
+        return self._step(value)
+
+    @property
+    def ticks(self) -> int:
+        return self.pipeline.stats().nodes["Presence"].ticks
+
+    def tick(self, count: int) -> None:
+        wanted = self.ticks + count
+        until(lambda: self.ticks >= wanted, "ticks")
+
+    def push(self, keys: set[str]) -> None:
+        """A sample that is captured now, with the time of its capture."""
+        now = time.monotonic()
+        self.source.push_stamped(keys, now, now)
+
+    def events(self) -> list[tuple[Any, str | None]]:
+        found = []
+        while (sample := self.reader.poll()) is not None:
+            found.append((sample.value.key, sample.value.reason))
+        return found
+
+
+def test_a_live_key_outlasts_a_step_that_is_busy_for_longer_than_the_gap() -> None:
+    live = Live(lambda keys: keys)
+    with live.pipeline:
+        live.push({"yard"})
+        until(lambda: live.calls == 1, "the first sample")
+        for _ in range(2):
+            live.gate.clear()
+            live.push({"yard"})
+            live.tick(12)  # three times the gap
+            live.gate.set()
+        until(lambda: live.calls == 3, "the last sample")
+        live.tick(1)
+        assert live.events() == [("yard", None)]
+
+
+def test_a_live_key_outlasts_a_consumer_that_keeps_presence_waiting() -> None:
+    pipeline = ff.Pipeline(stall_timeout=None)
+    source = Push()
+    gate = threading.Event()
+    seen: list[tuple[Any, str | None]] = []
+
+    def take(event: ff.types.PresenceEvent) -> None:
+        seen.append((event.key, event.reason))
+        gate.wait(60)
+
+    keys = pipeline.add(source, name="camera")
+    presence = pipeline.add(ff.Presence(lambda keys: keys, max_gap=0.2), keys, queue=ff.Queue(64))
+    pipeline.add(take, presence, queue=ff.Queue(1, "block"))
+    with pipeline:
+        for number in range(8):  # Presence waits in its `yield` from the third key on
+            now = time.monotonic()
+            source.push_stamped({f"key {n}" for n in range(number + 1)}, now, now)
+        until(lambda: pipeline.stats().nodes["Presence"].state == "blocked", "Presence waits for room")
+        time.sleep(0.5)  # longer than the gap; only a fault makes a difference
+        now = time.monotonic()
+        source.push_stamped({f"key {n}" for n in range(8)}, now, now)
+        gate.set()
+        until(lambda: len(seen) >= 8, "all beginnings")
+        assert [reason for _, reason in seen[:8]] == [None] * 8
+
+
+def test_a_live_key_ends_when_the_source_is_silent() -> None:
+    live = Live(lambda keys: keys)
+    with live.pipeline:
+        live.push({"yard"})
+        found: list[tuple[Any, str | None]] = []
+
+        def has_ended() -> bool:
+            found.extend(live.events())
+            return len(found) == 2
+
+        until(has_ended, "the end")
+        assert found == [("yard", None), ("yard", "gone")]
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_a_live_key_ends_when_a_step_lets_nothing_pass_any_longer(is_slow: bool) -> None:
+    def step(keys: set[str]) -> set[str] | None:
+        if is_slow:
+            time.sleep(0.15)
+        return keys or None
+
+    live = Live(step)
+    found: list[tuple[Any, str | None]] = []
+    with live.pipeline:
+        live.push({"yard"})
+        until(lambda: live.calls == 1, "the key")
+
+        def has_ended() -> bool:
+            live.push(set())
+            time.sleep(0.02)
+            found.extend(live.events())
+            return len(found) >= 2
+
+        until(has_ended, "the end")
+    assert found[:2] == [("yard", None), ("yard", "gone")]
+
+
+def test_a_live_key_ends_although_another_source_keeps_a_shared_step_busy() -> None:
+    pipeline = ff.Pipeline(stall_timeout=None)
+    silent, busy = Push(), Push()
+    ports = [pipeline.add(silent, name="silent"), pipeline.add(busy, name="busy")]
+
+    def work(keys: set[str]) -> set[str]:
+        time.sleep(0.02)
+        return keys
+
+    shared = pipeline.add(work, ports)
+    reader = pipeline.reader(pipeline.add(ff.Presence(lambda keys: keys, max_gap=0.3), shared))
+    found: list[tuple[Any, str | None]] = []
+    with pipeline:
+        now = time.monotonic()
+        silent.push_stamped({"yard"}, now, now)
+
+        def has_ended() -> bool:
+            now = time.monotonic()
+            busy.push_stamped(set(), now, now)
+            time.sleep(0.005)
+            while (sample := reader.poll()) is not None:
+                found.append((sample.value.key, sample.value.reason))
+            return len(found) >= 2
+
+        until(has_ended, "the end")
+    assert found == [("yard", None), ("yard", "gone")]
