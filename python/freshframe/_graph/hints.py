@@ -46,6 +46,8 @@ def for_reader(error: BaseException) -> str:
 def _hint_at_attribute(owner: object, name: str | None) -> str:
     if isinstance(owner, Sample):
         return f". process() gets a Sample: sample.value is the {type(owner.value).__name__}"
+    if isinstance(owner, list):
+        return ". With batch=, a function gets a list of values and returns a list of results"
     if name in _OF_SAMPLES and (isinstance(owner, Frame) or type(owner).__module__.startswith("freshframe.")):
         kind = type(owner).__name__
         return f". A function gets the value itself, here the {kind}. A Node's process() gets the Sample"

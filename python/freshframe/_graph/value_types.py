@@ -90,7 +90,8 @@ def _show_call(function: Any, name: str, signature: inspect.Signature) -> str:
     taken = ", ".join(signature.parameters) or "nothing"
     if name.endswith("()"):
         method, given = name.rsplit(".", maxsplit=1)[-1], "samples" if "batch" in name else "sample"
-        return f"Write def {method.removesuffix('()')}(self, {given}):"
+        joined = "" if "batch" in name else ", or add() it with a list of parents and join=freshframe.Join()"
+        return f"Write def {method.removesuffix('()')}(self, {given}):{joined}"
     form = "lambda value: ..." if name == "<lambda>" else f"def {name}(value):"
     return f"It takes {taken}: write {form}"
 

@@ -119,8 +119,10 @@ def _advice(function: Callable[..., Any], owner: str, text: str) -> str | None:
         close = difflib.get_close_matches(given[1], by_name, 1)
         meant = f"Did you mean {close[0]!r}?" if close else f"It takes {_listed(by_name)}"
         return f"{owner}() got an unexpected keyword argument {given[1]!r}. {meant}"
+    form = _FORMS.get(owner)
+    if "missing" in text and "positional argument" in text and form is not None:
+        return f"{owner}() needs {_listed(by_position)}: {form}"
     if "positional argument" in text and "given" in text:
-        form = _FORMS.get(owner)
         options = [name for name in by_name if name not in by_position]
         rest = f"; by name: {_listed(options)}" if options else ""
         taken = f"{len(by_position)} ({', '.join(by_position)})" if by_position else "none"

@@ -42,8 +42,8 @@ class RunByWith:
 
     _engine: _native.Engine
     _has_run = False
-    # By another `with`, run() or stop(): a loop would see nothing. A pipeline that has ended by itself does not
-    # count, since readers still have its samples.
+    # By another `with`, run() or stop(): a loop would see nothing. A pipeline that has ended by itself does
+    # not count, since readers still have its samples.
     _was_left = False
 
     @abstractmethod
