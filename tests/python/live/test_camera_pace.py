@@ -33,7 +33,8 @@ FILM = Shape("h264", count=480)  # no age is as long
 SILENT = Manners(report_interval=0)
 CLOSE = 0.1  # seconds: ages were off by seconds
 ONWARD = 30  # pictures that are judged
-TRANSPORTS = ("rtsp-tcp", "rtsp-udp", "rtsp-ffmpeg", "tcp", "udp", "http")
+# Without FFmpeg's RTSP: the film's frames have nearly one size, and it does not give their duration on the link.
+TRANSPORTS = ("rtsp-tcp", "rtsp-udp", "tcp", "udp", "http")
 
 
 @contextmanager
@@ -45,10 +46,7 @@ def camera(transport: str, sent: float, manners: Manners = SILENT) -> Iterator[t
         if transport.startswith("rtsp"):
             lies = Lies(stamped_fps=STAMPED)
             server = open_until.enter_context(TruthServer(film(FILM), fps=sent, lies=lies, manners=manners))
-            how = transport.removeprefix("rtsp-")
-            options = (
-                {"rtsp": "ffmpeg", "rtsp_transport": "tcp"} if how == "ffmpeg" else {"rtsp_transport": how}
-            )
+            options = {"rtsp_transport": transport.removeprefix("rtsp-")}
         else:
             server = open_until.enter_context(
                 TsServer(
@@ -73,7 +71,7 @@ def hidden(seen: list[Seen], log: SentLog) -> float:
     return statistics.median(one.captured - sent.first for one, sent in matched(seen, log))
 
 
-@pytest.mark.table(cases=6)
+@pytest.mark.table(cases=5)
 @pytest.mark.parametrize("sent", [20.0, 21.0, 24.0])
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_ages_follow_the_arrivals_and_pts_the_timestamps(transport: str, sent: float) -> None:
