@@ -25,23 +25,34 @@ namespace freshframe::core {
 /// each parent in a queue and applies the decisions in their order. Not thread-safe.
 ///
 /// Note [Rules of the join]
-/// J1  Parent 0 is the reference. Each of its samples has one fate: a set, a partial set or a drop.
-/// J2 T is the greatest time among the oldest waiting samples of the parents. A sample that is older than T - within
-///     can no longer be in a whole set. Without `partial` it is dropped at once. With it, it may be in the partial
-///     set of its reference: a sample goes when it is older than the reference's oldest one by more than `within`,
-///     and waits when the reference has none. J3 When all parents have a waiting sample that J2 leaves, these are a
-///     set. A later sample that waits already takes the place of an older one if it makes the spread smaller. J4 No
-///     sample waits longer than `wait` after its own arrival. Then its set is decided with the samples that are
-///     there: a partial set if that is allowed and its reference waits, else a drop. J5 With `partial`, a parent that
-///     has ended, or has been silent for longer than max(wait, 3 x its mean interval), is not waited for until its
-///     next sample. So a partial set is made when each other parent has a sample or is not waited for, and they are
-///     no whole set. Without it, all samples are dropped at once when a parent has ended. J6 A sample whose reference
-///     was decided before it came has the cause `late` when it is dropped at last. J7 A full queue that drops its
-///     oldest sample does so. When a parent's times go back, its waiting samples are dropped, and nothing of the old
-///     times is remembered. J8 Ties: of two samples that are equally near the earlier one, of equal times the lower
-///     parent. Without `wait` (below files) the results must not depend on the time of arrival. There a set also
-///     waits until each parent has a sample at or after the reference's time, has a full queue, or has ended. So J3
-///     chooses among all samples that can be nearest. J7 does depend on it where the times of a parent go back.
+///
+/// J1: Parent 0 is the reference. Each of its samples has one fate: a set, a partial set or a drop.
+///
+/// J2: T is the greatest time among the oldest waiting samples of the parents. A sample that is older than T - within
+/// can no longer be in a whole set. Without `partial` it is dropped immediately. With it, it may be in the partial set
+/// of its reference: a sample goes when it is older than the reference's oldest one by more than `within`, and waits
+/// when the reference has none.
+///
+/// J3: When all parents have a waiting sample that J2 leaves, these are a set. A later sample that waits already
+/// replaces an older one if it makes the spread smaller.
+///
+/// J4: No sample waits longer than `wait` after its own arrival. Then its set is decided with the samples that are
+/// there: a partial set if that is allowed and its reference waits, else a drop.
+///
+/// J5: With `partial`, a parent that has ended, or has been silent for longer than max(wait, 3 x its mean interval), is
+/// not waited for until its next sample. So a partial set is made when each other parent has a sample or is not waited
+/// for, and they are no whole set. Without it, all samples are dropped immediately when a parent has ended.
+///
+/// J6: A sample whose reference was decided before it arrived has the cause `late` when it is dropped in the end.
+///
+/// J7: A full queue that drops its oldest sample does so. When a parent's times go back, its waiting samples are
+/// dropped, and nothing of the old times is remembered.
+///
+/// J8: Ties: of two samples that are equally near the earlier one, of equal times the lower parent.
+///
+/// Without `wait` (below files) the results must not depend on the time of arrival. There a set also waits until each
+/// parent has a sample at or after the reference's time, has a full queue, or has ended. So J3 chooses among all
+/// samples that can be nearest. J7 does depend on it where the times of a parent go back.
 class Joiner {
  public:
   static constexpr std::size_t kMostParents = 16;

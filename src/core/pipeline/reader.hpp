@@ -80,7 +80,7 @@ class ReaderCore {
   /// Takes nothing more and drops the waiting samples. The edges stay until the next change of the graph: see
   /// close_reader().
   void close();
-  /// Returns whether its user has is_closed it, not the end of the pipeline.
+  /// Returns true once close() was called. The end of the pipeline does not count.
   [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
   /// Returns null once the pipeline has gone.
   [[nodiscard]] std::shared_ptr<PipelineCore> pipeline() const { return context_.pipeline.lock(); }
