@@ -258,6 +258,8 @@ std::string mask_stream_keys(std::string_view text, std::string_view ends, const
   std::string masked;
   std::size_t done = 0;
   for (auto at = text.find("://"); at != kNone; at = text.find("://", at + 3)) {
+    // Each part of a long word is looked at once.
+    if (at < done || !is_rtmp(text.substr(0, at))) continue;
     auto end = std::min(text.find_first_of(ends, at), text.size());
     if (!ends.empty()) end = std::max(text.find_last_not_of(kSentence, end - 1) + 1, at + 3);
     for (const auto span : {stream_key_in(text, at, end), query_with_key(text, at, end)}) {
