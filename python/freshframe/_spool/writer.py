@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -36,7 +37,7 @@ class Writer:
         self._box = box
         self._on_commit = on_commit
         self._changed = threading.Condition()
-        self._waiting = list(box.first_records)
+        self._waiting: list[str | int] = list(box.first_records)  # a number is a gap of so many
         self._ended = False
         self._fault = ""
         self._dropped = 0  # results after the waiting ones, for which there was no room
@@ -68,6 +69,9 @@ class Writer:
             self._dropped += is_full
             is_first = is_full and self._dropped == 1
             if not is_full:
+                if self._dropped:
+                    self._waiting.append(self._dropped)
+                    self._dropped = 0
                 self._waiting.append(record)
             if len(self._waiting) in (1, _AT_ONCE):
                 self._changed.notify_all()
@@ -90,7 +94,8 @@ class Writer:
             self._changed.notify_all()
         self.thread.join(timeout)
         with self._changed:
-            left, self._waiting = len(self._waiting) + self._dropped, []
+            left = self._dropped + sum(each if isinstance(each, int) else 1 for each in self._waiting)
+            self._waiting = []
             self._changed.notify_all()
         self.thread.join(_LAST_TRY)  # a write that fails returns, and a write that hangs does not
         return left
@@ -117,19 +122,28 @@ class Writer:
             records = self._waiting[:]
             if not records:
                 return not self._ended
-        while records and (count := self._commit(records)):
+        while records and (count := self._write_first(records)):
             del records[:count]
             with self._changed:
                 del self._waiting[:count]
-                dropped, self._dropped = self._dropped, 0
-                if dropped:
-                    self._box.skip(dropped)
+                if not self._waiting and self._dropped:
+                    self._box.skip(self._dropped)
+                    self._dropped = 0
                 self._changed.notify_all()
             self._tell_commit()
         if records:
             with self._changed:
                 self._changed.wait(_AGAIN)
         return True
+
+    def _write_first(self, records: list[str | int]) -> int:
+        """Writes the results before the next gap, or skips the gap; returns the number of entries."""
+        first = records[0]
+        if isinstance(first, int):
+            self._box.skip(first)
+            return 1
+        together = itertools.takewhile(lambda each: isinstance(each, str), records)
+        return self._commit([str(each) for each in together])
 
     def _tell_commit(self) -> None:
         """Results are on the disk whether or not others can be notified."""
