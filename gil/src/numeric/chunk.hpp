@@ -20,7 +20,7 @@ struct Stretch {
   const void* b = nullptr;
   std::size_t count = 0;
   bool more_follows = false;  ///< in memory, after the last number
-  std::uintptr_t ahead = 0;   ///< bytes, see Note [Reading ahead] in reading_ahead.hpp
+  std::uintptr_t ahead = 0;   ///< bytes, see Note [Reading ahead] in sum.cpp
 };
 
 }  // namespace freshframe::numeric

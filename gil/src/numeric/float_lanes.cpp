@@ -122,7 +122,7 @@ inline V opaque_one() {
   return hn::Set(Doubles(), one);
 }
 
-// Vector kVector of the row that begins at `row`. See Note [Reading ahead] in reading_ahead.hpp.
+// Vector kVector of the row that begins at `row`. See Note [Reading ahead] in sum.cpp.
 template <std::size_t kVector, class T>
 HWY_INLINE V row_vector(const T* row, std::uintptr_t ahead) {
   const T* const from = row + kVector * kWidth;
