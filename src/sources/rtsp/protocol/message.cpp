@@ -75,6 +75,27 @@ std::optional<int> Message::sequence() const noexcept {
   return number ? std::optional(static_cast<int>(*number)) : std::nullopt;
 }
 
+void SessionHeader::update(std::string_view value) {
+  constexpr long kLongestTimeout = 86400;
+  constexpr std::string_view kTimeout = "timeout";
+  auto end = value.find_first_of(";,");
+  const auto given = core::trimmed(value.substr(0, end));
+  if (!given.empty()) id = given;
+  while (end != std::string_view::npos) {
+    value.remove_prefix(end + 1);
+    end = value.find_first_of(";,");
+    const auto parameter = core::trimmed(value.substr(0, end));
+    const auto equals = parameter.find('=');
+    if (equals == std::string_view::npos ||
+        core::lower_case(core::trimmed(parameter.substr(0, equals))) != kTimeout)
+      continue;
+    auto number = core::trimmed(parameter.substr(equals + 1));
+    if (number.starts_with('"')) number.remove_prefix(1);
+    const auto seconds = core::number_at(number, kLongestTimeout);
+    if (seconds && *seconds > 0) timeout = Seconds(static_cast<double>(*seconds));
+  }
+}
+
 std::optional<Message> parse_head(std::string_view given) {
   // A control character in a value could begin a header of the request that repeats it.
   std::string clean(given);

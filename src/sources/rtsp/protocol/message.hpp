@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/clock.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
@@ -60,6 +62,15 @@ struct Message {
   [[nodiscard]] std::vector<std::string_view> find_headers(std::string_view name) const;
   /// CSeq: the number of the request that it answers.
   [[nodiscard]] std::optional<int> sequence() const noexcept;
+};
+
+/// A server's session, which any answer may name (RFC 2326, 12.37): "12345678;timeout=60".
+struct SessionHeader {
+  std::string id;       // empty if none was named
+  Seconds timeout{60};  // RFC 2326, section 12.37
+
+  /// Takes the header of another answer, which may be empty. Keeps the values that it does not contain.
+  void update(std::string_view value);
 };
 
 /// The lines of a message before its body. Lines may end without a carriage return. nullopt means it is no

@@ -22,6 +22,10 @@ constexpr int kUnauthorized = 401;
 constexpr std::size_t kMostEarlyBytes = 8U << 20U;
 constexpr int kMostMessages = 100;  // between two answers: a server that only asks would be endless
 
+bool is_success(const Message& answer) {
+  return answer.status >= 200 && answer.status < 300;
+}
+
 std::span<const std::uint8_t> as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
@@ -61,7 +65,7 @@ void Dialogue::send(std::string_view method, const std::string& url, const std::
           "\r\n";
   if (const auto value = authorization_.header(method, url); !value.empty())
     text += "Authorization: " + value + "\r\n";
-  if (!session_.empty()) text += "Session: " + session_ + "\r\n";
+  if (!session_.id.empty()) text += "Session: " + session_.id + "\r\n";
   text += headers + "\r\n";
   fits_ = link_.queue(as_bytes(text));
   link_.flush();
@@ -103,6 +107,7 @@ std::optional<Message> Dialogue::next_message(const OnPacket& on_packet) {
         continue;
       }
       auto& message = std::get<Message>(*element);
+      if (is_success(message)) session_.update(message.header("session"));
       if (!message.is_request()) return std::move(message);
       answer(message);
     }
@@ -127,7 +132,7 @@ bool Dialogue::accept_refusal(const Message& refusal) {
 
 void Dialogue::answer(const Message& request) {
   std::string text = "RTSP/1.0 200 OK\r\nCSeq: " + std::to_string(request.sequence().value_or(0)) + "\r\n";
-  if (!session_.empty()) text += "Session: " + session_ + "\r\n";
+  if (!session_.id.empty()) text += "Session: " + session_.id + "\r\n";
   static_cast<void>(link_.queue(as_bytes(text + "\r\n")));
   link_.flush();
 }
@@ -142,7 +147,7 @@ void Dialogue::read_rest(const OnPacket& on_packet) {
   while (const auto message = next_message(on_packet)) {
     if (message->status != kUnauthorized) {
       authorization_.note_accepted();
-      last_status_ = message->status;
+      heard_ = message->status < 400 ? Heard::Success : Heard::Error;
     } else if (accept_refusal(*message)) {
       retry_ = true;
     }

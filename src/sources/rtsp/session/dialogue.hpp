@@ -62,10 +62,11 @@ class Dialogue {
 
   [[nodiscard]] const Link& link() const noexcept { return link_; }
   [[nodiscard]] StreamReader& reader() noexcept { return reader_; }
-  /// Sets the identifier of the server's session; empty if it has named none.
-  void set_session(std::string id) { session_ = std::move(id); }
-  /// The status of the last answer to send_only(); 0 means there was none.
-  [[nodiscard]] int last_status() const noexcept { return last_status_; }
+  /// Seconds without a request after which the server ends the session, by its last answer with a limit.
+  [[nodiscard]] Seconds timeout() const noexcept { return session_.timeout; }
+  /// How the server has answered requests of send_only() since the last call.
+  enum class Heard : std::uint8_t { Nothing, Success, Error };
+  [[nodiscard]] Heard take_heard() noexcept { return std::exchange(heard_, Heard::Nothing); }
   /// Once: a request of send_only() was refused for its old nonce, and the next one has the new nonce.
   [[nodiscard]] bool take_retry() noexcept { return std::exchange(retry_, false); }
 
@@ -83,11 +84,11 @@ class Dialogue {
   Authorization authorization_;
   const std::string user_agent_;
   const Clock& clock_;
-  std::string session_;
+  SessionHeader session_;  // the newest of any answer
   int sequence_ = 0;
   int farewell_ = 0;  // number of the goodbye; 0 if none was said
   bool fits_ = true;  // the last request did into what waits to be sent
-  int last_status_ = 0;
+  Heard heard_ = Heard::Nothing;
   bool retry_ = false;
   bool warned_ = false;  // whether a WARNING reported a password that can be read
   std::deque<Early> early_;

@@ -1,8 +1,10 @@
-// Finds out which request keeps a camera's sessions alive.
+// Finds out which request keeps a camera's sessions alive, and when the next one is due.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "freshframe/clock.hpp"
+
+#include <algorithm>
 
 namespace freshframe::media::rtsp {
 
@@ -29,6 +31,37 @@ class KeepAlive {
  private:
   bool swapped_ = false;
   int deaths_ = 0;  // at the limit, in a row
+};
+
+/// A request comes when half of the server's limit is over, so that it may be late. The server may count from the last
+/// request that it has accepted, so after an error the next one comes immediately, and after further errors, after an
+/// eighth of the limit. Not thread-safe.
+class KeepAliveTimer {
+ public:
+  /// `now`: of the last request before the first keep-alive.
+  explicit KeepAliveTimer(TimePoint now) : last_(now) {}
+
+  void note_sent(TimePoint now) noexcept {
+    last_ = now;
+    again_ = false;
+  }
+  /// The server has answered a keep-alive.
+  void note_answer(bool is_error) noexcept {
+    again_ = is_error && !refused_;
+    refused_ = is_error;
+  }
+  [[nodiscard]] TimePoint due(Seconds timeout) const noexcept {
+    constexpr Seconds kShortest{0.5};
+    constexpr Seconds kLongest{30};
+    const auto interval = std::clamp(timeout / 2, kShortest, kLongest);
+    if (again_) return last_;
+    return last_ + to_duration(refused_ ? interval / 4 : interval);
+  }
+
+ private:
+  TimePoint last_;
+  bool refused_ = false;  // the last one was
+  bool again_ = false;    // the next one comes immediately
 };
 
 }  // namespace freshframe::media::rtsp

@@ -29,8 +29,6 @@ constexpr int kUnsupportedTransport = 461;
 constexpr Seconds kAtOnce{0.005};        // most servers answer a goodbye sooner
 constexpr Seconds kReportInterval{5};    // RFC 3550, section 6.2
 constexpr Seconds kFirstPacketLimit{3};  // over UDP: a firewall swallows them
-constexpr Seconds kShortestKeepAlive{1};
-constexpr Seconds kLongestKeepAlive{30};
 
 bool is_redirect(const Message& answer) {
   return answer.status >= 300 && answer.status < 400 && !answer.header("location").empty();
@@ -142,7 +140,7 @@ void Session::set_up(TimePoint deadline) {
   auto answer = ask_for_transport(deadline);
   if (answer.status == kNotFound && use_own_url()) answer = ask_for_transport(deadline);
   check(answer, "SETUP");
-  note_session(answer);
+  is_set_up_ = true;
   const auto transport = parse_transport(answer.header("transport"));
   if (transport.multicast) throw Fault(Trouble::Dialogue, "the server sends to a multicast group");
   if (!datagrams_) return assign_channels(transport);
@@ -168,19 +166,6 @@ Message Session::set_up_udp(TimePoint deadline) {
                         waiter_, deadline);
 }
 
-/// "12345678;timeout=60"
-void Session::note_session(const Message& answer) {
-  constexpr long kLongestTimeout = 86400;
-  const auto value = answer.header("session");
-  const auto id = core::trimmed(value.substr(0, value.find(';')));
-  dialogue_->set_session(std::string(id));
-  is_set_up_ = true;
-  const auto found = core::lower_case(value).find("timeout=");
-  if (found == std::string::npos) return;
-  const auto seconds = core::number_at(value.substr(found + 8), kLongestTimeout);
-  if (seconds && *seconds > 0) timeout_ = Seconds(static_cast<double>(*seconds));
-}
-
 /// The server chooses the channels, whatever it was asked for.
 void Session::assign_channels(const TransportAnswer& answer) {
   channel_ = answer.channel.value_or(0);
@@ -197,9 +182,8 @@ void Session::run(PacketSink& sink) {
   for (const auto& early : dialogue_->take_early()) give({early.channel, early.bytes}, sink, early.arrived);
   const auto begin = clock_.now();
   dialogue_->read_rest([&](const Interleaved& packet) { give(packet, sink, begin); });
-  Timers timers{
-      .keep_alive = core::real_deadline(std::clamp(timeout_ / 2, kShortestKeepAlive, kLongestKeepAlive)),
-      .report = core::real_deadline(kReportInterval)};
+  Timers timers{.keep_alive = KeepAliveTimer(RealClock::now()),
+                .report = core::real_deadline(kReportInterval)};
   if (datagrams_) timers.first_packet = core::real_deadline(kFirstPacketLimit);
   for (;;) {
     std::vector<platform::Awaited> sockets{dialogue_->link().interest()};
@@ -243,7 +227,7 @@ void Session::give(const Interleaved& packet, PacketSink& sink, TimePoint arrive
 }
 
 TimePoint Session::find_deadline(const PacketSink& sink, const Timers& timers) const {
-  auto deadline = std::min(timers.keep_alive, timers.report);
+  auto deadline = std::min(timers.keep_alive.due(dialogue_->timeout()), timers.report);
   if (timers.first_packet) deadline = std::min(deadline, *timers.first_packet);
   if (const auto due = sink.due()) deadline = std::min(deadline, RealClock::now() + (*due - clock_.now()));
   return deadline;
@@ -257,10 +241,7 @@ void Session::act_on_time(PacketSink& sink, Timers& timers, TimePoint arrived_by
   if (timers.first_packet && now >= *timers.first_packet) {
     throw Fault(Trouble::NoPackets, "no packet has come over UDP", ETIMEDOUT);
   }
-  if (dialogue_->take_retry() || now >= timers.keep_alive) {
-    timers.keep_alive = core::real_deadline(std::clamp(timeout_ / 2, kShortestKeepAlive, kLongestKeepAlive));
-    keep_alive();
-  }
+  keep_alive(timers.keep_alive);
   if (now >= timers.report || sink.is_urgent(clock_.now())) {
     timers.report = core::real_deadline(kReportInterval);
     const auto report = sink.report(clock_.now());
@@ -268,10 +249,14 @@ void Session::act_on_time(PacketSink& sink, Timers& timers, TimePoint arrived_by
   }
 }
 
-/// No answer, or an error, is no failure: some cameras have neither method. After an error the other one is
-/// used.
-void Session::keep_alive() {
-  if (dialogue_->last_status() >= 400) has_parameter_method_ = !has_parameter_method_;
+/// No answer, or an error, is no failure: some cameras have neither method. After an error the other one is tried.
+void Session::keep_alive(KeepAliveTimer& timer) {
+  const auto heard = dialogue_->take_heard();
+  if (heard != Dialogue::Heard::Nothing) timer.note_answer(heard == Dialogue::Heard::Error);
+  if (heard == Dialogue::Heard::Error) has_parameter_method_ = !has_parameter_method_;
+  const auto now = RealClock::now();
+  if (!dialogue_->take_retry() && now < timer.due(dialogue_->timeout())) return;
+  timer.note_sent(now);
   static_cast<void>(dialogue_->send_only(has_parameter_method_ ? "GET_PARAMETER" : "OPTIONS", control_));
 }
 

@@ -16,6 +16,7 @@
 #include "sources/rtsp/protocol/sdp.hpp"
 #include "sources/rtsp/session/datagrams.hpp"
 #include "sources/rtsp/session/dialogue.hpp"
+#include "sources/rtsp/session/keep_alive.hpp"
 #include "sources/rtsp/session/link.hpp"
 
 namespace freshframe::media::rtsp {
@@ -77,11 +78,11 @@ class Session {
   [[nodiscard]] const Media& media() const noexcept { return media_; }
   [[nodiscard]] bool over_udp() const noexcept { return datagrams_ != nullptr; }
   /// Seconds without a sign of life after which the server ends the session.
-  [[nodiscard]] Seconds timeout() const noexcept { return timeout_; }
+  [[nodiscard]] Seconds timeout() const noexcept { return dialogue_->timeout(); }
 
  private:
   struct Timers {
-    TimePoint keep_alive{};
+    KeepAliveTimer keep_alive;
     TimePoint report{};
     std::optional<TimePoint> first_packet{};  // over UDP: it must have come by then
   };
@@ -94,11 +95,10 @@ class Session {
   [[nodiscard]] bool use_own_url();
   [[nodiscard]] Message set_up_tcp(TimePoint deadline);
   [[nodiscard]] Message set_up_udp(TimePoint deadline);
-  void note_session(const Message& answer);
   void assign_channels(const TransportAnswer& answer);
   void give(const Interleaved& packet, PacketSink& sink, TimePoint arrived);
   void read(PacketSink& sink, const std::vector<platform::Awaited>& ready);
-  void keep_alive();
+  void keep_alive(KeepAliveTimer& timer);
   void act_on_time(PacketSink& sink, Timers& timers, TimePoint arrived_by);
   [[nodiscard]] TimePoint find_deadline(const PacketSink& sink, const Timers& timers) const;
 
@@ -115,7 +115,6 @@ class Session {
   std::string control_;       // URL of the whole presentation
   std::uint8_t channel_ = 0;
   std::uint8_t control_channel_ = 1;
-  Seconds timeout_{60};  // RFC 2326, section 12.37
   bool has_parameter_method_ = false;
   bool is_set_up_ = false;
   bool has_packet_ = false;

@@ -37,5 +37,32 @@ TEST(KeepAlive, IsNotToBlameForAnEarlierEnd) {
   EXPECT_TRUE(request.is_swapped());
 }
 
+TEST(KeepAliveTimer, AsksAtHalfOfTheLimitAndSoonerAfterAnError) {
+  const auto at = [](double seconds) { return TimePoint{} + to_duration(Seconds(seconds)); };
+  KeepAliveTimer timer(at(0));
+  EXPECT_EQ(timer.due(Seconds(8)), at(4));
+  EXPECT_EQ(timer.due(Seconds(6)), at(3)) << "an answer may change the limit";
+  timer.note_sent(at(4));
+  EXPECT_EQ(timer.due(Seconds(8)), at(8)) << "no answer is no error";
+  timer.note_answer(true);
+  EXPECT_EQ(timer.due(Seconds(8)), at(4)) << "immediately";
+  timer.note_sent(at(4.5));
+  EXPECT_EQ(timer.due(Seconds(8)), at(5.5)) << "its answer has not come";
+  timer.note_answer(true);
+  EXPECT_EQ(timer.due(Seconds(8)), at(5.5)) << "refused again: no flood";
+  timer.note_sent(at(5.5));
+  timer.note_answer(false);
+  EXPECT_EQ(timer.due(Seconds(8)), at(9.5));
+  timer.note_sent(at(9.5));
+  timer.note_answer(true);
+  EXPECT_EQ(timer.due(Seconds(8)), at(9.5)) << "immediately again";
+}
+
+TEST(KeepAliveTimer, HasBounds) {
+  const KeepAliveTimer timer(TimePoint{});
+  EXPECT_EQ(timer.due(Seconds(1)), TimePoint{} + to_duration(Seconds(0.5)));
+  EXPECT_EQ(timer.due(Seconds(86400)), TimePoint{} + to_duration(Seconds(30)));
+}
+
 }  // namespace
 }  // namespace freshframe::media::rtsp::test
