@@ -5,11 +5,40 @@
 #include "freshframe/log.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <iomanip>
 #include <sstream>
+#include <utility>
 
 namespace freshframe::media {
+namespace {
+
+// A clock that was never set begins in 1970 or 2000. This machine's may be such a clock, too.
+constexpr double kEarliest = 1'577'836'800;              // Unix time of 2020
+constexpr double kMostAheadOfUs = 10 * 365.25 * 86'400;  // seconds
+
+bool is_plausible(double utc, double now) {
+  return utc >= kEarliest && (now < kEarliest || utc < now + kMostAheadOfUs);
+}
+
+/// "1970-01-01 00:00 UTC"
+std::string date_text(double utc) {
+  constexpr double kFarthest = 253'402'300'799;  // Unix time of the end of the year 9999
+  const auto seconds = std::chrono::seconds(std::llround(std::clamp(utc, -kFarthest, kFarthest)));
+  const auto time = std::chrono::sys_seconds(seconds);
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  std::ostringstream text;
+  text << std::setfill('0') << static_cast<int>(date.year()) << '-' << std::setw(2)
+       << static_cast<unsigned>(date.month()) << '-' << std::setw(2) << static_cast<unsigned>(date.day())
+       << ' ' << std::setw(2) << clock.hours().count() << ':' << std::setw(2) << clock.minutes().count()
+       << " UTC";
+  return text.str();
+}
+
+}  // namespace
 
 void CameraTimes::connect(double wrap) {
   repeated_.connect();
@@ -54,7 +83,9 @@ void CameraTimes::note_clock(const PacketNotes& notes, double time, const Contex
     line_.set_reported_pace(std::nullopt);
   }
   if (!notes.report) return;
-  const auto step = clock_.add(*notes.report, context.clock.unix_time(notes.arrived));
+  const double now = context.clock.unix_time(notes.arrived);
+  if (!is_plausible(notes.report->utc, now)) return name_implausible(notes.report->utc);
+  const auto step = clock_.add(*notes.report, now);
   line_.set_reported_pace(clock_.reported_pace());
   if (!step) return;
   context.counters.source().count_clock_step();
@@ -78,6 +109,13 @@ void CameraTimes::note_pace(const Context& context) {
     text << std::fixed << std::setprecision(2) << pace << " of real time; ages follow the arrivals";
   }
   log(LogLevel::Warning, text.str());
+}
+
+/// Logs it once: cameras repeat their reports.
+void CameraTimes::name_implausible(double utc) {
+  if (std::exchange(named_implausible_, true)) return;
+  log(LogLevel::Warning, camera_ + " reports the time " + date_text(utc) +
+                             ", which is not used: utc is the time of arrival. Set the camera's clock");
 }
 
 Utc CameraTimes::find_utc(std::optional<double> time, TimePoint captured, const Context& context) {

@@ -101,6 +101,7 @@ class CameraTimes {
  private:
   void note_clock(const PacketNotes& notes, double time, const Context& context);
   void note_pace(const Context& context);
+  void name_implausible(double utc);
 
   const std::string camera_;
   const double clock_offset_;
@@ -109,6 +110,7 @@ class CameraTimes {
   CameraClock clock_;      // clock of this connection
   double shown_pace_ = 1;  // pace of the newest WARNING
   RepeatedPackets repeated_;
+  bool named_implausible_ = false;
   std::optional<double> program_offset_;  // Unix time of the stream's time 0, by the playlist
 };
 

@@ -6,6 +6,7 @@ The wall time is computed from the stream's times, so a busy machine does not mo
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import json
 import logging
@@ -198,6 +199,31 @@ def test_a_clock_that_is_set_is_followed_and_is_an_event(by: float, caplog: pyte
     assert worst(errors(seen, server)) <= CLOSE
     word = "forward" if by > 0 else "back"
     assert f"has set its clock {word} by {abs(by):.3f} s" in caplog.text
+
+
+@pytest.mark.table(cases=2)
+@pytest.mark.parametrize(
+    "date", ["1970-01-01", "1980-01-06", "1999-12-31", "2000-01-01", "2012-01-01", "2019-12-31"]
+)
+def test_a_clock_that_was_never_set_is_not_used_and_is_named_once(
+    date: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin = datetime.datetime.fromisoformat(f"{date}T12:00:00+00:00").timestamp()
+    lies = Lies(clock_ahead=begin - time.time())
+    with (
+        caplog.at_level(logging.WARNING, "freshframe"),
+        TruthServer(film(Shape()), fps=FPS, lies=lies, manners=OFTEN) as server,
+        Watch(server.url) as camera,
+    ):
+        until(lambda: camera.read(1) and "which is not used" in caplog.text, "the log")
+        seen = camera.read(60)
+        assert camera.stats.clock is None
+        server.lies = Lies()
+        until(lambda: camera.read(1)[0].utc_from == "camera", "the clock after it was set")
+    assert {one.utc_from for one in seen} == {"arrival"}
+    named = [each.getMessage() for each in caplog.records if "which is not used" in each.getMessage()]
+    assert len(named) == 1
+    assert f"reports the time {date} 12:" in named[0]
 
 
 def test_after_a_return_to_a_camera_with_another_clock_nothing_of_the_old_one_is_left() -> None:
