@@ -106,7 +106,7 @@ void read_packets(Input input) {
   std::uint64_t lost = 0;
   std::uint64_t packets = 0;
   Damage damage;
-  PictureMaker maker({.codec = codec, .believes_markers = input.byte() % 2 == 0}, joining,
+  PictureMaker maker({.codec = codec, .trust = static_cast<PictureEnds::Trust>(input.byte() % 4)}, joining,
                      [&](const Picture& picture) {
                        given += static_cast<std::size_t>(picture.packet->size);
                        missing += picture.missing;

@@ -30,8 +30,9 @@ class LiveTimeline {
     if (twin_ != nullptr && has_rested()) join(*twin_);
     const double arrived = begun_ ? std::max(0.0, Seconds(captured - last_captured_).count()) : 0.0;
     const double expected = newest_ + arrived;
+    // Without times, frames come in display order, and their captures are in decoding order.
+    last_captured_ = begun_ ? std::max(last_captured_, captured) : captured;
     begun_ = true;
-    last_captured_ = captured;
     if (!time) return newest_ = expected;
     if (!fits(shift_, *time, expected)) {
       const bool has_twin = twin_ != nullptr && fits(twin_->shift_, *time, expected);

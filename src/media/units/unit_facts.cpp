@@ -66,14 +66,19 @@ void begin_picture(UnitFacts& facts) noexcept {
   ++facts.pictures;
 }
 
+/// The end of a sequence or stream, filler, slices of auxiliary pictures and of further layers.
+bool follows_slices_of_h264(unsigned type) noexcept {
+  return (type >= 10 && type <= 12) || (type >= 19 && type <= 21);
+}
+
 /// ITU-T H.264, table 7-1.
 void add_h264(unsigned header, Bytes body, UnitFacts& facts) noexcept {
   constexpr unsigned kReferences = 0x60;  // nal_ref_idc
   const unsigned type = unit_type(UnitSyntax::H264, header);
   ++facts.units;
   if (type == 7 || type == 8) ++facts.sets;
-  if (type >= 10 && type <= 12) facts.tail = true;  // the end of a sequence or stream, filler
-  if (type == 6) {                                  // SEI
+  facts.tail = facts.tail || follows_slices_of_h264(type);
+  if (type == 6) {  // SEI
     if (const auto point = recovery_point(body)) {
       facts.key = true;
       facts.recovery = static_cast<int>(*point);
@@ -141,6 +146,8 @@ void set_reference(bool reference, UnitFacts& facts) noexcept {
 }
 
 void add_unit(UnitSyntax syntax, unsigned header, Bytes body, UnitFacts& facts) noexcept {
+  const unsigned delimiter = syntax == UnitSyntax::H264 ? 9 : 35;
+  if (unit_type(syntax, header) == delimiter) facts.delimiter = true;
   body = body.first(std::min(body.size(), kMostOfUnit));
   syntax == UnitSyntax::H264 ? add_h264(header, body, facts) : add_h265(header, body, facts);
 }

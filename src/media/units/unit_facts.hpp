@@ -25,6 +25,7 @@ struct UnitFacts {
   bool fresh = false;  // neither this picture nor a later one refers to one before it
   bool reference = false;   // others may refer to this picture
   bool disposable = false;  // none of its layer does
+  bool delimiter = false;   // an access unit delimiter: the image before it is complete
   int layer = 0;            // the temporal one, of a packet of RTP with H.265
   /// Recovery point: this number of pictures later all are whole, wherever decoding has begun before it.
   std::optional<int> recovery = {};

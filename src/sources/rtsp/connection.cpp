@@ -9,8 +9,10 @@
 #include <cerrno>
 #include <chrono>
 #include <exception>
+#include <string_view>
 #include <utility>
 
+#include "core/ascii.hpp"
 #include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
@@ -34,6 +36,17 @@ Address make_address(const core::LiveUrl& url) {
   auto address = parse_address(url.text);
   if (!address) throw Fault(Trouble::Dialogue, "its URL cannot be asked for");
   return *std::move(address);
+}
+
+/// By the parameters of H.265 (RFC 7798, 7.1).
+bool has_order_numbers(std::string_view format) {
+  for (const std::string_view name : {"sprop-max-don-diff=", "sprop-depack-buf-nalus="}) {
+    const auto at = format.find(name);
+    if (at != std::string_view::npos &&
+        core::number_at(format.substr(at + name.size()), 32767).value_or(0) > 0)
+      return true;
+  }
+  return false;
 }
 
 PacketNotes make_notes(const Picture& picture) {
@@ -88,7 +101,7 @@ Connection::~Connection() {
   ending_.request_stop();
   if (reader_.joinable()) reader_.join();
   if (!maker_) return;
-  memory_.believes_markers = maker_->ends().believes_markers();
+  memory_.markers = maker_->ends().trust();
   const auto& counts = order_->counts();
   memory_.counts.received += counts.received;
   memory_.counts.lost += counts.lost;
@@ -109,7 +122,8 @@ void Connection::open(TimePoint deadline) {
   maker_.emplace(
       PictureMaker::Stream{.codec = find_codec(media_.encoding).value(),  // choose() takes no other
                            .clock = media_.clock,
-                           .believes_markers = memory_.believes_markers,
+                           .trust = memory_.markers,
+                           .has_order_numbers = has_order_numbers(media_.format),
                            .rate = media_.rate},
       *depacketiser_, [this](Picture picture) { put(std::move(picture)); });
   session_->play(deadline);

@@ -35,7 +35,7 @@ namespace freshframe::media::rtsp {
 
 /// The knowledge of a source about its camera that outlives a connection.
 struct Memory {
-  bool believes_markers = false;
+  PictureEnds::Trust markers = PictureEnds::Trust::Learned;
   bool udp_fails = false;      // no packet came that way
   PacketOrder::Counts counts;  // counts of all earlier connections
   std::uint64_t marker_faults = 0;

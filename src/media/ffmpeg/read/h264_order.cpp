@@ -5,94 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <vector>
+
+#include "media/ffmpeg/read/h264_bits.hpp"
 
 namespace freshframe::media {
 namespace {
-
-/// Bits of a NAL unit's payload, most significant first. After the end all bits are 0 and `ok()` is false.
-class Bits {
- public:
-  /// Leaves the emulation prevention bytes out: 0 0 3 stands for 0 0.
-  explicit Bits(std::span<const std::uint8_t> unit) {
-    int zeros = 0;
-    for (const std::uint8_t byte : unit) {
-      if (zeros >= 2 && byte == 3) {
-        zeros = 0;
-        continue;
-      }
-      zeros = byte == 0 ? zeros + 1 : 0;
-      bytes_.push_back(byte);
-    }
-  }
-
-  [[nodiscard]] bool ok() const { return ok_; }
-
-  std::uint32_t take(int count) {
-    std::uint32_t value = 0;
-    for (int i = 0; i < count; ++i) value = value << 1U | bit();
-    return value;
-  }
-  bool flag() { return bit() != 0; }
-  void skip(int count) { static_cast<void>(take(count)); }
-
-  /// An unsigned Exp-Golomb code; a signed one has the same length.
-  std::uint32_t number() {
-    int zeros = 0;
-    while (ok_ && bit() == 0) ++zeros;
-    if (zeros > 31) ok_ = false;
-    return ok_ ? (std::uint32_t{1} << static_cast<unsigned>(zeros)) - 1 + take(zeros) : 0;
-  }
-  int signed_number() {
-    const std::uint32_t code = number();
-    const auto half = static_cast<int>(code / 2);
-    return code % 2 == 1 ? half + 1 : -half;
-  }
-  void skip_numbers(std::uint32_t count) {
-    for (std::uint32_t i = 0; i < count && ok_; ++i) static_cast<void>(number());
-  }
-
- private:
-  std::uint32_t bit() {
-    if (at_ == 8 * bytes_.size()) {
-      ok_ = false;
-      return 0;
-    }
-    const auto shift = static_cast<unsigned>(7 - at_ % 8);
-    return bytes_[at_++ / 8] >> shift & 1U;
-  }
-
-  std::vector<std::uint8_t> bytes_;
-  std::size_t at_ = 0;  // bits
-  bool ok_ = true;
-};
-
-void skip_scaling_list(Bits& bits, int size) {
-  int last = 8;
-  int next = 8;
-  for (int i = 0; i < size && bits.ok(); ++i) {
-    if (next != 0) next = (last + bits.signed_number() % 256 + 256) % 256;
-    if (next != 0) last = next;
-  }
-}
-
-bool is_high_profile(std::uint32_t profile) {
-  constexpr std::array<std::uint32_t, 13> kHigh = {100, 110, 122, 244, 44,  83, 86,
-                                                   118, 128, 138, 139, 134, 135};
-  return std::find(kHigh.begin(), kHigh.end(), profile) != kHigh.end();
-}
-
-void skip_high_profile(Bits& bits) {
-  const auto chroma_format = bits.number();
-  if (chroma_format == 3) bits.skip(1);
-  bits.skip_numbers(2);  // bit depths
-  bits.skip(1);
-  if (!bits.flag()) return;
-  const int lists = chroma_format != 3 ? 8 : 12;
-  for (int i = 0; i < lists; ++i) {
-    if (bits.flag()) skip_scaling_list(bits, i < 6 ? 16 : 64);
-  }
-}
 
 void skip_order_count(Bits& bits) {
   const auto type = bits.number();
@@ -125,7 +42,7 @@ BeforeVui skip_to_vui(Bits& bits) {
   const auto profile = bits.take(8);
   bits.skip(16);
   bits.skip_numbers(1);
-  if (is_high_profile(profile)) skip_high_profile(bits);
+  if (is_high_profile(profile)) static_cast<void>(read_high_profile(bits));
   bits.skip_numbers(1);
   skip_order_count(bits);
   bits.skip_numbers(1);

@@ -210,7 +210,7 @@ TsFilter::Video* TsFilter::find_video(const TsPacket& packet) {
   const auto found = videos_.find(packet.pid);
   if (found != videos_.end()) return &found->second;
   if (!packet.starts || !begins_video(packet.payload) || videos_.size() >= kMostVideos) return nullptr;
-  return &videos_.try_emplace(packet.pid, Video{.picture_ends = PictureEnds(believed_)}).first->second;
+  return &videos_.try_emplace(packet.pid, Video{.picture_ends = PictureEnds(trust_)}).first->second;
 }
 
 }  // namespace freshframe::media

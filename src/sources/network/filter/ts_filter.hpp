@@ -63,7 +63,8 @@ inline constexpr std::size_t kTsHead = 16 * kTsPacketSize;
 class TsFilter final : public ByteFilter {
  public:
   /// `believed`: only the last packets were stuffed on an earlier connection to the same server.
-  explicit TsFilter(bool believed = false) : believed_(believed) {}
+  explicit TsFilter(bool believed = false)
+      : trust_(believed ? PictureEnds::Trust::Believed : PictureEnds::Trust::Learned) {}
 
   void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) override;
   void finish(FilteredBytes& out) override;
@@ -92,7 +93,7 @@ class TsFilter final : public ByteFilter {
   void end_picture(FilteredBytes& out);
   [[nodiscard]] Video* find_video(const TsPacket& packet);
 
-  const bool believed_;
+  const PictureEnds::Trust trust_;
   std::vector<std::uint8_t> part_;  // part of the next packet
   bool in_step_ = false;            // packets begin where they are expected
   std::optional<int> early_;

@@ -12,6 +12,7 @@ namespace {
 
 constexpr unsigned kFragmentStart = 0x80;  // bit in the header of a fragment: FU-A and H.265's FU
 constexpr unsigned kFragmentEnd = 0x40;
+constexpr unsigned kAggregateOfH264 = 24;  // STAP-A
 constexpr unsigned kFragmentOfH264 = 28;
 constexpr unsigned kFragmentOfH265 = 49;
 
@@ -57,8 +58,8 @@ UnitFacts look_at_h264(Bytes payload) noexcept {
   constexpr auto kSyntax = UnitSyntax::H264;
   UnitFacts facts;
   const unsigned type = unit_type(kSyntax, payload[0]);
-  if (type == 24) {
-    add_aggregate(kSyntax, payload.subspan(1), facts);  // STAP-A
+  if (type == kAggregateOfH264) {
+    add_aggregate(kSyntax, payload.subspan(1), facts);
   } else if (type != kFragmentOfH264) {
     add_units(kSyntax, payload, facts);
   } else if (payload.size() > 2) {  // FU-A; without a body it is nothing
@@ -105,9 +106,32 @@ bool begins_vp8_key(Bytes payload) noexcept {
   return at < payload.size() && (payload[at] & 1U) == 0;
 }
 
-/// RFC 9628, section 4.2: a frame begins (B) that is predicted from no other picture (P).
-bool begins_vp9_key(Bytes payload) noexcept {
-  return (payload[0] & 0x08U) != 0 && (payload[0] & 0x40U) == 0;
+/// RFC 9628, section 4.2: a frame begins (B), and it is the lowest of the spatial layers (SID) of its picture.
+bool begins_vp9(Bytes payload) noexcept {
+  constexpr unsigned kBegins = 0x08;
+  constexpr unsigned kHasNumber = 0x80;
+  constexpr unsigned kHasLayers = 0x20;
+  if ((payload[0] & kBegins) == 0) return false;
+  std::size_t at = 1;
+  if ((payload[0] & kHasNumber) != 0) at += at < payload.size() && (payload[at] & 0x80U) != 0 ? 2 : 1;
+  return (payload[0] & kHasLayers) == 0 || at >= payload.size() || (payload[at] >> 1U & 7U) == 0;
+}
+
+/// A unit, and what follows it after start codes, as in add_units().
+void visit_joined(Bytes unit, const OnUnit& visit) {
+  while (!unit.empty()) {
+    visit(unit[0], unit.subspan(1));
+    const unsigned type = unit_type(UnitSyntax::H264, unit[0]);
+    unit = type >= 1 && type <= 5 ? Bytes() : after_start_code(unit.subspan(1));
+  }
+}
+
+void visit_aggregate(Bytes rest, const OnUnit& visit) {
+  while (rest.size() > 2) {
+    const auto size = std::min<std::size_t>(read_u16(rest, 0), rest.size() - 2);
+    visit_joined(rest.subspan(2, size), visit);
+    rest = rest.subspan(2 + size);
+  }
 }
 
 UnitFacts look_at_vp8(Bytes payload) noexcept {
@@ -119,8 +143,9 @@ UnitFacts look_at_vp8(Bytes payload) noexcept {
 }
 
 UnitFacts look_at_vp9(Bytes payload) noexcept {
-  const bool first = (payload[0] & 0x08U) != 0;
-  const bool key = begins_vp9_key(payload);
+  constexpr unsigned kPredicted = 0x40;
+  const bool first = begins_vp9(payload);
+  const bool key = first && (payload[0] & kPredicted) == 0;
   return {.coded = true, .key = key, .first = first, .fresh = key, .reference = true};
 }
 
@@ -130,15 +155,37 @@ UnitFacts look_at_jpeg(Bytes payload) noexcept {
   return {.coded = true, .key = true, .first = first, .fresh = true, .disposable = true};
 }
 
+bool begins_with_code(Bytes payload) noexcept {
+  return payload.size() > 3 && payload[0] == 0 && payload[1] == 0 && payload[2] == 1;
+}
+
+constexpr std::array<std::uint8_t, 4> kPicture{0, 0, 1, 0xB6};  // the start code of an image of MPEG-4
+
+/// The place of the next image of MPEG-4 at or after `from`, or the size of the payload without one.
+std::size_t find_picture(Bytes payload, std::size_t from) noexcept {
+  const auto rest = payload.subspan(std::min(from, payload.size()));
+  const auto code = std::search(rest.begin(), rest.end(), kPicture.begin(), kPicture.end());
+  return static_cast<std::size_t>(code - rest.begin()) + payload.size() - rest.size();
+}
+
+int count_pictures(Bytes payload) noexcept {
+  int count = 0;
+  for (auto at = find_picture(payload, 0); at < payload.size(); at = find_picture(payload, at + 4)) ++count;
+  return count;
+}
+
 /// ISO/IEC 14496-2, 6.2.5: the type of a picture follows its start code: 0 is I, 2 is B.
 UnitFacts look_at_mpeg4(Bytes payload) noexcept {
-  constexpr std::array<std::uint8_t, 4> kPicture{0, 0, 1, 0xB6};
   UnitFacts facts{.coded = true};
-  const auto code = std::search(payload.begin(), payload.end(), kPicture.begin(), kPicture.end());
-  if (code == payload.end()) return facts;
+  const auto code = payload.begin() + static_cast<std::ptrdiff_t>(find_picture(payload, 0));
+  if (code == payload.end()) {
+    facts.coded = !begins_with_code(payload);  // else it holds headers alone
+    return facts;
+  }
   const auto type = code + kPicture.size();
   if (type == payload.end()) return facts;
   facts.first = true;
+  facts.pictures = count_pictures(payload);
   set_reference(*type >> 6U != 2, facts);
   facts.key = *type >> 6U == 0;
   if (facts.key) facts.recovery = 0;  // B pictures that are shown before it refer to the one before
@@ -169,8 +216,45 @@ Ends unit_ends(Codec codec, Bytes payload) noexcept {
   if (codec == Codec::H264) return of_fragment(UnitSyntax::H264, kFragmentOfH264);
   if (codec == Codec::H265) return of_fragment(UnitSyntax::H265, kFragmentOfH265);
   if (codec != Codec::Mpeg4) return {};
-  const bool code = payload.size() > 3 && payload[0] == 0 && payload[1] == 0 && payload[2] == 1;
-  return {.first = code, .last = false};
+  return {.first = begins_with_code(payload), .last = false};
+}
+
+void visit_h264_units(Bytes payload, const OnUnit& visit) {
+  if (payload.empty()) return;
+  const unsigned type = unit_type(UnitSyntax::H264, payload[0]);
+  if (type == kAggregateOfH264) return visit_aggregate(payload.subspan(1), visit);
+  if (type != kFragmentOfH264) return visit_joined(payload, visit);
+  if (payload.size() <= 2 || (payload[1] & kFragmentStart) == 0) return;
+  const unsigned header = (payload[0] & 0xE0U) | (payload[1] & 31U);
+  visit(header, payload.subspan(2));
+  const unsigned whole = unit_type(UnitSyntax::H264, header);
+  if (whole < 1 || whole > 5) visit_joined(after_start_code(payload.subspan(2)), visit);
+}
+
+bool has_open_fragment(Codec codec, Bytes payload) noexcept {
+  return (codec == Codec::H264 || codec == Codec::H265) && !unit_ends(codec, payload).last;
+}
+
+std::vector<Bytes> split_images(Codec codec, Bytes payload) {
+  std::vector<Bytes> parts;
+  if (codec == Codec::Mpeg4) {
+    std::size_t begin = 0;
+    for (auto at = find_picture(payload, 0); begin < payload.size();) {
+      const auto next = find_picture(payload, at + kPicture.size());
+      parts.push_back(payload.subspan(begin, next - begin));
+      begin = at = next;
+    }
+    return parts;
+  }
+  // STAP-A of H.264, AP of H.265: units after their lengths.
+  const auto header = codec == Codec::H264 ? 1U : 2U;
+  auto rest = payload.subspan(std::min<std::size_t>(header, payload.size()));
+  while (rest.size() > 2) {
+    const auto size = std::min<std::size_t>(read_u16(rest, 0), rest.size() - 2);
+    if (size > 0) parts.push_back(rest.subspan(2, size));
+    rest = rest.subspan(2 + size);
+  }
+  return parts;
 }
 
 UnitFacts look_at(Codec codec, Bytes payload) noexcept {

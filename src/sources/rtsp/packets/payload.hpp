@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "media/units/unit_facts.hpp"
 #include "sources/rtsp/packets/packet_order.hpp"
@@ -25,6 +27,17 @@ struct Ends {
 
 /// The ends of H.264, H.265 and MPEG-4, whose units FFmpeg joins of any parts. MPEG-4's end is not seen.
 [[nodiscard]] Ends unit_ends(Codec codec, Bytes payload) noexcept;
+
+/// Whether a packet of H.264 or H.265 holds a part of a unit without its end, so the unit goes on in the next one.
+[[nodiscard]] bool has_open_fragment(Codec codec, Bytes payload) noexcept;
+
+/// Takes a unit that begins in a packet. `header`: its first byte. `body`: the bytes after it in this packet.
+using OnUnit = std::function<void(unsigned header, Bytes body)>;
+void visit_h264_units(Bytes payload, const OnUnit& visit);
+
+/// The payload of a packet with several images as payloads of one unit or image each. Some senders put small images
+/// into one packet.
+[[nodiscard]] std::vector<Bytes> split_images(Codec codec, Bytes payload);
 
 /// Codecs without slices have coded packets only.
 [[nodiscard]] UnitFacts look_at(Codec codec, Bytes payload) noexcept;

@@ -23,6 +23,8 @@ class Depacketiser {
   /// Appends what the packet contributes to its picture, as the decoder wants it. `after_gap`: packets before
   /// it are lost.
   virtual void add(const RtpPacket& packet, bool after_gap, std::vector<std::uint8_t>& picture) = 0;
+  /// Appends the rest of the picture, whose packets have all been added.
+  virtual void end(std::vector<std::uint8_t>& /*picture*/) {}
   /// The decoder's parameters, with the parameter sets of the description.
   [[nodiscard]] virtual const AVCodecParameters& parameters() const noexcept = 0;
 };

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -96,9 +97,45 @@ class FfmpegDepacketiser final : public Depacketiser {
       throw Fault(Trouble::Dialogue, "FFmpeg does not know its payload " + media.encoding);
     }
     input_.begin_input();
+    const auto codec = format_->streams[0]->codecpar->codec_id;
+    joins_ = codec == AV_CODEC_ID_MJPEG || codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9;
   }
 
   void add(const RtpPacket& packet, bool after_gap, std::vector<std::uint8_t>& picture) override {
+    if (!joins_) return give(packet, after_gap, picture);
+    give_held(false, picture);
+    held_bytes_.assign(packet.payload.begin(), packet.payload.end());
+    held_ = Held{packet, after_gap};
+  }
+
+  void end(std::vector<std::uint8_t>& picture) override {
+    if (!joins_) return;
+    give_held(true, picture);
+    ++pictures_;
+  }
+
+  [[nodiscard]] const AVCodecParameters& parameters() const noexcept override {
+    return *format_->streams[0]->codecpar;
+  }
+
+ private:
+  struct Held {
+    RtpPacket packet;
+    bool after_gap = false;
+  };
+
+  /// The sender's timestamps and markers do not show the last packet of a picture, so FFmpeg gets others.
+  void give_held(bool last, std::vector<std::uint8_t>& picture) {
+    if (!held_) return;
+    auto packet = held_->packet;
+    packet.timestamp = pictures_;
+    packet.marker = last;
+    packet.payload = held_bytes_;
+    give(packet, held_->after_gap, picture);
+    held_.reset();
+  }
+
+  void give(const RtpPacket& packet, bool after_gap, std::vector<std::uint8_t>& picture) {
     const FfmpegErrorCapture errors;
     sequence_ = static_cast<std::uint16_t>(sequence_ + (after_gap ? 2 : 1));
     write_plain_rtp(packet, sequence_, plain_);
@@ -110,14 +147,13 @@ class FfmpegDepacketiser final : public Depacketiser {
     input_.give({});
   }
 
-  [[nodiscard]] const AVCodecParameters& parameters() const noexcept override {
-    return *format_->streams[0]->codecpar;
-  }
-
- private:
   Input input_;  // outlives format_, which reads it
   InputPtr format_;
   AvPacketPtr packet_;
+  bool joins_ = false;        // FFmpeg keeps the packets of a picture up to its marker
+  std::optional<Held> held_;  // the newest packet, which may be the last of its picture
+  std::vector<std::uint8_t> held_bytes_;
+  std::uint32_t pictures_ = 0;
   std::uint16_t sequence_ = 0;
   std::vector<std::uint8_t> plain_;  // the packet that FFmpeg reads
 };

@@ -63,9 +63,31 @@ std::int64_t MissingPictures::interval() const {
 
 namespace {
 
-/// FFmpeg itself gives pictures of other codecs at their marker only.
+/// FFmpeg's depacketisers keep the parts of other codecs up to the marker.
 bool has_slices(Codec codec) {
   return codec == Codec::H264 || codec == Codec::H265 || codec == Codec::Mpeg4;
+}
+
+PictureEnds::Trust first_trust(const PictureMaker::Stream& stream) {
+  const bool early = stream.trust == PictureEnds::Trust::Learned && !has_slices(stream.codec);
+  return early ? PictureEnds::Trust::Early : stream.trust;
+}
+
+Bytes sets_of(const AVCodecParameters& parameters) {
+  return {parameters.extradata, static_cast<std::size_t>(std::max(parameters.extradata_size, 0))};
+}
+
+void merge(const UnitFacts& facts, UnitFacts& into) {
+  into.coded = into.coded || facts.coded;
+  into.key = into.key || facts.key;
+  into.intra = into.intra || facts.intra;
+  into.inter = into.inter || facts.inter;
+  into.fresh = into.fresh || facts.fresh;
+  into.reference = into.reference || facts.reference;
+  into.disposable = into.disposable || facts.disposable;
+  if (facts.recovery) into.recovery = facts.recovery;
+  if (facts.coded) into.layer = facts.layer;
+  into.units += facts.units;
 }
 
 }  // namespace
@@ -73,45 +95,76 @@ bool has_slices(Codec codec) {
 PictureMaker::PictureMaker(const Stream& stream, Depacketiser& depacketiser, OnPicture on_picture)
     : codec_(stream.codec),
       clock_(stream.clock),
-      ends_(stream.believes_markers || !has_slices(stream.codec)),
+      ends_(first_trust(stream)),
       missing_(stream.rate ? std::llround(stream.clock / *stream.rate) : 0),
       depacketiser_(depacketiser),
-      on_picture_(std::move(on_picture)) {}
+      on_picture_(std::move(on_picture)),
+      times_(stream.clock),
+      places_(stream.codec, sets_of(depacketiser.parameters()), stream.has_order_numbers) {}
 
 void PictureMaker::add(const RtpPacket& packet, std::uint64_t lost, TimePoint arrived) {
   const auto facts = look_at(codec_, packet.payload);
-  const auto verdict = ends_.add(
-      {.timestamp = packet.timestamp, .marker = packet.marker, .coded = facts.coded, .tail = facts.tail});
+  if (facts.pictures <= 1 || !has_slices(codec_)) return add_part(packet, facts, lost, arrived);
+  const auto parts = split_images(codec_, packet.payload);
+  auto part = packet;
+  for (const auto& payload : parts) {
+    part.payload = payload;
+    part.marker = packet.marker && &payload == &parts.back();
+    add_part(part, look_at(codec_, payload), std::exchange(lost, 0), arrived);
+  }
+}
+
+/// A packet, or an image of several in one packet.
+void PictureMaker::add_part(const RtpPacket& packet, const UnitFacts& facts, std::uint64_t lost,
+                            TimePoint arrived) {
+  const auto part = make_part(packet, facts, lost > 0);
+  const auto verdict = ends_.add(part);
   auto unknown = lost;  // to which picture they belonged
   if (verdict.before) {
     torn_ = torn_ || lost > 0;  // its marker has not come
     if (lost > 0 && ends_.believes_markers()) --unknown;
     finish();
   }
+  const bool begins_headless = facts.coded && !facts_.coded && part.place == SlicePlace::Continues;
+  if (begins_headless) places_.forget_image();
   note_loss(facts, unknown);
   lost_ += lost;
-  // Parameter sets amid a picture belong to the next one: some servers repeat them between slices
+  // Parameter sets and messages amid a picture belong to the next one: some servers repeat sets between slices
   // (GStreamer with config-interval=-1), where H.265's decoder does not take them.
-  const bool of_next = facts_.coded && facts.units > 0 && facts.sets == facts.units && !verdict.after;
+  const bool of_next = facts_.coded && !facts.coded && !facts.tail;
   if (!of_next) {
     note_time(packet, arrived);
     ended_ = arrived;
   }
-  note_facts(facts);
+  merge(facts, of_next ? next_facts_ : facts_);
   taken_ += packet.payload.size();
   // FFmpeg keeps the parts of these codecs itself, up to the marker.
   if (!has_slices(codec_) && taken_ > kMostBytes) throw Fault(Trouble::Lost, "a picture has no end", EBADMSG);
   gap_ = gap_ || lost > 0;
   if (!lacks_beginning(packet, lost)) {
     usable_ = usable_ || facts.coded;
-    depacketiser_.add(packet, std::exchange(gap_, false), of_next ? next_sets_ : bytes_);
+    depacketiser_.add(packet, std::exchange(gap_, false), of_next ? next_units_ : bytes_);
   }
-  if (next_sets_.size() > kMostSetBytes) next_sets_.clear();
+  if (next_units_.size() > kMostSetBytes) next_units_.clear();
   if (bytes_.size() > kMostBytes || facts_.units > kMostUnits) {
     bytes_.clear();
     too_large_ = true;
   }
   if (verdict.after) finish();
+}
+
+PictureEnds::Part PictureMaker::make_part(const RtpPacket& packet, const UnitFacts& facts, bool after_loss) {
+  const bool goes_on = has_open_fragment(codec_, packet.payload);
+  const auto place = places_.place(packet.payload, facts, after_loss);
+  return {.timestamp = packet.timestamp,
+          .marker = packet.marker && !goes_on,
+          .coded = facts.coded,
+          .tail = facts.tail,
+          .delimiter = facts.delimiter,
+          .key = facts.can_begin(),
+          .half = places_.is_half(),
+          .after_loss = after_loss,
+          .place = place};
 }
 
 /// The rest of a unit whose first packet is lost is of no use: FFmpeg would append it to the unit before.
@@ -134,31 +187,18 @@ void PictureMaker::note_loss(const UnitFacts& facts, std::uint64_t lost) {
   after_loss_ = after_loss_ || lost > (headless ? 1U : 0U);
 }
 
-void PictureMaker::note_facts(const UnitFacts& facts) {
-  facts_.coded = facts_.coded || facts.coded;
-  facts_.key = facts_.key || facts.key;
-  facts_.intra = facts_.intra || facts.intra;
-  facts_.inter = facts_.inter || facts.inter;
-  facts_.fresh = facts_.fresh || facts.fresh;
-  facts_.reference = facts_.reference || facts.reference;
-  facts_.disposable = facts_.disposable || facts.disposable;
-  if (facts.recovery) facts_.recovery = facts.recovery;
-  if (facts.coded) facts_.layer = facts.layer;
-  facts_.units += facts.units;
-}
-
 /// A picture has the time of its slices: parameter sets may come long before, with the time of the picture
 /// before.
 void PictureMaker::note_time(const RtpPacket& packet, TimePoint arrived) {
-  if (open_ && (facts_.coded || packet.timestamp == timestamp_)) return;
+  if (open_ && (facts_.coded || (packet.timestamp == timestamp_ && !times_.are_doubted()))) return;
   open_ = true;
   arrived_ = arrived;
   timestamp_ = packet.timestamp;
 }
 
 void PictureMaker::finish() {
-  if (last_timestamp_) ticks_ += static_cast<std::int32_t>(timestamp_ - *last_timestamp_);
-  last_timestamp_ = timestamp_;
+  depacketiser_.end(bytes_);
+  time_ = times_.place(timestamp_, arrived_);
   if (first_report_) note_report(*std::exchange(first_report_, std::nullopt));
   taken_ = 0;
   const bool was_too_large = std::exchange(too_large_, false);
@@ -181,10 +221,10 @@ void PictureMaker::discard() {
   std::vector<std::uint8_t> sets;
   if (codec_ == Codec::H264) append_sets(UnitSyntax::H264, bytes_, sets);
   if (codec_ == Codec::H265) append_sets(UnitSyntax::H265, bytes_, sets);
-  next_sets_.insert(next_sets_.begin(), sets.begin(), sets.end());
+  next_units_.insert(next_units_.begin(), sets.begin(), sets.end());
   if (gave_) {
     const auto of_others = std::exchange(lost_, 0);
-    discarded_ += 1 + missing_.add(ticks_, of_others > 0 ? of_others - 1 : 0);
+    discarded_ += 1 + missing_.add(time_.ticks, of_others > 0 ? of_others - 1 : 0);
   }
   usable_ = false;
   const auto notes = take_notes();
@@ -192,12 +232,12 @@ void PictureMaker::discard() {
   begin_picture();
 }
 
-/// Takes parameter sets that came amid the picture before. The memory of an ordinary picture is used again.
+/// Takes the units that came amid the picture before. The memory of an ordinary picture is used again.
 void PictureMaker::begin_picture() {
   constexpr std::size_t kMostKept = 256U << 10U;
   if (bytes_.capacity() > kMostKept) bytes_ = {};
-  bytes_.assign(next_sets_.begin(), next_sets_.end());
-  next_sets_.clear();
+  bytes_.assign(next_units_.begin(), next_units_.end());
+  next_units_.clear();
 }
 
 Picture PictureMaker::take_picture() {
@@ -206,17 +246,17 @@ Picture PictureMaker::take_picture() {
   if (av_new_packet(picture.packet.get(), static_cast<int>(bytes_.size())) < 0) throw std::bad_alloc();
   std::memcpy(picture.packet->data, bytes_.data(), bytes_.size());
   begin_picture();
-  picture.packet->pts = ticks_;
+  picture.packet->pts = time_.known ? time_.ticks : AV_NOPTS_VALUE;
   if (picture.key) picture.packet->flags |= AV_PKT_FLAG_KEY;
   picture.report = std::exchange(report_, std::nullopt);
   picture.notes = take_notes();
-  picture.missing = std::exchange(discarded_, 0) + missing_.add(ticks_, std::exchange(lost_, 0));
+  picture.missing = std::exchange(discarded_, 0) + missing_.add(time_.ticks, std::exchange(lost_, 0));
   gave_ = true;
   picture.by_marker = ends_.believes_markers();
   return picture;
 }
 
-/// The next picture begins without any.
+/// The next picture begins with the facts of its units that have arrived.
 PictureNotes PictureMaker::take_notes() {
   layers_ = std::max(layers_, facts_.layer);
   const bool disposable = facts_.disposable && !facts_.reference && facts_.layer == layers_;
@@ -225,8 +265,8 @@ PictureNotes PictureMaker::take_notes() {
                            .reference = !disposable,
                            .refresh = find_refresh(facts_),
                            .recovery = facts_.recovery.value_or(0),
-                           .time = static_cast<double>(ticks_) / clock_};
-  facts_ = {};
+                           .time = time_.known ? std::optional(seconds(time_.ticks)) : std::nullopt};
+  facts_ = std::exchange(next_facts_, {});
   return notes;
 }
 
@@ -237,12 +277,12 @@ std::uint64_t PictureMaker::unfinished_count() const noexcept {
 /// Timestamps wrap, and a report may be old: its distance to the next picture is small.
 void PictureMaker::note_report(const SenderReport& report) {
   if (!report.wall_time) return;
-  if (!last_timestamp_) {
+  if (!times_.has_begun()) {
     first_report_ = report;
     return;
   }
-  const auto ticks = ticks_ + static_cast<std::int32_t>(report.timestamp - *last_timestamp_);
-  report_ = {.time = static_cast<double>(ticks) / clock_, .utc = *report.wall_time};
+  if (const auto ticks = times_.find(report.timestamp))
+    report_ = {.time = seconds(*ticks), .utc = *report.wall_time};
 }
 
 }  // namespace freshframe::media::rtsp

@@ -18,6 +18,8 @@
 #include "sources/rtsp/packets/payload.hpp"
 #include "sources/rtsp/packets/rtcp.hpp"
 #include "sources/rtsp/pictures/depacketiser.hpp"
+#include "sources/rtsp/pictures/packet_places.hpp"
+#include "sources/rtsp/pictures/picture_times.hpp"
 
 namespace freshframe::media::rtsp {
 
@@ -51,10 +53,10 @@ class MissingPictures {
 };
 
 struct Picture {
-  AvPacketPtr packet;                           // its pts is in ticks of RTP, and never wraps
-  TimePoint arrived{};                          // arrival of its first packet
-  TimePoint ended{};                            // arrival of its last packet
-  bool key = false;                             // decoding can begin with it
+  AvPacketPtr packet;   // its pts is in ticks of RTP, and never wraps; none if the timestamps are no times
+  TimePoint arrived{};  // arrival of its first packet
+  TimePoint ended{};    // arrival of its last packet
+  bool key = false;     // decoding can begin with it
   std::optional<CameraClock::Report> report{};  // report of the sender's clock, since the picture before
   PictureNotes notes{};
   std::uint64_t missing = 0;  // pictures before it without any packet
@@ -69,8 +71,9 @@ class PictureMaker {
 
   struct Stream {
     Codec codec = Codec::H264;
-    int clock = 90000;                // ticks per second
-    bool believes_markers = false;    // as for PictureEnds
+    int clock = 90000;  // ticks per second
+    PictureEnds::Trust trust = PictureEnds::Trust::Learned;
+    bool has_order_numbers = false;   // as for PacketPlaces
     std::optional<double> rate = {};  // pictures per second, if the server has declared it
   };
 
@@ -94,15 +97,19 @@ class PictureMaker {
   static constexpr std::size_t kMostSetBytes = 64U << 10U;
 
  private:
+  [[nodiscard]] PictureEnds::Part make_part(const RtpPacket& packet, const UnitFacts& facts, bool after_loss);
+  void add_part(const RtpPacket& packet, const UnitFacts& facts, std::uint64_t lost, TimePoint arrived);
   void note_time(const RtpPacket& packet, TimePoint arrived);
   void note_loss(const UnitFacts& facts, std::uint64_t lost);
-  void note_facts(const UnitFacts& facts);
   [[nodiscard]] bool lacks_beginning(const RtpPacket& packet, std::uint64_t lost);
   void finish();
   void discard();
   void begin_picture();
   [[nodiscard]] Picture take_picture();
   [[nodiscard]] PictureNotes take_notes();
+  [[nodiscard]] double seconds(std::int64_t ticks) const noexcept {
+    return static_cast<double>(ticks) / clock_;
+  }
 
   const Codec codec_;
   const int clock_;
@@ -112,12 +119,15 @@ class PictureMaker {
   const OnPicture on_picture_;
   std::optional<SenderReport> first_report_;   // before the first picture
   std::optional<CameraClock::Report> report_;  // since the last picture that was given
-  int layers_ = 0;                             // the highest temporal layer that has come
+  PictureTimes times_;
+  PacketPlaces places_;
+  int layers_ = 0;  // the highest temporal layer that has come
 
   // The open picture.
   std::vector<std::uint8_t> bytes_;
-  std::vector<std::uint8_t> next_sets_;  // parameter sets of the picture after it
+  std::vector<std::uint8_t> next_units_;  // parameter sets and messages of the picture after it
   UnitFacts facts_;
+  UnitFacts next_facts_;  // of next_units_
   bool open_ = false;
   bool too_large_ = false;
   bool usable_ = false;      // it has a unit of a slice from its beginning on
@@ -130,9 +140,8 @@ class PictureMaker {
   TimePoint ended_{};
   std::uint32_t timestamp_ = 0;
 
-  std::optional<std::uint32_t> last_timestamp_;  // timestamp of the last RTP packet
-  std::int64_t ticks_ = 0;                       // the same without wraps
-  std::uint64_t lost_ = 0;                       // packets since the last picture that was given
+  PictureTimes::Time time_;  // of the last picture
+  std::uint64_t lost_ = 0;   // packets since the last picture that was given
   std::uint64_t oversized_ = 0;
   std::uint64_t discarded_ = 0;  // pictures since the last given one
   bool gave_ = false;            // any picture

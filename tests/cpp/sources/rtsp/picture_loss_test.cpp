@@ -1,5 +1,6 @@
 // The facts about pictures where packets are lost: which are torn, which may refer to lost ones, which are
 // missing. SPDX-License-Identifier: Apache-2.0
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@ namespace freshframe::media::rtsp::test {
 namespace {
 
 using Octets = std::vector<std::uint8_t>;
+using Trust = PictureEnds::Trust;
 
 class Joining final : public Depacketiser {
  public:
@@ -29,40 +31,44 @@ class Joining final : public Depacketiser {
 
 constexpr std::uint32_t kInterval = 3000;  // ticks
 
-/// Packets as text, a letter each: 'f' begins a picture, 's' goes on with it, 'b' begins one to which no
-/// other refers, 'i' an IDR, 'p' is a parameter set. 'u', 'v' and 'w' are the first, a later and the last
-/// part of a slice that begins a picture, and 'x' the last part of one to which no other refers. A capital
-/// letter has the marker. ' ': the next picture's time. '_': a packet is lost. The result has a word for each
-/// picture: 't' torn, 'l' pictures before it may be lost, 'b' no other refers to it, 'I' an IDR, a digit: the number
-/// missing before it; '-' none of these.
-std::string made_of(const std::string& packets, bool believes_markers = true,
+/// Packets as a string, a letter each: 'f' begins a picture, 's' goes on with it, at most twice, 'b' begins one to
+/// which no other refers, 'c' goes on with it, 'i' an IDR, 'p' is a parameter set. 'u', 'v' and 'w' are the first, a
+/// later and the last part of a slice that begins a picture, 'y' the first part of a later slice, and 'x' the last
+/// part of one to which no other refers. A capital letter has the marker. ' ': the next picture's time. '_': a packet
+/// is lost. The result has a word for each picture: 't' torn, 'l' pictures before it may be lost, 'b' no other refers
+/// to it, 'I' an IDR, a digit: the number missing before it; '-' none of these.
+std::string made_of(const std::string& packets, Trust trust = Trust::Believed,
                     std::optional<double> rate = 30.0) {
   Joining joining;
   std::string text;
-  PictureMaker maker({.believes_markers = believes_markers, .rate = rate}, joining,
-                     [&](const Picture& picture) {
-                       std::string word;
-                       if (picture.notes.torn) word += 't';
-                       if (picture.notes.after_loss) word += 'l';
-                       if (!picture.notes.reference) word += 'b';
-                       if (picture.notes.refresh == Refresh::All) word += 'I';
-                       if (picture.missing > 0) word += std::to_string(picture.missing);
-                       text += (text.empty() ? "" : " ") + (word.empty() ? "-" : word);
-                     });
+  PictureMaker maker({.trust = trust, .rate = rate}, joining, [&](const Picture& picture) {
+    std::string word;
+    if (picture.notes.torn) word += 't';
+    if (picture.notes.after_loss) word += 'l';
+    if (!picture.notes.reference) word += 'b';
+    if (picture.notes.refresh == Refresh::All) word += 'I';
+    if (picture.missing > 0) word += std::to_string(picture.missing);
+    text += (text.empty() ? "" : " ") + (word.empty() ? "-" : word);
+  });
   std::uint32_t timestamp = 0;
   std::uint64_t lost = 0;
+  bool continues = false;
   for (const char c : packets) {
     if (c == ' ') timestamp += kInterval;
+    if (c == ' ') continues = false;
     if (c == '_') ++lost;
     if (c == ' ' || c == '_') continue;
     const bool marker = c >= 'A' && c <= 'Z';
     const char kind = marker ? static_cast<char>(c - 'A' + 'a') : c;
     Octets payload{0x41, 0x9A};  // first_mb_in_slice is 0
-    if (kind == 's') payload = {0x41, 0x5A};
+    if (kind == 's')
+      payload = {0x41, static_cast<std::uint8_t>(std::exchange(continues, true) ? 0x7A : 0x5A)};
     if (kind == 'b') payload = {0x01, 0x9A};
+    if (kind == 'c') payload = {0x01, 0x5A};
     if (kind == 'i') payload = {0x65, 0x88};
     if (kind == 'p') payload = {0x67, 0x42};
     if (kind == 'u') payload = {0x5C, 0x81, 0x9A};
+    if (kind == 'y') payload = {0x5C, 0x81, 0x5A};
     if (kind == 'v') payload = {0x5C, 0x01, 0x9A};
     if (kind == 'w') payload = {0x5C, 0x41, 0x9A};
     if (kind == 'x') payload = {0x1C, 0x41, 0x9A};
@@ -82,7 +88,7 @@ TEST(PictureLoss, TearsThePictureInWhichItIs) {
   EXPECT_EQ(made_of("iS fs _F F"), "I t - -") << "its end is lost, and nothing else";
   EXPECT_EQ(made_of("iS fs __F F"), "I t l -");
   EXPECT_EQ(made_of("iS fs __sS F"), "I t t -");
-  EXPECT_EQ(made_of("iS b_B F"), "I tb -");
+  EXPECT_EQ(made_of("iS b_C F"), "I tb -");
 }
 
 TEST(PictureLoss, BetweenTwoPicturesIsKnownToTheNext) {
@@ -98,8 +104,8 @@ TEST(PictureLoss, OfWholePicturesIsCounted) {
 }
 
 TEST(PictureLoss, BeforeAPictureThatHasNoMarkersMayHaveTornTheOneBefore) {
-  EXPECT_EQ(made_of("is fs _fs f f", false), "I t l -");
-  EXPECT_EQ(made_of("is fs fs f f", false), "I - - -");
+  EXPECT_EQ(made_of("is fs _fs f f", Trust::Learned), "I t l -");
+  EXPECT_EQ(made_of("is fs fs f f", Trust::Learned), "I - - -");
 }
 
 TEST(PictureLoss, OfTheBeginningOfTheOnlySliceIsThatOfThePicture) {
@@ -118,7 +124,7 @@ TEST(PictureLoss, OfTheBeginningOfTheOnlySliceIsThatOfThePicture) {
 TEST(PictureLoss, OfTheBeginningOfAnotherSliceTearsThePicture) {
   EXPECT_EQ(made_of("iS f_vW F"), "I t -");
   EXPECT_EQ(made_of("iS uw_W F"), "I t -");
-  EXPECT_EQ(made_of("iS _vwuW F"), "I t -");
+  EXPECT_EQ(made_of("iS _vwyW F"), "I t -");
 }
 
 TEST(PictureLoss, OfPicturesThatBeganBeforeTheConnectionIsNone) {
@@ -127,7 +133,7 @@ TEST(PictureLoss, OfPicturesThatBeganBeforeTheConnectionIsNone) {
 }
 
 TEST(PictureLoss, WithoutARateCountsPicturesOfWhichSomePacketsHaveCome) {
-  EXPECT_EQ(made_of("iS _vW    fS _vW F", true, std::nullopt), "I l1 l1");
+  EXPECT_EQ(made_of("iS _vW    fS _vW F", Trust::Believed, std::nullopt), "I l1 l1");
 }
 
 /// The input of the decoder from these packets of H.264, which FFmpeg takes apart.
@@ -194,7 +200,7 @@ TEST(PictureLoss, DoesNotShiftTheSendersTime) {
   Joining joining;
   std::vector<double> times;
   CameraClock clock;
-  PictureMaker maker({.believes_markers = true}, joining, [&](const Picture& picture) {
+  PictureMaker maker({.trust = Trust::Believed}, joining, [&](const Picture& picture) {
     if (picture.report) static_cast<void>(clock.add(*picture.report, picture.report->utc));
     times.push_back(clock.at(static_cast<double>(picture.packet->pts) / 90000).value_or(Utc()).seconds);
   });
@@ -202,7 +208,8 @@ TEST(PictureLoss, DoesNotShiftTheSendersTime) {
   maker.note_report({.timestamp = 90000, .wall_time = 1000.0});
   constexpr std::uint32_t kHour = 90000U * 3600;
   for (std::uint32_t hour = 0; hour < 30; ++hour) {  // without another report; timestamps wrap after 13 hours
-    maker.add({.timestamp = hour * kHour, .marker = true, .payload = slice}, 0, {});
+    const auto arrived = TimePoint{} + std::chrono::hours(hour);
+    maker.add({.timestamp = hour * kHour, .marker = true, .payload = slice}, 0, arrived);
   }
   ASSERT_EQ(times.size(), 30U);
   for (std::size_t hour = 0; hour < times.size(); ++hour) {

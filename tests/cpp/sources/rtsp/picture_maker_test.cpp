@@ -37,8 +37,8 @@ class Appending final : public Depacketiser {
 };
 
 struct Making {
-  explicit Making(bool believes_markers = true)
-      : maker({.codec = Codec::H264, .believes_markers = believes_markers}, depacketiser,
+  explicit Making(PictureEnds::Trust trust = PictureEnds::Trust::Believed)
+      : maker({.codec = Codec::H264, .trust = trust}, depacketiser,
               [this](Picture picture) { pictures.push_back(std::move(picture)); }) {}
 
   void add(std::uint32_t timestamp, const Octets& payload, bool marker, double arrived = 0,
@@ -65,6 +65,7 @@ struct Making {
 
 const Octets kSlice{0x41, 0x9A};
 const Octets kIdr{0x65, 0x88};
+const Octets kLaterOfIdr{0x65, 0x42};  // first_mb_in_slice is 1
 const Octets kParameters{0x67, 0x42, 0x00};
 
 TEST(PictureMaker, GivesAPictureWithItsLastPacketAndTheTimeOfItsFirst) {
@@ -72,7 +73,7 @@ TEST(PictureMaker, GivesAPictureWithItsLastPacketAndTheTimeOfItsFirst) {
   made.add(1000, kParameters, false, 1.0);
   made.add(1000, kIdr, false, 1.1);
   EXPECT_TRUE(made.pictures.empty());
-  made.add(1000, kIdr, true, 1.2);
+  made.add(1000, kLaterOfIdr, true, 1.2);
   ASSERT_EQ(made.sizes(), (std::vector<int>{7}));
   EXPECT_EQ(made.pictures[0].arrived, moment(1.0));
   EXPECT_TRUE(made.pictures[0].key);
@@ -94,11 +95,11 @@ TEST(PictureMaker, GivesParameterSetsToTheNextPictureWithTheTimeOfItsSlices) {
 }
 
 TEST(PictureMaker, GivesParameterSetsAmidAPictureToTheNextOne) {
-  Making made(false);
+  Making made(PictureEnds::Trust::Learned);
   made.add(1, kParameters, false);
   made.add(1, kIdr, false);
   made.add(1, kParameters, false);
-  made.add(1, kIdr, true);
+  made.add(1, kLaterOfIdr, true);
   made.add(2, kSlice, true);
   made.add(3, kSlice, true);
   EXPECT_EQ(made.sizes(), (std::vector<int>{7, 5}));
@@ -107,10 +108,12 @@ TEST(PictureMaker, GivesParameterSetsAmidAPictureToTheNextOne) {
 TEST(PictureMaker, TakesAPictureOfIntraSlicesForAKeyPicture) {
   Making made;
   const Octets intra{0x41, 0x88};
+  const Octets later_intra{0x41, 0x42, 0x00};
+  const Octets later_inter{0x41, 0x5A};
   made.add(1, intra, false);
-  made.add(1, intra, true);
+  made.add(1, later_intra, true);
   made.add(2, intra, false);
-  made.add(2, kSlice, true);
+  made.add(2, later_inter, true);
   ASSERT_EQ(made.pictures.size(), 2);
   EXPECT_TRUE(made.pictures[0].key);
   EXPECT_FALSE(made.pictures[1].key);
@@ -141,9 +144,10 @@ TEST(PictureMaker, KnowsTheSendersTime) {
 
 TEST(PictureMaker, GivesUpAPictureThatDoesNotEnd) {
   Making made;
-  const Octets large(60000, 0x41);
+  Octets large(60000, 0x01);
+  large[0] = 0x5C;  // a fragment that is not the first
+  made.add(1, {0x5C, 0x81, 0x9A}, false);
   for (int i = 0; i < 200; ++i) made.add(1, large, false);
-  for (int i = 0; i < 3000; ++i) made.add(1, kSlice, false);
   made.add(2, kSlice, true);
   EXPECT_EQ(made.maker.oversized_count(), 1);
   ASSERT_FALSE(made.pictures.empty());

@@ -14,11 +14,18 @@ import pytest
 
 from rigs.live.truth.pictures.film import Film, Picture
 from rigs.live.truth.pictures.number import BLACK, WHITE, cells, make_bits
-from rigs.live.truth.pictures.units import Codec, split
+from rigs.live.truth.pictures.units import WHOLE, Codec, split
 
 av = pytest.importorskip("av", reason="needs PyAV, which encodes the pictures of the truth server")
 
-ENCODERS = {"h264": "libx264", "h265": "libx265", "mjpeg": "mjpeg", "vp8": "libvpx"}
+ENCODERS = {
+    "h264": "libx264",
+    "h265": "libx265",
+    "mjpeg": "mjpeg",
+    "mpeg4": "mpeg4",
+    "vp8": "libvpx",
+    "vp9": "libvpx-vp9",
+}
 RATE = 30  # for the encoder's bit rate; a server sends the pictures at any rate
 NOISE = 24  # levels from the darkest to the brightest
 
@@ -28,7 +35,7 @@ class Shape:
     """The parameters of a film.
 
     Attributes:
-        codec: "h264", "h265", "vp8" or "mjpeg", whose pictures are all keyframes.
+        codec: Of "mjpeg", all pictures are keyframes.
         count: Pictures.
         size: Pixels.
         key_interval: Pictures from one keyframe to the next.
@@ -87,14 +94,16 @@ def film(shape: Shape) -> Film:
 
 
 def _units(packet: bytes, codec: Codec) -> tuple[bytes, ...]:
-    return (packet,) if codec in ("mjpeg", "vp8") else tuple(split(packet))
+    return (packet,) if codec in WHOLE else tuple(split(packet))
 
 
 def _options(shape: Shape) -> dict[str, str]:
     """Returns options without threads, look-ahead and scene cuts. Each keyframe has parameter sets."""
     if shape.codec == "mjpeg":
         return {"huffman": "default", "threads": "1"}  # RTP sends no tables; no restart markers
-    if shape.codec == "vp8":
+    if shape.codec == "mpeg4":
+        return {"threads": "1", "g": str(shape.key_interval), "bf": str(shape.b_frames)}
+    if shape.codec in ("vp8", "vp9"):
         return {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "g": str(shape.key_interval)}
     keys = (
         f"keyint={shape.key_interval}:min-keyint={shape.key_interval}:scenecut=0:open-gop=0:repeat-headers=1"

@@ -8,7 +8,7 @@ import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
-from rigs.live.truth.pictures.units import Codec, set_name
+from rigs.live.truth.pictures.units import WHOLE, Codec, set_name
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Picture:
 
     Attributes:
         number: Painted into it, and its place in display order.
-        units: Its NAL units, without start codes; of "mjpeg" and "vp8" the whole picture.
+        units: Its NAL units, without start codes; of a codec in WHOLE the picture.
     """
 
     number: int
@@ -29,7 +29,7 @@ class Film:
     """A sequence that begins with a keyframe and can be shown over and over.
 
     Attributes:
-        codec: "h264", "h265", "mjpeg" or "vp8".
+        codec: One of Codec.
         width: Pixels.
         height: Pixels.
         pictures: In decoding order.
@@ -45,7 +45,7 @@ class Film:
     @classmethod
     def of(cls, codec: Codec, size: tuple[int, int], pictures: tuple[Picture, ...]) -> Film:
         """Finds the parameter sets in the first picture."""
-        units = () if codec in ("mjpeg", "vp8") else pictures[0].units
+        units = () if codec in WHOLE else pictures[0].units
         named = {set_name(unit, codec): unit for unit in units}
         sets = {name: unit for name, unit in named.items() if name is not None}
         return cls(codec, *size, pictures, sets)

@@ -1,7 +1,7 @@
-"""NAL units of H.264 and H.265, pictures of VP8 and JPEG: how they are cut into RTP payloads.
+"""NAL units of H.264 and H.265, pictures of other codecs: how they are cut into RTP payloads.
 
 Payloads: RFC 6184 5.6 and 5.8 (single unit, FU-A), RFC 7798 4.4.1 and 4.4.3 (single unit, FU),
-RFC 7741 4.2 (VP8), RFC 2435 3.1 (JPEG).
+RFC 7741 4.2 (VP8), RFC 9628 4.2 (VP9), RFC 2435 3.1 (JPEG), RFC 6416 5.2 (MPEG-4).
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Codec = Literal["h264", "h265", "mjpeg", "vp8"]
+Codec = Literal["h264", "h265", "mjpeg", "mpeg4", "vp8", "vp9"]
+WHOLE: tuple[Codec, ...] = ("mjpeg", "mpeg4", "vp8", "vp9")  # their pictures are no units
 MOST = 1400  # bytes of a payload
 FU_A, FU = 28, 49
 # Coded slices, by table 7-1 of either standard, without H.264's partitions, which cameras do not send.
@@ -68,6 +69,10 @@ def pieces(unit: bytes, codec: Codec, most: int = MOST) -> list[Piece]:
         return list(_vp8_pieces(unit, most))
     if codec == "mjpeg":
         return list(_jpeg_pieces(unit, most))
+    if codec == "vp9":
+        return list(_vp9_pieces(unit, most))
+    if codec == "mpeg4":
+        return [Piece(unit[at : at + most], at + most >= len(unit), True) for at in range(0, len(unit), most)]
     of_slice = is_slice(unit, codec)
     if len(unit) <= most:
         return [Piece(unit, True, of_slice)]
@@ -91,6 +96,14 @@ def _vp8_pieces(picture: bytes, most: int) -> Iterator[Piece]:
     for begin in range(0, len(picture), most - 1):
         part = picture[begin : begin + most - 1]
         yield Piece(bytes([0x00 if begin else 0x10]) + part, begin + len(part) == len(picture), True)
+
+
+def _vp9_pieces(picture: bytes, most: int) -> Iterator[Piece]:
+    is_key = picture[0] >> 2 & 1 == 0  # frame_type, of profile 0
+    for begin in range(0, len(picture), most - 1):
+        part = picture[begin : begin + most - 1]
+        ends = begin + len(part) == len(picture)
+        yield Piece(bytes([0x40 * (not is_key) | 0x08 * (begin == 0) | 0x04 * ends]) + part, ends, True)
 
 
 def _jpeg_pieces(picture: bytes, most: int) -> Iterator[Piece]:
