@@ -129,6 +129,12 @@ void PictureMaker::add_part(const RtpPacket& packet, const UnitFacts& facts, std
   if (begins_headless) places_.forget_image();
   note_loss(facts, unknown);
   lost_ += lost;
+  append(packet, facts, lost, arrived);
+  if (verdict.after) finish();
+}
+
+void PictureMaker::append(const RtpPacket& packet, const UnitFacts& facts, std::uint64_t lost,
+                          TimePoint arrived) {
   // Parameter sets and messages amid a picture belong to the next one: some servers repeat sets between slices
   // (GStreamer with config-interval=-1), where H.265's decoder does not take them.
   const bool of_next = facts_.coded && !facts.coded && !facts.tail;
@@ -150,7 +156,6 @@ void PictureMaker::add_part(const RtpPacket& packet, const UnitFacts& facts, std
     bytes_.clear();
     too_large_ = true;
   }
-  if (verdict.after) finish();
 }
 
 PictureEnds::Part PictureMaker::make_part(const RtpPacket& packet, const UnitFacts& facts, bool after_loss) {

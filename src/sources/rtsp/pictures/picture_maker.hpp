@@ -99,6 +99,7 @@ class PictureMaker {
  private:
   [[nodiscard]] PictureEnds::Part make_part(const RtpPacket& packet, const UnitFacts& facts, bool after_loss);
   void add_part(const RtpPacket& packet, const UnitFacts& facts, std::uint64_t lost, TimePoint arrived);
+  void append(const RtpPacket& packet, const UnitFacts& facts, std::uint64_t lost, TimePoint arrived);
   void note_time(const RtpPacket& packet, TimePoint arrived);
   void note_loss(const UnitFacts& facts, std::uint64_t lost);
   [[nodiscard]] bool lacks_beginning(const RtpPacket& packet, std::uint64_t lost);

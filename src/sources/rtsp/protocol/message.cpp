@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <system_error>
+#include <utility>
 
 #include "core/ascii.hpp"
 
@@ -80,7 +81,8 @@ void SessionHeader::update(std::string_view value) {
   constexpr std::string_view kTimeout = "timeout";
   auto end = value.find_first_of(";,");
   const auto given = core::trimmed(value.substr(0, end));
-  if (!given.empty()) id = given;
+  previous.clear();  // the answer is a success, so the id was right
+  if (!given.empty() && given != id && given != refused) previous = std::exchange(id, std::string(given));
   while (end != std::string_view::npos) {
     value.remove_prefix(end + 1);
     end = value.find_first_of(";,");
@@ -94,6 +96,12 @@ void SessionHeader::update(std::string_view value) {
     const auto seconds = core::number_at(number, kLongestTimeout);
     if (seconds && *seconds > 0) timeout = Seconds(static_cast<double>(*seconds));
   }
+}
+
+bool SessionHeader::return_to_previous() {
+  if (previous.empty()) return false;
+  refused = std::exchange(id, std::exchange(previous, {}));
+  return true;
 }
 
 std::optional<Message> parse_head(std::string_view given) {

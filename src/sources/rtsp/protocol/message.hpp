@@ -64,13 +64,19 @@ struct Message {
   [[nodiscard]] std::optional<int> sequence() const noexcept;
 };
 
-/// A server's session, which any answer may name (RFC 2326, 12.37): "12345678;timeout=60".
+/// A server's session, which any answer may name (RFC 2326, 12.37): "12345678;timeout=60". The newest id counts, unless
+/// the server refuses it: some name one with their answers to keep-alives that they do not accept.
 struct SessionHeader {
   std::string id;       // empty if none was named
   Seconds timeout{60};  // RFC 2326, section 12.37
 
   /// Takes the header of another answer, which may be empty. Keeps the values that it does not contain.
   void update(std::string_view value);
+  /// Returns to the id before this one, after an error. Returns false if there is none.
+  bool return_to_previous();
+
+  std::string previous = {};  // until the server has accepted a request with the newer id
+  std::string refused = {};
 };
 
 /// The lines of a message before its body. Lines may end without a carriage return. nullopt means it is no

@@ -147,7 +147,9 @@ void Dialogue::read_rest(const OnPacket& on_packet) {
   while (const auto message = next_message(on_packet)) {
     if (message->status != kUnauthorized) {
       authorization_.note_accepted();
-      heard_ = message->status < 400 ? Heard::Success : Heard::Error;
+      const bool is_error = message->status >= 400;
+      const auto error = is_error && session_.return_to_previous() ? Heard::WrongSession : Heard::Error;
+      heard_ = is_error ? error : Heard::Success;
     } else if (accept_refusal(*message)) {
       retry_ = true;
     }

@@ -65,7 +65,12 @@ class Dialogue {
   /// Seconds without a request after which the server ends the session, by its last answer with a limit.
   [[nodiscard]] Seconds timeout() const noexcept { return session_.timeout; }
   /// How the server has answered requests of send_only() since the last call.
-  enum class Heard : std::uint8_t { Nothing, Success, Error };
+  enum class Heard : std::uint8_t {
+    Nothing,
+    Success,
+    Error,
+    WrongSession  // an error, and the next request has an earlier id
+  };
   [[nodiscard]] Heard take_heard() noexcept { return std::exchange(heard_, Heard::Nothing); }
   /// Once: a request of send_only() was refused for its old nonce, and the next one has the new nonce.
   [[nodiscard]] bool take_retry() noexcept { return std::exchange(retry_, false); }

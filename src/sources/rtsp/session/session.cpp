@@ -252,7 +252,7 @@ void Session::act_on_time(PacketSink& sink, Timers& timers, TimePoint arrived_by
 /// No answer, or an error, is no failure: some cameras have neither method. After an error the other one is tried.
 void Session::keep_alive(KeepAliveTimer& timer) {
   const auto heard = dialogue_->take_heard();
-  if (heard != Dialogue::Heard::Nothing) timer.note_answer(heard == Dialogue::Heard::Error);
+  if (heard != Dialogue::Heard::Nothing) timer.note_answer(heard != Dialogue::Heard::Success);
   if (heard == Dialogue::Heard::Error) has_parameter_method_ = !has_parameter_method_;
   const auto now = RealClock::now();
   if (!dialogue_->take_retry() && now < timer.due(dialogue_->timeout())) return;

@@ -104,6 +104,46 @@ INSTANTIATE_TEST_SUITE_P(
         AnswerRow{"OddSpaces", {{"SETUP", "  a ; Timeout = 1 "}}, {"a", "a"}}),
     [](const testing::TestParamInfo<AnswerRow>& row) { return std::string(row.param.name); });
 
+TEST(SessionHeader, ReturnsToAnEarlierIdThatTheServerPrefers) {
+  SessionHeader session;
+  session.update("a;timeout=9");
+  EXPECT_FALSE(session.return_to_previous()) << "there is no other";
+  session.update("b");
+  EXPECT_EQ(session.id, "b");
+  EXPECT_TRUE(session.return_to_previous());
+  EXPECT_EQ(session.id, "a");
+  session.update("b");
+  EXPECT_EQ(session.id, "a") << "it was refused";
+  session.update("c");
+  session.update("");
+  EXPECT_FALSE(session.return_to_previous()) << "the server has accepted it";
+  EXPECT_EQ(session.id, "c");
+}
+
+TEST(SessionKeptAlive, ReturnsToTheIdThatTheServerAcceptsWithTheSameRequest) {
+  std::vector<std::string> kept;
+  bool plays = false;
+  ScriptedServer server([&](const std::string& request) {
+    const bool keeps = plays && !request.starts_with("TEARDOWN");
+    plays = plays || request.starts_with("PLAY");
+    if (request.starts_with("PLAY")) return answer_to(request, "Session: late;timeout=1\r\n");
+    if (!keeps) return good_answer(request);
+    const auto id = field(request, "Session");
+    kept.push_back(request.substr(0, request.find(' ')) + " " + id);
+    const auto status = id == "late" ? "200 OK" : "454 Session Not Found";
+    return answer_to(request, id == "late" ? "Session: other\r\n" : "", {}, status) +
+           rtp_on(0, static_cast<int>(kept.size()));
+  });
+  {
+    Viewer client(server.url());
+    static_cast<void>(client.play(4));
+    client.leave();
+  }
+  kept.resize(4);
+  EXPECT_EQ(kept, (std::vector<std::string>{"GET_PARAMETER late", "GET_PARAMETER other", "GET_PARAMETER late",
+                                            "GET_PARAMETER late"}));
+}
+
 /// The methods of the first keep-alives, to which the server gives these answers, in turn.
 std::vector<std::string> keep_alives(const std::vector<std::string>& statuses, const std::string& timeout) {
   std::vector<std::string> methods;
@@ -111,7 +151,7 @@ std::vector<std::string> keep_alives(const std::vector<std::string>& statuses, c
   ScriptedServer server([&](const std::string& request) {
     if (request.starts_with("SETUP"))
       return answer_to(request,
-                       "Session: 1;timeout=" + timeout + "\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n");
+                       "Session: 77;timeout=" + timeout + "\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n");
     const bool keeps = plays && !request.starts_with("TEARDOWN");
     plays = plays || request.starts_with("PLAY");
     if (!keeps) return good_answer(request);
