@@ -38,20 +38,19 @@ void add_aggregate(UnitSyntax syntax, Bytes rest, UnitFacts& facts) noexcept {
   }
 }
 
-/// A part of a unit, whose header begins with this byte. Later parts count as coded whatever the type:
-/// parameter sets are shorter than a packet, unless slices follow them after a start code.
+/// A part of a unit, whose header begins with this byte. Slices may follow other units after a start code in it.
 void add_fragment(UnitSyntax syntax, bool first, unsigned header, Bytes body, UnitFacts& facts) noexcept {
   UnitFacts unit;
   add_unit(syntax, header, body, unit);
-  if (!first) {
-    facts.coded = unit.coded || !unit.tail;
+  if (first) {
+    facts = unit;
+  } else {
+    facts.coded = unit.coded;
     facts.tail = unit.tail;
     facts.reference = unit.reference;
     facts.disposable = unit.disposable;
-    return;
   }
-  facts = unit;
-  if (!facts.coded) add_units(syntax, after_start_code(body), facts);
+  if (!unit.coded && !unit.tail) add_units(syntax, after_start_code(body), facts);
 }
 
 UnitFacts look_at_h264(Bytes payload) noexcept {
@@ -224,9 +223,9 @@ void visit_h264_units(Bytes payload, const OnUnit& visit) {
   const unsigned type = unit_type(UnitSyntax::H264, payload[0]);
   if (type == kAggregateOfH264) return visit_aggregate(payload.subspan(1), visit);
   if (type != kFragmentOfH264) return visit_joined(payload, visit);
-  if (payload.size() <= 2 || (payload[1] & kFragmentStart) == 0) return;
+  if (payload.size() <= 2) return;
   const unsigned header = (payload[0] & 0xE0U) | (payload[1] & 31U);
-  visit(header, payload.subspan(2));
+  if ((payload[1] & kFragmentStart) != 0) visit(header, payload.subspan(2));
   const unsigned whole = unit_type(UnitSyntax::H264, header);
   if (whole < 1 || whole > 5) visit_joined(after_start_code(payload.subspan(2)), visit);
 }

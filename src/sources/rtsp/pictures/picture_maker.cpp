@@ -115,8 +115,11 @@ void PictureMaker::add(const RtpPacket& packet, std::uint64_t lost, TimePoint ar
 }
 
 /// A packet, or an image of several in one packet.
-void PictureMaker::add_part(const RtpPacket& packet, const UnitFacts& facts, std::uint64_t lost,
-                            TimePoint arrived) {
+void PictureMaker::add_part(const RtpPacket& packet, UnitFacts facts, std::uint64_t lost, TimePoint arrived) {
+  // The rest of a slice that some cameras send in one unit with parameter sets.
+  const bool goes_on = lost == 0 && !facts.tail && !unit_ends(codec_, packet.payload).first;
+  facts.coded = facts.coded || (goes_on && unit_coded_);
+  unit_coded_ = facts.coded;
   const auto part = make_part(packet, facts, lost > 0);
   const auto verdict = ends_.add(part);
   auto unknown = lost;  // to which picture they belonged

@@ -98,7 +98,7 @@ class PictureMaker {
 
  private:
   [[nodiscard]] PictureEnds::Part make_part(const RtpPacket& packet, const UnitFacts& facts, bool after_loss);
-  void add_part(const RtpPacket& packet, const UnitFacts& facts, std::uint64_t lost, TimePoint arrived);
+  void add_part(const RtpPacket& packet, UnitFacts facts, std::uint64_t lost, TimePoint arrived);
   void append(const RtpPacket& packet, const UnitFacts& facts, std::uint64_t lost, TimePoint arrived);
   void note_time(const RtpPacket& packet, TimePoint arrived);
   void note_loss(const UnitFacts& facts, std::uint64_t lost);
@@ -134,6 +134,7 @@ class PictureMaker {
   bool usable_ = false;      // it has a unit of a slice from its beginning on
   bool unit_open_ = false;   // the beginning of the unit has come to which the next packet may belong
   bool unit_ended_ = false;  // whether the unit has begun and ended
+  bool unit_coded_ = false;  // the newest unit has a slice
   bool torn_ = false;        // a part of it is lost
   bool after_loss_ = false;  // pictures before it may be lost
   std::size_t taken_ = 0;    // bytes of its packets

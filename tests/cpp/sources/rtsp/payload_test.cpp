@@ -43,6 +43,8 @@ TEST(Payload, KnowsTheUnitsOfH265) {
   EXPECT_TRUE(look({0x60, 0x01, 0, 3, 0x40, 1, 2, 0, 3, 0x26, 1, 0xAF}).key) << "AP";
   EXPECT_TRUE(look({0x62, 0x01, 0x93, 0xAF}).key) << "FU, its start";
   EXPECT_FALSE(look({0x62, 0x01, 0x53, 0xAF}).key) << "FU, its end";
+  EXPECT_FALSE(look({0x62, 0x01, 0x27, 0xAF}).coded) << "a middle part of a message";
+  EXPECT_TRUE(look({0x46, 0x01, 0x50}).delimiter);
 }
 
 TEST(Payload, KnowsTheKeyPicturesOfOtherCodecs) {
@@ -81,6 +83,10 @@ TEST(Payload, KnowsWhetherOthersReferToAPictureAndWhereItBegins) {
   EXPECT_TRUE(look_at(Codec::Jpeg, Data{0, 0, 0, 0, 1}).first);
   EXPECT_TRUE(look_at(Codec::Mpeg4, Data{0, 0, 1, 0xB6, 0x90}).disposable) << "B";
   EXPECT_FALSE(look_at(Codec::Mpeg4, Data{1, 2, 3}).first);
+  EXPECT_TRUE(look_at(Codec::Mpeg4, Data{1, 2, 3}).coded);
+  EXPECT_FALSE(look_at(Codec::Mpeg4, Data{0, 0, 1, 0xB0, 1}).coded) << "headers alone";
+  EXPECT_TRUE(look_at(Codec::Vp9, Data{0xA8, 1, 0, 1}).first);
+  EXPECT_FALSE(look_at(Codec::Vp9, Data{0xA8, 1, 2, 1}).first) << "a higher spatial layer";
 }
 
 TEST(Payload, KnowsWithWhichPicturesAllIsRenewed) {

@@ -105,6 +105,34 @@ TEST(PictureMaker, GivesParameterSetsAmidAPictureToTheNextOne) {
   EXPECT_EQ(made.sizes(), (std::vector<int>{7, 5}));
 }
 
+TEST(PictureMaker, DoesNotTakeALargeMessageForASlice) {
+  Making made;
+  made.add(1, kParameters, false);
+  made.add(1, {0x1C, 0x86, 0x05, 0xFF}, false);  // a message in fragments
+  made.add(1, {0x1C, 0x06, 0x11, 0x22}, false);
+  made.add(1, {0x1C, 0x46, 0x33, 0x80}, false);
+  made.add(1, kIdr, true);
+  made.add(2, kSlice, true);
+  EXPECT_EQ(made.sizes(), (std::vector<int>{17, 2}));
+}
+
+TEST(PictureMaker, TakesTheRestOfAUnitWithParameterSetsAndASliceForTheSlice) {
+  Making made(PictureEnds::Trust::Learned);
+  for (const std::uint32_t n : {1U, 2U}) {
+    made.add(n, {0x7C, 0x87, 0x42, 0, 0, 1, 0x65, 0x88}, false);
+    made.add(n, {0x7C, 0x07, 0x11}, false);
+    made.add(n, {0x7C, 0x47, 0x22}, false);
+  }
+  made.add(3, kSlice, true);
+  EXPECT_EQ(made.sizes(), (std::vector<int>{14, 14}));
+}
+
+TEST(PictureMaker, TellsImagesInOnePacketApart) {
+  Making made;
+  made.add(1, {0x78, 0, 2, 0x65, 0x88, 0, 2, 0x41, 0x9A, 0, 2, 0x41, 0x9A}, true);
+  EXPECT_EQ(made.sizes(), (std::vector<int>{2, 2, 2}));
+}
+
 TEST(PictureMaker, TakesAPictureOfIntraSlicesForAKeyPicture) {
   Making made;
   const Octets intra{0x41, 0x88};
