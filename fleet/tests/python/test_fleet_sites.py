@@ -413,6 +413,79 @@ def test_a_reader_that_is_closed_ends(yard: Yard) -> None:
         yard.reader.get()
 
 
+# ---- RaySites
+
+
+@pytest.fixture
+def rays(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> FakeRay:
+    """Ray, to which the program is connected."""
+    ray: Any = FakeRay()
+    ray.is_initialized = lambda: True
+    ray.util = SimpleNamespace(
+        list_named_actors=lambda all_namespaces: [
+            {"namespace": "freshframe", "name": "sites/north"},
+            {"namespace": "freshframe", "name": "sites/gone"},
+            {"namespace": "freshframe", "name": "others/gone"},
+            {"namespace": "else", "name": "sites/else"},
+        ]
+    )
+    ray.killed = []
+    ray.kill = lambda actor, no_restart: ray.killed.append(actor)
+    monkeypatch.setattr("freshframe_fleet._sites.sites._loaded_ray", lambda: ray)
+    return ray  # type: ignore[no-any-return]
+
+
+NORTH = {"north": {"cameras": {"gate": "ticks:1"}}}
+
+
+def test_sites_that_the_list_lacks_end_and_no_others(rays: Any) -> None:
+    with ff.fleet.RaySites(NORTH, fleet_builds.ticks) as sites:
+        assert rays.killed == ["sites/gone"]
+        sites.shutdown()
+    assert rays.killed == ["sites/gone", "sites/north", "sites/gone"]
+
+
+def test_what_was_closed_refuses_and_does_not_connect_again(rays: Any) -> None:
+    sites = ff.fleet.RaySites(NORTH, fleet_builds.ticks)
+    reader = sites.reader("ticks")
+    sites.close()
+    sites.close()
+    with pytest.raises(ff.EndOfStreamError, match="was closed"):
+        reader.get()
+    calls = len(rays.calls)
+    for call in (sites.stats, sites.shutdown, lambda: sites.reader("ticks")):
+        with pytest.raises(ff.StateError, match="these RaySites were closed"):
+            call()
+    with pytest.raises(ff.StateError, match="these RaySites were closed"):
+        sites.change(NORTH, fleet_builds.ticks)
+    assert len(rays.calls) == calls
+
+
+@pytest.mark.parametrize("given", [{"address": "10.0.0.1:6379"}, {"runtime_env": {}}])
+def test_a_program_that_is_connected_already_gives_its_options_to_ray(
+    rays: Any, given: dict[str, Any]
+) -> None:
+    with pytest.raises(ff.StateError, match=r"connected to Ray already: .* give them to its ray\.init\(\)"):
+        ff.fleet.RaySites(NORTH, fleet_builds.ticks, **given)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "moon", "moon:", ":6379", "moon:0", "moon:65536", "moon:x", "ray://moon:10001", "http://moon:80"],
+)
+def test_an_address_that_is_none_is_refused(rays: Any, address: str) -> None:
+    with pytest.raises(ff.OptionError, match="address"):
+        ff.fleet.RaySites(NORTH, fleet_builds.ticks, address=address)
+
+
+@pytest.mark.parametrize("option", ["answer_timeout", "start_timeout"])
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+def test_limits_are_more_than_nothing(rays: Any, option: str, value: float) -> None:
+    limit: dict[str, Any] = {option: value}
+    with pytest.raises(ff.OptionError, match=option):
+        ff.fleet.RaySites(NORTH, fleet_builds.ticks, **limit)
+
+
 # ---- what the program gives
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from freshframe import FreshframeError, MissingPackageError
+from freshframe import FreshframeError, MissingPackageError, OptionError, StateError
 from freshframe._agent import ClosedByWith, check
 
 from .. import _specs
@@ -37,17 +37,26 @@ def _loaded_ray() -> Any:
     return ray
 
 
+def _checked_address(address: Any) -> str:
+    host, _, port = check.text("address", address).rpartition(":")
+    if address == "auto" or (host and "/" not in host and port.isdecimal() and 0 < int(port) < 1 << 16):
+        return str(address)
+    raise OptionError(
+        f'the address of a Ray cluster must be "auto" (RAY_ADDRESS) or "HOST:PORT", got {check.show(address)}'
+    )
+
+
 def _connect(ray: Any, address: str, options: dict[str, Any]) -> None:
-    host, _, port = address.rpartition(":")
     try:
-        if address != "auto" and not address.startswith("ray://"):  # Ray would try for minutes
-            socket.create_connection((host, int(port)), _PATIENCE).close()
+        if address != "auto":  # Ray would try for minutes
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()
         ray.init(address, **options)
     except Exception as error:
         raise FreshframeError(
             f"cannot connect to the Ray cluster {address!r}: {masked(' '.join(str(error).split()))}. Start "
-            'one with `ray start --head`, and pass its "HOST:6379" or "auto". If it checks a token, this '
-            "program needs ~/.ray/auth_token and RAY_AUTH_MODE=token, too"
+            "one with `ray start --head`. If it checks a token, this program needs ~/.ray/auth_token and "
+            "RAY_AUTH_MODE=token, too"
         ) from error
 
 
@@ -74,6 +83,7 @@ class RaySites(ClosedByWith):
         OptionError: An option is out of range.
         OptionTypeError: An option is of the wrong type.
         OSError: A file cannot be read.
+        StateError: The program is connected to Ray already, and an address or a runtime_env is given.
     """
 
     def __init__(
@@ -96,20 +106,32 @@ class RaySites(ClosedByWith):
         self._limits = limits
         self._remotes: dict[str, Remote] = {}
         self._pings: dict[str, tuple[Any, float]] = {}
-        specs = _specs.site_specs(sites, pickle_build(build))
+        self._readers: list[SitesReader] = []
+        self._closed = False
+        address, specs = _checked_address(address), _specs.site_specs(sites, pickle_build(build))
         self._ray = _loaded_ray()
         self._connected = not self._ray.is_initialized()
         if self._connected:
             environment = None if runtime_env is None else dict(runtime_env)
             options = {"namespace": NAMESPACE, "log_to_driver": False, "runtime_env": environment}
-            _connect(self._ray, check.text("address", address), options)
+            _connect(self._ray, address, options)
+        elif address != "auto" or runtime_env is not None:
+            raise StateError(
+                "the program is connected to Ray already: leave out address= and runtime_env=, and give "
+                "them to its ray.init()"
+            )
         self._apply(specs)
 
     def change(self, sites: Mapping[str, Mapping[str, Any]] | str | os.PathLike[str], build: Build) -> None:
         """Gives the sites new lists of cameras. Cameras that stay the same run on, sites not listed end."""
         self._apply(_specs.site_specs(sites, pickle_build(build)))
 
+    def _check_open(self) -> None:
+        if self._closed:  # Ray would connect by itself, to any cluster that it finds
+            raise StateError("these RaySites were closed: make others, which attach to the sites that run")
+
     def _apply(self, specs: dict[str, SiteSpec]) -> None:
+        self._check_open()
         for gone in self._remotes.keys() - specs.keys():
             del self._remotes[gone]
         for name, spec in specs.items():
@@ -128,13 +150,17 @@ class RaySites(ClosedByWith):
 
         Of two programs with readers of one name, the second takes the reader over.
         """
-        return SitesReader(self._ray, self._remotes, check.text("output", output), check.text("name", name))
+        self._check_open()
+        output, name = check.text("output", output), check.text("name", name)
+        self._readers.append(SitesReader(self._ray, self._remotes, output, name))
+        return self._readers[-1]
 
     def stats(self) -> dict[str, dict[str, Any]]:
         """Returns a dict for each site: its ``fleet`` (FleetStats.to_dict()) or None, and a ``reason``.
 
         Waits 5 s at most. A site that fails is restarted here, too, as in a reader's get().
         """
+        self._check_open()
         for site in self._remotes.values():
             call, _ = self._pings.get(site.name, (None, 0.0))
             if call is None and (call := site.ask("stats")) is not None:
@@ -158,7 +184,10 @@ class RaySites(ClosedByWith):
         self.close()
 
     def close(self) -> None:
-        """Ends the connection to Ray if this object has made it. The sites run on. Idempotent."""
+        """Ends the readers, and the connection to Ray if it was made here. The sites run on. Idempotent."""
+        self._closed = True
+        for reader in self._readers:
+            reader.close()
         if self._connected:
             self._connected = False
             self._ray.shutdown()

@@ -12,7 +12,6 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import freshframe as ff
@@ -126,26 +125,6 @@ def one_of_two(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     second = pipeline.add(Followed(count, done, threading.Event()))
     both = pipeline.add(lambda number: number, [first, second], queue=ff.Queue(beside + count))
     return pipeline, {"numbers": both.of(second)}
-
-
-class LateBurst(Burst):
-    """The same once there is a file."""
-
-    def __init__(self, path: str, count: int) -> None:
-        super().__init__(count)
-        self.path = Path(path)
-
-    def read(self) -> Iterator[tuple[int, float]]:
-        while not self.path.exists():
-            if self.stop_token.wait(0.02):
-                return
-        yield from super().read()
-
-
-def bursts_once_there_is(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    path, _, count = url.rpartition(":")
-    pipeline = ff.Pipeline()
-    return pipeline, {"ticks": pipeline.add(LateBurst(path, int(count)))}
 
 
 def sizes(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
