@@ -232,8 +232,7 @@ class Pipeline(RunByWith):
             timeout: Seconds for the last call of the old node, once the new one has opened, or None.
 
         Raises:
-            GraphError: The two are not alike, the new one is in a pipeline already, or the old one is an
-                exclusive camera of a fleet, which has one session at most.
+            GraphError: The two are not alike, or the new one is in a pipeline already.
             StateError: The node was removed, has ended or is being replaced, or the pipeline does not run.
             NodeError: A native node's open() failed, and the old one works on; or the old one's close().
             SourceError: The new source could not be opened, and the old one works on. The first attempt

@@ -17,7 +17,6 @@
 #include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/graph/graph_facts.hpp"
 #include "core/pipeline/onlookers.hpp"
-#include "core/session_gate.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
@@ -70,8 +69,7 @@ bool sources_have_ended(const PipelineCore& core) {
 
 }  // namespace
 
-PipelineCore::PipelineCore(Pipeline::Options options)
-    : options_(std::move(options)), gate_(get_thread_gate()) {
+PipelineCore::PipelineCore(Pipeline::Options options) : options_(std::move(options)) {
   if (const auto timeout = options_.stall_timeout; timeout && !(*timeout > 0)) {
     throw OptionError("stall_timeout must be more than 0 seconds, got " + seconds_text(*timeout));
   }

@@ -25,8 +25,6 @@
 
 namespace freshframe::core {
 
-class SessionGate;
-
 /// Thread-safe as Pipeline says. It has two parts with a lock each: the graph, whose lock has the rank Graph, and the
 /// life, whose lock is a Leaf (LockRank). Whatever changes both, or looks at both, is a function of
 /// changes/changes.hpp or onlookers.hpp. Neither lock is held while a node or a callback is entered.
@@ -92,8 +90,6 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   // ---- its parts
   [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
   [[nodiscard]] const std::shared_ptr<FrameBudget>& budget() const noexcept { return budget_; }
-  /// The gate of the thread that made the pipeline; all threads of its nodes have it. See session_gate.hpp.
-  [[nodiscard]] const std::shared_ptr<SessionGate>& gate() const noexcept { return gate_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return life_.stop_token(); }
   [[nodiscard]] GuardedGraph& guard_graph() noexcept { return guarded_; }
   [[nodiscard]] const GuardedGraph& guard_graph() const noexcept { return guarded_; }
@@ -116,7 +112,6 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
  private:
   const Pipeline::Options options_;
   const std::shared_ptr<FrameBudget> budget_ = std::make_shared<FrameBudget>();
-  const std::shared_ptr<SessionGate> gate_;
   const std::shared_ptr<NameTable> names_ = std::make_shared<NameTable>();
   std::stop_source source_stop_;
   std::function<void()> failure_hook_;
@@ -125,7 +120,6 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   Life life_{options_.clock, options_.keep_running};
   const RunnerShared shared_{.clock = options_.clock,
                              .budget = budget_,
-                             .gate = gate_,
                              .names = names_,
                              .failure = life_.failure(),
                              .errors = errors_,

@@ -9,12 +9,10 @@
 #include <atomic>
 #include <chrono>
 #include <limits>
-#include <memory>
 #include <stop_token>
 #include <utility>
 
 #include "core/real_deadline.hpp"
-#include "core/session_gate.hpp"
 
 extern "C" {
 #include <libavformat/avio.h>
@@ -30,8 +28,7 @@ namespace freshframe::media {
 /// after each call, with any result.
 class Interrupt {
  public:
-  explicit Interrupt(std::stop_token stop = {}, std::shared_ptr<const core::SessionGate> gate = nullptr)
-      : stop_(std::move(stop)), gate_(std::move(gate)) {}
+  explicit Interrupt(std::stop_token stop = {}) : stop_(std::move(stop)) {}
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
@@ -71,12 +68,10 @@ class Interrupt {
   /// For loops in which FFmpeg does not wait, and so does not poll.
   void look() noexcept { static_cast<void>(poll(this)); }
   [[nodiscard]] bool is_stopped() const noexcept { return stop_.stop_requested(); }
-  /// The gate of its camera has closed.
-  [[nodiscard]] bool shut_out() const noexcept { return gate_ && !gate_->is_open(); }
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_.load(std::memory_order_relaxed); }
   /// FFmpeg's calls end at once.
   [[nodiscard]] bool has_ended() const noexcept {
-    return ended_.load(std::memory_order_relaxed) || is_stopped() || shut_out() || timed_out();
+    return ended_.load(std::memory_order_relaxed) || is_stopped() || timed_out();
   }
   [[nodiscard]] AVIOInterruptCB callback() noexcept { return {&Interrupt::poll, this}; }
 
@@ -86,8 +81,7 @@ class Interrupt {
 
   static int poll(void* opaque) noexcept {
     auto& self = *static_cast<Interrupt*>(opaque);
-    if (!self.closing_.load(std::memory_order_relaxed) && (self.stop_.stop_requested() || self.shut_out()))
-      return 1;
+    if (!self.closing_.load(std::memory_order_relaxed) && self.stop_.stop_requested()) return 1;
     if (self.ended_.load(std::memory_order_relaxed)) return 1;
     const Rep now = std::chrono::steady_clock::now().time_since_epoch().count();
     if (now >= self.quiet_.load(std::memory_order_relaxed)) {
@@ -100,7 +94,6 @@ class Interrupt {
   }
 
   const std::stop_token stop_;
-  const std::shared_ptr<const core::SessionGate> gate_;
   std::atomic<Rep> deadline_{kNever};
   std::atomic<Rep> quiet_{kNever};
   std::atomic<SourceCounters*> book_{nullptr};

@@ -18,10 +18,6 @@ void throw_stopped(const std::string& url) {
   throw SourceError("'" + url + "' was stopped", url, ECANCELED);
 }
 
-void throw_shut_out(const std::string& url) {
-  throw SourceError("'" + url + "' allows one session, and this agent's lease of it is over", url, ECANCELED);
-}
-
 void throw_no_address_in_time(const std::string& url, const std::string& host, double seconds) {
   throw SourceTimeoutError("the address of " + host_text(url, host) + " was not found within " +
                                core::seconds_text(seconds) + ": '" + url + "'",

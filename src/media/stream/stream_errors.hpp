@@ -18,8 +18,6 @@ inline constexpr const char* kPlaylistLoop = "its playlists name playlists again
 [[nodiscard]] std::string host_text(const std::string& url, const std::string& host);
 
 [[noreturn]] void throw_stopped(const std::string& url);
-/// The gate of its session is closed.
-[[noreturn]] void throw_shut_out(const std::string& url);
 [[noreturn]] void throw_no_address_in_time(const std::string& url, const std::string& host, double seconds);
 /// `why`: what did not happen in time; empty means it is not known.
 [[noreturn]] void throw_not_opened(const std::string& url, double seconds, const std::string& why = {});

@@ -29,15 +29,13 @@ OpenOptions options_for_ffmpeg(const core::LiveUrl& url, OpenOptions options) {
 
 }  // namespace
 
-Connector::Connector(SourceUrl url, OpenOptions options, std::shared_ptr<core::SessionGate> gate)
+Connector::Connector(SourceUrl url, OpenOptions options)
     : url_(std::move(url)),
       own_options_(std::move(options)),
       options_(options_for_ffmpeg(url_.live, own_options_)),
-      gate_(std::move(gate)),
       choice_(client_for(url_.live, own_options_)) {}
 
 std::unique_ptr<PacketConnection> Connector::connect(const Context& context) {
-  if (!gate_) gate_ = core::get_thread_gate();
   auto connection = choice_.is_own() ? connect_own(context) : connect_over_ffmpeg(context);
   is_connected_ = true;
   has_frame_ = false;
@@ -47,9 +45,8 @@ std::unique_ptr<PacketConnection> Connector::connect(const Context& context) {
 /// FFmpeg's client has its turn in the same attempt, since without `reconnect` there is no other.
 std::unique_ptr<PacketConnection> Connector::connect_own(const Context& context) {
   try {
-    return std::make_unique<rtsp::Connection>(
-        url_, own_options_, context,
-        rtsp::Connection::Shared{.memory = memory_, .gate = gate_, .kept = *kept_});
+    return std::make_unique<rtsp::Connection>(url_, own_options_, context,
+                                              rtsp::Connection::Shared{.memory = memory_, .kept = *kept_});
   } catch (const SourceError& error) {
     why_ = error.what();
     if (!memory_.trouble || !choice_.note_failure(memory_.trouble)) throw;
@@ -69,7 +66,7 @@ std::unique_ptr<PacketConnection> Connector::connect_own(const Context& context)
 std::unique_ptr<PacketConnection> Connector::connect_over_ffmpeg(const Context& context) {
   try {
     return std::make_unique<LiveConnection>(url_, options_, context, aside_,
-                                            LiveConnection::Shared{gate_, learned_, kept_});
+                                            LiveConnection::Shared{learned_, kept_});
   } catch (const SourceError&) {
     static_cast<void>(choice_.note_failure(std::nullopt));
     throw;

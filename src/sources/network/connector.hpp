@@ -9,7 +9,6 @@
 #include <string>
 #include <utility>
 
-#include "core/session_gate.hpp"
 #include "media/stream/detached_call.hpp"
 #include "media/stream/kept_decoder.hpp"
 #include "media/stream/packet_connection.hpp"
@@ -24,8 +23,8 @@ namespace freshframe::media {
 /// FFmpeg. One thread; outlives its connections.
 class Connector {
  public:
-  /// `gate` null: the gate of the connecting thread. Throws OptionError for a wrong value of the option "rtsp".
-  Connector(SourceUrl url, OpenOptions options, std::shared_ptr<core::SessionGate> gate);
+  /// Throws OptionError for a wrong value of the option "rtsp".
+  Connector(SourceUrl url, OpenOptions options);
 
   /// The options for FFmpeg.
   [[nodiscard]] const OpenOptions& options() const noexcept { return options_; }
@@ -50,7 +49,6 @@ class Connector {
   const SourceUrl url_;
   const OpenOptions own_options_;
   const OpenOptions options_;
-  std::shared_ptr<core::SessionGate> gate_;  // null means none yet
   rtsp::ClientChoice choice_;
   rtsp::Memory memory_;
   bool is_connected_ = false;

@@ -87,7 +87,6 @@ LiveConnection::LiveConnection(const SourceUrl& url, const OpenOptions& options,
       deadline_(in(options.open_timeout)),
       stop_(context.stop),
       input_(std::make_shared<LiveInput>(url, options, context.stop, shared)) {
-  check_gate();
   const auto place = target(url.live);
   book_.enter(SourceState::Connecting);
   check_open(!aside_ ||
@@ -111,7 +110,6 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
   for (;;) {
     auto read = reader_->next(quiet, deadline);
     if (stop_.stop_requested()) return std::nullopt;
-    check_gate();
     if (!read || input_->interrupt().timed_out())
       throw_no_video(url_, options_.read_timeout, input_->trouble());
     if (read->result < 0) {
@@ -202,11 +200,6 @@ void LiveConnection::note_packet(const ReadPacket& read, const Context& context)
 
 void LiveConnection::check_stop() const {
   if (stop_.stop_requested()) throw_stopped(url_);
-  check_gate();
-}
-
-void LiveConnection::check_gate() const {
-  if (input_->interrupt().shut_out()) throw_shut_out(url_);
 }
 
 void LiveConnection::check_open(bool in_time) const {

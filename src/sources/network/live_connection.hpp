@@ -63,7 +63,6 @@ class LiveConnection final : public PacketConnection {
   /// The packets of a burst count at their own distances.
   void note_packet(const ReadPacket& read, const Context& context);
   void check_stop() const;
-  void check_gate() const;
   void check_open(bool in_time) const;
   [[noreturn]] void lose(const std::string& why, int code) const;
 

@@ -11,7 +11,6 @@
 #include <exception>
 #include <utility>
 
-#include "core/session_gate.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/packets/parameters.hpp"
@@ -23,7 +22,7 @@ LiveSource::LiveSource(SourceUrl url, OpenOptions options)
     : ReconnectingSource("'" + url.masked + "'", make_reconnect(options), {.watched = this, .packets = this}),
       url_(std::move(url)),
       options_(std::move(options)),
-      connector_(url_, options_, core::get_thread_gate()),
+      connector_(url_, options_),
       times_(title(), options_.clock_offset),
       wish_(options_.decode == Decode::Keyframes),
       decoding_({.title = title(),

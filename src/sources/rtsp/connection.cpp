@@ -80,14 +80,13 @@ Connection::Connection(const SourceUrl& url, const OpenOptions& options, const C
       memory_(shared.memory),
       kept_(shared.kept),
       stop_(context.stop),
-      counted_(std::make_shared<const core::CountedSession>(shared.gate)),
-      waiter_(ending_.get_token(), shared.gate),
+      waiter_(ending_.get_token()),
       on_stop_(context.stop, [this] { ending_.request_stop(); }) {
   memory_.trouble.reset();
   try {
     waiter_.check();
-    session_ = std::make_unique<Session>(make_address(url.live), session_options(client_, memory_), waiter_,
-                                         clock_, counted_);
+    session_ =
+        std::make_unique<Session>(make_address(url.live), session_options(client_, memory_), waiter_, clock_);
     open(after(options.open_timeout));
   } catch (const Fault& fault) {
     fail(fault, "cannot open");
@@ -289,8 +288,7 @@ void Connection::fail(const Fault& fault, const std::string& doing) {
   memory_.trouble = fault.trouble();
   switch (fault.trouble()) {
     case Trouble::Stopped:
-      if (stop_.stop_requested()) throw_stopped(url_);
-      throw_shut_out(url_);
+      throw_stopped(url_);
     case Trouble::Late:
     case Trouble::Silent:
       throw_not_opened(url_, options_.open_timeout, fault.what());

@@ -12,7 +12,6 @@
 #include <thread>
 #include <vector>
 
-#include "core/session_gate.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/stream/kept_decoder.hpp"
 #include "media/stream/packet_connection.hpp"
@@ -50,7 +49,6 @@ class Connection final : public PacketConnection, private PacketSink {
   /// The parts that all connections of a source share.
   struct Shared {
     Memory& memory;
-    std::shared_ptr<core::SessionGate> gate;  // null means no gate
     KeptDecoder& kept;
   };
 
@@ -103,8 +101,7 @@ class Connection final : public PacketConnection, private PacketSink {
   Memory& memory_;
   KeptDecoder& kept_;
   const std::stop_token stop_;
-  const std::shared_ptr<const core::CountedSession> counted_;  // ends after the server's session
-  std::stop_source ending_;                                    // by a stop, or by the destructor
+  std::stop_source ending_;  // by a stop, or by the destructor
   Waiter waiter_;
   std::unique_ptr<Session> session_;
   Media media_;

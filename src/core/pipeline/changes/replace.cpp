@@ -13,7 +13,6 @@
 #include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/graph/admission.hpp"
 #include "core/pipeline/graph/graph_facts.hpp"
-#include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
 #include "core/unit_text.hpp"
 #include "core/url/masked_url.hpp"
@@ -67,11 +66,6 @@ std::shared_ptr<Runner> replaceable(const PipelineCore& core, const Graph& graph
   };
   if (graph.place(index).companion_of >= 0) refuse("it is an output of its camera");
   if (!list_companions(graph, index).empty()) refuse("its packets are taken, too");
-  if (core.gate() && found->is_source()) {
-    throw GraphError(
-        "'" + found->name() +
-        "' is an exclusive camera, and replace() opens a session beside its own: remove() it and add() the other");
-  }
   return found;
 }
 
@@ -146,7 +140,6 @@ void finish_replacement(Life& life, Successor& successor, std::exception_ptr err
 void run_replacement(PipelineCore& core, const std::shared_ptr<Runner>& runner,
                      const std::shared_ptr<Successor>& successor) {
   begin_thread();
-  get_thread_gate() = core.gate();
   const auto next = successor->next;
   auto error = next->node().contract().runs_outside ? nullptr : open_successor(core, *runner, *next);
   if (!error) {

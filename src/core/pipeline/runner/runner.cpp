@@ -15,7 +15,6 @@
 #include "core/failure.hpp"
 #include "core/frame/frame_access.hpp"
 #include "core/pipeline/name_table.hpp"
-#include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
 #include "core/url/masked_url.hpp"
 #include "core/watch/error_log.hpp"
@@ -68,7 +67,6 @@ void Runner::fail_outside_node(std::exception_ptr cause) noexcept {
 void Runner::adopt_thread() noexcept {
   platform::name_thread(facts_.name);
   begin_thread();
-  get_thread_gate() = shared_.gate;
   life_.set_thread_id(platform::thread_number());
   current_runner = this;
   meter_.set_state(NodeState::Opening);

@@ -18,7 +18,6 @@ class Failure;
 class FrameBudget;
 class NameTable;
 class Runner;
-class SessionGate;
 struct FailedOn;
 struct GoneSource;
 struct Successor;
@@ -27,7 +26,6 @@ struct Successor;
 struct RunnerShared {
   std::shared_ptr<const Clock> clock;
   std::shared_ptr<FrameBudget> budget;
-  std::shared_ptr<SessionGate> gate;
   std::shared_ptr<const NameTable> names;
   std::shared_ptr<const Failure> failure;
   ErrorLog& errors;

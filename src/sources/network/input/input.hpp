@@ -15,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/session_gate.hpp"
 #include "media/ffmpeg/interrupt.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/ptr.hpp"
@@ -106,7 +105,6 @@ struct Learned {
 
 /// The parts that all connections of a source share.
 struct LiveShared {
-  std::shared_ptr<core::SessionGate> gate;  // counts each connection as a session; null means no gate
   std::shared_ptr<Learned> learned;
   std::shared_ptr<KeptDecoder> kept;
 };
@@ -188,8 +186,7 @@ class LiveInput {
   const SourceUrl url_;
   const OpenSecrets secrets_;
   const OpenOptions options_;
-  const core::CountedSession session_;  // ends after input_
-  Interrupt interrupt_;                 // outlives input_, which polls it
+  Interrupt interrupt_;  // outlives input_, which polls it
   const std::shared_ptr<Learned> learned_;
   const std::shared_ptr<KeptDecoder> kept_;
   HttpAccess access_;    // outlives input_, as those below

@@ -12,13 +12,12 @@
 
 namespace freshframe::media::rtsp {
 
-// Waits for sockets, a stop, and the closing of the camera's gate, in one wait.
+// Waits for sockets and a stop in one wait.
 
 namespace {
 
 using Nanos = std::chrono::nanoseconds;
 
-constexpr Nanos kGateTurn = std::chrono::milliseconds(100);  // a gate has no descriptor
 constexpr Nanos kLongestTurn = std::chrono::minutes(1);
 
 /// Whether a descriptor is ready. Ends early at a signal.
@@ -33,7 +32,7 @@ bool Waiter::wait(std::vector<platform::Awaited>& sockets, TimePoint deadline) {
   sockets.push_back({.descriptor = stopped_.descriptor()});
   bool ready = false;
   do {
-    ready = poll_until(sockets, deadline, gate_ ? kGateTurn : kLongestTurn);
+    ready = poll_until(sockets, deadline, kLongestTurn);
     check();
   } while (!ready && std::chrono::steady_clock::now() < deadline);
   sockets.pop_back();
@@ -44,7 +43,7 @@ bool Waiter::wait_or_stop(std::vector<platform::Awaited>& sockets, TimePoint dea
   sockets.push_back({.descriptor = stopped_.descriptor()});
   bool ready = false;
   while (!ready && !is_over() && std::chrono::steady_clock::now() < deadline) {
-    ready = poll_until(sockets, deadline, gate_ ? kGateTurn : kLongestTurn);
+    ready = poll_until(sockets, deadline, kLongestTurn);
   }
   sockets.pop_back();
   return ready && !is_over();
@@ -56,7 +55,6 @@ bool Waiter::wait_anyway(std::vector<platform::Awaited>& sockets, TimePoint dead
 
 void Waiter::check() const {
   if (stop_.stop_requested()) throw Fault(Trouble::Stopped, "stopped", ECANCELED);
-  if (gate_ && !gate_->is_open()) throw Fault(Trouble::Stopped, "the gate is closed", ECANCELED);
 }
 
 namespace {

@@ -5,13 +5,11 @@
 #include "freshframe/clock.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
-#include "core/session_gate.hpp"
 #include "core/stop_event.hpp"
 #include "platform/socket.hpp"
 #include "platform/wait.hpp"
@@ -19,30 +17,27 @@
 
 namespace freshframe::media::rtsp {
 
-// Waits for sockets, a stop, and the closing of the camera's gate, in one wait.
+// Waits for sockets and a stop in one wait.
 
 /// One thread at a time. Deadlines are in real time.
 class Waiter {
  public:
-  /// `gate`: null without one.
-  Waiter(const std::stop_token& stop, std::shared_ptr<const core::SessionGate> gate)
-      : stop_(stop), stopped_(stop), gate_(std::move(gate)) {}
+  explicit Waiter(const std::stop_token& stop) : stop_(stop), stopped_(stop) {}
 
-  /// Returns false if the deadline has passed. Throws Fault after a stop, and when the gate is closed.
+  /// Returns false if the deadline has passed. Throws Fault after a stop.
   [[nodiscard]] bool wait(std::vector<platform::Awaited>& sockets, TimePoint deadline);
   /// Waits without a Fault: returns false also after a stop.
   [[nodiscard]] bool wait_or_stop(std::vector<platform::Awaited>& sockets, TimePoint deadline) const;
   /// Waits whether or not there was a stop.
   [[nodiscard]] static bool wait_anyway(std::vector<platform::Awaited>& sockets, TimePoint deadline);
-  /// Throws Fault after a stop, and when the gate is closed.
+  /// Throws Fault after a stop.
   void check() const;
   /// check() would throw.
-  [[nodiscard]] bool is_over() const { return stop_.stop_requested() || (gate_ && !gate_->is_open()); }
+  [[nodiscard]] bool is_over() const { return stop_.stop_requested(); }
 
  private:
   const std::stop_token stop_;
   const core::StopEvent stopped_;
-  const std::shared_ptr<const core::SessionGate> gate_;
 };
 
 /// One thread at a time.

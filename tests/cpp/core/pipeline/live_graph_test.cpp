@@ -15,7 +15,6 @@
 
 #include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
-#include "core/session_gate.hpp"
 #include "cpp/core/test_frames.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
@@ -39,36 +38,6 @@ class TellsGone final : public Node<int, int> {
 
 std::vector<Port<int>> no_parents() {
   return {};
-}
-
-class AnyGate final : public core::SessionGate {
- public:
-  [[nodiscard]] bool is_open() const noexcept override { return true; }
-  void note_opened() noexcept override {}
-  void note_closed() noexcept override {}
-};
-
-// A source that notes the gate of the thread that opens it.
-std::unique_ptr<FunctionSource<int>> notes_gate(Seen<std::shared_ptr<core::SessionGate>>& gates) {
-  return make_source<int>({.live = true,
-                           .read = [](const Context& context) -> std::optional<SourceItem<int>> {
-                             if (context.stop.stop_requested()) return std::nullopt;
-                             std::this_thread::sleep_for(std::chrono::microseconds(50));
-                             return SourceItem<int>{0, 0, context.clock.now()};
-                           },
-                           .open = [&](const Context&) { gates.add(core::get_thread_gate()); }});
-}
-
-TEST(LiveGraph, ALateSourceHasTheGateOfItsPipeline) {
-  const auto gate = std::make_shared<AnyGate>();
-  Seen<std::shared_ptr<core::SessionGate>> gates;
-  core::get_thread_gate() = gate;
-  CheckedPipeline pipeline(kept_running());
-  core::get_thread_gate() = nullptr;
-  pipeline.add(notes_gate(gates));
-  pipeline.start();
-  pipeline.add(notes_gate(gates));
-  EXPECT_EQ(gates.all(), std::vector<std::shared_ptr<core::SessionGate>>(2, gate));
 }
 
 TEST(LiveGraph, CamerasComeToAMergeWithoutParentsAndGo) {

@@ -17,7 +17,6 @@
 #include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
-#include "core/session_gate.hpp"
 #include "core/watch/watched_source.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
@@ -214,26 +213,6 @@ TEST(ReplaceSource, SaysThatAStopEndedTheOpening) {
   pipeline.stop();
   other.join();
   EXPECT_EQ(text, "stop() was called while 'cam' was replaced");
-}
-
-class OpenGate final : public core::SessionGate {
- public:
-  [[nodiscard]] bool is_open() const noexcept override { return true; }
-  void note_opened() noexcept override {}
-  void note_closed() noexcept override {}
-};
-
-TEST(ReplaceSource, OfAnExclusiveCameraWouldOpenASecondSession) {
-  Feed<int> feed;
-  Feed<int> other;
-  core::get_thread_gate() = std::make_shared<OpenGate>();
-  Pipeline pipeline;
-  core::get_thread_gate().reset();
-  const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
-  pipeline.start();
-  const auto text = message_of<GraphError>([&] { pipeline.replace(cam, feed_source(other, Kind::Live)); });
-  EXPECT_TRUE(contains(text, "'cam' is an exclusive camera")) << text;
-  EXPECT_EQ(pipeline.stats().nodes.size(), 1U);
 }
 
 }  // namespace

@@ -21,7 +21,6 @@
 #include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/name_table.hpp"
 #include "core/pipeline/runner/runner.hpp"
-#include "core/session_gate.hpp"
 #include "core/watch/error_log.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include <gtest/gtest.h>
@@ -66,7 +65,6 @@ class WrittenHost final : public core::RunnerHost {
   std::stop_source stop_;
   const core::RunnerShared shared_{.clock = Clock::real(),
                                    .budget = std::make_shared<core::FrameBudget>(),
-                                   .gate = core::get_thread_gate(),
                                    .names = names,
                                    .failure = std::make_shared<core::Failure>(),
                                    .errors = errors_,

@@ -22,9 +22,7 @@ namespace {
 using media::LiveConnection;
 
 LiveConnection::Shared shared_by_none() {
-  return {.gate = nullptr,
-          .learned = std::make_shared<Learned>(),
-          .kept = std::make_shared<media::KeptDecoder>()};
+  return {.learned = std::make_shared<Learned>(), .kept = std::make_shared<media::KeptDecoder>()};
 }
 
 TEST(LiveConnection, GivesTheStreamsPacketsUntilTheServerEndsIt) {

@@ -20,7 +20,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/session_gate.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/media/files.hpp"
 #include "cpp/sources/network/live_clip.hpp"
@@ -61,54 +60,6 @@ TEST(LiveSource, NumbersAndTimesGoOnOverAReconnect) {
   EXPECT_GE(server.accepted(), 2);
   EXPECT_TRUE(contains(stats.last_error, "lost '" + server.url())) << stats.last_error;
   EXPECT_GT(stats.decoder_frames, 0);  // the encoder's default is to reorder frames
-}
-
-class Gate final : public core::SessionGate {
- public:
-  [[nodiscard]] bool is_open() const noexcept override { return open; }
-  void note_opened() noexcept override { ++sessions; }
-  void note_closed() noexcept override { --sessions; }
-
-  std::atomic<bool> open{true};
-  std::atomic<int> sessions{0};
-};
-
-std::unique_ptr<VideoSource> open_behind(const std::shared_ptr<Gate>& gate, const ByteServer& server) {
-  core::get_thread_gate() = gate;
-  auto source = open(server.url(), {.reconnect = false});
-  core::get_thread_gate() = nullptr;
-  return source;
-}
-
-TEST(LiveSource, OpensNoSessionWhileItsGateIsClosed) {
-  const ByteServer server(clip());
-  Hand hand;
-  const auto gate = std::make_shared<Gate>();
-  gate->open = false;
-  const auto source = open_behind(gate, server);
-  EXPECT_THROW(source->open(hand.context()), SourceError);
-  EXPECT_EQ(server.accepted(), 0);
-  EXPECT_EQ(gate->sessions, 0);
-}
-
-TEST(LiveSource, EndsItsSessionWhenItsGateCloses) {
-  for (const auto then : {ByteServer::Then::Close, ByteServer::Then::Hold}) {
-    const ByteServer server(clip(), then);
-    Hand hand;
-    const auto gate = std::make_shared<Gate>();
-    const auto source = open_behind(gate, server);
-    source->open(hand.context());
-    EXPECT_EQ(gate->sessions, 1);
-    EXPECT_TRUE(source->read(hand.context()).has_value());
-    gate->open = false;
-    const auto read_all = [&] {
-      while (source->read(hand.context())) {
-      }
-    };
-    EXPECT_THROW(read_all(), SourceError);
-    source->close();
-    EXPECT_EQ(gate->sessions, 0);
-  }
 }
 
 TEST(LiveSource, WithoutReconnectTheEndIsAnErrorAndSilenceATimeout) {

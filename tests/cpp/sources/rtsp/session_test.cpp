@@ -205,7 +205,7 @@ TEST(RtspSession, ReadsWhatHasComeBeforeItGivesAPacketUpThoughItsThreadStoodStil
   });
   HookedClock clock;
   std::stop_source stop;
-  Waiter waiter(stop.get_token(), nullptr);
+  Waiter waiter(stop.get_token());
   Session session(parse_address(server.url()).value(),
                   {.transport = Transport::UdpThenTcp, .user_agent = "t"}, waiter, clock);
   session.open(this_machine, first_video, session_watchdog());

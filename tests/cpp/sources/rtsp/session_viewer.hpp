@@ -95,7 +95,7 @@ struct Viewer {
 
   std::stop_source stop;
   std::shared_ptr<const Clock> clock = Clock::real();
-  Waiter waiter{stop.get_token(), nullptr};
+  Waiter waiter{stop.get_token()};
   std::unique_ptr<Session> session;
   std::weak_ptr<const void> server_side;  // has ended with the goodbye
   std::optional<Trouble> trouble;
