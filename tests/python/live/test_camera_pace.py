@@ -33,7 +33,7 @@ FILM = Shape("h264", count=480)  # no age is as long
 SILENT = Manners(report_interval=0)
 CLOSE = 0.1  # seconds: ages were off by seconds
 ONWARD = 30  # pictures that are judged
-# Without FFmpeg's RTSP: the film's frames have nearly one size, and it does not give their duration on the link.
+# Without FFmpeg's RTSP: the film's frames have nearly one size, and it hides their duration on the link.
 TRANSPORTS = ("rtsp-tcp", "rtsp-udp", "tcp", "udp", "http")
 
 
