@@ -64,3 +64,20 @@ def test_a_line_that_is_none_is_refused_with_its_number(tmp_path: Path, text: st
     path.write_text(f"# a comment\n\n{text}\n")
     with pytest.raises(baseline.BaselineError, match=r"base\.txt:3: expected a time and a name"):
         baseline.read(path)
+
+
+def test_a_file_is_replaced_as_a_whole_or_stays(tmp_path: Path) -> None:
+    path = tmp_path / "far"
+    link = tmp_path / "link"
+    link.symlink_to("far")
+    baseline.replace_text(link, "old")
+    path.chmod(0o604)
+    with pytest.raises(UnicodeEncodeError):
+        baseline.replace_text(link, "new\ud800")
+    assert path.read_text() == "old"
+    baseline.replace_text(link, "new")
+    assert link.is_symlink()
+    assert (path.read_text(), path.stat().st_mode & 0o777) == ("new", 0o604)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["far", "link"]
+    baseline.replace_text(Path("/dev/null"), "x")
+    assert Path("/dev/null").is_char_device()

@@ -7,6 +7,10 @@ the times are steps, so that two runs of the same code write the same file.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -59,5 +63,31 @@ def write(path: Path, longest: Mapping[str, float]) -> dict[str, float]:
     for name, seconds in longest.items():
         entries[name] = max(round_up(seconds), entries.get(name, 0.0))
     lines = [f"{seconds * 1e3:g}ms {name}\n" for name, seconds in sorted(entries.items())]
-    path.write_text(_HEAD + "".join(lines), encoding="utf-8")
+    replace_text(path, _HEAD + "".join(lines))
     return entries
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Replaces a file as a whole: at an error, such as a full disk, the old one stays.
+
+    A symlink stays, and its target is replaced. A device or a pipe gets the text.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    if (path.exists() and not path.is_file()) or path.is_relative_to("/dev") or path.is_relative_to("/proc"):
+        path.write_text(text, encoding="utf-8")
+        return
+    target = Path(os.path.realpath(path))
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    part = target.with_name(f".{secrets.token_hex(6)}.part")
+    try:
+        with part.open("x", encoding="utf-8") as file:
+            file.write(text)
+        with contextlib.suppress(FileNotFoundError):
+            part.chmod(target.stat().st_mode & 0o777)
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

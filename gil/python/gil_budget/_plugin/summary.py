@@ -186,7 +186,7 @@ class Summary:
             "unsettled": len(self._unsettled),
             "blind": list(self._blind),
         }
-        self._settings.report.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        baseline.replace_text(self._settings.report, json.dumps(data, indent=1) + "\n")
 
     def _is_full(self, session: pytest.Session) -> bool:
         option = self._config.option
