@@ -74,7 +74,7 @@ class Frame:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """
-        Writes a PNG or JPEG file. The suffix of its name determines which. The file exists when write() returns.
+        Writes a PNG or JPEG file. The suffix of its name determines which. Other programs find the old file or the whole new one: at an error, such as a full disk, the old one stays. It keeps its mode. A symlink stays, and its target is replaced. A device or a pipe gets the bytes. The file exists when write() returns.
 
         Raises:
             OSError: The file cannot be written.
@@ -2012,8 +2012,26 @@ def save_clip(recorder: NodeHandle, path: str | bytes, pts: float | None) -> Non
 class WriteClaim:
     """The right to write one file, as long as it lives."""
 
-def claim_file(device: int, inode: int) -> WriteClaim:
-    """Returns None if another recorder of this process writes the file."""
+    def release(self) -> None:
+        """
+        Ends the claim, before the file is closed. Does nothing when called again. GIL: released
+        """
+
+    @property
+    def is_locked(self) -> bool:
+        """
+        False where the file system has no locks: another program may write the file, too.
+        """
+
+def claim_file(descriptor: int) -> WriteClaim | str:
+    """
+    Claims an open regular file for writing. A string says who has it. GIL: released
+    """
+
+def find_writer(descriptor: int) -> str | None:
+    """
+    Says who writes an open regular file; None if nobody does. GIL: released
+    """
 
 def clips_in_writing(recorder: NodeHandle) -> list: ...
 

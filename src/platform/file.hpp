@@ -1,4 +1,4 @@
-// Files that this process has open, and new ones in the place of others.
+// Files that this process has open, locks of them, and files that are replaced as a whole.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -39,6 +39,11 @@ enum class FilePlace : std::uint8_t {
 /// Returns the regular file that a path leads to, or nullopt if it leads to none.
 [[nodiscard]] std::optional<FileId> find_regular_file(const std::string& path) noexcept;
 
+/// The system's number of an open file.
+using FileNumber = int;
+
+[[nodiscard]] int look(FileNumber file, FileFacts& facts) noexcept;
+
 /// Where File::seek() counts from.
 enum class SeekFrom : std::uint8_t { Begin, Here, End };
 
@@ -58,16 +63,16 @@ class File {
   [[nodiscard]] static File create(const std::string& path, int& error) noexcept;
   /// Opens the file that is there, or makes it, to read and to write. Returns a closed file at an error.
   [[nodiscard]] static File open_or_create(const std::string& path, int& error) noexcept;
+  /// Opens a regular file that is there, to read. Does not follow symlinks. Returns a closed file at an error.
+  [[nodiscard]] static File open_to_read(const std::string& path, int& error) noexcept;
   /// Opens what is there to write alone, as pipes and devices want. Returns a closed file at an error.
   [[nodiscard]] static File open_to_write(const std::string& path, int& error) noexcept;
 
   [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+  [[nodiscard]] FileNumber number() const noexcept { return descriptor_; }
   /// Closes it. Returns the error of a write that the system had put off. Does nothing for a closed file.
   int close() noexcept;
-  [[nodiscard]] int look(FileFacts& facts) const noexcept;
-  /// Locks a regular file that is open to write, until this process closes one of its descriptors. Returns false if
-  /// another process has the lock, and true where the file system has no locks.
-  [[nodiscard]] bool try_lock() const noexcept;
+  [[nodiscard]] int look(FileFacts& facts) const noexcept { return platform::look(descriptor_, facts); }
   /// Returns whether `path` itself, no link, is a name of the file.
   [[nodiscard]] bool has_name(const std::string& path) const noexcept;
   /// Compares a regular file with the path under which it was opened. Two calls of the system.
@@ -85,7 +90,9 @@ class File {
   [[nodiscard]] int cut(std::int64_t size_bytes) const noexcept;
 
  private:
+  friend class Folder;
   explicit File(int descriptor) noexcept : descriptor_(descriptor) {}
+  [[nodiscard]] static File open_regular(int folder, const std::string& path, int& error) noexcept;
 
   int descriptor_ = -1;
 };
@@ -93,26 +100,52 @@ class File {
 /// Returns whether an error means that the disk, or the user's share of it, is full.
 [[nodiscard]] bool is_no_room(int error) noexcept;
 
-/// A new file beside `path`, which goes with the object unless it takes the place of `path`. Another writer has another
-/// one. Functions throw std::system_error with the path.
-class FreshFile {
- public:
-  explicit FreshFile(std::string path);
-  FreshFile(const FreshFile&) = delete;
-  FreshFile& operator=(const FreshFile&) = delete;
-  ~FreshFile();
-
-  /// Returns once the bytes are on the disk.
-  void write(std::string_view bytes);
-  /// Whoever opens `path` finds the file before or this one, never a part.
-  void take_place();
-
- private:
-  [[noreturn]] void fail(int error) const;
-
-  const std::string path_;
-  std::string name_;
-  int file_ = -1;
+enum class FileLock : std::uint8_t {
+  Shared,     // needs a file that is open to read
+  Exclusive,  // needs a file that is open to write
 };
+
+enum class Locking : std::uint8_t {
+  Done,
+  Refused,  // another opening of the file, in this process or another one, has a lock that excludes it
+  Unknown,  // the file system has no locks
+};
+
+/// Locks a regular file, until unlock() or until all descriptors of this opening are closed, also copies of forked
+/// children. Excludes other openings, also in this process.
+[[nodiscard]] Locking try_lock(FileNumber file, FileLock kind) noexcept;
+/// Does nothing if `file` is not the number of that file any more.
+void unlock(FileNumber file, FileId id) noexcept;
+/// Returns whether another opening has an exclusive lock of the file.
+[[nodiscard]] bool is_locked_by_writer(FileNumber file) noexcept;
+/// Closes a file in a forked child, so that its lock ends with the parent. The number stays taken, by a descriptor that
+/// takes no bytes, because its owner will close it. Does nothing if `file` is not the number of that file any more.
+void replace_in_child(FileNumber file, FileId id) noexcept;
+
+/// The place of a file that is replaced as a whole.
+struct WholeFile {
+  std::string path;         // without a symlink as its last part
+  File file;                // open if `path` is a file
+  FileFacts facts;          // of `file`
+  bool is_special = false;  // a device or pipe, or an open file by its number: it is written in place
+};
+
+/// Follows the symlinks at the end of `path`. Returns EACCES if the file is there and may not be written, and EISDIR for a
+/// folder. A file that is missing is no error.
+[[nodiscard]] int find_whole_file(const std::string& path, WholeFile& found);
+
+enum class Durability : std::uint8_t {
+  Renamed,  // other programs find the old file or the new one
+  Synced,   // and after a power cut, too
+};
+
+/// Replaces a file by one with these bytes, or creates it. At an error the old file stays as it is. The new file has the
+/// mode, the group and, if the system permits it, the owner of the old one. A killed program leaves no other file where the
+/// file system can have files without a name. A device or pipe gets the bytes; ENXIO if nobody reads the pipe.
+[[nodiscard]] int replace_whole_file(const WholeFile& target, std::string_view bytes, Durability durability);
+
+/// Returns the name of a hidden file in the same folder for the parts of `name`. `random`: what distinguishes it.
+/// `name` is shortened where the system has no names of that length.
+[[nodiscard]] std::string make_part_name(std::string_view name, std::string_view random);
 
 }  // namespace freshframe::platform

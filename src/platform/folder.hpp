@@ -67,6 +67,8 @@ class Folder {
   [[nodiscard]] std::optional<OwnedFile> stat_owned(const std::string& name) const noexcept;
   /// Holds a name. Returns a free name at an error.
   [[nodiscard]] HeldName hold(const std::string& name, int& error) const noexcept;
+  /// Opens a regular file, to read. Returns a closed file at an error.
+  [[nodiscard]] File open_to_read(const std::string& name, int& error) const noexcept;
   /// Removes a file, or a link itself.
   [[nodiscard]] int remove(const std::string& name) const noexcept;
   /// Removes a folder in this one if it is empty: ENOTEMPTY otherwise.

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 import time
@@ -18,6 +17,7 @@ from .._interpreter.log import logger
 FLUSH_INTERVAL = 1.0  # seconds
 _FLUSH_BYTES = 64 << 10
 _TAKEN = "another program has deleted or replaced the file while it was written"
+_MOST_TRIES = 100  # to open a file that other programs rename
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
@@ -46,6 +46,8 @@ class TextFile:
         StateError: Another recorder writes the file.
     """
 
+    _added_flags = 0  # of open()
+
     def __init__(self, path: str) -> None:
         """Opens the file, or creates it if it does not exist. Writes nothing yet."""
         self.path = path
@@ -58,35 +60,42 @@ class TextFile:
         self._end = 0  # end of that file, after the last write
         self._lost = 0  # lines of a deleted file, which no error has reported yet
         self._flushed = time.monotonic()
+        self._fd = -1
+        self._claim: _native.WriteClaim | None = None
         self._had_content = self._open() > 0
 
     def _open(self) -> int:
         """Returns the size of the file, or 0 for a pipe or a device."""
-        with contextlib.suppress(OSError):  # open() raises it
-            self._check_unclaimed(os.stat(self._place))
-        self._fd = os.open(self._place, _WRITE, 0o666)
-        status = os.fstat(self._fd)
-        self._is_regular = stat.S_ISREG(status.st_mode)  # no pipe, no device
-        self._claim = self._claimed(status) if self._is_regular else None
+        for _ in range(_MOST_TRIES):
+            fd = os.open(self._place, _WRITE | self._added_flags, 0o666)
+            try:
+                if self._take(fd):
+                    return self._end
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)
+        raise self._refused("other programs replace it again and again")
+
+    def _take(self, fd: int) -> bool:
+        """Returns whether the file could be claimed before another program has renamed it.
+
+        Raises:
+            StateError: Another recorder writes the file.
+        """
+        status = os.fstat(fd)
+        is_regular = stat.S_ISREG(status.st_mode)  # no pipe, no device
+        claim = _native.claim_file(fd) if is_regular else None
+        if is_regular and find_place(fd, self._place) != "same":
+            if not isinstance(claim, str | None):
+                claim.release()
+            return False
+        if isinstance(claim, str):
+            raise self._refused(claim)
+        self._fd, self._claim, self._is_regular = fd, claim, is_regular
         self._lines = 0
-        self._end = status.st_size if self._is_regular else 0
-        return self._end
-
-    def _check_unclaimed(self, status: os.stat_result) -> None:
-        """Raises StateError before the file is opened: to close it would end this process's lock of it."""
-        if stat.S_ISREG(status.st_mode) and _native.claim_file(status.st_dev, status.st_ino) is None:
-            raise self._refused("this process is writing the file already")
-
-    def _claimed(self, status: os.stat_result) -> _native.WriteClaim:
-        if (claim := _native.claim_file(status.st_dev, status.st_ino)) is None:
-            why = "this process is writing the file already"
-        elif _locked(self._fd):
-            return claim
-        else:
-            why = "another process is writing the file"
-        os.close(self._fd)
-        self._fd = -1
-        raise self._refused(why)
+        self._end = status.st_size if is_regular else 0
+        return True
 
     def _refused(self, why: str) -> StateError:
         return StateError(f"cannot write {self.path!r}: {why}; give it another name")
@@ -194,38 +203,38 @@ class TextFile:
 
     def _close(self) -> None:
         fd, self._fd = self._fd, -1
+        claim, self._claim = self._claim, None
+        if fd < 0:
+            return
         try:
-            if fd >= 0:
-                os.close(fd)
+            if claim is not None:
+                claim.release()
         finally:
-            self._claim = None  # not before the file is closed, which ends the locks of this process
+            os.close(fd)
 
     def _write_end(self) -> None:
         if self._had_content and not self._began and not self._waiting:
             logger.warning("no sample arrived: %r keeps its content", self.path)
             return
-        fault: OSError | None = None
+        fault: OSError | StateError | None = None
         try:
             self._find()
             if self._waiting:
                 if self._fd < 0:
                     self._open_again()
                 self._put()
-        except OSError as error:
+        except (OSError, StateError) as error:
             fault = error
             self._lost += _count_lines(self._waiting)
         if fault is not None or self._lost:
-            number, why = (errno.ENOENT, _TAKEN) if fault is None else (fault.errno, fault.strerror)
-            raise OSError(number, f"{why}; lines lost: {self._lost}", self.path) from fault
+            raise self._loss(fault) from fault
 
-
-def _locked(fd: int) -> bool:
-    """Takes the lock that recordings take too. Returns False if another process has it."""
-    try:
-        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in (errno.EACCES, errno.EAGAIN)
-    return True
+    def _loss(self, fault: OSError | StateError | None) -> OSError | StateError:
+        """The error that says how many lines are lost."""
+        if isinstance(fault, StateError):
+            return StateError(f"{fault}; lines lost: {self._lost}")
+        number, why = (errno.ENOENT, _TAKEN) if fault is None else (fault.errno, fault.strerror)
+        return OSError(number, f"{why}; lines lost: {self._lost}", self.path)
 
 
 def _count_lines(blocks: list[bytes]) -> int:
@@ -241,10 +250,9 @@ def find_place(fd: int, path: str) -> Literal["same", "moved", "gone"]:
     named = None
     try:
         named = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except OSError:
-        return "same"  # the system does not know
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return "same"  # the system does not know
     own = os.fstat(fd)
     if named is not None and os.path.samestat(named, own):
         return "same"

@@ -176,7 +176,12 @@ class Box(Reading):
     def _continue(self, content: Content, found: Found) -> None:
         newest = self._segments[-1]
         path = self._path(newest)
-        self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+        if os.fstat(fd).st_nlink > 1:  # such as a backup of hard links: the next segment is another file
+            os.close(fd)
+            newest.size = content.size
+            return
+        self._fd = fd
         if not found.is_whole:
             self._broken = True  # another one begins
         elif newest.size > content.size:
@@ -250,11 +255,15 @@ class Box(Reading):
             self._write_cursor()
 
     def _is_in_place(self) -> bool:
-        """Whether the newest segment is still the file of its name: an editor may have saved it again."""
+        """Whether the newest segment is still the file of its name: an editor may have saved it again.
+
+        A second name, as of a backup of hard links, must not change with it.
+        """
         newest = self._segments[-1]
         with contextlib.suppress(OSError):
-            there, here = os.stat(self._path(newest)), os.fstat(self._fd)
-            return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino) and here.st_size >= newest.size
+            there, here = os.lstat(self._path(newest)), os.fstat(self._fd)
+            is_same = (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+            return is_same and here.st_nlink == 1 and here.st_size >= newest.size
         return False
 
     def _append_first(self, data: bytes, zero: float) -> None:

@@ -9,12 +9,14 @@ import re
 import zlib
 from dataclasses import dataclass
 
-from .folder import regular
+from .folder import open_own
 from .lines import MOST_NUMBER
 
 # An older version has written neither the last three numbers nor the checksum.
 _TEXT = re.compile(rb"((\d{20}) (\w+) (closed|open  )(?: (\d{15}) (\d{15}) (\d{15}))?)(?: ([0-9a-f]{8}))?\n")
+_BEGINNING = re.compile(rb"\d{20} ")  # of a file that is damaged, too
 _LENGTH = 98  # with an id of 12 letters
+_MOST = 200  # bytes: more are no cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,10 @@ class Cursor:
         Raises:
             OSError: It cannot be written.
         """
-        path = regular(os.path.join(folder, "sent"))
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        self.before = _parsed(os.pread(self._fd, 100, 0))
+        path = os.path.join(folder, "sent")
+        old = _read(path)  # before a file that has a second name is renamed
+        self._fd = open_own(path, _is_cursor)
+        self.before = _parsed(os.pread(self._fd, _MOST, 0) or old)
         if os.fstat(self._fd).st_size > _LENGTH:
             os.ftruncate(self._fd, _LENGTH)
 
@@ -66,6 +69,22 @@ class Cursor:
         """Closes the file, unless the program has closed all files that it did not know."""
         with contextlib.suppress(OSError):
             os.close(self._fd)
+
+
+def _is_cursor(fd: int) -> bool:
+    data = os.pread(fd, _MOST + 1, 0)
+    return len(data) <= _MOST and (not data.strip(b"\0") or _BEGINNING.match(data) is not None)
+
+
+def _read(path: str) -> bytes:
+    """The content of a regular file with the content of a cursor; otherwise nothing."""
+    with contextlib.suppress(OSError):
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            return os.pread(fd, _MOST, 0) if _is_cursor(fd) else b""
+        finally:
+            os.close(fd)
+    return b""
 
 
 def _parsed(data: bytes) -> Sent:

@@ -9,9 +9,10 @@ import fcntl
 import os
 import re
 import stat
-import struct
 import threading
+from collections.abc import Callable
 
+from .. import _native
 from .._errors import OptionError, StateError
 from .._interpreter import fork
 from .._interpreter.locks import held
@@ -21,7 +22,7 @@ _SEGMENT = re.compile(r"([0-9]{15})\.jsonl")
 _OURS = re.compile(r"([0-9]{15}\.jsonl|lock|sent|spare|refused(\.1)?\.jsonl)(\.bad-\d+)?|bad-\d+")
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "fuse.sshfs", "fuse.glusterfs"}
 
-_OFD_SETLK: int = getattr(fcntl, "F_OFD_SETLK", 37)  # a Python that was built with an old libc lacks the name
+_PID = re.compile(rb"(\d+ *\n)?\0*")  # the content of a lock; zeros after a power cut
 
 _taken: dict[tuple[int, int], FolderLock] = {}  # by device and inode of the folder: those of this process
 _taken_lock = threading.Lock()
@@ -72,13 +73,51 @@ def sync_folder(path: str) -> None:
 
 
 def regular(path: str) -> str:
-    """Returns the path, where now either a regular file is or none: something else is renamed."""
+    """Returns the path, where now either a regular file is or none: a link, a pipe or a folder is renamed."""
     with contextlib.suppress(OSError):
-        if stat.S_ISREG(os.stat(path).st_mode):
+        if stat.S_ISREG(os.lstat(path).st_mode):
             return path
     if os.path.lexists(path):
         set_aside(path, "it is no regular file")
     return path
+
+
+def open_own(path: str, is_ours: Callable[[int], bool], flags: int = 0) -> int:
+    """Opens a file that a spool writes in place, or creates it. Foreign files are renamed.
+
+    Args:
+        path: The file.
+        is_ours: Whether the open file has the content of a spool.
+        flags: Of `open()`, in addition.
+
+    Returns:
+        Its descriptor.
+
+    Raises:
+        OSError: It cannot be opened, nor renamed.
+    """
+    flags |= os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    while True:
+        with contextlib.suppress(FileExistsError):
+            return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
+        with contextlib.suppress(FileNotFoundError):  # another program has removed it
+            if (fd := os.open(regular(path), flags)) >= 0:
+                try:
+                    why = why_foreign(fd, is_ours)
+                except BaseException:
+                    os.close(fd)
+                    raise
+                if why is None:
+                    return fd
+                os.close(fd)
+                set_aside(path, why)
+
+
+def why_foreign(fd: int, is_ours: Callable[[int], bool]) -> str | None:
+    """Why an open file must not be written; None if it may."""
+    if os.fstat(fd).st_nlink > 1:
+        return "it has a second name, which would change with it"
+    return None if is_ours(fd) else "it is no file of a spool"
 
 
 def create(path: str) -> int:
@@ -141,11 +180,10 @@ def free_name(path: str) -> str:
 class FolderLock:
     """One program at a time uses a folder.
 
-    Note [The lock of a folder]: the lock is one of the open file description, of the file `lock`. A lock of
-    POSIX would be lost as soon as anything in this process closes another descriptor of the file, such as a
-    backup that reads the folder. Both kinds exclude each other, and so older versions of freshframe. A second
-    lock is on the folder itself: the file may be deleted. The system gives both back when the process ends in
-    whatever way. A forked child would keep them, and therefore closes them first of all.
+    Note [The lock of a folder]: one lock is the claim of the file `lock`, see Note [Claims] in
+    src/core/file_claim.hpp. A second lock is on the folder itself: the file may be deleted. The system gives
+    both back when the process ends in whatever way. A forked child would keep them, and therefore closes them
+    first of all.
     """
 
     def __init__(self, folder: str) -> None:
@@ -158,40 +196,43 @@ class FolderLock:
         status = os.stat(folder)
         self._id = (status.st_dev, status.st_ino)
         self._descriptors: list[int] = []
-        path = regular(os.path.join(folder, "lock"))  # it may log, which is no matter for under a lock
+        self._claim: _native.WriteClaim | None = None
+        # It may log, which must not happen under a lock.
+        self._descriptors.append(open_own(os.path.join(folder, "lock"), _is_lock))
         with held(_taken_lock):
             if self._id in _taken:
+                self.let_go()
                 raise StateError(f"another Spool of this program uses {folder!r}: give each its own folder")
             try:
-                self._lock(folder, path)
+                self._lock(folder, self._descriptors[0])
             except BaseException:
                 self.let_go()
                 raise
             _taken[self._id] = self
 
-    def _lock(self, folder: str, path: str) -> None:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        self._descriptors.append(file)
+    def _lock(self, folder: str, file: int) -> None:
         of_folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._descriptors.append(of_folder)
+        claim = _native.claim_file(file)
+        if isinstance(claim, str):
+            raise self._used(folder, file)
+        self._claim = claim
         try:
-            _lock_description(file)
-            try:
-                fcntl.flock(of_folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise
-            except OSError:  # NFS locks no folder
-                pass
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EAGAIN):
-                raise
-            pid = os.pread(file, 20, 0).decode(errors="replace").strip()
-            raise StateError(
-                f"the program with the pid {pid or '?'} uses the spool {folder!r}: a folder has one "
-                "program at a time"
-            ) from None
+            fcntl.flock(of_folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise self._used(folder, file) from None
+        except OSError:  # NFS locks no folder
+            pass
         with contextlib.suppress(OSError):  # the disk may be full, and the lock holds without it
             os.pwrite(file, f"{os.getpid():<19}\n".encode(), 0)
+
+    @staticmethod
+    def _used(folder: str, file: int) -> StateError:
+        pid = os.pread(file, 20, 0).decode(errors="replace").strip()
+        return StateError(
+            f"the program with the pid {pid or '?'} uses the spool {folder!r}: a folder has one program at a "
+            "time"
+        )
 
     def is_same_folder(self, folder: str) -> bool:
         """Whether the folder is still the locked one."""
@@ -209,25 +250,17 @@ class FolderLock:
 
     def let_go(self) -> None:
         """Closes the descriptors."""
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.release()
         descriptors, self._descriptors = self._descriptors, []
         for descriptor in descriptors:
             with contextlib.suppress(OSError):  # the program may have closed what it did not know
                 os.close(descriptor)
 
 
-def _lock_description(file: int) -> None:
-    """Locks the file for writing.
-
-    Raises:
-        OSError: Another process has locked it (EACCES, EAGAIN), or it cannot be locked.
-    """
-    whole_file = struct.pack("@hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)  # struct flock of fcntl(2)
-    try:
-        fcntl.fcntl(file, _OFD_SETLK, whole_file)
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a system that does not know such locks
+def _is_lock(fd: int) -> bool:
+    return _PID.fullmatch(os.pread(fd, 100, 0)) is not None and os.fstat(fd).st_size < 100
 
 
 def _forked() -> None:

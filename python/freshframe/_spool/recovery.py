@@ -132,7 +132,7 @@ def keep_tail(path: str, size: int) -> None:
     if b"\n" not in tail:
         return
     copy = free_name(path)
-    with open(copy, "wb") as file:
+    with open(copy, "xb") as file:
         file.write(tail)
         os.fsync(file.fileno())
     say(ERROR, "the last lines of the spool's file %r are not in order: they were moved to %r", path, copy)

@@ -11,9 +11,10 @@ from typing import Any
 from .. import _check
 from .._errors import FreshframeError, OptionError, OptionTypeError
 from .._sinks.plain import to_text, valid_text
-from .folder import regular
+from .folder import open_own
 from .lines import Line
 
+_BEGINNING = b'{"refused":'
 _MOST_BYTES = 4 << 20
 
 
@@ -83,7 +84,7 @@ class RefusedFile:
         """
         head = f'{{"refused":{to_text(reason)},"at":{time.time():.3f},'
         data = "".join(head + line.text.decode(errors="replace")[1:] for line in lines).encode()
-        fd = os.open(regular(self._path), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        fd = open_own(self._path, _is_refused, os.O_APPEND)
         try:
             size = os.fstat(fd).st_size
             try:
@@ -98,10 +99,17 @@ class RefusedFile:
             os.close(fd)
         if size + len(data) <= _MOST_BYTES:
             return 0
-        older = regular(self._path.removesuffix(".jsonl") + ".1.jsonl")
+        older = self._path.removesuffix(".jsonl") + ".1.jsonl"
+        if os.path.lexists(older):
+            os.close(open_own(older, _is_refused))  # another file of that name is renamed
         gone = _count_lines(older)
         os.replace(self._path, older)
         return gone
+
+
+def _is_refused(fd: int) -> bool:
+    data = os.pread(fd, len(_BEGINNING), 0)
+    return not data.strip(b"\0") or data == _BEGINNING
 
 
 def _count_lines(path: str) -> int:

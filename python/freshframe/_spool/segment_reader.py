@@ -24,7 +24,7 @@ class SegmentReader:
             OSError: It is not there, or cannot be read. line() raises it, too.
         """
         self.first = first
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         self._at = 0
         self._lines: deque[bytes] = deque()
         self._rest = b""

@@ -6,8 +6,9 @@ from __future__ import annotations
 import contextlib
 import os
 
-from .folder import regular
+from .folder import open_own, why_foreign
 
+_CHUNK = 256 << 10
 _LEAST = 64 << 10  # bytes: the head of some hundred open events
 
 
@@ -15,10 +16,14 @@ class Spare:
     """A file without content that takes up room, until the room is needed."""
 
     def __init__(self, folder: str) -> None:
+        """Finds the file that an earlier program has left."""
         self._path = os.path.join(folder, "spare")
         self._size = 0
         with contextlib.suppress(OSError):
-            self._size = os.stat(self._path).st_size
+            if os.path.lexists(self._path):
+                fd = open_own(self._path, _is_spare)
+                self._size = os.fstat(fd).st_size
+                os.close(fd)
 
     def keep(self, size: int = _LEAST) -> None:
         """Takes up this many bytes at least; without room for them there is no file."""
@@ -26,7 +31,7 @@ class Spare:
         if self._size >= size:
             return
         try:
-            fd = os.open(regular(self._path), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fd = open_own(self._path, _is_spare)
             try:
                 os.posix_fallocate(fd, 0, size)
             finally:
@@ -39,4 +44,18 @@ class Spare:
         """Frees the room."""
         self._size = 0
         with contextlib.suppress(OSError):
-            os.unlink(self._path)
+            fd = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                if why_foreign(fd, _is_spare) is None:
+                    os.unlink(self._path)
+            finally:
+                os.close(fd)
+
+
+def _is_spare(fd: int) -> bool:
+    at = 0
+    while data := os.pread(fd, _CHUNK, at):
+        if data.strip(b"\0"):
+            return False
+        at += len(data)
+    return True

@@ -19,7 +19,7 @@
 #include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
-#include "media/ffmpeg/write/write_claim.hpp"
+#include "core/file_claim.hpp"
 #include "sinks/recording/encoding.hpp"
 
 #include <nanobind/nanobind.h>
@@ -30,6 +30,22 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+namespace freshframe::python {
+namespace {
+
+/// `why`: who has the file, if there is no claim.
+struct ClaimOutcome {
+  std::optional<core::WriteClaim> claim;
+  const char* why;
+};
+
+}  // namespace
+}  // namespace freshframe::python
+
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::python::ClaimOutcome> = true;
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::core::WriteClaim> = true;
 template <>
 inline constexpr bool freshframe::gil::python_free<std::optional<freshframe::Segment>> = true;
 template <>
@@ -122,10 +138,36 @@ std::unique_ptr<NodeHandle> make_publish(const std::string& url, const nb::dict&
   return make_handle(std::make_unique<Publish>(url, publish_options(given)));
 }
 
-/// Returns null if another recorder of this process writes the file.
-std::unique_ptr<media::WriteClaim> claim_file(std::uint64_t device, std::uint64_t inode) {
-  auto claim = media::WriteClaim::try_claim({.device = device, .number = inode});
-  return claim ? std::make_unique<media::WriteClaim>(std::move(*claim)) : nullptr;
+ClaimOutcome try_claim(platform::FileNumber number) {
+  platform::FileFacts facts;
+  if (platform::look(number, facts) != 0) return {.claim = std::nullopt, .why = "the file is not open"};
+  const core::OpenedFile file{.number = number, .id = facts.id};
+  const char* why = nullptr;
+  auto claim = core::WriteClaim::try_claim(file, core::WriteClaim::Purpose::Write, why);
+  return {.claim = std::move(claim), .why = why};
+}
+
+/// Returns the claim, or a string that says who has the file.
+nb::object claim_file(gil::Held& held, int descriptor) {
+  auto outcome = gil::release(held, &try_claim, descriptor);
+  if (!outcome.claim) return nb::str(outcome.why);
+  return nb::cast(std::make_unique<core::WriteClaim>(*std::move(outcome.claim)));
+}
+
+/// Returns who writes an open file, or nullopt if nobody does.
+std::optional<std::string> find_writer(gil::Released& /*released*/, platform::FileNumber number) {
+  platform::FileFacts facts;
+  if (platform::look(number, facts) != 0) return std::nullopt;
+  const char* const writer = core::find_writer({.number = number, .id = facts.id});
+  return writer == nullptr ? std::nullopt : std::optional<std::string>(writer);
+}
+
+void release_claim(core::WriteClaim* claim) {
+  claim->release();
+}
+
+void release_file(gil::Held& held, core::WriteClaim& claim) {
+  gil::release(held, &release_claim, &claim);
 }
 
 std::string publish_url(const NodeHandle& self) {
@@ -151,10 +193,16 @@ void bind_recorders(nb::module_& module) {
              nb::arg("max_bytes"), nb::arg("encoding"));
   module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("pts").none(),
              "GIL: released");
-  const nb::class_<media::WriteClaim> claim(module, "WriteClaim",
-                                            "The right to write one file, as long as it lives.");
-  module.def("claim_file", &claim_file, nb::arg("device"), nb::arg("inode"),
-             "Returns None if another recorder of this process writes the file.");
+  nb::class_<core::WriteClaim>(module, "WriteClaim", "The right to write one file, as long as it lives.")
+      .def("release", gil::entry<&release_file>,
+           "Ends the claim, before the file is closed. Does nothing when called again. GIL: released")
+      .def_prop_ro("is_locked", &core::WriteClaim::is_locked,
+                   "False where the file system has no locks: another program may write the file, too.");
+  module.def("claim_file", gil::entry<&claim_file>, nb::arg("descriptor"),
+             nb::sig("def claim_file(descriptor: int) -> WriteClaim | str"),
+             "Claims an open regular file for writing. A string says who has it. GIL: released");
+  module.def("find_writer", gil::entry<&find_writer>, nb::arg("descriptor"),
+             "Says who writes an open regular file; None if nobody does. GIL: released");
   module.def("clips_in_writing", &clips_in_writing, nb::arg("recorder"));
 }
 

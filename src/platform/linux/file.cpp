@@ -3,9 +3,7 @@
 #include "platform/file.hpp"
 
 #include <cerrno>
-#include <cstdio>
 #include <optional>
-#include <system_error>
 
 #include "platform/linux/whole_transfer.hpp"
 #include <fcntl.h>
@@ -42,6 +40,20 @@ File File::open_or_create(const std::string& path, int& error) noexcept {
   return File(open_at(path, O_RDWR | O_CREAT, error));
 }
 
+File File::open_to_read(const std::string& path, int& error) noexcept {
+  return open_regular(AT_FDCWD, path, error);
+}
+
+File File::open_regular(int folder, const std::string& path, int& error) noexcept {
+  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;  // a pipe does not block
+  File file(::openat(folder, path.c_str(), kFlags));
+  error = file.is_open() ? 0 : errno;
+  struct stat status{};
+  if (!file.is_open() || (::fstat(file.descriptor_, &status) == 0 && S_ISREG(status.st_mode))) return file;
+  error = EINVAL;
+  return {};
+}
+
 File File::open_to_write(const std::string& path, int& error) noexcept {
   return File(open_at(path, O_WRONLY, error));
 }
@@ -51,19 +63,11 @@ int File::close() noexcept {
   return descriptor >= 0 && ::close(descriptor) != 0 ? errno : 0;
 }
 
-int File::look(FileFacts& facts) const noexcept {
+int look(FileNumber file, FileFacts& facts) noexcept {
   struct stat status{};
-  if (::fstat(descriptor_, &status) != 0) return errno;
+  if (::fstat(file, &status) != 0) return errno;
   facts = {.id = make_id(status), .is_regular = S_ISREG(status.st_mode), .size_bytes = status.st_size};
   return 0;
-}
-
-bool File::try_lock() const noexcept {
-  struct flock wanted{};
-  wanted.l_type = F_WRLCK;
-  wanted.l_whence = SEEK_SET;
-  // A lock of the process, not of the descriptor: a forked child that outlives the process does not keep it.
-  return ::fcntl(descriptor_, F_SETLK, &wanted) == 0 || (errno != EACCES && errno != EAGAIN);
 }
 
 bool File::has_name(const std::string& path) const noexcept {
@@ -76,7 +80,7 @@ bool File::has_name(const std::string& path) const noexcept {
 FilePlace File::place(const std::string& path) const noexcept {
   struct stat named{};
   const bool is_there = ::stat(path.c_str(), &named) == 0;
-  if (!is_there && errno != ENOENT && errno != ENOTDIR) return FilePlace::Same;
+  if (!is_there && errno != ENOENT && errno != ENOTDIR && errno != ELOOP) return FilePlace::Same;
   struct stat own{};
   if (::fstat(descriptor_, &own) != 0) return is_there ? FilePlace::Same : FilePlace::Gone;
   if (is_there && make_id(named) == make_id(own)) return FilePlace::Same;
@@ -122,34 +126,6 @@ int File::cut(std::int64_t size_bytes) const noexcept {
 
 bool is_no_room(int error) noexcept {
   return error == ENOSPC || error == EDQUOT;
-}
-
-FreshFile::FreshFile(std::string path) : path_(std::move(path)), name_(path_ + ".XXXXXX") {
-  file_ = ::mkostemp(name_.data(), O_CLOEXEC);
-  if (file_ < 0) fail(errno);
-}
-
-FreshFile::~FreshFile() {
-  ::close(file_);
-  if (!name_.empty()) ::unlink(name_.c_str());
-}
-
-void FreshFile::write(std::string_view bytes) {
-  std::size_t written = 0;
-  const int error = transfer_whole(bytes.size(), written, [&](std::size_t done) {
-    return ::write(file_, bytes.data() + done, bytes.size() - done);
-  });
-  if (error != 0) fail(error);
-  if (::fsync(file_) != 0) fail(errno);
-}
-
-void FreshFile::take_place() {
-  if (std::rename(name_.c_str(), path_.c_str()) != 0) fail(errno);
-  name_.clear();
-}
-
-void FreshFile::fail(int error) const {
-  throw std::system_error(error, std::generic_category(), "'" + path_ + "'");
 }
 
 }  // namespace freshframe::platform

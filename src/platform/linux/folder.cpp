@@ -75,6 +75,10 @@ HeldName Folder::hold(const std::string& name, int& error) const noexcept {
   return HeldName(held);
 }
 
+File Folder::open_to_read(const std::string& name, int& error) const noexcept {
+  return File::open_regular(descriptor_, name, error);
+}
+
 int Folder::remove(const std::string& name) const noexcept {
   return ::unlinkat(descriptor_, name.c_str(), 0) != 0 ? errno : 0;
 }

@@ -4,6 +4,7 @@
 
 #include "freshframe/error.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -86,7 +87,19 @@ struct FramePublish {
     if (!encoder) begin_stream(frame, stamp.pts);
     const bool key = queue.wants_key() || stamp.pts >= next_key;
     if (key) next_key = stamp.pts + options.keyframe_every;
-    encoder->encode(frame, stamp.pts, [this](AVPacket& packet) { put(packet); }, key);
+    const auto held = encoder->held();
+    try {
+      encoder->encode(frame, stamp.pts, [this](AVPacket& packet) { put(packet); }, key);
+    } catch (...) {
+      if (encoder->has_failed()) give_up(std::min(held, encoder->held()));
+      throw;
+    }
+  }
+
+  /// The next frame begins another encoder. `held`: frames that the failed one has kept.
+  void give_up(std::int64_t held) {
+    if (held > 0) counters->drop(NodeDropCause::Lost, static_cast<std::uint64_t>(held));
+    encoder.reset();
   }
 
   /// Another source begins a connection, and so does a time that goes back.
@@ -166,7 +179,7 @@ struct PacketPublish {
       ++run;
       waits_for_key = true;
     }
-    check(*packet.stream);
+    check(packet.stream);
     if (waits_for_key && !packet.is_keyframe) {
       if (began) counters->drop(NodeDropCause::Lost);  // otherwise it belongs to the start
       return;
@@ -176,14 +189,14 @@ struct PacketPublish {
     sender.queue()->put(packet, run);
   }
 
-  void check(const PacketStream& stream) {
-    if (&stream == checked) return;
+  void check(const std::shared_ptr<const PacketStream>& stream) {
+    if (stream == checked) return;
     const auto& target = sender.target();
-    if (!target.takes(make_parameters(stream).codec->codec_id)) {
+    if (!target.takes(make_parameters(*stream).codec->codec_id)) {
       throw Error("cannot publish to '" + target.masked_url() + "': " + target.url().scheme +
-                  " servers do not know the camera's " + stream.codec + "; they know " + target.codecs());
+                  " servers do not know the camera's " + stream->codec + "; they know " + target.codecs());
     }
-    checked = &stream;
+    checked = stream;
   }
 
   void close() {
@@ -192,10 +205,10 @@ struct PacketPublish {
   }
 
   PublishSender sender;
-  NodeCounters* counters = nullptr;  // set by open()
-  const PacketStream* checked = nullptr;
-  int source = -1;        // see Stamp::source
-  std::uint64_t run = 0;  // see PublishQueue::put()
+  NodeCounters* counters = nullptr;             // set by open()
+  std::shared_ptr<const PacketStream> checked;  // kept, so that no other stream gets its address
+  int source = -1;                              // see Stamp::source
+  std::uint64_t run = 0;                        // see PublishQueue::put()
   bool waits_for_key = true;
   bool began = false;
 };

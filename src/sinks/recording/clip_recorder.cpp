@@ -6,6 +6,7 @@
 #include "freshframe/media.hpp"
 #include "freshframe/packet.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -120,9 +121,22 @@ struct FrameClips {
 
   void encode(const Frame& frame, const Stamp& stamp) {
     const bool key = stamp.pts >= next_key;
-    encoder->encode(frame, stamp.pts, [this](AVPacket& packet) { clips.add(packet); }, key);
+    const auto held = encoder->held();
+    try {
+      encoder->encode(frame, stamp.pts, [this](AVPacket& packet) { clips.add(packet); }, key);
+    } catch (...) {
+      if (encoder->has_failed()) give_up(std::min(held, encoder->held()));
+      throw;
+    }
     clips.note(stamp.source, stamp.pts);
     if (key) next_key = stamp.pts + kClipKeyInterval;
+  }
+
+  /// The next frame begins another encoder. `held`: frames that the failed one has kept.
+  void give_up(std::int64_t held) {
+    if (held > 0) context->counters.drop(NodeDropCause::Lost, static_cast<std::uint64_t>(held));
+    clips.end_stream();
+    encoder.reset();
   }
 
   void drain() {
@@ -131,6 +145,8 @@ struct FrameClips {
     });
     const auto left_out = encoder->held();
     if (left_out == 0) return;
+    if (encoder->has_failed())
+      return context->counters.drop(NodeDropCause::Lost, static_cast<std::uint64_t>(left_out));
     context->counters.drop(NodeDropCause::Stop, static_cast<std::uint64_t>(left_out));
     log(LogLevel::Warning, "the encoder did not give the last " + std::to_string(left_out) +
                                " frames within 3 s after the stop: clips lack them");

@@ -121,8 +121,9 @@ class PacketRecording {
   void begin_file(const Packet& key) {
     check_container(files_.path(), *key.stream);
     const auto& parameters = make_parameters(*key.stream);
-    files_.begin_file(
-        [&](const std::string& name, DiskRoom* room) { muxer_ = std::make_unique<VideoMuxer>(name, room); });
+    files_.begin_file([&](const std::string& name, FileOpening opening) {
+      muxer_ = std::make_unique<VideoMuxer>(name, opening);
+    });
     const FfmpegErrorCapture errors;
     Dictionary options(options_.options);
     filter_.emplace(muxer_->container(), *parameters.codec);
@@ -187,20 +188,19 @@ struct PacketFile {
   }
 
   /// A file that could not be made is an error of the start, and not of a camera that comes in the night.
-  void check_file(const std::string& path) const {
+  void check_file(const std::string& path, FileOpening opening = {}) const {
     std::error_code error;
     const auto status = std::filesystem::status(path, error);
     if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) return;  // a pipe
-    const VideoMuxer tried(path);
+    const VideoMuxer tried(path, opening);
   }
 
   [[nodiscard]] static std::string way_to_be_faster() { return "give it a faster disk"; }
 
   void open(const Context& context) {
-    const auto check = [this](const std::string& name) { check_file(name); };
     recording.open(context.counters);
-    files.open(context, check);
-    if (!files.segment()) check(files.path());
+    files.open(context, [this](const std::string& name, FileOpening opening) { check_file(name, opening); });
+    if (!files.segment()) check_file(files.path());
   }
 
   void write(const Sample<Packet>& sample, const Context& context) {

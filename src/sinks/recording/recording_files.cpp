@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
+#include <exception>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -17,6 +18,9 @@
 namespace freshframe::media {
 namespace {
 
+constexpr int kMostTries = 1000;         // names that other programs take
+constexpr std::size_t kMostAway = 1000;  // segments whose folder is away
+
 /// The first of "out_2.mp4", "out_3.mp4", ... that does not exist.
 std::string make_next_path(const std::string& path) {
   const auto name = std::filesystem::path(path);
@@ -24,7 +28,7 @@ std::string make_next_path(const std::string& path) {
     const auto next = name.parent_path() /
                       (name.stem().string() + "_" + std::to_string(number) + name.extension().string());
     std::error_code error;
-    if (!std::filesystem::exists(next, error)) return next.string();
+    if (!std::filesystem::exists(std::filesystem::symlink_status(next, error))) return next.string();
   }
 }
 
@@ -88,7 +92,7 @@ RecordingFiles::RecordingFiles(std::string path, const VideoFileOptions& options
   if (segment_) names_.emplace(path_);
 }
 
-void RecordingFiles::open(const Context& context, const std::function<void(const std::string&)>& make) {
+void RecordingFiles::open(const Context& context, const Make& make) {
   clock_ = &context.clock;
   place_ = core::lasting_path(path_);
   if (!names_) return;
@@ -103,29 +107,60 @@ void RecordingFiles::open(const Context& context, const std::function<void(const
   if (keep_) retention_ = std::make_unique<Retention>(names_->pattern(), *keep_);
   const auto& base = names_->pattern().base();
   if (names_->pattern().depth() == 0) {
-    make(names_->make_path(names_->next(now())));
+    static_cast<void>(make_segment(make, nullptr));
   } else if (const int error = platform::may_write_in(base); error != 0) {
     throw Error("cannot create '" + path_ + "': " + std::generic_category().message(error) + ": '" + base +
                 "'");
   }
 }
 
-void RecordingFiles::begin_file(const std::function<void(const std::string&, DiskRoom*)>& make) {
-  if (!names_) {
-    auto next = next_single();
-    make(next, nullptr);
-    name_ = std::move(next);
+void RecordingFiles::begin_file(const Make& make) {
+  report_returned();
+  if (names_) {
+    name_ = make_segment(make, retention_.get());
+    names_->note_taken();
+  } else {
+    name_ = make_single(make);
     if (const auto broken = std::exchange(broken_, {}); !broken.empty())
       log(LogLevel::Warning, "'" + name_ + "' continues '" + broken + "', which could not be written");
-    return;
   }
-  const auto next = names_->next(now());
-  if (retention_) retention_->begin_file(next);
-  names_->make_folders(next);
-  auto path = names_->make_path(next);
-  make(path, retention_.get());
-  name_ = std::move(path);
-  names_->note_taken();
+  file_ = platform::find_regular_file(name_);
+}
+
+std::string RecordingFiles::make_segment(const Make& make, Retention* retention) {
+  for (int tries = 1;; ++tries) {
+    const auto next = names_->next(now());
+    if (retention != nullptr) retention->begin_file(next);
+    names_->make_folders(next);
+    auto path = names_->make_path(next);
+    try {
+      make(path, {.room = retention, .must_be_new = true});
+      return path;
+    } catch (const NameTakenError&) {
+      if (tries == kMostTries) throw;
+    } catch (const Error&) {
+      // The retention of another recorder may have removed the folder while it was empty.
+      if (tries == kMostTries || names_->has_folders(next)) throw;
+    }
+  }
+}
+
+/// Several files may follow each other in one pipe or device.
+std::string RecordingFiles::make_single(const Make& make) const {
+  std::error_code error;
+  if (!has_file_ || !std::filesystem::is_regular_file(place_, error)) {
+    make(place_, {});
+    return place_;
+  }
+  for (int tries = 1;; ++tries) {
+    auto path = make_next_path(place_);
+    try {
+      make(path, {.must_be_new = true});
+      return path;
+    } catch (const NameTakenError&) {
+      if (tries == kMostTries) throw;
+    }
+  }
 }
 
 void RecordingFiles::end_file(bool has_pictures, const std::function<std::uint64_t()>& end) {
@@ -149,23 +184,28 @@ std::uint64_t RecordingFiles::give_up(const SavedPart& kept, const std::function
     report(kept.bytes);
     return lost;
   }
-  const auto taken = facts_.take({}, 0).frames;  // the safe ones of a file that is no longer here
-  if (kept.pictures > 0) return lost;
+  auto segment = facts_.take(name_, kept.bytes);  // the safe pictures of a file that is not here
+  if (kept.pictures > 0) {
+    if (names_ && kept.place == platform::FilePlace::Moved && file_ && away_.size() < kMostAway)
+      away_.push_back({std::move(segment), *file_});
+    return lost;
+  }
   if (names_) names_->give_back();
-  return lost + taken;
+  return lost + segment.frames;
 }
 
-void RecordingFiles::report(std::uint64_t bytes) {
-  auto segment = facts_.take(name_, bytes);
+void RecordingFiles::report(Segment segment) {
   if (!names_ || !reports_ || finished_.add(std::move(segment))) return;
   log(LogLevel::Warning,
       "on_segment of '" + path_ + "' does not return: the oldest segments are not reported");
 }
 
-/// Several files may follow each other in one pipe or device.
-std::string RecordingFiles::next_single() const {
-  std::error_code error;
-  return has_file_ && std::filesystem::is_regular_file(place_, error) ? make_next_path(place_) : place_;
+void RecordingFiles::report_returned() {
+  std::erase_if(away_, [this](AwaySegment& each) {
+    if (platform::find_regular_file(each.segment.path) != each.file) return false;
+    report(std::move(each.segment));
+    return true;
+  });
 }
 
 void RecordingFiles::close(const std::function<void()>& finish) {
@@ -179,6 +219,14 @@ void RecordingFiles::close(const std::function<void()>& finish) {
 }
 
 void RecordingFiles::close() noexcept {
+  try {
+    report_returned();
+    for (const auto& each : away_)
+      log(LogLevel::Warning,
+          "'" + each.segment.path + "' was renamed or moved: it is not reported to on_segment");
+  } catch (const std::exception&) {  // out of memory
+  }
+  away_.clear();
   retention_.reset();
   claim_.reset();
   finished_.close();

@@ -8,8 +8,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
-#include "media/ffmpeg/write/disk_room.hpp"
+#include "media/ffmpeg/write/output_file.hpp"
 #include "platform/file.hpp"
 #include "sinks/recording/segments/finished_segments.hpp"
 #include "sinks/recording/segments/pattern_claim.hpp"
@@ -44,11 +45,12 @@ class RecordingFiles {
   /// The length of a segment in seconds of `pts`, which may run at another pace than time (Stamp::pace).
   [[nodiscard]] double segment_in_pts(float pace) const { return segment_.value() * pace; }
 
-  /// The pipeline starts. `make` makes a file of that path and removes it again, or throws. Throws Error if a
-  /// segment could not be written.
-  void open(const Context& context, const std::function<void(const std::string&)>& make);
-  /// `make` makes the next file.
-  void begin_file(const std::function<void(const std::string&, DiskRoom*)>& make);
+  /// Makes a file of that path.
+  using Make = std::function<void(const std::string& path, FileOpening opening)>;
+
+  /// The pipeline starts. `make` removes its file again. Throws Error if a segment could not be written.
+  void open(const Context& context, const Make& make);
+  void begin_file(const Make& make);
   /// Notes a picture of the file. The first `kept` pictures would survive a failure.
   void note(const Stamp& stamp, std::uint64_t kept) {
     facts_.note(stamp);
@@ -57,7 +59,8 @@ class RecordingFiles {
   /// The file ends: `end` closes it and returns its bytes. It is reported if it has pictures. Where `end` throws,
   /// give_up() must follow.
   void end_file(bool has_pictures, const std::function<std::uint64_t()>& end);
-  /// The file ends by a failure: `close` closes it. It is reported if it has pictures and is where its name says.
+  /// The file ends by a failure: `close` closes it. It is reported if it has pictures and is where its name says, now or
+  /// when a later file begins or the recording ends.
   /// Returns how many of the pictures that were noted are lost. begin_file() begins the next file.
   [[nodiscard]] std::uint64_t give_up(const SavedPart& kept, const std::function<void()>& close);
   /// Ends the files: `finish` ends the last one. They are closed even when it throws.
@@ -66,9 +69,20 @@ class RecordingFiles {
   [[nodiscard]] std::optional<Segment> next_segment() { return finished_.next(); }
 
  private:
+  /// A segment whose folder was away when it failed.
+  struct AwaySegment {
+    Segment segment;
+    platform::FileId file;
+  };
+
   void close() noexcept;
-  void report(std::uint64_t bytes);
-  [[nodiscard]] std::string next_single() const;
+  void report(std::uint64_t bytes) { report(facts_.take(name_, bytes)); }
+  void report(Segment segment);
+  /// Reports the segments that are where their names say again.
+  void report_returned();
+  /// Calls `make` for the next name that no other program takes. Returns the path.
+  [[nodiscard]] std::string make_segment(const Make& make, Retention* retention);
+  [[nodiscard]] std::string make_single(const Make& make) const;
   [[nodiscard]] double now() const { return clock_->unix_time(clock_->now()); }
 
   std::string path_;
@@ -82,6 +96,8 @@ class RecordingFiles {
   std::optional<SegmentNames> names_;  // names of segments
   const Clock* clock_ = nullptr;
   SegmentFacts facts_;
+  std::optional<platform::FileId> file_;  // the newest file, if it is a regular one
+  std::vector<AwaySegment> away_;
   FinishedSegments finished_;
   std::optional<PatternClaim> claim_;
   std::unique_ptr<Retention> retention_;

@@ -46,13 +46,15 @@ struct FrameFile {
   void open(const Context& context) {
     limit.emplace(context);
     counters = &context.counters;
-    files.open(context, [this](const std::string& name) { const VideoEncoder tried(name, options); });
+    files.open(context, [this](const std::string& name, FileOpening opening) {
+      const VideoEncoder tried(name, options, opening);
+    });
     if (!files.segment()) open_file();
   }
 
   void open_file() {
-    files.begin_file([this](const std::string& name, DiskRoom* room) {
-      encoder = std::make_unique<VideoEncoder>(name, options, room);
+    files.begin_file([this](const std::string& name, FileOpening opening) {
+      encoder = std::make_unique<VideoEncoder>(name, options, opening);
     });
   }
 

@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "core/file_claim.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
-#include "media/ffmpeg/write/write_claim.hpp"
 #include "media/url/source_url.hpp"
 #include "sources/file/file_decoding.hpp"
 #include "sources/file/file_part.hpp"
@@ -62,7 +62,7 @@ class FileSource final : public VideoSource {
   FileDecoding decoding_;
   FilePart part_;
   VideoInfo info_;
-  std::optional<ReadClaim> claim_;
+  std::optional<core::ReadClaim> claim_;
   FrameMaker maker_;
   SizeWatch sizes_;
   std::optional<Timeline> frame_times_;  // through all repetitions

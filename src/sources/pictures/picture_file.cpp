@@ -4,22 +4,22 @@
 #include "freshframe/media.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include "core/ascii.hpp"
+#include "core/file_claim.hpp"
 #include "media/colour/jpeg_encoder.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/ffmpeg/write/frame_encoder.hpp"
 #include "media/url/source_url.hpp"
+#include "platform/file.hpp"
 #include "sources/file/file_source.hpp"
 #include "sources/pictures/picture_decoder.hpp"
 
@@ -109,19 +109,17 @@ void write_frame(const Frame& frame, const std::string& path) {
   if (!frame) throw Error("cannot write the picture '" + path + "': the frame is empty");
   const auto bytes =
       is_jpeg(path) ? JpegEncoder().encode(frame, frame.width(), kJpegQuality).bytes : png(for_png(frame));
-  errno = 0;
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  const bool began = file.is_open();
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  if (!file) {
-    const int code = errno;
-    std::error_code error;
-    if (began && std::filesystem::is_regular_file(path, error))
-      std::filesystem::remove(path, error);  // a picture that is cut
-    throw std::filesystem::filesystem_error("cannot write the picture", path,
-                                            {code != 0 ? code : EIO, std::generic_category()});
+  platform::WholeFile target;
+  int error = platform::find_whole_file(path, target);
+  if (error == 0 && target.file.is_open()) {
+    const auto* const writer = core::find_writer({.number = target.file.number(), .id = target.facts.id});
+    if (writer != nullptr)
+      throw Error("cannot write the picture '" + path + "': " + writer + "; give it another name");
   }
+  if (error == 0) error = platform::replace_whole_file(target, bytes, platform::Durability::Renamed);
+  if (error != 0)
+    throw std::filesystem::filesystem_error("cannot write the picture", path,
+                                            {error, std::generic_category()});
 }
 
 }  // namespace freshframe

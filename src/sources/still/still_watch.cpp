@@ -25,6 +25,7 @@
 #include "media/stream/detached_call.hpp"
 #include "media/stream/reconnect.hpp"
 #include "platform/file.hpp"
+#include "platform/folder.hpp"
 #include "platform/machine.hpp"
 #include "sources/still/picture_digest.hpp"
 
@@ -231,7 +232,9 @@ class StillMemory {
   void read() {
     const auto job = [path = path_, bytes = bytes_] {
       std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-      static_cast<void>(platform::FreshFile(path));  // it can be written
+      if (const int error = platform::may_write_in(std::filesystem::path(path).parent_path().string());
+          error != 0)
+        throw std::system_error(error, std::generic_category(), "'" + path + "'");
       std::ifstream file(path, std::ios::binary);
       if (!file && errno == ENOENT) return;
       constexpr std::size_t kMost =
@@ -252,9 +255,10 @@ class StillMemory {
   void write(const StillRule& rule) {
     try {
       writing_.emplace([path = path_, bytes = pack_past(rule.past(), unix_at_zero_)] {
-        platform::FreshFile file(path);
-        file.write(bytes);
-        file.take_place();
+        platform::WholeFile target;
+        int error = platform::find_whole_file(path, target);
+        if (error == 0) error = platform::replace_whole_file(target, bytes, platform::Durability::Synced);
+        if (error != 0) throw std::system_error(error, std::generic_category(), "'" + path + "'");
       });
     } catch (const std::exception& error) {  // no thread
       writing_.reset();

@@ -206,32 +206,111 @@ TEST(WholeTransfer, EndsWithAnErrorWhenNothingMoves) {
   EXPECT_EQ(done, 4U);
 }
 
-TEST_F(Files, ThatAreFreshTakeAPlaceWholeOrNotAtAll) {
+int replace(const std::string& path, std::string_view bytes) {
+  platform::WholeFile target;
+  const int error = platform::find_whole_file(path, target);
+  return error != 0 ? error : platform::replace_whole_file(target, bytes, platform::Durability::Renamed);
+}
+
+TEST_F(Files, AreReplacedAsAWholeAndKeepTheirRights) {
+  EXPECT_EQ(replace(path("a"), "new"), 0);
+  const auto mask = ::umask(0);
+  ::umask(mask);
+  const auto mode = [&](const std::string& name) {
+    return static_cast<unsigned>(fs::status(path(name)).permissions());
+  };
+  EXPECT_EQ(mode("a"), 0666U & ~mask);
+  fs::permissions(path("a"), fs::perms(0640));
+  const std::ifstream before(path("a"));
+  EXPECT_EQ(replace(path("a"), "newer"), 0);
+  EXPECT_EQ(content("a"), "newer");
+  EXPECT_EQ(mode("a"), 0640U);
+  EXPECT_EQ((std::string{std::istreambuf_iterator<char>(before.rdbuf()), {}}), "new");
+  EXPECT_EQ(std::distance(fs::directory_iterator(path("")), {}), 1);  // nothing else is left
+}
+
+TEST_F(Files, AreReplacedThroughLinksWhichStay) {
+  fs::create_directory(path("far"));
+  fs::create_symlink("far/a", path("one"));
+  fs::create_symlink(path("one"), path("two"));
+  EXPECT_EQ(replace(path("two"), "new"), 0);  // also where the target is missing
+  EXPECT_EQ(replace(path("two"), "newer"), 0);
+  EXPECT_EQ(content("far/a"), "newer");
+  EXPECT_TRUE(fs::is_symlink(path("one")));
+  EXPECT_TRUE(fs::is_symlink(path("two")));
+  fs::create_symlink("turn", path("turn"));
+  EXPECT_EQ(replace(path("turn"), "x"), ELOOP);
+}
+
+TEST_F(Files, ThatCannotBeReplacedStay) {
   make("a", "old");
-  {
-    platform::FreshFile fresh(path("a"));
-    fresh.write("new");
-    EXPECT_EQ(content("a"), "old");
+  EXPECT_EQ(replace(path("no/folder"), "x"), ENOENT);
+  EXPECT_EQ(replace(path("a/b"), "x"), ENOTDIR);
+  EXPECT_EQ(replace(path(""), "x"), EISDIR);
+  EXPECT_EQ(replace(path(std::string(255, 'n')), "x"), 0);  // the hidden file has a shorter name
+  EXPECT_EQ(replace(path(std::string(256, 'n')), "x"), ENAMETOOLONG);
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  EXPECT_EQ(replace(path("pipe"), "x"), ENXIO);  // no reader
+  const int reader = ::open(path("pipe").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  EXPECT_EQ(replace(path("pipe"), "xy"), 0);
+  std::array<char, 4> got{};
+  EXPECT_EQ(::read(reader, got.data(), got.size()), 2);
+  ::close(reader);
+  EXPECT_EQ(replace("/dev/null", "x"), 0);
+  if (::geteuid() != 0) {
+    fs::permissions(path("a"), fs::perms(0400));
+    EXPECT_EQ(replace(path("a"), "x"), EACCES);
   }
   EXPECT_EQ(content("a"), "old");
+}
+
+TEST_F(Files, HaveNamesForTheirPartsThatTheSystemAccepts) {
+  EXPECT_EQ(platform::make_part_name("a.jpg", "12"), ".a.jpg.12.part");
+  const auto longest = platform::make_part_name(std::string(255, 'n'), "12");
+  EXPECT_EQ(longest.size(), 255U);
+  std::string letters;
+  for (int i = 0; i < 127; ++i) letters += "\u00e9";
+  for (const auto* random : {"1", "12"}) {  // cut between the two bytes of a letter by one of them
+    const auto name = platform::make_part_name(letters, random);
+    EXPECT_EQ(name.find(random) % 2, 0U);
+  }
+}
+
+TEST_F(Files, AreLockedByTheirOpening) {
+  int error = 0;
+  const auto file = File::create(path("a"), error);
+  FileFacts facts;
+  ASSERT_EQ(file.look(facts), 0);
+  EXPECT_EQ(platform::try_lock(file.number(), platform::FileLock::Exclusive), platform::Locking::Done);
   {
-    platform::FreshFile fresh(path("a"));
-    platform::FreshFile other(path("a"));
-    fresh.write("new");
-    other.write("newer");
-    fresh.take_place();
-    EXPECT_EQ(content("a"), "new");
-    other.take_place();
-  }
-  EXPECT_EQ(content("a"), "newer");
-  EXPECT_EQ(std::distance(fs::directory_iterator(path("")), {}), 1);  // nothing else is left
-  try {
-    const platform::FreshFile refused(path("no/folder"));
-    ADD_FAILURE() << "made";
-  } catch (const std::system_error& error) {
-    EXPECT_EQ(error.code().value(), ENOENT);
-    EXPECT_NE(std::string(error.what()).find(path("no/folder")), std::string::npos);
-  }
+    const auto again = File::open_to_read(path("a"), error);
+  }  // must not end it
+  const auto other = File::open_or_create(path("a"), error);
+  const auto reader = File::open_to_read(path("a"), error);
+  EXPECT_EQ(platform::try_lock(other.number(), platform::FileLock::Exclusive), platform::Locking::Refused);
+  EXPECT_EQ(platform::try_lock(reader.number(), platform::FileLock::Shared), platform::Locking::Refused);
+  EXPECT_TRUE(platform::is_locked_by_writer(reader.number()));
+  platform::unlock(file.number(), {});  // of another file: nothing happens
+  EXPECT_TRUE(platform::is_locked_by_writer(reader.number()));
+  platform::unlock(file.number(), facts.id);
+  EXPECT_FALSE(platform::is_locked_by_writer(reader.number()));
+  EXPECT_EQ(platform::try_lock(reader.number(), platform::FileLock::Shared), platform::Locking::Done);
+  EXPECT_EQ(platform::try_lock(other.number(), platform::FileLock::Exclusive), platform::Locking::Refused);
+}
+
+TEST_F(Files, ThatAreOpenedToReadAreRegularOnes) {
+  int error = 0;
+  make("a");
+  fs::create_symlink(path("a"), path("link"));
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  EXPECT_TRUE(File::open_to_read(path("a"), error).is_open());
+  EXPECT_EQ(error, 0);
+  EXPECT_FALSE(File::open_to_read(path("link"), error).is_open());
+  EXPECT_EQ(error, ELOOP);
+  EXPECT_FALSE(File::open_to_read(path("pipe"), error).is_open());
+  EXPECT_EQ(error, EINVAL);
+  EXPECT_FALSE(File::open_to_read(path(""), error).is_open());
+  EXPECT_EQ(error, EINVAL);
 }
 
 std::set<std::string> names_in(const Folder& folder) {

@@ -125,7 +125,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], int, bool]] = {
         False,
     ),
     "lock removed": (lambda folder: (folder / "lock").unlink(), 0, False),
-    "lock with other text": (lambda folder: (folder / "lock").write_bytes(os.urandom(99)), 0, False),
+    "lock with other text": (lambda folder: (folder / "lock").write_bytes(os.urandom(99)), 0, True),
     **{
         f"sent with a wrong byte {at}": (flip(at), 0, True)
         for at in (0, 10, 19, 22, 35, 45, 54, 70, 86, 88, 96)
@@ -134,7 +134,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], int, bool]] = {
         f"{kind} named {name}": (
             lambda folder, name=name, make=make: make(folder / name),  # type: ignore[misc]
             0,
-            name in ("sent", "lock"),
+            name in ("sent", "lock", "spare"),
         )
         for kind, make in KINDS.items()
         for name in NAMES

@@ -306,12 +306,13 @@ void FrameEncoder::begin_again(const Frame& first) {
   const platform::DecimalPoint numbers;
   const int result = avcodec_open2(again.get(), &encoder, options.out());
   if (result < 0) {
+    failed_ = true;
     fail("the encoder " + std::string(encoder.name) + " could not start again: " + ffmpeg_text(result) +
          errors.in_brackets());
   }
   codec_ = std::move(again);
   held_ = 0;  // a drain that ended early has left the frames of the one before
-  drained_ = false;
+  drained_ = failed_ = false;
 }
 
 void FrameEncoder::refuse(int result, const std::string& reason) {
@@ -396,8 +397,10 @@ void FrameEncoder::fail(const std::string& why) const {
   throw Error("cannot write " + what_ + ": " + why);
 }
 
-void FrameEncoder::check(int result) const {
-  if (result < 0) throw Error("cannot encode a frame of " + what_ + ": " + ffmpeg_text(result));
+void FrameEncoder::check(int result) {
+  if (result >= 0) return;
+  failed_ = true;
+  throw Error("cannot encode a frame of " + what_ + ": " + ffmpeg_text(result));
 }
 
 }  // namespace freshframe::media

@@ -72,6 +72,8 @@ class FrameEncoder {
   [[noreturn]] void refuse(int result, const std::string& reason);
   /// `pts` in seconds, not before the last frame's. `key`: a decoder can begin at this frame.
   void encode(const Frame& frame, double pts, const PacketSink& sink, bool key = false);
+  /// Returns true if a call of FFmpeg has failed: each further frame might fail, so make another encoder.
+  [[nodiscard]] bool has_failed() const noexcept { return failed_; }
   /// Frames that the encoder holds.
   [[nodiscard]] std::int64_t held() const noexcept { return held_; }
   /// The packets of the frames that the encoder holds, until `enough` is true. encode() may follow.
@@ -86,7 +88,7 @@ class FrameEncoder {
   [[nodiscard]] std::int64_t ticks(double pts);
   void receive(const PacketSink& sink, const std::function<bool()>& enough = {});
   [[noreturn]] void fail(const std::string& why) const;
-  void check(int result) const;
+  void check(int result);
 
   std::string what_;
   const AVOutputFormat& container_;
@@ -101,6 +103,7 @@ class FrameEncoder {
   std::int64_t last_dts_ = INT64_MIN;
   std::int64_t held_ = 0;
   bool drained_ = false;
+  bool failed_ = false;
 };
 
 }  // namespace freshframe::media

@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/write/output_file.hpp"
 
-#include "freshframe/error.hpp"
-
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -33,7 +31,7 @@ int OutputFile::write_all(const std::uint8_t* data, std::size_t size) noexcept {
 }
 
 bool OutputFile::make_room_after(int error) noexcept {
-  return platform::is_no_room(error) && room_ != nullptr && room_->after_full();
+  return platform::is_no_room(error) && opening_.room != nullptr && opening_.room->after_full();
 }
 
 std::int64_t OutputFile::seek(void* opaque, std::int64_t offset, int whence) noexcept {
@@ -51,29 +49,48 @@ std::int64_t OutputFile::seek(void* opaque, std::int64_t offset, int whence) noe
   return error == 0 ? position : AVERROR(error);
 }
 
-OutputFile::OutputFile(std::string path, DiskRoom* room) : path_(std::move(path)), room_(room) {
+OutputFile::OutputFile(std::string path, FileOpening opening) : path_(std::move(path)), opening_(opening) {
   open();
-  platform::FileFacts facts;
-  if (const int error = file_.look(facts); error != 0) fail(error, "create");
-  regular_ = facts.is_regular;
-  if (regular_) claim(facts.id);
-  readable_ = readable_ && regular_;
-  had_content_ = regular_ && facts.size_bytes > 0;
+  constexpr int kMostTries = 100;
+  for (int tries = 1; !claim(); ++tries) {
+    if (tries == kMostTries) refuse("other programs replace it again and again");
+    open();
+  }
   make_io();
 }
 
-// To close a file ends all of this process's locks of it, so a file in use is refused before it is opened.
 void OutputFile::open() {
-  if (const auto file = platform::find_regular_file(path_)) static_cast<void>(claim_own(*file));
   int error = 0;
   file_ = platform::File::create(path_, error);
   if (!file_.is_open() && make_room_after(error)) file_ = platform::File::create(path_, error);
   created_ = file_.is_open();
-  if (!created_) file_ = platform::File::open_or_create(path_, error);
+  if (error == EEXIST && opening_.must_be_new) throw NameTakenError("'" + path_ + "' is there already");
+  if (!created_ && !opening_.must_be_new) file_ = platform::File::open_or_create(path_, error);
   readable_ = file_.is_open();
   // Pipes and devices can often only be written.
-  if (!readable_ && error != ENOENT) file_ = platform::File::open_to_write(path_, error);
+  if (!readable_ && error != ENOENT && !opening_.must_be_new)
+    file_ = platform::File::open_to_write(path_, error);
   if (!file_.is_open()) fail(error, "create");
+}
+
+bool OutputFile::claim() {
+  platform::FileFacts facts;
+  if (const int error = file_.look(facts); error != 0) fail(error, "create");
+  regular_ = facts.is_regular;
+  readable_ = readable_ && regular_;
+  had_content_ = regular_ && facts.size_bytes > 0;
+  if (!regular_) return true;
+  const char* why = nullptr;
+  const core::OpenedFile opened{.number = file_.number(), .id = facts.id};
+  auto own = core::WriteClaim::try_claim(opened, core::WriteClaim::Purpose::Write, why);
+  // Another program may have renamed or removed the file before it was locked.
+  const bool is_here = file_.place(path_) == platform::FilePlace::Same;
+  if (created_ && opening_.must_be_new && (!own || !is_here))
+    throw NameTakenError("another program has taken '" + path_ + "'");
+  if (!is_here) return false;
+  if (!own) refuse(why);
+  claim_.emplace(std::move(*own));
+  return true;
 }
 
 void OutputFile::make_io() {
@@ -82,19 +99,6 @@ void OutputFile::make_io() {
 
 void OutputFile::refuse(const char* why) const {
   throw Error("cannot write '" + path_ + "': " + why + "; give it another name");
-}
-
-WriteClaim OutputFile::claim_own(platform::FileId file) const {
-  auto claim = WriteClaim::try_claim(file);
-  if (!claim) refuse("this process is writing the file already");
-  if (ReadClaim::is_claimed(file)) refuse("a source of this process is reading the file");
-  return std::move(*claim);
-}
-
-void OutputFile::claim(platform::FileId file) {
-  auto own = claim_own(file);
-  if (!file_.try_lock()) refuse("another process is writing the file");
-  claim_.emplace(std::move(own));
 }
 
 OutputFile::~OutputFile() {
@@ -112,7 +116,8 @@ void OutputFile::remove_unused() noexcept {
 }
 
 void OutputFile::begin_file() {
-  if (claim_ && ReadClaim::is_claimed(claim_->file())) refuse("a source of this process is reading the file");
+  if (claim_ && core::ReadClaim::is_claimed(claim_->file()))
+    refuse("a source of this process is reading the file");
   if (const int error = regular_ ? file_.cut(0) : 0; error != 0) fail(error, "empty");
   began_ = true;
 }
@@ -146,8 +151,8 @@ int OutputFile::close() noexcept {
   platform::FileFacts facts;
   if (file_.look(facts) == 0) size_ = facts.size_bytes;
   remove_unused();
+  if (claim_) claim_->release();  // before the file is closed
   if (const int error = file_.close(); error != 0 && result >= 0) result = AVERROR(error);
-  claim_.reset();
   return result;
 }
 

@@ -2,25 +2,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/error.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 
+#include "core/file_claim.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/write/disk_room.hpp"
-#include "media/ffmpeg/write/write_claim.hpp"
 #include "platform/file.hpp"
 
 namespace freshframe::media {
 
+/// Another program, or another recorder of this one, has taken the name of a new file.
+class NameTakenError : public Error {
+  using Error::Error;
+};
+
+/// How a file is opened.
+struct FileOpening {
+  DiskRoom* room = nullptr;  // asked once per write that finds the disk full; it outlives the file
+  bool must_be_new = false;  // what is there is not opened: NameTakenError
+};
+
 /// A file, device or pipe that FFmpeg writes through io(). One thread.
 class OutputFile {
  public:
-  /// Opens the file, creates it unless it exists, and does not change it. Throws Error, even when another OutputFile
-  /// of this process is open for it. `room`: asked once per write that finds the disk full; it outlives the file.
-  explicit OutputFile(std::string path, DiskRoom* room = nullptr);
+  /// Opens the file, creates it unless it exists, and does not change it. Throws Error, even when another recorder has
+  /// it.
+  explicit OutputFile(std::string path, FileOpening opening = {});
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile();
@@ -55,10 +68,9 @@ class OutputFile {
   static int write(void* opaque, const std::uint8_t* data, int size) noexcept;
   static std::int64_t seek(void* opaque, std::int64_t offset, int whence) noexcept;
   void open();
+  /// Returns false if the path no longer leads to the file that was opened.
+  [[nodiscard]] bool claim();
   void make_io();
-  void claim(platform::FileId file);
-  /// Throws Error if a recorder or a source of this process has the file.
-  [[nodiscard]] WriteClaim claim_own(platform::FileId file) const;
   [[noreturn]] void refuse(const char* why) const;
   void remove_unused() noexcept;
   [[noreturn]] void fail(int error, const char* doing) const;
@@ -68,7 +80,7 @@ class OutputFile {
   [[nodiscard]] bool make_room_after(int error) noexcept;
 
   std::string path_;
-  DiskRoom* room_;
+  FileOpening opening_;
   platform::File file_;
   bool created_ = false;
   bool began_ = false;
@@ -77,7 +89,7 @@ class OutputFile {
   bool cut_ = false;
   bool had_content_ = false;
   std::int64_t size_ = 0;
-  std::optional<WriteClaim> claim_;
+  std::optional<core::WriteClaim> claim_;
   OwnIoPtr io_;
 };
 

@@ -4,6 +4,8 @@
 
 #include "freshframe/error.hpp"
 
+#include <exception>
+
 #include "media/ffmpeg/log.hpp"
 
 namespace freshframe::media {
@@ -25,8 +27,8 @@ void check_video_file(const std::string& path, const VideoFileOptions& options) 
   check_encoding("'" + path + "'", *container, options);
 }
 
-VideoEncoder::VideoEncoder(const std::string& path, const VideoFileOptions& options, DiskRoom* room)
-    : muxer_(path, room), encoder_("'" + path + "'", muxer_.container(), options) {}
+VideoEncoder::VideoEncoder(const std::string& path, const VideoFileOptions& options, FileOpening opening)
+    : muxer_(path, opening), encoder_("'" + path + "'", muxer_.container(), options) {}
 
 void VideoEncoder::start(const Frame& first, double fps) {
   const FfmpegErrorCapture errors;
@@ -50,14 +52,31 @@ void VideoEncoder::pause() {
   muxer_.flush();
 }
 
+void VideoEncoder::give_up() noexcept {
+  if (finished_) return;
+  if (encoder_.has_failed() && has_packets_ && !has_broken_file()) {
+    try {
+      muxer_.finish();
+      finished_ = true;
+      return;
+    } catch (const std::exception&) {  // the muxer knows what the file keeps
+    }
+  }
+  muxer_.give_up();  // a file with only a header is of no use
+}
+
 std::int64_t VideoEncoder::finish(const std::function<bool()>& enough) {
   try {
     encoder_.drain([this](AVPacket& packet) { write(packet); }, enough);
   } catch (...) {
-    if (!has_failed()) muxer_.finish();  // the encoder has failed, and the file is sound
+    if (!has_broken_file()) {  // the encoder has failed, and the file is sound
+      muxer_.finish();
+      finished_ = true;
+    }
     throw;
   }
   muxer_.finish();
+  finished_ = true;
   return encoder_.held();
 }
 

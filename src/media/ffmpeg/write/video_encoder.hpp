@@ -22,15 +22,15 @@ void check_video_file(const std::string& path, const VideoFileOptions& options);
 /// file.
 class VideoEncoder {
  public:
-  /// Creates the file unless it exists; start() replaces its content. `room`: see VideoMuxer.
-  VideoEncoder(const std::string& path, const VideoFileOptions& options, DiskRoom* room = nullptr);
+  /// Creates the file unless it exists; start() replaces its content.
+  VideoEncoder(const std::string& path, const VideoFileOptions& options, FileOpening opening = {});
 
   [[nodiscard]] bool has_started() const noexcept { return encoder_.has_started(); }
   [[nodiscard]] bool had_content() const noexcept { return muxer_.had_content(); }
-  /// Whether it cannot go on: it did not start, or a write has failed.
-  [[nodiscard]] bool has_failed() const noexcept { return starting_ || muxer_.has_failed(); }
-  /// The file ends at its last safe point.
-  void give_up() noexcept { muxer_.give_up(); }
+  /// Returns true if it cannot continue: it did not start, the encoder has failed, or a write has.
+  [[nodiscard]] bool has_failed() const noexcept { return encoder_.has_failed() || has_broken_file(); }
+  /// The file ends with all packets if only the encoder has failed, otherwise at its last safe point.
+  void give_up() noexcept;
   /// See VideoMuxer.
   [[nodiscard]] platform::FilePlace place() const noexcept { return muxer_.place(); }
   [[nodiscard]] std::uint64_t kept_count() const noexcept { return muxer_.kept_count(); }
@@ -51,11 +51,17 @@ class VideoEncoder {
   std::int64_t finish(const std::function<bool()>& enough = {});
 
  private:
-  void write(AVPacket& packet) { muxer_.write(packet, encoder_.codec().time_base); }
+  [[nodiscard]] bool has_broken_file() const noexcept { return starting_ || muxer_.has_failed(); }
+  void write(AVPacket& packet) {
+    has_packets_ = true;
+    muxer_.write(packet, encoder_.codec().time_base);
+  }
 
   VideoMuxer muxer_;
   FrameEncoder encoder_;
-  bool starting_ = false;  // start() has not returned
+  bool starting_ = false;     // start() has not returned
+  bool has_packets_ = false;  // was given to the muxer
+  bool finished_ = false;     // the muxer has
 };
 
 }  // namespace freshframe::media

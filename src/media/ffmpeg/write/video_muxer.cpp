@@ -52,8 +52,8 @@ double longest_pause(const AVOutputFormat& container, AVRational time_base) {
   return kOfTicks;
 }
 
-VideoMuxer::VideoMuxer(std::string path, DiskRoom* room)
-    : path_(std::move(path)), room_(room), file_(path_, room) {
+VideoMuxer::VideoMuxer(std::string path, FileOpening opening)
+    : path_(std::move(path)), room_(opening.room), file_(path_, opening) {
   AVFormatContext* output = nullptr;
   check(avformat_alloc_output_context2(&output, find_container(path_), nullptr, path_.c_str()), "create");
   output_.reset(output);

@@ -35,8 +35,8 @@ namespace freshframe::media {
 /// One thread. All throw Error naming the file.
 class VideoMuxer {
  public:
-  /// Opens the file without changing it. `room` is asked before each flush; it outlives the muxer.
-  explicit VideoMuxer(std::string path, DiskRoom* room = nullptr);
+  /// Opens the file without changing it. The room is also asked before each flush.
+  explicit VideoMuxer(std::string path, FileOpening opening = {});
 
   [[nodiscard]] bool had_content() const noexcept { return file_.had_content(); }
   /// Whether a write has failed, which has ended the file at its last safe point.

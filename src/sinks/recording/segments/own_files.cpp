@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-#include "media/ffmpeg/write/write_claim.hpp"
+#include "core/file_claim.hpp"
 #include "platform/folder.hpp"
 
 namespace freshframe::media {
@@ -114,7 +114,14 @@ OwnFiles::Removal OwnFiles::remove(const std::string& name) const {
   const auto file = place.folder().stat_owned(place.file());
   if (!file) return Removal::Foreign;
   if (place.folder().has(place.file() + ".keep")) return Removal::Pinned;
-  const auto claim = WriteClaim::try_claim(file->id);
+  const auto opened =
+      place.folder().open_to_read(place.file(), error);  // after `file`: a device stays closed
+  platform::FileFacts facts;
+  if (!opened.is_open() && error != EACCES) throw Error(cannot_delete(pattern_.base() + "/" + name, error));
+  if (!opened.is_open() || opened.look(facts) != 0 || facts.id != file->id) return Removal::Busy;
+  const char* why = nullptr;
+  const auto claim = core::WriteClaim::try_claim({.number = opened.number(), .id = file->id},
+                                                 core::WriteClaim::Purpose::Delete, why);
   if (!claim) return Removal::Busy;
   error = place.folder().remove(place.file());
   if (error == ENOENT) return Removal::Gone;

@@ -27,7 +27,7 @@ class OwnFiles {
     Done,
     Gone,    // there was no such file any more
     Pinned,  // a file of this name plus ".keep" is beside it
-    Busy,    // a recorder of this process writes it
+    Busy,    // a recorder of this process or another one writes it, or it cannot be read
     Foreign  // it is no regular file of this user
   };
 

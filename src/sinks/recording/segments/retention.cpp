@@ -163,7 +163,7 @@ void Retention::run() {
   log_lines();
 }
 
-/// Call it without the mutex.
+/// Logs without the mutex.
 void Retention::log_lines() {
   const auto lines = std::exchange(lines_, {});
   mutex_.unlock();
@@ -233,8 +233,8 @@ void Retention::delete_passed() {
   }
   if (list_.oldest() == nullptr && is_over(0)) {
     tell(told_stuck_, "keep_bytes or keep_free_bytes is passed in '" + shown_ +
-                          "', and no segment is left that may be deleted: the open one, and those with a "
-                          ".keep file, stay. The recording goes on");
+                          "', and no segment is left that may be deleted: open segments, also of "
+                          "other programs, and those with a .keep file stay. The recording goes on");
   }
 }
 

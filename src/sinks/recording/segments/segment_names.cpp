@@ -40,6 +40,11 @@ bool SegmentNames::exists(const std::string& name) const {
   return std::filesystem::exists(std::filesystem::symlink_status(make_path(name), error));
 }
 
+bool SegmentNames::has_folders(const std::string& name) const {
+  std::error_code error;
+  return std::filesystem::is_directory(std::filesystem::path(make_path(name)).parent_path(), error);
+}
+
 void SegmentNames::make_folders(const std::string& name) const {
   if (pattern_.depth() == 0) return;
   const auto folder = std::filesystem::path(make_path(name)).parent_path();

@@ -27,6 +27,7 @@ class SegmentNames {
   void settle() { pattern_.settle(); }
   /// The path of a name that next() gave.
   [[nodiscard]] std::string make_path(const std::string& name) const;
+  [[nodiscard]] bool has_folders(const std::string& name) const;
   /// Makes the folders of such a name below the base. Throws Error.
   void make_folders(const std::string& name) const;
 

@@ -14,9 +14,9 @@
 #include <thread>
 #include <vector>
 
+#include "core/file_claim.hpp"
 #include "cpp/media/files.hpp"
 #include "media/ffmpeg/write/output_file.hpp"
-#include "media/ffmpeg/write/write_claim.hpp"
 #include "sinks/recording/segments/own_files.hpp"
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -205,16 +205,24 @@ TEST(Retention, LeavesAPinnedSegmentAndCountsIt) {
 TEST(Retention, NeverDeletesTheOpenSegmentOrOneThatIsWrittenElsewhere) {
   const Folder folder;
   write_bytes(folder.file("a_1.mp4"), Bytes(100000));
-  struct stat status{};
-  ASSERT_EQ(::stat(folder.file("a_1.mp4").c_str(), &status), 0);
-  const auto claim = media::WriteClaim::try_claim({.device = status.st_dev, .number = status.st_ino});
+  write_bytes(folder.file("a_0.mp4"), Bytes(100000));
+  int error = 0;
+  const auto own = platform::File::open_or_create(folder.file("a_1.mp4"), error);
+  platform::FileFacts facts;
+  ASSERT_EQ(own.look(facts), 0);
+  const char* why = nullptr;
+  const auto claim = core::WriteClaim::try_claim({.number = own.number(), .id = facts.id},
+                                                 core::WriteClaim::Purpose::Write, why);
   ASSERT_TRUE(claim);
+  const auto other =
+      platform::File::open_or_create(folder.file("a_0.mp4"), error);  // as another program has it
+  ASSERT_EQ(platform::try_lock(other.number(), platform::FileLock::Exclusive), platform::Locking::Done);
   Segments segments(folder, "a_%d.mp4", {.bytes = 1});
   segments->begin_file("a_2.mp4");
   write_bytes(folder.file("a_2.mp4"), Bytes(100000));
   segments->before_flush();
   segments->catch_up();
-  EXPECT_EQ(names_in(folder.file(".")), (std::set<std::string>{"a_1.mp4", "a_2.mp4"}));
+  EXPECT_EQ(names_in(folder.file(".")), (std::set<std::string>{"a_0.mp4", "a_1.mp4", "a_2.mp4"}));
 }
 
 TEST(Retention, DeletesByAgeAgainstTheNewestSegment) {
