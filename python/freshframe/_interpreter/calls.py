@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import sys
@@ -16,9 +17,10 @@ from . import fork
 _MOST_NAMES = 12  # options that a message lists
 _PACKAGES = ("freshframe.", "freshframe_fleet.")
 _WRITTEN_BY_USERS = ("Node", "Source")  # their methods are not called by programs
-_UNDONE_BY = {
-    "Pipeline.add": "_undo_add"
-}  # methods whose result is all that the program has of what they did
+# Methods whose result is all that the program has of what they did.
+_UNDONE_BY: dict[str, Callable[[Any], object]] = {
+    "Pipeline.add": lambda pipeline: pipeline._changes.undo_add()
+}
 _FORMS = {  # forms that newcomers write as for other libraries
     "Pipeline.add": "several parents are one list, options have names: add(node, [left, right], name='pair')",
     "Pipeline.reader": "several ports are one list, options have names: reader([left, right], name='pair')",
@@ -78,13 +80,15 @@ def _explained_function(function: Callable[..., Any]) -> Callable[..., Any]:
             # A local name for the traceback would be a cycle that keeps the arguments.
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:  # from within the call
                 raise
+            text = None
             owner = type(arguments[0]).__name__ if function.__name__ == "__init__" else function.__qualname__
-            text = _advice(function, owner, str(error))
+            with contextlib.suppress(FreshframeError):  # an import may lack a descriptor
+                text = _advice(function, owner, str(error))
             if text is None:
                 raise
         except BaseException as error:
             if undo is not None and _is_raised_after_call(error, function):
-                getattr(arguments[0], undo)()
+                undo(arguments[0])
             raise
         raise TypeError(text)
 
@@ -99,12 +103,9 @@ def _is_raised_after_call(error: BaseException, function: Callable[..., Any]) ->
 
 def _advice(function: Callable[..., Any], owner: str, text: str) -> str | None:
     """Returns a better text than the interpreter's, or None if there is nothing to add."""
-    try:
-        with fork.explaining(), fork.loading():
-            import difflib  # noqa: PLC0415  (only mistakes need it)
-            import inspect  # noqa: PLC0415
-    except FreshframeError:
-        return None
+    with fork.explaining(), fork.loading():
+        import difflib  # noqa: PLC0415  (only mistakes need it)
+        import inspect  # noqa: PLC0415
 
     parameters = [
         each for each in inspect.signature(function).parameters.values() if each.name not in ("self", "cls")

@@ -157,10 +157,6 @@ class Pipeline(RunByWith):
             join=join,
         )
 
-    def _undo_add(self) -> None:
-        """A signal's handler has raised between the end of add() and its caller."""
-        self._changes.undo_add()
-
     def connect(
         self,
         child: Port[Any],
@@ -418,8 +414,7 @@ class Pipeline(RunByWith):
             StopTimeoutError: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
         GIL: released while waiting.
         """
-        limit = _check.timeout(timeout)
-        self._was_left = True
+        limit, self._was_left = _check.timeout(timeout), True
         if self._engine.stop(limit):
             self._join_threads()
             life.forget_stopped()

@@ -72,6 +72,11 @@ std::string describe(const std::system_error& error) {
          "): end other programs or threads, or raise the limit (ulimit -u, or the pids limit of the container)";
 }
 
+void raise_system_error(const std::system_error& error) {
+  const auto* const of_file = dynamic_cast<const std::filesystem::filesystem_error*>(&error);
+  of_file != nullptr ? raise_os_error(*of_file) : raise(make(classes().freshframe_error, describe(error)));
+}
+
 nb::object make_cause(gil::Held& held, const std::exception_ptr& cause) {
   if (!cause) return nb::none();
   try {
@@ -153,10 +158,8 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
     raise(known.stalled, error);
   } catch (const Error& error) {
     raise(known.freshframe_error, error);
-  } catch (const std::filesystem::filesystem_error& error) {
-    raise_os_error(error);
   } catch (const std::system_error& error) {
-    raise(make(known.freshframe_error, describe(error)));
+    raise_system_error(error);
   }
 }
 

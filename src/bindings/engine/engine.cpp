@@ -238,29 +238,6 @@ std::exception_ptr pending_error() {
   return std::make_exception_ptr(nb::python_error());
 }
 
-// Returns true if a signal's handler has raised `error` in place of the first instruction of the function that was called.
-bool is_raised_before_call(const nb::python_error& error) {
-  const auto trace = error.traceback();
-  if (!trace.is_valid() || trace.is_none() || trace.attr("tb_next").is_none()) return false;
-  const auto code = trace.attr("tb_frame").attr("f_code");
-  const auto last = nb::cast<int>(trace.attr("tb_lasti"));
-  // The instructions before the body set up the cells of closures. Each takes two bytes.
-  const auto prologue = 2 * (2 + nb::len(nb::handle(nb::object(code.attr("co_cellvars")))));
-  return last < static_cast<int>(prologue) && trace.attr("tb_lineno").equal(code.attr("co_firstlineno"));
-}
-
-// Calls close() of a node. A handler of a signal may raise before its first line, and then it is called again.
-std::exception_ptr call_close(const nb::object& node) {
-  std::exception_ptr cut;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    if (nb::steal(PyObject_CallMethod(node.ptr(), "close", nullptr)).is_valid()) return cut;
-    const nb::python_error error;
-    cut = std::make_exception_ptr(error);
-    if (!is_raised_before_call(error)) return cut;
-  }
-  return cut;
-}
-
 // Closes the node that is left over by a replacement. A handler of a signal may raise at each line of Python: so close() is
 // called from here, and what it could have cut is called again.
 std::exception_ptr close_hosted(PyObject* place, NodeBase* node) {

@@ -14,6 +14,32 @@ namespace nb = nanobind;
 
 namespace freshframe::python {
 
+namespace {
+
+// Returns true if a signal's handler has raised `error` in place of the first instruction of the function that was called.
+bool is_raised_before_call(const nb::python_error& error) {
+  const auto trace = error.traceback();
+  if (!trace.is_valid() || trace.is_none() || trace.attr("tb_next").is_none()) return false;
+  const auto code = trace.attr("tb_frame").attr("f_code");
+  const auto last = nb::cast<int>(trace.attr("tb_lasti"));
+  // The instructions before the body set up the cells of closures. Each takes two bytes.
+  const auto prologue = 2 * (2 + nb::len(nb::handle(nb::object(code.attr("co_cellvars")))));
+  return last < static_cast<int>(prologue) && trace.attr("tb_lineno").equal(code.attr("co_firstlineno"));
+}
+
+}  // namespace
+
+std::exception_ptr call_close(const nb::object& node) {
+  std::exception_ptr cut;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    if (nb::steal(PyObject_CallMethod(node.ptr(), "close", nullptr)).is_valid()) return cut;
+    const nb::python_error error;
+    cut = std::make_exception_ptr(error);
+    if (!is_raised_before_call(error)) return cut;
+  }
+  return cut;
+}
+
 void bind_node_handle(nb::module_& module) {
   nb::class_<NodeHandle>(module, "NodeHandle", nb::is_final(), "A native node before and after it is added.")
       .def_prop_ro(

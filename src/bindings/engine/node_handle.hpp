@@ -6,6 +6,7 @@
 #include "freshframe/node.hpp"
 
 #include <atomic>
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
@@ -86,5 +87,9 @@ class LoneCall {
   NodeHandle& handle_;
   N& node_;
 };
+
+/// Calls close() of a node in Python and returns its exception. A signal's handler may raise before its first line, and
+/// then it is called again.
+[[nodiscard]] std::exception_ptr call_close(const nanobind::object& node);
 
 }  // namespace freshframe::python

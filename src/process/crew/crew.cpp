@@ -108,7 +108,7 @@ void Crew::run() {
   const bool goes = runner_.open_step() && !failed_ && runner_.begin_stream();
   if (!goes) begin_end();
   bell_->ring();  // for samples that arrived without a ring while the workers opened
-  while (!all_ended()) step_safely();
+  while (!all_ended()) step();
   runner_.inbox().set_ready_hook({});
   emitter_.finish();
   seats_.clear();
@@ -148,28 +148,21 @@ void Crew::show(Seat& seat) {
   if (!opening_) runner_.meter().set_state(works && !ending_ ? NodeState::Working : NodeState::Waiting);
 }
 
+// An error of the system, such as a refused message, fails the node. A second one kills the workers, because they may not
+// get the message that ends them.
 void Crew::step() {
-  poll_all();
-  const auto time = now();
-  if (runner_.life().stop_token().stop_requested() && !stop_seen_) stop_seen_ = time;
-  on_tick(time);
-  if (!opening_ && !ending_ && !failed_) take_samples();
-  if (!opening_ && !ending_ && (failed_ || (input_ended_ && call_finish()))) begin_end();
-}
-
-/// An error of the system, such as a refused message, fails the node. A second one kills the workers, because they may not
-/// get the message that ends them.
-void Crew::step_safely() {
   try {
-    step();
+    poll_all();
+    const auto time = now();
+    if (runner_.life().stop_token().stop_requested() && !stop_seen_) stop_seen_ = time;
+    on_tick(time);
+    if (!opening_ && !ending_ && !failed_) take_samples();
+    if (!opening_ && !ending_ && (failed_ || (input_ended_ && call_finish()))) begin_end();
   } catch (const std::exception& error) {
-    if (failed_) {
-      for (auto& seat : seats_) {
-        if (seat->child() && !seat->killed_at) seat->kill(now(), error.what());
-        seat->stream_ended = true;  // otherwise the channel may hide the end of the process
-      }
-    } else {
-      fail_all(error.what());
+    if (!failed_) return fail_all(error.what());
+    for (auto& seat : seats_) {
+      if (seat->child() && !seat->killed_at) seat->kill(now(), error.what());
+      seat->stream_ended = true;  // otherwise the channel may hide the end of the process
     }
   }
 }

@@ -49,7 +49,6 @@ class Crew {
   // ---- the loop
   void open();
   void step();
-  void step_safely();
   void poll_all();
   void on_tick(TimePoint now);
   /// Starts the seat's worker, or ends it, when it is time to.
