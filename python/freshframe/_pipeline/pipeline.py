@@ -407,8 +407,7 @@ class Pipeline(RunByWith):
     def stop(self, timeout: float | None = 5.0) -> None:
         """Stops the pipeline and waits until its threads have ended. Idempotent, from any thread.
 
-        On a node's own thread it only requests the stop and does not wait. Never raises NodeError.
-        With ``timeout=None`` it waits without a limit.
+        On a node's own thread it only requests the stop. Never raises NodeError. ``timeout=None``: no limit.
 
         Raises:
             StopTimeoutError: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
