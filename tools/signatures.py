@@ -33,7 +33,7 @@ _NATIVE = re.compile(r"\b(?:freshframe\.)?_native\.")  # the module of a class s
 
 
 def provisional() -> set[str]:
-    """Returns the names in the first column of stability.md's table, such as "Pipeline.what_if"."""
+    """Returns the names in the first column of stability.md's table, such as "Ground"."""
     page = (ROOT / "docs/reference/stability.md").read_text(encoding="utf-8")
     table = page.partition(HEADING)[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (.+?) \|", table, re.MULTILINE)

@@ -57,7 +57,7 @@ struct Finding {
   std::string kind;
   std::string subject;  // a node, a reader, or "parent -> child"
   std::string text;     // one or two sentences; if it has no grammatical subject, that is `subject`
-  std::string remedy;   // what to do, and the effect if what_if() can predict it
+  std::string remedy;   // what to do
   std::map<std::string, double> evidence;  // the measurements behind it; times in seconds, shares from 0 to 1
   bool ill = false;                        // /healthz fails while this lasts
 };

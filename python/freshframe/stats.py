@@ -1,4 +1,4 @@
-"""Statistics: the classes that stats(), run(), why() and what_if() of a pipeline return."""
+"""Statistics: the classes that stats(), run() and why() of a pipeline return."""
 
 # SPDX-License-Identifier: Apache-2.0
 from ._look.stats import (
@@ -24,7 +24,6 @@ from ._look.stats import (
     WorkerState,
     WorkerStats,
 )
-from ._look.what_if import Outcome, Range, WhatIf
 from ._look.why import Age, AgeKind, AgePart, Finding, FindingKind, Why
 from ._shortcuts.prometheus import prometheus_collector
 
@@ -43,19 +42,16 @@ __all__ = [
     "NodeDropCause",
     "NodeState",
     "NodeStats",
-    "Outcome",
     "PoolStats",
     "Progress",
     "PublishState",
     "PublishStats",
-    "Range",
     "RemovedStats",
     "Report",
     "SourceState",
     "SourceStats",
     "SpoolStats",
     "Stats",
-    "WhatIf",
     "Why",
     "WorkerState",
     "WorkerStats",

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "freshframe/stats.hpp"
-#include "freshframe/what_if.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -25,16 +24,6 @@ namespace freshframe::core {
 [[nodiscard]] inline std::string time_text(double seconds) {
   if (seconds >= 1) return fixed_text(seconds, 1) + " s";
   return fixed_text(seconds * 1e3, std::abs(seconds) < 0.01 ? 1 : 0) + " ms";
-}
-
-/// "51 to 53 ms"
-[[nodiscard]] inline std::string range_text(const Range& times) {
-  auto low = time_text(times.low);
-  const auto high = time_text(times.high);
-  if (low == high) return low;
-  const auto unit = low.substr(low.rfind(' '));
-  if (high.ends_with(unit)) low.resize(low.size() - unit.size());
-  return low + " to " + high;
 }
 
 /// "226 of the 281 ms"

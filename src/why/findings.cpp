@@ -23,8 +23,7 @@ constexpr milliseconds kApart{150};  // between two looks: a page may ask at any
 constexpr int kFewestLooks = 15;     // looks of a window; with fewer the machine was too busy to judge
 constexpr int kWindowsUntilShown = 2;
 constexpr int kWindowsUntilGone = 3;
-constexpr int kMostPredicted = 3;  // remedies at a time
-constexpr double kClearly = 1.2;   // a cause that explains this much more becomes the first
+constexpr double kClearly = 1.2;  // a cause that explains this much more becomes the first
 
 // Standstills first, then losses, and then the causes of age.
 int get_rank(std::string_view kind) {
@@ -156,7 +155,6 @@ void Findings::judge(const GraphState& seen, Time now) {
   }
   remember(std::move(causes));
   choose_first();
-  predict(now);
 }
 
 void Findings::remember(Causes&& causes) {
@@ -202,20 +200,6 @@ void Findings::choose_first() {
   if (best != all.end() && (old == all.end() || goes_before(*best, *old, kClearly))) first_ = best->first;
 }
 
-// Predicts also for a finding that one window has proven: when it is shown, its effect is known.
-void Findings::predict(Time now) {
-  int asked = 0;
-  for (const auto& key : in_order()) {
-    const auto found = known_.find(key);
-    if (found == known_.end()) continue;  // a state
-    auto& known = found->second;
-    known.effect.reset();
-    if (!known.cause.change || !witness_.effect || asked == kMostPredicted) continue;
-    known.effect = witness_.effect(*known.cause.change, now);
-    ++asked;
-  }
-}
-
 std::vector<FindingKey> Findings::in_order() const {
   auto causes = list_shown();
   for (const auto& [key, known] : known_) causes.emplace(key, &known.cause);
@@ -239,10 +223,6 @@ std::vector<Finding> Findings::present() const {
     }
     out.push_back(known->second.cause.finding);
     out.back().ill = state != states_.end() && state->second.finding.ill;
-    const auto& effect = known->second.effect;
-    if (!effect) continue;
-    out.back().remedy += " " + effect->text;
-    out.back().evidence.insert(effect->evidence.begin(), effect->evidence.end());
   }
   return out;
 }

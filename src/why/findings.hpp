@@ -48,11 +48,10 @@ class Findings {
 
  private:
   struct Known {
-    Cause cause;                        // cause of the newest window that had it
-    int with = 0;                       // windows that prove it, in a row unless it lasts
-    int in_a_row = 0;                   // windows that had it
-    int without = 0;                    // windows in a row that did not have it
-    std::optional<Effect> effect = {};  // effect of its remedy
+    Cause cause;       // cause of the newest window that had it
+    int with = 0;      // windows that prove it, in a row unless it lasts
+    int in_a_row = 0;  // windows that had it
+    int without = 0;   // windows in a row that did not have it
 
     [[nodiscard]] bool is_shown() const noexcept;
   };
@@ -65,8 +64,6 @@ class Findings {
   void choose_first();
   /// The causes that are present. A window that has proven one knows more of it than a look.
   [[nodiscard]] std::map<FindingKey, const Cause*> list_shown() const;
-  /// The effects of the remedies of the worst.
-  void predict(Time now);
   /// The worst first, including findings that are not shown yet.
   [[nodiscard]] std::vector<FindingKey> in_order() const;
   /// Returns the cause of a finding of windows that is shown, or null.

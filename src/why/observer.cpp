@@ -13,12 +13,11 @@
 #include <utility>
 #include <vector>
 
-#include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/views/statistics.hpp"
 #include "platform/thread.hpp"
 #include "why/rules.hpp"
-#include "why/what_if/recording.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -34,19 +33,6 @@ std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {
   std::map<std::int64_t, double> out;
   for (const auto& edge : collect_stats(core).edges) out[edge.number] = edge.age_p50;
   return out;
-}
-
-Predictions::Answer predict_change(const PipelineCore& core, const Question& question,
-                                   const std::stop_token& stop) {
-  const auto began = platform::processor_time();
-  Predictions::Answer answer;
-  try {
-    answer.effect = find_effect(what_if(make_recording(core), question.node, question.change, stop));
-  } catch (const Error&) {  // a reader, or a node that has gone meanwhile: there is nothing to say of it
-    answer.effect.reset();
-  }
-  answer.cost = Seconds(platform::processor_time() - began).count();
-  return answer;
 }
 
 std::optional<double> find_waited(const PipelineCore& core, int node) {
@@ -75,17 +61,11 @@ std::vector<Finding> silent_findings(const PipelineCore& core) {
 
 Observer::Observer(const PipelineCore& core)
     : core_(core),
-      predictions_([&core](const Question& question, const std::stop_token& stop) {
-        return predict_change(core, question, stop);
-      }),
-      findings_(
-          {.circumstances = [this] { return circumstances(); },
-           .ages = [&core] { return collect_ages(core, kRecent); },
-           .run_queue = [&core] { return read_run_queue(core); },
-           .edge_ages = [&core] { return edge_ages(core); },
-           .paces = [&core] { return collect_paces(core, kRecent); },
-           .effect = [this](const Question& change, Time now) { return predictions_.effect(change, now); }}) {
-}
+      findings_({.circumstances = [this] { return circumstances(); },
+                 .ages = [&core] { return collect_ages(core, kRecent); },
+                 .run_queue = [&core] { return read_run_queue(core); },
+                 .edge_ages = [&core] { return edge_ages(core); },
+                 .paces = [&core] { return collect_paces(core, kRecent); }}) {}
 
 Observer::~Observer() {
   {

@@ -15,7 +15,6 @@
 
 #include "core/watch/graph_state.hpp"
 #include "why/findings.hpp"
-#include "why/predictions.hpp"
 
 namespace freshframe::core {
 
@@ -52,7 +51,6 @@ class Observer {
   [[nodiscard]] Circumstances circumstances() const;
 
   const PipelineCore& core_;
-  Predictions predictions_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   GilFindings gil_;                   // guarded by mutex_, like the next

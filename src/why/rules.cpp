@@ -98,7 +98,7 @@ void find_blocked(const Scene& scene, Causes& out) {
                 " has room, below a live source.",
         .remedy = "Give " + fullest->child + " queue=LATEST, or make it faster: workers=, process=.",
         .evidence = {{"blocked_share", share}}};
-    out[{"blocked", name}] = {std::move(finding), 0, with_queue(scene, fullest->child, kLatest)};
+    out[{"blocked", name}] = {std::move(finding), 0};
   }
 }
 
@@ -115,8 +115,7 @@ void find_away(const Scene& scene, Causes& out) {
     const bool again = grown(source.outages, before->outages) > 0;
     if (share < scene.bar(kAway, "away", nodes[i].name) && !again) continue;
     const double away = scene.away(nodes[i].number);
-    if (away >= scene.seconds)
-      out[{"away", nodes[i].name}] = {.finding = {}, .explains = 0, .change = {}, .lasts = 0};
+    if (away >= scene.seconds) out[{"away", nodes[i].name}] = {.finding = {}, .explains = 0, .lasts = 0};
     if (away >= scene.seconds || (away > 0 && !again)) continue;
     auto reason = source.last_error.empty() ? std::string() : ": " + source.last_error;
     if (!reason.ends_with('.')) reason += '.';
@@ -130,7 +129,7 @@ void find_away(const Scene& scene, Causes& out) {
         .remedy = std::string(kAwayRemedy),
         .evidence = {{"away", away}, {"outages", static_cast<double>(source.outages)}}};
     out[{"away", nodes[i].name}] = {
-        .finding = std::move(finding), .explains = 0, .change = {}, .lasts = again ? kMinute : 1};
+        .finding = std::move(finding), .explains = 0, .lasts = again ? kMinute : 1};
   }
 }
 
@@ -174,7 +173,7 @@ void find_full_cards(const Scene& scene, Causes& out) {
     const auto bar = [&](double threshold) { return scene.bar(threshold, "card", node.name); };
     const double share = node.source->decoder != "cpu" ? find_card_share(scene, i) : 0;
     if (share < bar(kCardWait)) {
-      out[{"card", node.name}] = {.finding = {}, .explains = 0, .change = {}, .lasts = 0};
+      out[{"card", node.name}] = {.finding = {}, .explains = 0, .lasts = 0};
       continue;
     }
     const auto lost = grown(count_unread(node), count_unread(before));
@@ -205,7 +204,7 @@ void find_full_cards(const Scene& scene, Causes& out) {
     // A full queue is emptied at a keyframe: seconds without a loss follow each loss.
     auto lasts = shown != nullptr ? shown->lasts : std::nullopt;
     if (lost > 0) lasts = kMinute;
-    out[{"card", node.name}] = {.finding = std::move(finding), .explains = 0, .change = {}, .lasts = lasts};
+    out[{"card", node.name}] = {.finding = std::move(finding), .explains = 0, .lasts = lasts};
   }
 }
 
@@ -246,7 +245,7 @@ void find_lost_records(const Scene& scene, Causes& out) {
                     .evidence = {{"lost_share", share}, {"taken", taken}, {"interval", interval}}};
     // How long a call takes depends on the scene: so the losses come and go.
     out[{"loss", subject}] = {
-        .finding = std::move(finding), .explains = 0, .change = {}, .lasts = kMinute, .reaches_over = true};
+        .finding = std::move(finding), .explains = 0, .lasts = kMinute, .reaches_over = true};
   }
 }
 
@@ -281,7 +280,7 @@ void find_deep_queues(const Scene& scene, Causes& out) {
         .remedy = "queue=LATEST has the same rate without this wait.",
         .evidence = {
             {"wait", wait}, {"age", age}, {"waiting", waiting}, {"interval", interval}, {"taken", taken}}};
-    out[{"queue", subject}] = {std::move(finding), wait, with_queue(scene, edge.child, kLatest)};
+    out[{"queue", subject}] = {std::move(finding), wait};
   }
 }
 

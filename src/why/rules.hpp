@@ -4,7 +4,6 @@
 
 #include "freshframe/gil_findings.hpp"
 #include "freshframe/stats.hpp"
-#include "freshframe/what_if.hpp"
 #include "freshframe/why.hpp"
 
 #include <chrono>
@@ -50,12 +49,6 @@ struct RunQueue {
 [[nodiscard]] std::map<std::string, Pace> collect_paces(const PipelineCore& core, Seconds latest);
 [[nodiscard]] RunQueue read_run_queue(const PipelineCore& core);
 
-/// The effect of a change, as a sentence and in numbers.
-struct Effect {
-  std::string text;
-  std::map<std::string, double> evidence;
-};
-
 /// Facts about a pipeline that its statistics do not contain.
 struct Circumstances {
   std::string pipeline = {};               // the pipeline's name
@@ -69,16 +62,12 @@ struct Circumstances {
 
 /// The evidence that costs more than the counters, and is only read when a window begins or ends. Each may be empty.
 struct Witness {
-  using Time = std::chrono::steady_clock::time_point;
-
   std::function<Circumstances()> circumstances = {};  // at each look
 
   std::function<std::vector<Age>()> ages = {};  // ages of the last ten seconds
   std::function<RunQueue()> run_queue = {};
   std::function<std::map<std::int64_t, double>()> edge_ages = {};  // the median at each edge, by its number
   std::function<std::map<std::string, Pace>()> paces = {};         // by the name of the source
-  /// The effect of a change that a remedy names; nullopt as long as it is not known.
-  std::function<std::optional<Effect>(const Question& change, Time now)> effect = {};
 };
 
 /// The looks of a window, and the counters at its beginning.
@@ -112,12 +101,10 @@ struct Window {
   RunQueue run_queue;
 };
 
-/// A finding, how many seconds of the mean age it explains, and the change that its remedy names, if its effect can
-/// be predicted.
+/// A finding, and how many seconds of the mean age it explains.
 struct Cause {
   Finding finding;
   double explains = 0;
-  std::optional<Question> change = {};
   /// So many windows in a row without it end it, and 0 ends it now. nullopt means three if it is shown,
   /// otherwise one.
   std::optional<int> lasts = {};
@@ -179,11 +166,6 @@ struct AgeShare {
 [[nodiscard]] double sum_part(const Age& age, AgeKind kind, std::string_view node);
 /// The nodes along an age's way, each once.
 [[nodiscard]] std::vector<std::string> list_nodes(const Age& age);
-
-/// Another queue before a child, as a remedy names it; nullopt means it is a reader, for which nothing can be
-/// predicted.
-[[nodiscard]] std::optional<Question> with_queue(const Scene& scene, const std::string& child,
-                                                 const Queue& queue);
 
 inline constexpr std::string_view kAwayRemedy =
     "It is tried again and again. `freshframe probe` with its URL shows what answers there.";

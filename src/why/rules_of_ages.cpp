@@ -14,14 +14,13 @@
 namespace freshframe::core {
 namespace {
 
-constexpr double kBatchWait = 1.5;                 // waits for the batch, in calls
-constexpr double kBatchBusy = 0.8;                 // a busier node fills no batch because it is slow
-constexpr double kFullBatches = 0.05;              // share of the calls
-constexpr double kProcessors = 1.0;                // threads that are ready to run and wait, on average
-constexpr double kBurst = 5;                       // the mean interval over the median
-constexpr double kLostInBursts = 0.5;              // share of the samples
-constexpr double kIdleChild = 0.5;                 // busy share: it had time for more
-constexpr Queue kDeeper{8, WhenFull::DropOldest};  // a queue that keeps more of a burst
+constexpr double kBatchWait = 1.5;     // waits for the batch, in calls
+constexpr double kBatchBusy = 0.8;     // a busier node fills no batch because it is slow
+constexpr double kFullBatches = 0.05;  // share of the calls
+constexpr double kProcessors = 1.0;    // threads that are ready to run and wait, on average
+constexpr double kBurst = 5;           // the mean interval over the median
+constexpr double kLostInBursts = 0.5;  // share of the samples
+constexpr double kIdleChild = 0.5;     // busy share: it had time for more
 constexpr double kShortestGather = 0.05;
 
 bool is_proven(const Age* age) {
@@ -60,11 +59,6 @@ std::vector<std::string> list_nodes(const Age& age) {
 
 std::string edge_name(const EdgeStats& edge) {
   return edge.parent + "->" + edge.child;
-}
-
-std::optional<Question> with_queue(const Scene& scene, const std::string& child, const Queue& queue) {
-  if (find_index(scene, child) == scene.seen.stats.nodes.size()) return std::nullopt;
-  return Question{.node = child, .change = {.queue = queue}};
 }
 
 double sum_part(const Age& age, AgeKind kind, std::string_view node) {
@@ -106,9 +100,6 @@ struct EmptyBatches {
   }
   [[nodiscard]] int half() const { return std::max(1, largest / 2); }
   [[nodiscard]] std::string smaller() const { return "Batch(" + std::to_string(half()) + ")"; }
-  [[nodiscard]] Question with_smaller() const {
-    return {.node = node.name, .change = {.batch = Batch{.size = half()}}};
-  }
   [[nodiscard]] Finding finding(std::string effect, std::string remedy) const {
     return {.kind = "batch",
             .subject = node.name,
@@ -193,7 +184,7 @@ void find_empty_batches(const Scene& scene, Causes& out) {
           "samples wait " + share_text(wait, age->mean) + " of their age for it.",
           "Give it a smaller batch, such as " + batches->smaller() + ", or a shorter max_wait.");
       finding.evidence.insert({{"wait", wait}, {"age", age->mean}, {"call", call}});
-      out[{"batch", name}] = {std::move(finding), wait, batches->with_smaller()};
+      out[{"batch", name}] = {std::move(finding), wait};
       continue;
     }
     const auto lost = lost_at_once(scene, *batches);
@@ -204,7 +195,7 @@ void find_empty_batches(const Scene& scene, Causes& out) {
                          "Give it a smaller batch, such as " + batches->smaller() + ", or " + lost.child +
                              " a queue such as Queue(" + std::to_string(batches->size) + ").");
     finding.evidence.insert({{"lost_share", lost.share}});
-    out[{"batch", name}] = {std::move(finding), 0, batches->with_smaller()};
+    out[{"batch", name}] = {std::move(finding), 0};
   }
 }
 
@@ -244,9 +235,9 @@ void find_full_processors(const Scene& scene, Causes& out) {
 namespace {
 
 // The share of a source's samples that a child lost although it had time for them; 0 means none such child.
-LostShare lost_in_bursts(const Scene& scene, const std::string& source) {
+double lost_in_bursts(const Scene& scene, const std::string& source) {
   const auto& stats = scene.seen.stats;
-  LostShare worst;
+  double worst = 0;
   for (std::size_t i = 0; i < stats.edges.size(); ++i) {
     const auto& edge = stats.edges[i];
     const auto& before = scene.window.before.edges[i];
@@ -254,9 +245,8 @@ LostShare lost_in_bursts(const Scene& scene, const std::string& source) {
     if (!has_time(scene, edge.child)) continue;
     const auto passed = grown(edge.passed_in, before.passed_in);
     if (passed < kFewestSamples) continue;
-    const double share =
-        static_cast<double>(grown(edge, before, DropCause::QueueFull)) / static_cast<double>(passed);
-    if (share > worst.share) worst = {share, edge.child};
+    worst = std::max(
+        worst, static_cast<double>(grown(edge, before, DropCause::QueueFull)) / static_cast<double>(passed));
   }
   return worst;
 }
@@ -284,7 +274,7 @@ void find_bursts(const Scene& scene, Causes& out) {
     const auto worst = longest_wait(scene, source);
     const bool waits = worst.age != nullptr && worst.time >= scene.bar(kShortestPause, "bursts", source) &&
                        worst.time >= scene.bar(kShareOfAge, "bursts", source) * worst.age->mean;
-    const auto [lost, child] = lost_in_bursts(scene, source);
+    const double lost = lost_in_bursts(scene, source);
     if (!waits && lost < scene.bar(kLostInBursts, "bursts", source)) continue;
     const auto effect =
         waits ? "samples wait " + share_text(worst.time, worst.age->mean) + " of their age in queues"
@@ -301,8 +291,7 @@ void find_bursts(const Scene& scene, Causes& out) {
                      {"interval_median", pace.median},
                      {"wait", worst.time},
                      {"lost_share", lost}}};
-    auto& cause = out[{"bursts", source}] = {std::move(finding), waits ? worst.time : 0};
-    if (!waits) cause.change = with_queue(scene, child, kDeeper);
+    out[{"bursts", source}] = {std::move(finding), waits ? worst.time : 0};
   }
 }
 

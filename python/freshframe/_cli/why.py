@@ -1,4 +1,4 @@
-"""`freshframe why`: says why the samples of a pipeline are old or lost, what helps, and by how much."""
+"""`freshframe why`: says why the samples of a pipeline are old or lost, and what helps."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -6,12 +6,10 @@ from __future__ import annotations
 import json
 import sys
 import types
-import urllib.parse
 from pathlib import Path
 from typing import Any
 
 import freshframe as ff
-from freshframe._look.what_if import ask
 from freshframe._look.why import make_why
 from freshframe._pipeline.pipeline import find_engine
 
@@ -27,16 +25,13 @@ from .top import Target, UnreachableError, readable
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Asks a dashboard, or runs a file's pipeline for a while and asks that."""
-    for question in options.questions:
-        _native.Question(question)  # a wrong one is refused before anything runs
     if _is_file(options.target):
         return _explain_file(options, messages)
     target = Target.parse(options.target)
     try:
         answer = target.fetched("/api/why")
-        predicted = [target.fetched(_make_path(question)) for question in options.questions]
         with readable("sentences", target):
-            text = _format_answer(options, answer, predicted)
+            text = _format_answer(options, answer)
     except UnreachableError as error:
         messages.complain(f"{error}; is a pipeline served there?")
         return ExitCode.SOURCE
@@ -44,14 +39,10 @@ def run(options: Any, messages: Messages) -> ExitCode:
     return ExitCode.OK
 
 
-def _make_path(question: str) -> str:
-    return f"/api/what_if?{urllib.parse.urlencode({'question': question})}"
-
-
-def _format_answer(options: Any, answer: dict[str, Any], predicted: list[dict[str, Any]]) -> str:
+def _format_answer(options: Any, answer: dict[str, Any]) -> str:
     if options.json:
-        return json.dumps({**answer, "what_if": predicted} if predicted else answer, allow_nan=False) + "\n"
-    return _printable("".join(each["text"] for each in (answer, *predicted)))
+        return json.dumps(answer, allow_nan=False) + "\n"
+    return _printable(answer["text"])
 
 
 def _is_file(target: str) -> bool:
@@ -131,42 +122,10 @@ def _ask(options: Any, asked: list[tuple[str, _native.Engine]]) -> None:
     """Prints why the results of each of these pipelines are old or lost."""
     for name, engine in asked:
         answer = make_why(engine.why())
-        predicted = [_prediction(ask(engine, question)) for question in options.questions]
         if len(asked) > 1 and not options.json:
             print(_printable(f"{name}:"))
-        print(_format_answer(options, _as_json(answer), predicted), end="")
+        print(_format_answer(options, _as_json(answer)), end="")
     sys.stdout.flush()
-
-
-def _prediction(answer: ff.stats.WhatIf) -> dict[str, Any]:
-    """As /api/what_if has it."""
-    return {
-        "text": answer.text,
-        "node": answer.node,
-        "change": answer.change,
-        "reason": answer.reason,
-        "calls": answer.calls,
-        "duration": answer.duration,
-        "outcomes": [
-            {
-                "consumer": outcome.consumer,
-                "reader": outcome.is_reader,
-                "rate_now": outcome.rate_now,
-                "age_mean_now": outcome.age_mean_now,
-                **{
-                    name: interval and {"low": interval.low, "middle": interval.middle, "high": interval.high}
-                    for name, interval in (
-                        ("rate", outcome.rate),
-                        ("age_mean", outcome.age_mean),
-                        ("age_p50", outcome.age_p50),
-                        ("age_p99", outcome.age_p99),
-                    )
-                },
-                "reason": outcome.reason,
-            }
-            for outcome in answer.outcomes
-        ],
-    }
 
 
 def _as_json(answer: ff.stats.Why) -> dict[str, Any]:

@@ -103,9 +103,8 @@ class Finding(ShownAsText):
         kind: The rule that found it, as the page of `why` lists them.
         subject: A node, a reader, or "parent->child".
         text: One or two sentences with figures. The subject may be the subject of the first.
-        remedy: What to do, and what it would give if `what_if()` knows it.
-        evidence: The numbers of the rule: times in seconds, shares from 0 to 1. "predicted", "predicted_low"
-            and "predicted_high": the mean age that the remedy would give, if it is known.
+        remedy: What to do.
+        evidence: The numbers of the rule: times in seconds, shares from 0 to 1.
     """
 
     kind: FindingKind

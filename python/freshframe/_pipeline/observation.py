@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .._graph.graph import Graph
     from .._look.dashboard import Dashboard
     from .._look.stats import Progress, Report, Stats
-    from .._look.what_if import WhatIf
     from .._look.why import Why
     from .._media.look import Look
 
@@ -34,14 +33,6 @@ def why(engine: _native.Engine) -> Why:
         from .._look.why import make_why  # noqa: PLC0415
 
     return make_why(engine.why())
-
-
-def what_if(engine: _native.Engine, node: Any, **change: Any) -> WhatIf:
-    """Does the work of Pipeline.what_if()."""
-    with fork.explaining(), fork.loading():
-        from .._look import what_if as asked  # noqa: PLC0415
-
-    return asked.what_if(engine, node, **change)
 
 
 def prepare() -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .._graph.queue import Queue
     from .._look.dashboard import Dashboard
     from .._look.stats import Progress, Report, Stats
-    from .._look.what_if import WhatIf
     from .._look.why import Why
     from .._media.look import Look
     from .._native import Reader
@@ -508,69 +507,6 @@ class Pipeline(RunByWith):
             ('reader', True, True)
         """
         return observation.why(self._engine)
-
-    def what_if(
-        self,
-        node: Port[Any] | str,
-        *,
-        queue: Queue | None = None,
-        max_age: float | None = None,
-        max_rate: float | None = None,
-        workers: int | None = None,
-        batch: Batch | None = None,
-        speed: float | None = None,
-        rate: float | None = None,
-    ) -> WhatIf:
-        """The effect that a change of one node would have on the age and rate of samples.
-
-        The engine's own queues are run on the times that were recorded in the last minute, 20 times with
-        other draws of them (a moving block bootstrap, Kunsch 1989). An answer is an interval, or it is "not
-        known" with the reason. That is so for what the records do not show: full processors, other users of
-        the GIL, batches of other sizes, faster sources, joins, filters, and nodes that make results by
-        themselves. docs/reference/what-if.md lists all limits.
-
-        Args:
-            node: Its port or its name.
-            queue: Of the edges into it, as are `max_age` and `max_rate`.
-            max_age: Seconds.
-            max_rate: Samples per second of each source.
-            workers: Number of worker processes that it runs in.
-            batch: Only for a node that takes batches.
-            speed: Its calls get this factor faster, 0.001 to 1000: with 2 each takes half of the time.
-            rate: Of a source: samples per second.
-
-        Returns:
-            The answer; ``print(pipeline.what_if(...))`` shows it in sentences.
-
-        Raises:
-            GraphError: There is no such node.
-            OptionError: No change was given, it is out of range, or not possible for this node.
-            OptionTypeError: An argument is of the wrong type.
-
-        GIL: released for some ten milliseconds.
-
-        Example:
-            >>> import time
-            >>> import freshframe as ff
-            >>> pipeline = ff.Pipeline()
-            >>> camera = pipeline.add(ff.open("demo:circles?fps=50"), name="camera")
-            >>> slow = pipeline.add(lambda frame: time.sleep(0.03), camera, name="slow")
-            >>> with pipeline:
-            ...     answer = pipeline.what_if(slow, queue=ff.NEXT)
-            >>> answer.known, answer.reason[:7]
-            (False, 'not yet')
-        """
-        return observation.what_if(
-            self._engine,
-            node,
-            queue=queue,
-            max_age=max_age,
-            max_rate=max_rate,
-            workers=workers,
-            batch=batch,
-            speed=speed,
-            rate=rate,
-        )
 
     def __str__(self) -> str:
         """The graph as text, one edge per line with policy and counts."""

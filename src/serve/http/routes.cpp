@@ -211,19 +211,6 @@ std::optional<Routed> picture_by_token(std::string_view path, std::string_view q
   return routed;
 }
 
-// ?question=detect: queue=NEXT
-Reply prediction(std::string_view query, StateSource& source) {
-  if (auto fault = find_query_fault(query, {"question"}); !fault.empty()) return plain(400, std::move(fault));
-  const auto question = query_value(query, "question");
-  if (question.is != Parameter::Read)
-    return plain(400, "a question is needed: /api/what_if?question=NODE: queue=NEXT");
-  try {
-    return {.type = kJson, .body = what_if_json(source.sample_now().what_if(Question::parse(question.text)))};
-  } catch (const Error& error) {
-    return plain(400, error.what());
-  }
-}
-
 std::optional<Reply> document(std::string_view path, const StateSource& source) {
   const auto found = source.document(path);
   if (!found) return std::nullopt;
@@ -249,7 +236,6 @@ std::optional<Routed> plain_answer(std::string_view path, StateSource& source) {
 
 Routed answer(std::string_view path, std::string_view query, const RequestHead& head, StateSource& source) {
   if (auto found = document(path, source)) return {.reply = *std::move(found)};
-  if (path == "/api/what_if") return {.reply = prediction(query, source)};
   if (auto found = plain_answer(path, source)) {
     if (auto fault = find_query_fault(query, {}); !fault.empty())
       return {.reply = plain(400, std::move(fault))};
@@ -259,10 +245,8 @@ Routed answer(std::string_view path, std::string_view query, const RequestHead& 
   if (auto found = picture(path, query, source, pages)) return *std::move(found);
   if (auto found = look(path, query, source)) return *std::move(found);
   if (auto found = file(path, head)) return {.reply = *std::move(found)};
-  return {
-      .reply = plain(
-          404,
-          "there is nothing at this address; see /, /api/state, /api/why, /api/what_if, /metrics, /healthz")};
+  return {.reply = plain(
+              404, "there is nothing at this address; see /, /api/state, /api/why, /metrics, /healthz")};
 }
 
 /// The answer for a page of another site. The URL of a picture has a secret, which no strange page knows.

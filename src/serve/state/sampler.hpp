@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "freshframe/what_if.hpp"
-
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -35,8 +33,6 @@ class Sampler {
   [[nodiscard]] const History& history() const noexcept { return history_; }
   [[nodiscard]] const EventLog& events() const noexcept { return events_; }
   [[nodiscard]] Why why() const;
-  /// Throws OptionError, GraphError.
-  [[nodiscard]] WhatIf what_if(const Question& question) const;
 
  private:
   struct Moment {

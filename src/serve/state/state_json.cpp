@@ -351,33 +351,6 @@ void write_age(JsonWriter& json, const Age& age) {
   json.end_array().end_object();
 }
 
-void write_range(JsonWriter& json, std::string_view key, const std::optional<Range>& range) {
-  json.key(key);
-  if (!range) {
-    json.null();
-    return;
-  }
-  json.begin_object()
-      .member("low", range->low)
-      .member("middle", range->middle)
-      .member("high", range->high)
-      .end_object();
-}
-
-void write_outcome(JsonWriter& json, const Outcome& outcome) {
-  json.begin_object()
-      .member("consumer", std::string_view(outcome.consumer))
-      .member("reader", outcome.is_reader)
-      .member("rate_now", outcome.rate_now)
-      .member("age_mean_now", outcome.age_mean_now);
-  write_range(json, "rate", outcome.rate);
-  write_range(json, "age_mean", outcome.age_mean);
-  write_range(json, "age_p50", outcome.age_p50);
-  write_range(json, "age_p99", outcome.age_p99);
-  write_text(json, "reason", outcome.reason);
-  json.end_object();
-}
-
 void write_series(JsonWriter& json, std::string_view key, const Series& points) {
   json.key(key).begin_array();
   for (const auto& point : points) json.value(point);
@@ -448,23 +421,6 @@ std::string why_json(const Why& why) {
   for (const auto& finding : why.findings) write_finding(json, finding);
   json.end_array().key("ages").begin_array();
   for (const auto& age : why.ages) write_age(json, age);
-  json.end_array().end_object();
-  return std::move(json).take();
-}
-
-std::string what_if_json(const WhatIf& answer) {
-  JsonWriter json;
-  json.begin_object()
-      .member("schema", kSchema)
-      .member("version", FRESHFRAME_VERSION)
-      .member("text", std::string_view(to_string(answer)))
-      .member("node", std::string_view(answer.node))
-      .member("change", std::string_view(answer.change))
-      .member("calls", answer.calls)
-      .member("duration", answer.duration);
-  write_text(json, "reason", answer.reason);
-  json.key("outcomes").begin_array();
-  for (const auto& outcome : answer.outcomes) write_outcome(json, outcome);
   json.end_array().end_object();
   return std::move(json).take();
 }

@@ -11,7 +11,6 @@ namespace freshframe::serve {
 /// `typed`: with "type": "state", as the WebSocket sends it.
 [[nodiscard]] std::string state_json(const Sampler& sampler, bool typed);
 [[nodiscard]] std::string why_json(const Why& why);
-[[nodiscard]] std::string what_if_json(const WhatIf& answer);
 [[nodiscard]] std::string history_json(const History& history);
 
 }  // namespace freshframe::serve

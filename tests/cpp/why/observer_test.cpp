@@ -4,8 +4,9 @@
 
 #include "freshframe/pipeline.hpp"
 
-#include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/views/statistics.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include <gtest/gtest.h>
 

@@ -12,7 +12,6 @@ CALLS = {
     "stats": "pipeline.stats()",
     "str of stats": "str(pipeline.stats())",
     "why": "pipeline.why()",
-    "what_if": "pipeline.what_if(step, queue=ff.LATEST)",
     "serve": "pipeline.serve().close()",
     "html": "pipeline._repr_html_()",
     "repr": "repr(pipeline)",

@@ -60,38 +60,6 @@ def test_why_runs_a_file_for_a_while(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert " in the call of slow" in text
 
 
-@pytest.mark.repeats
-def test_what_if_asks_a_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
-    pipeline = ff.Pipeline("asked")
-    camera = pipeline.add(ff.open(LIVE), name="camera")
-    node = pipeline.add(lambda frame: 1, camera, name="a, b: c")
-    reader = pipeline.reader(node, name="reader")
-    question = "a, b: c: queue=Queue(8, drop_newest), workers=2"
-    with pipeline, pipeline.serve() as dashboard:
-        reader.get(timeout=100)
-        assert main(["why", dashboard.url, "--what-if", question, "--what-if", "camera: rate=9"]) == 0
-        text = capsys.readouterr().out
-        assert "a, b: c with queue=Queue(8, drop_newest), workers=2: not known: not yet: " in text
-        assert "camera with rate=9: not known: not yet: " in text
-        assert main(["why", dashboard.url, "--json", "--what-if", question]) == 0
-        [predicted] = json.loads(capsys.readouterr().out)["what_if"]
-        assert (predicted["node"], predicted["outcomes"]) == ("a, b: c", [])
-        assert main(["why", dashboard.url, "--what-if", "nobody: queue=NEXT"]) == 2
-        assert "there is no node 'nobody' in this pipeline" in capsys.readouterr().err
-        assert main(["why", dashboard.url, "--what-if", "camera: queue=SOON"]) == 2
-        assert "queue must be LATEST, NEXT, LOSSLESS" in capsys.readouterr().err
-
-
-@pytest.mark.repeats
-def test_what_if_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    app = tmp_path / "app.py"
-    app.write_text(APP)
-    assert main(["why", str(app), "--for", "1s", "--what-if", "slow: queue=NEXT"]) == 0
-    assert "slow with queue=NEXT: not known: not yet: " in capsys.readouterr().out
-    assert main(["why", str(app), "--for", "1s", "--json", "--what-if", "slow: queue=NEXT"]) == 0
-    assert json.loads(capsys.readouterr().out)["what_if"][0]["change"] == "queue=NEXT"
-
-
 def test_why_of_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["why", "127.0.0.1:9"]) == 3
     assert "no dashboard at http://127.0.0.1:9" in capsys.readouterr().err
@@ -158,10 +126,9 @@ def test_why_takes_a_program_as_it_is(
 ) -> None:
     app = tmp_path / "app.py"
     app.write_text(HEAD + program)
-    assert main(["why", str(app), "--for", "1s", "--what-if", "slow: queue=NEXT"]) == 0
+    assert main(["why", str(app), "--for", "1s"]) == 0
     out, err = capsys.readouterr()
     assert out.startswith(CALM), out
-    assert "slow with queue=NEXT: not known: not yet: " in out
     assert "running 'asked' for 1 s" in err
     assert [thread.name for thread in threading.enumerate() if thread.name == "ff why"] == []
 
@@ -247,9 +214,6 @@ def test_why_of_a_program_that_fails_has_its_exit_code(
     app.write_text(HEAD + "p = build()\np.start()\nraise RuntimeError('mine')\n")
     assert main(["why", str(app)]) == 1
     assert "RuntimeError: mine" in capsys.readouterr().err
-    app.write_text(HEAD + "p = build()\np.run()\n")
-    assert main(["why", str(app), "--for", "0.5s", "--what-if", "nobody: queue=NEXT"]) == 2
-    assert "there is no node 'nobody' in this pipeline" in capsys.readouterr().err
 
 
 @pytest.mark.repeats

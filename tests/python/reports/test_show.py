@@ -154,7 +154,6 @@ def answers() -> Iterator[tuple[str, Any]]:
     yield "stats", pipeline.stats()
     yield "report", pipeline.run()
     yield "why", pipeline.why()
-    yield "what_if", pipeline.what_if("node", queue=ff.NEXT)
     yield "finding", ff.stats.Finding("away", "<i> & more", "has given no frame for 9 s.", "Look.", {})
     yield "fleet", fleet.FleetStats("a <b>", {}, {}, [], [])
 

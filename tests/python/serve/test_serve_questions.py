@@ -18,7 +18,6 @@ PARAMETERS: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     "/api/why": {},
     "/metrics": {},
     "/healthz": {},
-    "/api/what_if": {"question": ("cam:%20rate=5", ("cam",))},
     "/api/picture/cam.jpg": {"after": ("-1", ("x", "1.5", "", "99999999999999999999"))},
     "/api/picture/cam.mjpg": {"fps": ("5", ("0", "16", "nan", "")), "max_side": ("640", ("0", "x"))},
     "/api/look/look.jpg": {
