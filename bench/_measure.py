@@ -25,7 +25,6 @@ from rich.console import Console
 from rich.table import Table
 
 import freshframe as ff
-from freshframe._cli.lab import measure
 from freshframe._cli.quantile import quantile
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,15 +66,15 @@ def spread(first: Sequence[float], again: Sequence[float]) -> float:
 def take_turns(
     kinds: Mapping[str, Callable[[], T]], rounds: int, *, quiet: bool = False
 ) -> dict[str, list[T]]:
-    """Runs every kind once per round, as the labs do, with a dot per round on stderr."""
-
-    def show_round() -> None:
+    """Runs every kind once per round, with a dot per round on stderr. Each round starts with another kind."""
+    results: dict[str, list[T]] = {name: [] for name in kinds}
+    names = list(kinds)
+    for turn in range(rounds):
+        for step in range(len(names)):
+            name = names[(turn + step) % len(names)]
+            results[name].append(kinds[name]())
         if not quiet:
-            print(".", end="", file=sys.stderr, flush=True)
-
-    results = measure.take_turns(kinds, rounds, after_round=show_round)
-    if not quiet:
-        print(file=sys.stderr)
+            print("." if turn + 1 < rounds else ".\n", end="", file=sys.stderr, flush=True)
     return results
 
 

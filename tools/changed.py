@@ -47,7 +47,7 @@ TABLE: dict[str, Sequence[str]] = {
     "src/vision": ("cpp/vision", "python/vision"),
     "src/why": ("cpp/why", "python/graph", "python/reports"),
     "python/freshframe": ("python/api", "python/command", "python/graph"),
-    "python/freshframe/_cli": ("python/command", "python/lab"),
+    "python/freshframe/_cli": ("python/command",),
     "python/freshframe/_gil_watch": ("python/gil", "gil/tests/python"),
     "python/freshframe/_graph": ("python/graph", "python/api"),
     "python/freshframe/_interpreter": ("python/gil", "python/life"),

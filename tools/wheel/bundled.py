@@ -32,7 +32,7 @@ class Library:
 
 LGPL_OR_GPL = "LGPL-3.0-or-later OR GPL-2.0-or-later"
 GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
-MODULES = ("_native", "_lab", "_numeric")
+MODULES = ("_native", "_numeric")
 
 LIBRARIES = (
     # under the LGPL: shared, so that the user can replace them

@@ -131,8 +131,7 @@ def libraries() -> object:
     before = shared_libraries()
     import freshframe  # noqa: PLC0415
 
-    for name in ("_lab", "_numeric"):
-        importlib.import_module(f"freshframe.{name}")
+    importlib.import_module("freshframe._numeric")
     files = shared_libraries()
     folder = Path(freshframe.__file__).resolve().parents[1] / "freshframe.libs"
     brought = {path.name for path in folder.iterdir()}

@@ -59,15 +59,6 @@ def add_why_options(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="with a file: run it for this time (default 25s; the first cause is proven after 20s)",
     )
-    parser.add_argument(
-        "--what-if",
-        dest="questions",
-        action="append",
-        default=[],
-        metavar="'NODE: queue=NEXT'",
-        help="predict the effect of a change of a node: queue=, max_age=, max_rate=, workers=, batch=, "
-        "speed=, or rate= of a source; may be given several times",
-    )
 
 
 _SOURCE = (
@@ -104,7 +95,6 @@ def parse(arguments: Sequence[str]) -> Any:
     _model(commands)
     _fleet(commands, arguments)
     _gil(commands)
-    _lab(commands)
     parser.epilog = _list_commands(commands.choices)
     _check_command(parser, list(commands.choices), arguments)
     arguments, own = _split_at_dashes(arguments)
@@ -124,7 +114,7 @@ _GROUPS = {
     "start here": ("demo", "doctor", "devices"),
     "video": ("view", "track", "probe", "model"),
     "pipelines": ("run", "top", "why", "mcp", "fleet"),
-    "the GIL": ("gil", "lab"),
+    "the GIL": ("gil",),
 }
 
 
@@ -381,8 +371,7 @@ def _why(commands: Any) -> None:
         commands,
         "why",
         "say why the samples of a pipeline are old or lost, and what helps",
-        "  freshframe why http://127.0.0.1:8080\n  freshframe why app.py --for 1m\n"
-        "  freshframe why 8080 --what-if 'detect: queue=NEXT'",
+        "  freshframe why http://127.0.0.1:8080\n  freshframe why app.py --for 1m",
     )
     add_why_options(parser)
     parser.epilog = f"{parser.epilog}\n\nArguments after -- are passed to the file in sys.argv."
@@ -423,6 +412,11 @@ def _demo(commands: Any) -> None:
         help="demonstrate object detection (balls, squares, triangles) instead of circles; needs "
         "freshframe[onnx]",
     )
+    parser.add_argument(
+        "--frozen-game",
+        action="store_true",
+        help="show instead how a game freezes beside a capture that holds the GIL, and not beside freshframe",
+    )
     _serving(parser)
 
 
@@ -459,34 +453,6 @@ def _doctor(commands: Any) -> None:
         "doctor",
         "check this installation and suggest repairs",
         "  freshframe doctor\n  freshframe doctor --json",
-    )
-
-
-def _lab(commands: Any) -> None:
-    parser = _command(
-        commands,
-        "lab",
-        "measure on this machine what it costs to hold the GIL, in experiments of 5 to 30 s",
-        "  freshframe lab frozen-game --picture frozen.png\n  freshframe lab contention --quick --json",
-    )
-    names = ("fibonacci", "call-guard", "sum", "frozen-game", "contention", "all")
-    parser.add_argument(
-        "name",
-        nargs="?",
-        choices=names,
-        metavar="NAME",
-        help=f"{', '.join(names)}; without NAME the command lists the experiments",
-    )
-    parser.add_argument("--list", action="store_true", help="list the experiments with their durations")
-    parser.add_argument("--quick", action="store_true", help="take a few seconds each, and be less exact")
-    parser.add_argument(
-        "--picture", metavar="FILE", help="frozen-game: draw its timelines into FILE, .png or .jpg"
-    )
-    parser.add_argument(
-        "--free-threaded",
-        metavar="PYTHON",
-        help="fibonacci, contention: add a column that is measured with this free-threaded Python, "
-        "which must have freshframe as well",
     )
 
 

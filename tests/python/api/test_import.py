@@ -131,8 +131,8 @@ def test_the_import_brings_no_module_of_the_standard_library_that_only_some_prog
 
 USED_LATER = (
     "_gil_watch.code_places _gil_watch.interpreter _gil_watch.running _gil_watch.stalls _graph.batch "
-    "_lab _look.dashboard _look.drawing _look.engine_stats _look.progress _look.stats "
-    "_look.stats_text _look.what_if _look.why _look.window _media.clip_recorder _media.frame_arrays "
+    "_look.dashboard _look.drawing _look.engine_stats _look.progress _look.stats "
+    "_look.stats_text _look.why _look.window _media.clip_recorder _media.frame_arrays "
     "_media.mock_camera _media.video_info _numeric _plugin.function _plugin.plugin "
     "_plugin.plugin_source _plugin.travels _plugin.numba_compiler _process.process _process.pickling "
     "_process.recipe _process.worker _process.worker_log _shortcuts.probe _shortcuts.prometheus "

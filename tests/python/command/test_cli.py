@@ -18,7 +18,7 @@ from support import WATCHDOG, until
 
 import freshframe as ff
 
-COMMANDS = ["track", "demo", "probe", "devices", "doctor", "lab", "model"]
+COMMANDS = ["track", "demo", "probe", "devices", "doctor", "model"]
 
 
 def test_the_module_and_the_console_script_are_the_same_command() -> None:

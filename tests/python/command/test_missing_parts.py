@@ -21,7 +21,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[3]
-LEFT_OUT = ("_gil", "_lab", "_numeric")  # by ./dev demo
+LEFT_OUT = ("_gil", "_numeric")  # by ./dev demo
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +38,6 @@ def of_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return run_to_end([sys.executable, *arguments], env={**os.environ, "PYTHONPATH": str(folder)}, cwd=folder)
-
-
-@pytest.mark.parametrize("name", ["sum", "frozen-game", "all"])
-def test_a_lab_without_its_module_says_what_builds_it(of_demo: Path, name: str) -> None:
-    ended = run(of_demo, "-m", "freshframe", "lab", name, "--quick")
-    assert ended.returncode == 2
-    assert ended.stderr == (
-        "freshframe lab: this build has no freshframe._lab: ./dev build makes what ./dev demo leaves out\n"
-    )
 
 
 def test_the_gil_watch_without_its_module_says_what_builds_it(of_demo: Path) -> None:

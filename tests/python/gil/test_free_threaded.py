@@ -39,7 +39,7 @@ def test_no_module_switches_the_gil_on() -> None:
     ended = run_program("""
         import sys
         import freshframe as ff
-        for module in ("freshframe._native", "freshframe._numeric", "freshframe._lab", "gil_budget._gil"):
+        for module in ("freshframe._native", "freshframe._numeric", "gil_budget._gil"):
             __import__(module)
             assert not sys._is_gil_enabled(), module
     """)
@@ -65,10 +65,9 @@ def test_statistics_say_whether_there_is_a_gil() -> None:
 
 @free_threaded
 def test_the_modules_declare_that_they_do_without() -> None:
-    import freshframe._lab  # noqa: PLC0415
     import freshframe._numeric  # noqa: PLC0415
 
-    for module in (_native, freshframe._lab, freshframe._numeric):
+    for module in (_native, freshframe._numeric):
         assert _native.does_without_gil(module) is True
     assert _native.does_without_gil(json) is None  # written in Python
     assert _native.does_without_gil(None) is None

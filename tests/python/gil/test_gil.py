@@ -23,7 +23,7 @@ from support import WATCHDOG, Push, Ticker, edge
 import freshframe as ff
 
 ROOT = Path(__file__).parents[3]
-MODULES = ("freshframe._lab", "freshframe._native", "freshframe._numeric", "gil_budget._gil")
+MODULES = ("freshframe._native", "freshframe._numeric", "gil_budget._gil")
 # Native functions that let the GIL go; all others hold it.
 LETTING_GO = {
     "Engine.close_server",
@@ -33,7 +33,6 @@ LETTING_GO = {
     "Engine.join",
     "Engine.metrics",
     "Engine.remove",
-    "Engine.what_if",
     "Engine.replace",
     "Engine.request_stop",
     "Engine.start",

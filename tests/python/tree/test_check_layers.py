@@ -76,7 +76,7 @@ SYSTEM = [
     *("spawn.h", "sys/mman.h", "sys/socket.h", "sys/stat.h", "time.h", "unistd.h", "windows.h"),
 ]
 # Who is one system's as a whole, or the system's border.
-OF_THE_SYSTEM = {"forks", "platform", "process", "fleet", "gil", "gil_watch", "gil_module", "lab"}
+OF_THE_SYSTEM = {"forks", "platform", "process", "fleet", "gil", "gil_watch", "gil_module"}
 
 
 def test_a_header_of_the_system_is_refused_above_the_platform(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from freshframe import _native
 
 check = load_tool("check_stable_abi")
 
-MODULES = ("_native", "_lab", "_numeric")
+MODULES = ("_native", "_numeric")
 
 
 def test_symbols_outside_the_stable_abi_are_found() -> None:

@@ -49,6 +49,12 @@ def run(options: Any, messages: Messages) -> ExitCode:
         if options.process:
             raise UsageError("--shapes cannot be used with --process: its network is a native node")
         return shapes.run(options, messages, folder)
+    if options.frozen_game:
+        from . import frozen_game  # noqa: PLC0415
+
+        if options.process or options.serve is not None:
+            raise UsageError("--frozen-game cannot be used with --process or --serve")
+        return frozen_game.run(options, messages, folder)
     messages.say(
         f"For {options.seconds:g} s a game in Python takes the newest circles of a 60 fps video, 60 times a\n"
         "second, while one Python node sleeps 100 ms per frame and another computes 100 ms per frame."
