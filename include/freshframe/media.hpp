@@ -64,9 +64,6 @@ struct OpenOptions {
   /// NodeStats::source, findings and events, and before /healthz fails. nullopt: reported after 60 s without
   /// failing /healthz. 0: never.
   std::optional<double> frozen_after = {};
-  /// Folder for fingerprints of the newest 1,024 keyframes, in the file NODE.frozen, so that after a restart
-  /// the source recognises images from before. Empty: none. Needs `frozen_after` other than 0.
-  std::string remember = {};
   bool loop = false;      // restart a file at `start` when it ends; ignored by live sources
   bool realtime = false;  // play a file at its own speed, as a live source; live sources always do
   /// false: an http:// or https:// URL is finite and is read like a file. Default: detected.

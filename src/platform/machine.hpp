@@ -15,9 +15,6 @@ namespace freshframe::platform {
 /// Returns the time since the machine was started, which goes on while it sleeps and which nobody sets.
 [[nodiscard]] std::chrono::nanoseconds time_since_boot() noexcept;
 
-/// Returns a text that is another one after each start of the machine, or an empty one if the system has none.
-[[nodiscard]] std::string boot_id();
-
 /// Returns the machine's name in its network, or an empty text if it has none.
 [[nodiscard]] std::string host_name();
 

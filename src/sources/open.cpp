@@ -121,9 +121,6 @@ void check(const OpenOptions& options) {
   if (options.frozen_after && !(*options.frozen_after >= 0 && std::isfinite(*options.frozen_after))) {
     refuse("frozen_after", "0 or more seconds", *options.frozen_after);
   }
-  if (!options.remember.empty() && options.frozen_after == 0) {
-    throw OptionError("remember keeps what frozen_after looks at: give it a time, or leave remember out");
-  }
   if (!std::isfinite(options.clock_offset)) {
     refuse("clock_offset", "a finite number of seconds", options.clock_offset);
   }
@@ -201,8 +198,6 @@ constexpr std::string_view kOthers = "other sources";
 
 constexpr auto kOptionUses = std::to_array<OptionUse>({
     {"frozen_after", [](const OpenOptions& o) { return o.frozen_after.value_or(0) > 0; }, kLive,
-     "cameras and live network streams"},
-    {"remember", [](const OpenOptions& o) { return !o.remember.empty(); }, kLive,
      "cameras and live network streams"},
     {"live", [](const OpenOptions& o) { return o.live.has_value(); },
      only(OpenedAs::HttpStream) | only(OpenedAs::Download),

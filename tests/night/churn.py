@@ -10,12 +10,10 @@ import io
 import logging
 import random
 import re
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 from typing import Any
 
 import av
@@ -66,11 +64,11 @@ async def _read_for_ever(reader: ff.Reader[float]) -> None:
 class _Rounds:
     """The actions that are repeated with one pipeline."""
 
-    def __init__(self, cameras: Cameras, seed: int, folder: Path) -> None:
+    def __init__(self, cameras: Cameras, seed: int) -> None:
         self.cameras, self.findings = cameras, list[str]()
         self.ran, self.unseen = 0, 0
         self.pipeline = ff.Pipeline("churn")
-        self.sources = [self._source(number, folder) for number in range(len(cameras.urls))]
+        self.sources = [self._source(number) for number in range(len(cameras.urls))]
         self.replaced = self.pipeline.add(nodes.mean, self.sources[0], name="replaced")
         for number, source in enumerate(self.sources[-_IN_PART:]):  # otherwise they would not be decoded
             self.pipeline.add(nodes.mean, source, name=f"mean{number}")
@@ -82,11 +80,10 @@ class _Rounds:
         self._since = 0.0  # when that was added, Unix time
         self._away: tuple[ff.Port[float], ff.Port[ff.Frame]] | None = None
 
-    def _source(self, number: int, folder: Path) -> ff.Port[ff.Frame]:
-        """The first one remembers its pictures, the last ones are decoded in part."""
+    def _source(self, number: int) -> ff.Port[ff.Frame]:
+        """The last ones are decoded in part."""
         last = len(self.cameras.urls) - 1
         options: dict[int, dict[str, Any]] = {
-            0: {"remember": folder},
             last - 1: {"frozen_after": None, "decode": "keyframes"},
             last: {"frozen_after": None, "options": {"skip_frame": "nokey"}},
         }
@@ -226,11 +223,10 @@ def churn(seconds: float, *, seed: int = 1) -> tuple[int, list[str], dict[str, f
     """
     usage, began = Usage(own_process.REMAINS), time.monotonic()
     with (
-        tempfile.TemporaryDirectory(prefix="churn-") as folder,
         log_to(logging.NullHandler()),
         contextlib.closing(Cameras(_MJPEG, _RTSP, _FPS)) as cameras,
     ):
-        rounds = _Rounds(cameras, seed, Path(folder))
+        rounds = _Rounds(cameras, seed)
         reader = rounds.pipeline.reader(rounds.replaced)
         reading = threading.Thread(target=lambda: asyncio.run(_read_for_ever(reader)), name="async")
         with rounds.pipeline:

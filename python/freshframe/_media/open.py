@@ -32,7 +32,6 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     decode: Literal["all", "keyframes"] = "all",
     pace: Literal["even", "burst"] = "even",
     frozen_after: float | Literal["auto"] | None = "auto",
-    remember: str | os.PathLike[str] | None = None,
     clock_offset: float = 0.0,
     loop: bool = False,
     realtime: bool = False,
@@ -91,10 +90,6 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             events and the metrics report it, and ``/healthz`` is 503. "auto": after 60 s, and ``/healthz``
             does not mind. None means never, as for a screen or a poster. An error with a number for other
             sources.
-        remember: A folder of this program, which is made if it is missing. Once a minute and at its end, the
-            source writes there which keyframes it has seen, in at most 17 KiB. After a restart of the
-            program it still knows them, so that a camera that shows the picture from before the restart is
-            reported. Needs ``frozen_after``, and is an error for other sources.
         clock_offset: Seconds that are added to ``sample.utc``, unless that is the time of the arrival: a
             known delay. A camera that says "now" 20 ms after it took the picture has -0.02.
         loop: At its end, a file starts again at its beginning, or at ``start``. Has no effect on a camera or
@@ -152,7 +147,6 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.decode = _check.text("decode", decode)
     chosen.pace = _check.text("pace", pace)
     chosen.frozen_after = _frozen_after(frozen_after)
-    chosen.remember = _folder(remember)
     chosen.clock_offset = _check.number("clock_offset", clock_offset)
     chosen.loop = _check.flag("loop", loop)
     chosen.realtime = _check.flag("realtime", realtime)
@@ -210,14 +204,6 @@ def _frozen_after(value: Any) -> float | None:
             f'frozen_after must be a number of seconds above 0, "auto" or None, got {seconds:g}'
         )
     return seconds
-
-
-def _folder(remember: Any) -> str:
-    if remember is None:
-        return ""
-    if not (folder := _check.path("remember", remember)):
-        raise OptionError("remember must be a folder, got ''")
-    return folder
 
 
 def _count(what: str, value: Any) -> int | None:

@@ -15,8 +15,8 @@
 #include "bindings/engine/engine.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
-#include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/runner/runner.hpp"
+#include "core/pipeline/views/ports.hpp"
 #include "media/packets/packet_camera.hpp"
 
 #include <nanobind/nanobind.h>

@@ -82,9 +82,6 @@ void bind_open_options(nb::module_& module) {
           [](OpenOptions& self, const std::string& name) { self.pace = parse_pace(name); },
           "\"even\" or \"burst\".")
       .def_rw("frozen_after", &OpenOptions::frozen_after)
-      .def_prop_rw(
-          "remember", [](const OpenOptions& self) { return python_path(self.remember); },
-          [](OpenOptions& self, const PathName& folder) { self.remember = folder.bytes; }, "A folder.")
       .def_rw("clock_offset", &OpenOptions::clock_offset)
       .def_rw("loop", &OpenOptions::loop)
       .def_rw("realtime", &OpenOptions::realtime)

@@ -45,7 +45,6 @@ V4l2Options v4l2_options(const OpenOptions& options) {
                      .open_timeout = options.open_timeout,
                      .read_timeout = options.read_timeout,
                      .frozen_after = options.frozen_after,
-                     .remember = options.remember,
                      .clock_offset = options.clock_offset,
                      .decoder = options.options};
   if (const auto entry = result.decoder.extract("format")) {

@@ -21,7 +21,6 @@ struct V4l2Options {
   double open_timeout = 5;  // seconds
   double read_timeout = 5;
   std::optional<double> frozen_after = {};          // see OpenOptions
-  std::string remember = {};                        // see OpenOptions
   double clock_offset = 0;                          // seconds, added to the wall times of the device
   std::map<std::string, std::string> decoder = {};  // the user's other options
 };

@@ -58,17 +58,15 @@ V4l2Source::V4l2Source(std::string path, V4l2Options options, V4l2System& system
       system_(system),
       place_(path_, system),
       controls_(place_, options_.settings, system),
-      still_(title(), options_.frozen_after, options_.remember) {}
+      still_(title(), options_.frozen_after) {}
 
 void V4l2Source::open(const Context& context) {
-  still_.open(context);
   stop_.emplace(context.stop);
   ReconnectingSource::open(context);
 }
 
 void V4l2Source::close() {
   ReconnectingSource::close();
-  still_.close();
   stop_.reset();
 }
 

@@ -31,7 +31,7 @@ LiveSource::LiveSource(SourceUrl url, OpenOptions options)
                  .keys = options_.decode == Decode::Keyframes,
                  .leaves_out = leaves_frames_out(options_.options) || options_.decode == Decode::Keyframes}),
       maker_(wanted_size(options_)),
-      still_(title(), options_.frozen_after, options_.remember) {
+      still_(title(), options_.frozen_after) {
   times_.timeline().follow(packets_.timeline());
   packets_.follow(times_.timeline());
 }
@@ -53,7 +53,6 @@ void LiveSource::open(const Context& context) {
   packet_ = make_av_packet();
   check_known(connector_.options().options, url());  // whether or not the server is there
   begin_card();
-  still_.open(context);
   maker_.count_downloads(context.counters.source().downloads());
   ReconnectingSource::open(context);
 }
@@ -114,7 +113,6 @@ void LiveSource::disconnect() {
 
 void LiveSource::close() {
   ReconnectingSource::close();
-  still_.close();
   packets_.close();
   connector_.close();
   packet_.reset();

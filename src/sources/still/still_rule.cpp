@@ -38,39 +38,6 @@ double common_part(double seconds, double others) {
 
 }  // namespace
 
-void StillRule::remember(const Past& past) {
-  std::deque<Whole> wholes;
-  for (const auto& [bits, time] : past.pictures) {
-    const bool is_new =
-        std::ranges::none_of(wholes, [&, bits = bits](const Whole& each) { return each.bits == bits; });
-    wholes.push_back({bits, time, wholes.size() + 1, is_new});
-  }
-  remembered_ = wholes.size();
-  for (auto whole : wholes_) {
-    whole.number += remembered_;
-    wholes.push_back(whole);
-  }
-  wholes_ = std::move(wholes);
-  while (wholes_.size() > kWholesKept) wholes_.pop_front();
-  count_ += remembered_;
-  likely_number_ += remembered_;
-  flat_number_ += remembered_;
-  moved_ = moved_ == 0 ? past.before_motion + 1 : moved_ + remembered_;
-  if (!still_) return;
-  still_->number += remembered_;
-  const auto first = find_unmoved(still_->bits);  // the first of the kept ones
-  if (first && first->number < still_->number) still_ = first;
-}
-
-StillRule::Past StillRule::past() const {
-  Past past;
-  for (const auto& whole : wholes_) {
-    if (whole.number < moved_) ++past.before_motion;
-    past.pictures.push_back({whole.bits, whole.time});
-  }
-  return past;
-}
-
 void StillRule::add(const PictureDigest& picture, TimePoint time) {
   ++count_;
   add_whole(picture, time);
@@ -223,8 +190,7 @@ StillRule::Verdict StillRule::verdict() const {
             .since = still_->time,
             .pictures = count_ - still_->number + 1,
             .contents = static_cast<std::uint64_t>(contents),
-            .period = period_,
-            .remembered = still_->number <= remembered_};
+            .period = period_};
   }
   if (likely_) {
     const auto pictures = count_ - likely_number_ + 1;

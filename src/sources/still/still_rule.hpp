@@ -48,23 +48,8 @@ class StillRule {
     std::uint64_t pictures = 0;  // keyframes since then
     std::uint64_t contents = 0;  // different ones of them; as many as pictures: only fields have come again
     double period = 0;           // seconds, of a loop
-    bool remembered = false;     // the first one is of an earlier run
   };
 
-  /// The keyframes of an earlier run, the oldest first.
-  struct Past {
-    struct Picture {
-      std::uint64_t bits;
-      TimePoint time;
-    };
-    std::vector<Picture> pictures = {};
-    std::size_t before_motion = 0;  // number of these from before the newest motion
-  };
-
-  /// Call it once: they are older than the added ones. A keyframe that is equal to one of them is a proof, too.
-  void remember(const Past& past);
-  /// At most kWholesKept.
-  [[nodiscard]] Past past() const;
   /// A keyframe. Times never go back.
   void add(const PictureDigest& picture, TimePoint time);
   [[nodiscard]] Verdict verdict() const;
@@ -102,8 +87,7 @@ class StillRule {
   [[nodiscard]] bool has_clock() const;
   [[nodiscard]] double mean_share() const;
 
-  std::uint64_t count_ = 0;       // count of keyframes
-  std::uint64_t remembered_ = 0;  // those from an earlier run
+  std::uint64_t count_ = 0;  // count of keyframes
   std::deque<Whole> wholes_;
   std::vector<Field> fields_;
   std::array<TimePoint, kFieldsKept> times_{};  // times of the newest pictures of this size, in turn

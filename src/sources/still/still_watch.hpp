@@ -6,7 +6,6 @@
 #include "freshframe/node.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,23 +14,14 @@
 
 namespace freshframe::media {
 
-class StillMemory;
-
 /// Also over reconnections. Of keyframes that are closer than 0.4 s, as of MJPEG, one each second counts. On the
 /// thread of the source.
 class StillWatch {
  public:
-  /// `title` is the source's name in messages, `frozen_after` and `remember` as in OpenOptions.
-  StillWatch(std::string title, std::optional<double> frozen_after, std::string remember = {});
+  /// `title` is the source's name in messages, `frozen_after` as in OpenOptions.
+  StillWatch(std::string title, std::optional<double> frozen_after);
   StillWatch(const StillWatch&) = delete;
   StillWatch& operator=(const StillWatch&) = delete;
-  ~StillWatch();
-
-  /// Throws SourceRefused where the folder of `remember` cannot be written. A folder that does not answer is read
-  /// later.
-  void open(const Context& context);
-  /// Writes what is remembered.
-  void close();
 
   /// A keyframe that is whole, of a source that decodes all of them.
   void note_picture(const Frame& picture, TimePoint captured, const Context& context);
@@ -50,23 +40,19 @@ class StillWatch {
   [[nodiscard]] bool counts(TimePoint captured);
   [[nodiscard]] StillRule::Verdict verdict() const;
   void tell(TimePoint captured, const Context& context);
-  void learn_past(const Context& context);
 
   const std::string title_;
   const double limit_;  // seconds; 0 means never
   const bool is_ill_;
-  const std::string folder_;             // folder of `remember`; "" writes nothing
-  std::unique_ptr<StillMemory> memory_;  // between open() and close()
-  std::optional<StillRule> rule_;        // once a picture has come, or there is a memory
-  std::optional<StillRule> bytes_;       // rule for packets, since the source has decoded nothing
-  int news_ = 0;                         // decoded pictures since then that were new, in a row
-  std::optional<TimePoint> pictured_;    // when the last picture was asked for
-  static constexpr int kUnseen = 3;      // pictures that were asked for in a row, and did not come
-  int asked_ = 0;                        // pictures in a row that did not come
-  bool suspects_ = false;                // by the last picture it is frozen, however short
-  bool learned_ = false;                 // the rule has what an earlier program has kept
-  std::optional<TimePoint> last_;        // keyframe
-  std::optional<TimePoint> counted_;     // the last verdict that counts
+  std::optional<StillRule> rule_;      // once an image has arrived
+  std::optional<StillRule> bytes_;     // rule for packets, since the source has decoded nothing
+  int news_ = 0;                       // decoded pictures since then that were new, in a row
+  std::optional<TimePoint> pictured_;  // when the last picture was asked for
+  static constexpr int kUnseen = 3;    // pictures that were asked for in a row, and did not come
+  int asked_ = 0;                      // pictures in a row that did not come
+  bool suspects_ = false;              // by the last picture it is frozen, however short
+  std::optional<TimePoint> last_;      // keyframe
+  std::optional<TimePoint> counted_;   // the last verdict that counts
   StillRule::Kind told_ = StillRule::Kind::None;
 };
 

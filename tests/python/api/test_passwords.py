@@ -113,7 +113,6 @@ PLACES: dict[str, Callable[[str], object]] = {
     "open start": lambda url: added(ff.open(url, start=1)),
     "open live": lambda url: added(ff.open(url, live=False)),
     "open still": lambda url: added(ff.open(url, live=False, frozen_after=5)),
-    "open remember": lambda url: added(ff.open("demo:circles", remember=url)),
     "open pace": lambda url: added(ff.open(url, pace="burst")),
     "open keys": lambda url: added(ff.open(url, live=False, decode="keyframes")),
     "open rendition": lambda url: added(ff.open(url, live=False, rendition="worst")),

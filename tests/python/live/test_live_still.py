@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import logging
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,59 +126,6 @@ def test_none_looks_at_nothing() -> None:
         first = camera.read()[0]
         while camera.read()[0].pts < first.pts + 5:
             assert camera.stats.frozen is None
-
-
-def test_the_picture_of_before_a_restart_is_told(tmp_path: Path) -> None:
-    with HttpServer(hung()) as server:
-        for _ in range(2):
-            pipeline = ff.Pipeline()
-            pipeline.add(
-                ff.open(server.url, frozen_after=2, remember=tmp_path / "state", **PATIENT), name="door"
-            )
-
-            def source(seen: ff.Pipeline = pipeline) -> ff.stats.SourceStats:
-                stats = seen.stats().nodes["door"].source
-                assert stats is not None
-                return stats
-
-            with pipeline:
-                until(lambda: source().frozen == "frozen", "a frozen picture")
-                stats, lasted = source(), pipeline.stats().elapsed
-            (file,) = (tmp_path / "state").iterdir()
-            assert file.name == "door.frozen"
-            assert file.stat().st_size <= 16 * 1024 + 32
-    assert stats.frozen_for > lasted, "the second one knows it from the first"
-    assert stats.frozen_contents == 1
-
-
-def test_a_folder_that_cannot_be_written_is_an_error_at_the_start(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_text("no folder")
-    pipeline = ff.Pipeline()
-    pipeline.add(ff.open("http://127.0.0.1:9/x", remember=file), name="door")
-    with pytest.raises(ff.SourceError, match=r"remember: cannot read or write '.*/file/door\.frozen': "):
-        pipeline.start()
-
-
-@pytest.mark.parametrize(
-    ("url", "options", "message"),
-    [
-        ("clip.mp4", {"remember": "state"}, "is a file: remember is for cameras and live network streams"),
-        ("demo:circles", {"remember": "state"}, "remember is for cameras and live network streams"),
-        (
-            "rtsp://127.0.0.1/x",
-            {"remember": "state", "frozen_after": None},
-            "remember keeps what frozen_after looks at",
-        ),
-        ("rtsp://127.0.0.1/x", {"remember": ""}, "remember must be a folder, got ''"),
-        ("rtsp://127.0.0.1/x", {"remember": "a\0b"}, "remember must be a path"),
-        ("rtsp://127.0.0.1/x", {"remember": 3}, "remember must be a path, got 3"),
-        ("rtsp://127.0.0.1/x", {"remember": True}, "remember must be a path, got True"),
-    ],
-)
-def test_remember_for_what_it_is_not_for_is_refused(url: str, options: dict[str, Any], message: str) -> None:
-    with pytest.raises((ff.OptionError, ff.OptionTypeError), match=message):
-        ff.open(url, **options)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, "never", float("nan"), float("inf")])

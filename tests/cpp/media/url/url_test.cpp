@@ -146,7 +146,6 @@ TEST(MediaUrl, EachOptionIsForItsSourcesOnly) {
   };
   const std::vector<Row> rows{
       {"frozen_after", {.frozen_after = 9}, "---+++"},
-      {"remember", {.remember = "a"}, "---+++"},
       {"live", {.live = true}, "-----+"},
       {"live", {.live = false}, "-----+"},
       {"reconnect", {.reconnect = true}, "---+++"},

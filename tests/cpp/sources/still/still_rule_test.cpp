@@ -168,15 +168,6 @@ TEST_F(StillRuleTest, APictureThatStaysIsStillSinceItsFirst) {
   EXPECT_EQ(rule_.verdict().contents, 1U);
 }
 
-TEST_F(StillRuleTest, APastThatComesLateMakesNoStillPictureYounger) {
-  const auto hung = sensor_.picture(1, 1);
-  for (int i = 0; i < 1100; ++i) (void)see(hung);  // the first ones are no longer kept
-  rule_.remember({.pictures = {{.bits = 1, .time = {}}}});
-  EXPECT_EQ(see(hung), Kind::Still);
-  EXPECT_EQ(since(), 0);
-  EXPECT_EQ(rule_.verdict().pictures, 1101U);
-}
-
 TEST_F(StillRuleTest, ItEndsWithTheThirdPictureInARowThatIsNew) {
   const auto hung = sensor_.picture(1, 1);
   for (int i = 0; i < 6; ++i) (void)see(hung);

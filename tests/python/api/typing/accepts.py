@@ -134,7 +134,7 @@ class Scale:
 
 def ports_and_readers() -> None:
     pipeline = ff.Pipeline("typed", stall_timeout=None)
-    source = ff.open(0, size=(640, 480), exposure=100, gain="auto", frozen_after=30, remember="state")
+    source = ff.open(0, size=(640, 480), exposure=100, gain="auto", frozen_after=30)
     camera = pipeline.add(source, name="camera")
     assert_type(camera, ff.Port[ff.Frame])
     assert_type(pipeline.add(ff.testing.MockCamera("pepsi.png", fps=14)), ff.Port[ff.Frame])
