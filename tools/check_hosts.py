@@ -27,7 +27,7 @@ HOSTS = {
 }
 HOST = re.compile("|".join(f"(?:{pattern})" for pattern in HOSTS.values()))
 LOCK_FILES = re.compile(r"(^|/)[\w.-]*(\.lock|-lock\.json|go\.sum)$")
-OWN = {"tools/check_hosts.py", "tests/python/tree/test_check_hosts.py"}
+OWN = {"tools/check_hosts.py"}
 
 
 def found_in(text: str) -> Iterator[tuple[int, str]]:
