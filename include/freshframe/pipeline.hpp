@@ -25,7 +25,7 @@
 #include <vector>
 
 namespace freshframe::core {
-class ReaderCore;      // src/core/pipeline/reader.hpp
+class ReaderCore;      // src/core/pipeline/graph/reader.hpp
 class PipelineAccess;  // src/core/pipeline/pipeline_access.hpp
 class PipelineCore;    // src/core/pipeline/pipeline_core.hpp
 }  // namespace freshframe::core

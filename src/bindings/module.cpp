@@ -106,9 +106,9 @@ NB_MODULE(_native, module) {
   auto engine = bind_engine(module);
   bind_stats(module, engine);
   bind_why(module);
-  bind_what_if(module);
   bind_reader(module, engine);
   bind_python_nodes(module, engine);
+  bind_node_thread(module);
   bind_processes(module, engine);
   bind_worker_end(module);
   bind_native_nodes(module);

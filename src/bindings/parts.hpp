@@ -28,12 +28,12 @@ void bind_node_handle(nanobind::module_& module);
 void bind_options(nanobind::module_& module);
 void bind_stats(nanobind::module_& module, nanobind::class_<Engine>& engine);
 void bind_why(nanobind::module_& module);
-void bind_what_if(nanobind::module_& module);
 
 // ---- read, node, process
 void bind_sample(nanobind::module_& module);
 void bind_stamp(nanobind::module_& module);
 void bind_reader(nanobind::module_& module, nanobind::class_<Engine>& engine);
+void bind_node_thread(nanobind::module_& module);
 void bind_python_nodes(nanobind::module_& module, nanobind::class_<Engine>& engine);
 void bind_processes(nanobind::module_& module, nanobind::class_<Engine>& engine);
 void bind_worker_end(nanobind::module_& module);

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/packets/packet_camera.hpp"
 #include "media/packets/parameters.hpp"

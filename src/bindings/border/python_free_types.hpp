@@ -15,8 +15,8 @@
 #include <stop_token>
 #include <vector>
 
-#include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/runner/successor.hpp"
 
 namespace freshframe::gil {
 

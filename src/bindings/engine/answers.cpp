@@ -1,8 +1,7 @@
-// The questions of a program to a pipeline: snapshots of the counters, the answers of why() and what_if().
+// The questions of a program to a pipeline: snapshots of the counters, the answer of why().
 // Each is the engine's structs with their fields, which the package turns into its dataclasses.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/stats_fields.hpp"
-#include "freshframe/what_if.hpp"
 #include "freshframe/why.hpp"
 
 #include <cstdint>
@@ -18,9 +17,9 @@
 #include "bindings/border/text.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/parts.hpp"
-#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/views/statistics.hpp"
 #include "why/observer.hpp"
-#include "why/what_if/recording.hpp"
 
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
@@ -30,10 +29,6 @@ namespace nb = nanobind;
 
 template <>
 inline constexpr bool freshframe::gil::python_free<freshframe::Why> = true;
-template <>
-inline constexpr bool freshframe::gil::python_free<freshframe::WhatIf> = true;
-template <>
-inline constexpr bool freshframe::gil::python_free<freshframe::NodeChange> = true;
 
 namespace freshframe::python {
 namespace {
@@ -261,68 +256,6 @@ void bind_why(nb::module_& module) {
       .def_ro("needed", &Why::needed)
       .def_ro("unsettled", &Why::unsettled)
       .def_prop_ro("text", [](const Why& self) { return to_string(self); });
-}
-
-PyObject* engine_what_if(gil::Held& held, PyObject* self, PyObject* args) {
-  const char* name = nullptr;
-  PyObject* given = nullptr;
-  if (PyArg_ParseTuple(args, "sO:what_if", &name, &given) == 0) return nullptr;
-  return raw_call(held, [&]() -> PyObject* {
-    const auto& change = nb::cast<const NodeChange&>(nb::handle(given));
-    const std::string node(name);
-    WhatIf answer;
-    gil::release(
-        held,
-        [](core::PipelineCore* core, const std::string* target, const NodeChange* with, WhatIf* into) {
-          *into = core::what_if(core::make_recording(*core), *target, *with);
-        },
-        &nb::inst_ptr<Engine>(self)->core(), &node, &change, &answer);
-    return nb::cast(std::move(answer)).release().ptr();
-  });
-}
-
-void bind_what_if(nb::module_& module) {
-  nb::class_<NodeChange>(module, "NodeChange", nb::is_final(), "A change that what_if() asks for.")
-      .def(
-          "__init__",
-          [](NodeChange* self, std::optional<Queue> queue, std::optional<double> max_age,
-             std::optional<double> max_rate, std::optional<int> workers, std::optional<Batch> batch,
-             std::optional<double> speed, std::optional<double> rate) {
-            new (self) NodeChange{queue, max_age, max_rate, workers, batch, speed, rate};
-          },
-          nb::kw_only(), nb::arg("queue").none(), nb::arg("max_age").none(), nb::arg("max_rate").none(),
-          nb::arg("workers").none(), nb::arg("batch").none(), nb::arg("speed").none(),
-          nb::arg("rate").none());
-  nb::class_<Question>(module, "Question", nb::is_final(),
-                       "A question to what_if() as text: \"NODE: queue=NEXT\".")
-      .def(
-          "__init__",
-          [](Question* self, std::string_view text) { new (self) Question(Question::parse(text)); },
-          nb::arg("text"))
-      .def_ro("node", &Question::node)
-      .def_ro("change", &Question::change);
-  nb::class_<Range>(module, "Range", nb::is_final())
-      .def_ro("low", &Range::low)
-      .def_ro("middle", &Range::middle)
-      .def_ro("high", &Range::high);
-  nb::class_<Outcome> outcome(module, "Outcome", nb::is_final());
-  outcome.def_ro("consumer", &Outcome::consumer)
-      .def_ro("is_reader", &Outcome::is_reader)
-      .def_ro("rate_now", &Outcome::rate_now)
-      .def_ro("age_mean_now", &Outcome::age_mean_now)
-      .def_ro("rate", &Outcome::rate)
-      .def_ro("age_mean", &Outcome::age_mean)
-      .def_ro("age_p50", &Outcome::age_p50)
-      .def_ro("age_p99", &Outcome::age_p99);
-  add_text(outcome, "reason", &Outcome::reason);
-  nb::class_<WhatIf> what_if(module, "WhatIf", nb::is_final());
-  add_text(what_if, "reason", &WhatIf::reason);
-  what_if.def_ro("node", &WhatIf::node)
-      .def_ro("change", &WhatIf::change)
-      .def_ro("outcomes", &WhatIf::outcomes)
-      .def_ro("calls", &WhatIf::calls)
-      .def_ro("duration", &WhatIf::duration)
-      .def_prop_ro("text", [](const WhatIf& self) { return to_string(self); });
 }
 
 }  // namespace freshframe::python

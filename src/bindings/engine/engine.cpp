@@ -21,9 +21,11 @@
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "core/pipeline/changes/changes.hpp"
-#include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/let_go.hpp"
-#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/runner/successor.hpp"
+#include "core/pipeline/views/ports.hpp"
+#include "core/pipeline/views/statistics.hpp"
 #include "core/real_deadline.hpp"
 #include "platform/forced_unwind.hpp"
 
@@ -407,8 +409,6 @@ PyMethodDef* engine_methods() {
        "thread has ended. Does not handle signals. GIL: released while waiting"},
       {"why", gil::entry<&engine_why>, METH_NOARGS,
        "why($self, /)\n--\n\nThe parts of the age of samples, and causes that were proven. GIL: released"},
-      {"what_if", gil::entry<&engine_what_if>, METH_VARARGS,
-       "what_if($self, node, change, /)\n--\n\nThe effect of a change of one node. GIL: released"},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
 }

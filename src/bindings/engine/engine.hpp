@@ -93,8 +93,6 @@ using Parents = std::vector<std::pair<int, int>>;
 
 /// Engine.why().
 PyObject* engine_why(gil::Held& held, PyObject* self, PyObject* no_arguments);
-/// Engine.what_if().
-PyObject* engine_what_if(gil::Held& held, PyObject* self, PyObject* args);
 
 /// Drops the callback of Engine.call_at_end().
 void forget_end_callback();

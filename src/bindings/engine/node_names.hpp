@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "core/pipeline/name_table.hpp"
+#include "core/pipeline/runner/name_table.hpp"
 
 namespace freshframe::python {
 

@@ -1,4 +1,4 @@
-// The common parts of the loops of Python nodes: the node's state, waits without the GIL, conversion of results.
+// The common parts of the loops of Python nodes: the node's state, and waits without the GIL.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,7 +7,6 @@
 #include "freshframe/node.hpp"
 
 #include <cstdint>
-#include <optional>
 
 #include "bindings/border/errors.hpp"
 #include "bindings/border/python_free_types.hpp"
@@ -40,8 +39,6 @@ struct Loop {
 bool run_samples(gil::Held& held, Loop& loop);
 bool run_batches(gil::Held& held, Loop& loop);
 void run_source(gil::Held& held, Loop& loop);
-/// Calls the node's finish().
-void run_finish(gil::Held& held, Loop& loop);
 
 /// Passes an exception to the engine; true means the node continues (on_error="skip").
 bool fail(gil::Held& held, Loop& loop, const TakenError& taken, const AnySample* sample);
@@ -77,24 +74,6 @@ PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample);
 PyObject* call_function(const Loop& loop, PyObject* given);
 PyObject* call_with(PyObject* function, PyObject* given);
 PyObject* call_method(PyObject* object, PyObject* name, PyObject* given);
-/// Checked here, because a child's refusal would name the child and not the node that returned the wrong
-/// value.
-void check_demand(const Loop& loop, const Emitted& output, nanobind::handle given);
-/// A result of `from` as the sample that the children get; nullopt for None. False means it is invalid, with
-/// an exception set.
-bool take_output(gil::Held& held, Loop& loop, PyObject* result, const AnySample& from,
-                 std::optional<AnySample>& output);
-/// Sends the result of `sample`, and drops the sample.
-void send_output(core::Runner& runner, AnySample& sample, std::optional<AnySample>& output);
-/// Takes over what a call of the node returned for `from`: the results of a generator are sent while it runs,
-/// a plain one becomes `output`. False means the node is to be closed. A stop may end a generator, and an exception
-/// may be skipped, except for finish(). A generator of process() is refused unless the node gives several results.
-enum class Called : std::uint8_t { Process, OnTick, Finish };
-bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from, Called called,
-                 std::optional<AnySample>& output);
-/// The result of on_tick() for a tick, as take_result().
-bool run_tick(gil::Held& held, Loop& loop, AnySample& tick, std::optional<AnySample>& output);
-
 /// Runs `Step` on the runner without the GIL and meters how long the GIL was held before and waited for
 /// after.
 template <auto Step, class... A>

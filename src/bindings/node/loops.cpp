@@ -16,6 +16,7 @@
 #include "bindings/border/text.hpp"
 #include "bindings/frame/format_use.hpp"
 #include "bindings/node/loop.hpp"
+#include "bindings/node/results.hpp"
 #include "bindings/results/value.hpp"
 #include "core/pipeline/runner/node_errors.hpp"
 

@@ -69,11 +69,4 @@ class PythonSource final : public SourceBase, public Hosted {
   bool live_;
 };
 
-class Engine;
-
-/// For a green thread: start() throws, and the node ends.
-void refuse_green_thread(gil::Held& held, Engine& engine, core::Runner& runner);
-/// Adds run_node to the module.
-void bind_node_thread(nanobind::module_& module);
-
 }  // namespace freshframe::python

@@ -17,7 +17,7 @@
 #include "bindings/border/raw_call.hpp"
 #include "bindings/border/text.hpp"
 #include "bindings/engine/engine.hpp"
-#include "bindings/node/python_node.hpp"
+#include "bindings/node/node_thread.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/process/encoding.hpp"
 #include "bindings/results/pickled.hpp"

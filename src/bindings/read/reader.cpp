@@ -16,6 +16,7 @@
 #include "bindings/frame/format_use.hpp"
 #include "bindings/parts.hpp"
 #include "core/pipeline/changes/changes.hpp"
+#include "core/pipeline/pipeline_core.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>

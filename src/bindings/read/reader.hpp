@@ -14,7 +14,7 @@
 #include "bindings/border/fork_guard.hpp"
 #include "bindings/frame/format_use.hpp"
 #include "bindings/read/sample.hpp"
-#include "core/pipeline/reader.hpp"
+#include "core/pipeline/graph/reader.hpp"
 #include "platform/wake_up.hpp"
 
 #include <nanobind/nanobind.h>

@@ -14,7 +14,6 @@
 #include "bindings/border/text.hpp"
 #include "bindings/results/circles.hpp"
 #include "bindings/results/detections.hpp"
-#include "bindings/results/value.hpp"
 
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/pair.h>
@@ -107,9 +106,9 @@ nb::object tracks_to_python(gil::Held& held, const Tracks& tracks) {
   return detections_to_python(held, value, *value.as<Detections>());
 }
 
-Tracks read_tracks(gil::Held& held, nb::handle object) {
+Tracks read_tracks(gil::Held& held, nb::handle object, ReadValue read_value) {
   static const TypeInfo* const wanted[] = {get_type<Detections>()};
-  const auto output = from_python(held, object, wanted);
+  const Emitted output = read_value(held, object, std::span<const TypeInfo* const>(wanted));
   if (const auto* circles = output.value.as<Circles>()) return *circles;
   if (const auto* boxes = output.value.as<Detections>()) return *boxes;
   throw OptionTypeError("the tracks of counts must be Circles or Detections");
@@ -168,7 +167,7 @@ nb::object counts_to_python(gil::Held& held, const Zones& counts) {
   return python_class(kZones, "Zones")(zones, tracks_to_python(held, counts.tracks));
 }
 
-ValueRef counts_from_python(gil::Held& held, nb::handle object) {
+ValueRef counts_from_python(gil::Held& held, nb::handle object, ReadValue read_value) {
   if (nb::isinstance(object, python_class(kLineCounts, "LineCounts"))) {
     LineCounts counts;
     counts.start = read_point(object.attr("start"));
@@ -176,14 +175,14 @@ ValueRef counts_from_python(gil::Held& held, nb::handle object) {
     counts.forward = nb::cast<std::int64_t>(object.attr("forward"));
     counts.backward = nb::cast<std::int64_t>(object.attr("backward"));
     counts.crossings = read_crossings(object.attr("crossings"));
-    counts.tracks = read_tracks(held, object.attr("tracks"));
+    counts.tracks = read_tracks(held, object.attr("tracks"), read_value);
     return ValueRef::make<LineCounts>(std::move(counts));
   }
   if (nb::isinstance(object, python_class(kZones, "Zones"))) {
     Zones counts;
     for (const nb::handle item : object.attr("items")())
       counts.zones.emplace_back(nb::cast<std::string>(item[0]), read_zone(item[1]));
-    counts.tracks = read_tracks(held, object.attr("tracks"));
+    counts.tracks = read_tracks(held, object.attr("tracks"), read_value);
     return ValueRef::make<Zones>(std::move(counts));
   }
   return {};

@@ -148,7 +148,7 @@ ValueRef wanted_from_python(gil::Held& held, nb::handle object, const TypeInfo* 
     return boxes.is_valid() ? ValueRef::make<Detections>(detections_from_python(held, boxes)) : ValueRef();
   }
   if (wanted == get_type<LineCounts>() || wanted == get_type<Zones>())
-    return counts_from_python(held, object);
+    return counts_from_python(held, object, &from_python);
   TableColumns columns(object);
   if (wanted == get_type<native::Array>() && is_array(object)) {
     columns.add("", object);

@@ -18,7 +18,7 @@
 #include "bindings/engine/engine.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
-#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/views/ports.hpp"
 #include "media/stream/detached_call.hpp"
 #include "sinks/look/look_sources.hpp"
 

@@ -63,7 +63,7 @@ Frame annotate(gil::Held& held, NodeHandle& self, const Frame& frame, nb::handle
                std::optional<double> pts) {
   const LoneCall<Annotate> call(self, "an Annotate", "draw()");
   auto value = tracks_from(held, given);
-  if (!value) value = counts_from_python(held, given);
+  if (!value) value = counts_from_python(held, given, &from_python);
   if (!value) {
     throw OptionTypeError(
         std::string(

@@ -1,7 +1,8 @@
-// Taking samples from an inbox: which ones are next, and waiting for them.
+// Taking samples and batches from an inbox: which ones are next, and waiting for them.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "core/edge/inbox.hpp"
 #include "core/edge/lock_soon.hpp"
@@ -208,6 +209,56 @@ bool Inbox::sleep_locked(TimePoint deadline, const std::function<bool()>& ready)
 void Inbox::arm(bool waits) {
   const Lock lock(mutex_);
   waiting_ = waits;
+}
+
+Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Gather& gather, Delivery& out) {
+  const auto& batch = gather.batch;
+  gathering_.active = false;
+  if (stop_.is_over(*clock_)) return Taken::Ended;
+  if (lanes_.has_news()) return Taken::News;
+  while (any_waits_locked()) {  // repeat if all queued samples were stale
+    const auto now = clock_->now();
+    if (!gathering_.is_complete(batch, stop_)) {
+      if (!gather.until) gather.until = now + to_duration(Seconds(batch.max_wait));
+      if (now < *gather.until) {
+        gathering_.active = true;
+        tell_producers(out);
+        return Taken::Nothing;
+      }
+      gathering_.leave_out_silent(lanes_.all(), now, batch);
+    }
+    AnySample sample;
+    out.gathered_at = now;
+    gathered_for_ = gather.until ? Seconds(now - *gather.until) + Seconds(batch.max_wait) : Seconds{};
+    // If the last sample of a source is in this batch, the source is gone; the consumer is notified after its
+    // call.
+    while (samples.size() < static_cast<std::size_t>(batch.size) && !stop_.is_over(*clock_) &&
+           way_out_.take_next(sample, out)) {
+      samples.push_back(std::move(sample));
+    }
+    gather.until.reset();
+    if (samples.empty()) continue;
+    finishing_.store(true, std::memory_order_relaxed);
+    return Taken::Sample;
+  }
+  gather.until.reset();
+  tell_producers(out);
+  return nothing_locked();
+}
+
+Taken Inbox::take_batch(std::vector<AnySample>& samples, const Batch& batch,
+                        std::optional<TimePoint>& gather_until, TimePoint deadline) {
+  samples.clear();
+  const Gather gather{batch, gather_until};
+  Delivery out;
+  Lock lock(mutex_);
+  auto taken = take_batch_locked(samples, gather, out);
+  for (bool waits = deadline != kWithoutWait; waits && taken == Taken::Nothing;) {
+    waits = wait_to_take_locked(out, deadline, &gather);
+    taken = take_batch_locked(samples, gather, out);
+  }
+  lock.unlock();
+  return finish(taken, samples, out);
 }
 
 }  // namespace freshframe::core

@@ -15,7 +15,8 @@
 #include "core/fork_hold.hpp"
 #include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/let_go.hpp"
-#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/views/statistics.hpp"
 
 namespace freshframe {
 

@@ -7,16 +7,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
-#include <typeinfo>
 #include <utility>
 #include <vector>
 
 #include "core/drain_time.hpp"
 #include "core/pipeline/changes/changes.hpp"
-#include "core/pipeline/graph/graph_facts.hpp"
-#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/views/stalls.hpp"
+#include "core/pipeline/views/statistics.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
@@ -69,15 +67,7 @@ bool sources_have_ended(const PipelineCore& core) {
 
 }  // namespace
 
-PipelineCore::PipelineCore(Pipeline::Options options) : options_(std::move(options)) {
-  if (const auto timeout = options_.stall_timeout; timeout && !(*timeout > 0)) {
-    throw OptionError("stall_timeout must be more than 0 seconds, got " + seconds_text(*timeout));
-  }
-  if (const auto most = options_.max_device_bytes) {
-    if (*most == 0) throw OptionError("max_device_bytes must be at least 1, got 0");
-    budget_->set_device_limit(*most);
-  }
-}
+PipelineCore::PipelineCore(Pipeline::Options options) : PipelineParts(std::move(options)) {}
 
 PipelineCore::~PipelineCore() {
   request_stop();
@@ -149,10 +139,6 @@ bool PipelineCore::keep_end(int node, const GoneSource& gone) {
   return guarded_.graph.keep_end(node, gone);
 }
 
-bool PipelineCore::called_from_runner() const {
-  return Runner::get_current(*this) != nullptr;
-}
-
 bool PipelineCore::wait(std::optional<Seconds> timeout, const WaitHook& hook) {
   if (!life_.has_started()) throw StateError("wait() before start(): nothing runs yet");
   if (called_from_runner())
@@ -161,7 +147,7 @@ bool PipelineCore::wait(std::optional<Seconds> timeout, const WaitHook& hook) {
   while (true) {
     failure().rethrow_if_due();
     if (life_.wait_ended(std::min(deadline, Real::now() + to_duration(kWaitSlice)))) break;
-    check_stalled(*this);
+    core::check_stalled(*this);
     if (Real::now() >= deadline) return false;
     if (hook) hook();
   }
@@ -239,48 +225,6 @@ std::vector<std::string> PipelineCore::join(Seconds timeout) {
   return {};
 }
 
-namespace {
-
-// A source's own error with the source's name in it, or nullptr when `error` is of another kind. Never
-// beneath a Python call: it only inspects an exception that was caught before.
-std::exception_ptr named_source_error(const std::exception_ptr& error, const std::string& source) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const SourceError& known) {
-    if (typeid(known) == typeid(SourceTimeoutError)) {
-      return std::make_exception_ptr(SourceTimeoutError(known.what(), known.url(), known.code(), source));
-    }
-    if (typeid(known) == typeid(SourceError)) {
-      return std::make_exception_ptr(SourceError(known.what(), known.url(), known.code(), source));
-    }
-    return error;
-  } catch (...) {
-    return nullptr;
-  }
-}
-
-}  // namespace
-
-std::exception_ptr make_error(const PipelineCore& core, const Runner& runner, std::exception_ptr cause,
-                              const std::string& what, const FailedOn& where) {
-  if (auto error = runner.is_source() ? named_source_error(cause, runner.name()) : nullptr) return error;
-  std::vector<BatchSample> batch;
-  for (const auto& sample : where.batch ? where.samples : std::span<const AnySample>()) {
-    batch.push_back({find_stream(runner, *core.names(), {std::span(&sample, 1)}), sample.stamp.seq});
-  }
-  NodeFailure failure{.node = runner.name(),
-                      .source = find_stream(runner, *core.names(), where),
-                      .cause = std::move(cause),
-                      .batch = std::move(batch)};
-  if (!where.samples.empty() && !where.is_own(runner.index())) {
-    failure.seq = where.samples.front().stamp.seq;
-    failure.sample = std::make_shared<const AnySample>(where.samples.front());
-    failure.nodes = std::make_shared<const std::vector<std::string>>(core.names()->all());
-  }
-  return std::make_exception_ptr(
-      NodeError(failure_text(runner, *core.names(), what, where), std::move(failure)));
-}
-
 bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::string& what,
                         const FailedOn& where) {
   if (runner.facts().removes_itself() && runner.life().removal() == nullptr && runner.life().is_connected() &&
@@ -316,6 +260,42 @@ bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::str
 void PipelineCore::refuse(std::exception_ptr error) {
   failure().set(std::move(error));
   request_stop();
+}
+
+std::shared_ptr<NodeBase> PipelineCore::place(Runner& runner, Successor& successor) {
+  const Lock building(guarded_.building);
+  auto old = runner.put(successor.next);
+  return life_.change([&] {
+    successor.old = std::move(old);
+    if (!successor.takes_thread) successor.state = Successor::State::Placed;
+    return successor.is_callers ? nullptr : successor.before;
+  });
+}
+
+std::shared_ptr<NodeBase> PipelineCore::refuse_successor(Successor& successor) {
+  return life_.change([&] {
+    successor.state = Successor::State::Refused;
+    const bool is_ours =
+        !successor.is_callers && successor.next && successor.next->node().contract().runs_outside;
+    return is_ours ? share_node(successor.next) : nullptr;
+  });
+}
+
+void PipelineCore::hand_over(Successor& successor) {
+  life_.change([&] { successor.state = Successor::State::Placed; });
+}
+
+void PipelineCore::check_stalled_for(const ReaderCore& waiting) {
+  core::check_stalled_for(*this, waiting);
+}
+
+std::string PipelineCore::describe_trouble_upstream(const ReaderCore& reader) const {
+  return core::describe_trouble_upstream(*this, reader);
+}
+
+void PipelineCore::sweep_readers() {
+  const Lock building(guarded_.building);
+  guarded_.sweep();
 }
 
 }  // namespace freshframe::core

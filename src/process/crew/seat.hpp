@@ -20,7 +20,7 @@
 #include <string>
 #include <vector>
 
-#include "core/pipeline/name_table.hpp"
+#include "core/pipeline/runner/name_table.hpp"
 #include "process/crew/options.hpp"
 #include "process/crew/restarts.hpp"
 #include "process/life/child.hpp"

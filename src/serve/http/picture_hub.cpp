@@ -10,7 +10,8 @@
 #include <exception>
 #include <utility>
 
-#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/views/ports.hpp"
 #include "core/unit_text.hpp"
 #include "media/colour/jpeg_encoder.hpp"
 #include "platform/thread.hpp"

@@ -12,7 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/views/statistics.hpp"
 #include "platform/socket.hpp"
 #include "serve/http/http_connection.hpp"
 #include "serve/http/picture_stream.hpp"

@@ -11,7 +11,8 @@
 #include <system_error>
 #include <utility>
 
-#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/views/ports.hpp"
 #include "core/unit_text.hpp"
 #include "core/utf8.hpp"
 #include "platform/thread.hpp"

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
 #include "serve/state/metrics_text.hpp"
 #include "serve/state/sampler.hpp"
 

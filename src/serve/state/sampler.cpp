@@ -6,9 +6,9 @@
 #include <map>
 #include <utility>
 
-#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/views/statistics.hpp"
 #include "why/observer.hpp"
-#include "why/what_if/recording.hpp"
 
 namespace freshframe::serve {
 namespace {
@@ -84,10 +84,6 @@ Sampler::Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double>
 
 Why Sampler::why() const {
   return core::get_observer(*core_).why();
-}
-
-WhatIf Sampler::what_if(const Question& question) const {
-  return core::what_if(core::make_recording(*core_), question.node, question.change);
 }
 
 void Sampler::sample(Time now, GilFindings gil) {

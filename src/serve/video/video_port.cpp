@@ -7,7 +7,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/views/ports.hpp"
 #include "media/packets/packet_camera.hpp"
 #include "serve/state/sampler.hpp"
 

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
-#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/views/ports.hpp"
+#include "core/pipeline/views/statistics.hpp"
 
 namespace freshframe::media {
 

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "core/stop_event.hpp"
+#include "sources/camera/camera_finder.hpp"
 #include "sources/camera/controls.hpp"
-#include "sources/camera/devices.hpp"
 #include "sources/camera/format.hpp"
 #include "sources/camera/modes.hpp"
 #include "sources/camera/system.hpp"

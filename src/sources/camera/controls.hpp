@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "sources/camera/devices.hpp"
+#include "sources/camera/camera_finder.hpp"
 #include "sources/camera/system.hpp"
 
 namespace freshframe::media {

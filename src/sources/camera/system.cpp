@@ -4,7 +4,13 @@
 
 #include "freshframe/forks.hpp"
 
-#include "sources/camera/devices.hpp"
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "core/ascii.hpp"
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -12,6 +18,15 @@
 
 namespace freshframe::media {
 namespace {
+
+namespace fs = std::filesystem;
+
+/// Another name of the same device.
+bool is_link_to_numbered(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_symlink(path, ignored) &&
+         parse_device_number(fs::canonical(path, ignored).filename().string()) >= 0;
+}
 
 int or_error(int result) {
   return result < 0 ? -errno : result;
@@ -42,6 +57,37 @@ class Kernel final : public V4l2System {
 
 V4l2System& V4l2System::kernel() {
   return forks::ProcessWide<Kernel>::get();
+}
+
+int parse_device_number(const std::string& name) {
+  constexpr std::string_view kPrefix = "video";
+  if (name.rfind(kPrefix, 0) != 0 || name.size() == kPrefix.size() || name.size() > kPrefix.size() + 4)
+    return -1;
+  int number = 0;
+  for (const char c : name.substr(kPrefix.size())) {
+    if (!core::is_digit(c)) return -1;
+    number = 10 * number + (c - '0');
+  }
+  return number;
+}
+
+std::vector<std::string> camera_paths(const std::string& folder) {
+  std::vector<std::pair<int, std::string>> found;
+  std::error_code ignored;
+  for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end;
+       entry.increment(ignored)) {
+    const int number = parse_device_number(entry->path().filename().string());
+    if (number >= 0 && !is_link_to_numbered(entry->path()))
+      found.emplace_back(number, entry->path().string());
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> paths;
+  for (auto& [number, path] : found) paths.push_back(std::move(path));
+  return paths;
+}
+
+int query_capability(const V4l2Handle& device, v4l2_capability& into) {
+  return device.error() != 0 ? device.error() : device.control(VIDIOC_QUERYCAP, into);
 }
 
 }  // namespace freshframe::media

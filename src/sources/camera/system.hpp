@@ -87,4 +87,11 @@ class V4l2Handle {
   int result_;
 };
 
+/// Returns 10 for "video10", and -1 for any other name.
+[[nodiscard]] int parse_device_number(const std::string& name);
+/// Returns every "video<number>" of a folder, by number, without links to another one.
+[[nodiscard]] std::vector<std::string> camera_paths(const std::string& folder);
+/// Returns 0, or the errno of opening the device or of its answer.
+[[nodiscard]] int query_capability(const V4l2Handle& device, v4l2_capability& into);
+
 }  // namespace freshframe::media

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "vision/picture/gradient_rows.hpp"
-
 namespace freshframe::vision {
 
 void GradientField::resize(int width, int height) {

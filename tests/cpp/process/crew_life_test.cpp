@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
 #include "cpp/process/crew_rig.hpp"
 
 namespace freshframe::process {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
 #include "cpp/process/crew_rig.hpp"
 
 namespace freshframe::process {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
 #include "cpp/process/crew_rig.hpp"
 
 namespace freshframe::process {

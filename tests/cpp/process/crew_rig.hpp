@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
 #include "cpp/temporary_folder.hpp"

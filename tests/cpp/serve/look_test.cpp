@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
 #include "cpp/media/files.hpp"
 #include "cpp/serve/client.hpp"
 #include "cpp/support.hpp"

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "core/pipeline/changes/changes.hpp"
+#include "core/pipeline/pipeline_core.hpp"
 #include "serve/http/gate.hpp"
 #include "serve/http/query.hpp"
 #include "serve/state/json.hpp"

@@ -15,13 +15,13 @@
 #include "core/drain_time.hpp"
 #include "core/pipeline/graph/admission.hpp"
 #include "core/pipeline/graph/graph_facts.hpp"
-#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/views/statistics.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
 namespace {
 
-void spawn_late(PipelineCore& core, const std::shared_ptr<Runner>& runner) {
+void spawn_late(PipelineParts& core, const std::shared_ptr<Runner>& runner) {
   try {
     core.life().start_thread(runner, [runner] { runner->run(); });
   } catch (const std::exception& error) {  // the machine has no thread left
@@ -30,7 +30,7 @@ void spawn_late(PipelineCore& core, const std::shared_ptr<Runner>& runner) {
 }
 
 // The node ends by itself, and its failures are logged.
-void undo_add(PipelineCore& core, Runner& added) {
+void undo_add(PipelineParts& core, Runner& added) {
   added.life().leave_add();
   ask_to_end(core, added.index(), unawaited_removal(), false);
   core.life().end_add(added.index());
@@ -42,7 +42,7 @@ void warn_about_missed(const std::string& missed) {
 }
 
 // Returns false if the node did not open, or is being removed.
-bool connect_opened(PipelineCore& core, Runner& added) {
+bool connect_opened(PipelineParts& core, Runner& added) {
   if (added.life().opening() != NodeLife::Opening::Opened) return false;
   std::string missed;
   {
@@ -65,7 +65,7 @@ bool connect_opened(PipelineCore& core, Runner& added) {
 }
 
 // The node's thread is about to close.
-[[noreturn]] void throw_not_added(PipelineCore& core, Runner& added, const WaitHook& hook) {
+[[noreturn]] void throw_not_added(PipelineParts& core, Runner& added, const WaitHook& hook) {
   auto& life = core.life();
   // This includes an embedder's node, which opens before the engine's part.
   const auto removal = added.life().removal();
@@ -86,7 +86,7 @@ bool connect_opened(PipelineCore& core, Runner& added) {
 
 }  // namespace
 
-int add_node(PipelineCore& core, std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents,
+int add_node(PipelineParts& core, std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents,
              const AddOptions& options, std::shared_ptr<Runner>* made) {
   auto& life = core.life();
   auto& guarded = core.guard_graph();
@@ -131,7 +131,7 @@ int add_node(PipelineCore& core, std::unique_ptr<NodeBase>&& node, std::span<con
 namespace {
 
 // Before start(): nothing runs, and no program has the port of the node.
-void take_back(PipelineCore& core, int index) {
+void take_back(PipelineParts& core, int index) {
   std::shared_ptr<Runner> kept;  // may be the last reference: destroyed without a lock
   auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
@@ -143,7 +143,7 @@ void take_back(PipelineCore& core, int index) {
 
 }  // namespace
 
-void give_up_add(PipelineCore& core, int index) {
+void give_up_add(PipelineParts& core, int index) {
   if (!core.life().has_started()) return take_back(core, index);
   const auto given_up = core.life().pending(index);
   if (!given_up) return;
@@ -154,7 +154,7 @@ void give_up_add(PipelineCore& core, int index) {
   core.life().end_add(index);
 }
 
-std::vector<int> added_from(const PipelineCore& core, int first) {
+std::vector<int> added_from(const PipelineParts& core, int first) {
   if (core.life().has_started()) return core.life().pending_from(first);
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
@@ -165,13 +165,13 @@ std::vector<int> added_from(const PipelineCore& core, int first) {
   return added;
 }
 
-int next_number(const PipelineCore& core) {
+int next_number(const PipelineParts& core) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   return guarded.graph.size();
 }
 
-void abandon_add(PipelineCore& core, int index) {
+void abandon_add(PipelineParts& core, int index) {
   if (const auto added = core.life().pending(index)) {
     undo_add(core, *added);
   } else if (const auto runner = core.runner(index); runner && runner->life().is_connected()) {
@@ -180,7 +180,7 @@ void abandon_add(PipelineCore& core, int index) {
   }
 }
 
-void finish_add(PipelineCore& core, int index, const WaitHook& hook) {
+void finish_add(PipelineParts& core, int index, const WaitHook& hook) {
   const auto added = core.life().pending(index);
   if (!added) return;  // before start()
   try {
@@ -196,7 +196,7 @@ void finish_add(PipelineCore& core, int index, const WaitHook& hook) {
 namespace {
 
 // `missed`: gets the text of missed_before().
-std::shared_ptr<ReaderCore> connect_reader(PipelineCore& core, std::span<const AnyPort> parents,
+std::shared_ptr<ReaderCore> connect_reader(PipelineParts& core, std::span<const AnyPort> parents,
                                            const ReaderOptions& options, std::string& missed) {
   auto& guarded = core.guard_graph();
   const auto& life = core.life();
@@ -225,7 +225,7 @@ std::shared_ptr<ReaderCore> connect_reader(PipelineCore& core, std::span<const A
 
 }  // namespace
 
-std::shared_ptr<ReaderCore> add_reader(PipelineCore& core, std::span<const AnyPort> parents,
+std::shared_ptr<ReaderCore> add_reader(PipelineParts& core, std::span<const AnyPort> parents,
                                        const ReaderOptions& options) {
   std::string missed;
   auto reader = connect_reader(core, parents, options, missed);
@@ -233,7 +233,7 @@ std::shared_ptr<ReaderCore> add_reader(PipelineCore& core, std::span<const AnyPo
   return reader;
 }
 
-void connect(PipelineCore& core, int child, const AnyPort& parent, const ConnectOptions& options) {
+void connect(PipelineParts& core, int child, const AnyPort& parent, const ConnectOptions& options) {
   std::string missed;
   {
     auto& guarded = core.guard_graph();
@@ -247,7 +247,7 @@ void connect(PipelineCore& core, int child, const AnyPort& parent, const Connect
   warn_about_missed(missed);
 }
 
-void disconnect(PipelineCore& core, int child, const AnyPort& parent) {
+void disconnect(PipelineParts& core, int child, const AnyPort& parent) {
   auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   core.life().check_changes("disconnect()");
@@ -256,7 +256,7 @@ void disconnect(PipelineCore& core, int child, const AnyPort& parent) {
   guarded.count({books});
 }
 
-void set_max_wait(PipelineCore& core, int index, double max_wait) {
+void set_max_wait(PipelineParts& core, int index, double max_wait) {
   auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   core.life().check_changes("set_max_wait()");
@@ -277,7 +277,7 @@ using Runners = std::vector<std::shared_ptr<Runner>>;
 constexpr Seconds kSlice{0.05};  // slice of a wait, between two looks
 
 // Nothing more comes into a node that is being removed without a drain.
-void close_input(const PipelineCore& core, Runner& runner) {
+void close_input(const PipelineParts& core, Runner& runner) {
   if (runner.is_source()) return;
   const auto now = core.clock()->now();
   auto& inbox = runner.inbox();
@@ -338,7 +338,7 @@ void wait_removed(Life& life, Removal& removal, const Runners& before, const Rem
 }
 
 // Waits until nodes that stay have taken the samples that the removed ones had sent there.
-void wait_drained(PipelineCore& core, const std::set<const Removal*>& removals, const RemovalWait& wait) {
+void wait_drained(PipelineParts& core, const std::set<const Removal*>& removals, const RemovalWait& wait) {
   constexpr Seconds kSoon{0.005};
   auto& guarded = core.guard_graph();
   while (true) {
@@ -356,13 +356,13 @@ void wait_drained(PipelineCore& core, const std::set<const Removal*>& removals, 
   }
 }
 
-void throw_failure(const PipelineCore& core, const Removal& removal) {
+void throw_failure(const PipelineParts& core, const Removal& removal) {
   core.life().call_locked([&] {
     if (removal.error) std::rethrow_exception(removal.error);
   });
 }
 
-Stats make_removal_stats(const PipelineCore& core, const Removal& removal) {
+Stats make_removal_stats(const PipelineParts& core, const Removal& removal) {
   auto books = core.life().call_locked([&] { return removal.books; });
   const Lock building(core.guard_graph().building);
   std::ranges::copy(removal.drained, std::back_inserter(books.edges));
@@ -377,7 +377,7 @@ struct AskedToEnd {
 };
 
 // All in one step: a node that came below between the choice and the cut would be left over.
-AskedToEnd cut_out(PipelineCore& core, int index, const std::shared_ptr<Removal>& removal, bool drains) {
+AskedToEnd cut_out(PipelineParts& core, int index, const std::shared_ptr<Removal>& removal, bool drains) {
   AskedToEnd asked;
   auto& guarded = core.guard_graph();
   auto& life = core.life();
@@ -415,7 +415,7 @@ AskedToEnd cut_out(PipelineCore& core, int index, const std::shared_ptr<Removal>
 
 }  // namespace
 
-void forget(PipelineCore& core, Runner& runner) {
+void forget(PipelineParts& core, Runner& runner) {
   const auto removal = runner.life().removal();
   std::shared_ptr<Runner> kept;  // may be the last reference: destroyed without a lock
   auto books = runner.stats(Span::WholeRun);
@@ -439,7 +439,7 @@ void forget(PipelineCore& core, Runner& runner) {
   }
 }
 
-Runners ask_to_end(PipelineCore& core, int index, const std::shared_ptr<Removal>& removal, bool drains) {
+Runners ask_to_end(PipelineParts& core, int index, const std::shared_ptr<Removal>& removal, bool drains) {
   auto asked = cut_out(core, index, removal, drains);
   for (const auto& runner : asked.going) {
     const bool drains_it = drains && runner->life().is_connected();
@@ -458,7 +458,7 @@ Runners ask_to_end(PipelineCore& core, int index, const std::shared_ptr<Removal>
 }
 
 // Results that it has given are processed.
-void remove_failed(PipelineCore& core, Runner& runner, std::string text) {
+void remove_failed(PipelineParts& core, Runner& runner, std::string text) {
   core.errors().add({.node = runner.name(),
                      .text = text + " (on_error=\"remove\": the node was removed)",
                      .traceback = {},
@@ -468,7 +468,7 @@ void remove_failed(PipelineCore& core, Runner& runner, std::string text) {
   ask_to_end(core, runner.index(), unawaited_removal(), true);
 }
 
-Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, const WaitHook& hook) {
+Stats remove_node(PipelineParts& core, int index, const RemoveOptions& options, const WaitHook& hook) {
   auto& life = core.life();
   const auto removal = std::make_shared<Removal>();
   std::shared_ptr<Removal> earlier;  // a removal under way: its statistics are also this call's
@@ -508,11 +508,7 @@ Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, c
 void close_reader(ReaderCore& reader) {
   reader.inbox().drop_as(DropCause::Removed);
   reader.close();
-  const auto core = reader.pipeline();
-  if (!core) return;
-  auto& guarded = core->guard_graph();
-  const Lock building(guarded.building);
-  guarded.sweep();
+  if (const auto host = reader.host()) host->sweep_readers();
 }
 
 }  // namespace freshframe::core

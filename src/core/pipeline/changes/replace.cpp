@@ -49,7 +49,7 @@ struct GiveBack {
 };
 
 // Returns the node whose place another one may take, with the graph's lock. Throws GraphError, StateError.
-std::shared_ptr<Runner> replaceable(const PipelineCore& core, const Graph& graph, int index) {
+std::shared_ptr<Runner> replaceable(const PipelineParts& core, const Graph& graph, int index) {
   if (!core.life().check_changes("replace()"))
     throw StateError("replace() before start(): add() the other node instead");
   if (index < 0 || index >= graph.size()) throw GraphError("replace() needs a port of this pipeline");
@@ -71,7 +71,7 @@ std::shared_ptr<Runner> replaceable(const PipelineCore& core, const Graph& graph
 
 // Returns null if the node has opened. A source that would try again after a failure is not better than the source
 // that works.
-std::exception_ptr open_successor(const PipelineCore& core, const Runner& runner, NodeRun& next) {
+std::exception_ptr open_successor(const PipelineParts& core, const Runner& runner, NodeRun& next) {
   bool opened = false;
   auto error = catch_error([&] { opened = next.open(); });
   if (!error && !opened) {
@@ -92,7 +92,7 @@ std::exception_ptr open_successor(const PipelineCore& core, const Runner& runner
 }
 
 // Returns the node that is to be closed. A node that runs outside is offered by the caller of replace().
-std::shared_ptr<NodeRun> wait_for_place(PipelineCore& core, Runner& runner,
+std::shared_ptr<NodeRun> wait_for_place(PipelineParts& core, Runner& runner,
                                         const std::shared_ptr<Successor>& successor) {
   auto& life = core.life();
   const auto refused = [&] {
@@ -137,7 +137,7 @@ void finish_replacement(Life& life, Successor& successor, std::exception_ptr err
 }
 
 // The body of the thread of a replacement.
-void run_replacement(PipelineCore& core, const std::shared_ptr<Runner>& runner,
+void run_replacement(PipelineParts& core, const std::shared_ptr<Runner>& runner,
                      const std::shared_ptr<Successor>& successor) {
   begin_thread();
   const auto next = successor->next;
@@ -203,14 +203,14 @@ bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const Wait
 
 }  // namespace
 
-void check_replaceable(const PipelineCore& core, int index, const NodeBase* next) {
+void check_replaceable(const PipelineParts& core, int index, const NodeBase* next) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto runner = replaceable(core, guarded.graph, index);
   if (next != nullptr) Admission(guarded.graph).check_successor(*runner, *next);
 }
 
-std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::unique_ptr<NodeBase>&& node,
+std::shared_ptr<Successor> begin_replace(PipelineParts& core, int index, std::unique_ptr<NodeBase>&& node,
                                          std::shared_ptr<NodeBase>* kept) {
   if (!node) throw GraphError("replace() needs a node, got none");
   auto& life = core.life();
@@ -260,7 +260,7 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
   return successor;
 }
 
-bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const WaitHook& hook) {
+bool finish_replace(PipelineParts& core, Successor& successor, Seconds timeout, const WaitHook& hook) {
   if (core.called_from_runner()) return false;
   auto& life = core.life();
   const bool is_source =
@@ -285,43 +285,20 @@ bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, c
   return true;
 }
 
-bool wait_placed(PipelineCore& core, const Successor& successor) {
+bool wait_placed(PipelineParts& core, const Successor& successor) {
   using enum Successor::State;
   auto& life = core.life();
   life.wait([&] { return successor.state == Placed || successor.state == Refused || successor.over; });
   return life.call_locked([&] { return successor.state == Placed; });
 }
 
-std::optional<bool> has_place(const PipelineCore& core, const Successor& successor) {
+std::optional<bool> has_place(const PipelineParts& core, const Successor& successor) {
   using enum Successor::State;
   return core.life().call_locked([&]() -> std::optional<bool> {
     if (successor.state == Placed || (successor.state == Offered && successor.left)) return true;
     if (successor.state == Refused || successor.over) return false;
     return std::nullopt;
   });
-}
-
-std::shared_ptr<NodeBase> PipelineCore::place(Runner& runner, Successor& successor) {
-  const Lock building(guarded_.building);
-  auto old = runner.put(successor.next);
-  return life_.change([&] {
-    successor.old = std::move(old);
-    if (!successor.takes_thread) successor.state = Successor::State::Placed;
-    return successor.is_callers ? nullptr : successor.before;
-  });
-}
-
-std::shared_ptr<NodeBase> PipelineCore::refuse_successor(Successor& successor) {
-  return life_.change([&] {
-    successor.state = Successor::State::Refused;
-    const bool is_ours =
-        !successor.is_callers && successor.next && successor.next->node().contract().runs_outside;
-    return is_ours ? share_node(successor.next) : nullptr;
-  });
-}
-
-void PipelineCore::hand_over(Successor& successor) {
-  life_.change([&] { successor.state = Successor::State::Placed; });
 }
 
 }  // namespace freshframe::core

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "core/pipeline/reader.hpp"
+#include "core/pipeline/graph/reader.hpp"
 #include "core/pipeline/runner/runner.hpp"
 
 namespace freshframe::core {

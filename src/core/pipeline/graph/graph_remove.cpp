@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/pipeline/graph/graph_facts.hpp"
-#include "core/pipeline/removal.hpp"
+#include "core/pipeline/runner/removal.hpp"
 
 namespace freshframe::core {
 namespace {

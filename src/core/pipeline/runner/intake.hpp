@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "core/edge/inbox.hpp"
-#include "core/pipeline/own_counter.hpp"
 #include "core/pipeline/runner/node_facts.hpp"
-#include "core/pipeline/tick_grid.hpp"
+#include "core/pipeline/runner/own_counter.hpp"
+#include "core/pipeline/runner/tick_grid.hpp"
 
 namespace freshframe::core {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/pipeline/own_counter.hpp"
+#include "core/pipeline/runner/own_counter.hpp"
 #include "platform/thread.hpp"
 
 namespace freshframe::core {

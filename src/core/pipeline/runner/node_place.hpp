@@ -9,8 +9,8 @@
 #include <memory>
 #include <utility>
 
-#include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/runner/node_run.hpp"
+#include "core/pipeline/runner/successor.hpp"
 
 namespace freshframe::core {
 

@@ -14,7 +14,7 @@
 
 #include "core/failure.hpp"
 #include "core/frame/frame_access.hpp"
-#include "core/pipeline/name_table.hpp"
+#include "core/pipeline/runner/name_table.hpp"
 #include "core/thread_begin.hpp"
 #include "core/url/masked_url.hpp"
 #include "core/watch/error_log.hpp"

@@ -16,7 +16,6 @@
 #include <vector>
 
 #include "core/edge/inbox.hpp"
-#include "core/pipeline/outlet.hpp"
 #include "core/pipeline/runner/intake.hpp"
 #include "core/pipeline/runner/node_errors.hpp"
 #include "core/pipeline/runner/node_facts.hpp"
@@ -24,6 +23,7 @@
 #include "core/pipeline/runner/node_meter.hpp"
 #include "core/pipeline/runner/node_place.hpp"
 #include "core/pipeline/runner/node_stream.hpp"
+#include "core/pipeline/runner/outlet.hpp"
 #include "core/pipeline/runner/runner_host.hpp"
 
 namespace freshframe::core {

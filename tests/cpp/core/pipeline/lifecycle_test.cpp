@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/pipeline/life.hpp"
+#include "core/pipeline/parts/life.hpp"
 #include "core/pipeline/pipeline_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "cpp/core/test_nodes.hpp"

@@ -13,8 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/views/statistics.hpp"
 #include "cpp/core/test_frames.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"

@@ -1,6 +1,6 @@
 // The names of nodes that come and go: all are known forever, and a name is kept once.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pipeline/name_table.hpp"
+#include "core/pipeline/runner/name_table.hpp"
 
 #include <string>
 #include <vector>

@@ -15,9 +15,10 @@
 #include <vector>
 
 #include "core/pipeline/changes/changes.hpp"
-#include "core/pipeline/changes/successor.hpp"
-#include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/runner/successor.hpp"
+#include "core/pipeline/views/statistics.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>

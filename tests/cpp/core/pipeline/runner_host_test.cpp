@@ -18,9 +18,9 @@
 #include "core/edge/inbox.hpp"
 #include "core/failure.hpp"
 #include "core/frame/frame_budget.hpp"
-#include "core/pipeline/changes/successor.hpp"
-#include "core/pipeline/name_table.hpp"
+#include "core/pipeline/runner/name_table.hpp"
 #include "core/pipeline/runner/runner.hpp"
+#include "core/pipeline/runner/successor.hpp"
 #include "core/watch/error_log.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include <gtest/gtest.h>

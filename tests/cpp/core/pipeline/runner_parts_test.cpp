@@ -11,13 +11,13 @@
 #include <vector>
 
 #include "core/edge/inbox.hpp"
-#include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/runner/intake.hpp"
 #include "core/pipeline/runner/node_errors.hpp"
 #include "core/pipeline/runner/node_life.hpp"
 #include "core/pipeline/runner/node_meter.hpp"
 #include "core/pipeline/runner/node_place.hpp"
 #include "core/pipeline/runner/node_stream.hpp"
+#include "core/pipeline/runner/successor.hpp"
 #include "cpp/core/pipeline/clocked.hpp"
 #include <gtest/gtest.h>
 

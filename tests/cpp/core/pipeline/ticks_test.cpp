@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "core/pipeline/tick_grid.hpp"
+#include "core/pipeline/runner/tick_grid.hpp"
 #include "cpp/core/pipeline/clocked.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"

@@ -12,9 +12,9 @@
 #include "cpp/heard_log.hpp"
 #include "cpp/sources/camera/camera_rig.hpp"
 #include "cpp/temporary_folder.hpp"
+#include "sources/camera/camera_finder.hpp"
 #include "sources/camera/capture.hpp"
 #include "sources/camera/controls.hpp"
-#include "sources/camera/devices.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media {

@@ -15,11 +15,10 @@
 #include "core/edge/inbox.hpp"
 #include "core/failure.hpp"
 #include "core/frame/frame_budget.hpp"
+#include "core/pipeline/graph/reader_host.hpp"
 #include "core/watch/call_ring.hpp"
 
 namespace freshframe::core {
-
-class PipelineCore;
 
 /// The state that a reader shares with its pipeline; outlives it.
 struct ReaderContext {
@@ -28,7 +27,7 @@ struct ReaderContext {
   std::shared_ptr<FrameBudget> budget;
   std::shared_ptr<const std::atomic<bool>> started;
   std::size_t max_held_bytes = 0;
-  std::weak_ptr<PipelineCore> pipeline;
+  std::weak_ptr<ReaderHost> host;
 };
 
 /// A sample that a reader has handed over.
@@ -80,10 +79,10 @@ class ReaderCore {
   /// Takes nothing more and drops the waiting samples. The edges stay until the next change of the graph: see
   /// close_reader().
   void close();
-  /// Returns true once close() was called. The end of the pipeline does not count.
+  /// Returns true if its user has closed it. The end of the pipeline does not count.
   [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
-  /// Returns null once the pipeline has gone.
-  [[nodiscard]] std::shared_ptr<PipelineCore> pipeline() const { return context_.pipeline.lock(); }
+  /// Returns null once the pipeline has been destroyed.
+  [[nodiscard]] std::shared_ptr<ReaderHost> host() const { return context_.host.lock(); }
 
   [[nodiscard]] const std::string& name() const noexcept { return inbox_->consumer(); }
   [[nodiscard]] Inbox& inbox() const noexcept { return *inbox_; }

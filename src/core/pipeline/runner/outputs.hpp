@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "core/edge/inbox.hpp"
-#include "core/pipeline/type_list.hpp"
+#include "core/pipeline/runner/type_list.hpp"
 
 namespace freshframe::core {
 

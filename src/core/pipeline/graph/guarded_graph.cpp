@@ -1,6 +1,6 @@
 // Counts what leaves a graph, whose share of the frames goes with it.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pipeline/guarded_graph.hpp"
+#include "core/pipeline/graph/guarded_graph.hpp"
 
 #include <cstddef>
 #include <utility>

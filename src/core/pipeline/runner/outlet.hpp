@@ -15,7 +15,7 @@
 
 #include "core/edge/inbox.hpp"
 #include "core/frame/frame_budget.hpp"
-#include "core/pipeline/outputs.hpp"
+#include "core/pipeline/runner/outputs.hpp"
 #include "core/watch/picture_tap.hpp"
 
 namespace freshframe::core {

@@ -1,6 +1,6 @@
 // The phases of a pipeline's life, and the calls that keep it from its end.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pipeline/life.hpp"
+#include "core/pipeline/parts/life.hpp"
 
 #include "freshframe/error.hpp"
 

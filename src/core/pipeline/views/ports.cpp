@@ -1,6 +1,6 @@
-// A pipeline's interface for observers outside: the state of its graph, and taps.
+// The ports of a pipeline by name, and taps.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pipeline/onlookers.hpp"
+#include "core/pipeline/views/ports.hpp"
 
 #include "freshframe/error.hpp"
 
@@ -13,11 +13,6 @@
 
 namespace freshframe::core {
 namespace {
-
-NodeKind find_kind(const NodeBase& node) {
-  if (node.is_source()) return NodeKind::Source;
-  return node.output_type() == get_type<Nothing>() ? NodeKind::Sink : NodeKind::Node;
-}
 
 std::shared_ptr<Runner> runner_named(const Graph& graph, std::string_view name) {
   for (const auto& runner : graph.runners()) {
@@ -61,36 +56,20 @@ std::optional<ViewedPort> port_named(const Graph& graph, const std::string& port
 
 }  // namespace
 
-GraphState graph_state(const PipelineCore& core, bool times) {
+int only_source(const PipelineParts& core, const AnyPort& port) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
-  const auto& graph = guarded.graph;
-  GraphState result;
-  result.phase = core.life().phase();
-  const auto span = core.life().has_ended() ? Span::WholeRun : Span::Recent;
-  result.stats = collect_stats(core, guarded, times ? std::optional(span) : std::nullopt);
-  for (const auto& runner : graph.runners()) {
-    const auto kept = runner->node();
-    const auto& node = *kept;
-    const int companion_of = graph.place(runner->index()).companion_of;
-    result.nodes.push_back({find_kind(node), node.contract().runs_outside,
-                            node.output_type() == get_type<Frame>(), list_views(graph, runner->index()),
-                            core.life().has_started() && graph.is_live(runner->index()),
-                            runner->facts().batch ? runner->facts().batch->size : 0,
-                            companion_of < 0 ? std::string() : core.names()->find_name(companion_of)});
-  }
-  for (const auto& [reader, wires, join] : graph.readers().all()) result.readers.push_back(reader->name());
-  return result;
+  return only_source(guarded.graph, port);
 }
 
-std::shared_ptr<NodeBase> node_named(const PipelineCore& core, std::string_view name) {
+std::shared_ptr<NodeBase> node_named(const PipelineParts& core, std::string_view name) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto runner = runner_named(guarded.graph, name);
   return runner != nullptr ? runner->node() : nullptr;
 }
 
-std::vector<int> sources_above(const PipelineCore& core, std::string_view node) {
+std::vector<int> sources_above(const PipelineParts& core, std::string_view node) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto runner = runner_named(guarded.graph, node);
@@ -99,13 +78,13 @@ std::vector<int> sources_above(const PipelineCore& core, std::string_view node) 
   return {sources.begin(), sources.end()};
 }
 
-std::vector<AnyPort> list_parents(const PipelineCore& core, int node) {
+std::vector<AnyPort> list_parents(const PipelineParts& core, int node) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   return guarded.graph.has(node) ? list_parents(guarded.graph, node) : std::vector<AnyPort>();
 }
 
-std::string view_name(const PipelineCore& core, const AnyPort& port) {
+std::string view_name(const PipelineParts& core, const AnyPort& port) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto& graph = guarded.graph;
@@ -118,7 +97,7 @@ std::string view_name(const PipelineCore& core, const AnyPort& port) {
   return views[static_cast<std::size_t>(found - sources.begin())];
 }
 
-std::optional<PortSource> find_port_source(const PipelineCore& core, const std::string& port) {
+std::optional<PortSource> find_port_source(const PipelineParts& core, const std::string& port) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto& graph = guarded.graph;
@@ -148,7 +127,7 @@ std::function<bool()> is_taken(std::weak_ptr<Runner> runner) {
   };
 }
 
-std::shared_ptr<PictureTap> open_tap(PipelineCore& core, const std::string& port, PictureTap::Hook hook) {
+std::shared_ptr<PictureTap> open_tap(PipelineParts& core, const std::string& port, PictureTap::Hook hook) {
   auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto found = port_named(guarded.graph, port);
@@ -161,7 +140,7 @@ std::shared_ptr<PictureTap> open_tap(PipelineCore& core, const std::string& port
   return tap;
 }
 
-std::vector<TapChange> find_places(const PipelineCore& core, const std::vector<NamedTap>& taps) {
+std::vector<TapChange> find_places(const PipelineParts& core, const std::vector<NamedTap>& taps) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   std::vector<TapChange> out;
@@ -173,7 +152,7 @@ std::vector<TapChange> find_places(const PipelineCore& core, const std::vector<N
   return out;
 }
 
-void close_tap(PipelineCore& core, const std::shared_ptr<PictureTap>& tap) {
+void close_tap(PipelineParts& core, const std::shared_ptr<PictureTap>& tap) {
   tap->disconnect();
   core.budget()->extend(-1);
   auto& guarded = core.guard_graph();

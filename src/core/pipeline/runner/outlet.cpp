@@ -1,6 +1,6 @@
 // Stamps and parts of results, and their way to the children.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pipeline/outlet.hpp"
+#include "core/pipeline/runner/outlet.hpp"
 
 #include "freshframe/error.hpp"
 

@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "core/failure.hpp"
-#include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/runner/runner.hpp"
+#include "core/pipeline/runner/successor.hpp"
 #include "core/watch/graph_state.hpp"
 
 namespace freshframe::core {

@@ -1,7 +1,6 @@
-// Snapshots of a pipeline, for programs and for people, and its stalls with their reasons.
+// Numbers of a pipeline, for programs and for people.
 // SPDX-License-Identifier: Apache-2.0
-#include "freshframe/error.hpp"
-#include "freshframe/log.hpp"
+#include "core/pipeline/views/statistics.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -9,13 +8,11 @@
 #include <map>
 #include <sstream>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "core/pipeline/graph/graph_facts.hpp"
 #include "core/pipeline/graph/lossy_edges.hpp"
-#include "core/pipeline/onlookers.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
@@ -34,32 +31,26 @@ void count_in_flight(Stats& stats) {
   }
 }
 
-constexpr std::uint64_t kFewSamples = 2;  // after which a message asks about results
-
-std::optional<SilentNode> silent_node(const Runner& runner, std::uint64_t least) {
-  const auto& facts = runner.facts();
-  if (facts.is_source || !facts.runs_outside || facts.has_own_stream()) return std::nullopt;
-  if (runner.outlet().given_count() > 0 || !runner.outlet().is_taken()) return std::nullopt;
-  const auto stats = runner.stats(std::nullopt);
-  if (stats.processed < least || stats.processed <= stats.errors) return std::nullopt;
-  return SilentNode{facts.name, stats.processed};
-}
-
 template <class Cause>
 bool all_by_design(const std::map<Cause, std::uint64_t>& drops) {
   return std::ranges::all_of(
       drops, [](const auto& drop) { return describe_cause(drop.first).meaning == DropMeaning::ByDesign; });
 }
 
+NodeKind find_kind(const NodeBase& node) {
+  if (node.is_source()) return NodeKind::Source;
+  return node.output_type() == get_type<Nothing>() ? NodeKind::Sink : NodeKind::Node;
+}
+
 }  // namespace
 
-Stats collect_stats(const PipelineCore& core) {
+Stats collect_stats(const PipelineParts& core) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   return collect_stats(core, guarded, core.life().has_ended() ? Span::WholeRun : Span::Recent);
 }
 
-Stats collect_stats(const PipelineCore& core, const GuardedGraph& guarded, std::optional<Span> span) {
+Stats collect_stats(const PipelineParts& core, const GuardedGraph& guarded, std::optional<Span> span) {
   Stats result;
   const auto& graph = guarded.graph;
   const bool started = core.life().has_started();
@@ -83,7 +74,7 @@ Stats collect_stats(const PipelineCore& core, const GuardedGraph& guarded, std::
   return result;
 }
 
-Report make_report(const PipelineCore& core) {
+Report make_report(const PipelineParts& core) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   Report result;
@@ -100,7 +91,7 @@ Report make_report(const PipelineCore& core) {
                     !core.failure().has_failed();
   result.failures = left.failures;
   for (const auto& runner : guarded.graph.runners()) {
-    if (const auto silent = silent_node(*runner, kFewSamples))
+    if (const auto silent = find_silence(*runner, kFewSamples))
       result.silent.push_back("node '" + silent->name + "' " + silent->text());
   }
   result.samples = left.sums.samples;
@@ -110,19 +101,35 @@ Report make_report(const PipelineCore& core) {
   return result;
 }
 
-int only_source(const PipelineCore& core, const AnyPort& port) {
+GraphState graph_state(const PipelineParts& core, bool times) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
-  return only_source(guarded.graph, port);
+  const auto& graph = guarded.graph;
+  GraphState result;
+  result.phase = core.life().phase();
+  const auto span = core.life().has_ended() ? Span::WholeRun : Span::Recent;
+  result.stats = collect_stats(core, guarded, times ? std::optional(span) : std::nullopt);
+  for (const auto& runner : graph.runners()) {
+    const auto kept = runner->node();
+    const auto& node = *kept;
+    const int companion_of = graph.place(runner->index()).companion_of;
+    result.nodes.push_back({find_kind(node), node.contract().runs_outside,
+                            node.output_type() == get_type<Frame>(), list_views(graph, runner->index()),
+                            core.life().has_started() && graph.is_live(runner->index()),
+                            runner->facts().batch ? runner->facts().batch->size : 0,
+                            companion_of < 0 ? std::string() : core.names()->find_name(companion_of)});
+  }
+  for (const auto& [reader, wires, join] : graph.readers().all()) result.readers.push_back(reader->name());
+  return result;
 }
 
-std::optional<std::int64_t> find_total(const PipelineCore& core) {
+std::optional<std::int64_t> find_total(const PipelineParts& core) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   return total(guarded.graph);
 }
 
-std::vector<std::string> busy_nodes(const PipelineCore& core) {
+std::vector<std::string> busy_nodes(const PipelineParts& core) {
   std::vector<std::string> names;
   for (const auto& runner : core.runners()) {
     if (!runner->life().is_finished()) names.push_back(runner->name());
@@ -137,6 +144,28 @@ std::string list_busy(const std::vector<std::string>& nodes) {
   std::string list;
   for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
   return list;
+}
+
+std::optional<SilentNode> find_silence(const Runner& runner, std::uint64_t least) {
+  const auto& facts = runner.facts();
+  if (facts.is_source || !facts.runs_outside || facts.has_own_stream()) return std::nullopt;
+  if (runner.outlet().given_count() > 0 || !runner.outlet().is_taken()) return std::nullopt;
+  const auto stats = runner.stats(std::nullopt);
+  if (stats.processed < least || stats.processed <= stats.errors) return std::nullopt;
+  return SilentNode{facts.name, stats.processed};
+}
+
+std::string SilentNode::text() const {
+  return "has taken " + std::to_string(taken) +
+         " samples and given none: does its function or process() return a value?";
+}
+
+std::vector<SilentNode> silent_nodes(const PipelineParts& core, std::uint64_t least) {
+  std::vector<SilentNode> found;
+  for (const auto& runner : core.runners()) {
+    if (auto silent = find_silence(*runner, least)) found.push_back(*std::move(silent));
+  }
+  return found;
 }
 
 namespace {
@@ -179,24 +208,7 @@ std::string streams_text(const Graph& graph, const Inbox& inbox, const EdgeOptio
 
 }  // namespace
 
-void report_lossy_edges(const PipelineCore& core) {
-  std::vector<std::string> lines;
-  {
-    const auto& guarded = core.guard_graph();
-    const Lock building(guarded.building);
-    const auto& graph = guarded.graph;
-    for (const auto& edge : lossy_edges(graph)) {
-      const auto& child = std::as_const(graph.runner(edge.child));
-      const auto options = list_edges(child.inbox()).at(edge.index);
-      lines.push_back("'" + child.name() + "' has " + freshframe::to_string(options.queue) + " below '" +
-                      options.parent_name + "', and may drop events that '" + edge.recorder +
-                      "' should get: give it a queue such as RECORDING, or no max_age and max_rate");
-    }
-  }
-  for (const auto& line : lines) log(LogLevel::Warning, line);
-}
-
-std::string describe(const PipelineCore& core) {
+std::string describe(const PipelineParts& core) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   const auto& graph = guarded.graph;
@@ -240,134 +252,6 @@ std::string describe(const PipelineCore& core) {
     }
   }
   return out.str();
-}
-
-namespace {
-
-bool anyone_busy(const PipelineCore& core) {
-  const bool failed = core.failure().has_failed();
-  return std::ranges::any_of(core.runners(), [failed](const auto& runner) {
-    if (failed && runner->is_source()) return false;  // its current read does not matter
-    const auto state = runner->meter().state();
-    const bool in_call =
-        state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingGil;
-    return in_call && !runner->outlet().is_blocked();
-  });
-}
-
-// Whether nothing has moved for stall_timeout.
-bool stands_still(PipelineCore& core) {
-  constexpr double kLimitAfterFailure = 5;  // seconds, where the user set none
-  const auto& timeout = core.options().stall_timeout;
-  if (!timeout && !core.failure().has_failed()) return false;
-  const auto moved = delivered_by(core);
-  const auto limit = to_duration(Seconds{timeout.value_or(kLimitAfterFailure)});
-  return core.life().stands_still(moved, anyone_busy(core), limit);
-}
-
-[[noreturn]] void throw_stalled(const PipelineCore& core, const std::string& why) {
-  throw StalledError("pipeline '" + core.options().name + "' has made no progress for " +
-                     seconds_text(*core.options().stall_timeout) + ": " + why);
-}
-
-void check_budget_stalled(const PipelineCore& core) {
-  const auto& budget = *core.budget();
-  if (budget.has_room(true)) return;
-  if (budget.is_device_full()) {
-    throw_stalled(core, "its nodes keep all the pictures that may stay on a graphics card, " +
-                            mebibytes_rounded_down(budget.device_limit()) +
-                            ". Release frames, or raise max_device_bytes");
-  }
-  throw_stalled(core, "its nodes keep all " + std::to_string(budget.bound()) +
-                          " frames that the engine may hold. Release frames, or store the handles of "
-                          "Frame::keep()");
-}
-
-}  // namespace
-
-std::uint64_t delivered_by(const PipelineCore& core) {
-  const auto& guarded = core.guard_graph();
-  const Lock building(guarded.building);
-  return count_delivered(guarded.graph);
-}
-
-void check_stalled(PipelineCore& core) {
-  if (!stands_still(core)) return;
-  core.failure().rethrow_if_failed();
-  const auto [join, edge, merge] = [&core] {
-    const auto& guarded = core.guard_graph();
-    const Lock building(guarded.building);
-    const auto& graph = guarded.graph;
-    return std::tuple(starved_join(graph), full_edge(graph), forgotten_merge(graph));
-  }();
-  if (join) throw_stalled(core, *join);
-  if (edge) {
-    throw_stalled(core, *edge + ", and its queue blocks. Read it, close() it, or give it another queue");
-  }
-  check_budget_stalled(core);
-  if (merge && !core.options().keep_running) throw_stalled(core, *merge);
-}
-
-void check_stalled_for(PipelineCore& core, const ReaderCore& waiting) {
-  if (!stands_still(core)) return;
-  core.failure().rethrow_if_failed();
-  const auto [readers, join] = [&core] {
-    const auto& guarded = core.guard_graph();
-    const Lock building(guarded.building);
-    return std::pair(guarded.graph.readers().all(), starved_join(guarded.graph));
-  }();
-  for (const auto& entry : readers) {
-    const auto& reader = *entry.reader;
-    if (&reader == &waiting || !full_blocking_parent(reader.inbox())) continue;
-    const auto text = "the queue of reader '" + reader.name() + "' is full and blocks";
-    if (!reader.was_read() || reader.read_by_this_thread()) {
-      throw_stalled(core, text + ", and its samples are not read while reader '" + waiting.name() +
-                              "' waits. Read both in turn or on two threads, close() one, or give it another "
-                              "queue");
-    }
-    if (entry.reader->warn_unread()) {
-      log(LogLevel::Warning, "pipeline '" + core.options().name + "' has made no progress for " +
-                                 seconds_text(*core.options().stall_timeout) + " while reader '" +
-                                 waiting.name() + "' waits: " + text + " until its thread reads again");
-    }
-    return;
-  }
-  if (join) throw_stalled(core, *join);
-  check_budget_stalled(core);
-}
-
-std::string SilentNode::text() const {
-  return "has taken " + std::to_string(taken) +
-         " samples and given none: does its function or process() return a value?";
-}
-
-std::vector<SilentNode> silent_nodes(const PipelineCore& core, std::uint64_t least) {
-  std::vector<SilentNode> found;
-  for (const auto& runner : core.runners()) {
-    if (auto silent = silent_node(*runner, least)) found.push_back(*std::move(silent));
-  }
-  return found;
-}
-
-std::string trouble_above(const PipelineCore& core, const ReaderCore& reader) {
-  std::string text;
-  const auto ancestors = [&] {
-    const auto& guarded = core.guard_graph();
-    const Lock building(guarded.building);
-    return list_ancestors(guarded.graph, reader);
-  }();
-  for (const int node : ancestors) {
-    const auto upstream = core.runner(node);
-    if (!upstream) continue;
-    if (const auto silent = silent_node(*upstream, kFewSamples))
-      text += "; node '" + silent->name + "' " + silent->text();
-    const auto stats = upstream->stats(Span::Recent);
-    if (!stats.source || stats.source->state == SourceState::Reading) continue;
-    text += (text.empty() ? "; source '" : ", source '") + stats.name + "' is " +
-            std::string(freshframe::to_string(stats.source->state));
-    if (!stats.source->last_error.empty()) text += ": " + stats.source->last_error;
-  }
-  return text;
 }
 
 }  // namespace freshframe::core

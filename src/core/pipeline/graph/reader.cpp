@@ -1,6 +1,6 @@
 // Reader verbs and the checks before each.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pipeline/reader.hpp"
+#include "core/pipeline/graph/reader.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "core/join/set_loan.hpp"
-#include "core/pipeline/onlookers.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
@@ -202,12 +201,12 @@ AnySample ReaderCore::get(std::optional<Seconds> timeout, Keep kept) {
 }
 
 void ReaderCore::check_stalled() {
-  if (const auto pipeline = context_.pipeline.lock()) core::check_stalled_for(*pipeline, *this);
+  if (const auto pipeline = host()) pipeline->check_stalled_for(*this);
 }
 
 void ReaderCore::time_out(double seconds) const {
   auto text = "reader '" + name() + "': no sample within " + seconds_text(seconds);
-  if (const auto pipeline = context_.pipeline.lock()) text += core::trouble_above(*pipeline, *this);
+  if (const auto pipeline = host()) text += pipeline->describe_trouble_upstream(*this);
   throw ReadTimeoutError(text);
 }
 

@@ -1,0 +1,16 @@
+// The thread of a Python node: opens it, runs its loop and closes it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+
+#include "core/pipeline/runner/runner.hpp"
+
+namespace freshframe::python {
+
+class Engine;
+
+/// For a green thread: start() throws, and the node ends.
+void refuse_green_thread(gil::Held& held, Engine& engine, core::Runner& runner);
+
+}  // namespace freshframe::python

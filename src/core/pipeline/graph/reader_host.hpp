@@ -1,0 +1,29 @@
+// What a reader asks its pipeline for. Never on the path of a sample.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace freshframe::core {
+
+class ReaderCore;
+
+/// The pipeline of a reader, as the reader sees it. Thread-safe.
+class ReaderHost {
+ public:
+  ReaderHost() = default;
+  ReaderHost(const ReaderHost&) = delete;
+  ReaderHost& operator=(const ReaderHost&) = delete;
+  virtual ~ReaderHost() = default;
+
+  /// Throws StalledError if nothing has moved for stall_timeout because of a full blocking queue, or the failure of
+  /// the pipeline. If another reader's thread is merely slow, logs a warning instead.
+  virtual void check_stalled_for(const ReaderCore& waiting) = 0;
+  /// Returns the states of those sources of a reader that deliver nothing, and the silent nodes upstream of it, as the
+  /// end of a message, or an empty string.
+  [[nodiscard]] virtual std::string describe_trouble_upstream(const ReaderCore& reader) const = 0;
+  /// Removes the edges of closed readers.
+  virtual void sweep_readers() = 0;
+};
+
+}  // namespace freshframe::core

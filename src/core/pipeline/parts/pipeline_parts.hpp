@@ -1,0 +1,86 @@
+// The parts of a pipeline, for the functions that change it or look at it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/pipeline.hpp"
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/failure.hpp"
+#include "core/frame/frame_budget.hpp"
+#include "core/pipeline/graph/guarded_graph.hpp"
+#include "core/pipeline/graph/reader_host.hpp"
+#include "core/pipeline/parts/life.hpp"
+#include "core/pipeline/runner/name_table.hpp"
+#include "core/pipeline/runner/runner_host.hpp"
+#include "core/watch/error_log.hpp"
+
+namespace freshframe::core {
+
+/// Two of the parts have a lock each: the graph, whose lock has the rank Graph, and the life, whose lock is a Leaf
+/// (LockRank). Whatever changes both, or looks at both, is a function of changes/ or views/. Neither lock is held
+/// while a node or a callback is entered. Thread-safe.
+///
+/// Note [Changes while it runs]
+/// The graph is changed and read with GuardedGraph::building, which is never held while anything is waited for: an
+/// open(), a close(), a thread, the GIL. So add_node() registers a node, lets go, waits until it has opened, and
+/// connects it in a second step; and remove_node() takes edges away, asks the nodes to end, lets go and waits. A node
+/// is forgotten by its own thread, as its last step. Nodes are kept by their users: a reference from runner()
+/// may be the last one.
+class PipelineParts : public RunnerHost,
+                      public ReaderHost,
+                      public std::enable_shared_from_this<PipelineParts> {
+ public:
+  PipelineParts(const PipelineParts&) = delete;
+  PipelineParts& operator=(const PipelineParts&) = delete;
+
+  [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
+  [[nodiscard]] const std::shared_ptr<FrameBudget>& budget() const noexcept { return budget_; }
+  [[nodiscard]] std::stop_token stop_token() const noexcept { return life_.stop_token(); }
+  [[nodiscard]] GuardedGraph& guard_graph() noexcept { return guarded_; }
+  [[nodiscard]] const GuardedGraph& guard_graph() const noexcept { return guarded_; }
+  [[nodiscard]] Life& life() noexcept { return life_; }
+  [[nodiscard]] const Life& life() const noexcept { return life_; }
+  [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
+  [[nodiscard]] Failure& failure() const noexcept { return *life_.failure(); }
+  /// The names of all nodes, including removed nodes.
+  [[nodiscard]] const std::shared_ptr<NameTable>& names() const noexcept { return names_; }
+  [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
+  [[nodiscard]] const ErrorLog& errors() const noexcept { return errors_; }
+  /// Returns null if the node was removed, or there was none.
+  [[nodiscard]] std::shared_ptr<Runner> runner(int index) const { return guarded_.runner(index); }
+  /// Returns the runners in the graph, in the order of their numbers.
+  [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const { return guarded_.runners(); }
+  [[nodiscard]] bool called_from_runner() const;
+
+ protected:
+  explicit PipelineParts(Pipeline::Options options);
+  ~PipelineParts() override;
+
+  const Pipeline::Options options_;
+  const std::shared_ptr<FrameBudget> budget_ = std::make_shared<FrameBudget>();
+  const std::shared_ptr<NameTable> names_ = std::make_shared<NameTable>();
+  std::stop_source source_stop_;
+  ErrorLog errors_;
+  GuardedGraph guarded_{budget_};
+  Life life_{options_.clock, options_.keep_running};
+  const RunnerShared shared_{.clock = options_.clock,
+                             .budget = budget_,
+                             .names = names_,
+                             .failure = life_.failure(),
+                             .errors = errors_,
+                             .stop = life_.stop_token(),
+                             .source_stop = source_stop_.get_token()};
+};
+
+/// Returns the error that the program gets for `cause`.
+[[nodiscard]] std::exception_ptr make_error(const PipelineParts& parts, const Runner& runner,
+                                            std::exception_ptr cause, const std::string& what,
+                                            const FailedOn& where);
+
+}  // namespace freshframe::core

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Fails when C++ files, or their folders, include each other in a circle, unless tools/circles.toml lists it.
+
+A .cpp and its .hpp count as one file. Folders are compared as they are, not with the folders inside them.
+The exceptions may only shrink: an exception that is larger than the circle that is left fails, too.
+
+    check_circles.py [ROOT]     prints circles, and the includes that make them
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
+SOURCES = ("src", "gil/src")
+SUFFIXES = {".cpp", ".hpp", ".h"}
+
+Graph = Mapping[str, set[str]]
+
+
+def read_includes(root: Path) -> dict[str, set[str]]:
+    """Returns the files that each file below SOURCES includes, by their paths without suffixes."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for sources in (root / name for name in SOURCES):
+        for path in sorted(sources.rglob("*")):
+            if path.suffix not in SUFFIXES:
+                continue
+            name = path.relative_to(root).with_suffix("").as_posix()
+            for header in INCLUDE.findall(path.read_text(encoding="utf-8")):
+                for candidate in (sources / header, path.parent / header, root / "src" / header):
+                    if candidate.is_file():
+                        other = candidate.resolve().relative_to(root).with_suffix("").as_posix()
+                        found[name].update({other} - {name})
+                        break
+            found[name]  # a file without includes is a node, too
+    return found
+
+
+def join_folders(files: Graph) -> dict[str, set[str]]:
+    """Returns the folders that the files of each folder include."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, others in files.items():
+        folder = name.rpartition("/")[0]
+        found[folder].update({other.rpartition("/")[0] for other in others} - {folder})
+    return found
+
+
+def find_circles(graph: Graph) -> list[list[str]]:
+    """Returns the strongly connected parts of more than one node, sorted (R. Tarjan, 1972)."""
+    number: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    circles: list[list[str]] = []
+
+    def visit(first: str) -> None:
+        work: list[tuple[str, list[str]]] = [(first, sorted(graph.get(first, ())))]
+        number[first] = lowest[first] = len(number)
+        stack.append(first)
+        while work:
+            node, rest = work[-1]
+            if rest:
+                other = rest.pop()
+                if other not in number:
+                    number[other] = lowest[other] = len(number)
+                    stack.append(other)
+                    work.append((other, sorted(graph.get(other, ()))))
+                elif other in stack:
+                    lowest[node] = min(lowest[node], number[other])
+                continue
+            work.pop()
+            if work:
+                lowest[work[-1][0]] = min(lowest[work[-1][0]], lowest[node])
+            if lowest[node] == number[node]:
+                place = stack.index(node)
+                circle = stack[place:]
+                del stack[place:]
+                if len(circle) > 1:
+                    circles.append(sorted(circle))
+
+    for node in sorted(graph):
+        if node not in number:
+            visit(node)
+    return sorted(circles)
+
+
+def complain(kind: str, graph: Graph, exceptions: Iterable[Iterable[str]]) -> list[str]:
+    """Returns a line for each circle that is not listed, and for each exception that can shrink."""
+    found = find_circles(graph)
+    allowed = [set(one) for one in exceptions]
+    lines = []
+    for circle in found:
+        if not any(set(circle) <= one for one in allowed):
+            arrows = [f"{a} -> {b}" for a in circle for b in sorted(graph[a] & set(circle))]
+            lines.append(f"{kind} include each other: {', '.join(circle)} ({'; '.join(arrows)})")
+    for one in allowed:
+        left = {node for circle in found if set(circle) <= one for node in circle}
+        if left != one:
+            gone = ", ".join(sorted(one - left))
+            lines.append(
+                f"tools/circles.toml: remove {gone} from an exception of {kind}: no longer in a circle"
+            )
+    return lines
+
+
+def main() -> int:
+    """Prints the complaints. The exit status is 1 when there are any."""
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
+    exceptions = tomllib.loads((root / "tools/circles.toml").read_text(encoding="utf-8"))
+    files = read_includes(root)
+    lines = complain("files", files, exceptions.get("files", []))
+    lines += complain("folders", join_folders(files), exceptions.get("folders", []))
+    print("\n".join(lines) or f"check_circles: {len(files)} files, no circle that is not listed")
+    return int(bool(lines) or not files)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
