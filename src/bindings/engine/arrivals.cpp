@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
-#include "core/pipeline/arrivals.hpp"
+#include "core/pipeline/views/arrivals.hpp"
 
 #include <memory>
 #include <optional>

@@ -13,9 +13,12 @@
 
 #include "core/unit_text.hpp"
 #include "platform/socket.hpp"
+#include "serve/http/connections.hpp"
+#include "serve/http/gate.hpp"
+#include "serve/http/host.hpp"
 #include "serve/http/picture_stream.hpp"
 #include "serve/http/request_rules.hpp"
-#include "serve/http/service.hpp"
+#include "serve/http/snapshot_desk.hpp"
 #include "serve/http/video_watcher.hpp"
 #include "serve/http/viewer.hpp"
 #include <boost/beast/http/read.hpp>
@@ -77,18 +80,18 @@ std::string describe_own_host(const Socket& socket) {
 
 }  // namespace
 
-HttpConnection::HttpConnection(Service& service, Socket socket)
-    : service_(service), socket_(std::move(socket)), buffer_(kMaxBuffer) {
-  service_.enter(*this);
+HttpConnection::HttpConnection(Host& host, Socket socket)
+    : host_(host), socket_(std::move(socket)), buffer_(kMaxBuffer) {
+  host_.connections().enter(*this);
 }
 
 HttpConnection::~HttpConnection() {
   end_wait();
-  service_.leave(*this);
+  host_.connections().leave(*this);
 }
 
 void HttpConnection::start() {
-  deadline_ = Clock::now() + to_duration(Seconds(service_.limits().head));
+  deadline_ = Clock::now() + to_duration(Seconds(host_.limits().head));
   read();
 }
 
@@ -105,7 +108,7 @@ void HttpConnection::check(Time now) {
   if (question_) {
     give_question_up();
     return show_look(
-        plain(503, "the pictures were not decoded within " + core::seconds_text(service_.limits().look)));
+        plain(503, "the pictures were not decoded within " + core::seconds_text(host_.limits().look)));
   }
   if (waited_port_) {
     end_wait();
@@ -162,9 +165,9 @@ void HttpConnection::on_request() {
 }
 
 void HttpConnection::answer(const RequestHead& head) {
-  auto routed = route(head, service_.gate(), service_);
+  auto routed = route(head, host_.gate(), host_.state());
   if (routed.permitted && !known_) {
-    known_ = service_.make_known(*this);
+    known_ = host_.connections().make_known(*this);
     if (!known_) return send(plain(503, "too many connections; close some, or try again later"), false);
   }
   switch (routed.to) {
@@ -196,46 +199,46 @@ void HttpConnection::become_viewer() {
   if (!boost::beast::websocket::is_upgrade(parser_->get()) || buffer_.size() > 0) {
     return send(plain(400, "/api/live speaks WebSocket only"), false);
   }
-  std::make_shared<Viewer>(service_, std::move(socket_))->start(parser_->release());
+  std::make_shared<Viewer>(host_, std::move(socket_))->start(parser_->release());
 }
 
 void HttpConnection::become_watcher(bool is_known) {
   if (!boost::beast::websocket::is_upgrade(parser_->get()) || buffer_.size() > 0) {
     return send(plain(400, "/api/video speaks WebSocket only"), false);
   }
-  std::make_shared<VideoWatcher>(service_, std::move(socket_), is_known)->start(parser_->release());
+  std::make_shared<VideoWatcher>(host_, std::move(socket_), is_known)->start(parser_->release());
 }
 
 void HttpConnection::become_stream(const Routed& routed) {
-  if (service_.streams() >= PictureStream::kMost) {
+  if (host_.connections().streams() >= PictureStream::kMost) {
     return send(plain(503, "too many streams of pictures; close some, or ask for single pictures (.jpg)"),
                 false);
   }
   if (is_head()) return send({.type = kStreamType, .headers = routed.reply.headers, .sized = false}, false);
-  const auto port = service_.hub().find(routed.port).value_or(0);  // the route has found it
-  std::make_shared<PictureStream>(service_, std::move(socket_), port, routed.wishes)
+  const auto port = host_.hub().find(routed.port).value_or(0);  // the route has found it
+  std::make_shared<PictureStream>(host_, std::move(socket_), port, routed.wishes)
       ->start(format_stream_head(routed.reply));
 }
 
 void HttpConnection::wait_for_picture(Routed routed) {
-  waited_port_ = service_.hub().find(routed.port);
+  waited_port_ = host_.hub().find(routed.port);
   picture_headers_ = std::move(routed.reply.headers);
   after_ = routed.wish.after;
   deadline_ = Clock::now() + (after_ ? kNextTime : kPictureTime);
-  service_.hub().join(*this);
+  host_.hub().join(*this);
   const auto self = shared_from_this();
   waiting_self_ = self;
   watch_peer();
-  (void)service_.sample_now();  // the end of the pipeline may be newer than the last look
-  service_.hub().serve(*this);
-  if (waited_port_ && !after_ && service_.hub().is_over() && !service_.hub().is_encoding(*waited_port_))
+  (void)host_.state().sample_now();  // the end of the pipeline may be newer than the last look
+  host_.hub().serve(*this);
+  if (waited_port_ && !after_ && host_.hub().is_over() && !host_.hub().is_encoding(*waited_port_))
     return send_no_picture();
-  service_.pump();
+  host_.pump();
 }
 
 void HttpConnection::send_no_picture() {
   end_wait();
-  auto reply = no_picture(service_.sample_now().snapshot());
+  auto reply = no_picture(host_.state().sample_now().snapshot());
   reply.headers = std::move(picture_headers_);
   send(std::move(reply), keeps_alive());
 }
@@ -256,15 +259,15 @@ void HttpConnection::end_wait() {
   waited_port_.reset();
   ErrorCode ignored;
   (void)socket_.cancel(ignored);  // watch_peer()
-  service_.hub().leave(*this);
-  service_.pump_soon();
+  host_.hub().leave(*this);
+  host_.pump_soon();
 }
 
 void HttpConnection::wait_for_look(LookWish wish) {
-  deadline_ = Clock::now() + to_duration(Seconds(service_.limits().look));
+  deadline_ = Clock::now() + to_duration(Seconds(host_.limits().look));
   const auto self = shared_from_this();
   waiting_self_ = self;
-  auto asked = service_.looks().ask(std::move(wish), describe_client(socket_), [self](Reply reply) {
+  auto asked = host_.looks().ask(std::move(wish), describe_client(socket_), [self](Reply reply) {
     self->question_.reset();
     self->show_look(std::move(reply));
   });
@@ -274,7 +277,7 @@ void HttpConnection::wait_for_look(LookWish wish) {
 }
 
 void HttpConnection::give_question_up() {
-  if (question_) service_.looks().give_up(*std::exchange(question_, std::nullopt));
+  if (question_) host_.looks().give_up(*std::exchange(question_, std::nullopt));
 }
 
 void HttpConnection::show_look(Reply reply) {
@@ -286,7 +289,7 @@ void HttpConnection::show_look(Reply reply) {
 void HttpConnection::show(std::size_t /*port*/, const LivePictureRef& picture) {
   if (after_ == picture->seq) return;
   end_wait();
-  const auto now = service_.core().clock()->now();
+  const auto now = host_.clock().now();
   picture_headers_ += "X-Seq: " + std::to_string(picture->seq) +
                       "\r\nX-Timestamp: " + capture_text(*picture, now) +
                       "\r\nX-Age: " + age_text(*picture, now) + "\r\n";
@@ -298,7 +301,7 @@ void HttpConnection::send(Reply reply, bool keep_alive) {
   const auto self = std::move(waiting_self_);
   reply_ = std::move(reply);
   head_ = format_head(reply_, keep_alive);
-  deadline_ = Clock::now() + to_duration(Seconds(service_.limits().write));
+  deadline_ = Clock::now() + to_duration(Seconds(host_.limits().write));
   const std::string_view body = reply_.fixed.empty() ? std::string_view(reply_.body) : reply_.fixed;
   const std::array<net::const_buffer, 2> buffers = {net::buffer(head_),
                                                     net::buffer(body.data(), is_head() ? 0 : body.size())};
@@ -307,7 +310,7 @@ void HttpConnection::send(Reply reply, bool keep_alive) {
                      if (error) return self->cut();
                      self->reply_ = {};
                      if (!keep_alive) return self->finish();
-                     const auto& limits = self->service_.limits();
+                     const auto& limits = self->host_.limits();
                      self->deadline_ =
                          Clock::now() + to_duration(Seconds(self->known_ ? limits.idle : limits.head));
                      self->read();

@@ -18,14 +18,14 @@
 
 namespace freshframe::serve {
 
-class Service;
+class Host;
 
 /// Kept alive by its pending operations. On the network's thread.
 class HttpConnection final : public Connection,
                              private PictureClient,
                              public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(Service& service, Socket socket);
+  HttpConnection(Host& host, Socket socket);
   ~HttpConnection() override;
   void start();
   void check(Time now) override;
@@ -63,7 +63,7 @@ class HttpConnection final : public Connection,
   [[nodiscard]] bool needs_newest() const override { return true; }
   void show(std::size_t port, const LivePictureRef& picture) override;
 
-  Service& service_;
+  Host& host_;
   Socket socket_;
   bool known_ = false;  // it has made a permitted request
   boost::beast::flat_buffer buffer_;

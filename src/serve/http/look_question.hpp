@@ -10,10 +10,20 @@
 #include <vector>
 
 #include "media/colour/jpeg_encoder.hpp"
-#include "serve/http/routes.hpp"
+#include "serve/http/reply.hpp"
 #include "sinks/look/look_sources.hpp"
 
 namespace freshframe::serve {
+
+/// The wishes of the client of a look: /api/look/NAME.jpg?at=-3, or /api/look/NAME.json?back=10&n=4.
+struct LookWish {
+  std::string name = {};
+  std::vector<double> ages = {};  // seconds, the oldest first
+  bool exact = true;
+  int max_side = 1024;  // pixels
+  bool json = false;
+  std::string words = {};  // the question in words, for messages
+};
 
 /// The name in the path, and `json`; nullopt means it is no path of a look.
 [[nodiscard]] std::optional<LookWish> look_wish(std::string_view path);

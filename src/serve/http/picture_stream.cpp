@@ -6,7 +6,8 @@
 #include <chrono>
 #include <utility>
 
-#include "serve/http/service.hpp"
+#include "serve/http/connections.hpp"
+#include "serve/http/host.hpp"
 
 namespace freshframe::serve {
 namespace {
@@ -26,18 +27,23 @@ std::string part_head(const LivePicture& picture, TimePoint now) {
 
 }  // namespace
 
-PictureStream::PictureStream(Service& service, Socket socket, std::size_t port, StreamWishes wishes)
-    : service_(service),
+PictureStream::PictureStream(Host& host, Socket socket, std::size_t port, StreamWishes wishes)
+    : host_(host),
       socket_(std::move(socket)),
-      timer_(service.io()),
+      timer_(socket_.get_executor()),
       port_(port),
       wishes_(wishes),
       progress_(Clock::now()) {
-  service_.enter(*this);
+  host_.connections().enter(*this);
+  host_.connections().count_stream(1);
+  host_.hub().join(*this);
 }
 
 PictureStream::~PictureStream() {
-  service_.leave(*this);
+  host_.connections().count_stream(-1);
+  host_.hub().leave(*this);
+  host_.connections().leave(*this);
+  host_.pump_soon();
 }
 
 void PictureStream::start(std::string head) {
@@ -75,10 +81,10 @@ void PictureStream::end_stream() {
 
 void PictureStream::check(Time now) {
   if (writing_ || ended_) {
-    if (now - progress_ > to_duration(Seconds(service_.limits().write))) cut();
-  } else if (service_.hub().is_over()) {
-    service_.hub().serve(*this);  // the last picture, if it has not got it
-    if (ready_ && !service_.hub().is_encoding(port_)) end_stream();
+    if (now - progress_ > to_duration(Seconds(host_.limits().write))) cut();
+  } else if (host_.hub().is_over()) {
+    host_.hub().serve(*this);  // the last picture, if it has not got it
+    if (ready_ && !host_.hub().is_encoding(port_)) end_stream();
   } else if (ready_ && newest_ && now - progress_ > kSilence) {
     send(newest_);
   }
@@ -95,7 +101,7 @@ void PictureStream::send(const LivePictureRef& picture) {
   due_ = std::max(due_, Clock::now() - interval / 2) + interval;
   ready_ = false;
   picture_ = picture;
-  head_ = part_head(*picture, service_.core().clock()->now());
+  head_ = part_head(*picture, host_.clock().now());
   write_some();
 }
 
@@ -135,8 +141,7 @@ void PictureStream::on_written() {
 
 void PictureStream::become_ready() {
   ready_ = socket_.is_open();
-  service_.hub().serve(*this);
-  service_.pump();
+  host_.serve(*this);
 }
 
 }  // namespace freshframe::serve

@@ -16,7 +16,7 @@
 
 namespace freshframe::serve {
 
-class Service;
+class Host;
 
 /// Kept alive by its pending read. On the network's thread. One picture is in flight: the next one is taken
 /// when the socket has accepted it, and is then the newest. The socket's buffer is small, so that a slow
@@ -28,7 +28,7 @@ class PictureStream final : public Connection,
   static constexpr std::size_t kMost = 32;  // streams of one server
 
   /// `port`: its index in the hub.
-  PictureStream(Service& service, Socket socket, std::size_t port, StreamWishes wishes);
+  PictureStream(Host& host, Socket socket, std::size_t port, StreamWishes wishes);
   ~PictureStream() override;
   /// `head`: of the answer.
   void start(std::string head);
@@ -36,8 +36,6 @@ class PictureStream final : public Connection,
   void cut() override;
 
  private:
-  friend class Service;  // passes it to the hub
-
   [[nodiscard]] bool wants(std::size_t port) const override { return ready_ && port == port_; }
   [[nodiscard]] bool looks_at(std::size_t port) const override { return port == port_; }
   [[nodiscard]] int width() const override { return 0; }
@@ -52,7 +50,7 @@ class PictureStream final : public Connection,
   void end_stream();
   void read();
 
-  Service& service_;
+  Host& host_;
   Socket socket_;
   net::steady_timer timer_;
   const std::size_t port_;

@@ -84,25 +84,4 @@ std::optional<Reply> apply_rules(RequestHead& head, const RequestFacts& facts) {
   return std::nullopt;
 }
 
-std::string date_header() {
-  constexpr std::array<std::string_view, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  const auto day = std::chrono::floor<std::chrono::days>(now);
-  const std::chrono::year_month_day date{day};
-  const std::chrono::hh_mm_ss time{now - day};
-  const auto two = [](auto number) {
-    const auto text = std::to_string(number);
-    return text.size() < 2 ? "0" + text : text;
-  };
-  std::string text = "Date: ";
-  text.append(kDays.at(std::chrono::weekday(day).c_encoding())).append(", ");
-  text.append(two(static_cast<unsigned>(date.day()))).append(" ");
-  text.append(kMonths.at(static_cast<unsigned>(date.month()) - 1)).append(" ");
-  text.append(std::to_string(static_cast<int>(date.year()))).append(" ").append(two(time.hours().count()));
-  text.append(":").append(two(time.minutes().count())).append(":").append(two(time.seconds().count()));
-  return text.append(" GMT\r\n");
-}
-
 }  // namespace freshframe::serve

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "serve/http/gate.hpp"
-#include "serve/http/routes.hpp"
+#include "serve/http/reply.hpp"
 
 namespace freshframe::serve {
 
@@ -24,8 +24,5 @@ struct RequestFacts {
 /// Returns the answer to a request that HTTP, or this server as a whole, does not allow, or to OPTIONS. Otherwise, changes
 /// `head` so that its target begins with '/', its method is GET, and its Host is set.
 [[nodiscard]] std::optional<Reply> apply_rules(RequestHead& head, const RequestFacts& facts);
-
-/// The Date header with its line end (RFC 9110, 6.6.1).
-[[nodiscard]] std::string date_header();
 
 }  // namespace freshframe::serve

@@ -13,11 +13,9 @@
 #include "serve/http/look_question.hpp"
 #include "serve/http/picture_hub.hpp"
 #include "serve/http/query.hpp"
-#include "serve/http/request_rules.hpp"
 #include "serve/http/web_files.hpp"
 #include "serve/state/metrics_text.hpp"
 #include "serve/state/state_json.hpp"
-#include <boost/beast/http/status.hpp>
 
 namespace freshframe::serve {
 namespace {
@@ -29,23 +27,8 @@ constexpr std::string_view kPicturePrefix = "/api/picture/";
 constexpr std::string_view kPictureSuffix = ".jpg";
 constexpr std::string_view kStreamSuffix = ".mjpg";
 
-// Only our own scripts and styles, no other resources, no frames of other pages, no referrer.
-constexpr std::string_view kProtection =
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: "
-    "data:; media-src blob:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
-    "X-Frame-Options: DENY\r\n"
-    "Referrer-Policy: no-referrer\r\n"
-    "Cross-Origin-Opener-Policy: same-origin\r\n";
 // A page for use within others: a view alone.
 constexpr std::string_view kFramedPage = "/view.html";
-constexpr std::string_view kFramedProtection =
-    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' "
-    "blob: data:; media-src blob:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors *\r\n"
-    "X-Content-Type-Options: nosniff\r\n"
-    "Referrer-Policy: no-referrer\r\n";
-constexpr std::string_view kOnlyOurPages = "Cross-Origin-Resource-Policy: same-origin\r\n";
 // Pictures are for <img> in pages of other ports of this machine, and with their token in any page. Chromium holds
 // that two ports of an address are two sites, so a page that names itself as one of this machine is any page.
 constexpr std::string_view kPagesOfThisMachine = "Cross-Origin-Resource-Policy: same-site\r\n";
@@ -283,45 +266,10 @@ std::string wrong_host(const Gate& gate) {
 
 }  // namespace
 
-Reply plain(unsigned status, std::string text) {
-  text += '\n';
-  return {.status = status, .body = std::move(text)};
-}
-
 Reply no_picture(const Snapshot& seen) {
   const auto health = judge_health(seen);
   return plain(503, health.good ? "no picture arrived within 2 s: no sample has come to this port meanwhile"
                                 : "there is no picture: " + health.reason);
-}
-
-std::string format_head(const Reply& reply, bool keep_alive) {
-  const auto size = reply.fixed.empty() ? reply.body.size() : reply.fixed.size();
-  std::string head = "HTTP/1.1 " + std::to_string(reply.status) + " ";
-  const auto reason =
-      boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(reply.status));
-  head.append(reason.data(), reason.size());
-  head += "\r\nContent-Type: ";
-  head += reply.type;
-  if (reply.sized && reply.status != 204 && reply.status != 304)
-    head += "\r\nContent-Length: " + std::to_string(size);
-  head += keep_alive ? "\r\n" : "\r\nConnection: close\r\n";
-  head += reply.framed ? kFramedProtection : kProtection;
-  if (reply.headers.find("Cross-Origin-Resource-Policy") == std::string::npos) head += kOnlyOurPages;
-  if (reply.headers.find("Cache-Control") == std::string::npos) head += "Cache-Control: no-store\r\n";
-  head += date_header();
-  head += reply.headers;
-  head += "\r\n";
-  return head;
-}
-
-std::string format_stream_head(const Reply& reply) {
-  std::string head = "HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: no-store\r\nContent-Type: ";
-  return head.append(kStreamType)
-      .append("\r\n")
-      .append(kProtection)
-      .append(date_header())
-      .append(reply.headers)
-      .append("\r\n");
 }
 
 Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {

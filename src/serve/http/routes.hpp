@@ -13,30 +13,13 @@
 #include <vector>
 
 #include "serve/http/gate.hpp"
+#include "serve/http/look_question.hpp"
+#include "serve/http/reply.hpp"
 #include "serve/state/sampler.hpp"
 
 namespace freshframe::serve {
 
-inline constexpr std::string_view kStreamType = "multipart/x-mixed-replace; boundary=freshframe";
 inline constexpr std::size_t kMaxTarget = 2048;  // bytes of a request's path and query
-
-struct Reply {
-  unsigned status = 200;
-  std::string_view type = "text/plain; charset=utf-8";  // static, or of `keep`
-  std::string body = {};                                // unless `fixed` is set
-  std::string_view fixed = {};                          // static
-  std::string headers = {};                             // more of them, each with its line end
-  bool sized = true;                                    // it has a length
-  bool framed = false;                                  // a page that others may embed in theirs
-  std::shared_ptr<const void> keep = {};                // the owner of `fixed` and `type`
-};
-
-/// Makes the head of a stream of pictures, which has no length.
-[[nodiscard]] std::string format_stream_head(const Reply& reply);
-/// The start line, all headers and the empty line. Every answer carries the same protective headers.
-[[nodiscard]] std::string format_head(const Reply& reply, bool keep_alive);
-/// A short text as an answer.
-[[nodiscard]] Reply plain(unsigned status, std::string text);
 
 /// The source of the state that handlers read.
 class StateSource {
@@ -51,7 +34,6 @@ class StateSource {
   [[nodiscard]] virtual std::optional<std::string> explain_missing_look(std::string_view name) const = 0;
   /// A document of the program's own; null without one.
   [[nodiscard]] virtual std::shared_ptr<const Document> document(std::string_view path) const = 0;
-  /// The path of the file that / shows.
 };
 
 /// The wishes of the client of a stream of pictures.
@@ -64,16 +46,6 @@ struct StreamWishes {
 /// The wishes of the client of a single picture.
 struct PictureWish {
   std::optional<std::int64_t> after = {};  // it has the picture with this seq
-};
-
-/// The wishes of the client of a look: /api/look/NAME.jpg?at=-3, or /api/look/NAME.json?back=10&n=4.
-struct LookWish {
-  std::string name = {};
-  std::vector<double> ages = {};  // seconds, the oldest first
-  bool exact = true;
-  int max_side = 1024;  // pixels
-  bool json = false;
-  std::string words = {};  // the question in words, for messages
 };
 
 struct Routed {

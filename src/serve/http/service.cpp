@@ -16,9 +16,6 @@
 #include "core/pipeline/views/statistics.hpp"
 #include "platform/socket.hpp"
 #include "serve/http/http_connection.hpp"
-#include "serve/http/picture_stream.hpp"
-#include "serve/http/video_watcher.hpp"
-#include "serve/http/viewer.hpp"
 #include "serve/state/state_json.hpp"
 
 namespace freshframe::serve {
@@ -52,8 +49,7 @@ Service::~Service() {
     accept_timer_.cancel();
     looks_.close();
     video_.close();
-    const std::vector<Connection*> connections(connections_.begin(), connections_.end());
-    for (auto* connection : connections) connection->cut();
+    connections_.cut_all();
     io_.restart();
     io_.poll();  // each connection is kept alive by its pending operations, which end now
   } catch (const std::exception& error) {
@@ -93,39 +89,18 @@ void Service::accept() {
 
 void Service::welcome(Socket socket) {
   platform::keep_from_programs(socket.native_handle());
-  make_room_for_unknown();
   const auto connection = std::make_shared<HttpConnection>(*this, std::move(socket));
-  unknown_.push_back(connection.get());
+  connections_.enter_unknown(*connection);
   connection->start();
-}
-
-/// The newest replaces the oldest.
-void Service::make_room_for_unknown() {
-  while (unknown_.size() >= options_.limits.unknown) {
-    auto* oldest = unknown_.front();
-    unknown_.pop_front();
-    oldest->cut();
-  }
-}
-
-void Service::leave(Connection& connection) {
-  connections_.erase(&connection);
-  std::erase(unknown_, &connection);
-}
-
-bool Service::make_known(Connection& connection) {
-  if (connections_.size() - unknown_.size() >= options_.limits.connections) return false;
-  std::erase(unknown_, &connection);
-  return true;
 }
 
 void Service::look_now(Clock::time_point now) {
   sampler_.sample(now, options_.gil_findings ? options_.gil_findings() : GilFindings());
   auto& seen = sampler_.snapshot();
   seen.views = hub_.info();
-  for (const auto* watcher : watchers_) watcher->count_views(seen.views);
+  connections_.count_views(seen.views);
   seen.looks = looks_.info();
-  seen.viewers = viewers_.size();
+  seen.viewers = connections_.viewers();
   hub_.set_over(seen.graph.phase >= core::LifePhase::Ended);
 }
 
@@ -144,17 +119,12 @@ void Service::tick() {
   follow_names();
   open_views();
   look_now(now);
-  if (!viewers_.empty()) {
-    const auto state = std::make_shared<const std::string>(state_json(sampler_, true));
-    const std::vector<Viewer*> viewers(viewers_.begin(), viewers_.end());
-    for (auto* viewer : viewers) {
-      if (viewers_.contains(viewer)) viewer->tell(state);
-    }
-  }
+  if (connections_.viewers() > 0)
+    connections_.tell(std::make_shared<const std::string>(state_json(sampler_, true)));
   video_.follow(sampler_.snapshot());
   // A view of video may have become one of JPEGs, which wait for this call to be sent.
-  if (!watchers_.empty()) pump();
-  check_connections(now);
+  if (connections_.has_watchers()) pump();
+  connections_.check(now);
 }
 
 // Nodes may be added until the start. All that emit frames can be viewed, unless the views were named.
@@ -185,13 +155,6 @@ void Service::open_view(const std::string& name) {
   video_.open(name, hub_.tap(hub_.find(name).value_or(0)));
 }
 
-void Service::check_connections(Clock::time_point now) {
-  const std::vector<Connection*> connections(connections_.begin(), connections_.end());
-  for (auto* connection : connections) {
-    if (connections_.contains(connection)) connection->check(now);
-  }
-}
-
 void Service::pump() {
   const auto again = hub_.pump(Clock::now());
   if (again == Clock::time_point::max()) return;
@@ -205,33 +168,13 @@ void Service::pump_soon() {
   net::post(io_, [this] { pump(); });
 }
 
-void Service::enter(PictureStream& stream) {
-  ++streams_;
-  connections_.insert(&stream);
-  hub_.join(stream);
+void Service::serve(PictureClient& client) {
+  hub_.serve(client);
+  pump();
 }
 
-void Service::leave(PictureStream& stream) {
-  --streams_;
-  hub_.leave(stream);
-  leave(static_cast<Connection&>(stream));
-  pump_soon();
-}
-
-void Service::enter(VideoWatcher& watcher, bool is_known) {
-  watchers_.insert(&watcher);
-  connections_.insert(&watcher);
-  hub_.join(watcher);
-  if (is_known) return;
-  make_room_for_unknown();
-  unknown_.push_back(&watcher);
-}
-
-void Service::leave(VideoWatcher& watcher) {
-  watchers_.erase(&watcher);
-  hub_.leave(watcher);
-  leave(static_cast<Connection&>(watcher));
-  pump_soon();
+const freshframe::Clock& Service::clock() const noexcept {
+  return *core_->clock();
 }
 
 }  // namespace freshframe::serve

@@ -5,16 +5,14 @@
 #include "freshframe/serve.hpp"
 
 #include <chrono>
-#include <cstddef>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 
-#include "serve/http/connection.hpp"
+#include "serve/http/connections.hpp"
 #include "serve/http/gate.hpp"
+#include "serve/http/host.hpp"
 #include "serve/http/net.hpp"
 #include "serve/http/picture_hub.hpp"
 #include "serve/http/routes.hpp"
@@ -24,13 +22,9 @@
 
 namespace freshframe::serve {
 
-class PictureStream;
-class VideoWatcher;
-class Viewer;
-
 /// Used on the thread that runs `io()`, except for the constructor and the destructor: the thread must not
 /// run then.
-class Service final : public StateSource {
+class Service final : public StateSource, public Host {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr auto kTick = std::chrono::milliseconds(250);
@@ -46,12 +40,21 @@ class Service final : public StateSource {
   void welcome(Socket socket);
 
   [[nodiscard]] net::io_context& io() noexcept { return io_; }
-  [[nodiscard]] const Gate& gate() const noexcept { return gate_; }
-  [[nodiscard]] const ServeLimits& limits() const noexcept { return options_.limits; }
-  [[nodiscard]] PictureHub& hub() noexcept { return hub_; }
-  [[nodiscard]] SnapshotDesk& looks() noexcept { return looks_; }
-  [[nodiscard]] VideoDesk& video() noexcept { return video_; }
-  [[nodiscard]] core::PipelineCore& core() noexcept { return *core_; }
+
+  // ---- for connections
+  [[nodiscard]] const Gate& gate() const noexcept override { return gate_; }
+  [[nodiscard]] const ServeLimits& limits() const noexcept override { return options_.limits; }
+  [[nodiscard]] Connections& connections() noexcept override { return connections_; }
+  [[nodiscard]] PictureHub& hub() noexcept override { return hub_; }
+  [[nodiscard]] SnapshotDesk& looks() noexcept override { return looks_; }
+  [[nodiscard]] VideoDesk& video() noexcept override { return video_; }
+  [[nodiscard]] StateSource& state() noexcept override { return *this; }
+  [[nodiscard]] const freshframe::Clock& clock() const noexcept override;
+  void pump() override;
+  void pump_soon() override;
+  void serve(PictureClient& client) override;
+
+  // ---- for handlers
   [[nodiscard]] const Sampler& sample_now() override;
   [[nodiscard]] bool has_port(std::string_view name) const override { return hub_.is_there(name); }
   [[nodiscard]] std::optional<std::string> explain_missing_look(std::string_view name) const override {
@@ -60,25 +63,6 @@ class Service final : public StateSource {
   [[nodiscard]] std::shared_ptr<const Document> document(std::string_view path) const override {
     return options_.documents ? options_.documents->find(path) : nullptr;
   }
-  /// The requested pictures of the clients have changed.
-  void pump();
-  /// Calls pump() after the current handler; a destructor uses it.
-  void pump_soon();
-
-  // ---- for connections
-  void enter(Connection& connection) { connections_.insert(&connection); }
-  void leave(Connection& connection);
-  /// The connection has made a permitted request. False means there are too many.
-  [[nodiscard]] bool make_known(Connection& connection);
-  /// Returns how many streams of pictures there are.
-  [[nodiscard]] std::size_t streams() const noexcept { return streams_; }
-  void enter(PictureStream& stream);
-  void leave(PictureStream& stream);
-  void enter(Viewer& viewer) { viewers_.insert(&viewer); }
-  void leave(Viewer& viewer) { viewers_.erase(&viewer); }
-  /// `is_known`: it has the token, or needs no token.
-  void enter(VideoWatcher& watcher, bool is_known);
-  void leave(VideoWatcher& watcher);
 
  private:
   void accept();
@@ -87,8 +71,6 @@ class Service final : public StateSource {
   void open_views();
   void open_view(const std::string& name);
   void follow_names();
-  void make_room_for_unknown();
-  void check_connections(Clock::time_point now);
 
   net::io_context io_{1};
   std::shared_ptr<core::PipelineCore> core_;
@@ -98,11 +80,7 @@ class Service final : public StateSource {
   PictureHub hub_;
   VideoDesk video_;
   SnapshotDesk looks_;
-  std::unordered_set<Connection*> connections_;
-  std::deque<Connection*> unknown_;  // connections without a permitted request, oldest first
-  std::unordered_set<Viewer*> viewers_;
-  std::unordered_set<VideoWatcher*> watchers_;
-  std::size_t streams_ = 0;
+  Connections connections_{options_.limits};
   Clock::time_point next_tick_{};
   net::ip::tcp::acceptor acceptor_{io_};
   net::steady_timer tick_timer_{io_};

@@ -7,7 +7,11 @@
 #include <chrono>
 #include <utility>
 
-#include "serve/http/service.hpp"
+#include "serve/http/connections.hpp"
+#include "serve/http/gate.hpp"
+#include "serve/http/host.hpp"
+#include "serve/http/routes.hpp"
+#include "serve/http/video_desk.hpp"
 #include "serve/state/json.hpp"
 #include "serve/state/sampler.hpp"
 
@@ -25,16 +29,22 @@ constexpr unsigned kWrongToken = 4401;
 
 }  // namespace
 
-VideoWatcher::VideoWatcher(Service& service, Socket socket, bool is_known)
-    : service_(service), socket_(std::move(socket)), buffer_(kMaxVideoRequest), is_known_(is_known) {
-  service_.enter(*this, is_known);
+VideoWatcher::VideoWatcher(Host& host, Socket socket, bool is_known)
+    : host_(host), socket_(std::move(socket)), buffer_(kMaxVideoRequest), is_known_(is_known) {
+  host_.connections().enter(static_cast<Connection&>(*this));
+  host_.connections().enter(static_cast<VideoViewer&>(*this));
+  host_.hub().join(*this);
+  if (!is_known) host_.connections().enter_unknown(*this);
 }
 
 VideoWatcher::~VideoWatcher() {
   for (auto& view : views_) {
     if (view.port() != nullptr) view.port()->leave(*this);
   }
-  service_.leave(*this);
+  host_.connections().leave(static_cast<VideoViewer&>(*this));
+  host_.hub().leave(*this);
+  host_.connections().leave(static_cast<Connection&>(*this));
+  host_.pump_soon();
 }
 
 void VideoWatcher::start(Request request) {
@@ -70,7 +80,7 @@ void VideoWatcher::welcome() {
       .member("most", VideoRing::kMost)
       .key("ports")
       .begin_array();
-  for (const auto& name : service_.video().names()) json.value(std::string_view(name));
+  for (const auto& name : host_.video().names()) json.value(std::string_view(name));
   json.end_array().member("now", unix_now()).end_object();
   texts_.push_back(std::move(json).take());
   pump();
@@ -87,7 +97,7 @@ void VideoWatcher::check(Time now) {
     return;
   }
   if (!is_known_ && now >= deadline_) return refuse(kWrongToken, "the token did not come");
-  const auto patience = to_duration(Seconds(service_.limits().acknowledge));
+  const auto patience = to_duration(Seconds(host_.limits().acknowledge));
   const bool is_silent = std::ranges::any_of(
       views_, [&](const auto& view) { return view.waits_since() && now - *view.waits_since() > patience; });
   if (is_silent) cut();
@@ -138,10 +148,10 @@ void VideoWatcher::on_message() {
 
 void VideoWatcher::on_token(const std::string& token) {
   if (is_known_) return;
-  const auto& gate = service_.gate();
+  const auto& gate = host_.gate();
   if (!gate.is_token(token) && !gate.is_picture_token(token))
     return refuse(kWrongToken, "the token is wrong");
-  if (!service_.make_known(*this))
+  if (!host_.connections().make_known(*this))
     return refuse(websocket::close_code::try_again_later, "too many connections");
   is_known_ = true;
   welcome();
@@ -157,16 +167,15 @@ void VideoWatcher::on_watch(std::vector<WatchWish> wishes) {
       views_.splice(views_.end(), before, same);
       continue;
     }
-    auto* const port = service_.video().find(wish.port);
-    const auto index = service_.hub().find(wish.port).value_or(0);
+    auto* const port = host_.video().find(wish.port);
+    const auto index = host_.hub().find(wish.port).value_or(0);
     if (port != nullptr) port->join(*this);
     views_.emplace_back(std::move(wish), port, index);
   }
   for (auto& view : before) {
     if (view.port() != nullptr) view.port()->leave(*this);
   }
-  service_.hub().serve(*this);
-  service_.pump();
+  host_.serve(*this);
 }
 
 void VideoWatcher::on_acks(const VideoRequest& request) {
@@ -188,8 +197,7 @@ void VideoWatcher::on_acks(const VideoRequest& request) {
     texts_.push_back(std::move(json).take());
   }
   if (!has_jpeg) return;
-  service_.hub().serve(*this);
-  service_.pump();
+  host_.serve(*this);
 }
 
 void VideoWatcher::refuse(unsigned code, const char* reason) {
@@ -212,7 +220,7 @@ void VideoWatcher::pump() {
   for (std::size_t i = 0; i < views_.size(); ++i) {
     views_.splice(views_.end(), views_, views_.begin());
     auto& view = views_.back();
-    const auto names = view.port() == nullptr ? service_.video().names() : std::vector<std::string>();
+    const auto names = view.port() == nullptr ? host_.video().names() : std::vector<std::string>();
     if (auto message = view.next(now, names))
       return write(std::move(message->head), message->body, std::move(message->keep), true);
   }

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "serve/http/connection.hpp"
+#include "serve/http/connections.hpp"
 #include "serve/http/net.hpp"
 #include "serve/http/picture_hub.hpp"
 #include "serve/http/video_view.hpp"
@@ -24,11 +24,12 @@
 
 namespace freshframe::serve {
 
-class Service;
+class Host;
 
 /// Kept alive by its pending operations. On the network's thread. All messages are shared with other pages: a page that
 /// stops reading costs the message that is being written, and its places in the rings, until it is cut.
 class VideoWatcher final : public Connection,
+                           public VideoViewer,
                            public VideoClient,
                            private PictureClient,
                            public std::enable_shared_from_this<VideoWatcher> {
@@ -36,18 +37,15 @@ class VideoWatcher final : public Connection,
   using Request = boost::beast::http::request<boost::beast::http::empty_body>;
 
   /// `is_known`: the request had the token, or needs no token.
-  VideoWatcher(Service& service, Socket socket, bool is_known);
+  VideoWatcher(Host& host, Socket socket, bool is_known);
   ~VideoWatcher() override;
   void start(Request request);
   void pump() override;
   void check(Time now) override;
   void cut() override;
-  /// Adds its views to the views of their ports.
-  void count_views(std::vector<ViewInfo>& views) const;
+  void count_views(std::vector<ViewInfo>& views) const override;
 
  private:
-  friend class Service;  // passes it to the hub
-
   void on_accepted();
   void read();
   void on_message();
@@ -66,7 +64,7 @@ class VideoWatcher final : public Connection,
   [[nodiscard]] std::uint64_t last(std::size_t port) const override;
   void show(std::size_t port, const LivePictureRef& picture) override;
 
-  Service& service_;
+  Host& host_;
   boost::beast::websocket::stream<Socket> socket_;
   std::optional<Request> request_;
   boost::beast::flat_buffer buffer_;

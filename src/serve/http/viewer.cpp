@@ -7,7 +7,9 @@
 #include <string_view>
 #include <utility>
 
-#include "serve/http/service.hpp"
+#include "serve/http/connections.hpp"
+#include "serve/http/host.hpp"
+#include "serve/http/routes.hpp"
 #include "serve/state/state_json.hpp"
 #include "serve/state/strict_json.hpp"
 
@@ -30,14 +32,13 @@ bool is_acknowledgement(std::string_view text) {
 
 }  // namespace
 
-Viewer::Viewer(Service& service, Socket socket)
-    : service_(service), socket_(std::move(socket)), buffer_(kMaxMessage) {
-  service_.enter(static_cast<Connection&>(*this));
+Viewer::Viewer(Host& host, Socket socket) : host_(host), socket_(std::move(socket)), buffer_(kMaxMessage) {
+  host_.connections().enter(static_cast<Connection&>(*this));
 }
 
 Viewer::~Viewer() {
-  if (accepted_) service_.leave(*this);
-  service_.leave(static_cast<Connection&>(*this));
+  if (accepted_) host_.connections().leave(static_cast<StateViewer&>(*this));
+  host_.connections().leave(static_cast<Connection&>(*this));
 }
 
 void Viewer::start(Request request) {
@@ -57,10 +58,11 @@ void Viewer::start(Request request) {
 void Viewer::on_accepted() {
   request_.reset();
   accepted_ = true;
-  service_.enter(*this);
-  const auto history = std::make_shared<const std::string>(history_json(service_.sample_now().history()));
+  host_.connections().enter(static_cast<StateViewer&>(*this));
+  const auto history =
+      std::make_shared<const std::string>(history_json(host_.state().sample_now().history()));
   push(history);
-  tell(std::make_shared<const std::string>(state_json(service_.sample_now(), true)));
+  tell(std::make_shared<const std::string>(state_json(host_.state().sample_now(), true)));
   read();
 }
 
@@ -74,7 +76,7 @@ void Viewer::check(Time now) {
     if (now >= deadline_) cut();
     return;
   }
-  const auto patience = to_duration(Seconds(service_.limits().acknowledge));
+  const auto patience = to_duration(Seconds(host_.limits().acknowledge));
   if (state_sent_ && now - *state_sent_ > patience) cut();
 }
 

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "serve/http/connection.hpp"
+#include "serve/http/connections.hpp"
 #include "serve/http/net.hpp"
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -16,19 +16,19 @@
 
 namespace freshframe::serve {
 
-class Service;
+class Host;
 
 /// Kept alive by its pending operations. On the network's thread. The messages are shared with all viewers. A
 /// viewer itself has only a few hundred bytes, which is the cost of a viewer that stops reading until it is
 /// cut.
-class Viewer final : public Connection, public std::enable_shared_from_this<Viewer> {
+class Viewer final : public Connection, public StateViewer, public std::enable_shared_from_this<Viewer> {
  public:
   using Request = boost::beast::http::request<boost::beast::http::empty_body>;
 
-  Viewer(Service& service, Socket socket);
+  Viewer(Host& host, Socket socket);
   ~Viewer() override;
   void start(Request request);
-  void tell(const std::shared_ptr<const std::string>& state);
+  void tell(const std::shared_ptr<const std::string>& state) override;
   void check(Time now) override;
   void cut() override;
 
@@ -42,7 +42,7 @@ class Viewer final : public Connection, public std::enable_shared_from_this<View
   void push(std::shared_ptr<const std::string> message);
   void write_next();
 
-  Service& service_;
+  Host& host_;
   boost::beast::websocket::stream<Socket> socket_;
   std::optional<Request> request_;
   boost::beast::flat_buffer buffer_;

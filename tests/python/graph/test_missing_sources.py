@@ -86,7 +86,6 @@ CALLS: dict[str, Callable[[World], object]] = {
     "remove and drain": lambda w: w.pipeline.remove(w.below, drain=True),
     "replace": lambda w: w.pipeline.replace(w.below, alike),
     "set_max_wait": lambda w: w.pipeline.set_max_wait(w.empty, 1),
-    "what_if": lambda w: w.pipeline.what_if(w.below, queue=ff.LATEST),
     "why": lambda w: str(w.pipeline.why()),
     "stats": lambda w: str(w.pipeline.stats()),
     "draw": lambda w: w.pipeline._repr_html_(),

@@ -132,10 +132,6 @@ def use_spool(path: str) -> None:
     assert os.path.isdir(path + ".spool")
 
 
-def use_memory(path: str) -> None:
-    ff.open("rtsp://127.0.0.1:9/a", remember=path + ".seen")
-
-
 def use_model(path: str) -> None:
     """A file that is there, and not a model."""
     with open(path + ".onnx", "wb") as file:

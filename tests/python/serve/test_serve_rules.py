@@ -59,7 +59,7 @@ PATHS = [
         "/view.html",
     ),
     *("/favicon.svg", "/api/picture/camera.jpg", "/api/look/look.jpg", "/api/look/look.json", "/nothing"),
-    *("/api/picture/nobody.jpg", "/api/state?bad=1", "/api/what_if", "/api/live", "/api/video"),
+    *("/api/picture/nobody.jpg", "/api/state?bad=1", "/api/live", "/api/video"),
 ]
 
 

@@ -32,7 +32,7 @@ FILES = {
     "h",
     "hpp",
 }
-BUILT = {"_native", "_numeric", "_lab", "_gil"}  # modules of the extension, whose parts vary
+BUILT = {"_native", "_numeric", "_gil"}  # modules of the extension, whose parts vary
 
 
 def strings_of_cpp(path: Path) -> Iterator[str]:

@@ -13,7 +13,7 @@
 
 namespace freshframe::core {
 
-class PipelineCore;
+class PipelineParts;
 
 /// Distinguishes a silent source from a slow node. A node that must notice when nothing arrives any longer has one, and
 /// looks at each tick. For one thread.
@@ -30,7 +30,7 @@ class Arrivals {
 
   /// Returns the time of capture up to which everything from a live source has arrived at the node or was dropped. Returns
   /// nullopt if that is not known: samples are on their way, or the source is a file or has been removed.
-  [[nodiscard]] std::optional<TimePoint> until(const PipelineCore& core, int source);
+  [[nodiscard]] std::optional<TimePoint> until(const PipelineParts& core, int source);
 
  private:
   struct Look {
@@ -48,8 +48,8 @@ class Arrivals {
 };
 
 /// Returns true if a node has taken everything, and nothing more will come.
-[[nodiscard]] bool has_input_ended(const PipelineCore& core, int node);
+[[nodiscard]] bool has_input_ended(const PipelineParts& core, int node);
 /// Returns true if the source sends samples as they are captured, and has not been removed.
-[[nodiscard]] bool is_live_source(const PipelineCore& core, int source);
+[[nodiscard]] bool is_live_source(const PipelineParts& core, int source);
 
 }  // namespace freshframe::core

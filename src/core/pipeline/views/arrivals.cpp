@@ -1,6 +1,6 @@
 // How far the stream of a live source has come at a node.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pipeline/arrivals.hpp"
+#include "core/pipeline/views/arrivals.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -8,7 +8,7 @@
 #include <ranges>
 
 #include "core/pipeline/graph/graph_facts.hpp"
-#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/parts/pipeline_parts.hpp"
 #include "core/pipeline/runner/runner.hpp"
 
 namespace freshframe::core {
@@ -60,7 +60,7 @@ std::optional<TimePoint> find_finished(const Graph& graph, const Runner& runner,
 
 }  // namespace
 
-std::optional<TimePoint> Arrivals::until(const PipelineCore& core, int source) {
+std::optional<TimePoint> Arrivals::until(const PipelineParts& core, int source) {
   const auto now = core.clock()->now();
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
@@ -107,12 +107,12 @@ bool Arrivals::has_rested(const Runner& runner, int source, TimePoint now) {
   return (look.waits_since && now - *look.waits_since >= kRest) || count_turns(runner, look.since) >= 2;
 }
 
-bool has_input_ended(const PipelineCore& core, int node) {
+bool has_input_ended(const PipelineParts& core, int node) {
   const auto runner = core.runner(node);
   return runner && has_ended(runner->inbox());
 }
 
-bool is_live_source(const PipelineCore& core, int source) {
+bool is_live_source(const PipelineParts& core, int source) {
   const auto& guarded = core.guard_graph();
   const Lock building(guarded.building);
   return guarded.graph.has(source) && guarded.graph.is_live(source);
