@@ -119,7 +119,7 @@ void unlock(FileNumber file, FileId id) noexcept;
 /// Returns whether another opening has an exclusive lock of the file.
 [[nodiscard]] bool is_locked_by_writer(FileNumber file) noexcept;
 /// Closes a file in a forked child, so that its lock ends with the parent. The number stays taken, by a descriptor that
-/// takes no bytes, because its owner will close it. Does nothing if `file` is not the number of that file any more.
+/// accepts no bytes, because its owner will close it. Does nothing if `file` is not the number of that file any more.
 void replace_in_child(FileNumber file, FileId id) noexcept;
 
 /// The place of a file that is replaced as a whole.

@@ -1,4 +1,4 @@
-// Refuses times that are no seconds of any clock.
+// Refuses times that cannot be seconds of any clock.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -33,7 +33,7 @@
 namespace freshframe::python {
 namespace {
 
-/// `why`: who has the file, if there is no claim.
+/// `why`: who has the file, without a claim.
 struct ClaimOutcome {
   std::optional<core::WriteClaim> claim;
   const char* why;

@@ -63,7 +63,7 @@ class Connections {
   /// Gives the state to all viewers.
   void tell(const std::shared_ptr<const std::string>& state);
   void count_views(std::vector<ViewInfo>& views) const;
-  /// Lets each connection look whether its time is over.
+  /// Lets each connection cut itself if its time has run out.
   void check(Connection::Time now);
   void cut_all();
 

@@ -88,6 +88,30 @@ bool is_after_trailer(const AVFormatContext& input, std::int64_t packet_end) {
   return avio_seek(input.pb, packet_end, SEEK_SET) >= 0 && avio_r8(input.pb) == kTrailer;
 }
 
+/// Whether the stream belongs to the program of the chosen one, because another program has its own clock.
+bool has_pictures_or_sound(AVFormatContext& input, const AVStream& video, const AVStream& stream) {
+  const bool sound = stream.codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
+  if (!sound && !is_whole_video(stream)) return false;
+  const AVProgram* program = av_find_program_from_stream(&input, nullptr, video.index);
+  if (program == nullptr) return true;
+  const auto members = std::span(program->stream_index, program->nb_stream_indexes);
+  return std::find(members.begin(), members.end(), static_cast<unsigned>(stream.index)) != members.end();
+}
+
+/// FFmpeg's index of an MP4 ends where a table is damaged. An edit list shortens the index and the duration,
+/// damage only the index.
+std::int64_t count_missing_entries(const AVFormatContext& input, AVStream& stream) {
+  const bool mov = std::string_view(input.iformat->name).rfind("mov,", 0) == 0;
+  const int entries = avformat_index_get_entries_count(&stream);
+  if (!mov || entries < 2 || stream.nb_frames <= entries || stream.duration <= 0) return 0;
+  // Uses doubles: the numbers of a damaged file may be as far apart as 64 bits allow.
+  const auto first = static_cast<double>(avformat_index_get_entry(&stream, 0)->timestamp);
+  const auto last = static_cast<double>(avformat_index_get_entry(&stream, entries - 1)->timestamp);
+  const double step = (last - first) / (entries - 1);
+  const double rest = static_cast<double>(stream.duration) - (last - first) - step;
+  return rest > 1.5 * step ? stream.nb_frames - entries : 0;
+}
+
 }  // namespace
 
 Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
@@ -305,16 +329,6 @@ bool Demuxer::lacks_times() const {
   return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0 || name == "avi" || name == "mpegvideo";
 }
 
-/// Whether the stream belongs to the program of the chosen one, because another program has its own clock.
-bool Demuxer::has_pictures_or_sound(const AVStream& stream) const {
-  const bool sound = stream.codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
-  if (!sound && !is_whole_video(stream)) return false;
-  const AVProgram* program = av_find_program_from_stream(input_.get(), nullptr, stream_->index);
-  if (program == nullptr) return true;
-  const auto members = std::span(program->stream_index, program->nb_stream_indexes);
-  return std::find(members.begin(), members.end(), static_cast<unsigned>(stream.index)) != members.end();
-}
-
 /// A player begins a file with its first picture or sound, so the video's own first time is not always 0. Sound
 /// before time 0 is an encoder's run-in, which players leave out.
 void Demuxer::find_origin() {
@@ -328,7 +342,7 @@ void Demuxer::find_origin() {
   origin_ = starts[stream_->index];
   for (const auto& [index, ticks] : starts) {
     const AVStream& stream = *input_->streams[index];
-    if (!has_pictures_or_sound(stream)) continue;
+    if (!has_pictures_or_sound(*input_, *stream_, stream)) continue;
     const auto start = av_rescale_q_rnd(ticks, stream.time_base, stream_->time_base, AV_ROUND_DOWN);
     origin_ = std::min(origin_, std::max<std::int64_t>(start, 0));
   }
@@ -338,7 +352,7 @@ void Demuxer::find_origin() {
 std::map<int, std::int64_t> Demuxer::read_starts(std::map<int, std::int64_t> starts) {
   const auto streams = std::span(input_->streams, input_->nb_streams);
   const auto is_known = [&](const AVStream* stream) {
-    return starts.contains(stream->index) || !has_pictures_or_sound(*stream);
+    return starts.contains(stream->index) || !has_pictures_or_sound(*input_, *stream_, *stream);
   };
   std::vector<AVStream*> watched;
   std::copy_if(streams.begin(), streams.end(), std::back_inserter(watched),
@@ -543,21 +557,8 @@ std::int64_t Demuxer::missing_packets() const {
   const auto whole = avio_size(&io());
   const bool skipped =
       std::strcmp(input_->iformat->name, "flv") == 0 && whole > 0 && avio_tell(&io()) > whole;
-  return std::max<std::int64_t>(missing + missing_entries(), complained_ || skipped ? 1 : 0);
-}
-
-/// FFmpeg's index of an MP4 ends where a table is damaged. An edit list shortens the index and the duration,
-/// damage only the index.
-std::int64_t Demuxer::missing_entries() const {
-  const bool mov = std::string_view(input_->iformat->name).rfind("mov,", 0) == 0;
-  const int entries = avformat_index_get_entries_count(stream_);
-  if (!mov || entries < 2 || stream_->nb_frames <= entries || stream_->duration <= 0) return 0;
-  // Uses doubles: the numbers of a damaged file may be as far apart as 64 bits allow.
-  const auto first = static_cast<double>(avformat_index_get_entry(stream_, 0)->timestamp);
-  const auto last = static_cast<double>(avformat_index_get_entry(stream_, entries - 1)->timestamp);
-  const double step = (last - first) / (entries - 1);
-  const double rest = static_cast<double>(stream_->duration) - (last - first) - step;
-  return rest > 1.5 * step ? stream_->nb_frames - entries : 0;
+  return std::max<std::int64_t>(missing + count_missing_entries(*input_, *stream_),
+                                complained_ || skipped ? 1 : 0);
 }
 
 void Demuxer::fail(const std::string& why, int code) const {

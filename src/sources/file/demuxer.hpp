@@ -124,9 +124,7 @@ class Demuxer {
   void check_stream() const;
   void find_origin();
   [[nodiscard]] std::map<int, std::int64_t> read_starts(std::map<int, std::int64_t> starts);
-  [[nodiscard]] bool has_pictures_or_sound(const AVStream& stream) const;
   [[nodiscard]] Result read_any(AVPacket& packet);
-  [[nodiscard]] std::int64_t missing_entries() const;
   [[noreturn]] void fail(const std::string& why, int code = 0) const;
   [[noreturn]] void lose(int error) const;
   void check_interrupt(const char* doing, double limit) const;

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "media/stream/live_timeline.hpp"
-#include "sources/live/straight_line.hpp"
 
 namespace freshframe::media {
 namespace {

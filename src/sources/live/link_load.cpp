@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "sources/live/straight_line.hpp"
-
 namespace freshframe::media {
 namespace {
 
@@ -14,7 +12,7 @@ constexpr std::size_t kFewestFrames = 20;
 constexpr std::size_t kMostFrames = 1024;  // bounds the memory of a stream that arrives at once
 constexpr std::size_t kMostPoints = 200;   // of a fit
 constexpr double kShortestShare = 0.7;     // of the span, that the frames must cover
-constexpr double kFactor = 3;              // between the two distances
+constexpr double kClearFactor = 3;         // between the two distances
 constexpr double kVisible = 0.015;         // seconds: smaller distances prove nothing
 constexpr double kFewBusy = 0.6;           // share of time
 constexpr double kMuchBusy = 0.95;
@@ -137,8 +135,8 @@ LinkVerdict LinkLoad::compare_lines() const {
   const double by_time = find_distance(times, at);
   const double by_bytes = find_distance(bytes, at);
   if (std::max(by_time, by_bytes) <= kVisible) return LinkVerdict::Unclear;
-  if (by_time < by_bytes / kFactor) return LinkVerdict::Even;
-  return by_bytes < by_time / kFactor ? LinkVerdict::Full : LinkVerdict::Unclear;
+  if (by_time < by_bytes / kClearFactor) return LinkVerdict::Even;
+  return by_bytes < by_time / kClearFactor ? LinkVerdict::Full : LinkVerdict::Unclear;
 }
 
 }  // namespace freshframe::media

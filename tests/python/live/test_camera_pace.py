@@ -25,21 +25,21 @@ from support import until
 
 import freshframe as ff
 
-# A busy machine sends its pictures unevenly, and then a pace is found later.
+# A busy machine sends its images unevenly, and then a pace is found later.
 pytestmark = pytest.mark.repeats
 
-STAMPED = 25.0  # pictures per second by the timestamps
+STAMPED = 25.0  # frames per second by the timestamps
 FILM = Shape("h264", count=480)  # no age is as long
 SILENT = Manners(report_interval=0)
 CLOSE = 0.1  # seconds: ages were off by seconds
-ONWARD = 30  # pictures that are judged
+ONWARD = 30  # images that are judged
 # Without FFmpeg's RTSP: the film's frames have nearly one size, and it hides their duration on the link.
 TRANSPORTS = ("rtsp-tcp", "rtsp-udp", "tcp", "udp", "http")
 
 
 @contextmanager
 def camera(transport: str, sent: float, manners: Manners = SILENT) -> Iterator[tuple[Watch, SentLog]]:
-    """A camera that sends this number of pictures per second, and stamps STAMPED."""
+    """A camera that sends this number of frames per second, and stamps STAMPED."""
     with ExitStack() as open_until:
         options: dict[str, str] = {}
         server: TruthServer | TsServer
@@ -57,7 +57,7 @@ def camera(transport: str, sent: float, manners: Manners = SILENT) -> Iterator[t
 
 
 def read_until_known(watch: Watch, pace: float) -> None:
-    """Reads pictures until the source has found the pace."""
+    """Reads images until the source has found the pace."""
 
     def known() -> bool:
         watch.read(1)
@@ -67,7 +67,7 @@ def read_until_known(watch: Watch, pace: float) -> None:
 
 
 def hidden(seen: list[Seen], log: SentLog) -> float:
-    """Seconds by which `captured` is after the picture was sent; below 0: before."""
+    """Seconds by which `captured` is after the image was sent; below 0: before."""
     return statistics.median(one.captured - sent.first for one, sent in matched(seen, log))
 
 

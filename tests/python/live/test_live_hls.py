@@ -136,7 +136,7 @@ def without_starts(segment: bytes) -> bytes:
             pictures += 1
             if pictures % 2 == 0:
                 header = pes_header + packet[begin + 8]
-                # Stuffing in the adaptation field takes the place of the header.
+                # Stuffing in the adaptation field replaces the header.
                 packet[1] &= ~0x40 & 0xFF
                 length = packet[4] if packet[3] & 0x20 else -1
                 stuffing = b"\xff" * header if length > 0 else b"\0" + b"\xff" * (header - 2)

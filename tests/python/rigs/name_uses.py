@@ -97,7 +97,7 @@ def use_lines(path: str) -> None:
 
 
 def use_lines_of_pictures(path: str) -> None:
-    """The names of pictures in results."""
+    """The names of images in results."""
     use_pictures(path)
     pipeline = ff.Pipeline()
     images = pipeline.add(ff.open(path + "/"))

@@ -1,4 +1,4 @@
-"""Files that appear as a whole: pictures, and results with complete=True. No part of one is seen, or left."""
+"""Files that appear as a whole: images, and results with complete=True. No part of one is seen, or left."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -13,7 +13,7 @@
 
 namespace freshframe::media {
 
-/// The memory is at most 64 KiB, unless the folder takes no new file. The file has no name, so it ends with the
+/// The memory is at most 64 KiB, unless the folder refuses a new file. The file has no name, so it ends with the
 /// object, also where the process is killed. One thread.
 class IndexRecords {
  public:
@@ -37,7 +37,7 @@ class IndexRecords {
   platform::File file_;
   std::int64_t in_file_ = 0;  // bytes
   std::uint32_t count_ = 0;
-  bool refused_ = false;  // the folder takes no new file
+  bool refused_ = false;  // the folder refused a new file
 };
 
 }  // namespace freshframe::media

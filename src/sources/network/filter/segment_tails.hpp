@@ -19,7 +19,7 @@ class TsTail {
   void add(Bytes bytes);
   /// The bytes that end the newest picture of the video; empty without one.
   [[nodiscard]] std::vector<std::uint8_t> end() const;
-  /// Whether the first packet of `pid` goes on with a picture of an earlier segment.
+  /// Returns true if the first packet of `pid` continues an image of an earlier segment.
   [[nodiscard]] bool goes_on(int pid) const;
   [[nodiscard]] std::optional<int> video() const noexcept { return video_; }
 

@@ -28,7 +28,7 @@ struct Ends {
 /// The ends of H.264, H.265 and MPEG-4, whose units FFmpeg joins of any parts. MPEG-4's end is not seen.
 [[nodiscard]] Ends unit_ends(Codec codec, Bytes payload) noexcept;
 
-/// Whether a packet of H.264 or H.265 holds a part of a unit without its end, so the unit goes on in the next one.
+/// Whether a packet of H.264 or H.265 holds a part of a unit without its end, so the unit continues in the next one.
 [[nodiscard]] bool has_open_fragment(Codec codec, Bytes payload) noexcept;
 
 /// Takes a unit that begins in a packet. `header`: its first byte. `body`: the bytes after it in this packet.

@@ -67,7 +67,7 @@ void PictureTimes::judge(bool odd, TimePoint arrived) {
   }
 }
 
-/// Each second: whether the timestamps have moved on about as far as the arrivals. A span that is odd goes on, because
+/// Each second: whether the timestamps have moved on about as far as the arrivals. An odd span continues, because
 /// the network may make up for what it has held up.
 void PictureTimes::judge_pace(TimePoint arrived) {
   ++span_.images;

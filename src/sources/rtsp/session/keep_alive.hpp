@@ -33,7 +33,7 @@ class KeepAlive {
   int deaths_ = 0;  // at the limit, in a row
 };
 
-/// A request comes when half of the server's limit is over, so that it may be late. The server may count from the last
+/// A request comes when half of the server's limit has passed, so that it may be late. The server may count from the last
 /// request that it has accepted, so after an error the next one comes immediately, and after further errors, after an
 /// eighth of the limit. Not thread-safe.
 class KeepAliveTimer {

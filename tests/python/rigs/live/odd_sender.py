@@ -34,11 +34,11 @@ class Odd:
     """The manner of a sender.
 
     Attributes:
-        stamp: The timestamp of a packet, by the number of its picture and its own in the picture.
-        marked: Whether a packet has the marker, by its picture's number, its own, and the picture's packets.
-        units: The units of a picture, by those of a good sender and its number.
-        cut: The packets of a picture, by its units and its number, instead of the usual ones.
-        lost: Whether a packet is lost, by its picture's number and its own.
+        stamp: The timestamp of a packet, by the number of its image and its own in the image.
+        marked: Whether a packet has the marker, by its image's number, its own, and the image's packets.
+        units: The units of an image, by those of a good sender and its number.
+        cut: The packets of an image, by its units and its number, instead of the usual ones.
+        lost: Whether a packet is lost, by its image's number and its own.
     """
 
     stamp: Callable[[int, int], int] = lambda n, _: 4321 + STEP * n
@@ -91,7 +91,7 @@ class OddServer(RtspServer):
     """Plays a film once per connection, and keeps the connection.
 
     Attributes:
-        MORE: Pictures after those of the film: without a marker a picture ends where the next one begins.
+        MORE: Images after those of the film: without a marker an image ends where the next one begins.
     """
 
     MORE = 2
@@ -108,7 +108,7 @@ class OddServer(RtspServer):
         )
 
     def packets(self, number: int) -> list[bytes]:
-        """The payloads of the picture with this number."""
+        """The payloads of the image with this number."""
         codec, odd = self._film.codec, self._odd
         picture = self._film.pictures[number % len(self._film.pictures)]
         units = odd.units(picture.units, number)

@@ -24,19 +24,19 @@ class Lies:
     """None by default.
 
     Attributes:
-        markers: Which packets end a picture, by their marker bits: the last one ("true"), every last one of a
+        markers: Which packets end an image, by their marker bits: the last one ("true"), every last one of a
             unit, no one, or besides the last one those of parameter sets and SEI.
-        old_stamps: Parameter sets and SEI carry the timestamp of the picture before.
-        sent_stamps: The timestamps are those of the order in which the pictures are sent, as live555 gives
+        old_stamps: Parameter sets and SEI carry the timestamp of the image before.
+        sent_stamps: The timestamps are those of the order in which the images are sent, as live555 gives
             them to those of a file with B-frames.
         garbage_each: Between interleaved packets come 30 other bytes, each so many packets; 0 means never.
         empty_line_each: An empty line comes between interleaved packets; 0 means never.
         channels: The interleaved channels of RTP and RTCP, whatever the client asked for.
         names_channels: The answer to SETUP names them.
-        early: Pictures that are sent before PLAY is answered.
+        early: Images that are sent before PLAY is answered.
         clock_ahead: Seconds by which the sender reports are ahead of this machine's clock.
         report_noise: Seconds by which each report is off, at random and to either side.
-        stamped_fps: Pictures per second by the timestamps, where the camera sends another number; 0 means it
+        stamped_fps: Images per second by the timestamps, where the camera sends another number; 0 means it
             does not.
         clock_drift: Seconds per second of the stream by which they get further ahead.
     """
@@ -59,7 +59,7 @@ class Lies:
         return true + self.clock_ahead + self.clock_drift * since
 
     def marked(self, piece: Piece, *, last: bool) -> bool:
-        """Whether a packet has the marker bit; `last`: of its picture."""
+        """Whether a packet has the marker bit; `last`: of its image."""
         if self.markers == "none":
             return False
         if self.markers == "every_unit":

@@ -1,4 +1,4 @@
-"""MPEG-TS over TCP and UDP with a log of when each picture was sent."""
+"""MPEG-TS over TCP and UDP with a log of when each image was sent."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ class TsServer(Server):
     """Sends the film from its start to each client of TCP; with `udp`, to the UDP port of the same number.
 
     Args:
-        film: Its pictures.
-        fps: Pictures per second.
-        stamped_fps: Pictures per second by the timestamps; 0 means fps.
+        film: Its images.
+        fps: Images per second.
+        stamped_fps: Images per second by the timestamps; 0 means fps.
         udp: Over UDP.
         http: In the answer to a request by HTTP.
         lengths: As for TsStream.
         pairs: As for TsStream.
-        hole: The first picture lacks packets of its middle, as for a reader that joins a lossy network.
+        hole: The first image lacks packets of its middle, as for a reader that joins a lossy network.
         stuffed_within: As for TsStream.
-        waits: Seconds between that stuffing and the rest of its picture.
-        close_after: Pictures after which a connection is closed; None means never.
-        log: Of the pictures that were sent; default: a new one.
+        waits: Seconds between that stuffing and the rest of its image.
+        close_after: Images after which a connection is closed; None means never.
+        log: Of the images that were sent; default: a new one.
     """
 
     def __init__(
