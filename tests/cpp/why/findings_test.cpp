@@ -25,33 +25,6 @@ TEST_F(FindingsTest, AQueueThatDropsAndInWhichSamplesWaitIsNamedWithTheWait) {
   EXPECT_NEAR(findings_.present()[0].evidence.at("wait"), .067, .001);
 }
 
-TEST_F(FindingsTest, ARemedyHasItsPredictedEffectAsLongAsItIsKnown) {
-  ages_.clear();
-  run(std::chrono::seconds(16), overflow());
-  EXPECT_EQ(asked_, Kinds{"X: queue=LATEST"});  // when one window has proven it
-  effect_ = Effect{.text = "With it, all is well.", .evidence = {{"predicted", .066}}};
-  run(std::chrono::seconds(9), overflow());
-  ASSERT_EQ(kinds(), Kinds{"queue cam->X"});
-  EXPECT_EQ(findings_.present()[0].remedy,
-            "queue=LATEST has the same rate without this wait. With it, all is well.");
-  EXPECT_EQ(findings_.present()[0].evidence.at("predicted"), .066);
-  EXPECT_TRUE(findings_.present()[0].evidence.contains("waiting"));
-  effect_.reset();
-  run(std::chrono::seconds(5), overflow());
-  EXPECT_EQ(findings_.present()[0].remedy, "queue=LATEST has the same rate without this wait.");
-  EXPECT_FALSE(findings_.present()[0].evidence.contains("predicted"));
-}
-
-TEST_F(FindingsTest, NothingIsPredictedForAReader) {
-  seen_.stats.nodes.pop_back();
-  seen_.nodes.pop_back();
-  seen_.readers = {"X"};
-  ages_.clear();
-  run(std::chrono::seconds(25), overflow());
-  EXPECT_EQ(kinds(), Kinds{"queue cam->X"});
-  EXPECT_EQ(asked_, Kinds());
-}
-
 TEST_F(FindingsTest, TheRecordsOfTheSamplesSayHowLongTheyWaitInAQueue) {
   spend(.281, AgeKind::Queue, "X", .226);
   run(std::chrono::seconds(25), overflow());

@@ -94,14 +94,7 @@ class FindingsTest : public testing::Test {
                       .ages = [this] { return ages_; },
                       .run_queue = [this] { return run_queue_; },
                       .edge_ages = [this] { return edge_ages_; },
-                      .paces = [this] { return paces_; },
-                      .effect =
-                          [this](const Question& change, Witness::Time /*now*/) {
-                            asked_.push_back(change.node + ": " + to_string(change.change));
-                            return effect_;
-                          }}};
-  std::vector<std::string> asked_;
-  std::optional<Effect> effect_;
+                      .paces = [this] { return paces_; }}};
   Findings::Time now_{std::chrono::hours(1)};
 };
 

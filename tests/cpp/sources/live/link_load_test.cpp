@@ -24,7 +24,7 @@ using media::LinkLoad;
 using media::LinkVerdict;
 
 constexpr double kFps = 20;
-constexpr double kRate = 100'000;  // bytes per second of a full link
+constexpr double kBitRate = 100'000;  // bytes per second of a full link
 
 struct Stream {
   std::function<std::size_t(int)> size = [](int n) { return n % 20 == 0 ? 40'000U : 4'000U; };
@@ -41,9 +41,9 @@ LinkVerdict judge(const Stream& stream, int count = 100) {
   for (int n = 0; n < count; ++n) {
     const auto size = stream.size(n);
     const double bytes = static_cast<double>(size);
-    const double first = stream.by_bytes ? total / kRate : n / kFps;
+    const double first = stream.by_bytes ? total / kBitRate : n / kFps;
     total += bytes;
-    const double last = stream.by_bytes ? total / kRate : first + stream.busy / kFps;
+    const double last = stream.by_bytes ? total / kBitRate : first + stream.busy / kFps;
     LinkLoad::Arrival arrival{.pts = 7000 + n / 25.0, .at = stream.at_is_end ? last : first};
     if (stream.knows_end && !stream.at_is_end) arrival.ended = last;
     arrival.waited = stream.waited;
