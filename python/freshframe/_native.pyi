@@ -529,9 +529,6 @@ class Engine:
         The parts of the age of samples, and causes that were proven. GIL: released
         """
 
-    def what_if(self, node: str, change: NodeChange, /) -> WhatIf:
-        """The effect of a change of one node. GIL: released"""
-
     def request_stop(self) -> None:
         """Requests every node to stop; does not wait. GIL: released"""
 
@@ -1205,82 +1202,6 @@ class Why:
     @property
     def text(self) -> str: ...
 
-class NodeChange:
-    """A change that what_if() asks for."""
-
-    def __init__(self, *, queue: QueuePolicy | None, max_age: float | None, max_rate: float | None, workers: int | None, batch: BatchPolicy | None, speed: float | None, rate: float | None) -> None: ...
-
-class Question:
-    """A question to what_if() as text: "NODE: queue=NEXT"."""
-
-    def __init__(self, text: str) -> None: ...
-
-    @property
-    def node(self) -> str: ...
-
-    @property
-    def change(self) -> NodeChange: ...
-
-class Range:
-    @property
-    def low(self) -> float: ...
-
-    @property
-    def middle(self) -> float: ...
-
-    @property
-    def high(self) -> float: ...
-
-class Outcome:
-    @property
-    def consumer(self) -> str: ...
-
-    @property
-    def is_reader(self) -> bool: ...
-
-    @property
-    def rate_now(self) -> float: ...
-
-    @property
-    def age_mean_now(self) -> float: ...
-
-    @property
-    def rate(self) -> Range | None: ...
-
-    @property
-    def age_mean(self) -> Range | None: ...
-
-    @property
-    def age_p50(self) -> Range | None: ...
-
-    @property
-    def age_p99(self) -> Range | None: ...
-
-    @property
-    def reason(self) -> str | None: ...
-
-class WhatIf:
-    @property
-    def reason(self) -> str | None: ...
-
-    @property
-    def node(self) -> str: ...
-
-    @property
-    def change(self) -> str: ...
-
-    @property
-    def outcomes(self) -> list[Outcome]: ...
-
-    @property
-    def calls(self) -> int: ...
-
-    @property
-    def duration(self) -> float: ...
-
-    @property
-    def text(self) -> str: ...
-
 class Reader(Generic[T_co]):
     """
     Pulls samples from one or more nodes; made by Pipeline.reader().
@@ -1609,13 +1530,6 @@ class OpenOptions:
 
     @frozen_after.setter
     def frozen_after(self, arg: float | None, /) -> None: ...
-
-    @property
-    def remember(self) -> object:
-        """A folder."""
-
-    @remember.setter
-    def remember(self, arg: str | bytes, /) -> None: ...
 
     @property
     def clock_offset(self) -> float: ...
