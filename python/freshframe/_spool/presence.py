@@ -94,20 +94,6 @@ class Presence(Node[T, PresenceEvent]):
         [('yard', None), ('yard', 'gone'), ('door', None), ('door', 'stop')]
     """
 
-    def _freshframe_contract(self) -> Contract:
-        return Contract(
-            note_name=self._note_name, note_arrivals=self._note_arrivals, note_live=self._note_live
-        )
-
-    def _note_arrivals(self, arrivals: NodeArrivals) -> None:
-        self._arrivals = arrivals
-
-    def _note_live(self, live: bool) -> None:
-        self._is_live_in_worker = live
-
-    def _note_name(self, name: str) -> None:
-        self._node_name = name
-
     def __init__(self, key: Callable[[T], Iterable[Hashable]], *, max_gap: float = 2.0) -> None:
         """Begins with no event that is on."""
         if not callable(key):
@@ -123,6 +109,20 @@ class Presence(Node[T, PresenceEvent]):
         self._node_name = ""
         self._arrivals: NodeArrivals | None = None
         self._is_live_in_worker = False
+
+    def _freshframe_contract(self) -> Contract:
+        return Contract(
+            note_name=self._note_name, note_arrivals=self._note_arrivals, note_live=self._note_live
+        )
+
+    def _note_arrivals(self, arrivals: NodeArrivals) -> None:
+        self._arrivals = arrivals
+
+    def _note_live(self, live: bool) -> None:
+        self._is_live_in_worker = live
+
+    def _note_name(self, name: str) -> None:
+        self._node_name = name
 
     def process(self, sample: Sample[T], /) -> Iterator[PresenceEvent]:
         """Compares the keys that are on with the earlier keys."""
