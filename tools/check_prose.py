@@ -54,7 +54,7 @@ SWAPS: dict[str, tuple[str, str]] = {
         "upstream of, downstream of",
     ),
     "takes the place": (
-        r"\b(?:t(?:ake|akes|ook|aken|aking) (?:its|the|their) places?)\b",
+        r"\b(?:(?:take|takes|took|taken|taking) (?:its|the|their) places?)\b",
         "replace, replacement",
     ),
     "any thread": (
@@ -81,7 +81,7 @@ NAMES: dict[str, tuple[str, str]] = {
     "frame rate": (r"\b(?:pictures|images) (?:per|a) second\b", "frame rate; frames per second"),
     "timestamp": (r"\b[Tt]ime[ -]stamps?\b", "timestamp"),
     "cheat sheet": (r"\bone-page card\b", "cheat sheet"),
-    "oriented box": (r"\b(?:[Tt]urned|[Rr]otated) box(?:es)?\b", "oriented box"),
+    "oriented box": (r"\b(?:turned|Turned|rotated|Rotated) box(?:es)?\b", "oriented box"),
     "worker process": (r"\b(?:helper|child|slave) process(?:es)? of (?:a|the) node\b", "worker process"),
 }
 WORDS = {**SWAPS, **NAMES}

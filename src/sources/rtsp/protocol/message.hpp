@@ -65,7 +65,7 @@ struct Message {
 };
 
 /// A server's session, which any answer may name (RFC 2326, 12.37): "12345678;timeout=60". The newest id counts, unless
-/// the server refuses it: some name one with their answers to keep-alives that they do not accept.
+/// the server refuses it: some name one in the answer to a keep-alive, and then refuse it.
 struct SessionHeader {
   std::string id;       // empty if none was named
   Seconds timeout{60};  // RFC 2326, section 12.37

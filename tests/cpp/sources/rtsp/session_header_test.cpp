@@ -47,8 +47,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 struct AnswerRow {
   const char* name;
-  std::map<std::string, std::string> sessions;  // header of the answers to a method; "KEEP": to keep-alives
-  std::vector<std::string> expected;            // ids of the first keep-alives; "": none
+  std::map<std::string, std::string> sessions;  // header of the answers to a method; "KEEP": to a keep-alive
+  std::vector<std::string> expected;            // id of each keep-alive from the first; "": none
 };
 
 class ChangingSession : public testing::TestWithParam<AnswerRow> {};
@@ -144,7 +144,7 @@ TEST(SessionKeptAlive, ReturnsToTheIdThatTheServerAcceptsWithTheSameRequest) {
                                             "GET_PARAMETER late"}));
 }
 
-/// The methods of the first keep-alives, to which the server gives these answers, in turn.
+/// The method of each keep-alive from the first, to which the server gives these answers, in turn.
 std::vector<std::string> keep_alives(const std::vector<std::string>& statuses, const std::string& timeout) {
   std::vector<std::string> methods;
   bool plays = false;
