@@ -48,14 +48,26 @@ CALLS: dict[str, tuple[Callable[[], object], str]] = {
         added(width, batch=ff.Batch(2)),
         r"With batch=, a function gets a list of values and returns a list of results",
     ),
-    "a line as a list": (lambda: ff.LineCounter([0, 1, 2, 3]), r"LineCounter\(\(0, 180\), \(640, 180\)\)"),
-    "a line as a tuple": (lambda: ff.LineCounter((0, 1, 2, 3)), r"LineCounter\(\(0, 180\), \(640, 180\)\)"),
-    "a line as points": (
-        lambda: ff.LineCounter([(0, 1), (2, 3)]),
+    "a line as a list": (
+        lambda: ff.LineCounter([0, 1, 2, 3]),  # type: ignore[call-arg, arg-type]
         r"LineCounter\(\(0, 180\), \(640, 180\)\)",
     ),
-    "a key of two": (lambda: ff.Presence(lambda one, two: one), r"key gets one argument.*Write lambda zones"),
-    "a key of none": (lambda: ff.Presence(lambda: []), r"key gets one argument.*Write lambda zones"),
+    "a line as a tuple": (
+        lambda: ff.LineCounter((0, 1, 2, 3)),  # type: ignore[call-arg, arg-type]
+        r"LineCounter\(\(0, 180\), \(640, 180\)\)",
+    ),
+    "a line as points": (
+        lambda: ff.LineCounter([(0, 1), (2, 3)]),  # type: ignore[call-arg, arg-type]
+        r"LineCounter\(\(0, 180\), \(640, 180\)\)",
+    ),
+    "a key of two": (
+        lambda: ff.Presence(lambda one, two: one),  # type: ignore[misc, arg-type]
+        r"key gets one argument.*Write lambda zones",
+    ),
+    "a key of none": (
+        lambda: ff.Presence(lambda: []),  # type: ignore[misc, arg-type]
+        r"key gets one argument.*Write lambda zones",
+    ),
 }
 
 
@@ -67,5 +79,7 @@ def test_a_wrong_call_says_what_to_write(call: str) -> None:
 
 
 def test_a_key_may_be_a_builtin_a_method_or_a_partial_function() -> None:
-    for key in (set, sorted, {"a": 1}.get, functools.partial(lambda one, two: two, 1), lambda value=None: []):
+    one_of_two: Any = functools.partial(lambda one, two: two, 1)
+    keys: list[Callable[..., Any]] = [set, sorted, {"a": 1}.get, one_of_two, lambda value=None: []]
+    for key in keys:
         ff.Presence(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import decimal
 import fractions
+import functools
 import inspect
 import math
 import pickle
@@ -77,11 +78,13 @@ def reader() -> Call:
 
 
 def read() -> Call:
-    return reader()().get
+    get: Call = reader()().get
+    return get
 
 
 def latest() -> Call:
-    return reader()().latest
+    newest: Call = reader()().latest
+    return newest
 
 
 def frame() -> ff.Frame:
@@ -247,7 +250,7 @@ def test_an_odd_value_is_taken_or_refused_with_what_is_wanted(
             name.startswith("numeric") and isinstance(value, Odd)
         ):
             continue  # it would wait; numeric passes on what __index__() raises
-        fault = is_refused_well(lambda value=value: call_with(name, {**needed, parameter: value}))
+        fault = is_refused_well(functools.partial(call_with, name, {**needed, parameter: value}))
         if fault:
             faults.append(f"{ff._check.show(value)}: {fault[:200]}")
     assert not faults, "\n".join(faults)
@@ -274,15 +277,16 @@ def test_arrays_and_lists_of_each_type_are_taken_whole_or_refused(
     wanted = array.tolist()[0]
     fits = math.isfinite(wanted) and wanted == int(wanted) and -(2 ** (bits - 1)) <= wanted < 2 ** (bits - 1)
     for given in (array, array.tolist()):
+        columns: dict[str, Any] = {column: given}
         if fits:
-            found = getattr(ff.Detections(BOX, **{column: given}), column)
+            found = getattr(ff.Detections(BOX, **columns), column)
             assert found.tolist() == [int(wanted)]
         else:
             with pytest.raises(
                 ff.OptionError,
                 match=rf"Detections.{column} must be whole numbers from -\d+ to \d+ \(int{bits}\), got",
             ):
-                ff.Detections(BOX, **{column: given})
+                ff.Detections(BOX, **columns)
 
 
 @pytest.mark.parametrize("value", [1e300, -1e300, 10**400, 3.5e38])

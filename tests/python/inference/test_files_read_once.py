@@ -37,8 +37,8 @@ def classes(
     """The classes of all boxes of COUNT frames."""
     pipeline = ff.Pipeline()
     source = pipeline.add(Pictures(COUNT, size=(64, 64)))
-    batch = {"batch": ff.Batch(size, max_wait=1000.0)} if size else {}
-    reader = pipeline.reader(pipeline.add(detector, source, name="detector", **batch))
+    batch = ff.Batch(size, max_wait=1000.0) if size else None
+    reader = pipeline.reader(pipeline.add(detector, source, name="detector", batch=batch))
     before_start()
     with pipeline:
         found = [int(each) for sample in reader for each in sample.value.class_id]
@@ -59,6 +59,11 @@ def link(path: Path) -> None:
     path.symlink_to(write(path.with_suffix(".new"), 2))
 
 
+def replace_by_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 def damage(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:50])
 
@@ -75,7 +80,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "gone": Path.unlink,
     "damaged": damage,
     "empty": lambda path: path.write_bytes(b""),
-    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a folder": replace_by_folder,
     "its folder is gone": lambda path: shutil.rmtree(path.parent),
     "renamed": lambda path: path.rename(path.with_suffix(".old")),
     "unreadable": lambda path: path.chmod(0),

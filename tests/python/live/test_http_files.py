@@ -246,7 +246,7 @@ class Starred(Unsized):
             place = f"Content-Range: bytes {first}-{len(self.content) - 1}/*"
             status = b"HTTP/1.1 206 Partial Content"
             with io.BytesIO() as sent:
-                given, request.wfile = request.wfile, sent  # type: ignore[assignment]
+                given, request.wfile = request.wfile, sent
                 answer_without_length(request, body, self.how, place, "Accept-Ranges: bytes")
                 request.wfile = given
                 given.write(sent.getvalue().replace(b"HTTP/1.1 200 OK", status, 1))

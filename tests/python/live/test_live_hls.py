@@ -6,7 +6,7 @@ from __future__ import annotations
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from rigs.live.camera import PATIENT, Camera, clip
@@ -94,7 +94,7 @@ def frames_of(
 @pytest.mark.parametrize("sound", ["", "aac"])
 @pytest.mark.parametrize("pace", ["burst", "even"])
 def test_the_last_frame_of_a_segment_does_not_wait_for_the_next_one(
-    pace: str, sound: str, codec: str
+    pace: Literal["burst", "even"], sound: str, codec: str
 ) -> None:
     film = numbered("mpegts", codec=codec, sound=sound)
     with Packager() as server:

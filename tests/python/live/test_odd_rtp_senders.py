@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from rigs.live.camera import Camera
@@ -39,7 +40,7 @@ def receive(odd: Odd, shape: Shape, wanted: int = COUNT) -> list[ff.Sample[ff.Fr
             return camera.read(wanted)
 
 
-def shape_of(codec: Codec, **changes: int) -> Shape:
+def shape_of(codec: Codec, **changes: Any) -> Shape:
     return Shape(codec, count=COUNT, **changes)
 
 

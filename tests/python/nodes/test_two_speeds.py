@@ -143,7 +143,7 @@ class Live:
         self.source.push_stamped(keys, now, now)
 
     def events(self) -> list[tuple[Any, str | None]]:
-        found = []
+        found: list[tuple[Any, str | None]] = []
         while (sample := self.reader.poll()) is not None:
             found.append((sample.value.key, sample.value.reason))
         return found

@@ -17,7 +17,8 @@ from freshframe._interpreter import log
 LARGE, SMALL, OTHER = (640, 480), (320, 240), (800, 600)
 SIZES = [LARGE] * 4 + [SMALL] * 4 + [LARGE] * 4 + [SMALL] * 2 + [OTHER] * 3
 ZONE = [(0, 10), (300, 10), (300, 100), (0, 100)]
-SIDES = {"points": [(0, 200), (300, 200), (300, 100), (0, 100)], "places": [(0, 0), (5, 0), (5, 9), (0, 9)]}
+POINTS = [(0, 200), (300, 200), (300, 100), (0, 100)]
+PLACES = [(0, 0), (5, 0), (5, 9), (0, 9)]
 
 
 class Switches(ff.Source[ff.Frame]):
@@ -56,7 +57,9 @@ OF_TRACKS = {
     "ZoneCounter": lambda relative: ff.ZoneCounter(
         {"top": [(x / 640, y / 480) for x, y in ZONE] if relative else ZONE}, relative=relative
     ),
-    "BoxTracker ground": lambda relative: ff.BoxTracker(ground=None if relative else ff.Ground(**SIDES)),
+    "BoxTracker ground": lambda relative: ff.BoxTracker(
+        ground=None if relative else ff.Ground(POINTS, PLACES)
+    ),
 }
 CONSUMERS: dict[str, Any] = {**OF_FRAMES, **OF_TRACKS}
 
@@ -82,7 +85,7 @@ def run(node: Any, *, of_tracks: bool, sources: int = 1, batch: ff.Batch | None 
     parents: Any = cameras
     if of_tracks:
         parents = pipeline.add(ff.BoxTracker(), pipeline.add(found, cameras, name="found"), name="tracks")
-    pipeline.add(node, parents, name="consumer", **({} if batch is None else {"batch": batch}))
+    pipeline.add(node, parents, name="consumer", batch=batch)
     pipeline.run()
 
 

@@ -172,5 +172,7 @@ def test_ids_go_on_after_steps_back_in_time_without_a_pipeline(pts: float) -> No
     tracker, used = ff.BoxTracker(), []
     for n in range(20):
         boxes = ff.Detections([[10, 20, 50, 80]], [0.95])
-        used += tracker.update(boxes, pts=pts - n).tracker_id.tolist()
+        ids = tracker.update(boxes, pts=pts - n).tracker_id
+        assert ids is not None
+        used += ids.tolist()
     assert used == list(range(1, 21))

@@ -163,7 +163,7 @@ def all_on_card(request: pytest.FixtureRequest) -> None:
         return
     make = _native.make_video_source
 
-    def make_on_card(url: str, options: _native.OpenOptions) -> _native.NodeHandle:
+    def make_on_card(url: str | bytes, options: _native.OpenOptions) -> _native.NodeHandle:
         if _with_faults or options.decoder != "cpu":
             return make(url, options)
         options.decoder = "auto"
