@@ -183,7 +183,7 @@ def test_a_claim_ends_with_its_program_although_a_forked_child_lives_on(tmp_path
         sink = SINKS[sys.argv[2]](folder)
         with recording(sink, [frame(n) for n in range(9)] if sys.argv[2] == "mkv" else [1], folder):
             child = os.fork()
-            print(child or "child", flush=True)
+            os.write(1, f"{child or 'child'}\\n".encode())  # in one piece: two programs write
             time.sleep(1000)
     """
     folder = tmp_path / "rec"
