@@ -14,7 +14,6 @@ from typing import Any
 
 from . import _native
 from ._errors import OptionError, OptionTypeError
-from ._interpreter import fork
 from ._interpreter.log import logger
 
 _MOST_SHOWN = 100  # letters of a value in a message
@@ -350,16 +349,6 @@ def size(what: str, value: Any) -> tuple[int, int]:
     if width < 1 or height < 1:
         raise OptionError(f"{what} must be (width, height), each at least 1, got {show(value)}")
     return width, height
-
-
-def numbers_of_boxes(what: str, value: Any) -> Any:
-    """Returns the numbers of boxes as an array of float32."""
-    with fork.loading():
-        import numpy as np  # noqa: PLC0415
-
-        from ._results.numbers import as_numbers  # noqa: PLC0415
-
-    return as_numbers(what, value, np.float32)
 
 
 def progress(value: Any, interval: Any) -> None:

@@ -81,7 +81,9 @@ def parse(arguments: Sequence[str]) -> Any:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"freshframe {ff.__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(
+        prog="freshframe", dest="command", metavar="COMMAND", required=True, help=argparse.SUPPRESS
+    )
     _track(commands)
     _view(commands)
     _app(commands)

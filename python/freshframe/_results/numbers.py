@@ -18,6 +18,11 @@ _LIMITS: dict[str, tuple[Any, Any]] = {
 }
 
 
+def box_numbers(given: Any) -> npt.NDArray[Any]:
+    """Returns the numbers of boxes as an array of float32, or raises as as_numbers() does."""
+    return as_numbers("boxes", given, np.float32)
+
+
 def as_numbers(what: str, given: Any, kind: type[np.generic], advice: str = "") -> npt.NDArray[Any]:
     """Returns an array of the type `kind`.
 

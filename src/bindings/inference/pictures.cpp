@@ -37,8 +37,9 @@ constexpr double kMostPadding = 10;
 
 std::vector<Detection> read_boxes(nb::handle given) {
   const nb::object array =
-      call_check("numbers_of_boxes", "boxes",
-                 nb::hasattr(given, "xyxy") ? nb::object(given.attr("xyxy")) : nb::borrow(given));
+      nb::module_::import_("freshframe._results.numbers")
+          .attr("box_numbers")(nb::hasattr(given, "xyxy") ? nb::object(given.attr("xyxy"))
+                                                          : nb::borrow(given));
   Corners4 corners;
   if (!nb::try_cast(array, corners)) {
     const bool none = nb::cast<std::size_t>(array.attr("size")) == 0;

@@ -26,7 +26,7 @@ Bytes beginning(Bytes bytes, std::size_t most) {
 }  // namespace
 
 bool H264Slices::Slice::is_same_picture(const Slice& other) const noexcept {
-  return is_idr == other.is_idr && reference == other.reference && frame_number == other.frame_number &&
+  return is_idr == other.is_idr && reference == other.reference && frame_num == other.frame_num &&
          field == other.field && bottom == other.bottom && idr_id == other.idr_id && order == other.order;
 }
 
@@ -44,7 +44,7 @@ void H264Slices::add_sequence(Bytes body) {
   bits.skip(16);
   const auto id = bits.number();
   if (is_high_profile(profile)) set.separate_planes = read_high_profile(bits);
-  const auto frame_number = bits.number();
+  const auto frame_num = bits.number();
   set.order_type = bits.number();
   std::uint32_t order = 0;
   if (set.order_type == 0) order = bits.number();
@@ -57,8 +57,8 @@ void H264Slices::add_sequence(Bytes body) {
   bits.skip(1);
   bits.skip_numbers(2);  // the size
   set.frames_only = bits.flag();
-  if (!bits.ok() || id >= kSequences || frame_number > kMostBits || order > kMostBits) return;
-  set.frame_number_bits = static_cast<int>(frame_number) + 4;
+  if (!bits.ok() || id >= kSequences || frame_num > kMostBits || order > kMostBits) return;
+  set.frame_number_bits = static_cast<int>(frame_num) + 4;
   set.order_bits = static_cast<int>(order) + 4;
   sequences_.insert_or_assign(id, set);
 }
@@ -97,7 +97,7 @@ H264Slices::Slice H264Slices::read(unsigned header, Bytes body) const {
   if (sequence == sequences_.end()) return slice;
   const auto& set = sequence->second;
   if (set.separate_planes) bits.skip(2);
-  slice.frame_number = bits.take(set.frame_number_bits);
+  slice.frame_num = bits.take(set.frame_number_bits);
   if (!set.frames_only) slice.field = bits.flag();
   if (slice.field) slice.bottom = bits.flag();
   if (slice.is_idr) slice.idr_id = bits.number();
@@ -132,7 +132,7 @@ SlicePlace H264Slices::compare(const Slice& slice, bool after_loss) {
   if (slice.redundant) return SlicePlace::Continues;
   if (slice.is_same_picture(*last_)) return has(slice.first) ? SlicePlace::Begins : SlicePlace::Continues;
   const bool is_other_field = slice.field && last_->field && slice.bottom != last_->bottom &&
-                              slice.frame_number == last_->frame_number;
+                              slice.frame_num == last_->frame_num;
   if (is_other_field && !paired_) {
     seen_.clear();
     highest_ = 0;

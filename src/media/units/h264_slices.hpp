@@ -55,7 +55,7 @@ class H264Slices {
     bool redundant = false;
     bool is_idr = false;
     bool reference = false;
-    std::uint32_t frame_number = 0;
+    std::uint32_t frame_num = 0;
     bool field = false;
     bool bottom = false;
     std::uint32_t idr_id = 0;

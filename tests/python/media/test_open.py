@@ -274,9 +274,10 @@ def test_missing_numbers_count_in_each_pass_of_a_loop(tmp_path: Path) -> None:
     reader = pipeline.reader(port, queue=ff.NEXT)
     with pipeline:
         seqs = [reader.get(timeout=60).seq for _ in range(7)]
-        lost = pipeline.stats().nodes["pictures"].drops["decode"]
-    assert seqs == [0, 1, 3, 6, 7, 9, 12]
-    assert lost >= 6
+        drops = pipeline.stats().nodes["pictures"].drops
+    assert {seq % 6 for seq in seqs} <= {0, 1, 3}
+    # Late ticks of a busy machine count apart. Half of the others have no image.
+    assert drops["decode"] >= (seqs[-1] + 1 - drops.get("device", 0)) // 2 - 3
 
 
 def test_the_progress_of_pictures_has_their_number(tmp_path: Path) -> None:
