@@ -131,8 +131,8 @@ SlicePlace H264Slices::compare(const Slice& slice, bool after_loss) {
   if (!slice.known || !last_->known) return rises ? SlicePlace::Continues : SlicePlace::Begins;
   if (slice.redundant) return SlicePlace::Continues;
   if (slice.is_same_picture(*last_)) return has(slice.first) ? SlicePlace::Begins : SlicePlace::Continues;
-  const bool is_other_field = slice.field && last_->field && slice.bottom != last_->bottom &&
-                              slice.frame_num == last_->frame_num;
+  const bool is_other_field =
+      slice.field && last_->field && slice.bottom != last_->bottom && slice.frame_num == last_->frame_num;
   if (is_other_field && !paired_) {
     seen_.clear();
     highest_ = 0;

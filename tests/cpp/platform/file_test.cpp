@@ -220,7 +220,7 @@ TEST_F(Files, AreReplacedAsAWholeAndKeepTheirRights) {
     return static_cast<unsigned>(fs::status(path(name)).permissions());
   };
   EXPECT_EQ(mode("a"), 0666U & ~mask);
-  fs::permissions(path("a"), fs::perms(0640));
+  fs::permissions(path("a"), fs::perms::owner_read | fs::perms::owner_write | fs::perms::group_read);
   const std::ifstream before(path("a"));
   EXPECT_EQ(replace(path("a"), "newer"), 0);
   EXPECT_EQ(content("a"), "newer");

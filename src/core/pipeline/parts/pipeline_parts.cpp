@@ -15,8 +15,7 @@
 
 namespace freshframe::core {
 
-PipelineParts::PipelineParts(Pipeline::Options options)
-    : options_(std::move(options)) {
+PipelineParts::PipelineParts(Pipeline::Options options) : options_(std::move(options)) {
   if (const auto timeout = options_.stall_timeout; timeout && !(*timeout > 0)) {
     throw OptionError("stall_timeout must be more than 0 seconds, got " + seconds_text(*timeout));
   }

@@ -38,6 +38,7 @@ class PipelineParts : public RunnerHost,
  public:
   PipelineParts(const PipelineParts&) = delete;
   PipelineParts& operator=(const PipelineParts&) = delete;
+  ~PipelineParts() override;
 
   [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
   [[nodiscard]] const std::shared_ptr<FrameBudget>& budget() const noexcept { return budget_; }
@@ -60,8 +61,6 @@ class PipelineParts : public RunnerHost,
 
  protected:
   explicit PipelineParts(Pipeline::Options options);
-  ~PipelineParts() override;
-
   const Pipeline::Options options_;
   const std::shared_ptr<FrameBudget> budget_ = std::make_shared<FrameBudget>();
   const std::shared_ptr<NameTable> names_ = std::make_shared<NameTable>();
