@@ -72,7 +72,7 @@ link_packages() {
   for name in "$from"/{pytest,pytest_xdist,execnet,pluggy}-*.dist-info; do
     if [ -e "$name" ]; then ln -s "$name" "$place/packages/"; fi
   done
-  printf '[pytest]\nmarkers =\n  needs_gil\n  repeats\n  table(cases)\n  thorough\n' >"$place/pytest.ini"
+  printf '[pytest]\nmarkers =\n  needs_gil\n  repeats\n  table(cases)\n  slow\n' >"$place/pytest.ini"
 }
 
 build_for() { # NAME PYTHON

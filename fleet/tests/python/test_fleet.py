@@ -93,6 +93,7 @@ def test_cameras_run_in_the_agents_processes(fleet: ff.fleet.Fleet) -> None:
     assert {(s.camera, s.value) for s in take(urls, 50)} == {("a", "one"), ("b", "two")}
 
 
+@pytest.mark.slow
 def test_a_function_of_the_main_program_and_its_classes_travel(state_folder: Path) -> None:
     ended = run_program(
         """
@@ -161,6 +162,7 @@ def test_a_move_starts_a_new_epoch_on_the_other_agent(fleet: ff.fleet.Fleet) -> 
     assert fleet.stats().cameras["cam"].agent == there
 
 
+@pytest.mark.slow
 def test_a_drained_agent_has_no_cameras_until_it_resumes(fleet: ff.fleet.Fleet) -> None:
     fleet.add_many({f"cam{n}": "ticks:0.05" for n in range(8)}, fleet_builds.ticks)
     until(lambda: fleet.stats().states() == {"running": 8}, "all cameras")
@@ -176,6 +178,7 @@ def test_a_drained_agent_has_no_cameras_until_it_resumes(fleet: ff.fleet.Fleet) 
     assert fleet.stats().cameras["late"].agent == "agent0"
 
 
+@pytest.mark.slow
 def test_a_slow_reader_drops_at_its_own_outbox_and_slows_nobody(fleet: ff.fleet.Fleet) -> None:
     slow, fast = fleet.reader("ticks"), fleet.reader("ticks")
     thread = threading.Thread(target=lambda: list(fast))
@@ -189,6 +192,7 @@ def test_a_slow_reader_drops_at_its_own_outbox_and_slows_nobody(fleet: ff.fleet.
     thread.join(100)
 
 
+@pytest.mark.slow
 def test_unmet_needs_leave_a_camera_unplaced_and_say_so() -> None:
     with ff.fleet.Fleet(agents=[{"site": "north"}, {"site": "south", "name": "south1"}]) as fleet:
         fleet.add("here", "ticks:0.05", fleet_builds.ticks, needs={"site": "south"})
@@ -201,6 +205,7 @@ def test_unmet_needs_leave_a_camera_unplaced_and_say_so() -> None:
             fleet.move("here", "agent0")
 
 
+@pytest.mark.slow
 def test_a_camera_that_fails_says_why_and_is_tried_again(fleet: ff.fleet.Fleet) -> None:
     fleet.reader("ticks")
     wanted: dict[Callable[[str], Any], str] = {
@@ -321,6 +326,7 @@ def test_batches_are_full_or_not_late(fleet: ff.fleet.Fleet) -> None:
     assert 1 <= len(next(few)) < 10_000
 
 
+@pytest.mark.slow
 def test_user_code_that_keeps_the_gil_for_two_seconds_loses_nothing(fleet: ff.fleet.Fleet) -> None:
     reader = fleet.reader("ticks")
     fleet.add("cam", "2.5", fleet_builds.holds_the_gil, exclusive=True)

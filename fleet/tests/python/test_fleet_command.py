@@ -31,6 +31,7 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "freshframe" / "fleets"
 
 
+@pytest.mark.slow
 def test_a_fleet_is_shown_and_drained_from_outside(
     capsys: pytest.CaptureFixture[str], state_folder: Path
 ) -> None:
@@ -70,6 +71,7 @@ def test_a_fleet_is_shown_and_drained_from_outside(
     assert _desk.running() == []
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     ("program", "cameras", "text"),
     [

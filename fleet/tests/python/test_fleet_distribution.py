@@ -37,6 +37,7 @@ def of_engine() -> set[tuple[str, str]]:
     return {each for each in found if each[0].partition(".")[0] == "freshframe"}
 
 
+@pytest.mark.slow
 def test_fleet_imports_public_names_and_what_the_engine_lends() -> None:
     for module, name in of_engine() - {("freshframe", ""), ("freshframe", "_agent")}:
         home: object = _agent if module == "freshframe._agent" else ff
@@ -46,6 +47,7 @@ def test_fleet_imports_public_names_and_what_the_engine_lends() -> None:
         assert name == "__version__" or name in home.__all__, (module, name)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_engine_lends_nothing_that_fleet_does_not_import() -> None:
     names = {name for module, name in of_engine() if module == "freshframe._agent"}
     names |= {
@@ -58,6 +60,7 @@ def test_the_engine_lends_nothing_that_fleet_does_not_import() -> None:
     assert names == set(_agent.__all__)
 
 
+@pytest.mark.slow
 def test_the_engine_imports_fleet_in_its_face_alone() -> None:
     faces = {
         path.relative_to(ENGINE).as_posix()
@@ -92,6 +95,7 @@ def without_fleet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 SAYS = "freshframe.fleet needs the package freshframe-fleet: pip install freshframe-fleet"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "last", "code"),
     [
@@ -112,6 +116,7 @@ def test_without_it_the_engine_says_what_to_install(
     assert ended.returncode == code
 
 
+@pytest.mark.slow
 def test_an_error_within_the_package_is_not_taken_for_its_absence(tmp_path: Path) -> None:
     (tmp_path / "freshframe_fleet.py").write_text("import nothing_of_this_name\n")
     ended = run_to_end(
@@ -126,6 +131,7 @@ def test_an_error_within_the_package_is_not_taken_for_its_absence(tmp_path: Path
     assert ended.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'nothing_of_this_name'"
 
 
+@pytest.mark.slow
 def test_another_version_is_refused(tmp_path: Path) -> None:
     # Only an installed package has this file.
     (tmp_path / "freshframe_fleet").mkdir()
@@ -150,6 +156,7 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
         assert ended.returncode == bool(said), ended.stderr
 
 
+@pytest.mark.slow
 def test_an_agent_loads_no_controller_and_a_local_fleet_nothing_of_ray() -> None:
     program = """
         import sys

@@ -38,12 +38,14 @@ def test_two_fleets_of_one_name_are_refused_and_epochs_rise(state_folder: Path) 
     assert epochs == sorted(set(epochs))
 
 
+@pytest.mark.slow
 def test_nothing_is_left_of_a_fleet_without_a_name(state_folder: Path) -> None:
     with ff.fleet.Fleet():
         assert len(list(state_folder.iterdir())) == 2
     assert list(state_folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_agents_end_with_a_program_that_is_killed(state_folder: Path) -> None:
     ended = run_program(
         """
@@ -79,6 +81,7 @@ def test_a_program_that_just_ends_closes_its_fleet(state_folder: Path) -> None:
     assert list(state_folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_agent_whose_controller_has_hung_up_accuses_no_camera() -> None:
     with ff.fleet.Fleet() as fleet:
         fleet.add("cam", "ticks:0.05", fleet_builds.ticks)

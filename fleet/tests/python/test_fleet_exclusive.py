@@ -49,6 +49,7 @@ def agent_of(fleet: ff.fleet.Fleet) -> str:
     return agent
 
 
+@pytest.mark.slow
 def test_a_stopped_agent_and_a_move_leave_one_session(fleet: ff.fleet.Fleet, server: CountingServer) -> None:
     reader = opened(fleet, server)
     first = fleet.stats().cameras["gate"].epoch

@@ -95,6 +95,7 @@ def test_an_agent_that_is_killed_costs_what_it_had_and_its_cameras_are_back(watc
     until(lambda: watch.fleet.stats().agents["agent0"].state == "up", "the agent itself")
 
 
+@pytest.mark.slow
 def test_results_that_wait_at_an_agent_that_is_killed_are_counted_as_lost() -> None:
     with ff.fleet.Fleet() as fleet:
         reader = fleet.reader("ticks")
@@ -120,6 +121,7 @@ def test_an_agent_that_is_stopped_for_a_second_goes_on(watch: Watch) -> None:
         assert watch.pid("agent0") == pid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [3, pytest.param(10, marks=pytest.mark.full)])
 def test_an_agent_that_is_stopped_for_longer_is_killed(watch: Watch, seconds: float) -> None:
     mine, epochs, pid = watch.list_cameras("agent0"), watch.epochs(), watch.pid("agent0")
@@ -158,6 +160,7 @@ def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: floa
         assert epochs_of(after) == epochs_of(before)
 
 
+@pytest.mark.slow
 @pytest.mark.needs_gil
 def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -176,6 +179,7 @@ def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
     assert "in keep" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_camera_that_crashes_agents_is_held_and_the_others_run(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

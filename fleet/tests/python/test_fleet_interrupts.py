@@ -152,6 +152,7 @@ def test_an_interrupted_call_is_done_whole_all_the_same(monkeypatch: pytest.Monk
 # ---- forks
 
 
+@pytest.mark.slow
 def test_a_forked_child_is_refused_and_harms_nothing() -> None:
     ended = run_program(
         """
@@ -212,6 +213,7 @@ class Waiting(logging.Handler):
         self.fleet.stats()
 
 
+@pytest.mark.slow
 def test_a_log_handler_that_waits_stops_no_renewal() -> None:
     with ff.fleet.Fleet() as fleet:
         handler = Waiting(fleet)
@@ -252,6 +254,7 @@ def test_log_lines_that_wait_are_bounded_and_the_lost_ones_are_told(
 hanging = shared_fleet(start_timeout=0.3)
 
 
+@pytest.mark.slow
 def test_a_build_that_returns_too_late_is_not_used_and_the_next_start_works(hanging: ff.fleet.Fleet) -> None:
     hanging.add("cam", "0.8", fleet_builds.slow_to_build_once)
     until(lambda: "cam" in told(hanging, "no start within"), "the failure")
@@ -259,6 +262,7 @@ def test_a_build_that_returns_too_late_is_not_used_and_the_next_start_works(hang
     assert hanging.stats().cameras["cam"].starts > 1
 
 
+@pytest.mark.slow
 def test_a_build_that_hangs_fails_and_others_start(hanging: ff.fleet.Fleet) -> None:
     bad = {f"bad{number}": "1000" for number in range(40)}  # more than start at a time
     hanging.add_many(bad, fleet_builds.slow_to_build)
@@ -269,6 +273,7 @@ def test_a_build_that_hangs_fails_and_others_start(hanging: ff.fleet.Fleet) -> N
     until(lambda: told(hanging, "its build of an earlier start has not returned"), "a second start")
 
 
+@pytest.mark.slow
 def test_a_module_whose_import_hangs_holds_up_its_own_cameras_only(
     hanging: ff.fleet.Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,6 +298,7 @@ def test_a_module_whose_import_hangs_holds_up_its_own_cameras_only(
     until_state(hanging, "slow", "running")
 
 
+@pytest.mark.slow
 def test_an_exclusive_camera_whose_start_hangs_is_told_and_starts_again_when_it_has_ended(
     hanging: ff.fleet.Fleet, tmp_path: Path
 ) -> None:

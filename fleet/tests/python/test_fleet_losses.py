@@ -111,6 +111,7 @@ def test_counts_of_starts_add_up_and_late_ones_change_nothing() -> None:
     assert counts.totals(16, {"kept": 5}) == {"kept": 113, "queue_full": 3, "stopped": 2}
 
 
+@pytest.mark.slow
 def test_a_rolling_drain_loses_no_frame_that_is_not_counted() -> None:
     with ff.fleet.Fleet(agents=2) as fleet:
         until_up(fleet)
@@ -196,6 +197,7 @@ def test_a_batch_that_fails_gives_its_results_back(
     assert [sample.seq for sample in batch] == list(range(100))
 
 
+@pytest.mark.slow
 def test_an_agent_may_have_many_pipelines_that_their_builds_do_not_name(
     fleet: ff.fleet.Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:

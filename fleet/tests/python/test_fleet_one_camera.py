@@ -79,6 +79,7 @@ def dies(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": pipeline.add(work, pipeline.add(fleet_builds.Ticks(0.02)))}
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=3)
 @pytest.mark.parametrize("end", sorted(ENDS))
 def test_the_first_crash_finds_its_camera_and_accuses_no_other(fleet: ff.fleet.Fleet, end: str) -> None:
@@ -107,6 +108,7 @@ def raises_much(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": pipeline.add(fail, pipeline.add(fleet_builds.Ticks(0.01)))}
 
 
+@pytest.mark.slow
 def test_an_exception_without_an_end_is_cut_before_anything_reads_it(
     fleet: ff.fleet.Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -128,6 +130,7 @@ def logs_much(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": pipeline.add(log, pipeline.add(fleet_builds.Ticks(0.02)))}
 
 
+@pytest.mark.slow
 def test_log_lines_without_an_end_are_cut(fleet: ff.fleet.Fleet, caplog: pytest.LogCaptureFixture) -> None:
     fleet.add("chatty", "x", logs_much)
 

@@ -51,6 +51,7 @@ def get(url: str) -> Any:
         return answer.read()
 
 
+@pytest.mark.slow
 def test_the_page_and_its_state_are_served() -> None:
     """It shows changes after a while, and the server ends with the fleet."""
     with ff.fleet.Fleet(agents=1) as fleet:
@@ -71,6 +72,7 @@ def test_the_page_and_its_state_are_served() -> None:
         get(address)
 
 
+@pytest.mark.slow
 def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lock may be held meanwhile: the page does not wait for it."""
     monkeypatch.setattr("freshframe_fleet._page._STALLED", 0.5)
@@ -84,6 +86,7 @@ def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch:
         until(lambda: status(health) == 200, "a sound fleet again")
 
 
+@pytest.mark.slow
 def test_health_fails_when_a_controller_far_away_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("freshframe_fleet._page._STALLED", 0.2)
     gone = threading.Event()
@@ -148,6 +151,7 @@ def test_health_fails_while_a_camera_does_not_run() -> None:
     assert health(both) == (False, "camera 'gate' and 1 others not running: 401 Unauthorized")
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     ("options", "error", "match"),
     [

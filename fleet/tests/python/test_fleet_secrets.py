@@ -46,6 +46,7 @@ def test_texts_without_urls_are_left_alone() -> None:
         assert masked(text) == text
 
 
+@pytest.mark.slow
 def test_nothing_that_a_fleet_shows_or_logs_has_a_password(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, state_folder: Path
 ) -> None:
@@ -70,6 +71,7 @@ def test_nothing_that_a_fleet_shows_or_logs_has_a_password(
         assert not re.search("hun|ter2", text), text
 
 
+@pytest.mark.slow
 def test_a_wrong_csv_file_is_told_without_its_passwords(tmp_path: Path) -> None:
     file = tmp_path / "cameras.csv"
     with ff.fleet.Fleet() as fleet:

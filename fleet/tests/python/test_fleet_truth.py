@@ -77,6 +77,7 @@ def health(page: Any) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
+@pytest.mark.slow
 def test_a_camera_that_nobody_answers_for_is_away_and_says_why(
     fleet: ff.fleet.Fleet, closed_port: int
 ) -> None:
@@ -97,6 +98,7 @@ def test_a_camera_that_nobody_answers_for_is_away_and_says_why(
         until(lambda: health(page) == (200, "1 of 1 cameras run\n"), lambda: f"good health: {health(page)}")
 
 
+@pytest.mark.slow
 def test_a_camera_waits_until_its_first_result(fleet: ff.fleet.Fleet) -> None:
     fleet.add("silent", "x", silent)
     until_state(fleet, "silent", "waiting")
@@ -107,6 +109,7 @@ def test_a_camera_waits_until_its_first_result(fleet: ff.fleet.Fleet) -> None:
     assert camera.frame_age is not None
 
 
+@pytest.mark.slow
 def test_a_fleet_that_is_too_slow_counts_what_it_loses_and_says_where(fleet: ff.fleet.Fleet) -> None:
     fleet.add("slow", "x", slow)
     until(lambda: fleet.stats().saturated(), "the loss")
@@ -123,6 +126,7 @@ def test_a_fleet_that_is_too_slow_counts_what_it_loses_and_says_where(fleet: ff.
         until(lambda: f"; agent {agent} loses" in health(page)[1], lambda: f"the loss in {health(page)}")
 
 
+@pytest.mark.slow
 def test_what_a_side_branch_leaves_out_is_no_loss(fleet: ff.fleet.Fleet) -> None:
     fleet.add("gate", "x", side_branch)
     until(lambda: fleet.stats().cameras["gate"].produced > 150, "some frames")
@@ -130,6 +134,7 @@ def test_what_a_side_branch_leaves_out_is_no_loss(fleet: ff.fleet.Fleet) -> None
     assert fleet.stats().saturated() == {}
 
 
+@pytest.mark.slow
 def test_metrics_have_every_camera_agent_and_reader(fleet: ff.fleet.Fleet, closed_port: int) -> None:
     reader = fleet.reader("circles", name='the "log"')
     fleet.add('ga"rden', "demo:circles?size=64x48&fps=20", fleet_builds.demo)

@@ -47,6 +47,7 @@ def counted(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"builds": pipeline.add(count, pipeline.add(fleet_builds.Ticks(0.1)))}
 
 
+@pytest.mark.slow
 def test_an_updated_camera_gives_results_of_its_new_build_and_of_no_older_one_after_it(
     fleet: ff.fleet.Fleet,
 ) -> None:
@@ -108,6 +109,7 @@ def test_news_of_the_old_build_says_nothing_of_the_outputs_of_the_new_one(
         assert reader.get(100).value >= 0
 
 
+@pytest.mark.slow
 def test_a_build_is_forgotten_with_its_last_camera_and_sent_again(fleet: ff.fleet.Fleet) -> None:
     controller: Any = fleet._controller
     build = functools.partial(labelled, "again")

@@ -61,6 +61,7 @@ def test_a_call_over_the_budget_raises_with_its_names() -> None:
     assert 0.05 <= found.seconds <= found.lasted
 
 
+@pytest.mark.slow
 @needs_gil
 def test_the_verdict_is_ready_when_the_block_ends() -> None:
     for _ in range(5):
@@ -75,7 +76,7 @@ def test_a_quiet_block_passes_and_leaves_no_watch() -> None:
     assert find_running() is None
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @needs_gil
 @pytest.mark.repeats  # a watch that gets no processor sees too little to know bytecode from a short call
 def test_a_tight_loop_of_bytecode_that_shares_its_processor_is_over_no_budget() -> None:
@@ -107,6 +108,7 @@ def count(iterator: Iterator[None]) -> Callable[[], None]:
     return loop
 
 
+@pytest.mark.table(cases=2)
 @needs_gil
 @pytest.mark.repeats  # a watch that gets no processor sees too little to know bytecode from a short call
 @pytest.mark.parametrize(
@@ -146,6 +148,7 @@ def test_the_blocks_own_exception_comes_first() -> None:
     assert budget.over or not budget.complete
 
 
+@pytest.mark.slow
 @needs_gil
 def test_budgets_in_each_other_have_their_own_limits() -> None:
     with gil_budget.budget("10s"):
@@ -155,6 +158,7 @@ def test_budgets_in_each_other_have_their_own_limits() -> None:
     assert find_running() is None
 
 
+@pytest.mark.slow
 @needs_gil
 def test_allowed_names_and_other_kinds_do_not_count() -> None:
     with gil_budget.budget("50ms", allow=["libc.so.6:*"]) as budget:
@@ -187,6 +191,7 @@ def test_a_forked_child_can_have_its_own() -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+@pytest.mark.slow
 @needs_gil
 @pytest.mark.parametrize(("limit", "code"), [("50ms", 1), ("10s", 0)])
 def test_the_command_runs_a_program_under_a_budget(tmp_path: Path, limit: str, code: int) -> None:

@@ -13,6 +13,7 @@ HOLDS = "def test_holds(): hold()"
 QUIET = "def test_holds(): pass"
 
 
+@pytest.mark.slow
 @pytest.mark.needs_gil
 def test_a_run_writes_it_and_the_next_one_passes(tmp_path: Path) -> None:
     written = run_seen(tmp_path, HOLDS, "--gil-write-baseline", "base.txt", wanted={"test_holds"})
@@ -30,6 +31,7 @@ def test_a_run_writes_it_and_the_next_one_passes(tmp_path: Path) -> None:
     assert run_seen(tmp_path, HOLDS, "--gil-baseline", "base.txt", wanted={"test_holds"}).code == 1
 
 
+@pytest.mark.slow
 @pytest.mark.needs_gil
 def test_a_name_that_no_full_run_has_seen_any_more_is_to_be_removed(tmp_path: Path) -> None:
     (tmp_path / "base.txt").write_text("500ms libc.so.6:usleep\n")

@@ -40,6 +40,7 @@ def test_is_quick(): pass
 FAIL = {"test_sleeps_with_the_gil", "test_computes", "test_own_thread", "test_setup", "test_teardown"}
 
 
+@pytest.mark.slow
 def test_planted_holds_are_found_and_the_others_pass(tmp_path: Path) -> None:
     done = run_seen(tmp_path, PLANTED, "--junit-xml", str(tmp_path / "junit.xml"), wanted=FAIL)
     assert done.over == FAIL, done.text
@@ -60,6 +61,7 @@ def test_planted_holds_are_found_and_the_others_pass(tmp_path: Path) -> None:
     assert ("test_is_quick", "gil_name") not in properties
 
 
+@pytest.mark.slow
 def test_workers_of_xdist_measure_and_the_controller_sums_up(tmp_path: Path) -> None:
     done = run_seen(tmp_path, PLANTED, "-n", "2", wanted=FAIL)
     assert done.over == FAIL, done.text
@@ -88,6 +90,7 @@ def test_recursion():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.repeats  # a watch that gets no processor sees too little to know bytecode from a short call
 def test_bytecode_is_never_over_a_budget_whatever_the_switch_interval(tmp_path: Path) -> None:
     for _ in range(5):  # a thread that others keep from the processor may look like one that computes
@@ -98,6 +101,7 @@ def test_bytecode_is_never_over_a_budget_whatever_the_switch_interval(tmp_path: 
     assert done.over == set()
 
 
+@pytest.mark.slow
 def test_a_hold_of_a_thread_is_charged_to_the_test_that_has_left_it(tmp_path: Path) -> None:
     tests = """
 def test_leaves_a_thread():
@@ -115,6 +119,7 @@ def test_innocent(): time.sleep(1.5)
     assert [hold["test"] for hold in done.report["left"]] == ["test_it.py::test_leaves_a_thread"]
 
 
+@pytest.mark.slow
 def test_a_collection_counts_only_where_that_was_asked_for(tmp_path: Path) -> None:
     tests = """
 def test_collects():
@@ -141,6 +146,7 @@ def test_collects():
     assert "gc:collection" in counted.text
 
 
+@pytest.mark.slow
 def test_only_marked_tests_have_a_budget_where_that_was_asked_for(tmp_path: Path) -> None:
     tests = f"""
 @pytest.mark.gil_budget("{LIMIT}")
@@ -150,6 +156,7 @@ def test_unmarked(): hold()
     assert run_seen(tmp_path, tests, budget="marked", wanted={"test_marked"}).over == {"test_marked"}
 
 
+@pytest.mark.slow
 def test_without_a_budget_the_plugin_does_nothing(tmp_path: Path) -> None:
     tests = f"""
 @pytest.mark.gil_budget("{LIMIT}")
@@ -171,6 +178,7 @@ def test_modules(): assert not {"freshframe", "numpy", "rich"} & set(sys.modules
     assert done.code == 0, done.text
 
 
+@pytest.mark.slow
 def test_the_settings_of_pytest_can_hold_it_all(tmp_path: Path) -> None:
     (tmp_path / "base.txt").write_text("2000ms libc.so.6:usleep\n")
     settings = f"gil_budget = {LIMIT}\ngil_budget_baseline = base.txt\ngil_budget_allow =\n  builtins:*"
@@ -180,6 +188,7 @@ def test_the_settings_of_pytest_can_hold_it_all(tmp_path: Path) -> None:
     assert run(tmp_path, PLANTED, budget="off", settings=settings).report == {}
 
 
+@pytest.mark.slow
 def test_reporting_only_fails_nothing_and_prints_what_is_over(tmp_path: Path) -> None:
     done = run_seen(tmp_path, "def test_holds(): hold()", "--gil-report-only", wanted={"test_holds"})
     assert done.code == 0
@@ -187,6 +196,7 @@ def test_reporting_only_fails_nothing_and_prints_what_is_over(tmp_path: Path) ->
     assert done.over == {"test_holds"}
 
 
+@pytest.mark.slow
 def test_github_gets_a_warning_at_the_programs_line(tmp_path: Path) -> None:
     tests = "def test_holds(): hold()"
     done = run_seen(tmp_path, tests, wanted={"test_holds"}, GITHUB_ACTIONS="true")
@@ -194,6 +204,7 @@ def test_github_gets_a_warning_at_the_programs_line(tmp_path: Path) -> None:
     assert f"::warning file=test_it.py,line={line}::" in done.text
 
 
+@pytest.mark.slow
 def test_a_test_over_its_budget_once_passes_with_confirm(tmp_path: Path) -> None:
     tests = """
 runs = []
@@ -208,6 +219,7 @@ def test_always(): hold()
     assert done.code == 1
 
 
+@pytest.mark.slow
 def test_a_hold_with_another_name_in_the_second_run_is_told_and_passes(tmp_path: Path) -> None:
     tests = """
 runs = []
@@ -224,6 +236,7 @@ def test_changes():
     assert found, done.text
 
 
+@pytest.mark.slow
 def test_a_forked_child_is_not_watched_and_the_report_says_so(tmp_path: Path) -> None:
     tests = """
 def test_forks():
@@ -238,6 +251,7 @@ def test_forks():
     assert "1 forked children not watched" in done.last_line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "name", "error"),
     [
@@ -267,6 +281,7 @@ summary.why_not_to_fail = lambda: "no schedstat"
     assert "nothing fails: no schedstat" in done.text or "not measured here: no" in done.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "tests", "message"),
     [
@@ -288,6 +303,7 @@ def test_a_mistake_is_told(tmp_path: Path, options: list[str], tests: str, messa
     assert message in done.text
 
 
+@pytest.mark.slow
 def test_tests_are_counted_and_not_their_phases(tmp_path: Path) -> None:
     """Both of a call and a teardown that the watch did not see are of one test; so are two runs of it."""
     (tmp_path / "conftest.py").write_text(
@@ -312,6 +328,7 @@ Window.settle = lambda self, timeout=0: False
     assert done.report["unsettled"] == 2
 
 
+@pytest.mark.slow
 def test_what_a_suite_keeps_until_the_exit_is_not_reported_below_the_result(tmp_path: Path) -> None:
     tests = """
 def test_keeps_it_all(request):
@@ -326,6 +343,7 @@ def test_keeps_it_all(request):
     )
 
 
+@pytest.mark.slow
 def test_tests_in_pure_python_that_make_many_objects_pass(tmp_path: Path) -> None:
     tests = """
 def test_tree():

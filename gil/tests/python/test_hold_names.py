@@ -124,6 +124,7 @@ def kind_of(stall: GilStall) -> str | None:
     return None if hold is None else hold.kind
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=5)
 @pytest.mark.parametrize("name", CASES)
 def test_a_hold_has_its_name_and_no_other_one(name: str) -> None:
@@ -136,6 +137,7 @@ def test_a_hold_has_its_name_and_no_other_one(name: str) -> None:
     assert {kind_of(stall) for stall in stalls if re.fullmatch(case.name, str(stall.native))} <= {case.kind}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["sorted", "list.sort", "sum", "list", "gc.collect", "pickle.dumps"])
 def test_what_python_calls_by_name_is_found_by_that_name_without_symbols_too(name: str) -> None:
     case = CASES[name]
@@ -159,6 +161,7 @@ def often() -> Iterator[None]:
     gc.disable()
 
 
+@pytest.mark.slow
 def test_an_automatic_collection_is_no_call(often: None) -> None:
     stalls = stalls_of(makes_objects, lambda stall: stall.cause == "collector")
     natives = {str(stall.native) for stall in stalls if stall.cause == "collector"}
@@ -167,6 +170,7 @@ def test_an_automatic_collection_is_no_call(often: None) -> None:
     assert {name for name in others if not re.fullmatch(FREED, name)} <= {INTERPRETER}
 
 
+@pytest.mark.slow
 def test_native_code_that_a_collection_calls_is_no_collection(often: None) -> None:
     """A finalizer that holds the GIL runs below the collector, and is found as what it is."""
 
@@ -189,6 +193,7 @@ def test_native_code_that_a_collection_calls_is_no_collection(often: None) -> No
     assert {stall.cause for stall in stalls if stall.native == "builtins:sorted"} == {"call"}
 
 
+@pytest.mark.slow
 def test_a_program_that_clears_the_list_of_the_collectors_callbacks_loses_nothing_else(often: None) -> None:
     def clear_and_hold() -> None:
         gc.callbacks.clear()
@@ -205,6 +210,7 @@ def test_the_collector_tells_nobody_when_the_watch_has_ended() -> None:
     assert gc.callbacks == before
 
 
+@pytest.mark.slow
 def test_a_function_of_a_module_that_was_imported_later_is_named() -> None:
     def hold() -> object:
         import array  # noqa: PLC0415

@@ -93,6 +93,7 @@ def test_the_frames_are_those_that_python_shows(stack: Callable[..., Any]) -> No
     assert len(read) == min(len(expected), 64)
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_watch_and_a_budget_start_below_one(stack: Callable[..., Any]) -> None:
     def start() -> int:
@@ -103,6 +104,7 @@ def test_a_watch_and_a_budget_start_below_one(stack: Callable[..., Any]) -> None
     assert stack(start) == 7
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("stack", STACKS)
 def test_no_line_of_a_finding_is_a_frame_that_python_does_not_show(stack: Callable[..., Any]) -> None:
     expected: list[tuple[str, str, int]] = []

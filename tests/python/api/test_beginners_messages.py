@@ -228,6 +228,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS)
 def test_a_program_that_forgets_to_start_its_pipeline_is_told(end: str) -> None:
     program = run_to_end([sys.executable, "-c", BUILT + end])

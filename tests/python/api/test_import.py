@@ -75,6 +75,7 @@ def test_the_modules_of_the_package_are_there_without_an_import_of_their_own() -
         assert name in dir(ff)
 
 
+@pytest.mark.slow
 def test_the_tables_of_late_names_are_those_of_the_imports() -> None:
     if importlib.util.find_spec("ruff") is None:
         pytest.skip("./dev lint installs ruff, which sorts them")
@@ -143,6 +144,7 @@ USED_LATER = (
 )
 
 
+@pytest.mark.slow
 def test_the_import_brings_no_module_of_the_package_that_a_first_program_does_not_need() -> None:
     ended = run_program(
         """
@@ -160,6 +162,7 @@ def test_the_import_brings_no_module_of_the_package_that_a_first_program_does_no
     assert (ended.code, ended.out) == (0, "[]\n"), ended.err
 
 
+@pytest.mark.slow
 def test_threads_that_use_a_name_first_at_the_same_time_get_the_same_thing() -> None:
     ended = run_program("""
         import threading
@@ -246,6 +249,7 @@ with tempfile.TemporaryDirectory() as folder:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("cv2") is None or importlib.util.find_spec("av") is None,
     reason="needs cv2 and av",

@@ -52,6 +52,7 @@ def test_a_child_is_told_that_its_parent_has_the_port() -> None:
     assert "port 0 chooses a free one" not in ended.err
 
 
+@pytest.mark.slow
 def test_texts_of_a_pipeline_do_not_raise_in_a_forked_child() -> None:
     ended = run_program(
         """

@@ -160,6 +160,7 @@ def assert_hidden(said: str, password: str) -> None:
         assert piece not in said, f"a piece of {password!r} is in {said!r}"
 
 
+@pytest.mark.table(cases=20)
 @pytest.mark.parametrize("place", PLACES)
 def test_no_place_shows_a_password(place: str) -> None:
     for scheme in SCHEMES:
@@ -239,6 +240,7 @@ def published(url: str) -> object:
     return pipeline.stats()
 
 
+@pytest.mark.table(cases=5)
 @pytest.mark.parametrize(
     ("use", "scheme"),
     [
@@ -481,6 +483,7 @@ def test_no_form_of_a_key_is_shown_however_a_server_repeats_it(key: str, escape:
         assert not any(piece in shown for piece in ("\\u006", "&#10", "0123", "%73"))
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     "url",
     [

@@ -67,6 +67,7 @@ def test_an_attribute_that_does_not_exist_is_told_from_those_that_may_be_set() -
         counter.lines = ((0, 0), (5, 5))
 
 
+@pytest.mark.slow
 def test_a_reader_that_was_made_by_hand_is_refused() -> None:
     code = "import freshframe as ff; ff.Reader.__new__(ff.Reader).get(0)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -26,6 +26,7 @@ def listed() -> list[str]:
     return text.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions write signatures in other words")
 def test_the_list_is_that_of_the_package() -> None:
     ended = run_to_end([sys.executable, TOOL, "--check"])

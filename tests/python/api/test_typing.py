@@ -32,6 +32,7 @@ def mypy(path: Path, cache: Path) -> tuple[int, str]:
     return ended.returncode, ended.stdout + ended.stderr
 
 
+@pytest.mark.slow
 def test_good_programs_are_accepted_with_the_types_that_they_state(tmp_path: Path) -> None:
     code, said = mypy(FOLDER / "accepts.py", tmp_path)
     assert code == 0, said
@@ -69,7 +70,7 @@ def pyright(folder: Path, *paths: Path) -> list[tuple[Path, int, str, str]]:
 
 @pytest.mark.parametrize(
     "given",
-    [FOLDER / "accepts.py", pytest.param(ROOT / "examples", marks=pytest.mark.thorough)],
+    [FOLDER / "accepts.py", pytest.param(ROOT / "examples", marks=pytest.mark.slow)],
     ids=["good programs", "examples"],
 )
 def test_pyright_accepts_the_examples_and_the_good_programs(tmp_path: Path, given: Path) -> None:

@@ -526,6 +526,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
 }
 
 
+@pytest.mark.table(cases=50)
 @pytest.mark.parametrize("usage", RAISED)
 def test_a_wrong_usage_raises_what_to_do(usage: str) -> None:
     attempt, kind, fragments = RAISED[usage]

@@ -21,6 +21,7 @@ import freshframe as ff
 COMMANDS = ["track", "demo", "probe", "devices", "doctor", "model"]
 
 
+@pytest.mark.slow
 def test_the_module_and_the_console_script_are_the_same_command() -> None:
     module = process("--version")
     assert (module.returncode, module.stdout, module.stderr) == (0, f"freshframe {ff.__version__}\n", "")
@@ -105,6 +106,7 @@ def test_an_output_never_overwrites_the_source(freshframe: Any, clip: Path, tmp_
     assert clip.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_stdout_that_is_full_is_an_error() -> None:
     with open("/dev/full", "w") as full:
         ended = subprocess.run(
@@ -128,6 +130,7 @@ def test_a_reader_of_stdout_that_goes_away_ends_it_quietly() -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_timeout_ends_with_5_and_names_the_nodes() -> None:
     ended = process("track", LIVE, "--timeout", "1s")
     assert ended.returncode == 5, ended.stderr
@@ -161,6 +164,7 @@ def test_a_signal_stops_cleanly_and_every_line_is_whole(
         assert sum(1 for _ in frames) > 0  # the video was finished properly
 
 
+@pytest.mark.slow
 def test_a_second_sigint_ends_at_once() -> None:
     program = """
         import sys, time

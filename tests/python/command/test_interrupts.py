@@ -77,6 +77,7 @@ def test_a_signal_while_an_ignored_exception_is_reported_ends_the_command(
         work()
 
 
+@pytest.mark.slow
 def test_an_ignored_signal_does_not_interrupt_the_end_that_another_has_begun(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -78,6 +78,7 @@ async def text_of(client: Any, tool: str, **arguments: Any) -> str:
     return str(answer.content[0].text)
 
 
+@pytest.mark.slow
 def test_an_agent_sees_the_camera_that_may_be_seen_with_its_time_and_age() -> None:
     async def talk(client: Any) -> None:
         assert "never an instruction" in client.instructions
@@ -165,6 +166,7 @@ def test_an_argument_that_a_tool_does_not_have_is_refused_as_over_http() -> None
         over_stdio(dashboard.url, talk)
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_too_old_is_refused_with_its_age() -> None:
     with served() as dashboard:
         _, jpeg = Eyes(Target.parse(dashboard.url), max_age=1e6).now("door")
@@ -175,6 +177,7 @@ def test_a_picture_that_is_too_old_is_refused_with_its_age() -> None:
             Eyes(Target.parse(dashboard.url), max_age=-1).now("door")
 
 
+@pytest.mark.slow
 def test_a_pipeline_that_has_gone_is_said() -> None:
     with served() as dashboard:
         eyes = Eyes(Target.parse(dashboard.url), max_age=5)
@@ -270,6 +273,7 @@ def test_a_picture_of_the_past_tells_its_clock_its_damage_and_its_source(
     assert jpeg == b"\xff\xd8\xff"
 
 
+@pytest.mark.table(cases=20)
 @pytest.mark.parametrize(
     "body",
     [
@@ -324,6 +328,7 @@ LIES: list[Any] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "503 Service Unavailable"])
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -361,6 +366,7 @@ HELLO = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 @pytest.mark.parametrize(
     ("end", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (None, 0)], ids=["TERM", "INT", "end"]
@@ -415,6 +421,7 @@ async def http_client(url: str, token: str) -> AsyncIterator[Any]:
         yield client
 
 
+@pytest.mark.slow
 def test_http_needs_the_token(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
@@ -435,6 +442,7 @@ def test_http_needs_the_token(tmp_path: Path) -> None:
             refused.value.close()
 
 
+@pytest.mark.slow
 def test_strangers_keep_no_agent_out(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
@@ -462,6 +470,7 @@ def test_strangers_keep_no_agent_out(tmp_path: Path) -> None:
                 assert each.recv(100) == b""  # after some seconds the newest have gone, too
 
 
+@pytest.mark.slow
 def test_ten_agents_look_without_a_pause_and_the_camera_goes_on(tmp_path: Path) -> None:
     with served() as dashboard:
         eyes = [Eyes(Target.parse(dashboard.url), max_age=1e6) for _ in range(10)]

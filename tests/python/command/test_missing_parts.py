@@ -40,6 +40,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return run_to_end([sys.executable, *arguments], env={**os.environ, "PYTHONPATH": str(folder)}, cwd=folder)
 
 
+@pytest.mark.slow
 def test_the_gil_watch_without_its_module_says_what_builds_it(of_demo: Path) -> None:
     (of_demo / "app.py").write_text("print('ran')\n")
     ended = run(of_demo, "-m", "freshframe", "gil", "app.py")

@@ -99,6 +99,7 @@ def test_probe_prints_a_table_for_people(freshframe: Any, clip: Path) -> None:
     assert f"{FRAMES} frames in" in out
 
 
+@pytest.mark.slow
 def test_probe_of_a_live_source_measures_it(freshframe: Any) -> None:
     code, out, _ = freshframe("probe", "demo:circles?size=64x64&fps=20", "--json")
     (record,) = records(out)
@@ -108,6 +109,7 @@ def test_probe_of_a_live_source_measures_it(freshframe: Any) -> None:
     assert record["measured"]["frames"] > 1
 
 
+@pytest.mark.slow
 def test_doctor_checks_line_by_line(freshframe: Any) -> None:
     code, out, _ = freshframe("doctor", "--json")
     found = {record["check"]: record for record in records(out)}
@@ -167,6 +169,7 @@ def damage(what: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(ff, "CircleTracker", fail)
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("what", DAMAGES)
 def test_doctor_reports_each_damage_and_does_the_other_checks(
     what: str, tmp_path: Path, freshframe: Any, monkeypatch: pytest.MonkeyPatch
@@ -194,6 +197,7 @@ def test_doctor_knows_the_versions_of_python_that_are_supported(
     assert state == ("ok" if (3, 10) <= version <= (3, 15) else "warn")
 
 
+@pytest.mark.slow
 def test_doctor_fails_when_a_check_fails(freshframe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(np, "__version__", "1.19.5")
     code, out, _ = freshframe("doctor", "--json")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 
+import pytest
 from rigs.command_line import COMMAND, ENVIRONMENT, Command
 from support import WATCHDOG
 
@@ -146,6 +147,7 @@ def test_a_failed_node_of_a_run_is_exit_code_1(freshframe: Command, app: Callabl
     assert "'breaks' failed" in err
 
 
+@pytest.mark.slow
 def test_a_run_that_is_interrupted_ends_with_its_summary(app: Callable[[str], str]) -> None:
     file = app(
         """

@@ -86,6 +86,7 @@ def test_lines_on_a_terminal_are_not_mixed_with_a_bar() -> None:
     assert "/300 frames" not in screen
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_the_demo_shows_its_report_and_saves_its_files(tmp_path: Path) -> None:
     terminal = Terminal()

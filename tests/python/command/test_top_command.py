@@ -56,6 +56,7 @@ def test_top_refuses_a_text_that_is_no_address(text: str) -> None:
         Target.parse(text)
 
 
+@pytest.mark.slow
 def test_top_shows_the_edge_that_drops_most_first(freshframe: Command) -> None:
     pipeline, url = served()
     with pipeline:
@@ -155,6 +156,7 @@ def test_top_shows_where_a_stream_is_decoded(decoder: str, reason: str | None, s
     assert ("cuda" in captured.get() or "CPU" in captured.get()) == bool(shown)
 
 
+@pytest.mark.slow
 def test_top_writes_the_state_as_json(freshframe: Command) -> None:
     pipeline, url = served()
     pipeline.start()
@@ -225,6 +227,7 @@ def test_top_says_so_when_something_else_answers(freshframe: Command, answer: by
 LIES: tuple[Any, ...] = (None, "text", [None], [{}], math.nan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["top", "--once"], ["why"], ["why", "--json"]])
 def test_whatever_a_server_answers_the_commands_end_with_a_sentence(
     freshframe: Command, monkeypatch: pytest.MonkeyPatch, command: list[str]
@@ -289,6 +292,7 @@ def test_top_goes_on_trying_when_the_server_goes_away(freshframe: Command) -> No
     pipeline.stop()
 
 
+@pytest.mark.slow
 def test_top_in_a_terminal_goes_on_until_it_is_interrupted() -> None:
     pipeline, url = served()
     with pipeline:

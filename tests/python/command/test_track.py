@@ -185,6 +185,7 @@ def test_max_frames_ends_a_live_source(freshframe: Any) -> None:
     assert len(records(out)) <= 5
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_realtime_plays_a_file_at_its_own_speed(freshframe: Any, clip: Path) -> None:
     code, out, err = freshframe("track", clip, "--realtime", "--json")

@@ -49,6 +49,7 @@ def test_why_asks_a_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_why_runs_a_file_for_a_while(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     app = tmp_path / "app.py"
@@ -118,6 +119,7 @@ def handlers() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=4)
 @pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())
@@ -141,6 +143,7 @@ reader = pipeline.reader(camera, name="mine")
 LOOP = "with pipeline:\n    for sample in reader:\n        pass\n"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("handlers")
 @pytest.mark.parametrize(
     ("program", "runs"),
@@ -163,6 +166,7 @@ def test_why_says_whether_the_programs_own_loop_runs(
     assert said is not runs
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("handlers")
 def test_why_asks_each_pipeline_that_a_program_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -189,6 +193,7 @@ def test_why_of_a_program_that_ends_early_says_what_it_can(
     assert "its pipeline ran for less than 25 s" in err
 
 
+@pytest.mark.slow
 def test_why_of_a_program_that_starts_nothing_says_what_was_wanted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +212,7 @@ def test_why_of_a_program_that_starts_nothing_says_what_was_wanted(
     )
 
 
+@pytest.mark.slow
 def test_why_of_a_program_that_fails_has_its_exit_code(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -216,6 +222,7 @@ def test_why_of_a_program_that_fails_has_its_exit_code(
     assert "RuntimeError: mine" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_a_reader_that_is_never_read_is_no_error_of_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

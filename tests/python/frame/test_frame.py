@@ -35,6 +35,7 @@ def test_a_copied_array_may_change_afterwards(format_: Any) -> None:
     assert np.array_equal(frame.array, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_", ["gray", "bgr", "rgb"])
 def test_without_a_copy_the_frame_shares_the_memory_and_keeps_it_alive(format_: Any) -> None:
     array = noise(format_)
@@ -135,6 +136,7 @@ def test_nv12_has_one_plane_of_luma_and_one_of_pairs() -> None:
     assert np.array_equal(chroma.reshape(24, 64), array[48:])
 
 
+@pytest.mark.slow
 def test_pixels_live_as_long_as_any_view() -> None:
     frame = ff.Frame.from_array(noise("i420"), "i420")
     expected = {name: getattr(frame, name).copy() for name in ("luma", "bgr", "array")}

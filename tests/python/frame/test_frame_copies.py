@@ -89,6 +89,7 @@ def test_dlpack_of_old_consumers_is_a_copy_of_their_own() -> None:
     assert not np.shares_memory(array, frame.array)
 
 
+@pytest.mark.slow
 def test_a_dlpack_capsule_that_is_never_taken_is_freed() -> None:
     frame = ff.Frame.from_array(noise("bgr"), "bgr")
     for _ in range(10):

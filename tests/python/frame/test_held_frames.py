@@ -14,6 +14,7 @@ from support import Gate, Pictures, edge, run_program, until
 import freshframe as ff
 
 
+@pytest.mark.slow
 def test_held_frames_are_counted_and_given_back() -> None:
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(Pictures(20, size=(640, 480))))
@@ -26,6 +27,7 @@ def test_held_frames_are_counted_and_given_back() -> None:
         assert pipeline.stats().held_bytes <= 2 * 640 * 480 + 8192  # the reader keeps its last
 
 
+@pytest.mark.slow
 def test_holding_more_than_max_held_bytes_raises_frames_held_and_letting_go_helps() -> None:
     pipeline = ff.Pipeline(max_held_bytes=300 * 1024 * 1024)
     source = Pictures(400, size=(1000, 1000))
@@ -90,6 +92,7 @@ def test_a_frame_that_also_waits_in_a_queue_is_not_held_outside_the_engine() -> 
     assert 12 <= len(kept) <= 12 + 8 + 2
 
 
+@pytest.mark.slow
 def test_a_frame_outlives_its_pipeline(pipelines: list[ff.Pipeline]) -> None:
     def make() -> ff.Frame:
         pipeline = ff.Pipeline()
@@ -119,6 +122,7 @@ def test_arrays_that_frames_borrowed_are_given_back() -> None:
     assert [reference() for reference in watched] == [None] * 20
 
 
+@pytest.mark.slow
 def test_views_of_frames_that_were_lent_on_are_let_go_before_the_interpreter_ends() -> None:
     ended = run_program("""
         import numpy, freshframe as ff

@@ -111,7 +111,7 @@ PROGRAMS = {
 }
 
 
-@pytest.mark.table(cases=4)
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_runs_as_below_python(name: str, tmp_path: Path) -> None:
     program = tmp_path / "app.py"
@@ -125,6 +125,7 @@ def test_a_program_runs_as_below_python(name: str, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_child_that_the_program_forks_does_not_sum_up(tmp_path: Path) -> None:
     program = tmp_path / "app.py"
     program.write_text("import os\nif os.fork():\n    os.wait()\n")
@@ -132,6 +133,7 @@ def test_a_child_that_the_program_forks_does_not_sum_up(tmp_path: Path) -> None:
     assert errors.count("No thread kept the GIL") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["-m", "--module"])
 def test_a_module_runs_as_below_python(option: str, tmp_path: Path) -> None:
     package = tmp_path / "package"
@@ -161,6 +163,7 @@ def program(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @needs_compiler
 @pytest.mark.parametrize(
     ("argument", "code", "said"),
@@ -185,6 +188,7 @@ def test_the_command_ends_as_the_program_and_always_sums_up(
     assert "who held the GIL" in ended.stderr
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_the_command_runs_modules_and_writes_json(program: Path) -> None:
     output = program.with_name("stalls.jsonl")
@@ -197,6 +201,7 @@ def test_the_command_runs_modules_and_writes_json(program: Path) -> None:
     assert sum(culprit["count"] for culprit in culprits) == len(stalls)
 
 
+@pytest.mark.slow
 def test_the_exit_code_is_the_programs_also_when_its_output_is_never_read(tmp_path: Path) -> None:
     script = tmp_path / "holder.py"
     script.write_text("sorted(range(2_000_000), key=lambda n: -n); raise SystemExit(7)\n")
@@ -207,6 +212,7 @@ def test_the_exit_code_is_the_programs_also_when_its_output_is_never_read(tmp_pa
     assert "the GIL" in ended.stderr, ended.stderr
 
 
+@pytest.mark.slow
 def test_the_command_names_its_missing_arguments(tmp_path: Path) -> None:
     missing = run_command(str(tmp_path / "none.py"))
     assert missing.returncode == 2

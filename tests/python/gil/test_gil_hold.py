@@ -52,6 +52,7 @@ def test_a_call_that_sleeps_without_the_gil_does_not() -> None:
     assert hold_per_call(lambda: time.sleep(PAUSE), 10) < 0.6 * PAUSE
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_a_call_that_does_both_is_charged_for_its_part() -> None:
     usleep = ctypes.PyDLL(None).usleep
@@ -131,6 +132,7 @@ def running(nodes: dict[str, Timed]) -> Iterator[Shares]:
         yield shares
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=3)
 @pytest.mark.parametrize("name", list(calls()))
 def test_the_hold_of_a_call_is_true_whatever_it_does(name: str) -> None:
@@ -144,6 +146,7 @@ def test_the_hold_of_a_call_is_true_whatever_it_does(name: str) -> None:
         until(is_close, f"a hold of {name} within 0.1 of the true one")
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_nodes_together_hold_the_gil_for_no_longer_than_the_time() -> None:
     without = ("zlib", "pbkdf2", "sort", "sleep")
@@ -163,6 +166,7 @@ def delay() -> float:
     return int(Path(f"/proc/self/task/{threading.get_native_id()}/schedstat").read_text().split()[1]) * 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_waits_for_the_gil_within_a_call_count() -> None:
     usleep = ctypes.PyDLL(None).usleep  # keeps the GIL
@@ -210,6 +214,7 @@ def test_a_child_that_is_forked_beside_the_sampler_ends() -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+@pytest.mark.slow
 def test_the_dashboard_shows_a_node_that_blocks_with_the_gil_without_a_watch() -> None:
     usleep = ctypes.PyDLL(None).usleep
     pipeline = ff.Pipeline(stall_timeout=None)

@@ -20,6 +20,7 @@ from freshframe._interpreter import gil_state
 HERE = str(Path(__file__))
 
 
+@pytest.mark.slow
 def test_a_collection_is_named_with_its_place_and_thread() -> None:
     seen: list[Pause] = []
     with Pauses(0.0, seen.append) as pauses:
@@ -38,6 +39,7 @@ def test_a_collection_is_named_with_its_place_and_thread() -> None:
     assert len(pauses.kept) == len(seen)  # it has ended
 
 
+@pytest.mark.slow
 def test_a_pause_shorter_than_the_threshold_is_left_out() -> None:
     with Pauses(WATCHDOG, print) as pauses:
         gc.collect()
@@ -45,6 +47,7 @@ def test_a_pause_shorter_than_the_threshold_is_left_out() -> None:
     assert f"No pause of {WATCHDOG * 1000:.0f} ms or more." in pauses.table()
 
 
+@pytest.mark.slow
 def test_a_fork_is_named() -> None:
     ended = run_program("""
         import os, warnings

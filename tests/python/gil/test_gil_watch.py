@@ -51,6 +51,7 @@ def stalls_of(way: Way, wanted: int = STALLS, **options: Any) -> tuple[list[gil.
     return [stall for stall in watch.stalls if stall.thread == "keeper"], took
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=4)
 @pytest.mark.repeats
 @needs_compiler
@@ -72,6 +73,7 @@ def test_who_kept_the_gil_is_named(name: str) -> None:
         assert min(took) >= gil_holds.HOLD_MS * 1e-3, "a sleep was cut short"
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 @needs_compiler
 @pytest.mark.parametrize("timer_only", [False, True])
@@ -125,6 +127,7 @@ def test_a_thread_that_computes_is_named_without_the_kernels_sampling_too() -> N
     raise AssertionError([str(stall) for stall in stalls])
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_sleep_is_not_cut_short_without_the_kernels_sampling_either() -> None:
     _, took = stalls_of(WAYS["extension-block"], timer_only=True)
@@ -205,6 +208,7 @@ def test_a_stall_names_the_system_call_that_took_most_time() -> None:
     assert set(calls) == {"poll"}
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_the_line_is_that_of_the_call_in_a_stall_of_several_calls() -> None:
     """Bytecode that holds the GIL, then a builtin that holds it longer: one stall, two lines."""
@@ -283,6 +287,7 @@ def test_bytecode_is_named_when_the_threshold_is_below_the_switch_interval() -> 
     assert all(stall.state == "cpu" for stall in right)
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_of_several_threads_the_one_that_had_it_longest_is_named() -> None:
     before = sys.getswitchinterval()

@@ -188,6 +188,7 @@ def test_an_interpreter_whose_records_differ_is_refused_and_nothing_breaks(
         pass
 
 
+@pytest.mark.slow
 def test_starting_and_stopping_leaves_nothing_behind() -> None:
     def counts() -> tuple[int, int, int]:
         maps = Path("/proc/self/maps").read_text().count("perf_event")
@@ -205,6 +206,7 @@ def test_starting_and_stopping_leaves_nothing_behind() -> None:
     until(lambda: counts() == before, "files, threads and mappings to be given back")
 
 
+@pytest.mark.slow
 def test_the_watch_loads_with_its_first_use() -> None:
     ended = run_program("""
         import sys, pathlib

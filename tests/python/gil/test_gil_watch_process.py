@@ -101,6 +101,7 @@ def test_signals_and_faulthandler_work_beside_a_watch() -> None:
 # --- what else may happen -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 @needs_compiler
 def test_a_thread_is_never_given_the_name_of_the_one_that_has_its_ident_now() -> None:
@@ -151,6 +152,7 @@ def test_programs_that_are_started_beside_a_watch_inherit_none_of_its_files() ->
         assert inheritable() == before
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_forked_child_does_not_keep_the_kernels_sampling_going() -> None:
     ended = run_program("""
@@ -224,6 +226,7 @@ def test_many_types_with_two_bases_do_not_delay_the_start() -> None:
 # --- libraries that come and go -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_library_that_is_gone_gives_no_name_to_the_next_one_at_its_address(tmp_path: Path) -> None:
     libraries = [

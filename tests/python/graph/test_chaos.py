@@ -23,7 +23,7 @@ Receiver = importlib.import_module("night.chaos.receiver").Receiver
 without_an_end = importlib.import_module("night.chaos.__main__").without_an_end
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_nothing_is_found_in_a_short_run() -> None:
     paths = os.pathsep.join([*sys.path, str(TESTS.parent)])
     command = [sys.executable, "-m", "night.chaos", "--seed", "2", "--seconds", "3"]

@@ -66,6 +66,7 @@ def names_in(tree: ast.AST) -> Iterator[str]:
             yield name.value
 
 
+@pytest.mark.slow
 def test_no_ability_of_a_node_is_asked_for_by_a_string() -> None:
     found = {name: path for path, tree in sources() for name in names_in(tree)}
     new = {name: str(path) for name, path in found.items() if name not in KNOWN}
@@ -82,6 +83,7 @@ def test_a_node_has_no_hidden_attribute_but_its_contract_and_hooks() -> None:
     assert found <= HOOKS
 
 
+@pytest.mark.table(cases=19)
 @pytest.mark.parametrize("name", [field.name for field in fields(Contract)])
 def test_each_field_of_the_contract_is_explained_and_read(name: str) -> None:
     assert f"    {name}: " in inspect.cleandoc(Contract.__doc__ or "")

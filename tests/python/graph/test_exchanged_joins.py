@@ -266,6 +266,7 @@ def test_an_edge_of_one_camera_goes_on_when_that_camera_is_connected_again(taker
         assert sets() == [["old", "other"]] * COUNT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("of", [False, True])
 def test_a_join_goes_on_with_the_camera_of_replace(of: bool) -> None:
     pipeline = ff.Pipeline()

@@ -156,6 +156,7 @@ def _one(verb: str, handler: str, number: int, make: Callable[[], ff.Source[int]
     return lines, [f"{verb}, line {number}, {each}" for each in wrong]
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("make", [Ticker, Mute], ids=["ticking", "mute"])
 @pytest.mark.parametrize("verb", _VERBS)
@@ -229,6 +230,7 @@ def _again(world: _World, verb: str) -> None:
         (_VERBS | _ADDS)[verb](world)
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=4)
 @pytest.mark.parametrize(
     "verb", ["add", *_ADDS, "start", "stop", "wait", "remove", "replace", "connect", "disconnect"]
@@ -255,6 +257,7 @@ def _packets(world: _World) -> object:
     return world.other.packets
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=2)
 @pytest.mark.parametrize("verb", ["add", *_ADDS, "packets"])
 def test_an_add_that_a_handler_leaves_before_the_start_adds_nothing(verb: str) -> None:
@@ -384,6 +387,7 @@ class _Holder:
         self.late += _refusals(lambda: self.pipeline.remove(self.camera, timeout=WATCHDOG))
 
 
+@pytest.mark.slow
 def test_finalizers_that_remove_cameras_wait_for_no_node_that_threads_are_adding() -> None:
     late: list[str] = []
     pipeline = ff.Pipeline(keep_running=True)

@@ -180,6 +180,7 @@ def test_an_exception_names_the_reference_and_skip_goes_on() -> None:
                     list(reader)
 
 
+@pytest.mark.slow
 def test_parts_are_collected_with_their_sample() -> None:
     class Thing:
         pass

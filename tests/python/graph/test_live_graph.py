@@ -168,6 +168,7 @@ def test_a_reader_of_a_removed_camera_gets_the_end_of_its_stream() -> None:
         remover.join()
 
 
+@pytest.mark.slow
 def test_a_signals_handler_cannot_interrupt_an_import_of_remove() -> None:
     ended = run_program(
         """
@@ -341,6 +342,7 @@ def test_workers_are_told_which_cameras_have_gone(batch: ff.Batch | None) -> Non
         check_books(pipeline)
 
 
+@pytest.mark.slow
 def test_a_worker_that_fails_to_forget_a_camera_fails_its_node() -> None:
     pipeline = ff.Pipeline(keep_running=True)
     names = pipeline.add(Farewells(bad="yard"), [], name="names", process=True)
@@ -351,6 +353,7 @@ def test_a_worker_that_fails_to_forget_a_camera_fails_its_node() -> None:
             pipeline.wait(timeout=100)
 
 
+@pytest.mark.slow
 def test_hundreds_of_nodes_may_come_between_two_samples_of_a_worker() -> None:
     pipeline = ff.Pipeline(keep_running=True)
     names = pipeline.add(Stamps(), [], name="names", process=True)
@@ -367,6 +370,7 @@ def test_hundreds_of_nodes_may_come_between_two_samples_of_a_worker() -> None:
         assert pipeline.stats().nodes["names"].workers[0].restarts == 0
 
 
+@pytest.mark.slow
 def test_a_rate_holds_on_an_edge_that_comes_while_it_runs() -> None:
     pipeline = ff.Pipeline(keep_running=True)
     merge = pipeline.add(Notes(), [], name="merge")

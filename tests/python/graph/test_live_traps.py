@@ -67,6 +67,7 @@ def test_a_camera_that_is_removed_and_added_again_at_once_runs() -> None:
         check_books(pipeline)
 
 
+@pytest.mark.slow
 def test_a_camera_that_gives_no_frame_stops_no_other() -> None:
     """NVIDIA/DeepStream#68: a camera that was added gives no frame, and soon the whole application stands."""
     pipeline = ff.Pipeline(keep_running=True, stall_timeout=1.0)
@@ -235,6 +236,7 @@ def test_a_merge_whose_connect_was_forgotten_is_a_stall_once_all_sources_have_en
     reader.close()
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 @pytest.mark.parametrize("case", ["keep_running", "a camera lives", "it had a parent"])
 def test_a_merge_that_waits_for_cameras_to_come_is_no_stall(case: str) -> None:

@@ -28,12 +28,14 @@ def collected(pipelines: list[ff.Pipeline], monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("night.random_pipelines.check", check)
 
 
+@pytest.mark.slow
 def test_a_hundred_random_pipelines_do_what_their_model_says() -> None:
     ran, failures = run_seeds(range(100), rare=0)
     assert not failures, "\n".join(map(str, failures))
     assert ran == 100
 
 
+@pytest.mark.slow
 def test_random_pipelines_with_workers_do_what_their_model_says() -> None:
     seeds = [
         seed for seed in range(100) if any(step.kind in IN_WORKERS for step in of_seed(seed, rare=0.1).steps)
@@ -42,6 +44,7 @@ def test_random_pipelines_with_workers_do_what_their_model_says() -> None:
     assert not failures, "\n".join(map(str, failures))
 
 
+@pytest.mark.slow
 def test_a_seed_is_a_program_and_a_part_of_it_can_run_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert of_seed(7) == of_seed(7)
     program = of_seed(7)
@@ -74,6 +77,7 @@ def _lost_drop(stats: ff.stats.Stats) -> ff.stats.Stats:
     return dataclasses.replace(stats, edges=edges)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [_lose_a_count, _other_cause, _lost_drop])
 def test_wrong_statistics_are_found(monkeypatch: pytest.MonkeyPatch, fault: Any) -> None:
     true_stats = ff.Pipeline.stats
@@ -100,12 +104,14 @@ def test_a_sample_that_comes_twice_or_never_is_found(monkeypatch: pytest.MonkeyP
     assert any("took" in found or "delivered" in found for found in _first_failure().findings)
 
 
+@pytest.mark.slow
 def test_a_picture_under_the_number_of_another_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     true_picture = steps.picture
     monkeypatch.setattr(steps, "picture", lambda source, number: true_picture(source, number ^ 1))
     assert any("came as" in found for found in _first_failure().findings)
 
 
+@pytest.mark.slow
 def test_a_node_that_is_not_closed_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps.Noted, "close", lambda node: None)
     assert any("was called in this order" in found for found in _first_failure().findings)

@@ -67,6 +67,7 @@ def assert_sums_up(age: ff.stats.Age) -> None:
     assert sum(part.oldest_mean for part in age.parts) == pytest.approx(age.oldest_mean, rel=0.01, abs=3e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=2)
 @pytest.mark.repeats
 @pytest.mark.parametrize("queue", [ff.LATEST, ff.NEXT, ff.Queue(8), ff.LOSSLESS])
@@ -95,6 +96,7 @@ def test_the_parts_are_those_of_stamps_in_the_nodes(queue: ff.Queue) -> None:
     assert between == near(mean([x[3] - x[2] for x in known]))
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_a_sink_has_an_age_that_includes_its_call() -> None:
     sink = Stamping(0.02)
@@ -112,6 +114,7 @@ def test_a_sink_has_an_age_that_includes_its_call() -> None:
     assert_sums_up(ages["sink"])
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_a_batch_says_how_long_its_samples_waited_for_the_others() -> None:
     node = Several(0.005)
@@ -132,6 +135,7 @@ def sleep_a_little(frame: ff.Frame) -> int:
     return frame.width
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_samples_wait_for_a_free_worker() -> None:
     pipeline = ff.Pipeline()
@@ -148,6 +152,7 @@ def test_samples_wait_for_a_free_worker() -> None:
     assert_sums_up(age)
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 @pytest.mark.needs_gil
 def test_the_wait_for_the_gil_is_a_part() -> None:
@@ -177,6 +182,7 @@ def test_the_wait_for_the_gil_is_a_part() -> None:
     assert_sums_up(age)
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_the_answer_is_text_and_values() -> None:
     pipeline = ff.Pipeline()
@@ -200,6 +206,7 @@ def test_the_answer_is_text_and_values() -> None:
     assert any(age.samples > 0 for age in after.ages)
 
 
+@pytest.mark.slow
 def test_a_removed_node_leaves_the_others_known() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(LIVE), name="camera")

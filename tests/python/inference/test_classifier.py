@@ -242,6 +242,7 @@ def filmed(live: bool, images: list[ff.Frame], boxes: ff.Detections, **options: 
         return [sample.value for sample in reader][-1]
 
 
+@pytest.mark.table(cases=10)
 @pytest.mark.parametrize("live", [False, True], ids=["file", "live"])
 @pytest.mark.parametrize("antialias", [False, True], ids=["plain", "antialias"])
 @pytest.mark.parametrize("looks", ["each", "growing", "best"])

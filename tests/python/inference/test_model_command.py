@@ -33,6 +33,7 @@ def always_a_box(path: Path) -> Path:
     return constant(path, {"output0": rows}, shape=(1, 3, 160, 160), metadata=metadata)
 
 
+@pytest.mark.slow
 def test_a_detector_is_described_with_the_reason_and_its_speed(tmp_path: Path, freshframe: Any) -> None:
     path = mean_colour(tmp_path / "mean.onnx")
     code, out, err = freshframe("model", path, "--json")
@@ -49,6 +50,7 @@ def test_a_detector_is_described_with_the_reason_and_its_speed(tmp_path: Path, f
     assert described["inputs"] == [{"name": "images", "dtype": "float32", "shape": [1, 3, 8, 8]}]
 
 
+@pytest.mark.slow
 def test_a_model_that_is_no_detector_is_described_too(tmp_path: Path, freshframe: Any) -> None:
     path = constant(tmp_path / "classes.onnx", {"output0": np.zeros((1, 1000), np.float32)})
     code, out, _ = freshframe("model", path)
@@ -152,6 +154,7 @@ def test_track_follows_what_a_model_finds(tmp_path: Path, freshframe: Any) -> No
     assert video.stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_track_says_what_computes(tmp_path: Path) -> None:
     ended = process("track", SCENE, "--model", always_a_box(tmp_path / "dog.onnx"), "--detect", "--json")
     assert ended.returncode == 0

@@ -213,6 +213,7 @@ def test_axes_left_open_take_the_size_of_the_metadata_or_of_size(tmp_path: Path)
         ff.OnnxDetector(mean_colour(tmp_path / "fixed.onnx"), size=(16, 8))
 
 
+@pytest.mark.slow
 def test_stop_ends_a_computation_under_way(tmp_path: Path) -> None:
     pipeline = ff.Pipeline()
     model = ff.OnnxModel(slow(tmp_path / "slow.onnx", steps=3000), threads=1)  # many seconds

@@ -91,6 +91,7 @@ def test_an_output_that_is_not_one_for_each_picture_is_refused(tmp_path: Path) -
         pipeline.add(ff.OnnxModel(path), camera)
 
 
+@pytest.mark.slow
 def test_a_stop_ends_all_computations_of_a_batch(tmp_path: Path) -> None:
     path = slow(tmp_path / "slow.onnx", steps=100)
     pipeline = ff.Pipeline()

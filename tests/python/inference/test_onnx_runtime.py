@@ -60,6 +60,7 @@ def test_a_runtime_that_is_too_old_is_an_error(tmp_path: Path, monkeypatch: pyte
         ff.OnnxDetector(mean_colour(tmp_path / "mean.onnx"))
 
 
+@pytest.mark.slow
 def test_the_runtime_is_neither_imported_nor_lets_it_send_usage_data(tmp_path: Path) -> None:
     model = mean_colour(tmp_path / "mean.onnx")
     program = f"""

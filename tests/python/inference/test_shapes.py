@@ -79,6 +79,7 @@ def test_the_model_finds_the_shapes_of_the_scene() -> None:
     assert result.wrong <= 0.5 * result.frames
 
 
+@pytest.mark.slow
 def test_the_model_keeps_the_figures_of_its_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(TOOLS)
     for name in ("shape_scenes", "evaluate_shapes"):
@@ -90,6 +91,7 @@ def test_the_model_keeps_the_figures_of_its_card(monkeypatch: pytest.MonkeyPatch
     assert figures["boxes in noise"] == 0
 
 
+@pytest.mark.slow
 def test_the_demo_of_shapes_measures_and_records(tmp_path: Path, freshframe: Any) -> None:
     code, out, _ = freshframe("demo", "--shapes", "--seconds", "0.5", "--out", tmp_path, "--json")
     assert code == 0

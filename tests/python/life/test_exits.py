@@ -21,6 +21,7 @@ pipeline = ff.Pipeline()
 HURRY = "import freshframe._pipeline.life; freshframe._pipeline.life._EXIT_TIMEOUT = 0.3\n"
 
 
+@pytest.mark.slow
 def test_a_node_that_sleeps_does_not_keep_the_interpreter_and_is_named() -> None:
     ended = run_program(
         BUILD
@@ -76,6 +77,7 @@ for number in range(10):
     assert (ended.code, ended.complaints) == (0, ""), ended.err
 
 
+@pytest.mark.slow
 def test_a_busy_python_node_at_exit_ends_cleanly() -> None:
     ended = run_program(
         BUILD
@@ -96,6 +98,7 @@ reader.get()
     assert "Fatal" not in ended.err
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("body", ["while True: pass", "time.sleep(1000)", "threading.Event().wait()"])
 def test_a_thread_that_the_exit_leaves_behind_does_not_crash_it(body: str) -> None:
     ended = run_program(
@@ -120,6 +123,7 @@ here.wait()
     assert "Fatal" not in ended.err
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     "call", ["ff.CircleDetector().detect(gray)", "frame.copy('rgb')", "frame.to('gray').array"]
 )
@@ -174,6 +178,7 @@ pipeline.wait()
     assert "refused" in ended.out, ended.err
 
 
+@pytest.mark.slow
 def test_start_says_when_the_machine_has_no_more_threads_and_leaves_none_behind() -> None:
     ended = run_program(
         BUILD
@@ -272,6 +277,7 @@ os._exit(9)
     assert (ended.code, ended.complaints) == (9, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["get()", "latest()", "poll()", "__next__()"])
 def test_daemon_threads_in_a_reader_do_not_crash_the_exit(verb: str) -> None:
     program = (

@@ -31,7 +31,7 @@ reader.get()
 )
 
 
-@pytest.mark.table(cases=5)
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     "use",
     [
@@ -167,6 +167,7 @@ pipeline.stop()
     assert (ended.code, ended.out) == (0, "[1, 2]\n"), ended.err
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     ("end", "said"),
     [
@@ -199,6 +200,7 @@ with pipeline:
     assert said in ended.err
 
 
+@pytest.mark.slow
 def test_native_code_in_the_child_of_a_fork_is_refused_the_parents_shared_pictures() -> None:
     # Beside a process node pictures lie in shared memory, to which the parent goes on to write.
     ended = run_program("""
@@ -237,6 +239,7 @@ def test_native_code_in_the_child_of_a_fork_is_refused_the_parents_shared_pictur
     assert ended.code == 0, ended
 
 
+@pytest.mark.slow
 def test_a_child_that_is_forked_while_a_thread_first_adds_a_node_with_workers_adds_one_too() -> None:
     # The interpreter's lock of a module that another thread was importing is never released in the child.
     ended = run_program("""
@@ -276,6 +279,7 @@ def test_a_child_that_is_forked_while_a_thread_first_adds_a_node_with_workers_ad
     assert (ended.code, ended.out) == (0, "0\n"), ended
 
 
+@pytest.mark.slow
 def test_a_child_that_is_forked_while_a_thread_first_asks_for_statistics_may_ask_too() -> None:
     ended = run_program("""
         import os, signal, sys, threading, time, warnings
@@ -308,7 +312,7 @@ def test_a_child_that_is_forked_while_a_thread_first_asks_for_statistics_may_ask
     assert (ended.code, ended.out) == (0, "0\n"), ended
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_children_that_are_forked_in_a_storm_build_pipelines_of_their_own() -> None:
     # Beside sources that never wait, threads hold the frame pool's mutex and the log's at any moment.
     ended = run_program("""

@@ -26,6 +26,7 @@ def collected(reference: weakref.ReferenceType[Any]) -> bool:
     return reference() is None
 
 
+@pytest.mark.slow
 def test_a_pipeline_that_never_started_is_collected_with_its_nodes(pipelines: list[ff.Pipeline]) -> None:
     pipeline, node = ff.Pipeline(), Collect()
     pipeline.add(node, pipeline.add(Count(1)))
@@ -36,6 +37,7 @@ def test_a_pipeline_that_never_started_is_collected_with_its_nodes(pipelines: li
         until(lambda r=reference: collected(r), f"{reference} to be collected")  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_a_started_pipeline_without_references_runs_on_to_its_end(pipelines: list[ff.Pipeline]) -> None:
     collect, source = Collect(), Push(live=False)
 
@@ -56,6 +58,7 @@ def test_a_started_pipeline_without_references_runs_on_to_its_end(pipelines: lis
     assert len(collect.seen) == 10
 
 
+@pytest.mark.slow
 def test_a_stopped_pipeline_is_collected(pipelines: list[ff.Pipeline]) -> None:
     def build() -> list[weakref.ReferenceType[Any]]:
         pipeline, node = ff.Pipeline(), Collect()
@@ -72,6 +75,7 @@ def test_a_stopped_pipeline_is_collected(pipelines: list[ff.Pipeline]) -> None:
         until(lambda r=reference: collected(r), f"{reference} to be collected")  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_a_cycle_through_a_node_that_holds_its_pipeline_is_collected(pipelines: list[ff.Pipeline]) -> None:
     class Selfish(ff.Node[int, int]):
         def __init__(self, pipeline: ff.Pipeline) -> None:
@@ -129,6 +133,7 @@ def test_a_value_dies_when_the_last_sample_that_holds_it_does() -> None:
         until(lambda: reader.poll() is None and collected(reference), "the value to die")
 
 
+@pytest.mark.slow
 def test_values_that_wait_when_the_pipeline_stops_are_freed() -> None:
     pipeline, source = ff.Pipeline(), Push()
     _reader = pipeline.reader(pipeline.add(source), queue=ff.Queue(100))
@@ -142,6 +147,7 @@ def test_values_that_wait_when_the_pipeline_stops_are_freed() -> None:
     assert [reference() for reference in watched] == [None] * 50
 
 
+@pytest.mark.slow
 def test_values_dropped_by_a_full_queue_are_freed_while_the_pipeline_runs() -> None:
     pipeline, source = ff.Pipeline(), Push()
     reader = pipeline.reader(pipeline.add(source))
@@ -187,7 +193,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_thousand_starts_and_stops_leak_no_thread_no_descriptor_and_no_memory(
     pipelines: list[ff.Pipeline],
 ) -> None:
@@ -216,6 +222,7 @@ def test_a_thousand_starts_and_stops_leak_no_thread_no_descriptor_and_no_memory(
     assert resident() - memory < 16 << 20
 
 
+@pytest.mark.slow
 def test_a_node_that_runs_for_long_does_not_grow() -> None:
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(lambda value: {"number": value}, pipeline.add(Count())))
@@ -230,6 +237,7 @@ def test_a_node_that_runs_for_long_does_not_grow() -> None:
         assert resident() - memory < 8 << 20
 
 
+@pytest.mark.slow
 def test_stopping_in_a_destructor_during_collection_does_not_hang() -> None:
     ended = run_program("""
         import gc, freshframe as ff
@@ -250,6 +258,7 @@ def test_stopping_in_a_destructor_during_collection_does_not_hang() -> None:
     assert (ended.code, ended.out) == (0, "done\n"), ended.err
 
 
+@pytest.mark.slow
 def test_a_garbage_stream_asks_its_pipeline_to_stop() -> None:
     before = threading.active_count()
     stream = iter(ff.stream(Ticker(0.001)))

@@ -100,6 +100,7 @@ def _exit_beside_changes(rounds: int) -> None:
         assert "Traceback" not in ended.err, ended.err
 
 
+@pytest.mark.slow
 def test_the_exit_of_the_interpreter_beside_changes_ends() -> None:
     _exit_beside_changes(4)
 
@@ -143,6 +144,7 @@ while not late:
 """
 
 
+@pytest.mark.slow
 def test_the_exit_waits_for_a_thread_that_is_just_being_started() -> None:
     ended = run_program(LATE)
     assert ended.code == 0, ended.err
@@ -164,6 +166,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 )
 
 
+@pytest.mark.slow
 def test_the_exit_of_a_forked_child_waits_for_no_thread_of_its_parent() -> None:
     ended = run_program(FORKED)
     assert ended.code == 0, ended.err
@@ -190,6 +193,7 @@ pipeline.stop()
     assert ended.code == 0, ended.err
 
 
+@pytest.mark.slow
 def test_forks_beside_changes_leave_both_processes_well() -> None:
     _fork_beside_changes(30)
 

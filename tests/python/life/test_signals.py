@@ -48,6 +48,7 @@ threading.Thread(target=say).start()
 )
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=3)
 @pytest.mark.parametrize("verb", VERBS)
 def test_ctrl_c_is_a_clean_stop_and_then_keyboard_interrupt(verb: str) -> None:
@@ -71,6 +72,7 @@ except KeyboardInterrupt:
         assert ended.complaints == ""
 
 
+@pytest.mark.slow
 def test_an_uncaught_ctrl_c_ends_the_program_as_by_the_signal() -> None:
     ended = run_program(INTERRUPTED + "\npipeline.run()\n", signals=[signal.SIGINT])
     assert ended.code == -signal.SIGINT
@@ -143,12 +145,14 @@ with pipeline:
     assert (ended.code, ended.out) == (0, "ready\nfrom the handler\n"), ended.err
 
 
+@pytest.mark.slow
 def test_sigterm_without_a_handler_ends_the_program_by_the_signal() -> None:
     ended = run_program(INTERRUPTED + "\npipeline.run()\n", signals=[signal.SIGTERM])
     assert ended.code == -signal.SIGTERM
     assert ended.complaints == ""
 
 
+@pytest.mark.slow
 def test_sigterm_turned_into_system_exit_stops_the_pipeline() -> None:
     ended = run_program(
         INTERRUPTED

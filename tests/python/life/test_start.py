@@ -35,6 +35,7 @@ before = native_threads()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place",
     [
@@ -73,6 +74,7 @@ print(repr(pipeline), none_is_left())
     assert (ended.code, ended.complaints) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_pipeline_starts_and_stops_without_a_free_descriptor() -> None:
     ended = run_program(
         BUILD
@@ -118,6 +120,7 @@ threading._start_joinable_thread = run_joinable_here
 """
 
 
+@pytest.mark.slow
 def test_threads_that_are_none_are_refused() -> None:
     ended = run_program(
         BUILD

@@ -198,6 +198,7 @@ def test_serve_and_close_side_by_side_leave_one_dashboard_or_none() -> None:
         close()
 
 
+@pytest.mark.slow
 def test_a_node_goes_into_one_pipeline_though_two_threads_add_it() -> None:
     for _ in range(ROUNDS):
         for make in (Collect, ff.CircleTracker):
@@ -242,6 +243,7 @@ def small_heap() -> Iterator[None]:
     gc.unfreeze()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_heap")
 def test_the_collector_runs_beside_pipelines_that_live_fail_and_die(pipelines: list[ff.Pipeline]) -> None:
     done = threading.Event()

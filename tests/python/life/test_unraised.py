@@ -115,6 +115,7 @@ def test_a_second_failure_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "in close" in line  # with its traceback
 
 
+@pytest.mark.slow
 def test_a_failure_that_no_call_raises_is_logged_at_exit_with_its_traceback() -> None:
     ended = run_program(BUILD + "pipeline.start()\nuntil(failed, 'the failure')\n")
     assert ended.code == 0
@@ -125,6 +126,7 @@ def test_a_failure_that_no_call_raises_is_logged_at_exit_with_its_traceback() ->
     assert "life.py" not in ended.err  # no lines of freshframe's own
 
 
+@pytest.mark.slow
 def test_a_failure_that_appears_at_exit_is_logged_there() -> None:
     ended = run_program(
         BUILD
@@ -167,6 +169,7 @@ def test_a_failure_that_no_call_raises_is_logged_while_the_program_works_on(
     assert len([r for r in caplog.records if r.levelno == logging.ERROR]) == 1
 
 
+@pytest.mark.slow
 def test_a_failure_beside_an_exception_of_the_body_is_logged() -> None:
     ended = run_program(
         BUILD
@@ -181,6 +184,7 @@ with pipeline:
     assert ended.err.count(LOGGED) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "raises",
     [

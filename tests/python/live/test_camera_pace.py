@@ -139,7 +139,7 @@ def test_reports_of_such_a_camera_give_its_wall_time() -> None:
     assert clock.steps == 0, "a pace is not a clock that was set"
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("packets", [False, True], ids=["frames", "packets"])
 def test_segments_of_such_a_camera_last_as_long_as_they_should(tmp_path: Path, packets: bool) -> None:
     segments: list[ff.types.Segment] = []
@@ -162,7 +162,7 @@ def test_segments_of_such_a_camera_last_as_long_as_they_should(tmp_path: Path, p
         )
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["rtsp-tcp", "tcp"])
 def test_a_link_that_carries_four_fifths_makes_pictures_old(transport: str) -> None:
     shape = film(FILM)

@@ -156,6 +156,7 @@ class Unsized(Files):
             answer_without_length(request, self.content, self.how)
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("suffix", ["mp4", "ts", "mjpeg", "jpg", "mpg", "flv", "mkv", "avi", "gif", "h264"])
 @HOW
 def test_a_body_without_a_length_ends_with_its_connection(

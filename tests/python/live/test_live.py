@@ -38,6 +38,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[Server, str, dict[s
         yield server, server.url, options
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.repeats  # a suspended machine moves the line of arrivals, and `captured` with it
 def test_a_stream_gives_frames_with_growing_numbers_and_times(
     served: tuple[Server, str, dict[str, str]],
@@ -84,6 +85,7 @@ def test_the_frames_are_the_servers_pictures() -> None:
     assert (info.width, info.height, info.container, info.frame_count) == (160, 120, "mpegts", None)
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_a_live_playlist_is_shown_at_its_own_pace() -> None:
     with HttpServer(clip("mpegts")) as server, Camera(server.playlist) as camera:

@@ -66,7 +66,7 @@ def joined(kind: str, size: tuple[int, int]) -> Clip:
 CHANGES = {"begins-again": SMALL, "begins-again-with-another-size": LARGE}
 
 
-@pytest.mark.table
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_the_pictures_after_a_change_come_and_none_is_garbage(protocol: str, change: str) -> None:
@@ -93,7 +93,7 @@ def test_the_pictures_after_a_change_come_and_none_is_garbage(protocol: str, cha
     assert pts == sorted(pts)
 
 
-@pytest.mark.table(cases=4)
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_stream_that_breaks_in_a_picture_is_connected_again_and_none_is_garbage(protocol: str) -> None:
     make, kind = PROTOCOLS[protocol]

@@ -14,6 +14,7 @@ from rigs.live.servers import HttpServer, TcpServer
 from support import until
 
 
+@pytest.mark.slow
 def test_probe_prints_the_format_of_a_stream(freshframe: Any) -> None:
     with HttpServer(clip("mjpeg"), Faults(user="joe:s3cr3t")) as server:
         code, out, err = freshframe("probe", server.url.replace("://", "://joe:s3cr3t@"), "--json")
@@ -31,6 +32,7 @@ def test_probe_of_a_stream_that_is_not_there_is_an_error(freshframe: Any) -> Non
     assert "404" in err
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_track_reports_an_outage_without_the_password(freshframe: Any) -> None:
     with TcpServer(clip("mpegts")) as server:
@@ -50,6 +52,7 @@ def test_track_reports_an_outage_without_the_password(freshframe: Any) -> None:
     assert "s3cr3t" not in err
 
 
+@pytest.mark.slow
 def test_track_of_a_stream_that_never_opens_is_an_error(freshframe: Any) -> None:
     with HttpServer(faults=Faults(status="404 Not Found")) as server:
         code, _, err = freshframe("track", server.url, "--for", "1s")

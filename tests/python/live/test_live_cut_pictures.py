@@ -65,6 +65,7 @@ def digest(luma: np.ndarray) -> str:
     return hashlib.md5(np.ascontiguousarray(luma).tobytes(), usedforsecurity=False).hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=4)
 @pytest.mark.parametrize(
     ("name", "cut"),

@@ -44,6 +44,7 @@ def network_for(transport: dict[str, str]) -> Network:
     return BAD if transport["rtsp_transport"] == "udp" else LOSSY
 
 
+@pytest.mark.slow
 @pytest.mark.table
 def test_no_torn_picture_is_without_its_mark(shape: Shape, transport: dict[str, str]) -> None:
     shown = film(shape)
@@ -65,6 +66,7 @@ def test_no_torn_picture_is_without_its_mark(shape: Shape, transport: dict[str, 
     assert stats.state == "reading"
 
 
+@pytest.mark.slow
 @pytest.mark.table
 def test_hold_shows_no_torn_picture(shape: Shape, transport: dict[str, str]) -> None:
     shown = film(shape)
@@ -81,6 +83,7 @@ def test_hold_shows_no_torn_picture(shape: Shape, transport: dict[str, str]) -> 
     assert drops["lost"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("damaged", ["mark", "hold"])
 @pytest.mark.parametrize("name", ["h264", "h264-small", "h265"])
@@ -108,6 +111,7 @@ def test_every_picture_that_never_came_has_its_number_and_is_counted(
         assert found.vanished > 0
 
 
+@pytest.mark.slow
 def test_hold_waits_visibly_for_a_picture_that_can_be_decoded_whole() -> None:
     shown = film(Shape("h264", key_interval=120))
     with (
@@ -126,6 +130,7 @@ def test_hold_waits_visibly_for_a_picture_that_can_be_decoded_whole() -> None:
     assert not any(one.damaged for one in seen)
 
 
+@pytest.mark.slow
 def test_a_cut_picture_to_which_no_other_refers_is_left_out_and_damages_no_other() -> None:
     shown = film(Shape("h264", b_frames=2, key_interval=120))
     disposable = {
@@ -164,6 +169,7 @@ def test_without_loss_nothing_is_marked(shape: Shape, transport: dict[str, str])
     assert [one.seq for one in seen] == list(range(40))
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_it_is_told_once_a_second_that_pictures_are_lost(
     transport: dict[str, str],
 ) -> None:
@@ -183,6 +189,7 @@ def test_a_server_that_takes_it_is_told_once_a_second_that_pictures_are_lost(
         assert server.picture_losses - before <= 1 + (seen[-1].now - seen[0].now)
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_ask_for_it_is_told_nothing() -> None:
     with (
         TruthServer(film(SHAPES["h264"]), fps=FPS, network=LOSSY) as server,
@@ -201,6 +208,7 @@ class Torn(Network):
         return packets[:-1] if picture + 1 == self.close_after else packets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "decode", "counted"),
     [
@@ -234,6 +242,7 @@ def ends(camera: Watch, count: int) -> Iterator[str]:
         yield str(camera.source.info.ends_by)
 
 
+@pytest.mark.slow
 def test_the_markers_are_believed_after_three_pictures_and_after_a_reconnect() -> None:
     with (
         TruthServer(film(SHAPES["h264"]), fps=20.0, network=Network(close_after=12)) as server,
@@ -249,6 +258,7 @@ def test_the_markers_are_believed_after_three_pictures_and_after_a_reconnect() -
     assert set(again) == {"marker"}
 
 
+@pytest.mark.slow
 def test_markers_that_turn_out_to_be_false_are_counted_and_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "freshframe")
     with (
@@ -273,6 +283,7 @@ def test_damaged_takes_two_words() -> None:
         ff.open("rtsp://host/a", damaged=True)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_the_mark_is_seen_by_nodes_and_in_worker_processes() -> None:
     with TruthServer(film(SHAPES["h264"]), fps=FPS, network=LOSSY) as server:
         pipeline = ff.Pipeline()

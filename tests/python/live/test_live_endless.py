@@ -130,6 +130,7 @@ def growth() -> Iterator[Callable[[], int]]:
         thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=4)
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_without_an_end_is_an_error_that_says_so_and_is_counted(name: str) -> None:
@@ -150,7 +151,7 @@ def test_a_part_without_an_end_is_an_error_that_says_so_and_is_counted(name: str
         assert lost >= 1
 
 
-@pytest.mark.table(cases=5)
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_without_an_end_is_an_error_and_needs_little_memory(name: str) -> None:
     head, more = ANSWERS[name]

@@ -53,6 +53,7 @@ def size_of(sample: ff.Sample[ff.Frame]) -> tuple[int, int]:
 KINDS = ["rtsp", "mjpeg", "tcp"]
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_server_that_never_answers_is_a_timeout(kind: str) -> None:
     with server_of(kind, Faults(silent=True)) as server:
@@ -63,6 +64,7 @@ def test_a_server_that_never_answers_is_a_timeout(kind: str) -> None:
         assert time.monotonic() - began >= 0.5
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_first_open_that_fails_is_tried_again_while_the_pipeline_runs(kind: str) -> None:
     port = free_port()
@@ -81,6 +83,7 @@ def test_a_first_open_that_fails_is_tried_again_while_the_pipeline_runs(kind: st
             assert camera.source.info.width == 160
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stall_is_an_outage_after_the_limit_and_frames_come_back(kind: str) -> None:
@@ -100,6 +103,7 @@ def test_a_stall_is_an_outage_after_the_limit_and_frames_come_back(kind: str) ->
     assert stats.away_total >= 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stall_without_reconnect_is_a_timeout(kind: str) -> None:
     with server_of(kind, Faults(stall_after=10)) as server:
@@ -108,6 +112,7 @@ def test_a_stall_without_reconnect_is_a_timeout(kind: str) -> None:
             camera.pipeline.wait(WATCHDOG)
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_end_of_a_live_stream_is_a_lost_connection(kind: str) -> None:
@@ -120,6 +125,7 @@ def test_the_end_of_a_live_stream_is_a_lost_connection(kind: str) -> None:
         assert not isinstance(caught.value, ff.SourceTimeoutError)
 
 
+@pytest.mark.slow
 def test_frames_that_the_decoder_holds_back_when_the_connection_ends_are_delivered() -> None:
     reordered = encode("mpegts", 60, options={"x264-params": "bframes=2:b-adapt=0"})
     with TcpServer(reordered, Faults(close_after=45)) as server:
@@ -131,6 +137,7 @@ def test_frames_that_the_decoder_holds_back_when_the_connection_ends_are_deliver
     assert camera.stats.decoder_frames == 0  # at the last one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_server_is_found_again_and_the_books_go_on(kind: str, tmp_path: Path) -> None:
     names = {"rtsp": ("rtsp", "h264"), "mjpeg": ("http", "mjpeg"), "tcp": ("tcp", "mpegts")}
@@ -154,6 +161,7 @@ def test_a_killed_server_is_found_again_and_the_books_go_on(kind: str, tmp_path:
     assert gap >= 0.8 * stats.away_total
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_server_that_is_stopped_for_a_while_stalls_and_goes_on(kind: str, tmp_path: Path) -> None:
@@ -174,6 +182,7 @@ def test_a_server_that_is_stopped_for_a_while_stalls_and_goes_on(kind: str, tmp_
         assert camera.stats.outages == 0
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_garbage_is_no_frame_and_no_crash(kind: str) -> None:
@@ -188,6 +197,7 @@ def test_garbage_is_no_frame_and_no_crash(kind: str) -> None:
         camera.wait(lambda stats: stats.state == "reading", "frames again")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_half_a_frame_at_the_end_of_a_connection_is_survived(kind: str) -> None:
     with server_of(kind, Faults(half_after=12)) as server, Camera(url_of(kind, server.port)) as camera:
@@ -197,6 +207,7 @@ def test_half_a_frame_at_the_end_of_a_connection_is_survived(kind: str) -> None:
     check_order(samples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_size_after_a_reconnect_is_delivered_and_counted(kind: str) -> None:
     media = {"rtsp": "h264", "mjpeg": "mjpeg", "tcp": "mpegts"}[kind]
@@ -210,6 +221,7 @@ def test_another_size_after_a_reconnect_is_delivered_and_counted(kind: str) -> N
     assert (size_of(first), size_of(last)) == ((160, 120), (96, 64))
 
 
+@pytest.mark.slow
 def test_another_size_within_a_stream_is_delivered_and_counted() -> None:
     big, small = clip("mjpeg"), clip("mjpeg", 96, 64)
     mixed = dataclasses.replace(big, frames=big.frames[:10] + small.frames[:10])
@@ -220,6 +232,7 @@ def test_another_size_within_a_stream_is_delivered_and_counted() -> None:
         assert camera.stats.outages == 0
 
 
+@pytest.mark.slow
 def test_frames_that_cannot_be_made_are_counted_and_the_source_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -254,7 +267,7 @@ def test_packets_without_data_are_lost_frames_and_no_delay_of_the_decoder() -> N
         assert (camera.stats.decoder_frames, camera.stats.outages) == (0, 0)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_stream_without_key_pictures_begins_in_the_end_and_is_no_outage_until_then() -> None:
     server = RtspServer(clip("h264"), Faults(no_keys=True))
     with server, Camera(server.url, read_timeout=2.0) as camera:
@@ -286,6 +299,7 @@ def forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
+@pytest.mark.slow
 def test_absurd_sizes_in_headers_are_refused_without_the_memory() -> None:
     forget_peak()
     before_all = peak_kilobytes()
@@ -311,6 +325,7 @@ def test_absurd_sizes_in_headers_are_refused_without_the_memory() -> None:
     assert peak_kilobytes() - before_all < 1_000_000
 
 
+@pytest.mark.slow
 def test_the_limit_of_the_size_can_be_chosen() -> None:
     with HttpServer(clip("mjpeg")) as server:
         with Camera(server.url, options={"max_pixels": str(200 * 200)}) as camera:
@@ -320,6 +335,7 @@ def test_the_limit_of_the_size_can_be_chosen() -> None:
             refused.pipeline.start()
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     ("kind", "faults", "message"),
     [

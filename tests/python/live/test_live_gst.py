@@ -108,6 +108,7 @@ def size_of(sample: ff.Sample[ff.Frame]) -> tuple[int, int]:
     return sample.value.width, sample.value.height
 
 
+@pytest.mark.slow
 def test_frames_come_whole_and_in_order_with_the_servers_wall_clock(
     healthy: GstServer, transport: dict[str, str]
 ) -> None:
@@ -136,6 +137,7 @@ def test_frames_come_whole_and_in_order_with_the_servers_wall_clock(
     assert camera.stats.state == "closed"
 
 
+@pytest.mark.slow
 def test_a_camera_that_others_watch_is_joined_at_its_next_key_frame(
     healthy: GstServer, transport: dict[str, str]
 ) -> None:
@@ -174,6 +176,7 @@ def test_jpeg_pictures_over_rtsp_come_in_order(healthy: GstServer, transport: di
     assert {size_of(sample) for sample in samples} == {BIG}
 
 
+@pytest.mark.slow
 def test_the_end_of_a_served_file_is_a_lost_connection(healthy: GstServer, transport: dict[str, str]) -> None:
     with Camera(healthy.url("file"), options=transport) as camera:
         samples = camera.read(5)
@@ -184,6 +187,7 @@ def test_the_end_of_a_served_file_is_a_lost_connection(healthy: GstServer, trans
     assert "ended the stream" in str(stats.last_error)
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 def test_a_server_that_is_stopped_for_a_while_stalls_and_goes_on(
     media: Path, transport: dict[str, str]
@@ -204,6 +208,7 @@ def test_a_server_that_is_stopped_for_a_while_stalls_and_goes_on(
     check_order(samples)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_stopped_for_longer_than_the_limit_is_an_outage(
     media: Path, transport: dict[str, str]
 ) -> None:
@@ -223,6 +228,7 @@ def test_a_server_that_is_stopped_for_longer_than_the_limit_is_an_outage(
     assert stats.away_total >= 1.0
 
 
+@pytest.mark.slow
 def test_a_killed_server_is_found_again_with_another_size(media: Path, transport: dict[str, str]) -> None:
     with contextlib.ExitStack() as stack:
         with GstServer(media) as server:
@@ -242,6 +248,7 @@ def test_a_killed_server_is_found_again_with_another_size(media: Path, transport
     assert gap >= 0.8 * stats.away_total > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["matroska", "mpegts"])
 def test_a_live_container_over_tcp_survives_a_stop_and_a_kill_of_its_server(media: Path, kind: str) -> None:
     with contextlib.ExitStack() as stack:

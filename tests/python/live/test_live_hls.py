@@ -51,6 +51,7 @@ def test_the_frames_of_a_segment_are_as_old_as_its_arrival() -> None:
     assert samples[-1].captured - samples[0].captured < 0.5 * took
 
 
+@pytest.mark.slow
 def test_the_last_segments_of_a_dead_encoder_are_not_new_and_end_no_outage() -> None:
     with Encoder(clip("mpegts")) as server, Camera(server.playlist, read_timeout=0.5) as camera:
         camera.read(10)
@@ -158,6 +159,7 @@ def test_a_burst_is_not_spread_out() -> None:
     raise AssertionError(f"{pts[-1] - pts[0]} s of video took {took} s")
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_the_silence_behind_a_burst_is_no_outage_while_its_segment_lasts() -> None:
     with LongSegments(clip("mpegts")) as server:

@@ -92,6 +92,7 @@ class JpegServer(HttpServer):
                 connection.sendall(before(number, frame) + frame + end)
 
 
+@pytest.mark.table(cases=5)
 @pytest.mark.parametrize("name", MANNERS)
 def test_pictures_are_read_in_every_manner(name: str) -> None:
     server = JpegServer(pictures())

@@ -219,33 +219,38 @@ def test_a_stop_does_not_wait_for_a_name_server() -> None:
     assert in_own_network(STOP).count("stopped") == 5
 
 
+@pytest.mark.slow
 def test_the_child_of_a_fork_asks_again() -> None:
     assert "refused" in in_own_network(FORK)
 
 
+@pytest.mark.slow
 def test_a_limit_does_not_wait_for_a_name_server() -> None:
     out = in_own_network(LIMIT)
     assert "the address of 'camera.example' was not found within 0.3 s" in out
 
 
+@pytest.mark.slow
 def test_a_stop_does_not_wait_for_the_name_of_a_redirect() -> None:
     out = in_own_network(REDIRECT_STOP)
     assert out.count("connecting") == 2
     assert out.count("stopped") == 2
 
 
+@pytest.mark.slow
 def test_a_limit_does_not_wait_for_the_name_of_a_redirect() -> None:
     out = in_own_network(REDIRECT_LIMIT)
     assert "/live' was not opened within 0.3 s" in out
     assert "tried again 0" in out
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_neither_a_stop_nor_a_limit_waits_for_a_name_in_a_playlist() -> None:
     out = in_own_network(PLAYLIST)
     assert "stopped" in out
     assert "live.m3u8' sent no video for 0.5 s" in out
 
 
+@pytest.mark.slow
 def test_of_two_addresses_one_that_does_not_answer_costs_no_more_than_a_moment() -> None:
     assert in_own_network(TWO_ADDRESSES).split("\n")[:3] == ["read rtsp", "read http", "read tcp"]

@@ -114,7 +114,7 @@ def ill_camera(name: str) -> Iterator[str]:
             yield server.url
 
 
-@pytest.mark.table(cases=4)
+@pytest.mark.table(cases=1)
 @pytest.mark.repeats
 @pytest.mark.parametrize("name", ["is-off", *ILL])
 def test_a_camera_beside_one_that_is_ill_loses_nothing_and_its_pictures_stay_fresh(name: str) -> None:

@@ -57,6 +57,7 @@ def test_a_live_event_that_ends_ends_the_source(kind: str, window: int, late: bo
     assert (stats.outages, stats.state) == (0, "closed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "window"), [("mpegts", 1000), ("mp4", 2)])
 def test_an_event_that_has_ended_during_an_outage_is_not_given_again(kind: str, window: int) -> None:
     clip = numbered(kind)
@@ -75,6 +76,7 @@ def test_an_event_that_has_ended_during_an_outage_is_not_given_again(kind: str, 
     assert seen[:-PER_SEGMENT] == list(range(PER_SEGMENT, PER_SEGMENT + len(seen) - PER_SEGMENT))
 
 
+@pytest.mark.slow
 def test_a_source_that_must_reconnect_waits_for_the_next_event() -> None:
     clip = numbered("mpegts")
     with Packager() as server:
@@ -89,6 +91,7 @@ def test_a_source_that_must_reconnect_waits_for_the_next_event() -> None:
     assert seen == list(range(PER_SEGMENT, 2 * PER_SEGMENT + SOME))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_encoder_that_counts_from_nought_again_is_shown_at_once(kind: str) -> None:
     old, new = numbered(kind, start=20.0), numbered(kind)
@@ -111,6 +114,7 @@ def other_parameters(same_name: bool) -> tuple[Clip, str]:
     return numbered("mp4", (96, 80)), "init.mp4" if same_name else "other.mp4"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same_name", [False, True])
 def test_other_parameters_are_a_new_connection_and_no_garbage(same_name: bool, tmp_path: Path) -> None:
     old, (new, name) = numbered("mp4"), other_parameters(same_name)
@@ -199,6 +203,7 @@ OTHER_STREAMS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("change", OTHER_STREAMS)
@@ -248,7 +253,7 @@ FAILURES: dict[str, Callable[[bytes], Sequence[bytes | None]]] = {
 }
 
 
-@pytest.mark.table(cases=3)
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_playlist_that_fails_once_is_asked_for_again(failure: str) -> None:
     clip = numbered("mpegts")
@@ -279,6 +284,7 @@ def test_a_segment_that_fails_once_is_asked_for_again(kind: str, name: str, fail
     assert not server.answers[name]
 
 
+@pytest.mark.slow
 def test_a_playlist_that_fails_for_good_is_an_error_that_says_why() -> None:
     clip = numbered("mpegts")
     with Packager() as server:
@@ -330,6 +336,7 @@ def test_an_encryption_that_begins_later_ends_the_connection_with_its_name() -> 
                 camera.pipeline.wait(WATCHDOG)
 
 
+@pytest.mark.slow
 def test_encrypted_samples_are_named() -> None:
     clip = numbered("mpegts")
     key = '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://key",KEYFORMAT="com.apple.streamingkeydelivery"'

@@ -51,6 +51,7 @@ def listening(url: str, form: list[str]) -> Iterator[None]:
         process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTENERS)
 def test_a_stream_of_another_protocol_is_read(name: str) -> None:
     pattern, form, query, container = LISTENERS[name]
@@ -100,6 +101,7 @@ class Sender(threading.Thread):
         self.join()
 
 
+@pytest.mark.slow
 def test_a_transport_stream_in_rtp_is_read() -> None:
     port = free_port(socket.SOCK_DGRAM)
     with Sender(port, "rtp_mpegts"), Camera(f"rtp://127.0.0.1:{port}") as camera:
@@ -108,6 +110,7 @@ def test_a_transport_stream_in_rtp_is_read() -> None:
     assert {(one.value.width, one.value.height) for one in samples} == {SIZE}
 
 
+@pytest.mark.slow
 def test_the_description_of_rtp_is_read_from_a_web_server() -> None:
     port = free_port(socket.SOCK_DGRAM)
     lines = ["v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=camera", "c=IN IP4 127.0.0.1", "t=0 0"]

@@ -73,6 +73,7 @@ def test_a_rendition_that_is_not_there_is_an_error_that_says_which_are() -> None
             pipeline.start()
 
 
+@pytest.mark.slow
 def test_probe_lists_the_renditions(freshframe: Command) -> None:
     with TcpServer(cameras()) as server:
         code, page, _ = freshframe("probe", server.url)

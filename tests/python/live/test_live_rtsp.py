@@ -87,6 +87,7 @@ def test_a_client_that_was_asked_for_has_no_substitute() -> None:
         pass
 
 
+@pytest.mark.slow
 def test_every_lost_packet_is_counted(transport: dict[str, str]) -> None:
     lose = 0.05
     network = Network(lose=lose, lose_after=1)
@@ -118,6 +119,7 @@ def test_packets_of_a_good_network_are_all_counted_as_such(transport: dict[str, 
     assert 0 < stats.jitter < 1
 
 
+@pytest.mark.slow
 def test_where_no_packet_comes_over_udp_the_next_attempt_is_over_tcp() -> None:
     with (
         TruthServer(film(H264), fps=QUICK, manners=Manners(deaf_udp=True)) as server,
@@ -129,7 +131,7 @@ def test_where_no_packet_comes_over_udp_the_next_attempt_is_over_tcp() -> None:
     assert "no packet has come over UDP; the next attempt is over TCP" in str(stats.last_error)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_camera_that_does_not_count_the_request_that_it_names_gets_the_other_one() -> None:
     manners = Manners(timeout=2.0, alive=("OPTIONS",))  # it names GET_PARAMETER
     with TruthServer(film(H264), fps=QUICK, manners=manners) as server, Watch(server.url) as camera:
@@ -138,6 +140,7 @@ def test_a_camera_that_does_not_count_the_request_that_it_names_gets_the_other_o
         assert camera.stats.outages == 2
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 def test_a_server_gets_receiver_reports(transport: dict[str, str]) -> None:
     with TruthServer(film(H264), fps=QUICK) as server, Watch(server.url, options=transport) as camera:

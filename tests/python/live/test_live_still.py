@@ -48,6 +48,7 @@ def take(frame: ff.Frame) -> None:
     """Nothing more."""
 
 
+@pytest.mark.slow
 def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
     with HttpServer(hung()) as server:
         pipeline = ff.Pipeline()
@@ -91,6 +92,7 @@ def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
             assert event["text"] == "shows other pictures again"
 
 
+@pytest.mark.slow
 def test_the_line_of_a_frozen_camera_names_its_node(caplog: pytest.LogCaptureFixture) -> None:
     with HttpServer(black()) as server:
         pipeline = ff.Pipeline()
@@ -100,11 +102,13 @@ def test_the_line_of_a_frozen_camera_names_its_node(caplog: pytest.LogCaptureFix
             until(lambda: said in caplog.text, "the line")
 
 
+@pytest.mark.slow
 def test_a_picture_without_contrast_is_flat_and_no_still_one() -> None:
     with HttpServer(black()) as server, Camera(server.url, frozen_after=2) as camera:
         camera.wait(lambda stats: stats.frozen == "flat", "no contrast")
 
 
+@pytest.mark.slow
 def test_a_camera_whose_packets_are_only_recorded_is_known_by_them() -> None:
     with HttpServer(hung()) as server:
         pipeline = ff.Pipeline()
@@ -121,6 +125,7 @@ def test_a_camera_whose_packets_are_only_recorded_is_known_by_them() -> None:
             assert pipeline.stats().nodes["door"].processed == 0
 
 
+@pytest.mark.slow
 def test_none_looks_at_nothing() -> None:
     with HttpServer(hung()) as server, Camera(server.url, frozen_after=None) as camera:
         first = camera.read()[0]

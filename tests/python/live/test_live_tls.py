@@ -104,6 +104,7 @@ def aside() -> set[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("is_redirected", [False, True], ids=["direct", "redirected"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -132,6 +133,7 @@ def test_all_connections_over_tls_are_made_by_one_thread(
             assert aside() == threads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_server_behind_tls_that_hangs_up_or_falls_silent_is_found_again(
     kind: str, certificate: Path

@@ -42,6 +42,7 @@ def shape(request: pytest.FixtureRequest) -> Shape:
     return SHAPES[request.param]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["h264-b", "h265-b"])
 def test_pictures_whose_times_are_in_the_order_of_decoding_are_all_there_and_none_is_counted_as_lost(
     name: str,
@@ -84,6 +85,7 @@ def check_honesty(pairs: list[tuple[Seen, Sent]], fps: float) -> None:
     assert added <= HONEST, f"the age is {added:.2f} frame intervals too high"
 
 
+@pytest.mark.slow
 @pytest.mark.table
 def test_every_picture_comes_once_whole_and_in_order(shape: Shape, transport: dict[str, str]) -> None:
     with TruthServer(film(shape), fps=QUICK) as server, Watch(server.url, options=transport) as camera:
@@ -93,6 +95,7 @@ def test_every_picture_comes_once_whole_and_in_order(shape: Shape, transport: di
     assert (stats.outages, stats.size_changes, stats.last_error) == (0, 0, None)
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.repeats
 def test_the_age_is_true(shape: Shape, transport: dict[str, str]) -> None:
@@ -102,6 +105,7 @@ def test_the_age_is_true(shape: Shape, transport: dict[str, str]) -> None:
         check_honesty(matched(seen, server.log), SLOW)
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_a_picture_is_there_before_the_next_one_is_sent(transport: dict[str, str]) -> None:
     with TruthServer(film(SHAPES["h264-slices"]), fps=SLOW) as server:
@@ -112,6 +116,7 @@ def test_a_picture_is_there_before_the_next_one_is_sent(transport: dict[str, str
     assert late <= HONEST
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_the_time_that_a_picture_takes_on_a_narrow_line_belongs_to_its_age(transport: dict[str, str]) -> None:
     with TruthServer(film(SHAPES["h264"]), fps=SLOW, network=Network(spread=0.6)) as server:
@@ -123,6 +128,7 @@ def test_the_time_that_a_picture_takes_on_a_narrow_line_belongs_to_its_age(trans
     assert age >= 0.6 - HONEST
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_the_age_tells_of_a_network_that_stood_still() -> None:
     fps = 10.0
@@ -147,6 +153,7 @@ MARKER_LIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("lies", MARKER_LIES.values(), ids=MARKER_LIES)
 @pytest.mark.parametrize("name", ["h264", "h264-slices", "h265-slices"])
@@ -160,6 +167,7 @@ def test_pictures_are_whole_whatever_the_markers_say(
         check_whole(camera, 30)
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     "lies",
@@ -179,6 +187,7 @@ def test_a_connection_with_oddities_is_read_all_the_same(lies: Lies) -> None:
         check_whole(camera, 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["h264-slices", "h265-slices"])
 def test_parameter_sets_between_the_slices_of_a_picture_do_not_end_it(name: str) -> None:
     shown = film(SHAPES[name]).with_sets_between_slices()
@@ -186,6 +195,7 @@ def test_parameter_sets_between_the_slices_of_a_picture_do_not_end_it(name: str)
         check_whole(camera, 30)
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("in_stream", [True, False], ids=["in_the_stream", "described"])
 @pytest.mark.parametrize("codec", ["h264", "h265"])
 def test_parameter_sets_come_in_one_place_only(codec: str, in_stream: bool) -> None:
@@ -257,6 +267,7 @@ def test_the_transport_that_is_left_is_taken(manners: Manners, wanted: dict[str,
         assert numbers(camera.read(5)) == list(range(5))
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("verb", ["GET_PARAMETER", "OPTIONS"])
 def test_a_session_with_a_short_time_limit_is_kept_alive(verb: str, transport: dict[str, str]) -> None:
@@ -283,6 +294,7 @@ def test_a_redirection_is_followed() -> None:
         assert "PLAY" in other.asked
 
 
+@pytest.mark.slow
 def test_after_an_end_of_the_connection_the_pictures_begin_anew(transport: dict[str, str]) -> None:
     with (
         TruthServer(film(SHAPES["h264"]), fps=QUICK, network=Network(close_after=10)) as server,
@@ -297,6 +309,7 @@ def test_after_an_end_of_the_connection_the_pictures_begin_anew(transport: dict[
     assert (stats.outages, stats.reconnects) == (1, 1)
 
 
+@pytest.mark.slow
 def test_packets_that_change_places_are_put_in_order() -> None:
     with (
         TruthServer(film(SHAPES["h264"]), fps=QUICK, network=Network(swap_each=3)) as server,

@@ -54,6 +54,7 @@ def steps(seen: list[Seen], count: int) -> set[int]:
     return {(b - a) % count if min(a, b) >= 0 else -1 for a, b in itertools.pairwise(whole)}
 
 
+@pytest.mark.slow
 @pytest.mark.table
 def test_every_picture_of_a_transport_stream_comes_once_whole_and_in_order(shape: Shape, udp: bool) -> None:
     with TsServer(film(shape), QUICK, udp=udp) as server, Watch(server.url) as camera:
@@ -64,6 +65,7 @@ def test_every_picture_of_a_transport_stream_comes_once_whole_and_in_order(shape
     assert not any(one.damaged for one in seen)
 
 
+@pytest.mark.slow
 def test_two_pictures_behind_one_head_are_both_shown() -> None:
     shape = SHAPES["h264"]
     with TsServer(film(shape), QUICK, pairs=True) as server, Watch(server.url) as camera:
@@ -83,6 +85,7 @@ def shown_in_time(pairs: list[tuple[Seen, Sent]], log: list[Sent]) -> list[bool]
     return [one.now < sent.get((its.client, its.place + 1), one.now + 1) for one, its in pairs]
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 @pytest.mark.repeats
 def test_a_picture_of_a_transport_stream_is_shown_before_the_next_one_is_sent(udp: bool) -> None:
@@ -93,6 +96,7 @@ def test_a_picture_of_a_transport_stream_is_shown_before_the_next_one_is_sent(ud
     assert statistics.mean(in_time) > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=2)
 @pytest.mark.repeats
 @pytest.mark.parametrize("kind", ["", "lengths", "heads_early", "line_before"])
@@ -109,6 +113,7 @@ def test_the_age_of_jpeg_pictures_over_http_is_true(kind: str) -> None:
     assert abs(hidden) <= HONEST, f"the age hides {hidden:.2f} frame intervals"
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.repeats
 @pytest.mark.parametrize("lengths", [False, True], ids=["", "lengths"])
@@ -121,6 +126,7 @@ def test_the_age_of_a_transport_stream_is_true(udp: bool, lengths: bool) -> None
     assert hidden <= HONEST, f"the age hides {hidden:.2f} frame intervals"
 
 
+@pytest.mark.slow
 def test_a_stream_of_which_more_comes_behind_stuffing_shows_no_torn_picture_unmarked(udp: bool) -> None:
     shape = SHAPES["h264"]
     options: dict[str, Any] = {"stuffed_within": 8, "waits": 0.1}
@@ -131,6 +137,7 @@ def test_a_stream_of_which_more_comes_behind_stuffing_shows_no_torn_picture_unma
     assert len(torn) < len(seen) / 2
 
 
+@pytest.mark.slow
 def test_stuffing_in_the_middle_of_a_picture_that_comes_at_once_harms_none() -> None:
     shape = SHAPES["h264"]
     with TsServer(film(shape), QUICK, stuffed_within=8) as server, Watch(server.url) as camera:
@@ -138,6 +145,7 @@ def test_stuffing_in_the_middle_of_a_picture_that_comes_at_once_harms_none() -> 
     assert steps(seen, shape.count) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_the_pictures_of_a_second_connection_end_early_from_the_first_on() -> None:
     with TsServer(film(SHAPES["h264"]), SLOW, close_after=9) as server:
@@ -153,6 +161,7 @@ def segments_old(pairs: list[tuple[Seen, Sent]]) -> float:
     return statistics.median((seen.now - sent.due) * HLS_FPS / SEGMENT for seen, sent in pairs)
 
 
+@pytest.mark.slow
 def test_every_picture_of_hls_comes_once_whole_and_in_order() -> None:
     with HlsServer(film(LONG), HLS_FPS, pictures=SEGMENT) as server, Watch(server.url) as camera:
         seen = camera.read(60)
@@ -160,6 +169,7 @@ def test_every_picture_of_hls_comes_once_whole_and_in_order() -> None:
     assert not any(one.damaged for one in seen)
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_hls_is_read_at_its_live_edge() -> None:
     with HlsServer(film(LONG), HLS_FPS, pictures=SEGMENT) as server:
@@ -168,6 +178,7 @@ def test_hls_is_read_at_its_live_edge() -> None:
         assert segments_old(matched(seen, server.log)) <= EDGE
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_a_reader_that_joins_hls_late_in_a_segment_has_the_later_ones_in_time() -> None:
     with HlsServer(film(LONG), HLS_FPS, pictures=2 * SEGMENT) as server:
@@ -186,6 +197,7 @@ def test_a_playlist_that_another_lists_three_times_is_not_waited_for() -> None:
     assert steps(seen, LONG.count) == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 @pytest.mark.parametrize("options", [{}, {"http_persistent": "1"}], ids=["", "persistent"])
 def test_hls_says_when_its_pictures_were_taken_and_how_far_behind_they_are(options: dict[str, str]) -> None:
@@ -207,7 +219,7 @@ def test_hls_says_when_its_pictures_were_taken_and_how_far_behind_they_are(optio
     assert stats.behind * HLS_FPS / SEGMENT > 0.5
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_after_a_pause_of_its_server_hls_is_back_at_the_age_that_it_had() -> None:
     with HlsServer(film(LONG), HLS_FPS, pictures=SEGMENT) as server:
@@ -225,6 +237,7 @@ def test_after_a_pause_of_its_server_hls_is_back_at_the_age_that_it_had() -> Non
     assert grown <= 0.4 * paused
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_dead_behind_hls_shows_no_picture_twice() -> None:
     with (
         HlsServer(film(LONG), HLS_FPS, pictures=SEGMENT) as server,

@@ -33,6 +33,7 @@ def is_there(look: ff.Look) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_packets_are_kept_and_decoded_when_somebody_asks() -> None:
     look = ff.Look(seconds=5)
     with TcpServer(clip("mpegts")) as server, looked_at(look, server.url) as pipeline:
@@ -75,6 +76,7 @@ def test_a_picture_that_is_too_old_is_no_answer_and_the_state_of_the_source_is_t
         assert look.now().age > 0.5, "without a limit it is an answer, with its age"
 
 
+@pytest.mark.slow
 def test_a_mask_above_the_look_is_in_each_of_its_pictures() -> None:
     def masked(frame: ff.Frame) -> ff.Frame:
         return ff.Frame.from_array(np.full((240, 320), 9, np.uint8), "gray")
@@ -108,6 +110,7 @@ def test_pictures_keep_the_name_of_their_camera_when_it_was_removed() -> None:
             assert of_frames.now().source == "yard"
 
 
+@pytest.mark.slow
 def test_pictures_are_scaled_down_and_never_up() -> None:
     pipeline = ff.Pipeline()
     look = ff.Look(every=0)

@@ -136,6 +136,7 @@ def test_packets_behind_a_loss_have_a_mark(shape: Shape, transport: dict[str, st
     assert all(bytes(sample.value.data[:4]) == b"\0\0\0\1" for sample in seen.samples)
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("how", ["keys", "all", "changing"])
 def test_lost_pictures_are_counted_the_same_with_and_without_a_decoder(

@@ -85,7 +85,7 @@ def _camera(pipeline: ff.Pipeline) -> ff.stats.SourceStats:
     return source
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_camera_that_is_only_shown_is_not_decoded_and_has_its_figures() -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)
@@ -115,7 +115,7 @@ def test_a_camera_that_is_only_shown_is_not_decoded_and_has_its_figures() -> Non
             until(lambda: _camera(pipeline).undecoded > before + 60, lambda: "the camera goes on decoding")
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_viewer_of_jpegs_need_not_wait_for_the_next_key_picture() -> None:
     one_key = encode("h264", 1800, options={"g": "9999", "sc_threshold": "0"})
     with RtspServer(one_key) as server:
@@ -191,6 +191,7 @@ class Refuses(ff.Node[ff.Frame, None]):
         """Never comes."""
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 @pytest.mark.parametrize("decode", ["all", "keyframes"])
 def test_a_camera_decodes_while_a_page_has_a_viewer(decode: Any) -> None:

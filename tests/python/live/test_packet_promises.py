@@ -61,6 +61,7 @@ def test_utc_is_by_the_cameras_clock(name: str) -> None:
             assert sample.utc_error < math.inf
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_a_segment_and_a_view_have_the_cameras_clock(tmp_path: Path, name: str) -> None:
     segments: list[ff.types.Segment] = []

@@ -17,6 +17,7 @@ from support import WATCHDOG, until
 import freshframe as ff
 
 
+@pytest.mark.slow
 def test_packets_are_recorded_without_decoding(tmp_path: Path) -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline()
@@ -37,6 +38,7 @@ def test_packets_are_recorded_without_decoding(tmp_path: Path) -> None:
     assert pts[0] == 0
 
 
+@pytest.mark.slow
 def test_packets_are_asked_for_again_when_their_port_was_removed(tmp_path: Path) -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)
@@ -85,6 +87,7 @@ def test_packets_and_frames_of_one_picture_have_the_same_times() -> None:
     assert {sample.pts: sample.captured for sample in sent} == seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later", ["frames", "packets"])
 def test_an_output_that_is_asked_for_later_has_the_times_of_the_other(later: str) -> None:
     with RtspServer(clip("h264")) as server:
@@ -194,6 +197,7 @@ def test_packets_have_no_latest() -> None:
             assert reader.get(WATCHDOG).value.is_keyframe
 
 
+@pytest.mark.slow
 def test_clips_of_packets_are_written_without_decoding(tmp_path: Path) -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline()
@@ -214,6 +218,7 @@ def test_clips_of_packets_are_written_without_decoding(tmp_path: Path) -> None:
     assert pts[-1] >= 0.9
 
 
+@pytest.mark.slow
 def test_a_camera_sleeps_and_wakes(tmp_path: Path) -> None:
     with RtspServer(clip("h264")) as server:  # a keyframe each 10
         pipeline = ff.Pipeline(keep_running=True)
@@ -245,6 +250,7 @@ def take(frame: ff.Frame) -> None:
     """Nothing more."""
 
 
+@pytest.mark.slow
 def test_intra_refresh_is_a_warning_and_cuts_no_recording(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger="freshframe")
     parts = encode("h264", options={"g": "5", "intra-refresh": "1"})  # parts of pictures are renewed

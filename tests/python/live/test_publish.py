@@ -50,6 +50,7 @@ def has_content(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 20000
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @needs_ffmpeg
 @pytest.mark.parametrize(
@@ -77,6 +78,7 @@ def test_frames_are_published(scheme: str, codec: str, tmp_path: Path) -> None:
     assert codec in ("auto", film.info.codec)
 
 
+@pytest.mark.slow
 def test_mpeg4_in_a_transport_stream_is_published_received_and_recorded(tmp_path: Path) -> None:
     url = f"udp://127.0.0.1:{free_port()}"
     sender = ff.Pipeline()
@@ -101,6 +103,7 @@ def test_mpeg4_in_a_transport_stream_is_published_received_and_recorded(tmp_path
     assert len(set(counts.values())) == 1
 
 
+@pytest.mark.slow
 @needs_ffmpeg
 def test_a_cameras_own_packets_are_published_without_decoding(tmp_path: Path) -> None:
     url = f"rtsp://127.0.0.1:{free_port()}/live/a"
@@ -117,7 +120,7 @@ def test_a_cameras_own_packets_are_published_without_decoding(tmp_path: Path) ->
     assert len([sample.pts for sample in ff.stream(ff.open(tmp_path / "a.mkv"))]) > 30
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @needs_ffmpeg
 def test_a_server_that_comes_late_and_goes_is_joined_again(tmp_path: Path) -> None:
     url = f"tcp://127.0.0.1:{free_port()}"
@@ -172,6 +175,7 @@ class Silent:
         self.listener.close()
 
 
+@pytest.mark.slow
 def test_a_slow_server_delays_nobody_and_gets_young_pictures() -> None:
     server = Silent(rate=20000)
     try:
@@ -195,6 +199,7 @@ def test_a_slow_server_delays_nobody_and_gets_young_pictures() -> None:
         server.close()
 
 
+@pytest.mark.slow
 def test_a_server_that_is_silent_is_left_and_a_stop_does_not_wait_for_it() -> None:
     server = Silent()
     try:

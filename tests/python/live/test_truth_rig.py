@@ -154,6 +154,7 @@ def test_a_torn_picture_has_no_number() -> None:
         assert find_number(np.full((180, 320), level, np.uint8)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", SHAPES)
 def test_packets_put_together_are_the_film(codec: Codec) -> None:
     shown, packets, other, sent = sent_by(codec)
@@ -189,6 +190,7 @@ def test_b_frames_are_sent_in_decoding_order_with_their_own_times() -> None:
     assert all(one.due <= one.first for one in sent)  # the camera took it before it was sent
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     ("markers", "is_marked"),
     [
@@ -231,6 +233,7 @@ def test_media_come_before_the_answer_where_the_test_wants_it(early: int) -> Non
     assert len(before) >= early if early else not before
 
 
+@pytest.mark.slow
 def test_lost_packets_are_noted_and_leave_their_gap() -> None:
     _, packets, _, sent = sent_by(lose=0.05, count=60)
     gaps = [(b.sequence - a.sequence) % (1 << 16) - 1 for a, b in itertools.pairwise(packets)]
@@ -262,6 +265,7 @@ def test_times_are_noted_around_the_packets() -> None:
     assert steps == pytest.approx([0.1] * 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", [True, False], ids=["kept", "left_out"])
 def test_what_comes_due_in_a_pause_is_sent_afterwards_or_never(keep: bool) -> None:
     with TruthServer(film(SHAPES["h264"]), fps=QUICK, network=Network(close_after=40)) as server:

@@ -57,6 +57,7 @@ def worst(found: list[float]) -> float:
     return max(map(abs, found))
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("shape", [Shape("h264"), Shape("h264", b_frames=2), Shape("h265")], ids=repr)
 @pytest.mark.parametrize(
@@ -75,6 +76,7 @@ def test_utc_is_when_the_camera_took_the_picture(shape: Shape, options: dict[str
     assert clock.residual <= CLOSE
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 @pytest.mark.parametrize("shape", [Shape("h264"), Shape("h265")], ids=repr)
 def test_through_ffmpegs_rtsp_it_is_the_same_also_where_rtps_times_wrap(shape: Shape) -> None:
@@ -89,6 +91,7 @@ def test_through_ffmpegs_rtsp_it_is_the_same_also_where_rtps_times_wrap(shape: S
     assert worst(found) <= 0.005
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("codec", ["vp8", "mjpeg"])
 @pytest.mark.parametrize("options", [{}, FFMPEG], ids=["default", "tcp"])
@@ -105,6 +108,7 @@ def test_vp8_and_mjpeg_have_the_cameras_clock_too(codec: Codec, options: dict[st
     assert worst(found) <= CLOSE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"rtsp_transport": "tcp"}, FFMPEG], ids=["own", "ffmpeg"])
 def test_a_session_with_sound_has_the_clock_of_its_pictures(options: dict[str, str]) -> None:
     manners = replace(OFTEN, describes_audio=True)
@@ -118,6 +122,7 @@ def test_a_session_with_sound_has_the_clock_of_its_pictures(options: dict[str, s
     assert worst([step - 1 / FPS for step in steps]) <= 0.5 / FPS  # even at the first report
 
 
+@pytest.mark.slow
 def test_reports_of_when_packets_were_sent_are_late_by_the_servers_constant() -> None:
     """GStreamer's server is late by default: 20.3 ms, by 20.08 to 20.39."""
     lies = Lies(clock_ahead=0.0203, report_noise=0.00015)
@@ -144,6 +149,7 @@ def test_without_reports_it_is_the_time_of_the_arrival() -> None:
         assert one.utc == pytest.approx(one.captured + ahead, abs=CLOSE)
 
 
+@pytest.mark.slow
 def test_one_report_that_is_half_a_second_off_changes_nothing() -> None:
     with TruthServer(film(Shape()), fps=FPS, manners=OFTEN) as server, Watch(server.url) as camera:
         seen = camera.read(60)
@@ -158,6 +164,7 @@ def test_one_report_that_is_half_a_second_off_changes_nothing() -> None:
     assert clock.steps == 0
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_an_hour_off_is_followed_and_named(caplog: pytest.LogCaptureFixture) -> None:
     lies = Lies(clock_ahead=-3612, clock_drift=200e-6)
     with TruthServer(film(Shape()), fps=FPS, lies=lies, manners=OFTEN) as server, Watch(server.url) as camera:
@@ -183,6 +190,7 @@ def state(url: str) -> dict[str, Any]:
         return json.load(answer)  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 @pytest.mark.parametrize("by", [60.0, -60.0, 0.2])
 def test_a_clock_that_is_set_is_followed_and_is_an_event(by: float, caplog: pytest.LogCaptureFixture) -> None:
@@ -226,6 +234,7 @@ def test_a_clock_that_was_never_set_is_not_used_and_is_named_once(
     assert f"reports the time {date} 12:" in named[0]
 
 
+@pytest.mark.slow
 def test_after_a_return_to_a_camera_with_another_clock_nothing_of_the_old_one_is_left() -> None:
     shape = film(Shape())
     first = TruthServer(shape, fps=FPS)

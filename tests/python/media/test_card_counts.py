@@ -54,6 +54,7 @@ def count(film: Path, decoder: str, *, on_device: bool) -> int:
     return frames + sum(pipeline.stats().nodes["film"].drops.values())
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("on_device", [False, True])
 @pytest.mark.parametrize("word", [*REFUSE, *FAIL, *LOSE])
 def test_each_picture_of_a_file_is_a_frame_or_a_drop(
@@ -73,6 +74,7 @@ def test_each_picture_of_a_file_is_a_frame_or_a_drop(
     card.fault()
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize(
     "word", ["lost:12", "slow:5,lost:12", "refuse:1", "refuse:5", "skip:4", "copy:1", "copy:3", "copy:20"]
 )
@@ -92,6 +94,7 @@ def test_each_picture_of_a_stream_is_a_frame_or_a_drop(word: str, card: Card) ->
     assert delivered + drops == pictures
 
 
+@pytest.mark.slow
 def test_two_hundred_starts_leave_nothing(films: list[Path], card: Card) -> None:
     for number in range(200):
         pipeline = ff.Pipeline()
@@ -103,6 +106,7 @@ def test_two_hundred_starts_leave_nothing(films: list[Path], card: Card) -> None
         assert {name: card.count(name) for name in LEFT} == dict.fromkeys(LEFT, 0), number
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("word", ["none", "old"])
 def test_without_a_card_the_wish_for_one_takes_nothing_there(
     word: str, films: list[Path], card: Card
@@ -115,6 +119,7 @@ def test_without_a_card_the_wish_for_one_takes_nothing_there(
     assert {name: card.count(name) for name in names} == before
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("options", [{}, {"tune": "film", "bf": "2"}])
 def test_a_decoder_on_a_card_holds_as_many_pictures_as_on_the_cpu(
     options: dict[str, str], card: Card

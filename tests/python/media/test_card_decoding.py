@@ -94,6 +94,7 @@ def joined(folder: Path, *, size: str = "640x480", pixels: str = "yuv420p") -> P
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*H264, "odd size", "change of size"])
 @pytest.mark.parametrize("decoder", ["auto", "cuda", "cuda:0"])
 def test_a_card_gives_the_pictures_of_the_cpu(kind: str, decoder: str, tmp_path: Path, card: Card) -> None:
@@ -111,6 +112,7 @@ def test_a_card_gives_the_pictures_of_the_cpu(kind: str, decoder: str, tmp_path:
     assert card.count("pictures") >= len(got.pictures)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OTHERS)
 def test_other_codecs_keep_their_order_and_their_times(kind: str, tmp_path: Path, card: Card) -> None:
     path = clip(tmp_path / ("film.ts" if kind == "mpeg2" else "film.mkv"), OTHERS[kind])
@@ -134,6 +136,7 @@ REFUSALS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", REFUSALS)
 def test_a_refused_stream_is_decoded_by_the_cpu_with_the_reason(
     fault: str, film: Path, card: Card, caplog: pytest.LogCaptureFixture
@@ -151,6 +154,7 @@ def test_a_refused_stream_is_decoded_by_the_cpu_with_the_reason(
     assert caplog.text.count("decoded by the CPU") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", REFUSALS)
 def test_a_demanded_card_that_refuses_is_an_error(fault: str, film: Path, card: Card) -> None:
     card.fault(fault)
@@ -159,11 +163,13 @@ def test_a_demanded_card_that_refuses_is_an_error(fault: str, film: Path, card: 
     card.fault()
 
 
+@pytest.mark.slow
 def test_a_card_that_does_not_exist_is_an_error(film: Path, card: Card) -> None:
     with pytest.raises(ff.SourceError, match=r"cuda:1 does not exist: this machine has 1 card"):
         run(film, "cuda:1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pixels", "reason"), [("yuv444p", "not 4:2:0"), ("yuv420p10le", "10 bits")])
 def test_pictures_that_no_card_takes_are_named(pixels: str, reason: str, tmp_path: Path, card: Card) -> None:
     path = clip(tmp_path / "film.mkv", OTHERS["hevc"], pixels=pixels)
@@ -173,6 +179,7 @@ def test_pictures_that_no_card_takes_are_named(pixels: str, reason: str, tmp_pat
     assert card.count("decoders") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["b-frames", "no b-frames"])
 @pytest.mark.parametrize("after", [0, 1, 7, 19])
 def test_a_card_that_is_lost_is_left_at_the_next_keyframe(
@@ -189,6 +196,7 @@ def test_a_card_that_is_lost_is_left_at_the_next_keyframe(
         assert re.search(r"cuda:0: it has failed.*CUDA_ERROR_UNKNOWN", got.source.decoder_reason or "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*OTHERS, "h264"])
 @pytest.mark.parametrize("after", [0, 1, 7, 19])
 def test_each_picture_of_a_lost_card_is_counted(after: int, kind: str, tmp_path: Path, card: Card) -> None:
@@ -207,6 +215,7 @@ def test_each_picture_of_a_lost_card_is_counted(after: int, kind: str, tmp_path:
     card.fault()
 
 
+@pytest.mark.slow
 def test_a_lost_card_is_one_warning(film: Path, card: Card, caplog: pytest.LogCaptureFixture) -> None:
     card.fault(f"lost:{card.count('pictures') + 7}")
     run(film, "auto")
@@ -215,6 +224,7 @@ def test_a_lost_card_is_one_warning(film: Path, card: Card, caplog: pytest.LogCa
     assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["b-frames", "no b-frames"])
 @pytest.mark.parametrize("after", [1, 7, 18, 19])
 def test_a_demanded_card_that_is_lost_ends_the_file(
@@ -231,6 +241,7 @@ def test_a_demanded_card_that_is_lost_ends_the_file(
         assert (delivered, decode) == (after - 1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decoder", ["auto", "cuda"])
 @pytest.mark.parametrize(
     ("fault", "second", "reason"),
@@ -282,6 +293,7 @@ def test_the_last_row_and_column_have_their_colour(kind: str, tmp_path: Path, ca
         assert (painted == painted[0, 0]).all()
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("fault", ["refuse:4", "refuse:10"])
 @pytest.mark.parametrize("kind", ["b-frames", "no b-frames"])
 def test_each_picture_that_the_card_refuses_is_counted(
@@ -321,6 +333,7 @@ def test_all_decoders_of_a_process_share_one_context(film: Path, card: Card) -> 
 # ---- live
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(("server", "media"), [(TcpServer, "mpegts"), (RtspServer, "h264")])
 @pytest.mark.parametrize("decoder", ["auto", "cuda"])
 def test_a_stream_is_decoded_on_the_card(decoder: str, server: Any, media: str, card: Card) -> None:
@@ -332,6 +345,7 @@ def test_a_stream_is_decoded_on_the_card(decoder: str, server: Any, media: str, 
     assert not any(sample.frame.damaged for sample in samples)
 
 
+@pytest.mark.slow
 def test_a_stream_goes_on_without_the_card(card: Card) -> None:
     with TcpServer(live_clip("mpegts")) as server, Camera(server.url, decoder="auto") as camera:
         camera.read(5)
@@ -346,6 +360,7 @@ def test_a_stream_goes_on_without_the_card(card: Card) -> None:
     assert isinstance(kinds, list)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("media", "codec", "options"),
     [
@@ -376,6 +391,7 @@ def test_each_picture_of_a_stream_is_delivered_or_counted(
     assert delivered + decode == pictures - (media == "matroska")
 
 
+@pytest.mark.slow
 def test_a_demanded_card_that_is_lost_is_an_outage(card: Card) -> None:
     with TcpServer(live_clip("mpegts")) as server, Camera(server.url, decoder="cuda") as camera:
         camera.read(5)
@@ -397,6 +413,7 @@ def test_a_stream_whose_card_cannot_be_had_does_not_start(fault: str, card: Card
     card.fault()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("server", "media"), [(TcpServer, "mpegts"), (RtspServer, "h264")])
 def test_the_context_is_made_while_the_connection_is_made(server: Any, media: str, card: Card) -> None:
     class Releasing(server):  # type: ignore[misc]
@@ -414,6 +431,7 @@ def test_the_context_is_made_while_the_connection_is_made(server: Any, media: st
 
 
 # Not of H.264: FFmpeg opens another decoder on the card after each end.
+@pytest.mark.slow
 @pytest.mark.parametrize(("media", "codec"), [("mpegts", "libx265"), ("matroska", "libvpx-vp9")])
 def test_a_reconnect_keeps_the_decoder_of_the_same_stream(media: str, codec: str, card: Card) -> None:
     before = card.count("made decoders")
@@ -432,6 +450,7 @@ def test_a_reconnect_keeps_the_decoder_of_the_same_stream(media: str, codec: str
         assert card.count("made decoders") > before + 1
 
 
+@pytest.mark.slow
 def test_keyframes_alone_are_decoded_by_the_cpu(card: Card) -> None:
     before = card.count("made decoders")
     with (
@@ -492,6 +511,7 @@ run()
     ]
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("way", ["sys.exit()", "pipeline.stop()", "os.kill(os.getpid(), signal.SIGTERM)"])
 def test_a_program_that_ends_leaves_nothing_on_the_card(way: str, film: Path, card_folder: Path) -> None:
     code = f"""
@@ -515,6 +535,7 @@ held = [reader.get(timeout=60) for _ in range(30)]
 # ---- reports
 
 
+@pytest.mark.slow
 def test_doctor_lists_the_card_or_the_reason(card_folder: Path) -> None:
     code = "import sys; from freshframe.__main__ import main; sys.exit(main(['doctor']))"
     for fault, wanted in {

@@ -28,6 +28,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clip(tmp_path_factory.mktemp("films") / "film.mp4", H264["b-frames"])
 
 
+@pytest.mark.slow
 def test_a_picture_whose_card_is_lost_raises_at_its_reader(film: Path, card: Card) -> None:
     frames, pipeline = frames_of(film)
     read_before = frames[0].rgb.copy()
@@ -68,6 +69,7 @@ def yielded(frame: ff.Frame) -> Iterator[int]:
     yield sum_of(frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "options"),
     [
@@ -109,6 +111,7 @@ def lose_each(frames: list[ff.Frame]) -> list[int | Exception]:
     return [ff.DeviceError("cuda:0: CUDA_ERROR_UNKNOWN") for _ in frames]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "options"),
     [

@@ -52,6 +52,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # ---- one copy, for who reads
 
 
+@pytest.mark.slow
 def test_nothing_comes_to_the_host_before_somebody_reads_it(film: Path, card: Card) -> None:
     before = card.count("bytes to host")
     frames, pipeline = frames_of(film)
@@ -66,6 +67,7 @@ def test_nothing_comes_to_the_host_before_somebody_reads_it(film: Path, card: Ca
     assert stats.held_bytes == 0
 
 
+@pytest.mark.slow
 def test_all_readers_share_one_copy(film: Path, card: Card) -> None:
     wanted = pictures_of(film)
     frames, pipeline = frames_of(film)
@@ -90,6 +92,7 @@ def test_all_readers_share_one_copy(film: Path, card: Card) -> None:
     assert same(frames, wanted)
 
 
+@pytest.mark.slow
 def test_without_the_wish_each_picture_comes_to_the_host_at_once(film: Path, card: Card) -> None:
     before = card.count("bytes to host")
     frames, pipeline = frames_of(film, on_device=False)
@@ -99,6 +102,7 @@ def test_without_the_wish_each_picture_comes_to_the_host_at_once(film: Path, car
     assert pipeline.stats().device_bytes == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*H264, "odd size", "crop", "turned"])
 def test_the_pictures_are_those_of_the_processor(kind: str, tmp_path: Path, card: Card) -> None:
     options = H264.get(kind, H264["b-frames"])
@@ -135,6 +139,7 @@ def test_a_reader_asks_for_no_format_of_a_reader_that_has_gone(film: Path, card:
         assert downloads(frames_of(film)[1]) == 0
 
 
+@pytest.mark.slow
 def test_a_form_of_another_format_is_in_the_host(film: Path, card: Card) -> None:
     frames, _ = frames_of(film)
     other = frames[0].to("bgr")
@@ -143,6 +148,7 @@ def test_a_form_of_another_format_is_in_the_host(film: Path, card: Card) -> None
     assert hash(frames[0]) == hash(frames[0].to("nv12"))
 
 
+@pytest.mark.slow
 def test_a_worker_process_gets_the_pixels(film: Path, card: Card) -> None:
     wanted = [int(picture.astype(np.int64).sum()) for picture in pictures_of(film)]
     pipeline = ff.Pipeline()
@@ -154,6 +160,7 @@ def test_a_worker_process_gets_the_pixels(film: Path, card: Card) -> None:
     assert downloads(pipeline) == PICTURES
 
 
+@pytest.mark.slow
 def test_nodes_that_read_no_pixels_cost_no_copy(film: Path, card: Card) -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(film, decoder="cuda", on_device=True), name="film")
@@ -176,6 +183,7 @@ def test_a_wish_that_cannot_be_is_refused(options: dict[str, Any], reason: str) 
         ff.open("film.mp4", on_device=True, **options)
 
 
+@pytest.mark.slow
 def test_where_the_processor_decodes_frames_are_in_the_host(film: Path, card: Card) -> None:
     card.fault("no_h264")
     frames, pipeline = frames_of(film, decoder="auto")
@@ -187,6 +195,7 @@ def test_where_the_processor_decodes_frames_are_in_the_host(film: Path, card: Ca
 # ---- the watch over frozen pictures
 
 
+@pytest.mark.slow
 def test_the_watch_over_a_camera_copies_nothing_to_the_host(card: Card) -> None:
     before = card.count("bytes to host")
     with (
@@ -199,6 +208,7 @@ def test_the_watch_over_a_camera_copies_nothing_to_the_host(card: Card) -> None:
     assert card.count("bytes to host") == before
 
 
+@pytest.mark.slow
 def test_a_frozen_camera_is_known_by_its_packets(card: Card) -> None:
     before = card.count("bytes to host")
     hung = encode("mpegts", 300, draw=lambda _, width, height: picture(0, width, height))
@@ -214,6 +224,7 @@ def test_a_frozen_camera_is_known_by_its_packets(card: Card) -> None:
 # ---- lifetimes
 
 
+@pytest.mark.slow
 def test_a_kept_picture_outlives_its_source_and_its_pipeline(film: Path, card: Card) -> None:
     wanted = pictures_of(film)
     frames, pipeline = frames_of(film)
@@ -224,6 +235,7 @@ def test_a_kept_picture_outlives_its_source_and_its_pipeline(film: Path, card: C
     assert same(frames, wanted)
 
 
+@pytest.mark.slow
 def test_decoding_goes_on_beside_many_kept_pictures(film: Path, card: Card) -> None:
     pipeline = ff.Pipeline()
     reader = pipeline.reader(
@@ -237,6 +249,7 @@ def test_decoding_goes_on_beside_many_kept_pictures(film: Path, card: Card) -> N
     assert all(planes)
 
 
+@pytest.mark.slow
 def test_without_memory_on_the_card_pictures_come_to_the_host(film: Path, card: Card) -> None:
     wanted = pictures_of(film)
     pipeline = ff.Pipeline()
@@ -255,6 +268,7 @@ def test_without_memory_on_the_card_pictures_come_to_the_host(film: Path, card: 
 # ---- the budget
 
 
+@pytest.mark.slow
 def test_a_file_waits_for_room_on_the_card(film: Path, card: Card) -> None:
     pipeline = ff.Pipeline(max_device_bytes=4 * CARD_BYTES)
     reader = pipeline.reader(
@@ -272,6 +286,7 @@ def test_a_file_waits_for_room_on_the_card(film: Path, card: Card) -> None:
     check_books(pipeline)
 
 
+@pytest.mark.slow
 def test_who_holds_half_of_the_room_is_named(film: Path, card: Card) -> None:
     pipeline = ff.Pipeline(max_device_bytes=8 * CARD_BYTES)
     reader = pipeline.reader(
@@ -288,6 +303,7 @@ def test_who_holds_half_of_the_room_is_named(film: Path, card: Card) -> None:
     assert len(held) == 3
 
 
+@pytest.mark.slow
 def test_who_holds_nothing_on_the_card_is_neither_named_nor_refused(film: Path, card: Card) -> None:
     pipeline = ff.Pipeline(max_device_bytes=8 * CARD_BYTES)
     on_card = pipeline.add(ff.open(film, decoder="cuda", on_device=True), name="film")
@@ -305,6 +321,7 @@ def test_who_holds_nothing_on_the_card_is_neither_named_nor_refused(film: Path, 
     assert len(in_host) == PICTURES
 
 
+@pytest.mark.slow
 def test_a_camera_drops_what_finds_no_room_on_the_card(card: Card) -> None:
     pipeline = ff.Pipeline(max_device_bytes=4 * 256 * 120 * 3 // 2)  # four pictures of 160x120
     with TcpServer(live_clip("mpegts")) as server:
@@ -316,6 +333,7 @@ def test_a_camera_drops_what_finds_no_room_on_the_card(card: Card) -> None:
                 reader.get(timeout=LONG_WATCHDOG)
 
 
+@pytest.mark.slow
 def test_the_limit_is_a_size(card: Card) -> None:
     with pytest.raises(ff.OptionError, match="max_device_bytes must be at least 1, got 0"):
         ff.Pipeline(max_device_bytes=0)
@@ -373,6 +391,7 @@ print(held[1].rgb.shape)
     assert ended.stdout.splitlines() == ["this frame is on a graphics card"[:30]] * 2 + ["(240, 320, 3)"]
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("way", ["sys.exit()", "pipeline.stop()", "os.kill(os.getpid(), signal.SIGTERM)"])
 def test_a_program_that_ends_with_pictures_leaves_nothing_on_the_card(
     way: str, film: Path, card_folder: Path

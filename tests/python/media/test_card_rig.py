@@ -44,6 +44,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clip(tmp_path_factory.mktemp("clips") / "b.mp4", H264["b-frames"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "size"), [("b-frames", "320x240"), ("no b-frames", "322x242"), ("interlaced", "320x240")]
 )
@@ -58,6 +59,7 @@ def test_h264_gives_the_pictures_of_the_stream(
     assert not counts.keys() & {"decoders", "mapped", "buffers", "contexts", "streams"}  # nothing is left
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     ("faults", "on_card", "pictures"),
     [

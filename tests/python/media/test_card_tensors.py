@@ -27,6 +27,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return clip(tmp_path_factory.mktemp("films") / "film.mp4", H264["b-frames"])
 
 
+@pytest.mark.slow
 def test_a_consumer_of_today_gets_the_planes_without_a_copy(film: Path, card: Card) -> None:
     frames, pipeline = frames_of(film)
     counts = {name: card.count(name) for name in ("bytes to host", "bytes on device", "bytes to device")}
@@ -49,6 +50,7 @@ def test_a_consumer_of_today_gets_the_planes_without_a_copy(film: Path, card: Ca
     uv.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wish", [{}, {"max_version": (0, 8)}, {"max_version": (1, 0), "copy": True}])
 def test_a_consumer_that_may_write_gets_a_copy_on_the_card(
     wish: dict[str, Any], film: Path, card: Card
@@ -67,6 +69,7 @@ def test_a_consumer_that_may_write_gets_a_copy_on_the_card(
     own.close()
 
 
+@pytest.mark.slow
 def test_a_copy_in_the_hosts_memory_is_of_its_own(film: Path, card: Card) -> None:
     frames, _ = frames_of(film)
     plane = planes_of(frames[0])[0]
@@ -78,6 +81,7 @@ def test_a_copy_in_the_hosts_memory_is_of_its_own(film: Path, card: Card) -> Non
     assert not np.shares_memory(own, shared)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wish", "error", "reason"),
     [
@@ -98,6 +102,7 @@ def test_a_wrong_wish_is_refused(
         planes_of(frames[0])[0].__dlpack__(**wish)
 
 
+@pytest.mark.slow
 def test_the_host_gets_the_copy_that_all_share(film: Path, card: Card) -> None:
     frames, pipeline = frames_of(film)
     y, uv = planes_of(frames[0])
@@ -110,6 +115,7 @@ def test_the_host_gets_the_copy_that_all_share(film: Path, card: Card) -> None:
     assert downloads(pipeline) == 1
 
 
+@pytest.mark.slow
 def test_a_consumer_of_cudas_array_interface_gets_the_planes_without_a_copy(film: Path, card: Card) -> None:
     frames, pipeline = frames_of(film)
     before = card.count("bytes on device")
@@ -139,6 +145,7 @@ def test_the_planes_of_cudas_array_interface_are_whole_without_another_wait(film
                 assert np.array_equal(Shown(plane).pixels(card), pixels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wait", [None, 1, 2, "own"])
 def test_a_consumers_work_begins_once_the_picture_is_whole(wait: Any, film: Path, card: Card) -> None:
     wanted = [frame.luma for frame in frames_of(film)[0]]
@@ -154,6 +161,7 @@ def test_a_consumers_work_begins_once_the_picture_is_whole(wait: Any, film: Path
         stream.close()
 
 
+@pytest.mark.slow
 def test_a_consumer_that_does_not_wait_reads_too_early(film: Path, card: Card) -> None:
     wanted = [frame.luma.copy() for frame in frames_of(film)[0]]
     with lazy_frames_of(film, card) as frames:
@@ -191,6 +199,7 @@ def test_memory_is_not_written_before_its_readers_have_ended(way: str, film: Pat
     card.fault()
 
 
+@pytest.mark.slow
 def test_a_tensor_outlives_its_frame_and_its_pipeline(film: Path, card: Card) -> None:
     frames, pipeline = frames_of(film)
     wanted = frames[5].luma.copy()
@@ -207,6 +216,7 @@ def test_a_tensor_outlives_its_frame_and_its_pipeline(film: Path, card: Card) ->
     assert card.count("contexts") == 0
 
 
+@pytest.mark.slow
 def test_a_held_tensor_counts_as_a_held_frame(film: Path, card: Card) -> None:
     pipeline = ff.Pipeline(max_device_bytes=8 * CARD_BYTES)
     reader = pipeline.reader(pipeline.add(ff.open(film, decoder="cuda", on_device=True), name="film"))

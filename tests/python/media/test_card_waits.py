@@ -95,6 +95,7 @@ def test_threads_sleep_while_they_wait_unless_another_library_has_chosen(
     assert card.count("blocking contexts") - before == (wanted == SLEEP)
 
 
+@pytest.mark.slow
 def test_the_time_for_which_decoding_waits_for_its_card_is_counted(film: Path, card: Card) -> None:
     card.fault("slow:20")
     _, on_card = frames_of(film, on_device=False)
@@ -105,6 +106,7 @@ def test_the_time_for_which_decoding_waits_for_its_card_is_counted(film: Path, c
     assert source_of(on_cpu).card_wait == 0
 
 
+@pytest.mark.slow
 def test_a_slow_card_that_is_lost_is_waited_for_no_longer(film: Path, card: Card) -> None:
     card.fault("slow:10")
     pipeline = ff.Pipeline()
@@ -130,6 +132,7 @@ def test_a_playlist_is_behind_by_the_pictures_that_wait_for_its_card(card: Card)
     card.fault()
 
 
+@pytest.mark.slow
 def test_a_full_card_is_named_at_the_source_that_falls_behind(film: Path, card: Card) -> None:
     """A file without a pace waits as long for its pictures, and is late for nothing."""
     card.fault("slow:1000")

@@ -45,7 +45,7 @@ LOCALES = {
 }
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("name", ["UTF-8", "Latin-1"])
 def test_a_name_leads_to_its_file_under_each_locale(locale: str, name: str, tmp_path: Path) -> None:

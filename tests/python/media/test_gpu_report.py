@@ -45,6 +45,7 @@ def report(
     return ended.returncode, {line["step"]: line for line in lines}
 
 
+@pytest.mark.slow
 def test_each_step_finds_what_a_card_does(clips: Path, card_folder: Path) -> None:
     status, steps = report(clips, card_folder, "")
     assert status == 0
@@ -61,6 +62,7 @@ def test_each_step_finds_what_a_card_does(clips: Path, card_folder: Path) -> Non
     assert rate["pictures a second"] > 0
 
 
+@pytest.mark.slow
 def test_a_card_that_leaves_pictures_out_fails_the_step(clips: Path, card_folder: Path) -> None:
     status, steps = report(clips, card_folder, "skip:3", "same pictures h264")
     assert status == 1

@@ -185,6 +185,7 @@ def check(frame: ff.Frame, wanted: Pixels) -> None:
         assert np.abs(frame.rgb[y, x].astype(int) - wanted[y, x]).max() <= 4
 
 
+@pytest.mark.table(cases=20)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_picture_is_one_sample_with_the_right_pixels(kind: str, tmp_path: Path) -> None:
     suffix, content = KINDS[kind]
@@ -202,6 +203,7 @@ def test_a_picture_is_one_sample_with_the_right_pixels(kind: str, tmp_path: Path
         check(samples[2].value, image())
 
 
+@pytest.mark.table(cases=20)
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS[kind][0] not in ("bmp", "")])
 def test_a_picture_that_is_cut_off_is_refused(kind: str, tmp_path: Path) -> None:
     suffix, whole = KINDS[kind]

@@ -137,6 +137,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.writer)
 def test_a_kind_of_video_has_its_pictures_numbers_and_times(kind: Kind, tmp_path: Path) -> None:
     path = kind.write(tmp_path)
@@ -175,6 +176,7 @@ def test_the_times_of_pictures_may_vary(tmp_path: Path) -> None:
     assert run(tmp_path / "a.mkv", start=times[9]).pts == pytest.approx(whole.pts[9:], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_video_that_was_cut_without_encoding_begins_with_its_first_visible_picture(tmp_path: Path) -> None:
     ffmpeg(*film(10), *X264.split(), tmp_path / "a.mp4")
     for name in ("cut.mp4", "cut.mov"):
@@ -195,6 +197,7 @@ def test_a_rotated_video_is_upright(tmp_path: Path) -> None:
     } == {(64, 48, 3)}
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("flags", ["", "-movflags +faststart", "-movflags +frag_keyframe+empty_moov"])
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
 def test_two_mp4s_that_were_joined_byte_by_byte_are_not_complete(
@@ -209,6 +212,7 @@ def test_two_mp4s_that_were_joined_byte_by_byte_are_not_complete(
     assert len(both.numbers) == 2 * COUNT or both.drops["decode"] >= 1
 
 
+@pytest.mark.table(cases=4)
 @pytest.mark.parametrize("name", ["a.mkv", "a.ts", "a.avi", "a.flv", "a.mpg", "a.mjpeg"])
 def test_other_files_that_were_joined_have_all_pictures_or_are_not_complete(
     name: str, tmp_path: Path
@@ -240,6 +244,7 @@ def spoil(path: Path, packets: tuple[int, ...]) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 4])
 @pytest.mark.parametrize(
     ("name", "codec"),

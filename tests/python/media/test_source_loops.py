@@ -135,6 +135,7 @@ def test_an_exception_of_the_body_passes_unchanged_and_with_has_closed_the_sourc
     assert running() == []
 
 
+@pytest.mark.slow
 def test_without_with_a_kept_traceback_holds_the_source() -> None:
     kept: list[BaseException] = []
     try:
@@ -207,6 +208,7 @@ def looped(source: Any) -> Iterator[ff.Sample[Any]]:
 READ = [loop, enter, async_loop, async_enter]
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("make", [camera, mock])
 @pytest.mark.parametrize("first", READ)
@@ -347,6 +349,7 @@ def test_the_pipeline_has_the_sources_name() -> None:
         assert source.info.width > 0
 
 
+@pytest.mark.slow
 def test_nothing_of_a_loop_that_was_left_stays_alive(pipelines: list[ff.Pipeline]) -> None:
     def left() -> weakref.ref[Any]:
         source = camera()

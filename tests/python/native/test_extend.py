@@ -29,6 +29,7 @@ def test_get_cmake_dir_holds_the_package_that_points_at_the_same_headers() -> No
 PYTHON_H = Path(sysconfig.get_path("include")) / "Python.h"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not PYTHON_H.exists(), reason="Python's headers are not installed")
 def test_the_header_includes_python_h_before_any_standard_header(tmp_path: Path) -> None:
     """Otherwise the compiler warns on Python 3.15, whose Python.h wants a later POSIX than the C library."""

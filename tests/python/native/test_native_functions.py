@@ -228,6 +228,7 @@ def test_wiring_is_checked_by_type(library: Path) -> None:
         pipeline.add(ff.native.load(library, "rows", out=(None, 2), max_rows=1), number)
 
 
+@pytest.mark.slow
 def test_a_function_runs_in_a_worker_process(library: Path) -> None:
     node = ff.native.load(library, "stamp", out=(6,), dtype="float64")
     (made,) = values(node, frames(1), process=True)
@@ -265,6 +266,7 @@ def test_a_native_function_never_waits_for_the_gil(library: Path) -> None:
         sys.setswitchinterval(interval)
 
 
+@pytest.mark.slow
 def test_a_crash_in_a_worker_process_costs_one_sample(tmp_path: Path) -> None:
     code = f"""
     #include <stdint.h>

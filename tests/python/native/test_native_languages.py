@@ -84,6 +84,7 @@ def test_rust(tmp_path: Path) -> None:
     assert means(ff.native.load(tmp_path / "libmean.so", "mean", out=())) == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_cython(tmp_path: Path) -> None:
     pytest.importorskip("Cython", reason="Cython is not installed")
     source = tmp_path / "my_cython.pyx"
@@ -128,6 +129,7 @@ def test_what_of_cffi_is_no_native_function_is_refused() -> None:
             ff.native.function(other, out=())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("numba_compiler")
 def test_numba() -> None:
     @ff.native.numba(out=())
@@ -137,6 +139,7 @@ def test_numba() -> None:
     assert means(mean) == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_nanobind(tmp_path: Path) -> None:
     nanobind = pytest.importorskip("nanobind", reason="nanobind is not installed")
     folder = Path(nanobind.include_dir()).parent

@@ -36,17 +36,20 @@ COMPILE_TIME = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", COMPILE_TIME)
 def test_a_mistake_that_the_compiler_sees_is_one_error_with_a_sentence(tmp_path: Path, code: str) -> None:
     (error,) = compiler_errors(tmp_path, f"{HEAD}{NODE}{code}\n")
     assert COMPILE_TIME[code] in error
 
 
+@pytest.mark.slow
 def test_a_class_that_cannot_be_made_from_options_is_refused_by_the_compiler(tmp_path: Path) -> None:
     (error,) = compiler_errors(tmp_path, f'{HEAD}{LEVEL}FRESHFRAME_NODE(Mean, "mean");\n')
     assert "needs a public constructor that takes a const Options&, or nothing" in error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "methods",
     {
@@ -71,6 +74,7 @@ def test_a_class_that_lacks_a_method_is_told_that_and_not_of_its_constructor(
     assert not any("public constructor" in error for error in errors)
 
 
+@pytest.mark.slow
 def test_an_older_cpp_is_named_first(tmp_path: Path) -> None:
     assert "needs C++17: compile with -std=c++17 or later" in compiler_errors(tmp_path, HEAD, "-std=c++14")[0]
     python = f"-I{sysconfig.get_path('include')}"
@@ -78,6 +82,7 @@ def test_an_older_cpp_is_named_first(tmp_path: Path) -> None:
     assert "needs C++20: compile with -std=c++20 or later" in first
 
 
+@pytest.mark.slow
 def test_a_node_with_a_private_base_is_one_error_with_a_sentence(tmp_path: Path) -> None:
     code = NODE.replace(": public", ":", 1) + 'FRESHFRAME_NODE(Mean, "mean");\n'
     (error,) = compiler_errors(tmp_path, HEAD + code)
@@ -156,6 +161,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compiled(tmp_path_factory.mktemp("mistakes"), HEAD + RUN_TIME, language="c++")
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("how", FOUND)
 def test_a_wrong_picture_is_an_error_that_says_what_was_wanted_and_found(plugin: Path, how: str) -> None:
     frame = ff.Frame.from_array(picture(1), "gray")

@@ -309,6 +309,7 @@ def test_a_lone_node_is_not_called_by_two_threads(library: Path) -> None:
     assert odd == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_arrays_of_any_byte_order_and_place_reach_a_plugin(order: str, tmp_path: Path) -> None:
     code = """
@@ -364,6 +365,7 @@ def test_a_capsule_serves_one_node(library: Path) -> None:
         values(Gives(lambda: only), frames())
 
 
+@pytest.mark.slow
 def test_a_capsule_is_kept_as_long_as_its_node(library: Path, pipelines: list[ff.Pipeline]) -> None:
     keep: list[Any] = []
     given = capsule(library, keep)

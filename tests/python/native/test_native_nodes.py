@@ -23,8 +23,8 @@ CODE = Path(__file__).with_name("native_plugin.cpp").read_text(encoding="utf-8")
     scope="module",
     params=[
         pytest.param(("c++", "-O3"), id="O3"),
-        pytest.param(("clang++", "-O0"), id="clang", marks=pytest.mark.thorough),
-        pytest.param(("clang++", "-stdlib=libc++"), id="libc++", marks=pytest.mark.thorough),
+        pytest.param(("clang++", "-O0"), id="clang", marks=pytest.mark.slow),
+        pytest.param(("clang++", "-stdlib=libc++"), id="libc++", marks=pytest.mark.slow),
     ],
 )
 def plugin(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Path]:
@@ -47,6 +47,7 @@ def values(node: Any, given: list[Any], **options: Any) -> list[Any]:
     return [sample.value for sample in run_node(node, given, **options)]
 
 
+@pytest.mark.slow
 def test_a_class_gets_its_options_and_gives_numbers(plugin: Path) -> None:
     assert values(ff.native.node(plugin, "mean"), frames(2)) == [0, 1]
     assert values(ff.native.node(plugin, "mean", scale=2, negative=True), frames(2)) == [0, -2]
@@ -308,6 +309,7 @@ def test_a_node_belongs_to_one_pipeline(plugin: Path) -> None:
         values(node, frames(1))
 
 
+@pytest.mark.slow
 def test_a_node_runs_in_a_worker_process(plugin: Path) -> None:
     assert values(ff.native.node(plugin, "mean", scale=3), frames(3), process=True) == [0, 3, 6]
     (table,) = values(ff.native.node(plugin, "given", text="far"), frames(1), process=True)
@@ -333,6 +335,7 @@ def test_a_source_cannot_run_in_a_worker_process(plugin: Path) -> None:
         ff.Pipeline().add(ff.native.node(plugin, "counter"), process=True)  # type: ignore[call-overload]
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 def test_a_node_that_is_deaf_to_the_stop_is_named_and_the_exit_goes_on(plugin: Path) -> None:
     ended = run_program(

@@ -23,6 +23,7 @@ def values(node: Any, given: list[ff.Frame], **options: Any) -> list[Any]:
     return [sample.value for sample in run_node(node, given, **options)]
 
 
+@pytest.mark.slow
 def test_a_function_gives_a_number() -> None:
     @ff.native.numba(out=())
     def mean(pixels: Any) -> Any:
@@ -32,6 +33,7 @@ def test_a_function_gives_a_number() -> None:
     assert values(mean, frames(1)) == [0]  # as often as you like
 
 
+@pytest.mark.slow
 def test_a_function_fills_the_array_that_it_names() -> None:
     @ff.native.numba(out=(2, 3), dtype="float64", state=b"\x07")
     def stamp(state: Any, source: Any, seq: Any, pts: Any, out: Any, pixels: Any) -> None:
@@ -48,6 +50,7 @@ def test_a_function_fills_the_array_that_it_names() -> None:
     assert not second.flags.writeable
 
 
+@pytest.mark.slow
 def test_a_function_gets_colours_of_padded_rows() -> None:
     @ff.native.numba(out=(3,), format="rgb")
     def last(pixels: Any, out: Any) -> None:
@@ -60,6 +63,7 @@ def test_a_function_gets_colours_of_padded_rows() -> None:
     assert values(last, [frame])[0].tolist() == [3, 2, 1]
 
 
+@pytest.mark.slow
 def test_the_number_of_rows_may_vary() -> None:
     @ff.native.numba(out=(None, 2), max_rows=4, dtype="int32")
     def bright(pixels: Any, out: Any) -> Any:
@@ -69,6 +73,7 @@ def test_the_number_of_rows_may_vary() -> None:
     assert [value.tolist() for value in values(bright, frames(3))] == [[], [[0, 5]], [[0, 5], [0, 0]]]
 
 
+@pytest.mark.slow
 def test_an_exception_is_a_node_error() -> None:
     @ff.native.numba(out=())
     def fails(pixels: Any, seq: Any) -> Any:
@@ -80,6 +85,7 @@ def test_an_exception_is_a_node_error() -> None:
         values(fails, frames(3))
 
 
+@pytest.mark.slow
 def test_a_function_that_would_take_the_gil_is_refused() -> None:
     with pytest.raises(ff.OptionError, match=r"'prints' would take the GIL: print\(\)"):
 
@@ -125,6 +131,7 @@ def one_element(pixels: Any, out: Any) -> None:
         pixels[y, 5] = 255
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("draws", "format_"), [(whole, "gray"), (one_row, "gray"), (one_element, "bgr")])
 def test_a_function_that_writes_into_the_frame_of_all_its_users_is_refused(draws: Any, format_: Any) -> None:
     with pytest.raises(ff.OptionError, match=rf"'{draws.__name__}' writes into `pixels`.*pixels\.copy\(\)"):
@@ -137,6 +144,7 @@ def test_a_jitted_function_that_may_write_into_the_pixels_is_refused() -> None:
         ff.native.numba(out=(1,))(eager)
 
 
+@pytest.mark.slow
 def test_a_copy_of_the_pixels_may_be_written() -> None:
     @ff.native.numba(out=())
     def darkest(pixels: Any) -> Any:
@@ -151,6 +159,7 @@ def test_a_copy_of_the_pixels_may_be_written() -> None:
     assert (given[1].luma == 1).all()
 
 
+@pytest.mark.slow
 def test_a_result_that_nothing_would_write_or_read_is_refused() -> None:
     def one(pixels: Any) -> Any:
         return 1.0
@@ -186,6 +195,7 @@ def test_a_jitted_function_is_taken_as_it_is_and_a_bare_one_names_the_way() -> N
         ff.native.function(jitted, out=())
 
 
+@pytest.mark.slow
 def test_it_runs_in_a_worker_process() -> None:
     @ff.native.numba(out=())
     def mean(pixels: Any) -> Any:

@@ -111,6 +111,7 @@ def frames(count: int) -> list[ff.Frame]:
     return [ff.Frame.from_array(picture(number), "gray") for number in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 def test_an_extensions_object_is_a_native_node(extension: Any) -> None:
     samples = run_node(extension.Mean(10.0), frames(3))
@@ -150,6 +151,7 @@ def test_an_object_whose_add_failed_can_be_added_again(extension: Any) -> None:
     del failure, later, look
 
 
+@pytest.mark.slow
 def test_an_object_whose_pipeline_never_opened_it_can_be_added_again(
     extension: Any, pipelines: list[ff.Pipeline]
 ) -> None:
@@ -162,6 +164,7 @@ def test_an_object_whose_pipeline_never_opened_it_can_be_added_again(
     assert [sample.value for sample in run_node(node, frames(2))] == [0, 10]
 
 
+@pytest.mark.slow
 def test_the_pipeline_keeps_the_object_and_lets_it_go(extension: Any, pipelines: list[ff.Pipeline]) -> None:
     gc.collect()
     before = extension.alive()
@@ -245,6 +248,7 @@ class Given:
         return self._module.capsule()
 
 
+@pytest.mark.slow
 def test_two_extensions_may_have_classes_of_one_name(tmp_path: Path) -> None:
     results = []
     for name, words in [("numbers_", NUMBER), ("tables_", TABLE)]:

@@ -39,18 +39,21 @@ def test_the_function_is_built_and_run(tmp_path: Path) -> None:
     assert len(printed(programs("python")[0], tmp_path)) == 20
 
 
+@pytest.mark.slow
 def test_the_numba_function_is_run(tmp_path: Path) -> None:
     if importlib.util.find_spec("numba") is None:
         pytest.skip("numba is not installed")
     assert len(printed(programs("python")[1], tmp_path)) == 5
 
 
+@pytest.mark.slow
 def test_the_class_is_built_and_run(tmp_path: Path) -> None:
     compiled(tmp_path, programs("cpp")[0], language="c++", name="bright")
     assert len(printed(programs("python")[2], tmp_path)) == 20
     assert printed(programs("python")[3], tmp_path) == []
 
 
+@pytest.mark.slow
 def test_the_classes_of_several_results_are_built_and_run(tmp_path: Path) -> None:
     library = compiled(tmp_path, programs("cpp")[1], language="c++", name="several")
     frames = [ff.Frame.from_array(picture(number, (64, 128)), "gray") for number in range(2)]
@@ -65,6 +68,7 @@ def test_the_classes_of_several_results_are_built_and_run(tmp_path: Path) -> Non
     assert (last.source, last.value) == ("per_minute", 2)
 
 
+@pytest.mark.slow
 def test_the_class_is_tested_without_the_engine(tmp_path: Path) -> None:
     include, _, body = programs("cpp")[3].partition("\n\n")
     check = f'#include <cassert>\nextern "C" void check() {{\n{body}}}\n'

@@ -97,6 +97,7 @@ def samples(source: Any) -> list[ff.Sample[Any]]:
         return list(reader)
 
 
+@pytest.mark.slow
 def test_numbers_may_skip_and_minus_one_is_the_next(plugin: Path) -> None:
     node = ff.native.node(plugin, "stamps", numbers=[0, 5, -1, 7])
     assert [sample.seq for sample in samples(node)] == [0, 5, 6, 7]

@@ -83,6 +83,7 @@ def tables(library: Path, how: str) -> list[Any]:
     return [sample.value for sample in run_node(ff.native.node(library, "throwing", how=how), [frame])]
 
 
+@pytest.mark.slow
 def test_an_exception_of_release_is_logged(library: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "freshframe"):
         assert [list(table["a"]) for table in tables(library, "release")] == [[1, 2, 3, 4]]
@@ -92,6 +93,7 @@ def test_an_exception_of_release_is_logged(library: Path, caplog: pytest.LogCapt
         until(lambda: tables(library, "nothing") and line in caplog.text, "the line")
 
 
+@pytest.mark.slow
 def test_an_exception_of_destroy_is_logged(library: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "freshframe"):
         ff.native.node(library, "throwing", how="destroy")

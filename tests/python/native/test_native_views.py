@@ -93,6 +93,7 @@ def tables(count: int) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "late"), [("forward_table", 0), ("scored", 0), ("delayed", 1)])
 def test_a_table_that_is_passed_on_keeps_its_numbers(plugin: Path, name: str, late: int) -> None:
     given = tables(40)
@@ -132,6 +133,7 @@ def test_arrays_and_circles_are_passed_on(plugin: Path) -> None:
     np.testing.assert_array_equal(sample.value.xyr, circles.xyr)
 
 
+@pytest.mark.slow
 def test_frames_that_outlive_their_node_are_released_at_the_exit(
     plugin: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

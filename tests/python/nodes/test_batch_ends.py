@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pytest
 from rigs.ticking import Ticking
 
 import freshframe as ff
@@ -25,6 +26,7 @@ def test_a_batch_below_a_merge_does_not_wait_for_a_camera_that_has_ended() -> No
     assert seen >= 45  # of 65; below 20 if each call waits for the camera that has ended
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_away_does_not_hold_up_the_batches_of_the_others() -> None:
     pipeline = ff.Pipeline()
     cameras = [

@@ -87,7 +87,7 @@ def test_a_join_and_a_generator_that_are_stopped_at_any_moment_end_in_order(time
     print(f"{times} stops, the slowest took {1e3 * slowest:.0f} ms")
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @TIMES
 def test_a_worker_that_is_killed_at_any_moment_has_given_all_results_of_a_call_or_none(times: int) -> None:
     chance = random.Random(times)

@@ -53,6 +53,7 @@ def check(error: ff.NodeError, level: int = 2) -> None:
     assert np.unique(sample.frame.luma).tolist() == [level]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("process", [False, True], ids=["thread", "process"])
 def test_of_a_function_it_has_the_picture(process: bool) -> None:
     check(failure(process_nodes.refuses_2, process=process))
@@ -82,6 +83,7 @@ def test_of_a_native_node_it_has_the_picture(tmp_path: Path) -> None:
     assert (error.sample.seq, error.sample.frame.width) == (2, 32)
 
 
+@pytest.mark.slow
 def test_of_a_plugin_it_has_the_picture(tmp_path: Path) -> None:
     library = compiled(tmp_path, PLUGIN, language="c++")
     check(failure(ff.native.node(library, "refuses")))
@@ -113,6 +115,7 @@ def test_outside_process_there_is_none() -> None:
     assert failure(Fails(), Count(3)).sample is None
 
 
+@pytest.mark.slow
 def test_it_outlives_its_pipeline() -> None:
     error = failure(process_nodes.refuses_2)
     gc.collect()
@@ -126,6 +129,7 @@ def test_a_copy_of_the_error_has_all_but_the_picture() -> None:
         assert again.sample is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("process", [False, True], ids=["thread", "process"])
 def test_the_log_of_a_skipped_sample_names_source_number_and_time(
     caplog: pytest.LogCaptureFixture, process: bool

@@ -66,6 +66,7 @@ class GoesBack(ff.Node[int, int]):
                 self.when_closed()
 
 
+@pytest.mark.slow
 def test_an_invalid_result_closes_the_generator_at_once_on_its_own_thread() -> None:
     closed: list[str] = []
     node = GoesBack(lambda: closed.append(threading.current_thread().name))
@@ -83,6 +84,7 @@ def test_an_invalid_result_closes_the_generator_at_once_on_its_own_thread() -> N
     assert raised.value.seq == 1
 
 
+@pytest.mark.slow
 def test_a_sample_is_one_error_though_its_generators_finally_fails_too() -> None:
     def fail() -> None:
         raise ValueError("in finally")
@@ -173,6 +175,7 @@ def test_an_async_generator_is_no_node() -> None:
 # --- stops --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["blocked", "sleeping", "finally"])
 def test_a_stop_during_a_generator_runs_its_finally_once_on_the_nodes_thread(where: str) -> None:
     for _ in range(70):

@@ -148,12 +148,14 @@ class FailsInTime(Window):
         raise ValueError("no time")
 
 
+@pytest.mark.slow
 @EVERY
 def test_ticks_that_take_longer_than_their_period_leave_room_for_samples(home: str) -> None:
     samples = run(Window, list(range(20)), home, {"tick_every": 0.01, "lasts": 0.02})
     assert sum(s.value % 1000 for s in samples[:-1]) == 20
 
 
+@pytest.mark.table(cases=2)
 @ONE_BY_ONE
 def test_a_sample_has_any_number_of_results_in_their_order(home: str) -> None:
     samples = run(Several, [2, 0, 1000, 1], home)
@@ -164,6 +166,7 @@ def test_a_sample_has_any_number_of_results_in_their_order(home: str) -> None:
     ]
 
 
+@pytest.mark.table(cases=4)
 @EVERY
 def test_a_delayed_result_has_the_stamp_of_its_sample(home: str) -> None:
     samples = run(Delayed, [5, 6, 7, 8, 9], home)
@@ -172,12 +175,14 @@ def test_a_delayed_result_has_the_stamp_of_its_sample(home: str) -> None:
     ]
 
 
+@pytest.mark.table(cases=4)
 @EVERY
 def test_a_result_that_goes_backwards_is_an_error_that_names_both(home: str) -> None:
     with pytest.raises(ff.NodeError, match="the stamp of sample 0 after one of sample 3"):
         run(Backwards, [5, 6, 7, 8, 9], home)
 
 
+@pytest.mark.table(cases=2)
 @EVERY
 def test_the_end_gives_last_results_in_a_stream_of_the_nodes_own(home: str) -> None:
     samples = run(Window, list(range(7)), home, {"tick_every": 3600.0}, as_source="windows")
@@ -186,6 +191,7 @@ def test_the_end_gives_last_results_in_a_stream_of_the_nodes_own(home: str) -> N
     assert (samples[1].value == os.getpid()) == ("process" not in home)
 
 
+@pytest.mark.table(cases=2)
 @EVERY
 def test_ticks_come_while_nothing_else_does(home: str) -> None:
     pipeline = ff.Pipeline()
@@ -210,6 +216,7 @@ def test_ticks_come_while_nothing_else_does(home: str) -> None:
     check_books(pipeline)
 
 
+@pytest.mark.table(cases=2)
 @ONE_BY_ONE
 def test_an_exception_after_a_result_is_an_error_of_the_sample(home: str) -> None:
     samples = run(Fails, [0, 1, 2], home, on_error="skip")
@@ -217,6 +224,7 @@ def test_an_exception_after_a_result_is_an_error_of_the_sample(home: str) -> Non
     assert [s.value for s in samples] == [0, 0, *before, 2, 2]
 
 
+@pytest.mark.slow
 @EVERY
 @pytest.mark.parametrize("on_error", ["stop", "skip"])
 def test_an_exception_in_finish_is_the_nodes_error(home: str, on_error: Any) -> None:
@@ -231,6 +239,7 @@ class DiesAtTheEnd(Window):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stops", [False, True])
 @pytest.mark.parametrize("home", ["process", "batch in a process"])
 def test_a_worker_that_dies_in_finish_is_the_nodes_error(home: str, stops: bool) -> None:
@@ -260,12 +269,14 @@ class DelaysInAList(Delayed):
         return None
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("home", ["thread", "process", "batch", "batch in a process"])
 def test_a_list_of_stamped_results_is_refused(home: str) -> None:
     with pytest.raises(ff.NodeError, match=r"gave a list with a result of stamped\(\) in it: yield each"):
         run(DelaysInAList, [1], home)
 
 
+@pytest.mark.table(cases=2)
 @EVERY
 def test_an_exception_in_on_tick_is_the_nodes_error_or_skipped(home: str) -> None:
     pipeline = ff.Pipeline()
@@ -283,6 +294,7 @@ def test_an_exception_in_on_tick_is_the_nodes_error_or_skipped(home: str) -> Non
     assert pipeline.stats().nodes["window"].dropped == 0
 
 
+@pytest.mark.table(cases=2)
 @EVERY
 def test_the_last_window_reaches_the_recorder_when_a_live_pipeline_stops(home: str, tmp_path: Any) -> None:
     pipeline = ff.Pipeline()
@@ -347,6 +359,7 @@ class DiesInTheMiddle(ff.Node[int, int]):
             yield number
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_in_the_middle_of_a_call_has_given_nothing() -> None:
     pipeline = ff.Pipeline()
     options = ff.Process(max_restarts=1000)

@@ -105,6 +105,7 @@ def test_a_failure_of_finish_is_the_nodes_error() -> None:
         run_node(Bad(), [1])
 
 
+@pytest.mark.slow
 def test_a_finish_that_never_ends_is_closed_when_a_stop_leaves_it_no_more_time(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

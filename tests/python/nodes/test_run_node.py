@@ -35,6 +35,7 @@ def test_an_exception_of_the_node_is_a_node_error() -> None:
         ff.testing.run_node(Odd(), [1, 13])
 
 
+@pytest.mark.slow
 def test_native_nodes_functions_and_processes_are_nodes_too() -> None:
     frame = ff.Frame.from_array(np.zeros((48, 64), np.uint8), "gray")
     (sample,) = ff.testing.run_node(ff.CircleDetector(), [frame])

@@ -90,6 +90,7 @@ class Marks(ff.Node[ff.Frame, int]):
 # --- queues -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     "queue",
     [None, ff.LATEST, ff.NEXT, ff.LOSSLESS],

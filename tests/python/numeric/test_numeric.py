@@ -70,6 +70,7 @@ def hard_cases() -> list[tuple[str, Array]]:
     return cases
 
 
+@pytest.mark.slow
 def test_the_error_is_never_larger_than_numpys() -> None:
     for name, x in hard_cases():
         right = math.fsum(x)

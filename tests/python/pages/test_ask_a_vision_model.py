@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
 from rigs import vision_model
 from rigs.vision_model import Call, Reply, completion
 from rigs.watchdog import run_to_end
@@ -22,6 +23,7 @@ def test_the_program_has_at_most_twenty_five_lines() -> None:
     assert len([line for line in PROGRAM.splitlines() if line]) <= 25
 
 
+@pytest.mark.slow
 def test_the_program_prints_answers_with_the_age_of_their_picture_and_ends_at_a_yes() -> None:
     standing = iter(["No.", "No.", "Yes."])
 

@@ -67,6 +67,7 @@ def nameless(path: Path) -> str:
     return f"{str(constant(path, {'output0': rows}))!r}, layout='yolov8'"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="needs onnxruntime")
 @pytest.mark.parametrize("named", [True, False], ids=["names", "no names"])
 def test_the_page_shows_a_picture_and_what_is_found_in_it(named: bool, tmp_path: Path) -> None:

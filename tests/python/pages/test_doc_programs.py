@@ -89,6 +89,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=16)
 @pytest.mark.parametrize("program", WHOLE, ids=[f"{one.page}:{one.line}" for one in WHOLE])
 @pytest.mark.filterwarnings("ignore")
@@ -170,6 +171,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Progr
         yield outcomes
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("program", FOREVER, ids=[f"{one.page}:{one.line}" for one in FOREVER])
 def test_a_program_without_an_end_runs_until_ctrl_c(
     program: Program, interrupted: dict[Program, tuple[int | None, str]]
@@ -182,6 +184,7 @@ def test_a_program_without_an_end_runs_until_ctrl_c(
     assert re.search(r"^[\w.]*Error\b", said, re.MULTILINE) is None, said
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="needs mypy")
 def test_fragments_fit_the_types(tmp_path: Path) -> None:
     fragments = [program for program in PROGRAMS if program.tag == "notest"]

@@ -43,6 +43,7 @@ def test_the_page_has_the_programs_that_are_tried_here() -> None:
     assert [len(programs(language)) for language in ("cpp", "python", "cython")] == [3, 1, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")
 @pytest.mark.skipif(importlib.util.find_spec("nanobind") is None, reason="needs nanobind")
 @pytest.mark.parametrize("number", range(len(programs("cpp"))))
@@ -58,6 +59,7 @@ def test_the_page_about_cpp_shows_the_project_that_is_built(language: str, file:
     assert shown == (ROOT / "examples/cpp_project" / file).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")
 def test_the_program_of_the_page_about_cpp_has_no_warnings() -> None:
     check_compiles((ROOT / "examples/cpp_project/main.cpp").read_text(encoding="utf-8"), [])
@@ -82,6 +84,7 @@ def check_compiles(program: str, include: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_the_python_of_the_page_runs() -> None:
     pytest.importorskip("numba")
     (program,) = programs("python")
@@ -92,6 +95,7 @@ def test_the_python_of_the_page_runs() -> None:
     assert (ended.returncode, ended.stdout) == (0, "30\n"), ended.stderr
 
 
+@pytest.mark.slow
 def test_the_cython_of_the_page_is_translated(tmp_path: Path) -> None:
     pytest.importorskip("Cython")
     (program,) = programs("cython")

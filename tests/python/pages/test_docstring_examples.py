@@ -34,6 +34,7 @@ def test_the_classes_that_programs_make_have_an_example() -> None:
     assert classes - WITHOUT - set(WITH_EXAMPLE) == set()
 
 
+@pytest.mark.table(cases=10)
 @pytest.mark.parametrize("name", WITH_EXAMPLE)
 def test_the_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # some write files

@@ -69,6 +69,7 @@ def test_every_example_is_run_here() -> None:
     assert programs == set(re.findall(r'run\("(.*?\.py)"', Path(__file__).read_text()))
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_the_game_draws_circles_of_the_scene() -> None:
     pytest.importorskip("pygame", reason="pygame-ce has no build for this Python")
@@ -79,6 +80,7 @@ def test_the_game_draws_circles_of_the_scene() -> None:
     assert int(match[2]) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_the_slow_consumer_sees_only_the_newest_frames() -> None:
     out = run("1_slow_consumer/slow_consumer.py", "--seconds", 1.5, "--slow", 0.5)
@@ -94,7 +96,7 @@ def test_the_slow_consumer_sees_only_the_newest_frames() -> None:
         assert int(passed_in) == sum(map(int, parts))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_four_ways_of_computing_are_compared() -> None:
     ways = ("a thread pool", "a node ", "a node, process=True", "a node, Process(workers=2)")
     for seconds in (1.5, 6, 24):  # a busy machine may have no result in a shorter time
@@ -106,6 +108,7 @@ def test_four_ways_of_computing_are_compared() -> None:
     assert not empty
 
 
+@pytest.mark.slow
 def test_a_file_is_tracked_losslessly(clip: Path, tmp_path: Path) -> None:
     out = run("lossless_file.py", clip, tmp_path / "tracks.jsonl")
     assert "complete" in out
@@ -113,6 +116,7 @@ def test_a_file_is_tracked_losslessly(clip: Path, tmp_path: Path) -> None:
     assert [json.loads(line)["seq"] for line in lines] == list(range(40))
 
 
+@pytest.mark.slow
 def test_own_nodes_find_a_jump_in_brightness(clip: Path, tmp_path: Path) -> None:
     assert "brightness" in run("own_nodes.py")
     flash = tmp_path / "flash.mp4"
@@ -132,6 +136,7 @@ def test_own_nodes_find_a_jump_in_brightness(clip: Path, tmp_path: Path) -> None
     assert "frame 20 at" in run("own_nodes.py", flash)
 
 
+@pytest.mark.slow
 def test_a_model_is_asked_about_the_last_seconds() -> None:
     with vision_model.serving(lambda _: vision_model.completion("a ball rolled")) as model:
         out = run("ask_a_model.py", "demo:circles?size=320x240", model.url, "eyes", "What happened?", 2)
@@ -140,6 +145,7 @@ def test_a_model_is_asked_about_the_last_seconds() -> None:
     assert sum(part["type"] == "image_url" for part in model.calls[0].body["messages"][-1]["content"]) > 1
 
 
+@pytest.mark.slow
 def test_batches_of_several_cameras_and_back_to_one() -> None:
     lines = run("cameras_in_batches.py").splitlines()
     assert all(f"'cam{number}': " in lines[0] for number in range(4))
@@ -147,6 +153,7 @@ def test_batches_of_several_cameras_and_back_to_one() -> None:
     assert lines[2].startswith("calls by their number of samples: {")
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_counts_per_period_also_those_of_the_last_one(tmp_path: Path) -> None:
     out = tmp_path / "counts.jsonl"
@@ -157,6 +164,7 @@ def test_counts_per_period_also_those_of_the_last_one(tmp_path: Path) -> None:
     assert len(written) >= 4  # with the rest of the last period
 
 
+@pytest.mark.slow
 def test_things_in_a_zone_have_a_time_and_a_speed(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
     video = tmp_path / "zone.mp4"
@@ -187,6 +195,7 @@ def test_things_are_counted_in_the_zones_of_a_file(tmp_path: Path) -> None:
     assert video.stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_speeds_are_labels_in_a_video(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
     video = tmp_path / "speeds.mp4"
@@ -200,6 +209,7 @@ def test_tracks_are_reported_with_the_stamp_of_their_frame() -> None:
     assert [int(line.split()[1]) for line in lines] == list(range(20))
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_a_stereo_pair_goes_on_while_one_camera_is_silent() -> None:
     counts, sets = run("stereo.py").splitlines()
@@ -211,6 +221,7 @@ def test_a_stereo_pair_goes_on_while_one_camera_is_silent() -> None:
     assert sets.startswith(f"sets: {pairs} complete, {alone} partial; unmatched: {{'left': 0")
 
 
+@pytest.mark.slow
 def test_the_recorder_of_cameras_that_come_and_go_serves(tmp_path: Path) -> None:
     pytest.importorskip("fastapi")  # test_nvr.py uses its API
     pytest.importorskip("uvicorn")
@@ -218,6 +229,7 @@ def test_the_recorder_of_cameras_that_come_and_go_serves(tmp_path: Path) -> None
     assert out.startswith("http://")
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_many_cameras_share_a_loop_and_none_starves() -> None:
     records = [json.loads(line) for line in run("many_cameras.py", 1.5).splitlines()]
@@ -228,6 +240,7 @@ def test_many_cameras_share_a_loop_and_none_starves() -> None:
         assert seqs == sorted(set(seqs))
 
 
+@pytest.mark.slow
 def test_the_cpp_node_finds_what_numpy_finds(clip: Path) -> None:
     if shutil.which(os.environ.get("CXX", "c++")) is None:
         pytest.skip("no C++ compiler")
@@ -238,6 +251,7 @@ def test_the_cpp_node_finds_what_numpy_finds(clip: Path) -> None:
     assert re.findall(r"^(\S+) +\d+ us", out, re.MULTILINE) == ["C++", "NumPy"]
 
 
+@pytest.mark.slow
 def test_the_numba_node_finds_what_numpy_finds(clip: Path) -> None:
     pytest.importorskip("numba", reason="numba is not installed")
     out = run("numba_node/main.py", clip)
@@ -252,6 +266,7 @@ def fleet_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fleet_state")
 def test_fleet_survives_the_death_of_an_agent() -> None:
     out = run("fleet/main.py", 6, 1)
@@ -266,6 +281,7 @@ def test_fleet_survives_the_death_of_an_agent() -> None:
     assert reported == sum(parts)
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 @pytest.mark.usefixtures("fleet_state")
 def test_people_are_counted_on_twelve_cameras() -> None:
@@ -281,6 +297,7 @@ def check_counts(out: str) -> None:
     assert all(int(frames) > 0 for _, _, frames in cameras)
 
 
+@pytest.mark.slow
 def test_a_flask_page_shows_pictures_and_the_newest_result() -> None:
     pytest.importorskip("flask")
     code = f"""if True:
@@ -328,6 +345,7 @@ def is_gapless(numbers: list[int]) -> bool:
     return len(numbers) > 1 and numbers == list(range(1, len(numbers) + 1))
 
 
+@pytest.mark.slow
 def test_the_web_hook_gets_signed_events_again_until_it_answers_well(tmp_path: Path) -> None:
     with receivers.hook(503, 429) as server:
         scene = SCENE.replace("frames=40", "frames=120")
@@ -338,6 +356,7 @@ def test_the_web_hook_gets_signed_events_again_until_it_answers_well(tmp_path: P
             assert headers["X-Signature"] == "sha256=" + hmac.new(b"", body, hashlib.sha256).hexdigest()
 
 
+@pytest.mark.slow
 def test_what_the_web_hook_refuses_is_put_aside(tmp_path: Path) -> None:
     with receivers.serving(receivers.Picky()) as server:
         server.never = 7
@@ -370,6 +389,7 @@ def test_events_are_at_the_mqtt_broker(tmp_path: Path) -> None:
     assert is_gapless([event["n"] for event in got])
 
 
+@pytest.mark.slow
 def test_events_are_rows_of_the_data_base_once(tmp_path: Path) -> None:
     psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
     if receivers.postgres() is None:
@@ -400,6 +420,7 @@ def test_events_are_rows_of_parquet_files(tmp_path: Path) -> None:
     assert set(numbers) == set(range(1, 41))
 
 
+@pytest.mark.slow
 def test_home_assistant_finds_the_zones_and_knows_when_the_program_is_gone(tmp_path: Path) -> None:
     mqtt = pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
     if receivers.mosquitto() is None:

@@ -137,6 +137,7 @@ def test_the_first_command_of_a_readme_installs_what_its_programs_import(readme:
 # --- numpy_sum ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_sum_of_an_array_of_any_layout(install: Install) -> None:
     code = """if True:
         import numpy as np, numpy_sum
@@ -192,6 +193,7 @@ def test_an_array_is_written_in_place_and_halves_by_two_threads(install: Install
     assert [(name, wrong) for name, _, wrong in rows] == [(name, "0") for name in ways], out
 
 
+@pytest.mark.slow
 def test_an_array_in_the_released_scope_does_not_compile_and_the_readme_says_so() -> None:
     nanobind = run(sys.executable, "-m", "nanobind", "--include_dir").stdout.strip()
     said = refused(EXAMPLES / "numpy_sum/array_inside.cpp", nanobind)
@@ -201,7 +203,7 @@ def test_an_array_in_the_released_scope_does_not_compile_and_the_readme_says_so(
 # --- call_guard ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.repeats
 @pytest.mark.needs_gil
 def test_calls_overlap_with_the_call_guard_and_with_the_scoped_release_only(install: Install) -> None:
@@ -237,6 +239,7 @@ def test_all_ways_compute_the_same(install: Install) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.slow
 def test_a_python_object_in_the_released_scope_does_not_compile_and_the_readme_says_so() -> None:
     nanobind = run(sys.executable, "-m", "nanobind", "--include_dir").stdout.strip()
     said = refused(EXAMPLES / "call_guard/python_object_inside.cpp", nanobind)
@@ -305,6 +308,7 @@ def check_twin(binding: str, folder: Path) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 @pytest.mark.repeats
 @pytest.mark.needs_gil
@@ -313,12 +317,13 @@ def test_python_runs_while_a_call_that_releases_works(install: Install, binding:
     check_twin(binding, install("fibonacci"))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.needs_gil
 def test_the_pyo3_twin_does_the_same(pyo3: Path) -> None:
     check_twin("pyo3", pyo3)
 
 
+@pytest.mark.slow
 @pytest.mark.needs_gil
 def test_the_cython_twin_does_the_same(tmp_path: Path) -> None:
     pytest.importorskip("Cython")
@@ -327,12 +332,14 @@ def test_the_cython_twin_does_the_same(tmp_path: Path) -> None:
     check_twin("cython", Path(record["folder"]))
 
 
+@pytest.mark.slow
 def test_acquiring_twice_is_harmless_but_for_the_tokens(install: Install) -> None:
     out = output_of("fibonacci/main.py", "--n", "1", "--repeats", "1", path=(install("fibonacci"),))
     for name in ("pybind11", "gil.hpp, nanobind"):
         assert f"{name}: gil_scoped_acquire twice is harmless\n" in out
 
 
+@pytest.mark.slow
 def test_the_table_has_every_pattern_for_every_binding(install: Install) -> None:
     out = output_of("fibonacci/main.py", "--n", "1000000", "--repeats", "1", path=(install("fibonacci"),))
     table = re.findall(r"^  ([\w, +]+?) {2,}([\d. ()]+)$", out, re.M)
@@ -343,6 +350,7 @@ def test_the_table_has_every_pattern_for_every_binding(install: Install) -> None
     assert "\nPyO3 is missing: " in out
 
 
+@pytest.mark.slow
 def test_releasing_twice_ends_the_process_or_does_not_compile(install: Install) -> None:
     out = output_of("fibonacci/main.py", "--n", "1", "--repeats", "1", path=(install("fibonacci"),))
     # Up to Python 3.12 the C API prints the mistake before it ends the process. Later ones crash.
@@ -387,6 +395,7 @@ def test_what_a_twin_needs_and_is_not_there_is_named(tmp_path: Path) -> None:
 # --- plugin_package -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_package_with_a_native_node_works_with_any_python(install: Install) -> None:
     site = install("plugin_package")
     (facts,) = site.glob("freshframe_example_focus-*.dist-info/WHEEL")

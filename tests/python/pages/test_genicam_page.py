@@ -69,6 +69,7 @@ def run(program: Path, text: str, environment: dict[str, str]) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_the_programs_read_the_fake_camera(tmp_path: Path, environment: dict[str, str]) -> None:
     lines = run(tmp_path / "genicam.py", "\n".join(BLOCKS), environment)
     numbers = [int(number) for number in lines[:20]]
@@ -78,6 +79,7 @@ def test_the_programs_read_the_fake_camera(tmp_path: Path, environment: dict[str
     assert int(completed[1]) >= 20
 
 
+@pytest.mark.slow
 def test_a_camera_whose_control_is_lost_is_opened_again(tmp_path: Path, environment: dict[str, str]) -> None:
     text = "\n".join([BLOCKS[0], 'Aravis.enable_interface("Fake")', RUN_AGAIN])
     seq, opened = map(int, run(tmp_path / "genicam.py", text, environment)[0].split())

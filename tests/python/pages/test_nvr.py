@@ -63,6 +63,7 @@ def test_a_camera_that_cannot_be_recorded_is_taken_out_again(nvr: tuple[Any, Any
     assert {"no%d", "door"}.isdisjoint(recorder.pipeline.stats().nodes)
 
 
+@pytest.mark.slow
 def test_the_http_api(nvr: tuple[Any, Any]) -> None:
     uvicorn = pytest.importorskip("uvicorn")
     pytest.importorskip("fastapi")

@@ -28,6 +28,7 @@ def entry(page: str, name: str) -> str:
     return page.partition(f"### ff.{name}\n")[2].partition("\n### ")[0]
 
 
+@pytest.mark.slow
 def test_every_public_name_has_an_entry(page: str) -> None:
     entries = {name.split(".")[1] for name in re.findall(r"^### (ff\.[\w.]+)$", page, re.MULTILINE)}
     # Names are freshframe's, or on pages.

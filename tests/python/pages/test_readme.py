@@ -92,6 +92,7 @@ def test_the_first_code_gets_the_sources_and_builds_them() -> None:
     assert (demo, activate) == ("./dev demo", ". .venv/bin/activate")
 
 
+@pytest.mark.slow
 def test_the_loop_over_the_camera_prints_every_frame() -> None:
     ended = run_program(CAMERA)
     assert (ended.code, ended.err) == (0, "")
@@ -100,10 +101,12 @@ def test_the_loop_over_the_camera_prints_every_frame() -> None:
     assert ended.out.splitlines()[: len(shown) - 1] == shown[:-1]
 
 
+@pytest.mark.slow
 def test_the_first_pipeline_needs_nothing_but_freshframe_and_shows_its_page(tmp_path: Path) -> None:
     shows_its_page("import sys\nsys.modules['onnxruntime'] = sys.modules['cv2'] = None\n" + FIRST, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="needs onnxruntime")
 def test_the_same_program_with_a_detector_shows_its_page(tmp_path: Path) -> None:
     shows_its_page(with_detector(), tmp_path)

@@ -30,6 +30,7 @@ def test_the_way_to_supervision_and_back_of_the_page(monkeypatch: pytest.MonkeyP
     assert names["smoothed"](tracks).class_name.tolist() == ["car"]
 
 
+@pytest.mark.slow
 def test_the_picture_of_the_page_is_the_one_that_the_script_draws(tmp_path: Path) -> None:
     made = tmp_path / "line.png"
     subprocess.run([sys.executable, ROOT / "tools" / "counting_picture.py", made], check=True)

@@ -39,6 +39,7 @@ CHECKS: dict[str, Callable[[dict[str, Any], Path], bool]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=4)
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
 def test_the_program_runs(path: Path, tmp_path: Path) -> None:

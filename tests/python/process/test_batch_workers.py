@@ -23,11 +23,13 @@ def test_a_worker_gets_batches_and_results_keep_the_order_of_taking(workers: int
     assert (stats.errors, stats.drops, stats.processed) == (1, {"error": 1}, 59)
 
 
+@pytest.mark.slow
 def test_a_node_in_a_worker_gets_batches() -> None:
     assert values(run(process_batches.Sums(), 20, process=True)[1]) == [n + n // 8 * 8 for n in range(20)]
     assert values(run(process_batches.Sums(), 3, process=True, batch=None)[1]) == [0, 2, 4]
 
 
+@pytest.mark.slow
 def test_calls_in_a_worker_are_whole() -> None:
     seen = values(run(process_batches.sizes, 19, process=True)[1])
     assert [size for _, size in seen] == [8] * 16 + [3] * 3
@@ -64,6 +66,7 @@ def test_large_samples_go_to_a_worker_in_a_batch() -> None:
         assert [len(result) for result in values(list(reader))] == list(range(100, 64_100, 1000))
 
 
+@pytest.mark.slow
 def test_a_raise_in_a_worker_fails_all_samples_of_the_call() -> None:
     with pytest.raises(ff.NodeError, match="on a batch of 8 samples") as caught:
         run(process_batches.raises, process=True)
@@ -75,6 +78,7 @@ def test_a_raise_in_a_worker_fails_all_samples_of_the_call() -> None:
     assert "one result per sample" in str(pipeline.stats().nodes["node"].last_error)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_takes_its_batch_with_it(caplog: pytest.LogCaptureFixture) -> None:
     pipeline, samples = run(process_batches.dies_on_twelve, 24, process=True)
     assert values(samples) == [*range(8), *range(16, 24)]

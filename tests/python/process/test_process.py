@@ -215,6 +215,7 @@ def test_none_emits_nothing() -> None:
     assert run_node(process_nodes.drop_value, range(3), process=True) == []
 
 
+@pytest.mark.slow
 def test_large_results_and_inputs_travel() -> None:
     results = values(run_node(process_nodes.large_array, range(3), process=True))
     assert [result[0, 0] for result in results] == [0, 1, 2]
@@ -230,6 +231,7 @@ def test_native_results_are_native() -> None:
     assert result.value.tracker_id is None
 
 
+@pytest.mark.slow
 def test_values_go_on_from_worker_to_worker() -> None:
     pipeline = ff.Pipeline()
     port = pipeline.add(Count(20))
@@ -251,6 +253,7 @@ def test_a_wrong_result_names_the_child() -> None:
 # ---- what Python opens, and when
 
 
+@pytest.mark.slow
 def test_a_result_is_opened_when_python_first_looks_and_only_then() -> None:
     pipeline = ff.Pipeline()
     boxes = pipeline.add(process_nodes.counted, pipeline.add(Count(3)), process=True)

@@ -78,6 +78,7 @@ def test_a_class_of_a_script_travels_once() -> None:
     assert len(b"".join(map(bytes, pickling.dumps(Box(1))))) > 300  # others do not know it
 
 
+@pytest.mark.slow
 def test_objects_of_a_script_go_on_from_worker_to_worker_unopened() -> None:
     @in_main
     class Box:
@@ -131,6 +132,7 @@ def test_an_exception_of_a_script_is_caught_as_itself() -> None:
     assert type(info.value.__cause__) is Wrong
 
 
+@pytest.mark.slow
 def test_enumerations_and_dataclasses_of_a_script_keep_their_identity() -> None:
     @in_main
     class Colour(enum.Enum):
@@ -216,6 +218,7 @@ def test_what_only_a_node_refers_to_stays_with_its_own_workers() -> None:
     assert values(run_node(Detector(), [1, 2], process=True)) == [1_000_000] * 2
 
 
+@pytest.mark.slow
 def test_a_class_lives_as_long_as_its_pipeline_and_its_unopened_results() -> None:
     # In a separate program: the tests' fixtures keep their pipelines.
     ended = run_program("""

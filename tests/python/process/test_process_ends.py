@@ -80,6 +80,7 @@ def test_workers_go_with_a_parent_that_is_killed() -> None:
     until(lambda: not any(map(is_alive, pids)), "the end of the workers")
 
 
+@pytest.mark.slow
 def test_a_worker_that_keeps_its_gil_and_its_children_go_with_the_parent(tmp_path: Path) -> None:
     path = tmp_path / "pid"
     ended = run_program(
@@ -104,6 +105,7 @@ def test_a_worker_that_keeps_its_gil_and_its_children_go_with_the_parent(tmp_pat
     until(lambda: not any(map(is_alive, pids)), "the end of the worker and of its program")
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("then", ["sleep", "stop"])
 def test_a_stopped_worker_and_its_groups_go_with_a_killed_parent(then: str, tmp_path: Path) -> None:
     path = tmp_path / "pids"
@@ -237,6 +239,7 @@ def test_records_and_warnings_arrive_in_the_parents_logging(
     until(lambda: "printed by a worker" in capfd.readouterr().out, "the worker's line")
 
 
+@pytest.mark.slow
 def test_a_working_directory_with_bad_names_disturbs_nothing(tmp_path: Path) -> None:
     for name in ("argparse.py", "logging.py", "pickle.py", "freshframe.py"):
         (tmp_path / name).write_text("raise RuntimeError('imported from the working directory')")
@@ -302,6 +305,7 @@ def test_records_that_the_parent_has_no_room_for_are_counted() -> None:
     assert wire.texts == ["one", "four (and 2 more, which arrived too fast)"]
 
 
+@pytest.mark.slow
 def test_nothing_is_open_for_programs_that_the_parent_starts() -> None:
     pipeline = ff.Pipeline()
     push = Push()

@@ -37,6 +37,7 @@ def test_an_exception_is_a_node_error_with_the_workers_traceback() -> None:
     assert 'in _check\n    raise ValueError(f"wrong in {hook}")' in str(cause.__cause__)
 
 
+@pytest.mark.slow
 def test_an_exception_that_cannot_be_opened_is_reported_by_its_text() -> None:
     with pytest.raises(ff.NodeError, match="Odd: 1 and 2") as info:
         run_node(process_nodes.raise_odd, range(5), process=True)
@@ -44,6 +45,7 @@ def test_an_exception_that_cannot_be_opened_is_reported_by_its_text() -> None:
     assert "raise Odd(1, 2)" in str(info.value.__cause__.__cause__)
 
 
+@pytest.mark.slow
 def test_skip_goes_on_and_counts() -> None:
     pipeline = ff.Pipeline()
     port = pipeline.add(
@@ -57,6 +59,7 @@ def test_skip_goes_on_and_counts() -> None:
         assert node.last_error == "ValueError: wrong in process"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_failed_open_fails_start(workers: int) -> None:
     pipeline = ff.Pipeline()
@@ -67,6 +70,7 @@ def test_a_failed_open_fails_start(workers: int) -> None:
         pipeline.start()
 
 
+@pytest.mark.slow
 def test_a_failed_close_is_reported() -> None:
     pipeline = ff.Pipeline()
     pipeline.add(process_nodes.FailsIn("close"), pipeline.add(Count(5)), process=True, name="n")
@@ -74,6 +78,7 @@ def test_a_failed_close_is_reported() -> None:
         pipeline.run()
 
 
+@pytest.mark.slow
 def test_a_result_that_cannot_be_pickled_is_an_error_of_the_node() -> None:
     with pytest.raises(ff.NodeError, match="a list cannot go to another process"):
         run_node(lambda value: [(value for _ in range(2))], [1], process=True)
@@ -82,6 +87,7 @@ def test_a_result_that_cannot_be_pickled_is_an_error_of_the_node() -> None:
 # ---- deaths
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "text"),
     [
@@ -111,6 +117,7 @@ def test_restarts_0_makes_the_first_death_the_last() -> None:
         run_node(process_nodes.Dies("SIGKILL"), range(6), process=ff.Process(max_restarts=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hook", ["on_tick", "finish"])
 def test_a_death_without_a_sample_names_the_hook(hook: str) -> None:
     pipeline = ff.Pipeline()
@@ -124,6 +131,7 @@ def test_a_death_without_a_sample_names_the_hook(hook: str) -> None:
         pipeline.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_death_in_open_fails_start(workers: int) -> None:
     pipeline = ff.Pipeline()
@@ -133,7 +141,7 @@ def test_a_death_in_open_fails_start(workers: int) -> None:
         pipeline.start()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_many_kills_leave_nothing_behind() -> None:
     survive_kills(30)
 
@@ -141,6 +149,7 @@ def test_many_kills_leave_nothing_behind() -> None:
 # ---- limits
 
 
+@pytest.mark.slow
 def test_a_timeout_dumps_the_stacks_and_kills(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         options = ff.Process(timeout=3.0)
@@ -151,6 +160,7 @@ def test_a_timeout_dumps_the_stacks_and_kills(caplog: pytest.LogCaptureFixture) 
     assert "in sleep_on_three" in logged
 
 
+@pytest.mark.slow
 def test_a_close_that_does_not_return_is_killed_with_a_timeout() -> None:
     with pytest.raises(
         ff.NodeError, match=r"it took longer than 5 s \(timeout=1 s\) in its close\(\)"
@@ -159,7 +169,7 @@ def test_a_close_that_does_not_return_is_killed_with_a_timeout() -> None:
     assert "nodes.py" in str(info.value)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_time_of_a_close_begins_when_the_worker_has_opened(tmp_path: Path) -> None:
     pipeline, source = ff.Pipeline(keep_running=True), Push(live=True)
     camera = pipeline.add(source, name="camera")
@@ -178,6 +188,7 @@ def test_the_time_of_a_close_begins_when_the_worker_has_opened(tmp_path: Path) -
     assert stats.nodes["n"].processed == 1
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_before_its_close_does_not_hold_a_drain() -> None:
     pipeline, source = ff.Pipeline(keep_running=True), Push(live=True)
     camera = pipeline.add(source, name="camera")
@@ -194,6 +205,7 @@ def test_a_worker_that_is_stopped_before_its_close_does_not_hold_a_drain() -> No
             pipeline.remove(port, drain=True, timeout=WATCHDOG)
 
 
+@pytest.mark.slow
 def test_a_c_loop_that_keeps_the_gil_is_killed(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         options = ff.Process(timeout=3.0)
@@ -201,12 +213,14 @@ def test_a_c_loop_that_keeps_the_gil_is_killed(caplog: pytest.LogCaptureFixture)
     assert "in re_bomb" in caplog.text
 
 
+@pytest.mark.slow
 def test_memory_is_a_memory_error_in_the_node() -> None:
     with pytest.raises(ff.NodeError, match="MemoryError") as info:
         run_node(process_nodes.balloon, range(6), process=ff.Process(max_bytes=1 << 30))
     assert type(info.value.__cause__) is MemoryError
 
 
+@pytest.mark.slow
 def test_memory_that_open_needs_is_missed_at_the_start() -> None:
     pipeline = ff.Pipeline()
     pipeline.add(
@@ -216,11 +230,13 @@ def test_memory_that_open_needs_is_missed_at_the_start() -> None:
         pipeline.start()
 
 
+@pytest.mark.slow
 def test_a_result_beyond_the_limit_is_refused() -> None:
     with pytest.raises(ff.NodeError, match=r"a result of 301 MiB is more than a worker may send, 256 MiB"):
         run_node(process_nodes.shared_array, [1], process=ff.Process(max_bytes=256 << 20))
 
 
+@pytest.mark.slow
 def test_the_error_of_a_node_that_keeps_every_frame_says_so(pipelines: list[ff.Pipeline]) -> None:
     pipeline = ff.Pipeline(max_held_bytes=10 << 20)
     pipeline.add(
@@ -234,6 +250,7 @@ def test_the_error_of_a_node_that_keeps_every_frame_says_so(pipelines: list[ff.P
     gc.collect()
 
 
+@pytest.mark.slow
 def test_a_node_that_keeps_frames_and_may_fail_goes_on_without_them() -> None:
     pipeline = ff.Pipeline(max_held_bytes=10 << 20)
     frames = pipeline.add(Pictures(60, size=(640, 480)))
@@ -246,6 +263,7 @@ def test_a_node_that_keeps_frames_and_may_fail_goes_on_without_them() -> None:
     assert "FramesHeldError" in str(node.last_error) or "gets no more frames" in str(node.last_error)
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize(
     ("how", "text"),
@@ -269,6 +287,7 @@ def test_a_death_in_close_is_a_node_error(how: str, text: str, restarts: int) ->
     assert pipeline.stats().nodes["n"].processed == 3
 
 
+@pytest.mark.slow
 def test_restarts_0_holds_for_the_last_sample_too() -> None:
     pipeline = ff.Pipeline()
     node = process_nodes.Dies("SIGKILL", value=2)

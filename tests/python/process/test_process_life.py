@@ -44,11 +44,13 @@ def test_hooks_run_in_each_worker(tmp_path: Path) -> None:
     assert str(os.getpid()) not in pids
 
 
+@pytest.mark.slow
 def test_results_keep_their_order() -> None:
     options = ff.Process(workers=3)
     assert values(run_node(process_nodes.slow_if_odd, range(40), process=options)) == list(range(40))
 
 
+@pytest.mark.slow
 def test_results_come_as_they_are_ready_on_request() -> None:
     options = ff.Process(workers=2, ordered=False)
     got = values(run_node(process_nodes.slow_if_odd, range(40), process=options))
@@ -86,6 +88,7 @@ def test_next_waits_for_an_idle_worker() -> None:
         assert edge.drops.keys() <= {"no_waiter"}
 
 
+@pytest.mark.slow
 def test_workers_are_shown() -> None:
     pipeline = ff.Pipeline()
     push = Push(live=False)
@@ -112,6 +115,7 @@ def test_nodes_without_processes_have_no_workers() -> None:
     assert pipeline.stats().nodes["Collect"].workers == ()
 
 
+@pytest.mark.slow
 def test_the_environment_travels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRESHFRAME_TEST_ONE", "one")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
@@ -132,6 +136,7 @@ def test_libraries_share_the_cores_among_the_workers(monkeypatch: pytest.MonkeyP
     assert (given[b"OPENBLAS_NUM_THREADS"], given[b"MKL_NUM_THREADS"]) == (b"3", b"7")
 
 
+@pytest.mark.slow
 def test_the_interpreters_flags_and_path_travel(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
@@ -154,6 +159,7 @@ print([sample.value.value for sample in run_node(box, range(3), process=True)])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=3)
 @pytest.mark.parametrize("way", ["script", "module", "package", "inside", "cell"])
 def test_nodes_of_main_travel_however_it_was_started(way: str, tmp_path: Path) -> None:
@@ -212,6 +218,7 @@ def test_a_picture_cannot_be_changed_by_its_worker() -> None:
     assert not frame.luma.any()
 
 
+@pytest.mark.slow
 def test_the_death_of_a_worker_is_an_event_of_the_dashboard() -> None:
     pipeline = ff.Pipeline()
     push = Push(live=False)
@@ -272,6 +279,7 @@ def test_a_long_path_of_modules_reaches_the_workers(monkeypatch: pytest.MonkeyPa
     assert sample.value == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "then",
     [
@@ -289,6 +297,7 @@ def test_modules_of_the_folder_of_the_start_are_found(then: str, tmp_path: Path)
     assert (ended.code, ended.out) == (0, "[0, 1]\n"), ended.err
 
 
+@pytest.mark.slow
 def test_modules_of_a_folder_that_became_the_working_directory_are_found(tmp_path: Path) -> None:
     (tmp_path / "later_module.py").write_text("def double(value): return 2 * value.width\n")
     code = f"""

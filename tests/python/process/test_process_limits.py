@@ -41,6 +41,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 """
 
 
+@pytest.mark.slow
 def test_64_descriptors_are_enough_for_workers_that_come_and_go() -> None:
     ended = run_program(
         FEW_DESCRIPTORS
@@ -70,6 +71,7 @@ print("done")
     assert (ended.code, ended.out) == (0, "done\n"), ended.err
 
 
+@pytest.mark.slow
 def test_too_few_descriptors_are_an_error_that_says_so() -> None:
     ended = run_program(
         FEW_DESCRIPTORS
@@ -90,7 +92,7 @@ print(len(os.listdir("/proc/self/task")) < 5)
     assert ended.out.endswith("True\n")
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_64_workers() -> None:
     pids = values(run_node(process_nodes.get_pid, range(640), process=ff.Process(workers=64)))
     assert len(pids) == 640
@@ -98,6 +100,7 @@ def test_64_workers() -> None:
     assert os.getpid() not in pids
 
 
+@pytest.mark.slow
 def test_the_parent_may_be_process_1(tmp_path: Path) -> None:
     alone = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]
     try:
@@ -119,6 +122,7 @@ def test_the_parent_may_be_process_1(tmp_path: Path) -> None:
     assert (ended.code, ended.out) == (0, "1 [0, 1, 2, 4]\n"), ended.err
 
 
+@pytest.mark.slow
 def test_a_small_and_full_dev_shm_is_enough(tmp_path: Path) -> None:
     alone = ["unshare", "--user", "--map-root-user", "--mount"]
     full = "mount -t tmpfs -o size=1M none /dev/shm; head -c 2M /dev/zero > /dev/shm/full"
@@ -163,6 +167,7 @@ def memory_group() -> Path | None:
     return None
 
 
+@pytest.mark.slow
 def test_a_worker_that_the_kernel_ends_for_its_memory_is_replaced(tmp_path: Path) -> None:
     group = memory_group()
     if group is None:
@@ -215,6 +220,7 @@ def test_the_size_of_pictures_may_change() -> None:
     assert count == 50 * len(Growing.sizes)
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (3, 3), (1, 65)])
 def test_small_pictures_of_every_format_travel(size: tuple[int, int]) -> None:
     color = np.random.default_rng(2).integers(0, 256, (*size, 3), dtype=np.uint8)
@@ -231,6 +237,7 @@ def test_small_pictures_of_every_format_travel(size: tuple[int, int]) -> None:
 # ---- other threads, many kills
 
 
+@pytest.mark.slow
 def test_other_threads_go_on_beside_workers_that_keep_their_gil() -> None:
     pipeline = ff.Pipeline()
     numbers = pipeline.add(Count())

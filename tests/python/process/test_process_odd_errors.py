@@ -29,6 +29,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("way", ["sample", "batch", "open", "close"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -47,6 +48,7 @@ def test_an_exception_is_a_node_error_whatever_it_is(kind: str, way: str) -> Non
     assert "worker" not in pipeline.stats().nodes["n"].drops
 
 
+@pytest.mark.slow
 def test_skip_goes_on_after_an_exception_that_is_no_exception() -> None:
     pipeline = ff.Pipeline()
     port = pipeline.add(
@@ -59,24 +61,28 @@ def test_skip_goes_on_after_an_exception_that_is_no_exception() -> None:
         assert (node.drops, node.workers[0].restarts) == ({"error": 1}, 0)
 
 
+@pytest.mark.slow
 def test_an_exception_that_exits_when_it_is_unpickled_is_told_by_its_text() -> None:
     with pytest.raises(ff.NodeError, match="ExitsHere: of the worker") as info:
         run_node(odd.raise_one_that_exits, [1], process=True)
     assert type(info.value.__cause__) is RuntimeError
 
 
+@pytest.mark.slow
 def test_a_result_that_exits_when_it_is_unpickled_ends_no_program() -> None:
     [sample] = run_node(odd.result_that_exits, [1], process=True)
     with pytest.raises(ff.FreshframeError, match="cannot be unpickled here: SystemExit: not here"):
         sample.value  # noqa: B018
 
 
+@pytest.mark.slow
 def test_a_record_of_a_name_that_is_not_utf_8_arrives(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         run_node(odd.log_a_name, [1], process=True)
         until(lambda: r"cannot read /data/caf\udce9.jpg" in caplog.text, "the record")
 
 
+@pytest.mark.slow
 def test_a_worker_whose_parent_has_ended_prints_nothing() -> None:
     code = (
         "import socket, os\n"

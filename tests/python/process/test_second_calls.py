@@ -48,6 +48,7 @@ def run(
     return found, stats
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("node", [calls.answer, calls.several])
 def test_results_after_each_fault_are_as_if_it_had_not_been(node: Callable[[Any], Any]) -> None:
     given: list[Any] = ["begin", 4]
@@ -61,6 +62,7 @@ def test_results_after_each_fault_are_as_if_it_had_not_been(node: Callable[[Any]
     assert stats.workers[0].restarts == 0, "no fault of a result ends the worker"
 
 
+@pytest.mark.slow
 def test_a_death_ends_one_sample_and_no_more() -> None:
     given: list[Any] = [4]
     for fault in calls.DEATHS:
@@ -70,6 +72,7 @@ def test_a_death_ends_one_sample_and_no_more() -> None:
     assert stats.drops == {"worker": 2}
 
 
+@pytest.mark.slow
 def test_results_of_a_batch_are_lost_alone() -> None:
     given = [4, "no pickle", "small", 3, "too large", 2, 1, "end"]
     found, stats = run(calls.in_batches, given, 6, batch=ff.Batch(4))
@@ -77,6 +80,7 @@ def test_results_of_a_batch_are_lost_alone() -> None:
     assert stats.drops == {"error": 2}
 
 
+@pytest.mark.slow
 def test_a_result_that_cannot_be_opened_here_is_an_error_and_not_the_end_of_the_worker() -> None:
     pipeline = ff.Pipeline()
     source = Push(live=False)
@@ -93,6 +97,7 @@ def test_a_result_that_cannot_be_opened_here_is_an_error_and_not_the_end_of_the_
     assert stats.workers[0].restarts == 0
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("fault", ["too large", "raises a long text", "dies"])
 def test_a_node_that_goes_after_an_error_keeps_the_books(fault: str) -> None:
     pipeline = ff.Pipeline()

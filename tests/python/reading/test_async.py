@@ -253,7 +253,7 @@ def test_reading_in_one_loop_after_another_works() -> None:
             assert asyncio.run(one()) == number
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_async_readers_give_their_descriptors_back(pipelines: list[ff.Pipeline]) -> None:
     async def main() -> None:
         pipeline = ff.Pipeline()
@@ -310,6 +310,7 @@ def test_get_in_a_worker_thread_of_the_loop_works_too() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("kind", ["epoll", "eventfd", "pipe", "file"])
 def test_a_reader_leaves_a_descriptor_alone_that_got_the_number_of_its_own(kind: str) -> None:
     """A program that daemonizes does this: it closes all descriptors, and opens others."""

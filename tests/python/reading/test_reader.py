@@ -185,6 +185,7 @@ def test_a_waiting_get_is_woken_by_stop() -> None:
         timer.join()
 
 
+@pytest.mark.slow
 def test_a_reader_that_is_garbage_never_blocks_the_others() -> None:
     pipeline = ff.Pipeline()
     source = pipeline.add(Count(200))
@@ -253,6 +254,7 @@ def test_names_default_to_reader_and_count_up() -> None:
         assert [e.child for e in pipeline.stats().edges] == ["reader", "reader_2", "mine"]
 
 
+@pytest.mark.slow
 def test_latest_keeps_one_sample_alive_and_no_more() -> None:
     pipeline, source = ff.Pipeline(), Pictures(200, live=True)
     reader = pipeline.reader(pipeline.add(source))

@@ -57,6 +57,7 @@ def test_with_closes_it_after_an_exception_too() -> None:
         assert pipeline.stats().edges == []
 
 
+@pytest.mark.slow
 def test_it_gives_its_frames_back() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(Pictures(8))
@@ -201,6 +202,7 @@ def test_closed_before_the_start_it_is_no_part_of_the_graph() -> None:
     assert [each.child for each in pipeline.stats().edges] == ["early"]
 
 
+@pytest.mark.slow
 def test_of_a_pipeline_that_has_gone_it_closes_quietly(pipelines: list[ff.Pipeline]) -> None:
     pipeline, _, reader = pushed()
     with pipeline:

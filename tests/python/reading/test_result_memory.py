@@ -65,6 +65,7 @@ def test_columns_lie_beside_each_other() -> None:
     assert track_confidence.ctypes.data == age.ctypes.data + age.itemsize
 
 
+@pytest.mark.slow
 def test_a_column_keeps_the_memory_when_all_else_is_gone() -> None:
     circles = tracked()
     radii, before = circles.xyr[:, 2], circles.xyr[:, 2].copy()
@@ -100,6 +101,7 @@ def next_sample(reader: ff.Reader[ff.Circles], after: int) -> ff.Sample[ff.Circl
     return newest if len(newest.value) == 4 else next_sample(reader, after)
 
 
+@pytest.mark.slow
 def test_results_that_the_program_holds_never_change() -> None:
     pipeline = ff.Pipeline()
     reader = live_reader(pipeline)

@@ -118,6 +118,7 @@ def playlist(text: bytes) -> Any:
 SERVERS = [rtsp_reason, rtsp_refusal, rtsp_length, rtsp_elsewhere, http_reason, http_elsewhere, playlist]
 
 
+@pytest.mark.table(cases=20)
 @pytest.mark.parametrize("name", TEXTS)
 @pytest.mark.parametrize("serve", SERVERS)
 def test_of_a_camera_that_is_away(
@@ -149,6 +150,7 @@ TAGS: dict[str, bytes] = {
 }
 
 
+@pytest.mark.table(cases=20)
 @pytest.mark.parametrize("name", TEXTS)
 @pytest.mark.parametrize("tag", TAGS)
 def test_of_a_tag_of_a_playlist(tag: str, name: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -196,6 +198,7 @@ def errors(pipeline: ff.Pipeline, *nodes: str) -> list[int]:
     return [stats[node].errors for node in nodes]
 
 
+@pytest.mark.slow
 def test_of_exceptions_and_logs(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     pipeline = ff.Pipeline(keep_running=True)
@@ -214,6 +217,7 @@ def test_of_exceptions_and_logs(caplog: pytest.LogCaptureFixture) -> None:
             everything_works(pipeline, dashboard, caplog)
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("process", [False, True])
 @pytest.mark.parametrize("name", TEXTS)
 def test_of_an_exception_that_ends_the_pipeline(name: str, process: bool) -> None:

@@ -233,6 +233,7 @@ def test_lines_are_logged_while_a_pipeline_runs_whatever_was_before(
     pipeline.stop()
 
 
+@pytest.mark.slow
 def test_a_daemon_that_closes_all_descriptors_keeps_its_files_and_its_log() -> None:
     ended = run_program(
         """

@@ -38,6 +38,7 @@ def test_get_raises_stalled_also_when_its_own_thread_has_begun_with_the_other() 
             list(a)
 
 
+@pytest.mark.slow
 def test_an_async_loop_over_one_of_two_lossless_readers_raises_stalled() -> None:
     async def main() -> None:
         pipeline, a, _ = two_readers()
@@ -49,6 +50,7 @@ def test_an_async_loop_over_one_of_two_lossless_readers_raises_stalled() -> None
         asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_a_reader_that_waits_for_a_slow_thread_warns_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     pipeline, a, b = two_readers()
     gate = Gate()

@@ -14,6 +14,7 @@ import freshframe as ff
 from freshframe._look.stats_text import lost_samples
 
 
+@pytest.mark.slow
 def test_the_books_balance_in_every_snapshot_while_everything_moves() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(Count(live=True), name="camera")
@@ -201,6 +202,7 @@ def test_a_report_is_also_the_stats() -> None:
     assert isinstance(report.gil, ff.gil.GilStats)
 
 
+@pytest.mark.slow
 def test_the_warning_above_256_mib_names_the_reader(caplog: pytest.LogCaptureFixture) -> None:
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(Pictures(300, size=(1000, 1000))), name="greedy")

@@ -93,6 +93,7 @@ def test_each_part_is_a_picture_with_its_length_and_time_and_the_boundary_behind
         until(lambda: viewers(dashboard) == 0, "its end is seen")
 
 
+@pytest.mark.slow
 @pytest.mark.repeats
 def test_a_stream_has_at_most_the_pictures_per_second_that_it_asks_for() -> None:
     with served() as dashboard:
@@ -102,7 +103,7 @@ def test_a_stream_has_at_most_the_pictures_per_second_that_it_asks_for() -> None
     assert times[3] - times[0] >= 1.0  # three intervals of half a second, the first perhaps a half one
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_last_picture_of_a_silent_source_is_repeated() -> None:
     pipeline = ff.Pipeline()
     source = PicturesUntilSeen()
@@ -119,6 +120,7 @@ def test_the_last_picture_of_a_silent_source_is_repeated() -> None:
         parts.close()
 
 
+@pytest.mark.slow
 def test_a_slow_client_gets_the_newest_picture_and_slows_no_other() -> None:
     with served() as dashboard:
         slow = Parts(dashboard.mjpeg_url("front door", fps=15), buffer=4096)
@@ -229,6 +231,7 @@ def test_a_picture_after_the_one_that_a_page_has() -> None:
             assert request(dashboard.url, f"{base}?after={after}").status == 400, after
 
 
+@pytest.mark.slow
 def test_a_page_waits_for_a_picture_that_does_not_come_and_asks_again() -> None:
     pipeline = ff.Pipeline()
     pipeline.add(ff.open("demo:circles?size=320x180&fps=30&frames=20"), name="cam")
@@ -261,7 +264,7 @@ class PicturesUntilSeen(ff.Source[ff.Frame]):
         self.stop_token.wait(WATCHDOG)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_client_that_has_gone_while_it_waits_for_a_picture_gives_its_place_back() -> None:
     pipeline = ff.Pipeline()
     source = PicturesUntilSeen()

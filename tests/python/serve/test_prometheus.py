@@ -99,6 +99,7 @@ def test_what_cannot_be_collected_is_refused() -> None:
         ff.stats.prometheus_collector(ff.Pipeline(), ff.Pipeline())
 
 
+@pytest.mark.slow
 def test_without_the_package_it_says_what_to_install() -> None:
     program = """
 import sys

@@ -71,6 +71,7 @@ def test_state_says_what_stats_say() -> None:
     assert state["pool"]["bound"] == stats.pool.bound
 
 
+@pytest.mark.slow
 def test_a_viewer_sees_a_pipeline_from_before_its_start_to_its_end() -> None:
     gate = Gate()
 
@@ -92,6 +93,7 @@ def test_a_viewer_sees_a_pipeline_from_before_its_start_to_its_end() -> None:
         assert live.next("state")["phase"] == "ended"
 
 
+@pytest.mark.slow
 def test_pictures_come_while_a_viewer_looks_and_none_is_encoded_otherwise() -> None:
     pipeline = ff.Pipeline()
     source = pipeline.add(ff.open(SCENE), name="cam")
@@ -142,6 +144,7 @@ def test_a_snapshot_is_the_picture_of_a_port(tmp_path: Path) -> None:
     assert np.abs(shown.astype(int) - picture).max() <= 4
 
 
+@pytest.mark.slow
 def test_a_snapshot_of_a_pipeline_that_does_not_run_is_refused_after_a_while() -> None:
     pipeline = ff.Pipeline()
     pipeline.add(ff.open(SCENE), name="cam")
@@ -345,6 +348,7 @@ with Live(sys.argv[1]) as live:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.needs_gil
 def test_a_viewer_in_another_process_sees_who_freezes_python_as_long_as_it_lasts() -> None:
     # Python stays frozen until the viewer has got twelve states, or has ended.
@@ -374,6 +378,7 @@ def test_a_viewer_in_another_process_sees_who_freezes_python_as_long_as_it_lasts
     assert "read" in culprits[0]["native"]
 
 
+@pytest.mark.slow
 @pytest.mark.needs_gil
 def test_a_second_watch_is_heard_too() -> None:
     usleep = ctypes.PyDLL(None).usleep  # keeps the GIL

@@ -7,12 +7,14 @@ import re
 import urllib.request
 from collections.abc import Callable
 
+import pytest
 from rigs.command_line import Command, Process
 from support import until
 
 LIVE = "demo:circles?size=320x240&balls=2&fps=30"
 
 
+@pytest.mark.slow
 def test_view_serves_a_source_and_its_circles(process: Callable[..., Process]) -> None:
     view = process("view", LIVE, "--port", "0", "--circles")
     until(lambda: view.state()["phase"] == "running", "the pipeline to run")
@@ -32,6 +34,7 @@ def test_view_of_a_file_that_is_not_there_prints_no_url(freshframe: Command) -> 
     assert "nofile.mp4" in err
 
 
+@pytest.mark.slow
 def test_track_serves_while_it_runs(process: Callable[..., Process]) -> None:
     track = process("track", LIVE, "--serve")
     until(lambda: track.state()["phase"] == "running", "the pipeline to run")
@@ -41,6 +44,7 @@ def test_track_serves_while_it_runs(process: Callable[..., Process]) -> None:
     assert track.end() == 143
 
 
+@pytest.mark.slow
 def test_a_file_is_run_with_its_dashboard(process: Callable[..., Process], app: Callable[[str], str]) -> None:
     path = app(
         f"""

@@ -48,6 +48,7 @@ def is_grey(jpeg: bytes) -> bool:
     return int(np.abs(luma - GREY).max()) <= 3
 
 
+@pytest.mark.slow
 def test_a_picture_has_its_time_its_camera_and_no_pixel_from_above_the_mask() -> None:
     with served() as (url, _):
         seqs = []
@@ -96,6 +97,7 @@ def test_of_ten_thousand_pictures_by_seven_ways_together_none_has_a_pixel_from_a
     assert min(counts[way] for way in ways) > 100, counts
 
 
+@pytest.mark.slow
 def test_several_pictures_are_json_the_oldest_first_each_once() -> None:
     with served() as (url, _):
         found = request(url, "/api/look/yard.json?seconds=1&n=4&max_side=64").json()
@@ -109,6 +111,7 @@ def test_several_pictures_are_json_the_oldest_first_each_once() -> None:
         assert one["age"] >= 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=5)
 @pytest.mark.parametrize(
     ("path", "status", "words"),
@@ -133,6 +136,7 @@ def test_what_cannot_be_answered_says_what_is_wanted(path: str, status: int, wor
         assert words in answer.text
 
 
+@pytest.mark.slow
 def test_only_the_servers_token_opens_the_past() -> None:
     with served(token=TOKEN, view=[]) as (url, dashboard):
         assert request(url, "/api/look/yard.jpg").status == 401
@@ -147,6 +151,7 @@ def test_only_the_servers_token_opens_the_past() -> None:
         assert strange.status == 403
 
 
+@pytest.mark.slow
 def test_a_client_that_asks_too_often_is_told_when_it_may_ask_again() -> None:
     with served(looks_per_minute=2) as (url, _):
         answers = [request(url, "/api/look/yard.jpg") for _ in range(4)]
@@ -160,6 +165,7 @@ def test_a_client_that_asks_too_often_is_told_when_it_may_ask_again() -> None:
         assert look == {"look": "yard", "answered": 2, "refused": 2, "failed": 0}
 
 
+@pytest.mark.slow
 def test_many_clients_at_once_all_get_an_answer_and_the_server_ends_while_they_ask() -> None:
     with served() as (url, dashboard):
 
@@ -176,6 +182,7 @@ def test_many_clients_at_once_all_get_an_answer_and_the_server_ends_while_they_a
             link.close()
 
 
+@pytest.mark.slow
 def test_each_question_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     with served(looks_per_minute=1) as (url, _), caplog.at_level("INFO", logger="freshframe"):
         for _ in range(2):

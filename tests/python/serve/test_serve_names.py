@@ -101,6 +101,7 @@ def listed(state: dict[str, Any]) -> set[str]:
     return {view["port"] for view in state["views"]} | {look["look"] for look in state["looks"]}
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("name", ADDRESSES)
 def test_a_name_leads_to_what_has_it_after_remove_and_add(name: str) -> None:
     address = ADDRESSES[name]

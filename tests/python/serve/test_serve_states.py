@@ -117,6 +117,7 @@ def test_pages_and_numbers_are_there_in_each_state(state: str, path: str) -> Non
         assert request(one.url, path).status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=3)
 @pytest.mark.parametrize("state", STATES)
 def test_a_single_picture_is_the_last_one_in_each_state_that_has_one(state: str) -> None:
@@ -130,6 +131,7 @@ def test_a_single_picture_is_the_last_one_in_each_state_that_has_one(state: str)
             assert (answer.status, answer.body[:2]) == (200, b"\xff\xd8")
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=3)
 @pytest.mark.parametrize("state", STATES)
 def test_a_port_without_a_picture_says_the_reason_that_healthz_knows(state: str) -> None:

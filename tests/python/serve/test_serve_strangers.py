@@ -50,6 +50,7 @@ def test_a_dashboard_is_its_url_and_closes_at_the_end_of_its_block() -> None:
         request(url)
 
 
+@pytest.mark.slow
 def test_dropping_the_dashboard_stops_nothing() -> None:
     pipeline = ff.Pipeline()
     url = str(pipeline.serve())
@@ -149,6 +150,7 @@ def test_other_hosts_than_this_machine_get_a_token_of_their_own() -> None:
     assert request(f"http://127.0.0.1:{port}/", "/api/state").status == 401
 
 
+@pytest.mark.slow
 def test_a_pipeline_that_is_collected_ends_its_server(pipelines: list[ff.Pipeline]) -> None:
     pipeline = ff.Pipeline()
     url = pipeline.serve().url

@@ -56,6 +56,7 @@ def decoded(messages: list[VideoMessage], start: VideoMessage) -> list[float]:
         return [frame.time - start.json()["shift"] for frame in film.decode(video=0)]
 
 
+@pytest.mark.slow
 def test_a_port_of_results_shows_the_video_of_its_source_with_results() -> None:
     with served() as (_, dashboard), Video(dashboard.url) as page:
         assert page.text("welcome")["ports"] == ["people", "door"]
@@ -96,6 +97,7 @@ def test_results_say_the_size_of_the_picture_in_which_they_were_found() -> None:
             assert page.next("results").json()["size"] == list(size or (about["width"], about["height"]))
 
 
+@pytest.mark.slow
 def test_a_start_of_jpegs_says_how_many_bytes_a_second_of_the_video_has() -> None:
     with served() as (_, dashboard), Video(dashboard.url) as page:
         page.watch("door")
@@ -108,6 +110,7 @@ def test_a_start_of_jpegs_says_how_many_bytes_a_second_of_the_video_has() -> Non
         assert packets < page.next("start").json()["rate"] < 1.5 * packets + boxes_around
 
 
+@pytest.mark.slow
 def test_pictures_that_are_stored_turned_stay_video_and_say_how_they_are_turned() -> None:
     with TcpServer(lying(encode("mp4", 300, size=(160, 120)))) as server:
         pipeline = ff.Pipeline()
@@ -141,6 +144,7 @@ def start_of_jpeg(page: Video) -> Any:
     raise AssertionError("the view stays one of video")
 
 
+@pytest.mark.slow
 def test_results_of_pictures_that_a_node_has_made_come_with_these() -> None:
     with served(steps=[cropped]) as (_, dashboard), Video(dashboard.url) as page:
         page.watch("people")
@@ -203,6 +207,7 @@ def test_a_second_viewer_begins_at_the_last_key_picture() -> None:
             assert picture.pts <= newest.pts + 0.5
 
 
+@pytest.mark.slow
 def test_the_first_viewer_gets_pictures_of_the_past_that_are_marked() -> None:
     with served() as (pipeline, dashboard):
         until(lambda: pipeline.stats().nodes["door"].processed > 20, lambda: "no pictures")
@@ -267,6 +272,7 @@ def _undecoded(pipeline: ff.Pipeline) -> int:
     return source.undecoded if source else 0
 
 
+@pytest.mark.slow
 def test_pictures_that_were_received_before_the_first_page_came_say_so() -> None:
     with RtspServer(encode("h264", options={"g": "300"})) as server:
         pipeline = ff.Pipeline()
@@ -377,6 +383,7 @@ def test_another_host_is_told_how_it_may_be_answered(token: str | None) -> None:
     assert ("Bearer TOKEN" in answer.body.decode()) == bool(token)
 
 
+@pytest.mark.slow
 def test_left_out_pictures_are_counted_and_a_stopped_viewer_holds_up_nobody() -> None:
     with served() as (_, dashboard), Video(dashboard.url) as stopped, Video(dashboard.url) as page:
         stopped.watch("door")

@@ -37,6 +37,7 @@ def run(program: str, folder: Path) -> None:
     subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, check=True, timeout=WATCHDOG)
 
 
+@pytest.mark.slow
 def test_the_clip_of_the_page_has_the_seconds_before_and_after(tmp_path: Path) -> None:
     program = program_of("clips.md")
     folders = (tmp_path / str(number) for number in itertools.count())
@@ -51,6 +52,7 @@ def test_the_clip_of_the_page_has_the_seconds_before_and_after(tmp_path: Path) -
     assert pts[0] == 0
 
 
+@pytest.mark.slow
 def test_the_segments_of_the_page_follow_each_other(tmp_path: Path) -> None:
     program = program_of("segments.md").replace("frames=60", "frames=75")
     run(program, tmp_path)

@@ -36,6 +36,7 @@ NO_H264 = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hidden", "chosen"),
     [

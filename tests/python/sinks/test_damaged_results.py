@@ -48,6 +48,7 @@ def recorded(
     return {seq: (is_damaged, by_line[seq], by_row[seq]) for seq, is_damaged in told.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("process", [False, True], ids=["", "process"])
 def test_each_line_and_row_has_the_mark_of_its_sample(tmp_path: Path, process: bool) -> None:
     found = recorded(tmp_path, "mark", process=process)
@@ -56,6 +57,7 @@ def test_each_line_and_row_has_the_mark_of_its_sample(tmp_path: Path, process: b
     assert list(table(tmp_path / "out.csv")[0]) == [*STAMP, "damaged", "width"]
 
 
+@pytest.mark.slow
 def test_below_a_source_that_holds_damaged_frames_there_is_no_mark(tmp_path: Path) -> None:
     assert set(recorded(tmp_path, "hold").values()) == {(False, None, None)}
 

@@ -56,7 +56,7 @@ def write(path: Path, count: int, early: int) -> int:
     return int(done.stdout.split()[-1])
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["mp4", "mov"])
 def test_a_million_frames_take_no_memory(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"long.{ending}"

@@ -103,6 +103,7 @@ def test_a_text_file_loses_only_what_is_counted(tmp_path: Path, sink: Any) -> No
     assert set(range(2 * COUNT, 3 * COUNT)) <= set(found)
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("name", ["out.mkv", "out.mp4", "out_%d.mkv"])
 def test_a_video_file_loses_only_what_is_counted(tmp_path: Path, name: str) -> None:
     segment = 1.0 if "%" in name else None

@@ -77,6 +77,7 @@ pipeline.stop()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SINKS)
 def test_a_file_that_another_process_is_writing_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -52,6 +52,7 @@ def scene(path: Path, frames: int, **options: Any) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts", "avi"])
@@ -89,6 +90,7 @@ except ff.NodeError as error:
     return ended.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.table(cases=1)
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
 def test_a_full_disk_leaves_a_file_that_can_be_played(tmp_path: Path, suffix: str) -> None:
@@ -302,6 +304,7 @@ def test_speed_is_that_of_the_encoder(tmp_path: Path) -> None:
         ff.VideoFile(tmp_path / "c.mp4", preset="quick")  # type: ignore[arg-type]
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts", "avi"])
 def test_a_full_disk_keeps_what_was_recorded_faster_than_in_reality(tmp_path: Path, suffix: str) -> None:
     code = f"""

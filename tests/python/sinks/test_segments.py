@@ -45,6 +45,7 @@ def test_each_finished_segment_is_reported_in_order(tmp_path: Path) -> None:
     assert threading.main_thread() not in threads
 
 
+@pytest.mark.slow
 def test_segments_of_a_live_source_have_wall_times(tmp_path: Path) -> None:
     told: list[ff.types.Segment] = []
     pipeline = ff.Pipeline()
@@ -78,6 +79,7 @@ def test_an_exception_of_on_segment_is_logged_and_the_next_one_follows(
     caplog.clear()
 
 
+@pytest.mark.slow
 def test_a_slow_on_segment_delays_no_recording(tmp_path: Path) -> None:
     go_on = threading.Event()
     told: list[str] = []
@@ -156,6 +158,7 @@ print(len(frames))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare")
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_full_disk_costs_the_oldest_segment(tmp_path: Path, keep: bool) -> None:

@@ -210,6 +210,7 @@ def test_keys_that_are_equal_once_they_are_mended_lose_no_value(tmp_path: Path, 
         assert {key: int(table(path)[0][key]) for key in wanted} == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("process", [False, True], ids=["", "process"])
 def test_both_sinks_write_the_wall_time_below_a_live_source(tmp_path: Path, process: bool) -> None:
     pipeline, source = ff.Pipeline(), Push()

@@ -46,6 +46,7 @@ def test_an_event_is_the_record_of_a_line(tmp_path: Path) -> None:
     assert event == line
 
 
+@pytest.mark.slow
 def test_a_batch_that_fails_is_sent_again_with_the_same_borders(tmp_path: Path) -> None:
     receiver = Receiver(OSError("away"), SystemExit("no end of the program"), ValueError("still away"))
     running = Running(ff.Spool(tmp_path / "yard", receiver, batch_size=3, max_wait=WATCHDOG))
@@ -145,6 +146,7 @@ def test_stop_does_not_wait_for_a_send_that_hangs(tmp_path: Path, caplog: pytest
     assert receiver.numbers == [2, 3]
 
 
+@pytest.mark.slow
 def test_the_next_run_does_not_warn_of_one_that_was_stopped_while_a_send_hung(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -340,6 +342,7 @@ pipeline.wait()
 """
 
 
+@pytest.mark.slow
 def test_kills_at_any_moment_lose_only_what_was_in_memory(tmp_path: Path) -> None:
     folder, out, made = tmp_path / "yard", tmp_path / "out", tmp_path / "made"
     made.touch()
@@ -378,6 +381,7 @@ def test_kills_at_any_moment_lose_only_what_was_in_memory(tmp_path: Path) -> Non
     assert values == sorted(values)
 
 
+@pytest.mark.slow
 def test_an_event_that_has_begun_is_ended_after_a_crash(tmp_path: Path) -> None:
     ended = run_program(
         """

@@ -176,6 +176,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "box"
 
 
+@pytest.mark.table(cases=10)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damage_keeps_no_program_from_starting_and_each_loss_is_a_gap(
     folder: Path, damage: str, caplog: pytest.LogCaptureFixture
@@ -286,6 +287,7 @@ def test_a_folder_of_an_older_version_is_read(folder: Path, caplog: pytest.LogCa
     again.close(complete=True)
 
 
+@pytest.mark.table(cases=10)
 @pytest.mark.parametrize("digit", range(20))
 def test_a_wrong_digit_in_the_cursor_of_an_older_version_loses_nothing(folder: Path, digit: int) -> None:
     as_before(folder)
@@ -408,6 +410,7 @@ def test_what_has_the_name_of_the_next_file_already_is_renamed_and_never_written
     box.close(complete=True)
 
 
+@pytest.mark.slow
 def test_a_folder_that_something_else_replaces_for_a_while_gets_all_that_has_waited(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

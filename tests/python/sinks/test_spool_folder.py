@@ -31,6 +31,7 @@ def test_lines_are_read_over_all_segments_in_order_and_segments_go_when_they_are
     box.close(complete=True)
 
 
+@pytest.mark.slow
 def test_a_bound_expires_the_oldest_and_counts_them(tmp_path: Path) -> None:
     box = small_box(tmp_path / "box")
     fill(box, 5000, size=50)
@@ -43,6 +44,7 @@ def test_a_bound_expires_the_oldest_and_counts_them(tmp_path: Path) -> None:
     box.close(complete=True)
 
 
+@pytest.mark.slow
 def test_results_that_send_has_got_already_do_not_expire(tmp_path: Path) -> None:
     box = small_box(tmp_path / "box")
     fill(box, 10)
@@ -55,6 +57,7 @@ def test_results_that_send_has_got_already_do_not_expire(tmp_path: Path) -> None
     box.close(complete=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_known", [False, True], ids=["power cut", "damage"])
 def test_a_copy_that_is_cut_at_every_byte_of_its_end_starts_and_has_all_whole_lines(
     tmp_path: Path, is_known: bool
@@ -212,6 +215,7 @@ def test_results_that_send_has_are_not_expired_and_the_next_ones_are_found(tmp_p
     box.close(complete=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sends", [False, True])
 def test_no_event_stays_long_behind_its_age_while_others_keep_coming(tmp_path: Path, sends: bool) -> None:
     box = small_box(tmp_path / "box", 8 << 20)
@@ -393,6 +397,7 @@ def test_events_that_were_too_old_behind_a_call_are_counted_by_one_run(tmp_path:
     box.close(complete=True)
 
 
+@pytest.mark.slow
 def test_heads_with_many_open_events_leave_room_for_results(tmp_path: Path) -> None:
     """Each segment repeats them. A head that is longer than a segment must not fill one by itself."""
     box = small_box(tmp_path / "box", 1 << 20)

@@ -129,7 +129,7 @@ ODD: dict[str, Callable[[], BaseException]] = {
 }
 
 
-@pytest.mark.table(cases=8)
+@pytest.mark.table(cases=5)
 @pytest.mark.parametrize("make", ODD.values(), ids=ODD)
 def test_whatever_send_raises_is_a_failure_and_the_same_events_come_again(
     tmp_path: Path, make: Callable[[], BaseException]
@@ -342,6 +342,7 @@ LAZY: dict[str, Callable[[list[Any]], Any]] = {
 }
 
 
+@pytest.mark.table(cases=5)
 @pytest.mark.parametrize("lazy", LAZY.values(), ids=LAZY)
 @pytest.mark.filterwarnings("error")
 def test_work_that_nobody_will_do_does_not_count_as_sent(
@@ -542,6 +543,7 @@ def test_memory_that_is_short_behind_a_write_does_not_write_it_twice(
     box.close(complete=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fails_to_the_end_leaves_the_folder_to_the_next_spool(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -21,6 +21,7 @@ from support import WATCHDOG
 from freshframe._spool import box as boxes
 
 
+@pytest.mark.slow
 def test_a_full_disk_expires_the_oldest_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     room = 20_000
     write = os.write
@@ -216,6 +217,7 @@ def on_a_disk_of_its_own(script: str, folder: Path) -> Any:
     return json.loads(ended.stdout)
 
 
+@pytest.mark.slow
 def test_a_disk_of_two_megabytes_keeps_the_newest_results_and_counts_the_others(tmp_path: Path) -> None:
     found = on_a_disk_of_its_own(SMALL_DISK, tmp_path)
     assert found["lost"] == 0
@@ -223,6 +225,7 @@ def test_a_disk_of_two_megabytes_keeps_the_newest_results_and_counts_the_others(
     assert found["numbers"] == list(range(found["expired"] + 1, 20_002))
 
 
+@pytest.mark.slow
 def test_results_that_have_waited_for_the_disk_are_written_though_all_of_them_do_not_fit(
     tmp_path: Path,
 ) -> None:
@@ -232,6 +235,7 @@ def test_results_that_have_waited_for_the_disk_are_written_though_all_of_them_do
     assert found["numbers"] == list(range(found["expired"] + 1, 3001))
 
 
+@pytest.mark.slow
 def test_a_full_disk_gives_the_only_segment_up_behind_a_head_with_the_open_events(tmp_path: Path) -> None:
     found = on_a_disk_of_its_own(FULL_DISK, tmp_path)
     assert found["made"] > 0

@@ -89,6 +89,7 @@ ACTS: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.table(cases=1)
 @pytest.mark.parametrize("act", ACTS)
 def test_nothing_that_the_program_does_lets_another_one_in(box: Box, act: str) -> None:
     folder = Path(box.folder)
@@ -111,6 +112,7 @@ os.kill(os.getpid(), 9)
 """
 
 
+@pytest.mark.slow
 def test_a_forked_child_that_outlives_the_program_does_not_keep_the_folder(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", CHILD, str(tmp_path / "box")],

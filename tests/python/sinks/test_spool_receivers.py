@@ -19,11 +19,12 @@ def check(found: FoundNumbers) -> None:
     assert found.events >= EVENTS
 
 
+@pytest.mark.slow
 def test_a_web_server_that_is_killed_gets_every_result_in_order(tmp_path: Path) -> None:
     check(play(Hook(tmp_path / "hook"), SECONDS, 3, 1, events=EVENTS))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_subscribers_of_a_broker_that_ends_get_every_result_in_order(tmp_path: Path) -> None:
     pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
     if receivers.mosquitto() is None:
@@ -31,7 +32,7 @@ def test_subscribers_of_a_broker_that_ends_get_every_result_in_order(tmp_path: P
     check(play(Broker(tmp_path / "broker"), SECONDS, 3, 1, events=EVENTS))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_data_base_that_crashes_has_every_result_once(tmp_path: Path) -> None:
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     if receivers.postgres() is None:

@@ -91,6 +91,7 @@ ANSWERS: dict[str, tuple[Answer, str]] = {
 }
 
 
+@pytest.mark.table(cases=20)
 @pytest.mark.parametrize("name", ANSWERS)
 def test_only_an_answer_that_speaks_of_the_events_refuses_them_and_only_2xx_takes_them(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -124,6 +125,7 @@ def test_a_redirect_is_followed_only_to_where_a_post_can_go(code: int, place: st
     assert there is None or (there.full_url, there.data) == (place, b"events")
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_while_a_token_has_expired(tmp_path: Path) -> None:
     with receivers.hook(401, 403, 404) as server:
         send = recipe("webhook").Webhook(server.url, b"")
@@ -171,6 +173,7 @@ ODD_VALUES: dict[str, tuple[Any, int]] = {
 }
 
 
+@pytest.mark.slow
 def test_a_value_that_no_row_can_have_stops_none_behind_it(tmp_path: Path) -> None:
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     if receivers.postgres() is None:
@@ -184,6 +187,7 @@ def test_a_value_that_no_row_can_have_stops_none_behind_it(tmp_path: Path) -> No
         send.close()
 
 
+@pytest.mark.slow
 def test_a_source_that_the_data_base_cannot_write_stops_none_behind_it(tmp_path: Path) -> None:
     psycopg: Any = pytest.importorskip("psycopg", reason="psycopg is not installed")
     if receivers.postgres() is None:
@@ -234,6 +238,7 @@ def needs_a_broker() -> None:
         pytest.skip("mosquitto is not installed")
 
 
+@pytest.mark.slow
 def test_a_source_of_any_name_has_a_topic(tmp_path: Path) -> None:
     needs_a_broker()
     names = {
@@ -320,6 +325,7 @@ def test_every_batch_of_circles_is_a_file_with_the_same_columns(tmp_path: Path) 
 # --- Home Assistant --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.table
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["ended", "killed"])
 @pytest.mark.parametrize("keeps", [False, True], ids=["forgets", "keeps"])

@@ -108,6 +108,7 @@ def test_a_run_that_drops_leaves_no_complete_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
 @pytest.mark.parametrize("way", ["written", "renamed"])
 def test_the_last_lines_are_in_the_file_although_no_sample_follows(

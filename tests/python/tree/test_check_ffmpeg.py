@@ -101,6 +101,7 @@ def test_a_header_of_ffmpeg_before_the_integers_of_the_standard_is_named(tmp_pat
     assert found == {"good.cpp": "", "bad.cpp": "libavutil/log.h", "other.cpp": None}
 
 
+@pytest.mark.slow
 def test_the_tree_has_no_such_name() -> None:
     ended = run_to_end([sys.executable, str(ROOT / "tools/check_ffmpeg.py")], timeout=LONG_WATCHDOG)
     assert ended.returncode == 0, ended.stdout

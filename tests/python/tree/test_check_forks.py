@@ -25,6 +25,7 @@ def check(tree: Path) -> tuple[int, str]:
     return ended.returncode, ended.stdout
 
 
+@pytest.mark.table(cases=5)
 @pytest.mark.parametrize(
     ("code", "said"),
     [
@@ -59,6 +60,7 @@ def test_a_reason_for_a_mutex_that_is_gone_is_found(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_tree_passes() -> None:
     if not (ROOT / "src").is_dir():
         pytest.skip("the tests run without the sources")

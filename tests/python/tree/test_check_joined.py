@@ -84,6 +84,7 @@ def test_a_name_that_a_header_of_the_namespace_has_is_refused(
     assert all("a.cpp and in b.hpp" in line for line in said)
 
 
+@pytest.mark.slow
 def test_the_tree_has_no_such_name() -> None:
     ended = run_to_end([sys.executable, str(ROOT / "tools/check_joined.py")], timeout=LONG_WATCHDOG)
     assert ended.returncode == 0, ended.stdout

@@ -30,6 +30,7 @@ def check(tree: Path, files: dict[str, str]) -> subprocess.CompletedProcess[str]
     return subprocess.run(program, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     ("code", "is_refused"),
     [
@@ -52,6 +53,7 @@ def test_a_strict_conversion_of_a_text_is_refused(tmp_path: Path, code: str, is_
     assert ended.returncode == is_refused
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(
     ("files", "complaint"),
     [

@@ -139,6 +139,7 @@ def run(folder: Path, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.slow
 def test_the_program_fails_above_a_limit_and_tightens_one_that_is_too_high(tmp_path: Path) -> None:
     assert run(tree(tmp_path, 1))[0] == 1
     (tmp_path / "tools/prose.toml").write_text(written({"takes no": {"docs": 3}}))

@@ -105,6 +105,7 @@ def binding_files(name: str, cls: type) -> list[str] | None:
 FILES = {"python": python_files, "c++": cpp_files, "binding": binding_files}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("border", FILES)
 def test_a_public_class_is_in_a_file_of_its_name(border: str) -> None:
     elsewhere = {}

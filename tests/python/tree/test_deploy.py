@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from rigs.ports import free_port
 from rigs.watchdog import LONG_WATCHDOG, run_to_end
@@ -65,6 +66,7 @@ def test_the_image_runs_without_rights_and_asks_the_doctor() -> None:
     assert any(line.startswith("HEALTHCHECK") and '["freshframe", "doctor"]' in line for line in final)
 
 
+@pytest.mark.slow
 def test_the_programs_of_compose_run(tmp_path: Path) -> None:
     port = free_port()
     settings = {"CAMERA": "demo:circles?size=320x240", "TOKEN": TOKEN, "PORT": str(port)}

@@ -8,6 +8,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 PLACES = [
     *("*.md", "python", "docs", "examples", "tests", "bench", "tools", "web", "gil", "fleet"),
@@ -106,6 +108,7 @@ def old_names(text: str, old: re.Pattern[str] = OLD) -> list[str]:
     return [line.strip() for line in text.splitlines() if old.search(PRIVATE.sub("", line))]
 
 
+@pytest.mark.slow
 def test_no_page_and_no_program_has_an_old_name() -> None:
     listed = subprocess.run(["git", "ls-files", "-z", *PLACES], cwd=ROOT, capture_output=True, check=True)
     found = []

@@ -59,6 +59,7 @@ def test_no_two_rooms_import_each_other(package: Path, room: str, sees: set[str]
         pytest.fail(" -> ".join(reversed(error.args[1])))
 
 
+@pytest.mark.slow
 def test_the_rooms_below_know_nothing_of_pipelines() -> None:
     above = {"_pipeline", "_shortcuts", "_cli", "fleet"}
     low = ("_check", "_errors", "_interpreter", "_graph", "_process", "_media", "_vision", "_plugin", "_look")

@@ -1,9 +1,8 @@
-"""Which tests ./dev test --quick, ./dev test and ./dev test --all choose, by measured durations."""
+"""Which tests ./dev test --quick, ./dev test and ./dev test --all choose, by their marks."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -15,7 +14,6 @@ from pathlib import Path
 import pytest
 import tiers
 from rigs import repeated
-from rigs.tool_modules import load_tool
 from rigs.watchdog import run_to_end
 from support import TESTS
 
@@ -47,47 +45,6 @@ def test_a_number_of_cases_is_spread_evenly(count: int, wanted: int, places: lis
     assert tiers.spread(count, wanted) == places
 
 
-def test_the_quick_tests_are_one_of_each_file_and_then_the_cheapest() -> None:
-    candidates = [
-        tiers.Candidate("slow", 1, 0.15),
-        tiers.Candidate("slow", 1, 0.18),
-        tiers.Candidate("endless", 1, 3),
-        *(tiers.Candidate("fast", 1, 0.05) for _ in range(5)),
-    ]
-    assert tiers.quick(candidates, budget=0.32) == {0, 3, 4, 5}
-
-
-def test_the_default_runs_short_tests_and_as_many_cases_as_are_short_together() -> None:
-    candidates = [
-        tiers.Candidate("some", 1, 0.2),
-        tiers.Candidate("some", 1, 5.0),
-        tiers.Candidate("some", 40, 4.0),
-        tiers.Candidate("some", 3, 1.2),
-        tiers.Candidate("long", 1, 8.0),
-        tiers.Candidate("long", 2, 10.0),
-        tiers.Candidate("some", 200, 0.0),
-    ]
-    assert tiers.default(candidates) == {0: 1, 2: 10, 3: 2, 5: 1, 6: 200}
-
-
-def test_a_test_that_the_default_skips_is_not_the_shortest_of_its_file(tmp_path: Path) -> None:
-    suite = """
-    import pytest
-    import tiers
-
-    tiers.Durations.read = classmethod(lambda cls: cls({"test_suite.py": {"test_long": 9.0}}, {}))
-
-    @pytest.mark.full
-    def test_full():
-        pass
-
-    def test_long():
-        pass
-    """
-    ended = run_suite(tmp_path, "tiers", suite, "default")
-    assert ended.stdout.splitlines()[-1].startswith("1 passed, 1 skipped"), ended.stdout
-
-
 LISTED = """Inbox.
   DropsTheOldest
   Waits
@@ -101,18 +58,27 @@ Typed/0.  # TypeParam = int
 """
 
 
-def test_of_the_tests_in_cpp_long_tables_are_cut_and_the_quick_ones_are_short() -> None:
+@pytest.mark.parametrize("tier", ["quick", "default"])
+def test_slow_tests_in_cpp_are_left_out_and_long_tables_cut(tier: str) -> None:
     tests = list(tiers.listed_tests(LISTED.splitlines()))
-    durations = tiers.Durations({}, {"Inbox.Waits": 5, "Files/MediaStart.IsFound": 0.5})
-    assert tiers.left_out(tests, durations, "all") == {"Inbox": [], "Files/MediaStart": [], "Typed/0": []}
-    assert tiers.left_out(tests, durations, "default") == {
+    slow = tiers.slow_tests(["# why", "Inbox.Waits", "Files/MediaStart.IsFound 2"])
+    assert tiers.left_out(tests, slow, "all") == {"Inbox": [], "Files/MediaStart": [], "Typed/0": []}
+    assert tiers.left_out(tests, slow, tier) == {
         "Inbox": ["Waits"],
-        "Files/MediaStart": ["IsFound/1", "IsFound/2", "IsFound/3"],
+        "Files/MediaStart": ["IsFound/1", "IsFound/2"],
         "Typed/0": [],
     }
-    quick = tiers.left_out(tests, durations, "quick")
-    assert quick["Inbox"] == ["Waits"]
-    assert len(quick["Files/MediaStart"]) == 4
+
+
+def test_the_slow_tests_in_cpp_exist() -> None:
+    defined = set()
+    for folder in ("tests/cpp", "gil/tests/cpp"):
+        for path in (ROOT / folder).rglob("*.cpp"):
+            found = re.findall(r"^(?:TYPED_)?TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", path.read_text(), re.M)
+            defined |= {f"{suite}.{name}" for suite, name in found}
+    listed = tiers.slow_tests(tiers.SLOW.read_text().splitlines())
+    assert listed
+    assert [name for name in listed if name.rpartition("/")[2] not in defined] == []
 
 
 PROGRAM = """#!/bin/sh
@@ -120,6 +86,7 @@ if [ "$1" = --gtest_list_tests ]; then cat {folder}/listed; else echo "$1" >>{fo
 """
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.skipif(shutil.which("ctest") is None, reason="no ctest")
 @pytest.mark.parametrize(
     ("processes", "filters"),
@@ -162,8 +129,8 @@ def test_table(row, column):
 def test_list(number):
     pass
 
-@pytest.mark.thorough
-def test_thorough():
+@pytest.mark.slow
+def test_slow():
     pass
 
 @pytest.mark.full
@@ -172,22 +139,26 @@ def test_full():
 """
 
 
-def run_suite(folder: Path, plugin: str, suite: str, tier: str) -> subprocess.CompletedProcess[str]:
+def run_suite(
+    folder: Path, plugin: str, suite: str, tier: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
     """Runs a suite of tests with one of the rigs as its plugin."""
     (folder / "conftest.py").write_text(f"from rigs.{plugin} import *\n")
     (folder / "test_suite.py").write_text(textwrap.dedent(suite))
-    markers = ["table(cases)", "thorough", "full", "repeats"]
+    markers = ["table(cases)", "slow", "full", "repeats"]
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n" + "".join(f"  {one}\n" for one in markers))
     return run_to_end(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_suite.py"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, "test_suite.py"],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": f"{TESTS}:{ROOT / 'tests'}", "FRESHFRAME_TEST_TIER": tier},
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tier", "counts"),
     [
+        ("quick", "1 passed, 22 deselected"),
         ("default", "6 passed, 1 skipped, 16 deselected"),
         ("all", "22 passed, 1 skipped"),
         ("full", "23 passed"),
@@ -218,10 +189,18 @@ def test_of_its_own(made, tmp_path_factory):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tier", "counts"), [("quick", "1 passed, 1 deselected"), ("default", "2 passed")])
 def test_the_quick_tests_share_no_fixture_of_their_file(tmp_path: Path, tier: str, counts: str) -> None:
     ended = run_suite(tmp_path, "tiers", SHARED, tier)
     assert ended.stdout.splitlines()[-1].startswith(counts), ended.stdout
+
+
+def test_the_files_with_slow_tests_run_first(tmp_path: Path) -> None:
+    (tmp_path / "test_fast.py").write_text("def test_a():\n    pass\n\n\ndef test_b():\n    pass\n")
+    suite = "import pytest\n@pytest.mark.slow\ndef test_slow():\n    pass\n"
+    ended = run_suite(tmp_path, "tiers", suite, "all", "test_fast.py", "--collect-only")
+    assert re.findall(r"::(\w+)", ended.stdout) == ["test_slow", "test_a", "test_b"]
 
 
 COMPILED = """
@@ -242,12 +221,14 @@ def test_other(compiled):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tier", ["default", "all"])
 def test_a_fixture_of_a_file_is_made_once_for_each_of_its_cases(tmp_path: Path, tier: str) -> None:
     ended = run_suite(tmp_path, "tiers", COMPILED, tier)
     assert ended.stdout.splitlines()[-1].startswith("6 passed"), ended.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_run_fails_if_too_many_tests_need_a_second_attempt(tmp_path: Path, more: int) -> None:
     suite = f"""
@@ -265,6 +246,7 @@ def test_a_run_fails_if_too_many_tests_need_a_second_attempt(tmp_path: Path, mor
     assert ended.stdout.count("passed at attempt 2") == repeated.BUDGET + more
 
 
+@pytest.mark.slow
 def test_a_test_that_fails_twice_has_failed(tmp_path: Path) -> None:
     suite = "import pytest\n@pytest.mark.repeats\ndef test_fails():\n    assert False\n"
     assert run_suite(tmp_path, "repeated", suite, "all").returncode == 1
@@ -277,45 +259,3 @@ def test_each_marker_selects_tests() -> None:
     texts = [path.read_text() for path in paths if path != Path(__file__)]
     for name in re.findall(r'^  "(\w+)', declared[1], re.M):
         assert any(re.search(rf"\bmark\.{name}\b", text) for text in texts), name
-
-
-def test_a_figure_changes_only_if_it_is_far_from_the_measured_one() -> None:
-    durations = load_tool("durations")
-    assert durations.rounded(1.9, 1.0) == 1.0
-    assert durations.rounded(2.1, 1.0) == 2
-    assert durations.rounded(0.019, None) is None
-    assert durations.rounded(0.019, 0.1) is None
-    assert durations.rounded(700, None) == 500
-
-
-def test_durations_are_the_mean_of_a_tests_cases(tmp_path: Path) -> None:
-    durations = load_tool("durations")
-    report, log = tmp_path / "pytest.xml", tmp_path / "LastTest.log"
-    where = 'classname="tests.python.tree.test_tiers"'
-    report.write_text(
-        f'<testsuite><testcase {where} name="test_a[1]" time="1.0"/>'
-        f'<testcase {where} name="test_a[2]" time="3.0"/>'
-        f'<testcase {where} name="test_b" time="9"><skipped/></testcase></testsuite>'
-    )
-    log.write_text(
-        "[       OK ] Files/Start.Is/0 (300 ms)\n[       OK ] Files/Start.Is/1, where x = 2 (500 ms)\n"
-    )
-    assert durations.read_pytest(report) == {"tests/python/tree/test_tiers.py": {"test_a": 2.0}}
-    assert durations.read_ctest(log) == {"Files/Start.Is": 0.4}
-
-
-def test_the_file_of_durations_is_stale_if_long_tests_are_missing_in_it() -> None:
-    durations = load_tool("durations")
-    before = {"python": {"a.py": {"test_a": 2.0}}, "cpp": {}}
-    assert durations.remarks(before, {"a.py": {"test_a": 90.0}}, {}) == []
-    (new,) = durations.remarks(before, {"a.py": {"test_a": 2.0, "test_b": 2.0}}, {})
-    assert "a.py::test_b (2 s)" in new
-    (gone,) = durations.remarks(before, {}, {})
-    assert "1 of the 1 listed tests did not run: a.py::test_a" in gone
-
-
-def test_the_durations_are_of_this_tree() -> None:
-    """Files move: a tenth of the listed ones may be gone before the next measured run."""
-    listed = json.loads(tiers.DURATIONS.read_text())["python"]
-    gone = [path for path in listed if not (ROOT / path).is_file()]
-    assert len(gone) <= len(listed) / 10, f"tools/durations.py writes them again; gone: {gone}"

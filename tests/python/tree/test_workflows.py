@@ -198,6 +198,7 @@ def shown(checkout: Path, path: str) -> str:
     ).stdout
 
 
+@pytest.mark.slow
 def test_the_site_keeps_each_version_and_latest_is_the_newest(pages: Path) -> None:
     publish(pages, "0.9.0")
     publish(pages, "0.10.0")
@@ -260,6 +261,7 @@ def said_to(calls: Path, checkout: Path, what: str, version: str) -> list[str]:
     return calls.read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_a_release_becomes_the_newest_only_if_no_version_is_newer(host: Path, pages: Path) -> None:
     for version, newest in (("0.9.1", False), ("0.10.0", True)):
         pushed = [line for line in said_to(host, pages, "image", version) if "manifest push" in line]

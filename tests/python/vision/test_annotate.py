@@ -91,6 +91,7 @@ def test_a_long_name_fits_the_picture() -> None:
     assert 100 < columns.max() - columns.min() < 160
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(("width", "height"), [(320, 240), (1280, 720), (3840, 2160)])
 def test_lines_and_letters_grow_with_the_picture(width: int, height: int) -> None:
     frame = gray(width, height)

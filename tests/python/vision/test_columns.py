@@ -90,6 +90,7 @@ def test_every_kind_of_column_is_the_same_behind_every_way(way: str) -> None:
             assert found.data[name].dtype == column.dtype, name
 
 
+@pytest.mark.slow
 def test_every_kind_of_column_passes_a_worker() -> None:
     found = through_worker(boxes(**COLUMNS))
     for name, column in COLUMNS.items():
@@ -114,6 +115,7 @@ def test_rows_stay_with_their_boxes() -> None:
         assert tracks.data["object"][place] == COLUMNS["object"][row]
 
 
+@pytest.mark.slow
 def test_no_boxes_have_empty_columns() -> None:
     none = ff.Detections([], [], [], data={"speed": np.zeros(0, np.float32), "place": np.zeros((0, 2))})
     tracks = ff.BoxTracker().update(none, pts=0)

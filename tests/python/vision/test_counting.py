@@ -201,6 +201,7 @@ def well_seen(frames: list[ff.Circles], which: list[int], side: Any) -> set[int]
     return {id_ for id_, own in stays.items() if id_ not in gaps and all(seen >= 3 for _, seen in own)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [1.0, 0.5, 0.2])
 def test_dropped_frames_change_no_count(share: float) -> None:
     compared = 0
@@ -226,6 +227,7 @@ def test_dropped_frames_change_no_count(share: float) -> None:
     assert compared > 50
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("share", [1.0, 0.5, 0.2])
 def test_a_tracker_on_part_of_the_frames_leads_to_the_count_of_the_truth(share: float) -> None:
     seed = 3

@@ -98,7 +98,7 @@ def counted_live(
     )
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_slow_node_sees_every_crossing_although_its_edge_drops_nearly_all_samples() -> None:
     pipeline, line = counted_live(crossing_things(99))
     nodes = {
@@ -167,6 +167,7 @@ def test_a_stop_hands_over_the_crossing_of_a_counter_that_waits_for_room() -> No
     assert slow.seen == fast.seen
 
 
+@pytest.mark.slow
 def test_a_reader_of_the_newest_sees_every_crossing() -> None:
     pipeline, line = counted_live(crossing_things(20))
     reader = pipeline.reader(line)

@@ -103,6 +103,7 @@ def test_what_python_gives_stays_the_same_object() -> None:
     assert sample.value is boxes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [{}, {"name": np.array(["a", "b", "c"])}], ids=["plain", "data"])
 def test_detections_go_to_workers_and_come_back(data: Any) -> None:
     boxes = some(
@@ -120,6 +121,7 @@ def test_detections_go_to_workers_and_come_back(data: Any) -> None:
     assert first.value.names is second.value.names
 
 
+@pytest.mark.slow
 def test_a_tracker_below_a_worker_takes_its_results() -> None:
     pipeline = ff.Pipeline()
     source = Push(live=False)

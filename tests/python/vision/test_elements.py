@@ -306,6 +306,7 @@ def test_a_table_has_a_row_for_each_element(monkeypatch: pytest.MonkeyPatch) -> 
     assert ff.Circles([[1, 2, 3]]).to_pandas()["tracker_id"] == [None]
 
 
+@pytest.mark.slow
 def test_pandas_has_the_rows_and_types_of_the_columns() -> None:
     pandas = pytest.importorskip("pandas")
     table = BOXES.to_pandas()

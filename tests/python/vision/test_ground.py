@@ -176,6 +176,7 @@ def seen_from(line: npt.NDArray[np.float64], times: list[float]) -> npt.NDArray[
 RATES = [(5, 0), (5, 0.5), (15, 0), (15, 0.5), (15, 0.8), (30, 0), (30, 0.5), (30, 0.8), (60, 0), (60, 0.8)]
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize(("fps", "dropped"), RATES)
 @pytest.mark.parametrize("speed", [10, 14, 25])
 def test_a_steady_speed_is_right_at_every_rate(speed: float, fps: float, dropped: float) -> None:
@@ -189,6 +190,7 @@ def test_a_steady_speed_is_right_at_every_rate(speed: float, fps: float, dropped
     assert np.nanpercentile(found, 90) <= (8.5 if seen < 7 else 6)  # nobody has 6: see the next test
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fps", "dropped"), [(5, 0), (15, 0.8)])
 def test_with_few_pictures_no_estimate_is_much_better(fps: float, dropped: float) -> None:
     ours, best = [], []
@@ -268,6 +270,7 @@ def watch(
                 yield cars[number].speed, float(speed), float(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fps", "unknown"), [(2, 0.6), (2.5, 0.4), (5, 0.15), (10, 0.1), (25, 0.1)])
 def test_the_error_of_the_speed_is_known_where_ids_move_between_cars(fps: float, unknown: float) -> None:
     seen = np.array([one for seed in range(4 if fps > 5 else 12) for one in watch(fps, seed)])
@@ -276,6 +279,7 @@ def test_the_error_of_the_speed_is_known_where_ids_move_between_cars(fps: float,
     assert np.mean(abs(speed - true) <= 2 * error) >= 0.95
 
 
+@pytest.mark.slow
 def test_the_error_of_the_clicks_is_part_of_it() -> None:
     misses = 0
     for seed in range(40):

@@ -121,6 +121,7 @@ def test_loiter_may_differ_by_class() -> None:
     assert others.see(0.9, o1=INSIDE).loitering == ()
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.8])
 def test_dropped_frames_change_a_visit_by_an_interval_at_each_end(share: float) -> None:
     chance = random.Random(3)

@@ -53,6 +53,7 @@ class Crashing(World):
         return sum(camera.state == "running" for camera in self.cameras)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 15.0])
 @pytest.mark.parametrize("culprit", [0, 7, 31])
 def test_one_of_many_cameras_that_crashes_agents_is_found_and_held(culprit: int, seconds: float) -> None:
@@ -112,6 +113,7 @@ def test_crashes_are_forgotten_after_a_day_and_holds_after_an_hour() -> None:
     assert camera.crashes == 0
 
 
+@pytest.mark.table(cases=2)
 @pytest.mark.parametrize("after", [25.0, 65.0, 600.0])
 def test_crashes_that_are_far_apart_find_their_camera_and_nobody_waits_for_it(after: float) -> None:
     world = Crashing(2, 60, {})
@@ -176,6 +178,7 @@ def test_an_end_that_was_in_order_is_no_crash() -> None:
     assert not is_crash("exited with status 75", words, killed=False, out_of_memory=False)
 
 
+@pytest.mark.slow
 def test_two_culprits_are_both_found() -> None:
     world = Crashing(3, 30, {4: 0.0, 22: 0.3})
     world.run(900)

@@ -41,6 +41,7 @@ def test_a_damaged_stamp_is_none(tmp_path: Path) -> None:
     assert read_stamp(luma[:, :80]) is None
 
 
+@pytest.mark.slow
 def test_frames_rise_and_the_log_has_the_sessions(tmp_path: Path) -> None:
     """Two cameras read one after the other; every frame that was read is in the log."""
     log = tmp_path / "sessions.jsonl"
@@ -61,6 +62,7 @@ def test_frames_rise_and_the_log_has_the_sessions(tmp_path: Path) -> None:
         assert seen[session.camera] == sorted(set(seen[session.camera]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/camera/3", "/camera/-1", "/camera/x", "/"])
 def test_another_address_is_no_camera(tmp_path: Path, path: str) -> None:
     """404, and no session in the log."""
