@@ -179,9 +179,9 @@ void copy_scattered(const std::byte* from, std::ptrdiff_t stride, std::byte* to,
   for (; i + 4 <= count; i += 4) {
     for (std::ptrdiff_t k = 0; k < 4; ++k)
       std::memcpy(to + k * std::ptrdiff_t{kSize}, from + k * stride, kSize);
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): an address beyond the array is no pointer
-    __builtin_prefetch(
-        reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + kAheadOfScattered));
+    const auto ahead = reinterpret_cast<std::uintptr_t>(from) + kAheadOfScattered;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): pointer arithmetic beyond the array is undefined
+    __builtin_prefetch(reinterpret_cast<const void*>(ahead));
     from += 4 * stride;
     to += 4 * kSize;
   }

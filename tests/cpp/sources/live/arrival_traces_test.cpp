@@ -214,7 +214,8 @@ void add_reports(Trace& trace, TraceRandom& random, const TraceOptions& options)
     known.emplace_back(frame.first, frame.pts);
   }
   std::ranges::sort(stamps);
-  for (double time = kFirstReport; time < options.seconds; time += options.report_every) {
+  double time = kFirstReport;
+  while (time < options.seconds) {
     const auto place =
         std::ranges::find_if(frames, [&](const auto& frame) { return frame.captured >= time; });
     if (place == frames.end()) break;
@@ -228,6 +229,7 @@ void add_reports(Trace& trace, TraceRandom& random, const TraceOptions& options)
     const bool is_apart = options.cpu > 0 || kind == TraceReports::OfRelay;  // from the frames on the way
     const double arrived = is_apart ? time + 0.01 : place->first;
     trace.reports.push_back({.arrived = arrived, .wall = wall + normal(random, 0.001), .time = stamp});
+    time += options.report_every;
   }
   std::ranges::sort(trace.reports, {}, &media::ReportedPace::Report::arrived);
 }
