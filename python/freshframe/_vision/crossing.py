@@ -3,7 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from .._results.checked_columns import find_name
+from .._results.circles import Circles
+from .._results.detections import Detections
 
 Point = tuple[float, float]
 
@@ -18,6 +23,7 @@ class Crossing:
         forward: Its direction; for a zone True when it went in.
         point: (x, y) in pixels, on the straight path between two positions of the object.
         pts: Seconds: the time on that path.
+        class_name: The name of its class, or ``class_id`` as a string where it has none; None without names.
     """
 
     tracker_id: int
@@ -25,3 +31,12 @@ class Crossing:
     forward: bool
     point: Point
     pts: float
+    class_name: str | None = None
+
+
+def with_class_names(crossings: Sequence[Crossing], tracks: Circles | Detections) -> tuple[Crossing, ...]:
+    """Returns the crossings with the class names of ``tracks``. The engine's crossings have numbers only."""
+    names = tracks.names if isinstance(tracks, Detections) else None
+    if names is None:
+        return tuple(crossings)
+    return tuple(replace(each, class_name=find_name(names, each.class_id)) for each in crossings)

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._results.circles import Circles
 from .._results.detections import Detections
+from .crossing import with_class_names
 from .zone_counts import ZoneCounts
 
 
@@ -21,6 +22,13 @@ class Zones(Mapping[str, ZoneCounts]):
 
     _zones: Mapping[str, ZoneCounts]
     tracks: Circles | Detections
+
+    def __post_init__(self) -> None:
+        zones = {
+            name: replace(zone, crossings=with_class_names(zone.crossings, self.tracks))
+            for name, zone in self._zones.items()
+        }
+        object.__setattr__(self, "_zones", zones)
 
     def __getitem__(self, name: str) -> ZoneCounts:
         """The counts of one zone."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import time
 from collections import Counter
@@ -45,6 +46,26 @@ def test_a_crossing_says_who_where_and_when() -> None:
     assert counts.tracks.tracker_id is not None
     assert counts.tracks.tracker_id.tolist() == [1]
     assert counter.update(at((80, 190)), pts=3).crossings == ()
+
+
+def test_a_crossing_has_the_name_of_its_class() -> None:
+    def cross(counter: Any, tracks: Any) -> ff.types.Crossing:
+        last = [counter.update(each, pts=n / 10) for n, each in enumerate(tracks)][-1]
+        (crossing,) = (last["till"] if isinstance(counter, ff.ZoneCounter) else last).crossings
+        return crossing
+
+    for counter in (ff.LineCounter(*LINE), ff.ZoneCounter({"till": ZONE})):
+        ways = [at((160, 30)), at((160, 150))]
+        assert cross(counter, ways).class_name == "ball"
+    car, odd, unnamed = (
+        [dataclasses.replace(each, class_id=np.array([number]), names=names) for each in ways]
+        for number, names in ((1, ["ball", "car"]), (7, ["ball"]), (1, None))
+    )
+    assert cross(ff.LineCounter(*LINE), car).class_name == "car"
+    assert cross(ff.LineCounter(*LINE), odd).class_name == "7"
+    assert cross(ff.LineCounter(*LINE), unnamed).class_name is None
+    circles = [ff.Circles([[160, y, 5]], tracker_id=[1]) for y in (30, 150)]
+    assert cross(ff.LineCounter(*LINE), circles).class_name is None
 
 
 def test_a_way_around_the_line_is_no_crossing() -> None:
