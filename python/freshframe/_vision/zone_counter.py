@@ -62,7 +62,7 @@ class ZoneCounter(NativeNode["Circles | Detections", Zones]):
         >>> zones = ff.ZoneCounter({"left": [(0, 0), (640, 0), (640, 720), (0, 720)]})
         >>> counts = pipeline.reader(pipeline.add(zones, tracked))
         >>> with pipeline:
-        ...     inside = [len(sample.value["left"].inside) for sample in counts]
+        ...     inside = [len(sample.value["left"].visible) for sample in counts]
     """
 
     def _freshframe_contract(self) -> Contract:

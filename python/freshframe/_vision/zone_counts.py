@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Literal
 from .._check import attribute_hints
 from .crossing import Crossing, Point
 
+_MEANT_OF_COUNT = (
+    "the occupancy is len(zone.visible); len(zone.inside) also counts objects that are missing from this "
+    "frame and were seen inside less than max_gap ago"
+)
 _MEANT_OF_ZONE = {
-    "count": "the ids that are inside now are inside, so len(zone.inside) is their number",
-    "current_count": "the ids that are inside now are inside, so len(zone.inside) is their number",
+    "count": _MEANT_OF_COUNT,
+    "current_count": _MEANT_OF_COUNT,
     "seconds": "the seconds of each id are dwell",
     "tracks": "the tracks are an attribute of all zones together",
 }
@@ -54,7 +58,8 @@ class ZoneCounts:
 
     Attributes:
         corners: (x, y) in pixels each, in the coordinates of the tracks.
-        inside: The ids of the objects that are inside now, ascending.
+        inside: The ids of the objects that were last seen inside, less than `max_gap` ago, ascending. A
+            tracker may have given an occluded object a new id, and then both ids are here.
         dwell: For each id of `inside` the seconds from the start of its visit to its last sight.
         entered: How often an object went in. An object that is first seen inside has not entered.
         left: How often an object went out.
@@ -67,6 +72,7 @@ class ZoneCounts:
         loitered: The ids that have begun to loiter since the consumer's previous sample, once per visit.
         crossings: The crossings of the border since then, as of LineCounts.
         visits: The visits that have ended since then.
+        visible: The ids of `inside` that are in this frame's tracks: ``len(zone.visible)`` is the occupancy.
     """
 
     corners: tuple[Point, ...]
@@ -80,6 +86,7 @@ class ZoneCounts:
     loitered: tuple[int, ...]
     crossings: tuple[Crossing, ...]
     visits: tuple[Visit, ...]
+    visible: tuple[int, ...] = ()
 
     if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
         __getattr__ = attribute_hints(_MEANT_OF_ZONE)

@@ -24,8 +24,14 @@ class Zones(Mapping[str, ZoneCounts]):
     tracks: Circles | Detections
 
     def __post_init__(self) -> None:
+        ids = self.tracks.tracker_id
+        seen = frozenset(() if ids is None else ids.tolist())
         zones = {
-            name: replace(zone, crossings=with_class_names(zone.crossings, self.tracks))
+            name: replace(
+                zone,
+                crossings=with_class_names(zone.crossings, self.tracks),
+                visible=tuple(each for each in zone.inside if each in seen),
+            )
             for name, zone in self._zones.items()
         }
         object.__setattr__(self, "_zones", zones)

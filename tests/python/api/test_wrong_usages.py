@@ -133,7 +133,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "supervision's count of a zone": (
         lambda: ZONES.update(TRACKS, pts=0)["till"].current_count,  # type: ignore[attr-defined]
         AttributeError,
-        ("len(zone.inside)",),
+        ("len(zone.visible)", "len(zone.inside)"),
     ),
     "labels as a choice": (
         lambda: ff.Annotate(labels=True),  # type: ignore[arg-type]

@@ -65,6 +65,25 @@ def test_unseen_time_counts_only_when_the_object_is_seen_inside_again() -> None:
     assert play.visits == [ff.types.Visit(1, 0, 0.0, 0.95, "lost")]
 
 
+def test_the_visible_ones_are_those_of_inside_that_are_in_this_frame() -> None:
+    play = Play()
+    play.see(0.0, o1=INSIDE, o2=INSIDE, o3=OUTSIDE)
+    counts = play.see(0.5, o2=INSIDE, o3=OUTSIDE)
+    assert (counts.inside, counts.visible) == ((1, 2), (2,))
+    counts = play.see(0.6, o1=INSIDE, o3=INSIDE)
+    assert (counts.inside, counts.visible) == ((1, 2, 3), (1, 3))
+    counts = play.see(0.7)
+    assert (counts.inside, counts.visible) == ((1, 2, 3), ())
+
+
+def test_an_object_on_the_border_is_visible_as_long_as_it_is_inside() -> None:
+    play = Play()
+    play.see(0.0, o1=INSIDE)
+    on_border = (100.0, 120.0)
+    counts = play.see(0.1, o1=on_border, o2=on_border)
+    assert (counts.inside, counts.visible) == ((1,), (1,))
+
+
 @pytest.mark.parametrize(("gap", "visits"), [(0.9, 0), (1.1, 1)])
 def test_an_object_that_comes_back_goes_on_or_is_new(gap: float, visits: int) -> None:
     play = Play()

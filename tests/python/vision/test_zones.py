@@ -51,6 +51,7 @@ def test_a_file_has_the_zones_by_name(tmp_path: Path) -> None:
         [1, 0],
         [0, 1],
     ]
+    assert [record["till"]["visible"] for record in records] == [[1], []]
     assert [len(record["till"]["visits"]) for record in records] == [0, 1]
 
 
