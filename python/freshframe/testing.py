@@ -1,7 +1,8 @@
-"""Tests of your nodes: a camera that shows one frame, and a run of one node."""
+"""Tests of your nodes: a camera that shows one frame, a run of one node, and stamps of its samples."""
 
 # SPDX-License-Identifier: Apache-2.0
 from ._media.mock_camera import MockCamera
+from ._shortcuts.made_stamp import stamp
 from ._shortcuts.run_node import run_node
 
-__all__ = ["MockCamera", "run_node"]
+__all__ = ["MockCamera", "run_node", "stamp"]

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,11 @@ from .._errors import OptionError, OptionTypeError
 from .._graph.batch import Batch
 from .._graph.source import Source
 from .._pipeline.pipeline import Pipeline
+from .made_stamp import MadeStamp, stamp
 
 if TYPE_CHECKING:
     from .._graph.port import Port
-    from .._native import Frame, Sample
+    from .._native import Frame, Sample, Stamp
     from .._process.process import Process
 
 
@@ -35,9 +37,77 @@ class _Values(Source[Any]):
             yield value, number / self._fps
 
 
-def _values_port(
-    pipeline: Pipeline, values: Iterable[Any], frames: Iterable[Frame] | None, fps: float
+_GAPS = Batch(64, max_wait=0)  # one call for many samples: about 2 us per skipped number
+
+
+class _StampedValues(Source[Any]):
+    """Values with given stamps. The engine numbers a source's samples, so None fills the gaps."""
+
+    live = False
+    _may_be_empty = True  # no warning that it gave nothing
+
+    def __init__(self, values: list[Any], stamps: list[MadeStamp], fps: float) -> None:
+        self._values = values
+        self._stamps = stamps
+        self._fps = fps
+
+    def read(self) -> Iterator[tuple[Any, float] | tuple[Any, float, float]]:
+        seq = 0
+        for value, given in zip(self._values, self._stamps, strict=True):
+            pts = given.seq / self._fps if given.pts is None else given.pts
+            while seq < given.seq:
+                if self.stop_token.stopped:
+                    return
+                yield None, pts
+                seq += 1
+            yield (value, pts) if given.captured is None else (value, pts, given.captured)
+            seq += 1
+
+
+def _read_stamps(stamps: Any, count: int) -> list[MadeStamp]:
+    wanted = "stamps must be a list of ff.testing.stamp(), samples or their stamps"
+    given = [_made(each, wanted) for each in _check.items(stamps, wanted)]
+    if len(given) != count:
+        raise OptionError(f"stamps must be as many as values, {count}, got {len(given)}")
+    if len(sources := {each.source for each in given}) > 1:
+        raise OptionError(f"stamps must be of one source, got {_check.show(sorted(sources))}")
+    for one, following in itertools.pairwise(given):
+        if following.seq <= one.seq:
+            raise OptionError(
+                f"each seq of stamps must be greater than the previous one, {one.seq}, got {following.seq}"
+            )
+    return given
+
+
+def _made(given: Any, wanted: str) -> MadeStamp:
+    if isinstance(given, MadeStamp):
+        return given
+    if not isinstance(given, _native.Sample | _native.Stamp):
+        raise OptionTypeError(f"{wanted}, got {_check.show(given)}")
+    return stamp(seq=given.seq, pts=given.pts, captured=given.captured, source=given.source)
+
+
+def _stamped_port(
+    pipeline: Pipeline, given: list[Any], pictures: list[Any], stamps: list[MadeStamp], fps: float
 ) -> Port[Any]:
+    if any(each is None for each in given):
+        raise OptionError("with stamps no value may be None, which is no result")
+    each = iter(given)
+
+    def values(samples: list[Any]) -> list[Any]:
+        return [None if sample is None else next(each) for sample in samples]
+
+    name = stamps[0].source if stamps else "values"
+    source = pipeline.add(_StampedValues(pictures, stamps, fps), name=name)
+    return pipeline.add(values, source, batch=_GAPS)
+
+
+def _values_port(
+    pipeline: Pipeline, values: Iterable[Any], frames: Iterable[Frame] | None, stamps: Any, fps: float
+) -> Port[Any]:
+    if frames is None and stamps is not None:
+        given = list(values)
+        return _stamped_port(pipeline, given, given, _read_stamps(stamps, len(given)), fps)
     if frames is None:
         return pipeline.add(_Values(values, fps), name="values")
     if not isinstance(frames, Iterable):
@@ -48,6 +118,8 @@ def _values_port(
             raise OptionTypeError(f"each of frames must be a Frame, got {_check.show(picture)}")
     if len(given) != len(pictures):
         raise OptionError(f"frames must be as many as values, {len(given)}, got {len(pictures)}")
+    if stamps is not None:
+        return _stamped_port(pipeline, given, pictures, _read_stamps(stamps, len(given)), fps)
     each = iter(given)
 
     def get_value(_: Frame) -> Any:
@@ -62,6 +134,7 @@ def run_node(
     *,
     fps: float = 30.0,
     frames: Iterable[Frame] | None = None,
+    stamps: Iterable[MadeStamp | Sample[Any] | Stamp] | None = None,
     process: bool | Process = False,
     batch: Batch | None = None,
 ) -> list[Sample[Any]]:
@@ -75,6 +148,10 @@ def run_node(
         frames: The frame of each value's sample, needed by a node that reads ``sample.frame``. As many as
             values.
         fps: Value number ``seq`` has the pts ``seq / fps``.
+        stamps: The number, times and source of each value's sample, to run a node on a sample that it failed
+            on: ``run_node(node, [error.sample.value], stamps=[error.sample])``, or ``ff.testing.stamp()`` in
+            another program. As many as values, of one source, with ascending ``seq``. Skipping to a high
+            ``seq`` takes about 2 us per number.
         process: As of Pipeline.add().
         batch: As of Pipeline.add().
 
@@ -97,7 +174,7 @@ def run_node(
     if not isinstance(values, Iterable):
         raise OptionTypeError(f"values must be iterable, got {_check.show(values)}")
     pipeline = Pipeline("run_node")
-    source = _values_port(pipeline, values, frames, fps)
+    source = _values_port(pipeline, values, frames, stamps, fps)
     reader = pipeline.reader(pipeline.add(node, source, process=process, batch=batch))
     with pipeline:
         return list(reader)

@@ -179,11 +179,18 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.stamped(1, like=THING),
         lambda: _with_reader(lambda reader: ff.stamped(1, like=reader.get(), frame=THING)),
     ],
+    "testing.stamp": [
+        lambda: ff.testing.stamp(seq=THING),
+        lambda: ff.testing.stamp(pts=THING),
+        lambda: ff.testing.stamp(captured=THING),
+        lambda: ff.testing.stamp(source=THING),
+    ],
     "testing.run_node": [
         lambda: ff.testing.run_node(THING, []),
         lambda: ff.testing.run_node(len, THING),
         lambda: ff.testing.run_node(len, [], fps=THING),
         lambda: ff.testing.run_node(len, [], process=THING),
+        lambda: ff.testing.run_node(len, [], stamps=THING),
     ],
     "stream": [
         lambda: ff.stream(THING),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,93 @@ def test_values_may_have_frames() -> None:
         ff.testing.run_node(Levels(), ["a", "b", "c"], frames=frames)
     with pytest.raises(ff.OptionTypeError, match="each of frames must be a Frame, got 1"):
         ff.testing.run_node(Levels(), ["a"], frames=[1])  # type: ignore[list-item]
+
+
+class Stamps(ff.Node[Any, Any]):
+    def process(self, sample: ff.Sample[Any]) -> Any:
+        return sample.value, sample.seq, sample.pts, sample.captured, sample.source
+
+
+class Refuses7(ff.Node[ff.Frame, float]):
+    def process(self, sample: ff.Sample[ff.Frame]) -> float:
+        if sample.seq == 7:
+            raise ValueError("it is 7")
+        return sample.pts
+
+
+def test_values_may_have_stamps() -> None:
+    before = time.monotonic()
+    stamps = [
+        ff.testing.stamp(seq=2, pts=0.5, captured=3.25, source="door"),
+        ff.testing.stamp(seq=3, source="door"),
+        ff.testing.stamp(seq=100_000, pts=0.75, source="door"),
+    ]
+    samples = ff.testing.run_node(Stamps(), ["a", "b", "c"], stamps=stamps, fps=10)
+    values = [sample.value for sample in samples]
+    assert values[0] == ("a", 2, 0.5, 3.25, "door")
+    assert values[1][:3] == ("b", 3, 0.3)
+    assert values[2][:3] == ("c", 100_000, 0.75)
+    assert [sample.seq for sample in samples] == [2, 3, 100_000]
+    assert before <= values[1][3] <= values[2][3] <= time.monotonic()
+    assert ff.testing.run_node(Stamps(), [], stamps=[]) == []
+
+
+@pytest.mark.parametrize("process", [False, True], ids=["thread", "process"])
+def test_a_failed_sample_fails_again_with_its_stamp(process: bool) -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?size=64x48&frames=9&pace=0"), name="camera")
+    pipeline.add(Refuses7(), camera, process=process)
+    with pytest.raises(ff.NodeError) as failed:
+        pipeline.run()
+    sample = failed.value.sample
+    assert sample is not None
+    ff.testing.run_node(Refuses7(), [sample.value])  # has seq 0
+    for stamp in (sample, sample.stamp, ff.testing.stamp(seq=7, pts=sample.pts, source="camera")):
+        with pytest.raises(ff.NodeError, match=r"sample 7 of 'camera': ValueError: it is 7") as again:
+            ff.testing.run_node(Refuses7(), [sample.value], stamps=[stamp], process=process)
+        assert again.value.sample is not None
+        assert (again.value.sample.frame.luma == sample.frame.luma).all()
+        assert again.value.sample.pts == sample.pts
+
+
+def test_values_with_stamps_may_have_frames() -> None:
+    frames = [ff.Frame.from_array(np.full((48, 64), level, np.uint8), "gray") for level in (10, 20)]
+
+    class Levels(ff.Node[str, str]):
+        def process(self, sample: ff.Sample[str]) -> str:
+            return f"{sample.value} {sample.seq} {sample.frame.luma.mean():g}"
+
+    stamps = [ff.testing.stamp(seq=seq) for seq in (1, 5)]
+    samples = ff.testing.run_node(Levels(), ["a", "b"], frames=frames, stamps=stamps)
+    assert [sample.value for sample in samples] == ["a 1 10", "b 5 20"]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "error", "message"),
+    [
+        ([ff.testing.stamp()], ff.OptionError, "stamps must be as many as values, 2, got 1"),
+        ([ff.testing.stamp(seq=3)] * 2, ff.OptionError, "greater than the previous one, 3, got 3"),
+        (
+            [ff.testing.stamp(), ff.testing.stamp(seq=1, source="b")],
+            ff.OptionError,
+            r"of one source, got \['b', 'values'\]",
+        ),
+        ([1, 2], ff.OptionTypeError, "list of ff.testing.stamp.*, got 1"),
+        (7, ff.OptionTypeError, "list of ff.testing.stamp.*, got 7"),
+    ],
+)
+def test_impossible_stamps_are_refused(stamps: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        ff.testing.run_node(Odd(), [1, 2], stamps=stamps)
+
+
+def test_impossible_parts_of_a_stamp_are_refused() -> None:
+    with pytest.raises(ff.OptionError, match="seq must be at least 0, got -1"):
+        ff.testing.stamp(seq=-1)
+    with pytest.raises(ff.OptionTypeError, match="pts must be a number, got 'now'"):
+        ff.testing.stamp(pts="now")  # type: ignore[arg-type]
+    with pytest.raises(ff.OptionError, match="no value may be None"):
+        ff.testing.run_node(Odd(), [None], stamps=[ff.testing.stamp()])
 
 
 @pytest.mark.parametrize(("fps", "error"), [(0, ff.OptionError), ("fast", ff.OptionTypeError)])
