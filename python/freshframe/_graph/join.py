@@ -36,7 +36,8 @@ class Join:
             files, otherwise "captured". With "utc" a sample is dropped as ``no_clock`` if its time is not
             from the clock of a camera or device, or is less accurate than ``within``.
         partial: When a set times out, deliver it with None for missing samples, provided the reference is
-            there. Parents that are silent or have ended are then not waited for.
+            there. Other parents that are silent or have ended are then not waited for. While the reference,
+            the first parent, is silent, nothing is delivered.
 
     Raises:
         OptionError: A value is out of range.
