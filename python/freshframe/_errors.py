@@ -75,6 +75,9 @@ class SourceTimeoutError(SourceError, TimeoutError):
 class NodeError(FreshframeError, RuntimeError):
     """A node failed; ``__cause__`` is the original exception with its traceback.
 
+    If a worker process died or was killed, ``seq``, ``source`` and ``sample`` are None, and only the message
+    names the sample.
+
     Attributes:
         node: Name of the node.
         seq: Number of the sample that it failed on; None outside ``process()``.
