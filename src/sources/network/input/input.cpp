@@ -55,8 +55,8 @@ int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::stri
                        AVDictionary** options) {
   const auto url = access_.enter(given);
   if (is_open_ && playlists_.knows(url)) {
-    const auto* given = options != nullptr ? *options : nullptr;
-    const auto again = [&](AVIOContext*& made) { return open_again(input, made, url, given); };
+    const auto* wanted = options != nullptr ? *options : nullptr;
+    const auto again = [&](AVIOContext*& made) { return open_again(input, made, url, wanted); };
     ++reloads_;
     return playlists_.reload(url, again, io);
   }
