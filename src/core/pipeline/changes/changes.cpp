@@ -1,4 +1,4 @@
-// Nodes, edges and readers are added before the start and while the pipeline runs, and taken out while it runs.
+// Adds and removes nodes, edges and readers. Removal is only possible while the pipeline runs.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/changes/changes.hpp"
 
@@ -24,24 +24,24 @@ namespace {
 void spawn_late(PipelineParts& core, const std::shared_ptr<Runner>& runner) {
   try {
     core.life().start_thread(runner, [runner] { runner->run(); });
-  } catch (const std::exception& error) {  // the machine has no thread left
+  } catch (const std::exception& error) {  // the system cannot start another thread
     throw Error("cannot start the thread of node '" + runner->name() + "': " + error.what());
   }
 }
 
-// The node ends by itself, and its failures are logged.
+// The node finishes on its own, and its failures are only logged.
 void undo_add(PipelineParts& core, Runner& added) {
   added.life().leave_add();
   ask_to_end(core, added.index(), unawaited_removal(), false);
   core.life().end_add(added.index());
 }
 
-// Called without the graph, since the log's sink is foreign code.
+// Call without the graph's lock: the log sink is user code.
 void warn_about_missed(const std::string& missed) {
   if (!missed.empty()) log(LogLevel::Warning, missed);
 }
 
-// Returns false if the node did not open, or is being removed.
+// Returns false if the node failed to open or is being removed.
 bool connect_opened(PipelineParts& core, Runner& added) {
   if (added.life().opening() != NodeLife::Opening::Opened) return false;
   std::string missed;
@@ -49,11 +49,11 @@ bool connect_opened(PipelineParts& core, Runner& added) {
     auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
     core.life().check_changes("add()");
-    if (added.life().removal() != nullptr) return false;  // it may have left the graph already
+    if (added.life().removal() != nullptr) return false;  // it may already have left the graph
     if (!has_parents(guarded.graph, added.index())) {
       throw StateError("a parent of '" + added.name() + "' was removed while the node opened");
     }
-    added.life().set_connected();  // a failure from here on is the pipeline's
+    added.life().set_connected();  // from now on, a failure ends the pipeline
     guarded.graph.connect_late(added.index());
     guarded.update_bound();
     missed = missed_before(guarded.graph, added.name(), guarded.graph.list_wires(added.index()));
@@ -64,10 +64,10 @@ bool connect_opened(PipelineParts& core, Runner& added) {
   return true;
 }
 
-// The node's thread is about to close.
+// Called when the node could not be added; its thread is about to close it.
 [[noreturn]] void throw_not_added(PipelineParts& core, Runner& added, const WaitHook& hook) {
   auto& life = core.life();
-  // This includes an embedder's node, which opens before the engine's part.
+  // Null for an embedder's node, which opens before the engine's part.
   const auto removal = added.life().removal();
   try {
     life.wait_with_hook([&] { return removal ? added.life().is_forgotten() : added.life().is_finished(); },
@@ -117,7 +117,7 @@ int add_node(PipelineParts& core, std::unique_ptr<NodeBase>&& node, std::span<co
     }
     if (!runner->facts().runs_outside) spawn_late(core, runner);
   } catch (...) {
-    // A stop or a removal by another thread may have ended it already.
+    // Another thread's stop or removal may have finished it already.
     if (!runner->facts().runs_outside || runner->life().claim()) {
       give_up_add(core, runner->index());
     } else {
@@ -130,7 +130,7 @@ int add_node(PipelineParts& core, std::unique_ptr<NodeBase>&& node, std::span<co
 
 namespace {
 
-// Before start(): nothing runs, and no program has the port of the node.
+// Called before start(): nothing runs, and the program has no port of the node yet.
 void take_back(PipelineParts& core, int index) {
   std::shared_ptr<Runner> kept;  // may be the last reference: destroyed without a lock
   auto& guarded = core.guard_graph();
@@ -148,7 +148,7 @@ void give_up_add(PipelineParts& core, int index) {
   const auto given_up = core.life().pending(index);
   if (!given_up) return;
   given_up->life().leave_add();
-  // This does nothing if another thread removes it already, and waits for its end.
+  // No effect if another thread is already removing the node and waiting for it.
   given_up->life().begin_removal(unawaited_removal());
   end_without_thread(*given_up);
   core.life().end_add(index);
@@ -175,7 +175,7 @@ void abandon_add(PipelineParts& core, int index) {
   if (const auto added = core.life().pending(index)) {
     undo_add(core, *added);
   } else if (const auto runner = core.runner(index); runner && runner->life().is_connected()) {
-    // It was added, and its program will never learn of it.
+    // The node was added, but the program will never get its port.
     ask_to_end(core, index, unawaited_removal(), false);
   }
 }
@@ -195,7 +195,7 @@ void finish_add(PipelineParts& core, int index, const WaitHook& hook) {
 
 namespace {
 
-// `missed`: gets the text of missed_before().
+// `missed` receives the result of missed_before().
 std::shared_ptr<ReaderCore> connect_reader(PipelineParts& core, std::span<const AnyPort> parents,
                                            const ReaderOptions& options, std::string& missed) {
   auto& guarded = core.guard_graph();
@@ -267,16 +267,16 @@ void set_max_wait(PipelineParts& core, int index, double max_wait) {
   }
   validate(Batch{node.facts().batch->size, max_wait});
   node.intake().set_max_wait(max_wait);
-  node.inbox().wake();  // it may be waiting for the first sample of a batch, with the wait that it had
+  node.inbox().wake();  // it may be waiting to fill a batch, with the previous max_wait
 }
 
 namespace {
 
 using Watch = Life::Real;
 using Runners = std::vector<std::shared_ptr<Runner>>;
-constexpr Seconds kSlice{0.05};  // slice of a wait, between two looks
+constexpr Seconds kSlice{0.05};  // interval between two checks
 
-// Nothing more comes into a node that is being removed without a drain.
+// Stops the input of a node that is removed without draining.
 void close_input(const PipelineParts& core, Runner& runner) {
   if (runner.is_source()) return;
   const auto now = core.clock()->now();
@@ -289,7 +289,7 @@ void close_input(const PipelineParts& core, Runner& runner) {
   }
 }
 
-// The nodes of a removal that has not come in time; the mutex of the life is held.
+// Returns the nodes that have not closed in time. Call with the mutex of Life held.
 std::vector<std::string> still_busy(const Removal& removal, const Runners& before) {
   std::vector<std::string> nodes(removal.closing.begin(), removal.closing.end());
   for (const auto& runner : before) {
@@ -304,20 +304,20 @@ std::vector<std::string> still_busy(const Removal& removal, const Runners& befor
                          std::move(nodes));
 }
 
-// The wait of a remove(), which is one for all that it waits for.
+// One deadline, shared by all the waits of a remove().
 struct RemovalWait {
   Watch::time_point deadline;
   Seconds timeout;
   const WaitHook& hook;
 
   bool is_late() const { return Watch::now() >= deadline; }
-  // Returns that time at most, and no longer than the slice.
+  // Returns the end of the next slice, but not later than the deadline.
   Watch::time_point next(Seconds slice) const {
     return std::min(deadline, Watch::now() + to_duration(slice));
   }
 };
 
-// `before`: as ask_to_end() returned them.
+// `before`: the result of ask_to_end().
 void wait_removed(Life& life, Removal& removal, const Runners& before, const RemovalWait& wait) {
   const auto closed = [&] {
     return removal.closing.empty() &&
@@ -330,14 +330,14 @@ void wait_removed(Life& life, Removal& removal, const Runners& before, const Rem
         removal.awaited = busy.empty();
         return busy;
       });
-      if (nodes.empty()) return;  // they have closed meanwhile
+      if (nodes.empty()) return;  // they have closed in the meantime
       throw_still_busy(wait.timeout, std::move(nodes));
     }
     if (wait.hook) wait.hook();
   }
 }
 
-// Waits until nodes that stay have taken the samples that the removed ones had sent there.
+// Waits until the remaining nodes have taken the samples that the removed ones sent them.
 void wait_drained(PipelineParts& core, const std::set<const Removal*>& removals, const RemovalWait& wait) {
   constexpr Seconds kSoon{0.005};
   auto& guarded = core.guard_graph();
@@ -369,14 +369,14 @@ Stats make_removal_stats(const PipelineParts& core, const Removal& removal) {
   return books;
 }
 
-// The nodes that a removal asks to end.
+// The nodes that a removal asks to finish.
 struct AskedToEnd {
   Runners going;
-  Runners before;  // runners of another removal, which may drain them although this one does not
-  Runners over;    // runners that have finished
+  Runners before;  // already in another removal, which may drain them even if this one does not
+  Runners over;    // already finished
 };
 
-// All in one step: a node that came below between the choice and the cut would be left over.
+// Holds the graph's lock throughout, so that no node can be added downstream between choosing and cutting.
 AskedToEnd cut_out(PipelineParts& core, int index, const std::shared_ptr<Removal>& removal, bool drains) {
   AskedToEnd asked;
   auto& guarded = core.guard_graph();
@@ -391,7 +391,7 @@ AskedToEnd cut_out(PipelineParts& core, int index, const std::shared_ptr<Removal
       asked.before.push_back(std::move(runner));
       continue;
     }
-    // The node's thread cannot forget it meanwhile, because that takes the graph's lock.
+    // The node's thread cannot forget it in the meantime, because that needs the graph's lock.
     life.call_locked([&] { removal->closing.insert(runner->name()); });
     if (runner->life().is_finished()) asked.over.push_back(runner);
     asked.going.push_back(std::move(runner));
@@ -405,7 +405,7 @@ AskedToEnd cut_out(PipelineParts& core, int index, const std::shared_ptr<Removal
   guarded.count(edges);
   for (const auto& runner : asked.going) {
     if (!drains || !runner->life().is_connected())
-      close_input(core, *runner);  // without edges it would have no end
+      close_input(core, *runner);  // otherwise it would never end, since it has no edges
   }
   for (const auto& runner : asked.before) {
     if (!drains) close_input(core, *runner);
@@ -443,26 +443,26 @@ Runners ask_to_end(PipelineParts& core, int index, const std::shared_ptr<Removal
   auto asked = cut_out(core, index, removal, drains);
   for (const auto& runner : asked.going) {
     const bool drains_it = drains && runner->life().is_connected();
-    // A second output ends with its camera, after its last samples.
+    // A source's companion (AddOptions::companion_of) ends after the source's last samples.
     const bool is_camera = runner->is_source() && runner->index() == index;
     if (is_camera || !drains_it) runner->life().request_stop();
   }
   for (const auto& runner : asked.before) {
     if (!drains) runner->life().request_stop();
   }
-  for (const auto& runner : asked.over) forget(core, *runner);  // it had ended before
+  for (const auto& runner : asked.over) forget(core, *runner);  // it had already finished
   for (const auto& runner : asked.going) end_if_threadless(*runner);
   for (const auto& runner : asked.before) end_if_threadless(*runner);
   core.life().notify();
   return std::move(asked.before);
 }
 
-// Results that it has given are processed.
+// Results that the node has already sent are still processed.
 void remove_failed(PipelineParts& core, Runner& runner, std::string text) {
   core.errors().add({.node = runner.name(),
                      .text = text + " (on_error=\"remove\": the node was removed)",
                      .traceback = {},
-                     .counted = false});  // its counters are gone before an observer sees them
+                     .counted = false});  // the node's counters are gone before an observer can read them
   core.guard_graph().keep_failure(std::move(text));
   runner.inbox().drop_as(DropCause::Removed);
   ask_to_end(core, runner.index(), unawaited_removal(), true);
@@ -471,7 +471,7 @@ void remove_failed(PipelineParts& core, Runner& runner, std::string text) {
 Stats remove_node(PipelineParts& core, int index, const RemoveOptions& options, const WaitHook& hook) {
   auto& life = core.life();
   const auto removal = std::make_shared<Removal>();
-  std::shared_ptr<Removal> earlier;  // a removal under way: its statistics are also this call's
+  std::shared_ptr<Removal> earlier;  // a removal already under way, whose statistics are returned
   {
     const auto& guarded = core.guard_graph();
     const Lock building(guarded.building);
@@ -481,7 +481,7 @@ Stats remove_node(PipelineParts& core, int index, const RemoveOptions& options, 
     if (index < 0 || index >= guarded.graph.size())
       throw GraphError("remove() needs a port of this pipeline");
     const auto runner = guarded.graph.shared_runner(index);
-    if (!runner) return {};  // it was removed before
+    if (!runner) return {};  // already removed
     if (runner->life().is_late() && !runner->life().is_connected()) {
       throw StateError("'" + runner->name() + "' is still being added");
     }

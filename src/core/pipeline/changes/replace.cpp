@@ -1,4 +1,4 @@
-// Another node takes the place of a running one. See Note [Replacing a node].
+// Replaces a running node. See Note [Replacing a node].
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
@@ -22,15 +22,15 @@ namespace freshframe::core {
 namespace {
 
 using Time = std::chrono::steady_clock;
-constexpr Seconds kReplaceSlice{0.05};  // slice of a wait, between two looks
-constexpr Seconds kCloseTime{5};        // for a node that has opened in vain
+constexpr Seconds kReplaceSlice{0.05};  // interval between two checks
+constexpr Seconds kCloseTime{5};        // for a new node that was opened but not used
 
-// `error`: not a forced unwind, which catch_error() lets pass.
+// `error` must not be a forced unwind, which catch_error() lets pass.
 std::string describe_masked(const std::exception_ptr& error) {
   return mask_passwords(Caught::make(error).what);
 }
 
-// Returns null if the call went well.
+// Returns the exception, or null if the call succeeded.
 std::exception_ptr catch_error(const std::function<void()>& call) {
   try {
     expect_no_lock();
@@ -43,12 +43,12 @@ std::exception_ptr catch_error(const std::function<void()>& call) {
   }
 }
 
-// Gives a claimed place back when the replacement fails before its thread runs.
+// Clears the claim on the node's place if the replacement fails before its thread runs.
 struct GiveBack {
   void operator()(Runner* runner) const noexcept { runner->place().end_replacement(); }
 };
 
-// Returns the node whose place another one may take, with the graph's lock. Throws GraphError, StateError.
+// Returns the runner whose node may be replaced. Call with the graph's lock. Throws GraphError, StateError.
 std::shared_ptr<Runner> replaceable(const PipelineParts& core, const Graph& graph, int index) {
   if (!core.life().check_changes("replace()"))
     throw StateError("replace() before start(): add() the other node instead");
@@ -69,8 +69,8 @@ std::shared_ptr<Runner> replaceable(const PipelineParts& core, const Graph& grap
   return found;
 }
 
-// Returns null if the node has opened. A source that would try again after a failure is not better than the source
-// that works.
+// Returns null if the node has opened. A source that would have to retry counts as failed, because the old
+// source still works.
 std::exception_ptr open_successor(const PipelineParts& core, const Runner& runner, NodeRun& next) {
   bool opened = false;
   auto error = catch_error([&] { opened = next.open(); });
@@ -84,14 +84,14 @@ std::exception_ptr open_successor(const PipelineParts& core, const Runner& runne
   const auto& book = next.counters().source();
   if (!error && book.state() == SourceState::BackingOff) {
     error = std::make_exception_ptr(SourceError(book.snapshot(core.clock()->now()).last_error, {}));
-    static_cast<void>(catch_error([&] { next.node().close(); }));  // it never worked
+    static_cast<void>(catch_error([&] { next.node().close(); }));  // it was never used
   }
   if (!error) return nullptr;
   return make_error(core, runner, error,
                     "open() of the node that was to replace it: " + describe_masked(error), {});
 }
 
-// Returns the node that is to be closed. A node that runs outside is offered by the caller of replace().
+// Returns the node to close. If a node runs outside, the caller of replace() has already offered it.
 std::shared_ptr<NodeRun> wait_for_place(PipelineParts& core, Runner& runner,
                                         const std::shared_ptr<Successor>& successor) {
   auto& life = core.life();
@@ -115,7 +115,7 @@ std::shared_ptr<NodeRun> wait_for_place(PipelineParts& core, Runner& runner,
 }
 
 void finish_replacement(Life& life, Successor& successor, std::exception_ptr error) {
-  // The nodes are destroyed without a lock, and before the call returns.
+  // Nodes are destroyed without a lock, before the function returns.
   std::shared_ptr<NodeRun> old;
   std::shared_ptr<NodeRun> next;
   std::shared_ptr<Runner> runner;
@@ -126,7 +126,7 @@ void finish_replacement(Life& life, Successor& successor, std::exception_ptr err
     runner = std::move(successor.runner);
     is_thrown = successor.awaited;
     if (is_thrown) successor.error = error;
-    if ((successor.given_up || successor.left) && !old) error = nullptr;  // the caller knows
+    if ((successor.given_up || successor.left) && !old) error = nullptr;  // already reported to the caller
   });
   old.reset();
   next.reset();
@@ -136,7 +136,7 @@ void finish_replacement(Life& life, Successor& successor, std::exception_ptr err
   life.end_replacement();
 }
 
-// The body of the thread of a replacement.
+// Body of the thread that performs a replacement.
 void run_replacement(PipelineParts& core, const std::shared_ptr<Runner>& runner,
                      const std::shared_ptr<Successor>& successor) {
   begin_thread();
@@ -173,7 +173,7 @@ void run_replacement(PipelineParts& core, const std::shared_ptr<Runner>& runner,
   throw StopTimeoutError(text, {runner.name()});
 }
 
-// Returns false if the rest is left to the node's thread, because the runner may wait for the caller.
+// Returns false if the node's thread must do the rest, because the runner may be waiting for the caller.
 bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const WaitHook& hook) {
   const auto runner = life.call_locked([&] { return successor.runner; });
   std::optional<Time::time_point> deadline;
@@ -244,8 +244,8 @@ std::shared_ptr<Successor> begin_replace(PipelineParts& core, int index, std::un
   try {
     life.start_thread(
         runner, [&core, runner, successor] { run_replacement(core, runner, successor); }, successor);
-    static_cast<void>(claimed.release());  // the thread gives it back
-  } catch (const std::exception& error) {  // the machine has no thread left
+    static_cast<void>(claimed.release());  // the thread clears the claim
+  } catch (const std::exception& error) {  // the system cannot start another thread
     life.end_replacement();
     throw Error("cannot start the thread that replaces '" + runner->name() + "': " + error.what());
   }
@@ -274,9 +274,9 @@ bool finish_replace(PipelineParts& core, Successor& successor, Seconds timeout, 
       return successor.state == Successor::State::Opening ? successor.next : nullptr;
     });
     if (next) {
-      next->request_stop();  // its open() may wait
+      next->request_stop();  // its open() may be waiting
     } else if (!is_source) {
-      (void)wait_placed(core, successor);  // at once
+      (void)wait_placed(core, successor);  // returns immediately
     }
     throw;
   }

@@ -1,4 +1,4 @@
-// The checks of nodes, readers and edges: names, parents, queues, batches, files, and what takes a node's place.
+// Validates nodes, readers and edges: names, parents, queues, batches, files, and replacements of nodes.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/graph/admission.hpp"
 
@@ -23,7 +23,7 @@ bool same_file(const std::string& path, const std::optional<std::string>& other)
   return other && is_same_file(path, *other);
 }
 
-// A join's edges have no rate.
+// A join's edges have no max_rate.
 void check_edge(const std::string& name, const std::optional<double>& max_age,
                 const std::optional<double>& max_rate, bool joins) {
   if (max_age && !(*max_age > 0)) {
@@ -46,7 +46,7 @@ void check_edge(const std::string& name, const std::optional<double>& max_age,
                    ": remove() it and add() the other");
 }
 
-// The other nodes see no difference between the two.
+// Other nodes must not notice the replacement.
 void check_alike(const Runner& runner, const NodeBase& next) {
   const auto old = runner.node();
   const auto refuse = [&](const std::string& why) { refuse_replacement(runner.name(), why); };
@@ -55,7 +55,8 @@ void check_alike(const Runner& runner, const NodeBase& next) {
   const auto before = old->contract();
   const auto after = next.contract();
   if (before.is_recorder() || after.is_recorder()) refuse("because the file of a recorder would be cut");
-  const bool is_embedders = before.runs_outside || after.runs_outside;  // the embedder has checked the types
+  // An embedder has already checked the types of its own nodes.
+  const bool is_embedders = before.runs_outside || after.runs_outside;
   if (!is_embedders && old->output_type() != next.output_type()) refuse("which gives another type");
   if (const auto source = runner.place().source();
       source && source->live() != static_cast<const SourceBase&>(next).live()) {
@@ -105,7 +106,7 @@ void Admission::choose_input(NodeBase& node, std::span<const AnyPort> parents) c
   node.set_input(given);
 }
 
-// A sample that comes on two edges would be processed twice.
+// A sample that arrives on two edges would be processed twice.
 void Admission::check_distinct(const std::string& name, std::span<const AnyPort> parents) const {
   for (auto first = parents.begin(); first != parents.end(); ++first) {
     for (auto second = std::next(first); second != parents.end(); ++second) {

@@ -1,4 +1,4 @@
-// The checks of a graph: an invalid node, reader or edge is refused before a thread runs.
+// Validates a graph: rejects an invalid node, reader or edge before any thread runs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,26 +12,26 @@
 
 namespace freshframe::core {
 
-/// Reads a graph and says what it cannot have. Each check throws GraphError, StateError or OptionError with what was
-/// wanted, what was found, and what to do.
+/// Reads a graph and rejects what it does not allow. Each check throws GraphError, StateError or OptionError
+/// with what was expected, what was found, and how to fix it.
 class Admission {
  public:
   explicit Admission(const Graph& graph) : graph_(graph) {}
 
-  /// Gives a node that takes several types the type that its parents give, or that this is not known.
+  /// Tells a node that takes several types which one its parents send, or that this is unknown.
   void choose_input(NodeBase& node, std::span<const AnyPort> parents) const;
-  /// A node that is about to be added, with its parents and its options.
+  /// Checks a node that is about to be added.
   void check_node(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options) const;
   void check_reader(std::span<const AnyPort> parents, const ReaderOptions& options) const;
-  /// One more edge into a merge.
+  /// Checks an additional edge into a merge.
   void check_connection(int child, const AnyPort& parent, const ConnectOptions& options) const;
-  /// Whether `next` may take the place of this runner's node.
+  /// Checks whether `next` may replace this runner's node.
   void check_successor(const Runner& runner, const NodeBase& next) const;
-  /// A recorder's file that a source reads, or that another recorder writes.
+  /// Rejects a recorder whose file a source reads or another recorder writes.
   void check_recordings() const;
-  /// Names Port::of() when samples of several sources come out of `parents`.
+  /// Rejects parents that send samples of several sources; the error suggests Port::of().
   void check_one_source(const std::string& who, std::span<const AnyPort> parents) const;
-  /// Chooses by the parents what the options of the join leave open. Refuses a join that they cannot have.
+  /// Fills in the options that the join leaves open, depending on the parents. Rejects invalid joins.
   [[nodiscard]] JoinRules resolve_join(const std::string& name, std::span<const AnyPort> parents,
                                        const Join& join, const std::optional<Queue>& queue) const;
 
@@ -40,25 +40,25 @@ class Admission {
   void check_distinct(const std::string& name, std::span<const AnyPort> parents) const;
   void check_queue(const std::string& name, std::span<const AnyPort> parents,
                    const std::optional<Queue>& queue, bool recorder) const;
-  /// The wishes for an edge.
+  /// The requested options of an edge.
   struct EdgeWish {
     const std::optional<Queue>& queue;
     std::optional<double> max_age;
     std::optional<double> max_rate;
     bool joins;
   };
-  /// Refuses whatever would drop a packet before others that refer to it.
+  /// Rejects options that would drop packets that later packets depend on.
   void check_packets(const std::string& name, std::span<const AnyPort> parents, const EdgeWish& wish) const;
   void check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const;
   void check_stream(const NodeBase& node, const std::string& name, const AddOptions& options) const;
-  /// Refuses a second output of what is no source.
+  /// Rejects a companion (AddOptions::companion_of) of a node that is not a source.
   void check_companion(const NodeBase& node, const std::string& name, const AddOptions& options) const;
-  /// Refuses a node that takes no sets, or takes nothing else and has no join.
+  /// Rejects a join into a node that does not take sets, and a node that takes only sets but has no join.
   void check_set_node(const NodeBase& node, const std::string& name, std::span<const AnyPort> parents,
                       const AddOptions& options) const;
-  /// Where one of the two is in Python and may not say what it takes or gives: the nodes above and below do.
+  /// For replacements to or from Python nodes, whose types may be undeclared: then the neighbours decide.
   void check_types(const Runner& runner, const NodeBase& next, std::span<const AnyPort> parents) const;
-  /// The recorder of the file that a source would read; empty means no recorder.
+  /// Returns the name of the recorder that writes the file, or an empty string.
   [[nodiscard]] std::string find_writer(const std::optional<std::string>& path) const;
 
   const Graph& graph_;

@@ -16,7 +16,8 @@
 namespace freshframe::core {
 namespace {
 
-// The default queue of a join holds the samples of its wait. Frames wait there, so it has a bound.
+// By default, a join's queue is deep enough for the samples that arrive during `wait`, within a limit on
+// frames.
 int find_wait_depth(const Join& join) {
   constexpr double kRate = 60;  // samples per second of a fast camera
   constexpr double kMost = 128;
@@ -28,7 +29,7 @@ bool has_events(const NodeBase& node) {
   return type != nullptr && type->events;
 }
 
-// The sources that are not live.
+// Returns the sources that are not live.
 Sources find_files(const Graph& graph, const Sources& sources) {
   Sources files;
   std::ranges::copy_if(sources, std::back_inserter(files),
@@ -36,7 +37,7 @@ Sources find_files(const Graph& graph, const Sources& sources) {
   return files;
 }
 
-// The change that began the stream of a source at a node; 0 means start() did.
+// Returns the change that started the source's stream at a node; 0: start().
 Change find_reached(const Graph::Place& place, int source) {
   const auto found = place.reached.find(source);
   return found != place.reached.end() ? found->second : 0;
@@ -90,7 +91,7 @@ std::string Graph::admit(NodeBase* node, std::span<const AnyPort> parents, const
   if (wanted.empty() && options.companion_of)
     wanted = runner(options.companion_of->node).name() + "." + node->default_name();
   const auto name = wanted.empty() ? std::string() : names_.take(wanted, {});
-  if (!options.as_source.empty()) (void)names_.take(options.as_source, {});  // a default name gives way to it
+  if (!options.as_source.empty()) (void)names_.take(options.as_source, {});  // before a default name takes it
   return name.empty() ? names_.take({}, node->default_name()) : name;
 }
 
@@ -112,15 +113,15 @@ int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents,
   if (runner->is_source()) {
     added.sources = std::make_shared<const Sources>(1, size());
   } else if (options.join) {
-    added.sources = std::make_shared<const Sources>(list_sources(*this, parents[0]));  // of the reference
+    added.sources = std::make_shared<const Sources>(list_sources(*this, parents[0]));  // the reference's
   } else if (parents.size() == 1 && parents[0].source < 0) {
-    added.sources = place(parents[0].node).sources;  // shared by a chain
+    added.sources = place(parents[0].node).sources;  // shared along a chain of nodes
   } else {
     added.sources = std::make_shared<const Sources>(list_sources(*this, parents));
   }
   if (runner->facts().has_own_stream()) {
     auto sources = *added.sources;
-    sources.push_back(size());  // the greatest number so far
+    sources.push_back(size());  // the greatest number so far, so the list stays sorted
     added.sources = std::make_shared<const Sources>(std::move(sources));
   }
   runner->outlet().outputs().set_sources(added.sources);
@@ -198,7 +199,7 @@ void Graph::open_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, con
   parent.outlet().outputs().add({inbox, wire.edge, wire.source}, std::move(demand));
 }
 
-// No sample comes before the join knows all its edges.
+// No sample arrives before the join has all of its edges.
 void Graph::connect(const std::shared_ptr<Inbox>& inbox, Wires& wires, const NodeBase* node,
                     const std::optional<JoinRules>& join) {
   for (auto& wire : wires) wire.edge = make_edge(inbox, wire, node);
@@ -216,12 +217,12 @@ void Graph::find_live() {
   for (const auto& [number, each] : places_) find_live(number, known);
 }
 
-// An open merge is live: cameras may come, and nothing below it may hold them up.
+// An open merge is live: cameras may be added, and nothing downstream may block them.
 void Graph::find_live(int node, std::set<int>& known) {
   if (!known.insert(node).second) return;
   auto& here = place(node);
   const auto source = here.runner->place().source();
-  // A merge that was above live sources stays live without them.
+  // A merge that had live sources stays live without them.
   bool live = here.open || (here.merge && here.live) || (source != nullptr && source->live());
   for (const auto& wire : here.wires) {
     if (!has(wire.parent)) continue;
@@ -271,7 +272,7 @@ void Graph::wire(bool keeps_running) {
   keeps_running_ = keeps_running;
   if (places_.empty() && !keeps_running) throw GraphError("there is nothing to run: add() a source first");
   find_live();
-  for (const auto& [number, each] : places_) {  // all refusals come before the first connection
+  for (const auto& [number, each] : places_) {  // check everything before making the first connection
     for (const auto& wire : each.wires) (void)resolve_queue(*this, wire, each.runner->name(), false);
   }
   Admission(*this).check_recordings();

@@ -18,41 +18,42 @@
 
 namespace freshframe::core {
 
-/// An edge as it was asked for: where its samples come from, and what its queue is to do.
+/// An edge as requested: where its samples come from, and the options of its queue.
 struct Wire {
   int parent;
   std::optional<Queue> queue;
   std::optional<double> max_age;
-  int source = -1;  // the only one whose samples pass; -1 if all do
-  // The size of the consumer's batch, at least the depth of a queue that loses nothing. For a join at least the depth
-  // below live sources.
+  int source = -1;  // the only source whose samples pass; -1: all pass
+  // The minimum depth of a queue that loses nothing: the consumer's batch size or, for a join downstream of
+  // live sources, the depth that it needs.
   int depth = 0;
   bool joined = false;
   std::optional<double> max_rate = {};
-  EdgeRef edge = {};  // once connected
+  EdgeRef edge = {};  // null until connected
 
-  /// Whether the wire goes with these nodes: its parent, or the only source whose samples pass there.
+  /// Whether the wire is removed with these nodes, because they include its parent or its only source.
   [[nodiscard]] bool goes_with(const std::set<int>& going) const {
     return going.contains(parent) || (source >= 0 && going.contains(source));
   }
 };
 using Wires = std::vector<Wire>;
-using Sources = std::vector<int>;  // numbers of source nodes, in rising order
+using Sources = std::vector<int>;  // numbers of source nodes, ascending
 
 /// The names of a pipeline's nodes, streams and readers, which share one name space.
 class NameSpace {
  public:
-  /// The wanted name, or a free name that begins with `fallback` if no name is wanted. Throws GraphError.
+  /// Returns the wanted name or, if that is empty, a free name that starts with `fallback`. Throws
+  /// GraphError.
   std::string take(const std::string& wanted, const std::string& fallback);
   [[nodiscard]] bool has(const std::string& name) const { return names_.contains(name); }
   void release(const std::string& name) { names_.erase(name); }
 
  private:
   std::set<std::string> names_;
-  std::map<std::string, int> numbered_;  // how often a default name was used
+  std::map<std::string, int> numbered_;  // how often each default name was used
 };
 
-/// The readers of a pipeline, each with the wires that lead to it.
+/// The readers of a pipeline, with their wires.
 class Readers {
  public:
   struct Entry {
@@ -68,99 +69,99 @@ class Readers {
   void erase(const ReaderCore& reader);
   [[nodiscard]] std::vector<Entry>& all() noexcept { return entries_; }
   [[nodiscard]] const std::vector<Entry>& all() const noexcept { return entries_; }
-  /// Readers of these nodes keep what waits and get nothing more: a producer that waits there goes on.
+  /// Closes readers' edges from these nodes. Queued samples can still be read; waiting producers continue.
   void close_edges(const std::vector<int>& nodes) const;
 
  private:
   std::vector<Entry> entries_;
 };
 
-/// Not thread-safe. Nodes and edges come and go after wire(), too. The number of a node is never used again, and
-/// nothing is kept for it once the node has gone. A node that was added later may be a parent of an earlier one.
-/// Admission refuses what a graph cannot have, and graph_facts.hpp answers what it is.
+/// Not thread-safe. Nodes and edges may still be added and removed after wire(). Node numbers are never
+/// reused, and nothing is kept for a removed node. A node's parent may have a greater number, through
+/// connect(). Admission rejects invalid graphs, and graph_facts.hpp answers questions about them.
 class Graph {
  public:
-  /// A node that is there.
+  /// A node in the graph.
   struct Place {
     std::shared_ptr<Runner> runner;
     Wires wires;
     std::optional<JoinRules> join;
-    bool merge = false;     // it was added with a list of parents
-    bool open = false;      // with an empty one
-    bool live = false;      // a live source feeds it; once wired
+    bool merge = false;     // added with a list of parents
+    bool open = false;      // added with an empty list
+    bool live = false;      // downstream of a live source; valid after wire()
     int companion_of = -1;  // AddOptions::companion_of
     std::shared_ptr<const Sources> sources;
-    // The change that began the stream of each source there last; an absent source means start() did. An end of that
-    // source holds up to this change.
+    // For each source, the change that last started its stream here; missing means start(). When the source
+    // ends, that ends the streams started up to this change.
     std::map<int, Change> reached;
     std::map<int, Change> kept_ends;  // see keep_end()
 
-    /// Whether results have the stamps of samples that come there. Sets of a join have the stamps of its reference.
+    /// Whether results get the stamps of samples from this wire. Sets get the stamps of the join's reference.
     [[nodiscard]] bool passes_on(const Wire& wire) const { return !join || &wire == &wires.front(); }
   };
 
   // ---- building
-  /// The name of a node that may be added. Throws for an invalid node, parent or option.
+  /// Returns the name for a node to be added. Throws for an invalid node, parent or option.
   std::string admit(NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options);
-  /// Does the same for a reader.
+  /// The same for a reader.
   std::string admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
-  /// A node that was admitted; returns its number.
+  /// Adds a node that was admitted. Returns its number.
   int add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options);
-  /// Takes a node out, with its names. It must have no edges, and nothing below it.
+  /// Removes a node and frees its names. It must have no edges and nothing downstream.
   void take_back(int index);
   void add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPort> parents,
                   const ReaderOptions& options);
-  /// Chooses the queues and connects all nodes. Throws GraphError before the first connection. `keeps_running`: the
-  /// graph may be without nodes, and its merges outlast its last source.
+  /// Chooses the queues and connects all nodes. Throws GraphError before the first connection. With
+  /// `keeps_running`, the graph may be empty, and its merges stay open after their last source.
   void wire(bool keeps_running);
   [[nodiscard]] bool is_wired() const noexcept { return wired_; }
 
   // ---- while it runs
-  /// Connects a node, or a reader, that was added after wire(). Throws GraphError.
+  /// Connects a node or reader that was added after wire(). Throws GraphError.
   void connect_late(int index);
   void connect_late(const ReaderCore& reader);
-  /// One more edge into a merge. Throws GraphError when it is not possible, StateError when the merge has ended; both
-  /// before any change.
+  /// Adds an edge into a merge. Throws GraphError if it is invalid, or StateError if the merge has ended, in
+  /// both cases without changing anything.
   void connect(int child, const AnyPort& parent, const ConnectOptions& options);
-  /// Takes the edge away and returns its last counts. Throws GraphError if no such edge exists.
+  /// Removes the edge and returns its final counters. Throws GraphError if the edge does not exist.
   EdgeStats disconnect(int child, const AnyPort& parent);
-  /// Takes away the edges between these nodes and the others. `drains`: waiting samples in the others stay.
-  /// Returns the last counts of the edges that went.
+  /// Removes the edges between these nodes and all others, and returns their final counters. With `drains`,
+  /// samples queued at the others are kept.
   std::vector<EdgeStats> cut(const std::vector<int>& nodes, bool drains);
-  /// Forgets a node that has closed, and its edges, whose last counts it returns. Those to nodes that stay go by
-  /// sweep().
+  /// Removes a node that has closed, and its edges, whose final counters it returns. Edges to nodes that stay
+  /// are removed by sweep().
   std::vector<EdgeStats> forget(int index);
   std::vector<EdgeStats> forget(const ReaderCore& reader);
-  /// Ends the merges that have lost all their parents, once no source is left whose samples could come to them. Called
+  /// Ends the merges that have lost all of their parents and can get no more samples from any source. Called
   /// whenever a source has ended, or a merge may have lost its last parent.
   void end_orphans() const;
-  /// Takes away the edges of nodes that have gone whose waiting samples have been processed meanwhile. Returns their
-  /// last counts, which their removals get, too.
+  /// Removes the drained edges of removed nodes. Returns their final counters, which are also added to their
+  /// removals.
   std::vector<EdgeStats> sweep();
-  /// The names of the nodes in which samples of these removals still wait.
+  /// Returns the names of the nodes in which samples of these removals are still queued.
   [[nodiscard]] std::set<std::string> draining(const std::set<const Removal*>& removals) const;
-  /// A node knows that a source has ended, but may give results of it until the source is removed: its outputs then
-  /// get the end. A node that is being removed, too, may give them in its finish(): its end is the end of all its
-  /// streams. False means the source is being removed, and the node stays.
+  /// Defers the end of a source at a node that may still produce results of it: its outputs end when the
+  /// source is removed. If the node itself is being removed, they end with the node, after its finish().
+  /// Returns false if the source is being removed and the node stays.
   [[nodiscard]] bool keep_end(int node, const GoneSource& gone);
 
   // ---- the parts
-  /// The number of the next node.
+  /// Returns the number that the next node will get.
   [[nodiscard]] int size() const noexcept { return next_; }
   [[nodiscard]] bool has(int index) const { return places_.contains(index); }
   [[nodiscard]] const std::map<int, Place>& places() const noexcept { return places_; }
-  /// The node must be there.
+  /// The node must exist.
   [[nodiscard]] const Place& place(int index) const { return places_.at(index); }
   [[nodiscard]] Runner& runner(int index) const { return *place(index).runner; }
   [[nodiscard]] std::shared_ptr<Runner> shared_runner(int index) const;
-  /// Returns the runners in the graph, in the order of their numbers.
+  /// Returns the runners, ordered by number.
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const;
   [[nodiscard]] const Readers& readers() const noexcept { return readers_; }
   [[nodiscard]] const NameSpace& names() const noexcept { return names_; }
   [[nodiscard]] const Wires& list_wires(int index) const { return place(index).wires; }
-  /// Whether a live source feeds the node. Once wired.
+  /// Whether the node is downstream of a live source. Valid after wire().
   [[nodiscard]] bool is_live(int index) const { return place(index).live; }
-  /// The sources whose samples the node sends, in ascending order.
+  /// Returns the sources whose samples the node sends, ascending.
   [[nodiscard]] const Sources& list_node_sources(int node) const { return *place(node).sources; }
 
  private:
@@ -169,23 +170,23 @@ class Graph {
   void find_live(int node, std::set<int>& known);
   void find_sources();
   void find_sources(int node, std::set<int>& known);
-  /// `node`: nullptr for a reader.
+  /// `node` is null for a reader.
   void connect(const std::shared_ptr<Inbox>& inbox, Wires& wires, const NodeBase* node,
                const std::optional<JoinRules>& join);
   void connect(Readers::Entry& entry);
-  /// An edge at its consumer, and its beginning at the parent.
+  /// Creates an edge at its consumer and adds it to the parent's outputs.
   EdgeRef make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node);
   void open_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node) const;
-  /// A merge that has got a wire does not end before its edge has come. Takes the wire away and throws StateError when
-  /// it has ended.
+  /// Keeps a merge with a new wire open until its edge is added. Removes the wire and throws StateError if
+  /// the merge has already ended.
   void hold_open(Place& merge);
-  /// The streams of these sources begin at the outputs of a node: on all edges below, the deepest first.
+  /// Starts the streams of these sources on all edges downstream of a node, those farthest downstream first.
   void begin_below(int node, const Sources& sources, Change change);
-  /// A source is being forgotten.
+  /// Called when a source leaves the graph.
   void pass_kept_ends(int source);
 
   std::map<int, Place> places_;  // by number
-  int next_ = 0;                 // the number of the next node
+  int next_ = 0;                 // number of the next node
   bool wired_ = false;
   bool keeps_running_ = false;
   Change change_ = 0;
@@ -196,7 +197,7 @@ class Graph {
     std::shared_ptr<Removal> removal;
   };
   std::vector<Drained> drained_;
-  std::int64_t edges_ = 0;  // the number of the next edge
+  std::int64_t edges_ = 0;  // number of the next edge
   Readers readers_;
   NameSpace names_;
 };
