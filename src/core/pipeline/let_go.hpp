@@ -1,4 +1,4 @@
-// Pipelines whose threads do not end.
+// Pipelines whose threads cannot be stopped.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,8 +8,8 @@ namespace freshframe::core {
 
 class PipelineCore;
 
-/// Keeps it until the process ends: its threads, or the threads of a forked child's parent, still use it. Any
-/// thread.
+/// Leaks the pipeline on purpose, because its threads, or those of a forked child's parent, still use it.
+/// Thread-safe.
 void let_go(std::shared_ptr<PipelineCore> pipeline);
 
 }  // namespace freshframe::core

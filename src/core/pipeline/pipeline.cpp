@@ -1,4 +1,4 @@
-// The public face of a pipeline, and the verbs of Reader<T>.
+// The public class Pipeline, and the calls of Reader<T>.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/pipeline.hpp"
 
@@ -61,7 +61,7 @@ void log_busy(const core::PipelineCore& pipeline, const std::vector<std::string>
                              "': " + core::list_busy(nodes) + "; no longer waiting for them");
 }
 
-// Logs a failure that no call has thrown: later there is no call that could.
+// Logs a failure that no call has thrown. No later call could throw it.
 void log_unthrown(core::PipelineCore& pipeline) {
   const auto error = pipeline.failure().take_unreported();
   if (!error) return;

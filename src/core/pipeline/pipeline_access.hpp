@@ -1,4 +1,4 @@
-// The engine's way into a Pipeline: its core.
+// Gives the engine access to the core of a Pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// The verbs of a pipeline's life: launch, open, go, wait, stop, join, and what a failure does to it.
+// The steps of a pipeline's life: launch, open, go, wait, stop, join, and how it handles a failure.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/pipeline_core.hpp"
 
@@ -23,7 +23,7 @@ namespace {
 constexpr Seconds kWaitSlice{0.05};  // slice of a wait, between two checks
 using Real = Life::Real;
 
-// Begins the threads of the native nodes that launch() has connected.
+// Starts the threads of the native nodes that launch() has connected.
 void spawn(PipelineCore& core) {
   auto runners = core.runners();
   std::erase_if(runners, [](const auto& runner) { return runner->life().is_late(); });
@@ -33,18 +33,18 @@ void spawn(PipelineCore& core) {
       if (!(*next)->facts().runs_outside)
         core.life().start_thread(*next, [runner = *next] { runner->run(); });
     }
-  } catch (const std::exception& error) {  // the machine has no thread left
+  } catch (const std::exception& error) {  // the system cannot start another thread
     core.request_stop();
     for (auto runner = runners.begin(); runner != runners.end(); ++runner) {
       if (runner < next && !(*runner)->facts().runs_outside) continue;
-      (*runner)->open_step();  // opens nothing after a stop, and ends this one, which has no thread
+      (*runner)->open_step();  // after a stop it opens nothing, and finishes this node, which has no thread
       (*runner)->close_step();
     }
     throw Error("cannot start the thread of node '" + (*next)->name() + "': " + error.what());
   }
 }
 
-// Whether there are sources and none will give another sample. A source is at its end before the nodes below it are.
+// Whether there are sources and all have ended. A source ends before the nodes downstream of it.
 bool sources_have_ended(const PipelineCore& core) {
   bool any = false;
   for (const auto& runner : core.runners()) {
@@ -80,7 +80,7 @@ std::shared_ptr<void> PipelineCore::get_attachment(std::shared_ptr<void> (*make)
 }
 
 void PipelineCore::start(const Embedder& embedder) {
-  launch();  // a refusal stops nothing: another start() may have launched it
+  launch();  // if this throws, nothing must be stopped: another start() may have launched it
   try {
     if (embedder.start_outside) embedder.start_outside();
     while (!wait_opened(kWaitSlice)) {
@@ -88,7 +88,7 @@ void PipelineCore::start(const Embedder& embedder) {
     }
   } catch (...) {
     request_stop();
-    // The nodes of an embedder may have failed to start, and then no thread would end them.
+    // An embedder's nodes may have failed to start, and then no thread would end them.
     if (!embedder.start_outside) join(Seconds::max());
     throw;
   }
@@ -97,7 +97,7 @@ void PipelineCore::start(const Embedder& embedder) {
 
 void PipelineCore::launch() {
   {
-    const Lock building(guarded_.building);  // throughout: an add() is earlier or is refused
+    const Lock building(guarded_.building);  // held throughout, so an add() comes either before or is refused
     life_.expect_new();
     auto& graph = guarded_.graph;
     graph.wire(options_.keep_running);
@@ -198,9 +198,9 @@ void PipelineCore::request_stop(Seconds timeout) {
   const auto drained_by = now + to_duration(kDrainTime);
   const auto events_by = now + to_duration(timeout * kHandOverShare);
   {
-    // A later add() is refused, or its node finds the stop when it is connected.
+    // A later add() is refused, or its node notices the stop when it is connected.
     const Lock building(guarded_.building);
-    // Children first: what a parent gives in its finish() finds them closed.
+    // Downstream first, so that results of a parent's finish() find its children closed.
     const auto nodes = guarded_.graph.runners();
     for (auto each = nodes.rbegin(); each != nodes.rend(); ++each) {  // clang 14 cannot reverse a view
       const auto& runner = *each;
@@ -212,14 +212,14 @@ void PipelineCore::request_stop(Seconds timeout) {
     }
     for (const auto& entry : guarded_.graph.readers().all()) entry.reader->inbox().close();
   }
-  life_.finish_stop();  // after the inboxes: a node that it wakes takes no further sample
+  life_.finish_stop();  // after closing the inboxes, so that nodes that it wakes take no more samples
 }
 
 std::vector<std::string> PipelineCore::join(Seconds timeout) {
   auto until = timeout == Seconds::max() ? Real::time_point::max() : Real::now() + to_duration(timeout);
   while (!life_.join(until)) {
     if (auto busy = busy_nodes(*this); !busy.empty()) return busy;
-    // The last node has ended, and the pipeline ends right after it.
+    // The last node has ended, so the pipeline is about to.
     until = Real::now() + to_duration(kWaitSlice);
   }
   return {};
@@ -234,17 +234,18 @@ bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::str
   }
   auto error = make_error(*this, runner, std::move(cause), what, where);
   const auto removal = runner.life().removal();
-  if (runner.life().is_late() && !runner.life().is_connected()) {  // the failure is add()'s
-    runner.life().begin_removal(std::make_shared<Removal>());      // unless it is being removed already
+  if (runner.life().is_late() && !runner.life().is_connected()) {  // add() reports the failure
+    runner.life().begin_removal(std::make_shared<Removal>());      // no effect if it is already being removed
     return runner.life().keep_for_add(std::move(error));
   }
-  if (removal) {  // the failure is remove()'s
+  if (removal) {  // remove() reports the failure
     return life_.call_locked([&] {
       if (!removal->error) removal->error = std::move(error);
       return removal->awaited;
     });
   }
-  // Samples that a source has read before it fails are delivered. A node within the graph leaves a gap.
+  // Samples that a source read before it failed are still delivered. Other nodes leave a gap, so the failure
+  // is reported immediately.
   const bool delivers_rest = runner.is_source() && !life_.is_starting();
   const bool first =
       failure().set(std::move(error), delivers_rest ? Failure::Due::AfterRest : Failure::Due::Now);

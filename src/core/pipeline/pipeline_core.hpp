@@ -18,38 +18,38 @@
 
 namespace freshframe::core {
 
-/// Thread-safe as Pipeline says.
+/// As thread-safe as Pipeline.
 class PipelineCore final : public PipelineParts {
  public:
   explicit PipelineCore(Pipeline::Options options);
   ~PipelineCore() override;
 
   // ---- life
-  /// As Pipeline::start(): launch(), the embedder's threads, wait_opened(), go().
+  /// See Pipeline::start(): launch(), the embedder's threads, wait_opened(), go().
   void start(const Embedder& embedder);
-  /// Wires the graph and starts the native threads.
+  /// Connects the graph and starts the native threads.
   void launch();
-  /// Waits until every node has opened; false means not within `timeout`. Throws the failure, after asking
-  /// the rest to stop: call join() then.
+  /// Waits until every node has opened. Returns false on timeout. If a node fails, asks the others to stop
+  /// and throws the failure; then call join().
   bool wait_opened(std::optional<Seconds> timeout);
-  /// Lets the sources begin to read.
+  /// Lets the sources start reading.
   void go();
-  /// Returns true if the pipeline has ended. Throws the failure, or StalledError.
+  /// Returns whether the pipeline has ended. Throws the failure, or StalledError.
   bool wait(std::optional<Seconds> timeout, const WaitHook& hook = {});
-  /// Asks all nodes to stop; never waits. In that time they may get the events that are left.
+  /// Asks all nodes to stop, without waiting. For most of `timeout` they may still receive remaining events.
   void request_stop(Seconds timeout = kStopTime);
-  /// request_stop(), then join(). False means from a node's own thread, which only asks. Throws
-  /// StopTimeoutError.
+  /// request_stop(), then join(). Throws StopTimeoutError. On a node's own thread it only asks, and returns
+  /// false.
   bool stop(Seconds timeout, const WaitHook& hook = {});
-  /// Lets the nodes take the samples that are on their way, if every source has ended by itself. The readers get nothing
-  /// any longer. Returns true if the pipeline has ended, and false at once if a source still works, or as soon as nothing
-  /// has moved for `patience`: call stop() then.
+  /// If every source has ended by itself, lets the nodes process the samples in flight; readers get nothing
+  /// more. Returns true if the pipeline has ended. Returns false immediately if a source is still running, or
+  /// once nothing has moved for `patience`; then call stop().
   bool finish(Seconds patience, const WaitHook& hook = {});
-  /// Waits for the threads and joins them. Returns the nodes that are still busy after that time, else nothing. Waits a
-  /// moment longer if the last node has just ended.
+  /// Waits for the threads and joins them. Returns the nodes that are still busy after `timeout`, else
+  /// nothing. Waits slightly longer if the last node has just ended.
   std::vector<std::string> join(Seconds timeout);
-  /// Called once when the pipeline has failed, on the thread of the node; it must not block or call back. Before
-  /// launch().
+  /// The hook is called once when the pipeline has failed, on the failed node's thread. It must not block or
+  /// call back. Set it before launch().
   void set_failure_hook(std::function<void()> hook) { failure_hook_ = std::move(hook); }
 
   // ---- for runners, see RunnerHost
@@ -73,14 +73,14 @@ class PipelineCore final : public PipelineParts {
   [[nodiscard]] std::string describe_trouble_upstream(const ReaderCore& reader) const override;
   void sweep_readers() override;
 
-  /// The object of a layer above that looks at this pipeline: `make` makes it at the first call. It is freed
-  /// before all that it looks at. Any thread.
+  /// Returns an object of a higher layer that observes this pipeline, created by `make` on the first call. It
+  /// is destroyed before everything that it observes. Thread-safe.
   std::shared_ptr<void> get_attachment(std::shared_ptr<void> (*make)(const PipelineCore& core));
 
  private:
   std::function<void()> failure_hook_;
   std::once_flag attached_;
-  std::shared_ptr<void> attachment_;  // the last: it reads all others
+  std::shared_ptr<void> attachment_;  // last, since it reads all other members
 };
 
 }  // namespace freshframe::core

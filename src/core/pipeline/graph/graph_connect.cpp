@@ -1,4 +1,4 @@
-// Edges and readers that come into a graph that runs.
+// Adding edges and readers to a running graph.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
@@ -28,7 +28,7 @@ void Graph::connect_late(const ReaderCore& reader) {
   connect(*entry);
 }
 
-// Throws when the merge has ended: nothing would drain the edge.
+// Throws if the merge has ended, because then nothing would drain the edge.
 void Graph::hold_open(Place& merge) {
   auto& node = *merge.runner;
   if (node.inbox().stay_open(true)) return;
@@ -69,7 +69,8 @@ void Graph::connect(int child, const AnyPort& parent, const ConnectOptions& opti
   node.inbox().stay_open(merge.open);
 }
 
-// The deepest first: a node is not told that a source has gone while its samples are on another way to it.
+// Farthest downstream first, so that no node learns that a source has ended while its samples are on another
+// path to it.
 void Graph::begin_below(int node, const Sources& sources, Change change) {
   const auto begin = [&](Wire& wire, Inbox& inbox, int consumer) {
     if (wire.parent != node || !wire.edge) return;

@@ -1,4 +1,4 @@
-// Questions about a graph: what comes out of ports, the ways through it, and what holds it up.
+// Queries about a graph: which sources reach a port, paths through the graph, and what blocks it.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/graph/graph_facts.hpp"
 
@@ -20,7 +20,7 @@ int only_source(const Graph& graph, const AnyPort& port) {
   const auto& named = graph.list_node_sources(port.source);
   const auto& reaching = graph.list_node_sources(port.node);
   const auto& name = graph.runner(port.source).name();
-  // A node's own stream is the stream that begins at it. The other streams are the sources'.
+  // A node's own stream starts at the node; all other streams start at sources.
   const bool is_source = graph.runner(port.source).facts().has_own_stream();
   if (!is_source && named.empty()) {
     throw GraphError("of() limits a port to the samples of one source, but there is none upstream of '" +
@@ -141,7 +141,7 @@ std::string missed_before(const Graph& graph, const std::string& consumer, const
 std::vector<std::string> list_views(const Graph& graph, int node) {
   const auto& name = graph.runner(node).name();
   const auto& sources = graph.list_node_sources(node);
-  // A merge has the same rule with one camera: another one may come.
+  // A merge with one camera is treated the same, since a second camera may be added.
   if (sources.size() < 2 && !graph.place(node).merge) return {name};
   std::vector<std::string> views;
   for (const int source : sources)
@@ -184,7 +184,7 @@ std::set<int> list_ancestors(const Graph& graph, const ReaderCore& reader) {
     const auto sources = sources_on(graph, wire);
     given.insert(given.end(), sources.begin(), sources.end());
   }
-  std::erase_if(nodes, [&](int node) {  // sources that its ports leave out
+  std::erase_if(nodes, [&](int node) {  // sources that its ports exclude
     return graph.runner(node).is_source() && std::ranges::find(given, node) == given.end();
   });
   return nodes;
@@ -208,7 +208,7 @@ std::vector<int> with_all_below(const Graph& graph, int index) {
       const auto& wires = each.wires;
       if (going.contains(number) || each.merge || wires.empty()) continue;
       const auto& join = each.join;
-      // A join cannot be without one of its parents, or, with partial sets, without its reference.
+      // A join ends without one of its parents or, if partial sets are allowed, without its reference.
       const bool ends = !join           ? std::ranges::all_of(wires, goes)
                         : join->partial ? goes(wires.front())
                                         : std::ranges::any_of(wires, goes);
@@ -220,7 +220,7 @@ std::vector<int> with_all_below(const Graph& graph, int index) {
   return {going.begin(), going.end()};
 }
 
-// A source that is being removed gives way to another one.
+// Ignores sources that are being removed.
 std::string takes_one_source(const Graph& graph) {
   const auto stays = [&](int source) {
     return graph.has(source) && graph.runner(source).life().removal() == nullptr;
@@ -266,7 +266,7 @@ std::uint64_t count_delivered(const Graph& graph) {
 }
 
 std::optional<std::string> starved_join(const Graph& graph) {
-  for (const auto& [reader, wires, join] : graph.readers().all()) {  // an unread one may be the reason
+  for (const auto& [reader, wires, join] : graph.readers().all()) {  // an unread reader may be the cause
     if (!reader->inbox().joins() && full_blocking_parent(reader->inbox())) return std::nullopt;
   }
   for (const auto* inbox : inboxes(graph)) {
@@ -296,7 +296,8 @@ std::optional<std::string> forgotten_merge(const Graph& graph) {
          "With Pipeline(keep_running=True) it may wait for cameras that come later";
 }
 
-// A reader, or a node that does not wait for another full edge itself: the edges before it are full because of it.
+// The culprit is a reader, or a node that is not itself blocked by another full edge; edges upstream of it
+// are full because of it.
 std::optional<std::string> full_edge(const Graph& graph) {
   for (const auto& [reader, wires, join] : graph.readers().all()) {
     if (full_blocking_parent(reader->inbox())) return "reader '" + reader->name() + "' is not read";

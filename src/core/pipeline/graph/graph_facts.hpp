@@ -1,4 +1,4 @@
-// Questions about a graph, which change nothing.
+// Read-only queries about a graph.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,59 +14,61 @@
 namespace freshframe::core {
 
 // ---- ports and wires
-/// The number of the source that a port is limited to; -1 means it is not. Throws as list_sources().
+/// Returns the source that a port is limited to; -1: none. Throws like list_sources().
 [[nodiscard]] int only_source(const Graph& graph, const AnyPort& port);
-/// The sources whose samples come out of a port. Throws GraphError when its only source is not one of them.
+/// Returns the sources whose samples come out of a port. Throws GraphError if the port is limited to a source
+/// that is not among them.
 [[nodiscard]] Sources list_sources(const Graph& graph, const AnyPort& port);
 [[nodiscard]] Sources list_sources(const Graph& graph, std::span<const AnyPort> ports);
-/// Returns the sources whose samples come on an edge now; none once its parent or only source was removed.
+/// Returns the sources that currently reach an edge; none once its parent or only source was removed.
 [[nodiscard]] Sources sources_on(const Graph& graph, const Wire& wire);
-/// The ports above a node that were not removed, and are not being removed.
+/// Returns the ports upstream of a node, except those removed or being removed.
 [[nodiscard]] std::vector<AnyPort> list_parents(const Graph& graph, int index);
-/// Whether the wire's parent, or only source, was removed or is being removed.
+/// Whether the wire's parent or only source was removed or is being removed.
 [[nodiscard]] bool is_leaving(const Graph& graph, const Wire& wire);
-/// Whether the samples of a node are encoded pictures, which refer to those before them.
+/// Whether the node sends encoded frames, which depend on earlier ones.
 [[nodiscard]] bool gives_packets(const Graph& graph, int node);
-/// The queue that was asked for, or the queue that suits the parent. Once wired. Throws GraphError.
+/// Returns the requested queue, or the parent's default. Valid after wire(). Throws GraphError.
 [[nodiscard]] Queue resolve_queue(const Graph& graph, const Wire& wire, const std::string& consumer,
                                   bool recorder);
-/// The reason why a reader with these wires cannot have latest(); empty means it can.
+/// Returns the reason why a reader with these wires cannot have latest(), or an empty string if it can.
 [[nodiscard]] std::string why_lossless(const Graph& graph, const Wires& wires);
-/// Returns how many samples of files a consumer has missed because it came late, and what to do, or an empty text if it
-/// has missed none. Counts for edges that lose nothing. A sample that is on its way at this moment may count or not.
+/// Returns how many samples from files a consumer missed because it was added late, and what to do about it,
+/// or an empty string. Only counts edges that lose nothing. A sample that is in flight may or may not be
+/// counted.
 [[nodiscard]] std::string missed_before(const Graph& graph, const std::string& consumer, const Wires& wires);
-/// The names of a node's ports whose pictures can be viewed: its own, or one for each of its sources.
+/// Returns the names of a node's ports whose images can be viewed: its own, or one per source.
 [[nodiscard]] std::vector<std::string> list_views(const Graph& graph, int node);
 
-/// The nodes right below that declare their input types, and these types, in the order of their numbers.
+/// Returns the direct children that declare their input types, with these types, ordered by number.
 [[nodiscard]] std::vector<Demand> demands_below(const Graph& graph, int index);
 
-// ---- ways through the graph
-/// Whether the parents of a node that is about to be connected are all there.
+// ---- paths through the graph
+/// Whether all parents of a node that is about to be connected still exist.
 [[nodiscard]] bool has_parents(const Graph& graph, int index);
-/// Adds a node, and all above it, to `found`.
+/// Adds a node, and all nodes upstream of it, to `found`.
 void find_ancestors(const Graph& graph, int node, std::set<int>& found);
-/// The nodes that a reader's samples come through.
+/// Returns the nodes upstream of a reader.
 [[nodiscard]] std::set<int> list_ancestors(const Graph& graph, const ReaderCore& reader);
-/// Returns the second outputs of a source, see AddOptions::companion_of.
+/// Returns the companions of a source, see AddOptions::companion_of.
 [[nodiscard]] std::vector<int> list_companions(const Graph& graph, int index);
-/// Returns a node, its second output, and all nodes that no source reaches without them, in the order of their numbers.
+/// Returns a node, its companion, and all nodes that no other source reaches, ordered by number.
 [[nodiscard]] std::vector<int> with_all_below(const Graph& graph, int index);
-/// A node or reader that takes the samples of one source and gets the samples of several; empty means no such
-/// consumer exists.
+/// Returns the name of a consumer that needs samples of one source but gets those of several, or an empty
+/// string.
 [[nodiscard]] std::string takes_one_source(const Graph& graph);
 
-// ---- the whole, once wired
+// ---- the whole graph; valid after wire()
 [[nodiscard]] std::vector<const Inbox*> inboxes(const Graph& graph);
-/// The frames that its edges and nodes can use at once.
+/// Maximum number of frames that its edges and nodes can hold at the same time.
 [[nodiscard]] int frame_bound(const Graph& graph);
-/// Samples that edges have delivered.
+/// Number of samples that edges have delivered.
 [[nodiscard]] std::uint64_t count_delivered(const Graph& graph);
-/// A join below files whose parents wait for each other, and what to do, as text.
+/// Describes a join of files whose parents are waiting for each other, with advice.
 [[nodiscard]] std::optional<std::string> starved_join(const Graph& graph);
-/// A merge that has never had a parent, while all sources have ended, as text.
+/// Describes a merge that never had a parent although all sources have ended.
 [[nodiscard]] std::optional<std::string> forgotten_merge(const Graph& graph);
-/// A full edge that blocks its producer, as text.
+/// Describes a full edge that blocks its producer.
 [[nodiscard]] std::optional<std::string> full_edge(const Graph& graph);
 /// Total number of samples, if every source knows its own.
 [[nodiscard]] std::optional<std::int64_t> total(const Graph& graph);

@@ -1,4 +1,4 @@
-// Nodes, edges and readers that leave a graph that runs.
+// Removing nodes, edges and readers from a running graph.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
@@ -14,13 +14,13 @@
 namespace freshframe::core {
 namespace {
 
-// Returns the last counts. `inbox`: of the edge's consumer.
+// Returns the final counters. `inbox` belongs to the edge's consumer.
 EdgeStats take_away(const Graph& graph, const Wire& wire, Inbox& inbox) {
   if (graph.has(wire.parent)) graph.runner(wire.parent).outlet().outputs().remove(wire.edge);
   return inbox.remove_edge(wire.edge);
 }
 
-// The edge's producer sends nothing more there. The samples that wait are still taken.
+// Tells the edge that its producer sends nothing more. Queued samples can still be taken.
 void end_edge(const Graph& graph, const Wire& wire, Inbox& inbox) {
   graph.runner(wire.parent).outlet().outputs().remove(wire.edge);
   inbox.end_edge(*wire.edge);
@@ -36,21 +36,22 @@ bool goes_with(const Wires& wires, const std::set<int>& going) {
   return std::ranges::any_of(wires, [&](const Wire& wire) { return wire.goes_with(going); });
 }
 
-// Whether the edge begins at a node that stays.
+// Whether the edge's producer stays in the graph.
 bool ends_alone(const Graph& graph, const Wire& wire, const std::set<int>& going) {
   return !going.contains(wire.parent) && wire.edge && graph.has(wire.parent);
 }
 
-// A node that goes gets nothing more from the nodes that stay.
+// Ends the edges from the nodes that stay into a node that is removed.
 void end_inputs(const Graph& graph, const Graph::Place& place, const std::set<int>& going) {
   auto& inbox = place.runner->inbox();
   for (const auto& wire : place.wires) {
     if (ends_alone(graph, wire, going)) end_edge(graph, wire, inbox);
   }
-  inbox.stay_open(false);  // a merge ends with its last edge now, or at once
+  inbox.stay_open(false);  // a merge ends with its last edge, or immediately if it has none
 }
 
-// A node that stays loses its edges from the nodes that go, and their waiting samples. Returns the last counts.
+// Removes the edges from the removed nodes into a node that stays, with their queued samples. Returns the
+// final counters.
 std::vector<EdgeStats> take_inputs(const Graph& graph, Graph::Place& place, const std::set<int>& going) {
   std::vector<EdgeStats> books;
   auto& inbox = place.runner->inbox();
@@ -104,7 +105,7 @@ EdgeStats Graph::disconnect(int child, const AnyPort& parent) {
   return books;
 }
 
-// A merge that was added without parents waits for the first, also after the last source.
+// A merge that was added without parents waits for its first one, even after the last source has ended.
 void Graph::end_orphans() const {
   const auto is_running = [](const auto& entry) {
     return entry.second.runner->is_source() && !entry.second.runner->life().is_finished();
@@ -119,12 +120,12 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
   const std::set<int> going(nodes.begin(), nodes.end());
   std::vector<EdgeStats> books;
   ++change_;
-  // First of all: a node that loses a source notifies the nodes below it at once, and a merge there would end with
-  // it.
+  // This must come first: a node that loses a source notifies its children immediately, which would end a
+  // merge among them.
   for (const auto& [number, each] : places_) {
     if (going.contains(number) || each.runner->life().removal() != nullptr || !goes_with(each.wires, going))
       continue;
-    if (drains) {  // nodes below end with their producer, and a merge goes on without edges
+    if (drains) {  // nodes downstream end with their producer, and a merge continues without edges
       keep_merge_open(*this, each);
     } else {
       each.runner->inbox().stay_open(true);
@@ -140,7 +141,7 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
   }
   if (drains) return books;
   for (const auto& [reader, wires, join] : readers_.all()) {
-    for (const auto& wire : wires) {  // wires of a source that goes, below a node that stays
+    for (const auto& wire : wires) {  // wires from a removed source into a node that stays
       if (!wire.goes_with(going) || !ends_alone(*this, wire, going)) continue;
       reader->inbox().close_edge(*wire.edge);
       end_edge(*this, wire, reader->inbox());
@@ -198,7 +199,7 @@ std::vector<EdgeStats> Graph::forget(int index) {
   for (auto& [number, each] :
        places_) {  // edges to nodes that stay, whose waiting samples are still processed
     if (number == index) continue;
-    const bool goes = each.runner->life().removal() != nullptr;  // then it takes its edges away itself
+    const bool goes = each.runner->life().removal() != nullptr;  // if so, it removes its edges itself
     const auto from_it = [&](const Wire& wire) {
       return wire.parent == index || (wire.source == index && !goes);
     };

@@ -1,4 +1,4 @@
-// Counts what leaves a graph, whose share of the frames goes with it.
+// Keeps the counters of removed nodes and edges, and releases their share of the frame budget.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/graph/guarded_graph.hpp"
 
@@ -38,7 +38,7 @@ void GuardedGraph::update_bound() {
 
 void GuardedGraph::count(const std::vector<EdgeStats>& edges) {
   for (const auto& edge : edges) {
-    if (edge.parent.empty()) continue;  // it had gone before
+    if (edge.parent.empty()) continue;  // it was already removed
     ++left.sums.edge_count;
     left.sums.passed_in += edge.passed_in;
     left.sums.delivered += edge.delivered;
@@ -57,7 +57,7 @@ void GuardedGraph::count(const Runner& runner, const NodeStats& books) {
 }
 
 void GuardedGraph::keep_failure(std::string text) {
-  constexpr std::size_t kKept = 100;  // a service may run for years
+  constexpr std::size_t kKept = 100;  // limits memory in services that run for years
   const Lock lock(building);
   if (left.failures.size() == kKept) left.failures.erase(left.failures.begin());
   left.failures.push_back(std::move(text));

@@ -1,4 +1,4 @@
-// The graph of a pipeline with its lock, and what is kept of the nodes and edges that have left it.
+// The graph of a pipeline with its mutex, and records of the nodes and edges that were removed.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,34 +15,33 @@
 
 namespace freshframe::core {
 
-/// Who changes the graph, or reads more of it than one runner, locks `building`, and waits for nothing meanwhile: no
-/// open(), no close(), no thread, no GIL.
+/// Lock `building` to change the graph, or to read more of it than one runner. While it is held, never wait
+/// for anything: open(), close(), a thread, or the GIL.
 class GuardedGraph {
  public:
   explicit GuardedGraph(std::shared_ptr<FrameBudget> budget) : budget_(std::move(budget)) {}
 
-  /// The nodes and edges that have left the graph, for reports and statistics.
+  /// Removed nodes and edges, for reports and statistics.
   struct Left {
     RemovedStats sums;
-    // None had failed, and files had been read to their ends.
+    // No failures, and all files were read to their ends.
     bool whole = true;
-    std::vector<std::string> failures;  // reasons of nodes that were removed because of them
+    std::vector<std::string> failures;  // reasons of nodes that were removed because they failed
   };
 
-  /// Returns null if the node was removed, or there was none.
+  /// Returns null if the node was removed or never existed.
   [[nodiscard]] std::shared_ptr<Runner> runner(int index) const;
-  /// Returns the runners in the graph, in the order of their numbers.
+  /// Returns the runners, ordered by number.
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const;
 
-  // ---- with `building`
-  /// Forgets what nothing needs any more: edges of nodes that have gone, once they are empty, and readers that their
-  /// program has closed.
+  // ---- call with `building` held
+  /// Forgets drained edges of removed nodes, and readers that the program has closed.
   void sweep() FRESHFRAME_REQUIRES(building);
-  /// The number of frames that the engine may hold.
+  /// Recomputes how many frames the engine may hold.
   void update_bound() FRESHFRAME_REQUIRES(building);
-  /// Counts edges that went.
+  /// Adds the counters of removed edges.
   void count(const std::vector<EdgeStats>& edges) FRESHFRAME_REQUIRES(building);
-  /// Counts a node that went, with its last statistics.
+  /// Adds a removed node with its final statistics.
   void count(const Runner& runner, const NodeStats& books) FRESHFRAME_REQUIRES(building);
   void keep_failure(std::string text);
 

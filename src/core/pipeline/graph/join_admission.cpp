@@ -1,4 +1,4 @@
-// The checks of a join, and the choice of what its options leave open.
+// Validates joins, and chooses the options that were left open.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
@@ -29,8 +29,9 @@ void check_join_queue(const std::string& name, const std::optional<Queue>& queue
   }
 }
 
-// How many nodes on the way of a source's samples to the outputs of a node give several results of each.
-// `known`: what was found before, since branches that meet again and again have very many ways.
+// Returns the maximum number of nodes that give several results per sample on any path from a source to a
+// node's outputs. `known` caches results, because graphs that branch and merge repeatedly have exponentially
+// many paths.
 int generators_above(const Graph& graph, int node, int source, std::map<int, int>& known) {
   if (node == source) return 0;
   if (const auto found = known.find(node); found != known.end()) return found->second;
@@ -45,7 +46,7 @@ int generators_above(const Graph& graph, int node, int source, std::map<int, int
   return above;
 }
 
-// Throws GraphError when only some of the results of one picture could find a partner.
+// Throws GraphError if only some of the results of one image could be matched.
 void check_parts(const Graph& graph, const std::string& name, std::span<const AnyPort> parents) {
   const auto above = [&](const AnyPort& port) {
     std::map<int, int> known;

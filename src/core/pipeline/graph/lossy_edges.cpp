@@ -1,4 +1,4 @@
-// A walk down the graph for the nodes whose results may have events, and up from its recorders.
+// Finds nodes whose results may have events, and the recorders downstream of them.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/graph/lossy_edges.hpp"
 
@@ -8,8 +8,8 @@
 namespace freshframe::core {
 namespace {
 
-/// Whether the results of each node may have events: the results of a counter, the several results of a generator,
-/// and what a program's own nodes make of these. A node may have a parent of a greater number, by connect().
+/// Whether each node's results may have events: those of counters, of generators (several results), and of
+/// user nodes downstream of these. A parent may have a greater number than its child, through connect().
 std::vector<bool> nodes_with_events(const Graph& graph) {
   std::vector<bool> has(static_cast<std::size_t>(graph.size()), false);
   for (bool more = true; more;) {
@@ -29,7 +29,7 @@ std::vector<bool> nodes_with_events(const Graph& graph) {
   return has;
 }
 
-/// For each node the name of a recorder that it leads to, or is; empty means none.
+/// For each node, the name of a recorder that is downstream of it or is the node itself; empty: none.
 std::vector<std::string> recorders_below(const Graph& graph) {
   std::vector<std::string> below(static_cast<std::size_t>(graph.size()));
   for (bool more = true; more;) {

@@ -1,4 +1,4 @@
-// Edges that may drop events on their way to a recorder.
+// Edges that may drop events on the way to a recorder.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,16 +10,16 @@
 
 namespace freshframe::core {
 
-/// An edge above a recorder whose queue drops samples, and below a node that gives events. The engine keeps the
-/// events of native types (see KeptEvents), but it does not know the events in a program's objects.
+/// An edge between a node that produces events and a recorder, whose queue drops samples. The engine keeps
+/// the events of native types (see KeptEvents), but cannot find those in Python objects.
 struct LossyEdge {
-  int child = -1;             // the number of its consumer
-  std::size_t index = 0;      // among the edges of this consumer
-  std::string recorder = {};  // the name of a recorder below it
+  int child = -1;             // number of its consumer
+  std::size_t index = 0;      // position among the consumer's edges
+  std::string recorder = {};  // name of a recorder downstream
 };
 
-/// Lists the lossy edges of a graph that is wired. The edge directly above a recorder is left out unless it
-/// was given a queue for one sample: the recorder's end reports the losses of that queue.
+/// Lists the lossy edges of a wired graph. Edges directly into a recorder are only included if they were
+/// given a queue of one sample; for other queues the recorder reports its losses when it ends.
 [[nodiscard]] std::vector<LossyEdge> lossy_edges(const Graph& graph);
 
 }  // namespace freshframe::core

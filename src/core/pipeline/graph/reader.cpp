@@ -1,4 +1,4 @@
-// Reader verbs and the checks before each.
+// The calls of a reader, and the checks before each.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/graph/reader.hpp"
 
@@ -19,10 +19,10 @@ constexpr std::size_t kWarnHeldBytes = std::size_t{256} << 20;
 
 }  // namespace
 
-// One call's turn. Verbs wait for latest(), which is short, and latest() for none.
+// Only one call runs at a time. Other calls wait for latest(), which is short; latest() never waits.
 class ReaderCore::Turn {
  public:
-  /// Throws StateError if another thread is in a verb other than latest().
+  /// Throws StateError if another thread is in a call other than latest().
   static Turn expect(ReaderCore& reader) {
     while (true) {
       const auto found = reader.try_use(Use::Other);
@@ -33,7 +33,7 @@ class ReaderCore::Turn {
     throw StateError("reader '" + reader.name() +
                      "' is used by two threads at once: give each thread its own reader");
   }
-  /// Is empty if another thread has the turn.
+  /// Returns an empty Turn if another thread has the turn.
   static Turn try_latest(ReaderCore& reader) noexcept {
     return Turn(reader.try_use(Use::Latest) == Use::None ? &reader : nullptr);
   }
@@ -133,13 +133,13 @@ std::optional<Handed> ReaderCore::newest() {
   const auto taken = inbox_->take(sample, kWithoutWait, given_);
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) context_.failure->rethrow_if_failed();
-  if (context_.failure->has_failed()) check_stalled();  // poll() never waits, so no other code checks
+  if (context_.failure->has_failed()) check_stalled();  // poll() never waits, so nothing else would check
   return std::nullopt;
 }
 
 void ReaderCore::keep(const std::optional<Handed>& handed) {
   if (!handed) return;
-  std::optional<AnySample> before = handed->sample;  // a picture is freed without the mutex
+  std::optional<AnySample> before = handed->sample;  // frames are freed without the mutex
   const Lock lock(last_mutex_);
   last_.swap(before);
 }

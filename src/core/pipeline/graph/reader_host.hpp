@@ -1,4 +1,4 @@
-// What a reader asks its pipeline for. Never on the path of a sample.
+// The reader's interface to its pipeline. Not used for each sample.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

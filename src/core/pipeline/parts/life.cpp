@@ -1,4 +1,4 @@
-// The phases of a pipeline's life, and the calls that keep it from its end.
+// The phases of a pipeline's life, and the calls that delay its end.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/parts/life.hpp"
 
@@ -11,7 +11,7 @@
 namespace freshframe::core {
 namespace {
 
-constexpr Seconds kLookSlice{0.05};  // slice of a wait, between two looks
+constexpr Seconds kLookSlice{0.05};  // interval between two checks
 
 }  // namespace
 
@@ -32,7 +32,7 @@ void Life::launch(int nodes) {
   to_open_ = living_ = nodes;
   began_ = clock_->now();
   last_look_ = Real::now();
-  // An add() from here on is late, and its caller sees it.
+  // From here on, a failed add() throws to its own caller.
   started_->store(true, std::memory_order_release);
 }
 
@@ -54,7 +54,7 @@ void Life::go() {
 void Life::arrive_opened(const Runner& runner) {
   const Lock lock(mutex_);
   if (runner.life().is_late() || --to_open_ == 0)
-    changed_.notify_all();  // not earlier: every source waits there, too
+    changed_.notify_all();  // not earlier, because all sources wait on it too
 }
 
 std::optional<TimePoint> Life::wait_for_start(Runner& runner) {
@@ -69,8 +69,8 @@ std::optional<TimePoint> Life::wait_for_start(Runner& runner) {
 
 bool Life::end_pipeline() {
   if (phase_ == Phase::Ended || phase_ == Phase::Building || living_ > 0 || replacing_ > 0) return false;
-  // After a stop no call of add() succeeds. It may be a call that cannot go on before stop() has returned, as a
-  // signal's handler has interrupted it.
+  // After a stop, no add() can succeed. A signal handler may have interrupted one that cannot continue before
+  // stop() returns.
   if (!pending_.empty() && !stopping_) return false;
   if (keep_running_ && !stop_source_.stop_requested() && !failure_->has_failed()) return false;
   phase_ = Phase::Ended;
@@ -98,7 +98,7 @@ void Life::arrive_finished() {
 void Life::begin_stop() {
   const Lock lock(mutex_);
   stopped_early_ |= phase_ != Phase::Ended;
-  stopping_ = true;  // a change is refused, or was made before the inboxes are closed
+  stopping_ = true;  // a change is either refused from now on, or was made before the inboxes are closed
   if (phase_ == Phase::Building) phase_ = Phase::Ended;
 }
 
@@ -129,7 +129,7 @@ bool Life::join(Real::time_point deadline) {
     if (!changed_.wait_until(mutex_, *Clock::real(), deadline, ended)) return false;
     finished.swap(threads_);
   }
-  return true;  // `finished` joins threads that have nothing left to do
+  return true;  // `finished` only joins threads that have nothing left to do
 }
 
 bool Life::is_starting() const {
@@ -185,8 +185,8 @@ bool Life::stands_still(std::uint64_t moved, bool busy, Real::duration limit) {
     stood_still_ = {};
     return false;
   }
-  // A machine or a process that is suspended for a while looks like a stall when it goes on: nothing has moved. So
-  // one interval between two looks is never the whole of a stall.
+  // A suspended machine or process looks like a stall when it resumes. So a single interval between two
+  // checks counts for at most half of the limit.
   stood_still_ += std::min<Real::duration>(since_look, limit / 2);
   return stood_still_ >= limit;
 }

@@ -1,4 +1,4 @@
-// The life of a pipeline: its phase, its threads, and the changes that are under way.
+// The life of a pipeline: its phase, its threads, and changes in progress.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,48 +23,49 @@
 
 namespace freshframe::core {
 
-/// Thread-safe. It knows nothing of the graph. The mutex is a leaf: no other one, no node and no hook is entered with
-/// it. Removals and successors are guarded by it, too, see call_locked().
+/// Thread-safe. Independent of the graph. No other mutex is locked, and no node or hook called, while its
+/// mutex is held. It also guards removals and successors, see call_locked().
 class Life {
  public:
-  using Real = std::chrono::steady_clock;  // phases are timed by the machine's clock, even in a simulation
+  using Real = std::chrono::steady_clock;  // phases use the machine's clock, even in a simulation
 
-  /// A thread of the engine, and whose it is.
+  /// A thread of the engine, and the runner that it belongs to.
   struct Thread {
     std::shared_ptr<Runner> runner;
     std::jthread thread;
-    std::shared_ptr<const Successor> replacement = {};  // null means it is the runner's own
+    std::shared_ptr<const Successor> replacement = {};  // null: the runner's own thread
   };
 
-  /// `keep_running`: the life does not end with the last node.
+  /// With `keep_running`, the pipeline does not end with its last node.
   Life(std::shared_ptr<const Clock> clock, bool keep_running)
       : clock_(std::move(clock)), keep_running_(keep_running) {}
 
   // ---- start
   /// Throws StateError after start() or stop().
   void expect_new() const;
-  /// The threads of `nodes` nodes are about to begin. Throws StateError when a stop came before.
+  /// Call before starting the threads of `nodes` nodes. Throws StateError if a stop came first.
   void launch(int nodes);
-  /// Returns false when a node has not opened by the deadline. A failure and a stop end the wait, too.
+  /// Returns false if a node has not opened by the deadline. A failure or a stop ends the wait too.
   bool wait_opened(Real::time_point deadline);
-  /// Lets the sources begin to read.
+  /// Lets the sources start reading.
   void go();
   void arrive_opened(const Runner& runner);
-  /// Does the work of RunnerHost::wait_for_start().
+  /// Implements RunnerHost::wait_for_start().
   std::optional<TimePoint> wait_for_start(Runner& runner);
 
   // ---- end
-  /// A node has finished.
+  /// Call when a node has finished.
   void arrive_finished();
-  /// No change is possible any more.
+  /// Refuses all further changes.
   void begin_stop();
-  /// All have been asked to stop: the pipeline ends now if no node lives.
+  /// Call after all nodes were asked to stop: ends the pipeline immediately if none is left.
   void finish_stop();
-  /// Waits for the end, or for a failure that is due. True means it has ended.
+  /// Waits for the end, or for a failure to report. Returns whether the pipeline has ended.
   bool wait_ended(Real::time_point until);
-  /// Waits for the end and joins the threads. False means not by the deadline.
+  /// Waits for the end and joins the threads. Returns false if the deadline passes first.
   bool join(Real::time_point deadline);
-  /// Called once when the last node has ended, on its thread; it must not block or call back. Before launch().
+  /// The hook is called once, on the last node's thread when it has ended. It must not block or call back.
+  /// Set it before launch().
   void set_end_hook(std::function<void()> hook) { end_hook_ = std::move(hook); }
 
   // ---- state
@@ -75,54 +76,54 @@ class Life {
   [[nodiscard]] bool has_ended() const;
   [[nodiscard]] LifePhase phase() const;
   [[nodiscard]] double uptime() const;
-  /// Returns when the last node ended, by the pipeline's clock, or nullopt before.
+  /// Returns when the last node ended, on the pipeline's clock, or nullopt if it has not.
   [[nodiscard]] std::optional<TimePoint> ended_at() const;
   [[nodiscard]] const std::shared_ptr<Failure>& failure() const noexcept { return failure_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }
-  /// Whether nothing has moved for `limit`, by the looks of this call. `moved`: samples so far; `busy`: a node is in a
-  /// call.
+  /// Whether nothing has moved for `limit`, judged by successive calls. `moved`: samples so far; `busy`: a
+  /// node is in a call.
   [[nodiscard]] bool stands_still(std::uint64_t moved, bool busy, Real::duration limit);
 
   // ---- changes while it runs
-  /// Throws StateError when the pipeline takes no changes any more. True means it runs.
+  /// Throws StateError if the pipeline no longer accepts changes. Returns whether it is running.
   bool check_changes(const char* verb) const;
-  /// The call of add() for this node begins, on the calling thread.
+  /// Records that the calling thread's add() of this node has started.
   void begin_add(const std::shared_ptr<Runner>& runner);
-  /// The call of add() for the node is over; a second time it does nothing.
+  /// Records that the add() has finished. Does nothing the second time.
   void end_add(int index);
-  /// The node of an add() that is not over; null means no such node exists.
+  /// Returns the node of an unfinished add(), or null.
   [[nodiscard]] std::shared_ptr<Runner> pending(int index) const;
-  /// Returns the numbers from `first` on whose add() this thread has begun and not ended.
+  /// Returns the nodes with numbers >= `first` whose add() was started by this thread and has not finished.
   [[nodiscard]] std::vector<int> pending_from(int first) const;
-  /// The pipeline does not end while a replacement is under way.
+  /// Keeps the pipeline from ending while a replacement is in progress.
   void begin_replacement();
   void end_replacement();
-  /// Starts a thread of the engine, which joins it. Throws where there is no room for one more: it has not begun then.
+  /// Starts a thread of the engine, which is joined later. Throws if the system cannot start another one.
   void start_thread(std::shared_ptr<Runner> runner, std::function<void()> body,
                     std::shared_ptr<const Successor> replacement = {});
-  /// The runners whose node is being replaced.
+  /// Returns the runners whose node is being replaced.
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> list_replaced() const;
-  /// Joins the threads of nodes that have gone.
+  /// Joins the threads of removed nodes.
   void sweep_threads();
 
   // ---- for removals and successors
-  /// Calls `work` with the mutex.
+  /// Calls `work` with the mutex held.
   template <class Work>
   auto call_locked(const Work& work) const {
     const Lock lock(mutex_);
     return work();
   }
-  /// Does the same, and wakes all that wait.
+  /// The same, and wakes all waiting threads.
   template <class Work>
   auto change(const Work& work) {
     const Lock lock(mutex_);
-    changed_.notify_all();  // they look when the mutex is free
+    changed_.notify_all();  // they check once the mutex is free
     return work();
   }
   void notify() {
     change([] {});
   }
-  /// Waits for `ready`, which is called with the mutex.
+  /// Waits until `ready`, which is called with the mutex held, returns true.
   template <class Ready>
   void wait(const Ready& ready) {
     const Lock lock(mutex_);
@@ -133,12 +134,12 @@ class Life {
     const Lock lock(mutex_);
     return changed_.wait_until(mutex_, *Clock::real(), deadline, ready);
   }
-  /// Waits in slices; `hook` is called between them, without the mutex.
+  /// Waits in slices. Calls `hook` in between, without the mutex.
   void wait_with_hook(const std::function<bool()>& over, const WaitHook& hook);
 
  private:
   enum class Phase : std::uint8_t { Building, Starting, Running, Ended };
-  /// The end, when no node lives or is being added.
+  /// Ends the pipeline if no node is running or being added.
   [[nodiscard]] bool end_pipeline() FRESHFRAME_REQUIRES(mutex_);
   void call_end_hook(bool last) const;
 
@@ -152,18 +153,18 @@ class Life {
   mutable Mutex mutex_;
   Condition changed_;
   Phase phase_ FRESHFRAME_GUARDED_BY(mutex_) = Phase::Building;
-  bool stopping_ FRESHFRAME_GUARDED_BY(mutex_) = false;       // a stop was requested: no change any more
-  bool stopped_early_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // stop() came before the end
-  int to_open_ FRESHFRAME_GUARDED_BY(mutex_) = 0;             // number of nodes that start() launched
+  bool stopping_ FRESHFRAME_GUARDED_BY(mutex_) = false;       // a stop was requested: no more changes
+  bool stopped_early_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // stop() was called before the end
+  int to_open_ FRESHFRAME_GUARDED_BY(mutex_) = 0;             // nodes that start() launched
   int living_ FRESHFRAME_GUARDED_BY(mutex_) = 0;              // nodes that have not finished
   int replacing_ FRESHFRAME_GUARDED_BY(mutex_) = 0;           // threads of replace()
   bool go_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   TimePoint began_ FRESHFRAME_GUARDED_BY(mutex_){};
   TimePoint ended_at_ FRESHFRAME_GUARDED_BY(mutex_){};
   std::uint64_t last_delivered_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
-  Real::time_point last_look_ FRESHFRAME_GUARDED_BY(mutex_){};  // for a stall
+  Real::time_point last_look_ FRESHFRAME_GUARDED_BY(mutex_){};  // see stands_still()
   Real::duration stood_still_ FRESHFRAME_GUARDED_BY(mutex_){};
-  // Nodes from add() to the end of finish_add(): a node that fails may leave the graph before finish_add() looks.
+  // From add() until finish_add() returns: a node that fails may leave the graph before finish_add() checks.
   std::map<int, std::shared_ptr<Runner>> pending_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<Thread> threads_ FRESHFRAME_GUARDED_BY(mutex_);
 };

@@ -1,4 +1,4 @@
-// The parts of a pipeline, and the error that its program gets.
+// The parts of a pipeline, and the errors that it throws.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/parts/pipeline_parts.hpp"
 
@@ -33,8 +33,8 @@ bool PipelineParts::called_from_runner() const {
 
 namespace {
 
-// A source's own error with the source's name in it, or nullptr when `error` is of another kind. Never
-// beneath a Python call: it only inspects an exception that was caught before.
+// Returns a copy of a source's own error that names the source, or nullptr if `error` is of another kind.
+// Never called beneath a Python call: it only inspects an exception that was already caught.
 std::exception_ptr named_source_error(const std::exception_ptr& error, const std::string& source) {
   try {
     std::rethrow_exception(error);

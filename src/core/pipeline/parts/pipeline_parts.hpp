@@ -22,16 +22,17 @@
 
 namespace freshframe::core {
 
-/// Two of the parts have a lock each: the graph, whose lock has the rank Graph, and the life, whose lock is a Leaf
-/// (LockRank). Whatever changes both, or looks at both, is a function of changes/ or views/. Neither lock is held
-/// while a node or a callback is entered. Thread-safe.
+/// Two of the parts have a mutex: the graph (rank Graph) and the life (rank Leaf, see LockRank). Functions
+/// that use both are in changes/ or views/. Neither mutex is held while a node or a callback runs.
+/// Thread-safe.
 ///
 /// Note [Changes while it runs]
-/// The graph is changed and read with GuardedGraph::building, which is never held while anything is waited for: an
-/// open(), a close(), a thread, the GIL. So add_node() registers a node, lets go, waits until it has opened, and
-/// connects it in a second step; and remove_node() takes edges away, asks the nodes to end, lets go and waits. A node
-/// is forgotten by its own thread, as its last step. Nodes are kept by their users: a reference from runner()
-/// may be the last one.
+///
+/// The graph is changed and read under GuardedGraph::building, which is never held during a wait: for open(),
+/// close(), a thread, or the GIL. So add_node() registers a node, unlocks, waits until it has opened, and
+/// connects it in a second step; remove_node() removes edges, asks the nodes to finish, unlocks and waits. A
+/// node is removed from the graph by its own thread, as its last step. Callers keep nodes alive themselves: a
+/// reference from runner() may be the last one.
 class PipelineParts : public RunnerHost,
                       public ReaderHost,
                       public std::enable_shared_from_this<PipelineParts> {
@@ -49,13 +50,13 @@ class PipelineParts : public RunnerHost,
   [[nodiscard]] const Life& life() const noexcept { return life_; }
   [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
   [[nodiscard]] Failure& failure() const noexcept { return *life_.failure(); }
-  /// The names of all nodes, including removed nodes.
+  /// Names of all nodes, including removed ones.
   [[nodiscard]] const std::shared_ptr<NameTable>& names() const noexcept { return names_; }
   [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
   [[nodiscard]] const ErrorLog& errors() const noexcept { return errors_; }
-  /// Returns null if the node was removed, or there was none.
+  /// Returns null if the node was removed or never existed.
   [[nodiscard]] std::shared_ptr<Runner> runner(int index) const { return guarded_.runner(index); }
-  /// Returns the runners in the graph, in the order of their numbers.
+  /// Returns the runners, ordered by number.
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const { return guarded_.runners(); }
   [[nodiscard]] bool called_from_runner() const;
 
