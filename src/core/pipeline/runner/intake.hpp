@@ -1,4 +1,4 @@
-// When a node is called: for a sample, a batch, a tick of its clock; and when its runner has something else to do.
+// Decides when a node is called (for a sample, a batch or a tick) and when its runner has other work.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,15 +21,15 @@
 
 namespace freshframe::core {
 
-/// The runner does what an answer says; here nothing of the node is called. The node's thread, except where another
-/// one is named.
+/// The runner acts on the returned Turn; nothing of the node is called here. Only for the node's thread,
+/// unless noted otherwise.
 class Intake {
  public:
-  /// News: Runner::look_at_news(), then take again. HostNews: the node's host is notified. Idle: `idle_at` has
-  /// come. Tick: see tick().
+  /// News: call Runner::look_at_news(), then take again. HostNews: notify the node's host. Idle: `idle_at`
+  /// was reached. Tick: see tick().
   enum class Turn : std::uint8_t { Sample, Tick, Ended, News, HostNews, Idle };
 
-  /// From `stop` on there are no ticks.
+  /// No ticks once `stop` is requested.
   Intake(const NodeFacts& facts, Inbox& inbox, const Clock& clock, std::stop_token stop)
       : facts_(facts),
         inbox_(inbox),
@@ -39,38 +39,38 @@ class Intake {
   Intake(const Intake&) = delete;
   Intake& operator=(const Intake&) = delete;
 
-  /// The node's clock begins. Ticks before now are not missed if it `is_late`.
+  /// Starts the node's clock. With `is_late`, ticks before now do not count as missed.
   void begin_stream(TimePoint start, bool is_late);
 
   // ---- samples
   Turn take(AnySample& sample, TimePoint idle_at);
   /// Gathers up to next_batch().size samples.
   Turn take_batch(std::vector<AnySample>& samples);
-  /// Whether a sample may be taken without a wait: no tick is due.
+  /// Whether a sample may be taken now because no tick is due.
   [[nodiscard]] bool samples_are_next() const { return !ticks_ || clock_.now() < next_wake(); }
-  /// The batch to gather next; there must be one. Any thread.
+  /// Returns the batch to gather next. Only for nodes with a batch. Thread-safe.
   [[nodiscard]] Batch next_batch() const noexcept {
     return {facts_.batch->size, max_wait_.load(std::memory_order_relaxed)};
   }
-  /// Any thread.
+  /// Thread-safe.
   void set_max_wait(double seconds) noexcept { max_wait_.store(seconds, std::memory_order_relaxed); }
-  /// Whether the node is below a live source; set before its thread takes the first sample.
+  /// Whether the node is downstream of a live source. Set before its thread takes the first sample.
   [[nodiscard]] bool is_live() const noexcept { return live_; }
   void set_live(bool live) noexcept { live_.store(live, std::memory_order_relaxed); }
-  /// The runner's number among the holders of loans; fixed before its thread starts.
+  /// The runner's number among the holders of loans. Set before its thread starts.
   [[nodiscard]] std::uint16_t holder() const noexcept { return holder_; }
   void set_holder(std::uint16_t holder) noexcept { holder_ = holder; }
 
   // ---- ticks
-  /// Returns true if one is due: it is tick() then, and counted.
+  /// Returns whether a tick is due; if so, counts it, and tick() returns its time.
   [[nodiscard]] bool take_tick();
-  /// The time of the last one.
+  /// Returns the time of the last tick.
   [[nodiscard]] TimePoint tick() const noexcept { return tick_; }
   [[nodiscard]] TimePoint next_wake() const {
     if (!ticks_ || stop_.stop_requested()) return TimePoint::max();
     return before_tick_.empty() ? ticks_->next() : TimePoint{};
   }
-  /// Any thread, as the next.
+  /// Thread-safe, like the next.
   [[nodiscard]] std::uint64_t ticks_called() const noexcept {
     return ticks_called_.load(std::memory_order_relaxed);
   }
@@ -78,24 +78,25 @@ class Intake {
     return ticks_missed_.load(std::memory_order_relaxed);
   }
 
-  // ---- sources that have left, whose last results the next tick gives
-  /// The node knows of the source's end, which waits for a tick, which comes at once, or for the node's own end where
-  /// all has ended. False means the node has no clock.
+  // ---- sources that have ended, whose last results come with the next tick
+  /// Defers the end of a source, which the node already knows, until a tick. That tick follows immediately
+  /// or, if the whole input has ended, is the end of the node. Returns false if the node has no clock.
   [[nodiscard]] bool keep_until_tick(const GoneSource& gone);
   [[nodiscard]] bool has_sources_behind_tick() const noexcept { return !behind_tick_.empty(); }
-  /// The sources that were kept before the last tick.
+  /// Returns the sources that were deferred before the last tick.
   [[nodiscard]] std::vector<GoneSource> take_sources_behind_tick() { return std::exchange(behind_tick_, {}); }
 
   // ---- news
-  /// Before the first take: take() and take_batch() give HostNews after sources that have gone and after
-  /// Inbox::wake(), if the host has something to do then.
+  /// Makes take() and take_batch() also return HostNews after the end of a source and after Inbox::wake(),
+  /// for a host that has work to do then. Call before the first take.
   void return_news(bool returns) noexcept { returns_news_ = returns; }
-  /// The runner has looked at news, which the host is to hear of; `is_hosted`: a node of a host has the place now.
+  /// Call after the runner has handled news, to pass it on to the host. `is_hosted`: the current node belongs
+  /// to a host.
   void keep_for_host(bool is_hosted) noexcept { has_news_ = returns_news_ || is_hosted; }
   [[nodiscard]] bool has_host_news() const noexcept { return has_news_; }
 
  private:
-  /// The answer for what an inbox gave. A waiting sample comes after a tick, even when news came in between.
+  /// A waiting sample comes right after a tick, even if there was news in between.
   [[nodiscard]] Turn after_tick(Taken taken) noexcept {
     was_tick_ = taken == Taken::News;
     return choose_turn(taken);
@@ -108,17 +109,17 @@ class Intake {
   Inbox& inbox_;
   const Clock& clock_;
   const std::stop_token stop_;
-  std::atomic<double> max_wait_;  // seconds that a batch waits
+  std::atomic<double> max_wait_;  // seconds
   std::atomic<bool> live_{false};
   std::uint16_t holder_ = 0;
   std::optional<TickGrid> ticks_;
   TimePoint tick_{};
-  std::vector<GoneSource> before_tick_;  // with any a tick is due beside the grid
+  std::vector<GoneSource> before_tick_;  // if there are any, a tick is due outside the grid
   std::vector<GoneSource> behind_tick_;
-  bool was_tick_ = false;                  // whether the last take was a tick
+  bool was_tick_ = false;                  // the last take returned a tick
   std::optional<TimePoint> gather_until_;  // see Inbox::take_batch()
   bool returns_news_ = false;
-  bool has_news_ = false;  // for the host
+  bool has_news_ = false;  // to be passed on to the host
   std::atomic<std::uint64_t> ticks_called_{0};
   std::atomic<std::uint64_t> ticks_missed_{0};
 };
@@ -150,7 +151,8 @@ inline bool Intake::keep_until_tick(const GoneSource& gone) {
 
 inline Intake::Turn Intake::take(AnySample& sample, TimePoint idle_at) {
   if (std::exchange(has_news_, false)) return Turn::HostNews;
-  if (std::exchange(was_tick_, false)) {  // a waiting sample is next: a tick may take longer than its period
+  if (std::exchange(was_tick_,
+                    false)) {  // samples take turns with ticks, which may be slow
     const auto taken = inbox_.take(sample, kWithoutWait);
     if (taken != Taken::Nothing) return after_tick(taken);
   }

@@ -1,5 +1,5 @@
-// The names of a pipeline's nodes, by number. Numbers are never used again, and names are kept: samples may have them.
-// Nodes that come and go under one name take eight bytes each.
+// The names of a pipeline's nodes, by number. Numbers are never reused, and names are kept because samples
+// may refer to them. Each node that is added under an existing name takes eight bytes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,11 +14,11 @@
 
 namespace freshframe::core {
 
-/// Thread-safe. A reference to a name is valid as long as the table.
+/// Thread-safe. A returned reference is valid for the life of the table.
 class NameTable {
  public:
-  /// `number`: 0 or more; a second name of a number takes the first one's place. `stream`: of the stream that begins at
-  /// the node. `camera`: of the source whose second output the node is; by default the node itself.
+  /// `number` is at least 0; adding a number again replaces its name. `stream` names the stream that starts
+  /// at the node. `camera` names the source whose companion the node is; default: the node itself.
   void add(int number, std::string node, std::string stream, std::string camera = {}) {
     const Lock lock(mutex_);
     const auto place = static_cast<std::size_t>(number);
@@ -26,13 +26,13 @@ class NameTable {
     if (camera.empty()) camera = node;
     by_number_[place] = &*names_.insert({std::move(node), std::move(stream), std::move(camera)}).first;
   }
-  /// Returns an empty name if there is no such node.
+  /// Returns an empty name if the node does not exist.
   [[nodiscard]] const std::string& find_name(int number) const { return at(number).node; }
-  /// The name of the stream that begins there.
+  /// Returns the name of the stream that starts at the node.
   [[nodiscard]] const std::string& find_stream(int number) const { return at(number).stream; }
-  /// The name of the source whose second output the node is, or the node's own.
+  /// Returns the name of the source whose companion the node is, or the node's own name.
   [[nodiscard]] const std::string& find_camera(int number) const { return at(number).camera; }
-  /// The nodes' names by number.
+  /// Returns the names of the nodes, by number.
   [[nodiscard]] std::vector<std::string> all() const {
     const Lock lock(mutex_);
     std::vector<std::string> nodes;
@@ -56,7 +56,7 @@ class NameTable {
     return number >= 0 && place < by_number_.size() ? *by_number_[place] : unknown_;
   }
 
-  const Names unknown_{};  // with braces: clang 14 wants a constant to be initialised
+  const Names unknown_{};  // braces, since clang 14 requires an initializer for constants
   mutable Mutex mutex_;
   std::set<Names> names_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<const Names*> by_number_ FRESHFRAME_GUARDED_BY(mutex_);

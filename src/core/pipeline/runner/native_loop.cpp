@@ -1,4 +1,4 @@
-// The body of a native node's thread: it drives the runner's steps, and calls the node in between.
+// The body of a native node's thread, which calls the runner's steps and the node.
 // SPDX-License-Identifier: Apache-2.0
 #include <exception>
 #include <optional>
@@ -19,7 +19,8 @@ void forget(AnySample& sample) noexcept {
   sample.stamp.path.reset();
 }
 
-// Results of a native call, on their way while it lasts. A call's wait for its children is no work.
+// Sends the results of a native call while it is running. Time spent waiting for downstream nodes does not
+// count as work.
 class Results final : public AnyOut {
  public:
   Results(Runner& runner, const AnySample& from) : runner_(runner), from_(from) {}
@@ -42,7 +43,7 @@ class Results final : public AnyOut {
   const AnySample& from_;
 };
 
-// Each of its methods is on the node's thread. The loops return whether the node may finish().
+// Used on the node's thread only. The loops return whether finish() may be called.
 class NativeLoop {
  public:
   explicit NativeLoop(Runner& runner)
@@ -67,12 +68,12 @@ class NativeLoop {
   bool process_one(const AnySample& sample);
   bool process_several(const AnySample& sample);
   bool process_batch(std::span<const AnySample> samples);
-  // Returns nothing if the source has ended, or failed.
+  // Returns nullopt if the source has ended or failed.
   std::optional<SourceItem<Emitted>> read_item(bool& failed);
   // The node's on_tick(), whose results belong to `tick`.
   bool on_tick(const AnySample& tick);
-  // Calls the node's code, then `end`, also after an exception, which is reported for `where`. Returns whether the node
-  // continues.
+  // Calls the node's code, then `end` even after an exception, which is reported for `where`. Returns whether
+  // the node continues.
   template <class Code, class End>
   bool call_node(const FailedOn& where, const Code& code, const End& end) {
     try {
@@ -87,7 +88,7 @@ class NativeLoop {
     end();
     return true;
   }
-  // Reports the exception that is being handled.
+  // Reports the current exception.
   bool fail_now(const FailedOn& where = {}) {
     return runner_.fail(Caught::make(std::current_exception()), where);
   }
@@ -108,7 +109,7 @@ bool NativeLoop::run_samples() {
   for (;;) {
     const auto taken = runner_.take(sample);
     if (taken == Taken::Ended) return runner_.life().closed_cleanly();
-    if (taken == Taken::News) return false;  // a node that runs outside has the place
+    if (taken == Taken::News) return false;  // the current node runs outside
     const bool goes_on = taken == Taken::Nothing ? on_tick(sample)
                          : gives_several         ? process_several(sample)
                                                  : process_one(sample);
@@ -124,7 +125,7 @@ bool NativeLoop::run_batches() {
     if (taken == Taken::Ended) return true;
     if (taken == Taken::News) return false;  // see run_samples()
     if (!(taken == Taken::Nothing ? on_tick(samples.front()) : process_batch(samples))) return false;
-    samples.clear();  // nothing is held while waiting
+    samples.clear();  // hold no samples while waiting
   }
 }
 
@@ -153,7 +154,7 @@ bool NativeLoop::process_one(const AnySample& sample) {
   const auto code = [&] { output = node().process_any(sample, context()); };
   meter_.begin_call(sample, inbox_.taken_at());
   if (!call_node(FailedOn::one(&sample), code, [&] { meter_.end_work(); })) return false;
-  if (output)  // none after an exception
+  if (output)  // no output after an exception
     outlet_.emit(*std::move(output), sample);
   return true;
 }
@@ -181,9 +182,9 @@ bool NativeLoop::run_source() {
     const auto now = clock_.now();
     const bool has_frame = static_cast<bool>(item->value.frame);
     const bool go_on = runner_.publish(*std::move(item), now, waited);
-    meter_.count_read(now - began, now);  // after the hand-over: not part of the age
+    meter_.count_read(now - began, now);  // after sending, since this is not part of the age
     if (!go_on) return true;
-    // A hand-over of a value that does not wait takes as long as a few readings of the clock.
+    // If sending did not wait, its duration is only that of a few clock readings.
     const auto waited_before = std::exchange(waited, waited_for_room());
     began = has_frame || waited != waited_before ? clock_.now() : now;
   }
@@ -203,7 +204,7 @@ std::optional<SourceItem<Emitted>> NativeLoop::read_item(bool& failed) {
   } catch (const platform::ForcedUnwind&) {
     throw;
   } catch (...) {
-    // The successor has ended the call.
+    // The read was interrupted for the successor.
     if (place_.own_run().stop_requested() && place_.has_successor()) return std::nullopt;
     failed = true;
     fail_now();
@@ -251,18 +252,18 @@ void Runner::run() {
       const bool may_finish = loop.run();
       if (const auto successor = std::exchange(place_.hosting().handed_over, nullptr)) {
         place_.hosting().on_native_thread = false;
-        host_.hand_over(*successor);  // another thread goes on at once
+        host_.hand_over(*successor);  // another thread continues immediately
         return;
       }
       if (may_finish) loop.finish();
     }
-  } catch (const platform::ForcedUnwind&) {  // pthread_exit() in the node's code
+  } catch (const platform::ForcedUnwind&) {  // the node's code called pthread_exit()
     const Error error("ended its own thread");
     fail({std::make_exception_ptr(error), error.what()});
     if (!arrived) host_.arrive_opened(*this);
     close_step();
     throw;
-  } catch (...) {  // a step of the engine itself, out of memory: the pipeline ends, not the program
+  } catch (...) {  // thrown by the engine itself, e.g. out of memory: end the pipeline, not the program
     fail_outside_node(std::current_exception());
     if (!arrived) host_.arrive_opened(*this);
   }

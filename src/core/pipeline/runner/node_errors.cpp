@@ -1,4 +1,4 @@
-// The texts of the log and the statistics about a node's exceptions.
+// Messages about a node's exceptions, for the log and the statistics.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/node_errors.hpp"
 
@@ -14,10 +14,11 @@ namespace freshframe::core {
 namespace {
 
 // Note [Forced unwinding]
-// pthread_exit() in a node's code ends the thread by an unwind that looks like an exception. So does CPython
-// up to 3.13 with a thread that wants the GIL while the interpreter finalises, which nodes of the bindings
-// may. The C library ends the program when the unwind is swallowed, so each catch (...) around a node lets it
-// pass first.
+//
+// pthread_exit() in a node's code ends the thread by unwinding it as an exception would. Up to 3.13, CPython
+// does the same to a thread that wants the GIL while the interpreter is finalizing, which nodes of the
+// bindings may. The C library aborts the program if that unwinding is swallowed, so each catch (...) around a
+// node lets it pass first.
 
 std::string describe(const std::exception_ptr& error) {
   try {

@@ -1,4 +1,4 @@
-// The exceptions of a node: where they came from, how many there were, and which of them were logged.
+// Counts the exceptions of a node, and limits how many are logged.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,36 +17,36 @@
 
 namespace freshframe::core {
 
-/// An exception of a node: `what` is its text, `traceback` where in the node's language.
+/// An exception of a node: its message, and a traceback in the node's language.
 struct Caught {
   std::exception_ptr cause;
   std::string what;
   std::string traceback = {};
 
-  /// See Note [Forced unwinding]: only within a catch (...) that follows a catch of such an unwind.
+  /// Call only inside a catch (...) that follows a catch of forced unwinding, see Note [Forced unwinding].
   [[nodiscard]] static Caught make(std::exception_ptr cause);
 };
 
-/// Whether a picture could not be read from its card. That ends no node.
+/// Whether an image could not be read from its GPU. Such an error never ends a node.
 [[nodiscard]] bool is_device_error(const std::exception_ptr& cause);
 
-/// The samples of a call that failed; none means outside process(), on_tick() and finish(). `batch`: one call
-/// had all of them.
+/// The samples of the call that failed. Empty: it was not process(), on_tick() or finish(). `batch`: one call
+/// got all of them.
 struct FailedOn {
   std::span<const AnySample> samples;
   bool batch = false;
 
-  /// On this sample, or outside of these calls (nullptr).
+  /// One sample, or none (nullptr).
   [[nodiscard]] static FailedOn one(const AnySample* sample) noexcept {
     return {std::span(sample, sample != nullptr ? std::size_t{1} : 0)};
   }
-  /// The call was on_tick() or finish(): its sample stands for the tick or for the end.
+  /// Whether the call was on_tick() or finish(), whose sample stands for the tick or the end.
   [[nodiscard]] bool is_own(int node) const noexcept {
     return !samples.empty() && samples.front().stamp.source == node;
   }
 };
 
-/// count(), total() and latest(): any thread. The rest: the node's thread.
+/// count(), total() and latest() are thread-safe; the rest is for the node's thread.
 class NodeErrors {
  public:
   NodeErrors(const std::string& node, const Clock& clock) : node_(node), clock_(clock) {}
@@ -55,13 +55,13 @@ class NodeErrors {
 
   void count(const std::string& what);
   [[nodiscard]] std::uint64_t total() const noexcept { return total_.load(std::memory_order_relaxed); }
-  /// The text of the latest.
+  /// Returns the message of the latest exception.
   [[nodiscard]] std::string latest() const;
-  /// The node continues after `failure`, a line with the sample's `pts`, for this reason. The log gets the first one with its
-  /// traceback, then one line a minute: a node may fail on every sample.
+  /// Logs that the node continues after `failure`, and why. The first one is logged with its traceback,
+  /// further ones once per minute, since a node may fail on every sample. `pts` is the sample's.
   void log_skipped(const std::string& failure, double pts, const std::string& traceback,
                    std::string_view reason);
-  /// Logs at the end the exceptions that were not reported.
+  /// Call at the end. Logs how many exceptions were not logged before.
   void log_unlogged();
 
  private:
@@ -72,11 +72,11 @@ class NodeErrors {
   std::atomic<std::uint64_t> total_{0};
   mutable Mutex mutex_;
   std::string latest_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::optional<TimePoint> skip_logged_;  // the node's thread only, like the next
+  std::optional<TimePoint> skip_logged_;  // only used on the node's thread, like the next
   std::uint64_t skips_unlogged_ = 0;
 };
 
-/// The text, and the traceback below it if there is one.
+/// Returns the text, followed by the traceback if there is one.
 [[nodiscard]] std::string with_traceback(std::string text, const std::string& traceback);
 
 }  // namespace freshframe::core

@@ -1,4 +1,4 @@
-// The facts that are fixed when a node is added, and also hold for another node that takes its place.
+// Properties that are fixed when a node is added, and which a replacement must share.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace freshframe::core {
 
-/// Constant, so any thread reads it. A successor that differs is refused, see Admission::check_successor().
+/// Constant, so thread-safe. A successor with other properties is rejected, see Admission::check_successor().
 struct NodeFacts {
   NodeFacts(int node_index, std::string node_name, const NodeBase& node, const AddOptions& options)
       : NodeFacts(node_index, std::move(node_name), node.is_source(), node.contract(), options) {}
@@ -30,21 +30,21 @@ struct NodeFacts {
         finishes(contract.finishes),
         tick_every(contract.tick_every) {}
 
-  /// Whether the node's own clock or its end gives samples, too.
+  /// Whether the node also produces samples by itself, on ticks or at its end.
   [[nodiscard]] bool has_own_stream() const noexcept { return tick_every || finishes; }
   [[nodiscard]] bool stops_on_error() const noexcept { return on_error != OnError::Skip; }
   [[nodiscard]] bool removes_itself() const noexcept { return on_error == OnError::Remove; }
 
   const int index;
   const std::string name;
-  /// The name of the stream that begins here, if one does (AddOptions::as_source).
+  /// Name of the stream that starts here, if there is one (AddOptions::as_source).
   const std::string stream_name;
   const OnError on_error;
-  /// The batch when the node was added: its max_wait may have been set since.
+  /// The batch when the node was added; max_wait may have changed since.
   const std::optional<Batch> batch;
   const bool is_source;
   const bool is_recorder;
-  /// An embedder's thread drives the steps of the runner.
+  /// An embedder's thread calls the runner's steps.
   const bool runs_outside;
   const bool gives_several;
   const bool finishes;

@@ -1,4 +1,4 @@
-// The life of one node: added, opened, connected, asked to stop, removed, finished.
+// The states of a node: added, opened, connected, asked to stop, removed, finished.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,71 +18,71 @@ namespace freshframe::core {
 
 struct Removal;
 
-/// Any thread, except where another is named.
+/// Thread-safe, unless noted otherwise.
 class NodeLife {
  public:
   enum class Opening : std::uint8_t { Open, Opened, Failed };
 
-  /// The stop of `until`, which is the pipeline's, is also the node's.
+  /// `until` is the pipeline's stop, which also stops the node.
   explicit NodeLife(const std::stop_token& until)
       : stop_token_(stop_.get_token()), chained_(until, [this] { stop_.request_stop(); }) {}
   NodeLife(const NodeLife&) = delete;
   NodeLife& operator=(const NodeLife&) = delete;
 
   // ---- its thread
-  /// Whether the calling thread has made it, in its add().
+  /// Whether the calling thread has added the node.
   [[nodiscard]] bool is_added_here() const noexcept { return adder_ == std::this_thread::get_id(); }
-  /// For an embedder. True once: for the thread of its node, or for a call that ends the node without one.
+  /// For an embedder. Returns true only once: to the node's thread, or to a call that finishes the node
+  /// without one.
   [[nodiscard]] bool claim() noexcept { return !claimed_.exchange(true); }
-  /// The kernel's number of the thread; 0 means it has not started.
+  /// Returns the kernel's thread id; 0: not started yet.
   [[nodiscard]] int thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
   void set_thread_id(int id) noexcept { thread_id_.store(id, std::memory_order_relaxed); }
 
   // ---- its stop
-  /// Ends its waits and its source's reads.
+  /// Interrupts the node's waits and the source's reads.
   void request_stop() { stop_.request_stop(); }
   [[nodiscard]] const std::stop_token& stop_token() const noexcept { return stop_token_; }
   [[nodiscard]] bool stopping() const noexcept { return stop_token_.stop_requested(); }
 
-  // ---- its beginning
-  /// Before its thread starts: a failure of its open() is add()'s, and a source reads nothing before
-  /// is_connected().
+  // ---- its start
+  /// Marks the node as added while the pipeline runs: add() throws failures of open(), and a source does not
+  /// read before is_connected(). Call before its thread starts.
   void set_late() noexcept { late_ = true; }
   [[nodiscard]] bool is_late() const noexcept { return late_; }
-  /// The runner's thread, once.
+  /// Called once, on the runner's thread.
   void set_opened(bool opened) noexcept {
     opening_.store(opened ? Opening::Opened : Opening::Failed, std::memory_order_release);
   }
   [[nodiscard]] Opening opening() const noexcept { return opening_.load(std::memory_order_acquire); }
-  /// add() has given it its edges.
+  /// Called when add() has connected its edges.
   void set_connected() noexcept { connected_.store(true, std::memory_order_release); }
   [[nodiscard]] bool is_connected() const noexcept { return connected_.load(std::memory_order_acquire); }
-  /// Keeps the node's failure while it is being added, for add() to throw. Returns false if no add() waits
-  /// any more.
+  /// Keeps a failure for add() to throw. Returns false if no add() is waiting any more.
   [[nodiscard]] bool keep_for_add(std::exception_ptr error);
-  /// Returns null if there is no failure, or it was taken before.
+  /// Returns null if there is no failure or it was already taken.
   [[nodiscard]] std::exception_ptr take_add_failure();
-  /// No add() waits for it any more.
+  /// Called when add() no longer waits for the node.
   void leave_add();
 
   // ---- its removal
-  /// Makes the node take part in the caller's removal. Returns false if it is in another one already, and
-  /// stays in that.
+  /// Makes the node part of a removal. Returns false if it is already part of another one, which does not
+  /// change.
   bool begin_removal(std::shared_ptr<Removal> removal);
-  /// The removal that the node takes part in; null if it takes part in no removal.
+  /// Returns the removal that the node is part of, or null.
   [[nodiscard]] std::shared_ptr<Removal> removal() const;
-  /// Notes that the node has left the graph.
+  /// Called when the node has left the graph.
   void set_forgotten() noexcept { forgotten_.store(true, std::memory_order_release); }
   [[nodiscard]] bool is_forgotten() const noexcept { return forgotten_.load(std::memory_order_acquire); }
-  /// Whether the node is being added or removed: then its failure does not end the pipeline.
+  /// Whether the node is being added or removed, so that its failure does not end the pipeline.
   [[nodiscard]] bool is_outside_the_run() const { return (late_ && !is_connected()) || removal() != nullptr; }
 
-  // ---- its end; the runner's thread sets it
+  // ---- its end; set on the runner's thread
   void set_failed() noexcept { closed_cleanly_.store(false, std::memory_order_relaxed); }
   [[nodiscard]] bool closed_cleanly() const noexcept {
     return closed_cleanly_.load(std::memory_order_relaxed);
   }
-  /// The end of a source whose stream a stop has ended.
+  /// Records that a stop ended the source's stream early.
   void set_cut_short() noexcept { cut_short_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool cut_short() const noexcept { return cut_short_.load(std::memory_order_relaxed); }
   void set_finished(TimePoint now) noexcept {
@@ -90,7 +90,7 @@ class NodeLife {
     finished_.store(true, std::memory_order_release);
   }
   [[nodiscard]] bool is_finished() const noexcept { return finished_.load(std::memory_order_acquire); }
-  /// `now`, or the time at which the node had finished.
+  /// Returns the time at which the node finished, or `now` if it has not.
   [[nodiscard]] TimePoint end_or(TimePoint now) const noexcept { return is_finished() ? closed_at_ : now; }
 
  private:
@@ -99,7 +99,7 @@ class NodeLife {
   std::atomic<int> thread_id_{0};
   std::stop_source stop_;
   const std::stop_token stop_token_;
-  bool late_ = false;  // fixed before its thread starts
+  bool late_ = false;  // set before its thread starts
   std::atomic<Opening> opening_{Opening::Open};
   std::atomic<bool> connected_{false};
   mutable Mutex removal_mutex_;
@@ -111,7 +111,7 @@ class NodeLife {
   std::atomic<bool> cut_short_{false};
   TimePoint closed_at_{};  // written before finished_ is set, read after it
   std::atomic<bool> finished_{false};
-  const std::stop_callback<std::function<void()>> chained_;  // last: it may fire at once
+  const std::stop_callback<std::function<void()>> chained_;  // last, since it may be called immediately
 };
 
 inline bool NodeLife::begin_removal(std::shared_ptr<Removal> removal) {

@@ -1,4 +1,4 @@
-// The counters of a node: calls, samples, rates, processor time.
+// Counters of a node: calls, samples, rates, CPU time.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/node_meter.hpp"
 
@@ -147,8 +147,8 @@ void NodeMeter::count_item() noexcept {
   add(processed_, 1);
 }
 
-// A window begins with a sample, which it does not count. A stream that was quiet begins a new one, so that
-// its silence is in no rate.
+// Starts a window with a sample that it does not count. After a pause a new window starts, so that the pause
+// is not part of any rate.
 void NodeMeter::begin_rate(TimePoint now) noexcept {
   rate_count_.store(0, std::memory_order_relaxed);
   rate_window_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
@@ -175,7 +175,7 @@ void NodeMeter::count_rate(TimePoint now) noexcept {
   if (is_source_) count_thread_time();
 }
 
-// The second sample says how slow a stream is.
+// For a stream that has paused, the second sample shows how slow it is.
 bool NodeMeter::flows_after_pause(TimePoint now) const noexcept {
   const bool second = rate_.load(std::memory_order_relaxed) == 0 &&
                       rate_count_.load(std::memory_order_relaxed) == 0 &&
@@ -183,7 +183,7 @@ bool NodeMeter::flows_after_pause(TimePoint now) const noexcept {
   return second || !is_quiet(now);
 }
 
-// A source waits inside read(), so its share of work is its thread's processor time since the start.
+// A source waits inside read(), so its busy time is its thread's CPU time since the start.
 void NodeMeter::count_thread_time() noexcept {
   busy_ns_.store(platform::processor_time().count() - thread_time_at_go_, std::memory_order_relaxed);
 }

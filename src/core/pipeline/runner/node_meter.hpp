@@ -1,4 +1,4 @@
-// The work of a node at this moment, and the sums over its calls: times, rates, batch sizes, waits for the GIL.
+// What a node is doing, and statistics of its calls: durations, rates, batch sizes, waits for the GIL.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,108 +18,108 @@
 
 namespace freshframe::core {
 
-/// The node's thread writes, any thread reads. A node that works on several samples at once counts its calls and the
-/// samples that leave apart: count_call() and count_processed().
+/// Written by the node's thread; readers are thread-safe. Nodes that work on several samples at the same time
+/// use count_call() and count_processed() instead of end_work().
 class NodeMeter {
  public:
-  /// A call begins with a sample of `inbox`, which knows when it was taken. `largest_batch`: 0 without a batch.
+  /// `inbox` knows when the sample of a call was taken. `largest_batch` is 0 for a node without batches.
   NodeMeter(const Clock& clock, const Inbox& inbox, bool is_source, int largest_batch);
   NodeMeter(const NodeMeter&) = delete;
   NodeMeter& operator=(const NodeMeter&) = delete;
 
   // ---- the node's thread
   void set_state(NodeState state) noexcept { state_.store(state, std::memory_order_relaxed); }
-  /// Marks the beginning of one read(), on_tick() or finish() call.
+  /// Call before read(), on_tick() or finish().
   void begin_work() noexcept;
-  /// Does the same at a known time: reading the clock costs as much as taking a lock.
+  /// The same with a known time, since reading the clock costs as much as locking a mutex.
   void begin_work(TimePoint at) noexcept;
-  /// Marks the beginning of a process() call, which end_work() or end_batch() ends. The sample was taken last.
+  /// Call before process(), with the sample taken last. end_work() or end_batch() follows.
   void begin_call(const AnySample& sample) noexcept;
   void begin_call(const AnySample& sample, TimePoint at) noexcept;
   void end_work() noexcept;
-  /// Is called instead of end_work(), after a call that got `samples`.
+  /// Replaces end_work() after a call with `samples`.
   void end_batch(std::span<const AnySample> samples) noexcept;
-  /// Is called instead of end_work(), after on_tick() and finish().
+  /// Replaces end_work() after on_tick() and finish().
   void end_tick() noexcept;
-  /// Is called instead of end_work(), after a read() that returned an item: it counts when it is published.
+  /// Replaces end_work() after a read() that returned an item. The item counts when it is published.
   void end_read() noexcept;
-  /// Within begin_work() and end_work(): the thread waits for its children, which is no work.
+  /// Between begin_work() and end_work(), for time spent waiting for downstream nodes.
   void pause_work() noexcept;
   void resume_work() noexcept;
-  /// One call has taken `spent`, until `now`.
+  /// Counts a call that took `spent` and ended at `now`.
   void count_call(Seconds spent, TimePoint now) noexcept;
-  /// One sample is finished and leaves, see Call.
+  /// Counts a sample that is finished, see Call.
   void count_processed(const Call& call) noexcept;
-  /// One call got `samples`; for nodes with a batch.
+  /// Counts a call with a batch.
   void count_batch(std::size_t samples) noexcept;
 
-  // ---- the thread of a source
-  /// Its processor time counts from now on.
+  // ---- a source's thread
+  /// Starts to count its CPU time.
   void begin_thread_time() noexcept;
   void count_thread_time() noexcept;
-  /// One read() and the hand-over of its item have taken `spent`, until `now`.
+  /// Counts a read() and the sending of its item, which took `spent` and ended at `now`.
   void count_read(Seconds spent, TimePoint now) noexcept { durations_.add(spent.count(), now); }
-  /// An item was read.
+  /// Counts an item that was read.
   void count_item() noexcept;
-  /// An item is about to leave.
+  /// Call before an item is sent.
   void record(const Call& call) noexcept { calls_.add(call); }
-  /// A sample has left; nodes count it in end_work() and its kind.
+  /// Counts a sent sample. For sources only; other nodes use end_work() and the like.
   void count_rate(TimePoint now) noexcept;
 
   // ---- the thread that calls the node with its language's lock
-  /// Adds to the seconds that the node waited for, and held, the lock.
+  /// Adds seconds spent waiting for the lock, and holding it.
   void add_gil(double waited, double held) noexcept;
-  /// Notes the wait before a call, and the waits within the calls since.
+  /// Records the wait before a call, and starts to record those within the following calls.
   void begin_gil_turn(double waited) noexcept;
   void end_gil_turn(double waited, double held) noexcept;
 
-  // ---- any thread
+  // ---- thread-safe
   [[nodiscard]] NodeState state() const noexcept { return state_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t processed_count() const noexcept {
     return processed_.load(std::memory_order_relaxed);
   }
-  /// The calls of the last time, see Call.
+  /// The latest calls, see Call.
   [[nodiscard]] const CallRing& calls() const noexcept { return calls_; }
-  /// How long calls take, or reads.
+  /// Durations of calls, or of reads.
   [[nodiscard]] const Timings& durations() const noexcept { return durations_; }
-  /// Samples per second, of about the last second.
+  /// Samples per second, over about the last second.
   [[nodiscard]] double rate(TimePoint now) const noexcept;
-  /// Seconds of work, of all hands.
+  /// Seconds of work, summed over all worker threads.
   [[nodiscard]] double busy() const noexcept;
-  /// Fills in what the meter has counted. Without quantiles if `span` is empty.
+  /// Fills in the counters. Omits quantiles if `span` is empty.
   void report(NodeStats& result, std::optional<Span> span, TimePoint now) const;
 
  private:
   void begin_rate(TimePoint now) noexcept;
-  /// Whether a sample came a second or more after the one before, or that is the first.
+  /// Whether the sample is the first one, or came a second or more after the previous one.
   [[nodiscard]] bool flows_after_pause(TimePoint now) const noexcept;
-  /// Whether nothing flows: no sample for a second, or for twice the usual time between two.
+  /// Whether there was no sample for a second, and for twice the usual interval.
   [[nodiscard]] bool is_quiet(TimePoint now) const noexcept;
-  /// Records the call that ends.
+  /// Records a call that has ended.
   void record_call(const CallKey& key, TimePoint done) noexcept;
 
   const Clock& clock_;
   const Inbox& inbox_;
   const bool is_source_;
-  CallKey call_;  // the present one; the node's thread only, like the next six
+  CallKey call_;  // current call; only used on the node's thread, like the next six
   TimePoint call_began_{};
   float gil_before_ = 0;         // seconds
-  bool called_in_turn_ = false;  // in the present turn with the GIL a call was recorded
+  bool called_in_turn_ = false;  // a call was recorded since the GIL was last acquired
   TimePoint work_began_{};
   TimePoint::duration worked_{};        // before the pause
   std::int64_t thread_time_at_go_ = 0;  // nanoseconds
 
   std::atomic<NodeState> state_{NodeState::Opening};
   std::atomic<std::uint64_t> processed_{0};
-  std::vector<std::atomic<std::uint64_t>> batch_sizes_;  // calls with 1, 2, ... samples
+  std::vector<std::atomic<std::uint64_t>> batch_sizes_;  // number of calls with 1, 2, ... samples
   std::atomic<std::int64_t> busy_ns_{0};
   std::atomic<std::int64_t> gil_wait_ns_{0};
   std::atomic<std::int64_t> gil_hold_ns_{0};
-  // The rate of the last full window of a second, and the present window; 0 before the first one.
+  // Rate of the last full one-second window, and the current window; 0 before the first.
   std::atomic<double> rate_{0};
   std::atomic<TimePoint::rep> rate_window_{0};
   std::atomic<std::uint64_t> rate_count_{0};
-  std::atomic<TimePoint::rep> rate_latest_{0};  // the last sample
+  std::atomic<TimePoint::rep> rate_latest_{0};  // time of the last sample
   Timings durations_;
   CallRing calls_;
 };

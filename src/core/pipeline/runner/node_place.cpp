@@ -1,4 +1,4 @@
-// A node's place between threads: the offer of a successor, its withdrawal, and the swap.
+// Hands a node's place to a successor: offering, withdrawing, and swapping.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/node_place.hpp"
 
@@ -24,7 +24,7 @@ std::shared_ptr<const SourceBase> NodePlace::source() const {
 }
 
 std::shared_ptr<NodeRun> NodePlace::offer(const std::shared_ptr<Successor>& successor) {
-  auto present = [&] {  // before the runner learns of the other, which it may take at once
+  auto present = [&] {  // before the runner learns of the successor, which it may take immediately
     const Lock lock(run_mutex_);
     return run_;
   }();

@@ -1,4 +1,4 @@
-// The place of a node: the node that has it now, and the node that is to take it. See Note [Replacing a node].
+// The current node of a runner, and the node that is to replace it. See Note [Replacing a node].
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,12 +14,12 @@
 
 namespace freshframe::core {
 
-/// The messages about replacements between a runner and a thread of the embedder; the runner's thread, except for the
-/// first.
+/// State shared by a runner and the embedder's thread during a replacement. Only for the runner's thread,
+/// except the first member.
 struct Hosting {
-  std::atomic<bool> on_native_thread;        // any thread may ask
-  std::shared_ptr<NodeBase> left_over = {};  // node of the last replacement, if the runner's thread closes it
-  std::shared_ptr<Successor> handed_over = {};  // it has the place, and a thread of the embedder goes on
+  std::atomic<bool> on_native_thread;           // read by any thread
+  std::shared_ptr<NodeBase> left_over = {};     // a node that the runner's thread must close
+  std::shared_ptr<Successor> handed_over = {};  // already in place; a thread of the embedder continues
 };
 
 class NodePlace {
@@ -33,46 +33,46 @@ class NodePlace {
   NodePlace(const NodePlace&) = delete;
   NodePlace& operator=(const NodePlace&) = delete;
 
-  // ---- any thread
-  /// The node that has the place now, which is kept even when another one takes the place.
+  // ---- thread-safe
+  /// Returns the current node, and keeps it alive even if it is replaced.
   [[nodiscard]] std::shared_ptr<const NodeRun> run() const;
   [[nodiscard]] std::shared_ptr<NodeBase> node() const;
-  /// The node as a source; null if it is not one.
+  /// Returns the node as a source, or null if it is not one.
   [[nodiscard]] std::shared_ptr<const SourceBase> source() const;
-  /// False means another replacement is under way.
+  /// Returns false if another replacement is in progress.
   bool begin_replacement() noexcept { return !replacing_.exchange(true); }
   void end_replacement() noexcept { replacing_ = false; }
   [[nodiscard]] bool is_replacing() const noexcept { return replacing_; }
-  /// Lets the successor take the place after the present call. Returns the node that is there, or null if no
-  /// other one takes its place any more.
+  /// Lets the successor replace the node after the current call. Returns the current node, or null if it can
+  /// no longer be replaced.
   std::shared_ptr<NodeRun> offer(const std::shared_ptr<Successor>& successor);
-  /// Returns false if the successor has taken the place, or is about to. A source is: the source that is there has
-  /// been stopped.
+  /// Returns false if the successor is in place or certain to be. For a source it is certain, because the
+  /// current source has already been stopped.
   [[nodiscard]] bool withdraw(const Successor& successor);
 
   // ---- the runner's thread
-  /// The node that has the place; valid until put().
+  /// Returns the current node; valid until put().
   [[nodiscard]] NodeBase& own_node() const noexcept { return *node_; }
-  /// The same as a source; null if it is not one.
+  /// Returns it as a source, or null if it is not one.
   [[nodiscard]] SourceBase* own_source() const noexcept { return source_; }
   [[nodiscard]] NodeRun& own_run() const noexcept { return *own_; }
   [[nodiscard]] const Context& context() const noexcept { return own_->context(); }
   [[nodiscard]] NodeCounters& counters() const noexcept { return own_->counters(); }
   [[nodiscard]] bool has_successor() const noexcept { return has_successor_.load(std::memory_order_acquire); }
   [[nodiscard]] Hosting& hosting() noexcept { return hosting_; }
-  /// Returns null if it was withdrawn.
+  /// Returns null if the successor was withdrawn.
   std::shared_ptr<Successor> take_successor();
-  /// No other node takes the place any more. Returns the successor that waits for it, or null.
+  /// Refuses further replacements. Returns the successor that is still waiting, or null.
   std::shared_ptr<Successor> close();
-  /// Call it with the graph's lock. Returns the node that was there.
+  /// Call with the graph's lock. Returns the replaced node.
   std::shared_ptr<NodeRun> put(std::shared_ptr<NodeRun> next);
 
  private:
   mutable Mutex run_mutex_;
-  // Changed on the runner's thread, with the graph's lock: a thread that has that one may use the node without
-  // keeping it.
+  // Changed on the runner's thread, under the graph's lock: with that lock, any thread may use the node
+  // without keeping it alive.
   std::shared_ptr<NodeRun> run_ FRESHFRAME_GUARDED_BY(run_mutex_);
-  NodeRun* own_;  // the same, of the runner's thread, like the next two
+  NodeRun* own_;  // the same, for the runner's thread, like the next two
   NodeBase* node_;
   SourceBase* source_;
   Hosting hosting_;

@@ -1,4 +1,4 @@
-// The open() of a node, at the start, of add() and of replace().
+// Opening a node: at the start, in add(), and in replace().
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/node_run.hpp"
 
@@ -19,7 +19,7 @@ bool NodeRun::open() {
     if (stop_requested() && error.code() == ECANCELED) return false;
     throw;
   }
-  // A source that still waits for its keyframe, or backs off, has set its state itself.
+  // A source that is still waiting for a keyframe, or backing off, has set its own state.
   if (book.state() == SourceState::Connecting) book.enter(SourceState::Reading);
   return true;
 }

@@ -1,4 +1,4 @@
-// A node at work, with what is its own: its stop and its counters.
+// A node together with its stop and its counters.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,8 +14,8 @@
 
 namespace freshframe::core {
 
-/// Another node may take its place, and it may leave the graph before its program lets go of it, so everything
-/// that its context refers to lives here.
+/// Everything that the node's context refers to lives here, because the node may be replaced or removed while
+/// the program still uses it.
 class NodeRun {
  public:
   /// `until` also stops it.
@@ -31,7 +31,7 @@ class NodeRun {
   ~NodeRun() = default;
 
   [[nodiscard]] NodeBase& node() const noexcept { return *node_; }
-  /// Returns null if the node is no source.
+  /// Returns null if the node is not a source.
   [[nodiscard]] SourceBase* source() const noexcept {
     return node_->is_source() ? static_cast<SourceBase*>(node_.get()) : nullptr;
   }
@@ -39,8 +39,8 @@ class NodeRun {
   [[nodiscard]] const NodeCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] const Context& context() const noexcept { return context_; }
   void request_stop() { stop_.request_stop(); }
-  /// Opens the node, and sets the state of a source. Throws what its open() throws. False means its stop
-  /// ended that.
+  /// Opens the node, and sets a source's state. Throws what the node's open() throws. Returns false if it was
+  /// interrupted by a stop.
   bool open();
   [[nodiscard]] bool stop_requested() const noexcept { return stop_.stop_requested(); }
 
@@ -50,12 +50,12 @@ class NodeRun {
   const std::shared_ptr<const Clock> clock_;
   NodeCounters counters_;
   std::stop_source stop_;
-  // Made once: copying a stop token writes to memory that all threads share.
+  // Created once: copying a stop token writes to memory that all threads share.
   const Context context_;
-  const std::stop_callback<std::function<void()>> chained_;  // last: it may fire at once
+  const std::stop_callback<std::function<void()>> chained_;  // last, since it may be called immediately
 };
 
-/// The node, which keeps its run.
+/// Returns the node as a pointer that keeps the whole run alive.
 [[nodiscard]] inline std::shared_ptr<NodeBase> share_node(const std::shared_ptr<NodeRun>& run) {
   return {run, &run->node()};
 }

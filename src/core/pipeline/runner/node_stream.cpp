@@ -1,4 +1,4 @@
-// The numbers and times of a stream: each is checked, and goes on when another source takes the place.
+// Sequence numbers and timestamps of a stream: checks them, and continues them when the source is replaced.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/node_stream.hpp"
 
@@ -37,8 +37,8 @@ Utc NodeStream::choose_utc(const SourceItem<Emitted>& item, TimePoint captured, 
   return {.seconds = clock_.unix_time(captured), .from = UtcFrom::Arrival};
 }
 
-// As after a reconnection: the numbers go on, and so do the times, by the clock. The times of a file go on by its
-// own step.
+// As after a reconnection, sequence numbers continue, and pts continue by the clock; those of a file continue
+// by its own frame interval.
 bool NodeStream::continue_with(SourceItem<Emitted>& item, bool is_live) {
   bool is_resized = false;
   if (item.seq) *item.seq += added_.seq;

@@ -1,4 +1,4 @@
-// The stream that begins at a node, of a source or of a node's own clock: numbers, times, last results.
+// The stream that starts at a source or at a node with ticks: sequence numbers, timestamps, final results.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace freshframe::core {
 
-/// The node's thread only.
+/// For the node's thread only.
 class NodeStream {
  public:
   NodeStream(const NodeFacts& facts, const Clock& clock) : facts_(facts), clock_(clock) {}
@@ -22,23 +22,23 @@ class NodeStream {
   NodeStream& operator=(const NodeStream&) = delete;
 
   // ---- items of a source
-  /// Throws Error when the item's number is not greater than the number of the item before.
+  /// Throws Error unless the item's sequence number is greater than the previous one.
   void check_seq(const SourceItem<Emitted>& item) const;
-  /// The item's number, or else the next one.
+  /// Returns the item's sequence number or, if it has none, the next one.
   [[nodiscard]] std::int64_t take_seq(const SourceItem<Emitted>& item) noexcept {
     const auto seq = item.seq.value_or(next_seq_);
     next_seq_ = seq + 1;
     return seq;
   }
-  /// The item's time, at most `now`. Logs a clock that is another one.
+  /// Returns the item's capture time, or `now` if that is earlier. Warns once if it is over a second later.
   [[nodiscard]] TimePoint choose_captured(const SourceItem<Emitted>& item, TimePoint now) {
     if (item.captured == TimePoint{}) return now;
     if (item.captured > now) warn_about_clock(item.captured - now);
     return std::min(item.captured, now);
   }
-  /// The item's, or of a live source this machine's at `captured`.
+  /// Returns the item's UTC time or, for a live source without one, this machine's time at `captured`.
   [[nodiscard]] Utc choose_utc(const SourceItem<Emitted>& item, TimePoint captured, bool is_live) const;
-  /// The item leaves: what follows another source goes on after it.
+  /// Call when an item is sent, so that a replacement can continue after it.
   void note(const SourceItem<Emitted>& item, TimePoint captured) noexcept {
     if (item.pts > latest_.pts) latest_.step = item.pts - latest_.pts;
     latest_.pts = item.pts;
@@ -48,20 +48,20 @@ class NodeStream {
     latest_.height = item.value.frame.height();
   }
 
-  // ---- a source that has taken the place of another
+  // ---- for a source that replaced another one
   void begin_later() noexcept {
     added_.seq = next_seq_;
     is_later_ = is_first_ = true;
   }
   [[nodiscard]] bool is_later() const noexcept { return is_later_; }
-  /// Makes an item follow the items of the source before. Returns true if its pictures have another size.
+  /// Makes an item continue the previous source's stream. Returns whether its frames have another size.
   bool continue_with(SourceItem<Emitted>& item, bool is_live);
 
   // ---- a node's own stream
   void begin_stream(TimePoint start) noexcept { start_ = start; }
-  /// The sample that stands for a tick, or for the end.
+  /// Returns the sample that stands for a tick, or for the end.
   [[nodiscard]] AnySample own_sample(std::int64_t seq, TimePoint at) const;
-  /// After a stop: false when last results have no time left, which is logged once.
+  /// After a stop, returns false once there is no time left for final results, which is logged once.
   [[nodiscard]] bool takes_last_results();
 
  private:
@@ -72,23 +72,23 @@ class NodeStream {
   std::int64_t next_seq_ = 0;
   struct Latest {
     double pts = 0;
-    double step = 0;  // between the last two
+    double step = 0;  // between the last two items
     TimePoint captured{};
     int width = 0;
     int height = 0;
   };
-  Latest latest_;  // item
+  Latest latest_;  // last item
   struct Added {
     std::int64_t seq = 0;
     double pts = 0;
   };
-  Added added_;            // to each item of a source that follows another
-  bool is_later_ = false;  // the source follows another
-  bool is_first_ = false;  // whether it has delivered nothing yet
+  Added added_;            // added to each item of a replacement
+  bool is_later_ = false;  // the source replaced another one
+  bool is_first_ = false;  // it has not delivered anything yet
   bool clock_logged_ = false;
   TimePoint start_{};                    // start of the pipeline
   std::optional<TimePoint> last_until_;  // see takes_last_results()
-  bool last_ended_ = false;              // by it
+  bool last_ended_ = false;              // no time was left
 };
 
 }  // namespace freshframe::core
