@@ -1,4 +1,4 @@
-// Stamps and parts of results, and their way to the children.
+// Stamps and numbers results, and sends them to the children.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/outlet.hpp"
 
@@ -12,7 +12,7 @@
 
 namespace freshframe::core {
 
-// A place keeps its address as long as its source.
+// The address of a position is stable as long as its source exists.
 Outlet::Position& Outlet::get_position(int source) {
   if (last_position_ == nullptr || last_source_ != source) {
     last_position_ = &positions_[source];
@@ -71,7 +71,7 @@ void Outlet::offer_to_taps(const AnySample& sample) {
 }
 
 void Outlet::check(const Stamp& stamp) {
-  const auto list = outputs_.newest();  // list() is the sending thread's
+  const auto list = outputs_.newest();  // list() is only for the sending thread
   const auto& sources = *list->sources;
   if (!std::binary_search(sources.begin(), sources.end(), stamp.source) &&
       std::ranges::find(list->left, stamp.source) == list->left.end()) {
@@ -116,7 +116,7 @@ AnySample Outlet::stamp_result(Emitted result, const AnySample& from) {
   }
   if (FrameAccess::is_loan(sample.frame)) sample.frame = FrameAccess::engine(sample.frame);
   if (sample.stamp.damaged) sample.frame.mark_damaged();
-  // An attached sample came here, and is passed on.
+  // An attached frame arrived here and is only passed on.
   if (has_own && stamp.source != node_ && !FrameAccess::is_attached(sample.frame))
     FrameAccess::mark_moved(sample.frame);
   if (is_frame) FrameAccess::attach(sample.frame, budget_);
@@ -146,12 +146,12 @@ void Outlet::send(AnySample&& sample) {
 }
 
 void Outlet::end_edges() {
-  const auto newest = outputs_.end_edges();  // keeps the list, which another thread may replace
+  const auto newest = outputs_.end_edges();  // keeps the list alive, since another thread may replace it
   for (const auto& output : newest->edges) output.inbox->end_edge(*output.edge);
 }
 
 void Outlet::end_edges(const GoneSource& gone) {
-  outputs_.end_edges(gone);  // before: an edge that comes meanwhile is in the list, or ends itself
+  outputs_.end_edges(gone);  // first: an edge added now is in the list or ends
   const auto newest = outputs_.newest();
   for (const auto& output : newest->edges) {
     const bool comes = output.source < 0 || output.source == gone.source;

@@ -1,4 +1,4 @@
-// The outputs of a node, which change while it runs.
+// The edges out of a node, which may change while it runs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,15 +21,15 @@
 
 namespace freshframe::core {
 
-/// One edge out of a node. It keeps the inbox: the node may be inside it when the consumer is gone.
+/// An edge out of a node. Keeps the inbox alive, since the node may be inside it when the consumer is gone.
 struct OutputEdge {
   std::shared_ptr<Inbox> inbox;
   EdgeRef edge;
-  int source = -1;  // the only one whose samples go there; -1 if all do
+  int source = -1;  // the only source whose samples are sent; -1: all
 };
 
-/// A child that takes certain types while its parent has no output type, and the types; none means no such
-/// child.
+/// A child that declares input types while its parent has no output type, and these types. Empty if there is
+/// no such child.
 struct Demand {
   std::vector<const TypeInfo*> types;
   std::string child;
@@ -38,24 +38,25 @@ struct Demand {
 };
 
 /// Note [Changes of outputs]
-/// A list of edges is never changed: a change makes a new one and raises the version. The node's thread looks
-/// at the version before each sample, one load, and fetches the newest list after a change. So a new edge gets
-/// the samples from the next one on. An edge that goes does not wait for the node to come there, which may wait
-/// for room on another edge: the edge itself is marked (Inbox::remove_edge()), and takes nothing more.
+///
+/// A list of edges is immutable: a change creates a new one and increments the version. Before each sample,
+/// the node's thread checks the version with a single load, and fetches the new list if it has changed. So a
+/// new edge gets the samples from the next one on. To remove an edge, nothing waits for the node, which may
+/// be blocked on another edge: the edge itself is marked (Inbox::remove_edge()) and accepts nothing more.
 class Outputs {
  public:
   static constexpr std::ptrdiff_t kMostLeft = 1024;
   struct List {
     std::vector<OutputEdge> edges;
-    Demand demand;  // demand of the child that was added last
+    Demand demand;  // of the child that was added last
     std::shared_ptr<const std::vector<int>> sources = std::make_shared<const std::vector<int>>();
-    std::vector<int> left = {};       // the latest sources that went: results may still have their stamps
-    std::map<int, Change> gone = {};  // sources whose end was passed on, and the change up to which it holds
+    std::vector<int> left = {};       // recently removed sources, whose stamps results may still have
+    std::map<int, Change> gone = {};  // sources whose end was sent on, and up to which change it applies
     bool ended = false;               // the node sends nothing more
   };
 
-  // ---- any thread
-  /// An edge that nothing more can pass, since the node or the edge's only source has ended, ends at once.
+  // ---- thread-safe
+  /// If the node or the edge's only source has already ended, the edge ends immediately.
   void add(const OutputEdge& edge, Demand demand) {
     bool ended = false;
     std::optional<Change> upto;
@@ -72,11 +73,11 @@ class Outputs {
       edge.inbox->end_edge(*edge.edge, edge.source, *upto);
     }
   }
-  /// The node has become a node in Python, above children that take certain types.
+  /// Call when a Python node has replaced the node, upstream of children that declare types.
   void want(Demand demand) {
     change([&](List& list) { list.demand = std::move(demand); });
   }
-  /// The sources whose samples the node sends, in ascending order.
+  /// Sets the sources whose samples the node sends, ascending.
   void set_sources(std::shared_ptr<const std::vector<int>> sources) {
     change([&](List& list) {
       list.left.insert(list.left.end(), list.sources->begin(), list.sources->end());
@@ -87,11 +88,11 @@ class Outputs {
       std::erase_if(list.gone, [&](const auto& each) { return !comes(each.first); });
     });
   }
-  /// A source gives nothing more, unless a later change begins its stream again.
+  /// Ends a source, unless a later change starts its stream again.
   void end_edges(const GoneSource& gone) {
     change([&](List& list) { list.gone[gone.source] = gone.upto; });
   }
-  /// The node sends nothing more. The edges that it has had so far are the caller's to end.
+  /// Call when the node sends nothing more. The caller must end the returned edges.
   [[nodiscard]] std::shared_ptr<const List> end_edges() {
     change([](List& list) { list.ended = true; });
     return newest();
@@ -105,7 +106,7 @@ class Outputs {
     return newest_;
   }
 
-  // ---- the node's thread, or the threads that emit in turn
+  // ---- for the node's thread, or for threads that send in turn
   [[nodiscard]] const List& list() {
     if (version_.load(std::memory_order_relaxed) != seen_) fetch();
     return *mine_;
@@ -130,8 +131,8 @@ class Outputs {
 
   mutable Mutex mutex_;
   std::shared_ptr<const List> newest_ FRESHFRAME_GUARDED_BY(mutex_) = std::make_shared<const List>();
-  std::atomic<std::uint32_t> version_{0};  // written with the mutex, read without it
-  std::uint32_t seen_ = 0;                 // the node's thread, like the next
+  std::atomic<std::uint32_t> version_{0};  // written with the mutex held, read without it
+  std::uint32_t seen_ = 0;                 // only used on the node's thread, like the next
   std::shared_ptr<const List> mine_ = std::make_shared<const List>();
 };
 

@@ -1,4 +1,4 @@
-// Counters that one thread writes and any thread reads.
+// Counters with one writer thread and any number of readers.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace freshframe::core {
 
-/// No locked instruction: only one thread may call it for a counter.
+/// Cheaper than an atomic addition, since only one thread may call it for a given counter.
 template <class T>
 void add(std::atomic<T>& counter, std::type_identity_t<T> count) {
   counter.store(counter.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);

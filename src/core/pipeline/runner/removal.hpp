@@ -1,4 +1,4 @@
-// A removal that is under way.
+// A removal in progress.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,17 +12,17 @@
 
 namespace freshframe::core {
 
-/// Shared by the call of remove() and the nodes that it removes. Guarded by the mutex of Life, `drained` by the
-/// graph's mutex.
+/// Shared by the call of remove() and the nodes that it removes. Guarded by the mutex of Life, except
+/// `drained`, which is guarded by the graph's mutex.
 struct Removal {
-  std::set<std::string> closing;        // the nodes that have not closed yet
-  Stats books;                          // the last statistics of the nodes that have
+  std::set<std::string> closing;        // nodes that have not closed yet
+  Stats books;                          // final statistics of the nodes that have closed
   std::exception_ptr error = {};        // the first of their failures
-  bool awaited = true;                  // a call waits for it, and throws the error; else failures are logged
-  std::vector<EdgeStats> drained = {};  // the last counts of edges to nodes that stay
+  bool awaited = true;                  // a call waits and throws the error; else logged
+  std::vector<EdgeStats> drained = {};  // final counters of edges to nodes that stay
 };
 
-/// No call waits for it.
+/// A removal that no call waits for.
 [[nodiscard]] inline std::shared_ptr<Removal> unawaited_removal() {
   auto removal = std::make_shared<Removal>();
   removal->awaited = false;

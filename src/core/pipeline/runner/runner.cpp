@@ -1,4 +1,4 @@
-// The runner's steps: both ends of a node's life, the samples and ticks that it takes, a source's items; failures.
+// The steps of a runner: its start and end, taking samples and ticks, publishing items, and failures.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/runner.hpp"
 
@@ -55,7 +55,7 @@ void Runner::fail_outside_node(std::exception_ptr cause) noexcept {
     auto caught = Caught::make(cause);
     caught.what = "the engine failed: " + caught.what;
     fail(std::move(caught));
-  } catch (...) {  // no memory for the texts either
+  } catch (...) {  // out of memory for the messages
     life_.set_failed();
     try {
       host_.refuse(std::move(cause));
@@ -84,14 +84,14 @@ bool Runner::open_step() {
   meter_.set_state(NodeState::Waiting);
   life_.set_opened(opened);
   host_.arrive_opened(*this);
-  // All nodes may have opened, run and been stopped meanwhile: a recorder still writes its waiting samples, and
-  // finish() is called.
+  // All nodes may have opened, run and been stopped in the meantime. Even then, a recorder writes its queued
+  // samples, and finish() is called.
   return opened && (facts_.is_recorder || facts_.has_own_stream() || !life_.stopping());
 }
 
 namespace {
 
-// The others wait for the end of this node, even when there is no memory for a line of the log.
+// The other nodes wait for this one to end, so running out of memory while logging must not prevent it.
 template <class Log>
 void log_at_the_end(const Log& log) noexcept {
   try {
@@ -145,7 +145,7 @@ void Runner::close_step() {
       const auto cause = std::current_exception();
       try {
         fail(Caught::make(cause));
-      } catch (...) {  // no memory for the texts
+      } catch (...) {  // out of memory for the messages
         fail_outside_node(cause);
       }
     }
@@ -161,7 +161,7 @@ void Runner::close_step() {
   outlet_.end_edges();
   if (current_runner == this) current_runner = nullptr;  // it may be closed on another thread
   life_.set_finished(clock_->now());
-  if (place_.is_replacing()) life_.request_stop();  // the node that opens to take the place has none any more
+  if (place_.is_replacing()) life_.request_stop();  // its replacement is not needed
   host_.arrive_finished(*this);
 }
 
@@ -182,10 +182,10 @@ bool Runner::wants_traceback(const AnySample* sample) const {
          shared_.errors.claim_traceback();
 }
 
-// The first failure that ends the pipeline is not logged, because a call throws it. A sample whose picture was lost with its
-// card is a drop, and no failure of the node.
+// The failure that ends the pipeline is not logged, because a call throws it. A sample whose image was lost
+// with its GPU is a drop, not a failure of the node.
 bool Runner::fail(Caught caught, const FailedOn& where) {
-  caught.what = mask_passwords(caught.what);  // a program's own exception may contain the URL of its camera
+  caught.what = mask_passwords(caught.what);  // an exception of user code may contain the camera's URL
   caught.traceback = mask_passwords(caught.traceback);
   const auto samples = where.samples;
   errors_.count(caught.what);
@@ -241,7 +241,7 @@ bool Runner::offer(const std::shared_ptr<Successor>& successor) {
   const auto present = place_.offer(successor);
   if (present == nullptr) return false;
   if (facts_.is_source) {
-    present->request_stop();  // ends its read()
+    present->request_stop();  // interrupts its read()
   } else {
     inbox_->wake();
   }
@@ -291,13 +291,13 @@ NodeStats Runner::stats(std::optional<Span> span) const {
   auto report = run->node().report(span.value_or(Span::Recent));
   result.workers = std::move(report.workers);
   const auto hands = static_cast<double>(std::max<std::size_t>(1, result.workers.size()));
-  // A worker's next call is sent before its present one is back, so two of them may overlap.
+  // A worker's next call is sent before the current one returns, so two may overlap.
   result.busy = uptime > 0 ? std::min(1.0, meter_.busy() / hands / uptime) : 0;
   result.inference = std::move(report.inference);
   result.spool = std::move(report.spool);
   result.publish = std::move(report.publish);
   if (const auto* source = run->source(); source != nullptr && source->has_source_stats())
-    // A failure of the server after the end is no outage of this source.
+    // A failure of the server after the end is not an outage of this source.
     result.source = run->counters().source().snapshot(life_.end_or(now));
   for (int i = 0; i < kNodeDropCauses; ++i) {
     const auto cause = static_cast<NodeDropCause>(i);
@@ -312,7 +312,7 @@ NodeStats Runner::stats(std::optional<Span> span) const {
 
 namespace {
 
-// Calls the node's idle(). False means it failed, and does not continue.
+// Calls the node's idle(). Returns false if it failed and the node does not continue.
 bool idle(Runner& runner) {
   runner.meter().set_state(NodeState::Working);
   try {
@@ -327,7 +327,7 @@ bool idle(Runner& runner) {
   return true;
 }
 
-// The children learn of the sources that have left, when the tick has given its last results of them.
+// Tells the children which sources have ended, after the tick that gave their last results.
 void end_behind_tick(Runner& runner) {
   if (!runner.intake().has_sources_behind_tick()) return;
   for (const auto& gone : runner.intake().take_sources_behind_tick()) {
@@ -428,8 +428,9 @@ bool keeps_end_until_tick(Runner& runner, RunnerHost& host, const GoneSource& go
   return true;
 }
 
-// on_tick(), finish() and a node that delays its results may still give results of the source: its stream then
-// ends when it is removed, or with the node's. A node that gives its last results of a source has given them.
+// on_tick(), finish() and a node that delays its results may still give results of the source, so its stream
+// ends when the source is removed or the node ends. A node that has given its last results of the source is
+// done with it.
 bool Runner::end_stamps(const GoneSource& gone) {
   const bool may_give_more = facts_.has_own_stream() || outlet_.delays();
   if (may_give_more && !place_.own_node().contract().gives_last_of_source &&
@@ -451,7 +452,7 @@ bool Runner::begin_stream() {
 std::optional<AnySample> Runner::begin_last() {
   if (!facts_.finishes || shared_.failure->due()) return std::nullopt;
   outlet_.begin_last();
-  (void)takes_last_results();  // the time that a stop leaves it has begun
+  (void)takes_last_results();  // starts the time limit for final results after a stop
   return stream_.own_sample(outlet_.next_own_seq(), clock_->now());
 }
 
@@ -461,13 +462,13 @@ bool Runner::takes_last_results() {
 
 namespace {
 
-/// A part of the picture was lost, whether it is decoded or not.
+/// Part of the frame was lost, whether it is decoded or not.
 bool is_damaged(const Emitted& item) {
   const auto* const packet = item.value.as<Packet>();
   return item.frame.is_damaged() || (packet != nullptr && packet->damaged);
 }
 
-// Room for one more frame: waits (file) or counts a drop (live).
+// Makes room for one more frame: waits (file) or counts a drop (live source).
 bool admit(Runner& runner, FrameBudget& budget, const Frame& frame) {
   const bool on_card = frame.on_device() != nullptr;
   if (budget.has_room(on_card)) return true;

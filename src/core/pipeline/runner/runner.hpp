@@ -1,4 +1,4 @@
-// The steps of one node: it opens, samples are taken, results and items are sent, exceptions reported, it closes.
+// The steps of one node: open, take samples, send results, report exceptions, close.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -28,10 +28,10 @@
 
 namespace freshframe::core {
 
-/// Runs one node. run() is the whole body of a native thread (native_loop.cpp). A node that runs outside
-/// (NodeBase::runs_outside) is driven by its embedder through the steps: open_step(), begin_stream(), then
-/// take() and outlet() or publish(), begin_last() and finish() if that is true, then close_step(); each from
-/// that one thread. The parts name the thread that uses them; stats() and offer(): any thread.
+/// Runs one node. run() is the whole body of a native thread (native_loop.cpp). For a node that runs outside
+/// (NodeBase::runs_outside), the embedder calls the steps, all on one thread: open_step(), begin_stream(),
+/// then take() and outlet() or publish(), begin_last() and, if that returns a sample, finish(), then
+/// close_step(). The parts document their own threads; stats() and offer() are thread-safe.
 class Runner {
  public:
   Runner(RunnerHost& host, int index, std::string name, std::unique_ptr<NodeBase> node,
@@ -42,50 +42,52 @@ class Runner {
   void run();
 
   // ---- steps
-  /// Before anything else on the runner's thread.
+  /// Call first on the runner's thread.
   void adopt_thread() noexcept;
-  /// Opens the node and reports to the pipeline; false means it failed or was stopped, continue with
+  /// Opens the node and reports to the pipeline. Returns false if it failed or was stopped; then call
   /// close_step().
   bool open_step();
-  /// A node with its own stream waits here until every node has opened, when its clock begins; false
-  /// means stopped before.
+  /// For a node with its own stream: waits until every node has opened, when its clock starts. Returns false
+  /// if stopped first.
   bool begin_stream();
-  /// The next sample to process. Nothing: on_tick() is due instead, and `sample` stands for the tick: its
-  /// stamp is the one of the results.
+  /// Takes the next sample. Returns Nothing if on_tick() is due instead; `sample` then has the stamp for its
+  /// results.
   Taken take(AnySample& sample);
-  /// For a host that waits by itself: the tick that is due, if one is, in the form of a sample.
+  /// For hosts that wait by themselves: returns whether a tick is due, and the sample that stands for it.
   [[nodiscard]] bool take_tick(AnySample& sample);
-  /// Returns true if it has taken a sample. Never waits; returns false even when on_tick() is due.
+  /// Returns whether it has taken a sample. Never waits, and returns false if on_tick() is due.
   [[nodiscard]] bool try_take(AnySample& sample);
-  /// Replaces take() for a node with a batch: gathers up to batch()->size samples. Nothing:
-  /// on_tick() is due, and `samples` has the sample that represents the tick.
+  /// Like take(), for a node with a batch: gathers up to batch()->size samples. Returns Nothing if on_tick()
+  /// is due; `samples` then has the sample that stands for the tick.
   Taken take_batch(std::vector<AnySample>& samples);
-  /// Another node takes the place, if one is offered. Returns true if it has.
+  /// If a successor was offered, puts it in place and returns true.
   bool take_successor();
-  /// After the last sample: whether finish() is to be called, and the sample that its results belong to.
+  /// Call after the last sample. Returns the sample to which the results of finish() belong, or nullopt if
+  /// finish() must not be called.
   [[nodiscard]] std::optional<AnySample> begin_last();
-  /// Between the results of finish(): false when a stop leaves it no time, and nothing takes them.
+  /// Call between results of finish(). Returns false if a stop leaves no more time for them.
   [[nodiscard]] bool takes_last_results();
-  /// A source waits here until every node has opened; false means stopped.
+  /// For a source: waits until every node has opened. Returns false if stopped.
   bool wait_for_go();
-  /// Sends a source's item, which was read at `now`. False means the pipeline is stopping.
-  /// `waited`: waited_for_room() until then.
+  /// Sends a source's item that was read at `now`. Returns false if the pipeline is stopping. `waited`:
+  /// waited_for_room() before the read.
   [[nodiscard]] bool publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited);
-  /// Reports an exception of the node, of a call for these samples (the tick's: of on_tick(), the one of
-  /// begin_last(): of finish()). Returns true when the node continues (on_error = Skip); each sample is counted.
+  /// Reports an exception of a call with these samples (for on_tick() and finish(), the samples that stand
+  /// for the tick and the end). Returns true if the node continues (on_error = Skip); each sample is then
+  /// counted.
   bool fail(Caught caught, const FailedOn& where = {});
-  /// Whether fail() needs one: always when it ends the pipeline, else at intervals.
+  /// Whether fail() needs a traceback: always if the failure ends the pipeline, otherwise once in a while.
   [[nodiscard]] bool wants_traceback(const AnySample* sample) const;
-  /// Whether the children are to be notified that a source has ended: outlet().end_edges() follows, after what was stamped
-  /// before.
+  /// Returns whether the children must be told that a source has ended: call outlet().end_edges() after
+  /// sending what was stamped before.
   [[nodiscard]] bool end_stamps(const GoneSource& gone);
-  /// Closes the node and its edges; the last step, always taken.
+  /// Closes the node and its edges. Always the last step.
   void close_step();
 
-  // ---- another node takes its place; see Note [Replacing a node]
-  /// Lets the successor take the place after the present call. Returns false if this runner has ended.
+  // ---- replacing the node; see Note [Replacing a node]
+  /// Makes the successor replace the node after the current call. Returns false if this runner has ended.
   [[nodiscard]] bool offer(const std::shared_ptr<Successor>& successor);
-  /// Call it on the runner's thread, with the graph's lock. Returns the node that was there.
+  /// Call on the runner's thread, with the graph's lock. Returns the replaced node.
   std::shared_ptr<NodeRun> put(std::shared_ptr<NodeRun> next);
 
   // ---- parts
@@ -102,30 +104,30 @@ class Runner {
   [[nodiscard]] Inbox& inbox() noexcept { return *inbox_; }
   [[nodiscard]] const Inbox& inbox() const noexcept { return *inbox_; }
   [[nodiscard]] const std::shared_ptr<Inbox>& shared_inbox() const noexcept { return inbox_; }
-  /// Where the results of this node go.
+  /// Where the results of this node are sent.
   [[nodiscard]] Outlet& outlet() noexcept { return outlet_; }
   [[nodiscard]] const Outlet& outlet() const noexcept { return outlet_; }
 
-  // ---- what is asked most
+  // ---- shortcuts
   [[nodiscard]] const std::string& name() const noexcept { return facts_.name; }
   [[nodiscard]] int index() const noexcept { return facts_.index; }
   [[nodiscard]] bool is_source() const noexcept { return facts_.is_source; }
-  /// The node that has the place now, which is kept even when another one takes the place.
+  /// Returns the current node, and keeps it alive even if it is replaced.
   [[nodiscard]] std::shared_ptr<NodeBase> node() const { return place_.node(); }
-  /// Returns no quantiles if `span` is empty.
+  /// Omits quantiles if `span` is empty.
   [[nodiscard]] NodeStats stats(std::optional<Span> span) const;
 
-  /// The runner whose thread this is, if it is of this pipeline, or null.
+  /// Returns the runner that the calling thread belongs to, or null if that is none of this pipeline's.
   [[nodiscard]] static Runner* get_current(const RunnerHost& host) noexcept;
 
  private:
-  /// Works even without memory for the texts.
+  /// Works even if out of memory.
   void fail_outside_node(std::exception_ptr cause) noexcept;
-  /// Another node takes the place, and the node and its children learn of the sources that have ended.
+  /// Handles a pending replacement, and the end of sources.
   void look_at_news();
 
   RunnerHost& host_;
-  const RunnerShared& shared_;  // shared by the host
+  const RunnerShared& shared_;  // owned by the host
   const std::shared_ptr<const Clock> clock_;
   const NodeFacts facts_;
   NodeLife life_;
@@ -138,29 +140,29 @@ class Runner {
   Intake intake_;
 };
 
-/// On the embedder's thread, when a native node has the place: runs it as Runner::run() does, until the runner is to
-/// close. False means a node that runs outside has taken the place.
+/// Call on the embedder's thread when a native node is in place: works like Runner::run() until the runner
+/// must close. Returns false if a node that runs outside has replaced it.
 bool run_inside(Runner& runner);
 
-/// The node knows that a source has ended. Returns true if it gives its last results of it at the next tick, after
-/// which its children are notified.
+/// Returns true if the node, which knows that a source has ended, gives its last results of it at the next
+/// tick; the children are told afterwards.
 [[nodiscard]] bool keeps_end_until_tick(Runner& runner, RunnerHost& host, const GoneSource& gone);
 
-// ---- the end of an embedder's node whose thread has not begun
-/// Only for who has claimed the runner. It opens nothing.
+// ---- ending an embedder's node whose thread has not started
+/// Only for the thread that has claimed the runner. Does not open the node.
 void end_without_thread(Runner& runner);
-/// For a stop or a removal, which cannot wait for the thread to begin: the caller may be the handler of a signal,
-/// which has interrupted the very call of add() or start() that is about to start it. The thread then does nothing.
+/// For a stop or a removal, which cannot wait for the thread to start: the caller may be a signal handler
+/// that interrupted the very add() or start() that is about to start it. The thread then does nothing.
 void end_if_threadless(Runner& runner);
 
-// ---- the texts of its failures
-/// "node 'x' failed on sample 3 of 'cam': what"; without a sample it failed outside process().
+// ---- messages about its failures
+/// "node 'x' failed on sample 3 of 'cam': what"; without a sample, the call was not process().
 [[nodiscard]] std::string failure_text(const Runner& runner, const NameTable& names, const std::string& what,
                                        const FailedOn& where);
 /// "on sample 3 of 'cam'", "on a batch of 4 samples that begins with sample 3 of 'cam'": a call with `count` samples.
 [[nodiscard]] std::string samples_text(const Runner& runner, const NameTable& names, const FailedOn& where,
                                        std::size_t count);
-/// The name of the stream of the call's samples; without a sample the node's own.
+/// The name of the stream of the call's samples or, without samples, the node's own.
 [[nodiscard]] const std::string& find_stream(const Runner& runner, const NameTable& names,
                                              const FailedOn& where);
 

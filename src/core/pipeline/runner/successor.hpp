@@ -1,4 +1,4 @@
-// A replacement that is under way: a node that opens beside the one whose place it is to take.
+// A replacement in progress: a new node that is opened next to the one that it will replace.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,35 +15,36 @@ class NodeRun;
 class Runner;
 
 /// Note [Replacing a node]
-/// Each replacement has a thread, which opens the new node, offers it to the runner, waits until it has taken its
-/// place, and closes the old one. The runner swaps the two between two calls, so it has one node at any time, and
-/// keeps its inbox, its outlet and its name. A runner that waits for a sample is woken by Inbox::wake(). The read()
-/// of a source is ended by the stop of its NodeRun. The pipeline does not end before the thread has. A runner that
-/// waits for room below may wait for the very thread that calls replace(), which therefore leaves the rest to the
-/// thread of the replacement.
 ///
-/// The object of a node that runs outside is its embedder's to open and to close. It is open when the replacement
-/// begins. A node that is left over is closed by the caller of replace(), or by the runner's thread if the caller has
-/// gone. The thread of an embedder also runs native nodes, by run_inside(). A native thread ends when a node that
-/// runs outside has taken the place, and only then is that Placed: a thread of the embedder goes on.
+/// Each replacement has a thread, which opens the new node, offers it to the runner, waits until it is in
+/// place, and closes the old one. The runner swaps the two between two calls, so it has exactly one node at
+/// any time, and keeps its inbox, outlet and name. A runner that is waiting for a sample is woken by
+/// Inbox::wake(). The read() of a source is interrupted by the stop of its NodeRun. The pipeline does not end
+/// before the replacement's thread. A runner that is waiting for room downstream may be waiting for the very
+/// thread that calls replace(), which therefore leaves the rest to the replacement's thread.
 ///
-/// Shared by the call of replace(), that thread, and the runner. Guarded by the mutex of Life, except `takes_thread`
-/// and `over`.
+/// The embedder opens and closes nodes that run outside. Such a node is already open when the replacement
+/// starts, and a node that is left over is closed by the caller of replace() or, if that has given up, by the
+/// runner's thread. The embedder's threads also run native nodes, by run_inside(). A native thread ends once
+/// a node that runs outside is in place, which is Placed only then: a thread of the embedder continues.
+///
+/// Shared by the call of replace(), the replacement's thread and the runner. Guarded by the mutex of Life,
+/// except `takes_thread` and `over`.
 struct Successor {
   enum class State : std::uint8_t { Opening, Offered, Placed, Refused };
 
-  std::shared_ptr<Runner> runner;  // until it is over
+  std::shared_ptr<Runner> runner;  // reset when it is over
   std::shared_ptr<NodeRun> next;
-  std::shared_ptr<NodeRun> old;           // once placed
-  std::shared_ptr<NodeBase> before = {};  // the node that was there, if it runs outside
+  std::shared_ptr<NodeRun> old;           // set once the new node is in place
+  std::shared_ptr<NodeBase> before = {};  // the previous node, if it runs outside
   State state = State::Opening;
-  bool given_up = false;          // by the caller
-  bool left = false;              // by the caller, who knows that it takes the place or the runner ends
-  bool awaited = true;            // the caller throws the error; else it is logged
-  bool is_callers = true;         // the node that is left over, if it runs outside
-  bool takes_thread = false;      // a thread of the embedder goes on where a native one ends; never changed
+  bool given_up = false;          // the caller has given up
+  bool left = false;              // the caller left once the outcome was certain
+  bool awaited = true;            // the caller throws the error; otherwise it is logged
+  bool is_callers = true;         // the caller closes a left-over node that runs outside
+  bool takes_thread = false;      // an embedder's thread continues where a native one ends; constant
   std::exception_ptr error = {};  // raised by open(), or by the old node's close()
-  std::atomic<bool> over{false};  // nothing is left to do; `error` is read after it
+  std::atomic<bool> over{false};  // nothing is left to do; read `error` only after it
 };
 
 }  // namespace freshframe::core

@@ -1,4 +1,4 @@
-// The times at which a node's on_tick() is due: a grid that begins with the pipeline.
+// The times at which a node's on_tick() is due: every `period` since the start of the pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,19 +9,19 @@
 
 namespace freshframe::core {
 
-/// One tick, and how many before it were due and are left out.
+/// A tick, and how many due ticks before it are skipped.
 struct Tick {
   TimePoint at;
   std::uint64_t missed = 0;
 };
 
-/// `start` + k x `period` for k = 1, 2, ... One thread.
+/// The grid is `start` + k * `period` for k = 1, 2, ... Not thread-safe.
 class TickGrid {
  public:
   TickGrid(TimePoint start, TimePoint::duration period) : start_(start), period_(period) {}
 
   [[nodiscard]] TimePoint next() const noexcept { return start_ + (taken_ + 1) * period_; }
-  /// The latest tick that is due; nullopt means none.
+  /// Returns the latest tick that is due, or nullopt.
   std::optional<Tick> take(TimePoint now) noexcept {
     if (now < next()) return std::nullopt;
     const auto number = (now - start_) / period_;
@@ -33,7 +33,7 @@ class TickGrid {
  private:
   TimePoint start_;
   TimePoint::duration period_;
-  TimePoint::rep taken_ = 0;  // the number of the last tick
+  TimePoint::rep taken_ = 0;  // number of the last tick
 };
 
 }  // namespace freshframe::core

@@ -1,4 +1,4 @@
-// The types that a node takes, as a list. Empty means any type.
+// Lists of types that a node accepts. Empty: any type.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

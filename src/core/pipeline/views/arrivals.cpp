@@ -1,4 +1,4 @@
-// How far the stream of a live source has come at a node.
+// How much of a live source's stream has arrived at a node.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/views/arrivals.hpp"
 
@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds kRest(
     250);  // between two looks, so that a thread that is preempted is not at rest
 constexpr std::chrono::seconds kLookBack(60);  // a call that takes longer hides the calls before it
 
-// The samples of a source at a consumer, with those that share their lanes.
+// The samples of a source at a consumer, and of sources that share its lanes.
 struct SourceFlow {
   std::uint64_t delivered = 0;
   bool waits = false;  // some wait to be taken
@@ -36,15 +36,15 @@ SourceFlow look_at(const Inbox& inbox, int source) {
   });
 }
 
-// How many calls of a node, or of its batches, have ended since then.
+// Number of calls (or batches) of a node that have ended since then.
 std::size_t count_turns(const Runner& runner, TimePoint since) {
   auto calls = runner.meter().calls().calls(since);
   const auto same = std::ranges::unique(calls, {}, &Call::done);
   return calls.size() - same.size();
 }
 
-// The time of capture of the newest sample of a source that a node has certainly finished: its results have left. The
-// samples of one batch end at the same time.
+// Capture time of the newest sample of a source that a node has definitely finished, so that its results were
+// sent. Samples of one batch finish at the same time.
 std::optional<TimePoint> find_finished(const Graph& graph, const Runner& runner, int source, TimePoint now) {
   const auto calls = runner.meter().calls().calls(now - kLookBack);
   if (calls.empty()) return std::nullopt;

@@ -21,10 +21,10 @@ std::shared_ptr<Runner> runner_named(const Graph& graph, std::string_view name) 
   return nullptr;
 }
 
-/// A port whose pictures can be viewed.
+/// A port whose images can be viewed.
 struct ViewedPort {
   std::shared_ptr<Runner> runner;
-  int source = -1;  // -1: all of them
+  int source = -1;  // -1: all
 };
 
 std::optional<ViewedPort> port_named(const Graph& graph, const std::string& port) {
@@ -40,7 +40,7 @@ std::optional<ViewedPort> port_named(const Graph& graph, const std::string& port
   return std::nullopt;
 }
 
-/// Why a port of this name has no pictures to view.
+/// Throws an error that explains why a port has no images to view.
 [[noreturn]] void refuse_view(const Graph& graph, const std::string& port) {
   const auto runner = runner_named(graph, port);
   if (runner == nullptr) throw OptionError("there is no node '" + port + "' to view");
@@ -116,9 +116,10 @@ std::optional<PortSource> find_port_source(const PipelineParts& core, const std:
   return std::nullopt;
 }
 
-// A reader that was closed, also by a finalizer, takes none and notifies nobody: so its queue is asked.
+// A closed reader takes nothing but notifies nobody, even if a finalizer closed it, so its queue is checked.
 std::function<bool()> is_taken(std::weak_ptr<Runner> runner) {
-  // The threads that ask end before the runner's, which keeps it: they never have the last reference.
+  // The asking threads end before the runner's thread, which keeps it alive, so they never hold the last
+  // reference.
   return [runner = std::move(runner)] {
     const auto running = runner.lock();
     if (!running) return false;

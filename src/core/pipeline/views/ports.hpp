@@ -20,36 +20,37 @@ namespace freshframe::core {
 
 // Thread-safe, even while another thread builds the graph.
 
-/// The node that works at the place of this name now. Returns null if there is no such place.
+/// Returns the current node of this name, or null.
 [[nodiscard]] std::shared_ptr<NodeBase> node_named(const PipelineParts& core, std::string_view name);
-/// The numbers of the sources whose samples come to this node now. Empty if there is no such node.
+/// Returns the sources whose samples currently reach this node. Empty if the node does not exist.
 [[nodiscard]] std::vector<int> sources_above(const PipelineParts& core, std::string_view node);
 
-/// The number of the source that a port is limited to; -1 means it is not. Throws GraphError.
+/// Returns the source that a port is limited to; -1: none. Throws GraphError.
 [[nodiscard]] int only_source(const PipelineParts& core, const AnyPort& port);
-/// The ports above a node that were not removed.
+/// Returns the ports upstream of a node that were not removed.
 [[nodiscard]] std::vector<AnyPort> list_parents(const PipelineParts& core, int node);
-/// The name of a port for open_tap().
+/// Returns the name of a port for open_tap().
 [[nodiscard]] std::string view_name(const PipelineParts& core, const AnyPort& port);
-/// The source whose pictures a port shows, or whose results it sends.
+/// The source whose images a port shows, or whose results it sends.
 struct PortSource {
   std::string name;
   std::shared_ptr<NodeBase> node;
-  /// The port is the source's own, or sends results: no frames that a node has made.
+  /// the port is the source's own or sends results, rather than frames made by a node
   bool is_its_pictures = false;
   std::weak_ptr<Runner> runner;
 };
-/// Asks whether a node or a reader takes the node's samples. Also from a thread that the node waits for.
+/// Returns a function that tells whether any node or reader takes the node's samples. It may be called on a
+/// thread that the node waits for.
 [[nodiscard]] std::function<bool()> is_taken(std::weak_ptr<Runner> runner);
-/// Returns nullopt for a port that does not exist, and for one of several sources.
+/// Returns nullopt for a port that does not exist or has several sources.
 [[nodiscard]] std::optional<PortSource> find_port_source(const PipelineParts& core, const std::string& port);
-/// A tap of the port with this name (GraphNode::views), for one client at a time; the bound grows by one
-/// frame. Throws OptionError for another name, GraphError for a sink and for a node of several sources,
-/// StateError when it is taken.
+/// Opens a tap of the port with this name (GraphNode::views), for one client at a time. The frame budget
+/// grows by one. Throws OptionError for an unknown name, GraphError for a sink or a node of several sources,
+/// StateError if another client has it.
 std::shared_ptr<PictureTap> open_tap(PipelineParts& core, const std::string& port, PictureTap::Hook hook);
-/// A name and the tap that open_tap() has given for it, or null.
+/// A name, and the tap that open_tap() returned for it, or null.
 using NamedTap = std::pair<std::string, std::shared_ptr<PictureTap>>;
-/// Whether the port with its name still has the tap. Other means that another port has the name now.
+/// Whether the port of this name still has the tap. Other: another port now has the name.
 enum class TapChange : std::uint8_t { Same, Other, NoPort };
 [[nodiscard]] std::vector<TapChange> find_places(const PipelineParts& core,
                                                  const std::vector<NamedTap>& taps);

@@ -1,4 +1,4 @@
-// Stalls of a pipeline with their reasons.
+// Detects stalls of a pipeline, and explains them.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/views/stalls.hpp"
 
@@ -50,7 +50,7 @@ bool anyone_busy(const PipelineParts& core) {
 
 // Whether nothing has moved for stall_timeout.
 bool stands_still(PipelineParts& core) {
-  constexpr double kLimitAfterFailure = 5;  // seconds, where the user set none
+  constexpr double kLimitAfterFailure = 5;  // seconds, if the user set none
   const auto& timeout = core.options().stall_timeout;
   if (!timeout && !core.failure().has_failed()) return false;
   const auto moved = delivered_by(core);

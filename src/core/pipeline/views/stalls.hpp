@@ -13,10 +13,10 @@ namespace freshframe::core {
 
 /// Logs the edges upstream of a recorder that may drop events.
 void report_lossy_edges(const PipelineParts& core);
-/// The number of samples that the nodes and readers have taken so far.
+/// Returns how many samples the nodes and readers have taken so far.
 [[nodiscard]] std::uint64_t delivered_by(const PipelineParts& core);
-/// Throws StalledError when nothing has moved for stall_timeout because of a full blocking edge. After a failure
-/// throws that, since the remaining samples cannot be delivered.
+/// Throws StalledError if nothing has moved for stall_timeout because of a full blocking edge; after a
+/// failure, throws that instead, since the remaining samples cannot be delivered.
 void check_stalled(PipelineParts& core);
 /// See ReaderHost.
 void check_stalled_for(PipelineParts& core, const ReaderCore& waiting);

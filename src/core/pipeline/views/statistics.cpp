@@ -1,4 +1,4 @@
-// Numbers of a pipeline, for programs and for people.
+// Statistics of a pipeline, as numbers and as text.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/views/statistics.hpp"
 
@@ -18,7 +18,7 @@
 namespace freshframe::core {
 namespace {
 
-// Edges are read after nodes, so a node has never finished or dropped more samples than it has taken.
+// Edges are read after nodes, so no node appears to have finished or dropped more samples than it took.
 void count_in_flight(Stats& stats) {
   for (auto& node : stats.nodes) {
     if (node.workers.empty()) continue;
@@ -56,7 +56,7 @@ Stats collect_stats(const PipelineParts& core, const GuardedGraph& guarded, std:
   const bool started = core.life().has_started();
   for (const auto& runner : graph.runners()) {
     result.nodes.push_back(runner->stats(span));
-    // Before the start another thread may be wiring the edges. A join has few quantiles, and says why it makes no sets.
+    // Before the start, another thread may be connecting the edges.
     if (started)
       result.nodes.back().join = join_stats(std::as_const(*runner).inbox(), span.value_or(Span::Recent));
   }
@@ -190,7 +190,7 @@ void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
   if (!edge.drops.empty()) out << ")";
 }
 
-// The text that the line of an edge omits about joins and of the streams that begin at nodes.
+// Details that an edge's line leaves out: its join, and streams that start at nodes.
 std::string streams_text(const Graph& graph, const Inbox& inbox, const EdgeOptions& edge) {
   std::string text;
   if (edge.joined) {
