@@ -1,4 +1,4 @@
-// The way of a sample, backwards from its end, and means over all of them.
+// Follows samples back to their sources, and averages the parts of their ages.
 // SPDX-License-Identifier: Apache-2.0
 #include "why/age_parts.hpp"
 
@@ -24,14 +24,14 @@ std::string_view to_string(AgeKind kind) noexcept {
 namespace core {
 namespace {
 
-constexpr std::size_t kOldestShare = 20;  // one in this number
-constexpr int kLongestWay = 1000;         // nodes; a guard only
+constexpr std::size_t kOldestShare = 20;  // one in this many samples
+constexpr int kLongestWay = 1000;         // nodes; only a safeguard
 
 double since(TimePoint from, TimePoint to) {
   return Seconds(to - from).count();
 }
 
-// The records of a stop, to be found by their samples.
+// The records of a stop, indexed by sample.
 class Found {
  public:
   explicit Found(const Stop& stop) : calls_(stop.calls), order_(stop.calls.size()) {
@@ -39,7 +39,8 @@ class Found {
     std::ranges::sort(order_, {}, [&](std::size_t i) { return key(calls_[i]); });
   }
 
-  // The call that gave the sample: its own, or the call of the same picture where results are numbered again.
+  // Returns the call that made the sample: the one with its number or, where results are renumbered, the one
+  // of the same image.
   [[nodiscard]] std::optional<std::size_t> find_call(const Call& child) const {
     const auto wanted = std::tuple(child.source, child.seq, child.part);
     const auto place =
@@ -51,7 +52,7 @@ class Found {
     return index;
   }
   [[nodiscard]] const Call& call(std::size_t index) const { return calls_[index]; }
-  // The time for which the node waited for room between this call's end and the next one's.
+  // How long the node waited for room between the end of this call and that of the next.
   [[nodiscard]] double room_after(std::size_t index) const {
     if (index + 1 >= calls_.size()) return 0;
     return static_cast<double>(calls_[index + 1].waited - calls_[index].waited) * 1e-9;
@@ -66,7 +67,7 @@ class Found {
   std::vector<std::size_t> order_;
 };
 
-// One sample's parts, from its end back to its source.
+// The parts of one sample's age, from its end back to its source.
 struct PartTime {
   AgeKind kind;
   int stop;
@@ -84,7 +85,7 @@ class Walk {
     for (const auto& [number, stop] : stops) found_.emplace(number, Found(stop));
   }
 
-  // Returns nullopt if a record of the way is gone.
+  // Returns nullopt if a record along the way was overwritten.
   [[nodiscard]] std::optional<Walked> back_from(int end, const Call& taken) const {
     Walked out;
     const auto& stop = stops_.at(end);
@@ -117,22 +118,22 @@ class Walk {
   struct Passed {
     int stop;
     Call call;
-    double time;  // from the end of the parent's call
+    double time;  // since the end of the parent's call
   };
 
-  // The call, and what was before it: the sample had been taken. `until`: when its result left.
+  // Adds the call, and the time between taking the sample and the call. `until`: when the result was sent.
   static void add_call(Walked& out, int number, const Call& call, TimePoint until) {
     const double whole = std::max(0.0, since(call.taken, until));
     const double start = std::clamp(static_cast<double>(call.start), 0.0, whole);
     const double before = std::clamp(static_cast<double>(call.gil_before), 0.0, start);
     const double within = std::max(0.0, static_cast<double>(call.gil_within));
-    // The looks at the GIL are samples: the samples of one call may exceed it, their mean does not.
+    // GIL times are sampled: within one call they may exceed its duration, but their mean does not.
     out.parts.push_back({AgeKind::Call, number, whole - start - within});
     out.parts.push_back({AgeKind::Gil, number, before + within});
     out.parts.push_back({AgeKind::Start, number, start - before});
   }
 
-  // Between the parent's call and this one's take.
+  // Adds the time between the end of the parent's call and taking the sample.
   void add_way(Walked& out, const Passed& arrival, const Call& before, double room) const {
     const auto& stop = stops_.at(arrival.stop);
     const double order = std::clamp(static_cast<double>(before.order), 0.0, arrival.time);
@@ -154,7 +155,7 @@ class Walk {
   std::map<int, Found> found_;
 };
 
-// Parts on which no sample spent any time are left out.
+// Omits parts that took no time for any sample.
 void add_means(Age& age, const Stops& stops, std::span<const Walked> samples) {
   const auto oldest = std::max<std::size_t>(1, samples.size() / kOldestShare);
   std::vector<std::pair<std::pair<AgeKind, int>, std::pair<double, double>>> sums;

@@ -1,4 +1,4 @@
-// Takes the age of samples apart: joins the records of all nodes on their way.
+// Splits the ages of samples into parts, from the records of all nodes on their way.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,29 +14,31 @@
 
 namespace freshframe::core {
 
-/// The facts about one node or reader, as Way keeps them.
+/// One node or reader on the way of samples.
 struct Stop {
   std::string name;
   bool is_source = false;
   bool is_reader = false;
-  bool is_end = false;       // a reader or a sink: its samples' ages are asked for
-  bool has_workers = false;  // its samples wait for a free worker
-  bool gathers = false;      // it takes batches
+  bool is_end = false;       // a reader or sink, for which ages are computed
+  bool has_workers = false;  // samples wait for a free worker
+  bool gathers = false;      // takes batches
   bool joins = false;
-  /// The parents that put a sample there after an edge that blocks: they may have waited for room before.
+  /// Parents with a blocking edge into it, so they may have waited for room first.
   std::set<int> after_room = {};
-  std::vector<Call> calls = {};  // the oldest first
+  std::vector<Call> calls = {};  // oldest first
 };
 
-/// All nodes by their numbers, and the readers after them by negative ones.
+/// All nodes by number, and readers by negative numbers.
 using Stops = std::map<int, Stop>;
 
 /// Note [Parts that add up]
-/// Each record has the time at which its sample was taken, and its parent's record the time at which the call that made
-/// it ended. So the differences along one sample's way add up to its age, and means over the same samples do, too.
-/// Means over all samples of a node would not: what an edge drops is younger or older than what it delivers.
 ///
-/// The ages of those samples that were taken at `since` or later, of each end.
+/// Each record has the time at which its sample was taken, and the parent's record has the end of the call
+/// that made the sample. So the differences along one sample's way add up to its age, and so do means over
+/// the same samples. Means over all samples of a node would not, because the samples that an edge drops have
+/// different ages from those that it delivers.
+///
+/// Returns, for each end, the age of the samples that it took at `since` or later.
 [[nodiscard]] std::vector<Age> collect_ages(const Stops& stops, TimePoint since, TimePoint now);
 
 }  // namespace freshframe::core

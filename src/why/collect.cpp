@@ -1,4 +1,4 @@
-// The last seconds of a pipeline by its records: ages, paces of its sources, waits for a processor.
+// Collects recent records of a pipeline: ages, intervals of its sources, and waits for a CPU.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstddef>
@@ -16,14 +16,14 @@
 namespace freshframe::core {
 namespace {
 
-// The report of other nodes has no workers, and may take long: a network has quantiles in it.
+// Other nodes have no workers, and their report may be slow: a model's includes quantiles.
 std::vector<WorkerStats> list_workers(const Runner& runner) {
   const auto node = runner.node();
   if (node->abilities().workers == nullptr) return {};
   return node->report(Span::Recent).workers;
 }
 
-// The records of all nodes and readers, by their numbers: readers have numbers below 0.
+// The records of all nodes and readers, by number (negative for readers).
 struct Rings {
   Stops stops;
   std::map<const Inbox*, int> numbers;
@@ -52,11 +52,11 @@ struct Rings {
         Stop{.name = reader->name(), .is_reader = true, .is_end = true, .joins = reader->inbox().joins()});
   }
 
-  // A node puts a sample on its edges in turn, and waits where one blocks.
+  // A node puts a sample on its edges one after the other, and waits where one blocks.
   void find_blocking_edges() {
     for (const auto& runner : runners) {
       bool blocks = false;
-      const auto outputs = runner->outlet().outputs().newest();  // kept while the loop reads it
+      const auto outputs = runner->outlet().outputs().newest();  // keeps it alive during the loop
       for (const auto& output : outputs->edges) {
         blocks = blocks || output.edge->options.queue.blocks();
         const auto child = numbers.find(output.inbox.get());
@@ -125,8 +125,8 @@ RunQueue read_run_queue(const PipelineCore& core) {
   return out;
 }
 
-// Most of a ring is older than anything on the way of the latest samples: it is only read if the way of one is unknown
-// without it.
+// Most records in a ring are older than the latest samples need. The whole ring is only read if a sample's
+// way is incomplete without it.
 std::vector<Age> collect_ages(const PipelineCore& core, Seconds latest) {
   constexpr Seconds kUsualWay{10};
   Rings rings;

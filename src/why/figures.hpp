@@ -1,4 +1,4 @@
-// Numbers in the sentences of findings.
+// Formats numbers for findings.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -46,7 +46,7 @@ namespace freshframe::core {
   return text;
 }
 
-// How far counters have grown within a window.
+// How much counters have grown within a window.
 
 [[nodiscard]] inline std::uint64_t grown(std::uint64_t now, std::uint64_t before) {
   return now - std::min(now, before);
@@ -60,7 +60,7 @@ namespace freshframe::core {
   return grown(drops(now), drops(before));
 }
 
-/// The share of the window that a node was busy.
+/// Returns the share of the window in which a node was busy.
 [[nodiscard]] inline double busy_share(const NodeStats& now, double uptime, const NodeStats& before,
                                        double uptime_before) {
   const double time = uptime - uptime_before;

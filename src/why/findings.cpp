@@ -1,4 +1,4 @@
-// The windows of findings: which are judged, and how long a finding stays.
+// The windows that findings are based on: which ones are judged, and how long a finding stays.
 // SPDX-License-Identifier: Apache-2.0
 #include "why/findings.hpp"
 
@@ -19,13 +19,13 @@ using std::chrono::duration;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr milliseconds kApart{150};  // between two looks: a page may ask at any time
-constexpr int kFewestLooks = 15;     // looks of a window; with fewer the machine was too busy to judge
+constexpr milliseconds kApart{150};  // between two checks, since a page may ask at any time
+constexpr int kFewestLooks = 15;     // per window; with fewer, the machine was too busy to judge
 constexpr int kWindowsUntilShown = 2;
 constexpr int kWindowsUntilGone = 3;
-constexpr double kClearly = 1.2;  // a cause that explains this much more becomes the first
+constexpr double kClearly = 1.2;  // a cause must explain this much more to become the first
 
-// Standstills first, then losses, and then the causes of age.
+// Stalls first, then losses, then causes of latency.
 int get_rank(std::string_view kind) {
   constexpr std::array<std::string_view, 17> kFirst = {
       "error", "stall", "unread", "away",   "frozen",  "clock", "pace",  "setting", "decoder",
@@ -38,7 +38,7 @@ bool is_full(const EdgeStats& edge) {
          edge.waiting >= static_cast<std::uint64_t>(edge.queue.depth);
 }
 
-/// For each of `now` where it was in `before`, by its number; nullopt means it has come since.
+/// For each of `now`, its index in `before` by its number; nullopt if it is new.
 template <class Each>
 std::vector<std::optional<std::size_t>> places_in(const std::vector<Each>& before,
                                                   const std::vector<Each>& now) {
@@ -52,8 +52,8 @@ std::vector<std::optional<std::size_t>> places_in(const std::vector<Each>& befor
   return out;
 }
 
-/// The window goes on with the nodes and edges that are there now. A new one begins with its present counters, and is
-/// below a change, so nothing of it is judged.
+/// Continues the window with the current nodes and edges. New ones start with their current counters; they
+/// are downstream of a change, so they are not judged in this window.
 void carry_over(Window& window, const Stats& now) {
   auto old = std::exchange(window.before, Stats());
   window.before.elapsed = old.elapsed;

@@ -1,4 +1,4 @@
-// The proofs from some seconds of a running pipeline: why results are old or lost, with a remedy.
+// Explains why results are old or lost in a running pipeline, with advice.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,37 +19,38 @@
 
 namespace freshframe::core {
 
-/// Judges windows of five seconds. A finding is present when two successive windows show it, and gone after three
-/// that do not. The first ten seconds of a run prove nothing, nor do fewer than 30 samples, nor a branch that has
-/// just changed or whose sources have an outage (see Note [Quiet branches]). A state, such as a still picture or a
-/// loss, is present from the first look that shows it (see States). For one thread.
+/// Judges windows of five seconds. A finding appears when two successive windows show it, and disappears
+/// after three that do not. Nothing is judged in the first ten seconds of a run, from fewer than 30 samples,
+/// or in a branch that has just changed or whose sources have an outage (see Note [Quiet branches]). A state,
+/// such as a frozen image or a loss, appears at the first check that shows it (see States). Not thread-safe.
 class Findings {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  static constexpr std::chrono::seconds kUntilFirst{20};  // from the first look to the first finding
+  static constexpr std::chrono::seconds kUntilFirst{20};  // from the first check to the first finding
 
   explicit Findings(Witness witness = {}) : witness_(std::move(witness)) {}
   [[nodiscard]] const Witness& witness() const noexcept { return witness_; }
 
-  /// Several looks per second. `seen`: the state of the graph at `now`, whose quantiles are not used.
+  /// Call several times per second. `seen`: the state of the graph at `now`, whose quantiles are not used.
   void follow(const GraphState& seen, Time now);
-  /// Follows the states alone, at any time.
+  /// Updates only the states. Call at any time.
   void follow_states(const GraphState& seen, Time now);
-  /// The worst first: standstills, then losses, then by the share of the age that is explained. The first one stays
-  /// so until another explains a fifth more.
+  /// The most severe first: stalls, then losses, then by the share of the latency that is explained. The
+  /// first one only changes when another one explains a fifth more.
   [[nodiscard]] std::vector<Finding> present() const;
-  /// Returns until when no finding can be there; nullopt means the pipeline does not run.
+  /// Returns the time before which there can be no findings; nullopt: the pipeline is not running.
   [[nodiscard]] std::optional<Time> earliest() const;
-  /// The seconds for which each source has been away, by its number.
+  /// Returns the seconds for which each source has been away, by number.
   [[nodiscard]] std::map<int, double> away(Time now) const { return quiet_times_.away(now); }
-  /// Sources, and what is below a change of the graph: what is below these alone is not judged now.
+  /// Returns sources, and nodes downstream of a change. Nodes whose sources are all among these are not
+  /// judged now.
   [[nodiscard]] std::vector<std::string> list_unsettled(Time now) const { return quiet_times_.names(now); }
 
  private:
   struct Known {
-    Cause cause;       // cause of the newest window that had it
-    int with = 0;      // windows that prove it, in a row unless it lasts
+    Cause cause;       // of the newest window that had it
+    int with = 0;      // windows that show it, in a row unless it lasts
     int in_a_row = 0;  // windows that had it
     int without = 0;   // windows in a row that did not have it
 
@@ -57,25 +58,26 @@ class Findings {
   };
 
   void begin_window(const GraphState& seen, Time now);
-  /// A look when this share of the window is over.
+  /// `share`: how much of the window has passed.
   void count(const GraphState& seen, double share);
   void judge(const GraphState& seen, Time now);
   void remember(Causes&& causes);
   void choose_first();
-  /// The causes that are present. A window that has proven one knows more of it than a look.
+  /// Returns the current causes. If a window has confirmed one, its version is used rather than the latest
+  /// check's.
   [[nodiscard]] std::map<FindingKey, const Cause*> list_shown() const;
-  /// The worst first, including findings that are not shown yet.
+  /// The most severe first, including findings that are not shown yet.
   [[nodiscard]] std::vector<FindingKey> in_order() const;
-  /// Returns the cause of a finding of windows that is shown, or null.
+  /// Returns the cause of a shown finding that is based on windows, or null.
   [[nodiscard]] const Cause* find_shown(const FindingKey& key) const;
 
   Witness witness_;
-  std::optional<Time> quiet_until_;  // no finding before this time after the start
+  std::optional<Time> quiet_until_;  // no findings before this time after the start
   QuietTimes quiet_times_;
   std::optional<Window> window_;
-  std::map<FindingKey, Known> known_;  // findings by windows
+  std::map<FindingKey, Known> known_;  // findings based on windows
   States looks_;
-  Causes states_;  // findings of the newest look
+  Causes states_;  // findings of the latest check
   std::optional<FindingKey> first_;
 };
 

@@ -1,4 +1,4 @@
-// The thread that looks at a pipeline, and the answer of why().
+// The thread that checks a pipeline regularly, and the answer of why().
 // SPDX-License-Identifier: Apache-2.0
 #include "why/observer.hpp"
 
@@ -24,9 +24,9 @@ namespace {
 
 using std::chrono::duration;
 
-constexpr std::chrono::milliseconds kPeriod{250};  // between two looks
-constexpr std::chrono::seconds kForgotten{2};      // without a look: the watch has ended
-constexpr Seconds kRecent{10};                     // seconds that the ages cover
+constexpr std::chrono::milliseconds kPeriod{250};  // between two checks
+constexpr std::chrono::seconds kForgotten{2};      // without a check for this long, the watch has ended
+constexpr Seconds kRecent{10};                     // ages are averaged over these seconds
 constexpr double kStillLimit = 5;                  // seconds, if stalls are not detected
 
 std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {
@@ -44,7 +44,7 @@ std::optional<double> find_waited(const PipelineCore& core, int node) {
   return std::nullopt;
 }
 
-// Counters prove these: they need no windows, and hold after the end, too.
+// Counters alone prove these, so they need no windows, and remain valid after the end.
 std::vector<Finding> silent_findings(const PipelineCore& core) {
   std::vector<Finding> found;
   for (const auto& node : silent_nodes(core, kFewestSamples)) {
@@ -102,7 +102,7 @@ void Observer::limit_away(double seconds) {
   away_limit_ = seconds;
 }
 
-// For a caller that holds the mutex.
+// Call with the mutex held.
 Circumstances Observer::circumstances() const {
   return {.pipeline = core_.options().name,
           .still_limit = core_.options().stall_timeout.value_or(kStillLimit),
@@ -139,7 +139,7 @@ void Observer::run() {
   running_ = false;
 }
 
-/// Starts the thread. Throws std::system_error, and the next why() tries again.
+/// Starts the thread. If this throws std::system_error, the next why() tries again.
 void Observer::begin_watch() {
   thread_ = std::thread([this] { run(); });
   running_ = true;
@@ -155,7 +155,7 @@ Why Observer::why() {
   const std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
   if (runs && !is_watched(now) && !stopping_) {
-    if (thread_.joinable()) thread_.join();  // it has ended: it sets running_ last
+    if (thread_.joinable()) thread_.join();  // it has already ended, since it sets running_ last
     findings_ = Findings(findings_.witness());
     since_ = now;
     begin_watch();

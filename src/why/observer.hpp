@@ -1,4 +1,4 @@
-// Looks at a pipeline several times per second, so that it can say why samples are old.
+// Checks a pipeline several times per second, to explain latency and losses.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,10 +20,10 @@ namespace freshframe::core {
 
 class PipelineCore;
 
-/// One for each pipeline, so that the page, `freshframe top` and why() say the same. Any thread. A dashboard looks anyway
-/// and calls follow(). Without one why() starts a thread, which ends with the pipeline.
+/// One per pipeline, so that the page, `freshframe top` and why() agree. Thread-safe. A dashboard calls
+/// follow() itself; otherwise why() starts a thread, which ends with the pipeline.
 ///
-/// The observer's mutex is the first of all: the graph's is locked within it. Therefore it has no rank.
+/// Its mutex is locked before all others, including the graph's, so it has no rank.
 class Observer {
  public:
   explicit Observer(const PipelineCore& core);
@@ -31,14 +31,14 @@ class Observer {
   Observer& operator=(const Observer&) = delete;
   ~Observer();
 
-  /// `gil`: of a watch.
+  /// `gil`: the findings of a GIL watch.
   void follow(const GraphState& seen, GilFindings gil);
   [[nodiscard]] std::vector<Finding> findings() const;
-  /// The seconds for which each source has been away, by its number.
+  /// Returns the seconds for which each source has been away, by number.
   [[nodiscard]] std::map<int, double> away() const;
-  /// From now on a source that has no connection for longer than this is ill, in seconds.
+  /// Sets after how many seconds without a connection a source is reported.
   void limit_away(double seconds);
-  /// Begins to look unless it looks already.
+  /// Starts checking, unless already started.
   [[nodiscard]] Why why();
 
  private:
@@ -56,14 +56,14 @@ class Observer {
   GilFindings gil_;                   // guarded by mutex_, like the next
   std::optional<double> away_limit_;  // seconds
   Findings findings_;
-  std::optional<Time> since_;   // begin of the watch; nullopt means the pipeline does not run
-  std::optional<Time> looked_;  // the latest look
+  std::optional<Time> since_;   // start of the watch; nullopt: the pipeline is not running
+  std::optional<Time> looked_;  // the latest check
   bool stopping_ = false;
-  bool running_ = false;  // the thread
+  bool running_ = false;  // the thread is running
   std::thread thread_;
 };
 
-/// The observer of a pipeline, made at the first call. Any thread.
+/// Returns the pipeline's observer, creating it on the first call. Thread-safe.
 [[nodiscard]] Observer& get_observer(PipelineCore& core);
 
 }  // namespace freshframe::core

@@ -17,7 +17,7 @@ Names through(const std::map<std::string, Names>& above, const EdgeStats& edge) 
   return found != above.end() ? found->second : Names();
 }
 
-// The sources whose samples can reach each node and reader.
+// Returns the sources upstream of each node and reader.
 std::map<std::string, Names> sources_above(const GraphState& seen) {
   std::map<std::string, Names> above;
   for (std::size_t i = 0; i < seen.nodes.size(); ++i) {
@@ -46,15 +46,15 @@ Names with_those_below(Names names, const std::vector<EdgeStats>& edges) {
   return names;
 }
 
-// A camera with damaged="hold" waits for the next keyframe after each loss. The connection is as before, so the rest
-// of its branch is judged.
+// A camera with damaged="hold" waits for the next keyframe after each loss. Its connection is unaffected, so
+// the rest of its branch is judged.
 bool holds_back(const NodeStats& node) {
   const auto& source = *node.source;
   return source.state == SourceState::WaitingKeyframe && node.processed > 0 &&
          source.outages == source.reconnects;
 }
 
-// A source that has ended gives no samples, and so takes no part.
+// Sources that have ended do not count.
 bool all_unsettled(const Names& sources, const Names& unsettled, const Names& ended) {
   bool any = false;
   for (const auto& source : sources) {
@@ -65,7 +65,8 @@ bool all_unsettled(const Names& sources, const Names& unsettled, const Names& en
   return any;
 }
 
-// Calls `note` for what differs between two looks, or is in only one: `note` gets both, and one may be null.
+// Calls `note` for everything that was added, removed or changed between two checks. It receives both
+// versions; one may be null.
 template <class Map, class Note>
 void differences(const Map& now, const Map& before, Note note) {
   for (const auto& [number, each] : now) {

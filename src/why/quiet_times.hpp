@@ -1,4 +1,4 @@
-// Which branches of a graph have just changed, or have lost their sources: nothing is judged there for a while.
+// Finds branches that have just changed or lost their sources, where nothing is judged for a while.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,43 +16,46 @@
 
 namespace freshframe::core {
 
-/// The parts of a window that are not judged, by the names of nodes and readers.
+/// The parts of a window that are not judged, by names of nodes and readers.
 struct Quiet {
-  std::set<std::string> changed = {};  // a change of the graph is above or at it
-  std::set<std::string> nodes = {};    // nodes whose sources all have, or have just had, an outage
-  std::vector<bool> edges = {};        // by the statistics' edges: the same for all that passes one
+  std::set<std::string> changed = {};  // at or downstream of a change of the graph
+  std::set<std::string> nodes = {};    // nodes whose sources all have, or just had, an outage
+  std::vector<bool> edges = {};        // by index in the statistics' edges
 
   [[nodiscard]] bool has_changed(const std::string& name) const { return changed.contains(name); }
   [[nodiscard]] bool is_quiet(const std::string& name) const { return nodes.contains(name); }
 };
 
-/// Whether a source in this state gives no frames. A file also passes through these states, but not for long.
+/// Whether a source in this state delivers no frames. A file also passes through these states, but not for
+/// long.
 [[nodiscard]] bool is_away(SourceState state) noexcept;
-/// A source does not give its frames: it connects, waits for a keyframe, has stalled, or waits before the next attempt.
+/// Whether a source delivers no frames because it is connecting, waiting for a keyframe, stalled, or backing
+/// off.
 [[nodiscard]] bool is_away(const NodeStats& node) noexcept;
 
-/// Follows the looks. For one thread.
+/// Call at every check. Not thread-safe.
 ///
 /// Note [Quiet branches]
-/// Ten seconds after an outage of a source, or after a change of the graph, are not judged: the samples of that time
-/// say nothing about the time after it. This holds for the branch. A camera that stays away has nothing to do with the
-/// queue of another one, and a node of ten cameras goes on with nine of them. So a node is quiet while *all* of its
-/// sources are that have not ended, or while it is below a change.
+///
+/// For ten seconds after an outage of a source or a change of the graph, the affected branch is not judged,
+/// because samples of that time say nothing about the time after it. Other branches are: a camera that is
+/// away does not affect another one's queue, and a node with ten cameras continues with nine. So a node is
+/// quiet while all of its sources that have not ended are quiet, or while it is downstream of a change.
 class QuietTimes {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
   static constexpr std::chrono::seconds kQuiet{10};
 
-  /// Returns true if the graph is another one than at the look before.
+  /// Returns whether the graph has changed since the previous check.
   bool follow(const GraphState& seen, Time now);
-  /// The quiet times of a window that began at `since` and ends with `seen`.
+  /// Returns what is quiet in a window from `since` until `seen`.
   [[nodiscard]] Quiet find_quiet(const GraphState& seen, Time since) const;
-  /// Since when a source has been away; nullopt means it is there.
+  /// Returns since when a source has been away, or nullopt if it is not.
   [[nodiscard]] std::optional<Time> away_since(int number) const;
-  /// The seconds for which each source has been away, by its number.
+  /// Returns the seconds for which each source has been away, by number.
   [[nodiscard]] std::map<int, double> away(Time now) const;
-  /// Sources with a quiet time, and the nodes and readers below a change.
+  /// Returns sources with a quiet time, and nodes and readers downstream of a change.
   [[nodiscard]] std::vector<std::string> names(Time now) const;
 
  private:
@@ -72,9 +75,9 @@ class QuietTimes {
   void follow_source(const NodeStats& node, Time now);
 
   std::map<int, Source> sources_;        // by the node's number, like the next
-  std::map<int, std::string> nodes_;     // at the latest look
-  std::map<std::int64_t, Edge> edges_;   // at the latest look
-  std::map<std::string, Time> changed_;  // until when
+  std::map<int, std::string> nodes_;     // at the latest check
+  std::map<std::int64_t, Edge> edges_;   // at the latest check
+  std::map<std::string, Time> changed_;  // quiet until this time
   bool is_first_ = true;
 };
 

@@ -1,5 +1,5 @@
-// The rules that counters alone prove, and the rules of the GIL. Thresholds separated planted programs from healthy
-// ones.
+// Rules that only need counters, and rules about the GIL. The thresholds were chosen to separate programs
+// with known faults from healthy ones.
 // SPDX-License-Identifier: Apache-2.0
 #include "why/rules.hpp"
 
@@ -20,7 +20,7 @@ namespace {
 
 using std::chrono::duration;
 
-constexpr double kWaiting = 2;          // samples that wait on average in a queue that drops
+constexpr double kWaiting = 2;          // average number of samples in a queue that drops
 constexpr double kShortestWait = 0.05;  // seconds
 constexpr double kBlocked = 0.5;        // share of the time
 constexpr double kStale = 0.5;          // share of the samples
@@ -37,14 +37,14 @@ std::uint64_t count_restarts(const NodeStats& node) {
   return sum;
 }
 
-// How long a child's samples waited in its queue, and how old they were.
+// How long samples waited in a queue, and how old they were.
 struct Waits {
   double wait = 0;
   double age = 0;
 };
 
-// Takes the waits of the records; without them Little's law gives them: the mean of the waiting samples,
-// divided by the rate at which they leave, is their mean wait.
+// Uses the waits from the records. Without records, by Little's law, the mean wait is the mean number of
+// waiting samples divided by the rate at which they leave.
 Waits find_waits(const Scene& scene, std::size_t edge, double waiting, std::uint64_t left) {
   const auto& stats = scene.seen.stats.edges[edge];
   const auto share = largest_share(scene, stats.child, {AgeKind::Queue, AgeKind::Worker});
@@ -56,7 +56,7 @@ Waits find_waits(const Scene& scene, std::size_t edge, double waiting, std::uint
 
 }  // namespace
 
-// A reader that blocks, was full at every look, and took nothing.
+// A blocking reader edge that was full at every check, while the reader took nothing.
 void find_unread(const Scene& scene, Causes& out) {
   const auto& edges = scene.seen.stats.edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {
@@ -75,7 +75,8 @@ void find_unread(const Scene& scene, Causes& out) {
   }
 }
 
-// A node below a live source that waits for room most of the time. The cause is the child whose queue is full.
+// A node downstream of a live source that waits for room most of the time, because of the child whose queue
+// is full.
 void find_blocked(const Scene& scene, Causes& out) {
   const auto& stats = scene.seen.stats;
   for (std::size_t n = 0; n < stats.nodes.size(); ++n) {
@@ -102,9 +103,9 @@ void find_blocked(const Scene& scene, Causes& out) {
   }
 }
 
-// A source that is lost and found again and again, or that gave nothing for most of the window and is back. The others
-// are away now, which is a state (States), and a whole window of it ends the finding that a source comes and goes. A
-// source that is back is no finding any longer, so a single window without it ends the second.
+// A source that repeatedly disconnects, or that delivered nothing for most of the window and is back. A
+// source that is away now is a state (see States) instead. A single window without it ends the finding of a
+// source that is back, and a window that is entirely away ends that of one that comes and goes.
 void find_away(const Scene& scene, Causes& out) {
   const auto& nodes = scene.seen.stats.nodes;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -146,15 +147,15 @@ double Window::NodeSums::compute_slip() const {
 
 namespace {
 
-// The share of the time for which a source's decoding waited for its card. The time for which its thread was ready to run
-// is left out.
+// Returns the share of the time in which a source's decoding waited for its GPU, excluding the time in which
+// its thread was ready to run.
 double find_card_share(const Scene& scene, std::size_t node) {
   const auto& now = scene.seen.stats.nodes[node];
   const double wait = now.source->card_wait - scene.window.before.nodes[node].source->card_wait;
   return (wait - scene.run_queue.compute_node_load(scene.window.run_queue, now.number)) / scene.seconds;
 }
 
-// The frames of a source that were not read in time.
+// Returns the number of the source's frames that were not read in time.
 std::uint64_t count_unread(const NodeStats& source) {
   const auto found = source.drops.find(NodeDropCause::Device);
   return found != source.drops.end() ? found->second : 0;
@@ -162,8 +163,9 @@ std::uint64_t count_unread(const NodeStats& source) {
 
 }  // namespace
 
-// A source that waits for its card most of the time and falls behind: the card decodes no faster. A source that keeps its
-// pace may wait as long. One whose camera drops what it is late for, by itself, stays as late.
+// A source that waits for its GPU most of the time and falls behind, because the GPU cannot decode faster. A
+// source that keeps up may wait as much, and one whose camera drops late frames itself does not fall further
+// behind.
 void find_full_cards(const Scene& scene, Causes& out) {
   const auto& nodes = scene.seen.stats.nodes;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -201,7 +203,7 @@ void find_full_cards(const Scene& scene, Causes& out) {
                      {"lost", static_cast<double>(lost)},
                      {"behind", behind},
                      {"behind_before", behind_before}}};
-    // A full queue is emptied at a keyframe: seconds without a loss follow each loss.
+    // A full queue is emptied at a keyframe, so there is no loss for some seconds after each loss.
     auto lasts = shown != nullptr ? shown->lasts : std::nullopt;
     if (lost > 0) lasts = kMinute;
     out[{"card", node.name}] = {.finding = std::move(finding), .explains = 0, .lasts = lasts};
@@ -210,7 +212,7 @@ void find_full_cards(const Scene& scene, Causes& out) {
 
 namespace {
 
-// The rate that the child can take for long, in words.
+// Describes the rate that the child can sustain.
 std::string even_rate(double seconds_per_sample) {
   const double rate = 0.9 / seconds_per_sample;
   return rate >= 2 ? fixed_text(std::floor(rate)) : fixed_text(rate, 1);
@@ -218,7 +220,7 @@ std::string even_rate(double seconds_per_sample) {
 
 }  // namespace
 
-// The queue of a recorder is there to lose nothing: its depth is no fault, and its losses are.
+// A recorder's queue must lose nothing: being full is no problem, but losses are.
 void find_lost_records(const Scene& scene, Causes& out) {
   const auto& edges = scene.seen.stats.edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {
@@ -243,7 +245,7 @@ void find_lost_records(const Scene& scene, Causes& out) {
                     .remedy = "Make " + edge.child + " faster, or give it max_rate=" + even_rate(taken) +
                               ": then the rest does not wait.",
                     .evidence = {{"lost_share", share}, {"taken", taken}, {"interval", interval}}};
-    // How long a call takes depends on the scene: so the losses come and go.
+    // Call durations depend on the scene, so losses come and go.
     out[{"loss", subject}] = {
         .finding = std::move(finding), .explains = 0, .lasts = kMinute, .reaches_over = true};
   }
@@ -325,14 +327,14 @@ namespace {
 constexpr double kGilWait = 0.05;        // share of one node's time
 constexpr double kGilStarves = 1.0 / 3;  // share of the time of a node that loses samples
 constexpr double kLostToGil = 0.2;       // share of the samples
-constexpr double kOwnHold = 0.2;         // share of the time: a node that holds the GIL that long is named
+constexpr double kOwnHold = 0.2;         // share of the time for which a node must hold the GIL to be named
 
 double gil_share(const Scene& scene, std::size_t node, double NodeStats::* counter) {
   const auto& nodes = scene.seen.stats.nodes;
   return (nodes[node].*counter - scene.window.before.nodes[node].*counter) / scene.seconds;
 }
 
-// The nodes that hold the GIL.
+// Lists the nodes that hold the GIL.
 std::string holders_text(const Scene& scene) {
   std::vector<std::string> names;
   double sum = 0;
@@ -346,8 +348,8 @@ std::string holders_text(const Scene& scene) {
   return " The nodes hold it only " + percent_text(sum) + " of the time: another thread of the program does.";
 }
 
-// The samples that came to a node: the lost ones in its queues, and how many of these it would have
-// taken without its waits.
+// The samples that arrived at a node: how many its queues lost, and how many of those it would have taken
+// without waiting for the GIL.
 struct GilLoss {
   double lost = 0;       // share
   double explained = 0;  // share
@@ -377,7 +379,7 @@ GilLoss gil_loss(const Scene& scene, const std::string& node, double waits) {
 
 }  // namespace
 
-// One finding for each way, at the node that waits longest.
+// One finding per path, at the node that waits longest.
 void find_gil_waits(const Scene& scene, Causes& out) {
   for (const auto& age : scene.ages) {
     const double wait = sum_part(age, AgeKind::Gil, "");
@@ -416,7 +418,8 @@ void find_gil_waits(const Scene& scene, Causes& out) {
   }
 }
 
-// A node that gets the GIL and then takes the newest sample has its wait in no age: what it loses meanwhile shows it.
+// If a node takes the newest sample only after it has the GIL, its wait is not part of any age, but it shows
+// in its losses.
 void find_gil_losses(const Scene& scene, Causes& out) {
   for (std::size_t i = 0; i < scene.seen.stats.nodes.size(); ++i) {
     const auto& name = scene.seen.stats.nodes[i].name;

@@ -1,4 +1,4 @@
-// The rules of findings: each takes what some seconds have shown, and names a cause if there is one.
+// Rules for findings: each one checks a few seconds of a pipeline and names a cause if there is one.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,7 +23,7 @@
 
 namespace freshframe::core {
 
-/// How evenly a source gives its samples: intervals in seconds.
+/// How regularly a source delivers its samples: intervals in seconds.
 struct Pace {
   std::size_t samples = 0;
   double mean = 0;
@@ -32,63 +32,65 @@ struct Pace {
 
 class PipelineCore;
 
-/// Seconds since the beginning of each thread, by its number in the kernel. Two snapshots can be subtracted.
+/// Seconds since each thread started, by kernel thread id. Two snapshots can be subtracted.
 struct RunQueue {
   std::map<int, double> waited;     // empty if the kernel does not count (gVisor, CONFIG_SCHED_INFO off)
-  std::map<int, int> node_threads;  // by the number of the node
+  std::map<int, int> node_threads;  // by node number
 
-  /// Since `before`, of the threads that are in both: of a node, and of all.
+  /// The load since `before`, of threads in both snapshots: of one node, and of all.
   [[nodiscard]] double compute_node_load(const RunQueue& before, int node) const;
   [[nodiscard]] double compute_load(const RunQueue& before) const;
 };
 
-// ---- what a pipeline's nodes and readers have recorded, see observer.cpp
-/// The age of the samples of the last seconds, taken apart.
+// ---- records of a pipeline's nodes and readers, see observer.cpp
+/// Returns the ages of the latest samples, split into parts.
 [[nodiscard]] std::vector<Age> collect_ages(const PipelineCore& core, Seconds latest);
-/// How evenly the sources have given their samples.
+/// Returns how regularly the sources have delivered their samples.
 [[nodiscard]] std::map<std::string, Pace> collect_paces(const PipelineCore& core, Seconds latest);
 [[nodiscard]] RunQueue read_run_queue(const PipelineCore& core);
 
-/// Facts about a pipeline that its statistics do not contain.
+/// Facts about a pipeline that are not part of its statistics.
 struct Circumstances {
   std::string pipeline = {};               // the pipeline's name
-  std::optional<double> still_limit = {};  // seconds without a moving sample that are a stall
-  std::optional<double> away_limit = {};   // seconds without a connection after which a source is ill
+  std::optional<double> still_limit = {};  // seconds without any progress that count as a stall
+  std::optional<double> away_limit = {};   // seconds without a connection after which a source is reported
   std::optional<ErrorNote> failure = {};   // the error that ended the pipeline
-  GilFindings gil = {};                    // findings of a watch
-  /// Seconds for which the thread of a node was ready to run and waited for a processor; nullopt if it is not known.
+  GilFindings gil = {};                    // findings of a GIL watch
+  /// Returns the seconds for which the node's thread was ready to run but waited for a CPU; nullopt if
+  /// unknown.
   std::function<std::optional<double>(int node)> waited = {};
 };
 
-/// The evidence that costs more than the counters, and is only read when a window begins or ends. Each may be empty.
+/// Evidence that costs more than counters, so it is only read when a window starts or ends. Each may be
+/// empty.
 struct Witness {
-  std::function<Circumstances()> circumstances = {};  // at each look
+  std::function<Circumstances()> circumstances = {};  // at each check
 
-  std::function<std::vector<Age>()> ages = {};  // ages of the last ten seconds
+  std::function<std::vector<Age>()> ages = {};  // over the last ten seconds
   std::function<RunQueue()> run_queue = {};
-  std::function<std::map<std::int64_t, double>()> edge_ages = {};  // the median at each edge, by its number
-  std::function<std::map<std::string, Pace>()> paces = {};         // by the name of the source
+  std::function<std::map<std::int64_t, double>()> edge_ages = {};  // median of each edge, by its number
+  std::function<std::map<std::string, Pace>()> paces = {};         // by name of the source
 };
 
-/// The looks of a window, and the counters at its beginning.
+/// The checks of a window, and the counters at its start.
 struct Window {
   static constexpr std::chrono::seconds kLength{5};
 
   struct EdgeSums {
-    double waiting = 0;  // summed over the looks
-    int full = 0;        // looks at which it had no room
+    double waiting = 0;  // summed over the checks
+    int full = 0;        // number of checks at which it was full
   };
   struct NodeSums {
-    int blocked = 0;  // looks at which it waited for room
-    int away = 0;     // looks at which the source gave nothing
-    /// The lag (of SourceStats) in the first and in the last third of the window; nullopt means it was not known.
+    int blocked = 0;  // number of checks at which it waited for room
+    int away = 0;     // number of checks at which the source delivered nothing
+    /// The lag (see SourceStats) in the first and last third of the window; nullopt: unknown.
     std::optional<double> most_behind_at_first = {};
     std::optional<double> least_behind_at_last = {};
 
-    /// Notes the lag of a look when this share of the window was over.
+    /// Records the lag at a check; `share` is how much of the window had passed.
     void note_behind(double share, double behind);
-    /// Returns the seconds per second by which the source has become later. A lag that goes up and down within the window,
-    /// as with the segments of a playlist, has not grown.
+    /// Returns by how many seconds per second the lag of the source grew. Lag that only goes up and down within
+    /// the window, as with the segments of a playlist, does not count.
     [[nodiscard]] double compute_slip() const;
   };
 
@@ -105,17 +107,18 @@ struct Window {
 struct Cause {
   Finding finding;
   double explains = 0;
-  /// So many windows in a row without it end it, and 0 ends it now. nullopt means three if it is shown,
+  /// After how many windows in a row without it the finding ends; 0: now. nullopt: three if it is shown,
   /// otherwise one.
   std::optional<int> lasts = {};
-  /// One event of some seconds reaches into two windows: they prove it together with a third, or with a later one.
+  /// An event of a few seconds can span two windows, so those two are not enough: a third or later one must
+  /// confirm it.
   bool reaches_over = false;
 };
 
 using FindingKey = std::pair<std::string, std::string>;  // kind and subject
 using Causes = std::map<FindingKey, Cause>;
 
-/// One window that is over.
+/// A finished window.
 struct Scene {
   const GraphState& seen;
   const Window& window;
@@ -125,13 +128,13 @@ struct Scene {
   std::map<std::int64_t, double> edge_ages;
   std::map<std::string, Pace> paces;
   Quiet quiet;
-  std::function<double(int source)> away;  // seconds for which it has been away; 0 if it is there
-  /// Returns the cause of a finding that is shown already, or null.
+  std::function<double(int source)> away;  // seconds for which it has been away; 0 if it is not
+  /// Returns the cause of a finding that is already shown, or null.
   std::function<const Cause*(std::string_view kind, const std::string& subject)> shown;
 
-  /// Returns the threshold, lower for a finding that is shown already.
+  /// Returns the threshold, which is lower for a finding that is already shown.
   [[nodiscard]] double bar(double threshold, std::string_view kind, const std::string& subject) const {
-    constexpr double kStays = 0.7;  // share of a threshold: a finding stays as long as it is above
+    constexpr double kStays = 0.7;  // of a threshold, to avoid flickering
     return shown(kind, subject) != nullptr ? kStays * threshold : threshold;
   }
 };
@@ -150,21 +153,21 @@ void find_gil_losses(const Scene& scene, Causes& out);
 void find_full_processors(const Scene& scene, Causes& out);
 void find_bursts(const Scene& scene, Causes& out);
 
-/// The index of a node in the statistics; the number of nodes for a reader.
+/// Returns a node's index in the statistics; for a reader, the number of nodes.
 [[nodiscard]] std::size_t find_index(const Scene& scene, const std::string& node);
-/// In the order of the graph's names: "parent->child".
+/// As in the graph's names: "parent->child".
 [[nodiscard]] std::string edge_name(const EdgeStats& edge);
 
-/// The age in which parts of some kinds, of one node or of all (""), have the largest share.
+/// The age with the largest share of some kinds of parts, of one node or of all ("").
 struct AgeShare {
   double time = 0;           // seconds
-  const Age* age = nullptr;  // null means there are no such parts
+  const Age* age = nullptr;  // null: there are no such parts
 };
 [[nodiscard]] AgeShare largest_share(const Scene& scene, std::string_view node,
                                      const std::vector<AgeKind>& kinds);
-/// The part of one age.
+/// Returns the total of some parts of one age.
 [[nodiscard]] double sum_part(const Age& age, AgeKind kind, std::string_view node);
-/// The nodes along an age's way, each once.
+/// Returns the nodes along an age's path, each once.
 [[nodiscard]] std::vector<std::string> list_nodes(const Age& age);
 
 inline constexpr std::string_view kAwayRemedy =
@@ -174,9 +177,9 @@ inline constexpr std::string_view kGilRemedy =
     "process=True.";
 
 constexpr int kMinute = 12;              // windows
-constexpr double kShareOfAge = 1.0 / 3;  // share of the age that a cause explains
-/// A wait for the GIL or for a processor is wrong even if it is short, other than that in a queue.
+constexpr double kShareOfAge = 1.0 / 3;  // that a cause must explain
+/// Waiting for the GIL or a CPU is a problem even if it is short, unlike waiting in a queue.
 constexpr double kShortestPause = 0.02;     // seconds
-constexpr std::size_t kFewestSamples = 30;  // samples that prove anything
+constexpr std::size_t kFewestSamples = 30;  // minimum for any finding
 
 }  // namespace freshframe::core

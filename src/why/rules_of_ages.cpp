@@ -1,4 +1,4 @@
-// The rules that need the parts of the age: batches, processors, bursts.
+// Rules that need the parts of ages: batches, CPUs, bursts.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstddef>
@@ -14,13 +14,13 @@
 namespace freshframe::core {
 namespace {
 
-constexpr double kBatchWait = 1.5;     // waits for the batch, in calls
-constexpr double kBatchBusy = 0.8;     // a busier node fills no batch because it is slow
+constexpr double kBatchWait = 1.5;     // wait for the batch, in call durations
+constexpr double kBatchBusy = 0.8;     // a busier node has small batches because it is slow
 constexpr double kFullBatches = 0.05;  // share of the calls
-constexpr double kProcessors = 1.0;    // threads that are ready to run and wait, on average
-constexpr double kBurst = 5;           // the mean interval over the median
+constexpr double kProcessors = 1.0;    // average number of threads that are ready to run but waiting
+constexpr double kBurst = 5;           // mean interval divided by the median
 constexpr double kLostInBursts = 0.5;  // share of the samples
-constexpr double kIdleChild = 0.5;     // busy share: it had time for more
+constexpr double kIdleChild = 0.5;     // busy share up to which it had time for more
 constexpr double kShortestGather = 0.05;
 
 bool is_proven(const Age* age) {
@@ -84,7 +84,7 @@ AgeShare largest_share(const Scene& scene, std::string_view node, const std::vec
 
 namespace {
 
-// A node of batches that are hardly ever full although the node has time.
+// A node whose batches are hardly ever full although it has time.
 struct EmptyBatches {
   const NodeStats& node;
   int size = 0;
@@ -145,10 +145,10 @@ struct LostShare {
   std::string child = {};
 };
 
-// The results of one call come at once. A child that takes at least one of each source after each call keeps up with
-// the node, and what it loses is lost because of the batch.
+// The results of one call are sent at the same time. A child that takes at least one per source after each
+// call keeps up with the node, so what it loses is lost because of the batch.
 LostShare lost_at_once(const Scene& scene, const EmptyBatches& batches) {
-  constexpr double kNearly = 0.9;  // the latest call's may not have been taken
+  constexpr double kNearly = 0.9;  // the results of the latest call may not have been taken yet
   const double least =
       kNearly * batches.calls * static_cast<double>(sources_through(scene, batches.node.name));
   LostShare worst;
@@ -168,7 +168,7 @@ LostShare lost_at_once(const Scene& scene, const EmptyBatches& batches) {
 
 }  // namespace
 
-// Samples wait for others that do not come, and their results come at once.
+// Samples wait for others that do not arrive, and their results are sent in bursts.
 void find_empty_batches(const Scene& scene, Causes& out) {
   for (std::size_t i = 0; i < scene.seen.stats.nodes.size(); ++i) {
     const auto batches = empty_batches(scene, i);
@@ -205,7 +205,8 @@ void find_full_processors(const Scene& scene, Causes& out) {
   for (const auto& age : scene.ages) {
     if (!is_proven(&age) || scene.quiet.is_quiet(age.consumer)) continue;
     if (all < scene.bar(kProcessors, "processors", age.consumer)) continue;
-    // A sample takes one of the branches that meet at the reader: their calls are as many as its samples, or
+    // A sample passes only one of the branches that meet at the reader, so their calls are at least as many
+    // as its samples.
     // more.
     const double samples = age.interval > 0 ? scene.seconds / age.interval : 0;
     double wait = 0;
@@ -234,7 +235,7 @@ void find_full_processors(const Scene& scene, Causes& out) {
 
 namespace {
 
-// The share of a source's samples that a child lost although it had time for them; 0 means none such child.
+// Returns the share of a source's samples that a child lost although it had time for them, or 0.
 double lost_in_bursts(const Scene& scene, const std::string& source) {
   const auto& stats = scene.seen.stats;
   double worst = 0;
@@ -251,7 +252,7 @@ double lost_in_bursts(const Scene& scene, const std::string& source) {
   return worst;
 }
 
-// The age of a source's samples that has waited longest in queues and for workers.
+// Returns the age of the source's samples that waited longest in queues and for workers.
 AgeShare longest_wait(const Scene& scene, const std::string& source) {
   AgeShare worst;
   for (const auto& age : scene.ages) {

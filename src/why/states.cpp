@@ -19,23 +19,23 @@ namespace {
 
 using std::chrono::duration;
 
-constexpr std::chrono::seconds kShownFor{10};  // after the newest error or loss
-constexpr double kAwayFor = 2;                 // seconds: a reconnection takes less
+constexpr std::chrono::seconds kShownFor{10};  // after the latest error or loss
+constexpr double kAwayFor = 2;                 // seconds, longer than a reconnection takes
 constexpr double kClockOff = 1;                // seconds between a camera's clock and this machine's
-constexpr double kPaceOff = 0.01;              // of 1, of a camera's timestamps
-constexpr double kUnsent = 10;                 // seconds: a receiver that is started again is there earlier
-constexpr double kLongStall = 0.25;            // seconds, of a current one
+constexpr double kPaceOff = 0.01;              // of a camera's timestamps, as a fraction
+constexpr double kUnsent = 10;                 // seconds, longer than it takes to restart a receiver
+constexpr double kLongStall = 0.25;            // seconds, of a stall that is still going on
 constexpr double kStalledShare = 0.1;
-constexpr double kBusyShare = 0.05;      // share of the time: two thousandths on an idle machine
+constexpr double kBusyShare = 0.05;      // share of the time; an idle machine has about 0.002
 constexpr double kHoldShare = 0.8;       // share of the last second
-constexpr double kShortestSpan = 0.5;    // seconds that show a share of the time
-constexpr std::size_t kThreadName = 15;  // bytes that the kernel keeps of a thread's name
+constexpr double kShortestSpan = 0.5;    // seconds needed to judge a share of the time
+constexpr std::size_t kThreadName = 15;  // bytes of a thread name that the kernel keeps
 
 std::string rounded_seconds(double duration) {
   return fixed_text(duration, duration < 10 ? 1 : 0) + " s";
 }
 
-// The text of an error, which has any form, ends a sentence.
+// Ends a sentence with the message of an error, which may already have punctuation.
 std::string end_sentence(std::string text) {
   if (!text.ends_with('.')) text += '.';
   return text;
@@ -45,13 +45,13 @@ bool runs(const GraphState& seen) {
   return seen.phase == LifePhase::Running;
 }
 
-// Losses and errors are shown for the whole run then, whenever somebody asks.
+// After the end, losses and errors of the whole run are shown.
 bool has_ended(const GraphState& seen) {
   return seen.phase == LifePhase::Ended || seen.phase == LifePhase::Stopped ||
          seen.phase == LifePhase::Failed;
 }
 
-// The first cause of a kind and a subject is the worst.
+// The first cause of a kind and subject is the most severe.
 void add(Causes& out, Finding finding) {
   FindingKey key(finding.kind, finding.subject);
   out.emplace(std::move(key), Cause{.finding = std::move(finding)});
@@ -84,7 +84,7 @@ void add_stall(const GraphState& seen, const Circumstances& around, double still
             .ill = true});
 }
 
-// A source that gives nothing now: its children get nothing new.
+// A source that currently delivers nothing.
 void add_away(const GraphState& seen, const Circumstances& around, const QuietTimes& quiet,
               std::chrono::steady_clock::time_point now, Causes& out) {
   if (!runs(seen)) return;
@@ -131,7 +131,7 @@ void add_clocks(const GraphState& seen, Causes& out) {
   }
 }
 
-// A camera that stamps more or fewer frames per second than it sends. Ages are right even then, but pts is not time.
+// A camera whose timestamps advance faster or slower than real time. Ages are still correct, but pts is not.
 void add_paces(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
     if (!runs(seen) || !node.source || std::abs(node.source->pace - 1) <= kPaceOff) continue;
@@ -144,7 +144,7 @@ void add_paces(const GraphState& seen, Causes& out) {
   }
 }
 
-// A source that gives pictures, but always the same.
+// A source that delivers the same image over and over.
 void add_frozen(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
     if (!runs(seen) || !node.source || node.source->frozen.empty()) continue;
@@ -165,7 +165,7 @@ void add_frozen(const GraphState& seen, Causes& out) {
   }
 }
 
-// A camera that came back without some of its settings: it gives pictures, which may be too dark to be of use.
+// A camera that lost some settings when it reconnected: its images may be too dark, for example.
 void add_settings(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
     if (!runs(seen) || !node.source || node.source->settings_reason.empty()) continue;
@@ -178,7 +178,7 @@ void add_settings(const GraphState& seen, Causes& out) {
   }
 }
 
-// The CPU decodes what a card was to decode: the frames are the same, and the CPU has less time for others.
+// The CPU decodes instead of the GPU. The frames are the same, but less CPU time is left for the rest.
 void add_decoders(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
     if (!runs(seen) || !node.source || node.source->decoder_reason.empty()) continue;
@@ -206,7 +206,7 @@ void add_spools(const GraphState& seen, Causes& out) {
   for (const auto& node : seen.stats.nodes) {
     if (!node.spool || node.spool->waiting == 0) continue;
     const auto& spool = *node.spool;
-    const bool is_over = node.state == NodeState::Ended;  // nothing sends any longer
+    const bool is_over = node.state == NodeState::Ended;  // nothing is sent any more
     if (!is_over && spool.oldest_age < kUnsent) continue;
     auto text = count_text(spool.waiting, "result") + " not sent";
     if (spool.oldest_age > 0) text += ", the oldest for " + rounded_seconds(spool.oldest_age);
@@ -224,10 +224,10 @@ void add_spools(const GraphState& seen, Causes& out) {
 std::string_view describe_place(NodeKind kind, NodeDropCause cause, std::uint64_t count) {
   switch (cause) {
     case NodeDropCause::Device:
-      // The picture of a step's frame was on a graphics card that has failed since.
+      // The frame's image was on a GPU that has failed since.
       if (kind != NodeKind::Source)
         return count == 1 ? " with the device that held it" : " with the device that held them";
-      // A camera's driver, a scene or a server went on without this program.
+      // The camera's driver, the scene or the server continued without waiting for this program.
       return count == 1 ? " that was not read in time" : " that were not read in time";
     case NodeDropCause::Decode:
       return " in the decoder";
@@ -248,7 +248,7 @@ std::string_view describe_place(NodeKind kind, NodeDropCause cause, std::uint64_
   return " by an error";
 }
 
-// Samples that a node has thrown at have their own cause.
+// Samples for which a node threw have their own cause.
 std::uint64_t lost_otherwise(const NodeStats& node) {
   const auto errors = node.drops.find(NodeDropCause::Error);
   return grown(node.lost, errors != node.drops.end() ? errors->second : 0);
@@ -256,7 +256,7 @@ std::uint64_t lost_otherwise(const NodeStats& node) {
 
 constexpr std::string_view kFewer = "Run fewer nodes, or fewer programs on this machine";
 
-// All that the node has lost so far, by place.
+// Lists everything that the node has lost so far, by place.
 std::string lost_frames(NodeKind kind, const NodeStats& node) {
   std::string text = "lost";
   const char* separator = " ";
@@ -268,7 +268,7 @@ std::string lost_frames(NodeKind kind, const NodeStats& node) {
   return text + ".";
 }
 
-// `waits`: a sentence that the child waited for a processor, or an empty string.
+// `waits`: a sentence about the child waiting for a CPU, or an empty string.
 Finding loss_on(const EdgeStats& edge, const std::string& waits) {
   const auto& child = edge.child;
   const auto step = waits.empty() ? "Make " + child + " faster" : std::string(kFewer);
@@ -291,7 +291,7 @@ Finding find_errors(const NodeStats& node) {
           .evidence = {{"errors", static_cast<double>(node.errors)}}};
 }
 
-// The card that a thread belongs to: nodes' threads have their names.
+// Returns the node that a thread belongs to, by the thread's name.
 std::string find_thread_node(const std::string& thread, const GraphState& seen) {
   for (const auto& node : seen.stats.nodes) {
     if (!thread.empty() && (node.name == thread || node.name.substr(0, kThreadName) == thread))
@@ -358,7 +358,8 @@ void States::follow_counters(const GraphState& seen, Time now) {
   edges_.swap(edges);
 }
 
-// Each figure is read from a file in /proc. So only live sources, before their first loss, and losing children are read.
+// Each value is read from a file in /proc, so it is only read for live sources before their first loss, and
+// for children that lose samples.
 void States::follow_waits(const GraphState& seen, const Circumstances& around, Time now) {
   constexpr std::chrono::seconds kStep(1);
   if (!runs(seen) || !around.waited) return;
@@ -400,7 +401,7 @@ void States::follow_movement(const GraphState& seen, Time now) {
 }
 
 void States::follow_holds(const GraphState& seen, Time now) {
-  constexpr std::chrono::milliseconds kApart(50);  // for any number of questions
+  constexpr std::chrono::milliseconds kApart(50);  // reuses the result for any number of requests
   if (holds_.empty() || now - holds_.back().at >= kApart) {
     holds_.push_back({now, {}});
     for (const auto& node : seen.stats.nodes) holds_.back().seconds[node.number] = node.gil_hold;
@@ -451,7 +452,7 @@ void States::add_losses(const GraphState& seen, Time now, Causes& out) const {
   for (const auto& edge : seen.stats.edges) {
     if (!is_shown(edges_.at(edge.number))) continue;
     const auto child = std::ranges::find(seen.stats.nodes, edge.child, &NodeStats::name);
-    const auto is_node = child != seen.stats.nodes.end();  // or it is a reader
+    const auto is_node = child != seen.stats.nodes.end();  // otherwise it is a reader
     add(out, loss_on(edge, is_node ? describe_waits(child->number, child->name) : std::string()));
   }
   for (std::size_t i = 0; i < seen.stats.nodes.size(); ++i) {

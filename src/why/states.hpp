@@ -1,4 +1,5 @@
-// States that one look at a pipeline proves: failures, losses, sources that are away, clocks, the GIL, joins, spools, stalls.
+// Findings that a single check proves: failures, losses, absent sources, clocks, the GIL, joins, spools,
+// stalls.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,17 +18,17 @@
 
 namespace freshframe::core {
 
-/// Keeps what the looks before this one have shown: when counters have grown, and since when no sample has moved. An error
-/// or a loss is present for ten seconds. For one thread.
+/// Remembers earlier checks: when counters grew, and since when no sample has moved. An error or a loss is
+/// shown for ten seconds. Not thread-safe.
 class States {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// Returns the causes that are present at this look.
+  /// Returns the causes that apply at this check.
   Causes follow(const GraphState& seen, const Circumstances& around, const QuietTimes& quiet, Time now);
 
  private:
-  /// A counter, and when a look has found it larger than the look before.
+  /// A counter, and the time of the check that last saw it grow.
   struct Growth {
     std::uint64_t count = 0;
     std::optional<Time> at = {};
@@ -41,15 +42,15 @@ class States {
   };
   struct Waits {
     Time at;
-    double seconds;  // since the thread began
+    double seconds;  // since the thread started
   };
   struct Holds {
     Time at;
-    std::map<int, double> seconds;  // for which each node has held the GIL, by its number
+    std::map<int, double> seconds;  // for which each node held the GIL, by its number
   };
   struct Stalls {
     Time at;
-    double seconds;  // in total until then
+    double seconds;  // in total
   };
 
   void follow_counters(const GraphState& seen, Time now);
@@ -60,22 +61,22 @@ class States {
   /// Returns the share of the last second in which a node held the GIL.
   [[nodiscard]] double hold_share(const NodeStats& node, Time now) const;
 
-  /// Returns a sentence if the thread of a node has waited for a processor, or an empty string.
+  /// Returns a sentence if the node's thread has waited for a CPU, otherwise an empty string.
   [[nodiscard]] std::string describe_waits(int node, const std::string& name) const;
 
   void add_gil(const GraphState& seen, const GilFindings& gil, Time now, Causes& out) const;
   void add_losses(const GraphState& seen, Time now, Causes& out) const;
 
-  std::map<int, NodeGrowth> nodes_;         // by the node's number
-  std::map<std::int64_t, Growth> edges_;    // by the edge's number
-  std::map<int, std::deque<Waits>> waits_;  // waits of the last seconds, by the node's number
-  std::deque<Holds> holds_;                 // holds of the last second and one before
-  std::deque<Stalls> stalls_;               // stalls of the last seconds and one before
+  std::map<int, NodeGrowth> nodes_;         // by node number
+  std::map<std::int64_t, Growth> edges_;    // by edge number
+  std::map<int, std::deque<Waits>> waits_;  // of the last seconds, by node number
+  std::deque<Holds> holds_;                 // of the last second, and one before
+  std::deque<Stalls> stalls_;               // of the last seconds, and one before
   std::uint64_t moved_ = 0;                 // samples
   std::optional<Time> moved_at_;
 };
 
-/// Returns the holder of the GIL as text.
+/// Describes what holds the GIL.
 [[nodiscard]] std::string describe_holder(const GilFindings::Stall& stall);
 
 }  // namespace freshframe::core

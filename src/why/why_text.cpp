@@ -14,10 +14,10 @@ namespace freshframe {
 namespace core {
 namespace {
 
-constexpr std::size_t kWidth = 8;     // letters of a time in front of its part
-constexpr double kWorthALine = 0.01;  // share of the age; smaller parts are summed up
+constexpr std::size_t kWidth = 8;     // characters of a time before its part
+constexpr double kWorthALine = 0.01;  // share of the age; smaller parts are combined
 
-// The activity of a sample in that time. The node is in the place of the '*'.
+// Describes what a sample did in that time; '*' stands for the node.
 std::string doing(const Age& age, const AgePart& part) {
   constexpr std::array<std::string_view, 10> kTexts = {
       "from its capture until * gives it",
