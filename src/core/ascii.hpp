@@ -1,4 +1,4 @@
-// ASCII letters, digits and blanks, independent of the locale.
+// ASCII letters, digits and whitespace, independent of the locale.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,26 +20,26 @@ namespace freshframe::core {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-/// Capital letters of other alphabets stay.
+/// Non-ASCII letters are unchanged.
 [[nodiscard]] inline std::string lower_case(std::string_view text) {
   std::string small(text);
   std::ranges::transform(small, small.begin(), [](char c) { return lower_case(c); });
   return small;
 }
 
-/// The value of a hexadecimal digit; -1 for another letter.
+/// Returns the value of a hexadecimal digit, or -1.
 [[nodiscard]] constexpr int hex_digit(char c) noexcept {
   if (is_digit(c)) return c - '0';
   const char small = lower_case(c);
   return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
 }
 
-/// Whether a text is digits only; false for an empty text.
+/// Whether the string consists of digits only; false if it is empty.
 [[nodiscard]] constexpr bool all_digits(std::string_view text) noexcept {
   return !text.empty() && std::ranges::all_of(text, is_digit);
 }
 
-/// Returns the text without spaces, tabs and carriage returns at either end.
+/// Removes spaces, tabs and carriage returns from both ends.
 [[nodiscard]] constexpr std::string_view trimmed(std::string_view text) noexcept {
   constexpr std::string_view kBlank = " \t\r";
   const auto first = text.find_first_not_of(kBlank);
@@ -47,8 +47,8 @@ namespace freshframe::core {
   return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
-/// A decimal number at the beginning of `text`, after spaces; nullopt means that the text does not begin with one, or
-/// that it exceeds `most`.
+/// Returns the decimal number at the start of `text`, after spaces, or nullopt if there is none or it exceeds
+/// `most`.
 [[nodiscard]] inline std::optional<std::int64_t> number_at(std::string_view text,
                                                            std::int64_t most) noexcept {
   text = trimmed(text);

@@ -1,4 +1,4 @@
-// The time that a stop leaves to recorders.
+// Time limits for recorders after a stop.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,13 +6,13 @@
 
 namespace freshframe::core {
 
-/// The time of a stop whose caller gives none, and of Pipeline::stop().
+/// The default time for a stop, also of Pipeline::stop().
 inline constexpr Seconds kStopTime{5};
-/// The part of a stop's time in which nodes may get the events that are left. The rest is for their close().
+/// The share of a stop's time in which nodes may receive remaining events. The rest is for their close().
 inline constexpr double kHandOverShare = 0.9;
-/// For the waiting samples of a recorder.
+/// For the queued samples of a recorder.
 inline constexpr Seconds kDrainTime{2};
-/// The time after that which a recorder has to write the frames that its encoder holds.
+/// Additional time for a recorder to write the frames that its encoder holds.
 inline constexpr Seconds kEncoderDrainTime{1};
 
 }  // namespace freshframe::core

@@ -1,4 +1,4 @@
-// The first failure of a pipeline, shared by all that report it.
+// The first failure of a pipeline, shared by everything that reports it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,13 +15,13 @@ namespace freshframe::core {
 /// Thread-safe. Keeps the first exception that is set.
 class Failure {
  public:
-  /// When the verbs of the pipeline and of its readers throw it.
+  /// When the calls of the pipeline and its readers throw it.
   enum class Due {
     Now,
     AfterRest  // once all samples that were read before it have been delivered
   };
 
-  /// Returns false when there was one already. Due::Now makes an earlier one due, too.
+  /// Returns false if there already was one. Due::Now makes an earlier one due as well.
   bool set(std::exception_ptr error, Due due = Due::Now) {
     const Lock lock(mutex_);
     const bool first = !error_;
@@ -34,7 +34,7 @@ class Failure {
     return first;
   }
   [[nodiscard]] bool has_failed() const noexcept { return failed_.load(std::memory_order_acquire); }
-  /// Failed, and not AfterRest.
+  /// Whether there is a failure that calls must throw now.
   [[nodiscard]] bool due() const noexcept { return due_.load(std::memory_order_acquire); }
   [[nodiscard]] std::exception_ptr get() const {
     const Lock lock(mutex_);
@@ -48,17 +48,17 @@ class Failure {
   void rethrow_if_due() const {
     if (due()) rethrow_if_failed();
   }
-  /// Throws it unless a verb of the pipeline or of a reader has thrown it before.
+  /// Throws the failure unless a call of the pipeline or a reader already has.
   void rethrow_if_unthrown() const {
     if (!thrown_.load(std::memory_order_relaxed)) rethrow_if_failed();
   }
-  /// When it was set, unless a verb has thrown it or take_unreported() has returned it.
+  /// Returns when the failure was set, unless a call has thrown it or take_unreported() has returned it.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> unreported_since() const {
     if (!has_failed() || thrown_.load(std::memory_order_relaxed)) return std::nullopt;
     const Lock lock(mutex_);
     return reported_ ? std::nullopt : std::optional(set_at_);
   }
-  /// The exception for a report, such as a log line, once; null means no report is needed.
+  /// Returns the exception for a report such as a log line, once; then null.
   [[nodiscard]] std::exception_ptr take_unreported() {
     if (!has_failed() || thrown_.load(std::memory_order_relaxed)) return nullptr;
     const Lock lock(mutex_);

@@ -1,4 +1,4 @@
-// Who has a file: one list of this process, and locks that other programs see.
+// Claims on files: a list of this process, and locks that other programs see.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/file_claim.hpp"
 
@@ -71,7 +71,7 @@ void WriteClaim::release() noexcept {
   auto& all = get_claimed_files();
   const Lock lock(all.mutex);
   const auto found = all.written.find(file->id);
-  if (found == all.written.end() || found->second.serial != serial_) return;  // of the parent process
+  if (found == all.written.end() || found->second.serial != serial_) return;  // claimed by the parent process
   if (is_locked_) platform::unlock(file->number, file->id);
   all.written.erase(found);
 }

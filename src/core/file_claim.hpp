@@ -1,4 +1,4 @@
-// Who has a file: recorders of this process, its sources, and other programs.
+// Tracks which files are in use: by recorders and sources of this process, and by other programs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,22 +17,22 @@ struct OpenedFile {
 };
 
 /// Note [Claims]
-/// A claim consists of an entry in a list of this process and a lock of the open file, which other programs see. The lock
-/// is of the opening, not of the process. A lock of the process would end as soon as anything in it closed the same file:
-/// a source, a copy, a backup.
-/// A forked child would keep such a lock after its parent's end. So the child first replaces the descriptors of all
-/// claimed files, and has no claims.
+/// A claim is an entry in a list of this process, plus a lock on the open file that other programs see. The
+/// lock belongs to the open file description, not to the process: a process lock would end as soon as
+/// anything in the process closed the same file (a source, a copy, a backup). But a forked child would keep
+/// such a lock after its parent has ended. So the child first replaces the descriptors of all claimed files,
+/// and has no claims.
 ///
-/// The right to write or to delete one regular file, under any of its names. Release it before the file is closed.
+/// The right to write or delete a regular file, under any of its names. Release it before closing the file.
 /// Thread-safe.
 class WriteClaim {
  public:
   enum class Purpose : std::uint8_t {
     Write,   // nobody else writes the file, and no source of this process reads it
-    Delete,  // nobody writes it, and nobody begins to
+    Delete,  // nobody writes the file or can start to
   };
 
-  /// Returns nullopt and sets `why`, such as "another process is writing the file", if somebody has the file.
+  /// Returns nullopt and sets `why`, such as "another process is writing the file", if the file is in use.
   [[nodiscard]] static std::optional<WriteClaim> try_claim(const OpenedFile& file, Purpose purpose,
                                                            const char*& why);
   WriteClaim(WriteClaim&& other) noexcept
@@ -44,7 +44,7 @@ class WriteClaim {
 
   /// Does nothing when called again.
   void release() noexcept;
-  /// Returns false where the file system has no locks: another program may write the file, too.
+  /// Returns false if the file system has no locks, so another program may write the file at the same time.
   [[nodiscard]] bool is_locked() const noexcept { return is_locked_; }
   [[nodiscard]] platform::FileId file() const { return file_.value().id; }
 
@@ -57,10 +57,10 @@ class WriteClaim {
   bool is_locked_;
 };
 
-/// Returns who writes the file, as in WriteClaim::try_claim(), or nullptr if nobody does.
+/// Returns who writes the file, worded as in WriteClaim::try_claim(), or nullptr.
 [[nodiscard]] const char* find_writer(const OpenedFile& file);
 
-/// Shows the recorders that a source of this process reads a file. Several sources may read it. Thread-safe.
+/// Tells recorders that a source of this process reads a file. Several sources may read it. Thread-safe.
 class ReadClaim {
  public:
   explicit ReadClaim(platform::FileId file);

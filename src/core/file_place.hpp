@@ -1,4 +1,4 @@
-// The file that a path names: under its other names, after a change of directory, and while it is written.
+// Identifies the file that a path names: by other names, after a change of directory, or while it is written.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,15 +8,15 @@
 
 namespace freshframe::core {
 
-/// Returns the same place as a path from the root on, which a later change of the program's directory does not move.
-/// Recorders and sources call it when they open.
+/// Returns the absolute path, which a later change of the working directory does not affect. Recorders and
+/// sources call it when they open.
 [[nodiscard]] inline std::string lasting_path(const std::string& path) {
   std::error_code error;
   const auto lasting = path.empty() ? std::filesystem::path() : std::filesystem::absolute(path, error);
   return error || lasting.empty() ? path : lasting.string();
 }
 
-/// Returns one name for all names of a file, through links. The file need not exist.
+/// Returns the same path for all names of a file, following symlinks. The file need not exist.
 [[nodiscard]] inline std::filesystem::path one_name(const std::string& path) {
   std::error_code error;
   // Absolute first: weakly_canonical() leaves a relative path alone if its first part does not exist.
@@ -25,7 +25,7 @@ namespace freshframe::core {
   return error ? lasting : name;
 }
 
-/// Whether two recorders would write over each other. Several may write one device or pipe.
+/// Whether two recorders would overwrite each other. Several may write to one device or pipe.
 [[nodiscard]] inline bool is_same_file(const std::string& one, const std::string& other) {
   std::error_code error;
   if (!std::filesystem::exists(one, error)) return one_name(one) == one_name(other);

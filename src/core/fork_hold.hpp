@@ -1,4 +1,4 @@
-// The hold of a ranked mutex: a fork locks many of the same rank, which no other code may.
+// Holds a ranked mutex during a fork, which may lock many mutexes of the same rank; other code must not.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace freshframe::core {
 
-/// A part of an object with a mutex, declared below it: forks wait for the mutex.
+/// Declare it after the mutex of an object: forks then wait for that mutex.
 class ForkHold {
  public:
   explicit ForkHold(Mutex& mutex, LockRank rank = LockRank::Leaf)

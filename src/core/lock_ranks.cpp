@@ -1,4 +1,4 @@
-// The mutexes that a thread holds, by rank. Only in builds that check them.
+// Tracks the mutexes that each thread holds, by rank. Only in builds that check them.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/mutex.hpp"
 

@@ -13,7 +13,7 @@ namespace freshframe::core {
 
 inline constexpr std::size_t kPercentEscape = 3;  // bytes
 
-/// The byte that the escape at the beginning of `text` stands for; nullopt means no escape is there.
+/// Returns the byte that the escape at the start of `text` stands for, or nullopt if there is no escape.
 [[nodiscard]] constexpr std::optional<char> percent_escape(std::string_view text) noexcept {
   if (text.size() < kPercentEscape || text[0] != '%') return std::nullopt;
   const int high = hex_digit(text[1]);
@@ -22,7 +22,7 @@ inline constexpr std::size_t kPercentEscape = 3;  // bytes
   return static_cast<char>(high * 16 + low);
 }
 
-/// `text` without its escapes. Broken ones stay, and so do the escapes of other bytes than `wanted` ones.
+/// Decodes the escapes of `wanted` bytes; other and invalid escapes are kept.
 template <class Wanted>
 [[nodiscard]] std::string percent_decoded(std::string_view text, Wanted&& wanted) {
   std::string result;
@@ -39,7 +39,7 @@ template <class Wanted>
   return percent_decoded(text, [](char) { return true; });
 }
 
-/// `text` with an escape for each byte but ASCII's letters, digits, '-', '_' and the letters of `others`.
+/// Escapes each byte except ASCII letters, digits, '-', '_' and the characters in `others`.
 [[nodiscard]] inline std::string percent_encoded(std::string_view text, std::string_view others = {}) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string out;

@@ -1,4 +1,4 @@
-// Deadlines that no simulated clock moves: of networks, libraries and users.
+// Deadlines in real time, independent of a simulated clock: for networks, libraries and users.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace freshframe::core {
 
-/// Returns the moment that long from now, in real time.
+/// Returns the time that far from now, in real time.
 [[nodiscard]] inline TimePoint real_deadline(Seconds time) {
   return std::chrono::steady_clock::now() + to_duration(time);
 }

@@ -1,4 +1,4 @@
-// The histogram, the counters of nodes, and a source's record of its connection: states, outages, stalls.
+// Histograms, counters of nodes, and a source's connection history: states, outages, stalls.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/stats.hpp"
 
@@ -10,7 +10,7 @@
 namespace freshframe {
 namespace {
 
-constexpr double kUnits = 1.6e8;  // in a second; the first 16 buckets are one unit (6.25 ns) wide each
+constexpr double kUnits = 1.6e8;  // per second; the first 16 buckets are one unit (6.25 ns) wide
 constexpr double kUnit = 1.0 / kUnits;
 constexpr int kPerOctave = 16;
 
@@ -30,7 +30,7 @@ double compute_centre(int bucket) noexcept {
   return (static_cast<double>(kPerOctave + bucket % kPerOctave) + 0.5) * width * kUnit;
 }
 
-// The buckets at one time.
+// A snapshot of the buckets.
 class Reading {
  public:
   void add(const std::array<std::atomic<std::uint32_t>, Histogram::kBuckets>& buckets) noexcept {
@@ -57,12 +57,12 @@ class Reading {
   std::uint64_t total_ = 0;
 };
 
-// One thread adds.
+// Only one thread may add.
 void count_one(std::atomic<std::uint32_t>& bucket) noexcept {
   bucket.store(bucket.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-// There are Timings::kSlices of them.
+// Timings::kSlices of them make up kRecent.
 constexpr auto kRateSlice = std::chrono::duration_cast<TimePoint::duration>(Timings::kRecent) / 5;
 
 std::int64_t slice_number(TimePoint now) noexcept {
@@ -97,7 +97,7 @@ void Histogram::clear() noexcept {
   for (auto& bucket : buckets_) bucket.store(0, std::memory_order_relaxed);
 }
 
-// While the writer clears a slice, it has no number, and a reader leaves it out.
+// While the writer clears a slice, the slice has no number, so that readers skip it.
 void Timings::add(double seconds, TimePoint now) noexcept {
   const auto bucket = static_cast<std::size_t>(find_bucket(seconds));
   const auto number = slice_number(now);
@@ -321,7 +321,7 @@ void SourceCounters::set_packets(const Packets& packets) {
   stats_.marker_faults = before_.marker_faults + packets.marker_faults;
 }
 
-// An outage that lasts ends with the source.
+// An outage of the previous source that is still going on ends with that source.
 void SourceCounters::follow(const SourceStats& before) {
   const Lock lock(mutex_);
   stats_.outages += before.outages;

@@ -9,10 +9,10 @@
 
 namespace freshframe::core {
 
-/// One thread makes and destroys it, any may wait.
+/// One thread creates and destroys it, any thread may wait.
 class StopEvent {
  public:
-  /// Throws std::system_error when the system has no descriptor.
+  /// Throws std::system_error if the system has no descriptor left.
   explicit StopEvent(std::stop_token stop) : callback_(std::move(stop), Set{&wake_up_}) {}
   StopEvent(const StopEvent&) = delete;
   StopEvent& operator=(const StopEvent&) = delete;

@@ -1,4 +1,4 @@
-// The first action of each thread of a node, if the process wants one.
+// A function to call first on each node thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,13 +10,13 @@ using ThreadBegin = void (*)() noexcept;
 
 inline std::atomic<ThreadBegin> thread_begin_now{nullptr};
 
-/// Sets the call of all threads of nodes that begin from now on. A fleet's agent gives them a stack for
-/// signal handlers.
+/// Sets the function for all node threads that start from now on. A fleet's agent uses it to give them a
+/// stack for signal handlers.
 inline void on_thread_begin(ThreadBegin call) noexcept {
   thread_begin_now.store(call, std::memory_order_release);
 }
 
-/// Called by a thread of a node, once.
+/// Called once by each node thread.
 inline void begin_thread() noexcept {
   if (const auto call = thread_begin_now.load(std::memory_order_acquire)) call();
 }

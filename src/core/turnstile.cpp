@@ -1,4 +1,4 @@
-// The order in which waiting threads get in.
+// A queue of threads, of which a few may be inside.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/turnstile.hpp"
 
@@ -31,7 +31,7 @@ void Turnstile::wait_locked(Waiting& self) {
     }
     const auto called = [&] { return self.inside; };
     if (self.called.wait_until(mutex_, *clock_, moved_ + patience_, called)) return;
-    if (clock_->now() >= moved_ + patience_) admit_locked(inside_);  // otherwise one has left meanwhile
+    if (clock_->now() >= moved_ + patience_) admit_locked(inside_);  // otherwise one has left
   }
 }
 

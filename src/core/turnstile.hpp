@@ -1,4 +1,4 @@
-// Lets a few of many threads pass at a time.
+// Limits how many threads are in a section at the same time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,22 +12,21 @@
 
 namespace freshframe::core {
 
-/// Lets threads in, `places` at a time, in the order in which they came. Thread-safe.
+/// Lets up to `places` threads in, in order of arrival. Thread-safe.
 ///
-/// A thread inside may wait for one outside. So when no thread has entered or left for `patience`, as many
-/// more enter as are inside. While others move, a waiting thread wakes at most twice: when it becomes the
-/// next one, and when it gets its place. The others stay asleep, so the cost is proportional to the number of
-/// threads.
+/// A thread inside may be waiting for one outside. So if no thread has entered or left for `patience`, the
+/// number inside is doubled. Otherwise a waiting thread wakes at most twice: when it becomes the next one,
+/// and when it gets its place. The others stay asleep, so the cost is linear in the number of threads.
 class Turnstile {
  public:
   Turnstile(std::shared_ptr<const Clock> clock, std::size_t places, Seconds patience);
 
   /// Waits for a place.
   void enter();
-  /// The thread that entered has left.
+  /// Call when the thread that entered leaves.
   void leave();
 
-  /// The threads inside, the waiting threads, and the total number of times that threads went to sleep.
+  /// Threads inside, threads waiting, and how often threads have gone to sleep in total.
   struct Counts {
     std::size_t inside = 0;
     std::size_t waiting = 0;
@@ -51,7 +50,7 @@ class Turnstile {
   mutable Mutex mutex_;
   std::deque<Waiting*> queue_ FRESHFRAME_GUARDED_BY(mutex_);
   std::size_t inside_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
-  TimePoint moved_ FRESHFRAME_GUARDED_BY(mutex_){};  // when a thread entered or left
+  TimePoint moved_ FRESHFRAME_GUARDED_BY(mutex_){};  // when a thread last entered or left
   std::uint64_t sleeps_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
 };
 

@@ -12,7 +12,7 @@
 
 namespace freshframe::core {
 
-/// Writes a point in every locale: printf() would write the comma of the program's.
+/// Uses a decimal point in every locale, unlike printf().
 inline std::string number_text(double number, std::chars_format format, int digits) {
   std::array<char, 64> text{};
   const auto end = std::to_chars(text.data(), text.data() + text.size(), number, format, digits);

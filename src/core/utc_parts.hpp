@@ -8,13 +8,13 @@
 
 namespace freshframe::core {
 
-/// Names the zone where the system's std::tm has a place for it, for "%Z" of strftime().
+/// Sets the time zone if the system's std::tm has a field for it, for "%Z" of strftime().
 template <class Parts>
 void name_zone(Parts& parts) {
   if constexpr (requires { parts.tm_zone; }) parts.tm_zone = "GMT";
 }
 
-/// The parts of `seconds` since 1970. All of them are 0 for a moment that is more than 30,000 years away.
+/// Splits `seconds` since 1970. All fields are 0 for times more than 30,000 years away.
 [[nodiscard]] inline std::tm utc_parts(std::int64_t seconds) {
   using namespace std::chrono;  // NOLINT(google-build-using-namespace): of this function only
   constexpr std::int64_t kMost = std::int64_t{30'000} * 365 * 86'400;

@@ -12,7 +12,7 @@ std::size_t letter_size(std::string_view text) noexcept {
   const auto first = at(0);
   if (first < 0x80) return 1;
   const std::size_t size = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
-  // The second byte says whether the letter is overlong, a surrogate, or beyond Unicode.
+  // The second byte tells whether the code point is overlong, a surrogate, or beyond Unicode.
   const auto least = first == 0xE0 ? 0xA0U : first == 0xF0 ? 0x90U : 0x80U;
   const auto most = first == 0xED ? 0x9FU : first == 0xF4 ? 0x8FU : 0xBFU;
   if (size == 0 || at(1) < least || at(1) > most) return 0;
@@ -31,7 +31,7 @@ bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
-// In bytes that are not UTF-8 there is no letter to keep whole: these are cut anywhere.
+// Bytes that are not UTF-8 may be cut anywhere.
 std::string_view first_letters(std::string_view text, std::size_t most) noexcept {
   if (text.size() <= most) return text;
   for (std::size_t back = 1; back <= std::min<std::size_t>(most, 3); ++back) {

@@ -15,7 +15,6 @@ namespace freshframe::core {
 ///
 /// Times are the source's, in seconds. A time far before the last one means that the clock was changed, and
 /// the ticks start over; one slightly before it is from a reordered frame.
-/// time that is a little before it is of a picture that is shown in another order.
 class Rate {
  public:
   explicit Rate(double rate) noexcept : step_(1 / rate) {}

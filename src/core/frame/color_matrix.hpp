@@ -1,4 +1,4 @@
-// The matrices of ITU-R BT.601, 709 and 2020: which one a picture has, and its weights.
+// The color matrices of ITU-R BT.601, 709 and 2020: which one applies to an image, and its weights.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,13 +6,13 @@
 
 namespace freshframe::core {
 
-/// The effective matrix: an unspecified one is BT.601 below 720 rows, else BT.709.
+/// Returns the matrix that applies: if unspecified, BT.601 below 720 rows, otherwise BT.709.
 [[nodiscard]] constexpr ColorSpace choose_matrix(const PictureFormat& format) noexcept {
   if (format.space != ColorSpace::Unspecified) return format.space;
   return format.height < 720 ? ColorSpace::Bt601 : ColorSpace::Bt709;
 }
 
-/// Luma is the sum of the primaries with these weights, which add up to 1.
+/// Weights of the primaries in luma; they add up to 1.
 struct LumaWeights {
   double red = 0;
   double green = 0;
@@ -25,7 +25,7 @@ struct LumaWeights {
   return {0.299, 0.587, 0.114};
 }
 
-/// The levels that luma and chroma span in 8 bits. Chroma has its zero at 128.
+/// The 8-bit ranges of luma and chroma. Zero chroma is 128.
 struct Levels {
   double black = 0;
   double luma = 0;    // from black to white

@@ -1,4 +1,5 @@
-// Frame handles and the body that they share: the forms of its picture, its holders, its place in the budget.
+// Frame handles, and the shared object behind them: its pixel formats, its holders, its share of the frame
+// budget.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/frame.hpp"
 
@@ -24,12 +25,13 @@
 namespace freshframe::core {
 
 // Note [Who holds a frame]
-// One word counts three kinds of holders: engine handles, loans, and pins. The body is freed when the word
-// reaches 0. The budget must follow two facts: "the engine holds it" (engine > 0) and "it is on loan" (engine
-// == 0, loans > 0). Both change only when the engine count becomes 0 or leaves 0. The thread that takes it to
-// 0 while loans remain turns its reference into a pin in the same atomic step, so that the body outlives
-// settle(), and drops the pin afterwards. settle() reads the word under a mutex and corrects the budget to
-// match, so the last one to run leaves it right.
+//
+// One word counts three kinds of holders: engine handles, loans and pins. The body is freed when the word
+// reaches 0. The budget must know whether the engine holds the frame (engine > 0) and whether it is on loan
+// (engine == 0, loans > 0). Both only change when the engine count leaves or reaches 0. The thread that takes
+// it to 0 while loans remain atomically turns its reference into a pin, so that the body outlives settle(),
+// and then drops the pin. settle() reads the word under a mutex and corrects the budget accordingly, so the
+// last call leaves it right.
 struct FrameBody {
   static constexpr std::uint64_t kEngine = 1;
   static constexpr std::uint64_t kLoan = std::uint64_t{1} << 24;
@@ -44,16 +46,16 @@ struct FrameBody {
   struct Form {
     std::atomic<bool> made{false};
     Picture picture;
-    FramePool::Buffer memory;  // empty for the form that the frame was made with
+    FramePool::Buffer memory;  // empty for the frame's original format
     std::atomic<bool> packed{false};
-    FramePool::Buffer packed_memory;  // empty when the planes are packed already
+    FramePool::Buffer packed_memory;  // empty if the planes are already packed
     Picture pooled;                   // guarded by conversions(), as is pooled_memory
-    FramePool::Buffer pooled_memory;  // empty means not copied yet
+    FramePool::Buffer pooled_memory;  // empty: not copied yet
   };
 
   FrameBody(const Picture& picture, std::size_t size, std::function<void()> on_release,
             const PixelOps& pixel_ops);
-  /// The form in the host's memory is not made yet.
+  /// For an image on a GPU, which is not copied to host memory yet.
   FrameBody(std::shared_ptr<const DevicePicture> on_card, const PixelOps& pixel_ops);
   FrameBody(const FrameBody&) = delete;
   FrameBody& operator=(const FrameBody&) = delete;
@@ -61,7 +63,7 @@ struct FrameBody {
 
   void hold(bool loan, std::uint16_t holder) noexcept;
   void drop(bool loan, std::uint16_t holder) noexcept;
-  /// Makes the form if it does not exist. One thread converts, others wait for it.
+  /// Returns the frame in this format, converting if needed. One thread converts, others wait for it.
   const Form& form(PixelFormat format);
   std::span<const std::uint8_t> pack(PixelFormat format);
   Picture pool(PixelFormat format);
@@ -75,7 +77,7 @@ struct FrameBody {
   std::function<void()> release;
   std::atomic<std::size_t> bytes;
   const forks::Birthplace birthplace;
-  const std::shared_ptr<const DevicePicture> device;  // null for a picture in the host's memory
+  const std::shared_ptr<const DevicePicture> device;  // null for an image in host memory
   Mutex convert_mutex{LockRank::Conversion};
 
   std::atomic<FrameBudget*> lender{nullptr};  // kept alive by `budget`, once that is set
@@ -84,12 +86,12 @@ struct FrameBody {
   Mutex budget_mutex{LockRank::Place};
   std::shared_ptr<FrameBudget> budget FRESHFRAME_GUARDED_BY(budget_mutex);
   bool counted FRESHFRAME_GUARDED_BY(budget_mutex) = false;            // in budget's published frames
-  std::uint8_t generation FRESHFRAME_GUARDED_BY(budget_mutex) = 0;     // there
+  std::uint8_t generation FRESHFRAME_GUARDED_BY(budget_mutex) = 0;     // in the budget
   std::size_t charged FRESHFRAME_GUARDED_BY(budget_mutex) = 0;         // bytes in budget's loans
-  std::size_t charged_device FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // on a card
+  std::size_t charged_device FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // on a GPU
 
  private:
-  /// convert_mutex; of a frame that a parent of this process has made, one of this process.
+  /// Returns convert_mutex or, for a frame inherited from the parent process, a mutex of this process.
   Mutex& conversions() noexcept;
   const Form& convert(Form& target, PixelFormat format);
   void fetch(Form& own);
@@ -98,8 +100,8 @@ struct FrameBody {
 
 namespace {
 
-/// Bytes of the packed picture. Throws OptionError for an odd size of a subsampled format, which has no
-/// packed form.
+/// Size of the packed image in bytes. Throws OptionError if the format is subsampled and a size is odd,
+/// because then there is no packed form.
 [[nodiscard]] std::size_t packed_size(const PictureFormat& format) {
   const bool half_width = format.format == PixelFormat::Nv12 || format.format == PixelFormat::I420 ||
                           format.format == PixelFormat::I422;
@@ -174,10 +176,11 @@ core::FrameBody::FrameBody(std::shared_ptr<const DevicePicture> on_card, const P
 }
 
 // Note [Inherited frames]
-// A forked child may use the frames that it has inherited. A thread of its parent may have been at any step
-// with one of them: converting it, counting it. So the child locks none of a frame's mutexes: it converts under its
-// own lock, makes a form again that was not finished, and counts nothing. It frees nothing either: a camera's buffer,
-// or a worker's lease, that both processes gave back would be filled while the parent reads it.
+//
+// A forked child may use the frames that it inherited. In the parent, another thread may have been converting
+// or counting one at the time of the fork. So the child locks none of their mutexes: it converts under its
+// own mutex, repeats unfinished conversions, and counts nothing. It does not free them either, because a
+// camera's buffer or a worker's lease would then be refilled while the parent still reads it.
 core::FrameBody::~FrameBody() {
   if (budget) {
     if (counted) budget->unpublish(generation);
@@ -191,7 +194,7 @@ core::FrameBody::~FrameBody() {
 void core::FrameBody::hold(bool loan, std::uint16_t holder) noexcept {
   if (holder != 0) lender.load(std::memory_order_acquire)->lend(holder, 1, device_bytes());
   const auto before = holders.fetch_add(loan ? kLoan : kEngine, std::memory_order_relaxed);
-  if (!loan && engine_count(before) == 0) settle();  // the caller's loan keeps the body alive meanwhile
+  if (!loan && engine_count(before) == 0) settle();  // the caller's loan keeps the body alive in the meantime
 }
 
 void core::FrameBody::drop(bool loan, std::uint16_t holder) noexcept {
@@ -224,7 +227,7 @@ const core::FrameBody::Form& core::FrameBody::form(PixelFormat format) {
   return convert(target, format);
 }
 
-/// Others read the format of the picture meanwhile.
+/// Other threads may read the image's format at the same time.
 void core::FrameBody::fetch(Form& own) {
   FrameBuilder builder(own.picture.format);
   device->memory->fetch(builder.picture());

@@ -1,4 +1,4 @@
-// Operations on frames for the engine only: lend one, take it back, count it.
+// Operations on frames that only the engine may use: lend, take back, count.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,22 +13,21 @@ class FrameBudget;
 
 class FrameAccess {
  public:
-  /// Returns the same frame as a handle outside the engine. `holder` is the number of the node or reader that
-  /// keeps it, 0: unknown.
+  /// Returns a handle for use outside the engine. `holder` is the number of the node or reader that keeps it;
+  /// 0: unknown.
   [[nodiscard]] static Frame loan(const Frame& frame, std::uint16_t holder = 0) noexcept;
-  /// Returns the same frame as a handle inside the engine.
+  /// Returns a handle for use inside the engine.
   [[nodiscard]] static Frame engine(const Frame& frame) noexcept;
   [[nodiscard]] static bool is_loan(const Frame& frame) noexcept;
-  /// Counts `frame` towards `budget` from now on, once; a frame that has a budget keeps it.
+  /// Counts `frame` towards `budget` from now on, unless it already has a budget.
   static void attach(const Frame& frame, const std::shared_ptr<FrameBudget>& budget);
-  /// Whether it has one.
+  /// Whether the frame has a budget.
   [[nodiscard]] static bool is_attached(const Frame& frame) noexcept;
-  /// Whether places in this picture are not those in the pictures of its source's packets, turned as their stream says:
-  /// a node has made it, or it says another orientation than its stream. A picture that its source has only scaled is
-  /// not.
+  /// Whether coordinates in this frame differ from those in its source's packets (after their rotation): a
+  /// node made it, or it has another orientation than its stream. False if the source has only scaled it.
   [[nodiscard]] static bool is_moved(const Frame& frame) noexcept;
   static void mark_moved(const Frame& frame) noexcept;
-  /// The same for all handles of a picture, in all of its formats.
+  /// Returns a value that is equal for all handles of a frame, in all formats.
   [[nodiscard]] static const void* identity(const Frame& frame) noexcept;
 };
 

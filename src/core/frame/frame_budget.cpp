@@ -14,7 +14,7 @@ namespace freshframe::core {
 
 namespace {
 
-// Two threads may count a loan and its return in reverse order, so the sum can be below 0 for a moment.
+// Two threads may count a loan and its return in reverse order, so the sum can be briefly negative.
 std::size_t read_sum(const std::atomic<std::ptrdiff_t>& bytes) noexcept {
   return static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, bytes.load(std::memory_order_relaxed)));
 }
@@ -32,7 +32,7 @@ bool FrameBudget::wait_for_room(bool on_card, const std::stop_token& stopped) {
     room_.notify_all();
   });
   const Lock lock(mutex_);
-  // This comes before the predicate reads its counts: whoever lowers one reads `waiters_` afterwards.
+  // Before the predicate reads the counters, because whoever lowers one reads `waiters_` afterwards.
   waiters_.fetch_add(1);
   room_.wait(mutex_, [&] { return has_room(on_card) || stopped_.load() || stopped.stop_requested(); });
   waiters_.fetch_sub(1);

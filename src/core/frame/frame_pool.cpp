@@ -1,4 +1,4 @@
-// Recycled picture memory and the builder that writes into it.
+// Reuses the memory of images, and builds frames in it.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/frame.hpp"
@@ -18,7 +18,7 @@ namespace freshframe {
 namespace {
 
 constexpr std::size_t kAlignment = 64;                        // a cache line, and the widest SIMD register
-constexpr std::size_t kMaxIdleBytes = std::size_t{64} << 20;  // about twenty 720p BGR pictures
+constexpr std::size_t kMaxIdleBytes = std::size_t{64} << 20;  // about twenty 720p BGR images
 constexpr std::size_t kMostSizes = 64;                        // of idle buffers
 constexpr int kMaxSide = 1 << 16;
 
@@ -34,7 +34,7 @@ std::size_t aligned(std::size_t bytes) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
-/// Buffers to be freed without the lock. They are a list through their own first bytes: freeing allocates nothing.
+/// Buffers to free without the lock. Linked through their own first bytes, so that this needs no allocation.
 class EvictedBuffers {
  public:
   EvictedBuffers() = default;
@@ -68,16 +68,16 @@ struct FramePool::Impl {
     }
   }
 
-  /// The idle buffers of one size.
+  /// Idle buffers of one size.
   struct Idle {
     std::vector<std::uint8_t*> buffers;
-    std::uint64_t used = 0;  // `uses` when the last buffer was taken or given back
+    std::uint64_t used = 0;  // `uses` when a buffer was last taken or returned
   };
 
-  /// Frees the least recently used sizes until `bytes` more fit, and puts their buffers into `evicted`. Returns false,
-  /// and frees nothing, if the buffers of this size alone leave no room.
+  /// Frees the least recently used sizes until `bytes` more fit, moving their buffers to `evicted`. Returns
+  /// false, without freeing anything, if buffers of this size alone leave no room.
   bool make_room(std::size_t bytes, EvictedBuffers& evicted) noexcept FRESHFRAME_REQUIRES(mutex);
-  /// Returns the place of idle buffers of a size that is in use.
+  /// Returns the entry for a size that is in use.
   Idle& get_idle(std::size_t bytes) FRESHFRAME_REQUIRES(mutex);
 
   Mutex mutex;
@@ -85,7 +85,7 @@ struct FramePool::Impl {
   std::map<std::size_t, Idle> idle FRESHFRAME_GUARDED_BY(mutex);
   std::uint64_t uses FRESHFRAME_GUARDED_BY(mutex) = 0;
   Stats stats FRESHFRAME_GUARDED_BY(mutex);
-  std::shared_ptr<core::PictureMemory> memory FRESHFRAME_GUARDED_BY(mutex);  // null means the heap
+  std::shared_ptr<core::PictureMemory> memory FRESHFRAME_GUARDED_BY(mutex);  // null: the heap
 };
 
 bool FramePool::Impl::make_room(std::size_t bytes, EvictedBuffers& evicted) noexcept {
@@ -109,7 +109,7 @@ bool FramePool::Impl::make_room(std::size_t bytes, EvictedBuffers& evicted) noex
 
 FramePool::Impl::Idle& FramePool::Impl::get_idle(std::size_t bytes) {
   const auto found = idle.find(bytes);
-  if (found == idle.end() && idle.size() >= kMostSizes)  // such as sizes of crops
+  if (found == idle.end() && idle.size() >= kMostSizes)  // e.g. sizes of crops
     std::erase_if(idle, [](const auto& each) { return each.second.buffers.empty(); });
   auto& place = found != idle.end() ? found->second : idle[bytes];
   place.used = ++uses;
@@ -125,14 +125,14 @@ void FramePool::Recycle::operator()(std::uint8_t* buffer) const noexcept {
     return;
   }
   if (pool) {
-    EvictedBuffers evicted;  // freed after the lock is
+    EvictedBuffers evicted;  // freed after the lock is released
     const Lock lock(pool->mutex);
     if (pool->make_room(bytes, evicted)) {
       try {
         pool->get_idle(bytes).buffers.push_back(buffer);
         pool->stats.idle_bytes += bytes;
         return;
-      } catch (const std::bad_alloc&) {  // no memory for the list: free the buffer instead
+      } catch (const std::bad_alloc&) {  // out of memory for the list entry: free the buffer
       }
     }
   }
@@ -180,7 +180,7 @@ FramePool::Stats FramePool::stats() const {
 }
 
 FramePool& FramePool::get_shared() {
-  return forks::ProcessWide<FramePool>::get();  // frames may outlive every other static object
+  return forks::ProcessWide<FramePool>::get();  // frames may outlive all other static objects
 }
 
 std::size_t core::lay_out(Picture& picture, std::uint8_t* memory) {

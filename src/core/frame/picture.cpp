@@ -1,4 +1,4 @@
-// Shapes of planes, names of formats, and core's own conversion: luma only.
+// Plane sizes, names of formats, and the conversion that core does itself: luma only.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/forks.hpp"
 #include "freshframe/frame.hpp"

@@ -1,4 +1,4 @@
-// The memory of pictures: how the planes lie in one piece of it, and sources other than the heap.
+// Memory for images: how planes are laid out in one block, and allocators other than the heap.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,11 +9,12 @@
 
 namespace freshframe::core {
 
-/// Sets the planes of `picture`, whose format is set, one after the other in `memory`, each row aligned. The memory may
-/// be null if only the sizes are needed. Returns the number of bytes. Throws Error for a size that no frame can have.
+/// Lays out the planes of `picture`, whose format is set, one after the other in `memory`, with aligned rows.
+/// `memory` may be null to get only the sizes. Returns the number of bytes. Throws Error if the size is
+/// invalid.
 std::size_t lay_out(Picture& picture, std::uint8_t* memory);
 
-/// A source of memory for a FramePool. Thread-safe. Kept alive by every buffer that came from it.
+/// An allocator for a FramePool. Thread-safe. Kept alive by every buffer that it allocated.
 class PictureMemory {
  public:
   PictureMemory() = default;
@@ -21,7 +22,7 @@ class PictureMemory {
   PictureMemory& operator=(const PictureMemory&) = delete;
   virtual ~PictureMemory() = default;
 
-  /// At least `bytes`, aligned to 64; nullptr if no memory is available now.
+  /// Returns at least `bytes`, aligned to 64, or nullptr if no memory is available now.
   [[nodiscard]] virtual std::uint8_t* allocate(std::size_t bytes) noexcept = 0;
   virtual void deallocate(std::uint8_t* memory) noexcept = 0;
 };

@@ -1,4 +1,4 @@
-// Checks regions of interest, and shows their pixels in the memory of the whole picture.
+// Validates regions of interest, and creates views of them in the memory of the whole image.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/region.hpp"
 
@@ -60,13 +60,13 @@ FramePart view_part(const Frame& frame, const Region& region) {
   Picture part = whole;
   part.format.width = region.x1 - x;
   part.format.height = region.y1 - y;
-  part.format.space = core::choose_matrix(whole.format);  // which depends on the height of the whole picture
+  part.format.space = core::choose_matrix(whole.format);  // depends on the height of the whole image
   std::size_t bytes = 0;
   for (int i = 0; i < part.format.plane_count(); ++i) {
     const auto& from = whole.planes[static_cast<std::size_t>(i)];
     auto& to = part.planes[static_cast<std::size_t>(i)];
     const auto shape = part.format.plane_shape(i);
-    // The bytes before the part in a row: the bytes of a picture whose width is the part's distance from the left.
+    // The offset in a row equals the row size of an image that is as wide as the part's left edge.
     auto left = part.format;
     left.width = x;
     left.height = y;

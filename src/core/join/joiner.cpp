@@ -1,4 +1,4 @@
-// The rules of the join, in the order of Note [Rules of the join], and how the options of one are checked.
+// Implements Note [Rules of the join], in the same order, and validates the options.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/join/joiner.hpp"
 
@@ -16,7 +16,7 @@
 namespace freshframe::core {
 namespace {
 
-// Seconds by which times may differ beyond `within`: the difference of two doubles has a rounding error.
+// Seconds added to `within`, since the difference of two doubles has a rounding error.
 constexpr double kRounding = 1e-9;
 constexpr double kSilentIntervals = 3;
 constexpr double kSmoothing = 0.1;
@@ -36,7 +36,7 @@ void Joiner::put(std::size_t parent, double time, TimePoint now) {
   advance(now);
   auto& input = inputs_[parent];
   if (input.last_arrival) {
-    // A silence counts for no more than the time after which it was one.
+    // Silence counts at most until it is recognized as such.
     const double gap = std::min(Seconds(now - *input.last_arrival).count(), patience(input));
     input.mean_interval += (gap - input.mean_interval) * (input.mean_interval > 0 ? kSmoothing : 1);
   }
@@ -205,8 +205,8 @@ bool Joiner::certain() const {
   });
 }
 
-// Each parent but the reference moves on to its next waiting sample while that makes the spread smaller, or
-// leaves it and comes nearer to the reference.
+// For each parent but the reference, moves to the next waiting sample as long as that makes the spread
+// smaller, or keeps the spread and gets closer to the reference.
 Joiner::Steps Joiner::choose(Steps steps) const {
   if (std::ranges::none_of(inputs_, [](const Input& each) { return each.waiting.size() > 1; })) return steps;
   std::array<double, kMostParents> picks{};
@@ -304,7 +304,7 @@ void Joiner::drop(std::size_t parent, TimePoint now, std::size_t count) {
   }
 }
 
-// Where all samples of a parent have gone, the newest one counts: it may be an hour away.
+// If a parent has no waiting samples, its newest one counts, which may be an hour away.
 void Joiner::note_nearest(double reference) {
   for (std::size_t i = 1; i < inputs_.size(); ++i) {
     auto& input = inputs_[i];

@@ -1,4 +1,4 @@
-// The decisions of a join: which samples of several parents belong together, and which find no partner.
+// Decides which samples of several parents form a set, and which are dropped unmatched.
 // SPDX-License-Identifier: Apache-2.0
 //
 // An exact greedy matching without look-ahead: each set is made as soon as its last member arrives. By an
@@ -21,38 +21,40 @@
 
 namespace freshframe::core {
 
-/// Gets the arrivals of each parent and the time, and decides. It holds no samples: its owner keeps the samples of
-/// each parent in a queue and applies the decisions in their order. Not thread-safe.
+/// Receives the arrivals of each parent and the time, and returns decisions. It stores no samples: its owner
+/// keeps those in one queue per parent, and applies the decisions in order. Not thread-safe.
 ///
 /// Note [Rules of the join]
 ///
-/// J1: Parent 0 is the reference. Each of its samples has one fate: a set, a partial set or a drop.
+/// J1: Parent 0 is the reference. Each of its samples ends up in a set, in a partial set, or dropped.
 ///
-/// J2: T is the greatest time among the oldest waiting samples of the parents. A sample that is older than T - within
-/// can no longer be in a whole set. Without `partial` it is dropped immediately. With it, it may be in the partial set
-/// of its reference: a sample goes when it is older than the reference's oldest one by more than `within`, and waits
-/// when the reference has none.
+/// J2: T is the greatest time among the parents' oldest waiting samples. A sample older than T - within can
+/// no longer be in a complete set. Without `partial` it is dropped immediately. With `partial` it may still
+/// be in the partial set of its reference: it is dropped once it is older than the oldest reference sample by
+/// more than `within`, and waits while there is no reference sample.
 ///
-/// J3: When all parents have a waiting sample that J2 leaves, these are a set. A later sample that waits already
-/// replaces an older one if it makes the spread smaller.
+/// J3: When all parents have a waiting sample after J2, these form a set. A later sample that is already
+/// waiting replaces an older one if that makes the spread smaller.
 ///
-/// J4: No sample waits longer than `wait` after its own arrival. Then its set is decided with the samples that are
-/// there: a partial set if that is allowed and its reference waits, else a drop.
+/// J4: No sample waits longer than `wait` after it arrived. Then its set is decided with the samples that are
+/// there: a partial set if that is allowed and its reference is waiting, otherwise a drop.
 ///
-/// J5: With `partial`, a parent that has ended, or has been silent for longer than max(wait, 3 x its mean interval), is
-/// not waited for until its next sample. So a partial set is made when each other parent has a sample or is not waited
-/// for, and they are no whole set. Without it, all samples are dropped immediately when a parent has ended.
+/// J5: With `partial`, a parent that has ended, or was silent for longer than max(wait, 3 x its mean
+/// interval), is not waited for until its next sample. A partial set is made when each other parent has a
+/// sample or is not waited for, and the samples are not a complete set. Without `partial`, all samples are
+/// dropped immediately when a parent has ended.
 ///
-/// J6: A sample whose reference was decided before it arrived has the cause `late` when it is dropped in the end.
+/// J6: A dropped sample whose reference was decided before the sample arrived has the cause `late`.
 ///
-/// J7: A full queue that drops its oldest sample does so. When a parent's times go back, its waiting samples are
-/// dropped, and nothing of the old times is remembered.
+/// J7: If a full queue drops its oldest sample, so does the join. If a parent's times go back, its waiting
+/// samples are dropped, and its earlier times are forgotten.
 ///
-/// J8: Ties: of two samples that are equally near the earlier one, of equal times the lower parent.
+/// J8: Of two samples equally near, the earlier one is used; of equal times, the parent with the lower
+/// number.
 ///
-/// Without `wait` (below files) the results must not depend on the time of arrival. There a set also waits until each
-/// parent has a sample at or after the reference's time, has a full queue, or has ended. So J3 chooses among all
-/// samples that can be nearest. J7 does depend on it where the times of a parent go back.
+/// Without `wait` (for files) the results must not depend on arrival times. Then a set also waits until each
+/// parent has a sample at or after the reference's time, has a full queue, or has ended, so that J3 can
+/// choose among all candidates. Only J7 depends on arrival times, if a parent's times go back.
 class Joiner {
  public:
   static constexpr std::size_t kMostParents = 16;
@@ -62,42 +64,43 @@ class Joiner {
     bool drops_oldest = true;  // otherwise its owner puts nothing into a full queue
   };
   struct Options {
-    double within = 0;                 // greatest difference between the times of a set
-    std::optional<Seconds> wait = {};  // nullopt means without limit
+    double within = 0;                 // maximum difference between the times in a set
+    std::optional<Seconds> wait = {};  // nullopt: no limit
     bool partial = false;
-    std::vector<Room> rooms = {};  // one for each parent: 2 to kMostParents
+    std::vector<Room> rooms = {};  // one per parent: 2 to kMostParents
   };
 
-  /// Either the oldest sample of `parent` is dropped, or the oldest ones of `members` leave as a set.
+  /// Either drop the oldest sample of `parent`, or make a set of the oldest samples of `members`.
   struct Decision {
-    std::uint16_t members = 0;  // a bit for each parent of the set; 0 for a drop
+    std::uint16_t members = 0;  // one bit per parent in the set; 0 for a drop
     std::uint8_t parent = 0;    // parent of the dropped sample
     DropCause cause = DropCause::Unmatched;
     TimePoint at{};
-    double spread = 0;  // of a set: from its least to its greatest time
-    Seconds waited{0};  // of a set: since the arrival of its first member
+    double spread = 0;  // of a set: maximum minus minimum time
+    Seconds waited{0};  // of a set: since its first member arrived
   };
 
   explicit Joiner(Options options);
 
-  /// A sample of `parent` with this time has arrived. `now` never goes back from call to call.
+  /// Adds a sample of `parent`. `now` must never decrease between calls.
   void put(std::size_t parent, double time, TimePoint now);
-  /// No more samples of `parent` will arrive.
+  /// Call when no more samples of `parent` will arrive.
   void end_parent(std::size_t parent, TimePoint now);
-  /// Samples of a parent that has ended will arrive again, of its next source.
+  /// Call when samples of a parent that has ended will arrive again, from its next source.
   void begin_parent(std::size_t parent) noexcept { inputs_[parent].ended = false; }
-  /// Decides what is due until `now`.
+  /// Makes the decisions that are due at `now`.
   void advance(TimePoint now);
-  /// When advance() has the next decision to make; nullopt means not before the next put() or end_parent().
+  /// Returns when advance() has the next decision to make; nullopt: not before the next put() or
+  /// end_parent().
   [[nodiscard]] std::optional<TimePoint> next_time() const;
-  /// Drops all waiting samples. Nothing of the old times is remembered.
+  /// Drops all waiting samples and forgets their times.
   void restart(TimePoint now);
-  /// The waiting samples of `parent` go without a decision.
+  /// Removes the waiting samples of `parent` without a decision.
   void forget(std::size_t parent) noexcept { inputs_[parent].waiting.clear(); }
-  /// All waiting samples go without a decision, as after close().
+  /// Removes all waiting samples without a decision, for close().
   void clear() noexcept;
 
-  /// The decisions that were not taken yet, in their order. clear_decisions() takes them.
+  /// Returns the pending decisions, in order. clear_decisions() removes them.
   [[nodiscard]] std::span<const Decision> decisions() const noexcept { return decisions_; }
   void clear_decisions() noexcept { decisions_.clear(); }
 
@@ -106,14 +109,14 @@ class Joiner {
   [[nodiscard]] bool is_whole(const Decision& set) const noexcept {
     return set.members == (1U << inputs_.size()) - 1;
   }
-  /// Median of how much later the nearest sample of `parent` was than the reference's, over the latest
-  /// reference samples; negative: earlier. nullopt means that no pair was seen.
+  /// Returns the median time from a reference sample to the nearest sample of `parent`, over the latest
+  /// reference samples; negative: earlier. nullopt: there was no pair.
   [[nodiscard]] std::optional<double> nearest(std::size_t parent) const;
-  /// When the latest sample of `parent` came; nullopt means that none has come.
+  /// Returns when the latest sample of `parent` arrived, or nullopt if none has.
   [[nodiscard]] std::optional<TimePoint> last_arrival(std::size_t parent) const noexcept {
     return inputs_[parent].last_arrival;
   }
-  /// Seconds between two samples of `parent`, smoothed; 0 means not known.
+  /// Smoothed seconds between samples of `parent`; 0: unknown.
   [[nodiscard]] double mean_interval(std::size_t parent) const noexcept {
     return inputs_[parent].mean_interval;
   }
@@ -124,7 +127,7 @@ class Joiner {
     TimePoint arrival{};
     bool late = false;
   };
-  /// The latest of a series of numbers.
+  /// The latest values of a series.
   struct Recent {
     static constexpr std::size_t kMost = 64;
     std::array<double, kMost> values{};
@@ -138,7 +141,7 @@ class Joiner {
     bool ended = false;
     std::optional<TimePoint> last_arrival;
     std::optional<double> last_time;
-    double mean_interval = 0;  // seconds between arrivals, smoothed; silences count as long as patience()
+    double mean_interval = 0;  // smoothed seconds between arrivals; silence counts up to patience()
     Recent nearest;
 
     [[nodiscard]] bool is_missing() const noexcept { return waiting.empty(); }
@@ -148,26 +151,26 @@ class Joiner {
   };
 
   void decide(TimePoint now);
-  // Each returns whether anything was decided; false means wait. There is a waiting sample.
+  // Each returns whether it decided anything. At least one sample must be waiting.
   bool decide_whole(TimePoint now);
   bool decide_partial(TimePoint now);
   bool drop_stale(TimePoint now);
   bool drop_all_after_an_end(TimePoint now);
-  /// How many waiting samples of each parent J2 leaves out for a whole set with the reference's oldest one, all
-  /// of them where the next one is not there yet. nullopt means there can be none.
+  /// The number of waiting samples per parent that J2 skips for a complete set with the oldest reference
+  /// sample; all of them if the next one has not arrived. nullopt: there can be no such set.
   using Steps = std::array<std::size_t, kMostParents>;
   [[nodiscard]] std::optional<Steps> steps_to_whole() const;
   void expire(TimePoint now);
   [[nodiscard]] bool absent(const Input& input, TimePoint now) const;
-  /// Seconds for which a parent may be silent without being absent.
+  /// Seconds of silence after which a parent counts as absent.
   [[nodiscard]] double patience(const Input& input) const noexcept;
-  /// Whether no nearer sample can come.
+  /// Whether no nearer sample can arrive.
   [[nodiscard]] bool certain() const;
   [[nodiscard]] Steps choose(Steps from) const;
   void take_set(TimePoint now, const Steps& from);
   void take_partial(TimePoint now);
   void drop(std::size_t parent, TimePoint now, std::size_t count = 1);
-  /// The oldest one of each parent.
+  /// Drops the oldest sample of each parent.
   void drop_all(TimePoint now);
   void push_set(std::uint16_t members, TimePoint now);
   void note_nearest(double reference);
@@ -178,8 +181,8 @@ class Joiner {
   const bool partial_;
   std::vector<Input> inputs_;
   std::vector<Decision> decisions_;
-  std::optional<TimePoint> born_;   // the first decision
-  std::optional<double> given_up_;  // time of the latest reference that was decided without a whole set
+  std::optional<TimePoint> born_;   // time of the first decision
+  std::optional<double> given_up_;  // time of the latest reference sample decided without a complete set
 };
 
 }  // namespace freshframe::core

@@ -1,4 +1,4 @@
-// A sample on its way out of the engine: its frame, and the frames of a set's members, are on loan.
+// Puts a sample's frame, and the frames of a set's members, on loan when it leaves the engine.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace freshframe::core {
 
-/// `holder`: the number of the node or reader that gets it.
+/// `holder`: number of the node or reader that gets it.
 [[nodiscard]] inline AnySample on_loan(AnySample sample, std::uint16_t holder) {
   if (sample.frame) sample.frame = FrameAccess::loan(sample.frame, holder);
   if (const auto* const set = sample.value.as<Joined>()) {

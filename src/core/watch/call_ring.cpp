@@ -51,13 +51,13 @@ std::vector<Call> CallRing::calls(TimePoint since) const {
   const auto count = count_.load(std::memory_order_acquire);
   const auto oldest = count - std::min<std::uint64_t>(count, kCalls);
   std::vector<Call> out;
-  auto first = count;  // the number of the last in `out`
+  auto first = count;  // number of the last call in `out`
   for (; first > oldest; --first) {
     const auto call = read(first - 1);
     if (call.done < since) break;
     out.push_back(call);
   }
-  // The writer may be at the record that follows the newest one: the oldest one of the ring.
+  // The writer may be overwriting the record after the newest one, which is the oldest.
   const auto now = count_.load(std::memory_order_acquire);
   while (!out.empty() && first + kCalls <= now) {
     out.pop_back();

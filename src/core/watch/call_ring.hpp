@@ -1,4 +1,4 @@
-// The latest calls of a node, or takes of a reader: when a sample was taken, and what its time was spent on.
+// The latest calls of a node or reads of a reader: when a sample was taken, and how its time was spent.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace freshframe::core {
 
-/// Which sample it was, and which node had sent it. Nodes are known by their numbers, which are never used again.
+/// Identifies a sample, and the node that sent it. Node numbers are never reused.
 struct CallKey {
   std::int64_t seq = 0;
   std::int32_t source = -1;
@@ -26,20 +26,21 @@ struct CallKey {
   }
 };
 
-/// One call of one sample. All times were read for other purposes: a record reads no clock. Durations are in seconds.
+/// One call with one sample. All times were measured for other purposes, so that a record needs no clock
+/// reading. Durations are in seconds.
 struct Call {
   std::int64_t seq = 0;
   std::int32_t source = -1;
   std::int32_t part = 0;
   std::int32_t from = -1;
-  float gathered = 0;       // for which its batch had been gathering when it was taken
-  TimePoint taken{};        // from the queue; of a source: captured
-  TimePoint done{};         // the end of the call; of a source: its publication; of a reader: as `taken`
-  std::int64_t waited = 0;  // nanoseconds for which the thread had waited for room until `done`, all in all
+  float gathered = 0;       // how long its batch had been gathering when it was taken
+  TimePoint taken{};        // when it was taken from the queue or, by a source, captured
+  TimePoint done{};         // end of the call; of a source: published; of a reader: as `taken`
+  std::int64_t waited = 0;  // nanoseconds that the thread had waited for room in total, until `done`
   float start = 0;          // from `taken` to the call
   float gil_before = 0;     // part of `start` spent waiting for the GIL
   float gil_within = 0;     // part of the call spent waiting for the GIL
-  float order = 0;          // from `done` until the results of earlier samples had left
+  float order = 0;          // from `done` until the results of earlier samples were sent
 
   [[nodiscard]] static Call make(const CallKey& key) noexcept {
     Call call;
@@ -52,14 +53,16 @@ struct Call {
 };
 static_assert(sizeof(Call) == 64);
 
-/// One thread adds, any thread reads. Bounded by number, so that a node of a thousand samples per second needs the
-/// same memory as any other node; unused records are never touched, and all memory goes back to the machine with the
-/// ring.
+/// One thread adds, any thread reads. Limited by number of records, so that a node with a thousand samples
+/// per second needs no more memory than any other. Unused pages are never touched, and all memory is returned
+/// to the system.
 ///
 /// Note [Records without a lock]
-/// The writer stores the members of a record and then the count. A reader copies records, and then drops the records
-/// that the writer may have begun to overwrite: a member of a newer record makes the count before it visible, too.
-/// Nodes of a burst add a record every 300 ns: a record is one cache line, and its stores are plain ones on x86-64.
+///
+/// The writer stores the members of a record and then the count. A reader copies records, and then discards
+/// those that the writer may have started to overwrite: if it saw a member of a newer record, it also sees
+/// the count before it. In a burst, nodes add a record every 300 ns, so a record is one cache line and uses
+/// plain stores on x86-64.
 class CallRing {
  public:
   static constexpr std::size_t kCalls = 4096;
@@ -71,15 +74,15 @@ class CallRing {
     write(records_[number % kCalls], call);
     count_.store(number + 1, std::memory_order_release);
   }
-  /// The call that was added last has waited `seconds` for the GIL. Only the thread that adds.
+  /// Adds seconds that the latest call waited for the GIL. Only for the thread that adds.
   void add_gil(double seconds) noexcept;
-  /// Returns the calls that are still there, the oldest first.
+  /// Returns the calls that are still stored, oldest first.
   [[nodiscard]] std::vector<Call> calls() const;
   /// Returns the calls that ended at `since` or later.
   [[nodiscard]] std::vector<Call> calls(TimePoint since) const;
 
  private:
-  // As Call, but of no initial value: the pages of the ring stay untouched until they are used.
+  // Like Call, but uninitialized, so that the ring's pages stay untouched until used.
   struct alignas(sizeof(Call)) Record {
     std::int64_t seq;
     std::int32_t source;

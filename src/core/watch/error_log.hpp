@@ -1,4 +1,4 @@
-// The newest errors of a pipeline as text, for observers outside.
+// The latest errors of a pipeline as text, for tools that observe it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,9 +22,9 @@ struct ErrorNote {
   double time = 0;       // Unix time
   std::string node;
   std::string text;
-  std::string traceback;  // traceback of the node's language, or ""
+  std::string traceback;  // in the node's language, or ""
   bool fatal = false;     // it ended the pipeline
-  bool counted = true;    // among the node's errors; else it is a separate event, such as a worker's death
+  bool counted = true;    // one of the node's errors; false: e.g. the death of a worker
 };
 
 /// Thread-safe.
@@ -42,7 +42,7 @@ class ErrorLog {
     if (notes_.size() == kKept) notes_.pop_front();
     notes_.push_back(std::move(note));
   }
-  /// The kept errors after the one with this id, oldest first.
+  /// Returns the stored errors after the one with this id, oldest first.
   [[nodiscard]] std::vector<ErrorNote> since(std::uint64_t id) const {
     const Lock lock(mutex_);
     std::vector<ErrorNote> result;
@@ -55,7 +55,7 @@ class ErrorLog {
     const Lock lock(mutex_);
     return first_fatal_;
   }
-  /// Returns true at most once a second: making a traceback takes time, and a node may fail on every sample.
+  /// Returns true at most once per second, because tracebacks are slow and a node may fail on every sample.
   [[nodiscard]] bool claim_traceback() {
     const Lock lock(mutex_);
     const auto now = std::chrono::steady_clock::now();

@@ -1,4 +1,4 @@
-// The picture of a frozen source, in words.
+// Describes the image of a frozen source.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

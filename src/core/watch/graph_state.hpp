@@ -1,4 +1,4 @@
-// The nodes of a pipeline and its phase, for observers outside.
+// The nodes of a pipeline and its phase, for tools that observe it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,13 +18,13 @@ struct GraphNode {
   NodeKind kind = NodeKind::Node;
   bool outside = false;  // run by the embedder: a Python node
   bool sends_frames = false;
-  std::vector<std::string> views;  // names of its ports, of one source each
-  bool live = false;               // it is a live source, or below one
-  int batch = 0;                   // most samples of one call; 0 if it takes no batches
-  std::string packets_of;          // the source whose second output it is, or empty
+  std::vector<std::string> views;  // names of its single-source ports
+  bool live = false;               // a live source, or downstream of one
+  int batch = 0;                   // maximum batch size; 0: no batches
+  std::string packets_of;          // the source whose companion it is, or empty
 };
 
-/// Taken in one step, so that `nodes` and `stats.nodes` are the same nodes in the same order.
+/// Taken atomically, so `nodes` and `stats.nodes` are the same nodes in the same order.
 struct GraphState {
   LifePhase phase = LifePhase::Created;
   Stats stats;

@@ -1,4 +1,4 @@
-// Access to a node's pictures from outside the graph. Without a client it costs one load per sample.
+// Gives access to a node's frames from outside the graph. Without a client it costs one load per sample.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,28 +13,28 @@
 
 namespace freshframe::core {
 
-/// The picture of a tap.
+/// A frame from a tap.
 struct TappedPicture {
   Stamp stamp;
   Frame frame;
 };
 
-/// Belongs to one runner. A client may also follow all samples that the node sends. The client asks for a picture.
-/// The node's thread keeps the next picture that it sends and calls the hook. Then nothing happens until the client
-/// asks again. So a tap holds at most one frame, and only while it has a client. It also knows whether the node has
-/// sent a picture since. Thread-safe.
+/// Belongs to one runner. When the client asks for a frame, the node's thread keeps the next one that it
+/// sends and calls the hook; then nothing happens until the client asks again. So a tap holds at most one
+/// frame, and only while it has a client. It also records whether the node has sent a newer frame. A client
+/// can also follow all samples. Thread-safe.
 class PictureTap {
  public:
   using Hook = std::function<void()>;
   using Follower = std::function<void(const AnySample&)>;
 
-  /// `hook` is called on the node's thread, without a lock, when the tap keeps a picture. It must be short,
-  /// and it must own the objects that it uses: a call may still run after disconnect() has returned.
+  /// `hook` is called on the node's thread, without a lock, when the tap keeps a frame. It must be fast and
+  /// own the objects that it uses, because a call may still be running after disconnect() has returned.
   void connect(Hook hook) {
     const Lock lock(mutex_);
     hook_ = std::make_shared<const Hook>(std::move(hook));
   }
-  /// No new call of the hook begins. A kept picture is released.
+  /// Starts no new calls of the hook, and releases the kept frame.
   void disconnect() {
     std::shared_ptr<const Hook> hook;  // destroyed without the mutex, as are the next two
     std::shared_ptr<const Follower> follower;
@@ -51,8 +51,8 @@ class PictureTap {
     return hook_ != nullptr;
   }
 
-  /// `follower` is called on the node's thread with each sample that it sends, as the hook is; empty means no
-  /// follower.
+  /// `follower` is called on the node's thread with each sample that it sends, under the same rules as the
+  /// hook; empty: no follower.
   void follow(Follower follower) {
     const bool any = static_cast<bool>(follower);
     auto next = any ? std::make_shared<const Follower>(std::move(follower)) : nullptr;
@@ -61,12 +61,12 @@ class PictureTap {
     followed_.store(any, std::memory_order_relaxed);
   }
 
-  /// Whether the node has sent a picture after the picture that the tap kept last.
+  /// Whether the node has sent a frame after the one that the tap last kept.
   [[nodiscard]] bool has_newer() const noexcept { return newer_.load(std::memory_order_relaxed); }
 
   void ask() noexcept { asked_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool is_asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
-  /// Withdraws the request. A picture that was kept meanwhile is released.
+  /// Withdraws the request, and releases a frame that was kept in the meantime.
   void cancel() {
     std::optional<TappedPicture> caught;  // destroyed without the mutex
     const Lock lock(mutex_);
@@ -79,14 +79,14 @@ class PictureTap {
     return std::exchange(caught_, std::nullopt);
   }
 
-  /// A picture that the node does not send: the follower alone learns of it. By the node's thread.
+  /// Passes a frame that the node does not send to the follower only. Called on the node's thread.
   void tell(const Frame& picture) const {
     if (!followed_.load(std::memory_order_relaxed)) return;
     AnySample sample;
     sample.frame = picture;
     pass_on(sample);
   }
-  /// Called by the node's thread, with each sample that it sends. A sample without a frame is no picture.
+  /// Called on the node's thread with each sample that it sends. Samples without a frame are ignored.
   void offer(const AnySample& sample) {
     if (followed_.load(std::memory_order_relaxed)) pass_on(sample);
     if (!sample.frame) return;

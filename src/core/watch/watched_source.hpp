@@ -1,4 +1,4 @@
-// A source that makes frames only while they are taken.
+// A source that produces frames only while someone uses them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,7 +8,8 @@ namespace freshframe::core {
 
 class PictureTap;
 
-/// Beside SourceBase. A page is no consumer in the graph, so such a source asks the taps of its pictures.
+/// Implemented in addition to SourceBase. A page is not a consumer in the graph, so such a source also asks
+/// the taps.
 class WatchedSource {
  public:
   WatchedSource() = default;
@@ -16,7 +17,7 @@ class WatchedSource {
   WatchedSource& operator=(const WatchedSource&) = delete;
   virtual ~WatchedSource() = default;
 
-  /// Viewers may ask for the source's pictures through this tap. Any thread may call it.
+  /// Adds a tap through which viewers may request the source's frames. Thread-safe.
   virtual void watch(const std::shared_ptr<const PictureTap>& tap) = 0;
 };
 
