@@ -1,12 +1,12 @@
-// Numbers with a decimal point, whatever the program's locale is.
+// Makes a thread read and write numbers with a decimal point, whatever the program's locale.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 namespace freshframe::platform {
 
-/// While it lives, this thread reads and writes numbers with a decimal point: FFmpeg reads its options and the lengths in
-/// playlists by the program's locale, which a toolkit may have set to one with a decimal comma. It changes nothing if memory
-/// runs out.
+/// While this exists, the thread uses a decimal point. Needed because FFmpeg parses options and playlist
+/// durations by the program's locale, which a GUI toolkit may have set to one with a decimal comma. Has no
+/// effect if out of memory.
 class DecimalPoint {
  public:
   DecimalPoint();
@@ -15,7 +15,7 @@ class DecimalPoint {
   ~DecimalPoint();
 
  private:
-  void* const before_;  // the thread's locale
+  void* const before_;  // the thread's previous locale
 };
 
 }  // namespace freshframe::platform

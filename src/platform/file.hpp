@@ -1,4 +1,4 @@
-// Files that this process has open, locks of them, and files that are replaced as a whole.
+// Open files, file locks, and atomic replacement of whole files.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,9 +13,9 @@
 
 namespace freshframe::platform {
 
-// Errors are numbers of <cerrno>, 0 for none, unless a function throws.
+// Errors are errno values, 0 for none, unless a function throws.
 
-/// A file under all its names. No other file of the machine is equal while it is open.
+/// Identifies a file independent of its name. Unique on the machine while the file is open.
 struct FileId {
   std::uint64_t device = 0;
   std::uint64_t number = 0;
@@ -25,30 +25,30 @@ struct FileId {
 
 struct FileFacts {
   FileId id;
-  bool is_regular = false;  // no device, pipe or folder
+  bool is_regular = false;  // not a device, pipe or directory
   std::int64_t size_bytes = 0;
 };
 
-/// The place of a file that is open.
+/// Where an open file is.
 enum class FilePlace : std::uint8_t {
-  Same,   // the path leads to the file, or the system does not know
-  Moved,  // the file, or its folder, was renamed
-  Gone,   // it was deleted, or replaced by another file
+  Same,   // at the path, or unknown
+  Moved,  // the file or a parent directory was renamed
+  Gone,   // deleted, or replaced by another file
 };
 
-/// Returns the regular file that a path leads to, or nullopt if it leads to none.
+/// Returns the regular file at a path, or nullopt if there is none.
 [[nodiscard]] std::optional<FileId> find_regular_file(const std::string& path) noexcept;
 
-/// The system's number of an open file.
+/// A file descriptor.
 using FileNumber = int;
 
 [[nodiscard]] int look(FileNumber file, FileFacts& facts) noexcept;
 
-/// Where File::seek() counts from.
+/// Origin of the offset in File::seek().
 enum class SeekFrom : std::uint8_t { Begin, Here, End };
 
-/// An open file, device or pipe, which it closes. No program that is started inherits it. Calls go on after a signal.
-/// One thread.
+/// An open file, device or pipe; closed by the destructor. Not inherited by child programs. Calls are retried
+/// after EINTR. Not thread-safe.
 class File {
  public:
   File() = default;
@@ -59,34 +59,35 @@ class File {
   }
   ~File() { static_cast<void>(close()); }
 
-  /// Makes a file, to read and to write. EEXIST if its name is taken. Returns a closed file at an error.
+  /// Creates a file for reading and writing; EEXIST if it exists. Returns a closed file on error.
   [[nodiscard]] static File create(const std::string& path, int& error) noexcept;
-  /// Opens the file that is there, or makes it, to read and to write. Returns a closed file at an error.
+  /// Opens or creates a file for reading and writing. Returns a closed file on error.
   [[nodiscard]] static File open_or_create(const std::string& path, int& error) noexcept;
-  /// Opens a regular file that is there, to read. Does not follow symlinks. Returns a closed file at an error.
+  /// Opens an existing regular file for reading. Does not follow symlinks. Returns a closed file on error.
   [[nodiscard]] static File open_to_read(const std::string& path, int& error) noexcept;
-  /// Opens what is there to write alone, as pipes and devices want. Returns a closed file at an error.
+  /// Opens an existing file for writing only, as pipes and devices require. Returns a closed file on error.
   [[nodiscard]] static File open_to_write(const std::string& path, int& error) noexcept;
 
   [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
   [[nodiscard]] FileNumber number() const noexcept { return descriptor_; }
-  /// Closes it. Returns the error of a write that the system had put off. Does nothing for a closed file.
+  /// Closes the file. Returns the error of an earlier write that the system had buffered. Does nothing if
+  /// closed.
   int close() noexcept;
   [[nodiscard]] int look(FileFacts& facts) const noexcept { return platform::look(descriptor_, facts); }
-  /// Returns whether `path` itself, no link, is a name of the file.
+  /// Whether `path` itself, rather than a symlink's target, is this file.
   [[nodiscard]] bool has_name(const std::string& path) const noexcept;
-  /// Compares a regular file with the path under which it was opened. Two calls of the system.
+  /// Checks whether a regular file is still at the path under which it was opened. Takes two system calls.
   [[nodiscard]] FilePlace place(const std::string& path) const noexcept;
 
-  /// Writes all of `bytes`, or as many as `written` says before an error.
+  /// Writes all of `bytes`; on error, `written` is how many were written.
   [[nodiscard]] int write(std::span<const std::uint8_t> bytes, std::size_t& written) const noexcept;
-  /// Reads all of `into` from a place of a regular file. EIO: the file ends before.
+  /// Fills `into` from a position in a regular file. EIO: the file is too short.
   [[nodiscard]] int read_at(std::int64_t position, std::span<std::uint8_t> into) const noexcept;
-  /// Writes all of `bytes` at a place of a regular file.
+  /// Writes all of `bytes` at a position in a regular file.
   [[nodiscard]] int write_at(std::int64_t position, std::span<const std::uint8_t> bytes) const noexcept;
-  /// Moves the place of the next write(). Returns it, or -1 and the error.
+  /// Sets the position of the next write(). Returns it, or -1 with the error.
   [[nodiscard]] std::int64_t seek(std::int64_t offset, SeekFrom from, int& error) const noexcept;
-  /// Makes a regular file end at `size_bytes`.
+  /// Truncates or extends a regular file to `size_bytes`.
   [[nodiscard]] int cut(std::int64_t size_bytes) const noexcept;
 
  private:
@@ -97,55 +98,56 @@ class File {
   int descriptor_ = -1;
 };
 
-/// Returns whether an error means that the disk, or the user's share of it, is full.
+/// Whether an error means that the disk is full or the user's quota exceeded.
 [[nodiscard]] bool is_no_room(int error) noexcept;
 
 enum class FileLock : std::uint8_t {
-  Shared,     // needs a file that is open to read
-  Exclusive,  // needs a file that is open to write
+  Shared,     // the file must be open for reading
+  Exclusive,  // the file must be open for writing
 };
 
 enum class Locking : std::uint8_t {
   Done,
-  Refused,  // another opening of the file, in this process or another one, has a lock that excludes it
-  Unknown,  // the file system has no locks
+  Refused,  // a conflicting lock exists, from another open() in this or another process
+  Unknown,  // the file system does not support locks
 };
 
-/// Locks a regular file, until unlock() or until all descriptors of this opening are closed, also copies of forked
-/// children. Excludes other openings, also in this process.
+/// Locks a regular file until unlock(), or until all descriptors of this open() are closed, including those
+/// in forked children. Conflicts with locks of other open() calls, even in this process.
 [[nodiscard]] Locking try_lock(FileNumber file, FileLock kind) noexcept;
-/// Does nothing if `file` is not the number of that file any more.
+/// Does nothing if the descriptor now belongs to another file.
 void unlock(FileNumber file, FileId id) noexcept;
-/// Returns whether another opening has an exclusive lock of the file.
+/// Whether another open() has an exclusive lock on the file.
 [[nodiscard]] bool is_locked_by_writer(FileNumber file) noexcept;
-/// Closes a file in a forked child, so that its lock ends with the parent. The number stays taken, by a descriptor that
-/// accepts no bytes, because its owner will close it. Does nothing if `file` is not the number of that file any more.
+/// Closes a file in a forked child, so that its lock ends with the parent. The descriptor is replaced by one
+/// that accepts no data, because its owner will close it. Does nothing if the descriptor now belongs to
+/// another file.
 void replace_in_child(FileNumber file, FileId id) noexcept;
 
-/// The place of a file that is replaced as a whole.
+/// A file to be replaced as a whole.
 struct WholeFile {
-  std::string path;         // without a symlink as its last part
+  std::string path;         // with symlinks at the end resolved
   File file;                // open if `path` is a file
   FileFacts facts;          // of `file`
-  bool is_special = false;  // a device or pipe, or an open file by its number: it is written in place
+  bool is_special = false;  // a device, pipe, or already open file, which is written in place
 };
 
-/// Follows the symlinks at the end of `path`. Returns EACCES if the file is there and may not be written, and EISDIR for a
-/// folder. A file that is missing is no error.
+/// Resolves the symlinks at the end of `path`. Returns EACCES if the file exists but may not be written,
+/// EISDIR for a directory. A missing file is not an error.
 [[nodiscard]] int find_whole_file(const std::string& path, WholeFile& found);
 
 enum class Durability : std::uint8_t {
-  Renamed,  // other programs find the old file or the new one
-  Synced,   // and after a power cut, too
+  Renamed,  // other programs see either the old or the new file
+  Synced,   // the same after a power failure
 };
 
-/// Replaces a file by one with these bytes, or creates it. At an error the old file stays as it is. The new file has the
-/// mode, the group and, if the system permits it, the owner of the old one. A killed program leaves no other file where the
-/// file system can have files without a name. A device or pipe gets the bytes; ENXIO if nobody reads the pipe.
+/// Atomically replaces a file, or creates it. On error, the old file is unchanged. The new file gets the old
+/// one's mode, group and, if permitted, owner. If the program is killed, no temporary file remains where the
+/// file system supports unnamed files. A device or pipe is written directly; ENXIO if nobody reads the pipe.
 [[nodiscard]] int replace_whole_file(const WholeFile& target, std::string_view bytes, Durability durability);
 
-/// Returns the name of a hidden file in the same folder for the parts of `name`. `random`: what distinguishes it.
-/// `name` is shortened where the system has no names of that length.
+/// Returns the name of a hidden temporary file in the same directory, made unique by `random`. `name` is
+/// shortened if the result would exceed the system's limit.
 [[nodiscard]] std::string make_part_name(std::string_view name, std::string_view random);
 
 }  // namespace freshframe::platform

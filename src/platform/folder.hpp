@@ -1,4 +1,4 @@
-// Folders that are open: what happens in them happens there, wherever their names lead meanwhile.
+// Open directories. Operations on them are unaffected if the directory is renamed.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,14 +12,14 @@
 
 namespace freshframe::platform {
 
-/// A regular file that belongs to this process's user.
+/// A regular file owned by this process's user.
 struct OwnedFile {
   FileId id;
-  std::uint64_t bytes = 0;  // on the disk
-  double written = 0;       // Unix time of its last change
+  std::uint64_t bytes = 0;  // allocated on disk
+  double written = 0;       // Unix time of the last modification
 };
 
-/// A name in a folder that is held: until the object goes, no new file gets the identity of what it names, even if that is
+/// Keeps the inode of a name in use, so that no new file can get the same identity even if the name is
 /// deleted.
 class HeldName {
  public:
@@ -40,8 +40,8 @@ class HeldName {
   int descriptor_ = -1;
 };
 
-/// An open folder, or none. No function but open() follows a link. Errors are numbers of <cerrno>, 0 for none. Any thread
-/// may use one folder, but only one at a time visits its names.
+/// An open directory, or none. Only open() follows symlinks. Errors are errno values, 0 for none.
+/// Thread-safe, except that only one thread at a time may call visit().
 class Folder {
  public:
   Folder() = default;
@@ -52,26 +52,26 @@ class Folder {
   }
   ~Folder();
 
-  /// Opens the folder that a path leads to, also through links. Returns a closed folder at an error.
+  /// Opens the directory at a path, following symlinks. Returns a closed folder on error.
   [[nodiscard]] static Folder open(const std::string& path) noexcept;
-  /// Opens a folder in this one. Returns a closed folder at an error, and for a link or a file.
+  /// Opens a subdirectory. Returns a closed folder on error, or if it is a symlink or a file.
   [[nodiscard]] Folder inside(const std::string& name) const noexcept;
 
   [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
-  /// Calls `visit` for each name in it but "." and "..", in no order. Names that come or go meanwhile may be among them.
-  /// Visits none if the folder is not open or cannot be read.
+  /// Calls `visit` for each entry except "." and "..", in no particular order. May include entries that are
+  /// added or removed in the meantime. Does nothing if the folder is not open or cannot be read.
   void visit(const std::function<void(const std::string& name)>& visit) const;
-  /// Returns whether anything has this name.
+  /// Whether there is an entry of this name.
   [[nodiscard]] bool has(const std::string& name) const noexcept;
-  /// Returns nullopt for what is missing, is no regular file, or belongs to another user.
+  /// Returns nullopt if the file is missing, not a regular file, or owned by another user.
   [[nodiscard]] std::optional<OwnedFile> stat_owned(const std::string& name) const noexcept;
-  /// Holds a name. Returns a free name at an error.
+  /// Returns an empty HeldName on error.
   [[nodiscard]] HeldName hold(const std::string& name, int& error) const noexcept;
-  /// Opens a regular file, to read. Returns a closed file at an error.
+  /// Opens a regular file for reading. Returns a closed file on error.
   [[nodiscard]] File open_to_read(const std::string& name, int& error) const noexcept;
-  /// Removes a file, or a link itself.
+  /// Removes a file. Does not follow symlinks.
   [[nodiscard]] int remove(const std::string& name) const noexcept;
-  /// Removes a folder in this one if it is empty: ENOTEMPTY otherwise.
+  /// Removes an empty subdirectory; ENOTEMPTY otherwise.
   [[nodiscard]] int remove_folder(const std::string& name) const noexcept;
 
  private:
@@ -80,10 +80,11 @@ class Folder {
   int descriptor_ = -1;
 };
 
-/// Returns the bytes that are free for this user where `path` is, or nullopt if the system does not say.
+/// Returns the bytes available to this user on the file system of `path`, or nullopt if unknown.
 [[nodiscard]] std::optional<std::uint64_t> free_bytes(const std::string& path) noexcept;
 
-/// Returns 0 if this process may make files in the folder `path`, otherwise the error: ENOENT, EACCES, EROFS ...
+/// Returns 0 if this process may create files in the directory `path`, otherwise the error: ENOENT, EACCES,
+/// EROFS ...
 [[nodiscard]] int may_write_in(const std::string& path) noexcept;
 
 }  // namespace freshframe::platform

@@ -1,8 +1,8 @@
-// The unwinding by which pthread_exit() and pthread_cancel() end a thread: no exception.
+// How pthread_exit() and pthread_cancel() unwind a thread, which is not a real exception.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <version>  // names the standard library
+#include <version>  // defines the macro of the standard library
 
 #ifdef __GLIBCXX__
 #include <cxxabi.h>
@@ -11,11 +11,11 @@
 namespace freshframe::platform {
 
 #ifdef __GLIBCXX__
-/// Passes through `catch (...)` like an exception, and must not be swallowed there. Catch it by reference first, and
-/// throw it on.
+/// Is caught by `catch (...)` like an exception, but must not be swallowed there. Catch it by reference first
+/// and rethrow it.
 using ForcedUnwind = abi::__forced_unwind;
 #else
-/// Never thrown: without libstdc++ no thread is ended by an unwind.
+/// Never thrown: without libstdc++, threads are not ended by unwinding.
 class ForcedUnwind {
  protected:
   ForcedUnwind() = default;

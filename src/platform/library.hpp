@@ -1,4 +1,4 @@
-// Shared libraries that are loaded while the program runs.
+// Shared libraries that are loaded at runtime.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,32 +12,34 @@ namespace freshframe::platform {
 
 enum class SymbolKind : std::uint8_t { Unknown, Function, Data };
 
-/// A name that a library exports.
+/// An exported symbol.
 struct Symbol {
   void* address = nullptr;  // null if the library has no such symbol
   SymbolKind kind = SymbolKind::Unknown;
   std::uint64_t size_bytes = 0;  // 0: unknown
 };
 
-/// The system cannot load a file as a library. what() contains its reason.
+/// The system cannot load a library. what() has the reason.
 class LoadError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// A library that this process has loaded. It is never unloaded. Thread-safe.
+/// A loaded library. Never unloaded. Thread-safe.
 class Library {
  public:
-  /// Loads the file at `path` with its names for itself alone, or finds it if it is loaded. Throws LoadError.
+  /// Loads the library at `path` with its symbols kept local, or finds it if already loaded. Throws
+  /// LoadError.
   [[nodiscard]] static Library load(const std::string& path);
-  /// Returns the library at `path`, or nullopt if this process has not loaded it.
+  /// Returns the library at `path`, or nullopt if it is not loaded.
   [[nodiscard]] static std::optional<Library> find_loaded(const std::string& path);
 
-  /// Returns false if its file was changed after the first call for it in this process, which keeps the old code.
+  /// Returns false if its file has changed since the first call for it in this process, which still uses the
+  /// old code.
   [[nodiscard]] bool is_current() const;
-  /// Returns the symbol of that name, whose address is null if the library lacks it.
+  /// Returns the symbol; its address is null if the library does not have it.
   [[nodiscard]] Symbol find(const std::string& name) const;
-  /// Returns the rest of each exported name that begins with `prefix`, sorted.
+  /// Returns the exported names that start with `prefix`, without the prefix, sorted.
   [[nodiscard]] std::vector<std::string> exported_names(const std::string& prefix) const;
 
  private:
@@ -46,10 +48,10 @@ class Library {
   void* handle_;
 };
 
-/// Returns the address of a name that the program, or a library with names for all, exports. Returns null if none does.
+/// Returns the address of a global symbol of the program or its libraries, or null.
 [[nodiscard]] void* loaded_symbol(const char* name) noexcept;
 
-/// Keeps the library of `address` loaded until the process ends. Does nothing for code outside libraries.
+/// Keeps the library that contains `address` loaded until exit. Does nothing for code outside libraries.
 void keep_loaded(const void* address) noexcept;
 
 }  // namespace freshframe::platform

@@ -1,4 +1,4 @@
-// The machine that the program runs on: its processors, its name and its addresses.
+// The machine that the program runs on: CPUs, host name and network addresses.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,21 +8,21 @@
 
 namespace freshframe::platform {
 
-/// Returns the number of processors that this process may use, by its affinity and the quotas of its control groups, at
-/// least 1. `root`: the folder of /sys and /proc.
+/// Returns the number of CPUs that this process may use, considering its affinity and cgroup quotas; at least
+/// 1. `root`: prefix of /sys and /proc, for tests.
 [[nodiscard]] int usable_processors(const std::string& root = "");
 
-/// Returns the time since the machine was started, which goes on while it sleeps and which nobody sets.
+/// Returns the time since boot, which includes suspended time and cannot be set.
 [[nodiscard]] std::chrono::nanoseconds time_since_boot() noexcept;
 
-/// Returns the machine's name in its network, or an empty text if it has none.
+/// Returns the host name, or an empty string.
 [[nodiscard]] std::string host_name();
 
-/// Returns the addresses of its network interfaces that are up, without loopback and link-local ones: IPv4, followed by
-/// IPv6 if `six`. Empty if the system does not list them.
+/// Returns the addresses of network interfaces that are up, except loopback and link-local ones: IPv4 and,
+/// with `six`, IPv6 after that. Empty if the system does not list them.
 [[nodiscard]] std::vector<std::string> interface_addresses(bool six);
 
-/// Returns whether a path, by any of its names, is a device of the system's video drivers.
+/// Whether a path, by any of its names, is a video device.
 [[nodiscard]] bool is_video_device(const std::string& path) noexcept;
 
 }  // namespace freshframe::platform

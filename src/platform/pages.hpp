@@ -1,4 +1,4 @@
-// Memory that comes from the system page by page.
+// Memory allocated in pages directly from the system.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,14 +7,15 @@
 
 namespace freshframe::platform {
 
-/// Zeros, aligned to a page. A page takes no memory before it is written to, and all of them go back to the system with
-/// the object: blocks of the heap would leave holes that small blocks pin.
+/// Zero-initialized, page-aligned memory. A page uses no memory before it is first written, and all pages are
+/// returned to the system by the destructor. On the heap, such blocks would leave holes that small blocks
+/// keep from being returned.
 class Pages {
  public:
-  /// Throws std::bad_alloc if the system has no memory or no addresses left. `size_bytes` is not 0.
+  /// `size_bytes` must not be 0. Throws std::bad_alloc if there is no memory or address space left.
   explicit Pages(std::size_t size_bytes);
 
-  /// Returns the first byte. It stays where it is as long as the object exists.
+  /// Returns the first byte. The address never changes.
   [[nodiscard]] void* data() const noexcept { return memory_.get(); }
 
  private:

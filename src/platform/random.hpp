@@ -1,4 +1,4 @@
-// Numbers that nobody can foresee.
+// Cryptographically secure random numbers.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,12 +7,12 @@
 
 namespace freshframe::platform {
 
-/// Fills `bytes` from the system's generator, for secrets. In the first seconds of a machine it waits until the
-/// generator has its seed. Throws std::system_error if the system has no such generator.
+/// Fills `bytes` from the system's generator. Suitable for secrets. Shortly after boot, waits until the
+/// generator is seeded. Throws std::system_error if the system has none.
 void secret_bytes(std::span<std::byte> bytes);
 
-/// Fills `bytes` from the system's generator without waiting. Returns false, and leaves some of `bytes` as they are, if
-/// the generator has no seed yet or is missing.
+/// Fills `bytes` from the system's generator without waiting. Returns false if the generator is not seeded
+/// yet or missing; some of `bytes` are then unchanged.
 [[nodiscard]] bool random_bytes(std::span<std::byte> bytes) noexcept;
 
 }  // namespace freshframe::platform

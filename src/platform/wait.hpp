@@ -1,4 +1,4 @@
-// One wait for several descriptors.
+// Waits for several descriptors at the same time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,17 +7,17 @@
 
 namespace freshframe::platform {
 
-/// A descriptor that a thread waits for.
+/// A descriptor to wait for.
 struct Awaited {
   int descriptor;
-  bool to_read = true;    // until there is something to read, or the other end has closed it
-  bool to_write = false;  // until it takes bytes, or connect() has ended
+  bool to_read = true;    // wait until it is readable or the peer has closed it
+  bool to_write = false;  // wait until it is writable or connect() has finished
   bool is_ready =
       false;  // set by wait_for_any(): also at an error of the descriptor, which the next call on it reports
 };
 
-/// Waits until one of `descriptors` is ready, `at_most` this long, to the nanosecond where the system can. Sets
-/// is_ready of each, and returns whether one is. Returns early, with false, at a signal.
+/// Waits until one of `descriptors` is ready, but no longer than `at_most`, with nanosecond precision where
+/// supported. Sets is_ready of each and returns whether any is. A signal makes it return false early.
 bool wait_for_any(std::span<Awaited> descriptors, std::chrono::nanoseconds at_most);
 
 }  // namespace freshframe::platform

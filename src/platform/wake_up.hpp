@@ -1,4 +1,4 @@
-// A descriptor that one thread makes readable and another one, or an event loop, waits for.
+// A descriptor that one thread can make readable to wake another thread or an event loop.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,8 +8,9 @@
 
 namespace freshframe::platform {
 
-/// Any number of set() before a reset() are one wake-up. Thread-safe. A program that daemonizes closes all descriptors,
-/// and the next file that it opens gets such a number: no function touches a file that is not the object's.
+/// Any number of set() calls before a reset() count as one. Thread-safe. A program that daemonizes closes all
+/// descriptors, and may reuse their numbers for other files: no function touches a file that this object does
+/// not own.
 class WakeUp {
  public:
   /// Throws std::system_error if the system has no descriptor left.
@@ -18,11 +19,11 @@ class WakeUp {
   WakeUp& operator=(const WakeUp&) = delete;
   ~WakeUp();
 
-  /// Makes fd() readable, without waiting. Does nothing if it is, or if the program has closed it.
+  /// Makes fd() readable. Never blocks. Does nothing if it is already readable or the program has closed it.
   void set() noexcept;
   /// Makes fd() unreadable until the next set(). Does nothing if the program has closed it.
   void reset() noexcept;
-  /// Returns the descriptor to wait for. It belongs to the object, which closes it.
+  /// Returns the descriptor to wait for. The object closes it.
   [[nodiscard]] int fd() const noexcept { return reads_; }
 
  private:

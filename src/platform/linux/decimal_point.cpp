@@ -9,7 +9,7 @@
 namespace freshframe::platform {
 namespace {
 
-/// Null if memory runs out: then uselocale() changes nothing.
+/// Null if out of memory; uselocale() then changes nothing.
 struct LocaleOfC {
   locale_t locale = ::newlocale(LC_ALL_MASK, "C", nullptr);
 };

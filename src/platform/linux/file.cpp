@@ -1,4 +1,4 @@
-// Files of POSIX, and their locks.
+// POSIX files and their locks.
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/file.hpp"
 
@@ -26,7 +26,7 @@ FileId make_id(const struct stat& status) noexcept {
 }
 
 struct flock make_lock(short type) noexcept {
-  struct flock lock{};  // of the whole file; l_pid must be 0
+  struct flock lock{};  // covers the whole file; l_pid must be 0
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   return lock;
@@ -159,7 +159,7 @@ bool is_locked_by_writer(FileNumber file) noexcept {
 
 void replace_in_child(FileNumber file, FileId id) noexcept {
   if (!is_number_of(file, id)) return;
-  static_cast<void>(::close(file));  // first: the child may have no other descriptor left
+  static_cast<void>(::close(file));  // first, because the child may have no other descriptor left
   const int nothing = ::eventfd(0, EFD_CLOEXEC);
   if (nothing < 0 || nothing == file) return;
   static_cast<void>(::dup3(nothing, file, O_CLOEXEC));

@@ -1,4 +1,4 @@
-// Folders of POSIX: openat() and its family.
+// POSIX directories: openat() and related functions.
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/folder.hpp"
 
@@ -40,7 +40,7 @@ Folder Folder::inside(const std::string& name) const noexcept {
 }
 
 void Folder::visit(const std::function<void(const std::string& name)>& visit) const {
-  const int again = is_open() ? ::openat(descriptor_, ".", kFolder) : -1;  // fdopendir() takes it
+  const int again = is_open() ? ::openat(descriptor_, ".", kFolder) : -1;  // owned by fdopendir()
   if (again < 0) return;
   const std::unique_ptr<DIR, CloseListing> listing(::fdopendir(again));
   if (!listing) {

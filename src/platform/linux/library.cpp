@@ -17,7 +17,7 @@
 namespace freshframe::platform {
 namespace {
 
-// The identity of a library's file.
+// Identifies a library's file.
 struct FileIdentity {
   dev_t device;
   ino_t number;
@@ -27,10 +27,10 @@ struct FileIdentity {
   bool operator==(const FileIdentity&) const = default;
 };
 
-// The files of the libraries that are loaded, by their handles. Thread-safe.
+// The files of the loaded libraries, by handle. Thread-safe.
 class LoadedFiles {
  public:
-  /// Returns false if `library` was loaded from a file that has changed meanwhile. dlopen() has then returned
+  /// Returns false if the file of `library` has changed since it was loaded, because dlopen() then returns
   /// the old code.
   bool is_current(void* library) {
     const link_map* map = nullptr;
@@ -62,7 +62,7 @@ Symbol describe_symbol(void* address) {
   return symbol;
 }
 
-// Calls visit(name) for each symbol that a library exports, by its hash table, which all linkers write.
+// Calls visit(name) for each exported symbol, using the hash table, which all linkers write.
 template <class Visit>
 void visit_exported(const link_map& map, const Visit& visit) {
   const std::uint32_t* hash = nullptr;
@@ -82,7 +82,7 @@ void visit_exported(const link_map& map, const Visit& visit) {
   for (std::uint32_t bucket = 0; bucket < bucket_count; ++bucket) {
     for (auto index = buckets[bucket]; index >= first; ++index) {
       visit(std::string_view(names + symbols[index].st_name));
-      if ((chain[index - first] & 1U) != 0) break;  // the last of its bucket
+      if ((chain[index - first] & 1U) != 0) break;  // last of its bucket
     }
   }
 }
@@ -90,7 +90,8 @@ void visit_exported(const link_map& map, const Visit& visit) {
 }  // namespace
 
 Library Library::load(const std::string& path) {
-  // Never RTLD_DEEPBIND: a library that overrides malloc, such as a sanitizer's, would be split in two.
+  // Never use RTLD_DEEPBIND: a library that overrides malloc, such as a sanitizer, would only take effect in
+  // part.
   void* const handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle != nullptr) return Library(handle);
   const char* const why = ::dlerror();  // NOLINT(concurrency-mt-unsafe): glibc has one per thread

@@ -1,4 +1,4 @@
-// The processors, the names and the addresses of the machine.
+// CPUs, host name and network addresses of the machine.
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/machine.hpp"
 
@@ -31,7 +31,7 @@ int by_affinity() {
   return std::max(1, CPU_COUNT(&set));
 }
 
-// "200000 100000" of cgroup v2: two processors; "max 100000": no limit.
+// cgroup v2: "200000 100000" means two CPUs, "max 100000" no limit.
 std::optional<double> read_quota(const std::string& folder) {
   if (std::ifstream file(folder + "/cpu.max"); file) {
     std::string quota;
@@ -53,7 +53,7 @@ std::string format_address(int family, const void* address) {
   return text.data();
 }
 
-// "" for an address of another family, or a link-local one.
+// Returns "" for other address families and for link-local addresses.
 std::string format_address(const sockaddr& address, int family) {
   if (address.sa_family != family) return {};
   if (family == AF_INET) {

@@ -10,7 +10,7 @@
 namespace freshframe::platform {
 namespace {
 
-/// Returns the number of the error, or 0.
+/// Returns errno, or 0.
 int fill(std::span<std::byte> bytes, unsigned flags) noexcept {
   while (!bytes.empty()) {
     const auto count = ::getrandom(bytes.data(), bytes.size(), flags);

@@ -1,4 +1,4 @@
-// Sockets of POSIX.
+// POSIX sockets.
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/socket.hpp"
 
@@ -25,7 +25,7 @@ namespace {
 
 static_assert(sizeof(Address) == sizeof(sockaddr_storage) && alignof(Address) == alignof(sockaddr_storage));
 
-/// The bytes of an address as one of the system's structures.
+/// Reads an address as one of the system's structures.
 template <class System>
 System as(const Address& address) noexcept {
   System out{};
@@ -42,7 +42,7 @@ socklen_t get_size(const Address& address) noexcept {
   return address.is_v6() ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
 }
 
-/// Returns an address without a port if there is no connection.
+/// Returns an address without a port if not connected.
 Address read_peer(SocketNumber socket) noexcept {
   sockaddr_storage peer{};
   socklen_t size = sizeof peer;
@@ -53,7 +53,7 @@ Address read_peer(SocketNumber socket) noexcept {
 
 using Found = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
-/// Returns null, with the error in `error`, if nothing was found.
+/// Returns null, with the error in `error`, if the lookup failed.
 Found look_up(const char* host, const char* port, int flags, int& error) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
@@ -70,7 +70,7 @@ Outcome make_outcome(ssize_t moved) noexcept {
   return {.error = errno};
 }
 
-/// Calls again after a signal.
+/// Retries after EINTR.
 template <class Call>
 Outcome whole(const Call& call) noexcept {
   ssize_t moved = 0;

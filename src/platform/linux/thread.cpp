@@ -1,4 +1,4 @@
-// POSIX threads, and the files of /proc about them.
+// POSIX threads, and their statistics in /proc.
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/thread.hpp"
 
@@ -22,7 +22,7 @@
 namespace freshframe::platform {
 
 void name_thread(std::string_view name) noexcept {
-  constexpr std::size_t kLongest = 15;  // bytes, the kernel's limit: a longer name is refused
+  constexpr std::size_t kLongest = 15;  // the kernel's limit in bytes; longer names are rejected
   std::array<char, kLongest + 1> text{};
   std::ranges::copy(name.substr(0, kLongest), text.begin());
   ::pthread_setname_np(::pthread_self(), text.data());
@@ -48,7 +48,7 @@ std::thread start_without_signals(std::string_view name, std::function<void()> b
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);  // inherited by the thread
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);  // inherited by the new thread
   std::thread thread;
   std::exception_ptr failure;
   try {
@@ -66,11 +66,11 @@ std::thread start_without_signals(std::string_view name, std::function<void()> b
 
 namespace {
 
-/// `task`: the folder of the thread in /proc.
+/// `task`: the thread's directory in /proc.
 std::optional<ThreadTimes> times_in(const std::string& task) {
   const int file = ::open((task + "/schedstat").c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) return std::nullopt;
-  std::array<char, 128> bytes{};  // "COMPUTED QUEUED TURNS"
+  std::array<char, 128> bytes{};  // nanoseconds on a CPU, nanoseconds waiting, time slices
   const auto got = ::read(file, bytes.data(), bytes.size());
   ::close(file);
   if (got <= 0) return std::nullopt;
@@ -89,7 +89,7 @@ std::optional<ThreadTimes> times_in(const std::string& task) {
 
 void add_threads(const std::string& process, std::map<int, ThreadTimes>& out) {
   std::error_code error;
-  // A process or a thread may end meanwhile.
+  // Processes and threads may end in the meantime.
   for (std::filesystem::directory_iterator each("/proc/" + process + "/task", error), end;
        !error && each != end; each.increment(error)) {
     const auto name = each->path().filename().string();

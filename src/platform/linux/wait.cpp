@@ -1,4 +1,4 @@
-// ppoll(): poll() would be up to 1 ms late.
+// Uses ppoll(), because poll() could be up to 1 ms late.
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/wait.hpp"
 
@@ -30,7 +30,7 @@ bool wait_for_any(std::span<Awaited> descriptors, std::chrono::nanoseconds at_mo
   constexpr std::chrono::nanoseconds::rep kSecond = 1'000'000'000;
   const auto time = std::max<std::chrono::nanoseconds::rep>(at_most.count(), 0);
   const timespec limit{.tv_sec = time / kSecond, .tv_nsec = time % kSecond};
-  std::array<pollfd, 8> few{};  // as many as one connection has
+  std::array<pollfd, 8> few{};  // enough for one connection, without an allocation
   if (descriptors.size() <= few.size())
     return poll_all(std::span(few).first(descriptors.size()), descriptors, limit);
   std::vector<pollfd> many(descriptors.size());

@@ -16,7 +16,7 @@
 namespace freshframe::platform {
 namespace {
 
-/// Returns the device and inode numbers of an open file, or nullopt if it is closed.
+/// Returns device and inode of an open descriptor, or nullopt if it is closed.
 std::optional<std::pair<std::uint64_t, std::uint64_t>> read_identity(int descriptor) noexcept {
   struct stat status{};
   if (::fstat(descriptor, &status) != 0) return std::nullopt;
@@ -46,7 +46,7 @@ bool WakeUp::is_ours(int descriptor) const noexcept {
 
 void WakeUp::set() noexcept {
   if (pending_.exchange(true) || !is_ours(writes_)) return;
-  [[maybe_unused]] const auto written = ::write(writes_, "", 1);  // there is room: one byte between two reads
+  [[maybe_unused]] const auto written = ::write(writes_, "", 1);  // never full: one byte between two reads
 }
 
 void WakeUp::reset() noexcept {

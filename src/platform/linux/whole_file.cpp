@@ -1,4 +1,4 @@
-// Files that are replaced as a whole, by a file without a name that gets its name when it is complete.
+// Replaces whole files: writes an unnamed file, then gives it the name once it is complete.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
@@ -33,20 +33,20 @@ std::string name_of(const std::string& path) {
   return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
 }
 
-/// The links in /proc lead to open files, which other programs may have by their number.
+/// The symlinks in /proc lead to open files, for example by descriptor.
 bool is_in_proc(const std::string& path) {
   constexpr long kProc = 0x9fa0;  // PROC_SUPER_MAGIC of statfs(2)
   struct statfs status{};
   return ::statfs(folder_of(path).c_str(), &status) == 0 && status.f_type == kProc;
 }
 
-/// Returns ELOOP for links that lead to each other.
+/// Returns ELOOP for symlinks in a cycle.
 int follow_links(std::string& path, bool& is_in_process) {
-  constexpr int kMost = 40;  // as the kernel
+  constexpr int kMost = 40;  // like the kernel
   for (int i = 0; i < kMost; ++i) {
     std::array<char, PATH_MAX> link{};
     const auto length = ::readlink(path.c_str(), link.data(), link.size());
-    if (length < 0) return 0;  // no link, or nothing
+    if (length < 0) return 0;  // not a symlink, or missing
     is_in_process = is_in_proc(path);
     if (is_in_process) return 0;
     const std::string to(link.data(), static_cast<std::size_t>(length));
@@ -57,7 +57,7 @@ int follow_links(std::string& path, bool& is_in_process) {
 
 std::string random_letters() {
   std::array<std::byte, 6> bytes{};
-  static_cast<void>(random_bytes(bytes));  // a name that is taken is tried again
+  static_cast<void>(random_bytes(bytes));  // if the name is taken, the caller tries again
   std::string letters;
   for (const auto byte : bytes) {
     constexpr std::string_view kHex = "0123456789abcdef";
@@ -67,7 +67,7 @@ std::string random_letters() {
   return letters;
 }
 
-/// A new file that has no name, or a hidden one where the file system needs it.
+/// A new file, unnamed or, if the file system does not support that, with a hidden name.
 class NewFile {
  public:
   explicit NewFile(const std::string& path) : folder_(folder_of(path)), name_(name_of(path)) {}
@@ -94,14 +94,14 @@ class NewFile {
     });
   }
 
-  /// Gives it the rights of the file that it replaces.
+  /// Copies the permissions of the file that it replaces.
   [[nodiscard]] int resemble(const File& old) const {
     struct stat before{};
     struct stat now{};
     if (::fstat(old.number(), &before) != 0 || ::fstat(number_, &now) != 0) return errno;
     const auto owner = before.st_uid == now.st_uid ? static_cast<uid_t>(-1) : before.st_uid;
     const auto group = before.st_gid == now.st_gid ? static_cast<gid_t>(-1) : before.st_gid;
-    // Only root may give a file away, and others only to their groups.
+    // Only root may change the owner, and other users may only choose among their own groups.
     if (owner != static_cast<uid_t>(-1))
       static_cast<void>(::fchown(number_, owner, static_cast<gid_t>(-1)) == 0);
     if (group != static_cast<gid_t>(-1))
@@ -111,7 +111,7 @@ class NewFile {
 
   [[nodiscard]] int sync() const { return ::fdatasync(number_) != 0 ? errno : 0; }
 
-  /// Returns ENOENT if the system can name no such file: create one with a name.
+  /// Returns ENOENT if the system cannot name an unnamed file: then create one with a name.
   [[nodiscard]] int rename_to(const std::string& path) {
     if (part_.empty()) {
       const auto own = "/proc/self/fd/" + std::to_string(number_);
@@ -145,7 +145,7 @@ class NewFile {
 };
 
 int write_in_place(const std::string& path, std::string_view bytes) {
-  // Without O_NONBLOCK a pipe that nobody reads would block the call.
+  // Without O_NONBLOCK, opening a pipe that nobody reads would block.
   const int number = ::open(path.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (number < 0) return errno;
   std::size_t written = 0;
@@ -190,7 +190,7 @@ int replace_whole_file(const WholeFile& target, std::string_view bytes, Durabili
   struct stat status{};
   const int error = write_new(target, bytes, durability, false);
   if (error != ENOENT || ::stat(folder_of(target.path).c_str(), &status) != 0) return error;
-  return write_new(target, bytes, durability, true);  // /proc is missing
+  return write_new(target, bytes, durability, true);  // /proc is not mounted
 }
 
 std::string make_part_name(std::string_view name, std::string_view random) {
@@ -198,7 +198,7 @@ std::string make_part_name(std::string_view name, std::string_view random) {
   constexpr std::size_t kMostName = NAME_MAX;
   auto length = std::min(name.size(), kMostName - added);
   while (length < name.size() && length > 0 && (static_cast<unsigned char>(name[length]) & 0xC0U) == 0x80U)
-    --length;  // a letter of UTF-8 stays whole
+    --length;  // do not split a UTF-8 character
   return "." + std::string(name.substr(0, length)) + "." + std::string(random) + ".part";
 }
 

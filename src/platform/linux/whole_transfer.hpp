@@ -1,4 +1,4 @@
-// Reads and writes that the system may do in parts.
+// Repeats reads and writes that the system may do in parts.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,8 +7,8 @@
 
 namespace freshframe::platform {
 
-/// Calls `part(done)`, which returns what read() or write() returns, until `size` bytes are done. Returns 0, or the number of
-/// the error: EIO if nothing more can be read or written and the system names none.
+/// Calls `part(done)`, which returns the result of read() or write(), until `size` bytes are done. Returns 0
+/// or errno; EIO if there is no more data or room and the system reports no error.
 template <class Part>
 [[nodiscard]] int transfer_whole(std::size_t size, std::size_t& done, const Part& part) {
   done = 0;
