@@ -1,4 +1,4 @@
-// Mapping of exceptions. Every Python object made here is made with the GIL held.
+// Maps exceptions between C++ and Python. Python objects are only created with the GIL held.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/border/errors.hpp"
 
@@ -23,10 +23,10 @@ Classes& classes() noexcept {
 
 namespace {
 
-// Set once, while the package is imported.
+// Set once, when the package is imported.
 constinit SampleMaker sample_maker = nullptr;
 
-// `type` is null once the package was unloaded, late in the interpreter's exit.
+// `type` is null after the package was unloaded, late in interpreter shutdown.
 nb::object make(PyObject* type, const std::string& text) {
   return nb::handle(type != nullptr ? type : PyExc_RuntimeError)(python_text(text));
 }
@@ -39,7 +39,7 @@ void raise(PyObject* type, const std::exception& error) {
   raise(make(type, error.what()));
 }
 
-// The collector may have cleared it, which leaves None.
+// None if the garbage collector has cleared it.
 nb::object python_error(gil::Held& held, const gil::Ref& error) {
   PyObject* object = error.get(held);
   return object != nullptr ? nb::borrow(object) : nb::none();
@@ -59,13 +59,14 @@ void raise_source_error(PyObject* type, const SourceError& error) {
   raise(object);
 }
 
-// Chooses the class as Python's own functions for files do, and a FreshframeError as well.
+// Chooses the class as Python's own file functions do; it is also a FreshframeError.
 void raise_os_error(const std::filesystem::filesystem_error& error) {
   const auto path = nb::steal(PyUnicode_DecodeFSDefault(error.path1().c_str()));
   raise(nb::module_::import_("freshframe._errors").attr("file_error")(error.code().value(), path));
 }
 
-// A thread that cannot be started is by far the most frequent one, and the system's text does not mention threads.
+// By far the most frequent one is that a thread cannot be started, and the system's message does not mention
+// threads.
 std::string describe(const std::system_error& error) {
   if (error.code() != std::errc::resource_unavailable_try_again) return error.what();
   return std::string("the system has no further thread for this process (") + error.what() +
@@ -93,7 +94,7 @@ nb::object make_cause(gil::Held& held, const std::exception_ptr& cause) {
     return make(classes().frames_held, known.what());
   } catch (const OptionTypeError& known) {
     return make(classes().option_type_error, known.what());
-  } catch (const std::exception& known) {  // no Python runs in this try block: nothing unwinds through it
+  } catch (const std::exception& known) {  // no Python runs in this try block, so nothing unwinds through it
     return make(PyExc_RuntimeError, known.what());
   } catch (...) {
     return nb::none();
@@ -167,8 +168,8 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
 
 namespace {
 
-// Takes texts that are not valid Unicode, too, such as names of files (PEP 383): "backslashreplace". Empty
-// for a null pointer or an error. No exception stays set.
+// Also accepts strings that are not valid Unicode, such as file names (PEP 383), using "backslashreplace".
+// Empty for a null pointer or on error. Leaves no exception set.
 std::string read_utf8(PyObject* text) {
   PyObject* const bytes =
       text != nullptr ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : nullptr;
@@ -178,7 +179,7 @@ std::string read_utf8(PyObject* text) {
   }
   const std::string_view said(PyBytes_AsString(bytes), static_cast<std::size_t>(PyBytes_Size(bytes)));
   std::string result;
-  for (const char letter : said) {  // the text of a C++ exception ends at a NUL
+  for (const char letter : said) {  // a C++ exception's message ends at a NUL
     if (letter == '\0') {
       result += "\\x00";
     } else {
@@ -255,10 +256,10 @@ void name_source(gil::Held& held, const gil::Ref& error, const std::string& sour
 
 namespace {
 
-// Throws nothing, because handlers of exceptions call it.
+// Never throws, because exception handlers call it.
 void set_error(PyObject* type, const std::exception& error) noexcept {
   PyObject* const text = new_text(error.what());
-  if (text == nullptr) return;  // out of memory, which is set
+  if (text == nullptr) return;  // out of memory; that error is already set
   PyErr_SetObject(type, text);
   Py_DECREF(text);
 }
@@ -304,7 +305,7 @@ void set_sample_maker(SampleMaker make) noexcept {
 
 void register_exception_translator() {
   nb::register_exception_translator([](const std::exception_ptr& error, void* /*unused*/) {
-    // nanobind calls this with the GIL held, and maps an exception that is rethrown.
+    // nanobind calls this with the GIL held, and translates an exception that is rethrown.
     gil::entry<&translate>(&error);
   });
 }

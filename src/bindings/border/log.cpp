@@ -1,5 +1,5 @@
-// Log lines of native threads for Python's logging: a bounded list, and a wait for the Python thread that empties
-// it. It uses no descriptor, because a program that daemonizes closes all descriptors that it did not open.
+// Passes log lines of native threads to Python's logging: a bounded list, and a wait for the Python thread
+// that empties it. Uses no descriptor, because a program that daemonizes closes all of them.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/border/log.hpp"
 
@@ -29,9 +29,9 @@ namespace {
 class LogLines {
  public:
   struct Line {
-    int level;  // 0..3, or Python's number with a logger
+    int level;  // 0..3, or Python's level if there is a logger
     std::string text;
-    std::string logger = {};  // logger of a worker process's record; empty means the engine's
+    std::string logger = {};  // of a worker process's record; empty: the engine's logger
   };
 
   void push(Line line) {
@@ -46,8 +46,9 @@ class LogLines {
     changed_.notify_one();
   }
 
-  /// Waits until there are lines, until wake() was called more than `seen` times, or for the timeout. Returns how
-  /// often it was called: each waiting thread sees each call, also one from before its wait.
+  /// Waits until there are lines, until wake() was called more than `seen` times, or until the timeout.
+  /// Returns the number of calls of wake() so far, so that each waiting thread sees every call, including
+  /// those before its wait.
   std::uint64_t wait(std::optional<Seconds> timeout, std::uint64_t seen) {
     std::unique_lock lock(mutex_);
     const auto ready = [&] { return !lines_.empty() || wakes_ != seen; };

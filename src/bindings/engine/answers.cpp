@@ -1,5 +1,5 @@
-// The questions of a program to a pipeline: snapshots of the counters, the answer of why().
-// Each is the engine's structs with their fields, which the package turns into its dataclasses.
+// Snapshots of a pipeline's counters, and the answer of why(). Returns the engine's structs with their
+// fields, which the package turns into dataclasses.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/stats_fields.hpp"
 #include "freshframe/why.hpp"
@@ -33,14 +33,14 @@ inline constexpr bool freshframe::gil::python_free<freshframe::Why> = true;
 namespace freshframe::python {
 namespace {
 
-/// One tick of a run's progress, cheap enough for a bar.
+/// A snapshot of a run's progress, cheap enough for a progress bar.
 struct ProgressTick {
   std::uint64_t samples = 0;          // samples that sources delivered
   std::optional<std::int64_t> total;  // if the sources know it
   std::uint64_t dropped = 0;          // on all edges
 };
 
-// The text, or nullopt for an empty one: Python has None for what is not known.
+// Returns nullopt for an empty string, which becomes None.
 std::optional<std::string> text_or_none(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
@@ -50,7 +50,7 @@ nb::class_<Stats>& add_text(nb::class_<Stats>& binding, const char* name, std::s
   return binding.def_prop_ro(name, [member](const Stats& self) { return text_or_none(self.*member); });
 }
 
-// The attributes of a table of fields. The names are string literals.
+// Binds the fields of a table as attributes. The names are string literals.
 template <class Stats, class Fields>
 void add_fields(nb::class_<Stats>& binding, const Fields& fields) {
   for_each_field(fields, [&](const auto& field) {
@@ -192,7 +192,7 @@ ProgressTick progress(const Engine& self) {
 
 }  // namespace
 
-// The names of the causes of drops that are by design.
+// Returns the drop causes that are expected in normal operation.
 nb::typed<nb::frozenset, nb::str> causes_by_design() {
   nb::set names;
   const auto add = [&](const auto& kinds) {

@@ -1,4 +1,4 @@
-// What a node in Python may ask about the samples that are on their way to it.
+// Lets a Python node ask how far the samples on their way to it have come.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -16,7 +16,7 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-/// The pipeline keeps the node, which keeps this: so this does not keep the pipeline.
+/// The pipeline owns the node, which owns this object, so this does not own the pipeline.
 class NodeArrivals {
  public:
   NodeArrivals(const Engine& engine, int node) : core_(engine.shared_core()), node_(node), arrivals_(node) {}

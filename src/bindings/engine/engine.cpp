@@ -37,7 +37,7 @@ namespace nb = nanobind;
 
 namespace freshframe::gil {
 
-// The engine's only Python object is a failure, which is a gil::Ref.
+// The engine's only Python object is a failure, stored as a gil::Ref.
 template <>
 inline constexpr bool python_free<python::Engine> = true;
 
@@ -46,7 +46,7 @@ inline constexpr bool python_free<python::Engine> = true;
 namespace freshframe::python {
 Engine::~Engine() {
   if (guard_.has_forked() && served_) served_->forget_in_child();
-  served_.reset();  // it keeps the core, and joins threads that never want the GIL, within moments
+  served_.reset();  // it keeps the core alive, and quickly joins threads that never need the GIL
   const bool running = guard_.has_forked() || (core_->life().has_started() && !core_->life().has_ended());
   if (!running) {
     core_.reset();
@@ -95,7 +95,8 @@ int add_node(Engine& self, NodeHandle& handle, const Parents& parents, const Add
   check_unused(handle);
   native::claim(*handle.node);
   std::shared_ptr<core::Runner> runner;
-  // The handle keeps the node from then on, even when add() fails later or the node leaves at once.
+  // From then on, the handle keeps the node alive, even if add() fails later or the node is removed
+  // immediately.
   const auto keep = [&] {
     handle.owner = self.shared_core();
     handle.added = runner->node();
@@ -105,7 +106,7 @@ int add_node(Engine& self, NodeHandle& handle, const Parents& parents, const Add
         core::add_node(self.core(), std::move(handle.node), any_ports(parents), options, &runner);
     keep();
     return index;
-  } catch (...) {  // a traceback may keep the handle
+  } catch (...) {  // a traceback may keep the handle alive
     handle.node ? native::unclaim(*handle.node) : keep();
     throw;
   }
@@ -115,7 +116,7 @@ void request_stop_within(gil::Held& held, Engine& self, double seconds) {
   gil::release(
       held,
       [](core::PipelineCore* target, double limit) {
-        target->request_stop(Seconds(limit));  // no node comes any more
+        target->request_stop(Seconds(limit));  // no more nodes will be added
         if (!target->life().has_started()) return;
         for (const auto& runner : target->runners()) core::end_if_threadless(*runner);
       },
@@ -126,21 +127,21 @@ void request_stop(gil::Held& held, Engine& self) {
   request_stop_within(held, self, core::kStopTime.count());
 }
 
-// ---- life: calls that may wait
+// ---- calls that may wait
 
 Engine& get_engine(PyObject* self) {
   if (!nb::inst_ready(self)) throw nb::type_error("this Engine was not made by a Pipeline");
   return *nb::inst_ptr<Engine>(self);
 }
 
-// Lets Python's signal handlers run; their exception ends the wait.
+// Runs Python's signal handlers; an exception from them ends the wait.
 void look_for_signals(gil::Released& released) {
   gil::acquire(released, [](gil::Held& held) {
     if (PyErr_CheckSignals() != 0) std::rethrow_exception(take_python_error(held).error);
   });
 }
 
-// Seconds; forever for None. An exception is set when it is below 0.
+// Returns seconds; infinity for None; negative if an exception is set.
 double read_seconds(PyObject* timeout) {
   return timeout == Py_None ? std::numeric_limits<double>::infinity() : PyFloat_AsDouble(timeout);
 }
@@ -154,7 +155,7 @@ PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
         [](gil::Released& released, Engine* owner, core::PipelineCore* core, const gil::Ref& call) {
           const auto start_threads = [&] {
             gil::acquire(released, [&](gil::Held& again) {
-              owner->note_launcher();  // here, where only one of several start() calls arrives
+              owner->note_launcher();  // here, since only the first of several start() calls gets this far
               PyObject* const result = PyObject_CallNoArgs(call.get(again));
               if (result == nullptr) std::rethrow_exception(take_python_error(again).error);
               Py_DECREF(result);
@@ -167,7 +168,7 @@ PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
   });
 }
 
-// The second step of an add() while the pipeline runs; None means it does not run.
+// Second step of an add() while the pipeline is running. Returns None if it is not.
 PyObject* finish_add(gil::Held& held, PyObject* self, PyObject* index) {
   return raw_call(held, [&]() -> PyObject* {
     const int node = static_cast<int>(PyLong_AsLong(index));
@@ -240,8 +241,8 @@ std::exception_ptr pending_error() {
   return std::make_exception_ptr(nb::python_error());
 }
 
-// Closes the node that is left over by a replacement. A handler of a signal may raise at each line of Python: so close() is
-// called from here, and what it could have cut is called again.
+// Closes the node that is left over after a replacement. A signal handler may raise at any line of Python, so
+// close() is called from C++, and called again if a handler could have interrupted it.
 std::exception_ptr close_hosted(PyObject* place, NodeBase* node) {
   const auto* const hosted = node == nullptr ? nullptr : get_hosted(*node);
   if (hosted == nullptr) return {};
@@ -255,7 +256,7 @@ std::exception_ptr close_hosted(PyObject* place, NodeBase* node) {
   return error;
 }
 
-// The exception of replace(): the exception of the wait, which hides no exception of close().
+// Combines the exceptions of replace(): one from waiting must not hide one from close().
 std::exception_ptr with_close(PyObject* place, std::exception_ptr error, std::exception_ptr of_close) {
   if (!error) return of_close;
   if (!of_close) return error;
@@ -268,9 +269,8 @@ std::exception_ptr with_close(PyObject* place, std::exception_ptr error, std::ex
   return error;
 }
 
-// Another node takes the place of a running one. `entry` is in the list of the place before anything is waited for, and
-// without a line of Python between, where a signal's handler could come. `begun` lets the thread go on that waits for
-// the replacement.
+// Replaces a running node. `entry` is added to the place's list before anything waits, with no line of Python
+// in between at which a signal handler could run. `begun` releases the thread that waits for the replacement.
 PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
   int index = 0;
   PyObject* given = nullptr;
@@ -312,7 +312,7 @@ PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
   });
 }
 
-// Calls `verb`, which returns whether the pipeline has ended, without the GIL.
+// Calls `verb` without the GIL. It returns whether the pipeline has ended.
 template <class Verb>
 PyObject* ended_by(gil::Held& held, PyObject* self, PyObject* time, Verb verb) {
   return raw_call(held, [&]() -> PyObject* {
@@ -334,9 +334,9 @@ PyObject* finish(gil::Held& held, PyObject* self, PyObject* patience) {
   });
 }
 
-// A stop is to end within `seconds`: workers that then still run are killed before.
+// Limits a stop to `seconds`: worker processes that are still running shortly before are killed.
 void limit_stop(Engine& engine, double seconds) {
-  constexpr double kRest = 0.5;  // for the ends of the processes themselves
+  constexpr double kRest = 0.5;  // for the processes to exit
   constexpr double kLongest = 1e6;
   const auto time = core::real_deadline(Seconds(std::clamp(seconds - kRest, 0.0, kLongest)));
   auto& core = engine.core();
@@ -413,9 +413,9 @@ PyMethodDef* engine_methods() {
   return methods;
 }
 
-std::atomic<PyObject*> end_callback{nullptr};  // the same for all pipelines: the first one is kept
+std::atomic<PyObject*> end_callback{nullptr};  // shared by all pipelines: only the first one is kept
 
-// Asks the interpreter to run `callback` when the pipeline has ended.
+// Makes the interpreter run `callback` when the pipeline has ended.
 void call_at_end(Engine& self, nb::callable callback) {
   PyObject* nothing = nullptr;
   if (end_callback.compare_exchange_strong(nothing, callback.ptr())) (void)callback.release();
@@ -440,7 +440,7 @@ void forget_end_callback() {
 
 namespace {
 
-// The graph: the edges between its nodes, and their numbers.
+// Binds the graph: its edges, and the numbers of its nodes.
 void bind_graph(nb::class_<Engine>& engine) {
   engine
       .def(
@@ -477,7 +477,7 @@ void bind_graph(nb::class_<Engine>& engine) {
           "The numbers of the nodes that were not removed.");
 }
 
-// Binds what a program asks of one node.
+// Binds queries about a single node.
 void bind_nodes(nb::class_<Engine>& engine) {
   engine
       .def(
@@ -532,7 +532,7 @@ void bind_nodes(nb::class_<Engine>& engine) {
           nb::arg("index"));
 }
 
-// Failures that a call is yet to raise.
+// Binds failures that no call has raised yet.
 void bind_failures(nb::class_<Engine>& engine) {
   engine
       .def(

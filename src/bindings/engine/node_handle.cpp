@@ -16,13 +16,13 @@ namespace freshframe::python {
 
 namespace {
 
-// Returns true if a signal's handler has raised `error` in place of the first instruction of the function that was called.
+// Whether a signal handler raised `error` before the first line of the called function ran.
 bool is_raised_before_call(const nb::python_error& error) {
   const auto trace = error.traceback();
   if (!trace.is_valid() || trace.is_none() || trace.attr("tb_next").is_none()) return false;
   const auto code = trace.attr("tb_frame").attr("f_code");
   const auto last = nb::cast<int>(trace.attr("tb_lasti"));
-  // The instructions before the body set up the cells of closures. Each takes two bytes.
+  // Instructions before the body set up closure cells. Each takes two bytes.
   const auto prologue = 2 * (2 + nb::len(nb::handle(nb::object(code.attr("co_cellvars")))));
   return last < static_cast<int>(prologue) && trace.attr("tb_lineno").equal(code.attr("co_firstlineno"));
 }

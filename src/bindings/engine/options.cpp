@@ -1,4 +1,5 @@
-// Options of Python calls as the engine's types: Python checks the types, the engine the values.
+// Converts options of Python calls to the engine's types. Python has checked the types; the engine checks the
+// values.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/pipeline.hpp"
 #include "freshframe/queue.hpp"

@@ -1,5 +1,5 @@
-// An agent's end of its channel, results of cameras on their way there, and the guard of an agent's process. The
-// package's fleets use them.
+// An agent's connection to its fleet, the results of its cameras on the way there, and the supervision of its
+// process. Used by the package's fleets.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -46,7 +46,7 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-// The value of a result on its way to bytes.
+// A result's value while it is being encoded.
 struct Encoding {
   const ValueRef* value;
   std::vector<std::byte> bytes = {};
@@ -58,7 +58,7 @@ struct Encoding {
 
 namespace freshframe::gil {
 
-// The value is touched with the GIL only.
+// The value is only accessed with the GIL held.
 template <>
 inline constexpr bool python_free<python::Encoding> = true;
 template <>
@@ -93,8 +93,8 @@ void encode_with_gil(gil::Released& released, Encoding* encoding) {
   });
 }
 
-// The value of a sample whose value is not its frame, as bytes. Takes the GIL only for values that have no native form,
-// on any thread that does not hold it. Throws OptionTypeError's Python form when it cannot be pickled.
+// Encodes the value of a sample (unless that is its frame). Takes the GIL only for values without a native
+// form, so call it without the GIL. Throws OptionTypeError's Python form if the value cannot be pickled.
 std::vector<std::byte> result_bytes(const ValueRef& value) {
   if (!needs_python(value)) return pack_value(encode_native(value));
   Encoding encoding{&value};
@@ -103,7 +103,7 @@ std::vector<std::byte> result_bytes(const ValueRef& value) {
   return std::move(encoding.bytes);
 }
 
-// The object's bytes, which it neither frees nor moves meanwhile.
+// An object's bytes, which it neither frees nor moves while this exists.
 class ByteView {
  public:
   explicit ByteView(nb::handle object) {
@@ -121,7 +121,7 @@ class ByteView {
   Py_buffer buffer_{};
 };
 
-// The pickle is a part of `data`. The buffers are copies, to which arrays may write.
+// The pickle is a slice of `data`. The buffers are copies, which arrays may write to.
 nb::object unpickle_value(nb::handle data, process::ByteReader& reader,
                           const std::vector<std::uint64_t>& sizes, const std::string& producer) {
   nb::list parts;
@@ -157,22 +157,22 @@ void bind_fleet_results(nb::module_& module) {
              "The value of a camera's result. Raises FreshframeError if it cannot be unpickled here.");
 }
 
-constexpr std::size_t kLargest = fleet::OutboxLimits{}.size_bytes;  // the largest result of an outbox
+constexpr std::size_t kLargest = fleet::OutboxLimits{}.size_bytes;  // the largest result that fits an outbox
 
-// Unix time of a moment of the engine's clock.
+// Converts a time of the engine's clock to Unix time.
 double to_unix_time(TimePoint moment) {
   const auto age = std::chrono::steady_clock::now().time_since_epoch() - moment.time_since_epoch();
   return Seconds(std::chrono::system_clock::now().time_since_epoch() - age).count();
 }
 
-/// Serves one output of one run. Any thread may call it.
+/// Counters for one output of one run. Thread-safe.
 struct OutletCounts {
-  std::atomic<std::uint64_t> kept{0};       // they reached the outboxes, or no reader wanted them
-  std::atomic<std::uint64_t> refused{0};    // made after the run was closed
-  std::atomic<std::uint64_t> too_large{0};  // among the kept results; readers count them as outbox_full
+  std::atomic<std::uint64_t> kept{0};       // put into the outboxes, or not wanted by any reader
+  std::atomic<std::uint64_t> refused{0};    // arrived after the run was closed
+  std::atomic<std::uint64_t> too_large{0};  // included in `kept`; readers count them as outbox_full
 };
 
-/// Takes results of any type; frames are refused.
+/// Accepts results of any type except frames.
 class FleetOutlet final : public NodeBase {
  public:
   FleetOutlet(std::shared_ptr<fleet::AgentEnd> end, std::shared_ptr<fleet::Outboxes::Stream> stream,
@@ -358,7 +358,7 @@ void bind_agent(nb::module_& module) {
           "Opens the stream for the results of an output.");
 }
 
-// Binds what an agent's process keeps: the run that each thread works for, and what a crash leaves.
+// Binds what an agent's process keeps: which run each thread works for, and what a crash leaves behind.
 void bind_agent_process(nb::module_& module) {
   module.def(
       "keep_last_words", [](int page) { fleet::keep_last_words(process::Descriptor(page)); }, nb::arg("page"),

@@ -1,4 +1,4 @@
-// Shapes and strides between frames and arrays.
+// Converts shapes and strides between frames and arrays.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/frame/arrays.hpp"
 
@@ -30,7 +30,7 @@ struct Shape {
   std::size_t dimensions = 0;
 };
 
-// Shape of the packed array, see Frame.array.
+// Returns the shape of the packed array, see Frame.array.
 Shape packed_shape(const PictureFormat& format) {
   const auto width = static_cast<std::size_t>(format.width);
   const auto height = static_cast<std::size_t>(format.height);
@@ -80,7 +80,7 @@ struct Wanted {
   throw OptionError(std::string("pixel format must be one of ") + known + ", got '" + name + "'");
 }
 
-/// Returns the advice for an array that is no picture of three colours.
+/// Returns advice for an array that is not a three-channel image.
 const char* advice_for(const AnyArray& array) {
   if (array.ndim() == 2) return ": pass format=\"gray\", or the format of its planes";
   if (array.ndim() == 3 && array.shape(2) == 4) return ": pass format=\"rgba\", or array[:, :, :3] of BGRA";
@@ -109,7 +109,7 @@ Wanted planar_input(const AnyArray& array, PixelFormat pixels) {
   const auto rows = static_cast<int>(array.shape(0));
   const auto width = static_cast<int>(array.shape(1));
   if (pixels == PixelFormat::Gray) return {{width, rows, pixels, ColorRange::Full}};
-  const bool quarter = pixels != PixelFormat::I422;  // nv12, i420: chroma of half height
+  const bool quarter = pixels != PixelFormat::I422;  // nv12, i420: chroma has half the height
   if (width % 2 != 0 || (quarter ? rows % 3 != 0 : rows % 2 != 0)) {
     refuse(name,
            quarter ? "(height * 3 / 2, width) with even height and width"
@@ -147,7 +147,7 @@ struct Rows {
   int channels = 1;
 };
 
-// One row of pixels, element by element when they are strided.
+// Copies one row of pixels, one by one if they are strided.
 void copy_row(const Rows& rows, const std::uint8_t* from, std::uint8_t* to) {
   const int kept = rows.channels == 4 ? 3 : rows.channels;
   if (rows.channel_step == 1 && rows.pixel_step == rows.channels && kept == rows.channels) {
@@ -166,7 +166,9 @@ void copy_rows(const Rows* from, std::uint8_t* to, std::ptrdiff_t stride) {
 }
 
 // Note [Short copies]
-// A copy of less than about half a millisecond keeps the GIL: beside a thread that computes, the GIL would
+//
+// A copy that takes less than about half a millisecond keeps the GIL. If another thread is computing, getting
+// the GIL back would take the switch interval, 5 ms.
 // return only after the switch interval, 5 ms.
 constexpr std::size_t kShortCopy = std::size_t{4} << 20;  // bytes in rows; of single bytes an eighth
 
@@ -176,7 +178,7 @@ bool is_short_copy(const Rows& rows) {
   return pixels * static_cast<std::size_t>(rows.channels) <= (in_rows ? kShortCopy : kShortCopy / 8);
 }
 
-// The planes of a packed buffer, one after the other.
+// Returns the planes of a packed buffer, which follow each other.
 Picture packed_picture(const PictureFormat& format, const std::uint8_t* data) {
   Picture picture{format, {}};
   for (int i = 0; i < format.plane_count(); ++i) {
@@ -210,7 +212,7 @@ bool is_contiguous(const AnyArray& array) {
   return true;
 }
 
-// Rows may lie apart in formats of one plane; everything else must be C-contiguous.
+// Single-plane formats may have gaps between rows; everything else must be C-contiguous.
 bool can_share(const AnyArray& array, const Wanted& wanted) {
   if (wanted.channels == 4) return false;
   if (is_contiguous(array)) return true;
@@ -305,7 +307,7 @@ nb::object packed_copy(gil::Held& held, const Frame& frame) {
 
 namespace {
 
-/// Returns the advice for pixels of another type.
+/// Returns advice for an unsupported dtype.
 const char* advice_for_numbers(const AnyArray& array) {
   if (array.dtype().code == static_cast<std::uint8_t>(nb::dlpack::dtype_code::Float)) {
     return ": pass (255 * array).clip(0, 255).astype(np.uint8) of pixels from 0 to 1, array.astype(np.uint8) of "

@@ -1,4 +1,5 @@
-// freshframe.types.DevicePlane: a plane on a graphics card, for PyTorch and others by DLPack, without a copy.
+// freshframe.types.DevicePlane: a plane in GPU memory, shared with PyTorch and others through DLPack without
+// a copy.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -31,13 +32,13 @@ inline constexpr bool python_free<DevicePicture> = true;
 namespace freshframe::python {
 namespace {
 
-/// The numbers of the array API: -1 asks for no waiting, 1 and 2 are the default streams.
+/// Stream numbers of the array API: -1 means no synchronization, 1 and 2 are the default streams.
 constexpr std::int64_t kNoWaiting = -1;
 constexpr std::int64_t kAmbiguous = 0;
 constexpr std::int64_t kLegacy = 1;
 constexpr std::int64_t kPerThread = 2;
 
-/// Work on the card that nobody names may read the picture: its memory is not written before such work has ended.
+/// Unknown GPU work may read the image, so its memory is only reused once all earlier work has finished.
 class UnnamedReaders {
  public:
   explicit UnnamedReaders(std::shared_ptr<const DeviceMemory> memory) : memory_(std::move(memory)) {}
@@ -58,7 +59,7 @@ struct PlaneOnDevice {
   [[nodiscard]] Plane shape() const { return picture().format.plane_shape(static_cast<int>(index)); }
 };
 
-// ---- DLPack, as its header lays it out
+// ---- structs of the DLPack header
 
 constexpr int kCpu = 1;
 constexpr int kCuda = 2;
@@ -95,13 +96,13 @@ struct Managed {
   static constexpr const char* kName = "dltensor_versioned";
 };
 
-/// Keeps the picture for the consumer, which may give it back on any thread.
+/// Keeps the image alive for the consumer, which may release it on any thread.
 template <class M>
 struct Lent {
   M managed;
   Frame frame;
   std::shared_ptr<const DevicePicture> copy;  // instead of the frame's picture
-  std::uintptr_t stream = 0;                  // that the consumer reads on
+  std::uintptr_t stream = 0;                  // on which the consumer reads
   std::array<std::int64_t, 3> shape{};
   std::array<std::int64_t, 3> strides{};
 
@@ -112,7 +113,7 @@ struct Lent {
     lent->picture().memory->note_reader(lent->stream);
   }
   static void drop(PyObject* capsule) noexcept {
-    if (PyCapsule_IsValid(capsule, M::kName) == 0) return;  // a consumer has it
+    if (PyCapsule_IsValid(capsule, M::kName) == 0) return;  // a consumer has taken it
     auto* const managed = static_cast<M*>(PyCapsule_GetPointer(capsule, M::kName));
     managed->deleter(managed);
   }
@@ -180,25 +181,26 @@ void let_read(const DevicePicture& picture, std::int64_t stream) {
   picture.memory->wait_on(static_cast<std::uintptr_t>(stream));
 }
 
-/// The plane of the copy in the host's memory, which all share.
+/// Returns the plane of the copy in host memory, which is shared.
 nb::object host_plane(const PlaneOnDevice& plane) {
   return nb::cast(plane.frame).attr("planes")[plane.index];
 }
 
 struct Wish {
   std::int64_t stream = kLegacy;
-  bool has_version = false;  // 1.0 or newer, which knows memory that must not be written
+  bool has_version = false;  // 1.0 or newer, which supports read-only memory
   bool copies = false;
 };
 
-/// The picture, or a copy of it, may be read on the stream. Returns the copy, or null.
+/// Makes the image, or a copy of it, readable on the stream. Returns the copy, or null.
 std::shared_ptr<const DevicePicture> prepare(const DevicePicture& picture, bool copies, std::int64_t stream) {
   std::shared_ptr<const DevicePicture> copy = copies ? picture.memory->copied() : nullptr;
   let_read(copy ? *copy : picture, stream);
   return copy;
 }
 
-/// The stream for note_reader(), which may be called on any thread: the legacy stream waits for the streams of all threads.
+/// The stream for note_reader(), which may be called on any thread: the legacy stream waits for all threads'
+/// streams.
 std::uintptr_t reading_stream(std::int64_t stream) {
   return static_cast<std::uintptr_t>(stream == kNoWaiting || stream == kPerThread ? kLegacy : stream);
 }
@@ -248,7 +250,7 @@ nb::tuple get_shape(const PlaneOnDevice& plane) {
   return nb::make_tuple(shape.rows, shape.row_bytes / 2, 2);
 }
 
-/// Version 3 of CUDA's array interface. The consumer keeps the plane as long as it reads there.
+/// Version 3 of the CUDA array interface. The consumer keeps the plane alive while it reads.
 nb::dict get_array_interface(gil::Held& held, PlaneOnDevice& plane) {
   gil::release(held, &let_read, plane.picture(), kLegacy);
   const auto& picture = plane.picture();
@@ -258,9 +260,9 @@ nb::dict get_array_interface(gil::Held& held, PlaneOnDevice& plane) {
   result["version"] = 3;
   result["shape"] = get_shape(plane);
   result["typestr"] = "|u1";
-  result["data"] = nb::make_tuple(place.address, true);  // which must not be written
+  result["data"] = nb::make_tuple(place.address, true);  // read-only
   result["strides"] = plane.index == 0 ? nb::make_tuple(place.stride, 1) : nb::make_tuple(place.stride, 2, 1);
-  result["stream"] = nb::none();  // the picture is whole
+  result["stream"] = nb::none();  // the image is complete
   return result;
 }
 

@@ -1,4 +1,4 @@
-// The formats that the calling thread asked for.
+// Remembers the pixel formats that the calling thread asked for.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/frame/format_use.hpp"
 
@@ -15,7 +15,7 @@ constexpr std::uint8_t kPacked = 1U << kPixelFormats;
 static_assert(kPixelFormats < 8);
 
 struct Asked {
-  std::uint64_t taker = 0;  // of this thread's last sample; 0 means it has had none
+  std::uint64_t taker = 0;  // of this thread's last sample; 0: none yet
   std::uint8_t bits = 0;
 };
 thread_local Asked asked;
@@ -53,7 +53,7 @@ void FormatUse::make(const Frame& frame) const noexcept {
       if ((bits_ & get_bit(i)) != 0) static_cast<void>(frame.to(static_cast<PixelFormat>(i)));
     }
     if ((bits_ & kPacked) != 0) static_cast<void>(frame.pack_planes());
-  } catch (const std::exception&) {  // Python gets the exception at its own request
+  } catch (const std::exception&) {  // Python gets the exception when it requests the format itself
   }
 }
 

@@ -1,4 +1,4 @@
-// freshframe.Frame: pictures as read-only arrays, and as JPEG for a program that sends them and for notebooks.
+// freshframe.Frame: images as read-only arrays, and as JPEG for sending and for notebooks.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
@@ -32,7 +32,7 @@ Frame convert_frame(gil::Held& held, const Frame& self, PixelFormat format) {
 }
 
 const Frame& in_host(gil::Held& held, Frame&& frame) = delete;
-/// The frame, whose pixels are in the host's memory.
+/// Returns the frame, after making sure that its pixels are in host memory.
 const Frame& in_host(gil::Held& held, const Frame& frame) {
   static_cast<void>(check_process(frame));
   if (!frame.has(frame.format()))
@@ -107,7 +107,7 @@ Frame from_array(gil::Held& held, nb::object array, nb::handle format, nb::handl
       "results");
 }
 
-// __array__ and __dlpack__ need NumPy's own rules, so they are written in Python.
+// __array__ and __dlpack__ need NumPy's own rules, so they are implemented in Python.
 nb::object as_numpy(nb::handle self, nb::object dtype, nb::object copy) {
   return nb::module_::import_("freshframe._media.frame_arrays").attr("as_numpy")(self, dtype, copy);
 }
@@ -138,7 +138,7 @@ std::string represent(const Frame& self) {
          std::string(to_string(self.format())) + "')";
 }
 
-// The properties of the picture.
+// Binds properties of the image.
 void bind_properties(nb::class_<Frame>& frame) {
   frame.def_prop_ro("width", &Frame::width, "Pixels.")
       .def_prop_ro("height", &Frame::height, "Pixels.")
@@ -186,7 +186,7 @@ void bind_properties(nb::class_<Frame>& frame) {
           "GIL: released for the first packing, then held");
 }
 
-// Other formats, copies, frames of arrays.
+// Binds other formats, copies, and frames made from arrays.
 void bind_copies(nb::class_<Frame>& frame) {
   frame
       .def(
@@ -216,7 +216,7 @@ void bind_copies(nb::class_<Frame>& frame) {
           "millisecond");
 }
 
-// Python's and NumPy's protocols.
+// Binds protocols of Python and NumPy.
 void bind_protocols(nb::class_<Frame>& frame) {
   frame.def(
            "__copy__", [](nb::handle_t<Frame> self) { return nb::borrow(self); }, "The same frame.")
@@ -264,7 +264,7 @@ void bind_frame(nb::module_& module) {
 
 namespace {
 
-constexpr int kMaxSide = 960;  // pixels: notebooks keep the pictures in their files
+constexpr int kMaxSide = 960;  // pixels; limited, since notebooks store images in their files
 constexpr int kQuality = 90;
 
 nb::bytes encode_frame(gil::Held& held, const Frame& self, int max_side, int quality) {

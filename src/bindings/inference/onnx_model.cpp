@@ -1,4 +1,5 @@
-// ONNX models for Python: loading, describing, running; the nodes of a detector, a classifier and a model's outputs.
+// ONNX models for Python: loading, describing and running them, and nodes for detectors, classifiers and raw
+// outputs.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -45,7 +46,7 @@ inline constexpr bool freshframe::gil::python_free<freshframe::OnnxClassifier> =
 namespace freshframe::python {
 namespace {
 
-/// A loaded model; its threads belong to the process that loaded it.
+/// A loaded model. Its threads belong to the process that loaded it.
 class Model {
  public:
   explicit Model(OnnxModel model) : model_(std::move(model)) {}
@@ -61,7 +62,7 @@ class Model {
   ForkGuard guard_;
 };
 
-/// Width and height in pixels of a model's input; empty means the model's own.
+/// Input width and height in pixels; empty: the model's own.
 using Sides = std::optional<std::pair<int, int>>;
 
 }  // namespace
@@ -117,7 +118,7 @@ nb::list describe_tensors(const std::vector<inference::TensorInfo>& tensors) {
   return result;
 }
 
-// Bits that ONNX Runtime reads while the array is kept.
+// Returns a view that ONNX Runtime reads while the array is kept alive.
 TensorView make_view(nb::handle array, const inference::TensorInfo& input) {
   const auto given = nb::cast<nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>>(array);
   TensorView view{.data = given.data(), .bytes = given.nbytes(), .element = input.element, .shape = {}};
@@ -137,7 +138,7 @@ nb::dlpack::dtype dlpack_type(Element element) {
           1};
 }
 
-// An array that owns the output.
+// Returns an array that owns the output.
 nb::object make_array(Tensor tensor) {
   static const std::int64_t nothing = 0;
   auto kept = std::make_unique<Tensor>(std::move(tensor));
@@ -151,7 +152,7 @@ nb::object make_array(Tensor tensor) {
       nb::ndarray<nb::numpy>(const_cast<void*>(data), shape.size(), shape.data(), owner, nullptr, type));
 }
 
-// The package has made the arrays C-contiguous and of the inputs' types.
+// The package has already made the arrays C-contiguous and converted them to the input types.
 nb::list run(gil::Held& held, const Model& self, const nb::list& arrays) {
   const auto& inputs = self.session().inputs();
   std::vector<TensorView> views;

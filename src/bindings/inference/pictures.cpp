@@ -1,4 +1,4 @@
-// Pictures around a model: parts of a frame as one array for a second model, masks of whole pictures as texts.
+// Images around a model: crops of a frame as one array for a second model, and masks encoded as strings.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -31,7 +31,7 @@ namespace {
 using Corners4 = nb::ndarray<const float, nb::shape<-1, 4>, nb::c_contig, nb::device::cpu>;
 using Bytes = std::vector<std::uint8_t>;
 
-constexpr std::size_t kLargestCrop = 4096;  // pixels of a side
+constexpr std::size_t kLargestCrop = 4096;  // pixels per side
 constexpr std::size_t kMostBytes = std::size_t{1} << 30;
 constexpr double kMostPadding = 10;
 

@@ -15,7 +15,7 @@ LiveUrl::LiveUrl(std::string url) : text(std::move(url)) {
   const auto colon = text.find("://");
   if (colon == std::string::npos) return;
   scheme = lower_case(std::string_view(text).substr(0, colon));
-  text.replace(0, colon, scheme);  // FFmpeg accepts small letters only
+  text.replace(0, colon, scheme);  // FFmpeg accepts only lower case
   const auto parts = parse_authority(text, colon + 3);
   host_begin = parts.host_begin;
   host_end = parts.host_end;

@@ -1,4 +1,4 @@
-// URLs without their passwords.
+// Masks passwords in URLs.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/url/masked_url.hpp"
 
@@ -21,22 +21,23 @@ namespace freshframe::core {
 namespace {
 
 // Note [Passwords that no URL may have]
-// A URL with an unescaped '/', '?', '#', '@' or ':' in its password cannot work, so it is pasted into reports. Such a
-// password cannot be distinguished from a port and a path with an '@'. So all from the first ':' to the last '@' is
-// masked: "http://host:8080/mail@home" loses its path in messages, and no password is shown. Only an address in brackets
-// is known to be a host.
+//
+// A URL whose password contains an unescaped '/', '?', '#', '@' or ':' does not work, so users paste it into
+// bug reports. Such a password cannot be distinguished from a port followed by a path with an '@'. So
+// everything from the first ':' to the last '@' is masked: "http://host:8080/mail@home" loses its path in
+// messages, but no password is ever shown. Only an address in brackets is certain to be a host.
 
-/// Characters that always end a URL in a text. A quote may be a part of a password.
+/// Characters that always end a URL in a text. Quotes do not, because a password may contain them.
 constexpr std::string_view kSpaces = " \t\r\n";
 constexpr std::size_t kNone = std::string_view::npos;
 constexpr long kHighestPort = 65535;
 constexpr std::string_view kMask = "***";
-/// Signs at the end of a URL that belong to the sentence around it.
+/// Characters at the end of a URL that belong to the surrounding sentence.
 constexpr std::string_view kSentence = "'\":,.;)>";
 
-/// One call of a function that masks. Escaped URLs may have escaped URLs as their parameters.
+/// State of one masking call. Escaped URLs may contain escaped URLs as parameters.
 struct Masking {
-  std::vector<std::string>* found = nullptr;  // takes the parts that are masked
+  std::vector<std::string>* found = nullptr;  // receives the masked parts
   int depth = 0;
 
   void note(std::string_view part) const {
@@ -51,8 +52,8 @@ struct Range {
   [[nodiscard]] bool is_empty() const { return first == last; }
 };
 
-/// Whether a user without a password is a secret: after "http://" or "https://", and after a word that is no scheme,
-/// as in "joe://secret@host", a password that begins with "//".
+/// Whether a user without a password must be masked: after "http://" or "https://", where it may be a token,
+/// and after a word that is not a scheme, as in "joe://secret@host", whose password starts with "//".
 bool user_is_secret(std::string_view before) {
   constexpr std::size_t kLongest = 16;
   before.remove_suffix(std::string_view("://").size());
@@ -62,13 +63,13 @@ bool user_is_secret(std::string_view before) {
   return word == "http" || word == "https" || !(word.empty() || is_live_scheme(word));
 }
 
-/// The end of what belongs to a URL, and its last '@'.
+/// The end of a URL, and its last '@'.
 struct Extent {
   std::size_t end = 0;
   std::size_t last_at = kNone;
 };
 
-/// The end of "[::1]" at `begin`; npos if something else is there.
+/// Returns the end of "[::1]" at `begin`, or npos if there is no such address.
 std::size_t find_address_end(std::string_view text, std::size_t begin) {
   constexpr std::size_t kLongest = 64;
   const auto near = text.substr(begin, kLongest);
@@ -77,21 +78,21 @@ std::size_t find_address_end(std::string_view text, std::size_t begin) {
   return is_one ? begin + end + 1 : kNone;
 }
 
-/// Whether the ':' after the first word of a URL is followed by something that is no port, as in "rtsp://user:secret"
-/// without an '@'. The URL may be followed by the signs of the sentence around it.
+/// Whether the ':' after the first word of a URL is followed by something other than a port, as in
+/// "rtsp://user:secret" without an '@'. Punctuation may follow the URL.
 bool has_odd_port(std::string_view url) {
   const auto colon = url.find_first_of(":/?#");
   if (colon == kNone || url[colon] != ':' || url.starts_with('[')) return false;
   if (colon > 0 && (url[colon - 1] == '\'' || url[colon - 1] == '"')) return false;  // the URL has ended
   auto port = url.substr(colon + 1);
   if (port.starts_with('{') || port.starts_with("%s") || port.starts_with("%d"))
-    return false;  // of a program's text
+    return false;  // part of a program's output
   port = port.substr(0, port.find_first_of("/?#"));
   port = port.substr(0, port.find_last_not_of("'\":,.;)<>]}") + 1);
   return !port.empty() && !(all_digits(port) && number_at(port, kHighestPort));
 }
 
-/// The password of the URL whose "://" ends at `begin`. See Note [Passwords that no URL may have].
+/// Returns the password of the URL whose "://" ends at `begin`. See Note [Passwords that no URL may have].
 Range password_in(std::string_view text, std::size_t begin, const Extent& extent) {
   if (extent.last_at == kNone || find_address_end(text, begin) != kNone) return {};
   const auto url = text.substr(0, extent.end);
@@ -99,7 +100,7 @@ Range password_in(std::string_view text, std::size_t begin, const Extent& extent
   const auto colon = url.find(':', begin);
   const auto user_end = url.substr(0, colon).find('@', begin);
   if (colon < extent.last_at) {
-    // A user whose password is empty is a token.
+    // A user with an empty password is a token.
     if (user_end == kNone) return {colon + 1 == extent.last_at ? begin : colon + 1, extent.last_at};
     if (find_address_end(text, user_end + 1) == kNone)
       return {is_token ? begin : colon + 1, extent.last_at};  // "joe@mail.org:secret@host"
@@ -108,8 +109,8 @@ Range password_in(std::string_view text, std::size_t begin, const Extent& extent
   return is_token && user ? Range{begin, *user} : Range{};
 }
 
-/// The extents of URLs in a text, which end at spaces. Each word is looked at once, since a text from a camera may be
-/// one long word with thousands of URLs.
+/// Finds the extents of URLs in a text, where whitespace ends them. Scans each word only once, because a text
+/// from a camera may be one long word with thousands of URLs.
 class UrlsInText {
  public:
   explicit UrlsInText(std::string_view text) : text_(text) {}
@@ -126,7 +127,7 @@ class UrlsInText {
     if (at != kNone) word_.last_at = begin + at;
   }
 
-  /// "user:my secret@host" goes on to the last '@' of its line.
+  /// "user:my secret@host" extends to the last '@' of its line.
   [[nodiscard]] Extent without_at(std::size_t begin) const {
     constexpr std::size_t kFarthest = 128;
     const auto near = text_.substr(begin, kFarthest);
@@ -142,7 +143,7 @@ class UrlsInText {
   Extent word_;
 };
 
-/// A text that is one URL.
+/// Extents for a text that is a single URL.
 class WholeUrl {
  public:
   explicit WholeUrl(std::string_view url) : url_(url), last_at_(url.rfind('@')) {}
@@ -158,7 +159,8 @@ class WholeUrl {
   std::size_t last_at_;
 };
 
-/// Parameters such as "pwd=secret", "loginpas=secret" or "access_token=secret", as cameras use them.
+/// Whether it is a secret parameter as used by cameras, such as "pwd=secret", "loginpas=secret" or
+/// "access_token=secret".
 bool is_secret(std::string_view name) {
   constexpr std::array<std::string_view, 20> kWords{
       "pas", "pw",   "psw", "psk",  "token", "key",  "secret", "auth",   "sig",   "sess",
@@ -171,14 +173,15 @@ bool is_secret(std::string_view name) {
                      [&](std::string_view word) { return small.find(word) != std::string::npos; });
 }
 
-/// "?token=a" of an address without its host, as in a playlist or in a server's words.
+/// Whether the parameter is in a query without a host, such as "?token=a" in a playlist or a server's
+/// message.
 bool is_in_query(std::string_view text, std::size_t name, std::string_view word) {
   const bool follows = name > 0 && (text[name - 1] == '?' || text[name - 1] == '&');
   return follows && word.find_first_of(kSpaces) == kNone;
 }
 
-/// The text with the values of secret parameters masked: "?pwd=a", and "/user=joe_password=a_channel=1" as well, which
-/// some cameras have as their path. Everything up to the next '&' or one of `ends` is the value.
+/// Masks the values of secret parameters: "?pwd=a", but also "/user=joe_password=a_channel=1", which some
+/// cameras use as their path. A value extends to the next '&' or one of `ends`.
 std::string mask_parameters(const std::string& text, std::string_view ends, const Masking& call) {
   std::string masked;
   std::size_t done = 0;
@@ -197,7 +200,7 @@ std::string mask_parameters(const std::string& text, std::string_view ends, cons
     if (!(is_in_url || is_in_query(text, name, word)) || !is_secret(percent_decoded(word))) continue;
     if (limit <= equals) limit = std::min(text.find_first_of(ends, equals + 1), text.size());
     auto end = std::min(std::string_view(text).substr(0, limit).find('&', equals + 1), limit);
-    if (!ends.empty())  // the sentence around it
+    if (!ends.empty())  // exclude punctuation
       end = std::max(text.find_last_not_of(kSentence, end - 1) + 1, equals + 1);
     call.note(std::string_view(text).substr(equals + 1, end - equals - 1));
     masked.append(text, done, equals + 1 - done).append(kMask);
@@ -206,7 +209,7 @@ std::string mask_parameters(const std::string& text, std::string_view ends, cons
   return masked + text.substr(done);
 }
 
-/// The text with the passwords before its '@' masked. `Extents`: UrlsInText or WholeUrl.
+/// Masks passwords that are followed by an '@'. `Extents` is UrlsInText or WholeUrl.
 template <class Extents>
 std::string mask_credentials(std::string_view text, const Masking& call) {
   Extents extents(text);
@@ -223,9 +226,9 @@ std::string mask_credentials(std::string_view text, const Masking& call) {
   return masked;
 }
 
-// The key of a stream of RTMP.
+// RTMP stream keys.
 
-/// Whether a scheme ends here: "rtmp", "rtmps", or "rtmpe" and "rtmpt" of FFmpeg.
+/// Whether a scheme ends here: "rtmp", "rtmps", or FFmpeg's "rtmpe" and "rtmpt".
 bool is_rtmp(std::string_view before) {
   constexpr std::size_t kLongest = 6;
   const auto word = lower_case(before.substr(before.size() - std::min(before.size(), kLongest)));
@@ -233,7 +236,7 @@ bool is_rtmp(std::string_view before) {
   return at != kNone && std::ranges::all_of(word.substr(at), [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
-/// The last part of the path of a URL of RTMP, between its "://" at `at` and its `end`.
+/// Returns the last path segment of an RTMP URL with its "://" at `at` and its end at `end`.
 Range stream_key_in(std::string_view text, std::size_t at, std::size_t end) {
   if (!is_rtmp(text.substr(0, at))) return {};
   const auto url = text.substr(0, end);
@@ -244,7 +247,8 @@ Range stream_key_in(std::string_view text, std::size_t at, std::size_t end) {
   return {url.rfind('/', last - 1) + 1, last};
 }
 
-/// The query of such a URL, if it has a '/': the key may be there ("rtmp://host/app?vhost=a/KEY").
+/// Returns the URL's query if it contains a '/', because the key may be there
+/// ("rtmp://host/app?vhost=a/KEY").
 Range query_with_key(std::string_view text, std::size_t at, std::size_t end) {
   if (!is_rtmp(text.substr(0, at))) return {};
   const auto url = text.substr(0, end);
@@ -252,13 +256,13 @@ Range query_with_key(std::string_view text, std::size_t at, std::size_t end) {
   return mark == kNone || url.find('/', mark) == kNone ? Range{} : Range{mark + 1, end};
 }
 
-/// The text with the keys of its streams masked.
+/// Masks the stream keys in a text.
 std::string mask_stream_keys(std::string_view text, std::string_view ends, const Masking& call) {
-  constexpr std::size_t kShortestKey = 8;  // a shorter one may be a word of any text
+  constexpr std::size_t kShortestKey = 8;  // shorter ones may be ordinary words
   std::string masked;
   std::size_t done = 0;
   for (auto at = text.find("://"); at != kNone; at = text.find("://", at + 3)) {
-    // Each part of a long word is looked at once.
+    // Scan each part of a long word only once.
     if (at < done || !is_rtmp(text.substr(0, at))) continue;
     auto end = std::min(text.find_first_of(ends, at), text.size());
     if (!ends.empty()) end = std::max(text.find_last_not_of(kSentence, end - 1) + 1, at + 3);
@@ -273,10 +277,10 @@ std::string mask_stream_keys(std::string_view text, std::string_view ends, const
   return masked.append(text.substr(done));
 }
 
-// URLs with escapes, which programs pass as parameters: "?next=http%3A%2F%2Fuser%3Asecret%40host".
+// Escaped URLs, as programs pass them in parameters: "?next=http%3A%2F%2Fuser%3Asecret%40host".
 
-/// The length of "://" at the beginning of a text; each sign may be escaped, and its escape again ("%253A"). Returns 0 if
-/// the text begins otherwise.
+/// Returns the length of "://" at the start of a text, where each character may be escaped, even twice
+/// ("%253A"), or 0 if there is none.
 std::size_t slashes_at(std::string_view text) {
   constexpr std::string_view kEscapedAgain = "25";
   std::size_t size = 0;
@@ -295,12 +299,12 @@ std::size_t slashes_at(std::string_view text) {
   return size;
 }
 
-/// Whether a URL without other escapes has its user escaped: "http://user%3Asecret%40host".
+/// Whether a URL has an escaped user but no other escapes: "http://user%3Asecret%40host".
 bool has_escaped_user(std::string_view authority) {
   return authority.find('@') == kNone && authority.find("%40") != kNone;
 }
 
-/// Where a URL with escapes begins and ends, around its "://" of `size` bytes at `at`.
+/// Returns the range of an escaped URL around its "://" of `size` bytes at `at`.
 Range escaped_url(std::string_view text, std::size_t at, std::size_t size, std::string_view ends) {
   const bool plain = size == std::string_view("://").size();
   const auto first = text.substr(0, at).find_last_of("?&=;,/'\"(<> \t\r\n") + 1;
@@ -311,7 +315,7 @@ Range escaped_url(std::string_view text, std::size_t at, std::size_t size, std::
 
 std::string mask_url(std::string_view url, const Masking& call);
 
-/// The text with the secrets of its escaped URLs masked.
+/// Masks the secrets of escaped URLs in a text.
 std::string mask_escaped(const std::string& text, std::string_view ends, const Masking& call) {
   constexpr std::size_t kPlain = 3;
   constexpr int kDeepest = 3;
@@ -344,8 +348,8 @@ std::string mask_url_once(std::string_view url, const Masking& call) {
   return mask_escaped(mask_parameters(masked, "", call), "", call);
 }
 
-/// The place of the user in "rtsp:/user:secret@host", "rtsp//user:secret@host", "rtsp;//user:secret@host",
-/// "//user:secret@host" or "user:secret@host"; nullopt for anything else.
+/// Returns the position of the user in "rtsp:/user:secret@host", "rtsp//user:secret@host",
+/// "rtsp;//user:secret@host", "//user:secret@host" or "user:secret@host", or nullopt for anything else.
 std::optional<std::size_t> user_without_slashes(std::string_view url) {
   const auto end = url.find_first_of(":/");
   if (end == kNone || url.substr(end).starts_with("://")) return std::nullopt;
@@ -361,7 +365,7 @@ std::optional<std::size_t> user_without_slashes(std::string_view url) {
 template <class Mask>
 std::string until_nothing_changes(std::string_view text, const Masking& call, Mask&& mask) {
   auto masked = mask(text, call);
-  // The rest may look like another URL after a part of it is masked.
+  // The rest may look like another URL once a part is masked.
   for (auto again = mask(masked, call); again != masked; again = mask(masked, call))
     masked = std::move(again);
   return masked;
@@ -376,7 +380,7 @@ std::string mask_url(std::string_view url, const Masking& call) {
   return std::string(url.substr(0, *user)) + rest.substr(kMissing.size());
 }
 
-/// Returns the user, who may be a token, or an empty text if the URL has a password or lacks a user.
+/// Returns the user (possibly a token), or an empty string if the URL has a password or no user.
 std::string_view lone_user(const LiveUrl& url) {
   const auto begin = url.scheme.size() + std::string_view("://").size();
   if (url.host_begin <= begin) return {};
@@ -407,7 +411,7 @@ std::vector<std::string> find_secrets(std::string_view url) {
   const auto shown = mask_url(url, {.found = &found});
   const LiveUrl parts{std::string(url)};
   if (const auto user = lone_user(parts); !user.empty()) found.emplace_back(user);
-  // Where a '/' in a password was not written as %2F, a part of the password is in place of the host.
+  // If a '/' in a password was not escaped as %2F, part of the password was parsed as the host.
   if (shown.find(parts.host) == std::string::npos) found.push_back(parts.host);
   for (std::size_t i = 0, size = found.size(); i < size; ++i) found.push_back(percent_decoded(found[i]));
   std::erase_if(found, [](const std::string& secret) { return secret.size() < kShortest; });

@@ -1,4 +1,4 @@
-// URLs without their passwords.
+// Masks passwords in URLs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,19 +8,20 @@
 
 namespace freshframe::core {
 
-/// "rtsp://user:secret@host/?pwd=a" -> "rtsp://user:***@host/?pwd=***", for every URL in a text. Of RTMP also the last part
-/// of the path, the stream's key: "rtmp://host/app/key" -> "rtmp://host/app/***". Messages from elsewhere
-/// need it, because nothing else is known of them. It comes before the text is cut, and before any part is quoted.
+/// "rtsp://user:secret@host/?pwd=a" -> "rtsp://user:***@host/?pwd=***", for every URL in a text. In RTMP URLs
+/// also masks the stream key, which is the last path segment: "rtmp://host/app/key" -> "rtmp://host/app/***".
+/// Use it on all messages from libraries and servers, before they are truncated or quoted in part.
 [[nodiscard]] std::string mask_passwords(std::string_view text);
 
-/// The same for a text that is one URL, whose password may even contain spaces and control characters.
+/// The same for a text that is a single URL, whose password may even contain spaces and control characters.
 [[nodiscard]] std::string shown_url(std::string_view url);
 
-/// The last part of the path of an RTMP URL: whoever has it can publish in the place of its owner. Empty for others.
+/// Returns the stream key of an RTMP URL, with which anyone could publish in its owner's name. Empty for
+/// other URLs.
 [[nodiscard]] std::string_view find_stream_key(std::string_view url);
 
-/// The parts of a URL that a server's words may repeat: what shown_url() masks, and a user without a password. Each as it is
-/// and without its escapes, and with 4 bytes at least.
+/// Returns the parts of a URL that must not appear in a server's messages: what shown_url() masks, and a user
+/// without a password. Each one both as it is and unescaped, and only those of at least 4 bytes.
 [[nodiscard]] std::vector<std::string> find_secrets(std::string_view url);
 
 }  // namespace freshframe::core
