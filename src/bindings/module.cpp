@@ -39,7 +39,8 @@ void register_classes(const nb::dict& given) {
   known.reader_iterator = keep("ReaderIterator");
 }
 
-// At exit, when no thread of a pipeline runs any more: the cached objects would keep the module's types
+// Called at exit, when no pipeline thread is running any more: the cached objects would keep the module's
+// types alive.
 // alive.
 void forget_classes(gil::Held& held) {
   gil::DeferredFree::instance().stop_deferring(held);
@@ -87,7 +88,7 @@ constinit bool is_made = false;
 
 NB_MODULE(_native, module) {
   using namespace freshframe::python;
-  if (is_made) {  // nanobind registers a type once, so a second module would lack them all
+  if (is_made) {  // nanobind registers a type only once, so a second module would not have any types
     throw nb::import_error(
         "freshframe was imported before in this process, and its native part belongs to that import: leave "
         "it in "
@@ -96,7 +97,7 @@ NB_MODULE(_native, module) {
   module.doc() = "The native part of freshframe. Not an interface: use the package.";
   module.attr("__version__") = FRESHFRAME_VERSION;
 #ifndef FRESHFRAME_DEVELOPMENT
-  nb::set_leak_warnings(false);  // a program that holds a frame until it exits has done nothing wrong
+  nb::set_leak_warnings(false);  // a program may hold a frame until it exits
 #endif
   register_exception_translator();
   bind_frame(module);

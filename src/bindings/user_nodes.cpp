@@ -1,4 +1,4 @@
-// freshframe.native for Python: making native nodes of users, and running one alone.
+// freshframe.native for Python: creates users' native nodes, and runs one outside a pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
@@ -34,18 +34,18 @@ namespace nb = nanobind;
 
 namespace freshframe::python {
 
-/// A node without a pipeline, in a worker process. It accepts one call at a time, in the right order only.
+/// A node without a pipeline, in a worker process. Accepts one call at a time, and only in the right order.
 struct LoneNode {
   enum class State : std::uint8_t { Made, Open, Busy, Closed };
 
   LoneNode(NodeHandle& handle, std::string node_name) : name(std::move(node_name)) {
     if (!handle.node) throw StateError("this node belongs to a pipeline already");
-    native::claim(*handle.node);  // a handle whose object has another pipeline keeps its node
+    native::claim(*handle.node);  // if the object is already in another pipeline, the handle keeps its node
     node = std::move(handle.node);
     handle.added = node;
   }
 
-  /// Throws StateError when it is not in `from`.
+  /// Throws StateError if the state is not `from`.
   void enter(State from, State to) {
     auto now = from;
     if (state.compare_exchange_strong(now, to)) return;
@@ -68,7 +68,7 @@ struct LoneNode {
   }
 
   std::shared_ptr<NodeBase> node;
-  const std::string name;  // in its pipeline; empty means none
+  const std::string name;  // in its pipeline; may be empty
   std::atomic<State> state{State::Made};
   std::stop_source stop;
   std::shared_ptr<const Clock> clock = Clock::real();
@@ -119,7 +119,7 @@ native::FunctionOptions function_options(const nb::dict& given) {
   return options;
 }
 
-// The texts of a function that numba has compiled: its wrapper gives this code for an exception.
+// Messages for a function compiled by numba, whose wrapper returns this code for an exception.
 const char* describe_numba_code(std::int32_t code) {
   return code == INT32_MIN ? "raised an exception" : nullptr;
 }
@@ -173,19 +173,19 @@ Handle adopt_node(gil::Held& held, nb::handle owner, nb::handle capsule) {
   }
   const auto* object =
       static_cast<const freshframe_object*>(PyCapsule_GetPointer(capsule.ptr(), FRESHFRAME_CAPSULE));
-  // The capsule too, because it may own the struct.
+  // The capsule is also kept alive, because it may own the struct.
   auto node = native::object_node(*object, keep_object(held, nb::make_tuple(owner, capsule)), pixel_ops());
   PyCapsule_SetName(capsule.ptr(), FRESHFRAME_CAPSULE_USED);
   return make_handle(std::move(node));
 }
 
-// ---- a node without a pipeline
+// ---- nodes without a pipeline
 
 void open_lone(gil::Held& held, LoneNode& self) {
   gil::release(
       held,
       [](LoneNode* lone) {
-        lone->enter(LoneNode::State::Made, LoneNode::State::Closed);  // unless it opens
+        lone->enter(LoneNode::State::Made, LoneNode::State::Closed);  // undone if it opens
         lone->node->open(lone->context);
         lone->state = LoneNode::State::Open;
       },
@@ -212,7 +212,8 @@ nb::object process_lone(gil::Held& held, LoneNode& self, const PythonSample& sam
   return output ? as_object(held, *output) : nb::none();
 }
 
-// Keeps the results of a call, one more than a worker process sends, which it then reports.
+// Collects the results of a call, up to one more than a worker process may send, so that it can report the
+// excess.
 class Collected final : public AnyOut {
  public:
   explicit Collected(std::vector<Emitted>& results) : results_(results) {}
@@ -227,7 +228,7 @@ class Collected final : public AnyOut {
 
 enum class Call : std::uint8_t { Process, OnTick, Finish };
 
-// The results of `call` as a list. `sample`: of process().
+// Returns the results of `call` as a list. `sample` is only for process().
 nb::object call_lone(gil::Held& held, LoneNode& self, Call call, const AnySample& sample) {
   std::vector<Emitted> kept;
   gil::release(

@@ -1,4 +1,4 @@
-// Metering of turns.
+// Measures for how long node threads wait for the GIL and hold it.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/node/gil_turn.hpp"
 
@@ -17,7 +17,7 @@
 namespace freshframe::python {
 namespace {
 
-// In a shorter turn no node function releases the GIL for a time that counts.
+// In shorter turns, no node function can release the GIL for a significant time.
 constexpr std::chrono::microseconds kShort{20};
 
 double seconds(GilTurn::Clock::duration time) {
@@ -25,21 +25,22 @@ double seconds(GilTurn::Clock::duration time) {
 }
 
 // Note [Letting others in]
+//
 // A free GIL goes to the first thread that asks for it. A thread that sleeps on it must wake up before it can
-// ask, and node threads that return at once always ask before it. The sleeping thread never asks for the
-// switch that the interpreter grants after 5 ms either, since every release wakes it and its 5 ms begin
-// again: beside a source that never waited, a game loop got the GIL twice a second. So once the node threads
-// of the process have passed the GIL among themselves for `patience`, all of them leave it free for the time
-// of a wake-up. If another thread used that time, patience becomes one turn. While no thread does, patience
-// doubles up to the interpreter's own 5 ms, which keeps the cost near one percent.
+// ask, and node threads that return immediately always ask first. The sleeping thread does not get the switch
+// that the interpreter grants after 5 ms either, because every release wakes it and its 5 ms start again:
+// next to a source that never waited, a game loop got the GIL twice a second. So once the node threads of the
+// process have passed the GIL among themselves for `patience`, all of them leave it free for as long as a
+// wake-up takes. If another thread used that time, patience becomes one turn. While none does, patience
+// doubles, up to the interpreter's own 5 ms, which keeps the cost near one percent.
 class NodeThreads {
  public:
   using Clock = GilTurn::Clock;
 
-  // Sleeps if it is the turn of other threads; returns whether it slept.
+  // Sleeps if other threads should have the GIL now. Returns whether it slept.
   bool let_others_in(Clock::time_point now) {
     if (now - released_.load(std::memory_order_relaxed) > kWakeUp) {
-      stretch_began_.store(now, std::memory_order_relaxed);  // other threads had their turn already
+      stretch_began_.store(now, std::memory_order_relaxed);  // other threads have already had the GIL
       return false;
     }
     if (now - stretch_began_.load(std::memory_order_relaxed) < patience_.load(std::memory_order_relaxed))
@@ -49,7 +50,7 @@ class NodeThreads {
     return true;
   }
 
-  // A thread that slept got the GIL after waiting for `waited`.
+  // Call after sleeping, when the thread has waited for the GIL for `waited`.
   void note_sleep(Clock::duration waited) {
     const auto patience = patience_.load(std::memory_order_relaxed);
     const bool used = waited > kFree;
@@ -62,7 +63,7 @@ class NodeThreads {
 
  private:
   static constexpr std::chrono::microseconds kWakeUp{50};
-  static constexpr std::chrono::microseconds kFree{2};  // to take a lock that is free takes less
+  static constexpr std::chrono::microseconds kFree{2};  // taking a free lock is faster
   static constexpr std::chrono::milliseconds kSwitchInterval{5};
 
   std::atomic<Clock::time_point> stretch_began_{};
@@ -76,10 +77,11 @@ constinit NodeThreads node_threads;
 }  // namespace
 
 // Note [Leaving in a queue]
-// At the end of a pipeline every node's thread wants the GIL, to close its node and to end. Each thread that
-// waits for the GIL wakes every 5 ms to ask for a switch, so thousands of them leave no time for anything
-// else. So only a few threads of all pipelines ask at a time. A node's close() may wait for another node's
-// close(). Therefore more threads are let in when none has left for long.
+//
+// At the end of a pipeline every node's thread wants the GIL, to close its node and to finish. Each thread
+// that waits for the GIL wakes every 5 ms to ask for a switch, so thousands of them leave no CPU time for
+// anything else. So only a few threads of all pipelines ask at a time. But one node's close() may wait for
+// another's, so more threads are let in when none has left for long.
 struct GilTurn::WayOut {
   static constexpr std::size_t kPlaces = 16;
   static constexpr Seconds kPatience{0.1};
@@ -87,7 +89,7 @@ struct GilTurn::WayOut {
   ForkGuard guard;
   core::Turnstile turnstile{freshframe::Clock::real(), kPlaces, kPatience};
 
-  // A forked child has its own: the threads of its parent's do not exist there.
+  // A forked child has its own, since the parent's threads do not exist there.
   static WayOut& instance() { return forks::PerProcess<WayOut>::get(); }
 };
 
@@ -115,10 +117,10 @@ void GilTurn::begin_turn(core::Runner& runner, Clock::time_point wanted) {
   if (!seat_.is_seen() && was_long_) computed_ = seconds(platform::processor_time());
 }
 
-// A short turn is all held. For a long turn, the looks measure the held part (see Note [Looks at the GIL]). Without
-// them the thread's processor time counts, which is wrong for a function that computes without the GIL or sleeps with
-// it. A turn after a short one is expected to be short. If it is not, the processor time since its last reading
-// counts, which is a little more.
+// In a short turn, the GIL counts as held throughout. In a long turn, sampling measures how long it was held
+// (see Note [Looks at the GIL]). Without sampling, the thread's CPU time is used, which is wrong for
+// functions that compute without the GIL or sleep with it. A turn after a short one is expected to be short;
+// if it is not, the CPU time since it was last read is used, which is slightly too much.
 void GilTurn::end_turn(core::Runner& runner) {
   const auto now = Clock::now();
   node_threads.note_release(now);

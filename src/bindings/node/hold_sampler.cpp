@@ -1,9 +1,10 @@
-// The sampler's thread, which reads the GIL's record.
+// The thread that samples which thread holds the GIL.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The record is found once, by a thread that holds the GIL and so must be the holder that the record names: where it is
-// not, or the layout of the interpreter is not known, there is no sampler, and processor time counts instead. The place of
-// the record depends on the version that runs, not on the one whose headers are here: a module of the stable ABI is for all.
+// The interpreter's GIL record is located once, by a thread that holds the GIL and so must be the holder in
+// the record. If it is not, or the interpreter's layout is unknown, there is no sampler, and CPU time is used
+// instead. The record's address depends on the version that is running, not on the headers: a stable-ABI
+// module runs on all versions.
 #include "freshframe/gil.hpp"
 #include <Python.h>
 
@@ -33,7 +34,7 @@ constexpr std::chrono::seconds kPatience{2};
 // The record's locks and conditions follow the fields of GilRecord: 4 of at most 48 bytes.
 constexpr std::size_t kRecordBytes = 512;
 
-// The record lives as long as the interpreter, in which node threads run.
+// The record lives as long as the interpreter, and so longer than node threads.
 gil::GilRecord read_gil(std::uintptr_t address) noexcept {
   const auto& record =
       *reinterpret_cast<const gil::GilRecord*>(address);  // NOLINT(performance-no-int-to-ptr)
@@ -43,7 +44,7 @@ gil::GilRecord read_gil(std::uintptr_t address) noexcept {
           .switch_number = 0};
 }
 
-// The address of the GIL's record; 0 if this thread, which holds the GIL, is not the holder in it.
+// Returns the address of the GIL record, or 0 if this thread, which holds the GIL, is not its holder.
 std::uintptr_t find_known_gil([[maybe_unused]] std::uintptr_t thread) {
 #ifdef Py_GIL_DISABLED
   return 0;
@@ -65,7 +66,7 @@ void add_time(std::atomic<std::int64_t>& sum, HoldSampler::Clock::duration time)
   sum.fetch_add(std::chrono::nanoseconds(time).count(), std::memory_order_relaxed);
 }
 
-// One for all node threads, while there are any. Used with the GIL held. The child of a fork has none of its
+// One for all node threads, while there are any. Used with the GIL held. A forked child has none of its
 // parent's threads.
 struct PresentSampler {
   std::weak_ptr<HoldSampler> sampler;
@@ -95,7 +96,7 @@ HoldSampler::Seat::Seat() {
 
 HoldSampler::Seat::~Seat() {
   if (!sampler_) return;
-  if (guard_.has_forked()) {  // its thread, which may have held the mutex, does not exist here
+  if (guard_.has_forked()) {  // its thread, which may have held the mutex, does not exist in the child
     new std::shared_ptr<HoldSampler>(std::move(sampler_));
     return;
   }
@@ -144,8 +145,8 @@ void HoldSampler::remove(Seat& seat) {
   seats_.erase(seat.thread_);
 }
 
-// A looking thread sees the new time itself. A thread that is about to stop looks at the time again after it
-// has taken back is_looking_.
+// A thread that is already sampling sees the new time itself. One that is about to stop checks the time again
+// after it has reset is_looking_.
 void HoldSampler::look_on() {
   until_.store(Clock::now() + kPatience);
   if (is_looking_.load()) return;
@@ -190,7 +191,7 @@ void HoldSampler::run() {
   }
 }
 
-// Only the holder is looked up, since there may be thousands of nodes and threads with the GIL wait for the
+// Only looks up the holder, because there may be thousands of nodes, and threads with the GIL wait for the
 // mutex.
 void HoldSampler::note_hold_locked(Seats::const_iterator holder, Clock::duration since) {
   if (holder == seats_.end() || !holder->second->has_turn_.load(std::memory_order_acquire)) return;

@@ -1,4 +1,4 @@
-// The common parts of the loops of Python nodes: the node that works now, its argument, and its failures.
+// Parts that the loops of Python nodes share: the current node, its argument, and its failures.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/node/loop.hpp"
 
@@ -32,7 +32,7 @@ bool fail(gil::Held& held, Loop& loop, const AnySample* sample) {
 
 namespace {
 
-// Forgets an error of the kind that is set: false, where another one is set.
+// Clears the current exception if it is of this kind; otherwise returns false.
 bool forget(PyObject* kind) {
   if (PyErr_ExceptionMatches(kind) == 0) return false;
   PyErr_Clear();
@@ -61,11 +61,11 @@ bool give_stop_token(gil::Held& held, Loop& loop) {
     return nb::cast(StopToken{loop.runner.life().stop_token(), loop.engine.core().clock()}).release().ptr();
   });
   if (token == nullptr) return false;
-  // Past the __setattr__() of its class: a frozen dataclass refuses every attribute.
+  // Bypasses the class's __setattr__(), because a frozen dataclass rejects every attribute.
   const int failed = PyObject_GenericSetAttr(loop.node, nb::str("stop_token").ptr(), token);
   leave_forked_child(loop);
   Py_DECREF(token);
-  // A class without a place for it runs without it.
+  // A class that cannot have the attribute runs without it.
   return failed == 0 || forget(PyExc_AttributeError) || forget(PyExc_TypeError);
 }
 
@@ -116,7 +116,7 @@ void leave_forked_child(const Loop& loop) {
 
 void leave_forked_child(const Loop& loop, AnySample& sample) {
   if (!loop.engine.has_forked()) return;
-  new AnySample(std::move(sample));  // never freed in the child
+  new AnySample(std::move(sample));  // deliberately leaked in the child
   throw InForkedChild{};
 }
 
@@ -136,7 +136,7 @@ PyObject* call_function(const Loop& loop, PyObject* given) {
 }
 
 PyObject* call_with(PyObject* function, PyObject* given) {
-  PyObject* arguments[] = {nullptr, given};  // the place before the arguments is the callee's
+  PyObject* arguments[] = {nullptr, given};  // the slot before the arguments may be used by the callee
   return PyObject_Vectorcall(function, arguments + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
 }
 

@@ -32,7 +32,7 @@ PyObject* process_name() {
   return made_once<&make_process_name>();
 }
 
-// Calls the node. Null means it failed, with an exception set.
+// Calls the node. Returns null with an exception set if it failed.
 PyObject* call(gil::Held& held, Loop& loop, const AnySample& sample) {
   PyObject* const given = argument(held, loop, sample);
   if (given == nullptr) return nullptr;
@@ -42,8 +42,8 @@ PyObject* call(gil::Held& held, Loop& loop, const AnySample& sample) {
   return result;
 }
 
-// Sends the result of `sample` and takes the next one into it, in one step without the GIL. False means the
-// end.
+// Sends the result of `sample` and takes the next one into it, while the GIL is released once. Returns false
+// at the end.
 bool send_and_take(core::Runner& runner, AnySample* sample, std::optional<AnySample>* output,
                    core::Taken* taken, FormatUse use, GilTurn* turn) {
   send_output(runner, *sample, *output);
@@ -56,8 +56,8 @@ bool send_and_take(core::Runner& runner, AnySample* sample, std::optional<AnySam
   return true;
 }
 
-// Hands on a result and takes a sample with the GIL held, when neither has to wait (see Note [The length of a
-// turn]). False means take() on.
+// Sends a result and takes a sample with the GIL held, if neither has to wait (see Note [The length of a
+// turn]). Returns false if the caller must take() instead.
 bool go_on(Loop& loop, AnySample& sample, std::optional<AnySample>& output, FormatUse use) {
   if (use.any() || !loop.turn.has_time() || loop.runner.outlet().would_wait()) return false;
   send_output(loop.runner, sample, output);
@@ -100,7 +100,7 @@ namespace {
 
 using Outputs = std::vector<std::optional<AnySample>>;
 
-// Passes the exception of a call that failed for all of `samples` to the engine.
+// Reports an exception of a call that failed for all of `samples`.
 bool fail_batch(gil::Held& held, Loop& loop, std::span<const AnySample> samples) {
   const auto taken = take_python_error(held);
   auto traceback =
@@ -125,7 +125,8 @@ PyObject* arguments(gil::Held& held, Loop& loop, std::span<const AnySample> samp
   return list;
 }
 
-// Calls the node with all samples: a list or tuple with an entry for each, or null with an exception set.
+// Calls the node with all samples. Returns a list or tuple with one entry per sample, or null with an
+// exception set.
 PyObject* call_batch(gil::Held& held, Loop& loop, std::span<const AnySample> samples) {
   PyObject* const given = arguments(held, loop, samples);
   if (given == nullptr) return nullptr;
@@ -136,7 +137,7 @@ PyObject* call_batch(gil::Held& held, Loop& loop, std::span<const AnySample> sam
   const bool is_list = PyList_Check(results) || PyTuple_Check(results);
   const auto count = PyList_Check(results) ? PyList_Size(results) : is_list ? PyTuple_Size(results) : 0;
   if (is_list && count == static_cast<Py_ssize_t>(samples.size())) {
-    PyObject* const own = PySequence_Tuple(results);  // the conversion of an entry may change a list
+    PyObject* const own = PySequence_Tuple(results);  // converting an entry may run code that changes a list
     Py_DECREF(results);
     return own;
   }
@@ -152,14 +153,14 @@ PyObject* call_batch(gil::Held& held, Loop& loop, std::span<const AnySample> sam
   return nullptr;
 }
 
-// Emits the result of the first of `samples`.
+// Sends the result of the first of `samples`.
 bool emit_outputs(core::Runner& runner, std::vector<AnySample>* samples, Outputs* outputs) {
   for (std::size_t i = 0; i < outputs->size(); ++i) send_output(runner, (*samples)[i], (*outputs)[i]);
   outputs->clear();
   return true;
 }
 
-// Emits the results, then gathers the next batch, in one go without the GIL. False means the end.
+// Sends the results, then gathers the next batch, while the GIL is released once. Returns false at the end.
 bool emit_and_gather(core::Runner& runner, std::vector<AnySample>* samples, Outputs* outputs,
                      core::Taken* taken, FormatUse use, GilTurn* turn) {
   emit_outputs(runner, samples, outputs);
@@ -173,7 +174,7 @@ bool emit_and_gather(core::Runner& runner, std::vector<AnySample>* samples, Outp
   return true;
 }
 
-// Takes the outputs out of the results. False means one of them ends the node.
+// Converts the results to outputs. Returns false if one of them ends the node.
 bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<AnySample>& samples,
                   Outputs& outputs) {
   for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -184,7 +185,7 @@ bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<An
     if (is_error || !take_output(held, loop, item, samples[i], output)) {
       const auto taken = take_python_error(held);
       if (loop.runner.facts().stops_on_error() &&
-          !core::is_device_error(taken.error)) {  // the results before it are emitted first
+          !core::is_device_error(taken.error)) {  // results before it are sent first
         Py_DECREF(results);
         without_gil<&emit_outputs>(held, loop, &samples, &outputs);
         return fail(held, loop, taken, &samples[i]);
@@ -218,7 +219,7 @@ bool run_batches(gil::Held& held, Loop& loop) {
     loop.runner.meter().begin_call(samples.front());
     PyObject* const results = call_batch(held, loop, samples);
     if (loop.engine.has_forked()) {
-      new std::vector<AnySample>(std::move(samples));  // never freed in the child
+      new std::vector<AnySample>(std::move(samples));  // deliberately leaked in the child
       throw InForkedChild{};
     }
     loop.runner.meter().end_batch(samples);
@@ -237,12 +238,12 @@ bool publish(core::Runner& runner, SourceItem<Emitted>* item) {
   return runner.publish(std::move(*item), runner.place().context().clock.now(), core::waited_for_room());
 }
 
-// Whether publish() might wait, either for an edge or for room for the item's frame.
+// Whether publish() might wait, for an edge or for room in the frame budget.
 bool would_wait(core::Runner& runner, const SourceItem<Emitted>& item) {
   return (item.value.frame && !runner.place().own_source()->live()) || runner.outlet().would_wait();
 }
 
-// Publishes without releasing the GIL, if no step has to wait.
+// Publishes with the GIL held, if nothing has to wait.
 bool publish_next(gil::Held& held, Loop& loop, SourceItem<Emitted>& item) {
   if (loop.turn.has_time() && !would_wait(loop.runner, item)) return publish(loop.runner, &item);
   return without_gil<&publish>(held, loop, &item);
@@ -265,7 +266,7 @@ double number(PyObject* object, const char* what) {
   return value;
 }
 
-// The description of a wrong item, and the remedy.
+// Describes an invalid item, and how to fix it.
 std::string found_item(nb::handle item) {
   const bool is_array = nb::hasattr(item, "dtype") && nb::hasattr(item, "shape");
   if (is_array) {
@@ -276,7 +277,7 @@ std::string found_item(nb::handle item) {
   return found + (PyTuple_Check(item.ptr()) ? "" : ": yield the value and its time in seconds, value, pts");
 }
 
-// The items of a source: (value, pts) or (value, pts, captured).
+// Parses an item of a source: (value, pts) or (value, pts, captured).
 SourceItem<Emitted> parse_item(gil::Held& held, PyObject* item, std::span<const TypeInfo* const> wanted) {
   const auto size = PyTuple_Check(item) ? PyTuple_Size(item) : 0;
   if (size != 2 && size != 3) {
@@ -290,7 +291,7 @@ SourceItem<Emitted> parse_item(gil::Held& held, PyObject* item, std::span<const 
   return output;
 }
 
-// The next item; nullopt at the end, or with an exception set.
+// Returns the next item, or nullopt at the end or with an exception set.
 std::optional<SourceItem<Emitted>> next_item(gil::Held& held, Loop& loop, PyObject* iterator) {
   loop.runner.meter().begin_work();
   PyObject* item = PyIter_Next(iterator);
@@ -323,7 +324,8 @@ PyObject* open_iterator(const Loop& loop) {
   return iterator;
 }
 
-// A source of the package's own, whose values the program gave: none may be what it wants.
+// Whether it is one of the package's own sources with values from the program, none of which need have the
+// wanted type.
 bool may_be_empty(const Loop& loop) {
   return nb::hasattr(nb::handle(loop.node), "_may_be_empty");
 }

@@ -44,11 +44,11 @@ bool begin_stream(core::Runner& runner) {
   return runner.begin_stream();
 }
 
-// Runs the nodes that have the place, one after the other, in Python and native ones.
+// Runs the current node and its replacements one after the other, both Python and native ones.
 void run_in_turn(gil::Held& held, Loop& loop) {
   for (;;) {
     if (loop.node == nullptr) {
-      if (without_gil<&core::run_inside>(held, loop)) return;  // to the end, with its finish()
+      if (without_gil<&core::run_inside>(held, loop)) return;  // until the end, including finish()
       if (!look_at_news(held, loop)) return;
       continue;
     }
@@ -66,7 +66,7 @@ void close_last(gil::Held& held, Loop& loop) {
   if (!loop.takes_values) call_hook(held, loop, "close");
 }
 
-// open(), everything between, close().
+// Calls open(), runs the loop, and calls close().
 void run_opened(gil::Held& held, Loop& loop) {
   take_node(loop);
   const bool is_told = give_stop_token(held, loop);
@@ -82,15 +82,15 @@ void run_opened(gil::Held& held, Loop& loop) {
   if (opened) close_last(held, loop);
 }
 
-// The native thread of the runner has ended, as a node in Python has the place.
+// Continues after the runner's native thread has ended, because a Python node has replaced a native one.
 void run_on(gil::Held& held, Loop& loop) {
   loop.runner.meter().set_state(NodeState::Waiting);
   if (look_at_news(held, loop)) run_in_turn(held, loop);
   close_last(held, loop);
 }
 
-// Waits until it is decided; false means the node of the handle did not get the place, or the thread is not
-// needed.
+// Waits for the outcome of a replacement. Returns false if the handle's node was not used, or this thread is
+// not needed.
 bool wait_for_turn(gil::Held& held, const Loop& loop, const NodeHandle& handle) {
   if (!handle.successor || !handle.successor->takes_thread) return false;
   const bool has_place = gil::release(
@@ -103,7 +103,7 @@ bool wait_for_turn(gil::Held& held, const Loop& loop, const NodeHandle& handle) 
   return has_place;
 }
 
-// An exception of the child's own code propagates; a plain return is refused.
+// An exception of the child's own code propagates; a normal return raises an error.
 PyObject* raise_in_forked_child(const std::string& node) {
   if (PyErr_Occurred() != nullptr) return nullptr;
   throw StateError(
@@ -141,7 +141,7 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
       throw;
     } catch (const InForkedChild&) {
       return raise_in_forked_child(runner.name());
-    } catch (...) {  // the engine itself failed, out of memory: the pipeline ends anyway
+    } catch (...) {  // the engine itself failed, e.g. out of memory: the pipeline ends anyway
       runner.fail({std::current_exception(), "the engine failed"});
     }
     without_gil<&close_step>(held, loop);
@@ -156,8 +156,7 @@ PyMethodDef run_node_method = {"run_node", gil::entry<&run_node>, METH_VARARGS,
 
 }  // namespace
 
-// A "thread" without a thread of the system, as gevent and eventlet make it: a wait in it would stop the
-// program.
+// Rejects a green thread of gevent or eventlet, in which a wait would block the whole program.
 void refuse_green_thread(gil::Held& held, Engine& engine, core::Runner& runner) {
   engine.core().refuse(std::make_exception_ptr(StateError(
       "node '" + runner.name() +

@@ -1,4 +1,4 @@
-// Python nodes and sources as handles that a pipeline takes.
+// Wraps Python nodes and sources in handles that a pipeline accepts.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/node/python_node.hpp"
 

@@ -1,4 +1,4 @@
-// The results of a call of a Python node: one value, or the values of a generator while it runs.
+// The results of a call of a Python node: one value, or those of a generator while it runs.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/node/results.hpp"
 
@@ -23,7 +23,7 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-// Returns the advice for a result that is no frame.
+// Returns advice for a result that is not a frame.
 std::string advice_for_frames(nb::handle given) {
   const nb::object dtype = nb::getattr(given, "dtype", nb::none());
   const nb::str kind(nb::getattr(dtype, "kind", nb::str("")));
@@ -64,7 +64,7 @@ bool is_stamped(PyObject* given) {
   return Py_TYPE(given) == reinterpret_cast<PyTypeObject*>(classes().stamped);
 }
 
-// The stamps of such results would be lost.
+// Their stamps would be lost.
 void refuse_several_stamped(PyObject* result) {
   if (!PyList_CheckExact(result) && !PyTuple_CheckExact(result)) return;
   const bool is_list = PyList_CheckExact(result);
@@ -77,7 +77,7 @@ void refuse_several_stamped(PyObject* result) {
   }
 }
 
-// The value of ff.stamped(), with its stamp and frame.
+// Converts the result of ff.stamped(), with its stamp and frame.
 Emitted stamped_result(gil::Held& held, const Loop& loop, nb::handle given) {
   const nb::object value = given.attr("value");
   const nb::object like = given.attr("like");
@@ -135,7 +135,7 @@ bool send(core::Runner& runner, AnySample* output) {
   return true;
 }
 
-// Call it with the GIL held, when that does not have to wait (see Note [The length of a turn]).
+// Sends with the GIL held. Only if that does not have to wait (see Note [The length of a turn]).
 void send_now(gil::Held& held, Loop& loop, AnySample& output) {
   auto& outlet = loop.runner.outlet();
   if (loop.turn.has_time() && !outlet.would_wait()) {
@@ -159,15 +159,15 @@ bool check_returned(PyObject* value) {
   return is_none;
 }
 
-// Whether a stop ends the generator. One of finish() has the time that a stop leaves to last results.
+// Whether a stop ends the generator. That of finish() may run for as long as a stop allows for final results.
 bool is_over(Loop& loop, Called called, bool was_stopping) {
   if (called == Called::Finish) return !loop.runner.takes_last_results();
   return !was_stopping && loop.runner.place().context().stop.stop_requested();
 }
 
-// Runs the generator to its end, or until is_over(). False means with an exception set.
+// Runs the generator until it ends or is_over(). Returns false with an exception set.
 bool run_generator(gil::Held& held, Loop& loop, PyObject* generator, AnySample& from, Called called) {
-  // A sample that came after the stop, because it has events, is processed to the end.
+  // A sample that arrived after the stop, because it has events, is processed completely.
   const bool was_stopping = loop.runner.place().context().stop.stop_requested();
   while (true) {
     PyObject* item = nullptr;
@@ -184,8 +184,9 @@ bool run_generator(gil::Held& held, Loop& loop, PyObject* generator, AnySample& 
   }
 }
 
-// The generator's `finally` clauses run here and now, not where the last reference is dropped. An exception of them
-// follows the exception that is set, as after a statement `raise`. False means with an exception set.
+// Closes the generator, so that its `finally` clauses run here rather than when the last reference is
+// dropped. If they raise, the pending exception becomes the context, as in Python. Returns false with an
+// exception set.
 bool close_generator(Loop& loop, PyObject* generator, AnySample& from, bool is_valid) {
   PyObject *type = nullptr, *before = nullptr, *traceback = nullptr;
   if (!is_valid) {

@@ -1,4 +1,4 @@
-// The counters of a Spool, which is written in Python, as statistics.
+// Statistics of a Spool, which is implemented in Python.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/node/spool_counters.hpp"
 

@@ -1,4 +1,4 @@
-// StopToken in Python.
+// The StopToken class.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 

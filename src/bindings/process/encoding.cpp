@@ -1,4 +1,4 @@
-// Values between processes.
+// Encodes values for transfer between processes.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/process/encoding.hpp"
 
@@ -45,7 +45,7 @@ std::vector<T> view_values(std::span<const std::byte> bytes) {
   return values;
 }
 
-// Reads flags, rows, ids and tracks, which circles and boxes have alike. Returns the rows.
+// Reads flags, rows, ids and tracks, which have the same format for circles and boxes. Returns the rows.
 template <class Row, class Parts, class Found>
 std::vector<Row> take_rows(const Parts& parts, Found& found, const std::string& what) {
   const auto flag = [&](std::size_t i) { return parts[0][i] != std::byte{0}; };
@@ -81,7 +81,7 @@ ValueRef decode_circles(const ReceivedValue& value) {
   return ValueRef::make<Circles>(std::move(circles));
 }
 
-// Flags, boxes, ids, tracks, names and native columns; then, where there are others, a pickle of these.
+// Flags, boxes, ids, tracks, names and native columns, then a pickle of any other columns.
 constexpr std::size_t kPlainParts = 6;
 constexpr std::size_t kFlags = 5;
 

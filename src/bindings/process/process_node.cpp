@@ -1,4 +1,4 @@
-// Nodes in worker processes: added by Python, run on a Python thread that rarely needs the GIL.
+// Nodes in worker processes, run on a Python thread that rarely needs the GIL.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/media.hpp"
 
@@ -42,11 +42,11 @@ struct ProcessPlan {
   process::Recipe recipe;
 };
 
-// The state of the node's thread.
+// State of the node's thread.
 struct ProcessRun {
   Engine* engine;
   core::Runner* runner;
-  std::shared_ptr<const gil::Ref> definitions;  // definitions that the results of the workers need
+  std::shared_ptr<const gil::Ref> definitions;  // needed to unpickle the workers' results
 };
 
 }  // namespace
@@ -54,7 +54,7 @@ struct ProcessRun {
 
 namespace freshframe::gil {
 
-// The engine's Python objects are touched with the GIL only.
+// The engine's Python objects are only accessed with the GIL held.
 template <>
 inline constexpr bool python_free<python::ProcessRun> = true;
 
@@ -65,7 +65,7 @@ namespace {
 
 using Time = std::chrono::steady_clock;
 
-// Takes the GIL for values and exceptions of Python, never for pictures or values with a native form.
+// Takes the GIL for Python values and exceptions, but not for frames or values with a native form.
 class PythonEmbedder final : public process::Embedder {
  public:
   PythonEmbedder(gil::Released& released, ProcessRun run)
@@ -146,7 +146,7 @@ void run_crew(gil::Released& released, const ProcessRun& run) {
     process::Crew(run.engine->core(), *run.runner, embedder).run();
   } catch (const platform::ForcedUnwind&) {
     throw;
-  } catch (...) {  // the engine itself failed, out of memory: the pipeline ends anyway
+  } catch (...) {  // the engine itself failed, e.g. out of memory: the pipeline ends anyway
     run.runner->fail({std::current_exception(), "the engine failed"});
     run.runner->close_step();
   }

@@ -1,4 +1,4 @@
-// The worker's end for Python: samples in, results out.
+// The worker's side of the connection: receives samples, sends results.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/worker/worker_end.hpp"
 
@@ -29,7 +29,7 @@ template <>
 inline constexpr bool python_free<process::WorkerEnd> = true;
 template <>
 inline constexpr bool python_free<process::WorkerRequest> = true;
-// The message's bytes are kept by references that die through the deferred queue.
+// The message's bytes are kept by references that are released through the deferred queue.
 template <>
 inline constexpr bool python_free<process::EncodedValue> = true;
 template <>
@@ -65,7 +65,7 @@ nb::list numbers_and_names(const std::vector<process::GoneSourceName>& sources) 
   return result;
 }
 
-// The sample, the name of another method that is to be called, or a list of the sources that have ended.
+// Returns a sample, the name of another method to call, or a list of sources that have ended.
 nb::object make_request_sample(PythonWorkerEnd& self, WorkerRequest& request) {
   for (auto& node : self.end.take_new_nodes())
     self.names->add(node.number, std::move(node.name), std::move(node.stream));
@@ -90,7 +90,7 @@ nb::object receive(gil::Held& held, PythonWorkerEnd& self) {
   return make_request_sample(self, request);
 }
 
-// The samples of one call; None means the end.
+// Returns the samples of one call, or None at the end.
 nb::object receive_batch(gil::Held& held, PythonWorkerEnd& self) {
   nb::list samples;
   WorkerRequest request;

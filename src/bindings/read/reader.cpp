@@ -1,4 +1,4 @@
-// The Reader class. Verbs that wait are plain C functions (see raw_call.hpp).
+// The Reader class. Calls that wait are plain C functions (see raw_call.hpp).
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/read/reader.hpp"
 
@@ -26,9 +26,9 @@ namespace nb = nanobind;
 
 namespace freshframe::python {
 
-// A verb's turn, from its first step to its last: the core's own ends before the sample is kept here, and
-// get() waits in slices. A signal handler or a finaliser that runs within it, on the same thread, may use the
-// reader too.
+// Marks the reader as in use for the whole of a call: the core's own mark ends before the sample is kept
+// here, and get() waits in slices. A signal handler or finalizer that runs during the call, on the same
+// thread, may use the reader too.
 class PythonReader::Use {
  public:
   explicit Use(const PythonReader& reader) : user_(reader.shared_->user) {
@@ -59,7 +59,7 @@ PythonReader::~PythonReader() {
   if (!core_ || guard_.has_forked()) return;
   core_->close();
   core_.reset();
-  gil::entry<&drain_deferred>();  // a destructor of a Python object holds the GIL
+  gil::entry<&drain_deferred>();  // Python objects are destroyed with the GIL held
 }
 
 nb::object PythonReader::keep(core::Handed handed) {
@@ -73,7 +73,7 @@ nb::object PythonReader::keep(core::Handed handed) {
     }
   }
   auto made = make_sample(std::move(handed.sample), names_);
-  nb::object before = made;  // released without the mutex: it may run code of the program
+  nb::object before = made;  // released without the mutex, because it may run user code
   const nb::ft_lock_guard lock(shared_->last);
   if (order < shared_->order) return made;
   shared_->order = order;
@@ -90,7 +90,7 @@ nb::object PythonReader::latest(gil::Held& held, std::optional<double> max_age) 
   guard_.check("this reader");
   gil::DeferredFree::instance().drain(held);
   nb::object newest;
-  if (is_used_elsewhere()) {  // even between two slices of a get(), which takes what comes
+  if (is_used_elsewhere()) {  // even between two slices of a get(), which takes samples
     core_->check_latest();
   } else if (auto handed = core_->take_newest()) {
     newest = keep(*std::move(handed));
@@ -158,7 +158,7 @@ PyObject* PythonReader::get(gil::Held& held, std::optional<double> timeout) {
   }
 }
 
-// Ctrl-C is a clean stop, then KeyboardInterrupt. Other exceptions of a signal handler propagate.
+// Ctrl-C stops the pipeline, then raises KeyboardInterrupt. Other exceptions of signal handlers propagate.
 void PythonReader::stop_after_interrupt(gil::Held& held) {
   if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) == 0) return;
   static constexpr double kLimit = 5;  // seconds, as Pipeline.stop()
@@ -192,7 +192,7 @@ int PythonReader::wake_fd() {
 }
 
 void PythonReader::reset_wake() {
-  guard_.check("this reader");  // a child shares the descriptor: a read would consume its parent's wake-up
+  guard_.check("this reader");  // a child's read would consume the parent's wake-up
   wake_up_->reset();
 }
 void PythonReader::check_stalled() {
@@ -225,7 +225,7 @@ PythonReader& get_reader(PyObject* self) {
   return *nb::inst_ptr<PythonReader>(self);
 }
 
-// None, or a number of seconds from 0 on. Everything else is refused.
+// Accepts None or seconds >= 0. Rejects anything else.
 std::optional<double> parse_seconds(const char* what, PyObject* object) {
   if (object == nullptr || object == Py_None) return std::nullopt;
   const double seconds = PyBool_Check(object) != 0 ? -1.0 : PyFloat_AsDouble(object);
@@ -267,7 +267,7 @@ PyObject* poll(gil::Held& held, PyObject* self, PyObject* const* /*given*/, Py_s
   return raw_call(held, [&] { return get_reader(self).poll(held).release().ptr(); });
 }
 
-// For the event loop: never waits. Unlike poll() it serves NEXT readers too.
+// For the event loop. Never waits. Unlike poll(), also works for edges with a NEXT queue.
 PyObject* take(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
   return raw_call(held, [&] { return get_reader(self).wait(held, 0); });
 }
@@ -357,7 +357,7 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
       "Pulls samples from one or more nodes; made by Pipeline.reader().\n\nEvery method raises a failed "
       "node's NodeError rather than return stale data. One thread at a time may wait, poll or loop; latest() "
       "and close() are for any thread. ``with reader:`` closes it at the end.");
-  // Py_tp_methods would not do: nanobind uses that slot itself for a generic class.
+  // Py_tp_methods cannot be used, because nanobind uses that slot for generic classes.
   for (PyMethodDef* method = reader_methods(); method->ml_name != nullptr; ++method) {
     auto* const type = reinterpret_cast<PyTypeObject*>(reader.ptr());
     reader.attr(method->ml_name) = nb::steal(PyDescr_NewMethod(type, method));

@@ -1,4 +1,4 @@
-// The Sample class: lazily made value and frame, and garbage collection.
+// The Sample class: value and frame are created on first use; garbage collection.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/read/sample.hpp"
 
@@ -39,8 +39,8 @@ const std::string& PythonSample::node() const {
 
 namespace {
 
-// The object in `member`, or a new one of `make`. Making it may let another thread run this function too: all
-// threads use the first object.
+// Returns the object in `member`, or stores the result of `make`. While it is being made, another thread may
+// run this function too; all of them use the first object stored.
 template <class Make>
 nb::object keep_member(nb::handle self, nb::object& member, const Make& make) {
   {
@@ -102,7 +102,7 @@ nb::object PythonSample::value(gil::Held& held, nb::handle self) {
 
 bool PythonSample::renew([[maybe_unused]] nb::handle only, [[maybe_unused]] AnySample& sample,
                          [[maybe_unused]] const NodeNames& names) {
-#ifndef Py_GIL_DISABLED  // there, that no other thread has a reference cannot be seen
+#ifndef Py_GIL_DISABLED  // free-threaded Python cannot tell that no other thread has a reference
   if (!only.is_valid() || Py_REFCNT(only.ptr()) != 1) return false;
   auto* self = nb::inst_ptr<PythonSample>(only);
   if (self->names_ != names) return false;
@@ -166,7 +166,7 @@ PyObject* get_sample_attribute(PyObject* self, PyObject* name) {
 PyGetSetDef value_getter = {"value", gil::entry<&get_value>, nullptr,
                             "The value; made at first use and kept.", nullptr};
 
-// A slot, so that type checkers still refuse `await reader.get()`.
+// Defined as a slot, so that type checkers still reject `await reader.get()`.
 PyObject* refuse_await(PyObject* /*self*/) {
   PyErr_SetString(
       PyExc_TypeError,
@@ -175,7 +175,7 @@ PyObject* refuse_await(PyObject* /*self*/) {
   return nullptr;
 }
 
-// NumPy would otherwise make an array of one object.
+// Otherwise NumPy would create an array of one object.
 void refuse_array(const PythonSample& /*self*/, const nb::object& /*dtype*/, const nb::object& /*copy*/) {
   throw nb::type_error(
       "a Sample is not an array: sample.frame.bgr are the pixels of its picture, and sample.value is its "
@@ -210,7 +210,7 @@ std::string sample_text(const PythonSample& self) {
          self.node() + "')";
 }
 
-// Makes the sample of a NodeError that has one.
+// Creates the sample of a NodeError, if it has one.
 nb::object failed_sample(const NodeError& error) {
   const auto names = std::make_shared<core::NameTable>();
   const int source = error.sample()->stamp.source;
@@ -286,8 +286,8 @@ void bind_sample(nb::module_& module) {
                                   "A value with its source, number and times, and the frame that it was "
                                   "made from.\n\nSamples compare by identity. Readers return them and "
                                   "nodes receive them. Programs do not create them.");
-  // The getter is a plain C function: a game asks once per frame, with cold caches (see Note [Results are
-  // used again]).
+  // A plain C function, because a game calls this getter once per frame, with cold caches (see Note [Results
+  // are used again]).
   sample.attr(value_getter.name) =
       nb::steal(PyDescr_NewGetSet(reinterpret_cast<PyTypeObject*>(sample.ptr()), &value_getter));
   sample

@@ -1,4 +1,4 @@
-// Making, pooling and refilling of Circles.
+// Creates Circles, and reuses their memory.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/results/circles.hpp"
 
@@ -28,10 +28,10 @@ static_assert(offsetof(TrackInfo, track_age) == 2 * sizeof(float));
 static_assert(offsetof(TrackInfo, track_confidence) == 3 * sizeof(float));
 static_assert(sizeof(Circle) % alignof(std::int64_t) == 0 && sizeof(TrackInfo) % alignof(std::int64_t) == 0);
 
-constexpr std::size_t kMostPooled = 64;  // circles; a copy of more costs more than it saves
+constexpr std::size_t kMostPooled = 64;  // circles; pooling more than this does not pay off
 
 #ifdef Py_GIL_DISABLED
-constexpr bool kPools = false;  // it cannot be seen that no other thread has a reference
+constexpr bool kPools = false;  // free-threaded Python cannot tell that no other thread has a reference
 #else
 constexpr bool kPools = true;
 #endif
@@ -41,7 +41,7 @@ constexpr std::array<const char*, 6> kCircleColumns = {"xyr",      "confidence",
                                                        "velocity", "track_age",  "track_confidence"};
 using CircleColumns = std::array<nb::object, kCircleColumns.size()>;
 
-// Which of them a result has; the others are None.
+// Which columns a result has; the others are None.
 using Present = std::array<bool, kCircleColumns.size()>;
 
 Present present_in(const Circles& circles) {
@@ -61,7 +61,7 @@ struct Tables {
   const void* ids;
 };
 
-// The tables of a copy: ids last, because no table needs a stricter alignment than what follows it.
+// Memory for a copy of the tables. The ids come last, because they need the least alignment.
 struct Room {
   std::byte* circles;
   std::byte* tracks;
@@ -120,9 +120,9 @@ PyObject*& view_column(PyObject* circles, std::size_t column) {
   return make_slotted(circles_type(), made_once<&circle_slot_offsets>(), std::move(columns));
 }
 
-// The head of a NumPy array, PyArrayObject_fields of NumPy's C API. Programs may change it in place
-// (`xyr.shape = ...`), so an array is used again only when it is as NumPy made it. Where NumPy has it
-// otherwise, which the first array shows, nothing is used again.
+// The start of a NumPy array, PyArrayObject_fields in NumPy's C API. Programs may change it in place
+// (`xyr.shape = ...`), so an array is only reused if it is unchanged. If NumPy's layout is different, which
+// the first array reveals, nothing is reused.
 struct ArrayHead {
   PyObject_HEAD void* data;
   int dimensions;
@@ -136,7 +136,7 @@ struct ArrayHead {
 
 class MadeArray {
  public:
-  /// Returns nothing if the memory is not an array on `exporter`.
+  /// Returns nullopt if the object is not an array on `exporter`.
   static std::optional<MadeArray> recognise(PyObject* array, const PyObject* exporter) {
     const auto& head = *reinterpret_cast<const ArrayHead*>(array);
     const nb::handle seen(array);
@@ -162,7 +162,7 @@ class MadeArray {
         static_cast<const void*>(&reinterpret_cast<const ArrayHead*>(array_)->weak_references));
     __builtin_prefetch(made_.shape);
   }
-  /// The only reference belongs to its Circles, and nothing was changed.
+  /// Whether only its Circles refers to it, and nothing was changed.
   [[nodiscard]] bool idle() const {
     const auto& now = *reinterpret_cast<const ArrayHead*>(array_);
     return Py_REFCNT(array_) == 1 && now.weak_references == nullptr && now.data == made_.data &&
@@ -186,15 +186,15 @@ class MadeArray {
   }
 
   PyObject* array_;  // borrowed from the Circles
-  ArrayHead made_;   // compared
+  ArrayHead made_;   // to compare with
   std::array<Py_ssize_t, 2> shape_{};
   std::array<Py_ssize_t, 2> strides_{};
 };
 
-// One Circles with its arrays and their memory.
+// One Circles object with its arrays and their memory.
 class Pooled {
  public:
-  /// Fills it with the first result. False means its arrays are not to be used again.
+  /// Creates it with the first result. Returns false if its arrays must not be reused.
   [[gnu::noinline]] bool make(gil::Held& held, const Circles& from, const Present& present) {
     rows_ = from.circles.size();
     present_ = present;
@@ -219,7 +219,7 @@ class Pooled {
     return circles_.is_valid() && rows_ == from.circles.size() && present_ == present;
   }
 
-  // The program holds none of it.
+  // Whether the program holds no part of it.
   [[nodiscard]] bool idle() const {
     __builtin_prefetch(circles_.ptr());
     __builtin_prefetch(static_cast<const void*>(&view_column(circles_.ptr(), kCircleColumns.size() - 1)));
@@ -253,9 +253,9 @@ class Pooled {
   std::array<std::optional<MadeArray>, kCircleColumns.size()> arrays_;
 };
 
-// Used with the GIL held; never destroyed, since that would need it.
+// Used with the GIL held. Never destroyed, since that would need the GIL.
 struct Pool {
-  // A program that holds one result and asks for the next one uses two. The rest is for results whose
+  // A program that holds one result while it asks for the next uses two. The others are for results whose
   // number of circles varies.
   std::array<Pooled, 4> entries;
   std::size_t next = 0;
@@ -264,7 +264,7 @@ struct Pool {
 
 [[gnu::noinline]] nb::object new_circles(gil::Held& held, const Circles& circles, const Present& present) {
   auto& pool = forks::ProcessWide<Pool>::get();
-  Pooled made;  // not in its place yet: to make it may let another thread in
+  Pooled made;  // only stored afterwards, since creating it may let another thread in
   const bool usable = made.make(held, circles, present);
   auto result = made.circles();
   if (usable && pool.usable) {

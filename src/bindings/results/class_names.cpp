@@ -1,4 +1,4 @@
-// The most recently used lists of names, each with its tuple.
+// Caches recently used lists of class names, each with its tuple.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/results/class_names.hpp"
 
@@ -43,7 +43,7 @@ class NamesCache {
     return known != nullptr ? known->names : nullptr;
   }
   void add(const ClassNames& names, nb::handle tuple) {
-    nb::object oldest;  // dies after the lock
+    nb::object oldest;  // destroyed without the lock
     const std::lock_guard lock(mutex_);
     if (closed_) return;
     if (known_.size() == kMostKnown) {
@@ -77,7 +77,7 @@ class NamesCache {
   bool closed_ = false;            // guarded by mutex_
 };
 
-// Lists of other processes, by their bytes.
+// Lists from other processes, by their bytes.
 class ReceivedNames {
  public:
   template <class Make>

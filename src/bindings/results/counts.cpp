@@ -1,4 +1,4 @@
-// Counts between C++ and Python, field by field.
+// Converts counts between C++ and Python, field by field.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/results/counts.hpp"
 
@@ -147,7 +147,7 @@ ZoneCounts read_zone(nb::handle object) {
 nb::object counts_to_python(gil::Held& held, const LineCounts& counts) {
   nb::dict by_class;
   if (const auto* boxes = std::get_if<Detections>(&counts.tracks)) {
-    std::map<std::string, DirectionCounts> named;  // the sum of classes with one name
+    std::map<std::string, DirectionCounts> named;  // sums of the classes with the same name
     for (const auto& [class_id, numbers] : counts.by_class) {
       auto& sum = named[class_name(boxes->names, class_id)];
       sum.forward += numbers.forward;

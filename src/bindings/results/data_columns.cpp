@@ -1,4 +1,4 @@
-// Each kind of column has one entry in a table: its number here, and NumPy's letter.
+// The types of columns, in one table: the number used here, and NumPy's type letter.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/results/data_columns.hpp"
 
@@ -66,7 +66,7 @@ void put(std::vector<std::byte>& bytes, std::string_view text) {
   bytes.insert(bytes.end(), raw.begin(), raw.end());
 }
 
-// Reads what put() has written, within its bounds.
+// Reads what put() has written, with bounds checks.
 class Source {
  public:
   explicit Source(std::span<const std::byte> bytes) : rest_(bytes) {}

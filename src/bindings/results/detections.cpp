@@ -1,4 +1,4 @@
-// Columns of boxes between C++ and Python.
+// Converts columns of boxes between C++ and Python.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/results/detections.hpp"
 
@@ -46,12 +46,12 @@ std::array<Py_ssize_t, kColumns.size()> detections_slot_offsets() {
   return slot_offsets(detections_type(), kColumns);
 }
 
-// Skips the class's checks: native columns fit.
+// Skips the class's checks, because native columns are always valid.
 nb::object make_detections(Columns columns) {
   return make_slotted(detections_type(), made_once<&detections_slot_offsets>(), std::move(columns));
 }
 
-// The further columns of the remaining boxes: the native ones, then the columns of Python's objects.
+// Returns the additional columns of the remaining boxes: native ones, then those with Python objects.
 nb::object make_data(gil::Held& held, const Detections& found, const ResultMemory& memory) {
   nb::dict data;
   for (const auto& column : found.data)
@@ -75,7 +75,7 @@ using Numbers = nb::ndarray<const T, nb::shape<-1>, nb::device::cpu>;
 template <int kWidth>
 using FloatRows = nb::ndarray<const float, nb::shape<-1, kWidth>, nb::device::cpu>;
 
-// The class checks the columns when an object is made, but programs may reshape an array in place.
+// The class checks the columns when it is created, but programs may reshape an array in place.
 template <class Array>
 Array column(nb::handle boxes, const char* name, std::size_t count, const char* wanted) {
   Array array;

@@ -1,4 +1,4 @@
-// Unpickling, once for each value.
+// Unpickles each value only once.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/results/pickled.hpp"
 
@@ -37,7 +37,7 @@ nb::object PickledBytes::open(gil::Held& held) {
     if (PyObject* known = object_.get(held)) return nb::borrow(known);
   }
   const nb::object made = pickling("opened")(parts_list(bytes_, first_part_), producer_.name);
-  // Another thread may have unpickled it meanwhile: all callers get the same object, the first one.
+  // Another thread may have unpickled it in the meantime. All callers get the first object.
   const std::lock_guard lock(mutex_);
   if (!object_) object_ = gil::Ref(held, made.ptr());
   return nb::borrow(object_.get(held));

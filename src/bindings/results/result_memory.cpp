@@ -1,4 +1,4 @@
-// The exporter of buffers, and calls of numpy.ndarray.
+// Exports the memory of results as buffers, and calls numpy.ndarray.
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/results/result_memory.hpp"
 
@@ -16,8 +16,8 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-// Owns the result, or the memory for a copy at its end. It exports the table for the next array of `array()`.
-// NumPy requests the buffer at once and keeps the exporter.
+// Owns the result, or has memory for a copy of it at its end. Exports the table for the next array of
+// `array()`. NumPy requests the buffer immediately and keeps the exporter alive.
 struct Exporter {
   PyObject_VAR_HEAD ValueRef value;
   const void* table;
@@ -52,7 +52,7 @@ PyTypeObject* make_exporter_type() {
   return reinterpret_cast<PyTypeObject*>(type);
 }
 
-// Kept for the life of the process.
+// Never released.
 struct NumPyTypes {
   PyObject* ndarray;
   std::array<PyObject*, 5> dtypes;  // by Column::Number
@@ -92,7 +92,7 @@ nb::object make_tuple(Py_ssize_t first, Py_ssize_t second, bool both) {
 Py_ssize_t slot_offset(nb::handle instance, const char* name) {
   const nb::object mark = nb::list();
   const nb::str text(name);
-  // The class's own __setattr__ refuses: the dataclass is frozen.
+  // Bypasses the class's own __setattr__, because the dataclass is frozen.
   if (PyObject_GenericSetAttr(instance.ptr(), text.ptr(), mark.ptr()) != 0) throw nb::python_error();
   constexpr Py_ssize_t kStep = sizeof(PyObject*);
   const auto bytes = nb::cast<Py_ssize_t>(instance.type().attr("__basicsize__"));

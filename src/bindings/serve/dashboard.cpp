@@ -1,4 +1,4 @@
-// The dashboard's server for Python, the text of /metrics, and a server of pages whose answers Python sets.
+// Python bindings of the dashboard's server, of /metrics, and of a server whose pages Python provides.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil_findings.hpp"
 #include "freshframe/metrics.hpp"
@@ -93,7 +93,7 @@ namespace freshframe::python {
 
 namespace {
 
-/// The dashboard's server and the text of /metrics of one engine; null means not requested yet.
+/// The dashboard's server and the metrics of one engine; null until requested.
 struct Served final : Attachment {
   std::unique_ptr<Server> server;
   std::unique_ptr<Metrics> metrics;
@@ -191,7 +191,7 @@ class Pages {
   [[nodiscard]] std::uint64_t request_count() const noexcept { return documents_->request_count(); }
   [[nodiscard]] const std::vector<std::string>& urls() const noexcept { return urls_; }
   [[nodiscard]] std::unique_ptr<Server> take_server() noexcept { return std::move(server_); }
-  // The server's threads do not exist in a child: its socket is closed, and the rest is leaked.
+  // The server's threads do not exist in a forked child, so only its socket is closed and the rest is leaked.
   void forget_in_child() noexcept {
     if (auto* server = server_.release()) server->forget_in_child();
   }

@@ -1,4 +1,4 @@
-// The Look: what a program asks of the last seconds of a stream.
+// Look: requests about the last seconds of a stream.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -39,7 +39,8 @@ std::unique_ptr<NodeHandle> make_look(double seconds, double every, std::size_t 
   return make_handle(std::make_unique<Look>(options));
 }
 
-/// The arguments of the package's class Snapshot between its source and frozen_for, then the number of its source.
+/// Returns the arguments of the package's class Snapshot from its source to frozen_for, then the number of
+/// its source.
 nb::tuple make_arguments(Snapshot&& snapshot) {
   const auto& stamp = snapshot.stamp;
   const bool known = stamp.utc.from != UtcFrom::None;
@@ -54,14 +55,14 @@ bool has_ended(const media::DetachedCall* call) {
   return call->wait(std::chrono::steady_clock::now() + slice, {});
 }
 
-// The thread that decodes is another one, so that a signal's handler ends the wait. The question that was left ends
-// at its next packet.
+// Another thread decodes, so that a signal handler can end the wait. An abandoned request ends at its next
+// packet.
 nb::list look_snapshots(gil::Held& held, const NodeHandle& self, const std::vector<double>& ages,
                         bool exact) {
   self.guard.check("the Look");
   auto& node = node_as<Look>(self, "a Look");
   nb::list out;
-  if (self.node) return out;  // it is in no pipeline yet
+  if (self.node) return out;  // not added to a pipeline yet
   const std::shared_ptr<Look> look(self.added, &node);
   const auto found = std::make_shared<std::vector<Snapshot>>();
   const std::stop_source stop;
@@ -80,8 +81,8 @@ nb::list look_snapshots(gil::Held& held, const NodeHandle& self, const std::vect
 
 using LookSource = std::tuple<std::string, std::string, std::string, double>;
 
-/// Of each source its camera's name, its state, its last error, and for how long it has been frozen. A number below 0 is
-/// the source above the node `name`.
+/// For each source: its camera's name, state, last error, and how long it has been frozen. A number below 0
+/// means the source upstream of the node `name`.
 std::vector<LookSource> look_sources(const NodeHandle& self, const std::vector<int>& sources,
                                      const std::string& name) {
   if (!self.owner) return std::vector<LookSource>(sources.size());
@@ -94,7 +95,7 @@ std::vector<LookSource> look_sources(const NodeHandle& self, const std::vector<i
   return out;
 }
 
-/// A Look that was removed, or whose place another has taken, is no part.
+/// False if the Look was removed or replaced.
 bool has_look(const NodeHandle& self, const Engine& engine, const std::string& name) {
   return self.owner != nullptr && self.owner == engine.shared_core() &&
          core::node_named(*self.owner, name) == self.added;

@@ -33,7 +33,7 @@
 namespace freshframe::python {
 namespace {
 
-/// `why`: who has the file, without a claim.
+/// `why`: who uses the file, if there is no claim.
 struct ClaimOutcome {
   std::optional<core::WriteClaim> claim;
   const char* why;
@@ -58,7 +58,7 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-/// The options of an encoder, which the package has checked.
+/// Options of an encoder, already checked by the package.
 template <class Options>
 Options encoding(const nb::dict& given) {
   Options options;
@@ -125,7 +125,7 @@ nb::object next_segment(gil::Held& held, const NodeHandle& self) {
                         found->frames, found->damaged, nb::tuple(nb::cast(found->gaps)));
 }
 
-/// The options that the package has checked.
+/// Options already checked by the package.
 PublishOptions publish_options(const nb::dict& given) {
   auto options = encoding<PublishOptions>(given);
   options.keyframe_every = nb::cast<double>(given["keyframe_every"]);
@@ -147,7 +147,7 @@ ClaimOutcome try_claim(platform::FileNumber number) {
   return {.claim = std::move(claim), .why = why};
 }
 
-/// Returns the claim, or a string that says who has the file.
+/// Returns the claim, or a string that says who uses the file.
 nb::object claim_file(gil::Held& held, int descriptor) {
   auto outcome = gil::release(held, &try_claim, descriptor);
   if (!outcome.claim) return nb::str(outcome.why);

@@ -1,4 +1,4 @@
-// Encoded pictures as Python sees them, without a copy of their bytes: the class Packet, and the packets of a camera.
+// Encoded video packets in Python, without copying their data: the class Packet, and a camera's packets.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 

@@ -79,7 +79,7 @@ Frame annotate(gil::Held& held, NodeHandle& self, const Frame& frame, nb::handle
       &call.node(), frame, value, pts);
 }
 
-// A line of text as (H, W) uint8: the share of each pixel that the letters cover.
+// Returns a line of text as (H, W) uint8: how much of each pixel the letters cover.
 nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<2>> text_mask(const std::string& text, double height) {
   auto drawn = std::make_unique<vision::Lettering>(vision::lettering(text, height));
   std::uint8_t* const data = drawn->mask.data();

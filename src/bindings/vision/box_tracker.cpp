@@ -1,4 +1,5 @@
-// The tracker of boxes and its ground, and predicted boxes, as nodes and called alone; tracks from objects of Python.
+// Box trackers with their ground plane, and predicted boxes, as nodes and as functions; tracks from Python
+// objects.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -68,8 +69,8 @@ std::unique_ptr<NodeHandle> make_box_tracker(double max_gap, float min_confidenc
 
 nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle given, double pts,
                               std::pair<int, int> size) {
-  // With fewer boxes the work costs less than acquiring the GIL again beside a busy thread: that number of
-  // overlapping boxes takes half a millisecond.
+  // With fewer boxes, tracking takes less time than getting the GIL back from a busy thread: half a
+  // millisecond for this many overlapping boxes.
   constexpr std::size_t kManyBoxes = 100;
   const LoneCall<BoxTracker> call(self, "a BoxTracker", "update()");
   auto& tracker = call.node();
@@ -96,7 +97,7 @@ std::unique_ptr<NodeHandle> make_box_predictor(double max_age) {
   return make_handle(std::make_unique<BoxPredictor>(BoxPredictorOptions{.max_age = max_age}));
 }
 
-// Does nothing for nodes that are no trackers of the same kind.
+// Does nothing for nodes that are not trackers of the same kind.
 void continue_track_ids(const NodeHandle& next, const NodeHandle& before) {
   if (auto* const boxes = dynamic_cast<BoxTracker*>(&next.get())) {
     if (const auto* const other = dynamic_cast<const BoxTracker*>(&before.get())) boxes->continue_ids(*other);
