@@ -240,7 +240,7 @@ class Inbox {
   bool consumer_asleep_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // it waits on ready_ and has not been woken
   // Nothing from here on is written for every sample.
   alignas(kCacheLine) Lanes lanes_ FRESHFRAME_GUARDED_BY(mutex_){room_};
-  AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);  // the consumer's
+  AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);  // of the consumer's waits
   Gathering gathering_ FRESHFRAME_GUARDED_BY(mutex_){room_};
   WayOut way_out_ FRESHFRAME_GUARDED_BY(mutex_);
   // Removed edges in which the consumer may still record an age; see finishing_.
