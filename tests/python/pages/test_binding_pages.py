@@ -112,7 +112,7 @@ def cargo(folder: Path, program: str) -> str:
     return said
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_program_with_pyo3_prints_what_the_page_says_and_an_array_in_detach_is_refused(
     tmp_path: Path,
 ) -> None:
