@@ -1,4 +1,4 @@
-// open(): checks a URL and its options and makes the source for them.
+// open(): checks a URL and its options and creates the source for them.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/camera.hpp"
 #include "freshframe/error.hpp"
@@ -42,7 +42,7 @@ using media::V4l2Source;
 constexpr int kLargestSide = 32768;  // pixels
 constexpr int kMostThreads = 64;
 constexpr double kHighestFps = 1000;
-constexpr std::size_t kLongestUrl = 4095;  // bytes: FFmpeg's MAX_URL_SIZE, beyond which it cuts
+constexpr std::size_t kLongestUrl = 4095;  // bytes: FFmpeg's MAX_URL_SIZE, beyond which it truncates
 
 template <class T>
 [[noreturn]] void refuse(const std::string& option, const std::string& wanted, const T& got) {
@@ -73,7 +73,7 @@ void check_entries(const std::map<std::string, std::string>& entries) {
     if (name.empty() || name.find('\0') != std::string::npos) {
       throw OptionError("the name of an entry of options is empty or has a zero byte in it");
     }
-    if (value.find('\0') != std::string::npos) {  // not shown: it may be a password
+    if (value.find('\0') != std::string::npos) {  // the value is not shown: it may be a password
       throw OptionError("options[\"" + name + "\"] has a zero byte in it, where FFmpeg would cut it off");
     }
   }
@@ -129,9 +129,9 @@ void check(const OpenOptions& options) {
   check_entries(options.options);
 }
 
-// ---- which option is for which source
+// ---- which option applies to which source
 
-/// How a source is read: by the kind of its URL and, where HTTP leaves it open, by the option `live`.
+/// How a source is read, decided by the kind of URL and, for ambiguous HTTP URLs, by the option `live`.
 enum class OpenedAs : std::uint8_t { File, Pictures, Demo, Camera, Stream, HttpStream, Download };
 
 OpenedAs opened_as(const SourceUrl& url, const OpenOptions& options) {
@@ -170,7 +170,7 @@ std::string_view to_string(OpenedAs form) noexcept {
   return {};
 }
 
-/// A set of forms.
+/// A bit set of OpenedAs.
 using Accepted = unsigned;
 
 constexpr Accepted only(OpenedAs form) {
@@ -184,7 +184,7 @@ constexpr Accepted kStored = only(OpenedAs::File) | only(OpenedAs::Pictures) | o
 struct OptionUse {
   std::string_view option;
   bool (*is_given)(const OpenOptions&);
-  Accepted forms;           // forms that accept it
+  Accepted forms;           // kinds of source that accept the option
   std::string_view advice;  // completes "OPTION is for ..."
 };
 
@@ -245,7 +245,7 @@ void check_uses(const SourceUrl& url, OpenedAs form, const OpenOptions& options)
 
 // ---- sources
 
-/// realtime and loop have no effect on a scene that is paced and endless.
+/// Rejects `realtime` for a demo that is already paced, and `loop` for an endless one.
 std::unique_ptr<VideoSource> checked_demo(const SourceUrl& url, const OpenOptions& options) {
   auto source = open_demo(url.given);
   if (options.loop && source->info().frame_count) refuse_use(url, OpenedAs::Demo, "loop", kOthers);
@@ -256,7 +256,7 @@ std::unique_ptr<VideoSource> checked_demo(const SourceUrl& url, const OpenOption
 void check_clean(const std::string& url) {
   const bool clean =
       std::all_of(url.begin(), url.end(), [](unsigned char c) { return c > ' ' && c != 0x7F; });
-  if (!clean) {  // not shown: a password with a space in it could not be masked
+  if (!clean) {  // the URL is not shown: a password containing a space could not be masked
     throw OptionError(
         "the URL of a network stream has a space, a line break or another control character in it; write "
         "them as %20, %0A and so on");

@@ -1,4 +1,4 @@
-// Reads the packets of one video stream from a file, which is local or read over HTTP.
+// Reads the packets of one video stream from a local file or over HTTP.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/demuxer.hpp"
 
@@ -31,10 +31,10 @@ namespace freshframe::media {
 
 namespace {
 
-/// A longer run of damage is not a damaged packet but a dead disk or a file of garbage.
+/// More damaged packets in a row than this mean a failing disk or a file that is not a video.
 constexpr int kMostDamagedInRow = 1000;
 
-/// "audio (mp3), subtitle (subrip)": the streams other than video.
+/// Describes the streams other than video: "audio (mp3), subtitle (subrip)".
 std::string streams_text(const AVFormatContext& input) {
   std::string text;
   for (unsigned i = 0; i < input.nb_streams; ++i) {
@@ -46,8 +46,8 @@ std::string streams_text(const AVFormatContext& input) {
   return text.empty() ? "no streams at all" : text;
 }
 
-/// A file of this format is one picture, whatever its program wrote after it: a smaller one, a film, the rest of
-/// an older file. A file of Netpbm may contain several.
+/// Returns true for formats that hold a single image. Ignores whatever was appended to it (a thumbnail, a
+/// video, remains of an older file). Netpbm files may contain several images.
 bool is_one_picture(const AVInputFormat& format) {
   const std::string_view name = format.name;
   constexpr std::array<std::string_view, 4> kSeveral{"pbm_pipe", "pgm_pipe", "ppm_pipe", "pam_pipe"};
@@ -65,30 +65,32 @@ std::string find_suffix(const std::string& name) {
   return in_name ? core::lower_case(path.substr(dot)) : std::string();
 }
 
-/// The time at the packet's begin that nobody hears, in ticks: an encoder's run-in. FFmpeg leaves it out of a stream's start.
+/// Duration of the encoder's priming samples at the start of the packet, in ticks. Players skip these
+/// samples, and FFmpeg leaves them out of the stream's start time.
 std::int64_t silent_ticks(const AVPacket& packet, const AVStream& stream) {
   std::size_t size = 0;
   const auto* data = av_packet_get_side_data(&packet, AV_PKT_DATA_SKIP_SAMPLES, &size);
   const int rate = stream.codecpar->sample_rate;
   if (data == nullptr || size < sizeof(std::uint32_t) || rate <= 0) return 0;
-  std::uint32_t samples = 0;  // in little endian
+  std::uint32_t samples = 0;  // little-endian
   for (std::size_t i = sizeof samples; i > 0; --i) samples = samples << 8U | data[i - 1];
   return av_rescale_q(samples, {1, rate}, stream.time_base);
 }
 
-/// FFmpeg would render text as an ANSI terminal's screen.
+/// FFmpeg would render a text file as the screen of an ANSI terminal.
 bool is_text(const AVFormatContext& input) {
   return std::strcmp(input.iformat->name, "tty") == 0;
 }
 
-/// A GIF ends with a certain byte, whatever follows it in the file. `packet_end`: the place after the latest packet.
+/// Returns true if the GIF trailer byte follows the last packet, which ends at offset `packet_end`. Data may
+/// follow it.
 bool is_after_trailer(const AVFormatContext& input, std::int64_t packet_end) {
   constexpr int kTrailer = ';';
   if (std::strcmp(input.iformat->name, "gif") != 0 || packet_end <= 0) return false;
   return avio_seek(input.pb, packet_end, SEEK_SET) >= 0 && avio_r8(input.pb) == kTrailer;
 }
 
-/// Whether the stream belongs to the program of the chosen one, because another program has its own clock.
+/// Returns true for video or audio in the same program as `video`. Other programs have their own clock.
 bool has_pictures_or_sound(AVFormatContext& input, const AVStream& video, const AVStream& stream) {
   const bool sound = stream.codecpar->codec_type == AVMEDIA_TYPE_AUDIO;
   if (!sound && !is_whole_video(stream)) return false;
@@ -98,13 +100,13 @@ bool has_pictures_or_sound(AVFormatContext& input, const AVStream& video, const 
   return std::find(members.begin(), members.end(), static_cast<unsigned>(stream.index)) != members.end();
 }
 
-/// FFmpeg's index of an MP4 ends where a table is damaged. An edit list shortens the index and the duration,
-/// damage only the index.
+/// FFmpeg's index of an MP4 stops where a table is damaged. Damage shortens only the index; an edit list
+/// shortens the duration as well.
 std::int64_t count_missing_entries(const AVFormatContext& input, AVStream& stream) {
   const bool mov = std::string_view(input.iformat->name).rfind("mov,", 0) == 0;
   const int entries = avformat_index_get_entries_count(&stream);
   if (!mov || entries < 2 || stream.nb_frames <= entries || stream.duration <= 0) return 0;
-  // Uses doubles: the numbers of a damaged file may be as far apart as 64 bits allow.
+  // Doubles, because the difference of two timestamps of a damaged file can overflow 64 bits.
   const auto first = static_cast<double>(avformat_index_get_entry(&stream, 0)->timestamp);
   const auto last = static_cast<double>(avformat_index_get_entry(&stream, entries - 1)->timestamp);
   const double step = (last - first) / (entries - 1);
@@ -130,7 +132,7 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
   open_file(options, errors);
   try {
     open_container(options);
-    if (errors.met_stream_limit()) {  // the tables are damaged, or change: the packets show the streams
+    if (errors.met_stream_limit()) {  // the tables are damaged or change: take the streams from the packets
       all_streams_ = true;
       input_.reset();
       open_file(again, errors);
@@ -148,7 +150,7 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
   interrupt_.disarm();
 }
 
-/// The prefix keeps a name such as "http:x" or "concat:a" a name.
+/// Without the prefix, FFmpeg would take a file name such as "http:x" or "concat:a" for a protocol.
 std::string Demuxer::address() const {
   return settings_.remote ? settings_.path : "file:" + settings_.path;
 }
@@ -160,16 +162,18 @@ void Demuxer::look_at_begin() {
   check_interrupt("opened", settings_.open_timeout);
   avio_seek(&io(), 0, SEEK_SET);
   const std::string_view begin(bytes.data(), static_cast<std::size_t>(std::max(read, 0)));
-  constexpr std::string_view kJpegLs = "\xFF\xD8\xFF\xF7";  // has its own format
+  constexpr std::string_view kJpegLs = "\xFF\xD8\xFF\xF7";  // JPEG-LS has its own demuxer
   jpeg_ = begin.starts_with("\xFF\xD8\xFF") && !begin.starts_with(kJpegLs);
   heif_ = begin.size() == bytes.size() && begin.substr(4, 4) == "ftyp" && is_heif_brand(begin.substr(8));
 }
 
-/// By content, else by the name's suffix. A JPEG is a photo, whatever follows it in the file, unless its name is one of a
-/// film, or FFmpeg takes it for the first of a film and it lists no parts of a photo: FFmpeg goes by markers, which the
-/// metadata of a photo may push out of the bytes that it looks at. For most pictures FFmpeg prefers its demuxer of picture sequences,
-/// which ignores the open file and uses the name as a pattern. So that one is the last choice, with patterns
-/// switched off. Then a low score is no evidence: the pixels of a TGA may look like sound.
+/// Chooses the demuxer by content, then by the file name's suffix.
+/// A JPEG is read as a photo, even with data after it, unless its suffix is one of Motion JPEG, or FFmpeg
+/// detects Motion JPEG and the file has no list of embedded images. (The metadata of a photo can push the
+/// markers that FFmpeg looks for out of the probed bytes.)
+/// FFmpeg prefers image2 for most images, which ignores the open file and treats the name as a pattern. So
+/// image2 is the last choice, with patterns off; before it, low scores are rejected, because the pixels of a
+/// TGA may look like audio.
 const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
   look_at_begin();
   const auto suffix = find_suffix(settings_.path);
@@ -178,7 +182,7 @@ const AVInputFormat* Demuxer::choose_format(Dictionary& options) {
   if (jpeg_ && std::find(kPhotos.begin(), kPhotos.end(), suffix) != kPhotos.end()) {
     return av_find_input_format("jpeg_pipe");
   }
-  constexpr int kLeastOfPictures = AVPROBE_SCORE_EXTENSION / 8;  // score of FFmpeg's jpeg_pipe
+  constexpr int kLeastOfPictures = AVPROBE_SCORE_EXTENSION / 8;  // the score of FFmpeg's jpeg_pipe
   for (const std::string& name : {settings_.path, std::string()}) {
     const AVInputFormat* format = nullptr;
     const int result = av_probe_input_buffer2(&io(), &format, name.c_str(), nullptr, 0, 0);
@@ -218,12 +222,13 @@ void Demuxer::open_container(Dictionary& options) {
   if (is_text(*input_)) fail("it is text, not a video");
   if (!settings_.probe && !settings_.video && header_tells_all(*input_)) return;
   const bool is_whole =
-      is_picture() && avio_size(&io()) > 0;  // else a parser joins its parts, which this opens
+      is_picture() && avio_size(&io()) > 0;  // otherwise a parser joins the pieces, which find_streams()
+                                             // opens
   if (!is_whole) find_streams();
 }
 
-/// If the header names no streams, FFmpeg finds them while it probes, and decodes their pictures of any size.
-/// So the first packets are read twice.
+/// If the header lists no streams, FFmpeg discovers them while probing, and would decode images of any size.
+/// So the first packets are read once to find the streams, and then again.
 void Demuxer::find_streams() {
   const std::int64_t start = avio_tell(input_->pb);
   if (all_streams_) {
@@ -231,7 +236,7 @@ void Demuxer::find_streams() {
     read_again_from(start);
   } else if (must_read_ahead(*input_)) {
     std::deque<AvPacketPtr> packets;
-    static_cast<void>(read_ahead(*input_, packets));  // an error occurs again
+    static_cast<void>(read_ahead(*input_, packets));  // the error occurs again on the second read
     check_interrupt("opened", settings_.open_timeout);
     if (!packets.empty()) read_again_from(start);
   }
@@ -251,7 +256,7 @@ void Demuxer::read_all_ahead() {
 }
 
 void Demuxer::read_again_from(std::int64_t start) {
-  if (avio_size(&io()) < 0) {  // FFmpeg seeks to no byte while it does not know the end
+  if (avio_size(&io()) < 0) {  // FFmpeg cannot seek by bytes in an input of unknown size
     if (avio_seek(&io(), start, SEEK_SET) < 0) fail("its beginning cannot be read again");
     avformat_flush(input_.get());
     return;
@@ -260,7 +265,7 @@ void Demuxer::read_again_from(std::int64_t start) {
   if (back < 0) fail("its beginning cannot be read again: " + ffmpeg_text(back), ffmpeg_errno(back));
 }
 
-/// Reads until each video has two packets, as a still has not.
+/// Reads until each video has two packets. A still image has only one.
 std::map<int, std::int64_t> Demuxer::count_first_packets() {
   std::map<int, std::int64_t> counts;
   const auto streams = std::span(input_->streams, input_->nb_streams);
@@ -329,8 +334,8 @@ bool Demuxer::lacks_times() const {
   return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0 || name == "avi" || name == "mpegvideo";
 }
 
-/// A player begins a file with its first picture or sound, so the video's own first time is not always 0. Sound
-/// before time 0 is an encoder's run-in, which players leave out.
+/// Players start a file at its first video or audio, so the video's first timestamp is not always 0. Audio
+/// before time 0 is the encoder's priming, which players skip.
 void Demuxer::find_origin() {
   std::map<int, std::int64_t> starts;
   for (const AVStream* stream : std::span(input_->streams, input_->nb_streams)) {
@@ -348,7 +353,7 @@ void Demuxer::find_origin() {
   }
 }
 
-/// The times of the streams' first packets, where the header does not contain them.
+/// Adds the timestamps of the first packets of streams whose start the header does not contain.
 std::map<int, std::int64_t> Demuxer::read_starts(std::map<int, std::int64_t> starts) {
   const auto streams = std::span(input_->streams, input_->nb_streams);
   const auto is_known = [&](const AVStream* stream) {
@@ -402,7 +407,7 @@ Demuxer::Result Demuxer::next(AVPacket& packet) {
   }
 }
 
-/// Fills `packet` with the next one of any stream.
+/// Fills `packet` with the next packet of any stream.
 Demuxer::Result Demuxer::read_any(AVPacket& packet) {
   interrupt_.arm(settings_.read_timeout);
   const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Reader);
@@ -434,7 +439,7 @@ Demuxer::Result Demuxer::read_any(AVPacket& packet) {
 }
 
 bool Demuxer::rewind() {
-  // These estimate the position from bytes and timestamps, and may seek to a place after the first frame.
+  // These demuxers estimate byte positions from timestamps, and may seek past the first frame.
   constexpr int kInexact = AVFMT_TS_DISCONT | AVFMT_NOTIMESTAMPS | AVFMT_GENERIC_INDEX;
   if ((input_->iformat->flags & kInexact) != 0) return false;
   const auto start = stream_->start_time != AV_NOPTS_VALUE ? stream_->start_time : 0;
@@ -481,7 +486,8 @@ bool Demuxer::is_picture() const {
 
 std::optional<double> Demuxer::fps() const {
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 11, 100)
-  // FFmpeg compares its guess for a stream without a container with the 25 of its demuxer, so 12.5 would be 25 fields.
+  // For raw streams FFmpeg compares its guess with its demuxer's default of 25, and would take 12.5 fps for
+  // 25 fields.
   const AVRational own = stream_->codecpar->framerate;
   if ((input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0 && own.num > 0 && own.den > 0) return av_q2d(own);
 #endif
@@ -491,7 +497,7 @@ std::optional<double> Demuxer::fps() const {
 }
 
 double Demuxer::largest_leap() const noexcept {
-  constexpr double kHalfAWrap = 0.5 * 8589934592.0 / 90000;  // half of 33 bits at 90 kHz
+  constexpr double kHalfAWrap = 0.5 * 8589934592.0 / 90000;  // seconds: half the range of 33 bits at 90 kHz
   const bool wraps = (input_->iformat->flags & AVFMT_TS_DISCONT) != 0;
   return wraps ? kHalfAWrap : std::numeric_limits<double>::infinity();
 }
@@ -515,7 +521,7 @@ std::optional<double> Demuxer::duration() const {
     return static_cast<double>(stream_->duration) * av_q2d(stream_->time_base);
   }
   if (input_->duration == AV_NOPTS_VALUE || input_->duration <= 0) return std::nullopt;
-  // In Matroska, FFmpeg writes the time of the end, and other programs write the length.
+  // The duration of a Matroska file is the end time if FFmpeg wrote it, and the length if other programs did.
   const auto origin = is_matroska(*input_) ? av_rescale_q(origin_, stream_->time_base, AV_TIME_BASE_Q) : 0;
   const auto length = input_->duration > origin ? input_->duration - origin : input_->duration;
   return static_cast<double>(length) / AV_TIME_BASE;
@@ -525,7 +531,7 @@ std::optional<double> Demuxer::creation_time() const {
   for (const AVDictionary* metadata : {input_->metadata, stream_->metadata}) {
     const auto* entry = av_dict_get(metadata, "creation_time", nullptr, 0);
     const auto time = entry != nullptr ? parse_date_time(entry->value) : std::nullopt;
-    if (time && *time > 0) return time;  // 0 of MP4 is the year 1904
+    if (time && *time > 0) return time;  // MP4 writes 0 (the year 1904) for unknown
   }
   return std::nullopt;
 }
@@ -533,7 +539,7 @@ std::optional<double> Demuxer::creation_time() const {
 std::optional<std::int64_t> Demuxer::frame_count() const {
   const auto counted = stream_->nb_frames;
   if (counted <= 0) return std::nullopt;
-  // Some files count fields. A count of frames may differ from duration and rate, but not by this factor.
+  // Some files count fields. A frame count may differ from duration times rate, but not by this factor.
   constexpr double kTolerance = 1.5;
   const auto seconds = duration();
   const auto rate = fps();
@@ -546,14 +552,15 @@ bool Demuxer::has_whole_frames() const {
 }
 
 std::int64_t Demuxer::missing_packets() const {
-  // Only an index of all frames shows this.
+  // Only a full index reveals packets beyond the end of the file.
   const std::int64_t size = stream_->nb_frames > 0 ? avio_size(&io()) : 0;
   std::int64_t missing = 0;
   for (int i = avformat_index_get_entries_count(stream_) - 1; i >= 0 && size > 0; --i) {
     const AVIndexEntry* entry = avformat_index_get_entry(stream_, i);
     if (entry->pos > size - entry->size) ++missing;
   }
-  // FFmpeg skips what it does not know in an FLV, as the beginning of another one, by a length that it reads there.
+  // In an FLV, FFmpeg skips unknown tags by the length that it reads from them, which may lead past the end
+  // of the file.
   const auto whole = avio_size(&io());
   const bool skipped =
       std::strcmp(input_->iformat->name, "flv") == 0 && whole > 0 && avio_tell(&io()) > whole;

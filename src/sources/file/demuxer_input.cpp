@@ -1,4 +1,4 @@
-// Opens the bytes of a file, and what a playlist lists, for a demuxer.
+// Opens the input of a demuxer: the file itself and the segments that a playlist lists.
 // SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <exception>
@@ -38,7 +38,7 @@ void Demuxer::open_file(Dictionary& options, const FfmpegErrorCapture& errors) {
   unsized_ = std::make_unique<UnsizedIo>(std::move(io_), end);
 }
 
-/// Opens what a playlist lists.
+/// Opens a file that a playlist lists.
 int Demuxer::open_part(AVFormatContext* input, AVIOContext** io, const char* url, int flags,
                        AVDictionary** options) noexcept {
   auto& self = *static_cast<Demuxer*>(input->opaque);
@@ -58,7 +58,7 @@ int Demuxer::open_part(AVFormatContext* input, AVIOContext** io, const char* url
   }
 }
 
-/// The text of a playlist can be read again.
+/// Detects encryption in a playlist, and puts its text back so that FFmpeg can read it.
 void Demuxer::check_playlist(AVIOContext& io) {
   if (!begins_with(io, "#EXTM3U")) return;
   const auto text = take_text(io);

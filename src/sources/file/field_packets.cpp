@@ -1,4 +1,4 @@
-// Finds the packets that are the second field of a frame.
+// Finds packets that hold the second field of a frame.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/field_packets.hpp"
 

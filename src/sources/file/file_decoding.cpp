@@ -1,4 +1,4 @@
-// Reads and decodes a file from its beginning to its end: frames, with their times in the file.
+// Reads and decodes a file from start to end: its frames and their timestamps.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/file_decoding.hpp"
 
@@ -28,7 +28,7 @@ namespace freshframe::media {
 
 namespace {
 
-/// FFmpeg warns above this number.
+/// FFmpeg warns if more threads are set.
 constexpr int kMostDecoderThreads = 16;
 
 DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
@@ -39,8 +39,8 @@ DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
           .wish = DecoderWish::read_options(options)};
 }
 
-/// FFmpeg up to version 8 ignores all offsets of an MP4 where one is this large, in ticks. Version 9 takes it,
-/// and hides the frame like a frame after the end of the edit list.
+/// FFmpeg up to version 8 ignores all composition offsets of an MP4 if one is this large (in ticks). Version
+/// 9 applies it, and hides the frame as if it came after the end of the edit list.
 bool is_misplaced(const AVPacket& packet) {
   constexpr double kMost = 1 << 28;
   if (packet.pts == AV_NOPTS_VALUE || packet.dts == AV_NOPTS_VALUE) return false;
@@ -62,8 +62,8 @@ FileDecoding::FileDecoding(const SourceUrl& url, const OpenOptions& options)
 
 // ---- the file
 
-/// The user's options. Over HTTP, FFmpeg connects again where the connection is lost before the end, and asks for the
-/// rest by a range of bytes; where the server gives none, reading fails.
+/// The user's options plus reconnection: FFmpeg reconnects when HTTP is interrupted, and continues with a
+/// range request. If the server does not support ranges, reading fails.
 Dictionary FileDecoding::reader_options() const {
   Dictionary options(options_.options);
   if (!is_remote()) return options;
@@ -81,7 +81,7 @@ void FileDecoding::open(const std::string& path, const Context& context) {
   open_again(context);
 }
 
-/// Keeps the context of the card from one decoder to the next. A picture is decoded on the CPU.
+/// Keeps the GPU context from one decoder to the next. Single images are decoded on the CPU.
 void FileDecoding::choose_card() {
   const auto wish = DecoderWish::parse(options_.decoder);
   if (wish.kind == DecoderWish::Kind::Cpu || card_) return;
@@ -155,7 +155,7 @@ bool FileDecoding::rewind() {
   return true;
 }
 
-/// At the beginning of the file.
+/// Called at the start of each pass over the file.
 void FileDecoding::begin_pass() {
   times_.emplace(step_, demuxer_->largest_leap());
   first_dts_.reset();
@@ -208,7 +208,8 @@ AvFramePtr FileDecoding::pull(const Context& context) {
   return nullptr;
 }
 
-/// Does the work of Decoder::receive(). Throws SourceError after the last frame of a demanded card that has failed.
+/// Calls Decoder::receive(). Throws SourceError after the last frame if decoding on the GPU was required and
+/// failed.
 Decoder::Result FileDecoding::receive(const Context& context) {
   try {
     return decoder_->receive(*spare_);
@@ -242,8 +243,8 @@ std::optional<double> FileDecoding::seconds(std::int64_t ticks) const {
   return static_cast<double>(ticks - demuxer_->origin()) * av_q2d(demuxer_->stream().time_base);
 }
 
-/// In a container without the times of frames, FFmpeg derives them from the order of the packets. They are late by the
-/// decoder's delay.
+/// In containers without frame timestamps, FFmpeg derives them from the packet order, which makes them late
+/// by the decoder's delay. Subtracts that delay.
 std::optional<double> FileDecoding::find_time(const AVFrame& frame) {
   const auto ticks = frame.best_effort_timestamp;
   if (ticks == AV_NOPTS_VALUE) return std::nullopt;
@@ -257,7 +258,7 @@ std::optional<double> FileDecoding::find_time(const AVFrame& frame) {
 
 // ---- packets
 
-/// Gives the decoder one packet, or the end. Returns false after a stop.
+/// Sends the decoder one packet, or the end of the stream. Returns false after a stop.
 bool FileDecoding::feed(const Context& context) {
   if (deadline_ && std::chrono::steady_clock::now() > *deadline_) {
     std::ostringstream text;
@@ -277,7 +278,8 @@ bool FileDecoding::feed(const Context& context) {
   return true;
 }
 
-/// Fills packet_. Also End when reading has failed permanently: the decoder's frames are delivered first.
+/// Fills packet_. Also returns End if reading failed permanently, so that frames in the decoder are delivered
+/// first.
 Demuxer::Result FileDecoding::next_packet() {
   if (!read_ahead_.empty()) {
     av_packet_move_ref(packet_.get(), read_ahead_.front().get());
@@ -292,7 +294,7 @@ Demuxer::Result FileDecoding::next_packet() {
   }
 }
 
-/// A file hides frames by an edit list, which damaged times make wrong.
+/// Frames that an edit list hides are not counted, unless damaged timestamps make the edit list wrong.
 void FileDecoding::send(const Context& context) {
   const bool misplaced = is_misplaced(*packet_);
   const bool hidden = (packet_->flags & AV_PKT_FLAG_DISCARD) != 0 && !demuxer_->has_damaged_times();
@@ -307,7 +309,7 @@ void FileDecoding::send(const Context& context) {
   av_packet_unref(packet_.get());
 }
 
-/// Messages and parameter sets belong to the image that follows.
+/// SEI messages and parameter sets without an image are prepended to the next packet.
 void FileDecoding::keep_for_next() {
   if (without_image_) put_before(*without_image_, *packet_);
   without_image_ = std::exchange(packet_, make_av_packet());
@@ -315,7 +317,7 @@ void FileDecoding::keep_for_next() {
 
 // ---- the end
 
-/// A file that ends before its index has lost frames, even if every packet that was read is valid.
+/// A file that is shorter than its index says has lost frames, even if all packets that were read are valid.
 void FileDecoding::count_cut_off(const Context& context) const {
   if (const auto unread = demuxer_->unread_packets(); unread > 0) {
     context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(unread));
@@ -340,7 +342,7 @@ bool FileDecoding::has_packet_for_each_frame() const {
   return (codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC) && demuxer_->has_whole_frames();
 }
 
-/// A decoder drops frames in silence where a damaged file puts them out of order.
+/// A decoder silently drops frames that a damaged file puts out of order.
 void FileDecoding::finish(const Context& context) {
   const auto missing = counts_.finish(context);
   const bool comparable = !counts_.leaves_out() && !counts_.counts_packets() && has_packet_for_each_frame() &&

@@ -1,4 +1,5 @@
-// The part of a file that is wanted: finds its first frame, with the same number and time as when the whole file is read.
+// Reads part of a file: finds its first frame, with the number and timestamp it has when reading the whole
+// file.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/file_part.hpp"
 
@@ -14,7 +15,7 @@ namespace freshframe::media {
 
 namespace {
 
-/// Counts nothing while frames before the start are decoded.
+/// Counts nothing while the frames before the start are decoded.
 class Seeking {
  public:
   explicit Seeking(FrameCounts& counts) : counts_(counts) { counts_.set_silent(true); }
@@ -28,8 +29,8 @@ class Seeking {
 
 }  // namespace
 
-/// First from the keyframe before, by the index or by reading packets. If that does not find the frame, by
-/// decoding the file from its beginning.
+/// Decodes from the preceding keyframe, found by the index or by reading packets. If this does not yield the
+/// frame, decodes the file from the beginning.
 FileFrame FilePart::go_to_start(const Context& context) {
   const Seeking seeking(decoding_.counts());
   const auto wanted = wanted_ticks();
@@ -106,12 +107,12 @@ bool FilePart::is_before_end(double time) const {
   return !options_.end || time < *options_.end - tolerance();
 }
 
-/// `end`: the time until which the last frame is shown.
+/// `end`: when the last frame stops being shown.
 bool FilePart::ends_before_start(double end) const {
   return *options_.start >= end - tolerance();
 }
 
-/// The time that the first frame has at least, or the one to show at most.
+/// The lowest timestamp that the first frame may have; with Begin::At the highest. In ticks.
 std::int64_t FilePart::wanted_ticks() const {
   const double sign = begin_ == Begin::At ? -1 : 1;
   const auto& demuxer = decoding_.demuxer();
@@ -120,7 +121,8 @@ std::int64_t FilePart::wanted_ticks() const {
          static_cast<std::int64_t>(begin_ == Begin::At ? std::ceil(ticks) : std::floor(ticks));
 }
 
-/// Seconds by which a user's time may differ from a frame's: containers round to their ticks.
+/// The tolerance in seconds when comparing a user's time with a frame's: containers round timestamps to
+/// ticks.
 double FilePart::tolerance() const {
   constexpr double kMost = 0.0005;
   return std::min(av_q2d(decoding_.demuxer().stream().time_base) / 2, kMost);

@@ -1,4 +1,4 @@
-// Decodes a video file or picture, which is local or read over HTTP.
+// Source for video and image files, local or over HTTP.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/file_source.hpp"
 
@@ -38,7 +38,7 @@ std::optional<std::int64_t> FileSource::total() const {
 
 void FileSource::open(const Context& context) {
   try {
-    const auto path = core::lasting_path(url_.path());  // settled here: `loop` opens it again
+    const auto path = core::lasting_path(url_.path());  // absolute, because `loop` opens it again later
     decoding_.open(path, context);
     const auto file = url_.kind == UrlKind::Live ? std::nullopt : platform::find_regular_file(path);
     if (file) claim_.emplace(*file);
@@ -51,12 +51,12 @@ void FileSource::open(const Context& context) {
     describe(*first_->file.frame);
     tell_choice();
   } catch (...) {
-    close();  // the engine closes only sources that have opened
+    close();  // the engine closes only sources whose open() succeeded
     throw;
   }
 }
 
-/// Throws SourceError if no frame is to be delivered.
+/// Throws SourceError if there is no frame to deliver.
 FileSource::Placed FileSource::first_frame(const Context& context) {
   const FfmpegErrorCapture errors;
   const auto& masked = url_.masked;
@@ -121,8 +121,8 @@ std::optional<SourceItem<Frame>> FileSource::read(const Context& context) {
   auto placed = first_ ? std::exchange(first_, std::nullopt) : next_frame(context);
   if (!placed || !wait_until_due(placed->pts, context)) return std::nullopt;
   auto& frame = placed->file.frame;
-  // Packets that open() read ahead count as captured at the first read(), so that the opening of other nodes
-  // adds no age.
+  // Packets that open() read ahead count as captured at the first read(), so that opening other nodes does
+  // not add to their age.
   const TimePoint captured = options_.realtime ? due_ : std::max(Decoder::read_captured(*frame), *started_);
   if (sizes_.changes_with({frame->width, frame->height})) context.counters.source().count_size_change();
   const auto number = find_number(*placed);
@@ -133,13 +133,14 @@ std::optional<SourceItem<Frame>> FileSource::read(const Context& context) {
                            .utc = find_utc(*placed)};
 }
 
-/// A device may mean the end of the recording, or its local time: to the second at best.
+/// Cameras write creation times inconsistently (start or end of the recording, UTC or local), in whole
+/// seconds.
 Utc FileSource::find_utc(const Placed& placed) const {
   if (!created_) return {};
   return {.seconds = *created_ + placed.file.time + options_.clock_offset, .error = 1, .from = UtcFrom::File};
 }
 
-/// Returns nullopt for the next one.
+/// Returns nullopt if the frame's number simply follows the previous one.
 std::optional<std::int64_t> FileSource::find_number(const Placed& placed) {
   const auto& given = placed.file.seq;
   const auto number = given.value_or(next_number_ + placed.left_out);
@@ -176,7 +177,7 @@ FileSource::Placed FileSource::place(FileFrame frame) {
   return {.file = std::move(frame), .pts = pts, .left_out = decoding_.counts().take_left_out()};
 }
 
-/// Waits with `realtime`. Returns false after a stop.
+/// With `realtime`, waits until the frame is due. Returns false after a stop.
 bool FileSource::wait_until_due(double pts, const Context& context) {
   if (!options_.realtime) return true;
   if (!first_due_) first_due_ = pts;
@@ -194,7 +195,7 @@ bool FileSource::start_again(const Context& context) {
   }
   decoding_.repeat();
   frame_times_->restart(last_shown_for_);
-  // A server may offer ranges, and send nothing in them.
+  // Some servers advertise ranges but return no data, so after an empty pass the file is reopened.
   by_seek_ = !is_empty && !options_.start && decoding_.rewind();
   if (by_seek_) return true;
   try {

@@ -1,4 +1,4 @@
-// The videos of a file, and which of them is read.
+// Lists the videos of a file and chooses the one to read.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/file_videos.hpp"
 
@@ -19,7 +19,7 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-constexpr std::int64_t kPacketsOfVideo = 2;  // a still has one
+constexpr std::int64_t kPacketsOfVideo = 2;  // a still image has only one
 
 std::span<AVStream* const> streams_of(const AVFormatContext& input) {
   return {input.streams, input.nb_streams};

@@ -1,4 +1,4 @@
-// Which packets of a video are images.
+// Decides which packets of a video contain an image.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/packet_images.hpp"
 
@@ -16,7 +16,8 @@
 namespace freshframe::media {
 namespace {
 
-/// The bytes of each unit's length, as the codec's header says (ISO/IEC 14496-15); 0 for units after start codes.
+/// Size of the length field before each NAL unit, from the codec's header (ISO/IEC 14496-15); 0 for start
+/// codes.
 std::size_t length_bytes(const AVCodecParameters& parameters) {
   const bool h264 = parameters.codec_id == AV_CODEC_ID_H264;
   const std::size_t place = h264 ? 4 : 21;
@@ -25,7 +26,7 @@ std::size_t length_bytes(const AVCodecParameters& parameters) {
   return (header[place] & 3U) + 1;
 }
 
-/// The bytes of a unit without those that keep start codes out of it (ITU-T H.264, 7.4.1).
+/// Removes the emulation prevention bytes of a NAL unit (ITU-T H.264, 7.4.1).
 std::vector<std::uint8_t> unescape(Bytes unit) {
   std::vector<std::uint8_t> plain;
   std::size_t zeros = 0;
@@ -37,7 +38,7 @@ std::vector<std::uint8_t> unescape(Bytes unit) {
   return plain;
 }
 
-/// Messages fill their unit: each has its kind and size, and a byte 0x80 follows the last one.
+/// SEI messages fill their unit: each has a type and a size, and a byte 0x80 follows the last one.
 bool holds_messages(Bytes body) {
   const auto plain = unescape(body);
   std::size_t at = 0;
@@ -53,7 +54,7 @@ bool holds_messages(Bytes body) {
   return at + 1 >= plain.size() && at <= plain.size() && !plain.empty() && plain.back() == 0x80;
 }
 
-/// A unit that is not a slice, and cannot be a slice with a damaged header.
+/// Returns true if the unit is not a slice, and cannot be a slice with a damaged header either.
 bool is_beside_images(UnitSyntax syntax, Bytes unit) {
   constexpr std::size_t kLongestSet = 1024;  // bytes
   constexpr std::size_t kLongestMark = 8;
@@ -71,7 +72,7 @@ bool is_beside_images(UnitSyntax syntax, Bytes unit) {
                              [](std::uint8_t byte) { return byte == 0xFF || byte == 0x80 || byte == 0; });
 }
 
-/// Returns false where a length cannot be true, because the decoder reports the damage.
+/// Returns false if a length is impossible: the decoder then reports the damage.
 bool are_beside_images(Bytes units, UnitSyntax syntax, std::size_t length_size) {
   while (units.size() >= length_size) {
     std::size_t length = 0;
@@ -114,7 +115,7 @@ bool holds_image(const AVPacket& packet, const AVCodecParameters& parameters) {
       return !(size == 0 ? are_beside_images(bytes, syntax) : are_beside_images(bytes, syntax, size));
     }
     case AV_CODEC_ID_VP8: {
-      constexpr std::uint8_t kShown = 0x10;  // bit of the first byte: RFC 6386, section 9.1
+      constexpr std::uint8_t kShown = 0x10;  // the show_frame bit of the first byte: RFC 6386, section 9.1
       return (bytes[0] & kShown) != 0;
     }
     default:

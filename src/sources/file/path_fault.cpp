@@ -1,4 +1,4 @@
-// Why a path cannot be a video: checked before FFmpeg, whose messages name only the consequence.
+// Explains why a path cannot be a video. Runs before FFmpeg, whose error messages only name the consequence.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/path_fault.hpp"
 
@@ -18,7 +18,8 @@ constexpr std::string_view kOtherWays =
     "; let the program that writes it listen on a port, as ffmpeg -i INPUT -f mpegts \"tcp://127.0.0.1:5000?listen=1\" "
     "does, and open \"tcp://127.0.0.1:5000\", or write your own Source that reads it";
 
-/// Whether a path that does not exist begins with a host: "10.0.0.7/stream1", "camera.lan:554", "admin:pw@camera".
+/// Returns true if a path that does not exist looks like a host: "10.0.0.7/stream1", "camera.lan:554",
+/// "admin:pw@camera".
 bool begins_with_host(std::string_view path) {
   const auto first = path.substr(0, path.find('/'));
   if (first.find('@') != std::string_view::npos) return true;
@@ -30,7 +31,7 @@ bool begins_with_host(std::string_view path) {
          std::ranges::all_of(host, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
 }
 
-/// "-" of command lines, and protocols of FFmpeg for what another program writes.
+/// Returns true for "-" and for FFmpeg's protocols that read from another program.
 bool means_a_pipe(std::string_view given) {
   constexpr std::array<std::string_view, 3> kProtocols{"pipe:", "fd:", "unix:"};
   return given == "-" ||
@@ -79,7 +80,7 @@ PathFault describe_special(std::filesystem::file_type type) {
   }
 }
 
-/// The system lists its own files, such as those of /proc, without a size.
+/// Reads a byte, because files such as those in /proc report the size 0.
 bool has_content(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return file.get() != std::ifstream::traits_type::eof();

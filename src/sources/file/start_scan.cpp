@@ -1,4 +1,4 @@
-// Finds the place where decoding must begin so that the frames from a time on are the same as in the whole file.
+// Finds where to start decoding so that frames from a given time on match those of the whole file.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/file/start_scan.hpp"
 
@@ -14,13 +14,13 @@
 namespace freshframe::media {
 namespace {
 
-/// Bytes of packets that are kept between two keyframes. With more, the file is decoded from the beginning.
+/// Bytes of packets that are kept between two keyframes. Beyond this, the file is decoded from the beginning.
 constexpr std::int64_t kMostBytes = std::int64_t{256} << 20;
-/// Seconds by which pts may decrease between packets in decoding order. More means that two recordings were
-/// joined, and the times after the joint are shifted.
+/// Seconds by which pts may decrease between packets in decoding order. A larger decrease means that two
+/// recordings were joined, which shifts all later timestamps.
 constexpr double kJump = 1.0;
 
-/// Codecs whose keyframes are marked as such, and whose packets hold one frame each.
+/// Codecs that flag their keyframes reliably and put one frame in each packet.
 bool keeps_the_rules(AVCodecID codec) {
   constexpr std::array kKnown{
       AV_CODEC_ID_H264,    AV_CODEC_ID_HEVC,       AV_CODEC_ID_VP8,        AV_CODEC_ID_VP9,
@@ -31,7 +31,7 @@ bool keeps_the_rules(AVCodecID codec) {
   return std::find(kKnown.begin(), kKnown.end(), codec) != kKnown.end();
 }
 
-/// Detects how H.264 pictures are coded: a field with its own packet is half a frame.
+/// Detects field-coded H.264, where a packet holds half a frame.
 class PictureStructure {
  public:
   explicit PictureStructure(const AVCodecParameters& parameters) {
@@ -87,7 +87,7 @@ class Scan {
   }
 
  private:
-  /// Returns false if this file must be decoded.
+  /// Returns false if the start cannot be found from packets alone, so the file must be decoded.
   bool take(AvPacketPtr packet) {
     structure_.look_at(*packet);
     const bool first = point_.packets.empty() && bytes_ == 0;
@@ -102,7 +102,7 @@ class Scan {
       if (packet->pts == latest_) point_.end = av_sat_add64(packet->pts, packet->duration);
       point_.times.push_back(packet->pts);
       if (packet->pts > wanted_) ++later_;
-      // Frames that belong before the first keyframe of a file cannot be decoded.
+      // Leading frames of the first keyframe cannot be decoded.
       if (packet->pts < first_key_ && !jumped_) return false;
     }
     point_.packets.push_back(std::move(packet));
@@ -112,7 +112,7 @@ class Scan {
   bool begin_scan(const AVPacket& packet, bool key) {
     first_key_ = packet.pts;
     if (!key) return false;
-    // Derived times are late if frames are reordered.
+    // Timestamps derived from the packet order are late if frames are reordered.
     if (demuxer_.lacks_times() && packet.pts != packet.dts) return false;
     if (!jumped_) return true;
     const auto before = demuxer_.frames_before(packet);
@@ -148,7 +148,7 @@ class Scan {
   std::int64_t bytes_ = 0;
   std::int64_t first_key_ = AV_NOPTS_VALUE;
   std::int64_t latest_ = AV_NOPTS_VALUE;
-  int later_ = 0;  // frames after the wanted time
+  int later_ = 0;  // frames after the requested time
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The times of a live source's pictures: when each was captured, its pts, its wall time.
+// Computes the times of a live source's frames: capture time, pts and wall-clock time.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/camera_times.hpp"
 
@@ -14,7 +14,7 @@
 namespace freshframe::media {
 namespace {
 
-// A clock that was never set begins in 1970 or 2000. This machine's may be such a clock, too.
+// Unset clocks start in 1970 or 2000. The clock of this machine may be unset, too.
 constexpr double kEarliest = 1'577'836'800;              // Unix time of 2020
 constexpr double kMostAheadOfUs = 10 * 365.25 * 86'400;  // seconds
 
@@ -56,7 +56,7 @@ CameraTimes::Noted CameraTimes::note(const Given& packet, const PacketNotes& not
   Noted noted{.captured = notes.arrived};
   if (!time) return noted;
   noted.is_new = !packet.is_bursty || !repeated_.remember(packet.pts, packet.bytes);
-  // The bursts of a playlist say nothing of the link.
+  // Segments of a playlist arrive in bursts, which say nothing about the speed of the link.
   const FrameBytes bytes{.size = packet.is_bursty ? 0 : packet.bytes.size(),
                          .ended = notes.ended,
                          .waited = packet.is_bursty ? std::nullopt : notes.waited,
@@ -71,12 +71,12 @@ CameraTimes::Noted CameraTimes::note(const Given& packet, const PacketNotes& not
   return noted;
 }
 
-/// Times that jump belong to another clock, whose reports are still to come.
+/// Timestamps that jump belong to a new clock, so the old clock's reports are discarded.
 void CameraTimes::note_clock(const PacketNotes& notes, double time, const Context& context) {
   if (notes.program_time) {
     program_offset_ = *notes.program_time - time;
   } else {
-    program_offset_.reset();  // also after a discontinuity of a playlist
+    program_offset_.reset();  // also after a discontinuity in a playlist
   }
   if (line_.begins()) {
     clock_.restart();
@@ -111,7 +111,7 @@ void CameraTimes::note_pace(const Context& context) {
   log(LogLevel::Warning, text.str());
 }
 
-/// Logs it once: cameras repeat their reports.
+/// Logs only once, because cameras repeat their reports.
 void CameraTimes::name_implausible(double utc) {
   if (std::exchange(named_implausible_, true)) return;
   log(LogLevel::Warning, camera_ + " reports the time " + date_text(utc) +
@@ -119,7 +119,7 @@ void CameraTimes::name_implausible(double utc) {
 }
 
 Utc CameraTimes::find_utc(std::optional<double> time, TimePoint captured, const Context& context) {
-  constexpr float kPlaylistError = 0.001F;  // seconds: playlists usually say milliseconds
+  constexpr float kPlaylistError = 0.001F;  // seconds: playlists usually give milliseconds
   auto& book = context.counters.source();
   auto utc = time ? clock_.at(*time) : std::nullopt;
   if (!utc && time && program_offset_) {

@@ -1,4 +1,4 @@
-// Makes the connections of a live source: by freshframe's own RTSP, or by FFmpeg.
+// Connects a live source, with freshframe's own RTSP client or with FFmpeg.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/connector.hpp"
 
@@ -15,7 +15,7 @@ namespace freshframe::media {
 
 namespace {
 
-/// RTSP over TLS, and options that only FFmpeg's RTSP may know, are FFmpeg's.
+/// FFmpeg handles RTSP over TLS, and options that only its RTSP client may know.
 rtsp::Client client_for(const core::LiveUrl& url, const OpenOptions& options) {
   if (url.scheme != "rtsp") return rtsp::Client::Ffmpeg;
   const auto given = rtsp::read_client_options(options.options);
@@ -42,7 +42,7 @@ std::unique_ptr<PacketConnection> Connector::connect(const Context& context) {
   return connection;
 }
 
-/// FFmpeg's client has its turn in the same attempt, since without `reconnect` there is no other.
+/// Falls back to FFmpeg's client within the same attempt: without `reconnect` there is no further attempt.
 std::unique_ptr<PacketConnection> Connector::connect_own(const Context& context) {
   try {
     return std::make_unique<rtsp::Connection>(url_, own_options_, context,

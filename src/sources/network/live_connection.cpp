@@ -1,4 +1,5 @@
-// A connection to a network source over FFmpeg: opens it within its time, and takes its packets with what is known of them.
+// Connects to a network source with FFmpeg, within the time limit, and returns its packets with their
+// metadata.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/live_connection.hpp"
 
@@ -26,7 +27,7 @@ namespace {
 
 constexpr int kMostDamagedPacketsInRow = 100;
 
-/// FFmpeg and the network do not wait for a simulated clock (see Interrupt).
+/// Uses the real clock: FFmpeg and the network do not wait for a simulated clock (see Interrupt).
 TimePoint in(double seconds) {
   return core::real_deadline(Seconds(seconds));
 }
@@ -43,7 +44,7 @@ bool is_intra_only(AVCodecID codec) {
   return description != nullptr && (description->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
 }
 
-/// Takes the flags that FFmpeg's demuxer and parser have set.
+/// Uses the flags that FFmpeg's demuxer and parser have set.
 PictureNotes make_notes(const AVPacket& packet, AVCodecID codec) {
   const bool alone = is_intra_only(codec);
   const Refresh other = is_key(packet, codec) ? Refresh::Point : Refresh::None;
@@ -52,17 +53,17 @@ PictureNotes make_notes(const AVPacket& packet, AVCodecID codec) {
           .refresh = alone ? Refresh::All : other};
 }
 
-/// The codecs of RTSP whose packets FFmpeg's parser joins to pictures.
+/// Codecs for which FFmpeg's RTSP parser assembles packets into frames.
 bool is_parsed(AVCodecID codec) {
   return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4;
 }
 
-/// Whether FFmpeg's parser gives a picture the side data of the packet after it: seen with FFmpeg 5.1 to 7.1, not with 9.
+/// FFmpeg 5.1 to 7.1 attach the side data of the following packet to a frame. Version 9 does not.
 bool parser_is_one_late() {
   return AV_VERSION_MAJOR(avformat_version()) < 63;
 }
 
-/// Follows from the last sender report of RTCP.
+/// Reads the wall-clock time, which FFmpeg derives from the last RTCP sender report.
 std::optional<double> read_wall_time(const AVPacket& packet) {
 #if LIBAVCODEC_VERSION_MAJOR >= 60
   std::size_t size = 0;
@@ -90,7 +91,7 @@ LiveConnection::LiveConnection(const SourceUrl& url, const OpenOptions& options,
   const auto place = target(url.live);
   book_.enter(SourceState::Connecting);
   check_open(!aside_ ||
-             aside_->wait(deadline_, stop_));  // an earlier attempt may still wait for a name server
+             aside_->wait(deadline_, stop_));  // an earlier attempt may still be resolving the host name
   open(place);
   producer_times_ = ProducerTimes(is_parsed(decoder().context().codec_id) && parser_is_one_late());
   check_pace();
@@ -122,7 +123,7 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
     av_packet_unref(&packet);
     av_packet_move_ref(&packet, read->packet.get());
     const bool begins = is_key(packet, decoder().context().codec_id);
-    if (begins) packet.flags |= AV_PKT_FLAG_KEY;  // FFmpeg's RTP reader marks no picture of VP9
+    if (begins) packet.flags |= AV_PKT_FLAG_KEY;  // FFmpeg's RTP reader does not flag keyframes of VP9
     const auto by_clock = [ahead = context.clock.now() - std::chrono::steady_clock::now()](TimePoint real) {
       return real + ahead;
     };
@@ -144,7 +145,7 @@ std::string LiveConnection::target(const core::LiveUrl& url) {
   const auto answer = resolve_host(url.host, deadline_, stop_);
   check_stop();
   if (!answer) throw_no_address_in_time(url_, url.host, options_.open_timeout);
-  if (!url.may_use_address()) return url.text;  // a proxy may resolve a name that this machine cannot
+  if (!url.may_use_address()) return url.text;  // a proxy may resolve names that this machine cannot
   if (answer->addresses.empty()) {
     throw SourceError("cannot open '" + url_ + "': the address of " + host_text(url_, url.host) +
                           " was not found: " + answer->error,

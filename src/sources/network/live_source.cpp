@@ -51,7 +51,7 @@ void LiveSource::wake(std::optional<double> seconds, std::optional<double> until
 
 void LiveSource::open(const Context& context) {
   packet_ = make_av_packet();
-  check_known(connector_.options().options, url());  // whether or not the server is there
+  check_known(connector_.options().options, url());  // report wrong options even if the server is down
   begin_card();
   maker_.count_downloads(context.counters.source().downloads());
   ReconnectingSource::open(context);
@@ -62,7 +62,7 @@ void LiveSource::begin_card() {
   if (wish.kind != DecoderWish::Kind::Cpu && wish.objection.empty()) card_opening_.emplace(wish.card);
 }
 
-/// A card that is not there is no outage: another attempt would fail, too.
+/// A missing GPU is not an outage: reconnecting would not help.
 void LiveSource::keep_card() {
   if (!card_opening_) return;
   auto found = card_opening_->take();
@@ -72,7 +72,7 @@ void LiveSource::keep_card() {
   card_ = std::move(found.card);
 }
 
-/// The context of the card is made while the connection is made.
+/// The GPU context is created while the connection is being set up.
 void LiveSource::connect(const Context& context) {
   try {
     connection_ = connector_.connect(context);
@@ -133,7 +133,7 @@ std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
     }
   } catch (const StreamOver&) {
     count_rest();
-    if (options_.reconnect.value_or(false)) throw;  // only who asks for it gets it again from its beginning
+    if (options_.reconnect.value_or(false)) throw;  // restart an ended stream only if the user asked for it
     finish();
     return std::nullopt;
   } catch (const CardRefused& refused) {
@@ -147,7 +147,7 @@ std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
 
 // ---- packets
 
-/// Takes a packet from the connection, or its end when it is lost. Returns false after a stop.
+/// Reads a packet from the connection, or notes that it was lost. Returns false after a stop.
 bool LiveSource::feed(const Context& context) {
   std::optional<PacketNotes> notes;
   try {
@@ -176,7 +176,8 @@ bool LiveSource::feed(const Context& context) {
   return true;
 }
 
-/// Notes the times of packet_, and hands it to the node that emits packets, unless an earlier connection has brought it.
+/// Records the times of packet_, and passes it to the packet output unless an earlier connection already
+/// delivered it.
 LiveDecoding::Arrived LiveSource::arrive(PacketNotes notes, const Context& context) {
   const auto time = connection_->seconds(packet_->pts);
   const auto noted = times_.note(
@@ -205,8 +206,8 @@ LiveDecoding::Arrived LiveSource::arrive(PacketNotes notes, const Context& conte
           .newest_pts = times_.timeline().highest()};
 }
 
-/// A packet that is not to be decoded need not wake the source's thread: the connection's takes it this far. The
-/// source's own has been in feed() with that decision before, and waits there.
+/// Called on the connection's thread. Handles packets that are not decoded without waking the source's
+/// thread, which is waiting in feed() after the same decision.
 bool LiveSource::take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context) {
   if (!decoding_.is_at_rest() || wish_.decodes(notes.arrived, decoding_.must_begin()) || has_to_see(notes))
     return false;
@@ -217,7 +218,7 @@ bool LiveSource::take_undecoded(AVPacket& packet, const PacketNotes& notes, cons
   return true;
 }
 
-/// packet_ while frames have no consumer. The source reads from the first key packet on.
+/// Handles packet_ while frames have no consumer. The source counts as running from the first keyframe on.
 void LiveSource::pass_on(const PacketNotes& notes, const Context& context) {
   const auto before = packets_.stream();
   const auto arrived = arrive(notes, context);
@@ -246,20 +247,19 @@ void LiveSource::pass_on(const PacketNotes& notes, const Context& context) {
   if (facts_.note_packet(connection_->info(), size)) set_info(facts_.info());
 }
 
-/// A keyframe that is whole, whose picture the host does not get.
+/// Passes the bytes of an intact keyframe that is not decoded into host memory to the freeze detection.
 void LiveSource::watch_bytes(const LiveDecoding::Arrived& arrived, const Context& context) {
   still_.note_packet({packet_->data, static_cast<std::size_t>(packet_->size)}, arrived.captured, context);
 }
 
-/// Decodes the keyframe in packet_ by another decoder, which leaves no state: for the watch over still
-/// pictures, and for those who have to know how the pictures of this stream are stored. A keyframe that gives no picture
-/// by itself is not seen.
+/// Decodes the keyframe in packet_ with a temporary decoder, for the freeze detection and for consumers that
+/// need to know the stored pixel format. Keyframes that do not yield a frame on their own are ignored.
 void LiveSource::see_key(const LiveDecoding::Arrived& arrived, const Context& context) {
   still_.ask_picture(arrived.notes.arrived);
   wish_.see_next(false);
   const auto stream = packets_.stream();
   if (!stream) return;
-  const FfmpegErrorCapture errors;  // no picture of it was to be delivered
+  const FfmpegErrorCapture errors;  // errors are not reported: this frame is not delivered
   try {
     Dictionary options;
     options.set("max_pixels", Decoder::most_pixels(options_.options));
@@ -286,7 +286,7 @@ void LiveSource::see_key(const LiveDecoding::Arrived& arrived, const Context& co
 
 // ---- pictures
 
-/// Returns nullopt if the frame is held back or could not be made; that is counted.
+/// Returns nullopt if the frame is held back or could not be created; both are counted.
 std::optional<SourceItem<Frame>> LiveSource::deliver(LivePicture picture, const Context& context) {
   auto& book = context.counters.source();
   if (picture.damaged && options_.damaged == Damaged::Hold) {

@@ -1,4 +1,4 @@
-// Decodes the first picture of a file.
+// Decodes the first image of a file.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/pictures/picture_decoder.hpp"
 
@@ -9,7 +9,7 @@
 namespace freshframe::media {
 namespace {
 
-/// Returns null if the picture is damaged.
+/// Returns null if the image is damaged.
 AvFramePtr decode_first(Demuxer& demuxer, Decoder& decoder) {
   auto packet = make_av_packet();
   auto frame = make_av_frame();

@@ -1,4 +1,4 @@
-// Still pictures: any that FFmpeg decodes, written as PNG or JPEG.
+// Reads still images in any format that FFmpeg decodes, and writes PNG and JPEG.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
@@ -39,7 +39,7 @@ using media::SourceUrl;
 using media::to_av_frame;
 using media::UrlKind;
 
-constexpr int kJpegQuality = 95;  // of 100; the most that libjpeg's manual recommends
+constexpr int kJpegQuality = 95;  // of 100; libjpeg's manual advises against more
 
 bool is_jpeg(const std::string& path) {
   const auto suffix = core::lower_case(std::filesystem::path(path).extension().string());

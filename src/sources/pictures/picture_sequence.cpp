@@ -1,4 +1,4 @@
-// Pictures in files, one after the other, as a video.
+// Reads a sequence of image files as a video.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/pictures/picture_sequence.hpp"
 
@@ -48,7 +48,7 @@ void PictureSequence::open(const Context& context) {
 }
 
 void PictureSequence::select() {
-  constexpr double kTolerance = 0.0005;  // seconds by which a user's time may differ from a picture's
+  constexpr double kTolerance = 0.0005;  // seconds by which a user's time may differ from an image's
   const auto place_from = [&](double time) {
     const double place = std::ceil((time - kTolerance) * fps());
     return static_cast<std::int64_t>(std::clamp(place, 0.0, static_cast<double>(list_.places)));

@@ -1,4 +1,4 @@
-// The entries of a user's options that freshframe's own RTSP knows.
+// Parses the options that freshframe's own RTSP client supports.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/client_options.hpp"
 
@@ -33,7 +33,7 @@ std::optional<long> parse_receive_buffer(const std::string& name, const std::str
   return name == "buffer_size" ? core::number_at(value, kLargestReceiveBuffer) : std::nullopt;
 }
 
-/// Returns false if the option is FFmpeg's.
+/// Returns false if the option is one of FFmpeg's.
 bool read_entry(const std::string& name, const std::string& value, ClientOptions& into) {
   if (name == kClientOption) {
     into.client = parse_client(value);
@@ -65,11 +65,11 @@ ClientOptions read_client_options(const Entries& entries) {
   return result;
 }
 
-// Chooses the RTSP client of the next attempt: freshframe's own, or FFmpeg's.
+// Chooses the RTSP client for the next attempt: freshframe's own, or FFmpeg's.
 
 namespace {
 
-/// Another client would not have fared better.
+/// Returns true for failures that another client would have as well.
 bool blames_server(std::optional<Trouble> trouble) {
   return trouble == Trouble::Stopped || trouble == Trouble::Unreachable || trouble == Trouble::Refused ||
          trouble == Trouble::Late || trouble == Trouble::NoPackets;
@@ -80,7 +80,7 @@ bool blames_server(std::optional<Trouble> trouble) {
 bool ClientChoice::note_failure(std::optional<Trouble> trouble) {
   if (!is_free()) return false;
   if (blames_server(trouble)) {
-    own_ = kept_.value_or(own_);  // the other one had its attempt
+    own_ = kept_.value_or(own_);  // the other client had its attempt
     return false;
   }
   constexpr int kMostLosses = 2;

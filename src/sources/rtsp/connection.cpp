@@ -1,4 +1,5 @@
-// A connection to a camera by freshframe's own RTSP: pictures as soon as their last packet has come.
+// Connects to a camera with freshframe's own RTSP client. Delivers frames as soon as their last packet
+// arrives.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/connection.hpp"
 
@@ -25,9 +26,9 @@
 namespace freshframe::media::rtsp {
 namespace {
 
-constexpr int kUsualClock = 90000;  // clock of video: RFC 3551, section 5
+constexpr int kUsualClock = 90000;  // RTP clock rate of video: RFC 3551, section 5
 
-/// The network does not wait for a simulated clock.
+/// Uses the real clock: the network does not wait for a simulated clock.
 TimePoint after(double seconds) {
   return core::real_deadline(Seconds(seconds));
 }
@@ -38,7 +39,7 @@ Address make_address(const core::LiveUrl& url) {
   return *std::move(address);
 }
 
-/// By the parameters of H.265 (RFC 7798, 7.1).
+/// Detects decoding order numbers from the parameters of H.265 (RFC 7798, 7.1).
 bool has_order_numbers(std::string_view format) {
   for (const std::string_view name : {"sprop-max-don-diff=", "sprop-depack-buf-nalus="}) {
     const auto at = format.find(name);
@@ -119,7 +120,7 @@ void Connection::open(TimePoint deadline) {
   order_.emplace(session_->over_udp());
   reception_.emplace(media_.clock);
   maker_.emplace(
-      PictureMaker::Stream{.codec = find_codec(media_.encoding).value(),  // choose() takes no other
+      PictureMaker::Stream{.codec = find_codec(media_.encoding).value(),  // choose() accepts no other
                            .clock = media_.clock,
                            .trust = memory_.markers,
                            .has_order_numbers = has_order_numbers(media_.format),
@@ -146,7 +147,7 @@ std::vector<std::string> Connection::resolve(const std::string& host, TimePoint 
   return answer->addresses;
 }
 
-/// The first video whose payload is known.
+/// Chooses the first video whose payload format is supported.
 std::size_t Connection::choose(const Description& description) const {
   std::string kinds;
   for (std::size_t i = 0; i < description.media.size(); ++i) {
@@ -159,12 +160,11 @@ std::size_t Connection::choose(const Description& description) const {
                                      (kinds.empty() ? "nothing" : kinds));
 }
 
-/// With the parameter sets of the description, unless they are so wrong that the decoder refuses them: then
-/// those in the stream are enough.
+/// Uses the parameter sets of the SDP. If the decoder rejects them, those in the stream must do.
 void Connection::make_decoder() {
   const AVRational ticks{1, media_.clock};
   decoder_ = kept_.take(depacketiser_->parameters(), ticks);
-  if (decoder_) return;  // the connection before has checked the options
+  if (decoder_) return;  // an earlier connection has checked the options
   const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1),
                                  .low_delay = true,
                                  .wish = DecoderWish::read_options(options_)};
@@ -210,11 +210,11 @@ void Connection::read() noexcept {
   }
 }
 
-/// The packets that still wait for those before them: no other will come.
+/// Releases packets that still wait for missing earlier ones, because no more packets will arrive.
 void Connection::finish_pictures() noexcept {
   try {
     make_pictures(TimePoint::max());
-  } catch (const std::exception&) {  // the connection has ended already, and another fault is its reason
+  } catch (const std::exception&) {  // the connection has already ended for another reason
   }
 }
 
@@ -248,7 +248,7 @@ std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& con
   return make_notes(*picture);
 }
 
-/// Returns nullopt if no picture has come, or after a stop.
+/// Returns nullopt if no frame arrived in time, or after a stop.
 std::optional<Picture> Connection::take_picture(const Context& context) {
   auto& book = context.counters.source();
   const auto began = std::chrono::steady_clock::now();
@@ -261,7 +261,7 @@ std::optional<Picture> Connection::take_picture(const Context& context) {
   };
   const auto& offer = direct_ ? on_the_way : PictureQueue::Offer();
   for (;;) {
-    const auto since = newest();  // not from now on: decoding takes time, too
+    const auto since = newest();  // not from now: decoding takes time as well
     const auto deadline = since + to_duration(Seconds(options_.read_timeout));
     const auto quiet = since + to_duration(Seconds(quiet_limit(interval_.seconds(), options_.read_timeout)));
     auto picture = pictures_.take(quiet, context.stop, offer);
@@ -278,12 +278,12 @@ std::optional<double> Connection::seconds(std::int64_t ticks) const {
   return static_cast<double>(ticks) / media_.clock;
 }
 
-/// The server has ended the session, or sends nothing any more.
+/// Called when the server ends the session or stops sending.
 void Connection::note_end() {
   memory_.keep_alive.note_end(interval_.last() - played_, session_->timeout());
 }
 
-/// Throws the fault as an error of a source.
+/// Rethrows the fault as a SourceError.
 void Connection::fail(const Fault& fault, const std::string& doing) {
   memory_.trouble = fault.trouble();
   switch (fault.trouble()) {
@@ -337,7 +337,8 @@ void Connection::on_time(TimePoint now) {
   if (const auto due = order_->due(); due && *due <= now) make_pictures(now);
 }
 
-/// A server that accepts it gets a message once a second that pictures are lost: it may send a keyframe then.
+/// Servers that support feedback get a picture loss indication once a second while frames are lost, so that
+/// they may send a keyframe.
 bool Connection::is_urgent(TimePoint now) const {
   constexpr Seconds kInterval{1};
   return media_.takes_pli && damage_.is_damaged() && order_->source() &&

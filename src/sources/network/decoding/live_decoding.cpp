@@ -1,4 +1,4 @@
-// The decoding of a live source: a packet goes in, and pictures come out with their numbers and marks.
+// Decodes a live source: takes packets, and returns frames with their sequence numbers and damage flags.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/decoding/live_decoding.hpp"
 
@@ -40,7 +40,7 @@ void LiveDecoding::wake(std::optional<double> seconds, std::optional<double> unt
   if (seconds) limit_.wake_for(Seconds(*seconds));
 }
 
-/// The decoder begins at a keyframe again.
+/// Decoding restarts at the next keyframe.
 void LiveDecoding::forget(TimePoint now) {
   note(LiveEvent::Paused);
   held_.clear();
@@ -93,7 +93,7 @@ void LiveDecoding::leave_out(const AVPacket& packet, const Arrived& arrived, con
   if (phase_ != LivePhase::New || arrived.notes.can_begin) context.counters.source().count_undecoded();
 }
 
-/// For a decoder that begins later.
+/// Stores the packet for a decoder that starts later.
 void LiveDecoding::keep(const AVPacket& packet, const Arrived& arrived) {
   if (!keys_.sleeps()) {
     if (!arrived.is_kept) return group_.forget();
@@ -109,7 +109,7 @@ void LiveDecoding::keep(const AVPacket& packet, const Arrived& arrived) {
                              "one; set a shorter interval of keyframes in the camera");
 }
 
-/// Packets before the first keyframe cannot be decoded: they belong to the start and are not losses.
+/// Packets before the first keyframe cannot be decoded. They belong to the start and do not count as losses.
 void LiveDecoding::feed(AVPacket& packet, const Arrived& arrived, const Context& context) {
   note(arrived.notes.can_begin ? LiveEvent::Key : LiveEvent::Fed);
   if (key_gate_.passes(arrived.notes.can_begin, arrived.notes.arrived)) {
@@ -119,7 +119,8 @@ void LiveDecoding::feed(AVPacket& packet, const Arrived& arrived, const Context&
   }
 }
 
-/// Throws SourceError if the decoder makes no pictures of any packet, as of another codec's.
+/// Throws SourceError if the decoder produces no frames from any packet, for example because the codec is a
+/// different one.
 void LiveDecoding::decode(AVPacket& packet, const Arrived& arrived, const Context& context) {
   const auto& notes = arrived.notes;
   auto picture = notes.picture;
@@ -149,12 +150,12 @@ void LiveDecoding::decode(AVPacket& packet, const Arrived& arrived, const Contex
   }
 }
 
-/// Does the work of Decoder::send(). Returns nullopt for a packet that is not to be decoded now.
+/// Calls Decoder::send(). Returns nullopt for a packet that is not to be decoded now.
 std::optional<bool> LiveDecoding::send(AVPacket& packet, DecoderResidue::Handling handling,
                                        const Arrived& arrived, const Context& context) {
   auto& decoder = *stream_.decoder;
   if (handling == DecoderResidue::Handling::LeaveOut) {
-    if (keys_.is_asleep()) return std::nullopt;  // it would not have been decoded
+    if (keys_.is_asleep()) return std::nullopt;  // a sleeping decoder would not have decoded it
     return false;
   }
   if (handling == DecoderResidue::Handling::Renew) decoder.renew();
@@ -170,7 +171,7 @@ std::optional<bool> LiveDecoding::send(AVPacket& packet, DecoderResidue::Handlin
   return taken;
 }
 
-/// Wakes the decoder with the first packet of a replay.
+/// Wakes the decoder by sending it the first packet of the replay.
 bool LiveDecoding::catch_up(const AVPacket& packet, const Arrived& arrived) {
   static_cast<void>(group_.replay(packet, arrived.notes, arrived.captured, arrived.damaged));
   const auto first = group_.next();
@@ -178,7 +179,7 @@ bool LiveDecoding::catch_up(const AVPacket& packet, const Arrived& arrived) {
   return true;
 }
 
-/// Where keyframes alone are decoded, what is known of the packet was noted when it came.
+/// If only keyframes are decoded, the packet was already accounted for on arrival.
 void LiveDecoding::replay(const Group::Item& item, const Context& context) {
   if (keys_.sleeps()) {
     static_cast<void>(stream_.decoder->send(*item.packet, item.captured));
@@ -187,7 +188,7 @@ void LiveDecoding::replay(const Group::Item& item, const Context& context) {
   }
 }
 
-/// Pictures with gaps are better than none, where all are decoded.
+/// If all frames are decoded, incomplete frames are better than none.
 void LiveDecoding::show_without_key() {
   note(LiveEvent::Key);
   if (keys_.sleeps()) {
@@ -199,8 +200,8 @@ void LiveDecoding::show_without_key() {
   stream_.decoder->show_incomplete();
 }
 
-/// Throws SourceError when the decoder has made no picture for too long. Keyframes without errors that give none
-/// by themselves are no fault of the connection.
+/// Throws SourceError if the decoder has produced no frame for too long. Intact keyframes that do not yield a
+/// frame on their own (intra refresh) are not the connection's fault.
 void LiveDecoding::check_fruitful(TimePoint arrived, const Context& context) {
   if (!makes_pictures(phase_) || !fruitless_.add(arrived, options_.read_timeout)) return;
   const auto why = stream_.decoder->failure();
@@ -224,7 +225,7 @@ std::optional<LivePicture> LiveDecoding::next(const Context& context) {
   return std::nullopt;
 }
 
-/// The next picture to give; null if the decoder needs a packet, and after a stop.
+/// Returns the next frame to deliver; null if the decoder needs a packet, and after a stop.
 AvFramePtr LiveDecoding::pull(const Context& context) {
   while (!context.stop.stop_requested()) {
     if (take(context)) {
@@ -238,7 +239,8 @@ AvFramePtr LiveDecoding::pull(const Context& context) {
   return nullptr;
 }
 
-/// Takes a picture out of the decoder, into spare_ if it is to be given. Returns false if the decoder needs a packet.
+/// Takes a frame out of the decoder, into spare_ if it is to be delivered. Returns false if the decoder needs
+/// a packet.
 bool LiveDecoding::take(const Context& context) {
   if (!spare_) spare_ = make_av_frame();
   switch (keys_.receive(*stream_.decoder, *spare_)) {
@@ -246,7 +248,7 @@ bool LiveDecoding::take(const Context& context) {
       fruitless_.begin_stream(context.clock.now());
       note_place(*stream_.decoder, options_.url, context);
       if (const auto left = group_.sift(spare_)) {
-        if (!keys_.sleeps()) static_cast<void>(take_held(*left));  // it was counted when its packet came
+        if (!keys_.sleeps()) static_cast<void>(take_held(*left));  // counted when its packet arrived
       }
       return true;
     case Decoder::Result::Damaged: {
@@ -263,27 +265,27 @@ bool LiveDecoding::take(const Context& context) {
   return false;
 }
 
-/// Numbers a picture. Pictures before it that will not come are counted, and have taken numbers. Returns nullopt if an
-/// earlier connection has brought it.
+/// Numbers a frame. Earlier frames that will never arrive are counted and use up numbers. Returns nullopt if
+/// an earlier connection already delivered this frame.
 std::optional<LivePicture> LiveDecoding::give(AvFramePtr frame, const Context& context) {
   const TimePoint captured = Decoder::read_captured(*frame);
   const auto time = stream_.seconds(frame->best_effort_timestamp);
   const auto notes = take_held(*frame);
   ++seq_;
-  // Like the packets before the first keyframe, packets that the decoder leaves out are no losses.
+  // Packets that the decoder skips at the start are not losses, like those before the first keyframe.
   if (counts_pictures()) count_missing(notes, context);
   note(LiveEvent::Frame);
   context.counters.source().set_decoder_frames(static_cast<int>(notes.held));
   if (notes.repeated) {
     context.counters.drop(NodeDropCause::Repeated);
-    --seq_;  // it has its number already
+    --seq_;  // the frame already has a number
     return std::nullopt;
   }
   return LivePicture{
       .frame = std::move(frame), .captured = captured, .time = time, .seq = seq_, .damaged = notes.damaged};
 }
 
-/// Returns the facts about a picture that its packet and those before it have brought. They are held no longer.
+/// Takes what held_ stores for this frame: the facts from its packet and from the packets before it.
 HeldPackets::Taken LiveDecoding::take_held(const AVFrame& frame) {
   const auto& decoder = *stream_.decoder;
   auto notes = held_.take(Decoder::read_captured(frame), stream_.seconds(frame.best_effort_timestamp),
@@ -298,7 +300,7 @@ HeldPackets::Taken LiveDecoding::take_held(const AVFrame& frame) {
   return notes;
 }
 
-/// The decoder has found an error in a picture without a lost packet.
+/// Called when the decoder finds an error in a frame without a lost packet.
 void LiveDecoding::lose_picture() {
   damage_.lose();
   residue_.note_error();
@@ -306,16 +308,16 @@ void LiveDecoding::lose_picture() {
 
 // ---- counts
 
-/// Counts the losses of a packet that is not decoded, and of the pictures before it. As with frames, those
-/// before the first picture belong to the start.
+/// Counts the losses of a packet that is not decoded, including the frames missing before it. Losses before
+/// the first frame belong to the start and do not count.
 void LiveDecoding::note_losses(const Arrived& arrived, const Context& context) {
   if (!counts_losses(phase_)) return;
   context.counters.drop(NodeDropCause::Lost, arrived.notes.missing);
   if (arrived.damaged) context.counters.source().count_damaged();
 }
 
-/// A picture may come anyway. Where pictures are counted, this one is when a later one has come, and a picture of a
-/// replay was counted when it came.
+/// The frame may still arrive. When frames are counted, count_missing() counts it once a later one has
+/// arrived; replayed frames were counted on arrival.
 void LiveDecoding::count_undecoded(const Context& context) {
   if (!makes_pictures(phase_) || group_.replays()) return;
   if (!counts_pictures()) {
@@ -325,15 +327,15 @@ void LiveDecoding::count_undecoded(const Context& context) {
   }
 }
 
-/// Pictures that did not come before a frame, or before the end. A decoder leaves out pictures before its first one
-/// if they refer to pictures before the keyframe: there, only pictures with an error are lost.
+/// Counts frames that did not arrive before this one, or before the end. Before its first frame a decoder
+/// skips frames that refer to frames before the keyframe, so there only frames with an error are lost.
 void LiveDecoding::count_missing(const HeldPackets::Taken& notes, const Context& context) {
   if (phase_ == LivePhase::Showing && counts_pictures()) return count_before(notes, context);
   if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, notes.missing);
   context.counters.drop(NodeDropCause::Decode, std::min(notes.failed, std::exchange(first_errors_, 0)));
 }
 
-/// Pictures before the next frame that will not come.
+/// Counts the frames missing before the next one, and skips their numbers.
 void LiveDecoding::count_before(const HeldPackets::Taken& notes, const Context& context) {
   context.counters.drop(NodeDropCause::Lost, notes.missing);
   context.counters.drop(options_.leaves_out ? NodeDropCause::NotDecoded : NodeDropCause::Decode,

@@ -1,4 +1,4 @@
-// The bytes that a filter has made of a stream's, on their way to FFmpeg's demuxer.
+// Holds the output of a byte filter on its way to FFmpeg's demuxer.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/filter/byte_filter.hpp"
 
@@ -34,7 +34,7 @@ bool FilteredBytes::seek_loss(std::int64_t place) {
   return picture != nullptr && picture->after_loss;
 }
 
-/// Returns null if no picture begins there.
+/// Returns null if no image starts at this offset.
 const FilteredBytes::Picture* FilteredBytes::find(std::int64_t place) {
   while (!pictures_.empty() && pictures_.front().place < place) pictures_.pop_front();
   return pictures_.empty() || pictures_.front().place != place ? nullptr : &pictures_.front();

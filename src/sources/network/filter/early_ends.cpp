@@ -1,4 +1,4 @@
-// Lets FFmpeg's demuxer give a picture when its last byte has come, where the stream's format allows it.
+// Lets FFmpeg's demuxer return a frame as soon as its last byte arrives, where the stream's format allows it.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/filter/early_ends.hpp"
 
@@ -22,12 +22,12 @@ extern "C" {
 
 namespace freshframe::media {
 
-// The input of FFmpeg's demuxer with a filter in front.
+// Puts a filter in front of the input of FFmpeg's demuxer.
 
 namespace {
 
 constexpr int kNetworkBuffer = 1 << 15;  // bytes
-// As FFmpeg's own: half of it stays, so that a demuxer can go back to where it began.
+// As in FFmpeg: half of the buffer keeps old data, so that a demuxer can seek back to its start.
 constexpr int kDemuxersBuffer = 2 * kNetworkBuffer;
 
 }  // namespace
@@ -54,7 +54,7 @@ void FilteredIo::filter(Bytes bytes) {
   }
 }
 
-/// At least one byte, or FFmpeg's error.
+/// Waits for at least one byte. Returns the count or FFmpeg's error.
 int FilteredIo::read(std::span<std::uint8_t> to) {
   int count = 1;
   while (bytes_.empty() && count > 0 && failure_.empty() && !filter_->has_ended()) {
@@ -74,7 +74,7 @@ namespace {
 
 constexpr int kNoParser = AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
 
-/// The first bytes, which can be read again afterwards.
+/// Returns the first bytes of the input, which can be read again afterwards.
 std::vector<std::uint8_t> first_bytes(AVIOContext& io) {
   std::vector<std::uint8_t> first(kTsPacketSize + 1);
   const int size = avio_read_partial(&io, first.data(), static_cast<int>(first.size()));
@@ -110,7 +110,7 @@ std::optional<UnitSyntax> find_syntax(AVCodecID codec) {
   return std::nullopt;
 }
 
-/// Whether a packet begins with a start code (Annex B): in an MP4 it begins with a length.
+/// Returns true if a packet begins with a start code (Annex B). In an MP4 it begins with a length.
 bool begins_unit(Bytes bytes) {
   constexpr std::array<std::uint8_t, 4> kCode{0, 0, 0, 1};
   return bytes.size() > kCode.size() && (std::equal(kCode.begin(), kCode.end(), bytes.begin()) ||
@@ -142,9 +142,9 @@ bool EarlyEnds::put_filter(AVFormatContext& input, AVIOContext*& io) {
   const bool is_multipart = dynamic_cast<MultipartFilter*>(filter.get()) != nullptr;
   io_ = std::make_unique<FilteredIo>(IoPtr(std::exchange(io, nullptr)), std::move(filter));
   io = io_->io();
-  // FFmpeg knows this demuxer by the declared type, which the filter hides from it.
+  // FFmpeg selects this demuxer by the Content-Type, which the filter hides.
   if (is_multipart && input.iformat == nullptr) input.iformat = av_find_input_format("mpjpeg");
-  input.flags |= AVFMT_FLAG_CUSTOM_IO;  // FFmpeg does not close it, whether or not the stream can be read
+  input.flags |= AVFMT_FLAG_CUSTOM_IO;  // FFmpeg must not close the input, even if opening fails
   return true;
 }
 
@@ -153,7 +153,7 @@ void EarlyEnds::prepare_playlist(AVFormatContext& input, const std::optional<TsV
   constexpr int kH265 = 0x24;
   const bool is_known = video && (video->type == kH264 || video->type == kH265);
   is_playlist_ = is_playlist_ || is_known;
-  // Times are filled in: FFmpeg waits for each stream's first one while it looks for streams.
+  // FFmpeg must fill in timestamps, because it waits for the first one of each stream while probing.
   input.flags = is_known ? input.flags | AVFMT_FLAG_NOPARSE : input.flags & ~AVFMT_FLAG_NOPARSE;
 }
 
@@ -195,9 +195,9 @@ void EarlyEnds::look_at(AVPacket& packet, AVFormatContext& input) {
     return;
   }
   *believes_stuffing_ = false;
-  packet.flags &= ~AV_PKT_FLAG_KEY;  // a decoder would show a part of it
+  packet.flags &= ~AV_PKT_FLAG_KEY;  // otherwise a decoder would show a partial frame
   picture_->refresh = Refresh::None;
-  picture_->after_loss = true;  // the picture before may have been cut
+  picture_->after_loss = true;  // the end of the previous frame may be missing
   io_->put([&](FilteredBytes& out) { stream_->end_early(std::nullopt, out); });
   input.flags &= ~kNoParser;
 }

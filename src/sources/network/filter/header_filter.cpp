@@ -1,4 +1,5 @@
-// Ends an endless MP4 or Matroska before a later header with other parameters, which FFmpeg's demuxers ignore.
+// Ends an endless MP4 or Matroska stream before a new header with other parameters, which FFmpeg's demuxers
+// ignore.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/filter/header_filter.hpp"
 
@@ -10,12 +11,12 @@ namespace freshframe::media {
 
 std::string without_times(std::string bytes) {
   constexpr std::size_t kName = 4;
-  constexpr std::size_t kFlags = 4;  // bytes of a version and flags
+  constexpr std::size_t kFlags = 4;  // bytes of the version and flags
   for (const std::string_view name : {"mvhd", "tkhd", "mdhd"}) {
     for (auto at = bytes.find(name); at != std::string::npos; at = bytes.find(name, at + kName)) {
       const auto begin = at + kName + kFlags;
       if (begin >= bytes.size()) break;
-      const std::size_t size = bytes[at + kName] == 1 ? 16 : 8;  // size of two times
+      const std::size_t size = bytes[at + kName] == 1 ? 16 : 8;  // size of creation and modification time
       std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(begin), std::min(size, bytes.size() - begin),
                   '\0');
     }
@@ -29,7 +30,7 @@ namespace {
 constexpr std::string_view kEbml = "\x1A\x45\xDF\xA3";
 constexpr std::string_view kCluster = "\x1F\x43\xB6\x75";
 constexpr std::string_view kCodecPrivate = "\x63\xA2";
-constexpr std::size_t kEbmlHead = 64;  // bytes that include the kind of document
+constexpr std::size_t kEbmlHead = 64;  // bytes at the start that contain the DocType
 
 std::string_view view_text(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -41,7 +42,7 @@ std::uint64_t parse_number(Bytes bytes) {
   return value;
 }
 
-/// The parameters of all decoders, by their elements CodecPrivate.
+/// Concatenates the contents of all CodecPrivate elements.
 std::string private_data(std::string_view header) {
   std::string all;
   for (auto at = header.find(kCodecPrivate); at != std::string_view::npos;
@@ -60,7 +61,8 @@ std::string private_data(std::string_view header) {
   return all;
 }
 
-/// Returns how many bytes at the end may begin another header. A single one may be anything: then nothing waits for it.
+/// Returns how many bytes at the end may start another header. A single matching byte is too common to wait
+/// for more.
 std::size_t begun_header(std::string_view text) {
   for (const std::size_t size : {3, 2}) {
     if (text.ends_with(kEbml.substr(0, size))) return size;
@@ -100,7 +102,7 @@ void HeaderFilter::finish(FilteredBytes& out) {
   held_.clear();
 }
 
-/// ISO/IEC 14496-12, 4.2. Returns how many bytes it has taken; 0 means more must come.
+/// Parses boxes (ISO/IEC 14496-12, 4.2). Returns the number of bytes consumed; 0 means that more are needed.
 std::size_t HeaderFilter::take_box(Bytes bytes, FilteredBytes& out) {
   constexpr std::size_t kHead = 8;
   constexpr std::size_t kLongHead = 16;
@@ -111,7 +113,7 @@ std::size_t HeaderFilter::take_box(Bytes bytes, FilteredBytes& out) {
       if (bytes.size() < kLongHead) return 0;
       size = parse_number(bytes.subspan(kHead, 8));
     }
-    if (size < kHead) {  // 0: up to the end
+    if (size < kHead) {  // 0: the box extends to the end
       state_ = State::Through;
       out.append(bytes);
       return bytes.size();
@@ -129,7 +131,7 @@ std::size_t HeaderFilter::take_box(Bytes bytes, FilteredBytes& out) {
   return count;
 }
 
-/// The same. Clusters may have no length, so a header is found by its first bytes.
+/// As take_box(), for Matroska. Clusters may have unknown length, so a header is found by its first bytes.
 std::size_t HeaderFilter::take_elements(Bytes bytes, FilteredBytes& out) {
   const auto text = view_text(bytes);
   if (state_ == State::Data) {

@@ -1,4 +1,4 @@
-// Puts the length of each JPEG picture into a multipart stream whose server leaves it out.
+// Adds the Content-Length of each JPEG image to a multipart stream whose server omits it.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/filter/multipart_filter.hpp"
 
@@ -15,12 +15,13 @@
 
 namespace freshframe::media {
 
-// Finds the end of a JPEG picture by its segments, since a picture in its metadata has an end, too.
+// Finds the end of a JPEG by parsing its segments, because a thumbnail in the metadata has an end marker as
+// well.
 
 namespace {
 
 // ITU-T T.81, table B.1.
-constexpr std::uint8_t kFirst = 0xFF;  // first byte of each marker, and padding before it
+constexpr std::uint8_t kFirst = 0xFF;  // first byte of each marker, and fill bytes before it
 constexpr std::uint8_t kStuffed = 0x00;
 constexpr std::uint8_t kTemporary = 0x01;
 constexpr std::uint8_t kLastReserved = 0xBF;
@@ -43,7 +44,7 @@ std::size_t JpegEnd::add(Bytes bytes) {
   return at;
 }
 
-/// Returns how many of the bytes have no meaning here.
+/// Skips bytes that have no meaning in the current state. Returns their number.
 std::size_t JpegEnd::skip_bytes(Bytes bytes) noexcept {
   if (state_ == State::Segment) {
     const auto count = std::min(left_, bytes.size());
@@ -72,7 +73,7 @@ JpegEnd::State JpegEnd::after(std::uint8_t byte) noexcept {
       return State::LengthLow;
     case State::LengthLow:
       left_ |= byte;
-      if (left_ < 2) return State::NoJpeg;  // it counts its own bytes
+      if (left_ < 2) return State::NoJpeg;  // the length includes its own two bytes
       left_ -= 2;
       if (left_ > 0) return State::Segment;
       return begins_scan_ ? State::Scan : State::Marker;
@@ -108,10 +109,10 @@ Bytes view_bytes(std::string_view text) {
 
 constexpr std::string_view kLength = "content-length:";
 constexpr std::string_view kType = "content-type:";
-constexpr std::string_view kTypeLine = "Content-Type: image/jpeg\r\n";  // FFmpeg's demuxer wants one
-constexpr std::string_view kOwnBoundary = "--part";                     // until the server has sent one
+constexpr std::string_view kTypeLine = "Content-Type: image/jpeg\r\n";  // required by FFmpeg's demuxer
+constexpr std::string_view kOwnBoundary = "--part";                     // until the server sends one
 
-/// Returns the value of a header in the head of a part, or nullopt if the head lacks it. `name` is in small letters.
+/// Returns the value of a header of a part, or nullopt if it is missing. `name` must be lower-case.
 std::optional<std::string_view> value_in(std::string_view head, std::string_view name) {
   std::optional<std::string_view> value;
   for (; !head.empty(); head.remove_prefix(head.find('\n') + 1)) {
@@ -121,12 +122,12 @@ std::optional<std::string_view> value_in(std::string_view head, std::string_view
   return value;
 }
 
-/// Whether the line is the first of a part whose server has sent no boundary, or one without dashes.
+/// Returns true if the line starts a part whose server sends no boundary, or one without dashes.
 bool is_header(std::string_view line) {
   return value_in(line, kType) || value_in(line, kLength);
 }
 
-/// Returns the head without the lines of a header.
+/// Returns the head without the given header.
 std::string without_header(std::string_view head, std::string_view name) {
   std::string result;
   while (!head.empty()) {
@@ -175,7 +176,7 @@ void MultipartFilter::finish(FilteredBytes& out) {
   state_ = State::Through;
 }
 
-/// Passes bytes that are no JPEG. The demuxer looks for the next boundary.
+/// Passes on bytes that are not a JPEG. The demuxer looks for the next boundary.
 void MultipartFilter::pass(Bytes bytes, FilteredBytes& out) {
   out.append(bytes);
   passed_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -186,11 +187,11 @@ void MultipartFilter::pass(Bytes bytes, FilteredBytes& out) {
   if (unended_ > kMostPartBytes) throw_too_large("sends a part without an end");
 }
 
-/// A part of one line, up to its end, or all before a picture without a head.
+/// Consumes bytes up to the end of a line or, if the parts have no headers, up to the start of an image.
 std::size_t MultipartFilter::add_head(Bytes bytes, FilteredBytes& out) {
   const auto end = std::ranges::find(bytes, std::uint8_t{'\n'});
   if (!has_heads_ && head_.empty()) {
-    const auto picture = std::find(bytes.begin(), end, kFirst);  // no text has this byte
+    const auto picture = std::find(bytes.begin(), end, kFirst);  // 0xFF does not occur in text
     if (picture != end) {
       begin_bare_picture();
       return static_cast<std::size_t>(picture - bytes.begin());
@@ -222,7 +223,7 @@ void MultipartFilter::begin_picture() {
   end_ = JpegEnd();
 }
 
-/// Lines before the first one of a head belong to no part, and the demuxer takes none but a blank one after a part.
+/// Drops lines outside a part's head: FFmpeg's demuxer accepts only a blank line there.
 void MultipartFilter::end_line(FilteredBytes& out) {
   const auto line = std::exchange(line_, {});
   const bool blank = core::trimmed(std::string_view(line).substr(0, line.size() - 1)).empty();
@@ -254,7 +255,7 @@ void MultipartFilter::end_head() {
   length_ = static_cast<std::size_t>(number.value_or(0));
 }
 
-/// The part is no JPEG picture: nothing but its length shows its end.
+/// The part is not a JPEG, so only its Content-Length shows where it ends.
 void MultipartFilter::begin_body(FilteredBytes& out) {
   if (!has_length_) return finish(out);
   if (length_ > kMostPartBytes)
@@ -279,7 +280,7 @@ std::size_t MultipartFilter::add_body(Bytes bytes, TimePoint arrived, FilteredBy
   return count;
 }
 
-/// Leaves out bytes that are no JPEG. If a picture was cut off, the next one has begun.
+/// Drops data that is not a JPEG. If an image was cut off, its last bytes may be the start of the next one.
 void MultipartFilter::drop_bare_picture(TimePoint arrived) {
   constexpr std::array<std::uint8_t, 2> kStart{kFirst, kSoi};
   const bool begins_again =
@@ -321,11 +322,11 @@ std::size_t MultipartFilter::add_picture(Bytes bytes, TimePoint arrived, Filtere
   return count;
 }
 
-/// Finds the boundary that ends an incomplete picture, among the bytes after `before` and the start of a boundary before
-/// them.
+/// Finds the boundary that ends an incomplete image. Searches the bytes from offset `before` on, and as many
+/// before them as a partial boundary takes.
 std::optional<std::size_t> MultipartFilter::boundary_after(std::size_t before) const {
   if (boundary_.empty()) return std::nullopt;
-  constexpr std::string_view kFollowers = "\r\n-";  // coded data may have a short boundary by chance
+  constexpr std::string_view kFollowers = "\r\n-";  // image data may contain a short boundary by chance
   const std::string_view text(reinterpret_cast<const char*>(picture_.data()), picture_.size());
   const auto line = "\n" + boundary_;
   for (auto at = text.find(line, before - std::min(before, line.size())); at != std::string_view::npos;
@@ -336,7 +337,7 @@ std::optional<std::size_t> MultipartFilter::boundary_after(std::size_t before) c
   return std::nullopt;
 }
 
-/// The boundary at `next` has come before the picture's end.
+/// Ends the image early: the boundary at offset `next` came before the JPEG's end.
 void MultipartFilter::cut_picture(std::size_t next, std::size_t before, FilteredBytes& out) {
   const auto* const bytes = reinterpret_cast<const char*>(picture_.data());
   if (next < before) line_.assign(bytes + next, before - next);

@@ -1,4 +1,4 @@
-// Ends each segment of a playlist with a packet that lets FFmpeg's demuxer give the segment's last picture.
+// Appends a packet to each segment of a playlist, so that FFmpeg's demuxer returns the segment's last frame.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/filter/segment_tails.hpp"
 

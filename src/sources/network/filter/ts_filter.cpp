@@ -1,4 +1,4 @@
-// Ends each picture of a transport stream with its last packet, where FFmpeg waits for the next picture.
+// Marks the last packet of each frame in a transport stream, where FFmpeg would wait for the next frame.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/filter/ts_filter.hpp"
 
@@ -7,7 +7,7 @@
 
 namespace freshframe::media {
 
-// The head of a packet of a transport stream (ISO/IEC 13818-1, 2.4.3).
+// Parses transport stream packet headers (ISO/IEC 13818-1, 2.4.3).
 
 namespace {
 
@@ -17,9 +17,9 @@ constexpr unsigned kScrambling = 0xC0;  // transport_scrambling_control
 constexpr unsigned kHasField = 0x20;    // adaptation_field_control
 constexpr unsigned kHasPayload = 0x10;
 
-/// Whether an adaptation field has bytes of stuffing (2.4.3.4). `field`: the bytes after its length.
+/// Returns true if an adaptation field contains stuffing (2.4.3.4). `field`: the bytes after its length.
 bool is_stuffed(Bytes field) noexcept {
-  if (field.empty()) return true;  // the length alone, 0: one byte of stuffing
+  if (field.empty()) return true;  // length 0: one stuffing byte
   const unsigned flags = field[0];
   if (field.size() == 1) return flags == 0;
   std::size_t used = 1;
@@ -54,19 +54,20 @@ TsPacket parse_ts_packet(Bytes bytes) noexcept {
 
 namespace {
 
-/// A number of 13 bits, as PIDs are.
+/// Reads 13 bits, the size of a PID.
 int pid_at(Bytes bytes) noexcept {
   return (bytes[0] & 31) << 8 | bytes[1];
 }
 
-/// A number of 12 bits, as lengths are.
+/// Reads 12 bits, the size of a length.
 std::size_t length_at(Bytes bytes) noexcept {
   return (bytes[0] & 15U) << 8U | bytes[1];
 }
 
-/// The entries of the table that begins in this packet. Empty if it is another table, or exceeds the packet.
+/// Returns the entries of the table that begins in this packet. Empty if it is another table, or exceeds the
+/// packet.
 Bytes view_entries(const TsPacket& packet, int table_id) noexcept {
-  constexpr std::size_t kBefore = 3;  // bytes that the length of a table does not count
+  constexpr std::size_t kBefore = 3;  // bytes up to and including the length field, which it does not count
   constexpr std::size_t kHead = 8;    // bytes of a table before its entries
   constexpr std::size_t kCrc = 4;     // bytes after them
   if (!packet.starts || packet.scrambled || packet.payload.empty()) return {};
@@ -78,7 +79,7 @@ Bytes view_entries(const TsPacket& packet, int table_id) noexcept {
   return table.subspan(kHead, size - kHead - kCrc);
 }
 
-/// The PID of the table of the first program.
+/// Returns the PID of the first program's PMT.
 std::optional<int> program_in(Bytes entries) noexcept {
   constexpr std::size_t kEntry = 4;
   for (; entries.size() >= kEntry; entries = entries.subspan(kEntry)) {
@@ -106,8 +107,8 @@ std::optional<TsVideo> video_in(Bytes entries) noexcept {
 }  // namespace
 
 std::optional<TsVideo> video_in_tables(Bytes head) noexcept {
-  constexpr int kPrograms = 0;  // the number of the table of programs, and its PID
-  constexpr int kProgram = 2;   // the number of the table of a program
+  constexpr int kPrograms = 0;  // table_id and PID of the PAT
+  constexpr int kProgram = 2;   // table_id of a PMT
   std::optional<int> program;
   for (; head.size() >= kTsPacketSize && head[0] == kTsSync; head = head.subspan(kTsPacketSize)) {
     const auto packet = parse_ts_packet(head.first(kTsPacketSize));
@@ -125,15 +126,16 @@ bool begins_video(Bytes payload) noexcept {
 }
 
 std::array<std::uint8_t, kTsPacketSize> ts_packet_that_ends(const TsPacket& last) noexcept {
-  constexpr std::uint8_t kDiscontinuity = 0x80;  // so that the next counter is not compared with this one
+  constexpr std::uint8_t kDiscontinuity = 0x80;  // so that the next continuity counter is not compared
   std::array<std::uint8_t, kTsPacketSize> bytes{};
-  bytes.fill(0xFF);  // its only byte of payload is no start code, too
+  bytes.fill(0xFF);  // the payload byte is not part of a start code either
   const auto pid = static_cast<unsigned>(last.pid);
   bytes[0] = kTsSync;
   bytes[1] = static_cast<std::uint8_t>(kUnitStart | pid >> 8U);
   bytes[2] = static_cast<std::uint8_t>(pid & 255U);
   bytes[3] = static_cast<std::uint8_t>(kHasField | kHasPayload | last.counter);
-  bytes[4] = static_cast<std::uint8_t>(kTsPacketSize - kHeader - 2);  // all but its length and the payload
+  bytes[4] = static_cast<std::uint8_t>(kTsPacketSize - kHeader - 2);  // all but the length byte and the
+                                                                      // payload
   bytes[5] = kDiscontinuity;
   return bytes;
 }
@@ -148,7 +150,7 @@ void TsFilter::add(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
       continue;
     }
     in_step_ = false;
-    if (rest.size() == kTsPacketSize) break;  // the next byte decides
+    if (rest.size() == kTsPacketSize) break;  // wait for the next byte to decide
     in_step_ = rest[0] == kTsSync && rest[kTsPacketSize] == kTsSync;
     if (in_step_) continue;
     const auto next = std::find(rest.begin() + 1, rest.end(), kTsSync);
@@ -188,14 +190,15 @@ void TsFilter::add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
   if (video == nullptr) return out.append(bytes);
   const bool follows = packet.counter == ((video->counter + 1) & 15);
   if (packet.pid == early_ && (packet.starts || !follows)) end_picture(out);
-  video->ends = false;  // the picture may go on
-  // The demuxer marks a picture that is torn. It forgets a loss between two pictures if the first has ended early.
+  video->ends = false;  // the frame may continue
+  // FFmpeg's demuxer flags corrupt frames, but misses a loss between two frames if the first one was ended
+  // early.
   const bool repeats = packet.counter == video->counter;
   if (packet.pid == early_ && !video->open && !follows && !repeats) video->after_loss = true;
   if (packet.starts) out.begin_picture(arrived, std::exchange(video->after_loss, false));
   out.append(bytes);
   video->counter = packet.counter;
-  // Where packets are lost after the end of a picture, another one has begun among them.
+  // If packets after the end of a frame were lost, the next frame started among them.
   if (packet.starts || (!video->open && !follows)) ++video->picture;
   video->open = true;
   const auto verdict =
@@ -205,7 +208,7 @@ void TsFilter::add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
   video->ends = true;
 }
 
-/// Returns null if the packet is of no video.
+/// Returns null if the packet is not from a video stream.
 TsFilter::Video* TsFilter::find_video(const TsPacket& packet) {
   const auto found = videos_.find(packet.pid);
   if (found != videos_.end()) return &found->second;

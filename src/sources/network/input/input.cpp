@@ -1,4 +1,4 @@
-// FFmpeg's side of a network connection: opens the stream and reads its packets.
+// Opens a network stream with FFmpeg and reads its packets.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/input/input.hpp"
 
@@ -30,8 +30,8 @@ extern "C" {
 
 namespace freshframe::media {
 
-// All inputs that FFmpeg's demuxer opens: a stream's own gets its filter, a playlist is asked for when it has
-// changed.
+// Hooks every input that FFmpeg's demuxer opens: the stream itself gets a filter, and playlists are fetched
+// again only when they have changed.
 
 void OpenedInputs::install(AVFormatContext& input, bool waits) {
   waits_ = waits;
@@ -75,7 +75,7 @@ int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::stri
 
 namespace {
 
-/// Whether another request would have the same answer.
+/// Returns true if repeating the request would give the same answer.
 bool is_refusal(int result) {
   return result == AVERROR_HTTP_BAD_REQUEST || result == AVERROR_HTTP_UNAUTHORIZED ||
          result == AVERROR_HTTP_FORBIDDEN || result == AVERROR_HTTP_NOT_FOUND ||
@@ -92,7 +92,8 @@ int OpenedInputs::ask(AVFormatContext& input, AVIOContext*& io, const std::strin
                       });
 }
 
-/// The file may also be parameters or a key. FFmpeg's demuxer skips one for which a single request fails.
+/// Retries, because FFmpeg's HLS demuxer skips a segment after one failed request. Also opens init sections
+/// and keys.
 int OpenedInputs::open_segment(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
                                const AVDictionary* options) const {
   constexpr int kMostTries = 3;
@@ -106,10 +107,10 @@ int OpenedInputs::open_segment(AVFormatContext& input, AVIOContext*& io, const s
   }
 }
 
-/// A playlist that was opened before.
+/// Fetches a playlist again.
 int OpenedInputs::open_again(AVFormatContext& input, AVIOContext*& io, const std::string& url,
                              const AVDictionary* options) const {
-  constexpr const char* kLimit = "rw_timeout";  // microseconds for each wait
+  constexpr const char* kLimit = "rw_timeout";  // microseconds per read or write
   Dictionary same;
   if (options != nullptr && av_dict_copy(same.out(), options, 0) < 0) throw std::bad_alloc();
   const auto* given =
@@ -119,7 +120,8 @@ int OpenedInputs::open_again(AVFormatContext& input, AVIOContext*& io, const std
   return ask(input, io, url, AVIO_FLAG_READ, same.out());
 }
 
-/// The first call opens the stream. Later ones are a playlist's, whose input must be FFmpeg's own.
+/// Inspects an input that was opened. The first call is for the stream itself; for a playlist, later calls
+/// must leave FFmpeg's own `io` in place.
 int OpenedInputs::look_at(AVFormatContext& input, AVIOContext*& io, const std::string& url, TimePoint asked) {
   if (const int result = playlists_.check_map(url, *io, !is_open_); result < 0) return result;
   const bool is_stream_itself = opened_.empty();
@@ -138,16 +140,17 @@ namespace {
 
 constexpr double kSignOffTime = 0.1;  // seconds for RTSP's TEARDOWN
 
-/// The option of playlists, where FFmpeg would begin three segments before the newest one.
+/// HLS option: FFmpeg's default starts three segments before the newest one.
 constexpr const char* kStartOption = "live_start_index";
 
-/// Whether FFmpeg asks for a playlist again on the same connection. Then freshframe cannot choose the moment.
+/// HLS option: whether FFmpeg refetches a playlist on the same connection. Then freshframe cannot choose the
+/// moment.
 constexpr const char* kPersistentOption = "http_persistent";
 
-/// Whether FFmpeg opens a segment before it has read the one before.
+/// HLS option: whether FFmpeg opens a segment before it has read the previous one.
 constexpr const char* kMultipleOption = "http_multiple";
 
-/// No unnecessary probing. A user's own options take precedence.
+/// Avoids unnecessary probing. The user's options take precedence.
 Dictionary with_defaults(const std::map<std::string, std::string>& given, const core::LiveUrl& url) {
   Dictionary result(given);
   const auto set_default = [&](const char* key, const char* value) {
@@ -158,7 +161,7 @@ Dictionary with_defaults(const std::map<std::string, std::string>& given, const 
   if (url.scheme == "rtsp") {
     set_default("rtsp_flags", "prefer_tcp");
     set_default("allowed_media_types",
-                "video");  // with audio, FFmpeg shifts the times at the first sender report
+                "video");  // with audio, FFmpeg shifts the timestamps at the first sender report
   }
   if (url.scheme == "http" || url.scheme == "https") {
     set_default(kStartOption, "-1");
@@ -177,7 +180,7 @@ std::string list_kinds(const AVFormatContext& input) {
   return text.empty() ? "nothing" : text;
 }
 
-/// "0: 320x180 h264, 1: 640x360 h264".
+/// Formats a list as "0: 320x180 h264, 1: 640x360 h264".
 std::string numbered(const std::vector<std::string>& videos) {
   std::string text;
   for (std::size_t i = 0; i < videos.size(); ++i) {
@@ -245,10 +248,10 @@ void LiveInput::open_container(const std::string& target, Dictionary& options,
   const int opened = avformat_open_input(&input, target.c_str(), nullptr, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
   for (const char* key : {kStartOption, kPersistentOption, kMultipleOption}) {
-    if (!options_.options.contains(key)) options.remove(key);  // it is no playlist
+    if (!options_.options.contains(key)) options.remove(key);  // not an HLS stream
   }
-  // FFmpeg asks once for a place that has moved for good, and goes round in a loop of them by itself, without a word. Where
-  // it has one, such as that the name cannot be resolved, or has connected to the next place, that one has failed.
+  // FFmpeg caches permanent redirects and follows a loop of them without a log message. If there is a message
+  // (the name cannot be resolved, or the next address was connected to), the failure has another cause.
   redirects_again_ =
       redirects_again_ || (opened == AVERROR(EIO) && errors.ends_with_redirect() && errors.cause().empty());
   check_open();
@@ -257,9 +260,9 @@ void LiveInput::open_container(const std::string& target, Dictionary& options,
   opened_.begin_input();
 }
 
-/// RTSP describes the streams in text, a transport stream in its tables, and a stream that was found by
-/// reading ahead is described by its packets. To probe further, FFmpeg would need a keyframe and seven more
-/// frames. The decoder gets the size from the first frame.
+/// Returns true if the codec is known without probing, from the SDP (RTSP), the tables of a transport stream
+/// or the packets read ahead. Probing would wait for a keyframe and seven more frames; the decoder gets the
+/// size from the first frame.
 bool LiveInput::is_described() const {
   const bool is_rtsp = std::string_view(input_->iformat->name) == "rtsp";
   if (!is_rtsp && !has_whole_pictures_ && first_packets_.empty()) return false;
@@ -310,7 +313,7 @@ void LiveInput::tell_choice() const {
 
 void LiveInput::make_decoder(Dictionary& options) {
   decoder_ = kept_->take(*stream_->codecpar, stream_->time_base);
-  if (decoder_) return;  // the connection before has checked the options
+  if (decoder_) return;  // an earlier connection has checked the options
   const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1),
                                  .low_delay = true,
                                  .wish = DecoderWish::read_options(options_)};
@@ -352,7 +355,7 @@ std::optional<double> LiveInput::program_time(const AVPacket& packet) {
 
 int LiveInput::read() {
   av_packet_unref(packet_.get());
-  // Joining a stream in the middle of a picture is not an error, although FFmpeg's parser logs one.
+  // Joining in the middle of a frame is not an error, although FFmpeg's parser logs one.
   const FfmpegErrorCapture errors(joined_ ? FfmpegErrorCapture::Purpose::Reader
                                           : FfmpegErrorCapture::Purpose::Opening);
   const auto listening = access_.listen();
@@ -365,7 +368,7 @@ int LiveInput::read() {
   return result;
 }
 
-/// Fills packet_, and looks at it.
+/// Reads into packet_, and inspects it.
 int LiveInput::read_next() {
   const auto take = [&](std::deque<AvPacketPtr>& packets) {
     packet_ = std::move(packets.front());
@@ -377,7 +380,7 @@ int LiveInput::read_next() {
     const int result = first_packets_.empty() ? read_packet(*input_, *packet_) : take(first_packets_);
     if (result == AVERROR_EOF && parser_) {
       parser_->finish(stream_->index, pictures_);
-      if (!pictures_.empty()) return take(pictures_);  // the next call meets the end again
+      if (!pictures_.empty()) return take(pictures_);  // the next call hits the end again
     }
     if (result < 0 || !is_video(*packet_)) return result;
     if (!parser_) ends_.look_at(*packet_, *input_);
@@ -412,7 +415,8 @@ bool LiveInput::is_over_tls() const {
   return url_.live.is_over_tls() || opened_.uses_tls() || std::string_view(input_->url).starts_with("rtsps:");
 }
 
-/// A file over HTTP, or a playlist that is complete, whether it was when it was opened or has become so.
+/// Returns true at the end of an HTTP file or of a complete playlist, including one completed after it was
+/// opened.
 bool LiveInput::is_over() const {
   if (is_bursty()) return input_->duration > 0 || opened_.playlists().are_over();
   AVIOContext* file = input_->pb;
@@ -436,7 +440,7 @@ std::string LiveInput::trouble() const {
   return code < 0 ? "its playlist does not come: " + ffmpeg_text(code) : std::string();
 }
 
-/// After an error: FFmpeg's own, and what it does not say.
+/// Returns the causes of an error: a refused access, and what FFmpeg logged.
 std::string LiveInput::causes(const FfmpegErrorCapture& errors) const {
   return (access_.refusal().empty() ? "" : ": " + access_.refusal()) + errors.in_brackets();
 }

@@ -1,4 +1,4 @@
-// The playlists of a live stream on their way to FFmpeg's demuxer, which gets one again when it has changed.
+// Fetches live playlists for FFmpeg's demuxer, and returns one again only when it has changed.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/input/live_playlists.hpp"
 
@@ -16,16 +16,16 @@
 
 namespace freshframe::media {
 
-// When a playlist is asked for, so that a new segment is known soon after it is there.
+// Schedules playlist requests so that a new segment is found soon after it appears.
 
 namespace {
 
-constexpr double kShortestSegment = 0.2;  // seconds: no playlist has shorter segments for long
+constexpr double kShortestSegment = 0.2;  // seconds: playlists do not have shorter segments for long
 constexpr double kLongestSegment = 30;
-constexpr double kFirstSteps = 8;  // in a segment
+constexpr double kFirstSteps = 8;  // requests per segment, at first
 constexpr double kFinest = 0.05;   // seconds between two requests
 constexpr double kFineShare = 1.0 / 40;
-constexpr double kShortSpan = 2;     // a span of this number of the finest steps is short enough
+constexpr double kShortSpan = 2;     // a span of this many finest steps is short enough
 constexpr double kSpanGrowth = 0.5;  // share of the finest step, per segment
 
 double finest(double segment) {
@@ -81,7 +81,7 @@ void ReloadSchedule::miss(const Answer& answer) {
   }
 }
 
-/// Where several have come at once, the time of the newest follows from the first one's time.
+/// If several segments appeared at the same time, the newest one's time is derived from the first one's.
 void ReloadSchedule::hit(const Answer& answer, std::int64_t count) {
   const double others = segment_ * static_cast<double>(count - 1);
   found_ = true;
@@ -98,20 +98,20 @@ void ReloadSchedule::hit(const Answer& answer, std::int64_t count) {
 
 namespace {
 
-constexpr std::string_view kShortLength = "0.01";  // seconds; FFmpeg complains of 0
+constexpr std::string_view kShortLength = "0.01";  // seconds; FFmpeg logs a warning for 0
 
 bool is_growing(const Playlist& playlist) {
   return !playlist.is_master && !playlist.is_over && !playlist.segments.empty();
 }
 
-/// The text of a playlist. FFmpeg ends a line at a zero byte, and would take the rest of a title for a segment.
+/// Returns the playlist. FFmpeg ends a line at a zero byte, and would take the rest of a title for a segment.
 std::optional<std::string> take_playlist(AVIOContext& io, bool whole) {
   auto text = take_text(io, whole);
   if (text) std::ranges::replace(*text, '\0', ' ');
   return text;
 }
 
-/// Whether it has boxes of MP4 with parameters ahead, and no pictures. The bytes can be read again.
+/// Returns true for an MP4 init section: parameter boxes without images. The bytes can be read again.
 bool begins_with_parameters(AVIOContext& io) {
   constexpr std::size_t kHead = 8;  // bytes: a box's length and its name
   const auto begin = avio_tell(&io);
@@ -160,12 +160,13 @@ int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked,
   return 0;
 }
 
-/// Returns whether the connection ends: FFmpeg would give what it cannot decrypt to the decoder.
+/// Returns true if the stream is encrypted, which ends the connection: FFmpeg would decode what it cannot
+/// decrypt.
 bool LivePlaylists::note_encryption(const Playlist& playlist) {
   if (playlist.encryption.empty()) return false;
   if (!is_encrypted_) encryption_ = shown_words(playlist.encryption);
   is_encrypted_ = true;
-  interrupt_.end_call();  // otherwise FFmpeg would ask for the playlist again and again
+  interrupt_.end_call();  // otherwise FFmpeg would fetch the playlist endlessly
   return true;
 }
 
@@ -189,7 +190,7 @@ void LivePlaylists::note_opened(const std::string& url) {
   for (auto& [playlist, known] : known_) known.is_read = known.is_read || has_uri(url, known.newest);
 }
 
-/// Asks for the playlist at `opened`. Returns its text, or nullopt if the request has failed.
+/// Fetches the playlist with `open`. Returns it, or nullopt if the request failed.
 std::optional<std::string> LivePlaylists::ask(const Open& open, IoPtr& opened) {
   AVIOContext* io = nullptr;
   const int result = open(io);
@@ -199,7 +200,8 @@ std::optional<std::string> LivePlaylists::ask(const Open& open, IoPtr& opened) {
   return text;
 }
 
-/// Whether an answer is older than the last one. A server that repeats it has begun again.
+/// Returns true if an answer is older than the last one. If it stays older, the server has restarted its
+/// numbering.
 bool LivePlaylists::note_staleness(Known& known, const Playlist& playlist, TimePoint now) {
   constexpr double kLongest = 3;  // segments
   if (!known.is_read || compare_numbering(playlist, known.last) != Numbering::Stale) {
@@ -211,7 +213,7 @@ bool LivePlaylists::note_staleness(Known& known, const Playlist& playlist, TimeP
                            kLongest * std::clamp(playlist.seconds, kShortestSegment, kLongestSegment));
 }
 
-/// Makes the numbers of a playlist that begins again go on from those before. Returns false if they cannot.
+/// Continues the numbering when a playlist restarts. Returns false if that is impossible.
 bool LivePlaylists::number_on(Known& known, Playlist& playlist, std::string& text) {
   const auto numbering = compare_numbering(playlist, known.last);
   if (numbering == Numbering::Again || (numbering == Numbering::Stale && known.is_read)) {
@@ -265,7 +267,7 @@ bool LivePlaylists::is_map(const std::string& url) const {
 }
 
 int LivePlaylists::check_map(const std::string& url, AVIOContext& io, bool first) {
-  // A segment may be another range of the same file.
+  // A media segment may be a byte range of the same file.
   if (!is_map(url) || !begins_with_parameters(io)) return 0;
   const auto begin = avio_tell(&io);
   const auto bytes = take_text(io, true);
@@ -280,7 +282,8 @@ int LivePlaylists::check_map(const std::string& url, AVIOContext& io, bool first
 
 namespace {
 
-/// Reads what is needed, a packet at a time: a segment may come slowly. All can be read again.
+/// Reads packet by packet until the tables are found, since a segment may arrive slowly. All can be read
+/// again.
 std::optional<TsVideo> find_segment_video(AVIOContext& io) {
   const auto begin = avio_tell(&io);
   std::string head;
@@ -293,7 +296,7 @@ std::optional<TsVideo> find_segment_video(AVIOContext& io) {
     if (is_ts) video = video_in_tables({reinterpret_cast<const std::uint8_t*>(head.data()), head.size()});
   }
   head.append(io.buf_ptr, io.buf_end);
-  put_text(io, head, begin);  // a seek would find no more than what has come last
+  put_text(io, head, begin);  // a seek would only find the newest data
   return video;
 }
 
@@ -301,13 +304,13 @@ std::optional<TsVideo> find_segment_video(AVIOContext& io) {
 
 int LivePlaylists::check_video(AVIOContext& io, bool first, std::optional<TsVideo>& video) {
   constexpr char kSync{kTsSync};
-  if (!begins_with(io, {&kSync, 1})) return 0;  // the file is an MP4, a playlist, or a key
+  if (!begins_with(io, {&kSync, 1})) return 0;  // the input is an MP4, a playlist, or a key
   video = find_segment_video(io);
   if (!video) return 0;
   if (first || known_videos_.empty()) known_videos_.insert(*video);
   if (known_videos_.contains(*video)) return 0;
   has_other_video_ = true;
-  interrupt_.end_call();  // otherwise FFmpeg would only leave this segment out
+  interrupt_.end_call();  // otherwise FFmpeg would only skip this segment
   return AVERROR_EXIT;
 }
 

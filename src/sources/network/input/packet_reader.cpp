@@ -1,4 +1,4 @@
-// How a connection over FFmpeg gets the packets of its video: one by one, or from a thread that reads ahead.
+// Reads the video packets of an FFmpeg connection: directly, or on a thread that reads ahead.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/input/packet_reader.hpp"
 
@@ -11,7 +11,7 @@
 
 namespace freshframe::media {
 
-// Packets that were read ahead of their time, between the thread that reads a playlist and the source's own.
+// Passes packets that were read ahead from the reading thread to the source's thread.
 
 namespace {
 
@@ -60,9 +60,9 @@ void PacketQueue::close() {
 
 namespace {
 
-constexpr double kNap = 0.002;  // seconds, when FFmpeg has no packet and does not wait
+constexpr double kNap = 0.002;  // seconds between attempts when FFmpeg has no packet and does not block
 
-/// The next packet of the video, or an error.
+/// Returns the next video packet, or an error.
 ReadPacket read_video(LiveInput& input) {
   const auto asked = std::chrono::steady_clock::now();
   for (;;) {
@@ -77,7 +77,7 @@ ReadPacket read_video(LiveInput& input) {
       const auto arrived = first.value_or(now);
       ReadPacket read{.packet = make_av_packet(), .arrived = arrived, .due = arrived, .lasts_until = arrived};
       read.arrived_is_end = !first;
-      if (first && input.picture()) read.ended = now;  // else FFmpeg waits for the next frame
+      if (first && input.picture()) read.ended = now;  // otherwise FFmpeg waits for the next frame
       read.waited = Seconds(now - asked).count();
       av_packet_move_ref(read.packet.get(), &input.packet());
       const auto ticks = read.packet->dts != AV_NOPTS_VALUE ? read.packet->dts : read.packet->pts;
@@ -92,7 +92,7 @@ ReadPacket read_video(LiveInput& input) {
   }
 }
 
-/// Reads on the thread that asks, which FFmpeg's polls free.
+/// Reads on the calling thread, for inputs where FFmpeg polls the interrupt callback.
 class DirectReader final : public PacketReader {
  public:
   explicit DirectReader(ReadingParts parts) : parts_(std::move(parts)) {
@@ -110,7 +110,7 @@ class DirectReader final : public PacketReader {
   const ReadingParts parts_;
 };
 
-/// Each packet by a detached call, as any of them may connect.
+/// Reads each packet in a detached call, because any of them may open a connection.
 class DetachedReader final : public PacketReader {
  public:
   explicit DetachedReader(ReadingParts parts) : parts_(std::move(parts)) {}
@@ -128,11 +128,11 @@ class DetachedReader final : public PacketReader {
   const ReadingParts parts_;
 };
 
-/// Reads by a detached call, until the connection is lost or closed.
+/// Reads ahead in one detached call, until the connection is lost or closed.
 class AheadReader final : public PacketReader {
  public:
   explicit AheadReader(ReadingParts parts) : parts_(std::move(parts)) {
-    parts_.input->interrupt().disarm();  // next() has the limits
+    parts_.input->interrupt().disarm();  // next() enforces the time limits
     begin_call(parts_.aside, [input = parts_.input, queue = queue_] {
       bool lost = false;
       while (!lost) {

@@ -1,4 +1,4 @@
-// Splits packets that hold several pictures, or a part of one, into pictures.
+// Splits or joins packets so that each holds exactly one frame.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/input/picture_parser.hpp"
 
@@ -35,7 +35,7 @@ void PictureParser::add(const AVPacket& packet, std::deque<AvPacketPtr>& picture
     if (used < 0) return;
     bytes += used;
     left -= used;
-    pts = dts = AV_NOPTS_VALUE;  // of the first picture only
+    pts = dts = AV_NOPTS_VALUE;  // only the first frame has them
     if (size > 0) pictures.push_back(make_picture(data, size, packet));
   }
 }
@@ -49,7 +49,7 @@ void PictureParser::finish(int stream, std::deque<AvPacketPtr>& pictures) {
   if (size > 0) pictures.push_back(make_picture(data, size, *end));
 }
 
-/// `packet`: the one that has completed the picture.
+/// `packet`: the one that completed the frame.
 AvPacketPtr PictureParser::make_picture(const std::uint8_t* data, int size, const AVPacket& packet) {
   auto picture = make_av_packet();
   if (av_new_packet(picture.get(), size) < 0) throw std::bad_alloc();
@@ -63,7 +63,7 @@ AvPacketPtr PictureParser::make_picture(const std::uint8_t* data, int size, cons
   return picture;
 }
 
-/// Only the first picture of a packet has times. The others follow at the distance of the ones before.
+/// Only the first frame of a packet has timestamps. The others follow at the previous interval.
 void PictureParser::set_times(AVPacket& picture) {
   picture.pts = parser_->pts;
   picture.dts = parser_->dts != AV_NOPTS_VALUE ? parser_->dts : parser_->pts;

@@ -1,5 +1,4 @@
-// Which of a stream's videos is read, if there are several: renditions of a playlist, cameras of one
-// multiplex.
+// Chooses the video to read if there are several: renditions of a playlist, or cameras in one multiplex.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/network/input/video_choice.hpp"
 
@@ -74,7 +73,7 @@ std::vector<std::string> describe_videos(const AVFormatContext& input) {
     const auto& parameters = *stream->codecpar;
     auto text = std::to_string(parameters.width) + "x" + std::to_string(parameters.height) + " " +
                 avcodec_get_name(parameters.codec_id);
-    const auto* rate = av_dict_get(stream->metadata, "variant_bitrate", nullptr, 0);  // of a playlist
+    const auto* rate = av_dict_get(stream->metadata, "variant_bitrate", nullptr, 0);  // from the playlist
     // NOLINTNEXTLINE(bugprone-unchecked-string-to-number-conversion): FFmpeg wrote it
     if (rate != nullptr) text += ", " + std::to_string(std::atoll(rate->value) / 1000) + " kbit/s";
     list.push_back(std::move(text));

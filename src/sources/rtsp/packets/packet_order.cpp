@@ -1,4 +1,4 @@
-// Packets of RTP, and their order.
+// Parses RTP packets and puts them in order.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/packets/packet_order.hpp"
 
@@ -7,7 +7,7 @@
 
 namespace freshframe::media::rtsp {
 
-// Packets of RTP (RFC 3550, section 5).
+// Parses RTP packets (RFC 3550, section 5).
 
 namespace {
 
@@ -20,7 +20,7 @@ constexpr unsigned kMarker = 0x80;
 
 std::optional<RtpPacket> parse_rtp(Bytes bytes) noexcept {
   if (bytes.size() < kRtpHeader || bytes[0] >> 6U != 2) return std::nullopt;
-  std::size_t begin = kRtpHeader + std::size_t{4} * (bytes[0] & 15U);  // contributing sources
+  std::size_t begin = kRtpHeader + std::size_t{4} * (bytes[0] & 15U);  // CSRC list
   if ((bytes[0] & kExtension) != 0) {
     if (bytes.size() < begin + 4) return std::nullopt;
     begin += 4 + std::size_t{4} * read_u16(bytes, begin + 2);
@@ -48,15 +48,15 @@ void write_plain_rtp(const RtpPacket& packet, std::uint16_t sequence, std::vecto
 
 namespace {
 
-// RFC 3550, A.1: a larger step is not a gap but a source that starts again.
+// RFC 3550, A.1: a larger step means that the sender restarted, not that packets were lost.
 constexpr int kMaxDropout = 3000;
 constexpr int kMaxMisorder = 100;
 constexpr int kSequences = 1 << 16;
 
 constexpr std::size_t kMostMissing = 4096;
 constexpr std::size_t kMostHeldBytes = 8U << 20U;
-constexpr double kSpare = 1.25;     // factor of the wait, over the latest packet
-constexpr Seconds kRelaxAfter{30};  // without a late packet the wait becomes shorter
+constexpr double kSpare = 1.25;     // factor applied to the observed delay
+constexpr Seconds kRelaxAfter{30};  // the wait is shortened after this time without a late packet
 
 }  // namespace
 
@@ -99,7 +99,7 @@ void PacketOrder::begin_order(std::uint16_t sequence, std::uint32_t source) {
   missing_.clear();
 }
 
-/// A packet whose turn is over: a duplicate, or a packet that was given up.
+/// Handles a packet that arrives after its turn: a duplicate, or one that was counted as lost.
 void PacketOrder::note_old(std::int64_t number, TimePoint now) {
   const auto found = std::ranges::find(missing_, number, &Missing::number);
   if (found == missing_.end()) return;
@@ -128,7 +128,7 @@ std::optional<PacketOrder::Ordered> PacketOrder::take(TimePoint now) {
   return packet;
 }
 
-/// The packets before `until` are lost.
+/// Counts the packets before `until` as lost.
 void PacketOrder::give_up(std::int64_t until) {
   counts_.lost += static_cast<std::uint64_t>(until - next_);
   lost_ += static_cast<std::uint64_t>(until - next_);

@@ -1,4 +1,4 @@
-// The contents of a packet's payload, without taking it apart: slices, parameter sets, keyframes.
+// Inspects RTP payloads for slices, parameter sets and keyframes, without unpacking them.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/packets/payload.hpp"
 
@@ -10,14 +10,14 @@
 namespace freshframe::media::rtsp {
 namespace {
 
-constexpr unsigned kFragmentStart = 0x80;  // bit in the header of a fragment: FU-A and H.265's FU
+constexpr unsigned kFragmentStart = 0x80;  // start bit in the header of an FU-A or FU fragment
 constexpr unsigned kFragmentEnd = 0x40;
 constexpr unsigned kAggregateOfH264 = 24;  // STAP-A
 constexpr unsigned kFragmentOfH264 = 28;
 constexpr unsigned kFragmentOfH265 = 49;
 
-/// A unit, and what a camera has sent as a part of it: some send several units as one (go2rtc WebRTC#391,
-/// retina#68).
+/// Adds the facts of a NAL unit. Some cameras pack several NAL units into one, separated by start codes
+/// (go2rtc WebRTC#391, retina#68).
 void add_units(UnitSyntax syntax, Bytes unit, UnitFacts& facts) noexcept {
   const auto header = header_size(syntax);
   while (unit.size() >= header) {
@@ -28,7 +28,7 @@ void add_units(UnitSyntax syntax, Bytes unit, UnitFacts& facts) noexcept {
   }
 }
 
-/// Several units, each after its length.
+/// Adds NAL units that each follow their length.
 void add_aggregate(UnitSyntax syntax, Bytes rest, UnitFacts& facts) noexcept {
   while (rest.size() > 2) {
     const std::size_t size = read_u16(rest, 0);
@@ -38,7 +38,8 @@ void add_aggregate(UnitSyntax syntax, Bytes rest, UnitFacts& facts) noexcept {
   }
 }
 
-/// A part of a unit, whose header begins with this byte. Slices may follow other units after a start code in it.
+/// Adds a fragment of a NAL unit whose header starts with this byte. Slices may follow other units after a
+/// start code.
 void add_fragment(UnitSyntax syntax, bool first, unsigned header, Bytes body, UnitFacts& facts) noexcept {
   UnitFacts unit;
   add_unit(syntax, header, body, unit);
@@ -61,7 +62,7 @@ UnitFacts look_at_h264(Bytes payload) noexcept {
     add_aggregate(kSyntax, payload.subspan(1), facts);
   } else if (type != kFragmentOfH264) {
     add_units(kSyntax, payload, facts);
-  } else if (payload.size() > 2) {  // FU-A; without a body it is nothing
+  } else if (payload.size() > 2) {  // FU-A; ignored if it has no body
     const unsigned header = (payload[0] & 0xE0U) | (payload[1] & 31U);
     add_fragment(kSyntax, (payload[1] & kFragmentStart) != 0, header, payload.subspan(2), facts);
   }
@@ -85,13 +86,13 @@ UnitFacts look_at_h265(Bytes payload) noexcept {
   return facts;
 }
 
-/// RFC 7741, section 4.2.
+/// Returns true if a VP8 frame begins here (RFC 7741, section 4.2).
 bool begins_vp8(Bytes payload) noexcept {
   constexpr unsigned kStart = 0x10;
   return (payload[0] & kStart) != 0 && (payload[0] & 7U) == 0;
 }
 
-/// The descriptor, then the payload's header, whose lowest bit is 0 in a keyframe.
+/// Skips the payload descriptor. The lowest bit of the payload header is 0 in a keyframe.
 bool begins_vp8_key(Bytes payload) noexcept {
   constexpr unsigned kExtended = 0x80;
   if (!begins_vp8(payload)) return false;
@@ -105,7 +106,7 @@ bool begins_vp8_key(Bytes payload) noexcept {
   return at < payload.size() && (payload[at] & 1U) == 0;
 }
 
-/// RFC 9628, section 4.2: a frame begins (B), and it is the lowest of the spatial layers (SID) of its picture.
+/// RFC 9628, section 4.2: a frame begins (B), and is the lowest spatial layer (SID) of its picture.
 bool begins_vp9(Bytes payload) noexcept {
   constexpr unsigned kBegins = 0x08;
   constexpr unsigned kHasNumber = 0x80;
@@ -116,7 +117,7 @@ bool begins_vp9(Bytes payload) noexcept {
   return (payload[0] & kHasLayers) == 0 || at >= payload.size() || (payload[at] >> 1U & 7U) == 0;
 }
 
-/// A unit, and what follows it after start codes, as in add_units().
+/// Visits a NAL unit and those that follow it after start codes, as in add_units().
 void visit_joined(Bytes unit, const OnUnit& visit) {
   while (!unit.empty()) {
     visit(unit[0], unit.subspan(1));
@@ -148,7 +149,7 @@ UnitFacts look_at_vp9(Bytes payload) noexcept {
   return {.coded = true, .key = key, .first = first, .fresh = key, .reference = true};
 }
 
-/// RFC 2435, section 3.1: the offset of its bytes follows the first one.
+/// RFC 2435, section 3.1: the fragment offset follows the first byte, and is 0 at the start of an image.
 UnitFacts look_at_jpeg(Bytes payload) noexcept {
   const bool first = payload.size() > 3 && (payload[1] | payload[2] | payload[3]) == 0;
   return {.coded = true, .key = true, .first = first, .fresh = true, .disposable = true};
@@ -158,9 +159,9 @@ bool begins_with_code(Bytes payload) noexcept {
   return payload.size() > 3 && payload[0] == 0 && payload[1] == 0 && payload[2] == 1;
 }
 
-constexpr std::array<std::uint8_t, 4> kPicture{0, 0, 1, 0xB6};  // the start code of an image of MPEG-4
+constexpr std::array<std::uint8_t, 4> kPicture{0, 0, 1, 0xB6};  // vop_start_code of MPEG-4
 
-/// The place of the next image of MPEG-4 at or after `from`, or the size of the payload without one.
+/// Returns the offset of the next MPEG-4 image at or after `from`, or the payload's size if there is none.
 std::size_t find_picture(Bytes payload, std::size_t from) noexcept {
   const auto rest = payload.subspan(std::min(from, payload.size()));
   const auto code = std::search(rest.begin(), rest.end(), kPicture.begin(), kPicture.end());
@@ -173,12 +174,12 @@ int count_pictures(Bytes payload) noexcept {
   return count;
 }
 
-/// ISO/IEC 14496-2, 6.2.5: the type of a picture follows its start code: 0 is I, 2 is B.
+/// ISO/IEC 14496-2, 6.2.5: the coding type follows the start code; 0 is I, 2 is B.
 UnitFacts look_at_mpeg4(Bytes payload) noexcept {
   UnitFacts facts{.coded = true};
   const auto code = payload.begin() + static_cast<std::ptrdiff_t>(find_picture(payload, 0));
   if (code == payload.end()) {
-    facts.coded = !begins_with_code(payload);  // else it holds headers alone
+    facts.coded = !begins_with_code(payload);  // otherwise it holds only headers
     return facts;
   }
   const auto type = code + kPicture.size();
@@ -187,7 +188,7 @@ UnitFacts look_at_mpeg4(Bytes payload) noexcept {
   facts.pictures = count_pictures(payload);
   set_reference(*type >> 6U != 2, facts);
   facts.key = *type >> 6U == 0;
-  if (facts.key) facts.recovery = 0;  // B pictures that are shown before it refer to the one before
+  if (facts.key) facts.recovery = 0;  // B-frames shown before it refer to the previous one
   return facts;
 }
 
@@ -245,7 +246,7 @@ std::vector<Bytes> split_images(Codec codec, Bytes payload) {
     }
     return parts;
   }
-  // STAP-A of H.264, AP of H.265: units after their lengths.
+  // STAP-A of H.264, AP of H.265: NAL units after their lengths.
   const auto header = codec == Codec::H264 ? 1U : 2U;
   auto rest = payload.subspan(std::min<std::size_t>(header, payload.size()));
   while (rest.size() > 2) {

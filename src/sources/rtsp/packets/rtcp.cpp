@@ -1,4 +1,4 @@
-// Reports about a stream: its sender's, and ours (RFC 3550, section 6.4).
+// Parses sender reports, and writes receiver reports (RTCP: RFC 3550, section 6.4).
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/packets/rtcp.hpp"
 
@@ -18,13 +18,13 @@ constexpr std::uint8_t kReceiverReport = 201;
 constexpr std::uint8_t kSourceDescription = 202;
 constexpr std::uint8_t kByeType = 203;
 constexpr std::uint8_t kPayloadFeedback = 206;
-constexpr std::uint8_t kPictureLoss = 1;        // a kind of feedback
-constexpr std::uint8_t kCanonicalName = 1;      // an item of a source description
+constexpr std::uint8_t kPictureLoss = 1;        // FMT of a picture loss indication
+constexpr std::uint8_t kCanonicalName = 1;      // SDES item CNAME
 constexpr double kUnixEpoch = 2'208'988'800;    // seconds from 1900 to 1970 (RFC 868)
-constexpr std::uint32_t kYear1968 = 1U << 31U;  // a clock that was never set counts from 0
-constexpr double kTicksOfReport = 65536;        // per second, of the delay since a sender's report
+constexpr std::uint32_t kYear1968 = 1U << 31U;  // lower values are from a clock that was never set
+constexpr double kTicksOfReport = 65536;        // units per second of the delay since the last sender report
 
-/// A source with the length of a sender's report.
+/// Parses a packet that is long enough for a sender report.
 SenderReport sender_report(Bytes packet) {
   SenderReport report{.source = read_u32(packet, 4),
                       .time = read_u32(packet, 10),
@@ -68,7 +68,7 @@ Reception::Reception(int clock)
 
 void Reception::note_packet(std::uint32_t timestamp, TimePoint arrived) {
   constexpr double kWeight = 1.0 / 16;  // RFC 3550, appendix A.8
-  constexpr double kJump = 10;          // seconds: the clock of the stream was set
+  constexpr double kJump = 10;          // seconds: a larger jump means that the sender's clock was set
   if (timestamp_) {
     const double sent = static_cast<std::int32_t>(timestamp - *timestamp_) / clock_;
     const double deviation = std::abs(Seconds(arrived - arrived_).count() - sent);
@@ -91,7 +91,7 @@ std::vector<std::uint8_t> Reception::report(const PacketOrder& order, TimePoint 
   reported_ = counts;
   const auto fraction = expected > 0 ? std::min<std::uint64_t>(255, 256 * lost / expected) : 0;
   std::vector<std::uint8_t> bytes{0x81, kReceiverReport};
-  append_u16(bytes, 7);  // words of 32 bits after the first
+  append_u16(bytes, 7);  // length in 32-bit words, minus one
   append_u32(bytes, own_source_);
   append_u32(bytes, order.source().value_or(0));
   append_u32(bytes, static_cast<std::uint32_t>(fraction << 24U | std::min(counts.lost, kMostLost)));
@@ -100,7 +100,7 @@ std::vector<std::uint8_t> Reception::report(const PacketOrder& order, TimePoint 
   append_u32(bytes, sender_ ? sender_->time : 0);
   const double delay = sender_ ? Seconds(now - sender_arrived_).count() : 0.0;
   append_u32(bytes, static_cast<std::uint32_t>(std::clamp(delay, 0.0, 65535.0) * kTicksOfReport));
-  // The name ends with at least one zero, and the items fill words of 32 bits.
+  // The name ends with at least one zero byte, and the items are padded to 32-bit words.
   const std::size_t words = (6 + name_.size()) / 4 + 1;
   bytes.push_back(0x81);
   bytes.push_back(kSourceDescription);
@@ -117,7 +117,7 @@ std::vector<std::uint8_t> Reception::report(const PacketOrder& order, TimePoint 
 void Reception::append_loss(const PacketOrder& order, std::vector<std::uint8_t>& report) const {
   report.push_back(0x80 | kPictureLoss);
   report.push_back(kPayloadFeedback);
-  append_u16(report, 2);  // words of 32 bits after the first
+  append_u16(report, 2);  // length in 32-bit words, minus one
   append_u32(report, own_source_);
   append_u32(report, order.source().value_or(0));
 }

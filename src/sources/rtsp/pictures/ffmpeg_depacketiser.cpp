@@ -1,4 +1,4 @@
-// FFmpeg's depacketisers, through its reader of SDP files: packets that we have received are its input.
+// Feeds received RTP packets to FFmpeg's depacketisers, through its SDP demuxer.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cerrno>
@@ -26,11 +26,12 @@ using Written = const std::uint8_t*;
 using Written = std::uint8_t*;
 #endif
 
-/// The bytes that FFmpeg reads: first the description, then one packet for each call of add().
+/// The input of FFmpeg's demuxer: first the SDP, then one packet per call of add().
 class Input {
  public:
-  // For reading, though FFmpeg writes its receiver reports into it: one for writing would be read in pieces of the
-  // whole buffer. `direct` makes it write at once: it would wait forever for room in a buffer for reading.
+  // Opened for reading, although FFmpeg writes receiver reports to it: reads from a writable context would
+  // always have the size of the whole buffer. `direct` writes immediately, because a read buffer never has
+  // room.
   explicit Input(std::string text)
       : text_(std::move(text)), io_(make_reading_io(kPacketBuffer, this, &Input::read, &Input::write)) {
     io_->direct = 1;
@@ -41,7 +42,7 @@ class Input {
   ~Input() = default;
 
   [[nodiscard]] AVIOContext* io() noexcept { return io_.get(); }
-  /// The description is read.
+  /// Called when FFmpeg has read the SDP.
   void begin_input() {
     described_ = true;
     io_->buf_ptr = io_->buf_end = io_->buffer;
@@ -67,7 +68,7 @@ class Input {
   }
   static int write(void* /*opaque*/, Written /*bytes*/, int size) { return size; }
 
-  /// FFmpeg keeps the end and the errors of what it has read.
+  /// Clears the end and errors that FFmpeg remembers.
   void wake() {
     io_->eof_reached = 0;
     io_->error = 0;
@@ -86,7 +87,7 @@ class FfmpegDepacketiser final : public Depacketiser {
     AVFormatContext* format = avformat_alloc_context();
     if (format == nullptr) throw std::bad_alloc();
     format->pb = input_.io();
-    // No parsers: they would hold a picture back until the next one begins.
+    // No parsers: they would hold a frame back until the next one begins.
     format->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN | AVFMT_FLAG_NOBUFFER;
     Dictionary options({{"sdp_flags", "custom_io"}, {"reorder_queue_size", "0"}, {"max_delay", "0"}});
     const int opened = avformat_open_input(&format, "", av_find_input_format("sdp"), options.out());
@@ -124,7 +125,8 @@ class FfmpegDepacketiser final : public Depacketiser {
     bool after_gap = false;
   };
 
-  /// The sender's timestamps and markers do not show the last packet of a picture, so FFmpeg gets others.
+  /// Writes the frame's own number as timestamp and sets the marker, since those of the sender do not
+  /// reliably show the last packet of a frame.
   void give_held(bool last, std::vector<std::uint8_t>& picture) {
     if (!held_) return;
     auto packet = held_->packet;
@@ -150,8 +152,8 @@ class FfmpegDepacketiser final : public Depacketiser {
   Input input_;  // outlives format_, which reads it
   InputPtr format_;
   AvPacketPtr packet_;
-  bool joins_ = false;        // FFmpeg keeps the packets of a picture up to its marker
-  std::optional<Held> held_;  // the newest packet, which may be the last of its picture
+  bool joins_ = false;        // FFmpeg buffers the packets of a frame until the marker
+  std::optional<Held> held_;  // the newest packet, which may be the last of its frame
   std::vector<std::uint8_t> held_bytes_;
   std::uint32_t pictures_ = 0;
   std::uint16_t sequence_ = 0;

@@ -1,4 +1,4 @@
-// Finds the packets with which another image begins, by their payloads alone.
+// Detects from the payloads alone which packets start a new image.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/pictures/packet_places.hpp"
 
@@ -33,7 +33,7 @@ SlicePlace PacketPlaces::place_h264(Bytes payload, bool after_loss) {
   return first.value_or(SlicePlace::Continues);
 }
 
-/// RFC 2435, section 3.1: the offset of a fragment, which rises within an image.
+/// RFC 2435, section 3.1: the fragment offset increases within an image.
 SlicePlace PacketPlaces::place_jpeg(Bytes payload) {
   if (payload.size() < 4) return SlicePlace::Continues;
   const auto offset = std::uint32_t{payload[1]} << 16U | read_u16(payload, 2);

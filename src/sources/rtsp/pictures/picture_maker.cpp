@@ -1,4 +1,4 @@
-// Makes pictures of a stream's packets: whole ones as soon as their last packet has come.
+// Assembles frames from a stream's packets, as soon as the last packet of each has arrived.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/pictures/picture_maker.hpp"
 
@@ -14,7 +14,7 @@
 
 namespace freshframe::media::rtsp {
 
-// Counts the pictures without any packet, by the times of the pictures that came.
+// Counts frames of which no packet arrived, by the timestamps of the frames that did.
 
 std::uint64_t MissingPictures::add(std::int64_t time, std::uint64_t lost) {
   const auto place = std::ranges::upper_bound(waiting_, time);
@@ -22,7 +22,8 @@ std::uint64_t MissingPictures::add(std::int64_t time, std::uint64_t lost) {
   depth_ = std::clamp(later + (began_ && time < last_ ? 1U : 0U), depth_, std::size_t{kMostReordered});
   waiting_.insert(place, time);
   since_loss_ = lost > 0 ? 0 : since_loss_ + 1;
-  const auto longest = depth_ > 0 ? std::size_t{kMostReordered} : 0;  // until a place turns out to be empty
+  const auto longest = depth_ > 0 ? std::size_t{kMostReordered} : 0;  // reordering is assumed until a frame
+                                                                      // is known to be missing
   lost_ = since_loss_ > longest ? 0 : lost_ + lost;
   std::uint64_t missing = 0;
   while (waiting_.size() > depth_) {
@@ -32,7 +33,7 @@ std::uint64_t MissingPictures::add(std::int64_t time, std::uint64_t lost) {
   return missing;
 }
 
-/// No earlier picture will come.
+/// Called when no earlier frame can arrive any more.
 std::uint64_t MissingPictures::settle(std::int64_t time) {
   constexpr std::size_t kMostIntervals = 31;
   const auto step = time - last_;
@@ -53,7 +54,7 @@ std::uint64_t MissingPictures::settle(std::int64_t time) {
   return missing;
 }
 
-/// The median of the newest.
+/// Returns the median of the newest intervals, in ticks.
 std::int64_t MissingPictures::interval() const {
   if (intervals_.empty()) return declared_;
   std::vector<std::int64_t> sorted(intervals_.begin(), intervals_.end());
@@ -63,7 +64,7 @@ std::int64_t MissingPictures::interval() const {
 
 namespace {
 
-/// FFmpeg's depacketisers keep the parts of other codecs up to the marker.
+/// For other codecs, FFmpeg's depacketisers buffer the fragments until the marker.
 bool has_slices(Codec codec) {
   return codec == Codec::H264 || codec == Codec::H265 || codec == Codec::Mpeg4;
 }
@@ -114,17 +115,17 @@ void PictureMaker::add(const RtpPacket& packet, std::uint64_t lost, TimePoint ar
   }
 }
 
-/// A packet, or an image of several in one packet.
+/// Adds a packet, or one of several images in a packet.
 void PictureMaker::add_part(const RtpPacket& packet, UnitFacts facts, std::uint64_t lost, TimePoint arrived) {
-  // The rest of a slice that some cameras send in one unit with parameter sets.
+  // Some cameras send a slice in one NAL unit with parameter sets; this is the rest of such a slice.
   const bool goes_on = lost == 0 && !facts.tail && !unit_ends(codec_, packet.payload).first;
   facts.coded = facts.coded || (goes_on && unit_coded_);
   unit_coded_ = facts.coded;
   const auto part = make_part(packet, facts, lost > 0);
   const auto verdict = ends_.add(part);
-  auto unknown = lost;  // to which picture they belonged
+  auto unknown = lost;  // lost packets that may belong to either frame
   if (verdict.before) {
-    torn_ = torn_ || lost > 0;  // its marker has not come
+    torn_ = torn_ || lost > 0;  // the packet with its marker was lost
     if (lost > 0 && ends_.believes_markers()) --unknown;
     finish();
   }
@@ -138,8 +139,8 @@ void PictureMaker::add_part(const RtpPacket& packet, UnitFacts facts, std::uint6
 
 void PictureMaker::append(const RtpPacket& packet, const UnitFacts& facts, std::uint64_t lost,
                           TimePoint arrived) {
-  // Parameter sets and messages amid a picture belong to the next one: some servers repeat sets between slices
-  // (GStreamer with config-interval=-1), where H.265's decoder does not take them.
+  // Parameter sets and SEI messages in the middle of a frame belong to the next one: some servers repeat them
+  // between slices (GStreamer with config-interval=-1), which the H.265 decoder rejects.
   const bool of_next = facts_.coded && !facts.coded && !facts.tail;
   if (!of_next) {
     note_time(packet, arrived);
@@ -147,7 +148,7 @@ void PictureMaker::append(const RtpPacket& packet, const UnitFacts& facts, std::
   }
   merge(facts, of_next ? next_facts_ : facts_);
   taken_ += packet.payload.size();
-  // FFmpeg keeps the parts of these codecs itself, up to the marker.
+  // For these codecs FFmpeg buffers the fragments itself, until the marker.
   if (!has_slices(codec_) && taken_ > kMostBytes) throw Fault(Trouble::Lost, "a picture has no end", EBADMSG);
   gap_ = gap_ || lost > 0;
   if (!lacks_beginning(packet, lost)) {
@@ -175,7 +176,7 @@ PictureEnds::Part PictureMaker::make_part(const RtpPacket& packet, const UnitFac
           .place = place};
 }
 
-/// The rest of a unit whose first packet is lost is of no use: FFmpeg would append it to the unit before.
+/// Without its first packet a NAL unit is useless, and FFmpeg would append the rest to the previous one.
 bool PictureMaker::lacks_beginning(const RtpPacket& packet, std::uint64_t lost) {
   const auto ends = unit_ends(codec_, packet.payload);
   if (ends.first) unit_open_ = true;
@@ -184,7 +185,7 @@ bool PictureMaker::lacks_beginning(const RtpPacket& packet, std::uint64_t lost) 
   return !unit_open_;
 }
 
-/// Packets that are lost before the first slice may be of this picture or of others.
+/// Packets lost before the first slice may belong to this frame or to earlier ones.
 void PictureMaker::note_loss(const UnitFacts& facts, std::uint64_t lost) {
   if (facts_.coded) {
     torn_ = torn_ || lost > 0;
@@ -195,8 +196,8 @@ void PictureMaker::note_loss(const UnitFacts& facts, std::uint64_t lost) {
   after_loss_ = after_loss_ || lost > (headless ? 1U : 0U);
 }
 
-/// A picture has the time of its slices: parameter sets may come long before, with the time of the picture
-/// before.
+/// A frame has the timestamp of its slices: parameter sets may arrive much earlier, with that of the previous
+/// frame.
 void PictureMaker::note_time(const RtpPacket& packet, TimePoint arrived) {
   if (open_ && (facts_.coded || (packet.timestamp == timestamp_ && !times_.are_doubted()))) return;
   open_ = true;
@@ -223,8 +224,8 @@ void PictureMaker::finish() {
   begin_picture();
 }
 
-/// Packets of it have come, and no decoder can use them: it counts as lost, and the next picture has the mark. A
-/// picture at the beginning of a connection belongs to the time before it.
+/// Drops a frame that no decoder can use. It counts as lost, and the next frame is marked. Frames before the
+/// first complete one are not counted.
 void PictureMaker::discard() {
   std::vector<std::uint8_t> sets;
   if (codec_ == Codec::H264) append_sets(UnitSyntax::H264, bytes_, sets);
@@ -240,7 +241,8 @@ void PictureMaker::discard() {
   begin_picture();
 }
 
-/// Takes the units that came amid the picture before. The memory of an ordinary picture is used again.
+/// Starts with the units that arrived during the previous frame. Reuses the buffer unless it is unusually
+/// large.
 void PictureMaker::begin_picture() {
   constexpr std::size_t kMostKept = 256U << 10U;
   if (bytes_.capacity() > kMostKept) bytes_ = {};
@@ -264,7 +266,8 @@ Picture PictureMaker::take_picture() {
   return picture;
 }
 
-/// The next picture begins with the facts of its units that have arrived.
+/// Returns the notes of this frame, and continues with the facts of units that already arrived for the next
+/// one.
 PictureNotes PictureMaker::take_notes() {
   layers_ = std::max(layers_, facts_.layer);
   const bool disposable = facts_.disposable && !facts_.reference && facts_.layer == layers_;
@@ -282,7 +285,7 @@ std::uint64_t PictureMaker::unfinished_count() const noexcept {
   return gave_ ? discarded_ + (facts_.coded ? 1 : 0) : 0;
 }
 
-/// Timestamps wrap, and a report may be old: its distance to the next picture is small.
+/// Timestamps wrap around and a report may be old, but it is never far from the next frame.
 void PictureMaker::note_report(const SenderReport& report) {
   if (!report.wall_time) return;
   if (!times_.has_begun()) {

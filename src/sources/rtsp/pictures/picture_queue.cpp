@@ -1,4 +1,4 @@
-// The pictures between the thread that reads the network and the thread that decodes.
+// Passes frames from the thread that reads the network to the thread that decodes.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/pictures/picture_queue.hpp"
 
@@ -34,11 +34,11 @@ std::uint64_t PictureQueue::put(Picture picture, TimePoint now) {
   const auto dropped = drops ? drop_locked() : 0;
   if (waits_for_key_) waits_since_ = now;
   lock.unlock();
-  changed_.notify_one();  // without the lock, which the thread that wakes wants
+  changed_.notify_one();  // not under the lock, which the woken thread needs
   return dropped;
 }
 
-/// Whether the taker's offer has taken it. Unlocks meanwhile.
+/// Offers the frame to the waiting consumer. Returns true if it was taken. Unlocks during the call.
 bool PictureQueue::offer(Picture& picture, std::unique_lock<std::mutex>& lock) {
   if (offer_ == nullptr || !pictures_.empty()) return false;
   const auto& take_it = *offer_;
@@ -53,17 +53,17 @@ bool PictureQueue::offer(Picture& picture, std::unique_lock<std::mutex>& lock) {
   }
   lock.lock();
   offering_ = false;
-  if (offer_ == nullptr) changed_.notify_one();  // the taker's time is over
+  if (offer_ == nullptr) changed_.notify_one();  // the consumer's wait has ended in the meantime
   if (failure) std::rethrow_exception(failure);
   return taken;
 }
 
-/// Looks after the oldest one.
+/// Ignores the oldest frame.
 bool PictureQueue::has_key_locked() const {
   return std::any_of(pictures_.begin() + 1, pictures_.end(), [](const Picture& one) { return one.key; });
 }
 
-/// Drops up to the newest keyframe after the oldest picture, or all without one.
+/// Drops all frames before the newest keyframe, or all frames if there is no keyframe after the oldest.
 std::uint64_t PictureQueue::drop_locked() {
   const auto last = pictures_.rend() - 1;
   const auto newest = std::find_if(pictures_.rbegin(), last, [](const Picture& one) { return one.key; });

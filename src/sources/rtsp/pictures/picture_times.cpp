@@ -1,4 +1,4 @@
-// The times of images by RTP's timestamps, as long as these can be times.
+// Computes timestamps of images from RTP timestamps, unless these are implausible.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/pictures/picture_times.hpp"
 
@@ -11,13 +11,13 @@
 namespace freshframe::media::rtsp {
 namespace {
 
-constexpr int kMostOdd = 2;   // among the last 32 images; jumps: without 250 plausible images between them
+constexpr int kMostOdd = 2;   // among the last 32 images; for jumps, without 250 plausible images in between
 constexpr int kEnough = 250;  // plausible images in a row
 constexpr double kLeastSpan = 1;  // seconds
 constexpr int kLeastImages = 8;   // in a span
-constexpr int kMostOddSpans =
-    2;  // judgements in a row: a server may send what it has kept faster than in real time
-constexpr double kFactor = 10;  // between the paces of timestamps and arrivals: no network's delay does this
+constexpr int kMostOddSpans = 2;  // spans in a row: a server may send buffered data faster than real time
+constexpr double kFactor = 10;    // between the rates of timestamps and arrivals: more than any network delay
+                                  // explains
 
 }  // namespace
 
@@ -48,7 +48,7 @@ bool PictureTimes::repeats(std::uint32_t timestamp) const noexcept {
   return std::ranges::find(recent_, std::optional(timestamp)) != recent_.end();
 }
 
-/// A pause of the arrivals alone is the network's.
+/// A pause in the arrivals alone is due to the network.
 bool PictureTimes::jumps(std::int64_t step, TimePoint arrived) const noexcept {
   const double seconds = static_cast<double>(step) / clock_;
   if (seconds < -kMostBack) return true;
@@ -67,8 +67,8 @@ void PictureTimes::judge(bool odd, TimePoint arrived) {
   }
 }
 
-/// Each second: whether the timestamps have moved on about as far as the arrivals. An odd span continues, because
-/// the network may make up for what it has held up.
+/// Checks once a second that timestamps and arrivals advance at about the same rate. An implausible span is
+/// extended, because the network may catch up.
 void PictureTimes::judge_pace(TimePoint arrived) {
   ++span_.images;
   span_.highest = std::max(span_.highest, ticks_);

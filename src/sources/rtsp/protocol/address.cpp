@@ -1,4 +1,4 @@
-// The parts of an RTSP URL, and the URLs that a server's description refers to.
+// Splits RTSP URLs, and resolves the URLs in a server's description.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/protocol/address.hpp"
 
@@ -18,7 +18,7 @@ bool is_rtsp(std::string_view url) {
   return core::lower_case(url.substr(0, kScheme.size())) == kScheme;
 }
 
-/// A control character would begin another header.
+/// A control character could inject another header.
 bool is_clean(std::string_view text) {
   return std::ranges::none_of(text, [](unsigned char c) { return c < ' ' || c == 0x7F; });
 }
@@ -65,7 +65,7 @@ std::string base_url(std::string_view request, std::string_view content_base,
     if (given.empty() || given == "*") continue;
     if (is_rtsp(given)) return without_credentials(given);
     if (given.front() == '/') return authority + std::string(given);
-    // "192.0.2.1/stream/": some cameras forget the scheme.
+    // Some cameras omit the scheme: "192.0.2.1/stream/".
     if (given.starts_with(std::string_view(authority).substr(kScheme.size()))) {
       return std::string(kScheme) + std::string(given);
     }

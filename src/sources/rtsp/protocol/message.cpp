@@ -1,4 +1,4 @@
-// Messages of RTSP, and what the other side did wrong in them.
+// Parses and writes RTSP messages, and describes failed sessions.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/protocol/message.hpp"
 
@@ -11,7 +11,7 @@
 
 namespace freshframe::media::rtsp {
 
-// Why a session with an RTSP server could not begin, or has ended.
+// Explains why a session with an RTSP server failed or ended.
 
 std::string errno_text(int code) {
   auto text = std::generic_category().message(code);
@@ -81,7 +81,7 @@ void SessionHeader::update(std::string_view value) {
   constexpr std::string_view kTimeout = "timeout";
   auto end = value.find_first_of(";,");
   const auto given = core::trimmed(value.substr(0, end));
-  previous.clear();  // the answer is a success, so the id was right
+  previous.clear();  // the request succeeded, so the session id was right
   if (!given.empty() && given != id && given != refused) previous = std::exchange(id, std::string(given));
   while (end != std::string_view::npos) {
     value.remove_prefix(end + 1);
@@ -105,7 +105,7 @@ bool SessionHeader::return_to_previous() {
 }
 
 std::optional<Message> parse_head(std::string_view given) {
-  // A control character in a value could begin a header of the request that repeats it.
+  // A control character in a value could inject a header into a request that repeats it.
   std::string clean(given);
   std::ranges::replace_if(clean, [](unsigned char c) { return c < ' ' && c != '\n' && c != '\r'; }, ' ');
   std::string_view text(clean);

@@ -1,4 +1,4 @@
-// The description of a presentation (SDP: RFC 4566, RFC 8866), as cameras write it.
+// Parses SDP (RFC 4566, RFC 8866) as cameras write it.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/protocol/sdp.hpp"
 
@@ -15,11 +15,11 @@ namespace freshframe::media::rtsp {
 namespace {
 
 constexpr std::size_t kMostMedia = 64;
-constexpr long kLastPayloadType = 127;  // RFC 3550, section 5.1: seven bits
+constexpr long kLastPayloadType = 127;  // RFC 3550, section 5.1: 7 bits
 constexpr long kFastestClock = 1'000'000'000;
 constexpr double kFastestRate = 1000;  // frames per second
 
-/// The payload types that need no "a=rtpmap" (RFC 3551, table 5).
+/// Payload types that do not need "a=rtpmap" (RFC 3551, table 5).
 struct StaticType {
   std::uint8_t type;
   std::string_view encoding;
@@ -27,7 +27,7 @@ struct StaticType {
 constexpr std::array<StaticType, 3> kStaticVideo{{{26, "JPEG"}, {31, "H261"}, {34, "H263"}}};
 constexpr int kVideoClock = 90000;
 
-/// The word before the next space, which is removed with it.
+/// Removes and returns the first word.
 std::string_view take_word(std::string_view& text) {
   text = core::trimmed(text);
   const auto word = text.substr(0, text.find(' '));
@@ -42,11 +42,11 @@ std::string capitals(std::string_view text) {
   return result;
 }
 
-/// "m=video 0 RTP/AVP 96 97"; of several payload types the first.
+/// Parses "m=video 0 RTP/AVP 96 97". Uses the first payload type.
 Media parse_media(std::string_view text) {
   Media media;
   media.kind = core::lower_case(take_word(text));
-  take_word(text);  // the port
+  take_word(text);  // port
   media.protocol = capitals(take_word(text));
   media.encrypted = media.protocol.find("SAVP") != std::string::npos;
   media.payload_type =
@@ -59,7 +59,7 @@ Media parse_media(std::string_view text) {
   return media;
 }
 
-/// "96 H264/90000"
+/// Parses "96 H264/90000".
 void parse_rtpmap(std::string_view text, Media& media) {
   if (core::number_at(take_word(text), kLastPayloadType) != long{media.payload_type}) return;
   text = core::trimmed(text);
@@ -75,20 +75,20 @@ void parse_rate(std::string_view text, Media& media) {
   if (error == std::errc() && rate > 0 && rate <= kFastestRate) media.rate = rate;
 }
 
-/// A text after the number of a payload type, if that is the medium's.
+/// Stores the string after a payload type's number, if this is the payload type of `media`.
 void parse_typed(std::string_view text, const Media& media, std::string& into) {
   if (core::number_at(take_word(text), kLastPayloadType) == long{media.payload_type})
     into = core::trimmed(text);
 }
 
-/// "96 nack pli", "* nack pli"
+/// Parses "96 nack pli" and "* nack pli".
 void parse_feedback(std::string_view text, Media& media) {
   const auto type = take_word(text);
   const bool own = type == "*" || core::number_at(type, kLastPayloadType) == long{media.payload_type};
   if (own && take_word(text) == "nack" && take_word(text) == "pli") media.takes_pli = true;
 }
 
-/// "a=NAME:VALUE" of a medium.
+/// Parses "a=NAME:VALUE" of a media section.
 void parse_attribute(std::string_view name, std::string_view value, Media& media) {
   if (name == "control") media.control = value;
   if (name == "rtpmap") parse_rtpmap(value, media);
@@ -102,7 +102,7 @@ void parse_attribute(std::string_view name, std::string_view value, Media& media
 }  // namespace
 
 Description parse_sdp(std::string_view given) {
-  // A control character could begin a header of the request that repeats a control URL.
+  // A control character in a control URL could inject a header into the request that repeats it.
   std::string clean(given);
   std::ranges::replace_if(clean, [](unsigned char c) { return c < ' '; }, '\n');
   std::string_view text(clean);
@@ -141,11 +141,11 @@ std::string make_sdp(const Media& media) {
   return text;
 }
 
-// The Transport header of an answer to SETUP (RFC 2326, section 12.39): where the packets come from.
+// Parses the Transport header of a SETUP response (RFC 2326, section 12.39): where the packets come from.
 
 namespace {
 
-/// "4-5", or "4" alone.
+/// Parses "4-5" or "4".
 std::pair<std::optional<long>, std::optional<long>> parse_pair(std::string_view text, long most) {
   const auto dash = text.find('-');
   const auto first = core::number_at(text, most);
@@ -169,7 +169,7 @@ void parse_parameter(std::string_view name, std::string_view value, TransportAns
     const auto [first, second] = parse_pair(value, kLastPort);
     answer.server_port = static_cast<int>(first.value_or(0));
     answer.server_control_port = static_cast<int>(second.value_or(0));
-    // "0-1" is what some servers write that know no port yet.
+    // Some servers write "0-1" if they do not know the port yet.
     if (answer.server_port == 0) answer.server_control_port = 0;
   }
 }

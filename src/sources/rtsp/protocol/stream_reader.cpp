@@ -1,4 +1,4 @@
-// Takes the bytes of an RTSP connection apart: messages, and packets between them (RFC 2326, 10.12).
+// Splits the bytes of an RTSP connection into messages and interleaved packets (RFC 2326, 10.12).
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/protocol/stream_reader.hpp"
 
@@ -15,10 +15,10 @@ namespace freshframe::media::rtsp {
 namespace {
 
 constexpr std::size_t kPacketHead = 4;  // '$', channel, length
-/// Channels of a SETUP are small numbers. A '$' before a larger unassigned channel is not believed.
+/// Channel numbers are small. A '$' before a larger unassigned channel is not a packet.
 constexpr std::uint8_t kMostChannels = 32;
 
-/// The first words of a message: an answer, or a request that a server may send.
+/// What a message starts with: a response, or a request that a server may send.
 constexpr std::array<std::string_view, 7> kBeginnings{
     "RTSP/", "OPTIONS ", "ANNOUNCE ", "REDIRECT ", "GET_PARAMETER ", "SET_PARAMETER ", "TEARDOWN "};
 
@@ -30,16 +30,16 @@ std::size_t read_packet_length(std::span<const std::uint8_t> head) {
   return std::size_t{head[2]} << 8U | head[3];
 }
 
-/// RTP (RFC 3550, section 5.1) or RTCP (section 6.4.1) of this channel.
+/// Returns true for RTP (RFC 3550, section 5.1) or RTCP (section 6.4.1) of this channel.
 bool is_media(std::span<const std::uint8_t> bytes, const Channel& channel) {
   constexpr std::uint8_t kFirstReport = 200;
-  constexpr std::uint8_t kLastReport = 207;  // extended reports, RFC 3611
+  constexpr std::uint8_t kLastReport = 207;  // extended reports (RFC 3611)
   if (bytes[0] >> 6U != 2) return false;
   if (!channel.payload_type) return bytes[1] >= kFirstReport && bytes[1] <= kLastReport;
   return (bytes[1] & 0x7FU) == *channel.payload_type;
 }
 
-/// The end of the empty line that ends a head, or npos.
+/// Returns the end of the empty line after the headers, or npos.
 std::size_t find_head_end(std::string_view text, std::size_t from) {
   for (auto at = text.find('\n', from); at != std::string_view::npos; at = text.find('\n', at + 1)) {
     const auto next = text.substr(at + 1, 2);
@@ -87,13 +87,13 @@ StreamReader::Sight StreamReader::look() const {
   for (const auto beginning : kBeginnings) {
     if (text.starts_with(beginning)) return Sight::Head;
     if (beginning.starts_with(text)) return Sight::TooShort;
-    if (astray_) break;  // among other bytes only an answer is believed
+    if (astray_) break;  // after an error, resume only at a response
   }
   return Sight::Nothing;
 }
 
 StreamReader::Sight StreamReader::look_for_packet() const {
-  constexpr std::size_t kLooked = 2;  // bytes of a packet by which it is recognised
+  constexpr std::size_t kLooked = 2;  // bytes needed to recognise a packet
   const auto bytes = rest();
   if (bytes.size() < kPacketHead) return Sight::TooShort;
   const auto channel = std::ranges::find(channels_, bytes[1], &Channel::number);
@@ -116,13 +116,14 @@ std::optional<StreamReader::Element> StreamReader::take_packet() {
   return Interleaved{bytes[1], bytes.subspan(kPacketHead, length)};
 }
 
-/// Returns false if more bytes are needed. Bytes that only look like a message are skipped.
+/// Parses a message. Returns false if more bytes are needed. Skips bytes that only look like one.
 bool StreamReader::read_head() {
   const auto text = as_text(rest());
   const auto end = find_head_end(text, looked_);
   if (std::min(end, text.size()) > kLongestHead) throw NotRtsp("a message with more than 64 KiB of headers");
   if (end == std::string_view::npos) {
-    looked_ = text.size() - std::min<std::size_t>(text.size(), 3);  // "\n\r" may be the beginning of an end
+    looked_ = text.size() - std::min<std::size_t>(text.size(), 3);  // a trailing "\n\r" may be part of the
+                                                                    // empty line
     return false;
   }
   looked_ = 0;
@@ -152,7 +153,7 @@ std::optional<StreamReader::Element> StreamReader::take_body() {
   return std::exchange(pending_, std::nullopt);
 }
 
-/// One byte, an empty line between two elements excepted, is counted.
+/// Skips and counts one byte. Empty lines between messages are not counted.
 void StreamReader::skip() {
   const auto byte = buffer_[begin_++];
   if (!astray_ && (byte == '\r' || byte == '\n')) return;

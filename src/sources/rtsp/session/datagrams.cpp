@@ -1,4 +1,4 @@
-// The two UDP sockets of a stream: its packets and its reports (RFC 3550, section 11).
+// Opens the UDP sockets of a stream, for RTP and RTCP (RFC 3550, section 11).
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/session/datagrams.hpp"
 
@@ -15,7 +15,7 @@ using platform::Socket;
 
 constexpr std::size_t kLargestDatagram = 65536;
 
-/// Bound to this port, 0: to any; closed if the port is taken.
+/// Binds to this port, or to any if 0. Returns a closed socket if the port is taken.
 Socket bind_socket(const platform::Address& peer, int port) {
   int error = 0;
   auto socket = Socket::datagrams(peer.any(port), error);
@@ -34,7 +34,7 @@ Datagrams::Datagrams(const platform::Address& peer, int buffer_size)
     const int port = first.port();
     auto second = bind_socket(peer, port ^ 1);
     if (!second.is_open()) continue;
-    // RFC 3550, section 11: packets have the even port.
+    // RFC 3550, section 11: RTP uses the even port.
     const bool even = port % 2 == 0;
     packets_ = std::move(even ? first : second);
     reports_ = std::move(even ? second : first);
@@ -51,13 +51,13 @@ void Datagrams::set_server(const std::string& source, int port, int control_port
   if (!any) server_ = server_.find_named(source).value_or(server_);
 }
 
-/// Across a NAT the server names an address that its packets do not have here.
+/// Behind a NAT the server's own address may differ from the one that its packets arrive from.
 bool Datagrams::is_from_server(const platform::Address& from) const {
   return from.is_same_host(server_) || from.is_same_host(peer_);
 }
 
 std::optional<std::span<const std::uint8_t>> Datagrams::receive(const Socket& socket) {
-  constexpr int kMostLeftOut = 64;  // datagrams of others, and errors: messages of ICMP to our own datagrams
+  constexpr int kMostLeftOut = 64;  // packets of other hosts, and ICMP errors for our own packets
   for (int i = 0; i < kMostLeftOut; ++i) {
     platform::Address from;
     const auto got = socket.receive_from(buffer_, from);
@@ -68,7 +68,7 @@ std::optional<std::span<const std::uint8_t>> Datagrams::receive(const Socket& so
 }
 
 void Datagrams::open_way(std::span<const std::uint8_t> report) {
-  const std::array<std::uint8_t, 12> empty{0x80};  // a packet of RTP without a payload
+  const std::array<std::uint8_t, 12> empty{0x80};  // an RTP packet without a payload
   send(server_, packets_, server_port_, empty);
   if (!server_.is_same_host(peer_)) send(peer_, packets_, server_port_, empty);
   send_report(report);
@@ -78,7 +78,7 @@ void Datagrams::send_report(std::span<const std::uint8_t> report) {
   send(server_, reports_, server_control_port_, report);
 }
 
-/// A datagram that cannot be sent is lost, as on the way.
+/// Ignores errors: a packet that cannot be sent counts as lost on the way.
 void Datagrams::send(const platform::Address& address, const Socket& socket, int port,
                      std::span<const std::uint8_t> bytes) {
   if (port != 0) static_cast<void>(socket.send_to(bytes, address.with_port(port)));

@@ -1,4 +1,4 @@
-// Requests to an RTSP server, its answers, and the packets between them (RFC 2326).
+// Sends requests to an RTSP server, and reads responses and the packets in between (RFC 2326).
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/session/dialogue.hpp"
 
@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kUnauthorized = 401;
 constexpr std::size_t kMostEarlyBytes = 8U << 20U;
-constexpr int kMostMessages = 100;  // between two answers: a server that only asks would be endless
+constexpr int kMostMessages = 100;  // messages per response, because a server could send requests forever
 
 bool is_success(const Message& answer) {
   return answer.status >= 200 && answer.status < 300;
@@ -72,22 +72,23 @@ void Dialogue::send(std::string_view method, const std::string& url, const std::
 }
 
 void Dialogue::send_packet(std::uint8_t channel, std::span<const std::uint8_t> bytes) {
-  if (link_.has_waiting()) return;  // the next report says the same
+  if (link_.has_waiting()) return;  // the next report repeats the contents
   const std::array<std::uint8_t, 4> head{'$', channel, static_cast<std::uint8_t>(bytes.size() >> 8U),
                                          static_cast<std::uint8_t>(bytes.size())};
   static_cast<void>(link_.queue(head) && link_.queue(bytes));
   link_.flush();
 }
 
-/// Whatever its number is: one request is open, and there are cameras that count from another number, or write 0.
+/// Ignores CSeq: only one request is pending, and some cameras count differently or send 0.
 Message Dialogue::wait_for_answer(Waiter& waiter, TimePoint deadline) {
   for (int messages = 0; messages < kMostMessages;) {
     while (auto message = next_message([this](const Interleaved& packet) { keep(packet); })) {
-      if (message->status >= 200) return *std::move(message);  // a lower one announces it (RFC 2326, 7.1.1)
+      if (message->status >= 200) return *std::move(message);  // 1xx responses are provisional (RFC 2326,
+                                                               // 7.1.1)
       ++messages;
     }
     std::vector<platform::Awaited> sockets{link_.interest()};
-    // A server that never pauses is late, too.
+    // A server that never pauses must not extend the deadline.
     if (!waiter.wait(sockets, deadline) || std::chrono::steady_clock::now() >= deadline)
       throw Fault(Trouble::Silent, "the server does not answer", ETIMEDOUT);
     link_.flush();
@@ -98,7 +99,7 @@ Message Dialogue::wait_for_answer(Waiter& waiter, TimePoint deadline) {
   throw Fault(Trouble::Dialogue, "the server sends messages, but no answer");
 }
 
-/// The next answer among the messages that were read. Requests are answered, packets are given.
+/// Returns the next response that was read, if any. Answers requests, and passes packets to `on_packet`.
 std::optional<Message> Dialogue::next_message(const OnPacket& on_packet) {
   try {
     while (auto element = reader_.next()) {
@@ -117,7 +118,7 @@ std::optional<Message> Dialogue::next_message(const OnPacket& on_packet) {
   return std::nullopt;
 }
 
-/// Whether another request has the credentials that this answer 401 asks for.
+/// Returns true if a retry can satisfy the credentials that this 401 response asks for.
 bool Dialogue::accept_refusal(const Message& refusal) {
   const auto headers = refusal.find_headers("www-authenticate");
   if (!authorization_.accept_challenges(parse_challenges(headers))) return false;
@@ -157,7 +158,7 @@ void Dialogue::read_rest(const OnPacket& on_packet) {
 }
 
 void Dialogue::read(const OnPacket& on_packet) {
-  constexpr int kMostReads = 16;  // then timers and the other sockets have their turn
+  constexpr int kMostReads = 16;  // then timers and the other sockets get their turn
   bool closed = false;
   auto got = Link::Read::Some;
   for (int i = 0; i < kMostReads && got == Link::Read::Some; ++i) {
@@ -191,7 +192,7 @@ bool Dialogue::end_session(std::string_view method, const std::string& url, Time
     } while (std::chrono::steady_clock::now() < deadline);
     return false;
   } catch (const std::exception&) {
-    return true;  // the connection is broken, so no goodbye arrives
+    return true;  // the connection is broken, so TEARDOWN cannot arrive
   }
 }
 

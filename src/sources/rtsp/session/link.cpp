@@ -1,4 +1,4 @@
-// The TCP connection to an RTSP server: bytes, without waiting.
+// Non-blocking TCP connection to an RTSP server.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/session/link.hpp"
 
@@ -12,7 +12,7 @@
 
 namespace freshframe::media::rtsp {
 
-// Waits for sockets and a stop in one wait.
+// Waits for sockets and for a stop at the same time.
 
 namespace {
 
@@ -20,7 +20,7 @@ using Nanos = std::chrono::nanoseconds;
 
 constexpr Nanos kLongestTurn = std::chrono::minutes(1);
 
-/// Whether a descriptor is ready. Ends early at a signal.
+/// Returns true if a descriptor is ready. Returns early on a signal.
 bool poll_until(std::vector<platform::Awaited>& sockets, TimePoint deadline, Nanos turn) {
   const auto left = std::chrono::duration_cast<Nanos>(deadline - std::chrono::steady_clock::now());
   return platform::wait_for_any(sockets, std::clamp(left, Nanos{0}, turn));
@@ -63,11 +63,11 @@ using platform::Socket;
 using Steady = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kNextAddress{
-    250};  // RFC 8305, section 5: the delay of a connection attempt
+    250};  // milliseconds: the Connection Attempt Delay of RFC 8305, section 5
 constexpr std::size_t kPiece = 64U << 10U;
 constexpr std::size_t kMostWaiting = 256U << 10U;
 
-/// A connection that is being made to a numeric address; an errno in `error` if that failed at once.
+/// Starts connecting to a numeric address. If that fails immediately, sets `error` to the errno.
 Socket begin_connecting(const std::string& text, int port, int& error) {
   const auto address = platform::Address::numeric(text, port);
   if (address) return Socket::connecting(*address, error);
@@ -75,7 +75,7 @@ Socket begin_connecting(const std::string& text, int port, int& error) {
   return {};
 }
 
-/// Removes the failed attempts. Returns the first that is connected, or a closed socket.
+/// Removes failed attempts. Returns the first connected socket, or a closed one.
 Socket take_connected(std::vector<Socket>& attempts, const std::vector<platform::Awaited>& seen, int& error) {
   for (std::size_t i = seen.size(); i-- > 0;) {
     if (!seen[i].is_ready) continue;

@@ -1,4 +1,4 @@
-// A session with an RTSP server: from its address to the packets of its video (RFC 2326).
+// A session with an RTSP server: connects to its address and receives the packets of its video (RFC 2326).
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/rtsp/session/session.hpp"
 
@@ -26,15 +26,15 @@ using RealClock = std::chrono::steady_clock;
 constexpr int kOk = 200;
 constexpr int kNotFound = 404;
 constexpr int kUnsupportedTransport = 461;
-constexpr Seconds kAtOnce{0.005};        // most servers answer a goodbye sooner
+constexpr Seconds kAtOnce{0.005};        // most servers answer TEARDOWN faster
 constexpr Seconds kReportInterval{5};    // RFC 3550, section 6.2
-constexpr Seconds kFirstPacketLimit{3};  // over UDP: a firewall swallows them
+constexpr Seconds kFirstPacketLimit{3};  // over UDP: a firewall may block packets
 
 bool is_redirect(const Message& answer) {
   return answer.status >= 300 && answer.status < 400 && !answer.header("location").empty();
 }
 
-/// Whether the server has decided: another client would hear the same (RFC 2326, section 11.3).
+/// Returns true for final refusals: another client would get the same response (RFC 2326, section 11.3).
 bool is_decision(int status) {
   constexpr std::array<int, 5> kDecisions{401, 403, 404, 410, 453};
   return std::ranges::find(kDecisions, status) != kDecisions.end();
@@ -57,21 +57,23 @@ Session::Session(Address address, SessionOptions options, Waiter& waiter, const 
       waiter_(waiter),
       clock_(clock) {}
 
-/// A connection that is closed with bytes in it is reset, and some servers lose the goodbye then. A camera
-/// with one session refuses the next one until it has answered. After a stop there is no next one.
+/// Waits for the response to TEARDOWN: closing with unread data resets the connection, and some servers then
+/// lose the request. A camera with a single session refuses the next one until it has answered. Waits only
+/// briefly after a stop.
 Session::~Session() {
   constexpr const char* kMethod = "TEARDOWN";
   const auto deadline = core::real_deadline(options_.farewell);
   if (!is_set_up_ || dialogue_->end_session(kMethod, control_, deadline, &waiter_) || !waiter_.is_over())
     return;
-  const auto at_once = std::min(deadline, core::real_deadline(kAtOnce));  // the stop came now or before
+  const auto at_once = std::min(deadline, core::real_deadline(kAtOnce));  // the source was stopped, possibly
+                                                                          // during the wait
   if (dialogue_->end_session(kMethod, control_, at_once)) return;
   try {
     const DetachedCall aside(
         [dialogue = std::shared_ptr<Dialogue>(std::move(dialogue_)), url = control_, deadline,
          companion = companion_] { static_cast<void>(dialogue->end_session(kMethod, url, deadline)); });
   } catch (const std::exception&) {
-    return;  // without a thread the connection ends now
+    return;  // no thread: the connection closes now
   }
 }
 
@@ -85,12 +87,12 @@ void Session::open(const Resolve& resolve, const Choose& choose, TimePoint deadl
       throw Fault(Trouble::Dialogue, "the server redirects to '" +
                                          hide_secrets(core::shown_url(visible_text(*elsewhere))) + "'");
     }
-    // Another machine does not get the credentials of this one, nor another server of the same machine.
+    // Never send credentials to another host, or to another port of the same host.
     const bool same = next->host == address_.host && next->port == address_.port;
     if (!next->credentials && same) next->credentials = address_.credentials;
     address_ = *std::move(next);
   }
-  throw Fault(Trouble::Refused, kRedirectLoop, ELOOP);  // another client would follow for as long
+  throw Fault(Trouble::Refused, kRedirectLoop, ELOOP);  // another client would follow the loop, too
 }
 
 void Session::connect(const Resolve& resolve, TimePoint deadline) {
@@ -98,11 +100,11 @@ void Session::connect(const Resolve& resolve, TimePoint deadline) {
                                          address_, options_.user_agent, clock_);
 }
 
-/// The URL of a redirect; nullopt means the media are known.
+/// Returns the URL of a redirect, or nullopt once the media are known.
 std::optional<std::string> Session::describe(const Choose& choose, TimePoint deadline) {
   const auto options = dialogue_->ask("OPTIONS", address_.url, {}, waiter_, deadline);
   if (is_redirect(options)) return std::string(options.header("location"));
-  // A server that does not know OPTIONS may know the rest.
+  // A server that does not support OPTIONS may support the rest.
   has_parameter_method_ =
       (options.header("public").find("GET_PARAMETER") != std::string_view::npos) != options_.swaps_keep_alive;
   const auto answer =
@@ -128,7 +130,8 @@ Message Session::ask_for_transport(TimePoint deadline) {
   return udp_first ? set_up_tcp(deadline) : set_up_udp(deadline);
 }
 
-/// Replaces the URL in the answer to DESCRIBE, which may be "rtsp://rtsp://192.0.2.1/". Returns whether this is another.
+/// Replaces the base URL of the DESCRIBE response, which may be "rtsp://rtsp://192.0.2.1/". Returns true if
+/// the control URL changed.
 bool Session::use_own_url() {
   const bool differs = control_url(address_.url, media_.control) != control_url(base_, media_.control);
   base_ = address_.url;
@@ -144,7 +147,7 @@ void Session::set_up(TimePoint deadline) {
   const auto transport = parse_transport(answer.header("transport"));
   if (transport.multicast) throw Fault(Trouble::Dialogue, "the server sends to a multicast group");
   if (!datagrams_) return assign_channels(transport);
-  if (transport.tcp) {  // it was asked for UDP
+  if (transport.tcp) {  // although UDP was requested
     datagrams_.reset();
     return assign_channels(transport);
   }
@@ -166,7 +169,7 @@ Message Session::set_up_udp(TimePoint deadline) {
                         waiter_, deadline);
 }
 
-/// The server chooses the channels, whatever it was asked for.
+/// The server chooses the channels, regardless of the request.
 void Session::assign_channels(const TransportAnswer& answer) {
   channel_ = answer.channel.value_or(0);
   control_channel_ = answer.control_channel.value_or(1);
@@ -192,7 +195,7 @@ void Session::run(PacketSink& sink) {
       sockets.push_back({.descriptor = datagrams_->reports().number()});
     }
     bool ready = waiter_.wait(sockets, find_deadline(sink, timers));
-    // This thread may not have run since the deadline: what has come by now is read before it counts as missing.
+    // This thread may have run late: read what has arrived by now before counting it as missing.
     const auto now = clock_.now();
     if (!ready) ready = waiter_.wait(sockets, RealClock::now());
     if (ready) read(sink, sockets);
@@ -200,17 +203,17 @@ void Session::run(PacketSink& sink) {
   }
 }
 
-/// Packets first: a closed connection ends the session.
+/// Reads UDP packets first, because a closed connection ends the session.
 void Session::read(PacketSink& sink, const std::vector<platform::Awaited>& ready) {
   const auto now = clock_.now();
-  constexpr int kMostDatagrams = 256;  // then timers have their turn
+  constexpr int kMostDatagrams = 256;  // then timers get their turn
   for (std::size_t i = 1; i < ready.size(); ++i) {
     if (!ready[i].is_ready) continue;
     const auto& socket = i == 1 ? datagrams_->packets() : datagrams_->reports();
     for (int n = 0; n < kMostDatagrams; ++n) {
       const auto bytes = datagrams_->receive(socket);
       if (!bytes) break;
-      has_packet_ = has_packet_ || i == 1;  // reports alone are no video
+      has_packet_ = has_packet_ || i == 1;  // reports alone do not count as video
       i == 1 ? sink.on_packet(*bytes, now) : sink.on_report(*bytes, now);
     }
   }
@@ -219,7 +222,7 @@ void Session::read(PacketSink& sink, const std::vector<platform::Awaited>& ready
   dialogue_->read([&](const Interleaved& packet) { give(packet, sink, now); });
 }
 
-/// Channels that were not set up are ignored.
+/// Ignores channels that were not set up.
 void Session::give(const Interleaved& packet, PacketSink& sink, TimePoint arrived) {
   if (datagrams_) return;
   if (packet.channel == channel_) sink.on_packet(packet.bytes, arrived);
@@ -233,7 +236,7 @@ TimePoint Session::find_deadline(const PacketSink& sink, const Timers& timers) c
   return deadline;
 }
 
-/// `arrived_by`: all packets that had come by then are read.
+/// `arrived_by`: all packets that arrived before this time have been read.
 void Session::act_on_time(PacketSink& sink, Timers& timers, TimePoint arrived_by) {
   const auto now = RealClock::now();
   sink.on_time(arrived_by);
@@ -249,7 +252,8 @@ void Session::act_on_time(PacketSink& sink, Timers& timers, TimePoint arrived_by
   }
 }
 
-/// No answer, or an error, is no failure: some cameras have neither method. After an error the other one is tried.
+/// Some cameras support neither method, so errors and missing responses are ignored. After an error, tries
+/// the other method.
 void Session::keep_alive(KeepAliveTimer& timer) {
   const auto heard = dialogue_->take_heard();
   if (heard != Dialogue::Heard::Nothing) timer.note_answer(heard != Dialogue::Heard::Success);
