@@ -1,4 +1,5 @@
-// One linear map per picture, in integers: YUV of any matrix is a linear function of YUV of any other.
+// Converts YUV to JPEG's colours with one linear map in integers: YUV of one matrix is a linear function of
+// YUV of another.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/colour/jfif_colours.hpp"
 
@@ -14,7 +15,7 @@ namespace {
 
 constexpr int kShift = 12;
 constexpr int kHalf = 1 << (kShift - 1);
-constexpr int kMiddle = 128;  // middle of the chroma's range
+constexpr int kMiddle = 128;  // the neutral chroma value
 
 int fixed(double value) {
   return static_cast<int>(std::lround(value * (1 << kShift)));
@@ -24,7 +25,7 @@ std::uint8_t clamp(int value) {
   return static_cast<std::uint8_t>(std::clamp(value >> kShift, 0, 255));
 }
 
-// Y = y * (Y - black) + (y_cb, y_cr) * chroma; Cb and Cr likewise, around the middle.
+// Y = y * (Y - black) + (y_cb, y_cr) * chroma; likewise Cb and Cr, around the neutral value.
 struct Map {
   int black;
   int y;

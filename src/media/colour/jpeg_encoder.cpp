@@ -1,4 +1,4 @@
-// Scale, adapt the colours, compress.
+// Encodes JPEG: scales, converts to JPEG's colours and compresses.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/colour/jpeg_encoder.hpp"
 
@@ -22,7 +22,7 @@ namespace {
 
 constexpr int kMaxSide = 65500;  // libjpeg's limit
 
-/// From this quality on, the faster transform would be more visible than the quantisation.
+/// From this quality on, errors of the fast DCT would be more visible than quantisation.
 constexpr int kExactQuality = 91;
 
 bool is_planar(PixelFormat format) {
@@ -30,7 +30,7 @@ bool is_planar(PixelFormat format) {
          format == PixelFormat::I444;
 }
 
-// Returns the same picture in planes: itself, or converted into pooled memory.
+// Returns the image in planar layout: itself, or converted into pooled memory.
 Frame planar(const Frame& frame) {
   if (is_planar(frame.format())) return frame;
   auto to = frame.picture_format();
@@ -50,10 +50,10 @@ constexpr int even(int size) {
   return size + size % 2;
 }
 
-// libyuv counts pixels in 16 bits with a sign: of a larger plane it would scale the beginning only.
+// libyuv stores widths in signed 16 bits, and would scale only the start of a larger plane.
 constexpr int kMostScaled = 32767;
 
-// A plane in which each pixel is the mean of `factor` x `factor` pixels, in the given memory.
+// Returns a plane, stored in `memory`, whose pixels are the means of `factor` x `factor` pixels.
 Plane reduced(const Plane& plane, int factor, std::vector<std::uint8_t>& memory) {
   const int width = std::max(1, plane.row_bytes / factor);
   const int height = std::max(1, plane.rows / factor);
@@ -74,12 +74,12 @@ Plane reduced(const Plane& plane, int factor, std::vector<std::uint8_t>& memory)
   return {memory.data(), height, width, width};
 }
 
-// A side of a picture if another side of `of` pixels becomes `to`.
+// Scales a side by to / from.
 int scaled(int side, int to, int from) {
   return std::max(1, static_cast<int>(std::int64_t{side} * to / from));
 }
 
-// Fills the last column and row of a plane whose memory is even where its size is odd.
+// Fills the extra column and row of a plane whose odd size is rounded up to even in memory.
 void repeat_edges(const Plane& plane, std::uint8_t* memory) {
   const auto stride = static_cast<std::size_t>(plane.stride);
   const auto width = static_cast<std::size_t>(plane.row_bytes);
@@ -105,8 +105,8 @@ struct JpegEncoder::Handle {
 JpegEncoder::JpegEncoder() : handle_(std::make_unique<Handle>()) {}
 JpegEncoder::~JpegEncoder() = default;
 
-// The picture in planes of this encoder, scaled and with JPEG's colours. libjpeg-turbo reads as many luma
-// samples as the chroma covers, so an odd side has one column or row more in memory: the last one again.
+// Returns the image in this encoder's planes, scaled and in JPEG's colours. libjpeg-turbo reads as many luma
+// samples as the chroma covers, so for an odd size the last column or row is repeated.
 Picture JpegEncoder::own_planes(const Picture& picture, const PictureFormat& wanted) {
   MutablePicture own(wanted);
   for (int i = 0; i < wanted.plane_count(); ++i) {
@@ -146,7 +146,7 @@ JpegPicture JpegEncoder::encode_as(const Frame& frame, int width, int height, in
   auto wanted = picture.format;
   const bool gray = wanted.format == PixelFormat::Gray;
   if (!gray) wanted.format = PixelFormat::I420;
-  wanted.space = core::choose_matrix(picture.format);  // it follows from the unscaled height
+  wanted.space = core::choose_matrix(picture.format);  // derived from the unscaled height
   wanted.width = width;
   wanted.height = height;
   if (wanted.width > kMaxSide || wanted.height > kMaxSide) {

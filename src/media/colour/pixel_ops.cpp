@@ -1,4 +1,4 @@
-// The PixelOps of media: every pair of formats. Between gray and YUV luma is copied, and libyuv resamples chroma.
+// Conversions between all pairs of pixel formats. Gray and YUV share the luma; libyuv resamples chroma.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/forks.hpp"
 #include "freshframe/media.hpp"
@@ -21,7 +21,7 @@ using media::view_plane;
 using media::yuv_to_rgb;
 using media::yuv_to_yuv;
 
-/// Red and blue change places: libyuv's name for both directions.
+/// Swaps red and blue. libyuv has one function for both directions.
 bool swap_rgb(const Picture& from, const MutablePicture& to) {
   return libyuv::RAWToRGB24(view_plane(from, 0).data, static_cast<int>(view_plane(from, 0).stride), to.row(0),
                             static_cast<int>(view_plane(to, 0).stride), to.format.width,
@@ -84,7 +84,7 @@ Component empty_like(const PictureFormat& format) {
   return {nullptr, shape.row_bytes, shape.row_bytes, shape.rows};
 }
 
-/// Memory for two components of one size.
+/// Memory for two chroma components of the same size.
 class Pair {
  public:
   explicit Pair(const Component& like)

@@ -1,11 +1,11 @@
 // Packed RGB to gray and YUV in 15-bit fixed point, with the matrices and ranges of ITU-R BT.601, 709, 2020.
 // Compiled once per instruction set by Highway's foreach_target.
 //
-// libyuv has only BT.601 in this direction, with 7-bit coefficients (up to 2 grey levels off); this is exact
-// to one rounding. Chroma of several pixels is the chroma of their mean colour.
+// libyuv has only BT.601 in this direction, with 7-bit coefficients (errors of up to 2 levels). This is exact
+// to one rounding. Subsampled chroma is computed from the mean colour of its pixels.
 // SPDX-License-Identifier: Apache-2.0
 
-// Every target takes its time to compile, so under AddressSanitizer there are only two.
+// Compiling is slow, so AddressSanitizer builds have only two targets.
 #if defined(__SANITIZE_ADDRESS__) && defined(__x86_64__)
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
 #endif
@@ -28,7 +28,8 @@ namespace freshframe::media {
 
 constexpr int kRgbBits = 15;
 
-/// value = ((a * first + b * second + c * third + 1/2) >> kRgbBits) + zero, of a pixel's bytes in memory.
+/// value = ((a * first + b * second + c * third + 1/2) >> kRgbBits) + zero, for the bytes of a pixel in
+/// memory order.
 struct RgbWeights {
   std::int16_t first = 0;
   std::int16_t second = 0;
@@ -49,7 +50,7 @@ HWY_BEFORE_NAMESPACE();
 namespace freshframe::media::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Two rows of a picture, or the same one twice.
+/// Two rows of an image, or the same row twice.
 struct RowPair {
   const std::uint8_t* rgb[2];
   std::uint8_t* y[2];
@@ -57,11 +58,11 @@ struct RowPair {
   std::uint8_t* v;
 };
 
-/// log2 of the number of pixels per chroma sample, which is their mean. A single row counts twice.
+/// log2 of the number of pixels that are averaged for one chroma sample. A single row counts twice.
 template <ChromaLayout kChroma>
 constexpr int kChromaShift = kChroma == ChromaLayout::Halved || kChroma == ChromaLayout::Interleaved ? 2 : 0;
 
-#if HWY_TARGET == HWY_SCALAR  // has no lanes: two pixels at a time
+#if HWY_TARGET == HWY_SCALAR  // no SIMD lanes: two pixels at a time, one chroma sample
 
 inline std::size_t lanes() {
   return 2;
@@ -120,7 +121,7 @@ using V8 = hn::Vec<D8>;
 using V16 = hn::Vec<D16>;
 using V32 = hn::Vec<D32>;
 
-/// The numbers of one component at even places and at odd ones, in 16 bits each.
+/// Even and odd values of one component, 16 bits each.
 struct Split {
   V16 even;
   V16 odd;
@@ -136,7 +137,7 @@ HWY_INLINE V8 join(V16 even, V16 odd) {
   return hn::BitCast(D8(), hn::Or(even, hn::ShiftLeft<8>(odd)));
 }
 
-/// Returns for neighbours a and b: a * (low half of `weights`) + b * (high half).
+/// For each pair (a, b), returns a * (low half of `weights`) + b * (high half).
 HWY_INLINE V32 weigh_pairs(V16 pairs, V16 weights) {
 #if HWY_ARCH_X86
   V32 unused = hn::Zero(D32());
@@ -149,7 +150,7 @@ HWY_INLINE V32 weigh_pairs(V16 pairs, V16 weights) {
 #endif
 }
 
-/// RgbWeights for sums of 1 << kShift pixels.
+/// Applies RgbWeights to sums of 1 << kShift pixels.
 template <int kShift>
 class Weigher {
  public:
@@ -158,14 +159,14 @@ class Weigher {
         back_(pair(weights.third, 1 << (kRgbBits - 1))),
         zero_(hn::Set(D16(), weights.zero)) {}
 
-  /// The bytes' sums may be up to 255 << kShift; the result up to 256.
+  /// The sums may be up to 255 << kShift; the result is up to 256.
   HWY_INLINE V16 operator()(V16 first, V16 second, V16 third) const {
     const auto one = hn::Set(D16(), 1 << kShift);
     const V32 lower = hn::Add(weigh_pairs(hn::InterleaveLower(first, second), front_),
                               weigh_pairs(hn::InterleaveLower(third, one), back_));
     const V32 upper = hn::Add(weigh_pairs(hn::InterleaveUpper(D16(), first, second), front_),
                               weigh_pairs(hn::InterleaveUpper(D16(), third, one), back_));
-    // Packing undoes the order that InterleaveLower and InterleaveUpper made.
+    // ReorderDemote2To undoes the order of InterleaveLower and InterleaveUpper.
     return hn::Add(hn::ReorderDemote2To(D16(), hn::ShiftRight<kRgbBits + kShift>(lower),
                                         hn::ShiftRight<kRgbBits + kShift>(upper)),
                    zero_);
@@ -211,7 +212,7 @@ HWY_INLINE V16 at_most_255(V16 v) {  // full range: pure blue is 255.5
   return hn::Min(v, hn::Set(D16(), 255));
 }
 
-/// Converts pixels `x` and following, lanes() of them.
+/// Converts lanes() pixels, starting at `x`.
 template <ChromaLayout kChroma>
 class Block {
  public:
@@ -260,7 +261,7 @@ inline std::size_t lanes() {
 
 constexpr std::size_t kMostLanes = HWY_MAX_BYTES;
 
-/// The pixels from `x` on, fewer than lanes(). The last column is repeated for the missing ones.
+/// Converts the last pixels of a row, fewer than lanes(). Repeats the last column to fill up.
 template <ChromaLayout kChroma>
 HWY_NOINLINE void convert_tail(const Block<kChroma>& block, const RowPair& rows, std::size_t x,
                                std::size_t width) {
@@ -328,7 +329,7 @@ namespace {
 
 HWY_EXPORT(convert_rgb);
 
-/// The middle coefficient makes the sum exact, so white and gray come out exact.
+/// Rounds the middle coefficient so that the sum is exact, which makes white and gray exact.
 RgbWeights fixed(double r, double b, double sum, int zero, bool red_first) {
   constexpr double kOne = 1 << kRgbBits;
   const auto red = static_cast<std::int16_t>(std::lround(r * kOne));

@@ -1,14 +1,14 @@
-// Gray and YUV to packed RGB with the picture's own matrix and range, exact to one rounding. Compiled once
-// per instruction set by Highway's foreach_target.
+// Gray and YUV to packed RGB with the image's own matrix and range, exact to one rounding. Compiled once per
+// instruction set by Highway's foreach_target.
 //
-// libyuv has this conversion too, but its 6-bit coefficients end at 2, where blue needs 2.02 (BT.601), 2.11
-// (BT.709) and 2.14 (BT.2020) in limited range: saturated blue is up to 16 levels off.
+// libyuv has this conversion too, but its 6-bit coefficients are limited to 2, where blue needs 2.02
+// (BT.601), 2.11 (BT.709) and 2.14 (BT.2020) in limited range: saturated blue would be up to 16 levels off.
 //
-// Chroma is not interpolated (each sample colours its own 2x2 or 2x1 pixels), as in cv2 and FFmpeg's fast
+// Chroma is not interpolated (each sample applies to its own 2x2 or 2x1 pixels), as in cv2 and FFmpeg's fast
 // path.
 // SPDX-License-Identifier: Apache-2.0
 
-// Every target takes its time to compile, so under AddressSanitizer there are only two.
+// Compiling is slow, so AddressSanitizer builds have only two targets.
 #if defined(__SANITIZE_ADDRESS__) && defined(__x86_64__)
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
 #endif
@@ -29,8 +29,8 @@
 #define FRESHFRAME_YUV_TO_RGB_ONCE
 namespace freshframe::media {
 
-/// Factors in 16 bits, such that the high half of a product with a component (shifted as noted) has kFraction
-/// fractional bits.
+/// 16-bit factors, scaled so that the high half of a product with a component (shifted as noted) has
+/// kFraction fractional bits.
 struct YuvFactors {
   std::int16_t black;   // luma of black
   std::int16_t y;       // times luma << 7
@@ -49,7 +49,7 @@ HWY_BEFORE_NAMESPACE();
 namespace freshframe::media::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// One row of every component; `rgb` is written.
+/// One row of each component; `rgb` is the output.
 struct YuvRow {
   const std::uint8_t* y;
   const std::uint8_t* u;
@@ -57,7 +57,7 @@ struct YuvRow {
   std::uint8_t* rgb;
 };
 
-#if HWY_TARGET == HWY_SCALAR  // has no lanes: two pixels at a time
+#if HWY_TARGET == HWY_SCALAR  // no SIMD lanes: two pixels at a time, one chroma sample
 
 inline std::size_t yuv_lanes() {
   return 2;
@@ -107,7 +107,7 @@ using DHalf8 = hn::Rebind<std::uint8_t, D16>;
 using V8 = hn::Vec<D8>;
 using V16 = hn::Vec<D16>;
 
-/// The numbers of one component at even places and at odd ones, in 16 bits each.
+/// Even and odd values of one component, 16 bits each.
 struct SplitYuv {
   V16 even;
   V16 odd;
@@ -119,14 +119,14 @@ HWY_INLINE SplitYuv split_words(V8 v) {
           hn::BitCast(D16(), hn::ShiftRight<8>(words))};
 }
 
-/// A chroma sample's contribution to red, green and blue.
+/// What a chroma sample adds to red, green and blue.
 struct Tint {
   V16 red;
   V16 green;
   V16 blue;
 };
 
-/// Converts pixels `x` and following, yuv_lanes() of them.
+/// Converts yuv_lanes() pixels, starting at `x`.
 template <ChromaLayout kChroma, bool kBlueFirst>
 class YuvBlock {
  public:
@@ -217,7 +217,7 @@ inline std::size_t yuv_lanes() {
 
 constexpr std::size_t kMostBytes = HWY_MAX_BYTES;
 
-/// The pixels from `x` on, fewer than yuv_lanes().
+/// Converts the last pixels of a row, fewer than yuv_lanes().
 template <ChromaLayout kChroma, bool kBlueFirst>
 HWY_NOINLINE void convert_tail(const YuvBlock<kChroma, kBlueFirst>& block, const YuvRow& row, std::size_t x,
                                std::size_t width) {

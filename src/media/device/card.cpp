@@ -1,4 +1,4 @@
-// A graphics card that decodes: its context in this process, and what it can decode.
+// A GPU that decodes video: its CUDA context in this process, and what it can decode.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/device/card.hpp"
 
@@ -19,7 +19,7 @@ extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
-// FFmpeg's header includes CUDA's own for the names of two pointers, unless they are defined.
+// FFmpeg's header includes cuda.h for two pointer types, unless CUDA_VERSION is defined.
 #define CUDA_VERSION 12000  // NOLINT(readability-identifier-naming): FFmpeg's name
 using CUcontext = void*;
 using CUstream = void*;
@@ -47,7 +47,7 @@ int find_codec_number(AVCodecID codec) {
   return 0;
 }
 
-/// Returns null if FFmpeg refuses the context, as a build without CUDA does.
+/// Returns null if FFmpeg rejects the context, as a build without CUDA does.
 AVBufferRef* make_device(void* context, void* stream) {
   AVBufferRef* device = av_hwdevice_ctx_alloc(AV_HWDEVICE_TYPE_CUDA);
   if (device == nullptr) return nullptr;
@@ -59,9 +59,10 @@ AVBufferRef* make_device(void* context, void* stream) {
   return device;
 }
 
-/// Lets threads that wait for the card sleep. Without flags the driver spins while it waits, which takes a processor from
-/// the nodes of the program, and looks like work: SourceStats::card_wait would not grow. To wake up takes some 10 us more.
-/// FFmpeg's own contexts have this flag, too. A context that exists, and flags that another library has set, are not changed.
+/// Makes threads sleep while they wait for the GPU. By default the driver spins, which takes CPU time from
+/// other nodes and is not counted as waiting in SourceStats::card_wait. Waking up takes about 10 us longer.
+/// FFmpeg sets the same flag on its own contexts. Does not change an existing context, or flags that another
+/// library has set.
 void make_waits_sleep(const CudaDriver& driver, int device) {
   constexpr unsigned kBlockingWaits = 4;  // CU_CTX_SCHED_BLOCKING_SYNC
   unsigned flags = 0;
@@ -70,10 +71,9 @@ void make_waits_sleep(const CudaDriver& driver, int device) {
   static_cast<void>(driver.set_primary_flags(device, kBlockingWaits));
 }
 
-/// Makes what is missing in the context. Returns the reason why that cannot be.
+/// Fills in the missing parts. Returns the reason if that fails, or an empty string.
 std::string complete(const CudaDriver& driver, CardParts& parts) {
-  constexpr unsigned kNonBlocking =
-      1;  // no other library's work on the default stream waits for it, or it for that
+  constexpr unsigned kNonBlocking = 1;  // do not synchronise with other libraries' work on the default stream
   const CurrentContext current(driver, parts.context);
   std::size_t total = 0;
   int error = driver.memory_info(&parts.free_bytes, &total);
@@ -140,13 +140,14 @@ std::string refuse_format(AVPixelFormat format) {
 
 struct OpenCards {
   std::mutex mutex;
-  forks::Hold<std::mutex> hold{mutex, forks::Order::Loading};  // it finds the driver, and FFmpeg logs
+  forks::Hold<std::mutex> hold{mutex, forks::Order::Loading};  // held while loading the driver and while
+                                                               // FFmpeg logs
   std::map<int, std::weak_ptr<Card>> by_index;                 // guarded by mutex
 };
 
-// The driver is called while the mutex is held, so that two sources do not make the context twice.
+// Holds the mutex during driver calls, so that two sources do not create the context twice.
 Card::Found Card::open(int index) {
-  static_cast<void>(get_pool_mutex());  // its Hold is made while no mutex is held
+  static_cast<void>(get_pool_mutex());  // creates its Hold before any mutex is locked
   auto& open = forks::ProcessWide<OpenCards>::get();
   const std::scoped_lock lock(open.mutex);
   auto& known = open.by_index[index];
@@ -171,7 +172,7 @@ Card::Found CardOpening::take() {
   return std::move(found_);
 }
 
-// A forked child has no part in the context.
+// After a fork the child does not own the context.
 Card::~Card() {
   if (birthplace_.is_inherited()) return;
   free_idle();
@@ -233,7 +234,7 @@ int Card::copy_to_host(const AVFrame& picture, const AVFrame& host) const {
   int error = driver_.copy_rows(&luma, parts_.stream);
   if (error == 0) error = driver_.copy_rows(&chroma, parts_.stream);
   const int waited =
-      driver_.wait_for_stream(parts_.stream);  // even after an error: the luma may still be on its way
+      driver_.wait_for_stream(parts_.stream);  // even after an error: the luma copy may still be running
   return error != 0 ? error : waited;
 }
 

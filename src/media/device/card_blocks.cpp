@@ -1,4 +1,4 @@
-// The pool of a card's memory, for pictures that stay there.
+// Pools GPU memory for frames that stay on the GPU.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/forks.hpp"
 
@@ -14,8 +14,9 @@ namespace freshframe::media {
 namespace {
 
 constexpr std::size_t kMostIdleBytes = std::size_t{256}
-                                       << 20;  // 80 pictures of 1080p: to free one halts the card
-constexpr unsigned kUntimedEvent = 3;          // waiting for it blocks, without spinning
+                                       << 20;  // 80 frames of 1080p. Large, because freeing a block stalls
+                                               // the GPU.
+constexpr unsigned kUntimedEvent = 3;          // no timing, and waits block instead of spinning
 
 struct CardPools {
   std::mutex mutex;
@@ -61,7 +62,7 @@ std::optional<CardBlock> Card::take_idle(std::size_t bytes) {
   return block;
 }
 
-/// With the context current.
+/// Requires the current context.
 std::optional<CardBlock> Card::make_block(std::size_t bytes) const {
   CardBlock block{.bytes = bytes};
   if (driver_.make_event(&block.whole, kUntimedEvent) != 0) return std::nullopt;
@@ -80,7 +81,7 @@ void Card::give(CardBlock block) noexcept {
       idle_bytes_ += same.back().bytes;
       return;
     }
-  } catch (const std::bad_alloc&) {  // no memory for the list: free the block instead
+  } catch (const std::bad_alloc&) {  // out of memory for the list: free the block
   }
   const CurrentContext current(*this);
   free_block(block);
@@ -95,7 +96,7 @@ void Card::note_reader(const CardBlock& block, void* stream) noexcept {
       const std::scoped_lock lock(mutex_);
       block.readers.push_back(event);
       return;
-    } catch (const std::bad_alloc&) {  // wait here instead
+    } catch (const std::bad_alloc&) {  // wait for the reader instead of storing the event
     }
     static_cast<void>(driver_.wait_for_event(event));
   }
@@ -115,7 +116,7 @@ void Card::free_idle() noexcept {
   }
 }
 
-/// With the context current. The driver waits for all work that reads it.
+/// Requires the current context. The driver waits for all work that still reads the block.
 void Card::free_block(const CardBlock& block) const noexcept {
   for (void* const reader : block.readers) static_cast<void>(driver_.destroy_event(reader));
   static_cast<void>(driver_.deallocate(block.address));

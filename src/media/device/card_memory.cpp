@@ -1,4 +1,4 @@
-// Pictures that stay on a card, in memory of the card's pool.
+// Frames that stay on the GPU, in pooled GPU memory.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/device/card_memory.hpp"
 
@@ -18,7 +18,7 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kPitch = 256;  // bytes: copies on a card are fastest with aligned rows
+constexpr std::size_t kPitch = 256;  // bytes: copies on the GPU are fastest with aligned rows
 
 CardMemory::Layout compute_layout(const AVFrame& frame) {
   CardMemory::Layout layout{.width = frame.width - static_cast<int>(frame.crop_left),
@@ -30,13 +30,13 @@ CardMemory::Layout compute_layout(const AVFrame& frame) {
 
 using Shared = std::shared_ptr<CardMemory>;
 
-/// Hands the memory over to a frame of FFmpeg. Returns null if FFmpeg has no memory for it.
+/// Transfers ownership of the memory to an AVFrame buffer. Returns null if FFmpeg is out of memory.
 AVBufferRef* make_buffer(Shared memory, std::uint64_t address, std::size_t bytes) {
   auto owned = std::make_unique<Shared>(std::move(memory));
   const auto give_back = [](void* shared, std::uint8_t* /*data*/) { delete static_cast<Shared*>(shared); };
   auto* const data = reinterpret_cast<std::uint8_t*>(address);  // NOLINT(performance-no-int-to-ptr)
   AVBufferRef* const made = av_buffer_create(data, bytes, give_back, owned.get(), 0);
-  if (made != nullptr) static_cast<void>(owned.release());  // the buffer's
+  if (made != nullptr) static_cast<void>(owned.release());  // now owned by the buffer
   return made;
 }
 
@@ -64,7 +64,7 @@ int CardMemory::copy_picture(const std::shared_ptr<Card>& card, const AVFrame& f
   return 0;
 }
 
-/// Returns the driver's error.
+/// Returns the driver's error code.
 int CardMemory::fill(const AVFrame& from) {
   const auto& driver = card_->driver();
   const CurrentContext current(*card_);
@@ -130,7 +130,7 @@ void CardMemory::fetch(const MutablePicture& to) const {
                         .height = static_cast<std::size_t>(plane.rows)};
     error = driver.copy_rows(&copy, stream);
   }
-  const int ended = driver.wait_for_stream(stream);  // after an error, too, since a copy may be under way
+  const int ended = driver.wait_for_stream(stream);  // even after an error, because a copy may be running
   check(error != 0 ? error : ended, "brought to the host");
   if (downloads_) downloads_->fetch_add(1);
 }
@@ -169,7 +169,8 @@ std::shared_ptr<const DevicePicture> CardMemory::copied() const {
                      .target_pitch = layout_.pitch,
                      .width_bytes = layout_.pitch,
                      .height = layout_.rows + layout_.rows / 2};
-  int error = driver.copy_rows(&all, card_->stream());  // after the copy that made this one
+  int error = driver.copy_rows(&all, card_->stream());  // same stream, so it runs after the copy that filled
+                                                        // this block
   if (error == 0) error = driver.record(copy->block_.whole, card_->stream());
   check(error, "copied");
   return show(copy, format_);

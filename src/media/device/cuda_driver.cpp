@@ -1,4 +1,4 @@
-// The functions of an NVIDIA driver that freshframe calls. It links none of them, and includes no header of CUDA.
+// Loads the NVIDIA driver's functions at run time, without linking to CUDA or including its headers.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/device/cuda_driver.hpp"
 
@@ -48,7 +48,7 @@ bool find_memory(const platform::Library& cuda, CudaDriver& driver) {
          find(cuda, "cuEventSynchronize", driver.wait_for_event);
 }
 
-/// Returns the reason why the libraries cannot be used, or nothing.
+/// Returns the reason why the libraries cannot be used, or an empty string.
 std::string load(CudaDriver& driver) {
   const auto loaded_cuda = load_library(kDriverLibrary);
   if (!loaded_cuda) return "no NVIDIA driver is installed, or this container does not get it (libcuda.so.1)";

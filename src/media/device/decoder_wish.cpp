@@ -1,4 +1,4 @@
-// Where the user wants a stream to be decoded.
+// Parses where the user wants a stream to be decoded: CPU or GPU.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/device/decoder_wish.hpp"
 

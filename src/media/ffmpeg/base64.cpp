@@ -1,4 +1,4 @@
-// Bytes as text, by FFmpeg.
+// Base64 encoding with FFmpeg.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/base64.hpp"
 

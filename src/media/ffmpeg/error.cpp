@@ -1,4 +1,4 @@
-// FFmpeg's error codes as text and errno.
+// Converts FFmpeg's error codes to messages and errno values.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/error.hpp"
 
@@ -26,7 +26,7 @@ std::string unknown_option_text(const std::string& url, const std::string& conta
 }
 
 int ffmpeg_errno(int error) noexcept {
-  constexpr int kLargestErrno = 4095;  // FFmpeg's own codes are four-letter tags, far below -4095
+  constexpr int kLargestErrno = 4095;  // FFmpeg's own codes are four-character tags, far below -4095
   const int code = AVUNERROR(error);
   return code > 0 && code <= kLargestErrno ? code : 0;
 }

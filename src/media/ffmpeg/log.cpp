@@ -1,4 +1,4 @@
-// FFmpeg's log lines, sent to freshframe's sink instead of stderr.
+// Redirects FFmpeg's log lines to freshframe's log sink instead of stderr.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/log.hpp"
 
@@ -23,7 +23,7 @@ extern "C" {
 
 namespace freshframe::media {
 
-// Text from servers and devices, made safe for a terminal.
+// Makes strings from servers and devices safe to print on a terminal.
 
 std::string visible_text(std::string_view text) {
   constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
@@ -50,7 +50,8 @@ namespace {
 thread_local FfmpegErrorCapture* capture = nullptr;
 thread_local HttpListening* listening = nullptr;
 
-/// FFmpeg's "info" lines are details (encoder statistics). Our INFO is for sources that open or are lost.
+/// FFmpeg's "info" lines are details such as encoder statistics. freshframe logs INFO only when sources open
+/// or are lost.
 std::optional<LogLevel> to_level(int level) {
   if (level <= AV_LOG_ERROR) return LogLevel::Error;
   if (level <= AV_LOG_WARNING) return LogLevel::Warning;
@@ -58,7 +59,7 @@ std::optional<LogLevel> to_level(int level) {
   return std::nullopt;
 }
 
-/// FFmpeg prints some lines in pieces: a line is complete at its newline.
+/// FFmpeg prints some lines in several calls. Returns the line once its newline arrives.
 std::optional<std::string> complete_line(void* object, int level, const char* format, va_list arguments) {
   thread_local std::string pending;
   thread_local int print_prefix = 1;
@@ -70,7 +71,7 @@ std::optional<std::string> complete_line(void* object, int level, const char* fo
                                        static_cast<int>(buffer.size()), &print_prefix);
   if (size < static_cast<int>(buffer.size())) {
     pending += buffer.data();
-  } else {  // such as one with a signed URL; without its end it would wait for the next line
+  } else {  // longer than the buffer, such as a signed URL: log it now, since its newline is cut off
     std::string whole(static_cast<std::size_t>(size) + 1, '\0');
     av_log_format_line2(object, level, format, again, whole.data(), size + 1, &had_prefix);
     whole.pop_back();
@@ -86,7 +87,7 @@ std::optional<std::string> complete_line(void* object, int level, const char* fo
   return line;
 }
 
-/// "[mov,mp4 @ 0x55d0c8] moov atom not found" -> "moov atom not found"; there may be two prefixes.
+/// "[mov,mp4 @ 0x55d0c8] moov atom not found" -> "moov atom not found". Removes up to two prefixes.
 std::string without_prefix(std::string line) {
   while (line.rfind('[', 0) == 0) {
     const auto end = line.find("] ");
@@ -96,8 +97,8 @@ std::string without_prefix(std::string line) {
   return line;
 }
 
-/// FFmpeg's lines about a connection that ended early, or a stream that is joined or broken. They come with
-/// any reason, and the reason may come later.
+/// Matches log lines about connections that ended early and streams that are broken or joined in the middle.
+/// They are symptoms of many causes, and the line with the cause may follow later.
 bool is_symptom(std::string_view line) {
   constexpr std::array<std::string_view, 6> kSymptoms{"Stream ends prematurely",   "non-existing PPS",
                                                       "non-existing SPS",          "no frame!",
@@ -106,20 +107,20 @@ bool is_symptom(std::string_view line) {
                      [&](std::string_view symptom) { return line.find(symptom) == 0; });
 }
 
-/// FFmpeg reports the end of a body over HTTP without a length as premature.
+/// FFmpeg reports the regular end of an HTTP body without a length as premature.
 bool is_end_of_unsized(std::string_view line) {
   return line.starts_with("Stream ends prematurely") && line.ends_with("should be 18446744073709551615");
 }
 
-/// `object` is the origin of the line: a container, a codec, a parser.
+/// `object`: the source of the log line. Returns true for demuxers, codecs and parsers.
 bool is_reader(const void* object) {
   if (object == nullptr) return false;
   const auto* speaker = *static_cast<const AVClass* const*>(object);
   return speaker != nullptr && std::string_view(speaker->class_name) == "AVFormatContext";
 }
 
-/// A line of the head of a server's answer, until the next call. The text is in no version's interface, but the same in 4.4
-/// to 9.0.
+/// Returns a header line of an HTTP response, valid until the next call. Relies on a log message that is not
+/// a documented interface, but is the same in FFmpeg 4.4 to 9.0.
 std::optional<std::string> header_in(int level, std::string_view format, va_list arguments) {
   if (level != AV_LOG_TRACE || format != "header='%s'\n") return std::nullopt;
   va_list copy;
@@ -129,8 +130,8 @@ std::optional<std::string> header_in(int level, std::string_view format, va_list
   return std::string(given != nullptr ? given : "");
 }
 
-/// Whether the line reports a server's answer, and whether that is a redirect. Nothing else of FFmpeg reports it, and its
-/// RTSP follows redirects without a limit.
+/// If the line reports a response, returns whether it is a redirect. FFmpeg exposes this only in its log, and
+/// its RTSP client follows redirects without a limit.
 std::optional<bool> redirect_in(int level, std::string_view format,
                                 const std::optional<std::string>& header) {
   if (level == AV_LOG_INFO && format.starts_with("Status %d: Redirecting")) return true;
@@ -138,12 +139,12 @@ std::optional<bool> redirect_in(int level, std::string_view format,
   return std::string_view(*header).substr(std::min(header->find(' '), header->size())).starts_with(" 3");
 }
 
-/// Whether FFmpeg begins to connect. Like the lines of redirect_in(), the text is the same in 4.4 to 9.0.
+/// Returns true when FFmpeg starts to connect. This log message is also the same in 4.4 to 9.0.
 bool is_connection(int level, std::string_view format) {
   return level == AV_LOG_VERBOSE && format.starts_with("Starting connection attempt");
 }
 
-/// Whether the last chunk of a body has come: an empty one. The text is the same in 4.4 to 9.0.
+/// Returns true at the last (empty) chunk of an HTTP body. This log message is also the same in 4.4 to 9.0.
 bool is_last_chunk(int level, std::string_view format, va_list arguments) {
   if (level != AV_LOG_TRACE || !format.starts_with("Chunked encoding data size: %")) return false;
   va_list copy;
@@ -153,7 +154,7 @@ bool is_last_chunk(int level, std::string_view format, va_list arguments) {
   return size == 0;
 }
 
-/// Notes what a server has answered, and where FFmpeg connects to.
+/// Records HTTP responses and new connections.
 void note_server(FfmpegErrorCapture& errors, int level, std::string_view format, va_list arguments) {
   const auto header = header_in(level, format, arguments);
   if (header) errors.note_header(*header);
@@ -165,7 +166,7 @@ void note_server(FfmpegErrorCapture& errors, int level, std::string_view format,
 
 void on_line(void* object, int raw_level, const char* format, va_list arguments) noexcept {
   try {
-    const int level = raw_level & 0xff;  // the bits above are a colour
+    const int level = raw_level & 0xff;  // higher bits hold a colour
     if (capture != nullptr) note_server(*capture, level, format, arguments);
     if (listening != nullptr) {
       if (const auto header = header_in(level, format, arguments)) listening->hear(object, *header);
@@ -183,7 +184,7 @@ void on_line(void* object, int raw_level, const char* format, va_list arguments)
       capture->note(safe);
     }
     log(hushed ? LogLevel::Debug : *ours, safe);
-  } catch (...) {  // out of memory: a log line may be lost, FFmpeg's C code must not be unwound
+  } catch (...) {  // out of memory: lose the line, because exceptions must not pass through FFmpeg's C code
   }
 }
 
@@ -239,7 +240,7 @@ void FfmpegErrorCapture::note_header(std::string_view line) {
   const auto text = core::lower_case(line);
   if (text.starts_with("http/")) {
     met_answer_ = true;
-    met_chunks_ = met_last_chunk_ = false;  // of another answer, after a redirect
+    met_chunks_ = met_last_chunk_ = false;  // a new response, after a redirect
   }
   met_chunks_ =
       met_chunks_ || (text.starts_with("transfer-encoding:") && text.find("chunked") != std::string::npos);

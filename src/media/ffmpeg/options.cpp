@@ -1,4 +1,4 @@
-// Options of FFmpeg, found and read by their names.
+// Finds and parses FFmpeg options by name.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/options.hpp"
 
@@ -18,8 +18,8 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-/// In a class or its children: all protocols and containers are below AVFormatContext's, all codecs below
-/// AVCodecContext's.
+/// Searches a class and its children. AVFormatContext's children include all protocols and containers, and
+/// AVCodecContext's all codecs.
 bool has_option(const AVClass* options, const std::string& name) {
   return av_opt_find(static_cast<void*>(&options), name.c_str(), nullptr, 0,
                      AV_OPT_SEARCH_CHILDREN | AV_OPT_SEARCH_FAKE_OBJ) != nullptr;

@@ -25,18 +25,18 @@ extern "C" {
 
 namespace freshframe::media {
 
-// The proof that a server wants before it answers: WWW-Authenticate (RFC 7235, 7616, 7617).
+// Parses the WWW-Authenticate header (RFC 7235, 7616, 7617).
 
 namespace {
 
 constexpr std::size_t kMostChallenges = 16;
 
-/// The words of the header: tokens, quoted texts, and the marks '=' and ','.
+/// Splits the header into tokens, quoted strings, and the separators '=' and ','.
 class Words {
  public:
   explicit Words(std::string_view text) : text_(text) {}
 
-  /// The mark that comes next; 0 means a word or the end.
+  /// Returns the next separator; 0 for a token, a quoted string or the end.
   [[nodiscard]] char mark() {
     skip_blanks();
     return !text_.empty() && (text_.front() == '=' || text_.front() == ',') ? text_.front() : '\0';
@@ -52,7 +52,7 @@ class Words {
     const auto end = std::min(text_.find_first_of(" \t,="), text_.size());
     return take(end);
   }
-  /// The text after a '=': a token may hold further ones, as base64 does.
+  /// Reads the value after '='. Tokens may contain '=' themselves, as in base64.
   [[nodiscard]] std::string value() {
     skip_blanks();
     if (text_.starts_with('"')) return quoted();
@@ -82,7 +82,7 @@ class Words {
 
 struct Raw {
   std::string scheme;
-  std::vector<std::pair<std::string, std::string>> parameters;  // names in small letters
+  std::vector<std::pair<std::string, std::string>> parameters;  // names in lower case
 
   [[nodiscard]] const std::string* find(std::string_view name) const {
     const auto found = std::ranges::find(parameters, name, &std::pair<std::string, std::string>::first);
@@ -112,7 +112,7 @@ void split(std::string_view header, std::vector<Raw>& into) {
   }
 }
 
-/// Sets the hash; false means it is unknown.
+/// Sets the hash algorithm. Returns false if it is unknown.
 bool read_algorithm(std::string_view text, Challenge& challenge) {
   constexpr std::string_view kSession = "-sess";
   auto name = core::lower_case(text);
@@ -130,7 +130,7 @@ bool read_algorithm(std::string_view text, Challenge& challenge) {
   return true;
 }
 
-/// qop="auth,auth-int": whether "auth" is among them.
+/// Returns true if "auth" is in a list such as qop="auth,auth-int".
 bool offers_auth(std::string_view offers) {
   Words words(offers);
   while (!words.at_end()) {
@@ -155,7 +155,7 @@ std::optional<Challenge> understood(const Raw& raw) {
   if (const auto* opaque = raw.find("opaque")) challenge.opaque = *opaque;
   const auto offers = raw.get("qop");
   challenge.qop = offers_auth(offers);
-  if (!challenge.qop && !offers.empty()) return std::nullopt;  // "auth-int" alone
+  if (!challenge.qop && !offers.empty()) return std::nullopt;  // only "auth-int" is offered
   return read_algorithm(challenge.algorithm, challenge) ? std::optional(challenge) : std::nullopt;
 }
 
@@ -273,7 +273,8 @@ Authorization::Authorization(std::optional<Credentials> credentials, std::string
 
 std::string Authorization::random_text() {
   std::array<std::uint8_t, 8> bytes{};
-  // The nonce is zeros without entropy, at the start of a machine: it only protects against chosen texts.
+  // The nonce is zero if the machine has no entropy at boot. It only protects against chosen-plaintext
+  // attacks.
   static_cast<void>(platform::random_bytes(std::as_writable_bytes(std::span(bytes))));
   return hex(bytes);
 }
@@ -281,7 +282,7 @@ std::string Authorization::random_text() {
 bool Authorization::accept_challenges(const std::vector<Challenge>& challenges) {
   const auto* best = strongest(challenges);
   if (!credentials_ || best == nullptr || attempts_ >= kMostAttempts) return false;
-  // A second refusal means wrong credentials, unless the server says that only its nonce was too old.
+  // A second 401 means wrong credentials, unless the server says that only its nonce was stale.
   if (attempts_ > 0 && !best->stale) return false;
   challenge_ = *best;
   uses_ = 0;

@@ -1,4 +1,4 @@
-// Answers HTTP servers that want a user's name and password, for FFmpeg, which knows only Basic and MD5.
+// Authenticates HTTP requests for FFmpeg, which supports only Basic and Digest with MD5.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/http/http_access.hpp"
 
@@ -25,8 +25,9 @@ namespace freshframe::media {
 namespace {
 
 constexpr const char* kHeaders = "headers";
-constexpr const char* kEnd = "end_offset";  // of the bytes that are read; 0 means the file's own
-constexpr std::size_t kMostHead = 256;      // headers of an answer
+constexpr const char* kEnd = "end_offset";  // FFmpeg option: end of the bytes to read; 0 means the end of the
+                                            // file
+constexpr std::size_t kMostHead = 256;      // headers per response
 constexpr int kUnauthorized = 401;
 
 struct FreeText {
@@ -44,7 +45,7 @@ bool is_authorization(std::string_view line) {
   return core::lower_case(line.substr(0, line.find(':'))) == "authorization";
 }
 
-/// Headers as FFmpeg's option has them, a line each, without this header.
+/// Removes the Authorization header from headers in the format of FFmpeg's option, one per line.
 std::string without_authorization(std::string_view headers) {
   std::string result;
   while (!headers.empty()) {
@@ -118,7 +119,7 @@ void HttpAccess::hear(void* request, std::string_view line) {
   if (line.starts_with("HTTP/")) return begin_head(request, line);
   if (base_.empty()) return;
   if (line.empty()) return end_head(request);
-  const bool goes_on = line.front() == ' ' || line.front() == '\t';  // RFC 9112, 5.2
+  const bool goes_on = line.front() == ' ' || line.front() == '\t';  // a folded header (RFC 9112, 5.2)
   if (goes_on && !head_.empty()) {
     head_.back().append(" ").append(core::trimmed(line));
   } else if (head_.size() < kMostHead) {
@@ -127,13 +128,13 @@ void HttpAccess::hear(void* request, std::string_view line) {
 }
 
 void HttpAccess::begin_head(void* request, std::string_view line) {
-  base_ = option_of(request, "location");  // a proxy's tunnel has none
+  base_ = option_of(request, "location");  // empty for a proxy's tunnel
   status_ = static_cast<int>(
       core::number_at(core::trimmed(line.substr(std::min(line.find(' '), line.size()))), 999).value_or(0));
   head_.clear();
   is_complete_ = false;
   may_try_again_ = false;
-  if (status_ != kUnauthorized) refusal_.clear();  // FFmpeg does not read the head of a second answer 401
+  if (status_ != kUnauthorized) refusal_.clear();  // FFmpeg does not report the headers of a second 401
 }
 
 void HttpAccess::end_head(void* request) {
@@ -147,7 +148,8 @@ void HttpAccess::end_head(void* request) {
   if (status_ < 400) on_success(request);
 }
 
-/// FFmpeg takes a length of "*" for 0, so that all would be after the end. With another end it reads on.
+/// FFmpeg reads a length of "*" as 0, and would treat every offset as past the end. Setting an end offset
+/// avoids this.
 void HttpAccess::note_range(void* request) {
   const auto range = headers("content-range");
   lacks_length_ = status_ == 206 && !range.empty() && core::trimmed(range.front()).ends_with("/*");
@@ -199,7 +201,7 @@ void HttpAccess::on_success(void* request) {
   if (auto nonce = info.empty() ? std::string() : next_nonce(info.front()); !nonce.empty())
     found->second.change_nonce(std::move(nonce));
   prepare(request, seeks_ ? base_ : std::string());
-  // Otherwise FFmpeg would not read the head of a later answer 401, such as one for an old nonce.
+  // Otherwise FFmpeg would not report the headers of a later 401, for example for a stale nonce.
   static_cast<void>(av_opt_set_int(request, "auth_type", 0, AV_OPT_SEARCH_CHILDREN));
 }
 

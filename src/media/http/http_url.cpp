@@ -1,4 +1,4 @@
-// The parts of a URL of HTTP that a request needs.
+// Splits an HTTP URL into the parts that a request needs.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/http/http_url.hpp"
 
@@ -31,7 +31,7 @@ std::optional<HttpUrl> parse_http_url(std::string_view url) {
   const auto colon = url.find(kAfterScheme);
   if (colon == std::string_view::npos) return std::nullopt;
   auto scheme = core::lower_case(url.substr(0, colon));
-  // FFmpeg's names for an encrypted segment
+  // FFmpeg's protocol prefixes for encrypted segments
   for (const std::string_view around : {"crypto+", "crypto:"}) {
     if (scheme.starts_with(around)) scheme.erase(0, around.size());
   }

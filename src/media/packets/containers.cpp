@@ -1,4 +1,4 @@
-// Which containers can hold a camera's own packets.
+// Decides which containers can store a camera's packets without re-encoding.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/packets/containers.hpp"
 
@@ -20,7 +20,7 @@ namespace {
 
 struct Container {
   std::string_view suffix;
-  std::string_view name;  // FFmpeg's
+  std::string_view name;  // FFmpeg's name
 };
 
 constexpr std::array<Container, 5> kContainers{
@@ -30,7 +30,7 @@ bool contains(AVCodecID codec, std::initializer_list<AVCodecID> known) {
   return std::ranges::find(known, codec) != known.end();
 }
 
-/// An AVI file stores no times, and a camera's are not even.
+/// AVI cannot: it stores no timestamps, and a camera's are irregular.
 bool holds(std::string_view container, AVCodecID codec) {
   if (container == "matroska") return true;
   if (container == "mp4") {
@@ -72,7 +72,7 @@ void check_container(const std::string& path, const PacketStream& stream) {
 void check_container_options(const std::string& path, const std::map<std::string, std::string>& options) {
   const auto& container = *av_guess_format(nullptr, path.c_str(), nullptr);
   for (const auto& option : options) {
-    const auto& name = option.first;  // clang 14 captures no structured binding
+    const auto& name = option.first;  // clang 14 cannot capture structured bindings
     const auto* of_all = avformat_get_class();
     const auto* own = container.priv_class;
     const auto has = [&](const AVClass* group) {

@@ -1,4 +1,4 @@
-// Fragments by FFmpeg's muxer, and the names of codecs by their boxes.
+// Writes MP4 fragments with FFmpeg's muxer, and derives codec strings from their boxes.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/packets/fragments.hpp"
 
@@ -36,7 +36,7 @@ std::uint32_t big_endian(std::string_view bytes, std::size_t at) {
   return number;
 }
 
-/// A box as its bytes with its head, and what follows it. Boxes of a live stream are below 4 GiB.
+/// Removes and returns the next box, including its header. Boxes of a live stream are smaller than 4 GiB.
 std::string_view next_box(std::string_view& rest) {
   const std::size_t size = big_endian(rest, 0);
   if (rest.size() < kBoxHead || size < kBoxHead || size > rest.size()) {
@@ -48,9 +48,9 @@ std::string_view next_box(std::string_view& rest) {
   return box;
 }
 
-/// Bytes of a box before the boxes in it.
+/// Size of a box's own fields, before its child boxes.
 std::size_t fields_before_boxes(std::string_view name) {
-  constexpr std::size_t kEntries = 8;  // stsd: version, flags, their number
+  constexpr std::size_t kEntries = 8;  // stsd: version, flags, entry count
   constexpr std::size_t kVisual = 78;  // VisualSampleEntry (ISO 14496-12, 12.1.3)
   if (name == "stsd") return kEntries;
   constexpr std::array<std::string_view, 5> kVisuals{"avc1", "hvc1", "hev1", "av01", "vp09"};
@@ -65,25 +65,25 @@ std::string two_digits(std::uint32_t number) {
   return (number < 10 ? "0" : "") + std::to_string(number);
 }
 
-/// ISO 14496-15, Annex E.3, of an hvcC box.
+/// Codec string for an hvcC box (ISO 14496-15, Annex E.3).
 std::string hevc_name(std::string_view box) {
   constexpr std::array<std::string_view, 4> kProfileSpaces{"", "A", "B", "C"};
   const auto profile = byte_at(box, 1);
   std::string name =
       "hvc1." + std::string(kProfileSpaces.at(profile >> 6U)) + std::to_string(profile & 31U) + ".";
-  std::uint32_t turned = 0;  // the flags of compatibility, the last one first
+  std::uint32_t turned = 0;  // the compatibility flags in reverse bit order
   const auto flags = big_endian(box, 2);
   for (unsigned i = 0; i < 32; ++i) turned = turned << 1U | (flags >> i & 1U);
   std::string digits;
   for (; turned > 0 || digits.empty(); turned >>= 4U) digits.insert(digits.begin(), kDigits[turned & 15U]);
   name += digits + "." + ((profile & 32U) != 0 ? "H" : "L") + std::to_string(byte_at(box, 12));
-  std::size_t last = 6;  // bytes of constraints; zeros at the end are left out
+  std::size_t last = 6;  // constraint bytes; trailing zeros are omitted
   while (last > 0 && byte_at(box, 5 + last) == 0) --last;
   for (std::size_t i = 0; i < last; ++i) name += "." + hex(byte_at(box, 6 + i));
   return name;
 }
 
-/// The codec by the configuration box in the init segment (RFC 6381, and the bindings of VP9 and AV1).
+/// Codec string from the configuration box in the init segment (RFC 6381, and the VP9 and AV1 bindings).
 std::string codec_name(std::string_view init) {
   const std::string entry = "moov/trak/mdia/minf/stbl/stsd/";
   if (const auto box = find_box(init, entry + "avc1/avcC"); !box.empty())
@@ -107,8 +107,8 @@ void put_big_endian(std::string& bytes, std::size_t at, std::uint64_t number, st
     bytes.at(at + i) = static_cast<char>(number >> 8U * (size - 1 - i) & 255U);
 }
 
-/// Writes the time of decoding, which the muxer counts from the durations, and the duration that the fragment claims,
-/// as the default of its one sample.
+/// Sets the decode time, which the muxer would derive from durations, and the duration of the fragment's only
+/// sample.
 void put_times(std::string& fragment, std::int64_t dts) {
   constexpr std::uint32_t kHasDuration = 0x8;
   const auto start = [&fragment](std::string_view box) {
@@ -126,7 +126,8 @@ void put_times(std::string& fragment, std::int64_t dts) {
   put_big_endian(fragment, start(time) + 4, static_cast<std::uint64_t>(dts), 8);
 }
 
-/// A page turns the pictures of each decoder itself, even of a decoder that would do it by the file's header.
+/// Removes the rotation: web pages rotate the video themselves, and some decoders would also apply the
+/// header's.
 void without_turn([[maybe_unused]] AVCodecParameters& parameters) noexcept {
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)
   av_packet_side_data_remove(parameters.coded_side_data, &parameters.nb_coded_side_data,
@@ -161,7 +162,7 @@ std::string_view find_box(std::string_view file, std::string_view path) {
 }
 
 struct FragmentWriter::Impl {
-  std::string written;  // by the muxer since the last fragment
+  std::string written;  // the muxer's output since the last fragment
   OwnIoPtr io;          // outlives `output`
   OutputPtr output;
   PacketTicks ticks{-kShift};
@@ -183,7 +184,7 @@ struct FragmentWriter::Impl {
     if (stream == nullptr) throw std::bad_alloc();
     fragment_check(avcodec_parameters_copy(stream->codecpar, &parameters));
     without_turn(*stream->codecpar);
-    // Browsers take H.265 with its parameter sets in the header.
+    // Browsers require H.265 parameter sets in the header (hvc1).
     stream->codecpar->codec_tag = parameters.codec_id == AV_CODEC_ID_HEVC ? MKTAG('h', 'v', 'c', '1') : 0;
     stream->time_base = PacketTicks::kTimeBase;
     Dictionary options;
@@ -222,7 +223,7 @@ FragmentWriter::Fragment FragmentWriter::write(const Packet& packet) {
   auto own = impl_->ticks.next(packet);
   own->stream_index = 0;
   const auto dts = own->dts;
-  own->duration = 1;  // the muxer refuses a packet that begins before the end of the last one
+  own->duration = 1;  // the muxer rejects a packet that starts before the previous one ends
   fragment_check(av_write_frame(impl_->output.get(), own.get()));
   fragment_check(av_write_frame(impl_->output.get(), nullptr));
   Fragment fragment{.bytes = impl_->take()};

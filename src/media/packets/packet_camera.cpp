@@ -1,4 +1,4 @@
-// A source whose packets can be taken.
+// Base class of sources that can provide their packets.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/packets/packet_camera.hpp"
 

@@ -1,4 +1,4 @@
-// Completes the packets of a live stream.
+// Completes the packets of a live stream: timestamps, durations and stream parameters.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/packets/packet_completion.hpp"
 
@@ -9,7 +9,7 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kReorderWindow = 16;  // pictures: no codec reorders more
+constexpr std::size_t kReorderWindow = 16;  // frames: no codec reorders more
 constexpr double kUsualStep = 1.0 / 25;     // seconds
 
 }  // namespace
@@ -32,13 +32,13 @@ std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& p
     stream_ = std::move(stream);
     begin_times();
   }
-  if (!stream_) {  // the next key packet may have all parameter sets
+  if (!stream_) {  // wait for a keyframe that has all parameter sets
     begun_ = false;
     return {};
   }
   AvPacketPtr own(av_packet_clone(&packet));
   if (!own) throw std::bad_alloc();
-  av_packet_free_side_data(own.get());  // side data of the demuxer: muxers would write it
+  av_packet_free_side_data(own.get());  // muxers would write the demuxer's side data
   waiting_.push_back({.packet = std::move(own), .about = about});
   const bool lacks_time = !waiting_.front().about.time && waiting_.size() == 1 && !ready.empty();
   if (lacks_time || (!times_ && waiting_.size() < kReorderWindow)) return ready;
@@ -52,7 +52,7 @@ void PacketCompletion::begin_times() {
   if (parameters.depth_is_known) times_.emplace(parameters.depth);
 }
 
-/// The largest number of pictures that are decoded before another one and shown after it.
+/// Returns the largest number of frames that are decoded before another frame but shown after it.
 int PacketCompletion::count_waiting() const {
   std::ptrdiff_t depth = 0;
   for (auto one = waiting_.begin(); one != waiting_.end(); ++one) {
@@ -64,7 +64,7 @@ int PacketCompletion::count_waiting() const {
   return static_cast<int>(depth);
 }
 
-/// FFmpeg's RTSP gives the first packet no time.
+/// FFmpeg's RTSP demuxer gives the first packet no timestamp.
 void PacketCompletion::guess_first_time() {
   if (waiting_.size() < 2 || waiting_.front().about.time) return;
   std::optional<double> next;

@@ -1,4 +1,4 @@
-// Packets on their way from a source's thread to the node that emits them.
+// Passes packets from a source's thread to the node that emits them.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/packets/packet_tap.hpp"
 
@@ -12,7 +12,7 @@ bool PacketTap::is_full(const Packet& next) const {
 }
 
 void PacketTap::put(PacketCompletion::Completed item) {
-  if (keep(std::move(item))) changed_.notify_one();  // without the lock, which the thread that wakes wants
+  if (keep(std::move(item))) changed_.notify_one();  // not under the lock, which the woken thread needs
 }
 
 /// Returns false if the packet is dropped.

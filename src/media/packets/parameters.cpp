@@ -1,4 +1,4 @@
-// The parameters of a stream of packets.
+// Reads the codec parameters of a packet stream.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/packets/parameters.hpp"
 
@@ -14,9 +14,9 @@
 #include "media/ffmpeg/read/h264_order.hpp"
 #include "media/stream/key_gate.hpp"
 
-// Reads a picture's size and pixel format from its packet, for codecs whose parser in FFmpeg does not: the frame header
-// of Motion JPEG (ITU-T T.81, B.2.2), and the uncompressed header of VP9 (VP9 Bitstream & Decoding Process Specification,
-// 6.2).
+// Reads image size and pixel format for codecs whose parser in FFmpeg does not: from the frame header of
+// Motion JPEG (ITU-T T.81, B.2.2) and the uncompressed header of VP9 (VP9 Bitstream & Decoding Process
+// Specification, 6.2).
 
 extern "C" {
 #include <libavcodec/bsf.h>
@@ -29,18 +29,18 @@ namespace {
 
 using PictureBytes = std::span<const std::uint8_t>;
 
-/// The number of two bytes, the first one higher.
+/// Reads a big-endian 16-bit number.
 int pair_at(PictureBytes bytes, std::size_t at) noexcept {
   return bytes[at] << 8 | bytes[at + 1];
 }
 
-/// SOF0 to SOF15, without the tables and arithmetic's conditions that have numbers between them.
+/// Returns true for SOF0 to SOF15. The excluded numbers are DHT, JPG and DAC.
 bool is_frame_header(int marker) noexcept {
   return marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
 }
 
 std::optional<PictureForm> jpeg_form(PictureBytes bytes) noexcept {
-  std::size_t at = 2;  // after the start of the image
+  std::size_t at = 2;  // after the SOI marker
   while (at + 9 <= bytes.size() && bytes[at] == 0xFF) {
     if (is_frame_header(bytes[at + 1]))
       return PictureForm{.width = pair_at(bytes, at + 7), .height = pair_at(bytes, at + 5)};
@@ -49,7 +49,7 @@ std::optional<PictureForm> jpeg_form(PictureBytes bytes) noexcept {
   return std::nullopt;
 }
 
-/// Bits, the highest of a byte first. After the end they are 0.
+/// Reads bits, the highest of each byte first. Returns 0 past the end.
 class Vp9Header {
  public:
   explicit Vp9Header(PictureBytes bytes) noexcept : bytes_(bytes) {}
@@ -67,7 +67,7 @@ class Vp9Header {
   std::size_t at_ = 0;
 };
 
-/// `fine`: no subsampling in x, in y.
+/// `fine_x`, `fine_y`: no subsampling in this direction.
 AVPixelFormat vp9_format(int depth, bool fine_x, bool fine_y) {
   const std::string chroma = !fine_x ? (fine_y ? "422p" : "420p") : (fine_y ? "444p" : "440p");
   return av_get_pix_fmt(("yuv" + chroma + (depth > 8 ? std::to_string(depth) + "le" : "")).c_str());
@@ -79,11 +79,11 @@ std::optional<PictureForm> vp9_form(PictureBytes bytes) {
   header.take(2);  // frame_marker
   const int low = header.take(1);
   const int profile = header.take(1) << 1 | low;
-  header.take(profile == 3 ? 5 : 4);  // up to error_resilient_mode
+  header.take(profile == 3 ? 5 : 4);  // up to and including error_resilient_mode
   constexpr int kSync = 0x498342;
   if (header.take(24) != kSync) return std::nullopt;
   const int depth = profile < 2 ? 8 : (header.take(1) != 0 ? 12 : 10);
-  const bool samples = profile == 1 || profile == 3;  // the subsampling follows
+  const bool samples = profile == 1 || profile == 3;  // subsampling flags follow
   bool fine_x = false;
   bool fine_y = false;
   constexpr int kRgb = 7;
@@ -113,9 +113,9 @@ std::optional<PictureForm> picture_form(AVCodecID codec, std::span<const std::ui
 
 namespace {
 
-constexpr int kMostDepth = 16;  // the largest buffer of decoded pictures of H.264 and H.265
+constexpr int kMostDepth = 16;  // the largest decoded picture buffer of H.264 and H.265
 
-// FFmpeg 6.1 brought new names, and FFmpeg 9 has no others.
+// FFmpeg 6.1 introduced new names, and FFmpeg 9 removed the old ones.
 #ifdef AV_PROFILE_UNKNOWN
 constexpr int kUnknownProfile = AV_PROFILE_UNKNOWN;
 constexpr int kUnknownLevel = AV_LEVEL_UNKNOWN;
@@ -134,7 +134,7 @@ using FilterPtr = std::unique_ptr<AVBSFContext, FreeFilter>;
 CodecParametersPtr copy_parameters(const AVCodecParameters& parameters) {
   CodecParametersPtr copy(avcodec_parameters_alloc());
   if (!copy || avcodec_parameters_copy(copy.get(), &parameters) < 0) throw std::bad_alloc();
-  copy->codec_tag = 0;  // the container's own
+  copy->codec_tag = 0;  // specific to the container
   return copy;
 }
 
@@ -151,11 +151,11 @@ void set_extradata(AVCodecParameters& parameters, const std::uint8_t* data, std:
   parameters.extradata_size = static_cast<int>(size);
 }
 
-/// The pieces after start codes, which have three or four bytes. Other extradata is one piece.
+/// Splits at start codes of three or four bytes. Returns other extradata unchanged.
 std::vector<std::span<const std::uint8_t>> split_extradata(std::span<const std::uint8_t> extradata) {
   constexpr std::array<std::uint8_t, 3> kCode{0, 0, 1};
   std::vector<std::span<const std::uint8_t>> pieces;
-  const auto next_code = [&](auto from) {  // clang 14 searches no subrange
+  const auto next_code = [&](auto from) {  // clang 14 cannot search a subrange
     return std::search(from, extradata.end(), kCode.begin(), kCode.end());
   };
   auto found = next_code(extradata.begin());
@@ -170,13 +170,13 @@ std::vector<std::span<const std::uint8_t>> split_extradata(std::span<const std::
   return pieces;
 }
 
-/// The kind of a parameter set; the order in which they refer to each other is rising.
+/// Returns the NAL unit type of a parameter set. Sets refer only to sets with a lower type.
 int read_set_kind(AVCodecID codec, std::span<const std::uint8_t> set) {
   if (set.empty()) return 0;
   return codec == AV_CODEC_ID_H264 ? set[0] & 0x1F : set[0] >> 1 & 0x3F;
 }
 
-/// If a packet of the sets was lost, the known sets of its kind stay in use.
+/// Keeps known sets of each type that is missing, because the packet with it may have been lost.
 std::vector<std::uint8_t> with_missing_kinds(AVCodecID codec, std::span<const std::uint8_t> found,
                                              std::span<const std::uint8_t> known) {
   const auto kind = [codec](auto set) { return read_set_kind(codec, set); };
@@ -201,13 +201,14 @@ bool supports(const AVBitStreamFilter& filter, AVCodecID codec) {
   return false;
 }
 
-/// H.264 and H.265 with lengths in place of start codes: their sets are in the container's header.
+/// Returns true for H.264 and H.265 with lengths instead of start codes: the parameter sets are in the
+/// extradata.
 bool has_lengths(const AVCodecParameters& parameters) {
   const bool of_units = parameters.codec_id == AV_CODEC_ID_H264 || parameters.codec_id == AV_CODEC_ID_HEVC;
   return of_units && parameters.extradata_size > 0 && parameters.extradata[0] == 1;
 }
 
-/// The parameter sets in the packet, or beside it, replace the known sets.
+/// Replaces the known parameter sets by those in the packet or its side data.
 void take_sets(AVCodecParameters& parameters, const AVPacket& key) {
   std::size_t new_size = 0;
   const auto* const beside = av_packet_get_side_data(&key, AV_PKT_DATA_NEW_EXTRADATA, &new_size);
@@ -236,8 +237,7 @@ bool has_same_sets(const AVCodecParameters& a, const AVCodecParameters& b) {
                             [](auto one, auto other) { return std::ranges::equal(one, other); });
 }
 
-/// Forgets the facts that other parameter sets gave about the pictures, and that new ones may leave open. The size
-/// stays until they give another.
+/// Clears what the old parameter sets said and new ones may omit. Keeps the size until the new sets give one.
 void forget_form(AVCodecParameters& parameters) {
   parameters.profile = kUnknownProfile;
   parameters.level = kUnknownLevel;
@@ -251,7 +251,7 @@ void forget_form(AVCodecParameters& parameters) {
   parameters.chroma_location = AVCHROMA_LOC_UNSPECIFIED;
 }
 
-/// A decoder or parser that knows nothing but the parameter sets. Null means no such decoder.
+/// Returns a context that knows only the parameter sets, or null if there is no decoder.
 CodecPtr make_set_reader(const AVCodecParameters& parameters) {
   const AVCodec* const codec = avcodec_find_decoder(parameters.codec_id);
   if (codec == nullptr) return nullptr;
@@ -263,7 +263,7 @@ CodecPtr make_set_reader(const AVCodecParameters& parameters) {
   return context;
 }
 
-/// Takes the values that FFmpeg has read. Some of its parsers write the size into themselves only.
+/// Copies the values that FFmpeg has read. Some of its parsers store the size only in themselves.
 void take_form(AVCodecParameters& parameters, const AVCodecContext& context) {
   if (context.profile != kUnknownProfile) parameters.profile = context.profile;
   if (context.level != kUnknownLevel) parameters.level = context.level;
@@ -274,7 +274,7 @@ void take_form(AVCodecParameters& parameters, const AVCodecContext& context) {
   if (context.colorspace != AVCOL_SPC_UNSPECIFIED) parameters.color_space = context.colorspace;
 }
 
-/// Size and form as FFmpeg's parser reads them from the packet.
+/// Reads the size and format of the packet with FFmpeg's parser.
 void take_size(AVCodecParameters& parameters, const AVPacket& key) {
   if (key.data == nullptr) return;
   const std::span bytes(key.data, static_cast<std::size_t>(std::max(0, key.size)));
@@ -297,14 +297,14 @@ void take_size(AVCodecParameters& parameters, const AVPacket& key) {
   parameters.width = width;
   parameters.height = height;
   take_form(parameters, *context);
-  if (parameters.codec_id == AV_CODEC_ID_H264) {  // its parser does not read it
+  if (parameters.codec_id == AV_CODEC_ID_H264) {  // the H.264 parser does not report it
     if (const auto aspect = h264_pixel_aspect(view_extradata(parameters)))
       parameters.sample_aspect_ratio = {aspect->width, aspect->height};
   }
   if (parser->format >= 0 && parameters.format < 0) parameters.format = parser->format;
 }
 
-/// H.265: of an opened decoder (ITU-T H.265, 7.4.3.2.1: sps_max_num_reorder_pics). It reads the form, too.
+/// Opens an H.265 decoder to read sps_max_num_reorder_pics (ITU-T H.265, 7.4.3.2.1), and the format.
 std::optional<int> take_depth(AVCodecParameters& parameters) {
   const auto context = make_set_reader(parameters);
   if (!context) return std::nullopt;
@@ -335,7 +335,7 @@ StreamParameters with_depth(CodecParametersPtr codec) {
     case AV_CODEC_ID_MPEG4:
     case AV_CODEC_ID_MPEG1VIDEO:
     case AV_CODEC_ID_MPEG2VIDEO:
-      result.depth = 1;  // one picture, the next reference
+      result.depth = 1;  // at most one: the next reference frame
       break;
     default:
       break;
@@ -358,7 +358,7 @@ bool equal(const AVCodecParameters& a, const AVCodecParameters& b) {
 ParametersReader::ParametersReader(const AVCodecParameters& known, Turn turn)
     : known_(copy_parameters(known)), turn_(turn) {}
 
-/// A keyframe may lack parameter sets: the sets of the last one are in use then.
+/// Keyframes may omit parameter sets, in which case the previous ones stay valid.
 CodecParametersPtr ParametersReader::complete_parameters(const AVPacket& key) const {
   const auto& before = current_ ? *make_parameters(*current_).codec : *known_;
   auto parameters = copy_parameters(before);

@@ -1,4 +1,4 @@
-// Fits a line through reports of the wall time, and begins it again where the camera's clock was set.
+// Fits a line through reports of wall-clock time, and restarts it when the camera's clock is set.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/stream/camera_clock.hpp"
 
@@ -10,24 +10,25 @@ namespace freshframe::media {
 namespace {
 
 constexpr double kReportWindow = 60;        // seconds of reports
-constexpr std::size_t kMostPoints = 600;    // for a server that reports with each picture
-constexpr std::size_t kLine = 3;            // points that give a slope
-constexpr double kMostClockDrift = 500e-6;  // more than two clocks with quartzes differ by
-constexpr double kMostPaceDrift = 2000e-6;  // a pace is known less exactly than a quartz
+constexpr std::size_t kMostPoints = 600;    // for servers that report with each frame
+constexpr std::size_t kLine = 3;            // points needed for a slope
+constexpr double kMostClockDrift = 500e-6;  // more than the drift between two quartz clocks
+constexpr double kMostPaceDrift = 2000e-6;  // a pace is known less exactly than a quartz clock
 constexpr double kVisiblePace = 0.06;       // seconds of difference that prove another pace
-constexpr double kVisibleOfThree = 0.12;    // the same, by three reports
-constexpr double kLeastTolerance = 0.02;    // seconds: a report may be so far off the line
-constexpr double kResiduals = 6;            // times the distance of the others
+constexpr double kVisibleOfThree = 0.12;    // the same with only three reports
+constexpr double kLeastTolerance = 0.02;    // seconds: allowed distance of a report from the line
+constexpr double kResiduals = 6;            // times the mean distance of the other reports
 constexpr double kLeastError = 0.0005;      // seconds
-constexpr double kOneReportError = 0.02;    // seconds: nothing has confirmed it
-constexpr double kUnknownDrift = 200e-6;    // before there is a slope
-constexpr double kLeastSlopeError = 20e-6;  // least error of a slope: the drift changes with the temperature
+constexpr double kOneReportError = 0.02;    // seconds: a single unconfirmed report
+constexpr double kUnknownDrift = 200e-6;    // while no slope is known
+constexpr double kLeastSlopeError = 20e-6;  // minimum error of a slope: drift changes with temperature
 constexpr double kMostSlopeError = kMostClockDrift + kUnknownDrift;
-constexpr std::size_t kMostDoubted = 5;  // in a row
-constexpr double kMostLeft = 1;          // seconds beside whole wraps
-constexpr double kPlausible = 0.25;      // share of a wrap, between the camera's clock and this machine's
+constexpr std::size_t kMostDoubted = 5;  // outliers in a row
+constexpr double kMostLeft = 1;          // seconds of remainder when rounding to whole wraps
+constexpr double kPlausible = 0.25;      // share of a wrap: difference between the camera's clock and this
+                                         // machine's
 
-/// About Student's t for 95 %, within 9 %: few reports say little about their noise.
+/// Approximates Student's t for 95 % to within 9 %: few reports say little about their noise.
 double student(double degrees) noexcept {
   return 2 * (1 + 5.35 / (degrees * degrees));
 }
@@ -39,8 +40,8 @@ CameraClock::Point CameraClock::make_point(const Report& report) const noexcept 
   return {time, report.utc - first_->utc - time};
 }
 
-/// Seconds of whole wraps by which a report is off the line. Beside the first report the drift of half a day would
-/// count as well.
+/// Returns the seconds of whole timestamp wraps by which a report is off the line, or 0. Comparing with the
+/// line rather than the first report excludes the clock drift of half a day.
 double CameraClock::wraps_in(const Report& report) const noexcept {
   if (wrap_ <= 0) return 0;
   const double seconds = off(make_point(report));
@@ -94,8 +95,8 @@ std::optional<double> CameraClock::add(const Report& given, double now) {
   return std::nullopt;
 }
 
-/// Begins the line again where the reports agree on another pace than the one around which the slope is held. The noise of
-/// a few reports must not look like a pace.
+/// Restarts the line if the reports agree on a pace other than the current one. The difference must exceed
+/// the noise of a few reports.
 bool CameraClock::take_pace() {
   const auto agreed = reported_.find_agreement(kLeastTolerance);
   if (!agreed) return false;
@@ -141,14 +142,14 @@ void CameraClock::clear_line() noexcept {
 }
 
 void CameraClock::use(const Point& point) {
-  if (!points_.empty() && point.time <= points_.back().time) return;  // the same report again
+  if (!points_.empty() && point.time <= points_.back().time) return;  // a repeated report
   points_.push_back(point);
   while (points_.front().time < point.time - kReportWindow || points_.size() > kMostPoints)
     points_.pop_front();
   fit();
 }
 
-/// The line of least squares. Before there are enough points, the newest one alone.
+/// Least-squares fit. With too few points, the line goes through the newest one.
 void CameraClock::fit() noexcept {
   const auto count = static_cast<double>(points_.size());
   double time = 0;

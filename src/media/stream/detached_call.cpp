@@ -1,4 +1,4 @@
-// Blocking calls on their own thread, which its callers can abandon.
+// Runs blocking calls on their own thread, so that callers can abandon them.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/stream/detached_call.hpp"
 
@@ -28,7 +28,7 @@ struct LeftThread {
   std::shared_ptr<const std::atomic<bool>> ended;
 };
 
-/// The threads of the abandoned calls.
+/// Keeps the threads of abandoned calls until they end.
 class LeftThreads {
  public:
   void add(LeftThread thread) {
@@ -36,7 +36,7 @@ class LeftThreads {
     threads_.push_back(std::move(thread));
   }
 
-  /// A call has ended, which may be one of these.
+  /// Called when any call ends, abandoned or not.
   void note_end() {
     const std::lock_guard lock(mutex_);
     changed_.notify_all();
@@ -55,7 +55,7 @@ class LeftThreads {
       std::move(first, threads_.end(), std::back_inserter(ended));
       threads_.erase(first, threads_.end());
     }
-    for (auto& one : ended) one.thread.join();  // without the lock, which note_end() takes
+    for (auto& one : ended) one.thread.join();  // not under the lock, which note_end() takes
   }
 
  private:
@@ -66,8 +66,8 @@ class LeftThreads {
   std::vector<LeftThread> threads_;  // guarded by mutex_
 };
 
-/// The process ends. Libraries that a call may be using, such as TLS libraries, are taken down next, and most calls
-/// end within this time. The threads are joined, because they may still run their destructors.
+/// Called at process exit, before libraries that calls may use (such as TLS) are torn down. Waits a limited
+/// time for the calls, then joins the finished threads, because their destructors may still be running.
 void wait_for_left_calls() {
   auto& left = forks::PerProcess<LeftThreads>::get();
   left.wait_for_all(std::chrono::milliseconds(150));
@@ -82,7 +82,7 @@ void wait_for_left_calls_at_exit() {
 }  // namespace
 
 struct DetachedCall::Shared {
-  /// The next call; empty means no other follows.
+  /// Returns the next call, or an empty one if there are no more.
   Job take() {
     std::unique_lock lock(mutex);
     changed.wait(lock, [this] { return job || closed; });
@@ -101,12 +101,13 @@ struct DetachedCall::Shared {
   std::condition_variable_any changed;
   Job job;                         // guarded by mutex
   bool done = false;               // guarded by mutex
-  bool closed = false;             // guarded by mutex: the thread takes no other call
+  bool closed = false;             // guarded by mutex: the thread accepts no more calls
   std::exception_ptr failure;      // guarded by mutex
-  std::atomic<bool> ended{false};  // the thread has nothing left but to report it
+  std::atomic<bool> ended{false};  // the thread only has to report the end
 };
 
-/// Ends the thread even when pthread_exit() in the job unwinds it (see Note [Forced unwinding] in core).
+/// Reports the end of the thread even if pthread_exit() unwinds the job (see Note [Forced unwinding] in
+/// core).
 struct DetachedCall::Ended {
   ~Ended() {
     shared.ended.store(true, std::memory_order_release);
@@ -144,12 +145,12 @@ void DetachedCall::again(Job job) {
       return;
     }
   }
-  if (thread_.joinable()) thread_.join();  // otherwise there was no thread for a call
+  if (thread_.joinable()) thread_.join();  // not joinable if the thread could not be started
   start(std::move(job));
 }
 
-// The reference to a forced unwind is null, because the C library has no object for it. UBSan must not report that.
-// It would check the body again where the compiler inlines it.
+// During a forced unwind the exception reference is null, because glibc has no object for it; UBSan must not
+// report that. noinline, since UBSan would check the body again where it is inlined.
 __attribute__((noinline, no_sanitize("null"))) void DetachedCall::run(Shared& shared, Job job) {
   std::exception_ptr failure;
   try {
@@ -160,7 +161,7 @@ __attribute__((noinline, no_sanitize("null"))) void DetachedCall::run(Shared& sh
   } catch (...) {
     failure = std::current_exception();
   }
-  job = nullptr;  // the job's data is freed before its end is reported
+  job = nullptr;  // frees the job's data before reporting the end
   shared.report(std::move(failure), false);
 }
 

@@ -1,4 +1,4 @@
-// The text of an HLS playlist, read for the times of its pictures and for its newest segment.
+// Parses HLS playlists, for timestamps and the newest segment.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/stream/playlist.hpp"
 
@@ -17,14 +17,15 @@ namespace {
 constexpr std::string_view kDuration = "#EXTINF:";
 constexpr std::string_view kOver = "#EXT-X-ENDLIST";
 constexpr std::string_view kFirstNumber = "#EXT-X-MEDIA-SEQUENCE:";
-constexpr std::int64_t kMostNumber = std::int64_t{1} << 53;  // largest number of a segment
+constexpr std::int64_t kMostNumber = std::int64_t{1} << 53;  // largest segment number
 
-/// Takes digits and signs from the beginning of a text.
+/// Consumes digits and signs from the start of a string.
 class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text) {}
 
-  /// A number of exactly `digits` digits; nullopt means it is not there, and all that follows fails, too.
+  /// Reads a number of exactly `digits` digits. Returns nullopt if there is none; all further reads then fail
+  /// as well.
   std::optional<int> number(std::size_t digits) {
     if (text_.size() < digits || !core::all_digits(text_.substr(0, digits))) {
       text_ = {};
@@ -39,7 +40,7 @@ class Reader {
     text_.remove_prefix(1);
     return true;
   }
-  /// Reads the digits after a decimal point.
+  /// Reads the digits after the decimal point.
   double fraction() {
     double value = 0;
     double place = 0.1;
@@ -54,7 +55,7 @@ class Reader {
   std::string_view text_;
 };
 
-/// Seconds that the zone's clock is ahead of UTC.
+/// Returns the UTC offset in seconds.
 std::optional<int> zone(Reader& reader) {
   if (reader.take('Z')) return 0;
   const bool ahead = reader.take('+');
@@ -66,8 +67,8 @@ std::optional<int> zone(Reader& reader) {
   return (ahead ? 60 : -60) * (*hours * 60 + *minutes);
 }
 
-/// Takes a line from the beginning of a text, without its end. FFmpeg's lines end like this, too: at LF, CR LF or CR,
-/// without the white space before it.
+/// Removes and returns the first line, without its end. Splits like FFmpeg: at LF, CR LF or CR, ignoring
+/// white space before it.
 std::string_view take_line(std::string_view& text) {
   const auto end = std::min(text.find_first_of("\r\n"), text.size());
   const auto line = text.substr(0, end);
@@ -76,7 +77,7 @@ std::string_view take_line(std::string_view& text) {
   return line.substr(0, line.find_last_not_of(" \t\v\f") + 1);
 }
 
-/// The duration of a segment in seconds, as in "4.004,title"; 0 if there is no number.
+/// Returns the duration in seconds of "4.004,title", or 0 if there is no number.
 double duration(std::string_view text) {
   double whole = 0;
   for (; !text.empty() && core::is_digit(text.front()); text.remove_prefix(1))
@@ -86,7 +87,7 @@ double duration(std::string_view text) {
   return std::min(kMost, reader.take('.') ? whole + reader.fraction() : whole);
 }
 
-/// The value of an attribute in a list such as `METHOD=AES-128,URI="a,b"`, without its quotes; empty if the list lacks it.
+/// Returns an attribute of a list such as `METHOD=AES-128,URI="a,b"` without quotes, or an empty string.
 std::string_view attribute(std::string_view list, std::string_view name) {
   while (!list.empty()) {
     const auto equals = std::min(list.find('='), list.size());
@@ -102,7 +103,8 @@ std::string_view attribute(std::string_view list, std::string_view name) {
   return {};
 }
 
-/// Names an encryption that FFmpeg cannot decrypt. Empty for NONE, and for whole segments by AES-128 (RFC 8216, 4.3.2.4).
+/// Returns the encryption method if FFmpeg cannot decrypt it; empty for NONE and for AES-128 of whole
+/// segments (RFC 8216, 4.3.2.4).
 std::string odd_encryption(std::string_view key) {
   const auto method = attribute(key, "METHOD");
   if (method == "NONE") return {};
@@ -117,7 +119,7 @@ void note_encryption(Playlist& playlist, const std::string& encryption) {
   if (playlist.encryption.empty()) playlist.encryption = encryption;
 }
 
-/// Returns odd_encryption() of the key.
+/// Records the key, and returns odd_encryption() of it.
 std::string add_key(Playlist& playlist, std::string_view key) {
   if (attribute(key, "METHOD") == "AES-128" && attribute(key, "IV").empty())
     playlist.decrypts_by_number = true;
@@ -133,7 +135,7 @@ void add_map(Playlist& playlist, std::string_view uri) {
   if (!uri.empty() && (playlist.maps.empty() || playlist.maps.back() != uri)) playlist.maps.emplace_back(uri);
 }
 
-/// Segments that are ranges of the same resource have the same URI.
+/// Returns false for segments that are byte ranges of the same resource, since these share a URI.
 bool is_only_one(const Playlist& playlist, const std::string& uri) {
   return std::ranges::count(playlist.segments, uri, &Playlist::Segment::uri) == 1;
 }
@@ -193,10 +195,10 @@ Playlist parse_playlist(std::string_view text) {
   constexpr std::string_view kSessionKey = "#EXT-X-SESSION-KEY:";
   Playlist playlist;
   playlist.is_playlist = text.starts_with("#EXTM3U");
-  std::optional<double> time;  // time of the next segment
-  double seconds = 0;          // seconds of its pictures
-  bool announced = false;      // as FFmpeg does: other lines do not count
-  std::string encryption;      // of the next segment: the last of several keys counts
+  std::optional<double> time;  // start of the next segment
+  double seconds = 0;          // total duration of the segments
+  bool announced = false;      // EXTINF was seen; like FFmpeg, ignore URIs without it
+  std::string encryption;      // of the next segment; of several keys the last one applies
   while (!text.empty()) {
     const auto line = take_line(text);
     if (line.starts_with(kMaster)) {
@@ -225,7 +227,7 @@ Playlist parse_playlist(std::string_view text) {
       if (time) *time += seconds;
     }
   }
-  note_encryption(playlist, encryption);  // segments may follow
+  note_encryption(playlist, encryption);  // more segments may follow
   if (playlist.is_master) playlist.segments.clear();
   return playlist;
 }
@@ -266,8 +268,8 @@ std::string with_first_number(std::string_view text, std::int64_t number) {
 
 namespace {
 
-/// Whether the segments that both list by their numbers are the same, and there are some. Parameters such as tokens may
-/// differ.
+/// Returns true if the playlists overlap and list the same segments there. Query parameters such as tokens
+/// may differ.
 bool have_the_same(const Playlist& one, const Playlist& other) {
   const auto begin = std::max(one.first, other.first);
   const auto end = std::min(one.newest(), other.newest());
@@ -296,17 +298,17 @@ std::optional<double> find_any_time(const Playlist& playlist, const std::vector<
     for (const auto& segment : playlist.segments) {
       if (!segment.time || !has_uri(url, segment.uri)) continue;
       if (is_only_one(playlist, segment.uri)) return segment.time;
-      break;  // thousands of ranges of one file need not be counted for each of them
+      break;  // avoids comparing thousands of byte ranges with each other
     }
   }
   return std::nullopt;
 }
 
-// When the first picture of a playlist was taken, by the server's clock.
+// Computes when a frame of a playlist was captured, by the server's clock.
 
 namespace {
 
-constexpr double kLongestStep = 10;  // seconds between two packets, unless the times begin again
+constexpr double kLongestStep = 10;  // seconds between two packets, unless the timestamps restart
 
 }  // namespace
 
@@ -314,7 +316,7 @@ std::optional<double> ProgramTime::at(double time) noexcept {
   if (first_) {
     offset_ = *std::exchange(first_, std::nullopt) - time;
   } else if (offset_ && std::abs(time - last_) > kLongestStep) {
-    offset_.reset();  // after a discontinuity
+    offset_.reset();  // a discontinuity
   }
   last_ = time;
   return offset_ ? std::optional(*offset_ + time) : std::nullopt;

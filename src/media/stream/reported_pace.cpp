@@ -1,4 +1,4 @@
-// Finds the reports that a camera's own clock has made, and the pace that they give.
+// Selects reports made by the camera's own clock, and computes the pace that they agree on.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/stream/reported_pace.hpp"
 
@@ -9,11 +9,11 @@ namespace freshframe::media {
 namespace {
 
 constexpr std::size_t kMostReports = 8;
-constexpr double kLeastApart = 0.9;      // seconds between two reports
+constexpr double kLeastApart = 0.9;      // seconds between two usable reports
 constexpr std::size_t kFewestSteps = 2;  // between three reports
-constexpr double kShortestReports = 4;   // seconds that they cover
-constexpr double kMostOff = 0.02;   // share by which the wall time may advance otherwise than the arrivals
-constexpr double kMostLate = 0.05;  // seconds, added to it: the delay of a report
+constexpr double kShortestReports = 4;   // seconds that the reports must cover
+constexpr double kMostOff = 0.02;        // allowed relative difference between wall-clock time and arrivals
+constexpr double kMostLate = 0.05;       // seconds added to it, for the network delay of a report
 
 }  // namespace
 
@@ -52,7 +52,7 @@ std::optional<ReportedPace::Agreement> ReportedPace::find_agreement(double toler
   return std::nullopt;
 }
 
-/// The reports from this index on, if they agree.
+/// Returns the pace if the reports from index `first` on agree.
 std::optional<ReportedPace::Agreement> ReportedPace::agree_from(std::size_t first, double tolerance) const {
   Agreement result{.reports = {reports_.begin() + static_cast<std::ptrdiff_t>(first), reports_.end()}};
   const auto& reports = result.reports;
@@ -72,7 +72,7 @@ std::optional<ReportedPace::Agreement> ReportedPace::agree_from(std::size_t firs
   return result;
 }
 
-/// Whether the step to the report with this index is usable.
+/// Returns true if the interval before this report is plausible.
 bool ReportedPace::is_usable(std::size_t index) const noexcept {
   const double arrived = reports_[index].arrived - reports_[index - 1].arrived;
   const double wall = reports_[index].wall - reports_[index - 1].wall;

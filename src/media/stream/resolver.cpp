@@ -1,4 +1,4 @@
-// Looks up a host's addresses so that neither a stop nor a time limit waits for a name server.
+// Resolves host names so that stops and time limits need not wait for a name server.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/stream/resolver.hpp"
 
@@ -25,14 +25,14 @@ struct Lookup {
         }) {}
 
   const std::string host;
-  const std::shared_ptr<HostAnswer> answer = std::make_shared<HostAnswer>();  // owned by the running call
+  const std::shared_ptr<HostAnswer> answer = std::make_shared<HostAnswer>();  // shared with the running call
   const DetachedCall call;
 };
 
-/// The lookups in progress: one per name, for all that wait for it.
+/// Lookups in progress, one per name, shared by all callers that wait for it.
 class Lookups {
  public:
-  /// The lookup of this name that is in progress, or a new one.
+  /// Returns the lookup in progress for this name, or starts one.
   std::shared_ptr<const Lookup> join(const std::string& host, HostLookup lookup) {
     const std::lock_guard lock(mutex_);
     forget_ended_locked();

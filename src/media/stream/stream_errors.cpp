@@ -1,4 +1,4 @@
-// The errors of network sources, in the same words whichever client reads the stream.
+// Creates the errors of network sources, with the same wording for all clients.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/stream/stream_errors.hpp"
 

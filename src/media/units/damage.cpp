@@ -1,4 +1,5 @@
-// The effects of a loss on a live stream: which pictures it damages, and what it leaves in the decoder.
+// Tracks the effects of packet loss on a live stream: which frames are damaged, and when the decoder must be
+// reset.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/units/damage.hpp"
 
@@ -11,7 +12,7 @@
 namespace freshframe::media {
 namespace {
 
-/// Neither this picture nor the pictures that are shown after it refer to one before it.
+/// Returns true if neither this frame nor those shown after it refer to earlier frames.
 bool renews_all(const UnitFacts& facts) noexcept {
   return facts.fresh || (facts.can_begin() && facts.recovery == 0);
 }
@@ -66,7 +67,7 @@ void Damage::recover(const PictureNotes& picture) noexcept {
   leading_ = static_cast<int>(kMostReordered);
 }
 
-/// Whether the picture is shown before the picture with which all was whole again.
+/// Returns true if the frame is shown before the frame from which everything was intact again.
 bool Damage::leads(const PictureNotes& picture) noexcept {
   if (!begin_) return false;
   if (--leading_ < 0) begin_.reset();
@@ -93,7 +94,7 @@ DecoderResidue::Handling DecoderResidue::look_at(const AVPacket& packet, bool ca
     return Handling::Decode;
   }
   if (state_ == State::Clean) return Handling::Decode;
-  const bool knows_sets = facts.sets > 0 || !has_sets_;  // the server's description has them otherwise
+  const bool knows_sets = facts.sets > 0 || !has_sets_;  // otherwise the SDP has them
   if (renews_all(facts) && knows_sets) {
     state_ = State::Clean;
     return Handling::Renew;

@@ -1,4 +1,4 @@
-// Finds the slices of H.264 with which another image begins (ITU-T H.264, 7.4.1.2.4).
+// Detects which H.264 slices start a new image (ITU-T H.264, 7.4.1.2.4).
 // SPDX-License-Identifier: Apache-2.0
 #include "media/units/h264_slices.hpp"
 
@@ -10,14 +10,14 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kMostSlices = 4096;  // of an image
+constexpr std::size_t kMostSlices = 4096;  // per image
 constexpr std::size_t kMostOfHeader = 64;  // bytes
 constexpr std::size_t kMostOfSet = 1024;   // bytes
 constexpr std::uint32_t kSequences = 32;   // ids
 constexpr std::uint32_t kPictures = 256;   // ids
-constexpr std::uint32_t kMostBits = 12;    // log2 of a range, less 4
-constexpr unsigned kIdr = 5;               // unit type
-constexpr unsigned kReferenceIdc = 0x60;   // bits of the header
+constexpr std::uint32_t kMostBits = 12;    // log2 of a range, minus 4
+constexpr unsigned kIdr = 5;               // NAL unit type
+constexpr unsigned kReferenceIdc = 0x60;   // nal_ref_idc bits of the header
 
 Bytes beginning(Bytes bytes, std::size_t most) {
   return bytes.first(std::min(bytes.size(), most));
@@ -36,7 +36,7 @@ void H264Slices::add_set(unsigned header, Bytes body) {
   if (type == 8) add_picture(beginning(body, kMostOfSet));
 }
 
-/// 7.3.2.1.1
+/// Parses a sequence parameter set (7.3.2.1.1).
 void H264Slices::add_sequence(Bytes body) {
   Bits bits(body);
   Sequence set;
@@ -53,9 +53,9 @@ void H264Slices::add_sequence(Bytes body) {
     bits.skip_numbers(2);
     bits.skip_numbers(bits.number());
   }
-  bits.skip_numbers(1);  // reference frames
+  bits.skip_numbers(1);  // max_num_ref_frames
   bits.skip(1);
-  bits.skip_numbers(2);  // the size
+  bits.skip_numbers(2);  // width and height
   set.frames_only = bits.flag();
   if (!bits.ok() || id >= kSequences || frame_num > kMostBits || order > kMostBits) return;
   set.frame_number_bits = static_cast<int>(frame_num) + 4;
@@ -63,27 +63,27 @@ void H264Slices::add_sequence(Bytes body) {
   sequences_.insert_or_assign(id, set);
 }
 
-/// 7.3.2.2
+/// Parses a picture parameter set (7.3.2.2).
 void H264Slices::add_picture(Bytes body) {
   Bits bits(body);
   Picture set;
   const auto id = bits.number();
   set.sequence = bits.number();
-  bits.skip(1);  // entropy coding
+  bits.skip(1);  // entropy_coding_mode_flag
   set.has_field_order = bits.flag();
   const bool has_groups = bits.number() > 0;
   if (!bits.ok() || id >= kPictures) return;
   if (!has_groups) {
-    bits.skip_numbers(2);  // numbers of references
+    bits.skip_numbers(2);  // default numbers of reference indices
     bits.skip(3);          // weighted prediction
-    bits.skip_numbers(3);  // quantizers
+    bits.skip_numbers(3);  // QP offsets
     bits.skip(2);
     set.has_redundant = bits.flag() && bits.ok();
   }
   pictures_.insert_or_assign(id, set);
 }
 
-/// 7.3.3
+/// Parses a slice header (7.3.3).
 H264Slices::Slice H264Slices::read(unsigned header, Bytes body) const {
   Bits bits(beginning(body, kMostOfHeader));
   Slice slice;

@@ -1,4 +1,4 @@
-// Finds out where images end: at the mark of a last packet where that is true, else where the next one begins.
+// Detects where images end: at the RTP marker if it is reliable, otherwise where the next image starts.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/units/picture_ends.hpp"
 
@@ -44,7 +44,7 @@ void PictureEnds::begin(const Part& packet) {
   timestamp_ = packet.timestamp;
 }
 
-/// A packet of an image that seemed to have ended.
+/// Handles a packet that continues an image which seemed complete: its end mark was wrong.
 void PictureEnds::refute_by(const Part& packet) {
   const bool continues = packet.place == SlicePlace::Unknown
                              ? packet.timestamp == ended_

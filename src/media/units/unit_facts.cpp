@@ -1,4 +1,4 @@
-// The contents of units of H.264 and H.265, without taking them apart: slices, parameter sets, keyframes.
+// Inspects H.264 and H.265 NAL units for slices, parameter sets and keyframes, without decoding them.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/units/unit_facts.hpp"
 
@@ -9,15 +9,15 @@ namespace freshframe::media {
 namespace {
 
 constexpr std::size_t kStartCode = 3;      // bytes: 0, 0, 1
-constexpr std::size_t kMostOfUnit = 4096;  // bytes: parameter sets and messages are shorter
+constexpr std::size_t kMostOfUnit = 4096;  // bytes: parameter sets and SEI messages are shorter
 
-/// Unsigned Exp-Golomb codes (ITU-T H.264, 9.1) from the highest bit on; 0 beyond the end.
+/// Reads unsigned Exp-Golomb codes (ITU-T H.264, 9.1). Returns 0 past the end.
 class Golomb {
  public:
   explicit Golomb(Bytes bytes) : bytes_(bytes) {}
 
   std::uint32_t next() noexcept {
-    constexpr int kMostZeros = 20;  // no slice begins with a larger number
+    constexpr int kMostZeros = 20;  // slice headers do not start with larger numbers
     int zeros = 0;
     while (zeros < kMostZeros && bit() == 0) ++zeros;
     std::uint32_t value = 1;
@@ -36,8 +36,8 @@ class Golomb {
   std::size_t place_ = 0;
 };
 
-/// The supplemental information about a recovery point (H.264, D.1.8; H.265, D.2.8): its first number.
-/// `messages`: after the unit's header.
+/// Returns the frame count of a recovery point SEI message (H.264, D.1.8; H.265, D.2.8). `messages`: after
+/// the NAL unit header.
 std::optional<std::uint32_t> recovery_point(Bytes messages) noexcept {
   constexpr unsigned kRecoveryPoint = 6;
   std::size_t at = 0;
@@ -60,18 +60,18 @@ std::optional<std::uint32_t> recovery_point(Bytes messages) noexcept {
   return std::nullopt;
 }
 
-/// The first slice of a picture or field begins.
+/// Called at the first slice of a frame or field.
 void begin_picture(UnitFacts& facts) noexcept {
   facts.first = true;
   ++facts.pictures;
 }
 
-/// The end of a sequence or stream, filler, slices of auxiliary pictures and of further layers.
+/// Returns true for end of sequence, end of stream, filler, and slices of auxiliary or additional layers.
 bool follows_slices_of_h264(unsigned type) noexcept {
   return (type >= 10 && type <= 12) || (type >= 19 && type <= 21);
 }
 
-/// ITU-T H.264, table 7-1.
+/// NAL unit types: ITU-T H.264, table 7-1.
 void add_h264(unsigned header, Bytes body, UnitFacts& facts) noexcept {
   constexpr unsigned kReferences = 0x60;  // nal_ref_idc
   const unsigned type = unit_type(UnitSyntax::H264, header);
@@ -88,7 +88,7 @@ void add_h264(unsigned header, Bytes body, UnitFacts& facts) noexcept {
   facts.coded = true;
   set_reference((header & kReferences) != 0, facts);
   if (type == 5) facts.key = facts.fresh = true;  // IDR
-  if (type == 3 || type == 4) return;             // they follow the partition that has the slice's header
+  if (type == 3 || type == 4) return;             // partitions B and C: the slice header is in partition A
   Golomb slice(body);
   if (slice.next() == 0) begin_picture(facts);  // first_mb_in_slice
   if (type == 5) return;
@@ -96,7 +96,7 @@ void add_h264(unsigned header, Bytes body, UnitFacts& facts) noexcept {
   (slice_type == 2 || slice_type == 4 ? facts.intra : facts.inter) = true;
 }
 
-/// ITU-T H.265, table 7-1.
+/// NAL unit types: ITU-T H.265, table 7-1.
 void add_h265(unsigned header, Bytes body, UnitFacts& facts) noexcept {
   const unsigned type = unit_type(UnitSyntax::H265, header);
   ++facts.units;
@@ -105,22 +105,22 @@ void add_h265(unsigned header, Bytes body, UnitFacts& facts) noexcept {
   if (type == 39) {  // prefix SEI
     if (const auto point = recovery_point(body)) {
       facts.key = true;
-      facts.recovery = static_cast<int>((*point + 1) / 2);  // its absolute value: a signed code (9.2.2)
+      facts.recovery = static_cast<int>((*point + 1) / 2);  // absolute value of the signed code (9.2.2)
     }
   }
   if (type >= 32) return;
   facts.coded = true;
-  set_reference(type >= 16 || type % 2 == 1, facts);  // even numbers below 16: "sub-layer non-reference"
+  set_reference(type >= 16 || type % 2 == 1, facts);  // below 16, even types are sub-layer non-reference
   if (!body.empty() && body[0] >> 7U != 0) begin_picture(facts);  // first_slice_segment_in_pic_flag
   if (type == 19 || type == 20) facts.fresh = true;               // IDR
-  if (type >= 16 && type <= 23) {                                 // pictures of random access
+  if (type >= 16 && type <= 23) {                                 // IRAP
     facts.key = true;
     if (!facts.fresh && !facts.recovery) facts.recovery = 0;
   }
   if (type < 16) facts.inter = true;
 }
 
-/// The place of the next start code at or after `from`, or the size of `bytes` without one.
+/// Returns the offset of the next start code at or after `from`, or the size of `bytes`.
 std::size_t find_start_code(Bytes bytes, std::size_t from) noexcept {
   for (auto at = from + 2; at < bytes.size(); ++at) {
     const void* one = std::memchr(bytes.data() + at, 1, bytes.size() - at);
@@ -163,8 +163,7 @@ void append_sets(UnitSyntax syntax, Bytes units, std::vector<std::uint8_t>& sets
     const auto next = find_start_code(units, code + kStartCode);
     auto unit = units.subspan(code, next - code);
     code = next;
-    while (unit.back() == 0)
-      unit = unit.first(unit.size() - 1);  // a byte of the next start code, which has four
+    while (unit.back() == 0) unit = unit.first(unit.size() - 1);  // first zero of a four-byte start code
     const auto looked = look_at_units(syntax, unit);
     if (looked.units != 1 || looked.sets != 1) continue;
     sets.push_back(0);

@@ -1,4 +1,4 @@
-// Patterns of paths.
+// Matches paths against glob patterns.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/url/name_pattern.hpp"
 
@@ -17,21 +17,22 @@
 namespace freshframe::media {
 namespace {
 
-/// Takes a letter from the beginning of a text that is not empty. A byte that is no UTF-8 is a letter, too.
+/// Removes and returns the first character of a non-empty string. An invalid UTF-8 byte counts as one
+/// character.
 std::string_view take_letter(std::string_view& text) {
   const auto letter = text.substr(0, std::max<std::size_t>(core::letter_size(text), 1));
   text.remove_prefix(letter.size());
   return letter;
 }
 
-/// Takes a letter of a pattern, which a backslash may precede.
+/// Removes and returns a pattern character, which may be escaped by a backslash.
 std::string_view take_usual(std::string_view& pattern) {
   if (pattern.size() > 1 && pattern.front() == '\\') pattern.remove_prefix(1);
   return take_letter(pattern);
 }
 
-/// Takes "[:digit:]" from the beginning of the inside of a bracket. Returns whether `letter` is of that kind, or nullopt if
-/// no such kind is there.
+/// Removes a class such as "[:digit:]" from the start of a bracket expression. Returns whether `letter`
+/// belongs to it, or nullopt if there is no such class.
 std::optional<bool> take_kind(std::string_view& inside, std::string_view letter) {
   using Is = int (*)(int);
   const std::array<std::pair<std::string_view, Is>, 8> kKinds{{{"[:alpha:]", std::isalpha},
@@ -51,8 +52,8 @@ std::optional<bool> take_kind(std::string_view& inside, std::string_view letter)
   return std::nullopt;
 }
 
-/// Takes a bracket whose inside begins `pattern`. Returns whether it contains `letter`, or nullopt if it is not
-/// closed. The order of letters in UTF-8 is the order of their bytes.
+/// Parses a bracket expression after its '['. Returns whether it matches `letter`, or nullopt if it is not
+/// closed. Ranges compare bytes, which in UTF-8 is the order of code points.
 std::optional<bool> take_bracket(std::string_view& pattern, std::string_view letter) {
   auto inside = pattern;
   const bool excludes = inside.starts_with('!') || inside.starts_with('^');
@@ -78,7 +79,7 @@ std::optional<bool> take_bracket(std::string_view& pattern, std::string_view let
   return std::nullopt;
 }
 
-/// Takes a letter from both texts, which are not empty. Returns whether they match.
+/// Removes one character from both non-empty strings. Returns whether they match.
 bool take_match(std::string_view& pattern, std::string_view& name) {
   const auto letter = take_letter(name);
   if (pattern.front() == '?') {
@@ -106,12 +107,12 @@ std::string without_backslashes(std::string_view part) {
   return text;
 }
 
-/// Walks the folders of a pattern.
+/// Walks the directories of a pattern.
 struct Search {
   const std::function<void()>& check;
   std::vector<std::string> found = {};
 
-  /// `done`: a folder, with its slash, or empty. `rest`: the pattern below it.
+  /// `done`: a directory with a trailing slash, or empty. `rest`: the pattern below it.
   void below(const std::string& done, std::string_view rest) {
     const auto part = rest.substr(0, rest.find('/'));
     rest.remove_prefix(part.size());
@@ -141,9 +142,9 @@ struct Search {
 
 bool matches_pattern(std::string_view pattern, std::string_view name) {
   if (name.starts_with('.') && !pattern.starts_with('.') && !pattern.starts_with("\\.")) return false;
-  // The last `*` takes one letter more whenever the rest does not match: no earlier one can change that.
+  // On a mismatch only the last `*` consumes one more character: changing an earlier one cannot help.
   std::optional<std::pair<std::string_view, std::string_view>>
-      star;  // the rest of the pattern after a star, and the name from there on
+      star;  // pattern after the star, and the name from there on
   while (!name.empty() || !pattern.empty()) {
     if (pattern.starts_with('*')) {
       pattern.remove_prefix(1);

@@ -1,4 +1,4 @@
-// The secrets of the URLs that are open, which the words of servers may repeat without the URL around them.
+// Tracks the secrets in open URLs, to mask them in server messages that contain them without the URL.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/url/open_secrets.hpp"
 
@@ -13,9 +13,9 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kMostSecrets = 4096;  // secrets of a process: each line is searched for all of them
+constexpr std::size_t kMostSecrets = 4096;  // per process: each line is searched for all of them
 
-/// A secret may be a part of another.
+/// Longer secrets are masked first, because one may contain another.
 struct LongerFirst {
   bool operator()(const std::string& one, const std::string& other) const {
     return one.size() != other.size() ? one.size() > other.size() : one < other;
@@ -25,7 +25,8 @@ struct LongerFirst {
 struct SecretsInUse {
   Mutex mutex;
   core::ForkHold hold{mutex};
-  std::map<std::string, int, LongerFirst> uses FRESHFRAME_GUARDED_BY(mutex);  // how many URLs have the secret
+  std::map<std::string, int, LongerFirst> uses FRESHFRAME_GUARDED_BY(mutex);  // number of URLs with this
+                                                                              // secret
 };
 
 SecretsInUse& in_use() {
@@ -35,7 +36,7 @@ SecretsInUse& in_use() {
 }  // namespace
 
 OpenSecrets::OpenSecrets(std::string_view url, std::string_view key) {
-  constexpr std::size_t kShortestKey = 8;  // a shorter one may be a word of any text
+  constexpr std::size_t kShortestKey = 8;  // shorter keys may occur as ordinary words
   auto& all = in_use();
   auto secrets = core::find_secrets(url);
   if (key.size() >= kShortestKey) secrets.emplace_back(key);

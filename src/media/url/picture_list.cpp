@@ -1,4 +1,4 @@
-// The files of a picture sequence: by number, in a folder, or by a glob.
+// Lists the files of an image sequence: numbered, in a directory, or by a glob.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/url/picture_list.hpp"
 
@@ -19,13 +19,13 @@
 
 namespace freshframe::media {
 
-// The pattern of a numbered sequence of files: "frames/img_%05d.png".
+// Parses patterns of numbered files: "frames/img_%05d.png".
 
 namespace {
 
-constexpr std::size_t kMostDigits = 18;  // such numbers fit into 64 bits
+constexpr std::size_t kMostDigits = 18;  // fits into 64 bits
 
-/// A "%...d" within a text: [begin, end).
+/// A "%...d" in a string: [begin, end).
 struct Field {
   std::size_t begin = std::string_view::npos;
   std::size_t end = std::string_view::npos;
@@ -119,7 +119,7 @@ constexpr std::array<std::string_view, 27> kSuffixes = {
     ".heif", ".jp2", ".j2k",  ".exr", ".dpx",  ".qoi", ".pcx", ".sgi",  ".xwd"};
 constexpr std::string_view kSomeSuffixes = ".png, .jpg, .bmp, .tif, .webp, ...";
 
-/// Numbers may be times, for example: then the numbers between them are not missing.
+/// Numbers may be timestamps, for example. With larger gaps, the numbers in between do not count as missing.
 constexpr std::int64_t kMostPlaces = 1'000'000'000;
 
 bool has_picture_suffix(const std::string& path) {
@@ -127,7 +127,7 @@ bool has_picture_suffix(const std::string& path) {
   return std::find(kSuffixes.begin(), kSuffixes.end(), suffix) != kSuffixes.end();
 }
 
-/// A file, or a link to a file that is missing: a picture that cannot be read is a lost frame.
+/// Includes links to missing files: an image that cannot be read counts as a lost frame.
 bool is_listed(const std::string& path) {
   std::error_code ignored;
   const auto type = fs::status(path, ignored).type();
@@ -154,7 +154,7 @@ PictureList in_order(std::vector<std::string> paths, const std::string& url, con
   return list;
 }
 
-/// The names in a folder, without the hidden ones.
+/// Returns the names in a directory, without hidden ones.
 std::vector<std::string> names_in(const std::string& folder, const std::string& url,
                                   const std::stop_token& stop) {
   std::error_code error;
@@ -204,7 +204,7 @@ PictureList list_glob(const std::string& pattern, const std::string& url, const 
   return in_order(std::move(paths), url, stop);
 }
 
-/// A suggestion for another pattern: "%04d" for "frame_0001.png".
+/// Suggests another pattern: "%04d" for "frame_0001.png".
 std::string hint(const NumberPattern& pattern, const std::vector<std::string>& names) {
   for (const auto& name : names) {
     const auto digits = pattern.find_digits(name);

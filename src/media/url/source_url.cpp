@@ -1,4 +1,4 @@
-// The kind of source that a URL names.
+// Determines the kind of source from a URL.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/url/source_url.hpp"
 
@@ -30,8 +30,8 @@ constexpr std::string_view kSupported =
     "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, rtmp, rtmps, srt, rtp, "
     "http, https, tcp, udp), cameras (\"0\", \"/dev/video0\"), \"demo:circles\" and \"demo:shapes\"";
 
-/// "rtsp:/host", "rtsp:host" or "rtsp//host", which is no name of a file. Not shown: its password could not be
-/// distinguished from a path.
+/// Rejects "rtsp:/host", "rtsp:host" and "rtsp//host". The message omits the URL, because a password in it
+/// could not be told apart from a path.
 void check_slashes(const std::string& url) {
   const auto word =
       core::lower_case(std::string_view(url).substr(0, std::min(url.find(':'), url.find("//"))));
@@ -43,7 +43,7 @@ void check_slashes(const std::string& url) {
                     "://host/path\", and passed as a str: a pathlib.Path removes one slash");
 }
 
-/// "rtsp" of "rtsp://host"; empty without one.
+/// Returns "rtsp" for "rtsp://host", or an empty string.
 std::string find_scheme(const std::string& url) {
   const auto end = url.find("://");
   if (end == std::string::npos || end == 0) return {};
@@ -54,7 +54,8 @@ std::string find_scheme(const std::string& url) {
   return valid ? word : std::string();
 }
 
-/// Whether one letter more, less or other, or two neighbours that changed places, make one word of the other.
+/// Returns true if the words differ by one inserted, deleted or replaced letter, or by two swapped
+/// neighbours.
 bool differs_by_a_slip(std::string_view one, std::string_view other) {
   if (one.size() > other.size()) std::swap(one, other);
   if (other.size() - one.size() > 1) return false;
@@ -67,7 +68,7 @@ bool differs_by_a_slip(std::string_view one, std::string_view other) {
          rest.substr(2) == others.substr(2);
 }
 
-/// "did you mean 'rtsp'? " for a misspelt scheme; otherwise empty.
+/// Returns "did you mean 'rtsp'? " for a misspelt scheme; otherwise an empty string.
 std::string meant_scheme(const std::string& scheme) {
   const auto given = core::lower_case(scheme);
   for (const std::string_view each :
@@ -83,7 +84,7 @@ void check_protocol(const core::LiveUrl& url) {
                     url.scheme + "'");
 }
 
-/// Decided by its name, since it may not be plugged in yet, or by the kind of device under another name.
+/// Decides by name, since the camera may not be plugged in yet, or else by the type of device.
 bool is_camera(const std::string& url) {
   for (const std::string_view prefix : {"", "/dev/video"}) {
     if (url.rfind(prefix, 0) == 0 && core::all_digits(std::string_view(url).substr(prefix.size())))
@@ -95,12 +96,12 @@ bool is_camera(const std::string& url) {
   return platform::is_video_device(url);
 }
 
-/// "%20" -> " ". The escape of a control character stays, because "%05d" is the number in the names of pictures.
+/// "%20" -> " ". Keeps escaped control characters, because "%05d" is a number pattern.
 std::string without_escapes(std::string_view text) {
   return core::percent_decoded(text, [](char c) { return static_cast<unsigned char>(c) >= ' '; });
 }
 
-/// The URL itself, the part after "file:", or the path in a "file://" URI with its escapes (%20) decoded.
+/// Returns the path of a local URL: unchanged, without "file:", or decoded from a "file://" URI.
 std::string local_path(const std::string& url) {
   constexpr std::string_view kHost = "localhost";
   if (!url.starts_with("file:")) return url;

@@ -221,9 +221,7 @@ void Demuxer::open_container(Dictionary& options) {
   if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
   if (is_text(*input_)) fail("it is text, not a video");
   if (!settings_.probe && !settings_.video && header_tells_all(*input_)) return;
-  const bool is_whole =
-      is_picture() && avio_size(&io()) > 0;  // otherwise a parser joins the pieces, which find_streams()
-                                             // opens
+  const bool is_whole = is_picture() && avio_size(&io()) > 0;  // otherwise a parser must join the pieces
   if (!is_whole) find_streams();
 }
 

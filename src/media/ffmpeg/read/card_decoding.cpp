@@ -1,4 +1,4 @@
-// The part of a decoder that a graphics card does.
+// Decoding on a GPU.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/read/card_decoding.hpp"
 
@@ -27,9 +27,9 @@ namespace freshframe::media {
 namespace {
 
 constexpr int kMostFailures = 2;       // in a row
-constexpr std::size_t kMostSent = 64;  // more than any decoder holds
+constexpr std::size_t kMostSent = 64;  // more than any decoder holds back
 
-/// Adds to a sum the seconds of its scope in which the thread has had no processor.
+/// Adds the time in seconds that the thread spends off the CPU in its scope.
 class WaitSum {
  public:
   explicit WaitSum(double& sum) noexcept : sum_(sum) {}
@@ -46,7 +46,7 @@ class WaitSum {
   const std::chrono::nanoseconds computed_ = platform::processor_time();
 };
 
-/// Excludes the "_cuvid" decoders, which parse and order by themselves.
+/// Excludes the "_cuvid" decoders, which do their own parsing and reordering.
 bool decodes_on_card(const AVCodec& codec) {
   if (std::string_view(codec.name).ends_with("_cuvid")) return false;
   for (int i = 0;; ++i) {
@@ -67,7 +67,7 @@ const AVCodec* find_codec(AVCodecID id) {
   return nullptr;
 }
 
-/// Gives the frame pooled memory for NV12 of its size.
+/// Gives the frame pooled memory in NV12.
 void take_memory(AVFrame& frame) {
   constexpr std::size_t kAlignment = 64;
   const auto stride = (static_cast<std::size_t>(frame.width) + kAlignment - 1) / kAlignment * kAlignment;
@@ -115,16 +115,16 @@ void CardDecoding::prepare(AVCodecContext& codec) {
   if (codec.hw_device_ctx == nullptr) throw std::bad_alloc();
   codec.opaque = this;
   codec.get_format = &choose;
-  codec.thread_count = 1;  // a failure then belongs to the packet that was sent
+  codec.thread_count = 1;  // so that an error belongs to the packet that was sent
 #ifdef AV_HWACCEL_FLAG_UNSAFE_OUTPUT
-  codec.hwaccel_flags |= AV_HWACCEL_FLAG_UNSAFE_OUTPUT;  // receive() copies each picture at once
+  codec.hwaccel_flags |= AV_HWACCEL_FLAG_UNSAFE_OUTPUT;  // receive() copies each frame immediately
 #endif
   chosen_ = {};
   failures_ = 0;
   sent_.clear();
 }
 
-// FFmpeg calls it again, without the card among the formats, when the card has refused.
+// FFmpeg calls this again, without the GPU format, if the GPU rejects the stream.
 AVPixelFormat CardDecoding::choose(AVCodecContext* codec, const AVPixelFormat* formats) noexcept {
   auto& self = *static_cast<CardDecoding*>(codec->opaque);
   try {
@@ -193,8 +193,8 @@ int CardDecoding::receive(AVCodecContext& codec, AVFrame& frame) {
   return result;
 }
 
-/// Logs an error of the stream. FFmpeg logs several errors for each picture of a card that fails, and the source reports
-/// that failure once.
+/// Logs errors of the stream. Skips GPU failures: FFmpeg logs several lines for each, and the source reports
+/// them once.
 void CardDecoding::show(const FfmpegErrorCapture& errors, int result) const {
   if (result == AVERROR_EXTERNAL || is_over() || errors.cause().empty()) return;
   log(LogLevel::Error, errors.cause());
@@ -206,7 +206,7 @@ void CardDecoding::note_packet(std::int64_t pts, TimePoint captured) {
   if (sent_.size() > kMostSent) sent_.pop_front();
 }
 
-/// FFmpeg's AV1 gives a picture the opaque field of a hidden picture before it.
+/// FFmpeg's AV1 decoder returns the opaque field of an earlier hidden frame.
 void CardDecoding::restore_time(AVFrame& frame) {
   const auto its =
       std::find_if(sent_.rbegin(), sent_.rend(), [&](const Sent& s) { return s.pts == frame.pts; });
@@ -219,8 +219,8 @@ void CardDecoding::restore_time(AVFrame& frame) {
 #endif
 }
 
-/// Copies a picture off its decoder's surface: on the card if it stays there and there is memory for it, else to the host.
-/// Returns FFmpeg's error.
+/// Copies a frame off the decoder's surface: into GPU memory if it stays there and memory is available,
+/// otherwise to the host. Returns FFmpeg's error code.
 int CardDecoding::copy_picture(const AVFrame& from, AVFrame& to) {
   if (stays_) {
     const int result = CardMemory::copy_picture(card_, from, to);
@@ -232,7 +232,7 @@ int CardDecoding::copy_picture(const AVFrame& from, AVFrame& to) {
   return result;
 }
 
-/// Returns FFmpeg's error.
+/// Returns FFmpeg's error code.
 int CardDecoding::copy_to_host(const AVFrame& from, AVFrame& to) const {
   to.format = AV_PIX_FMT_NV12;
   to.width = from.width;
@@ -241,7 +241,7 @@ int CardDecoding::copy_to_host(const AVFrame& from, AVFrame& to) const {
   if (card_->copy_to_host(from, to) != 0) return AVERROR_EXTERNAL;
   const int result = av_frame_copy_props(&to, &from);
   if (result < 0) return result;
-  // FFmpeg cuts a picture on a card at the right and at the bottom only.
+  // FFmpeg crops GPU frames only at the right and bottom.
   to.crop_left = from.crop_left;
   to.crop_top = from.crop_top;
   return av_frame_apply_cropping(&to, AV_FRAME_CROP_UNALIGNED);
@@ -254,7 +254,7 @@ void CardDecoding::note(int result) {
   if (const auto state = card_->refusal({.codec = codec_.id}); !state.empty()) reason_ += ", and " + state;
 }
 
-/// After a failure of the last picture no second one shows whether the card is lost.
+/// If the last frame fails, no second failure will show whether the GPU is lost.
 void CardDecoding::note_end() {
   if (failures_ == 0 || is_over()) return;
   if (const auto state = card_->refusal({.codec = codec_.id}); !state.empty())

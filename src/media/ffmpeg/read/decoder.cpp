@@ -1,4 +1,4 @@
-// Turns packets of one stream into FFmpeg's frames.
+// Decodes packets of one stream into AVFrames.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/read/decoder.hpp"
 
@@ -26,17 +26,16 @@ extern "C" {
 
 namespace freshframe::media {
 
-// The memory of a decoder's frames: its get_buffer2 callback.
+// get_buffer2 callback that decodes into pooled memory.
 
-/// Before the codec is opened: while FramePool::get_shared() has memory to use, frames that keep the decoder's
-/// memory are decoded into it, so that no copy is needed. All others are in FFmpeg's own memory.
+/// Call before opening the codec. While FramePool::get_shared() has memory, frames that are delivered without
+/// conversion are decoded into the pool, which saves a copy. All others use FFmpeg's memory.
 void decode_into_pool(AVCodecContext& codec) noexcept;
 
 namespace {
 
-constexpr std::size_t kStride = 64;  // bytes: the alignment of rows for the widest SIMD code of decoders
-constexpr std::size_t kTail =
-    16 + 63;  // bytes after a plane that decoders may read, as FFmpeg's own pool has
+constexpr std::size_t kStride = 64;     // bytes: row alignment for the widest SIMD code of decoders
+constexpr std::size_t kTail = 16 + 63;  // bytes that decoders may read past a plane, as in FFmpeg's own pool
 
 struct Layout {
   std::array<int, 4> strides{};
@@ -44,8 +43,8 @@ struct Layout {
   std::size_t bytes = 0;
 };
 
-// Lays planes out as avcodec_default_get_buffer2() does: the width grows until every row is aligned, so that the
-// rows of chroma keep their share of luma's rows.
+// Lays out planes like avcodec_default_get_buffer2(): grows the width until all rows are aligned, so that
+// chroma rows keep their ratio to luma rows.
 bool lay_out(AVCodecContext& codec, const AVFrame& frame, Layout& layout) {
   int width = frame.width;
   int height = frame.height;
@@ -77,8 +76,8 @@ bool is_ours(const AVCodecContext& codec, const AVFrame& frame) {
          same_layout(static_cast<AVPixelFormat>(frame.format)).has_value();
 }
 
-// The decoders of MPEG's family fill the missing parts of a damaged picture from the one before. The others
-// leave the memory as it was, and the pool's memory may hold another camera's picture.
+// Decoders of the MPEG family fill missing parts of a damaged frame from the previous one. Others leave the
+// memory unchanged, and pooled memory may contain another camera's frame.
 bool conceals_damage(AVCodecID codec) {
   switch (codec) {
     case AV_CODEC_ID_H264:
@@ -92,7 +91,7 @@ bool conceals_damage(AVCodecID codec) {
   }
 }
 
-// Fills in the frame's memory. False means it has none yet.
+// Fills in the frame's memory. Returns false if the pool has none.
 bool take_from_pool(AVCodecContext& codec, AVFrame& frame) {
   Layout layout;
   if (!is_ours(codec, frame) || !lay_out(codec, frame, layout)) return false;
@@ -110,11 +109,11 @@ bool take_from_pool(AVCodecContext& codec, AVFrame& frame) {
   return true;
 }
 
-// On any thread of the decoder.
+// Called on any of the decoder's threads.
 int get_buffer(AVCodecContext* codec, AVFrame* frame, int flags) noexcept {
   try {
     if (take_from_pool(*codec, *frame)) return 0;
-  } catch (const std::bad_alloc&) {  // no memory for the buffer's record
+  } catch (const std::bad_alloc&) {  // out of memory for the buffer's bookkeeping
   }
   return avcodec_default_get_buffer2(codec, frame, flags);
 }
@@ -131,19 +130,19 @@ void decode_into_pool(AVCodecContext& codec) noexcept {
 #endif
 }
 
-// Still pictures: the directories of a TIFF, and kinds that FFmpeg refuses although they are not damaged.
+// Still images: TIFF directories, and formats that FFmpeg rejects although they are intact.
 
 namespace {
 
-/// The directories of a TIFF's pages, in its own memory.
+/// Edits the directories of a TIFF's pages in memory.
 class TiffDirectories {
  public:
   struct Facts {
-    int pages = 0;          // without reduced copies of others
-    int orientation = 0;    // as in Exif; 0 means unknown
+    int pages = 0;          // excluding reduced-resolution copies
+    int orientation = 0;    // as in Exif; 0 for unknown
     int sample_format = 1;  // 1: unsigned integers
-    int bits = 0;           // of a sample; 0 means unknown
-    int compression = 1;    // 1: not compressed
+    int bits = 0;           // per sample; 0 for unknown
+    int compression = 1;    // 1: uncompressed
     bool tiled = false;
     bool found = false;  // the page exists
   };
@@ -155,8 +154,8 @@ class TiffDirectories {
 
   [[nodiscard]] bool is_big() const { return number(2, 2) == 43; }
 
-  /// Removes the tags that do not change pixels, because FFmpeg's decoder takes an unknown tag for damage if it is
-  /// strict. Makes page `page`, from 1, the first one: FFmpeg finds others only by a tag that few programs write.
+  /// Removes tags that do not affect pixels, because FFmpeg's strict decoder treats unknown tags as damage.
+  /// Makes page `page` (from 1) the first one, because FFmpeg selects others only by a rarely written tag.
   Facts tidy(int page) {
     Facts facts;
     auto at = number(4, 4);
@@ -171,7 +170,7 @@ class TiffDirectories {
   }
 
  private:
-  static constexpr int kMostPages = 10'000;  // their chain may be a loop
+  static constexpr int kMostPages = 10'000;  // their chain may loop
   static constexpr std::size_t kEntry = 12;  // bytes
   static constexpr std::uint32_t kSubfileType = 254;
   static constexpr std::uint32_t kBits = 258;
@@ -189,7 +188,7 @@ class TiffDirectories {
     return tag == kFilterPattern || std::find(kTags.begin(), kTags.end(), tag) != kTags.end();
   }
 
-  /// Returns 0 beyond the end.
+  /// Returns 0 past the end.
   [[nodiscard]] std::uint32_t number(std::size_t at, std::size_t bytes) const {
     if (at > size_ || size_ - at < bytes) return 0;
     std::uint32_t value = 0;
@@ -202,7 +201,7 @@ class TiffDirectories {
       data_[at + (little_ ? i : bytes - 1 - i)] = static_cast<std::uint8_t>(value >> (8 * i));
   }
 
-  /// The first value of an entry of 16-bit numbers, which are elsewhere if there are more than two.
+  /// Returns an entry's first 16-bit value. More than two values are stored elsewhere in the file.
   [[nodiscard]] int first_short(std::size_t entry) const {
     const bool inside = number(entry + 4, 4) <= 2;
     return static_cast<int>(number(inside ? entry + 8 : number(entry + 8, 4), 2));
@@ -216,7 +215,7 @@ class TiffDirectories {
     if (tag == kTileWidth) facts.tiled = true;
   }
 
-  /// Returns the place of the next directory; 0 means it is the last, or cannot be read.
+  /// Returns the offset of the next directory; 0 if this is the last, or cannot be read.
   std::uint32_t tidy_one(std::size_t at, bool read, Facts& facts) {
     const std::size_t entries = number(at, 2);
     const auto begin = at + 2;
@@ -225,7 +224,7 @@ class TiffDirectories {
     const auto next = number(end, 4);
     bool reduced = false;
     for (auto entry = begin; entry < end; entry += kEntry) {
-      if (number(entry, 2) == kDngVersion) return 0;  // a raw picture, whose other tags do change its pixels
+      if (number(entry, 2) == kDngVersion) return 0;  // a raw image, where other tags affect the pixels
     }
     auto kept = begin;
     for (auto entry = begin; entry < end; entry += kEntry) {
@@ -248,14 +247,14 @@ class TiffDirectories {
 };
 
 bool is_animated_webp(const AVPacket& packet) {
-  constexpr int kFlags = 20;  // the place of VP8X's flags: "WebP Container Specification"
+  constexpr int kFlags = 20;  // offset of VP8X's flags: "WebP Container Specification"
   constexpr std::uint8_t kAnimation = 0x02;
   return packet.size > kFlags && std::memcmp(packet.data + 12, "VP8X", 4) == 0 &&
          (packet.data[kFlags] & kAnimation) != 0;
 }
 
-/// Returns the reason why FFmpeg refuses the samples or takes them for others (8 bits and 16 for unsigned numbers, 32 for
-/// floating-point ones), or nothing.
+/// Returns why FFmpeg rejects or misreads the samples (it assumes unsigned for 8 and 16 bits, and float for
+/// 32), or an empty string.
 std::string unread_samples(int sample_format, int bits) {
   constexpr int kSigned = 2;
   constexpr int kFloat = 3;
@@ -268,7 +267,7 @@ std::string unread_samples(int sample_format, int bits) {
   return {};
 }
 
-/// Returns the name of a compression by which FFmpeg returns black pictures or reports damage, or nothing.
+/// Returns the name of a compression that FFmpeg decodes as black or reports as damage, or an empty string.
 std::string_view unread_compression(int compression) {
   switch (compression) {
     case 6:
@@ -287,7 +286,7 @@ std::string_view unread_compression(int compression) {
 
 }  // namespace
 
-/// Prepares a picture for its decoder.
+/// Prepares a still image for its decoder.
 void Decoder::look_at_picture(AVPacket& packet) {
   hindrance_.clear();
   orientation_ = 0;
@@ -325,7 +324,7 @@ void Decoder::look_at_picture(AVPacket& packet) {
   }
 }
 
-/// A packet or a frame was damaged.
+/// Called for a damaged packet or frame.
 void Decoder::fail(int result) {
   last_failure_ = result;
   if (!hindrance_.empty()) throw Error(hindrance_);
@@ -335,8 +334,8 @@ void Decoder::fail(int result) {
 
 namespace {
 
-/// The decoders of MPEG-1, -2 and -4 and of VC-1 take the flag to mean that there are no B-frames, and return
-/// those in the order in which they are coded. Without it they find out by themselves.
+/// For the decoders of MPEG-1, -2, -4 and VC-1 the low-delay flag means that there are no B-frames, so they
+/// would return these in decoding order. Without the flag they detect B-frames themselves.
 bool keeps_order_at_low_delay(AVCodecID codec) {
   switch (codec) {
     case AV_CODEC_ID_MPEG1VIDEO:
@@ -350,7 +349,7 @@ bool keeps_order_at_low_delay(AVCodecID codec) {
   }
 }
 
-/// While a decoder returns its last frames, it may fail at most once per frame that it holds.
+/// Bound on failures while draining: at most one per frame that the decoder holds.
 constexpr int kMostFailuresAtEnd = 1000;
 
 }  // namespace
@@ -413,11 +412,11 @@ std::string Decoder::most_pixels(const std::map<std::string, std::string>& optio
 }
 
 bool Decoder::send(AVPacket& packet, TimePoint captured) {
-  if (packet.size == 0) return false;  // to FFmpeg a packet without data is the end of the stream
+  if (packet.size == 0) return false;  // FFmpeg treats a packet without data as the end of the stream
   return card_ ? send_to_card(packet, captured) : hand_over(packet, captured);
 }
 
-/// Note [A decoder on a card].
+/// See Note [A decoder on a card].
 bool Decoder::send_to_card(AVPacket& packet, TimePoint captured) {
   if (!card_->is_over()) {
     if (hand_over(packet, captured)) return true;
@@ -438,12 +437,12 @@ void Decoder::end_on_card() {
   if (!finishing_) finish();
 }
 
-/// The frames that the card has given come first.
+/// Frames that the GPU has already decoded are delivered first.
 void Decoder::leave_card() {
   if (open_) {
     exchange();
   } else {
-    const auto left = drop_card();  // outlives codec_
+    const auto left = drop_card();  // must be destroyed after codec_ is replaced
     rest();
   }
 }
@@ -479,7 +478,7 @@ void Decoder::finish() {
     avcodec_send_packet(codec_.get(), nullptr);
     return;
   }
-  // FFmpeg decodes within this call: an error belongs to the first of the frames that it holds.
+  // FFmpeg decodes within this call, so an error belongs to the first frame that it holds.
   const int result = card_->finish(*codec_);
   if (result >= 0 || result == AVERROR_EOF) return;
   last_failure_ = result;
@@ -506,7 +505,7 @@ Decoder::Result Decoder::take(AVFrame& frame) {
     new_place_ = std::make_unique<DecoderPlace>(DecoderPlace{.name = card_->name()});
   if (result >= 0) {
     failures_in_row_ = 0;
-    // TIFF 6.0, section 20: without ReferenceBlackWhite, brightness has the levels 0 to 255.
+    // TIFF 6.0, section 20: without ReferenceBlackWhite, luma uses levels 0 to 255.
     if (codec_->codec_id == AV_CODEC_ID_TIFF && frame.color_range == AVCOL_RANGE_UNSPECIFIED) {
       frame.color_range = AVCOL_RANGE_JPEG;
     }
@@ -526,7 +525,7 @@ std::string Decoder::failure() const {
   return last_failure_ == 0 ? std::string() : ffmpeg_text(last_failure_);
 }
 
-// On a card nothing of a cut picture stays in the decoder.
+// On a GPU, incomplete frames leave nothing in the decoder, so only CPU decoders are replaced.
 void Decoder::renew() {
   if (!card_ && open_) exchange();
   if (card_ && card_->is_over() && !card_->is_demand()) leave_card();
@@ -542,8 +541,9 @@ void Decoder::exchange() {
     if (result == Result::Frame) held.push_back(std::move(frame));
     if (result == Result::Damaged && card_) held.emplace_back();
   }
-  const int delay = codec_->has_b_frames;  // which the old one may have found out gradually
-  const auto left = card_ && card_->is_over() ? drop_card() : nullptr;  // outlives codec_
+  const int delay = codec_->has_b_frames;  // the old decoder may have learned it gradually
+  const auto left = card_ && card_->is_over() ? drop_card() : nullptr;  // must be destroyed after codec_ is
+                                                                        // replaced
   rest();
   codec_->has_b_frames = std::max(codec_->has_b_frames, delay);
   ahead_ = std::move(held);

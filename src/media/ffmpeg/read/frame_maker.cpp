@@ -1,4 +1,4 @@
-// Makes Frames of FFmpeg's frames: wrapped without a copy where the layout is one of Frame's, else converted.
+// Makes Frames from AVFrames: without a copy if Frame supports the layout, otherwise by conversion.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/read/frame_maker.hpp"
 
@@ -27,7 +27,7 @@ bool is_rgb(const AVPixFmtDescriptor& description) {
   return (description.flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) != 0;
 }
 
-/// The nearest 8-bit format: its chroma is as fine as the stream's, or 4:2:0 at the coarsest.
+/// Returns the nearest 8-bit format. Chroma is as fine as in the stream, but at least 4:2:0.
 PixelFormat nearest(AVPixelFormat format) {
   if (const auto same = same_layout(format)) return *same;
   const AVPixFmtDescriptor* description = av_pix_fmt_desc_get(format);
@@ -62,8 +62,8 @@ AVPixelFormat ffmpeg_format(PixelFormat format) {
   return AV_PIX_FMT_NONE;
 }
 
-/// The "full range" formats are old spellings. The range is stored separately, and a scaler made for such a
-/// format could not be kept.
+/// Replaces deprecated "full range" formats (yuvj). The range is stored separately, and a scaler created for
+/// such a format could not be reused.
 AVPixelFormat without_range(AVPixelFormat format) {
   switch (format) {
     case AV_PIX_FMT_YUVJ420P:
@@ -156,7 +156,7 @@ ColorRange read_range(const AVFrame& frame) noexcept {
   const bool jpeg = format == AV_PIX_FMT_YUVJ420P || format == AV_PIX_FMT_YUVJ422P ||
                     format == AV_PIX_FMT_YUVJ444P || format == AV_PIX_FMT_YUVJ440P ||
                     format == AV_PIX_FMT_YUVJ411P;
-  // Gray without a range is full, as in libswscale: it comes from pictures.
+  // Gray without a range is full range, as in libswscale: it comes from still images.
   const bool gray = description != nullptr && description->nb_components < 3;
   return jpeg || gray ? ColorRange::Full : ColorRange::Limited;
 }
@@ -197,7 +197,7 @@ Frame FrameMaker::make(AvFramePtr frame) {
   auto size = size_;
   if (size && turn.lies()) std::swap(size->width, size->height);
   auto made = turned(store_frame(std::move(frame), size), turn);
-  if (turn != turn_) core::FrameAccess::mark_moved(made);  // its packets do not show it
+  if (turn != turn_) core::FrameAccess::mark_moved(made);  // its packets do not show the rotation
   return made;
 }
 
@@ -211,9 +211,9 @@ Frame FrameMaker::store_frame(AvFramePtr frame, std::optional<FrameSize> size) {
   if (scaled || !same) return convert(*frame, size);
   const auto format = describe_format(*frame, *same);
   if (has_negative_stride(*frame, format.plane_count()))
-    return convert(*frame, size);  // no caller needs to handle it
+    return convert(*frame, size);  // conversion failures need no handling by callers
   const auto picture = view(*frame, format);
-  AVFrame* const owned = frame.release();  // a std::function must be copyable, so it holds the bare pointer
+  AVFrame* const owned = frame.release();  // a raw pointer, because std::function must be copyable
   return Frame::wrap(picture, bytes_behind(picture), [owned] { FreeFrame{}(owned); }, pixel_ops());
 }
 
@@ -221,7 +221,7 @@ Frame FrameMaker::convert(const AVFrame& frame, std::optional<FrameSize> size) {
   const auto from = without_range(static_cast<AVPixelFormat>(frame.format));
   auto format = describe_format(frame, nearest(from));
   if (size) {
-    format.space = core::choose_matrix(format);  // an unspecified one follows from the height before scaling
+    format.space = core::choose_matrix(format);  // the default depends on the height before scaling
     format.width = size->width;
     format.height = size->height;
   }
@@ -254,7 +254,7 @@ AVBufferRef* pooled_buffer(FramePool::Buffer memory, std::size_t bytes) {
     delete static_cast<FramePool::Buffer*>(buffer);
   };
   AVBufferRef* const made = av_buffer_create(owned->get(), bytes, give_back, owned.get(), 0);
-  if (made != nullptr) static_cast<void>(owned.release());  // the buffer's
+  if (made != nullptr) static_cast<void>(owned.release());  // now owned by the buffer
   return made;
 }
 

@@ -1,4 +1,4 @@
-// Bits of the headers and parameter sets of H.264.
+// Reads bits of H.264 headers and parameter sets.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/read/h264_bits.hpp"
 

@@ -31,14 +31,14 @@ void skip_hrd(Bits& bits) {
   bits.skip(20);
 }
 
-/// Up to the VUI (annex E).
+/// The fields before the VUI (annex E).
 struct BeforeVui {
   bool frames_only = false;
   bool has_vui = false;
 };
 BeforeVui skip_to_vui(Bits& bits) {
   BeforeVui found;
-  bits.skip(8);  // the unit's own header
+  bits.skip(8);  // NAL unit header
   const auto profile = bits.take(8);
   bits.skip(16);
   bits.skip_numbers(1);
@@ -47,7 +47,7 @@ BeforeVui skip_to_vui(Bits& bits) {
   skip_order_count(bits);
   bits.skip_numbers(1);
   bits.skip(1);
-  bits.skip_numbers(2);  // the size
+  bits.skip_numbers(2);  // width and height
   found.frames_only = bits.flag();
   if (!found.frames_only) bits.skip(1);
   bits.skip(1);
@@ -56,7 +56,7 @@ BeforeVui skip_to_vui(Bits& bits) {
   return found;
 }
 
-/// Table E-1. Nothing: unspecified, or reserved.
+/// Table E-1. Returns nullopt if unspecified or reserved.
 std::optional<PixelAspect> read_aspect(Bits& bits) {
   constexpr std::uint32_t kExtended = 255;
   constexpr std::array<PixelAspect, 16> kTable{{{1, 1},
@@ -84,11 +84,11 @@ std::optional<PixelAspect> read_aspect(Bits& bits) {
   return own;
 }
 
-/// The parts of the VUI before the bitstream restriction.
+/// Skips the VUI up to the bitstream restriction.
 void skip_to_restriction(Bits& bits) {
   static_cast<void>(read_aspect(bits));
   if (bits.flag()) bits.skip(1);  // overscan
-  if (bits.flag()) {              // the signal's type
+  if (bits.flag()) {              // video signal type
     bits.skip(4);
     if (bits.flag()) bits.skip(24);
   }
@@ -119,8 +119,7 @@ std::optional<int> reordered_in(std::span<const std::uint8_t> unit) {
 
 using Unit = std::span<const std::uint8_t>;
 
-/// Finds it among parameter sets with start codes. Returns nothing if there are several sequence parameter
-/// sets.
+/// Finds the only sequence parameter set after start codes. Returns nullopt if there are several.
 std::optional<Unit> sequence_set_behind_codes(Unit sets) {
   constexpr std::uint8_t kSequenceSet = 7;
   constexpr std::array<std::uint8_t, 3> kStartCode{0, 0, 1};
@@ -136,7 +135,7 @@ std::optional<Unit> sequence_set_behind_codes(Unit sets) {
   return found;
 }
 
-/// The only one of a configuration record, or of sets with start codes.
+/// Finds the only sequence parameter set in an avcC record or after start codes.
 std::optional<Unit> sequence_set(Unit avcc) {
   constexpr std::size_t kHead = 8;
   constexpr std::uint8_t kSequence = 7;

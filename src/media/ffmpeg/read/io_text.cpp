@@ -1,4 +1,4 @@
-// The bytes of an input of FFmpeg's, taken out and put back.
+// Reads an AVIOContext into a string, and puts a string back to be read again.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/read/io_text.hpp"
 
@@ -13,7 +13,7 @@ namespace freshframe::media {
 
 namespace {
 
-constexpr std::size_t kMostText = 16U << 20U;  // bytes: some list all segments of a day
+constexpr std::size_t kMostText = 16U << 20U;  // bytes: some playlists list all segments of a day
 
 }  // namespace
 
@@ -31,7 +31,8 @@ std::optional<std::string> take_text(AVIOContext& io, bool whole) {
   for (;;) {
     const int count = avio_read(&io, part.data(), static_cast<int>(part.size()));
     if (count == 0 || count == AVERROR_EOF) return text;
-    if (count < 0 && !whole && !text.empty()) return text;  // FFmpeg's demuxer uses what has come, too
+    if (count < 0 && !whole && !text.empty()) return text;  // FFmpeg's demuxer also uses what arrived before
+                                                            // the error
     if (count < 0 || text.size() > kMostText) return std::nullopt;
     text.append(reinterpret_cast<const char*>(part.data()), static_cast<std::size_t>(count));
   }
@@ -45,7 +46,7 @@ void put_text(AVIOContext& io, std::string_view text, std::int64_t begin) {
   io.buffer = io.buf_ptr = bytes;
   io.buf_end = bytes + text.size();
   io.buffer_size = static_cast<int>(text.size() + 1);
-  io.pos = begin + static_cast<std::int64_t>(text.size());  // the place of buf_end
+  io.pos = begin + static_cast<std::int64_t>(text.size());  // the offset of buf_end
   io.eof_reached = 0;
   io.error = 0;
 }

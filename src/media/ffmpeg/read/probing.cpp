@@ -1,4 +1,5 @@
-// Detects what a file is by its first bytes, and the streams of a container, without decoding pictures of absurd sizes.
+// Detects file types by their first bytes, and the streams of a container without decoding images of absurd
+// sizes.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/read/probing.hpp"
 
@@ -27,7 +28,7 @@ bool is_interrupted(const AVFormatContext& input) {
   return check.callback != nullptr && check.callback(check.opaque) != 0;
 }
 
-/// Returns false if the codec's own header does not contain it.
+/// Reads the reordering depth from the H.264 header. Returns false if it is not there.
 bool take_order(AVCodecParameters& h264) {
   const auto reordered =
       h264_reordered_frames({h264.extradata, static_cast<std::size_t>(h264.extradata_size)});
@@ -35,7 +36,7 @@ bool take_order(AVCodecParameters& h264) {
   return reordered.has_value();
 }
 
-/// Returns the only stream of whole pictures, or null if there is no such stream or there are several.
+/// Returns the only stream of complete video, or null if there is none or several.
 AVStream* only_whole_video(const AVFormatContext& input) {
   AVStream* video = nullptr;
   for (unsigned i = 0; i < input.nb_streams; ++i) {
@@ -65,7 +66,7 @@ bool lists_pictures(AVIOContext& io) {
   constexpr unsigned kApplication = 0xFFE0;
   constexpr unsigned kOfTheFormat = 0xFFE2;
   constexpr unsigned kName = 0x4D504600;  // "MPF" and a zero
-  constexpr int kHead = 6;                // bytes of length and name
+  constexpr int kHead = 6;                // bytes of the length and the name
   bool found = false;
   avio_skip(&io, 2);
   for (int i = 0; i < kMostSegments && !found; ++i) {
@@ -98,13 +99,13 @@ bool header_tells_all(AVFormatContext& input) {
   switch (parameters.codec_id) {
     case AV_CODEC_ID_H264:
       if (parameters.extradata_size <= 0) return false;
-      // The demuxer of MP4 derives the reordering from the times in the index.
+      // The MP4 demuxer derives reordering from the index.
       if (name.rfind("mov,", 0) == 0) return video->nb_frames > 0;
       return name.rfind("matroska,", 0) == 0 && take_order(parameters);
-    case AV_CODEC_ID_HEVC:  // its own header always has the reordering
+    case AV_CODEC_ID_HEVC:  // the H.265 header always contains the reordering depth
       return parameters.extradata_size > 0 &&
              (name.rfind("matroska,", 0) == 0 || (name.rfind("mov,", 0) == 0 && video->nb_frames > 0));
-    case AV_CODEC_ID_VP8:  // nothing is reordered
+    case AV_CODEC_ID_VP8:  // VP8 does not reorder
     case AV_CODEC_ID_VP9:
     case AV_CODEC_ID_FFV1:
       return name.rfind("matroska,", 0) == 0;

@@ -1,4 +1,4 @@
-// Turns pictures upright that a camera stored rotated or mirrored.
+// Rotates and mirrors images upright.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/read/upright.hpp"
 
@@ -23,8 +23,8 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-/// The new place of pixel (x, y) of the stored picture: x' = xx * x + xy * y, y' = yx * x + yy * y, each -1,
-/// 0 or 1.
+/// New position of pixel (x, y) of the stored image: x' = xx * x + xy * y, y' = yx * x + yy * y; each factor
+/// is -1, 0 or 1.
 struct Axes {
   int xx = 1;
   int xy = 0;
@@ -55,8 +55,7 @@ libyuv::RotationMode choose_rotation(int quarters) noexcept {
   }
 }
 
-/// Elements of `Bytes` bytes, for which libyuv has no rotation. In tiles, so that the columns that are read
-/// or written stay in the cache.
+/// Rotates elements of `Bytes` bytes, for which libyuv has no function. Works in tiles to stay in the cache.
 template <int Bytes>
 void turn_elements(const Plane& from, std::uint8_t* to, std::ptrdiff_t stride, Turn turn) {
   constexpr int kTile = 32;
@@ -85,7 +84,7 @@ void turn_plane(const Picture& from, const MutablePicture& to, int index, Turn t
   if (is_packed_rgb(from.format.format)) return turn_elements<3>(source, target, stride, turn);
   if (from.format.format == PixelFormat::Nv12 && index == 1)
     return turn_elements<2>(source, target, stride, turn);
-  // For libyuv a negative height means from the last row up.
+  // For libyuv a negative height means bottom-up.
   libyuv::RotatePlane(source.data, static_cast<int>(source.stride), target, static_cast<int>(stride),
                       source.row_bytes, turn.flip ? -source.rows : source.rows,
                       choose_rotation(turn.quarters));
@@ -98,7 +97,7 @@ Turn read_turn(const std::int32_t* display_matrix) noexcept {
   const double b = display_matrix[1];
   const double c = display_matrix[3];
   const double d = display_matrix[4];
-  // FFmpeg's own tolerance is a degree.
+  // FFmpeg tolerates one degree.
   constexpr double kOff = 0.02;
   const double along = std::max(std::abs(a), std::abs(d));
   const double across = std::max(std::abs(b), std::abs(c));
@@ -167,7 +166,7 @@ Frame turned(const Frame& frame, Turn turn) {
   if (turn.lies() && frame.format() == PixelFormat::I422) return turned(frame.to(PixelFormat::I444), turn);
   auto format = frame.picture_format();
   if (turn.lies()) {
-    format.space = core::choose_matrix(format);  // an unspecified one follows from the height as stored
+    format.space = core::choose_matrix(format);  // the default depends on the height as stored
     std::swap(format.width, format.height);
   }
   FrameBuilder builder(format);

@@ -22,7 +22,7 @@
 #include "media/ffmpeg/write/video_codec.hpp"
 #include "platform/decimal_point.hpp"
 
-// Frames in the form for FFmpeg's encoders.
+// Converts frames for FFmpeg's encoders.
 
 extern "C" {
 #include <libavutil/buffer.h>
@@ -91,7 +91,7 @@ Frame converted(const Frame& frame, const PictureFormat& to) {
 AvFramePtr to_av_frame(const Frame& frame) {
   const auto picture = frame.picture();
   auto result = make_av_frame();
-  Frame* const handle = std::make_unique<Frame>(frame).release();  // drop_frame() frees it
+  Frame* const handle = std::make_unique<Frame>(frame).release();  // freed by drop_frame()
   result->buf[0] = av_buffer_create(const_cast<std::uint8_t*>(picture.planes[0].data), frame.size_bytes(),
                                     drop_frame, handle, AV_BUFFER_FLAG_READONLY);
   if (result->buf[0] == nullptr) {
@@ -144,9 +144,9 @@ Frame as_jpeg(const Frame& frame) {
 
 namespace {
 
-/// Ticks per second: a multiple of the usual frame rates, and MPEG's own unit.
+/// Ticks per second: a multiple of the usual frame rates, as in MPEG.
 constexpr int kTicks = 90000;
-/// MPEG-4 part 2 has 16 bits for it.
+/// MPEG-4 part 2 stores it in 16 bits.
 constexpr int kTicksMpeg4 = 60000;
 constexpr int kMostEncoderThreads = 64;
 constexpr double kHighestEncodedFps = 1000;
@@ -159,20 +159,20 @@ bool is_mpeg2(const AVCodec& encoder) {
   return encoder.id == AV_CODEC_ID_MPEG1VIDEO || encoder.id == AV_CODEC_ID_MPEG2VIDEO;
 }
 
-/// The lowest rate of MPEG-1 and MPEG-2 (ISO/IEC 13818-2, table 6-4) that has a slot for each frame; above
-/// the highest: `fps` itself, which the encoder refuses.
+/// Returns the lowest frame rate of MPEG-1 and MPEG-2 (ISO/IEC 13818-2, table 6-4) that is at least `fps`.
+/// Above the highest, returns `fps`, which the encoder rejects.
 AVRational mpeg2_rate(double fps) {
   constexpr std::array<AVRational, 8> kRates = {
       {{24000, 1001}, {24, 1}, {25, 1}, {30000, 1001}, {30, 1}, {50, 1}, {60000, 1001}, {60, 1}}};
-  constexpr double kTolerance = 0.0005;  // less than from 29.97 to 30
+  constexpr double kTolerance = 0.0005;  // less than the step from 29.97 to 30
   const auto* found = std::find_if(kRates.begin(), kRates.end(), [&](const AVRational& rate) {
     return av_q2d(rate) >= fps * (1 - kTolerance);
   });
   return found != kRates.end() ? *found : av_d2q(fps, kTicks);
 }
 
-/// AVI has no timestamps, and MPEG-1 and MPEG-2 count by frames: each frame has a slot of 1 / fps. In AVI
-/// empty slots are written.
+/// AVI has no timestamps, and MPEG-1 and MPEG-2 count frames, so a tick is 1 / fps. In AVI, gaps are written
+/// as empty frames.
 AVRational time_base(const AVOutputFormat& container, const AVCodec& encoder, AVRational fps) {
   if (is_avi(container) || is_mpeg2(encoder)) return av_inv_q(fps);
   return {1, encoder.id == AV_CODEC_ID_MPEG4 ? kTicksMpeg4 : kTicks};
@@ -182,7 +182,7 @@ AVPixelFormat choose_pixel_format(const AVCodec& encoder) {
   return encoder.id == AV_CODEC_ID_MJPEG ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
 }
 
-/// The advice for a user who set the speed of another encoder.
+/// Returns advice if the user set the speed option of another encoder.
 std::string speed_advice(const std::string& name, const AVOutputFormat& container, bool chosen) {
   constexpr std::array<std::string_view, 5> kSpeeds = {"preset", "deadline", "cpu-used", "speed", "usage"};
   if (std::find(kSpeeds.begin(), kSpeeds.end(), name) == kSpeeds.end()) return {};
@@ -226,7 +226,7 @@ void check_encoding(const std::string& what, const AVOutputFormat& container,
     throw OptionError("cannot write " + what + ": the container " + container.name + " cannot hold " + name +
                       "; it can hold " + encodable_codecs(container));
   }
-  // FFmpeg does not say what a GIF can hold, but it says what its own encoder takes.
+  // FFmpeg does not expose what a GIF can hold, but its own encoder lists what it accepts.
   const AVCodec* own = avcodec_find_encoder(container.video_codec);
   for (const AVCodec* checked : {encoder, own}) {
     if (checked == nullptr || takes(*checked, choose_pixel_format(*checked))) continue;
@@ -275,7 +275,7 @@ CodecPtr FrameEncoder::set_up_codec(const AVCodec& encoder, const Frame& first, 
   codec->colorspace = picture->colorspace;
   codec->thread_count = options_.threads;
   if ((container_.flags & AVFMT_GLOBALHEADER) != 0) codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
-  if (is_avi(container_)) codec->max_b_frames = 0;  // without timestamps they would be read late
+  if (is_avi(container_)) codec->max_b_frames = 0;  // they would be read late, since AVI has no timestamps
   set_up_quality(*codec, options_.crf, options_.preset);
   return codec;
 }
@@ -311,7 +311,7 @@ void FrameEncoder::begin_again(const Frame& first) {
          errors.in_brackets());
   }
   codec_ = std::move(again);
-  held_ = 0;  // a drain that ended early has left the frames of the one before
+  held_ = 0;  // an aborted drain leaves the previous encoder's frames
   drained_ = failed_ = false;
 }
 
@@ -324,7 +324,7 @@ void FrameEncoder::refuse(int result, const std::string& reason) {
 bool FrameEncoder::fits(const Frame& frame) const {
   const auto format = video_format(frame.picture_format());
   if (format.width != format_.width || format.height != format_.height) return false;
-  if (jpeg_) return true;  // as_jpeg() gives all of them one kind of colours
+  if (jpeg_) return true;  // as_jpeg() converts all frames to the same colours
   return format.range == format_.range && core::choose_matrix(format) == core::choose_matrix(format_);
 }
 
@@ -383,11 +383,11 @@ void FrameEncoder::drain(const PacketSink& sink, const std::function<bool()>& en
 void FrameEncoder::receive(const PacketSink& sink, const std::function<bool()>& enough) {
   while (!enough || !enough()) {
     const int result = avcodec_receive_packet(codec_.get(), packet_.get());
-    if (result == AVERROR_EOF) held_ = 0;  // even if a frame of the stream made no packet, or two
+    if (result == AVERROR_EOF) held_ = 0;  // even if a frame produced no packet, or two
     if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
     check(result);
     held_ = std::max<std::int64_t>(0, held_ - 1);
-    // An encoder that began again counts back from its first frame.
+    // A restarted encoder's dts starts before its first frame, so it may go backwards.
     if (packet_->dts != AV_NOPTS_VALUE) last_dts_ = packet_->dts = std::max(packet_->dts, last_dts_ + 1);
     sink(*packet_);
   }

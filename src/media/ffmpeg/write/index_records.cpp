@@ -1,4 +1,4 @@
-// A list that grows with a recording: in memory at first, then in a file of the same folder.
+// A list that grows with a recording: first in memory, then in a temporary file in the same directory.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/write/index_records.hpp"
 

@@ -1,4 +1,4 @@
-// The box that describes an MP4 file (ISO/IEC 14496-12): adapts one of a file's beginning to the whole file.
+// Adapts the moov box (ISO/IEC 14496-12) from the start of an MP4 to the complete file.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/write/moov_box.hpp"
 
@@ -22,7 +22,7 @@ bool is_one_of(std::string_view name, const std::array<std::string_view, count>&
   return std::ranges::find(names, name) != names.end();
 }
 
-/// Takes numbers and bytes from the front.
+/// Reads numbers and bytes sequentially.
 class BoxReader {
  public:
   explicit BoxReader(BoxBytes bytes) : rest_(bytes) {}
@@ -92,7 +92,7 @@ class MoovOpener {
     set_size(start, moov_.bytes.size() - start + (around ? tables_bytes_ : 0));
   }
 
-  /// mvhd and mdhd: times of creation and change, ticks a second, duration.
+  /// mvhd and mdhd: creation and modification time, time scale, duration.
   void copy_header(bool of_media, BoxBytes body) {
     BoxReader reader(body);
     const auto head = reader.number(4);
@@ -126,7 +126,7 @@ class MoovOpener {
     put_bytes(reader.rest());
   }
 
-  /// The last edit shows the video; one before it delays it.
+  /// The last edit shows the video; an edit before it delays it.
   void copy_edits(BoxBytes body) {
     BoxReader reader(body);
     const auto head = reader.number(4);
@@ -139,19 +139,19 @@ class MoovOpener {
       const auto duration = reader.number(old_size);
       const auto at = reader.number(old_size);
       put(i == count ? lengthen(duration, movie_scale_) : duration, 8);
-      put((at ^ sign) - sign, 8);  // -1 without an image
+      put((at ^ sign) - sign, 8);  // -1 marks an empty edit
       put(reader.number(4), 4);
     }
   }
 
-  /// Writes the version that the duration needs. Returns the size of its numbers.
+  /// Writes the version and flags for this duration. Returns the size of time fields in bytes.
   std::size_t begin_header(std::uint64_t head, std::uint64_t duration) {
     const bool wide = head >> 24U == 1 || duration > UINT32_MAX;
     put((wide ? 1ULL << 24U : 0) | (head & 0xFFFFFF), 4);
     return wide ? 8 : 4;
   }
 
-  /// `ticks`: a duration of the given box, at `scale` ticks a second.
+  /// Extends a duration from the described part to the whole file. `scale`: ticks per second.
   [[nodiscard]] std::uint64_t lengthen(std::uint64_t ticks, int scale) const {
     const auto in_scale = [&](std::int64_t duration) {
       return av_rescale_q_rnd(duration, times_.time_base, {1, std::max(scale, 1)}, AV_ROUND_UP);

@@ -1,4 +1,4 @@
-// The index of an MP4 file whose packets are in fragments.
+// Writes the index of an MP4 whose packets are in fragments.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/write/mp4_index.hpp"
 
@@ -32,7 +32,7 @@ void write_head(AVIOContext& out, const char* name, std::uint64_t bytes, std::ui
   avio_wb32(&out, rows);
 }
 
-/// Writes rows of a number of equal values and the value.
+/// Run-length encodes a table: rows of a count and a value.
 class Runs {
  public:
   explicit Runs(AVIOContext& out) : out_(out) {}
@@ -135,7 +135,7 @@ void Mp4Index::add(const std::vector<AvPacketPtr>& packets, std::int64_t positio
     packet->stream_index = 0;
     const auto next = av_rescale_q(packet->dts + packet->duration, time_base, time_base_);
     av_packet_rescale_ts(packet.get(), time_base, time_base_);
-    packet->duration = next - packet->dts;  // the sum of durations is the time of the next packet
+    packet->duration = next - packet->dts;  // so that the durations add up to the next packet's time
     const auto size = trial.write(*packet);
     add_packet(*packet, size);
   }
@@ -222,7 +222,7 @@ void Mp4Index::write_places(AVIOContext& out) const {
     if (chunk[2] == std::exchange(last, chunk[2])) return;
     avio_wb32(&out, number);
     avio_wb32(&out, chunk[2]);
-    avio_wb32(&out, 1);  // the stream's description
+    avio_wb32(&out, 1);  // sample description index
   });
   write_head(out, "stsz", kHead + 4 + 4ULL * packets_.count(), 0);
   avio_wb32(&out, packets_.count());

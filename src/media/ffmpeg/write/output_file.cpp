@@ -20,7 +20,7 @@ int OutputFile::write(void* opaque, const std::uint8_t* data, int size) noexcept
   return error == 0 ? size : AVERROR(error);
 }
 
-/// Returns the number of the error, or 0.
+/// Returns an error code, or 0.
 int OutputFile::write_all(const std::uint8_t* data, std::size_t size) noexcept {
   const std::span bytes(data, size);
   std::size_t written = 0;
@@ -67,7 +67,7 @@ void OutputFile::open() {
   if (error == EEXIST && opening_.must_be_new) throw NameTakenError("'" + path_ + "' is there already");
   if (!created_ && !opening_.must_be_new) file_ = platform::File::open_or_create(path_, error);
   readable_ = file_.is_open();
-  // Pipes and devices can often only be written.
+  // Pipes and devices can often not be opened for reading.
   if (!readable_ && error != ENOENT && !opening_.must_be_new)
     file_ = platform::File::open_to_write(path_, error);
   if (!file_.is_open()) fail(error, "create");
@@ -106,7 +106,7 @@ OutputFile::~OutputFile() {
   remove_unused();
 }
 
-/// The name may be another file's by now.
+/// The name may refer to another file by now.
 void OutputFile::remove_unused() noexcept {
   if (!created_ || began_ || !file_.is_open()) return;
   platform::FileFacts facts;

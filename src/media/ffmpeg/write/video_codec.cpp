@@ -1,4 +1,4 @@
-// The encoders for the names of codecs, and their settings for live video.
+// Maps codec names to encoders, and sets them up for live video.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/write/video_codec.hpp"
 
@@ -28,14 +28,14 @@ constexpr std::array<CodecName, 9> kCodecs = {{
     {"hevc", {"libx265"}},
     {"vp8", {"libvpx"}},
     {"vp9", {"libvpx-vp9"}},
-    {"av1", {"libaom-av1", "libsvtav1"}},  // SVT-AV1 writes to stderr and has no option against it
+    {"av1", {"libaom-av1", "libsvtav1"}},  // SVT-AV1 always writes to stderr
     {"mpeg4", {"mpeg4"}},
     {"mpeg2", {"mpeg2video"}},
     {"mjpeg", {"mjpeg"}},
 }};
 
-// FFmpeg has no list of the codecs in these. All hold the codecs of MPEG. Of any other codec FFmpeg writes
-// private data there, which no program can read.
+// FFmpeg does not list the codecs of these containers. They support the MPEG codecs; others would be written
+// as private data that no player can read.
 bool is_mpeg_container(const AVOutputFormat& container) {
   const std::string_view name = container.name;
   return name == "mpegts" || name == "mpeg" || name == "vob" || name == "svcd" || name == "dvd";
@@ -47,14 +47,14 @@ bool is_mpeg_codec(AVCodecID codec) {
   return std::find(kCodecsOfMpeg.begin(), kCodecsOfMpeg.end(), codec) != kCodecsOfMpeg.end();
 }
 
-// FFmpeg promises these in QuickTime's files, and refuses them at the first frame.
+// FFmpeg claims that QuickTime supports these, but rejects them at the first frame.
 bool is_refused_by_quicktime(AVCodecID codec) {
   return codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9 || codec == AV_CODEC_ID_AV1;
 }
 
 void set(AVCodecContext& codec, const char* name, const char* value) {
   av_opt_set(&codec, name, value,
-             AV_OPT_SEARCH_CHILDREN);  // an option unknown to this encoder is not needed
+             AV_OPT_SEARCH_CHILDREN);  // options that the encoder does not know are ignored
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ bool takes(const AVCodec& encoder, AVPixelFormat format) {
 #else
   const auto* known = encoder.pix_fmts;
 #endif
-  if (known == nullptr) return true;  // FFmpeg does not say
+  if (known == nullptr) return true;  // unknown to FFmpeg
   for (; *known != AV_PIX_FMT_NONE; ++known) {
     if (*known == format) return true;
   }
@@ -111,7 +111,7 @@ std::string default_codec(const AVOutputFormat& container) {
 
 std::string why_not_h264(const AVOutputFormat& container) {
   if (!surely_holds(container, AV_CODEC_ID_H264) && !is_mpeg_container(container))
-    return {};  // the usual choice: VP9 in .webm
+    return {};  // the default: VP9 in .webm
   return find_video_encoder("h264") == nullptr ? "the installed FFmpeg has no H.264 encoder" : "";
 }
 
@@ -127,8 +127,7 @@ std::string encodable_codecs(const AVOutputFormat& container) {
 
 namespace {
 
-/// A setting of libvpx, libaom and SVT-AV1, which are made for films: `live` are their settings for live
-/// video.
+/// Settings of libvpx, libaom and SVT-AV1, whose defaults are for films. `live`: for live video.
 struct SpeedSetting {
   bool live;
   const char* number;
@@ -142,10 +141,11 @@ void set_up_vpx(AVCodecContext& codec, EncoderPreset preset) {
   static constexpr std::array<SpeedSetting, 4> kVpx = {{{false, "2"}, {true, "5"}, {true, "8"}, {true, "9"}}};
   const auto& [live, number] = setting(kVpx, preset);
   set(codec, "deadline", live ? "realtime" : "good");
-  set(codec, "cpu-used", "8");  // the most of this option for VP9
-  set(codec, "speed", number);  // the same one for FFmpeg, without that limit
+  set(codec, "cpu-used", "8");  // the highest value for VP9
+  set(codec, "speed", number);  // the same setting under FFmpeg's name, without that limit
   set(codec, "row-mt", "1");
-  if (live) set(codec, "lag-in-frames", "0");  // otherwise it holds 25 frames, which a killed process loses
+  if (live) set(codec, "lag-in-frames", "0");  // otherwise 25 frames are buffered, and lost if the process is
+                                               // killed
 }
 
 void set_up_aom(AVCodecContext& codec, EncoderPreset preset) {
@@ -153,12 +153,12 @@ void set_up_aom(AVCodecContext& codec, EncoderPreset preset) {
       {{false, "4"}, {true, "6"}, {true, "8"}, {true, "10"}}};
   const auto& [live, number] = setting(kAom, preset);
   set(codec, "usage", live ? "realtime" : "good");
-  set(codec, "cpu-used", "8");  // the most of an older FFmpeg
+  set(codec, "cpu-used", "8");  // the highest value of older FFmpeg versions
   set(codec, "cpu-used", number);
   set(codec, "row-mt", "1");
 }
 
-/// The presets of x264 and x265 are words, and the presets of SVT-AV1 are numbers.
+/// Presets are names in x264 and x265, and numbers in SVT-AV1.
 void set_up_preset(AVCodecContext& codec, EncoderPreset preset) {
   static constexpr std::array<const char*, 4> kWords = {"slow", "medium", "veryfast", "ultrafast"};
   static constexpr std::array<const char*, 4> kNumbers = {"5", "8", "10", "12"};
@@ -185,14 +185,14 @@ void set_up_quality(AVCodecContext& codec, int quality, EncoderPreset preset) {
     constexpr int kWorst = 63;
     is_vpx ? set_up_vpx(codec, preset) : set_up_aom(codec, preset);
     codec.bit_rate = 0;                                // constant quality
-    const int crf = quality * kWorst / kWorstQuality;  // a whole number
+    const int crf = quality * kWorst / kWorstQuality;  // integer
     av_opt_set_double(&codec, "crf", crf, AV_OPT_SEARCH_CHILDREN);
     return;
   }
   set_up_preset(codec, preset);
-  set(codec, "x265-params", "log-level=none");  // it would write to stderr
+  set(codec, "x265-params", "log-level=none");  // otherwise x265 writes to stderr
   if (av_opt_set_double(&codec, "crf", quality, AV_OPT_SEARCH_CHILDREN) >= 0) return;
-  constexpr int kBest = 2;  // the quantiser scale of FFmpeg's own encoders is 2 .. 31
+  constexpr int kBest = 2;  // FFmpeg's own encoders use quantiser scales 2 to 31
   constexpr int kWorst = 31;
   codec.flags |= AV_CODEC_FLAG_QSCALE;
   codec.global_quality = FF_QP2LAMBDA * (kBest + (kWorst - kBest) * quality / kWorstQuality);

@@ -59,17 +59,17 @@ void VideoEncoder::give_up() noexcept {
       muxer_.finish();
       finished_ = true;
       return;
-    } catch (const std::exception&) {  // the muxer knows what the file keeps
+    } catch (const std::exception&) {  // the muxer reports what was saved
     }
   }
-  muxer_.give_up();  // a file with only a header is of no use
+  muxer_.give_up();  // a file with only a header is useless
 }
 
 std::int64_t VideoEncoder::finish(const std::function<bool()>& enough) {
   try {
     encoder_.drain([this](AVPacket& packet) { write(packet); }, enough);
   } catch (...) {
-    if (!has_broken_file()) {  // the encoder has failed, and the file is sound
+    if (!has_broken_file()) {  // only the encoder has failed
       muxer_.finish();
       finished_ = true;
     }

@@ -1,4 +1,4 @@
-// Writes encoded packets into a container so that the file can be played at any moment.
+// Writes encoded packets into a container so that the file is playable at any time.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/write/video_muxer.hpp"
 
@@ -42,10 +42,10 @@ const AVOutputFormat* find_container(const std::string& path) {
 }
 
 double longest_pause(const AVOutputFormat& container, AVRational time_base) {
-  // MP4 has 31 bits for the ticks between two packets, which is 6.6 hours at 90 kHz. In a transport stream a
-  // leap of 13 hours looks like its clock's turn.
+  // MP4 stores 31 bits for the ticks between two packets: 6.6 hours at 90 kHz. In a transport stream, a jump
+  // of 13 hours looks like a wrap of its clock.
   constexpr double kOfTicks = 6.0 * 3600;
-  constexpr double kAviSlots = 60000;  // slots that FFmpeg leaves empty
+  constexpr double kAviSlots = 60000;  // empty frames that FFmpeg inserts
   const std::string_view name = container.name;
   if (name == "avi") return std::min(kOfTicks, (kAviSlots - 1) * av_q2d(time_base));
   if (is_matroska(container)) return std::numeric_limits<double>::infinity();
@@ -73,13 +73,13 @@ int VideoMuxer::start(const AVCodecParameters& codec, AVRational time_base, AVRa
   if (stream == nullptr) return AVERROR(ENOMEM);
   stream->time_base = time_base;
   stream->avg_frame_rate = rate;
-  stream->sample_aspect_ratio = codec.sample_aspect_ratio;  // Matroska's writer looks only here
+  stream->sample_aspect_ratio = codec.sample_aspect_ratio;  // Matroska's muxer reads it only here
   int result = avcodec_parameters_copy(stream->codecpar, &codec);
   if (result < 0) return result;
   fragmented_ = is_mp4(container()) && av_dict_get(*options.out(), "movflags", nullptr, 0) == nullptr;
-  // delay_moov: the edit list depends on the times of the first fragment.
+  // delay_moov: the edit list depends on the timestamps in the first fragment.
   const bool indexed = fragmented_ && file_.can_read_back();
-  // skip_trailer: FFmpeg would keep a list of all fragments, and our index has them.
+  // skip_trailer: FFmpeg would keep a list of all fragments, which our index already has.
   const std::string flags = "frag_custom+delay_moov+default_base_moof";
   if (fragmented_) options.set("movflags", flags + (indexed ? "+skip_trailer" : ""));
   if (indexed) index_ = std::make_unique<Mp4Index>(container(), *stream, path_);
@@ -97,7 +97,7 @@ void VideoMuxer::give_up() noexcept {
   if (safe_ > 0) {
     file_.cut(safe_);
   } else {
-    file_.abandon();  // it may have a part of a header
+    file_.abandon();  // it may contain part of a header
   }
 }
 
@@ -132,9 +132,9 @@ bool VideoMuxer::is_flush_due(std::int64_t dts) const {
   return seconds >= kFlushInterval.count() || Real::now() - flushed_ >= kFlushInterval;
 }
 
-/// Matroska has no times below 0, and FFmpeg writes such pictures without any. A file that begins amid a camera's
-/// stream has some where pictures that are decoded after its first keyframe are shown before it: the first of them
-/// follows the keyframe, and no picture is shown before the keyframe is decoded.
+/// Returns by how much to shift timestamps so that none is negative: FFmpeg writes negative ones to Matroska
+/// as missing. They occur if a recording starts in the middle of a camera's stream, where frames decoded
+/// after the first keyframe are shown before it.
 std::int64_t VideoMuxer::shift_before(const AVPacket& second) const {
   if (!is_matroska(container()) || second.pts >= last_->pts) return 0;
   return std::max<std::int64_t>({0, -last_->dts, -second.pts});
@@ -151,7 +151,7 @@ void VideoMuxer::put(AVPacket& packet) {
   ++put_;
 }
 
-/// The last packet is shown as long as the one before it, unless there was a pause.
+/// The last packet gets the duration of the previous one, but at most a second.
 void VideoMuxer::put_last() {
   if (!last_) return;
   const auto& stream = *output_->streams[0];
@@ -161,7 +161,8 @@ void VideoMuxer::put_last() {
   last_.reset();
 }
 
-/// There is only a header without a packet, and an MP4's header is written with the first packet's time.
+/// Does nothing before the first packet: there is only a header, and MP4's needs the first packet's
+/// timestamp.
 void VideoMuxer::flush() {
   check_sound();
   if (!started_ || put_ == 0) return;
@@ -176,7 +177,7 @@ void VideoMuxer::put_through() {
   if (fragmented_) {
     flush_fragment();
   } else {
-    check(av_write_frame(output_.get(), nullptr), "write");  // ends Matroska's cluster
+    check(av_write_frame(output_.get(), nullptr), "write");  // ends the Matroska cluster
     avio_flush(file_.io());
   }
   check(file_.io()->error, "write");
@@ -201,13 +202,14 @@ void VideoMuxer::check_place(platform::FilePlace place) {
 
 void VideoMuxer::flush_fragment() {
   const bool first = safe_ == 0;
-  if (first) check(av_write_frame(output_.get(), nullptr), "write");  // only the header, see delay_moov
+  if (first) check(av_write_frame(output_.get(), nullptr), "write");  // writes only the header, see
+                                                                      // delay_moov
   const auto begin = avio_tell(file_.io());
   check(av_write_frame(output_.get(), nullptr), "write");
   avio_flush(file_.io());
   check(file_.io()->error, "write");
   if (!index_ || in_fragment_.empty()) return;
-  constexpr int kBoxHeader = 8;  // bytes of the `mdat` box's head, which follows the `moof` box
+  constexpr int kBoxHeader = 8;  // bytes of the header of the `mdat` box, which follows the `moof` box
   note_fragment(begin + file_.number_at(begin) + kBoxHeader);
   in_fragment_.clear();
 }
@@ -259,7 +261,7 @@ void VideoMuxer::add_index() {
   }
   avio_flush(io);
   check(io->error, "write the end of");
-  // The box of the fragments' header, which follows the `ftyp` box, becomes an `mdat` box with a size of 64 bits.
+  // Turns the initial moov box, after `ftyp`, into an `mdat` box with a 64-bit size.
   const std::int64_t header = file_.number_at(0);
   std::array<std::uint8_t, 16> mdat{0, 0, 0, 1, 'm', 'd', 'a', 't'};
   const auto size = static_cast<std::uint64_t>(end - header);
