@@ -1,4 +1,4 @@
-// Finds a camera again that was plugged in again, by what its driver says of it.
+// Finds a camera that was plugged in again, by the identity that its driver reports.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/camera/camera_finder.hpp"
 
@@ -32,7 +32,7 @@ std::string CameraFinder::path() const {
 
 void CameraFinder::remember(const V4l2Handle& device) {
   v4l2_capability capability{};
-  if (query_capability(device, capability) != 0) return;  // it is lost again
+  if (query_capability(device, capability) != 0) return;  // unplugged again
   refused_ = false;
   const Lock lock(mutex_);
   identity_ = read_identity(capability);
@@ -72,7 +72,7 @@ void CameraFinder::find() {
                     given_, ENODEV);
 }
 
-/// A device at path() that does not answer may be the camera.
+/// A device at path() that does not respond may still be the camera.
 CameraFinder::Found CameraFinder::look(const std::string& path) const {
   const V4l2Handle device(system_, path);
   v4l2_capability capability{};

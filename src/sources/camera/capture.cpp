@@ -1,4 +1,5 @@
-// One opened and streaming camera: settles format and rate, checks the driver's buffers, waits for pictures.
+// An opened, streaming camera: negotiates format and frame rate, maps the driver's buffers and waits for
+// frames.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/camera/capture.hpp"
 
@@ -24,7 +25,7 @@ constexpr std::size_t kLongestLine = std::size_t{1} << 18;  // bytes: 32768 pixe
 ColorRange read_camera_range(const v4l2_pix_format& format) {
   if (format.quantization == V4L2_QUANTIZATION_FULL_RANGE) return ColorRange::Full;
   if (format.quantization == V4L2_QUANTIZATION_LIM_RANGE) return ColorRange::Limited;
-  // A sensor without colour delivers its raw values, not video levels.
+  // Monochrome sensors deliver raw values in full range.
   const bool full = format.colorspace == V4L2_COLORSPACE_JPEG || format.pixelformat == V4L2_PIX_FMT_GREY;
   return full ? ColorRange::Full : ColorRange::Limited;
 }
@@ -50,7 +51,7 @@ ColorSpace read_camera_space(const v4l2_pix_format& format) {
   }
 }
 
-/// Separate fields would have to be combined.
+/// Separate fields are rejected, because they would have to be combined.
 bool whole_pictures(std::uint32_t field) {
   return field == V4L2_FIELD_NONE || field == V4L2_FIELD_ANY || field == V4L2_FIELD_INTERLACED ||
          field == V4L2_FIELD_INTERLACED_TB || field == V4L2_FIELD_INTERLACED_BT;
@@ -62,7 +63,7 @@ std::optional<TimePoint> read_timestamp(const v4l2_buffer& buffer) {
                    std::chrono::microseconds(buffer.timestamp.tv_usec));
 }
 
-/// Rounded up, so that a wait never ends just before its deadline and must begin again with a timeout of 0.
+/// Rounds up, so that poll() does not return just before the deadline and loop with a timeout of 0.
 int milliseconds(TimePoint::duration left) {
   constexpr auto kMost = std::chrono::milliseconds(std::numeric_limits<int>::max());
   if (left <= TimePoint::duration::zero()) return 0;
@@ -87,7 +88,7 @@ V4l2Capture::V4l2Capture(V4l2System& system, CameraFinder& place, const CameraWi
   if (!mode) refuse("it cannot deliver " + wish_text(wish) + "; it can: " + offer_text(offer.formats));
   settle_format(*mode, wish);
   settle_rate(*mode, wish);
-  controls.apply(device_);  // after the format, which changes the ranges of some sensors
+  controls.apply(device_);  // after the format, which changes the ranges of some controls
   buffers_.emplace(device_, path_, buffers, raw_size(picture_));
   start();
   place.remember(device_);  // last: a device that cannot be read is not the camera
@@ -198,7 +199,7 @@ void V4l2Capture::start() {
 
 V4l2Capture::Result V4l2Capture::wait(const Clock& clock, TimePoint deadline, const core::StopEvent& stop) {
   if (lost_ != 0) lose(lost_);
-  constexpr int kMostEmpty = 100;  // in a row: "ready", but without a buffer
+  constexpr int kMostEmpty = 100;  // polls in a row that report "ready" without a buffer
   for (int empty = 0; empty < kMostEmpty;) {
     const auto left = deadline - clock.now();
     std::array<pollfd, 2> waiting = {{{device_.descriptor(), POLLIN, 0}, {stop.descriptor(), POLLIN, 0}}};
@@ -252,7 +253,8 @@ void V4l2Capture::refuse(const std::string& why) const {
 namespace {
 
 constexpr std::uint32_t kMostBuffers = 64;
-constexpr std::size_t kLargestPicture = std::size_t{1} << 29;  // bytes: an 8K picture of 4 bytes is a quarter
+constexpr std::size_t kLargestPicture = std::size_t{1} << 29;  // bytes: four times an 8K image with 4 bytes
+                                                               // per pixel
 
 v4l2_buffer blank() {
   v4l2_buffer buffer{};

@@ -1,4 +1,4 @@
-// Exposure, gain, focus and white balance of a camera: V4L2 controls, set in the right order and read back.
+// Exposure, gain, focus and white balance: sets V4L2 controls in the right order and reads them back.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/camera/controls.hpp"
 
@@ -21,12 +21,12 @@ namespace freshframe::media {
 namespace {
 
 constexpr const char* kAutomatic = "auto";
-constexpr int kMostControls = 1000;  // for drivers whose lists have no end
+constexpr int kMostControls = 1000;  // for drivers whose lists never end
 constexpr std::int64_t kMostWords = 256;
 
-/// The controls of one setting. A driver has at most one of `values`. `automatic` is set to `manual` before a
-/// number is set, because drivers mark the number inactive otherwise, and to the first of `automatics` that it
-/// has for "auto".
+/// The controls of one setting. A driver has at most one of `values`. For a number, `automatic` is first set
+/// to `manual`, because drivers otherwise mark the value inactive. For "auto" it is set to the first of
+/// `automatics` that the driver has.
 struct CameraSettingRow {
   const char* name;
   std::array<std::uint32_t, 2> values;
@@ -73,7 +73,7 @@ bool has_number(const v4l2_queryctrl& query) {
           query.type == V4L2_CTRL_TYPE_MENU || query.type == V4L2_CTRL_TYPE_INTEGER_MENU);
 }
 
-/// nullopt means the camera lacks it.
+/// Returns nullopt if the camera does not have the control.
 std::optional<v4l2_queryctrl> control_query(const V4l2Handle& device, std::uint32_t id) {
   v4l2_queryctrl query{};
   query.id = id;
@@ -97,7 +97,7 @@ bool has_word(const V4l2Handle& device, const v4l2_queryctrl& control, std::int6
   return device.control(VIDIOC_QUERYMENU, word) == 0;
 }
 
-/// The value of `automatic` for "auto". nullopt means the camera lacks that mode.
+/// Returns the value of `automatic` for "auto", or nullopt if the camera does not have that mode.
 std::optional<std::int32_t> automatic_mode(const V4l2Handle& device, const CameraSettingRow& setting,
                                            const std::optional<v4l2_queryctrl>& automatic) {
   if (!automatic) return std::nullopt;
@@ -135,8 +135,8 @@ std::string control_names(const std::vector<CameraControl>& controls) {
   return names.empty() ? "no controls" : names;
 }
 
-/// The source's camera, opened by another thread than the pictures' thread. Throws SourceError if another camera has
-/// its path now.
+/// The source's camera, opened a second time on a thread other than the capture thread. Throws SourceError if
+/// another camera now has its path.
 struct SourcesCamera {
   SourcesCamera(const CameraFinder& place, V4l2System& system, const std::string& verb)
       : path(place.path()), device(system, path) {
@@ -147,7 +147,7 @@ struct SourcesCamera {
   const V4l2Handle device;
 };
 
-/// Sets or reads one setting of an open device.
+/// Sets or reads one setting on an open device.
 class Adjustment {
  public:
   Adjustment(const V4l2Handle& device, const std::string& path, const CameraSettingRow& setting)
@@ -157,13 +157,13 @@ class Adjustment {
         value_(value_control(device, setting)),
         automatic_(control_query(device, setting.automatic)) {}
 
-  /// Throws what set() would throw for a control or a value that the camera has not.
+  /// Throws like set() if the camera does not support the control or value.
   void check(const std::string& text) {
     const auto number = setting_number(text);
     number ? check_number(*number) : static_cast<void>(mode());
   }
 
-  /// Adds a line to `told` for each number that the driver has changed.
+  /// Adds a line to `told` for each value that the driver adjusted.
   void set(const std::string& text, std::vector<std::string>& told) {
     check(text);
     const auto number = setting_number(text);
@@ -172,7 +172,7 @@ class Adjustment {
     write(*value_, *number, told);
   }
 
-  /// Sets back what set() has written, even if that has failed: the number first, while the mode lets it be set.
+  /// Restores what set() changed, even if it failed: the value first, while manual mode still permits it.
   void undo() {
     for (; !before_.empty(); before_.pop_back()) {
       static_cast<void>(device_.control(VIDIOC_S_CTRL, before_.back()));
@@ -228,7 +228,7 @@ class Adjustment {
   [[noreturn]] void lacks(const std::string& what) {
     fail("it has no " + what + "; it has: " + control_names(camera_controls(device_)), EINVAL);
   }
-  /// Another attempt fails too where the value or the camera is wrong, not where the camera is lost.
+  /// Retrying does not help if the value or camera is wrong, but it does if the camera was lost.
   [[noreturn]] void fail(const std::string& why, int code) {
     const auto text = "camera '" + path_ + "': " + why;
     if (code == EINVAL || code == EACCES || code == ERANGE) throw SourceRefused(text, path_, code);
@@ -240,7 +240,7 @@ class Adjustment {
   const CameraSettingRow& setting_;
   std::optional<v4l2_queryctrl> value_;
   std::optional<v4l2_queryctrl> automatic_;
-  std::vector<v4l2_control> before_;  // in the order of set()
+  std::vector<v4l2_control> before_;  // in the order in which set() changed them
 };
 
 void tell_settings(const std::vector<std::string>& told) {
@@ -250,7 +250,7 @@ void tell_settings(const std::vector<std::string>& told) {
 }  // namespace
 
 std::vector<CameraControl> camera_controls(const V4l2Handle& device) {
-  std::map<std::uint32_t, const CameraSettingRow*> settings;  // by the control of their number
+  std::map<std::uint32_t, const CameraSettingRow*> settings;  // by the ID of their value control
   for (const auto& setting : kSettingRows) {
     if (const auto value = value_control(device, setting)) settings.emplace(value->id, &setting);
   }
@@ -260,7 +260,7 @@ std::vector<CameraControl> camera_controls(const V4l2Handle& device) {
   for (int i = 0; i < kMostControls && device.control(VIDIOC_QUERYCTRL, query) == 0; ++i) {
     if (has_number(query)) {
       v4l2_control answer{.id = query.id, .value = query.default_value};
-      static_cast<void>(device.control(VIDIOC_G_CTRL, answer));  // a write-only setting gives the default
+      static_cast<void>(device.control(VIDIOC_G_CTRL, answer));  // write-only: returns the default
       const auto found = settings.find(query.id);
       const auto* setting = found == settings.end() ? nullptr : found->second;
       controls.push_back(

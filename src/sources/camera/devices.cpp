@@ -1,4 +1,4 @@
-// The cameras of this machine, as their drivers describe them.
+// Lists the cameras of this machine with the details that their drivers report.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/camera/devices.hpp"
 

@@ -1,4 +1,4 @@
-// Faults of cameras as messages: the reason, the remedy, and the programs that use the camera.
+// Explains camera errors: the reason, the remedy, and the programs that use the camera.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/camera/fault.hpp"
 
@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The number of a process's descriptors of this device.
+/// Returns how many descriptors of the device a process has open.
 int descriptors_on(const fs::path& process, const fs::path& device) {
   int count = 0;
   std::error_code ignored;
@@ -46,7 +46,7 @@ std::string camera_holder(const std::string& path, const std::string& proc) {
     const auto pid = entry->path().filename().string();
     if (!core::all_digits(pid)) continue;
     const int count = descriptors_on(entry->path(), device);
-    // One descriptor of this process is the descriptor that was just refused.
+    // One descriptor of this process is the one that was just refused.
     if (count == 0 || (pid == self && count == 1)) continue;
     if (!holders.empty()) holders += ", ";
     holders += pid == self ? "this program itself (pid " + pid + ")" : process_text(entry->path());

@@ -1,4 +1,4 @@
-// The pixel formats of cameras: names, the supported ones, and raw pictures as Frames.
+// Pixel formats of cameras: names, supported formats, and conversion of raw images to Frames.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/camera/format.hpp"
 
@@ -15,9 +15,9 @@ namespace freshframe::media {
 namespace {
 
 // Note [Copies]
-// A frame that wrapped the driver's buffer would keep it until its last holder, perhaps a list in Python,
-// drops it, and a camera without a free buffer drops pictures. So raw pictures are copied: YUYV and UYVY must
-// change their layout anyway (users of luma need a plane), the others cost one memcpy. Medians on one core:
+// A frame that wraps the driver's buffer would keep it until the last reference is dropped, possibly by a
+// list in Python, and a camera without free buffers drops frames. So raw images are copied. YUYV and UYVY
+// need a conversion anyway (consumers of luma need a plane); the others cost a memcpy. Medians on one core:
 // 0.03 to 0.05 ms at 1280x720, 0.06 to 0.11 ms at 1920x1080, 0.5 to 1 ms at 3840x2160.
 constexpr std::array<V4l2Format, 7> kFormats = {{
     {"nv12", V4L2_PIX_FMT_NV12, "rawvideo", "nv12", 0, false},
@@ -29,7 +29,7 @@ constexpr std::array<V4l2Format, 7> kFormats = {{
     {"gray", V4L2_PIX_FMT_GREY, "rawvideo", "gray", 6, false},
 }};
 
-/// Some drivers call their Motion JPEG plain JPEG; to the decoder it is the same.
+/// Some drivers report Motion JPEG as JPEG. The decoder treats both the same.
 std::uint32_t canonical(std::uint32_t code) noexcept {
   return code == V4L2_PIX_FMT_JPEG ? V4L2_PIX_FMT_MJPEG : code;
 }
@@ -63,7 +63,7 @@ PixelFormat frame_format(std::uint32_t code) {
   }
 }
 
-/// The planes of a picture whose layout is one of Frame's, in the driver's memory.
+/// Returns the planes of an image in the driver's memory, whose layout Frame supports.
 Picture view(const V4l2Picture& picture, const PictureFormat& format, const std::uint8_t* data) {
   Picture result{format};
   for (std::size_t i = 0; i < static_cast<std::size_t>(format.plane_count()); ++i)
@@ -155,7 +155,7 @@ Frame raw_frame(const V4l2Picture& picture, std::span<const std::uint8_t> bytes)
                              .space = picture.space};
   FrameBuilder builder(format);
   if (format.format != PixelFormat::I422) {
-    // Cannot refuse: the formats are equal.
+    // Cannot fail, because the formats are equal.
     static_cast<void>(basic_pixel_ops().convert(view(picture, format, bytes.data()), builder.picture()));
   } else {
     const auto unpack = picture.code == V4L2_PIX_FMT_YUYV ? libyuv::YUY2ToI422 : libyuv::UYVYToI422;

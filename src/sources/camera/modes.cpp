@@ -1,4 +1,4 @@
-// The modes of a camera, queried from its driver, and the choice of one.
+// Queries the modes of a camera, and chooses one.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/camera/modes.hpp"
 
@@ -19,10 +19,10 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::uint32_t kMostEntries = 128;  // entries of one list; real cameras have at most a few dozen
+constexpr std::uint32_t kMostEntries = 128;  // per list; real cameras have at most a few dozen
 constexpr int kLargestModeSide = 32768;      // pixels
 constexpr double kFastEnough = 25;           // frames per second
-constexpr double kFastest = 60.5;            // higher rates are chosen only on request
+constexpr double kFastest = 60.5;            // higher frame rates are used only on request
 constexpr int kDefaultWidth = 1280;
 constexpr int kDefaultHeight = 720;
 
@@ -31,7 +31,7 @@ std::optional<double> compute_rate(const v4l2_fract& interval) {
   return static_cast<double>(interval.denominator) / interval.numerator;
 }
 
-/// Returns the errno that ended the list.
+/// Returns the errno that ended the enumeration.
 int add_rates(const V4l2Handle& device, std::uint32_t format, CameraSize& size) {
   int code = 0;
   for (std::uint32_t i = 0; i < kMostEntries; ++i) {
@@ -59,7 +59,7 @@ bool plausible(std::uint32_t side) {
   return side > 0 && side <= kLargestModeSide;
 }
 
-/// Returns the errno that ended the list.
+/// Returns the errno that ended the enumeration.
 int add_sizes(const V4l2Handle& device, CameraFormat& format) {
   for (std::uint32_t i = 0; i < kMostEntries; ++i) {
     v4l2_frmsizeenum entry{};
@@ -90,7 +90,7 @@ int add_sizes(const V4l2Handle& device, CameraFormat& format) {
   return 0;
 }
 
-/// The largest value of a grid that is not above `limit`, or its smallest.
+/// Returns the largest value of a grid that is at most `limit`, or its smallest value.
 int on_grid(int limit, int least, int most, int step) {
   if (limit <= least) return least;
   return least + (std::min(limit, most) - least) / step * step;
@@ -103,7 +103,8 @@ bool has_size(const CameraSize& size, int width, int height) {
          (height - size.min_height) % size.step_height == 0;
 }
 
-/// The rate to set: the requested one, or the highest usual one. Outer nullopt: the request cannot be met.
+/// Returns the frame rate to set: the requested one, or the highest usual one. The outer nullopt means that
+/// the request cannot be met.
 std::optional<std::optional<double>> pick_rate(const CameraSize& size, const std::optional<double>& wish) {
   if (size.fps.empty()) return wish;
   if (!wish) {
@@ -123,7 +124,7 @@ std::optional<std::optional<double>> pick_rate(const CameraSize& size, const std
   return std::nullopt;
 }
 
-/// Greater is better.
+/// Sort key of a mode: greater is better.
 auto rank(const CameraMode& mode) {
   const bool fast = !mode.fps || *mode.fps >= kFastEnough;
   const bool fits = mode.width <= kDefaultWidth && mode.height <= kDefaultHeight;
@@ -224,7 +225,7 @@ std::string wish_text(const CameraWish& wish) {
 }
 
 std::string offer_text(const std::vector<CameraFormat>& formats) {
-  // Drivers that offer many formats mostly offer the same sizes in each.
+  // Drivers usually offer the same sizes in all formats, so formats are grouped by sizes.
   std::vector<std::pair<std::string, std::string>> groups;  // sizes, names
   std::string unreadable;
   for (const auto& format : formats) {

@@ -1,4 +1,4 @@
-// The user's request to a camera: its path, and the options of the camera reader.
+// Parses a camera's path and the options of the camera reader.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/camera/options.hpp"
 

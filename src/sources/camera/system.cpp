@@ -1,4 +1,4 @@
-// The real system calls.
+// The real V4L2 system calls, as opposed to those of tests.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/camera/system.hpp"
 
@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Another name of the same device.
+/// Returns true for a symlink to a numbered device.
 bool is_link_to_numbered(const fs::path& path) {
   std::error_code ignored;
   return fs::is_symlink(path, ignored) &&

@@ -1,4 +1,4 @@
-// A camera as a source: counts, decodes, detects stalls, and reconnects after it was unplugged.
+// A V4L2 camera as a source: counts and decodes frames, detects stalls, and reconnects after unplugging.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/camera/v4l2_source.hpp"
 
@@ -19,11 +19,12 @@
 namespace freshframe::media {
 namespace {
 
-/// For a decoder that never reports held-back frames.
+/// Limit for decoders that never return frames which they hold back.
 constexpr std::size_t kMostInDecoder = 64;
 
-/// H.264 in the byte stream format (ITU-T H.264, annex B): a decoder can begin with this picture. The kinds of units
-/// before the picture itself are sequence parameters (7), where cameras repeat them with each keyframe .
+/// Returns true if a decoder can start at this frame, for H.264 in byte stream format (ITU-T H.264, annex B).
+/// NAL units before the slice include the sequence parameter set (7), which cameras repeat with each
+/// keyframe.
 bool begins_with_key(std::span<const std::uint8_t> bytes) {
   constexpr int kPicture = 1;
   constexpr int kKeyPicture = 5;
@@ -95,7 +96,7 @@ void V4l2Source::make_decoder() {
   const auto parameters = codec_parameters(capture_->picture());
   const FfmpegErrorCapture errors;
   try {
-    constexpr AVRational kAnyUnit{1, 1};  // the numbers of the pictures serve as times
+    constexpr AVRational kAnyUnit{1, 1};  // frame numbers serve as timestamps
     decoder_.emplace(*parameters, kAnyUnit,
                      DecoderSettings{.threads = options_.decoder_threads, .low_delay = true}, options);
   } catch (const SourceError&) {
@@ -180,7 +181,7 @@ std::optional<SourceItem<Frame>> V4l2Source::use_buffer(const Context& context) 
     return std::nullopt;
   }
   if (decoder_) {
-    // Packets before the first keyframe belong to the start: they are not losses.
+    // Packets before the first keyframe belong to the start and do not count as losses.
     seen_key_ = seen_key_ || begins_with_key(buffer.bytes);
     if (seen_key_) send(arrival, context);
     return std::nullopt;
@@ -188,13 +189,13 @@ std::optional<SourceItem<Frame>> V4l2Source::use_buffer(const Context& context) 
   return deliver(raw_frame(capture_->picture(), buffer.bytes), arrival, context);
 }
 
-/// Counts one picture of the driver, and the pictures that the driver lost before it.
+/// Counts a frame, and the frames that the driver lost before it.
 V4l2Source::PictureTimes V4l2Source::arrive(const V4l2Capture::Buffer& buffer, const Context& context) {
   const auto now = context.clock.now();
   quiet_since_ = now;
   note_packet(now);
   if (last_sequence_) {
-    // Unsigned: the driver's counter wraps. A counter that stops or jumps back gives no information.
+    // Unsigned, because the driver's counter wraps. If it stops or jumps back, it gives no information.
     const std::uint32_t step = buffer.sequence - *last_sequence_;
     constexpr std::uint32_t kBackwards = 1U << 31;
     if (step > 1 && step < kBackwards) {
@@ -203,7 +204,8 @@ V4l2Source::PictureTimes V4l2Source::arrive(const V4l2Capture::Buffer& buffer, c
     }
   }
   last_sequence_ = buffer.sequence;
-  // A time of day, or of another machine, cannot be used. Some drivers stamp a frame or two ahead.
+  // Wall-clock timestamps, or those of another machine, cannot be used. Some drivers stamp a frame or two
+  // ahead.
   constexpr std::chrono::seconds kTolerance(1);
   const auto taken = buffer.timestamp.value_or(now);
   const bool usable = taken >= began_ - kTolerance && taken <= now + kTolerance;
@@ -215,7 +217,7 @@ V4l2Source::PictureTimes V4l2Source::arrive(const V4l2Capture::Buffer& buffer, c
 
 void V4l2Source::send(const PictureTimes& arrival, const Context& context) {
   const auto bytes = capture_->buffer().bytes;
-  // A packet without a buffer: the decoder copies the data, with the padding that it needs.
+  // The packet does not own the data, so the decoder copies it, adding the required padding.
   packet_->data = const_cast<std::uint8_t*>(bytes.data());
   packet_->size = static_cast<int>(bytes.size());
   packet_->pts = packet_->dts = arrival.seq;

@@ -1,4 +1,4 @@
-// The built-in scene as a source, at its own pace or as fast as it is read.
+// The built-in scene as a source, in real time or as fast as it is read.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/demo/demo_source.hpp"
 
@@ -77,7 +77,7 @@ class DemoSource final : public VideoSource {
   std::string url_;
   DemoOptions options_;
   DemoScene scene_;
-  std::unique_ptr<DemoPainter> painter_;  // between open() and close()
+  std::unique_ptr<DemoPainter> painter_;  // exists from open() to close()
   Pacer pacer_;
   std::int64_t unpaced_ = 0;
 };

@@ -1,4 +1,4 @@
-// Reads the options of a "demo:circles?..." or "demo:shapes?..." URL and refuses unknown ones.
+// Parses "demo:circles?..." and "demo:shapes?..." URLs, and rejects unknown options.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/demo/demo_url.hpp"
 

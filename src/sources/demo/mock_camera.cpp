@@ -1,4 +1,4 @@
-// A camera of one picture, for tests.
+// A camera that shows a still image, for tests.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
@@ -22,7 +22,7 @@ using media::Pacer;
 
 struct MockCamera::Impl {
   Frame picture;
-  std::string path;  // empty means `picture` was given
+  std::string path;  // empty if `picture` was given
   double fps;
   Pacer pacer;
 };

@@ -1,4 +1,4 @@
-// Draws shaded, anti-aliased balls and their shadows straight into the planes of a YUV picture.
+// Draws shaded, anti-aliased balls and their shadows directly into the planes of a YUV image.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/demo/paint.hpp"
 
@@ -13,16 +13,16 @@ namespace freshframe::media {
 
 namespace {
 
-// Makes the wall (soft clouds of light) and the chequered floor of the built-in scene, pixel by pixel, once.
+// Draws the background of the built-in scene once: a wall with soft clouds of light, and a chequered floor.
 
-/// A colour in R'G'B', each 0..1.
+/// R'G'B' colour, each component in 0..1.
 struct DemoColor {
   float r = 0;
   float g = 0;
   float b = 0;
 };
 
-/// A colour as limited-range BT.709: luma above black (0..219), chroma from neutral (-112..112).
+/// Limited-range BT.709: luma above black (0..219), chroma relative to neutral (-112..112).
 struct DemoYuv {
   float y = 0;
   float cb = 0;
@@ -51,8 +51,8 @@ float smooth(float t) {
   return t * t * (3 - 2 * t);
 }
 
-/// Value noise along a row: random values at lattice points, smoothly joined; 0..1. Neighbouring pixels share
-/// lattice points, which are computed once.
+/// Value noise along a row, in 0..1: random values at lattice points, smoothly interpolated. Computes each
+/// lattice point once, although neighbouring pixels share it.
 class NoiseRow {
  public:
   NoiseRow(float y, std::uint32_t salt)
@@ -82,7 +82,7 @@ class NoiseRow {
   std::array<float, 2> bottom_{};
 };
 
-/// One square wave whose flanks are as wide as one pixel, so that it does not alias.
+/// A square wave whose edges are one pixel wide, to avoid aliasing.
 float square_wave(float phase, float phase_per_pixel) {
   const float steep = 0.5F / std::max(phase_per_pixel, 1e-4F);
   return std::clamp(std::sin(std::numbers::pi_v<float> * phase) * steep, -1.0F, 1.0F);
@@ -125,7 +125,7 @@ class WallRow {
 
 class FloorRow {
  public:
-  /// `y`: at the horizon or below.
+  /// `y` must not be above the horizon.
   FloorRow(const Backdrop& scene, float y)
       : centre_(0.5F * scene.width),
         near_((y - scene.horizon) / (scene.height - scene.horizon)),
@@ -171,7 +171,7 @@ class BackdropRow {
   [[nodiscard]] DemoColor at(int column) {
     const float x = static_cast<float>(column);
     DemoColor color = wall_or_floor(x);
-    // Darker towards the corners, and in the crease between wall and floor.
+    // Vignette, and a shadow in the crease between wall and floor.
     const float u = 2 * x / scene_.width - 1;
     const float grain = 0.035F * (lattice(column, row_, scene_.salt + 4) - 0.5F);
     color = scaled(color, (1 - 0.16F * (u * u + v_squared_)) * darker_);
@@ -203,8 +203,8 @@ std::uint8_t to_byte(float value) {
   return {219 * luma, 224 * (color.b - luma) / 1.8556F, 224 * (color.r - luma) / 1.5748F};
 }
 
-/// The planes of an I420 picture without padding. Everywhere darker than any ball. A stop leaves it
-/// unfinished.
+/// Returns the planes of an I420 image without padding, darker everywhere than any ball. Incomplete after a
+/// stop.
 [[nodiscard]] std::array<std::vector<std::uint8_t>, 3> paint_backdrop(const PictureFormat& format,
                                                                       double horizon, std::uint64_t seed,
                                                                       const std::stop_token& stop) {
@@ -235,10 +235,11 @@ std::uint8_t to_byte(float value) {
   return planes;
 }
 
-// Ball and shadow are functions of u and v, the place in radii from the centre, and of t = u * u + v * v.
-// They are polynomials, without roots or branches, so that the compiler can vectorise the loop over a row.
+// Ball and shadow are functions of u and v, the position relative to the centre in radii, and of t = u * u +
+// v * v. They are polynomials, without roots or branches, so that the compiler can vectorise the loop over a
+// row.
 
-/// One plane to draw into.
+/// A plane to draw into.
 struct Canvas {
   std::uint8_t* data;
   std::ptrdiff_t stride;
@@ -246,7 +247,7 @@ struct Canvas {
   int height;
 };
 
-/// An ellipse in the plane's own pixels, drawn out to `reach` radii.
+/// An ellipse in the plane's pixels, drawn out to `reach` radii.
 struct Oval {
   float x;
   float y;
@@ -260,7 +261,7 @@ Canvas canvas(FrameBuilder& frame, int plane) {
   return {frame.plane(plane), frame.stride(plane), shape.row_bytes, shape.rows};
 }
 
-/// The first pixel at or after `place`, kept inside 0..size.
+/// Returns the first pixel at or after `place`, clamped to 0..size.
 int clipped(float place, int size) {
   return static_cast<int>(std::clamp(std::ceil(place), 0.0F, static_cast<float>(size)));
 }
@@ -289,12 +290,13 @@ float limited(float value, float low, float high) {
   return least > high ? high : least;
 }
 
-/// Share of a pixel that a disc of `r` pixels covers: its distance to the rim is about (1 - t) * r / 2.
+/// Share of a pixel that a disc with radius `r` (pixels) covers. The distance to its edge is about (1 - t) *
+/// r / 2.
 float coverage(float t, float r) {
   return limited(0.5F + 0.5F * (1 - t) * r, 0, 1);
 }
 
-/// Light on the ball, from the upper left; at least 0.62, so that the whole rim is visible.
+/// Light from the upper left; at least 0.62, so that the whole outline is visible.
 float light(float u, float v, float t) {
   return 0.9F - 0.12F * u - 0.16F * v - 0.08F * t;
 }
@@ -306,11 +308,11 @@ float highlight(float u, float v) {
   return spot * spot;
 }
 
-/// A regular polygon within the unit circle.
+/// A regular polygon inside the unit circle.
 struct Polygon {
-  std::array<float, 4> x{};  // the normals of its sides; a triangle has one twice
+  std::array<float, 4> x{};  // normals of the sides; a triangle repeats one
   std::array<float, 4> y{};
-  float inner = 0;  // radius of the circle within
+  float inner = 0;  // radius of the inscribed circle
 
   explicit Polygon(const DemoBall& ball) {
     const double step = 2 * std::numbers::pi / ball.corners;
@@ -322,7 +324,7 @@ struct Polygon {
     inner = static_cast<float>(std::cos(step / 2));
   }
 
-  /// Share of a pixel that it covers when it is drawn with a radius of `r` pixels.
+  /// Share of a pixel that the polygon covers if drawn with a radius of `r` pixels.
   [[nodiscard]] float coverage(float u, float v, float r) const {
     float beyond = u * x[0] + v * y[0];
     for (std::size_t i = 1; i < x.size(); ++i) {
@@ -348,13 +350,13 @@ DemoPainter::DemoPainter(const DemoOptions& options, const DemoScene& scene, con
 }
 
 DemoPainter::Tint DemoPainter::tint(int id, std::uint64_t seed) {
-  // Steps of the golden ratio keep the hues of neighbours apart, however many there are.
+  // Golden-ratio steps keep the hues of consecutive ids apart, however many there are.
   const double steps = 0.045 + 0.61803398875 * (id + static_cast<double>((seed - 1) % 1000));
   const auto hue = static_cast<float>(6 * (steps - std::floor(steps)));
   const auto part = [](float value) { return 0.2F + 0.8F * limited(value, 0, 1); };
   const DemoYuv pure = to_yuv(
       {.r = part(std::abs(hue - 3) - 1), .g = part(2 - std::abs(hue - 2)), .b = part(2 - std::abs(hue - 4))});
-  // Every ball gets about the same luma, by white in a dark hue or black in a light one.
+  // Mixes in white or black, so that all balls have about the same luma.
   const float wanted = 150 + 14 * static_cast<float>(id % 3);
   if (pure.y >= wanted) return {wanted, pure.cb * wanted / pure.y, pure.cr * wanted / pure.y};
   const float white = (wanted - pure.y) / (219 - pure.y);
@@ -392,7 +394,7 @@ void DemoPainter::paint_ball(const DemoBall& ball, const Tint& tint, FrameBuilde
   const auto r = static_cast<float>(ball.r);
   const auto x = static_cast<float>(ball.x);
   const auto y = static_cast<float>(ball.y);
-  // A ball of a pixel or less still fades out over a whole pixel.
+  // A ball of one pixel or less still needs a whole pixel to fade out.
   const float reach = std::max(std::sqrt(kHalo), 1 + 1 / r);
   const float bright = tint.y;
   draw(canvas(frame, 0), {x, y, r, r, reach}, [=](float u, float v, float pixel) {

@@ -1,4 +1,4 @@
-// The positions of the balls in the built-in scene, and the visible share of each rim.
+// Computes the positions of the balls in the built-in scene, and how much of each outline is visible.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/demo/scene.hpp"
 
@@ -11,12 +11,12 @@
 namespace freshframe::media {
 namespace {
 
-constexpr double kHorizon = 0.74;  // share of the picture's height
-constexpr double kGravity = 380;   // pixels per second squared in a picture of 1280x720
+constexpr double kHorizon = 0.74;  // share of the image height
+constexpr double kGravity = 380;   // pixels per second squared, at 1280x720
 constexpr double kReferenceWidth = 1280;
 constexpr double kReferenceHeight = 720;
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers with every standard library.
+/// SplitMix64 (Steele, Lea, Flood 2014), because standard distributions differ between libraries.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : state_(seed) {}
@@ -38,7 +38,7 @@ double fraction(double value) {
   return value - std::floor(value);
 }
 
-/// An arc of a rim in radians; `from` lies in 0..2 pi, `to` may exceed it.
+/// An arc in radians; `from` is in 0..2 pi, `to` may be larger.
 using Arc = std::pair<double, double>;
 
 void add_arc(std::vector<Arc>& arcs, double middle, double half) {
@@ -50,7 +50,7 @@ void add_arc(std::vector<Arc>& arcs, double middle, double half) {
   if (to > kTurn) arcs.emplace_back(0.0, to - kTurn);
 }
 
-/// Share of the circle that the union of `arcs` covers.
+/// Share of the circle that is covered by at least one of `arcs`.
 double count_covered(std::vector<Arc>& arcs) {
   std::ranges::sort(arcs);
   double sum = 0;
@@ -62,7 +62,7 @@ double count_covered(std::vector<Arc>& arcs) {
   return std::min(1.0, sum / (2 * std::numbers::pi));
 }
 
-/// The part of `ball`'s rim that lies inside `nearer`.
+/// Adds the part of `ball`'s outline that is hidden by `nearer`.
 void add_hidden(std::vector<Arc>& arcs, const DemoBall& ball, const DemoBall& nearer) {
   const double dx = nearer.x - ball.x;
   const double dy = nearer.y - ball.y;
@@ -77,8 +77,8 @@ void add_hidden(std::vector<Arc>& arcs, const DemoBall& ball, const DemoBall& ne
   add_arc(arcs, std::atan2(dy, dx), std::acos(std::clamp(cosine, -1.0, 1.0)));
 }
 
-/// The part of a rim beyond an edge of the picture: `gap` is the distance from the centre to the edge, which
-/// lies in direction `angle`.
+/// Adds the part of an outline beyond an edge of the image. `gap`: distance from the centre to the edge, in
+/// direction `angle`.
 void add_outside(std::vector<Arc>& arcs, double gap, double r, double angle) {
   if (gap >= r) return;
   add_arc(arcs, angle, std::acos(std::clamp(gap / r, -1.0, 1.0)));
@@ -91,15 +91,15 @@ DemoScene::DemoScene(const DemoOptions& options)
   const double scale = std::min(width_ / kReferenceWidth, height_ / kReferenceHeight);
   Random random(options.seed);
   for (int i = 0; i < options.balls; ++i) {
-    // Far balls are small and touch the floor near the horizon: one in each slice of the depth.
+    // Distant balls are small and touch the floor near the horizon. Each ball has its own depth range.
     const double near = (i + random.between(0.2, 0.8)) / options.balls;
     Path path;
     path.r = (options.shapes ? 80 + 40 * near : 20 + 40 * near) * scale;
-    // Every third ball leaves the picture by up to 0.4 of its radius before it turns.
+    // Every third ball leaves the image by up to 0.4 of its radius before it turns back.
     const double inset = (i % 3 == 2 ? 0.6 : 1.0) * path.r;
     path.left = std::clamp(inset - 0.5, 0.0, 0.5 * (width_ - 1));
     path.right = width_ - 1 - path.left;
-    // Distant balls seem to move slowly.
+    // Distant balls appear slower.
     const double closeness = 0.5 + 0.6 * near;
     const double speed = random.between(100, 250) * closeness * scale * (random.between(-1, 1) < 0 ? -1 : 1);
     path.crossings = speed / std::max(path.right - path.left, 1.0);
@@ -166,7 +166,7 @@ std::vector<DemoShape> DemoScene::shapes(std::int64_t seq) const {
     const auto& ball = all[i];
     DemoShape shape{.id = ball.id, .class_name = "ball", .visible = circles[i].visible};
     if (ball.corners != 0) shape.class_name = ball.corners == 3 ? "triangle" : "square";
-    // Edges of pixels, half a pixel from their centres, to which the balls' coordinates refer.
+    // The coordinates of balls refer to pixel centres; edges are half a pixel away.
     const double x = ball.x + 0.5;
     const double y = ball.y + 0.5;
     shape.x1 = ball.corners == 0 ? x - ball.r : x;

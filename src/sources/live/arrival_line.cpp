@@ -1,4 +1,4 @@
-// Fits a line below the delays of frames, by the lower hull of their minima, at the pace of the camera.
+// Estimates the latency of frames: fits a line below their delays, using the lower hull of the minima.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/live/arrival_line.hpp"
 
@@ -15,16 +15,16 @@ namespace freshframe::media {
 namespace {
 
 constexpr double kWindow = 600;             // seconds
-constexpr double kMostSlope = 500e-6;       // more than two clocks with quartzes differ by
-constexpr double kMostPaceSlope = 2000e-6;  // a pace is known less exactly than a quartz
-constexpr double kMostBehind = 30.0;        // seconds: no server holds this much back
+constexpr double kMostSlope = 500e-6;       // more than the drift between two quartz clocks
+constexpr double kMostPaceSlope = 2000e-6;  // a pace is known less exactly than a quartz clock
+constexpr double kMostBehind = 30.0;        // seconds: servers do not buffer more
 constexpr double kSmoothing = 2.0;          // seconds of frames
 constexpr double kLookEvery = 0.5;          // seconds
-constexpr double kVerdicts = 61;            // seconds of verdicts
-constexpr double kAfterFull = 5;            // seconds after a full link in which no pace is taken
-constexpr double kFasterSpan = 60;          // seconds that prove a slope below the line's
-constexpr double kExact = 2e-3;             // paces within this of 1 are exact, by reports
-constexpr double kWrong = 1e-2;             // paces further from 1 than this are wrong
+constexpr double kVerdicts = 61;            // seconds for which verdicts are kept
+constexpr double kAfterFull = 5;            // seconds after link overload in which no new pace is accepted
+constexpr double kFasterSpan = 60;          // seconds needed to prove a slope below the line's
+constexpr double kExact = 2e-3;             // paces this close to 1 are exact, if reports confirm them
+constexpr double kWrong = 1e-2;             // paces further from 1 are wrong
 
 }  // namespace
 
@@ -42,7 +42,7 @@ TimePoint ArrivalLine::place(double pts, TimePoint arrived, const FrameBytes& by
              .size = bytes.size,
              .at_is_end = bytes.arrived_is_end});
   if (!looked_ || point.at >= *looked_ + kLookEvery) look(point.at);
-  const double late = std::max(0.0, lateness(point)) / (1 - slope_);  // of stamped seconds real ones
+  const double late = std::max(0.0, lateness(point)) / (1 - slope_);  // converts stamped to real seconds
   note_behind(pts, late);
   return arrived - to_duration(Seconds(late));
 }
@@ -72,14 +72,15 @@ double ArrivalLine::most_drift() const noexcept {
   return center_ == 0 ? kMostSlope : kMostPaceSlope;
 }
 
-/// A full link may delay frames by minutes.
+/// Returns true for impossible latencies. An overloaded link may delay frames by minutes, so it is excluded.
 bool ArrivalLine::is_too_late(double late) const {
   return late > kMostBehind &&
          std::ranges::none_of(verdicts_, [](const Verdict& one) { return one.link == LinkVerdict::Full; });
 }
 
-/// A clock of the stream that is too slow looks like a delay that grows. Where its pace is not found, it gives itself
-/// away when the frames are impossibly late for the second time within a window. From then on only the arrivals count.
+/// Restarts the line where timestamps jump. A camera clock that is too slow looks like growing latency: if
+/// its pace was not found and frames are impossibly late twice within a window, only arrival times are used
+/// from then on.
 void ArrivalLine::begin_where_it_jumps(double pts, TimePoint arrived) {
   if (!origin_) return begin_line(pts, arrived);
   if (clock_is_slow_) return;
@@ -108,7 +109,7 @@ void ArrivalLine::begin_line(double pts, TimePoint arrived) {
   before_.reset();
 }
 
-/// Fits the line again once a second, and immediately where a frame is earlier than it.
+/// Fits the line once a second, and immediately if a frame is earlier than the line.
 void ArrivalLine::add(const Point& point) {
   const bool next_second = minima_.empty() || std::floor(point.at) > std::floor(minima_.back().at);
   if (next_second) {
@@ -126,8 +127,8 @@ void ArrivalLine::fit() {
   for (const auto& point : minima_) height_ = std::min(height_, point.later - slope_ * point.at);
 }
 
-/// The slope of the lower hull's edge over the middle of the window: the usual estimate of the skew of two
-/// clocks from delays (S. Moon, P. Skelly, D. Towsley: Estimation and Removal of Clock Skew from Network
+/// Returns the slope of the lower hull's edge over the middle of the window, which is the usual estimate of
+/// clock skew from delays (S. Moon, P. Skelly, D. Towsley: Estimation and Removal of Clock Skew from Network
 /// Delay Measurements, INFOCOM 1999).
 double ArrivalLine::middle_slope() const {
   std::vector<Point> hull;
@@ -147,7 +148,7 @@ double ArrivalLine::middle_slope() const {
   return center_;
 }
 
-// The pace of the camera.
+// Detects the camera's pace: how fast its timestamps run.
 
 void ArrivalLine::look(double at) {
   looked_ = at;
@@ -164,7 +165,7 @@ bool ArrivalLine::reports_say_exact() const noexcept {
   return reported_ && std::abs(*reported_ - 1) < kExact;
 }
 
-/// Short spans decide quickly, and long ones find small differences and see through the bursts of a network.
+/// Short spans decide quickly. Long ones find small differences, and average out network bursts.
 void ArrivalLine::find_pace(double at) {
   constexpr std::array<Span, 4> kSpans{{{3, 0.06}, {10, 0.05}, {20, 0.04}, {60, 0.03}}};
   for (const auto& span : kSpans) {
@@ -173,7 +174,7 @@ void ArrivalLine::find_pace(double at) {
   }
 }
 
-/// Whether at least half of the verdicts whose frames are of this span are even.
+/// Returns true if at least half of the verdicts within this span are even.
 bool ArrivalLine::is_even(double at, double span) const {
   std::size_t count = 0;
   std::size_t even = 0;
@@ -200,7 +201,7 @@ std::vector<ArrivalLine::Point> ArrivalLine::list_minima(double at, double span)
   return minima;
 }
 
-/// The minima per half second of the last three seconds.
+/// Returns the minima per half second of the last three seconds.
 std::vector<ArrivalLine::Point> ArrivalLine::list_newest(double at) const {
   constexpr double kPerSecond = 2;
   std::vector<Point> minima;
@@ -219,7 +220,8 @@ std::vector<ArrivalLine::Point> ArrivalLine::list_newest(double at) const {
   return minima;
 }
 
-/// Takes the slope of the arrivals of this span, if they lie on a straight line: a step is not a pace.
+/// Adopts the slope of the arrivals in this span if they lie on a straight line. A step is not a change of
+/// pace.
 bool ArrivalLine::take_pace(const Span& span, double at) {
   constexpr std::size_t kFewestMinima = 5;
   constexpr double kShortestShare = 0.7;
@@ -237,21 +239,23 @@ bool ArrivalLine::take_pace(const Span& span, double at) {
   if (covered < kShortestShare * span.seconds) return false;
   const auto line = StraightLine::fit(times, later, [](std::size_t) { return true; });
   const double difference = line.slope - center_;
-  if (std::abs(difference) < kBeyondDrift * most_drift()) return false;  // the hull follows it
+  if (std::abs(difference) < kBeyondDrift * most_drift()) return false;  // small enough for the hull to
+                                                                         // follow
   const double growth = difference * covered;
   if (std::abs(growth) < span.growth) return false;
   const double most_off = std::max(kMostOff, kMostOffShare * std::abs(growth));
   for (std::size_t i = 0; i < times.size(); ++i) {
     if (std::abs(later[i] - line.at(times[i])) > most_off) return false;
   }
-  // A server that sends a backlog faster looks like fast timestamps. Meanwhile each frame moves the line down.
+  // A server that catches up with a backlog looks like fast timestamps. Until decided, each early frame
+  // lowers the line.
   if (growth < 0 && span.seconds < kFasterSpan) return false;
   if (!is_possible(line.slope)) return false;
   adopt(line.slope, {times.front(), line.at(times.front())});
   return true;
 }
 
-/// Whether a camera may have this pace, and the reports do not say that its timestamps are exact.
+/// Returns true if the pace is plausible, and reports do not say that timestamps are exact.
 bool ArrivalLine::is_possible(double slope) const noexcept {
   constexpr double kMostPace = 50;  // and its inverse
   const double pace = 1 - slope;
@@ -259,13 +263,13 @@ bool ArrivalLine::is_possible(double slope) const noexcept {
   return !(reports_say_exact() && std::abs(slope) > kWrong);
 }
 
-/// The line runs through `start`, and before it through the minima that lie on the same line. Lateness that the old
-/// line showed there, and still shows now, stays: the first minimum is lower by it.
+/// Moves the line through `start`, keeping earlier minima that lie on it. Latency that the old line showed
+/// both there and now is kept, by lowering the first minimum.
 void ArrivalLine::adopt(double slope, const Point& start) {
   constexpr double kMostOff = 0.05;       // seconds
-  constexpr double kMostOffShare = 0.02;  // of the rise
+  constexpr double kMostOffShare = 0.02;  // of the difference in height
   constexpr double kLeastKept = 0.1;      // seconds
-  constexpr double kUnknownStart = 0.5;   // seconds between the minima in which the pace may have changed
+  constexpr double kUnknownStart = 0.5;   // seconds between minima, in which the pace may have changed
   auto begin = start;
   auto rest = minima_.end();
   while (rest != minima_.begin()) {
@@ -287,12 +291,13 @@ void ArrivalLine::adopt(double slope, const Point& start) {
   minima_.push_front(begin);
   center_ = slope;
   confirmed_ = false;
-  behind_.reset();  // the frames so far were late by the old line
+  behind_.reset();  // latencies so far refer to the old line
   fit();
 }
 
-/// The reports say that the timestamps are exact after all: the line continues at its height before the pace. If they
-/// have confirmed that pace before, the camera has changed, and the line continues where the arrivals are.
+/// Called when reports say that timestamps are exact: restores the line from before the pace was adopted. If
+/// reports had confirmed that pace, the camera has changed instead, and the line restarts at the current
+/// arrivals.
 void ArrivalLine::undo() {
   if (confirmed_) return adopt(0, minima_.back());
   if (before_) {
@@ -304,7 +309,7 @@ void ArrivalLine::undo() {
   fit();
 }
 
-/// Weighs the frames by the time that they stand for, as a burst brings many at once.
+/// Averages the latency, weighting frames by duration, because a burst contains many.
 void ArrivalLine::note_behind(double pts, double late) {
   const double weight = 1 - std::exp(-std::abs(pts - last_pts_) / kSmoothing);
   behind_ = behind_ ? *behind_ + weight * (late - *behind_) : late;

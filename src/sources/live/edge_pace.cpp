@@ -1,5 +1,4 @@
-// When the packets of a playlist are due: at their own distances, as near to the newest one as its bursts
-// allow.
+// Schedules the packets of a playlist at their own intervals, as close to the live edge as its bursts allow.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/live/edge_pace.hpp"
 
@@ -12,19 +11,19 @@
 namespace freshframe::media {
 namespace {
 
-constexpr Seconds kApart{0.4};     // two packets that arrive with this between them belong to two bursts
-constexpr Seconds kQuiet{0.3};     // without a packet: all that the server has was read
+constexpr Seconds kApart{0.4};     // packets that arrive further apart belong to different bursts
+constexpr Seconds kQuiet{0.3};     // without a packet: everything on the server has been read
 constexpr Seconds kInterval{0.5};  // between two comparisons
 constexpr double kReserve = 0.05;  // seconds
 constexpr double kFurthestAhead =
-    10.0;  // seconds: more than between two pictures of a stream with few of them
-constexpr double kLongestBurst = 60.0;  // seconds of the stream
+    10.0;  // seconds: more than between frames of streams with very low frame rates
+constexpr double kLongestBurst = 60.0;  // seconds of media
 constexpr std::size_t kGaps = 8;
 
 }  // namespace
 
-/// The first burst was there when the stream was joined. So the gap after it may be shorter than any later
-/// one.
+/// The first burst was already available when the stream was joined, so the gap after it may be shorter than
+/// usual.
 void EdgePace::arrive(const Timed& packet) {
   if (begins_burst(packet)) {
     if (++bursts_ > 1) {
@@ -38,7 +37,7 @@ void EdgePace::arrive(const Timed& packet) {
   newest_ = packet;
 }
 
-/// Where the times jump within a burst, it lasts for nothing.
+/// If timestamps jump within a burst, its duration is unknown and counts as 0.
 TimePoint EdgePace::lasts_until() const {
   if (!newest_) return {};
   const double media = newest_->time - burst_.time;
@@ -46,8 +45,7 @@ TimePoint EdgePace::lasts_until() const {
   return std::max(newest_->arrived, burst_.arrived + to_duration(Seconds(media)));
 }
 
-/// After a reload, although a reader that joins shortly before a new segment has two at nearly the same
-/// time.
+/// A burst starts with each reload. Shortly after joining, two reloads may be almost simultaneous.
 bool EdgePace::begins_burst(const Timed& packet) const {
   return !newest_ || packet.reloads != newest_->reloads || packet.arrived - newest_->arrived > kApart;
 }
@@ -63,7 +61,7 @@ TimePoint EdgePace::due(const Timed& packet, TimePoint now) {
   return on_line(packet.time);
 }
 
-/// Where all that the server has was read: what is due after the next burst is not needed.
+/// Once everything on the server has been read, drops the delay that is not needed to bridge the next gap.
 void EdgePace::catch_up(TimePoint now) {
   if (gaps_.empty() || now - newest_->arrived < kQuiet || now - checked_ < kInterval) return;
   checked_ = now;
@@ -73,10 +71,9 @@ void EdgePace::catch_up(TimePoint now) {
   if (surplus > kReserve) line_ -= to_duration(Seconds(surplus));
 }
 
-/// Seconds. A gap that is far longer than a segment was a pause, for which nothing is kept, unless it comes
-/// again.
+/// In seconds. A gap much longer than a segment was a pause, and is ignored unless it happens again.
 double EdgePace::usual_gap() const {
-  constexpr double kMost = 1.75;  // segments: readers look for the next one every half
+  constexpr double kMost = 1.75;  // in segments: players poll for the next one every half segment
   constexpr std::size_t kEnough = 4;
   const auto by_media = [](const Gap& one, const Gap& other) { return one.media < other.media; };
   const double segment = std::max(0.0, std::min_element(gaps_.begin(), gaps_.end(), by_media)->media);

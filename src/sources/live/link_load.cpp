@@ -1,4 +1,4 @@
-// Compares the arrivals of frames with their timestamps and with their bytes.
+// Detects an overloaded link by comparing the arrivals of frames with their timestamps and sizes.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/live/link_load.hpp"
 
@@ -9,21 +9,22 @@ namespace freshframe::media {
 namespace {
 
 constexpr std::size_t kFewestFrames = 20;
-constexpr std::size_t kMostFrames = 1024;  // bounds the memory of a stream that arrives at once
-constexpr std::size_t kMostPoints = 200;   // of a fit
-constexpr double kShortestShare = 0.7;     // of the span, that the frames must cover
-constexpr double kClearFactor = 3;         // between the two distances
-constexpr double kVisible = 0.015;         // seconds: smaller distances prove nothing
-constexpr double kFewBusy = 0.6;           // share of time
+constexpr std::size_t kMostFrames = 1024;  // bounds the memory if many frames arrive at the same time
+constexpr std::size_t kMostPoints = 200;   // per fit
+constexpr double kShortestShare = 0.7;     // of the span that the frames must cover
+constexpr double kClearFactor = 3;         // between the two mean distances
+constexpr double kVisible = 0.015;         // seconds: smaller distances are inconclusive
+constexpr double kFewBusy = 0.6;           // share of time in which data arrives
 constexpr double kMuchBusy = 0.95;
-constexpr double kReaderWaits = 0.1;        // share of time in which the reader waits, at least
-constexpr std::size_t kPacketBytes = 1400;  // of a packet on the way, whichever protocol carries it
-constexpr std::size_t kFewestPackets = 3;   // of a frame whose first and last byte show its duration
-constexpr std::size_t kFewestMany = 5;      // frames of so many packets
+constexpr double kReaderWaits = 0.1;        // minimum share of time that the reader waits
+constexpr std::size_t kPacketBytes = 1400;  // on the network, for any protocol
+constexpr std::size_t kFewestPackets = 3;   // of a frame, to measure its transmission time
+constexpr std::size_t kFewestMany = 5;      // frames with that many packets
 
-/// Mean distance of y from a straight line over x, without the fifth that is furthest from it.
+/// Returns the mean distance of y from a line fitted over x, ignoring the fifth of the points that is
+/// furthest away.
 double find_distance(const std::vector<double>& x, const std::vector<double>& y) {
-  constexpr int kFits = 2;  // the second one without the fifth that the first one has found
+  constexpr int kFits = 2;  // the second fit excludes the outliers of the first
   constexpr double kKept = 0.8;
   std::vector<bool> keep(x.size(), true);
   std::vector<double> off(x.size());
@@ -91,8 +92,8 @@ bool LinkLoad::has_sizes() const {
   return std::ranges::all_of(arrivals_, [](const Arrival& one) { return one.size > 0; });
 }
 
-/// The share of time in which the bytes of a frame arrive: from its first byte to its last, and for one packet more, as
-/// the first packet has taken its time before it has arrived.
+/// Returns the share of time in which frame data arrives: from first to last byte, plus one packet, since
+/// sending the first packet also took time.
 std::optional<double> LinkLoad::find_busy_share() const {
   constexpr double kShortest = 1e-6;  // seconds
   double busy = 0;
@@ -111,7 +112,7 @@ std::optional<double> LinkLoad::find_busy_share() const {
   return busy / span;
 }
 
-/// The timestamps are sorted, as B-frames arrive in the order of decoding: the n-th arrival belongs to the n-th
+/// Sorts the timestamps, since B-frames arrive in decoding order: the n-th arrival is compared with the n-th
 /// smallest timestamp.
 LinkVerdict LinkLoad::compare_lines() const {
   const std::size_t step = (arrivals_.size() + kMostPoints - 1) / kMostPoints;

@@ -1,4 +1,4 @@
-// A live source that connects again when its connection is lost: cameras and network streams.
+// Base class of live sources (cameras and network streams) that reconnect after an outage.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/live/reconnecting_source.hpp"
 
@@ -46,7 +46,7 @@ void ReconnectingSource::open(const Context& context) {
   try {
     try_to_connect(context);
   } catch (...) {
-    close();  // the engine does not after a failed open(), and other programs may need the camera
+    close();  // the engine does not call it after a failed open(), and other programs may need the camera
     throw;
   }
 }
@@ -67,7 +67,7 @@ std::optional<SourceItem<Frame>> ReconnectingSource::read(const Context& context
   return std::nullopt;
 }
 
-/// Afterwards the source is connected, or the loss is counted, or `context.stop` was requested.
+/// Returns once the source is connected, the failure is counted, or `context.stop` is requested.
 void ReconnectingSource::try_to_connect(const Context& context) {
   context.counters.source().enter(SourceState::Connecting);
   try {
@@ -83,7 +83,7 @@ void ReconnectingSource::back_off(const Context& context) {
   static_cast<void>(context.clock.sleep_until(until, context.stop));
 }
 
-/// Called in the handler of `error`, which it rethrows if no other attempt follows.
+/// Must be called in the handler of `error`. Rethrows it if the source does not reconnect.
 void ReconnectingSource::lose(const std::string& doing, const std::exception& error, const Context& context) {
   connected_ = false;
   if (context.stop.stop_requested()) return disconnect();
@@ -99,11 +99,11 @@ void ReconnectingSource::lose(const std::string& doing, const std::exception& er
   book.set_clock(std::nullopt);
   book.set_behind(std::nullopt);
   report_outage(why, first, context.clock.now());
-  disconnect();  // last: a driver may take long to release the device
+  disconnect();  // last, because a driver may take long to release the device
 }
 
-// A program that waits for its first frame must not look like a program that hangs. So a warning is logged at once
-// and then at growing intervals.
+// Logs a warning immediately, so that a program waiting for its first frame does not seem to hang, then at
+// growing intervals.
 void ReconnectingSource::report_outage(const std::string& why, bool first, TimePoint now) {
   if (first) {
     reminder_after_ = kFirstReminder;

@@ -1,9 +1,9 @@
-// The facts about a picture's luma by which it is recognised: one pass over its pixels, in 16x16 blocks.
+// Computes hashes of an image's luma by which it is recognised, in one pass over its 16x16 blocks.
 // SPDX-License-Identifier: Apache-2.0
 //
-// A field is a rectangle of blocks. The state of a field, 16 bytes, takes its pixels in, 16 bytes of a row at a
-// time; the pass goes on along the row through the states of all fields beside each other, so that memory is read in
-// its order. The same words give the blocks' sums, and so their means, which show contrast.
+// A field is a rectangle of blocks with a hash state of 16 bytes, which consumes 16 bytes of a row at a time.
+// The pass goes along each row through the states of adjacent fields, so that memory is read sequentially.
+// The same words yield the blocks' sums, and so their means, which show contrast.
 #include "sources/still/picture_digest.hpp"
 
 #include <algorithm>
@@ -17,16 +17,16 @@ namespace freshframe::media {
 namespace {
 
 constexpr int kBlock = 16;        // pixels
-constexpr int kFieldWidth = 160;  // pixels, about
+constexpr int kFieldWidth = 160;  // pixels, approximately
 constexpr int kFieldHeight = 90;
-constexpr int kMostFields = 16;  // in a row, and in a column
-constexpr int kFlatParts = 8;    // in a row, and in a column, at most
-constexpr int kPartBlocks = 2;   // in a row of a part, and in a column, at least
+constexpr int kMostFields = 16;  // per row and per column
+constexpr int kFlatParts = 8;    // at most, per row and per column
+constexpr int kPartBlocks = 2;   // at least, per row and per column of a part
 constexpr int kContrast = 5;     // levels
 
 using SixteenBytes = std::array<std::uint64_t, 2>;
 
-// Each step can be undone, so that a difference stays; the rotation brings high bits to where the next
+// Each step is invertible, so differences are kept. The rotation moves high bits to where the next
 // multiplication spreads them.
 std::uint64_t mixed(std::uint64_t state, std::uint64_t word) noexcept {
   constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;
@@ -49,7 +49,7 @@ SixteenBytes words_at(const std::uint8_t* bytes, std::size_t size = sizeof(Sixte
   return words;
 }
 
-// Returns the sums of eight bytes as four of 16 bits: a block's 32 words of 510 at most fit.
+// Adds pairs of the eight bytes into four 16-bit sums. A block's 32 words, up to 510 each, do not overflow.
 std::uint64_t add_bytes(std::uint64_t word) noexcept {
   constexpr std::uint64_t kEven = 0x00FF00FF00FF00FF;
   return (word & kEven) + ((word >> 8U) & kEven);
@@ -62,7 +62,7 @@ int compute_mean(std::uint64_t sums) noexcept {
   return static_cast<int>(all / kPixels);
 }
 
-// The blocks of a picture, divided into parts.
+// The blocks of an image, grouped into parts.
 struct Parts {
   int blocks;
   int count;
@@ -74,7 +74,7 @@ Parts divide_blocks(int blocks, int wanted) noexcept {
   return {blocks, std::clamp(wanted, 1, std::max(1, blocks))};
 }
 
-// Means of the whole blocks. Those at the right and lower edge that are not whole have none.
+// Mean luma of each complete block. Partial blocks at the right and lower edge have none.
 struct Means {
   int columns;
   int rows;
@@ -134,7 +134,7 @@ class Reading {
                    static_cast<std::size_t>(x)];
   }
 
-  /// One row of blocks, which belong to one row of fields.
+  /// Reads a row of blocks, all of which belong to the same row of fields.
   void read_blocks(int block, int field) {
     std::ranges::fill(sums_, 0);
     const int end = std::min(luma_.rows, (block + 1) * kBlock);
@@ -155,7 +155,7 @@ class Reading {
         mix(state, words);
         sums_[static_cast<std::size_t>(block)] += add_bytes(words[0]) + add_bytes(words[1]);
       }
-      if (end > whole) {  // the last columns, which make no block
+      if (end > whole) {  // the last columns, which do not fill a block
         mix(state, words_at(row + static_cast<std::ptrdiff_t>(whole) * kBlock,
                             static_cast<std::size_t>(luma_.row_bytes % kBlock)));
       }
@@ -163,8 +163,8 @@ class Reading {
     }
   }
 
-  /// A part of one block has no contrast, whatever it shows: a small picture has fewer parts, and a picture that is
-  /// smaller than a part is not judged.
+  /// A part needs several blocks to show contrast, so small images have fewer parts, and images smaller than
+  /// a part are not judged.
   [[nodiscard]] bool is_flat() const {
     if (std::min(means_.columns, means_.rows) < kPartBlocks) return false;
     const auto across = divide_blocks(means_.columns, std::min(kFlatParts, means_.columns / kPartBlocks));
@@ -181,8 +181,8 @@ class Reading {
   const Parts across_;
   const Parts down_;
   Means means_;
-  std::vector<SixteenBytes> states_;  // states of the fields
-  std::vector<std::uint64_t> sums_;   // sums of the blocks in one row of fields
+  std::vector<SixteenBytes> states_;  // hash states
+  std::vector<std::uint64_t> sums_;   // sums of the blocks in one row of blocks
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Whether a source shows one picture: keyframes and their fields that come again.
+// Decides whether a source is frozen: keyframes, or fields of them, that repeat.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/still/still_rule.hpp"
 
@@ -11,23 +11,23 @@
 namespace freshframe::media {
 namespace {
 
-constexpr Seconds kFewestSeconds{2};       // between equal keyframes: a clock on a page changes each second
+constexpr Seconds kFewestSeconds{2};       // between equal keyframes: a clock on a page changes every second
 constexpr std::size_t kShares = 8;         // keyframes
-constexpr double kLikely = 0.2;            // share of the fields, on average
-constexpr double kUnlikely = 0.1;          // share of the fields: less is motion
+constexpr double kLikely = 0.2;            // mean share of repeated fields
+constexpr double kUnlikely = 0.1;          // share of repeated fields: less means motion
 constexpr std::size_t kFewestFields = 12;  // with contrast
 constexpr std::size_t kFewestPictures = 28;
-constexpr std::uint64_t kFresh = 3;   // keyframes in a row that are motion
-constexpr std::size_t kNewKept = 16;  // as many as Field::again has
+constexpr std::uint64_t kFresh = 3;   // keyframes with motion, in a row
+constexpr std::size_t kNewKept = 16;  // the number of bits in Field::again
 constexpr int kMostOfNew = 10;
-constexpr std::uint64_t kLoops = 3;          // keyframes in a row at the same distance
-constexpr std::uint64_t kLoopsOfShort = 10;  // so many less the distance, if that are more: quantisers wander
+constexpr std::uint64_t kLoops = 3;          // keyframes in a row at the same interval
+constexpr std::uint64_t kLoopsOfShort = 10;  // minus the interval, if that is larger: quantisers drift
 constexpr double kFewestOfLoop = 1.75;       // keyframes
 constexpr double kSameTime =
-    0.25;                    // seconds between two times that count as one: pictures come early or late
-constexpr double kHole = 2;  // intervals
+    0.25;                    // seconds between intervals that count as equal: keyframes arrive early or late
+constexpr double kHole = 2;  // in intervals
 
-/// The longest time such that both are multiples of it.
+/// Returns the largest time of which both are multiples, within the tolerance.
 double common_part(double seconds, double others) {
   while (others >= kSameTime) {
     seconds = std::abs(std::remainder(seconds, others));
@@ -43,7 +43,7 @@ void StillRule::add(const PictureDigest& picture, TimePoint time) {
   add_whole(picture, time);
   note_flat(picture.flat, time);
   if (picture.flat) {
-    // It may be new, but no field of it shows a thing that stays or moves.
+    // The image may be new, but a flat image has no fields that stay or move.
     if (is_new_) note_motion(0);
     return;
   }
@@ -60,7 +60,7 @@ void StillRule::note_flat(bool flat, TimePoint time) {
 }
 
 double StillRule::add_fields(const std::vector<FieldDigest>& fields, TimePoint time) {
-  if (fields_.size() != fields.size()) {  // pictures of another size
+  if (fields_.size() != fields.size()) {  // the image size has changed
     fields_.assign(fields.size(), {});
     shares_.clear();
     sized_ = new_ = 0;
@@ -163,13 +163,14 @@ double StillRule::mean_share() const {
   return std::accumulate(shares_.begin(), shares_.end(), 0.0) / kShares;
 }
 
-/// A field with contrast that has come again in none of the newest new pictures.
+/// Returns true if a field with contrast has not repeated in any of the newest new images.
 bool StillRule::has_moving_field() const {
   return std::ranges::any_of(fields_, [](const Field& field) { return field.contrast && field.again == 0; });
 }
 
-/// The newest picture is another one, as a clock on a page makes it: a field moves and most others come again, or
-/// none of this number of pictures was a proof. Where a frozen picture has other quantisers, no field moves for long.
+/// Returns true if the newest image is new because of something like a clock: one field changes while most
+/// others repeat, or none of this many images proved a freeze. If only the quantisers of a frozen image vary,
+/// no field keeps changing.
 bool StillRule::has_clock() const {
   if (!is_new_ || new_ < kNewKept || !has_moving_field()) return false;
   const auto again_in_most = std::ranges::count_if(

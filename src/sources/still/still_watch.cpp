@@ -1,4 +1,4 @@
-// Looks at the keyframes of a source: which count, and what the counters and the log say.
+// Detects frozen sources from their keyframes: selects which ones count, and updates counters and log.
 // SPDX-License-Identifier: Apache-2.0
 #include "sources/still/still_watch.hpp"
 
@@ -17,7 +17,7 @@ namespace {
 
 constexpr double kDefaultLimit = 60;  // seconds
 constexpr Seconds kDense{0.4};        // between keyframes
-constexpr Seconds kOfDense{1};        // between counted ones
+constexpr Seconds kOfDense{1};        // between counted keyframes, when they are dense
 
 std::string_view get_name(StillRule::Kind kind) {
   switch (kind) {
@@ -42,7 +42,7 @@ StillWatch::StillWatch(std::string title, std::optional<double> frozen_after)
 
 void StillWatch::note_picture(const Frame& picture, TimePoint captured, const Context& context) {
   if (!counts(captured)) return;
-  constexpr int kEnds = 3;  // new pictures, as where a picture is no longer frozen
+  constexpr int kEnds = 3;  // new images in a row, as when a freeze ends
   ask_picture(captured);
   note_seen(picture, captured, context);
   news_ = suspects_ ? 0 : news_ + 1;
@@ -78,8 +78,8 @@ void StillWatch::note_packet(std::span<const std::uint8_t> bytes, TimePoint capt
   tell(captured, context);
 }
 
-/// Pictures and packets may both give a verdict where a source decodes now and then: returns the verdict that has
-/// lasted longer. Only pictures show a lack of contrast.
+/// If a source decodes only some frames, images and packets may both give a verdict; returns the one that has
+/// lasted longer. Only images show a lack of contrast.
 StillRule::Verdict StillWatch::verdict() const {
   using Kind = StillRule::Kind;
   const auto of_pictures = rule_ && asked_ <= kUnseen ? rule_->verdict() : StillRule::Verdict();
