@@ -71,7 +71,7 @@ std::optional<std::string> complete_line(void* object, int level, const char* fo
                                        static_cast<int>(buffer.size()), &print_prefix);
   if (size < static_cast<int>(buffer.size())) {
     pending += buffer.data();
-  } else {  // longer than the buffer, such as a signed URL: log it now, since its newline is cut off
+  } else {  // too long for the buffer, such as a signed URL: its newline was cut off, so format it again
     std::string whole(static_cast<std::size_t>(size) + 1, '\0');
     av_log_format_line2(object, level, format, again, whole.data(), size + 1, &had_prefix);
     whole.pop_back();

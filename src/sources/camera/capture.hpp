@@ -1,4 +1,5 @@
-// One opened and streaming camera: settles format and rate, owns the driver's buffers, waits for pictures.
+// An opened, streaming camera: negotiates format and frame rate, owns the driver's buffers and waits for
+// frames.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,21 +23,21 @@ struct v4l2_buffer;
 
 namespace freshframe::media {
 
-/// The driver's buffers, mapped. One thread.
+/// The driver's buffers, mapped into memory. Not thread-safe.
 class V4l2Buffers {
  public:
-  /// Throws SourceError. `least_bytes`: the least size of each.
+  /// Throws SourceError. `least_bytes`: minimum size of each buffer.
   V4l2Buffers(const V4l2Handle& device, const std::string& path, int count, std::size_t least_bytes);
   V4l2Buffers(const V4l2Buffers&) = delete;
   V4l2Buffers& operator=(const V4l2Buffers&) = delete;
   ~V4l2Buffers();
 
   [[nodiscard]] int count() const noexcept { return static_cast<int>(mapped_.size()); }
-  /// Gives the driver a buffer to fill: 0 or the errno.
+  /// Returns a buffer to the driver to be filled. Returns 0 or an errno.
   [[nodiscard]] int try_give(std::uint32_t index);
-  /// 0 and a filled buffer, or the errno: EAGAIN when no buffer is filled.
+  /// Takes a filled buffer. Returns 0 or an errno, EAGAIN if none is ready.
   [[nodiscard]] int take(v4l2_buffer& buffer);
-  /// The content of a taken buffer.
+  /// The contents of a buffer returned by take().
   [[nodiscard]] std::span<const std::uint8_t> bytes(const v4l2_buffer& buffer) const;
 
  private:
@@ -52,18 +53,18 @@ class V4l2Buffers {
   std::vector<Mapped> mapped_;
 };
 
-/// One thread. Every method throws SourceError when the camera is lost.
+/// Not thread-safe. Every method throws SourceError when the camera is lost.
 class V4l2Capture {
  public:
   struct Buffer {
     std::span<const std::uint8_t> bytes;
     std::uint32_t sequence = 0;
     std::optional<TimePoint> timestamp;  // the driver's, if it uses the monotonic clock
-    bool damaged = false;                // the driver reports it, or the picture is incomplete
+    bool damaged = false;                // reported by the driver, or the image is incomplete
   };
   enum class Result { Buffer, Timeout, Stopped };
 
-  /// Opens, sets and starts the camera. Throws SourceRefused too.
+  /// Opens, configures and starts the camera. Throws SourceError or SourceRefused.
   V4l2Capture(V4l2System& system, CameraFinder& place, const CameraWish& wish, int buffers,
               CameraControls& controls);
   V4l2Capture(const V4l2Capture&) = delete;
@@ -72,13 +73,13 @@ class V4l2Capture {
 
   [[nodiscard]] const V4l2Picture& picture() const noexcept { return picture_; }
   [[nodiscard]] const std::optional<double>& fps() const noexcept { return fps_; }
-  /// The camera's own name.
+  /// The name that the camera reports.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
-  /// Waits for a picture until `deadline`; it stays valid until give_back().
+  /// Waits for a frame until `deadline`. The frame is valid until give_back().
   [[nodiscard]] Result wait(const Clock& clock, TimePoint deadline, const core::StopEvent& stop);
   [[nodiscard]] const Buffer& buffer() const noexcept { return buffer_; }
-  /// If the camera is lost meanwhile, the next wait() throws. The picture is still valid.
+  /// Returns the buffer to the driver. If that fails, the next wait() throws.
   void give_back();
 
  private:

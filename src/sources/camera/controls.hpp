@@ -1,4 +1,4 @@
-// Exposure, gain, focus and white balance of a camera: V4L2 controls, set in the right order and read back.
+// Exposure, gain, focus and white balance: sets V4L2 controls in the right order and reads them back.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,33 +17,33 @@
 
 namespace freshframe::media {
 
-/// Every control with a number, of a driver that lists them.
+/// Returns every numeric control that the driver lists.
 [[nodiscard]] std::vector<CameraControl> camera_controls(const V4l2Handle& device);
 
 /// Throws OptionError unless `value` is "auto" or a whole number.
 void check_setting(const std::string& name, const std::string& value);
 
-/// The settings of one source. Thread-safe: a call has its own descriptor.
+/// The settings of one source. Thread-safe: each call opens its own descriptor.
 class CameraControls {
  public:
   CameraControls(const CameraFinder& place, std::map<std::string, std::string> wishes, V4l2System& system);
 
-  /// Takes the names of CameraSettings. A setting that fails changes nothing in the camera.
+  /// `name`: as in CameraSettings. If a setting fails, the camera is left unchanged.
   void set(const std::string& name, const std::string& value);
   [[nodiscard]] std::string get(const std::string& name) const;
   [[nodiscard]] std::vector<CameraControl> all() const;
-  /// Sets every wish, or none: then it throws SourceError. Once all of them were set, it leaves out and reports
-  /// wishes that the camera refuses: only a camera that is lost is an error.
+  /// Sets all requested values, or none and throws SourceError. After the first success, values that the
+  /// camera rejects are skipped and reported, so only a lost camera is an error.
   void apply(const V4l2Handle& device);
-  /// Whether set() or apply() has changed what show() shows since the last call.
+  /// Returns true if the contents of show() changed since the last call.
   [[nodiscard]] bool take_change() noexcept { return changed_.exchange(false); }
-  /// SourceStats::settings and settings_reason.
+  /// Fills SourceStats::settings and settings_reason.
   void show(SourceCounters& book) const;
 
  private:
   struct Setting {
     std::string wish;
-    std::optional<std::string> found = {};  // in the driver, after the wish was set
+    std::optional<std::string> found = {};  // value in the driver after setting
     std::string refused = {};               // why the camera runs without it
   };
   void apply_all(const V4l2Handle& device, std::vector<std::string>& told) FRESHFRAME_REQUIRES(mutex_);
@@ -51,8 +51,8 @@ class CameraControls {
 
   const CameraFinder& place_;
   V4l2System& system_;
-  /// Held during the driver's calls: a value that is set during a reconnection is not replaced by the one before.
-  mutable Mutex mutex_{LockRank::Graph};  // held while the place's is locked
+  /// Held during driver calls, so that a reconnection cannot overwrite a newly set value with an old one.
+  mutable Mutex mutex_{LockRank::Graph};  // acquired before the CameraFinder's mutex
   std::map<std::string, Setting> settings_ FRESHFRAME_GUARDED_BY(mutex_);
   bool all_were_taken_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   std::atomic<bool> changed_{false};

@@ -1,4 +1,4 @@
-// The cameras of this machine.
+// Lists the cameras of this machine.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace freshframe::media {
 
-/// Returns nullopt for a device that is no camera (a device for output, for metadata, or none of V4L2's).
+/// Returns nullopt if the device is not a camera (an output or metadata device, or not a V4L2 device).
 [[nodiscard]] std::optional<CameraInfo> camera_info(V4l2System& system, const std::string& path);
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Faults of cameras as messages: the reason, the remedy, and the programs that use the camera.
+// Explains camera errors: the reason, the remedy, and the programs that use the camera.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,14 +6,14 @@
 
 namespace freshframe::media {
 
-/// "firefox (pid 4242)" for the programs that have the device open, if `proc` shows them to this user;
-/// empty when it shows none. `path`: the device.
+/// Returns the programs that have the device `path` open, as "firefox (pid 4242)"; empty if `proc` does not
+/// show them to this user.
 [[nodiscard]] std::string camera_holder(const std::string& path, const std::string& proc = "/proc");
 
-/// The meaning of errno `code` for the camera at `path`, and the remedy; without a full stop.
+/// Returns what errno `code` means for the camera at `path`, and the remedy, without a full stop.
 [[nodiscard]] std::string camera_fault_text(const std::string& path, int code);
 
-/// `doing`: "open", "start", ...: "cannot open camera '/dev/video0': ..."
+/// Throws "cannot open camera '/dev/video0': ...". `doing`: "open", "start", ...
 [[noreturn]] void throw_camera_fault(const std::string& path, const std::string& doing, int code);
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// The pixel formats of cameras: names, the supported ones, and raw pictures as Frames.
+// Pixel formats of cameras: names, supported formats, and conversion of raw images to Frames.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,16 +17,16 @@ struct V4l2Format {
   std::string_view name;          // in options={"format": name}
   std::uint32_t code = 0;         // V4L2_PIX_FMT_*
   std::string_view codec;         // FFmpeg's name
-  std::string_view pixel_format;  // FFmpeg's name; empty for compressed ones: the decoder decides
-  int preference = 0;             // the lower one is chosen among formats of equal size and rate
+  std::string_view pixel_format;  // FFmpeg's name; empty for compressed formats, where the decoder decides
+  int preference = 0;             // the lower one is preferred if size and frame rate are equal
   bool compressed = false;
 };
 
 [[nodiscard]] const V4l2Format* readable_format(std::uint32_t code) noexcept;
 [[nodiscard]] const V4l2Format* readable_format(std::string_view name) noexcept;
-/// "mjpeg, nv12, ...": every name, for messages.
+/// Returns all supported names for messages: "mjpeg, nv12, ...".
 [[nodiscard]] std::string readable_format_names();
-/// The name, or V4L2's four letters of an unsupported format.
+/// Returns the name, or the FourCC of an unsupported format.
 [[nodiscard]] std::string camera_format_name(std::uint32_t code);
 
 /// The result of S_FMT.
@@ -39,12 +39,12 @@ struct V4l2Picture {
   ColorSpace space = ColorSpace::Unspecified;
 };
 
-/// The size of a complete raw picture in bytes; 0 for compressed ones.
+/// Size in bytes of a complete raw image; 0 for compressed formats.
 [[nodiscard]] std::size_t raw_size(const V4l2Picture& picture);
-/// The smallest possible bytes_per_line; 0 for compressed ones.
+/// The smallest possible bytes_per_line; 0 for compressed formats.
 [[nodiscard]] std::size_t least_bytes_per_line(const V4l2Picture& picture);
-/// Copies a raw picture out of the driver's buffer, which must be returned at once (see Note [Copies]).
-/// `bytes` holds at least raw_size().
+/// Copies a raw image out of the driver's buffer, which must be returned immediately (see Note [Copies]).
+/// `bytes` must have at least raw_size() bytes.
 [[nodiscard]] Frame raw_frame(const V4l2Picture& picture, std::span<const std::uint8_t> bytes);
 
 }  // namespace freshframe::media

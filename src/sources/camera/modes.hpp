@@ -1,4 +1,4 @@
-// The modes of a camera, queried from its driver, and the choice of one.
+// Queries the modes of a camera, and chooses one.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace freshframe::media {
 
-/// The user's request. Empty members are chosen.
+/// The user's request. Empty members are chosen automatically.
 struct CameraWish {
   std::optional<int> width = {};
   std::optional<int> height = {};
@@ -21,36 +21,35 @@ struct CameraWish {
   std::optional<std::uint32_t> code = {};  // V4L2_PIX_FMT_*
 };
 
-/// The mode to set. Width and height 0: the camera's present size.
+/// The mode to set. Width and height 0 keep the camera's current size.
 struct CameraMode {
   std::uint32_t code = 0;
   int width = 0;
   int height = 0;
-  std::optional<double> fps = {};  // nullopt means the driver does not say
+  std::optional<double> fps = {};  // nullopt if the driver does not report it
 };
 
 struct CameraOffer {
   std::vector<CameraFormat> formats = {};
-  int code = 0;  // the errno that ended the query early: the camera is lost
+  int code = 0;  // errno if the camera was lost during the query
 };
 
-/// Queries formats, sizes and rates. Endless lists of a driver are cut.
+/// Queries formats, sizes and frame rates. Truncates endless lists.
 [[nodiscard]] CameraOffer camera_offer(const V4l2Handle& device);
-/// The errno for a missing call or entry of the driver, which is no fault of the camera.
+/// Returns true if the driver does not support the call or entry, which is not an error of the camera.
 [[nodiscard]] bool is_no(int code) noexcept;
 
-/// Returns nullopt if no mode of the camera meets the request. Without a request: at least 25 frames per
-/// second before more pixels, the largest size up to 1280x720, raw before compressed before gray, up to 60
-/// frames per second.
+/// Returns nullopt if no mode meets the request. Without a request prefers at least 25 fps over more pixels,
+/// then the largest size up to 1280x720, raw over compressed over gray, and the highest rate up to 60 fps.
 [[nodiscard]] std::optional<CameraMode> choose_mode(const std::vector<CameraFormat>& formats,
                                                     const CameraWish& wish);
 
-/// Returns true for 30 and 30000/1001: the rates differ by less than 0.2 %.
+/// Returns true if the rates differ by less than 0.2 %, such as 30 and 30000/1001.
 [[nodiscard]] bool same_rate(double one, double other);
 
-/// "1280x720 at 30 fps in mjpeg": the request as text.
+/// Formats the request: "1280x720 at 30 fps in mjpeg".
 [[nodiscard]] std::string wish_text(const CameraWish& wish);
-/// "mjpeg 1920x1080 (30, 15 fps), 640x480 (30 fps); yuyv 640x480 (30 fps)", for messages.
+/// Formats the modes for messages: "mjpeg 1920x1080 (30, 15 fps), 640x480 (30 fps); yuyv 640x480 (30 fps)".
 [[nodiscard]] std::string offer_text(const std::vector<CameraFormat>& formats);
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// The user's request to a camera: its path, and the options of the camera reader.
+// Parses a camera's path and the options of the camera reader.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,13 +21,14 @@ struct V4l2Options {
   double open_timeout = 5;  // seconds
   double read_timeout = 5;
   std::optional<double> frozen_after = {};          // see OpenOptions
-  double clock_offset = 0;                          // seconds, added to the wall times of the device
+  double clock_offset = 0;                          // seconds, added to the device's wall-clock times
   std::map<std::string, std::string> decoder = {};  // the user's other options
 };
 
-/// "/dev/video0" of "0"; any other name is the path. Throws OptionError for a number that no camera can have.
+/// Returns "/dev/video0" for "0"; other names are returned unchanged. Throws OptionError for an impossible
+/// number.
 [[nodiscard]] std::string camera_path(const std::string& url);
-/// Takes "format", "buffers" and the settings out of the user's options. Throws OptionError.
+/// Reads "format", "buffers" and the settings from the user's options. Throws OptionError.
 [[nodiscard]] V4l2Options v4l2_options(const OpenOptions& options);
 
 }  // namespace freshframe::media

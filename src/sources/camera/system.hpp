@@ -16,7 +16,7 @@
 
 namespace freshframe::media {
 
-/// Every call returns the system call's result, or -errno. Thread-safe.
+/// Calls return the system call's result, or -errno. Thread-safe.
 class V4l2System {
  public:
   V4l2System() = default;
@@ -24,34 +24,35 @@ class V4l2System {
   V4l2System& operator=(const V4l2System&) = delete;
   virtual ~V4l2System() = default;
 
-  /// Opens without blocking, for reading and writing; returns a descriptor.
+  /// Opens for reading and writing, non-blocking. Returns a descriptor.
   virtual int open(const std::string& path) = 0;
   virtual void close(int descriptor) = 0;
   virtual int ioctl(int descriptor, unsigned long request, void* argument) = 0;
-  /// The memory for reading, or null with -errno.
+  /// Maps memory for reading. Returns null and -errno on failure.
   virtual std::pair<void*, int> map(int descriptor, std::size_t length, std::int64_t offset) = 0;
   virtual void unmap(void* memory, std::size_t length) = 0;
   virtual int poll(std::span<pollfd> waiting, int timeout_ms) = 0;
-  /// Returns the paths of all devices that may be cameras, by number.
+  /// Returns the paths of all potential cameras, ordered by number.
   [[nodiscard]] virtual std::vector<std::string> paths() = 0;
 
   [[nodiscard]] static V4l2System& kernel();
 };
 
-/// A driver's text: up to its first zero, or all of the array.
+/// Converts a driver's char array to a string, up to the first zero.
 template <std::size_t N>
 [[nodiscard]] std::string driver_text(const std::uint8_t (&bytes)[N]) {
   const auto* begin = reinterpret_cast<const char*>(bytes);
   return {begin, std::find(begin, begin + N, '\0')};
 }
 
-/// V4L2_CAP_*, of the device itself if the driver distinguishes them from the abilities of the whole hardware.
+/// Returns V4L2_CAP_* of the device itself, if the driver reports them separately from those of the whole
+/// hardware.
 [[nodiscard]] inline std::uint32_t device_abilities(const v4l2_capability& capability) noexcept {
   return (capability.capabilities & V4L2_CAP_DEVICE_CAPS) != 0 ? capability.device_caps
                                                                : capability.capabilities;
 }
 
-/// An open device. Closes it at the end.
+/// An open device, closed by the destructor.
 class V4l2Handle {
  public:
   V4l2Handle(V4l2System& system, const std::string& path)
@@ -62,12 +63,12 @@ class V4l2Handle {
     if (result_ >= 0) system_->close(result_);
   }
 
-  /// 0, or the errno of the opening.
+  /// Returns 0, or the errno of open().
   [[nodiscard]] int error() const noexcept { return result_ < 0 ? -result_ : 0; }
   [[nodiscard]] int descriptor() const noexcept { return result_; }
   [[nodiscard]] V4l2System& system() const noexcept { return *system_; }
 
-  /// An ioctl, repeated while a signal interrupts it: 0 or the errno.
+  /// Calls ioctl, again after EINTR. Returns 0 or the errno.
   template <class T>
   [[nodiscard]] int control(unsigned long request, T& argument) const {
     const int result = again([&] { return system_->ioctl(result_, request, &argument); });
@@ -77,7 +78,7 @@ class V4l2Handle {
  private:
   template <class Call>
   static int again(const Call& call) {
-    constexpr int kMostSignals = 1000;  // in a row: more are not signals but a broken driver
+    constexpr int kMostSignals = 1000;  // in a row: more indicate a broken driver
     int result = call();
     for (int i = 0; result == -EINTR && i < kMostSignals; ++i) result = call();
     return result;
@@ -87,11 +88,11 @@ class V4l2Handle {
   int result_;
 };
 
-/// Returns 10 for "video10", and -1 for any other name.
+/// Returns 10 for "video10", and -1 for other names.
 [[nodiscard]] int parse_device_number(const std::string& name);
-/// Returns every "video<number>" of a folder, by number, without links to another one.
+/// Returns all "video<number>" in a directory, ordered by number, without symlinks to another one.
 [[nodiscard]] std::vector<std::string> camera_paths(const std::string& folder);
-/// Returns 0, or the errno of opening the device or of its answer.
+/// Returns 0, or the errno of opening or querying the device.
 [[nodiscard]] int query_capability(const V4l2Handle& device, v4l2_capability& into);
 
 }  // namespace freshframe::media

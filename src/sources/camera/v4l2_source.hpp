@@ -1,4 +1,4 @@
-// A camera as a source: counts, decodes, detects stalls, and reconnects after it was unplugged.
+// A V4L2 camera as a source: counts and decodes frames, detects stalls, and reconnects after unplugging.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -42,12 +42,12 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
   void disconnect() override;
 
  private:
-  /// The facts about a picture before it is decoded.
+  /// What is known of a frame before it is decoded.
   struct PictureTimes {
     std::int64_t seq = 0;
     double pts = 0;
     TimePoint captured{};
-    bool stamped = false;  // by the device: else the time of the arrival
+    bool stamped = false;  // by the device; otherwise the arrival time is used
   };
 
   void make_decoder();
@@ -67,20 +67,20 @@ class V4l2Source final : public ReconnectingSource, public CameraSettings {
   CameraFinder place_;
   CameraControls controls_;
   StillWatch still_;
-  std::optional<core::StopEvent> stop_;  // between open() and close()
+  std::optional<core::StopEvent> stop_;  // exists from open() to close()
   std::optional<V4l2Capture> capture_;
-  std::optional<Decoder> decoder_;  // for compressed formats, as long as capture_
+  std::optional<Decoder> decoder_;  // for compressed formats; lives as long as capture_
   FrameMaker maker_;
   AvPacketPtr packet_;
   AvFramePtr spare_;
   std::deque<PictureTimes> in_decoder_;
 
-  TimePoint began_{};        // this connection
-  TimePoint quiet_since_{};  // last packet of this connection, or its beginning
+  TimePoint began_{};        // start of this connection
+  TimePoint quiet_since_{};  // last packet of this connection, or its start
   bool delivering_ = false;  // this connection has delivered a frame
-  bool seen_key_ = false;    // packets before it cannot be decoded
+  bool seen_key_ = false;    // earlier packets cannot be decoded
   std::int64_t next_seq_ = 0;
-  std::optional<std::uint32_t> last_sequence_;  // number of the driver's last picture, in this connection
+  std::optional<std::uint32_t> last_sequence_;  // of the driver's last frame in this connection
   std::optional<TimePoint> first_time_;         // pts 0
   double last_pts_ = 0;
 };

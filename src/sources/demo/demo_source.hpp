@@ -9,7 +9,7 @@
 
 namespace freshframe::media {
 
-/// `url` is "demo:circles?...". Throws OptionError, which lists the options.
+/// `url`: "demo:circles?...". Throws OptionError that lists the options.
 [[nodiscard]] std::unique_ptr<VideoSource> open_demo(const std::string& url);
 
 }  // namespace freshframe::media

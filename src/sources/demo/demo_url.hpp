@@ -1,4 +1,4 @@
-// The options in a "demo:circles?..." or "demo:shapes?..." URL.
+// Options of "demo:circles?..." and "demo:shapes?..." URLs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,14 +12,14 @@ struct DemoOptions {
   double fps = 60;  // (0, 1000]
   int width = 1280;
   int height = 720;
-  int balls = 4;  // 0..100; or shapes
+  int balls = 4;  // 0..100 balls or shapes
   std::uint64_t seed = 1;
-  bool shapes = false;                      // every second and third ball is a square and a triangle
-  bool paced = true;                        // false means lossless, as fast as it is read
-  std::optional<std::int64_t> frames = {};  // default: without end
+  bool shapes = false;                      // every second shape is a square, every third a triangle
+  bool paced = true;                        // false: lossless, as fast as it is read
+  std::optional<std::int64_t> frames = {};  // default: endless
 };
 
-/// Throws OptionError, which lists the options.
+/// Throws OptionError that lists the options.
 [[nodiscard]] DemoOptions parse_demo_url(const std::string& url);
 
 }  // namespace freshframe::media

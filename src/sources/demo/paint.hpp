@@ -1,4 +1,4 @@
-// Paints the built-in scene: a wall and a floor, made once, and the balls in front of them.
+// Draws the built-in scene: a background, drawn once, and the balls in front of it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,21 +13,21 @@
 
 namespace freshframe::media {
 
-/// Immutable after construction, so thread-safe. The same options and balls give the same pixels.
+/// Immutable after construction, hence thread-safe. Deterministic for given options and balls.
 class DemoPainter {
  public:
-  /// A stop leaves it unfinished: do not use it then.
+  /// After a stop the painter is incomplete and must not be used.
   DemoPainter(const DemoOptions& options, const DemoScene& scene, const std::stop_token& stop = {});
 
-  /// Limited range, BT.709.
+  /// Limited-range BT.709.
   [[nodiscard]] const PictureFormat& format() const noexcept { return format_; }
-  /// `balls`: farthest first. `frame` has this painter's format.
+  /// `balls`: farthest first. `frame` must have this painter's format.
   void paint(const std::vector<DemoBall>& balls, FrameBuilder& frame) const;
 
  private:
   struct Tint {
     float y = 0;   // above black
-    float cb = 0;  // from neutral
+    float cb = 0;  // relative to neutral
     float cr = 0;
   };
 

@@ -1,4 +1,4 @@
-// Reads the packets of one video stream from a file, which is local or read over HTTP.
+// Reads the packets of one video stream from a local file or over HTTP.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,83 +23,84 @@ namespace freshframe::media {
 
 class FfmpegErrorCapture;
 
-inline constexpr double kDefaultFps = 25;  // FFmpeg's own for pictures
+inline constexpr double kDefaultFps = 25;  // FFmpeg's default for images
 
 /// The arguments for opening a file.
 struct DemuxerSettings {
-  std::string url;                                     // as given, password masked: for messages
-  std::string path;                                    // path of the file; a URL is read over HTTP
-  bool remote = false;                                 // it is
+  std::string url;                                     // for messages: as given, with the password masked
+  std::string path;                                    // of the file; or a URL to read over HTTP
+  bool remote = false;                                 // `path` is a URL
   double open_timeout = 5;                             // seconds
   double read_timeout = 5;                             // seconds
-  std::stop_token stop = {};                           // stop of the pipeline
-  std::string most_pixels = Decoder::most_pixels({});  // limit of a picture's pixels, as FFmpeg's option
-  bool probe = true;              // false means no probing if the container's header is sufficient
+  std::stop_token stop = {};                           // of the pipeline
+  std::string most_pixels = Decoder::most_pixels({});  // limit of an image's pixels, as an FFmpeg option
+  bool probe = true;              // false: do not probe if the container's header is sufficient
   std::optional<int> video = {};  // index of the stream to read; default: choose_video()
 };
 
-/// One open container. One thread. Blocks in the constructor and in next() until the file delivers, the time
-/// limit passes or the pipeline stops.
+/// An open container. Not thread-safe. The constructor and next() block until data arrives, the time limit
+/// passes or the pipeline stops.
 class Demuxer {
  public:
   enum class Result { Packet, Damaged, End, Stopped };
 
-  /// Removes the entries that it knows from `options`. Throws SourceError, SourceTimeoutError.
+  /// Removes the entries that it uses from `options`. Throws SourceError or SourceTimeoutError.
   Demuxer(DemuxerSettings settings, Dictionary& options);
 
-  /// Fills `packet` with the next one of the video stream. Damaged: a packet could not be read, continue.
-  /// Throws SourceTimeoutError, and SourceError when all packets are damaged.
+  /// Fills `packet` with the next packet of the video stream. Damaged: a packet could not be read; continue.
+  /// Throws SourceTimeoutError, and SourceError if all packets are damaged.
   [[nodiscard]] Result next(AVPacket& packet);
-  /// Seeks to the start; false means not possible in this container, open it again.
+  /// Seeks to the start. Returns false if the container must be reopened instead.
   [[nodiscard]] bool rewind();
-  /// Seeks to a keyframe at or before `ticks`, by the container's index, if that lists every frame. False
-  /// means nothing was done.
+  /// Seeks to a keyframe at or before `ticks` with the container's index. Returns false and does nothing if
+  /// the index does not list every frame.
   [[nodiscard]] bool jump(std::int64_t ticks);
-  /// The number of frames that are decoded before the frame of `packet`, by the index that jump() used.
+  /// Number of frames decoded before the frame of `packet`, from the index that jump() used.
   [[nodiscard]] std::optional<std::int64_t> frames_before(const AVPacket& packet) const;
-  /// The exception of a call that a stop has interrupted: SourceError with ECANCELED.
+  /// Throws what a call interrupted by a stop throws: SourceError with ECANCELED.
   [[noreturn]] void throw_stopped() const;
 
   [[nodiscard]] AVStream& stream() const noexcept { return *stream_; }
   [[nodiscard]] AVFormatContext& input() const noexcept { return *input_; }
-  /// A single picture (png, jpeg, ...), not a video.
+  /// Returns true for a still image (PNG, JPEG, ...).
   [[nodiscard]] bool is_picture() const;
-  /// The start of the file: of its first picture or sound, in ticks of the video stream.
+  /// Start of the file: its first video or audio, in ticks of the video stream.
   [[nodiscard]] std::int64_t origin() const noexcept { return origin_; }
-  /// The packets are numbered, but the container does not contain the times of their pictures.
+  /// Returns true if packets are only numbered: the container does not store timestamps.
   [[nodiscard]] bool lacks_times() const;
-  /// Frames per second from the container or the codec.
+  /// From the container or the codec.
   [[nodiscard]] std::optional<double> fps() const;
   [[nodiscard]] std::optional<double> duration() const;  // seconds
-  /// The container has the duration of each frame. Otherwise FFmpeg guesses it.
+  /// Returns true if the container stores the duration of each frame. Otherwise FFmpeg guesses it.
   [[nodiscard]] bool has_durations() const;
-  /// The end of the last frame in ticks, where a container with edit lists has it.
+  /// End of the last frame in ticks, for containers with edit lists that state it.
   [[nodiscard]] std::optional<std::int64_t> end() const;
-  /// Unix time of the recording, as its device wrote it: of its beginning or end, in UTC or local time.
+  /// Unix time as the recording device wrote it: of the start or end, in UTC or local time.
   [[nodiscard]] std::optional<double> creation_time() const;
-  /// A longer interval between two frames, in seconds, is FFmpeg's mistake: in a stream with discontinuities
-  /// it treats times before the first frame as wrapped, 26.5 hours later.
+  /// Longer intervals between frames, in seconds, are errors of FFmpeg: in streams with discontinuities it
+  /// treats timestamps before the first frame as wrapped, 26.5 hours later.
   [[nodiscard]] double largest_leap() const noexcept;
   [[nodiscard]] std::optional<std::int64_t> frame_count() const;
-  /// FFmpeg's demuxer logged an error in the last next(), even if that returned a packet: data was skipped.
+  /// FFmpeg's demuxer logged an error during the last next(), so data was skipped even if a packet was
+  /// returned.
   [[nodiscard]] bool has_complained() const noexcept { return complained_; }
-  /// FFmpeg ignored the table of the frames' times: their order may be wrong, and it may hide some of them.
+  /// FFmpeg ignored the table of timestamps: frames may be out of order, or hidden.
   [[nodiscard]] bool has_damaged_times() const noexcept { return damaged_times_; }
-  /// The file goes on after the frames that FFmpeg reads, as two MP4s do that were joined byte by byte.
+  /// Another MP4 follows the one that FFmpeg reads, as in files that were concatenated byte by byte.
   [[nodiscard]] bool has_second_file() const noexcept { return second_index_; }
-  /// Each packet is a whole frame, because the container stores them so, or has an index of all.
+  /// Each packet is one complete frame, because the container requires it or has an index of all frames.
   [[nodiscard]] bool has_whole_frames() const;
-  /// After End: the number of packets missing at the end, by the file's index; at least 1 if the demuxer
+  /// After End: how many packets are missing at the end according to the index; at least 1 if the demuxer
   /// logged an error.
   [[nodiscard]] std::int64_t missing_packets() const;
-  /// The packets so far of other video streams that are before or after the chosen one, unless the user chose it. Only
-  /// transport and program streams continue a video in another stream.
+  /// Packets so far of other video streams that lie entirely before or after the chosen one, unless the user
+  /// chose it. Only transport and program streams continue a video in another stream.
   [[nodiscard]] std::int64_t unread_packets() const;
-  /// All videos, covers included.
+  /// All videos, including cover images.
   [[nodiscard]] const std::vector<FileVideo>& videos() const noexcept { return videos_; }
 
  private:
-  /// A packet of any stream that was read to find the videos or the start of the file.
+  /// A packet of any stream, read while looking for videos or the start of the file.
   struct Ahead {
     Result result = Result::Packet;
     bool complained = false;
@@ -131,23 +132,24 @@ class Demuxer {
 
   DemuxerSettings settings_;
   OpenSecrets secrets_;
-  Interrupt interrupt_;  // outlives io_ and input_, which poll it
+  Interrupt interrupt_;  // must outlive io_ and input_, which poll it
   HttpAccess access_;
-  OpenPart open_part_ = nullptr;  // FFmpeg's own
-  IoPtr io_;                      // outlives input_, which reads from it; null with unsized_
+  OpenPart open_part_ = nullptr;  // FFmpeg's original callback
+  IoPtr io_;                      // must outlive input_, which reads from it; null if unsized_ is used
   std::unique_ptr<UnsizedIo> unsized_;
-  bool ends_with_error_ = false;  // FFmpeg itself reads a body without a length: its end is an error to it
+  bool ends_with_error_ = false;  // FFmpeg reads a body of unknown length itself, and reports its end as an
+                                  // error
   InputPtr input_;
   AVStream* stream_ = nullptr;
   std::vector<FileVideo> videos_;
-  bool all_streams_ = false;  // the packets show the streams, not the tables
-  std::string encryption_;    // of a playlist that FFmpeg cannot decrypt
-  bool jpeg_ = false;         // the file begins as a JPEG
-  bool heif_ = false;         // whether it is a HEIC or AVIF picture
+  bool all_streams_ = false;  // take the streams from the packets, not from the tables
+  std::string encryption_;    // method of a playlist that FFmpeg cannot decrypt
+  bool jpeg_ = false;         // the file starts with a JPEG marker
+  bool heif_ = false;         // the file is a HEIC or AVIF image
   std::int64_t origin_ = 0;
   std::deque<Ahead> ahead_;
   StreamSpans spans_;            // spans of the video streams read so far
-  std::int64_t packet_end_ = 0;  // position after the latest packet, in bytes
+  std::int64_t packet_end_ = 0;  // byte offset after the last packet
   int damaged_in_row_ = 0;
   bool complained_ = false;
   bool damaged_times_ = false;

@@ -1,4 +1,4 @@
-// Finds the packets that are the second field of a frame.
+// Finds packets that hold the second field of a frame.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,22 +10,23 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// H.264 codes a frame as one picture or as two fields, and some files have a packet for each field. One thread.
+/// H.264 codes a frame as one image or as two fields, which some files store in separate packets. Not
+/// thread-safe.
 class FieldPackets {
  public:
   /// Throws std::bad_alloc.
   explicit FieldPackets(const AVCodecParameters& parameters);
 
-  /// Takes the next packet. Returns whether it is the second field of the frame that began with the packet before it.
+  /// Returns true if the packet is the second field of the frame that the previous packet started.
   [[nodiscard]] bool take_packet(const AVPacket& packet);
-  /// Packets come from the beginning of the file again.
+  /// Call when reading restarts at the beginning of the file.
   void begin_stream() noexcept { first_ = AV_PICTURE_STRUCTURE_UNKNOWN; }
 
  private:
-  CodecPtr codec_;  // for the parser: with the parameter sets
+  CodecPtr codec_;  // for the parser: contains the parameter sets
   ParserPtr parser_;
   AVPictureStructure first_ =
-      AV_PICTURE_STRUCTURE_UNKNOWN;  // of a field whose frame still lacks the other one
+      AV_PICTURE_STRUCTURE_UNKNOWN;  // of a first field whose second field is still missing
 };
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Reads and decodes a file from its beginning to its end: frames, with their times in the file.
+// Reads and decodes a file from start to end: its frames and their timestamps.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,35 +23,35 @@
 
 namespace freshframe::media {
 
-/// One thread. open() comes first.
+/// Not thread-safe. Call open() first.
 class FileDecoding {
  public:
-  /// Both outlive it.
+  /// Both must outlive this object.
   FileDecoding(const SourceUrl& url, const OpenOptions& options);
 
-  /// Opens the file, also again, at its beginning. `path`: of a local file. Throws SourceError.
+  /// Opens or reopens the file at its start. `path`: of a local file. Throws SourceError.
   void open(const std::string& path, const Context& context);
   void open_again(const Context& context);
-  /// Goes to the beginning of the open file. Returns false if only open_again() can.
+  /// Seeks to the start of the open file. Returns false if open_again() is needed.
   [[nodiscard]] bool rewind();
   void close();
 
-  /// Returns the next decoded frame, or null at the end of the file and at a stop.
+  /// Returns the next frame, or null at the end of the file and after a stop.
   [[nodiscard]] AvFramePtr pull(const Context& context);
-  /// The time of a frame in the file, in seconds. Call it once for each frame, in their order.
+  /// Returns a frame's time in the file, in seconds. Call once per frame, in order.
   [[nodiscard]] double place(const AVFrame& frame);
-  /// The same without the frames around it; nullopt if it has none.
+  /// As place(), but independent of other frames; nullopt if the frame has no timestamp.
   [[nodiscard]] std::optional<double> find_time(const AVFrame& frame);
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
-  /// Seconds for which the last frame of the file, at `time`, is shown: until the container ends, else for `ticks`, but at
-  /// least one step, because some programs write no true duration of the last frame.
+  /// Seconds for which the last frame of the file is shown: from `time` to the container's end, otherwise
+  /// `ticks`. At least one step, because some programs write a wrong duration for the last frame.
   [[nodiscard]] double shown_for(std::int64_t time, std::int64_t ticks) const;
   [[nodiscard]] double shown_for(const AVFrame& frame) const;
-  /// Decodes these packets before the demuxer's next.
+  /// Decodes these packets before reading more.
   void decode_first(std::deque<AvPacketPtr> packets) { read_ahead_ = std::move(packets); }
-  /// Begins the time within which the next frame has to come: `open_timeout`.
+  /// Starts the time limit for the next frame, `open_timeout`.
   void start_deadline();
-  /// A repetition begins.
+  /// Call when a repetition starts.
   void repeat() noexcept {
     is_first_pass_ = false;
     counts_.repeat();
@@ -59,12 +59,12 @@ class FileDecoding {
 
   [[nodiscard]] Demuxer& demuxer() noexcept { return *demuxer_; }
   [[nodiscard]] const Demuxer& demuxer() const noexcept { return *demuxer_; }
-  /// Does the work of Decoder::card_failure().
+  /// See Decoder::card_failure().
   [[nodiscard]] std::string card_failure() const { return decoder_->card_failure(); }
   [[nodiscard]] FrameCounts& counts() noexcept { return counts_; }
-  /// Makes its frames upright.
+  /// The rotation that makes the frames upright.
   [[nodiscard]] Turn turn() const noexcept { return turn_; }
-  /// Seconds between two frames where the stream does not contain it.
+  /// Seconds between frames, if the stream does not say.
   [[nodiscard]] double step() const noexcept { return step_; }
 
  private:
@@ -87,23 +87,23 @@ class FileDecoding {
   const OpenOptions& options_;
   std::string path_;
   std::optional<Demuxer> demuxer_;
-  std::shared_ptr<Card> card_;  // Note [One context]; null without a wish for a card, or without one
+  std::shared_ptr<Card> card_;  // Note [One context]; null if no GPU is requested or available
   std::optional<Decoder> decoder_;
   Turn turn_;
   double step_ = 1 / kDefaultFps;
-  std::optional<Timeline> times_;  // in the file, since begin_pass()
+  std::optional<Timeline> times_;  // since begin_pass()
   AvPacketPtr packet_;
-  AvPacketPtr without_image_;              // goes to the decoder with the next packet
-  std::deque<AvPacketPtr> read_ahead_;     // packets to decode before the demuxer's next
+  AvPacketPtr without_image_;              // sent to the decoder together with the next packet
+  std::deque<AvPacketPtr> read_ahead_;     // to be decoded before reading more
   AvFramePtr spare_;                       // for the next receive()
-  std::exception_ptr lost_;                // the error of reading, thrown after the decoder's last frames
-  std::optional<TimePoint> deadline_;      // real time, of start_deadline()
-  std::optional<std::int64_t> first_dts_;  // time of the first packet since begin_pass()
-  std::optional<std::int64_t> delay_;      // ticks that the decoder is late, if packets have no pts
+  std::exception_ptr lost_;                // error from reading, thrown after the decoder's last frames
+  std::optional<TimePoint> deadline_;      // real time, set by start_deadline()
+  std::optional<std::int64_t> first_dts_;  // of the first packet since begin_pass()
+  std::optional<std::int64_t> delay_;      // the decoder's delay in ticks, if packets have no pts
   std::optional<bool> interlaced_;         // the first frame
   bool is_first_pass_ = true;
   FrameCounts counts_;
-  std::optional<FieldPackets> fields_;  // where packets are counted and may be fields
+  std::optional<FieldPackets> fields_;  // set if packets are counted and may be fields
 };
 
 }  // namespace freshframe::media

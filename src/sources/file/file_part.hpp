@@ -1,4 +1,5 @@
-// The part of a file that is wanted: finds its first frame, with the same number and time as when the whole file is read.
+// Reads part of a file: finds its first frame, with the number and timestamp it has when reading the whole
+// file.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,24 +17,24 @@ namespace freshframe::media {
 /// A decoded frame and its position in the file.
 struct FileFrame {
   AvFramePtr frame;
-  double time = 0;                       // in the file, in seconds
-  std::optional<std::int64_t> seq = {};  // if it is not the next number
+  double time = 0;                       // seconds in the file
+  std::optional<std::int64_t> seq = {};  // unless it is simply the next number
 };
 
-/// From `start` to `end`, as OpenOptions has them. One thread.
+/// The part from `start` to `end` of OpenOptions. Not thread-safe.
 class FilePart {
  public:
   /// The choice of the first frame.
   enum class Begin : std::uint8_t {
-    At,      // the first whose pts is at or after `start`
-    Showing  // the last whose pts is at or before `start`, as a player shows it
+    At,      // the first with a pts at or after `start`
+    Showing  // the last with a pts at or before `start`, which a player would show
   };
 
-  /// All but `begin` outlive it.
+  /// All references must outlive this object.
   FilePart(FileDecoding& decoding, const SourceUrl& url, const OpenOptions& options, Begin begin)
       : decoding_(decoding), url_(url), options_(options), begin_(begin) {}
 
-  /// Returns the first frame at `start`. Throws SourceError if no such frame exists.
+  /// Returns the first frame of the part. Throws SourceError if there is none.
   [[nodiscard]] FileFrame go_to_start(const Context& context);
   [[nodiscard]] bool is_before_end(double time) const;
 

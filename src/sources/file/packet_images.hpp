@@ -1,4 +1,4 @@
-// Which packets of a video are images.
+// Decides which packets of a video contain an image.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,16 +6,17 @@
 
 namespace freshframe::media {
 
-/// Whether decoding the packet gives an image. Not so for an empty packet, which repeats the image before it, for
-/// packets of H.264 and H.265 with messages, parameter sets or filler only, and for images of VP8 that are not to be
-/// shown. Ignores the flag by which a container hides an image.
+/// Returns true if decoding the packet produces an image. False for empty packets (repeat the previous
+/// image), for H.264 and H.265 packets with only SEI messages, parameter sets or filler, and for VP8 frames
+/// that are not shown. Ignores the container's discard flag.
 [[nodiscard]] bool holds_image(const AVPacket& packet, const AVCodecParameters& parameters);
 
-/// Puts the bytes of one packet before those of the next: FFmpeg's decoder of H.264 takes a packet without an image for a
-/// damaged one.
+/// Prepends a packet to the next one, because FFmpeg's H.264 decoder treats a packet without an image as
+/// damaged.
 void put_before(const AVPacket& first, AVPacket& next);
 
-/// Whether a packet of MPEG-4 holds two images, or is a place holder after such a packet.
+/// Returns true if an MPEG-4 packet holds two images (packed B-frames), or is a placeholder after such a
+/// packet.
 [[nodiscard]] bool is_packed(const AVPacket& packet, const AVCodecParameters& parameters);
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Why a path cannot be a video: checked before FFmpeg, whose messages name only the consequence.
+// Explains why a path cannot be a video. Runs before FFmpeg, whose error messages only name the consequence.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,10 +11,10 @@ namespace freshframe::media {
 /// A reason with its remedy.
 struct PathFault {
   std::string why;
-  int code = 0;  // of <cerrno>
+  int code = 0;  // an errno
 };
 
-/// `given`: the name that the program wrote, because `path` may have become absolute.
+/// `given`: the name as the program wrote it; `path` may have been made absolute.
 [[nodiscard]] std::optional<PathFault> path_fault(const std::string& path, std::string_view given);
 
 }  // namespace freshframe::media

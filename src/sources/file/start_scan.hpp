@@ -1,4 +1,4 @@
-// Finds the place where decoding must begin so that the frames from a time on are the same as in the whole file.
+// Finds where to start decoding so that frames from a given time on match those of the whole file.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,26 +12,26 @@
 
 namespace freshframe::media {
 
-/// A keyframe before the wanted time, and the packets that were read after it.
+/// A keyframe before the requested time, and the packets read after it.
 struct StartPoint {
   std::deque<AvPacketPtr> packets;  // the keyframe first, in decoding order
-  std::vector<std::int64_t> times;  // pts of their frames, in ticks, ascending
-  std::int64_t end = 0;             // ticks at which the frame of the latest time ends, as its packet says
-  std::int64_t frames_before = 0;   // frames of the file that are decoded before the keyframe
+  std::vector<std::int64_t> times;  // pts of their frames in ticks, ascending
+  std::int64_t end = 0;             // end of the last frame in ticks, from its packet's duration
+  std::int64_t frames_before = 0;   // frames decoded before the keyframe, counted from the start of the file
 
-  /// The frame's number in the file; nullopt means no packet has this time.
+  /// Returns the frame's number in the file, or nullopt if no packet has this timestamp.
   [[nodiscard]] std::optional<std::int64_t> find_number(std::int64_t ticks) const;
-  /// The first frame at or after `ticks`; nullopt means that no frame follows.
+  /// Returns the first frame at or after `ticks`, or nullopt.
   [[nodiscard]] std::optional<std::int64_t> first_from(std::int64_t ticks) const;
-  /// The last frame at or before `ticks`; nullopt means that no frame precedes.
+  /// Returns the last frame at or before `ticks`, or nullopt.
   [[nodiscard]] std::optional<std::int64_t> last_until(std::int64_t ticks) const;
 };
 
-/// Reads packets without decoding them, from the present position of `demuxer`: the beginning of the file, or
-/// a keyframe after Demuxer::jump(). nullopt means the packets do not determine their frames (times are
-/// missing or jump, fields are coded separately, the beginning is cut off, the codec is not known to follow
-/// the rules). Then the whole file must be decoded from its beginning. Throws the exceptions of
-/// Demuxer::next(); SourceError after a stop.
+/// Reads packets without decoding, from the current position of `demuxer`: the start of the file, or a
+/// keyframe after Demuxer::jump(). Returns nullopt if packets do not determine their frames: timestamps are
+/// missing or jump, fields are coded separately, the start is cut off, or the codec is not known to be
+/// reliable. The whole file must then be decoded. Throws what Demuxer::next() throws; SourceError after a
+/// stop.
 [[nodiscard]] std::optional<StartPoint> find_start(Demuxer& demuxer, std::int64_t ticks, bool jumped);
 
 }  // namespace freshframe::media

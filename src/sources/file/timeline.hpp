@@ -8,12 +8,12 @@
 
 namespace freshframe::media {
 
-/// One per stream; one thread. A missing time is one step after the last. A time a little before the last
-/// becomes the last. A jump back (concatenated files), or by more than `leap` seconds ahead, starts a new
-/// section one step after the last. The next time after restart() starts one, too.
+/// One per stream; not thread-safe. A missing timestamp is placed one step after the last, and one slightly
+/// before the last becomes equal to it. A jump back (concatenated files), a jump of more than `leap` seconds
+/// ahead, and restart() each start a new section one step after the last frame.
 class Timeline {
  public:
-  /// `step`: seconds between two frames if the stream does not contain it.
+  /// `step`: seconds between frames if the stream does not say.
   explicit Timeline(double step, double leap = std::numeric_limits<double>::infinity())
       : step_(step), leap_(leap) {}
 
@@ -48,10 +48,10 @@ class Timeline {
   double step_;
   double leap_;
   double shift_ = 0;
-  double last_ = 0;  // the time placed last, once begun
+  double last_ = 0;  // the last time returned
   bool begun_ = false;
   bool joins_ = false;
-  double pause_ = 0;  // seconds, of restart()
+  double pause_ = 0;  // seconds, set by restart()
 };
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// A body over HTTP without a length.
+// Reads an HTTP body of unknown length.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,9 +8,9 @@
 
 namespace freshframe::media {
 
-/// Reads a body whose length the server did not send: it ends with the connection (RFC 9112, section 6.3, rule 8), or with
-/// an empty chunk (section 7.1). FFmpeg treats the first as an error, from version 9 on both, and takes a body in chunks
-/// that is cut for a whole one.
+/// Reads a body without Content-Length: it ends with the connection (RFC 9112, section 6.3, rule 8) or with
+/// an empty chunk (section 7.1). FFmpeg reports the former as an error (from version 9 on both), and does not
+/// notice if a chunked body is cut off.
 class UnsizedIo {
  public:
   enum class End { Connection, Chunk };
@@ -28,8 +28,8 @@ class UnsizedIo {
   void note_end() noexcept;
 
   IoPtr network_;
-  End end_;                      // of the latest answer
-  bool met_last_chunk_ = false;  // of this answer
+  End end_;                      // of the latest response
+  bool met_last_chunk_ = false;  // of this response
   OwnIoPtr io_;
 };
 

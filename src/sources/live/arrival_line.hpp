@@ -1,4 +1,4 @@
-// Which time a live stream's frames would arrive at if nothing delayed them.
+// Estimates when the frames of a live stream would have arrived without delay.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,53 +14,54 @@
 
 namespace freshframe::media {
 
-/// How the bytes of a frame arrived. All that is unknown keeps its default.
+/// How the bytes of a frame arrived. Unknown members keep their default.
 struct FrameBytes {
   std::size_t size = 0;
   std::optional<TimePoint> ended = {};  // arrival of the last byte
-  std::optional<double> waited = {};    // seconds for which the reader has waited for the frame
+  std::optional<double> waited = {};    // seconds that the reader waited for the frame
   bool arrived_is_end = false;          // only the arrival of the last byte is known
 };
 
-/// The arrival alone hides every delay before it: a full socket, a slow server, a process that was stopped.
-/// The frames' own timestamps show these delays: arrival - pts is smallest for frames that nothing has delayed,
-/// and each other frame is older by the excess of its difference over the smallest. That smallest
-/// difference drifts with the two clocks, so it is a line: the lower hull of ten minutes of minima per
-/// second, extended from its edge over the middle of that window. A stream that stays late for longer than
-/// the window counts as in time again.
+/// Arrival times alone hide delays before arrival: a full socket, a slow server, a process that was stopped.
+/// The timestamps reveal them: arrival - pts is smallest for frames that were not delayed, and the excess
+/// over this minimum is additional latency. The minimum drifts with the two clocks, so it is modelled as a
+/// line: the lower hull of the minima per second over ten minutes, extended from the hull's edge over the
+/// middle of that window. A stream that stays late for longer than the window counts as on time again.
 ///
-/// Some cameras stamp more or fewer frames per second than they send, so that the difference grows forever. A queue
-/// can only grow while the link is full. So while LinkLoad says that it is not, growing lateness is the camera's pace,
-/// and the line takes the slope of the arrivals. In doubt frames are late.
+/// Some cameras stamp more or fewer frames per second than they send, so that the difference grows forever. A
+/// queue only grows while the link is full. So while LinkLoad reports that it is not, growing latency is
+/// attributed to the camera's pace, and the line takes the slope of the arrivals. In doubt, frames count as
+/// late.
 ///
-/// Delays that all frames have in common cannot be known from it. Not thread-safe.
+/// A delay that all frames share cannot be detected. Not thread-safe.
 class ArrivalLine {
  public:
-  /// Returns when a frame that has arrived would have done so without delay: never after `arrived`.
+  /// Returns when the frame would have arrived without delay, at most `arrived`.
   TimePoint place(double pts, TimePoint arrived, const FrameBytes& bytes = {});
-  /// Whether the last frame began the line: it is the first one, or the stream's timestamps have jumped before it.
+  /// Returns true if the last frame started a new line: it is the first frame, or the timestamps jumped.
   [[nodiscard]] bool begins() const noexcept { return begins_; }
-  /// Seconds by which the frames of the last two seconds were late, on average; nullopt if none has
-  /// arrived.
+  /// Mean latency in seconds over the last two seconds of frames; nullopt before the first frame.
   [[nodiscard]] std::optional<double> behind() const noexcept { return behind_; }
-  /// Stamped seconds per second: 1 unless the arrivals have proven another pace.
+  /// Stamped seconds per real second: 1 unless the arrivals prove another pace.
   [[nodiscard]] double pace() const noexcept { return 1 - center_; }
   [[nodiscard]] LinkVerdict verdict() const noexcept { return verdict_; }
-  /// The pace by the sender's reports; nullopt if they prove none.
+  /// The pace from the sender's reports; nullopt if they do not determine one.
   void set_reported_pace(std::optional<double> pace) noexcept;
-  /// Another connection, whose timestamps start again. The pace remains, as it belongs to the camera.
+  /// Call for a new connection, whose timestamps start again. The pace is kept, since it belongs to the
+  /// camera.
   void restart();
 
  private:
   struct Point {
     double at = 0;     // seconds of arrival since origin_
-    double later = 0;  // arrival - pts, since the first one's
+    double later = 0;  // arrival - pts, relative to the first frame
   };
   struct Verdict {
     double at = 0;  // seconds since origin_
     LinkVerdict link = LinkVerdict::Unclear;
   };
-  /// How far back the arrivals are searched for a pace, and by how many seconds they must differ from the line.
+  /// A time span to search for a pace, and the difference from the line in seconds that is needed to accept
+  /// it.
   struct Span {
     double seconds = 0;
     double growth = 0;
@@ -88,25 +89,25 @@ class ArrivalLine {
   void undo();
   void note_behind(double pts, double late);
 
-  std::optional<TimePoint> origin_;  // the arrival of the first frame; nullopt if none yet
+  std::optional<TimePoint> origin_;  // arrival of the first frame; nullopt before it
   double first_pts_ = 0;
   double newest_pts_ = 0;
   double last_pts_ = 0;
-  std::deque<Point> minima_;  // one for each second in which frames arrived, oldest first
-  double slope_ = 0;          // slope of the line: seconds per second
-  double height_ = 0;         // height of the line at origin_: seconds
-  double center_ = 0;         // slope around which the line's is held: 1 - pace
+  std::deque<Point> minima_;  // one per second with frames, oldest first
+  double slope_ = 0;          // of the line: seconds per second
+  double height_ = 0;         // of the line at origin_: seconds
+  double center_ = 0;         // slope from which the line may deviate only slightly: 1 - pace
   std::optional<double> behind_;
-  std::optional<TimePoint> too_late_;  // when the frames seemed to be later than is possible
+  std::optional<TimePoint> too_late_;  // when frames last seemed impossibly late
   bool clock_is_slow_ = false;
   bool begins_ = false;
   LinkLoad load_;
   LinkVerdict verdict_ = LinkVerdict::Unclear;
   std::deque<Verdict> verdicts_;    // of the last minute
   std::optional<double> looked_;    // seconds since origin_ of the last verdict
-  std::optional<Point> before_;     // where the line ran before the last pace was taken
-  std::optional<double> reported_;  // stamped seconds per second
-  bool confirmed_ = false;          // reports have agreed with the last pace that was taken
+  std::optional<Point> before_;     // on the line before the last pace was adopted
+  std::optional<double> reported_;  // pace: stamped seconds per second
+  bool confirmed_ = false;          // reports agreed with the pace that was last adopted
 };
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Reports where the pictures of a source are decoded.
+// Reports whether a source is decoded on a GPU or the CPU.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,9 +11,9 @@
 
 namespace freshframe::media {
 
-/// Call it after each picture: it reports only changes, and counts the copies from a card and the waits for it.
-/// `url`: without passwords. A CPU that decodes instead of the card is one warning, even if each new connection has the
-/// same reason.
+/// Call after each frame. Reports only changes, and counts copies from the GPU and waits for it. `url`:
+/// without passwords. Falling back to the CPU is logged once, even if each new connection has the same
+/// reason.
 inline void note_place(Decoder& decoder, const std::string& url, const Context& context) {
   if (const auto count = decoder.take_downloads(); count > 0)
     context.counters.source().downloads()->fetch_add(count);

@@ -1,4 +1,4 @@
-// The wall time of a picture that a device of this machine has stamped with the monotonic clock.
+// Wall-clock time of a frame that a local device stamped with the monotonic clock.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,7 @@ namespace freshframe::media {
 /// The two clocks are not read at the same moment, and drivers stamp in microseconds.
 inline constexpr float kDeviceTimeError = 1e-5F;
 
-/// `offset`: seconds that are added.
+/// `offset`: seconds to add.
 [[nodiscard]] inline Utc compute_device_utc(const Clock& clock, TimePoint taken, double offset = 0) {
   return {.seconds = clock.unix_time(taken) + offset, .error = kDeviceTimeError, .from = UtcFrom::Device};
 }

@@ -1,5 +1,4 @@
-// When the packets of a playlist are due: at their own distances, as near to the newest one as its bursts
-// allow.
+// Schedules the packets of a playlist at their own intervals, as close to the live edge as its bursts allow.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,35 +10,36 @@
 
 namespace freshframe::media {
 
-/// A playlist brings a whole segment at once. The packets are spread out on a line: each is due at its own
-/// time plus a delay. The delay must bridge the time until the next burst, and everything above that is
-/// needless age: at the beginning, and after each pause of the server, which brings what it has missed. So
-/// the line moves to earlier times by what is waiting and not needed, as soon as the bursts are known. It
-/// moves to later times only when a burst itself comes too late.
+/// A playlist delivers whole segments in bursts. Packets are spread out along a line: each is due at its
+/// timestamp plus a delay. The delay must bridge the time until the next burst; anything above that is
+/// unnecessary latency, as it arises at the start and after each pause of a server that then catches up. So
+/// once the bursts are known, the line moves earlier by the surplus that is waiting. It moves later only if a
+/// burst itself is late.
 ///
-/// Two rules that seem simpler were tried on recorded streams, and failed: the smallest reserve of the last
-/// three bursts took 12 s to come back after a pause of 4.5 s, and the smallest reserve of any packet ran
-/// away on a busy machine. One thread.
+/// Two simpler rules failed on recorded streams: with the smallest reserve of the last three bursts,
+/// recovering from a pause of 4.5 s took 12 s; with the smallest reserve of any packet, the delay grew
+/// without bound on a busy machine. Not thread-safe.
 class EdgePace {
  public:
   struct Timed {
-    double time = 0;  // time in the stream, in the order of decoding: seconds
+    double time = 0;  // in the stream, in decoding order: seconds
     TimePoint arrived{};
-    std::uint64_t reloads = 0;  // reloads of the playlist before it
+    std::uint64_t reloads = 0;  // of the playlist, before this packet
   };
 
-  /// A packet has come from the network. In the order of their arrival.
+  /// Call for each packet from the network, in order of arrival.
   void arrive(const Timed& packet);
-  /// When the newest packet would be shown at its own distance from the first one of its burst. Before that, no next
-  /// burst is missing.
+  /// Returns when the newest packet is due relative to the first of its burst. Until then no new burst is
+  /// overdue.
   [[nodiscard]] TimePoint lasts_until() const;
-  /// When `packet`, which has arrived, is due; a past time: at once, and by how long it is late. In the same order.
+  /// Returns when `packet`, which has arrived, is due; a past time means immediately, and how late it is.
+  /// Call in order.
   [[nodiscard]] TimePoint due(const Timed& packet, TimePoint now);
 
  private:
   struct Gap {
     double seconds = 0;
-    double media = 0;  // seconds of the stream that the burst before the gap has brought
+    double media = 0;  // seconds of media in the burst before the gap
   };
 
   [[nodiscard]] bool begins_burst(const Timed& packet) const;
@@ -50,10 +50,10 @@ class EdgePace {
   std::optional<Timed> newest_;  // the newest that has arrived
   Timed burst_;                  // the first packet of the newest burst
   int bursts_ = 0;
-  std::deque<Gap> gaps_;       // between the beginnings of the last bursts
-  std::optional<Timed> last_;  // the last that was due
-  TimePoint line_{};           // when a packet with time 0 is due
-  TimePoint checked_{};        // when the line was last compared with what waits
+  std::deque<Gap> gaps_;       // between the starts of the last bursts
+  std::optional<Timed> last_;  // the last packet passed to due()
+  TimePoint line_{};           // when a packet with timestamp 0 is due
+  TimePoint checked_{};        // when the line was last compared with the waiting packets
 };
 
 }  // namespace freshframe::media

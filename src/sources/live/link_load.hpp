@@ -1,4 +1,4 @@
-// Whether the link of a live stream is full, judged by how its frames arrive.
+// Detects whether the link of a live stream is full, from how its frames arrive.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace freshframe::media {
 
-/// A straight line through points, by least squares.
+/// Least-squares line.
 struct StraightLine {
   double mean_x = 0;
   double mean_y = 0;
@@ -18,7 +18,8 @@ struct StraightLine {
 
   [[nodiscard]] double at(double x) const noexcept { return mean_y + slope * (x - mean_x); }
 
-  /// Fits the points for which `keep(index)` is true, at least one. Vertical points have no slope.
+  /// Fits the points for which `keep(index)` is true; at least one. Without variation in x the slope is
+  /// undefined.
   template <class Keep>
   [[nodiscard]] static StraightLine fit(const std::vector<double>& x, const std::vector<double>& y,
                                         const Keep& keep) {
@@ -46,38 +47,38 @@ struct StraightLine {
 
 enum class LinkVerdict : std::uint8_t {
   Unclear,
-  Even,  // frames arrive as evenly as their timestamps: the link is not full
-  Full   // frames arrive as fast as the link, or the reader, can take their bytes
+  Even,  // frames arrive as regularly as their timestamps: the link is not full
+  Full   // frames arrive as fast as the link or the reader can handle their bytes
 };
 
-/// Judges the frames of the last three seconds. A full link delivers by bytes: a keyframe delays the frames after it,
-/// and bytes arrive all the time. A link that is not full delivers by the sender's timing. Two kinds of evidence:
+/// Judges the frames of the last three seconds. On a full link arrivals depend on bytes: a keyframe delays
+/// the frames after it, and data arrives all the time. Otherwise they follow the sender's timing. Two kinds
+/// of evidence:
+/// - Bytes: a line is fitted to the arrivals over the timestamps, and another over the cumulative bytes. If
+/// one fits three times better, it decides.
+/// - Busy time: the share of time in which frame data arrives. Needs the arrival of the first and last byte,
+/// and frames of several packets.
 ///
-/// - Bytes. One straight line is fitted to the arrivals over the timestamps, and one over the bytes so far. If one
-///   fits three times better than the other, that decides.
-/// - Busy time. The share of time in which the bytes of a frame arrive. It needs the arrival of a frame's first and
-///   of its last byte, and frames of several packets.
-///
-/// A reader that never waits for data is slower than the stream: then the arrivals are its own, and the link counts as
-/// full. Not thread-safe, no I/O.
+/// If the reader never waits for data, it is slower than the stream; the link then counts as full. Not
+/// thread-safe, no I/O.
 class LinkLoad {
  public:
   static constexpr double kSpan = 3;  // seconds of frames
 
-  /// Times are in seconds, on one clock.
+  /// Times are in seconds, on the same clock.
   struct Arrival {
     double pts = 0;
     double at = 0;                      // arrival of the first byte
     std::optional<double> ended = {};   // arrival of the last byte; nullopt if unknown
-    std::optional<double> waited = {};  // how long the reader has waited for it; nullopt if unknown
+    std::optional<double> waited = {};  // how long the reader waited for the frame; nullopt if unknown
     std::size_t size = 0;               // bytes; 0 if unknown
-    bool at_is_end = false;             // `at` is the arrival of the last byte: the first one's is unknown
+    bool at_is_end = false;             // `at` is the arrival of the last byte; that of the first is unknown
   };
 
   void add(const Arrival& arrival);
   void clear() noexcept;
   [[nodiscard]] LinkVerdict judge() const;
-  /// The frames of the last three seconds, and at least 20, in the order of their arrival.
+  /// Frames of the last three seconds, at least 20, in order of arrival.
   [[nodiscard]] const std::deque<Arrival>& arrivals() const noexcept { return arrivals_; }
 
  private:

@@ -12,8 +12,8 @@
 
 namespace freshframe::media {
 
-/// Behaves like a camera with room for one frame: a late reader gets the newest frame that is due, and the
-/// ones before it are missed. t0 is the time of the first next(). One thread at a time; blocks in next().
+/// Behaves like a camera with a buffer for one frame: a late reader gets the newest frame that is due, and
+/// misses the ones before it. t0 is the time of the first next(). Not thread-safe; next() blocks.
 class Pacer {
  public:
   struct Tick {
@@ -22,11 +22,11 @@ class Pacer {
     std::uint64_t missed = 0;  // frames between the previous tick and this one
   };
 
-  /// `frames`: their total number. A late reader still gets the last one.
+  /// `frames`: total number of frames. Even a late reader gets the last one.
   explicit Pacer(double fps, std::optional<std::int64_t> frames = std::nullopt)
       : fps_(fps), frames_(frames) {}
 
-  /// Waits until a frame is due. nullopt means `stop` was requested, or all frames were delivered.
+  /// Waits until a frame is due. Returns nullopt after a stop, or once all frames are delivered.
   std::optional<Tick> next(const Clock& clock, const std::stop_token& stop) {
     if (stop.stop_requested() || (frames_ && next_ >= *frames_)) return std::nullopt;
     if (!started_) start_ = clock.now();

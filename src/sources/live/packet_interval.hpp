@@ -1,4 +1,4 @@
-// The time between the packets of a live stream.
+// Measures the time between the packets of a live stream.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace freshframe::media {
 
-/// One thread.
+/// Not thread-safe.
 class PacketInterval {
  public:
   void begin_stream(TimePoint now) noexcept { last_ = now; }
@@ -16,9 +16,9 @@ class PacketInterval {
     seconds_ = seconds_ == 0 ? interval : seconds_ + kWeight * (interval - seconds_);
     last_ = arrived;
   }
-  /// Smoothed; 0 means not known.
+  /// Smoothed; 0 if unknown.
   [[nodiscard]] double seconds() const noexcept { return seconds_; }
-  /// The arrival of the last packet, or the beginning.
+  /// Arrival of the last packet, or the start.
   [[nodiscard]] TimePoint last() const noexcept { return last_; }
 
  private:

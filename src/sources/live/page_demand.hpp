@@ -1,4 +1,4 @@
-// Whether a page wants the pictures of a source.
+// Tracks whether a web page wants the frames of a source.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,25 +14,25 @@
 
 namespace freshframe::media {
 
-/// A picture that is asked for is a demand, however long it takes to come. A page asks again and again, so a demand
-/// counts for some seconds more.
+/// A requested frame counts as demand until it arrives. Pages request frames repeatedly, so demand lasts for
+/// some more seconds.
 class PageDemand {
  public:
   static constexpr Seconds kLast{5};
 
-  /// Any thread.
+  /// Thread-safe.
   void add(const std::shared_ptr<const core::PictureTap>& tap) {
     const Lock lock(mutex_);
     std::erase_if(taps_, [](const auto& each) { return each.expired(); });
     taps_.push_back(tap);
   }
 
-  /// Whether a page may ask.
+  /// Returns true if a page may request frames.
   [[nodiscard]] bool may_come() const {
     const Lock lock(mutex_);
     return std::ranges::any_of(taps_, [](const auto& each) { return !each.expired(); });
   }
-  /// A picture that is not sent, for those who follow the samples of the source.
+  /// Passes on a frame that is not delivered, for observers of the source.
   void tell(const Frame& picture) const {
     std::vector<std::shared_ptr<const core::PictureTap>> taps;
     {
@@ -43,7 +43,7 @@ class PageDemand {
       if (tap) tap->tell(picture);
     }
   }
-  /// One thread, often enough to see each picture that is asked for.
+  /// Call on one thread, often enough to notice each request.
   [[nodiscard]] bool any(TimePoint now) {
     const Lock lock(mutex_);
     const bool asked = std::ranges::any_of(taps_, [](const auto& each) {

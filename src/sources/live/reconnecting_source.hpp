@@ -1,4 +1,4 @@
-// A live source that connects again when its connection is lost: cameras and network streams.
+// Base class of live sources (cameras and network streams) that reconnect after an outage.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,16 +15,16 @@
 
 namespace freshframe::media {
 
-/// docs/reference/network-sources.md shows its states and their transitions. open() makes one attempt. After it,
-/// and after each loss, read() backs off and makes another. Where `reconnect` has none, and for a
-/// SourceRefused before the first connection, the error is thrown. All but url() and info() on one thread.
+/// docs/reference/network-sources.md shows the states and transitions. open() makes one attempt. Afterwards,
+/// and after each loss, read() backs off and tries again. If `reconnect` forbids that, or for SourceRefused
+/// before the first connection, the error is thrown. Use on one thread, except url() and info().
 class ReconnectingSource : public VideoSource {
  public:
   [[nodiscard]] VideoInfo info() const final;
   [[nodiscard]] bool live() const noexcept final { return true; }
   [[nodiscard]] NodeAbilities abilities() noexcept final { return abilities_; }
 
-  /// Makes a source that may reconnect fail unless its first frame comes. Call it before open().
+  /// Makes a source that may reconnect fail if its first frame does not arrive. Call before open().
   void need_first_frame() noexcept {
     if (reconnect_ == Reconnect::Always) reconnect_ = Reconnect::AfterItsFirstFrame;
   }
@@ -33,28 +33,28 @@ class ReconnectingSource : public VideoSource {
   void close() override { disconnect(); }
 
  protected:
-  /// `title` is its name in messages: "camera '/dev/video0'". `abilities`: of the derived class.
+  /// `title`: name in messages, such as "camera '/dev/video0'". `abilities`: of the derived class.
   ReconnectingSource(std::string title, Reconnect reconnect, NodeAbilities abilities = {});
 
-  /// One attempt. Throws any std::exception; SourceRefused when another attempt would fail as well.
+  /// Makes one attempt. Throws any std::exception; SourceRefused if another attempt would fail as well.
   virtual void connect(const Context& context) = 0;
-  /// The next frame of the connection. nullopt means the pipeline stops, the source has an end (after
-  /// finish()), or the frame could not be made. Throws when the connection is lost.
+  /// Returns the next frame of the connection. Returns nullopt after a stop, at the end of the source (after
+  /// finish()), and if the frame could not be created. Throws when the connection is lost.
   virtual std::optional<SourceItem<Frame>> next(const Context& context) = 0;
-  /// Ends the connection, even if connect() has made it only in part.
+  /// Closes the connection, even if connect() failed halfway.
   virtual void disconnect() = 0;
 
   [[nodiscard]] const std::string& title() const noexcept { return title_; }
   void set_info(VideoInfo info);
-  /// An outage is counted from the last packet.
+  /// Outages are measured from the last packet.
   void note_packet(TimePoint arrived) noexcept { last_packet_ = arrived; }
-  /// The source has an end, and has reached it: no other attempt follows.
+  /// Call at the end of a finite source, so that it does not reconnect.
   void finish() noexcept { finished_ = true; }
-  /// Counts and logs a change of the stream's size.
+  /// Counts and logs a change of the frame size.
   void note_size(FrameSize size, const Context& context);
-  /// Ends an outage: the connection has delivered a frame.
+  /// Call when a frame is delivered: ends an outage.
   void note_frame(const Context& context);
-  /// Returns nullopt if the frame could not be made. That counts as `decode`, and the reason is logged once. Throws
+  /// Returns nullopt if the frame could not be created, which is counted as `decode` and logged once. Throws
   /// with Reconnect::Never.
   [[nodiscard]] std::optional<Frame> make(FrameMaker& maker, AvFramePtr frame, const Context& context);
 
@@ -70,15 +70,15 @@ class ReconnectingSource : public VideoSource {
   bool connected_ = false;
   bool finished_ = false;
   bool had_frame_ = false;
-  bool was_connected_ = false;  // at least once: a camera that refuses then may be another one
+  bool was_connected_ = false;  // at least once: a camera that refuses later may be a different one
   BackOff back_off_;
-  TimePoint last_packet_{};  // time of the last packet, or of the first attempt's begin
+  TimePoint last_packet_{};  // of the last packet, or the start of the first attempt
   SizeWatch sizes_;
-  Seconds reminder_after_{};  // of an outage: since the last packet
-  std::string complaint_;     // the reason why frames could not be made
+  Seconds reminder_after_{};  // since the last packet of an outage
+  std::string complaint_;     // why frames could not be created
 
   mutable std::mutex info_mutex_;
-  forks::Hold<std::mutex> info_hold_{info_mutex_};  // info() answers in a forked child, too
+  forks::Hold<std::mutex> info_hold_{info_mutex_};  // so that info() works in a forked child
   VideoInfo info_;                                  // guarded by info_mutex_
 };
 

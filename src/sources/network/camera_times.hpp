@@ -1,4 +1,4 @@
-// The times of a live source's pictures: when each was captured, its pts, its wall time.
+// Computes the times of a live source's frames: capture time, pts and wall-clock time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,17 +23,18 @@
 
 namespace freshframe::media {
 
-// Recognises the packets with which a server begins a new connection although it has sent them on the last one.
+// Detects packets that a server sends again at the start of a new connection.
 
-/// A playlist keeps its newest segments while its encoder is dead. A new connection gets them again, and they
-/// are not new. By their bytes and times, not by their times alone: an encoder that was started again may
-/// count from 0. One thread.
+/// While its encoder is dead, a playlist keeps its newest segments, which a new connection receives again.
+/// They are recognised by bytes and timestamps, not timestamps alone, because a restarted encoder may count
+/// from 0. Not thread-safe.
 class RepeatedPackets {
  public:
-  /// A new connection begins. Packets that it has in common with the ones before come first.
+  /// Call for a new connection. Packets that it shares with earlier ones come first.
   void connect() noexcept { may_repeat_ = !known_.empty(); }
 
-  /// Remembers the packet. True means an earlier connection has brought it, and all before it on this one.
+  /// Remembers the packet. Returns true if this packet, and every packet before it on this connection,
+  /// already arrived on an earlier connection.
   [[nodiscard]] bool remember(std::int64_t pts, std::string_view bytes) {
     const auto mark = std::hash<std::string_view>{}(bytes) ^ (static_cast<std::size_t>(pts) * kSpread);
     const bool known = !known_.insert(mark).second;
@@ -47,52 +48,50 @@ class RepeatedPackets {
   }
 
  private:
-  static constexpr std::size_t kMost =
-      8192;  // packets: two minutes at 60 fps, more than the end of a playlist
+  static constexpr std::size_t kMost = 8192;  // packets: two minutes at 60 fps, more than a playlist holds
   static constexpr std::size_t kSpread = 0x9E3779B97F4A7C15;
 
   bool may_repeat_ = false;
   std::unordered_set<std::size_t> known_;
-  std::deque<std::size_t> order_;  // the keys of known_, oldest first
+  std::deque<std::size_t> order_;  // keys of known_, oldest first
 };
 
-/// One thread.
+/// Not thread-safe.
 class CameraTimes {
  public:
-  /// A packet as its connection gives it. `time`: by the stream, in seconds.
+  /// A packet from the connection. `time`: timestamp in seconds.
   struct Given {
     std::int64_t pts = 0;
     std::optional<double> time = {};
     std::string_view bytes = {};
-    bool is_bursty = false;  // as PacketConnection::is_bursty()
+    bool is_bursty = false;  // see PacketConnection::is_bursty()
   };
   struct Noted {
     TimePoint captured{};
-    bool is_new = true;  // no earlier connection has brought the packet
+    bool is_new = true;  // the packet did not arrive on an earlier connection
   };
 
-  /// `camera` is its name in the log. `clock_offset`: seconds that are added to the camera's wall times.
+  /// `camera`: name in the log. `clock_offset`: seconds added to the camera's wall-clock times.
   CameraTimes(std::string camera, double clock_offset)
       : camera_(std::move(camera)), clock_offset_(clock_offset) {}
 
-  /// A new connection begins. `wrap`: as PacketConnection::wrap().
+  /// Call for a new connection. `wrap`: see PacketConnection::wrap().
   void connect(double wrap);
-  /// The times of the next connection are others.
+  /// The next connection's timestamps are unrelated.
   void disconnect();
 
-  /// Notes the times of a packet. Returns the best estimate of the time at which its picture was captured: its delay
-  /// against others, by its own time, is part of its age.
+  /// Records a packet's times. Returns the best estimate of when its frame was captured: delay relative to
+  /// other frames, by the timestamps, counts towards its age.
   [[nodiscard]] Noted note(const Given& packet, const PacketNotes& notes, const Context& context);
   /// Returns the pts of the next frame.
   [[nodiscard]] double place(std::optional<double> time, TimePoint captured) {
     return timeline_.place_rising(time, captured);
   }
-  /// Returns the UTC of a picture with this time of the stream. If it has none, the engine gives it the time of its
-  /// arrival.
+  /// Returns the UTC time of a frame with this timestamp. If there is none, the engine uses the arrival time.
   [[nodiscard]] Utc find_utc(std::optional<double> time, TimePoint captured, const Context& context);
-  /// Counts how old the picture is by its playlist's own times, if there are any.
+  /// Counts how old the frame is according to the playlist's own times, if any.
   void count_behind(std::optional<double> time, const Context& context) const;
-  /// Stamped seconds per second.
+  /// Stamped seconds per real second.
   [[nodiscard]] float pace() const noexcept { return static_cast<float>(line_.pace()); }
   /// The timeline of the frames.
   [[nodiscard]] LiveTimeline& timeline() noexcept { return timeline_; }
@@ -107,11 +106,11 @@ class CameraTimes {
   const double clock_offset_;
   LiveTimeline timeline_;
   ArrivalLine line_;
-  CameraClock clock_;      // clock of this connection
-  double shown_pace_ = 1;  // pace of the newest WARNING
+  CameraClock clock_;      // of this connection
+  double shown_pace_ = 1;  // in the latest warning
   RepeatedPackets repeated_;
   bool named_implausible_ = false;
-  std::optional<double> program_offset_;  // Unix time of the stream's time 0, by the playlist
+  std::optional<double> program_offset_;  // Unix time of timestamp 0, from the playlist
 };
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Makes the connections of a live source: by freshframe's own RTSP, or by FFmpeg.
+// Connects a live source, with freshframe's own RTSP client or with FFmpeg.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,24 +19,24 @@
 
 namespace freshframe::media {
 
-/// rtsp:// is read by freshframe itself. Streams that it cannot read, and options that it does not know, go to
-/// FFmpeg. One thread; outlives its connections.
+/// freshframe's own client reads rtsp:// URLs. Streams that it cannot read and options that it does not know
+/// are left to FFmpeg. Not thread-safe; must outlive its connections.
 class Connector {
  public:
-  /// Throws OptionError for a wrong value of the option "rtsp".
+  /// Throws OptionError for an invalid value of the option "rtsp".
   Connector(SourceUrl url, OpenOptions options);
 
   /// The options for FFmpeg.
   [[nodiscard]] const OpenOptions& options() const noexcept { return options_; }
-  /// Blocks, and throws, as the connection's constructor does.
+  /// Blocks and throws like the connection's constructor.
   [[nodiscard]] std::unique_ptr<PacketConnection> connect(const Context& context);
-  /// The connection has given a frame.
+  /// Call when the connection delivers a frame.
   void note_frame();
-  /// The connection is over. Call it once, before the next connect().
+  /// Call once when a connection has ended, before the next connect().
   void note_end();
-  /// Keeps the decoder of a connection. The next one gets it if its stream is the same.
+  /// Keeps the decoder of a connection, for the next one if its stream is the same.
   void keep(std::unique_ptr<Decoder> decoder) { kept_->keep(std::move(decoder)); }
-  /// No connection follows.
+  /// Call when no connection follows.
   void close() {
     aside_.reset();
     kept_->keep(nullptr);
@@ -53,10 +53,10 @@ class Connector {
   rtsp::Memory memory_;
   bool is_connected_ = false;
   bool has_frame_ = false;  // on this connection
-  std::string why_;         // the own client failed last
+  std::string why_;         // why freshframe's own client failed last
   const std::shared_ptr<Learned> learned_ = std::make_shared<Learned>();
   const std::shared_ptr<KeptDecoder> kept_ = std::make_shared<KeptDecoder>();
-  std::optional<DetachedCall> aside_;  // the call of a LiveConnection that may be abandoned
+  std::optional<DetachedCall> aside_;  // call of a LiveConnection that can be abandoned
 };
 
 }  // namespace freshframe::media

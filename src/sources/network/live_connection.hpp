@@ -1,4 +1,4 @@
-// One connection to a network source over FFmpeg: from its name to the packets of its video stream.
+// A connection to a network source with FFmpeg, from name resolution to the packets of its video stream.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,13 +22,13 @@
 
 namespace freshframe::media {
 
-/// One thread. Blocks in the constructor and in next() until the server delivers, the time limit passes or
-/// the pipeline stops. FFmpeg resolves names when it connects, which cannot be interrupted: see reader_for().
+/// Not thread-safe. The constructor and next() block until the server responds, the time limit passes or the
+/// pipeline stops. FFmpeg resolves names when it connects, which cannot be interrupted: see reader_for().
 class LiveConnection final : public PacketConnection {
  public:
   using Shared = LiveShared;
 
-  /// Throws SourceError, SourceTimeoutError, SourceRefused; after a stop a SourceError, which is ignored.
+  /// Throws SourceError, SourceTimeoutError or SourceRefused; after a stop a SourceError, which is ignored.
   LiveConnection(const SourceUrl& url, const OpenOptions& options, const Context& context,
                  std::optional<DetachedCall>& aside, const Shared& shared);
   LiveConnection(const LiveConnection&) = delete;
@@ -46,31 +46,31 @@ class LiveConnection final : public PacketConnection {
   }
   [[nodiscard]] bool is_timeless() const override { return input_->is_timeless(); }
   [[nodiscard]] bool is_bursty() const override { return input_->is_bursty(); }
-  /// FFmpeg (up to 7.1) does not know that the timestamps of RTP have 32 bits.
+  /// FFmpeg (up to 7.1) does not report that RTP timestamps have 32 bits.
   [[nodiscard]] double wrap() const override { return std::ldexp(input_->seconds(1).value_or(0), 32); }
 
  private:
-  /// The URL for FFmpeg: with the only address of its host, so that FFmpeg looks nothing up. If the host has
-  /// several, FFmpeg must look them up itself: then it tries one after the other, 0.2 s apart, and takes the
-  /// first that answers (RFC 8305).
+  /// Returns the URL for FFmpeg. If the host has a single address, the URL contains it, to avoid a lookup. If
+  /// it has several, FFmpeg looks them up itself, tries one after the other, 0.2 s apart, and uses the first
+  /// that answers (RFC 8305).
   [[nodiscard]] std::string target(const core::LiveUrl& url);
   void open(const std::string& target);
   void check_pace() const;
-  /// Throws, unless it is a damaged packet, which is counted.
+  /// Throws, unless the result is a damaged packet, which is counted.
   void check_result(int result, const Context& context);
   /// `known`: of a packet that FFmpeg's parser has not seen.
   [[nodiscard]] PictureNotes take_notes(const AVPacket& packet, const std::optional<PictureNotes>& known);
-  /// The packets of a burst count at their own distances.
+  /// Packets of a burst count at their own intervals.
   void note_packet(const ReadPacket& read, const Context& context);
   void check_stop() const;
   void check_open(bool in_time) const;
   [[noreturn]] void lose(const std::string& why, int code) const;
 
-  const std::string url_;  // password masked: for messages
+  const std::string url_;  // for messages: the password is masked
   const OpenOptions& options_;
   SourceCounters& book_;
-  std::optional<DetachedCall>& aside_;  // one call at a time; its owner outlives this connection
-  const TimePoint deadline_;            // real time, of the opening
+  std::optional<DetachedCall>& aside_;  // one call at a time; its owner must outlive this connection
+  const TimePoint deadline_;            // real time, for opening
   const std::stop_token stop_;
   std::shared_ptr<LiveInput> input_;  // shared with the detached call
   std::unique_ptr<PacketReader> reader_;
@@ -78,7 +78,7 @@ class LiveConnection final : public PacketConnection {
   bool after_loss_ = false;  // a packet could not be read
   int damaged_in_row_ = 0;
   PacketInterval interval_;
-  TimePoint lasts_until_{};  // real time: what has come of a playlist is enough until then
+  TimePoint lasts_until_{};  // real time until which the playlist's data is sufficient
 };
 
 }  // namespace freshframe::media

@@ -28,8 +28,8 @@
 
 namespace freshframe::media {
 
-/// Takes the packets of its connections, notes their times, hands them to the node that emits packets, and gives them to
-/// the decoder while frames are wanted.
+/// Takes the packets of its connections, records their times, passes them to the packet output, and to the
+/// decoder while frames are wanted.
 class LiveSource final : public ReconnectingSource, public PacketCamera, public core::WatchedSource {
  public:
   LiveSource(SourceUrl url, OpenOptions options);
@@ -60,7 +60,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   [[nodiscard]] bool has_to_see(const PacketNotes& notes) const {
     return notes.can_begin && (wish_.sees_next() || still_.needs_picture(notes.arrived));
   }
-  /// Whether a copy to the host would be the only one.
+  /// Returns true if nothing else requires a copy to host memory.
   [[nodiscard]] bool stays_on_card() const { return options_.on_device && connection_->decoder().has_card(); }
   void watch_bytes(const LiveDecoding::Arrived& arrived, const Context& context);
   void see_key(const LiveDecoding::Arrived& arrived, const Context& context);
@@ -68,14 +68,14 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
 
   const SourceUrl url_;
   const OpenOptions options_;
-  Connector connector_;         // outlives connection_
-  std::shared_ptr<Card> card_;  // Note [One context]; null without a wish for a card, or without one
-  std::optional<CardOpening> card_opening_;  // until the first connection is made, or has failed
+  Connector connector_;                      // outlives connection_
+  std::shared_ptr<Card> card_;               // Note [One context]; null if no GPU is requested or available
+  std::optional<CardOpening> card_opening_;  // until the first connection succeeds or fails
   std::unique_ptr<PacketConnection> connection_;
-  std::exception_ptr lost_;  // the error of connection_, thrown after the decoder's last frames
+  std::exception_ptr lost_;  // error of connection_, thrown after the decoder's last frames
   AvPacketPtr packet_;
   CameraTimes times_;
-  Damage sent_damage_;  // damage of this connection's packets
+  Damage sent_damage_;  // in this connection's packets
   PacketOutput packets_;
   FrameWish wish_;
   LiveDecoding decoding_;

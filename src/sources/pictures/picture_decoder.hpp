@@ -1,4 +1,4 @@
-// Decodes the first picture of a file.
+// Decodes the first image of a file.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,12 +16,12 @@ struct DecodedPicture {
   AvFramePtr frame;  // never null
   std::string codec;
   std::string container;
-  bool still = false;  // the file is a picture, not a video
-  Turn turn;           // turn of the container
+  bool still = false;  // the file is an image, not a video
+  Turn turn;           // from the container
 };
 
-/// An incomplete picture is an error. Removes the entries that it knows from `options`. Throws SourceError,
-/// SourceTimeoutError.
+/// Treats an incomplete image as an error. Removes the entries that it uses from `options`. Throws
+/// SourceError or SourceTimeoutError.
 [[nodiscard]] DecodedPicture decode_picture(const DemuxerSettings& settings, int threads,
                                             Dictionary& options);
 

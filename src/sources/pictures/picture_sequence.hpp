@@ -1,4 +1,4 @@
-// Pictures in files, one after the other, as a video.
+// Reads a sequence of image files as a video.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,9 +16,9 @@
 
 namespace freshframe::media {
 
-/// Picture n has the number n and the time n / fps. A picture that is missing or cannot be decoded leaves its
-/// place empty and counts as `decode`. Lossless by default. With `realtime` it behaves like a camera that
-/// delivers each picture at its time, and pictures that it cannot deliver in time count as `device`.
+/// Image n has the number n and the time n / fps. An image that is missing or cannot be decoded leaves a gap
+/// and counts as `decode`. Lossless by default. With `realtime` it behaves like a camera that delivers each
+/// image at its time; images that cannot be delivered in time count as `device`.
 class PictureSequence final : public VideoSource {
  public:
   /// Throws OptionError for an invalid pattern.
@@ -27,23 +27,23 @@ class PictureSequence final : public VideoSource {
   [[nodiscard]] std::string url() const override { return url_.masked; }
   [[nodiscard]] VideoInfo info() const override { return info_; }
   [[nodiscard]] bool live() const noexcept override { return options_.realtime; }
-  /// Returns the total without the empty places.
+  /// Total number of images, without gaps.
   [[nodiscard]] std::optional<std::int64_t> total() const override;
 
-  /// Lists the pictures. The first picture that can be decoded determines the format.
+  /// Lists the images. The first one that can be decoded determines the format.
   void open(const Context& context) override;
   std::optional<SourceItem<Frame>> read(const Context& context) override;
 
  private:
-  /// One step of the sequence: its number, counted through all loops, and its due time.
+  /// A step of the sequence: its number, counted across repetitions, and its due time.
   struct Step {
     std::int64_t n = 0;
-    const ListedPicture* picture = nullptr;  // null means an empty place
+    const ListedPicture* picture = nullptr;  // null for a gap
     TimePoint due{};
   };
 
   void describe(const Context& context);
-  /// Keeps only the pictures from `start` to `end`. Throws SourceError when no picture is left.
+  /// Keeps only the images from `start` to `end`. Throws SourceError if none is left.
   void select();
   /// Returns nullopt at the end, or after a stop.
   [[nodiscard]] std::optional<Step> next_step(const Context& context);
@@ -59,16 +59,16 @@ class PictureSequence final : public VideoSource {
   const SourceUrl url_;
   OpenOptions options_;
   VideoInfo info_;
-  std::string directory_;  // the program's at open(), where relative paths begin
+  std::string directory_;  // the working directory at open(), for relative paths
   PictureList list_;
-  std::int64_t begin_ = 0;  // the first place that is read
-  std::int64_t end_ = 0;    // after the last
+  std::int64_t begin_ = 0;  // first position that is read
+  std::int64_t end_ = 0;    // after the last position
   FrameMaker maker_;
   SizeWatch sizes_;
   std::optional<Pacer> pacer_;  // realtime
   std::size_t next_ = 0;        // index into list_.pictures
-  std::int64_t place_ = 0;      // after the picture before next_
-  std::int64_t passes_ = 0;     // repetitions by `loop`
+  std::int64_t place_ = 0;      // after the image before next_
+  std::int64_t passes_ = 0;     // repetitions with `loop`
   std::int64_t decoded_in_pass_ = 0;
 };
 

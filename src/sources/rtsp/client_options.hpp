@@ -1,4 +1,4 @@
-// The entries of a user's options that freshframe's own RTSP knows.
+// Parses the options that freshframe's own RTSP client supports.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,7 +13,7 @@ namespace freshframe::media::rtsp {
 
 using Entries = std::map<std::string, std::string>;
 
-/// options={"rtsp": "own"} or "ffmpeg": which client is to be used, without a second attempt by the other.
+/// options={"rtsp": "own"} or "ffmpeg" selects the client, without falling back to the other.
 inline constexpr const char* kClientOption = "rtsp";
 enum class Client : std::uint8_t { Any, Own, Ffmpeg };
 
@@ -21,32 +21,32 @@ struct ClientOptions {
   Client client = Client::Any;
   SessionOptions session;
   Entries decoder;      // options of FFmpeg's decoder
-  std::string unknown;  // "'a', 'b'": the options that only FFmpeg's RTSP may know; empty means none
+  std::string unknown;  // options that only FFmpeg's RTSP client may know, as "'a', 'b'"; or empty
 };
 
 /// Throws OptionError for a value of "rtsp" that is neither "own" nor "ffmpeg".
 [[nodiscard]] ClientOptions read_client_options(const Entries& entries);
 
-// Chooses the RTSP client of the next attempt: freshframe's own, or FFmpeg's.
+// Chooses the RTSP client for the next attempt: freshframe's own, or FFmpeg's.
 
-/// The own client comes first. When it does not understand the server, or when it has lost two connections in
-/// a row before their first frame, the other one is tried, in turn, until one of them has given a frame. That
-/// one is kept. After three failures of it in a row the other has one attempt again. One thread.
+/// freshframe's own client is used first. If it does not understand the server, or loses two connections in a
+/// row before their first frame, the clients take turns until one delivers a frame. That one is kept, but
+/// after three failures in a row the other gets one attempt. Not thread-safe.
 class ClientChoice {
  public:
-  /// `wanted`: Any, or the client that is always taken.
+  /// `wanted`: Any, or the client to use always.
   explicit ClientChoice(Client wanted = Client::Any) : wanted_(wanted) {}
 
   [[nodiscard]] bool is_own() const noexcept {
     return wanted_ == Client::Any ? own_ : wanted_ == Client::Own;
   }
-  /// Whether another attempt at once, by the other client, makes sense.
+  /// Returns true if the other client may be tried immediately.
   [[nodiscard]] bool is_free() const noexcept { return wanted_ == Client::Any; }
 
-  /// The attempt has failed, or its connection was lost before its first frame; nullopt means for another
-  /// reason than a Fault. True means the next attempt is made by the other client.
+  /// Call if the attempt failed, or the connection was lost before its first frame; nullopt for reasons other
+  /// than a Fault. Returns true if the next attempt uses the other client.
   bool note_failure(std::optional<Trouble> trouble);
-  /// Returns true if FFmpeg's client has given its first frame where the own one had failed.
+  /// Returns true if FFmpeg's client delivered its first frame after freshframe's own client failed.
   bool note_frame();
 
  private:
@@ -54,9 +54,9 @@ class ClientChoice {
 
   const Client wanted_;
   bool own_ = true;
-  std::optional<bool> kept_;  // whether the kept one is the own
+  std::optional<bool> kept_;  // true if freshframe's own client is kept
   int failures_ = 0;          // in a row
-  int losses_ = 0;            // losses of the own client, in a row
+  int losses_ = 0;            // in a row, of freshframe's own client
 };
 
 }  // namespace freshframe::media::rtsp

@@ -1,4 +1,5 @@
-// A connection to a camera by freshframe's own RTSP: pictures as soon as their last packet has come.
+// A connection to a camera with freshframe's own RTSP client. Delivers frames as soon as their last packet
+// arrives.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -32,27 +33,26 @@
 
 namespace freshframe::media::rtsp {
 
-/// The knowledge of a source about its camera that outlives a connection.
+/// What a source knows about its camera across connections.
 struct Memory {
   PictureEnds::Trust markers = PictureEnds::Trust::Learned;
-  bool udp_fails = false;      // no packet came that way
-  PacketOrder::Counts counts;  // counts of all earlier connections
+  bool udp_fails = false;      // no packets arrived over UDP
+  PacketOrder::Counts counts;  // of all earlier connections
   std::uint64_t marker_faults = 0;
   KeepAlive keep_alive;
-  std::optional<Trouble> trouble;  // why the last connection could not be made, or was lost
+  std::optional<Trouble> trouble;  // why the last connection failed or was lost
 };
 
-/// A separate thread reads the network, so that an arrival is not stamped late by the time that decoding
-/// takes.
+/// A separate thread reads the network, so that decoding does not delay arrival times.
 class Connection final : public PacketConnection, private PacketSink {
  public:
-  /// The parts that all connections of a source share.
+  /// State shared by all connections of a source.
   struct Shared {
     Memory& memory;
     KeptDecoder& kept;
   };
 
-  /// Throws SourceError, SourceTimeoutError, SourceRefused.
+  /// Throws SourceError, SourceTimeoutError or SourceRefused.
   Connection(const SourceUrl& url, const OpenOptions& options, const Context& context, const Shared& shared);
   ~Connection() override;
 
@@ -80,7 +80,7 @@ class Connection final : public PacketConnection, private PacketSink {
   void note_end();
   [[noreturn]] void fail(const Fault& fault, const std::string& doing);
 
-  // The reading thread calls these.
+  // Called on the reading thread.
   void on_packet(Bytes bytes, TimePoint arrived) override;
   void on_report(Bytes bytes, TimePoint arrived) override;
   [[nodiscard]] std::optional<TimePoint> due() const override { return order_->due(); }
@@ -92,7 +92,7 @@ class Connection final : public PacketConnection, private PacketSink {
   void finish_pictures() noexcept;
   void note_counts();
 
-  const std::string url_;  // password masked: for messages
+  const std::string url_;  // for messages: the password is masked
   const OpenSecrets secrets_;
   const OpenOptions& options_;
   const ClientOptions client_;
@@ -101,7 +101,7 @@ class Connection final : public PacketConnection, private PacketSink {
   Memory& memory_;
   KeptDecoder& kept_;
   const std::stop_token stop_;
-  std::stop_source ending_;  // by a stop, or by the destructor
+  std::stop_source ending_;  // requested by a stop, or by the destructor
   Waiter waiter_;
   std::unique_ptr<Session> session_;
   Media media_;
@@ -111,15 +111,15 @@ class Connection final : public PacketConnection, private PacketSink {
   std::optional<PacketOrder> order_;
   std::optional<Reception> reception_;
   std::optional<PictureMaker> maker_;
-  Damage damage_;  // by the knowledge of the reading thread
+  Damage damage_;  // as seen by the reading thread
   std::optional<TimePoint> told_loss_;
   PictureQueue pictures_;
-  std::uint64_t oversized_ = 0;  // pictures that are counted
-  int faults_ = 0;               // faults of markers that are logged
+  std::uint64_t oversized_ = 0;  // frames already counted
+  int faults_ = 0;               // marker faults already logged
   Direct direct_;                // may be empty
   PacketInterval interval_;
   TimePoint played_{};
-  // Last: they end first.
+  // Last, so that they are destroyed first.
   std::jthread reader_;
   std::stop_callback<std::function<void()>> on_stop_;
 };

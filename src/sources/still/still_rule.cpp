@@ -21,7 +21,7 @@ constexpr std::uint64_t kFresh = 3;   // keyframes with motion, in a row
 constexpr std::size_t kNewKept = 16;  // the number of bits in Field::again
 constexpr int kMostOfNew = 10;
 constexpr std::uint64_t kLoops = 3;          // keyframes in a row at the same interval
-constexpr std::uint64_t kLoopsOfShort = 10;  // minus the interval, if that is larger: quantisers drift
+constexpr std::uint64_t kLoopsOfShort = 10;  // minus the interval; used if larger than kLoops
 constexpr double kFewestOfLoop = 1.75;       // keyframes
 constexpr double kSameTime =
     0.25;                    // seconds between intervals that count as equal: keyframes arrive early or late

@@ -1,4 +1,4 @@
-// Whether a source shows one picture, or the same ones again and again, by digests of its keyframes.
+// Decides from the hashes of keyframes whether a source is frozen or loops.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,26 +16,30 @@
 namespace freshframe::media {
 
 /// Note [What proves a still picture]
-/// Frames that are equal to the one before prove nothing: of a scene without motion, encoders repeat them. Keyframes
-/// are encoded by themselves, and a sensor's noise makes each another one. So:
-/// - A keyframe that is equal to one at least 2 s older is a proof: a clock on a page changes every second. No
-///   likeness is asked for. Under rate control the quantiser wanders, so equal ones come now and then: new ones between
-///   them are no motion.
-/// - Where a fifth of the fields come again, on average over 8 keyframes, it is likely: these parts had the same
-///   quantiser 2 s ago or earlier. It takes 12 fields with contrast and 28 keyframes. A field that has come again in
-///   none of the last 16 that were new is a clock on a page, or something else that moves, and nothing is said.
-/// - It ends with three successive keyframes whose fields are new, or with eight that make neither of both.
-/// - A page whose clock came late once, or an encoder that repeated a picture, is a proof like any other. It ends with the
-///   next new picture, if in the last 16 new ones a field never came again and most others mostly did: it is the clock
-///   that goes on. Where the others come again less often, it ends with 16 keyframes in a row that prove nothing.
-/// - Three proofs in a row at the same distance above 1 are a loop, whose period is the time to the equal picture. Proofs at
-///   other times make the period the longest time such that all are multiples of it: where one picture a second
-///   counts, not each round has the same ones. It is no longer a loop once it would be shorter than two keyframes, as
-///   where quantisers wander, or no picture has come again after a multiple of it for as long as it lasts.
-/// - A picture without contrast proves nothing but that: flat comes before still. It ends with the first picture that
-///   shows contrast, because a covered lens shows none, and an empty wall has a visitor now and then. Two such pictures
-///   that are equal are no proof, because an empty scene without noise is the same each time.
-/// One thread.
+/// Frames that equal the previous one prove nothing, because encoders repeat them in a scene without motion.
+/// Keyframes are encoded independently, and sensor noise makes each one different. So:
+/// - A keyframe that is equal to one at least 2 s older proves a freeze. (A clock on a page changes every
+/// second.) Only exact equality counts. Rate control varies the quantiser, so equal keyframes appear now and
+/// then, and new ones in between are not motion.
+/// - If a fifth of the fields repeat, on average over 8 keyframes, a freeze is likely: these parts had the
+/// same quantiser at least 2 s ago. This needs 12 fields with contrast and 28 keyframes. If a field did not
+/// repeat in any of the last 16 new images, it is a clock or something else that moves, and no freeze is
+/// reported.
+/// - A freeze ends with three keyframes in a row whose fields are new, or with eight that show neither.
+/// - A page whose clock was late once, or an encoder that repeated an image, also proves a freeze. This ends
+/// with the next new image if, in the last 16 new ones, one field never repeated and most others mostly did
+/// (a running clock). If the others repeat less often, it ends after 16 keyframes in a row that prove
+/// nothing.
+/// - Three proofs in a row at the same interval above 1 are a loop, whose period is the time to the equal
+/// image. Proofs at other times reduce the period to the largest time of which all are multiples, because
+/// with one image counted per second not every round contains the same ones. The loop ends if the period
+/// would fall below two keyframes (quantisers vary), or if no image has repeated after a multiple of it for a
+/// whole period.
+/// - An image without contrast proves only that: flat takes precedence over still. It ends with the first
+/// image that shows contrast, because a covered lens shows none, and an empty wall has a visitor now and
+/// then. Two equal images without contrast prove nothing, because an empty scene without noise is always the
+/// same.
+/// Not thread-safe.
 class StillRule {
  public:
   static constexpr std::size_t kWholesKept = 1024;
@@ -46,40 +50,40 @@ class StillRule {
     Kind kind = Kind::None;
     TimePoint since{};
     std::uint64_t pictures = 0;  // keyframes since then
-    std::uint64_t contents = 0;  // different ones of them; as many as pictures: only fields have come again
+    std::uint64_t contents = 0;  // number of different ones among them; equal to `pictures` if only fields
+                                 // repeated
     double period = 0;           // seconds, of a loop
   };
 
-  /// A keyframe. Times never go back.
+  /// Adds a keyframe. Times must not decrease.
   void add(const PictureDigest& picture, TimePoint time);
   [[nodiscard]] Verdict verdict() const;
 
  private:
-  static constexpr std::size_t kFieldsKept = 32;  // digests of each field
+  static constexpr std::size_t kFieldsKept = 32;  // hashes per field
 
   struct Whole {
     std::uint64_t bits;
     TimePoint time;
     std::uint64_t number;
-    bool is_new;  // none of those before was equal
+    bool is_new;  // no earlier image was equal
   };
   struct Field {
-    std::array<std::uint64_t, kFieldsKept> seen{};  // as times_
-    std::uint16_t again =
-        0;  // of the pictures that were new as a whole; the newest is the lowest bit: seen before
+    std::array<std::uint64_t, kFieldsKept> seen{};  // hashes, indexed like times_
+    std::uint16_t again = 0;  // one bit per new image, the newest lowest: whether the field was seen before
     bool contrast = false;
   };
 
   void note_flat(bool flat, TimePoint time);
-  /// The share of the fields with contrast that have come again; 0 if none has contrast.
+  /// Returns the share of fields with contrast that repeated; 0 if none has contrast.
   double add_fields(const std::vector<FieldDigest>& fields, TimePoint time);
   void add_whole(const PictureDigest& picture, TimePoint time);
   void note_again(const Whole& newest, TimePoint time);
-  /// Whether the source was away since the picture of this number.
+  /// Returns true if the source was interrupted since the image of this number.
   [[nodiscard]] bool has_hole(std::uint64_t since, TimePoint time) const;
-  /// Whether this one came one period ago, too.
+  /// Returns true if this image also appeared one period ago.
   [[nodiscard]] bool came_before(std::uint64_t bits, TimePoint time) const;
-  /// The oldest picture that is equal, and is not from before the newest motion.
+  /// Returns the oldest equal image since the newest motion.
   [[nodiscard]] std::optional<Whole> find_unmoved(std::uint64_t bits) const;
   void note_likely(TimePoint time);
   void note_motion(double share);
@@ -87,28 +91,28 @@ class StillRule {
   [[nodiscard]] bool has_clock() const;
   [[nodiscard]] double mean_share() const;
 
-  std::uint64_t count_ = 0;  // count of keyframes
+  std::uint64_t count_ = 0;  // of keyframes
   std::deque<Whole> wholes_;
   std::vector<Field> fields_;
-  std::array<TimePoint, kFieldsKept> times_{};  // times of the newest pictures of this size, in turn
+  std::array<TimePoint, kFieldsKept> times_{};  // of the newest images of this size, as a ring buffer
   std::size_t sized_ = 0;                       // number of pictures of this size
   std::size_t new_ = 0;                         // number of these that were new as a whole
   std::deque<double> shares_;                   // shares of the newest pictures
-  std::size_t with_contrast_ = 0;               // fields of the newest picture
-  bool is_new_ = true;                          // the newest picture: none of those before is equal
-  bool proved_ = false;                         // by the newest picture
-  std::uint64_t fresh_ = 0;                     // pictures in a row whose fields were new
-  std::uint64_t unproved_ = 0;                  // pictures in a row that were new as a whole
-  std::uint64_t distance_ = 0;                  // distance of the newest picture from its equal, in keyframes
-  std::uint64_t row_ = 0;                       // pictures in a row at that distance
+  std::size_t with_contrast_ = 0;               // fields of the newest image
+  bool is_new_ = true;                          // the newest image equals no earlier one
+  bool proved_ = false;                         // the newest image proved a freeze
+  std::uint64_t fresh_ = 0;                     // images in a row whose fields were new
+  std::uint64_t unproved_ = 0;                  // images in a row that were new as a whole
+  std::uint64_t distance_ = 0;                  // keyframes between the newest image and its equal
+  std::uint64_t row_ = 0;                       // images in a row at that distance
   double period_ = 0;                           // seconds; 0 without a loop
-  TimePoint looped_{};                          // the newest picture of the loop
-  std::uint64_t moved_ = 0;     // the number of the newest picture that was another scene than those before
-  std::optional<Whole> still_;  // the first one of the still picture
-  std::optional<TimePoint> likely_;  // fields have come again since then
-  std::uint64_t likely_number_ = 0;  // number of the keyframe then
-  std::optional<TimePoint> flat_;    // no picture has shown contrast since then
-  std::uint64_t flat_number_ = 0;    // number of the keyframe then
+  TimePoint looped_{};                          // newest image of the loop
+  std::uint64_t moved_ = 0;                     // number of the newest image that showed a different scene
+  std::optional<Whole> still_;                  // the first image of the freeze
+  std::optional<TimePoint> likely_;             // fields have repeated since then
+  std::uint64_t likely_number_ = 0;             // number of the keyframe then
+  std::optional<TimePoint> flat_;               // no image has shown contrast since then
+  std::uint64_t flat_number_ = 0;               // number of the keyframe then
 };
 
 }  // namespace freshframe::media

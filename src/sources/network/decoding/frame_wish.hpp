@@ -1,4 +1,4 @@
-// Whether the frames of a live source are wanted: it decodes no others.
+// Decides whether the frames of a live source are wanted. Others are not decoded.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,11 +12,11 @@
 
 namespace freshframe::media {
 
-/// By nodes and readers, by the pages that show the source, and by the source itself, which sees a keyframe of each
-/// stream. The source's thread, except for demand() and looks().
+/// Combines the demand of nodes and readers, of pages that show the source, and of the source itself, which
+/// decodes one keyframe of each stream. Called on the source's thread, except demand() and looks().
 class FrameWish {
  public:
-  /// `keys`: as OpenOptions::decode.
+  /// `keys`: see OpenOptions::decode.
   explicit FrameWish(bool keys) : keys_(keys) {}
 
   /// The demand of nodes and readers.
@@ -24,32 +24,32 @@ class FrameWish {
   /// The demand of pages.
   [[nodiscard]] PageDemand& pages() noexcept { return pages_; }
 
-  /// A new connection.
+  /// Call for a new connection.
   void connect(TimePoint now) {
     sees_next_ = true;
     keyless_since_ = now;
   }
-  /// A keyframe has come.
+  /// Call for each keyframe.
   void note_key() noexcept { keyless_since_.reset(); }
-  /// The next keyframe is of another stream than the last that was seen, or it is not.
+  /// Whether the next keyframe belongs to a different stream than the last one that was decoded.
   void see_next(bool sees) noexcept { sees_next_ = sees; }
 
-  /// Whether all packets are to be decoded. A page may show also a stream without keyframes, and a stream with too
-  /// much after the last keyframe to keep: `must_begin`.
+  /// Returns true if all packets are to be decoded. For a page, this includes streams without keyframes, and
+  /// (`must_begin`) streams with too much data since the last keyframe to keep.
   [[nodiscard]] bool decodes(TimePoint now, bool must_begin) {
     const bool lacks_key = keyless_since_ && Seconds(now - *keyless_since_).count() >= KeyGate::kLongest;
     const bool is_for_pages = must_begin || (lacks_key && !keys_ && pages_.may_come());
     return demand_.any() || pages_.any(now) || is_for_pages;
   }
-  /// Whether the source has to decode the next keyframe although nothing takes its frame, to know what pictures of this
-  /// stream are like.
+  /// Returns true if the next keyframe must be decoded even if nobody wants its frame, to learn the stream's
+  /// format.
   [[nodiscard]] bool sees_next() const noexcept { return sees_next_; }
 
  private:
   const bool keys_;
   FrameDemand demand_;
   PageDemand pages_;
-  std::optional<TimePoint> keyless_since_;  // start of a time without a keyframe in this connection
+  std::optional<TimePoint> keyless_since_;  // start of a period without keyframes in this connection
   bool sees_next_ = true;
 };
 

@@ -1,4 +1,4 @@
-// Notices that a live source's decoder makes no pictures of the packets that arrive.
+// Detects that a live source's decoder produces no frames from the packets that arrive.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,16 +8,16 @@
 
 namespace freshframe::media {
 
-/// Packets alone do not make a source alive. One thread.
+/// Packets alone do not prove that a source works. Not thread-safe.
 class FruitlessPackets {
  public:
-  /// The connection begins, or a picture has come.
+  /// Call when the connection starts, or a frame arrives.
   void begin_stream(TimePoint now) noexcept {
     since_ = now;
     packets_ = 0;
   }
-  /// A packet went to the decoder. True means for `limit` seconds it has made no picture of any. Not before
-  /// there were more packets than a decoder may hold back to reorder them, as slow streams need their time.
+  /// Call for each packet sent to the decoder. Returns true if no frame was produced for `limit` seconds, but
+  /// only after more packets than a decoder may hold back for reordering, since slow streams take longer.
   [[nodiscard]] bool add(TimePoint now, double limit) noexcept {
     if (packets_ == 0) since_ = now;
     return ++packets_ > kMostReordered && Seconds(now - since_).count() >= limit;

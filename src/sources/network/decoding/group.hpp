@@ -1,4 +1,4 @@
-// The packets since a live stream's last keyframe, with which a decoder that begins late catches up.
+// Keeps the packets since a live stream's last keyframe, so that a decoder that starts late can catch up.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,18 +18,19 @@
 namespace freshframe::media {
 
 /// Note [A decoder that comes later]
-/// A decoder begins within a group of pictures in two cases. Where nothing takes the frames of a source that a page
-/// shows, nothing is decoded, and a viewer that is sent JPEGs wants a picture at once. With decode="keyframes" wake()
-/// wants all pictures from now on. The next keyframe may be ten seconds away, so the packets since the last one are
-/// kept. They are replayed to the decoder one by one, so that a stop need not wait for all. Each comes with what was
-/// known of it then, so a picture after a loss has its mark. Only the newest picture of a replay is given,
-/// because the others would flood the queues, and no picture is given twice.
+/// A decoder starts in the middle of a group of pictures in two cases: nothing takes frames of a source that
+/// a page shows, so nothing is decoded, and a new viewer of JPEGs wants an image immediately; or wake() is
+/// called with decode="keyframes". The next keyframe may be ten seconds away, so the packets since the last
+/// one are kept. They are replayed to the decoder one by one, so that a stop need not wait for all of them.
+/// Each keeps the facts known at its arrival, so that a frame after a loss is still marked. Only the newest
+/// frame of a replay is delivered, because the others would flood the queues, and no frame is delivered
+/// twice.
 ///
-/// One thread.
+/// Not thread-safe.
 class Group {
  public:
   static constexpr std::size_t kMostBytes = 16U << 20U;
-  static constexpr std::size_t kMostPackets = 1500;  // a minute, at 25 pictures per second
+  static constexpr std::size_t kMostPackets = 1500;  // a minute at 25 fps
 
   struct Item {
     AvPacketPtr packet;
@@ -42,7 +43,7 @@ class Group {
 
   // ---- packets
 
-  /// Keeps nothing before a keyframe. Losses on the network are counted elsewhere.
+  /// Keeps the packet, unless no keyframe precedes it. Losses on the network are counted elsewhere.
   void add(const AVPacket& packet, const PacketNotes& notes, TimePoint captured, bool damaged) {
     if (notes.can_begin) {
       forget();
@@ -53,16 +54,16 @@ class Group {
     kept_.push_back(item(packet, notes, captured, damaged));
     full_ = bytes_ > kMostBytes || kept_.size() >= most_packets_;
   }
-  /// Whether nothing is kept any longer up to the next keyframe: decoding has to begin now, or there.
+  /// Returns true if nothing is kept until the next keyframe: decoding must start now, or there.
   [[nodiscard]] bool is_full() const noexcept { return full_; }
   [[nodiscard]] bool is_empty() const noexcept { return kept_.empty(); }
-  /// Drops what is kept. Nothing is kept up to the next keyframe.
+  /// Drops all kept packets, and keeps none until the next keyframe.
   void forget() noexcept {
     kept_.clear();
     bytes_ = 0;
     full_ = false;
   }
-  /// Does the work of forget(), but it stays full.
+  /// As forget(), but is_full() does not change.
   void give_up() noexcept { kept_.clear(); }
   /// Ends a replay.
   void stop() noexcept {
@@ -70,7 +71,7 @@ class Group {
     newest_.reset();
     catches_up_ = passes_over_ = false;
   }
-  /// A new connection.
+  /// Call for a new connection.
   void clear() noexcept {
     forget();
     stop();
@@ -80,7 +81,7 @@ class Group {
 
   // ---- the replay
 
-  /// Begins a replay of all that is kept, and of a newer packet. Returns false if nothing is kept.
+  /// Starts a replay of all kept packets and a newer one. Returns false if nothing is kept.
   [[nodiscard]] bool replay(const AVPacket& packet, const PacketNotes& notes, TimePoint captured,
                             bool damaged) {
     stop();
@@ -91,7 +92,7 @@ class Group {
     replay_.push_back(item(packet, notes, captured, damaged));
     return catches_up_ = true;
   }
-  /// Whether more packets are to be replayed.
+  /// Returns true if more packets are to be replayed.
   [[nodiscard]] bool replays() const noexcept { return !replay_.empty(); }
   /// Returns the next packet of the replay, or nullopt after the last one.
   [[nodiscard]] std::optional<Item> next() {
@@ -101,12 +102,12 @@ class Group {
     return next;
   }
 
-  // ---- its pictures
+  // ---- frames of the replay
 
-  /// Whether no picture was given since a replay began.
+  /// Returns true if no frame was delivered since a replay started.
   [[nodiscard]] bool catches_up() const noexcept { return catches_up_ || passes_over_; }
-  /// Call it with each picture of the decoder. A picture that is not to be given now is moved out of `frame`. Returns
-  /// a picture that is not to be given at all, or null.
+  /// Call for each frame of the decoder. A frame that is not to be delivered now is moved out of `frame`.
+  /// Returns a frame that must not be delivered at all, or null.
   [[nodiscard]] AvFramePtr sift(AvFramePtr& frame) {
     if (catches_up() && was_given(*frame)) return std::move(frame);
     if (catches_up_) return std::exchange(newest_, std::move(frame));
@@ -114,8 +115,8 @@ class Group {
     note_given(*frame);
     return nullptr;
   }
-  /// Call it after the last packet of a replay. Returns its newest picture, or null if that was given before: the decoder
-  /// may hold back more such pictures.
+  /// Call after the last packet of a replay. Returns the newest frame, or null if that was already delivered:
+  /// the decoder may hold back more such frames.
   [[nodiscard]] AvFramePtr take_newest() {
     if (!std::exchange(catches_up_, false)) return nullptr;
     passes_over_ = !newest_;
@@ -142,14 +143,14 @@ class Group {
   }
 
   const std::size_t most_packets_;
-  std::deque<Item> kept_;  // from the last keyframe on
+  std::deque<Item> kept_;  // starts with the last keyframe
   std::size_t bytes_ = 0;
   bool full_ = false;
   std::deque<Item> replay_;
-  bool catches_up_ = false;            // a replay runs
-  bool passes_over_ = false;           // it is over, and its pictures were given before it
-  AvFramePtr newest_;                  // newest frame of the replay
-  std::optional<std::int64_t> given_;  // the time of the last picture that was given, in ticks
+  bool catches_up_ = false;            // a replay is running
+  bool passes_over_ = false;           // it has finished, but frames delivered before it are still skipped
+  AvFramePtr newest_;                  // of the replay
+  std::optional<std::int64_t> given_;  // timestamp of the last delivered frame, in ticks
   TimePoint given_captured_{};
 };
 
