@@ -1,4 +1,4 @@
-// The packets whose pictures a live source's decoder still holds, and what is known of them.
+// Tracks packets whose frames a live source's decoder still holds, and what is known of them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,45 +13,45 @@
 
 namespace freshframe::media {
 
-/// A decoder returns pictures in the order of their times. So when it has returned one, the earlier ones have come or
-/// will never come: the decoder has lost them, and does not hold them. But there are servers (live555) whose times
-/// are in the order of decoding even where pictures are shown in another one. Such pictures are lost only when more
-/// have come after them than a decoder holds. One thread.
+/// Decoders return frames in timestamp order. So once a frame is returned, earlier ones have been returned or
+/// never will be. But some servers (live555) send timestamps in decoding order although frames are shown in
+/// another order. There, frames count as lost only after more later frames than a decoder holds back. Not
+/// thread-safe.
 class HeldPackets {
  public:
   struct Held {
-    TimePoint captured{};        // the time that its picture will have
-    std::optional<double> time;  // time of its picture; nullopt means no order but the packets' own
+    TimePoint captured{};        // capture time, passed on to the frame
+    std::optional<double> time;  // timestamp; nullopt: ordered by arrival
     bool torn = false;           // see PictureNotes
     bool damaged = false;
     std::uint64_t missing = 0;  // see PacketNotes
     std::uint64_t dropped = 0;
-    bool repeated = false;  // the same
+    bool repeated = false;  // see PacketNotes
   };
   struct Taken {
     bool torn = false;
     bool repeated = false;
-    std::size_t held = 0;  // packets that are still held
+    std::size_t held = 0;  // packets still in the decoder
     bool damaged = false;
-    std::uint64_t missing = 0;  // missing packets up to this one
+    std::uint64_t missing = 0;  // packets missing up to this frame
     std::uint64_t dropped = 0;
-    std::uint64_t failed = 0;  // earlier pictures that the decoder has not given
+    std::uint64_t failed = 0;  // earlier frames that the decoder did not return
   };
 
-  /// A packet went to the decoder.
+  /// Call for each packet sent to the decoder.
   void add(const Held& packet) {
     if (newest_ && packet.time && *packet.time < *newest_) rises_ = false;
     if (packet.time) newest_ = packet.time;
     held_.push_back({packet, next_++});
   }
-  /// Whether a part of the newest packet was lost on the way.
+  /// Returns true if part of the newest packet was lost on the network.
   [[nodiscard]] bool is_newest_torn() const noexcept { return !held_.empty() && held_.back().packet.torn; }
-  /// The decoder has found an error in a picture, to which the pictures that it holds may refer.
+  /// Call after a decoding error: frames in the decoder may refer to the damaged one.
   void mark_damaged() noexcept {
     for (auto& one : held_) one.packet.damaged = true;
   }
 
-  /// The picture with these has come. `reorders`: the decoder holds pictures back that are shown later.
+  /// Call for each frame returned. `reorders`: the decoder holds back frames that are shown later.
   Taken take(TimePoint captured, std::optional<double> time, bool reorders) {
     Taken taken;
     const bool tells_order = !(reorders && rises_);
@@ -59,7 +59,7 @@ class HeldPackets {
     for (const auto& one : held_) {
       if (one.packet.captured == captured && one.packet.time == time) number = one.number;
     }
-    // After a loss a decoder may give a picture after another that is shown later.
+    // After a loss a decoder may return a frame after another that is shown later.
     for (const auto& one : passed_) {
       if (number != 0 || one.captured != captured || one.time != time) continue;
       taken.damaged = one.damaged;
@@ -77,7 +77,7 @@ class HeldPackets {
     return taken;
   }
 
-  /// Gives up: none of the pictures that are held will come.
+  /// Discards all held packets: none of their frames will be returned.
   Taken give_up() {
     Taken taken;
     for (const auto& one : held_) note(one.packet, false, taken);
@@ -93,7 +93,7 @@ class HeldPackets {
   }
 
  private:
-  static constexpr std::uint64_t kMostHeld = kMostReordered + 1;  // and the picture itself
+  static constexpr std::uint64_t kMostHeld = kMostReordered + 1;  // including the frame itself
 
   struct Numbered {
     Held packet;
@@ -114,10 +114,10 @@ class HeldPackets {
   }
 
   std::deque<Numbered> held_;
-  std::deque<Held> passed_;  // the newest whose pictures had not come when a later one did
+  std::deque<Held> passed_;  // the newest whose frames had not been returned when a later one was
   std::uint64_t next_ = 1;
-  std::optional<double> newest_;  // time
-  bool rises_ = true;             // the times are in the order of decoding
+  std::optional<double> newest_;  // highest timestamp
+  bool rises_ = true;             // timestamps are in decoding order
 };
 
 }  // namespace freshframe::media

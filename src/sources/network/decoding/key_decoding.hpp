@@ -1,4 +1,4 @@
-// Decodes the keyframes of a live stream only, until it is woken.
+// Decodes only the keyframes of a live stream, until it is woken.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,38 +11,39 @@
 namespace freshframe::media {
 
 /// Note [A decoder that sleeps]
-/// A keyframe goes to the decoder by itself: the decoder is opened for it, drained and put to rest. A decoder that waits
-/// for more packets gives a keyframe up to two groups of pictures late where pictures are reordered, and takes
-/// some MB of memory. When it wakes it catches up (Note [A decoder that comes later]). Then it decodes all, until it
-/// goes to sleep again and gives what it still holds.
+/// Each keyframe is decoded on its own: the decoder is opened, drained and closed. Otherwise, with
+/// reordering, a keyframe would be returned up to two groups of pictures late, and the decoder would keep
+/// some MB of memory. When woken it catches up (Note [A decoder that comes later]) and decodes everything,
+/// until it goes back to sleep and returns the frames it still holds.
 ///
-/// One thread.
+/// Not thread-safe.
 class KeyDecoding {
  public:
   enum class Step : std::uint8_t {
     Decode,
-    DecodeAlone,  // decode it alone, and drain the decoder
+    DecodeAlone,  // decode it on its own, and drain the decoder
     CatchUp,      // replay the packets up to this one
     Sleep,        // drain the decoder, and do not decode this packet
     Wait          // do not decode it
   };
 
-  /// Makes it decode keyframes only if it `sleeps`; else every packet is decoded.
+  /// `sleeps`: decode only keyframes until woken; otherwise every packet is decoded.
   explicit KeyDecoding(bool sleeps) : sleeps_(sleeps) {}
 
   [[nodiscard]] bool sleeps() const noexcept { return sleeps_; }
-  /// Whether the next packet is not decoded, unless it is a keyframe or wakes the decoder.
+  /// Returns true if the next packet is decoded only if it is a keyframe or wakes the decoder.
   [[nodiscard]] bool is_asleep() const noexcept { return sleeps_ && state_ == State::Asleep; }
-  /// A new connection, with a new decoder.
+  /// Call for a new connection with a new decoder.
   void connect() noexcept {
     state_ = sleeps_ ? State::Asleep : State::Awake;
     fruitless_ = 0;
   }
-  /// Decides about a packet. `awake`: all packets are decoded. `is_kept`: the packets before it are kept.
+  /// Decides what to do with a packet. `awake`: all packets are decoded. `is_kept`: earlier packets can be
+  /// replayed.
   [[nodiscard]] Step step(bool key, bool awake, bool is_kept) noexcept {
     if (!sleeps_) return Step::Decode;
     if (state_ == State::Awake) {
-      // A keyframe is decoded in any case, and those after it are not a sleeping decoder's.
+      // A keyframe is decoded anyway; later packets are not for a sleeping decoder.
       if (awake || key) return Step::Decode;
       state_ = State::Draining;
       return Step::Sleep;
@@ -56,7 +57,7 @@ class KeyDecoding {
     state_ = State::Awake;
     return Step::CatchUp;
   }
-  /// Does the work of Decoder::receive(). After finish() End comes.
+  /// Calls Decoder::receive(). Returns End after finish().
   [[nodiscard]] Decoder::Result receive(Decoder& decoder, AVFrame& frame) {
     if (is_asleep()) return Decoder::Result::NeedsPacket;
     const auto result = decoder.receive(frame);
@@ -66,16 +67,16 @@ class KeyDecoding {
     state_ = State::Asleep;
     return Decoder::Result::NeedsPacket;
   }
-  /// Does the work of Decoder::finish().
+  /// Calls Decoder::finish().
   void finish(Decoder& decoder) {
     if (state_ != State::Awake) return;
     decoder.finish();
     state_ = State::Ending;
   }
-  /// Whether several successive keyframes have given no picture by themselves, as in a stream that renews its
-  /// pictures in parts. Returns true once.
+  /// Returns true, once, if several keyframes in a row yielded no frame on their own, as in streams with
+  /// intra refresh.
   [[nodiscard]] bool find_fruitless() noexcept {
-    constexpr int kMost = 3;  // with the newest, which may still give one
+    constexpr int kMost = 3;  // including the newest, which may still yield one
     return fruitless_ > kMost && !std::exchange(fruitless_found_, true);
   }
 
@@ -84,7 +85,7 @@ class KeyDecoding {
 
   const bool sleeps_;
   State state_ = State::Asleep;
-  int fruitless_ = 0;             // keyframes since the last picture
+  int fruitless_ = 0;             // keyframes since the last frame
   bool fruitless_found_ = false;  // by find_fruitless()
 };
 

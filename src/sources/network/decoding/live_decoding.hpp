@@ -1,4 +1,4 @@
-// The decoding of a live source: a packet goes in, and pictures come out with their numbers and marks.
+// Decodes a live source: takes packets, and returns frames with their sequence numbers and damage flags.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -27,67 +27,68 @@ namespace freshframe::media {
 struct LivePicture {
   AvFramePtr frame;
   TimePoint captured{};
-  std::optional<double> time = {};  // by the stream, in seconds
+  std::optional<double> time = {};  // timestamp in seconds
   std::int64_t seq = 0;
   bool damaged = false;
 };
 
-/// Decides which packets the decoder gets, numbers its pictures and marks the damaged ones. Counts what is lost, left out
-/// and not decoded. Waits for nothing, and does no I/O. One thread, except for wake().
+/// Decides which packets to decode, numbers frames and flags damaged ones. Counts what is lost, skipped and
+/// not decoded. Never blocks, no I/O. Not thread-safe, except wake().
 class LiveDecoding {
  public:
   struct Options {
-    std::string title;        // name of the source, in the log
-    std::string url;          // without passwords, in errors
-    double read_timeout = 5;  // seconds without a picture after which next() and add() throw
-    bool keys = false;        // as OpenOptions::decode
-    bool leaves_out = false;  // the decoder was asked to leave frames out
+    std::string title;        // source's name in the log
+    std::string url;          // for errors, without passwords
+    double read_timeout = 5;  // seconds without a frame after which next() and add() throw
+    bool keys = false;        // see OpenOptions::decode
+    bool leaves_out = false;  // the decoder was configured to skip frames
   };
-  /// The state of one connection.
+  /// State of one connection.
   struct Stream {
     Decoder* decoder = nullptr;
-    bool counts_pictures = false;  // as PacketConnection has it
+    bool counts_pictures = false;  // see PacketConnection
     std::function<std::optional<double>(std::int64_t ticks)> seconds = {};
   };
   /// The facts about a packet.
   struct Arrived {
     PacketNotes notes;
     TimePoint captured{};
-    bool damaged = false;   // its picture, if all packets before it were decoded
-    bool is_kept = false;   // a decoder that comes later may begin before it
-    double newest_pts = 0;  // newest time of the frames so far, for wake()
+    bool damaged = false;   // of its frame, if all earlier packets were decoded
+    bool is_kept = false;   // keep it for a decoder that starts later
+    double newest_pts = 0;  // highest pts so far, for wake()
   };
 
   explicit LiveDecoding(Options options);
 
-  /// A new connection.
+  /// Call for a new connection.
   void connect(Stream stream, TimePoint now);
   void disconnect();
 
-  /// Gives a packet to the decoder. Throws SourceError if pictures will not come of any.
+  /// Sends a packet to the decoder. Throws SourceError if no frames can be expected.
   void add(AVPacket& packet, const Arrived& arrived, const Context& context);
-  /// Counts a packet that is not decoded. Call rest() before it.
+  /// Counts a packet that is not decoded. Call rest() first.
   void leave_out(const AVPacket& packet, const Arrived& arrived, const Context& context);
-  /// The stream has begun with a key packet that was left out: losses count from now on.
+  /// Call when the stream has started with a keyframe that was not decoded: losses count from now on.
   void begin_stream() noexcept { note(LiveEvent::Undecoded); }
-  /// Returns the next picture of the packets so far, or nullopt if it has no picture, or at a stop. Throws
+  /// Returns the next frame of the packets so far, or nullopt if there is none or after a stop. Throws
   /// SourceError.
   [[nodiscard]] std::optional<LivePicture> next(const Context& context);
-  /// Nobody takes pictures any longer: the pictures that the decoder holds are dropped, and it goes on after a gap.
+  /// Call when no frames are wanted any more: drops the frames in the decoder, which later resumes after a
+  /// gap.
   void rest(const Context& context);
-  /// No more packets come: next() returns the pictures that the decoder holds.
+  /// Call when no more packets arrive: next() then returns the frames in the decoder.
   void finish() { keys_.finish(*stream_.decoder); }
-  /// The connection is over. Counts its pictures that were not given.
+  /// Call when the connection ends. Counts its frames that were not delivered.
   void end_stream(const Unread& unread, const Context& context);
 
-  /// Whether the decoder has got no packet since connect() or rest().
+  /// Returns true if the decoder has received no packet since connect() or rest().
   [[nodiscard]] bool is_at_rest() const noexcept { return !has_packets(phase_); }
-  /// Whether decoding has to begin now, because the packets since the last keyframe cannot all be kept.
+  /// Returns true if decoding must start now, because not all packets since the last keyframe can be kept.
   [[nodiscard]] bool must_begin() const noexcept { return !keys_.sleeps() && group_.is_full(); }
-  /// Whether it decodes what has come before: new packets have to wait.
+  /// Returns true while earlier packets are replayed: new packets must wait.
   [[nodiscard]] bool catches_up() const noexcept { return group_.catches_up(); }
   [[nodiscard]] bool sleeps() const noexcept { return keys_.sleeps(); }
-  /// Decodes all for some seconds, or up to a pts, if it has `keys`. Any thread.
+  /// With `keys`, decodes everything for some seconds, or up to a pts. Thread-safe.
   void wake(std::optional<double> seconds, std::optional<double> until) noexcept;
 
  private:
@@ -110,7 +111,7 @@ class LiveDecoding {
   void count_before(const HeldPackets::Taken& notes, const Context& context);
   void check_fruitful(TimePoint arrived, const Context& context);
   void show_without_key();
-  /// True even if the decoder leaves frames out: then each packet is a picture that gives a frame or none.
+  /// Also true if the decoder skips frames, since each packet then holds one frame.
   [[nodiscard]] bool counts_pictures() const noexcept {
     return options_.leaves_out || stream_.counts_pictures;
   }
@@ -121,14 +122,14 @@ class LiveDecoding {
   KeyDecoding keys_;
   Group group_;
   WakeLimit limit_;
-  KeyGate key_gate_{0};  // gate of this connection
+  KeyGate key_gate_{0};  // of this connection
   HeldPackets held_;
-  Damage damage_;           // damage of this connection, as the decoder has got it
+  Damage damage_;           // in this connection, as the decoder has received it
   DecoderResidue residue_;  // in the decoder
   FruitlessPackets fruitless_;
   LivePhase phase_ = LivePhase::New;
-  std::uint64_t first_errors_ = 0;  // before the first frame of a connection that counts pictures
-  std::int64_t seq_ = -1;           // number of the last frame
+  std::uint64_t first_errors_ = 0;  // errors before a connection's first frame, if frames are counted
+  std::int64_t seq_ = -1;           // of the last frame
   AvFramePtr spare_;                // for the next receive()
 };
 

@@ -1,4 +1,4 @@
-// How far a connection of a live source has come: from its first packet to its pictures, or to none.
+// State machine of a live connection, from its first packet to decoded frames.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,27 +8,27 @@
 
 namespace freshframe::media {
 
-/// The three phases of a decoder, before and after the stream has begun, and the phase in which it gives frames. A
-/// loss before the stream has begun belongs to the start, and is no loss.
+/// Three states before the stream has started, the same three afterwards, and Showing. Losses before the
+/// stream has started belong to the start and are not counted.
 enum class LivePhase : std::uint8_t {
-  New,        // the decoder has got no packet
-  Seeking,    // it has got some, and no keyframe
-  Opening,    // waits for the connection and a keyframe
-  Resting,    // as New, after a frame or a key packet that was not decoded
+  New,        // the decoder has received no packet
+  Seeking,    // it has received packets, but no keyframe
+  Opening,    // it has received a keyframe, but returned no frame
+  Resting,    // as New, after a frame or an undecoded keyframe
   Reseeking,  // as Seeking
   Reopening,  // as Opening
-  Showing     // the decoder has given a frame
+  Showing     // the decoder has returned a frame
 };
 
 enum class LiveEvent : std::uint8_t {
-  Fed,        // a packet is for the decoder
-  Key,        // the decoder has got a keyframe, or is to make pictures without one
-  Frame,      // the decoder has given one
-  Undecoded,  // a key packet has come that is not decoded
-  Paused      // the decoder forgets all that it has got
+  Fed,        // a packet is sent to the decoder
+  Key,        // a keyframe is sent to it, or it must start without one
+  Frame,      // it has returned a frame
+  Undecoded,  // a keyframe has arrived that is not decoded
+  Paused      // the decoder is reset
 };
 
-/// Which phase follows `phase` after `event`.
+/// Returns the state that follows `phase` after `event`.
 [[nodiscard]] constexpr LivePhase after(LivePhase phase, LiveEvent event) noexcept {
   using enum LivePhase;
   constexpr std::array<std::array<LivePhase, 5>, 7> kNext = {{
@@ -44,15 +44,15 @@ enum class LiveEvent : std::uint8_t {
   return kNext.at(static_cast<std::size_t>(phase)).at(static_cast<std::size_t>(event));
 }
 
-/// Whether the stream has begun: losses are counted.
+/// Returns true if the stream has started, so that losses are counted.
 [[nodiscard]] constexpr bool counts_losses(LivePhase phase) noexcept {
   return phase >= LivePhase::Resting;
 }
-/// Whether the decoder has got packets since it was new.
+/// Returns true if the decoder has received packets since it was reset.
 [[nodiscard]] constexpr bool has_packets(LivePhase phase) noexcept {
   return phase != LivePhase::New && phase != LivePhase::Resting;
 }
-/// Whether the decoder is expected to make a picture of each packet.
+/// Returns true if the decoder is expected to return a frame for each packet.
 [[nodiscard]] constexpr bool makes_pictures(LivePhase phase) noexcept {
   return has_packets(phase) && phase != LivePhase::Seeking && phase != LivePhase::Reseeking;
 }

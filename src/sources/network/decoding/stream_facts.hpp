@@ -1,4 +1,4 @@
-// The properties of a live stream, as they become known.
+// Collects the properties of a live stream as they become known.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,7 +18,7 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// The properties that only a decoded frame has.
+/// Properties that only a decoded frame has.
 struct FrameFacts {
   FrameFacts(const AVFrame& frame, const Decoder& decoder)
       : pixel_format(get_stored_format(frame)),
@@ -27,22 +27,22 @@ struct FrameFacts {
 
   AVPixelFormat pixel_format;
   bool interlaced;
-  AVRational rate;  // rate by its decoder; 0 if unknown
+  AVRational rate;  // frame rate from the decoder; 0 if unknown
 };
 
-/// From the server's description, then from a key packet, then from a frame, which has the rest. Where a function returns
-/// true, info() has changed. One thread.
+/// Uses the server's description, then a keyframe's packet, then a decoded frame, which has everything.
+/// Functions return true if info() has changed. Not thread-safe.
 class StreamFacts {
  public:
   [[nodiscard]] const VideoInfo& info() const noexcept { return info_; }
 
-  /// A new connection. A server that describes the pictures has described all of them.
+  /// Call for a new connection. If the server describes the pixel format, its description is complete.
   [[nodiscard]] bool connect(const VideoInfo& declared) {
     if (known_ || declared.pixel_format.empty()) return false;
     info_ = declared;
     return true;
   }
-  /// A key packet of pictures of this size.
+  /// Call for a keyframe of this size.
   [[nodiscard]] bool note_packet(const VideoInfo& declared, FrameSize size) {
     if (known_ || info_.width > 0) return false;
     info_ = declared;
@@ -50,7 +50,7 @@ class StreamFacts {
     info_.height = size.height;
     return true;
   }
-  /// The first frame, from which `made` was made.
+  /// Call for the first frame; `made` was created from it.
   [[nodiscard]] bool note_frame(const VideoInfo& declared, const Frame& made, const FrameFacts& frame,
                                 bool is_timeless) {
     if (std::exchange(known_, true)) return false;
@@ -65,7 +65,7 @@ class StreamFacts {
       info_.fps = av_q2d(frame.rate);
     return true;
   }
-  /// Notes VideoInfo::ends_by.
+  /// Sets VideoInfo::ends_by.
   [[nodiscard]] bool note_ends(std::string_view ends_by) {
     if (ends_by == ends_by_) return false;
     ends_by_ = ends_by;
@@ -74,7 +74,7 @@ class StreamFacts {
   }
 
  private:
-  bool known_ = false;  // whether a frame is known
+  bool known_ = false;  // a frame is known
   VideoInfo info_;
   std::string ends_by_;
 };

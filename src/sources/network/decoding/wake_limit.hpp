@@ -1,4 +1,4 @@
-// Until when a source that sleeps decodes everything.
+// Limits how long a woken source decodes everything.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,16 +10,16 @@
 
 namespace freshframe::media {
 
-/// A later call never shortens it.
+/// Later calls never shorten the time.
 class WakeLimit {
  public:
-  // Any thread.
-  /// For so long from the next stay_awake() on.
+  // Thread-safe:
+  /// Stays awake for this time, counted from the next stay_awake().
   void wake_for(Seconds time) noexcept { raise(asked_, time.count()); }
-  /// Up to the frame with this pts.
+  /// Stays awake up to the frame with this pts.
   void wake_until(double pts) noexcept { raise(pts_, pts); }
 
-  // The source's thread.
+  // Called on the source's thread:
   /// `newest`: pts of the newest frame.
   [[nodiscard]] bool stay_awake(TimePoint now, double newest) noexcept {
     if (const double asked = asked_.exchange(kNothing); asked > 0)

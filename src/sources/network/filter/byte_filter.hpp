@@ -1,4 +1,5 @@
-// Changes a stream's bytes before FFmpeg's demuxer reads them, so that it sees a picture's end when that has come.
+// Changes a stream's bytes before FFmpeg's demuxer reads them, so that it detects the end of a frame
+// immediately.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,21 +16,21 @@
 
 namespace freshframe::media {
 
-/// The bytes that a filter has made of a stream's, on their way to FFmpeg's demuxer,
-/// with the time at which each picture's first byte arrived, and whether it follows a loss. One thread.
+/// Output of a filter on its way to FFmpeg's demuxer, with the arrival time of each frame's first byte, and
+/// whether it follows a loss. Not thread-safe.
 class FilteredBytes {
  public:
   void append(Bytes bytes) { waiting_.insert(waiting_.end(), bytes.begin(), bytes.end()); }
-  /// A picture begins with the next byte. `after_loss`: pictures before it are lost.
+  /// Marks the next byte as the start of a frame. `after_loss`: frames before it are lost.
   void begin_picture(TimePoint arrived, bool after_loss = false);
 
   [[nodiscard]] bool empty() const noexcept { return waiting_.size() == taken_; }
-  /// Moves the next bytes; returns how many.
+  /// Moves the next bytes to `to`. Returns their number.
   std::size_t take(std::span<std::uint8_t> to);
-  /// The arrival of the picture that begins at this place of all bytes; nullopt means none begins there.
-  /// Asked for in order: pictures before it are forgotten.
+  /// Returns the arrival of the frame that starts at this byte offset, or nullopt if none does. Offsets must
+  /// not decrease: earlier frames are forgotten.
   [[nodiscard]] std::optional<TimePoint> arrival(std::int64_t place);
-  /// Returns whether pictures before that one are lost. Asked for in order, as arrival() is.
+  /// Returns true if frames before this one are lost. Offsets must not decrease, as for arrival().
   [[nodiscard]] bool seek_loss(std::int64_t place);
 
  private:
@@ -44,12 +45,12 @@ class FilteredBytes {
   [[nodiscard]] const Picture* find(std::int64_t place);
 
   std::vector<std::uint8_t> waiting_;
-  std::size_t taken_ = 0;    // bytes at the beginning of waiting_
-  std::int64_t before_ = 0;  // place of the first byte of waiting_
+  std::size_t taken_ = 0;    // bytes consumed at the start of waiting_
+  std::int64_t before_ = 0;  // offset of the first byte of waiting_
   std::deque<Picture> pictures_;
 };
 
-/// Does no I/O. One thread.
+/// Does no I/O. Not thread-safe.
 class ByteFilter {
  public:
   ByteFilter() = default;
@@ -57,12 +58,13 @@ class ByteFilter {
   ByteFilter& operator=(const ByteFilter&) = delete;
   virtual ~ByteFilter() = default;
 
-  /// Takes the next bytes of the network. The part that the demuxer is to read now goes to `out`. Throws Error when
-  /// the stream cannot go on.
+  /// Takes bytes from the network, and appends to `out` what the demuxer may read now. Throws Error if the
+  /// stream cannot continue.
   virtual void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) = 0;
-  /// The stream is over: what was held back goes to `out`.
+  /// Call at the end of the stream: appends what was held back to `out`.
   virtual void finish(FilteredBytes& out) = 0;
-  /// Whether the stream goes on with other parameters than the demuxer has read: it ends here.
+  /// Returns true if the stream continues with parameters other than those the demuxer has read, and must end
+  /// here.
   [[nodiscard]] virtual bool has_ended() const noexcept { return false; }
 };
 

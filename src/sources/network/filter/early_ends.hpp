@@ -1,4 +1,4 @@
-// Lets FFmpeg's demuxer give a picture when its last byte has come, where the stream's format allows it.
+// Lets FFmpeg's demuxer return a frame as soon as its last byte arrives, where the stream's format allows it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,9 +19,9 @@
 
 namespace freshframe::media {
 
-// The input of FFmpeg's demuxer with a filter in front.
+// Input of FFmpeg's demuxer with a filter in front.
 
-/// Cannot seek. One thread. It outlives the demuxer, which does not close it.
+/// Not seekable, not thread-safe. Must outlive the demuxer, which does not close it.
 class FilteredIo {
  public:
   FilteredIo(IoPtr network, std::unique_ptr<ByteFilter> filter);
@@ -30,14 +30,14 @@ class FilteredIo {
   ~FilteredIo() = default;
 
   [[nodiscard]] AVIOContext* io() noexcept { return io_.get(); }
-  /// Real time. `place`: as for FilteredBytes.
+  /// In real time. `place`: see FilteredBytes.
   [[nodiscard]] std::optional<TimePoint> arrival(std::int64_t place) { return bytes_.arrival(place); }
-  /// Calls `add` with what the demuxer reads next.
+  /// Calls `add` with the filter's output, which the demuxer reads next.
   template <class Add>
   void put(const Add& add) {
     add(bytes_);
   }
-  /// Why the filter has ended the stream; empty means it has not.
+  /// Returns why the filter ended the stream, or an empty string.
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
   [[nodiscard]] bool has_ended() const noexcept { return filter_->has_ended(); }
   [[nodiscard]] bool seek_loss(std::int64_t place) { return bytes_.seek_loss(place); }
@@ -55,49 +55,48 @@ class FilteredIo {
   const OwnIoPtr io_;
 };
 
-/// Ends pictures early in transport streams with one video of H.264 or H.265, and in MJPEG. It ends MP4 and Matroska
-/// before other parameters. It changes no other stream.
+/// Makes frames available earlier in MJPEG and in transport streams with a single H.264 or H.265 video. Ends
+/// MP4 and Matroska before a header with other parameters. Does not change other streams.
 ///
-/// Two waits are undone for a transport stream. The demuxer waits for the next picture: the filter ends each
-/// one. FFmpeg's parser then waits for the next one, too: it is left out, and look_at()
-/// finds what it would find. It returns when the stream's packets are not one picture each. One thread;
-/// outlives the demuxer.
+/// A transport stream has two delays: the demuxer waits for the next frame, so the filter ends each one, and
+/// FFmpeg's parser waits as well, so it is disabled, and look_at() sets the flags that it would set. The
+/// parser is enabled again if packets turn out not to be one frame each. Not thread-safe; must outlive the
+/// demuxer.
 class EarlyEnds {
  public:
-  /// `believes_stuffing`: of all connections to this server.
+  /// `believes_stuffing`: shared by all connections to this server.
   explicit EarlyEnds(std::shared_ptr<std::atomic<bool>> believes_stuffing)
       : believes_stuffing_(std::move(believes_stuffing)) {}
   ~EarlyEnds();
   EarlyEnds(const EarlyEnds&) = delete;
   EarlyEnds& operator=(const EarlyEnds&) = delete;
 
-  /// The stream's own input, as FFmpeg has opened it. False means it needs no filter.
+  /// Takes the stream's own input, as FFmpeg opened it. Returns false if it needs no filter.
   [[nodiscard]] bool put_filter(AVFormatContext& input, AVIOContext*& io);
-  /// A segment of a playlist in `input`, before FFmpeg opens the demuxer of the playlist. See SegmentTails: where each
-  /// segment's last picture is given at its end, its demuxer has no parser.
+  /// Call with a segment's video before FFmpeg opens the segment's demuxer. Disables its parser if each
+  /// segment's last frame is returned at the segment's end, see SegmentTails.
   void prepare_playlist(AVFormatContext& input, const std::optional<TsVideo>& video);
-  /// When `input` is open. True means each packet is one picture, and nothing has to be read ahead to
-  /// describe the stream.
+  /// Call when `input` is open. Returns true if each packet is one frame, and no probing is needed.
   [[nodiscard]] bool begin_input(AVFormatContext& input);
-  /// At each packet of the video: whether decoding can begin with it is then among its flags.
+  /// Call for each video packet. Sets its keyframe flag if decoding can start there.
   void look_at(AVPacket& packet, AVFormatContext& input);
-  /// Whether the packets of a playlist, which has no parser, are not one picture each.
+  /// Returns true if the packets of a playlist without a parser are not one frame each.
   [[nodiscard]] bool takes_parts() const noexcept { return takes_parts_; }
-  /// The notes on that packet; nullopt if FFmpeg's parser has seen it.
+  /// Notes on that packet; nullopt if FFmpeg's parser handled it.
   [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return picture_; }
-  /// Why the filter has ended the stream; empty means it has not.
+  /// Returns why the filter ended the stream, or an empty string.
   [[nodiscard]] std::string failure() const { return io_ ? io_->failure() : std::string(); }
-  /// Whether the stream goes on with other parameters, which take a new connection.
+  /// Returns true if the stream continues with other parameters, which requires a new connection.
   [[nodiscard]] bool has_other_parameters() const noexcept { return io_ && io_->has_ended(); }
-  /// When the first byte of its picture came, in real time; nullopt means it is not known.
+  /// Returns when the first byte of the packet's frame arrived, in real time; nullopt if unknown.
   [[nodiscard]] std::optional<TimePoint> arrival(const AVPacket& packet);
 
  private:
   const std::shared_ptr<std::atomic<bool>> believes_stuffing_;
   std::unique_ptr<FilteredIo> io_;
-  TsFilter* stream_ = nullptr;  // the filter of io_, if it is a transport stream's
-  bool is_on_ = false;          // no parser
-  bool is_playlist_ = false;    // without a parser, at least for one of its videos
+  TsFilter* stream_ = nullptr;  // the filter of io_, for transport streams
+  bool is_on_ = false;          // the parser is disabled
+  bool is_playlist_ = false;    // the parser is disabled for at least one of its videos
   bool takes_parts_ = false;
   std::optional<PictureNotes> picture_;
 };

@@ -1,4 +1,5 @@
-// Ends an endless MP4 or Matroska before a later header with other parameters, which FFmpeg's demuxers ignore.
+// Ends an endless MP4 or Matroska stream before a new header with other parameters, which FFmpeg's demuxers
+// ignore.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,15 +14,15 @@
 
 namespace freshframe::media {
 
-/// Returns parameters of MP4 with noughts for the times at which they were written (ISO/IEC 14496-12, 8.2.2, 8.3.2 and
-/// 8.4.2): some servers write them for each request.
+/// Returns MP4 parameters with zeroed creation and modification times (ISO/IEC 14496-12, 8.2.2, 8.3.2 and
+/// 8.4.2), because some servers set these for each request.
 [[nodiscard]] std::string without_times(std::string bytes);
 
-/// A relay goes on with the same connection when its encoder starts again: the stream has another header then. Equal
-/// parameters pass, so that the demuxer skips them. After others the decoder would make garbage.
+/// When its encoder restarts, a relay continues on the same connection with another header. Equal parameters
+/// are passed on, and the demuxer skips them. With different ones, decoding would produce garbage.
 class HeaderFilter final : public ByteFilter {
  public:
-  /// Returns null if a stream that begins with these bytes is neither.
+  /// Returns null if a stream that starts with these bytes is neither MP4 nor Matroska.
   [[nodiscard]] static std::unique_ptr<HeaderFilter> choose_filter(Bytes first);
 
   void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) override;
@@ -32,9 +33,9 @@ class HeaderFilter final : public ByteFilter {
   enum class Format : std::uint8_t { Mp4, Matroska };
   enum class State : std::uint8_t {
     Data,
-    Header,  // head of Matroska
+    Header,  // Matroska header
     Ended,
-    Through  // its structure is not known
+    Through  // unknown structure: pass everything
   };
   static constexpr std::size_t kMostOfHeader = 1U << 20U;
 
@@ -47,7 +48,7 @@ class HeaderFilter final : public ByteFilter {
   const Format format_;
   State state_ = State::Data;
   std::vector<std::uint8_t> held_;    // bytes that may belong to a header
-  std::uint64_t left_ = 0;            // bytes of the present box of MP4
+  std::uint64_t left_ = 0;            // remaining bytes of the current MP4 box
   std::optional<std::string> known_;  // parameters of the first header
 };
 

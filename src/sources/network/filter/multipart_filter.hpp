@@ -1,4 +1,4 @@
-// Makes whole parts, with their lengths, of the JPEG pictures that a server sends with or without parts.
+// Splits a stream of JPEG images, with or without multipart headers, into parts with a Content-Length.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,12 +13,13 @@
 
 namespace freshframe::media {
 
-// Finds the end of a JPEG picture by its segments, since a picture in its metadata has an end, too.
+// Finds the end of a JPEG by parsing its segments, because a thumbnail in the metadata has an end marker as
+// well.
 
-/// Takes the picture in any pieces (ITU-T T.81, annex B). One thread.
+/// Takes the image in pieces of any size (ITU-T T.81, annex B). Not thread-safe.
 class JpegEnd {
  public:
-  /// Returns how many of the bytes belong to the picture: all, unless it has ended or is not a JPEG.
+  /// Returns how many bytes belong to the image: all, unless it ends or is not a JPEG.
   std::size_t add(Bytes bytes);
   [[nodiscard]] bool has_ended() const noexcept { return state_ == State::Ended; }
   [[nodiscard]] bool is_no_jpeg() const noexcept { return state_ == State::NoJpeg; }
@@ -31,9 +32,9 @@ class JpegEnd {
     Code,        // its second byte
     LengthHigh,  // high byte of a segment's length
     LengthLow,
-    Segment,     // inside of one
-    Scan,        // among coded data
-    ScanMarker,  // there, after 0xFF
+    Segment,     // inside a segment
+    Scan,        // in entropy-coded data
+    ScanMarker,  // in entropy-coded data, after 0xFF
     Ended,
     NoJpeg
   };
@@ -44,19 +45,20 @@ class JpegEnd {
   [[nodiscard]] std::size_t skip_bytes(Bytes bytes) noexcept;
 
   State state_ = State::Start;
-  bool begins_scan_ = false;  // the present segment is the head of coded data
-  std::size_t left_ = 0;      // bytes of the present segment
+  bool begins_scan_ = false;  // entropy-coded data follows this segment
+  std::size_t left_ = 0;      // remaining bytes of this segment
 };
 
-/// Filters MJPEG over HTTP (multipart/x-mixed-replace; RFC 2046, 5.1), and JPEG pictures one after the other. Without a
-/// length a demuxer looks for the line that begins the next picture, and a wrong length makes garbage of two pictures. So
-/// the picture itself shows its end. If it was cut off, the next boundary does, or else its length. A demuxer refuses a
-/// part without a boundary or a type, and text before the first boundary: these are put in and left out. A part that is
-/// no JPEG passes unchanged, and without a length so does all that follows. A demuxer keeps a part up to its end, so
-/// add() throws Error if a part has, or announces, more than kMostPartBytes.
+/// Filters MJPEG over HTTP (multipart/x-mixed-replace; RFC 2046, 5.1), and concatenated JPEG images. Without
+/// a Content-Length, demuxers wait for the boundary before the next image, and a wrong length corrupts two
+/// images. So the end is found in the image itself, or if it was cut off, by the next boundary or the length.
+/// FFmpeg's demuxer rejects parts without a boundary or type, and text before the first boundary, so these
+/// are added and removed. Parts that are not JPEG pass unchanged; if one has no length, so does everything
+/// after it. Demuxers buffer whole parts, so add() throws Error if a part has or announces more than
+/// kMostPartBytes.
 class MultipartFilter final : public ByteFilter {
  public:
-  /// A picture of 3840 x 2160 in JPEG's best quality has up to 14 MB.
+  /// A JPEG of 3840 x 2160 in the best quality has up to 14 MB.
   static constexpr std::size_t kMostPartBytes = 16U << 20U;
 
   void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) override;
@@ -64,8 +66,8 @@ class MultipartFilter final : public ByteFilter {
 
  private:
   enum class State : std::uint8_t {
-    Head,  // head of a part, or the text before it
-    Body,  // body of a part that is no JPEG picture, with a known length
+    Head,  // headers of a part, or text before them
+    Body,  // body of known length that is not a JPEG
     Picture,
     Through
   };
@@ -87,21 +89,21 @@ class MultipartFilter final : public ByteFilter {
   void end_picture(FilteredBytes& out);
 
   State state_ = State::Head;
-  std::string head_;         // its whole lines; empty means it has not begun
-  std::string line_;         // the present one, perhaps in part
-  bool has_heads_ = false;   // otherwise there may be pictures alone
+  std::string head_;         // complete header lines; empty before the first
+  std::string line_;         // the current line, possibly incomplete
+  bool has_heads_ = false;   // otherwise images may follow each other without headers
   bool ends_part_ = false;   // the next line is the first after a part
-  bool begins_ = false;      // the next byte is the first of a picture, whose head may have come long before
-  TimePoint arrived_{};      // arrival of that byte
-  bool has_length_ = false;  // in the present head
-  std::size_t length_ = 0;   // length that the server announces
-  bool believes_lengths_ = false;  // the last picture without an end had the length that was announced
-  std::size_t left_ = 0;           // bytes of a body with a known length
+  bool begins_ = false;      // the next byte starts an image, whose headers may have arrived long before
+  TimePoint arrived_{};      // of that byte
+  bool has_length_ = false;  // in the current headers
+  std::size_t length_ = 0;   // Content-Length
+  bool believes_lengths_ = false;  // the last incomplete image had the announced length
+  std::size_t left_ = 0;           // remaining bytes of a body with known length
   std::vector<std::uint8_t> picture_;
   JpegEnd end_;
-  std::string boundary_;     // "--" and the name that the parts have between them; empty means none has come
-  std::string passed_;       // the newest bytes that have passed, where a boundary may have begun
-  std::size_t unended_ = 0;  // bytes that have passed since the last boundary
+  std::string boundary_;     // "--" and the boundary string; empty before the first
+  std::string passed_;       // the last bytes passed on, which may contain the start of a boundary
+  std::size_t unended_ = 0;  // bytes passed on since the last boundary
 };
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Ends each segment of a playlist with a packet that lets FFmpeg's demuxer give the segment's last picture.
+// Appends a packet to each segment of a playlist, so that FFmpeg's demuxer returns the segment's last frame.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,11 +13,11 @@
 
 namespace freshframe::media {
 
-/// The packets of a transport stream on their way: which one ends its last picture.
+/// Follows the packets of a transport stream, to create the packet that ends its last frame.
 class TsTail {
  public:
   void add(Bytes bytes);
-  /// The bytes that end the newest picture of the video; empty without one.
+  /// Returns the bytes that end the newest video frame; empty without one.
   [[nodiscard]] std::vector<std::uint8_t> end() const;
   /// Returns true if the first packet of `pid` continues an image of an earlier segment.
   [[nodiscard]] bool goes_on(int pid) const;
@@ -28,25 +28,26 @@ class TsTail {
 
   void add_packet(const TsPacket& packet);
 
-  std::vector<std::uint8_t> part_;  // of the next packet
+  std::vector<std::uint8_t> part_;  // start of an incomplete packet
   bool is_ts_ = true;
   std::optional<int> video_;
-  std::uint8_t counter_ = 0;    // of the video's last packet
-  std::map<int, bool> begins_;  // by PID: whether a picture begins with its first packet
+  std::uint8_t counter_ = 0;    // continuity counter of the video's last packet
+  std::map<int, bool> begins_;  // by PID: whether an image starts with its first packet
 };
 
-/// Note [The last pictures of a segment]: a playlist's demuxer reads its segments as one stream, and gives a picture when
-/// the next one begins, which is in the next segment. So each segment gets a packet after its end that begins another
-/// picture without any of it. FFmpeg's playlist needs inputs of FFmpeg's own, whose options it asks for. So this changes
-/// only their function that reads. A server that cuts segments within pictures gets no such packets after the first cut.
-/// One thread at a time, which has a Use while it calls FFmpeg. Outlives the inputs.
+/// Note [The last pictures of a segment]: FFmpeg's HLS demuxer reads the segments as one stream, and returns
+/// a frame when the next one starts, which is in the next segment. So a packet that starts another, empty
+/// frame is appended to each segment. HLS requires FFmpeg's own inputs, whose options it queries, so only
+/// their read function is replaced. If a server cuts segments in the middle of frames, no packets are
+/// appended after the first such cut. Not thread-safe; hold a Use while calling FFmpeg. Must outlive the
+/// inputs.
 class SegmentTails {
  public:
   SegmentTails() = default;
   SegmentTails(const SegmentTails&) = delete;
   SegmentTails& operator=(const SegmentTails&) = delete;
 
-  /// While it lives, FFmpeg may read the inputs on this thread.
+  /// While this object exists, FFmpeg may read the inputs on this thread.
   class Use {
    public:
     explicit Use(SegmentTails& tails);
@@ -58,7 +59,7 @@ class SegmentTails {
     SegmentTails* outer_;
   };
 
-  /// The input of a segment, which has just been opened.
+  /// Call for the input of a segment that was just opened.
   void watch(AVIOContext& io);
 
  private:
@@ -66,7 +67,7 @@ class SegmentTails {
   using Read = int (*)(void*, std::uint8_t*, int);
 
   struct Segment {
-    Read read = nullptr;  // FFmpeg's own
+    Read read = nullptr;  // FFmpeg's original function
     TsTail tail{};
     std::vector<std::uint8_t> end{};
     bool is_over = false;
@@ -76,7 +77,7 @@ class SegmentTails {
   static int read(void* opaque, std::uint8_t* to, int size) noexcept;
   [[nodiscard]] int read_end(Segment& segment, std::uint8_t* to, int size, int result);
 
-  std::map<void*, Segment> segments_;  // by the context of their protocol
+  std::map<void*, Segment> segments_;  // by protocol context
   std::uint64_t count_ = 0;
   std::optional<int> video_;
   bool cuts_pictures_ = false;

@@ -1,4 +1,4 @@
-// Ends each picture of a transport stream with its last packet, where FFmpeg waits for the next picture.
+// Marks the last packet of each frame in a transport stream, where FFmpeg would wait for the next frame.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,13 +17,13 @@
 
 namespace freshframe::media {
 
-// The head of a packet of a transport stream (ISO/IEC 13818-1, 2.4.3).
+// Transport stream packet header (ISO/IEC 13818-1, 2.4.3).
 
 struct TsPacket {
-  int pid = 0;          // id of its stream
-  bool starts = false;  // a table, or a packet of the elementary stream, begins here
+  int pid = 0;          // of the elementary stream or table
+  bool starts = false;  // payload_unit_start_indicator
   bool scrambled = false;
-  bool stuffed = false;      // its adaptation field is longer than what it holds
+  bool stuffed = false;      // the adaptation field is longer than its contents
   std::uint8_t counter = 0;  // continuity_counter
   Bytes payload;             // may be empty
 };
@@ -32,49 +32,49 @@ inline constexpr std::size_t kTsPacketSize = 188;
 inline constexpr std::uint8_t kTsSync = 0x47;
 inline constexpr int kTsPids = 1 << 13;
 
-/// `bytes`: kTsPacketSize of them, beginning with kTsSync.
+/// `bytes`: kTsPacketSize bytes, starting with kTsSync.
 [[nodiscard]] TsPacket parse_ts_packet(Bytes bytes) noexcept;
 
-/// Where a transport stream has its video.
+/// Identifies the video in a transport stream.
 struct TsVideo {
-  int type = 0;  // type of the stream (ISO/IEC 13818-1, table 2-34)
+  int type = 0;  // stream_type (ISO/IEC 13818-1, table 2-34)
   int pid = 0;
 
   auto operator<=>(const TsVideo&) const = default;
 };
 
-/// Bytes in which a segment has its tables: they are in its first packets (RFC 8216, 3.2).
+/// Bytes in which the tables of a segment are found: they are in its first packets (RFC 8216, 3.2).
 inline constexpr std::size_t kTsHead = 16 * kTsPacketSize;
 
-/// The first video in the tables. Returns nullopt if these bytes are no transport stream, or if no table names a video.
+/// Returns the first video in the tables, or nullopt if this is not a transport stream or has no video.
 [[nodiscard]] std::optional<TsVideo> video_in_tables(Bytes head) noexcept;
 
-/// A picture of video begins with this payload of a packet that starts.
+/// Returns true if a video frame starts with this payload. For packets with `starts`.
 [[nodiscard]] bool begins_video(Bytes payload) noexcept;
 
-/// A packet that begins another picture in this stream without any of it: the demuxer gives the one before.
-/// It does not count in the stream's order.
+/// Returns a packet that starts another, empty frame, so that the demuxer returns the previous one. Does not
+/// affect continuity counting.
 [[nodiscard]] std::array<std::uint8_t, kTsPacketSize> ts_packet_that_ends(const TsPacket& last) noexcept;
 
-/// A video stream of a transport stream usually does not say how long a picture is, so a demuxer gives it
-/// when the next one begins. But only the last packet of a picture needs stuffing. See Note [Picture ends]. A
-/// picture that fills its last packet exactly (one of 184) still waits for the next one. Where more of a
-/// picture has come together with a stuffed packet, the picture goes on.
+/// A transport stream usually does not state the length of a frame, so demuxers return it when the next one
+/// starts. But only the last packet of a frame needs stuffing. See Note [Picture ends]. A frame that exactly
+/// fills its last packet (one in 184) still waits for the next one. If more of a frame arrives together with
+/// a stuffed packet, the frame continues.
 class TsFilter final : public ByteFilter {
  public:
-  /// `believed`: only the last packets were stuffed on an earlier connection to the same server.
+  /// `believed`: on an earlier connection to this server, only last packets were stuffed.
   explicit TsFilter(bool believed = false)
       : trust_(believed ? PictureEnds::Trust::Believed : PictureEnds::Trust::Learned) {}
 
   void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) override;
   void finish(FilteredBytes& out) override;
 
-  /// From now on the pictures of this stream end early; nullopt means that no stream's pictures do. The newest one
-  /// may have ended before: its end goes to `out`.
+  /// From now on frames of this stream are ended early; nullopt: of no stream. If the newest frame is already
+  /// complete, its end is appended to `out`.
   void end_early(std::optional<int> pid, FilteredBytes& out);
-  /// Whether pictures of the stream that ends early end with stuffing.
+  /// Returns true if frames of the stream that is ended early end with stuffing.
   [[nodiscard]] bool believes_stuffing() const;
-  /// Whether a stream whose packets have come is scrambled.
+  /// Returns true if packets of this stream were scrambled.
   [[nodiscard]] bool is_scrambled(int pid) const { return scrambled_.test(static_cast<std::size_t>(pid)); }
 
  private:
@@ -82,11 +82,11 @@ class TsFilter final : public ByteFilter {
 
   struct Video {
     PictureEnds picture_ends;
-    std::uint32_t picture = 0;  // its number
+    std::uint32_t picture = 0;  // counts frames
     bool open = false;          // not ended by its last packet
-    bool ends = false;          // by its last packet, and the demuxer was not told
-    std::uint8_t counter = 0;   // counter of the packet before
-    bool after_loss = false;    // packets before the next picture are lost
+    bool ends = false;          // by its last packet, which the demuxer has not been told yet
+    std::uint8_t counter = 0;   // continuity counter of the previous packet
+    bool after_loss = false;    // packets before the next frame were lost
   };
 
   void add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out);
@@ -94,8 +94,8 @@ class TsFilter final : public ByteFilter {
   [[nodiscard]] Video* find_video(const TsPacket& packet);
 
   const PictureEnds::Trust trust_;
-  std::vector<std::uint8_t> part_;  // part of the next packet
-  bool in_step_ = false;            // packets begin where they are expected
+  std::vector<std::uint8_t> part_;  // start of an incomplete packet
+  bool in_step_ = false;            // packets start at the expected offsets
   std::optional<int> early_;
   std::map<int, Video> videos_;  // by PID
   std::bitset<kTsPids> scrambled_;

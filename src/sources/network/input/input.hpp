@@ -1,4 +1,4 @@
-// FFmpeg's side of a network connection: opens the stream and reads its packets.
+// Opens a network stream with FFmpeg and reads its packets.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -32,13 +32,13 @@
 
 namespace freshframe::media {
 
-// All inputs that FFmpeg's demuxer opens: a stream's own gets its filter, a playlist is asked for when it has
-// changed.
+// Hooks every input that FFmpeg's demuxer opens: the stream itself gets a filter, and playlists are fetched
+// again only when they have changed.
 
-/// One thread, unless a function says otherwise; outlives the demuxer.
+/// Not thread-safe unless stated otherwise. Must outlive the demuxer.
 class OpenedInputs {
  public:
-  /// `grows`: as for LivePlaylists. `patience`: seconds after which a playlist that was asked for again does not answer.
+  /// `grows`: see LivePlaylists. `patience`: time limit in seconds for fetching a playlist again.
   OpenedInputs(EarlyEnds& ends, HttpAccess& access, Interrupt& interrupt, std::atomic<bool>& grows,
                double patience)
       : ends_(ends),
@@ -49,19 +49,19 @@ class OpenedInputs {
   OpenedInputs(const OpenedInputs&) = delete;
   OpenedInputs& operator=(const OpenedInputs&) = delete;
 
-  /// Before `input` is opened. `waits`: FFmpeg asks for a playlist again by opening it.
+  /// Call before opening `input`. `waits`: FFmpeg reloads a playlist by opening it again.
   void install(AVFormatContext& input, bool waits);
-  /// Whether the stream was given up because its playlists name playlists, and these others: FFmpeg would ask
-  /// for them without an end.
+  /// Returns true if opening failed because playlists listed playlists repeatedly, which FFmpeg would follow
+  /// forever.
   [[nodiscard]] bool names_itself() const noexcept { return playlists_.name_themselves(); }
-  /// The stream is open. From now on, a playlist that is opened again is waited for: before, it is a playlist that
-  /// another lists twice.
+  /// Call when the stream is open. From now on, opening a playlist again waits for new segments; before, it
+  /// means that another playlist lists it twice.
   void begin_input() noexcept { is_open_ = true; }
-  /// Unix time of the first segment that was opened; nullopt means its playlist does not have it.
+  /// Unix time of the first segment that was opened; nullopt if the playlist does not state it.
   [[nodiscard]] std::optional<double> first_time() const { return playlists_.find_time(opened_); }
-  /// How often a playlist has had new segments.
+  /// How often a playlist had new segments.
   [[nodiscard]] std::uint64_t reloads() const noexcept { return reloads_; }
-  /// Whether any of them came from an `https:` URL, its own or a redirect's.
+  /// Returns true if any input used `https:`, directly or after a redirect.
   [[nodiscard]] bool uses_tls() const noexcept { return uses_tls_; }
   [[nodiscard]] const LivePlaylists& playlists() const noexcept { return playlists_; }
   [[nodiscard]] SegmentTails& tails() noexcept { return tails_; }
@@ -92,26 +92,25 @@ class OpenedInputs {
   bool waits_ = false;
   bool is_open_ = false;
   bool uses_tls_ = false;
-  Open open_ = nullptr;              // FFmpeg's own
+  Open open_ = nullptr;              // FFmpeg's original callback
   std::vector<std::string> opened_;  // the first URLs
   std::uint64_t reloads_ = 0;
 };
 
-/// Facts about a server that the connections of a source share. Any thread.
+/// What is known of a server, shared by a source's connections. Thread-safe.
 struct Learned {
-  std::atomic<bool> believes_stuffing = false;  // as for EarlyEnds
-  std::atomic<bool> grows = false;              // as for LivePlaylists
+  std::atomic<bool> believes_stuffing = false;  // see EarlyEnds
+  std::atomic<bool> grows = false;              // see LivePlaylists
 };
 
-/// The parts that all connections of a source share.
+/// State shared by all connections of a source.
 struct LiveShared {
   std::shared_ptr<Learned> learned;
   std::shared_ptr<KeptDecoder> kept;
 };
 
-/// Owns all that it uses (except the objects given to interrupt()), so that it can be abandoned in a call
-/// that has not returned. One thread at a time. The destructor closes the session with the server within 0.1
-/// s.
+/// Owns everything it uses (except what interrupt() is given), so that it can be abandoned during a call that
+/// does not return. Not thread-safe. The destructor closes the session with the server within 0.1 s.
 class LiveInput {
  public:
   LiveInput(SourceUrl url, OpenOptions options, std::stop_token stop, const LiveShared& shared);
@@ -119,55 +118,53 @@ class LiveInput {
   LiveInput& operator=(const LiveInput&) = delete;
   ~LiveInput();
 
-  /// Blocks until the streams are known and the decoder is made. `target`: the URL to open, perhaps with an
-  /// address for a name. Throws SourceError (also after a stop), SourceTimeoutError, SourceRefused.
+  /// Blocks until the streams are known and the decoder is created. `target`: the URL to open, possibly with
+  /// an address instead of the host name. Throws SourceError (also after a stop), SourceTimeoutError or
+  /// SourceRefused.
   void open(const std::string& target, TimePoint deadline);
-  /// Blocks. Below 0: an error of FFmpeg, or an interruption with any code. Otherwise `packet()` is then the
-  /// next one, of any stream.
+  /// Blocks. Returns an error of FFmpeg (negative), any negative code after an interruption, or otherwise
+  /// fills packet() with the next packet of any stream.
   [[nodiscard]] int read();
   [[nodiscard]] AVPacket& packet() noexcept { return *packet_; }
   [[nodiscard]] bool is_video(const AVPacket& packet) const { return packet.stream_index == stream_->index; }
-  /// Returns when the first byte of packet() arrived, in real time; nullopt if only the end of its reading is known.
+  /// Arrival of the first byte of packet(), in real time; nullopt if only the end of reading is known.
   [[nodiscard]] std::optional<TimePoint> arrival() { return ends_.arrival(*packet_); }
 
-  /// The reason why read() can no longer read, if FFmpeg does not know it; else empty.
+  /// Why read() cannot continue, if FFmpeg does not know the reason; otherwise empty.
   [[nodiscard]] std::string failure() const { return ends_.failure(); }
-  /// Why the stream goes on after the last packet as another one, which takes a new connection. Returns an empty text if
-  /// it does not.
+  /// Returns why the stream continues as a different one, which requires a new connection, or an empty
+  /// string.
   [[nodiscard]] std::string other_beginning() const;
-  /// Why a playlist does not come, while it is asked for again and again, or nothing if it comes. Any
-  /// thread.
+  /// Returns why a playlist cannot be fetched while this is retried, or an empty string. Thread-safe.
   [[nodiscard]] std::string trouble() const;
-  /// The notes on packet(), if it is of the video; nullopt if FFmpeg's parser has seen it, and has set its
-  /// flags.
+  /// Notes on packet(), for video; nullopt if FFmpeg's parser handled it and set its flags.
   [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return ends_.picture(); }
 
-  /// Unix time of a packet of the video, in the order of reading, as a playlist has it; nullopt means it has
-  /// none.
+  /// Unix time of a video packet according to the playlist, if stated. Call in reading order.
   [[nodiscard]] std::optional<double> program_time(const AVPacket& packet);
 
-  /// How often playlists were loaded again so far.
+  /// How often playlists were reloaded.
   [[nodiscard]] std::uint64_t reloads() const noexcept { return opened_.reloads(); }
 
   [[nodiscard]] Interrupt& interrupt() noexcept { return interrupt_; }
   [[nodiscard]] Decoder& decoder() noexcept { return *decoder_; }
   [[nodiscard]] std::unique_ptr<Decoder> give_decoder() noexcept { return std::move(decoder_); }
-  /// The video as the server declares it; RTSP does not contain the size.
+  /// The video as declared by the server. RTSP does not declare the size.
   [[nodiscard]] const VideoInfo& info() const noexcept { return info_; }
-  /// The orientation of its pictures, from the container.
+  /// Rotation, from the container.
   [[nodiscard]] Turn turn() const noexcept { return read_turn(*stream_); }
-  /// The time of a frame or packet; nullopt if the stream has no times, only times that FFmpeg has generated.
+  /// Timestamp in seconds; nullopt if the stream has none except those generated by FFmpeg.
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
-  /// The stream has neither times nor a rate.
+  /// Returns true if the stream has neither timestamps nor a frame rate.
   [[nodiscard]] bool is_timeless() const { return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0; }
-  /// A playlist (HLS) arrives in bursts.
+  /// Returns true for a playlist (HLS), which arrives in bursts.
   [[nodiscard]] bool is_bursty() const;
-  /// Whether the source has a URL of TLS, its own or a redirect's. Before or after reading, not beside it.
+  /// Returns true if any URL used TLS, directly or after a redirect. Must not be called during a read.
   [[nodiscard]] bool is_over_tls() const;
-  /// After the end of the data: the stream has an end, and this was it.
+  /// Call after the end of the data. Returns true if the stream is finite and complete.
   [[nodiscard]] bool is_over() const;
-  /// Reading may make new connections, and so resolve names: for playlists, for files that seek, and with
-  /// options to reconnect.
+  /// Returns true if reading may open connections, and hence resolve names: playlists, seekable files, and
+  /// the reconnection options.
   [[nodiscard]] bool connects_again() const;
 
  private:
@@ -186,25 +183,25 @@ class LiveInput {
   const SourceUrl url_;
   const OpenSecrets secrets_;
   const OpenOptions options_;
-  Interrupt interrupt_;  // outlives input_, which polls it
+  Interrupt interrupt_;  // must outlive input_, which polls it
   const std::shared_ptr<Learned> learned_;
   const std::shared_ptr<KeptDecoder> kept_;
-  HttpAccess access_;    // outlives input_, as those below
-  EarlyEnds ends_;       // outlives input_, which reads through it
-  OpenedInputs opened_;  // the same
+  HttpAccess access_;    // must outlive input_, like the members below
+  EarlyEnds ends_;       // must outlive input_, which reads through it
+  OpenedInputs opened_;  // must outlive input_
   InputPtr input_;
   AvPacketPtr packet_;
-  std::deque<AvPacketPtr> first_packets_;  // read ahead to find the streams
-  std::optional<PictureParser> parser_;    // for a playlist whose packets are not one picture each
-  std::deque<AvPacketPtr> pictures_;       // of parser_
+  std::deque<AvPacketPtr> first_packets_;  // read to find the streams
+  std::optional<PictureParser> parser_;    // for playlists whose packets are not one frame each
+  std::deque<AvPacketPtr> pictures_;       // output of parser_
   AVStream* stream_ = nullptr;
-  AVRational time_base_{};  // time base of stream_, which a pending read may be using
+  AVRational time_base_{};  // of stream_, which a pending read may be using
   std::unique_ptr<Decoder> decoder_;
   VideoInfo info_;
   ProgramTime program_time_;
   bool has_whole_pictures_ = false;  // see EarlyEnds
   bool joined_ = false;              // a keyframe has arrived
-  bool redirects_again_ = false;     // the server did, more than kMostRedirects times in a row
+  bool redirects_again_ = false;     // more than kMostRedirects times in a row
 };
 
 }  // namespace freshframe::media

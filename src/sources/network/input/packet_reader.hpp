@@ -1,4 +1,4 @@
-// How a connection over FFmpeg gets the packets of its video: one by one, or from a thread that reads ahead.
+// Reads the video packets of an FFmpeg connection: directly, or on a thread that reads ahead.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,36 +23,38 @@
 
 namespace freshframe::media {
 
-// Packets that were read ahead of their time, between the thread that reads a playlist and the source's own.
+// Passes packets that were read ahead from the reading thread to the source's thread.
 
-/// The packet that one call of FFmpeg has read. Times are real ones.
+/// The result of one read by FFmpeg. All times are real time.
 struct ReadPacket {
-  int result = 0;  // FFmpeg's; below 0: `packet` is empty
+  int result = 0;  // FFmpeg's; negative: `packet` is empty
   AvPacketPtr packet = nullptr;
-  double time = 0;                           // time of decoding, in the stream: seconds
-  std::optional<double> program_time = {};   // Unix time, if a playlist has it
-  std::optional<PictureNotes> picture = {};  // set where FFmpeg's parser has not seen it
+  double time = 0;                           // decoding timestamp in seconds
+  std::optional<double> program_time = {};   // Unix time, if a playlist states it
+  std::optional<PictureNotes> picture = {};  // set if FFmpeg's parser did not handle it
   TimePoint arrived{};
-  std::optional<TimePoint> ended = {};  // arrival of its last byte, if that is known
-  bool arrived_is_end = false;          // `arrived` is when its reading ended
-  double waited = 0;                    // seconds for which FFmpeg has read
-  std::uint64_t reloads = 0;            // reloads of a playlist before it
-  TimePoint due{};                      // pop() sets it for a playlist
-  double late = 0;  // seconds by which pop() of a playlist was called after it had come and was due
-  /// When the next one would be missed: until then, nothing is wrong if none comes. pop() sets it for a playlist.
+  std::optional<TimePoint> ended = {};  // arrival of its last byte, if known
+  bool arrived_is_end = false;          // `arrived` is the end of its reading
+  double waited = 0;                    // seconds that FFmpeg spent reading
+  std::uint64_t reloads = 0;            // of a playlist, before this packet
+  TimePoint due{};                      // set by pop() for a playlist
+  double late = 0;  // seconds between the packet being available and due, and the call of pop(), for a
+                    // playlist
+  /// Until then a missing next packet is not an outage. Set by pop() for a playlist.
   TimePoint lasts_until{};
 };
 
-/// One thread puts packets in, another takes them out. Holds 64 MiB at most.
+/// One producer thread, one consumer thread. Holds up to 64 MiB.
 class PacketQueue {
  public:
   explicit PacketQueue(Pace pace = Pace::Even) : shown_(pace) {}
 
-  /// Waits while the queue is full. False means it was closed.
+  /// Waits while the queue is full. Returns false if it was closed.
   [[nodiscard]] bool push(ReadPacket read);
-  /// Waits for the next one; nullopt means none until `until`, or a stop. It may be due later.
+  /// Waits for the next packet, which may be due later. Returns nullopt if there is none by `until`, or after
+  /// a stop.
   [[nodiscard]] std::optional<ReadPacket> pop(TimePoint until, const std::stop_token& stop);
-  /// No thread waits in push() any more.
+  /// Wakes threads in push().
   void close();
 
  private:
@@ -68,14 +70,14 @@ class PacketQueue {
   bool closed_ = false;             // guarded by mutex_
 };
 
-/// Seconds after a stop until a detached call is abandoned. Most calls end at once. FFmpeg's own waits end
-/// up to 0.1 s later, and a stop does not wait for them.
+/// Seconds from a stop until a detached call is abandoned. Most calls end immediately, but FFmpeg's own waits
+/// take up to 0.1 s, which is too long for a stop.
 inline constexpr double kPatience = 0.005;
 
-/// After a limit, so that FFmpeg says why it has waited.
+/// Longer after a time limit, so that FFmpeg can report what it was waiting for.
 inline constexpr double kPatienceAtLimits = 0.12;
 
-/// One thread.
+/// Not thread-safe.
 class PacketReader {
  public:
   PacketReader() = default;
@@ -83,28 +85,28 @@ class PacketReader {
   PacketReader& operator=(const PacketReader&) = delete;
   virtual ~PacketReader() = default;
 
-  /// The next packet of the video, or FFmpeg's error; nullopt means neither came until the real time
-  /// `deadline`, or there was a stop. From `quiet` on a stall is recorded.
+  /// Returns the next video packet, or FFmpeg's error; nullopt if neither arrived by `deadline` (real time),
+  /// or after a stop. Records a stall from `quiet` on.
   [[nodiscard]] virtual std::optional<ReadPacket> next(TimePoint quiet, TimePoint deadline) = 0;
 };
 
-/// The parts that all readers use. `aside` holds one call at a time, and outlives the reader. `keeps_thread`: its
-/// thread waits for the next connection (see begin_call()), even if this one needs no thread.
+/// What all readers need. `aside` runs one call at a time, and must outlive the reader. `keeps_thread`: its
+/// thread is kept for the next connection (see begin_call()), even if this one does not need it.
 struct ReadingParts {
   std::shared_ptr<LiveInput> input;  // shared with the detached call
   std::optional<DetachedCall>& aside;
   SourceCounters& book;
   std::stop_token stop;
-  Pace pace = Pace::Even;  // pace of a playlist
+  Pace pace = Pace::Even;  // for playlists
   bool keeps_thread = false;
 };
 
-/// Returns the reader that this input needs. A call that may connect runs on its own thread, and is abandoned when it
-/// does not return. A playlist is read by such a thread alone, as fast as the network gives it: so the newest segment
-/// is here early, and its packets have the time of their arrival.
+/// Returns the reader for this input. Calls that may open a connection run on their own thread, and are
+/// abandoned if they do not return. A playlist is read entirely on such a thread, as fast as possible, so
+/// that new segments are found early and packets get their arrival times.
 [[nodiscard]] std::unique_ptr<PacketReader> reader_for(ReadingParts parts);
 
-/// Whether a call has ended by a little after `deadline` or a stop. Throws its exception.
+/// Returns true if the call ended before, or shortly after, `deadline` or a stop. Rethrows its exception.
 [[nodiscard]] bool has_ended(const DetachedCall& call, TimePoint deadline, const std::stop_token& stop);
 
 }  // namespace freshframe::media
