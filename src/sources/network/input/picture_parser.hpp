@@ -1,4 +1,4 @@
-// Splits packets that hold several pictures, or a part of one, into pictures.
+// Splits or joins packets so that each holds exactly one frame.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,8 @@
 
 namespace freshframe::media {
 
-/// FFmpeg's parser, for a playlist whose demuxer has none. It gives a picture when the next one begins. One thread.
+/// FFmpeg's parser, for a playlist whose demuxer does not use one. Returns a frame when the next one starts.
+/// Not thread-safe.
 class PictureParser {
  public:
   /// Throws std::bad_alloc.
@@ -18,9 +19,9 @@ class PictureParser {
   PictureParser(const PictureParser&) = delete;
   PictureParser& operator=(const PictureParser&) = delete;
 
-  /// Appends the pictures that `packet` completes. Throws std::bad_alloc.
+  /// Appends the frames that `packet` completes. Throws std::bad_alloc.
   void add(const AVPacket& packet, std::deque<AvPacketPtr>& pictures);
-  /// Appends the last picture, which no other one follows. Throws std::bad_alloc.
+  /// Appends the last frame, at the end of the stream. Throws std::bad_alloc.
   void finish(int stream, std::deque<AvPacketPtr>& pictures);
 
  private:

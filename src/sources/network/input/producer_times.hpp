@@ -1,4 +1,4 @@
-// Finds the sender reports from which come the wall times that FFmpeg puts on the packets of RTSP.
+// Recovers the sender reports from the wall-clock times that FFmpeg sets on RTSP packets.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,16 +10,16 @@
 
 namespace freshframe::media {
 
-/// FFmpeg computes the wall time of each packet from the last report. So a new report is a change of the distance
-/// between the two times. A distance that stays the same is confirmed by and by. Up to FFmpeg 7.1 a parser that joins
-/// packets to pictures gives a picture out when the next packet comes, with that packet's wall time: there it belongs
-/// to the picture after it. One thread.
+/// FFmpeg computes each packet's wall-clock time from the last report, so the difference between the two
+/// times changes with a new report. If it stays the same, it is confirmed from time to time. Up to FFmpeg
+/// 7.1, a parser that joins packets returns a frame when the next packet arrives, with that packet's
+/// wall-clock time, which belongs to the following frame. Not thread-safe.
 class ProducerTimes {
  public:
-  /// `one_late`: a parser joins packets to pictures.
+  /// `one_late`: a parser joins packets to frames.
   explicit ProducerTimes(bool one_late = false) noexcept : one_late_(one_late) {}
 
-  /// Takes the next packet's time of the stream and its wall time, in seconds.
+  /// Takes the next packet's timestamp and wall-clock time, in seconds.
   [[nodiscard]] std::optional<CameraClock::Report> add(std::optional<double> time,
                                                        std::optional<double> wall) noexcept {
     if (one_late_) std::swap(wall, before_);
@@ -33,11 +33,11 @@ class ProducerTimes {
   }
 
  private:
-  static constexpr double kSame = 0.0002;     // seconds; FFmpeg's rounding is below a tenth of it
+  static constexpr double kSame = 0.0002;     // seconds; FFmpeg's rounding error is below a tenth of it
   static constexpr double kConfirmed = 30.0;  // seconds: servers report more often
 
   bool one_late_;
-  std::optional<double> before_;  // the wall time of the packet before
+  std::optional<double> before_;  // wall-clock time of the previous packet
   std::optional<CameraClock::Report> last_;
 };
 

@@ -1,4 +1,4 @@
-// Packets of RTP, and their order.
+// Parses RTP packets and puts them in order.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace freshframe::media::rtsp {
 
-// Packets of RTP (RFC 3550, section 5).
+// Parses RTP packets (RFC 3550, section 5).
 
 using Bytes = std::span<const std::uint8_t>;
 
@@ -24,15 +24,15 @@ struct RtpPacket {
   std::uint32_t source = 0;  // SSRC
   std::uint8_t payload_type = 0;
   bool marker = false;
-  Bytes payload;  // without padding; valid as long as the bytes that were parsed
+  Bytes payload;  // without padding; a view of the parsed bytes
 };
 
-/// Returns nullopt if it is no RTP, or its parts are longer than it is.
+/// Returns nullopt if it is not RTP, or is truncated.
 [[nodiscard]] std::optional<RtpPacket> parse_rtp(Bytes bytes) noexcept;
-/// Writes the same packet with the shortest header, and another number, in place of `bytes`.
+/// Writes the packet into `bytes` with a minimal header and another sequence number.
 void write_plain_rtp(const RtpPacket& packet, std::uint16_t sequence, std::vector<std::uint8_t>& bytes);
 
-/// Big-endian numbers. `at` is inside.
+/// Reads big-endian numbers. `at` must be in range.
 [[nodiscard]] inline std::uint16_t read_u16(Bytes bytes, std::size_t at) noexcept {
   return static_cast<std::uint16_t>(bytes[at] << 8U | bytes[at + 1]);
 }
@@ -48,37 +48,38 @@ inline void append_u32(std::vector<std::uint8_t>& to, std::uint32_t value) {
   append_u16(to, value);
 }
 
-/// Over TCP nothing waits: packets come in order. Over UDP a packet after a gap waits for the missing ones:
-/// at first 10 ms, up to 0.2 s if packets come later than that, and again less when they no longer do. One
-/// thread, no I/O.
+/// Over TCP packets arrive in order, and nothing waits. Over UDP a packet after a gap waits for the missing
+/// ones: initially 10 ms, up to 0.2 s if packets arrive later than that, and less again when they no longer
+/// do. Not thread-safe, no I/O.
 class PacketOrder {
  public:
   struct Ordered {
     std::vector<std::uint8_t> bytes;
     TimePoint arrived{};
-    std::uint64_t lost = 0;  // packets before it that are missing; at least 1 where their number is not known
+    std::uint64_t lost = 0;  // missing packets before it; at least 1 if their number is unknown
   };
   struct Counts {
     std::uint64_t received = 0;  // without duplicates
-    std::uint64_t lost = 0;      // packets that have not come
-    std::uint64_t late = 0;      // packets that came after that; they are not among the lost ones
+    std::uint64_t lost = 0;      // packets that did not arrive
+    std::uint64_t late = 0;      // packets that arrived after being counted as lost, and are no longer
+                                 // counted there
   };
 
   explicit PacketOrder(bool waits) : waits_(waits) {}
 
-  /// The packet with this number, of this source (SSRC), if take() would give it at once: it is taken without being
-  /// kept, and this is its `lost`. nullopt means add() it.
+  /// If the packet with this sequence number and SSRC is next in order, takes it without storing, and returns
+  /// its `lost`. Otherwise returns nullopt: call add().
   [[nodiscard]] std::optional<std::uint64_t> pass(std::uint16_t sequence, std::uint32_t source,
                                                   TimePoint now);
-  /// A packet with this number, of this source (SSRC).
+  /// Stores a packet with this sequence number and SSRC.
   void add(Bytes bytes, std::uint16_t sequence, std::uint32_t source, TimePoint now);
-  /// The next packet in order; nullopt means none can be given yet.
+  /// Returns the next packet in order, or nullopt if none is ready.
   [[nodiscard]] std::optional<Ordered> take(TimePoint now);
-  /// When take() gives up the missing ones; nullopt means nothing waits.
+  /// Returns when take() stops waiting for missing packets; nullopt if nothing waits.
   [[nodiscard]] std::optional<TimePoint> due() const;
 
   [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
-  /// The highest number, with the number of times that it has wrapped in the upper half.
+  /// The highest sequence number, with the number of wraps in the upper 16 bits.
   [[nodiscard]] std::uint32_t highest() const noexcept { return static_cast<std::uint32_t>(highest_); }
   [[nodiscard]] std::optional<std::uint32_t> source() const noexcept { return source_; }
 
@@ -89,7 +90,7 @@ class PacketOrder {
  private:
   struct Missing {
     std::int64_t number = 0;
-    TimePoint since{};  // when the gap was seen
+    TimePoint since{};  // when the gap was detected
   };
 
   void begin_order(std::uint16_t sequence, std::uint32_t source);
@@ -101,13 +102,13 @@ class PacketOrder {
   const bool waits_;
   double wait_ = kLeastWait;
   std::optional<std::uint32_t> source_;
-  std::int64_t next_ = 0;  // the number that take() wants
+  std::int64_t next_ = 0;  // sequence number that take() returns next
   std::int64_t highest_ = 0;
   std::map<std::int64_t, Ordered> held_;
   std::size_t held_bytes_ = 0;
   TimePoint gap_since_{};
   std::uint64_t lost_ = 0;       // since the last packet was taken
-  std::deque<Missing> missing_;  // the newest that were given up
+  std::deque<Missing> missing_;  // the latest that were counted as lost
   TimePoint relaxed_{};          // when the wait was last changed
   Counts counts_;
 };

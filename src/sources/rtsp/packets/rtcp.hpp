@@ -1,4 +1,4 @@
-// Reports about a stream: its sender's, and ours (RFC 3550, section 6.4).
+// Parses sender reports, and writes receiver reports (RTCP: RFC 3550, section 6.4).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,32 +15,32 @@ namespace freshframe::media::rtsp {
 
 struct SenderReport {
   std::uint32_t source = 0;
-  std::uint32_t time = 0;           // the middle half of the NTP timestamp, which our report repeats
-  std::uint32_t timestamp = 0;      // timestamp of RTP, at the same moment
-  std::optional<double> wall_time;  // Unix time in seconds; nullopt means the sender has no clock
+  std::uint32_t time = 0;           // middle 32 bits of the NTP timestamp, which receiver reports repeat
+  std::uint32_t timestamp = 0;      // RTP timestamp of the same moment
+  std::optional<double> wall_time;  // Unix time in seconds; nullopt if the sender has no clock
 };
 
 struct ControlReport {
   std::optional<SenderReport> sender;
-  std::vector<std::uint32_t> goodbyes;  // sources that have ended
+  std::vector<std::uint32_t> goodbyes;  // sources that sent BYE
 };
 
-/// One datagram of RTCP. Parts of unknown types are left out.
+/// Parses an RTCP packet. Ignores parts of unknown types.
 [[nodiscard]] ControlReport parse_rtcp(Bytes bytes);
 
-/// The report of a receiver about one source. One thread.
+/// Reception statistics of one source. Not thread-safe.
 class Reception {
  public:
-  /// `clock`: ticks of RTP per second.
+  /// `clock`: RTP ticks per second.
   explicit Reception(int clock);
 
   void note_packet(std::uint32_t timestamp, TimePoint arrived);
   void note_report(const SenderReport& report, TimePoint arrived);
-  /// Mean deviation of the time between two packets, in seconds (RFC 3550, section 6.4.1).
+  /// Interarrival jitter in seconds (RFC 3550, section 6.4.1).
   [[nodiscard]] double jitter() const noexcept { return jitter_; }
-  /// A receiver report and the name of the sender, as one datagram (section 6.1).
+  /// Returns a receiver report with the CNAME, as one packet (section 6.1).
   [[nodiscard]] std::vector<std::uint8_t> report(const PacketOrder& order, TimePoint now);
-  /// Notifies the sender that pictures are lost, after a report in one datagram (RFC 4585, section 6.3.1).
+  /// Appends a picture loss indication to a report in the same packet (RFC 4585, section 6.3.1).
   void append_loss(const PacketOrder& order, std::vector<std::uint8_t>& report) const;
 
  private:

@@ -1,4 +1,4 @@
-// Takes the payloads of a stream apart.
+// Unpacks the payloads of a stream.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace freshframe::media::rtsp {
 
-/// One thread at a time.
+/// Not thread-safe.
 class Depacketiser {
  public:
   Depacketiser() = default;
@@ -20,16 +20,16 @@ class Depacketiser {
   Depacketiser& operator=(const Depacketiser&) = delete;
   virtual ~Depacketiser() = default;
 
-  /// Appends what the packet contributes to its picture, as the decoder wants it. `after_gap`: packets before
-  /// it are lost.
+  /// Appends the packet's data to its frame, in the format that the decoder expects. `after_gap`: packets
+  /// before it were lost.
   virtual void add(const RtpPacket& packet, bool after_gap, std::vector<std::uint8_t>& picture) = 0;
-  /// Appends the rest of the picture, whose packets have all been added.
+  /// Appends the rest of the frame, after all of its packets were added.
   virtual void end(std::vector<std::uint8_t>& /*picture*/) {}
-  /// The decoder's parameters, with the parameter sets of the description.
+  /// Decoder parameters, including the parameter sets of the SDP.
   [[nodiscard]] virtual const AVCodecParameters& parameters() const noexcept = 0;
 };
 
-/// FFmpeg's, for all payloads that it knows. Throws Fault when it does not know this one.
+/// FFmpeg's depacketiser for this payload format. Throws Fault if FFmpeg does not support it.
 [[nodiscard]] std::unique_ptr<Depacketiser> ffmpeg_depacketiser(const Media& media);
 
 }  // namespace freshframe::media::rtsp

@@ -1,4 +1,4 @@
-// Finds the packets with which another image begins, by their payloads alone.
+// Detects from the payloads alone which packets start a new image.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,15 +13,15 @@ namespace freshframe::media::rtsp {
 /// Not thread-safe.
 class PacketPlaces {
  public:
-  /// `sets`: parameter sets of the description, with start codes; may be empty. `has_order_numbers`: each packet of H.265
-  /// has a decoding order number (RFC 7798, 4.4), which is not read, so no place is known.
+  /// `sets`: parameter sets from the SDP, with start codes; may be empty. `has_order_numbers`: H.265 packets
+  /// contain decoding order numbers (RFC 7798, 4.4), which are not supported, so places are unknown.
   PacketPlaces(Codec codec, Bytes sets, bool has_order_numbers = false);
 
-  /// The place of the first slice that begins in this packet, or of the part of one in it. `facts`: of look_at().
+  /// Returns the place of the first slice that starts or continues in this packet. `facts`: from look_at().
   [[nodiscard]] SlicePlace place(Bytes payload, const UnitFacts& facts, bool after_loss);
-  /// Another image has begun, whose first slice is lost.
+  /// Call when another image has started whose first slice was lost.
   void forget_image() noexcept { slices_.forget_image(); }
-  /// Whether the newest image is one of two fields so far.
+  /// Returns true if only the first field of the newest image has arrived.
   [[nodiscard]] bool is_half() const noexcept { return slices_.is_half(); }
 
  private:
@@ -31,7 +31,7 @@ class PacketPlaces {
   const Codec codec_;
   const bool has_order_numbers_;
   H264Slices slices_;
-  std::optional<std::uint32_t> offset_;  // of the last fragment of JPEG
+  std::optional<std::uint32_t> offset_;  // of the last JPEG fragment
 };
 
 }  // namespace freshframe::media::rtsp

@@ -1,4 +1,4 @@
-// Makes pictures of a stream's packets: whole ones as soon as their last packet has come.
+// Assembles frames from a stream's packets, as soon as the last packet of each has arrived.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,19 +23,19 @@
 
 namespace freshframe::media::rtsp {
 
-// Counts the pictures without any packet, by the times of the pictures that came.
+// Counts frames of which no packet arrived, by the timestamps of the frames that did.
 
-/// Where packets are lost, pictures are missing if the times of the pictures around leave room for them, and
-/// at most as many as packets. The interval between pictures is learned where nothing is lost; without losses
-/// a pause of the camera counts as none. Pictures may come in the order of decoding (B pictures): then the
-/// room is looked at in the order of their times. One thread, no I/O.
+/// After packet loss, frames count as missing if there is room for them between the surrounding timestamps,
+/// but at most as many as lost packets. The interval is learned while nothing is lost, so a pause of the
+/// camera does not count. Frames may arrive in decoding order (B-frames), so timestamps are sorted first. Not
+/// thread-safe, no I/O.
 class MissingPictures {
  public:
-  /// `interval`: ticks between two pictures; 0 means not known.
+  /// `interval`: ticks between frames; 0 if unknown.
   explicit MissingPictures(std::int64_t interval) : declared_(interval) {}
 
-  /// A picture with this time in ticks has come. `lost`: packets since the one before. Returns how many
-  /// pictures are found missing now.
+  /// Call for each frame. `time`: in ticks. `lost`: packets lost since the previous frame. Returns how many
+  /// missing frames this reveals.
   [[nodiscard]] std::uint64_t add(std::int64_t time, std::uint64_t lost);
 
  private:
@@ -43,28 +43,28 @@ class MissingPictures {
   [[nodiscard]] std::int64_t interval() const;
 
   const std::int64_t declared_;
-  std::deque<std::int64_t> intervals_;  // the newest
-  std::vector<std::int64_t> waiting_;   // times, sorted: an earlier one may still come
-  std::size_t depth_ = 0;               // how many wait at most
-  std::uint64_t lost_ = 0;              // packets, of pictures that are not counted yet
-  std::size_t since_loss_ = 0;          // pictures
+  std::deque<std::int64_t> intervals_;  // the newest, in ticks
+  std::vector<std::int64_t> waiting_;   // sorted timestamps of frames before which another may still arrive
+  std::size_t depth_ = 0;               // maximum size of waiting_
+  std::uint64_t lost_ = 0;              // lost packets whose frames are not counted yet
+  std::size_t since_loss_ = 0;          // frames since the last loss
   bool began_ = false;
-  std::int64_t last_ = 0;  // the time of the last picture that no longer waits
+  std::int64_t last_ = 0;  // timestamp of the last frame that no longer waits
 };
 
 struct Picture {
-  AvPacketPtr packet;   // its pts is in ticks of RTP, and never wraps; none if the timestamps are no times
+  AvPacketPtr packet;   // pts in RTP ticks without wraps; none if the timestamps are implausible
   TimePoint arrived{};  // arrival of its first packet
   TimePoint ended{};    // arrival of its last packet
-  bool key = false;     // decoding can begin with it
-  std::optional<CameraClock::Report> report{};  // report of the sender's clock, since the picture before
+  bool key = false;     // decoding can start here
+  std::optional<CameraClock::Report> report{};  // sender's clock report, received since the previous frame
   PictureNotes notes{};
-  std::uint64_t missing = 0;  // pictures before it without any packet
-  std::uint64_t dropped = 0;  // pictures before it that have come and were dropped
-  bool by_marker = false;     // RTP's markers are believed
+  std::uint64_t missing = 0;  // earlier frames of which no packet arrived
+  std::uint64_t dropped = 0;  // earlier frames that arrived but were dropped
+  bool by_marker = false;     // RTP markers are reliable
 };
 
-/// One thread, no I/O.
+/// Not thread-safe, no I/O.
 class PictureMaker {
  public:
   using OnPicture = std::function<void(Picture picture)>;
@@ -73,25 +73,25 @@ class PictureMaker {
     Codec codec = Codec::H264;
     int clock = 90000;  // ticks per second
     PictureEnds::Trust trust = PictureEnds::Trust::Learned;
-    bool has_order_numbers = false;   // as for PacketPlaces
-    std::optional<double> rate = {};  // pictures per second, if the server has declared it
+    bool has_order_numbers = false;   // see PacketPlaces
+    std::optional<double> rate = {};  // frames per second, if declared by the server
   };
 
-  /// `on_picture` is called in add().
+  /// `on_picture` is called during add().
   PictureMaker(const Stream& stream, Depacketiser& depacketiser, OnPicture on_picture);
 
-  /// The next packet in order. `lost`: packets before it that have not come.
+  /// Adds the next packet in order. `lost`: packets lost before it.
   void add(const RtpPacket& packet, std::uint64_t lost, TimePoint arrived);
   void note_report(const SenderReport& report);
 
-  /// Pictures with packets since the last given one. Before the first given picture none counts.
+  /// Frames since the last one returned of which packets arrived. 0 before the first one.
   [[nodiscard]] std::uint64_t unfinished_count() const noexcept;
 
   [[nodiscard]] const PictureEnds& ends() const noexcept { return ends_; }
-  /// Pictures that were larger than a picture can be.
+  /// Frames that exceeded the size limit.
   [[nodiscard]] std::uint64_t oversized_count() const noexcept { return oversized_; }
 
-  /// The limit for a picture whose end does not come (go2rtc#675).
+  /// Limit for a frame whose end never arrives (go2rtc#675).
   static constexpr std::size_t kMostBytes = 8U << 20U;
   static constexpr int kMostUnits = 1024;
   static constexpr std::size_t kMostSetBytes = 64U << 10U;
@@ -118,36 +118,36 @@ class PictureMaker {
   MissingPictures missing_;
   Depacketiser& depacketiser_;
   const OnPicture on_picture_;
-  std::optional<SenderReport> first_report_;   // before the first picture
-  std::optional<CameraClock::Report> report_;  // since the last picture that was given
+  std::optional<SenderReport> first_report_;   // received before the first frame
+  std::optional<CameraClock::Report> report_;  // received since the last frame
   PictureTimes times_;
   PacketPlaces places_;
-  int layers_ = 0;  // the highest temporal layer that has come
+  int layers_ = 0;  // highest temporal layer so far
 
-  // The open picture.
+  // The current frame.
   std::vector<std::uint8_t> bytes_;
-  std::vector<std::uint8_t> next_units_;  // parameter sets and messages of the picture after it
+  std::vector<std::uint8_t> next_units_;  // parameter sets and SEI messages for the next frame
   UnitFacts facts_;
   UnitFacts next_facts_;  // of next_units_
   bool open_ = false;
   bool too_large_ = false;
-  bool usable_ = false;      // it has a unit of a slice from its beginning on
-  bool unit_open_ = false;   // the beginning of the unit has come to which the next packet may belong
-  bool unit_ended_ = false;  // whether the unit has begun and ended
+  bool usable_ = false;      // has a slice whose start arrived
+  bool unit_open_ = false;   // the start of the NAL unit arrived to which the next packet may belong
+  bool unit_ended_ = false;  // the last NAL unit was complete
   bool unit_coded_ = false;  // the newest unit has a slice
-  bool torn_ = false;        // a part of it is lost
-  bool after_loss_ = false;  // pictures before it may be lost
+  bool torn_ = false;        // part of it was lost
+  bool after_loss_ = false;  // earlier frames may be lost
   std::size_t taken_ = 0;    // bytes of its packets
   TimePoint arrived_{};
   TimePoint ended_{};
   std::uint32_t timestamp_ = 0;
 
-  PictureTimes::Time time_;  // of the last picture
-  std::uint64_t lost_ = 0;   // packets since the last picture that was given
+  PictureTimes::Time time_;  // of the last frame
+  std::uint64_t lost_ = 0;   // packets since the last frame
   std::uint64_t oversized_ = 0;
-  std::uint64_t discarded_ = 0;  // pictures since the last given one
-  bool gave_ = false;            // any picture
-  bool gap_ = false;             // before the next packet that the depacketiser gets
+  std::uint64_t discarded_ = 0;  // frames since the last one returned
+  bool gave_ = false;            // a frame has been returned
+  bool gap_ = false;             // packets lost before the next one passed to the depacketiser
 };
 
 }  // namespace freshframe::media::rtsp

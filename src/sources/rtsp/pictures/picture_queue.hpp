@@ -1,4 +1,4 @@
-// The pictures between the thread that reads the network and the thread that decodes.
+// Passes frames from the thread that reads the network to the thread that decodes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,36 +20,36 @@
 
 namespace freshframe::media::rtsp {
 
-/// Bounded: when the decoder lags by more than a second, pictures are dropped up to the newest keyframe,
-/// because the ones between refer to dropped pictures. Without a keyframe they wait for up to 5 s or
-/// 32 MiB, because the next one may be far away. Then all are dropped, and the following ones up to a keyframe, or
-/// for 3 s: a stream may have none. A patient queue has the bound of 32 MiB only. One thread puts, one takes.
+/// Bounded: if the decoder lags by more than a second, frames are dropped up to the newest keyframe, because
+/// those in between refer to dropped ones. Without a keyframe, frames wait for up to 5 s or 32 MiB, because
+/// the next one may be far away. Then all are dropped, and further ones up to a keyframe, or for 3 s, since a
+/// stream may have none. A patient queue has only the limit of 32 MiB. One producer thread, one consumer
+/// thread.
 ///
-/// Note [On the way]: a picture that is only handed on need not wake the taker for that. While it waits, and no
-/// picture waits for it, its offer is made to the thread that puts. Until that returns the taker stays in take(),
-/// so the two never run at the same time.
+/// Note [On the way]: A frame that is only passed on need not wake the consumer. While the consumer waits
+/// with an empty queue, its offer is called on the producer's thread. The consumer stays in take() until the
+/// call returns, so the two never run at the same time.
 class PictureQueue {
  public:
-  /// Takes a picture. Returns false if it leaves the picture to the taker.
+  /// Takes a frame. Returns false to leave it to the consumer.
   using Offer = std::function<bool(Picture& picture)>;
 
-  /// `now`: by the clock of the pictures' arrivals. The number of pictures that were dropped.
+  /// `now`: by the clock of the frames' arrival times. Returns the number of dropped frames.
   std::uint64_t put(Picture picture, TimePoint now);
-  /// The taker decodes nothing: a picture may be of any age. Any thread.
+  /// Call if the consumer does not decode, so that frames may be of any age. Thread-safe.
   void set_patient(bool patient) noexcept { patient_.store(patient, std::memory_order_relaxed); }
-  /// No picture follows; what waits can still be taken. `why` is thrown then.
+  /// Call when no more frames follow. Waiting frames can still be taken; then `why` is thrown.
   void end_pictures(std::exception_ptr why);
 
-  /// Returns nullopt if nothing has come for the taker until the real time `deadline`, or after a stop.
-  /// Throws the reason of the end, also what `offer` has thrown. See Note [On the way].
+  /// Returns nullopt if nothing arrived for the consumer by `deadline` (real time), or after a stop. Throws
+  /// the reason for the end, or what `offer` threw. See Note [On the way].
   [[nodiscard]] std::optional<Picture> take(TimePoint deadline, const std::stop_token& stop,
                                             const Offer& offer = {});
 
-  /// After its end: the pictures that were not taken, with the missing ones before them.
+  /// Call after the end. Returns what was not taken, including missing frames.
   [[nodiscard]] Unread clear();
 
-  /// When the newest picture was put in, even if it was taken on the way, in real time; nullopt means none
-  /// was.
+  /// When the newest frame arrived, even if `offer` took it, in real time; nullopt before the first.
   [[nodiscard]] std::optional<TimePoint> newest() const;
 
   static constexpr Seconds kLongestWait{1};
@@ -59,7 +59,7 @@ class PictureQueue {
   static constexpr Seconds kLongestForKey{3};  // less than any usual read_timeout
 
  private:
-  /// The facts that the next picture carries about pictures dropped before it.
+  /// What the next frame reports about frames dropped before it.
   struct Gap {
     std::uint64_t missing = 0;
     std::uint64_t dropped = 0;
@@ -73,7 +73,7 @@ class PictureQueue {
 
   std::atomic<bool> patient_{false};
   mutable std::mutex mutex_;
-  std::condition_variable changed_;  // any lock's own would wake its waiter twice
+  std::condition_variable changed_;  // condition_variable_any would wake the waiting thread twice
   std::deque<Picture> pictures_;     // guarded by mutex_
   Gap gap_;                          // guarded by mutex_
   std::size_t bytes_ = 0;            // guarded by mutex_
@@ -81,7 +81,7 @@ class PictureQueue {
   TimePoint waits_since_{};          // guarded by mutex_
   bool ended_ = false;               // guarded by mutex_
   std::optional<TimePoint> newest_;  // guarded by mutex_
-  const Offer* offer_ = nullptr;     // guarded by mutex_; of the taker, while it waits
+  const Offer* offer_ = nullptr;     // guarded by mutex_; the consumer's, while it waits
   bool offering_ = false;            // guarded by mutex_
   std::exception_ptr why_;           // guarded by mutex_
 };

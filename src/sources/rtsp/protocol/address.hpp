@@ -1,4 +1,4 @@
-// The parts of an RTSP URL, and the URLs that a server's description refers to.
+// Splits RTSP URLs, and resolves the URLs in a server's description.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,16 +15,16 @@ inline constexpr int kDefaultPort = 554;
 struct Address {
   std::string host;  // without brackets
   int port = kDefaultPort;
-  std::string url;  // for requests: without credentials
+  std::string url;  // for requests, without credentials
   std::optional<Credentials> credentials;
 };
 
-/// Returns nullopt if it is no rtsp:// URL with a host, a possible port, and credentials without control
+/// Returns nullopt unless it is an rtsp:// URL with a host, a valid port, and credentials without control
 /// characters.
 [[nodiscard]] std::optional<Address> parse_address(std::string_view url);
 
-/// The URL that relative ones continue: Content-Base or Content-Location of the answer to DESCRIBE (either
-/// may be empty or odd), or else the request's URL.
+/// Returns the base of relative URLs: Content-Base or Content-Location of the DESCRIBE response (which may be
+/// empty or malformed), otherwise the request's URL.
 [[nodiscard]] std::string base_url(std::string_view request, std::string_view content_base,
                                    std::string_view content_location);
 /// The URL of "a=control:": absolute, "*" or empty for the base itself, or what is appended to it, as servers

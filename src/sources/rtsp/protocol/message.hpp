@@ -1,4 +1,4 @@
-// Messages of RTSP, and what the other side did wrong in them.
+// Parses and writes RTSP messages, and describes failed sessions.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,20 +13,20 @@
 
 namespace freshframe::media::rtsp {
 
-// Why a session with an RTSP server could not begin, or has ended.
+// Why a session with an RTSP server failed or ended.
 
 enum class Trouble : std::uint8_t {
-  Stopped,      // by us
-  Late,         // no connection in time
-  Silent,       // connected, but no answer to a request: another client may ask in another way
-  Unreachable,  // the network, or the machine at the other end
-  Refused,      // the server's decision: wrong credentials, no such stream, too many clients
-  Dialogue,     // we do not understand each other: another client may
+  Stopped,      // by the user
+  Late,         // no connection within the time limit
+  Silent,       // connected, but a request was not answered: another client may succeed
+  Unreachable,  // network or host unreachable
+  Refused,      // refused by the server: wrong credentials, no such stream, too many clients
+  Dialogue,     // protocol error: another client may succeed
   Lost,         // the connection was closed, or the stream has ended
-  NoPackets     // over UDP
+  NoPackets     // no packets over UDP
 };
 
-/// `what()` is without passwords, and without the URL.
+/// what() contains neither passwords nor the URL.
 class Fault final : public std::runtime_error {
  public:
   Fault(Trouble trouble, const std::string& why, int code = 0)
@@ -40,46 +40,46 @@ class Fault final : public std::runtime_error {
   int code_;
 };
 
-/// The text of an errno: "connection refused".
+/// The message of an errno: "connection refused".
 [[nodiscard]] std::string errno_text(int code);
 
 struct Message {
   struct Header {
-    std::string name;  // in small letters
+    std::string name;  // in lower case
     std::string value;
   };
 
-  int status = 0;      // status of an answer; 0 for a request
-  std::string reason;  // reason of an answer: "Not Found"
-  std::string method;  // verb of a request
-  std::string target;  // target of a request
+  int status = 0;      // of a response; 0 for a request
+  std::string reason;  // of a response: "Not Found"
+  std::string method;  // of a request
+  std::string target;  // of a request
   std::vector<Header> headers;
   std::string body;
 
   [[nodiscard]] bool is_request() const noexcept { return status == 0; }
-  /// The first header of this name, in small letters; empty without such a header.
+  /// Returns the first header with this lower-case name, or an empty string.
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept;
   [[nodiscard]] std::vector<std::string_view> find_headers(std::string_view name) const;
-  /// CSeq: the number of the request that it answers.
+  /// CSeq: the number of the request that this responds to.
   [[nodiscard]] std::optional<int> sequence() const noexcept;
 };
 
-/// A server's session, which any answer may name (RFC 2326, 12.37): "12345678;timeout=60". The newest id counts, unless
-/// the server refuses it: some name one in the answer to a keep-alive, and then refuse it.
+/// The session that a response may name (RFC 2326, 12.37): "12345678;timeout=60". The newest id applies,
+/// unless the server rejects it: some name one in the response to a keep-alive, and then reject it.
 struct SessionHeader {
-  std::string id;       // empty if none was named
+  std::string id;       // empty if none was given
   Seconds timeout{60};  // RFC 2326, section 12.37
 
-  /// Takes the header of another answer, which may be empty. Keeps the values that it does not contain.
+  /// Applies the header of another response, which may be empty. Values that it omits are kept.
   void update(std::string_view value);
-  /// Returns to the id before this one, after an error. Returns false if there is none.
+  /// After an error, restores the previous id. Returns false if there is none.
   bool return_to_previous();
 
-  std::string previous = {};  // until the server has accepted a request with the newer id
+  std::string previous = {};  // until the server accepts a request with the new id
   std::string refused = {};
 };
 
-/// The lines of a message before its body. Lines may end without a carriage return. nullopt means it is no
+/// Parses the lines before the body, which may end without a carriage return. Returns nullopt if it is not a
 /// message.
 [[nodiscard]] std::optional<Message> parse_head(std::string_view given);
 

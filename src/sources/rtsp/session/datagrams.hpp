@@ -1,4 +1,4 @@
-// The two UDP sockets of a stream: its packets and its reports (RFC 3550, section 11).
+// Opens the UDP sockets of a stream, for RTP and RTCP (RFC 3550, section 11).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,21 +12,21 @@
 
 namespace freshframe::media::rtsp {
 
-/// One thread. Takes datagrams from the server's address, or from the address that it has named, from any port.
+/// Accepts packets from the server's address or the one that it announced, from any port. Not thread-safe.
 class Datagrams {
  public:
-  /// `peer`: the server's address. `buffer_size`: bytes that the kernel keeps for us. Throws Fault.
+  /// `peer`: the server's address. `buffer_size`: bytes of the kernel's receive buffer. Throws Fault.
   Datagrams(const platform::Address& peer, int buffer_size);
 
-  [[nodiscard]] int port() const noexcept { return port_; }  // of the packets; the reports have the next one
-  /// The server's answer to SETUP. 0: it names no port.
+  [[nodiscard]] int port() const noexcept { return port_; }  // of RTP; RTCP uses the next one
+  /// From the SETUP response. A port of 0 means that none was given.
   void set_server(const std::string& source, int port, int control_port);
   [[nodiscard]] const platform::Socket& packets() const noexcept { return packets_; }
   [[nodiscard]] const platform::Socket& reports() const noexcept { return reports_; }
 
-  /// Returns the next datagram that waits at one of the two, valid until the next call, or nullopt if none does.
+  /// Returns the next packet waiting at one of the two sockets, valid until the next call, or nullopt.
   [[nodiscard]] std::optional<std::span<const std::uint8_t>> receive(const platform::Socket& socket);
-  /// An empty packet and a report open the way back through firewalls.
+  /// Sends an empty RTP packet and a report, so that firewalls let packets in.
   void open_way(std::span<const std::uint8_t> report);
   void send_report(std::span<const std::uint8_t> report);
 
@@ -36,7 +36,7 @@ class Datagrams {
   [[nodiscard]] bool is_from_server(const platform::Address& from) const;
 
   const platform::Address peer_;
-  platform::Address server_;  // the peer, or what the server has named as the source of its packets
+  platform::Address server_;  // the peer, or the packet source that the server announced
   int server_port_ = 0;
   int server_control_port_ = 0;
   platform::Socket packets_;

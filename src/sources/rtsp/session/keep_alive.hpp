@@ -1,4 +1,4 @@
-// Finds out which request keeps a camera's sessions alive, and when the next one is due.
+// Learns which request keeps a camera's sessions alive, and schedules it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,20 +8,21 @@
 
 namespace freshframe::media::rtsp {
 
-/// Some cameras name GET_PARAMETER and do not count it as a sign of life, others need it and do not name it.
-/// So when two successive sessions have ended when their time limit was over, the next one is kept alive with the
-/// other request. A request that has kept a session alive for longer is kept. One thread.
+/// Some cameras list GET_PARAMETER but do not accept it as a keep-alive; others require it but do not list
+/// it. So if two sessions in a row end at their time limit, the next one uses the other request. A request
+/// that has kept a session alive for longer is kept. Not thread-safe.
 class KeepAlive {
  public:
-  /// Whether the request is the other one than the server's answer to OPTIONS suggests.
+  /// Returns true if the request differs from what the server's OPTIONS response suggests.
   [[nodiscard]] bool is_swapped() const noexcept { return swapped_; }
 
-  /// The server has ended a session, or has sent nothing any more, so long after PLAY. `timeout`: its limit.
+  /// Call when the server has ended a session or stopped sending. `lasted`: since PLAY. `timeout`: the
+  /// server's limit.
   void note_end(Seconds lasted, Seconds timeout) noexcept {
-    constexpr double kEarliest = 0.8;  // share of the limit
-    constexpr double kLatest = 1.8;    // with the server's own interval between two checks
+    constexpr double kEarliest = 0.8;  // share of the time limit
+    constexpr double kLatest = 1.8;    // allows for the server's interval between checks
     constexpr int kPatience = 2;
-    if (lasted < kEarliest * timeout) return;  // for another reason
+    if (lasted < kEarliest * timeout) return;  // ended for another reason
     deaths_ = lasted < kLatest * timeout ? deaths_ + 1 : 0;
     if (deaths_ < kPatience) return;
     deaths_ = 0;
@@ -30,22 +31,22 @@ class KeepAlive {
 
  private:
   bool swapped_ = false;
-  int deaths_ = 0;  // at the limit, in a row
+  int deaths_ = 0;  // at the time limit, in a row
 };
 
-/// A request comes when half of the server's limit has passed, so that it may be late. The server may count from the last
-/// request that it has accepted, so after an error the next one comes immediately, and after further errors, after an
-/// eighth of the limit. Not thread-safe.
+/// Sends requests after half of the server's time limit, so that they may be late. The server may count from
+/// the last request that it accepted, so after an error the next one is sent immediately, and after further
+/// errors, after an eighth of the limit. Not thread-safe.
 class KeepAliveTimer {
  public:
-  /// `now`: of the last request before the first keep-alive.
+  /// `now`: time of the last request before the first keep-alive.
   explicit KeepAliveTimer(TimePoint now) : last_(now) {}
 
   void note_sent(TimePoint now) noexcept {
     last_ = now;
     again_ = false;
   }
-  /// The server has answered a keep-alive.
+  /// Call when the server has responded to a keep-alive.
   void note_answer(bool is_error) noexcept {
     again_ = is_error && !refused_;
     refused_ = is_error;
@@ -60,8 +61,8 @@ class KeepAliveTimer {
 
  private:
   TimePoint last_;
-  bool refused_ = false;  // the last one was
-  bool again_ = false;    // the next one comes immediately
+  bool refused_ = false;  // the last one was refused
+  bool again_ = false;    // send the next one immediately
 };
 
 }  // namespace freshframe::media::rtsp

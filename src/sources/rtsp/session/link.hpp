@@ -1,4 +1,4 @@
-// The TCP connection to an RTSP server: bytes, without waiting.
+// Non-blocking TCP connection to an RTSP server.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,22 +17,22 @@
 
 namespace freshframe::media::rtsp {
 
-// Waits for sockets and a stop in one wait.
+// Waits for sockets and for a stop at the same time.
 
-/// One thread at a time. Deadlines are in real time.
+/// Not thread-safe. Deadlines are in real time.
 class Waiter {
  public:
   explicit Waiter(const std::stop_token& stop) : stop_(stop), stopped_(stop) {}
 
-  /// Returns false if the deadline has passed. Throws Fault after a stop.
+  /// Returns false after the deadline. Throws Fault after a stop.
   [[nodiscard]] bool wait(std::vector<platform::Awaited>& sockets, TimePoint deadline);
-  /// Waits without a Fault: returns false also after a stop.
+  /// As wait(), but returns false after a stop instead of throwing.
   [[nodiscard]] bool wait_or_stop(std::vector<platform::Awaited>& sockets, TimePoint deadline) const;
-  /// Waits whether or not there was a stop.
+  /// As wait(), but ignores stops.
   [[nodiscard]] static bool wait_anyway(std::vector<platform::Awaited>& sockets, TimePoint deadline);
   /// Throws Fault after a stop.
   void check() const;
-  /// check() would throw.
+  /// Returns true if check() would throw.
   [[nodiscard]] bool is_over() const { return stop_.stop_requested(); }
 
  private:
@@ -40,31 +40,31 @@ class Waiter {
   const core::StopEvent stopped_;
 };
 
-/// One thread at a time.
+/// Not thread-safe.
 class Link {
  public:
   enum class Read {
-    Some,  // some data, and more may be there
-    All,   // all data that has come so far
+    Some,  // some data; more may be available
+    All,   // all data that has arrived
     Nothing,
     Closed
   };
 
-  /// Tries the addresses one after the other, 0.25 s apart, and takes the first that accepts (RFC 8305).
+  /// Tries the addresses one after the other, 0.25 s apart, and uses the first that accepts (RFC 8305).
   /// Throws Fault.
   Link(const std::vector<std::string>& addresses, int port, Waiter& waiter, TimePoint deadline);
 
   /// The address of the other end.
   [[nodiscard]] platform::Address peer() const noexcept { return socket_.peer(); }
-  /// Reads once, up to 64 KiB. Throws Fault when the connection is broken.
+  /// Reads once, up to 64 KiB. Throws Fault if the connection is broken.
   [[nodiscard]] Read read(StreamReader& reader) const;
-  /// To be sent as soon as the socket takes it. False means the server takes nothing, and too much waits
-  /// already.
+  /// Queues bytes, to be sent as soon as the socket accepts them. Returns false if the queue is full because
+  /// the server does not read.
   [[nodiscard]] bool queue(std::span<const std::uint8_t> bytes);
-  /// Sends as much of the waiting data as the socket takes. Throws Fault when the connection is broken.
+  /// Sends queued data as far as the socket accepts it. Throws Fault if the connection is broken.
   void flush();
   [[nodiscard]] bool has_waiting() const noexcept { return !waiting_.empty(); }
-  /// Returns the events of the socket that a wait has to look for.
+  /// Returns the socket events to wait for.
   [[nodiscard]] platform::Awaited interest() const noexcept {
     return {.descriptor = socket_.number(), .to_write = has_waiting()};
   }

@@ -1,4 +1,4 @@
-// A session with an RTSP server: from its address to the packets of its video (RFC 2326).
+// A session with an RTSP server: connects to its address and receives the packets of its video (RFC 2326).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -26,12 +26,12 @@ enum class Transport : std::uint8_t { TcpThenUdp, UdpThenTcp };
 struct SessionOptions {
   Transport transport = Transport::TcpThenUdp;
   std::string user_agent = {};
-  int receive_buffer = 4 << 20;   // bytes of the UDP socket: 1 s of 30 Mbit/s
-  bool swaps_keep_alive = false;  // it is kept alive with the other request than the server names
-  Seconds farewell{0.1};          // the longest wait for the answer to the goodbye
+  int receive_buffer = 4 << 20;   // bytes of the UDP receive buffer: 1 s at 30 Mbit/s
+  bool swaps_keep_alive = false;  // use the keep-alive request that the server does not suggest
+  Seconds farewell{0.1};          // maximum wait for the response to TEARDOWN
 };
 
-/// Takes what a session receives. All calls are made by the thread in Session::run().
+/// Receives what a session reads. All calls are made on the thread in Session::run().
 class PacketSink {
  public:
   PacketSink() = default;
@@ -40,24 +40,25 @@ class PacketSink {
   virtual ~PacketSink() = default;
 
   virtual void on_packet(Bytes bytes, TimePoint arrived) = 0;
-  /// RTCP. Throws Fault when the sender says goodbye.
+  /// Handles RTCP. Throws Fault if the sender says BYE.
   virtual void on_report(Bytes bytes, TimePoint arrived) = 0;
-  /// When on_time() is wanted, by the clock of `arrived`; nullopt means never.
+  /// When to call on_time(), by the clock of `arrived`; nullopt for never.
   [[nodiscard]] virtual std::optional<TimePoint> due() const = 0;
   virtual void on_time(TimePoint now) = 0;
-  /// Whether report() has news that must not wait for the next regular one.
+  /// Returns true if report() should be sent immediately, not at the next interval.
   [[nodiscard]] virtual bool is_urgent(TimePoint now) const = 0;
-  /// A receiver report for the server.
+  /// Returns a receiver report for the server.
   [[nodiscard]] virtual std::vector<std::uint8_t> report(TimePoint now) = 0;
 };
 
-/// One thread at a time. Every function throws Fault.
+/// Not thread-safe. Every function throws Fault.
 class Session {
  public:
-  /// A host's numeric addresses, best first. Throws Fault.
+  /// Returns a host's numeric addresses, best first. Throws Fault.
   using Resolve = std::function<std::vector<std::string>(const std::string& host)>;
 
-  /// `companion` lives as long as the session with the server, which may be a little longer than this object.
+  /// `companion` is kept until the session with the server ends, which may be slightly after this object's
+  /// destruction.
   Session(Address address, SessionOptions options, Waiter& waiter, const Clock& clock,
           std::shared_ptr<const void> companion = nullptr);
   Session(const Session&) = delete;
