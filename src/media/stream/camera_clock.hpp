@@ -1,4 +1,4 @@
-// Follows the clock of a camera by what its server says of the time.
+// Follows the clock of a camera through its server's reports.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,69 +13,68 @@
 
 namespace freshframe::media {
 
-/// The wall time of a stream's pictures, from pairs of a time of the stream and the camera's wall time (sender
-/// reports of RTCP, RFC 3550, section 6.4.1). A line through the reports of the last minute follows the drift of the
-/// two clocks and takes out most of the noise of single reports.
+/// Computes the wall-clock time of a stream's frames from pairs of timestamp and camera time (RTCP sender
+/// reports, RFC 3550, section 6.4.1). A line through the reports of the last minute follows the drift between
+/// the two clocks, and averages out most of the noise of single reports.
 ///
-/// A report that is far off the line is not used, unless the next one agrees with it: then the camera's clock was
-/// set, and the line begins again with the two. Where several in a row are far off and none agrees with another, the
-/// reports themselves are so inexact, and the line begins again with all of them. Between such steps, which add()
-/// returns, the times of later pictures are never earlier ones: where a report turns the line back, time stops for
-/// that long. One thread, no I/O.
+/// A report far off the line is ignored, unless the next one agrees with it: then the camera's clock was set,
+/// and the line restarts with these two. If several in a row are far off and disagree with each other, the
+/// reports are simply inaccurate, and the line restarts with all of them. Between such steps, which add()
+/// returns, times never decrease: if a report moves the line back, time stands still until it catches up. Not
+/// thread-safe, no I/O.
 ///
-/// Two clocks with quartzes differ by 500 ppm at most, and the slope is held to that. But some cameras stamp more or
-/// fewer frames per second than they send. As soon as three reports agree that the timestamps run at another pace, the
-/// line begins again with them, and its slope is held around that pace.
+/// Two quartz clocks differ by at most 500 ppm, and the slope is limited to that. But some cameras stamp more
+/// or fewer frames per second than they send. Once three reports agree on another pace, the line restarts
+/// with them, and its slope is limited around that pace.
 ///
 /// Note [Wraps of RTP's time]
-/// FFmpeg computes a wall time from the last report without regard to the 32 bits of RTP's times. Where they have
-/// wrapped since then, it is wrong by a whole wrap (47,722 s at 90 kHz) until the next report. So whole wraps beside
-/// the line through the earlier reports are taken out. The first report has none before it: if it is more than a quarter of a wrap
-/// from this machine's clock, there is no wall time until a second one is no wrap away from it. A camera whose clock
-/// is really so far off is believed then, too.
+/// FFmpeg computes a wall-clock time from the last report, ignoring that RTP timestamps have 32 bits. After a
+/// wrap it is wrong by the length of a wrap (47,722 s at 90 kHz) until the next report. So whole wraps
+/// relative to the line through earlier reports are removed. For the first report there is no line: if it
+/// differs from this machine's clock by more than a quarter of a wrap, there is no wall-clock time until a
+/// second report is consistent with it. This also accepts cameras whose clock really is that wrong.
 class CameraClock {
  public:
-  /// The camera's wall time, in Unix seconds, at a time of the stream, in seconds.
+  /// The camera's time in Unix seconds, at a timestamp in seconds.
   struct Report {
     double time = 0;
     double utc = 0;
   };
   struct State {
-    double drift = 0;         // seconds per second by which the wall clock is faster than the stream's
-    std::size_t reports = 0;  // reports that the line goes through
-    double residual = 0;      // the largest of them, in seconds
+    double drift = 0;         // seconds per second that the wall clock gains on the timestamps
+    std::size_t reports = 0;  // number of reports that the line is fitted to
+    double residual = 0;      // the largest deviation of a report, in seconds
   };
 
-  /// `wrap`: seconds after which the times of the stream begin again, which FFmpeg's reports of RTSP do not know;
-  /// 0: they do not. `center`: of an earlier connection to the same camera.
+  /// `wrap`: seconds after which timestamps wrap without FFmpeg's RTSP reports considering it; 0 for never.
+  /// `center`: from an earlier connection to the same camera.
   explicit CameraClock(double wrap = 0, double center = 0) noexcept : wrap_(wrap), center_(center) {}
 
-  /// Seconds by which the camera's clock was set, or by which a new line is off the old one, if that is known with
-  /// this report. `now`: Unix time by this
-  /// machine's clock when it came.
+  /// Returns the seconds by which the camera's clock was set, or by which a new line differs from the old
+  /// one, if this report shows it. `now`: this machine's Unix time at its arrival.
   std::optional<double> add(const Report& report, double now);
-  /// The wall time of a picture; nullopt means there is no report, or only a first report that may be wrong by a
-  /// wrap.
+  /// Returns the wall-clock time of a frame; nullopt if there is no report, or only one that may be wrong by
+  /// a wrap.
   [[nodiscard]] std::optional<Utc> at(double time) noexcept;
   [[nodiscard]] std::optional<State> state() const noexcept;
-  /// Seconds per stamped second, less one, around which the slope is held.
+  /// Slope around which the line's slope is limited: real seconds per stamped second, minus one.
   [[nodiscard]] double center() const noexcept { return center_; }
-  /// Stamped seconds per second by the reports; nullopt if they do not prove any.
+  /// Stamped seconds per real second from the reports; nullopt if they do not determine it.
   [[nodiscard]] std::optional<double> reported_pace() const { return reported_.pace(); }
-  /// The stream's times begin again.
+  /// Call when timestamps restart.
   void restart() noexcept;
 
  private:
   struct Point {
     double time = 0;   // since the first report
-    double later = 0;  // wall time - stream's time, since the first report's
+    double later = 0;  // wall-clock time - timestamp, relative to the first report
   };
 
   [[nodiscard]] Point make_point(const Report& report) const noexcept;
   [[nodiscard]] double off(const Point& point) const noexcept;
   [[nodiscard]] double tolerance() const noexcept;
   [[nodiscard]] double wraps_in(const Report& report) const noexcept;
-  /// Returns the time by the line.
+  /// Evaluates the line.
   [[nodiscard]] double utc_at(double time) const noexcept;
   void begin_at(const Report& report, double now);
   [[nodiscard]] bool take_pace();
@@ -88,15 +87,15 @@ class CameraClock {
   double wrap_;
   double center_;
   ReportedPace reported_;
-  std::optional<Report> first_;  // nullopt means none has come
-  bool sure_ = true;             // the first one is not wrong by a wrap
+  std::optional<Report> first_;  // nullopt before the first report
+  bool sure_ = true;             // the first report is not wrong by a wrap
   std::deque<Point> points_;     // points of the last minute
-  std::vector<Report> doubted_;  // in a row, far off the line; the next one decides
+  std::vector<Report> doubted_;  // reports in a row far off the line; the next one decides
   double slope_ = 0;
-  double slope_error_ = 0;        // half the width of what is known of the slope
-  double height_ = 0;             // height of the line at the first report
-  double residual_ = 0;           // the largest
-  std::optional<Report> latest_;  // time that at() gave
+  double slope_error_ = 0;        // half-width of the slope's confidence interval
+  double height_ = 0;             // of the line at the first report
+  double residual_ = 0;           // the largest deviation
+  std::optional<Report> latest_;  // time that at() returned last
 };
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Blocking calls on their own thread, which its callers can abandon.
+// Runs blocking calls on their own thread, so that callers can abandon them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,26 +12,28 @@
 
 namespace freshframe::media {
 
-/// The call begins with the constructor. It must own the data that it uses: it may outlive this object and
-/// the caller. The destructor joins the thread of a call that has ended. Any other is abandoned, and a later call
-/// joins its thread. Any thread may wait. A forked child neither uses nor destroys it.
+/// The constructor starts the call, which must own its data, because it may outlive this object and the
+/// caller. The destructor joins the thread of a finished call. Other calls are abandoned, and their threads
+/// are joined by a later call. wait() is thread-safe. A forked child must neither use nor destroy this
+/// object.
 class DetachedCall {
  public:
   using Job = std::function<void()>;
 
-  /// `stays`: its thread waits for another call until the destructor. Throws std::system_error when the system has no
-  /// thread.
+  /// `stays`: keep the thread for further calls until destruction. Throws std::system_error if no thread can
+  /// be created.
   explicit DetachedCall(Job job, bool stays = false);
   DetachedCall(const DetachedCall&) = delete;
   DetachedCall& operator=(const DetachedCall&) = delete;
   ~DetachedCall();
 
-  /// Begins another call, on the same thread if that stays; the last one must have ended. Throws as the constructor.
+  /// Starts another call, on the same thread if it stays. The previous call must have ended. Throws like the
+  /// constructor.
   void again(Job job);
 
-  /// Waits until the call has ended, the real time `until` or a stop. False means it has not ended.
+  /// Waits for the end of the call, `until` (real time) or a stop. Returns false if the call has not ended.
   [[nodiscard]] bool wait(TimePoint until, const std::stop_token& stop) const;
-  /// Throws the exception of a call that has ended with one.
+  /// Rethrows the exception of a call that ended with one.
   void check() const;
 
  private:
@@ -45,12 +47,12 @@ class DetachedCall {
   std::thread thread_;
 };
 
-/// A call at a time, on one thread while each of them ends: GnuTLS keeps about 200 bytes for each thread that has shaken
-/// hands, until the process ends. The thread stays until `aside` is reset. A call before that has not ended is
-/// abandoned.
+/// Starts a call on the thread of the previous call, if that has ended, because GnuTLS leaks about 200 bytes
+/// for each thread that performed a handshake. The thread is kept until `aside` is reset. A call that has not
+/// ended is abandoned.
 void begin_call(std::optional<DetachedCall>& aside, DetachedCall::Job job);
 
-/// Joins the calls that were abandoned and have ended. Any thread.
+/// Joins abandoned calls that have ended. Thread-safe.
 void join_ended_calls();
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Keeps the decoder of a connection that has ended until the next connection takes it.
+// Keeps the decoder of a closed connection for the next one.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace freshframe::media {
 
-/// Any thread: a connection that is abandoned may still be opening beside the next one.
+/// Thread-safe, because an abandoned connection may still be opening while the next one exists.
 class KeptDecoder {
  public:
   KeptDecoder() = default;
@@ -18,11 +18,11 @@ class KeptDecoder {
   KeptDecoder& operator=(const KeptDecoder&) = delete;
   ~KeptDecoder() { keep(nullptr); }
 
-  /// In place of the decoder that was kept before.
+  /// Replaces the decoder that was kept before.
   void keep(std::unique_ptr<Decoder> decoder) {
     const std::unique_ptr<Decoder> before(kept_.exchange(decoder.release()));
   }
-  /// The decoder, if it goes on with this stream, else null. It is no longer kept in either case.
+  /// Returns the decoder if it can continue with this stream, otherwise destroys it and returns null.
   [[nodiscard]] std::unique_ptr<Decoder> take(const AVCodecParameters& parameters, AVRational time_base) {
     std::unique_ptr<Decoder> decoder(kept_.exchange(nullptr));
     if (!decoder || !decoder->goes_on_with(parameters, time_base)) return nullptr;

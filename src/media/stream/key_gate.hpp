@@ -1,4 +1,4 @@
-// Decides with which packet of a connection decoding begins.
+// Decides at which packet of a connection decoding starts.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,27 +14,27 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// At a keyframe. But there are streams that never have one (their pictures are renewed in parts), and streams whose
-/// keyframes no parser recognises. So after a while all packets pass, and the decoder begins where it can. One
-/// thread.
+/// Normally at a keyframe. But some streams have none (intra refresh), and parsers do not recognise the
+/// keyframes of others. So after a while all packets pass, and the decoder starts where it can. Not
+/// thread-safe.
 class KeyGate {
  public:
   /// `patience`: seconds without a keyframe.
   explicit KeyGate(double patience) : patience_(patience) {}
 
-  /// Whether this packet goes to the decoder. When one has, all later ones do.
+  /// Returns true if this packet should be decoded. Once one has passed, all later ones do.
   [[nodiscard]] bool passes(bool is_key, TimePoint arrived) noexcept {
     if (!first_) first_ = arrived;
     open_ = open_ || is_key || Seconds(arrived - *first_).count() >= patience_;
     return open_;
   }
-  /// Whether neither a keyframe nor another picture has come for such a long time that pictures with gaps are better
-  /// than none.
+  /// Returns true if neither a keyframe nor a decoded frame has appeared for so long that incomplete frames
+  /// are better than none.
   [[nodiscard]] bool gives_up(TimePoint arrived) const noexcept {
     return first_ && Seconds(arrived - *first_).count() >= kLongest;
   }
 
-  /// Seconds. A camera with few keyframes has sent one by then.
+  /// Seconds. Even cameras with few keyframes have sent one by then.
   static constexpr double kLongest = 10;
 
  private:
@@ -43,16 +43,16 @@ class KeyGate {
   bool open_ = false;
 };
 
-/// Seconds that a stream without keyframes is held back. Most decoders return no picture before the first that they
-/// can make whole. Some make pictures out of nothing: they wait until a camera with few keyframes has sent one.
+/// Returns the seconds to hold back a stream without keyframes. Most decoders return no frame before the
+/// first complete one. Some do, so for them, wait until even a camera with few keyframes has sent one.
 [[nodiscard]] inline double key_patience(AVCodecID codec) noexcept {
   constexpr double kUsual = 2;
   const bool invents = codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4 || codec == AV_CODEC_ID_H263;
   return invents ? KeyGate::kLongest : kUsual;
 }
 
-/// Whether a packet begins with a keyframe, by its uncompressed header (VP9 Bitstream & Decoding Process
-/// Specification, section 6.2). FFmpeg's RTP reader does not say.
+/// Detects VP9 keyframes by the uncompressed header (VP9 Bitstream & Decoding Process Specification, section
+/// 6.2), because FFmpeg's RTP reader does not flag them.
 [[nodiscard]] inline bool is_vp9_key(std::span<const std::uint8_t> packet) noexcept {
   if (packet.empty() || packet[0] >> 6 != 2) return false;  // frame_marker
   constexpr int kHighest = 3;

@@ -1,4 +1,4 @@
-// Converts the timestamps of a live stream, which reconnects, to seconds of its source.
+// Converts a live stream's timestamps to seconds that continue across reconnections.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,27 +10,28 @@
 
 namespace freshframe::media {
 
-// How far the times of a live stream step from one picture to the next, unless its clock begins again.
+// How far timestamps may step from one frame to the next; beyond that, the stream's clock has restarted.
 
-inline constexpr double kMostBack = 1.0;   // seconds: more than any reordering of pictures
-inline constexpr double kMostAhead = 5.0;  // seconds ahead of the arrivals: no buffer holds this much
+inline constexpr double kMostBack = 1.0;   // seconds: more than any reordering of frames
+inline constexpr double kMostAhead = 5.0;  // seconds ahead of the arrivals: buffers do not hold more
 
-/// The first picture is at 0. If the stream has no time, or jumps, and after restart(), the time between two
-/// pictures is the time between their arrivals, so an outage has its real duration in pts. One thread.
+/// The first frame is at 0. If timestamps are missing or jump, and after restart(), the interval between
+/// frames is that of their arrivals, so an outage has its real duration in pts. Not thread-safe.
 ///
-/// The frames and the packets of a source have one each, since they come in different orders. They follow each
-/// other, so a picture has the same pts in both, whichever output began first or has rested.
+/// A source's frames and packets have a timeline each, since they are in different orders. The two follow
+/// each other, so that a frame has the same pts in both, regardless of which output started first or was
+/// idle.
 class LiveTimeline {
  public:
-  /// The timeline of the source's other output, which lives as long.
+  /// `twin`: timeline of the source's other output, with the same lifetime.
   void follow(const LiveTimeline& twin) noexcept { twin_ = &twin; }
-  /// The pts of the picture that is shown at `time` of the stream. Packets come in the order of decoding, so it may
-  /// be before the results of earlier calls. nullopt means the stream has no times.
+  /// Returns the pts of the frame with this timestamp. Packets are in decoding order, so results may
+  /// decrease. nullopt means that the stream has no timestamps.
   double place(std::optional<double> time, TimePoint captured) {
     if (twin_ != nullptr && has_rested()) join(*twin_);
     const double arrived = begun_ ? std::max(0.0, Seconds(captured - last_captured_).count()) : 0.0;
     const double expected = newest_ + arrived;
-    // Without times, frames come in display order, and their captures are in decoding order.
+    // Without timestamps, frames are in display order but capture times in decoding order.
     last_captured_ = begun_ ? std::max(last_captured_, captured) : captured;
     begun_ = true;
     if (!time) return newest_ = expected;
@@ -42,14 +43,14 @@ class LiveTimeline {
     newest_ = std::max(newest_, pts);
     return pts;
   }
-  /// Places frames, which come in the order of their times: it never decreases.
+  /// As place(), for frames in display order: results never decrease.
   double place_rising(std::optional<double> time, TimePoint captured) {
     return highest_ = std::max(highest_, place(time, captured));
   }
 
-  /// The largest pts that place_rising() has returned.
+  /// The highest pts that place_rising() has returned.
   [[nodiscard]] double highest() const noexcept { return highest_; }
-  /// The source's clock starts again (after a reconnect).
+  /// Call when the source's clock restarts, after a reconnection.
   void restart() noexcept { shift_.reset(); }
 
  private:
@@ -73,7 +74,7 @@ class LiveTimeline {
   double newest_ = 0;
   double highest_ = 0;
   TimePoint last_captured_{};
-  std::optional<double> shift_;  // from the stream's time to ours
+  std::optional<double> shift_;  // from the stream's timestamps to pts
 };
 
 }  // namespace freshframe::media

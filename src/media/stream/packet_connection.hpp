@@ -1,4 +1,4 @@
-// A connection that gives the packets of one video stream, whichever protocol brings them.
+// Interface of connections that deliver the packets of a video stream, for any protocol.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,40 +17,40 @@
 
 namespace freshframe::media {
 
-/// The facts about a packet apart from its bytes.
+/// What is known of a packet, apart from its bytes.
 struct PacketNotes {
-  TimePoint arrived{};                  // its first byte, by the context's clock
-  std::optional<TimePoint> ended = {};  // its last byte, by the same clock, if that is known
-  bool arrived_is_end = false;  // `arrived` is when its reading ended: the connection knows no other time
+  TimePoint arrived{};                  // first byte, by the context's clock
+  std::optional<TimePoint> ended = {};  // last byte, by the same clock, if known
+  bool arrived_is_end = false;          // `arrived` is the end of its reading, since nothing else is known
   std::optional<double> waited =
       {};                  // seconds for which the thread that reads has waited for it, if that is known
-  double late = 0;         // seconds for which it has waited because its reader is too slow, if that is known
-  bool can_begin = false;  // decoding can begin with it: a keyframe
-  /// Unix time of this packet by the playlist, in seconds, if that has it.
+  double late = 0;         // seconds that it waited because the reader is too slow, if known
+  bool can_begin = false;  // decoding can start here: a keyframe
+  /// Unix time of this packet in seconds, if the playlist states it.
   std::optional<double> program_time = {};
-  /// A report of the camera's clock since the packet before (RTCP).
+  /// Report of the camera's clock (RTCP) since the previous packet.
   std::optional<CameraClock::Report> report = {};
   PictureNotes picture = {};
-  std::uint64_t missing = 0;      // pictures before it without any packet
-  std::uint64_t dropped = 0;      // pictures before it that have come and were dropped, and counted
-  std::string_view ends_by = {};  // see VideoInfo; a literal
-  bool repeated = false;          // an earlier connection has brought it; its source sets this
+  std::uint64_t missing = 0;      // earlier frames of which no packet arrived
+  std::uint64_t dropped = 0;      // earlier frames that arrived but were dropped, and counted
+  std::string_view ends_by = {};  // see VideoInfo; a string literal
+  bool repeated = false;          // arrived on an earlier connection; set by the source
 };
 
-/// Pictures of a connection that has ended.
+/// Frames of a closed connection that were not delivered.
 struct Unread {
-  std::uint64_t lost = 0;     // they have not come, or only in part, or were not taken
+  std::uint64_t lost = 0;     // did not arrive, arrived incompletely, or were not taken
   std::uint64_t dropped = 0;  // see PacketNotes
 };
 
-/// The stream is over as it should be: it had an end from the beginning, and all of it has come.
+/// Thrown at the regular end of a finite stream, once all of it was received.
 class StreamOver final : public SourceError {
  public:
   using SourceError::SourceError;
 };
 
-/// Made by its constructor, which blocks until the streams are known and the decoder is made, and throws
-/// SourceError, SourceTimeoutError, SourceRefused. One thread, perhaps with its own threads inside.
+/// The constructor blocks until the streams are known and the decoder is created. It throws SourceError,
+/// SourceTimeoutError or SourceRefused. Not thread-safe, but may use threads of its own.
 class PacketConnection {
  public:
   PacketConnection() = default;
@@ -58,39 +58,40 @@ class PacketConnection {
   PacketConnection& operator=(const PacketConnection&) = delete;
   virtual ~PacketConnection() = default;
 
-  /// Takes a packet. False means it is left as it is, and next() returns it.
+  /// Takes a packet. Returns false to leave it to next().
   using Direct = std::function<bool(AVPacket& packet, const PacketNotes& notes, const Context& context)>;
 
-  /// Fills `packet` with the next one of the video stream; nullopt means stopped. Counts damaged packets and
-  /// stalls. Throws SourceError when the server has closed the connection, StreamOver at the end of a stream
-  /// that has one, SourceTimeoutError when it is silent. After nullopt and after an error only the decoder and the
-  /// properties can be used.
+  /// Fills `packet` with the next packet of the video. Returns nullopt after a stop. Counts damaged packets
+  /// and stalls. Throws SourceError if the server closed the connection, StreamOver at the end of a finite
+  /// stream, and SourceTimeoutError if no data arrives. Afterwards only the decoder and the properties may be
+  /// used.
   [[nodiscard]] virtual std::optional<PacketNotes> next(AVPacket& packet, const Context& context) = 0;
 
   [[nodiscard]] virtual Decoder& decoder() noexcept = 0;
-  /// Gives the decoder away. Nothing else may be called afterwards.
+  /// Transfers the decoder to the caller. The connection must not be used afterwards.
   [[nodiscard]] virtual std::unique_ptr<Decoder> give_decoder() noexcept = 0;
-  /// The video as the server declares it; RTSP does not contain the size.
+  /// The video as declared by the server. RTSP does not declare the size.
   [[nodiscard]] virtual const VideoInfo& info() const noexcept = 0;
-  /// The orientation of its pictures, as the server declares it.
+  /// Rotation, as declared by the server.
   [[nodiscard]] virtual Turn turn() const noexcept = 0;
-  /// The time of a frame or packet; nullopt if the stream has no times.
+  /// Timestamp in seconds of a frame or packet; nullopt if the stream has none.
   [[nodiscard]] virtual std::optional<double> seconds(std::int64_t ticks) const = 0;
-  /// The stream has neither times nor a rate.
+  /// Returns true if the stream has neither timestamps nor a frame rate.
   [[nodiscard]] virtual bool is_timeless() const = 0;
-  /// A playlist (HLS): it arrives in bursts, and a new connection begins with what the last one has brought.
+  /// Returns true for HLS, which arrives in bursts, and where a new connection starts with data that the last
+  /// one received.
   [[nodiscard]] virtual bool is_bursty() const = 0;
-  /// Seconds after which the times in its reports may begin again; 0 means they do not.
+  /// Seconds after which timestamps in reports may wrap; 0 for never.
   [[nodiscard]] virtual double wrap() const { return 0; }
-  /// Whether packets wait for next() as long as there is memory: packets that are not decoded may be old, but none
-  /// may be missing. Else the old ones are dropped.
+  /// If patient, keeps packets for next() as long as memory permits: if they are not decoded they may be old,
+  /// but none may be missing. Otherwise old ones are dropped.
   virtual void set_patient(bool /*patient*/) noexcept {}
-  /// Packets may be given to `direct` on another thread, while next() waits, with the context of that call: to hand
-  /// them on takes one thread less then.
+  /// Allows passing packets to `direct` on another thread while next() waits, with the context of that call.
+  /// This saves waking a thread.
   virtual void set_direct(const Direct& /*direct*/) {}
-  /// Each packet is a picture, and it is known how many did not come.
+  /// Returns true if each packet is one frame and lost frames are counted.
   [[nodiscard]] virtual bool counts_pictures() const { return false; }
-  /// Ends the connection, after an error. Returns, if it counts pictures, the ones with at least one packet that
+  /// Ends the connection after an error. If frames are counted, returns those with at least one packet that
   /// next() has not returned.
   [[nodiscard]] virtual Unread end_packets() { return {}; }
 };

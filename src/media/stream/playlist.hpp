@@ -1,4 +1,4 @@
-// The text of an HLS playlist, read for the times of its pictures and for its newest segment.
+// Parses HLS playlists, for timestamps and the newest segment.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,71 +14,70 @@ namespace freshframe::media {
 struct Playlist {
   struct Segment {
     std::string uri;
-    std::optional<double> time;  // Unix time of its first picture, in seconds
+    std::optional<double> time;  // Unix time of its first frame, in seconds
   };
-  bool is_playlist = false;  // it has the first line of one
-  bool is_master = false;    // it lists playlists
-  bool is_over = false;      // no segment follows
-  std::int64_t first = 0;    // the number of the first segment
-  double seconds = 0;        // length of the last segment
+  bool is_playlist = false;  // starts with #EXTM3U
+  bool is_master = false;    // lists other playlists
+  bool is_over = false;      // complete: no segments will be added
+  std::int64_t first = 0;    // media sequence number of the first segment
+  double seconds = 0;        // duration of the last segment
   std::vector<Segment> segments;
-  std::vector<std::string> maps;  // URIs of the parameters of fMP4 (EXT-X-MAP)
+  std::vector<std::string> maps;  // URIs of fMP4 init sections (EXT-X-MAP)
   std::string encryption =
-      {};  // of its first key that FFmpeg cannot use: its METHOD, or what is odd about it
-  bool decrypts_by_number = false;  // a segment's number is a part of its key (RFC 8216, 5.2)
+      {};  // of the first key that FFmpeg cannot use: its METHOD, or what is unusual about it
+  bool decrypts_by_number = false;  // a segment's number is part of its key (RFC 8216, 5.2)
 
   [[nodiscard]] std::int64_t newest() const noexcept {
     return first + static_cast<std::int64_t>(segments.size()) - 1;
   }
 };
 
-/// For messages, after "it": why FFmpeg cannot read a playlist with this Playlist::encryption.
+/// Explains why FFmpeg cannot read a playlist with this Playlist::encryption; continues a message after "it".
 [[nodiscard]] std::string encryption_fault(std::string_view encryption);
 
 [[nodiscard]] Playlist parse_playlist(std::string_view text);
 
-/// The text with another length of its last segment. FFmpeg waits for that length until it asks for the
-/// playlist again.
+/// Replaces the duration of the last segment, after which FFmpeg reloads the playlist.
 [[nodiscard]] std::string with_last_duration(std::string_view text, std::string_view seconds);
 
-/// The text without EXT-X-ENDLIST, as if segments followed.
+/// Removes EXT-X-ENDLIST, as if segments would be added.
 [[nodiscard]] std::string without_end(std::string_view text);
 
-/// The text with another number of its first segment.
+/// Replaces the number of the first segment.
 [[nodiscard]] std::string with_first_number(std::string_view text, std::int64_t number);
 
-/// How the numbers of a playlist go on in its next answer.
+/// How the numbering of a reloaded playlist continues.
 enum class Numbering : std::uint8_t {
   Onward,
-  Stale,  // an answer of some time ago, as caches give
-  Again   // other segments: the server has begun to count again (RFC 8216 does not allow it)
+  Stale,  // an outdated answer, as from a cache
+  Again   // other segments: the server restarted the numbering, which RFC 8216 forbids
 };
 [[nodiscard]] Numbering compare_numbering(const Playlist& next, const Playlist& last);
 
-/// Unix time of "2026-11-22T19:10:00.250+01:00" (ISO 8601, as RFC 8216, 4.3.2.6 wants it); nullopt means it is
-/// something else, or has no time zone.
+/// Parses "2026-11-22T19:10:00.250+01:00" (ISO 8601, see RFC 8216, 4.3.2.6) to Unix time. Returns nullopt for
+/// other strings, and without a time zone.
 [[nodiscard]] std::optional<double> parse_date_time(std::string_view text);
 
-/// Whether the URL belongs to a segment with this URI: "a/11.ts" does not belong to "1.ts".
+/// Returns true if the URL ends with this URI: "a/11.ts" does not match "1.ts".
 [[nodiscard]] bool has_uri(std::string_view url, std::string_view uri);
 
 /// Whether the URL belongs to this URI in the playlist's own folder. A playlist that was redirected is in
 /// another folder than its URL says.
 [[nodiscard]] bool is_beside(std::string_view url, std::string_view playlist, std::string_view uri);
 
-/// The time of the first of these URLs that is a segment of the playlist and has a time.
+/// Returns the time of the first of these URLs that is a segment with a time.
 [[nodiscard]] std::optional<double> find_any_time(const Playlist& playlist,
                                                   const std::vector<std::string>& urls);
 
-// When the first picture of a playlist was taken, by the server's clock.
+// Computes when a frame of a playlist was captured, by the server's clock.
 
-/// The Unix time of a stream's pictures, from its first picture's: FFmpeg's demuxer does not report
-/// EXT-X-PROGRAM-DATE-TIME. Later segments have later times of the stream, so the first one is enough. One thread.
+/// Computes the Unix time of frames from that of the first frame, because FFmpeg's demuxer does not expose
+/// EXT-X-PROGRAM-DATE-TIME. Timestamps increase across segments, so the first one is enough. Not thread-safe.
 class ProgramTime {
  public:
-  /// `first`: Unix time of the next packet that has a time.
+  /// `first`: Unix time of the next packet with a timestamp.
   void begin_times(std::optional<double> first) noexcept { first_ = first; }
-  /// The wall time of a packet with this time of the stream, in seconds and in the order of decoding.
+  /// Returns the wall-clock time for a timestamp in seconds. Call in decoding order.
   [[nodiscard]] std::optional<double> at(double time) noexcept;
 
  private:

@@ -1,4 +1,4 @@
-// The pace of a camera's timestamps by its sender reports.
+// Derives the pace of a camera's timestamps from its sender reports.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,9 +9,9 @@
 
 namespace freshframe::media {
 
-/// Compares the wall time of a camera's reports with their timestamps. A report is usable only if the camera's wall
-/// time has advanced since the report before as the reports have arrived. So neither a clock that is set, nor wall
-/// times that a server has computed from the timestamps, nor reports that wait in a full link count. Not thread-safe.
+/// Compares a camera's wall-clock times with its timestamps. A report is only usable if the wall-clock time
+/// advanced since the previous report by as much as the arrival time. This excludes clocks being set, times
+/// that a server derived from the timestamps, and reports delayed by a full link. Not thread-safe.
 class ReportedPace {
  public:
   /// All in seconds.
@@ -22,19 +22,20 @@ class ReportedPace {
   };
 
   struct Agreement {
-    double pace = 1;              // stamped seconds per second, the median of its steps
+    double pace = 1;              // stamped seconds per real second: the median of the steps
     std::vector<Report> reports;  // at least three, oldest first
   };
 
-  /// Reports that follow the last one within less than a second are not used, as eight must cover some seconds.
+  /// Ignores reports less than a second after the previous one, because the stored reports must cover some
+  /// seconds.
   void add(const Report& report);
   void clear() noexcept { reports_.clear(); }
 
-  /// Stamped seconds per second; nullopt if fewer than three reports over four seconds are usable, or the last one
-  /// is not.
+  /// Stamped seconds per real second; nullopt if fewer than three reports over four seconds are usable, or
+  /// the last one is not.
   [[nodiscard]] std::optional<double> pace() const;
-  /// The longest run of reports up to the last one that agree on a pace within `tolerance` seconds; nullopt if no
-  /// three over four seconds do.
+  /// Returns the longest run of reports, up to the last one, that agree on a pace within `tolerance` seconds;
+  /// nullopt if fewer than three over four seconds do.
   [[nodiscard]] std::optional<Agreement> find_agreement(double tolerance) const;
 
  private:

@@ -1,4 +1,4 @@
-// Looks up a host's addresses so that neither a stop nor a time limit waits for a name server.
+// Resolves host names so that stops and time limits need not wait for a name server.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,11 +15,11 @@ namespace freshframe::media {
 using platform::HostAnswer;
 using platform::is_address;
 
-/// Blocks for any time.
+/// May block for any time.
 using HostLookup = HostAnswer (*)(const std::string& host);
 
-/// Returns nullopt after a stop, or if the real time `deadline` has passed. The lookup is a DetachedCall, one
-/// per name: it continues after its callers have given up.
+/// Returns nullopt after a stop or `deadline` (real time). The lookup is a DetachedCall, one per name, which
+/// continues when its callers have given up.
 [[nodiscard]] std::optional<HostAnswer> resolve_host(const std::string& host, TimePoint deadline,
                                                      const std::stop_token& stop,
                                                      HostLookup lookup = platform::look_up_host);

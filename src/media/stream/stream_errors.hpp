@@ -1,4 +1,4 @@
-// The errors of network sources, in the same words whichever client reads the stream.
+// Creates the errors of network sources, with the same wording for all clients.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,22 +6,22 @@
 
 namespace freshframe::media {
 
-/// A loop ends after this number of successive redirects. Each is a request, and all of RTSP are a connection, too.
+/// Redirects in a row before giving up. Each is a request, and for RTSP also a connection.
 inline constexpr int kMostRedirects = 5;
 inline constexpr const char* kRedirectLoop = "the server redirects again and again";
 inline constexpr const char* kPlaylistLoop = "its playlists name playlists again and again";
 
-// Each `url` is without its password. All functions but host_text() throw a SourceError or a SourceTimeoutError.
+// `url` must not contain the password. All functions but host_text() throw SourceError or SourceTimeoutError.
 
-/// "'camera.local'". A part of a password in place of the host, because a '/' was not written as %2F, is
-/// masked in `url`, and is not shown here either.
+/// Returns "'camera.local'". If a '/' in the password was not escaped as %2F, the host may be part of the
+/// password: it is then masked in `url`, and not shown here either.
 [[nodiscard]] std::string host_text(const std::string& url, const std::string& host);
 
 [[noreturn]] void throw_stopped(const std::string& url);
 [[noreturn]] void throw_no_address_in_time(const std::string& url, const std::string& host, double seconds);
-/// `why`: what did not happen in time; empty means it is not known.
+/// `why`: what did not happen in time; empty if unknown.
 [[noreturn]] void throw_not_opened(const std::string& url, double seconds, const std::string& why = {});
-/// `why`: as for throw_not_opened().
+/// `why`: see throw_not_opened().
 [[noreturn]] void throw_no_video(const std::string& url, double seconds, const std::string& why = {});
 
 }  // namespace freshframe::media

@@ -1,4 +1,5 @@
-// The effects of a loss on a live stream: which pictures it damages, and what it leaves in the decoder.
+// Tracks the effects of packet loss on a live stream: which frames are damaged, and when the decoder must be
+// reset.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,64 +17,64 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// The pictures that a picture refers to.
+/// What a frame refers to.
 enum class Refresh : std::uint8_t {
-  None,   // pictures before it
-  Alone,  // none, but pictures after it may refer to pictures before it
-  Point,  // some pictures later all are whole: a recovery point
-  All     // none, and pictures after it to none before it
+  None,   // earlier frames
+  Alone,  // no other frame, but later frames may refer to earlier ones
+  Point,  // a recovery point: some frames later, all are intact
+  All     // no other frame, and later frames to none before it
 };
 
-/// The facts about a picture when its packets have come.
+/// What is known of a frame from its packets.
 struct PictureNotes {
-  bool torn = false;        // a part of it is lost
-  bool after_loss = false;  // pictures before it may be lost
-  bool reference = true;    // others may refer to it
+  bool torn = false;        // part of it was lost
+  bool after_loss = false;  // earlier frames may be lost
+  bool reference = true;    // other frames may refer to it
   Refresh refresh = Refresh::None;
-  int recovery = 0;                 // for a recovery point: the pictures until all are whole
-  std::optional<double> time = {};  // at which it is shown: seconds
+  int recovery = 0;                 // for a recovery point: frames until all are intact
+  std::optional<double> time = {};  // presentation timestamp in seconds
 };
 
-/// Note [Damage]: a picture is damaged from a loss up to the next picture that refers to none before it, or
-/// to the end of a recovery point. A torn picture to which no other refers damages only itself. A loss between two
-/// pictures is unknown, so it counts as pictures to which others refer. Pictures that are shown before a recovery
-/// point and decoded after it may refer to lost ones. There are streams in which nothing marks that all is renewed:
-/// there it is after the second successive picture that refers to no other one, or, where no picture ever was one to
-/// begin with, after a minute. In the order of decoding. One thread, no I/O.
+/// Note [Damage]: After a loss, frames are damaged until the next one that refers to no earlier frame, or
+/// until the end of a recovery point. A torn frame that is not a reference damages only itself. A loss
+/// between two frames is unknown, so it counts as a loss of reference frames. Frames decoded after a recovery
+/// point but shown before it may refer to lost ones. In some streams nothing marks a full refresh: there,
+/// damage ends with the second intra-only frame in a row, or, if there never was a keyframe, after a minute.
+/// Call in decoding order. Not thread-safe, no I/O.
 class Damage {
  public:
-  /// Whether this picture, the next one, is damaged.
+  /// Returns true if this frame, the next one, is damaged.
   [[nodiscard]] bool add(const PictureNotes& picture, TimePoint arrived);
-  /// Pictures are lost, or the decoder has found errors in one.
+  /// Call if frames are lost, or the decoder has found errors in one.
   void lose() noexcept;
-  /// Whether the next picture is damaged, unless decoding can begin with it.
+  /// Returns true if the next frame is damaged, unless it is a keyframe.
   [[nodiscard]] bool is_damaged() const noexcept { return damaged_; }
 
-  static constexpr Seconds kLongest{60};  // without any picture to begin with
+  static constexpr Seconds kLongest{60};  // without any keyframe
 
  private:
   void refresh(const PictureNotes& picture) noexcept;
   void recover(const PictureNotes& picture) noexcept;
   [[nodiscard]] bool leads(const PictureNotes& picture) noexcept;
 
-  bool damaged_ = true;  // decoding may begin anywhere
-  bool alone_ = false;   // since the loss there was a picture that refers to none
-  bool began_ = false;   // there was one to begin with
+  bool damaged_ = true;  // decoding may start anywhere
+  bool alone_ = false;   // an intra-only frame has arrived since the loss
+  bool began_ = false;   // a keyframe has arrived
   std::optional<TimePoint> since_;
-  std::optional<int> recovering_;  // pictures until all are whole
-  std::optional<double> begin_;    // pictures that are shown from here on are all whole
-  int leading_ = 0;                // pictures that may still come of those before
+  std::optional<int> recovering_;  // frames until all are intact
+  std::optional<double> begin_;    // frames shown from this timestamp on are intact
+  int leading_ = 0;                // earlier frames that may still arrive
 };
 
 /// Note [Residue of a cut picture]
-/// Where a slice of H.264 breaks off, libavcodec's decoder (5.1 to 8.0) keeps the coefficients of the macroblock that it
-/// could not finish, and adds them to the next coefficients that it decodes, perhaps of an intact IDR picture. A
-/// flush does not help, a new decoder does. So one is opened for the next picture that refers to none before it.
-/// Where such a picture cannot be decoded by a new one, the mark of the damage stays up to the next one but one. A
-/// cut picture to which no other refers is left out, because all following ones would be wrong. Other codecs'
-/// decoders keep nothing.
+/// If an H.264 slice is truncated, libavcodec's decoder (5.1 to 8.0) keeps the coefficients of the unfinished
+/// macroblock, and adds them to the next ones that it decodes, possibly in an intact IDR frame. Flushing does
+/// not help, but a new decoder does. So a new one is opened for the next frame that refers to none before it.
+/// If that frame cannot be decoded by a new decoder, frames stay marked as damaged up to the next but one. A
+/// truncated frame that is not a reference is skipped, because it would corrupt all following ones. Decoders
+/// of other codecs are not affected.
 ///
-/// One thread, no I/O.
+/// Not thread-safe, no I/O.
 class DecoderResidue {
  public:
   enum class Handling : std::uint8_t {
@@ -82,29 +83,29 @@ class DecoderResidue {
     LeaveOut  // do not decode it
   };
 
-  /// A new connection, with a new decoder.
+  /// Call for a new connection with a new decoder.
   void connect(AVCodecID codec) noexcept;
-  /// What to do with the next packet for the decoder. Where it cannot end a damage, its notes show that afterwards.
-  /// `can_begin`: as in PacketNotes.
+  /// Decides what to do with the next packet. If it cannot end the damage, updates `picture` accordingly.
+  /// `can_begin`: see PacketNotes.
   [[nodiscard]] Handling look_at(const AVPacket& packet, bool can_begin, PictureNotes& picture) noexcept;
-  /// The decoder has found an error.
+  /// Call when the decoder has found an error.
   void note_error() noexcept { state_ = State::Fresh; }
 
  private:
   enum class State : std::uint8_t {
     Clean,
-    Fresh,  // the last picture was cut
-    Old     // pictures have been decoded since: they have taken most of it
+    Fresh,  // the last frame was truncated
+    Old     // frames decoded since then have absorbed most of it
   };
 
   bool is_h264_ = false;
-  bool has_sets_ = false;  // parameter sets have come in keyframes
+  bool has_sets_ = false;  // keyframes contain parameter sets
   State state_ = State::Clean;
 };
 
-// The pictures that a picture refers to, by its units.
+// Derives what a frame refers to from its NAL units.
 
-/// The refresh of a picture if all its slices are among the units.
+/// `facts` must include all slices of the frame.
 [[nodiscard]] inline Refresh find_refresh(const UnitFacts& facts) noexcept {
   if (facts.fresh) return Refresh::All;
   if (facts.recovery) return Refresh::Point;

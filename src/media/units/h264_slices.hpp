@@ -1,4 +1,4 @@
-// Finds the slices of H.264 with which another image begins (ITU-T H.264, 7.4.1.2.4).
+// Detects which H.264 slices start a new image (ITU-T H.264, 7.4.1.2.4).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,27 +12,28 @@
 
 namespace freshframe::media {
 
-/// Where a slice, or a part of one, belongs by its own bytes.
+/// Where a slice, or part of one, belongs, judged by its own bytes.
 enum class SlicePlace : std::uint8_t {
   Unknown,
-  Begins,    // another image begins with it
-  Continues  // it belongs to the same image as the slice before it
+  Begins,    // starts another image
+  Continues  // belongs to the same image as the previous slice
 };
 
-/// Differs from the standard where encoders do: slices whose addresses rise belong to one image whatever their
-/// headers say, and a slice that the image already has begins another one. Headers decide where slices come in
-/// any order, are redundant, are fields, or follow a loss. Without the parameter sets only the addresses count.
-/// Not thread-safe.
+/// Deviates from the standard where encoders do: slices with increasing addresses belong to one image
+/// regardless of their headers, and a slice that the image already has starts another one. Headers decide for
+/// slices in any order (ASO), redundant slices, fields and after a loss. Without the parameter sets only
+/// addresses are used. Not thread-safe.
 class H264Slices {
  public:
-  /// A sequence or picture parameter set. Other units are ignored. `header`: its first byte. `body`: the rest.
+  /// Adds a sequence or picture parameter set. Ignores other units. `header`: its first byte. `body`: the
+  /// rest.
   void add_set(unsigned header, Bytes body);
-  /// A slice, or the first partition of one (unit type 1, 2 or 5), or its beginning. `after_loss`: packets before it
-  /// are lost.
+  /// Classifies a slice, the first partition of one (unit type 1, 2 or 5), or its start. `after_loss`:
+  /// packets before it were lost.
   [[nodiscard]] SlicePlace place(unsigned header, Bytes body, bool after_loss);
-  /// Another image has begun without its first slice. The next slice is compared with no other.
+  /// Call when another image has started whose first slice was lost: the next slice is not compared.
   void forget_image() noexcept;
-  /// Whether the newest image is one field so far: the other field may follow.
+  /// Returns true if only one field of the newest image has arrived.
   [[nodiscard]] bool is_half() const noexcept { return last_ && last_->known && last_->field && !paired_; }
 
  private:
@@ -50,8 +51,8 @@ class H264Slices {
     bool has_redundant = false;
   };
   struct Slice {
-    std::uint32_t first = 0;  // address of its first macroblock
-    bool known = false;       // its parameter sets have come
+    std::uint32_t first = 0;  // first_mb_in_slice
+    bool known = false;       // its parameter sets are known
     bool redundant = false;
     bool is_idr = false;
     bool reference = false;
@@ -74,8 +75,8 @@ class H264Slices {
   std::map<std::uint32_t, Sequence> sequences_;  // by id
   std::map<std::uint32_t, Picture> pictures_;
   std::optional<Slice> last_;
-  std::vector<std::uint32_t> seen_;  // addresses of the slices of the newest image, or of its second field
-  std::uint32_t highest_ = 0;        // of these
+  std::vector<std::uint32_t> seen_;  // of the slices of the newest image, or of its second field
+  std::uint32_t highest_ = 0;        // the highest of seen_
   bool paired_ = false;              // the newest image has both fields
 };
 

@@ -27,8 +27,8 @@ struct Address {
 /// empty or malformed), otherwise the request's URL.
 [[nodiscard]] std::string base_url(std::string_view request, std::string_view content_base,
                                    std::string_view content_location);
-/// The URL of "a=control:": absolute, "*" or empty for the base itself, or what is appended to it, as servers
-/// mean it. (RFC 2326, C.1.1 means RFC 1808, which removes queries: cameras have their channel there.)
+/// Resolves the URL of "a=control:": an absolute URL, "*" or empty for the base, or a string to append to it.
+/// (RFC 2326, C.1.1 refers to RFC 1808, which removes queries, but cameras have their channel there.)
 [[nodiscard]] std::string control_url(const std::string& base, std::string_view control);
 
 }  // namespace freshframe::media::rtsp

@@ -63,29 +63,29 @@ class Session {
           std::shared_ptr<const void> companion = nullptr);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  /// Says goodbye to the server, and waits for the answer, for at most `farewell`. After a stop, another
-  /// thread does if it does not come at once: the caller has nothing to do with it.
+  /// Sends TEARDOWN and waits up to `farewell` for the response. After a stop, a detached thread waits
+  /// instead if the response does not arrive immediately.
   ~Session();
 
-  /// From the connection to the answer to SETUP. Follows redirects. `choose` gives the number of the wanted
-  /// medium, or throws Fault.
+  /// Connects, and sends DESCRIBE and SETUP. Follows redirects. `choose` returns the index of the media to
+  /// receive, or throws Fault.
   using Choose = std::function<std::size_t(const Description& description)>;
   void open(const Resolve& resolve, const Choose& choose, TimePoint deadline);
-  /// Asks for the stream; what comes before the answer is kept.
+  /// Starts the stream. Packets that arrive before the response are kept.
   void play(TimePoint deadline);
-  /// Gives packets to the sink until the connection is lost or `waiter` is stopped; then it throws.
+  /// Passes packets to the sink until the connection is lost or `waiter` is stopped, then throws.
   void run(PacketSink& sink);
 
   [[nodiscard]] const Media& media() const noexcept { return media_; }
   [[nodiscard]] bool over_udp() const noexcept { return datagrams_ != nullptr; }
-  /// Seconds without a sign of life after which the server ends the session.
+  /// Seconds without a keep-alive after which the server ends the session.
   [[nodiscard]] Seconds timeout() const noexcept { return dialogue_->timeout(); }
 
  private:
   struct Timers {
     KeepAliveTimer keep_alive;
     TimePoint report{};
-    std::optional<TimePoint> first_packet{};  // over UDP: it must have come by then
+    std::optional<TimePoint> first_packet{};  // over UDP: deadline for the first packet
   };
 
   void connect(const Resolve& resolve, TimePoint deadline);
