@@ -1,4 +1,4 @@
-// From the range and matrix of video to the range and matrix of JPEG, within YUV.
+// Converts YUV from the range and matrix of video to those of JPEG.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,11 +8,11 @@
 
 namespace freshframe::media {
 
-/// Whether `format` has JPEG's colours already: full range and, unless gray, BT.601.
+/// Returns true if `format` already has JPEG's colours: full range and, unless gray, BT.601.
 [[nodiscard]] bool has_jfif_colours(const PictureFormat& format) noexcept;
 
-/// Rewrites the planes of a gray or I420 `picture` from its own range and matrix to full
-/// range and BT.601 (ITU-T T.871). `scratch` is memory to use again.
+/// Converts the planes of a gray or I420 `picture` in place from its own range and matrix to full range and
+/// BT.601 (ITU-T T.871). `scratch` is reused memory.
 void to_jfif_colours(const MutablePicture& picture, std::vector<int>& scratch);
 
 }  // namespace freshframe::media

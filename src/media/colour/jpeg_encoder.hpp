@@ -1,4 +1,4 @@
-// Pictures as JPEG for a viewer: scaled down, directly from the YUV planes, into reused memory.
+// Encodes JPEGs for viewers: scales down, directly from the YUV planes, into reused memory.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,7 +18,7 @@ struct JpegPicture {
   int height = 0;
 };
 
-/// Encodes one picture after the other with libjpeg-turbo. One thread at a time.
+/// Encodes images one after the other with libjpeg-turbo. Not thread-safe.
 class JpegEncoder {
  public:
   JpegEncoder();
@@ -29,7 +29,7 @@ class JpegEncoder {
   /// At most `max_width` pixels wide (1 or more), never enlarged; `quality` 1..100. The colours are JPEG's:
   /// full range, BT.601. Throws Error.
   [[nodiscard]] JpegPicture encode(const Frame& frame, int max_width, int quality);
-  /// Does the same with both sides of at most `max_side` pixels.
+  /// As encode(), with both sides at most `max_side` pixels.
   [[nodiscard]] JpegPicture encode_within(const Frame& frame, int max_side, int quality);
 
  private:

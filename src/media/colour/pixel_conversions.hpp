@@ -1,4 +1,4 @@
-// The conversions of pixel_ops(). Sizes match.
+// The conversions behind pixel_ops(). Sizes must match.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,10 +16,11 @@ namespace freshframe::media {
   return format == PixelFormat::Bgr || format == PixelFormat::Rgb;
 }
 
-/// How a gray or YUV format stores chroma. Halved and Interleaved have a sample for two columns.
+/// How a gray or YUV format stores chroma. Halved and Interleaved have one sample for two columns.
 enum class ChromaLayout : std::uint8_t { None, Full, Halved, Interleaved };
 
-/// Calls `convert` with the format's layout as a std::integral_constant, so that each layout has its own code.
+/// Calls `convert` with the format's layout as a std::integral_constant, so that each layout is compiled
+/// separately.
 template <class Convert>
 void with_chroma_layout(PixelFormat format, const Convert& convert) {
   switch (format) {
@@ -34,7 +35,7 @@ void with_chroma_layout(PixelFormat format, const Convert& convert) {
   }
 }
 
-/// One row of chroma for two of luma.
+/// Returns true if two luma rows share one chroma row.
 [[nodiscard]] constexpr bool has_half_chroma_rows(PixelFormat format) noexcept {
   return format == PixelFormat::I420 || format == PixelFormat::Nv12;
 }
@@ -43,11 +44,11 @@ void with_chroma_layout(PixelFormat format, const Convert& convert) {
   return picture.planes[static_cast<std::size_t>(plane)];
 }
 
-/// Any gray or YUV to bgr or rgb; 0..255 for any range of `from`.
+/// Converts gray or YUV to bgr or rgb, with values 0..255 for any range of `from`.
 void yuv_to_rgb(const Picture& from, const MutablePicture& to);
-/// bgr or rgb to any gray or YUV, with the range and matrix of `to`.
+/// Converts bgr or rgb to gray or YUV, with the range and matrix of `to`.
 void rgb_to_yuv(const Picture& from, const MutablePicture& to);
-/// Between gray and YUV layouts: luma is copied, chroma resampled. Ranges and matrices must be equal.
+/// Converts between gray and YUV layouts: copies luma, resamples chroma. Ranges and matrices must be equal.
 void yuv_to_yuv(const Picture& from, const MutablePicture& to);
 
 }  // namespace freshframe::media

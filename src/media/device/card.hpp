@@ -1,4 +1,4 @@
-// A graphics card that decodes: its context in this process, and what it can decode.
+// A GPU that decodes video: its CUDA context in this process, and what it can decode.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -25,33 +25,35 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// A piece of a card's memory.
+/// A block of GPU memory.
 struct CardBlock {
   std::uint64_t address = 0;
   std::size_t bytes = 0;
-  void* whole = nullptr;                    // the event after its last writing
-  mutable std::vector<void*> readers = {};  // events after others' reading; guarded by the pool's mutex
+  void* whole = nullptr;                    // event recorded after the last write
+  mutable std::vector<void*> readers = {};  // events recorded after reads on other streams; guarded by the
+                                            // pool's mutex
 };
 
 /// The parts of a Card.
 struct CardParts {
   int index = 0;
   void* context = nullptr;
-  void* stream = nullptr;           // of decoders, and of copies on the card
-  void* download_stream = nullptr;  // of copies to the host
+  void* stream = nullptr;           // for decoders, and for copies within the GPU
+  void* download_stream = nullptr;  // for copies to the host
   AVBufferRef* device = nullptr;    // FFmpeg's
-  std::size_t free_bytes = 0;       // at first
+  std::size_t free_bytes = 0;       // when the GPU was opened
 };
 
 /// Note [One context]
-/// All decoders on a card share its primary context, as PyTorch, CuPy and ONNX Runtime do. freshframe retains it and
-/// gives it to FFmpeg: FFmpeg itself refuses to take it after another library has set its flags. Making it takes 0.2 s and
-/// 500 MiB, so a source keeps the card from its open() to its close(), over all of its connections.
+/// All decoders on a GPU share its primary context, as PyTorch, CuPy and ONNX Runtime do. freshframe retains
+/// it and passes it to FFmpeg, because FFmpeg refuses to retain it if another library has set its flags.
+/// Creating it takes 0.2 s and 500 MiB, so a source keeps the GPU from open() to close(), across all
+/// connections.
 ///
 /// Thread-safe.
 class Card {
  public:
-  /// The pictures of a stream. A number of 0 and AV_PIX_FMT_NONE are not known yet.
+  /// Properties of a stream. 0 and AV_PIX_FMT_NONE mean unknown.
   struct Stream {
     AVCodecID codec = AV_CODEC_ID_NONE;
     AVPixelFormat format = AV_PIX_FMT_NONE;
@@ -62,10 +64,10 @@ class Card {
   };
   struct Found {
     std::shared_ptr<Card> card;
-    std::string reason = {};  // why it is null
+    std::string reason = {};  // why there is none
   };
 
-  /// The card of this index, as CUDA counts. There is one object for each while somebody keeps it.
+  /// Opens the GPU with this CUDA index. All users of an index share one object.
   [[nodiscard]] static Found open(int index);
 
   Card(const CudaDriver& driver, const CardParts& parts) noexcept : driver_(driver), parts_(parts) {}
@@ -80,20 +82,20 @@ class Card {
   [[nodiscard]] void* context() const noexcept { return parts_.context; }
   [[nodiscard]] void* stream() const noexcept { return parts_.stream; }
   [[nodiscard]] void* download_stream() const noexcept { return parts_.download_stream; }
-  /// The bytes that the pictures of a pipeline may take, unless its user sets another limit.
+  /// Bytes that a pipeline's frames may take, unless the user sets another limit.
   [[nodiscard]] std::size_t most_bytes() const noexcept { return parts_.free_bytes / 4; }
-  /// For AVCodecContext::hw_device_ctx. Returns null without memory.
+  /// For AVCodecContext::hw_device_ctx. Returns null if out of memory.
   [[nodiscard]] AVBufferRef* reference() const { return av_buffer_ref(parts_.device); }
-  /// Memory that stream() may write. Returns nothing if the card has none.
+  /// Allocates memory for writes on stream(). Returns nullopt if the GPU has none.
   [[nodiscard]] std::optional<CardBlock> take(std::size_t bytes);
-  /// Keeps it for the next picture of this size, or frees it.
+  /// Returns the block to the pool for reuse, or frees it.
   void give(CardBlock block) noexcept;
-  /// The work that `stream` has got so far may read the block.
+  /// Records that work queued on `stream` so far may read the block.
   void note_reader(const CardBlock& block, void* stream) noexcept;
-  /// Returns the reason why it does not decode the stream, such as "it does not decode av1", or nothing.
+  /// Returns why it cannot decode the stream, such as "it does not decode av1", or an empty string.
   [[nodiscard]] std::string refusal(const Stream& stream) const;
-  /// Copies a picture's planes into the memory of `host`, which is NV12. Returns after the copy, with 0 or the driver's
-  /// error: FFmpeg 5 returns success even for a copy that failed.
+  /// Copies a frame's planes to `host`, which must be NV12. Returns after the copy, with 0 or the driver's
+  /// error code: FFmpeg 5 reports success even if the copy failed.
   [[nodiscard]] int copy_to_host(const AVFrame& picture, const AVFrame& host) const;
 
  private:
@@ -102,22 +104,22 @@ class Card {
   void free_idle() noexcept;
   void free_block(const CardBlock& block) const noexcept;
 
-  /// The mutex of the pools of all cards. The first call makes its Hold: no mutex may be held then.
+  /// The mutex of the pools of all GPUs. The first call creates its Hold, so no mutex may be locked then.
   [[nodiscard]] static std::mutex& get_pool_mutex();
 
   const CudaDriver& driver_;
   const CardParts parts_;
   const forks::Birthplace birthplace_;
   std::mutex& mutex_ = get_pool_mutex();
-  std::map<std::size_t, std::vector<CardBlock>> idle_;  // by size; guarded by mutex_, as the next
+  std::map<std::size_t, std::vector<CardBlock>> idle_;  // by size; guarded by mutex_, like the next member
   std::size_t idle_bytes_ = 0;
 };
 
-/// Returns the row of a decoder's surface at which the chroma begins. A surface has an even number of rows, and FFmpeg computes
-/// the chroma's address by the height of the picture, which may be odd.
+/// Returns the first chroma row of a decoder's surface. A surface has an even number of rows, but FFmpeg
+/// computes the chroma address from the frame's height, which may be odd.
 [[nodiscard]] std::size_t find_chroma_row(const AVFrame& picture);
 
-/// Makes the context of a card current on this thread, for calls of the driver.
+/// Makes a GPU's context current on this thread, for driver calls.
 class CurrentContext {
  public:
   explicit CurrentContext(const Card& card) : CurrentContext(card.driver(), card.context()) {}
@@ -134,11 +136,11 @@ class CurrentContext {
   const bool is_current_;
 };
 
-/// Opens a card on another thread, because making its context takes 0.2 s. One thread uses it.
+/// Opens a GPU on another thread, because creating its context takes 0.2 s. Not thread-safe.
 class CardOpening {
  public:
   explicit CardOpening(int index);
-  /// Waits for the card. Call it once.
+  /// Waits for the GPU. Call once.
   [[nodiscard]] Card::Found take();
 
  private:

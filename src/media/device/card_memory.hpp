@@ -1,4 +1,4 @@
-// Pictures that stay on a card, in memory of the card's pool.
+// Frames that stay on the GPU, in pooled GPU memory.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,27 +20,28 @@ extern "C" {
 namespace freshframe::media {
 
 /// Note [Off the decoder's surface]
-/// A decoder has few surfaces, so a picture that stays is copied at once, on the card, into memory of a pool. All of a card's
-/// decoders, and these copies, use one stream of it: the surface is written again after the copy, and no thread waits for it.
-/// An event after the copy says when the picture is whole, and readers wait for that. Other streams note their reading,
-/// before they give the memory back, by events that the next copy into it waits for.
+/// A decoder has few surfaces, so a frame that stays on the GPU is copied immediately into pooled GPU memory.
+/// All decoders of a GPU, and these copies, use one stream, so that a surface is only overwritten after its
+/// copy, and no thread has to wait. An event after the copy tells when the frame is complete; readers wait
+/// for it. Readers on other streams record events before they return the memory, and the next copy into it
+/// waits for these.
 ///
-/// NV12 without a crop: the rows of the luma, then the rows of the chroma.
+/// NV12 without cropping: the luma rows, followed by the chroma rows.
 class CardMemory final : public DeviceMemory {
  public:
   struct Layout {
     int width = 0;
     int height = 0;
     std::size_t pitch = 0;
-    std::size_t rows = 0;  // of the luma, an even number
+    std::size_t rows = 0;  // luma rows, an even number
 
     [[nodiscard]] std::size_t bytes() const noexcept { return pitch * (rows + rows / 2); }
   };
 
-  /// Copies a picture from its decoder's surface to an empty frame, which owns the memory. Returns FFmpeg's error,
-  /// AVERROR(ENOMEM) if the card has no memory for it.
+  /// Copies a frame from its decoder's surface to an empty frame, which then owns the memory. Returns
+  /// FFmpeg's error code, AVERROR(ENOMEM) if the GPU has no memory for it.
   [[nodiscard]] static int copy_picture(const std::shared_ptr<Card>& card, const AVFrame& from, AVFrame& to);
-  /// The picture of a frame that copy_picture() has filled, of this format. `downloads` counts its copies to the host.
+  /// Wraps a frame filled by copy_picture(), in this format. `downloads` counts its copies to the host.
   [[nodiscard]] static std::shared_ptr<const DevicePicture> make_picture(
       const AVFrame& frame, const PictureFormat& format,
       std::shared_ptr<std::atomic<std::uint64_t>> downloads);
@@ -61,14 +62,14 @@ class CardMemory final : public DeviceMemory {
   [[nodiscard]] static std::shared_ptr<DevicePicture> show(const std::shared_ptr<CardMemory>& memory,
                                                            const PictureFormat& format);
   [[nodiscard]] int fill(const AVFrame& from);
-  /// Throws for `error`, the driver's.
+  /// Throws if `error`, the driver's code, is not 0.
   void check(int error, const char* doing) const;
   void check_process() const;
 
   const std::shared_ptr<Card> card_;
   CardBlock block_;
   const Layout layout_;
-  PictureFormat format_;  // as the next: set before others get the picture
+  PictureFormat format_;  // like the next member, set before the frame is shared
   std::shared_ptr<std::atomic<std::uint64_t>> downloads_;
   const forks::Birthplace birthplace_;
 };

@@ -1,4 +1,4 @@
-// The functions of an NVIDIA driver that freshframe calls. It links none of them, and includes no header of CUDA.
+// Loads the NVIDIA driver's functions at run time, without linking to CUDA or including its headers.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace freshframe::media {
 
-/// A card's limits for a codec, laid out as the driver's CUVIDDECODECAPS.
+/// A GPU's limits for a codec, with the layout of the driver's CUVIDDECODECAPS.
 struct DecoderCapabilities {
   int codec = 0;
   int chroma = 1;  // 4:2:0
@@ -26,7 +26,7 @@ struct DecoderCapabilities {
 };
 static_assert(sizeof(DecoderCapabilities) == 88);
 
-/// A copy of rows from the card to the host, unless its kinds are others, laid out as the driver's CUDA_MEMCPY2D.
+/// A copy of rows, by default from the GPU to the host, with the layout of the driver's CUDA_MEMCPY2D.
 struct RowsCopy {
   static constexpr int kInHost = 1;
   static constexpr int kOnCard = 2;
@@ -50,7 +50,7 @@ struct RowsCopy {
 };
 static_assert(sizeof(RowsCopy) == 128);
 
-/// Functions by the names of the driver's documentation. Each returns 0, or the number of an error.
+/// Functions named as in the driver's documentation. Each returns 0, or an error code.
 struct CudaDriver {
   int (*init)(unsigned flags) = nullptr;
   int (*driver_version)(int* version) = nullptr;  // 12040: CUDA 12.4
@@ -78,17 +78,17 @@ struct CudaDriver {
   int (*wait_for_event)(void* event) = nullptr;
   int (*stream_waits)(void* stream, void* event, unsigned flags) = nullptr;
 
-  /// "CUDA_ERROR_NO_DEVICE", or the number of an error without a name.
+  /// Returns "CUDA_ERROR_NO_DEVICE", or the number if the error has no name.
   [[nodiscard]] std::string get_error_name(int error) const;
 };
 
-/// A driver that works, or the reason why there is no such driver.
+/// A working driver, or the reason why there is none.
 struct FoundDriver {
   const CudaDriver* driver = nullptr;
-  std::string reason = {};  // a sentence's end, such as "no NVIDIA driver is installed"
+  std::string reason = {};  // the end of a sentence, such as "no NVIDIA driver is installed"
 };
 
-/// Loads the driver's libraries at the first call that finds them, and starts it. Thread-safe.
+/// Loads and initialises the driver at the first call that finds it. Thread-safe.
 [[nodiscard]] FoundDriver find_cuda_driver();
 
 }  // namespace freshframe::media

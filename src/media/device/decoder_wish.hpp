@@ -1,4 +1,4 @@
-// Where the user wants a stream to be decoded.
+// Where the user wants a stream to be decoded: CPU or GPU.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,27 +10,28 @@
 
 namespace freshframe::media {
 
-/// OpenOptions::decoder. Auto: on the card if it can, else on the CPU. Demand: on the card, or not at all.
+/// OpenOptions::decoder. Auto: on the GPU if possible, otherwise on the CPU. Demand: on the GPU or not at
+/// all.
 struct DecoderWish {
   enum class Kind : std::uint8_t { Cpu, Auto, Demand };
   Kind kind = Kind::Cpu;
   int card = 0;
-  std::string objection = {};  // why Auto does without the card for this source, whatever the card can do
+  std::string objection = {};  // why Auto does not use the GPU for this source, whatever the GPU supports
   bool stays = false;          // OpenOptions::on_device
 
-  /// The wish of a source. Throws OptionError for another word.
+  /// Reads a source's options. Throws OptionError for an invalid value.
   [[nodiscard]] static DecoderWish read_options(const OpenOptions& options);
-  /// Throws OptionError for another word.
+  /// Throws OptionError for an invalid value.
   [[nodiscard]] static DecoderWish parse(const std::string& word);
 };
 
 /// Where a stream is decoded.
 struct DecoderPlace {
   std::string name = "cpu";  // "cpu" or "cuda:0"
-  std::string reason = {};   // why it is not on the card that was wanted
+  std::string reason = {};   // why it is not on the requested GPU
 };
 
-/// The card that a Demand names does not decode the stream, or has failed. The text is the reason.
+/// Thrown if the GPU that Demand requires cannot decode the stream, or has failed. what() is the reason.
 class CardRefused final : public Error {
  public:
   using Error::Error;

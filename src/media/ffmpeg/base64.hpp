@@ -1,4 +1,4 @@
-// Bytes as text (RFC 4648, section 4), by FFmpeg.
+// Base64 encoding (RFC 4648, section 4) with FFmpeg.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// Ends FFmpeg's blocking calls at a deadline or when the pipeline stops, and detects that no data arrives.
+// Interrupts FFmpeg's blocking calls at a deadline or a stop, and detects that no data arrives.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,19 +20,19 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// FFmpeg polls it about every 100 ms while it waits. One thread arms it and calls FFmpeg; the poll reads
-/// atomics, the stop token and the real clock (a simulated clock cannot hurry a device). Once per stall it
-/// takes the lock of SourceCounters to count it.
+/// FFmpeg polls this about every 100 ms while it waits. One thread arms it and calls FFmpeg. The poll reads
+/// atomics, the stop token and the real clock (a simulated clock cannot speed up a device). Once per stall it
+/// locks SourceCounters to count it.
 ///
-/// FFmpeg may turn an interruption into success, end of file or "invalid data": ask is_stopped() and timed_out()
-/// after each call, with any result.
+/// FFmpeg may turn an interruption into success, end of file or "invalid data", so check is_stopped() and
+/// timed_out() after each call, whatever it returns.
 class Interrupt {
  public:
   explicit Interrupt(std::stop_token stop = {}) : stop_(std::move(stop)) {}
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
 
-  /// The calls from now on end after `seconds`, or at `deadline`.
+  /// Subsequent calls end after `seconds`, or at `deadline`.
   void arm(double seconds) { arm_at(core::real_deadline(Seconds(seconds))); }
   void arm_at(TimePoint deadline) {
     timed_out_.store(false, std::memory_order_relaxed);
@@ -40,24 +40,24 @@ class Interrupt {
     deadline_.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);
   }
   void disarm() { deadline_.store(kNever, std::memory_order_relaxed); }
-  /// Ends the present call, and all until it is armed again. Any thread.
+  /// Ends the current call, and further ones until it is armed again. Thread-safe.
   void abandon() noexcept { deadline_.store(std::numeric_limits<Rep>::min(), std::memory_order_relaxed); }
-  /// Ends the present call and all later ones, although no time is over. Any thread.
+  /// Ends the current and all later calls, independent of the deadline. Thread-safe.
   void end_call() noexcept { ended_.store(true, std::memory_order_relaxed); }
-  /// A stall is recorded from `quiet` on, until it is armed again.
+  /// Records a stall from `quiet` on, until it is armed again.
   void tell_stall(SourceCounters& book, TimePoint quiet) {
     book_.store(&book, std::memory_order_relaxed);
     quiet_.store(quiet.time_since_epoch().count(), std::memory_order_relaxed);
   }
-  /// From now on a stop does not interrupt: `seconds` to close the session with the server.
+  /// From now on a stop no longer interrupts: allows `seconds` to close the session with the server.
   void arm_closing(double seconds) {
     closing_.store(true, std::memory_order_relaxed);
     arm(seconds);
   }
 
-  /// Waits until a real time, in place of FFmpeg. False means its calls end before.
+  /// Waits until a real time. Returns false if FFmpeg's calls would be interrupted before.
   [[nodiscard]] bool wait_until(TimePoint until) {
-    constexpr Seconds kTurn{0.1};  // as FFmpeg: only a stop wakes it up
+    constexpr Seconds kTurn{0.1};  // as in FFmpeg: only a stop wakes it earlier
     while (poll(this) == 0) {
       const auto now = std::chrono::steady_clock::now();
       if (now >= until) return true;
@@ -69,7 +69,7 @@ class Interrupt {
   void look() noexcept { static_cast<void>(poll(this)); }
   [[nodiscard]] bool is_stopped() const noexcept { return stop_.stop_requested(); }
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_.load(std::memory_order_relaxed); }
-  /// FFmpeg's calls end at once.
+  /// Returns true if FFmpeg's calls would end immediately.
   [[nodiscard]] bool has_ended() const noexcept {
     return ended_.load(std::memory_order_relaxed) || is_stopped() || timed_out();
   }

@@ -1,4 +1,4 @@
-// Options of FFmpeg: their names, a user's wish to leave frames out, and the texts of an input.
+// Checks and reads FFmpeg options.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,15 +9,14 @@ struct AVIOContext;
 
 namespace freshframe::media {
 
-/// Throws SourceError with `url` for names that no protocol, container or decoder of this FFmpeg knows. An
-/// option of a protocol, container or decoder that this stream does not use is refused later, when the stream
-/// is open.
+/// Throws SourceError with `url` for options that no protocol, container or decoder of this FFmpeg knows.
+/// Options that exist but are not used by this stream are rejected later, when it is open.
 void check_known(const std::map<std::string, std::string>& options, const std::string& url);
 
-/// Whether a user's options ask the decoder to leave frames out (skip_frame).
+/// Returns true if the user's options make the decoder skip frames (skip_frame).
 [[nodiscard]] bool leaves_frames_out(const std::map<std::string, std::string>& options);
 
-/// The text that the protocol of an input has set, such as "mime_type" of HTTP; empty means that no text is set.
+/// Returns a string option that an input's protocol has set, such as "mime_type" of HTTP, or an empty string.
 [[nodiscard]] std::string protocol_text(AVIOContext& io, const char* name);
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Owners of FFmpeg's handles: no other code in media frees them.
+// Smart pointers for FFmpeg's handles. No other code in media frees them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -48,7 +48,7 @@ struct FreeOutput {
 struct CloseIo {
   void operator()(AVIOContext* io) const noexcept { avio_closep(&io); }
 };
-/// Frees a context of avio_alloc_context() with its buffer.
+/// Frees a context of avio_alloc_context() and its buffer.
 struct FreeIo {
   void operator()(AVIOContext* io) const noexcept {
     av_freep(static_cast<void*>(&io->buffer));
@@ -88,7 +88,7 @@ using ScalerPtr = std::unique_ptr<SwsContext, FreeScaler>;
   return context;
 }
 
-/// `make(buffer)` returns a context of avio_alloc_context() that has the buffer, or null.
+/// `make(buffer)` must return a context of avio_alloc_context() that uses the buffer, or null.
 template <class Make>
 [[nodiscard]] OwnIoPtr make_own_io(int buffer_bytes, const Make& make) {
   const auto free_buffer = [](std::uint8_t* buffer) { av_free(buffer); };
@@ -97,11 +97,11 @@ template <class Make>
   if (!buffer) throw std::bad_alloc();
   OwnIoPtr io(make(buffer.get()));
   if (!io) throw std::bad_alloc();
-  static_cast<void>(buffer.release());  // the context has it
+  static_cast<void>(buffer.release());  // now owned by the context
   return io;
 }
 
-/// A context for a muxer, whose bytes go to write(opaque, data, size). `seek`: null if it cannot seek.
+/// Creates a context for a muxer, which calls write(opaque, data, size). `seek`: null if it cannot seek.
 template <int (*write)(void*, const std::uint8_t*, int) noexcept>
 [[nodiscard]] OwnIoPtr make_writing_io(int buffer_bytes, void* opaque,
                                        std::int64_t (*seek)(void*, std::int64_t, int)) {
@@ -115,8 +115,8 @@ template <int (*write)(void*, const std::uint8_t*, int) noexcept>
   });
 }
 
-/// A context for a demuxer, whose bytes come from read(opaque, to, size). It cannot seek. `write`: takes what the demuxer
-/// sends, such as reports.
+/// Creates a context for a demuxer, which calls read(opaque, to, size). Not seekable. `write`: receives what
+/// the demuxer sends, such as receiver reports.
 [[nodiscard]] inline OwnIoPtr make_reading_io(int buffer_bytes, void* opaque,
                                               decltype(AVIOContext::read_packet) read,
                                               decltype(AVIOContext::write_packet) write = nullptr) {
@@ -125,7 +125,7 @@ template <int (*write)(void*, const std::uint8_t*, int) noexcept>
   });
 }
 
-/// FFmpeg's options. FFmpeg's functions remove the entries that they know and leave the others.
+/// FFmpeg options. FFmpeg's functions remove the entries that they know and leave the others.
 class Dictionary {
  public:
   Dictionary() = default;
@@ -149,7 +149,7 @@ class Dictionary {
   }
   void remove(const std::string& key) noexcept { av_dict_set(&entries_, key.c_str(), nullptr, 0); }
   [[nodiscard]] AVDictionary** out() noexcept { return &entries_; }
-  /// "'a', 'b'": the entries that no function has removed; empty means that no entry is left.
+  /// Returns the entries that no function has removed, as "'a', 'b'"; empty if none is left.
   [[nodiscard]] std::string leftovers() const {
     std::string names;
     const AVDictionaryEntry* entry = nullptr;

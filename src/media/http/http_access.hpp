@@ -1,4 +1,4 @@
-// Answers HTTP servers that want a user's name and password, for FFmpeg, which knows only Basic and MD5.
+// Authenticates HTTP requests for FFmpeg, which supports only Basic and Digest with MD5.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,31 +15,32 @@
 
 namespace freshframe::media {
 
-/// Note [Authorization in FFmpeg's requests]: FFmpeg gets URLs without credentials, and each request gets the header of
-/// `Authorization` by FFmpeg's option "headers". A server's challenge is known only from FFmpeg's log. FFmpeg asks a
-/// second time after a first 401, with the headers that the option then has. So the option is set while the last line of
-/// the answer's head is logged. The same place sees a redirect before FFmpeg follows it, and takes the header out unless
-/// the next URL has the origin to which the credentials belong. One thread. Outlives the inputs that it has opened.
+/// Note [Authorization in FFmpeg's requests]: FFmpeg gets URLs without credentials, and each request gets its
+/// `Authorization` header through FFmpeg's option "headers". The challenge is only visible in FFmpeg's log.
+/// After a first 401 FFmpeg repeats the request with the current value of the option, so the option is set
+/// while the last header line of the response is being logged. Redirects are detected in the same way before
+/// FFmpeg follows them, and the header is removed unless the next URL has the origin that the credentials
+/// belong to. Not thread-safe. Must outlive the inputs it opened.
 class HttpAccess {
  public:
-  /// Opens a URL as FFmpeg does: 0 or its error.
+  /// Opens a URL like FFmpeg. Returns 0 or FFmpeg's error.
   using Open = std::function<int(AVIOContext*& io, const std::string& url, AVDictionary** options)>;
 
-  /// `options`: of the user. If they contain an authorization, FFmpeg does all by itself. `seeks`: a request is often
-  /// followed by another one of the same input, which then has the header from the beginning.
+  /// `options`: the user's. If they contain an authorization, FFmpeg handles everything itself. `seeks`: the
+  /// same input often makes several requests, so the header is sent from the start.
   HttpAccess(Dictionary options, bool seeks);
   HttpAccess(const HttpAccess&) = delete;
   HttpAccess& operator=(const HttpAccess&) = delete;
 
-  /// Returns the URL that FFmpeg gets, without credentials, and remembers these for their origin.
+  /// Returns the URL for FFmpeg, without credentials, which are stored for their origin.
   [[nodiscard]] std::string enter(const std::string& url);
-  /// `url`: of enter(). Takes the entries that FFmpeg knows from `options`, which may be null.
+  /// `url`: from enter(). Removes the entries that FFmpeg knows from `options`, which may be null.
   [[nodiscard]] int open(AVIOContext*& io, const std::string& url, AVDictionary** options, const Open& open);
-  /// While it lives, FFmpeg's requests on this thread are looked after.
+  /// While the result exists, FFmpeg's requests on this thread are authenticated.
   [[nodiscard]] HttpListening listen();
-  /// The last answer is a range of a file whose length the server does not know ("bytes 0-99/*").
+  /// The last response is a range of a file of unknown length ("bytes 0-99/*").
   [[nodiscard]] bool lacks_length() const noexcept { return lacks_length_; }
-  /// Why the last answer was 401, for messages; empty if it was another one.
+  /// Why the last response was 401, for messages; empty if it was not.
   [[nodiscard]] const std::string& refusal() const noexcept { return refusal_; }
 
  private:
@@ -60,13 +61,13 @@ class HttpAccess {
   const bool is_left_to_ffmpeg_;
   const bool seeks_;
   std::map<std::string, Authorization> known_;  // by origin
-  // The answer that is being read.
+  // The response that is being read.
   std::string base_;  // URL of its request
   int status_ = 0;
-  bool is_complete_ = false;         // its head
-  std::vector<std::string> head_{};  // its headers
-  bool may_try_again_ = false;       // FFmpeg has not sent the header that a challenge wants
-  bool is_refused_ = false;          // no other request would be answered
+  bool is_complete_ = false;         // all headers were received
+  std::vector<std::string> head_{};  // headers
+  bool may_try_again_ = false;       // FFmpeg has not sent the header that the challenge requires
+  bool is_refused_ = false;          // retrying would not help
   bool lacks_length_ = false;
   bool warned_ = false;
   std::string refusal_;

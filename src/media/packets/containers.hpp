@@ -1,4 +1,4 @@
-// Which containers can hold a camera's own packets.
+// Decides which containers can store a camera's packets without re-encoding.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,18 +14,18 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// FFmpeg's muxers also take what no player finds again: a transport stream with VP9 has private data. This
-/// table says what common players show.
+/// FFmpeg's muxers also accept combinations that no player supports: VP9 in a transport stream is private
+/// data. This table lists what common players show.
 [[nodiscard]] bool holds_packets(const AVOutputFormat& container, AVCodecID codec);
-/// The suffixes of the containers that do: ".mp4, .mov, .mkv".
+/// Returns the suffixes of suitable containers: ".mp4, .mov, .mkv".
 [[nodiscard]] std::string list_containers(AVCodecID codec);
 
-/// Throws Error when players would not find packets of this stream in a file of this name: the message lists the
-/// containers that can hold them.
+/// Throws Error if players would not find the stream in a file with this name. The message lists suitable
+/// containers.
 void check_container(const std::string& path, const PacketStream& stream);
 
-/// Throws OptionError for an option that the container of this name does not have: below packets there is no encoder
-/// that could take it.
+/// Throws OptionError for an option that the container of this name does not have. Packets are copied, so no
+/// encoder could use it.
 void check_container_options(const std::string& path, const std::map<std::string, std::string>& options);
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// The packets of a source since its last keyframe, for viewers that come at any time.
+// Keeps the packets since a source's last keyframe, for viewers that join at any time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,33 +23,34 @@ struct KeptPacket {
   TimePoint received{};
 };
 
-/// Without a viewer it only holds references to the packets from the last keyframe on, so that a viewer begins
-/// at once. With one it also holds packets that were not taken yet. One thread puts, another takes.
+/// Without a viewer, only references the packets since the last keyframe, so that a viewer can start
+/// immediately. With a viewer, also keeps packets that were not taken yet. One producer thread, one consumer
+/// thread.
 class KeptPackets {
  public:
   static constexpr std::size_t kMostBytes = 16U << 20U;
   using Hook = std::function<void()>;
 
-  /// `hook` is called on the thread that puts, without a lock, when there is something to take and there was nothing
-  /// before. It must be short, and own what it uses. `clock` is the one of `captured`.
+  /// `hook` is called on the producer's thread, without a lock, when packets become available. It must be
+  /// short, and own what it uses. `clock`: the clock of `captured`.
   KeptPackets(std::shared_ptr<const Clock> clock, Hook hook)
       : clock_(std::move(clock)), hook_(std::move(hook)) {}
 
   void put(const Packet& packet, TimePoint captured) {
     if (keep({packet, captured, clock_->now()})) hook_();
   }
-  /// From now on there is something to take, beginning with the packets since the last keyframe.
+  /// From now on packets can be taken, starting with those since the last keyframe.
   void watch() {
     const Lock lock(mutex_);
     watched_ = true;
     taken_ = 0;
   }
-  /// Nothing is to take any more.
+  /// From now on no packets can be taken.
   void unwatch() {
     const Lock lock(mutex_);
     watched_ = false;
   }
-  /// The packets that were not taken yet.
+  /// Returns the packets that were not taken yet.
   [[nodiscard]] std::vector<KeptPacket> take() {
     const Lock lock(mutex_);
     if (!watched_) return {};
@@ -60,7 +61,7 @@ class KeptPackets {
     forget(static_cast<std::size_t>(packets_.rend() - last_key) - (last_key == packets_.rend() ? 0 : 1));
     return fresh;
   }
-  /// The viewers have gone: the source forgets it.
+  /// Call when all viewers have left: the source drops this object.
   void close() noexcept { closed_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool is_closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
 
@@ -71,7 +72,7 @@ class KeptPackets {
     const auto size = item.packet.data.size();
     if (item.packet.is_keyframe) forget(watched_ ? taken_ : packets_.size());
     whole_ = whole_ || item.packet.is_keyframe;
-    if (bytes_ + size > kMostBytes) {  // decoding begins again at the next keyframe
+    if (bytes_ + size > kMostBytes) {  // decoding restarts at the next keyframe
       forget(packets_.size());
       whole_ = false;
     }
@@ -93,10 +94,10 @@ class KeptPackets {
   const Hook hook_;
   mutable Mutex mutex_;
   std::deque<KeptPacket> packets_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::size_t taken_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // number of taken ones among packets_
+  std::size_t taken_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // number of packets_ that were taken
   std::size_t bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   bool watched_ FRESHFRAME_GUARDED_BY(mutex_) = false;
-  bool whole_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // packets_ begins with a keyframe
+  bool whole_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // packets_ starts with a keyframe
   std::atomic<bool> closed_{false};
 };
 

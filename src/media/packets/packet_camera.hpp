@@ -1,4 +1,4 @@
-// A source whose packets can be taken.
+// Base class of sources that can provide their packets.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,16 +16,16 @@
 
 namespace freshframe::media {
 
-// Whether anybody takes the frames of a camera whose packets are taken.
+// Whether the frames of a source that provides packets are wanted.
 
-/// Any thread.
+/// Thread-safe.
 class FrameDemand {
  public:
   using Taken = std::function<bool()>;
 
-  /// Whatever ask() was given: the caller knows better.
+  /// Overrides ask().
   void set(bool wanted) { told_.store(wanted ? Told::Wanted : Told::Unwanted, std::memory_order_relaxed); }
-  /// `taken` is called for each packet, without a lock, on the threads that read.
+  /// `taken` is called for each packet, without a lock, on the reading threads.
   void ask(Taken taken) {
     auto next = std::make_shared<const Taken>(std::move(taken));
     const Lock lock(mutex_);
@@ -47,10 +47,10 @@ class FrameDemand {
 
   std::atomic<Told> told_{Told::Nothing};
   mutable Mutex mutex_;
-  std::shared_ptr<const Taken> taken_ FRESHFRAME_GUARDED_BY(mutex_);  // null means it was not asked
+  std::shared_ptr<const Taken> taken_ FRESHFRAME_GUARDED_BY(mutex_);  // null if ask() was not called
 };
 
-/// Beside VideoSource.
+/// Inherited in addition to VideoSource.
 class PacketCamera {
  public:
   PacketCamera() = default;
@@ -58,16 +58,16 @@ class PacketCamera {
   PacketCamera& operator=(const PacketCamera&) = delete;
   virtual ~PacketCamera() = default;
 
-  /// Does what make_packet_source() does.
+  /// See make_packet_source().
   [[nodiscard]] virtual std::unique_ptr<Source<Packet>> packets() = 0;
-  /// `kept` gets the packets, too, until it is closed. Any thread.
+  /// Also passes packets to `kept`, until it is closed. Thread-safe.
   virtual void keep_packets(std::shared_ptr<KeptPackets> kept) = 0;
-  /// Does the work of freshframe::take_frames().
+  /// See freshframe::take_frames().
   virtual void take_frames(bool wanted) = 0;
-  /// Takes frames while the source finds that they are wanted: `taken` is called for each packet on the
-  /// threads that read it, any of them, until close(). It must be short.
+  /// Decodes frames while `taken` says that they are wanted. It is called for each packet on any reading
+  /// thread until close(), and must be short.
   virtual void take_frames_while(FrameDemand::Taken taken) = 0;
-  /// Does the work of freshframe::wake() and wake_until().
+  /// See freshframe::wake() and wake_until().
   virtual void wake(std::optional<double> seconds, std::optional<double> until) = 0;
 };
 

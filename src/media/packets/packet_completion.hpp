@@ -19,19 +19,19 @@
 
 namespace freshframe::media {
 
-// The times at which packets are decoded, where a stream has only those at which pictures are shown.
+// Computes decoding timestamps for streams that have only presentation timestamps.
 
-/// A picture that is shown after `depth` others that are decoded later must be decoded `depth` pictures before it is
-/// shown. So the decoding times are the presentation times in rising order, `depth` packets late. The first ones are
-/// those before the first picture, one step apart. One thread.
+/// A frame that is shown after `depth` others that are decoded later must be decoded `depth` frames before it
+/// is shown. So decoding timestamps are the sorted presentation timestamps, `depth` packets late. The first
+/// ones precede the first frame, one step apart. Not thread-safe.
 class DecodeTimes {
  public:
-  /// `depth`: pictures that a decoder holds back. `step`: seconds between two pictures, used for the first ones.
+  /// `depth`: frames that a decoder holds back. `step`: seconds between frames, used for the first ones.
   explicit DecodeTimes(int depth, double step = 1.0 / 25)
       : depth_(static_cast<std::size_t>(depth)), step_(step) {}
 
-  /// The decoding time of the next packet: above those before it by at least a microsecond, and at most `pts`
-  /// where that is possible.
+  /// Returns the next packet's decoding timestamp: at least a microsecond after the previous one, and at most
+  /// `pts` if possible.
   [[nodiscard]] double next(double pts) {
     constexpr double kLeast = 1e-6;
     if (count_ == 0) first_ = pts;
@@ -57,13 +57,13 @@ class DecodeTimes {
 };
 
 /// Note [What a camera does not say]
-/// A stream over RTSP has neither size nor decoding times, often no time on its first packet, and its parameter
-/// sets in the description, in the key packets, or in both. Muxers take none of that. So the source completes
-/// each packet once: the parameters come from the newest key packet, the decoding times are the sorted
-/// presentation times (DecodeTimes). The number of pictures that are reordered is written in the H.264 sequence
-/// parameter set. Where it does not, it is read off the first 16 pictures, which wait for that once.
+/// An RTSP stream has neither a size nor decoding timestamps, often no timestamp on the first packet, and
+/// parameter sets in the SDP, in keyframes, or in both. Muxers do not accept this. So the source completes
+/// each packet once: parameters come from the newest keyframe, and decoding timestamps are the sorted
+/// presentation timestamps (DecodeTimes). The reordering depth is read from the H.264 sequence parameter set,
+/// or, if it is not there, derived from the first 16 frames, which wait for that once.
 ///
-/// One thread.
+/// Not thread-safe.
 class PacketCompletion {
  public:
   struct Completed {
@@ -72,25 +72,26 @@ class PacketCompletion {
     Utc utc = {};
     float pace = 1;  // see Stamp
   };
-  /// The facts about a packet apart from its bytes.
+  /// What is known of a packet, apart from its bytes.
   struct About {
-    bool key = false;                 // decoding can begin with it
-    std::optional<double> time = {};  // seconds of the stream at which it is shown
+    bool key = false;                 // a keyframe
+    std::optional<double> time = {};  // presentation timestamp in seconds
     TimePoint captured{};
     bool damaged = false;  // see Packet
     Utc utc = {};
     float pace = 1;  // see Stamp
   };
 
-  /// A new connection: its stream may be another one, and packets begin at a keyframe. `turn` makes them upright.
+  /// Call for a new connection: the stream may differ, and packets start at a keyframe. `turn` makes frames
+  /// upright.
   void connect(const AVCodecParameters& known, Turn turn = {});
-  /// Returns the packets that are complete now, in the order of decoding.
+  /// Returns the packets that are complete now, in decoding order.
   [[nodiscard]] std::vector<Completed> add(const AVPacket& packet, const About& about);
-  /// No more packets of this connection: the rest.
+  /// Call at the end of a connection. Returns the remaining packets.
   [[nodiscard]] std::vector<Completed> complete_waiting();
   [[nodiscard]] const LiveTimeline& timeline() const noexcept { return timeline_; }
   void follow(const LiveTimeline& frames) noexcept { timeline_.follow(frames); }
-  /// The stream of the newest key packet; null if there was none yet.
+  /// The stream of the newest keyframe; null before the first.
   [[nodiscard]] const std::shared_ptr<const PacketStream>& stream() const noexcept { return stream_; }
 
  private:
@@ -106,7 +107,7 @@ class PacketCompletion {
 
   std::optional<ParametersReader> reader_;
   std::shared_ptr<const PacketStream> stream_;
-  std::optional<DecodeTimes> times_;  // nullopt means the depth is not known yet
+  std::optional<DecodeTimes> times_;  // nullopt while the depth is unknown
   LiveTimeline timeline_;
   std::deque<Waiting> waiting_;
   bool begun_ = false;  // whether this connection has begun
