@@ -1,4 +1,4 @@
-// Patterns of paths, as shells and Python's glob have them: "frames/*.png".
+// Matches paths against glob patterns, as in shells and Python's glob: "frames/*.png".
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// The secrets of the URLs that are open, which the words of servers may repeat without the URL around them.
+// Tracks the secrets in open URLs, to mask them in server messages that contain them without the URL.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,10 +8,10 @@
 
 namespace freshframe::media {
 
-/// While it lives, hide_secrets() hides the secrets of a URL. A connection has one.
+/// While this object exists, hide_secrets() masks the secrets of a URL. Owned by a connection.
 class OpenSecrets {
  public:
-  /// `key`: a further secret of the URL, which its parts do not show.
+  /// `key`: another secret of the URL that is not visible in its parts.
   explicit OpenSecrets(std::string_view url, std::string_view key = {});
   OpenSecrets(const OpenSecrets&) = delete;
   OpenSecrets& operator=(const OpenSecrets&) = delete;
@@ -21,7 +21,7 @@ class OpenSecrets {
   std::vector<std::string> kept_;
 };
 
-/// Returns `text` with "***" instead of each secret of the URLs that are open. Any thread.
+/// Replaces the secrets of all open URLs by "***". Thread-safe.
 [[nodiscard]] std::string hide_secrets(std::string text);
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// The files of a picture sequence: by number, in a folder, or by a glob.
+// Lists the files of an image sequence: numbered, in a directory, or by a glob.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,62 +11,63 @@
 
 namespace freshframe::media {
 
-// The pattern of a numbered sequence of files: "frames/img_%05d.png".
+// Parses patterns of numbered files: "frames/img_%05d.png".
 
-/// One %d or %05d in the name of the file; %% is a percent sign. The number is written as printf would.
+/// One %d or %05d in the file name; %% is a percent sign. Numbers are formatted like printf.
 class NumberPattern {
  public:
-  /// Whether there is a %d, with a width or without, anywhere in the path.
+  /// Returns true if the path contains %d, with or without a width.
   [[nodiscard]] static bool is_pattern(std::string_view path) noexcept;
 
-  /// Throws OptionError with `url` for an invalid pattern: two numbers, a number in a folder's name, %5d.
+  /// Throws OptionError with `url` for an invalid pattern: two numbers, a number in a directory name, %5d.
   NumberPattern(const std::string& path, const std::string& url);
 
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
-  /// Returns nullopt for another file's name.
+  /// Returns nullopt for names that do not match.
   [[nodiscard]] std::optional<std::int64_t> parse_number(std::string_view name) const;
-  /// The name matches, but its number has more digits than parse_number() reads.
+  /// Returns true if the name matches, but its number has more digits than parse_number() supports.
   [[nodiscard]] bool is_too_long(std::string_view name) const noexcept;
-  /// The digits at the number's place, of any length; empty means the rest of the name does not match.
+  /// Returns the digits of the number, of any length; empty if the rest of the name does not match.
   [[nodiscard]] std::string_view find_digits(std::string_view name) const noexcept;
 
  private:
   std::string folder_;
-  std::string before_;  // the name's text before the number
+  std::string before_;  // the part of the name before the number
   std::string after_;
-  std::size_t width_ = 0;  // least number of digits; 0 means no leading zeros
+  std::size_t width_ = 0;  // minimum number of digits; 0 for no leading zeros
 };
 
-/// One picture and its place in the sequence, from 0.
+/// An image and its position in the sequence, from 0.
 struct ListedPicture {
   std::string path;
   std::int64_t place = 0;
 };
 
-/// In order of their places. A number without a file leaves its place empty.
+/// Ordered by position. A number without a file leaves a gap.
 struct PictureList {
   std::vector<ListedPicture> pictures;
-  std::int64_t places = 0;  // the last place + 1
+  std::int64_t places = 0;  // the last position + 1
 
   [[nodiscard]] std::int64_t missing() const noexcept {
     return places - static_cast<std::int64_t>(pictures.size());
   }
 };
 
-/// The form of "frames/%05d.png", "frames/" or "frames/*.png" - and is not the name of a file - or a folder.
+/// Returns true for "frames/%05d.png", "frames/" and "frames/*.png" (unless a file has this name), and for
+/// directories.
 [[nodiscard]] bool names_pictures(const std::string& path);
 
 /// Throws OptionError with `url` for an invalid pattern.
 void check_picture_names(const std::string& path, const std::string& url);
 
-/// Lists the files once. Later files are not found. A folder and a glob give regular files with the suffix of
-/// a picture, "img2" before "img10". For a pattern the numbers are the places, from the lowest on and in
-/// steps of their greatest common divisor (0, 10, 20). Throws SourceError with `url`, also soon after a stop,
-/// for any number of files.
+/// Lists the files once; files added later are not found. A directory or glob yields regular files with an
+/// image suffix, "img2" before "img10". For a pattern the numbers are the positions, relative to the lowest
+/// and divided by the greatest common divisor of the steps (0, 10, 20). Throws SourceError with `url`, also
+/// soon after a stop.
 [[nodiscard]] PictureList list_pictures(const std::string& path, const std::string& url,
                                         const std::stop_token& stop = {});
 
-/// Numbers in the names count as numbers: "img2" < "img10". A total order.
+/// Compares digits as numbers: "img2" < "img10". A total order.
 [[nodiscard]] bool natural_less(std::string_view a, std::string_view b) noexcept;
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// The kind of source that a URL names.
+// Determines the kind of source from a URL.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,23 +11,23 @@ namespace freshframe::media {
 
 enum class UrlKind : std::uint8_t { File, Pictures, Demo, Live, Camera };
 
-/// A URL, and the kind of source that it names. open() finds it out once, and the source keeps it.
+/// A URL and its kind of source, determined once in open() and then kept by the source.
 struct SourceUrl {
-  /// Throws OptionError for an empty name and for a URL that this version cannot open.
+  /// Throws OptionError for an empty string, and for URLs that this version cannot open.
   explicit SourceUrl(const std::string& url);
 
   std::string given;
-  core::LiveUrl live;  // its parts, where a network stream is named
+  core::LiveUrl live;  // its parts, for a network stream
   UrlKind kind;
   std::string masked;  // without passwords, for messages
 
-  /// Whether it may name a file, too.
+  /// Returns true for HTTP URLs, which may also name a file.
   [[nodiscard]] bool is_over_http() const;
-  /// Returns the path of local files: the URL, or what follows its "file:".
+  /// Returns the path of a local file: the URL, or the part after "file:".
   [[nodiscard]] std::string path() const;
 };
 
-/// Throws OptionError for the URL of a network stream where the name of a file to write is expected.
+/// Throws OptionError for a network URL where the name of an output file is expected.
 void check_is_no_url(const std::string& path);
 
 }  // namespace freshframe::media

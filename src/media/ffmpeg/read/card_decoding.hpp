@@ -1,4 +1,4 @@
-// The part of a decoder that a graphics card does.
+// Decoding on a GPU.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,17 +18,19 @@
 namespace freshframe::media {
 
 /// Note [A decoder on a card]
-/// FFmpeg's own decoders parse the stream and order its pictures, on a card as on the CPU. They ask by get_format where
-/// to decode, at first and at each change of size. The answer here is the card, or nothing: then the packet fails, and
-/// Decoder gives it to a new decoder on the CPU. FFmpeg would go on by itself, with one thread and without a word.
+/// FFmpeg's decoders parse the stream and order its frames, on the GPU as on the CPU. They call get_format to
+/// choose where to decode, at the start and at each change of size. The callback returns the GPU format or
+/// none: then the packet fails, and Decoder sends it to a new CPU decoder. Otherwise FFmpeg would silently
+/// continue on the CPU with a single thread.
 ///
-/// A card that has failed stays failed for FFmpeg. After two errors in a row the card is given up, and Decoder goes on at
-/// the next keyframe.
+/// After a GPU failure FFmpeg cannot recover. After two errors in a row the GPU is abandoned, and Decoder
+/// continues at the next keyframe.
 ///
-/// One thread.
+/// Not thread-safe.
 class CardDecoding {
  public:
-  /// Returns null if the card does not decode the stream, with the reason in `place`; for a Demand it throws CardRefused.
+  /// Returns null if the GPU does not decode the stream, with the reason in `place`. Throws CardRefused for
+  /// Demand.
   [[nodiscard]] static std::unique_ptr<CardDecoding> open(const DecoderWish& wish,
                                                           const AVCodecParameters& parameters,
                                                           DecoderPlace& place);
@@ -39,34 +41,35 @@ class CardDecoding {
         is_demand_(wish.kind == DecoderWish::Kind::Demand),
         stays_(wish.stays) {}
 
-  /// The decoder that knows the card: of AV1 it is another one than that on the CPU.
+  /// The decoder that supports the GPU. For AV1 this is not the one used on the CPU.
   [[nodiscard]] const AVCodec& codec() const noexcept { return codec_; }
   [[nodiscard]] std::string name() const { return card_->name(); }
-  /// Before the codec is opened. This object outlives it.
+  /// Call before opening the codec. This object must outlive it.
   void prepare(AVCodecContext& codec);
 
-  /// Does the work of avcodec_send_packet().
+  /// Calls avcodec_send_packet().
   [[nodiscard]] int send(AVCodecContext& codec, const AVPacket& packet, TimePoint captured);
-  /// Begins the end: packets come no longer.
+  /// Call at the end of the packets, to drain the decoder.
   [[nodiscard]] int finish(AVCodecContext& codec);
-  /// Does the work of avcodec_receive_frame(). The picture has the time of its packet. It is in the host's memory, unless it
-  /// stays on the card, which has memory for it.
+  /// Calls avcodec_receive_frame(). The frame gets the capture time of its packet. It is in host memory,
+  /// unless it stays on the GPU and there is memory for it.
   [[nodiscard]] int receive(AVCodecContext& codec, AVFrame& frame);
-  /// Another connection's packets come next.
+  /// Call before packets of another connection.
   void begin_stream() noexcept {
     failures_ = 0;
     sent_.clear();
   }
-  /// Returns how many pictures were brought into the host's memory since the call before.
+  /// Returns the number of copies to host memory since the last call.
   [[nodiscard]] std::uint64_t take_downloads() noexcept { return std::exchange(downloads_, 0); }
-  /// Returns for how many seconds the thread has waited in send(), finish() and receive() since the call before: without a
-  /// processor, thus for the card. A clock of processor time may tick in coarse steps: what is below 0 is kept.
+  /// Returns the seconds since the last call that the thread spent off the CPU in send(), finish() and
+  /// receive(), that is, waiting for the GPU. CPU-time clocks may be coarse, so negative values are carried
+  /// over.
   [[nodiscard]] double take_wait() noexcept { return wait_ > 0 ? std::exchange(wait_, 0) : 0; }
 
-  /// Whether the card is given up.
+  /// Returns true if the GPU was abandoned.
   [[nodiscard]] bool is_over() const noexcept { return !reason_.empty(); }
   [[nodiscard]] bool is_demand() const noexcept { return is_demand_; }
-  /// Returns the reason, "cuda:0: ...". For a Demand it throws CardRefused with the reason.
+  /// Returns the reason, "cuda:0: ...". Throws it as CardRefused for Demand.
   [[nodiscard]] std::string give_up() const;
 
  private:
@@ -92,9 +95,9 @@ class CardDecoding {
   const bool stays_;
   std::uint64_t downloads_ = 0;
   double wait_ = 0;      // seconds
-  Card::Stream chosen_;  // the stream for which FFmpeg was answered with the card
+  Card::Stream chosen_;  // the stream for which the GPU format was chosen
   int failures_ = 0;     // in a row
-  std::string reason_;   // it is over
+  std::string reason_;   // empty while the GPU is used
   std::deque<Sent> sent_;
 };
 

@@ -1,4 +1,4 @@
-// Turns packets of one stream into FFmpeg's frames.
+// Decodes packets of one stream into AVFrames.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,81 +19,84 @@ namespace freshframe::media {
 
 struct DecoderSettings {
   int threads = 1;
-  /// For live sources: no frame threads, because each adds a frame of age, and no delay for reordering that
-  /// the stream does not announce.
+  /// For live sources: no frame threads, because each adds a frame of latency, and no reordering delay unless
+  /// the stream declares it.
   bool low_delay = false;
-  /// For pictures: half of one is an error, where half of a video's frame is better than nothing.
+  /// For still images: treats an incomplete image as an error. For video, an incomplete frame is better than
+  /// none.
   bool strict = false;
-  /// Not of pictures. With a card `threads` holds for the CPU alone.
+  /// Not for still images. With a GPU, `threads` applies only to the CPU.
   DecoderWish wish = {};
 };
 
-/// One decoder. One thread calls it; libav adds its own. Alternate send() and receive() until NeedsPacket. At rest
-/// nothing but send() and context() may be called.
+/// Not thread-safe, but FFmpeg uses threads of its own. Alternate send() and receive() until NeedsPacket.
+/// After rest() only send() and context() may be called.
 class Decoder {
  public:
   enum class Result { Frame, NeedsPacket, Damaged, End };
 
-  /// 8192 x 8192: the largest picture that a header may make this process allocate. FFmpeg's option
-  /// max_pixels changes it.
+  /// 8192 x 8192: the largest image that a header may make this process allocate. Changed by FFmpeg's option
+  /// max_pixels.
   static constexpr std::int64_t kMostPixels = std::int64_t{8192} * 8192;
 
-  /// Removes from `options` the entries that the codec has used. Throws Error, and CardRefused for a wish that is a Demand.
-  /// A demanded card that fails later takes packets no longer: receive() returns the frames so far, and then throws
-  /// CardRefused.
+  /// Removes the entries that the codec has used from `options`. Throws Error, and CardRefused if Demand
+  /// cannot be met. If such a GPU fails later, packets are no longer accepted: receive() returns the frames
+  /// so far, then throws CardRefused.
   Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options);
-  /// For packets without a demuxer. Times are in units of `time_base`.
+  /// For packets without a demuxer. Timestamps are in units of `time_base`.
   Decoder(const AVCodecParameters& parameters, AVRational time_base, const DecoderSettings& settings,
           Dictionary& options);
 
-  /// The value of max_pixels in a user's options, or else the limit.
+  /// Returns max_pixels from the user's options, or the default.
   [[nodiscard]] static std::string most_pixels(const std::map<std::string, std::string>& options);
 
-  /// `captured` comes back from read_captured() of the frames made of this packet. False means damaged, continue.
-  /// With `strict`, send() and receive() throw Error for a picture that is not damaged, but of a kind that
-  /// FFmpeg does not decode.
+  /// `captured` is returned by read_captured() for frames of this packet. Returns false if it was damaged;
+  /// continue. With `strict`, send() and receive() throw Error for intact images of a kind that FFmpeg cannot
+  /// decode.
   [[nodiscard]] bool send(AVPacket& packet, TimePoint captured);
-  /// No more packets: receive() returns the remaining frames, then End.
+  /// Call after the last packet: receive() returns the remaining frames, then End.
   void finish();
   [[nodiscard]] Result receive(AVFrame& frame);
-  /// The reason why the last packet or frame was damaged; empty means none was.
+  /// Why the last packet or frame was damaged; empty if none was.
   [[nodiscard]] std::string failure() const;
-  /// After End or a seek: ready for packets again.
+  /// Call after End or a seek, before sending packets again.
   void restart();
-  /// Whether it may go on with another connection's packets, after begin_again(): it decodes on a card, on which another
-  /// decoder takes 0.1 s to open, and the stream is the same. Of H.264 FFmpeg opens another one after each end.
+  /// Returns true if it may decode another connection's packets, after begin_again(): it runs on a GPU, where
+  /// opening a decoder takes 0.1 s, and the stream is the same. (For H.264 FFmpeg opens a new one after each
+  /// end of stream.)
   [[nodiscard]] bool goes_on_with(const AVCodecParameters& parameters, AVRational time_base) const;
   void begin_again();
-  /// Gives its memory back, with all that it holds: the next send() opens it again, and may throw Error then.
+  /// Frees its memory and all frames in it. The next send() reopens it, and may throw Error.
   void rest();
-  /// The next packet goes to a new decoder. Frames that the old one holds come first. At rest it does nothing.
+  /// Decodes the next packet with a new decoder, after the frames of the old one. Does nothing after rest().
   void renew();
 
-  /// The time at which the packet of this frame was read, as given to send().
+  /// The capture time that was passed to send() with this frame's packet.
   [[nodiscard]] static TimePoint read_captured(const AVFrame& frame);
-  /// From now on also frames that follow no keyframe, which may have gaps.
+  /// From now on also returns frames that follow no keyframe, which may be incomplete.
   void show_incomplete() noexcept {
     incomplete_ = true;
     codec_->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
   }
-  /// The decoder concealed errors in this frame. After show_incomplete(), a frame that follows no keyframe does not
-  /// count.
+  /// Returns true if the decoder concealed errors in this frame. After show_incomplete(), a missing keyframe
+  /// is not an error.
   [[nodiscard]] bool is_damaged(const AVFrame& frame) const noexcept {
     return (!incomplete_ && (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0) || frame.decode_error_flags != 0;
   }
   [[nodiscard]] const AVCodecContext& context() const noexcept { return *codec_; }
   [[nodiscard]] bool has_card() const noexcept { return card_ != nullptr; }
-  /// Returns the reason why the card was given up, or nothing. For a demand it throws that as CardRefused.
+  /// Returns why the GPU was abandoned, or an empty string. Throws it as CardRefused for Demand.
   [[nodiscard]] std::string card_failure() const {
     return card_ && card_->is_over() ? card_->give_up() : std::string();
   }
-  /// Returns the place where it decodes, once after each change, or null. On a card it is known from the first picture on.
+  /// Returns where it decodes, once after each change, otherwise null. For a GPU this is known from the first
+  /// frame on.
   [[nodiscard]] std::unique_ptr<DecoderPlace> take_place() noexcept { return std::move(new_place_); }
-  /// Returns how many pictures came from a card into the host's memory since the call before.
+  /// Returns the number of copies from the GPU to host memory since the last call.
   [[nodiscard]] std::uint64_t take_downloads() noexcept {
     return std::exchange(downloads_, 0) + (card_ ? card_->take_downloads() : 0);
   }
-  /// Returns for how many seconds the thread has waited for a card since the call before.
+  /// Returns the seconds that the thread waited for the GPU since the last call.
   [[nodiscard]] double take_card_wait() noexcept {
     return std::exchange(card_wait_, 0) + (card_ ? card_->take_wait() : 0);
   }
@@ -106,7 +109,7 @@ class Decoder {
   [[nodiscard]] Result take(AVFrame& frame);
   void end_on_card();
   void leave_card();
-  /// Takes the card out and keeps the reason for the next frame's place. Throws CardRefused for a demand.
+  /// Detaches the GPU, and keeps the reason for take_place(). Throws CardRefused for Demand.
   [[nodiscard]] std::unique_ptr<CardDecoding> drop_card();
   void exchange();
   void look_at_picture(AVPacket& packet);
@@ -118,8 +121,8 @@ class Decoder {
   Dictionary options_;                  // as given: each opening uses a copy
   std::unique_ptr<CardDecoding> card_;  // null while the CPU decodes
   std::unique_ptr<DecoderPlace> new_place_;
-  std::uint64_t downloads_ = 0;  // from a card that was given up
-  double card_wait_ = 0;         // for such a card, in seconds
+  std::uint64_t downloads_ = 0;  // of an abandoned GPU
+  double card_wait_ = 0;         // of an abandoned GPU, in seconds
   CodecPtr codec_;               // refers to card_
   bool open_ = false;
   bool incomplete_ = false;  // show_incomplete()
@@ -127,10 +130,10 @@ class Decoder {
   bool finishing_ = false;
   int failures_in_row_ = 0;
   int last_failure_ = 0;    // FFmpeg's code
-  std::string hindrance_;   // `strict`: the reason, other than damage, why FFmpeg may refuse the picture
-  int orientation_ = 0;     // `strict`: of a TIFF, see Exif; 0 if unknown
-  std::int64_t page_ = -1;  // `strict`: page of a TIFF by the user's option; -1 if not read yet
-  std::deque<AvFramePtr> ahead_;  // of decoders before this one; a null is a damaged frame
+  std::string hindrance_;   // with `strict`: why FFmpeg may reject the image, other than damage
+  int orientation_ = 0;     // with `strict`: of a TIFF, as in Exif; 0 if unknown
+  std::int64_t page_ = -1;  // with `strict`: the page of a TIFF from the user's option; -1 if not read yet
+  std::deque<AvFramePtr> ahead_;  // frames of previous decoders; null for a damaged one
 };
 
 }  // namespace freshframe::media

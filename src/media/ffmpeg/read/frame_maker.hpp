@@ -1,4 +1,4 @@
-// Makes Frames of FFmpeg's frames: wrapped without a copy where the layout is one of Frame's, else converted.
+// Makes Frames from AVFrames: without a copy if Frame supports the layout, otherwise by conversion.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,30 +22,31 @@ struct FrameSize {
   int height = 0;
 };
 
-/// The user's size for all frames.
+/// The frame size that the user requested.
 [[nodiscard]] std::optional<FrameSize> wanted_size(const OpenOptions& options);
 
-/// The format whose memory layout `format` has: such a frame keeps the decoder's memory. An alpha plane is
-/// left out.
+/// Returns the format with the same memory layout, for frames that keep the decoder's memory. Ignores an
+/// alpha plane.
 [[nodiscard]] std::optional<PixelFormat> same_layout(AVPixelFormat format) noexcept;
 
-/// The format that the samples have, on a card, too.
+/// Returns the format of the samples, also for frames on a GPU.
 [[nodiscard]] AVPixelFormat get_stored_format(const AVFrame& frame) noexcept;
 
-/// The range that the samples have: FFmpeg leaves it open in most streams.
+/// Returns the range of the samples, which FFmpeg leaves unspecified in most streams.
 [[nodiscard]] ColorRange read_range(const AVFrame& frame) noexcept;
 [[nodiscard]] ColorSpace read_space(const AVFrame& frame) noexcept;
 
-/// Two interlaced fields of different times.
+/// Returns true if the frame consists of two fields of different times.
 [[nodiscard]] bool is_interlaced(const AVFrame& frame) noexcept;
 
-/// Hands pooled memory over to a frame of FFmpeg, which gives it back to the pool. Null means FFmpeg has no memory for it.
+/// Transfers pooled memory to an AVFrame buffer, which returns it to the pool. Returns null if FFmpeg is out
+/// of memory.
 [[nodiscard]] AVBufferRef* pooled_buffer(FramePool::Buffer memory, std::size_t bytes);
 
-/// Detects changes of the size of a stream's frames. One thread.
+/// Detects changes of the frame size. Not thread-safe.
 class SizeWatch {
  public:
-  /// The previous frame's size, if this one's differs.
+  /// Returns the previous size if it differs.
   [[nodiscard]] std::optional<FrameSize> changes_with(FrameSize size) noexcept {
     const FrameSize before = std::exchange(last_, size);
     const bool changed = before.width != 0 && (before.width != size.width || before.height != size.height);
@@ -56,20 +57,20 @@ class SizeWatch {
   FrameSize last_;
 };
 
-/// One thread. `size`: every frame, upright, is scaled to it.
+/// Not thread-safe. `size`: every frame is scaled to it, after rotation.
 class FrameMaker {
  public:
   explicit FrameMaker(std::optional<FrameSize> size = std::nullopt) : size_(size) {}
 
-  /// Planar 8-bit YUV, NV12, gray and packed RGB keep the decoder's own memory, and a picture that stays on a card its
-  /// memory there. 10 bit, palettes, alpha and the rest become the 8-bit format with the same chroma. Rotated pictures are
-  /// copied upright. Throws Error.
+  /// Planar 8-bit YUV, NV12, gray and packed RGB keep the decoder's memory, and frames that stay on a GPU
+  /// their GPU memory. Other formats (10 bit, palettes, alpha ...) are converted to the 8-bit format with the
+  /// same chroma. Rotated frames are copied upright. Throws Error.
   [[nodiscard]] Frame make(AvFramePtr frame);
   /// The size of the frame that make() would return.
   [[nodiscard]] FrameSize compute_size(const AVFrame& frame) const noexcept;
-  /// The container's orientation, for frames without an orientation.
+  /// Sets the container's rotation, for frames that have none of their own.
   void set_turn(Turn turn) noexcept { turn_ = turn; }
-  /// Counts the copies to the host of frames that stay on a card.
+  /// Counts copies to the host of frames that stay on a GPU.
   void count_downloads(std::shared_ptr<std::atomic<std::uint64_t>> counter) noexcept {
     downloads_ = std::move(counter);
   }

@@ -1,4 +1,4 @@
-// Bits of the headers and parameter sets of H.264.
+// Reads bits of H.264 headers and parameter sets.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,10 +9,10 @@
 
 namespace freshframe::media {
 
-/// Bits of a NAL unit's payload, most significant first. After the end all bits are 0 and `ok()` is false.
+/// Reads a NAL unit's payload, most significant bit first. Past the end, all bits are 0 and `ok()` is false.
 class Bits {
  public:
-  /// Leaves the emulation prevention bytes out: 0 0 3 stands for 0 0.
+  /// Removes the emulation prevention bytes: 0 0 3 stands for 0 0.
   explicit Bits(std::span<const std::uint8_t> unit) {
     int zeros = 0;
     for (const std::uint8_t byte : unit) {
@@ -35,7 +35,7 @@ class Bits {
   bool flag() { return bit() != 0; }
   void skip(int count) { static_cast<void>(take(count)); }
 
-  /// An unsigned Exp-Golomb code; a signed one has the same length.
+  /// Reads an unsigned Exp-Golomb code. A signed one has the same length.
   std::uint32_t number() {
     int zeros = 0;
     while (ok_ && bit() == 0) ++zeros;
@@ -66,7 +66,8 @@ class Bits {
   bool ok_ = true;
 };
 
-/// Whether a sequence parameter set of this profile has the fields of the high profiles (7.3.2.1.1).
+/// Returns true if the sequence parameter sets of this profile have the fields of the high profiles
+/// (7.3.2.1.1).
 [[nodiscard]] bool is_high_profile(std::uint32_t profile);
 /// Reads these fields. Returns separate_colour_plane_flag.
 bool read_high_profile(Bits& bits);

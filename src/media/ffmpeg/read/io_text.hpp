@@ -1,4 +1,4 @@
-// The bytes of an input of FFmpeg's, taken out and put back.
+// Reads an AVIOContext into a string, and puts a string back to be read again.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,15 +11,16 @@ struct AVIOContext;
 
 namespace freshframe::media {
 
-/// Whether it begins with these bytes, which can still be read afterwards. Blocks until they have come.
+/// Returns true if the input begins with these bytes, which can still be read afterwards. Blocks until they
+/// arrive.
 [[nodiscard]] bool begins_with(AVIOContext& io, std::string_view bytes);
 
-/// All that is left in it, until its end or an error; nullopt means there is nothing but an error, or more
-/// than in any playlist. `whole`: an error after some bytes counts as well.
+/// Returns everything up to the end or an error; nullopt if there is only an error, or more data than in any
+/// playlist. `whole`: also return nullopt for an error after some bytes.
 [[nodiscard]] std::optional<std::string> take_text(AVIOContext& io, bool whole = false);
 
-/// Sets the text that is read from it next. It is still the input that FFmpeg has opened, with the URL to which the
-/// server has redirected. Only after take_text(). `begin`: its place before. Throws std::bad_alloc.
+/// Sets what is read next. The input keeps FFmpeg's connection, with the URL after redirects. Call only after
+/// take_text(). `begin`: the offset before take_text(). Throws std::bad_alloc.
 void put_text(AVIOContext& io, std::string_view text, std::int64_t begin = 0);
 
 }  // namespace freshframe::media

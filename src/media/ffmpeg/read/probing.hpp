@@ -1,4 +1,5 @@
-// Detects what a file is by its first bytes, and the streams of a container, without decoding pictures of absurd sizes.
+// Detects file types by their first bytes, and the streams of a container without decoding images of absurd
+// sizes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,39 +11,40 @@
 
 namespace freshframe::media {
 
-/// Pictures in the container of MP4: HEIC of phones, AVIF.
+/// Images in an MP4 container: HEIC of phones, AVIF.
 [[nodiscard]] bool is_heif_brand(std::string_view brand);
 
-/// Whether it may be a playlist of HLS or DASH: FFmpeg asks its own input for the place of one and for the options of its
-/// segments.
+/// Returns true if this may be an HLS or DASH playlist, for which FFmpeg needs its own input: it queries that
+/// for the location and the options of segments.
 [[nodiscard]] bool begins_as_playlist(AVIOContext& io);
 
-/// Whether a JPEG lists the pictures that follow it in the file as parts of one photo, such as a gain map (Multi-Picture
-/// Format, CIPA DC-007). False where `io` cannot seek.
+/// Returns true if a JPEG lists the images after it as parts of one photo, such as a gain map (Multi-Picture
+/// Format, CIPA DC-007). False if `io` is not seekable.
 [[nodiscard]] bool lists_pictures(AVIOContext& io);
 
-/// A stream of pictures that are whole: no cover of a sound file, and no tile of a larger picture.
+/// Returns true for video with complete images, not cover art of an audio file or a tile of a larger image.
 [[nodiscard]] bool is_whole_video(const AVStream& stream);
 
-/// Transport and program streams: other streams may begin anywhere in them. The demuxers skip a stream that
-/// may not be created. For other demuxers that is an error.
+/// Returns true for transport and program streams, where new streams may appear anywhere, and the demuxer
+/// skips those that may not be created. For other demuxers that is an error.
 [[nodiscard]] bool skips_new_streams(const AVFormatContext& input);
 
-/// The header lists no video, and declares that there may be further streams.
+/// Returns true if the header lists no video, but declares that more streams may follow.
 [[nodiscard]] bool must_read_ahead(const AVFormatContext& input);
 
-/// The container's header contains all that avformat_find_stream_info() derives from decoded frames: size,
-/// rate and reordering of the only video stream. The reordering is then among the stream's parameters.
+/// Returns true if the container's header has all that avformat_find_stream_info() derives from decoded
+/// frames: size, frame rate and reordering of the only video. Also stores the reordering in the stream's
+/// parameters.
 [[nodiscard]] bool header_tells_all(AVFormatContext& input);
 
-/// Does what avformat_find_stream_info() does, which has no limit for streams that it finds meanwhile: such streams
-/// of transport and program streams are left out. Call read_ahead() first where it is needed. `most_pixels`: of a
-/// picture, FFmpeg's option max_pixels. Returns an error of FFmpeg below 0.
+/// Calls avformat_find_stream_info(), which does not limit the number of new streams: ignores further ones in
+/// transport and program streams. If necessary, call read_ahead() first. `most_pixels`: limit per image,
+/// FFmpeg's option max_pixels. Returns a negative FFmpeg error code on failure.
 [[nodiscard]] int find_streams_within(AVFormatContext& input, const std::string& most_pixels);
 
-/// Reads packets until the first of a video stream, decodes nothing; they are added to `packets`. Gives up
-/// after `input.probesize` bytes, and after 3 s if there are only other streams, such as sound. Below 0: an
-/// error of FFmpeg, its end included.
+/// Reads packets up to the first of a video stream, without decoding, and appends them to `packets`. Stops
+/// after `input.probesize` bytes, and after 3 s if there are only other streams, such as audio. Returns a
+/// negative FFmpeg error code on failure, and at the end.
 [[nodiscard]] int read_ahead(AVFormatContext& input, std::deque<AvPacketPtr>& packets);
 
 }  // namespace freshframe::media

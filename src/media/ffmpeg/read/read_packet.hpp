@@ -12,16 +12,16 @@
 
 namespace freshframe::media {
 
-/// Whether zeros follow the packet's bytes, as decoders want. Since 7.1 FFmpeg gives a packet without its own memory for a
-/// picture within what it has read: the next picture follows.
+/// Returns true if zero bytes follow the packet, as decoders require. Since FFmpeg 7.1, packets may be views
+/// into a larger buffer, where the next image follows.
 [[nodiscard]] inline bool is_padded(const AVPacket& packet) {
   const std::uint8_t* const end = packet.data + packet.size;
   return std::all_of(end, end + AV_INPUT_BUFFER_PADDING_SIZE, [](std::uint8_t byte) { return byte == 0; });
 }
 
-/// Does the work of av_read_frame(), but the packet's memory is at most twice its size, and padded. FFmpeg's demuxer of
-/// transport streams collects each picture in a buffer of 200 KiB, and a packet of a kilobyte that is kept would hold
-/// all of it.
+/// As av_read_frame(), but the packet's memory is at most twice its size, and padded. FFmpeg's transport
+/// stream demuxer collects each frame in a buffer of 200 KiB, all of which a stored packet of one kilobyte
+/// would keep.
 [[nodiscard]] inline int read_packet(AVFormatContext& input, AVPacket& packet) {
   const int result = av_read_frame(&input, &packet);
   if (result < 0 || packet.buf == nullptr) return result;

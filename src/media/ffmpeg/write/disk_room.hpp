@@ -1,10 +1,10 @@
-// Room on the disk for a file that grows.
+// Makes room on the disk for a growing file.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 namespace freshframe::media {
 
-/// Called by a file's writer, on its thread.
+/// Called on the thread of the file's writer.
 class DiskRoom {
  public:
   DiskRoom() = default;
@@ -12,9 +12,9 @@ class DiskRoom {
   DiskRoom& operator=(const DiskRoom&) = delete;
   virtual ~DiskRoom() = default;
 
-  /// The file is about to grow by the data of up to a second.
+  /// Called before the file grows by up to a second of data.
   virtual void before_flush() noexcept = 0;
-  /// The disk is full. True means something was deleted, and the write is tried again.
+  /// Called if the disk is full. Returns true if something was deleted, so that the write should be retried.
   [[nodiscard]] virtual bool after_full() noexcept = 0;
 };
 
