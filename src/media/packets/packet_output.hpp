@@ -24,9 +24,9 @@ namespace freshframe::media {
 // The node that emits the packets of a source.
 
 /// Note [A second output]
-/// A source's thread reads, completes and hands over packets, and decodes frames. Packets are a separate stream: they
-/// come in the order of decoding, and a packet may give no frame, or two. So they have a separate node, with its own
-/// numbers, edges and counters. The two streams share `pts`, `captured` and `utc`.
+/// A source's thread reads, completes and passes on packets, and decodes frames. Packets are a separate
+/// stream: they are in decoding order, and a packet may yield no frame, or two. So they have their own node,
+/// with its own sequence numbers, edges and counters. The two streams share `pts`, `captured` and `utc`.
 class PacketSource final : public Source<Packet> {
  public:
   PacketSource(std::shared_ptr<PacketTap> tap, bool live) : tap_(std::move(tap)), live_(live) {}
@@ -56,12 +56,12 @@ class PacketSource final : public Source<Packet> {
   bool live_;
 };
 
-/// Does nothing until node() or keep() is called. Any thread may call these two, even while the source reads: packets
-/// begin at the next keyframe then. All other methods belong to the source's thread.
+/// Does nothing until node() or keep() is called. These two are thread-safe, even while the source reads:
+/// packets then start at the next keyframe. All other methods are for the source's thread.
 class PacketOutput {
  public:
-  /// The node that emits the packets, and another one when that has closed. `title`: the source's, for messages.
-  /// Throws GraphError.
+  /// Returns the node that emits the packets, or a new one after that has closed. `title`: the source's, for
+  /// messages. Throws GraphError.
   [[nodiscard]] std::unique_ptr<Source<Packet>> node(const std::string& title, bool live) {
     const auto tap = std::make_shared<PacketTap>();
     bool is_over = false;
@@ -77,7 +77,7 @@ class PacketOutput {
     return std::make_unique<PacketSource>(tap, live);
   }
 
-  /// `kept` gets all packets, beside the node, until it is closed.
+  /// Also passes all packets to `kept`, until it is closed.
   void keep(std::shared_ptr<KeptPackets> kept) {
     const Lock lock(mutex_);
     kept_.push_back(std::move(kept));
@@ -85,28 +85,28 @@ class PacketOutput {
     wanted_ = true;
   }
 
-  /// A new connection, whose packets this decoder takes, and whose pictures this turn makes upright.
+  /// Call for a new connection. `decoder`: takes its packets. `turn` makes its frames upright.
   void connect(const AVCodecContext& decoder, Turn turn) {
     const CodecParametersPtr known(avcodec_parameters_alloc());
     if (!known || avcodec_parameters_from_context(known.get(), &decoder) < 0) throw std::bad_alloc();
     completion_.connect(*known, turn);
   }
-  /// Whether anybody takes them.
+  /// Returns true if any consumer takes packets.
   [[nodiscard]] bool is_wanted() const noexcept { return wanted_; }
-  /// Does the work of PacketCompletion::add().
+  /// See PacketCompletion::add().
   void add(const AVPacket& packet, const PacketCompletion::About& about) {
     if (!wanted_) return;
     fetch();
     pass_on(completion_.add(packet, about));
   }
-  /// The connection has ended.
+  /// Call when the connection has ended.
   void disconnect() {
     if (wanted_) pass_on(completion_.complete_waiting());
   }
-  /// The timeline of the packets, and of the source's frames.
+  /// The timeline of the packets. follow() connects it with that of the source's frames.
   [[nodiscard]] const LiveTimeline& timeline() const noexcept { return completion_.timeline(); }
   void follow(const LiveTimeline& frames) noexcept { completion_.follow(frames); }
-  /// No more packets.
+  /// Call when no more packets follow.
   void close() {
     std::shared_ptr<PacketTap> tap;
     {
@@ -116,7 +116,7 @@ class PacketOutput {
     }
     if (tap) tap->close();
   }
-  /// The stream of the newest key packet; null if there was none yet.
+  /// The stream of the newest keyframe; null before the first.
   [[nodiscard]] const std::shared_ptr<const PacketStream>& stream() const noexcept {
     return completion_.stream();
   }
@@ -131,7 +131,7 @@ class PacketOutput {
       if (served_ && !tap_begins_) served_->put(std::move(each));
     }
   }
-  /// Learns who gets the packets from now on. A node's begin at a keyframe.
+  /// Updates the consumers of further packets. A node's packets start at a keyframe.
   void fetch() {
     const Lock lock(mutex_);
     if (!changed_) return;
@@ -144,14 +144,14 @@ class PacketOutput {
   }
 
   mutable Mutex mutex_;
-  std::shared_ptr<PacketTap> tap_ FRESHFRAME_GUARDED_BY(mutex_);  // tap of the newest node
+  std::shared_ptr<PacketTap> tap_ FRESHFRAME_GUARDED_BY(mutex_);  // of the newest node
   std::vector<std::shared_ptr<KeptPackets>> kept_ FRESHFRAME_GUARDED_BY(mutex_);
-  bool changed_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // one of the two above
-  bool over_ FRESHFRAME_GUARDED_BY(mutex_) = false;     // no further packets
+  bool changed_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // tap_ or kept_ has changed
+  bool over_ FRESHFRAME_GUARDED_BY(mutex_) = false;     // no more packets follow
   std::atomic<bool> wanted_{false};
-  std::shared_ptr<PacketTap> served_;                  // as tap_, but for the source's thread
+  std::shared_ptr<PacketTap> served_;                  // copy of tap_ for the source's thread
   bool tap_begins_ = false;                            // served_ waits for a keyframe
-  std::vector<std::shared_ptr<KeptPackets>> keeping_;  // as kept_, but for the source's thread
+  std::vector<std::shared_ptr<KeptPackets>> keeping_;  // copy of kept_ for the source's thread
   PacketCompletion completion_;
 };
 

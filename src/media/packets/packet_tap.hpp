@@ -1,4 +1,4 @@
-// Packets on their way from a source's thread to the node that emits them.
+// Passes packets from a source's thread to the node that emits them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,23 +15,23 @@
 
 namespace freshframe::media {
 
-/// A stream of packets is worth something from a key packet on. So when it is full it drops all that waits,
-/// and the packets up to the next key packet. One thread puts, one takes.
+/// Packets are only useful from a keyframe on. So when full, drops everything that waits, and further packets
+/// up to the next keyframe. One producer thread, one consumer thread.
 class PacketTap {
  public:
   static constexpr double kMostSeconds = 4;
   static constexpr std::size_t kMostBytes = 32U << 20U;
 
-  /// The camera's node has opened: this run has packets.
+  /// Adds a packet.
   void put(PacketCompletion::Completed item);
-  /// No more packets.
+  /// Call when no more packets follow.
   void close();
-  /// Notes that the tap's node has closed: the packets that wait are not taken.
+  /// Call when the tap's node has closed: waiting packets will not be taken.
   void leave();
   [[nodiscard]] bool is_left() const noexcept { return left_; }
-  /// Waits. nullopt means it is closed and empty, or `stop` was requested.
+  /// Waits for a packet. Returns nullopt if closed and empty, or after a stop.
   [[nodiscard]] std::optional<PacketCompletion::Completed> take(const std::stop_token& stop);
-  /// Packets that were dropped since the last call.
+  /// Returns the number of packets dropped since the last call.
   [[nodiscard]] std::uint64_t take_dropped();
 
  private:

@@ -1,4 +1,4 @@
-// The times of packets as muxers take them.
+// Converts the timestamps of packets to a muxer's ticks.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,21 +16,21 @@
 
 namespace freshframe::media {
 
-/// Throws Error if a time of the packet is not a number of seconds. `doing`: "write 'a.mp4'".
+/// Throws Error if a timestamp of the packet is not a finite number of seconds. `doing`: "write 'a.mp4'".
 inline void check_packet_times(const Packet& packet, const std::string& doing) {
-  constexpr double kMost = 1e12;  // seconds; later ticks have no 64 bits
+  constexpr double kMost = 1e12;  // seconds; larger values do not fit into 64 bits of ticks
   const auto is_time = [](double seconds) { return std::abs(seconds) <= kMost; };  // false for NaN
   if (is_time(packet.pts) && is_time(packet.dts) && is_time(packet.duration)) return;
   throw Error("cannot " + doing + ": a packet's pts, dts or duration is not a number of seconds");
 }
 
-/// Ticks from a first time on. A camera's pictures may have equal times, and muxers refuse decoding times that do
-/// not rise: such a packet is decoded and shown a tick later. One thread.
+/// Ticks relative to a first timestamp. A camera's frames may have equal timestamps, but muxers require
+/// increasing decoding timestamps: such packets are moved a tick later. Not thread-safe.
 class PacketTicks {
  public:
-  static constexpr AVRational kTimeBase{1, 90000};  // base of RTP and MPEG-TS, so a camera's times stay exact
+  static constexpr AVRational kTimeBase{1, 90000};  // of RTP and MPEG-TS, so a camera's timestamps stay exact
 
-  /// `first`: seconds at tick 0.
+  /// `first`: the timestamp at tick 0, in seconds.
   explicit PacketTicks(double first) : first_(first) {}
 
   /// Shares the bytes of `packet`.

@@ -1,4 +1,4 @@
-// The parameters of a stream of packets: size, parameter sets, order.
+// Codec parameters of a packet stream: size, parameter sets, reordering.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,7 +12,7 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/read/upright.hpp"
 
-// Reads a picture's size and pixel format from its packet, for codecs whose parser in FFmpeg does not.
+// Reads an image's size and pixel format from its packet, for codecs whose parser in FFmpeg does not.
 
 extern "C" {
 #include <libavcodec/codec_id.h>
@@ -24,29 +24,29 @@ namespace freshframe::media {
 struct PictureForm {
   int width = 0;  // pixels
   int height = 0;
-  AVPixelFormat format = AV_PIX_FMT_NONE;  // none means the header does not say
+  AVPixelFormat format = AV_PIX_FMT_NONE;  // AV_PIX_FMT_NONE if the header does not say
 };
 
-/// The form of a keyframe of Motion JPEG or VP9; nullopt for another codec, or without such a header.
+/// Reads a keyframe of Motion JPEG or VP9. Returns nullopt for other codecs, or without such a header.
 [[nodiscard]] std::optional<PictureForm> picture_form(AVCodecID codec, std::span<const std::uint8_t> packet);
 
 /// The parameters that a muxer or decoder needs. Immutable.
 struct StreamParameters {
   CodecParametersPtr codec;
-  int depth = 0;               // pictures that a decoder holds back
-  bool depth_is_known = true;  // false means an upper limit of what the stream may need
-  Turn turn = {};              // makes its pictures upright
+  int depth = 0;               // frames that a decoder holds back
+  bool depth_is_known = true;  // false: `depth` is an upper limit
+  Turn turn = {};              // makes frames upright
 };
 
-/// Completes the parameters of a connection with those in its key packets: RTSP gives no size, and often no parameter
-/// sets. One thread.
+/// Completes a connection's parameters from its keyframes: RTSP declares no size, and often no parameter
+/// sets. Not thread-safe.
 class ParametersReader {
  public:
-  /// `known`, `turn`: as the demuxer or the server's description has them.
+  /// `known`, `turn`: from the demuxer or the SDP.
   explicit ParametersReader(const AVCodecParameters& known, Turn turn = {});
 
-  /// Reads a key packet. Null means the parameters have not changed since the last call that returned any, or
-  /// its parameter sets are not complete, and none are known.
+  /// Reads a keyframe. Returns null if the parameters have not changed since the last non-null result, or if
+  /// parameter sets are incomplete and none are known.
   [[nodiscard]] std::shared_ptr<const PacketStream> read(const AVPacket& key);
 
  private:
@@ -57,11 +57,11 @@ class ParametersReader {
   std::shared_ptr<const PacketStream> current_;
 };
 
-/// One decoder or file can have the packets of both.
+/// Returns true if one decoder or file can take the packets of both.
 [[nodiscard]] bool is_same_stream(const PacketStream& a, const PacketStream& b);
-/// FFmpeg's side of a stream.
+/// FFmpeg's parameters of a stream.
 [[nodiscard]] const StreamParameters& make_parameters(const PacketStream& stream);
-/// FFmpeg's packet in a packet; its times are the demuxer's, not the packet's.
+/// The AVPacket of a packet. Its timestamps are the demuxer's, not those of `packet`.
 [[nodiscard]] const AVPacket& native_packet(const Packet& packet);
 
 }  // namespace freshframe::media

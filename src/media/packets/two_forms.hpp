@@ -1,4 +1,4 @@
-// A node that takes frames or packets: its two forms, and the options that mean nothing below packets.
+// A node that takes frames or packets: its two forms, and the check for options that do not apply to packets.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace freshframe::media {
 
-/// Throws OptionError where an option of an encoder is given: a camera's own packets are copied. `who`: the node.
+/// Throws OptionError if an encoder option is given, since packets are copied. `who`: the node.
 template <class Options>
 void check_no_encoder(const Options& given, const std::string& who) {
   const Options usual;
@@ -35,35 +35,36 @@ void check_no_encoder(const Options& given, const std::string& who) {
                     " out, or give it the camera's frames instead of its packets");
 }
 
-/// The form for frames is made at once, which checks all options. set_input() chooses, and makes the form for packets.
-/// After the node was added, the choice is fixed.
+/// The form for frames is created immediately, which checks all options. set_input() chooses, and creates the
+/// form for packets. Once the node was added, the choice is fixed.
 template <class OfFrames, class OfPackets>
 class TwoForms {
  public:
-  /// `options`: the arguments of both constructors.
+  /// `options`: arguments for both constructors.
   template <class... Options>
   explicit TwoForms(const Options&... options)
       : frames_(options...),
         make_packets_([options...] { return std::make_unique<OfPackets>(options...); }) {}
 
-  /// Does what NodeBase::set_input() does. After an exception the choice is as before.
+  /// See NodeBase::set_input(). After an exception the previous choice is kept.
   void set_input(const TypeInfo* type) {
     packets_ = type == get_type<Packet>() ? make_packets_() : nullptr;
     is_chosen_ = true;
   }
-  /// Returns what NodeBase::input_types() returns.
+  /// See NodeBase::input_types().
   [[nodiscard]] std::vector<const TypeInfo*> input_types() const {
     if (!is_chosen_) return {get_type<Frame>(), get_type<Packet>()};
     return {takes_packets() ? get_type<Packet>() : get_type<Frame>()};
   }
   [[nodiscard]] bool takes_packets() const noexcept { return packets_ != nullptr; }
 
-  /// Throws GraphError if packets are taken. A sample can be of the other type if its parent has no type.
+  /// Throws GraphError if the node takes packets. A sample may have the wrong type if the parent's type is
+  /// unknown.
   [[nodiscard]] OfFrames& get_frames() {
     if (packets_) throw GraphError("takes Packet, but its parent gave something else");
     return frames_;
   }
-  /// Throws GraphError if frames are taken.
+  /// Throws GraphError if the node takes frames.
   [[nodiscard]] OfPackets& get_packets() {
     if (!packets_) throw GraphError("takes Frame, but its parent gave something else");
     return *packets_;

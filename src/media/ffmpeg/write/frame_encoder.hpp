@@ -14,51 +14,51 @@
 
 namespace freshframe::media {
 
-// Frames in the form for FFmpeg's encoders.
+// Converts frames for FFmpeg's encoders.
 
-/// Returns the same pixels as FFmpeg's frame, without a copy: it holds a handle of `frame`.
+/// Wraps the frame's pixels in an AVFrame without a copy. The AVFrame keeps `frame` alive.
 [[nodiscard]] AvFramePtr to_av_frame(const Frame& frame);
 
-/// The picture as planar 4:2:0 video. RGB, whose values are always 0..255, becomes limited range, which every
-/// player understands; YUV and gray keep their range and matrix. A conversion names its matrix.
+/// Returns the image as planar 4:2:0 video. RGB (always 0..255) becomes limited range, which every player
+/// supports; YUV and gray keep their range and matrix. A conversion sets the matrix.
 [[nodiscard]] Frame as_video(const Frame& frame);
-/// The format of as_video() for such a picture.
+/// Returns the format of as_video() for such an image.
 [[nodiscard]] PictureFormat video_format(const PictureFormat& format);
-/// The picture as Motion JPEG stores it: I420, full range, BT.601.
+/// Returns the image as in Motion JPEG: I420, full range, BT.601.
 [[nodiscard]] Frame as_jpeg(const Frame& frame);
 
-/// The receiver of encoded packets, in the order of decoding, with times in the codec's time base. The first
-/// frame has time 0.
+/// Receives encoded packets in decoding order, with timestamps in the codec's time base. The first frame is
+/// at 0.
 using PacketSink = std::function<void(AVPacket& packet)>;
 
-/// The rate of a stream with a single frame, which has no step between two.
+/// Frame rate of a stream with a single frame, which has no interval.
 inline constexpr double kFallbackFps = 25;
-/// Seconds between two frames after which the encoder begins a new group of pictures: no frame from before
-/// such a pause waits for one from after it, and none refers to one on the other side.
+/// Seconds between frames after which the encoder starts a new group of pictures, so that frames before such
+/// a pause neither wait for nor refer to frames after it.
 inline constexpr double kPause = 10;
 
-/// The codec in `options`, or the container's default if they name none.
+/// Returns the codec in `options`, or the container's default.
 [[nodiscard]] std::string codec_name(const AVOutputFormat& container, const VideoFileOptions& options);
-/// Throws OptionError that begins with "cannot write `what`" when `container` cannot hold the codec of the
-/// options, or an option is out of range.
+/// Throws OptionError, starting with "cannot write `what`", if `container` cannot hold the codec, or an
+/// option is out of range.
 void check_encoding(const std::string& what, const AVOutputFormat& container,
                     const VideoFileOptions& options);
 
-/// One stream of one size and one kind of colours, one thread: start(), encode() for each frame, drain(). All
-/// throw Error that names `what`, such as "'out.mp4'".
+/// One stream with one size and colour format. Call start(), then encode() for each frame, then drain(). All
+/// throw Error that names `what`, such as "'out.mp4'". Not thread-safe.
 ///
 /// Note [Pauses]
-/// At a pause of the stream the encoder is drained, and another one with the same settings begins with a keyframe
-/// . An encoder that worked through it would store frames from before the pause following a frame from after it: they
-/// would be lost with a file that ends at the pause, and MP4 has no room for the differences between their times.
+/// At a pause the encoder is drained, and a new one with the same settings starts with a keyframe. Otherwise
+/// frames from before the pause would be stored after one that follows it, and would be lost if the file ends
+/// there; MP4 also cannot store such large timestamp differences.
 class FrameEncoder {
  public:
   FrameEncoder(std::string what, const AVOutputFormat& container, VideoFileOptions options);
 
   [[nodiscard]] bool has_started() const noexcept { return codec_ != nullptr; }
-  /// Once started.
+  /// Valid after start().
   [[nodiscard]] const AVCodecContext& codec() const noexcept { return *codec_; }
-  /// The pts of the first frame, which has time 0; once one was encoded.
+  /// pts of the first frame, which is at time 0. Valid after the first encode().
   [[nodiscard]] double first_pts() const { return first_pts_.value(); }
   /// The pts of the last frame; once one was encoded.
   [[nodiscard]] double last_pts() const noexcept { return last_pts_; }

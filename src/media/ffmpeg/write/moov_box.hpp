@@ -1,4 +1,4 @@
-// The box that describes an MP4 file (ISO/IEC 14496-12): adapts one of a file's beginning to the whole file.
+// Adapts the moov box (ISO/IEC 14496-12) from the start of an MP4 to the complete file.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
