@@ -1,4 +1,4 @@
-// Who is connected, and how many may be.
+// The set of open connections and its limits.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/connections.hpp"
 
@@ -24,7 +24,7 @@ bool Connections::make_known(Connection& connection) {
   return true;
 }
 
-// In the following loops a call may remove any connection.
+// check() and similar calls below may remove any connection while these loops run.
 
 void Connections::tell(const std::shared_ptr<const std::string>& state) {
   const std::vector<StateViewer*> viewers(viewers_.begin(), viewers_.end());

@@ -1,4 +1,4 @@
-// A table of texts by path. The mutex is held only for access to the table.
+// Documents by path. The mutex is held only while the table is read or changed.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
 #include "freshframe/serve.hpp"

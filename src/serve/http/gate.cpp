@@ -1,9 +1,8 @@
-// Tokens, hosts, origins.
-//
+// Checks of the token, Host and Origin.
 // DNS rebinding: an attacker's page makes its own host name resolve to 127.0.0.1 and sends requests from the
-// browser. They have the attacker's name as Host, which is never our own: an address, localhost, or the
-// machine's own name. And they have no token: a program that sends it as a header may use any name, such as the name
-// of a service in a network of containers.
+// victim's browser. Their Host is the attacker's name, so only addresses, localhost and this machine's name
+// are accepted. Requests with the token in a header may use any Host, such as a service name in a container
+// network: a browser page cannot have the token.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/gate.hpp"
 
@@ -19,10 +18,10 @@
 namespace freshframe::serve {
 namespace {
 
-// The letters of base64url.
+// The base64url alphabet.
 constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
-// "host:8080" and "[::1]:8080" without the port; nullopt means not an authority.
+// Removes the port: "host:8080", "[::1]:8080". Returns nullopt if `host` is not a valid authority.
 std::optional<std::string_view> without_port(std::string_view host) {
   std::size_t end = host.find(':');
   if (host.starts_with('[')) {
@@ -57,7 +56,7 @@ std::string make_token() {
   platform::secret_bytes(random);
   std::string token;
   for (const auto byte : random)
-    token += kPlain[std::to_integer<unsigned>(byte) & 63U];  // 64 letters: six bits
+    token += kPlain[std::to_integer<unsigned>(byte) & 63U];  // 64 characters: six bits each
   return token;
 }
 

@@ -1,4 +1,4 @@
-// Reading heads, sending answers.
+// Reads request heads and sends responses.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/http_connection.hpp"
 
@@ -30,11 +30,11 @@ namespace {
 namespace http = boost::beast::http;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMaxHead = 8192;                  // bytes of a request's line and headers
-constexpr std::size_t kMaxBuffer = 2 * kMaxHead;        // with the bytes after them
-constexpr auto kPictureTime = std::chrono::seconds(2);  // for a picture to arrive
-constexpr auto kNextTime = std::chrono::seconds(10);    // for another one than the client has
-constexpr auto kLingerTime = std::chrono::seconds(1);   // for the peer to read the last answer
+constexpr std::size_t kMaxHead = 8192;                  // bytes of the request line and headers
+constexpr std::size_t kMaxBuffer = 2 * kMaxHead;        // bytes, including what follows the head
+constexpr auto kPictureTime = std::chrono::seconds(2);  // timeout for the first image
+constexpr auto kNextTime = std::chrono::seconds(10);    // timeout for an image newer than the client's
+constexpr auto kLingerTime = std::chrono::seconds(1);   // timeout for the peer to read the last response
 
 std::string_view to_view(boost::beast::string_view text) {
   return {text.data(), text.size()};
@@ -53,7 +53,7 @@ RequestHead make_request_head(const http::request<http::empty_body>& request) {
   return head;
 }
 
-/// The address of one end of a connection; unspecified if it has none, such as a path in the file system.
+/// The address of one end of a connection; unspecified if it is not an IP socket, such as a Unix socket.
 net::ip::address address_of(const Socket::endpoint_type& end) {
   net::ip::tcp::endpoint place;
   const int family = end.protocol().family();
@@ -62,7 +62,6 @@ net::ip::address address_of(const Socket::endpoint_type& end) {
   return place.address();
 }
 
-/// The client's address, as a string.
 std::string describe_client(const Socket& socket) {
   ErrorCode error;
   const auto peer = socket.remote_endpoint(error);
@@ -70,7 +69,7 @@ std::string describe_client(const Socket& socket) {
   return address.is_unspecified() ? "a client" : address.to_string();
 }
 
-/// The address at which the client has connected, as Host has it.
+/// The address that the client connected to, in the form of a Host header.
 std::string describe_own_host(const Socket& socket) {
   ErrorCode error;
   const auto own = socket.local_endpoint(error);
@@ -121,7 +120,7 @@ void HttpConnection::check(Time now) {
 void HttpConnection::read() {
   parser_.emplace();
   parser_->header_limit(kMaxHead);
-  parser_->body_limit(std::numeric_limits<std::uint64_t>::max());  // it is refused, not read
+  parser_->body_limit(std::numeric_limits<std::uint64_t>::max());  // a body is refused, not read
   http::async_read_header(
       socket_, buffer_, *parser_,
       [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) { self->on_head(error); });
@@ -156,7 +155,7 @@ void HttpConnection::on_request() {
              .has_body = parser_->chunked() || parser_->content_length_remaining().value_or(0) > 0,
              .has_other_coding = is_coded && !parser_->chunked(),
              .own_host = local});
-  // After a request that was refused, bytes of its body could be taken for another one.
+  // The rest of a refused request's body could be parsed as another request, so the connection is closed.
   if (refused) {
     const bool goes_on = refused->status == 204 && keeps_alive();
     return send(*std::move(refused), goes_on);
@@ -215,7 +214,7 @@ void HttpConnection::become_stream(const Routed& routed) {
                 false);
   }
   if (is_head()) return send({.type = kStreamType, .headers = routed.reply.headers, .sized = false}, false);
-  const auto port = host_.hub().find(routed.port).value_or(0);  // the route has found it
+  const auto port = host_.hub().find(routed.port).value_or(0);  // exists: route() checked it
   std::make_shared<PictureStream>(host_, std::move(socket_), port, routed.wishes)
       ->start(format_stream_head(routed.reply));
 }
@@ -229,7 +228,7 @@ void HttpConnection::wait_for_picture(Routed routed) {
   const auto self = shared_from_this();
   waiting_self_ = self;
   watch_peer();
-  (void)host_.state().sample_now();  // the end of the pipeline may be newer than the last look
+  (void)host_.state().sample_now();  // the pipeline may have ended since the last sample
   host_.hub().serve(*this);
   if (waited_port_ && !after_ && host_.hub().is_over() && !host_.hub().is_encoding(*waited_port_))
     return send_no_picture();
@@ -250,7 +249,8 @@ void HttpConnection::watch_peer() {
     ErrorCode failed;
     (void)self->socket_.receive(net::buffer(next), Socket::message_peek, failed);
     if (failed == net::error::would_block) return self->watch_peer();
-    if (failed) self->cut();  // otherwise it has sent its next request, which can wait
+    // otherwise the client has sent its next request early, which stays in the buffer
+    if (failed) self->cut();
   });
 }
 
@@ -258,7 +258,7 @@ void HttpConnection::end_wait() {
   if (!waited_port_) return;
   waited_port_.reset();
   ErrorCode ignored;
-  (void)socket_.cancel(ignored);  // watch_peer()
+  (void)socket_.cancel(ignored);  // ends the wait of watch_peer()
   host_.hub().leave(*this);
   host_.pump_soon();
 }
@@ -282,7 +282,7 @@ void HttpConnection::give_question_up() {
 
 void HttpConnection::show_look(Reply reply) {
   ErrorCode ignored;
-  (void)socket_.cancel(ignored);  // watch_peer()
+  (void)socket_.cancel(ignored);  // ends the wait of watch_peer()
   send(std::move(reply), keeps_alive());
 }
 
@@ -317,8 +317,8 @@ void HttpConnection::send(Reply reply, bool keep_alive) {
                    });
 }
 
-// Closing with unread bytes would reset the connection, and the peer would lose the answer. So it reads on
-// for a while.
+// Closing with unread bytes would reset the connection, and the peer might lose the response. So it reads for
+// a while first.
 void HttpConnection::finish() {
   ErrorCode ignored;
   (void)socket_.shutdown(Socket::shutdown_send, ignored);

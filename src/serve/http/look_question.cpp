@@ -1,4 +1,4 @@
-// Reads the question from an address. Writes the pictures with their times as headers, or as JSON.
+// Parses the query of a /api/look request, and writes its images with their timestamps in headers or as JSON.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/look_question.hpp"
 
@@ -19,7 +19,7 @@ constexpr std::string_view kLookPrefix = "/api/look/";
 constexpr double kMostBack = 3600;  // seconds
 constexpr double kMostViews = 16;
 constexpr double kMostSide = 2048;  // pixels
-constexpr int kLookQuality = 80;    // quality of JPEG
+constexpr int kLookQuality = 80;    // JPEG quality
 
 std::string fixed_text(double number) {
   return core::number_text(number, std::chars_format::fixed, 3);
@@ -54,7 +54,7 @@ std::string read_span(std::string_view query, LookWish& wish) {
 
 struct Times {
   double age = 0;   // seconds
-  double unix = 0;  // time of the capture by this machine's clock
+  double unix = 0;  // capture time by this machine's clock
 };
 
 Times find_times(const freshframe::Snapshot& snapshot, const freshframe::Clock& clock) {
@@ -67,7 +67,7 @@ std::string format_headers(const freshframe::Snapshot& snapshot, const media::Lo
                            const freshframe::Clock& clock) {
   const auto times = find_times(snapshot, clock);
   const auto source = sources.find_source(snapshot.stamp.source);
-  // A name may hold any characters, a header only ASCII.
+  // Node names may contain any characters, headers only ASCII.
   std::string out = "X-Source: " + core::percent_encoded(source.camera, ".");
   out += "\r\nX-Seq: " + std::to_string(snapshot.stamp.seq) + "\r\nX-Timestamp: " + fixed_text(times.unix);
   out += "\r\nX-Age: " + fixed_text(times.age) + "\r\nX-Frozen-For: " + fixed_text(source.frozen_for);

@@ -1,4 +1,4 @@
-// Requests, encoding and distribution of pictures.
+// Requests images from ports, encodes them and distributes them.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/picture_hub.hpp"
 
@@ -28,7 +28,7 @@ constexpr auto kInterval =
 constexpr int kQuality = 75;
 constexpr std::array<int, 6> kWidths = {320, 480, 640, 960, 1280, PictureHub::kMaxWidth};
 
-// The next of a few sizes, so that a window that is being resized does not change the picture all the time.
+// Rounds up to one of a few widths, so that resizing a window does not change the image size all the time.
 int step_up(int width) {
   for (const int step : kWidths) {
     if (width <= step) return step;
@@ -36,7 +36,7 @@ int step_up(int width) {
   return kWidths.back();
 }
 
-// The width of the picture if `side` is its longer side.
+// The image's width if its longer side is `side`.
 int compute_width(const Frame& frame, int side) {
   return static_cast<int>(std::int64_t{side} * frame.width() / std::max(frame.width(), frame.height()));
 }
@@ -73,7 +73,7 @@ void PictureHub::add_port(const std::string& name) {
   port.name = name;
   try {
     open_tap(port);
-  } catch (...) {  // such as std::bad_alloc: the destructor closes the tap of each port
+  } catch (...) {  // such as std::bad_alloc: the destructor closes each port's tap
     ports_.pop_back();
     throw;
   }
@@ -98,7 +98,7 @@ void PictureHub::close_tap(Port& port) {
   core::close_tap(*core_, port.tap);
   const std::lock_guard lock(caught_->mutex);
   port.tap.reset();
-  ++port.tap_number;  // leaves out later pictures of the old tap
+  ++port.tap_number;  // ignores images that are still underway from the old tap
   port.busy = false;
   port.newest.reset();
 }
@@ -115,7 +115,7 @@ std::vector<std::size_t> PictureHub::follow_names() {
     changed.push_back(i);
     try {
       if (places[i] == core::TapChange::Other) open_tap(port);
-    } catch (const Error&) {  // removed meanwhile, or another server views it
+    } catch (const Error&) {  // removed in the meantime, or viewed by another server
     }
   }
   return changed;
@@ -172,7 +172,7 @@ void PictureHub::serve(PictureClient& client) {
   for (const auto& port : ports_) {
     const bool fresh = port.newest && now - port.newest->encoded_at <= kStillFresh &&
                        (!client.needs_newest() || is_newest(port));
-    if (over_ || fresh) offer(client, port.index);  // otherwise a fresh one will arrive
+    if (over_ || fresh) offer(client, port.index);  // otherwise wait for a new image
   }
 }
 
@@ -183,7 +183,7 @@ PictureHub::Time PictureHub::pump(Time now) {
     if (!port.tap) continue;
     const bool ready = any_ready(i);
     if (port.busy) {
-      if (!ready && port.tap->is_asked()) {  // no client is left: hold no frame
+      if (!ready && port.tap->is_asked()) {  // no clients left: release the frame
         port.tap->cancel();
         const std::lock_guard lock(caught_->mutex);
         port.busy = std::ranges::find(caught_->caught, &port, &Caught::port) != caught_->caught.end();
@@ -251,7 +251,7 @@ void PictureHub::encode(const Caught& next, core::PictureTap& tap) {
 
 void PictureHub::finish(const Caught& caught, LivePictureRef picture, const std::string& error) {
   auto& port = *caught.port;
-  if (caught.tap_number != port.tap_number) return;  // it is a picture of a node that was removed
+  if (caught.tap_number != port.tap_number) return;  // from a node that was removed in the meantime
   const auto now = Clock::now();
   port.busy = false;
   port.due = std::max(port.due, now - kInterval / 2) + kInterval;
@@ -265,7 +265,7 @@ void PictureHub::finish(const Caught& caught, LivePictureRef picture, const std:
   numbered->number = ++port.encoded;
   numbered->encoded_at = now;
   port.newest = std::move(picture);
-  const auto clients = clients_;  // a client may leave in show()
+  const auto clients = clients_;  // a copy, because show() may remove clients
   for (auto* client : clients) {
     if (std::ranges::find(clients_, client) != clients_.end()) offer(*client, port.index);
   }

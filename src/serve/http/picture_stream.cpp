@@ -1,4 +1,4 @@
-// The parts of multipart/x-mixed-replace, their pace and their end.
+// Writes the parts of a multipart/x-mixed-replace stream at the requested rate.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/picture_stream.hpp"
 
@@ -15,9 +15,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kSocketBuffer = 64 << 10;             // bytes; the kernel doubles them
-constexpr auto kSilence = std::chrono::seconds(5);  // proxies cut connections that say nothing for longer
+constexpr auto kSilence = std::chrono::seconds(5);  // proxies close connections that are silent for longer
 
-// A browser shows a part when the boundary after it has come, so each part ends with one.
+// A browser shows a part once it has read the boundary after it, so each part is sent with the next boundary.
 constexpr std::string_view kEnd = "\r\n--freshframe\r\n";
 
 std::string part_head(const LivePicture& picture, TimePoint now) {
@@ -54,7 +54,7 @@ void PictureStream::start(std::string head) {
   write_some();
 }
 
-// The bytes are ignored, but their end is the stream's end.
+// Ignores what the client sends, but detects when it disconnects.
 void PictureStream::read() {
   socket_.async_read_some(net::buffer(ignored_),
                           [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
@@ -70,7 +70,7 @@ void PictureStream::cut() {
   (void)socket_.close(ignored);
 }
 
-// The client reads what is under way, then the end. It closes the connection, or check() cuts it.
+// Lets the client read the rest. The client then closes the connection, or check() does after a timeout.
 void PictureStream::end_stream() {
   ready_ = false;
   ended_ = true;
@@ -83,7 +83,7 @@ void PictureStream::check(Time now) {
   if (writing_ || ended_) {
     if (now - progress_ > to_duration(Seconds(host_.limits().write))) cut();
   } else if (host_.hub().is_over()) {
-    host_.hub().serve(*this);  // the last picture, if it has not got it
+    host_.hub().serve(*this);  // sends the last image if the client does not have it yet
     if (ready_ && !host_.hub().is_encoding(port_)) end_stream();
   } else if (ready_ && newest_ && now - progress_ > kSilence) {
     send(newest_);

@@ -1,4 +1,4 @@
-// Splits an address into its parameters, and refuses what would be answered as another question.
+// Splits a query into parameters, and rejects queries that could be misread.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/query.hpp"
 
@@ -18,7 +18,7 @@ struct Pair {
   std::string_view value;
 };
 
-/// Takes the next "a=1" off the front. Parts without a letter are no parameter.
+/// Removes the first "a=1" from `query`. Empty parts are skipped.
 std::optional<Pair> take_pair(std::string_view& query) {
   while (!query.empty()) {
     const auto end = std::min(query.find('&'), query.size());

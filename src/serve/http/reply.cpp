@@ -1,4 +1,4 @@
-// An HTTP response: its head, and the headers that protect every answer.
+// Formats the response head, with security headers in every response.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/reply.hpp"
 
@@ -12,7 +12,7 @@
 namespace freshframe::serve {
 namespace {
 
-// Only our own scripts and styles, no other resources, no frames of other pages, no referrer.
+// Allows only this server's scripts and styles; no embedding in other sites' pages; no referrer.
 constexpr std::string_view kProtection =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: "
     "data:; media-src blob:; "

@@ -1,4 +1,4 @@
-// What HTTP demands of each request before its path matters (RFC 9110, RFC 9112).
+// HTTP's requirements for every request, whatever its path (RFC 9110, RFC 9112).
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/request_rules.hpp"
 
@@ -29,7 +29,7 @@ bool is_letter_of_name(char letter) {
          kOthers.find(letter) != std::string_view::npos;
 }
 
-/// Whether it is a name or an address, and perhaps a port (RFC 9110, 7.2).
+/// Returns true for a name or address with an optional port (RFC 9110, 7.2).
 bool is_authority(std::string_view text) {
   auto name = text.substr(0, text.rfind(':'));
   if (text.starts_with('[')) {
@@ -47,8 +47,8 @@ bool is_authority(std::string_view text) {
   return text[name.size()] == ':' && std::ranges::all_of(port, core::is_digit);
 }
 
-/// "http://host/path": the target becomes "/path", and the host replaces that of the header (RFC 9112, 3.2.2). Returns
-/// false if it is another target without a '/'.
+/// Handles "http://host/path": the target becomes "/path" and the host replaces the Host header (RFC 9112,
+/// 3.2.2). Returns false if the target is in another form that does not begin with '/'.
 bool take_absolute_form(RequestHead& head) {
   const auto colon = head.target.find("://");
   if (colon == std::string_view::npos) return false;
@@ -79,7 +79,8 @@ std::optional<Reply> apply_rules(RequestHead& head, const RequestFacts& facts) {
     return plain(400, "the address must begin with /, or with http:// and a host");
   if (head.method == "OPTIONS") return Reply{.status = 204, .headers = std::string(kAllow)};
   head.method = "GET";
-  // A browser never leaves it out, so that no page of another name can ask like this.
+  // Old clients may omit Host. Browsers never do, so this does not weaken the protection against DNS
+  // rebinding.
   if (facts.hosts == 0 && head.host.empty()) head.host = facts.own_host;
   return std::nullopt;
 }

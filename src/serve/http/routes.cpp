@@ -27,10 +27,10 @@ constexpr std::string_view kPicturePrefix = "/api/picture/";
 constexpr std::string_view kPictureSuffix = ".jpg";
 constexpr std::string_view kStreamSuffix = ".mjpg";
 
-// A page for use within others: a view alone.
+// The page for iframes: a single view.
 constexpr std::string_view kFramedPage = "/view.html";
-// Pictures are for <img> in pages of other ports of this machine, and with their token in any page. Chromium holds
-// that two ports of an address are two sites, so a page that names itself as one of this machine is any page.
+// Images may be used by <img> in pages of other ports of this machine, and with a token in any page. Chromium
+// treats two ports of an IP address as two sites, so such pages are identified by their Referer instead.
 constexpr std::string_view kPagesOfThisMachine = "Cross-Origin-Resource-Policy: same-site\r\n";
 constexpr std::string_view kAnyPage = "Cross-Origin-Resource-Policy: cross-origin\r\n";
 constexpr std::string_view kAnyScript =
@@ -49,7 +49,7 @@ constexpr std::string_view kLoginPage =
 constexpr std::string_view kAnyModule =
     "Cross-Origin-Resource-Policy: cross-origin\r\nAccess-Control-Allow-Origin: *\r\n";
 
-// The files of the page that asks for the token. They need no token and contain no data.
+// Files of the page that asks for the token. They are served without a token and contain no data.
 constexpr std::array<std::string_view, 2> kForEverybody = {"/base.css", "/favicon.svg"};
 
 Reply login(std::string_view path) {
@@ -79,7 +79,7 @@ std::optional<Reply> file(std::string_view path, const RequestHead& head) {
   return Reply{.type = found->type, .fixed = found->body, .headers = headers};
 }
 
-/// The element for pages of others, which hold no data; nullopt means another file.
+/// The custom element for other sites' pages, which contains no data; nullopt for any other path.
 std::optional<Reply> element(std::string_view path, const RequestHead& head) {
   if (path != "/view.js" && path != "/dom.js" && !path.starts_with("/view/") && path != kFramedPage)
     return std::nullopt;
@@ -108,7 +108,7 @@ std::optional<std::string> picture_port(std::string_view path, std::string_view 
   return strictly_decoded(path, false);
 }
 
-/// Returns an empty text where the wishes can be met.
+/// Parses the query of a stream. Returns an error message, or an empty string.
 std::string read_wishes(std::string_view query, StreamWishes& wishes) {
   if (auto fault = find_query_fault(query, {"fps", "max_side", "token"}); !fault.empty()) return fault;
   double side = wishes.max_side;
@@ -120,7 +120,7 @@ std::string read_wishes(std::string_view query, StreamWishes& wishes) {
   return {};
 }
 
-/// Returns an empty text where the wish can be met.
+/// Parses the query of a single image. Returns an error message, or an empty string.
 std::string read_wish(std::string_view query, PictureWish& wish) {
   if (auto fault = find_query_fault(query, {"after", "token"}); !fault.empty()) return fault;
   const auto [is, text] = query_value(query, "after");
@@ -133,13 +133,12 @@ std::string read_wish(std::string_view query, PictureWish& wish) {
   return {};
 }
 
-/// The pictures of a port whose pictures have ended are refused with the reason. The single picture may still be
-/// the last one.
+/// Once a port has ended, streams of it are refused with the reason. Its last image can still be fetched.
 bool has_ended(StateSource& source) {
   return source.sample_now().snapshot().graph.phase >= core::LifePhase::Ended;
 }
 
-/// Returns nullopt if the path leads to no look. The token for pictures does not lead here.
+/// Returns nullopt if the path is not that of a look. Image tokens do not give access to looks.
 std::optional<Routed> look(std::string_view path, std::string_view query, const StateSource& source) {
   auto wish = look_wish(path);
   if (!wish) return std::nullopt;
@@ -151,7 +150,7 @@ std::optional<Routed> look(std::string_view path, std::string_view query, const 
   return Routed{.to = Routed::To::Look, .look = *std::move(wish)};
 }
 
-/// Returns nullopt if the path leads to no picture.
+/// Returns nullopt if the path is not that of an image or stream.
 std::optional<Routed> picture(std::string_view path, std::string_view query, StateSource& source,
                               std::string_view pages = kPagesOfThisMachine) {
   Routed routed{.to = Routed::To::Picture, .reply = {.headers = std::string(pages)}};
@@ -179,7 +178,8 @@ std::optional<Routed> picture(std::string_view path, std::string_view query, Sta
   return routed;
 }
 
-/// The target that the token for pictures opens; nullopt means that it is another token, or opens nothing here.
+/// The target if the request has a valid image token in its URL; nullopt if the token is another one or the
+/// path is not that of an image.
 std::optional<Routed> picture_by_token(std::string_view path, std::string_view query, const Gate& gate,
                                        StateSource& source) {
   const auto token = query_value(query, "token");
@@ -189,7 +189,7 @@ std::optional<Routed> picture_by_token(std::string_view path, std::string_view q
   routed->permitted = true;
   if (routed->to == Routed::To::Reply) return routed;
   routed->reply.headers = kAnyPage;
-  // A script reads the number of the picture for its next request.
+  // Lets scripts read the X-Seq header, which they send back as `after`.
   if (routed->to == Routed::To::Picture) routed->reply.headers += kAnyScript;
   return routed;
 }
@@ -202,7 +202,7 @@ std::optional<Reply> document(std::string_view path, const StateSource& source) 
   return reply;
 }
 
-/// Answers the addresses that take no parameter. Returns nullopt for another address.
+/// Answers paths without parameters. Returns nullopt for any other path.
 std::optional<Routed> plain_answer(std::string_view path, StateSource& source) {
   if (path == "/api/state")
     return Routed{.reply = {.type = kJson, .body = state_json(source.sample_now(), false)}};
@@ -232,7 +232,8 @@ Routed answer(std::string_view path, std::string_view query, const RequestHead& 
               404, "there is nothing at this address; see /, /api/state, /api/why, /metrics, /healthz")};
 }
 
-/// The answer for a page of another site. The URL of a picture has a secret, which no strange page knows.
+/// The response to a page of another site. Only an image URL with a token works, because such a page cannot
+/// guess the token.
 Routed answer_strange_page(std::string_view path, std::string_view query, const Gate& gate,
                            StateSource& source) {
   if (gate.wants_token()) {
@@ -241,10 +242,10 @@ Routed answer_strange_page(std::string_view path, std::string_view query, const 
   return {.reply = plain(403, "pages of other sites may not use this server")};
 }
 
-/// The answer for a client without the server's token, which may bring one in the address.
+/// The response to a client without the server's token. Its URL may contain an image token.
 Routed answer_without_token(std::string_view path, std::string_view query, const RequestHead& head,
                             const Gate& gate, StateSource& source) {
-  if (path == kVideoPath) return {.to = Routed::To::Video};  // its first message brings the token
+  if (path == kVideoPath) return {.to = Routed::To::Video};  // the first WebSocket message contains the token
   if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
   if (path == "/") {
     const auto token = query_value(query, "token");

@@ -1,4 +1,4 @@
-// The public face: options, the listening socket, the thread.
+// The public Server class: options, listening socket, thread.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
@@ -60,7 +60,7 @@ void check_origins(const std::vector<std::string>& origins, bool has_token) {
   }
 }
 
-// Returns the advice about an address at which no server can be.
+// Advice for an address that the server cannot listen on.
 std::string find_remedy(const ErrorCode& error) {
   if (error == net::error::address_in_use) return "; port 0 chooses a free one";
   if (error == net::error::access_denied)
@@ -105,7 +105,7 @@ std::vector<std::string> list_urls(const net::ip::tcp::endpoint& endpoint, const
   return urls;
 }
 
-// A request must not end the service: an exception of a handler (no memory) ends only that request.
+// An exception in a handler, such as std::bad_alloc, ends only its request, not the service.
 void run(net::io_context& io) {
   while (true) {
     try {
@@ -155,7 +155,7 @@ Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions option
     impl_->urls = list_urls(endpoint, token);
     impl_->thread = platform::start_without_signals("ff serve", [&io = service->io()] { run(io); });
     impl_->service = std::move(service);
-  } catch (const boost::system::system_error& error) {  // no descriptors left, for example
+  } catch (const boost::system::system_error& error) {  // for example: out of file descriptors
     throw Error("cannot serve at " + address.to_string() + ": " + error.code().message());
   }
 }
@@ -179,7 +179,7 @@ void Server::close() {
   if (!impl_->service) return;
   impl_->service->io().stop();
   if (impl_->thread.joinable()) impl_->thread.join();
-  impl_->listener = -1;  // closed by the service; the number may belong to another file from now on
+  impl_->listener = -1;  // the service closed it, and the number may be reused
   impl_->service.reset();
 }
 

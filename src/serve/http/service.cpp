@@ -1,4 +1,4 @@
-// Ticks, connections.
+// The server's timer ticks and accept loop.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/service.hpp"
 
@@ -51,7 +51,7 @@ Service::~Service() {
     video_.close();
     connections_.cut_all();
     io_.restart();
-    io_.poll();  // each connection is kept alive by its pending operations, which end now
+    io_.poll();  // connections are owned by their pending operations, which are cancelled and run here
   } catch (const std::exception& error) {
     log(LogLevel::Warning, std::string("while the dashboard's server ended: ") + error.what());
   }
@@ -73,7 +73,7 @@ void Service::start() {
 void Service::accept() {
   acceptor_.async_accept([this](const ErrorCode& error, net::ip::tcp::socket socket) {
     if (error == net::error::operation_aborted || !acceptor_.is_open()) return;
-    if (error) {  // no descriptors left, most likely: it continues when others are closed
+    if (error) {  // most likely out of file descriptors: try again when connections have closed
       accept_timer_.expires_after(kTick);
       accept_timer_.async_wait([this](const ErrorCode& cancelled) {
         if (!cancelled) accept();
@@ -82,7 +82,7 @@ void Service::accept() {
     }
     ErrorCode ignored;
     (void)socket.set_option(net::ip::tcp::no_delay(true), ignored);
-    accept();  // first: an error of one connection ends only that one
+    accept();  // first, so that an exception of one connection does not stop the server
     welcome(Socket(std::move(socket)));
   });
 }
@@ -113,7 +113,8 @@ void Service::tick() {
   const auto now = Clock::now();
   next_tick_ = std::max(next_tick_ + kTick, now);
   tick_timer_.expires_at(next_tick_);
-  tick_timer_.async_wait([this](const ErrorCode& cancelled) {  // first: even if this tick fails
+  // first, so that an exception in this tick does not stop the timer
+  tick_timer_.async_wait([this](const ErrorCode& cancelled) {
     if (!cancelled) tick();
   });
   follow_names();
@@ -122,12 +123,13 @@ void Service::tick() {
   if (connections_.viewers() > 0)
     connections_.tell(std::make_shared<const std::string>(state_json(sampler_, true)));
   video_.follow(sampler_.snapshot());
-  // A view of video may have become one of JPEGs, which wait for this call to be sent.
+  // A video view may have switched to JPEG, and these are sent by pump().
   if (connections_.has_watchers()) pump();
   connections_.check(now);
 }
 
-// Nodes may be added until the start. All that emit frames can be viewed, unless the views were named.
+// Nodes may be added until the pipeline starts. Unless `views` was given, every node that emits frames can be
+// viewed.
 void Service::open_views() {
   if (options_.view) return;
   const auto graph = core::graph_state(*core_);
@@ -137,13 +139,13 @@ void Service::open_views() {
       if (hub_.has(name)) continue;
       try {
         open_view(name);
-      } catch (const StateError&) {  // another server views it
+      } catch (const StateError&) {  // viewed by another server
       }
     }
   }
 }
 
-/// A node may be removed, and another one be added with its name, which leads to that one then.
+/// A node may be replaced by another with the same name. The view then shows the new node.
 void Service::follow_names() {
   for (const auto port : hub_.follow_names()) {
     if (auto* const video = video_.find(hub_.name(port))) video->set_tap(hub_.tap(port));

@@ -1,4 +1,4 @@
-// Rates, threads and counters of questions about the last seconds.
+// Rate limits, threads and counters of requests for past images.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/snapshot_desk.hpp"
 
@@ -38,7 +38,7 @@ double checked_rate(double rate) {
                     std::to_string(rate));
 }
 
-/// The client whose rate counts: the owner of an IPv6 address has the others of its /64, too.
+/// The key of the rate limit. For IPv6 this is the /64, because a client usually controls all of it.
 std::string find_network(const std::string& client) {
   ErrorCode error;
   const auto address = net::ip::make_address(client, error);
@@ -131,7 +131,7 @@ std::optional<Reply> SnapshotDesk::refusal(const std::string& client) {
 }
 
 SnapshotDesk::Asked SnapshotDesk::ask(LookWish wish, const std::string& client, Done done) {
-  const auto index = find(wish.name).value_or(0);  // the route has found it
+  const auto index = find(wish.name).value_or(0);  // exists: route() checked it
   auto& info = served_[index];
   auto words = client + " asks the look '" + wish.name + "' for " + wish.words;
   if (auto no = refusal(client)) {

@@ -1,4 +1,5 @@
-// The order of a view's messages: start, then each picture with the results that came meanwhile.
+// The order of one view's messages: the start, then each frame with the results that arrived since the
+// previous one.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/video_view.hpp"
 
@@ -10,7 +11,7 @@
 namespace freshframe::serve {
 namespace {
 
-constexpr double kOldResult = 1;   // seconds: its picture is no longer shown
+constexpr double kOldResult = 1;   // seconds; results of older frames are not sent
 constexpr double kSamePts = 1e-3;  // seconds
 
 double to_seconds(VideoView::Time time) {
@@ -56,7 +57,7 @@ std::optional<VideoSend> VideoView::next(Time now, const std::vector<std::string
   return message;
 }
 
-/// Each outage is reported once.
+/// Reports each outage once.
 std::optional<VideoSend> VideoView::say_once(const VideoMessageRef& gone) {
   if (gone == said_) return std::nullopt;
   said_ = gone;
@@ -104,7 +105,7 @@ std::optional<VideoSend> VideoView::next_jpeg() {
   return say_once(port_->gone());
 }
 
-/// The next result of a picture that was sent, or of an earlier one; null without one.
+/// The next result that belongs to a frame up to `sent`, or null.
 VideoMessageRef VideoView::next_result(double sent) {
   next_result_ = std::max(next_result_, port_->results_begin());
   while (next_result_ < port_->results_end()) {

@@ -1,4 +1,4 @@
-// The WebSocket's two directions.
+// Reads and writes the WebSocket of a page that watches video.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/video_watcher.hpp"
 
@@ -21,8 +21,8 @@ namespace {
 namespace websocket = boost::beast::websocket;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kAcceptTime = std::chrono::seconds(5);  // includes the token
-constexpr auto kEndTime = std::chrono::seconds(2);     // for the page to answer a close
+constexpr auto kAcceptTime = std::chrono::seconds(5);  // until the handshake and the token are complete
+constexpr auto kEndTime = std::chrono::seconds(2);     // for the page to answer the close frame
 constexpr int kMaxRequests = 1000;                     // per second from one page
 constexpr std::size_t kMaxTexts = 8;
 constexpr unsigned kWrongToken = 4401;
@@ -57,7 +57,8 @@ void VideoWatcher::start(Request request) {
   timeouts.keep_alive_pings = true;
   socket_.set_option(timeouts);
   socket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view /*text*/) {
-    if (kind != websocket::frame_type::close && count_message()) cut();  // each ping is answered
+    // pings count too, because each is answered
+    if (kind != websocket::frame_type::close && count_message()) cut();
   });
   socket_.async_accept(*request_, [self = shared_from_this()](const ErrorCode& error) {
     if (error) return self->cut();
@@ -208,7 +209,7 @@ void VideoWatcher::refuse(unsigned code, const char* reason) {
   socket_.async_close(why, [self = shared_from_this()](const ErrorCode& /*error*/) { self->cut(); });
 }
 
-/// The views take turns.
+/// Round robin over the views.
 void VideoWatcher::pump() {
   if (writes_ || closing_ || !accepted_ || !is_known_) return;
   if (!texts_.empty()) {

@@ -1,4 +1,4 @@
-// Sends the history and then the newest state after each acknowledgement of the page.
+// Sends the history, then the newest state each time the page acknowledges the previous one.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/viewer.hpp"
 
@@ -24,7 +24,7 @@ constexpr auto kCloseTime = std::chrono::seconds(2);
 constexpr int kMaxMessages = 200;          // per second from one viewer
 constexpr std::size_t kMaxMessage = 8192;  // bytes
 
-/// The only message that a page may send.
+/// The only message that a page may send here.
 bool is_acknowledgement(std::string_view text) {
   const auto message = strict_json(text);
   return message.is_object() && message.size() == 1 && message.contains("ack") && message["ack"] == "state";
@@ -47,7 +47,8 @@ void Viewer::start(Request request) {
   socket_.read_message_max(kMaxMessage);
   socket_.auto_fragment(false);
   socket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view /*text*/) {
-    if (kind != websocket::frame_type::close && count_message()) cut();  // each ping is answered
+    // pings count too, because each is answered
+    if (kind != websocket::frame_type::close && count_message()) cut();
   });
   socket_.async_accept(*request_, [self = shared_from_this()](const ErrorCode& error) {
     if (error) return self->cut();

@@ -1,4 +1,4 @@
-// Events.
+// Derives events from two successive snapshots.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/state/event_log.hpp"
 
@@ -12,9 +12,9 @@
 namespace freshframe::serve {
 namespace {
 
-constexpr std::size_t kMaxText = 2000;  // bytes: every state carries all events
+constexpr std::size_t kMaxText = 2000;  // bytes; every state message contains all events
 
-// The end of a long text, which contains the error itself.
+// Returns the end of a long string: the last lines of a traceback hold the error itself.
 std::string tail(const std::string& text) {
   return text.size() <= kMaxText ? text : "..." + text.substr(text.size() - kMaxText);
 }
@@ -62,7 +62,7 @@ std::vector<Event> EventLog::events() const {
   return result;
 }
 
-// A name may be used again, by a node with another number. Before the start nodes come without events.
+// A name can be reused by a node with another number. Nodes that were there before the start are not events.
 void EventLog::follow_changes(const Snapshot& seen) {
   const bool runs = phase_ == core::LifePhase::Running;
   std::map<std::string, int> numbers;
@@ -80,7 +80,7 @@ void EventLog::follow_changes(const Snapshot& seen) {
     const bool is_other = before != numbers_.end();
     add(seen.time, "change", name, is_other ? "another node of this name was added" : "the node was added");
   }
-  // A node that failed while it was added may have come and gone between two snapshots.
+  // A node that failed while it was added may not be in any snapshot.
   std::erase_if(errors_, [&](const auto& each) { return !numbers.contains(each.first); });
   numbers_ = std::move(numbers);
   std::erase_if(drops_, [&](const auto& each) {
@@ -115,7 +115,7 @@ void EventLog::follow_phase(const Snapshot& seen) {
   }
 }
 
-// The texts come from the errors' log, which keeps a few. The number of errors is in the node's counters.
+// The error log keeps only the newest messages. The number of errors comes from the node's counters.
 void EventLog::follow_errors(const Snapshot& seen, const core::PipelineCore& core) {
   for (const auto& note : core.errors().since(last_error_)) {
     last_error_ = note.id;
@@ -135,13 +135,14 @@ void EventLog::follow_errors(const Snapshot& seen, const core::PipelineCore& cor
   }
   for (const auto& node : seen.graph.stats.nodes) {
     auto& errors = errors_[node.name];
-    if (node.errors <= errors.counted || errors.text.empty()) continue;  // its text follows later
+    if (node.errors <= errors.counted || errors.text.empty()) continue;  // the message will follow
     const auto more = node.errors - std::exchange(errors.counted, node.errors);
     add(seen.time, "error", node.name, errors.text, {.count = more});
   }
 }
 
-// The drops of a queue that drops by design are reported once. The losses of other queues are counted.
+// Queues that drop by design are reported once. Drops of other queues are reported as losses with their
+// count.
 void EventLog::follow_edges(const Snapshot& seen) {
   const auto& edges = seen.graph.stats.edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {
@@ -205,7 +206,7 @@ void EventLog::follow_stall(const Snapshot& seen) {
 }
 
 void EventLog::follow_gil(const Snapshot& seen) {
-  if (!last_gil_stall_) {  // stalls before the first sample are older than this server
+  if (!last_gil_stall_) {  // stalls before the first sample are not reported
     last_gil_stall_ = seen.gil.recent.empty() ? 0 : seen.gil.recent.back().id;
     return;
   }

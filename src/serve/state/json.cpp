@@ -1,4 +1,4 @@
-// Escaping.
+// JSON output and string escaping.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/state/json.hpp"
 

@@ -1,4 +1,4 @@
-// Metrics: a separate sampler with a mutex.
+// Metrics without a server: a sampler with its own mutex.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/metrics.hpp"
 
@@ -19,7 +19,7 @@ struct Metrics::Impl {
 
   const std::function<GilFindings()> gil_findings;
   std::mutex mutex;
-  serve::Sampler sampler;  // guarded by mutex: it remembers the last movement of a sample
+  serve::Sampler sampler;  // guarded by mutex: it keeps the previous sample
 };
 
 Metrics::Metrics(const Pipeline& pipeline, std::function<GilFindings()> gil_findings)

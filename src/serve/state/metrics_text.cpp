@@ -1,4 +1,4 @@
-// The fields of stats_fields.hpp and further metrics. The format requires all samples of a metric together.
+// Metrics in the Prometheus text format, which requires all samples of a metric to be together.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/state/metrics_text.hpp"
 
@@ -28,7 +28,7 @@ class MetricsWriter {
  public:
   explicit MetricsWriter(std::string_view pipeline) : pipeline_(pipeline) {}
 
-  /// `name`: without the common prefix "freshframe_".
+  /// `name` excludes the common prefix "freshframe_".
   void begin_metric(std::string_view name, std::string_view type, std::string_view help) {
     name_ = "freshframe_";
     name_ += name;
@@ -92,8 +92,8 @@ class MetricsWriter {
   std::string pipeline_;
 };
 
-// One metric for each field with a metric's name. `samples` calls its argument with the labels and counters
-// of each item.
+// Writes one metric for each field that has a metric name. `samples` calls its argument with labels and
+// counters for each item.
 template <class Fields, class Samples>
 void write_fields(MetricsWriter& out, const Fields& fields, const Samples& samples) {
   for_each_field(fields, [&](const auto& field) {
@@ -110,7 +110,7 @@ void write_fields(MetricsWriter& out, const Fields& fields, const Samples& sampl
   });
 }
 
-// The samples that were in no set are the samples of edge_dropped_total with the causes unmatched and late.
+// Unmatched samples of a join are reported as edge_dropped_total with the causes "unmatched" and "late".
 void write_joins(MetricsWriter& out, const Stats& stats) {
   if (std::ranges::none_of(stats.nodes, [](const auto& node) { return node.join.has_value(); })) return;
   write_fields(out, kJoinFields, [&](const auto& sample) {
@@ -157,7 +157,7 @@ void write_edges(MetricsWriter& out, const Stats& stats) {
   });
 }
 
-// Buckets are the powers of two below the largest batch so far, so their number stays small.
+// One bucket per power of two up to the largest batch so far, which keeps their number small.
 void write_batches(MetricsWriter& out, const Stats& stats) {
   out.begin_metric("node_batch_samples", "histogram", "Samples of one call, of nodes with a batch.");
   for (const auto& node : stats.nodes) {
@@ -194,7 +194,7 @@ std::uint64_t find_count(const Map& drops, int cause) {
   return found != drops.end() ? found->second : 0;
 }
 
-// Every cause from the start, so that a first drop is a step and not a new series.
+// Every cause exists from the start, so that the first drop is an increase and not a new series.
 void write_drops(MetricsWriter& out, const Stats& stats) {
   out.begin_metric("node_dropped_total", "counter", "Frames dropped in the node, by cause.");
   for (const auto& node : stats.nodes) {
@@ -260,7 +260,7 @@ void write_memory(MetricsWriter& out, const Stats& stats) {
   write_one(out, "pool_idle_bytes", "gauge", "Picture memory kept for reuse.", pool.memory.idle_bytes);
 }
 
-// The series of a node go with it. These keep the sums, so that no total falls.
+// The series of a removed node disappear. These keep their sums, so that totals never decrease.
 void write_removed(MetricsWriter& out, const RemovedStats& removed) {
   write_one(out, "removed_nodes_total", "counter", "Nodes that were removed while the pipeline ran.",
             removed.node_count);

@@ -41,7 +41,8 @@ std::vector<std::int64_t> list_numbers(const std::vector<Item>& items) {
   return numbers;
 }
 
-// The kept facts of each item, in the order of the present ones: nodes and edges come and go.
+// Reorders the remembered data of each item to match the current items: nodes and edges may have been added
+// or removed.
 template <class Item>
 void realign(std::vector<Item>& kept, const std::vector<std::int64_t>& before,
              const std::vector<std::int64_t>& now) {
@@ -55,7 +56,7 @@ void realign(std::vector<Item>& kept, const std::vector<std::int64_t>& before,
   }
 }
 
-// The item with that number; null means it was not there.
+// Returns the item with this number, or null if it did not exist.
 template <class Item>
 const Item* same(const std::vector<Item>& items, const Item& item, std::size_t likely) {
   if (likely < items.size() && items[likely].number == item.number) return &items[likely];
@@ -63,7 +64,7 @@ const Item* same(const std::vector<Item>& items, const Item& item, std::size_t l
   return found != items.end() ? &*found : nullptr;
 }
 
-// The newest point. A later node or edge has no points before its first one.
+// Appends the newest point. Series of later nodes are filled with empty points at the front.
 void extend(Series& series, std::optional<double> point, std::size_t points) {
   while (series.size() + 1 < points) series.emplace_back();
   series.push_back(point);
@@ -115,7 +116,7 @@ void Sampler::follow_changes() {
 
 void Sampler::compute_rates(Time now) {
   const auto& stats = seen_.graph.stats;
-  constexpr auto kApart = std::chrono::milliseconds(50);  // for any number of requests
+  constexpr auto kApart = std::chrono::milliseconds(50);  // minimum interval, whatever the number of requests
   if (moments_.empty() || now - moments_.back().at >= kApart) moments_.push_back({now, stats});
   while (moments_.size() > 2 && now - moments_[1].at >= std::chrono::seconds(1)) moments_.pop_front();
   const auto& before = moments_.front().stats;
@@ -161,7 +162,7 @@ void Sampler::judge(GilFindings gil) {
 void Sampler::extend_history(Time now) {
   constexpr std::chrono::seconds kStep(1);
   if (history_at_ && now - *history_at_ < kStep) return;
-  // Keeps a grid of seconds, unless samples were missed.
+  // Stays on a one-second grid, unless samples were missed.
   history_at_ = history_at_ && now - *history_at_ < 2 * kStep ? *history_at_ + kStep : now;
   history_.time = seen_.time;
   history_.points = std::min(history_.points + 1, History::kPoints);

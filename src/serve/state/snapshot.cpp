@@ -1,4 +1,4 @@
-// Text names of states and phases.
+// Names of states and phases.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/state/snapshot.hpp"
 

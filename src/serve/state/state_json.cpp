@@ -1,4 +1,4 @@
-// The schema, number 1.
+// State as JSON, schema version 1.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/state/state_json.hpp"
 
@@ -27,7 +27,7 @@ void write_causes(JsonWriter& json, std::string_view key, const Map& causes) {
   json.end_object();
 }
 
-// null instead of an empty name.
+// Writes null for an empty string.
 void write_text(JsonWriter& json, std::string_view key, const std::string& text) {
   text.empty() ? json.key(key).null() : json.member(key, std::string_view(text));
 }
@@ -87,7 +87,7 @@ void write_source(JsonWriter& json, const std::optional<SourceStats>& source, do
   json.member("undecoded_rate", undecoded_rate).member("away_for", away).end_object();
 }
 
-// Only nodes in worker processes have it.
+// Present only for nodes in worker processes.
 void write_workers(JsonWriter& json, const NodeStats& node) {
   if (node.workers.empty()) return;
   json.member("in_flight", node.in_flight).key("workers").begin_array();
@@ -104,7 +104,7 @@ void write_workers(JsonWriter& json, const NodeStats& node) {
   json.end_array();
 }
 
-// Calls by their number of samples: [[3, 1], [8, 120]].
+// Number of calls by batch size: [[3, 1], [8, 120]].
 void write_batches(JsonWriter& json, const NodeStats& node) {
   if (node.batches.empty()) return;
   json.key("batches").begin_array();
@@ -114,7 +114,7 @@ void write_batches(JsonWriter& json, const NodeStats& node) {
   json.end_array();
 }
 
-// Nodes that compute a neural network have it.
+// Present only for nodes that run a model.
 void write_inference(JsonWriter& json, const NodeStats& node) {
   if (!node.inference) return;
   json.key("inference")
@@ -127,7 +127,7 @@ void write_inference(JsonWriter& json, const NodeStats& node) {
       .end_object();
 }
 
-// Nodes that keep results on disk have it.
+// Present only for nodes that spool results to disk.
 void write_spool(JsonWriter& json, const NodeStats& node) {
   if (!node.spool) return;
   json.key("spool").begin_object();
@@ -135,7 +135,7 @@ void write_spool(JsonWriter& json, const NodeStats& node) {
   json.end_object();
 }
 
-// Nodes that publish a stream have it.
+// Present only for nodes that publish a stream.
 void write_publish(JsonWriter& json, const NodeStats& node) {
   if (!node.publish) return;
   json.key("publish").begin_object().member("state", freshframe::to_string(node.publish->state));
@@ -143,7 +143,7 @@ void write_publish(JsonWriter& json, const NodeStats& node) {
   json.end_object();
 }
 
-// Nodes with a join have it.
+// Present only for nodes with a join.
 void write_join(JsonWriter& json, const NodeStats& node) {
   if (!node.join) return;
   const auto& join = *node.join;
@@ -161,7 +161,7 @@ void write_join(JsonWriter& json, const NodeStats& node) {
   json.end_array().end_object();
 }
 
-// 0 once nothing flows any more; stats() then has the rate of the whole run.
+// 0 once the pipeline has ended; stats() then gives the average of the whole run.
 double compute_rate(const NodeStats& node) {
   const bool is_over = node.state == NodeState::Ended || node.state == NodeState::Failed;
   return is_over ? 0 : node.rate;
@@ -179,7 +179,7 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
       .member("state", freshframe::to_string(node.state));
   for_each_field(kNodeFields, [&](const auto& field) {
     if (!about.outside && field.name.starts_with("gil_")) {
-      json.key(field.name).null();  // a native node never waits for it
+      json.key(field.name).null();  // native nodes never wait for the GIL
     } else if (field.name == "rate") {
       json.member(field.name, compute_rate(node));
     } else {

@@ -15,11 +15,11 @@
 namespace freshframe::serve {
 namespace {
 
-constexpr float kParts = 8;       // parts of a pixel
-constexpr float kToCorner = .5F;  // circles count from the middle of a pixel, pages from its corner
+constexpr float kParts = 8;       // units per pixel
+constexpr float kToCorner = .5F;  // circles use pixel centers as integer coordinates, pages use pixel corners
 constexpr float kThousandths = 1000;
 
-/// A number of parts of a pixel; null for a number that is not finite.
+/// Writes a coordinate in units of 1/8 pixel, or null if it is not finite.
 void write_parts(JsonWriter& json, float pixels) {
   if (!std::isfinite(pixels) || std::abs(pixels) > 1e8F) {
     json.null();
@@ -72,7 +72,8 @@ void write_corners(JsonWriter& json, const DataColumn& column) {
   json.end_array();
 }
 
-/// Key points as columns hold them: x and y, or x, y and a confidence. An uncertain key point is null.
+/// Keypoints as stored in columns: x and y, or x, y and confidence. Writes null for those with low
+/// confidence.
 void write_key_points(JsonWriter& json, const DataColumn& column) {
   constexpr float kLeastConfidence = .5F;
   const auto step = column.shape[1];

@@ -1,4 +1,4 @@
-// Heads as bytes, and requests as JSON, checked strictly.
+// Message heads as bytes. Requests as JSON, strictly validated.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/video/video_message.hpp"
 
@@ -24,7 +24,7 @@ void append_little_endian(std::string& out, T number) {
   for (std::size_t i = 0; i < sizeof(T); ++i) out += static_cast<char>(number >> 8U * i & 255U);
 }
 
-/// Whether an object has no members but these.
+/// Returns true if an object has no members other than `names`.
 bool has_only(const VideoJson& object, std::initializer_list<std::string_view> names) {
   return std::ranges::all_of(object.items(), [&](const auto& item) {
     return std::ranges::find(names, std::string_view(item.key())) != names.end();

@@ -1,4 +1,4 @@
-// Packets and results as messages.
+// Turns packets and results of a port into messages.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/video/video_port.hpp"
 
@@ -77,13 +77,13 @@ void VideoPort::detach() {
   forget_results();
 }
 
-/// Results have the times of one source.
+/// The timestamps of results belong to one source, so they are dropped when it changes.
 void VideoPort::forget_results() {
   results_begin_ = results_end();
   results_.clear();
 }
 
-/// The source of a port may come later, and be replaced while the pipeline runs.
+/// The source may be added later, and replaced while the pipeline runs.
 void VideoPort::attach() {
   auto found = core::find_port_source(*core_, name_);
   if (!found || (found->node == source_.lock() && found->is_its_pictures == is_its_pictures_)) return;
