@@ -1,4 +1,4 @@
-// The base of all connections: slow ones are detected and can be cut.
+// Base class of all connections. Detects slow ones so that they can be closed.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,7 +14,7 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   virtual ~Connection() = default;
-  /// Called a few times per second: cuts the connection when its time is over.
+  /// Called a few times per second. Closes the connection if its deadline has passed.
   virtual void check(Time now) = 0;
   virtual void cut() = 0;
 };

@@ -1,4 +1,4 @@
-// Who is connected, and how many may be.
+// The set of open connections and its limits.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -33,19 +33,20 @@ class VideoViewer {
   VideoViewer(const VideoViewer&) = delete;
   VideoViewer& operator=(const VideoViewer&) = delete;
   virtual ~VideoViewer() = default;
-  /// Adds its views to the views of their ports.
+  /// Adds the views of this connection to the views of their ports.
   virtual void count_views(std::vector<ViewInfo>& views) const = 0;
 };
 
-/// The connections of a server by their roles. On the network's thread. Does not own them: each enters and leaves by
-/// itself.
+/// The connections of a server by role. Used on the network thread. Does not own them: each one adds and
+/// removes itself.
 class Connections {
  public:
   explicit Connections(const ServeLimits& limits) : limits_(limits) {}
 
   void enter(Connection& connection) { all_.insert(&connection); }
   void leave(Connection& connection);
-  /// The connection has not made a permitted request. If there are too many of these, the oldest ones are cut.
+  /// Adds a connection that has not made a permitted request yet. If there are too many of these, the oldest
+  /// are closed.
   void enter_unknown(Connection& connection);
   /// Records that the connection has made a permitted request. Returns false if there are too many.
   [[nodiscard]] bool make_known(Connection& connection);
@@ -55,22 +56,22 @@ class Connections {
   void enter(VideoViewer& watcher) { watchers_.insert(&watcher); }
   void leave(VideoViewer& watcher) { watchers_.erase(&watcher); }
   void count_stream(int change) { streams_ += static_cast<std::size_t>(change); }
-  /// The number of streams of JPEGs.
+  /// The number of MJPEG streams.
   [[nodiscard]] std::size_t streams() const noexcept { return streams_; }
   [[nodiscard]] std::size_t viewers() const noexcept { return viewers_.size(); }
   [[nodiscard]] bool has_watchers() const noexcept { return !watchers_.empty(); }
 
-  /// Gives the state to all viewers.
+  /// Sends the state to all viewers.
   void tell(const std::shared_ptr<const std::string>& state);
   void count_views(std::vector<ViewInfo>& views) const;
-  /// Lets each connection cut itself if its time has run out.
+  /// Calls check() of each connection.
   void check(Connection::Time now);
   void cut_all();
 
  private:
   const ServeLimits& limits_;
   std::unordered_set<Connection*> all_;
-  std::deque<Connection*> unknown_;  // without a permitted request, oldest first
+  std::deque<Connection*> unknown_;  // no permitted request yet; oldest first
   std::unordered_set<StateViewer*> viewers_;
   std::unordered_set<VideoViewer*> watchers_;
   std::size_t streams_ = 0;

@@ -1,4 +1,4 @@
-// The permission of requests: the token, and the accepted Host and Origin (against DNS rebinding).
+// Access control: the token, and the accepted Host and Origin headers (against DNS rebinding).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace freshframe::serve {
 
-/// The parts of a request on which the permission depends; views into the caller's memory.
+/// The parts of a request that access depends on. Views into the caller's memory.
 struct RequestHead {
   std::string_view method = {};
   std::string_view target = {};
@@ -25,27 +25,27 @@ struct RequestHead {
 
 enum class Verdict : std::uint8_t { Welcome, WrongHost, WrongOrigin, NoToken };
 
-/// `text` in the alphabet that needs no escaping in URLs, cookies and headers.
+/// Returns true if `text` needs no escaping in URLs, cookies and headers.
 [[nodiscard]] bool is_plain_token(std::string_view text) noexcept;
-/// 192 random bits from the kernel. Throws Error when that fails.
+/// Returns 192 random bits from the kernel as a string. Throws Error if that fails.
 [[nodiscard]] std::string make_token();
-/// Compares in a time that does not depend on the position of the first difference.
+/// Compares in constant time, so that response times do not reveal the first differing byte.
 [[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b) noexcept;
 
-/// Pages that may use the server beside its own: "https://my.site"; "*" opens live video to all pages.
+/// Other sites whose pages may use the server: "https://my.site"; "*" allows live video in all pages.
 struct PageOrigins {
   std::vector<std::string> listed = {};
   [[nodiscard]] bool has(std::string_view origin) const;
-  /// Whether a page at this Host is one of them: behind a proxy, the server gets its name.
+  /// Returns true if this Host is one of them: behind a proxy, requests carry the public name.
   [[nodiscard]] bool has_host(std::string_view host) const;
   [[nodiscard]] bool has_all() const { return has("*"); }
 };
 
 class Gate {
  public:
-  /// `loopback`: only this machine can reach the server. `machine`: its name, which is then also accepted as
-  /// Host. With an empty token all requests are permitted.
-  /// `pictures`: the token for pictures alone; empty means that no such token exists.
+  /// `loopback`: the server listens only on the loopback interface. `machine`: this machine's name, also
+  /// accepted as Host. An empty `token` permits all requests. `pictures`: a token that gives access to images
+  /// only; empty for none.
   Gate(std::string token, bool loopback, const std::string& machine, unsigned port,
        std::string pictures = {});
   void admit(PageOrigins origins) { origins_ = std::move(origins); }
@@ -53,18 +53,19 @@ class Gate {
   /// `is_video`: the request is for live video.
   [[nodiscard]] Verdict judge(const RequestHead& head, bool is_video = false) const;
   [[nodiscard]] bool is_token(std::string_view text) const noexcept;
-  /// Whether it permits pictures, and nothing else. It is in URLs, which end up in logs.
+  /// Returns true for the token that gives access to images only. It is part of URLs, which end up in logs.
   [[nodiscard]] bool is_picture_token(std::string_view text) const noexcept {
     return !pictures_.empty() && equal_in_constant_time(text, pictures_);
   }
   [[nodiscard]] bool wants_token() const noexcept { return !token_.empty(); }
-  /// Cookies are shared by all ports of a machine, so the name contains the port.
+  /// Contains the port, because browsers share cookies between all ports of a host.
   [[nodiscard]] const std::string& cookie_name() const noexcept { return cookie_name_; }
   [[nodiscard]] const std::string& token() const noexcept { return token_; }
 
  private:
   [[nodiscard]] bool is_our_host(std::string_view host) const;
-  /// A program's header. No page of an attacker has it, whatever the name of its host.
+  /// Returns true if the Authorization header has the token. A browser page of another site cannot send it,
+  /// so Host does not matter then.
   [[nodiscard]] bool has_bearer(const RequestHead& head) const;
   [[nodiscard]] bool has_cookie(const RequestHead& head) const;
 
@@ -76,10 +77,10 @@ class Gate {
   PageOrigins origins_;
 };
 
-/// Whether a page of this machine, whatever its port, contains the picture that is asked for. Pages cannot change
-/// the Referer, except to none. A picture that a stylesheet loads has the stylesheet's address there.
+/// Returns true if the Referer is a page of this machine, on any port. A page can suppress its Referer but
+/// not forge it. For an image in a stylesheet, the Referer is the stylesheet's URL.
 [[nodiscard]] bool is_page_of_this_machine(std::string_view referer);
-/// "https://my.site", with a port or without, or "*".
+/// Returns true for "https://my.site" with an optional port, or "*".
 [[nodiscard]] bool is_origin(std::string_view text);
 
 }  // namespace freshframe::serve

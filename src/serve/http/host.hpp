@@ -1,4 +1,4 @@
-// What a connection may use of the server.
+// The interface of the server for its connections.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,7 +15,7 @@ class SnapshotDesk;
 class StateSource;
 class VideoDesk;
 
-/// The server as its connections see it. On the network's thread. Outlives every connection.
+/// The server as seen by its connections. Used on the network thread. Outlives every connection.
 class Host {
  public:
   Host() = default;
@@ -32,12 +32,12 @@ class Host {
   [[nodiscard]] virtual StateSource& state() noexcept = 0;
   /// The pipeline's clock.
   [[nodiscard]] virtual const freshframe::Clock& clock() const noexcept = 0;
-  /// Must be called when the images that clients wait for have changed.
+  /// Must be called when the set of images that clients wait for has changed.
   virtual void pump() = 0;
-  /// Calls pump() after the current handler. For destructors, in which a client must not get an image.
+  /// Calls pump() after the current handler. For destructors, in which no client may be given an image.
   virtual void pump_soon() = 0;
-  /// Shows a client the images that are ready for it, then calls pump(). In this order, because pump() encodes for
-  /// every client that still waits.
+  /// Gives a client the images that are ready for it, then calls pump(). In this order, because pump()
+  /// requests new images for clients that are still waiting.
   virtual void serve(PictureClient& client) = 0;
 };
 

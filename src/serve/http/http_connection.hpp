@@ -1,4 +1,4 @@
-// One HTTP connection: requests one after the other, with limits on their size and their time.
+// One HTTP connection: successive requests, with limits on size and time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,7 +20,7 @@ namespace freshframe::serve {
 
 class Host;
 
-/// Kept alive by its pending operations. On the network's thread.
+/// Owned by its pending operations. Used on the network thread.
 class HttpConnection final : public Connection,
                              private PictureClient,
                              public std::enable_shared_from_this<HttpConnection> {
@@ -48,9 +48,10 @@ class HttpConnection final : public Connection,
   void wait_for_look(LookWish wish);
   void give_question_up();
   void show_look(Reply reply);
-  /// Answers 503 with the reason if there is no picture.
+  /// Responds with 503 and the reason why there is no image.
   void send_no_picture();
-  /// While nothing is read or sent, so that a peer that has gone does not hold its place.
+  /// Watches for a disconnect while nothing is read or sent, so that a client that has left does not occupy a
+  /// slot.
   void watch_peer();
   void send(Reply reply, bool keep_alive);
   void finish();
@@ -69,12 +70,12 @@ class HttpConnection final : public Connection,
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   Time deadline_{};
-  std::optional<std::size_t> waited_port_;        // port of a requested picture
-  std::string picture_headers_;                   // headers of this picture
-  std::optional<std::int64_t> after_;             // the seq of the picture that the client has
-  std::shared_ptr<HttpConnection> waiting_self_;  // owns it while it waits for one
-  std::optional<std::uint64_t> question_;         // about the past, whose answer it waits for
-  Reply reply_;                                   // the reply that is being sent
+  std::optional<std::size_t> waited_port_;        // port of the requested image
+  std::string picture_headers_;                   // headers for that image
+  std::optional<std::int64_t> after_;             // seq of the image that the client already has
+  std::shared_ptr<HttpConnection> waiting_self_;  // keeps this object alive while it waits for an image
+  std::optional<std::uint64_t> question_;         // pending question about past images
+  Reply reply_;                                   // the response that is being sent
   std::string head_;
 };
 

@@ -1,4 +1,4 @@
-// The questions of a client to a look over HTTP, and the pictures as an answer.
+// HTTP requests for past images, and the responses to them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,33 +15,33 @@
 
 namespace freshframe::serve {
 
-/// The wishes of the client of a look: /api/look/NAME.jpg?at=-3, or /api/look/NAME.json?back=10&n=4.
+/// A parsed request for past images: /api/look/NAME.jpg?at=-3, or /api/look/NAME.json?back=10&n=4.
 struct LookWish {
   std::string name = {};
   std::vector<double> ages = {};  // seconds, the oldest first
   bool exact = true;
   int max_side = 1024;  // pixels
   bool json = false;
-  std::string words = {};  // the question in words, for messages
+  std::string words = {};  // the request in words, for messages
 };
 
-/// The name in the path, and `json`; nullopt means it is no path of a look.
+/// Parses the name and the format (`json`). Returns nullopt if the path is not that of a look.
 [[nodiscard]] std::optional<LookWish> look_wish(std::string_view path);
-/// Reads the rest of the wish. Returns what is wrong with it; empty means nothing.
+/// Parses the query. Returns an error message, or an empty string.
 [[nodiscard]] std::string read_look(std::string_view query, LookWish& wish);
-/// A picture of an answer.
+/// One image of a response.
 struct LookPicture {
   freshframe::Snapshot snapshot;  // without its frame
   media::JpegPicture jpeg;
 };
 
-/// Makes JPEGs as the client wants them. Each frame is gone when the next one is encoded, so that an answer holds no
-/// more than two. One thread.
+/// Encodes frames as JPEGs in the requested size. Each frame is released before the next one is encoded, so
+/// that at most two are in memory. Not thread-safe.
 class LookPictures {
  public:
   explicit LookPictures(int max_side) : max_side_(max_side) {}
 
-  /// Throws Error for a picture that cannot be encoded.
+  /// Throws Error if the image cannot be encoded.
   void add(freshframe::Snapshot snapshot);
   [[nodiscard]] const std::vector<LookPicture>& all() const noexcept { return all_; }
 
@@ -51,10 +51,10 @@ class LookPictures {
   std::vector<LookPicture> all_;
 };
 
-/// `pictures` holds at least one.
+/// `pictures` must not be empty.
 [[nodiscard]] Reply look_reply(const LookWish& wish, const std::vector<LookPicture>& pictures,
                                const media::LookSources& sources, const freshframe::Clock& clock);
-/// 503: there is no such picture.
+/// 503: there is no such image.
 [[nodiscard]] Reply no_snapshot(const LookWish& wish, const media::LookSource& source);
 
 }  // namespace freshframe::serve

@@ -1,8 +1,8 @@
-// The names of Boost that the server uses, and the includes that Boost needs in C++20.
+// Aliases for the parts of Boost that the server uses, and includes that Boost needs in C++20.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <utility>  // before Asio 1.74, which does not include it
+#include <utility>  // must precede Asio 1.74, which does not include it
 
 // Asio's coroutines are of a draft of C++20. NOLINTNEXTLINE(readability-identifier-naming)
 #define BOOST_ASIO_DISABLE_CO_AWAIT

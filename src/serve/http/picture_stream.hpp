@@ -1,4 +1,4 @@
-// One client that gets a port's pictures as parts of one answer (MJPEG), such as an <img>, VLC or Home
+// One client that receives a port's images as a multipart response (MJPEG), such as an <img>, VLC or Home
 // Assistant.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -18,19 +18,19 @@ namespace freshframe::serve {
 
 class Host;
 
-/// Kept alive by its pending read. On the network's thread. One picture is in flight: the next one is taken
-/// when the socket has accepted it, and is then the newest. The socket's buffer is small, so that a slow
-/// client does not have seconds of pictures in it.
+/// Owned by its pending read. Used on the network thread. Sends one image at a time: when the socket has
+/// accepted it, the newest one follows. The socket's buffer is small, so that it cannot hold seconds of
+/// images for a slow client.
 class PictureStream final : public Connection,
                             private PictureClient,
                             public std::enable_shared_from_this<PictureStream> {
  public:
-  static constexpr std::size_t kMost = 32;  // streams of one server
+  static constexpr std::size_t kMost = 32;  // streams per server
 
   /// `port`: its index in the hub.
   PictureStream(Host& host, Socket socket, std::size_t port, StreamWishes wishes);
   ~PictureStream() override;
-  /// `head`: of the answer.
+  /// `head`: the response head.
   void start(std::string head);
   void check(Time now) override;
   void cut() override;
@@ -55,17 +55,17 @@ class PictureStream final : public Connection,
   net::steady_timer timer_;
   const std::size_t port_;
   const StreamWishes wishes_;
-  std::array<char, 512> ignored_{};  // bytes of the client, which nobody reads
-  std::string head_;                 // head of the part that is being written
-  LivePictureRef picture_;           // picture of this part
-  std::size_t written_ = 0;          // bytes of this part
+  std::array<char, 512> ignored_{};  // input from the client, discarded
+  std::string head_;                 // head of the part being written
+  LivePictureRef picture_;           // image of this part
+  std::size_t written_ = 0;          // bytes of this part written so far
   bool writing_ = false;
-  bool ready_ = false;  // for another picture
-  bool ended_ = false;  // the client has not closed it yet
-  Time due_{};          // time of the next picture
-  Time progress_{};     // the client has accepted a byte
+  bool ready_ = false;  // for another image
+  bool ended_ = false;  // the last image was sent; waits for the client to close
+  Time due_{};          // earliest time of the next image
+  Time progress_{};     // when the client last accepted a byte
   std::uint64_t last_ = 0;
-  LivePictureRef newest_;  // the newest picture that was sent
+  LivePictureRef newest_;  // the newest image that was sent
 };
 
 }  // namespace freshframe::serve

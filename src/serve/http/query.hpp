@@ -1,4 +1,4 @@
-// The parameters of a request's address.
+// Query parameters of a request.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,10 +10,11 @@
 
 namespace freshframe::serve {
 
-/// Decodes %41, and + where it is a space. Returns nullopt for a broken escape or a zero byte.
+/// Decodes percent escapes, and "+" if it stands for a space. Returns nullopt for an invalid escape or a zero
+/// byte.
 [[nodiscard]] std::optional<std::string> strictly_decoded(std::string_view text, bool plus_is_space);
 
-/// A parameter is absent, cannot be read, or has a value. A default replaces an absent one alone.
+/// Callers use a default only for an absent parameter, never for an unreadable one.
 enum class Parameter : std::uint8_t { Absent, Unreadable, Read };
 
 struct QueryValue {
@@ -23,13 +24,14 @@ struct QueryValue {
 
 /// The first value of `name` in "a=1&b=2".
 [[nodiscard]] QueryValue query_value(std::string_view query, std::string_view name);
-/// Whether the parameter is there. It may be unreadable.
+/// Returns true if the parameter is present, even if it is unreadable.
 [[nodiscard]] bool has_parameter(std::string_view query, std::string_view name);
-/// Reads a number within limits. Changes `into` if it was read. A text that is no such number is unreadable.
+/// Reads a number within limits into `into`, which is unchanged if there is none. Anything else is
+/// Unreadable.
 [[nodiscard]] Parameter read_number(std::string_view query, std::string_view name, double least, double most,
                                     double& into);
-/// Why an address with this query cannot be answered where `known` parameters can be given: a broken escape, an unknown
-/// name, a name that is there twice. Returns an empty text if it can be answered.
+/// Checks a query against the `known` parameters. Returns an error message for an invalid escape, an unknown
+/// name or a duplicate, otherwise an empty string.
 [[nodiscard]] std::string find_query_fault(std::string_view query,
                                            std::initializer_list<std::string_view> known);
 

@@ -12,22 +12,22 @@ inline constexpr std::string_view kStreamType = "multipart/x-mixed-replace; boun
 
 struct Reply {
   unsigned status = 200;
-  std::string_view type = "text/plain; charset=utf-8";  // static, or of `keep`
+  std::string_view type = "text/plain; charset=utf-8";  // used unless `fixed` is set
   std::string body = {};                                // unless `fixed` is set
   std::string_view fixed = {};                          // static
-  std::string headers = {};                             // more of them, each with its line end
-  bool sized = true;                                    // it has a length
-  bool framed = false;                                  // a page that others may embed in theirs
-  std::shared_ptr<const void> keep = {};                // the owner of `fixed` and `type`
+  std::string headers = {};                             // additional headers, each with its CRLF
+  bool sized = true;                                    // false: no Content-Length
+  bool framed = false;                                  // other sites may embed this page
+  std::shared_ptr<const void> keep = {};                // owns `fixed` and `type` if they are not static
 };
 
-/// Makes the head of a stream of pictures, which has no length.
+/// The head of an MJPEG stream, which has no Content-Length.
 [[nodiscard]] std::string format_stream_head(const Reply& reply);
-/// The start line, all headers and the empty line. Every answer carries the same protective headers.
+/// The status line, all headers and the empty line. Every response has the same security headers.
 [[nodiscard]] std::string format_head(const Reply& reply, bool keep_alive);
-/// A short text as an answer.
+/// A plain-text response.
 [[nodiscard]] Reply plain(unsigned status, std::string text);
-/// The Date header with its line end (RFC 9110, 6.6.1).
+/// The Date header with its CRLF (RFC 9110, 6.6.1).
 [[nodiscard]] std::string date_header();
 
 }  // namespace freshframe::serve

@@ -1,4 +1,4 @@
-// What HTTP demands of each request before its path matters (RFC 9110, RFC 9112).
+// HTTP's requirements for every request, whatever its path (RFC 9110, RFC 9112).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,18 +11,18 @@
 
 namespace freshframe::serve {
 
-/// Facts about a request beside its head.
+/// Properties of a request that are not in its RequestHead.
 struct RequestFacts {
-  unsigned version = 11;          // of HTTP: 10 for 1.0
-  std::size_t hosts = 1;          // Host headers
-  std::size_t origins = 0;        // Origin headers
-  bool has_body = false;          // chunks, or a length above 0
-  bool has_other_coding = false;  // a Transfer-Encoding other than chunked
-  std::string_view own_host;      // address and port at which the client has connected
+  unsigned version = 11;          // HTTP version: 10 for 1.0
+  std::size_t hosts = 1;          // number of Host headers
+  std::size_t origins = 0;        // number of Origin headers
+  bool has_body = false;          // chunked, or Content-Length above 0
+  bool has_other_coding = false;  // Transfer-Encoding other than chunked
+  std::string_view own_host;      // address and port that the client connected to
 };
 
-/// Returns the answer to a request that HTTP, or this server as a whole, does not allow, or to OPTIONS. Otherwise, changes
-/// `head` so that its target begins with '/', its method is GET, and its Host is set.
+/// Returns the response to OPTIONS and to requests that HTTP or this server does not allow. Otherwise returns
+/// nullopt and normalizes `head`: its target begins with '/', its method is GET and its Host is set.
 [[nodiscard]] std::optional<Reply> apply_rules(RequestHead& head, const RequestFacts& facts);
 
 }  // namespace freshframe::serve

@@ -1,4 +1,4 @@
-// From a request's head to its answer; no sockets in here.
+// Maps a request head to its response. No I/O.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,9 +19,9 @@
 
 namespace freshframe::serve {
 
-inline constexpr std::size_t kMaxTarget = 2048;  // bytes of a request's path and query
+inline constexpr std::size_t kMaxTarget = 2048;  // bytes of path and query
 
-/// The source of the state that handlers read.
+/// The state that handlers read.
 class StateSource {
  public:
   StateSource() = default;
@@ -30,38 +30,39 @@ class StateSource {
   virtual ~StateSource() = default;
   [[nodiscard]] virtual const Sampler& sample_now() = 0;
   [[nodiscard]] virtual bool has_port(std::string_view name) const = 0;
-  /// nullopt means a look has this name; otherwise the names of the existing looks, as a text.
+  /// Returns nullopt if there is a look with this name, otherwise a list of the existing looks for the
+  /// message.
   [[nodiscard]] virtual std::optional<std::string> explain_missing_look(std::string_view name) const = 0;
-  /// A document of the program's own; null without one.
+  /// A document registered by the program, or null.
   [[nodiscard]] virtual std::shared_ptr<const Document> document(std::string_view path) const = 0;
 };
 
-/// The wishes of the client of a stream of pictures.
+/// Parameters of an MJPEG stream.
 struct StreamWishes {
   static constexpr double kMostPerSecond = 15;
   double fps = 10;     // at most
-  int max_side = 960;  // pixels of the longer side that it can show
+  int max_side = 960;  // pixels of the longer side
 };
 
-/// The wishes of the client of a single picture.
+/// Parameters of a single image.
 struct PictureWish {
-  std::optional<std::int64_t> after = {};  // it has the picture with this seq
+  std::optional<std::int64_t> after = {};  // seq of the image that the client already has
 };
 
 struct Routed {
   enum class To : std::uint8_t { Reply, Live, Video, Picture, Stream, Look };
   To to = To::Reply;
-  Reply reply = {};          // for To::Reply; for To::Picture and To::Stream only the headers
+  Reply reply = {};          // for To::Reply; for To::Picture and To::Stream only its headers
   std::string port = {};     // for To::Picture and To::Stream
   StreamWishes wishes = {};  // for To::Stream
   PictureWish wish = {};     // for To::Picture
   LookWish look = {};        // for To::Look
-  bool permitted = false;    // the Host and Origin are accepted, and the token, if needed, is right
+  bool permitted = false;    // Host and Origin are accepted, and so is the token if one is needed
 };
 
-/// `head`: of a request that apply_rules() has let pass.
+/// `head`: a request that apply_rules() has accepted.
 [[nodiscard]] Routed route(const RequestHead& head, const Gate& gate, StateSource& source);
-/// 503 with the reason for which a port has no picture.
+/// 503 with the reason why a port has no image.
 [[nodiscard]] Reply no_picture(const Snapshot& seen);
 
 }  // namespace freshframe::serve

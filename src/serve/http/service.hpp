@@ -1,4 +1,4 @@
-// The network's thread: listens, keeps the connections, samples the pipeline, and sends states to the viewers.
+// The network thread: accepts connections, samples the pipeline, and sends its state to the viewers.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,21 +22,21 @@
 
 namespace freshframe::serve {
 
-/// Used on the thread that runs `io()`, except for the constructor and the destructor: the thread must not
-/// run then.
+/// Used on the thread that runs `io()`. The constructor and destructor must be called while that thread is
+/// not running.
 class Service final : public StateSource, public Host {
  public:
   using Clock = std::chrono::steady_clock;
   static constexpr auto kTick = std::chrono::milliseconds(250);
 
-  /// Does not listen: for connections from elsewhere.
+  /// Does not listen. Connections are passed to welcome().
   Service(std::shared_ptr<core::PipelineCore> core, ServeOptions options, Gate gate);
   ~Service() override;
 
   void listen(net::ip::tcp::acceptor acceptor);
-  /// Begins to sample the pipeline and to encode requested pictures.
+  /// Starts to sample the pipeline and to encode requested images.
   void start();
-  /// Takes a connection over.
+  /// Takes over an accepted connection.
   void welcome(Socket socket);
 
   [[nodiscard]] net::io_context& io() noexcept { return io_; }

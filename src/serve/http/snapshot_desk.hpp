@@ -1,4 +1,4 @@
-// Answers the questions of clients about the last seconds, each on its own thread.
+// Answers requests for past images, each on its own thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -25,14 +25,14 @@
 
 namespace freshframe::serve {
 
-/// How many questions each client may ask: a full minute's at once, then one at a time as they come back.
-/// A client is an IPv4 address, or the /64 of an IPv6 address.
+/// Rate limit per client, a token bucket: a minute's worth of requests in a burst, then one at a time as they
+/// refill. A client is an IPv4 address or the /64 of an IPv6 address.
 class LookRates {
  public:
   using Time = std::chrono::steady_clock::time_point;
   explicit LookRates(double per_minute) : per_minute_(per_minute) {}
 
-  /// `client`: its address. Takes one. Returns 0, or the seconds until the client may ask again.
+  /// `client`: its address. Takes one token. Returns 0, or the seconds to wait if there is none.
   [[nodiscard]] double take(const std::string& client, Time now);
   [[nodiscard]] double per_minute() const noexcept { return per_minute_; }
 
@@ -44,36 +44,37 @@ class LookRates {
   [[nodiscard]] double compute_left(const Left& left, Time now) const;
 
   double per_minute_;
-  std::map<std::string, Left> clients_;  // clients that have less than all, by their networks
+  std::map<std::string, Left> clients_;  // clients below their full budget, by network
 };
 
-/// Used on the network's thread, which decodes nothing.
+/// Used on the network thread. Decoding happens on other threads.
 class SnapshotDesk {
  public:
   using Done = std::function<void(Reply)>;
   static constexpr std::size_t kAtOnce = 4;
 
-  /// `post` runs a function on the network's thread soon; it is called on any thread. Throws OptionError.
+  /// `post` queues a function for the network thread. It is called from any thread. Throws OptionError.
   SnapshotDesk(std::shared_ptr<core::PipelineCore> core, const std::vector<std::string>& names, double rate,
                std::function<void(std::function<void()>)> post);
-  /// close().
+  /// Calls close().
   ~SnapshotDesk();
   SnapshotDesk(const SnapshotDesk&) = delete;
   SnapshotDesk& operator=(const SnapshotDesk&) = delete;
 
-  /// Whether a client may ask for this name, and a look has it now.
+  /// Returns true if clients may use this name, and a look has it now.
   [[nodiscard]] bool has(std::string_view name) const { return find(name) && find_look(name); }
-  /// The names that has() knows, as a text.
+  /// The names that has() accepts, for messages.
   [[nodiscard]] std::string names() const;
-  /// The fate of a question: it has a number, or is refused with an answer.
+  /// The number of an accepted request, or the response to a refused one.
   using Asked = std::variant<std::uint64_t, Reply>;
-  /// Calls `done` later with the answer, unless the question is refused or given up. The name is a served one.
+  /// Calls `done` later with the response, unless the request is refused or given up. has() must be true for
+  /// the name.
   [[nodiscard]] Asked ask(LookWish wish, const std::string& client, Done done);
-  /// The asker has gone: the question ends at its next packet or picture, and gives its place back then.
+  /// Cancels a request whose client has left. It stops at its next packet or frame, and frees its slot then.
   void give_up(std::uint64_t number);
-  /// Returns the served looks that are there now.
+  /// Returns the looks that can be used now.
   [[nodiscard]] std::vector<LookInfo> info() const;
-  /// Ends all questions and refuses others. The answers are posted when it returns.
+  /// Cancels all requests and refuses new ones. Their responses are posted before it returns.
   void close();
 
  private:
@@ -86,7 +87,7 @@ class SnapshotDesk {
   };
 
   [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const;
-  /// The look that works at the place of this name. Returns null if no look has it.
+  /// The look that has this name now, or null.
   [[nodiscard]] std::shared_ptr<LookBack> find_look(std::string_view name) const;
   [[nodiscard]] Reply answer(const LookWish& wish, const std::stop_token& stop) const;
   [[nodiscard]] std::optional<Reply> refusal(const std::string& client);

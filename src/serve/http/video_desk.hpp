@@ -1,4 +1,4 @@
-// All ports that pages may watch, and the way in of what other threads hand over.
+// All ports that pages can watch, and the queue through which other threads reach the network thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace freshframe::serve {
 
-/// The network's thread.
+/// Used on the network thread.
 class VideoDesk {
  public:
   VideoDesk(std::shared_ptr<core::PipelineCore> core, net::io_context& io)
@@ -38,11 +38,11 @@ class VideoDesk {
     }
     return names;
   }
-  /// Begins to serve what comes.
+  /// Starts to process results and packets.
   void start() {
     bell_->answer_by([this] { net::post(io_, [this] { take(); }); });
   }
-  /// Ends that: no thread posts from now on.
+  /// Stops that: other threads post nothing from now on.
   void close() {
     bell_->answer_by({});
     is_open_ = false;
@@ -55,8 +55,8 @@ class VideoDesk {
 
  private:
   void take() {
-    if (!is_open_) return;  // posted before close(), after which clients may be cut
-    bell_->quiet();         // first: what comes meanwhile rings again, even if a port fails
+    if (!is_open_) return;  // posted before close(); clients may be gone
+    bell_->quiet();         // first: what arrives from here on rings again, even if a port throws
     for (auto& port : ports_) {
       if (!port.clients().empty() && port.take()) pump(port);
     }
@@ -68,7 +68,7 @@ class VideoDesk {
   const std::shared_ptr<core::PipelineCore> core_;
   const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
   net::io_context& io_;
-  std::deque<VideoPort> ports_;  // addresses stay
+  std::deque<VideoPort> ports_;  // a deque, because addresses must not change
   bool is_open_ = true;
 };
 

@@ -1,4 +1,4 @@
-// One page over /api/video: its token, its views, and one message on its way at a time.
+// One page on /api/video: its token and its views. Writes one message at a time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -26,8 +26,9 @@ namespace freshframe::serve {
 
 class Host;
 
-/// Kept alive by its pending operations. On the network's thread. All messages are shared with other pages: a page that
-/// stops reading costs the message that is being written, and its places in the rings, until it is cut.
+/// Owned by its pending operations. Used on the network thread. Messages are shared with other pages: a page
+/// that stops reading costs only the message that is being written, and its positions in the rings, until it
+/// is closed.
 class VideoWatcher final : public Connection,
                            public VideoViewer,
                            public VideoClient,
@@ -36,7 +37,7 @@ class VideoWatcher final : public Connection,
  public:
   using Request = boost::beast::http::request<boost::beast::http::empty_body>;
 
-  /// `is_known`: the request had the token, or needs no token.
+  /// `is_known`: the request had the token, or none is needed.
   VideoWatcher(Host& host, Socket socket, bool is_known);
   ~VideoWatcher() override;
   void start(Request request);
@@ -53,7 +54,7 @@ class VideoWatcher final : public Connection,
   void on_watch(std::vector<WatchWish> wishes);
   void on_acks(const VideoRequest& request);
   void welcome();
-  /// Returns true if this message is one too many in its second.
+  /// Counts a message. Returns true if there were too many in this second.
   [[nodiscard]] bool count_message();
   void refuse(unsigned code, const char* reason);
   void write(std::string head, std::string_view body, std::shared_ptr<const void> keep, bool binary);
@@ -68,16 +69,16 @@ class VideoWatcher final : public Connection,
   boost::beast::websocket::stream<Socket> socket_;
   std::optional<Request> request_;
   boost::beast::flat_buffer buffer_;
-  std::list<VideoView> views_;        // the first is the one whose turn it is
-  std::deque<std::string> texts_;     // to be sent before the views' messages
-  std::string head_;                  // head of the message that is being written
-  std::shared_ptr<const void> body_;  // as head_
+  std::list<VideoView> views_;        // in round-robin order, the next one first
+  std::deque<std::string> texts_;     // sent before the views' messages
+  std::string head_;                  // head of the message being written
+  std::shared_ptr<const void> body_;  // owner of its body
   bool writes_ = false;
   bool accepted_ = false;
   bool closing_ = false;
   bool is_known_;
-  Time deadline_{};       // until it is accepted and known, or closed
-  Time counted_since_{};  // messages, against floods
+  Time deadline_{};       // for the handshake and token, or for closing
+  Time counted_since_{};  // start of the second for count_message()
   int counted_ = 0;
 };
 

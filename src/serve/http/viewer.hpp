@@ -1,4 +1,4 @@
-// One dashboard over a WebSocket: at most one state is in flight, and the newest follows it.
+// One dashboard on a WebSocket. At most one state is in flight, followed by the newest.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,9 +18,8 @@ namespace freshframe::serve {
 
 class Host;
 
-/// Kept alive by its pending operations. On the network's thread. The messages are shared with all viewers. A
-/// viewer itself has only a few hundred bytes, which is the cost of a viewer that stops reading until it is
-/// cut.
+/// Owned by its pending operations. Used on the network thread. Messages are shared with all viewers, so a
+/// viewer that stops reading costs only a few hundred bytes until it is closed.
 class Viewer final : public Connection, public StateViewer, public std::enable_shared_from_this<Viewer> {
  public:
   using Request = boost::beast::http::request<boost::beast::http::empty_body>;
@@ -36,7 +35,7 @@ class Viewer final : public Connection, public StateViewer, public std::enable_s
   void on_accepted();
   void read();
   void on_message();
-  /// Returns true if this message is one too many in its second.
+  /// Counts a message. Returns true if there were too many in this second.
   [[nodiscard]] bool count_message();
   void refuse(const char* reason);
   void push(std::shared_ptr<const std::string> message);
@@ -46,12 +45,12 @@ class Viewer final : public Connection, public StateViewer, public std::enable_s
   boost::beast::websocket::stream<Socket> socket_;
   std::optional<Request> request_;
   boost::beast::flat_buffer buffer_;
-  std::deque<std::shared_ptr<const std::string>> outgoing_;  // the first is being written
-  Time deadline_{};                                          // until it is accepted, or once it is refused
+  std::deque<std::shared_ptr<const std::string>> outgoing_;  // the first one is being written
+  Time deadline_{};  // for the handshake, or for closing after a refusal
   bool accepted_ = false;
   bool closing_ = false;
-  std::optional<Time> state_sent_;  // when it was sent, until it is acknowledged
-  Time counted_since_{};            // messages, against floods
+  std::optional<Time> state_sent_;  // send time of the state that is not acknowledged yet
+  Time counted_since_{};            // start of the second for count_message()
   int counted_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// The page's files, compiled in: see cmake/web_files.cmake.
+// The dashboard's files, embedded at build time by cmake/web_files.cmake.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,7 @@ namespace freshframe::serve {
 struct WebFile {
   std::string_view path;  // "/" for index.html, else "/" and its path in web/
   std::string_view type;
-  std::string_view etag;  // with its quotes
+  std::string_view etag;  // including the quotes
   std::string_view body;
 };
 

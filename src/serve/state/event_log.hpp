@@ -1,4 +1,4 @@
-// Events, found by comparing each snapshot with the one before.
+// Events, found by comparing each snapshot with the previous one.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,14 +17,14 @@
 
 namespace freshframe::serve {
 
-/// At most 100 events, each with its repetitions. When there is no room, the oldest one is dropped that is
-/// neither an outage nor a first drop or loss. One thread.
+/// Keeps at most 100 events and counts repetitions. When full, it drops the oldest event that is neither an
+/// outage nor a first drop or loss. Not thread-safe.
 class EventLog {
  public:
   static constexpr std::size_t kKept = 100;
 
   void follow(const Snapshot& seen, const core::PipelineCore& core);
-  /// Oldest first, by their newest repetition.
+  /// Sorted by the time of their last repetition, oldest first.
   [[nodiscard]] std::vector<Event> events() const;
 
  private:
@@ -40,7 +40,7 @@ class EventLog {
   };
 
   struct Repeated {
-    std::string detail = {};  // with kind and subject, the identity of an event
+    std::string detail = {};  // identifies an event together with kind and subject
     std::uint64_t count = 1;
   };
   struct Entry {
@@ -49,7 +49,7 @@ class EventLog {
   };
   struct NodeErrors {
     std::uint64_t counted = 0;
-    std::string text;  // text of the newest, with its traceback
+    std::string text;  // newest message, with its traceback
   };
 
   void add(double time, std::string_view kind, const std::string& subject, std::string text);
@@ -68,13 +68,13 @@ class EventLog {
   std::uint64_t count_ = 0;
   std::optional<core::LifePhase> phase_;
   std::uint64_t last_error_ = 0;
-  std::map<std::string, NodeErrors> errors_;  // by node
-  /// Drops that were reported, by edge and cause.
+  std::map<std::string, NodeErrors> errors_;  // by node name
+  /// Drops reported so far, by edge and cause.
   std::map<std::pair<std::int64_t, DropCause>, std::uint64_t> drops_;
   std::map<std::string, SourceSeen> sources_;
-  std::map<std::string, int> numbers_;  // numbers of the nodes by name
+  std::map<std::string, int> numbers_;  // node numbers by name
   bool stalled_ = false;
-  std::optional<std::uint64_t> last_gil_stall_;  // none before the first sample
+  std::optional<std::uint64_t> last_gil_stall_;  // nullopt before the first sample
 };
 
 }  // namespace freshframe::serve

@@ -1,4 +1,4 @@
-// Writes JSON that is safe in any context: names may contain any characters.
+// Writes JSON that is safe to embed anywhere. Names may contain any characters.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,7 +16,7 @@ namespace freshframe::serve {
 /// HTML and scripts.
 void append_json(std::string& out, std::string_view text);
 
-/// Builds one JSON text from left to right. It writes the commas. The caller matches begin and end.
+/// Builds a JSON string from left to right, including commas. The caller must match begin and end.
 class JsonWriter {
  public:
   JsonWriter& begin_object() { return open('{'); }
@@ -38,14 +38,14 @@ class JsonWriter {
   }
   JsonWriter& value(const char* text) { return value(std::string_view(text)); }
   JsonWriter& value(bool truth) { return raw(truth ? "true" : "false"); }
-  /// A number that is not finite becomes null: JSON has no such numbers.
+  /// Writes null for a number that is not finite, which JSON cannot represent.
   JsonWriter& value(double number);
   template <std::integral T>
   JsonWriter& value(T number) {
     return raw(std::to_string(number));
   }
   JsonWriter& null() { return raw("null"); }
-  /// A value that is JSON already.
+  /// Inserts a value that is already JSON.
   JsonWriter& json(std::string_view text) { return raw(text); }
   template <class T>
   JsonWriter& value(const std::optional<T>& item) {

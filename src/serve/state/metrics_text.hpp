@@ -1,4 +1,4 @@
-// The snapshot in Prometheus' text format 0.0.4.
+// A snapshot in the Prometheus text format 0.0.4.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,7 +11,7 @@ namespace freshframe::serve {
 
 inline constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Whether there is a server that counts them.
+/// Whether a server counts the viewers.
 enum class Viewers : std::uint8_t { Unknown, Known };
 
 [[nodiscard]] std::string metrics_text(const Snapshot& seen, Viewers viewers);

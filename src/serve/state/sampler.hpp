@@ -1,4 +1,4 @@
-// Samples the pipeline a few times per second and remembers the data for rates, history and events.
+// Samples the pipeline a few times per second, and keeps what rates, history and events need.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,16 +15,15 @@
 
 namespace freshframe::serve {
 
-/// The Unix time that answers of the server call now, in seconds.
+/// Current Unix time in seconds, for responses.
 [[nodiscard]] double unix_now();
 
-/// One thread. The cost for the pipeline is the reading of the counters: each edge's mutex for a moment.
+/// Not thread-safe. Each sample locks every edge's mutex briefly.
 class Sampler {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// `away_after`: seconds that a source may deliver nothing before judge_health() reports it; nullopt means any
-  /// time.
+  /// `away_after`: seconds without data from a source before judge_health() reports it; nullopt for never.
   explicit Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_after = {});
 
   void sample(Time now, GilFindings gil);
@@ -40,7 +39,7 @@ class Sampler {
     Stats stats;
   };
 
-  /// Nodes and edges come and go: what is kept of each follows its number.
+  /// Matches the remembered data to the nodes and edges by number, because they can be added and removed.
   void follow_changes();
   void compute_rates(Time now);
   void judge(GilFindings gil);
@@ -50,8 +49,8 @@ class Sampler {
   Snapshot seen_;
   History history_;
   EventLog events_;
-  std::deque<Moment> moments_;       // moments of the last second and one before
-  std::vector<std::int64_t> nodes_;  // the numbers of those in seen_
+  std::deque<Moment> moments_;       // the last second, and one sample before it
+  std::vector<std::int64_t> nodes_;  // numbers of the nodes in seen_
   std::vector<std::int64_t> edges_;
   std::optional<Time> history_at_;
 };

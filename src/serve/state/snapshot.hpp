@@ -1,4 +1,4 @@
-// One snapshot of a pipeline, with the values derived from earlier ones: rates, history, events.
+// A snapshot of a pipeline, with values derived from earlier ones: rates, history, events.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,21 +19,21 @@
 
 namespace freshframe::serve {
 
-/// Equal events are one: the same kind and subject, and the same cause or culprit.
+/// Events with the same kind, subject, and cause or culprit are combined into one.
 struct Event {
-  std::uint64_t id = 0;     // from 1; a repetition gets a new one
+  std::uint64_t id = 0;     // from 1; a repetition gets a new id
   double first = 0;         // Unix time
-  double time = 0;          // Unix time of the newest
-  std::uint64_t count = 0;  // repetitions
+  double time = 0;          // Unix time of the newest repetition
+  std::uint64_t count = 0;  // number of times
   std::string kind;         // drop, loss, stall, outage, reconnect, error, gil, start, end
   std::string subject;      // a node, or "parent -> child"
-  std::string text;         // text of the newest
+  std::string text;         // node name, or "parent -> child"
 };
 
-/// Per second, over the last one.
+/// Rates per second, averaged over the last second.
 struct NodeRates {
   double processed = 0;
-  double undecoded = 0;  // of a source, see SourceStats
+  double undecoded = 0;  // sources only, see SourceStats
   std::map<NodeDropCause, double> drops;
   double lost = 0;
   double gil_wait = 0;  // seconds per second, like the next
@@ -45,23 +45,23 @@ struct EdgeRates {
   double lost = 0;
 };
 
-/// One view of a page over /api/video.
+/// One view of a page on /api/video.
 struct WatcherInfo {
-  bool jpeg = false;           // it gets JPEGs, not the camera's own pictures
-  std::uint64_t left_out = 0;  // pictures, as the page was too slow
+  bool jpeg = false;           // receives JPEGs instead of the camera's own video
+  std::uint64_t left_out = 0;  // frames skipped because the page was too slow
 };
 
 struct ViewInfo {
   std::string port;
-  std::uint64_t encoded = 0;  // pictures
+  std::uint64_t encoded = 0;  // images
   std::size_t viewers = 0;
   std::vector<WatcherInfo> watchers = {};
 };
 
 struct LookInfo {
   std::string name;
-  std::uint64_t answered = 0;  // questions
-  std::uint64_t refused = 0;   // for the client's rate, or because others were being answered
+  std::uint64_t answered = 0;  // requests
+  std::uint64_t refused = 0;   // refused by the rate limit, or because too many were being answered
   std::uint64_t failed = 0;
 };
 
@@ -69,26 +69,26 @@ struct Snapshot {
   double time = 0;  // Unix time
   std::string pipeline;
   core::GraphState graph;
-  std::vector<NodeRates> node_rates;  // as graph.stats.nodes
-  std::vector<EdgeRates> edge_rates;  // as graph.stats.edges
-  /// As graph.stats.nodes: seconds for which a source has delivered nothing because it has no connection.
+  std::vector<NodeRates> node_rates;  // in the order of graph.stats.nodes
+  std::vector<EdgeRates> edge_rates;  // in the order of graph.stats.edges
+  /// In the order of graph.stats.nodes: seconds without data from a source because it is disconnected.
   std::vector<std::optional<double>> away;
   std::optional<core::ErrorNote> error;  // the error that ended the pipeline
   GilFindings gil;
-  std::vector<Finding> findings;  // the worst first
+  std::vector<Finding> findings;  // worst first
   std::vector<ViewInfo> views;
   std::vector<LookInfo> looks;
   std::size_t viewers = 0;
 };
 
-/// One point per second; nullopt means no data.
+/// One point per second; nullopt for no data.
 using Series = std::deque<std::optional<double>>;
 
-/// The last minute. Every series has the same number of points. The series are in the order of Stats.
+/// The last minute. All series have the same number of points and are in the order of Stats.
 struct History {
   struct EdgeSeries {
-    Series rate;     // delivered per second
-    Series dropped;  // per second
+    Series rate;     // deliveries per second
+    Series dropped;  // drops per second
     Series waiting;
     Series age_p50;
   };
@@ -96,21 +96,21 @@ struct History {
 
   double time = 0;  // Unix time of the last point
   std::size_t points = 0;
-  std::vector<std::int64_t> node_numbers;  // numbers of node_rates
-  std::vector<std::int64_t> edge_numbers;  // numbers of edges
+  std::vector<std::int64_t> node_numbers;  // node numbers in the order of node_rates
+  std::vector<std::int64_t> edge_numbers;  // edge numbers in the order of edges
   std::vector<EdgeSeries> edges;
   std::vector<Series> node_rates;
 };
 
 struct Health {
   bool good = false;
-  std::string reason;  // "ok", or why not
+  std::string reason;  // "ok", or the reason why not
 };
 [[nodiscard]] Health judge_health(const Snapshot& seen);
 
 [[nodiscard]] std::string_view to_string(core::LifePhase phase) noexcept;
 [[nodiscard]] std::string_view to_string(core::NodeKind kind) noexcept;
-/// The measured value; nullopt without entries, for which quantiles are 0.
+/// Returns nullopt for a quantile without samples, which Stats reports as 0.
 [[nodiscard]] inline std::optional<double> drop_unmeasured(double quantile) {
   return quantile > 0 ? std::optional(quantile) : std::nullopt;
 }

@@ -1,4 +1,4 @@
-// The snapshot as the JSON that docs/reference/state.md describes.
+// A snapshot as JSON, in the format of docs/reference/state.md.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace freshframe::serve {
 
-/// `typed`: with "type": "state", as the WebSocket sends it.
+/// `typed`: adds "type": "state", for WebSocket messages.
 [[nodiscard]] std::string state_json(const Sampler& sampler, bool typed);
 [[nodiscard]] std::string why_json(const Why& why);
 [[nodiscard]] std::string history_json(const History& history);

@@ -1,4 +1,4 @@
-// Reads the JSON of a page.
+// Parses JSON from a page.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,10 +11,11 @@
 
 namespace freshframe::serve {
 
-/// Discarded if the text is not JSON, or an object in it has a key twice: the second value would hide the first.
+/// Returns a discarded value if the text is not JSON or an object has a duplicate key, whose second value
+/// would replace the first.
 [[nodiscard]] inline nlohmann::json strict_json(std::string_view text) {
   using Json = nlohmann::json;
-  std::vector<std::set<std::string>> keys;  // keys of the objects that are open
+  std::vector<std::set<std::string>> keys;  // keys of each open object
   bool repeats = false;
   const auto note = [&](int /*depth*/, Json::parse_event_t event, const Json& parsed) {
     if (event == Json::parse_event_t::object_start) keys.emplace_back();

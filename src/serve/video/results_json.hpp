@@ -1,4 +1,4 @@
-// Results as JSON for pages: objects in eighths of a pixel, counts, lines and zones.
+// Results as JSON for pages: objects in units of 1/8 pixel, counts, lines and zones.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,14 +13,14 @@
 
 namespace freshframe::serve {
 
-/// Whether pages can draw a value of this type.
+/// Returns true if pages can draw values of this type.
 [[nodiscard]] bool is_for_pages(const ValueRef& value);
 
-/// The results of one port, one after the other. It remembers what pages must know before the first one.
+/// Converts successive results of one port. Remembers what a page needs before the first one.
 class ResultsJson {
  public:
-  /// The body of a message of results; nullopt means not a value for pages. `size`: of the picture in which
-  /// they were found.
+  /// The body of a results message, or nullopt if pages cannot show the value. `size`: of the image in which
+  /// the objects were found.
   [[nodiscard]] std::optional<std::string> write(const Stamp& stamp, const ValueRef& value,
                                                  PictureSize size = {});
   /// Members of a start message: results, names, lines, zones.
@@ -30,9 +30,9 @@ class ResultsJson {
   void write_objects(JsonWriter& json, const Circles& found);
   void write_objects(JsonWriter& json, const Detections& found);
 
-  std::string_view kind_;  // "boxes" or "circles"; empty means there was no result
+  std::string_view kind_;  // "boxes" or "circles"; empty before the first result
   ClassNames names_;
-  std::string lines_;  // as JSON; empty means none
+  std::string lines_;  // JSON, or empty
   std::string zones_;
 };
 

@@ -1,4 +1,5 @@
-// The things that other threads hand over to the network's: results of nodes, and the signal that there is something.
+// Passes data from other threads to the network thread: results of nodes, and a signal that there is
+// something to read.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,8 +18,8 @@
 
 namespace freshframe::serve {
 
-/// Calls the network's thread, once for all rings before it has come. A hook of a node may still run when the server has
-/// ended, so the bell belongs to both. Any thread.
+/// Wakes the network thread, once for all rings until it runs. Shared ownership, because a node's hook may
+/// still run after the server has ended. Thread-safe.
 class Bell {
  public:
   void ring() noexcept {
@@ -26,9 +27,10 @@ class Bell {
     const Lock lock(mutex_);
     call();
   }
-  /// Forgets that it was rung.
+  /// Must be called by the network thread before it reads, so that later rings wake it again.
   void quiet() noexcept { rung_.store(false); }
-  /// `answer` posts to the network's thread, soon if the bell was rung before. If it is empty, no thread answers from now on.
+  /// `answer` posts to the network thread; called immediately if the bell has already rung. An empty function
+  /// disconnects the network thread.
   void answer_by(std::function<void()> answer) {
     const Lock lock(mutex_);
     answer_ = std::move(answer);
@@ -50,14 +52,14 @@ class Bell {
   std::function<void()> answer_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
-/// The results of one node, while a view is open. A node's thread puts, the network's takes.
+/// Results of one node while a view is open. Written by the node's thread, read by the network thread.
 class ResultMail {
  public:
-  static constexpr std::size_t kMost = 256;  // the oldest go
+  static constexpr std::size_t kMost = 256;  // when full, the oldest is dropped
   struct Result {
     Stamp stamp;
     ValueRef value;
-    PictureSize size;  // size of the picture in which it was found
+    PictureSize size;  // size of the image in which the objects were found
   };
 
   explicit ResultMail(std::shared_ptr<Bell> bell) : bell_(std::move(bell)) {}
@@ -66,7 +68,7 @@ class ResultMail {
     if (!sample.value) makes_frames_.store(true, std::memory_order_relaxed);
     if (core::FrameAccess::is_moved(sample.frame)) moved_.store(true, std::memory_order_relaxed);
     if (!watched_.load(std::memory_order_relaxed) || !is_for_pages(sample.value)) return;
-    Result oldest;  // destroyed without the mutex
+    Result oldest;  // destroyed after the mutex is released
     {
       const Lock lock(mutex_);
       if (results_.size() == kMost) {
@@ -87,11 +89,11 @@ class ResultMail {
     const Lock lock(mutex_);
     return std::exchange(results_, {});
   }
-  /// Whether a sample was a frame.
+  /// Returns true if any sample was a frame.
   [[nodiscard]] bool makes_frames() const noexcept { return makes_frames_.load(std::memory_order_relaxed); }
-  /// The samples come from another source.
+  /// Must be called when the samples come from another source.
   void begin_again() noexcept { moved_.store(false, std::memory_order_relaxed); }
-  /// Whether a picture of a sample was not the camera's own, or was turned by what it says itself.
+  /// Returns true if the image of any sample was changed from the camera's own, or rotated by its metadata.
   [[nodiscard]] bool has_moved() const noexcept { return moved_.load(std::memory_order_relaxed); }
 
  private:

@@ -1,4 +1,4 @@
-// A port that pages watch: its pictures and results as messages, made once for all.
+// A port that pages watch. Its frames and results are turned into messages once for all viewers.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -24,65 +24,64 @@
 
 namespace freshframe::serve {
 
-/// A page's connection. On the network's thread.
+/// The connection of a page. Used on the network thread.
 class VideoClient {
  public:
   VideoClient() = default;
   VideoClient(const VideoClient&) = delete;
   VideoClient& operator=(const VideoClient&) = delete;
   virtual ~VideoClient() = default;
-  /// There may be something to send. It must not change the clients of a port.
+  /// Called when there may be something to send. Must not add or remove clients of a port.
   virtual void pump() = 0;
 };
 
-/// Note [The camera's own video]
-/// A port of results, and a port of a source, shows the packets of its source. The source keeps the packets since its
-/// last keyframe for it (KeptPackets), so a first viewer begins at once. Only while a view is open are they taken,
-/// made into fragments and held in the ring. No decoder takes part. A port without packets is shown as JPEG
-/// (PictureHub), and so is one whose results were found in other pictures: in pictures that a node has cropped, say,
-/// their places mean something.
-///
-/// The network's thread.
+/// Note [The camera's own video] A port of results or of a source shows the packets of its source without
+/// decoding them. The source keeps the packets since its last keyframe (KeptPackets), so the first viewer can
+/// start immediately. Packets are turned into fragments and stored in the ring only while a view is open. A
+/// port without packets is shown as JPEG (PictureHub). So is one whose results refer to other images than the
+/// source's, such as images that a node has cropped, because their coordinates would not match.
+/// Used on the network thread.
 class VideoPort {
  public:
   VideoPort(std::shared_ptr<core::PipelineCore> core, std::string name, std::shared_ptr<core::PictureTap> tap,
             std::shared_ptr<Bell> bell);
-  /// The node and the source hand over nothing more.
+  /// The node and the source pass on nothing more afterwards.
   ~VideoPort();
   VideoPort(const VideoPort&) = delete;
   VideoPort& operator=(const VideoPort&) = delete;
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  /// Whether a port has its name now.
+  /// Returns true if a port has this name now.
   [[nodiscard]] bool is_there() const noexcept { return tap_ != nullptr; }
-  /// Another port has its name now, or with null no port.
+  /// Sets the tap of the port that has this name now, or null if there is none.
   void set_tap(std::shared_ptr<core::PictureTap> tap);
   void join(VideoClient& client);
   void leave(VideoClient& client);
   [[nodiscard]] const std::vector<VideoClient*>& clients() const noexcept { return clients_; }
 
-  /// Takes what has come. Returns whether there was anything.
+  /// Processes what has arrived. Returns true if there was anything.
   bool take();
-  /// Learns whether the source is there: a few times per second. Returns whether something has changed.
+  /// Checks whether the source is connected. Called a few times per second. Returns true if something has
+  /// changed.
   bool follow(const Snapshot& seen);
 
   [[nodiscard]] const VideoRing& pictures() const noexcept { return pictures_; }
-  /// Results after the one with this number, which rises; the results of the last seconds are there.
+  /// Results are numbered in rising order; those of the last seconds are kept. This is one past the last.
   [[nodiscard]] std::uint64_t results_end() const noexcept { return results_begin_ + results_.size(); }
   [[nodiscard]] std::uint64_t results_begin() const noexcept { return results_begin_; }
   [[nodiscard]] const VideoMessageRef& result(std::uint64_t number) const {
     return results_[static_cast<std::size_t>(number - results_begin_)];
   }
-  /// Why its pictures are JPEGs; empty means they are the camera's own.
+  /// The reason why JPEGs are shown; empty if the camera's own video is shown.
   [[nodiscard]] std::string why_jpeg() const;
   /// The number of the stream of pictures(); 0 until it is known.
   [[nodiscard]] std::uint64_t stream() const noexcept { return writer_ ? stream_number_ : 0; }
-  /// The message before the pictures of stream(), and before JPEGs of this size.
+  /// The message to send before the frames of stream(), or before JPEGs of this size.
   [[nodiscard]] VideoMessageRef start() const;
   [[nodiscard]] VideoMessageRef make_jpeg_start(PictureSize size, const std::string& why) const;
-  /// Null means the source is there.
+  /// The "no video" message, or null while the source is connected.
   [[nodiscard]] const VideoMessageRef& gone() const noexcept { return gone_; }
-  /// The Unix time of a time of the pipeline.
+  /// Converts a time of the pipeline's clock to Unix time.
   [[nodiscard]] double unix_time(TimePoint time) const;
 
  private:
@@ -105,14 +104,14 @@ class VideoPort {
 
   std::string source_name_;
   std::weak_ptr<NodeBase> source_;
-  bool is_its_pictures_ = false;  // as core::PortSource
+  bool is_its_pictures_ = false;  // see core::PortSource
   std::shared_ptr<media::KeptPackets> kept_;
 
   std::shared_ptr<const PacketStream> stream_;
   std::unique_ptr<media::FragmentWriter> writer_;
-  std::string unplayable_;  // why stream_ has no fragments
+  std::string unplayable_;  // why stream_ cannot be turned into fragments
   std::uint64_t stream_number_ = 0;
-  bool begins_ = false;  // another stream at the next keyframe: the source was away
+  bool begins_ = false;  // start a new stream at the next keyframe, because the source was away
   VideoRing pictures_;
   ResultsJson results_json_;
   std::deque<VideoMessageRef> results_;
@@ -120,7 +119,7 @@ class VideoPort {
   VideoMessageRef gone_;
 };
 
-/// A message that there are no pictures. `since`: Unix time, if it is known.
+/// Makes a "no video" message. `since`: Unix time, if known.
 [[nodiscard]] VideoMessageRef gone_message(std::string_view why, std::string_view text,
                                            std::optional<double> since);
 

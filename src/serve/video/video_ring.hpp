@@ -1,4 +1,4 @@
-// The newest pictures of a port, and the places in them of those who watch.
+// The newest frames of a port, and the read position of each viewer.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,13 +13,13 @@
 
 namespace freshframe::serve {
 
-/// Pictures in the order of decoding, numbered. The first one is a keyframe, so that a viewer can begin there. It
-/// holds the pictures since the last keyframe, and the pictures of the last kMost seconds. The network's thread.
+/// Frames in decoding order, numbered. The first one is a keyframe, so that a viewer can start there. Holds
+/// the frames since the last keyframe and those of the last kMost seconds. Used on the network thread.
 class VideoRing {
  public:
-  static constexpr double kMost = 1;  // seconds that a viewer may lag
+  static constexpr double kMost = 1;  // seconds that a viewer may lag behind
   static constexpr std::size_t kMostBytes = 32U << 20U;
-  static constexpr double kMeasured = .5;  // seconds whose rate is known
+  static constexpr double kMeasured = .5;  // seconds that are needed to measure the rate
 
   void add(VideoMessageRef picture) {
     if (messages_.empty() && !picture->is_key()) {
@@ -33,7 +33,7 @@ class VideoRing {
     while (can_forget_group()) forget_group();
     if (bytes_ > kMostBytes) clear();
   }
-  /// All are forgotten: another stream begins.
+  /// Drops all frames, before a new stream.
   void clear() {
     begin_ = end_place();
     messages_.clear();
@@ -43,29 +43,29 @@ class VideoRing {
 
   [[nodiscard]] std::uint64_t first_place() const noexcept { return begin_; }
   [[nodiscard]] std::uint64_t end_place() const noexcept { return begin_ + messages_.size(); }
-  /// The number of the last keyframe; or end_place() without one.
+  /// The number of the last keyframe, or end_place() if there is none.
   [[nodiscard]] std::uint64_t last_key() const noexcept {
     return messages_.empty() ? end_place() : last_key_;
   }
   [[nodiscard]] const VideoMessageRef& at(std::uint64_t number) const {
     return messages_[static_cast<std::size_t>(number - begin_)];
   }
-  /// The latest pts of all; or 0 without any.
+  /// The largest pts so far, or 0 if there is none.
   [[nodiscard]] double newest() const noexcept { return newest_.value_or(0); }
-  /// Bytes in a second of its time, of whole groups if there are any, since keyframes are large. nullopt
-  /// means less than kMeasured seconds are there.
+  /// Bytes per second of stream time. Measured over whole groups of pictures if there are any, since
+  /// keyframes are large. nullopt for less than kMeasured seconds.
   [[nodiscard]] std::optional<double> rate() const {
     if (messages_.empty()) return std::nullopt;
     const double first = messages_.front()->pts;
     const auto whole = static_cast<std::size_t>(last_key_ - begin_);
     if (const double span = messages_[whole]->pts - first; span >= kMeasured)
       return bytes_before(whole) / span;
-    const double span = newest() - first;  // the last picture has no duration yet
+    const double span = newest() - first;  // the last frame has no known duration
     return span < kMeasured ? std::nullopt : std::optional(bytes_before(messages_.size() - 1) / span);
   }
 
  private:
-  /// The first group can go when the next one is old enough, or both take too much memory.
+  /// Returns true if the first group can be dropped: the next one is old enough, or both use too much memory.
   [[nodiscard]] bool can_forget_group() const {
     const auto next = next_key();
     return next < messages_.size() && (messages_[next]->pts <= newest() - kMost || bytes_ > kMostBytes);
@@ -95,16 +95,16 @@ class VideoRing {
   std::optional<double> newest_;
 };
 
-/// Note [A viewer that is too slow]
-/// The sockets' buffers hide how late a viewer is, so the page acknowledges each picture. Whatever is on its way has to
-/// arrive before what is newer, so that is little: kOnItsWay seconds of the stream, and as much as an acknowledgement
-/// took at the least in the last kTrips seconds, which a far page needs. When the newest picture is more than kMost
-/// seconds later than the newest acknowledged one, pictures are left out up to a keyframe: to the last one at once
-/// after a single stall, because the link is fast again then. A link that has been late twice within kCalm seconds
-/// carries less than the stream: it goes on at a keyframe that has just come, and gets keyframes alone from the
-/// next time on, until kCalm seconds have passed. A viewer that begins, or goes on, gets what has come since that keyframe
-/// in one go. It does not count as late while it works that off, and then what came meanwhile, in less and less time.
-/// The time is the stream's, but for the time that acknowledgements take.
+/// Note [A viewer that is too slow] Socket buffers hide how far a viewer lags behind, so the page
+/// acknowledges each frame. Everything in flight must arrive before anything newer, so the amount in flight
+/// is limited: kOnItsWay seconds of the stream, plus the shortest acknowledgement time of the last kTrips
+/// seconds, which a distant page needs. When the newest frame is more than kMost seconds after the newest
+/// acknowledged one, frames are skipped up to a keyframe. After a single stall this is the last keyframe,
+/// because the link is fast again. A link that was late twice within kCalm seconds is too slow for the
+/// stream: it continues at the next keyframe that arrives, and the next time gets keyframes only, until kCalm
+/// seconds have passed. A viewer that starts or continues gets all frames since that keyframe in one burst.
+/// It does not count as late while it catches up with them. All times are stream time, except acknowledgement
+/// times.
 class VideoCursor {
  public:
   static constexpr double kCalm = 10;      // seconds
@@ -117,7 +117,7 @@ class VideoCursor {
     unsigned flags = 0;
   };
 
-  /// Begins at the last keyframe. Earlier pictures do not count as left out.
+  /// Starts at the last keyframe. Earlier frames do not count as skipped.
   void begin_at(const VideoRing& ring) {
     next_ = ring.last_key();
     joined_ = ring.newest();
@@ -129,7 +129,7 @@ class VideoCursor {
     trips_.clear();
     go_on();
   }
-  /// The picture to send at `now` seconds of any clock; nullopt means none.
+  /// The frame to send at `now` (seconds of any clock), or nullopt.
   [[nodiscard]] std::optional<Step> next(const VideoRing& ring, double now) {
     if (next_ < ring.first_place()) {
       skips_ = true;
@@ -154,7 +154,7 @@ class VideoCursor {
                            (next_ < ring.end_place() && !keys_only_ ? VideoMessage::kLate : 0U);
     return Step{picture, flags};
   }
-  /// The page got the picture with this pts, and the earlier ones.
+  /// The page has acknowledged the frame with this pts and all before it.
   void acknowledge(double pts, double now) {
     if (!sent_ || pts > *sent_ + kSame) return;
     acknowledged_ = std::max(acknowledged_.value_or(pts), pts);
@@ -167,7 +167,7 @@ class VideoCursor {
     while (trips_.front().at < now - kTrips) trips_.pop_front();
   }
 
-  /// Pictures that were left out, with waiting ones.
+  /// Number of skipped frames, including pending ones.
   [[nodiscard]] std::uint64_t left_out(const VideoRing& ring) const {
     return left_out_ + (skips_ && ring.end_place() > next_ ? ring.end_place() - next_ : 0);
   }
@@ -178,26 +178,26 @@ class VideoCursor {
   [[nodiscard]] bool gets_keys_only() const noexcept { return keys_only_; }
 
  private:
-  static constexpr double kSame = 1e-3;   // seconds: two numbers of one pts
-  static constexpr double kShrinks = .8;  // to that share, each time
+  static constexpr double kSame = 1e-3;   // seconds: tolerance for equal pts
+  static constexpr double kShrinks = .8;  // factor for each step of catching up
 
   struct Sent {
     double pts;
-    double at;  // seconds of the clock
+    double at;  // time of sending
   };
-  /// From sending a picture to its acknowledgement, which came `at`.
+  /// Time from sending a frame to its acknowledgement, which arrived at `at`.
   struct Trip {
     double seconds;
     double at;
   };
 
-  /// The next picture is the first of the pictures that come at once.
+  /// Marks the next frame as the start of a burst.
   void go_on() {
     first_.reset();
     backlog_.reset();
     chases_ = true;
   }
-  /// Returns whether enough is on its way.
+  /// Returns true if enough is in flight.
   [[nodiscard]] bool fill_up(const VideoRing& ring) {
     const double pts = ring.at(next_)->pts;
     if (!first_) first_ = pts;
@@ -206,7 +206,7 @@ class VideoCursor {
     const double trip = trips_.empty() ? most : std::min(most, trips_.front().seconds);
     return !has_all_acknowledged() && pts - known > kOnItsWay + trip + kSame;
   }
-  /// Returns whether the viewer is late.
+  /// Returns true if the viewer is late.
   [[nodiscard]] bool watch_backlog(const VideoRing& ring) {
     const double backlog = ring.newest() - ring.at(next_)->pts;
     if (!backlog_) backlog_ = backlog;
@@ -238,19 +238,19 @@ class VideoCursor {
 
   std::uint64_t next_ = 0;
   std::uint64_t left_out_ = 0;
-  double joined_ = 0;                   // the newest pts when it began or went on
-  std::optional<double> sent_;          // the latest pts
-  std::optional<double> acknowledged_;  // as sent_
-  std::optional<double> first_;         // pts that was sent since it began or went on
-  std::optional<double> backlog_;       // seconds from the next picture to joined_, when it began on them
-  bool chases_ = false;                 // it works that off
-  std::optional<double> fell_behind_;   // when it did so last
-  std::deque<Sent> on_their_way_;  // in the order of pts, without those before which a later one was sent
-  std::deque<Trip> trips_;         // the least of the last kTrips seconds, then the least after it, and so on
-  bool repeats_ = false;           // it was late twice within kCalm
-  bool skips_ = false;             // up to the next keyframe
+  double joined_ = 0;                   // the newest pts when it started or continued
+  std::optional<double> sent_;          // the largest pts sent
+  std::optional<double> acknowledged_;  // the largest pts acknowledged
+  std::optional<double> first_;         // the first pts sent since it started or continued
+  std::optional<double> backlog_;       // seconds from the next frame to joined_ at the start of catching up
+  bool chases_ = false;                 // it is catching up
+  std::optional<double> fell_behind_;   // when it was last late
+  std::deque<Sent> on_their_way_;       // by pts; excludes frames sent after one with a larger pts
+  std::deque<Trip> trips_;              // increasing minima of the last kTrips seconds
+  bool repeats_ = false;                // it was late twice within kCalm
+  bool skips_ = false;                  // skipping to the next keyframe
   bool keys_only_ = false;
-  bool gap_ = false;  // before the next picture
+  bool gap_ = false;  // frames are missing before the next one
 };
 
 }  // namespace freshframe::serve
