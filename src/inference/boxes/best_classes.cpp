@@ -1,7 +1,7 @@
 // Compiled once per instruction set by Highway's foreach_target.
 // SPDX-License-Identifier: Apache-2.0
 
-// Every target takes its time to compile, so under AddressSanitizer there are only two.
+// Each target adds compile time, so AddressSanitizer builds have only two.
 #if defined(__SANITIZE_ADDRESS__) && defined(__x86_64__)
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
 #endif
@@ -21,7 +21,7 @@ using Ints = hn::Rebind<std::int32_t, Floats>;
 
 constexpr std::size_t kRowsAtOnce = 4;
 
-// Keeps the better of the row `id` and the known best of the samples from `i` on.
+// Keeps, per lane, the better of row `id` and the best so far for the samples from `i` on.
 template <typename V, typename I>
 HWY_INLINE void better(const float* row, std::size_t i, std::int32_t id, V& score, I& which) {
   const auto other = hn::LoadU(Floats(), row + i);
@@ -30,14 +30,14 @@ HWY_INLINE void better(const float* row, std::size_t i, std::int32_t id, V& scor
   which = hn::IfThenElse(hn::RebindMask(Ints(), is_better), hn::Set(Ints(), id), which);
 }
 
-// The scores and classes of `count` samples.
+// Best scores and classes so far of `count` samples.
 struct Best {
   std::size_t count;
   float* scores;
   std::int32_t* classes;
 };
 
-// `rows` consecutive classes, beginning with `id`.
+// Compares `rows` consecutive classes, starting with `id`, to the best so far.
 void keep_better(const float* from, std::size_t rows, std::int32_t id, const Best& best) {
   const auto [count, scores, classes] = best;
   const std::size_t lanes = hn::Lanes(Floats());
@@ -64,7 +64,7 @@ void keep_better(const float* from, std::size_t rows, std::int32_t id, const Bes
 void find_best_classes(const float* rows, std::size_t classes, std::size_t count, float* scores,
                        std::int32_t* ids) {
   const Best best{count, scores, ids};
-  std::size_t id = 1;  // class 0 is there already
+  std::size_t id = 1;  // class 0 is the initial best
   for (; id + kRowsAtOnce <= classes; id += kRowsAtOnce) {
     keep_better(rows + id * count, kRowsAtOnce, static_cast<std::int32_t>(id), best);
   }

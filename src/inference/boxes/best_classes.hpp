@@ -1,4 +1,4 @@
-// The most confident class of each box, from an output that has a row for each class.
+// The most confident class of each box, for outputs with one row per class.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,12 +9,11 @@
 namespace freshframe::inference {
 
 struct BestClasses {
-  std::vector<float> scores;          // scores of the best class
-  std::vector<std::int32_t> classes;  // the first one with that score
+  std::vector<float> scores;          // score of the best class
+  std::vector<std::int32_t> classes;  // the first class with that score
 };
 
-/// For `classes` rows of `count` scores, one after the other. Scores that are NaN are passed over, but for scores of
-/// class 0, which stay.
+/// `rows` contains `classes` rows of `count` scores each. NaN scores are skipped, except those of class 0.
 [[nodiscard]] BestClasses best_classes(const float* rows, std::size_t classes, std::size_t count);
 
 }  // namespace freshframe::inference

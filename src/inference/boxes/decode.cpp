@@ -1,4 +1,4 @@
-// Decoders, one per layout.
+// Decoders, one per output layout.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/boxes/decode.hpp"
 
@@ -14,8 +14,8 @@
 namespace freshframe::inference {
 namespace {
 
-// Numbers of a row before the head's numbers: the box, and its classes. Rows of other layouts
-// begin with six, or have no head that follows.
+// Values of a row that precede those of the head: the box and its classes. Other layouts have six values
+// before them, or no head.
 std::size_t numbers_before_head(const Recognised& how) {
   return how.layout == Layout::Yolov8 ? 4 + static_cast<std::size_t>(how.classes) : 6;
 }
@@ -58,7 +58,7 @@ class Decoder {
   }
 
  private:
-  // An output of [1, rows, columns] or [rows, columns]; `columns` 0: any.
+  // An output of shape [1, rows, columns] or [rows, columns]; `columns` of 0 accepts any number.
   struct Grid {
     const float* data;
     std::size_t rows;
@@ -90,9 +90,9 @@ class Decoder {
     return options_.wanted.empty() || (id < options_.wanted.size() && options_.wanted[id]);
   }
 
-  // Corners in pixels of the input.
+  // `corners` are in pixels of the input.
   void add(std::size_t row, const std::array<float, 4>& corners, float confidence, std::size_t id) {
-    if (!(confidence > options_.confidence) || !is_wanted(id)) return;  // false for NaN, too
+    if (!(confidence > options_.confidence) || !is_wanted(id)) return;  // also skips NaN
     const auto is_number = [](float value) { return std::isfinite(value); };
     if (!std::ranges::all_of(corners, is_number) || !is_number(confidence)) return;
     if (!(corners[2] > corners[0]) || !(corners[3] > corners[1])) return;
@@ -106,7 +106,7 @@ class Decoder {
     return {x - width / 2, y - height / 2, x + width / 2, y + height / 2};
   }
 
-  // Corners of a box that is given by its centre and size in 0..1.
+  // Corners of a box given as center and size in 0..1.
   [[nodiscard]] std::array<float, 4> place_shares(const float* box) const {
     const auto width = static_cast<float>(form_.width);
     const auto height = static_cast<float>(form_.height);

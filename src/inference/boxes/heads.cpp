@@ -1,5 +1,5 @@
-// Recognising heads. The metadata says the task. Masks are also told by an output of four axes, where the classes are
-// named, so that the number of weights is no guess.
+// Recognizes heads. The metadata names the task. Masks are also recognized without it, by an output with four
+// axes, if class names are known, so that the number of mask weights need not be guessed.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/boxes/heads.hpp"
 
@@ -15,14 +15,14 @@
 namespace freshframe::inference {
 namespace {
 
-// OptionError that the file is no detector but `what`.
+// Throws OptionError: the file is `what`, not a detector.
 [[noreturn]] void refuse_task(const ModelFacts& facts, const std::string& what) {
   throw OptionError("'" + facts.path + "' is " + what +
                     ", and OnnxDetector takes models that find boxes; its outputs are " +
                     to_text(facts.outputs) + ": " + std::string(kDecodeYourself));
 }
 
-// "[17, 3]".
+// Parses "[17, 3]".
 std::optional<std::pair<int, int>> pair_in(std::string text) {
   std::erase(text, ' ');
   const auto comma = text.find(',');
@@ -59,7 +59,7 @@ bool is_single_picture(const TensorInfo& output) {
   return output.shape[0] == 1 && std::ranges::all_of(output.shape, [](auto side) { return side > 0; });
 }
 
-// RF-DETR: dets, labels and masks with a row each.
+// RF-DETR: the outputs dets, labels and masks have one row per query.
 std::optional<Head> recognise_row_masks(const ModelFacts& facts) {
   const auto rows = facts.output("dets");
   const auto masks = facts.output("masks");
@@ -71,7 +71,7 @@ std::optional<Head> recognise_row_masks(const ModelFacts& facts) {
   return fits ? std::optional(Head{.masks = masks}) : std::nullopt;
 }
 
-// YOLO: rows or columns of boxes, and prototypes.
+// YOLO: boxes as rows or columns, and an output of mask prototypes.
 std::optional<Head> recognise_prototypes(const ModelFacts& facts) {
   const auto& outputs = facts.outputs;
   if (outputs.size() != 2 || is_grid(outputs[0]) == is_grid(outputs[1])) return std::nullopt;

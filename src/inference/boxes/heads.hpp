@@ -1,4 +1,4 @@
-// The further numbers of a box, by the model's task: key points, a mask, an angle.
+// Additional values of a box, depending on the model's task: keypoints, a mask, an angle.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,29 +10,29 @@
 
 namespace freshframe::inference {
 
-/// The parts of a model that are no boxes. Without any of them the model is a plain detector.
+/// The parts of a model other than boxes. A plain detector has none of them.
 struct Head {
-  // Poses: after the classes, this number of key points of x, y and, if there are 3 numbers, a confidence.
+  // Poses: number of keypoints after the classes, each with x, y and, if there are 3 values, a confidence.
   std::size_t key_points = 0;
   std::size_t key_point_numbers = 0;
-  // Masks: a box has this number of weights after its classes, one for each prototype of the output `masks`. 0: that
-  // output has a mask for each row, of the whole picture.
+  // Masks: number of weights after the classes, one for each prototype in the output `masks`. 0 if that
+  // output has one full-image mask per row.
   std::size_t coefficients = 0;
-  std::optional<std::size_t> masks = {};  // an output [1, prototypes or rows, height, width] of logits
-  // Turned boxes: an angle in radians after the classes, clockwise in the picture, from the box's width to the x
-  // axis.
+  std::optional<std::size_t> masks = {};  // output [1, prototypes or rows, height, width] of logits
+  // Oriented boxes: the classes are followed by the angle in radians, clockwise in the image, between the
+  // box's width and the x axis.
   bool turned = false;
 
-  /// Numbers of a row after the box and its classes.
+  /// Number of values of a row after the box and its classes.
   [[nodiscard]] std::size_t numbers() const noexcept {
     return key_points * key_point_numbers + coefficients + (turned ? 1 : 0);
   }
-  /// "6 numbers of key points"; empty without further numbers.
+  /// For messages: "6 numbers of key points"; empty for a plain detector.
   [[nodiscard]] std::string describe() const;
 };
 
-/// Reads the task and the outputs of four axes. Throws OptionError for a model of another task, and for one whose
-/// outputs do not fit its task.
+/// Determines the task from the metadata and outputs with four axes. Throws OptionError if the task is not
+/// detection, or if the outputs do not fit the task.
 [[nodiscard]] Head recognise_head(const ModelFacts& facts);
 
 }  // namespace freshframe::inference

@@ -1,4 +1,4 @@
-// From candidates in the model's input to boxes in the picture, with key points, masks and corners.
+// Converts candidates in the model's input to boxes in the image, with keypoints, masks and corners.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/boxes/in_picture.hpp"
 
@@ -19,7 +19,7 @@ void set_angles(const HeadNumbers& further, std::vector<Candidate>& found) {
   std::erase_if(found, [](const Candidate& each) { return !std::isfinite(each.angle); });
 }
 
-// Upright, within the picture.
+// Returns an upright box, clipped to the image.
 Detection in_picture(const Candidate& found, const PicturePlace& place, bool turned) {
   const Detection& of_input = found;
   auto box = of_input;
@@ -53,7 +53,7 @@ DataColumn key_points_column(const Head& head, const HeadNumbers& further, const
   return {"keypoints", std::move(numbers), {head.key_points, head.key_point_numbers}};
 }
 
-// The corners are not cut off at the picture's edge: a turned box would no longer be one.
+// Corners are not clipped to the image, because the result would no longer be an oriented box.
 DataColumn corners_column(const PicturePlace& place, std::span<const Candidate> found) {
   std::vector<float> numbers;
   for (const auto& each : found) {

@@ -1,4 +1,5 @@
-// Boxes in a picture, from a model's outputs: without duplicates, with the columns of the model's head.
+// Converts a model's outputs to boxes in the image: with non-maximum suppression, and with the columns of the
+// model's head.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,8 +14,8 @@
 
 namespace freshframe::inference {
 
-/// Without duplicates, in pixels of the frame and within the picture; most confident first. With the column
-/// `keypoints`, `mask` or `corners` of the model's head.
+/// After non-maximum suppression, in pixels of the frame and clipped to the image; most confident first. Has
+/// the column `keypoints`, `mask` or `corners` if the model has such a head.
 struct Decoded {
   std::vector<Detection> boxes;
   std::vector<DataColumn> columns;

@@ -1,4 +1,4 @@
-// The layouts of a detector's outputs: their names, and how a picture is prepared for them.
+// The layouts of detector outputs: their names, and the preprocessing that each one needs.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/boxes/layout.hpp"
 
@@ -62,7 +62,7 @@ bool needs_suppression(Layout layout) noexcept {
 void apply_to(InputForm& form, Layout layout) {
   switch (layout) {
     case Layout::Rfdetr:
-    case Layout::Detr:  // the average of ImageNet's pictures
+    case Layout::Detr:  // ImageNet mean and deviation
       form.mean = {0.485F, 0.456F, 0.406F};
       form.deviation = {0.229F, 0.224F, 0.225F};
       form.fit = Fit::Stretch;

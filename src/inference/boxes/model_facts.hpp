@@ -1,4 +1,4 @@
-// The facts of a model, from its file and a run, by which its layout and its head are recognised.
+// What is known about a model from its file and a run, to recognize its layout and head.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,22 +15,22 @@
 
 namespace freshframe::inference {
 
-/// The facts about a model. Shapes are the shapes in a run.
+/// Shapes are those of a run, not those in the file.
 struct ModelFacts {
   std::string path;
   int width = 0;
   int height = 0;
   std::vector<TensorInfo> outputs = {};
   std::map<std::string, std::string> metadata = {};
-  std::optional<std::vector<std::string>> names = {};  // given by the user: they take precedence
+  std::optional<std::vector<std::string>> names = {};  // given by the user; takes precedence
   std::optional<Layout> layout = {};                   // likewise
 
-  /// The metadata of that name; empty means no such entry.
+  /// The metadata entry with this name, or an empty string.
   [[nodiscard]] std::string metadata_text(const std::string& key) const {
     const auto found = metadata.find(key);
     return found == metadata.end() ? "" : found->second;
   }
-  /// The index of the output of that name.
+  /// The index of the output with this name.
   [[nodiscard]] std::optional<std::size_t> output(std::string_view name) const {
     const auto found = std::ranges::find(outputs, name, &TensorInfo::name);
     if (found == outputs.end()) return std::nullopt;
@@ -38,7 +38,7 @@ struct ModelFacts {
   }
 };
 
-/// The way out that errors name for outputs that no decoder reads.
+/// Advice in error messages about outputs that no decoder supports.
 inline constexpr std::string_view kDecodeYourself =
     "ff.OnnxModel gives the outputs as arrays, which a function can decode";
 

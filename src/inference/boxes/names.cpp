@@ -1,4 +1,4 @@
-// Class names, read from a literal without Python.
+// Parses class names from a Python or JSON literal without Python.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/boxes/names.hpp"
 
@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMostClasses = 100'000;
 
-// Reads a literal from its beginning, and passes over blanks.
+// Reads a literal from left to right, skipping whitespace.
 class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text) {}
@@ -30,7 +30,7 @@ class Reader {
   std::optional<std::size_t> number() {
     skip();
     const char quote = at_ < text_.size() ? text_[at_] : '\0';
-    const bool is_quoted = quote == '"' || quote == '\'';  // JSON's keys
+    const bool is_quoted = quote == '"' || quote == '\'';  // JSON has string keys
     if (is_quoted) ++at_;
     std::size_t value = 0;
     const auto* const begin = text_.data() + at_;
@@ -67,7 +67,7 @@ class Reader {
       ++at_;
   }
 
-  // Reads what follows a backslash, as Python and JSON write it.
+  // Decodes an escape sequence of Python or JSON, after the backslash.
   void read_escape(std::string& result) {
     constexpr std::string_view kLetters = "ntrbf";
     constexpr std::string_view kMeant = "\n\t\r\b\f";
@@ -91,7 +91,7 @@ class Reader {
     return value;
   }
 
-  // JSON writes a letter above U+FFFF as two escapes.
+  // JSON writes a character above U+FFFF as a surrogate pair of two escapes.
   std::uint32_t with_second_half(std::uint32_t first) {
     if (first < 0xD800 || first > 0xDBFF || !text_.substr(at_).starts_with("\\u")) return first;
     const auto before = at_;

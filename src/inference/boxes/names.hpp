@@ -1,4 +1,4 @@
-// Class names as Python's literals write them: a dict of numbers or a list.
+// Parses class names from a Python literal: a dict with integer keys, or a list.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace freshframe::inference {
 
-/// The names in Ultralytics' form, {0: 'person', 1: 'car'}, or in a list; nullopt means neither form.
+/// Parses Ultralytics' {0: 'person', 1: 'car'}, or a list. Returns nullopt for anything else.
 [[nodiscard]] std::optional<std::vector<std::string>> parse_names(std::string_view text);
 
 }  // namespace freshframe::inference

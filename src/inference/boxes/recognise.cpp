@@ -1,5 +1,5 @@
-// Recognising layouts. A shape alone decides nothing: [1, 300, 6] has two meanings, and 56 rows are 52 classes
-// or a person with 17 joints.
+// Recognizes output layouts. A shape alone is ambiguous: [1, 300, 6] has two meanings, and 56 rows are either
+// 52 classes or a person with 17 keypoints.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/boxes/recognise.hpp"
 
@@ -15,14 +15,14 @@
 namespace freshframe::inference {
 namespace {
 
-constexpr std::int64_t kMostRowsOfQueries = 1000;  // rows of models with queries instead of grids
-constexpr std::int64_t kPersonOfJoints = 56;       // 4 + 1 + 17 joints of 3 numbers
-constexpr int kAnchors = 3;                        // per place in YOLOv5
+constexpr std::int64_t kMostRowsOfQueries = 1000;  // maximum number of queries in DETR-like models
+constexpr std::int64_t kPersonOfJoints = 56;       // 4 + 1 + 17 keypoints of 3 values
+constexpr int kAnchors = 3;                        // per grid cell in YOLOv5
 
-/// One layout that the outputs could have.
+/// A layout that the outputs might have.
 struct LayoutFit {
   Layout layout;
-  std::int64_t classes;  // 0: not known from the shapes
+  std::int64_t classes;  // 0: unknown from the shapes
   std::string why;
 };
 
@@ -72,7 +72,7 @@ class Recogniser {
     return sides.size() == 3 && sides[0] == 1 && (width == 0 || sides[2] == width);
   }
 
-  // Whether there are scores of one class and of "nothing" at least.
+  // Returns true if there are scores for at least one class and "no object".
   [[nodiscard]] bool has_scores(std::size_t index) const { return is_rows(index) && shape(index)[2] >= 2; }
 
   void add(Layout layout, std::int64_t classes, std::string why) {
@@ -83,12 +83,12 @@ class Recogniser {
     if (result.head.coefficients > 0) result.boxes = result.head.masks == 0U ? 1 : 0;
     if (facts_.outputs.size() == 1 || result.head.coefficients > 0) {
       find_single(result.boxes);
-    } else if (further_ == 0) {  // no other family has further numbers
+    } else if (further_ == 0) {  // no other family has values after the classes
       find_named(result);
     }
   }
 
-  // Families with several outputs, which their names distinguish.
+  // Families with several outputs, identified by the output names.
   void find_named(Recognised& result) {
     const auto boxes = facts_.output("boxes");
     const auto scores = facts_.output("scores");
@@ -116,7 +116,7 @@ class Recogniser {
     }
   }
 
-  // DETR's last number is "nothing" of a softmax; models after it have a sigmoid for each class.
+  // DETR ends with the softmax score of "no object"; its successors have one sigmoid per class.
   void find_detr(std::int64_t numbers) {
     const std::string why = "its outputs are named pred_boxes and logits";
     if (facts_.layout || named_class_count() != numbers) add(Layout::Detr, numbers - 1, why);
@@ -146,12 +146,13 @@ class Recogniser {
     }
   }
 
-  // More classes than rows are no RT-DETR, unless the user asks for it.
+  // More classes than rows cannot be RT-DETR, unless the user selects it.
   [[nodiscard]] bool may_be_rtdetr(std::int64_t rows, std::int64_t columns) const {
     return facts_.layout && (*facts_.layout == Layout::Rtdetr || columns - 4 <= rows);
   }
 
-  // The decoders of these two need no grid: a network of other strides has another number of boxes.
+  // The decoders of these two do not depend on the grid, so any number of boxes is accepted: a model with
+  // other strides has another number.
   void believe_layout(std::int64_t rows, std::int64_t columns) {
     if (!fits_.empty() || !facts_.layout) return;
     if (*facts_.layout == Layout::Yolov8 && columns > rows && rows > 4 + further_) {
@@ -161,7 +162,7 @@ class Recogniser {
     }
   }
 
-  // Models with a row for each cell of some grids.
+  // Models with one row per grid cell.
   void find_scanned(std::int64_t rows, std::int64_t columns) {
     static constexpr std::array<std::array<int, 4>, 6> kStrides = {
         {{8, 16, 32, 0}, {8, 16, 32, 64}, {4, 8, 16, 32}, {16, 32, 0, 0}, {8, 0, 0, 0}, {16, 0, 0, 0}}};
@@ -182,7 +183,8 @@ class Recogniser {
         const auto points = numbers_.empty() ? "" : ", with " + numbers_;
         add(Layout::Yolov8, rows - 4 - further_, std::to_string(columns) + " columns" + grid + points);
       }
-      // Rows of six belong to models of one class, or to the families below: on 160x160 both have 300 rows.
+      // Rows of six can be a model with one class, or one of the families below: with a 160x160 input both
+      // have 300 rows.
       const bool is_six = columns == 6 && named_class_count() > 1 && !facts_.layout;
       if (rows == kAnchors * places && columns > 5 && !is_six && further_ == 0) {
         add(Layout::Yolov5, columns - 5, std::to_string(rows) + " rows, three" + grid);
@@ -190,7 +192,7 @@ class Recogniser {
     }
   }
 
-  // Two families write rows of six numbers.
+  // Two families write rows of six values.
   void find_sixes() {
     const auto head = metadata("head");
     const auto text = lower(metadata("description"));
@@ -260,7 +262,7 @@ class Recogniser {
   void check_names(const Recognised& result) const {
     if (!names_ || result.layout == Layout::Boxes) return;
     const auto named = named_class_count();
-    // DETR counts the numbers of COCO's classes, which have gaps: its names may be fewer.
+    // DETR's class ids are COCO's, which have gaps, so it may have more ids than names.
     const bool fits = result.layout == Layout::Detr || result.layout == Layout::Rfdetr
                           ? named <= result.classes + 1
                           : named == result.classes;
@@ -274,8 +276,8 @@ class Recogniser {
   const ModelFacts& facts_;
   std::optional<std::vector<std::string>> names_;
   std::vector<LayoutFit> fits_;
-  std::int64_t further_ = 0;  // numbers of the head
-  std::string numbers_;       // in words
+  std::int64_t further_ = 0;  // values of the head
+  std::string numbers_;       // the same, for messages
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The meaning of a detector's outputs, recognised from the file's metadata, names and shapes, or refused.
+// Recognizes the meaning of a detector's outputs from metadata, names and shapes, or rejects them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,18 +14,18 @@ namespace freshframe::inference {
 
 struct Recognised {
   Layout layout = Layout::Yolov8;
-  int classes = 0;                      // 0: not known
-  std::vector<std::string> names = {};  // names of the classes, if the file or the user has them
+  int classes = 0;                      // 0: unknown
+  std::vector<std::string> names = {};  // class names, if known from the file or the user
   std::string why = {};                 // for `freshframe model`
-  // The outputs with the boxes, scores and classes, if the layout has them.
+  // Indexes of the outputs with boxes, scores and classes, if the layout has them.
   std::size_t boxes = 0;
   std::size_t scores = 0;
   std::size_t labels = 0;
   Head head = {};
 };
 
-/// Throws OptionError if the file is no detector, or if none or more than one layout fits. The error shows
-/// the outputs and the options to pass.
+/// Throws OptionError if the file is not a detector, or if no layout or several layouts fit. The message
+/// shows the outputs and the options to pass.
 [[nodiscard]] Recognised recognise(const ModelFacts& facts);
 
 }  // namespace freshframe::inference

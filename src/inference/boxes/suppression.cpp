@@ -1,4 +1,4 @@
-// Removal of duplicates: upright boxes by their areas, turned ones as normal distributions.
+// Non-maximum suppression. Upright boxes are compared by area, oriented boxes as normal distributions.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/boxes/suppression.hpp"
 
@@ -22,11 +22,11 @@ bool cover_each_other(const Detection& a, const Detection& b, float iou) {
   return both > iou * (area(a) + area(b) - both);
 }
 
-// A turned box as a normal distribution.
+// An oriented box as a normal distribution.
 struct Gauss {
   double x = 0;
   double y = 0;
-  // The covariance.
+  // Covariance matrix.
   double xx = 0;
   double yy = 0;
   double xy = 0;
@@ -34,7 +34,8 @@ struct Gauss {
 };
 
 Gauss make_gauss(const Candidate& box) {
-  constexpr double kUniform = 12;  // a side's square by its variance
+  // a uniform distribution over a side of length s has the variance s * s / 12
+  constexpr double kUniform = 12;
   const double width = double{box.x2} - box.x1;
   const double height = double{box.y2} - box.y1;
   const double along = width * width / kUniform;

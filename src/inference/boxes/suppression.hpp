@@ -1,4 +1,5 @@
-// Non-maximum suppression: of overlapping boxes of one class, the most confident stays. Upright boxes, and turned ones.
+// Non-maximum suppression for upright and oriented boxes: of overlapping boxes of one class, the most
+// confident is kept.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,15 +13,15 @@
 
 namespace freshframe::inference {
 
-inline constexpr std::size_t kMostBoxes = 300;          // boxes of a detector
-inline constexpr std::size_t kMostCandidates = 30'000;  // the most confident are considered
+inline constexpr std::size_t kMostBoxes = 300;          // maximum per detector
+inline constexpr std::size_t kMostCandidates = 30'000;  // only this many of the most confident are considered
 
 /// Greedy, class by class, as torchvision.ops.batched_nms. A box is removed when its overlap (intersection
 /// over union) with a more confident one is more than `iou`. Most confident first, and in the given order for
 /// equal confidences, so the result is the same in every run.
 [[nodiscard]] std::vector<Candidate> suppress(std::vector<Candidate> boxes, float iou);
 
-/// Most confident first, at most kMostBoxes.
+/// Sorts by confidence and keeps at most kMostBoxes.
 void keep_surest(std::vector<Candidate>& boxes, std::size_t most = kMostBoxes);
 
 /// Class by class. A box is removed when its overlap with any more confident one is more than `iou`, also with a box
@@ -29,8 +30,8 @@ void keep_surest(std::vector<Candidate>& boxes, std::size_t most = kMostBoxes);
 /// the Hellinger distance of normal distributions with the boxes' variances. Order and bounds as of suppress().
 [[nodiscard]] std::vector<Candidate> suppress_turned(std::vector<Candidate> boxes, float iou);
 
-/// The corners of a candidate whose upright box is turned around its centre by its angle: of a box that is not turned
-/// right bottom, right top, left top and left bottom. In the coordinates of the candidate.
+/// The corners of the box after rotation around its center by its angle. For an angle of 0 their order is
+/// bottom right, top right, top left, bottom left. In the candidate's coordinates.
 [[nodiscard]] std::array<Point, 4> compute_corners(const Candidate& box);
 
 }  // namespace freshframe::inference

@@ -1,4 +1,4 @@
-// Column by column: blended between two columns of logits, then cut where its line crosses zero.
+// Works column by column: interpolates between two columns of logits, then splits at the zero crossings.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/masks/box_masks.hpp"
 
@@ -14,7 +14,7 @@ double BoxMasks::Axis::at(int pixel) const noexcept {
   return std::clamp(pixel * step + first, low, high);
 }
 
-// The picture covers `length` pixels of the input from `start` on.
+// The image covers `length` pixels of the input, starting at `start`.
 BoxMasks::Axis BoxMasks::axis(double scale, int start, int length, double grid_per_input) {
   constexpr double kHalf = 0.5;
   return {.step = scale * grid_per_input,
@@ -51,7 +51,7 @@ std::string BoxMasks::trace_plane(std::size_t plane) {
 std::string BoxMasks::text(std::span<const float> weights, std::size_t plane, Pixels across, Pixels down) {
   MaskText text(place_.frame_width, place_.frame_height);
   if (across.begin >= across.end || down.begin >= down.end) return text.text();
-  // The grid's columns and rows around these pixels.
+  // The columns and rows of the grid around these pixels.
   const auto before = [](double at) { return static_cast<int>(std::floor(at)); };
   const int left = before(across_.at(across.begin));
   const int right = std::min(before(across_.at(across.end - 1)) + 1, planes_.width - 1);
@@ -80,21 +80,21 @@ std::string BoxMasks::text(std::span<const float> weights, std::size_t plane, Pi
   return text.text();
 }
 
-// `first_row` of the grid is the first of column_.
+// `first_row` is the row of the grid that column_ begins with.
 void BoxMasks::write_column(int column, Pixels down, int first_row, MaskText& text) {
   const auto flip = [&](int row) { text.flip(column + place_.left, row + place_.top); };
   crossings_.clear();
   find_crossings(column_, crossings_);
   bool inside = column_.front() > 0;
-  int latest = down.begin;  // if a peak is too narrow for a double, both zeros are equal
+  int latest = down.begin;  // rounding can make both zeros of a narrow peak equal
   if (inside) flip(latest);
   for (const auto index : crossings_) {
     const double a = column_[index - 1];
     const double b = column_[index];
     const double zero = first_row + index - 1 + a / (a - b);
-    if (!(zero <= down_.high)) break;  // even for NaN, which is not inside
+    if (!(zero <= down_.high)) break;  // also stops at NaN, which counts as outside
     const double pixel = (zero - down_.first) / down_.step;
-    // The first pixel after the zero, or, on the way out, at it.
+    // The first pixel after the zero, or at the zero where the mask ends.
     const double next = inside ? std::ceil(pixel) : std::floor(pixel) + 1;
     if (next >= down.end) break;
     latest = std::max(static_cast<int>(next), latest);

@@ -1,4 +1,4 @@
-// The masks of boxes, from a model's logits to run lengths at the picture's size.
+// Masks of boxes: from a model's logits to run lengths at the image's size.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace freshframe::inference {
 
-/// Planes of logits, one after the other, which cover the model's input.
+/// Consecutive planes of logits that cover the model's input.
 struct MaskPlanes {
   std::span<const float> logits;
   int width = 0;
@@ -29,22 +29,22 @@ class BoxMasks {
  public:
   BoxMasks(const MaskPlanes& planes, const PicturePlace& place);
 
-  /// The mask of prototypes (YOLACT, Bolya et al. 2019, arXiv 1904.02689): their sum with these weights, one
-  /// for each plane. Pixels outside of the box, which is in pixels of the frame, are outside of the mask.
+  /// A mask from prototypes (YOLACT, Bolya et al. 2019, arXiv 1904.02689): the sum of the planes with these
+  /// weights. Pixels outside of `box`, which is in pixels of the frame, are outside of the mask.
   [[nodiscard]] std::string trace_prototypes(std::span<const float> weights, const Detection& box);
-  /// The mask of a plane alone.
+  /// A mask from a single plane.
   [[nodiscard]] std::string trace_plane(std::size_t plane);
 
  private:
   struct
-      Axis {  // pixel i of the part has its centre at grid coordinate i * step + first, held within low..high
+      Axis {  // pixel i of the part has its center at grid coordinate i * step + first, clamped to low..high
     double step = 1;
     double first = 0;
     double low = 0;
     double high = 0;
     [[nodiscard]] double at(int pixel) const noexcept;
   };
-  struct Pixels {  // the part: `begin` up to, but not including, `end`
+  struct Pixels {  // range of pixels; `end` is exclusive
     int begin = 0;
     int end = 0;
   };
@@ -58,9 +58,9 @@ class BoxMasks {
   PicturePlace place_;
   Axis across_;
   Axis down_;
-  std::vector<float> sums_;    // the logits of the grid's rows within the box
-  std::vector<float> turned_;  // the same, column after column
-  std::vector<float> column_;  // between two of these
+  std::vector<float> sums_;    // logits of the grid's rows within the box
+  std::vector<float> turned_;  // the same, transposed
+  std::vector<float> column_;  // interpolated between two of these
   std::vector<std::uint32_t> crossings_;
 };
 

@@ -1,7 +1,7 @@
 // Compiled once per instruction set by Highway's foreach_target.
 // SPDX-License-Identifier: Apache-2.0
 
-// Every target takes its time to compile, so under AddressSanitizer there are only two.
+// Each target adds compile time, so AddressSanitizer builds have only two.
 #if defined(__SANITIZE_ADDRESS__) && defined(__x86_64__)
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
 #endif

@@ -1,4 +1,4 @@
-// Rows of masks and of their logits.
+// Vectorized operations on rows of masks and logits.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,17 +14,17 @@ struct MaskFlip {
   int row = 0;
 };
 
-/// Adds a flip with this row for each of the columns that differ. The bytes are 0 or 1.
+/// Appends a flip at row `number` for each column in which the two rows differ. The bytes are 0 or 1.
 void find_flips(const std::uint8_t* above, const std::uint8_t* row, std::size_t columns, int number,
                 std::vector<MaskFlip>& flips);
 
-/// The sum of rows of `count` floats, each with its weight; row k begins `step` floats after row k - 1.
+/// The weighted sum of rows of `count` floats. Consecutive rows are `step` floats apart.
 void weighted_sum(std::span<const float> weights, const float* rows, std::size_t step, std::span<float> sum);
 
-/// `out` = a + share * (b - a) of each element.
+/// `out` = a + share * (b - a), elementwise.
 void blend_logits(const float* a, const float* b, float share, std::span<float> out);
 
-/// The indices i > 0 for which exactly one of values[i - 1] and values[i] is more than 0.
+/// The indexes i > 0 for which exactly one of values[i - 1] and values[i] is positive.
 void find_crossings(std::span<const float> values, std::vector<std::uint32_t>& at);
 
 }  // namespace freshframe::inference

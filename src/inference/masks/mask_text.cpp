@@ -1,4 +1,5 @@
-// Counts have five bits in each letter, and are differences to the last but one from the third on.
+// Encodes counts with five bits per character. From the third count on, it writes the difference to the count
+// two before.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/masks/mask_text.hpp"
 
@@ -38,12 +39,13 @@ std::string encode_mask(const std::uint8_t* mask, int width, int height) {
   const auto columns = static_cast<std::size_t>(width);
   std::vector<MaskFlip> flips;
   const std::vector<std::uint8_t> outside(columns);
-  for (int y = 0; y <= height; ++y) {  // above the first row and below the last one all is outside
+  // pixels above the first row and below the last one are outside the mask
+  for (int y = 0; y <= height; ++y) {
     const auto* const above = y > 0 ? mask + static_cast<std::size_t>(y - 1) * columns : outside.data();
     const auto* const row = y < height ? mask + static_cast<std::size_t>(y) * columns : outside.data();
     find_flips(above, row, columns, y, flips);
   }
-  std::vector<std::size_t> first(columns + 1);  // first flip of each column
+  std::vector<std::size_t> first(columns + 1);  // index of the first flip of each column
   for (const auto& flip : flips) ++first[static_cast<std::size_t>(flip.column) + 1];
   std::partial_sum(first.begin(), first.end(), first.begin());
   std::vector<MaskFlip> by_column(flips.size());

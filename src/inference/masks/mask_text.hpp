@@ -1,4 +1,4 @@
-// A mask as a text of run lengths.
+// Encodes a mask as a run-length string.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,8 +16,8 @@ class MaskText {
  public:
   MaskText(int width, int height) : width_(width), height_(height) {}
 
-  /// From this pixel on, counted down the columns, the mask is on the other side. Called in ascending order; two calls
-  /// with one pixel change nothing.
+  /// Marks the pixel, counted down the columns, from which on the mask changes between outside and inside.
+  /// Must be called in ascending order. Two calls with the same pixel cancel each other.
   void flip(std::int64_t pixel) {
     if (!flips_.empty() && flips_.back() == pixel) {
       flips_.pop_back();
@@ -27,7 +27,7 @@ class MaskText {
   }
   void flip(int column, int row) { flip(std::int64_t{column} * height_ + row); }
 
-  /// An empty mask has one count.
+  /// An empty mask has a single count.
   [[nodiscard]] std::string text() const;
 
  private:
@@ -36,7 +36,7 @@ class MaskText {
   std::vector<std::int64_t> flips_;
 };
 
-/// The text of rows of `width` bytes, one after the other: 1 inside, 0 outside.
+/// Encodes rows of `width` bytes: 1 inside, 0 outside.
 [[nodiscard]] std::string encode_mask(const std::uint8_t* mask, int width, int height);
 
 }  // namespace freshframe::inference

@@ -1,4 +1,5 @@
-// Tensors on a card, by a graph of ONNX Runtime's operators, which is written here with the fields of onnx.proto.
+// Fills tensors on the GPU with a graph of ONNX Runtime operators. The model file of the graph is written
+// here, with the fields of onnx.proto.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/model/card_letterbox.hpp"
 
@@ -19,21 +20,22 @@
 namespace freshframe::inference {
 namespace {
 
-/// The inputs of the graph, in their order. N is the number of the tensor's channels.
-inline constexpr const char* kLuma = "luma";             // uint8 [rows, bytes from row to row]
-inline constexpr const char* kChroma = "chroma";         // uint8 [rows, half the bytes from row to row, 2]
-inline constexpr const char* kLumaWidth = "luma_width";  // int64 [1], samples of a row
+/// The graph's inputs in order. N is the number of channels of the tensor.
+inline constexpr const char* kLuma = "luma";                 // uint8 [rows, stride]
+inline constexpr const char* kChroma = "chroma";             // uint8 [rows, stride / 2, 2]
+inline constexpr const char* kLumaWidth = "luma_width";      // int64 [1], samples per row
 inline constexpr const char* kChromaWidth = "chroma_width";  // int64 [1]
 inline constexpr const char* kLumaSize = "luma_size";        // int64 [4]: 1, 1, scaled height, scaled width
 inline constexpr const char* kChromaScale =
-    "chroma_scale";  // float [4]: 1, 1, scaled pixels per sample down, across
+    "chroma_scale";  // float [4]: 1, 1, scaled pixels per sample vertically, horizontally
 inline constexpr const char* kScaledEnd = "scaled_end";  // int64 [2]: scaled height and width
-inline constexpr const char* kBars = "bars";             // int64 [8], the pads of ONNX's Pad
-// Float [1, N, 1, 1]: level = Y * y_weight + U * u_weight + V * v_weight + offset, number = (level - zero) / span.
+inline constexpr const char* kBars = "bars";             // int64 [8], the pads of ONNX's Pad operator
+// Float [1, N, 1, 1]: level = Y * y_weight + U * u_weight + V * v_weight + offset, output = (level - zero) /
+// span.
 inline constexpr std::array kColourInputs = {"y_weight", "u_weight", "v_weight", "offset", "zero", "span"};
 inline constexpr const char* kTensor = "tensor";  // the output: float [1, N, height, width]
 
-/// A message of protocol buffers: fields by their numbers in onnx.proto.
+/// A protocol buffer message. Field numbers are those of onnx.proto.
 class Message {
  public:
   Message& number(unsigned field, std::uint64_t value) {
@@ -79,7 +81,7 @@ Message make_attribute(std::string_view name, std::uint64_t type) {
   return attribute;
 }
 
-/// NodeProto: "" among the inputs means that an optional one is left out.
+/// NodeProto. An empty input name omits an optional input.
 Message make_node(std::string_view kind, std::initializer_list<std::string_view> inputs,
                   std::string_view output, std::initializer_list<Message> attributes = {}) {
   Message node;
@@ -89,7 +91,7 @@ Message make_node(std::string_view kind, std::initializer_list<std::string_view>
   return node;
 }
 
-/// ValueInfoProto of a tensor whose axes have these names; a name that is a number is a fixed length.
+/// ValueInfoProto of a tensor with these axis names. A name that is a number is a fixed length.
 Message make_value(std::string_view name, std::uint64_t element,
                    std::initializer_list<std::string_view> axes) {
   Message shape;
@@ -112,12 +114,12 @@ Message make_value(std::string_view name, std::uint64_t element,
   return value;
 }
 
-/// TensorProto: a scalar, or a list.
+/// TensorProto: a scalar or a list.
 template <class Number>
 Message make_constant(std::string_view name, std::uint64_t element, std::span<const Number> values,
                       bool is_scalar) {
   std::string raw(values.size_bytes(), '\0');
-  std::memcpy(raw.data(), values.data(), raw.size());  // little-endian, as onnx.proto wants it
+  std::memcpy(raw.data(), values.data(), raw.size());  // little-endian, as onnx.proto requires
   Message tensor;
   if (!is_scalar) tensor.number(1, values.size());
   tensor.number(2, element).bytes(8, name).bytes(9, raw);
@@ -139,7 +141,7 @@ void add_nodes(Message& graph) {
   const auto constant = make_attribute("mode", kIsString).bytes(4, "constant");
   const auto edge = make_attribute("mode", kIsString).bytes(4, "edge");
   const auto add = [&](const Message& node) { graph.message(1, node); };
-  // Without the bytes between the rows.
+  // Removes the padding between the rows.
   add(make_node("Slice", {kLuma, "list_0", kLumaWidth, "list_1"}, "y_rows"));
   add(make_node("Slice", {kChroma, "list_0", kChromaWidth, "list_1"}, "uv_rows"));
   add(make_node("Cast", {"y_rows"}, "y_floats", {to_float}));
@@ -148,20 +150,21 @@ void add_nodes(Message& graph) {
   add(make_node("Transpose", {"uv_floats"}, "uv_planes", {swap}));
   add(make_node("Unsqueeze", {"uv_planes", "list_0"}, "uv_picture"));
   add(make_node("Resize", {"y_picture", "", "", kLumaSize}, "y", {linear, centres}));
-  // Chroma of an odd number of pixels reaches beyond the picture, and a sample more lets the scaled plane cover it all.
+  // For an odd number of pixels the chroma plane is larger than the image. One more sample lets the scaled
+  // plane cover all of it.
   add(make_node("Pad", {"uv_picture", "one_more"}, "uv_longer", {edge}));
   add(make_node("Resize", {"uv_longer", "", kChromaScale}, "uv_scaled", {linear, centres}));
   add(make_node("Slice", {"uv_scaled", "list_0_0", kScaledEnd, "list_2_3"}, "uv"));
   add(make_node("Slice", {"uv", "list_0", "list_1", "list_1"}, "u"));
   add(make_node("Slice", {"uv", "list_1", "list_2", "list_1"}, "v"));
-  // No matrix product or convolution: their libraries on a card plan again for each size, and may cut factors to 10 bits.
+  // No MatMul or Conv: their GPU libraries plan again for each size, and may round factors to 10 bits.
   add(make_node("Mul", {"y", kColourInputs[0]}, "of_y"));
   add(make_node("Mul", {"u", kColourInputs[1]}, "of_u"));
   add(make_node("Mul", {"v", kColourInputs[2]}, "of_v"));
   add(make_node("Add", {"of_y", "of_u"}, "of_yu"));
   add(make_node("Add", {"of_yu", "of_v"}, "of_yuv"));
   add(make_node("Add", {"of_yuv", kColourInputs[3]}, "colours"));
-  // Whole levels, half up.
+  // Rounds levels to integers, half up.
   add(make_node("Clip", {"colours", "lowest", "highest"}, "within"));
   add(make_node("Add", {"within", "half"}, "raised"));
   add(make_node("Floor", {"raised"}, "levels"));
@@ -170,8 +173,8 @@ void add_nodes(Message& graph) {
   add(make_node("Div", {"centred", kColourInputs[5]}, kTensor));
 }
 
-/// Writes the model file: the numbers of Letterbox for pictures of NV12. Operators of opset 13, for which ONNX Runtime's CUDA
-/// provider has had kernels since 1.7.
+/// Writes the model file, which computes what Letterbox does for NV12 images. Uses operators of opset 13,
+/// which ONNX Runtime's CUDA provider supports since 1.7.
 std::string write_letterbox_graph() {
   Message graph;
   add_nodes(graph);
@@ -195,7 +198,7 @@ std::string write_letterbox_graph() {
   for (const auto* const name : kColourInputs)
     graph.message(11, make_value(name, kFloat, {"1", "channels", "1", "1"}));
   graph.message(12, make_value(kTensor, kFloat, {"1", "channels", "height", "width"}));
-  constexpr std::uint64_t kIrVersion = 7;  // of ONNX 1.8, the first with opset 13
+  constexpr std::uint64_t kIrVersion = 7;  // of ONNX 1.8, the first version with opset 13
   constexpr std::uint64_t kOpset = 13;
   Message operators;
   operators.bytes(1, "").number(2, kOpset);
@@ -204,13 +207,13 @@ std::string write_letterbox_graph() {
   return model.text();
 }
 
-constexpr float kNoColour = 128;  // the middle of chroma
+constexpr float kNoColour = 128;  // chroma of grey
 
 const void* as_pointer(std::uintptr_t address) {
   return reinterpret_cast<const void*>(address);  // NOLINT(performance-no-int-to-ptr): of a card's memory
 }
 
-// A plane whose rows are read up to their stride: the graph leaves the bytes between them out.
+// Rows are passed including their padding, which the graph removes.
 TensorView view_plane(const DevicePlane& plane, int rows, int bytes_per_sample) {
   TensorView view{.data = as_pointer(plane.address),
                   .bytes = static_cast<std::size_t>(plane.stride) * static_cast<std::size_t>(rows),
@@ -226,7 +229,7 @@ TensorView view_plane(const DevicePlane& plane, int rows, int bytes_per_sample) 
 CardLetterbox::CardLetterbox(const Runtime& runtime, const InputForm& form)
     : runtime_(runtime), form_(form), memory_(runtime, true), session_(runtime), allocator_(runtime) {
   const auto options = make_options(runtime, 1);
-  // Otherwise the CPU would do what the provider cannot do, with copies of the planes, and nobody would know.
+  // Otherwise operators that the provider lacks would silently run on the CPU, with copies of the planes.
   runtime.call(ort::AddSessionConfigEntry{}, options.get(), "session.disable_cpu_ep_fallback", "1");
   append_cuda(runtime, options);
   const auto graph = write_letterbox_graph();
@@ -251,7 +254,7 @@ std::size_t CardLetterbox::floats() const noexcept {
 void CardLetterbox::reserve(std::size_t count) {
   if (count <= room_) return;
   room_ = 0;
-  tensor_.reset();  // before the next one: a card has little memory
+  tensor_.reset();  // before the new allocation, because GPU memory is scarce
   OwnedValue made(runtime_);
   const std::array<std::int64_t, 4> shape = {static_cast<std::int64_t>(count), form_.channels, form_.height,
                                              form_.width};
@@ -273,12 +276,11 @@ CardLetterbox::Part CardLetterbox::find_part(const DevicePicture& picture, const
   Part part{.format = picture.format, .luma = picture.planes[0], .chroma = picture.planes[1]};
   if (!roi) return part;
   check_region(*roi, picture.format.width, picture.format.height);
-  part.x = roi->x0 / 2 * 2;  // as view_part() of a frame: chroma is shared by two pixels
+  part.x = roi->x0 / 2 * 2;  // even, as in view_part(): two pixels share a chroma sample
   part.y = roi->y0 / 2 * 2;
   part.format.width = roi->x1 - part.x;
   part.format.height = roi->y1 - part.y;
-  part.format.space =
-      core::choose_matrix(picture.format);  // which depends on the height of the whole picture
+  part.format.space = core::choose_matrix(picture.format);  // depends on the height of the whole image
   const auto column = static_cast<std::uintptr_t>(part.x);
   const auto row = static_cast<std::uintptr_t>(part.y);
   part.luma.address += row * static_cast<std::uintptr_t>(part.luma.stride) + column;
@@ -288,7 +290,7 @@ CardLetterbox::Part CardLetterbox::find_part(const DevicePicture& picture, const
 
 void CardLetterbox::set_colours(const PictureFormat& format) {
   const auto how = choose_colours(format, form_);
-  // The weights of Y, U and V in red, green and blue.
+  // The weights of Y, U and V for red, green and blue.
   const std::array<std::array<float, 3>, 3> weights = {
       {{how.luma, 0, how.v_to_r}, {how.luma, -how.u_to_g, -how.v_to_g}, {how.luma, how.u_to_b, 0}}};
   for (auto& each : numbers_.colours) each.clear();
@@ -308,7 +310,7 @@ void CardLetterbox::set_colours(const PictureFormat& format) {
 
 void CardLetterbox::prepare(const PictureFormat& format) {
   if (format == format_) return;
-  format_ = {};  // until all numbers fit
+  format_ = {};  // until all inputs are updated
   binding_.reset();
   placement_ = place(format.width, format.height, form_);
   numbers_.luma_width = {format.width};
@@ -330,7 +332,7 @@ void CardLetterbox::prepare(const PictureFormat& format) {
   format_ = format;
 }
 
-// The numbers for operators on the card are copied there now, once for all pictures of a format.
+// Constants are copied to the GPU here, once per image format.
 void CardLetterbox::bind_numbers() {
   Owned<ort::IoBinding, ort::ReleaseIoBinding> binding(runtime_);
   runtime_.call(ort::CreateIoBinding{}, session_.get(), binding.out());
@@ -371,7 +373,8 @@ PicturePlace CardLetterbox::fill(const DevicePicture& picture, const std::option
       .in_frame(part.x, part.y, picture.format.width, picture.format.height);
 }
 
-// Returns when the card has read the planes: the provider waits for its stream at the end of a run.
+// Returns after the GPU has read the planes, because the provider synchronizes its stream at the end of a
+// run.
 void CardLetterbox::run(const Part& part, std::size_t index) {
   const auto luma = memory_.wrap(view_plane(part.luma, part.format.height, 1));
   const auto chroma = memory_.wrap(view_plane(part.chroma, (part.format.height + 1) / 2, 2));

@@ -1,4 +1,4 @@
-// From pictures in a card's memory to a model's input there, without a copy in the host's memory.
+// Converts images in GPU memory to a model's input there, without a copy to the host.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,8 +16,8 @@
 
 namespace freshframe::inference {
 
-/// Makes tensors on the card of ONNX Runtime's CUDA provider, by a graph of its operators. The
-/// numbers are Letterbox's, but for levels whose rounding differs by one. One thread at a time.
+/// Fills tensors on the GPU of ONNX Runtime's CUDA provider with a graph of its operators. The values equal
+/// those of Letterbox, except for levels whose rounding differs by one. Not thread-safe.
 class CardLetterbox {
  public:
   /// Throws Error if the provider lacks an operator of the graph.
@@ -26,20 +26,20 @@ class CardLetterbox {
   CardLetterbox& operator=(const CardLetterbox&) = delete;
   ~CardLetterbox();
 
-  /// Whether a picture on a card can be filled in: it is on the provider's card, it is NV12 with an even stride,
-  /// and the form wants neither antialias nor the middle of the picture.
+  /// Returns true if the image can be converted on the GPU: it is on the provider's GPU, it is NV12 with an
+  /// even stride, and the form uses neither antialiasing nor a center crop.
   [[nodiscard]] static bool takes(const InputForm& form, const DevicePicture& picture);
 
-  /// Makes room for a tensor of `count` pictures. What fill() wrote before is lost if there was not enough.
+  /// Makes room for `count` images. If the tensor has to grow, its contents are lost.
   void reserve(std::size_t count);
-  /// Waits until the picture is whole, and fills place `index` of the tensor. Returns where the picture, or the region
-  /// of it, lies. Throws Error, and DeviceError if the picture is lost with its card.
+  /// Waits until the image is complete, then writes it to index `index` of the tensor. Returns the position
+  /// of the image, or of its region. Throws Error, and DeviceError if the GPU has failed.
   PicturePlace fill(const DevicePicture& picture, const std::optional<Region>& roi, std::size_t index);
-  /// The first `count` pictures of the tensor, of that shape.
+  /// A view of the first `count` images of the tensor, with this shape.
   [[nodiscard]] TensorView view(std::size_t count, std::vector<std::int64_t> shape) const;
 
  private:
-  /// The planes of a part of a picture.
+  /// The planes of a part of an image.
   struct Part {
     PictureFormat format;
     DevicePlane luma;
@@ -47,7 +47,7 @@ class CardLetterbox {
     int x = 0;
     int y = 0;
   };
-  /// The graph's inputs beside the planes. The values are views of the members.
+  /// The graph's inputs other than the planes. The values are views of the members.
   struct Numbers {
     std::array<std::int64_t, 1> luma_width{};
     std::array<std::int64_t, 1> chroma_width{};
@@ -72,13 +72,12 @@ class CardLetterbox {
   OwnedSession session_;
   Owned<ort::Allocator, ort::ReleaseAllocator> allocator_;
   std::optional<OwnedValue> tensor_;
-  std::size_t room_ = 0;   // pictures of the tensor
-  float* data_ = nullptr;  // its address on the card
-  PictureFormat format_;   // of numbers_
+  std::size_t room_ = 0;   // capacity in images
+  float* data_ = nullptr;  // device address
+  PictureFormat format_;   // format that numbers_ is for
   Placement placement_;
   Numbers numbers_;
-  std::optional<Owned<ort::IoBinding, ort::ReleaseIoBinding>>
-      binding_;  // of numbers_, and of the last picture
+  std::optional<Owned<ort::IoBinding, ort::ReleaseIoBinding>> binding_;  // of numbers_ and the last image
 };
 
 }  // namespace freshframe::inference

@@ -1,4 +1,4 @@
-// Counters of a network's runs.
+// Counters of model runs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,13 +10,13 @@
 
 namespace freshframe::inference {
 
-/// Any thread writes and reads.
+/// Thread-safe.
 class InferenceCounters {
  public:
   InferenceCounters(std::string provider, int threads) : provider_(std::move(provider)), threads_(threads) {}
 
   void add(double seconds) {
-    const std::scoped_lock lock(mutex_);  // several threads of PictureThreads may end runs at the same time
+    const std::scoped_lock lock(mutex_);  // threads of PictureThreads may finish runs at the same time
     runs_.add(seconds, Clock::real()->now());
   }
   [[nodiscard]] InferenceStats read(Span span) const {

@@ -30,26 +30,26 @@
 
 namespace freshframe::inference {
 
-// The result of a second model for a track.
+// The classifier's result for a track.
 struct Classified {
   std::string name;
   float confidence = std::numeric_limits<float>::quiet_NaN();
-  double pts = std::numeric_limits<double>::quiet_NaN();  // time of the picture
+  double pts = std::numeric_limits<double>::quiet_NaN();  // timestamp of the image
 };
 
-/// A picture of a track, at the time `pts`.
+/// A crop of a track, with its timestamp `pts`.
 struct TrackCrop {
   std::int64_t id = 0;
   double pts = 0;
   Frame crop;
 };
 
-/// The tracks of one source. One thread at a time.
+/// The tracks of one source. Not thread-safe.
 class TrackCrops {
  public:
   using Copy = std::function<Frame()>;
 
-  /// Whether the model is to look at a view of that score, which then counts as looked at.
+  /// Returns true if the model should classify a view with this score. Then the view counts as classified.
   bool take(std::int64_t id, double score, double pts) {
     auto& track = tracks_[id];
     track.seen = pts;
@@ -57,7 +57,7 @@ class TrackCrops {
     count(track, score);
     return true;
   }
-  /// Keeps a copy of the view, if take() would and it is the best of those not seen.
+  /// Stores a copy of the view if take() would return true and it is the best that is not classified yet.
   void offer(std::int64_t id, double score, double pts, const Copy& copy) {
     auto& track = tracks_[id];
     track.seen = pts;
@@ -66,7 +66,7 @@ class TrackCrops {
     track.since = pts;
     track.crop = copy();
   }
-  /// The views that were the best ones for half a second: they count as looked at.
+  /// Views that have been the best for half a second. They count as classified.
   [[nodiscard]] std::vector<TrackCrop> due() {
     std::vector<TrackCrop> views;
     for (auto& [id, track] : tracks_) {
@@ -77,12 +77,12 @@ class TrackCrops {
     return views;
   }
   void keep(std::int64_t id, const Classified& classified) { tracks_[id].classified = classified; }
-  /// The result of the track's newest look; an empty result if no look exists.
+  /// The newest result of the track, or an empty one.
   [[nodiscard]] Classified find_track(std::int64_t id) const {
     const auto found = tracks_.find(id);
     return found == tracks_.end() ? Classified{} : found->second.classified;
   }
-  /// Forgets tracks that were not seen for a minute. A step back in time forgets all.
+  /// Drops tracks not seen for a minute. If time goes backwards, drops all.
   void advance(double pts) {
     vision::check_time(pts);
     if (pts < now_) tracks_.clear();
@@ -93,17 +93,17 @@ class TrackCrops {
  private:
   static constexpr int kMostClassified = 6;
   static constexpr double kBetter = 2;
-  static constexpr double kGrown = 1.05;    // times the score: less is the detector's noise
+  static constexpr double kGrown = 1.05;  // factor by which a score must grow; less is noise of the detector
   static constexpr double kPatience = 0.5;  // seconds
   static constexpr double kKept = 60;       // seconds
 
   struct Track {
-    double best = 0;  // best score of the views that were looked at
+    double best = 0;  // best score of the classified views
     int looks = 0;
     double seen = 0;
     Classified classified;
-    // The view that waits.
-    double waiting = 0;  // its score; 0 without one
+    // The best view that is not classified yet.
+    double waiting = 0;  // its score; 0 if there is none
     double since = 0;
     Frame crop = {};
   };
@@ -128,12 +128,12 @@ namespace {
 
 using inference::Classified;
 
-constexpr std::size_t kMostCrops = 32;  // crops in a run
+constexpr std::size_t kMostCrops = 32;  // crops per run
 constexpr float kMostPadding = 10;
-constexpr double kPartly = 0.25;  // share of the score of a view that is cut off or covered
-constexpr double kCovered = 0.2;  // share of its area
-constexpr int kLeastSide = 2;     // pixels of a crop
-// These columns are of every box, or fields of labels. "track" would give track_confidence.
+constexpr double kPartly = 0.25;  // factor for the score of a view that is cut off or covered
+constexpr double kCovered = 0.2;  // covered fraction of a box's area
+constexpr int kLeastSide = 2;     // minimum side of a crop in pixels
+// Names of columns that every box has, or of fields of labels. "track" would create track_confidence.
 constexpr std::array<std::string_view, 14> kOwnColumns = {
     "tracker_id",       "track", "class_id", "class_name", "confidence", "track_age", "velocity",
     "track_confidence", "dwell", "xyxy",     "data",       "names",      "mask",      "corners"};
@@ -146,7 +146,7 @@ std::vector<std::string> class_names(const inference::Session& session,
   return inference::parse_names(told->second).value_or(std::vector<std::string>{});
 }
 
-// The part of the picture that the model looks at.
+// The part of the image that is passed to the model.
 std::optional<Region> choose_region(const Detection& box, float padding, const Frame& frame) {
   double left = box.x1;
   double top = box.y1;
@@ -172,7 +172,8 @@ double compute_area(const Detection& box) {
   return std::max(0.0, double{box.x2} - box.x1) * std::max(0.0, double{box.y2} - box.y1);
 }
 
-// Covered by a box whose lower edge is farther down: an object that stands nearer.
+// Returns true if another box, whose lower edge is lower, covers this one: such an object is nearer to the
+// camera.
 bool is_covered(std::span<const Detection> boxes, std::size_t index) {
   const auto& box = boxes[index];
   return std::ranges::any_of(boxes, [&](const Detection& other) {
@@ -194,7 +195,8 @@ double compute_score(std::span<const Detection> boxes, std::size_t index, const 
   return std::isfinite(score) ? score : 0;
 }
 
-// Copies into new memory, because a part would keep the whole frame. The model may need the part's conversions.
+// A copy in new memory, because a view would keep the whole frame alive. The model may need the conversions
+// that the part has cached.
 Frame copy_part(const Frame& part) {
   const Picture from = part.picture();
   FrameBuilder copy(from.format);
@@ -202,7 +204,7 @@ Frame copy_part(const Frame& part) {
   return std::move(copy).publish(part.ops());
 }
 
-// The index of the largest probability, and it; nullopt means the model gave NaN.
+// Index and value of the largest probability; nullopt for NaN.
 std::optional<std::pair<std::size_t, float>> find_best(std::span<const float> outputs) {
   const auto best = std::ranges::max_element(outputs);
   const auto index = static_cast<std::size_t>(best - outputs.begin());
@@ -215,7 +217,7 @@ std::optional<std::pair<std::size_t, float>> find_best(std::span<const float> ou
   }
   constexpr double kRounding = 1e-2;
   if (are_shares && std::abs(sum - 1) < kRounding) return std::pair(index, *best);
-  double exponentials = 0;  // if 0 these are logits
+  double exponentials = 0;  // stays 0 if the outputs are logits
   for (const float each : outputs) exponentials += std::exp(double{each} - *best);
   return std::pair(index, static_cast<float>(1 / exponentials));
 }
@@ -246,7 +248,7 @@ struct OnnxClassifier::Impl {
     auto form = inference::picture_form(session, given.size);
     const auto task = session.metadata().find("task");
     const bool is_ultralytics = task != session.metadata().end() && task->second == "classify";
-    // Ultralytics stretches pictures to inputs that are no squares.
+    // Ultralytics stretches images for inputs that are not square.
     const bool middle = given.center_crop.value_or(is_ultralytics && form.width == form.height);
     form.fit = middle ? inference::Fit::Cover : inference::Fit::Stretch;
     form.antialias = given.antialias.value_or(is_ultralytics);
@@ -258,7 +260,7 @@ struct OnnxClassifier::Impl {
     return wanted.empty() || std::ranges::find(wanted, vision::find_class_name(found, index)) != wanted.end();
   }
 
-  // The boxes to look at, with their regions of the frame.
+  // A box to classify, with its region of the frame.
   struct Crop {
     std::size_t row = 0;
     Region region;
@@ -274,7 +276,7 @@ struct OnnxClassifier::Impl {
     return crops;
   }
 
-  // The views of tracks that are to be looked at now.
+  // The views of tracks to classify now.
   [[nodiscard]] std::vector<inference::TrackCrop> make_track_crops(const Detections& found,
                                                                    const Sample<Detections>& sample,
                                                                    inference::TrackCrops& views) const {
@@ -295,7 +297,7 @@ struct OnnxClassifier::Impl {
     return now;
   }
 
-  // Returns nullopt if it was stopped.
+  // Returns nullopt if stopped.
   std::optional<std::vector<Classified>> classify(std::span<const inference::GivenPicture> crops,
                                                   const Context& context) {
     const auto fixed = inference::count_pictures(*session);
@@ -308,7 +310,7 @@ struct OnnxClassifier::Impl {
       run.widen();
       counters.add(run.seconds);
       for (std::size_t i = 0; i < some.size(); ++i) {
-        // The crop was looked at, and nothing seen.
+        // Classified, with no result.
         auto& result = classified.emplace_back(Classified{.name = {}, .confidence = 0});
         if (const auto best = find_best(run.views(i)[0].floats)) {
           result.name = best->first < names.size() ? names[best->first] : std::to_string(best->first);
@@ -319,7 +321,7 @@ struct OnnxClassifier::Impl {
     return classified;
   }
 
-  // A result for each box; nullopt means it was stopped.
+  // One result per box; nullopt if stopped.
   std::optional<std::vector<Classified>> each(const Detections& found, const Frame& frame,
                                               const Context& context) {
     const auto crops = make_crops(found, frame);
@@ -396,7 +398,7 @@ std::optional<Detections> OnnxClassifier::process(const Sample<Detections>& samp
     times.push_back(each.pts);
   }
   Detections result = found;
-  if (!result.rows) {  // no longer the object that a Python node gave
+  if (!result.rows) {  // the object given by a Python node has changed
     result.rows.emplace(result.boxes.size());
     std::iota(result.rows->begin(), result.rows->end(), std::int64_t{0});
   }

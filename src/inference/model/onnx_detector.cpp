@@ -1,4 +1,4 @@
-// The detector node: from planes to boxes without a copy through BGR.
+// The detector node. Reads the image planes directly, without a conversion to BGR.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/inference.hpp"
@@ -29,12 +29,12 @@ namespace freshframe::inference {
 
 namespace {
 
-/// Several pictures at once through one model. There is a thread per runner. The caller's is the first. The
-/// runners share one session, so the weights are in memory once. On a CPU this is faster than one tensor of several
-/// pictures: no operator waits for others.
+/// Runs several images in parallel, with one thread per runner. The first one is the caller's thread. All
+/// runners share one session, so the weights are in memory once. On a CPU this is faster than one tensor with
+/// several images, because no operator waits for another image.
 class PictureThreads {
  public:
-  /// `runners`: at least 1.
+  /// `runners` must be at least 1.
   PictureThreads(const std::shared_ptr<const Session>& session, const InputForm& form, std::size_t runners) {
     for (std::size_t i = 0; i < runners; ++i) {
       runners_.push_back(std::make_unique<PictureRunner>(session, form));
@@ -56,8 +56,8 @@ class PictureThreads {
   }
 
   using Work = std::function<void(std::size_t index, PictureRunner& runner)>;
-  /// Calls `work` once for each index below `count`, each runner's calls on one thread. When all have ended,
-  /// rethrows the exception of the lowest index. One caller at a time.
+  /// Calls `work` once for each index below `count`, with each runner on its own thread. After all have
+  /// finished, rethrows the exception with the lowest index. Only one caller at a time.
   void run(std::size_t count, const Work& work) {
     std::unique_lock lock(mutex_);
     batch_ = Batch();
@@ -75,8 +75,8 @@ class PictureThreads {
   struct Batch {
     const Work* work = nullptr;
     std::size_t count = 0;
-    std::size_t next = 0;     // the lowest free index
-    std::size_t working = 0;  // threads that are in a call
+    std::size_t next = 0;     // next index to process
+    std::size_t working = 0;  // threads that are inside a call
     std::size_t failed_at = 0;
     std::exception_ptr failure;
   };
@@ -112,9 +112,9 @@ class PictureThreads {
 
   std::vector<std::unique_ptr<PictureRunner>> runners_;
   std::mutex mutex_;
-  std::condition_variable begun_;  // wakes helpers: there is work, or the end
-  std::condition_variable done_;   // wakes the caller: no thread works
-  Batch batch_;                    // guarded by mutex_, as `ending_`
+  std::condition_variable begun_;  // wakes helpers: work to do, or shutdown
+  std::condition_variable done_;   // wakes the caller: all threads are finished
+  Batch batch_;                    // guarded by mutex_, like `ending_`
   bool ending_ = false;
   std::vector<std::thread> helpers_;
 };
@@ -182,8 +182,9 @@ struct OnnxDetector::Impl {
   using Results = std::vector<std::optional<Detections>>;
   using Samples = std::span<const Sample<Frame>>;
 
-  // Runs that divide their operators among threads would wait for each other, so the runs of a batch have a thread
-  // each. The first session stays until the second is there, and stays for good if the file is not what was loaded.
+  // Parallel runs that each split their operators among threads would wait for each other, so each run of a
+  // batch uses a single thread. The first session is kept until the second is ready, or for good if the file
+  // has changed since it was loaded.
   void prepare() {
     if (std::exchange(prepared, true) || threads == 1 || tensors || session->provider() != "cpu") return;
     try {
@@ -207,7 +208,7 @@ struct OnnxDetector::Impl {
                                why);
   }
 
-  // The boxes of one picture of a run.
+  // The boxes of one image of a run.
   [[nodiscard]] Detections boxes(const inference::PictureRun& run, std::size_t index) const {
     Detections found;
     auto decoded = inference::decoded_in_picture(how, run.views(index), run.places[index], options());
@@ -217,8 +218,8 @@ struct OnnxDetector::Impl {
     return found;
   }
 
-  // The boxes of a run that had empty pictures: a fault of the outputs is an error of the file now, not of
-  // the first picture.
+  // Decodes a run with blank images, so that invalid outputs are reported when the file is loaded, not at the
+  // first image.
   void try_out(const inference::PictureRun& run) const {
     try {
       static_cast<void>(inference::decoded_in_picture(how, run.views(0), run.places[0], options()));
@@ -227,7 +228,7 @@ struct OnnxDetector::Impl {
     }
   }
 
-  // A run for each picture, as many at once as there are runners.
+  // One run per image, in parallel on all runners.
   [[nodiscard]] Results one_by_one(Samples samples, const Context& context) {
     Results results(samples.size());
     picture_threads->run(samples.size(), [&](std::size_t i, inference::PictureRunner& runner) {
@@ -240,7 +241,8 @@ struct OnnxDetector::Impl {
     return results;
   }
 
-  // Runs of several pictures. A run of pictures on a card and others would copy the ones on the card to the host.
+  // Runs of several images. GPU and CPU images are not mixed in one run, because the GPU images would be
+  // copied to the host.
   [[nodiscard]] Results together(Samples samples, const Context& context) {
     auto& runner = picture_threads->first();
     Results results(samples.size());
@@ -269,7 +271,7 @@ struct OnnxDetector::Impl {
   inference::ModelFiles files;
   int threads;
   Recognised how;
-  // Copied for each picture, some bytes and a bit per class.
+  // Copied for each image: some bytes, and one bit per class.
   [[nodiscard]] inference::DecodeOptions options() const {
     const Lock lock(mutex);
     return decoding;
@@ -278,9 +280,9 @@ struct OnnxDetector::Impl {
   mutable Mutex mutex;
   inference::DecodeOptions decoding FRESHFRAME_GUARDED_BY(mutex);
   std::optional<Region> roi;
-  vision::FrameSizes sizes;  // for the roi
+  vision::FrameSizes sizes;  // for roi
   ClassNames names;
-  std::size_t fixed;  // pictures that the file takes in a run; 0 means any number
+  std::size_t fixed;  // batch size fixed by the file; 0 for any
   inference::InferenceCounters counters;
   bool tensors = false;
   bool prepared = false;

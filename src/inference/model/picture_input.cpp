@@ -1,4 +1,4 @@
-// The form of a model's input.
+// The preprocessing that a model's input needs.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/model/picture_input.hpp"
 
@@ -21,7 +21,7 @@ constexpr int kLargestSide = 8192;
                     "; ff.OnnxModel runs it with arrays of any kind");
 }
 
-// The numbers of "[640, 480]": height, width, as Ultralytics writes it.
+// Parses "[640, 480]", which Ultralytics writes as height, width.
 std::optional<Size> size_in(const std::string& text) {
   std::array<int, 2> numbers{};
   std::size_t found = 0;
@@ -36,7 +36,7 @@ std::optional<Size> size_in(const std::string& text) {
   return Size{found == 2 ? numbers[1] : numbers[0], numbers[0]};
 }
 
-// The length of an axis from the file, or else from `given`.
+// The length of an axis from the file, or `given` if the file leaves it open.
 int side(const Session& session, std::int64_t declared, std::optional<int> given, const char* what) {
   if (declared > 0 && given && *given != declared) {
     refuse(session, std::string("size= asks for a ") + what + " of " + std::to_string(*given) +
@@ -63,7 +63,7 @@ InputForm picture_form(const Session& session, const std::optional<Size>& size) 
   }
   auto shape = input.shape;
   if (shape.size() == 3)
-    shape.insert(shape.begin(), 1);  // torchvision's detectors take a picture, not a batch
+    shape.insert(shape.begin(), 1);  // torchvision's detectors take an image, not a batch
   if (shape.size() != 4) refuse(session, "the input must have the axes batch, colour, height, width");
   const auto channels = shape[1];
   if (channels != 3 && channels != 1) {
@@ -162,14 +162,14 @@ void PictureRunner::fill(std::span<const GivenPicture> given, PictureRun& result
 
 namespace {
 
-// Throws DeviceError if the card has failed.
+// Throws DeviceError if the GPU has failed.
 void check_card(std::span<const GivenPicture> given) {
   for (const auto& each : given) each.frame->on_device()->memory->wait();
 }
 
 }  // namespace
 
-// Returns false if the host must do it. The memory of pictures that are missing in a fixed batch stays as it is: their
+// Returns false if it must be done on the CPU. Unused images of a fixed batch are not cleared, because their
 // results are not read.
 bool PictureRunner::fill_on_card(std::span<const GivenPicture> given, PictureRun& result) {
   try {
@@ -179,7 +179,7 @@ bool PictureRunner::fill_on_card(std::span<const GivenPicture> given, PictureRun
       result.places.push_back(card_box_->fill(*given[i].frame->on_device(), given[i].roi, i));
     card_failures_ = 0;
     return true;
-  } catch (const DeviceError&) {  // the picture is lost with its card
+  } catch (const DeviceError&) {  // the image is lost with its GPU
     throw;
   } catch (const OptionError&) {
     throw;
@@ -191,7 +191,7 @@ bool PictureRunner::fill_on_card(std::span<const GivenPicture> given, PictureRun
   }
 }
 
-// A card that has no memory for a picture, after the graph was loaded, may have some for the next one.
+// If GPU memory ran out after the graph was loaded, a later image may still succeed.
 void PictureRunner::note_card_failure(const Error& error) {
   constexpr int kMostFailures = 3;
   has_given_up_card_ = !card_box_ || ++card_failures_ == kMostFailures;

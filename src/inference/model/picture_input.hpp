@@ -1,4 +1,4 @@
-// A model that takes pictures: the form of its input, and its outputs.
+// Runs models that take images, and describes their input and outputs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -26,28 +26,28 @@ namespace freshframe::inference {
 
 using Size = std::pair<int, int>;  // width, height
 
-/// The form of a model's only input, which must be one of pictures. `size` is for a file that leaves it open.
+/// The preprocessing for a model with a single image input. `size` is used if the file leaves the size open.
 /// Throws OptionError that names the file.
 [[nodiscard]] InputForm picture_form(const Session& session, const std::optional<Size>& size);
 
-/// How many pictures the input takes in a run: a number that the file fixes, or 0: any.
+/// The batch size that the file fixes, or 0 for any.
 [[nodiscard]] std::size_t count_pictures(const Session& session);
-/// Throws OptionError when that is fixed to several.
+/// Throws OptionError if the batch size is fixed to more than one.
 void refuse_fixed_batch(const Session& session);
 
-/// The outputs for the decoders: the outputs of picture `index` of a run of `count`.
+/// The outputs of image `index` in a run of `count` images, for the decoders.
 [[nodiscard]] std::vector<OutputView> view_tensors(std::span<const Tensor> tensors, std::size_t index = 0,
                                                    std::size_t count = 1);
 
 /// The result of a run.
 struct PictureRun {
-  std::vector<Tensor> outputs;       // none means it was stopped
-  std::vector<PicturePlace> places;  // of each picture, or its region
-  std::size_t count = 1;             // pictures of the tensor
-  double seconds = 0;                // time of the network alone
+  std::vector<Tensor> outputs;       // empty if the run was stopped
+  std::vector<PicturePlace> places;  // position of each image or of its region
+  std::size_t count = 1;             // number of images in the tensor
+  double seconds = 0;                // time spent in the model alone
 
   [[nodiscard]] bool is_stopped() const noexcept { return outputs.empty(); }
-  /// So that the decoders can read outputs of float16 and float64.
+  /// Converts float16 and float64 outputs, so that the decoders can read them.
   void widen() {
     for (auto& output : outputs) output.widen();
   }
@@ -56,27 +56,27 @@ struct PictureRun {
   }
 };
 
-/// A run with empty pictures. Throws OptionError that names the file.
+/// Runs the model on blank images. Throws OptionError that names the file.
 [[nodiscard]] PictureRun empty_run(const Session& session, const InputForm& form);
-/// The facts of a model after that run: the shapes are for one picture.
+/// Describes the model after such a run. Shapes are for one image.
 [[nodiscard]] ModelFacts collect_facts(const Session& session, const InputForm& form, const PictureRun& run);
 
-/// A picture for a model: a frame, or a region of it. The frame must outlive the run.
+/// An image for a model: a frame or a region of it. The frame must outlive the run.
 struct GivenPicture {
   const Frame* frame = nullptr;
   std::optional<Region> roi = {};
 };
 
-/// Runs a model on pictures. One thread at a time; several runners may share a session.
+/// Runs a model on images. Not thread-safe. Several runners may share a session.
 class PictureRunner {
  public:
   PictureRunner(std::shared_ptr<const Session> session, const InputForm& form);
 
   [[nodiscard]] const InputForm& form() const noexcept { return box_.form(); }
-  /// Whether the picture is on a card, and the model reads it there.
+  /// Returns true if the image is on a GPU and the model reads it there.
   [[nodiscard]] bool reads_on_card(const GivenPicture& given) const;
-  /// In one run. At most as many pictures as the file fixes; fewer are padded. Pictures that
-  /// the model reads on their card are not copied to the host, if all of them are there.
+  /// Runs all images in one run: at most as many as the file fixes; fewer are padded. Images are kept on the
+  /// GPU if the model can read all of them there.
   PictureRun run(std::span<const GivenPicture> given, const Context& context);
   PictureRun run(const GivenPicture& given, const Context& context);
 
@@ -89,11 +89,11 @@ class PictureRunner {
   Letterbox box_;
   std::size_t fixed_;  // count_pictures()
   std::vector<float> tensor_;
-  std::vector<Placement> barred_;            // for each picture of the tensor: the place whose bars it has
-  std::unique_ptr<CardLetterbox> card_box_;  // from the first picture on a card on
-  int card_failures_ = 0;                    // in a row
-  bool is_card_failure_known_ = false;       // there is a warning
-  bool has_given_up_card_ = false;           // the provider cannot fill pictures
+  std::vector<Placement> barred_;  // for each image of the tensor: the placement whose bars it contains
+  std::unique_ptr<CardLetterbox> card_box_;  // created for the first GPU image
+  int card_failures_ = 0;                    // consecutive
+  bool is_card_failure_known_ = false;       // a warning was logged
+  bool has_given_up_card_ = false;           // the provider cannot fill images
 };
 
 }  // namespace freshframe::inference

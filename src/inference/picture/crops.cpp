@@ -1,4 +1,4 @@
-// Through the letterbox without its bars.
+// Crops are scaled by the letterbox code, without bars.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/picture/crops.hpp"
 
@@ -62,7 +62,7 @@ void crop_boxes(const Frame& bgr, std::span<const Detection> boxes, const CropFo
       scale.fill(part, planes.data());
       for (std::size_t i = 0; i < pixels; ++i) {
         for (std::size_t c = 0; c < kColours; ++c) {
-          const float level = planes[c * pixels + i] + kHalf;  // lround() is no vector instruction
+          const float level = planes[c * pixels + i] + kHalf;  // lround() cannot be vectorized
           out[kColours * i + c] = static_cast<std::uint8_t>(level);
         }
       }

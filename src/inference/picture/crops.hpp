@@ -1,4 +1,4 @@
-// Parts of a picture, scaled to one size.
+// Crops parts of an image, scaled to one size.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,13 +11,13 @@
 namespace freshframe::inference {
 
 struct CropForm {
-  int width = 0;  // width of a crop, pixels
+  int width = 0;  // crop width in pixels
   int height = 0;
-  double padding = 0;  // added at each side of a box, as a share of its width or height
+  double padding = 0;  // added on each side of a box, as a fraction of its width or height
 };
 
-/// Writes a crop of each box, rows of blue, green and red, one after the other: the levels of cv2.resize of that
-/// part of `bgr`, a frame in that format. A box is cut to whole pixels and to the picture. A box that is outside of
+/// Writes one crop per box, consecutively, as BGR rows. Values equal those of cv2.resize on that part of
+/// `bgr`, a BGR frame. Boxes are rounded to whole pixels and clipped to the image. A box that is outside of
 /// it or not finite gives zeros.
 void crop_boxes(const Frame& bgr, std::span<const Detection> boxes, const CropForm& form, std::uint8_t* out);
 

@@ -1,5 +1,5 @@
-// Pictures as tensors. The rows of a planar picture are blended at the picture's width first, which vectorises
-// best, then picked at the input's width.
+// Converts images to tensors. Rows of a planar image are first interpolated vertically at the full width,
+// which vectorizes best, then horizontally.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/picture/letterbox.hpp"
 
@@ -19,7 +19,7 @@ bool is_packed(PixelFormat format) {
   return format == PixelFormat::Bgr || format == PixelFormat::Rgb;
 }
 
-// Samples may lie several pixels apart: subsampled chroma.
+// For subsampled chroma, a sample covers several pixels.
 Letterbox::Taps taps(const ScaledAxis& axis) {
   Letterbox::Taps result;
   result.first.assign(static_cast<std::size_t>(axis.outputs) + kRowSlack, 0);
@@ -40,14 +40,14 @@ struct Chroma {
   int down = 1;
 };
 
-// Spreads an axis over the samples that lie `pixels` apart.
+// Converts an axis in pixels to samples that cover `pixels` pixels each.
 ScaledAxis spread_over(ScaledAxis axis, int pixels) {
   axis.samples = (axis.samples + pixels - 1) / pixels;
   axis.samples_per_output /= pixels;
   return axis;
 }
 
-// The longer side as torchvision scales it: cut to whole pixels.
+// The longer side, truncated to whole pixels as in torchvision.
 int long_side(int shorter_in_input, int longer, int shorter) {
   return static_cast<int>(std::int64_t{shorter_in_input} * longer / shorter);
 }
@@ -114,7 +114,7 @@ std::size_t Letterbox::floats() const noexcept {
 
 void Letterbox::prepare(const PictureFormat& format) {
   if (format == format_) return;
-  format_ = {};  // until all tables fit
+  format_ = {};  // until all tables are updated
   placement_ = place(format.width, format.height, form_);
   shown_ = {.left = std::max(-placement_.left, 0),
             .top = std::max(-placement_.top, 0),
@@ -135,7 +135,8 @@ void Letterbox::prepare(const PictureFormat& format) {
     constexpr std::size_t kColours = 3;
     smooth_.prepare(is_packed(format.format) ? kColours : 1, pixels.across, pixels.down);
   } else if (is_packed(format.format)) {
-    pixels.across.samples_per_output = 1 / placement_.scale_x;  // as OpenCV, which differs in the last bit
+    // as in OpenCV; multiplying instead differs in the last bit
+    pixels.across.samples_per_output = 1 / placement_.scale_x;
     pixels.down.samples_per_output = 1 / placement_.scale_y;
     packed_.prepare(pixels.across, pixels.down);
   } else {
@@ -143,7 +144,7 @@ void Letterbox::prepare(const PictureFormat& format) {
     luma_y_ = taps(pixels.down);
     chroma_x_ = taps(chroma.across);
     chroma_y_ = taps(chroma.down);
-    // A picture one pixel wide has no second sample: the row is longer than the picture, by a copy of its end.
+    // An image one pixel wide has no second sample to interpolate with, so the buffer repeats its last pixel.
     wide_.assign(2 * static_cast<std::size_t>(format.width) + kRowSlack, 0);
   }
   format_ = format;
@@ -156,7 +157,7 @@ void Letterbox::blend(const Plane& plane, const Taps& rows, int y, std::vector<f
              static_cast<std::size_t>(plane.row_bytes));
 }
 
-// Row `y` of a plane of single samples.
+// Row `y` of a plane with one component.
 void Letterbox::scale_component(const Plane& plane, const Taps& across, const Taps& down, int y,
                                 std::size_t part) {
   if (across.is_copy) return blend(plane, down, y, parts_[part]);
@@ -205,7 +206,7 @@ void Letterbox::write_bars(float* tensor) const {
   }
 }
 
-// Row `y` of the picture's place: red, green and blue.
+// The red, green and blue parts of row `y` of the tensor.
 std::array<float*, 3> Letterbox::view_row(float* tensor, int y) const {
   const auto width = static_cast<std::size_t>(form_.width);
   float* const row = tensor + static_cast<std::size_t>(std::max(placement_.top, 0) + y) * width +

@@ -1,4 +1,5 @@
-// From the planes of a decoded picture to a model's input: scaled, coloured and normalised in one pass.
+// Converts the planes of a decoded image to a model's input: scaling, color conversion and normalization in
+// one pass.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,86 +16,87 @@
 
 namespace freshframe::inference {
 
-/// How a picture fits into the input. Bars: it keeps its aspect ratio, and grey bars fill the rest. Cover: it keeps its
-/// aspect ratio and is so large that it covers the input, which shows its middle.
+/// How an image fits into the input. Bars: keeps the aspect ratio and fills the rest with grey bars. Cover:
+/// keeps the aspect ratio, covers the whole input, and crops the center.
 enum class Fit : std::uint8_t { Bars, Stretch, Cover };
 
-/// The form of a model's input: `channels` planes of floats, one after the other.
+/// Preprocessing for a model: the input is `channels` consecutive planes of floats.
 struct InputForm {
   int width = 0;
   int height = 0;
   int channels = 3;  // 3, or 1 for luma
   Fit fit = Fit::Bars;
-  /// All pixels of a picture that is made smaller count, as in Pillow. See takes().
+  /// When downscaling, average over all source pixels as Pillow does. See takes().
   bool antialias = false;
   bool blue_first = false;
-  // A level of 0..255 becomes (level / 255 - mean) / deviation; red, green, blue.
+  // A level of 0..255 becomes (level / 255 - mean) / deviation. In the order red, green, blue.
   std::array<float, 3> mean = {0, 0, 0};
   std::array<float, 3> deviation = {1, 1, 1};
   bool operator==(const InputForm&) const = default;
 };
 
-/// The place of a picture in the input. A picture that covers it may begin before it, and be larger.
+/// Where an image is placed in the input. With Cover it may begin before the input and be larger.
 struct Placement {
-  // Pixels of the input per pixel of the picture. They differ a little: each side is rounded to whole pixels.
+  // Input pixels per image pixel. The two differ slightly, because each side is rounded to whole pixels.
   double scale_x = 1;
   double scale_y = 1;
   int left = 0;
   int top = 0;
-  int width = 0;  // in pixels of the input
+  int width = 0;  // pixels of the input
   int height = 0;
   int picture_width = 0;
   int picture_height = 0;
   bool operator==(const Placement&) const = default;
 };
 
-/// Places a picture like the letterbox of Ultralytics: centred, the smaller bar first where they differ.
+/// Places an image like the letterbox of Ultralytics: centered, with the smaller bar first if they differ.
 /// Cover is like Resize and CenterCrop of torchvision.
 [[nodiscard]] Placement place(int width, int height, const InputForm& form);
 
-/// How luma and chroma of that format become the numbers of the input.
+/// The conversion from luma and chroma of this format to the values of the input.
 [[nodiscard]] ColourRow choose_colours(const PictureFormat& format, const InputForm& form);
 
-inline constexpr float kBar = 114;  // the grey of the bars, as in the training of every YOLO
+inline constexpr float kBar = 114;  // grey level of the bars, as in the training of all YOLO models
 
-/// Whether a Letterbox fills that form from pictures of that format. All but this: filters for colours are defined on
-/// red, green and blue, and subsampled planes would differ from them at each edge.
+/// Returns true if Letterbox can fill the form from this format. Antialiasing needs packed RGB: its filter is
+/// defined on red, green and blue, and filtering subsampled planes would give other values at each edge.
 [[nodiscard]] constexpr bool takes(const InputForm& form, PixelFormat format) noexcept {
   const bool is_packed = format == PixelFormat::Bgr || format == PixelFormat::Rgb;
   if (form.channels == 1) return !is_packed;
   return is_packed || format == PixelFormat::Gray || !form.antialias;
 }
 
-/// Bilinear between the centres of pixels, as cv2.resize with INTER_LINEAR: to the bit for BGR and RGB. With
-/// `antialias` as Image.resize of Pillow with BILINEAR, also to the bit. Keeps tables and rows between calls. One
-/// thread at a time.
+/// Interpolates linearly between pixel centers, as cv2.resize with INTER_LINEAR; bit-exact for BGR and RGB.
+/// With `antialias` as Pillow's Image.resize with BILINEAR, also bit-exact. Keeps tables and rows between
+/// calls. Not thread-safe.
 class Letterbox {
  public:
   explicit Letterbox(const InputForm& form) : form_(form) {}
 
   [[nodiscard]] const InputForm& form() const noexcept { return form_; }
   [[nodiscard]] std::size_t floats() const noexcept;
-  /// Writes floats() numbers to `tensor`. Throws Error for a format that the form does not take. Where `tensor` already has the bars of a
-  /// picture that was placed at `barred`, and this one has the same place, they are not written again.
+  /// Writes floats() values to `tensor`. Throws Error if takes() is false for the format. If `tensor` already
+  /// contains the bars of an image placed at `barred` and this one has the same placement, the bars are not
+  /// written again.
   Placement fill(const Picture& picture, float* tensor, const Placement& barred = {});
 
-  /// The place of each output pixel among the samples of a row or column.
+  /// The position of each output pixel among the samples of a row or column.
   struct Taps {
     std::vector<std::int32_t> first;  // index of the sample before it
-    std::vector<float> weight;        // weight of the one after it
-    bool is_copy = false;             // as many outputs as samples: each is its sample
+    std::vector<float> weight;        // weight of the sample after it
+    bool is_copy = false;             // same number of outputs and samples: no interpolation
   };
 
  private:
-  // The part of the scaled picture that the input shows.
+  // The part of the scaled image that the input shows.
   struct Shown {
-    int left = 0;  // in the scaled picture
+    int left = 0;  // pixels of the scaled image
     int top = 0;
     int width = 0;
     int height = 0;
   };
 
-  // Across and down.
+  // Horizontal and vertical.
   struct Axes {
     ScaledAxis across;
     ScaledAxis down;
@@ -119,23 +121,23 @@ class Letterbox {
   Taps chroma_y_;
   PackedResize packed_;
   AntialiasedPlane smooth_;
-  std::vector<float> wide_;                  // one row of a plane, blended of two, at the picture's width
-  std::array<std::vector<float>, 3> parts_;  // the row's components at the input's width
+  std::vector<float> wide_;                  // a row of a plane at the image's width, interpolated from two
+  std::array<std::vector<float>, 3> parts_;  // components of the row at the input's width
 };
 
-/// Where a picture lies: in the model's input, and in the frame that contains it.
+/// The position of an image in the model's input, and in the frame that contains it.
 struct PicturePlace {
-  // The model's input.
+  // In the model's input.
   int input_width = 0;
   int input_height = 0;
-  Placement placement;  // in it
+  Placement placement;  // within the input
   // In the frame.
   int left = 0;
   int top = 0;
   int frame_width = 0;
   int frame_height = 0;
 
-  /// The place of a picture that is the whole frame.
+  /// The position of an image that is the whole frame.
   [[nodiscard]] static PicturePlace whole(const InputForm& form, const Placement& placement) {
     return {.input_width = form.width,
             .input_height = form.height,
@@ -143,7 +145,7 @@ struct PicturePlace {
             .frame_width = placement.picture_width,
             .frame_height = placement.picture_height};
   }
-  /// The place of the same picture, if it is the part of a frame that begins at that pixel.
+  /// The position of the same image if it is a region of a frame, starting at that pixel.
   [[nodiscard]] PicturePlace in_frame(int x_in_frame, int y_in_frame, int width, int height) const {
     auto part = *this;
     part.left = x_in_frame;
@@ -153,14 +155,14 @@ struct PicturePlace {
     return part;
   }
 
-  // From pixels of the input to pixels of the frame.
+  // Converts pixels of the input to pixels of the frame.
   [[nodiscard]] double unbounded_x(double x) const noexcept {
     return (x - placement.left) / placement.scale_x + left;
   }
   [[nodiscard]] double unbounded_y(double y) const noexcept {
     return (y - placement.top) / placement.scale_y + top;
   }
-  // The coordinate within the picture.
+  // The same, clipped to the image.
   [[nodiscard]] float x(double of_input) const noexcept {
     return static_cast<float>(
         std::clamp(unbounded_x(of_input), double{0} + left, double{0} + left + placement.picture_width));

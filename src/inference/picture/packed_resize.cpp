@@ -1,5 +1,5 @@
-// Across first, then down, and each row of the picture across only once: the order in which the sums are cut to
-// whole numbers decides their last bit.
+// Scales horizontally first, then vertically, and each source row horizontally only once: the order in which
+// sums are rounded to integers decides their last bit.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/picture/packed_resize.hpp"
 
@@ -10,11 +10,11 @@
 
 namespace freshframe::inference {
 
-// In double precision, and with the roundings of Pillow: a weight's last bit decides a level.
+// In double precision and rounded as in Pillow, because the last bit of a weight can change a level.
 AntialiasedPlane::Taps AntialiasedPlane::taps(const ScaledAxis& axis, std::size_t multiple_of) {
   constexpr double kOne = 1 << kWeightBits;
   constexpr double kHalf = 0.5;
-  const double support = std::max(axis.samples_per_output, 1.0);  // half of the triangle's base
+  const double support = std::max(axis.samples_per_output, 1.0);  // half the base of the triangle filter
   const double per_sample = 1 / support;
   Taps result;
   result.most = 2 * static_cast<std::size_t>(std::ceil(support)) + 1;
@@ -90,10 +90,10 @@ void AntialiasedPlane::row(std::size_t component, int y, float* out) const {
 
 namespace {
 
-constexpr float kOne = 2048;  // a weight of 1: 11 bits
+constexpr float kOne = 2048;  // fixed point: 11 bits
 
 struct Tap {
-  int first;  // index of the sample before the place
+  int first;  // index of the sample before the position
   std::int32_t weight_first;
   std::int32_t weight_after;
 };
@@ -102,7 +102,7 @@ std::int32_t weight(float share) {
   return static_cast<std::int32_t>(std::nearbyint(share * kOne));  // half to even
 }
 
-// Single precision, as OpenCV: the place of an output among the samples. May lie outside of them.
+// In single precision, as in OpenCV: the position of an output among the samples. May lie outside of them.
 Tap tap(const ScaledAxis& axis, int output) {
   const auto at = static_cast<float>((axis.first + output + 0.5) * axis.samples_per_output - 0.5);
   const auto first = std::floor(at);
@@ -113,7 +113,7 @@ Tap tap(const ScaledAxis& axis, int output) {
 }  // namespace
 
 void PackedResize::prepare(const ScaledAxis& across, const ScaledAxis& down) {
-  constexpr int kBytes = 3;  // bytes of a pixel
+  constexpr int kBytes = 3;  // bytes per pixel
   width_ = static_cast<std::size_t>(across.outputs);
   const int width = across.samples;
   for (auto* const table : {&x_.first, &x_.after, &x_.weight_first, &x_.weight_after}) {
@@ -143,7 +143,7 @@ void PackedResize::prepare(const ScaledAxis& across, const ScaledAxis& down) {
   forget();
 }
 
-// The row of the picture at the result's width. Keeps `other`, which is needed beside it.
+// Returns the source row, scaled horizontally. Does not evict row `other`, which the caller also needs.
 const PackedResize::Components& PackedResize::scaled_across(const Plane& plane, int row, int other) {
   const std::size_t place = kept_[0] == row || (kept_[1] != row && kept_[0] != other) ? 0 : 1;
   auto& to = scaled_[place];

@@ -1,4 +1,4 @@
-// BGR and RGB pictures scaled to the levels that cv2.resize gives.
+// Scales BGR and RGB images with the same results as cv2.resize.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace freshframe::inference {
 
-/// An axis, and the wanted outputs: `outputs` of them, from output `first` on.
+/// An axis and the outputs wanted: `outputs` of them, starting with output `first`.
 struct ScaledAxis {
   int samples = 0;
   double samples_per_output = 1;
@@ -28,18 +28,19 @@ struct ScaledAxis {
 /// levels by one. Keeps tables and rows between calls. One thread at a time.
 class AntialiasedPlane {
  public:
-  /// For planes of samples with 1 or 3 components.
+  /// `components` is 1 or 3.
   void prepare(std::size_t components, const ScaledAxis& across, const ScaledAxis& down);
-  /// Scales the rows of a plane across.
+  /// Scales the rows of a plane horizontally.
   void read(const Plane& plane);
-  /// Row `y` of a component: whole levels, as many as `across` has outputs, and up to kSumSlack numbers more.
+  /// Writes row `y` of a component: integer levels, one per output of `across`, plus up to kSumSlack values
+  /// beyond.
   void row(std::size_t component, int y, float* out) const;
 
  private:
   struct Taps {
-    std::vector<std::int32_t> first;  // sample of each output
+    std::vector<std::int32_t> first;  // first sample of each output
     std::vector<std::int32_t> count;
-    std::vector<std::int32_t> weights;  // `most` for each output
+    std::vector<std::int32_t> weights;  // `most` per output
     std::size_t most = 0;
   };
   [[nodiscard]] static Taps taps(const ScaledAxis& axis, std::size_t multiple_of);
@@ -47,15 +48,15 @@ class AntialiasedPlane {
 
   std::size_t components_ = 1;
   std::size_t outputs_ = 0;
-  std::size_t stride_ = 0;  // stride of the rows that are scaled across
+  std::size_t stride_ = 0;  // stride of the horizontally scaled rows
   std::size_t taps_ = 0;
   std::vector<std::int32_t> first_;    // byte of each output's first sample
-  std::vector<std::int32_t> weights_;  // across: a row for each tap
+  std::vector<std::int32_t> weights_;  // horizontal weights: one row per tap
   Taps down_;
-  int first_row_ = 0;  // first row of the plane that any output needs
+  int first_row_ = 0;  // first row of the plane that is needed
   int rows_ = 0;
-  std::vector<std::uint8_t> padded_;  // a row of the plane with room after it
-  std::vector<std::uint8_t> scaled_;  // the rows at the result's width, one component after the other
+  std::vector<std::uint8_t> padded_;  // a row of the plane, padded at the end
+  std::vector<std::uint8_t> scaled_;  // horizontally scaled rows, one component after the other
 };
 
 /// Bilinear with weights of 11 bits, as resize() of OpenCV with INTER_LINEAR scales pictures of 8 bits: equal
@@ -64,12 +65,12 @@ class AntialiasedPlane {
 /// calls. One thread at a time.
 class PackedResize {
  public:
-  /// For pictures of this size. No row of an earlier picture is kept.
+  /// Must be called for each image size. Drops cached rows.
   void prepare(const ScaledAxis& across, const ScaledAxis& down);
-  /// The next rows belong to another picture.
+  /// Must be called before the rows of another image.
   void forget() noexcept { kept_ = {kNone, kNone}; }
-  /// The two rows of the picture that row `y` of the result lies between, with their weights: for mix_row().
-  /// Valid until the next call.
+  /// The two source rows that row `y` of the result lies between, with their weights, for mix_row(). Valid
+  /// until the next call.
   [[nodiscard]] RowPair rows(const Plane& plane, int y);
 
  private:
@@ -94,9 +95,9 @@ class PackedResize {
   Across x_;
   std::vector<Down> y_;
   std::size_t width_ = 0;                     // width of the result
-  std::vector<std::uint8_t> padded_;          // a row of the picture with room after it
-  std::array<Components, 2> scaled_;          // two rows of the picture at the result's width
-  std::array<int, 2> kept_ = {kNone, kNone};  // their numbers
+  std::vector<std::uint8_t> padded_;          // a row of the image, padded at the end
+  std::array<Components, 2> scaled_;          // two horizontally scaled rows
+  std::array<int, 2> kept_ = {kNone, kNone};  // their row numbers
 };
 
 }  // namespace freshframe::inference

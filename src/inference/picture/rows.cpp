@@ -8,7 +8,7 @@
 //
 // Compiled once per instruction set by Highway's foreach_target.
 
-// Every target takes its time to compile, so under AddressSanitizer there are only two.
+// Each target adds compile time, so AddressSanitizer builds have only two.
 #if defined(__SANITIZE_ADDRESS__) && defined(__x86_64__)
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
 #endif
@@ -57,7 +57,7 @@ void mix_pixels(const std::uint8_t* row, const Mix& how, const std::array<std::i
   const auto level = hn::Set(Ints(), 0xFF);
   const auto* const base = reinterpret_cast<const std::int32_t*>(row);
   for (std::size_t i = 0; i < count; i += lanes) {
-    // Four bytes of each pixel, and three are its own.
+    // Reads four bytes for each pixel, of which three belong to it.
     const auto a = hn::GatherOffset(Ints(), base, hn::LoadU(Ints(), how.first + i));
     const auto b = hn::GatherOffset(Ints(), base, hn::LoadU(Ints(), how.after + i));
     const auto weight_a = hn::LoadU(Ints(), how.weight_first + i);
@@ -86,7 +86,7 @@ void pick_taps(const float* row, const Pick& how, float* out, std::size_t count)
   }
 }
 
-// Whole levels, half up: programs in Python scale pictures of 8 bits.
+// Rounds levels to integers, half up: Python programs scale 8-bit images.
 HWY_INLINE V within(V level) {
   return hn::Floor(hn::Add(hn::Min(hn::Max(level, hn::Zero(Floats())), of(255.0F)), of(0.5F)));
 }
@@ -99,7 +99,7 @@ HWY_INLINE V scaled(V level, const Scale& scale) {
 #endif
 }
 
-// Stores whole vectors, and of the last one only the part that belongs to the row.
+// Stores whole vectors, but only the part of the last one that belongs to the row.
 HWY_INLINE void store(V value, float* to, std::size_t room, std::size_t lanes) {
   if (room >= lanes) return hn::StoreU(value, Floats(), to);
   HWY_ALIGN float rest[hn::MaxLanes(Floats())];

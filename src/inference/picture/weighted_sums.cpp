@@ -1,7 +1,7 @@
 // Compiled once per instruction set by Highway's foreach_target.
 // SPDX-License-Identifier: Apache-2.0
 
-// Every target takes its time to compile, so under AddressSanitizer there are only two.
+// Each target adds compile time, so AddressSanitizer builds have only two.
 #if defined(__SANITIZE_ADDRESS__) && defined(__x86_64__)
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
 #endif
@@ -28,7 +28,7 @@ HWY_INLINE void put(Sum sum, std::uint8_t* to) {
   hn::StoreU(hn::DemoteTo(SumBytes(), hn::ShiftRight<kWeightBits>(sum)), SumBytes(), to);
 }
 
-// Four samples of each output at once.
+// Processes four samples of each output per step.
 void sum_levels(const std::uint8_t* row, const AlongRow& how, std::uint8_t* out, std::size_t count) {
   constexpr std::size_t kAtOnce = taps_at_once(1);
   const std::size_t lanes = hn::Lanes(Sums());
@@ -54,7 +54,7 @@ void sum_levels(const std::uint8_t* row, const AlongRow& how, std::uint8_t* out,
   }
 }
 
-// A sample of each output at once: four bytes, and three are its own.
+// Processes one sample of each output per step. Reads four bytes, of which three belong to the pixel.
 void sum_colours(const std::uint8_t* row, const AlongRow& how, const std::array<std::uint8_t*, 3>& out,
                  std::size_t count) {
   const std::size_t lanes = hn::Lanes(Sums());

@@ -1,4 +1,4 @@
-// Versions of files, and the names of external data in ONNX's protocol buffers.
+// File versions, and the names of external data files in ONNX protocol buffers.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/runtime/model_files.hpp"
 
@@ -28,11 +28,12 @@ std::optional<FileVersion> find_version(const std::string& path) {
   return FileVersion{.id = *id, .size_bytes = size, .written = written};
 }
 
-// A StringStringEntryProto with the key "location", then its value's tag: onnx.proto, TensorProto.external_data.
+// The bytes before a file name: a StringStringEntryProto with the key "location", then the tag of its value.
+// See TensorProto.external_data in onnx.proto.
 constexpr std::string_view kLocation = "\x0a\x08location\x12";
-constexpr std::size_t kLongestName = 0x7f;  // its length is one byte
+constexpr std::size_t kLongestName = 0x7f;  // the length must fit in one byte
 
-// Other bytes may look like a name, which then is one file more that must not change.
+// Other bytes may happen to look like a file name. This is harmless: one more file is checked for changes.
 void collect_names(std::string_view bytes, std::set<std::string>& names) {
   for (auto at = bytes.find(kLocation); at != std::string_view::npos; at = bytes.find(kLocation, at + 1)) {
     const auto length_at = at + kLocation.size();

@@ -1,4 +1,4 @@
-// Whether the files of a model are still those that were loaded.
+// Detects whether the files of a model have changed since it was loaded.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace freshframe::inference {
 
-/// What a path led to at one moment.
+/// Identifies the file at a path at one moment.
 struct FileVersion {
   platform::FileId id;
   std::uintmax_t size_bytes = 0;
@@ -21,25 +21,25 @@ struct FileVersion {
   friend bool operator==(const FileVersion&, const FileVersion&) = default;
 };
 
-/// The .onnx file and the files of weights that it refers to (ONNX's external data).
+/// The .onnx file and the weight files that it refers to (ONNX external data).
 class ModelFiles {
  public:
   ModelFiles() = default;
-  /// Looks at the .onnx file. Call it before the file is loaded. `path` is settled, so that a later change of the
-  /// program's directory does not matter.
+  /// Records the state of the .onnx file. Must be called before the file is loaded. `path` is made absolute,
+  /// so that a later change of the working directory does not matter.
   explicit ModelFiles(const std::string& path);
 
-  /// Looks at the files of weights, whose names it finds by reading the .onnx file.
+  /// Records the state of the weight files, whose names are found by reading the .onnx file.
   void add_weights();
-  /// Returns false if any of the files was written, replaced, moved or removed since.
+  /// Returns false if any file was written, replaced, moved or removed since.
   [[nodiscard]] bool are_unchanged() const;
-  /// The path of the .onnx file from the root on.
+  /// The absolute path of the .onnx file.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
  private:
   struct Known {
     std::string path;
-    std::optional<FileVersion> version;  // none: no regular file was there
+    std::optional<FileVersion> version;  // nullopt if there was no regular file
   };
 
   std::string path_;

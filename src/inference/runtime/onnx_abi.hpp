@@ -1,4 +1,4 @@
-// The part of ONNX Runtime's C ABI that is used: a table of functions, whose places never change.
+// The subset of ONNX Runtime's C ABI that is used: a table of functions whose positions never change.
 // SPDX-License-Identifier: Apache-2.0
 //
 // Note [Places in OrtApi]
@@ -28,7 +28,8 @@ struct Allocator;
 struct CudaOptions;  // OrtCUDAProviderOptionsV2
 struct IoBinding;
 
-/// The version of ONNX Runtime 1.16. All versions from 1.20 on, whose wheels have the library as a file, support it.
+/// API version of ONNX Runtime 1.16. Supported by all versions from 1.20 on, whose wheels contain the library
+/// as a separate file.
 inline constexpr std::uint32_t kApiVersion = 16;
 
 struct ApiBase {
@@ -68,7 +69,7 @@ inline constexpr int kLogFatal = 4;
 using LogFunction = void (*)(void* parameter, int severity, const char* category, const char* id,
                              const char* place, const char* message);
 
-/// A function of the table: its place and type.
+/// A function of the table: its position and type.
 template <std::size_t kPlace, class Function>
 struct Entry {};
 

@@ -1,4 +1,4 @@
-// ONNX Runtime: its library, its environment, its log.
+// Loads ONNX Runtime, creates its environment and receives its log.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/runtime/runtime.hpp"
 
@@ -18,8 +18,8 @@ namespace {
 
 constexpr const char* kInstall = "pip install 'freshframe[onnx]'";
 
-// ONNX Runtime also returns a failure as a status, which becomes an exception. So its log lines are shown
-// only with -v.
+// ONNX Runtime also returns failures as a status, which becomes an exception. So its log lines are shown only
+// with -v.
 // NOLINTNEXTLINE(readability-function-size): ONNX Runtime calls it
 void to_log(void* /*parameter*/, int severity, const char* /*category*/, const char* /*id*/,
             const char* /*place*/, const char* message) {
@@ -48,7 +48,7 @@ const ort::ApiBase& find_base(const std::string& library) {
 
 }  // namespace
 
-// Never freed: sessions of programs that end without an orderly shutdown still use them.
+// Never freed, because sessions of programs that exit without a clean shutdown still use it.
 struct Runtime::Loaded {
   std::mutex mutex;
   forks::Hold<std::mutex> hold{mutex, forks::Order::Loading};
@@ -84,7 +84,8 @@ Runtime::Runtime(const std::string& library) {
 Runtime::~Runtime() = default;
 
 std::string Runtime::read_message(ort::Status* status) const {
-  auto text = core::to_utf8(plain(ort::GetErrorMessage{}, status));  // it may quote any bytes of the file
+  // may contain arbitrary bytes of the file
+  auto text = core::to_utf8(plain(ort::GetErrorMessage{}, status));
   plain(ort::ReleaseStatus{}, status);
   return text;
 }

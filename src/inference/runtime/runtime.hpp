@@ -1,4 +1,4 @@
-// ONNX Runtime, loaded once from the library that a program names. Errors become exceptions.
+// Loads ONNX Runtime once from the library that a program names. Errors become exceptions.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,33 +10,33 @@
 
 namespace freshframe::inference {
 
-/// The loaded library, which is never unloaded. Thread-safe.
+/// The library, which is never unloaded. Thread-safe.
 class Runtime {
  public:
-  /// Loads `library`, or returns the library that was loaded from there before. Throws Error if it is missing,
-  /// broken or too old, with the command to install it.
+  /// Loads `library`, or returns it if it is already loaded. Throws Error with the install command if it is
+  /// missing, invalid or too old.
   [[nodiscard]] static const Runtime& load(const std::string& library);
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
   ~Runtime();
 
   [[nodiscard]] const std::string& version() const noexcept { return version_; }
-  /// The providers of the library, by ONNX Runtime's names ("CPUExecutionProvider").
+  /// The providers of the library, by their ONNX Runtime names ("CPUExecutionProvider").
   [[nodiscard]] const std::vector<std::string>& providers() const noexcept { return providers_; }
   [[nodiscard]] ort::Env* env() const noexcept { return env_; }
 
-  /// Calls a function that returns no status.
+  /// Calls a function that does not return a status.
   template <std::size_t kPlace, class Result, class... Takes, class... Given>
   Result plain(ort::Entry<kPlace, Result(Takes...)> /*entry*/, Given... given) const {
     using Function = Result (*)(Takes...);
     return reinterpret_cast<Function>(table_[kPlace])(given...);
   }
-  /// Calls a function; throws Error with its message when it fails.
+  /// Calls a function that returns a status. Throws Error with its message on failure.
   template <std::size_t kPlace, class... Takes, class... Given>
   void call(ort::Entry<kPlace, ort::Status*(Takes...)> entry, Given... given) const {
     if (ort::Status* const status = plain(entry, given...)) raise(status);
   }
-  /// The text of a status. Releases the status.
+  /// The message of a status. Releases the status.
   [[nodiscard]] std::string read_message(ort::Status* status) const;
 
  private:
@@ -52,7 +52,7 @@ class Runtime {
   ort::Env* env_ = nullptr;
 };
 
-/// Owns an object of ONNX Runtime; `Release` is the Entry that ends it.
+/// Owns an ONNX Runtime object; `Release` is the Entry that frees it.
 template <class T, class Release>
 class Owned {
  public:
@@ -69,7 +69,7 @@ class Owned {
   }
 
   [[nodiscard]] T* get() const noexcept { return object_; }
-  /// The pointer to which a function writes the object.
+  /// For functions that return an object through an output parameter.
   [[nodiscard]] T** out() noexcept { return &object_; }
 
  private:

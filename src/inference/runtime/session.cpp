@@ -22,19 +22,19 @@ namespace freshframe::inference {
 
 namespace {
 
-/// Returns a number of 16 bits (IEEE 754 binary16) as float32, which holds each of them exactly.
+/// Converts a float16 (IEEE 754 binary16) to float32, which is exact.
 [[nodiscard]] inline float widen_half(std::uint16_t half) {
   constexpr std::uint32_t kFractionBits = 10;
-  constexpr std::uint32_t kShift = 23 - kFractionBits;  // float32 has 23 bits of fraction
-  constexpr std::uint32_t kBias = 127 - 15;             // difference of the exponents' biases
+  constexpr std::uint32_t kShift = 23 - kFractionBits;  // float32 has 23 fraction bits
+  constexpr std::uint32_t kBias = 127 - 15;             // difference of the exponent biases
   const auto sign = static_cast<std::uint32_t>(half & 0x8000U) << 16U;
   const std::uint32_t exponent = (half >> kFractionBits) & 0x1FU;
   const std::uint32_t fraction = half & 0x3FFU;
-  if (exponent == 0) {  // zero and the subnormal numbers, multiples of 2 ** -24
+  if (exponent == 0) {  // zero and subnormals, multiples of 2 ** -24
     const float size = std::ldexp(static_cast<float>(fraction), -24);
     return sign != 0 ? -size : size;
   }
-  // Infinity and NaN keep all bits set.
+  // Infinity and NaN have all exponent bits set.
   const std::uint32_t wide = exponent == 0x1FU ? 0xFFU : exponent + kBias;
   return std::bit_cast<float>(sign | wide << 23U | fraction << kShift);
 }
@@ -62,10 +62,10 @@ const ElementKind* get_kind(Element element) noexcept {
 /// A provider that this package supports.
 struct Provider {
   std::string_view name;
-  std::string_view listed;    // in the library's own list
-  std::string_view appended;  // for AppendProvider; empty means it has a separate function, or needs none
+  std::string_view listed;    // as in the library's list
+  std::string_view appended;  // for AppendProvider; empty if it has its own function or needs none
 };
-// In the order that "auto" tries them.
+// In the order in which "auto" tries them.
 constexpr std::array kProviders = {Provider{"cuda", "CUDAExecutionProvider", ""},
                                    Provider{"openvino", "OpenVINOExecutionProvider", "OpenVINO"},
                                    Provider{"cpu", "CPUExecutionProvider", ""}};
@@ -91,7 +91,7 @@ std::string explain_failure(const std::string& why) {
   throw OptionError("cannot load the model '" + path + "': " + why);
 }
 
-/// The name of another format, by the file's suffix, and how to get an ONNX file from it.
+/// The name of a model format other than ONNX by its file suffix, and how to convert it to ONNX.
 std::optional<std::string> way_from_other_format(const std::string& path) {
   struct Format {
     std::string_view suffix;
@@ -120,7 +120,7 @@ std::optional<std::string> way_from_other_format(const std::string& path) {
   return std::string(found->way);
 }
 
-// A text in memory of ONNX Runtime's allocator.
+// Copies a string that ONNX Runtime allocated, and frees it.
 std::string take_text(const Runtime& runtime, ort::Allocator* allocator, char* text) {
   std::string result = text != nullptr ? text : "";
   if (text != nullptr) runtime.call(ort::AllocatorFree{}, allocator, static_cast<void*>(text));
@@ -168,7 +168,7 @@ std::string shorten_reason(std::string text) {
 }
 
 int default_threads() {
-  constexpr int kMostThreads = 4;  // small models gain little beyond
+  constexpr int kMostThreads = 4;  // small models gain little from more
   return std::min(kMostThreads, platform::usable_processors());
 }
 
@@ -258,7 +258,7 @@ OwnedOptions make_options(const Runtime& runtime, int threads) {
   runtime.call(ort::SetSessionExecutionMode{}, set, ort::kSequential);
   runtime.call(ort::SetSessionGraphOptimizationLevel{}, set, ort::kAllOptimizations);
   runtime.call(ort::SetSessionLogSeverityLevel{}, set, ort::kLogFatal);
-  // Threads sleep while they wait for the next operator: other nodes need the processors.
+  // No spinning: threads that wait for the next operator must leave the CPU to other nodes.
   runtime.call(ort::AddSessionConfigEntry{}, set, "session.intra_op.allow_spinning", "0");
   return options;
 }
@@ -342,7 +342,7 @@ void Session::open_with(const std::string& provider) {
 
 void Session::describe() {
   const auto* const session = session_->get();
-  ort::Allocator* allocator = nullptr;  // the library's own
+  ort::Allocator* allocator = nullptr;  // owned by the library
   runtime_.call(ort::GetAllocatorWithDefaultOptions{}, &allocator);
   const auto read = [&](auto counting, auto naming, auto typing, std::vector<TensorInfo>& to) {
     std::size_t count = 0;

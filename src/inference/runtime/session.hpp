@@ -1,4 +1,4 @@
-// A model in memory: its inputs, its outputs and its runs.
+// A loaded model: its inputs and outputs, and how to run it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,18 +17,18 @@
 
 namespace freshframe::inference {
 
-/// An input or output as the file declares it.
+/// An input or output as declared in the file.
 struct TensorInfo {
   std::string name;
   ort::Element element = ort::Element::Undefined;
-  std::vector<std::int64_t> shape = {};   // -1: not fixed
-  std::vector<std::string> symbols = {};  // the names of axes that are not fixed, else empty
+  std::vector<std::int64_t> shape = {};   // -1: dynamic
+  std::vector<std::string> symbols = {};  // names of dynamic axes, empty for others
 };
 
-/// NumPy's name of a number type: "float32"; empty means NumPy has none.
+/// The NumPy name of an element type, such as "float32"; empty if NumPy has none.
 [[nodiscard]] std::string_view element_name(ort::Element element) noexcept;
 [[nodiscard]] std::size_t element_bytes(ort::Element element) noexcept;
-/// "images [1, 3, 640, 640]"; an axis that is not fixed by its name, or "?".
+/// For messages: "images [1, 3, 640, 640]". Dynamic axes are shown by name, or as "?".
 [[nodiscard]] std::string to_text(const TensorInfo& tensor);
 [[nodiscard]] std::string to_text(std::span<const TensorInfo> tensors);
 
@@ -37,48 +37,48 @@ using OwnedOptions = Owned<ort::SessionOptions, ort::ReleaseSessionOptions>;
 using OwnedSession = Owned<ort::Session, ort::ReleaseSession>;
 using OwnedValue = Owned<ort::Value, ort::ReleaseValue>;
 
-/// A tensor in another owner's memory, given to run().
+/// A tensor for run(). Does not own its memory.
 struct TensorView {
   const void* data = nullptr;
   std::size_t bytes = 0;
   ort::Element element = ort::Element::Float;
   std::vector<std::int64_t> shape = {};
-  bool on_card = false;  // data is an address on the card of the provider "cuda"
+  bool on_card = false;  // data is a device address on the GPU of the "cuda" provider
 };
 
-/// The card of the CUDA provider, "cuda:0": its default.
+/// The GPU that the CUDA provider uses by default, "cuda:0".
 inline constexpr int kCudaCard = 0;
 
-/// The kinds of memory in which tensors lie: the host's, and the memory of kCudaCard.
+/// The memory that tensors can be in: the host's, or that of kCudaCard.
 class TensorMemory {
  public:
   explicit TensorMemory(const Runtime& runtime, bool with_card);
 
-  /// Only reads the view's memory, which must outlive the value. Throws Error.
+  /// The view is not modified, and its memory must outlive the value. Throws Error.
   [[nodiscard]] OwnedValue wrap(const TensorView& view) const;
   [[nodiscard]] const ort::MemoryInfo* card() const noexcept { return card_.get(); }
 
  private:
   const Runtime& runtime_;
   OwnedMemory host_;
-  OwnedMemory card_;  // null without a card
+  OwnedMemory card_;  // null without a GPU
 };
 
-/// The options of a session that runs one operator after the other, on sleeping threads. Throws Error.
+/// Session options that run operators sequentially and do not spin. Throws Error.
 [[nodiscard]] OwnedOptions make_options(const Runtime& runtime, int threads);
 void append_cuda(const Runtime& runtime, const OwnedOptions& to);
-/// The first line of a message of ONNX Runtime, 400 letters at most.
+/// The first line of an ONNX Runtime message, at most 400 characters.
 [[nodiscard]] std::string shorten_reason(std::string text);
 
-/// An output of run(): memory of ONNX Runtime, which it owns.
+/// An output of run(). Owns memory of ONNX Runtime.
 class Tensor {
  public:
   Tensor(const Runtime& runtime, ort::Value* value);
 
   [[nodiscard]] const void* data() const noexcept { return data_; }
-  /// Copies float16 and float64 for floats(). data() and element() stay.
+  /// Converts float16 and float64 to float32 for floats(). data() and element() do not change.
   void widen();
-  [[nodiscard]] std::span<const float> floats() const;  // empty unless it has float32, or was widened
+  [[nodiscard]] std::span<const float> floats() const;  // empty unless it is float32 or widen() was called
   [[nodiscard]] std::span<const std::int64_t> shape() const noexcept { return shape_; }
   [[nodiscard]] ort::Element element() const noexcept { return element_; }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
@@ -93,20 +93,20 @@ class Tensor {
 };
 
 struct SessionOptions {
-  int threads = 0;                // threads of one run; 0 means default_threads()
-  std::string provider = "auto";  // "cpu", "cuda", ...; auto: the first that works
+  int threads = 0;                // threads per run; 0 for default_threads()
+  std::string provider = "auto";  // "cpu", "cuda", ...; "auto" for the first that works
 };
 
-/// min(4, processors that this process may use).
+/// min(4, CPUs available to this process).
 [[nodiscard]] int default_threads();
 
-/// A loaded model. Thread-safe: several threads may run it at once.
+/// A loaded model. Thread-safe: several threads may run it at the same time.
 class Session {
  public:
-  /// Throws OptionError that names the file and the reason.
+  /// Throws OptionError with the file and the reason.
   Session(const std::string& library, const std::string& path, const SessionOptions& options);
-  /// Loads the file of another session again, for runs of a number of threads. It may be another model by now: ask
-  /// files().are_unchanged() before and after. Throws OptionError.
+  /// Loads the file of another session again, with this number of threads per run. The file may have been
+  /// replaced, so check files().are_unchanged() before and after. Throws OptionError.
   Session(const Session& other, int threads);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -121,11 +121,11 @@ class Session {
   [[nodiscard]] const std::string& provider() const noexcept { return provider_; }
   [[nodiscard]] int threads() const noexcept { return threads_; }
   [[nodiscard]] const Runtime& runtime() const noexcept { return runtime_; }
-  /// The .onnx file as it was just before it was loaded.
+  /// The state of the .onnx file just before it was loaded.
   [[nodiscard]] const ModelFiles& files() const noexcept { return files_; }
 
-  /// Takes one tensor per input, in their order, and returns one per output. Empty means `stop` has ended it.
-  /// Throws Error.
+  /// Takes one tensor per input, in order, and returns one per output. Returns an empty vector if stopped by
+  /// `stop`. Throws Error.
   [[nodiscard]] std::vector<Tensor> run(std::span<const TensorView> given, const std::stop_token& stop) const;
 
  private:
@@ -134,7 +134,7 @@ class Session {
   void describe();
 
   const Runtime& runtime_;
-  std::string path_;  // as it was given, for messages
+  std::string path_;  // as given, for messages
   ModelFiles files_;
   std::string provider_;
   int threads_ = 1;
