@@ -229,7 +229,8 @@ TensorView view_plane(const DevicePlane& plane, int rows, int bytes_per_sample) 
 CardLetterbox::CardLetterbox(const Runtime& runtime, const InputForm& form)
     : runtime_(runtime), form_(form), memory_(runtime, true), session_(runtime), allocator_(runtime) {
   const auto options = make_options(runtime, 1);
-  // Otherwise operators that the provider lacks would silently run on the CPU, with copies of the planes.
+  // Otherwise operators that the provider does not have would silently run on the CPU, with copies of the
+  // planes.
   runtime.call(ort::AddSessionConfigEntry{}, options.get(), "session.disable_cpu_ep_fallback", "1");
   append_cuda(runtime, options);
   const auto graph = write_letterbox_graph();

@@ -53,8 +53,8 @@ struct ColourRow {
 void colour_row(const std::array<const float*, 3>& yuv, const ColourRow& how,
                 const std::array<float*, 3>& rgb, std::size_t count);
 
-/// The two pixels that each pixel of a scaled row lies between: the bytes at which they begin in the row of
-/// the picture, and their weights of 0 to 2048, which are 2048 together but for rounding.
+/// The two pixels that each output pixel lies between: their byte offsets in the source row, and their
+/// weights in 0..2048, whose sum is 2048 up to rounding.
 struct Mix {
   const std::int32_t* first;
   const std::int32_t* after;

@@ -1,5 +1,5 @@
-// The node that keeps the last seconds: packets as the camera has sent them, frames as JPEG. The thread that asks
-// decodes what it asks for.
+// The node that keeps the last seconds: packets as sent by the camera, or frames as JPEG. Packets are decoded
+// only when asked for, on the thread that asks.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/look.hpp"
 
@@ -36,7 +36,7 @@ namespace freshframe {
 namespace {
 
 constexpr double kSame = 1e-6;    // seconds
-constexpr double kLeastHole = 1;  // seconds
+constexpr double kLeastHole = 1;  // seconds: shorter pauses are not gaps
 
 double checked_seconds(double seconds) {
   constexpr double kMost = 3600;
@@ -44,11 +44,11 @@ double checked_seconds(double seconds) {
   throw OptionError("seconds of a Look must be above 0 and at most 3600, got " + core::seconds_text(seconds));
 }
 
-/// The questions that are decoded at the moment: many of them cost three cores at most, and no question of the program
-/// waits for one of the network.
+/// Limits how many look() calls decode at the same time: at most three, and calls of the program never wait
+/// for calls from the network.
 class LookTurns {
  public:
-  /// False means the question was stopped before.
+  /// Waits for a turn. Returns false if stopped first.
   bool take(LookAsker asker, const std::stop_token& stop) {
     std::unique_lock lock(taking_mutex_);
     auto& taken = taken_[place(asker)];
@@ -90,11 +90,12 @@ class LookTurn {
   const bool taken_;
 };
 
-/// How far the pictures of one source are apart: the median of the newest distances, which one pause does not change.
+/// The usual interval between frames of one source: the median of the newest intervals, which a single pause
+/// does not change.
 class PictureDistances {
  public:
   void add(double seconds) noexcept { newest_[added_++ % newest_.size()] = seconds; }
-  /// Returns seconds, or 0 until two pictures have come.
+  /// Seconds, or 0 until there are two frames.
   [[nodiscard]] double usual() const {
     auto sorted = newest_;
     const auto count = std::min(added_, sorted.size());
@@ -103,7 +104,7 @@ class PictureDistances {
     std::nth_element(sorted.begin(), middle, sorted.begin() + static_cast<std::ptrdiff_t>(count));
     return *middle;
   }
-  /// Returns usual(), or 0 as long as a pause at the start could be most of the distances.
+  /// Returns usual(), or 0 while there are so few intervals that a pause at the start could dominate.
   [[nodiscard]] double settled_usual() const { return added_ < kFew ? 0 : usual(); }
 
  private:
@@ -112,12 +113,10 @@ class PictureDistances {
   std::size_t added_ = 0;
 };
 
-/// The encoded pictures of the last seconds. A node's thread adds, any thread asks. Groups of packets from one keyframe
-/// to the next are kept and dropped as one, since the others depend on the first.
-///
-/// Note [The clock of a look]
-/// A look compares times of capture and nothing else: it gets the pictures of one source after another, and pts
-/// begins again with each source, and with each start of one.
+/// The encoded frames of the last seconds. Written by the node's thread, read by any thread. Packets are kept
+/// and dropped in groups from one keyframe to the next, because the others depend on the keyframe.
+/// Note [The clock of a look] A look compares capture times only. Its frames may come from several sources,
+/// one after the other, and pts starts again with each source and each start.
 class LookRing {
  public:
   /// Throws OptionError.
@@ -126,13 +125,13 @@ class LookRing {
     if (max_bytes_ == 0) throw OptionError("max_bytes of a Look must be at least 1, got 0");
   }
 
-  /// Leaves out a packet that is not a keyframe if its group is not here. Returns false if max_bytes did not suffice
-  /// for one group, which is gone then.
+  /// Skips a packet that is not a keyframe if its group is not in the ring. Returns false if max_bytes was
+  /// too small for a single group, which is then dropped.
   [[nodiscard]] bool add(const Packet& packet, const Stamp& stamp) {
     const Lock lock(mutex_);
     if (newest_ && stamp.source != newest_->source) waits_ = true;
     if (waits_ && !packet.is_keyframe) return true;
-    waits_ = true;  // if there is no memory for this packet, the rest of its group cannot be decoded either
+    waits_ = true;  // if allocation fails for this packet, the rest of its group cannot be decoded
     if (packet.is_keyframe) {
       Group begun;
       begun.packets.push_back({packet, stamp});
@@ -157,13 +156,13 @@ class LookRing {
     return false;
   }
 
-  /// Packets are missing: those up to the next keyframe are left out.
+  /// Packets were lost: skip packets up to the next keyframe.
   void wait_for_key() {
     const Lock lock(mutex_);
     waits_ = true;
   }
 
-  /// Does the work of LookBack::look().
+  /// Implements LookBack::look().
   void look(const LookQuestion& question, const LookBack::Take& take) const {
     for (const double age : question.ages) {
       if (!(age >= 0)) throw OptionError("an age must be 0 s or more, got " + core::seconds_text(age));
@@ -171,7 +170,7 @@ class LookRing {
     const LookTurn turn(question.asker, question.stop);
     if (!turn.is_taken()) return;
     const auto now = question.clock->now();
-    std::optional<Snapshot> last;  // waits for the next one, which shows its gap
+    std::optional<Snapshot> last;  // held back until the next one, which determines its gap
     const auto give = [&](TimePoint until) {
       if (!last || question.stop.stop_requested()) return;
       last->gap = gap_between(last->stamp.captured, until, now);
@@ -191,45 +190,46 @@ class LookRing {
     Packet packet;
     Stamp stamp;
   };
-  /// The memory that is gone with the packet: its buffer, which may be larger than what is in it, and an upper limit of
-  /// FFmpeg's structures, of `StampedPacket` and of what the allocator adds.
+  /// Upper bound of the memory that a packet uses: its buffer, which may be larger than its data, and the
+  /// structures of FFmpeg, `StampedPacket` and the allocator.
   [[nodiscard]] static std::size_t held_bytes(const Packet& packet) {
     constexpr std::size_t kStructures = 512;
     const auto& native = media::native_packet(packet);
     const std::size_t buffer = native.buf != nullptr ? native.buf->size : packet.data.size();
-    return kStructures + 2 * sizeof(StampedPacket) + buffer;  // a vector may have room for twice as many
+    // twice, because a vector's capacity may be double its size
+    return kStructures + 2 * sizeof(StampedPacket) + buffer;
   }
 
   struct Group {
     std::vector<StampedPacket> packets;
     std::size_t bytes = 0;
   };
-  /// The packets to decode for some wishes.
+  /// Packets to decode for a set of requested times.
   struct Piece {
-    TimePoint base;                      // base of the wishes
-    std::vector<StampedPacket> packets;  // from a keyframe on
-    std::vector<double> wishes;          // seconds of capture from `base` on, rising
+    TimePoint base;                      // reference time of the wishes
+    std::vector<StampedPacket> packets;  // starting with a keyframe
+    std::vector<double> wishes;          // capture times in seconds since `base`, ascending
 
     [[nodiscard]] double find_time(const StampedPacket& kept) const { return seconds_from(base, kept); }
   };
   [[nodiscard]] static double seconds_from(TimePoint base, const StampedPacket& kept) {
     return Seconds(kept.stamp.captured - base).count();
   }
-  /// A second or more without a picture. It is a gap if the pictures of the source are less far apart otherwise.
+  /// A second or more without frames. It is a gap only if the source's frames are usually closer together.
   struct Pause {
     TimePoint from;
     TimePoint to;
-    double usual = 0;  // seconds between two pictures before it; 0 if not known yet
+    double usual = 0;  // usual seconds between frames before it; 0 if unknown
   };
 
   [[nodiscard]] std::vector<Piece> pieces(const LookQuestion& question, TimePoint now) const {
     const Lock lock(mutex_);
-    std::map<std::size_t, Piece> found;  // by the index of the group
+    std::map<std::size_t, Piece> found;  // by index of the group
     const auto base = newest_ ? std::max(now, newest_->captured) : now;
     for (const double age : question.ages) {
       const double wish = kSame - age;
       std::optional<std::size_t> begun;
-      double newest = 0;  // captured
+      double newest = 0;  // capture time
       for (std::size_t i = 0; i < groups_.size(); ++i) {
         const double begin = seconds_from(base, groups_[i].packets.front());
         if (begin > wish || (begun && begin < newest)) continue;
@@ -245,7 +245,7 @@ class LookRing {
       std::ranges::sort(piece.wishes);
       const auto& packets = groups_[index].packets;
       auto end = packets.begin() + 1;
-      if (question.exact) {  // to the last packet that was captured by the last wish
+      if (question.exact) {  // up to the last packet captured before the last wish
         end = packets.end();
         while (end != packets.begin() + 1 && piece.find_time(*std::prev(end)) > piece.wishes.back()) --end;
       }
@@ -255,7 +255,7 @@ class LookRing {
     return out;
   }
 
-  /// Gives the pictures of the wishes to `show`, and no others after a stop.
+  /// Passes the frame of each wish to `show`. Stops early if requested.
   static void decode(const Piece& piece, const std::stop_token& stop, const LookBack::Take& show) {
     if (stop.stop_requested()) return;
     const auto& first = piece.packets.front().packet;
@@ -264,12 +264,12 @@ class LookRing {
                            none);
     media::PacketTicks ticks(first.pts);
     media::FrameMaker maker;
-    std::map<std::int64_t, const StampedPacket*> sent;  // by their ticks
-    media::AvFramePtr shown;                            // the newest picture
+    std::map<std::int64_t, const StampedPacket*> sent;  // by pts in ticks
+    media::AvFramePtr shown;                            // the newest decoded frame
     const StampedPacket* kept = nullptr;                // its packet
-    double shown_at = -HUGE_VAL;  // decoding gives pictures in the order of pts: it never falls
+    double shown_at = -HUGE_VAL;  // the decoder outputs frames in pts order, so this never decreases
     auto wish = piece.wishes.begin();
-    const auto answer = [&](double until) {  // the wishes before the picture at `until`
+    const auto answer = [&](double until) {  // answers the wishes before the frame at `until`
       bool wanted = false;
       for (; wish != piece.wishes.end() && *wish < until; ++wish) wanted = kept != nullptr;
       if (wanted) {
@@ -302,7 +302,7 @@ class LookRing {
     answer(HUGE_VAL);
   }
 
-  /// The oldest group is not needed for `seconds_`, or there is no room for it.
+  /// Returns true if the oldest group is older than `seconds_` needs, or exceeds max_bytes.
   [[nodiscard]] bool holds_too_much() const FRESHFRAME_REQUIRES(mutex_) {
     return groups_.size() > 1 &&
            (Seconds(newest_->captured - groups_[1].packets.front().stamp.captured).count() >= seconds_ ||
@@ -325,21 +325,21 @@ class LookRing {
       pauses_.pop_front();
   }
 
-  /// `is_other`: the stamp has another source than the newest picture.
+  /// `is_other`: the stamp is from another source than the newest frame.
   void note_distance(const Stamp& stamp, bool is_other) FRESHFRAME_REQUIRES(mutex_) {
     const double since = Seconds(stamp.captured - newest_->captured).count();
     if (since >= kLeastHole)
       pauses_.push_back({newest_->captured, stamp.captured, distances_.settled_usual()});
     if (!is_other) distances_.add(since);
     const auto is_open = [](const Pause& pause) { return pause.usual == 0; };
-    if (std::ranges::any_of(pauses_, is_open)) {  // judged once, by the rate of its time
+    if (std::ranges::any_of(pauses_, is_open)) {  // judged once, by the frame rate at that time
       const double usual = is_other ? distances_.usual() : distances_.settled_usual();
       for (auto& pause : pauses_) pause.usual = is_open(pause) ? usual : pause.usual;
     }
     if (is_other) distances_ = {};
   }
 
-  /// Seconds of the gaps that began from `from` on, before `until`.
+  /// Seconds of gaps that began at or after `from` and before `until`.
   [[nodiscard]] double gap_between(TimePoint from, TimePoint until, TimePoint now) const {
     const Lock lock(mutex_);
     auto pauses = pauses_;
@@ -357,12 +357,12 @@ class LookRing {
   std::deque<Group> groups_ FRESHFRAME_GUARDED_BY(mutex_);
   std::deque<Pause> pauses_ FRESHFRAME_GUARDED_BY(mutex_);
   std::size_t bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
-  std::optional<Stamp> newest_ FRESHFRAME_GUARDED_BY(mutex_);  // the latest capture of the present source
-  PictureDistances distances_ FRESHFRAME_GUARDED_BY(mutex_);   // distances of that source
+  std::optional<Stamp> newest_ FRESHFRAME_GUARDED_BY(mutex_);  // newest capture time of the current source
+  PictureDistances distances_ FRESHFRAME_GUARDED_BY(mutex_);   // intervals of that source
   bool waits_ FRESHFRAME_GUARDED_BY(mutex_) = true;            // for a keyframe
 };
 
-constexpr int kLookQuality = 85;  // quality of JPEG
+constexpr int kLookQuality = 85;  // JPEG quality
 
 std::shared_ptr<const PacketStream> jpeg_stream(const Frame& frame) {
   media::CodecParametersPtr codec(avcodec_parameters_alloc());
@@ -394,7 +394,7 @@ Packet jpeg_packet(const std::string& bytes, const Stamp& stamp, std::shared_ptr
           .owner = owner};
 }
 
-/// A Look's form below frames.
+/// A Look on a port of frames.
 struct FrameLook {
   explicit FrameLook(const LookOptions& options) : ring(options), every(options.every) {
     constexpr double kMost = 60;
@@ -414,7 +414,7 @@ struct FrameLook {
   }
 
   [[nodiscard]] bool is_due(const Stamp& stamp) {
-    constexpr double kEarly = 0.01;  // seconds: pictures come a little early and late
+    constexpr double kEarly = 0.01;  // seconds of tolerance, because frames arrive slightly early or late
     if (kept && kept->source == stamp.source) {
       const double since = Seconds(stamp.captured - kept->captured).count();
       if (since >= 0 && since < every - kEarly) return false;
@@ -426,11 +426,11 @@ struct FrameLook {
   LookRing ring;
   const double every;
   media::JpegEncoder encoder;
-  std::optional<Stamp> kept;  // stamp of the newest kept one
+  std::optional<Stamp> kept;  // stamp of the newest frame that was kept
   std::shared_ptr<const PacketStream> stream;
 };
 
-/// A Look's form below packets.
+/// A Look on a port of packets.
 struct PacketLook {
   explicit PacketLook(const LookOptions& options) : ring(options) {}
 
@@ -445,7 +445,7 @@ struct PacketLook {
   }
 
   LookRing ring;
-  bool told = false;  // whether it was reported that max_bytes is too small
+  bool told = false;  // a warning that max_bytes is too small was logged
 };
 
 }  // namespace
@@ -468,7 +468,7 @@ void Look::look(const LookQuestion& question, const Take& take) {
   impl_->with([&](auto& form) { form.ring.look(question, take); });
 }
 
-/// Packets need earlier packets, so they have a recorder's queue.
+/// Packets depend on earlier packets, so the queue must not drop any, as for a recorder.
 NodeContract Look::contract() const {
   return {.needs_one_source = true, .records = impl_->takes_packets()};
 }

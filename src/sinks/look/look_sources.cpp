@@ -1,4 +1,4 @@
-// Finds a picture's source among the nodes of a pipeline.
+// Finds the source of a frame among the nodes of a pipeline.
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/look/look_sources.hpp"
 
@@ -16,7 +16,7 @@ LookSources::LookSources(const core::PipelineCore& core)
 LookSource LookSources::find_source(int source) const {
   LookSource found{
       .camera = core_.names()->find_camera(source), .state = {}, .last_error = {}, .frozen_for = 0};
-  // Another node may have the name of a removed node.
+  // The source was removed. Its name may already belong to another node.
   if (std::ranges::find(stats_.nodes, source, &NodeStats::number) == stats_.nodes.end()) return found;
   const auto camera = std::ranges::find(stats_.nodes, found.camera, &NodeStats::name);
   if (camera == stats_.nodes.end() || !camera->source) return found;

@@ -26,7 +26,7 @@
 namespace freshframe::media {
 namespace {
 
-/// No pictures that wait for later ones.
+/// Adds encoder options that prevent delay: no frame waits for a later one.
 std::map<std::string, std::string> without_delay(const std::string& codec,
                                                  std::map<std::string, std::string> options) {
   if (codec == "h264" || codec == "h265" || codec == "libx264" || codec == "libx265") {
@@ -48,7 +48,7 @@ std::shared_ptr<const PacketStream> make_encoder_stream(const AVCodecContext& en
   return stream;
 }
 
-/// A Publish's form below frames.
+/// A Publish on a port of frames.
 struct FramePublish {
   FramePublish(const std::string& url, const PublishOptions& wanted) : options(wanted), sender(url, wanted) {
     options.codec = sender.target().encoder(wanted.codec);
@@ -60,7 +60,7 @@ struct FramePublish {
     check_encoding(what(), container(), encoding);
   }
 
-  /// The one of FFmpeg's muxers that has the rules for encoders that all but a transport stream share.
+  /// The muxer whose rules for encoders apply to all formats except a transport stream.
   [[nodiscard]] const AVOutputFormat& container() const {
     return *av_guess_format(std::string_view(sender.target().format()) == "mpegts" ? "mpegts" : "matroska",
                             nullptr, nullptr);
@@ -81,7 +81,8 @@ struct FramePublish {
     if (!frame) throw Error("cannot publish: the sample has no frame");
     if (!std::isfinite(stamp.pts)) throw Error("cannot publish: a frame's pts is not a number");
     auto& queue = *sender.queue();
-    if (queue.drops_unconnected()) return;  // after a failure nothing is encoded until the next attempt
+    // after a failure, encode nothing until the next attempt to connect
+    if (queue.drops_unconnected()) return;
     note_run(stamp);
     if (encoder && (!encoder->fits(frame) || stamp.pts <= encoder->last_pts())) encoder.reset();
     if (!encoder) begin_stream(frame, stamp.pts);
@@ -96,15 +97,15 @@ struct FramePublish {
     }
   }
 
-  /// The next frame begins another encoder. `held`: frames that the failed one has kept.
+  /// Drops the encoder; the next frame creates another. `held`: frames lost inside the failed one.
   void give_up(std::int64_t held) {
     if (held > 0) counters->drop(NodeDropCause::Lost, static_cast<std::uint64_t>(held));
     encoder.reset();
   }
 
-  /// Another source begins a connection, and so does a time that goes back.
+  /// A new source needs a new connection, and so does a step back in time.
   void note_run(const Stamp& stamp) {
-    constexpr double kShortestStepBack = 1;  // seconds; a connection bears less
+    constexpr double kShortestStepBack = 1;  // seconds; a connection tolerates shorter steps
     const bool goes_back = encoder && stamp.pts < encoder->last_pts() - kShortestStepBack;
     if (stamp.source == source && !goes_back) return;
     source = stamp.source;
@@ -121,7 +122,7 @@ struct FramePublish {
     first_pts = pts;
   }
 
-  /// To the sender, with times in seconds.
+  /// Passes a packet to the sender, with times in seconds.
   void put(const AVPacket& encoded) {
     AvPacketPtr own(av_packet_clone(&encoded));
     if (!own) throw std::bad_alloc();
@@ -146,7 +147,7 @@ struct FramePublish {
   VideoFileOptions encoding;
   PublishSender sender;
   NodeCounters* counters = nullptr;       // set by open()
-  std::unique_ptr<FrameEncoder> encoder;  // started
+  std::unique_ptr<FrameEncoder> encoder;  // open
   std::shared_ptr<const PacketStream> stream;
   double first_pts = 0;
   double next_key = 0;
@@ -154,7 +155,7 @@ struct FramePublish {
   std::uint64_t run = 0;  // see PublishQueue::put()
 };
 
-/// A Publish's form below packets.
+/// A Publish on a port of packets.
 struct PacketPublish {
   PacketPublish(const std::string& url, const PublishOptions& options) : sender(url, options) {
     check_no_encoder(options, "a Publish below packets");
@@ -181,7 +182,8 @@ struct PacketPublish {
     }
     check(packet.stream);
     if (waits_for_key && !packet.is_keyframe) {
-      if (began) counters->drop(NodeDropCause::Lost);  // otherwise it belongs to the start
+      // before that, packets up to the first keyframe are not counted
+      if (began) counters->drop(NodeDropCause::Lost);
       return;
     }
     waits_for_key = false;
@@ -206,7 +208,7 @@ struct PacketPublish {
 
   PublishSender sender;
   NodeCounters* counters = nullptr;             // set by open()
-  std::shared_ptr<const PacketStream> checked;  // kept, so that no other stream gets its address
+  std::shared_ptr<const PacketStream> checked;  // kept alive, so that no other stream can have its address
   int source = -1;                              // see Stamp::source
   std::uint64_t run = 0;                        // see PublishQueue::put()
   bool waits_for_key = true;

@@ -1,4 +1,4 @@
-// Packets on their way to a media server.
+// The queue of packets that wait to be sent to a media server.
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/publish/publish_queue.hpp"
 

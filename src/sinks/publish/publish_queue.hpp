@@ -1,4 +1,4 @@
-// Packets on their way to a media server: bounded by their age.
+// Packets that wait to be sent to a media server, limited by age.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,52 +15,51 @@
 
 namespace freshframe::media {
 
-/// Note [Young pictures]
-/// Over TCP an old picture is not lost, it comes late, and so do all that follow. So a picture that has waited longer
-/// than `max_wait` is not sent: all up to the newest keyframe that is young enough are left out, or all that wait, and
-/// what comes until the next keyframe. This happens before a picture is cut into packets, so there is no gap
-/// in their numbers. Before the first connection and while one is being made, young pictures wait for it; after a
-/// failure nothing waits.
-///
-/// put() never waits. One thread takes.
+/// Note [Young pictures] Over TCP an old frame is not lost. It arrives late, and so do all after it. So a
+/// frame that has waited longer than `max_wait` is not sent: the queue drops everything before the newest
+/// keyframe that is young enough, or everything, together with what arrives until the next keyframe. Frames
+/// are dropped before they are split into packets, so sequence numbers have no gaps. Before the first
+/// connection and while connecting, young frames wait for it; after a failure nothing is queued.
+/// put() never blocks. Only one thread may call take().
 class PublishQueue {
  public:
   struct Item {
     Packet packet;
-    TimePoint since{};      // when it was put
+    TimePoint since{};      // time of put()
     std::uint64_t run = 0;  // see put()
   };
   struct Dropped {
-    std::uint64_t away = 0;  // no connection, or no keyframe since then
-    std::uint64_t slow = 0;  // too old, while connected
+    std::uint64_t away = 0;  // dropped while disconnected, or up to the next keyframe
+    std::uint64_t slow = 0;  // dropped for age while connected
   };
   static constexpr std::size_t kMostBytes = 64U << 20U;
 
   PublishQueue(const Clock& clock, TimePoint::duration max_wait) : clock_(clock), max_wait_(max_wait) {}
 
-  // Any thread.
-  /// `run` changes with the source of the pictures, and where its time goes back.
+  // Thread-safe.
+  /// `run` changes with the source of the frames, and when time goes backwards.
   void put(Packet packet, std::uint64_t run = 0);
-  /// A keyframe is needed before anything can be sent.
+  /// Returns true if a keyframe is needed before anything can be sent.
   [[nodiscard]] bool wants_key() const;
-  /// A picture that would be dropped for want of a connection. True means it was counted as that.
+  /// Returns true if a frame would be dropped because there is no connection. The frame is then counted as
+  /// dropped.
   [[nodiscard]] bool drops_unconnected();
   [[nodiscard]] Dropped count_drops() const;
 
-  // The sending thread.
-  /// Keeps packets from the next keyframe on, which may wait already.
+  // Called on the sending thread.
+  /// Queues packets from the next keyframe on, which may already be in the queue.
   void begin_stream();
-  /// From now on packets that get old are the link's fault.
+  /// From now on, packets that get too old count as dropped by a slow link.
   void note_connection();
-  /// Keeps none until begin_stream().
+  /// Queues nothing until begin_stream().
   void end_stream();
-  /// The stream of the first picture that waits. Waits for one. Null means `stop` was requested.
+  /// Waits for a packet and returns its stream. Returns null if `stop` was requested.
   [[nodiscard]] std::shared_ptr<const PacketStream> stream(const std::stop_token& stop);
-  /// Waits. nullopt means `stop` was requested.
+  /// Waits for a packet. Returns nullopt if `stop` was requested.
   [[nodiscard]] std::optional<Item> take(const std::stop_token& stop);
-  /// Is the next one again.
+  /// Puts an item back at the front.
   void put_back(Item item);
-  /// The packet that was taken was not sent: its connection was lost.
+  /// Counts the packet that was taken as not sent, because its connection was lost.
   void count_unsent();
 
  private:
@@ -76,7 +75,7 @@ class PublishQueue {
   bool keeps_ FRESHFRAME_GUARDED_BY(mutex_) = true;
   bool connected_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool waits_for_key_ FRESHFRAME_GUARDED_BY(mutex_) = true;
-  bool is_slow_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // why it waits for a keyframe
+  bool is_slow_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // the keyframe is awaited because of a slow link
   Dropped dropped_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 

@@ -1,4 +1,4 @@
-// The thread that keeps a media server supplied with a stream.
+// The thread that connects to a media server and sends packets.
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/publish/publish_sender.hpp"
 
@@ -32,7 +32,8 @@ Dictionary muxer_options(const PublishTarget& target) {
   if (format == "rtsp") options.set("rtsp_transport", "tcp");
   if (format == "flv") options.set("flvflags", "no_duration_filesize");
   if (format == "mpegts") {
-    // Readers wait for the next packet of a picture without its length.
+    // Without its length in the PES header, a receiver does not know that a frame is complete until the next
+    // packet arrives.
     options.set("omit_video_pes_length", "0");
     options.set("muxdelay", "0");
     options.set("muxpreload", "0");
@@ -62,8 +63,8 @@ int PublishConnection::poll(void* opaque) noexcept {
   return ends.callback(ends.opaque);
 }
 
-/// A connection of another thread to the same server may be taken for this one's, where both connect at the
-/// same moment. Both want small buffers then.
+/// If another thread connects to the same server at the same moment, its socket may be mistaken for this one.
+/// That is harmless, because both need small buffers.
 void PublishConnection::look_for_socket() noexcept {
   try {
     for (const auto socket : platform::sockets_to(target_.port())) {
@@ -73,7 +74,7 @@ void PublishConnection::look_for_socket() noexcept {
       return;
     }
   } catch (const std::exception&) {
-    return;  // at the next poll
+    return;  // retried at the next poll
   }
 }
 
@@ -143,7 +144,8 @@ void PublishConnection::write(const Packet& packet, double timeout) {
     failed_ = true;
     fail("go on publishing to", result);
   }
-  // FFmpeg's packetiser of JPEG logs what RTP cannot carry, such as other Huffman tables, and sends nothing.
+  // FFmpeg's RTP packetizer for JPEG only logs an error for what RTP cannot carry, such as custom Huffman
+  // tables, and sends nothing.
   const bool is_jpeg = make_parameters(*stream_).codec->codec_id == AV_CODEC_ID_MJPEG;
   if (is_jpeg && !errors.cause().empty()) {
     failed_ = true;
@@ -231,12 +233,12 @@ void PublishSender::run(const std::stop_token& stop) {
     const auto pause = core::real_deadline(Seconds(back_off_.next()));
     static_cast<void>(Clock::real()->sleep_until(pause, stop));
   }
-  queue_->end_stream();  // also counts the pictures of a sender that is stopped before its thread begins
+  queue_->end_stream();  // also counts the frames of a sender that is stopped before its thread runs
   aside_.reset();
 }
 
-/// One connection: from the first keyframe to a loss, a change of the stream, or the stop. Returns true if a stream
-/// with other parameters waits for the next connection.
+/// One connection, from the first keyframe until it is lost, the stream changes, or a stop. Returns true if a
+/// stream with other parameters needs a new connection.
 bool PublishSender::publish(const std::stop_token& stop) {
   enter(PublishState::WaitingKeyframe);
   queue_->begin_stream();
@@ -259,7 +261,7 @@ bool PublishSender::publish(const std::stop_token& stop) {
   return send(*connection, stop);
 }
 
-/// Returns null after a stop.
+/// Returns null if stopped.
 std::shared_ptr<PublishConnection> PublishSender::connect(const std::stop_token& stop) {
   const auto stream = queue_->stream(stop);
   if (!stream) return nullptr;
@@ -269,13 +271,14 @@ std::shared_ptr<PublishConnection> PublishSender::connect(const std::stop_token&
     return Error("cannot publish to '" + target_.masked_url() + "' within " +
                  core::seconds_text(options_.timeout) + ": the server, or the name server, does not answer");
   };
-  if (aside_ && !aside_->wait(deadline, stop)) {  // an earlier attempt may still wait for a name server
+  if (aside_ && !aside_->wait(deadline, stop)) {  // an earlier attempt may still be blocked in a DNS lookup
     if (stop.stop_requested()) return nullptr;
     throw late();
   }
   auto connection = std::make_shared<PublishConnection>(target_, stop);
   begin_call(aside_, [connection, stream, deadline] { connection->open(stream, deadline); });
-  if (!aside_->wait(deadline + std::chrono::milliseconds(300), stop)) {  // FFmpeg polls every 100 ms
+  // FFmpeg polls its interrupt callback every 100 ms
+  if (!aside_->wait(deadline + std::chrono::milliseconds(300), stop)) {
     if (stop.stop_requested()) return nullptr;
     throw late();
   }
@@ -286,7 +289,7 @@ std::shared_ptr<PublishConnection> PublishSender::connect(const std::stop_token&
 }
 
 bool PublishSender::send(PublishConnection& connection, const std::stop_token& stop) {
-  std::optional<std::uint64_t> run;  // number of the connection, whose times only rise
+  std::optional<std::uint64_t> run;  // run number of this connection, within which times only increase
   while (auto item = queue_->take(stop)) {
     const bool is_other_run = run && *run != item->run;
     if (is_other_run || !is_same_stream(*item->packet.stream, connection.stream())) {
@@ -312,7 +315,7 @@ bool PublishSender::send(PublishConnection& connection, const std::stop_token& s
   return false;
 }
 
-/// The kernel may hold an eighth of what the stream has in max_wait.
+/// Limits the kernel's buffer to an eighth of the data that the stream has in max_wait.
 void PublishSender::note_rate(PublishConnection& connection, const Packet& packet) {
   if (rate_bytes_ == 0) rate_from_ = packet.dts;
   rate_bytes_ += packet.data.size();

@@ -1,4 +1,4 @@
-// The thread that keeps a media server supplied with a stream.
+// The thread that connects to a media server and sends packets.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -28,27 +28,26 @@
 
 namespace freshframe::media {
 
-// One connection to a media server: FFmpeg's muxer, with deadlines, and a small buffer in the kernel.
+// One connection to a media server: an FFmpeg muxer with deadlines and a small socket buffer.
 
-/// Note [The kernel's buffer]
-/// Linux keeps megabytes for a TCP connection, which is 14 s of a stream on a link of half its rate: no write waits,
-/// so no deadline fires, and the server shows old pictures. FFmpeg's muxers have no option for the buffer's size. So
-/// it is set on the new descriptor whose peer has the server's port, while FFmpeg polls during the connection.
-///
-/// One thread at a time. All throw Error.
+/// Note [The kernel's buffer] Linux buffers megabytes for a TCP connection, which is 14 s of a stream on a
+/// link with half its rate. No write blocks then, so no deadline fires, and viewers see old frames. FFmpeg's
+/// muxers have no option for the buffer size, so it is set on the socket itself: while FFmpeg polls during
+/// the connection, on the new descriptor whose peer has the server's port.
+/// Not thread-safe. All methods throw Error.
 class PublishConnection {
  public:
   PublishConnection(PublishTarget target, std::stop_token stop);
   PublishConnection(const PublishConnection&) = delete;
   PublishConnection& operator=(const PublishConnection&) = delete;
-  /// Signs off, within 0.1 s.
+  /// Sends the end of the stream, within 0.1 s.
   ~PublishConnection();
 
-  /// Blocks until the server takes the stream, or `deadline`, except for a name server.
+  /// Blocks until the server accepts the stream, at most until `deadline`; a DNS lookup may take longer.
   void open(std::shared_ptr<const PacketStream> stream, TimePoint deadline);
-  /// Blocks for at most `timeout` seconds. After an error the connection is over.
+  /// Blocks for at most `timeout` seconds. The connection cannot be used after an error.
   void write(const Packet& packet, double timeout);
-  /// So many bytes may wait in the kernel.
+  /// Limits how many bytes the kernel may buffer.
   void set_buffer(int bytes) noexcept;
   [[nodiscard]] const PacketStream& stream() const noexcept { return *stream_; }
 
@@ -61,18 +60,18 @@ class PublishConnection {
   const PublishTarget target_;
   const OpenSecrets secrets_;
   Interrupt interrupt_;
-  std::set<platform::SocketNumber> others_;  // connections to this port that are not this one's
+  std::set<platform::SocketNumber> others_;  // connections to this port that are not this one
   platform::SocketNumber socket_ = -1;
   std::shared_ptr<const PacketStream> stream_;
   OutputPtr output_;
-  bool begun_ = false;   // the header was written
+  bool begun_ = false;   // the header was sent
   bool failed_ = false;  // in the middle of a packet
   std::optional<PacketFilter> filter_;
   std::optional<PacketTicks> ticks_;
 };
 
-/// From start() to stop() a separate thread takes packets from queue(), connects and reconnects. A call of FFmpeg
-/// that waits for a name server is abandoned at a stop. One thread, except stats().
+/// Between start() and stop(), its thread takes packets from queue(), connects and reconnects. A DNS lookup
+/// that blocks in FFmpeg is abandoned at a stop. Not thread-safe, except stats().
 class PublishSender {
  public:
   /// Throws OptionError.
@@ -83,13 +82,13 @@ class PublishSender {
 
   [[nodiscard]] const PublishTarget& target() const noexcept { return target_; }
   void start(const Context& context);
-  /// Returns null before start().
+  /// null before start()
   [[nodiscard]] PublishQueue* queue() noexcept { return queue_.get(); }
-  /// Counts packets that were not sent since the last call as lost.
+  /// Counts packets that were not sent since the previous call as lost.
   void count_drops(NodeCounters& counters);
-  /// Waits for at most the time to sign off.
+  /// Waits at most until the end of the stream has been sent.
   void stop();
-  /// Any thread.
+  /// Thread-safe.
   [[nodiscard]] PublishStats stats() const;
 
  private:
@@ -104,19 +103,19 @@ class PublishSender {
 
   const PublishTarget target_;
   const PublishOptions options_;
-  std::shared_ptr<PublishQueue> queue_;  // start() sets it under mutex_
-  std::uint64_t slow_before_ = 0;        // this connection
-  std::uint64_t counted_ = 0;            // drops that the node's counters have
+  std::shared_ptr<PublishQueue> queue_;  // set by start() under mutex_
+  std::uint64_t slow_before_ = 0;        // slow drops before this connection
+  std::uint64_t counted_ = 0;            // drops already added to the node's counters
   BackOff back_off_;
-  std::optional<DetachedCall> aside_;  // the thread of connect()
-  bool told_ = false;                  // whether it was reported that the server is away
-  bool told_slow_ = false;             // the same of a slow connection, this one
-  double rate_from_ = 0;               // pts since which bytes are counted
+  std::optional<DetachedCall> aside_;  // the thread that runs connect()
+  bool told_ = false;                  // a warning that the server is unreachable was logged
+  bool told_slow_ = false;             // a warning that this connection is slow was logged
+  double rate_from_ = 0;               // pts from which bytes are counted
   std::size_t rate_bytes_ = 0;
 
   mutable Mutex mutex_;
   PublishStats stats_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::jthread thread_;  // last: ends first
+  std::jthread thread_;  // last, so that it is stopped before the others are destroyed
 };
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Where a stream is published to.
+// Parses and checks the URL that a stream is published to.
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/publish/publish_target.hpp"
 
@@ -22,7 +22,7 @@ namespace {
 struct Protocol {
   std::string_view scheme;
   const char* format;
-  int port;  // port without one in the URL; 0 if it must have one
+  int port;  // default port; 0 if the URL must have one
 };
 
 constexpr std::array<Protocol, 7> kTargets{{{"rtsp", "rtsp", 554},
@@ -38,7 +38,7 @@ const Protocol* find_protocol(std::string_view scheme) {
   return found != kTargets.end() ? found : nullptr;
 }
 
-/// RTSP is a muxer, and its socket is a separate protocol.
+/// RTSP is a muxer in FFmpeg, so its TCP protocol is checked separately.
 bool has_protocol(std::string_view scheme) {
   if (scheme == "rtsp" || scheme == "rtsps") return av_guess_format("rtsp", nullptr, nullptr) != nullptr;
   void* place = nullptr;
@@ -48,7 +48,7 @@ bool has_protocol(std::string_view scheme) {
   return false;
 }
 
-/// The codecs that servers of this kind know, and that FFmpeg's muxer writes in their form.
+/// The codecs that both the servers for this format and FFmpeg's muxer support.
 std::vector<AVCodecID> list_codecs(std::string_view format) {
   if (format == "rtsp")
     return {AV_CODEC_ID_H264, AV_CODEC_ID_VP8, AV_CODEC_ID_MPEG4, AV_CODEC_ID_HEVC, AV_CODEC_ID_MJPEG};
@@ -56,7 +56,7 @@ std::vector<AVCodecID> list_codecs(std::string_view format) {
   return {AV_CODEC_ID_H264, AV_CODEC_ID_MPEG4, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG2VIDEO};
 }
 
-/// Returns the port after the host, or nullopt without one. Throws OptionError.
+/// The port in the URL, or nullopt if it has none. Throws OptionError.
 std::optional<int> port_in(const core::LiveUrl& url, const std::string& masked) {
   if (url.host_end >= url.text.size() || url.text[url.host_end] != ':') return std::nullopt;
   const auto rest = std::string_view(url.text).substr(url.host_end + 1);
@@ -65,12 +65,12 @@ std::optional<int> port_in(const core::LiveUrl& url, const std::string& masked) 
   int port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= kHighest) return port;
-  // The words are not shown: they may be a part of a password.
+  // The invalid port is not shown, because it may be part of a password.
   throw OptionError("cannot publish to '" + masked + "': a port is a number from 1 to 65535; " +
                     std::string(core::kEscapesOfPasswords));
 }
 
-/// Masks `key` wherever it is after the host, and "user:secret@host/a", too, if the scheme is missing.
+/// Masks `key` wherever it occurs after the host, and also "user:secret@host/a" if the scheme is missing.
 std::string mask_target(const core::LiveUrl& url, std::string_view key) {
   constexpr std::string_view kMissing = "://";
   if (find_protocol(url.scheme) == nullptr)

@@ -1,4 +1,4 @@
-// Where a stream is published to, and what can be published there.
+// The URL that a stream is published to, and which codecs can be published there.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,20 +16,21 @@ namespace freshframe::media {
 
 class PublishTarget {
  public:
-  /// Throws OptionError for a URL that names no media server, or that the installed FFmpeg has no protocol for.
+  /// Throws OptionError if the URL is not that of a media server, or if the installed FFmpeg does not support
+  /// its protocol.
   explicit PublishTarget(const std::string& url);
 
   [[nodiscard]] const core::LiveUrl& url() const noexcept { return url_; }
   [[nodiscard]] const std::string& masked_url() const noexcept { return masked_; }
   /// Returns core::find_stream_key() of the URL.
   [[nodiscard]] std::string_view stream_key() const noexcept;
-  /// FFmpeg's muxer: "rtsp", "flv" or "mpegts".
+  /// The FFmpeg muxer: "rtsp", "flv" or "mpegts".
   [[nodiscard]] const char* format() const noexcept;
-  [[nodiscard]] int port() const noexcept { return port_; }  // 0: it is in no URL of this kind
+  [[nodiscard]] int port() const noexcept { return port_; }  // default port; 0 if such URLs must contain one
   [[nodiscard]] bool takes(AVCodecID codec) const;
-  /// "h264, hevc": what takes() accepts.
+  /// For messages, the codecs that takes() accepts: "h264, hevc".
   [[nodiscard]] std::string codecs() const;
-  /// The encoder for frames: `wanted`, or for "auto" the first that suits. Throws OptionError.
+  /// The encoder for frames: `wanted`, or for "auto" the first suitable one. Throws OptionError.
   [[nodiscard]] std::string encoder(const std::string& wanted) const;
 
  private:

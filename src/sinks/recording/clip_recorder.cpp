@@ -1,5 +1,5 @@
-// The sink that keeps the last seconds of a stream and writes clips of them: frames, which it encodes, or a camera's own
-// packets.
+// The sink that keeps the last seconds of a stream and writes clips of them. It encodes frames, and copies a
+// camera's packets.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
@@ -25,7 +25,7 @@
 namespace freshframe::media {
 namespace {
 
-constexpr double kClipKeyInterval = 1.0;  // seconds between keyframes: a clip begins at one
+constexpr double kClipKeyInterval = 1.0;  // seconds between keyframes: a clip begins at a keyframe
 constexpr const char* kTheClips = "the clips";
 
 ClipStream make_clip_stream(const AVCodecContext& encoder, double first_pts, Dictionary options) {
@@ -38,17 +38,16 @@ ClipStream make_clip_stream(const AVCodecContext& encoder, double first_pts, Dic
           .options = std::move(options)};
 }
 
-/// A ClipRecorder's form below frames.
-///
-/// The encoder runs whether or not a clip is wanted, so that the last seconds are there when save() is called. Where it
-/// cannot go on, with frames of another size or after a step in time, its stream ends with all clips, and the next frame
-/// begins another one: the packets of two encoders do not fit into one file.
+/// A ClipRecorder on a port of frames.
+/// The encoder always runs, so that the last seconds are available when save() is called. If the frame size
+/// changes or time jumps, its stream and all clips end, and the next frame starts another encoder: packets of
+/// two encoders cannot be in one file.
 struct FrameClips {
-  /// The first frame waits for the second: their distance is the nominal rate.
+  /// The first frame is held back until the second arrives: their distance determines the nominal frame rate.
   struct Pending {
     Frame frame;
     Stamp stamp;
-    std::unique_ptr<FrameEncoder> encoder;  // not started
+    std::unique_ptr<FrameEncoder> encoder;  // not open yet
   };
 
   explicit FrameClips(const ClipOptions& wanted) : options(wanted), clips(options) {
@@ -85,8 +84,8 @@ struct FrameClips {
     clips.throw_failure();
   }
 
-  /// A failure is thrown with the next frame, which on_error may skip. When the source is away, save() still
-  /// gives the seconds before.
+  /// A failure is thrown at the next frame, where on_error may skip it. While the source is disconnected,
+  /// save() can still write the seconds before.
   void idle() {
     clips.idle(context->clock, [this] {
       clips.keep_failure([this] {
@@ -106,7 +105,7 @@ struct FrameClips {
       next_key = first.stamp.pts;
       encode(first.frame, first.stamp);
     } catch (...) {
-      context->counters.drop(NodeDropCause::Lost);  // the error counts for the second frame
+      context->counters.drop(NodeDropCause::Lost);  // the first frame; the thrown error counts for the second
       throw;
     }
   }
@@ -132,7 +131,7 @@ struct FrameClips {
     if (key) next_key = stamp.pts + kClipKeyInterval;
   }
 
-  /// The next frame begins another encoder. `held`: frames that the failed one has kept.
+  /// Drops the encoder; the next frame creates another. `held`: frames lost inside the failed one.
   void give_up(std::int64_t held) {
     if (held > 0) context->counters.drop(NodeDropCause::Lost, static_cast<std::uint64_t>(held));
     clips.end_stream();
@@ -152,7 +151,7 @@ struct FrameClips {
                                " frames within 3 s after the stop: clips lack them");
   }
 
-  /// Writes the encoder's remaining packets and ends all clips: no frame of this kind follows.
+  /// Flushes the encoder and ends all clips.
   void end_stream() {
     clips.take_orders();
     drain();
@@ -169,18 +168,18 @@ struct FrameClips {
       if (encoder) end_stream();
     }
     pending.reset();
-    encoder.reset();  // with its threads: the recorder may live long after its pipeline
+    encoder.reset();  // frees its threads: the recorder may outlive its pipeline for long
     clips.finish();
   }
 
   ClipOptions options;
 
-  // The node's thread.
-  std::optional<Context> context;  // from open() on; it lives longer than the node
+  // Used on the node's thread.
+  std::optional<Context> context;  // from open() on; it outlives the node
   std::optional<DrainLimit> limit;
-  std::unique_ptr<FrameEncoder> encoder;  // started
+  std::unique_ptr<FrameEncoder> encoder;  // open
   std::optional<Pending> pending;
-  double next_key = 0;  // the first frame from this pts on is a keyframe
+  double next_key = 0;  // the first frame at or after this pts becomes a keyframe
 
   Clips clips;
 };

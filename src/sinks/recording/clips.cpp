@@ -48,10 +48,10 @@ bool Clip::follow(const PacketRing& ring) {
 }
 
 bool Clip::take(const AVPacket& packet) {
-  // All frames shown up to `to_` precede it. Those before a keyframe also do where a pause separates them.
+  // All frames shown up to `to_` have arrived. After a pause this is also true before a keyframe.
   if (packet.dts > to_ || (is_key(packet) && packet.pts > to_)) return false;
   taken_ = packet.dts;
-  // A frame that is shown before the first keyframe, but stored after it, may need frames from before it.
+  // Frames shown before the first keyframe but stored after it may depend on frames before it.
   if (packet.pts < first_ && !keeps_all_) return true;
   const AvPacketPtr own(av_packet_clone(&packet));
   if (!own) throw std::bad_alloc();
@@ -61,7 +61,7 @@ bool Clip::take(const AVPacket& packet) {
   return true;
 }
 
-// The clips that a program has asked for.
+// The clips requested by the program.
 
 ClipFile::ClipFile(const std::string& name)
     : path(name), place(core::lasting_path(name)), same(core::one_name(name)) {}
@@ -81,7 +81,7 @@ void ClipOrders::save(const std::string& path, std::optional<double> pts) {
 
 bool ClipOrders::add(const std::string& path, std::optional<double> pts) {
   const ClipFile file(path);
-  const Lock alone(opening_);  // two calls for one file open it once
+  const Lock alone(opening_);  // two calls for one file must not open it twice
   {
     const Lock lock(mutex_);
     if (!is_running(path)) return false;
@@ -161,11 +161,12 @@ std::vector<ClipOrder> ClipOrders::clear() {
 
 namespace {
 
-constexpr double kLongestAround = 24 * 3600;  // seconds before or after an event
-constexpr double kLongestGap = 6 * 3600;      // seconds between two frames: MP4 has 31 bits for the ticks
-constexpr double kLongestReorder = 2;         // seconds by which B-frames go back
-constexpr Seconds kIdleInterval{1};           // between two looks at the clips while no frame arrives
-constexpr double kFarthest = 1e12;            // seconds from the first frame: as ticks they fit into 64 bits
+constexpr double kLongestAround = 24 * 3600;  // maximum seconds before or after an event
+// maximum seconds between frames: MP4 stores durations in 31 bits of ticks
+constexpr double kLongestGap = 6 * 3600;
+constexpr double kLongestReorder = 2;  // maximum seconds that B-frames are reordered by
+constexpr Seconds kIdleInterval{1};    // interval between checks of the clips while no frame arrives
+constexpr double kFarthest = 1e12;     // maximum seconds from the first frame: fits in 64 bits of ticks
 
 void check_seconds(const char* name, double seconds) {
   if (seconds >= 0 && seconds <= kLongestAround) return;
@@ -227,11 +228,11 @@ std::uint64_t Clips::limit() {
   return is_written ? 0 : dropped;
 }
 
-/// Returns false if the clip is over.
+/// Continues a clip. Returns false when it is complete.
 bool Clips::go_on(Clip& clip) {
   if (!clip.begun()) {
-    if (ring_.newest() < clip.from()) return true;                     // the encoder has not reached it
-    if (!ring_.has_key() && ring_.newest() <= clip.to()) return true;  // a keyframe may come
+    if (ring_.newest() < clip.from()) return true;  // the encoder has not reached its start
+    if (!ring_.has_key() && ring_.newest() <= clip.to()) return true;  // a keyframe may still arrive
     while (!clip.begin_file(*stream_, ring_)) {
       if (!made_longer(clip)) return false;
     }
@@ -242,7 +243,7 @@ bool Clips::go_on(Clip& clip) {
   return true;
 }
 
-/// Executes the waiting orders for a clip that is about to end. Returns false if no order waits.
+/// Applies pending requests that extend a clip that is about to end. Returns false if there are none.
 bool Clips::made_longer(Clip& clip) {
   const auto meant = orders_.take(clip.file());
   for (const auto& order : meant) extend(clip, order);
@@ -254,7 +255,7 @@ void Clips::extend(Clip& clip, const ClipOrder& order) const {
   clip.extend(tick(event - before_), tick(event + after_));
 }
 
-/// Calls `keeps` for each clip and ends those for which it is false, or throws.
+/// Calls `keeps` for each clip. Ends those for which it returns false or throws.
 void Clips::each_clip(const std::function<bool(Clip&)>& keeps) {
   std::erase_if(clips_, [&](Writing& one) {
     bool kept = false;
@@ -328,7 +329,8 @@ void Clips::obey(ClipOrder& order) {
   for (const auto& [file, clip] : clips_) {
     if (file == order.file) return extend(*clip, order);
   }
-  if (!order.clip) order.clip = std::make_unique<Clip>(order.file);  // the earlier one has ended
+  // the previous clip of this file has ended
+  if (!order.clip) order.clip = std::make_unique<Clip>(order.file);
   extend(*order.clip, order);
   clips_.push_back({order.file, std::move(order.clip)});
 }
@@ -362,8 +364,8 @@ std::optional<TimePoint> Clips::idle_at() const {
 
 void Clips::finish() {
   stream_.reset();
-  ring_.begin_stream({1, 1});                  // its packets: the recorder may live long after its pipeline
-  for (const auto& order : orders_.clear()) {  // there was no frame
+  ring_.begin_stream({1, 1});  // frees the packets: the recorder may outlive its pipeline for long
+  for (const auto& order : orders_.clear()) {  // no frame ever arrived
     if (order.clip) tell_empty(*order.clip);
   }
   throw_failure();

@@ -1,4 +1,4 @@
-// The clips of a recorder: the last packets of a stream, and the files that are cut from them.
+// Clips: the last packets of a stream, and the files that are cut from them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -24,33 +24,34 @@ namespace freshframe::media {
 
 // One clip that is being written.
 
-/// A file, identified independently of its name.
+/// A file, identified by what it is and not by its path.
 struct ClipFile {
   explicit ClipFile(const std::string& name);
   bool operator==(const ClipFile& other) const { return same == other.same; }
 
-  std::string path;   // the path as given
-  std::string place;  // the place of that path
+  std::string path;   // path as given
+  std::string place;  // resolved path
   std::filesystem::path same;
 };
 
 /// The stream that clips are cut from.
 struct ClipStream {
   CodecParametersPtr codec;
-  AVRational time_base{1, 1};  // time base of its packets
-  AVRational rate{0, 1};       // 0/1: not known
+  AVRational time_base{1, 1};  // time base of the packets
+  AVRational rate{0, 1};       // frame rate; 0/1 if unknown
   double first_pts = 0;        // seconds, at tick 0
-  Dictionary options = {};     // options of the muxer
-  /// The stream of a camera's own packets. A clip has all of them from its first one on. Null for an encoder's
-  /// packets: then the clip lacks packets that are shown before the first one, which may need packets from before it.
+  Dictionary options = {};     // muxer options
+  /// The stream if packets come from a camera: a clip then contains all of them from its first one on. Null
+  /// if they come from an encoder: a clip then omits packets that are shown before its first one, which may
+  /// depend on earlier ones.
   std::shared_ptr<const PacketStream> camera = {};
 };
 
-/// A file of packets that begins with a keyframe at its second 0. One thread. All throw Error naming the
-/// file.
+/// A file of packets that starts with a keyframe at second 0. Not thread-safe. All methods throw Error with
+/// the file name.
 class Clip {
  public:
-  /// Opens the file without changing it.
+  /// Opens the file without modifying it.
   explicit Clip(ClipFile file) : file_(std::move(file)), muxer_(file_.place) {}
 
   [[nodiscard]] const ClipFile& file() const noexcept { return file_; }
@@ -59,19 +60,19 @@ class Clip {
   /// The requested first and last tick.
   [[nodiscard]] std::int64_t from() const noexcept { return from_; }
   [[nodiscard]] std::int64_t to() const noexcept { return to_; }
-  /// Extends it to the ticks `from` to `to`. A clip that has begun is not extended to the front.
+  /// Extends the clip to the ticks `from`..`to`. Once started, it cannot be extended at the front.
   void extend(std::int64_t from, std::int64_t to);
-  /// Begins at the last keyframe at or before from(). False means it would end before the first frame in the
-  /// ring.
+  /// Starts at the last keyframe at or before from(). Returns false if it would end before the first frame in
+  /// the ring.
   [[nodiscard]] bool begin_file(const ClipStream& stream, const PacketRing& ring);
-  /// Ticks by which its first frame is before from(), once it has begun; below 0: after it.
+  /// Once started: ticks by which the first frame is before from(), negative if after it.
   [[nodiscard]] std::int64_t early() const noexcept { return early_; }
-  /// Writes the packets of the ring that have not been written. False means the ring has packets after the
-  /// clip's end.
+  /// Writes the packets of the ring that are not written yet. Returns false if the ring has packets after the
+  /// end of the clip.
   [[nodiscard]] bool follow(const PacketRing& ring);
-  /// Passes the written packets to the operating system, before a pause of the stream.
+  /// Writes buffered data to the operating system, before a pause of the stream.
   void flush() { muxer_.flush(); }
-  /// Closes the file, which is unchanged if the clip has not begun.
+  /// Closes the file. If the clip has not started, the file is unchanged.
   void finish() { muxer_.finish(); }
 
  private:
@@ -80,48 +81,50 @@ class Clip {
   ClipFile file_;
   VideoMuxer muxer_;
   AVRational time_base_{1, 1};
-  bool keeps_all_ = false;  // packets
+  bool keeps_all_ = false;  // no packets are omitted
   std::int64_t from_ = INT64_MAX;
   std::int64_t to_ = INT64_MIN;
-  std::int64_t first_ = 0;  // pts of its first frame
+  std::int64_t first_ = 0;  // pts of the first frame
   std::int64_t early_ = 0;
   std::int64_t taken_ = 0;  // dts of the last packet
   bool begun_ = false;
 };
 
-// The clips that a program has asked for: from save() in any thread to the recorder's own.
+// Requested clips: passed from save(), on any thread, to the recorder's thread.
 
-/// A request of save().
+/// A call of save().
 struct ClipOrder {
   ClipFile file;
   std::optional<double> pts;   // time of the event
-  std::unique_ptr<Clip> clip;  // nullptr: a clip of that file existed already
+  std::unique_ptr<Clip> clip;  // null if there is already a clip of this file
 };
 
 /// Thread-safe.
 class ClipOrders {
  public:
-  /// save() works from here on.
+  /// Allows save().
   void begin_orders();
-  /// Opens the file, unless it is being written, and adds an order. After the end it logs a warning instead. Throws
-  /// OptionError for a `pts` that is no time, Error, and StateError before begin_orders().
+  /// Opens the file, unless it is being written, and adds a request. After the end, logs a warning instead.
+  /// Throws OptionError for an invalid `pts`, Error if the file cannot be opened, and StateError before
+  /// begin_orders().
   void save(const std::string& path, std::optional<double> pts);
   /// The paths of the files that are being written.
   [[nodiscard]] std::vector<std::string> paths() const;
 
-  // The recorder's thread.
-  /// Clips are of a camera's own packets, which not every container holds: save() refuses the others.
+  // Called on the recorder's thread.
+  /// Must be called if clips contain a camera's own packets: save() then refuses containers that cannot hold
+  /// them.
   void set_camera(std::shared_ptr<const PacketStream> camera);
   [[nodiscard]] std::vector<ClipOrder> take();
-  /// Only those for this file.
+  /// Takes only the requests for this file.
   [[nodiscard]] std::vector<ClipOrder> take(const ClipFile& file);
-  /// The file is closed.
+  /// Must be called when the file is closed.
   void forget(const ClipFile& file);
-  /// save() no longer works.
+  /// Ends save().
   void end_orders();
-  /// Ends, unless a file is being written, also by an order. Returns false if one is.
+  /// Ends save() if no file is being written or requested. Returns false otherwise.
   [[nodiscard]] bool end_if_none();
-  /// The orders that are still waiting; all files count as closed.
+  /// Returns the pending requests. All files count as closed afterwards.
   [[nodiscard]] std::vector<ClipOrder> clear();
 
  private:
@@ -129,11 +132,12 @@ class ClipOrders {
 
   /// Returns false after the end.
   [[nodiscard]] bool add(const std::string& path, std::optional<double> pts);
-  /// Returns false after the end: a program cannot foresee it, so it is no error. Throws StateError before begin_orders().
+  /// Returns false after the end, which is not an error because a program cannot foresee it. Throws
+  /// StateError before begin_orders().
   [[nodiscard]] bool is_running(const std::string& path) const FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool is_written(const ClipFile& file) const FRESHFRAME_REQUIRES(mutex_);
 
-  Mutex opening_{LockRank::Graph};  // locked while a clip's file opens, before `mutex_`
+  Mutex opening_{LockRank::Graph};  // held while a clip's file is opened; locked before `mutex_`
   mutable Mutex mutex_;
   std::vector<ClipOrder> orders_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<ClipFile> writing_ FRESHFRAME_GUARDED_BY(mutex_);
@@ -141,8 +145,8 @@ class ClipOrders {
   State state_ FRESHFRAME_GUARDED_BY(mutex_) = State::New;
 };
 
-/// Packets of one stream, of an encoder or a camera. A clip that cannot be written affects no other: its failure is
-/// kept for throw_failure(). The node's thread, except orders().
+/// The clips of one stream of an encoder or a camera. If one clip cannot be written, the others continue: its
+/// failure is kept for throw_failure(). Used on the node's thread, except orders().
 class Clips {
  public:
   /// Throws OptionError.
@@ -151,41 +155,41 @@ class Clips {
   [[nodiscard]] ClipOrders& orders() noexcept { return orders_; }
   [[nodiscard]] const ClipOrders& orders() const noexcept { return orders_; }
 
-  /// Packets of this stream follow.
+  /// Must be called before the packets of a new stream.
   void begin_stream(ClipStream stream);
   [[nodiscard]] bool has_stream() const noexcept { return stream_.has_value(); }
-  /// Something has come.
+  /// Must be called when anything arrives.
   void note_arrival(TimePoint now) { arrived_ = now; }
-  /// A picture of the stream has come, whose packet may follow later.
+  /// Must be called when a frame arrives; its packet may follow later.
   void note(int source, double pts) {
     newest_ = std::max(newest_, pts);
     source_ = source;
   }
   /// The largest pts so far.
   [[nodiscard]] double newest() const noexcept { return newest_; }
-  /// Returns the reason why no clip goes on with this picture, or an empty text: it is of another source, the time goes
-  /// back, or it leaps by more than an MP4 can hold.
+  /// The reason why clips cannot continue with this frame, or an empty string: it is from another source,
+  /// time goes backwards, or the gap is too long for MP4.
   [[nodiscard]] std::string why_over(int source, double pts) const;
-  /// Keeps a packet of the stream, with times in its time base, and writes it to the open clips.
+  /// Stores a packet, with times in the stream's time base, and writes it to the open clips.
   void add(const AVPacket& packet);
-  /// Begins and extends the clips that were asked for.
+  /// Starts and extends the requested clips.
   void take_orders();
-  /// Keeps the memory below max_bytes, also of a camera that sends no second keyframe. Clips that have begun go on,
-  /// others begin at the next keyframe. Returns how many packets it has dropped that no clip has.
+  /// Keeps the memory below max_bytes, even if a camera sends no second keyframe. Started clips continue,
+  /// others start at the next keyframe. Returns the number of dropped packets that are in no clip.
   [[nodiscard]] std::uint64_t limit();
-  /// All clips end: no packet of this stream follows.
+  /// Ends all clips. The stream has no more packets.
   void end_stream();
 
-  /// Notes that no frame comes for a while. A live source may be away: its clips end at their time.
-  /// `before_pause` is called once then.
+  /// Must be called regularly while no frame arrives. If a live source is disconnected, its clips end at
+  /// their time. `before_pause` is called once in that case.
   void idle(const Clock& clock, const std::function<void()>& before_pause);
   [[nodiscard]] std::optional<TimePoint> idle_at() const;
-  /// Whether the stream goes on after such a pause. Returns true once.
+  /// Returns true once after such a pause.
   [[nodiscard]] bool take_pause() noexcept { return std::exchange(paused_, false); }
 
-  /// Ends the input: neither packets nor orders follow.
+  /// Ends the input: no more packets or requests follow.
   void finish();
-  /// Keeps the first failure of `deed` for throw_failure(), and logs the others.
+  /// Runs `deed`. Keeps its first failure for throw_failure(), and logs later ones.
   void keep_failure(const std::function<void()>& deed);
   void throw_failure();
 

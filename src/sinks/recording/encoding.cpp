@@ -1,4 +1,4 @@
-// The encoding of recordings: the choice of a video file's codec, and frames that suit the files of several containers.
+// Codec selection and encoder settings for recordings.
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/recording/encoding.hpp"
 
@@ -55,7 +55,8 @@ void check_clip_name(const std::string& path, const ClipOptions& options) {
 }
 
 void check_packet_clip_name(const std::string& path) {
-  constexpr std::array<std::string_view, 4> kApart{"mp4", "mov", "matroska", "webm"};  // headers apart
+  // need codec headers separate from the packets
+  constexpr std::array<std::string_view, 4> kApart{"mp4", "mov", "matroska", "webm"};
   const AVOutputFormat* container = find_container(path);
   if (container != nullptr && std::ranges::find(kApart, container->name) != kApart.end()) return;
   throw OptionError("cannot write clip '" + path + "': its name must end in .mp4, .mov, .mkv or .webm");

@@ -1,4 +1,4 @@
-// The recorders below a camera's packets, which they copy: VideoFile's form and ClipRecorder's.
+// VideoFile and ClipRecorder on ports of packets, which they copy without encoding.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -37,9 +37,9 @@ namespace freshframe::media {
 
 // ---- files
 
-/// Writes a camera's own packets into files. A file begins with a key packet, which is at its second 0, and has all
-/// packets from there on, bit for bit. Where packets were dropped before the recorder, or could not be written, it waits for the next key packet. New
-/// parameters begin the next file, and so does a failed write. One thread.
+/// Writes a camera's packets to files. Each file begins with a key packet at second 0 and contains all
+/// packets after it unchanged. After packets were lost, or could not be written, it waits for the next key
+/// packet. New codec parameters or a failed write start a new file. Not thread-safe.
 class PacketRecording {
  public:
   PacketRecording(RecordingFiles& files, const VideoFileOptions& options)
@@ -57,7 +57,8 @@ class PacketRecording {
                                  files_.path() + "': it goes on at the next keyframe");
     }
     if (waits_for_key_ && !packet.is_keyframe) {
-      if (had_key_) counters_->drop(NodeDropCause::Lost);  // otherwise it belongs to the start
+      // before that, packets up to the first key packet are not counted
+      if (had_key_) counters_->drop(NodeDropCause::Lost);
       return;
     }
     had_key_ = waits_for_key_ = true;  // until the packet is in a file
@@ -70,21 +71,21 @@ class PacketRecording {
     source_ = sample.stamp.source;
     files_.note(sample.stamp, muxer_->kept_count());
   }
-  /// Passes the packets so far to the operating system.
+  /// Writes buffered data to the operating system.
   void pause() {
     guard([this] {
       if (muxer_) muxer_->flush();
     });
   }
-  /// The recording ends.
+  /// Ends the recording.
   void close() {
     guard([this] { finish(); });
   }
   [[nodiscard]] bool has_begun() const noexcept { return stream_ != nullptr; }
 
  private:
-  /// After a failure the file keeps what can be played. The rest counts as lost, and the next key packet begins the next
-  /// file.
+  /// Runs `deed`. If it throws, the file keeps what is playable, the rest counts as lost, and the next key
+  /// packet starts a new file.
   template <class Deed>
   void guard(const Deed& deed) {
     try {
@@ -108,7 +109,7 @@ class PacketRecording {
     });
     muxer_.reset();
   }
-  /// Packets of another stream or source wait for their key packet, which begins the next file.
+  /// If the packet is of another stream or source, waits for its key packet, which starts a new file.
   void check_stream(const Packet& packet, const Stamp& stamp) {
     if (stamp.source == source_) {
       waits_for_key_ = waits_for_key_ || !is_same_stream(*packet.stream, *stream_);
@@ -164,9 +165,9 @@ class PacketRecording {
   std::optional<PacketTicks> ticks_;            // ticks of the file
   double first_ = 0;                            // pts of the file's first packet
   double newest_ = 0;                           // dts of the newest packet
-  int source_ = -1;                             // source of the file, see Stamp::source
+  int source_ = -1;                             // source of the file's packets, see Stamp::source
   bool waits_for_key_ = true;
-  bool had_key_ = false;  // a file was to begin: from there on each packet counts
+  bool had_key_ = false;  // a file was started, or should have been: from then on each lost packet counts
 };
 
 inline VideoFileOptions without_encoder(const VideoFileOptions& options) {
@@ -178,7 +179,7 @@ inline VideoFileOptions without_encoder(const VideoFileOptions& options) {
           .reports_segments = options.reports_segments};
 }
 
-/// A VideoFile's form below packets.
+/// A VideoFile on a port of packets.
 struct PacketFile {
   PacketFile(std::string path, const VideoFileOptions& wanted)
       : options(without_encoder(wanted)), files(std::move(path), options) {
@@ -187,11 +188,13 @@ struct PacketFile {
     check_container_options(files.path(), options.options);
   }
 
-  /// A file that could not be made is an error of the start, and not of a camera that comes in the night.
+  /// Creates the file once at the start, so that a path that cannot be written fails immediately, not when
+  /// the camera connects at night.
   void check_file(const std::string& path, FileOpening opening = {}) const {
     std::error_code error;
     const auto status = std::filesystem::status(path, error);
-    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) return;  // a pipe
+    // a pipe or device
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) return;
     const VideoMuxer tried(path, opening);
   }
 
@@ -214,7 +217,7 @@ struct PacketFile {
     return *written + to_duration(Seconds(kPause));
   }
 
-  /// A process that is killed while the camera is away loses no packet that came before.
+  /// Flushes the file when the camera disconnects, so that nothing is lost if the process is killed then.
   void pause() {
     written.reset();
     try {
@@ -224,7 +227,7 @@ struct PacketFile {
     }
   }
 
-  /// The recording ends.
+  /// Ends the recording.
   void close() {
     throw_failure();
     if (!recording.has_begun())
@@ -237,15 +240,15 @@ struct PacketFile {
   }
 
   VideoFileOptions options;
-  RecordingFiles files;  // outlives recording
+  RecordingFiles files;  // must outlive recording
   PacketRecording recording{files, options};
-  std::optional<TimePoint> written;  // when the last packet was
-  std::exception_ptr failure;        // failure of a flush while the source is away
+  std::optional<TimePoint> written;  // when the last packet was written
+  std::exception_ptr failure;        // failure of a flush while the source is disconnected
 };
 
 // ---- clips
 
-/// A ClipRecorder's form below packets.
+/// A ClipRecorder on a port of packets.
 struct PacketClips {
   explicit PacketClips(const ClipOptions& options) : clips(options), muxer_options(options.options) {
     check_no_encoder(options, "a ClipRecorder below packets");
@@ -270,7 +273,8 @@ struct PacketClips {
                                  " packets did not reach the clips: they go on at the next keyframe");
     }
     if (waits_for_key && !packet.is_keyframe) {
-      if (stream) context->counters.drop(NodeDropCause::Lost);  // otherwise it belongs to the start
+      // before that, packets up to the first key packet are not counted
+      if (stream) context->counters.drop(NodeDropCause::Lost);
       return;
     }
     static_cast<void>(clips.take_pause());
@@ -316,8 +320,8 @@ struct PacketClips {
     clips.finish();
   }
 
-  // The node's thread, except clips.orders().
-  std::optional<Context> context;  // from open() on; it lives longer than the node
+  // Used on the node's thread, except clips.orders().
+  std::optional<Context> context;  // from open() on; it outlives the node
   Clips clips;
   std::map<std::string, std::string> muxer_options;
   std::shared_ptr<const PacketStream> stream;

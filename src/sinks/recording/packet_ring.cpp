@@ -53,7 +53,7 @@ void PacketRing::drop_first(std::size_t count) {
 
 const AVPacket* PacketRing::key_before(std::int64_t tick) const {
   const AVPacket* key = has_key() ? packets_.front().get() : nullptr;
-  bool reached = true;  // a frame at or after `tick` depends on this keyframe
+  bool reached = true;  // whether a frame at or after `tick` depends on this keyframe
   for (const auto& packet : packets_) {
     if (is_key(*packet) && (packet->pts <= tick || !reached)) {
       key = packet.get();

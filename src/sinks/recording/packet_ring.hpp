@@ -15,37 +15,37 @@ namespace freshframe::media {
   return (packet.flags & AV_PKT_FLAG_KEY) != 0;
 }
 
-/// Holds packets from a keyframe on, so that a file can contain the last `seconds`. It holds up to one
-/// interval between two keyframes more. One thread. Times are pts in ticks of the codec.
+/// Holds packets from a keyframe on, so that a file can contain the last `seconds`. It holds more than that,
+/// by at most one keyframe interval. Not thread-safe. Times are pts in ticks of the codec.
 class PacketRing {
  public:
   PacketRing(double seconds, std::size_t max_bytes) : seconds_(seconds), max_bytes_(max_bytes) {}
 
-  /// Drops all packets.
+  /// Drops all packets and sets the time base of the next ones.
   void begin_stream(AVRational time_base);
-  /// Keeps a reference to the packet. False means max_bytes did not suffice for the seconds.
+  /// Keeps a reference to the packet. Returns false if max_bytes is too small for the seconds.
   [[nodiscard]] bool push(const AVPacket& packet);
-  /// Drops everything where one group of pictures alone is above max_bytes, as it may never end, and then each packet
-  /// before the next keyframe. Returns how many it has dropped.
+  /// If a single group of pictures exceeds max_bytes, drops everything, because the group may never end, and
+  /// then each packet before the next keyframe. Returns the number of dropped packets.
   std::size_t drop_what_is_above();
-  /// The packet of the last keyframe at or before `tick`, or else the first packet; the next keyframe where
-  /// `tick` is in a pause of the stream before it. nullptr: has_key() is false.
+  /// The packet of the last keyframe at or before `tick`, or else the first packet. If `tick` is in a pause
+  /// of the stream, the keyframe after the pause. nullptr if has_key() is false.
   [[nodiscard]] const AVPacket* key_before(std::int64_t tick) const;
-  /// Calls `visit` for the packets whose dts is above `dts`, in the order of decoding, until it returns
-  /// false. False means it did.
+  /// Calls `visit` in decoding order for the packets with a larger dts than `dts`, until it returns false.
+  /// Returns false in that case.
   [[nodiscard]] bool visit_after(std::int64_t dts, const std::function<bool(const AVPacket&)>& visit) const;
 
-  /// The pts of the newest frame; INT64_MIN: the ring is empty.
+  /// The pts of the newest frame, or INT64_MIN if the ring is empty.
   [[nodiscard]] std::int64_t newest() const noexcept { return packets_.empty() ? INT64_MIN : newest_; }
-  /// Whether it begins with a keyframe. False means it is empty, or its packets depend on some that were
-  /// dropped.
+  /// Returns true if the ring begins with a keyframe; false if it is empty or its packets depend on dropped
+  /// ones.
   [[nodiscard]] bool has_key() const noexcept { return !packets_.empty() && is_key(*packets_.front()); }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   /// Seconds from the first to the newest frame.
   [[nodiscard]] double span() const noexcept;
 
  private:
-  /// The index of the second keyframe, or 0.
+  /// The index of the second keyframe, or 0 if there is none.
   [[nodiscard]] std::size_t second_key() const noexcept;
   void drop_first(std::size_t count);
 

@@ -1,4 +1,4 @@
-// The files of one recorder, one after the other.
+// Manages the successive files of one recorder.
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/recording/recording_files.hpp"
 
@@ -18,8 +18,8 @@
 namespace freshframe::media {
 namespace {
 
-constexpr int kMostTries = 1000;         // names that other programs take
-constexpr std::size_t kMostAway = 1000;  // segments whose folder is away
+constexpr int kMostTries = 1000;         // attempts if other programs take the same names
+constexpr std::size_t kMostAway = 1000;  // segments whose folder is missing
 
 /// The first of "out_2.mp4", "out_3.mp4", ... that does not exist.
 std::string make_next_path(const std::string& path) {
@@ -64,7 +64,7 @@ void check_segment(const std::string& path, const VideoFileOptions& options) {
   }
 }
 
-/// The open file is complete at the end of its scope.
+/// Marks the open file as complete when it goes out of scope.
 struct Completion {
   explicit Completion(Retention* open) : retention(open) {}
   Completion(const Completion&) = delete;
@@ -139,13 +139,13 @@ std::string RecordingFiles::make_segment(const Make& make, Retention* retention)
     } catch (const NameTakenError&) {
       if (tries == kMostTries) throw;
     } catch (const Error&) {
-      // The retention of another recorder may have removed the folder while it was empty.
+      // Another recorder's retention may have removed the folder while it was empty.
       if (tries == kMostTries || names_->has_folders(next)) throw;
     }
   }
 }
 
-/// Several files may follow each other in one pipe or device.
+/// A pipe or device can receive several files in succession.
 std::string RecordingFiles::make_single(const Make& make) const {
   std::error_code error;
   if (!has_file_ || !std::filesystem::is_regular_file(place_, error)) {
@@ -184,7 +184,7 @@ std::uint64_t RecordingFiles::give_up(const SavedPart& kept, const std::function
     report(kept.bytes);
     return lost;
   }
-  auto segment = facts_.take(name_, kept.bytes);  // the safe pictures of a file that is not here
+  auto segment = facts_.take(name_, kept.bytes);  // describes the safe frames of a file that is missing
   if (kept.pictures > 0) {
     if (names_ && kept.place == platform::FilePlace::Moved && file_ && away_.size() < kMostAway)
       away_.push_back({std::move(segment), *file_});

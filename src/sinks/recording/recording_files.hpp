@@ -1,4 +1,4 @@
-// The files of one recorder, one after the other: their names, their limits, and who is notified of them.
+// The successive files of one recorder: their names, limits and notifications.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,56 +20,58 @@
 
 namespace freshframe::media {
 
-/// The message for a recording in one file that gets pictures of another source. `what`: "frames" or "packets".
+/// The error for a recording to a single file that receives frames of a second source. `what`: "frames" or
+/// "packets".
 [[nodiscard]] std::string another_source(const std::string& path, const std::string& what);
 
-/// The part of a file that survives a failure.
+/// The part of a file that is left after a failure.
 struct SavedPart {
   std::uint64_t pictures = 0;
   std::uint64_t bytes = 0;
   platform::FilePlace place = platform::FilePlace::Same;
 };
 
-/// One thread, except next_segment().
+/// Not thread-safe, except next_segment().
 class RecordingFiles {
  public:
-  /// Throws OptionError for a path or options that do not suit each other.
+  /// Throws OptionError if the path and the options are incompatible.
   RecordingFiles(std::string path, const VideoFileOptions& options);
 
-  /// Returns the path as given: for segments the pattern.
+  /// The path as given; with segments this is the pattern.
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
-  /// The path of the newest file, from the root on; empty means there was none.
+  /// The absolute path of the newest file; empty if there is none.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  /// Seconds of a segment; nullopt means the recording is one file.
+  /// Segment length in seconds; nullopt if the recording is one file.
   [[nodiscard]] const std::optional<double>& segment() const noexcept { return segment_; }
-  /// The length of a segment in seconds of `pts`, which may run at another pace than time (Stamp::pace).
+  /// Segment length in seconds of `pts`, which may run at another rate than real time (Stamp::pace).
   [[nodiscard]] double segment_in_pts(float pace) const { return segment_.value() * pace; }
 
-  /// Makes a file of that path.
+  /// Creates a file at that path.
   using Make = std::function<void(const std::string& path, FileOpening opening)>;
 
-  /// The pipeline starts. `make` removes its file again. Throws Error if a segment could not be written.
+  /// Called at the start of the pipeline. `make` must remove its file again. Throws Error if a segment cannot
+  /// be written.
   void open(const Context& context, const Make& make);
   void begin_file(const Make& make);
-  /// Notes a picture of the file. The first `kept` pictures would survive a failure.
+  /// Records that a frame was added to the file. The first `kept` frames would survive a failure.
   void note(const Stamp& stamp, std::uint64_t kept) {
     facts_.note(stamp);
     facts_.keep(kept);
   }
-  /// The file ends: `end` closes it and returns its bytes. It is reported if it has pictures. Where `end` throws,
-  /// give_up() must follow.
+  /// Ends a file. `end` closes it and returns its size in bytes. The file is reported if it has frames. If
+  /// `end` throws, give_up() must be called.
   void end_file(bool has_pictures, const std::function<std::uint64_t()>& end);
-  /// The file ends by a failure: `close` closes it. It is reported if it has pictures and is where its name says, now or
-  /// when a later file begins or the recording ends.
-  /// Returns how many of the pictures that were noted are lost. begin_file() begins the next file.
+  /// Ends a file after a failure. `close` closes it. If it has frames, it is reported as soon as it exists
+  /// under its name: now, when a later file begins, or when the recording ends. Returns the number of
+  /// recorded frames that are lost. begin_file() starts the next file.
   [[nodiscard]] std::uint64_t give_up(const SavedPart& kept, const std::function<void()>& close);
-  /// Ends the files: `finish` ends the last one. They are closed even when it throws.
+  /// Ends the recording. `finish` ends the last file. All files are closed even if it throws.
   void close(const std::function<void()>& finish);
-  /// Does the work of VideoFile::next_segment().
+  /// Implements VideoFile::next_segment().
   [[nodiscard]] std::optional<Segment> next_segment() { return finished_.next(); }
 
  private:
-  /// A segment whose folder was away when it failed.
+  /// A segment that failed while its folder was missing, such as an unmounted disk.
   struct AwaySegment {
     Segment segment;
     platform::FileId file;
@@ -78,25 +80,25 @@ class RecordingFiles {
   void close() noexcept;
   void report(std::uint64_t bytes) { report(facts_.take(name_, bytes)); }
   void report(Segment segment);
-  /// Reports the segments that are where their names say again.
+  /// Reports such segments whose folder exists again.
   void report_returned();
-  /// Calls `make` for the next name that no other program takes. Returns the path.
+  /// Calls `make` with the next unused name. Returns the path.
   [[nodiscard]] std::string make_segment(const Make& make, Retention* retention);
   [[nodiscard]] std::string make_single(const Make& make) const;
   [[nodiscard]] double now() const { return clock_->unix_time(clock_->now()); }
 
   std::string path_;
-  std::string place_;  // that path, settled by open()
+  std::string place_;  // the same path, made absolute by open()
   std::string name_;
-  std::string broken_;     // the failed file that the next one continues, or empty
-  bool has_file_ = false;  // a file of the recording has had the name: what is there now is not replaced
+  std::string broken_;     // the failed file that the next one continues; empty if there is none
+  bool has_file_ = false;  // a file with this name belongs to this recording: do not replace it
   std::optional<double> segment_;
   std::optional<Keep> keep_;
   bool reports_;
   std::optional<SegmentNames> names_;  // names of segments
   const Clock* clock_ = nullptr;
   SegmentFacts facts_;
-  std::optional<platform::FileId> file_;  // the newest file, if it is a regular one
+  std::optional<platform::FileId> file_;  // the newest file, if it is a regular file
   std::vector<AwaySegment> away_;
   FinishedSegments finished_;
   std::optional<PatternClaim> claim_;

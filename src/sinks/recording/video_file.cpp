@@ -1,4 +1,4 @@
-// The sink that writes a video file: frames, which it encodes, or a camera's own packets.
+// The sink that writes video files. It encodes frames, and copies a camera's packets.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
@@ -26,12 +26,12 @@
 namespace freshframe::media {
 namespace {
 
-/// Seconds. The encoder refuses a frame that goes back less.
+/// Seconds. Smaller steps back are refused by the encoder.
 constexpr double kShortestStepBack = 1;
 
-/// A VideoFile's form below frames.
+/// A VideoFile on a port of frames.
 struct FrameFile {
-  /// The first frame waits for the second: their distance is the nominal rate.
+  /// The first frame is held back until the second arrives: their distance determines the nominal frame rate.
   struct Pending {
     Frame frame;
     double pts = 0;
@@ -101,7 +101,7 @@ struct FrameFile {
     files.note(stamp, encoder->kept_count());
   }
 
-  /// A file contains the frames of one source, whose time rises.
+  /// A file contains frames of one source, with increasing timestamps.
   void end_before_another_source(const Stamp& stamp) {
     if (stamp.source == source && (!files.segment() || stamp.pts >= newest - kShortestStepBack)) return;
     if (!files.segment()) throw Error(another_source(files.path(), "frames"));
@@ -116,7 +116,8 @@ struct FrameFile {
   void end_full_segment(const Frame& frame, const Stamp& stamp) {
     if (stamp.pts >= *began + files.segment_in_pts(stamp.pace)) return end_file();
     if (!encoder || !encoder->has_started() || encoder->fits(frame)) return;
-    encoder->check_size(frame.picture_format());  // a size that no file can have ends no file
+    // a frame of a size that cannot be encoded must not end the file
+    encoder->check_size(frame.picture_format());
     log(LogLevel::Warning, "'" + files.name() +
                                "' ends: the next frames have another size or other colours, " +
                                std::to_string(frame.width()) + "x" + std::to_string(frame.height()));
@@ -133,7 +134,7 @@ struct FrameFile {
     pending.reset();
   }
 
-  /// The next file starts even when this one cannot be closed.
+  /// Even if closing this file fails, the next frame starts another.
   void end_file() {
     finish();
     forget_file();
@@ -145,7 +146,8 @@ struct FrameFile {
     fps = options.fps;
   }
 
-  /// Ends the file after a failure. The frames that it does not keep count as lost. The next frame begins a file.
+  /// Ends the file after a failure. Frames that are not in it count as lost. The next frame starts another
+  /// file.
   void give_up() {
     encoder->give_up();
     is_starting = false;
@@ -171,8 +173,8 @@ struct FrameFile {
     return *written + to_duration(Seconds(kPause));
   }
 
-  /// A process that is killed while the source is away loses no frame that came before. A failure is thrown
-  /// with the next frame, which on_error may skip.
+  /// Flushes the file when the source disconnects, so that nothing is lost if the process is killed then. A
+  /// failure is thrown at the next frame, where on_error may skip it.
   void pause() noexcept {
     paused = true;
     try {
@@ -183,7 +185,7 @@ struct FrameFile {
     }
   }
 
-  /// The recording ends.
+  /// Ends the recording.
   void close() {
     if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
     if (encoder) return finish();
@@ -191,7 +193,7 @@ struct FrameFile {
       log(LogLevel::Warning, "no frame was written: '" + files.path() + "' was not made");
   }
 
-  /// The file ends.
+  /// Ends the file.
   void finish() {
     try {
       if (pending) start(0);
@@ -220,19 +222,19 @@ struct FrameFile {
   }
 
   VideoFileOptions options;
-  RecordingFiles files;  // outlives encoder
+  RecordingFiles files;  // must outlive encoder
   std::optional<double> fps = options.fps;
   std::optional<double> began;       // pts of the first frame of the file
   int source = -1;                   // source of the file's frames, see Stamp::source
   double newest = 0;                 // pts of the last frame
-  std::optional<TimePoint> written;  // when the last frame was
+  std::optional<TimePoint> written;  // when the last frame was written
   bool paused = false;
   std::optional<DrainLimit> limit;
   NodeCounters* counters = nullptr;
   std::exception_ptr failure;
   std::unique_ptr<VideoEncoder> encoder;
   std::optional<Pending> pending;
-  bool is_starting = false;  // a failure loses `pending`, which counts as in the file
+  bool is_starting = false;  // on a failure, `pending` is lost and counts as part of the file
 };
 
 }  // namespace

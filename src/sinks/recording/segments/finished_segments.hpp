@@ -1,4 +1,4 @@
-// Finished segments, from a recorder to the thread that calls on_segment.
+// Passes finished segments from a recorder to the thread that calls on_segment.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,10 +12,10 @@
 
 namespace freshframe::media {
 
-/// Thread-safe. Bounded: of a receiver that never returns, the oldest are forgotten.
+/// Thread-safe. Bounded: if on_segment never returns, the oldest segments are dropped.
 class FinishedSegments {
  public:
-  /// Returns false if the oldest one had to go.
+  /// Returns false if the oldest segment was dropped.
   [[nodiscard]] bool add(Segment segment) {
     constexpr std::size_t kMost = 10000;
     const Lock lock(mutex_);
@@ -25,13 +25,13 @@ class FinishedSegments {
     segments_.pop_front();
     return false;
   }
-  /// Ends the list: nothing follows.
+  /// Ends the queue.
   void close() {
     const Lock lock(mutex_);
     closed_ = true;
     changed_.notify_all();
   }
-  /// Waits for the next one. nullopt means it is closed, and all were taken.
+  /// Waits for the next segment. Returns nullopt after close(), once all have been returned.
   [[nodiscard]] std::optional<Segment> next() {
     const Lock lock(mutex_);
     changed_.wait(mutex_, [&]() FRESHFRAME_THREAD_SAFETY(no_thread_safety_analysis) {

@@ -1,4 +1,4 @@
-// The segments of one pattern on the disk.
+// Finds and deletes the segments of one pattern on disk.
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/recording/segments/own_files.hpp"
 
@@ -33,7 +33,7 @@ std::vector<std::string> split(const std::string& name) {
   return parts;
 }
 
-/// A file's folder below the base, with all folders above it, and its own name.
+/// Open handles of a file's folder and all folders above it up to the base, and the file's name.
 struct OpenFolders {
   std::vector<Folder> folders;
   std::vector<std::string> parts;
@@ -55,7 +55,7 @@ OwnFile measure_file(const platform::OwnedFile& file, std::string name, std::int
   return {.name = std::move(name), .number = number, .bytes = file.bytes, .written = file.written};
 }
 
-/// Walks the folders that the pattern could have made.
+/// Walks all folders whose names match the pattern.
 struct Walk {
   const SegmentPattern& pattern;
   std::vector<OwnFile> found = {};
@@ -105,8 +105,8 @@ std::optional<OwnFile> OwnFiles::look(const std::string& name) const {
 OwnFiles::Removal OwnFiles::remove(const std::string& name) const {
   const auto place = open_folders(pattern_, name);
   if (!place.is_there()) return Removal::Gone;
-  // While it is held no new file gets its identity. Otherwise a recorder could begin one with that identity between the
-  // removal and the end of the claim below, and would be refused.
+  // While this lock is held, no new file can reuse the inode. Otherwise a recorder could create one with the
+  // same identity between the removal and the release of the claim below, and would be refused.
   int error = 0;
   const auto held = place.folder().hold(place.file(), error);
   if (error == ENOENT) return Removal::Gone;
@@ -115,7 +115,7 @@ OwnFiles::Removal OwnFiles::remove(const std::string& name) const {
   if (!file) return Removal::Foreign;
   if (place.folder().has(place.file() + ".keep")) return Removal::Pinned;
   const auto opened =
-      place.folder().open_to_read(place.file(), error);  // after `file`: a device stays closed
+      place.folder().open_to_read(place.file(), error);  // after `file`, so that a device is never opened
   platform::FileFacts facts;
   if (!opened.is_open() && error != EACCES) throw Error(cannot_delete(pattern_.base() + "/" + name, error));
   if (!opened.is_open() || opened.look(facts) != 0 || facts.id != file->id) return Removal::Busy;

@@ -1,4 +1,4 @@
-// The segments of one pattern on the disk: found, measured and deleted without following a link.
+// The segments of one pattern on disk. Finds, measures and deletes them without following symlinks.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,38 +11,38 @@
 
 namespace freshframe::media {
 
-/// A file that the pattern names.
+/// A file that matches the pattern.
 struct OwnFile {
-  std::string name;         // its path below the pattern's base
-  std::int64_t number = 0;  // number in its name; 0 if the pattern has none
-  std::uint64_t bytes = 0;  // on the disk
-  double written = 0;       // Unix time of its last change
+  std::string name;         // path below the pattern's base
+  std::int64_t number = 0;  // number in the name; 0 if the pattern has none
+  std::uint64_t bytes = 0;  // allocated size
+  double written = 0;       // Unix time of the last modification
 };
 
-/// The pattern's base may be reached through links. Below it nothing is: each folder is opened without following
-/// a link, and only regular files of this process's user count. Any thread.
+/// The path of the pattern's base may contain symlinks. Below it none are followed, and only regular files of
+/// this process's user are considered. Thread-safe.
 class OwnFiles {
  public:
   enum class Removal : std::uint8_t {
     Done,
-    Gone,    // there was no such file any more
-    Pinned,  // a file of this name plus ".keep" is beside it
-    Busy,    // a recorder of this process or another one writes it, or it cannot be read
-    Foreign  // it is no regular file of this user
+    Gone,    // the file no longer exists
+    Pinned,  // there is a file with this name plus ".keep"
+    Busy,    // being written by a recorder of this or another process, or not readable
+    Foreign  // not a regular file of this user
   };
 
   explicit OwnFiles(const SegmentPattern& pattern) : pattern_(pattern) {}
 
-  /// All of them, in no order.
+  /// All files, unsorted.
   [[nodiscard]] std::vector<OwnFile> scan() const;
-  /// In any name that the pattern could make, whatever has that name; 0 without such a name.
+  /// The highest number in any matching name, even of files that are not segments; 0 if there is none.
   [[nodiscard]] std::int64_t highest_number() const;
   /// Returns nullopt if there is no such file.
   [[nodiscard]] std::optional<OwnFile> look(const std::string& name) const;
-  /// Removes the file, and its folders below the base if they are empty then. Throws Error when the system
+  /// Deletes the file, and its folders below the base if they are empty. Throws Error if the operating system
   /// refuses.
   [[nodiscard]] Removal remove(const std::string& name) const;
-  /// Bytes that are free for this user where the base is. nullopt means the system does not say.
+  /// Free bytes for this user on the base's disk; nullopt if unknown.
   [[nodiscard]] std::optional<std::uint64_t> free_bytes() const;
 
  private:

@@ -1,4 +1,4 @@
-// The patterns of all recorders of this process, in one list that a fork does not tear.
+// The list of the patterns of all recorders of this process. Safe to use after fork().
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/recording/segments/pattern_claim.hpp"
 

@@ -1,4 +1,4 @@
-// Prevents a recorder that deletes old segments from deleting segments of another recorder of this process.
+// Prevents a recorder with retention from deleting segments of another recorder in this process.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,11 +10,11 @@
 
 namespace freshframe::media {
 
-/// The patterns of all recorders that run. Any thread.
+/// Registers the pattern of a running recorder. Thread-safe.
 class PatternClaim {
  public:
-  /// Returns nullopt if one path can be a segment of this recorder and of another one, and one of them
-  /// deletes.
+  /// Returns nullopt if another recorder could produce the same path, and at least one of the two deletes
+  /// segments.
   [[nodiscard]] static std::optional<PatternClaim> try_claim(const SegmentPattern& pattern, bool deletes);
   PatternClaim(PatternClaim&& other) noexcept : number_(std::exchange(other.number_, 0)) {}
   PatternClaim& operator=(PatternClaim&& other) noexcept {

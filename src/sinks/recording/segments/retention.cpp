@@ -1,4 +1,4 @@
-// Deletes the oldest segments of one recorder before its limits are passed.
+// Deletes the oldest segments of a recorder before its limits are exceeded.
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/recording/segments/retention.hpp"
 
@@ -19,8 +19,9 @@ namespace {
 constexpr double kDay = 86400;
 constexpr double kHour = 3600;
 constexpr std::uint64_t kLeastReserve = 64 << 10;
-constexpr std::chrono::seconds kLongestWait{2};  // time that the recorder waits for a deletion
-constexpr std::chrono::seconds kPeriod{10};      // while nothing is recorded, the disk may fill up
+constexpr std::chrono::seconds kLongestWait{2};  // maximum time that the recorder waits for a deletion
+// check even while nothing is recorded, because the disk may fill up
+constexpr std::chrono::seconds kPeriod{10};
 
 }  // namespace
 
@@ -163,7 +164,7 @@ void Retention::run() {
   log_lines();
 }
 
-/// Logs without the mutex.
+/// Logs while the mutex is not held.
 void Retention::log_lines() {
   const auto lines = std::exchange(lines_, {});
   mutex_.unlock();
@@ -171,7 +172,7 @@ void Retention::log_lines() {
   mutex_.lock();
 }
 
-/// Reads the folders without the mutex.
+/// Reads the folders while the mutex is not held.
 void Retention::look_around() {
   looked_ = clock_.running();
   list_.begin_scan();
@@ -179,7 +180,7 @@ void Retention::look_around() {
   std::vector<OwnFile> found;
   try {
     found = files_.scan();
-  } catch (const std::exception&) {  // out of memory: what is known stays known
+  } catch (const std::exception&) {  // out of memory: keep what is known
     mutex_.lock();
     has_looked_ = true;
     return;
@@ -213,7 +214,7 @@ void Retention::measure_open() {
 
 DiskUse Retention::use(std::uint64_t reserve) const {
   return {.open_bytes = open_bytes_,
-          .reserve = open_.empty() ? 0 : reserve,  // nothing grows
+          .reserve = open_.empty() ? 0 : reserve,  // no file is growing
           .free = limits_.free_bytes ? files_.free_bytes() : std::nullopt,
           .by_age = !no_age_until_};
 }
@@ -229,7 +230,7 @@ void Retention::delete_passed() {
     const char* const limit = list_.find_passed(limits_, use(2 * reserve_));
     const auto* const oldest = list_.oldest();
     if (limit == nullptr || oldest == nullptr) break;
-    take_removal(OwnFile(*oldest), limit);  // if it stays, the next one is judged by its own age
+    take_removal(OwnFile(*oldest), limit);  // if it cannot be deleted, the next one is checked by its own age
   }
   if (list_.oldest() == nullptr && is_over(0)) {
     tell(told_stuck_, "keep_bytes or keep_free_bytes is passed in '" + shown_ +
@@ -248,7 +249,7 @@ bool Retention::make_room() {
   return true;
 }
 
-/// Deletes the file without the mutex.
+/// Deletes the file while the mutex is not held.
 void Retention::take_removal(const OwnFile& file, const char* limit) {
   mutex_.unlock();
   auto removal = OwnFiles::Removal::Foreign;
@@ -272,7 +273,7 @@ void Retention::take_removal(const OwnFile& file, const char* limit) {
   }
 }
 
-/// At most once an hour.
+/// Logs at most once an hour.
 void Retention::tell(std::optional<double>& told, const std::string& line) {
   const double now = clock_.running();
   if (told && now - *told < kHour) return;
@@ -305,7 +306,7 @@ void Retention::finish() noexcept {
     open_.clear();
     open_bytes_ = 0;
     static_cast<void>(ask());
-  } catch (const std::exception&) {  // out of memory: the next scan finds it
+  } catch (const std::exception&) {  // out of memory: the next scan will find it
   }
 }
 
@@ -315,7 +316,7 @@ void Retention::before_flush() noexcept {
     measure_open();
     const auto asked = ask();
     if (!has_looked_ || (is_over(reserve_) && list_.oldest() != nullptr)) wait_for(asked);
-  } catch (const std::exception&) {  // out of memory: the next flush asks again
+  } catch (const std::exception&) {  // out of memory: retried at the next flush
   }
 }
 

@@ -1,4 +1,4 @@
-// Deletes the oldest segments of one recorder before its limits are passed.
+// Deletes the oldest segments of a recorder before its limits are exceeded.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -22,24 +22,24 @@
 
 namespace freshframe::media {
 
-/// Which finished segments of a recording stay on the disk: as long as no limit is passed. At least one is given.
-/// Otherwise the oldest goes, before the limit is passed, and one at a time.
+/// Limits for the finished segments of a recording; at least one is set. Before a limit would be exceeded,
+/// the oldest segments are deleted one at a time.
 struct Keep {
-  std::optional<double> days = {};               // age against the newest segment, above 0
-  std::optional<std::uint64_t> bytes = {};       // size of all segments, with the open one, on the disk
-  std::optional<std::uint64_t> free_bytes = {};  // bytes that the disk should have left
+  std::optional<double> days = {};          // maximum age relative to the newest segment, greater than 0
+  std::optional<std::uint64_t> bytes = {};  // maximum size on disk of all segments, including the open one
+  std::optional<std::uint64_t> free_bytes = {};  // bytes that must remain free on the disk
 };
 
-/// The limits among the options of a video file; nullopt if it has none. Throws OptionError for a limit that is out of
+/// The limits in a video file's options; nullopt if there are none. Throws OptionError for a limit out of
 /// range.
 [[nodiscard]] std::optional<Keep> make_keep(const VideoFileOptions& options);
 
-// Steps of the wall clock, found by comparison with the time since the machine was started.
+// Detects steps of the wall clock by comparing it to the time since boot.
 
 /// Both in seconds.
 struct MachineClocks {
-  std::function<double()> wall;     // Unix time, which can be set
-  std::function<double()> running;  // since the machine started: counts on while the machine sleeps
+  std::function<double()> wall;     // Unix time; steps when the clock is set
+  std::function<double()> running;  // since boot, including suspend
 
   [[nodiscard]] static MachineClocks real() {
     return {.wall = [] { return Seconds(std::chrono::system_clock::now().time_since_epoch()).count(); },
@@ -47,14 +47,14 @@ struct MachineClocks {
   }
 };
 
-/// One thread.
+/// Not thread-safe.
 class ClockSteps {
  public:
   explicit ClockSteps(MachineClocks clocks) : clocks_(std::move(clocks)), difference_(difference()) {}
 
-  /// Seconds by which the wall clock was set since the last call; 0 for a minute or less.
+  /// Seconds by which the wall clock was set since the previous call; 0 for up to a minute.
   [[nodiscard]] double step() {
-    constexpr double kSmallest = 60;  // corrections of a time server are smaller
+    constexpr double kSmallest = 60;  // corrections by NTP are smaller
     const double now = difference();
     const double by = now - difference_;
     difference_ = now;
@@ -70,47 +70,48 @@ class ClockSteps {
   double difference_;
 };
 
-// The finished segments of one recorder, and which of them goes next.
+// The finished segments of one recorder, in the order of deletion.
 
-/// The facts that decide a deletion, apart from the list.
+/// What a deletion depends on, besides the list.
 struct DiskUse {
-  std::uint64_t open_bytes = 0;            // size of the file that is being written
-  std::uint64_t reserve = 0;               // bytes that may come before the next look
-  std::optional<std::uint64_t> free = {};  // bytes on the disk; nullopt means unknown
-  bool by_age = true;                      // false means the clock cannot be trusted
+  std::uint64_t open_bytes = 0;            // size of the open file
+  std::uint64_t reserve = 0;               // bytes that may be written before the next check
+  std::optional<std::uint64_t> free = {};  // free bytes on disk; nullopt if unknown
+  bool by_age = true;                      // false if the clock cannot be trusted
 };
 
-/// Oldest first: by the number in the name, or else by the time of the last change. Segments that this process
-/// has finished are in their order, whatever the clock says. One thread.
+/// Sorted from old to new by the number in the name, or else by modification time. Segments finished by this
+/// process stay in their order, whatever the clock says. Not thread-safe.
 class KeepList {
  public:
-  /// A scan of the folders begins: it may not see what is added from now on.
+  /// Must be called before a scan, which may miss files that are added from now on.
   void begin_scan() noexcept;
-  /// The result of a scan. Known segments stay where they are, and a segment that a removal has left stays left
-  /// no longer. Segments that were not found are forgotten, unless they were added during the scan.
+  /// Merges the result of a scan. Known segments keep their position, and segments marked by leave() are
+  /// considered again. Segments that were not found are dropped, unless they were added during the scan.
   void merge(std::vector<OwnFile> found);
-  /// A segment that was finished now.
+  /// Adds a segment that has just been finished.
   void add(const OwnFile& file);
   void forget(const std::string& name);
-  /// Cannot be deleted, until the next merge(): it is pinned, or the system refuses. It stays in the sum.
+  /// Excludes a segment from deletion until the next merge(), because it is pinned or could not be deleted.
+  /// It still counts towards the size.
   void leave(const std::string& name);
-  /// The wall clock was set by `seconds`: known times are moved with it.
+  /// Must be called when the wall clock was set by `seconds`: moves known times accordingly.
   void shift(double seconds);
 
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
-  /// Unix time of the newest one; nullopt without segments.
+  /// Unix time of the newest segment; nullopt if there are none.
   [[nodiscard]] std::optional<double> newest() const;
-  /// The limit that is passed: "keep_days", "keep_bytes" or "keep_free_bytes"; nullptr: none.
+  /// The name of an exceeded limit, "keep_days", "keep_bytes" or "keep_free_bytes", or nullptr.
   [[nodiscard]] const char* find_passed(const Keep& limits, const DiskUse& use) const;
-  /// Returns the oldest segment that can be deleted, or nullptr.
+  /// The oldest segment that can be deleted, or nullptr.
   [[nodiscard]] const OwnFile* oldest() const;
 
  private:
   struct Entry {
     OwnFile file;
     bool left = false;
-    bool is_new = false;  // was added since the last scan began
+    bool is_new = false;  // added since the last scan began
   };
 
   [[nodiscard]] std::deque<Entry>::iterator find(const std::string& name);
@@ -120,36 +121,33 @@ class KeepList {
   std::uint64_t bytes_ = 0;
 };
 
-/// Note [Limits kept]
-/// Before each flush of the open file the sum of the finished segments, of the open one and of a reserve must be
-/// within the limits. The reserve is the most by which the file grew between two flushes, and a quarter more.
-/// The thread deletes when twice the reserve no longer fits, so the recorder waits for it only where the disk
-/// is slow.
-///
-/// Note [Age of segments]
-/// The age of a segment is the time from its last change to the last change of the newest one. So nothing ages while
-/// nothing is recorded, and the clock's own time does not count. When the wall clock is set by more than a
-/// minute, or is earlier than the files at the start, nothing is deleted by age for a day, and the times that are
-/// known are moved with the clock.
-///
+/// Note [Limits kept] Before each flush of the open file, the total size of the finished segments, the open
+/// one and a reserve must be within the limits. The reserve is the largest growth between two flushes plus a
+/// quarter. The thread starts to delete when twice the reserve no longer fits, so the recorder waits for it
+/// only if the disk is slow.
+/// Note [Age of segments] The age of a segment is the time from its last modification to that of the newest
+/// one. So segments do not age while nothing is recorded, and the current time does not matter. If the wall
+/// clock is set by more than a minute, or is earlier than the files at the start, nothing is deleted by age
+/// for a day, and known times are moved with the clock.
 /// Deletions run on a separate thread, because deleting large files takes long.
 class Retention final : public DiskRoom {
  public:
   Retention(const SegmentPattern& pattern, const Keep& limits, MachineClocks clocks = MachineClocks::real());
   ~Retention() override;
 
-  // The recorder's thread.
+  // Called on the recorder's thread.
 
-  /// A segment of this name, below the pattern's base, is about to be written. It is never deleted.
+  /// A segment with this name, relative to the pattern's base, is about to be written. It is not deleted
+  /// while it is open.
   void begin_file(const std::string& name);
-  /// Notes that the file is complete.
+  /// Marks the open file as complete.
   void finish() noexcept;
   void before_flush() noexcept override;
   [[nodiscard]] bool after_full() noexcept override;
-  /// Waits until the thread has looked again, at most 2 s.
+  /// Waits until the thread has checked the limits again, at most 2 s.
   void catch_up();
 
-  /// Returns the known size of the finished segments. Any thread.
+  /// The known size of the finished segments. Thread-safe.
   [[nodiscard]] std::uint64_t finished_bytes() const;
 
  private:
@@ -157,7 +155,7 @@ class Retention final : public DiskRoom {
   void look_around() FRESHFRAME_REQUIRES(mutex_);
   void note_clock() FRESHFRAME_REQUIRES(mutex_);
   void delete_passed() FRESHFRAME_REQUIRES(mutex_);
-  /// Deletes the oldest segment that may be, on a full disk. Returns false if no segment may be deleted.
+  /// The disk is full: deletes the oldest segment that may be deleted. Returns false if there is none.
   [[nodiscard]] bool make_room() FRESHFRAME_REQUIRES(mutex_);
   void take_removal(const OwnFile& file, const char* limit) FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] DiskUse use(std::uint64_t reserve) const FRESHFRAME_REQUIRES(mutex_);
@@ -169,24 +167,24 @@ class Retention final : public DiskRoom {
   [[nodiscard]] bool is_over(std::uint64_t reserve) const FRESHFRAME_REQUIRES(mutex_);
 
   const OwnFiles files_;
-  const std::string shown_;  // the base, for messages
+  const std::string shown_;  // the base path, for messages
   const Keep limits_;
   mutable Mutex mutex_;
   Condition asked_;
   Condition done_;
   ClockSteps clock_ FRESHFRAME_GUARDED_BY(mutex_);
   KeepList list_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::string open_ FRESHFRAME_GUARDED_BY(mutex_);  // name of the open segment; empty when no segment is open
+  std::string open_ FRESHFRAME_GUARDED_BY(mutex_);  // name of the open segment; empty if there is none
   std::uint64_t open_bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   std::uint64_t reserve_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::uint64_t asks_ FRESHFRAME_GUARDED_BY(mutex_) = 0;     // calls that the thread should answer
-  std::uint64_t answers_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // existing ones
+  std::uint64_t asks_ FRESHFRAME_GUARDED_BY(mutex_) = 0;     // number of requests to the thread
+  std::uint64_t answers_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // number of answered requests
   std::uint64_t deleted_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
-  bool is_full_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // the disk: one more must go
+  bool is_full_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // set when the disk is full: delete one more segment
   bool ends_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool has_looked_ FRESHFRAME_GUARDED_BY(mutex_) = false;
-  std::vector<std::string> lines_ FRESHFRAME_GUARDED_BY(mutex_);  // warnings for the log
-  double looked_ FRESHFRAME_GUARDED_BY(mutex_) = 0;               // seconds of the machine's running time
+  std::vector<std::string> lines_ FRESHFRAME_GUARDED_BY(mutex_);  // warnings to be logged
+  double looked_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // time of the last check, in seconds since boot
   std::optional<double> no_age_until_ FRESHFRAME_GUARDED_BY(mutex_);
   std::optional<double> told_stuck_ FRESHFRAME_GUARDED_BY(mutex_);
   std::optional<double> told_refused_ FRESHFRAME_GUARDED_BY(mutex_);

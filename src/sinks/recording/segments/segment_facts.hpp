@@ -1,4 +1,4 @@
-// The facts about the file that is being written.
+// Statistics about the file that is being written.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,24 +11,25 @@
 
 namespace freshframe::media {
 
-/// A picture counts once it is safe in the file, so that a file that a failure has cut is described as it is. One thread.
+/// A frame counts once it is safely in the file, so that a file cut short by a failure is described
+/// correctly. Not thread-safe.
 class SegmentFacts {
  public:
-  /// A picture that goes into the file, in the order of display.
+  /// Adds a frame, in display order.
   void note(const Stamp& stamp) { unsafe_.push_back(stamp); }
-  /// The first `count` pictures of the file are safe.
+  /// The first `count` frames of the file are safe.
   void keep(std::uint64_t count) {
     for (; facts_.frames < count && !unsafe_.empty(); unsafe_.pop_front()) add(unsafe_.front());
   }
-  /// All pictures so far are safe.
+  /// All frames so far are safe.
   void keep_all() { keep(facts_.frames + unsafe_.size()); }
-  /// Forgets the pictures that are not safe. Returns their number.
+  /// Drops the frames that are not safe. Returns their number.
   [[nodiscard]] std::uint64_t drop_unsafe() noexcept {
     const auto lost = unsafe_.size();
     unsafe_.clear();
     return lost;
   }
-  /// The facts so far. They are empty afterwards.
+  /// Returns the statistics and resets them.
   [[nodiscard]] Segment take(std::string path, std::uint64_t bytes) {
     Segment result = std::exchange(facts_, {});
     result.path = std::move(path);
@@ -58,12 +59,12 @@ class SegmentFacts {
     facts_.last_utc = stamp.utc.seconds;
   }
 
-  static constexpr double kShortestGap = 1;  // seconds
-  static constexpr double kUsual = 3;        // times the distance of two pictures
+  static constexpr double kShortestGap = 1;  // seconds: shorter pauses are not gaps
+  static constexpr double kUsual = 3;        // a gap is longer than this number of frame intervals
 
-  std::deque<Stamp> unsafe_;  // a second of pictures, and an encoder's delay
+  std::deque<Stamp> unsafe_;  // a second of frames plus the encoder's delay
   Segment facts_;
-  double usual_ = 0;  // seconds between the last two pictures without a gap
+  double usual_ = 0;  // last frame interval in seconds, not counting gaps
 };
 
 }  // namespace freshframe::media

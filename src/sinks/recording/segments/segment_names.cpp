@@ -1,4 +1,4 @@
-// Finds the next name that is not taken, even where other programs write.
+// Finds the next unused name, even if other programs create files too.
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/recording/segments/segment_names.hpp"
 

@@ -9,26 +9,27 @@
 
 namespace freshframe::media {
 
-/// Numbers begin above the highest existing one, in any folder of the pattern. One thread.
+/// Numbers start after the highest existing one in any folder of the pattern. Not thread-safe.
 class SegmentNames {
  public:
   explicit SegmentNames(const std::string& path) : path_(path), pattern_(path) {}
 
   [[nodiscard]] const SegmentPattern& pattern() const noexcept { return pattern_; }
-  /// A file, below pattern().base(), that does not exist, even if another program has written some since. The
-  /// same until note_taken(), as long as the time gives the same. Throws Error when no number is left.
+  /// The next unused file name, relative to pattern().base(), taking into account files that other programs
+  /// have created. Returns the same name until note_taken(), unless the time changes it. Throws Error if
+  /// there are no more numbers.
   [[nodiscard]] std::string next(double unix_time);
   void note_taken() noexcept { ++next_; }
-  /// The name that was taken last is free again.
+  /// Makes the name that was taken last available again.
   void give_back() noexcept {
     if (next_ > 1) --next_;
   }
-  /// From now on the base is one place, whatever the program's directory is.
+  /// Makes the base absolute, so that later changes of the working directory do not matter.
   void settle() { pattern_.settle(); }
-  /// The path of a name that next() gave.
+  /// The full path of a name returned by next().
   [[nodiscard]] std::string make_path(const std::string& name) const;
   [[nodiscard]] bool has_folders(const std::string& name) const;
-  /// Makes the folders of such a name below the base. Throws Error.
+  /// Creates the folders of such a name below the base. Throws Error.
   void make_folders(const std::string& name) const;
 
  private:
@@ -36,7 +37,7 @@ class SegmentNames {
 
   std::string path_;
   SegmentPattern pattern_;
-  std::int64_t next_ = 0;  // 0: not known yet
+  std::int64_t next_ = 0;  // 0: unknown
 };
 
 }  // namespace freshframe::media

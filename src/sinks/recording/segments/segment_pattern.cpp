@@ -1,4 +1,4 @@
-// The pattern of the names of segments.
+// Parses and matches patterns of segment names.
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/recording/segments/segment_pattern.hpp"
 
@@ -18,9 +18,9 @@ namespace freshframe::media {
 
 namespace {
 
-// Whether two patterns of file names have a name in common.
+// Checks whether two patterns can produce the same file name.
 
-/// One letter, one digit, or any number of digits.
+/// One character, one digit, or any number of digits.
 struct Step {
   enum class Kind : std::uint8_t { Letter, Digit, Digits };
   Kind kind = Kind::Letter;
@@ -44,7 +44,7 @@ bool share_a_letter(const Step& one, const Step& other) {
   return other.kind != Step::Kind::Letter || core::is_digit(other.letter);
 }
 
-/// Whether some text fits both. Numbers and fields of the time are any digits.
+/// Returns true if some string matches both. Numbers and time fields match any digits.
 [[nodiscard]] bool patterns_meet(const std::vector<PatternPiece>& one,
                                  const std::vector<PatternPiece>& other) {
   const auto a = list_steps(one);
@@ -71,13 +71,13 @@ using Kind = PatternPiece::Kind;
 using Part = std::vector<PatternPiece>;
 
 constexpr std::string_view kTime = "{time:";
-constexpr std::size_t kMostNumberDigits = 18;  // such numbers fit into 64 bits
+constexpr std::size_t kMostNumberDigits = 18;  // such numbers fit in 64 bits
 
 [[noreturn]] void refuse(const std::string& path, const std::string& why) {
   throw OptionError("cannot write '" + path + "': " + why);
 }
 
-/// 0: not a field of the time.
+/// 0 if it is not a time field.
 std::size_t count_digits(char directive) {
   switch (directive) {
     case 'Y':
@@ -95,7 +95,7 @@ std::size_t count_digits(char directive) {
   }
 }
 
-/// The length of a number's field, "%d" or "%05d", at `at`; 0 if no field begins there.
+/// The length of a number field, "%d" or "%05d", at `at`, or 0 if there is none.
 std::size_t number_field(std::string_view text, std::size_t at) {
   if (at >= text.size() || text[at] != '%') return 0;
   auto end = at + 1;
@@ -103,7 +103,7 @@ std::size_t number_field(std::string_view text, std::size_t at) {
   return end < text.size() && text[end] == 'd' ? end + 1 - at : 0;
 }
 
-/// The end of a "{time:...}" at `at`; 0 if no such field begins there.
+/// The end of a "{time:...}" at `at`, or 0 if there is none.
 std::size_t time_field_end(std::string_view text, std::size_t at) {
   if (text.substr(at, kTime.size()) != kTime) return 0;
   const auto end = text.find('}', at);
@@ -115,7 +115,7 @@ void add_text(Part& pieces, char letter) {
   pieces.back().text += letter;
 }
 
-/// The fields of a "{time:...}".
+/// Adds the fields of a "{time:...}".
 void add_time(Part& pieces, std::string_view format, const std::string& path) {
   for (std::size_t i = 0; i < format.size(); ++i) {
     if (format[i] != '%') {
@@ -164,7 +164,7 @@ Part split_path(const std::string& path) {
   return pieces;
 }
 
-/// Split at each '/'.
+/// Splits at each '/'.
 std::vector<Part> split_parts(const Part& pieces) {
   std::vector<Part> parts(1);
   for (const auto& piece : pieces) {
@@ -215,7 +215,7 @@ std::int64_t time_value(const std::tm& time, char directive) {
   }
 }
 
-/// Matches names against the pieces of a part.
+/// Matches a name against the pieces of a path component.
 struct Matcher {
   const Part& pieces;
   std::string_view name;

@@ -1,4 +1,4 @@
-// The pattern of the names of segments: "rec/{time:%Y-%m-%d}/door_%05d.mp4".
+// Patterns for segment names: "rec/{time:%Y-%m-%d}/door_%05d.mp4".
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,50 +11,51 @@
 
 namespace freshframe::media {
 
-/// One piece of a pattern: text, a number (%d, %05d) or a field of the time (%Y, %m, %d, %H, %M, %S, %j),
-/// which has a fixed number of digits.
+/// One piece of a pattern: literal text, a number (%d, %05d), or a time field with a fixed number of digits
+/// (%Y, %m, %d, %H, %M, %S, %j).
 struct PatternPiece {
   enum class Kind : std::uint8_t { Text, Number, Time };
 
   Kind kind = Kind::Text;
-  std::string text = {};   // text of a Text
-  char directive = 0;      // directive of a Time
-  std::size_t digits = 0;  // digits of a Time; the least number of a Number, 0 without leading zeros
+  std::string text = {};  // Text only
+  char directive = 0;     // Time only
+  // Time: number of digits. Number: minimum number of digits, 0 without leading zeros
+  std::size_t digits = 0;
 };
 
-/// The names of the segments of one recorder: a number, the time at which the segment begins (UTC), or both.
-/// A name without a number that is taken gets "_2", "_3", ... before its suffix.
+/// The segment names of one recorder contain a number, the start time of the segment (UTC), or both. If a
+/// name without a number is taken, it gets "_2", "_3", ... before its suffix.
 class SegmentPattern {
  public:
-  /// The facts in the name of a file.
+  /// The values parsed from a file name.
   struct Name {
-    std::int64_t number = 0;  // 0: the pattern has none
+    std::int64_t number = 0;  // 0 if the pattern has none
     int copy = 1;             // 2 for "..._2.mp4"
   };
 
-  /// Whether the path has a number or a time, so that it is a pattern.
+  /// Returns true if the path contains a number or time field.
   [[nodiscard]] static bool is_pattern(std::string_view path) noexcept;
-  /// The first "%Y" or the like outside of {time:...} that is neither a number nor a %%; empty without such a field.
+  /// The first field like "%Y" outside of {time:...} that is neither a number nor %%; empty if there is none.
   [[nodiscard]] static std::string other_field(std::string_view path);
 
   /// Throws OptionError for an invalid pattern.
   explicit SegmentPattern(const std::string& path);
 
-  /// Makes the base a path from the root on.
+  /// Makes the base an absolute path.
   void settle();
 
   [[nodiscard]] bool has_number() const noexcept { return has_number_; }
-  /// The folder above all parts of the pattern: "rec", "." or "/".
+  /// The folder before the first field: "rec", "." or "/".
   [[nodiscard]] const std::string& base() const noexcept { return base_; }
-  /// Folders below base() in which a segment is; their names depend on the time.
+  /// Number of folders between base() and a segment. Their names depend on the time.
   [[nodiscard]] std::size_t depth() const noexcept { return parts_.size() - 1; }
-  /// The path below base(). `unix_time`: when the segment begins. `copy` above 1: "_2", "_3", ...
+  /// The path relative to base(). `unix_time`: start of the segment. `copy` above 1 adds "_2", "_3", ...
   [[nodiscard]] std::string make_name(std::int64_t unix_time, std::int64_t number, int copy = 1) const;
-  /// Whether the pattern could make a folder of this name, `level` folders below base().
+  /// Returns true if the pattern could produce a folder with this name, `level` folders below base().
   [[nodiscard]] bool is_folder(std::size_t level, std::string_view name) const;
-  /// Returns nullopt for another file's name. The name has no folders.
+  /// Parses a file name without folders. Returns nullopt if it does not match.
   [[nodiscard]] std::optional<Name> parse(std::string_view file_name) const;
-  /// Whether one path can be a segment of both patterns.
+  /// Returns true if both patterns can produce the same path.
   [[nodiscard]] bool can_meet(const SegmentPattern& other) const;
 
  private:
