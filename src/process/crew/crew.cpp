@@ -1,4 +1,4 @@
-// The life of a crew: its loop, and how workers start and end.
+// Runs the worker processes of a node: the control loop, and how workers start and end.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/crew/crew.hpp"
 
@@ -23,12 +23,12 @@ namespace freshframe::process {
 
 namespace {
 
-constexpr auto kStopTime = std::chrono::milliseconds(4500);  // unless stop() says otherwise
+constexpr auto kStopTime = std::chrono::milliseconds(4500);  // unless stop() sets another time
 constexpr auto kKillTime = std::chrono::seconds(5);          // for a killed process to end
 constexpr auto kTidyTime = std::chrono::seconds(1);
-constexpr Seconds kLeastCloseTime{5};  // a close() has the timeout of a sample, and at least this
+constexpr Seconds kLeastCloseTime{5};  // close() may take as long as a sample, but at least this
 
-// Which call of the node the jobs are of.
+// For messages: the node's call that the jobs belong to.
 std::string call_text(const std::deque<Job>& jobs, const core::Runner& runner, const core::NameTable& names) {
   const auto& job = jobs.front();
   if (job.call == Call::OnTick) return " (in on_tick())";
@@ -36,7 +36,7 @@ std::string call_text(const std::deque<Job>& jobs, const core::Runner& runner, c
   return " (" + samples_text(runner, names, core::FailedOn::one(&job.sample), jobs.size()) + ")";
 }
 
-// `kills`: of the OOM killer before.
+// `kills`: the OOM killer's count before the worker ended.
 std::string describe_end(const Seat& seat, const ChildEnd& end, std::uint64_t kills) {
   if (!seat.fault.empty()) return "was killed: " + seat.fault;
   std::string text = end.kind == ChildEnd::Kind::Unknown ? end.text() : "died: " + end.text();
@@ -46,7 +46,7 @@ std::string describe_end(const Seat& seat, const ChildEnd& end, std::uint64_t ki
   return text;
 }
 
-// When the timeout of what the worker does is over; none means it does nothing that has one.
+// The deadline of the worker's current call; nullopt if the call has none.
 std::optional<TimePoint> late_at(const Seat& seat, const std::optional<Seconds>& timeout) {
   if (!timeout || seat.killed_at) return std::nullopt;
   if (!seat.jobs.empty()) return seat.jobs.front().sent + to_duration(*timeout);
@@ -64,14 +64,14 @@ std::string too_long_text(const Seat& seat, Seconds timeout) {
 
 }  // namespace
 
-/// The work of a worker, and what it still owed, when its process ended.
+/// The state of a worker when its process ended, and what it had not delivered.
 struct Crew::LastState {
   bool at_work = false;
   bool starting = false;
   bool closing = false;
   bool clean = false;
-  bool owes_last = false;   // the results of finish()
-  bool owes_close = false;  // its close() has not returned
+  bool owes_last = false;   // finish() has not returned its results
+  bool owes_close = false;  // close() has not returned
 
   static LastState read_seat(const Seat& seat, const ChildEnd& end) {
     LastState was{.at_work = !seat.jobs.empty(),
@@ -107,7 +107,7 @@ void Crew::run() {
   opening_ = false;
   const bool goes = runner_.open_step() && !failed_ && runner_.begin_stream();
   if (!goes) begin_end();
-  bell_->ring();  // for samples that arrived without a ring while the workers opened
+  bell_->ring();  // for samples that arrived without a ring while the workers were opening
   while (!all_ended()) step();
   runner_.inbox().set_ready_hook({});
   emitter_.finish();
@@ -117,7 +117,7 @@ void Crew::run() {
   runner_.close_step();
 }
 
-// All workers start at once; the node has opened when each of them has.
+// Starts all workers in parallel. The node is open when each worker has opened.
 void Crew::open() {
   if (core_.clock() != Clock::real()) throw Error("worker processes need the real clock");
   payload_ = make_message_file(node_.recipe().payload);
@@ -144,12 +144,12 @@ void Crew::show(Seat& seat) {
     return each->state == WorkerState::Working || each->state == WorkerState::Starting ||
            each->state == WorkerState::Resting;
   });
-  // A worker that starts, or waits for its next start, counts as busy: nothing moves, but nothing is stuck.
+  // A worker that starts, or waits for a restart, counts as busy, so that the node is not reported as stuck.
   if (!opening_) runner_.meter().set_state(works && !ending_ ? NodeState::Working : NodeState::Waiting);
 }
 
-// An error of the system, such as a refused message, fails the node. A second one kills the workers, because they may not
-// get the message that ends them.
+// A system error, such as a failed send, fails the node. If another follows, the workers are killed, because
+// they may not receive the message that ends them.
 void Crew::step() {
   try {
     poll_all();
@@ -162,15 +162,16 @@ void Crew::step() {
     if (!failed_) return fail_all(error.what());
     for (auto& seat : seats_) {
       if (seat->child() && !seat->killed_at) seat->kill(now(), error.what());
-      seat->stream_ended = true;  // otherwise the channel may hide the end of the process
+      // otherwise poll() may keep reporting the channel instead of the process's end
+      seat->stream_ended = true;
     }
   }
 }
 
 void Crew::poll_all() {
-  // Open descriptors only: poll() refuses more entries than RLIMIT_NOFILE allows descriptors.
+  // Only open descriptors, because poll() rejects more entries than RLIMIT_NOFILE.
   std::vector<pollfd> watched{{bell_->descriptor(), POLLIN, 0}};
-  std::vector<Seat*> seats{nullptr};  // the owner of each
+  std::vector<Seat*> seats{nullptr};  // the seat that owns each entry
   const auto watch = [&](int descriptor, Seat* seat) {
     watched.push_back({descriptor, POLLIN, 0});
     seats.push_back(seat);
@@ -235,7 +236,8 @@ void Crew::tend(Seat& seat, TimePoint time, bool stop_is_over) {
     seat.kill(time, seat.closed ? "it did not end after its close()" : "it closed its socket");
   } else if (seat.dump_until) {
     const auto text = seat.dump();
-    const bool whole = !text.empty() && text == seat.last_dump;  // it has not grown since the last check
+    // complete if it has not grown since the last check
+    const bool whole = !text.empty() && text == seat.last_dump;
     seat.last_dump = text;
     if (whole || time >= *seat.dump_until) {
       seat.kill(time, seat.too_late);
@@ -253,7 +255,7 @@ void Crew::on_tick(TimePoint time) {
   SlabPool::get_shared().trim(time - to_duration(SlabPool::kKeepEmpty));
   for (auto& seat : seats_) {
     if (seat->state != WorkerState::Idle) continue;
-    (void)seat->announce_gone_sources();  // the rest follows the next time
+    (void)seat->announce_gone_sources();  // the rest is sent next time
     seat->announce_gone(SlabPool::get_shared());
   }
 }
@@ -282,7 +284,7 @@ void Crew::start(Seat& seat) {
   show(seat);
 }
 
-// The process has ended. The last messages are accepted, unless it was killed for a fault.
+// The process has ended. Its last messages are still processed, unless it was killed for an invalid one.
 void Crew::bury(Seat& seat, const ChildEnd& end) {
   if (!seat.killed_at) read(seat);
   auto text = describe_end(seat, end, oom_kills_);
@@ -311,10 +313,11 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
 
 void Crew::count_and_report_end(const LastState& was, const std::string& text, const std::string& stacks) {
   const bool was_last_death = was.at_work && !stop_seen_ && !deaths_.count(now());
-  if (failed_ || was.clean) return;  // the pipeline has failed already, or the worker ended as it should
-  if (was.owes_last) {               // no other worker has what it had counted: as an exception of finish()
+  if (failed_ || was.clean) return;  // already failed, or a clean exit
+  if (was.owes_last) {  // no other worker has this one's state, so this counts as an exception of finish()
     fail_all("its worker " + text);
-  } else if (was.owes_close) {  // its close() may have had results to write: as an exception of close()
+  } else if (
+      was.owes_close) {  // close() might have written results, so this counts as an exception of close()
     fail_all("its worker " + text + " in its close()" + stacks);
   } else if (was_last_death) {
     fail_all("its worker " + text);
@@ -339,7 +342,7 @@ void Crew::count_death(Seat& seat, const std::string& text, const std::string& d
   const auto delay = seat.back_off.next();
   seat.state = WorkerState::Resting;
   seat.start_at = time + delay;
-  // An exception of open() may contain the URL of its camera.
+  // An exception of open() may contain the URL of its camera with a password.
   const auto whole = core::mask_passwords("worker of '" + runner_.name() + "' " + text);
   const auto trace = core::mask_passwords(dump);
   core_.errors().add({.node = runner_.name(), .text = whole, .traceback = trace, .counted = false});
@@ -348,7 +351,7 @@ void Crew::count_death(Seat& seat, const std::string& text, const std::string& d
                            trace));
 }
 
-// The node fails as a whole: the pipeline stops.
+// Fails the whole node, so that the pipeline stops.
 void Crew::fail_all(const std::string& text) {
   failed_ = true;
   runner_.fail({std::make_exception_ptr(Error(text)), text});

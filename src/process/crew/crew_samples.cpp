@@ -1,4 +1,4 @@
-// Samples and messages to the workers of a crew, and their replies.
+// Sends samples and messages to the workers, and processes their replies.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/device.hpp"
 #include "freshframe/error.hpp"
@@ -22,8 +22,8 @@ namespace freshframe::process {
 
 namespace {
 
-constexpr auto kCloseTime = std::chrono::seconds(5);  // from "closed" to the process's end
-// This counts from the end of the socket, usually the end of the process.
+constexpr auto kCloseTime = std::chrono::seconds(5);  // from "closed" until the process ends
+// From the end of the socket, which usually means that the process has exited.
 constexpr auto kStreamTime = std::chrono::seconds(1);
 
 core::Call make_record(const Job& job, TimePoint done) {
@@ -48,7 +48,7 @@ std::exception_ptr make_skipped_cause(const FailedMessage& message) {
   return std::make_exception_ptr(Error(message.text));
 }
 
-// Counts with the first result of a call: the time after it is the sending of the others.
+// Counts the call at its first result, because the time after that is spent sending the others.
 void count_call(core::Runner& runner, const Seat& seat, TimePoint time) {
   if (seat.jobs.size() != seat.given || seat.jobs.front().call != Call::Process) return;
   runner.meter().count_call(time - seat.jobs.front().sent, time);
@@ -82,13 +82,13 @@ core::Taken Crew::take(std::vector<AnySample>& samples) {
   return taken;
 }
 
-// A worker at work is notified after its call.
+// A busy worker is notified after its call.
 void Crew::tell_gone(int source) {
   for (const auto& seat : seats_) {
-    if (!seat->child()) continue;  // the next one has never heard of it
+    if (!seat->child()) continue;  // a worker that starts later does not know the source
     seat->gone.push_back({source, core_.names()->find_stream(source)});
     if (seat->state == WorkerState::Idle)
-      (void)seat->announce_gone_sources();  // the rest follows in on_tick()
+      (void)seat->announce_gone_sources();  // the rest is sent in on_tick()
   }
 }
 
@@ -104,14 +104,14 @@ core::Taken Crew::take_now(std::vector<AnySample>& samples) {
 void Crew::take_samples() {
   const auto most = 2 * seats_.size() * most_given();
   bool wants = false;
-  while (!failed_ && !finish_given_) {  // no tick after finish()
+  while (!failed_ && !finish_given_) {  // no on_tick() after finish()
     auto* const seat = idle_seat();
     wants = seat != nullptr && emitter_.outstanding() < most;
     if (!wants) break;
-    // After a tick a waiting sample is next: a tick may take longer than its period.
+    // Alternates with samples, because on_tick() may take longer than its period.
     if (!std::exchange(gave_tick_, false) && give_tick(*seat)) continue;
     std::vector<AnySample> samples;
-    bell_->want_samples(true);  // before the check: later samples ring
+    bell_->want_samples(true);  // before the check, so that samples that arrive after it ring
     const auto taken = take(samples);
     if (taken == core::Taken::Sample) {
       give(*seat, std::move(samples));
@@ -125,7 +125,7 @@ void Crew::take_samples() {
   if (wants == armed_) return;
   armed_ = wants;
   runner_.inbox().arm(wants);
-  if (wants) bell_->ring_for_sample();  // one may have arrived between the check and this
+  if (wants) bell_->ring_for_sample();  // one may have arrived between the check and this line
 }
 
 bool Crew::give_tick(Seat& seat) {
@@ -139,7 +139,7 @@ bool Crew::give_tick(Seat& seat) {
   return true;
 }
 
-// A node that finishes has one worker.
+// A node with finish() has only one worker.
 bool Crew::call_finish() {
   auto& seat = *seats_.front();
   if (finish_given_) return seat.jobs.empty();
@@ -166,7 +166,7 @@ void Crew::give(Seat& seat, std::vector<AnySample> samples, Call call) {
             .call = call};
     try {
       parcels.push_back(pack(job, most_inline));
-    } catch (const std::exception& error) {  // a fault of the message, not of the worker
+    } catch (const std::exception& error) {  // the message cannot be sent; the worker is not at fault
       fail_sample(std::current_exception(), error.what(), job.sample);
       emitter_.offer(job.ticket, {std::move(job.sample)});
       continue;
@@ -225,7 +225,7 @@ void Crew::send(Seat& seat, std::vector<Parcel> parcels) {
     sent = seat.announce(slabs);
     if (sent == Channel::Sent::Yes) sent = seat.send(write(message));
   }
-  // The next step handles a worker that has ended and counts its samples.
+  // If the worker has ended, the next step handles that and counts its samples.
   if (sent == Channel::Sent::Full) seat.kill(now(), seat.channel()->why_full());
 }
 
@@ -266,7 +266,7 @@ void Crew::read(Seat& seat) {
       if (!seat.killed_at) handle(seat, channel->bytes());
     } catch (const ProtocolError& error) {
       seat.kill(now(), std::string("it sent an invalid message: ") + error.what());
-    } catch (const std::exception& error) {  // one worker's message must not end the others
+    } catch (const std::exception& error) {  // an invalid message of one worker must not end the others
       seat.kill(now(), error.what());
       if (has_received) continue;
       seat.stream_ended = true;  // the channel would fail again and again
@@ -321,7 +321,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
 
 void Crew::take_open(Seat& seat) {
   seat.has_opened = true;
-  if (seat.state == WorkerState::Closing) {  // the stop was earlier
+  if (seat.state == WorkerState::Closing) {  // a stop was requested in the meantime
     seat.closing_since = now();
     return;
   }
@@ -331,7 +331,7 @@ void Crew::take_open(Seat& seat) {
   show(seat);
 }
 
-// All checks come first: an invalid message changes nothing.
+// Checks everything first, so that an invalid message changes nothing.
 void Crew::reply(Seat& seat, const ReplyMessage& message) {
   if (seat.jobs.empty() || message.id != seat.jobs.front().id)
     throw ProtocolError("a reply to a sample that it does not have");
@@ -356,11 +356,11 @@ void Crew::reply(Seat& seat, const ReplyMessage& message) {
   }
   if (call == Call::Process) ++seat.samples;
   seat.back_off.reset();
-  after_job(seat);  // the receiver of the result may read the worker's statistics
+  after_job(seat);  // first, because the receiver of the result may read the worker's statistics
   emitter_.offer(ticket, std::move(outcome));
 }
 
-// Only all results of a call together leave: a worker that dies within it has given none.
+// The results of a call are emitted together, so a worker that dies during the call has emitted none of them.
 bool Crew::keep_result(const Seat& seat, Job& job, const ReplyMessage& message) {
   if (job.more ? message.more + 1 != *job.more : false) throw ProtocolError("a result is missing");
   try {
@@ -370,7 +370,7 @@ bool Crew::keep_result(const Seat& seat, Job& job, const ReplyMessage& message) 
     }
   } catch (const ProtocolError&) {
     throw;
-  } catch (const std::exception&) {  // it cannot be unpickled here, or this process is out of memory
+  } catch (const std::exception&) {  // unpickling failed, or this process is out of memory
     job.refused = std::current_exception();
   }
   job.more = message.more;
@@ -398,7 +398,8 @@ std::optional<Emitted> Crew::make_output(const Seat& seat, const ReplyMessage& m
     case ResultKind::Picture: {
       Picture layout{message.picture, {}};
       seat.check_results(message.offset,
-                         core::lay_out(layout, nullptr));  // before memory is allocated for it
+                         // throws before memory is allocated for an invalid format
+                         core::lay_out(layout, nullptr));
       FrameBuilder builder(message.picture);
       seat.read_results(message.offset,
                         std::as_writable_bytes(std::span(builder.plane(0), builder.size_bytes())));
@@ -410,7 +411,7 @@ std::optional<Emitted> Crew::make_output(const Seat& seat, const ReplyMessage& m
   return std::nullopt;
 }
 
-// Checks like the loop of an in-process node: a child's refusal would name the child.
+// The same checks as for a node in this process, so that an error names this node and not its child.
 void Crew::check_demand(const Emitted& output) const {
   const auto newest = runner_.outlet().outputs().newest();  // the emitter's thread may be sending
   const auto& demand = newest->demand;
@@ -420,7 +421,7 @@ void Crew::check_demand(const Emitted& output) const {
                         core::join_names(demand.types));
 }
 
-// The job's picture becomes a loan, unless the worker has released it.
+// The job's frame stays lent to the worker, unless the worker has released it.
 void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
   const auto lease = seat.jobs.front().lease;
   if (lease != 0) {
@@ -434,7 +435,7 @@ void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
 void Crew::after_job(Seat& seat) {
   if (seat.state != WorkerState::Working || !seat.jobs.empty()) return;
   seat.state = WorkerState::Idle;
-  (void)seat.announce_gone_sources();  // the rest follows in on_tick()
+  (void)seat.announce_gone_sources();  // the rest is sent in on_tick()
   if (ending_ || failed_) seat.let_close(now());
   show(seat);
 }
@@ -477,7 +478,7 @@ void Crew::take_failure(Seat& seat, const FailedMessage& message) {
   after_job(seat);
 }
 
-// Counts the sample as an error. If the node does not continue after an error, the crew has failed.
+// Counts the sample as an error. If the node does not continue after errors, this fails all workers.
 void Crew::fail_sample(std::exception_ptr error, const std::string& text, const AnySample& sample,
                        const std::string& traceback, Call call) {
   if (runner_.fail({std::move(error), text, traceback}, core::FailedOn::one(&sample))) return;
@@ -485,7 +486,7 @@ void Crew::fail_sample(std::exception_ptr error, const std::string& text, const 
   failed_ = true;
 }
 
-// A call that failed for all its samples.
+// Handles a call that failed for all its samples.
 void Crew::fail_call(Seat& seat, const FailedMessage& message, const std::exception_ptr& error) {
   std::vector<AnySample> samples;
   std::vector<std::uint64_t> tickets;

@@ -1,4 +1,4 @@
-// The emitter.
+// Emits results in order, on the control thread if possible.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/crew/emitter.hpp"
 
@@ -80,7 +80,8 @@ void Emitter::pass_on(Outcome outcome) {
   auto& samples = leaving.samples;
   if (outcome.processed) runner_.meter().count_processed(outcome.call);
   outcome.from = {};
-  // Only this thread fills the queue: while it is empty and the other thread is idle, no other thread sends.
+  // Only this thread adds to the queue. While the queue is empty and the other thread is idle, it may emit
+  // directly.
   while (!samples.empty() && is_idle() && !runner_.outlet().would_wait()) {
     runner_.outlet().send(std::move(samples.front()));
     samples.erase(samples.begin());
@@ -90,7 +91,7 @@ void Emitter::pass_on(Outcome outcome) {
     done();
     return;
   }
-  if (!thread_.joinable() && !begin_thread()) {  // then the queue is empty: waiting here keeps the order
+  if (!thread_.joinable() && !begin_thread()) {  // the queue is empty then, so waiting here keeps the order
     send(leaving);
     done();
     return;
@@ -102,7 +103,7 @@ void Emitter::pass_on(Outcome outcome) {
   changed_.notify_one();
 }
 
-/// Returns false if the process cannot have another thread now.
+/// Returns false if no thread can be created now.
 bool Emitter::begin_thread() {
   try {
     thread_ = std::thread([this] { run(); });

@@ -1,4 +1,4 @@
-// A frame's planes are looked up in the slabs; a picture elsewhere is copied into one.
+// Finds a frame's planes in the shared slabs, or copies the image into one.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/crew/placed_frame.hpp"
 
@@ -13,7 +13,7 @@
 namespace freshframe::process {
 namespace {
 
-// Returns nothing if a plane is elsewhere, or has its rows in reverse order.
+// Returns nullopt if a plane is not in a slab, or its rows are in reverse order.
 std::optional<PictureMessage> find(const Picture& picture, SlabPool& pool, PlacedFrame& placed) {
   PictureMessage message{picture.format, {}};
   auto slabs = placed.slabs;

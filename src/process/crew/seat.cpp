@@ -1,4 +1,4 @@
-// A seat's messages to its worker, the worker's memory for results, and the end of both.
+// Messages to a worker, the worker's memory for results, and its shutdown.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/crew/seat.hpp"
 
@@ -21,7 +21,7 @@
 namespace freshframe::process {
 namespace {
 
-constexpr std::uint64_t kMostResults = std::uint64_t{1} << 30;  // without max_bytes=
+constexpr std::uint64_t kMostResults = std::uint64_t{1} << 30;  // default of max_bytes
 constexpr std::uint64_t kLeastResults = std::uint64_t{1} << 20;
 constexpr std::size_t kMostDump = std::size_t{64} << 10;
 
@@ -149,7 +149,7 @@ std::uint64_t Seat::memory_limit() const noexcept {
   return options_.max_bytes.value_or(kMostResults);
 }
 
-// The file is not mapped here: if its holder truncated it, a read from a mapping would be a SIGBUS.
+// The file is not mapped here: if the worker truncated it, reading a mapping would raise SIGBUS.
 std::string Seat::grow_results(std::uint64_t bytes) {
   if (bytes > memory_limit()) {
     return "a result of " + core::mebibytes_rounded_up(bytes) + " is more than a worker may send, " +
@@ -172,7 +172,8 @@ std::string Seat::grow_results(std::uint64_t bytes) {
   return {};
 }
 
-// The worker keeps its memory until it has mapped more. So a refusal leaves both sides as they were.
+// The worker keeps its old memory until it has mapped the new one, so a failure changes nothing on either
+// side.
 void Seat::give_memory(const NeedMessage& needed) {
   if (needed.has > results_size_) throw ProtocolError("more memory for results than it was given");
   MemoryMessage answer;

@@ -24,14 +24,14 @@ namespace freshframe::process {
 namespace {
 
 int open_pidfd(int pid) noexcept {
-  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));  // closed by exec without a flag
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));  // pidfds always have FD_CLOEXEC
 }
 
 void check(int error, const char* what) {
   if (error != 0) throw Error(std::string(what) + ": " + std::generic_category().message(error));
 }
 
-// The pointers that the C interface wants.
+// The argv array for exec functions.
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> result;
   for (const auto& text : texts) result.push_back(const_cast<char*>(text.c_str()));
@@ -83,11 +83,11 @@ class Attributes {
   posix_spawnattr_t attributes_{};
 };
 
-// The second look at the rest of a session finds what was started during the first.
+// The second pass finds processes that were started during the first.
 constexpr int kLooks = 2;
 
-// Only the interpreter's start runs before this, no code of the user. Returns why not; empty means it is
-// limited.
+// Only the interpreter has started by now; no user code has run without the limit. Returns an error message,
+// or an empty string.
 std::string limit_memory(int pid, std::uint64_t bytes) {
   const rlimit limit{bytes, bytes};
   if (::prlimit(pid, RLIMIT_DATA, &limit, nullptr) == 0 || errno == ESRCH) return {};
@@ -102,7 +102,7 @@ std::string limit_memory(int pid, std::uint64_t bytes) {
   return text + std::generic_category().message(why);
 }
 
-// Kills it with all that it has started: it may have run for a moment.
+// Also kills all processes that it has started, because it may have run for a moment.
 void kill_and_reap(int pid) noexcept {
   ::kill(pid, SIGKILL);
   siginfo_t info{};
@@ -165,7 +165,7 @@ void Child::kill() const noexcept {
   signal(SIGKILL);
   siginfo_t info{};
   const auto handle = static_cast<id_t>(handle_.get());
-  // The session has the child's number as long as the child is not reaped.
+  // The session id cannot be reused while the child is not reaped.
   if (::waitid(P_PIDFD, handle, &info, WEXITED | WNOHANG | WNOWAIT) == 0) end_session(pid_, kLooks);
 }
 
@@ -217,7 +217,7 @@ ProcessUse read_use(int pid) {
   if (!std::getline(file, line)) return use;
   std::istringstream rest(line.substr(line.rfind(')') + 1));  // the name may contain any characters
   std::string skipped;
-  for (int field = 0; field < 11; ++field) rest >> skipped;  // up to utime
+  for (int field = 0; field < 11; ++field) rest >> skipped;  // skip to utime
   std::uint64_t user = 0;
   std::uint64_t system = 0;
   if (rest >> user >> system) {

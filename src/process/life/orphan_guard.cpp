@@ -1,4 +1,4 @@
-// The orphan guard.
+// Kills a worker's whole session when its parent process has ended.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/life/orphan_guard.hpp"
 
@@ -25,12 +25,12 @@ namespace freshframe::process {
 
 namespace {
 
-constexpr int kPause = 1;  // milliseconds between two looks: a killed process needs time to end
-// In linux_dirent64 the inode, the offset, the length and the type come first.
+constexpr int kPause = 1;  // milliseconds between two passes, because killed processes need time to exit
+// Fields of linux_dirent64 before the name: inode, offset, length and type.
 constexpr std::size_t kNameOffset = 8 + 8 + 2 + 1;
 constexpr std::size_t kLengthOffset = 8 + 8;
 
-/// The process of a folder in /proc; 0 means the folder is of something else.
+/// Parses the name of a folder in /proc as a process id. Returns 0 if it is not a number.
 int read_pid(const char* name) noexcept {
   int number = 0;
   for (; *name != '\0'; ++name) {
@@ -40,8 +40,7 @@ int read_pid(const char* name) noexcept {
   return number;
 }
 
-/// The number may have been given to another process meanwhile, so it is asked for its session again once the
-/// handle has fixed the process.
+/// The pid may have been reused in the meantime, so the session is checked again once the pidfd is open.
 bool kill_member(int process, int session) noexcept {
   if (::getsid(process) != session) return false;
   const int handle = static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
@@ -52,7 +51,7 @@ bool kill_member(int process, int session) noexcept {
   return is_member;
 }
 
-/// Whether it found any. readdir() would allocate.
+/// Returns true if it found any. Does not use readdir(), which may allocate.
 bool kill_members(int session) noexcept {
   const int folder = ::open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) return false;
@@ -83,19 +82,20 @@ void end_session(int session, int most_looks) noexcept {
 
 namespace {
 
-// How often to look for processes of the session. The last one may be a process that cannot be killed.
+// Maximum number of passes: a process in the session may be impossible to kill.
 constexpr int kLastLooks = 200;
 
 std::atomic<int> parent_of_worker{0};
 std::atomic<int> worker{0};
 
-// The session has this process's number; its group is the last to go.
+// This process is the session leader. Its process group is killed last.
 void end_this_session() noexcept {
   end_session(::getpid(), kLastLooks);
   ::kill(0, SIGKILL);
 }
 
-// Others may send the signal, too, also to a process that the worker forked, which inherits the handler.
+// The signal may also come from elsewhere, or reach a process forked by the worker, which inherits the
+// handler.
 void on_continue(int /*signal*/) {
   if (::getpid() != worker.load(std::memory_order_relaxed)) return;
   if (::getppid() != parent_of_worker.load(std::memory_order_relaxed)) end_this_session();
@@ -121,7 +121,7 @@ OrphanGuard::OrphanGuard(int socket, int parent) {
   ::sigaction(SIGCONT, &action, nullptr);
   ::prctl(PR_SET_PDEATHSIG, SIGCONT);
   parent_ = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, parent, 0)));
-  if (!parent_ || ::getppid() != parent) end_this_session();  // it has ended already
+  if (!parent_ || ::getppid() != parent) end_this_session();  // the parent has already ended
   end_ = Descriptor(::eventfd(0, EFD_CLOEXEC));
   if (!end_) throw Error("cannot watch the parent: " + std::generic_category().message(errno));
   thread_ = platform::start_without_signals(

@@ -21,14 +21,14 @@ std::optional<std::size_t> parse(std::string_view text) {
   return error == std::errc() && end != text.data() ? std::optional(value) : std::nullopt;
 }
 
-// The number in a file; nothing for "max" and for a missing file.
+// The number in a file; nullopt for "max" or a missing file.
 std::optional<std::size_t> number_in(const std::string& path) {
   std::ifstream file(path);
   std::string word;
   return file >> word ? parse(word) : std::nullopt;
 }
 
-// The number after `key` in a file of lines "key number".
+// The number after `key` in a file with lines of "key number".
 std::optional<std::size_t> number_after(const std::string& path, std::string_view key) {
   std::ifstream file(path);
   std::string name;
@@ -43,7 +43,7 @@ std::optional<std::size_t> number_after(const std::string& path, std::string_vie
 struct GroupFiles {
   const char* limit;
   const char* used;
-  const char* cache;  // cache of files, in memory.stat: released before any process is killed
+  const char* cache;  // page cache in memory.stat, which is reclaimed before any process is killed
 };
 constexpr GroupFiles kVersion1{"/memory.limit_in_bytes", "/memory.usage_in_bytes", "total_inactive_file"};
 constexpr GroupFiles kVersion2{"/memory.max", "/memory.current", "inactive_file"};
@@ -57,7 +57,7 @@ std::size_t read_headroom(const std::string& group, const GroupFiles& files) {
   return *limit - std::min(*limit, taken);
 }
 
-// The minimum left in the group and those above it, up to `mount`.
+// The minimum that is left in the group and its ancestors up to `mount`.
 std::size_t headroom_up(const std::string& mount, std::string group, const GroupFiles& files) {
   auto least = read_headroom(mount, files);
   while (group.size() > 1) {

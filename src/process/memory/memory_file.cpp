@@ -1,4 +1,4 @@
-// Memory files.
+// Memory files (memfd).
 // SPDX-License-Identifier: Apache-2.0
 #include "process/memory/memory_file.hpp"
 
@@ -40,7 +40,7 @@ Descriptor make_memory_file(const char* name, std::size_t bytes) {
   Descriptor file(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file) refuse("cannot create shared memory", errno);
   int error = 0;
-  do {  // not posix_fallocate(), which would write to every page where the kernel has no support
+  do {  // not posix_fallocate(), whose fallback writes to every page if the kernel does not support it
     error = ::fallocate(file.get(), 0, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
   } while (error == EINTR);
   if (error != 0) refuse("cannot make " + core::mebibytes_rounded_up(bytes) + " of shared memory", error);

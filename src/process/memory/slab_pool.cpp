@@ -1,4 +1,4 @@
-// The pool of slabs.
+// Allocates images in shared memory, in slabs.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/memory/slab_pool.hpp"
 
@@ -33,7 +33,7 @@ std::optional<std::size_t> FreeSpace::take(std::size_t bytes) {
       std::find_if(free_.begin(), free_.end(), [&](const auto& part) { return part.second >= size; });
   if (found == free_.end()) return std::nullopt;
   const auto [offset, length] = *found;
-  taken_.emplace(offset, size);  // the only allocation comes first: if it fails, nothing has changed
+  taken_.emplace(offset, size);  // the only allocation comes first, so that a failure changes nothing
   auto node = free_.extract(found);
   if (length > size) {
     node.key() = offset + size;
@@ -56,7 +56,7 @@ void FreeSpace::give(std::size_t offset) noexcept {
   if (joins_before) {
     before->second = end - before->first;
   } else {
-    node.mapped() = end - offset;  // the taken slot's own node: no allocation is needed
+    node.mapped() = end - offset;  // reuses the node of the taken slot, so nothing is allocated
     free_.insert(std::move(node));
   }
 }
@@ -70,7 +70,7 @@ Slab::Slab(std::uint32_t id, std::size_t bytes)
 
 namespace {
 
-constexpr Seconds kAskAgain{1};  // after a refusal: reading control groups for every picture is expensive
+constexpr Seconds kAskAgain{1};  // after a refusal, because reading cgroup files for every image is expensive
 
 }  // namespace
 
@@ -93,7 +93,7 @@ std::uint8_t* SlabPool::allocate(std::size_t bytes) noexcept {
     if (auto* memory = take_locked(bytes)) return memory;
     if (!refused_.empty() && now() - refused_at_ < kAskAgain) return nullptr;
     grown_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) { return !growing_; });
-    if (auto* memory = take_locked(bytes)) return memory;  // another thread has just made a slab
+    if (auto* memory = take_locked(bytes)) return memory;  // another thread has just created a slab
     growing_ = true;
     lock.unlock();
     grow(bytes);
@@ -101,13 +101,13 @@ std::uint8_t* SlabPool::allocate(std::size_t bytes) noexcept {
     growing_ = false;
     grown_.notify_all();
     return take_locked(bytes);
-  } catch (const std::exception&) {  // no memory for the pool's own lists
+  } catch (const std::exception&) {  // out of memory for the pool's own data
     return nullptr;
   }
 }
 
-// After four slabs of the usual size each new one is a quarter of all before it, so that sixteen descriptors
-// suffice for gigabytes.
+// After four slabs of the usual size, each new one is a quarter of the total so far, so that sixteen
+// descriptors suffice for gigabytes.
 std::size_t SlabPool::next_size_locked(std::size_t bytes) const {
   std::size_t total = 0;
   for (const auto& owned : owned_) total += owned.slab->size();
@@ -115,7 +115,7 @@ std::size_t SlabPool::next_size_locked(std::size_t bytes) const {
   return (size + slab_bytes_ - 1) / slab_bytes_ * slab_bytes_;
 }
 
-// Makes a slab in which `bytes` fit, or records the reason why not.
+// Creates a slab for at least `bytes`, or records why it cannot.
 void SlabPool::grow(std::size_t bytes) noexcept try {
   std::size_t size = 0;
   std::uint32_t id = 0;
@@ -150,7 +150,7 @@ void SlabPool::grow(std::size_t bytes) noexcept try {
   if (!made) return;
   owned_.push_back({std::move(made), FreeSpace(size), {}});
   write_ranges_locked();
-} catch (const std::exception&) {  // no memory for the pool's own lists: there is no slab
+} catch (const std::exception&) {  // out of memory for the pool's own data: there is no new slab
 }
 
 void SlabPool::deallocate(std::uint8_t* memory) noexcept {
@@ -200,7 +200,7 @@ std::string SlabPool::why_refused() const {
 }
 
 void SlabPool::trim(TimePoint before) {
-  std::vector<Owned> empty;  // unmapped without the mutex
+  std::vector<Owned> empty;  // unmapped after the mutex is released
   const Lock lock(mutex_);
   const auto kept = std::stable_partition(owned_.begin(), owned_.end(), [&](const Owned& owned) {
     return !owned.space.all_free() || owned.empty_since > before;
@@ -230,15 +230,16 @@ bool SlabPool::owns(const void* address) const noexcept {
 
 namespace {
 
-// A forked child begins with its own: threads that do not exist there may hold the parent's mutexes.
+// After fork(), the child starts with new objects: threads that do not exist in it may hold the parent's
+// mutexes.
 struct OfProcess {
   const std::shared_ptr<SlabPool> pool = std::make_shared<SlabPool>([] { return memory_headroom(); });
-  Mutex mutex{LockRank::Graph};  // held while the pools' own are locked
+  Mutex mutex{LockRank::Graph};  // held while the pools' own mutexes are locked
   int users FRESHFRAME_GUARDED_BY(mutex) = 0;
 };
 
-// The last one belongs to this process, the earlier ones to the processes from which it was forked. Changed only
-// in a child that has one thread.
+// The last one belongs to this process, earlier ones to the processes it was forked from. Changed only in a
+// child process while it has a single thread.
 struct Generations {
   Generations() { all.push_back(std::make_unique<OfProcess>()); }
   std::vector<std::unique_ptr<OfProcess>> all;
@@ -258,13 +259,13 @@ SlabPool& SlabPool::get_shared() {
   return *this_process().pool;
 }
 
-// In a forked child, which would otherwise write into the parent's pictures.
+// Called in a forked child, which would otherwise write into its parent's images.
 void SlabPool::leave_to_parent() {
   this_process().pool->is_parents_.store(true);
   processes().push_back(std::make_unique<OfProcess>());
 }
 
-// A program without memory for this has none for anything.
+// If there is no memory for this, the program cannot run at all.
 // NOLINTNEXTLINE(bugprone-throwing-static-initialization)
 const forks::InChild SlabPool::at_fork{&SlabPool::leave_to_parent};
 
@@ -284,7 +285,7 @@ void SlabPool::begin_use() {
 void SlabPool::end_use() noexcept {
   auto& own = this_process();
   const Lock lock(own.mutex);
-  if (own.users == 0) return;  // a user of the parent, in a forked child
+  if (own.users == 0) return;  // the user was created in the parent process
   if (--own.users > 0) return;
   FramePool::get_shared().use(nullptr);
   own.pool->keep_empty(false);

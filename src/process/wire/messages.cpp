@@ -1,4 +1,4 @@
-// Messages as bytes. Note [Fields of messages].
+// Serialization of messages. Note [Fields of messages].
 // SPDX-License-Identifier: Apache-2.0
 #include "process/wire/messages.hpp"
 
@@ -30,7 +30,7 @@ class Writing {
   void number(const auto& value, const auto& /*most*/) { writer_.put(value); }
   void choice(const auto& value, auto /*last*/, const char* /*what*/) { writer_.put(value); }
   void flag(bool value) { writer_.put(static_cast<std::uint8_t>(value ? 1 : 0)); }
-  /// Puts the text's beginning, at most `most` bytes.
+  /// Writes at most the first `most` bytes of the string.
   void text(std::string_view value, std::size_t most = std::string_view::npos) {
     writer_.put_text(core::first_letters(value, most));
   }
@@ -80,7 +80,7 @@ class Reading {
   void text(std::string& value, std::size_t /*of the writer*/ = std::string_view::npos) {
     value = core::to_utf8(reader_.get_text());
   }
-  /// The name of a file may be any bytes.
+  /// A file name, which may contain any bytes.
   void path(std::string& value) { value = reader_.get_text(); }
   void bytes(std::span<const std::byte>& value, std::uint64_t size) {
     if (size > kMostInline) throw ProtocolError("a value is too large for its message");

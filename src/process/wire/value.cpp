@@ -1,4 +1,4 @@
-// Values as bytes.
+// Serialization of values.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/wire/value.hpp"
 

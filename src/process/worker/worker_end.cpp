@@ -1,4 +1,4 @@
-// How a worker receives samples, replies, and reports what it has released.
+// The worker's side: receives samples, replies, and reports which images it has released.
 // SPDX-License-Identifier: Apache-2.0
 #include "process/worker/worker_end.hpp"
 
@@ -15,18 +15,18 @@
 
 namespace freshframe::process {
 
-// The pictures that this process has released. Shared with the frames, which may outlive everything else.
+// The images released by this process. Shared with the frames, which may outlive everything else.
 class WorkerEnd::Leases {
  public:
   explicit Leases(Descriptor socket) : channel_(std::move(socket), true) {}
 
-  /// Reported with the next reply, or at once while there is no request, because an idle camera causes no
-  /// next one.
+  /// Reported with the next reply, or immediately if there is no request, because an idle camera would not
+  /// cause one.
   void drop(std::uint64_t lease) noexcept {
     const Lock lock(mutex_);
     try {
       dropped_.push_back(lease);
-    } catch (const std::exception&) {  // out of memory: the parent keeps the picture until this process ends
+    } catch (const std::exception&) {  // out of memory: the parent keeps the image until this process ends
       return;
     }
     if (!at_work_) tell_locked();
@@ -38,9 +38,9 @@ class WorkerEnd::Leases {
   void end_work() {
     const Lock lock(mutex_);
     at_work_ = false;
-    if (!dropped_.empty()) tell_locked();  // more than fit into one message, or dropped since
+    if (!dropped_.empty()) tell_locked();  // did not fit in the message, or released since
   }
-  /// The releases that fit into a reply.
+  /// The released images that fit in a reply.
   std::vector<std::uint64_t> take_released() {
     const Lock lock(mutex_);
     return take_locked();
@@ -54,7 +54,7 @@ class WorkerEnd::Leases {
     dropped_.erase(dropped_.begin(), dropped_.begin() + static_cast<std::ptrdiff_t>(count));
     return taken;
   }
-  // If the socket is full, they wait for the next reply.
+  // If the socket is full, they are sent with the next reply.
   void tell_locked() noexcept FRESHFRAME_REQUIRES(mutex_) {
     try {
       auto leases = take_locked();
@@ -64,7 +64,7 @@ class WorkerEnd::Leases {
     }
   }
 
-  Channel channel_;  // its sending end is used by any thread: each message is one call
+  Channel channel_;  // any thread may send, because each message is a single system call
   Mutex mutex_;
   std::vector<std::uint64_t> dropped_ FRESHFRAME_GUARDED_BY(mutex_);
   bool at_work_ FRESHFRAME_GUARDED_BY(mutex_) = false;
@@ -168,7 +168,8 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
   const auto message = read<RequestMessage>(reader);
   request->value = view_value(message.value);
   leases_->begin_work();
-  if (pending_.empty()) results_unread_ = false;  // the parent sends a sample when it has all results
+  // the parent sends a new sample only after it has read all results
+  if (pending_.empty()) results_unread_ = false;
   auto& pending = pending_.emplace_back();
   pending.id = message.id;
   pending.input = wrap_frame(message);
@@ -180,7 +181,7 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
   got = true;
 }
 
-// The descriptor is closed at once: the mapping keeps the memory.
+// The descriptor is closed immediately, because the mapping keeps the memory.
 void WorkerEnd::map_slab(const SlabMessage& message) {
   auto& files = leases_->channel().descriptors();
   if (files.size() != 1) throw ProtocolError("a slab without its file");
@@ -218,7 +219,7 @@ Picture WorkerEnd::view_picture(const PictureMessage& message) const {
   return picture;
 }
 
-// The frame keeps the mappings of its slabs, and reports its release.
+// The frame keeps its slabs mapped and reports when it is released.
 Frame WorkerEnd::wrap_frame(const RequestMessage& message) {
   if (message.forms.empty()) return {};
   std::vector<Picture> forms;
@@ -273,8 +274,7 @@ WorkerEnd::Pending& WorkerEnd::first_pending() {
   return pending_.front();
 }
 
-// With the answer the parent turns the picture into a loan of the worker, so leases are returned with the
-// last one.
+// After the last reply the parent treats the image as lent to the worker, so leases are returned with it.
 std::vector<std::uint64_t> WorkerEnd::end_request() {
   pending_.pop_front();
   return pending_.empty() ? leases_->take_released() : std::vector<std::uint64_t>();
