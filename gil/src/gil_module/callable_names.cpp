@@ -1,4 +1,4 @@
-// Names of C functions, read from Python's objects.
+// Collects the names of C functions from Python objects.
 // SPDX-License-Identifier: Apache-2.0
 #include <Python.h>
 
@@ -19,7 +19,7 @@ namespace nb = nanobind;
 namespace freshframe::gil {
 namespace {
 
-// The names, and the types that gave them to slots.
+// The names, and the types whose slots they come from.
 struct Collected {
   CallableNames names;
   std::unordered_map<std::uintptr_t, PyTypeObject*> owners;
@@ -35,13 +35,13 @@ void add_name(Collected& collected, std::uintptr_t function, const char* module,
     collected.names.insert_or_assign(function, CallableName(std::string(module) + ":" + name));
 }
 
-// A function that only calls others: those have the names.
+// Registers a function that only calls other functions, which have the names to show.
 void add_caller(Collected& collected, std::uintptr_t function) {
   if (function != 0) collected.names.insert_or_assign(function, CallableName(""));
 }
 
-// A slot that a type inherits has its base's name. A slot that unrelated types share works for all of them: its name
-// is `shared`.
+// An inherited slot keeps the name from the base class. A slot that unrelated types share gets the name
+// `shared`.
 CallableName& add_slot(Collected& collected, std::uintptr_t function, PyTypeObject* type,
                        const std::string& name, const char* shared = "") {
   const auto [known, is_new] = collected.names.try_emplace(function, name, true);
@@ -63,7 +63,7 @@ struct TypeName {
   }
 };
 
-// "re.Pattern" is the type Pattern of re; a name without a dot is one of builtins.
+// "re.Pattern" is the type Pattern of module re. A name without a dot is a builtin.
 TypeName name_of(const PyTypeObject* type) {
   const std::string full = type->tp_name;
   const std::size_t dot = full.rfind('.');
@@ -71,8 +71,8 @@ TypeName name_of(const PyTypeObject* type) {
   return {full.substr(0, dot), full.substr(dot + 1)};
 }
 
-// What C code calls without Python's name for it: making an object, and freeing it. A sample in which an object is
-// freed is of its freeing, whatever function has dropped the last reference.
+// Allocation and deallocation slots, which C code calls without a Python name. A sample taken during a
+// deallocation is attributed to it, whatever function has dropped the last reference.
 void add_life(Collected& collected, PyTypeObject* type) {
   const TypeName name = name_of(type);
   const PyTypeObject* const base = type->tp_base;
@@ -88,7 +88,7 @@ void add_life(Collected& collected, PyTypeObject* type) {
   if (type->tp_vectorcall != nullptr) add_slot(collected, address_of(type->tp_vectorcall), type, name.of(""));
 }
 
-// A type of the interpreter whose objects Python calls to call something else.
+// Returns true for interpreter types whose objects only forward a call to another callable.
 bool is_caller(const PyTypeObject* type) {
   const TypeName name = name_of(type);
   return type->tp_call != nullptr &&
@@ -150,7 +150,7 @@ void add_type(Collected& collected, PyTypeObject* type) {
   if (dict.is_valid()) add_methods(collected, type, dict.ptr());
 }
 
-// `seen`: a type with several bases is met once for each of them.
+// `seen` prevents a type with several base classes from being visited more than once.
 void add_types(Collected& collected, nb::handle type, std::unordered_set<PyObject*>& seen,
                std::size_t depth) {
   constexpr std::size_t kMaxDepth = 64;
@@ -165,7 +165,7 @@ void add_types(Collected& collected, nb::handle type, std::unordered_set<PyObjec
   }
 }
 
-// The types that a module has in its dict.
+// Adds the types in a module's dict.
 void add_types_of(Collected& collected, PyObject* dict) {
   PyObject* key = nullptr;
   PyObject* value = nullptr;
@@ -175,7 +175,7 @@ void add_types_of(Collected& collected, PyObject* dict) {
   }
 }
 
-// The function that calls what a bound method is of.
+// Registers the function that forwards calls of bound methods.
 void add_bound_method(Collected& collected) {
   const auto callable = nb::module_::import_("builtins").attr("len");
   const auto bound = nb::steal<nb::object>(PyMethod_New(callable.ptr(), Py_None));
@@ -191,7 +191,7 @@ void NameCollector::for_new_modules(const Visit& visit) {
   const auto count = static_cast<std::size_t>(PyDict_Size(modules));
   if (count == modules_) return;
   modules_ = count;
-  // A copy: another thread may import meanwhile.
+  // A copy, because another thread may import a module during the loop.
   const auto copy = nb::steal<nb::list>(PyDict_Values(modules));
   for (const nb::handle module : copy) {
     if (!PyModule_Check(module.ptr()) || !seen_.insert(module.ptr()).second) continue;

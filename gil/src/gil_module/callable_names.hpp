@@ -1,4 +1,4 @@
-// Names of C functions, read from Python's objects.
+// Collects the names of C functions from Python objects.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,21 +11,21 @@
 
 namespace freshframe::gil {
 
-/// For one watch; needs the GIL.
+/// Used by one watch at a time. Needs the GIL.
 class NameCollector {
  public:
-  /// Collects the names of all loaded modules and all types: some milliseconds.
+  /// The names in all loaded modules and types. Takes some milliseconds.
   [[nodiscard]] CallableNames all();
-  /// Collects the names of modules that were imported since the last call, and of the types in them. Without new
-  /// modules it looks at one number.
+  /// The names in modules imported since the last call and in their types. Cheap if there are none: it
+  /// compares the number of modules.
   [[nodiscard]] CallableNames added();
 
  private:
   template <class Visit>
   void for_new_modules(const Visit& visit);
 
-  std::size_t modules_ = 0;             // their number at the last look
-  std::unordered_set<PyObject*> seen_;  // modules, by address: they usually stay
+  std::size_t modules_ = 0;             // number of modules at the last call
+  std::unordered_set<PyObject*> seen_;  // addresses of modules, which are rarely unloaded
 };
 
 }  // namespace freshframe::gil

@@ -1,4 +1,4 @@
-// Module freshframe._gil: the watch of gil_watch for Python. Only this file uses the GIL: the probe's thread is a
+// Module freshframe._gil: Python bindings of gil_watch. Only this file uses the GIL: the probe runs on a
 // Python thread.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
@@ -34,7 +34,7 @@
 namespace nb = nanobind;
 
 extern "C" {
-// The interpreter's one record of itself; its type is in no public header.
+// The interpreter's global state; its type is not in any public header.
 PyAPI_DATA(struct pyruntimestate)
     _PyRuntime;  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
 }
@@ -44,7 +44,7 @@ namespace {
 
 using python::python_text;
 
-// Stalls that wait for Python. A program that is stuck for long loses some.
+// Stalls waiting to be fetched by Python. If the program is blocked for long, some are dropped.
 constexpr std::size_t kMaxPending = 4096;
 
 Target find_target() {
@@ -53,7 +53,7 @@ Target find_target() {
           .pthread_id = find_pthread_id()};
 }
 
-/// The reason why no watch is possible here; "" if one is.
+/// The reason why watching is not supported here, or "" if it is.
 std::string unsupported(Held& /*held*/) {
   if (compiled_free_threaded()) return "this Python is built without a GIL: no thread can hold it";
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) return "this is a subinterpreter";
@@ -81,7 +81,8 @@ std::vector<std::tuple<std::string, std::string, int>> frames_now(Held& /*held*/
   return found;
 }
 
-// One of gc.callbacks. Python's frame is the one in which the collection began: this function has none.
+// Added to gc.callbacks. The current Python frame is the one in which the collection began, because this C
+// function has none.
 void on_collection(Held& /*held*/, nb::handle phase) {
   const bool begins =
       PyUnicode_Check(phase.ptr()) && PyUnicode_CompareWithASCIIString(phase.ptr(), "start") == 0;
@@ -136,7 +137,7 @@ class Watch {
     summary_ = Findings::instance().summary();
     Findings::instance().end();
   }
-  // The child of a fork has the parent's records, but none of its threads: nothing can be joined or freed.
+  // A forked child has copies of the parent's objects but not its threads, so nothing can be joined or freed.
   void abandon() {
     summary_.emplace();
     Collections::instance().end();
@@ -156,7 +157,7 @@ class Watch {
     const std::lock_guard lock(mutex_);
     return std::exchange(pending_, {});
   }
-  /// The findings of this watch, also after its end and after another one has begun.
+  /// The findings of this watch, available even after it has ended and another has begun.
   Findings::Summary summary(std::size_t most) const {
     const std::lock_guard lock(mutex_);
     if (!summary_) return Findings::instance().summary(most);
@@ -187,7 +188,8 @@ class Watch {
   static Clock::duration to_duration(double seconds) {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   }
-  // The program's own line: the nearest outside of the standard library and of installed packages.
+  // Finds the innermost frame of the program's own code, outside of the standard library and installed
+  // packages.
   void name_program(Stall& stall) const {
     const auto own = std::find_if(stall.python_frames.begin(), stall.python_frames.end(),
                                   [this](const PythonFrame& frame) { return is_own(frame.file); });
@@ -218,27 +220,27 @@ class Watch {
   mutable std::mutex mutex_;
   forks::Hold<std::mutex> hold_{mutex_};
   std::deque<Stall> pending_;                 // guarded by mutex_
-  std::size_t kept_ = 0;                      // guarded by mutex_; all stalls for Python so far
+  std::size_t kept_ = 0;                      // guarded by mutex_; total number of stalls put in pending_
   std::size_t lost_ = 0;                      // guarded by mutex_
   std::optional<Findings::Summary> summary_;  // guarded by mutex_; of a watch that has ended
-  std::vector<std::string> libraries_;        // folders; fixed before the watcher's thread starts
+  std::vector<std::string> libraries_;        // folders; set before the watcher's thread starts
   CallableNames names_;
   NameCollector collector_;
   StackSample called_;
   std::unique_ptr<Watcher> watcher_;
 };
 
-// threading's own record, which cannot be found from outside.
+// The names of threads in Python's threading module.
 Watcher::ThreadNames thread_names() {
   Watcher::ThreadNames names;
   try {
-    // A copy: asking for a name runs Python, and other threads may start and end meanwhile.
+    // A copy, because reading a name runs Python code, and other threads may start and end in the meantime.
     const nb::list threads(nb::module_::import_("threading").attr("_active").attr("copy")().attr("values")());
     for (const nb::handle thread : threads) {
       names.emplace(nb::cast<pid_t>(thread.attr("native_id")), nb::cast<std::string>(thread.attr("name")));
     }
   } catch (const std::exception&) {
-    return names;  // a thread whose name is not text; the kernel's name is used
+    return names;  // a thread's name is not a str; fall back to the kernel's names
   }
   return names;
 }
@@ -257,8 +259,8 @@ std::string place_of(const PythonFrame& frame) {
   return frame.file + ":" + std::to_string(frame.line) + ":" + frame.function;
 }
 
-// Names of threads, files and symbols are bytes to the system. A name that is not UTF-8 must not end the
-// watch.
+// Names of threads, files and symbols are arbitrary bytes to the system. A name that is not UTF-8 must not
+// stop the watch.
 nb::object to_text_or_none(const std::string& bytes) {
   return bytes.empty() ? nb::none() : nb::object(python_text(bytes));
 }
@@ -276,7 +278,7 @@ nb::tuple to_tuple(const Stall& stall) {
   for (const PythonFrame& frame : stall.python_frames) {
     python.append(nb::make_tuple(python_text(frame.file), frame.line, python_text(frame.function)));
   }
-  constexpr std::array kKinds{"call", "collector", "bytecode"};  // names of StallKind
+  constexpr std::array kKinds{"call", "collector", "bytecode"};  // Python names of StallKind
   return nb::make_tuple(
       seconds(stall.duration), seconds(stall.began.time_since_epoch()), python_text(stall.thread),
       stall.python_id, static_cast<long>(stall.native_id), to_text_or_none(stall.native), nb::tuple(native),
@@ -339,7 +341,8 @@ void set_threshold(Held& /*held*/, Watch& self, double seconds) {
   if (!self.abandoned()) self.set_threshold(seconds);
 }
 
-// Releases nothing without an open stall: the caller is between two of thousands of tests.
+// Does not release the GIL unless a stall is open, because this is called between any two of thousands of
+// tests.
 std::optional<std::size_t> settle(Held& held, Watch& self, double timeout) {
   if (self.abandoned()) return 0;
   if (self.has_open_stall()) {
@@ -366,7 +369,7 @@ NB_MODULE(_gil, module) {
   using namespace freshframe::gil;  // NOLINT(google-build-using-namespace)
   module.doc() = "The native part of freshframe.gil: finds the holder of the GIL.";
 #ifdef FRESHFRAME_IN_PROGRAMS_OF_OTHERS
-  // Programs cannot do anything about objects that they still refer to at exit.
+  // Users cannot do anything about objects that are still referenced at exit.
   nb::set_leak_warnings(false);
 #endif
   module.def("unsupported", entry<&unsupported>,

@@ -1,4 +1,4 @@
-// Text of files, servers and libraries as Python's str, without an error for a byte that is not UTF-8.
+// Converts text from files, servers and libraries to str, without an error for bytes that are not UTF-8.
 // SPDX-License-Identifier: Apache-2.0
 //
 // nanobind's own casters for std::string raise UnicodeDecodeError for such a byte. One of a camera would make stats()
@@ -13,19 +13,19 @@
 
 namespace freshframe::python {
 
-/// Bytes that are not UTF-8 become U+FFFD. Returns a new reference, or null with an exception set.
+/// Replaces bytes that are not UTF-8 with U+FFFD. Returns a new reference, or null with an exception set.
 [[nodiscard]] inline PyObject* new_text(std::string_view text) noexcept {
   return PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace");
 }
 
-/// Bytes that are not UTF-8 become U+FFFD.
+/// Replaces bytes that are not UTF-8 with U+FFFD.
 [[nodiscard]] inline nanobind::str python_text(std::string_view text) {
   PyObject* const made = new_text(text);
   if (made == nullptr) throw nanobind::python_error();
   return nanobind::steal<nanobind::str>(made);
 }
 
-/// Reads the bytes of a str, without a copy. Returns false for another object, or for a str with lone surrogates.
+/// Gets a view of the UTF-8 bytes of a str. Returns false if it is not a str, or has lone surrogates.
 [[nodiscard]] inline bool read_text(nanobind::handle object, std::string_view& text) noexcept {
   if (PyUnicode_Check(object.ptr()) == 0) return false;
   Py_ssize_t size = 0;

@@ -1,4 +1,4 @@
-// The types of an aggregate's members, so that the check of gil.hpp can inspect plain structs.
+// Lists the member types of an aggregate, so that the check of gil.hpp can inspect plain structs.
 // SPDX-License-Identifier: Apache-2.0
 //
 // A struct can be inspected when it is an aggregate without a base class or a union, has at most
@@ -17,7 +17,7 @@ struct Types {};
 
 inline constexpr std::size_t kMaxMembers = 12;
 
-// Converts to the base classes of T and nothing else.
+// Converts to the base classes of T only.
 template <class T>
 struct AnyBase {
   template <class U>
@@ -28,14 +28,14 @@ struct AnyBase {
 template <class T>
 concept HasBase = requires { T{AnyBase<T>{}}; };
 
-// Converts to unions and nothing else.
+// Converts to unions only.
 struct AnyUnion {
   template <class U>
     requires(std::is_union_v<U>)
   operator U() const noexcept;
 };
 
-// Structured bindings do not decompose unnamed unions.
+// Structured bindings cannot decompose unnamed unions.
 template <class T>
 concept HasUnion =
     requires { T{AnyUnion{}}; } || requires { T{{}, AnyUnion{}}; } || requires { T{{}, {}, AnyUnion{}}; } ||
@@ -47,8 +47,8 @@ concept HasUnion =
     requires { T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, AnyUnion{}}; } ||
     requires { T{{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, AnyUnion{}}; };
 
-// How many {} its braces take; more than kMaxMembers when it is more, 0 when a member cannot be made so. Each
-// {} is one member, an array too.
+// The number of members that T can be initialized with by {}: more than kMaxMembers if there are more, 0 if a
+// member cannot be initialized by {}. An array counts as one.
 template <class T>
 constexpr std::size_t member_count() {
   // clang-format off
@@ -69,7 +69,7 @@ constexpr std::size_t member_count() {
   // clang-format on
 }
 
-// Has its own tuple protocol, which structured bindings would use instead of the members.
+// T has its own tuple protocol, which structured bindings would use instead of the members.
 template <class T>
 concept TupleLike = requires { std::tuple_size<T>::value; };
 
@@ -77,7 +77,7 @@ template <class T>
 concept Transparent = std::is_aggregate_v<T> && std::is_class_v<T> && !TupleLike<T> && !HasBase<T> &&
                       member_count<T>() > 0 && member_count<T>() <= kMaxMembers && !HasUnion<T>;
 
-// Types<> of the members. Never called.
+// Returns Types<> of the members. Never called.
 template <Transparent T>
 constexpr auto members(T& value) {
   constexpr auto count = member_count<T>();

@@ -1,4 +1,4 @@
-// The threads that ask for the GIL at this moment: while the interpreter ends, they never return.
+// Tracks the threads that are waiting for the GIL: during finalization they never return.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,10 +12,10 @@
 
 namespace freshframe::gil::detail {
 
-/// Thread-safe. No thread waits while it holds the lock. Each module has its own.
+/// Thread-safe. No thread waits for the GIL while it holds the lock. One instance per module.
 class __attribute__((visibility("hidden"))) AsksForGil {
  public:
-  /// Set while this thread asks.
+  /// Set while this thread waits for the GIL.
   static std::atomic<bool>& mark_of_this_thread() {
     static thread_local Mark mark;
     return mark.asks;

@@ -1,4 +1,4 @@
-// gil::entry<&f> and gil::c_entry<&f>: functions that Python calls, made of functions that take the token.
+// gil::entry<&f> and gil::c_entry<&f>: wrap functions that take a token as functions that Python can call.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace freshframe::gil {
 
-/// Thrown when a Python exception is set already: c_entry lets Python raise it.
+/// Thrown if a Python exception is already set; c_entry passes it on to Python.
 struct ErrorSet final : std::exception {
   [[nodiscard]] const char* what() const noexcept override { return "a Python exception is set"; }
 };
@@ -66,7 +66,7 @@ struct Entry<Function, R (*)(Released&, A...)> : ReleasedEntryCall<Function, R, 
 template <auto Function, class R, class... A>
 struct Entry<Function, R (*)(Released&, A...) noexcept> : ReleasedEntryCall<Function, R, A...> {};
 
-// The parts of a member function's type.
+// The parts of a member function type.
 template <class F>
 struct Member;
 template <class R, class C, class Token, class... A>
@@ -92,7 +92,7 @@ struct Member<R (C::*)(Token&, A...) noexcept> : Member<R (C::*)(Token&, A...)> 
 template <class R, class C, class Token, class... A>
 struct Member<R (C::*)(Token&, A...) const noexcept> : Member<R (C::*)(Token&, A...) const> {};
 
-// A method's first argument in Python is the object that it is called on.
+// In Python, the first argument of a method is the object that it is called on.
 template <auto Function, class F>
   requires requires { &Member<F>::template on_object<Function>; }
 struct Entry<Function, F>
@@ -105,8 +105,7 @@ struct Entry<Function, F>
     : Entry<&Member<decltype(&F::operator())>::template of_closure<Function>,
             decltype(&Member<decltype(&F::operator())>::template of_closure<Function>)> {};
 
-// Sets the Python exception for the C++ exception that is being handled, with the types that nanobind and pybind11
-// use.
+// Sets the Python exception for the current C++ exception, with the same mapping as nanobind and pybind11.
 inline void set_error() {
   try {
     throw;
@@ -179,8 +178,9 @@ struct CEntry<Function, R (*)(A...)> {
 template <auto Function>
 inline constexpr auto entry = &detail::Entry<Function, decltype(Function)>::call;
 
-/// For the plain C API (PyMethodDef, type slots): an exception becomes the Python one, and the function
-/// returns nullptr or -1. From a function that returns nothing (a destructor) it goes to sys.unraisablehook.
+/// For the plain C API (PyMethodDef, type slots). A C++ exception becomes a Python exception, and the
+/// function returns nullptr or -1. For a function without a result, such as a destructor, it is passed to
+/// sys.unraisablehook.
 template <auto Function>
 inline constexpr auto c_entry = &detail::CEntry<Function>::call;
 

@@ -1,4 +1,4 @@
-// The only calls that acquire or release the GIL, and their behaviour while the interpreter finalises.
+// The only calls that acquire or release the GIL, and their behavior during finalization.
 // SPDX-License-Identifier: Apache-2.0
 //
 // Note [Unwinding while the interpreter finalises]
@@ -58,8 +58,8 @@ struct Where {
 }
 
 #if !defined(Py_LIMITED_API)
-/// The state of this thread if it holds the GIL. Otherwise null, or up to Python 3.11 the state of the thread that
-/// does.
+/// The thread state of this thread if it holds the GIL. Otherwise null, or up to Python 3.11 the state of the
+/// thread that holds it.
 inline PyThreadState* unchecked_thread_state() noexcept {
 #if PY_VERSION_HEX >= 0x030D0000
   return PyThreadState_GetUnchecked();
@@ -69,21 +69,22 @@ inline PyThreadState* unchecked_thread_state() noexcept {
 }
 #endif
 
-/// The state of this thread, which holds the GIL.
+/// The thread state of this thread, which must hold the GIL.
 inline PyThreadState* own_thread_state() noexcept {
   return PyThreadState_Get();
 }
 
-/// Whether this thread may touch Python objects. Returns nothing if Py_LIMITED_API is below 3.12.
+/// Whether this thread may touch Python objects. Returns nullopt if Py_LIMITED_API is below 3.12.
 inline std::optional<bool> holds_gil() noexcept {
 #if defined(Py_LIMITED_API)
-  // This stable call returns null, and sets no error, on a thread without the GIL. Up to 3.11 it looks at any thread.
+  // This function of the stable ABI returns null without an error on a thread without the GIL. Up to 3.11 it
+  // does not check the thread.
   if constexpr (Py_LIMITED_API + 0 >= 0x030C0000) return PyThreadState_GetDict() != nullptr;
   return std::nullopt;
 #elif PY_VERSION_HEX >= 0x030C0000
   return unchecked_thread_state() != nullptr;
 #else
-  // Not PyGILState_Check(): it always answers yes once there has been a subinterpreter.
+  // Not PyGILState_Check(), which always returns true once a subinterpreter has been created.
   PyThreadState* const holder = unchecked_thread_state();
   return holder != nullptr && holder == PyGILState_GetThisThreadState();
 #endif
@@ -92,7 +93,7 @@ inline std::optional<bool> holds_gil() noexcept {
 inline bool interpreter_ends() noexcept {
   if (Py_IsInitialized() == 0) return true;
 #if defined(Py_LIMITED_API) && Py_LIMITED_API + 0 < 0x030D0000
-  // It is in the stable ABI since 3.13. Older interpreters export it under its first name.
+  // In the stable ABI since 3.13. Earlier versions export it with an underscore.
   using Ends = int (*)();
   static const auto ends = [] {
     void* const found = dlsym(RTLD_DEFAULT, "Py_IsFinalizing");
@@ -106,7 +107,7 @@ inline bool interpreter_ends() noexcept {
 #endif
 }
 
-// How many gil::Mutex this thread has locked.
+// The number of gil::Mutex objects that this thread has locked.
 __attribute__((visibility("hidden"))) inline int& locks_of_this_thread() noexcept {
   static thread_local int count = 0;
   return count;
@@ -166,7 +167,7 @@ auto then(Body&& body, After&& after) {
 class ThreadSlot {
  public:
   void let_go() {
-    ends_it_ = Py_IsInitialized() == 0;  // then the thread that runs the finalisation holds the GIL
+    ends_it_ = Py_IsInitialized() == 0;  // then the finalizing thread holds the GIL
     state_ = PyEval_SaveThread();
   }
   void take() {
@@ -183,8 +184,8 @@ class ThreadSlot {
       }
     });
   }
-  /// Frees the state that the first take() made. When the interpreter ends, it frees every thread state
-  /// itself.
+  /// Frees the thread state made by the first take(). During finalization the interpreter frees all thread
+  /// states itself.
   void end() {
     if (!made_ || interpreter_ends()) return;
     take();

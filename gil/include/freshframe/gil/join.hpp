@@ -1,4 +1,4 @@
-// gil::join(), which waits for a native thread but not for a thread that will never end.
+// gil::join() waits for a native thread, unless that thread can never end.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -36,7 +36,7 @@ void join(Released& released, Thread& thread) {
   });
   while (!*ended) {
     if (detail::AsksForGil::now(id)) {
-      (void)waiter.release();  // it waits forever, too
+      (void)waiter.release();  // it is blocked forever too
       return;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

@@ -44,14 +44,14 @@ namespace detail {
 template <class>
 inline constexpr bool kNever = false;
 
-// For the return statement of a function that never compiles.
+// The return value of functions that are never instantiated successfully.
 template <class T>
 T& imaginary();
 
-/// Why a type may not be used without the GIL.
+/// The reason why a type may not be used without the GIL.
 enum class Refusal { None, Token, Object, Handle, VoidPointer, Callable, Opaque };
 
-// PyObject, structs that begin with one, and the interpreter's own records.
+// PyObject, structs that begin with one, and the interpreter's own structs.
 template <class T>
 concept InterpreterRecord =
     std::same_as<T, PyObject> || std::same_as<T, PyTypeObject> || std::same_as<T, PyThreadState> ||
@@ -61,7 +61,7 @@ concept InterpreterRecord =
       value.itemsize;
     };
 
-// nb::handle, py::handle, nb::ndarray and everything derived from them.
+// nb::handle, py::handle, nb::ndarray and all classes derived from them.
 template <class T>
 concept BindingHandle = requires(const T& value) {
   { value.ptr() } -> std::convertible_to<PyObject*>;
@@ -76,7 +76,7 @@ constexpr bool declared_in(std::string_view scope) {
   return at != name.npos && name.substr(at + 4).starts_with(scope);
 }
 
-// vector, deque, map, string and their like: they hold values of one type, a comparison or hash, an
+// vector, deque, map, string and similar: they hold values of one type, a comparison or hash, and an
 // allocator.
 template <class T>
 concept StdContainer = requires {
@@ -100,8 +100,8 @@ struct Comparison<T> {
   using Type = std::pair<typename T::hasher, typename T::key_equal>;
 };
 
-// thread, mutex, condition_variable, stop_token, filesystem::path: classes of the standard library that are not
-// templates. Classes that can hide any object are not among them: a locale owns facets of any class.
+// thread, mutex, condition_variable, stop_token, filesystem::path: standard classes that are not templates.
+// Excludes classes that may hold any object, such as locale with its facets.
 template <class T>
 constexpr bool plain_class_of_std() {
   constexpr std::string_view name = __PRETTY_FUNCTION__;
@@ -116,7 +116,7 @@ constexpr bool plain_class_of_std() {
   }
 }
 
-// The types that a class of the standard library holds.
+// The types held by a standard class template.
 template <class>
 struct Parts {
   static constexpr bool kKnown = false;
@@ -193,7 +193,8 @@ inline constexpr bool kStdFunction = false;
 template <class S>
 inline constexpr bool kStdFunction<std::function<S>> = true;
 
-// `Seen` are the types whose inspection has not ended: a list's node may point to another node.
+// `Seen` are the types that are being inspected, because types may be recursive: a list node may point to
+// another node.
 template <class T, class... Seen>
 constexpr Refusal refusal();
 
@@ -242,7 +243,7 @@ template <class T, class... Seen>
 constexpr Refusal refusal() {
   using U = std::remove_cv_t<std::remove_reference_t<T>>;
   if constexpr (std::same_as<U, Refused>) {
-    return Refusal::None;  // the inner type is refused already
+    return Refusal::None;  // the inner type has already been rejected
   } else if constexpr (std::same_as<U, Held> || std::same_as<U, Released>) {
     return Refusal::Token;
   } else if constexpr (InterpreterRecord<U>) {
@@ -267,14 +268,14 @@ constexpr Refusal refusal() {
 
 }  // namespace detail
 
-/// Neither is, nor holds, nor may hide a Python object or a token that could be touched. A gil::Ref is
-/// PythonFree: it cannot be touched without the token.
+/// True if the type neither is, contains, nor can hide a usable Python object or token. gil::Ref is
+/// PythonFree, because it cannot be used without the token.
 template <class T>
 concept PythonFree = detail::refusal<T>() == detail::Refusal::None;
 
 }  // namespace freshframe::gil
 
-// One readable error for the first refusal among some types; `WHAT` begins the sentence.
+// A single readable error for the first rejected type. `WHAT` begins the sentence.
 #define FRESHFRAME_GIL_REFUSE(REFUSAL, WHAT)                                                                \
   static_assert((REFUSAL) != ::freshframe::gil::detail::Refusal::Token, WHAT                                \
                 " is or holds a GIL token (gil::Held, gil::Released); each scope has its own token, given " \

@@ -1,4 +1,4 @@
-// gil::Ref, an owner of a Python object that may move between threads, and the list of dropped references.
+// gil::Ref owns a Python object and may move between threads. DeferredFree is the list of dropped references.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -38,7 +38,7 @@ class __attribute__((visibility("hidden"))) DeferredFree {
       const std::lock_guard lock(mutex_);
       try {
         objects_.push_back(object);
-      } catch (const std::bad_alloc&) {  // without memory the object leaks, and the process continues
+      } catch (const std::bad_alloc&) {  // out of memory: leak the object rather than crash
         return;
       }
       waiting_.store(objects_.size(), std::memory_order_release);
@@ -46,11 +46,11 @@ class __attribute__((visibility("hidden"))) DeferredFree {
     }
     if (call && Py_AddPendingCall(&drain_pending, nullptr) != 0) {
       const std::lock_guard lock(mutex_);
-      called_ = false;  // the interpreter's own list was full; the next push tries again
+      called_ = false;  // the interpreter's list of pending calls was full; the next push tries again
     }
   }
 
-  /// Drops the waiting references and returns their number. Runs finalisers, so hold no lock.
+  /// Frees the waiting references and returns their number. Runs finalizers, so the caller must hold no lock.
   std::size_t drain(Held& held) {
     held.check();
     if (pending() == 0) return 0;
@@ -64,8 +64,8 @@ class __attribute__((visibility("hidden"))) DeferredFree {
     return objects.size();
   }
 
-  /// From now on a thread with the GIL frees a dropped reference at once. For the interpreter's exit, after
-  /// which no thread drains the list.
+  /// From now on, references dropped with the GIL held are freed immediately. For the exit of the
+  /// interpreter, after which no thread drains the list.
   void stop_deferring(Held& held) {
     deferring_.store(false, std::memory_order_release);
     drain(held);
@@ -80,7 +80,7 @@ class __attribute__((visibility("hidden"))) DeferredFree {
     {
       auto& list = instance();
       const std::lock_guard lock(list.mutex_);
-      list.called_ = false;  // here and not in drain(): at most one call waits in the interpreter's own list
+      list.called_ = false;  // here and not in drain(), so that at most one pending call is queued
     }
     detail::Access::with_held([](Held& held) { instance().drain(held); });
     return 0;
@@ -91,7 +91,7 @@ class __attribute__((visibility("hidden"))) DeferredFree {
   std::mutex mutex_;
   forks::Hold<std::mutex> hold_{mutex_};
   std::vector<PyObject*> objects_;  // guarded by mutex_
-  bool called_ = false;             // guarded by mutex_: the interpreter was asked to drain
+  bool called_ = false;             // guarded by mutex_: a pending call is queued
 };
 
 /// Owns a Python object, or nothing. Can be moved and destroyed without the GIL, but used only with the
@@ -117,7 +117,7 @@ class Ref {
 
   [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
 
-  /// Borrowed.
+  /// Returns a borrowed reference.
   [[nodiscard]] PyObject* get(Held& held, detail::Where where = detail::Where::here()) const {
     held.check(where);
     return object_;
@@ -135,7 +135,7 @@ class Ref {
     return nullptr;
   }
   [[nodiscard]] Ref clone(Held& held) const { return {held, object_}; }
-  /// Drops the object at once.
+  /// Drops the object immediately.
   void clear(Held& held) {
     held.check();
     Py_CLEAR(object_);

@@ -1,4 +1,4 @@
-// release(), acquire() and native_thread(): the ways from one token to the other.
+// release(), acquire() and native_thread(): convert one token to the other.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,7 +14,7 @@ namespace freshframe::gil {
 
 namespace detail {
 
-// The result of a refused call. It converts to any type, so that the refusal is the only error.
+// The result of a rejected call. It converts to any type, so that the rejection is the only error.
 struct Refused {
   template <class T>
   operator T() const;
@@ -45,7 +45,7 @@ template <class F, class... A>
 using ReleasedResult =
     decltype(call_released(std::declval<Released&>(), std::declval<F&>(), std::declval<A>()...));
 
-// The result of a refused release(): the function's own type where that can be determined.
+// The result type of a rejected release(): the function's own, if it can be determined.
 template <class F, class... A>
 constexpr auto refused() {
   if constexpr (kTakesReleased<F, A...> || std::is_invocable_v<F&, A...>) {
@@ -56,8 +56,8 @@ constexpr auto refused() {
   }
 }
 
-// Acquires the GIL after a released scope, and frees the references that other threads have dropped
-// meanwhile.
+// Acquires the GIL after a released scope, and frees the references that other threads have dropped in the
+// meantime.
 inline void take_back(ThreadSlot& slot, Held& held) {
   slot.take();
   DeferredFree::instance().drain(held);
@@ -120,7 +120,7 @@ auto release(const Held& /*held*/, F&& /*function*/, A&&... /*args*/) {
   return detail::refused<F, A...>();
 }
 
-/// Takes the GIL and runs `function(held, args...)`; the result must be PythonFree.
+/// Acquires the GIL and runs `function(held, args...)`. The result must be PythonFree.
 template <class F, class... A>
 auto acquire(Released& released, F&& function, A&&... args) {
   if constexpr (!std::is_invocable_v<F&, Held&, A...>) {

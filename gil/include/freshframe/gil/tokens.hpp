@@ -9,7 +9,7 @@
 #include <concepts>
 #include <cstddef>
 
-// In C++26 a deleted function can give its reason.
+// C++26 deleted functions can have a reason.
 #if defined(__cpp_deleted_function) && __cpp_deleted_function >= 202403L
 #define FRESHFRAME_GIL_DELETED(WHY) delete (WHY)
 #else
@@ -22,7 +22,7 @@ namespace detail {
 
 struct Access;
 
-// The scope and the thread that a token belongs to. Written by every build, read by the checks alone.
+// The scope and thread of a token. Written by all builds, read only by the run-time checks.
 class Origin {
  public:
   Origin() noexcept { mark_ = kAlive; }
@@ -44,13 +44,13 @@ class Origin {
     return &here;
   }
 
-  volatile std::uint32_t mark_;  // volatile: the write of a destructor counts
+  volatile std::uint32_t mark_;  // volatile, so that the destructor's write is not optimized away
   const void* thread_ = kChecks ? this_thread() : nullptr;
 };
 
 }  // namespace detail
 
-/// This thread may touch Python objects.
+/// Proof that this thread may touch Python objects.
 class Held final {
  public:
   Held() = FRESHFRAME_GIL_DELETED("a gil::Held comes from gil::entry or gil::acquire, as a parameter");
@@ -60,7 +60,8 @@ class Held final {
   static void* operator new[](std::size_t) = FRESHFRAME_GIL_DELETED("a gil::Held lives in its scope");
   void operator&() const = FRESHFRAME_GIL_DELETED("a gil::Held cannot be stored");
 
-  /// With FRESHFRAME_GIL_CHECKS, ends the process when the token is invalid: it was smuggled or forged.
+  /// With FRESHFRAME_GIL_CHECKS, aborts the process if the token is invalid, because it outlived its scope or
+  /// was forged.
   template <bool On = detail::kChecks>
   void check([[maybe_unused]] detail::Where where = detail::Where::here()) const {
     if constexpr (On) {
@@ -72,7 +73,7 @@ class Held final {
     }
   }
 
-  /// Not a conversion: the error of a function that wants gil::Released& and gets this token.
+  /// Not a conversion, only a readable error: a function that takes gil::Released& was given this token.
   template <std::same_as<Released> T>
   operator T&() const {
     static_assert(
@@ -87,7 +88,7 @@ class Held final {
   detail::Origin origin_;
 };
 
-/// This thread has released the GIL.
+/// Proof that this thread has released the GIL.
 class Released final {
  public:
   Released() = FRESHFRAME_GIL_DELETED("a gil::Released comes from gil::release or gil::native_thread");
@@ -108,7 +109,7 @@ class Released final {
     }
   }
 
-  /// Not a conversion: the error of a function that wants gil::Held& and gets this token.
+  /// Not a conversion, only a readable error: a function that takes gil::Held& was given this token.
   template <std::same_as<Held> T>
   operator T&() const {
     static_assert(
@@ -127,7 +128,7 @@ class Released final {
 
 namespace detail {
 
-// The only maker of tokens.
+// The only code that can create tokens.
 struct Access {
   template <class F>
   static decltype(auto) with_held(F&& function) {

@@ -1,4 +1,4 @@
-// Finds the GIL's record.
+// Locates CPython's GIL structure.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/cpython/gil_record.hpp"
 

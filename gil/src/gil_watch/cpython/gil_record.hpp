@@ -1,4 +1,5 @@
-// The GIL's record, and where each CPython has it. It needs no header of Python, because a module of the stable ABI reads it too.
+// CPython's GIL structure and its location in each version. Needs no Python headers, because a module built
+// for the stable ABI uses it too.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,18 +8,19 @@
 
 namespace freshframe::gil {
 
-/// The GIL's record begins alike in CPython 3.10 to 3.15 (layout.cpp asserts it).
+/// The first fields of the GIL structure, which are the same in CPython 3.10 to 3.15 (asserted in
+/// layout.cpp).
 struct GilRecord {
   unsigned long interval_us;
-  std::uintptr_t last_holder;  // a thread state; also after its release
+  std::uintptr_t last_holder;  // a thread state; remains set after the release
   int locked;
-  unsigned long switch_number;  // counts changes of the holder
+  unsigned long switch_number;  // number of changes of the holder
 };
 
 inline constexpr std::size_t kNoGil = ~std::size_t{0};
 
-/// Where CPython 3.MINOR has the record, in bytes. Up to 3.11 it is in the runtime, from 3.12 on a pointer to it is in
-/// the interpreter's state. layout.cpp, which is compiled for each version, asserts the row of its version.
+/// Offset of the structure in CPython 3.MINOR, in bytes. Up to 3.11 it is in the runtime; from 3.12 on the
+/// interpreter state has a pointer to it. layout.cpp is compiled for each version and asserts its row.
 constexpr std::size_t gil_offset(int minor) noexcept {
   switch (minor) {
     case 10:
@@ -36,7 +38,7 @@ constexpr std::size_t gil_offset(int minor) noexcept {
   }
 }
 
-/// Returns the address of an interpreter's record of the GIL, or 0 if the version is unknown. It reads memory only.
+/// The address of an interpreter's GIL structure, or 0 if the version is unknown. Only reads memory.
 std::uintptr_t find_gil(int minor, const void* runtime, const void* interpreter) noexcept;
 
 }  // namespace freshframe::gil

@@ -1,10 +1,10 @@
-// The offsets of layout.hpp, from the interpreter's own headers. Refers to no symbol of Python.
+// Offsets for layout.hpp, taken from the interpreter's own headers. Does not link to any symbol of Python.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/cpython/layout.hpp"
 
 #define Py_BUILD_CORE 1  // NOLINT(readability-identifier-naming,bugprone-reserved-identifier)
 #include <Python.h>
-#undef HAVE_STD_ATOMIC  // <stdatomic.h> is not C++20; the other spelling has the same sizes
+#undef HAVE_STD_ATOMIC  // <stdatomic.h> is not available in C++20; the alternative types have the same size
 
 #include <algorithm>
 #include <string_view>
@@ -113,7 +113,7 @@ constexpr Layout make_layout() {
 constexpr Layout kLayout = make_layout();
 
 #if PY_VERSION_HEX >= 0x030D0000
-// Whether the interpreter's own description of its records, for debuggers and profilers, has our offsets.
+// Returns true if the offsets that the interpreter publishes for debuggers and profilers equal ours.
 bool lays_out_alike(const _Py_DebugOffsets& said) {
   return said.thread_state.current_frame == kLayout.thread_frame &&
          said.thread_state.thread_id == kLayout.thread_ident &&
@@ -132,7 +132,7 @@ bool lays_out_alike(const _Py_DebugOffsets& said) {
          said.bytes_object.ob_sval == offsetof(PyBytesObject, ob_sval);
 }
 
-// The reason why the description does not fit the interpreter in our headers, or an empty text.
+// The reason why the published offsets do not match the headers, or an empty string.
 std::string published_mismatch(const _Py_DebugOffsets& said) {
   if (std::string_view(said.cookie, 8) != "xdebugpy") return "its debug offsets have no cookie";
   if (said.version >> 16 != PY_VERSION_HEX >> 16) return "its debug offsets are of another version";
@@ -174,11 +174,12 @@ std::string read_text(std::uintptr_t object) {
   if (!read_memory(object + skip, raw.data(), raw.size())) return "";
   std::string text;
   for (std::size_t i = 0; i < length; ++i) {
-    std::uint32_t point = 0;  // both architectures are little-endian
+    std::uint32_t point = 0;  // both supported architectures are little-endian
     for (std::size_t byte = 0; byte < width; ++byte) {
       point |= static_cast<std::uint32_t>(static_cast<unsigned char>(raw[i * width + byte])) << (8 * byte);
     }
-    constexpr std::uint32_t kReplacement = 0xFFFD;  // for a surrogate: an undecodable byte of a path
+    // for a surrogate, which stands for an undecodable byte of a path
+    constexpr std::uint32_t kReplacement = 0xFFFD;
     if (!append_point(text, point)) append_point(text, kReplacement);
   }
   return text;

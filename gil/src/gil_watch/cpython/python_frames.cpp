@@ -1,4 +1,4 @@
-// Walks the interpreter's frame records by the offsets of layout.hpp.
+// Walks the interpreter's frames using the offsets of layout.hpp.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/cpython/python_frames.hpp"
 
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kUnit = 2;  // bytes of one instruction or cache entry
 
-// Kinds of an entry of the 3.11 table: bits 3 to 6 of its first byte.
+// Entry kinds of the location table of 3.11: bits 3 to 6 of the first byte.
 constexpr unsigned kNoLine = 15;
 constexpr unsigned kLong = 14;
 constexpr unsigned kNoColumn = 13;
@@ -31,7 +31,7 @@ class Bytes {
     rest_.remove_prefix(1);
     return byte;
   }
-  // Six bits per byte, the least significant first; bit 6 is set when more bytes follow.
+  // Six bits per byte, least significant first. Bit 6 is set if more bytes follow.
   std::uint32_t next_varint() {
     std::uint32_t value = 0;
     unsigned byte = 0;
@@ -42,13 +42,13 @@ class Bytes {
     }
     return value;
   }
-  // The sign is the lowest bit.
+  // The sign is in the lowest bit.
   int next_signed_varint() {
     const std::uint32_t value = next_varint();
     const int magnitude = static_cast<int>(value >> 1U);
     return (value & 1U) != 0 ? -magnitude : magnitude;
   }
-  // An entry begins with a byte whose top bit is set.
+  // An entry starts with a byte whose top bit is set.
   void skip_to_entry() {
     while (!rest_.empty() && (static_cast<unsigned char>(rest_.front()) & 0x80U) == 0) rest_.remove_prefix(1);
   }
@@ -96,8 +96,8 @@ namespace {
 
 constexpr std::size_t kMaxPythonFrames = 64;
 constexpr int kAttempts = 4;
-constexpr std::size_t kNumberWords = 4;  // an int's head, its size and its first two digits; a float's value
-constexpr std::uintptr_t kTagBits = 3;   // 3.14 marks references that are not counted
+constexpr std::size_t kNumberWords = 4;  // header, size and first two digits of an int; value of a float
+constexpr std::uintptr_t kTagBits = 3;   // 3.14 marks uncounted references
 
 std::uintptr_t read_pointer(std::uintptr_t address) noexcept {
   std::uintptr_t value = 0;
@@ -144,15 +144,15 @@ PlaceMark FrameReader::mark(std::uintptr_t thread_state) const noexcept {
   mark.frame = current_frame(thread_state);
   if (mark.frame == 0) return mark;
   mark.instruction = read_instruction(mark.frame);
-  // All of them are written by the thread that runs this code.
+  // All of these are written by the thread that is being read.
   if (compiled_layout().code_bytecode != Layout::kNone) read_value(mark.instruction, mark.code);
   mark.variables = hash_variables(mark.frame);
   return mark;
 }
 
-// The words after the frame's head, and the values of the ints and floats among them. Without the values a
-// counter whose new object reuses the memory of an earlier one would look unchanged. The contents of other
-// objects are ignored, because a C function that works on them changes them, too.
+// Hashes the words after the frame header, and the values of ints and floats they point to. Without the
+// values, a counter whose new object reuses the address of the old one would look unchanged. The contents of
+// other objects are not hashed, because a C function that works on them changes them too.
 std::uint64_t FrameReader::hash_variables(std::uintptr_t frame) const noexcept {
   constexpr std::size_t kWords = 12;
   std::array<std::uintptr_t, kWords> words{};
@@ -170,7 +170,7 @@ std::uint64_t FrameReader::hash_variables(std::uintptr_t frame) const noexcept {
     const std::uintptr_t object = word & ~kTagBits;
     if (object >= kLowest && object % sizeof(void*) == 0 && object >> 47U == 0) objects[count++] = object;
   }
-  // Reference count, type, then the content of a number.
+  // reference count, type, and the content of a number
   std::array<std::array<std::uintptr_t, kNumberWords>, kWords> heads{};
   const std::size_t read =
       read_each(std::span(objects).first(count), sizeof heads[0], reinterpret_cast<std::byte*>(heads.data()));
@@ -208,7 +208,7 @@ PythonFrame FrameReader::describe(const Raw& raw) {
   read_value(raw.code + layout.code_first_line, first_line);
   const std::string table = read_bytes(read_pointer(raw.code + layout.code_lines));
   if (layout.code_bytecode == Layout::kNone) {
-    const auto index = static_cast<int>(raw.instruction);  // -1: it has not begun
+    const auto index = static_cast<int>(raw.instruction);  // -1: not started
     frame.line =
         index < 0 ? first_line : line_in_line_table(table, first_line, static_cast<std::size_t>(index) * 2);
     return frame;
@@ -231,8 +231,8 @@ std::vector<PythonFrame> FrameReader::frames(std::uintptr_t thread_state) const 
     const std::vector<Raw> again = chain(thread_state);
     if (again == raw) return frames;
     if (attempt + 1 < kAttempts) continue;
-    // A running loop changes its frames all the time. The frames that both readings have in common, from the
-    // outermost one inwards, existed all the time.
+    // A running loop changes its frames constantly. Frames that both reads have in common, from the outermost
+    // one inwards, existed throughout.
     std::size_t same = 0;
     while (same < raw.size() && same < again.size() &&
            raw[raw.size() - 1 - same].same_call(again[again.size() - 1 - same]))

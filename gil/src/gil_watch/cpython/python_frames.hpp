@@ -1,4 +1,4 @@
-// The Python frames of a thread, read from memory while the thread runs: no GIL, no Python call.
+// Reads the Python frames of a running thread from memory, without the GIL or any Python call.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,16 +10,16 @@
 
 namespace freshframe::gil {
 
-/// The line of a bytecode offset, in CPython 3.11 and newer; 0 when the table lists none for it.
-/// Format: Objects/locations.md of CPython 3.11 (called InternalDocs/code_objects.md since 3.13).
+/// The line of a bytecode offset in CPython 3.11 and newer; 0 if the table has none. Format:
+/// Objects/locations.md of CPython 3.11 (InternalDocs/code_objects.md since 3.13).
 int line_in_location_table(std::string_view table, int first_line, std::size_t byte_offset);
 
-/// Finds the line for CPython 3.10. Format: Objects/lnotab_notes.txt of CPython 3.10 (PEP 626).
+/// The same for CPython 3.10. Format: Objects/lnotab_notes.txt of CPython 3.10 (PEP 626).
 int line_in_line_table(std::string_view table, int first_line, std::size_t byte_offset);
 
 struct PythonFrame {
   std::string file;
-  std::string function;  // qualified from CPython 3.11 on
+  std::string function;  // qualified name from CPython 3.11 on
   int line = 0;          // 0: unknown
 
   friend bool operator==(const PythonFrame&, const PythonFrame&) = default;
@@ -42,26 +42,26 @@ struct PlaceMark {
   friend bool operator==(const PlaceMark&, const PlaceMark&) = default;
 };
 
-/// Addresses of types, by which live objects are distinguished from freed memory.
+/// Addresses of types, to distinguish live objects from freed memory.
 struct KnownTypes {
   const void* code = nullptr;
   const void* integer = nullptr;
   const void* real = nullptr;
 };
 
-/// Reads records of the Python that this was compiled for.
+/// Reads structures of the Python version that this was compiled for.
 class FrameReader {
  public:
   explicit FrameReader(const KnownTypes& types) : types_(types) {}
 
-  /// The position of the thread of this thread state.
+  /// The current position of the thread with this thread state.
   [[nodiscard]] PlaceMark mark(std::uintptr_t thread_state) const noexcept;
 
-  /// The innermost record of that thread, as in its mark; 0 means it runs no Python.
+  /// The innermost frame of that thread, as in its mark; 0 if it runs no Python code.
   [[nodiscard]] static std::uintptr_t current_frame(std::uintptr_t thread_state) noexcept;
 
-  /// The thread's frames, innermost first, at most 64: those on which two readings of the chain agree. Empty
-  /// when it runs no Python.
+  /// The thread's frames, innermost first, at most 64. Includes only frames that two successive reads agree
+  /// on. Empty if it runs no Python code.
   [[nodiscard]] std::vector<PythonFrame> frames(std::uintptr_t thread_state) const;
 
  private:

@@ -8,7 +8,7 @@
 namespace freshframe::gil {
 namespace {
 
-// Calls `visit(index)` for each character that is outside of brackets, until it returns true.
+// Calls `visit(index)` for each character outside of brackets, until it returns true.
 void outside_brackets(std::string_view text, auto&& visit) {
   int depth = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -19,7 +19,7 @@ void outside_brackets(std::string_view text, auto&& visit) {
   }
 }
 
-// "void boost::python::f<x>(int)" -> "boost::python::f<x>": a function of C++ without its type.
+// Strips the signature of a C++ function: "void boost::python::f<x>(int)" -> "boost::python::f<x>".
 std::string_view without_type(std::string_view symbol) {
   std::size_t begin = 0;
   std::size_t end = symbol.size();
@@ -31,8 +31,8 @@ std::string_view without_type(std::string_view symbol) {
   return symbol.substr(std::min(begin, end), end - std::min(begin, end));
 }
 
-// Cython's own calls of callables, and a decorator that is written in Cython: its inner function has this
-// name by custom, and calls the decorated one through the dispatchers.
+// Cython's helpers for calling Python objects, and decorators written in Cython, whose inner function is
+// conventionally named like this and calls the decorated one through the dispatchers.
 bool is_cython_glue(std::string_view symbol) {
   static constexpr std::array<std::string_view, 6> kPrefixes{"__Pyx_CyFunction_", "__Pyx_PyVectorcall_",
                                                              "__Pyx_PyFunction_", "__Pyx_PyCFunction_",
@@ -62,7 +62,7 @@ bool is_last_glue(std::string_view symbol) {
 }
 
 std::string plain_name(std::string_view symbol) {
-  std::size_t last = 0;  // after the last "::"
+  std::size_t last = 0;  // index after the last "::"
   outside_brackets(symbol, [&](std::size_t at) {
     if (symbol.substr(at).starts_with("::")) last = at + 2;
     return false;
@@ -71,7 +71,7 @@ std::string plain_name(std::string_view symbol) {
   if (name.starts_with(kFunction)) return std::string(name.substr(kFunction.size()));
   if (!name.starts_with(kMethod) || !name.ends_with("__") || last < 2) return std::string(symbol);
   name = name.substr(kMethod.size(), name.size() - kMethod.size() - 2);
-  // The type before it: "<aead::AesGcm>" or "aead::AesGcm". The type of a trait's implementation is left out.
+  // The type before it: "<aead::AesGcm>" or "aead::AesGcm". Omitted for a trait implementation.
   std::string_view type = symbol.substr(0, last - 2);
   if (type.starts_with('<') && type.ends_with('>')) type = type.substr(1, type.size() - 2);
   std::size_t begin = 0;

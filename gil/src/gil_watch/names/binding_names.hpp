@@ -1,5 +1,4 @@
-// The changes that binding libraries make to a function: the dispatchers that they put before it, and the name that
-// they give to it.
+// How binding libraries wrap a function: their dispatchers, and the names they generate.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +9,7 @@
 
 namespace freshframe::gil {
 
-/// Whether a text begins with one of these.
+/// Returns true if `text` begins with one of the prefixes.
 inline bool starts_with_any(std::string_view text, std::span<const std::string_view> prefixes) {
   return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return text.starts_with(prefix); });
 }
@@ -19,12 +18,12 @@ inline bool starts_with_any(std::string_view text, std::span<const std::string_v
 /// dispatcher of nanobind, pybind11, Boost.Python, PyO3, Cython, SWIG or f2py, or a decorator's wrapper.
 bool is_glue(std::string_view symbol);
 
-/// Whether a dispatcher, by its demangled name, is the last before the bound function. Boost.Python asks the
-/// exception translators of all modules before it, which are functions of those modules.
+/// Returns true for the last dispatcher before the bound function. Boost.Python first calls the exception
+/// translators of all modules, which are functions of those modules.
 bool is_last_glue(std::string_view symbol);
 
-/// The name in Python of a function that PyO3 has generated: `AesGcm.encrypt` for
-/// `<aead::AesGcm>::__pymethod_encrypt__`. Every other name stays as it is.
+/// Converts the symbol of a PyO3-generated function to its Python name:
+/// `<aead::AesGcm>::__pymethod_encrypt__` to `AesGcm.encrypt`. Returns other names unchanged.
 std::string plain_name(std::string_view symbol);
 
 }  // namespace freshframe::gil

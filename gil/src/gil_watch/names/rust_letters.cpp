@@ -1,4 +1,4 @@
-// The letters of a symbol of Rust's v0 mangling: its numbers and identifiers.
+// Parses numbers and identifiers of Rust's v0 mangling.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/names/rust_letters.hpp"
 
@@ -15,7 +15,7 @@ constexpr std::uint32_t kSkew = 38;
 constexpr std::uint32_t kDamp = 700;
 constexpr std::uint32_t kFirstBias = 72;
 constexpr std::uint32_t kFirstPoint = 128;
-constexpr std::size_t kMaxLetters = 128;  // a longer name is not decoded
+constexpr std::size_t kMaxLetters = 128;  // longer names are not decoded
 
 std::uint32_t adapted(std::uint32_t delta, std::uint32_t letters, bool first) {
   delta /= first ? kDamp : 2;
@@ -34,7 +34,7 @@ std::optional<std::uint32_t> digit_of(char letter) {
   return std::nullopt;
 }
 
-// The next delta of `rest`; nothing when it is cut or larger than any letter needs.
+// Reads the next delta of `rest`. Returns nullopt if it is truncated or too large.
 std::optional<std::uint32_t> next_delta(std::string_view& rest, std::uint32_t bias) {
   std::uint64_t delta = 0;
   std::uint64_t weight = 1;

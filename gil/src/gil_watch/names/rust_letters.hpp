@@ -1,4 +1,4 @@
-// The letters of a symbol of Rust's v0 mangling: its numbers and identifiers.
+// Parses numbers and identifiers of Rust's v0 mangling.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,8 +11,8 @@
 
 namespace freshframe::gil {
 
-/// UTF-8 from the punycode of Rust's symbols, in which '_' stands before the deltas instead of '-' (RFC 3492,
-/// RFC 2603); nothing when it is damaged.
+/// Decodes Rust's punycode, which has '_' instead of '-' before the deltas (RFC 3492, RFC 2603), to UTF-8.
+/// Returns nullopt if it is invalid.
 std::optional<std::string> from_punycode(std::string_view bytes);
 
 inline bool is_digit(char letter) {
@@ -23,7 +23,7 @@ inline bool is_hex(char letter) {
   return is_digit(letter) || (letter >= 'a' && letter <= 'f');
 }
 
-/// Reads a symbol from left to right. After a mistake everything reads nothing.
+/// Reads a symbol from left to right. After an error, all methods return nothing.
 class RustLetters {
  public:
   explicit RustLetters(std::string_view text) : text_(text) {}

@@ -1,4 +1,4 @@
-// A parser of the v0 grammar by recursive descent, which prints while it reads.
+// A recursive-descent parser of the v0 grammar that prints while it parses.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/names/rust_names.hpp"
 
@@ -42,7 +42,9 @@ std::string without_rust_hash(std::string_view name) {
   if (last == std::string_view::npos || !is_hash(name.substr(last + kPart.size()))) return std::string(name);
   std::string_view rest = name.substr(0, last);
   std::string made;
-  bool begins = true;  // a part of the path: an underscore before an escape only lets it begin with a letter
+  // at the start of a path component: an underscore before an escape is only there so that the component
+  // begins with a letter
+  bool begins = true;
   while (!rest.empty()) {
     if (begins && rest.starts_with("_$")) rest.remove_prefix(1);
     begins = false;
@@ -66,7 +68,7 @@ std::string without_rust_hash(std::string_view name) {
 
 namespace {
 
-constexpr std::size_t kLongestName = 4000;  // back references can make a short symbol long without end
+constexpr std::size_t kLongestName = 4000;  // back references can make a short symbol expand without limit
 constexpr int kMaxDepth = 200;
 
 std::string_view basic_type(char tag) {
@@ -76,14 +78,14 @@ std::string_view basic_type(char tag) {
   return tag >= 'a' && tag <= 'z' ? kTypes[static_cast<std::size_t>(tag - 'a')] : "";
 }
 
-// Reads one symbol. After a mistake `in_.failed()` is set, and everything else reads nothing.
+// Parses one symbol. After an error, `in_.failed()` is set and all methods return nothing.
 class Reader {
  public:
   explicit Reader(std::string_view text) : in_(text) {}
 
   std::string symbol() {
     path(true);
-    // The crate that made an instance is no part of the name; what a linker appended begins with a dot.
+    // The instantiating crate is not part of the name. A suffix added by the linker begins with a dot.
     if (in_.peek() >= 'A' && in_.peek() <= 'Z') quietly([&] { path(false); });
     const bool ended = in_.at_end() || in_.peek() == '.' || in_.peek() == '$';
     return in_.failed() || !ended ? "" : std::move(out_);
@@ -108,11 +110,11 @@ class Reader {
     if (out_.size() > kLongestName) in_.fail();
   }
 
-  // ---- places that were read before
+  // ---- back references
 
   template <class Read>
   void back_reference(Read&& read) {
-    const std::size_t here = in_.place() - 1;  // place of the B
+    const std::size_t here = in_.place() - 1;  // position of the B
     const std::uint64_t to = in_.base_62();
     if (to >= here) in_.fail();
     if (in_.failed() || silent_) return;
@@ -189,7 +191,7 @@ class Reader {
     }
   }
 
-  // Up to the E, with commas; returns how many.
+  // Reads up to the E, separated by commas. Returns the number of items.
   template <class Read>
   int list(Read&& read) {
     int count = 0;
@@ -219,7 +221,7 @@ class Reader {
       print(depth < 26 ? std::string("'") + static_cast<char>('a' + depth) : "'_" + std::to_string(depth));
     }
   }
-  // for<'a, 'b> and what it binds
+  // for<'a, 'b> and what it applies to
   template <class Read>
   void binder(Read&& read) {
     const std::uint64_t count = in_.optional_base_62('G');
@@ -434,9 +436,9 @@ class Reader {
     print("\"" + letters + "\"");
   }
 
-  RustLetters in_;  // after the "_R": back references count from there
+  RustLetters in_;  // after "_R", where back references count from
   std::string out_;
-  std::uint64_t bound_ = 0;  // lifetimes of the binders around
+  std::uint64_t bound_ = 0;  // number of lifetimes bound by enclosing binders
   int depth_ = 0;
   bool silent_ = false;
 };
@@ -445,7 +447,7 @@ class Reader {
 
 std::string demangle_rust(std::string_view symbol) {
   if (!symbol.starts_with("_R") || symbol.size() < 3) return "";
-  return is_digit(symbol[2]) ? "" : Reader(symbol.substr(2)).symbol();  // a number: a version of the encoding
+  return is_digit(symbol[2]) ? "" : Reader(symbol.substr(2)).symbol();  // a digit is an encoding version
 }
 
 }  // namespace freshframe::gil

@@ -1,4 +1,4 @@
-// Readable names for Rust's symbols, of both ways in which rustc has spelled them.
+// Demangles Rust symbols of both manglings.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,9 +13,9 @@ namespace freshframe::gil {
 /// Grammar: RFC 2603, with the additions of The rustc book, "v0 Symbol Format".
 std::string demangle_rust(std::string_view symbol);
 
-/// The path of the older mangling without its hash, from the output of the C++ demangler:
-/// `_$LT$app..Cache$u20$as$u20$Drop$GT$::drop::h0123456789abcdef` is `<app::Cache as Drop>::drop`. Every other
-/// name stays as it is.
+/// Converts the legacy mangling, as output by the C++ demangler, to a path without its hash:
+/// `_$LT$app..Cache$u20$as$u20$Drop$GT$::drop::h0123456789abcdef` becomes `<app::Cache as Drop>::drop`.
+/// Returns other names unchanged.
 std::string without_rust_hash(std::string_view name);
 
 }  // namespace freshframe::gil

@@ -1,4 +1,4 @@
-// Code points as UTF-8.
+// Encodes code points as UTF-8.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,7 +9,7 @@ namespace freshframe::gil {
 
 inline constexpr std::uint32_t kLastPoint = 0x10FFFF;
 
-/// Appends a code point as UTF-8; false, and nothing appended, when it is a surrogate or beyond the last one.
+/// Appends a code point as UTF-8. Returns false and appends nothing if it is a surrogate or out of range.
 inline bool append_point(std::string& text, std::uint32_t point) {
   const auto put = [&](std::uint32_t byte) { text.push_back(static_cast<char>(byte)); };
   if (point > kLastPoint || (point >= 0xD800 && point < 0xE000)) return false;
