@@ -1,4 +1,4 @@
-// libdw's session for this process: modules from /proc/self/maps, memory from the sample.
+// Uses libdw to unwind this process: modules from the loader, memory from the sample.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/stacks/call_stack.hpp"
 
@@ -22,8 +22,9 @@ namespace freshframe::gil {
 namespace {
 
 constexpr std::size_t kMaxNativeFrames = 128;
-constexpr std::uint64_t kStackReach = std::uint64_t{64}
-                                      << 20U;  // above the stack pointer: taken for the stack
+constexpr std::uint64_t kStackReach =
+    std::uint64_t{64}  // bytes above the stack pointer that are assumed to be the stack
+    << 20U;
 
 std::string demangled(const char* name) {
   if (std::string rust = demangle_rust(name); !rust.empty()) return rust;
@@ -33,14 +34,14 @@ std::string demangled(const char* name) {
   return text != nullptr ? without_rust_hash(text.get()) : name;
 }
 
-// No separate debug files: libdw would search the disk for them, and some of its builds the network.
+// No separate debug files: libdw would search the disk for them, and some builds would search the network.
 // NOLINTNEXTLINE(readability-function-size): libdw's signature
 int find_no_debuginfo(Dwfl_Module* /*module*/, void** /*user*/, const char* /*name*/, Dwarf_Addr /*base*/,
                       const char* /*file*/, const char* /*link*/, GElf_Word /*crc*/, char** /*found*/) {
   return -1;
 }
 
-// libdw keeps the files open: child programs must not inherit them.
+// libdw keeps the files open, and child processes must not inherit them.
 // NOLINTNEXTLINE(readability-function-size): libdw's signature
 int find_elf(Dwfl_Module* module, void** user, const char* name, Dwarf_Addr base, char** file, Elf** elf) {
   const int found = dwfl_linux_proc_find_elf(module, user, name, base, file, elf);
@@ -61,14 +62,15 @@ struct CallStacks::Session {
   Dwfl* dwfl = nullptr;
   bool attached = false;
   const StackSample* sample = nullptr;
-  std::vector<std::uintptr_t> counters;  // counters of the frames found; an address inside the call
-  std::size_t read_to = 0;               // the part of the stack's copy that has been read
+  // program counters of the frames found, moved inside the call instruction
+  std::vector<std::uintptr_t> counters;
+  std::size_t read_to = 0;  // how much of the copied stack has been used
 
-  std::vector<std::uintptr_t> loops;           // starts of the functions that run bytecode
-  std::shared_ptr<const Libraries> libraries;  // the modules of libdw, the source of all names
+  std::vector<std::uintptr_t> loops;           // start addresses of the functions that run bytecode
+  std::shared_ptr<const Libraries> libraries;  // the modules reported to libdw; all names come from them
 
-  // The list is the loader's own and not /proc/self/maps, which may change while it is read. So all names are
-  // of the libraries of one moment, and a comparison shows whether the sample is of the same moment.
+  // Uses the loader's list, because /proc/self/maps may change while it is read. So all names are from one
+  // consistent list, and comparing it shows whether the sample belongs to it.
   void report_modules() {
     auto now = loaded_libraries(libraries);
     if (now == libraries) return;
@@ -110,7 +112,7 @@ struct CallStacks::Session {
       session.read_to = std::max<std::size_t>(session.read_to, offset + sizeof *word);
       return true;
     }
-    // The rest of the stack has changed since: a frame from there would be of another call.
+    // The rest of the stack has changed since, so a frame found there would belong to another call.
     return offset >= kStackReach && read_value(address, *word);
   }
   static bool set_registers(Dwfl_Thread* thread, void* user) {
@@ -167,14 +169,14 @@ NativeFrame CallStacks::describe(std::uintptr_t address) {
       dwfl_module_info(module, nullptr, &begin, nullptr, nullptr, nullptr, nullptr, nullptr);
   frame.library = path.substr(path.rfind('/') + 1);
   frame.library_base = begin;
-  // The unwind tables have the start of every function, also of functions whose names were stripped.
+  // Unwind tables contain the start of every function, even in stripped libraries.
   frame.function = function_start(address);
   frame.loop = std::ranges::find(session_->loops, frame.function) != session_->loops.end();
   GElf_Off offset = 0;
   GElf_Sym symbol{};
   const char* const name = dwfl_module_addrinfo(module, address, &offset, &symbol, nullptr, nullptr, nullptr);
   if (name == nullptr) return frame;
-  // Where names were stripped, the nearest name below belongs to another function.
+  // In stripped libraries, the nearest symbol before the address belongs to another function.
   const std::uintptr_t at = address - offset;
   const bool inside = offset < symbol.st_size || at == frame.function;
   if (!inside) return frame;
@@ -187,7 +189,8 @@ NativeFrame CallStacks::describe(std::uintptr_t address) {
 void CallStacks::learn_loop(const StackSample& sample) {
   const std::vector<NativeFrame> frames = unwind(sample);
   if (frames.empty()) return;
-  // Ours, then perhaps a named function of the interpreter that calls callables, then the loop.
+  // Our own function, then optionally a named function of the interpreter that calls C functions, then the
+  // loop.
   const auto caller = std::ranges::find_if(frames, [&](const NativeFrame& frame) {
     return frame.library != frames.front().library && !frame.symbol.starts_with("PyObject_") &&
            !frame.symbol.starts_with("_PyObject_");
@@ -208,7 +211,7 @@ StackSample sample_here() {
   return sample;
 }
 
-// One run of the unwinder, from the sample's registers to the last frame that they determine.
+// Runs the unwinder once, from the sample's registers to the last frame that they determine.
 void CallStacks::run(const StackSample& sample) {
   Session& session = *session_;
   session.sample = &sample;
@@ -219,7 +222,7 @@ void CallStacks::run(const StackSample& sample) {
   session.sample = nullptr;
 }
 
-// Another library may have been loaded meanwhile at the address of the sampled code.
+// Another library may have been loaded at the address of the sampled code in the meantime.
 void CallStacks::forget_unloaded(const StackSample& sample, std::vector<NativeFrame>& frames) {
   const Libraries& named = *session_->libraries;
   if (sample.libraries == nullptr || named.unloads == sample.libraries->unloads) return;
@@ -250,8 +253,8 @@ std::vector<NativeFrame> CallStacks::unwind(const StackSample& sample) {
       frames.push_back(describe(session.counters[frames.size()]));
   };
   name_new();
-  // A function that keeps its frame in an unknown register stops the unwinder. Then its caller is searched
-  // for on the stack, and the unwinder continues from there.
+  // A function that keeps its frame in an unknown register stops the unwinder. In that case, the return
+  // address is searched for on the stack, and the unwinder continues from there.
   StackSample rest = sample;
   std::size_t step = session.read_to;
   while (frames.size() < kMaxNativeFrames && !std::ranges::any_of(frames, &NativeFrame::loop)) {
@@ -264,7 +267,8 @@ std::vector<NativeFrame> CallStacks::unwind(const StackSample& sample) {
     rest.stack.erase(rest.stack.begin(), rest.stack.begin() + static_cast<std::ptrdiff_t>(above));
     rest.known.fill(false);
     rest.set(kStackRegister, stack_pointer);
-    rest.set(kCounterRegister, counter - 1);  // inside the call, as the caller's rules require
+    // inside the call instruction, as unwinding rules require for callers
+    rest.set(kCounterRegister, counter - 1);
     step = 0;
     if (session.module_of(counter) == nullptr) continue;
     run(rest);
@@ -290,7 +294,7 @@ std::string NativeFrame::text() const {
 namespace {
 
 constexpr std::uintptr_t kLowest = 0x10000;
-// User space has 47 bits. aarch64 has 48, and libraries use the low half.
+// User space has 47 bits on x86-64. On aarch64 it has 48, but libraries are in the lower half.
 constexpr std::uintptr_t kHighest = 0x7fff'ffff'ffff;
 
 #if defined(__x86_64__)

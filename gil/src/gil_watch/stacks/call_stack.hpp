@@ -1,4 +1,5 @@
-// Native call chains with names, from a sample of a thread, unwound by the compilers' unwind tables.
+// Native call stacks with function names, unwound from a sample of a thread with the compilers' unwind
+// tables.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,15 +15,15 @@
 namespace freshframe::gil {
 
 struct NativeFrame {
-  std::string library;  // file name without folders
-  std::string symbol;   // demangled; empty means the library has none for it
+  std::string library;  // file name without folder
+  std::string symbol;   // demangled; empty if the library has no symbol for it
   std::uintptr_t address = 0;
-  std::uintptr_t function = 0;  // the function's start; 0 if unknown
+  std::uintptr_t function = 0;  // start address of the function; 0 if unknown
   std::uintptr_t library_base = 0;
   bool loop = false;     // a function of the interpreter that runs bytecode
-  bool guessed = false;  // it, or an inner frame, was guessed from a word on the stack
+  bool guessed = false;  // this frame or an inner one was guessed from a word on the stack
 
-  /// "libc.so.6:usleep", or with the offset in the library when it has no symbol.
+  /// "libc.so.6:usleep", or with the offset in the library if there is no symbol.
   [[nodiscard]] std::string text() const;
 };
 
@@ -39,15 +40,15 @@ class CallStacks {
   CallStacks(const CallStacks&) = delete;
   CallStacks& operator=(const CallStacks&) = delete;
 
-  /// Innermost first, at most 128 frames. A frame of a library that was unloaded since the sample has no
-  /// symbol.
+  /// Returns at most 128 frames, innermost first. A frame of a library that was unloaded since the sample has
+  /// no symbol.
   [[nodiscard]] std::vector<NativeFrame> unwind(const StackSample& sample);
 
-  /// Learns the address of the interpreter's loop from a stack on which bytecode has called our function. In a
+  /// Finds the address of the interpreter's loop from a stack on which bytecode has called our function. In a
   /// stripped interpreter the cold parts of the loop have no names.
   void learn_loop(const StackSample& sample);
 
-  /// The data about one address of code.
+  /// Describes the code at an address.
   [[nodiscard]] NativeFrame describe(std::uintptr_t address);
 
  private:
@@ -57,8 +58,8 @@ class CallStacks {
   std::unique_ptr<Session> session_;
 };
 
-/// Offset in `stack` of the first word at or after `from` that points after a call instruction, or the stack's size
-/// without one. It may be left over from a call that has ended, so the result is a guess.
+/// Offset in `stack` of the first word at or after `from` that points behind a call instruction, or the size
+/// of the stack if there is none. This is a guess: the word may be left over from an earlier call.
 std::size_t find_return_address(std::span<const std::byte> stack, std::size_t from);
 
 }  // namespace freshframe::gil

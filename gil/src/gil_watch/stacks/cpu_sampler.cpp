@@ -1,4 +1,4 @@
-// Samples of a thread that computes: by the kernel's sampling where it is permitted, else by a timer's signal.
+// Samples a running thread: with perf events if permitted, otherwise with a timer signal.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/stacks/cpu_sampler.hpp"
 
@@ -26,11 +26,11 @@ namespace freshframe::gil {
 
 namespace {
 
-constexpr std::uint64_t kPeriodNs = 200'000;                // of the thread's CPU time, between two samples
-constexpr std::uint32_t kSampledStackBytes = 60 * 1024;     // a record of the kernel has less than 64 KiB
+constexpr std::uint64_t kPeriodNs = 200'000;                // CPU time of the thread between two samples
+constexpr std::uint32_t kSampledStackBytes = 60 * 1024;     // a perf record is limited to less than 64 KiB
 constexpr std::size_t kDataBytes = std::size_t{64} * 1024;  // for one sample; further ones are lost
 
-// The kernel's numbers of the registers, in DWARF's order.
+// The kernel's register numbers, in DWARF order.
 #if defined(__x86_64__)
 constexpr std::array<unsigned, kRegisters> kOrder{
     PERF_REG_X86_AX,  PERF_REG_X86_DX,  PERF_REG_X86_CX,  PERF_REG_X86_BX,  PERF_REG_X86_SI,
@@ -88,8 +88,9 @@ bool parse(std::span<const std::byte> bytes, StackSample& sample) {
   return true;
 }
 
-// No fork happens between the opening of an event and its record, nor between the end of the record and the
-// closing: a child would keep an event without a record of it, and the kernel would continue to sample.
+// Prevents a fork between opening an event and recording its descriptor, and between clearing the record and
+// closing it. Otherwise a child would keep an event that it does not know of, and the kernel would continue
+// to sample.
 struct NoFork {
   std::mutex mutex;
   forks::Hold<std::mutex> hold{mutex};
@@ -118,11 +119,11 @@ bool PerfSampler::arm(pid_t thread) {
     event_ = static_cast<int>(::syscall(SYS_perf_event_open, &wanted, thread, -1, -1, PERF_FLAG_FD_CLOEXEC));
   }
   if (event_ < 0) {
-    forbidden_ = errno != ESRCH;  // the thread has ended
+    forbidden_ = errno != ESRCH;  // ESRCH: the thread has ended
     return false;
   }
   ring_ = ::mmap(nullptr, ring_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, event_, 0);
-  if (ring_ == MAP_FAILED) {  // over the user's limit of locked memory
+  if (ring_ == MAP_FAILED) {  // exceeds the user's limit for locked memory
     ring_ = nullptr;
     forbidden_ = true;
     disarm();
@@ -138,7 +139,8 @@ std::optional<StackSample> PerfSampler::take() {
   const std::uint64_t end = std::atomic_ref(head.data_head).load(std::memory_order_acquire);
   const std::span data(static_cast<const std::byte*>(ring_) + page(), kDataBytes);
   std::size_t at = 0;
-  while (at < end && end <= kDataBytes) {  // the first round of the ring: nothing has been overwritten
+  // only the first pass over the ring, where nothing has been overwritten
+  while (at < end && end <= kDataBytes) {
     perf_event_header header{};
     std::memcpy(&header, data.data() + at, sizeof header);
     if (header.size < sizeof header || at + header.size > end) break;
@@ -169,12 +171,13 @@ void PerfSampler::close_event() {
 namespace {
 
 constexpr std::size_t kCopiedStackBytes = std::size_t{64} * 1024;
-// CPU time of the thread. The kernel checks at its ticks, 1 to 10 ms apart.
+// CPU time of the thread until the signal. The kernel checks it at its ticks, 1 to 10 ms apart.
 constexpr long kAfterNs = 20'000;
 
-// One slot, static: a handler may run after the end of the sampler. state: the owner of the rest.
+// Static, because a handler may still run after the sampler is destroyed. `state` says who owns the other
+// members.
 struct Slot {
-  std::atomic<std::uint32_t> wanted{0};  // ticket of the requested sample, or 0; the handler takes it
+  std::atomic<std::uint32_t> wanted{0};  // ticket of the requested sample, or 0; reset by the handler
   std::atomic<std::uint32_t> done{0};    // ticket of the finished sample
   std::array<std::uint64_t, kRegisters> registers{};
   std::array<std::byte, kCopiedStackBytes> stack{};
@@ -187,9 +190,9 @@ constinit Slot the_slot;
 
 std::atomic<bool> in_use{false};
 std::atomic<int> chosen_signal{0};
-std::uint32_t last_ticket = 0;  // only the thread that uses the sampler touches it
+std::uint32_t last_ticket = 0;  // used only by the thread that uses the sampler
 
-// Async-signal-safe: no lock, no allocation; errno is kept by read_up_to.
+// Async-signal-safe: no locks, no allocation. read_up_to() preserves errno.
 void on_signal(int /*number*/, siginfo_t* info, void* context) {
   if (info->si_code != SI_TIMER) return;
   Slot& mine = the_slot;
@@ -202,7 +205,7 @@ void on_signal(int /*number*/, siginfo_t* info, void* context) {
   mine.done.store(wanted, std::memory_order_release);
 }
 
-// A signal without a handler, from the highest down: programs use the lower ones first.
+// Chooses an unused signal from the highest down, because programs use the lower ones first.
 int install() {
   for (int number = SIGRTMAX - 1; number > SIGRTMIN; --number) {
     struct sigaction present{};
@@ -285,8 +288,8 @@ void TimerSampler::disarm() {
   if (armed_ == 0) return;
   ::timer_delete(timer_);
   armed_ = 0;
-  // A handler that has taken the ticket writes until it sets `done`. The slot must not be offered again
-  // before. It takes microseconds.
+  // A handler that has taken the ticket writes until it sets `done`, which takes microseconds. The slot must
+  // not be reused before that.
   std::uint32_t ticket = last_ticket;
   if (the_slot.wanted.compare_exchange_strong(ticket, 0)) return;
   while (the_slot.done.load(std::memory_order_acquire) != last_ticket) ::usleep(20);

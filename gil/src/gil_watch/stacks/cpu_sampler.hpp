@@ -1,4 +1,4 @@
-// Samples of a thread that computes: by the kernel's sampling where it is permitted, else by a timer's signal.
+// Samples a running thread: with perf events if permitted, otherwise with a timer signal.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,8 +10,8 @@
 
 namespace freshframe::gil {
 
-/// The kernel's software event "task clock" of one thread, with its user registers and a piece of its stack.
-/// For one thread. Not permitted where kernel.perf_event_paranoid is above 2 (Debian without privileges) or a
+/// Uses the perf software event "task clock" for one thread, with its user registers and part of its stack.
+/// Not thread-safe. Not permitted if kernel.perf_event_paranoid is above 2 (Debian without privileges) or a
 /// sandbox forbids perf_event_open.
 class PerfSampler {
  public:
@@ -20,21 +20,19 @@ class PerfSampler {
   PerfSampler& operator=(const PerfSampler&) = delete;
   ~PerfSampler() { disarm(); }
 
-  /// From now on the sample is taken as soon as `thread` has computed for a moment. False means that is not
-  /// possible.
+  /// Requests a sample as soon as `thread` has used a little CPU time. Returns false if that is not possible.
   bool arm(pid_t thread);
-  /// Whether the system forbids it permanently.
+  /// Returns true if the system forbids it permanently.
   [[nodiscard]] bool forbidden() const { return forbidden_; }
-  /// The sample, once it was taken. Disarms.
+  /// The sample, if it has been taken. Disarms.
   std::optional<StackSample> take();
   void disarm();
-  /// After a fork, in the child: closes its copy of the event, which otherwise keeps the parent's event
-  /// alive.
+  /// After fork(), in the child: closes its copy of the event, which would keep the parent's event alive.
   void abandon() { close_event(); }
 
  private:
   void close_event();
-  std::atomic<int> event_{-1};  // a fork may happen at any time
+  std::atomic<int> event_{-1};  // atomic, because a fork may happen at any time
   bool forbidden_ = false;
   pid_t thread_ = 0;
   void* ring_ = nullptr;
@@ -46,9 +44,8 @@ class PerfSampler {
 // that moment, so a plain signal may interrupt a system call that has begun since. A timer on the thread's
 // own CPU clock expires only while the thread uses CPU time, and the signal is then delivered at once.
 
-/// Samples one thread at a time. For one thread only (the watcher's); while one has the signal, acquire() of
-/// another one returns false. Slower than the kernel's sampling: it needs a tick of the clock, 1 to 10 ms
-/// apart.
+/// Samples one thread at a time. Not thread-safe. Only one sampler at a time can own the signal. Slower than
+/// perf events: it needs a tick of the kernel's clock, 1 to 10 ms apart.
 class TimerSampler {
  public:
   TimerSampler() = default;
@@ -56,24 +53,24 @@ class TimerSampler {
   TimerSampler& operator=(const TimerSampler&) = delete;
   ~TimerSampler() { release(); }
 
-  /// Finds an unused real-time signal and installs the handler, which then stays for the life of the process:
-  /// a signal may still be pending when the watch ends. False means all signals are in use, or another
-  /// sampler is active.
+  /// Finds an unused real-time signal and installs a handler, which stays installed until the process ends,
+  /// because a signal may still be pending when the watch ends. Returns false if all signals are in use, or
+  /// another sampler is active.
   bool acquire();
   void release();
 
-  /// From now on the next tick of the clock that finds `thread` computing takes the sample.
+  /// Requests a sample at the next tick at which `thread` is running.
   bool arm(pid_t thread, const Witness& witness = {});
 
-  /// The sample, once it was taken. Disarms.
+  /// The sample, if it has been taken. Disarms.
   std::optional<StackSample> take();
 
   void disarm();
 
-  /// After a fork, in the child: the parent's sampler is no longer active.
+  /// After fork(), in the child: marks the parent's sampler as inactive.
   static void forget();
 
-  /// The thread that is armed; 0 means none.
+  /// The thread to be sampled, or 0.
   [[nodiscard]] pid_t armed() const { return armed_; }
 
  private:
@@ -82,16 +79,16 @@ class TimerSampler {
   timer_t timer_{};
 };
 
-/// Samples one thread at a time. For one thread (the watcher's).
+/// Samples one thread at a time. Not thread-safe.
 class CpuSampler {
  public:
-  /// Takes the sample of `thread` as soon as it computes. A sample by the kernel has no witness.
+  /// Requests a sample of `thread` as soon as it runs. Samples taken by perf events have no witness.
   void arm(pid_t thread, const Witness& witness = {}) {
     disarm();
     by_kernel_ = by_kernel_ && !kernel_.forbidden();
     if (by_kernel_ ? kernel_.arm(thread) : timer_.acquire() && timer_.arm(thread, witness)) armed_ = thread;
   }
-  /// The sample, once it was taken. Disarms.
+  /// The sample, if it has been taken. Disarms.
   std::optional<StackSample> take() {
     auto sample = by_kernel_ ? kernel_.take() : timer_.take();
     if (sample) armed_ = 0;
@@ -102,19 +99,19 @@ class CpuSampler {
     timer_.disarm();
     armed_ = 0;
   }
-  /// Releases the signal for another sampler.
+  /// Makes the signal available to another sampler.
   void release() {
     disarm();
     timer_.release();
   }
-  /// After a fork, in the child: releases the resources of the parent.
+  /// After fork(), in the child: releases the parent's resources.
   void abandon() {
     kernel_.abandon();
     TimerSampler::forget();
   }
-  /// The thread that is armed; 0 means none.
+  /// The thread to be sampled, or 0.
   [[nodiscard]] pid_t armed() const { return armed_; }
-  /// For tests: as if the kernel's sampling were not permitted.
+  /// For tests: behaves as if perf events were not permitted.
   void use_timer() { by_kernel_ = false; }
 
  private:

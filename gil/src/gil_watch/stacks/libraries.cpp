@@ -1,4 +1,4 @@
-// Which library an address is in, and where functions begin in it.
+// Maps addresses to libraries and to the start of functions.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/stacks/libraries.hpp"
 
@@ -17,14 +17,14 @@ namespace freshframe::gil {
 
 namespace {
 
-/// A fork waits until no walk is under way. glibc's own lock of the list of libraries is not renewed in a
-/// child: a child that is forked during a walk would wait forever when it loads a library.
+/// Delays a fork until no walk is in progress. glibc does not reset the lock of its library list in the
+/// child, so a child forked during a walk would deadlock when it loads a library.
 struct LibraryWalk {
   std::mutex mutex;
   forks::Hold<std::mutex> hold{mutex};
 };
 
-/// Walks like dl_iterate_phdr(). `each` must lock nothing and must not call this function.
+/// Same as dl_iterate_phdr(), but safe with fork(). `each` must not lock anything or call this function.
 inline int walk_libraries(int (*each)(dl_phdr_info*, std::size_t, void*), void* data) {
   const std::lock_guard lock(forks::ProcessWide<LibraryWalk>::get().mutex);
   return ::dl_iterate_phdr(each, data);
@@ -35,7 +35,7 @@ std::string absolute(const char* path) {
   return found != nullptr ? found.get() : path;
 }
 
-// The program has no name there, and the path given to dlopen() may be relative.
+// The main program has no name in the list, and a path given to dlopen() may be relative.
 std::string path_of(const dl_phdr_info& info) {
   const std::string_view name = info.dlpi_name;
   if (name.empty()) return absolute("/proc/self/exe");
@@ -87,8 +87,8 @@ std::shared_ptr<const Libraries> loaded_libraries(const std::shared_ptr<const Li
   return walk.now;
 }
 
-// The unwinder reads the tables in the library's memory, which dlclose() on another thread unmaps. dlclose()
-// waits while dl_iterate_phdr() runs.
+// The tables are read inside dl_iterate_phdr(), because dlclose() on another thread waits for it before it
+// unmaps them.
 std::uintptr_t function_start(std::uintptr_t address) {
   struct Question {
     std::uintptr_t address;
@@ -99,7 +99,7 @@ std::uintptr_t function_start(std::uintptr_t address) {
         auto& asked = *static_cast<Question*>(data);
         void* const inside = reinterpret_cast<void*>(asked.address + 1);  // NOLINT(performance-no-int-to-ptr)
         asked.start = reinterpret_cast<std::uintptr_t>(_Unwind_FindEnclosingFunction(inside));
-        return 1;  // one call is enough
+        return 1;  // stop after one call
       },
       &question);
   return question.start;

@@ -1,4 +1,4 @@
-// Which library an address is in, and where functions begin in it.
+// Maps addresses to libraries and to the start of functions.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,30 +10,30 @@
 namespace freshframe::gil {
 
 struct Library {
-  std::uintptr_t base = 0;   // the load address; 0 for a program that is not relocated
+  std::uintptr_t base = 0;   // load address; 0 for a non-PIE program
   std::uintptr_t begin = 0;  // address of its first page
-  std::uintptr_t end = 0;    // after its last page
-  std::string path;          // absolute; of the kernel's own: its name
+  std::uintptr_t end = 0;    // end of its last page
+  std::string path;          // absolute; for the kernel's vDSO, its name
 
   friend bool operator==(const Library&, const Library&) = default;
 };
 
-/// The libraries of one moment. Immutable.
+/// The libraries at one moment. Immutable.
 struct Libraries {
-  unsigned long long unloads = 0;  // libraries unloaded by then: addresses may have new owners
+  // number of unloads so far: if it changes, addresses may belong to other libraries
+  unsigned long long unloads = 0;
   unsigned long long loads = 0;
   std::vector<Library> all;
 
-  /// The library with code at this address; nullptr: none.
+  /// The library with code at this address, or nullptr.
   [[nodiscard]] const Library* at(std::uintptr_t address) const;
 };
 
-/// The present libraries. Makes a new list only if a library was loaded or unloaded since `before`, which may
-/// be nullptr. Otherwise it returns `before` itself.
+/// The current libraries. Returns `before`, which may be nullptr, if nothing was loaded or unloaded since.
 std::shared_ptr<const Libraries> loaded_libraries(const std::shared_ptr<const Libraries>& before);
 
-/// Address of the first instruction of the function around `address`; 0: unknown. The library at this address
-/// may be unloaded meanwhile.
+/// Address of the first instruction of the function around `address`, or 0 if unknown. Safe even if the
+/// library is unloaded at the same time.
 std::uintptr_t function_start(std::uintptr_t address);
 
 }  // namespace freshframe::gil

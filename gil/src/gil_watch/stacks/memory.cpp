@@ -1,4 +1,4 @@
-// Own memory through the kernel, which checks every address.
+// Reads this process's memory through the kernel, which checks every address.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/stacks/memory.hpp"
 
@@ -14,9 +14,9 @@
 namespace freshframe::gil {
 namespace {
 
-constexpr std::size_t kPage = 4096;  // the smallest size: a read that ends at a page never crosses a mapping
+constexpr std::size_t kPage = 4096;  // the smallest page size: a read within one page never crosses a mapping
 
-// Some sandboxes refuse process_vm_readv even on the own process. The file is slower, but nearly always
+// Some sandboxes forbid process_vm_readv even on the own process. /proc/self/mem is slower, but nearly always
 // available.
 ssize_t read_through_file(std::uintptr_t address, void* out, std::size_t size) noexcept {
   const int file = ::open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
@@ -63,7 +63,7 @@ std::size_t read_up_to(std::uintptr_t address, std::span<std::byte> out) noexcep
     const std::size_t to_boundary = 16 * kPage - (address + done) % kPage;
     std::size_t step = std::min(to_boundary, out.size() - done);
     ssize_t got = read_some(address + done, out.data() + done, step);
-    if (got < 0) {  // not all of it is mapped: page by page up to the end
+    if (got < 0) {  // not all of it is mapped: read page by page up to the end
       step = std::min(kPage - (address + done) % kPage, out.size() - done);
       got = read_some(address + done, out.data() + done, step);
     }

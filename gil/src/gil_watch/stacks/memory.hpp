@@ -11,18 +11,18 @@
 
 namespace freshframe::gil {
 
-/// Copies `size` bytes from `address`; false when not all of them can be read. Async-signal-safe.
+/// Copies `size` bytes from `address`. Returns false if not all of them can be read. Async-signal-safe.
 bool read_memory(std::uintptr_t address, void* out, std::size_t size) noexcept;
 
-/// Copies as many bytes from `address` on as are mapped, at most `out.size()`; returns how many.
+/// Copies bytes from `address` up to the first unmapped one, at most `out.size()`. Returns their number.
 /// Async-signal-safe.
 std::size_t read_up_to(std::uintptr_t address, std::span<std::byte> out) noexcept;
 
-/// Copies `each` bytes from every address, in one call of the kernel; returns how many of them, from the
-/// first on, could be read.
+/// Copies `each` bytes from every address in one system call. Returns the number of addresses read before the
+/// first failure.
 std::size_t read_each(std::span<const std::uintptr_t> addresses, std::size_t each, std::byte* out) noexcept;
 
-/// The reason why neither way can read this process; "" means it can be read.
+/// The reason why this process's memory cannot be read, or "".
 std::string why_unreadable();
 
 template <class T>

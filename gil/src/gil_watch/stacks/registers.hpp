@@ -1,4 +1,4 @@
-// The registers of a context of the C library, in DWARF's order.
+// The registers of a ucontext, in DWARF order.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

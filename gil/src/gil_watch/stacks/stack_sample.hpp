@@ -1,4 +1,4 @@
-// A thread's known registers and a copy of its stack, the input of the unwinder.
+// Registers of a thread and a copy of its stack, the input of the unwinder.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -30,8 +30,8 @@ inline constexpr std::size_t kCounterRegister = 32;
 #error "the GIL watch reads the registers of x86-64 and aarch64 only"
 #endif
 
-/// Reads where the sampled thread is, in that thread, at the moment of the sample. Async-signal-safe;
-/// `context` is unchanged while the sampler is armed.
+/// Reads the thread's position from within that thread, at the moment of the sample. Async-signal-safe.
+/// `context` must not change while the sampler is armed.
 struct Witness {
   std::uint64_t (*look)(const void* context) noexcept = nullptr;
   const void* context = nullptr;
@@ -41,9 +41,10 @@ struct StackSample {
   pid_t thread = 0;
   std::array<std::uint64_t, kRegisters> registers{};
   std::array<bool, kRegisters> known{};
-  std::vector<std::byte> stack;                // from the stack pointer upwards
-  std::shared_ptr<const Libraries> libraries;  // before it was taken; nullptr: none has been unloaded since
-  std::optional<std::uint64_t> witnessed;      // the answer of the sampler's witness
+  std::vector<std::byte> stack;  // from the stack pointer upwards
+  // the list before the sample was taken; nullptr if no library has been unloaded since
+  std::shared_ptr<const Libraries> libraries;
+  std::optional<std::uint64_t> witnessed;  // value returned by the witness
 
   void set(std::size_t number, std::uint64_t value) {
     registers[number] = value;

@@ -1,4 +1,4 @@
-// The files of /proc/self/task, and names of the system calls that threads wait in.
+// Reads /proc/self/task. Names the system calls that threads wait in.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/stacks/task_state.hpp"
 
@@ -29,7 +29,7 @@ std::string read_task_file(pid_t thread, const char* name) {
   return got > 0 ? std::string(text.data(), static_cast<std::size_t>(got)) : "";
 }
 
-// Calls that can wait. Older names exist on x86-64 only.
+// System calls that can block. Legacy ones exist on x86-64 only.
 constexpr std::pair<long, std::string_view> kNames[] = {
 #ifdef SYS_open
     {SYS_open, "open"},
@@ -105,7 +105,7 @@ std::optional<TaskState> read_task_state(pid_t thread) {
   const std::string text = read_task_file(thread, "syscall");
   if (text.empty()) return std::nullopt;
   if (text.starts_with("running")) return TaskState{};
-  // "NUMBER ARGUMENT*6 SP PC", or "-1 SP PC" when it waits outside of a system call.
+  // "NUMBER ARGUMENT*6 SP PC", or "-1 SP PC" if it is blocked outside of a system call.
   TaskState state{.running = false};
   std::array<std::uint64_t, 8> words{};
   const int found =
@@ -150,7 +150,7 @@ std::chrono::nanoseconds computed_time(pid_t thread) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-// schedstat has the processor time, too, but only up to the last tick of a thread that runs.
+// schedstat also has the CPU time, but for a running thread only up to its last tick.
 TaskTimes task_times(pid_t thread) {
   TaskTimes times{.computed = computed_time(thread), .queued = {}};
   const std::string text = read_task_file(thread, "schedstat");  // "COMPUTED QUEUED TURNS"

@@ -1,4 +1,4 @@
-// The kernel's state of a thread: on the CPU, or waiting in a system call.
+// The kernel's view of a thread: running, or waiting in a system call.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,41 +15,41 @@ namespace freshframe::gil {
 
 struct TaskState {
   bool running = true;              // on a CPU or waiting for one
-  long system_call = -1;            // the call in which it waits; -1 if none, such as for a page of memory
-  std::uint64_t stack_pointer = 0;  // when it waits
+  long system_call = -1;            // the system call it waits in; -1 for none, such as a page fault
+  std::uint64_t stack_pointer = 0;  // valid while it waits
   std::uint64_t counter = 0;
 
   friend bool operator==(const TaskState&, const TaskState&) = default;
 };
 
-/// The clock of a thread's CPU time, as the kernel spells it: CPUCLOCK_SCHED | CPUCLOCK_PERTHREAD_MASK.
+/// The id of a thread's CPU-time clock in the kernel's encoding: CPUCLOCK_SCHED | CPUCLOCK_PERTHREAD_MASK.
 clockid_t cpu_clock(pid_t thread);
 
-/// From /proc/self/task/ID/syscall; nothing when the thread has ended or the kernel gives no information.
+/// Reads /proc/self/task/ID/syscall. Returns nullopt if the thread has ended or the file is not available.
 std::optional<TaskState> read_task_state(pid_t thread);
 
-/// Copies the stack of a thread that waits in `state`. Nothing when it moved meanwhile. Sends no signal,
-/// which would interrupt the thread's system call.
+/// Copies the stack of a thread that waits in `state`. Returns nullopt if it has moved in the meantime. Sends
+/// no signal, which would interrupt the system call.
 std::optional<StackSample> sample_waiting(pid_t thread, const TaskState& state);
 
-/// "clock_nanosleep"; "system call 999" for one without a name here, "page fault" for -1.
+/// "clock_nanosleep"; "system call 999" for one not in our table, "page fault" for -1.
 std::string system_call_name(long number);
 
-/// Sums since the thread's start.
+/// Totals since the thread's start.
 struct TaskTimes {
-  std::chrono::nanoseconds computed{};  // it had a processor
-  /// Time in which it could run and waited for a processor, without the present wait.
+  std::chrono::nanoseconds computed{};  // CPU time
+  /// Time in which it was runnable and waited for a CPU, excluding a wait that is still in progress.
   std::chrono::nanoseconds queued{};
 };
 
-/// Zeros when the thread has ended; `queued` is 0 if the kernel does not count it
+/// Zeros if the thread has ended; `queued` is 0 if the kernel does not record it
 /// (/proc/self/task/ID/schedstat).
 TaskTimes task_times(pid_t thread);
 
-/// The first of them alone, which costs less; zero when the thread has ended.
+/// Only the CPU time, which is cheaper. Zero if the thread has ended.
 std::chrono::nanoseconds computed_time(pid_t thread);
 
-/// The kernel's name of the thread, at most 15 bytes; empty when it has ended.
+/// The kernel's name of the thread, at most 15 bytes; empty if it has ended.
 std::string task_name(pid_t thread);
 
 }  // namespace freshframe::gil

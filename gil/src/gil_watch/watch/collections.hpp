@@ -1,4 +1,4 @@
-// The garbage collection that runs now, as the collector itself reports it.
+// The garbage collection in progress, as reported by the collector through gc.callbacks.
 // SPDX-License-Identifier: Apache-2.0
 //
 // A collection cannot be found in the stack of an interpreter whose symbols were stripped. CPython calls the
@@ -14,13 +14,13 @@ namespace freshframe::gil {
 /// Written with the GIL, read without it. Thread-safe.
 class Collections {
  public:
-  /// One per process.
+  /// The single instance of the process.
   [[nodiscard]] static Collections& instance() noexcept {
     static Collections instance;
     return instance;
   }
 
-  /// A collection begins in the thread of this thread state, below this Python frame.
+  /// A collection starts in the thread with this thread state, called from this Python frame.
   void begin(std::uintptr_t state, std::uintptr_t frame) noexcept {
     end();
     state_.store(state, std::memory_order_relaxed);
@@ -31,8 +31,8 @@ class Collections {
     if (runs(changes_.load(std::memory_order_relaxed))) changes_.fetch_add(1, std::memory_order_acq_rel);
   }
 
-  /// Whether a collection runs in this thread, and nothing else: in a frame further in runs Python code that the
-  /// collection has called.
+  /// Returns true if a collection runs in this thread and no Python code called by it: an inner frame would
+  /// be that code.
   [[nodiscard]] bool runs_at(std::uintptr_t state, std::uintptr_t frame) const noexcept {
     const std::uint64_t before = changes_.load(std::memory_order_acquire);
     if (!runs(before)) return false;

@@ -1,4 +1,4 @@
-// Sorts frames into the interpreter's, the system's, glue and foreign ones by library and symbol.
+// Classifies frames by library and symbol: interpreter, system libraries, binding glue, or foreign.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/watch/culprit.hpp"
 
@@ -18,7 +18,7 @@ namespace freshframe::gil {
 
 namespace {
 
-// Calls C functions by their addresses, through libffi.
+// Returns true for libffi, through which ctypes calls C functions by address.
 bool is_ctypes(const NativeFrame& frame) {
   return frame.library.starts_with("_ctypes.") || frame.library.starts_with("_cffi_backend.");
 }
@@ -27,9 +27,9 @@ bool is_interpreter(const NativeFrame& frame) {
   return frame.library.starts_with("libpython") || frame.library.starts_with("python");
 }
 
-// Libraries on which extensions are built: the caller of a function in them is the better name.
+// Libraries that extensions are built on: the function that calls into them is the better name.
 bool is_system(const NativeFrame& frame) {
-  // Wheels carry libffi-1a2b3c4d.so.8 and libstdc++-1a2b3c4d.so.6.
+  // Wheels bundle libffi-1a2b3c4d.so.8 and libstdc++-1a2b3c4d.so.6.
   static constexpr std::array<std::string_view, 10> kLibraries{
       "libc.so", "libpthread.so", "libm.so",  "librt.so",   "ld-linux",
       "libffi",  "libstdc++",     "libgcc_s", "linux-vdso", "[vdso",
@@ -37,7 +37,7 @@ bool is_system(const NativeFrame& frame) {
   return frame.library.empty() || starts_with_any(frame.library, kLibraries);
 }
 
-// The interpreter's functions between bytecode and a C function.
+// Interpreter functions between bytecode and a C function.
 bool is_machinery(std::string_view symbol) {
   static constexpr std::array<std::string_view, 22> kPrefixes{
       "_PyEval_",      "PyEval_",      "_PyObject_",    "PyObject_",         "_PyFunction_", "PyFunction_",
@@ -48,13 +48,13 @@ bool is_machinery(std::string_view symbol) {
   return starts_with_any(symbol, kPrefixes);
 }
 
-// Whether a frame, known by its address, only calls.
+// Returns true if the frame's function only calls other functions.
 bool calls_only(const NativeFrame& frame, const CallableNames& names) {
   const auto named = names.find(frame.function);
   return named != names.end() && named->second.text.empty();
 }
 
-// A function that anything may call.
+// An API function, which any code may call.
 bool is_api(std::string_view symbol) {
   return symbol.starts_with("Py") || symbol.starts_with("_Py");
 }
@@ -63,7 +63,7 @@ bool is_foreign(const NativeFrame& frame) {
   return !is_interpreter(frame) && !is_system(frame) && !is_ctypes(frame);
 }
 
-// Returns the name that Python uses, if the symbol has it.
+// The Python name in the symbol, if it contains one.
 std::string text_of(const NativeFrame& frame) {
   NativeFrame plain = frame;
   plain.symbol = plain_name(frame.symbol);
@@ -108,8 +108,8 @@ std::span<const NativeFrame> system_part(std::span<const NativeFrame> above) {
   return {above.begin(), std::find_if(above.begin(), end, is_libffi)};
 }
 
-// A method that C code calls like any other function, and not because Python asked for it: ",".join(map(str, a)) is no
-// list.extend. Everything may free an object.
+// A method that C code also calls directly, not because Python code asked for it: ",".join(map(str, a)) calls
+// list.extend internally. Any code may free an object.
 bool is_helper(const NativeFrame* caller, const CallableName& name) {
   return caller != nullptr && !name.slot && is_interpreter(*caller) && is_api(caller->symbol) &&
          !is_machinery(caller->symbol) && !name.text.ends_with("_dealloc");
@@ -117,7 +117,7 @@ bool is_helper(const NativeFrame* caller, const CallableName& name) {
 
 // The name of the outermost function that Python can call by name.
 std::string callable_name(std::span<const NativeFrame> above, const CallableNames& names) {
-  bool nameless = false;  // a function further out does its own work, and is known by no such name
+  bool nameless = false;  // an outer function does work of its own, but has no Python name
   const NativeFrame* caller = nullptr;
   for (const NativeFrame& frame : std::ranges::reverse_view(above)) {
     const auto named = names.find(frame.function);
@@ -131,21 +131,21 @@ std::string callable_name(std::span<const NativeFrame> above, const CallableName
   return "";
 }
 
-// A foreign function without a symbol. A type whose record names no module, or one whose functions unrelated types
-// share, gives it a name of the interpreter's own: the library takes the module's place.
+// For a foreign function without a symbol. If its type has no module, or unrelated types share the function,
+// the name would be one of the interpreter's, so the module is replaced with the library.
 std::string foreign_text(const NativeFrame& frame, const CallableName& name) {
   static constexpr std::string_view kBuiltins = "builtins:";
   return name.text.starts_with(kBuiltins) ? frame.library + ":" + name.text.substr(kBuiltins.size())
                                           : name.text;
 }
 
-// Returns the frames without the dispatchers before the bound function, if their last one is known.
+// The frames without the dispatchers before the bound function, if the last dispatcher is known.
 std::span<const NativeFrame> bound_part(std::span<const NativeFrame> above) {
   const auto* const last = outermost(above, [](const NativeFrame& f) { return is_last_glue(f.symbol); });
   return last == nullptr ? above : above.first(static_cast<std::size_t>(last - above.data()) + 1);
 }
 
-// The outermost foreign function; nullopt means that none was found, or only glue that was perhaps not called.
+// The outermost foreign function; nullopt if there is none, or only glue that may not have been called.
 std::optional<std::string> foreign_name(std::span<const NativeFrame> above, const CallableNames& names) {
   const std::span<const NativeFrame> part = foreign_part(above);
   if (const auto* found =
@@ -154,13 +154,13 @@ std::optional<std::string> foreign_name(std::span<const NativeFrame> above, cons
     const bool by_name = found->symbol.empty() && named != names.end() && !named->second.text.empty();
     return by_name ? foreign_text(*found, named->second) : text_of(*found);
   }
-  // Glue alone is a name only where it was certainly called.
+  // Glue alone is named only if it was certainly called.
   const auto* const glue = outermost(part, is_foreign);
   if (glue == nullptr || glue->guessed) return std::nullopt;
   return glue->text();
 }
 
-// The outermost function of the system, or else code that is in no library; nullopt means there is neither.
+// The outermost function of a system library, or code outside of any library; nullopt if there is neither.
 std::optional<std::string> system_name(std::span<const NativeFrame> above) {
   const auto* const found =
       outermost(system_part(above), [](const NativeFrame& f) { return is_system(f) && !f.symbol.empty(); });
@@ -170,7 +170,7 @@ std::optional<std::string> system_name(std::span<const NativeFrame> above) {
   return std::nullopt;
 }
 
-// The interpreter's own function that does the work; empty means it ran bytecode.
+// The interpreter function that does the work; empty if it was running bytecode.
 std::string interpreter_name(std::span<const NativeFrame> above, const CallableNames& names) {
   const auto* const found = outermost(above, [&](const NativeFrame& f) {
     return is_interpreter(f) && !is_machinery(f.symbol) && !calls_only(f, names);
@@ -216,7 +216,7 @@ std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames
 
 namespace {
 
-constexpr std::size_t kLooked = 4096;  // bytes
+constexpr std::size_t kLooked = 4096;  // bytes to search
 
 #if defined(__x86_64__)
 // Intel SDM, volume 2, JMP and Jcc: E9 rel32, or 0F 80 to 0F 8F rel32, from the end of the instruction.
@@ -227,7 +227,7 @@ bool is_jump(std::span<const std::byte> code, std::size_t distance_at) {
 }
 
 constexpr std::size_t kStep = 1;
-constexpr std::size_t kEnd = 4;  // bytes of the distance, which counts from their end
+constexpr std::size_t kEnd = 4;  // size of the displacement, which is relative to its end
 
 bool leads_to(std::span<const std::byte> code, std::size_t at, std::uintptr_t address, std::uintptr_t to) {
   std::int32_t distance = 0;
@@ -250,10 +250,10 @@ bool leads_to(std::span<const std::byte> code, std::size_t at, std::uintptr_t ad
 }
 #endif
 
-// Functions of one library are no further apart.
+// Functions in one library are no further apart than this.
 constexpr std::uintptr_t kReach = std::uintptr_t{64} << 20U;
 
-// nullptr: none jumps there, or several do, which share it.
+// Returns nullptr if no function jumps there, or several do.
 const CallableName* only_one_that_jumps_to(std::uintptr_t function, const CallableNames& names) {
   const CallableName* found = nullptr;
   for (const auto& [address, name] : names) {
@@ -271,7 +271,7 @@ bool jumps_to(std::uintptr_t from, std::uintptr_t to) {
   std::array<std::byte, kLooked> code{};
   const std::size_t size = read_up_to(from, code);
   for (std::size_t at = 0; at + kEnd <= size; at += kStep) {
-    // After the function's end comes another one's code.
+    // Beyond the end of the function is the code of another one.
     if (leads_to(std::span(code).first(size), at, from + at, to)) return function_start(from + at) == from;
   }
   return false;
@@ -284,7 +284,7 @@ void Implementations::learn(std::span<const NativeFrame> chain, CallableNames& n
     if (known_.size() >= kMost || !known_.insert(frame.function).second) continue;
     const CallableName* const found = only_one_that_jumps_to(frame.function, names);
     if (found == nullptr) continue;
-    CallableName copy = *found;  // an insertion may move the entry that was copied
+    CallableName copy = *found;  // a copy, because the insertion may invalidate `found`
     names.emplace(frame.function, std::move(copy));
   }
 }

@@ -1,4 +1,4 @@
-// The function of a native call chain to name: the function that Python called, not the wrappers around it.
+// Finds the function to blame in a native call stack: the one that Python called, not the wrappers around it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,14 +19,14 @@ struct CallableName {
   CallableName(const char* name) : text(name) {}
   explicit CallableName(std::string name, bool is_slot = false) : text(std::move(name)), slot(is_slot) {}
 
-  std::string text;   // "builtins:sorted", "builtins:list.sort"; empty means it only calls others
-  bool slot = false;  // a slot of a type's record: C code calls it without going through Python's calls
+  std::string text;   // "builtins:sorted", "builtins:list.sort"; empty if it only calls other functions
+  bool slot = false;  // a type slot, which C code may call directly
 };
 
-/// Such names by the functions' addresses.
+/// Names by function address.
 using CallableNames = std::unordered_map<std::uintptr_t, CallableName>;
 
-/// The name of what an interpreter without symbols does in an internal function, which is no API.
+/// The name for internal work of an interpreter without symbols.
 inline constexpr const char* kInterpreter = "the interpreter";
 
 /// Returns "library:symbol" of the culprit, or "" when the interpreter itself ran bytecode.
@@ -38,30 +38,31 @@ inline constexpr const char* kInterpreter = "the interpreter";
 /// `list_iterator.__next__`.
 std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames& names);
 
-/// The name of the garbage collection that the chain is in: kCollection, or gc:collect if code called it by that
-/// name. Empty means it is in none, or in the collection of an interpreter whose symbols were stripped.
+/// kCollection if the stack is in a garbage collection, or gc:collect if code called that. Empty if it is
+/// not, or if the interpreter has no symbols.
 std::string collection_name(std::span<const NativeFrame> chain, const CallableNames& names);
 
-/// The name of a collection that the interpreter ran, because an object was made or because it was due.
+/// The name of an automatic collection.
 inline constexpr const char* kCollection = "gc:collection";
 
-/// The frames that name_culprit() considers: those above the innermost interpreter loop, innermost first.
+/// The frames that name_culprit() considers: those called by the innermost interpreter loop, innermost first.
 std::span<const NativeFrame> above_interpreter(std::span<const NativeFrame> chain);
 
-/// Whether the function that begins at `from` has a direct jump to `to`: what compilers make of a call in its last
-/// statement, and of the way to the part of a function that they have put elsewhere. Looks at its first 4 KiB.
+/// Returns true if the function at `from` contains a direct jump to `to`, as in a tail call or a jump to a
+/// split-off part. Searches its first 4 KiB.
 [[nodiscard]] bool jumps_to(std::uintptr_t from, std::uintptr_t to);
 
-/// A function that Python calls may only unpack its arguments and jump to the function that does the work. That
-/// function is then on the stack in its place, and in a stripped library it has no name. For one thread.
+/// Finds functions that are reached by a tail call: a function that Python calls may only unpack its
+/// arguments and jump to an implementation, which replaces it on the stack and has no name in a stripped
+/// library. Not thread-safe.
 class Implementations {
  public:
-  /// Adds the nameless functions of the chain to `names`, each under the name of the only function in `names` that jumps
-  /// to it. The first look at a function takes some ten milliseconds, and further ones nothing.
+  /// Adds the unnamed functions of the chain to `names`, each with the name of the only function in `names`
+  /// that jumps to it. The first search for a function takes about ten milliseconds; repeated ones are free.
   void learn(std::span<const NativeFrame> chain, CallableNames& names);
 
  private:
-  std::unordered_set<std::uintptr_t> known_;  // functions that were looked at
+  std::unordered_set<std::uintptr_t> known_;  // functions already searched for
 };
 
 }  // namespace freshframe::gil

@@ -1,4 +1,4 @@
-// One observation of a suspect.
+// Collects samples and counts of a suspect, one observation at a time.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/watch/evidence.hpp"
 
@@ -29,7 +29,7 @@ void Suspect::gather(Clock::time_point now, Clock::duration time, const HolderWa
   if (kernel_name_.empty()) kernel_name_ = task_name(holder_.native_id);
   count_movement(gil, *state);
   if (places_.present().python.empty()) gather_frames(gil);
-  // A signal costs the thread microseconds. A thread that runs bytecode needs none.
+  // A signal costs the thread microseconds, and is not needed for one that runs bytecode.
   if (running_ && !runs_bytecode()) {
     gather_computing(gil, sampler);
     return;
@@ -44,8 +44,8 @@ void Suspect::gather(Clock::time_point now, Clock::duration time, const HolderWa
 // place by chance, so there are several. Beside one processor it never has it while this thread reads.
 Suspect::Movement Suspect::movement_while_running(const HolderWatch& gil) const {
   constexpr int kReadings = 64;
-  constexpr int kEnough = 8;                    // at which it had run since the one before
-  constexpr std::chrono::microseconds kRan{1};  // some hundred instructions
+  constexpr int kEnough = 8;                    // reads between which the thread has run
+  constexpr std::chrono::microseconds kRan{1};  // enough for some hundred instructions
   auto before = computed_time(holder_.native_id);
   int counted = 0;
   for (int i = 0; i < kReadings; ++i) {
@@ -58,7 +58,7 @@ Suspect::Movement Suspect::movement_while_running(const HolderWatch& gil) const 
   return Movement::Unknown;
 }
 
-// Does it run bytecode, or is it inside one native call?
+// Counts whether the thread runs bytecode or is inside one native call.
 void Suspect::count_movement(const HolderWatch& gil, const TaskState& state) {
   const Turn& turn = gil.turn();
   // At the first observation of a turn the only earlier reading is the one just made: within these
@@ -73,7 +73,7 @@ void Suspect::count_movement(const HolderWatch& gil, const TaskState& state) {
     const auto movement = movement_while_running(gil);
     ++(movement == Movement::Moved ? moved_looks_ : still_looks_);
     if (movement == Movement::Still) ++certain_looks_;
-  }  // otherwise it did not run: other threads had the processor
+  }  // otherwise it did not run, because other threads had the CPU
 }
 
 void Suspect::gather_frames(const HolderWatch& gil) {
@@ -92,7 +92,7 @@ void Suspect::gather_computing(const HolderWatch& gil, CpuSampler& sampler) {
   awaiting_ = places_.wants_computing();
   if (!awaiting_) return sampler.disarm();
   libraries_ = loaded_libraries(libraries_);
-  sampler.disarm();  // the witness may be in use
+  sampler.disarm();  // disarm first, because a sample may be using the witness
   witness_ = std::make_unique<SpotReader>(gil.reader());
   sampler.arm(holder_.native_id, {&look_as_witness, witness_.get()});
   places_.await();
@@ -108,7 +108,7 @@ void Suspect::gather_waiting(const HolderWatch& gil, const TaskState& state) {
 }
 
 void Suspect::end(CpuSampler& sampler) {
-  // A sample without a witness may be of a later call by now.
+  // A sample without a witness may already be from a later call.
   if (sampler.armed() == holder_.native_id && places_.awaits()) {
     auto sample = sampler.take();
     if (sample) sample->libraries = libraries_;

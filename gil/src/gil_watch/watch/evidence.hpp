@@ -1,4 +1,4 @@
-// The data that is gathered about a thread while it holds the GIL for too long.
+// Evidence about a thread, collected while it holds the GIL for too long.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,10 +14,10 @@
 
 namespace freshframe::gil {
 
-/// One thread that held the GIL during a stall, with the duration and its activity.
+/// A thread that held the GIL during a stall: for how long, and what it did.
 class Suspect {
  public:
-  /// `times`: of the thread, when the stall began or soon after.
+  /// `times`: of the thread, at the start of the stall or soon after.
   Suspect(const Holder& holder, const TaskTimes& times)
       : holder_(holder), first_times_(times), times_(times) {}
 
@@ -25,26 +25,26 @@ class Suspect {
   [[nodiscard]] Clock::duration had() const { return had_; }
   [[nodiscard]] const std::string& kernel_name() const { return kernel_name_; }
 
-  /// Observes the thread, whose turn it has been for `time`, and takes the samples that are still missing.
+  /// Observes the thread, which has held the GIL for `time`, and takes samples that are still missing.
   void gather(Clock::time_point now, Clock::duration time, const HolderWatch& gil, CpuSampler& sampler);
-  /// The stall has ended: the last chance for a sample.
+  /// Must be called at the end of the stall: takes a last sample if one is ready.
   void end(CpuSampler& sampler);
-  /// Whether a sample on the CPU is awaited without which the stall has no native name.
+  /// Returns true if the stall has no native name until a requested CPU sample arrives.
   [[nodiscard]] bool is_unnamed() const { return awaiting_ && places_.present().computing.empty(); }
 
-  /// How often it was seen at the place of the look before, and had computed or was blocked meanwhile.
+  /// Number of observations at the same place as before, after CPU time was used or the thread was blocked.
   [[nodiscard]] int still_looks() const { return still_looks_; }
-  /// How often it stayed there while it was seen to compute.
+  /// Number of these during which the thread was certainly running.
   [[nodiscard]] int certain_looks() const { return certain_looks_; }
-  /// Whether the thread ran bytecode all the time: then no C function caused the stall.
+  /// Returns true if the thread always ran bytecode, so no C function caused the stall.
   [[nodiscard]] bool runs_bytecode() const { return moved_looks_ > still_looks_; }
-  /// The place where it was for the longest time.
+  /// The place where it was longest.
   [[nodiscard]] const Place& place() const { return places_.longest(); }
-  /// The frames of that place; of bytecode that moves, the deepest that were read.
+  /// The Python frames of that place. If bytecode moves, the deepest frames seen.
   [[nodiscard]] const std::vector<PythonFrame>& python() const;
-  /// The part of a stall, which lasted for `wall`, in which it waited for a processor.
+  /// The part of a stall of length `wall` in which it waited for a CPU.
   [[nodiscard]] Clock::duration delayed(Clock::duration wall) const;
-  /// The part of a stall, which lasted for `wall`, in which it had a processor.
+  /// The part of a stall of length `wall` in which it was on a CPU.
   [[nodiscard]] Clock::duration computed(Clock::duration wall) const;
 
  private:
@@ -57,18 +57,18 @@ class Suspect {
 
   Holder holder_;
   Clock::duration had_{};
-  int moved_looks_ = 0;  // how often its bytecode had moved since the look before
+  int moved_looks_ = 0;  // observations at which the bytecode had moved
   int still_looks_ = 0;
   int certain_looks_ = 0;
   Places places_;
-  std::vector<PythonFrame> deepest_;           // the deepest of all that were read
-  bool awaiting_ = false;                      // a sample on the CPU
-  std::unique_ptr<const SpotReader> witness_;  // the reader of that sample
-  bool running_ = false;                       // at the last look
+  std::vector<PythonFrame> deepest_;           // the deepest frames seen so far
+  bool awaiting_ = false;                      // a CPU sample was requested
+  std::unique_ptr<const SpotReader> witness_;  // used by that sample
+  bool running_ = false;                       // at the last observation
   TaskTimes first_times_;
-  TaskTimes times_;                             // at the last look
+  TaskTimes times_;                             // at the last observation
   std::string kernel_name_;                     // the kernel's name of the thread
-  std::shared_ptr<const Libraries> libraries_;  // at the last look that took or awaited a sample
+  std::shared_ptr<const Libraries> libraries_;  // when a sample was last taken or requested
 };
 
 }  // namespace freshframe::gil

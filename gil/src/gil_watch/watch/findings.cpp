@@ -1,4 +1,4 @@
-// Sums of stalls.
+// Totals per culprit.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/watch/findings.hpp"
 
@@ -24,7 +24,7 @@ double median(std::deque<double> durations) {
   const auto middle = durations.begin() + static_cast<std::ptrdiff_t>(durations.size() / 2);
   std::nth_element(durations.begin(), middle, durations.end());
   if (durations.size() % 2 == 1) return *middle;
-  return (*middle + *std::max_element(durations.begin(), middle)) / 2;  // as statistics.median does
+  return (*middle + *std::max_element(durations.begin(), middle)) / 2;  // the same as statistics.median
 }
 
 }  // namespace
@@ -63,7 +63,8 @@ void Findings::add(const Stall& stall) {
   auto words = words_of(stall);
   const double lasted = seconds(stall.duration);
   Key key{words.native, words.python};
-  if (words.native.empty() && !stall.python_frames.empty()) {  // a loop is seen at another line each time
+  // because a loop is seen at a different line each time
+  if (words.native.empty() && !stall.python_frames.empty()) {
     const auto& frame = stall.python_frames.front();
     key.second = frame.file + ":" + frame.function;
   }

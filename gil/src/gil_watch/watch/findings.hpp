@@ -1,4 +1,4 @@
-// The findings of the process's watch, for native code that must not wait for Python.
+// The results of the process's watch, for native code that must not wait for Python.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,16 +17,16 @@
 
 namespace freshframe::gil {
 
-/// The single record of the watch's findings. The dashboard, `stats()` and freshframe.gil show it.
+/// The single record of the watch's results, shown by the dashboard, `stats()` and freshframe.gil.
 /// Thread-safe.
 class Findings {
  public:
   static constexpr std::size_t kRecent = 32;         // stalls
   static constexpr std::size_t kShown = 5;           // culprits
-  static constexpr std::size_t kMaxCulprits = 1000;  // the others are counted together
-  static constexpr std::size_t kDurations = 1000;    // per culprit, the latest: for its median
+  static constexpr std::size_t kMaxCulprits = 1000;  // further ones are counted together
+  static constexpr std::size_t kDurations = 1000;    // per culprit, the latest, for its median
 
-  /// The stalls of one culprit, in seconds.
+  /// The stalls of one culprit. Times are in seconds.
   struct Culprit {
     std::string native;
     std::string python;
@@ -39,21 +39,21 @@ class Findings {
   struct Summary {
     std::uint64_t stalls = 0;
     double stalled = 0;
-    std::vector<Culprit> culprits;  // the worst first
+    std::vector<Culprit> culprits;  // worst first
   };
 
-  /// One per process; a forked child begins with its own.
+  /// The single instance of the process. A forked child starts with a new one.
   [[nodiscard]] static Findings& instance();
 
-  /// A watch begins: the findings of the one before are dropped.
+  /// Starts a watch and drops the results of the previous one.
   void begin();
   void end();
   void add(const Stall& stall);
-  /// The state of a current stall. It counts as over when this is not called again for a while.
+  /// Updates the stall in progress. It counts as ended if this is not called again for a while.
   void going_on(const Stall& stall);
   /// Returns at most `most` culprits.
   [[nodiscard]] Summary summary(std::size_t most = kMaxCulprits + 1) const;
-  /// Passes everything to `sink`, while the findings are locked.
+  /// Passes everything to `sink` while the lock is held.
   void read(const FindingsSink& sink) const;
 
  private:
@@ -87,9 +87,9 @@ class Findings {
   [[nodiscard]] Summary summary_locked(std::size_t most) const;
 
   mutable std::mutex mutex_;
-  bool watching_ = false;  // guarded by mutex_, as all below
+  bool watching_ = false;  // guarded by mutex_, like all members below
   std::uint64_t stalls_ = 0;
-  std::uint64_t last_id_ = 0;  // number of the latest stall of any watch: readers recognise new stalls by it
+  std::uint64_t last_id_ = 0;  // number of the latest stall of any watch, by which readers recognize new ones
   double stalled_ = 0;
   std::map<Key, Count> counts_;
   std::deque<Recent> recent_;

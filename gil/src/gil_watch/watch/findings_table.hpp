@@ -1,5 +1,5 @@
-// The interface by which one extension module passes the watch's findings to another: plain C, since no C++
-// type crosses modules.
+// A plain C interface through which one extension module passes the watch's results to another, since C++
+// types must not cross modules.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,24 +7,23 @@
 
 namespace freshframe::gil {
 
-/// Called back by FindingsTable::read(), before it returns; texts end with a zero byte and are "" when
-/// unknown.
+/// Callbacks for FindingsTable::read(). Strings are zero-terminated, and "" if unknown.
 struct FindingsSink {
   void* context;
   void (*totals)(void* context, int watching, std::uint64_t stalls, double stalled);
   void (*culprit)(void* context, const char* native, const char* python, const char* program,
                   std::uint64_t count, const double* total_max_p50);
-  /// A stall; `id` 0: the current one.
+  /// A stall; `id` is 0 for the one in progress.
   void (*stall)(void* context, std::uint64_t id, double seconds, const char* thread, const char* native,
                 const char* python, const char* program);
 };
 
-/// Lives as long as the process; read() never takes the GIL.
+/// Valid until the process ends. read() never takes the GIL.
 struct FindingsTable {
   void (*read)(const FindingsSink* sink);
 };
 
-/// The name of the capsule that carries the table; a change of either struct changes the number.
+/// The name of the capsule that contains the table. The number must change with either struct.
 inline constexpr const char* kFindingsCapsule = "freshframe.gil.findings.2";
 
 }  // namespace freshframe::gil

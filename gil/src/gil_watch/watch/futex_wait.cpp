@@ -1,4 +1,4 @@
-// Parsing of /proc/self/task/TID/syscall: the call's number, then its arguments, or the word "running".
+// Parses /proc/self/task/TID/syscall: the call number and its arguments, or "running".
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/watch/futex_wait.hpp"
 

@@ -1,4 +1,4 @@
-// Whether a thread waits for a lock at a known place in memory.
+// Checks whether a thread waits for a lock at a known address.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,7 +21,8 @@ class FutexWait {
   FutexWait(const FutexWait&) = delete;
   FutexWait& operator=(const FutexWait&) = delete;
 
-  /// Whether the thread waits on a futex in [from, from + size); nothing if the kernel does not say it.
+  /// Returns true if the thread waits on a futex in [from, from + size), or nullopt if the kernel does not
+  /// tell.
   std::optional<bool> is_in(std::uintptr_t from, std::size_t size) noexcept;
 
  private:

@@ -1,4 +1,4 @@
-// Reads the GIL's record and the holder's thread state.
+// Reads CPython's GIL structure and the holder's thread state.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/watch/holder_watch.hpp"
 
@@ -63,7 +63,7 @@ bool Places::wants_computing() const {
   return now_.computing.size() < kMostSamples && now_.lasted() >= 2 * sampled_at_;
 }
 
-// The vote of Boyer and Moore (MJRTY, 1981): a call may begin with a page fault, or with a short wait before
+// Boyer-Moore majority vote (MJRTY, 1981), because a call may begin with a page fault or a short wait before
 // the long one.
 bool Places::wants_waiting(const TaskState& state) {
   if (now_.waiting && state == now_.where) {
@@ -81,7 +81,8 @@ void Places::keep_waiting(StackSample sample, const TaskState& state, const std:
 }
 
 std::size_t find_pthread_id() noexcept {
-  constexpr std::size_t kSearched = 2048;  // glibc 2.31 to 2.42 have it at 720 (x86-64) and 208 (aarch64)
+  // glibc 2.31 to 2.42 have it at offset 720 (x86-64) or 208 (aarch64)
+  constexpr std::size_t kSearched = 2048;
   const auto base = static_cast<std::uintptr_t>(::pthread_self());
   for (std::size_t offset = 0; offset < kSearched; offset += sizeof(pid_t)) {
     pid_t value = 0;
@@ -104,7 +105,8 @@ Holder HolderWatch::read_holder(std::uintptr_t state) const noexcept {
   return holder;
 }
 
-// The record is read last: if it still names the same turn, the holder had the GIL when the mark was read.
+// The GIL structure is read last: if it still has the same turn, the holder had the GIL when the mark was
+// read.
 std::optional<Spot> SpotReader::read() const noexcept {
   Spot spot{.turn = 0, .mark = frames.mark(state)};
   GilRecord record{};

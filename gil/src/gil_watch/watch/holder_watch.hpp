@@ -1,4 +1,5 @@
-// The present holder of the GIL and its time, read from the GIL's record. The GIL itself is never touched.
+// Tracks the holder of the GIL and its holding time by reading CPython's GIL structure. Never touches the GIL
+// itself.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,12 +24,12 @@ namespace freshframe::gil {
 // the thread was at the same place of its bytecode, and the GIL had not changed hands. Everything else is
 // thrown away. A stall without a native name is better than one with the name of another call.
 
-/// Where a thread is while it holds the GIL.
+/// The position of a thread while it holds the GIL.
 struct Spot {
-  unsigned long turn = 0;  // the GIL's count of changes of the holder
+  unsigned long turn = 0;  // number of changes of the GIL's holder
   PlaceMark mark;
 
-  /// Not 0; differs from that of other spots, as far as 64 bits can.
+  /// A hash of the spot; never 0.
   [[nodiscard]] std::uint64_t digest() const noexcept;
   friend bool operator==(const Spot&, const Spot&) = default;
 };
@@ -36,57 +37,57 @@ struct Spot {
 /// A thread at one spot: usually within one call of native code.
 struct Place {
   Spot spot;
-  Clock::time_point first;  // the looks that saw the thread here
+  Clock::time_point first;  // first and last observation here
   Clock::time_point last;
-  int waiting_looks = 0;  // how often it was seen waiting in the kernel here
+  int waiting_looks = 0;  // observations in which it was waiting in the kernel
   int running_looks = 0;
-  int collecting_looks = 0;  // how often it was certainly in a garbage collection here
-  int working_looks = 0;     // looks at a working holder, certainly in no call
-  /// Innermost first, or empty if it runs no Python or moved while they were read.
+  int collecting_looks = 0;  // observations in which it was certainly in a garbage collection
+  int working_looks = 0;     // observations in which it was certainly running and not in a collection
+  /// Innermost first. Empty if it runs no Python code, or moved while they were read.
   std::vector<PythonFrame> python;
-  std::optional<StackSample> waiting;  // its stack where it waited most
+  std::optional<StackSample> waiting;  // stack of its most frequent wait
   TaskState where;                     // the place of that wait
-  int where_votes = 0;                 // looks that saw it there, less the looks that saw it elsewhere
-  std::vector<StackSample> computing;  // its stacks on the CPU, oldest first
+  int where_votes = 0;                 // observations of that wait minus those of others
+  std::vector<StackSample> computing;  // stacks on the CPU, oldest first
 
   [[nodiscard]] Clock::duration lasted() const { return last - first; }
   [[nodiscard]] bool blocked() const { return waiting_looks > running_looks; }
-  /// Whether it collected garbage all the time: a call that makes many objects is in a collection now and
-  /// then.
+  /// Returns true if it was in a collection at all observations: a call that creates many objects is in one
+  /// only now and then.
   [[nodiscard]] bool collects() const { return collecting_looks > 0 && working_looks == 0; }
-  /// The samples of what it did for most of the time; of the other kind without them.
+  /// The samples of its more frequent state, waiting or running, or of the other one if there are none.
   [[nodiscard]] std::vector<const StackSample*> samples() const;
 };
 
-/// The places of one thread during a stall: the present one, and the one where it stayed longest.
+/// The places of a thread during a stall: the current one, and the one where it stayed longest.
 class Places {
  public:
   static constexpr std::size_t kMostSamples = 6;
 
-  /// The thread was seen at `spot`.
+  /// Records that the thread was seen at `spot`.
   void see(const Spot& spot, Clock::time_point now);
-  /// The thread was seen at the present place, on the CPU or in a wait.
+  /// Counts an observation of the thread at the current place, running or waiting.
   void count(bool running) { ++(running ? now_.running_looks : now_.waiting_looks); }
 
-  /// Whether the thread collected garbage at the present place; counts if `after` that it was still there.
+  /// Records whether the thread is in a garbage collection. Counts only if it is still at the current place
+  /// in `after`.
   void count_collecting(bool collects, const std::optional<Spot>& after);
 
-  // Each of the following is kept only if `after` it was read the thread was still at the present place.
+  // Each of the following is kept only if the thread was still at the current place `after` it was read.
 
   void keep_frames(std::vector<PythonFrame> frames, const std::optional<Spot>& after);
-  /// A stack on the CPU, asked for by await(). One with a witness is kept if the thread was here when it was
-  /// taken.
+  /// A CPU sample requested by await(). One with a witness is kept if the thread was here when it was taken.
   void keep_computing(StackSample sample, const std::optional<Spot>& after);
-  /// A stack in the wait `state`.
+  /// A stack sampled in the wait `state`.
   void keep_waiting(StackSample sample, const TaskState& state, const std::optional<Spot>& after);
-  /// Notes the same wait as before, or another one. Returns true if its stack is wanted.
+  /// Counts a wait as the same as before, or as another one. Returns true if its stack should be sampled.
   bool wants_waiting(const TaskState& state);
 
-  /// From now on a stack on the CPU is awaited at the present place.
+  /// Requests a CPU sample at the current place.
   void await() { awaited_ = now_.spot; }
   [[nodiscard]] bool awaits() const { return awaited_ == now_.spot; }
-  /// Whether a further stack on the CPU would say more about the present place. They are spread over its
-  /// time: the first at once, the next whenever the time here has doubled.
+  /// Returns true if another CPU sample at the current place is useful. They are spread over time: the first
+  /// immediately, further ones each time the stay here has doubled.
   [[nodiscard]] bool wants_computing() const;
 
   [[nodiscard]] const Place& present() const { return now_; }
@@ -96,75 +97,76 @@ class Places {
   Place now_;
   Place longest_;
   std::optional<Spot> awaited_;
-  Clock::duration sampled_at_{};  // time in the present place when its last stack was kept
+  Clock::duration sampled_at_{};  // time spent here when the last stack was kept
 };
 
-/// The addresses that the watch reads. Filled in with the GIL held, before a watch starts.
+/// The addresses that the watch reads. Set with the GIL held, before a watch starts.
 struct Target {
-  std::uintptr_t gil = 0;  // find_gil()
+  std::uintptr_t gil = 0;  // see find_gil()
   KnownTypes types;
-  std::size_t pthread_id = 0;  // offset of the kernel's id in glibc's thread record; for CPython 3.10
+  // offset of the kernel thread id in glibc's thread structure; CPython 3.10 only
+  std::size_t pthread_id = 0;
 };
 
-/// Offset of the kernel's thread id in the record of pthread_self(); 0 means not found.
+/// Offset of the kernel thread id in the structure that pthread_self() points to, or 0 if not found.
 std::size_t find_pthread_id() noexcept;
 
 struct Holder {
-  std::uintptr_t state = 0;  // its thread state, or 0
+  std::uintptr_t state = 0;  // thread state, or 0
   unsigned long python_id = 0;
   pid_t native_id = 0;
 };
 
-/// One uninterrupted hold, according to periodic observations.
+/// One uninterrupted hold of the GIL, as seen by periodic observations.
 struct Turn {
   Holder holder;
-  unsigned long number = 0;  // the GIL's count of changes of the holder
+  unsigned long number = 0;  // number of changes of the GIL's holder
   Clock::time_point first_seen;
   Clock::time_point still_since;  // since when it has been at `mark`
   PlaceMark mark;
-  bool seen_before = false;  // this is not the first look at it
-  bool moved = false;        // at the look before, it was elsewhere in its bytecode
+  bool seen_before = false;  // it was seen at an earlier observation
+  bool moved = false;        // its bytecode has moved since the previous observation
 
   explicit operator bool() const { return holder.state != 0; }
 };
 
-/// Reads where one thread is. Async-signal-safe.
+/// Reads the position of one thread. Async-signal-safe.
 struct SpotReader {
   std::uintptr_t gil = 0;
-  std::uintptr_t state = 0;  // state of the thread
+  std::uintptr_t state = 0;  // thread state
   FrameReader frames;
 
-  /// Returns nothing when the thread does not hold the GIL, or cannot be read.
+  /// Returns nullopt if the thread does not hold the GIL or cannot be read.
   [[nodiscard]] std::optional<Spot> read() const noexcept;
 };
 
-/// Follows the GIL from one observation to the next. For one thread.
+/// Follows the GIL from one observation to the next. Not thread-safe.
 class HolderWatch {
  public:
   explicit HolderWatch(const Target& target) : target_(target), frames_(target.types) {}
 
-  /// Observes once. False means the GIL's record cannot be read.
+  /// Observes once. Returns false if the GIL structure cannot be read.
   bool look(Clock::time_point now);
-  /// Observes the holder of the last look several times within some microseconds. Two observations of a short
-  /// loop that are milliseconds apart may well find the same place.
+  /// Observes the last holder several times within microseconds. Observations that are milliseconds apart may
+  /// find a short loop at the same place by chance.
   void look_closer(Clock::time_point now);
 
   [[nodiscard]] const Turn& turn() const { return turn_; }
-  /// For the holder of the last look.
+  /// For the last observed holder.
   [[nodiscard]] SpotReader reader() const { return {target_.gil, turn_.holder.state, frames_}; }
-  /// Where the holder of the last look is now; nothing when it has released the GIL or cannot be read.
+  /// The current position of the last observed holder; nullopt if it has released the GIL or cannot be read.
   [[nodiscard]] std::optional<Spot> spot() const { return reader().read(); }
-  /// Whether the holder of the last look is in a garbage collection, as the collector told.
+  /// Returns true if the last observed holder is in a garbage collection, as reported by the collector.
   [[nodiscard]] bool collects() const {
     return Collections::instance().runs_at(turn_.holder.state, turn_.mark.frame);
   }
   /// sys.getswitchinterval()
   [[nodiscard]] Clock::duration interval() const { return interval_; }
-  /// How often the holder has changed since the start of the interpreter.
+  /// Number of changes of the holder since the interpreter started.
   [[nodiscard]] unsigned long switches() const { return switches_; }
   [[nodiscard]] const FrameReader& frames() const { return frames_; }
 
-  /// This thread is the watch's own: while it holds the GIL, the GIL counts as free.
+  /// Ignores a thread of the watch: while it holds the GIL, the GIL counts as free.
   void ignore(unsigned long python_id) { ignored_ = python_id; }
 
  private:

@@ -1,4 +1,4 @@
-// The probe's few steps.
+// Implements the probe.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/watch/probe.hpp"
 
@@ -23,7 +23,7 @@ void Probe::stop() {
 void Probe::wake() {
   {
     const std::lock_guard lock(mutex_);
-  }  // a thread that checked just before is asleep by now
+  }  // a thread that checked just before is now waiting
   wake_.notify_one();
 }
 

@@ -1,4 +1,5 @@
-// The one thread of a watch that asks for the GIL, and its state shared with the watcher, which never asks.
+// The only thread of a watch that requests the GIL, and the state it shares with the watcher, which never
+// does.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,26 +11,26 @@
 
 namespace freshframe::gil {
 
-/// The watcher asks. The probe's thread wakes, acquires the GIL and records the time. The duration is the
-/// time that any other thread would have waited. Thread-safe.
+/// When the watcher asks, the probe's thread wakes, acquires the GIL and records the time that took, which is
+/// how long any other thread would have waited. Thread-safe.
 class Probe {
  public:
   enum class Wake { Asked, Pending, Stop };
 
-  // ---- the watcher's side
+  // ---- called by the watcher
 
-  /// Wakes the probe's thread, if it sleeps.
+  /// Wakes the probe's thread if it sleeps.
   void ask();
   void stop();
-  /// The beginning of the probe thread's wait for the GIL; zero: it does not wait.
+  /// When the probe's thread began to wait for the GIL, or zero if it is not waiting.
   [[nodiscard]] Clock::time_point waiting_since() const;
   /// The time of its last acquisition.
   [[nodiscard]] Clock::time_point taken_at() const;
 
-  // ---- the probe's side; the first without the GIL
+  // ---- called by the probe's thread; the first method without the GIL
 
-  /// Sleeps until a request, until `pending()` or until the stop. The wait for the GIL counts from the return
-  /// of this function.
+  /// Sleeps until a request, until `pending()` returns true, or until the stop. The wait for the GIL is
+  /// counted from the return of this function.
   template <class Pending>
   Wake sleep(Pending&& pending) {
     std::unique_lock lock(mutex_);
@@ -40,9 +41,9 @@ class Probe {
     waiting_since_.store(Clock::now().time_since_epoch().count(), std::memory_order_release);
     return why;
   }
-  /// Call it with the GIL, which the thread has held since `now`.
+  /// Must be called with the GIL, which the thread has held since `now`.
   void taken(Clock::time_point now);
-  /// Something is pending.
+  /// Wakes the thread because something is pending.
   void wake();
 
  private:

@@ -1,4 +1,4 @@
-// The watch's report of one stall: plain data, made without the GIL.
+// A report of one stall: plain data, created without the GIL.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,26 +16,26 @@ namespace freshframe::gil {
 
 using Clock = std::chrono::steady_clock;
 
-/// The holder of the GIL: a call of native code, the garbage collector, or bytecode.
+/// What held the GIL: a call of native code, the garbage collector, or bytecode.
 enum class StallKind : std::uint8_t { Call, Collector, Bytecode };
 
-/// The GIL was unavailable for that long, and this thread held it for most of that time.
+/// The GIL was unavailable for this long, and the named thread held it for most of that time.
 struct Stall {
   Clock::time_point began;
-  Clock::duration duration{};  // without `delayed`
-  Clock::duration delayed{};   // the time that the named thread waited for a processor while it held the GIL
-  Clock::duration computed{};  // the time in which the named thread had a processor, within `duration`
-  Clock::duration share{};     // the time that the named thread held it, without `delayed`
+  Clock::duration duration{};  // excludes `delayed`
+  Clock::duration delayed{};   // time in which the named thread held the GIL but waited for a CPU
+  Clock::duration computed{};  // CPU time of the named thread within `duration`
+  Clock::duration share{};     // time in which the named thread held the GIL, excluding `delayed`
   StallKind kind = StallKind::Call;
   unsigned long python_id = 0;  // threading.get_ident()
   pid_t native_id = 0;
   std::string thread;       // Python's name of the thread, or the kernel's
-  bool blocked = false;     // it waited in the kernel; else it was on the CPU
-  std::string system_call;  // in which it waited
+  bool blocked = false;     // it waited in the kernel; false if it was on the CPU
+  std::string system_call;  // the system call it waited in
   std::string native;       // "library:symbol" that Python called; "" if unknown, or for bytecode
   std::vector<NativeFrame> native_frames;  // innermost first
   std::vector<PythonFrame> python_frames;  // innermost first
-  std::optional<PythonFrame> program;      // the innermost one of the program's own code
+  std::optional<PythonFrame> program;      // innermost frame of the program's own code
 };
 
 }  // namespace freshframe::gil

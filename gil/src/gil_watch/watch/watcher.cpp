@@ -1,4 +1,4 @@
-// Derives stalls from observations of the GIL.
+// Detects stalls from observations of the GIL.
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/watch/watcher.hpp"
 
@@ -17,26 +17,26 @@ namespace freshframe::gil {
 
 namespace {
 
-// Version 0 of the kernel's struct sched_attr. glibc has its functions from 2.41 on.
+// Version 0 of the kernel's struct sched_attr, which glibc declares only from 2.41 on.
 struct Attributes {
   std::uint32_t size = 48;
   std::uint32_t policy = SCHED_OTHER;
   std::uint64_t flags = 0;
   std::int32_t nice = 0;
   std::uint32_t priority = 0;
-  std::uint64_t runtime_ns = 0;  // the slice of SCHED_OTHER
+  std::uint64_t runtime_ns = 0;  // the time slice for SCHED_OTHER
   std::uint64_t deadline_ns = 0;
   std::uint64_t period_ns = 0;
 };
 static_assert(sizeof(Attributes) == 48);
 
-/// The calling thread needs microseconds at a time: Linux 6.12 and newer then prefer it over threads with
-/// long slices, without any privilege or larger share. Older kernels ignore it.
+/// This thread runs for microseconds at a time. With a short slice, Linux 6.12 and newer schedule it before
+/// threads with long slices, without privileges or a larger share. Older kernels ignore it.
 void wake_soon() noexcept {
   Attributes attributes;
   if (::syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
-  if (attributes.policy != SCHED_OTHER) return;  // a policy was chosen
-  attributes.runtime_ns = 100'000;               // the least that the kernel accepts
+  if (attributes.policy != SCHED_OTHER) return;  // the policy was set by the user
+  attributes.runtime_ns = 100'000;               // the kernel's minimum
   (void)::syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
@@ -47,16 +47,16 @@ using std::chrono::milliseconds;
 // late enough to ignore short calls, early enough for a sample, which needs a tick of the kernel's clock (1
 // to 10 ms).
 constexpr int kAskPercent = 40;
-// The interval of the probe's requests while threads take turns, in thresholds.
+// Interval between the probe's requests while threads take turns, in thresholds.
 constexpr int kBeatThresholds = 5;
-// So many changes of the holder between two beats mean that threads take turns; a beat itself causes two.
+// This many changes of the holder between two requests mean that threads take turns; the request itself
+// causes two.
 constexpr unsigned long kBeatSwitches = 6;
 
-// A watch that reports calls only believes this number of observations of one place, at least. A busy machine may
-// leave it fewer.
+// In calls-only mode, the minimum number of observations at one place. A busy machine may not allow more.
 constexpr int kFewestLooks = 2;
 
-// Blocks all signals in this thread for its life.
+// Blocks all signals in this thread while it exists.
 class NoSignals {
  public:
   NoSignals() {
@@ -91,7 +91,7 @@ void Watcher::start(CallableNames names, unsigned long ignored_python_id, StackS
   called_ = std::move(called);
   gil_.ignore(ignored_python_id);
   {
-    const NoSignals inherited;  // the program's signals are for the program's threads
+    const NoSignals inherited;  // signals must be delivered to the program's own threads
     thread_ = std::thread([this] { run(); });
   }
   looking_.wait(false);
@@ -139,7 +139,7 @@ void Watcher::name_threads(ThreadNames names) {
   const std::lock_guard lock(names_mutex_);
   constexpr std::size_t kMost = 1000;
   if (thread_names_.size() > kMost) thread_names_.clear();
-  names.merge(thread_names_);  // includes threads that have ended since
+  names.merge(thread_names_);  // keeps threads that have ended since
   thread_names_ = std::move(names);
 }
 
@@ -154,18 +154,18 @@ void Watcher::run() {
   wake_soon();
   if (options_.timer_only) sampler_.use_timer();
   stacks_ = std::make_unique<CallStacks>();
-  // This also reads the tables of the interpreter now, and not during the first stall.
+  // Also loads the interpreter's unwind tables now, instead of during the first stall.
   stacks_->learn_loop(called_);
   called_ = {};
   looking_.store(true);
   looking_.notify_all();
   while (!stopping_.load(std::memory_order_relaxed)) {
     look_or_lose();
-    // While a name is missing, the next look may bring it before the call ends.
+    // While a name is missing, observe more often, to find it before the call ends.
     const bool unnamed = open_ && std::ranges::any_of(open_->suspects, &Suspect::is_unnamed);
     std::this_thread::sleep_for(unnamed ? period() / 4 : period());
   }
-  // A stall that has just ended: the probe reports its duration within moments.
+  // After a stall, the probe reports its duration within moments.
   constexpr int kLastLooks = 10;
   for (int i = 0; i < kLastLooks && open_; ++i) {
     look_or_lose();
@@ -176,8 +176,8 @@ void Watcher::run() {
   stacks_.reset();
 }
 
-// Without memory for a stall, the stall is lost and counted, and the watched program continues. So a
-// list without a stall does not prove that there was none. The count of lost ones shows it.
+// If memory for a stall cannot be allocated, the stall is dropped and counted, and the program continues. So
+// an empty list does not prove that there was no stall, but the count of lost ones does.
 void Watcher::look_or_lose() {
   try {
     look();
@@ -217,7 +217,7 @@ void Watcher::look() {
   }
 }
 
-// The time since which the present holder has kept the GIL from other threads; `max`: there is no holder.
+// Since when the current holder has kept the GIL from other threads, or `max` if there is no holder.
 Clock::time_point Watcher::stuck_since() const {
   const Turn& turn = gil_.turn();
   if (!turn) return Clock::time_point::max();
@@ -241,8 +241,8 @@ void Watcher::consider(Clock::time_point now) {
   }
 }
 
-// A holder that is at a new place may be at the begin of a stall. The processor time is read at once. The other
-// time costs more, so it is read when the holder is still there at the next look.
+// A holder at a new place may be at the beginning of a stall. Its CPU time is read immediately. The other
+// time costs more, so it is read only if the holder is still there at the next observation.
 void Watcher::remember_times() {
   const Turn& turn = gil_.turn();
   if (!turn) return;
@@ -282,8 +282,7 @@ void Watcher::follow(Clock::time_point now, Clock::duration step) {
   tell_going(now);
 }
 
-// Naming costs about as much as an observation, so it is not done at each one, nor for a stall that is soon
-// over.
+// Finding a name costs about as much as an observation, so it is not done at each one, nor for a short stall.
 void Watcher::tell_going(Clock::time_point now) {
   constexpr milliseconds kLong{100};
   constexpr milliseconds kAgain{200};
@@ -324,9 +323,9 @@ void Watcher::report(std::vector<Suspect>& suspects, Clock::time_point began, Cl
   const auto worst = std::ranges::max_element(suspects, {}, &Suspect::had);
   Clock::duration had{};
   for (const Suspect& suspect : suspects) had += suspect.had();
-  // When the GIL was free for most of the time, the probe waited for a processor and not for the GIL.
+  // If the GIL was free most of the time, the probe waited for a CPU and not for the GIL.
   if (had < duration / 2) return;
-  // A holder that waited for a processor kept the GIL because of other programs.
+  // If the holder waited for a CPU, other programs are to blame.
   if (own_time(*worst, duration) < threshold()) return;
   if (options_.calls_only && worst->runs_bytecode()) return;
   if (options_.calls_only && !worst->place().blocked() && worst->still_looks() < kFewestLooks) {
@@ -358,8 +357,8 @@ Watcher::Activity Watcher::activity_of(const Suspect& suspect) {
   return std::ssize(samples) >= needed ? Activity::Call : Activity::Unknown;
 }
 
-// The time without the waits for a processor. For a thread that computed, the waits are known better: all time except
-// its processor time, because the kernel does not count the wait that goes on.
+// The duration without waits for a CPU. For a running thread, all time other than its CPU time counts as such
+// waits, because the kernel does not include one that is still in progress.
 Clock::duration Watcher::own_time(const Suspect& suspect, Clock::duration duration) const {
   if (options_.calls_only && !suspect.place().blocked()) return suspect.computed(duration);
   return duration - suspect.delayed(duration);
@@ -372,7 +371,7 @@ Stall Watcher::describe(const Suspect& suspect, Clock::time_point began, Clock::
   stall.delayed = suspect.delayed(duration);
   stall.duration = duration - stall.delayed;
   stall.computed = suspect.computed(duration);
-  // The suspect's waits for a processor are spread over the time in which it had the GIL.
+  // The suspect's waits for a CPU are assumed to be spread evenly over the time in which it held the GIL.
   const double part = std::min(1.0, std::chrono::duration<double>(suspect.had()) / duration);
   stall.share = std::chrono::duration_cast<Clock::duration>(part * stall.duration);
   stall.python_id = suspect.holder().python_id;
@@ -389,8 +388,9 @@ Stall Watcher::describe(const Suspect& suspect, Clock::time_point began, Clock::
   return stall;
 }
 
-// A collection is only the culprit if all looks or all samples are in it: a call that makes many objects has some of
-// them, too. The collector's own word needs no sample and no symbols, but a program may have cleared gc.callbacks.
+// A collection is the culprit only if all observations or all samples are in one, because a call that creates
+// many objects also triggers some. The collector's report needs no samples or symbols, but a program may have
+// cleared gc.callbacks.
 void Watcher::name(Stall& stall, const Place& place) {
   {
     const std::lock_guard lock(names_mutex_);

@@ -1,5 +1,5 @@
-// The watcher: a thread that detects, without ever taking the GIL, that the GIL is unavailable, and finds the
-// reason.
+// The watcher: a thread that detects that the GIL is unavailable and finds out why, without ever taking the
+// GIL.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,9 +23,9 @@ namespace freshframe::gil {
 
 struct WatchOptions {
   Clock::duration threshold = std::chrono::milliseconds(10);
-  /// Time between two observations of the GIL; zero: a fifth of the threshold, 0.5 to 5 ms.
+  /// Time between two observations. Zero selects a fifth of the threshold, within 0.5 to 5 ms.
   Clock::duration period{};
-  /// Does not use the kernel's sampling, as if it were not permitted.
+  /// Does not use perf events, as if they were not permitted.
   bool timer_only = false;
   /// Reports calls only, each with the time that it takes itself: bytecode that moves is never a stall, even where
   /// the switch interval is longer than the threshold, and a call that computes counts with its processor time.
@@ -47,38 +47,38 @@ class Watcher {
  public:
   using OnStall = std::function<void(Stall&&)>;
 
-  /// `on_going`: called a few times per second with the state of a long stall.
+  /// `on_going`: called a few times per second during a long stall.
   Watcher(const Target& target, const WatchOptions& options, OnStall on_stall, OnStall on_going = {});
   ~Watcher();
   Watcher(const Watcher&) = delete;
   Watcher& operator=(const Watcher&) = delete;
 
-  /// Starts the thread and returns when it observes. `names`: of C functions that Python can call.
-  /// `called`: a stack on which bytecode calls the caller of this; it shows where the interpreter's loop is.
+  /// Starts the thread and returns once it observes. `names`: of C functions that Python can call. `called`:
+  /// a stack on which bytecode calls our caller, to locate the interpreter's loop.
   void start(CallableNames names, unsigned long ignored_python_id, StackSample called);
-  /// Returns when the thread has ended.
+  /// Stops the thread and waits for its end.
   void stop();
-  /// After a fork, in the child: the thread does not exist there. The object must be leaked: nothing can be
-  /// joined.
+  /// After fork(), in the child, where the thread does not exist. The object must be leaked, because the
+  /// thread cannot be joined.
   void abandon();
 
   [[nodiscard]] Probe& probe() { return probe_; }
-  /// From the next observation on. It also sets the time between two observations.
+  /// Takes effect at the next observation. Also changes the time between observations.
   void set_threshold(Clock::duration threshold) {
     threshold_.store(threshold.count(), std::memory_order_relaxed);
   }
   [[nodiscard]] Clock::duration threshold() const {
     return Clock::duration(threshold_.load(std::memory_order_relaxed));
   }
-  /// Waits until the stall that is open now, if one is, has been reported. Without one it only reads an
-  /// atomic. False means it took longer than `timeout`. The caller does not hold the GIL, since the end of a
-  /// stall is seen by a thread that asks for it.
+  /// Waits until the stall in progress, if any, has been reported. Otherwise only reads an atomic. Returns
+  /// false on timeout. The caller must not hold the GIL, because the end of a stall is detected by a thread
+  /// that acquires it.
   [[nodiscard]] bool settle(Clock::duration timeout) const;
   [[nodiscard]] bool has_open_stall() const { return has_open_.load(std::memory_order_acquire); }
-  /// The end of the latest time without an observation that was as long as the threshold: the watch got no
-  /// processor and may have missed a stall. Now, if it is such a time; zero, if there was none.
+  /// The end of the latest interval of at least the threshold without an observation, because the watcher got
+  /// no CPU; it may have missed a stall. Now, if such an interval is in progress; zero if there was none.
   [[nodiscard]] Clock::time_point blind_until() const;
-  /// Stalls that were lost for lack of memory.
+  /// Number of stalls dropped because memory ran out.
   [[nodiscard]] std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
   /// Names of threads, which only Python knows, by threading.get_native_id() (the next thread may have the
@@ -86,23 +86,24 @@ class Watcher {
   /// reports its acquisition.
   using ThreadNames = std::unordered_map<pid_t, std::string>;
   void name_threads(ThreadNames names);
-  /// Names of C functions that were loaded since the start: set as the names of threads are. Known ones stay.
+  /// Adds names of C functions from modules loaded since the start. Must be called like name_threads().
+  /// Known names are kept.
   void add_names(CallableNames names);
 
  private:
   struct Open {
     Clock::time_point began;
-    unsigned long number = 0;  // the turn that it began with
+    unsigned long number = 0;  // the turn in which it began
     std::vector<Suspect> suspects;
-    Clock::time_point told{};  // to on_going
+    Clock::time_point told{};  // last call of on_going
   };
 
-  // The times of a holder that does not move, before a stall is open.
+  // Times of a holder that does not move, while no stall is open.
   struct Quiet {
     pid_t holder = 0;
     Clock::time_point since;
     TaskTimes times;
-    bool complete = false;  // `times.queued` was read
+    bool complete = false;  // `times.queued` has been read
   };
 
   void run();
@@ -137,7 +138,7 @@ class Watcher {
   ThreadNames thread_names_;   // guarded by names_mutex_
   CallableNames added_names_;  // guarded by names_mutex_
 
-  // The thread's own.
+  // Used only by the watcher's thread.
   HolderWatch gil_;
   CpuSampler sampler_;
   std::unique_ptr<CallStacks> stacks_;
@@ -154,7 +155,7 @@ class Watcher {
   std::atomic<Clock::rep> blind_until_{0};
   std::atomic<Clock::rep> looked_at_{0};
   std::atomic<bool> has_open_{false};
-  std::atomic<std::uint64_t> closed_{0};  // stalls, reported or not
+  std::atomic<std::uint64_t> closed_{0};  // number of stalls, reported or not
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> looking_{false};
