@@ -1,4 +1,4 @@
-// The time of the steady clock, for waits that a simulated clock cannot shorten: those for other processes.
+// The steady clock, for waits on other processes, which a simulated clock cannot shorten.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

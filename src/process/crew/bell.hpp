@@ -14,7 +14,7 @@
 
 namespace freshframe::process {
 
-/// Rung by any thread. Shared by all its users, because they may ring while the control thread ends.
+/// Can be rung by any thread. Ownership is shared, because it may be rung while the control thread ends.
 class Bell {
  public:
   Bell() : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -23,16 +23,16 @@ class Bell {
 
   void ring() noexcept {
     const std::uint64_t one = 1;
-    // A full pipe means that it rings already.
+    // If the eventfd is full, the bell is ringing already.
     if (::write(event_.get(), &one, sizeof one) < 0) return;
   }
-  /// Rings only when the control thread has declared that it wants samples: a busy one is not woken for each.
+  /// Rings only if the control thread has asked for samples, so that a busy one is not woken for each sample.
   void ring_for_sample() noexcept {
     if (wants_samples_.exchange(false)) ring();
   }
-  /// Before the check of the inbox that finds it empty.
+  /// Must be called before the inbox is checked, so that no ring is missed.
   void want_samples(bool wants) noexcept { wants_samples_.store(wants); }
-  /// Called by the control thread, when it wakes.
+  /// Called by the control thread when it wakes.
   void hush() noexcept {
     std::uint64_t count = 0;
     if (::read(event_.get(), &count, sizeof count) < 0) return;

@@ -1,4 +1,4 @@
-// The control thread of a node in worker processes: starts them, sends samples, receives results, ends them.
+// The control thread of a node in worker processes: starts and stops them, sends samples, receives results.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -27,20 +27,19 @@
 
 namespace freshframe::process {
 
-// Note [The control thread]
-// It waits in one poll() for the workers' sockets, their ends, and a bell that the inbox, the emitter and a
-// stop ring. It must never wait for a worker or for an edge, because a worker that hangs would block the
-// others. It starts the workers and outlives them, because they ask the kernel for a signal when the thread
-// that started them ends.
+// Note [The control thread] It waits in a single poll() for the workers' sockets, their exits, and a bell
+// that is rung by the inbox, the emitter and a stop. It must never block on a worker or an edge, because a
+// worker that hangs would block the others. It starts the workers and must outlive them, because the kernel
+// signals them when the thread that started them ends.
 
-/// run() is the whole life of the node's workers. The node of `runner` must be a ProcessNode.
+/// run() covers the whole lifetime of the node's workers. The node of `runner` must be a ProcessNode.
 class Crew {
  public:
   Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder);
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
 
-  /// Opens the node, works until its input ends, closes it. Reports to the pipeline as every node does.
+  /// Opens the node, processes until its input ends, closes it. Reports to the pipeline like any other node.
   void run();
 
  private:
@@ -51,7 +50,7 @@ class Crew {
   void step();
   void poll_all();
   void on_tick(TimePoint now);
-  /// Starts the seat's worker, or ends it, when it is time to.
+  /// Starts or kills the seat's worker when it is due.
   void tend(Seat& seat, TimePoint time, bool stop_is_over);
   [[nodiscard]] TimePoint next_time(TimePoint now) const;
   [[nodiscard]] bool all_ended() const;
@@ -61,7 +60,7 @@ class Crew {
   // ---- life of workers
   void start(Seat& seat);
   void bury(Seat& seat, const ChildEnd& end);
-  /// A worker has ended that gets no successor: counts its death, if it was at work, and reports it.
+  /// Handles the end of a worker that is not restarted: counts its death if it was working, and reports it.
   void count_and_report_end(const LastState& was, const std::string& text, const std::string& stacks);
   void count_death(Seat& seat, const std::string& text, const std::string& dump);
   void fail_all(const std::string& text);
@@ -71,15 +70,16 @@ class Crew {
   core::Taken take(std::vector<AnySample>& samples);
   core::Taken take_now(std::vector<AnySample>& samples);
   void tell_gone(int source);
-  /// Samples of one call.
+  /// Maximum number of samples per call.
   [[nodiscard]] std::size_t most_given() const;
   [[nodiscard]] Seat* idle_seat();
   void give(Seat& seat, std::vector<AnySample> samples, Call call = Call::Process);
-  /// Calls on_tick() when it is due. True means the seat has it.
+  /// Calls on_tick() if it is due. Returns true if the call was sent to the seat.
   [[nodiscard]] bool give_tick(Seat& seat);
-  /// After the last sample: calls finish(). False means it has to wait for the worker, or has begun.
+  /// Called after the last sample, to call finish(). Returns false if that has to wait for the worker, or is
+  /// in progress.
   [[nodiscard]] bool call_finish();
-  /// A job to be sent to a worker.
+  /// A job with the message that sends it to a worker.
   struct Parcel {
     RequestMessage message;
     std::vector<std::byte> inline_value;  // the value that `message` refers to
@@ -101,7 +101,7 @@ class Crew {
   void reply(Seat& seat, const ReplyMessage& message);
   void take_failure(Seat& seat, const FailedMessage& message);
   void take_outside_failure(Seat& seat, const FailedMessage& message);
-  /// Returns false if more results of the call follow.
+  /// Returns false if more results of the call will follow.
   [[nodiscard]] bool keep_result(const Seat& seat, Job& job, const ReplyMessage& message);
   [[nodiscard]] std::optional<Emitted> make_output(const Seat& seat, const ReplyMessage& message);
   void check_demand(const Emitted& output) const;
@@ -121,20 +121,20 @@ class Crew {
   std::vector<std::unique_ptr<Seat>> seats_;
   Emitter emitter_;
   Deaths deaths_;
-  std::size_t opened_ = 0;  // seats that have opened once
-  bool opening_ = true;     // start() waits
+  std::size_t opened_ = 0;  // seats whose worker has opened at least once
+  bool opening_ = true;     // start() is waiting
   bool failed_ = false;
   bool input_ended_ = false;
   bool finish_given_ = false;
-  bool gave_tick_ = false;  // whether a tick was given, and no sample since
+  bool gave_tick_ = false;  // on_tick() was called last, not a sample
   bool ending_ = false;     // idle workers close
   std::optional<TimePoint> stop_seen_;
   TimePoint tidied_{};
   std::size_t oom_kills_ = 0;
   std::uint64_t next_id_ = 0;
   bool armed_ = false;
-  int extended_by_ = 0;                    // frames, the pipeline's bound
-  std::optional<TimePoint> gather_until_;  // time of the batch that is being gathered
+  int extended_by_ = 0;                    // frames by which the pipeline's limit was raised
+  std::optional<TimePoint> gather_until_;  // deadline of the batch that is being gathered
 };
 
 }  // namespace freshframe::process

@@ -1,5 +1,5 @@
-// The requests of a crew to the program that embeds the engine: to turn values, exceptions and log records into bytes
-// and back.
+// What a crew needs from the program that embeds the engine: serialization of values, exceptions and log
+// records.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,15 +13,15 @@
 
 namespace freshframe::process {
 
-/// An exception of the node, as its worker has sent it.
+/// An exception of the node, as sent by its worker.
 struct WorkerFailure {
   std::string text;
   std::string traceback;
-  ReceivedValue error;  // the exception itself; of kind kNoValue when it could not be sent
+  ReceivedValue error;  // the exception object; of kind kNoValue if it could not be sent
   bool is_device_error = false;
 };
 
-/// Called on the control thread of a node, without any lock.
+/// Called on a node's control thread, without any lock held.
 class Embedder {
  public:
   Embedder() = default;
@@ -29,16 +29,16 @@ class Embedder {
   Embedder& operator=(const Embedder&) = delete;
   virtual ~Embedder() = default;
 
-  /// Throws the exception with which the node must fail.
+  /// Throws the exception that the node fails with.
   [[nodiscard]] virtual EncodedValue encode(const ValueRef& value) = 0;
-  /// `producer` is the node, for messages about a value that cannot be unpickled. Throws ProtocolError for
-  /// invalid bytes.
+  /// `producer` is the node's name, for error messages about a value that cannot be unpickled. Throws
+  /// ProtocolError for invalid bytes.
   [[nodiscard]] virtual ValueRef decode(ReceivedValue value, const std::string& producer) = 0;
-  /// The cause of the NodeError that ends the pipeline. For a DeviceError it is one.
+  /// The cause of the NodeError that ends the pipeline. Returns a DeviceError as such.
   [[nodiscard]] virtual std::exception_ptr make_cause(WorkerFailure failure) = 0;
   virtual void log(int level, const std::string& logger, const std::string& text) = 0;
   [[nodiscard]] virtual const PixelOps& pixel_ops() const = 0;
-  /// Both ends must be the same program.
+  /// Must be the same in both processes.
   [[nodiscard]] virtual std::string version() const = 0;
 };
 

@@ -1,4 +1,4 @@
-// A node whose code the engine does not run itself: the graph's data about it.
+// Describes a node whose code is not run by the engine itself.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,6 @@
 
 namespace freshframe::process {
 
-/// The graph's data about the node.
 struct NodeDescription {
   std::string name;
   const TypeInfo* input = nullptr;
@@ -23,7 +22,7 @@ struct NodeDescription {
   bool gives_packets = false;
 };
 
-/// The properties of a described node, wherever it runs.
+/// The contract of the node, wherever it runs.
 [[nodiscard]] inline NodeContract make_contract(const NodeDescription& node) {
   return {.gives_several = node.gives_several,
           .gives_packets = node.gives_packets,

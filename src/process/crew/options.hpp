@@ -1,4 +1,4 @@
-// The options of a node in worker processes, and the recipe of a worker.
+// Options of a node in worker processes, and what is needed to start a worker.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,20 +15,20 @@ namespace freshframe::process {
 struct CrewOptions {
   int workers = 1;
   bool ordered = true;
-  std::optional<Seconds> timeout = {};  // for one sample, from sending to reply
-  /// Bytes of data of one worker. Results are limited to the same number.
+  std::optional<Seconds> timeout = {};  // for one sample, from sending it to the reply
+  /// Maximum data segment of a worker. Results are limited to the same size.
   std::optional<std::uint64_t> max_bytes = {};
   int max_restarts = 3;  // within restart_window, before the node fails
   Seconds restart_window{60};
   bool skips_errors = false;  // on_error is Skip
 };
 
-/// The data with which every worker of a node is started.
+/// What every worker of a node is started with.
 struct Recipe {
-  std::vector<std::string> arguments;    // the program first
+  std::vector<std::string> arguments;    // argv, including the program
   std::vector<std::string> environment;  // "NAME=value"
-  std::vector<std::byte> payload;        // the node, used by the embedder's own code in the worker
-  std::uint64_t knows = 0;               // the embedder's number of the definitions that its workers know
+  std::vector<std::byte> payload;  // the serialized node, interpreted by the embedder's code in the worker
+  std::uint64_t knows = 0;         // the embedder's version number of the definitions known to its workers
 };
 
 }  // namespace freshframe::process

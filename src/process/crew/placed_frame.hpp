@@ -1,4 +1,4 @@
-// A frame as a worker gets it: positions in the slabs.
+// A frame as sent to a worker: positions in shared slabs.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,14 +12,14 @@
 
 namespace freshframe::process {
 
-/// The positions of a frame's planes, and their slabs.
+/// Positions of a frame's planes, and their slabs.
 struct PlacedFrame {
   std::vector<PictureMessage> forms;
   std::vector<std::shared_ptr<const Slab>> slabs;
 };
 
-/// The frame's own format first, then every other format that has been made and is in a slab. A picture
-/// elsewhere is copied into a slab, once. Throws Error when there is no room.
+/// Includes the frame's own format first, then all formats that have been converted already and are in a
+/// slab. An image outside of the slabs is copied into one, once. Throws Error if there is no room.
 [[nodiscard]] PlacedFrame place(const Frame& frame, SlabPool& pool);
 
 }  // namespace freshframe::process

@@ -1,4 +1,4 @@
-// A node that runs in worker processes: its place in the graph.
+// A node that runs in worker processes, as seen by the graph.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -24,7 +24,7 @@
 
 namespace freshframe::process {
 
-/// Thread-safe: written by the control thread.
+/// Statistics of the workers. Thread-safe: written by the control thread.
 class Board {
  public:
   explicit Board(std::size_t workers) : workers_(workers) {}
@@ -54,8 +54,8 @@ class Board {
   std::vector<WorkerStats> workers_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
-/// The embedder runs the node: Crew(...).run() on a separate thread. As long as it exists, pictures are
-/// made in memory that workers can read.
+/// The embedder runs it with Crew(...).run() on a separate thread. While it exists, images are allocated in
+/// memory that workers can read.
 class ProcessNode final : public NodeBase {
  public:
   ProcessNode(NodeDescription description, const CrewOptions& options, Recipe recipe)
@@ -67,7 +67,7 @@ class ProcessNode final : public NodeBase {
   [[nodiscard]] std::string default_name() const override { return description_.name; }
   [[nodiscard]] const TypeInfo* input_type() const noexcept override { return description_.input; }
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return description_.output; }
-  /// The embedder checks that the node takes batches.
+  /// The embedder has checked that the node accepts batches.
   [[nodiscard]] NodeContract contract() const override {
     auto own = make_contract(description_);
     own.takes_batches = own.runs_outside = true;
@@ -76,23 +76,23 @@ class ProcessNode final : public NodeBase {
   [[nodiscard]] NodeAbilities abilities() noexcept override { return {.workers = this}; }
   [[nodiscard]] NodeReport report(Span /*span*/) const override { return {.workers = board_.read()}; }
   std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
-    return std::nullopt;  // never called: the workers do it
+    return std::nullopt;  // never called, because the workers process samples
   }
 
   [[nodiscard]] const CrewOptions& options() const noexcept { return options_; }
   [[nodiscard]] const Recipe& recipe() const noexcept { return recipe_; }
   [[nodiscard]] Board& board() noexcept { return board_; }
 
-  /// The control thread runs and can be woken; null means it has ended, and pictures need no shared memory
-  /// for it any more.
+  /// Called when the control thread runs and can be woken, and with null when it has ended: images need no
+  /// shared memory from then on.
   void attach(std::shared_ptr<Bell> bell) {
     if (!bell) slabs_.reset();
     const Lock lock(mutex_);
     bell_ = std::move(bell);
   }
 
-  /// After a stop: workers that still run by then are killed. The earliest time counts: a failed start() stops again,
-  /// with its own patience. Any thread.
+  /// After a stop, kills workers that still run at `time`. The earliest time counts, because a failed start()
+  /// may stop again with its own timeout. Thread-safe.
   void kill_by(TimePoint time) {
     const auto wanted = time.time_since_epoch().count();
     auto known = kill_by_.load(std::memory_order_relaxed);
@@ -102,7 +102,7 @@ class ProcessNode final : public NodeBase {
     const Lock lock(mutex_);
     if (bell_) bell_->ring();
   }
-  /// Returns nothing if it is not set.
+  /// Returns nullopt if it is not set.
   [[nodiscard]] std::optional<TimePoint> kill_by() const noexcept {
     const auto time = kill_by_.load(std::memory_order_relaxed);
     if (time == 0) return std::nullopt;
@@ -120,7 +120,7 @@ class ProcessNode final : public NodeBase {
   std::shared_ptr<Bell> bell_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
-/// Returns the node as one of worker processes. Throws Error for other nodes.
+/// Throws Error if the node is not a ProcessNode.
 [[nodiscard]] inline ProcessNode& process_node(NodeBase& node) {
   auto* const workers = node.abilities().workers;
   if (workers == nullptr) throw Error("'" + node.default_name() + "' has no worker processes");

@@ -1,4 +1,4 @@
-// Whether a worker that has died gets a successor, and when: the limit of deaths, and the wait before the next start.
+// Decides whether and when a dead worker is restarted.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,12 +11,12 @@
 
 namespace freshframe::process {
 
-/// The deaths of a node's workers within a window.
+/// Counts the deaths of a node's workers within a time window.
 class Deaths {
  public:
   Deaths(int most, Seconds window) : most_(static_cast<std::size_t>(most)), window_(to_duration(window)) {}
 
-  /// Counts one; false means there were too many.
+  /// Counts a death. Returns false if there were too many.
   bool count(TimePoint now) {
     times_.push_back(now);
     while (now - times_.front() > window_) times_.pop_front();
@@ -30,7 +30,7 @@ class Deaths {
   std::deque<TimePoint> times_;
 };
 
-/// Doubles with each death. A delivered result resets it.
+/// The delay doubles with each death. A delivered result resets it.
 class BackOff {
  public:
   [[nodiscard]] TimePoint::duration next() noexcept {

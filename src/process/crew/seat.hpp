@@ -1,4 +1,4 @@
-// A place in a crew: its present worker process, with the process's samples and leases.
+// A seat holds one worker process at a time, with the process's samples and leases. A restart fills it again.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -31,24 +31,25 @@
 
 namespace freshframe::process {
 
-/// A sample with a worker.
+/// A sample that was sent to a worker.
 struct Job {
   AnySample sample;
-  std::uint64_t ticket = 0;  // its place in the order
+  std::uint64_t ticket = 0;  // its position in the order
   std::uint64_t id = 0;
   std::uint64_t lease = 0;
   TimePoint taken{};
   Seconds gathered{};
   TimePoint sent{};
-  std::unique_ptr<std::uint8_t, std::function<void(std::uint8_t*)>> slot = {};  // slot of a large value
-  Call call = Call::Process;          // for another call the sample stands for the tick, or for the end
-  std::vector<Emitted> results = {};  // results that came, while more of the call follow
-  std::exception_ptr refused = {};    // why one of its results cannot be taken
+  // shared memory of a large value
+  std::unique_ptr<std::uint8_t, std::function<void(std::uint8_t*)>> slot = {};
+  Call call = Call::Process;          // for other calls, the sample carries the tick or the end
+  std::vector<Emitted> results = {};  // results received so far, while more of the call will follow
+  std::exception_ptr refused = {};    // why one of its results was refused
   std::optional<std::uint32_t> more = {};
 };
 
-/// Used by the control thread. All resources of a process end with it: its socket, its leases, its memory for
-/// results. So no message of a dead worker can be mistaken for its successor's.
+/// Used by the control thread. All resources of a process (socket, leases, memory for results) end with it,
+/// so a message of a dead worker cannot be mistaken for one of its successor.
 class Seat {
  public:
   Seat(std::size_t number, const Recipe& recipe, const CrewOptions& options);
@@ -56,56 +57,56 @@ class Seat {
   Seat& operator=(const Seat&) = delete;
 
   // ---- the process
-  /// Starts it and sends it its task. `payload` is the recipe's payload as a file, `node` is the name of its node.
-  /// Throws Error.
+  /// Starts the process and sends its task. `payload` is a file with the recipe's payload, `node` is the
+  /// node's name. Throws Error.
   void start(int payload, const std::string& node);
-  /// The way in which the process ended, once; nullopt means it runs, or does not exist.
+  /// Returns how the process ended, once; nullopt while it runs or if there is none.
   std::optional<ChildEnd> reap() noexcept { return child_.reap(); }
-  /// Frees everything after the end of the process, except the job.
+  /// Frees everything except the jobs, after the end of the process.
   void clear();
-  /// Kills it: its messages from now on are ignored. `why` is reported when it has ended.
+  /// Kills the process and ignores its messages from now on. `why` is reported when it has ended.
   void kill(TimePoint now, std::string why);
-  /// Lets it close: it reads the end of the stream.
+  /// Ends its input, so that it closes.
   void let_close(TimePoint now);
-  /// Gives up a process that survived its kill.
+  /// Gives up on a process that has survived SIGKILL.
   void abandon();
 
   // ---- messages
-  /// Full: the socket takes no message now. Gone: the worker is about to end.
+  /// Returns Full if the socket cannot take a message now, Gone if the worker is about to end.
   [[nodiscard]] Channel::Sent send(const ByteWriter& message, std::span<const int> descriptors = {});
-  /// Sends a message that the worker waits for: kills the worker if its socket does not take it.
+  /// Sends a message that the worker waits for. Kills the worker if its socket is full.
   void must_send(const ByteWriter& message, std::span<const int> descriptors = {});
   [[nodiscard]] Channel::Sent announce(const std::vector<std::shared_ptr<const Slab>>& slabs);
-  /// Sends a node's name, unless the worker has it.
+  /// Sends a node's name, unless the worker already has it.
   [[nodiscard]] Channel::Sent announce(int number, const core::NameTable& names);
-  /// Sends the sources that are `gone`. Only while it reads: sources that do not fit into its socket follow later.
+  /// Sends the sources in `gone`, while the worker reads. Those that do not fit in the socket are sent later.
   [[nodiscard]] Channel::Sent announce_gone_sources();
-  /// Sends which of its slabs have been released. Only while it reads: numbers that do not fit into its socket follow
-  /// later.
+  /// Sends the numbers of its released slabs, while the worker reads. Those that do not fit in the socket are
+  /// sent later.
   void announce_gone(const SlabPool& pool);
-  /// Answers a worker that wants to send a result: with memory for it, or with the reason why not. Throws
+  /// Answers a worker that needs memory for a result, with memory or with the reason for refusing it. Throws
   /// ProtocolError.
   void give_memory(const NeedMessage& needed);
-  /// A value that the worker has sent.
+  /// Receives a value sent by the worker.
   [[nodiscard]] ReceivedValue receive(const ValueMessage& message) const;
-  /// Throws ProtocolError when the result memory is smaller.
+  /// Throws ProtocolError if the range is outside of the result memory.
   void check_results(std::uint64_t offset, std::uint64_t bytes) const;
-  /// Bytes of the result memory; throws ProtocolError when it is smaller.
+  /// Reads from the result memory. Throws ProtocolError if the range is outside of it.
   void read_results(std::uint64_t offset, std::span<std::byte> into) const;
 
   // ---- leases
-  /// The job's picture is no longer the worker's input, but the worker may still hold it.
+  /// Moves the job's frame from the worker's input to the leases, because the worker may still hold it.
   void lend(std::uint64_t lease, Frame loan) { leases_.insert_or_assign(lease, std::move(loan)); }
-  /// Throws ProtocolError for a lease that the worker does not have, either from earlier or as the picture of
-  /// one of its first `answered` jobs.
+  /// Throws ProtocolError unless the worker holds each lease, either from earlier or as the frame of one of
+  /// its first `answered` jobs.
   void check_held(std::span<const std::uint64_t> leases, std::size_t answered) const;
-  /// Releases the leases of a result that is not from earlier.
+  /// Releases leases, ignoring those that are not from earlier.
   void release(std::span<const std::uint64_t> leases);
 
   // ---- dumps of stacks
-  /// Before it is killed. `why`: what it is killed for.
+  /// Requests a stack dump before the worker is killed. `why`: reason for the kill.
   void ask_for_dump(TimePoint now, std::string why);
-  /// The worker's output; empty means none yet.
+  /// The worker's dump; empty if there is none yet.
   [[nodiscard]] std::string dump() const;
 
   [[nodiscard]] WorkerStats stats() const;
@@ -115,29 +116,29 @@ class Seat {
   [[nodiscard]] std::uint64_t memory_limit() const noexcept;
 
   WorkerState state = WorkerState::Resting;
-  std::deque<Job> jobs;   // jobs without a result of the call that it works on; the first one's is next
-  std::size_t given = 0;  // samples of that call
+  std::deque<Job> jobs;   // jobs whose result is outstanding, the first one next
+  std::size_t given = 0;  // samples of the current call
   BackOff back_off;
-  TimePoint start_at{};                      // Resting
-  std::optional<TimePoint> dump_until = {};  // its stacks are being dumped
-  std::optional<TimePoint> kill_at = {};     // unless it has ended by then
+  TimePoint start_at{};                      // time of the restart, while Resting
+  std::optional<TimePoint> dump_until = {};  // while its stacks are being dumped
+  std::optional<TimePoint> kill_at = {};     // kill it then, unless it has ended
   std::optional<TimePoint> killed_at = {};
   std::optional<TimePoint> closing_since = {};
-  std::string fault;     // why it was killed
-  std::string too_late;  // why it will be
+  std::string fault;     // reason why it was killed
+  std::string too_late;  // reason why it will be killed
   std::string last_dump;
   bool stream_ended = false;
-  bool has_opened = false;  // so it owes a close()
-  bool closed = false;      // it has announced its end
-  bool cut_off = false;     // killed because the time for a stop was over
+  bool has_opened = false;  // so close() must be called
+  bool closed = false;      // it has announced that it is closed
+  bool cut_off = false;     // killed because the timeout of the stop expired
   std::uint64_t samples = 0;
   std::uint64_t starts = 0;
-  std::set<int> known = {};              // numbers of nodes whose names the worker has
-  bool told_gone = false;                // the source_gone() of any node may fail outside a call
-  std::deque<GoneSourceName> gone = {};  // ended sources that have not been sent to it
+  std::set<int> known = {};  // numbers of nodes whose names it has
+  bool told_gone = false;    // it was told of ended sources, so source_gone() may fail outside of a call
+  std::deque<GoneSourceName> gone = {};  // ended sources not yet sent to it
 
  private:
-  /// Makes a larger file for results. Returns why it cannot, or nothing.
+  /// Creates a larger file for results. Returns an error message, or an empty string.
   std::string grow_results(std::uint64_t bytes);
 
   const std::size_t number_;
@@ -145,11 +146,11 @@ class Seat {
   const CrewOptions& options_;
   Child child_;
   std::optional<Channel> channel_;
-  std::set<std::uint32_t> slabs_;       // slabs that the worker has mapped
-  std::uint64_t slabs_generation_ = 0;  // generation of the pool, at the last message about released slabs
+  std::set<std::uint32_t> slabs_;       // slabs mapped by the worker
+  std::uint64_t slabs_generation_ = 0;  // generation of the pool when released slabs were last sent
   std::map<std::uint64_t, Frame> leases_;
   Descriptor results_;
-  std::uint64_t results_size_ = 0;  // size of the file, which the worker may have failed to map
+  std::uint64_t results_size_ = 0;  // file size; the worker may have failed to map it
   Descriptor dump_;
 };
 

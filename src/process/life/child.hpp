@@ -11,20 +11,20 @@
 
 namespace freshframe::process {
 
-/// The descriptor of a worker's socket. Otherwise only stdin (/dev/null), stdout and stderr are open.
+/// File descriptor of a worker's socket. Only this one, stdin (/dev/null), stdout and stderr are open.
 inline constexpr int kWorkerSocket = 3;
-/// The descriptor of the page that it shares with its starter, if there is one.
+/// File descriptor of the page shared with the parent, if there is one.
 inline constexpr int kWorkerPage = 4;
 
 struct ChildOptions {
-  std::vector<std::string> arguments;    // the program first
+  std::vector<std::string> arguments;    // argv, including the program
   std::vector<std::string> environment;  // "NAME=value"
   int socket = -1;                       // becomes kWorkerSocket
-  int page = -1;                         // becomes kWorkerPage; -1 without one. Above kWorkerPage
-  std::optional<std::uint64_t> memory;   // bytes of data (RLIMIT_DATA)
+  int page = -1;                         // becomes kWorkerPage, -1 for none; must be greater than kWorkerPage
+  std::optional<std::uint64_t> memory;   // limit in bytes (RLIMIT_DATA)
 };
 
-/// The end of a process.
+/// How a process ended.
 struct ChildEnd {
   enum class Kind : std::uint8_t { Exited, Killed, Unknown };
   Kind kind = Kind::Unknown;
@@ -34,26 +34,26 @@ struct ChildEnd {
   [[nodiscard]] std::string text() const;
 };
 
-/// Owns a process that it has started, until reap() has returned its end. The thread that starts it must
-/// outlive it: the child asks for a signal when that thread ends.
+/// Owns a child process until reap() has returned how it ended. The thread that creates it must outlive it,
+/// because the child receives a signal when that thread ends.
 class Child {
  public:
   Child() noexcept = default;
-  /// Starts it in a new session, with no signal blocked or ignored. Throws Error.
+  /// Starts it in a new session, with default signal handling. Throws Error.
   explicit Child(const ChildOptions& options);
 
   [[nodiscard]] int pid() const noexcept { return pid_; }
-  /// Readable once the process has ended, even if one of its child processes still has the socket.
+  /// Becomes readable when the process has ended, even if a descendant still has the socket.
   [[nodiscard]] int descriptor() const noexcept { return handle_.get(); }
   explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
 
   void signal(int number) const noexcept;
-  /// Kills it and the processes of its session.
+  /// Kills the process and its session.
   void kill() const noexcept;
-  /// Returns the child's end, once; nothing while it runs. The rest of its session is killed before the
-  /// number can be given to another process.
+  /// Returns how the child ended, once; nullopt while it runs. Also kills the rest of its session, before the
+  /// session id can be reused.
   std::optional<ChildEnd> reap() noexcept;
-  /// The kernel function in which it waits, if known; for a process that survives its kill.
+  /// The kernel function that it waits in, if known. For a process that survives SIGKILL.
   [[nodiscard]] std::string waits_in() const;
   /// Never reaps it, because it cannot be killed.
   void abandon() noexcept;
@@ -63,10 +63,10 @@ class Child {
   Descriptor handle_;
 };
 
-/// Returns false if the kernel has no pidfds (before 5.3).
+/// Returns false if the kernel does not support pidfds (before 5.3).
 [[nodiscard]] bool can_watch_children() noexcept;
 
-/// Resident memory and processor time of a process; zeros when it has ended.
+/// Resident memory and CPU time of a process; zeros if it has ended.
 struct ProcessUse {
   std::uint64_t rss_bytes = 0;
   double cpu = 0;  // seconds

@@ -1,4 +1,4 @@
-// The memory that is left before the kernel's OOM killer acts.
+// How much memory can be allocated before the OOM killer acts.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,7 +13,7 @@ namespace freshframe::process {
 /// The memory of a memfd is charged to the control group. Beyond its limit the OOM killer ends a process,
 /// without an error for the caller (tried), so the limit must be checked before.
 [[nodiscard]] std::size_t memory_headroom(const std::string& root = "");
-/// The number of processes that the machine's OOM killer has ended so far; 0 if that is unknown.
+/// The number of processes killed by the machine's OOM killer so far; 0 if unknown.
 [[nodiscard]] std::size_t oom_kills(const std::string& root = "");
 
 }  // namespace freshframe::process

@@ -1,4 +1,4 @@
-// Memory without a name that can be passed to another process: memfds, their seals and mappings.
+// Anonymous memory that can be passed to another process: memfds, seals and mappings.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,22 +10,23 @@
 
 namespace freshframe::process {
 
-/// The operations that a seal forbids to the holders of a memory file.
+/// What a seal forbids to other holders of the file.
 enum class Sealed {
-  Size,       // shrink or grow it: a worker's results
-  Writing,    // write to it at all: for a message that is written once
-  NewWriters  // write to it, except through the existing mapping: pictures
+  Size,       // resizing: for a worker's results
+  Writing,    // all writing: for a message that is written once
+  NewWriters  // writing except through the existing mapping: for images
 };
 
-/// A memfd of `bytes` allocated bytes: a lack of memory is an Error here and not a SIGBUS later.
+/// A memfd with `bytes` of allocated memory, so that a lack of memory is an Error here and not a SIGBUS
+/// later.
 [[nodiscard]] Descriptor make_memory_file(const char* name, std::size_t bytes);
-/// Permanent: no seal can be added or removed afterwards.
+/// Permanent: seals cannot be added or removed afterwards.
 void seal(const Descriptor& file, Sealed what);
-/// A sealed memory file with the content `bytes`.
+/// A sealed memory file that contains `bytes`.
 [[nodiscard]] Descriptor make_message_file(std::span<const std::byte> bytes);
-/// Reads `into.size()` bytes from the file's start. False means it has fewer, or cannot be read.
+/// Reads `into.size()` bytes at `offset`. Returns false if the file is shorter or cannot be read.
 [[nodiscard]] bool read_file(int file, std::span<std::byte> into, std::uint64_t offset = 0) noexcept;
-/// Size of the file in bytes; 0 means unknown.
+/// Returns 0 if unknown.
 [[nodiscard]] std::size_t file_size(int file) noexcept;
 
 /// A mapping of a whole memory file.
@@ -34,7 +35,7 @@ class Mapping {
   enum class Access { ReadOnly, ReadWrite };
 
   Mapping() noexcept = default;
-  /// Throws Error. With `populate`, all of its pages are present at once.
+  /// Throws Error. With `populate`, all pages are allocated immediately.
   Mapping(int file, std::size_t bytes, Access access, bool populate = false);
   Mapping(Mapping&& other) noexcept;
   Mapping& operator=(Mapping&& other) noexcept;

@@ -1,4 +1,4 @@
-// The slabs of this process, the memory of pictures while a pipeline has a node in worker processes.
+// Shared memory for images, used while a pipeline has a node in worker processes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,32 +23,32 @@
 
 namespace freshframe::process {
 
-/// The free parts of a range of bytes. First fit from the lowest address, so that the high end becomes free.
-/// Not thread-safe.
+/// Manages the free ranges of a block of memory. First fit from the lowest address, so that the upper end
+/// becomes free. Not thread-safe.
 class FreeSpace {
  public:
   explicit FreeSpace(std::size_t bytes);
 
-  /// A slot's size: whole pages, in eight steps from one power of two to the next, so that pictures of
-  /// similar sizes fit into the same slots.
+  /// Slot sizes are whole pages, in eight steps per power of two, so that images of similar sizes fit in the
+  /// same slots.
   [[nodiscard]] static std::size_t slot_size(std::size_t bytes) noexcept;
 
-  /// The offset of a slot of slot_size(bytes); nothing: no part is large enough.
+  /// The offset of a new slot of slot_size(bytes), or nullopt if no free range is large enough.
   std::optional<std::size_t> take(std::size_t bytes);
-  /// Frees a slot that begins at `offset`.
+  /// Frees the slot that begins at `offset`.
   void give(std::size_t offset) noexcept;
   [[nodiscard]] bool all_free() const noexcept { return taken_.empty(); }
 
  private:
-  std::map<std::size_t, std::size_t> free_;   // offset, size; no two touch
-  std::map<std::size_t, std::size_t> taken_;  // offset, size
+  std::map<std::size_t, std::size_t> free_;   // offset to size; adjacent ranges are merged
+  std::map<std::size_t, std::size_t> taken_;  // offset to size
 };
 
-/// The only writable mapping of a sealed memory file: no other process can write to it, map it for writing,
-/// change its size or punch holes into it, with any descriptor. The pool manages the slots.
+/// The only writable mapping of a sealed memory file: other processes cannot write to it, map it writable,
+/// resize it or punch holes. The pool manages its slots.
 class Slab {
  public:
-  /// Throws Error when the memory is not available.
+  /// Throws Error if the memory is not available.
   Slab(std::uint32_t id, std::size_t bytes);
 
   [[nodiscard]] std::uint32_t id() const noexcept { return id_; }
@@ -72,15 +72,17 @@ struct SlabPlace {
   std::size_t offset = 0;
 };
 
-/// Thread-safe. A slab is made when the others are full, and released when it has been empty for a while.
+/// Thread-safe. A slab is created when the others are full, and released after it has been empty for a while.
 class SlabPool final : public core::PictureMemory {
  public:
   static constexpr std::size_t kSlabBytes = std::size_t{32} << 20;
-  static constexpr std::size_t kMostSlabs = 16;  // descriptors of this process and of each worker's messages
+  // limits the descriptors of this process and of each worker's messages
+  static constexpr std::size_t kMostSlabs = 16;
   static constexpr Seconds kKeepEmpty{5};
-  static constexpr std::size_t kReserve = std::size_t{32} << 20;  // room that a new slab must leave free
+  // memory that must remain free after a new slab
+  static constexpr std::size_t kReserve = std::size_t{32} << 20;
 
-  /// `headroom` returns the memory that is left, `slab_bytes` is the least size of a slab.
+  /// `headroom` returns the available memory. `slab_bytes` is the minimum size of a slab.
   explicit SlabPool(std::function<std::size_t()> headroom, std::size_t slab_bytes = kSlabBytes);
   ~SlabPool() override;
 
@@ -93,20 +95,20 @@ class SlabPool final : public core::PictureMemory {
   [[nodiscard]] std::uint64_t generation() const noexcept {
     return generation_.load(std::memory_order_acquire);
   }
-  /// The reason of the latest failed allocate(); empty means none failed.
+  /// The reason why the latest allocate() failed; empty if none has.
   [[nodiscard]] std::string why_refused() const;
-  /// Releases the slabs that have been empty since `before`.
+  /// Releases slabs that have been empty since `before`.
   void trim(TimePoint before);
-  /// Sets whether empty slabs are kept; at false a slab that becomes empty is released at once.
+  /// With false, a slab is released as soon as it is empty.
   void keep_empty(bool keeps);
-  /// Takes no lock, so that it works in a forked child, where a thread that does not exist there may hold a
-  /// lock.
+  /// Lock-free, so that it works in a forked child, where a lock may be held by a thread that does not exist
+  /// there.
   [[nodiscard]] bool owns(const void* address) const noexcept;
-  /// In a forked child: the address is in slabs of its parent, which continues to write to them. They are no
-  /// copies.
+  /// In a forked child: returns true if the address is in a slab of the parent, which is still shared and may
+  /// be overwritten by the parent.
   [[nodiscard]] static bool is_inherited(const void* address) noexcept;
 
-  /// The pool of this process, and the number of nodes that use it. While there are any, FramePool::get_shared()
+  /// The process's pool, and the number of nodes that use it. While there are any, FramePool::get_shared()
   /// uses its memory.
   [[nodiscard]] static SlabPool& get_shared();
   static void begin_use();
@@ -134,15 +136,15 @@ class SlabPool final : public core::PictureMemory {
   const std::size_t slab_bytes_;
   mutable Mutex mutex_;
   Condition grown_;
-  bool growing_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // a thread makes a slab
+  bool growing_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // a thread is creating a slab
   std::vector<Owned> owned_ FRESHFRAME_GUARDED_BY(mutex_);
   std::uint32_t next_id_ FRESHFRAME_GUARDED_BY(mutex_) = 1;
   bool keeps_empty_ FRESHFRAME_GUARDED_BY(mutex_) = true;
   std::string refused_ FRESHFRAME_GUARDED_BY(mutex_);
   TimePoint refused_at_ FRESHFRAME_GUARDED_BY(mutex_){};
   std::atomic<std::uint64_t> generation_{0};
-  std::atomic<bool> is_parents_{false};   // this process was forked: nothing in here is its own
-  std::array<Range, kMostSlabs> ranges_;  // written with mutex_, read without
+  std::atomic<bool> is_parents_{false};   // this process was forked, so nothing in here belongs to it
+  std::array<Range, kMostSlabs> ranges_;  // written under mutex_, read without it
 };
 
 /// Counts as one user of the shared pool.

@@ -1,5 +1,4 @@
-// Numbers and texts as bytes of a message, and back. Any bytes can be read: the result is a value or a
-// ProtocolError.
+// Serializes numbers and strings. Any bytes can be parsed: the result is a value or a ProtocolError.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,13 +16,13 @@
 
 namespace freshframe::process {
 
-/// The other process sent an invalid message. All further messages are ignored from then on.
+/// The other process sent an invalid message. All further messages from it are ignored.
 class ProtocolError : public Error {
  public:
   using Error::Error;
 };
 
-/// Both ends are the same program on the same machine, so numbers are sent in their form in memory.
+/// Both processes run the same program on the same machine, so numbers are sent in native representation.
 class ByteWriter {
  public:
   template <class T>
@@ -34,15 +33,15 @@ class ByteWriter {
   void put_bytes(std::span<const std::byte> bytes) {
     bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
   }
-  /// Puts the text's length, then its bytes.
+  /// Writes the length of the string, then its bytes.
   void put_text(std::string_view text) {
     put(static_cast<std::uint32_t>(text.size()));
     put_bytes(std::as_bytes(std::span(text)));
   }
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
-  /// Makes room for `size` bytes in all, so that they are not copied while they come.
+  /// Reserves `size` bytes in total.
   void reserve(std::size_t size) { bytes_.reserve(size); }
-  /// Leaves nothing.
+  /// Returns the bytes and empties the writer.
   [[nodiscard]] std::vector<std::byte> take() noexcept { return std::exchange(bytes_, {}); }
 
  private:
@@ -61,7 +60,7 @@ class ByteReader {
     std::memcpy(&value, from.data(), sizeof value);
     return value;
   }
-  /// A number from 0 to `most`.
+  /// Reads a number from 0 to `most`.
   template <class T>
   [[nodiscard]] T get_up_to(T most, const char* what) {
     const T value = get<T>();

@@ -1,4 +1,5 @@
-// One end of the socket between this process and a worker: whole messages, and descriptors in one direction.
+// One end of the socket between this process and a worker: whole messages, with file descriptors in one
+// direction.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,35 +14,35 @@
 
 namespace freshframe::process {
 
-/// A SOCK_SEQPACKET socket: a message arrives whole or not at all, and a peer's death is the end of the
-/// stream. Sending and receiving may be done by two threads; each by one at a time.
+/// A SOCK_SEQPACKET socket: a message arrives completely or not at all, and a peer's death ends the stream.
+/// One thread may send while another receives.
 class Channel {
  public:
-  static constexpr std::size_t kMostBytes = std::size_t{128} << 10;  // size of one message
-  static constexpr std::size_t kMostDescriptors = 2;                 // with one message
+  static constexpr std::size_t kMostBytes = std::size_t{128} << 10;  // per message
+  static constexpr std::size_t kMostDescriptors = 2;                 // per message
 
   enum class Wait : std::uint8_t { No, Yes };
   enum class Sent : std::uint8_t { Yes, Full, Gone };
   enum class Received : std::uint8_t { Message, Nothing, End };
 
-  /// `accepts_descriptors`: else a message with one is a ProtocolError.
+  /// Unless `accepts_descriptors`, a message with descriptors is a ProtocolError.
   Channel(Descriptor socket, bool accepts_descriptors);
 
-  /// Two connected sockets, both closed by exec.
+  /// Creates two connected sockets, both closed on exec.
   [[nodiscard]] static std::pair<Descriptor, Descriptor> make_pair();
 
-  /// Full: the peer has not read its messages, or the system is short of what a message needs.
+  /// Returns Full if the peer has not read its messages, or the system is out of a resource.
   [[nodiscard]] Sent send(std::span<const std::byte> message, std::span<const int> descriptors = {},
                           Wait wait = Wait::No);
-  /// Why the last send() was Full, for "was killed: ".
+  /// Why the last send() returned Full, to follow "was killed: ".
   [[nodiscard]] std::string why_full() const;
-  /// The next message; bytes() and descriptors() are then its own, until the next call. Throws ProtocolError for a
-  /// message that is too long, or if this process had no room for its descriptors.
+  /// Receives the next message; bytes() and descriptors() are valid until the next call. Throws ProtocolError
+  /// if a message is too long, or this process has no free descriptors for it.
   [[nodiscard]] Received receive(Wait wait);
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {buffer_.data(), size_}; }
   [[nodiscard]] std::vector<Descriptor>& descriptors() noexcept { return descriptors_; }
 
-  /// The peer reads the end of the stream after the last message, and can still answer.
+  /// Ends the stream after the last message. The peer can still answer.
   void end_sending() noexcept;
   [[nodiscard]] int descriptor() const noexcept { return socket_.get(); }
   void close() noexcept { socket_.reset(); }

@@ -1,4 +1,4 @@
-// The messages between this process and its workers. Both ends check every message before they use it.
+// Messages between this process and its workers. Both ends validate every message before they use it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace freshframe::process {
 
-/// Largest value in bytes within the message itself. Larger ones go through shared memory.
+/// Maximum size of a value inside a message. Larger ones are passed in shared memory.
 inline constexpr std::size_t kMostInline = std::size_t{64} << 10;
 inline constexpr std::size_t kMostParts = 1000;          // parts of a value
 inline constexpr std::size_t kMostReleased = 1000;       // leases in one message
@@ -24,11 +24,11 @@ inline constexpr std::size_t kMostResultsOfCall = 1000;  // results of one call
 inline constexpr std::size_t kMostSourcesGone = 100;     // in one message
 inline constexpr int kMostNodes = 1 << 27;               // nodes of a pipeline, including former ones
 inline constexpr std::size_t kMostText = 16 << 10;       // bytes of an exception's text or traceback
-inline constexpr std::uint8_t kNoValue = 0;              // a value's kind: no value
+inline constexpr std::uint8_t kNoValue = 0;              // kind of a ValueMessage that contains no value
 
-inline constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;  // the addresses of one process
+inline constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 46;  // size of a process's address space
 
-/// The bound of a number that is not negative, and what the number is.
+/// The upper limit of a non-negative number, and its name.
 template <class T>
 struct Most {
   T most;
@@ -52,7 +52,7 @@ void name_leases(auto& io, auto& leases) {
 enum class ToWorker : std::uint8_t { Init = 1, Slab, SlabGone, Request, Memory, Node, SourceGone };
 enum class ToParent : std::uint8_t { Hello = 1, Opened, Need, Reply, Failed, Released, Log, Closed };
 
-/// The position of one plane in the slabs.
+/// Position of a plane in the slabs.
 struct PlanePlace {
   std::uint32_t slab = 0;
   std::uint64_t offset = 0;
@@ -65,14 +65,14 @@ struct PlanePlace {
   }
 };
 
-/// A picture as positions in the slabs.
+/// An image, as positions in the slabs.
 struct PictureMessage {
   PictureFormat format;
   std::vector<PlanePlace> planes;
 };
 
-/// A value's bytes: of one kind, in several parts. They follow the message or are in shared memory: in a
-/// slab's slot (to a worker) or in the worker's result memory (to the parent).
+/// A value's bytes, of one kind and in several parts. They follow the message or are in shared memory: in a
+/// slab's slot (to a worker), or in the worker's result memory (to the parent).
 struct ValueMessage {
   std::uint8_t kind = kNoValue;
   std::vector<std::uint64_t> parts;  // sizes
@@ -100,21 +100,21 @@ struct ValueMessage {
 struct InitMessage {
   static constexpr auto kKind = ToWorker::Init;
 
-  std::uint64_t bytes = 0;  // size of the attached file; the second file is for dumps of stacks
-  std::string node = {};    // the name of the worker's node
+  std::uint64_t bytes = 0;  // size of the attached file; a second file is for stack dumps
+  std::string node = {};    // name of the worker's node
 
   static void fields(auto& io, auto& self) {
     io.number(self.bytes, most_bytes("the size of a file"));
     io.text(self.node);
   }
 };
-/// A node, before the first sample that names it.
+/// Announces a node before the first sample that refers to it.
 struct NodeMessage {
   static constexpr auto kKind = ToWorker::Node;
 
   int number = -1;
   std::string name;
-  std::string stream;  // the stream that begins there
+  std::string stream;  // name of the stream that begins there
 
   static void fields(auto& io, auto& self) {
     io.number(self.number, Most<int>{kMostNodes, "the number of a node"});
@@ -126,7 +126,7 @@ struct GoneSourceName {
   int number = -1;
   std::string name;
 };
-/// These sources give nothing more.
+/// These sources have ended.
 struct SourceGoneMessage {
   static constexpr auto kKind = ToWorker::SourceGone;
 
@@ -157,20 +157,20 @@ struct SlabGoneMessage {
 
   static void fields(auto& io, auto& self) { io.number(self.id); }
 };
-/// The method that a worker is to call.
+/// The method that a worker should call.
 enum class Call : std::uint8_t { Process, OnTick, Finish };
 struct RequestMessage {
   static constexpr auto kKind = ToWorker::Request;
 
   std::uint64_t id = 0;
   Call call = Call::Process;
-  std::uint64_t lease = 0;  // lease of the picture; 0 if the sample has none
+  std::uint64_t lease = 0;  // lease of the image; 0 if the sample has none
   Stamp stamp;
   int node = -1;
   std::uint64_t dropped = 0;
-  std::vector<PictureMessage> forms;  // the same picture in several formats; the first is the frame's own
+  std::vector<PictureMessage> forms;  // the same image in several formats, the frame's own first
   ValueMessage value;
-  std::uint32_t more = 0;  // requests that follow and belong to the same call
+  std::uint32_t more = 0;  // number of following requests that belong to the same call
 
   static void fields(auto& io, auto& self) {
     io.number(self.id);
@@ -189,8 +189,9 @@ struct RequestMessage {
 struct MemoryMessage {
   static constexpr auto kKind = ToWorker::Memory;
 
-  std::uint64_t bytes = 0;  // size of the attached file, or 0 without one: the worker keeps its memory
-  std::string why;          // why it gets no memory, or empty
+  // size of the attached file, or 0 if there is none and the worker keeps its memory
+  std::uint64_t bytes = 0;
+  std::string why;  // why the request is refused, or empty
 
   static void fields(auto& io, auto& self) {
     io.number(self.bytes, most_bytes("the size of a file"));
@@ -205,13 +206,13 @@ struct HelloMessage {
 
   static void fields(auto& io, auto& self) { io.text(self.version); }
 };
-/// The node was opened.
+/// open() has returned.
 struct OpenedMessage {
   static constexpr auto kKind = ToParent::Opened;
 
   static void fields(auto& /*io*/, auto& /*self*/) {}
 };
-/// It was closed.
+/// close() has returned.
 struct ClosedMessage {
   static constexpr auto kKind = ToParent::Closed;
 
@@ -221,7 +222,7 @@ struct NeedMessage {
   static constexpr auto kKind = ToParent::Need;
 
   std::uint64_t bytes = 0;
-  std::uint64_t has = 0;  // bytes that the worker has mapped: it alone knows
+  std::uint64_t has = 0;  // bytes that the worker has mapped, which only it knows
 
   static void fields(auto& io, auto& self) {
     io.number(self.bytes, most_bytes("the size of a result"));
@@ -229,19 +230,19 @@ struct NeedMessage {
   }
 };
 enum class ResultKind : std::uint8_t { Nothing, Input, Picture, Value };
-/// One result of a call. `more` results of the same call follow, and are laid out after this one in the result
-/// memory. Only together they count.
+/// One result of a call. `more` results of the same call follow, stored after this one in the result memory.
+/// They take effect only together.
 struct ReplyMessage {
   static constexpr auto kKind = ToParent::Reply;
 
   std::uint64_t id = 0;
   std::uint32_t more = 0;
-  std::optional<Stamp> like;  // stamp of the sample that it belongs to; empty means the request's
+  std::optional<Stamp> like;  // stamp of the sample that it belongs to; nullopt for the request's own
   ResultKind kind = ResultKind::Nothing;
-  PixelFormat form = PixelFormat::Gray;  // Input: the form of the input frame
-  PictureFormat picture;                 // Picture: in the layout of a FrameBuilder, in the result memory
-  std::uint64_t offset = 0;              // Picture
-  ValueMessage value;                    // Value
+  PixelFormat form = PixelFormat::Gray;  // Input: format of the input frame
+  PictureFormat picture;                 // Picture: laid out as by FrameBuilder, in the result memory
+  std::uint64_t offset = 0;              // Picture only
+  ValueMessage value;                    // Value only
   std::vector<std::uint64_t> released;
 
   static void fields(auto& io, auto& self) {
@@ -270,13 +271,13 @@ struct ReplyMessage {
 struct FailedMessage {
   static constexpr auto kKind = ToParent::Failed;
 
-  std::uint64_t id = 0;  // 0: outside process()
+  std::uint64_t id = 0;  // 0: outside of process()
   std::string text;
   std::string traceback;
-  ValueMessage error = {};  // the exception itself
+  ValueMessage error = {};  // the exception object
   std::vector<std::uint64_t> released;
-  bool whole = false;            // the call failed for all its requests, and `id` is the first
-  bool is_device_error = false;  // a DeviceError, whatever its class in the worker
+  bool whole = false;            // the call failed for all its requests; `id` is the first
+  bool is_device_error = false;  // it is a DeviceError, whatever its class in the worker
 
   static void fields(auto& io, auto& self) {
     io.number(self.id);
@@ -312,22 +313,23 @@ struct LogMessage {
 template <class Message>
 concept SentMessage = requires { Message::kKind; };
 
-/// Bytes of one of the messages above, from its kind on; the value's own bytes are appended by the writer.
+/// Serializes one of the messages above, including its kind. The value's bytes must be appended by the
+/// caller.
 template <SentMessage Message>
 [[nodiscard]] ByteWriter write(const Message& message);
 
-/// The kind, which is the first byte. Throws ProtocolError if no kind has that number.
+/// Reads the kind, which is the first byte. Throws ProtocolError if it is unknown.
 [[nodiscard]] ToWorker read_to_worker(ByteReader& reader);
 [[nodiscard]] ToParent read_to_parent(ByteReader& reader);
-/// The rest of the message of that kind. Throws ProtocolError unless it is complete and valid. Spans refer to the bytes
-/// read.
+/// Reads the rest of a message of this kind. Throws ProtocolError unless it is complete and valid. Spans
+/// refer to the reader's bytes.
 template <SentMessage Message>
 [[nodiscard]] Message read(ByteReader& reader);
 
-/// The size in bytes of a plane of `rows` rows, from its first byte to its last; throws ProtocolError for an
+/// Size in bytes of a plane of `rows` rows, from the first byte to the last. Throws ProtocolError for an
 /// invalid stride.
 [[nodiscard]] std::uint64_t plane_extent(const Plane& shape, std::int64_t stride);
-/// Throws ProtocolError unless `bytes` at `offset` are within `size`.
+/// Throws ProtocolError unless the range is within `size`.
 void check_within(std::uint64_t offset, std::uint64_t bytes, std::uint64_t size, const char* what);
 
 }  // namespace freshframe::process

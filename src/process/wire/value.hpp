@@ -1,4 +1,4 @@
-// Values between processes: bytes in parts, of a kind that the embedder defines.
+// Serialized values: bytes in several parts, of a kind that the embedder defines.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace freshframe::process {
 
-/// A value to be sent. `keeps` owns the memory of the parts.
+/// A value to send. `keeps` owns the memory of the parts.
 struct EncodedValue {
   std::uint8_t kind = kNoValue;
   std::vector<std::span<const std::byte>> parts;
@@ -20,15 +20,15 @@ struct EncodedValue {
 
   [[nodiscard]] std::size_t size() const noexcept;
   [[nodiscard]] std::vector<std::uint64_t> sizes() const;
-  /// Writes the parts one after the other.
+  /// Writes the parts consecutively.
   void copy_to(std::byte* memory) const noexcept;
 };
 
-/// A received value, in separate memory.
+/// A received value, which owns its memory.
 class ReceivedValue {
  public:
   ReceivedValue() noexcept = default;
-  /// The caller fills in the bytes. Throws ProtocolError for a size beyond `limit`.
+  /// The caller fills in the bytes. Throws ProtocolError if the size exceeds `limit`.
   ReceivedValue(const ValueMessage& message, std::uint64_t limit);
 
   [[nodiscard]] std::uint8_t kind() const noexcept { return kind_; }

@@ -1,4 +1,4 @@
-// The worker's end: samples over read-only memory of the parent, results back, leases.
+// The worker's side: receives samples in the parent's read-only memory, sends results, and returns leases.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,36 +23,36 @@
 
 namespace freshframe::process {
 
-/// The data that a worker gets at its start.
+/// What a worker receives at its start.
 struct WorkerInit {
   std::vector<std::byte> payload;
-  Descriptor stacks;  // for dumps of stacks
-  std::string node;   // the name of this worker's node
+  Descriptor stacks;  // for stack dumps
+  std::string node;   // name of this worker's node
 };
 
-/// One result of a call: a value, or a frame where the value is of kind kNoValue.
+/// One result of a call: a value, or a frame if the value is of kind kNoValue.
 struct WorkerResult {
   EncodedValue value;
   Frame frame;
-  std::optional<Stamp> like;  // stamp of the sample that it belongs to; empty means the request's
+  std::optional<Stamp> like;  // stamp of the sample that it belongs to; nullopt for the request's own
 };
 
-/// A sample to process. `value` is of kind kNoValue when the sample's value is its frame, or it has none. With `gone`
-/// it is not a sample, and has no answer: these sources have ended.
+/// A sample to process. `value` is of kind kNoValue if the sample's value is its frame, or there is none. If
+/// `gone` is set, it is not a sample and needs no reply: these sources have ended.
 struct WorkerRequest {
   std::uint64_t id = 0;
-  Call call = Call::Process;  // for another call the sample has a stamp only
+  Call call = Call::Process;  // for other calls, the sample has only a stamp
   AnySample sample;
   ReceivedValue value;
-  std::uint32_t more = 0;  // requests of the same call, which follow
+  std::uint32_t more = 0;  // number of following requests of the same call
   std::vector<GoneSourceName> gone = {};
 };
 
-/// One per worker process. receive() and the answers come from one thread; frames may be dropped, and log()
-/// called, by any.
+/// One per worker process. receive() and the replies must be called on one thread. Frames may be released,
+/// and log() called, on any thread.
 class WorkerEnd {
  public:
-  /// Makes no guard with parent 0 (for tests): the process outlives its parent.
+  /// A parent of 0 (for tests) creates no guard, so the process outlives its parent.
   WorkerEnd(Descriptor socket, int parent, const PixelOps& ops);
   WorkerEnd(const WorkerEnd&) = delete;
   WorkerEnd& operator=(const WorkerEnd&) = delete;
@@ -61,32 +61,31 @@ class WorkerEnd {
   void hello(const std::string& version);
   [[nodiscard]] WorkerInit init();
   void report_open();
-  /// Waits. False means interrupted by a signal, call again; `request` is unchanged. An ended stream sets
-  /// `ended`.
+  /// Waits for a request. Returns false if interrupted by a signal: `request` is unchanged, call again. Sets
+  /// `ended` at the end of the stream.
   [[nodiscard]] bool receive(WorkerRequest& request);
   [[nodiscard]] bool has_ended() const noexcept { return ended_; }
-  /// A call threw because the parent process has ended.
+  /// Returns true if a call threw because the parent process has ended.
   [[nodiscard]] bool parent_ended() const noexcept { return parent_ended_; }
 
-  /// The nodes that samples named first since the last call.
+  /// The nodes that requests have referred to for the first time since the last call.
   [[nodiscard]] std::vector<NodeMessage> take_new_nodes() noexcept { return std::exchange(new_nodes_, {}); }
 
-  /// Answers the first request without an answer with all results of the call, at most kMostResultsOfCall;
-  /// throws Error when all have one. The request's own frame is returned by reference, another one is copied.
+  /// Answers the oldest request with all results of the call, at most kMostResultsOfCall. Throws Error if
+  /// there is no open request. The request's own frame is returned by reference; others are copied.
   void reply_all(std::span<const WorkerResult> results);
-  /// The call that failed: open() or close(), the node on the first request without an answer, or on all of
-  /// them.
+  /// What failed: open() or close() (Outside), the oldest request, or all requests of the call.
   enum class Failed : std::uint8_t { Outside, Request, Call };
   /// An exception of the node.
   struct Raised {
     std::string text;
     std::string traceback = {};
-    EncodedValue error = {};  // the exception itself, if it can be sent
+    EncodedValue error = {};  // the exception object, if it can be sent
     bool is_device_error = false;
   };
   void fail(Failed what, const Raised& raised);
   void report_closed();
-  /// Never waits; false means dropped.
+  /// Never blocks. Returns false if the record was dropped.
   [[nodiscard]] bool log(int level, const std::string& logger, const std::string& text);
 
  private:
@@ -99,35 +98,35 @@ class WorkerEnd {
   [[nodiscard]] Frame wrap_frame(const RequestMessage& message);
   [[nodiscard]] Picture view_picture(const PictureMessage& message) const;
   [[nodiscard]] ReceivedValue view_value(const ValueMessage& message) const;
-  /// Makes room for `bytes` in the result memory, and waits until the parent has read its content; throws
+  /// Makes room for `bytes` in the result memory, and waits until the parent has read its contents. Throws
   /// Error with the parent's reason.
   void need(std::uint64_t bytes);
   void send(const ByteWriter& message);
   [[noreturn]] void throw_parent_ended();
-  /// The message for one result, whose bytes in the result memory begin at `end`, which moves to their end.
+  /// Describes one result, whose bytes in the result memory begin at `end`. Advances `end`.
   [[nodiscard]] ReplyMessage describe(const WorkerResult& result, std::uint64_t& end);
-  /// Copies a result to its place in the result memory.
+  /// Copies a result to the result memory.
   void put_shared(const ReplyMessage& message, const WorkerResult& result);
-  /// Drops the first request. Returns the leases for its answer.
+  /// Removes the oldest request. Returns the leases to send with its reply.
   std::vector<std::uint64_t> end_request();
 
   std::shared_ptr<Leases> leases_;
   const PixelOps& ops_;
   std::map<std::uint32_t, std::shared_ptr<const Mapping>> slabs_;
   Mapping results_;
-  std::string refused_;          // the parent's reason for no memory
-  bool answered_ = false;        // the parent, about memory
-  bool results_unread_ = false;  // a result of this call was put there
+  std::string refused_;          // the parent's reason for refusing memory
+  bool answered_ = false;        // the parent has answered the request for memory
+  bool results_unread_ = false;  // a result of this call is in the result memory
   struct Pending {
     std::uint64_t id = 0;
     Frame input;
-    std::vector<PixelFormat> sent;  // the formats in which it was sent
+    std::vector<PixelFormat> sent;  // formats in which it was sent
   };
-  /// Throws Error if no request waits.
+  /// Throws Error if there is no open request.
   Pending& first_pending();
   std::vector<NodeMessage> new_nodes_;
-  std::vector<GoneSourceName> gone_;  // sources, which the node has not been told
-  std::deque<Pending> pending_;       // requests without an answer
+  std::vector<GoneSourceName> gone_;  // ended sources that the node has not been told of
+  std::deque<Pending> pending_;       // requests without a reply
   bool ended_ = false;
   bool parent_ended_ = false;
   std::optional<OrphanGuard> guard_;
