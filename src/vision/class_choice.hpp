@@ -1,4 +1,4 @@
-// Classes that an option chooses by name.
+// Helpers for options that select a class by name.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,8 +13,8 @@
 
 namespace freshframe::vision {
 
-/// The classes' names as a column of texts, which boxes have instead of `names` where one class_id has two;
-/// null means none.
+/// The class names as a column of strings, which boxes have instead of `names` if one class_id has several
+/// names; otherwise null.
 inline const std::vector<std::string>* class_texts(const Detections& found) noexcept {
   const auto* const column = found.names ? nullptr : find_column(found.data, "class_name");
   if (column == nullptr || !column->shape.empty()) return nullptr;
@@ -22,13 +22,13 @@ inline const std::vector<std::string>* class_texts(const Detections& found) noex
   return texts != nullptr && texts->size() == found.boxes.size() ? texts : nullptr;
 }
 
-/// The name of a box's class, or its number.
+/// The class name of a box, or its number as a string.
 inline std::string find_class_name(const Detections& found, std::size_t index) {
   const auto* const texts = class_texts(found);
   return texts != nullptr ? (*texts)[index] : class_name(found.names, found.boxes[index].class_id);
 }
 
-/// Whether one of the names is the chosen one. A class without a name is chosen by its number.
+/// Returns true if `names` contains the selected class. A class without a name is selected by its number.
 inline bool is_class_name(const std::string& chosen, const std::vector<std::string>& names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i].empty() ? chosen == std::to_string(i) : chosen == names[i]) return true;
@@ -36,7 +36,7 @@ inline bool is_class_name(const std::string& chosen, const std::vector<std::stri
   return false;
 }
 
-/// The classes' names for a message, or their numbers: the first ten.
+/// For messages: the first ten class names, or numbers.
 inline std::string first_classes(const std::vector<std::string>& names) {
   constexpr std::size_t kMostShown = 10;
   std::string known;
@@ -46,9 +46,9 @@ inline std::string first_classes(const std::vector<std::string>& names) {
   return known;
 }
 
-/// Throws Error when no box can have the chosen class: a misspelled one would choose nothing, forever. A class
-/// without a name is chosen by its number. `who`: the begin of the message. Without boxes nothing is known and
-/// nothing wrong; nor is it where the last name is empty, which says that there may be more.
+/// Throws Error if no box can have the selected class, because a misspelled name would never match anything.
+/// A class without a name is selected by its number. `who`: the beginning of the message. Does not throw
+/// without boxes, or if the last name is empty, which means that there may be more classes.
 inline void check_class(const std::string& who, const std::string& chosen, const Detections& found) {
   if (found.boxes.empty() || class_texts(found) != nullptr) return;
   if (!found.names) {

@@ -1,4 +1,4 @@
-// The counter of objects that cross a line.
+// The node that counts objects crossing a line.
 // SPDX-License-Identifier: Apache-2.0
 //
 // An object has crossed when it was seen clearly on one side and then clearly on the other, and its path
@@ -30,9 +30,10 @@ struct State {
   double seen = 0;  // seconds
   double x = 0;
   double y = 0;
-  double distance = 0;  // from the line, pixels: positive on its right, seen from start to end
-  int side = 0;         // the side where it was last seen clearly: -1, 1, or 0 for none
-  int through = 0;      // crossings of the line since then: forward ones less backward ones
+  // signed distance from the line in pixels: positive on its right, seen from start to end
+  double distance = 0;
+  int side = 0;     // the side where it was last clearly seen: -1, 1, or 0 for none
+  int through = 0;  // crossings since then: forward minus backward
   Crossing latest{};
 };
 
@@ -49,7 +50,7 @@ struct Counted {
   LineCounts counts;
   PictureSize size;
   std::optional<Line> line;
-  bool is_moved = false;  // the line, since the last sample
+  bool is_moved = false;  // the line has moved since the last sample
 };
 
 Line line_between(const Point& start, const Point& end) {
@@ -113,7 +114,7 @@ struct LineCounter::Impl {
     return counted;
   }
 
-  // Moves the places into a picture of another size.
+  // Scales the positions for an image of another size.
   static void move(Counted& counted, double by_x, double by_y) {
     for (auto& [id, state] : counted.things.all()) {
       state.x *= by_x;
@@ -123,7 +124,7 @@ struct LineCounter::Impl {
                             static_cast<float>(state.latest.point.y * by_y)};
     }
   }
-  // Where the objects are, seen from a line that was moved: on which side they show with their next position.
+  // After the line was moved: each object's side is set at its next position.
   static void begin_again(Counted& counted) {
     for (auto& [id, state] : counted.things.all()) {
       state.distance = distance_to(*counted.line, state.x, state.y);
@@ -168,7 +169,7 @@ struct LineCounter::Impl {
   const LineCounterOptions options;
   vision::NextValue<Ends> next;
 
-  // ---- of the node's thread
+  // ---- used on the node's thread
   Ends ends;
   std::map<int, Counted> sources;
   vision::Placement placement;
@@ -204,7 +205,7 @@ void LineCounter::Impl::see(Counted& counted, const Sighting& seen) const {
   *before = now;
 }
 
-// The path from one sighting to the next.
+// Counts a crossing on the path from one sighting to the next.
 void LineCounter::Impl::cross(const Line& line, const State& from, State& to, const Sighting& seen) {
   const bool forward = to.distance >= 0;
   if (forward == (from.distance >= 0)) return;

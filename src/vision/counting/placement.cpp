@@ -1,4 +1,4 @@
-// Checks of points against shares and against the picture.
+// Checks whether points are fractions of the image, and whether they are inside it.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/counting/placement.hpp"
 
@@ -76,7 +76,7 @@ void Placement::see(const FrameSizes::Owner& owner, std::span<const Point> point
 
 namespace {
 
-// Positive when `c` is to the right of the path from a to b, in a picture whose y points downwards.
+// Positive if `c` is to the right of the path from a to b (y points downwards).
 double turn(const Point& a, const Point& b, const Point& c) {
   return (double{b.x} - a.x) * (double{c.y} - a.y) - (double{b.y} - a.y) * (double{c.x} - a.x);
 }
@@ -124,7 +124,7 @@ void check(const std::string& who, const std::vector<Point>& corners) {
   }
   for (std::size_t i = 0; i < count; ++i) {
     for (std::size_t j = i + 2; j < count; ++j) {
-      if (i == 0 && j == count - 1) continue;  // neighbours
+      if (i == 0 && j == count - 1) continue;  // adjacent sides
       if (!meet(corners[i], corners[i + 1], corners[j], corners[(j + 1) % count])) continue;
       throw OptionError(who + " needs corners in their order around the zone, but the edges from corner " +
                         std::to_string(i) + " and from corner " + std::to_string(j) + " cross");

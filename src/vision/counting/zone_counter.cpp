@@ -29,7 +29,7 @@ namespace freshframe::vision {
 namespace {
 
 constexpr double kMostGap = 1e6;            // seconds
-constexpr PictureSize kSquare{1000, 1000};  // to check shares without a picture
+constexpr PictureSize kSquare{1000, 1000};  // to check fractions without an image
 
 void check_seconds(const std::string& who, const char* option, double seconds) {
   if (seconds > 0 && seconds <= kMostGap) return;
@@ -48,26 +48,25 @@ struct BorderCrossing {
   double pts = 0;
 };
 
-/// The state of an object and a zone.
+/// The state of an object with respect to a zone.
 struct ZoneState {
   double seen = 0;  // seconds
   double x = 0;
   double y = 0;
-  double depth = 0;  // pixels from the border, positive inside
-  int side = 0;      // the side where it was last seen clearly: 1 inside, -1 outside, 0 none
+  double depth = 0;  // distance from the border in pixels, positive inside
+  int side = 0;      // the side where it was last clearly seen: 1 inside, -1 outside, 0 none
   int class_id = 0;
-  bool gone = false;   // its visit has ended because it was not seen: it is seen as if for the first time
-  double entered = 0;  // begin of the present visit, while it is inside
+  bool gone = false;   // its visit ended because it was not seen: the next sighting counts as the first
+  double entered = 0;  // start of the current visit, while inside
   double inside = 0;   // when it was last seen inside, in seconds
-  std::optional<BorderCrossing> border =
-      {};  // the latest, even if the object was not yet clear of the border
+  std::optional<BorderCrossing> border = {};  // the latest, even if the object is not clear of the border yet
   bool loiters = false;
 
   [[nodiscard]] bool is_inside() const noexcept { return !gone && (side == 0 ? depth > 0 : side > 0); }
 };
 
-// The straight path of an object between two sightings. An object that is slow is near the border for several
-// sightings, and is counted when it is clear of the border, with the place and the time at which it crossed.
+// The straight path of an object between two sightings. A slow object is near the border for several
+// sightings. It is counted once it is clear of the border, with the place and time of the crossing.
 class ZoneStep {
  public:
   ZoneStep(std::int64_t id, const ZoneState& before, ZoneState& now, const Polygon& zone)
@@ -84,7 +83,7 @@ class ZoneStep {
       cross(now_.side > 0, now_.border.value_or(at(1)), counts);
       return;
     }
-    // Through the zone, or out of it and back.
+    // Through the zone, or out of it and back in.
     for (std::size_t i = 0; i + 1 < borders_.size(); ++i) {
       const BorderCrossing middle = at((borders_[i] + borders_[i + 1]) / 2);
       if (-now_.side * zone_.depth(middle.x, middle.y) <= margin) continue;
@@ -106,7 +105,7 @@ class ZoneStep {
       now_.entered = border.pts;
       now_.loiters = false;
     } else if (before_.gone) {
-      counts.lost -= 1;  // its visit has ended as lost before
+      counts.lost -= 1;  // its visit was counted as lost
     } else {
       counts.visits.push_back({.id = id_,
                                .class_id = now_.class_id,
@@ -125,13 +124,13 @@ class ZoneStep {
   const ZoneState& before_;
   ZoneState& now_;
   const Polygon& zone_;
-  std::vector<double> borders_;  // shares of the path
+  std::vector<double> borders_;  // positions of the crossings on the path, 0 to 1
 };
 
-/// One zone: who is in it, in each source, with visits and crossings. One thread at a time.
+/// A zone and the objects in it, per source, with visits and crossings. Not thread-safe.
 class Zone {
  public:
-  /// `who`: for messages, such as "the zone 'till'". Throws OptionError.
+  /// `who`: for error messages, such as "the zone 'till'". Throws OptionError.
   Zone(std::string who, const ZoneOptions& options) : who_(std::move(who)), options_(options) {
     check_margin(who_.c_str(), options.margin);
     if (options.loiter_after) check_seconds(who_, "loiter_after", *options.loiter_after);
@@ -142,7 +141,7 @@ class Zone {
     } else if (!options.corners.empty()) {
       refuse_shares(who_.c_str(), options.corners, OnePixel::Refused);
     }
-    static_cast<void>(Polygon(who_.c_str(), corners_in(kSquare)));  // refuses bad corners now
+    static_cast<void>(Polygon(who_.c_str(), corners_in(kSquare)));  // rejects invalid corners now
   }
 
   /// The counts of a source with the tracks of one more picture; without these tracks. Throws Error for tracks
@@ -156,7 +155,8 @@ class Zone {
     counted.counts.visits.clear();
     counted.counts.loitered.clear();
     if (std::exchange(counted.is_moved, false)) begin_again(counted);
-    // Before advance(), which forgets objects that were not seen for long. After a step back in time no object stays.
+    // Before advance(), which forgets objects that have not been seen for long. If time goes backwards, all
+    // objects are forgotten.
     check_time(pts);
     const bool is_step_back = pts < counted.things.now();
     lose(counted,
@@ -179,7 +179,7 @@ class Zone {
     return result;
   }
 
-  /// Warns about a zone in pixels that is outside of the frame, or in frames that have changed their size.
+  /// Warns if a zone in pixels is outside of the frame, or if the frame size changes.
   void check_place(std::string_view node, PictureSize size, int source) {
     if (options_.relative) return;
     placement_.see(
@@ -190,7 +190,7 @@ class Zone {
     sources_.erase(source);
     placement_.forget(source);
   }
-  /// From the next update() on. The counts go on.
+  /// Takes effect at the next update(). Counts continue.
   void change(const Zone& to) {
     options_ = to.options_;
     placement_ = {};
@@ -203,11 +203,11 @@ class Zone {
  private:
   struct OfSource {
     Sightings<ZoneState> things;
-    std::set<std::int64_t> inside;  // ids of `things` that are: most of a long time are not
+    std::set<std::int64_t> inside;  // ids of `things` inside the zone; usually only a few
     ZoneCounts counts;
     PictureSize size;
     std::optional<Polygon> area;
-    bool is_moved = false;  // the zone, since the last sample
+    bool is_moved = false;  // the zone has moved since the last sample
   };
 
   OfSource& get_source(int source, PictureSize size) {
@@ -217,7 +217,7 @@ class Zone {
     if (counted.area && !other_size && !counted.is_moved) return counted;
     const bool is_first = !counted.area;
     auto corners = corners_in(size);
-    // It throws for a zone of less than a pixel, and all stays as it was.
+    // Throws for a zone smaller than a pixel, before anything is changed.
     counted.area = Polygon(who_.c_str(), corners);
     counted.counts.corners = std::move(corners);
     const auto before = std::exchange(counted.size, size);
@@ -227,7 +227,7 @@ class Zone {
       return counted;
     }
     if (!other_size || before.width <= 0) return counted;
-    for (auto& [id, state] : counted.things.all()) {  // the same places in the other picture
+    for (auto& [id, state] : counted.things.all()) {  // scale the positions to the new image size
       state.x *= static_cast<double>(size.width) / before.width;
       state.y *= static_cast<double>(size.height) / before.height;
       if (counted.is_moved) continue;
@@ -236,7 +236,7 @@ class Zone {
     }
     return counted;
   }
-  // Longer than max_gap, after which an object is not inside any more.
+  // Longer than max_gap, after which an object no longer counts as inside.
   [[nodiscard]] double time_to_remember() const noexcept { return std::max(600.0, 2 * options_.max_gap); }
   [[nodiscard]] std::vector<Point> corners_in(PictureSize size) const {
     return options_.relative ? scaled(who_.c_str(), options_.corners, size) : options_.corners;
@@ -249,7 +249,7 @@ class Zone {
     const auto limit = options_.loiter_after_of.find(class_name(found.names, class_id));
     return limit == options_.loiter_after_of.end() ? options_.loiter_after : limit->second;
   }
-  /// Throws Error for loiter_after_of with a class that no object can have.
+  /// Throws Error if loiter_after_of contains a class that no object can have.
   void check_loiter(const Circles& /*found*/) const {
     if (options_.loiter_after_of.empty()) return;
     throw Error(who_ +
@@ -302,9 +302,9 @@ class Zone {
       counted.inside.erase(id);
     }
   }
-  /// After a move of the zone: who is inside now.
+  /// After the zone was moved: determines who is inside.
   static void begin_again(OfSource& counted) {
-    // An object that the move has put on the other side is seen as if for the first time.
+    // An object that is now on the other side is treated as if seen for the first time.
     for (auto& [id, state] : counted.things.all()) {
       state.depth = counted.area->depth(state.x, state.y);
       if (state.gone || (state.depth > 0) == counted.inside.contains(id)) continue;
@@ -331,7 +331,7 @@ class Zone {
       state->gone = true;
       if (state->side != 0)
         end_as_lost(counted.counts, id,
-                    *state);  // otherwise it is on the border ever since: it has not visited
+                    *state);  // otherwise it has been on the border throughout, which is not a visit
       return true;
     });
   }
@@ -400,7 +400,7 @@ struct ZoneCounter::Impl {
   }
 
   vision::NextValue<Named> next;
-  Named zones;  // zones of the node's thread
+  Named zones;  // used on the node's thread
 };
 
 bool Zones::has_events() const noexcept {

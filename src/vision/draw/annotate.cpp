@@ -1,4 +1,4 @@
-// The node that draws results into a copy of their picture.
+// The node that draws results onto a copy of the image.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/frame.hpp"
@@ -32,9 +32,9 @@ namespace freshframe::vision {
 
 namespace {
 
-/// The frame's pixels in separate memory and in its own format. Gray becomes I420, which has colour.
+/// A copy of the frame in its own format, except that gray becomes I420, which has color.
 [[nodiscard]] FrameBuilder drawable_copy(const Frame& frame) {
-  constexpr int kNeutral = 128;  // chroma without a colour
+  constexpr int kNeutral = 128;  // neutral chroma
   const Picture from = frame.picture();
   const bool gray = from.format.format == PixelFormat::Gray;
   PictureFormat format = from.format;
@@ -57,7 +57,7 @@ namespace {
 }
 
 constexpr float kLeastConfidence = 0.5F;
-constexpr float kToCentres = -0.5F;  // from the corner of the first pixel to its centre
+constexpr float kToCentres = -0.5F;  // from the corner of the first pixel to its center
 constexpr std::size_t kPersonPoints = 17;
 
 template <class Values>
@@ -75,23 +75,24 @@ std::span<const float> view_row(const DataColumn& column, std::size_t index) {
   return std::span(all).subspan(index * column.width(), column.width());
 }
 
-/// In pixels counted from the centre of the top left one.
+/// In pixels, relative to the center of the top left pixel.
 struct KeyPoint {
   Point at;
   bool seen = false;
 };
 
-/// The columns that are read.
+/// The columns to read.
 struct ShapeColumns {
   bool masks = false;
   bool key_points = false;
   bool corners = false;
 };
 
-/// Reads the columns of one result, where any may be missing.
+/// Reads the columns of one result. All are optional.
 class ObjectShapes {
  public:
-  /// Throws Error for a column of another form, unless there is no box: an empty column has any type.
+  /// Throws Error if a column has the wrong type or shape. Without boxes, columns are not checked, because an
+  /// empty column can have any type.
   ObjectShapes(const Detections& found, const ShapeColumns& read)
       : mask_(drawn_column<std::vector<std::string>>(
             found, read.masks, "mask", [](const auto& shape) { return shape.empty(); },
@@ -105,12 +106,13 @@ class ObjectShapes {
             [](const auto& shape) { return shape == std::vector<std::size_t>{4, 2}; },
             "float32 of the shape (n, 4, 2) in it: convert it with astype(numpy.float32)")) {}
 
-  /// Column `mask`: texts, see parse_mask().
+  /// Column `mask`: strings, see parse_mask().
   [[nodiscard]] std::optional<ObjectMask> mask(std::size_t index, int width, int height) const {
     if (mask_ == nullptr) return std::nullopt;
     return parse_mask(std::get<std::vector<std::string>>(mask_->values)[index], width, height);
   }
-  /// Column `keypoints`: (n, k, 2) x and y, or (n, k, 3) with a confidence. Those below 0.5 and with NaN are not seen.
+  /// Column `keypoints`: (n, k, 2) with x and y, or (n, k, 3) with a confidence. Those below 0.5 or with NaN
+  /// are not drawn.
   [[nodiscard]] std::vector<KeyPoint> key_points(std::size_t index) const {
     std::vector<KeyPoint> points;
     if (key_points_ == nullptr) return points;
@@ -123,7 +125,7 @@ class ObjectShapes {
     }
     return points;
   }
-  /// Column `corners`: (n, 4, 2), of a box that is turned. Empty means the box has none.
+  /// Column `corners`: (n, 4, 2), for oriented boxes. Returns an empty list if the box has none.
   [[nodiscard]] std::vector<Point> corners(std::size_t index) const {
     std::vector<Point> points;
     if (corners_ == nullptr) return points;
@@ -141,9 +143,9 @@ class ObjectShapes {
   const DataColumn* corners_ = nullptr;
 };
 
-/// Pairs of the key points of COCO's persons (17 of them) that are joined by a line.
+/// Pairs of keypoints to connect by a line, if there are 17 of them, as in COCO's persons.
 [[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> list_bones(std::size_t key_points) {
-  // The order of the key points: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; left first.
+  // Order of the keypoints: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles; left first.
   if (key_points != kPersonPoints) return {};
   return {{0, 1},  {0, 2},  {1, 3},  {2, 4},   {5, 6},   {5, 7},   {7, 9},   {6, 8},
           {8, 10}, {5, 11}, {6, 12}, {11, 12}, {11, 13}, {13, 15}, {12, 14}, {14, 16}};
@@ -159,7 +161,7 @@ namespace {
 
 constexpr double kMaxTrail = 60;  // seconds
 constexpr float kMaxLineWidth = 100;
-constexpr vision::Color kCountColor{1, 0.92, 0.35};  // colour of lines and zones
+constexpr vision::Color kCountColor{1, 0.92, 0.35};  // color of lines and zones
 
 void check(const AnnotateOptions& options) {
   std::ostringstream text;
@@ -180,7 +182,7 @@ std::string confidence_text(float confidence) {
   return text.str();
 }
 
-// The differences between circles and boxes.
+// Accessors for both circles and boxes.
 const std::vector<Circle>& list_things(const Circles& found) {
   return found.circles;
 }
@@ -224,7 +226,7 @@ Point compute_middle(const std::vector<Point>& corners) {
   return middle;
 }
 
-// The boxes that a value shows; null means none.
+// The boxes in a value, or null.
 const Detections* boxes_in(const ValueRef& value) {
   if (const auto* boxes = value.as<Detections>()) return boxes;
   if (const auto* line = value.as<LineCounts>()) return std::get_if<Detections>(&line->tracks);
@@ -261,7 +263,7 @@ struct Annotate::Impl {
   std::optional<vision::TextTemplate> label_text;
   vision::TextTemplate caption;
 
-  // The time and the source of a picture; without a time there are no trails.
+  // Timestamp and source of an image; without a timestamp no trails are drawn.
   struct When {
     std::optional<double> pts;
     PictureSize size;
@@ -322,7 +324,7 @@ Frame Annotate::Impl::draw_value(const Frame& frame, const ValueRef& value, cons
     draw_line(pen, *line, when);
   } else if (const auto* zones = value.as<Zones>()) {
     draw_zones(pen, *zones, when);
-  } else {  // only possible below a node without an output type
+  } else {  // only possible downstream of a node without an output type
     throw GraphError("takes Circles, Detections, LineCounts or Zones, but its parent gave something else");
   }
   draw_caption(pen, count_in(value), when);
@@ -356,7 +358,7 @@ void Annotate::Impl::blur(const MutablePicture& picture, const Detections& found
   }
 }
 
-// The line below the objects, the numbers above them.
+// Draws the line below the objects, the numbers above them.
 void Annotate::Impl::draw_line(vision::AnnotatePen& pen, const LineCounts& counts, const When& when) {
   const auto ends = draw_border(pen, counts, counts.tracks);
   std::visit([&](const auto& found) { draw(pen, found, when); }, counts.tracks);
@@ -376,19 +378,19 @@ void Annotate::Impl::draw_zones(vision::AnnotatePen& pen, const Zones& counts, c
   }
 }
 
-// The corners in the coordinates of circles.
+// The corners in the coordinates that circles use.
 template <class Counts>
 std::vector<Point> Annotate::Impl::draw_border(vision::AnnotatePen& pen, const Counts& counts,
                                                const std::variant<Circles, Detections>& tracks) {
   auto corners = list_corners(counts);
-  // Coordinates of boxes count from the corner of a pixel, coordinates of circles from its centre.
+  // Box coordinates start at the corner of a pixel, circle coordinates at its center.
   const float offset = std::holds_alternative<Detections>(tracks) ? -0.5F : 0.0F;
   for (auto& corner : corners) corner = {corner.x + offset, corner.y + offset};
   pen.path(corners, corners.size() > 2, kCountColor);
   return corners;
 }
 
-// Each number is on the side to which the counted objects went.
+// Each number is drawn on the side to which the counted objects moved.
 void Annotate::Impl::draw_numbers(vision::AnnotatePen& pen, const LineCounts& counts,
                                   const std::vector<Point>& ends) {
   const Point& start = ends.front();
@@ -408,7 +410,7 @@ void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Circles& foun
     pen.outline(found.circles[i], choose_color(found, i));
 }
 
-// Masks, then boxes or corners, then key points.
+// Draws masks, then boxes or corners, then keypoints.
 void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Detections& found) {
   const vision::ObjectShapes shapes(
       found, {.masks = options.masks, .key_points = options.skeletons, .corners = true});
@@ -446,7 +448,7 @@ void Annotate::Impl::draw(vision::AnnotatePen& pen, const Found& found, const Wh
       pen.trail(trails.find_trail(when.source, found.ids[i]), options.trail, choose_color(found, i));
   }
   draw_outlines(pen, found);
-  // Last, so that no line is drawn over a text.
+  // Last, so that no line is drawn over a label.
   for (std::size_t i = 0; i < things.size(); ++i)
     pen.label(things[i], text(found, i, when), choose_color(found, i), labels);
 }
@@ -461,7 +463,7 @@ Annotate::Annotate(const AnnotateOptions& options) {
                                       {},
                                       std::move(label),
                                       vision::TextTemplate("Annotate(caption=)", options.caption)});
-  try {  // its fields are known now
+  try {  // checked here, because the fields are known now
     static_cast<void>(impl_->caption_text({}, 0));
   } catch (const Error& error) {
     throw OptionError(error.what());

@@ -1,4 +1,4 @@
-// Mixes colours into planes: luma by the mask, chroma of several pixels by the mean of their mask.
+// Blends colors into planes: luma by the mask, subsampled chroma by the mean of the mask.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/canvas.hpp"
 
@@ -39,12 +39,12 @@ void halve(const std::uint8_t* above, const std::uint8_t* below, int count, std:
 
 }  // namespace
 
-/// The colour in the picture's format.
+/// The color in the image's format.
 struct AnnotateCanvas::Layers {
   std::array<std::uint8_t, 3> levels{};
   int opacity = 256;
 
-  /// The components of a pixel from number `first` on.
+  /// The components of a pixel, starting with number `first`.
   [[nodiscard]] Paint from(std::size_t first) const {
     return {{levels[first], levels[std::min<std::size_t>(first + 1, 2)], levels[2]}, opacity};
   }
@@ -57,7 +57,7 @@ void AnnotateCanvas::begin_picture(const MutablePicture& picture) {
     mask_.resize(format.width, format.height);
     halved_.resize(static_cast<std::size_t>(format.width) / 2 + 1);
   } else {
-    mask_.clear();  // the mask of a picture that failed
+    mask_.clear();  // in case drawing the previous image failed
   }
 }
 
@@ -103,7 +103,7 @@ void AnnotateCanvas::paint_halved(const Layers& layers) {
                      2;
     const int count = (std::max(above.right, below.right) + 1) / 2 - left;
     if (count <= 0) continue;
-    for (const int each : {y, next}) {  // the last column of an odd width has its own sample
+    for (const int each : {y, next}) {  // for an odd width, the last column has its own chroma sample
       std::uint8_t* const mask = mask_.row(each);
       mask[width()] = width() % 2 != 0 ? mask[width() - 1] : std::uint8_t{0};
     }

@@ -36,7 +36,7 @@ void AnnotateMask::stamp(const std::vector<std::uint8_t>& shape, int width, int 
   const int rows = static_cast<int>(shape.size()) / width;
   for (int y = std::max(top, 0); y < std::min(top + rows, height_); ++y) {
     const auto columns = mark(y, left, left + width);
-    if (columns.empty()) continue;  // the shape lies beside the picture
+    if (columns.empty()) continue;  // the shape is outside of the image
     const auto from = static_cast<std::ptrdiff_t>(y - top) * width + columns.left - left;
     std::copy_n(shape.data() + from, columns.right - columns.left, row(y) + columns.left);
   }

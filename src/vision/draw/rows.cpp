@@ -1,4 +1,4 @@
-// Rows of masks and of pictures, compiled once per instruction set by Highway's foreach_target.
+// Operations on rows of masks and images, compiled once per instruction set by Highway's foreach_target.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/rows.hpp"
 
@@ -22,7 +22,7 @@ HWY_INLINE V all(double value) {
   return hn::Set(Doubles(), value);
 }
 
-/// The share of a pixel at `distance` from the middle of a line that is within `half_width` of it.
+/// The fraction of a pixel at `distance` from the center of a line that is within `half_width`.
 HWY_INLINE V covered(V distance, V half_width) {
   const V half = all(0.5);
   const V far = hn::Min(hn::Add(distance, half), half_width);
@@ -30,7 +30,7 @@ HWY_INLINE V covered(V distance, V half_width) {
   return hn::Min(hn::Max(hn::Sub(far, near), all(0)), all(1));
 }
 
-/// Raises the mask to `value`, 0..1.
+/// Raises the mask to `value` in 0..1.
 HWY_INLINE void raise(V value, std::uint8_t* mask) {
   const auto level = hn::DemoteTo(Ints(), hn::Add(hn::Mul(value, all(255)), all(0.5)));
   const auto before = hn::PromoteTo(Ints(), hn::LoadU(Bytes(), mask));
@@ -72,7 +72,7 @@ using Levels = hn::Rebind<std::uint8_t, Words>;
 using W = hn::Vec<Words>;
 using L = hn::Vec<Levels>;
 
-/// x / 255, rounded, for x up to 255 * 255 with 128 added.
+/// x / 255, rounded; x is up to 255 * 255, plus 128 that the caller has added.
 HWY_INLINE W by_255(W x) {
   return hn::ShiftRight<8>(hn::Add(x, hn::ShiftRight<8>(x)));
 }

@@ -1,4 +1,4 @@
-// The counts have five bits in each letter, and are differences from the third on.
+// Decodes counts with five bits per character. From the third count on, they are differences.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/run_lengths.hpp"
 
@@ -20,7 +20,7 @@ namespace {
 
 std::vector<std::int64_t> decode_counts(std::string_view letters) {
   constexpr int kFirst = '0';
-  constexpr int kMostParts = 12;  // parts of five bits
+  constexpr int kMostParts = 12;  // maximum number of five-bit groups
   constexpr std::int64_t kLongestRun = std::int64_t{1} << 40;
   std::vector<std::int64_t> counts;
   std::size_t i = 0;
@@ -46,7 +46,7 @@ struct Runs {
   std::vector<std::int64_t> counts;
   std::int64_t height = 0;
 
-  // Calls visit(column, first row, end row) for each part of a column within the mask.
+  // Calls visit(column, first row, end row) for each run of a column inside the mask.
   template <class Visit>
   void each(const Visit& visit) const {
     std::int64_t at = 0;

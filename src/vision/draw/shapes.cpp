@@ -1,4 +1,4 @@
-// The shapes that are drawn: rings, boxes, lines, fading trails, labels; and parts that are made unrecognisable.
+// Draws rings, boxes, lines, fading trails and labels, and pixelates regions.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/shapes.hpp"
 
@@ -16,15 +16,15 @@ namespace freshframe::vision {
 
 namespace {
 
-/// Circles that are larger or farther away are left out; trails are cut there.
+/// Circles that are larger or farther away are not drawn; trails are clipped there.
 constexpr double kFarthest = 1e6;
 
-/// Pixels beside a line that it still covers in part.
+/// Width of the antialiased edge of a line, in pixels.
 constexpr double kSmooth = 1;
 
 constexpr Color kBlack{};
 
-/// Hue in 0..6, mixed with white until it is bright enough for dark text.
+/// A hue in 0..6, mixed with white until it is bright enough for dark text.
 Color bright(double hue) {
   const auto part = [](double value) { return std::clamp(value, 0.0, 1.0); };
   const Color pure{part(std::abs(hue - 3) - 1), part(2 - std::abs(hue - 2)), part(2 - std::abs(hue - 4))};
@@ -35,7 +35,7 @@ Color bright(double hue) {
 }
 
 bool drawable(const Circle& circle) {
-  // NaN fails every comparison.
+  // All comparisons with NaN are false.
   return circle.r > 0 && circle.r < kFarthest && std::abs(circle.x) < kFarthest &&
          std::abs(circle.y) < kFarthest;
 }
@@ -49,18 +49,18 @@ bool drawable(const Point& point) {
   return std::abs(point.x) < 2 * kFarthest && std::abs(point.y) < 2 * kFarthest;
 }
 
-/// In pixels counted from the centre of the top left one, as all coordinates here.
+/// In pixels, relative to the center of the top left pixel, like all coordinates here.
 Box make_area(const Detection& box) {
   constexpr double kCorner = 0.5;
   return {box.x1 - kCorner, box.y1 - kCorner, box.x2 - kCorner, box.y2 - kCorner};
 }
 
-/// Half the length of the chord at distance `y` from the middle of a circle; 0 means none.
+/// Half the length of the chord at distance `y` from the center of a circle; 0 if there is none.
 double half_chord(double r, double y) {
   return r > std::abs(y) ? std::sqrt(r * r - y * y) : 0;
 }
 
-/// The rows of the picture between two places.
+/// The rows of the image between two coordinates.
 struct Rows {
   int first;
   int end;
@@ -114,7 +114,7 @@ void draw_stroke(AnnotateMask& mask, const Stroke& stroke) {
 }  // namespace
 
 Color choose_id_color(std::int64_t id) {
-  // Steps of the golden ratio keep the hues of neighbours apart, however many there are.
+  // Golden-ratio steps keep the hues of successive ids apart, however many there are.
   const double steps = 0.09 + std::fmod(static_cast<double>(id) * (std::numbers::phi - 1), 1.0);
   return bright(6 * (steps - std::floor(steps)));
 }
@@ -131,7 +131,7 @@ AnnotatePen::AnnotatePen(AnnotateCanvas& canvas, double line_width) : canvas_(ca
 
 void AnnotatePen::outline(const Circle& circle, const Color& color) {
   if (!drawable(circle)) return;
-  // A dark seam keeps the line visible on a picture of the same colour.
+  // A dark outline keeps the line visible on an image of the same color.
   draw_rim(canvas_.mask(), {circle.x, circle.y, circle.r, 0.5 * line_ + 1});
   canvas_.paint(kBlack, 0.55);
   draw_rim(canvas_.mask(), {circle.x, circle.y, circle.r, 0.5 * line_});
@@ -177,7 +177,7 @@ void AnnotatePen::path(const std::vector<Point>& corners, bool closed, const Col
 void AnnotatePen::dot(const Point& at, const Color& color) {
   if (!drawable(at)) return;
   for (const auto& [radius, paint] : {std::pair(line_ + 1, kBlack), std::pair(line_, color)}) {
-    // A line as wide as the disc, around a circle of half its radius.
+    // A line as wide as the disc's radius, around a circle of half the radius, fills the disc.
     draw_rim(canvas_.mask(), {at.x, at.y, 0.5 * radius, 0.5 * radius});
     canvas_.paint(paint, paint.r + paint.g + paint.b > 0 ? 1 : 0.55);
   }
@@ -250,12 +250,12 @@ void AnnotatePen::tag(const Point& middle, const std::string& text, const Color&
 }
 
 const Label& AnnotatePen::draw_label(const std::string& text, Labels& labels) const {
-  constexpr double kLetter = 0.6;  // share of the font's height: about a letter's width
+  constexpr double kLetter = 0.6;  // fraction of the font height: about the width of a letter
   const auto fitting = static_cast<std::size_t>(std::max(4.0, canvas_.width() / (kLetter * font_) - 1));
   return labels.label(drawable_text(text, fitting), font_);
 }
 
-// Inside the picture, even if the object is not. The place is a whole pixel, so that the letters stay sharp.
+// Clamped to the image, even if the object is outside. Whole pixels keep the text sharp.
 void AnnotatePen::put(const Label& label, double wanted_left, double wanted_top, const Color& color) {
   const double width = label.width - 2 * Label::kMargin;
   const double height = label.height - 2 * Label::kMargin;
@@ -273,11 +273,12 @@ void AnnotatePen::put(const Label& label, double wanted_left, double wanted_top,
 
 namespace {
 
-constexpr int kAcross = 3;     // squares: with eight, large letters can still be read
-constexpr int kLeastSide = 8;  // pixels of a square
-constexpr int kEven = 2;       // places of a chroma sample, at most
+// squares across the shorter side: with eight, large letters would still be readable
+constexpr int kAcross = 3;
+constexpr int kLeastSide = 8;  // minimum size of a square in pixels
+constexpr int kEven = 2;       // chroma samples are at most this many pixels apart
 
-// One plane: pixels of the picture per sample, and the bytes of a sample.
+// A plane's pixels per sample, and bytes per sample.
 struct PlaneLayout {
   int step_x = 1;
   int step_y = 1;
@@ -292,13 +293,13 @@ PlaneLayout describe_plane(const PictureFormat& format, int plane) {
 }
 
 struct Square {
-  int left = 0;  // pixels of the picture
+  int left = 0;  // pixels of the image
   int top = 0;
   int right = 0;
   int bottom = 0;
 };
 
-// Calls visit(x, y) for each sample of a plane within the square; x and y count samples.
+// Calls visit(x, y) for each sample of a plane within the square. x and y are in samples.
 template <class Visit>
 void each_sample(const Square& square, const PlaneLayout& layout, const ObjectMask* mask,
                  const Visit& visit) {
@@ -315,7 +316,7 @@ void flatten(const MutablePicture& picture, int plane, const Square& square, con
     const auto at = [&](int x, int y) -> std::uint8_t& {
       return picture.row(plane, y)[static_cast<std::ptrdiff_t>(x) * layout.bytes + byte];
     };
-    std::int64_t sum = 0;  // an int would overflow for a square of 2,903 samples a side
+    std::int64_t sum = 0;  // int would overflow for squares of more than 2,902 samples a side
     std::int64_t count = 0;
     each_sample(square, layout, mask, [&](int x, int y) {
       sum += at(x, y);
@@ -336,12 +337,12 @@ void pixelate(const MutablePicture& picture, const Box& area, const ObjectMask* 
   };
   if (std::isnan(area.left) || std::isnan(area.right) || std::isnan(area.top) || std::isnan(area.bottom))
     return;
-  // Even places, so that squares of luma and chroma are the same.
+  // Even coordinates, so that luma and chroma squares coincide.
   const int left = within(std::floor(area.left), format.width) / kEven * kEven;
   const int top = within(std::floor(area.top), format.height) / kEven * kEven;
   const int right = within(std::ceil(area.right), format.width);
   const int bottom = within(std::ceil(area.bottom), format.height);
-  // The size of the whole box, even where the picture cuts it off.
+  // The size of the whole box, even if it is partly outside of the image.
   const double whole = std::min({area.right - area.left, area.bottom - area.top,
                                  static_cast<double>(std::max(format.width, format.height))});
   const int side = std::max(kLeastSide, static_cast<int>(std::ceil(whole / (kAcross * kEven))) * kEven);

@@ -1,4 +1,4 @@
-// Limits the trails by time, by the number of points, and to ids that are still seen.
+// Limits trails by time and number of points, and to ids that are still visible.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/trails.hpp"
 

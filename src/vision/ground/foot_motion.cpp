@@ -1,4 +1,4 @@
-// The filter's steps.
+// The steps of the filter.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/ground/foot_motion.hpp"
 
@@ -10,15 +10,16 @@ namespace freshframe::vision {
 
 namespace {
 
-constexpr double kUnknownSpeed = 20;  // m/s: standard deviation of a speed that is not known
-// Shares of GroundOptions::acceleration: white acceleration of steady motion (m/s per root s), and of
-// changing motion the standard deviation of its acceleration (m/s^2) and its white jerk (m/s^2 per root s).
+constexpr double kUnknownSpeed = 20;  // m/s: standard deviation of an unknown speed
+// Multiples of GroundOptions::acceleration. Steady motion: white acceleration (m/s per root s). Changing
+// motion: standard deviation of its acceleration (m/s^2), and white jerk (m/s^2 per root s).
 constexpr double kOfSteady = 1.0 / 7;
 constexpr double kOfChange = 13.0 / 7;
 constexpr double kOfJerk = 1;
-// A smaller weight at first would notice a car late that brakes from its first sight on.
+// With a smaller initial weight, the filter would react late to a car that is already braking when first
+// seen.
 constexpr double kFirstSteady = 0.08;
-constexpr double kStay = 20;  // seconds: mean time until one motion becomes the other
+constexpr double kStay = 20;  // seconds: mean time until one kind of motion changes to the other
 
 constexpr std::size_t kGroundAxes = 2;
 constexpr std::size_t kVelocityRow = 2;
@@ -39,7 +40,7 @@ void move(double dt, Belief& belief) {
     step([&](std::size_t i) -> double& { return belief.covariance[k][i]; });
 }
 
-// White noise that is integrated twice or, with an acceleration, three times.
+// White noise, integrated twice or, with an acceleration, three times.
 void disturb_steady(double dt, double acceleration, Belief& belief) {
   const double q = acceleration * acceleration;
   auto& p = belief.covariance;
@@ -66,7 +67,7 @@ void disturb_changing(double dt, double jerk, Belief& belief) {
   }
 }
 
-// Steady motion has no acceleration.
+// Steady motion has zero acceleration.
 void forget_acceleration(Belief& belief) {
   for (std::size_t i = kAccelerationRow; i < Belief::kNumbers; ++i) {
     belief.mean[i] = 0;
@@ -79,14 +80,14 @@ struct Surprise {
   double determinant = 1;
 };
 
-// A Kalman filter's update with a place.
+// Kalman update with a measured place.
 Surprise update(const Place& place, const PlaceNoise& noise, Belief& belief) {
   auto& p = belief.covariance;
   const double sxx = p[0][0] + noise[0];
   const double sxy = p[0][1] + noise[1];
   const double syy = p[1][1] + noise[2];
   const double determinant = sxx * syy - sxy * sxy;
-  if (!(determinant > 0)) return {};  // a plane seen from its edge
+  if (!(determinant > 0)) return {};  // the ground plane is seen edge-on
   const double dx = place.x - belief.mean[0];
   const double dy = place.y - belief.mean[1];
   const auto before = p;
@@ -185,11 +186,12 @@ Belief TwoMotions::now() const {
 
 namespace {
 
-constexpr double kLeastAge = 0.499;  // seconds (half a second in whatever rounding) and
-constexpr int kLeastHits = 4;        // measurements before which no speed is given
-constexpr int kKnownHits = 5;        // measurements after which a foot can be covered
-// A foot is covered that is kSurprise standard deviations (of itself and of the prediction) above the predicted one,
-// or the two following numbers: a share of the box's height, and standard deviations of itself.
+constexpr double kLeastAge = 0.499;  // seconds (half a second, allowing for rounding), and
+constexpr int kLeastHits = 4;        // number of measurements before a speed is reported
+constexpr int kKnownHits = 5;        // number of measurements before a foot can be judged as occluded
+// A foot counts as occluded if it is above the predicted one by kSurprise standard deviations (of the
+// measurement and the prediction), or by the two limits that follow: a fraction of the box's height, and a
+// number of standard deviations of the measurement.
 constexpr double kSurprise = 3.5;
 // For an object that was covered, because the others of the same barrier pass no gate by chance.
 constexpr double kStillSurprise = 1.5;
@@ -208,7 +210,7 @@ constexpr double kAnotherSigmas = 5;
 constexpr double kAnotherOfHeight = 0.3;
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-// J R J' of the pixels' variances: xx, xy, yy.
+// J R J' for the pixel variances: xx, xy, yy.
 PlaceNoise compute_noise(const std::array<double, 4>& j, const Foot& foot) {
   const double a = foot.sigma_u * foot.sigma_u;
   const double b = foot.sigma_v * foot.sigma_v;
@@ -216,16 +218,16 @@ PlaceNoise compute_noise(const std::array<double, 4>& j, const Foot& foot) {
           j[2] * j[2] * a + j[3] * j[3] * b};
 }
 
-// Standard deviation of an expected place in pixels downwards.
+// Vertical standard deviation of an expected place, in pixels.
 double compute_down(const std::array<double, 4>& j, const Belief& expected) {
   const double determinant = j[0] * j[3] - j[1] * j[2];
-  const double of_x = -j[2] / determinant;  // pixels downwards per metre
+  const double of_x = -j[2] / determinant;  // vertical pixels per metre
   const double of_y = j[0] / determinant;
   const auto& p = expected.covariance;
   return std::sqrt(of_x * of_x * p[0][0] + 2 * of_x * of_y * p[0][1] + of_y * of_y * p[1][1]);
 }
 
-// Metres per pixel across the picture: of upright things, too.
+// Metres per horizontal pixel, also for upright objects.
 double compute_scale(const std::array<double, 4>& j) {
   return std::hypot(j[0], j[2]);
 }
@@ -276,7 +278,7 @@ bool FootMotion::is_surprise(const Belief& expected, const Measured& measured) {
   const double yy = p[1][1] + noise[2];
   const double dx = place.x - expected.mean[0];
   const double dy = place.y - expected.mean[1];
-  // The square of the Mahalanobis distance.
+  // Squared Mahalanobis distance.
   const double distance2 = (dx * dx * yy - 2 * dx * dy * xy + dy * dy * xx) / (xx * yy - xy * xy);
   return distance2 > kAnotherSigmas * kAnotherSigmas;
 }
@@ -319,7 +321,7 @@ GroundTrack FootMotion::at(const Ground& ground, double time) const {
   result.velocity_x = x[2];
   result.velocity_y = x[3];
   result.speed = std::hypot(x[2], x[3]);
-  // Along the direction of the motion. Without motion it is the larger axis.
+  // Along the direction of motion, or along the larger axis if there is no motion.
   const double ux = result.speed > 1e-9 ? x[2] / result.speed : 1;
   const double uy = result.speed > 1e-9 ? x[3] / result.speed : 0;
   const double variance = ux * ux * p[2][2] + 2 * ux * uy * p[2][3] + uy * uy * p[3][3];

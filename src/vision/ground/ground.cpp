@@ -1,4 +1,4 @@
-// The estimate of the homography, its inverse, and what an error of a click does.
+// Estimates the homography and its inverse, and the effect of an error in a clicked point.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/ground.hpp"
 
@@ -16,10 +16,11 @@ namespace {
 
 constexpr std::size_t kLeastPoints = 4;
 constexpr std::size_t kMostPoints = 1000;
-constexpr std::size_t kFree = 8;        // free elements of a homography, whose last one is 1
-constexpr double kFromHorizon = 10;     // pixels: nearer, one pixel is a tenth of the distance
-constexpr double kMostResidual = 0.05;  // share of the span
-constexpr double kFarthestPlace = 1e5;  // metres: `place` is a column of float, whose steps there are 8 mm
+constexpr std::size_t kFree = 8;        // free elements of a homography, whose last element is 1
+constexpr double kFromHorizon = 10;     // pixels: closer to the horizon, one pixel is a tenth of the distance
+constexpr double kMostResidual = 0.05;  // fraction of the extent of the points
+// metres: the `place` column stores floats, whose resolution there is 8 mm
+constexpr double kFarthestPlace = 1e5;
 
 using Homography = std::array<double, 9>;
 
@@ -50,7 +51,7 @@ Homography inverse(const Homography& m) {
   return result;
 }
 
-// Moves the points' mean to 0 and their mean distance from it to the root of 2.
+// Moves the centroid of the points to 0, and scales their mean distance from it to the square root of 2.
 Homography normalising(std::span<const Place> points) {
   double x = 0;
   double y = 0;
@@ -70,7 +71,7 @@ Place map_place(const Homography& m, const Place& point) {
   return {(m[0] * point.x + m[1] * point.y + m[2]) / w, (m[3] * point.x + m[4] * point.y + m[5]) / w};
 }
 
-// Solves the normal equations by elimination with pivots. False means they have no single solution.
+// Solves the normal equations by elimination with pivoting. Returns false if they are singular.
 bool solve(std::array<std::array<double, kFree + 1>, kFree>& rows) {
   constexpr double kLeastPivot = 1e-9;
   for (std::size_t i = 0; i < kFree; ++i) {
@@ -130,7 +131,7 @@ void check(const GroundOptions& options) {
     refuse("needs ", kLeastPoints, " to ", kMostPoints, " points of the picture, got ", count);
   if (options.places.size() != count)
     refuse("needs a place in metres for each of its ", count, " points, got ", options.places.size());
-  const auto within = [](double most, double x, double y) {  // NaN fails
+  const auto within = [](double most, double x, double y) {  // false for NaN
     return std::abs(x) <= most && std::abs(y) <= most;
   };
   for (const auto& point : options.points) {
@@ -201,7 +202,7 @@ Ground::Ground(const GroundOptions& options) : options_(options) {
 
 std::optional<Ground::Spot> Ground::project(const Homography& m, double u, double v) {
   const double w = m[6] * u + m[7] * v + m[8];
-  const double slope = std::hypot(m[6], m[7]);  // w grows by this much per pixel away from the horizon
+  const double slope = std::hypot(m[6], m[7]);  // increase of w per pixel away from the horizon
   if (!(w > kFromHorizon * slope) || !(w > 0)) return std::nullopt;
   const double x = (m[0] * u + m[1] * v + m[2]) / w;
   const double y = (m[3] * u + m[4] * v + m[5]) / w;

@@ -1,4 +1,4 @@
-// Runs the stages of the circle search, and refuses unsuitable pictures and options.
+// Runs the stages of the circle search, and rejects unsuitable images and options.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/search/circle_search.hpp"
 
@@ -21,8 +21,8 @@ namespace freshframe::vision {
 
 namespace {
 
-// Share of the rim inside the picture. A track's ring covers all of it. The sides of a moving ball may not
-// change.
+// Minimum fraction of the rim in the searched cells. For a track, the cells cover all of it. Parts of a
+// moving ball's edge may not change.
 constexpr float kMinCovered = 0.8F;
 constexpr std::size_t kRimPoints = 16;
 
@@ -64,9 +64,11 @@ constexpr std::int64_t kMaxPixels = std::int64_t{1} << 28;  // byte offsets are 
 constexpr int kMaxSide = 1 << 20;                           // positions have ten bits below the pixel
 constexpr float kMaxRadius = 1e5F;  // keeps positions in range; such an arc is straight in any picture
 constexpr float kMinRadius = 2;     // smaller circles have no curvature on the pixel grid
-constexpr float kSettledConfidence = 0.8F;  // an expected circle this good needs no other candidates
+// an expected circle with this confidence needs no other candidates
+constexpr float kSettledConfidence = 0.8F;
 constexpr float kRadiusError = 0.5F, kRadiusErrorOfRadius = 0.03F;  // pixels at least
-constexpr float kWorthKeeping = 0.6F;  // share of min_confidence; a worse twin must not hide a better circle
+// fraction of min_confidence; a less confident duplicate must not hide a better circle
+constexpr float kWorthKeeping = 0.6F;
 
 template <class... Parts>
 std::string text(const Parts&... parts) {
@@ -94,7 +96,7 @@ CircleDetectorOptions check_options(const CircleDetectorOptions& o) {
   return o;
 }
 
-// A circle at an end of the range must not be lost because of the measuring error.
+// Extends the range by the measuring error, so that circles at its ends are not lost.
 RadiusRange with_error(const CircleDetectorOptions& o) {
   const auto error = [](float radius) { return std::max(kRadiusError, kRadiusErrorOfRadius * radius); };
   return {o.min_radius - error(o.min_radius), o.max_radius + error(o.max_radius)};

@@ -1,4 +1,4 @@
-// The nodes that find circles and follow them, and the search without a node.
+// The nodes that find and track circles, and the search without a node.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/vision.hpp"
 
@@ -60,7 +60,7 @@ struct CircleTracker::Impl {
   };
 
   explicit Impl(const CircleTrackerOptions& o) : options(o), search(o.detector) {
-    static_cast<void>(make_source());  // refuses bad options now, not at the first sample
+    static_cast<void>(make_source());  // rejects invalid options now, not at the first sample
   }
 
   [[nodiscard]] Source make_source() const {
@@ -78,7 +78,7 @@ struct CircleTracker::Impl {
   vision::CircleSearch search;
   std::map<int, Source> sources;
   vision::TrackIds ids;
-  vision::FrameSizes sizes;  // for the roi
+  vision::FrameSizes sizes;  // for roi
 };
 
 CircleTracker::CircleTracker(const CircleTrackerOptions& options) : impl_(std::make_unique<Impl>(options)) {}

@@ -1,4 +1,4 @@
-// Chooses the part of a picture to search.
+// Chooses the part of an image to search.
 // SPDX-License-Identifier: Apache-2.0
 //
 // A search of the predicted places alone would miss new circles, and circles that did not move as predicted.
@@ -16,12 +16,12 @@
 namespace freshframe::vision {
 namespace {
 
-// A track's rim is searched this far inwards and outwards, pixels: the need of a refinement, and the
-// uncertainty of the prediction. A circle that moved further than the greatest distance is a change.
+// A track's rim is searched this far inwards and outwards, in pixels: for the refinement, and for the
+// uncertainty of the prediction. A circle that moved further is found as a change.
 constexpr double kSlack = 3, kSlackOfSpread = 2, kMaxSlack = 16;
 constexpr double kDoubtfulSlack = 4;  // for a circle without a track
-constexpr int kGrow = 1;              // cells around changed ones: an edge may run along a cell's border
-constexpr double kMaxShare = 0.6;     // with more, the whole picture is as cheap
+constexpr int kGrow = 1;  // cells around changed ones, because an edge may run along the border of a cell
+constexpr double kMaxShare = 0.6;  // with more, searching the whole image is as cheap
 
 }  // namespace
 
@@ -66,7 +66,7 @@ void PartialSearch::expect(const CircleTracks& tracks) {
   }
 }
 
-// Returns false if the whole picture is to be searched.
+// Returns false if the whole image should be searched.
 bool PartialSearch::choose_cells(const Plane& luma, const CircleTracks& tracks) {
   cells_.start(luma.row_bytes, luma.rows);
   if (!grid_.mark_changes(cells_)) return false;

@@ -1,4 +1,4 @@
-// Greedy choice among the validated circles.
+// Greedy selection among the validated circles.
 // SPDX-License-Identifier: Apache-2.0
 //
 // With an exclusion principle: an edge point belongs to one circle only (after A. Desolneux, L. Moisan, J.-M.
@@ -23,13 +23,14 @@ bool side_by_side(const Circle& a, const Circle& b) {
   return gap >= kMinGap && gap <= kMaxGap;
 }
 
-// Whether two discs are next to this one.
+// Returns true if two discs are adjacent to this one.
 bool has_two_neighbours(const Circle& circle, std::span<const Circle> circles) {
   const Circle* first = nullptr;
   return std::any_of(circles.begin(), circles.end(), [&](const Circle& other) {
     if (!side_by_side(circle, other)) return false;
     if (first == nullptr) first = &other;
-    return std::hypot(other.x - first->x, other.y - first->y) > circle.r;  // or it is the same disc again
+    // not another detection of the same disc
+    return std::hypot(other.x - first->x, other.y - first->y) > circle.r;
   });
 }
 
@@ -67,8 +68,8 @@ float overlap(const Circle& a, const Circle& b) noexcept {
 namespace {
 
 constexpr float kSameCircle = 0.93F;  // overlap beyond which two candidates are one circle found twice
-constexpr float kMaxOverlap = 0.55F;  // overlap that two chosen circles may have
-constexpr float kAlmostSure = 0.9F;   // score of a circle that need not be searched again
+constexpr float kMaxOverlap = 0.55F;  // maximum overlap of two selected circles
+constexpr float kAlmostSure = 0.9F;   // score of a circle that need not be searched for again
 constexpr float kMuchAlike = 0.2F;    // sum of the differences in place and size, fraction of the radius
 constexpr float kSameRing = 0.9F;     // ... when rings around one centre are wanted: radii 5 % apart
 // Circles have one centre when theirs are closer than this, pixels and fraction of the smaller radius.
@@ -127,7 +128,7 @@ std::vector<Circle> Selection::choose(std::span<SearchPass* const> passes,
   return {chosen_.begin(), chosen_.end()};
 }
 
-// The learned validation mistakes the neighbours in a row for texture.
+// The learned validation mistakes the neighbors in a row for texture.
 void Selection::trust_rows() {
   flawless_.clear();
   for (const Found& found : found_) {

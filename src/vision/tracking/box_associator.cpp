@@ -1,4 +1,4 @@
-// The tracker of boxes without pictures, in the public C++ interface.
+// The box tracker without images, part of the public C++ interface.
 // SPDX-License-Identifier: Apache-2.0
 //
 // The association is TrackSet's, after ByteTrack: boxes of every confidence continue tracks, and only confident
@@ -20,7 +20,7 @@ namespace freshframe {
 
 namespace {
 
-// Boxes are confident from 0.5 on, as in ByteTrack.
+// Boxes count as confident from 0.5, as in ByteTrack.
 constexpr float kSureScore = 0.5F;
 constexpr float kCertainScore = 0.8F;
 

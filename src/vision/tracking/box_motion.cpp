@@ -14,20 +14,21 @@ namespace freshframe::vision {
 
 namespace {
 
-// Near objects look large and move fast: pixels/s^2 and pixels/s, and this number of sizes (side of a square of the
-// same area) per s^2 and per s.
+// Near objects look large and move fast, so both terms apply: pixels/s^2 and pixels/s, plus multiples of the
+// size (side of a square of the same area) per s^2 and per s.
 constexpr double kAcceleration = 1000, kAccelerationOfSize = 6;
 constexpr double kFirstSpeed = 150, kFirstSpeedOfSize = 2;
-// Standard deviation of a measured centre: pixels, and fraction of the size.
+// Standard deviation of a measured center: pixels, and fraction of the size.
 constexpr double kBoxCentreNoise = 1, kBoxCentreNoiseOfSize = 0.05;
 // Width and height: standard deviation of the measurement and of the change per second, both as fractions.
 constexpr double kSizeNoise = 0.15, kSizeDrift = 1;
 // Standard deviation of a measured edge, pixels. It is most of the noise of a narrow box, which belongs to
 // something far away.
 constexpr double kEdgeNoise = 2;
-constexpr double kSizeGate = 9;         // squared standard deviations
-constexpr double kSizeGain = 0.4;       // weight of a new measurement
-constexpr double kGrowth = 2;           // standard deviations by which boxes are enlarged before the overlap
+constexpr double kSizeGate = 9;    // squared standard deviations
+constexpr double kSizeGain = 0.4;  // weight of a new measurement
+// standard deviations by which boxes are enlarged before the overlap is computed
+constexpr double kGrowth = 2;
 constexpr double kMinSideOfBox = 1e-3;  // pixels
 
 double compute_size(const BoxMotion::State& state) {
@@ -46,7 +47,7 @@ double compute_variance(const BoxMotion::State& state) {
 }
 
 struct Sides {
-  double x = 0;  // centre
+  double x = 0;  // center
   double y = 0;
   double width = 0;
   double height = 0;
@@ -58,8 +59,8 @@ Sides compute_sides(const Detection& box) {
           std::max(kMinSideOfBox, double{box.y2} - double{box.y1})};
 }
 
-// The change of a side in squared standard deviations, `age` seconds after its last measurement. The two
-// edges of the shorter side bound the relative noise of both measurements.
+// The squared change of a side in standard deviations, `age` seconds after its last measurement. Edge noise
+// limits the relative accuracy of the shorter side.
 double side_cost(double expected, double measured, double age) {
   const double drift = kSizeDrift * age;
   const double edge = kEdgeNoise / std::min(expected, measured);
@@ -67,7 +68,7 @@ double side_cost(double expected, double measured, double age) {
   return change * change / (kSizeNoise * kSizeNoise + drift * drift + 2 * edge * edge);
 }
 
-// Intersection over union of two boxes enlarged by a margin.
+// Intersection over union of two boxes, enlarged by a margin.
 double overlap(const Sides& a, const Sides& b, double margin) {
   const auto shared = [&](double from, double side, double other, double other_side) {
     return std::max(0.0, std::min(from + side / 2, other + other_side / 2) -
@@ -117,7 +118,7 @@ void BoxMotion::hit(State& state, const Detection& box) {
 }
 
 bool BoxMotion::counts(const Detection& box) const {
-  // NaN fails every comparison.
+  // All comparisons with NaN are false.
   const auto near = [](float coordinate) { return std::abs(coordinate) <= PlaceMotion::kFarthest; };
   return box.confidence >= least_confidence && std::isfinite(box.confidence) && near(box.x1) &&
          near(box.y1) && near(box.x2) && near(box.y2) && box.x2 >= box.x1 && box.y2 >= box.y1;

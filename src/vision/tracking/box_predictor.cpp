@@ -1,4 +1,4 @@
-// Tracks between the pictures that a detector has seen: each box goes on at the velocity of its track.
+// Predicts boxes for frames between detections: each box moves with the velocity of its track.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/data_column.hpp"
 #include "freshframe/error.hpp"
@@ -29,7 +29,7 @@ struct Shift {
   float y = 0;
 };
 
-// Moves the first two of each `step` numbers of a row.
+// Moves the first two of every `step` values in a row.
 void move_points(DataColumn& column, std::size_t step, const std::vector<Shift>& shifts) {
   auto* const values = std::get_if<std::vector<float>>(&column.values);
   const auto width = column.width();
@@ -59,10 +59,10 @@ struct BoxPredictor::Impl {
   struct Newest {
     double pts = 0;
     Detections tracks;
-    PictureSize size;  // of the frame that the tracks were found in; 0 if there is none
+    PictureSize size;  // size of the frame in which the tracks were found; 0 if unknown
   };
 
-  // Tracks of frames of another size would be at another place.
+  // Returns false if the frame has another size, because the tracks' coordinates would not fit.
   [[nodiscard]] static bool is_of_size(const Newest& newest, const Frame& frame) {
     return newest.size.width <= 0 ||
            (newest.size.width == frame.width() && newest.size.height == frame.height());
@@ -72,7 +72,7 @@ struct BoxPredictor::Impl {
     Detections result = newest.tracks;
     const auto seconds = static_cast<float>(pts - newest.pts);
     std::erase_if(result.data, [](const DataColumn& each) { return each.name == "mask"; });
-    if (!result.rows) {  // no longer the object that a Python node gave
+    if (!result.rows) {  // the object given by a Python node has changed
       result.rows.emplace(result.boxes.size());
       std::iota(result.rows->begin(), result.rows->end(), std::int64_t{0});
     }
@@ -97,7 +97,7 @@ struct BoxPredictor::Impl {
     return result;
   }
 
-  // A camera's frames come before the tracks of the same frames.
+  // Checks that a camera's frames arrive before the tracks found in them.
   void check_camera(int source) {
     constexpr int kMost = 20;  // results
     if (framed.contains(source) || framed.empty() || ++unframed[source] < kMost) return;
@@ -108,8 +108,8 @@ struct BoxPredictor::Impl {
 
   BoxPredictorOptions options;
   std::map<int, Newest> sources;
-  std::set<int> framed;         // sources of frames
-  std::map<int, int> unframed;  // tracks of sources without frames
+  std::set<int> framed;         // sources that have sent frames
+  std::map<int, int> unframed;  // number of tracks from sources without frames
 };
 
 BoxPredictor::BoxPredictor(const BoxPredictorOptions& options) : impl_(std::make_unique<Impl>()) {
@@ -138,7 +138,7 @@ std::optional<Detections> BoxPredictor::process(const Sample<Detections>& sample
   impl_->check_camera(sample.stamp.source);
   auto& newest = impl_->sources[sample.stamp.source];
   newest = {sample.stamp.pts, found, vision::size_of(sample.frame)};
-  newest.tracks.tracked = true;  // even an empty result that a program made
+  newest.tracks.tracked = true;  // even for an empty result made by a program
   return std::nullopt;
 }
 

@@ -1,4 +1,4 @@
-// The node that gives boxes identities, and on a calibrated ground their places and speeds in metres.
+// The node that tracks boxes, and on a calibrated ground also measures their places and speeds in metres.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/data_column.hpp"
 #include "freshframe/ground.hpp"
@@ -27,12 +27,12 @@ namespace {
 using vision::Foot;
 using vision::FootMotion;
 
-constexpr double kLeastFootNoise = 2;      // pixels: standard deviation of a measured lower edge, at least
-constexpr double kFootNoiseOfSize = 0.01;  // share of the box's size (side of a square of the same area)
-constexpr double kEdgesOfMiddle = 1.4;     // the middle of two edges is this much more exact than one
-constexpr float kAtEdge = 1;               // pixels from the picture's edge within which a box is cut off
+constexpr double kLeastFootNoise = 2;      // pixels: minimum standard deviation of a measured lower edge
+constexpr double kFootNoiseOfSize = 0.01;  // fraction of the box's size (side of a square of the same area)
+constexpr double kEdgesOfMiddle = 1.4;     // the mean of two edges is this much more accurate than one edge
+constexpr float kAtEdge = 1;               // pixels: a box this close to the image border is cut off
 
-/// Returns nullopt if the picture's edge cuts off the box's lower end, or one of its sides.
+/// Returns nullopt if the image border cuts off the lower end or a side of the box.
 std::optional<Foot> find_foot(const Detection& box, const PictureSize& size) {
   if (size.height > 0 && box.y2 >= static_cast<float>(size.height) - kAtEdge) return std::nullopt;
   const bool beside = size.width > 0 && box.x2 >= static_cast<float>(size.width) - kAtEdge;
@@ -47,16 +47,17 @@ std::optional<Foot> find_foot(const Detection& box, const PictureSize& size) {
               .height = height};
 }
 
-/// The motion on the ground of each track of one source.
+/// The motion on the ground of all tracks of one source.
 class Feet {
  public:
-  /// Adds the columns of the ground.
+  /// Adds the ground columns.
   void take(const BoxTrackerOptions& options, double time, const PictureSize& size, Detections& found) {
     const Ground& ground = *options.ground;
     if (time < now_) motions_.clear();
     now_ = time;
     std::erase_if(motions_, [&](const auto& each) {
-      return time - each.second.seen > vision::BoxTracks::kBlindGaps * options.max_gap;  // so has the track
+      // its track has ended too
+      return time - each.second.seen > vision::BoxTracks::kBlindGaps * options.max_gap;
     });
     std::vector<float> place;
     std::vector<float> velocity;
@@ -104,7 +105,7 @@ struct BoxTracker::Impl {
   BoxTrackerOptions options;
   std::map<int, OfSource> sources;
   vision::TrackIds ids;
-  vision::FrameSizes sizes;  // for the points of the ground
+  vision::FrameSizes sizes;  // for the calibration points
 
   OfSource& get_source(int number) {
     const auto known = sources.find(number);
@@ -123,7 +124,7 @@ struct BoxTracker::Impl {
 
 BoxTracker::BoxTracker(const BoxTrackerOptions& options) : impl_(std::make_unique<Impl>()) {
   impl_->options = options;
-  static_cast<void>(BoxAssociator(options));  // refuses bad options now, not at the first sample
+  static_cast<void>(BoxAssociator(options));  // rejects invalid options now, not at the first sample
 }
 BoxTracker::~BoxTracker() = default;
 

@@ -49,8 +49,7 @@ CircleAssociator::CircleAssociator(CircleAssociator&&) noexcept = default;
 CircleAssociator& CircleAssociator::operator=(CircleAssociator&&) noexcept = default;
 CircleAssociator::~CircleAssociator() = default;
 
-// A step back in time ends all tracks. A find whose numbers are not finite or out of bounds gets none: see
-// CircleMotion::counts().
+// If time goes backwards, all tracks end. Circles that CircleMotion::counts() rejects get no track.
 Circles CircleAssociator::update(double pts, const std::vector<Circle>& found) {
   impl_->tracks.advance(pts);
   impl_->tracks.take(found);

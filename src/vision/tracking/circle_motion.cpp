@@ -8,7 +8,7 @@ namespace freshframe::vision {
 
 namespace {
 
-// Thrown balls at 640 to 1280 columns.
+// Tuned for thrown balls in images of 640 to 1280 columns.
 constexpr PlaceRules kPlace = {.acceleration = 2000, .first_speed = 350, .first_place = 1.4142135623730951};
 // Standard deviation of a measured centre: pixels, and fraction of the radius (blur, partial occlusion).
 constexpr double kCentreNoise = 0.6, kCentreNoiseOfRadius = 0.04;
@@ -52,7 +52,7 @@ void CircleMotion::hit(State& state, const Circle& circle) {
 }
 
 bool CircleMotion::counts(const Circle& circle) {
-  // NaN fails every comparison.
+  // All comparisons with NaN are false.
   const auto near = [](float coordinate) { return std::abs(coordinate) <= PlaceMotion::kFarthest; };
   return std::isfinite(circle.confidence) && near(circle.x) && near(circle.y) && near(circle.r) &&
          circle.r > 0;

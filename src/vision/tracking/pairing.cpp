@@ -17,7 +17,7 @@ namespace freshframe::vision {
 
 namespace {
 
-// Finds the index among the sorted distinct values.
+// The index of `value` in the sorted, distinct `values`.
 std::size_t find_index(const std::vector<std::size_t>& values, std::size_t value) {
   return static_cast<std::size_t>(std::lower_bound(values.begin(), values.end(), value) - values.begin());
 }
@@ -54,8 +54,8 @@ void Pairing::allow(std::size_t track, std::size_t find, double cost) {
   pairs_.push_back({track, find, cost});
 }
 
-// Keeps the cheapest pairs of the current track. Of equal ones each track keeps different ones, so that a
-// crowd in one place finds enough partners.
+// Keeps the cheapest pairs of the current track. Among equal costs, each track keeps different ones, so that
+// a crowd in one place finds enough partners.
 void Pairing::thin_out() {
   if (pairs_.size() - first_of_track_ <= kMaxPairs) return;
   const auto first = pairs_.begin() + static_cast<std::ptrdiff_t>(first_of_track_);

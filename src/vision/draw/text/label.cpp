@@ -1,4 +1,4 @@
-// Labels through Cairo.
+// Renders labels with Cairo.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/text/label.hpp"
 
@@ -16,9 +16,8 @@ namespace freshframe::vision {
 
 namespace {
 
-// Note [Font]
-// The built-in font of Cairo (its name is "@cairo:", see the NEWS of 1.8) instead of one of the system. It
-// gives the same picture on every machine, also without fonts, and avoids Fontconfig's start-up and its
+// Note [Font] Uses Cairo's built-in font (named "@cairo:", see the NEWS of 1.8) instead of a system font. It
+// renders the same on every machine, works without installed fonts, and avoids Fontconfig's start-up time and
 // messages on stderr.
 constexpr const char* kFont = "@cairo:";
 
@@ -27,7 +26,7 @@ struct CairoDelete {
   void operator()(cairo_surface_t* surface) const noexcept { cairo_surface_destroy(surface); }
 };
 
-/// A mask that Cairo draws.
+/// An alpha mask that Cairo draws.
 class Sketch {
  public:
   Sketch(int width, int height)
@@ -133,14 +132,14 @@ const Label& Labels::label(const std::string& text, double font) {
   return labels_.emplace(text, draw(text, font)).first->second;
 }
 
-// Letters that Cairo's own font lacks. It has ASCII.
+// Replacements for letters that Cairo's built-in font does not have. It covers ASCII.
 
 namespace {
 
 constexpr char32_t kFirstLatin = 0xC0;
 constexpr char32_t kEndOfLatin = 0x180;
 
-// Letters for U+00C0 to U+017F, a word each.
+// Replacements for U+00C0 to U+017F, separated by spaces.
 constexpr std::string_view kLatin =
     "A A A A A A AE C E E E E I I I I D N O O O O O x O U U U U Y Th ss a a a a a a ae c e e e e i i i "
     "i d n o o o o o : o u u u u y th y A a A a A a C c C c C c C c D d D d E e E e E e E e E e G g G g "
@@ -157,10 +156,10 @@ constexpr auto kLatinWords = [] {
   return made;
 }();
 
-constexpr char kMissing = '\x7f';  // DEL: the font draws it as a box, like all missing letters
+constexpr char kMissing = '\x7f';  // DEL: the font draws it as a box, like all missing glyphs
 constexpr char32_t kWrong = 0xFFFD;
 
-/// Takes one letter from the front; kWrong for bytes that are not UTF-8.
+/// Takes one code point from the front. Returns kWrong for bytes that are not UTF-8.
 char32_t take_letter(std::string_view& text) {
   const auto first = static_cast<unsigned char>(text.front());
   text.remove_prefix(1);
@@ -176,7 +175,7 @@ char32_t take_letter(std::string_view& text) {
   return letter;
 }
 
-bool is_accent(char32_t letter) {  // a combining one, which follows its letter
+bool is_accent(char32_t letter) {  // a combining accent, which follows its letter
   return letter >= 0x300 && letter < 0x370;
 }
 

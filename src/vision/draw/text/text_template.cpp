@@ -1,4 +1,4 @@
-// Parsing at construction, formatting per row.
+// Templates are parsed once and formatted for each row.
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/text/text_template.hpp"
 
@@ -22,7 +22,7 @@ namespace freshframe::vision {
 
 namespace {
 
-constexpr int kMostLetters = 100;  // letters of a width or a precision
+constexpr int kMostLetters = 100;  // maximum width or precision of a field
 constexpr std::string_view kTime = "utc";
 
 std::string padded(std::string text, int width, bool left) {
@@ -129,7 +129,7 @@ std::string TextTemplate::number(const Field& field, double value, bool whole) c
   format += percent ? 'f' : type == 'd' ? 'f' : type;
   const int digits = type == 'd' ? 0 : spec.precision >= 0 ? spec.precision : 6;
   const int width = percent ? std::max(0, spec.width - 1) : spec.width;
-  // The format is made of the parts above.
+  // The format consists of the parts above, so it is not user-controlled.
   std::snprintf(text.data(), text.size(), format.c_str(), width, digits, shown);
   return text.data() + std::string(percent ? "%" : "");
 }
@@ -204,7 +204,7 @@ FieldValue read_entry(const DataColumn& column, std::size_t index) {
       column.values);
 }
 
-// In the order of the columns of a file, to which they belong: freshframe/_results/columns.py has the same table.
+// In the order of the columns of a result file. freshframe/_results/columns.py has the same table.
 std::string field_names(std::string_view own, const Dwells* dwells) {
   return std::string(own) + ", confidence, vx, vy, track_age, track_confidence" +
          (dwells != nullptr ? ", dwell" : "");
