@@ -1,4 +1,4 @@
-// The agent's end.
+// The agent's end of the channel to its controller.
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/agent_end.hpp"
 
@@ -26,12 +26,12 @@ using process::ByteReader;
 using process::ByteWriter;
 
 constexpr std::size_t kReadAtOnce = 64U << 10;  // bytes
-constexpr std::size_t kMostUnsent = 4U << 20;   // bytes; beyond it no batch is made
+constexpr std::size_t kMostUnsent = 4U << 20;   // bytes; beyond this, no batches are created
 
 template <class Kind>
 ByteWriter begin(Kind kind) {
   ByteWriter writer;
-  writer.put(std::uint32_t{0});  // the length
+  writer.put(std::uint32_t{0});  // placeholder for the length
   writer.put(kind);
   return writer;
 }
@@ -75,7 +75,7 @@ AgentEnd::~AgentEnd() {
   thread_.join();
 }
 
-// ---- any thread
+// ---- thread-safe
 
 std::optional<Order> AgentEnd::next_order(std::chrono::nanoseconds timeout) {
   const auto clock = Clock::real();
@@ -130,7 +130,7 @@ void AgentEnd::wake() const noexcept {
   static_cast<void>(::write(bell_.get(), &one, sizeof one));
 }
 
-// ---- the thread
+// ---- called on the agent's thread
 
 void AgentEnd::run() {
   try {
@@ -146,7 +146,7 @@ void AgentEnd::run() {
       if (!outgoing_.write_to(socket_.get())) return end_agent();
       if (wait(next_time(now)) && !read_socket()) return end_agent();
     }
-  } catch (const std::exception&) {  // an invalid message, or no memory: the controller is not trusted
+  } catch (const std::exception&) {  // an invalid message, or out of memory: stop trusting the controller
     end_agent();
   }
 }
@@ -157,7 +157,7 @@ void AgentEnd::end_agent() {
   changed_.notify_all();
 }
 
-/// The controller does not read: no further batches are made for it.
+/// The controller does not read, so no more batches are created for it.
 bool AgentEnd::is_backed_up() const noexcept {
   return outgoing_.size_bytes() > kMostUnsent;
 }
@@ -176,7 +176,7 @@ BootTime AgentEnd::next_time(BootTime now) {
   return std::max(next, now);
 }
 
-/// Whether the socket has something to be read.
+/// Returns true if the socket has data to read.
 bool AgentEnd::wait(BootTime until) {
   pollfd watched[] = {
       {socket_.get(), static_cast<short>(POLLIN | (outgoing_.empty() ? 0 : POLLOUT)), 0},
@@ -193,7 +193,7 @@ bool AgentEnd::wait(BootTime until) {
   return watched[0].revents != 0;
 }
 
-/// Returns false if the controller has ended.
+/// Returns false if the controller has closed the connection.
 bool AgentEnd::read_socket() {
   while (true) {
     const auto got = ::recv(socket_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
@@ -204,7 +204,8 @@ bool AgentEnd::read_socket() {
     }
     incoming_.add(std::span<const std::byte>(buffer_).first(static_cast<std::size_t>(got)));
     for (auto message = incoming_.next(); !message.empty(); message = incoming_.next()) take(message);
-    if (static_cast<std::size_t>(got) < buffer_.size()) return true;  // the next wait() finds what follows
+    // the next wait() returns if there is more
+    if (static_cast<std::size_t>(got) < buffer_.size()) return true;
   }
 }
 
@@ -259,7 +260,7 @@ void AgentEnd::serve_pulls(BootTime now) {
 
 void AgentEnd::send_renewal(BootTime now) {
   renewed_ = now;
-  // The controller does not read: another renewal would add nothing to the next one.
+  // While the controller does not read, additional renewals are pointless.
   if (is_backed_up()) return;
   {
     const Lock lock(mutex_);

@@ -1,4 +1,5 @@
-// An agent's end of the channel to its controller: renewals, batches and orders, on its own thread.
+// An agent's end of the channel to its controller: sends renewals and batches, receives orders, on its own
+// thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -27,45 +28,45 @@
 namespace freshframe::fleet {
 
 struct AgentOptions {
-  BootTime renew = std::chrono::milliseconds(500);  // between two renewals
+  BootTime renew = std::chrono::milliseconds(500);  // interval between renewals
   OutboxesOptions outboxes;
-  BootTime gather = std::chrono::milliseconds(60);  // between two batches of one reader, at most: see Flow
-  BootTime hurry = std::chrono::milliseconds(50);   // between two renewals when a run has ended
+  BootTime gather = std::chrono::milliseconds(60);  // maximum interval between batches for a reader, see Flow
+  BootTime hurry = std::chrono::milliseconds(50);   // interval between renewals after a run has ended
 };
 
-/// An order for the agent's program, which only the two programs interpret.
+/// An order for the agent's program. Its content is opaque here.
 using Order = std::vector<std::byte>;
 
-/// Ends the process when the controller's process has ended. Thread-safe.
+/// Ends the process when the controller's process ends. Thread-safe.
 class AgentEnd {
  public:
-  /// `parent`: its process; 0 to watch no process (tests).
+  /// `parent`: the controller's process, or 0 for none (tests).
   AgentEnd(process::Descriptor socket, int parent, AgentOptions options);
   AgentEnd(const AgentEnd&) = delete;
   AgentEnd& operator=(const AgentEnd&) = delete;
   ~AgentEnd();
 
-  /// Waits for `timeout` at most; nothing: no order has arrived.
+  /// Waits at most `timeout`. Returns nullopt if no order has arrived.
   [[nodiscard]] std::optional<Order> next_order(std::chrono::nanoseconds timeout);
-  /// The controller has closed its end.
+  /// Returns true if the controller has closed its end.
   [[nodiscard]] bool has_ended() const;
-  /// Sends bytes to the controller's program, which only the two programs interpret.
+  /// Sends bytes to the controller's program. Their content is opaque here.
   void tell(std::span<const std::byte> bytes);
 
   void open_run(Run run);
-  /// Renewals report what its pipeline does, which has started. At the latest, close_run() destroys it.
+  /// Includes the pipeline, which has started, in renewals. Destroyed by close_run() at the latest.
   void watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline) {
     runs_.watch(run, std::move(pipeline));
   }
   [[nodiscard]] std::shared_ptr<Outboxes::Stream> open_stream(Run run, const std::string& output) {
     return outboxes_.open(run, output);
   }
-  /// Counts a result of an output without a reader. Returns false if the run was closed.
+  /// Counts a result of an output that has no reader. Returns false if the run is closed.
   [[nodiscard]] bool note(const Outboxes::Stream& stream, TimePoint captured) {
     return runs_.note_result(stream.run(), captured);
   }
   [[nodiscard]] bool put(Outboxes::Stream& stream, TimePoint captured, const Result& result);
-  /// Ends a run: its results can still be pulled.
+  /// Ends a run. Its remaining results can still be pulled.
   void close_run(Run run);
 
  private:
@@ -87,14 +88,14 @@ class AgentEnd {
   Runs runs_;
   Outboxes outboxes_;
 
-  std::atomic<std::uint64_t> results_{0};  // results that were put
+  std::atomic<std::uint64_t> results_{0};  // number of results so far
 
-  // The thread's own.
+  // Used only by the agent's thread.
   Flow flow_;
   MessageReader incoming_;
   MessageQueue outgoing_;
-  std::map<std::uint32_t, Outboxes::Pull> pulls_;  // those without an answer, by reader
-  std::map<std::uint32_t, BootTime> answered_;     // when the reader got its latest batch
+  std::map<std::uint32_t, Outboxes::Pull> pulls_;  // pending pulls, by reader
+  std::map<std::uint32_t, BootTime> answered_;     // time of the latest batch, by reader
   BootTime renewed_{};
   std::vector<std::byte> buffer_;
 
@@ -102,12 +103,12 @@ class AgentEnd {
   Condition changed_;
   std::deque<Order> orders_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<const Message>> told_ FRESHFRAME_GUARDED_BY(mutex_);
-  bool ended_ FRESHFRAME_GUARDED_BY(mutex_) = false;     // the controller has ended
-  bool in_hurry_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // the last records of a run must be sent soon
+  bool ended_ FRESHFRAME_GUARDED_BY(mutex_) = false;     // the controller has closed its end
+  bool in_hurry_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // the last records of a run should be sent soon
   bool stopping_ FRESHFRAME_GUARDED_BY(mutex_) = false;
 
   std::optional<process::OrphanGuard> guard_;
-  std::thread thread_;  // last
+  std::thread thread_;  // last, so that it starts after the others are constructed
 };
 
 }  // namespace freshframe::fleet

@@ -1,4 +1,4 @@
-// The clock of an agent, and the rate at which it sends results.
+// Measures an agent's result rate, and derives the interval between batches.
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/flow.hpp"
 
@@ -20,8 +20,8 @@ BootTime boot_now() noexcept {
 namespace {
 
 constexpr double kMemory = 0.5;  // seconds
-// Seconds between two batches for each result per second: at 60 results per second 7.5 ms, in which hardly
-// two arrive, and at 480 the longest time of AgentOptions, in which there are 29.
+// The interval between batches, in seconds per (result per second). At 60 results per second it is 7.5 ms, in
+// which rarely two arrive. At 480 it reaches the maximum of AgentOptions, with 29 results per batch.
 constexpr double kSecondsPerRate = 125e-6;
 
 }  // namespace

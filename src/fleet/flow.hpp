@@ -1,4 +1,4 @@
-// The clock of an agent, and the rate at which it sends results; arithmetic only.
+// Measures an agent's result rate, and derives the interval between batches. No I/O.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,19 +7,19 @@
 
 namespace freshframe::fleet {
 
-/// By CLOCK_BOOTTIME, which continues while the machine sleeps.
+/// CLOCK_BOOTTIME, which continues while the machine is suspended.
 using BootTime = std::chrono::nanoseconds;
 
 [[nodiscard]] BootTime boot_now() noexcept;
 
-/// The rate of an agent's results, and the time between two batches of one reader that follows from it. Few
-/// results are sent at once, because a batch would have one of them anyway. Many are gathered, because the
-/// controller's work is per batch. One thread at a time.
+/// Measures the rate of an agent's results, and derives the interval between batches for a reader. At low
+/// rates results are sent immediately, because a batch would contain only one anyway. At high rates they are
+/// gathered, because the controller's cost is per batch. Not thread-safe.
 class Flow {
  public:
-  /// `longest`: the most time between two batches.
+  /// `longest`: maximum interval between batches.
   Flow(BootTime longest, BootTime now) noexcept : longest_(longest), noted_(now) {}
-  /// `results`: how many there have been by now.
+  /// `results`: total number so far.
   void note(std::uint64_t results, BootTime now) noexcept;
   [[nodiscard]] BootTime between_batches() const noexcept;
 

@@ -1,4 +1,4 @@
-// The last words of an agent.
+// Records why an agent process died, from its signal handlers.
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/last_words.hpp"
 
@@ -24,11 +24,11 @@
 namespace freshframe::fleet {
 namespace {
 
-// SIGTRAP: of __builtin_trap() on aarch64, where x86 has SIGILL.
+// SIGTRAP is raised by __builtin_trap() on aarch64, SIGILL on x86.
 constexpr std::array kFatal{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
 constexpr std::size_t kSlots = 4096;
-constexpr std::size_t kStack = 64U << 10;  // bytes: for handlers, Python's among them
-constexpr int kPatience = 100;             // milliseconds for another thread's words
+constexpr std::size_t kStack = 64U << 10;  // bytes, for all handlers including Python's
+constexpr int kPatience = 100;             // milliseconds to wait for another thread that is writing
 
 struct Slot {
   std::atomic<bool> taken{false};
@@ -40,11 +40,11 @@ struct Slot {
   }
 };
 
-// A signal handler must not need an object that is destroyed.
+// Never destroyed, because signal handlers use it.
 struct Process {
   LastWords* page = nullptr;
   long pid = 0;
-  long slack = 0;  // for threads without a run
+  long slack = 0;  // timer slack of threads without a run
   std::atomic<std::size_t> cursor{0};
   std::array<Slot, kSlots> slots{};
   std::array<struct sigaction, kFatal.size()> before{};
@@ -55,12 +55,13 @@ long read_timer_slack() noexcept {
   return ::syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
 }
 
-/// The signal stack of one thread, see Note [Alternate stacks]. It is there until the thread ends.
+/// The alternate signal stack of a thread, see Note [Alternate stacks]. Exists until the thread ends.
 class AlternateStack {
  public:
   AlternateStack() noexcept {
     stack_t before{};
-    if (::sigaltstack(nullptr, &before) != 0 || (before.ss_flags & SS_DISABLE) == 0) return;  // it has one
+    // the thread has one already
+    if (::sigaltstack(nullptr, &before) != 0 || (before.ss_flags & SS_DISABLE) == 0) return;
     void* const memory =
         ::mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) return;
@@ -88,7 +89,7 @@ void give_alternate_stack() noexcept {
   static thread_local const AlternateStack alternate_stack;
 }
 
-/// Another thread has begun to say its words, and dies with this one.
+/// Another thread is writing its record. It ends with the process that this thread is about to end.
 void wait_for_words(const std::atomic_ref<std::uint32_t>& said) noexcept {
   const timespec millisecond{0, 1'000'000};
   for (int i = 0; i < kPatience && said.load() == LastWords::Nothing; ++i) {
@@ -96,11 +97,12 @@ void wait_for_words(const std::atomic_ref<std::uint32_t>& said) noexcept {
   }
 }
 
-/// Async-signal-safe. The first words are the last ones: another thread may crash on the way out, or just now.
+/// Async-signal-safe. Only the first call has an effect, because other threads may crash while the process
+/// ends.
 void say(LastWords::Kind kind, std::uint32_t number) noexcept {
   auto& process = process_now;
   if (process.page == nullptr || ::syscall(SYS_getpid) != process.pid)
-    return;  // a forked child has the page, too
+    return;  // a forked child shares the page
   const std::atomic_ref said(process.page->said);
   if (std::atomic_ref(process.page->begun).exchange(1) != 0) return wait_for_words(said);
   const auto slot = read_timer_slack() - process.slack - 1;
@@ -130,7 +132,7 @@ void call_before(int number, siginfo_t* info, void* context) noexcept {
 
 void handle(int number, siginfo_t* info, void* context) {
   const int error = errno;
-  // A signal that kill(2) sends goes to whatever thread takes it.
+  // With kill(2), the receiving thread is arbitrary, so it is not recorded.
   if (info == nullptr || info->si_code != SI_USER) say(LastWords::Fault, static_cast<std::uint32_t>(number));
   errno = error;
   call_before(number, info, context);

@@ -1,4 +1,5 @@
-// Whose camera's thread has crashed an agent: written by a signal handler into a page that the starter has, too.
+// Records which camera's thread has crashed an agent, from a signal handler, in a page shared with the parent
+// process.
 // SPDX-License-Identifier: Apache-2.0
 //
 // Note [Whose thread]
@@ -23,22 +24,24 @@
 
 namespace freshframe::fleet {
 
-/// Maps the page (LastWords) and begins to handle fatal signals; the handlers set before are called after
-/// it. Threads of nodes that begin from now on have an alternate stack. Once in a process. Throws Error.
+/// Maps the page (LastWords) and installs handlers for fatal signals, which call the previous handlers
+/// afterwards. Threads of nodes that start from now on get an alternate stack. Must be called once per
+/// process. Throws Error.
 void keep_last_words(process::Descriptor page);
 
-/// A slot of a run, until forget_slot().
+/// Reserves a slot for a run until forget_slot().
 void open_slot(Run run) noexcept;
-/// The calling thread works for a run until leave_run(), and so does each thread that it starts meanwhile, as long as
-/// that lives. Without a slot of the run both do nothing.
+/// Assigns the calling thread, and all threads it starts, to a run until leave_run(); the started threads
+/// keep the assignment. Both do nothing without a slot for the run.
 void enter_run(Run run) noexcept;
 void leave_run() noexcept;
-/// Frees the run's slot. A thread that is left of it names no run, or the next one of the slot.
+/// Frees the run's slot. A remaining thread of the run is then assigned to no run, or to the next one in the
+/// slot.
 void forget_slot(Run run) noexcept;
 
-/// The calling thread is about to end the process, by exit() for example: that counts as a fault of its run.
+/// Must be called before a thread ends the process, for example with exit(): counts as a fault of its run.
 void say_fault(std::uint32_t number) noexcept;
-/// The process ends since it has to.
+/// Must be called before an intended end of the process.
 void say_end_in_order(std::uint32_t status) noexcept;
 
 }  // namespace freshframe::fleet

@@ -22,7 +22,7 @@ void Outbox::put(Result result) {
     ++record_.full;
     return;
   }
-  waiting_.push_back({record_.reported, std::move(result)});  // may throw: nothing is counted yet
+  waiting_.push_back({record_.reported, std::move(result)});  // may throw, so nothing is counted before
   ++record_.reported;
   size_bytes_ += size;
   while (waiting_.size() > limits_.results || size_bytes_ > limits_.size_bytes) {
@@ -86,7 +86,7 @@ std::uint64_t Outbox::drop_all() noexcept {
 
 namespace {
 
-constexpr std::size_t kBatchHead = 32;  // bytes, and some
+constexpr std::size_t kBatchHead = 32;  // bytes; an upper bound
 
 template <class Range, class Condition>
 void erase_where(Range& range, const Condition& condition) {
@@ -97,14 +97,13 @@ bool belongs_to(const Outbox& outbox, Run run) {
   return outbox.record().camera == run.camera && outbox.record().epoch == run.epoch;
 }
 
-/// The size to which each of some outboxes has to shrink, so that together they have no more than `most`
-/// bytes.
+/// The maximum size per outbox with which all of them together have at most `most` bytes.
 std::size_t common_bound(std::vector<std::size_t> sizes, std::size_t most) {
   std::sort(sizes.begin(), sizes.end());
   std::size_t left = most;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     const auto share = left / (sizes.size() - i);
-    if (sizes[i] > share) return share;  // it and the fatter ones
+    if (sizes[i] > share) return share;  // this one and all larger ones
     left -= sizes[i];
   }
   return most;
@@ -151,7 +150,7 @@ bool Outboxes::put(Stream& stream, const Result& result) {
   return has_new;
 }
 
-/// Frees a sixteenth of the bound, so that it is not called with every result.
+/// Frees a sixteenth of the bound, so that this is not necessary for every result.
 void Outboxes::shrink_locked() {
   std::vector<std::size_t> sizes;
   for (const auto& [number, reader] : readers_) {
@@ -256,12 +255,12 @@ std::shared_ptr<const Message> Outboxes::make_batch_locked(Reader& reader, const
     }
     records.push_back(outbox->record());
     reader.ready.pop_front();
-    if (outbox->size() > 0) reader.ready.push_back(outbox);  // after the others
+    if (outbox->size() > 0) reader.ready.push_back(outbox);  // behind the others
   }
   process::ByteWriter writer;
   writer.reserve(kBatchHead + records.size() * sizeof(OutboxRecord) + taken.size() * sizeof(ResultRecord) +
                  size);
-  writer.put(std::uint32_t{0});  // the length
+  writer.put(std::uint32_t{0});  // placeholder for the length
   writer.put(ToController::Batch);
   writer.put(pull.reader);
   writer.put(pull.batch);

@@ -1,4 +1,4 @@
-// All outboxes of an agent, by reader and by run of a camera.
+// All outboxes of an agent, by reader and camera run.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -24,7 +24,7 @@ struct Result {
   std::int64_t part = 0;
   double pts = 0;
   double time = 0;
-  std::shared_ptr<const std::vector<std::byte>> bytes;  // shared by the outboxes of several readers
+  std::shared_ptr<const std::vector<std::byte>> bytes;  // shared between the outboxes of several readers
 };
 
 struct OutboxLimits {
@@ -32,16 +32,16 @@ struct OutboxLimits {
   std::size_t size_bytes = 8U << 20;
 };
 
-/// Bounded; the oldest result makes room. Not thread-safe.
+/// Bounded: the oldest results are dropped. Not thread-safe.
 class Outbox {
  public:
   Outbox(Run run, std::uint32_t reader, OutboxLimits limits) noexcept;
 
-  /// A result that is larger than the whole outbox is dropped itself.
+  /// If the result is larger than the whole outbox, it is dropped.
   void put(Result result);
-  /// Counts a result that is not kept, because the reader has not pulled for long.
+  /// Counts a result that is not stored because the reader has not pulled for too long.
   void put_expired() noexcept;
-  /// The oldest result, which counts as handed over; only when size() > 0.
+  /// The oldest result, which then counts as handed over. size() must be greater than 0.
   struct Taken {
     ResultRecord record;
     std::shared_ptr<const std::vector<std::byte>> bytes;
@@ -49,9 +49,9 @@ class Outbox {
   [[nodiscard]] Taken take();
   [[nodiscard]] std::size_t next_size_bytes() const noexcept { return waiting_.front().result.bytes->size(); }
 
-  /// Drops the oldest results until it has at most `size_bytes`.
+  /// Drops the oldest results until at most `size_bytes` are left.
   void shrink(std::size_t size_bytes) noexcept;
-  /// Drops the waiting results.
+  /// Drops all waiting results.
   void expire() noexcept;
   void fence() noexcept;
 
@@ -74,20 +74,20 @@ class Outbox {
 };
 
 struct OutboxesOptions {
-  OutboxLimits limits = {};                          // limits of each outbox
-  std::size_t size_bytes = 256U << 20;               // size of all outboxes
-  BootTime expire_after = std::chrono::seconds(60);  // without a pull of the reader
+  OutboxLimits limits = {};                          // limits per outbox
+  std::size_t size_bytes = 256U << 20;               // total size of all outboxes
+  BootTime expire_after = std::chrono::seconds(60);  // after the reader's last pull
 };
 
-/// Node threads put, the agent's thread pulls. Thread-safe.
+/// Nodes' threads add results, the agent's thread pulls them. Thread-safe.
 class Outboxes {
  public:
-  /// One output of one run of a camera.
+  /// One output of a camera run.
   class Stream {
    public:
     explicit Stream(Run run, std::string output) : run_(run), output_(std::move(output)) {}
     [[nodiscard]] Run run() const noexcept { return run_; }
-    /// Whether any reader wants its results.
+    /// Returns true if any reader wants its results.
     [[nodiscard]] bool is_wanted() const noexcept { return wanted_.load(std::memory_order_relaxed); }
 
    private:
@@ -100,7 +100,7 @@ class Outboxes {
 
   struct Pull {
     std::uint32_t reader = 0;
-    std::uint64_t batch = 0;  // acknowledges the one before it; the same number again repeats a batch
+    std::uint64_t batch = 0;  // acknowledges the previous batch; the same number requests it again
     std::uint32_t most_results = 0;
     std::uint32_t most_bytes = 0;
   };
@@ -108,23 +108,23 @@ class Outboxes {
   explicit Outboxes(OutboxesOptions options) noexcept : options_(options) {}
 
   [[nodiscard]] std::shared_ptr<Stream> open(Run run, const std::string& output);
-  /// A full outbox drops its oldest result. True means a reader waits for this one.
+  /// A full outbox drops its oldest result. Returns true if a reader is waiting for this one.
   bool put(Stream& stream, const Result& result);
-  /// No more results are added. The waiting ones can be pulled until forget().
+  /// No more results will be added. The remaining ones can be pulled until forget().
   void close(Run run);
-  /// Drops the waiting results of a run, as fenced. The next records() has its last records.
+  /// Drops the run's waiting results as fenced. The next records() includes its last records.
   void forget(Run run);
 
   void add_reader(std::uint32_t reader, const std::string& output, BootTime now);
   void remove_reader(std::uint32_t reader);
-  /// Whether a pull would return results now.
+  /// Returns true if a pull would return results now.
   [[nodiscard]] bool has(std::uint32_t reader) const;
-  /// A Batch message; null means there is nothing yet, or no such reader.
+  /// Returns a Batch message, or null if there are no results or the reader is unknown.
   [[nodiscard]] std::shared_ptr<const Message> pull(const Pull& pull, BootTime now);
-  /// Drops the results for readers that have not pulled for long.
+  /// Drops the results for readers that have not pulled for too long.
   void expire(BootTime now);
   struct Records {
-    std::vector<OutboxRecord> last;  // records of outboxes that were removed since the last call
+    std::vector<OutboxRecord> last;  // records of outboxes removed since the last call
     std::vector<OutboxRecord> now;
   };
   [[nodiscard]] Records records();
@@ -135,12 +135,12 @@ class Outboxes {
     BootTime pulled{};
     bool expired = false;
     std::vector<std::shared_ptr<Outbox>> all;
-    std::deque<std::shared_ptr<Outbox>> ready;  // each reader with results, once
+    std::deque<std::shared_ptr<Outbox>> ready;  // outboxes with results, each once
     std::uint64_t batch = 0;                    // number of `sent`
-    std::shared_ptr<const Message> sent;        // until the next pull acknowledges it
+    std::shared_ptr<const Message> sent;        // kept until the next pull acknowledges it
   };
 
-  /// Drops the oldest results of the fattest outboxes, since all of them together have too many bytes.
+  /// Drops the oldest results of the largest outboxes, because the total size exceeds the limit.
   void shrink_locked() FRESHFRAME_REQUIRES(mutex_);
   void join_locked(Stream& stream, std::uint32_t number, Reader& reader) FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] std::shared_ptr<const Message> make_batch_locked(Reader& reader, const Pull& pull)
@@ -150,7 +150,7 @@ class Outboxes {
   mutable Mutex mutex_;
   std::map<std::uint32_t, Reader> readers_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Stream>> streams_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::size_t size_bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;              // size of all outboxes
+  std::size_t size_bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;              // total size of all outboxes
   std::vector<OutboxRecord> last_records_ FRESHFRAME_GUARDED_BY(mutex_);  // records of removed outboxes
 };
 

@@ -1,4 +1,4 @@
-// The fields of the records on the channel, by name: Python reads them with these layouts.
+// Names and layouts of the records' fields, for Python.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,10 +11,10 @@
 
 namespace freshframe::fleet {
 
-/// A field as NumPy's dtype names it.
+/// A field of a NumPy structured dtype.
 struct RecordField {
   const char* name;
-  const char* format;  // format of an entry, such as "<u8"
+  const char* format;  // NumPy format, such as "<u8"
   std::size_t entries;
   std::size_t offset;
   std::size_t size_bytes;
@@ -67,7 +67,7 @@ inline constexpr std::array kResultFields{
 
 #undef FRESHFRAME_RECORD_FIELD
 
-/// Whether the fields are all that the record has.
+/// Returns true if the fields cover the whole record.
 template <class Record, std::size_t N>
 constexpr bool covers(const std::array<RecordField, N>& fields) {
   std::size_t end = 0;

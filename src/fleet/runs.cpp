@@ -1,4 +1,4 @@
-// The runs of cameras that an agent has.
+// The camera runs of an agent.
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/runs.hpp"
 
@@ -15,15 +15,15 @@ namespace freshframe::fleet {
 
 namespace {
 
-constexpr std::string_view kOutlet = "fleet ";  // how the names of outlets begin; _agent/run.py
+constexpr std::string_view kOutlet = "fleet ";  // prefix of the names of outlets, see _agent/run.py
 
-/// Returns nullopt if an option leaves the sample out.
+/// Returns nullopt for samples dropped by an option, which are not losses.
 template <class Cause>
 std::optional<Loss> find_loss(Cause cause) noexcept {
   const auto& kind = describe_cause(cause);
   if (kind.meaning == DropMeaning::ByDesign) return std::nullopt;
   const auto found = std::ranges::find(kLossNames, kind.name);
-  // The program took a removed sample out with a part of the graph.
+  // Removed samples were removed by the program with a part of the graph.
   return found != kLossNames.end() ? static_cast<Loss>(found - kLossNames.begin()) : Loss::Stop;
 }
 
@@ -31,7 +31,7 @@ void add(PipelineCounts& counts, Loss loss, std::uint64_t count) {
   counts.drops[static_cast<std::size_t>(loss)] += count;
 }
 
-/// A source is away from its loss until its next frame, and while it is connected and silent.
+/// A source is away from its loss until its next frame, or while it is connected but delivers nothing.
 void see_source(PipelineCounts& counts, const core::Runner& runner) {
   const auto run = runner.place().run();
   if (!run->source()->has_source_stats() || runner.life().is_finished()) return;
@@ -67,23 +67,24 @@ void see_node(PipelineCounts& counts, const core::Runner& runner) {
 
 using Runners = std::vector<std::shared_ptr<core::Runner>>;
 
-using Way = std::set<std::pair<int, int>>;  // nodes, each with the source that is let pass there, -1 for all
+using Way = std::set<std::pair<int, int>>;  // nodes, each with the source whose samples pass, or -1 for all
 
-/// Returns the source to which an edge limits the way above it, -1 for all, or nullopt if no sample can come.
+/// The source to which an edge limits the samples, -1 for all, or nullopt if no sample can pass.
 std::optional<int> find_limit(const core::EdgeOptions& edge, int only, core::Runner& parent) {
   if (only >= 0 && edge.only_source >= 0 && edge.only_source != only) return std::nullopt;
   const int limit = std::max(only, edge.only_source);
-  const auto outputs = parent.outlet().outputs().newest();  // kept while its sources are looked at
+  const auto outputs = parent.outlet().outputs().newest();  // kept alive while its sources are read
   if (limit >= 0 && !std::ranges::binary_search(*outputs->sources, limit)) return std::nullopt;
   return limit;
 }
 
-// _agent/ways.py finds the same ways in the stats of a pipeline that has ended.
+// _agent/ways.py does the same with the statistics of a pipeline that has ended.
 void find_on_the_way(const core::Runner& node, int only, const Runners& all, Way& found) {
   if (!found.emplace(node.index(), only).second) return;
   bool is_first = true;
   for (const auto& edge : core::list_edges(node.inbox())) {
-    // A join makes its samples of all its parents' samples, and a node its own stream of all that it gets.
+    // A join makes its samples from those of all its parents, and a node its own stream from everything that
+    // it receives.
     const bool passes_on = node.index() != only && (is_first || !edge.joined);
     is_first = false;
     const auto parent =
@@ -94,7 +95,7 @@ void find_on_the_way(const core::Runner& node, int only, const Runners& all, Way
   }
 }
 
-/// The numbers of the nodes that the fleet's outlets add up from.
+/// The numbers of all nodes upstream of the fleet's outlets.
 std::set<int> on_the_way(const Runners& all) {
   Way way;
   for (const auto& node : all) {
@@ -120,7 +121,7 @@ PipelineCounts count_pipeline(const core::PipelineCore& pipeline) {
 namespace {
 
 constexpr BootTime kLookEvery = std::chrono::milliseconds(900);
-constexpr BootTime kRateOver = std::chrono::seconds(3);  // a rate follows a change within about so long
+constexpr BootTime kRateOver = std::chrono::seconds(3);  // how long the rate takes to follow a change
 constexpr std::size_t kLongestAnswer = 1000;             // bytes
 
 BootTime compute_age(TimePoint captured) {
@@ -185,7 +186,7 @@ std::vector<Run> Runs::due(BootTime now) const {
   return due;
 }
 
-/// One at a time: nodes that put results wait for the mutex.
+/// Reads one pipeline at a time, because nodes that deliver results wait for the mutex.
 void Runs::read(BootTime now) {
   for (const Run run : due(now)) {
     const Lock lock(mutex_);
@@ -195,7 +196,7 @@ void Runs::read(BootTime now) {
 }
 
 void Runs::close(Run run) {
-  std::shared_ptr<const core::PipelineCore> ended;  // destroyed after the lock
+  std::shared_ptr<const core::PipelineCore> ended;  // destroyed after the lock is released
   const Lock lock(mutex_);
   const auto found = states_.find(run);
   if (found == states_.end()) return;

@@ -1,4 +1,4 @@
-// The runs of cameras that an agent has.
+// The camera runs of an agent.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -24,22 +24,21 @@ class PipelineCore;
 
 namespace freshframe::fleet {
 
-/// Losses count on the way to the outputs of the fleet: what side branches leave out by design does not count.
+/// Losses are counted upstream of the fleet's outputs only, so drops by design in side branches do not count.
 struct PipelineCounts {
   std::uint64_t frames = 0;
   std::array<std::uint64_t, kLosses> drops{};
   bool is_away = false;
-  std::string why;  // reason of the camera that is away, without passwords
+  std::string why;  // why the camera is away, without passwords
 };
 
-/// Counts what a pipeline that has started has sent and lost. Takes some microseconds, waits for nothing and never
-/// takes the GIL.
+/// Reads the counts of a running pipeline. Takes some microseconds, never blocks and never takes the GIL.
 [[nodiscard]] PipelineCounts count_pipeline(const core::PipelineCore& pipeline);
 
-/// A sum over the nodes of a pipeline that never falls, although nodes are removed.
+/// A total over the nodes of a pipeline that never decreases, even if nodes are removed.
 class RisingSum {
  public:
-  /// Returns the value to show for the sum over the nodes that are there.
+  /// `present`: the total over the current nodes. Returns the total to report.
   std::uint64_t update(std::uint64_t present) noexcept {
     if (present < present_) past_ += present_ - present;
     present_ = present;
@@ -51,7 +50,7 @@ class RisingSum {
   std::uint64_t past_ = 0;
 };
 
-/// The counts of the pipeline of one run, read from time to time.
+/// The counts of one run's pipeline, read periodically.
 class Watched {
  public:
   void watch_pipeline(std::shared_ptr<const core::PipelineCore> pipeline) noexcept {
@@ -60,9 +59,9 @@ class Watched {
   [[nodiscard]] bool is_due(BootTime now) const noexcept;
   void read(BootTime now);
   void write_to(CameraRecord& record, BootTime now) const;
-  /// Why its camera is away; empty means it is not, or it has not said why.
+  /// Why its camera is away; empty if it is not away, or the reason is unknown.
   [[nodiscard]] const std::string& why() const noexcept { return seen_.why; }
-  /// The pipeline, which its user destroys: that may take long.
+  /// Releases the pipeline. The caller should destroy it without a lock, because that may take long.
   [[nodiscard]] std::shared_ptr<const core::PipelineCore> stop_watching() noexcept {
     return std::move(pipeline_);
   }
@@ -73,7 +72,7 @@ class Watched {
   RisingSum frames_;
   std::array<RisingSum, kLosses> drops_;
   BootTime read_at_{};
-  std::optional<BootTime> gave_;  // when the number of frames was last seen to grow
+  std::optional<BootTime> gave_;  // when the frame count last increased
   std::optional<BootTime> away_;  // when it was first seen to be away
   double fps_ = 0;
 };
@@ -82,16 +81,16 @@ class Watched {
 class Runs {
  public:
   void open(Run run);
-  /// Watches the run's pipeline, which has started: records have its counts from now on.
+  /// Adds the run's pipeline, which has started, to the records.
   void watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline);
-  /// Reads the counts that it has not read for a second.
+  /// Reads the counts of pipelines not read for a second.
   void read(BootTime now);
   void close(Run run);
-  /// Counts a result. Returns false if the run was closed.
+  /// Counts a result. Returns false if the run is closed.
   [[nodiscard]] bool note_result(Run run, TimePoint captured);
 
   [[nodiscard]] std::vector<CameraRecord> records() const;
-  /// The last answers of the cameras that are away.
+  /// The latest error message of a camera that is away.
   struct Answer {
     Run run;
     std::string why;

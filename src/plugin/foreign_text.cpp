@@ -1,4 +1,4 @@
-// Messages with text of a plugin, and the log line of a plugin that throws.
+// Messages with strings of a plugin, and logging when a plugin throws.
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/foreign_text.hpp"
 
@@ -23,10 +23,10 @@ void log_thrown(const char* function) noexcept {
       throw;
     } catch (const std::exception& thrown) {
       text = std::string(": ") + shortened(thrown.what());
-    } catch (...) {  // any type
+    } catch (...) {  // exceptions of any type
     }
     log(LogLevel::Error, std::string("a plugin's ") + function + " threw, which it must not" + text);
-  } catch (const std::exception&) {  // no memory: nothing more can be done here
+  } catch (const std::exception&) {  // out of memory: nothing else can be done
   }
 }
 

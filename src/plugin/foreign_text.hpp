@@ -1,4 +1,4 @@
-// Text of a plugin, which may not be UTF-8.
+// Strings from a plugin, which may not be UTF-8.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,13 +7,13 @@
 
 namespace freshframe::plugin {
 
-/// For a message with a plugin's text: at most `most` bytes of it as UTF-8, then "...".
+/// For messages: at most `most` bytes as UTF-8, then "...".
 [[nodiscard]] std::string shortened(const char* text, std::size_t most = 1000);
 
-/// Within a catch: logs that a plugin's `function` threw.
+/// Must be called in a catch block. Logs that a plugin's `function` has thrown.
 void log_thrown(const char* function) noexcept;
 
-/// Runs a plugin's function that must not throw, as in a destructor. An exception is logged and ends there.
+/// Runs a plugin's function that must not throw, such as a destructor. An exception is logged and swallowed.
 template <class F>
 void run_contained(const char* function, const F& call) noexcept {
   try {

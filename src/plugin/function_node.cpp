@@ -1,4 +1,4 @@
-// A node of one function of the user's: pixels in, an array or a number out.
+// A node for a single user function: pixels in, an array or a number out.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/native.hpp"
@@ -23,7 +23,7 @@ using native::FunctionOptions;
 
 constexpr std::int64_t kMostResultBytes = std::int64_t{1} << 30;
 
-// Bytes of the result at its largest. Throws OptionError.
+// Maximum size of the result in bytes. Throws OptionError.
 std::size_t result_bytes(const FunctionOptions& options) {
   std::int64_t bytes = options.type->size_bytes;
   for (const auto size : options.shape) {
@@ -72,7 +72,7 @@ class FunctionNode final : public NodeBase, public NamesTypes {
       throw GraphError("takes a frame, but its parent gave " +
                        std::string(sample.value ? sample.value.get()->type()->name : "nothing"));
     }
-    // new[] of bytes is aligned for every type that a column may have.
+    // new[] of bytes is aligned for all column types.
     const std::shared_ptr<std::byte[]> memory(new std::byte[std::max<std::size_t>(bytes_, 1)]());
     const auto rows = call(sample, memory.get());
     // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it does not follow the count in a ValueRef
@@ -83,7 +83,7 @@ class FunctionNode final : public NodeBase, public NamesTypes {
  private:
   [[nodiscard]] bool is_number() const noexcept { return options_.shape.empty(); }
 
-  // The rows of the result.
+  // Returns the number of rows in the result.
   std::int32_t call(const AnySample& sample, std::byte* out) {
     const auto& frame = sample.frame;
     const auto plane =
@@ -139,7 +139,8 @@ namespace freshframe::native {
 
 std::unique_ptr<NodeBase> function_node(freshframe_function function, FunctionOptions options) {
   if (function == nullptr) throw OptionError("a function must not be null");
-  platform::keep_loaded(reinterpret_cast<const void*>(function));  // its loader may unload it, as cffi's does
+  // prevents a loader such as cffi from unloading it
+  platform::keep_loaded(reinterpret_cast<const void*>(function));
   if (options.shape.size() > 4) throw OptionError("out must have at most 4 dimensions");
   if (options.max_rows) {
     if (*options.max_rows < 0)

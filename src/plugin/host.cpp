@@ -21,15 +21,15 @@
 namespace freshframe::plugin {
 namespace {
 
-// A plane of the engine is one of the border: frames are shown without a copy of the table.
+// The engine's Plane has the layout of freshframe_plane, so frames are passed without copying the table.
 static_assert(sizeof(Plane) == sizeof(freshframe_plane) && sizeof(int) == sizeof(std::int32_t));
 static_assert(offsetof(Plane, rows) == offsetof(freshframe_plane, rows));
 static_assert(offsetof(Plane, row_bytes) == offsetof(freshframe_plane, row_bytes));
 static_assert(offsetof(Plane, stride) == offsetof(freshframe_plane, stride));
 
-constexpr int kMostSide = 1 << 16;  // pixels, as of every frame
+constexpr int kMostSide = 1 << 16;  // pixels, as for every frame
 constexpr std::int64_t kMostPixels = 1 << 28;
-constexpr std::int64_t kMostStride = std::int64_t{1} << 40;  // bytes: no sum of rows overflows
+constexpr std::int64_t kMostStride = std::int64_t{1} << 40;  // bytes, so that sums over rows cannot overflow
 
 template <class Enum, std::size_t N>
 std::optional<Enum> find_named(const char* name, const std::array<Enum, N>& all) {
@@ -56,7 +56,7 @@ void show(const PictureFormat& format, std::span<const Plane> planes, freshframe
   picture.size = out->size;
   picture.width = format.width;
   picture.height = format.height;
-  picture.format = to_string(format.format).data();  // literals: they end with a zero byte
+  picture.format = to_string(format.format).data();  // string literals are zero-terminated
   picture.range = to_string(format.range).data();
   picture.space = to_string(format.space).data();
   picture.planes = {planes.data(), planes.size(), sizeof(Plane)};
@@ -68,7 +68,7 @@ void show(const FrameBuilder& builder, freshframe_picture* out) {
   show(format, {planes.data(), static_cast<std::size_t>(format.plane_count())}, out);
 }
 
-// A line of the log: line breaks become spaces.
+// Replaces line breaks with spaces, for the log.
 std::string one_line(const char* text) {
   constexpr std::size_t kMostText = 16384;  // bytes
   auto line = shortened(text, kMostText);
@@ -83,7 +83,7 @@ bool is_yuv(PixelFormat format) {
 
 }  // namespace
 
-// The functions of the table: each checks whether the node is open, and catches all exceptions.
+// The functions of the table. Each one checks that the node is open and catches all exceptions.
 struct Host::Calls {
   // The reference to a forced unwind is null, because the C library has no object for it. UBSan must not report that.
   // It would check the body again where the compiler inlines it.
@@ -135,7 +135,7 @@ struct Host::Calls {
     return with(self, -1, [](Host& host) { return host.stopped_ ? host.stopped_->descriptor() : -1; });
   }
 
-  // In slices: the thread that closes the node waits for a call in flight.
+  // Waits in slices, because the thread that closes the node waits for calls in progress.
   static std::int32_t wait(void* self, double seconds) {
     constexpr double kSlice = 0.05;  // seconds
     for (double left = std::isnan(seconds) ? 0 : seconds;; left -= kSlice) {
@@ -227,7 +227,7 @@ struct Host::Calls {
     });
   }
 
-  // Works after close() too, so that a plugin can release its frames.
+  // Also works after close(), so that a plugin can release its frames.
   static void release_frame(void* /*self*/, freshframe_frame* frame) {
     if (frame != nullptr && !frame->is_lent) delete frame;
   }

@@ -1,4 +1,4 @@
-// The engine's services for one node: the functions of freshframe_host.
+// The engine's services for a node: implements freshframe_host.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,17 +13,17 @@
 
 #include "core/stop_event.hpp"
 
-/// A frame at the C interface: one of the engine's, or a new frame that is being written.
+/// A frame at the C interface: an existing frame, or a new one that is being written.
 struct freshframe_frame {  // NOLINT(readability-identifier-naming): a name of abi.h
   freshframe::Frame frame;
   std::optional<freshframe::FrameBuilder> builder = {};
-  bool is_lent = false;  // by the engine, for one call: the plugin must not free it
+  bool is_lent = false;  // lent to the plugin for one call: the plugin must not free it
 };
 
 namespace freshframe::plugin {
 
-/// Lives as long as its node. The table may be used from any thread; between attach() and detach() it works
-/// on the pipeline's context, else it refuses.
+/// Exists as long as its node. The table is thread-safe. Outside of attach() and detach() its functions
+/// return an error.
 class Host {
  public:
   explicit Host(const PixelOps& ops);
@@ -32,27 +32,27 @@ class Host {
   ~Host() = default;
 
   [[nodiscard]] const freshframe_host& table() const noexcept { return table_; }
-  /// `context` stays valid until detach(). `kind` replaces the name of a node without one.
+  /// `context` must be valid until detach(). `kind` is used for a node without a name.
   void attach(const Context& context, const char* kind);
-  /// Waits for calls in flight.
+  /// Waits for calls in progress.
   void detach();
 
-  /// The frame that a plugin has returned. It belongs to the engine from now on.
+  /// Takes ownership of a frame that a plugin has returned.
   [[nodiscard]] Frame take(freshframe_frame* given) const;
-  /// The frame of a handle that stays the plugin's.
+  /// The frame of a handle that the plugin keeps.
   [[nodiscard]] static Frame wrap_frame(const freshframe_frame& given);
 
  private:
   struct Calls;
 
   const PixelOps& ops_;
-  // Refuses calls while detach() waits for mutex_: otherwise threads that share it in turn would block
-  // detach() forever.
+  // Rejects calls while detach() waits for mutex_. Otherwise overlapping shared locks could block detach()
+  // forever.
   std::atomic<bool> closed_{true};
   mutable std::shared_mutex mutex_;   // exclusive: attach and detach; shared: a call
   const Context* context_ = nullptr;  // guarded by mutex_, like the next two
   std::string name_;
-  std::optional<core::StopEvent> stopped_;  // the plugin waits for its descriptor
+  std::optional<core::StopEvent> stopped_;  // provides the descriptor that the plugin waits for
   freshframe_host table_;
 };
 

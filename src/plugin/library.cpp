@@ -1,4 +1,4 @@
-// Symbols of libraries, with what is wrong with the library.
+// Looks up symbols in libraries, with helpful errors.
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/library.hpp"
 
@@ -7,7 +7,8 @@
 namespace freshframe::plugin {
 namespace {
 
-// The file may be missing, of another kind of machine, or lack a library that it needs: LoadError has the reason.
+// If the file is missing, for another architecture, or has missing dependencies, LoadError contains the
+// reason.
 platform::Library load(const std::string& path) {
   try {
     return platform::Library::load(path);

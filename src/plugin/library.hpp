@@ -1,4 +1,4 @@
-// Shared libraries of users.
+// Users' shared libraries.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,15 +9,14 @@
 
 namespace freshframe::plugin {
 
-/// The prefix of the symbols of nodes: FRESHFRAME_NODE_SYMBOL of abi.h.
+/// The prefix of node symbols: FRESHFRAME_NODE_SYMBOL in abi.h.
 inline constexpr char kSymbolPrefix[] = "freshframe_node_1_";
 
-/// Looks `symbol` up in the library at `path`, which is loaded once and never unloaded: its results may be
-/// released at any time until the process ends. Throws OptionError when the library cannot be loaded, or when the
-/// file was changed since this process has loaded it.
+/// Looks up `symbol` in the library at `path`. The library is loaded once and never unloaded, because its
+/// results may be released at any time until the process ends. Throws OptionError if it cannot be loaded, or
+/// if the file has changed since it was loaded.
 [[nodiscard]] platform::Symbol find_symbol(const std::string& path, const std::string& symbol);
 
-/// The rest of each symbol that begins with `prefix`, sorted: the names that find_symbol() would find in the
-/// same library.
+/// The suffixes of all symbols that begin with `prefix`, sorted.
 [[nodiscard]] std::vector<std::string> exported_names(const std::string& path, const std::string& prefix);
 }  // namespace freshframe::plugin

@@ -1,4 +1,4 @@
-// Checks of a plugin's table, and its calls.
+// Validates a plugin's table and calls its functions.
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/plugin_node.hpp"
 
@@ -25,12 +25,12 @@
 
 namespace freshframe::plugin {
 
-// Room for the text of one call's error.
+// Buffer for the error message of one call.
 class ErrorText {
  public:
   ErrorText() noexcept { text_.front() = '\0'; }
   [[nodiscard]] freshframe_error* get() noexcept { return &error_; }
-  /// The error text of `function`.
+  /// The error message of `function`.
   [[nodiscard]] std::string text(const char* function, std::int32_t code) {
     text_.back() = '\0';
     if (text_.front() != '\0') return core::to_utf8(text_.data());
@@ -40,7 +40,7 @@ class ErrorText {
  private:
   static constexpr std::size_t kSize = 4096;
 
-  std::array<char, kSize> text_;  // only its ends are written: each call has one
+  std::array<char, kSize> text_;  // only the first and last byte are initialized, because each call has one
   freshframe_error error_{sizeof(freshframe_error), text_.data(), kSize};
 };
 
@@ -83,7 +83,7 @@ freshframe_option to_c(const native::OptionValue& value) {
                     (known.empty() ? "it has no options" : "its options are " + known));
 }
 
-// The options of one node while it is made: the given values, and the names that the node has looked up.
+// The options of a node during its construction: the given values, and the names that the node has looked up.
 class OptionLookups {
  public:
   explicit OptionLookups(const native::Options& given)
@@ -92,7 +92,7 @@ class OptionLookups {
   OptionLookups& operator=(const OptionLookups&) = delete;
 
   [[nodiscard]] const freshframe_options& table() const noexcept { return table_; }
-  /// Throws OptionError when an option was given that the node has not looked up.
+  /// Throws OptionError if an option was given that the node has not looked up.
   void check_all_known(const std::string& node) const {
     for (const auto& [name, value] : given_) {
       if (!asked_.contains(name)) refuse(node, name, asked_);
@@ -118,7 +118,7 @@ class OptionLookups {
   freshframe_options table_;
 };
 
-// A stamp from a source.
+// Validates the stamp of a source.
 void check(const freshframe_stamp& stamp) {
   if (!std::isfinite(stamp.pts)) throw Error("gave a pts that is not finite");
   if (stamp.seq < -1 || stamp.seq == INT64_MAX) {
@@ -142,7 +142,8 @@ Utc make_utc(const freshframe_stamp& stamp) {
   return {stamp.utc, static_cast<float>(stamp.utc_error), static_cast<UtcFrom>(stamp.utc_from)};
 }
 
-// The stamp of an earlier sample, that a result is to have. Whether the node got it, the engine's outlet checks.
+// Validates the stamp of an earlier sample for a result. Whether the node has received it is checked by the
+// engine's outlet.
 Stamp make_earlier(const freshframe_stamp& given) {
   constexpr std::uint64_t kLeast = offsetof(freshframe_stamp, utc);  // size in version 1
   if (given.size < kLeast) {
@@ -159,7 +160,7 @@ Stamp make_earlier(const freshframe_stamp& given) {
           .utc = make_utc(known)};
 }
 
-// The size in version 1: up to and with close().
+// Size in version 1: up to and including close().
 constexpr std::uint64_t kLeastSize = offsetof(freshframe_node, process_batch);
 
 const Type* type_named(const char* name, const std::string& what, const char* role) {
@@ -174,7 +175,7 @@ const Type* type_in(const freshframe_node& table, const char* name, const char* 
   return (table.flags & FRESHFRAME_FURTHER_COLUMNS) != 0 ? with_further_columns(type) : type;
 }
 
-// The symbol of a node: `size` 0 is unknown.
+// Validates a node's symbol. A `size` of 0 is unknown.
 void check_symbol(const platform::Symbol& symbol, const std::string& what) {
   const bool is_table = symbol.kind != platform::SymbolKind::Function &&
                         (symbol.size_bytes == 0 || symbol.size_bytes >= 2 * sizeof(std::uint64_t));
@@ -233,7 +234,7 @@ class PluginNode final : public NodeBase, public NamesTypes {
  private:
   void check_type(const AnySample& sample) const {
     const auto* type = sample.value ? sample.value.get()->type() : get_type<Frame>();
-    if (type == input_type()) return;  // otherwise below a node without an output type
+    if (type == input_type()) return;  // otherwise downstream of a node without an output type
     throw GraphError("takes " + std::string(instance_->input()->name) + ", but its parent gave " +
                      std::string(type->name));
   }
@@ -266,7 +267,7 @@ class PluginSource final : public SourceBase, public NamesTypes {
 }  // namespace
 
 freshframe_node checked_node(const freshframe_node* given, const std::string& what) {
-  std::uint64_t head[2];  // size and version, which every version begins with
+  std::uint64_t head[2];  // size and version, the first members in every version
   std::memcpy(head, given, sizeof head);
   if (head[1] != FRESHFRAME_ABI_VERSION) {
     throw OptionError(what + " was compiled for version " + std::to_string(head[1]) +
@@ -318,7 +319,7 @@ Instance::Instance(const freshframe_node& table, Object object, const PixelOps& 
       host_(ops) {
   lent_.frame.is_lent = true;
   lent_.value.size = sizeof(freshframe_value);
-  if (input_ != nullptr) lent_.value.type = input_->name.data();  // a literal: ends with a zero byte
+  if (input_ != nullptr) lent_.value.type = input_->name.data();  // string literals are zero-terminated
 }
 
 Instance::~Instance() {
@@ -351,7 +352,7 @@ void Instance::open(const Context& context) {
   throw Error(error.text("open", code));
 }
 
-// The state of the freshframe_outlet of one call.
+// The state behind the freshframe_outlet of one call.
 class Instance::Outlet {
  public:
   Outlet(Instance& instance, AnyOut& out) : instance_(instance), out_(out) {}

@@ -1,4 +1,4 @@
-// A node of a plugin as a node, or a source, of the engine.
+// Runs a plugin's node as a node or source of the engine.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,10 +18,10 @@ namespace freshframe::plugin {
 
 class ErrorText;
 
-/// A plugin's object and its functions. An error that a function reports is thrown as Error.
+/// A plugin's object and its functions. Errors reported by a function are thrown as Error.
 class Instance {
  public:
-  /// The object, its owner, which null is when it is destroyed with this, and freshframe_object::taken or
+  /// The object; its owner, or null if it is destroyed with this Instance; and freshframe_object::taken or
   /// null.
   struct Object {
     void* self = nullptr;
@@ -29,7 +29,7 @@ class Instance {
     std::int32_t* taken = nullptr;
   };
 
-  /// `table` is checked.
+  /// `table` must have been validated.
   Instance(const freshframe_node& table, Object object, const PixelOps& ops);
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
@@ -40,13 +40,13 @@ class Instance {
   [[nodiscard]] const Type* output() const noexcept { return output_; }
   [[nodiscard]] std::optional<Seconds> tick_every() const noexcept { return tick_every_; }
 
-  /// Takes the object for a pipeline. Throws GraphError when another has it.
+  /// Claims the object for a pipeline. Throws GraphError if another pipeline has it.
   void claim();
-  /// Takes claim() back, unless the node was opened.
+  /// Undoes claim(), unless the node has been opened.
   void unclaim() noexcept;
   void open(const Context& context);
   std::optional<Emitted> process(const AnySample& sample);
-  /// process_out(), on_tick() and finish() of the table.
+  /// Call process_out(), on_tick() and finish() of the table.
   void process(const AnySample& sample, AnyOut& out);
   void on_tick(TimePoint now, AnyOut& out);
   void finish(AnyOut& out);
@@ -55,18 +55,19 @@ class Instance {
 
  private:
   class Outlet;
-  /// Shows the sample to `call(freshframe_sample)`, for as long as that lasts.
+  /// Passes the sample to `call(freshframe_sample)`, valid during the call.
   template <class Call>
   auto show_sample(const AnySample& sample, const Call& call);
-  /// Calls `call(outlet, error)`, which is `function` of the table; throws what the outlet has refused.
+  /// Calls `call(outlet, error)`, which is `function` of the table. Rethrows an exception that the outlet has
+  /// caught.
   template <class Call>
   void call_with_outlet(const char* function, AnyOut& out, const Call& call);
-  /// Returns nothing when `code` is 0; throws when it is negative.
+  /// Returns nullopt if `code` is 0. Throws if it is negative.
   std::optional<Emitted> result(const char* function, std::int32_t code, const freshframe_value& value,
                                 ErrorText& error);
-  /// Takes over a value of the plugin's. Throws Error when it is not of the promised type.
+  /// Takes ownership of a plugin's value. Throws Error if it has another type than declared.
   Emitted take_value(const freshframe_value& value);
-  /// Releases a value of the plugin's that is refused, and its frame.
+  /// Releases a rejected value of the plugin, and its frame.
   void give_back(const freshframe_value& value);
 
   const freshframe_node table_;
@@ -77,7 +78,7 @@ class Instance {
   const Type* const output_;
   const std::optional<Seconds> tick_every_;
   Host host_;
-  Lent lent_;  // to process()
+  Lent lent_;  // for process()
 };
 
 /// The nodes of this layer, which have their types by name, and may be the caller's own objects.

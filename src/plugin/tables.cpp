@@ -1,4 +1,4 @@
-// The checks of foreign columns, and copies.
+// Validates and copies columns from plugins.
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/tables.hpp"
 
@@ -50,15 +50,14 @@ using native::Table;
 constexpr std::uint64_t kMostColumns = 1000;
 constexpr std::size_t kDimensions = 4;
 constexpr std::size_t kMostName = 1000;                       // bytes
-constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 47;  // bytes for which a process has addresses
-constexpr std::int64_t kMostShown = std::int64_t{1}
-                                    << 30;  // bytes of a column that shows its memory repeatedly
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 47;  // size of a process's address space
+constexpr std::int64_t kMostShown = std::int64_t{1} << 30;    // bytes of a column that repeats its memory
 
 [[noreturn]] void refuse(const Column& column, const std::string& why) {
   throw Error("gave a table whose column '" + column.name + "' " + why);
 }
 
-// Bytes from the first element to the end of the last one. Shape and strides are not negative.
+// Bytes from the first element to the end of the last one. Shape and strides must not be negative.
 std::uint64_t extent(const Column& column) {
   std::uint64_t last = 0;
   for (std::size_t axis = 0; axis < static_cast<std::size_t>(column.dimensions); ++axis) {
@@ -90,7 +89,7 @@ const native::Dtype& find_column_type(const Column& column, const char* name, Te
 
 void check_memory(const Column& column) {
   bool empty = false;
-  std::int64_t shown = column.type->size_bytes;  // bytes, sizes of 0 left out: as NumPy counts
+  std::int64_t shown = column.type->size_bytes;  // bytes, ignoring dimensions of size 0 as NumPy does
   for (std::size_t axis = 0; axis < static_cast<std::size_t>(column.dimensions); ++axis) {
     const auto size = column.shape[axis];
     const auto stride = column.strides[axis];
@@ -198,7 +197,7 @@ std::vector<freshframe_column> c_columns(const Table& table) {
   for (const auto& column : table.columns) {
     freshframe_column out{};
     out.name = column.name.c_str();
-    out.dtype = column.type->name.data();  // a literal: ends with a zero byte
+    out.dtype = column.type->name.data();  // string literals are zero-terminated
     out.ndim = column.dimensions;
     std::copy(column.shape.begin(), column.shape.end(), out.shape);
     std::copy(column.strides.begin(), column.strides.end(), out.strides);

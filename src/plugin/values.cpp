@@ -1,4 +1,4 @@
-// The registry of types.
+// Conversion of values to and from the C interface.
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/values.hpp"
 
@@ -88,8 +88,8 @@ DataColumn further_column(const native::Column& column, std::size_t rows) {
   return result;
 }
 
-/// Shows the columns of `found.data` after the columns of `lent.table`. Columns of more than 4 dimensions stay out,
-/// and columns whose name is in `others`, a list with spaces.
+/// Adds the columns of `found.data` to `lent.table`. Skips columns with more than 4 dimensions, and those
+/// listed in `others`, separated by spaces.
 void add_further_columns(const Detections& found, std::string_view others, Lent& lent) {
   const auto rows = static_cast<std::int64_t>(found.boxes.size());
   for (const auto& given : found.data) {
@@ -126,8 +126,8 @@ void add_further_columns(const Detections& found, std::string_view others, Lent&
   }
 }
 
-/// Copies of the columns of `table` whose names are not in `others`. Throws Error for a type that Detections::data
-/// does not have, a text that is not UTF-8, and another number of rows than `rows`.
+/// Copies the columns of `table` whose names are not in `others`. Throws Error for a type that
+/// Detections::data does not support, a string that is not UTF-8, or a number of rows other than `rows`.
 [[nodiscard]] std::vector<DataColumn> read_further_columns(const native::Table& table,
                                                            std::string_view others, std::size_t rows) {
   std::vector<DataColumn> columns;
@@ -162,7 +162,7 @@ void table_to_c(const AnySample& sample, Lent& lent) {
   show_table(lent, *native::table_in(sample.value));
 }
 
-// A view of one member of an array of structs; `width` 0: one dimension.
+// A view of one member in an array of structs. A `width` of 0 makes it one-dimensional.
 template <class Row, class Member>
 Column member_column(const char* name, const char* type, const std::vector<Row>& rows, Member Row::* first,
                      std::int64_t width = 0) {
@@ -246,7 +246,7 @@ void circles_to_c(const AnySample& sample, Lent& lent) {
 
 // ---- from C
 
-// Calls a value's `release` once, even if the value is refused.
+// Calls a value's `release` once, even if the value is rejected.
 class Claim {
  public:
   explicit Claim(const freshframe_value& value) : owner_(value.owner), release_(value.release) {}
@@ -272,7 +272,7 @@ Emitted number_from_c(const freshframe_value& value, const Host& /*host*/) {
   return {ValueRef::make<double>(value.number), {}};
 }
 
-// In the plugin's own memory, without a copy.
+// Uses the plugin's memory without a copy.
 Table shared_table(const freshframe_value& value) {
   auto owner = std::make_shared<const Claim>(value);
   auto table = checked_table(value);
@@ -292,7 +292,7 @@ Emitted array_from_c(const freshframe_value& value, const Host& /*host*/) {
   return {ValueRef::make<native::Array>({std::move(table)}), {}};
 }
 
-// Fills in the tracker's columns. Any may be missing.
+// Sets the tracker's columns. All are optional.
 template <class Found>
 void take_tracks(const Table& table, std::size_t count, Found& found) {
   if (const auto* ids = find_column(table, "tracker_id", "int64", 0, false)) {

@@ -100,7 +100,7 @@ class Seat {
   /// Throws ProtocolError unless the worker holds each lease, either from earlier or as the frame of one of
   /// its first `answered` jobs.
   void check_held(std::span<const std::uint64_t> leases, std::size_t answered) const;
-  /// Releases leases, ignoring those that are not from earlier.
+  /// Releases leases from earlier calls. Throws ProtocolError for one that the worker does not have.
   void release(std::span<const std::uint64_t> leases);
 
   // ---- dumps of stacks
