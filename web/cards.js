@@ -1,4 +1,4 @@
-// The cards of the graph: one per node, reader and edge. Each shows its part of the state, in a drawing and in the list.
+// The cards of the graph: one per node, reader and edge. Used by both the drawing and the list.
 // SPDX-License-Identifier: Apache-2.0
 
 import { sparkline } from "./charts.js";
@@ -47,7 +47,7 @@ export function dropText(edge) {
   return edge.dropped > 0 ? `${format.count(edge.dropped)} skipped before` : NO_DROPS;
 }
 
-// Losing is an alarm, dropping by design is not.
+// Losses raise an alarm, drops by design do not.
 export function edgeState(edge, alarmed) {
   if (alarmed) return "losing";
   if (fallingOf(edge) > 0) return "dropping";
@@ -57,7 +57,7 @@ export function edgeState(edge, alarmed) {
   return edge.rate > 0 ? "flowing" : "idle";
 }
 
-// The state in a word; how long a source has been away or frozen.
+// The state in one word, and for how long a source has been disconnected or frozen.
 export function stateText(node) {
   const state = stateOf(node);
   if (state === "away") return `away ${format.time(node.source.away_for)}`;
@@ -78,7 +78,7 @@ export function workersText(workers) {
   return [states.join(", "), ...(restarts > 0 ? [plural(restarts, "restart")] : []), memory].join(" · ");
 }
 
-// All that is known of one worker process.
+// All data about one worker process.
 export function workerText(worker) {
   const parts = [word(WORKER_STATES, worker.state), plural(worker.samples, "sample")];
   if (worker.restarts > 0) parts.push(plural(worker.restarts, "restart"));
@@ -86,7 +86,7 @@ export function workerText(worker) {
   return parts.join(" · ");
 }
 
-// What computes the neural network, how long a run takes, and how many pictures a call has.
+// The device that runs the model, how long a run takes, and the number of images per call.
 export function inferenceText(node) {
   const { provider, threads, duration_p50 } = node.inference;
   const parts = [provider === "cpu" ? `cpu, ${plural(threads, "thread")}` : provider, `${format.time(duration_p50)} a run`];
@@ -94,7 +94,7 @@ export function inferenceText(node) {
   return parts.join(" · ");
 }
 
-// What waits on disk, and since when.
+// What is spooled on disk, and since when.
 export function spoolText({ waiting, size_bytes, oldest_age, sent }) {
   const parts = [`${format.count(waiting)} to send`, format.bytes(size_bytes)];
   if (oldest_age > 0) parts.push(`oldest ${format.duration(oldest_age)}`);
@@ -130,7 +130,7 @@ export function meanBatch(batches) {
   return format.sum(batches.map(([size, count]) => size * count)) / calls;
 }
 
-// Most nodes are neither, and have no tag: the name needs the room.
+// Most nodes are neither, and have no tag, to leave room for the name.
 export function tagOf(node) {
   if (node.workers !== undefined) return node.workers.length === 1 ? "process" : `${node.workers.length} processes`;
   if (node.language === "python") return "Python";
@@ -165,7 +165,7 @@ export class NodeCard {
     const list = el("dl", { class: "rows" });
     this.bar = el("i");
     this.busy = row(list, "busy", "share of the run in which the node worked");
-    // Of a source it would be the camera's interval.
+    // For a source this would be the camera's frame interval.
     if (node.kind !== "source") {
       this.time = row(list, "time", "per sample: median / 99th percentile");
       this.time.classList.add("time");
@@ -196,7 +196,7 @@ export class NodeCard {
     this.#spark = sparkline(this.place, { least: 5 });
   }
 
-  // `alarms`: the problems that the node has now.
+  // `alarms`: the node's current problems.
   update(node, fps, alarms) {
     const state = stateOf(node);
     this.element.dataset.state = state;
@@ -238,7 +238,7 @@ export class NodeCard {
   }
 }
 
-// A consumer outside the graph: it has edges and nothing else that is known of it.
+// A consumer outside the graph, of which only its edges are known.
 export class ReaderCard {
   words = "";
 
@@ -313,7 +313,7 @@ export class EdgeCard {
     );
   }
 
-  // A drawing has room for a chart of each edge, the list has not.
+  // Only the drawing has room for a chart on each edge, the list does not.
   attached() {
     const place = el("div", { class: "spark", "aria-hidden": "true" });
     this.lead.append(place);

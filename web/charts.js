@@ -3,7 +3,7 @@
 
 const uPlot = () => window.uPlot;
 const MINUTE = 60; // points
-const scales = new Map(); // seconds before now of so many points
+const scales = new Map(); // seconds before now, by number of points
 const charts = new Set();
 const style = getComputedStyle(document.documentElement);
 const colour = (name) => () => style.getPropertyValue(name).trim();
@@ -29,9 +29,9 @@ const line = (stroke, fill, width = 1.5) => ({
   spanGaps: false,
 });
 
-const STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900]; // seconds between two marks of an axis
+const STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900]; // seconds between two ticks of an axis
 
-// From zero, and never so narrow that noise fills it.
+// Starts at zero, with a minimum range, so that noise does not fill the chart.
 const upwards = (least) => (_, low, high) => [0, Math.max(least, (high ?? 0) * 1.15)];
 
 // Draws `keys` of the series into `place`; the first as an area, the second (drops) over it.

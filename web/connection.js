@@ -1,10 +1,10 @@
-// The WebSocket to the server: acknowledges, notices silence, connects again.
+// The WebSocket to the server: acknowledges states, detects silence, reconnects.
 // SPDX-License-Identifier: Apache-2.0
 
-const FIRST_WAIT = 0.5; // seconds until the first new attempt
+const FIRST_WAIT = 0.5; // seconds until the first reconnection attempt
 const LONGEST_WAIT = 5;
-const SILENCE = 3; // seconds without a state after which the numbers count as old; the server sends four a second
-const GIVE_UP = 8; // and after which a new connection is made
+const SILENCE = 3; // seconds without a state after which the numbers count as stale; the server sends four per second
+const GIVE_UP = 8; // and after which it reconnects
 
 // Calls `on.history`, `on.state`, and `on.link(link)` with {state: "open" | "silent" | "lost" | "refused", retry: seconds}.
 export class Connection {
@@ -27,7 +27,8 @@ export class Connection {
     this.#open();
   }
 
-  // A browser keeps a page that was left, with its connection, for the way back: the server would count a viewer more.
+  // A browser may keep a page that was left (with its connection) in its cache, and the server would count it as a
+  // viewer.
   #leave() {
     clearTimeout(this.#timer);
     if (this.#socket === null) return;
@@ -72,13 +73,13 @@ export class Connection {
     this.#wait = Math.min(LONGEST_WAIT, this.#wait * 1.6);
   }
 
-  // A WebSocket does not say why it was refused; a plain request does.
+  // A WebSocket does not report why it was refused; a plain request does.
   async #askWhy() {
     try {
       const answer = await fetch("api/state", { cache: "no-store", signal: AbortSignal.timeout(3000) });
       if (answer.status === 401 || answer.status === 403) this.#say("refused", this.#wait);
     } catch {
-      // No answer: it is lost, as was said.
+      // No answer: still lost, as already reported.
     }
   }
 
@@ -93,7 +94,7 @@ export class Connection {
     if (socket === null) return;
     const silence = (performance.now() - this.#heard) / 1000;
     if (silence > GIVE_UP) {
-      socket.onclose = null; // its end may take as long as the system's time-out
+      socket.onclose = null; // closing may take as long as the system's timeout
       socket.close();
       this.#closed(socket);
     } else if (silence > SILENCE && this.#link === "open") {

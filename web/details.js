@@ -8,7 +8,7 @@ import * as format from "./format.js";
 import { bySubject, stateBeside, textsOf } from "./problems.js";
 import { CAUSES, policySentence, roomOf, stateOf, word } from "./words.js";
 
-const BESIDE = matchMedia("(min-width: 1000px)"); // where there is room, as in page.css
+const BESIDE = matchMedia("(min-width: 1000px)"); // if there is room, as in page.css
 const RANGES = [
   ["1 min", 60],
   ["10 min", 600],
@@ -25,12 +25,12 @@ export class Details {
   #dialog = byId("details");
   #state = null;
   #opener = null;
-  #points = RANGES[0][1]; // shown
+  #points = RANGES[0][1]; // points shown
 
   constructor(history) {
     this.#history = history;
     this.#dialog.addEventListener("close", () => {
-      if (this.#dialog.open) return; // another card was chosen meanwhile
+      if (this.#dialog.open) return; // another card was selected in the meantime
       document.body.classList.remove("with-details");
       this.#closed();
     });
@@ -38,7 +38,7 @@ export class Details {
       if (event.key === "Escape" && this.#dialog.open) this.#leave();
     });
     new ResizeObserver(() => {
-      for (const one of this.#charts) one.fit(); // a phone that is turned
+      for (const one of this.#charts) one.fit(); // a phone was rotated
     }).observe(this.#dialog);
     BESIDE.addEventListener("change", () => {
       if (this.#what !== null) this.show(this.#what);
@@ -91,7 +91,7 @@ export class Details {
       ...figures.map(({ caption, place }) => el("figure", {}, el("figcaption", {}, caption), place)),
       this.list,
     );
-    // Beside the page where there is room, so that it can be compared; over it on a phone.
+    // Beside the page if there is room, so that both can be compared; over it on a phone.
     if (BESIDE.matches) this.#dialog.show();
     else this.#dialog.showModal();
     document.body.classList.toggle("with-details", BESIDE.matches);
@@ -121,7 +121,7 @@ export class Details {
     if (ticked) this.#draw(item.parent !== undefined);
   }
 
-  // What is wrong there now, and what to do about it.
+  // Current problems, and what to do about them.
   #tell(problems) {
     const lines = textsOf(problems);
     this.told.hidden = lines.length === 0;
@@ -151,7 +151,7 @@ export class Details {
     return el("p", { class: "ranges", role: "group", "aria-label": "Time range" }, ...buttons, save);
   }
 
-  // [name, points] of each line that is drawn.
+  // [name, points] of each line in the chart.
   #series(isEdge) {
     const index = this.#what.edge ?? this.#what.node;
     if (!isEdge) return [["rate", this.#history.node(index, "rate", this.#points)]];
@@ -168,7 +168,7 @@ export class Details {
     [[first, dropped], [waiting], [inMilliseconds(age)]].forEach((points, at) => this.#charts[at].set(...points));
   }
 
-  // The points of the range as text, the newest last; `seconds` is before now.
+  // The points of the range as text, newest last; `seconds` is relative to now.
   #save(isEdge) {
     const series = this.#series(isEdge);
     const rows = series[0][1]
@@ -194,7 +194,7 @@ export class Details {
     text(place, value);
   }
 
-  // The browser gives the focus back for a modal dialog only.
+  // The browser restores the focus for modal dialogs only.
   #leave() {
     this.#dialog.close();
     this.#opener?.focus();
@@ -208,7 +208,7 @@ export class Details {
   }
 }
 
-// Of an edge, or of a node and the edges that lead to it: a card in the list is red for both.
+// Problems of an edge, or of a node and its incoming edges: a card in the list is red for both.
 function problemsOf(item, state) {
   const of = bySubject(state.problems);
   if (item.parent !== undefined) return of(`${item.parent}->${item.child}`);

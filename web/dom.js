@@ -1,9 +1,9 @@
-// Makes and changes elements; text goes in as text, so that no name can become markup.
+// Creates and updates elements. Text is always inserted as text nodes, so that a name cannot become markup.
 // SPDX-License-Identifier: Apache-2.0
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// el("p", {class: "x", onclick: f}, "text", child): strings become text nodes, null is left out.
+// el("p", {class: "x", onclick: f}, "text", child): strings become text nodes, null is skipped.
 export function el(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
@@ -22,7 +22,7 @@ function fill(element, attributes, children) {
   return element;
 }
 
-// Writes only what is new: a selection in the page survives, and nothing is laid out again.
+// Writes only if the value has changed, to preserve the user's text selection and avoid a layout.
 export function text(element, value) {
   if (element.textContent !== value) element.textContent = value;
 }
@@ -34,7 +34,7 @@ export function attribute(element, name, value) {
 
 export const byId = (id) => document.getElementById(id);
 
-// A term and its value in a <dl>; returns the element of the value.
+// Adds a term and its value to a <dl>. Returns the element of the value.
 export function fact(list, term, title) {
   const value = el("dd", { class: "num" }, "–");
   list.append(el("div", { title }, el("dt", {}, term), value));

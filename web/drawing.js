@@ -1,4 +1,4 @@
-// The pipeline drawn as a graph: cards on curves.
+// The pipeline drawn as a graph: cards connected by curves.
 // SPDX-License-Identifier: Apache-2.0
 
 import { EdgeCard, NodeCard, ReaderCard } from "./cards.js";
@@ -6,8 +6,8 @@ import { attribute, byId, el, svg } from "./dom.js";
 import { arrange } from "./layout.js";
 
 const SIZES = { nodeWidth: 182, edgeWidth: 154, gap: 22, space: 18 }; // the widths as in graph.css
-const SMALLEST = 0.86; // a drawing shrinks to this, where its smallest type has 10 px
-const BESIDE = 0.62; // share of the page that a graph may need and still have the pictures beside it
+const SMALLEST = 0.86; // the drawing is scaled down at most to this; its smallest font is then 10 px
+const BESIDE = 0.62; // share of the page that a graph may take and still have images beside it
 const TIP = 6;
 const TURN = 28; // by which the ends of a curve that goes back to the next row bend; three quarters of it are seen
 
@@ -27,7 +27,8 @@ export class Drawing {
     this.#choose = choose;
   }
 
-  // `points(read)`: what is read for the charts, or null when nothing is new; `alarms(subject)`: its problems.
+  // `points(read)` returns what `read` reads for the charts, or null if nothing is new; `alarms(subject)` returns
+  // its problems.
   update(state, points, alarms) {
     state.nodes.forEach((node, index) =>
       this.#nodes[index].update(
@@ -48,7 +49,7 @@ export class Drawing {
     });
     for (const { card, name } of this.#readers)
       card.update(state.edges.filter((edge) => edge.child === name));
-    // A line more on a card moves those below it.
+    // An additional line on a card moves the cards below it.
     if (this.#heights !== "" && this.#measured() !== this.#heights) this.arrange();
   }
 
@@ -91,11 +92,11 @@ export class Drawing {
     const cards = this.#cards();
     this.surface.append(...cards.map((card) => card.element), ...this.#edges.map((card) => card.element));
     for (const card of [...cards, ...this.#edges]) card.attached();
-    // Curves may be slow to draw; cards that are not chosen do not change size, so once is enough.
+    // Curves may be slow to draw. Cards that are not selected keep their size, so drawing once is enough.
     this.#order();
   }
 
-  // Cards whose names do not match are pale.
+  // Fades cards whose names do not match.
   filter(matches) {
     for (const card of this.#cards()) {
       card.element.classList.toggle("pale", !matches(card.element.dataset.node, "alarm" in card.element.dataset));
@@ -106,7 +107,7 @@ export class Drawing {
     return [...this.#nodes, ...this.#readers.map(({ card }) => card)];
   }
 
-  // The order of the elements is the order in which the list and the keyboard go.
+  // The order of the elements determines the order for the keyboard.
   #order() {
     const cards = this.#cards();
     const plan = this.#plan(cards);
@@ -128,7 +129,7 @@ export class Drawing {
     return [...this.#cards(), ...this.#edges].map((card) => card.element.offsetHeight).join(" ");
   }
 
-  // Puts the cards where they belong. False: there is no room for them.
+  // Positions the cards. Returns false if there is not enough room.
   arrange() {
     this.#width = this.#canvas.clientWidth;
     const cards = this.#cards();
@@ -154,7 +155,8 @@ export class Drawing {
     return wanted >= SMALLEST;
   }
 
-  // Dashes run along a curve as fast as samples do, in classes of speed: a style that changes all the time restarts.
+  // Dashes move along a curve at the speed of the samples, in a few classes: changing the style continuously would
+  // restart the animation.
   #flow(index, edge) {
     const path = this.#paths[index];
     attribute(path, "data-state", this.#edges[index].state);

@@ -1,11 +1,11 @@
-// What happened, newest first, and where in the last five minutes.
+// Events, newest first, and a timeline of the last five minutes.
 // SPDX-License-Identifier: Apache-2.0
 
 import { attribute, byId, el, svg, text } from "./dom.js";
 import * as format from "./format.js";
 import { EVENTS, word } from "./words.js";
 
-const SPAN = 300; // seconds of the strip
+const SPAN = 300; // seconds on the timeline
 const READ_OUT = new Set(["error", "loss", "outage", "reconnect", "stall", "end"]);
 
 export class Events {
@@ -61,7 +61,7 @@ export class Events {
 }
 
 function line(event) {
-  // A traceback comes as the text of an error; its last line names the error.
+  // The text of an error is a traceback; its last line contains the error.
   const lines = event.text.trimEnd().split("\n");
   const [sentence, rest] = lines.length > 1 ? [lines.at(-1), event.text] : [event.text, ""];
   const item = el(

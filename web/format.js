@@ -1,4 +1,4 @@
-// Numbers as people read them: few digits, the same width from one second to the next.
+// Formats numbers for people: few digits, with a stable width.
 // SPDX-License-Identifier: Apache-2.0
 
 export const NONE = "–";
@@ -18,7 +18,7 @@ export function percent(share) {
   return share < 0.0995 ? `${(share * 100).toFixed(1)} %` : `${Math.round(share * 100)} %`;
 }
 
-// Seconds in the unit that keeps them short.
+// Seconds, in the unit with the fewest digits.
 export function time(seconds) {
   if (!known(seconds)) return NONE;
   const [value, unit] = scaled(seconds);
@@ -33,7 +33,7 @@ function scaled(seconds) {
   return [seconds.toFixed(0), "s"];
 }
 
-// "1.4 / 4.0 ms": median and 99th percentile, the unit once where it is the same.
+// "1.4 / 4.0 ms": median and 99th percentile, with the unit only once if it is the same.
 export function range(median, most) {
   if (!known(median) || !known(most)) return NONE;
   const [low, lowUnit] = scaled(median);

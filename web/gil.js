@@ -1,4 +1,4 @@
-// Who kept Python's lock, and what picture memory is in use.
+// Shows who held the GIL for long, and how much image memory is in use.
 // SPDX-License-Identifier: Apache-2.0
 
 import { byId, el, fact, text } from "./dom.js";

@@ -1,4 +1,4 @@
-// The graph's panel: a drawing where there is room for one, else a list by source; and the filter.
+// The graph panel: a drawing if there is room, otherwise a list by source; and the filter.
 // SPDX-License-Identifier: Apache-2.0
 
 import { Drawing } from "./drawing.js";
@@ -6,15 +6,15 @@ import { attribute, byId, el, text } from "./dom.js";
 import { List } from "./list.js";
 import { bySubject } from "./problems.js";
 
-const LIST_BELOW = 700; // px of room
-const MOST_CARDS = 14; // nodes and readers: more are easier to read in a list
-const FILTER_ABOVE = 8; // of them; fewer need none
+const LIST_BELOW = 700; // px of available width
+const MOST_CARDS = 14; // nodes and readers: more than this are easier to read as a list
+const FILTER_ABOVE = 8; // the filter is shown for more nodes than this
 
 export class Graph {
   #history;
   #choose;
   #canvas = byId("canvas");
-  #wanted = null; // "graph" or "list" after a click on one
+  #wanted = null; // "graph" or "list", if the user has clicked one
   #shown = null; // the Drawing or the List
   #mode = "";
   #key = "";
@@ -88,7 +88,7 @@ export class Graph {
     if (this.#state === null || this.#canvas.clientWidth === this.#width) return;
     this.#width = this.#canvas.clientWidth;
     const roomy = this.#width >= LIST_BELOW;
-    // Open details take room for a while; the card that they are about must stay.
+    // Open details may take room temporarily; the card they belong to must stay visible.
     const stays = this.#wanted !== null || document.body.classList.contains("with-details");
     if (this.#mode === "graph" && roomy && (this.#shown.arrange() || stays)) return;
     if (this.#mode === "list" && (!roomy || stays || this.#size() > MOST_CARDS)) return;

@@ -1,13 +1,14 @@
-// The last hour of every edge and node, one point a second: the last minute from the server, then from the states.
+// The last hour of every edge and node, one point per second: the last minute comes from the server, the rest from
+// the states.
 // SPDX-License-Identifier: Apache-2.0
 
 import { sum } from "./format.js";
 
 const MINUTE = 60; // points
 const HOUR = 3600; // points
-const SHORTER = 600; // points of a large graph
+const SHORTER = 600; // points kept for a large graph
 const LARGE = 100; // edges
-const SLACK = 0.1; // seconds by which a state may come early
+const SLACK = 0.1; // seconds by which a state may arrive early
 const EDGE = {
   rate: (edge) => edge.rate,
   dropped: (edge) => sum(Object.values(edge.drop_rate)),
@@ -22,7 +23,7 @@ const last = (points = [], count) => [
 ];
 
 export class History {
-  #time = -Infinity; // of the last point, unix
+  #time = -Infinity; // of the last point, Unix time
   #interval = 1;
   #edges = [];
   #nodes = [];
@@ -34,7 +35,7 @@ export class History {
     this.#nodes = message.nodes;
   }
 
-  // Returns whether there is a new point.
+  // Returns true if there is a new point.
   add(state) {
     const steps = Math.floor((state.time - this.#time + SLACK) / this.#interval);
     if (steps < 1) return false;
@@ -54,7 +55,7 @@ export class History {
     };
     push(this.#edges, state.edges, EDGE);
     push(this.#nodes, state.nodes, NODE);
-    // On the grid of the server's points, unless it was quiet for longer.
+    // Aligned with the server's points, unless there was a longer gap.
     this.#time = steps > 1 ? state.time : this.#time + this.#interval;
     return true;
   }
@@ -65,7 +66,7 @@ export class History {
     this.#nodes = [];
   }
 
-  // The newest `count` points, oldest first; null where nothing is known.
+  // The newest `count` points, oldest first; null for unknown values.
   edge(index, key, count = MINUTE) {
     return last(this.#edges[index]?.[key], count);
   }

@@ -1,4 +1,4 @@
-// Starts the page: one connection, and each part shows its share of the state.
+// Starts the page: one connection, whose states are passed to all parts.
 // SPDX-License-Identifier: Apache-2.0
 
 import { Connection } from "./connection.js";
@@ -27,7 +27,7 @@ const parts = [status, problems, graph, new Pictures(), new Sources(), new Event
 let last = null;
 
 function show(state) {
-  // Another server on the same address may serve another page.
+  // A restarted server may serve a newer page.
   if (last !== null && last.version !== state.version) location.reload();
   last = state;
   markRecorded(state);

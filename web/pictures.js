@@ -1,4 +1,4 @@
-// Live pictures of the selected ports: a <freshframe-view> for each, which asks for nothing while it is out of sight.
+// Live images of the selected ports: a <freshframe-view> for each, which requests nothing while it is not visible.
 // SPDX-License-Identifier: Apache-2.0
 
 import { attribute, byId, el } from "./dom.js";
@@ -27,9 +27,9 @@ export class Pictures {
     this.#ports = ports;
     byId("pictures").hidden = ports.length === 0;
     document.body.classList.toggle("with-pictures", ports.length > 0);
-    // "#view=PORT" in the URL: the page was opened for the pictures of this port.
+    // "#view=PORT" in the URL: the page was opened to view this port.
     const asked = new URLSearchParams(location.hash.slice(1)).get("view");
-    // A camera that is away, or only recorded, has none.
+    // A camera that is disconnected, or only recorded, has none.
     const black = new Set(nodes.filter((node) => ["away", "recorded"].includes(stateOf(node))).map(({ name }) => name));
     const first = ports.includes(asked) ? asked : (ports.find((port) => !black.has(port)) ?? ports[0]);
     document.body.classList.toggle("pictures-first", first === asked);
@@ -67,7 +67,7 @@ export class Pictures {
     this.#show();
   }
 
-  // A view that stays is not moved: it would ask for its stream again.
+  // Views that remain are not moved in the DOM, because they would request their stream again.
   #show() {
     let last = null;
     for (const port of this.#ports) {

@@ -1,9 +1,9 @@
-// The present problems: a line for each below the header, and a mark on its card.
+// Current problems: a line for each below the header, and a mark on its card.
 // SPDX-License-Identifier: Apache-2.0
 
 import { byId, el, text } from "./dom.js";
 
-const SHOWN = 4; // lines; the rest can be opened
+const SHOWN = 4; // lines shown at first
 const TITLES = {
   away: "source away",
   frozen: "is frozen",
@@ -39,7 +39,7 @@ const STATES = {
   spool: "cannot send",
 };
 
-// A state's problems by subject: a node's name, or "parent->child".
+// Problems by subject: a node's name, or "parent->child".
 export function bySubject(problems) {
   const found = new Map();
   for (const problem of problems ?? []) {
@@ -48,13 +48,13 @@ export function bySubject(problems) {
   return (subject) => found.get(subject) ?? [];
 }
 
-// The state on a card: "ok" beside a problem would be wrong.
+// The state to show on a card: "ok" beside a problem would be wrong.
 export function stateBeside(alarms, state, otherwise) {
   const told = state === "ok" || state === "busy" || state === "idle" ? STATES[alarms[0]?.kind] : undefined;
   return told ?? otherwise;
 }
 
-// A finding also says what to do.
+// A finding also contains advice.
 const wordsOf = ({ text: words, remedy }) => (remedy ? `${words} ${remedy}` : words);
 
 export const textsOf = (alarms) => alarms.map(wordsOf);

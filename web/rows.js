@@ -3,7 +3,7 @@
 
 import { EdgeCard, NodeCard, ReaderCard } from "./cards.js";
 
-const DEEPEST = 5; // steps to the right
+const DEEPEST = 5; // maximum indentation
 
 export class NodeRow {
   #card;
@@ -21,7 +21,7 @@ export class NodeRow {
     this.#edges = edges.map((index) => ({ index, card: new EdgeCard(state.edges[index], () => choose({ edge: index })) }));
     this.element = this.#card.element;
     this.element.dataset.depth = Math.min(DEEPEST, depth);
-    // Below its only parent an edge need not say where it comes from.
+    // For an only parent, the edge need not name it.
     this.element.toggleAttribute("data-below", edges.length === 1 && depth > 0);
     this.element.append(...this.#edges.map(({ card }) => card.element));
   }

@@ -1,4 +1,4 @@
-// The history of each video source's connection: a line for each source, the worst first.
+// The connection history of each video source: one line per source, worst first.
 // SPDX-License-Identifier: Apache-2.0
 
 import { byId, el, text } from "./dom.js";
@@ -31,13 +31,13 @@ function clockText(source) {
   return parts.join(" · ");
 }
 
-// Nothing for a camera whose timestamps run as time does.
+// Nothing for a camera whose timestamps match real time.
 function paceText(source) {
   const pace = source.pace ?? 1;
   return Math.abs(pace - 1) < 0.005 ? format.NONE : pace.toFixed(2);
 }
 
-// Nothing for a source that asks for no card.
+// Nothing for a source that is not decoded on a GPU.
 function decoderText(source) {
   if (source.decoder_reason) return `${source.decoder}: ${source.decoder_reason}`;
   return !source.decoder || source.decoder === "cpu" ? format.NONE : source.decoder;
@@ -84,7 +84,7 @@ class SourceRow {
 
 export class Sources {
   #rows = new Map();
-  #heads = []; // of the columns behind the name
+  #heads = []; // of the columns after the name
 
   update(state) {
     const sources = state.nodes.filter((node) => node.source);
@@ -104,7 +104,7 @@ export class Sources {
       );
     }
     for (const node of sources) this.#rows.get(node.name).update(node);
-    // A column that has no value takes room from the others.
+    // Empty columns are hidden, to leave room for the others.
     this.#heads.forEach((head, column) => {
       const cells = [...this.#rows.values()].map((row) => row.cells[column]);
       const none = cells.every((cell) => cell.textContent === format.NONE);

@@ -15,17 +15,17 @@ const PHASES = {
 
 const FROZEN = 0.2; // seconds; shorter stalls are shown as events and culprits only
 
-// Samples per second that are lost, and those that edges do not pass on as they are asked.
+// Samples lost per second, and samples dropped per second by design.
 function drops(state) {
   const lost = format.sum([...state.nodes, ...state.edges].map((each) => each.lost_rate));
   const dropped = format.sum(state.edges.flatMap((edge) => Object.values(edge.drop_rate)));
   return { lost, skipped: dropped - format.sum(state.edges.map((edge) => edge.lost_rate)) };
 }
 
-// A message across the page.
+// A message across the full width of the page.
 class Banner {
   constructor(kind, role) {
-    this.title = el("strong", { role }); // read out once; the line beside it changes
+    this.title = el("strong", { role }); // read out once by screen readers; the line beside it changes
     this.line = el("span", { class: "num" });
     this.more = el("pre", { hidden: true, tabindex: "0", "aria-label": "traceback" });
     this.element = el(
@@ -91,7 +91,7 @@ export class Status {
     const waits = state.nodes
       .map((node) => node.gil_wait_rate)
       .filter((rate) => rate !== null && rate !== undefined);
-    // A wait is counted at its end; only the watch knows the present one.
+    // A wait is counted when it ends, so the current one comes from the watch.
     const frozen = (state.gil.stalled_for ?? 0) >= FROZEN;
     text(
       this.gil,

@@ -14,14 +14,14 @@ const PLAYERS = { webcodecs: WebCodecs, mse: Mse };
 // Seconds until a mode that failed is tried again; later at each return of the camera, and where the link was too slow
 // after the last of them each time.
 const AGAIN = [10, 60];
-const PUT_OFF = 600; // seconds for which an attempt is put off, at the most, because JPEGs come slowly
-const BACK_FOR = 2; // seconds for which JPEGs show what the link carries by now, where the view was hidden
+const PUT_OFF = 600; // maximum seconds by which an attempt is postponed because JPEGs arrive slowly
+const BACK_FOR = 2; // seconds of JPEGs that measure the link again after the view was hidden
 // Seconds for which a link is known as too slow after the video was tried again. A video that has played for that long
 // shows that it is not, and its next failure is the first.
 const SLOW_FOR = 30;
 const SLOW = "the connection is too slow for the video";
-const STEP = 160; // px: a page that is resized does not ask for each width
-const GAP = 1; // seconds for which the last results stay on later pictures
+const STEP = 160; // px: widths are rounded to this, so that resizing a page does not request each width
+const GAP = 1; // seconds for which the last results are shown on later images
 const LABELS = "{class_name} {tracker_id}";
 const REDUCED = matchMedia("(prefers-reduced-motion: reduce)");
 // By a player, in seconds of pts: the last picture of a video, one that it did not name itself, and the one whose results
@@ -47,11 +47,11 @@ class FreshframeView extends HTMLElement {
     (image, pts) => this.#draw(image, pts),
   );
   #server = null;
-  #id = null; // of this view at the server
+  #id = null; // of this view, assigned by the server
   #start = null;
   #player = null;
   #since = Infinity; // ms at which it began
-  #early = null; // messages that came before their player was chosen
+  #early = null; // messages that arrived before their player was selected
   #failures = new Map(); // by mode: {why, tries, until, latest}
   #retry = 0; // timer, of a view that watches
   #mode = null;
@@ -60,10 +60,10 @@ class FreshframeView extends HTMLElement {
   #carries = new Link();
   #gone = null;
   #joined = false;
-  #newest = -Infinity; // pts of the newest picture of the video that came
+  #newest = -Infinity; // pts of the newest frame of the video that has arrived
   #owed = false; // whether its acknowledgement is held back
   #leftOut = 0;
-  #counts = { came: 0, shown: 0 }; // pictures since it watches
+  #counts = { came: 0, shown: 0 }; // images since it started watching
   #shown = null; // {pts, captured, objects, at}
   #played = { ...UNPLAYED };
   #paused = false;
@@ -106,7 +106,7 @@ class FreshframeView extends HTMLElement {
     this.#want();
   }
 
-  // A view that nobody sees asks for nothing.
+  // A view that is not visible requests nothing.
   #want() {
     const wanted = this.isConnected && this.#visible && !document.hidden && !this.#paused && this.hasAttribute("port");
     if (wanted && this.#id === null) this.#watch();
@@ -146,7 +146,7 @@ class FreshframeView extends HTMLElement {
     this.#stop();
   }
 
-  // Ends what plays; the last picture stays.
+  // Stops the player; the last image stays.
   #stop() {
     this.#player?.close();
     this.#player = null;
@@ -196,12 +196,12 @@ class FreshframeView extends HTMLElement {
     if (head.kind === "jpeg") this.#jpeg(head, body);
     else if (head.kind === "picture") {
       this.#player?.picture(head, body);
-      this.#newest = Math.max(this.#newest, head.pts); // where there are B-frames, the last one may be an earlier one
+      this.#newest = Math.max(this.#newest, head.pts); // with B-frames, the last frame may not be the newest
       this.#acknowledge(this.#newest);
     }
   }
 
-  // A browser that decodes more slowly than pictures come acknowledges later, so that the server leaves some out.
+  // A browser that decodes slower than frames arrive acknowledges later, so that the server skips frames.
   #acknowledge(pts) {
     this.#owed = this.#joined && this.#player?.behind > this.#server.most;
     if (!this.#owed) this.#server.acknowledge(this.#id, pts);
@@ -231,7 +231,7 @@ class FreshframeView extends HTMLElement {
     if (this.#start === start && this.#early !== null) this.#choice(start, chosen);
   }
 
-  // The first mode that this browser can play, and why it is not a better one.
+  // The first mode that this browser can play, and why no better one was chosen.
   async #choose(start) {
     const asked = this.getAttribute("mode");
     const reasons = new Set();
@@ -276,7 +276,7 @@ class FreshframeView extends HTMLElement {
     this.#tell();
   }
 
-  // Why a mode is not to be tried, or null.
+  // The reason why a mode should not be tried, or null.
   #failed(mode) {
     const failure = this.#failures.get(mode);
     return failure !== undefined && performance.now() < failure.until ? failure.why : null;
@@ -287,7 +287,7 @@ class FreshframeView extends HTMLElement {
     return (failures.find(({ why }) => why === SLOW) ?? failures[0])?.why ?? "";
   }
 
-  // A link that carries less than the video would show old pictures, a few in a row: JPEGs are as new as it can.
+  // A link slower than the video would show old images in bursts. JPEGs are as new as the link allows.
   #lag(head) {
     if (this.#mode === "jpeg" || this.hasAttribute("mode") || !(this.#age() > this.#server.most)) return;
     if (this.#carries.lag(now()) || (this.#isSlow && this.#delay(head) > LONG)) this.#tooSlow();
@@ -310,7 +310,7 @@ class FreshframeView extends HTMLElement {
     return this.#server.clock.delay(captured + elapsed);
   }
 
-  // Bytes in a second of the video; 0: they are not known, or it never gets one.
+  // Bytes per second of the video; 0 if unknown, or if it never receives one.
   #need() {
     const modes = Object.keys(PLAYERS);
     const never = modes.every((mode) => this.#failures.get(mode)?.until === Infinity);
@@ -328,7 +328,7 @@ class FreshframeView extends HTMLElement {
     return [...this.#failures.values()].some(({ why, until }) => why === SLOW && since < until);
   }
 
-  // Of the pictures since the last keyframe, which come at once, only the newest should be young.
+  // Of the frames since the last keyframe, which arrive in a burst, only the newest should be recent.
   #comesLate(head) {
     return head.kind === "picture" && !head.late && this.#delay(head) > this.#server.most;
   }
@@ -425,7 +425,7 @@ class FreshframeView extends HTMLElement {
     this.#show(video, pts);
   }
 
-  // A video goes on to its next picture meanwhile, so one whose result is not there yet waits as a copy.
+  // In the meantime the video advances, so a frame whose result has not arrived is copied.
   #show(video, pts) {
     if (this.#due.settled(pts) || this.#wait() === 0) {
       this.#held.clear();
@@ -435,7 +435,7 @@ class FreshframeView extends HTMLElement {
     }
   }
 
-  // Draws at once: a video goes on to its next picture meanwhile.
+  // Draws immediately, because the video would advance in the meantime.
   #draw(image, pts) {
     const at = performance.now();
     if (REDUCED.matches && this.#shown !== null && at - this.#shown.at < 1000) return;
@@ -444,12 +444,12 @@ class FreshframeView extends HTMLElement {
     const { result, exact } = this.#due.of(picture.pts, GAP);
     const objects = objectsOf(result, this.#start.names);
     const { lines = this.#start.lines, zones = this.#start.zones } = result ?? {};
-    const size = result?.size; // without it, it is not known in which picture they were found
+    const size = result?.size; // without it, the size of the image in which they were found is unknown
     const named = this.#mode !== "mse" || (drawsWhatItSays && picture.pts !== this.#played.guessed);
     const surely = exact && size !== undefined && named;
     const labels = this.getAttribute("labels") ?? LABELS;
     this.#drawing.overlay({ objects, lines, zones, size, labels, dashed: !exact, chosen: this.#face.chosen });
-    const again = picture.pts === this.#played.said; // a video may show a picture twice
+    const again = picture.pts === this.#played.said; // a video may show the same frame twice
     this.#played.said = picture.pts;
     this.#shown = { pts: picture.pts, captured: picture.captured, objects, at };
     this.#joined ||= this.#player?.caughtUp ?? true;

@@ -47,7 +47,7 @@ export const CAUSES = {
   not_decoded: "the decoder was asked to leave it out, by design",
 };
 
-// Of worker processes.
+// States of worker processes.
 export const WORKER_STATES = {
   starting: "starting",
   idle: "idle",
@@ -77,7 +77,7 @@ const FULL = {
   block: "when it is full the producer waits",
 };
 
-// How many samples can wait: the depth counts for each source.
+// How many samples can wait: the depth is per source.
 export const roomOf = (queue) => queue.depth * (queue.source_count ?? 1);
 
 export const policyName = (queue) => queue.name ?? queue.when_full.replaceAll("_", " ");
@@ -110,7 +110,7 @@ export function markRecorded({ nodes, edges }) {
   }
 }
 
-// A node's state in one word. It does not say what the thread does now, which changes with every sample.
+// A node's state in one word. It does not show what the thread does now, which changes with every sample.
 export function stateOf(node) {
   if (typeof node.source?.away_for === "number") return "away";
   if (node.source?.frozen) return "frozen";
@@ -118,14 +118,14 @@ export function stateOf(node) {
   if (node.recorded) return "recorded";
   if (node.undecoded) return "undecoded";
   if (node.rate > 0) return "ok";
-  return node.state === "working" ? "busy" : "idle"; // with one sample for longer than a second
+  return node.state === "working" ? "busy" : "idle"; // working on one sample for longer than a second
 }
 
 const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
 const plural = new Intl.PluralRules("en-US", { type: "ordinal" });
 const ordinal = (number) => `${number}${ENDINGS[plural.select(number)]}`;
 
-// Which samples a queue that drops by design passes on; "" if it passes on all of them.
+// Which samples a queue that drops by design passes on; "" for all of them.
 export function designSentence(edge) {
   const skipped = Object.values(edge.drop_rate).reduce((total, rate) => total + rate, 0);
   const offered = edge.rate + skipped;
@@ -136,5 +136,5 @@ export function designSentence(edge) {
   return `sees ${Math.round(100 / step)} of 100 frames by design`;
 }
 
-// A word of the server that is not in the list is shown unchanged.
+// An unknown value from the server is shown as it is.
 export const word = (list, key) => (Object.hasOwn(list, key) ? list[key] : String(key));

@@ -1,10 +1,10 @@
-// Times of a view: the server's clock, how late results come, and which picture is due to be drawn.
+// Clocks of a view: the server's time, how late results arrive, and which image is due.
 // SPDX-License-Identifier: Apache-2.0
 
-const WINDOW = 30; // seconds for which an answer of the server counts
-const LATELY = 5; // and for which the lateness of a result does
-const KEPT = 300; // pictures whose times and results are kept
-const MOST_WAIT = 0.3; // seconds for which a picture waits by itself
+const WINDOW = 30; // seconds for which an answer of the server is used
+const LATELY = 5; // seconds for which the delay of a result is used
+const KEPT = 300; // images whose times and results are kept
+const MOST_WAIT = 0.3; // maximum seconds that an image waits for its result
 
 export const now = () => (performance.timeOrigin + performance.now()) / 1000;
 const key = (pts) => Math.round(pts * 1e6);
@@ -36,13 +36,13 @@ export class Clock {
     return Math.min(...this.#answers.map(({ ahead }) => ahead)) - this.trip / 2;
   }
 
-  // Seconds since the server captured a picture; null: its time is not known.
+  // Seconds since the server captured an image; null if unknown.
   age(captured) {
     const offset = this.#offset;
     return offset === null ? null : Math.max(0, now() + offset - captured);
   }
 
-  // Seconds that a message took beyond those of a short one; null: not known.
+  // Seconds that a message took beyond those of a short one; null if unknown.
   delay(sent) {
     return this.#answers.length === 0 ? null : Math.max(0, now() + this.#offset - sent - this.trip / 2);
   }
@@ -74,7 +74,7 @@ export class Due {
     if (map.size > KEPT) map.delete(map.keys().next().value);
   }
 
-  // The picture that a player shows at `pts`, which it may have rounded by some microseconds.
+  // The image that a player shows at `pts`, which the player may have rounded by some microseconds.
   near(pts) {
     const exact = this.#pictures.get(key(pts));
     if (exact) return exact;
@@ -92,7 +92,7 @@ export class Due {
     return last !== null && pts - last.pts <= gap ? last : null;
   }
 
-  // The result of a picture, or the last one before it that is at most `gap` seconds older.
+  // The result of an image, or an earlier one that is at most `gap` seconds older.
   of(pts, gap) {
     const own = this.#results.get(key(pts));
     if (own) return { result: own, exact: true };
@@ -123,7 +123,7 @@ export class Due {
   }
 }
 
-// Decoded pictures in the order of their pts, each until it is due. Only the newest that is due is drawn.
+// Decoded frames in pts order, each kept until it is due. Only the newest due frame is drawn.
 export class Held {
   #pictures = []; // {image, pts, until}
   #timer = 0;

@@ -1,10 +1,10 @@
-// A picture and its results in one canvas, sharp at any size: boxes, circles, masks, key points, lines and zones.
+// Draws an image and its results on a canvas, sharp at any size: boxes, circles, masks, keypoints, lines and zones.
 // SPDX-License-Identifier: Apache-2.0
 
 const EIGHTH = 1 / 8; // of a pixel: the unit of places in results
 const WIDEST = 2560; // px of the canvas
 const COLOURS = ["#35d6a0", "#5eb1ff", "#f2b84b", "#ff8fab", "#bd9bff", "#7ee0ff", "#d4e157", "#ffab70"];
-const COUNTED = "#ffeb59"; // lines and zones, as in pictures of Annotate
+const COUNTED = "#ffeb59"; // lines and zones, as drawn by Annotate
 const DASHES = [6, 4];
 const NO_TURN = { flip: false, quarters: 0 };
 // Pairs of a person's 17 key points in COCO's order that are joined by a line.
@@ -40,7 +40,8 @@ export function objectsOf(result, names) {
   }));
 }
 
-// Writes a label's fields as Python does. A field without a value is left out with the text up to the next one.
+// Formats a label's fields as Python does. A field without a value is omitted together with the text up to the next
+// one.
 export function labelOf(object, pattern) {
   const { box: [x1, y1, x2, y2] = [], circle: [x, y, r] = [], ...own } = object;
   const values = { ...own, x1, y1, x2, y2, x, y, r, ...object.columns };
@@ -136,7 +137,7 @@ export class Drawing {
     this.#fit();
   }
 
-  // A canvas that gets another size is black: it keeps its picture until the next one comes.
+  // Resizing a canvas clears it, so it is resized only when the next image is drawn.
   #fit() {
     const width = this.#width || 640;
     const height = Math.round(width / this.#ratio);
@@ -146,7 +147,7 @@ export class Drawing {
     if (before) this.#context.drawImage(before, 0, 0, width, height);
   }
 
-  // The first step, as a video goes on to its next picture meanwhile.
+  // Done first, because a video advances in the meantime.
   picture(image) {
     this.#upright(image);
     const across = image.displayWidth ?? image.videoWidth ?? image.width;
@@ -272,7 +273,7 @@ export class Drawing {
     return this.#context.measureText(text).width + 8 * unit;
   }
 
-  // A text on a ground of that colour with its middle at a place of the canvas, moved into it.
+  // Draws text on a background of that color, centered at a point and kept inside the canvas.
   #tag([x, y], text, colour, unit) {
     if (text === "") return;
     const [width, height] = [this.#widthOf(text, unit), 16 * unit];
@@ -284,14 +285,14 @@ export class Drawing {
     this.#context.fillText(text, left + 4 * unit, top + height / 2);
   }
 
-  // How many are inside, in the middle.
+  // The number of objects inside, at the center.
   #countsOfZone({ name, corners, inside }, unit) {
     const middle = [0, 1].map((axis) => corners.reduce((sum, corner) => sum + corner[axis], 0) / corners.length);
     const text = [name, inside?.length].filter((part) => part !== "" && part !== undefined).join(" ");
     this.#tag(this.#at(middle), text, COUNTED, unit);
   }
 
-  // Each number on the side to which the counted objects went.
+  // Each number is on the side to which the counted objects moved.
   #countsOfLine({ name, forward, backward, ...line }, unit) {
     const [start, end] = [this.#at(line.start), this.#at(line.end)];
     const [dx, dy] = [end[0] - start[0], end[1] - start[1]];
@@ -304,7 +305,7 @@ export class Drawing {
     this.#tag(beside(-1), String(backward), COUNTED, unit);
   }
 
-  // The smallest object at a point of the page.
+  // The smallest object at a position in the page.
   at(objects, { clientX, clientY }) {
     const shown = this.#canvas.getBoundingClientRect(); // the picture is in its middle, as large as there is room
     const ratio = this.#canvas.width / this.#canvas.height;

@@ -1,10 +1,10 @@
-// What a view has beside its picture: age and mode, a notice, buttons, and a list of objects for the keyboard.
+// The elements of a view besides its image: age and mode, a notice, buttons, and a list of objects for the keyboard.
 // SPDX-License-Identifier: Apache-2.0
 
 import { attribute, el, text } from "../dom.js";
 
-const LISTED = 500; // ms from one list of objects to the next
-const LABELLED = 5000; // ms from one label of the picture to the next
+const LISTED = 500; // ms between updates of the list of objects
+const LABELLED = 5000; // ms between updates of the image's label
 const MODES = { webcodecs: "WebCodecs", mse: "MSE", jpeg: "JPEG" };
 const STYLE = `
 :host { display: block; color-scheme: light dark; --text: #16202b; --dim: #56657a; --bar: #eef2f6; --line: #b9c4d0;
@@ -98,7 +98,7 @@ export class Face {
     return focused === undefined ? undefined : this.#current.get(focused);
   }
 
-  // Buttons stay while their object does, and while they have the focus.
+  // A button stays while its object exists, and while it has the focus.
   list(objects) {
     this.#current = new Map(objects.map((object) => [keyOf(object), object]));
     if (performance.now() - this.#listed < LISTED) return;

@@ -1,4 +1,5 @@
-// A page of one view, for an <iframe>. What it shows stands behind # in its URL, which no server gets or logs.
+// A page with a single view, for an <iframe>. Its options are after the # of the URL, which is not sent to servers
+// or logged.
 // SPDX-License-Identifier: Apache-2.0
 
 import "../view.js";

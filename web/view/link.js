@@ -1,4 +1,4 @@
-// What the link of a view carries: whether the video is too much for it, and whether it could be tried again.
+// Measures the link of a view: whether it is too slow for the video, and whether the video could be tried again.
 // SPDX-License-Identifier: Apache-2.0
 
 const LAGS = { most: 3, within: 30 }; // seconds: a link on which pictures are left out more often is too slow
@@ -12,7 +12,7 @@ const NOTICED = 0.005; // seconds: a JPEG that took less shows no limit of the l
 const SPARE = 1.2; // times the video's rate that a link must carry before the video is tried again
 
 export class Link {
-  rate = 0; // bytes in a second of the video; 0: not known
+  rate = 0; // bytes per second of the video; 0 if unknown
   #lags = []; // seconds at which pictures were left out
   #span = null; // {at, delay, bytes, again} since its first picture; again: the one before it was that of a slow link
   #group = null; // {pts, bytes} since a keyframe

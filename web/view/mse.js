@@ -1,9 +1,9 @@
-// Pictures by a <video> that is fed fragments. It never runs dry, as a fragment claims more time than it has.
+// Plays fragments in a <video>. It never stalls, because each fragment declares a longer duration than it has.
 // SPDX-License-Identifier: Apache-2.0
 
 const SEEK = 0.5; // seconds more than that from which on the player jumps instead of playing faster
 const [SLOWEST, FASTEST] = [0.9, 1.5];
-const KEPT = 10; // seconds that stay in the buffer
+const KEPT = 10; // seconds kept in the buffer
 const NAMES = { avc: "H.264", hvc: "H.265", hev: "H.265", av0: "AV1", vp0: "VP9", vp8: "VP8" };
 const Source = () => globalThis.MediaSource ?? globalThis.ManagedMediaSource;
 // Safari stutters when its rate changes; Firefox may draw another picture than the one that it names.
@@ -97,7 +97,7 @@ export class Mse {
     }
   }
 
-  // Keeps the player close behind the newest picture.
+  // Keeps the player close behind the newest frame.
   #follow() {
     const { buffered } = this.#video;
     if (buffered.length === 0) return;

@@ -1,19 +1,19 @@
-// The page's one WebSocket to a server, with all views of it: asks, acknowledges, measures, and connects again.
+// The page's single WebSocket to a server for all its views: requests, acknowledges, measures, and reconnects.
 // SPDX-License-Identifier: Apache-2.0
 
 import { Clock, now } from "./clock.js";
 
-const FIRST_WAIT = 0.5; // seconds until the first new attempt
+const FIRST_WAIT = 0.5; // seconds until the first reconnection attempt
 const LONGEST_WAIT = 5;
-const ASKED = 2; // seconds from one question for the server's time to the next
-const GATHERED = 20; // ms for which acknowledgements become one message: a server takes 1,000 in a second
+const ASKED = 2; // seconds between requests for the server's time
+const GATHERED = 20; // ms for which acknowledgements are combined in one message: a server accepts 1,000 per second
 const SILENCE = 8; // seconds without an answer after which the connection counts as lost
 const HEAD = 32; // bytes
 const KINDS = [null, "start", "picture", "results", "jpeg", "gone"];
 const REFUSED = 4401;
 const servers = new Map();
 
-// A browser keeps a page that was left, with its connections, for the way back.
+// A browser may keep a page that was left, with its connections, in its cache.
 addEventListener("pagehide", () => {
   for (const server of servers.values()) server.rest();
 });
@@ -21,7 +21,7 @@ addEventListener("pageshow", ({ persisted }) => {
   if (persisted) for (const server of servers.values()) server.resume();
 });
 
-// The connection to a server, which all views of the page share that have the same token.
+// The connection to a server. Shared by all views of the page with the same token.
 export function serverAt(address, token) {
   const name = `${address}\n${token}`;
   if (!servers.has(name)) servers.set(name, new Server(address, token));
@@ -81,7 +81,7 @@ class Server {
     return id;
   }
 
-  // Ends the connection until resume().
+  // Closes the connection until resume().
   rest() {
     clearTimeout(this.#timer);
     this.#timer = 0;
@@ -109,7 +109,7 @@ class Server {
     this.#ask();
   }
 
-  // Bytes in a second of the videos of all other views.
+  // Bytes per second of the videos of all other views.
   neededBeside(id) {
     return [...this.#views].reduce((sum, [other, { on }]) => sum + (other === id ? 0 : on.need()), 0);
   }
@@ -143,7 +143,7 @@ class Server {
     this.#heard = now();
     socket.onopen = () => {
       if (this.#token) this.#send({ token: this.#token });
-      this.#askTime(); // while no picture is before the answer
+      this.#askTime(); // while no image is queued before the answer
       this.#ask();
     };
     socket.onmessage = ({ data }) => this.#take(data);
@@ -157,13 +157,13 @@ class Server {
   }
 
   #measure() {
-    if (this.#views.size === 0) this.#heard = now(); // a hidden page's timers may stand still
+    if (this.#views.size === 0) this.#heard = now(); // timers of a hidden page may be paused
     if (now() - this.#heard < SILENCE) {
       this.#askTime();
       return;
     }
     const socket = this.#socket;
-    socket.onclose = null; // its end may take as long as the system's time-out
+    socket.onclose = null; // closing may take as long as the system's timeout
     socket.close();
     this.#closed(1006, "");
   }

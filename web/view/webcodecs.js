@@ -1,14 +1,15 @@
-// Pictures by the browser's own decoder, each as soon as it is decoded. A late one is decoded and seldom drawn.
+// Plays video with the browser's own decoder, which outputs each frame immediately. Late frames are decoded, but
+// rarely drawn.
 // SPDX-License-Identifier: Apache-2.0
 
 import { Mse, nameOf } from "./mse.js";
 
-const LATE = 2.5; // pictures behind the newest, beside those that the codec reorders
-const SHOWN = 200; // ms after which a late picture is drawn all the same, so that a slow browser shows movement
-const FULL = 240; // pictures in the decoder's queue, from which on it is given no more
-const LOOKED_AT = 16; // pictures from which their distance and their order are known
+const LATE = 2.5; // frames behind the newest, in addition to those that the codec reorders
+const SHOWN = 200; // ms after which a late frame is drawn anyway, so that a slow browser shows motion
+const FULL = 240; // frames in the decoder's queue at which it is given no more
+const LOOKED_AT = 16; // frames after which their interval and order are known
 
-// The content of a box of the init segment that has the codec's settings.
+// The content of the box of the init segment that contains the codec's settings.
 function settings(init) {
   for (const name of ["avcC", "hvcC", "av1C"]) {
     const wanted = [...name].map((letter) => letter.charCodeAt(0));
@@ -21,7 +22,7 @@ function settings(init) {
   return undefined;
 }
 
-// Processors decode without holding pictures back, which cards do: they are asked only where a processor cannot.
+// Software decoders output frames without delay, GPUs do not: GPUs are used only if software cannot decode it.
 async function configuration(start) {
   const wanted = { codec: start.codec, optimizeForLatency: true, description: settings(start.init) };
   for (const hardwareAcceleration of ["prefer-software", "no-preference"]) {
@@ -34,7 +35,7 @@ async function configuration(start) {
 export class WebCodecs {
   static #config = new WeakMap(); // of a start, as it was found
 
-  // Why this browser cannot play it, or "".
+  // The reason why this browser cannot play it, or "".
   static async refusal(start) {
     if (typeof VideoDecoder === "undefined")
       return isSecureContext ? "this browser has no WebCodecs" : "this page is not https";
@@ -51,7 +52,7 @@ export class WebCodecs {
   #on;
   #begun = false;
   #newest = -Infinity; // pts
-  #more = false; // whether newer pictures follow at once
+  #more = false; // whether newer frames follow immediately
   #recent = []; // pts in the order of decoding
   #out = -Infinity; // pts of the last picture from the decoder
   #drawn = 0;
@@ -70,7 +71,7 @@ export class WebCodecs {
     return this.#out === -Infinity ? 0 : this.#newest - this.#out;
   }
 
-  // Whether the newest picture that came is nearly drawn.
+  // Returns true if the newest frame that has arrived is almost drawn.
   get caughtUp() {
     return this.#out !== -Infinity && !this.#late(this.#out);
   }

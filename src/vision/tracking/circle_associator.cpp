@@ -49,7 +49,8 @@ CircleAssociator::CircleAssociator(CircleAssociator&&) noexcept = default;
 CircleAssociator& CircleAssociator::operator=(CircleAssociator&&) noexcept = default;
 CircleAssociator::~CircleAssociator() = default;
 
-// If time goes backwards, all tracks end. Circles that CircleMotion::counts() rejects get no track.
+// If time goes backwards, all tracks end. A circle whose numbers are not finite or out of bounds gets no
+// track: see CircleMotion::counts().
 Circles CircleAssociator::update(double pts, const std::vector<Circle>& found) {
   impl_->tracks.advance(pts);
   impl_->tracks.take(found);
