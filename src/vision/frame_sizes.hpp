@@ -1,4 +1,4 @@
-// Warns when frames change their size under coordinates that are in pixels.
+// Warns if the frame size changes while coordinates are in pixels.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,23 +18,23 @@
 
 namespace freshframe::vision {
 
-/// 0 without a frame.
+/// Returns 0 x 0 without a frame.
 [[nodiscard]] inline PictureSize size_of(const Frame& frame) {
   return frame ? PictureSize{frame.width(), frame.height()} : PictureSize{};
 }
 
-/// Coordinates in pixels, such as a zone's, mean another place in frames of another size. The coordinates are
-/// believed to be for the first size of each source. Use from one thread at a time.
+/// Coordinates in pixels, such as a zone's, refer to another place if the frame size changes. They are
+/// assumed to be for the first size of each source. Not thread-safe.
 class FrameSizes {
  public:
-  /// The coordinates, and what the user should do about them, for the message.
+  /// For the warning: what has coordinates, and what the user should do.
   struct Owner {
     std::string_view node;    // such as "counter"
     std::string_view what;    // such as "its line"
     std::string_view advice;  // such as "give it relative=True"
   };
 
-  /// Logs a WARNING once for each size that a source's frames change to. A size of 0 is unknown, and ignored.
+  /// Logs a warning once for each new size of a source's frames. A size of 0 is unknown and ignored.
   void see(const Owner& owner, PictureSize size, int source) {
     if (size.width <= 0 || size.height <= 0) return;
     const std::pair now{size.width, size.height};
@@ -56,7 +56,7 @@ class FrameSizes {
   std::set<Size> warned_;
 };
 
-/// For nodes with a roi, which is in pixels.
+/// For nodes with roi, which is in pixels.
 inline void see_roi(FrameSizes& sizes, const Sample<Frame>& sample, const Context& context) {
   sizes.see(
       {.node = context.node, .what = "its roi", .advice = "replace() it by a node with a roi for this size"},

@@ -1,4 +1,4 @@
-// A value that any thread sets, and that the thread of a node takes between two samples.
+// A value set by any thread and taken by a node's thread between two samples.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,17 +10,17 @@
 
 namespace freshframe::vision {
 
-/// The newest one counts. take() costs one load while nothing waits.
+/// Only the newest value is kept. take() costs one atomic load if there is none.
 template <class T>
 class NextValue {
  public:
   void set(T value) {
-    std::optional<T> old;  // destroyed without the mutex
+    std::optional<T> old;  // destroyed after the mutex is released
     const Lock lock(mutex_);
     old = std::exchange(next_, std::move(value));
     is_set_.store(true, std::memory_order_release);
   }
-  /// One thread takes.
+  /// Must be called by one thread only.
   [[nodiscard]] std::optional<T> take() {
     if (!is_set_.load(std::memory_order_acquire)) return std::nullopt;
     const Lock lock(mutex_);

@@ -1,4 +1,4 @@
-// Refuses times that cannot be seconds of any clock.
+// Rejects timestamps that cannot be in seconds.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,11 +9,11 @@
 
 namespace freshframe::vision {
 
-/// Throws Error unless `pts` is finite and within 3,000 years of 0. Unix times in milliseconds, microseconds and
-/// nanoseconds are beyond that: with them every gap would be far too long, or be lost in rounding.
+/// Throws Error unless `pts` is finite and within 3,000 years of 0. This rejects Unix times in milliseconds,
+/// microseconds or nanoseconds, with which every gap would be far too long, or lost in rounding.
 inline void check_time(double pts) {
   constexpr double kMostSeconds = 1e11;
-  if (std::abs(pts) <= kMostSeconds) return;  // NaN fails
+  if (std::abs(pts) <= kMostSeconds) return;  // false for NaN
   if (!std::isfinite(pts)) throw Error("pts must be a number of seconds, got infinity or nan");
   struct Unit {
     double per_second;

@@ -1,4 +1,4 @@
-// Whether the points of a line or a zone can be pixels of the pictures.
+// Checks whether the points of a line or zone fit the images.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,22 +13,22 @@
 
 namespace freshframe::vision {
 
-/// Whether points that are whole numbers may all lie within 0 to 1: a line may be one pixel long, but a zone
-/// of one pixel is the whole picture in shares.
+/// Whether integer points may all lie within 0 to 1. A line may be one pixel long, but a zone of one pixel
+/// would be the whole image in fractions.
 enum class OnePixel : bool { Allowed, Refused };
-/// Throws OptionError for points that are shares of the picture: all within 0 to 1.
+/// Throws OptionError if the points look like fractions of the image: all within 0 to 1.
 void refuse_shares(const char* who, std::span<const Point> points, OnePixel one_pixel);
-/// Throws OptionError for points that are not shares.
+/// Throws OptionError if the points are not fractions.
 void check_shares(const char* who, std::span<const Point> points);
-/// Shares of a picture as pixels. Throws Error if the size is not known.
+/// Converts fractions of an image to pixels. Throws Error if the size is unknown.
 [[nodiscard]] std::vector<Point> scaled(const char* who, std::span<const Point> shares, PictureSize size);
 
-/// Warns once per source when all points, in pixels, lie on one side of the frame, and once for each further size of
-/// its frames. An error would be too much: boxes may be in the coordinates of another image than the sample's frame,
-/// such as a cropped one.
+/// Warns once per source if all points, in pixels, are on one side of the frame, and again for each new frame
+/// size. This is not an error, because boxes may be in the coordinates of another image than the sample's
+/// frame, such as a cropped one.
 class Placement {
  public:
-  /// A size of 0 is unknown.
+  /// A size of 0 means unknown.
   void see(const FrameSizes::Owner& owner, std::span<const Point> points, PictureSize size, int source);
   void forget(int source);
 
@@ -37,17 +37,18 @@ class Placement {
   FrameSizes sizes_;
 };
 
-/// A zone of a picture: the depth of points in it, and the crossings of a path with its border.
+/// A zone of an image. Computes the depth of points in it, and where a path crosses its border.
 class Polygon {
  public:
   static constexpr std::size_t kMostCorners = 1000;
 
-  /// Throws OptionError unless these are the corners of one area, in order around it. `who`: for its message.
+  /// Throws OptionError unless the corners enclose a single area, in order around it. `who`: for error
+  /// messages.
   Polygon(const char* who, std::vector<Point> corners);
 
-  /// Pixels to the border: positive inside, negative outside.
+  /// Distance from the border in pixels: positive inside, negative outside.
   [[nodiscard]] double depth(double x, double y) const;
-  /// The crossings of the straight path between two points with the border: shares of the path, ascending.
+  /// Where the straight path between two points crosses the border, as ascending fractions of the path.
   [[nodiscard]] std::vector<double> crossings(double x, double y, double to_x, double to_y) const;
 
  private:

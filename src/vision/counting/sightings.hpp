@@ -1,4 +1,4 @@
-// The last sightings of tracked objects, per source: the common part of the counters of lines and zones.
+// The last sighting of each tracked object per source, used to count at lines and zones.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -21,11 +21,11 @@
 
 namespace freshframe::vision {
 
-/// A tracked object in one picture.
+/// A tracked object in one image.
 struct Sighting {
   std::int64_t id = 0;
   int class_id = 0;
-  double x = 0;  // place of its anchor
+  double x = 0;  // position of its anchor
   double y = 0;
   double size = 0;  // pixels: side of a square of the same area
 };
@@ -54,13 +54,14 @@ inline Sighting sighting(const Detections& found, std::size_t index, Anchor anch
           .size = std::sqrt(std::max(0.0, width * height))};
 }
 
-/// The distance from a border at which an object is on one side of it: the jitter of a detector.
+/// The distance from a border beyond which an object counts as clearly on one side, to tolerate the jitter of
+/// a detector.
 inline double choose_margin(const std::optional<double>& given, const Sighting& seen) {
   constexpr double kOfSize = 0.05;
   return given ? *given : std::max(1.0, kOfSize * seen.size);
 }
 
-/// Throws Error unless the objects have ids. `who` is for the message.
+/// Throws Error unless the objects have ids. `who`: for error messages.
 template <class Found>
 void check_tracked(const char* who, const Found& found) {
   if (found.ids.size() == count_things(found)) return;
@@ -69,7 +70,7 @@ void check_tracked(const char* who, const Found& found) {
               "CircleTracker before it");
 }
 
-/// Puts the events of older counts before the events of `counts`. `events`: the member that has them.
+/// Prepends the events of older counts to those of `counts`. `events`: pointer to the member.
 template <class Counts, class Event>
 void absorb_events(Counts& counts, std::span<const Counts* const> older,
                    std::vector<Event> Counts::* events) {
@@ -88,25 +89,26 @@ void check_margin(const char* who, const std::optional<Number>& margin) {
   throw OptionError(text.str());
 }
 
-/// A corner of a line or a zone.
+/// A corner of a line or zone.
 inline void check_point(const char* who, const Point& point) {
   constexpr double kFarthest = 1e6;
-  if (std::abs(point.x) <= kFarthest && std::abs(point.y) <= kFarthest) return;  // NaN fails
+  if (std::abs(point.x) <= kFarthest && std::abs(point.y) <= kFarthest) return;  // false for NaN
   std::ostringstream text;
   text << who << " needs points within " << kFarthest << " pixels of the picture's corner, got (" << point.x
        << ", " << point.y << ")";
   throw OptionError(text.str());
 }
 
-/// The state of each object, by id. `State` has a member `seen`, the time of its last sighting.
+/// A state for each object, by id. `State` must have a member `seen`, the time of the last sighting.
 template <class State>
 class Sightings {
  public:
-  /// `forgotten`: seconds after which an object that is not seen is forgotten, at the earliest.
+  /// `forgotten`: minimum seconds before an unseen object is dropped.
   explicit Sightings(double forgotten = 600) : forgotten_(forgotten) {}
-  /// Lengthens that time. A shorter one changes nothing.
+  /// Raises that time. A shorter one has no effect.
   void remember(double forgotten) noexcept { forgotten_ = std::max(forgotten_, forgotten); }
-  /// Advances to the time of the next picture, seconds. A step back drops all states; counts continue.
+  /// Advances to the next image's timestamp in seconds. If time goes backwards, drops all states; counts
+  /// continue.
   void advance(double pts) {
     check_time(pts);
     if (pts < now_) states_.clear();
@@ -115,7 +117,7 @@ class Sightings {
     std::erase_if(states_, [&](const auto& each) { return pts - each.second.seen > forgotten_; });
     room_ = std::max(kRoom, 2 * states_.size());
   }
-  /// Returns null if the object was not seen before.
+  /// Returns null if the object is new.
   [[nodiscard]] State* find(std::int64_t id) {
     const auto found = states_.find(id);
     return found == states_.end() ? nullptr : &found->second;

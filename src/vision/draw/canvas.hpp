@@ -1,4 +1,4 @@
-// A picture to draw on in its own layout: in planes of luma and chroma, or in packed colours.
+// Draws on an image in its own format: planes of luma and chroma, or packed colors.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,7 +18,7 @@ struct Color {
   double b = 0;
 };
 
-/// Part of a picture in pixels; may reach beyond it.
+/// A rectangle in pixels; may extend beyond the image.
 struct Box {
   double left = 0;
   double top = 0;
@@ -26,11 +26,11 @@ struct Box {
   double bottom = 0;
 };
 
-/// Draws shapes one after the other: first into mask(), then paint(). Only the pixels of a shape are read and
-/// written. Keeps its memory between pictures; one thread at a time.
+/// Draws shapes one after the other: first into mask(), then paint(). Only a shape's own pixels are read and
+/// written. Reuses its memory; not thread-safe.
 class AnnotateCanvas {
  public:
-  /// The picture to draw on, in any format except gray. It must outlive the drawing.
+  /// Sets the image to draw on, in any format except gray. It must outlive the drawing.
   void begin_picture(const MutablePicture& picture);
   [[nodiscard]] bool meets(const Box& box) const noexcept {
     return box.left < width() && box.top < height() && box.right > 0 && box.bottom > 0;
@@ -39,7 +39,7 @@ class AnnotateCanvas {
   [[nodiscard]] int height() const noexcept { return mask_.height(); }
 
   [[nodiscard]] AnnotateMask& mask() noexcept { return mask_; }
-  /// Mixes a colour into the pixels that the mask covers and clears the mask.
+  /// Blends a color into the pixels covered by the mask, and clears the mask.
   void paint(const Color& color, double opacity = 1);
 
  private:
@@ -50,7 +50,7 @@ class AnnotateCanvas {
 
   MutablePicture picture_;
   AnnotateMask mask_;
-  std::vector<std::uint8_t> halved_;  // a row of the mask at half the width
+  std::vector<std::uint8_t> halved_;  // a row of the mask, scaled to half the width
 };
 
 }  // namespace freshframe::vision

@@ -1,4 +1,4 @@
-// The share of each pixel that a shape covers, before it is painted.
+// The coverage of each pixel by a shape, before it is painted.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace freshframe::vision {
 
-/// Columns of a row; `right` is not one of them.
+/// A range of columns; `right` is exclusive.
 struct Columns {
   int left = 0;
   int right = 0;
@@ -16,22 +16,21 @@ struct Columns {
   [[nodiscard]] bool empty() const noexcept { return left >= right; }
 };
 
-/// 8 bits per pixel: 0 outside of the shape, 255 inside. Records the columns of each row of a shape, so that
-/// painting and clearing costs nothing elsewhere. Keeps its memory; one thread at a time.
+/// 8 bits per pixel: 0 outside of the shape, 255 inside. Tracks the columns used in each row, so that
+/// painting and clearing are cheap. Reuses its memory; not thread-safe.
 class AnnotateMask {
  public:
-  /// Bytes written after a row's end are not painted and are in no other row.
+  /// Up to this many bytes after a row's end may be overwritten: they are padding.
   static constexpr int kSlack = 64;
 
-  /// An empty mask.
+  /// Creates an empty mask.
   void resize(int width, int height);
   [[nodiscard]] int width() const noexcept { return width_; }
   [[nodiscard]] int height() const noexcept { return height_; }
 
-  /// The columns of row `y` that will be written: clipped to the picture, and part of the shape from now on.
-  /// May be empty.
+  /// Reserves columns of row `y` for writing, clipped to the image. May return an empty range.
   Columns mark(int y, double left, double right);
-  /// Adds a finished shape, rows of `width` bytes, at a place that may be outside of the picture.
+  /// Adds a prerendered shape with rows of `width` bytes, at a position that may be outside of the image.
   void stamp(const std::vector<std::uint8_t>& shape, int width, int left, int top);
   [[nodiscard]] std::uint8_t* row(int y) noexcept {
     return bytes_.data() + static_cast<std::ptrdiff_t>(y) * stride_;
@@ -40,11 +39,11 @@ class AnnotateMask {
     return bytes_.data() + static_cast<std::ptrdiff_t>(y) * stride_;
   }
 
-  /// Rows of the shape: `top` to before `bottom`.
+  /// Rows of the shape, `bottom` exclusive.
   [[nodiscard]] int top() const noexcept { return top_; }
   [[nodiscard]] int bottom() const noexcept { return bottom_; }
   [[nodiscard]] Columns columns(int y) const noexcept { return columns_[static_cast<std::size_t>(y)]; }
-  /// Drops the shape.
+  /// Clears the mask.
   void clear();
 
  private:
@@ -54,7 +53,7 @@ class AnnotateMask {
   int top_ = 0;
   int bottom_ = 0;
   std::vector<std::uint8_t> bytes_;
-  std::vector<Columns> columns_;  // per row
+  std::vector<Columns> columns_;  // by row
 };
 
 }  // namespace freshframe::vision

@@ -1,4 +1,4 @@
-// Rows of masks and of pictures: the share of a pixel that a line covers, and the mixing of a colour.
+// Operations on rows of masks and images: line coverage and blending.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace freshframe::vision {
 
-/// A line around a circle; the coordinates mean the centres of pixels.
+/// A circle drawn as a line. Coordinates are relative to pixel centers.
 struct RimLine {
   double x = 0;
   double y = 0;
@@ -17,7 +17,7 @@ struct RimLine {
   double half_width = 0;
 };
 
-/// From one point to another, with round ends. Width and opacity change evenly between the ends.
+/// A line between two points, with round ends. Width and opacity are interpolated linearly.
 struct Stroke {
   double x = 0;
   double y = 0;
@@ -29,17 +29,17 @@ struct Stroke {
   double opacity_change = 0;
 };
 
-// Both raise the mask to the covered share. They write up to 8 bytes after the last column.
+// Both raise the mask to the coverage. They write up to 8 bytes after the last column.
 void cover(const RimLine& rim, int y, const Columns& columns, std::uint8_t* row);
 void cover(const Stroke& stroke, int y, const Columns& columns, std::uint8_t* row);
 
-/// The colour that is mixed into pixels of up to three components.
+/// A color to blend into pixels of up to three components.
 struct Paint {
   std::array<std::uint8_t, 3> levels{};
-  int opacity = 256;  // of 256, which is opaque
+  int opacity = 256;  // 0 to 256, which is opaque
 };
 
-/// Mixes into `count` pixels of `components` bytes each.
+/// Blends into `count` pixels of `components` bytes each.
 void mix(const Paint& paint, int components, const std::uint8_t* mask, int count, std::uint8_t* pixels);
 
 }  // namespace freshframe::vision

@@ -1,4 +1,4 @@
-// Masks as run lengths in a text.
+// Parses masks in run-length encoding.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,13 +8,13 @@
 
 namespace freshframe::vision {
 
-/// The part of a picture within which an object's mask lies.
+/// The bounding rectangle of an object's mask.
 struct ObjectMask {
   int left = 0;
   int top = 0;
-  int width = 0;  // 0: empty
+  int width = 0;  // 0 for an empty mask
   int height = 0;
-  std::vector<std::uint8_t> bytes;  // 255 where the object is, else 0
+  std::vector<std::uint8_t> bytes;  // 255 inside the object, otherwise 0
 
   [[nodiscard]] bool covers(int x, int y) const noexcept {
     if (x < left || y < top || x >= left + width || y >= top + height) return false;

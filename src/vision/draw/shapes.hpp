@@ -1,4 +1,4 @@
-// The shapes that are drawn: rings, boxes, lines, fading trails, labels; and parts that are made unrecognisable.
+// Draws rings, boxes, lines, fading trails and labels, and pixelates regions.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -16,40 +16,41 @@
 
 namespace freshframe::vision {
 
-/// Stable, bright, different from the colours of neighbouring ids; also for a class.
+/// A bright color for an id or class. Always the same for one id, and different from those of neighboring
+/// ids.
 [[nodiscard]] Color choose_id_color(std::int64_t id);
-/// From red at 0 to green at 1.
+/// From red for 0 to green for 1.
 [[nodiscard]] Color choose_confidence_color(float confidence);
 
-/// Draws on one picture. Shapes that are not finite, have no size or are outside the picture are left out.
+/// Draws on one image. Skips shapes that are not finite, have no size or are outside of the image.
 class AnnotatePen {
  public:
-  /// `line_width` in pixels; 0 means chosen from the picture's size.
+  /// `line_width` in pixels; 0 chooses one from the image size.
   AnnotatePen(AnnotateCanvas& canvas, double line_width);
 
   void outline(const Circle& circle, const Color& color);
   void outline(const Detection& box, const Color& color);
-  /// From corner to corner; `closed`: and back to the first one. Corners in pixels counted from the centre of
-  /// the top left one.
+  /// Connects the corners; if `closed`, also the last to the first. In pixels relative to the center of the
+  /// top left pixel.
   void path(const std::vector<Point>& corners, bool closed, const Color& color);
-  /// A filled disc; its radius fits a line's width.
+  /// A filled disc, sized to match the line width.
   void dot(const Point& at, const Color& color);
-  /// Colours the object's pixels.
+  /// Tints the object's pixels.
   void area(const ObjectMask& mask, const Color& color);
-  /// A tag in the picture's upper left corner.
+  /// A label in the upper left corner of the image.
   void caption(const std::string& text, const Color& color, Labels& labels);
-  /// A tag whose middle is at a place.
+  /// A label centered at a point.
   void tag(const Point& middle, const std::string& text, const Color& color, Labels& labels);
-  /// `length`: seconds after which a point has faded.
+  /// `length`: seconds until a point has faded.
   void trail(const Trail& trail, double length, const Color& color);
-  /// A tag with `text` above the circle, or below if there is no room above.
+  /// A label above the circle, or below if there is no room.
   void label(const Circle& circle, const std::string& text, const Color& color, Labels& labels);
   void label(const Detection& box, const std::string& text, const Color& color, Labels& labels);
-  /// From a line to the middle of a tag beside it, pixels.
+  /// Distance from a line to the center of a label beside it, in pixels.
   [[nodiscard]] double distance() const noexcept { return 2 * line_ + 1.2 * font_; }
 
  private:
-  /// At the middle of the area's upper edge, or of its lower one.
+  /// Centered at the upper edge of the area, or at its lower edge.
   void label_at(const Box& area, const std::string& text, const Color& color, Labels& labels);
   void put(const Label& label, double left, double top, const Color& color);
   [[nodiscard]] const Label& draw_label(const std::string& text, Labels& labels) const;
@@ -60,8 +61,8 @@ class AnnotatePen {
   double font_;  // pixels
 };
 
-/// Replaces squares of the area, three or fewer across its shorter side, by their mean. `mask`: only its pixels
-/// change; null means all of the area.
+/// Pixelates the area, with at most three squares across its shorter side. `mask`: changes only these pixels;
+/// null for the whole area.
 void pixelate(const MutablePicture& picture, const Box& area, const ObjectMask* mask);
 
 }  // namespace freshframe::vision

@@ -1,4 +1,4 @@
-// The paths of tracked objects in the last seconds, for drawing.
+// The recent paths of tracked objects, for drawing.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -18,23 +18,22 @@ struct TrailPoint {
 };
 using Trail = std::deque<TrailPoint>;  // oldest first
 
-/// Trails per source and id. Drops an id that was not seen for the length of a trail. One thread at a time.
+/// Trails per source and id. Drops ids not seen for the length of a trail. Not thread-safe.
 class Trails {
  public:
-  static constexpr std::size_t kMaxPoints = 2048;  // points of one trail; then its oldest are dropped
+  static constexpr std::size_t kMaxPoints = 2048;  // maximum points per trail; the oldest are dropped
 
   /// `length` in seconds.
   explicit Trails(double length) : length_(length) {}
 
-  /// The results have ids. A pts before the last one drops the source's trails.
+  /// The results must have ids. If `pts` goes backwards, the source's trails are dropped.
   void add(const Circles& circles, int source, double pts);
-  /// The point of a box is its middle. Points are in pixels counted from the centre of the top left one, as
-  /// for circles.
+  /// Uses the centers of the boxes, in pixels relative to the center of the top left pixel, as for circles.
   void add(const Detections& found, int source, double pts);
-  /// Drops the source's trails when its frames change their size: the points are pixels of the former frames.
+  /// Drops the source's trails if its frame size has changed, because they are in pixels of the old size.
   void resize(int source, PictureSize size);
   void forget(int source) { sources_.erase(source); }
-  /// Returns an empty trail when the id was not seen.
+  /// Returns an empty trail for an unknown id.
   [[nodiscard]] const Trail& find_trail(int source, std::int64_t id) const;
 
  private:
@@ -44,7 +43,7 @@ class Trails {
     PictureSize size;
   };
 
-  /// Advances to the time of a picture; null means the time is not finite.
+  /// Advances to an image's timestamp. Returns null if it is not finite.
   [[nodiscard]] Source* at(int source, double pts);
   void shorten(Source& source) const;
 

@@ -24,18 +24,18 @@
 
 namespace freshframe::vision {
 
-/// The match of a track and a find: minus twice the log likelihood up to a constant.
+/// How well a find fits a track: minus twice the log likelihood, up to a constant.
 struct Fit {
   bool possible = false;
   double cost = 0;
 };
 
-/// The rules for the beginning and the end of tracks.
+/// Rules for starting and ending tracks.
 struct TrackRules {
   double max_gap = 0.5;             // seconds that a track may be unseen
   float sure_confidence = 0.6F;     // a less confident find continues a track but never starts one
-  float certain_confidence = 0.8F;  // the track of such a find is confirmed at once
-  int confirming_hits = 2;          // others are confirmed when seen again
+  float certain_confidence = 0.8F;  // the track of such a find is confirmed immediately
+  int confirming_hits = 2;          // others are confirmed after this many hits
 };
 
 /// The tracks of one kind of object. `Model` defines its motion and its match with finds. It has the types
@@ -67,7 +67,7 @@ class TrackSet {
     State state;
     double born = 0;        // seconds
     double last_seen = 0;   // seconds
-    double confidence = 0;  // weighted mean of the finds', the latest with the largest weight
+    double confidence = 0;  // weighted mean over its finds, the latest with the largest weight
     int hits = 0;
     std::int64_t id = 0;  // 0 until confirmed
     bool paired = false;  // seen in the current picture

@@ -1,4 +1,4 @@
-// Labels as masks, each drawn once by Cairo.
+// Labels as masks, rendered once by Cairo and cached.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,32 +11,31 @@
 
 namespace freshframe::vision {
 
-/// A rounded tag with a text in it, in masks of the same size.
+/// A rounded label with text, as masks of equal size.
 struct Label {
-  static constexpr int kMargin = 1;  // pixels around the tag: its edge
+  static constexpr int kMargin = 1;  // pixels around the label, for its outline
 
-  int width = 0;  // width of a mask
+  int width = 0;  // width of the masks
   int height = 0;
   std::vector<std::uint8_t> tag;
-  std::vector<std::uint8_t> edge;  // a thin line around the tag
+  std::vector<std::uint8_t> edge;  // a thin line around the label
   std::vector<std::uint8_t> letters;
 };
 
-/// A line of text as a mask, from the top of its font to the bottom.
+/// A line of text as a mask, with the full height of the font.
 struct Lettering {
   int width = 0;
   int height = 0;
   std::vector<std::uint8_t> mask;
 };
 
-/// `font`: the height of the letters' font in pixels. Throws Error when Cairo fails.
+/// `font`: font height in pixels. Throws Error if Cairo fails.
 [[nodiscard]] Lettering lettering(const std::string& text, double font);
 
-/// The labels of the last texts. One thread at a time.
+/// Caches the most recent labels. Not thread-safe.
 class Labels {
  public:
-  /// `font`: the height of the letters' font in pixels. Valid until the next call. Throws Error when Cairo
-  /// fails.
+  /// `font`: font height in pixels. The result is valid until the next call. Throws Error if Cairo fails.
   [[nodiscard]] const Label& label(const std::string& text, double font);
 
  private:
@@ -46,8 +45,9 @@ class Labels {
   std::map<std::string, Label> labels_;
 };
 
-/// UTF-8 in ASCII: Latin letters lose their accents ("Tür" is "Tur", "ß" is "ss"), every other letter becomes a
-/// letter that the font shows as an empty box. At most `most` letters; "..." ends a longer text.
+/// Converts UTF-8 to ASCII: Latin letters lose their accents ("Tür" is "Tur", "ß" is "ss"), others become a
+/// character that the font draws as an empty box. Limited to `most` characters; longer strings end with
+/// "...".
 [[nodiscard]] std::string drawable_text(std::string_view text, std::size_t most);
 
 }  // namespace freshframe::vision

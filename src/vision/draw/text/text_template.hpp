@@ -1,4 +1,4 @@
-// Texts with fields in braces, such as "{class_name} {speed:.0f} m/s".
+// Text templates with fields in braces, such as "{class_name} {speed:.0f} m/s".
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -20,7 +20,7 @@ struct WallTime {
   double seconds = 0;
 };
 
-/// The value of a field; std::monostate, NaN and an empty text: it has none in this row.
+/// The value of a field. std::monostate, NaN and an empty string mean that this row has no value.
 using FieldValue = std::variant<std::monostate, std::int64_t, double, std::string, WallTime>;
 
 /// Fields and format specifications follow Python's str.format(), of the forms [+][0][width][.precision][type]
@@ -29,14 +29,14 @@ class TextTemplate {
  public:
   /// Returns nullopt if there is no such field.
   using Lookup = std::function<std::optional<FieldValue>(const std::string& name)>;
-  /// Returns the known names as part of a message.
+  /// Returns the known names, for error messages.
   using Known = std::function<std::string()>;
 
-  /// `option`: its name, for messages. Throws OptionError.
+  /// `option`: its name, for error messages. Throws OptionError.
   TextTemplate(std::string option, const std::string& text);
 
-  /// A field without a value is left out, with the text between it and the next field. Spaces at the end are cut off.
-  /// Throws Error for a field that does not exist, and for a format that does not fit its value.
+  /// A field without a value is omitted, together with the text up to the next field. Trailing spaces are
+  /// removed. Throws Error for an unknown field, or a format that does not suit its value.
   [[nodiscard]] std::string fill(const Lookup& lookup, const Known& known) const;
   [[nodiscard]] bool empty() const noexcept { return head_.empty() && fields_.empty(); }
 
@@ -50,7 +50,7 @@ class TextTemplate {
   };
   struct Field {
     std::string name;
-    std::string given;  // its specification
+    std::string given;  // its format specification
     Spec spec;
     std::string behind;  // the text up to the next field
   };
@@ -65,19 +65,20 @@ class TextTemplate {
   std::vector<Field> fields_;
 };
 
-/// Seconds by id.
+/// Seconds spent in a zone, by object id.
 using Dwells = std::map<std::int64_t, double>;
 
-/// A field is a column of a file of results, dwell (null: the sample has no zone), or a column of one value.
+/// A field is a column of a result file, dwell (null if the sample has no zones), or a data column with one
+/// value per row.
 [[nodiscard]] std::optional<FieldValue> find_field(const Circles& found, std::size_t index,
                                                    const std::string& name, const Dwells* dwells);
 [[nodiscard]] std::optional<FieldValue> find_field(const Detections& found, std::size_t index,
                                                    const std::string& name, const Dwells* dwells);
-/// The fields' names as part of a message.
+/// The names of all fields, for error messages.
 [[nodiscard]] std::string list_fields(const Circles& found, const Dwells* dwells);
 [[nodiscard]] std::string list_fields(const Detections& found, const Dwells* dwells);
 
-/// The seconds of the visits that last. Of several zones the longest.
+/// Seconds of the visits in progress. If an object is in several zones, the longest.
 [[nodiscard]] Dwells find_dwells(const Zones& counts);
 
 }  // namespace freshframe::vision
