@@ -1,5 +1,4 @@
-// An agent's end of the channel to its controller: sends renewals and batches, receives orders, on its own
-// thread.
+// An agent's end of the channel to its controller: sends renewals and batches, receives orders, on its own thread.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -7,8 +7,7 @@
 namespace freshframe::plugin {
 namespace {
 
-// If the file is missing, for another architecture, or has missing dependencies, LoadError contains the
-// reason.
+// If the file is missing, for another architecture, or has missing dependencies, LoadError contains the reason.
 platform::Library load(const std::string& path) {
   try {
     return platform::Library::load(path);

@@ -21,8 +21,7 @@ class ErrorText;
 /// A plugin's object and its functions. Errors reported by a function are thrown as Error.
 class Instance {
  public:
-  /// The object; its owner, or null if it is destroyed with this Instance; and freshframe_object::taken or
-  /// null.
+  /// The object; its owner, or null if it is destroyed with this Instance; and freshframe_object::taken or null.
   struct Object {
     void* self = nullptr;
     std::shared_ptr<const void> keep = {};
@@ -58,8 +57,7 @@ class Instance {
   /// Passes the sample to `call(freshframe_sample)`, valid during the call.
   template <class Call>
   auto show_sample(const AnySample& sample, const Call& call);
-  /// Calls `call(outlet, error)`, which is `function` of the table. Rethrows an exception that the outlet has
-  /// caught.
+  /// Calls `call(outlet, error)`, which is `function` of the table. Rethrows an exception that the outlet has caught.
   template <class Call>
   void call_with_outlet(const char* function, AnyOut& out, const Call& call);
   /// Returns nullopt if `code` is 0. Throws if it is negative.

@@ -43,9 +43,8 @@ struct PageOrigins {
 
 class Gate {
  public:
-  /// `loopback`: the server listens only on the loopback interface. `machine`: this machine's name, also
-  /// accepted as Host. An empty `token` permits all requests. `pictures`: a token that gives access to images
-  /// only; empty for none.
+  /// `loopback`: the server listens only on the loopback interface. `machine`: this machine's name, also accepted as
+  /// Host. An empty `token` permits all requests. `pictures`: a token that gives access to images only; empty for none.
   Gate(std::string token, bool loopback, const std::string& machine, unsigned port,
        std::string pictures = {});
   void admit(PageOrigins origins) { origins_ = std::move(origins); }

@@ -10,8 +10,7 @@
 
 namespace freshframe::serve {
 
-/// Decodes percent escapes, and "+" if it stands for a space. Returns nullopt for an invalid escape or a zero
-/// byte.
+/// Decodes percent escapes, and "+" if it stands for a space. Returns nullopt for an invalid escape or a zero byte.
 [[nodiscard]] std::optional<std::string> strictly_decoded(std::string_view text, bool plus_is_space);
 
 /// Callers use a default only for an absent parameter, never for an unreadable one.
@@ -26,8 +25,7 @@ struct QueryValue {
 [[nodiscard]] QueryValue query_value(std::string_view query, std::string_view name);
 /// Returns true if the parameter is present, even if it is unreadable.
 [[nodiscard]] bool has_parameter(std::string_view query, std::string_view name);
-/// Reads a number within limits into `into`, which is unchanged if there is none. Anything else is
-/// Unreadable.
+/// Reads a number within limits into `into`, which is unchanged if there is none. Anything else is Unreadable.
 [[nodiscard]] Parameter read_number(std::string_view query, std::string_view name, double least, double most,
                                     double& into);
 /// Checks a query against the `known` parameters. Returns an error message for an invalid escape, an unknown

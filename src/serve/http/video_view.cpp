@@ -1,5 +1,4 @@
-// The order of one view's messages: the start, then each frame with the results that arrived since the
-// previous one.
+// The order of one view's messages: the start, then each frame with the results that arrived since the previous one.
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/video_view.hpp"
 

@@ -76,8 +76,7 @@ constexpr bool declared_in(std::string_view scope) {
   return at != name.npos && name.substr(at + 4).starts_with(scope);
 }
 
-// vector, deque, map, string and similar: they hold values of one type, a comparison or hash, and an
-// allocator.
+// vector, deque, map, string and similar: they hold values of one type, a comparison or hash, and an allocator.
 template <class T>
 concept StdContainer = requires {
   typename T::value_type;
@@ -193,8 +192,7 @@ inline constexpr bool kStdFunction = false;
 template <class S>
 inline constexpr bool kStdFunction<std::function<S>> = true;
 
-// `Seen` are the types that are being inspected, because types may be recursive: a list node may point to
-// another node.
+// `Seen` are the types that are being inspected, because types may be recursive: a list node may point to another node.
 template <class T, class... Seen>
 constexpr Refusal refusal();
 

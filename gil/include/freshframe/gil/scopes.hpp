@@ -56,8 +56,7 @@ constexpr auto refused() {
   }
 }
 
-// Acquires the GIL after a released scope, and frees the references that other threads have dropped in the
-// meantime.
+// Acquires the GIL after a released scope, and frees the references that other threads have dropped in the meantime.
 inline void take_back(ThreadSlot& slot, Held& held) {
   slot.take();
   DeferredFree::instance().drain(held);

@@ -8,8 +8,7 @@
 
 namespace freshframe::gil {
 
-/// The first fields of the GIL structure, which are the same in CPython 3.10 to 3.15 (asserted in
-/// layout.cpp).
+/// The first fields of the GIL structure, which are the same in CPython 3.10 to 3.15 (asserted in layout.cpp).
 struct GilRecord {
   unsigned long interval_us;
   std::uintptr_t last_holder;  // a thread state; remains set after the release

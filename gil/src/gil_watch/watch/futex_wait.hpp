@@ -21,8 +21,7 @@ class FutexWait {
   FutexWait(const FutexWait&) = delete;
   FutexWait& operator=(const FutexWait&) = delete;
 
-  /// Returns true if the thread waits on a futex in [from, from + size), or nullopt if the kernel does not
-  /// tell.
+  /// Returns true if the thread waits on a futex in [from, from + size), or nullopt if the kernel does not tell.
   std::optional<bool> is_in(std::uintptr_t from, std::size_t size) noexcept;
 
  private:

@@ -1,5 +1,4 @@
-// Tracks the holder of the GIL and its holding time by reading CPython's GIL structure. Never touches the GIL
-// itself.
+// Tracks the holder of the GIL and its holding time by reading CPython's GIL structure. Never touches the GIL itself.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -69,8 +68,7 @@ class Places {
   /// Counts an observation of the thread at the current place, running or waiting.
   void count(bool running) { ++(running ? now_.running_looks : now_.waiting_looks); }
 
-  /// Records whether the thread is in a garbage collection. Counts only if it is still at the current place
-  /// in `after`.
+  /// Records whether the thread is in a garbage collection. Counts only if it is still at the current place in `after`.
   void count_collecting(bool collects, const std::optional<Spot>& after);
 
   // Each of the following is kept only if the thread was still at the current place `after` it was read.

@@ -1,5 +1,4 @@
-// The only thread of a watch that requests the GIL, and the state it shares with the watcher, which never
-// does.
+// The only thread of a watch that requests the GIL, and the state it shares with the watcher, which never does.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
