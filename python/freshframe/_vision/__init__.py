@@ -1,2 +1,2 @@
-"""Nodes that find, follow, count and draw things in pictures, and their results."""
+"""Nodes that detect, track, count and draw objects in video frames, and their results."""
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""Annotate: the native node that draws results into pictures."""
+"""Annotate: the native node that draws results into frames."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _labels(labels: Any) -> str | None:
 
 
 def list_fields(labels: str) -> list[str]:
-    """The names of the fields of a pattern that Annotate has accepted."""
+    """Returns the field names in a label pattern that Annotate has accepted."""
     with fork.explaining(), fork.loading():
         from string import Formatter  # noqa: PLC0415  (few labels are given)
 
@@ -40,37 +40,38 @@ def list_fields(labels: str) -> list[str]:
 
 
 class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"]):
-    """Draws circles, boxes or counts with their labels and trails into a copy of each sample's frame. Native.
+    """Draws circles, boxes or counts with labels and trails into a copy of each sample's frame. Native.
 
-    Takes Circles, Detections (also supervision's), or the counts of LineCounter and ZoneCounter, which it
-    draws with the line or the zones and the numbers. The copy has the frame's own format: a frame that was
-    decoded to I420 stays I420, so an encoder needs no conversion. A gray frame becomes I420, to show colours.
+    Accepts Circles, Detections (also supervision's), and the results of LineCounter and ZoneCounter, drawn as
+    the line or zones with their counts. The copy keeps the pixel format: a frame decoded to I420 stays I420,
+    so an encoder needs no conversion. A gray frame becomes I420, so that it can show colours.
 
-    The colour of a circle depends on its id or, without one, on its confidence. The colour of a box depends
-    on its class. Lines and letters are larger in larger pictures. Labels have ASCII letters only: accents are
-    left out, and any other letter becomes an empty box.
+    The colour of a circle depends on its id or, without one, on its confidence; that of a box on its class.
+    Lines and text scale with the frame size. Labels are ASCII only: accents are removed, and any other
+    character becomes an empty box.
 
     Args:
-        labels: The text at each object, with fields in braces, such as ``"{class_name} {speed:.0f} m/s
-            {plate}"``. Fields are the keys of to_dicts(), dwell (below a zone), and each column of ``data``
-            with one value per box of float32, float64, int32, int64, bool or text: convert others, which are
-            Python's. After a colon stands Python's format specification, of the forms
+        labels: Text for each object, with fields in braces, such as ``"{class_name} {speed:.0f} m/s
+            {plate}"``. Fields are the keys of to_dicts(), dwell (downstream of a ZoneCounter), and each
+            column of ``data`` with one value per box of float32, float64, int32, int64, bool or str; convert
+            other types first. A colon starts a Python format specification of the form
             [+][0][width][.precision][type] with the types d, e, f, g, % and s. A field without a value (NaN,
-            "") is left out, with the text up to the next field. Without this option an object has its
-            id, and a box also the name of its class and its confidence. "": no labels.
-        caption: None, or a text in the picture's corner, with the fields pts, seq, count (of objects) and
-            utc, whose format is strftime's: ``"door {utc:%H:%M:%S}"``.
-        trail: Seconds of the path of a tracked object to draw, at most 60; 0 means no path.
-        line_width: Pixels, at most 100; None means a width that fits the picture's size.
-        blur: Names of classes whose boxes (within their masks, if there are any) are made unrecognisable
-            by squares of one colour. It is done before anything is drawn.
+            "") is left out, with the text up to the next field. By default, objects are labelled with their
+            id, and boxes also with class name and confidence. "": no labels.
+        caption: Text in a corner of the frame, with the fields pts, seq, count (of objects) and utc, which
+            has a strftime format: ``"door {utc:%H:%M:%S}"``.
+        trail: Seconds of a tracked object's path to draw, at most 60; 0: none.
+        line_width: Pixels, at most 100; None: chosen by the frame size.
+        blur: Names of classes whose boxes (or masks, if there are any) are pixelated beyond recognition,
+            before anything is drawn.
         masks: Whether to colour the masks of column ``mask`` (see ``freshframe.masks.encode``).
         skeletons: Whether to draw the key points of column ``keypoints``: (n, k, 2) float32, or (n, k, 3)
-            with confidences, where points of at least 0.5 are drawn. The 17 of COCO's persons are joined by
-            lines. Boxes with a column ``corners``, (n, 4, 2) float32, are drawn with these corners.
+            with confidences, where points of at least 0.5 are drawn. The 17 key points of a COCO person are
+            joined by lines. Boxes with a column ``corners``, (n, 4, 2) float32, are drawn as oriented boxes.
 
     Raises:
-        OptionError: An option is out of range, or a text has a field or a format that cannot be.
+        OptionError: An option is out of range, or ``labels`` or ``caption`` has an unknown field or an
+            invalid format.
         OptionTypeError: An option is of the wrong type.
 
     Example:
@@ -94,7 +95,6 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
         masks: bool = True,
         skeletons: bool = True,
     ) -> None:
-        """Checks the options. There are no trails yet."""
         rules = _native.make_annotate_rules(
             _labels(labels),
             "" if caption is None else _check.text("caption", caption),
@@ -111,10 +111,10 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
         self._updating = threading.Lock()
 
     def _check_parents(self, types: Sequence[Any]) -> None:
-        """Circles have no further columns: their fields are known before the first picture.
+        """Checks the label fields for Circles, which cannot have further columns.
 
         Raises:
-            OptionError: ``labels`` has a field that none of its parents' values has.
+            OptionError: ``labels`` has a field that none of the parents' values has.
         """
         if not self._labels or any(given is not Circles for given in types):
             return
@@ -134,16 +134,16 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | Zones", "Frame"])
     def draw(
         self, frame: Frame, found: Circles | Detections | LineCounts | Zones, *, pts: float | None = None
     ) -> Frame:
-        """Draws into a copy of one frame, for programs without a pipeline.
+        """Draws into a copy of one frame, without a pipeline.
 
         Args:
-            frame: The picture.
+            frame: The frame; it is not changed.
             found: Circles, Detections (also supervision's), LineCounts or Zones.
-            pts: Seconds, ascending, used for the trails; None means without trails.
+            pts: Timestamp in seconds, ascending, for the trails; None: no trails.
 
         Raises:
             StateError: This Annotate was added to a pipeline.
-            OptionTypeError: An argument is of another type.
+            OptionTypeError: An argument has the wrong type.
             OptionError: pts is infinite or nan.
         GIL: released.
         """

@@ -1,4 +1,4 @@
-"""The answer of a vision model: the result of an Ask."""
+"""The answer of a vision model, as returned by Ask."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer of a model about one picture.
+    """A model's answer about one frame.
 
     Attributes:
-        text: Its answer.
+        text: The answer.
         question: The question.
-        asked: True: the question came by ask(); False means it is the standing one.
-        model: The name that the server gives the model.
-        finish_reason: Why the answer ends, by the server: "stop", or "length" where max_tokens has cut it.
-        duration: Seconds that the call took; after a 429 or 503, both calls and the wait between them.
-        source: Name of the picture's source.
-        seq: Number of the picture at its source.
-        captured: ``time.monotonic()`` of the picture, as Sample.captured.
-        utc: Unix time of the picture in seconds; None if it isn't known.
+        asked: True if the question was put with ask(), False for the standing question.
+        model: Model name as reported by the server.
+        finish_reason: As reported by the server: "stop", or "length" if max_tokens cut the answer off.
+        duration: Duration of the call in seconds; after a 429 or 503, of both calls and the wait in between.
+        source: Name of the frame's source.
+        seq: Number of the frame within its source.
+        captured: Capture time of the frame by ``time.monotonic()``, as Sample.captured.
+        utc: Unix time of the frame in seconds; None if unknown.
     """
 
     text: str
@@ -37,5 +37,5 @@ class Answer:
 
     @property
     def age(self) -> float:
-        """Seconds since the picture that the model saw was captured."""
+        """Seconds since the frame that the model saw was captured."""
         return time.monotonic() - self.captured

@@ -1,4 +1,4 @@
-"""Predicted boxes for the pictures between a detector's results."""
+"""Predicts boxes for the frames between a detector's results."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,22 +14,21 @@ from .._graph.value_types import fits
 from .._results.detections import Detections
 
 
-# Any: mypy finds no common type for a list of ports of two. Pipeline.add() checks them.
+# Any, because mypy infers no common type for a list of two different ports. Pipeline.add() checks them.
 class BoxPredictor(NativeNode[Any, Detections]):
-    """Gives the tracks' predicted boxes for each frame of a camera. Native.
+    """Predicts the boxes of tracks for every frame of a camera. Native.
 
-    Where a detector is slower than its camera, its tracks come for every n-th frame, and a drawn box does not
-    move in between. Below the camera and the tracker this node gives one result per frame of the camera: the
-    newest tracks, each moved with its velocity to the time of the frame. The columns ``place``, ``keypoints``
-    and ``corners`` of ``data`` move along, and ``mask`` is left out. The result of a frame does not wait for
-    the detector's result.
+    If a detector is slower than its camera, there are tracks for every n-th frame only, and drawn boxes stand
+    still in between. With the camera and the tracker as parents, this node emits one result per frame: the
+    newest tracks, each moved by its velocity to the time of the frame. The columns ``place``, ``keypoints``
+    and ``corners`` of ``data`` move with the boxes; ``mask`` is left out. It never waits for the detector.
 
     Args:
-        max_age: Seconds after which tracks are too old to predict from, more than 0, at most 60. Without
-            newer ones the result has no boxes.
+        max_age: Tracks older than this many seconds are not used, above 0 and at most 60. Without newer ones
+            the result is empty.
 
     Raises:
-        GraphError: add() has no frames or no boxes for it.
+        GraphError: The parents of add() are not a port of frames and one of boxes.
         OptionError: An option is out of range.
         OptionTypeError: An option is of the wrong type.
 
@@ -46,7 +45,7 @@ class BoxPredictor(NativeNode[Any, Detections]):
         return Contract(types=(_native.Frame | Detections, Detections), check_parents=self._check_parents)
 
     def _check_parents(self, types: Sequence[Any]) -> None:
-        """Without frames it gives nothing, and without tracks no box. Any type may be either."""
+        """Requires a parent with frames and one with boxes; a parent of unknown type may be either."""
         for wanted, what in ((_native.Frame, "a camera"), (Detections, "a tracker")):
             if types and not any(fits(given, wanted) for given in types):
                 raise GraphError(
@@ -55,5 +54,4 @@ class BoxPredictor(NativeNode[Any, Detections]):
                 )
 
     def __init__(self, *, max_age: float = 0.5) -> None:
-        """Checks the option. There are no tracks yet."""
         self._handle = _native.make_box_predictor(_check.number("max_age", max_age))

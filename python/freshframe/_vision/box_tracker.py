@@ -1,4 +1,4 @@
-"""The tracker of boxes: the native node, which also works without a pipeline."""
+"""BoxTracker: the native node that tracks boxes, also usable without a pipeline."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -13,35 +13,34 @@ from .ground import Ground, find_handle
 
 
 class BoxTracker(NativeNode[Detections, Detections]):
-    """Gives boxes identities that last over time and through dropped frames. Native.
+    """Tracks boxes: assigns ids that persist over time and across dropped frames. Native.
 
-    The tracker uses the samples' pts, so frames may be dropped and may arrive at any rate. It predicts each
-    track's box from the track's velocity, and matches boxes to tracks by likelihood. Confident boxes are
-    matched first. Then less confident boxes continue tracks that have no match, as in ByteTrack (Zhang et
-    al., ECCV 2022). Only boxes of confirmed tracks are passed on. A track is confirmed when it was seen
-    twice, or once with a confidence of 0.8. A track keeps its class. A box with a confidence below 0.5 never
-    starts a track. At most 512 tracks exist at a time. Of more than 1024 boxes in a frame the most confident
-    are used. Boxes with coordinates that are not finite or beyond 1e7 pixels, or with right < left or bottom
-    < top, are ignored. Each source has its own tracks. ``names`` and the columns of ``data`` stay with
-    their boxes.
+    It works with the samples' pts, so frames may be dropped and may arrive at any rate. Each track's box is
+    predicted from its velocity, and boxes are matched to tracks by likelihood: confident boxes first, then
+    less confident ones to the remaining tracks, as in ByteTrack (Zhang et al., ECCV 2022). The result
+    contains confirmed tracks only, which were seen twice, or once with a confidence of at least 0.8. A track
+    keeps its class. A box with a confidence below 0.5 never starts a track. At most 512 tracks exist at a
+    time. Of more than 1024 boxes in a frame, the most confident are used. Boxes with coordinates that are not
+    finite or beyond 1e7 pixels, or with right < left or bottom < top, are ignored. Each source has its own
+    tracks. ``names`` and the columns of ``data`` are passed on.
 
     Args:
-        max_gap: Seconds for which an object may be unseen and keep its id, at most 1e6; twice as long if no
-            frame arrived in that time.
+        max_gap: Seconds for which an object may be unseen and still keep its id, at most 1e6; twice as long
+            if no frame arrived in that time.
         min_confidence: Boxes below it are ignored, 0 to 1.
         min_iou: Minimum overlap (intersection over union) of the predicted box and the box that continues the
             track, 0 to 1. Where the prediction is uncertain (new tracks, after dropped frames), both boxes
             are first enlarged by that uncertainty.
-        ground: The plane below the objects. Then ``data`` of the result has the columns
+        ground: The ground plane. Adds these columns to ``data`` of the result:
 
-            - ``place`` (n, 2) float32, metres: where the middle of the box's lower edge stands
+            - ``place`` (n, 2) float32, metres: the ground point below the middle of the box's lower edge
             - ``ground_velocity`` (n, 2) float32 and ``speed`` (n,) float32, metres per second
             - ``speed_error`` (n,) float32: the standard deviation of ``speed``
 
-            They are of two filters in metres for each track, not of single steps. NaN: the place is above the
-            horizon or near to it, or the object has been seen for less than 0.5 s or four times. A box that
-            is cut off by the lower edge or a side of the picture has no foot, and one whose foot is covered
-            has none for up to a second: meanwhile the prediction goes on.
+            They are filtered over time, in metres. NaN if the place is above or near the horizon, or the
+            object was seen for less than 0.5 s or fewer than four times. While a box is cut off by the lower
+            edge or a side of the frame, or its lower edge is hidden (for up to a second), the place is
+            predicted.
 
     Raises:
         OptionError: An option is out of range.
@@ -61,7 +60,7 @@ class BoxTracker(NativeNode[Detections, Detections]):
         return Contract(types=(Detections, Detections), follow=self._follow)
 
     def _follow(self, before: object) -> None:
-        """Continues the ids of a tracker that this one replaces, whose consumers keep objects by id."""
+        """Takes over the ids of the tracker that this one replaces, so that consumers can keep using them."""
         if isinstance(before, BoxTracker):
             _native.continue_track_ids(self._handle, before._handle)
 
@@ -73,7 +72,6 @@ class BoxTracker(NativeNode[Detections, Detections]):
         min_iou: float = 0.3,
         ground: Ground | None = None,
     ) -> None:
-        """Checks the options. There are no tracks yet."""
         self._handle = _native.make_box_tracker(
             _check.number("max_gap", max_gap),
             _check.number("min_confidence", min_confidence),
@@ -83,19 +81,19 @@ class BoxTracker(NativeNode[Detections, Detections]):
         self._updating = threading.Lock()
 
     def update(self, boxes: Detections, *, pts: float, size: tuple[int, int] | None = None) -> Detections:
-        """Tracks the boxes of one picture, for programs without a pipeline.
+        """Tracks the boxes of one frame, without a pipeline.
 
         Args:
             boxes: The boxes, as Detections or supervision's Detections.
-            pts: Seconds, ascending; a step back starts all tracks again.
-            size: Width and height of the picture. With `ground`, boxes at its edges have no foot.
+            pts: Timestamp in seconds, ascending; a step back resets all tracks.
+            size: Width and height of the frame. Needed with `ground` to recognize boxes cut off by its edges.
 
         Returns:
             The boxes of confirmed tracks, by ascending ``tracker_id``.
 
         Raises:
             StateError: This tracker was added to a pipeline.
-            OptionTypeError: ``boxes`` are of another type, or pts is not a number.
+            OptionTypeError: ``boxes`` has the wrong type, or pts is not a number.
             OptionError: A column has the wrong length, or pts is infinite or nan.
         GIL: released for 100 boxes or more.
         """

@@ -1,4 +1,4 @@
-"""One call of OpenAI's chat completions, on a separate thread that can be abandoned at any time."""
+"""One call of OpenAI's chat completions API, on its own thread so that it can be abandoned at any time."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .._http import is_this_machine, read_body, show_reply
 from .._sinks.plain import valid_text
 
 _LARGEST_ANSWER = 4 << 20  # bytes
-_LONGEST_PAUSE = 30.0  # seconds before the second try, whatever Retry-After says
+_LONGEST_PAUSE = 30.0  # max. seconds before the retry, whatever Retry-After says
 _BUSY = (429, 503)
 
 
 class BusyError(OSError):
-    """The server answered 429 or 503: one more try after ``pause`` seconds."""
+    """The server answered 429 or 503: retry once after ``pause`` seconds."""
 
     def __init__(self, text: str, pause: float = 1.0) -> None:
         super().__init__(text)
@@ -34,7 +34,7 @@ class BusyError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The place to which requests go."""
+    """A server address."""
 
     host: str
     port: int
@@ -44,11 +44,11 @@ class Server:
 
     @classmethod
     def parse(cls, url: str, remote: bool) -> Server:
-        """Reads ``url``. No message shows a user or a password.
+        """Parses a URL. Error messages never contain its user or password.
 
         Raises:
-            OptionError: It is no http or https URL, has a user or a query, or names another machine without
-                ``remote``.
+            OptionError: It is not an http or https URL, has a user or a query, or names another machine
+                without ``remote``.
         """
         text = _check.line("url", url)
         if "@" in text:
@@ -74,20 +74,19 @@ class Server:
         return cls(parts.hostname, port or (443 if is_tls else 80), path, is_tls, is_local)
 
     def __str__(self) -> str:
-        """The form for messages."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.is_tls else 'http'}://{host}:{self.port}{self.path}"
 
 
 class Call:
-    """One request on a separate thread, so that the node's thread may leave it at any time.
+    """One request on its own thread, so that the node's thread can abandon it at any time.
 
     Attributes:
-        ended: It has an answer or an error.
+        ended: Set when there is an answer or an error.
     """
 
     def __init__(self, server: Server, body: bytes, key: str, timeout: float) -> None:
-        """Begins the call."""
+        """Starts the call."""
         self.ended = threading.Event()
         self._server = server
         self._key = key
@@ -103,20 +102,21 @@ class Call:
         threading.Thread(target=self._run, args=(body,), name="ff ask", daemon=True).start()
 
     def cut(self) -> None:
-        """Ends a call that still runs. A call that has not connected yet then sends nothing."""
+        """Aborts the call if it is still running. If it has not connected yet, nothing is sent."""
         with self._lock:
             self._is_cut = True
             if self._socket is not None:
-                with contextlib.suppress(OSError):  # it has ended by itself
-                    # Not the method of a TLS socket, which would let bytes out unencrypted.
+                with contextlib.suppress(OSError):  # already finished
+                    # Not SSLSocket.shutdown(), after which the socket would send the remaining bytes
+                    # unencrypted.
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def reply(self) -> dict[str, Any]:
-        """The answer of a call that has ended.
+        """Returns the answer of a finished call.
 
         Raises:
-            BusyError: The server asks for a second try.
-            OSError: It cannot be reached, or answers with an error or with something else than JSON.
+            BusyError: The server asked for a retry.
+            OSError: The server cannot be reached, or answered with an error or something other than JSON.
         """
         if self._is_late:
             raise self.too_late()
@@ -135,7 +135,7 @@ class Call:
         return found
 
     def too_late(self) -> TimeoutError:
-        """The error of a call that its time limit ends."""
+        """Returns the error for a call that timed out."""
         return TimeoutError(f"{self._server} gave no answer within timeout={self._timeout:g} s")
 
     def _run(self, body: bytes) -> None:
@@ -145,7 +145,7 @@ class Call:
                 self._talk(connection, body, deadline)
         except TimeoutError:
             self._is_late = True
-        except Exception as error:  # our thread reports its errors to the node
+        except Exception as error:  # anything: the node's thread raises it
             self._error = str(error) or type(error).__name__
         finally:
             self.ended.set()
@@ -186,10 +186,10 @@ class Call:
 
 
 def read_text(reply: dict[str, Any], key: str) -> tuple[str, str]:
-    """Returns the text and the end of a completion. An error does not show the key.
+    """Returns the text and finish reason of a completion. Errors do not contain the key.
 
     Raises:
-        OSError: It has no text.
+        OSError: The completion has no text.
     """
     choices = reply.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
@@ -212,12 +212,12 @@ def _json_object(data: bytes) -> dict[str, Any] | None:
 
 
 def _with_valid_texts(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, in which escapes can be half a letter: print() and files refuse such a text."""
+    """Replaces lone surrogates, which JSON escapes can produce and print() and files reject."""
     return {key: valid_text(value) if isinstance(value, str) else value for key, value in pairs}
 
 
 def _reason(found: dict[str, Any] | None) -> str:
-    """Returns the server's words about its error, or "" if it has none in their usual place."""
+    """Returns the server's error message, or "" if it is not in the usual place."""
     error = found.get("error", found) if found else None
     text = error.get("message") if isinstance(error, dict) else error
     return text if isinstance(text, str) else ""
@@ -226,6 +226,6 @@ def _reason(found: dict[str, Any] | None) -> str:
 def _seconds(text: str | None) -> float:
     try:
         found = float(text or 1.0)
-    except ValueError:  # a date
+    except ValueError:  # an HTTP date, not seconds
         return 1.0
     return min(found, _LONGEST_PAUSE) if found >= 0 else 1.0

@@ -1,4 +1,4 @@
-"""The native node that finds circles."""
+"""CircleDetector: the native node that finds circles in single frames."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def checked_radius(radius: tuple[float, float]) -> tuple[float, float]:
-    """Returns the option `radius` of a detector or tracker of circles, checked."""
+    """Checks and returns the option `radius` of a circle detector or tracker."""
     low, high = _check.pair("radius (smallest, largest)", radius)
     if not 0 < low < high < math.inf:
         raise OptionError(
@@ -31,24 +31,24 @@ def checked_radius(radius: tuple[float, float]) -> tuple[float, float]:
 
 
 class CircleDetector(NativeNode["Frame", Circles]):
-    """Finds the circles of each frame, independently of other frames. Native, reads the luma plane.
+    """Finds circles in each frame, independently of other frames. Native. Uses luma only.
 
     Edges are linked to chains and split into arcs (after C. Akinlar, C. Topal, "EDCircles", Pattern
-    Recognition 2013). Arcs are joined to candidates, which are fitted to the edges around them. A small
-    network that was trained on drawn scenes rates the candidates. All of this runs at full size and at half,
-    where blurred edges are steep.
+    Recognition 2013). Arcs are combined into candidate circles, which are fitted to nearby edges and scored
+    by a small network trained on synthetic scenes. All of this runs at full and at half resolution, where
+    blurred edges are sharper.
 
     Args:
-        radius: (smallest, largest) in pixels. A reported radius may lie outside of it by the error of the
-            measurement: half a pixel, or 3 % of the radius.
+        radius: (smallest, largest) in pixels. A result may be outside by the measurement error: half a pixel,
+            or 3 % of the radius.
         max_circles: 1 to 500; the most confident are kept.
-        min_confidence: 0 to 1: circles below it are not reported. The confidence is the probability that a
+        min_confidence: Circles below it are not reported, 0 to 1. The confidence is the probability that a
             circle is real.
-        concentric: True: report all circles around one centre, as in targets and wheels. False means only the
-            most confident of them.
+        concentric: True: report all circles with the same centre, as on targets and wheels. False: only the
+            most confident one.
         roi: (x0, y0, x1, y1) in pixels: only the columns from x0 up to, but not including, x1 and the rows
-            from y0 up to y1 are searched. None means the whole picture. The circles have the coordinates of
-            the whole picture. A picture that does not contain it fails.
+            from y0 up to y1 are searched. None: the whole frame. Results are in coordinates of the whole
+            frame. A frame that does not contain the region is an error.
 
     Raises:
         OptionError: An option is out of range.
@@ -73,7 +73,6 @@ class CircleDetector(NativeNode["Frame", Circles]):
         concentric: bool = False,
         roi: tuple[int, int, int, int] | None = None,
     ) -> None:
-        """Checks the options."""
         self._handle = _native.make_circle_detector(
             checked_radius(radius),
             _check.integer("max_circles", max_circles),
@@ -84,19 +83,19 @@ class CircleDetector(NativeNode["Frame", Circles]):
         self._detecting = threading.Lock()
 
     def detect(self, frame: Frame | npt.NDArray[np.uint8]) -> Circles:
-        """Finds the circles of one picture, for programs without a pipeline.
+        """Finds the circles in one frame, without a pipeline.
 
         Args:
             frame: A Frame, or a uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides.
 
         Returns:
-            The circles, the most confident first. ``tracker_id`` is None.
+            The circles, most confident first. ``tracker_id`` is None.
 
         Raises:
             StateError: This detector was added to a pipeline.
-            OptionError: The shape is not a picture's, or the picture does not contain ``roi``.
-            OptionTypeError: Neither a Frame nor a uint8 array.
-            FreshframeError: More than 2**28 pixels, or more than 2**20 on a side.
+            OptionError: The shape is not that of an image, or the image does not contain ``roi``.
+            OptionTypeError: It is neither a Frame nor a uint8 array.
+            FreshframeError: The image has more than 2**28 pixels, or more than 2**20 on a side.
 
         Example:
             >>> import freshframe as ff

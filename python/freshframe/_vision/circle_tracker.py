@@ -1,4 +1,4 @@
-"""The native node that finds and follows circles."""
+"""CircleTracker: the native node that finds and tracks circles."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 
 class CircleTracker(NativeNode["Frame", Circles]):
-    """Finds circles and gives them identities that last over time and through dropped frames. Native.
+    """Finds and tracks circles: assigns ids that persist over time and across dropped frames. Native.
 
-    Most frames are searched only in part: at the predicted place of each track, and where the picture has
-    changed since the last search there. That costs a third or less of a full search and finds as many
-    circles. A frame that changed nearly everywhere, as with a moving camera, is searched as a whole. Tracks
-    are matched as by BoxTracker.
+    Most frames are only searched at the predicted position of each track, and where the image has changed
+    since the last search there. That costs at most a third of a full search and finds as many circles. A
+    frame that changed nearly everywhere, as with a moving camera, is searched completely. Tracks are matched
+    as by BoxTracker.
 
     Args:
         radius: (smallest, largest) in pixels.
         max_circles: 1 to 500; the most confident are kept.
-        max_gap: Seconds for which a circle may be unseen and keep its id, at most 1e6; twice as long if no
-            frame arrived in that time.
-        full_every: Seconds between searches of the whole picture; 0 means every frame is searched as a whole.
-        roi: As of CircleDetector. "The whole picture" above is then this part of it.
+        max_gap: Seconds for which a circle may be unseen and still keep its id, at most 1e6; twice as long if
+            no frame arrived in that time.
+        full_every: Seconds between searches of the whole frame; 0: every frame is searched completely.
+        roi: As for CircleDetector; full searches are then limited to this region.
 
     Raises:
         OptionError: An option is out of range.
@@ -49,7 +49,7 @@ class CircleTracker(NativeNode["Frame", Circles]):
         return Contract(types=(_native.Frame, Circles), follow=self._follow)
 
     def _follow(self, before: object) -> None:
-        """Continues the ids of a tracker that this one replaces, whose consumers keep objects by id."""
+        """Takes over the ids of the tracker that this one replaces, so that consumers can keep using them."""
         if isinstance(before, CircleTracker):
             _native.continue_track_ids(self._handle, before._handle)
 
@@ -62,7 +62,6 @@ class CircleTracker(NativeNode["Frame", Circles]):
         full_every: float = 1.0,
         roi: tuple[int, int, int, int] | None = None,
     ) -> None:
-        """Checks the options. There are no tracks yet."""
         self._handle = _native.make_circle_tracker(
             checked_radius(radius),
             _check.integer("max_circles", max_circles),
@@ -73,19 +72,19 @@ class CircleTracker(NativeNode["Frame", Circles]):
         self._updating = threading.Lock()
 
     def update(self, frame: Frame | npt.NDArray[np.uint8], *, pts: float) -> Circles:
-        """The circles of one picture that have an identity, for programs without a pipeline.
+        """Tracks the circles in one frame, without a pipeline.
 
         Args:
             frame: A Frame, or a uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides.
-            pts: Seconds, ascending; a step back starts all tracks again.
+            pts: Timestamp in seconds, ascending; a step back resets all tracks.
 
         Returns:
-            The circles, by ascending ``tracker_id``.
+            The tracked circles, by ascending ``tracker_id``.
 
         Raises:
             StateError: This tracker was added to a pipeline.
-            OptionError: The shape is not a picture's, or pts is infinite or nan.
-            OptionTypeError: Neither a Frame nor a uint8 array, or pts is not a number.
+            OptionError: The shape is not that of an image, or pts is infinite or nan.
+            OptionTypeError: It is neither a Frame nor a uint8 array, or pts is not a number.
 
         Example:
             >>> import freshframe as ff

@@ -18,11 +18,11 @@ class Crossing:
     """One object that crossed a line or the border of a zone.
 
     Attributes:
-        tracker_id: Its identity.
+        tracker_id: The object's id.
         class_id: Its class; 0 for circles.
-        forward: Its direction; for a zone True when it went in.
+        forward: True if it crossed in the forward direction of the line, or entered the zone.
         point: (x, y) in pixels, on the straight path between two positions of the object.
-        pts: Seconds: the time on that path.
+        pts: Time of the crossing in seconds, interpolated on that path.
         class_name: The name of its class, or ``class_id`` as a string where it has none; None without names.
     """
 

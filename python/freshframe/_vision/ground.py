@@ -1,4 +1,4 @@
-"""The plane below objects: from pixels to metres."""
+"""Ground: maps pixels to metres on the ground plane."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -13,32 +13,31 @@ from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._results.numbers import as_numbers
 
-_LEAST = 4  # points, which any plane passes through
+_LEAST = 4  # any four points fit a plane exactly
 
 
 class Ground:
-    """A plane in the picture, such as a road or a floor, with its places in metres.
+    """A ground plane in the image, such as a road or floor, with coordinates in metres.
 
-    It is a homography, estimated from points by least squares (Hartley and Zisserman, "Multiple View Geometry
-    in Computer Vision", 2nd edition, 4.1). ``BoxTracker(ground=...)`` gives the places and the speeds of
-    tracks on it. A lens with visible distortion needs pictures without it.
+    It is a homography, estimated by least squares (Hartley and Zisserman, "Multiple View Geometry in Computer
+    Vision", 2nd edition, 4.1). ``BoxTracker(ground=...)`` then reports positions and speeds on it. Undistort
+    the frames first if the lens distorts visibly.
 
-    Four points say nothing about their own errors: give six or more, far apart, such as the ends of lane
-    markings. ``click_error`` is part of the tracks' ``speed_error``.
+    The error cannot be estimated from four points: give six or more, far apart, such as the ends of lane
+    markings. ``click_error`` contributes to the tracks' ``speed_error``.
 
     Args:
-        points: (x, y) in pixels, four or more, which must not all lie on a line.
+        points: (x, y) in pixels, four or more, not all on one line.
         places: (x, y) of the same points on the ground in metres, in the same order, from any origin within
-            100 km.
-            Places on a map (UTM) are farther from theirs: subtract one of them from all.
-        click_error: Pixels: the standard deviation of a coordinate of `points`, 0 to 1000.
-        acceleration: How much the objects' velocity changes, in metres per second and root second; above 0.
-            0.7 is right for cars, 0.3 for people. A smaller one is steadier and later. An object that
-            brakes or starts is expected to do so by 1.9 times as many metres per second squared.
+            100 km. UTM coordinates are larger than that: subtract one of the points from all.
+        click_error: Standard deviation of the coordinates of `points` in pixels, 0 to 1000.
+        acceleration: Process noise: how much the velocity changes, in metres per second per square root of a
+            second; above 0. Use 0.7 for cars, 0.3 for people. Smaller values give steadier speeds that react
+            later. Braking and starting objects are expected to accelerate by 1.9 times as many m/s².
 
     Raises:
-        OptionError: A number is out of range, the points give no plane, or five or more contradict each other
-            by more than a twentieth of their extent.
+        OptionError: A number is out of range, the points determine no plane, or five or more points
+            contradict each other by more than a twentieth of their extent.
         OptionTypeError: An argument is of the wrong type.
 
     Example:
@@ -59,7 +58,6 @@ class Ground:
         click_error: float = 1.5,
         acceleration: float = 0.7,
     ) -> None:
-        """Estimates the plane."""
         pixels = _pairs("points", "pixels", points)
         self._count = len(pixels)
         self._handle = _native.make_ground(
@@ -70,13 +68,13 @@ class Ground:
         )
 
     def places(self, points: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """The places of points of the picture.
+        """Converts image points to places on the ground.
 
         Args:
             points: (n, 2) pixels.
 
         Returns:
-            (n, 2) float64, metres; NaN at the horizon, up to ten pixels below it, and above it.
+            (n, 2) float64, metres; NaN above the horizon and up to ten pixels below it.
         """
         pixels = as_numbers("points", points, np.float64)
         if pixels.size and pixels.shape[-1:] != (2,):
@@ -87,17 +85,16 @@ class Ground:
 
     @property
     def residual(self) -> float:
-        """Root mean square of the points' distances from their places, in metres; 0 for four points."""
+        """Root mean square error of the points in metres; 0 for four points."""
         return 0.0 if self._count == _LEAST else self._handle.residual
 
     def __str__(self) -> str:
-        """How many points there are, and how well they agree."""
+        """The number of points and how well they fit."""
         if self._count == _LEAST:
             return "Ground of 4 points: not checked"
         return f"Ground of {self._count} points, which agree within {self.residual:.2g} m"
 
     def __repr__(self) -> str:
-        """The ground's text in angle brackets."""
         return f"<{self}>"
 
 
@@ -107,10 +104,10 @@ def _pairs(name: str, unit: str, given: Any) -> list[tuple[float, float]]:
 
 
 def find_handle(ground: Any) -> _native.GroundHandle | None:
-    """The native plane of a Ground.
+    """Returns the native handle of a Ground; None for None.
 
     Raises:
-        OptionTypeError: It is something else.
+        OptionTypeError: It is neither.
     """
     if ground is None:
         return None

@@ -1,4 +1,4 @@
-"""The native node that counts objects that cross a line."""
+"""LineCounter: the native node that counts objects crossing a line."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,32 +19,33 @@ from .line_counts import LineCounts
 
 
 class LineCounter(NativeNode["Circles | Detections", LineCounts]):
-    """Counts tracks that cross a line, in each direction. Native.
+    """Counts tracks that cross a line, per direction. Native.
 
     An object has crossed when it was seen on one side of the line and then on the other, and the straight
-    path between these positions goes through the line. So dropped frames do not change the count, and an
-    object that stays on the line is not counted again and again. Put a BoxTracker or a CircleTracker before
-    it. Each source has its own counts.
+    path between these positions goes through the line. Dropped frames therefore do not change the counts, and
+    an object that stays on the line is not counted repeatedly. Needs a BoxTracker or CircleTracker upstream.
+    Each source has its own counts.
 
     Args:
-        start: (x, y) in pixels: one end of the line. Forward is to the right, as seen from here towards
-            ``end``: downwards for a line drawn from left to right.
+        start: (x, y) in pixels: one end of the line. Forward is to the right when looking from here towards
+            ``end``: downwards for a line from left to right.
         end: (x, y) in pixels: the other end.
-        anchor: The point of an object that crosses: its "center", or the middle of its lower edge, "bottom".
-        margin: Pixels. An object is on a side only when its anchor is farther from the line than this. None
-            means a twentieth of the object's size, at least one pixel.
-        relative: Whether ``start`` and ``end`` are shares of the picture's width and height, 0 to 1, instead
-            of pixels. The counts have them in pixels.
+        anchor: The point of an object that must cross: its "center", or the middle of its lower edge,
+            "bottom".
+        margin: Pixels. An object counts as being on a side only if its anchor is farther from the line than
+            this. None: a twentieth of the object's size, at least one pixel.
+        relative: Whether ``start`` and ``end`` are fractions of the frame's width and height, 0 to 1, instead
+            of pixels. Results are in pixels.
 
     Attributes:
-        line: (start, end). It may be set while the node works: the next sample has the new line, and the
-            counts go on. The move itself is no crossing: an object is on the side on which it is seen next.
-            An impossible line raises, and changes nothing.
+        line: (start, end). May be set while the node runs: applies from the next sample, and the counts
+            continue. Moving the line is not a crossing: an object's side is where it is seen next. An invalid
+            line raises an exception and changes nothing.
 
     Raises:
-        OptionError: A number is out of range, the length of the line is 0, or its ends are shares of the
-            picture without `relative`: all within 0 to 1 and not all whole numbers. A line outside of the
-            picture is logged.
+        OptionError: A number is out of range, the length of the line is 0, or its ends look like fractions of
+            the frame without `relative`: all within 0 to 1 and not all integers. A line outside the frame is
+            logged.
         OptionTypeError: An option is of the wrong type.
 
     Example:
@@ -68,7 +69,6 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
         margin: float | None = None,
         relative: bool = False,
     ) -> None:
-        """Checks the options. All counts are 0."""
         ends = _check.pair("start (x, y)", start), _check.pair("end (x, y)", end)
         self._handle = _native.make_line_counter(
             *ends,
@@ -81,7 +81,7 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
 
     @property
     def line(self) -> tuple[Point, Point]:
-        """The line's start and end. New ones hold from the next sample on."""
+        """The line as (start, end). A new value applies from the next sample."""
         return self._line
 
     @line.setter
@@ -100,27 +100,28 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
     def update(
         self, tracks: Circles | Detections, *, pts: float, size: tuple[int, int] | None = None
     ) -> LineCounts:
-        """The counts with the tracks of one more picture, for programs without a pipeline.
+        """Adds the tracks of one more frame and returns the counts, without a pipeline.
 
         Args:
             tracks: A tracker's result.
-            pts: Seconds, ascending; after a step back all objects are new, and the counts continue.
-            size: Width and height of the picture, which `relative` needs.
+            pts: Timestamp in seconds, ascending; after a step back all objects are new, and the counts
+                continue.
+            size: Width and height of the frame; required with `relative`.
 
         Raises:
             StateError: This counter was added to a pipeline.
-            OptionTypeError: ``tracks`` are of another type, or pts is not a number.
-            FreshframeError: The tracks have no ids, or the size is not known.
+            OptionTypeError: ``tracks`` has the wrong type, or pts is not a number.
+            FreshframeError: The tracks have no ids, or `relative` needs a size.
         """
         seconds = _check.number("pts", pts)
         with self._updating:
             sides = checked_size(size)
             counts: LineCounts = _native.update_line_counter(self._handle, tracks, seconds, sides)
         if size is not None:
-            log.drain()  # the engine's log has no thread without a pipeline
+            log.drain()  # without a pipeline there is no thread that writes the engine's log
         return counts
 
 
 def checked_size(given: Any) -> tuple[int, int]:
-    """Returns a picture's width and height, or (0, 0) if they are not given."""
+    """Returns the checked width and height of a frame, or (0, 0) if not given."""
     return (0, 0) if given is None else _check.size("size", given)

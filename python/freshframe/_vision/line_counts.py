@@ -1,4 +1,4 @@
-"""The counts of objects that cross a line: the results of a LineCounter."""
+"""LineCounts: the results of a LineCounter."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -29,15 +29,15 @@ class LineCounts:
 
     Attributes:
         start: (x, y) in pixels, in the coordinates of the tracks.
-        end: The same.
-        forward: Number of crossings to the right, as seen from ``start`` towards ``end``: downwards for a
-            line drawn from left to right.
+        end: The other end, likewise.
+        forward: Number of crossings to the right, looking from ``start`` towards ``end``: downwards for a
+            line from left to right.
         backward: Number of crossings in the other direction.
-        by_class: (forward, backward) by the class's name, or by its class_id as a string where it has none;
+        by_class: (forward, backward) by class name, or by class_id as a string for classes without a name;
             empty for circles.
-        crossings: The crossings since the consumer's previous sample, in their order: found with this sample,
-            and with samples that its edge has dropped since. Each consumer gets every crossing once.
-        tracks: The tracker's result, from which the counts were made.
+        crossings: The crossings since the consumer's previous sample, in order, including those of samples
+            that its edge dropped in between. Each consumer gets every crossing exactly once.
+        tracks: The tracker's result that was counted.
     """
 
     start: Point
@@ -51,5 +51,5 @@ class LineCounts:
     def __post_init__(self) -> None:
         object.__setattr__(self, "crossings", with_class_names(self.crossings, self.tracks))
 
-    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+    if not TYPE_CHECKING:  # otherwise type checkers would not report misspelt attributes
         __getattr__ = attribute_hints(_MEANT_OF_LINE)

@@ -1,4 +1,4 @@
-"""A second model for each object: its class, as columns of the same boxes."""
+"""OnnxClassifier: classifies each detected object with a second model."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,42 +17,40 @@ from .onnx_model import Provider, checked_size, load_model
 
 
 class OnnxClassifier(NativeNode[Detections, Detections]):
-    """Classifies each object by its crop of the frame, with a second model in an ONNX file. Native.
+    """Classifies each object with a second ONNX model that gets its crop of the frame. Native.
 
-    Crops are cut from the decoded planes and scaled in one pass, and run in batches of up to 32 where the
-    file takes any number. The result is the same boxes with two more columns in ``data``: the name of the
-    class as text ("": not looked at), and ``COLUMN_confidence``, its probability as float32 (NaN: not looked
-    at; 0: looked at, but the model gave NaN). With a `when` other than "each" there is also ``COLUMN_pts``,
-    the time of the picture that was looked at, as float64. ``Annotate(labels="{class_name} {kind}")`` draws
-    them. It computes on one thread of the pipeline: while it is busy, its LATEST edge drops whole samples,
-    and those above it go on. A class of ``classes`` that the detector does not have is an error.
+    Crops are cut from the decoded planes and scaled in one pass, and run in batches of up to 32 if the
+    model's batch size is dynamic. The result is the same boxes with two more columns in ``data``: ``COLUMN``,
+    the class name as str ("": not classified), and ``COLUMN_confidence``, its probability as float32 (NaN:
+    not classified; 0: the model returned NaN). With a `when` other than "each" there is also ``COLUMN_pts``,
+    the pts of the frame that was classified, as float64. ``Annotate(labels="{class_name} {kind}")`` draws
+    them. It runs on one thread of the pipeline: while it is busy, its LATEST edge drops whole samples without
+    delaying the nodes upstream. A name in ``classes`` that the detector does not have is an error.
 
     Args:
-        path: The .onnx file, with one output of a number per class: probabilities, or logits, which get a
-            softmax.
+        path: The .onnx file, with one output that has a number per class: probabilities, or logits, to which
+            softmax is applied.
         column: The name of the column.
-        classes: Only boxes of these, by name; None means all.
-        padding: Added at each side of a box, as a share of its width or height, 0 to 10.
+        classes: Names of the classes to classify; None: all.
+        padding: Margin added on each side of a box, as a fraction of its width or height, 0 to 10.
         when: "each": in each sample. "growing": once per track, and again when the view is twice as good as
-            the best one so far, at most six times. "best": at the best view of a track. A copy of it is kept
-            until half a second has passed without a better one; again as for "growing". A view is as good as
-            its area times its confidence, a quarter of it where the picture's edge cuts it off or a box that
-            stands farther below covers a fifth of it. The result stays with the track.
-        names: As of OnnxDetector: of the classes, if the file lists none. Without any, numbers are the
-            names.
-        center_crop: True: the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers are
-            trained. False means all of it, stretched to the input. None means by the file's metadata.
-        antialias: How a crop larger than the input is scaled. True means all of its pixels count, as in
-            Pillow's ``resize(..., Resampling.BILINEAR)`` and so in torchvision and Ultralytics' classifiers.
-            False means the pixels beside the centre of each pixel of the input, as in ``cv2.resize``. None
-            means by the file's metadata.
+            the best one so far, at most six times. "best": when there was no better view of the track for
+            half a second, from a copy of the best one; repeated as for "growing". The quality of a view is
+            its area times its confidence, divided by four if the frame's edge cuts it off or a box with a
+            lower bottom edge covers a fifth of it. The result stays with the track.
+        names: Class names, if the file has none; as for OnnxDetector. By default, numbers.
+        center_crop: True: use the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers
+            are trained. False: stretch all of it to the input. None: by the file's metadata.
+        antialias: How a crop larger than the input is scaled. True: with all of its pixels, as in Pillow's
+            ``resize(..., Resampling.BILINEAR)`` and so in torchvision and Ultralytics' classifiers. False: by
+            bilinear interpolation between neighbours, as in ``cv2.resize``. None: by the file's metadata.
         threads: As of OnnxDetector.
         provider: As of OnnxDetector.
         size: As of OnnxDetector.
 
     Raises:
-        MissingPackageError: There is no ONNX Runtime.
-        OptionError: The file cannot be run or is no classifier, or an option is out of range.
+        MissingPackageError: ONNX Runtime is not installed.
+        OptionError: The file cannot be run or is not a classifier, or an option is out of range.
         OptionTypeError: An option is of the wrong type.
 
     GIL: released while loading; the node never holds it.
@@ -76,7 +74,7 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
         provider: Provider = "auto",
         size: tuple[int, int] | None = None,
     ) -> None:
-        """Loads the file with ONNX Runtime and runs it once."""
+        """Loads the model with ONNX Runtime and runs it once."""
         if _check.text("when", when) not in ("each", "growing", "best"):
             raise OptionError(f"when must be 'each', 'growing' or 'best', got {_check.show(when)}")
         options = _native.OnnxClassifierOptions()

@@ -1,4 +1,4 @@
-"""ONNX models that find boxes, as a native node."""
+"""OnnxDetector: the native node that detects objects with an ONNX model."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -26,59 +26,59 @@ Layout = Literal["yolov5", "yolov8", "end2end", "rtdetr", "rtdetr6", "rfdetr", "
 
 
 class OnnxDetector(NativeNode["Frame", Detections]):
-    """Finds objects in each frame with a neural network in an ONNX file. Native, from planes to boxes.
+    """Detects objects in each frame with an ONNX model. Native, from decoded planes to boxes.
 
-    The layout of the outputs follows from the file's metadata, the outputs' names and their shapes. If these
-    leave it open, the error shows the outputs. Known are exports of YOLOv5, v8, v10, v11 and 26, also with
-    NMS inside, of RT-DETR, RF-DETR and DETR, and of detectors with outputs named boxes and scores. A picture
-    is scaled from its decoded planes straight into the input, as the model's own tools do it. Computes with
-    ONNX Runtime (``pip install 'freshframe[onnx]'``). A stop ends a running computation.
+    The output layout is determined from the file's metadata and the names and shapes of the outputs. If that
+    is ambiguous, the error lists the outputs. Supported are exports of YOLOv5, v8, v10, v11 and 26, also with
+    built-in NMS, of RT-DETR, RF-DETR and DETR, and of detectors with outputs named boxes and scores. Frames
+    are scaled from the decoded planes directly into the input, in the same way as the model's own tools.
+    Needs ONNX Runtime (``pip install 'freshframe[onnx]'``). stop() aborts a running inference.
 
-    One detector may serve several cameras: ``add(detector, cameras, batch=ff.Batch(8))``. On a CPU
-    ``threads`` pictures of a batch are computed at once, each by one thread, with the weights in memory
-    once. Other providers get a batch as one tensor, if the file leaves its first axis open.
+    One detector can serve several cameras: ``add(detector, cameras, batch=ff.Batch(8))``. On a CPU,
+    ``threads`` frames of a batch run in parallel, each on one thread, sharing the weights. Other providers
+    get a batch as one tensor, if the model's first axis is dynamic.
 
-    The model that the constructor has checked is the model that runs, even if its file is replaced or
-    removed later. add() with a batch loads the file a second time on a CPU. If the file was changed by then,
-    a WARNING reports it, and batches run on the model that was loaded first, one image after the other.
+    The model that the constructor loaded is the one that runs, even if its file is replaced or removed later.
+    With a batch on a CPU, add() loads the file a second time. If it has changed by then, a WARNING is logged,
+    and batches run on the model loaded first, one frame after the other.
 
     Args:
-        path: The .onnx file. Some models give a column of ``data``. Masks: ``mask``, (n,) texts of
-            ``freshframe.masks.encode()`` of the whole picture. Turned boxes: ``corners``, (n, 4, 2) float32,
-            pixels, not cut off at the picture's edge. Poses: ``keypoints``, (n, k, 3) float32, x, y and
-            confidence, or (n, k, 2). Models for other tasks are refused: OnnxModel runs them.
+        path: The .onnx file. Some models add a column to ``data``. Masks: ``mask``, (n,) strings of
+            ``freshframe.masks.encode()`` of the whole frame. Oriented boxes: ``corners``, (n, 4, 2) float32,
+            pixels, not clipped to the frame. Poses: ``keypoints``, (n, k, 3) float32, x, y and confidence, or
+            (n, k, 2). For other tasks use OnnxModel.
         min_confidence: Only boxes above it are reported, 0 to 1.
-        max_iou: Of boxes of one class that overlap more (intersection over union), only the most confident
-            one stays, 0 to 1. Layouts without duplicates ignore it. For turned boxes it is ProbIoU.
-        classes: Only these classes, by name; None means all.
+        max_iou: For non-maximum suppression: of boxes of one class with a larger IoU (ProbIoU for oriented
+            boxes), only the most confident one is kept, 0 to 1. Ignored for layouts without duplicates.
+        classes: Names of the classes to report; None: all.
         threads: As of OnnxModel.
         provider: As of OnnxModel.
-        layout: The layout of the outputs, where the file does not show it: "yolov5", "yolov8" (v8, v11:
-            columns of centre, size and scores), "end2end" (rows of corners, confidence and class),
-            "rtdetr", "rtdetr6", "rfdetr", "detr", "boxes", "ssd".
-        names: Names of the classes by class_id, if the file lists none.
-        size: (width, height) of the input if the file leaves it open.
+        layout: The output layout, if it cannot be determined from the file: "yolov5", "yolov8" (v8, v11:
+            columns of centre, size and scores), "end2end" (rows of corners, confidence and class), "rtdetr",
+            "rtdetr6", "rfdetr", "detr", "boxes", "ssd".
+        names: Class names by class_id, if the file has none.
+        size: (width, height) of the input, if it is dynamic.
         roi: (x0, y0, x1, y1) in pixels: only the columns from x0 up to, but not including, x1 and the rows
-            from y0 up to y1 are scaled to the input. None means the whole picture. The boxes have the
-            coordinates of the whole picture. Where two columns or rows of a picture share their chroma, the
-            part begins up to one pixel before. A picture that does not contain it fails.
+            from y0 up to y1 are scaled to the input. None: the whole frame. Boxes are in coordinates of the
+            whole frame. With subsampled chroma, the region may start one pixel earlier. A frame that does not
+            contain the region is an error.
 
     Attributes:
-        min_confidence: As above. It and ``classes`` may be set while the node works: the next picture has the
-            new value. An impossible value raises and changes nothing.
+        min_confidence: As above. May be set while the node runs, as may ``classes``: applies from the next
+            frame. An invalid value raises an exception and changes nothing.
         classes: As above.
-        names: Names of the classes; None when they are not known.
-        layout: The layout of the outputs.
-        layout_reason: The reason for the layout.
-        provider: The provider that computes: "cpu", "cuda" or "openvino".
-        threads: Number of threads that compute a picture.
+        names: Class names by class_id; None if unknown.
+        layout: The output layout.
+        layout_reason: How the layout was determined.
+        provider: The execution provider in use: "cpu", "cuda" or "openvino".
+        threads: Number of threads that run the model.
         size: (width, height) of the input.
-        batch_size: How many pictures the file takes in one run; None means any number.
+        batch_size: Number of images that the model takes per run; None: any number.
 
     Raises:
-        MissingPackageError: There is no ONNX Runtime.
-        OptionError: The file cannot be run or is no detector (the message names the reason), or an option is
-            out of range.
+        MissingPackageError: ONNX Runtime is not installed.
+        OptionError: The file cannot be run or is not a detector (the message says why), or an option is out
+            of range.
         OptionTypeError: An option is of the wrong type.
         FreshframeError: ONNX Runtime is broken or too old.
 
@@ -105,7 +105,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         size: tuple[int, int] | None = None,
         roi: tuple[int, int, int, int] | None = None,
     ) -> None:
-        """Loads the file with ONNX Runtime and finds out its layout."""
+        """Loads the model with ONNX Runtime and determines its output layout."""
         self._path = _check.path("path", path)
         options = _native.OnnxDetectorOptions()
         least = options.min_confidence = _share("min_confidence", min_confidence)
@@ -121,7 +121,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         self._provider, self._threads = model.provider, model.threads
         self._handle = _native.make_onnx_detector(model, options)
         self._known = _native.describe_onnx_detector(self._handle)
-        self._min_confidence, self._classes = least, wanted  # the engine has it in single precision
+        self._min_confidence, self._classes = least, wanted  # as single precision, like the engine
         self._detecting = threading.Lock()
 
     def _freshframe_contract(self) -> Contract:
@@ -131,19 +131,19 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         )
 
     def detect(self, frame: Frame | npt.NDArray[np.uint8]) -> Detections:
-        """Finds the objects of one picture, for programs without a pipeline.
+        """Detects the objects in one frame, without a pipeline.
 
         Args:
             frame: A Frame, or a uint8 array of shape (H, W, 3) in BGR order, or (H, W), of any strides.
 
         Returns:
-            The boxes, as of the node.
+            The boxes.
 
         Raises:
             StateError: This detector was added to a pipeline, or loaded in the parent of a forked process.
-            OptionError: The shape is not a picture's, or the picture does not contain ``roi``.
-            OptionTypeError: Neither a Frame nor a uint8 array.
-            FreshframeError: ONNX Runtime could not compute it.
+            OptionError: The shape is not that of an image, or the image does not contain ``roi``.
+            OptionTypeError: It is neither a Frame nor a uint8 array.
+            FreshframeError: ONNX Runtime could not run the model.
 
         Example:
             >>> import freshframe as ff
@@ -157,7 +157,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     @property
     def min_confidence(self) -> float:
-        """Only boxes above it are reported, 0 to 1. A new value holds from the next picture on."""
+        """Only boxes above it are reported, 0 to 1. A new value applies from the next frame."""
         return self._min_confidence
 
     @min_confidence.setter
@@ -168,7 +168,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """Only these classes are reported; None means all. A new value holds from the next picture on."""
+        """Only these classes are reported; None means all. A new value applies from the next frame."""
         return self._classes
 
     @classes.setter
@@ -179,17 +179,17 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     @property
     def names(self) -> tuple[str, ...] | None:
-        """Names of the classes by class_id; None when they are not known."""
+        """Class names by class_id; None if unknown."""
         return tuple(self._known.names) or None
 
     @property
     def layout(self) -> str:
-        """The layout of the outputs."""
+        """The output layout."""
         return self._known.layout
 
     @property
     def layout_reason(self) -> str:
-        """The reason for the layout."""
+        """How the layout was determined."""
         return self._known.layout_reason
 
     @property
@@ -199,21 +199,20 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     @property
     def batch_size(self) -> int | None:
-        """How many pictures the file takes in one run; None means any number."""
+        """Number of images that the model takes per run; None means any number."""
         return self._known.batch_size or None
 
     @property
     def provider(self) -> str:
-        """The provider that computes: "cpu", "cuda" or "openvino"."""
+        """The execution provider in use: "cpu", "cuda" or "openvino"."""
         return self._provider
 
     @property
     def threads(self) -> int:
-        """Number of threads that compute a picture."""
+        """Number of threads that run the model."""
         return self._threads
 
     def __repr__(self) -> str:
-        """File, layout and provider."""
         return (
             f"OnnxDetector({self._path!r}, layout={self.layout!r}, size={self.size}, "
             f"provider={self.provider!r}, threads={self.threads})"
@@ -228,7 +227,7 @@ def _share(what: str, value: Any) -> float:
 
 
 def checked_texts(what: str, given: Any) -> list[str]:
-    """Returns a list of names, checked."""
+    """Checks and returns a list of names."""
     names = _check.items(given, f"{what} must be a list of strings")
     texts = [_check.text(f"each of {what}", text) for text in names]
     if not texts:
@@ -237,7 +236,7 @@ def checked_texts(what: str, given: Any) -> list[str]:
 
 
 def checked_names(given: Any) -> list[str]:
-    """Returns the option `names` as a list by class_id, checked."""
+    """Checks and returns the option `names` as a list by class_id."""
     if not isinstance(given, Mapping):
         return checked_texts("names", given)
     numbers = [_check.integer("each key of names", number) for number in given]

@@ -1,4 +1,4 @@
-"""The outputs of any ONNX model, as a native node and by calls."""
+"""OnnxModel: runs any ONNX model, as a native node or by calls."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
 Provider = Literal["auto", "cpu", "cuda", "openvino"]
 
 
-_CHOSEN_NATIVELY = 0  # threads: by the processors that this process may use
+_CHOSEN_NATIVELY = 0  # threads: chosen by the engine from the cores available to this process
 
 
 class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
-    """A neural network of any kind in an ONNX file: its outputs as arrays.
+    """Runs any ONNX model and returns its outputs as arrays.
 
-    Call run() with arrays, or add() it to a pipeline as a native node of frames, whose values are dicts of
-    read-only arrays by name: a node below it decodes them. The node scales a picture into the model's
-    input with its aspect ratio and fills the rest with grey. Levels are 0 to 1, red first. boxes_in_frame()
-    converts back. Computes with ONNX Runtime (``pip install 'freshframe[onnx]'``), without the GIL.
+    Call run() with arrays, or add() it to a pipeline as a native node that takes frames and emits dicts of
+    read-only arrays by output name, to be decoded by a node downstream. The node letterboxes each frame: it
+    keeps the aspect ratio and fills the rest of the input with grey. Pixels are RGB in 0 to 1.
+    boxes_in_frame() converts boxes back. Runs with ONNX Runtime (``pip install 'freshframe[onnx]'``), without
+    the GIL.
 
     Args:
         path: The .onnx file.
-        threads: Number of threads that compute a picture; None means as many as the process may use cores, at
-            most 4.
-        provider: "auto" chooses the first of "cuda", "openvino" and "cpu" that the installed ONNX Runtime has
-            and that works; the attribute ``provider`` has the choice.
-        size: (width, height) of the input if the file leaves it open.
+        threads: Number of threads that run the model; None: one per core available to the process, at most 4.
+        provider: "auto" takes the first of "cuda", "openvino" and "cpu" that the installed ONNX Runtime has
+            and that works. The attribute ``provider`` is the one in use.
+        size: (width, height) of the input, if it is dynamic.
 
     Attributes:
         inputs: Name, type and shape of each input.
         outputs: Name, type and shape of each output.
-        metadata: The file's metadata, strings by name.
-        provider: The provider that computes: "cpu", "cuda" or "openvino".
-        threads: Number of threads that compute a picture.
+        metadata: The file's metadata as strings by name.
+        provider: The execution provider in use: "cpu", "cuda" or "openvino".
+        threads: Number of threads that run the model.
 
     Raises:
-        MissingPackageError: There is no ONNX Runtime.
-        OptionError: The file cannot be run (the message names the reason), or an option is out of range.
+        MissingPackageError: ONNX Runtime is not installed.
+        OptionError: The file cannot be run (the message says why), or an option is out of range.
         OptionTypeError: An option is of the wrong type.
         FreshframeError: ONNX Runtime is broken or too old.
 
@@ -72,7 +72,7 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         provider: Provider = "auto",
         size: tuple[int, int] | None = None,
     ) -> None:
-        """Loads the file with ONNX Runtime."""
+        """Loads the model with ONNX Runtime."""
         self._path = _check.path("path", path)
         self._size = checked_size(size)
         self._model = load_model(self._path, threads, provider)
@@ -93,35 +93,34 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
 
     @property
     def metadata(self) -> dict[str, str]:
-        """The file's metadata, strings by name."""
+        """The file's metadata as strings by name."""
         return dict(self._model.metadata)
 
     @property
     def provider(self) -> str:
-        """The provider that computes: "cpu", "cuda" or "openvino"."""
+        """The execution provider in use: "cpu", "cuda" or "openvino"."""
         return self._model.provider
 
     @property
     def threads(self) -> int:
-        """Number of threads that compute a picture."""
+        """Number of threads that run the model."""
         return self._model.threads
 
     def run(self, inputs: Mapping[str, npt.ArrayLike] | npt.ArrayLike) -> dict[str, npt.NDArray[Any]]:
-        """The outputs for some inputs. Several threads may call it at once.
+        """Runs the model on arrays. Thread-safe; calls may run in parallel.
 
         Args:
-            inputs: An array per input by name, or one array for a model of one input. They are converted to
-                the inputs' types and must have their shapes.
+            inputs: Arrays by input name, or one array for a model with one input. They are converted to the
+                inputs' types and must have their shapes.
 
         Returns:
-            An array per output by name.
+            Arrays by output name.
 
         Raises:
-            OptionError: An input is missing, unknown or of another shape.
+            OptionError: An input is missing, unknown or has the wrong shape.
             OptionTypeError: An input is not an array of numbers.
-            FreshframeError: ONNX Runtime could not compute it; the message names the reason.
-            StateError: In a forked child of the process that loaded the model.
-        GIL: released.
+            FreshframeError: ONNX Runtime could not run the model; the message says why.
+            StateError: This is a forked child of the process that loaded the model. GIL: released.
         """
         wanted = self.inputs
         given = inputs if isinstance(inputs, Mapping) else {wanted[0].name: inputs}
@@ -134,14 +133,14 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         return dict(zip((tensor.name for tensor in self.outputs), self._model.run(arrays), strict=True))
 
     def boxes_in_frame(self, xyxy: npt.ArrayLike, size: tuple[int, int]) -> npt.NDArray[np.float32]:
-        """Converts boxes from the input's coordinates to a frame's, and clips them to the frame.
+        """Converts boxes from the model's input coordinates to those of a frame, and clips them to the frame.
 
         Args:
             xyxy: (n, 4), in pixels of the input.
-            size: Width and height of the frame that the node was given, pixels.
+            size: Width and height of the frame in pixels.
 
         Raises:
-            OptionError: The shape is wrong, or the model takes no pictures.
+            OptionError: The shape is wrong, or the model's input is not an image.
             OptionTypeError: An argument is of the wrong type.
         """
         with fork.explaining(), fork.loading():
@@ -157,12 +156,11 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
         return kept
 
     def __repr__(self) -> str:
-        """File and provider."""
         return f"OnnxModel({self._path!r}, provider={self.provider!r}, threads={self.threads})"
 
 
 def load_model(path: str, threads: Any, provider: Any) -> _native.OnnxModel:
-    """Loads a file with the chosen provider and number of threads."""
+    """Loads a model with the chosen provider and number of threads."""
     with fork.explaining(), fork.loading():
         from . import onnx_runtime  # noqa: PLC0415
 
@@ -174,7 +172,7 @@ def load_model(path: str, threads: Any, provider: Any) -> _native.OnnxModel:
 
 
 def checked_size(size: Any) -> tuple[int, int] | None:
-    """Returns the option `size`, checked."""
+    """Checks and returns the option `size`."""
     return None if size is None else _check.size("size", size)
 
 

@@ -1,4 +1,4 @@
-"""Finds ONNX Runtime's library in its own package, without importing the package."""
+"""Finds ONNX Runtime's shared library in its package, without importing the package."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,11 +12,11 @@ from .._errors import MissingPackageError
 from .._interpreter import parts
 
 INSTALL = parts.install("onnxruntime")
-_LAST_OF_310 = "1.23.2"  # the last ONNX Runtime for CPython 3.10
+_LAST_OF_310 = "1.23.2"  # the last ONNX Runtime that supports CPython 3.10
 
 
 def library() -> str:
-    """The path of ``libonnxruntime.so``.
+    """Returns the path of ``libonnxruntime.so``.
 
     Raises:
         MissingPackageError: No ONNX Runtime is installed; the message names the command to install it.
@@ -31,7 +31,7 @@ def library() -> str:
     for folder in spec.submodule_search_locations:
         found = sorted(Path(folder, "capi").glob("libonnxruntime.so*"), key=lambda path: len(path.name))
         if found:
-            return str(found[-1])  # the one with the whole version, which is a file in every wheel
+            return str(found[-1])  # the file with the full version in its name, which every wheel has
     if _is_frozen():
         raise _not_in_bundle()
     raise MissingPackageError(
@@ -42,13 +42,13 @@ def library() -> str:
 
 
 def prepare() -> str:
-    """The library's path. Sets the environment that the library needs before it is loaded.
+    """Sets the environment variable that the library needs before it is loaded; returns its path.
 
-    From 1.29 on ONNX Runtime sends usage data unless the environment says otherwise. ``setenv`` races with
-    ``getenv`` of other threads, so it is not called if the variable is set already.
+    From 1.29 on, ONNX Runtime sends telemetry unless a variable disables it. The variable is only set if
+    necessary, because ``setenv`` races with ``getenv`` on other threads.
 
     Raises:
-        MissingPackageError: There is no ONNX Runtime; the message names the command to install it.
+        MissingPackageError: ONNX Runtime is not installed; the message names the command to install it.
     """
     path = library()
     if "ORT_DISABLE_TELEMETRY" not in os.environ:
@@ -57,7 +57,7 @@ def prepare() -> str:
 
 
 def _is_frozen() -> bool:
-    """Whether PyInstaller, cx_Freeze or the like has packed this program."""
+    """Whether this program was packaged with PyInstaller, cx_Freeze or similar."""
     return bool(getattr(sys, "frozen", False))
 
 

@@ -1,4 +1,4 @@
-"""The name, number type and shape of a model's input or output."""
+"""TensorInfo: the name, type and shape of a model's input or output."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -11,9 +11,9 @@ class TensorInfo:
     """An input or output of a model.
 
     Attributes:
-        name: In the file.
-        dtype: NumPy's name of its number type; "other" if NumPy has none.
-        shape: A number per axis; its name, or None, where the file leaves it open.
+        name: Name in the file.
+        dtype: NumPy's name of the element type; "other" if NumPy has none.
+        shape: The size of each axis; for a dynamic axis its name, or None if it has none.
     """
 
     name: str
@@ -21,5 +21,4 @@ class TensorInfo:
     shape: tuple[int | str | None, ...]
 
     def __str__(self) -> str:
-        """The form for messages."""
         return f"{self.name} {self.dtype} [{', '.join('?' if n is None else str(n) for n in self.shape)}]"

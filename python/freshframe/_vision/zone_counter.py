@@ -1,4 +1,4 @@
-"""The native node that counts objects in zones."""
+"""ZoneCounter: the native node that counts objects in zones."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -21,38 +21,38 @@ from .zones import Zones
 
 
 class ZoneCounter(NativeNode["Circles | Detections", Zones]):
-    """Counts tracks that are in zones, that go in and that go out, and measures how long they stay. Native.
+    """Counts tracks in zones, entering and leaving, and measures how long they stay. Native.
 
-    The value is a mapping of ZoneCounts by name, and Annotate draws all zones with their names. Zones may
-    overlap. As with LineCounter, dropped frames do not change the count. An object that went through a zone
-    between two positions is counted as entered and left. Each source has its own counts.
+    The value is a mapping of ZoneCounts by name. Zones may overlap. As with LineCounter, dropped frames do
+    not change the counts. An object that went through a zone between two positions is counted as entered and
+    left. Each source has its own counts.
 
-    Times are the samples' pts, so frames that were dropped change a visit by at most the interval of the
-    frames that came, at each end. An object that is not seen for up to `max_gap` is still there, but this
-    time counts only when it is seen inside again. In a crowd a tracker's ids change their owners: there the
-    mean of the visits holds, and a single one may not. ``BoxTracker(max_gap=3)`` keeps ids for longer.
+    Times are the samples' pts, so dropped frames change a visit by at most one frame interval at each end. An
+    object that is unseen for up to `max_gap` is assumed to stay, but that time only counts once it is seen
+    inside again. In a crowd, trackers swap ids: the mean duration of visits is then reliable, a single one
+    may not be. ``BoxTracker(max_gap=3)`` keeps ids for longer.
 
     Args:
         zones: The corners of each zone by its name, 1 to 1000 zones, each with 3 to 1000 corners (x, y) in
             pixels, in order around the zone: ``json.load(file)`` of an object of lists of pairs, for example.
-        anchor: As of LineCounter.
-        margin: As of LineCounter.
-        max_gap: Seconds for which an object may be unseen and still count as inside, more than 0. After them
-            its visit has ended as "lost", with the next sample.
-        loiter_after: Seconds of a visit after which an object loiters: a number, or one for each name of a
-            class, such as ``{"person": 15, "car": 120}`` (a class without a name has its number as name).
-            None means no object loiters.
-        relative: As of LineCounter: whether the corners are shares of the picture, 0 to 1.
+        anchor: As for LineCounter.
+        margin: As for LineCounter.
+        max_gap: Seconds for which an object may be unseen and still count as inside, more than 0. After that,
+            the next sample ends its visit as "lost".
+        loiter_after: Seconds of a visit after which an object counts as loitering: one number, or one per
+            class name, such as ``{"person": 15, "car": 120}`` (for a class without a name: its number as a
+            string). None: never.
+        relative: Whether the corners are fractions of the frame's width and height, 0 to 1.
 
     Attributes:
-        zones: They may be set while the node works: the next sample has the new zones. The counts of zones
-            whose names stay go on, and new zones begin with 0. By a move nothing enters or leaves: an object
-            that it puts inside has appeared, and the visit of an object that it puts outside has ended as
-            "lost". Impossible zones raise, and change nothing.
+        zones: May be set while the node runs: applies from the next sample. Zones that keep their name keep
+            their counts; new zones start at 0. Moving a zone is not a crossing: an object that is then inside
+            counts as appeared, and the visit of one that is then outside ends as "lost". Invalid zones raise
+            an exception and change nothing.
 
     Raises:
-        OptionError: A number is out of range, or a zone's edges cross, it has no area, or its corners are
-            shares of the picture, as of LineCounter. The message names the zone.
+        OptionError: A number is out of range, a zone's edges cross, it has no area, or its corners look like
+            fractions without `relative`. The message names the zone.
         OptionTypeError: An option is of the wrong type.
 
     Example:
@@ -78,7 +78,6 @@ class ZoneCounter(NativeNode["Circles | Detections", Zones]):
         loiter_after: float | Mapping[str, float] | None = None,
         relative: bool = False,
     ) -> None:
-        """Checks the options. All counts are 0."""
         named = _named(zones)
         self._rules = _rules(anchor, margin, max_gap, loiter_after, relative)
         self._handle = _native.make_zone_counter(named, self._rules)
@@ -87,7 +86,7 @@ class ZoneCounter(NativeNode["Circles | Detections", Zones]):
 
     @property
     def zones(self) -> Mapping[str, Sequence[Point]]:
-        """The corners of each zone. New ones hold from the next sample on."""
+        """The corners of each zone. New ones apply from the next sample."""
         return {name: tuple(corners) for name, corners in self._zones}
 
     @zones.setter
@@ -99,12 +98,12 @@ class ZoneCounter(NativeNode["Circles | Detections", Zones]):
     def update(
         self, tracks: Circles | Detections, *, pts: float, size: tuple[int, int] | None = None
     ) -> Zones:
-        """Does the work of LineCounter.update()."""
+        """Adds the tracks of one more frame; returns the counts. See LineCounter.update()."""
         seconds = _check.number("pts", pts)
         with self._updating:
             counts: Zones = _native.update_zone_counter(self._handle, tracks, seconds, checked_size(size))
         if size is not None:
-            log.drain()  # the engine's log has no thread without a pipeline
+            log.drain()  # without a pipeline there is no thread that writes the engine's log
         return counts
 
 

@@ -27,10 +27,10 @@ class Visit:
     """One stay of an object in a zone. Times are the samples' pts, in seconds.
 
     Attributes:
-        tracker_id: The object.
+        tracker_id: The object's id.
         class_id: Its class; 0 for circles.
-        first_pts: When it crossed the border, on the straight path between two sightings, or when it was
-            first seen, if that was inside.
+        first_pts: When it crossed the border, interpolated between two positions, or when it was first seen,
+            if that was inside.
         last_pts: When it was last seen inside.
         reason: Why it ended. "left": it was seen outside afterwards. "lost": it was not seen for the zone's
             `max_gap`.
@@ -44,7 +44,7 @@ class Visit:
 
     @property
     def dwell(self) -> float:
-        """The stay's length in seconds."""
+        """Duration of the visit in seconds."""
         return self.last_pts - self.first_pts
 
 
@@ -58,20 +58,19 @@ class ZoneCounts:
 
     Attributes:
         corners: (x, y) in pixels each, in the coordinates of the tracks.
-        inside: The ids of the objects that were last seen inside, less than `max_gap` ago, ascending. A
-            tracker may have given an occluded object a new id, and then both ids are here.
-        dwell: For each id of `inside` the seconds from the start of its visit to its last sight.
-        entered: How often an object went in. An object that is first seen inside has not entered.
-        left: How often an object went out.
-        appeared: How many objects were first seen inside.
-        lost: How many were last seen inside, `max_gap` ago or longer. An object that is seen inside later
-            counts as new, and an object that is seen outside as having left instead.
-            ``entered + appeared == left + lost + len(inside)``, less the objects that have been on the border
-            since they were first seen.
+        inside: The ids of the objects that were last seen inside, less than `max_gap` ago, ascending. If a
+            tracker gave an occluded object a new id, both ids are here.
+        dwell: For each id of `inside`, the seconds from the start of its visit until it was last seen.
+        entered: Number of times an object entered. Objects first seen inside do not count.
+        left: Number of times an object left.
+        appeared: Number of objects first seen inside.
+        lost: Number of objects last seen inside, at least `max_gap` ago. If one is seen inside again, it
+            counts as new; if it is seen outside, as left instead. ``entered + appeared == left + lost +
+            len(inside)``, not counting objects that have been on the border ever since they were first seen.
         loitering: The ids of `inside` that have been inside for `loiter_after` seconds or longer.
-        loitered: The ids that have begun to loiter since the consumer's previous sample, once per visit.
-        crossings: The crossings of the border since then, as of LineCounts.
-        visits: The visits that have ended since then.
+        loitered: The ids that started to loiter since the consumer's previous sample, once per visit.
+        crossings: The crossings of the border since then, as in LineCounts.
+        visits: The visits that ended since then.
         visible: The ids of `inside` that are in this frame's tracks: ``len(zone.visible)`` is the occupancy.
     """
 
@@ -88,5 +87,5 @@ class ZoneCounts:
     visits: tuple[Visit, ...]
     visible: tuple[int, ...] = ()
 
-    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+    if not TYPE_CHECKING:  # otherwise type checkers would not report misspelt attributes
         __getattr__ = attribute_hints(_MEANT_OF_ZONE)

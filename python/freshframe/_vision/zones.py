@@ -1,4 +1,4 @@
-"""The results of a ZoneCounter: the counts of all its zones."""
+"""Zones: the results of a ZoneCounter."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -14,10 +14,10 @@ from .zone_counts import ZoneCounts
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Zones(Mapping[str, ZoneCounts]):
-    """The counts of a ZoneCounter by the zones' names: ``zones["till"].inside``. Compares by identity.
+    """The counts of a ZoneCounter by zone name: ``zones["till"].inside``. Compares by identity.
 
     Attributes:
-        tracks: The tracker's result, from which the counts were made.
+        tracks: The tracker's result that was counted.
     """
 
     _zones: Mapping[str, ZoneCounts]
