@@ -1,6 +1,6 @@
 """Real-time video analysis: native threads capture, decode, detect and track without the GIL.
 
-Python reads the freshest result when it wants one, or is called on its own node's thread; memory is bounded
+Python reads the newest result when it wants one, or runs as a node on a thread of its own. Memory is bounded,
 and every drop is counted with its edge and cause. Start with Pipeline, open and CircleTracker.
 
 A call holds the GIL unless its docstring says ``GIL: released``.
@@ -205,7 +205,7 @@ if not _typing.TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    """All public names, including names that are loaded at their first use."""
+    """All public names, including those loaded at first use."""
     return sorted({*globals(), *__all__})
 
 

@@ -15,19 +15,19 @@ class FreshframeError(Exception):
 
 
 class GraphError(FreshframeError, ValueError):
-    """The wiring of the graph is invalid: refused by add(), reader() or start(), before any thread ran."""
+    """The graph is invalid. Raised by add(), reader() or start(), before any thread runs."""
 
 
 class OptionError(FreshframeError, ValueError):
-    """A value is out of range, or of a form that the function does not accept."""
+    """A value is out of range or malformed."""
 
 
 class OptionTypeError(FreshframeError, TypeError):
-    """A value is of a type that the function does not accept."""
+    """A value has the wrong type."""
 
 
 class StateError(FreshframeError, RuntimeError):
-    """The object's state does not allow the call: it is too early, too late, or concurrent with another."""
+    """The call is not allowed in the object's current state: it is too early, too late, or concurrent."""
 
 
 class MissingPackageError(FreshframeError, ImportError):
@@ -39,18 +39,18 @@ class SourceError(FreshframeError, OSError):
 
     Attributes:
         source: Name of the source node.
-        url: The source's URL, its password masked.
+        url: The source's URL with its password masked.
     """
 
     source: str = ""
     url: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Keeps ``errno``, which OSError leaves out when it was set later."""
+        """Preserves ``errno``, which OSError drops if it was set after construction."""
         return type(self), self.args, {**vars(self), "errno": self.errno}
 
 
-_file_errors: dict[str, type[OSError]] = {}  # by the names of Python's classes
+_file_errors: dict[str, type[OSError]] = {}  # by name of the built-in class
 
 
 def _file_error_class(kind: type[OSError]) -> type[OSError]:
@@ -63,30 +63,29 @@ def _reduce_file_error(error: OSError) -> tuple[Any, ...]:
 
 
 def file_error(number: int, path: str) -> OSError:
-    """Returns the error of a file that cannot be written: of Python's own class, and a FreshframeError."""
+    """Returns the error for a file that cannot be written: FreshframeError and an OSError class."""
     text = os.strerror(number)
     return _file_error_class(type(OSError(number, text)))(number, text, path)
 
 
 class SourceTimeoutError(SourceError, TimeoutError):
-    """A source did not open, or did not deliver, within its time limit."""
+    """A source did not open, or delivered nothing, within its timeout."""
 
 
 class NodeError(FreshframeError, RuntimeError):
-    """A node failed; ``__cause__`` is the original exception with its traceback.
+    """A node failed. ``__cause__`` is the original exception with its traceback.
 
     If a worker process died or was killed, ``seq``, ``source`` and ``sample`` are None, and only the message
     names the sample.
 
     Attributes:
         node: Name of the node.
-        seq: Number of the sample that it failed on; None outside ``process()``.
-        source: Name of the source that the sample came from; None outside ``process()``.
-        batch: Source and seq of every sample of a call that failed as a whole, of a node with ``batch=``; the
-            first one is ``source`` and ``seq``.
-        sample: The sample that it failed on, with its frame:
-            ``error.sample.frame.write("failed.png")``. If a call failed as a whole, the first one; None
-            outside ``process()``, and in a copy that was pickled.
+        seq: ``seq`` of the sample on which it failed; None outside ``process()``.
+        source: Name of that sample's source; None outside ``process()``.
+        batch: For a node with ``batch=``, if the whole call failed: (source, seq) of all its samples.
+            ``source`` and ``seq`` are those of the first.
+        sample: The sample on which it failed, with its frame: ``error.sample.frame.write("failed.png")``. The
+            first one of a batch. None outside ``process()`` and after pickling.
     """
 
     node: str = ""
@@ -96,7 +95,7 @@ class NodeError(FreshframeError, RuntimeError):
     sample: Sample[Any] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Leaves out the sample, whose picture is shared memory of this process."""
+        """Drops the sample, whose frame cannot be pickled."""
         return type(self), self.args, {name: value for name, value in vars(self).items() if name != "sample"}
 
 
@@ -105,7 +104,7 @@ class FramesHeldError(FreshframeError, MemoryError):
 
 
 class DeviceError(FreshframeError, RuntimeError):
-    """A picture that stays on a graphics card cannot be read: the card has failed, or has no memory left."""
+    """A frame in GPU memory cannot be read: the GPU has failed or is out of memory."""
 
 
 class EndOfStreamError(FreshframeError, EOFError):
@@ -117,7 +116,7 @@ class ReadTimeoutError(FreshframeError, TimeoutError):
 
 
 class StalledError(FreshframeError, TimeoutError):
-    """The pipeline does not move because a full blocking edge is not read; the message names it."""
+    """The pipeline is stuck because nobody reads from a full blocking edge; the message names it."""
 
 
 class StopTimeoutError(FreshframeError, TimeoutError):

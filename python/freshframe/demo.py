@@ -1,4 +1,4 @@
-"""The truth of the built-in scenes ``demo:circles`` and ``demo:shapes``, and a model that detects shapes."""
+"""Ground truth of the scenes ``demo:circles`` and ``demo:shapes``, and a model that detects the shapes."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ __all__ = ["DemoCircle", "DemoShape", "circles", "shapes", "shapes_model"]
 
 @dataclass(frozen=True, slots=True)
 class DemoCircle:
-    """One circle of the demo scene's truth.
+    """A circle in the ground truth of ``demo:circles``.
 
     Attributes:
         id: Number of the ball, from 0.
         x: Centre in pixels; the centre of the top left pixel is (0, 0).
-        y: The same.
+        y: Likewise, downwards.
         r: Radius in pixels.
-        visible: Share of the rim that is inside the picture and not hidden, 0 to 1.
+        visible: Fraction of the outline that is inside the frame and not occluded, 0 to 1.
     """
 
     id: int
@@ -32,10 +32,10 @@ class DemoCircle:
 
 
 def circles(url: str, seq: int) -> list[DemoCircle]:
-    """The truth of frame ``seq`` of a ``demo:circles?...`` URL.
+    """Returns the ground truth of frame ``seq`` of a ``demo:circles?...`` URL.
 
     Raises:
-        OptionError: Any other URL, or a negative seq.
+        OptionError: It is another URL, or seq is negative.
     """
     return [
         DemoCircle(circle.id, circle.x, circle.y, circle.r, circle.visible)
@@ -45,16 +45,16 @@ def circles(url: str, seq: int) -> list[DemoCircle]:
 
 @dataclass(frozen=True, slots=True)
 class DemoShape:
-    """One shape of the truth of ``demo:shapes``.
+    """A shape in the ground truth of ``demo:shapes``.
 
     Attributes:
         id: Number of the shape, from 0.
         class_name: "ball", "square" or "triangle".
-        x1: Pixels, the left edge; the picture's top left corner is (0, 0).
-        y1: The upper edge.
-        x2: The right edge.
-        y2: The lower edge.
-        visible: Share of the circle around it that is inside the picture and not hidden, 0 to 1.
+        x1: Left edge in pixels; the frame's top left corner is (0, 0).
+        y1: Upper edge.
+        x2: Right edge.
+        y2: Lower edge.
+        visible: Fraction of its circumscribed circle that is inside the frame and not occluded, 0 to 1.
     """
 
     id: int
@@ -67,10 +67,10 @@ class DemoShape:
 
 
 def shapes(url: str, seq: int) -> list[DemoShape]:
-    """The truth of frame ``seq`` of a ``demo:shapes?...`` URL.
+    """Returns the ground truth of frame ``seq`` of a ``demo:shapes?...`` URL.
 
     Raises:
-        OptionError: Any other URL, or a negative seq.
+        OptionError: It is another URL, or seq is negative.
     """
     return [
         DemoShape(shape.id, shape.class_name, shape.x1, shape.y1, shape.x2, shape.y2, shape.visible)
@@ -79,9 +79,9 @@ def shapes(url: str, seq: int) -> list[DemoShape]:
 
 
 def shapes_model() -> Path:
-    """The ONNX file of a detector of balls, squares and triangles, for OnnxDetector.
+    """Returns the path of an ONNX model that detects balls, squares and triangles, for OnnxDetector.
 
-    It has 0.6 MB. This project trained it with painted scenes, and its licence is the project's.
+    The file has 0.6 MB. It was trained on synthetic scenes and has this project's licence.
     """
     return Path(__file__).with_name("_shapes") / "shapes.onnx"
 

@@ -22,14 +22,14 @@ else:
     __all__ = _package.__all__
 
     def __getattr__(name: str) -> _typing.Any:
-        """Returns a public name of the package. With its __path__ there would be two of each module."""
+        """Looks up a name in freshframe_fleet. Setting __path__ instead would import its modules twice."""
         if name.startswith("_"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(_package, name)
 
 
 def _command_line(parser: _typing.Any) -> None:
-    """Adds the verbs of `freshframe fleet` to its parser."""
+    """Adds the subcommands of `freshframe fleet` to its parser."""
     with _fork.explaining(), _fork.loading():
         from freshframe_fleet import _command  # noqa: PLC0415  (a program does not load it)
 

@@ -1,9 +1,9 @@
-"""The GIL watch: names the native and the Python function that held the GIL for too long.
+"""The GIL watch: finds the native and Python functions that hold the GIL for too long.
 
-``with ff.gil.watch(threshold=0.01) as watch: ...`` and then ``print(watch.table())``. The watch reads the
-interpreter's memory from a native thread. It patches and traces nothing and sends no signal to a thread that
-waits. On the command line: ``freshframe gil script.py``. docs/reference/gil-watch.md describes how it works
-and its limits.
+Use ``with ff.gil.watch(threshold=0.01) as watch: ...`` and then ``print(watch.table())``, or on the command
+line ``freshframe gil script.py``. The watch reads the interpreter's memory from a native thread. It does not
+patch or trace anything, and sends no signals to waiting threads. docs/reference/gil-watch.md describes how it
+works and its limits.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def find_culprits(stalls: Iterable[GilStall]) -> list[GilCulprit]:
-    """One for each native function and line, the one with the most seconds first."""
+    """Groups stalls by native function and line, the largest total time first."""
     groups: dict[tuple[str | None, str | None], list[GilStall]] = {}
     for stall in stalls:
         groups.setdefault((stall.native, stall.python), []).append(stall)
@@ -56,7 +56,7 @@ def find_culprits(stalls: Iterable[GilStall]) -> list[GilCulprit]:
 
 __all__ = ["Cause", "GilCulprit", "GilStall", "GilStats", "GilWatch", "State", "watch"]
 
-_SHORTEST = 0.001  # seconds: for less, the watch's own samples would be too rare
+_SHORTEST = 0.001  # seconds: with less, the watch would get too few samples of a stall
 _LONGEST = 60.0
 _SHOWN = 5  # culprits in stats()
 
@@ -65,12 +65,12 @@ _active: GilWatch | None = None  # guarded by _lock
 
 
 class GilWatch:
-    """A watch; made by watch(). Use it as a context manager, once. Thread-safe.
+    """A GIL watch, created by watch(). Use it as a context manager, once. Thread-safe.
 
     Attributes:
-        threshold: Seconds.
-        dropped: Stalls that are not in ``stalls``: there were too many (the summary counts those), or there
-            was no time or memory for them (added when the watch ends).
+        threshold: Stalls of at least this many seconds are reported.
+        dropped: Number of stalls missing in ``stalls``: there were too many (the summary includes those), or
+            there was no time or memory to record them (added when the watch ends).
     """
 
     def __init__(
@@ -90,19 +90,20 @@ class GilWatch:
         self.threshold = float(threshold)
         self.dropped = 0
         self._on_stall = on_stall
-        self._options: dict[str, Any] = {}  # options of the native watch; for tests and measurements
+        self._options: dict[str, Any] = {}  # options of the native watch, for tests and measurements
         self._complained = False
         self._guard = threading.Lock()
         self._stalls: deque[GilStall] = deque(maxlen=kept)  # guarded by _guard
         self._used = False
         self._running: Running | None = None
-        self._leave: Callable[[], None] | None = None  # ends the listening to another package's watch
+        self._leave: Callable[[], None] | None = None  # stops listening to another package's watch
 
     def __enter__(self) -> Self:
-        """Starts it.
+        """Starts the watch.
 
         Raises:
-            StateError: This interpreter is not supported, another watch is active, or this one was used.
+            StateError: This interpreter is not supported, another watch is active, or this one was used
+                before.
         GIL: released while waiting.
         """
         global _active  # noqa: PLW0603
@@ -131,11 +132,11 @@ class GilWatch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends it. The findings stay."""
+        """Stops the watch. The results remain available."""
         self.close()
 
     def close(self) -> None:
-        """Ends the watch and its threads; the second time nothing happens. GIL: released while waiting."""
+        """Stops the watch and its threads. Idempotent. GIL: released while waiting."""
         global _active  # noqa: PLW0603
         with held(_lock):
             if _active is not self:
@@ -155,18 +156,18 @@ class GilWatch:
 
     @property
     def stalls(self) -> list[GilStall]:
-        """The stalls so far, oldest first; only the newest ones if there were more than are kept."""
+        """The stalls so far, oldest first; at most the newest ``max_stalls``."""
         with self._guard:
             return list(self._stalls)
 
     def summary(self) -> list[GilCulprit]:
-        """The culprits, the one with the most seconds first."""
+        """The stalls grouped by culprit, the largest total time first."""
         if self._running is None:
             return find_culprits(self.stalls)
         return [GilCulprit(*culprit) for culprit in self._running.summary()[2]]
 
     def table(self) -> str:
-        """The summary as a table of text."""
+        """Returns the summary as a plain-text table."""
         found = self.summary()
         if not found:
             return f"No thread kept the GIL for {self.threshold * 1e3:g} ms or more."
@@ -195,9 +196,7 @@ class GilWatch:
             return
         try:
             self._on_stall(stall)
-        except (
-            BaseException
-        ):  # SystemExit and KeyboardInterrupt too: they would end the thread, and so the watch
+        except BaseException:  # incl. SystemExit and KeyboardInterrupt, which would end the watch's thread
             if not self._complained:
                 logger.exception("on_stall of the GIL watch raised; further errors of it are not logged")
             self._complained = True
@@ -226,18 +225,18 @@ def watch(
 ) -> GilWatch:
     """Watches for calls that hold the GIL for too long: ``with ff.gil.watch() as watch: ...``.
 
-    A thread in pure Python hands the GIL over every sys.getswitchinterval() (5 ms), so alone it causes no
-    longer stall. It is named when the interval is longer than the threshold, or when several such threads
-    together keep a third one waiting. The watch then names the thread that held the GIL for most of the time.
+    A thread in pure Python code releases the GIL every sys.getswitchinterval() (5 ms), so one alone does not
+    cause longer stalls. It is reported if the interval is longer than the threshold, or if several such
+    threads keep another one waiting: then the one that held the GIL for most of the time.
 
-    Beside the watch of the distribution gil-budget, such as in a test under ``pytest --gil-budget``, it
-    reports that watch's stalls, which are never of bytecode.
+    While the package gil-budget is watching, such as under ``pytest --gil-budget``, this watch reports its
+    stalls, which exclude pure Python code.
 
     Args:
         threshold: Seconds, 0.001 to 60; shorter stalls are not reported.
-        on_stall: Called with each GilStall on the watch's own thread. While it runs, the ends of further
-            stalls are recorded a little late. An exception of it, even SystemExit, is logged once.
-        max_stalls: Number of stalls that are kept; older ones are dropped and counted.
+        on_stall: Called with each GilStall on the watch's own thread. While it runs, further stalls may be
+            recorded slightly too long. The first exception, even SystemExit, is logged.
+        max_stalls: Maximum number of stalls to keep; older ones are dropped and counted.
 
     Returns:
         The watch, which starts when it is entered.
@@ -245,8 +244,8 @@ def watch(
     Raises:
         OptionTypeError: An argument is of the wrong type.
         OptionError: An argument is out of range.
-        StateError: When it is entered on an interpreter that is not supported, or beside another watch.
-    The watching thread never takes the GIL. A second thread does when a thread seems to be stuck.
+        StateError: From entering it: the interpreter is not supported, or another watch is active.
+    The watching thread never takes the GIL. A second thread does, when a thread seems to be stuck.
     """
     return GilWatch(threshold, on_stall, max_stalls)
 
@@ -259,7 +258,7 @@ def _time(seconds: float) -> str:
 
 
 def _after_fork() -> None:
-    """The child has none of the watch's threads, so the watch is off there."""
+    """Turns the watch off in a forked child, which does not have its threads."""
     global _active, _lock  # noqa: PLW0603
     _lock = threading.Lock()
     if _active is not None:

@@ -1,4 +1,4 @@
-"""Masks as a column of Detections: encode() writes each as a text of run lengths, decode() reads it."""
+"""Masks as a column of Detections: encode() turns each into a run-length string, decode() reads it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _LONGEST_SIDE = 1 << 15  # pixels
 
 
 def encode(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
-    """Masks of whole pictures as texts, as in the column ``mask`` of ``Detections.data``.
+    """Encodes full-frame masks as strings, for the column ``mask`` of ``Detections.data``.
 
-    Each is "HEIGHTxWIDTH:COUNTS". The counts are COCO's compressed run lengths, as pycocotools has them: an
-    empty mask has one. A mask of 720p takes a few hundred letters instead of a megabyte. Annotate draws the
-    column, and it passes trackers, workers and files.
+    Each string is "HEIGHTxWIDTH:COUNTS" with COCO's compressed RLE counts, as in pycocotools. A 720p mask
+    takes a few hundred characters instead of a megabyte. Annotate draws the column, and trackers, worker
+    processes and files preserve it.
 
     Args:
         masks: (n, height, width) bool.
@@ -34,10 +34,10 @@ def encode(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
         (n,) str.
 
     Raises:
-        OptionError: The array has another shape.
-        OptionTypeError: It is no array of bool.
+        OptionError: The array is not three-dimensional.
+        OptionTypeError: It is not an array of bool.
 
-    GIL: released while it reads the masks.
+    GIL: released while encoding.
 
     Example:
         >>> import numpy as np
@@ -50,7 +50,7 @@ def encode(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
     """
     try:
         array = np.asarray(masks)
-    except Exception:  # lists of several lengths, or a class whose conversion raises
+    except Exception:  # ragged lists, or a class whose conversion raises
         raise OptionTypeError(
             f"masks must be an array of bool of the shape (n, height, width), got {_check.show(masks)}"
         ) from None
@@ -64,18 +64,18 @@ def encode(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
 
 
 def decode(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDArray[np.bool_]:
-    """The masks that encode() has written.
+    """Decodes masks that encode() has written.
 
     Args:
-        texts: n texts, such as ``found.data["mask"]``. "" is an empty mask, too.
-        size: Width and height of the picture. It is only needed if all texts are "".
+        texts: n strings, such as ``found.data["mask"]``. "" is an empty mask, too.
+        size: Width and height of the frame. Only needed if all strings are "".
 
     Returns:
-        (n, height, width) bool. Without texts and without a size: (0, 0, 0).
+        (n, height, width) bool. (0, 0, 0) without strings and size.
 
     Raises:
-        OptionError: A text has another form, the sizes differ, or no size is known.
-        OptionTypeError: An argument is of another type.
+        OptionError: A string is malformed, the sizes differ, or no size is known.
+        OptionTypeError: An argument has the wrong type.
     """
     given = [_parsed(text) for text in _several(texts)]
     if not given and size is None:
@@ -89,7 +89,7 @@ def decode(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDA
         ends = np.cumsum([*_counts(counts)], dtype=np.int64)
         if len(ends) and ends[-1] > mask.size:
             raise OptionError("the runs of a mask are longer than its picture")
-        if not len(ends[1:]):  # nothing is inside
+        if not len(ends[1:]):  # an empty mask
             continue
         first, last = int(ends[0]) // height, -(int(ends[1::2][-1]) // -height)  # columns
         part = np.zeros((last - first, height), np.bool_)
@@ -101,7 +101,7 @@ def decode(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDA
 
 
 def columns_for_supervision(data: dict[str, Any], compact: Any) -> tuple[dict[str, Any], Any]:
-    """The columns in supervision's names, and its masks or None.
+    """Returns the columns under supervision's names, and its masks or None.
 
     Args:
         data: The columns.
@@ -111,14 +111,14 @@ def columns_for_supervision(data: dict[str, Any], compact: Any) -> tuple[dict[st
     if "corners" in columns:
         columns["xyxyxyxy"] = columns.pop("corners")
     texts = columns.get("mask")
-    if texts is None or not any(texts.tolist()):  # a text of no picture has no size
+    if texts is None or not any(texts.tolist()):  # masks of "" only have no size
         return columns, None
     rest = {name: column for name, column in columns.items() if name != "mask"}
     return rest, decode(texts) if compact is None else _compacted(texts, compact)
 
 
 def _compacted(texts: Iterable[str], compact: Any) -> Any:
-    """The masks as supervision's run lengths, each within the smallest box around it."""
+    """Returns masks as supervision's CompactMask: run lengths within each mask's bounding box."""
     given = [_parsed(text) for text in texts]
     ((height, width),) = _one_size({(height, width) for height, width, _ in given if height})
     runs, bounds = [], np.zeros((len(given), 4), np.int32)
@@ -131,7 +131,7 @@ def _compacted(texts: Iterable[str], compact: Any) -> Any:
         begin, end = ends[:-1:2], ends[1::2] - 1
         begin, end = begin[begin <= end], end[begin <= end]
         if len(begin):
-            across = (begin // height != end // height).any()  # a run goes on in the next column
+            across = (begin // height != end // height).any()  # a run continues in the next column
             rows = (0, height - 1) if across else ((begin % height).min(), (end % height).max())
             box[:] = begin[0] // height, rows[0], end[-1] // height, rows[1]
         runs.append({"size": (height, width), "counts": lengths})
@@ -139,7 +139,7 @@ def _compacted(texts: Iterable[str], compact: Any) -> Any:
 
 
 def columns_from_supervision(data: dict[str, Any], masks: Any) -> dict[str, Any]:
-    """The columns in our names, with columns that supervision keeps elsewhere."""
+    """Returns the columns under our names, including those that supervision keeps elsewhere."""
     columns = dict(data)
     if "xyxyxyxy" in columns:
         columns["corners"] = np.asarray(columns.pop("xyxyxyxy"), np.float32)
@@ -170,7 +170,7 @@ def _parsed(text: Any) -> tuple[int, int, str]:
 
 
 def _sides(size: Any) -> tuple[int, int]:
-    """Height and width of (width, height)."""
+    """Returns (height, width) of a checked (width, height)."""
     given = _check.several(size, 2, "size must be two numbers")
     width, height = (_check.integer("each number of size", each) for each in given)
     if not (0 < width <= _LONGEST_SIDE and 0 < height <= _LONGEST_SIDE):
@@ -179,7 +179,7 @@ def _sides(size: Any) -> tuple[int, int]:
 
 
 def _counts(letters: str) -> Iterator[int]:
-    """Runs outside and inside in turn."""
+    """Yields run lengths, alternating between outside and inside."""
     earlier: list[int] = []
     number = shift = 0
     for letter in letters:

@@ -1,6 +1,6 @@
-"""Native code of users as nodes: a C function, a numba function, or a class with the C interface of abi.h.
+"""Your native code as nodes: C functions, numba functions, and C or C++ classes (abi.h, plugin.hpp).
 
-Such a node runs on a native thread and never waits for the GIL.
+Such nodes run on native threads and never wait for the GIL.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -24,7 +24,7 @@ from ._plugin.plugin_source import PluginSource
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-_POINTER = ctypes.CFUNCTYPE(None).__mro__[1]  # the base of all function pointers of ctypes
+_POINTER = ctypes.CFUNCTYPE(None).__mro__[1]  # base class of all ctypes function pointers
 _NEEDS_GIL = ctypes.PYFUNCTYPE(None)._flags_ & ~ctypes.CFUNCTYPE(None)._flags_  # FUNCFLAG_PYTHONAPI
 _SIGNATURE = (
     "int32_t (const uint8_t* pixels, int32_t width, int32_t height, int64_t stride, double pts, int64_t seq, "
@@ -34,10 +34,10 @@ _TYPES = "int32_t(uint8_t*,int32_t,int32_t,int64_t,double,int64_t,int32_t,void*,
 
 
 def _find_address(pointer: Any) -> int:
-    """The address in a pointer of ctypes or cffi, or a capsule of Cython.
+    """Returns the address in a ctypes or cffi pointer or a Cython capsule.
 
     Raises:
-        OptionTypeError: It is of another type, null, a callback into Python, or needs the GIL.
+        OptionTypeError: It has another type, is null, is a callback into Python, or needs the GIL.
         OptionError: The capsule has another signature.
     """
     if isinstance(pointer, _POINTER):
@@ -79,7 +79,7 @@ def _read_cffi(pointer: Any) -> int:
     kind = ffi.typeof(pointer)
     if kind.kind != "function":
         raise OptionTypeError(f"a function must be a pointer to a function, got {_check.show(pointer)}")
-    if type(pointer).__name__ == "__CDataOwnGC":  # made by ffi.callback()
+    if type(pointer).__name__ == "__CDataOwnGC":  # created by ffi.callback()
         raise OptionTypeError(
             "this cffi function calls Python and would take the GIL for every frame: add() the Python "
             "function itself"
@@ -101,7 +101,7 @@ def _read_capsule(capsule: Any) -> int:
 
 
 def _types_in(signature: str) -> str:
-    """A C signature without the names of parameters, const, and Cython's additions."""
+    """Returns a C signature without parameter names, const, and Cython's additions."""
     text = re.sub(r"\b(const|noexcept|nogil|__pyx_t_\d+\w*_)\b", "", signature)
     text = re.sub(r"\bint\b", "int32_t", text)
     text = re.sub(r"(\w+\s*\**)\s+\w+(?=\s*[,)])", r"\1", re.sub(r"\s*\*\s*", "* ", text))
@@ -113,7 +113,7 @@ _CHECKOUT = os.path.dirname(os.path.dirname(_PACKAGE))
 
 
 def _find(folder: str, file: str) -> str:
-    """The package's own `folder`; in a checkout the one of the source tree."""
+    """Returns the package's own `folder`, or in a checkout the one of the source tree."""
     for root in (_PACKAGE, _CHECKOUT):
         if os.path.isfile(os.path.join(root, folder, file)):
             return os.path.join(root, folder)
@@ -123,11 +123,10 @@ def _find(folder: str, file: str) -> str:
 
 
 def get_include() -> str:
-    """The folder for the compiler's ``-I``: headers for extensions and for native nodes.
+    """Returns the folder for the compiler's ``-I``, with headers for extensions and native nodes.
 
-    ``freshframe/gil.hpp`` needs C++20 and Python.h, and serves any extension: nanobind, pybind11 or plain C
-    API. ``freshframe/plugin.hpp`` (C++17) and ``freshframe/abi.h`` (C11) make native nodes and need no
-    library.
+    ``freshframe/gil.hpp`` (C++20) is for any extension module: nanobind, pybind11 or plain C API.
+    ``freshframe/plugin.hpp`` (C++17) and ``freshframe/abi.h`` (C11) are for native nodes and need no library.
 
     Raises:
         FileNotFoundError: This installation has no headers.
@@ -136,9 +135,9 @@ def get_include() -> str:
 
 
 def get_cmake_dir() -> str:
-    """The folder with ``freshframe-config.cmake``, for ``-Dfreshframe_DIR=...``.
+    """Returns the folder with ``freshframe-config.cmake``, for ``-Dfreshframe_DIR=...``.
 
-    ``find_package(freshframe CONFIG REQUIRED)`` then gives the targets ``freshframe::gil``, for extension
+    ``find_package(freshframe CONFIG REQUIRED)`` then defines the targets ``freshframe::gil``, for extension
     modules, and ``freshframe::plugin_api``, for libraries of native nodes.
 
     Raises:
@@ -173,31 +172,31 @@ def load(
     state: bytes | None = None,
     signature: int = 1,
 ) -> Function:
-    """A node of a C function in a shared library, called once per frame.
+    """Creates a node from a C function in a shared library, called once per frame.
 
-    ``int32_t symbol(const uint8_t* pixels, int32_t width, int32_t height, int64_t stride, double pts,
-    int64_t seq, int32_t source, void* out, int32_t max_rows, void* state)`` returns 0, the number of rows, or
-    an error below 0. ``const char* symbol_error(int32_t code)`` beside it may describe the errors. Each
-    argument is described at ``freshframe_function`` in ``freshframe/abi.h``.
+    ``int32_t symbol(const uint8_t* pixels, int32_t width, int32_t height, int64_t stride, double pts, int64_t
+    seq, int32_t source, void* out, int32_t max_rows, void* state)`` returns 0 or the number of rows, or a
+    negative error code. The optional ``const char* symbol_error(int32_t code)`` returns a message for an
+    error. The arguments are documented at ``freshframe_function`` in ``freshframe/abi.h``.
 
     Args:
-        path: The shared library, which stays loaded. Relative paths are looked up in the working directory,
-            then where the system looks for libraries.
+        path: The shared library, which stays loaded. A relative path is looked up in the working directory,
+            then in the system's library path.
         symbol: The function's name.
-        out: The result's shape, at most 4 sizes; ``()`` is one number. ``(None, 5)``: as many rows of 5 as
-            the function returns.
-        format: "gray" is the luma as decoded, without a copy, in the video's range; "bgr" and "rgb" are
-            converted once and shared, 0 to 255.
-        dtype: Of the result: bool, int8 to int64, uint8 to uint64, float32 or float64.
+        out: Shape of the result, at most 4 dimensions; ``()`` is one number. ``(None, 5)``: the function
+            returns the number of rows of 5.
+        format: "gray" is the decoded luma plane in the video's range, without a copy; "bgr" and "rgb" are 0
+            to 255, converted once per frame and shared.
+        dtype: Type of the result: bool, int8 to int64, uint8 to uint64, float32 or float64.
         max_rows: With ``out=(None, ...)``: the maximum number of rows in ``out``.
-        state: Bytes. The node gets a private copy that it may change.
-        signature: The version of the function's signature; there is one.
+        state: Initial bytes of the node's own state, which the function may change.
+        signature: Version of the function's signature; only 1 exists.
 
     Returns:
         A node of frames. The values are read-only arrays of shape ``out``, or floats for ``out=()``.
 
     Raises:
-        OptionError: No library, no such function, or an option is out of range.
+        OptionError: There is no such library or function, or an option is out of range.
         OptionTypeError: An option is of the wrong type.
     GIL: released while loading; the function never holds it.
     """
@@ -221,11 +220,11 @@ def function(
     name: str = "function",
     signature: int = 1,
 ) -> Function:
-    """A node of a C function that this process has already loaded, called once per frame.
+    """Creates a node from a C function that is already loaded in this process, called once per frame.
 
     Args:
-        pointer: A function pointer of ctypes or cffi, or a capsule of a Cython module's ``__pyx_capi__``,
-            whose signature is checked. It must have the signature that load() describes.
+        pointer: A ctypes or cffi function pointer, or a capsule of a Cython module's ``__pyx_capi__``, whose
+            signature is checked. The function must have the signature described at load().
         out: As of load().
         format: As of load().
         dtype: As of load().
@@ -235,7 +234,7 @@ def function(
         signature: As of load().
 
     Returns:
-        A node of frames, as of load(). It keeps ``pointer``; it cannot go to another process.
+        A node of frames, as of load(). It keeps ``pointer`` alive, and cannot run in a worker process.
 
     Raises:
         OptionError: An option is out of range, or the capsule has another signature.
@@ -257,14 +256,14 @@ def numba(
     max_rows: int | None = None,
     state: bytes | None = None,
 ) -> Callable[[Callable[..., Any]], Function]:
-    """Makes a node of a Python function that numba compiles.
+    """Decorator that compiles a Python function with numba and makes it a node.
 
-    The function gets the arguments that its parameters name: ``pixels`` (H, W) or (H, W, 3) uint8, a
-    read-only array, because all users of the frame share it; ``out``, the zeroed result, of shape ``out``
-    with ``max_rows`` for None; ``pts``, ``seq`` and ``source`` of the sample; ``state`` (n,) uint8, which it
-    may change. With ``out=()`` it returns the number, with ``out=(None, ...)`` the number of rows, else
-    nothing. An exception that it raises becomes a NodeError without its type, text and line, because they
-    would need Python. numba checks no index, unless NUMBA_BOUNDSCHECK=1 is set.
+    The function is called with those of these arguments that it has parameters for: ``pixels``, a read-only
+    uint8 array (H, W) or (H, W, 3), shared by all users of the frame; ``out``, the zeroed result, of shape
+    ``out`` with ``max_rows`` for None; ``pts``, ``seq`` and ``source`` of the sample; ``state`` (n,) uint8,
+    which it may change. With ``out=()`` it returns the number, with ``out=(None, ...)`` the number of rows,
+    otherwise nothing. An exception becomes a NodeError without its type, message and line, which would
+    require the GIL. numba does not check indices unless NUMBA_BOUNDSCHECK=1 is set.
 
     Args:
         out: As of load().
@@ -281,8 +280,8 @@ def numba(
         OptionError: An option is out of range, numba cannot compile the function, it writes into ``pixels``,
             returns a value that nothing reads, or would take the GIL (``print``, object mode,
             ``parallel=True``).
-        OptionTypeError: An option is of the wrong type, or the function lacks the parameter ``out``.
-    GIL: held while compiling; the function never holds it.
+        OptionTypeError: An option is of the wrong type, or the function has no parameter ``out``. GIL: held
+    while compiling; the function never holds it.
     """
     options = _options("function", out, format, dtype, max_rows, state)
 
@@ -299,22 +298,23 @@ def numba(
 
 
 def node(path: str | os.PathLike[str], name: str, /, **options: Any) -> Any:
-    """A node of a shared library: a class that ``FRESHFRAME_NODE(Class, "name")`` of plugin.hpp exports.
+    """Creates a node from a class that a shared library exports with ``FRESHFRAME_NODE(Class, "name")``.
 
     Args:
         path: The shared library, as of load().
         name: The node's name in the library.
-        **options: For its constructor: bool, int (64 bits), float, str, bytes, or a list of numbers. An
-            option that the constructor does not read is refused, and the error lists the known ones.
+        **options: Options for the constructor: bool, int (64 bits), float, str, bytes, or a list of numbers.
+            Unknown options are rejected with an error that lists the known ones.
 
     Returns:
-        A Plugin, or a PluginSource. The values are of the type that the class declares: Frame, Circles,
-        Detections, a float, a read-only array, or a dict of read-only arrays by name ("table"), which lie in
-        the library's memory.
+        A Plugin, or a PluginSource. The values have the type that the class declares: Frame, Circles,
+        Detections, a float, a read-only array, or a dict of read-only arrays by name ("table"), which refer
+        to the library's memory.
 
     Raises:
-        OptionError: No library, no such node, compiled for another version, or an unknown option.
-        OptionTypeError: An option is of another type.
+        OptionError: There is no such library or node, it was compiled for another version, or an option is
+            unknown.
+        OptionTypeError: An option has the wrong type.
         FreshframeError: The constructor failed.
     GIL: released while loading and in the constructor; the node never holds it.
     """
@@ -338,13 +338,13 @@ def _check_signature(signature: Any) -> None:
 
 
 def _library(path: Any) -> str:
-    if not (text := _check.path("path", path)):  # to dlopen() an empty path is the program itself
+    if not (text := _check.path("path", path)):  # dlopen("") would return the program itself
         raise OptionError("path must be the path of a library, got ''")
     return os.path.abspath(text) if os.path.exists(text) else text
 
 
 def _name(what: str, value: Any) -> str:
-    """A string that C can represent."""
+    """Checks a string for C: without NUL characters."""
     text = _check.text(what, value)
     if "\0" in text:
         raise OptionError(f"{what} must have no NUL in it, got {_check.show(value)}")
@@ -385,7 +385,7 @@ def _options(name: str, out: Any, format_: Any, dtype: Any, max_rows: Any, state
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The keyword arguments of such options."""
+    """Returns the options as keyword arguments."""
     shape = options["shape"] if options["max_rows"] is None else [None, *options["shape"][1:]]
     return {
         "out": tuple(shape),
@@ -403,7 +403,7 @@ def _option(name: str, value: Any) -> Any:
         raise OptionError(f"option {name!r} must be UTF-8, got {_check.show(value)}")
     if isinstance(value, (bool, float, str, bytes)):
         return value
-    if hasattr(value, "tolist") and not isinstance(value, memoryview):  # a value of NumPy
+    if hasattr(value, "tolist") and not isinstance(value, memoryview):  # a NumPy scalar or array
         value = value.tolist()
     if isinstance(value, (bool, str, bytes)):
         return value
@@ -418,7 +418,7 @@ def _option(name: str, value: Any) -> Any:
 
 
 def _entry(name: str, value: Any) -> float:
-    """An entry of a list, which native code gets as a float."""
+    """Checks a list entry, which native code receives as a double."""
     if isinstance(value, float):
         return value
     real = _check.number(f"each entry of option {name!r}", value)

@@ -1,4 +1,4 @@
-"""Types for annotations: results that calls return, and the closed sets of options."""
+"""Types for annotations: results of calls, and literal types of options."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -37,7 +37,7 @@ if _typing.TYPE_CHECKING:
     from ._vision.zones import Zones
 
 Plane = npt.NDArray[np.uint8]
-"""One component array of a frame: (h, w), or (h, w, channels); read-only."""
+"""One plane of a frame: (h, w), or (h, w, channels); read-only."""
 
 # ---- written by tools/late_names.py
 _LATER = {
@@ -118,5 +118,5 @@ if not _typing.TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    """All public names, including names that are loaded at their first use."""
+    """All public names, including those loaded at first use."""
     return sorted({*globals(), *__all__})

@@ -1,2 +1,2 @@
-"""Sources of pictures, recorders of pictures, and frames as arrays."""
+"""Sources of frames, recorders, and frames as arrays."""
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""Clips of events, with the seconds before and after."""
+"""ClipRecorder: writes clips of events, including the seconds before them."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 class ClipRecorder(NativeNode["Frame | Packet", None]):
     """Keeps the last seconds of a stream and writes clips of events, with the seconds before and after.
 
-    The recorder encodes all the time, once for all clips, so ``save()`` costs no encoding. It makes a
-    keyframe each second, and a clip begins with the last keyframe before its ``before`` seconds. Native.
+    It encodes continuously, once for all clips, so ``save()`` costs no encoding. There is a keyframe every
+    second, and a clip starts at the last keyframe before its ``before`` seconds. Native.
 
-    Below ``camera.packets`` it keeps and writes what the camera has sent, and encodes nothing: add()
-    refuses ``codec``, ``crf`` and ``preset``. A clip then begins with the camera's last keyframe
-    before its ``before`` seconds. The log reports how much earlier that is.
+    With ``camera.packets`` as parent it stores the camera's own packets without encoding: add() then rejects
+    ``codec``, ``crf`` and ``preset``. A clip starts at the camera's last keyframe before its ``before``
+    seconds; the log says how much earlier that is.
 
-    When the size or the colours of the frames change, or when there was no frame for 6 hours, open clips end
-    and the held frames are dropped. When a live source has given no frame for 10 s, a clip ends at its time,
-    without waiting for the next frame. A clip that cannot be written is an error of the node. The other clips
+    If the frame size or pixel format changes, or after 6 hours without a frame, open clips are closed and the
+    buffered frames dropped. If a live source delivers no frame for 10 s, a clip is closed when its time is up
+    instead of with the next frame. A clip that cannot be written is an error of the node; other clips
     continue.
 
     Args:
-        before: Seconds of a clip before its event, 0 to 86400.
-        after: Seconds of a clip after its event, 0 to 86400.
+        before: Seconds to keep before the event, 0 to 86400.
+        after: Seconds to record after the event, 0 to 86400.
         codec: As for VideoFile.
         crf: As for VideoFile.
         preset: As for VideoFile.
-        max_bytes: Limit for the encoded frames in memory. The last second is kept in any case. If the limit
-            is too small, clips begin later, and one WARNING reports it.
+        max_bytes: Limit for the encoded frames in memory. The last second is always kept. If the limit is too
+            small, clips start later, and a WARNING is logged once.
         options: As for VideoFile.
 
     Raises:
-        OptionError: The codec is not possible, or an option is out of range.
+        OptionError: The codec is unknown or unavailable, or an option is out of range.
         OptionTypeError: An argument is of the wrong type.
 
     Example:
@@ -69,7 +69,6 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         max_bytes: float = 1 << 28,
         options: Mapping[str, str] | None = None,
     ) -> None:
-        """Checks the options. Nothing is encoded yet."""
         if (most := _check.size_bytes("max_bytes", max_bytes)) < 1:
             raise OptionError(f"max_bytes of clips must be at least 1, got {max_bytes}")
         self._handle = _native.make_clip_recorder(
@@ -80,23 +79,23 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         )
 
     def save(self, path: str | os.PathLike[str], *, pts: float | None = None) -> None:
-        """Writes the clip of an event to a file, from any thread. Does not wait for the end of the clip.
+        """Writes the clip of an event to a file. Returns without waiting for the clip to finish. Thread-safe.
 
-        A second call for a file that is being written makes that clip longer. An existing file is replaced
+        A second call for a file that is still being written extends that clip. An existing file is replaced
         when the first frame is written.
 
         Args:
-            path: A name that ends in .mp4, .mov or .mkv; .webm too, of packets.
-            pts: The time of the event, in seconds, as the ``pts`` of a sample. Default: now. The clip has the
-                frames of its time that are still in memory. If memory has none of them, or the stream of the
-                recorder has ended, a WARNING is logged, and the file stays as it is.
+            path: Must end in .mp4, .mov or .mkv; with packets also .webm.
+            pts: The time of the event in seconds, as ``sample.pts``. Default: now. The clip has those frames
+                that are still in memory. If there are none, or the recorder's stream has ended, a WARNING is
+                logged and no file is written.
 
         Raises:
-            OptionError: The name has another suffix, or ``pts`` is not a finite number.
-            StateError: The pipeline has not started, or it runs in the parent of this forked process.
-            FreshframeError: The file cannot be created, another recorder writes it, a source of this process
-                reads it, or it cannot hold the codec of the camera's packets.
-        GIL: released.
+            OptionError: The suffix is not supported, or ``pts`` is not a finite number.
+            StateError: The pipeline has not started, or this is a forked child.
+            FreshframeError: The file cannot be created, another recorder is writing it, a source of this
+                process is reading it, or the container does not support the codec of the camera's packets.
+                GIL: released.
         """
         _native.save_clip(
             self._handle, _check.path("path", path), None if pts is None else _check.number("pts", pts)
@@ -104,5 +103,5 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
 
     @property
     def writing(self) -> tuple[str, ...]:
-        """The paths of the clips that are not yet closed. Callable from any thread."""
+        """The paths of the clips that are not closed yet. Thread-safe."""
         return tuple(_native.clips_in_writing(self._handle))

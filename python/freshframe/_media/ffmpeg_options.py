@@ -1,4 +1,4 @@
-"""Options that go to FFmpeg, and those of its encoders."""
+"""Checks options for FFmpeg and its encoders."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -17,7 +17,7 @@ Preset = Literal["slow", "medium", "fast", "fastest"]
 
 
 def ffmpeg_options(who: str, options: Any) -> dict[str, str]:
-    """Checks the options for FFmpeg. Messages do not show the values, which may be passwords."""
+    """Checks options for FFmpeg. Messages do not show the values, which may be passwords."""
     wanted = f"options of {who} must be a mapping from strings to strings"
     if options is None:
         return {}
@@ -36,7 +36,7 @@ def ffmpeg_options(who: str, options: Any) -> dict[str, str]:
 
 
 def encoding(who: str, codec: str, crf: int, preset: Preset, options: Any) -> dict[str, Any]:
-    """The options of an encoder, checked for `who`."""
+    """Returns the checked encoder options; `who` is the node's name for messages."""
     return {
         "codec": _check.text("codec", codec),
         "crf": _check.integer("crf", crf),

@@ -1,4 +1,4 @@
-"""Frames for NumPy and DLPack, whose protocols differ between NumPy's versions."""
+"""Frames as NumPy arrays and over DLPack; the protocols differ between NumPy versions."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -16,20 +16,20 @@ _SAYS_READ_ONLY = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
 
 
 def as_numpy(frame: Frame, dtype: Any, copy: bool | None) -> np.ndarray[Any, Any]:
-    """``Frame.__array__``.
+    """Implements ``Frame.__array__``.
 
     Raises:
-        OptionError: The frame has separate chroma, or ``copy=False`` and a copy is needed.
+        OptionError: The frame has separate chroma planes, or ``copy=False`` although a copy is needed.
     """
     _check_pixels(frame)
     return cast_array(frame.array, dtype, copy)
 
 
 def cast_array(array: np.ndarray[Any, Any], dtype: Any, copy: bool | None) -> np.ndarray[Any, Any]:
-    """NumPy's ``__array__`` of a read-only array of uint8.
+    """Implements ``__array__`` for a read-only uint8 array.
 
     Raises:
-        OptionError: ``copy=False`` and a copy is needed.
+        OptionError: ``copy=False`` although a copy is needed.
     """
     if dtype is None or np.dtype(dtype) == array.dtype:
         return array.copy() if copy else array
@@ -41,7 +41,7 @@ def cast_array(array: np.ndarray[Any, Any], dtype: Any, copy: bool | None) -> np
 
 
 def dlpack(frame: Frame, **kwargs: Any) -> Any:
-    """``Frame.__dlpack__``: only DLPack 1.0 can mark memory as read-only."""
+    """Implements ``Frame.__dlpack__``. Requires DLPack 1.0, as older ones cannot mark memory read-only."""
     _check_pixels(frame)
     version = kwargs.get("max_version")
     if _SAYS_READ_ONLY and version is not None and version[0] >= 1:
@@ -50,7 +50,7 @@ def dlpack(frame: Frame, **kwargs: Any) -> Any:
 
 
 def host_dlpack(array: np.ndarray[Any, Any], max_version: tuple[int, int] | None, copy: bool | None) -> Any:
-    """The same for a read-only array."""
+    """Implements ``__dlpack__`` for a read-only array in host memory."""
     if _SAYS_READ_ONLY and max_version is not None:
         return array.__dlpack__(max_version=max_version, copy=copy)
     return array.copy().__dlpack__()

@@ -1,4 +1,4 @@
-"""The pictures of a stream's last seconds, for questions."""
+"""Look: keeps the last seconds of a stream for questions about the present and the past."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class StaleFrameError(FreshframeError):
-    """``Look.now(max_age=)`` has no picture that is young enough.
+    """Raised by Look if there is no frame, or none that is recent enough.
 
     Attributes:
-        age: Seconds of the newest picture; inf if there is no such picture.
-        state: The state of its source, as ``SourceStats.state``; "" if that is not known.
+        age: Age of the newest frame in seconds; inf if there is none.
+        state: The state of its source, as ``SourceStats.state``; "" if unknown.
     """
 
     age: float = float("inf")
@@ -28,24 +28,22 @@ class StaleFrameError(FreshframeError):
 
 
 class Look(NativeNode["Frame | Packet", None]):
-    """Keeps the last seconds of a stream, so that a program can ask for present and past pictures. Native.
+    """Keeps the last seconds of a stream, so that a program can ask for current and past frames. Native.
 
-    Below ``camera.packets`` it keeps what the camera has sent, and decodes nothing until it is asked. Below
-    frames it keeps one every ``every`` seconds as JPEG. The work of nodes above it in the graph, such as a
-    blur, is in each of its pictures, also in past ones.
+    With ``camera.packets`` as parent it keeps the camera's packets, and decodes only on request. With a
+    parent of frames it keeps one every ``every`` seconds as JPEG, including what upstream nodes did to it,
+    such as blurring; now() may then be up to ``every`` seconds old.
 
-    Each picture has its time of capture and the name of the source that took it. No picture is in an answer
-    twice. Where the stream has a gap, there are fewer, and the one before it has the length of the gap.
-    Questions are answered on another thread, two of the program at a time, and a signal ends the wait. Below
-    frames ``now()`` can be ``every`` old.
+    Each snapshot has its capture time and its source's name. No frame is returned twice in an answer: if the
+    stream has a gap, there are fewer, and the snapshot before the gap has its length. Requests are served by
+    native threads, at most two at a time per process. A signal such as Ctrl-C interrupts the wait.
 
     Args:
-        seconds: Seconds of capture that are kept, above 0 and at most 3600. Packets are kept from a keyframe
-            on, so up to one interval of keyframes more.
-        every: Seconds between the captures of two frames that are kept, 0 to 60. Of packets all are kept. A
-            file that is read at full speed is captured within a moment: take ``every=0``.
-        max_bytes: Limit for the memory of the encoded pictures, with what is kept about each of them; the
-            oldest ones go first.
+        seconds: Seconds to keep, above 0 and at most 3600. Packets are kept from a keyframe on, so up to one
+            keyframe interval longer.
+        every: Minimum seconds between two kept frames, by capture time, 0 to 60. Ignored for packets. Use 0
+            for a file that is read at full speed, whose capture times are close together.
+        max_bytes: Limit for the encoded frames and their metadata in memory; the oldest are dropped first.
 
     Raises:
         OptionError: An option is out of range.
@@ -76,7 +74,6 @@ class Look(NativeNode["Frame | Packet", None]):
         self._node_name = name
 
     def __init__(self, *, seconds: float = 30.0, every: float = 0.5, max_bytes: float = 1 << 28) -> None:
-        """Checks the options."""
         if (most := _check.size_bytes("max_bytes", max_bytes)) < 1:
             raise OptionError(f"max_bytes of a Look must be at least 1, got {max_bytes}")
         self._handle = _native.make_look(
@@ -87,14 +84,13 @@ class Look(NativeNode["Frame | Packet", None]):
         return _native.look_is_part_of(self._handle, engine, self._node_name)
 
     def now(self, *, max_age: float | None = None) -> Snapshot:
-        """The newest picture. From any thread.
+        """Returns the newest frame. Thread-safe.
 
         Args:
-            max_age: Seconds. A picture that is older is no answer. None means no limit.
+            max_age: Maximum age in seconds; None means no limit.
 
         Raises:
-            StaleFrameError: There is no picture, or none that is young enough.
-        GIL: released while waiting.
+            StaleFrameError: There is no frame, or the newest one is too old. GIL: released while waiting.
         """
         limit = None if max_age is None else _check.number("max_age", max_age)
         found = self._snapshots([0.0], exact=True)
@@ -107,15 +103,14 @@ class Look(NativeNode["Frame | Packet", None]):
         return snapshot
 
     def ago(self, seconds: float) -> Snapshot:
-        """The newest picture that had been taken this number of seconds ago. From any thread.
+        """Returns the frame that was the newest one this many seconds ago. Thread-safe.
 
         Args:
-            seconds: 0 or more: 3 for three seconds ago.
+            seconds: 0 or more.
 
         Raises:
             OptionError: ``seconds`` is below 0.
-            StaleFrameError: No picture is kept that had been taken by then.
-        GIL: released while waiting.
+            StaleFrameError: No frame that old is kept. GIL: released while waiting.
         """
         age = _check.number("seconds", seconds)
         if age < 0:
@@ -126,17 +121,18 @@ class Look(NativeNode["Frame | Packet", None]):
         return found[0][0]
 
     def last(self, seconds: float, n: int = 4, *, exact: bool = False) -> list[Snapshot]:
-        """Pictures that are spread evenly over the last seconds, the oldest first. From any thread.
+        """Returns frames spread evenly over the last seconds, oldest first. Thread-safe.
 
         Args:
             seconds: Above 0.
-            n: The most pictures, 1 to 64.
-            exact: Of packets, decode up to each wished picture, the last being the newest. Otherwise
-                each is the last keyframe before, which costs a tenth. Each has its true time in any case.
+            n: Maximum number of frames, 1 to 64.
+            exact: With packets: decode the exact frames, the last being the newest. Otherwise the last
+                keyframe before each is returned, which costs a tenth. The timestamps are correct in both
+                cases.
 
         Returns:
-            Fewer than ``n`` where one picture would be there twice: the stream has a gap, or its keyframes
-            are further apart.
+            Fewer than ``n`` snapshots if a frame would be repeated, because the stream has a gap or its
+            keyframes are further apart.
 
         Raises:
             OptionError: ``seconds`` or ``n`` is out of range.
@@ -151,7 +147,7 @@ class Look(NativeNode["Frame | Packet", None]):
         return [snapshot for snapshot, _ in self._snapshots(ages, exact=_check.flag("exact", exact))]
 
     def _snapshots(self, ages: list[float], *, exact: bool) -> list[tuple[Snapshot, int]]:
-        """The pictures, each with the number of its source."""
+        """Returns snapshots, each with the number of its source."""
         found = _native.look_snapshots(self._handle, ages, exact)
         numbers = [each[-1] for each in found]
         sources = _native.look_sources(self._handle, numbers, "") if found else []

@@ -1,4 +1,4 @@
-"""A camera that delivers one frame, for tests and for work without the real camera."""
+"""MockCamera: delivers one frame repeatedly, for tests and development without a camera."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 class MockCamera(NativeSource["Frame"]):
-    """Delivers one frame again and again, ``fps`` times a second, like a camera.
+    """Delivers the same frame ``fps`` times per second, like a camera.
 
-    Frames that it cannot deliver in time are dropped with the cause ``device``.
+    Frames that it cannot deliver in time are counted as dropped with the cause ``device``.
 
     Args:
-        frame: A path, a Frame, or a (H, W, 3) BGR or (H, W) gray uint8 array. Default: a red disc
+        frame: An image's path, a Frame, or a uint8 array, (H, W, 3) BGR or (H, W) gray. Default: a red disc
             on white, 640x480.
         fps: Frames per second, more than 0 and at most 1000.
 
     Raises:
-        OptionError: fps is out of range, or the array has another shape.
+        OptionError: fps is out of range, or the array has a wrong shape.
         OptionTypeError: An argument is of the wrong type.
 
     Example:
@@ -41,7 +41,7 @@ class MockCamera(NativeSource["Frame"]):
         return Contract(types=(None, _native.Frame))
 
     def __init__(self, frame: Any = None, *, fps: float = 14.0) -> None:
-        """Reads the frame, or paints the default one."""
+        """Loads the frame, or draws the default one."""
         if isinstance(frame, (str, os.PathLike)):
             picture: str | Frame = _check.path("frame", frame)
         elif isinstance(frame, _native.Frame):
@@ -59,7 +59,7 @@ def _dimensions(image: Any) -> int | None:
         return int(image.ndim)
     try:
         return memoryview(image).ndim
-    except TypeError:  # from_array() raises the error
+    except TypeError:  # from_array() raises a better error
         return None
 
 

@@ -1,4 +1,4 @@
-"""open(): a source of frames by its URL, and the checks of its options."""
+"""open(): creates a source from a URL and checks its options."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -47,86 +47,85 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     white_balance: int | Literal["auto"] | None = None,
     options: Mapping[str, str] | None = None,
 ) -> VideoSource:
-    """Makes a source of a camera, a network stream, a video file, pictures, or the built-in moving scene.
+    """Creates a source: a camera, network stream, video file, image sequence, or built-in demo scene.
 
-    open() checks only the form of the URL and the options. A loop over the source opens it, or start() of the
-    pipeline to which it was added.
+    open() only checks the syntax of the URL and the options. The source is opened by a loop over it, or by
+    start() of its pipeline.
 
     Args:
-        url: A camera, ``0`` or ``"/dev/video0"``. A path of a video or picture file. Pictures in sequence:
-            ``frames/%05d.png`` (by number, where a missing number is a lost frame), ``frames/`` or
-            ``frames/*.png`` (the files that exist, ``img2`` before ``img10``). A scene with known truth:
-            ``demo:circles?fps=60&size=1280x720&balls=4&seed=1`` (``pace=0``: as fast as it is read,
-            ``frames=300``: its length). A live stream: ``rtsp://``, ``rtsps://``, ``http://``, ``https://``
-            (MJPEG, TS, HLS), ``rtmp://``, ``rtmps://``, ``srt://``, ``rtp://``, ``tcp://`` or ``udp://``, see
-            docs/reference/network-sources.md.
-        size: (width, height) in pixels. A camera must deliver this size; frames of other sources are scaled
+        url: A camera: ``0`` or ``"/dev/video0"``. The path of a video or image file. An image sequence:
+            ``frames/%05d.png`` (a missing number counts as a lost frame), ``frames/`` or ``frames/*.png``
+            (the files that exist, in natural order: ``img2`` before ``img10``). A demo scene with ground
+            truth: ``demo:circles?fps=60&size=1280x720&balls=4&seed=1`` (``pace=0``: as fast as it is read;
+            ``frames=300``: number of frames). A live stream: ``rtsp://``, ``rtsps://``, ``http://``,
+            ``https://`` (MJPEG, TS, HLS), ``rtmp://``, ``rtmps://``, ``srt://``, ``rtp://``, ``tcp://`` or
+            ``udp://``, see docs/reference/network-sources.md.
+        size: (width, height) in pixels. A camera must support this size; frames of other sources are scaled
             to it.
-        fps: Frames per second. A camera must deliver this rate. Of pictures in sequence, picture n has the
-            pts n / fps; default 25.
-        start: Seconds in a file: frames with a pts before this time are left out. ``seq`` and ``pts`` count
-            in the whole file. In an MP4 or MOV with an index, reading begins at the keyframe before; other
-            files are read, but not decoded, up to there.
-        end: Seconds in a file: frames with a pts from this time on are left out.
-        open_timeout: Seconds within which the source must be open.
-        read_timeout: Seconds without a packet after which the connection counts as lost.
-        reconnect: Of a live source. None or True: it connects again, forever, with pauses of 0.5 to 10 s, and
-            start() succeeds even without the camera or the server. A loop over the source, or stream(), needs
-            it to be there at first, unless this is True. With False it raises SourceError or
-            SourceTimeoutError.
-        damaged: The use by a network stream of frames that lost a part on the way, or that were predicted
-            from such a frame. "mark": it delivers them, with ``frame.damaged``. "hold": it drops them, up to
-            the next frame that can be decoded whole; its state is "waiting_keyframe" until then. Has no
-            effect on other sources.
-        decode: The frames that a live network stream decodes. "keyframes": its keyframes only, each as soon
-            as it comes, and everything while ``camera.wake()`` lasts. The other pictures are counted as
-            ``not_decoded``, and ``seq`` counts them. A camera that sends no keyframes is an error then.
-        pace: How HLS, which brings a whole segment at once, is shown. "even": each frame at its own distance
-            from the one before, so that all of them are as old as a segment. "burst": each as soon as it has
-            come. Half of the frames are younger then, and a consumer needs a queue for all frames of a
-            segment, such as ``ff.Queue(256)``. Anything but HLS is an error with "burst".
-        frozen_after: Seconds after which a camera or a network stream is reported as frozen: it shows one
-            picture forever, the same ones again and again, or none with contrast. ``stats()``, ``why()``, the
-            events and the metrics report it, and ``/healthz`` is 503. "auto": after 60 s, and ``/healthz``
-            does not mind. None means never, as for a screen or a poster. An error with a number for other
+        fps: Frames per second. A camera must support this rate. In an image sequence, image n has the pts n /
+            fps; default 25.
+        start: Of a file: skips frames with a pts before this time, in seconds. ``seq`` and ``pts`` still
+            count from the start of the file. MP4 and MOV files with an index are read from the keyframe
+            before; other files are read from the start, but not decoded up to there.
+        end: Of a file: stops before the first frame with this pts or a later one, in seconds.
+        open_timeout: Timeout in seconds for opening the source.
+        read_timeout: Seconds without a packet after which the connection is considered lost.
+        reconnect: Of a live source. None or True: reconnects indefinitely with pauses of 0.5 to 10 s, and
+            start() succeeds even if the camera or server is offline. In a loop over the source and in
+            stream(), the first attempt must succeed, unless this is True. False: an outage raises SourceError
+            or SourceTimeoutError.
+        damaged: What a network stream does with frames that lost data in transit, or that were predicted from
+            such a frame. "mark": delivers them with ``frame.damaged`` set. "hold": drops them until a frame
+            can be decoded completely; the state is "waiting_keyframe" until then. No effect on other sources.
+        decode: Which frames of a live network stream are decoded. "keyframes": only keyframes, each as soon
+            as it arrives, and all frames while ``camera.wake()`` is in effect. Other frames are counted as
+            ``not_decoded`` and in ``seq``. A camera that sends no keyframes is then an error.
+        pace: How to deliver HLS, which arrives one segment at a time. "even": frames at their original
+            intervals, so that the latency of each is one segment. "burst": frames as soon as they arrive,
+            which halves the average latency, but consumers need a queue for all frames of a segment, such as
+            ``ff.Queue(256)``. "burst" is an error for anything but HLS.
+        frozen_after: Seconds after which a camera or network stream is reported as frozen: its image never
+            changes, repeats in a loop, or has no contrast. Reported by ``stats()``, ``why()``, events and
+            metrics, and ``/healthz`` returns 503. "auto": after 60 s, without affecting ``/healthz``. None:
+            never, for a camera that films a static scene such as a screen. A number is an error for other
             sources.
-        clock_offset: Seconds that are added to ``sample.utc``, unless that is the time of the arrival: a
-            known delay. A camera that says "now" 20 ms after it took the picture has -0.02.
-        loop: At its end, a file starts again at its beginning, or at ``start``. Has no effect on a camera or
-            a stream.
-        realtime: A file plays at its own speed and is live, like a camera. Has no effect on a camera or a
-            stream.
-        live: False: the video of an ``http://`` or ``https://`` URL is finite and is read like a file.
-            Nothing is dropped, its end is the end, and after a lost connection reading continues at the same
-            byte, or is a SourceError. None means network streams are live, files are not.
-        rendition: Of a network stream with several videos (renditions of a playlist, cameras of one
-            multiplex): ``"best"``, the one with the largest pictures, ``"worst"``, ``"720p"``, the best of at
-            most that number of rows, or its number in ``source.info.renditions``, which ``freshframe probe``
+        clock_offset: Seconds to add to ``sample.utc`` (unless that is the arrival time), to correct a known
+            delay: -0.02 for a camera that takes its timestamp 20 ms after the exposure.
+        loop: Restarts a file at its beginning, or at ``start``, when it ends. No effect on cameras and
+            streams.
+        realtime: Plays a file at its native speed and makes it live, like a camera. No effect on cameras and
+            streams.
+        live: False: reads an ``http://`` or ``https://`` URL like a file. Nothing is dropped, and the stream
+            ends with the video. After a lost connection, reading resumes at the same byte or raises
+            SourceError. None: network streams are live, files are not.
+        rendition: For a network stream with several videos (variants of a playlist, programs of a multiplex):
+            ``"best"`` is the one with the largest frames, ``"worst"`` the smallest, ``"720p"`` the best one
+            with at most 720 rows; or an index into ``source.info.renditions``, which ``freshframe probe``
             prints.
         stream: The index of the stream to read from a file with several videos, such as a film and its
             preview. ffprobe, ``source.info.streams`` and ``freshframe probe`` list the indices. By default
-            the video with the largest images is read that is neither a still nor a cover.
-        decoder_threads: Default: the number of cores for a file, 1 for a live source.
-        decoder: Where a file or a network stream is decoded. "cpu": by the CPU. "auto": by an NVIDIA
-            card if it can, else by the CPU; ``stats()`` and ``why()`` report which, and why. "cuda" or
-            "cuda:1": by that card. If it cannot, start() raises SourceError with the reason. A card takes
-            H.264, HEVC, VP9, AV1 and MPEG-2 of 8 bits. Frames are the same, in NV12. See
-            docs/how-to/decode-on-a-gpu.md.
-        on_device: Pictures that a card has decoded stay there, for OnnxDetector and OnnxModel with the
-            provider "cuda", and for PyTorch and others (``frame.on_device``). A frame whose pixels are read
-            in another way, such as ``frame.bgr``, is copied to the host then, once. Needs
-            ``decoder="auto"`` or a card, and no ``size``.
-        exposure: Of a camera: the exposure time as a whole number, mostly of units of 0.1 ms. A number turns
-            the camera's automatic exposure off, "auto" turns it on, and None leaves the camera as it is.
-            Other sources refuse this option and the next three. ``source.exposure`` sets it at run time.
-        gain: Of a camera, likewise.
-        focus: Of a camera, likewise.
-        white_balance: Of a camera, likewise: the colour temperature in kelvins.
+            the video with the largest frames that is neither a still image nor cover art.
+        decoder_threads: Number of decoder threads. Default: the number of cores for a file, 1 for a live
+            source.
+        decoder: Where to decode a file or network stream. "cpu". "auto": on an NVIDIA GPU if possible, else
+            on the CPU; ``stats()`` and ``why()`` say which one and why. "cuda" or "cuda:1": on that GPU; if
+            that is not possible, start() raises SourceError with the reason. GPUs decode 8-bit H.264, HEVC,
+            VP9, AV1 and MPEG-2, to the same pixels, in NV12. See docs/how-to/decode-on-a-gpu.md.
+        on_device: Keeps frames decoded by a GPU in its memory, for OnnxDetector and OnnxModel with the
+            provider "cuda", and for PyTorch and others (``frame.on_device``). Reading the pixels in another
+            way, such as ``frame.bgr``, copies the frame to the host, once. Requires ``decoder="auto"`` or
+            "cuda"; cannot be combined with ``size``.
+        exposure: Of a camera: the exposure time as an integer, usually in units of 0.1 ms. A number turns
+            auto exposure off, "auto" turns it on, and None leaves the camera's setting. An error for other
+            sources, as are the next three. ``source.exposure`` sets it at run time.
+        gain: Of a camera, as for ``exposure``.
+        focus: Of a camera, as for ``exposure``.
+        white_balance: Of a camera: the colour temperature in kelvins, as for ``exposure``.
         options: Options for FFmpeg; an unknown one is an error. A camera also has ``format`` ("mjpeg",
             "yuyv", "nv12", "i420", "uyvy", "h264", "gray") and ``buffers`` ("2" to "32", default "4").
 
     Raises:
-        OptionError: The URL has no known form, or an option is out of range.
+        OptionError: The URL is not supported, or an option is out of range.
         OptionTypeError: An argument is of the wrong type.
 
     Example:
@@ -177,7 +176,7 @@ def open_once(
     decoder: str = "cpu",
     options: Mapping[str, str] | None = None,
 ) -> VideoSource:
-    """Opens like open(), but a live source without a first frame fails: it connects again only after one."""
+    """Like open(), but a live source fails if its first frame does not arrive; it reconnects only later."""
     chosen = _native.OpenOptions()
     chosen.fps = _check.optional_number("fps", fps)
     chosen.rendition = _rendition(rendition)
@@ -191,7 +190,7 @@ def open_once(
 
 def _frozen_after(value: Any) -> float | None:
     if value is None:
-        return 0.0  # the engine's word for never
+        return 0.0  # the engine's value for never
     if isinstance(value, str):
         if value == "auto":
             return None
@@ -225,11 +224,11 @@ def _url(url: Any) -> bytes:
     if isinstance(url, (str, os.PathLike)):
         text = os.fspath(url)
         if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
-            # The message does not show the URL: it may contain a password.
+            # The URL is not shown: it may contain a password.
             raise OptionError("url is not valid text: it contains unpaired surrogates")
         return _check.engine_name("url", url)
     if not isinstance(url, numbers.Integral):
-        found = type(url).__name__  # the message does not show more: it may be a URL with a password
+        found = type(url).__name__  # only the type: the value may be a URL with a password
         raise OptionTypeError(f"url must be a path, a URL or a camera's number, got a value of type {found}")
     number = int(url)
     if number < 0:

@@ -1,4 +1,4 @@
-"""Streams to media servers."""
+"""Publish: sends a stream to a media server."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -16,31 +16,32 @@ if TYPE_CHECKING:
 
 
 class Publish(NativeNode["Frame | Packet", None]):
-    """Publishes a stream to a media server: frames, or what a camera has sent. Native.
+    """Publishes a stream to a media server: encoded frames, or a camera's own packets. Native.
 
-    Below a node it encodes the node's frames. Below ``camera.packets`` it sends the camera's own pictures:
-    add() refuses ``codec``, ``crf``, ``preset``, ``keyframe_every`` and ``options``. It connects when the
-    first picture comes, and again after an outage, with pauses of 0.5 to 10 s. It sends on its own thread, so
-    neither a slow nor an absent server delays the pipeline. Pictures that were not sent are counted as
-    ``drops["lost"]`` of the node, and by their reason in ``pipeline.stats().nodes[name].publish``.
+    With a parent of frames it encodes them. With ``camera.packets`` as parent it forwards the packets: add()
+    then rejects ``codec``, ``crf``, ``preset``, ``keyframe_every`` and ``options``. It connects when the
+    first frame arrives, and reconnects after an outage, with pauses of 0.5 to 10 s. It sends on its own
+    thread, so a slow or unreachable server does not delay the pipeline. Frames that were not sent are counted
+    as ``drops["lost"]`` of the node, and by reason in ``pipeline.stats().nodes[name].publish``.
 
-    A picture that has waited longer than ``max_wait`` is left out, with all up to the newest keyframe that
-    has not. While there is no connection nothing is encoded.
+    When a frame has waited longer than ``max_wait``, it and all following frames up to the newest keyframe
+    that has not are dropped. Nothing is encoded while there is no connection.
 
     Args:
         url: "rtsp://host:8554/name" (over TCP), "rtmp://host/app/name", or for MPEG-TS "srt://host:port",
             "udp://host:port" or "tcp://host:port". "rtsps://" and "rtmps://" are encrypted.
-        codec: As for VideoFile. "auto" takes the first that FFmpeg can encode and that the servers know:
-            h264, vp8 and mpeg4 for RTSP, h264 for RTMP, h264 and mpeg4 for MPEG-TS.
+        codec: As for VideoFile. "auto" takes the first one that FFmpeg can encode of h264, vp8, mpeg4 for
+            RTSP, h264 for RTMP, and h264, mpeg4 for MPEG-TS.
         crf: As for VideoFile.
         preset: As for VideoFile.
-        keyframe_every: Seconds between two keyframes, 0.1 to 60: a viewer begins at one.
-        max_wait: Seconds for which a picture may wait to be sent, 0.1 to 60.
-        timeout: Seconds to connect, and for each picture, 0.1 to 60. Afterwards the connection is lost.
-        options: Of FFmpeg's encoder; an unknown one is an error.
+        keyframe_every: Seconds between keyframes, 0.1 to 60. A viewer has to wait for one.
+        max_wait: Maximum seconds for which a frame may wait to be sent, 0.1 to 60.
+        timeout: Timeout in seconds for connecting and for sending each frame, 0.1 to 60; then the connection
+            is considered lost.
+        options: Options for FFmpeg's encoder; an unknown one is an error.
 
     Raises:
-        OptionError: The URL or the codec is not possible, or an option is out of range.
+        OptionError: The URL or codec is not supported, or an option is out of range.
         OptionTypeError: An argument is of the wrong type.
 
     Example:
@@ -69,7 +70,6 @@ class Publish(NativeNode["Frame | Packet", None]):
         timeout: float = 5.0,
         options: Mapping[str, str] | None = None,
     ) -> None:
-        """Checks the options. Nothing is connected yet."""
         chosen = encoding("Publish()", codec, crf, preset, options) | {
             "keyframe_every": _check.number("keyframe_every", keyframe_every),
             "max_wait": _check.number("max_wait", max_wait),
@@ -83,5 +83,4 @@ class Publish(NativeNode["Frame | Packet", None]):
         return _native.publish_url(self._handle)
 
     def __repr__(self) -> str:
-        """The URL with its password masked."""
         return f"<Publish {self.url!r}>"

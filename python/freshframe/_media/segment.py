@@ -1,4 +1,4 @@
-"""The finished segments of a recording: which stay on the disk, and who is notified of them."""
+"""Finished segments of a recording, and the callback for them."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,19 +19,19 @@ class Segment:
     """A finished segment of a recording.
 
     Attributes:
-        path: Of the file, from the root on.
+        path: Absolute path of the file.
         first_pts: The pts of its first frame, in seconds. An event of the same source at ``sample.pts`` is
             ``sample.pts - segment.first_pts`` seconds after the start of the file.
-        last_pts: Of its last frame.
-        first_utc: Unix time of its first frame, as ``sample.utc``; None means unknown.
-        last_utc: Unix time of its last frame; None means unknown.
+        last_pts: The pts of its last frame, in seconds.
+        first_utc: Unix time of its first frame, as ``sample.utc``; None if unknown.
+        last_utc: Unix time of its last frame; None if unknown.
         utc_from: The clock of ``first_utc``, as ``sample.utc_from``.
-        size_bytes: The length of the file.
-        frames: How many it has.
-        damaged: How many of them have the mark ``sample.damaged``: a part of them, or of one before, was
-            lost.
-        gaps: A tuple of ``(pts, pts)``: between these two successive frames is more than a second, and more
-            than three times the usual distance.
+        size_bytes: Size of the file.
+        frames: Number of frames.
+        damaged: Number of frames with ``sample.damaged`` set, which lost data in transit or were predicted
+            from such a frame.
+        gaps: Pairs ``(pts, pts)`` of successive frames that are more than a second and more than three times
+            the usual interval apart.
     """
 
     path: str
@@ -47,7 +47,7 @@ class Segment:
 
 
 def report_segments(handle: _native.NodeHandle, path: str, on_segment: Callable[[Segment], object]) -> None:
-    """The body of a thread: calls ``on_segment`` until the recorder is closed."""
+    """Calls ``on_segment`` until the recorder is closed. Runs on its own thread."""
     while (facts := _native.next_segment(handle)) is not None:
         _report(Segment(*cast("Any", facts)), path, on_segment)
 

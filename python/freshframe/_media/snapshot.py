@@ -1,4 +1,4 @@
-"""A picture of the last seconds, with its stamp."""
+"""Snapshot: a frame that a Look returns, with its timestamps."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Snapshot:
-    """One picture of the past, with the time at which it was taken.
+    """A current or past frame, with its timestamps.
 
     Attributes:
-        source: Its name.
-        frozen_for: Seconds for which its source has shown one picture, at the question; 0: it is not frozen.
-        frame: The picture.
-        seq: As Sample.seq: of packets, their own numbers.
+        source: Name of the source.
+        frozen_for: Seconds for which the source had been frozen at the time of the request; 0 if it was not.
+        frame: The frame.
+        seq: As Sample.seq; with packets, the number of the packet.
         pts: As Sample.pts.
         captured: As Sample.captured, in seconds of ``time.monotonic()``.
         utc: As Sample.utc.
         utc_error: As Sample.utc_error.
         utc_from: As Sample.utc_from.
-        damaged: A part of it was lost on its way here.
-        gap: Seconds between it and the next picture of the answer, or now, in which the Look got no picture
-            although the stream's rate says that there should have been some; 0 means none.
+        damaged: Whether it lost data in transit.
+        gap: Seconds without frames between this one and the next of the answer (or now), although the
+            stream's frame rate would give some; 0 if there is no gap.
     """
 
     source: str
@@ -49,10 +49,9 @@ class Snapshot:
         return time.monotonic() - self.captured
 
     def __repr__(self) -> str:
-        """The source, the number, the time and the size."""
         size = f"{self.frame.width}x{self.frame.height}"
         return f"Snapshot(source={self.source!r}, seq={self.seq}, pts={self.pts:.3f}, {size})"
 
     def _repr_jpeg_(self) -> bytes:
-        """The picture for notebooks. GIL: released."""
+        """Shows the frame in notebooks. GIL: released."""
         return self.frame._repr_jpeg_()

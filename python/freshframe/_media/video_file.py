@@ -1,4 +1,4 @@
-"""The recorder of a stream in video files."""
+"""VideoFile: records a stream to video files."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _keep_bytes(name: str, value: Any) -> int | None:
 def _report(
     recorder: VideoFile, on_segment: Callable[[Segment], object], segment_every: float | None
 ) -> Callable[[], None]:
-    """The body of the thread that calls ``on_segment``."""
+    """Returns the function for the thread that calls ``on_segment``."""
     if not callable(on_segment):
         raise OptionTypeError(
             f"on_segment of a video file must be callable with a Segment, or None; got "
@@ -51,55 +51,54 @@ def _report(
 
 
 class VideoFile(NativeNode["Frame | Packet", None]):
-    """Writes frames to a video file, each at its pts. The name's suffix determines the container. Native.
+    """Writes frames to a video file, each at its pts. The file's suffix determines the container. Native.
 
-    It takes the frames of one source. Below a node with several sources, add it to ``port.of(camera)``.
-    Below ``camera.packets`` it writes what the camera has sent, bit for bit, and encodes nothing: add()
-    refuses ``codec``, ``fps``, ``crf`` and ``preset``. A file and each segment begin at a keyframe.
+    It records one source: downstream of a node with several, add it to ``port.of(camera)``. With
+    ``camera.packets`` as parent it writes the camera's packets unchanged, without encoding: add() then
+    rejects ``codec``, ``fps``, ``crf`` and ``preset``. Every file and segment starts with a keyframe.
 
     Args:
         path: For example "out.mp4".
-        codec: "h264", "h265", "vp8", "vp9", "av1", "mpeg4", "mpeg2", "mjpeg", or FFmpeg's name of
-            an encoder. "auto" takes the first of h264, vp9 and mpeg4 that the installed FFmpeg can encode and
-            the container can hold. ``.codec`` is the codec that it took. If FFmpeg cannot encode h264, the
-            log names the codec that replaces it.
-        fps: Nominal frames per second. Default: the rate of the first two frames, with MPEG-1 and MPEG-2 the
-            next higher rate that they support. There, and in AVI, the time of a frame is the nearest multiple
-            of 1 / fps.
-        crf: Constant quality, 0 (lossless) to 51 (worst): x264's scale, with any codec.
-        preset: "slow", "medium", "fast" or "fastest", with every codec that has such a choice: h264 with
-            x264, h265, vp8, vp9, av1. The others (mpeg4, mpeg2, mjpeg, h264 with OpenH264) have one speed.
-            "fast" and "fastest" are for cameras. docs/reference/encoders.md has measurements.
-        options: Options for FFmpeg's encoder and muxer; an unknown one is an error. They are the encoder's
-            own, so they depend on the codec. They precede ``crf`` and ``preset``.
-        segment_every: Length of a file in seconds, at least 1: the video continues in the next file. The name
-            then contains a number, such as "out_%05d.mp4", a time, such as
-            "rec/{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4", or both. The first number is one above the highest
-            existing one, or 1. The time is the computer's clock in UTC when the file begins, and a
-            name without a number that is taken gets "_2". So no file is replaced. Folders with a time in
-            their names are made.
-        keep_days: Before the oldest finished segment is older than this, compared with the newest one, it is
-            deleted, by the times of their last changes. The clock's own time does not count, and when the
-            clock is set by more than a minute, nothing is deleted by age for a day. Default: all stay.
-        keep_bytes: The oldest ones are deleted before all segments of the name, with the open one, take more
-            on the disk.
-        keep_free_bytes: The oldest ones are deleted before less is free on the disk. Deleted are only files
-            whose names this recorder could make: regular files of this user, never through a link below the
-            name's first part, and never the open one. A segment ``NAME`` stays, and counts, as long as a file
-            ``NAME.keep`` is beside it.
-        on_segment: Called with a Segment when one is finished, in their order, on a separate thread with the
-            GIL held: a slow call delays no recording. The thread waits for segments without the GIL. An
-            exception is logged, and the next segment follows. The end of the pipeline waits 1 s for it.
+        codec: "h264", "h265", "vp8", "vp9", "av1", "mpeg4", "mpeg2", "mjpeg", or the name of an FFmpeg
+            encoder. "auto" takes the first of h264, vp9 and mpeg4 that the installed FFmpeg can encode and
+            the container supports; ``.codec`` is the result. If FFmpeg cannot encode h264, the log names the
+            codec used instead.
+        fps: Nominal frames per second. Default: from the interval of the first two frames; for MPEG-1 and
+            MPEG-2 rounded up to a rate that they support. In these and in AVI, timestamps are rounded to
+            multiples of 1 / fps.
+        crf: Constant quality, 0 (lossless) to 51 (worst), on x264's scale for every codec.
+        preset: "slow", "medium", "fast" or "fastest", for h264 with x264, h265, vp8, vp9 and av1. Ignored by
+            the others (mpeg4, mpeg2, mjpeg, h264 with OpenH264). Use "fast" or "fastest" for cameras.
+            docs/reference/encoders.md has measurements.
+        options: Options for FFmpeg's encoder and muxer, which depend on the codec; an unknown one is an
+            error. They override ``crf`` and ``preset``.
+        segment_every: Starts a new file after this many seconds, at least 1. The name must then contain a
+            number, such as "out_%05d.mp4", a time, such as "rec/{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4", or
+            both. Numbers continue after the highest existing one. The time is the system's UTC when the file
+            is started; if a name without a number exists already, "_2" is appended. So no file is ever
+            replaced. Folders with a time in their name are created.
+        keep_days: Deletes finished segments that are this many days older than the newest one, by
+            modification time. The current time is not used, and after the clock was set by more than a
+            minute, nothing is deleted by age for a day. Default: keep all.
+        keep_bytes: Deletes the oldest segments so that all of this name, including the open one, take at most
+            this much disk space.
+        keep_free_bytes: Deletes the oldest segments so that this much disk space stays free. All three
+            options only delete regular files of this user whose names this recorder could have generated,
+            never through symlinks in the generated part of the path, and never the open file. A segment
+            ``NAME`` is kept, but counted, as long as a file ``NAME.keep`` exists.
+        on_segment: Called with each finished Segment, in order, on a separate thread with the GIL held, so a
+            slow call does not delay the recording. The thread waits for segments without the GIL. Exceptions
+            are logged. When the pipeline ends, it waits up to 1 s for the call.
 
-    The first frame replaces an existing file. Encoded frames are in the file after a second and can be
-    played, even if the process is killed or the disk is full. A pause of the source that the container has no
-    room for (MP4, MOV and TS: 6 hours, AVI: 60000 frames) ends the file, and the recording continues in the
-    next segment, or in "out_2.mp4". A WARNING reports it. Frames of another size or source begin the next
-    segment. Without ``segment_every`` they are errors.
+    An existing file is replaced when the first frame arrives. Encoded frames are written within a second and
+    can be played, even if the process is killed or the disk fills up. If the source pauses for longer than
+    the container can represent (MP4, MOV and TS: 6 hours, AVI: 60000 frames), the recording continues in the
+    next segment, or in "out_2.mp4", and a WARNING is logged. A change of frame size or source starts the next
+    segment; without ``segment_every`` it is an error.
 
     Raises:
-        OptionError: The codec or container is not possible, or an option is out of range. A later failure is
-            a NodeError.
+        OptionError: The codec or container is not supported, or an option is out of range. Failures while
+            recording are a NodeError.
         OptionTypeError: An argument is of the wrong type.
 
     Example:
@@ -129,7 +128,7 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         keep_free_bytes: float | None = None,
         on_segment: Callable[[Segment], object] | None = None,
     ) -> None:
-        """Checks the options. The first frame creates the file."""
+        """Checks the options. The file is created with the first frame."""
         self.records_to = _check.path("path", path)
         chosen = encoding("VideoFile()", codec, crf, preset, options)
         self._beside = None if on_segment is None else _report(self, on_segment, segment_every)
@@ -149,9 +148,8 @@ class VideoFile(NativeNode["Frame | Packet", None]):
 
     @property
     def codec(self) -> str:
-        """The codec that was given, or the codec that "auto" took: "h264", "vp9" or "mpeg4"."""
+        """The codec that was given, or that "auto" chose: "h264", "vp9" or "mpeg4"."""
         return self._codec
 
     def __repr__(self) -> str:
-        """Path and codec."""
         return f"<VideoFile {self.records_to!r} {self._codec}>"

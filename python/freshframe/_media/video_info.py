@@ -1,4 +1,4 @@
-"""The properties of an opened video."""
+"""VideoInfo: the properties of an opened video."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Format = Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]
-"""Layouts of a frame's samples, 8 bits each."""
+"""Pixel formats of a frame, 8 bits per component."""
 
 UtcFrom = Literal["none", "arrival", "file", "device", "camera"]
-"""The clock that the `utc` of a sample is by."""
+"""The clock that the `utc` of a sample comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +20,24 @@ class VideoInfo:
     Attributes:
         width: Pixels.
         height: Pixels.
-        fps: Frames per second, if the container has it; else None.
-        frame_count: Number of frames, if it is known; else None.
-        duration: Seconds, if it is known; else None.
+        fps: Frames per second by the container; None if unknown.
+        frame_count: Number of frames; None if unknown.
+        duration: Seconds; None if unknown.
         codec: FFmpeg's name, for example "h264".
         container: FFmpeg's name; None if the video has no container.
-        pixel_format: FFmpeg's name; None if it is not known.
-        interlaced: Whether frames have two fields woven together; they are delivered as stored. None if it is
-            not known (cameras, and a network stream before its first frame).
+        pixel_format: FFmpeg's name; None if unknown.
+        interlaced: Whether frames consist of two interleaved fields; they are not deinterlaced. None if
+            unknown (cameras, and network streams before the first frame).
         renditions: The videos of a network stream that has several, each as "640x360 h264, 800 kbit/s"; else
-            empty. open() has an option to choose one.
+            empty. ``open(rendition=)`` chooses one.
         streams: The videos of a file that has several, each with the index of its stream, as
             "1: 640x360 h264, 900 frames", "2: 320x240 mjpeg, still" or "3: 600x600 png, cover"; else empty.
             ``open(stream=)`` chooses one.
-        client: Who speaks RTSP with the server, "freshframe" or "ffmpeg"; None for other sources.
-        ends_by: The end of a picture in RTSP that freshframe reads: "marker", its last packet, or
-            "timestamp", the first packet of the next one, which makes pictures one frame interval older. None
-            for other sources. It may change while the source runs, as the camera's markers are found true or
-            false.
+        client: The RTSP implementation in use, "freshframe" or "ffmpeg"; None for other sources.
+        ends_by: How freshframe's RTSP client detects the end of a frame: by "marker", the RTP marker bit of
+            its last packet, or by "timestamp", the first packet of the next frame, which adds one frame
+            interval of latency. None for other sources. May change while the source runs, as it finds out
+            whether the camera's marker bits can be trusted.
     """
 
     width: int

@@ -1,4 +1,4 @@
-"""A source of decoded frames, and the source of its packets."""
+"""VideoSource, a source of decoded frames, and the source of its packets."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class _Setting(property):
-    """A setting of a camera, as an attribute of its source."""
+    """A camera setting, such as exposure, as an attribute of the source."""
 
     def __init__(self, name: str, what: str) -> None:
-        """Makes the attribute `name`, which is `what`."""
+        """Creates the attribute `name`; `what` is its docstring."""
 
         def get(source: VideoSource) -> int | Literal["auto"]:
             source._need_camera(name)
@@ -53,15 +53,15 @@ class _Setting(property):
 
 
 class VideoSource(NativeSource["Frame"]):
-    """A source of decoded frames, made by freshframe.open().
+    """A source of decoded frames; create one with freshframe.open().
 
-    A program either adds it to a pipeline or loops over it: ``with source:``, ``for sample in source``,
-    ``async for``. The loop is the same as over freshframe.stream() with this source alone. The first attempt
-    to open the source must succeed, unless ``reconnect=True``. Later outages are waited for. While the body
-    of the loop works, a camera drops older frames, which ``sample.dropped`` counts, and a file waits.
+    Either add it to a pipeline or loop over it: ``with source:``, ``for sample in source``, ``async for``.
+    The loop is the same as over freshframe.stream() with only this source. The first attempt to open the
+    source must succeed, unless ``reconnect=True``; later outages are waited out. While the loop body runs, a
+    camera drops older frames, counted in ``sample.dropped``, and a file waits.
 
-    In a ``with`` block every loop continues where the loop before was left, and the end closes the source.
-    Without ``with`` a source has one loop, whose end closes it.
+    In a ``with`` block each loop continues where the previous one stopped, and leaving the block closes the
+    source. Without ``with``, a source can be looped over once; the end of the loop closes it.
     """
 
     def _freshframe_contract(self) -> Contract:
@@ -76,14 +76,14 @@ class VideoSource(NativeSource["Frame"]):
     def __init__(self, url: bytes, options: _native.OpenOptions) -> None:
         """Called by freshframe.open()."""
         handle = _native.make_video_source(url, options)
-        # Frames of files and of cameras of this machine are never damaged.
+        # Frames of files and local cameras are never damaged.
         self._marks_damage = options.damaged == "mark" and _native.is_network_stream(handle)
         self._may_wait = options.reconnect is None
         self.live = handle.live
         self._handle = handle
 
     def _must_open(self) -> None:
-        """Makes the source, which is about to be added for a loop, fail unless its first frame comes."""
+        """Makes start() fail unless the first frame arrives. Called before the source is added for a loop."""
         if self._may_wait and not self._handle.added:
             _native.need_first_frame(self._handle)
 
@@ -108,11 +108,11 @@ class VideoSource(NativeSource["Frame"]):
             )
 
     def _packets(self) -> PacketSource:
-        """The source of its packets, for Port.packets."""
+        """Returns a source of its packets. Called by Port.packets."""
         return PacketSource(self)
 
     def _wake(self, seconds: float | None, pts: float | None) -> None:
-        """For Port.wake."""
+        """Decodes all frames for a while. Called by Port.wake()."""
         _native.wake(self._handle, seconds, pts)
 
     @property
@@ -145,7 +145,7 @@ class VideoSource(NativeSource["Frame"]):
 
 
 class PacketSource(NativeSource["Packet"]):
-    """The source of ``camera.packets``."""
+    """The source of ``camera.packets``: the camera's encoded packets."""
 
     def _freshframe_contract(self) -> Contract:
         return Contract(types=(None, _native.Packet))
@@ -157,7 +157,7 @@ class PacketSource(NativeSource["Packet"]):
 
 
 def camera_value(name: str, value: Any) -> str:
-    """Returns a setting as the engine takes it."""
+    """Returns a camera setting as a string for the engine."""
     if isinstance(value, str) and value == "auto":
         return value
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
