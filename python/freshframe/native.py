@@ -280,8 +280,8 @@ def numba(
         OptionError: An option is out of range, numba cannot compile the function, it writes into ``pixels``,
             returns a value that nothing reads, or would take the GIL (``print``, object mode,
             ``parallel=True``).
-        OptionTypeError: An option is of the wrong type, or the function has no parameter ``out``. GIL: held
-    while compiling; the function never holds it.
+        OptionTypeError: An option is of the wrong type, or the function has no parameter ``out``.
+    GIL: held while compiling; the function never holds it.
     """
     options = _options("function", out, format, dtype, max_rows, state)
 

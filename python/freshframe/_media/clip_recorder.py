@@ -95,7 +95,7 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
             StateError: The pipeline has not started, or this is a forked child.
             FreshframeError: The file cannot be created, another recorder is writing it, a source of this
                 process is reading it, or the container does not support the codec of the camera's packets.
-                GIL: released.
+        GIL: released.
         """
         _native.save_clip(
             self._handle, _check.path("path", path), None if pts is None else _check.number("pts", pts)

@@ -90,7 +90,8 @@ class Look(NativeNode["Frame | Packet", None]):
             max_age: Maximum age in seconds; None means no limit.
 
         Raises:
-            StaleFrameError: There is no frame, or the newest one is too old. GIL: released while waiting.
+            StaleFrameError: There is no frame, or the newest one is too old.
+        GIL: released while waiting.
         """
         limit = None if max_age is None else _check.number("max_age", max_age)
         found = self._snapshots([0.0], exact=True)
@@ -110,7 +111,8 @@ class Look(NativeNode["Frame | Packet", None]):
 
         Raises:
             OptionError: ``seconds`` is below 0.
-            StaleFrameError: No frame that old is kept. GIL: released while waiting.
+            StaleFrameError: No frame that old is kept.
+        GIL: released while waiting.
         """
         age = _check.number("seconds", seconds)
         if age < 0:

@@ -120,7 +120,8 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
             OptionError: An input is missing, unknown or has the wrong shape.
             OptionTypeError: An input is not an array of numbers.
             FreshframeError: ONNX Runtime could not run the model; the message says why.
-            StateError: This is a forked child of the process that loaded the model. GIL: released.
+            StateError: This is a forked child of the process that loaded the model.
+        GIL: released.
         """
         wanted = self.inputs
         given = inputs if isinstance(inputs, Mapping) else {wanted[0].name: inputs}
