@@ -1,2 +1,2 @@
-"""A pipeline that runs: its start, its runners, its readers and its end."""
+"""Running a pipeline: start, threads, readers and shutdown."""
 # SPDX-License-Identifier: Apache-2.0

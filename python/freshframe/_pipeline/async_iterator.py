@@ -23,9 +23,10 @@ _awaited: weakref.WeakSet[Reader[Any]] = weakref.WeakSet()
 
 
 class ReaderIterator:
-    """Takes samples as they arrive. One wake-up of the loop serves any number. Cancelling loses no sample.
+    """Takes samples as they arrive. One wake-up of the event loop may deliver any number. Safe to cancel.
 
-    It ends when SIGINT or SIGTERM arrives, also while no sample comes: a server waits for its handlers then.
+    It also ends on SIGINT or SIGTERM, even while no sample arrives, because a server then waits for its
+    handlers to finish.
     """
 
     def __init__(self, reader: Reader[Any]) -> None:
@@ -37,14 +38,14 @@ class ReaderIterator:
         interrupts.follow(self)
 
     def end(self) -> None:
-        """Ends it soon, from a signal's handler."""
+        """Makes the iterator end soon. Called from a signal handler."""
         self._ended = True
         if self._wait is not None:
             loop, wake = self._wait
             loop.call_soon_threadsafe(wake)
 
     def _check_later(self, loop: AbstractEventLoop, ready: Future[None]) -> None:
-        interrupts.look()  # the program may have set another handler since
+        interrupts.look()  # the program may have installed another handler since
 
         def check() -> None:
             try:
@@ -61,12 +62,13 @@ class ReaderIterator:
         return self
 
     async def __anext__(self) -> Sample[Any]:
-        """The next sample.
+        """Returns the next sample.
 
         Raises:
-            StopAsyncIteration: The stream has ended, or the program was asked to end.
+            StopAsyncIteration: The stream has ended, or a signal asked the program to end.
             NodeError: A node failed.
-            StalledError: No sample moves because another reader with a blocking queue is not read.
+            StalledError: The pipeline is stuck because nobody reads from another reader with a blocking
+                queue.
         """
         while True:
             if self._ended:
@@ -102,7 +104,7 @@ class ReaderIterator:
         self._check_later(loop, ready)
         _awaited.add(self._reader)
         self._wait = loop, wake
-        if self._ended:  # by a signal since __anext__() has looked
+        if self._ended:  # by a signal that arrived since the check in __anext__()
             wake()
         try:
             await ready

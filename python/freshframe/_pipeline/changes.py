@@ -1,4 +1,4 @@
-"""The changes of a pipeline's graph: before the start, and while it runs."""
+"""Changes the graph of a pipeline, before start() and while it runs."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -31,25 +31,24 @@ if TYPE_CHECKING:
     from .runners import Runners
 
 
-_PATIENCE = 1.0  # seconds for the close() of a node whose add() has raised
+_PATIENCE = 1.0  # seconds to wait for close() of a node whose add() failed
 
 
 class WorkerPlans:
-    """The plans of one pipeline. The first one loads cloudpickle: few programs have worker processes."""
+    """Creates plans for the worker processes of a pipeline. Imports cloudpickle on first use."""
 
     def __init__(self) -> None:
-        """No plan yet."""
         self._recipes: Recipes | None = None
 
     @property
     def definitions(self) -> Definitions | None:
-        """The classes that the workers have; None means no node has workers."""
+        """Classes sent to the workers, which their results need; None if no node has workers."""
         return None if self._recipes is None else self._recipes.definitions
 
     def of(
         self, node: Any, process: bool | Process, batch: Batch | None
     ) -> Callable[[], _native.ProcessPlan]:
-        """Checks ``process=`` of a node now. The call that is returned pickles the node."""
+        """Checks ``process=`` of a node. The returned function pickles the node."""
         with fork.explaining(), fork.loading():
             import cloudpickle  # noqa: F401, PLC0415  (pickling uses it)
 
@@ -61,7 +60,7 @@ class WorkerPlans:
 
 
 def _adopted(node: Any) -> Any:
-    """The node, or the node that an extension module's object implements."""
+    """Returns the node, or the node that an extension module's object provides."""
     if not hasattr(type(node), "__freshframe_node__"):
         return node
     with fork.explaining(), fork.loading():
@@ -71,17 +70,16 @@ def _adopted(node: Any) -> Any:
 
 
 class Changes:
-    """Does the work of Pipeline's verbs for its graph. Thread-safe."""
+    """Implements the methods of Pipeline that change its graph. Thread-safe."""
 
     __slots__ = ("_engine", "_graph", "_latest", "_plans", "_runners")
 
     def __init__(self, engine: _native.Engine, graph: Graph, runners: Runners, plans: WorkerPlans) -> None:
-        """Makes the changes of one pipeline."""
         self._engine = engine
         self._graph = graph
         self._runners = runners
         self._plans = plans
-        self._latest: dict[int, int] = {}  # by thread, the node that it has added last
+        self._latest: dict[int, int] = {}  # thread id -> the node that it added last
 
     def add(
         self,
@@ -95,7 +93,7 @@ class Changes:
         queue: Queue | None,
         **options: Any,
     ) -> Port[Any]:
-        """Does the work of Pipeline.add()."""
+        """Implements Pipeline.add()."""
         if isinstance(node, Port):
             raise OptionTypeError(
                 f"add() has the node first and then its parent, add(node, parent): got the port "
@@ -139,10 +137,10 @@ class Changes:
         merges: bool,
         plan: Callable[[], _native.ProcessPlan] | None,
     ) -> Port[Any]:
-        """Does the work of Graph.add(). While the pipeline runs, it also starts the node and waits for it."""
+        """Calls Graph.add(). While the pipeline runs, also starts the node and waits for it."""
         first, thread = self._engine.next_number, threading.get_ident()
         if self._engine.started:
-            self._graph.forget_removed()  # nodes that have failed, and went by themselves
+            self._graph.forget_removed()  # nodes that failed and were removed by the engine
         try:
             port, added = self._graph.add(
                 node, ports, options, batch=batch, joined=joined, merges=merges, plan=plan
@@ -151,7 +149,7 @@ class Changes:
                 self._finish_add(added)
         except BaseException:  # even from a signal handler, at any point
             for index in self._engine.added_from(first):
-                if self._engine.started or not self._graph.has_port(index):  # unless the handler has added it
+                if self._engine.started or not self._graph.has_port(index):  # unless the handler added it
                     self._give_up(index)
             raise
         self._latest[thread] = added  # no signal handler can run between the end of `try` and this
@@ -171,23 +169,23 @@ class Changes:
         self._graph.forget(index)
         deadline = time.monotonic() + _PATIENCE
         while index in self._engine.node_numbers() and time.monotonic() < deadline:
-            time.sleep(0.001)  # its thread closes it
+            time.sleep(0.001)  # the node's thread is closing it
 
     def undo_add(self) -> None:
-        """Removes the node that this thread added last: the caller of add() will never get its port."""
+        """Removes the node that this thread added last: the caller of add() will not receive its port."""
         index = self._latest.pop(threading.get_ident(), None)
         if index is None:
             return
         if not self._engine.started:
             return self._give_up(index)
-        with contextlib.suppress(FreshframeError):  # the handler's exception is raised
+        with contextlib.suppress(FreshframeError):  # the handler's exception takes precedence
             self._engine.remove(index, False, _PATIENCE)
         self._graph.forget_removed()
 
     def reader(
         self, ports: Any, *, queue: Any, name: Any, frames: Any, join: Any, max_rate: Any
     ) -> Reader[Any]:
-        """Does the work of Pipeline.reader()."""
+        """Implements Pipeline.reader()."""
         label = wiring.checked_name(name) or "reader"
         if join is not None:
             wiring.checked_join(join)
@@ -209,7 +207,7 @@ class Changes:
         max_age: float | None,
         max_rate: float | None,
     ) -> None:
-        """Does the work of Pipeline.connect()."""
+        """Implements Pipeline.connect()."""
         target, source = self._both(child, parent, "connect")
         self._engine.connect(
             find_index(target),
@@ -220,24 +218,24 @@ class Changes:
         )
 
     def disconnect(self, child: Any, parent: Any) -> None:
-        """Does the work of Pipeline.disconnect()."""
+        """Implements Pipeline.disconnect()."""
         target, source = self._both(child, parent, "disconnect")
         self._engine.disconnect(find_index(target), ends([source])[0])
 
     def set_max_wait(self, part: Any, max_wait: Any) -> None:
-        """Does the work of Pipeline.set_max_wait()."""
+        """Implements Pipeline.set_max_wait()."""
         port = own_port(part, "set_max_wait() needs", self._engine)
         self._engine.set_max_wait(find_index(port), _check.number("max_wait of a batch", max_wait))
 
     def replace(self, part: Any, node: Any, timeout: float) -> None:
-        """Does the work of Pipeline.replace()."""
+        """Implements Pipeline.replace()."""
         port = own_port(part, "replace() needs", self._engine)
         node = _adopted(node)
         loops.expect_unlooped(node)
         self._graph.replace(port, node, timeout, self._runners.start_later)
 
     def remove(self, part: Any, drain: bool, timeout: float) -> Stats | None:
-        """Does the work of Pipeline.remove()."""
+        """Implements Pipeline.remove()."""
         if isinstance(part, _native.Reader):
             raise OptionTypeError(
                 f"remove() needs the port of a node, got {part!r}: reader.close() takes a reader out of the "

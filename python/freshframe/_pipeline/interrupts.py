@@ -1,4 +1,4 @@
-"""`async for` over a reader ends where a server handles Ctrl-C and waits for its handlers."""
+"""Ends `async for` loops over readers on Ctrl-C if a server handles the signal and waits for its handlers."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,34 +13,34 @@ from typing import Protocol
 
 _SIGINT = int(signal.SIGINT)
 _SIGTERM = int(signal.SIGTERM)
-# The interpreter's own function: signal.getsignal() looks up a member of an enumeration, which takes longer.
+# The C function: signal.getsignal() also looks up an enum member, which is slower.
 _handler_of: Callable[[int], object] = importlib.import_module("_signal").getsignal
-_settled: tuple[object, object] = (None, None)  # handlers that need nothing more
+_settled: tuple[object, object] = (None, None)  # handlers that are already wrapped or need no wrapping
 
 
 class Endable(Protocol):
     """An iterator that waits in an event loop."""
 
     def end(self) -> None:
-        """Ends it soon. Called from a signal's handler."""
+        """Makes it end soon. Called from a signal handler."""
 
 
-# The key is id(). A signal's handler may come while another thread adds one: it takes all in one step.
+# Keyed by id(). A signal handler may run while another thread adds one, so it copies all in one operation.
 _waiting: weakref.WeakValueDictionary[int, Endable] = weakref.WeakValueDictionary()
 
 
 def follow(iterator: Endable) -> None:
     """Ends the iterator when SIGINT or SIGTERM arrives and the program handles it.
 
-    A server such as uvicorn only notes the signal and waits for its handlers, which wait for the next sample.
-    Without a handler, or with asyncio's own, the signal ends them anyway.
+    A server such as uvicorn only records the signal and waits for its request handlers, which may be waiting
+    for the next sample. Without a handler, or with asyncio's own, the signal ends them anyway.
     """
     _waiting[id(iterator)] = iterator
     look()
 
 
 def look() -> None:
-    """Follows the handlers that the program has set since. Called at each wait, so it must cost little."""
+    """Wraps handlers that the program has installed since. Called at each wait, so it must be cheap."""
     global _settled  # noqa: PLW0603  (the handlers belong to the process)
     of_int, of_term = _settled
     if _handler_of(_SIGINT) is of_int and _handler_of(_SIGTERM) is of_term:
@@ -55,15 +55,15 @@ def look() -> None:
 
 
 def _ends_the_program(handler: Callable[..., object]) -> bool:
-    """Whether it raises or cancels, or is wrapped already."""
+    """Whether the handler raises or cancels anyway, or is wrapped already."""
     if isinstance(handler, _Handler) or handler is signal.default_int_handler:
         return True
-    owner = getattr(getattr(handler, "func", None), "__self__", None)  # the runner, for asyncio.Runner
+    owner = getattr(getattr(handler, "func", None), "__self__", None)  # set for asyncio.Runner
     return type(owner).__module__.startswith("asyncio.")
 
 
 class _Handler:
-    """Ends all iterators, then does what the handler before it does."""
+    """Signal handler that ends all iterators, then calls the handler it replaced."""
 
     def __init__(self, before: Callable[..., object]) -> None:
         self._before = before

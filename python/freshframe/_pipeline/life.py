@@ -1,4 +1,4 @@
-"""The owners of running pipelines, and the end of pipelines when the interpreter exits."""
+"""Keeps running pipelines alive, and stops them when the interpreter exits."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,17 +19,17 @@ from .._interpreter import exit_hooks, fork, log
 from .._interpreter.locks import held
 from .._interpreter.log import logger
 
-_PATIENCE = 5.0  # seconds from the failure that a call has to raise it
+_PATIENCE = 5.0  # seconds that a call has to raise a failure before it is logged
 
 
 def seconds_left(engine: _native.Engine) -> float | None:
-    """Returns the seconds until the failure is to be logged; None if nothing else reports it."""
+    """Returns the seconds until the failure is logged; None if a call has raised it or nothing failed."""
     since = None if engine.forked else engine.unreported_since
     return None if since is None else since + _PATIENCE - time.monotonic()
 
 
 def report_unraised(name: str, engine: _native.Engine) -> None:
-    """Logs the failure of a pipeline unless a call has raised it. Once; calls still raise it."""
+    """Logs the failure of a pipeline once, unless a call has raised it. Later calls still raise it."""
     try:
         engine.raise_unreported()
     except Exception as error:
@@ -37,43 +37,43 @@ def report_unraised(name: str, engine: _native.Engine) -> None:
             "pipeline %r failed, and no call has raised it: %s",
             name,
             error,
-            exc_info=error.with_traceback(None),  # without the traceback: its cause has the node's
+            exc_info=error.with_traceback(None),  # no traceback: the cause has that of the node
         )
 
 
 _EXIT_TIMEOUT = 5.0  # seconds that nodes have to finish when the interpreter exits
 
 _DEFAULT_NAME = "pipeline"
-_MANY = 8  # running pipelines without a name
+_MANY = 8  # from this many running unnamed pipelines on, the log warns
 
 
 class Running(NamedTuple):
-    """A started pipeline: what is needed here to keep it alive and to end it."""
+    """A started pipeline: what is needed to keep it alive and to stop it."""
 
     name: str
     engine: _native.Engine
-    stop: Callable[[float | None], None]  # stop() of the Pipeline, which it keeps alive
+    stop: Callable[[float | None], None]  # the Pipeline's stop(), a bound method that keeps it alive
 
 
-# Guards the names below, and whether the log's thread runs. A pending call of the interpreter takes it, at
-# any point of the main thread: so it is reentrant, and no code logs, joins or calls a program's code while it
-# is held.
+# Guards the variables below, and whether the log's thread runs. Reentrant, because a pending call of the
+# interpreter may take it at any point of the main thread. While it is held, do not log, join, or call user
+# code.
 _lock = threading.RLock()
 _running: dict[_native.Engine, Running] = {}
-_leaving: set[_native.Engine] = set()  # those of _running that their own loop stopped
+_leaving: set[_native.Engine] = set()  # those in _running whose own loop has stopped them
 _threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 _exiting = False
 
-# Called with each pipeline that starts, on the thread that starts it, without the lock: they only note it.
+# Called for each pipeline that starts, on the starting thread, without the lock. They must not do real work.
 at_start: list[Callable[[Running], None]] = []
 
 
 def keep(started: Running) -> None:
-    """A started pipeline is kept alive until it has ended, as threading.Thread is.
+    """Keeps a started pipeline alive until it has ended, like threading.Thread.
 
-    If it fails, it is kept until the failure was raised or logged.
+    If it fails, it is kept until the failure has been raised or logged.
     """
-    named = started.name != _DEFAULT_NAME or hasattr(sys, "ps1")  # a cell of a notebook that runs again
+    named = started.name != _DEFAULT_NAME or hasattr(sys, "ps1")  # a notebook cell that is executed again
     with held(_lock):
         _discard_ended()
         same = sum(
@@ -82,7 +82,7 @@ def keep(started: Running) -> None:
         )
         _running[started.engine] = started
         log.start(_report_overdue)
-    for note in tuple(at_start):  # the notes of this moment
+    for note in tuple(at_start):  # a copy, as the list may change
         note(started)
     if not named and same + 1 == _MANY:
         logger.warning(
@@ -100,7 +100,7 @@ def keep(started: Running) -> None:
 
 
 def free_name(wanted: str) -> str:
-    """The name, with a number if a pipeline that runs has it."""
+    """Returns the name, with a number appended if a running pipeline has it."""
     with held(_lock):
         taken = {other.name for other in _running.values() if _runs(other.engine)}
     names = itertools.chain([wanted], (f"{wanted} ({number})" for number in itertools.count(2)))
@@ -108,9 +108,9 @@ def free_name(wanted: str) -> str:
 
 
 def leave(engine: _native.Engine) -> None:
-    """Requests a stop without waiting: a loop over its samples was left.
+    """Requests a stop without waiting. Called when a loop over the samples is left.
 
-    The garbage collector may call it on the very thread that keep() waits for, so it takes no lock.
+    Must not take a lock: the garbage collector may call it on a thread that holds it.
     """
     if engine in _running:
         _leaving.add(engine)
@@ -118,14 +118,14 @@ def leave(engine: _native.Engine) -> None:
 
 
 def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
-    """Starts a Python node's thread; the exit waits for it.
+    """Starts a Python node's thread. The interpreter's exit waits for it.
 
-    No lock is held while it starts: a signal's handler or a finalizer may run then, and wait for nodes that
-    other threads are just starting.
+    No lock is held meanwhile: a signal handler or finalizer may run then and wait for nodes that other
+    threads are starting.
 
     Raises:
-        StateError: The interpreter exits: a thread that begins now could not get the GIL any more. Or this
-            thread was interrupted where no other can begin.
+        StateError: The interpreter is exiting, so that the thread could not get the GIL any more. Or this is
+            a signal handler or finalizer that interrupted Thread.start(), see interrupts_a_start().
     """
     if interrupts_a_start():
         raise StateError(
@@ -140,23 +140,23 @@ def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
     try:
         thread.start()
     except (RuntimeError, KeyError, MemoryError) as error:
-        if error.__context__ is not None:  # a handler's exception, which start() has masked with another one
+        if error.__context__ is not None:  # a signal handler's exception, masked by one of start()
             raise error.__context__ from None
-        _threads.discard(thread)  # it can't be started
+        _threads.discard(thread)  # it could not be started
         raise
 
 
 def interrupts_a_start() -> bool:
-    """Whether this thread holds the lock of `threading` that each thread needs at its start and at its end.
+    """Whether this thread holds the lock of `threading` that each thread needs to start and to end.
 
-    So it is the handler of a signal or a finalizer, which has interrupted Thread.start() or its like.
+    That is the case in a signal handler or finalizer that has interrupted Thread.start() or similar.
     """
     is_owned = getattr(getattr(threading, "_active_limbo_lock", None), "_is_owned", None)
     return is_owned is not None and bool(is_owned())
 
 
 def forget_stopped() -> None:
-    """A pipeline has been stopped: as forget_ended(), and waits for the log's last lines."""
+    """Drops engines after stop(): like forget_ended(), and waits until their last log lines are written."""
     with held(_lock):
         _discard_ended()
         idle = None if _running else log.leave()
@@ -164,7 +164,7 @@ def forget_stopped() -> None:
 
 
 def stop_all(timeout: float) -> None:
-    """Does the work of Pipeline.stop_all()."""
+    """Implements Pipeline.stop_all()."""
     pipelines = _all_running()
     for pipeline in pipelines:
         pipeline.engine.request_stop()
@@ -176,7 +176,7 @@ def stop_all(timeout: float) -> None:
 
 
 def _stopped(pipeline: Running, deadline: float) -> list[str]:
-    """Stops it; returns the names of the nodes that are still busy at the deadline."""
+    """Stops a pipeline; returns the names of the nodes that are still busy at the deadline."""
     try:
         pipeline.stop(None if deadline == math.inf else max(0.0, deadline - time.monotonic()))
     except StopTimeoutError as error:
@@ -185,13 +185,13 @@ def _stopped(pipeline: Running, deadline: float) -> list[str]:
 
 
 def forget_ended() -> None:
-    """Drops engines that have ended by themselves. Never waits, because a pending call runs it anywhere.
+    """Drops engines that have ended by themselves. Must never block, as a pending call may run it anywhere.
 
-    If another thread holds the lock, the next pipeline that starts or stops does it.
+    If another thread holds the lock, the next pipeline to start or stop does it.
     """
     taken: list[bool] = []
     try:
-        taken += map(_lock.acquire, (False,))  # one step, as in log.drain()
+        taken += map(_lock.acquire, (False,))  # atomic with respect to signal handlers, as in log.drain()
         if taken[0]:
             _discard_ended()
             if not _running:
@@ -208,7 +208,7 @@ def _all_running() -> list[Running]:
 
 
 def describe_state(engine: _native.Engine) -> str:
-    """For the text of a pipeline, which must not raise in a forked child either."""
+    """Returns the state for Pipeline's repr; must not raise in a forked child."""
     if engine.forked:
         return "of the parent of this forked process"
     return "ended" if engine.ended else "running" if engine.started else "new"
@@ -219,7 +219,7 @@ def _runs(engine: _native.Engine) -> bool:
 
 
 def _discard_ended() -> None:
-    """Drops all engines unless their failure has yet to be raised or logged."""
+    """Drops all engines except those whose failure has yet to be raised or logged."""
     for engine in list(_running):
         if not engine.forked and engine.ended and seconds_left(engine) is None:
             _running.pop(engine, None)
@@ -227,7 +227,7 @@ def _discard_ended() -> None:
 
 
 def _report_overdue() -> float | None:
-    """Runs on the log's thread. Returns the seconds until the next failure is overdue; None without one."""
+    """Logs overdue failures, on the log's thread. Returns the seconds until the next one is due, or None."""
     with held(_lock):
         left = [(seconds_left(each.engine), each) for each in _running.values()]
     for seconds, each in left:
@@ -238,19 +238,20 @@ def _report_overdue() -> float | None:
 
 
 def join_others(threads: Iterable[threading.Thread]) -> None:
-    """Waits for the ends of other threads whose work is done, at most a second for each."""
-    if interrupts_a_start():  # none of them can end before the caller has returned
+    """Waits for other threads whose work is done, at most one second each."""
+    if interrupts_a_start():  # they cannot end before the caller has returned
         return
     for thread in list(threads):
-        # The number decides: where threading is replaced, a foreign thread has its starter's, and never ends.
+        # Compare the id: with a patched `threading`, a foreign thread may look like its starter, and never
+        # ends.
         if thread.is_alive() and thread.ident != threading.get_ident():
             thread.join(1.0)
 
 
 def _await_begins(deadline: float) -> None:
-    """Waits for threads that other threads of the program are just starting.
+    """Waits for threads that other threads are just starting.
 
-    A thread that begins when the interpreter has freed its threads' states crashes (seen with CPython 3.11).
+    A thread that starts after the interpreter has freed the thread states crashes (seen with CPython 3.11).
     """
     while any(thread.ident is None for thread in list(_threads)) and time.monotonic() < deadline:
         time.sleep(0.001)
@@ -261,7 +262,7 @@ def _join_log_thread(logging_thread: threading.Thread | None) -> None:
 
 
 def _forked() -> None:
-    """The parent's threads do not exist in the child, and have not released their locks there."""
+    """Replaces locks in a forked child: the parent's threads do not exist there and cannot release them."""
     global _lock, _threads
     _lock, _threads = threading.RLock(), weakref.WeakSet()
     _native.let_leaks_pass()
@@ -289,15 +290,15 @@ def _stop_all() -> None:
         report_unraised(pipeline.name, pipeline.engine)
     _await_begins(max(deadline, time.monotonic() + 0.5))
     if not busy:
-        join_others(_threads)  # their last steps need the GIL, which no thread gets any more
+        join_others(_threads)  # their last steps need the GIL, which will soon be unavailable
     log.drain(last=True)
     _native.collect_log(False)
     _join_log_thread(log.leave())
-    if busy or threading.active_count() > 1:  # a daemon thread of the program never drops its references
+    if busy or threading.active_count() > 1:  # a daemon thread never drops its references
         _native.let_leaks_pass()
     if busy:
         return
     _running.clear()
     ours = (threading.main_thread(), *_threads)
     if all(thread in ours or log.is_thread(thread) for thread in threading.enumerate()):
-        _native.forget_classes()  # otherwise such a thread may be in a call that needs them
+        _native.forget_classes()  # otherwise a daemon thread may be in a call that needs them

@@ -1,4 +1,4 @@
-"""The views of a pipeline. The modules are loaded at first use: many programs use none."""
+"""Implements the methods that observe a Pipeline. Imports modules on first use, as few are needed."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def stats(engine: _native.Engine) -> Stats:
-    """A snapshot."""
+    """Takes a snapshot of the statistics."""
     with fork.explaining(), fork.loading():
         from .._look.engine_stats import make_stats  # noqa: PLC0415
 
@@ -28,7 +28,7 @@ def stats(engine: _native.Engine) -> Stats:
 
 
 def why(engine: _native.Engine) -> Why:
-    """Does the work of Pipeline.why()."""
+    """Implements Pipeline.why()."""
     with fork.explaining(), fork.loading():
         from .._look.why import make_why  # noqa: PLC0415
 
@@ -36,16 +36,16 @@ def why(engine: _native.Engine) -> Why:
 
 
 def prepare() -> None:
-    """Before a pipeline runs whose program calls remove(): a signal's handler may call it at any point.
+    """Imports modules early for a program that calls remove(): a signal handler may call it at any point.
 
-    In the middle of the import it would get an ImportError.
+    In the middle of the import, it would get an ImportError.
     """
     with fork.explaining(), fork.loading():
         from .._look import engine_stats  # noqa: F401, PLC0415
 
 
 def books(gone: _native.Stats) -> Stats | None:
-    """The last statistics of what remove() has removed; None means nothing."""
+    """Returns the final statistics of what remove() has removed; None if nothing."""
     if not (gone.nodes or gone.edges):
         return None
     with fork.explaining(), fork.loading():
@@ -55,7 +55,7 @@ def books(gone: _native.Stats) -> Stats | None:
 
 
 def report(engine: _native.Engine) -> Report:
-    """The report of a run that has ended."""
+    """Returns the report of a run that has ended."""
     with fork.explaining(), fork.loading():
         from .._look.engine_stats import make_report  # noqa: PLC0415
 
@@ -63,7 +63,7 @@ def report(engine: _native.Engine) -> Report:
 
 
 def end_run(engine: _native.Engine, graph: Graph, *, is_reported: bool) -> None:
-    """Recorders keep their files if the run is complete. Logs the others unless run() reports why."""
+    """Finalizes recorders' files if the run is complete. Logs discarded files unless run() reports them."""
     missing = graph.end_run(lambda: report(engine).complete)
     if missing and not is_reported:
         logger.warning(
@@ -79,7 +79,7 @@ def wait_with_progress(
     progress: Literal[True] | Callable[[Progress], None],
     interval: float,
 ) -> None:
-    """Waits with `wait`, and shows the progress each `interval` seconds."""
+    """Calls `wait` until it returns true, and shows the progress every `interval` seconds."""
     with fork.explaining(), fork.loading():
         from .._look.progress import report_progress  # noqa: PLC0415
 
@@ -97,7 +97,7 @@ def serve(
     looks_per_minute: float,
     origins: str | Sequence[str],
 ) -> Dashboard:
-    """Does the work of Pipeline.serve()."""
+    """Implements Pipeline.serve()."""
     with fork.explaining(), fork.loading():
         from .._look import dashboard  # noqa: PLC0415
 
@@ -108,7 +108,7 @@ def serve(
 
 
 def find_dashboard(engine: _native.Engine) -> Dashboard | None:
-    """The dashboard that serves it."""
+    """Returns the dashboard that serves the pipeline, if any."""
     with fork.explaining(), fork.loading():
         from .._look import dashboard  # noqa: PLC0415
 
@@ -116,7 +116,7 @@ def find_dashboard(engine: _native.Engine) -> Dashboard | None:
 
 
 def html(name: str, engine: _native.Engine) -> str:
-    """The graph as a drawing, and a link to the dashboard."""
+    """Returns the graph as an HTML drawing, with a link to the dashboard."""
     with fork.explaining(), fork.loading():
         from .._look import drawing  # noqa: PLC0415
 

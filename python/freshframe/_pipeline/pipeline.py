@@ -1,4 +1,4 @@
-"""The graph: add nodes, take readers, start, wait, stop."""
+"""Pipeline: add nodes, create readers, start, wait, stop."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -35,17 +35,17 @@ class Pipeline(RunByWith):
     """A graph of nodes, each on its own thread. Runs once.
 
     Args:
-        name: For messages.
-        stall_timeout: Seconds without movement after which run() and wait() raise StalledError; None: never.
-        max_held_bytes: Bytes of picture memory that Python may hold outside the engine before reading a
-            sample raises FramesHeldError.
-        max_device_bytes: Bytes of pictures on graphics cards. The default is a quarter of the free memory.
-        keep_running: It does not end with its last source, and may start without any. run() and wait() then
-            return after stop() only.
+        name: Name for messages.
+        stall_timeout: Seconds without progress after which run() and wait() raise StalledError; None: never.
+        max_held_bytes: Bytes of frame memory that Python may hold outside the engine; reading another sample
+            then raises FramesHeldError.
+        max_device_bytes: Limit in bytes for frames in GPU memory. Default: a quarter of the free memory.
+        keep_running: Do not end when the last source ends, and allow a start without sources. run() and
+            wait() then only return after stop().
 
-    ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe. add(),
-    reader(), connect(), disconnect(), remove() and replace() change the graph while it runs, the first
-    four also before start().
+    ``with pipeline:`` and ``async with pipeline:`` start it and stop it at the end. Thread-safe. add(),
+    reader(), connect(), disconnect(), remove() and replace() change the graph while it runs, the first four
+    also before start().
 
     Example:
         >>> import freshframe as ff
@@ -68,7 +68,6 @@ class Pipeline(RunByWith):
         max_device_bytes: float | None = None,
         keep_running: bool = False,
     ) -> None:
-        """Makes an empty graph. No thread runs yet."""
         self.name = wiring.pipeline_name(name)
         if stall_timeout is not None:
             stall_timeout = _check.number("stall_timeout", stall_timeout)
@@ -105,42 +104,43 @@ class Pipeline(RunByWith):
         """Adds a source, a node or a function to the graph.
 
         Args:
-            node: A Source, a Node, or a callable that takes a value and returns one (None emits nothing).
-            parent: The port whose samples it gets, or a list (a merge, which takes from them in turn, and to
-                which connect() can add more). With samples of several sources a queue holds its depth for
-                each source. A merge without parents, ``[]``, is live and stays until remove() or stop().
-            name: Default: the class's or function's name; ``_2``, ``_3`` when that is taken.
-            queue: Default: LATEST (a recorder: RECORDING) below a live source, LOSSLESS below files. Directly
-                below a generator function or method it blocks, so that its results stay together.
-            on_error: "skip" continues after an exception and counts the sample as ``error``. "remove" takes
-                the node out, with the nodes below it that no source reaches without it. Its earlier results
-                are processed, the rest runs on, and ``report.failures`` has the reason. A failure of open()
-                at the start ends the pipeline in any case.
-            max_age: Seconds; an older sample is dropped as ``stale`` at its turn. Only below live sources.
-            max_rate: At most this number of samples per second of each source pass, evenly by `captured`
-                (below files by `pts`). The others are dropped as ``rate``.
-            process: True: a copy of the node runs in a worker process, on another core. A Process also
-                has the number of workers and their limits of time and memory.
+            node: A Source, a Node, or a callable that maps a value to a result (None emits nothing).
+            parent: The port whose samples it gets, or a list of ports (a merge: takes from them in turn;
+                connect() can add more). If samples come from several sources, the queue's depth is per
+                source. A merge without parents, ``[]``, is live and stays until remove() or stop().
+            name: Default: the name of the class or function, with ``_2``, ``_3`` appended if taken.
+            queue: Default: LATEST (for recorders RECORDING) with live sources, LOSSLESS with files. It blocks
+                directly downstream of a generator, so that no results of a sample are lost.
+            on_error: "skip" continues after an exception and counts the sample as ``error``. "remove" removes
+                the node and all nodes downstream that get samples only through it. Its earlier results are
+                processed, the rest continues, and ``report.failures`` has the reason. If open() fails at the
+                start, the pipeline always ends.
+            max_age: Samples older than this many seconds when their turn comes are dropped as ``stale``. Only
+                with live sources.
+            max_rate: Maximum samples per second and source, evenly spaced by `captured` (with files by
+                `pts`). Others are dropped as ``rate``.
+            process: True: runs a copy of the node in a worker process. A Process sets the number of workers
+                and their time and memory limits.
             batch: The node's ``process_batch(samples)`` gets up to ``batch.size`` samples per call; a
-                function gets a list of values and returns a list of results. The default queue below files is
+                function gets a list of values and returns a list of results. The default queue with files is
                 then at least as deep as the batch.
-            as_source: The name of the stream that a node with on_tick() or finish() begins. Default: the
-                node's name.
-            join: The node gets a sample of each parent that belong together: a function of as many arguments
-                their values, in their order. Join documents the default queue. Type checkers check a
-                tuple of two to four ports.
+            as_source: Name of the stream that a node with on_tick() or finish() creates. Default: the node's
+                name.
+            join: The node gets sets of matching samples, one per parent; a function gets their values as
+                arguments, in the order of the parents. See Join for the default queue. Pass a tuple of two to
+                four ports to have types checked.
 
         Raises:
-            GraphError: This wiring is not possible.
+            GraphError: The node cannot be connected like this.
             OptionError: An option is out of range.
-            OptionTypeError: An argument is of the wrong type, or the node cannot go to another process.
+            OptionTypeError: An argument is of the wrong type, or the node cannot be sent to another process.
             StateError: The pipeline has ended or was stopped.
             SourceError: The source could not be opened (while the pipeline runs).
             NodeError: The node's open() failed (while the pipeline runs).
 
-        While the pipeline runs, add() returns when the node has opened, and then connects it; after an
-        exception the graph is as before. A source that cannot wait begins to read at once. It may take as
-        long as the source's ``open_timeout``: a service calls it from a thread. GIL: released while waiting.
+        While the pipeline runs, add() opens the node, connects it and returns; this may take as long as a
+        source's ``open_timeout``. A live source starts reading immediately. After an exception the graph is
+        unchanged. GIL: released while waiting.
         """
         return self._changes.add(
             node,
@@ -165,29 +165,29 @@ class Pipeline(RunByWith):
         max_age: float | None = None,
         max_rate: float | None = None,
     ) -> None:
-        """Adds an edge into a node that was added with a list of parents; before start() and while it runs.
+        """Adds a parent to a node that was added with a list of parents. Before start() or while running.
 
-        The node gets the parent's samples from the next one on.
+        The node receives the parent's samples from the next one on.
 
         Args:
             child: The port of the node, such as a detector for all cameras that was added with ``[]``.
-            parent: The port whose samples go there.
+            parent: The port whose samples it receives.
             queue: As in add().
             max_age: As in add().
             max_rate: As in add().
 
         Raises:
-            GraphError: The node was not added with a list, takes another type, gets these samples already, is
-                above the parent, or the samples of several sources would come to a node that takes one.
+            GraphError: The node was not added with a list, takes another type, is already connected, is
+                upstream of the parent, or would receive several sources although it only supports one.
             StateError: One of the nodes was removed, the child has ended with its other parents, or the
                 pipeline has ended.
         """
         self._changes.connect(child, parent, queue, max_age, max_rate)
 
     def disconnect(self, child: Port[Any], parent: Port[Any]) -> None:
-        """Takes away an edge that connect(), or add() with a list, has made.
+        """Removes an edge that connect(), or add() with a list of parents, has created.
 
-        The waiting samples are dropped as ``removed``. The node stays, even without any edge.
+        Its queued samples are dropped as ``removed``. The node stays, even without parents.
 
         Raises:
             GraphError: There is no such edge, or the node was not added with a list.
@@ -196,14 +196,14 @@ class Pipeline(RunByWith):
         self._changes.disconnect(child, parent)
 
     def set_max_wait(self, port: Port[Any], max_wait: float) -> None:
-        """Changes how long a node with a batch waits for more samples, from its next batch on.
+        """Changes ``max_wait`` of a node that was added with ``batch=``, from its next batch on.
 
         Args:
             port: The port of a node that was added with ``batch=``.
-            max_wait: Seconds, as of Batch.
+            max_wait: Seconds, as for Batch.
 
         Raises:
-            GraphError: The node has no batch, or belongs to another pipeline.
+            GraphError: The node was added without ``batch=``, or belongs to another pipeline.
             OptionError: It is negative or not finite.
             OptionTypeError: It is not a number.
             StateError: The node was removed, or the pipeline has ended.
@@ -211,63 +211,67 @@ class Pipeline(RunByWith):
         self._changes.set_max_wait(port, max_wait)
 
     def replace(self, port: Port[Any], node: Any, *, timeout: float | None = 5.0) -> None:
-        """Another node takes the place of a running one: a new model, another address of a camera.
+        """Replaces a running node, for example with a new model or another camera URL.
 
-        It opens while the old one works. When the old one's call has ended, the new one takes over its edges,
-        its name and its counters, and the old one closes, without finish(): what it has gathered stays in the
-        old object. Edges that lose nothing lose nothing, and nodes below see no difference. A source goes on
-        with its times, as after a reconnection, and with its numbers, which count the frames that a file's
-        ``start=`` leaves out. A network camera has opened before its first keyframe comes.
+        The new node opens while the old one keeps running. Once the old node's current call has returned, the
+        new node takes over its edges, name and counters. The old one is closed without finish(), and its
+        state is not transferred. Lossless edges lose nothing, and nodes downstream notice no difference. The
+        ``pts`` and ``seq`` of a source continue, as after a reconnection; ``seq`` includes the frames skipped
+        by ``start=`` of a file. A network camera counts as open before its first keyframe.
 
         Args:
-            port: The port of the node. The ``node`` of all its ports is the new one afterwards.
-            node: A native node, such as a detector or a camera, a Node in Python or a function,
-                whichever was there before. It takes and gives the same types. Recorders, sources in Python
-                and nodes in worker processes cannot be replaced: remove() them and add() the other.
-            timeout: Seconds for the last call of the old node, once the new one has opened, or None.
+            port: The port of the node to replace; its ``node`` is the new one afterwards.
+            node: The replacement, of the same kind (a native node or source, or a Python Node or function)
+                and with the same input and output types. Recorders, Python sources and nodes in worker
+                processes cannot be replaced: use remove() and add().
+            timeout: Seconds to wait for the old node's current call after the new one has opened; None: no
+                limit.
 
         Raises:
-            GraphError: The two are not alike, or the new one is in a pipeline already.
-            StateError: The node was removed, has ended or is being replaced, or the pipeline does not run.
-            NodeError: A native node's open() failed, and the old one works on; or the old one's close().
-            SourceError: The new source could not be opened, and the old one works on. The first attempt
-                counts, also of a source that would try again.
-            StopTimeoutError: The old node is still in a call after ``timeout`` seconds, and works on. A
-                source ends with the call, and the new one then takes its place.
+            GraphError: The nodes are of different kinds, or the new one is already in a pipeline.
+            StateError: The node was removed, has ended or is being replaced, or the pipeline is not running.
+            NodeError: open() of a native node failed, and the old one continues; or close() of the old one
+                failed.
+            SourceError: The new source could not be opened, and the old one continues. Only one attempt is
+                made, even if the source reconnects otherwise.
+            StopTimeoutError: The old node is still in a call after ``timeout`` seconds, and continues. An old
+                source ends after the call, and the new one then replaces it.
 
-        open() of a Node in Python runs on the calling thread, as does the other one's close(), and their
-        exceptions are raised as they are. Native nodes open and close on their own threads. A node that
-        waits for room, because a queue below is full and blocks, may wait for the very caller: replace()
-        then returns, and the new node takes over as soon as there is room. On a node's own thread it does
-        not wait either. In both cases the old node closes later, and an exception of its close() is logged.
-        A Node in Python that was replaced, or refused, may be added again.
+        For Python nodes, open() of the new and close() of the old one run on the calling thread, and their
+        exceptions are passed through. Native nodes open and close on their own threads. If the old node is
+        blocked by a full queue downstream, which the caller itself may have to empty, replace() returns, and
+        the new node takes over when there is space. The same applies on a node's own thread. In both cases
+        the old node is closed later, and an exception of its close() is logged. A Python node that was
+        replaced or rejected may be added again.
         GIL: released while waiting.
         """
         self._changes.replace(port, node, _check.timeout(timeout))
 
     def remove(self, port: Port[Any], *, drain: bool = False, timeout: float | None = 5.0) -> Stats | None:
-        """Ends a node while the pipeline runs, with all nodes below it that no source reaches without it.
+        """Removes a node from a running pipeline, and all nodes downstream that get samples only through it.
 
-        A join goes with any of its parents, one with ``partial=True`` with its first. A source is closed.
-        Recorders below it write their waiting samples and close their files; other waiting samples are
-        dropped as ``removed``. A node that was added with a list of parents stays, as do the readers, which
-        get the end of their stream when their last parent has gone. Then the names are free again, numbers
-        never: nothing continues the tracks of what was removed. With a camera goes the port of its packets.
+        A join is removed with any of its parents; with ``partial=True``, with its first one. A source is
+        closed, and a camera's ``packets`` are removed, too. Recorders downstream write their queued samples
+        and close their files; other queued samples are dropped as ``removed``. Nodes that were added with a
+        list of parents stay, as do readers, whose stream ends with their last parent. The names may then be
+        reused; a new source of the same name is a different source for trackers.
 
         Args:
-            port: The port of the node. A reader leaves by its own close().
-            drain: The sources end; it returns when nodes below, also merges, have taken all that was sent.
+            port: The port of the node. To remove a reader, call its close().
+            drain: End the sources, and return when all nodes downstream, including merges, have processed
+                their samples.
             timeout: Seconds, or None for no limit.
 
         Returns:
-            The last statistics of all nodes and edges that went. None for a node that was removed before,
-            and on a node's own thread, where it only asks.
+            The final statistics of all removed nodes and edges. None for a node that was removed before, and
+            on a node's own thread, where removal is only requested.
 
         Raises:
             GraphError: It belongs to another pipeline.
             NodeError: A node failed while it closed.
-            StateError: The pipeline does not run.
-            StopTimeoutError: Nodes are still busy after ``timeout`` seconds; the others end by themselves.
+            StateError: The pipeline is not running.
+            StopTimeoutError: Nodes are still busy after ``timeout`` seconds; they are removed when they
+                finish.
         GIL: released while waiting.
         """
         return self._changes.remove(port, _check.flag("drain", drain), _check.timeout(timeout))
@@ -284,25 +288,26 @@ class Pipeline(RunByWith):
         join: Join | None = None,
         max_rate: float | None = None,
     ) -> Reader[Any]:
-        """Makes a reader: a consumer outside the graph that pulls.
+        """Creates a reader, through which the program reads samples.
 
         Args:
-            ports: The port to read, or a list of ports. Several have a queue each, and the reader takes from
-                them in turn. Type checkers keep the types of a tuple of two to four ports.
-            queue: Default: LATEST below a live source, LOSSLESS below files and directly below a generator.
+            ports: The port to read, or a list of ports, which have a queue each and are read in turn. Pass a
+                tuple of two to four ports to have types checked.
+            queue: Default: LATEST with live sources, LOSSLESS with files and directly downstream of a
+                generator.
             name: Default "reader".
-            frames: False: samples come without their frame, so that keeping results keeps no pictures.
-            join: The reader gives sets of samples that belong together: ``sample.value`` is the tuple of
-                their values, and ``sample.members`` has the samples. The default queue is as for add().
+            frames: False: samples have no frame, so that keeping results does not keep frames in memory.
+            join: The reader returns sets of matching samples: ``sample.value`` is the tuple of their values,
+                and ``sample.members`` has the samples. The default queue is as for add().
             max_rate: As for add(). Not with a join.
 
         Raises:
-            GraphError: This wiring is not possible.
+            GraphError: The ports cannot be read like this.
             OptionError: An option is out of range.
             OptionTypeError: An argument is of the wrong type.
             StateError: The pipeline has ended or was stopped.
 
-        While the pipeline runs, a reader begins with the next sample.
+        While the pipeline runs, a new reader starts with the next sample.
         """
         return self._changes.reader(
             ports, queue=queue, name=name, frames=frames, join=join, max_rate=max_rate
@@ -311,7 +316,7 @@ class Pipeline(RunByWith):
     # ---- life
 
     def start(self) -> None:
-        """Opens every node and source, then lets samples flow. ``with pipeline:`` also stops it at the end.
+        """Opens all nodes and sources, then starts the flow of samples. ``with pipeline:`` also stops it.
 
         Raises:
             GraphError: The graph cannot run.
@@ -343,25 +348,25 @@ class Pipeline(RunByWith):
             timeout: Seconds; None means no limit.
 
         Returns:
-            True when it has ended.
+            True if it has ended, False on timeout.
 
         Raises:
             NodeError: A node failed.
             SourceError: A source was lost.
-            StalledError: Nothing moves because a full blocking edge is not read.
+            StalledError: The pipeline is stuck because nobody reads from a full blocking edge.
         GIL: released while waiting.
         """
         limit = _check.timeout(timeout)
         try:
             if not self._engine.wait(limit):
                 return False
-        except KeyboardInterrupt as interrupt:  # a clean stop first
+        except KeyboardInterrupt as interrupt:  # stop cleanly first
             self._stop_quietly()
             raise exit_hooks.without_traceback(interrupt) from None
         except BaseException as error:
             log.drain()
             life.forget_ended()
-            if isinstance(error, (NodeError, SourceError)):  # after others it goes on
+            if isinstance(error, (NodeError, SourceError)):  # after other errors it continues to run
                 self._graph.end_run(lambda: False)
             raise
         self._join_threads()
@@ -370,19 +375,19 @@ class Pipeline(RunByWith):
     def run(
         self, *, progress: bool | Callable[[Progress], None] = False, progress_every: float = 0.5
     ) -> Report:
-        """Starts the pipeline unless it runs, and waits until all samples are processed and all nodes closed.
+        """Starts the pipeline if necessary, and waits until all samples are processed and all nodes closed.
 
         Args:
-            progress: True: a bar in the terminal. A callable gets a Progress.
-            progress_every: Seconds between two calls of it.
+            progress: True: shows a progress bar in the terminal. A callable is called with a Progress.
+            progress_every: Seconds between updates.
 
         Raises:
             NodeError: A node failed.
             SourceError: A source could not be opened or was lost.
-            StalledError: Nothing moves because a full blocking edge is not read.
+            StalledError: The pipeline is stuck because nobody reads from a full blocking edge.
             StateError: run() was called before, or is called on a node's own thread.
-            KeyboardInterrupt: Ctrl-C. The pipeline has stopped and closed its files. Uncaught it ends the
-                program with status 130, without a traceback.
+            KeyboardInterrupt: Ctrl-C was pressed; the pipeline has stopped and closed its files. If uncaught,
+                the program exits with status 130 and without a traceback.
         GIL: released while waiting; held for ``progress``.
         """
         _check.progress(progress, progress_every)
@@ -404,7 +409,7 @@ class Pipeline(RunByWith):
         return observation.report(self._engine)
 
     def stop(self, timeout: float | None = 5.0) -> None:
-        """Stops the pipeline and waits until its threads have ended. Idempotent, from any thread.
+        """Stops the pipeline and waits until its threads have ended. Idempotent and thread-safe.
 
         On a node's own thread it only requests the stop. Never raises NodeError. ``timeout=None``: no limit.
 
@@ -419,10 +424,10 @@ class Pipeline(RunByWith):
 
     @staticmethod
     def stop_all(timeout: float | None = 5.0) -> None:
-        """Stops all running pipelines of this process, as in a notebook before a cell runs again.
+        """Stops all running pipelines of this process, for example before a notebook cell is executed again.
 
         Raises:
-            StopTimeoutError: Nodes are still busy after ``timeout`` seconds for all; ``nodes`` names them.
+            StopTimeoutError: Nodes are still busy after ``timeout`` seconds in total; ``nodes`` names them.
         GIL: released while waiting.
         """
         life.stop_all(_check.timeout(timeout))
@@ -446,23 +451,24 @@ class Pipeline(RunByWith):
         looks_per_minute: float = 30.0,
         origins: str | Sequence[str] = (),
     ) -> Dashboard:
-        """Serves a live dashboard of this pipeline; before, while or after it runs.
+        """Serves a live dashboard of this pipeline, before, while or after it runs.
 
-        Native threads serve it without the GIL, so it answers while Python is frozen. It ends with close(),
-        this pipeline's collection, or the program. Until then serve() without arguments returns it again.
+        Native threads serve it without the GIL, so it responds even while Python is blocked. It ends with
+        close(), when the pipeline is garbage collected, or with the program. Until then serve() without
+        arguments returns it again.
 
         Args:
-            host: Address to listen on. All but "127.0.0.1", "::1" and "localhost" need a token.
+            host: Address to listen on. All except "127.0.0.1", "::1" and "localhost" need a token.
             port: TCP port; 0 means a free one.
-            view: Ports that can be viewed; their samples must have a frame. The page shows the first one.
-                None means all that are known to emit frames. Each raises the engine's most frames by one.
-            token: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None means a random one, where ``host`` needs
-                one.
+            view: Ports to offer as live video; their samples must have a frame. The page shows the first one.
+                None: all that are known to emit frames. Each one may hold one more frame in memory.
+            token: 16 to 256 characters of ``a-z A-Z 0-9 - _``. None: a random one if ``host`` requires one.
             away_after: Seconds without a connection after which /healthz fails for a source; None: never.
-            look: Looks that a client with the token may ask: ``/api/look/NAME.jpg``, with their names.
-            looks_per_minute: Such questions per minute and client, .1 to 6000. Four are answered at a time.
-            origins: Other servers whose pages may show live video, or that are proxies for this one, such as
-                ``"https://my.site"``; ``"*"``: all pages, which needs a token.
+            look: Looks from which a client with the token may request frames: ``/api/look/NAME.jpg``.
+            looks_per_minute: Maximum number of such requests per minute and client, 0.1 to 6000. At most four
+                are served at a time.
+            origins: Origins of other web pages that may show the live video, or of proxies for this server,
+                such as ``"https://my.site"``; ``"*"``: all origins; requires a token.
 
         Returns:
             The dashboard; its ``url`` includes the token if there is one.
@@ -471,29 +477,30 @@ class Pipeline(RunByWith):
             OptionError: An argument is out of range.
             OptionTypeError: An argument is of the wrong type.
             StateError: The pipeline is already served, with other arguments.
-            FreshframeError: The port is taken or not permitted.
+            FreshframeError: The port is in use or not permitted.
         """
         wanted = (host, port, view, token, away_after, look, looks_per_minute, origins)
         return observation.serve(self._engine, *wanted)
 
     def stats(self) -> Stats:
-        """A snapshot; never blocks the pipeline, works after stop()."""
+        """Returns a snapshot of the statistics. Does not block the pipeline; also works after stop()."""
         return observation.stats(self._engine)
 
     def why(self) -> Why:
-        """Why samples are old or lost: the parts of their age, and proven causes with a remedy.
+        """Explains latency and drops: where samples spent their time, and proven causes with remedies.
 
-        The ages cover the samples that readers and sinks got in the last ten seconds. Causes are
-        looked for by a dashboard, or else from the first call of this method on, four times per second on a
-        native thread. A cause is shown when two successive windows of five seconds have proven it, and no
-        window counts in the first ten seconds of a run, after a change of the graph or after an outage. So
-        call it again after 20 seconds, or serve the pipeline. Only a dashboard reads the stalls of a watch
-        (`freshframe.gil.watch()`).
+        The ages cover the samples that readers and sinks received in the last ten seconds. Causes are
+        determined four times per second on a native thread, while a dashboard is served or from the first
+        call of this method on. A cause is reported once it was proven in two successive windows of five
+        seconds; the first ten seconds of a run, after a change of the graph and after an outage do not count.
+        So call it again after 20 seconds, or serve the pipeline. Only a dashboard considers the stalls of a
+        watch (`freshframe.gil.watch()`).
 
         Returns:
-            The answer; ``print(pipeline.why())`` shows it in sentences. Without samples it has no ages.
+            The explanation; ``print(pipeline.why())`` shows it in sentences. ``ages`` is empty without
+            samples.
 
-        GIL: released while the records are joined.
+        GIL: released while the records are evaluated.
 
         Example:
             >>> import freshframe as ff
@@ -509,27 +516,26 @@ class Pipeline(RunByWith):
         return observation.why(self._engine)
 
     def __str__(self) -> str:
-        """The graph as text, one edge per line with policy and counts."""
+        """Returns the graph as text, one edge per line with its policy and counts."""
         return repr(self) if self._engine.forked else self._engine.describe().rstrip("\n")
 
     def __repr__(self) -> str:
-        """Name and state."""
         return f"<Pipeline {self.name!r}, {life.describe_state(self._engine)}>"
 
     def _repr_html_(self) -> str:
-        """The graph as a drawing, for notebooks."""
+        """Returns the graph as an HTML drawing, for notebooks."""
         return observation.html(self.name, self._engine)
 
     def __reduce__(self) -> Any:
-        """Refuses: threads cannot be pickled."""
+        """Raises: a pipeline cannot be pickled, because of its threads."""
         raise OptionTypeError("a Pipeline cannot be pickled: build it in the process that runs it")
 
 
 def find_engine(pipeline: Pipeline) -> _native.Engine:
-    """Returns the engine of a pipeline. The other rooms of this package use it."""
+    """Returns the engine of a pipeline, for other modules of this package."""
     return pipeline._engine
 
 
 def is_live(pipeline: Pipeline) -> bool:
-    """Whether none of its sources can wait."""
+    """Whether all of its sources are live."""
     return pipeline._graph.live

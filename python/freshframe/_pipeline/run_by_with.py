@@ -1,4 +1,4 @@
-"""What `with` and `async with` do to a pipeline: they start it, and stop it at the end."""
+"""`with` and `async with` for pipelines: start at the beginning, stop at the end."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -17,42 +17,42 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-_PATIENCE = 5.0  # seconds without a sample that moves
+_PATIENCE = 5.0  # seconds without any sample moving
 
 
 def _add_hint(error: BaseException) -> None:
     if not isinstance(error, Exception) or isinstance(error, FreshframeError):
         return
-    if not hasattr(error, "add_note"):  # Python 3.10 has no notes
+    if not hasattr(error, "add_note"):  # Python 3.10
         return
     try:
         with fork.explaining(), fork.loading():
             from .._graph import hints  # noqa: PLC0415  (most programs need none)
-    except FreshframeError:  # the body's exception is the one to raise
+    except FreshframeError:  # the exception of the `with` body takes precedence
         return
     if text := hints.for_reader(error):
         error.add_note(text)
 
 
 class RunByWith:
-    """A base of Pipeline.
+    """Implements the context managers of Pipeline.
 
-    It has no metaclass such as ABC's, with which a class could not derive from Pipeline and from QObject.
+    It is not an ABC: with that metaclass, a class could not derive from both Pipeline and QObject.
     """
 
     _engine: _native.Engine
     _has_run = False
-    # By another `with`, run() or stop(): a loop would see nothing. A pipeline that has ended by itself does
-    # not count, since readers still have its samples.
+    # Set when the pipeline was started or stopped by another `with`, run() or stop(), so that a loop would
+    # see nothing. Not set when it has ended by itself, since readers still have its samples.
     _was_left = False
 
     @abstractmethod
     def start(self) -> None:
-        """Starts it."""
+        """Starts the pipeline."""
 
     @abstractmethod
     def stop(self, timeout: float | None = 5.0) -> None:
-        """Stops it."""
+        """Stops the pipeline."""
 
     def _stop_quietly(self) -> None:
         try:
@@ -61,10 +61,10 @@ class RunByWith:
             logger.warning("%s", error)
 
     def __enter__(self) -> Self:
-        """Starts it if needed.
+        """Starts the pipeline if necessary.
 
         Raises:
-            StateError: It has run.
+            StateError: It has already run.
         """
         if not self._engine.started or self._was_left:
             self.start()
@@ -80,14 +80,14 @@ class RunByWith:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Lets the nodes take what is on its way if all sources have ended, else stops it at once.
+        """Stops the pipeline; if all sources have ended, first lets the nodes process their queues.
 
-        So a file is complete after a loop over a reader, even if its own branch is slower. Samples that
-        readers have not taken are dropped as ``stop``. So are all waiting samples if a source works, if the
-        pipeline has ``keep_running``, if no sample has moved for five seconds, and after an exception.
+        So after a loop over a reader of a file, other branches are complete, too, such as a recorder's.
+        Samples left in readers are dropped as ``stop``. So are all queued samples if a source is still
+        running, with ``keep_running``, if no sample has moved for five seconds, and after an exception.
 
         An exception of the body is never replaced. Without one, a failure that no call has raised yet is
-        raised here.
+        raised.
 
         Raises:
             NodeError: A node failed, perhaps while closing, such as a sink that could not write all data.
@@ -112,7 +112,7 @@ class RunByWith:
             life.forget_ended()
 
     async def __aenter__(self) -> Self:
-        """As __enter__, without blocking the event loop."""
+        """Like __enter__, without blocking the event loop."""
         with fork.explaining(), fork.loading():
             import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
@@ -120,14 +120,14 @@ class RunByWith:
             try:
                 await asyncio.to_thread(self.start)
             except asyncio.CancelledError:
-                self._engine.request_stop()  # the thread continues to start it
+                self._engine.request_stop()  # the thread is still starting the pipeline
                 raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """As __exit__, without blocking the event loop."""
+        """Like __exit__, without blocking the event loop."""
         with fork.explaining(), fork.loading():
             import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 

@@ -1,4 +1,4 @@
-"""The runners of a pipeline in Python: one thread per Python node, and one per node in worker processes."""
+"""Python threads of a pipeline: one per Python node, and one per node with worker processes."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -16,12 +16,11 @@ from . import life
 
 
 class Runners:
-    """Threads whose body is the engine's own loop; each ends when its node has closed."""
+    """Threads that run the engine's loop for a node; each ends when its node has closed."""
 
     __slots__ = ("_beside", "_engine", "_threads")
 
     def __init__(self, engine: _native.Engine) -> None:
-        """No threads yet."""
         self._engine = engine
         self._threads: list[threading.Thread] = []
         self._beside: list[threading.Thread] = []
@@ -31,13 +30,13 @@ class Runners:
 
         Args:
             graph: The nodes.
-            definitions: The classes that the results of worker processes need; None without any.
+            definitions: Classes that results of worker processes need; None if there are none.
         """
         for index in sorted([*graph.in_python, *graph.in_processes]):
             self.start_one(graph, index, definitions)
 
     def start_one(self, graph: Graph, index: int, definitions: object) -> None:
-        """Starts the thread of one node, if it needs one here."""
+        """Starts the thread of one node, if it needs a Python thread."""
         place = graph.in_python.get(index)
         if place is not None:
             self._start(index, _native.run_node, self._engine, index, place, None)
@@ -45,16 +44,16 @@ class Runners:
             self._start(index, _native.run_process, self._engine, index, definitions)
 
     def start_later(self, index: int, place: Place, handle: _native.NodeHandle, gate: threading.Lock) -> None:
-        """Starts the thread for a node in Python that is to take the place of a native one.
+        """Starts the thread of a Python node that replaces a native one.
 
         Args:
-            index: Of the node.
-            place: Of the node.
-            handle: The engine's handle of the other one.
-            gate: The lock that the thread waits for.
+            index: Index of the node.
+            place: Place of the node.
+            handle: The engine's handle of the replacement.
+            gate: A lock that the thread acquires before it runs.
 
         Raises:
-            StateError: gevent or eventlet has replaced the threads.
+            StateError: gevent or eventlet has patched `threading`.
         """
         starter = threading.get_native_id()
 
@@ -72,12 +71,12 @@ class Runners:
             )
 
     def start_beside(self, graph: Graph) -> None:
-        """Starts the threads beside native nodes, which have all opened."""
+        """Starts the extra threads of native nodes, after all nodes have opened."""
         for index in list(graph.beside):
             self.start_one_beside(graph, index)
 
     def start_one_beside(self, graph: Graph, index: int) -> None:
-        """Starts the runner of one node, if it has one."""
+        """Starts the extra thread of one native node, if it has one."""
         body = graph.beside.get(index)
         if body is not None:
             self._beside = [each for each in self._beside if each.is_alive()]
@@ -87,7 +86,7 @@ class Runners:
         name = self._engine.node_name(index)
         for each in tuple(self._threads):
             if not each.is_alive() and each.ident is not None:
-                with contextlib.suppress(ValueError):  # another call was first
+                with contextlib.suppress(ValueError):  # another call removed it first
                     self._threads.remove(each)
         thread = threading.Thread(target=body, args=arguments, name=name, daemon=True)
         self._threads.append(thread)
@@ -95,9 +94,9 @@ class Runners:
         return thread
 
     def join_beside(self) -> None:
-        """Waits for the last calls beside native nodes that have closed, at most a second for each."""
+        """Waits for the extra threads of native nodes that have closed, at most one second each."""
         life.join_others(self._beside)
 
     def join(self) -> None:
-        """Waits for the ends of threads whose work is done. Only the interpreter's own clean-up remains."""
+        """Waits for threads whose work is done; only the interpreter's own clean-up remains."""
         life.join_others(self._threads)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .._process.process import Process
 
 OnError = Literal["stop", "skip", "remove"]
-"""The reaction to an exception of a node."""
+"""What to do when a node raises an exception."""
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -29,10 +29,10 @@ S = TypeVar("S", bound=Callable[..., Any])
 
 
 def with_overloads(overloads: S) -> Callable[[Any], S]:
-    """Decorates a method, which stays as it is: type checkers see the overloads in its place.
+    """Decorates a method for type checkers, which see the overloads instead. The method is unchanged.
 
     Args:
-        overloads: One of this module's functions, whose bodies never run.
+        overloads: An overloaded function of this module; its body never runs.
     """
     return lambda method: method
 
@@ -149,7 +149,7 @@ def add(
     max_age: float | None = None,
 ) -> Port[U]: ...
 def add(self: Any, *given: Any, **options: Any) -> Port[Any]:
-    """The form of Pipeline.add() for type checkers."""
+    """Pipeline.add() as seen by type checkers."""
     raise NotImplementedError
 
 
@@ -253,5 +253,5 @@ def reader(
     max_rate: float | None = None,
 ) -> Reader[T]: ...
 def reader(self: Any, *given: Any, **options: Any) -> Reader[Any]:
-    """The form of Pipeline.reader() for type checkers."""
+    """Pipeline.reader() as seen by type checkers."""
     raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Pipelines that a program has built and then forgotten to start: its end reports them."""
+"""Warns at exit about pipelines that were built but never started."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -17,13 +17,13 @@ _made: weakref.WeakSet[Pipeline] = weakref.WeakSet()
 
 
 def note(pipeline: Pipeline) -> None:
-    """Remembers a new pipeline as long as the program keeps it."""
+    """Remembers a new pipeline for as long as the program keeps it alive."""
     _made.add(pipeline)
 
 
 def _is_whole_program() -> bool:
-    """Whether no other code starts its pipelines, and no other fault has been said."""
-    others = ("__mp_main__", "freshframe._cli")  # a child process imports the program; the command runs it
+    """Whether no other code starts its pipelines, and no other error was reported."""
+    others = ("__mp_main__", "freshframe._cli")  # in a child process, or run by the command
     failed = getattr(sys, "last_value", None) is not None
     return not failed and not hasattr(sys, "ps1") and not any(each in sys.modules for each in others)
 

@@ -1,2 +1,2 @@
-"""Results of nodes: Circles, Detections, their elements, and one table of their columns."""
+"""Results of nodes: Circles, Detections, their elements, and the definitions of their columns."""
 # SPDX-License-Identifier: Apache-2.0

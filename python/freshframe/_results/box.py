@@ -1,4 +1,4 @@
-"""One box, the element of Detections."""
+"""Box: one element of Detections."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .detections import Detections
 
 
-_MEANT = {  # names of Ultralytics and supervision
+_MEANT = {  # attribute names of Ultralytics and supervision
     "id": "its identity is tracker_id",
     "ids": "its identity is tracker_id",
     "name": "the name of its class is class_name",
@@ -32,19 +32,21 @@ class Box:
     """One box of Detections: ``x1, y1, x2, y2 = box``.
 
     Attributes:
-        x1: Left edge in pixels, from the outer corner of the top left pixel.
+        x1: Left edge in pixels; (0, 0) is the outer corner of the top left pixel.
         y1: Upper edge.
         x2: Right edge, exclusive.
         y2: Lower edge, exclusive.
-        confidence: 0 to 1: the detector's, in this frame.
-        class_id: The number of its class.
-        class_name: The name of its class, or ``class_id`` as a text where it has none; None without names.
-        tracker_id: Stable over frames, from 1; None before a tracker, as are the next three.
-        velocity: Pixels per second: to the right, downwards.
+        confidence: The detector's confidence in this frame, 0 to 1.
+        class_id: Index of its class.
+        class_name: The name of its class, or ``class_id`` as a string if the class has no name; None if there
+            are no names.
+        tracker_id: Stable across frames, from 1. It and the next three are None unless there is a tracker
+            upstream.
+        velocity: (x, y) in pixels per second, x to the right, y downwards.
         track_age: Seconds since the object was first seen.
-        track_confidence: 0 to 1: weighted mean of its confidences.
-        data: The entries of the further columns, by name; an array where a column has several numbers per
-            box. Boxes that differ only in these are equal.
+        track_confidence: Weighted mean of its confidences, 0 to 1.
+        data: The entries of additional columns by name; arrays for columns with several numbers per box.
+            Ignored when boxes are compared.
     """
 
     x1: float
@@ -60,7 +62,7 @@ class Box:
     track_confidence: float | None = None
     data: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
-    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+    if not TYPE_CHECKING:  # otherwise type checkers would not report misspelt attributes
         __getattr__ = attribute_hints(_MEANT)
 
     @property
@@ -75,26 +77,26 @@ class Box:
 
     @property
     def width(self) -> float:
-        """Pixels."""
+        """Width in pixels."""
         return self.x2 - self.x1
 
     @property
     def height(self) -> float:
-        """Pixels."""
+        """Height in pixels."""
         return self.y2 - self.y1
 
     @property
     def area(self) -> float:
-        """Square pixels."""
+        """Area in square pixels."""
         return self.width * self.height
 
     def __iter__(self) -> Iterator[float]:
-        """The left, upper, right and lower edge."""
+        """Iterates over x1, y1, x2, y2."""
         return iter((self.x1, self.y1, self.x2, self.y2))
 
 
 def iterate_boxes(found: Detections) -> Iterator[Box]:
-    """The elements, with Python's own numbers. The columns become lists at once."""
+    """Yields the boxes with Python numbers. All columns are converted to lists first, which is faster."""
     n = len(found)
     columns = [column.tolist() if column.ndim == 1 else column for column in found.data.values()]
     data = [dict(zip(found.data, row, strict=True)) for row in zip(*columns, strict=True)]

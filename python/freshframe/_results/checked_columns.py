@@ -1,4 +1,4 @@
-"""The columns of a result that a program makes: arrays of the types that they must have, and their checks."""
+"""Converts and checks the columns of results that a program constructs."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ OWN_COLUMNS = frozenset(
 )
 
 
-_MOST_NAMES = 1 << 16  # for foreign class_ids: a tuple has an entry for each number below the largest
-_checked: tuple[str, ...] = ()  # the last valid names
+_MOST_NAMES = 1 << 16  # limit for class_ids of other libraries: names has an entry for every id
+_checked: tuple[str, ...] = ()  # the names that were checked last
 
 
 def class_names(given: Any) -> tuple[str, ...]:
-    """The names as a tuple. A valid tuple is returned itself, so that results share it."""
+    """Returns the names as a checked tuple. A tuple that was checked before is returned itself."""
     global _checked  # noqa: PLW0603  (a tuple is checked once)
     if given is _checked and isinstance(given, tuple):
         return given
@@ -83,7 +83,7 @@ def _array(of: Circles | Detections, name: str, given: Any, kind: type) -> npt.N
 
 
 def keep_rows(of: Circles | Detections, name: str, numbers: tuple[str, ...]) -> int:
-    """The column that all have, as an array; and its number of rows."""
+    """Converts the column that every result has to an array; returns its number of rows."""
     rows = _array(of, name, getattr(of, name), np.float32)
     if rows.size == 0:
         rows = rows.reshape(0, len(numbers))
@@ -100,7 +100,7 @@ def keep_rows(of: Circles | Detections, name: str, numbers: tuple[str, ...]) -> 
 
 
 def keep_column(of: Circles | Detections, name: str, kind: type, default: float, n: int) -> None:
-    """A column with a default. One number counts for all rows."""
+    """Converts an optional column, filled with a default. A single number applies to all rows."""
     given = getattr(of, name)
     column = _array(of, name, default if given is None else given, kind)
     _keep(of, name, np.full(n, column, kind) if column.ndim == 0 else column, (n,))
@@ -118,7 +118,7 @@ def keep_optional(of: Circles | Detections, n: int) -> None:
 def data_column(name: str, given: Any, n: int) -> npt.NDArray[Any]:
     try:
         column = np.asarray(given)
-    except ValueError as error:  # lists of several lengths
+    except ValueError as error:  # ragged lists
         raise OptionTypeError(f"the column {name!r} of Detections.data must be an array: {error}") from None
     if column.ndim == 0 and column.dtype.kind == "O":
         raise OptionTypeError(f"the column {name!r} of Detections.data must be an array, got {show(given)}")
@@ -130,12 +130,12 @@ def data_column(name: str, given: Any, n: int) -> npt.NDArray[Any]:
     return column
 
 
-# A sum of probabilities may be a little above 1.
+# A mean of probabilities may exceed 1 by rounding.
 _MOST_CONFIDENCE = 1.001
 
 
 def check_boxes(xyxy: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]) -> None:
-    wrong = ~(xyxy[:, 2:] >= xyxy[:, :2]).all(axis=1)  # a comparison with NaN is false, too
+    wrong = ~(xyxy[:, 2:] >= xyxy[:, :2]).all(axis=1)  # also true for NaN
     if wrong.any():
         row = int(wrong.argmax())
         box = ", ".join(f"{number:g}" for number in xyxy[row])

@@ -1,4 +1,4 @@
-"""One circle, the element of Circles."""
+"""Circle: one element of Circles."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -28,14 +28,15 @@ class Circle:
     """One circle of Circles: ``x, y, r = circle``.
 
     Attributes:
-        x: Centre in pixels, from the centre of the top left pixel.
-        y: The same, downwards.
+        x: Centre in pixels; (0, 0) is the centre of the top left pixel.
+        y: Likewise, downwards.
         r: Radius in pixels.
-        confidence: 0 to 1: the detector's, in this frame.
-        tracker_id: Stable over frames, from 1; None before a tracker, as are all that follow.
-        velocity: Pixels per second: to the right, downwards.
+        confidence: The detector's confidence in this frame, 0 to 1.
+        tracker_id: Stable across frames, from 1. It and the following are None unless there is a tracker
+            upstream.
+        velocity: (x, y) in pixels per second, x to the right, y downwards.
         track_age: Seconds since the circle was first seen.
-        track_confidence: 0 to 1: weighted mean of the circle's confidences.
+        track_confidence: Weighted mean of its confidences, 0 to 1.
     """
 
     x: float
@@ -47,7 +48,7 @@ class Circle:
     track_age: float | None = None
     track_confidence: float | None = None
 
-    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+    if not TYPE_CHECKING:  # otherwise type checkers would not report misspelt attributes
         __getattr__ = attribute_hints(_MEANT)
 
     @property
@@ -57,14 +58,14 @@ class Circle:
 
     @property
     def area(self) -> float:
-        """Square pixels."""
+        """Area in square pixels."""
         return math.pi * self.r * self.r
 
     def __iter__(self) -> Iterator[float]:
-        """The centre's x and y, and the radius."""
+        """Iterates over x, y, r."""
         return iter((self.x, self.y, self.r))
 
 
 def iterate_circles(found: Circles) -> Iterator[Circle]:
-    """The elements, with Python's own numbers. The columns become lists at once."""
+    """Yields the circles with Python numbers. All columns are converted to lists first, which is faster."""
     return map(Circle, *listed_rows(found.xyr), found.confidence.tolist(), *listed_tracks(found))

@@ -30,27 +30,28 @@ __all__ = ["Circles"]
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Circles:
-    """The circles of one frame. Compares by identity.
+    """The circles of one frame, as NumPy columns. Compares by identity.
 
-    Coordinates count from the *centre* of the top left pixel, which is (0, 0), as OpenCV's circles do.
-    Coordinates of Detections count from that pixel's outer corner and are half a pixel more for the same
-    place. to_detections() takes care of it.
+    The origin (0, 0) is the *centre* of the top left pixel, as for OpenCV's circles. The origin of Detections
+    is that pixel's outer corner, so their coordinates are half a pixel larger for the same point;
+    to_detections() accounts for that.
 
-    ``for x, y, r in circles`` gives each circle, ``circles[0]`` the first of them as a ``types.Circle``, and
-    ``circles[circles.confidence > 0.9]`` selects. The arguments are converted to arrays of the types below,
-    so lists are accepted too.
+    ``for x, y, r in circles`` iterates over circles, ``circles[0]`` is the first one as a ``types.Circle``,
+    and ``circles[circles.confidence > 0.9]`` filters. The constructor converts its arguments to the array
+    types below, so it also accepts lists.
 
     Attributes:
         xyr: (n, 3) float32, pixels: centre x, centre y, radius.
-        confidence: (n,) float32 in [0, 1]: the detector's, in this frame. Not given: 1.
-        tracker_id: (n,) int64, stable over frames, from 1; None before a tracker, as are all that follow.
+        confidence: (n,) float32 in [0, 1]: the detector's confidence in this frame. Default: 1.
+        tracker_id: (n,) int64, stable across frames, from 1. It and the following are None unless there is a
+            tracker upstream.
         velocity: (n, 2) float32, pixels per second: x to the right, y downwards.
         track_age: (n,) float32, seconds since the circle was first seen.
-        track_confidence: (n,) float32 in [0, 1]: weighted mean of the circle's confidences, the latest with
-            the largest weight; steadier than ``confidence``.
+        track_confidence: (n,) float32 in [0, 1]: weighted mean of the circle's confidences, recent ones
+            weighing more; less noisy than ``confidence``.
 
     Raises:
-        OptionError: A column does not have the length or shape that the circles need.
+        OptionError: A column has the wrong length or shape.
         OptionTypeError: A column is not an array of numbers.
 
     Example:
@@ -67,10 +68,10 @@ class Circles:
     track_age: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
     track_confidence: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
 
-    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+    if not TYPE_CHECKING:  # otherwise type checkers would not report misspelt attributes
         __getattr__ = attribute_hints(MEANT_OF_ALL)
 
-    if TYPE_CHECKING:  # the types of the arguments; the attributes are the arrays made from them
+    if TYPE_CHECKING:  # types of the constructor's arguments; the attributes are arrays
 
         def __init__(
             self,
@@ -96,39 +97,39 @@ class Circles:
 
     @classmethod
     def merge(cls, several: Iterable[Circles]) -> Circles:
-        """The circles of several results, one after the other.
+        """Concatenates the circles of several results.
 
         Raises:
-            OptionError: They do not have the same columns. Results without circles fit all others.
-            OptionTypeError: One of them is something else.
+            OptionError: They do not have the same columns. Results without circles are always accepted.
+            OptionTypeError: One of them is not a Circles.
         """
         return merged(Circles, several)
 
     @property
     def center(self) -> npt.NDArray[np.float32]:
-        """(n, 2): x and y."""
+        """(n, 2) float32: x and y."""
         return self.xyr[:, :2]
 
     @property
     def area(self) -> npt.NDArray[np.float32]:
-        """(n,) square pixels."""
+        """(n,) float32, square pixels."""
         return np.float32(np.pi) * self.xyr[:, 2] ** 2
 
     def inside(
         self, corners: Sequence[tuple[float, float]], *, anchor: Anchor = "center"
     ) -> npt.NDArray[np.bool_]:
-        """Which circles are in a zone, without a tracker: ``circles[circles.inside(corners)]``.
+        """Returns which circles are inside a polygon: ``circles[circles.inside(corners)]``.
 
         Args:
-            corners: (x, y) in pixels, 3 to 1000, in order around the zone. Where its edges cross, points that
-                the zone goes around twice are outside.
-            anchor: The point that must be inside: the "center", or the lowest point, "bottom".
+            corners: 3 to 1000 corners (x, y) in pixels, in order around the polygon. Where its edges cross,
+                the even-odd rule applies.
+            anchor: The point of a circle that must be inside: "center", or "bottom", its lowest point.
 
         Returns:
-            (n,) bool. A circle with NaN is outside.
+            (n,) bool. Circles with NaN are outside.
 
         Raises:
-            OptionError: There are too few or too many corners, or anchor is neither.
+            OptionError: There are too few or too many corners, or anchor is unknown.
             OptionTypeError: An argument is of the wrong type.
         """
         x, y, r = self.xyr.astype(np.float64).T
@@ -139,7 +140,7 @@ class Circles:
         return len(self.xyr)
 
     def __iter__(self) -> Iterator[Circle]:
-        """Each circle, which unpacks into ``x, y, r``, as Python's floats."""
+        """Iterates over the circles, each of which unpacks into ``x, y, r`` as Python floats."""
         with fork.explaining(), fork.loading():
             from .circle import iterate_circles  # noqa: PLC0415  (few programs loop over all)
 
@@ -150,21 +151,20 @@ class Circles:
     @overload
     def __getitem__(self, index: Index) -> Circles: ...
     def __getitem__(self, index: int | Index) -> Circle | Circles:
-        """One circle for a number; for a mask, a slice or indices these circles, with all their columns.
+        """Returns one circle for an int, or the selected circles for a mask, slice or indices.
 
         Raises:
-            IndexError: There is no circle of this number.
-            OptionTypeError: It is something else.
+            IndexError: The index is out of range.
+            OptionTypeError: The index has another type.
         """
         chosen: Circle | Circles = at(self, index)
         return chosen
 
     def __repr__(self) -> str:
-        """The number of circles, and the first of them."""
         return short(self, [f"({x:.0f}, {y:.0f}) r {r:.0f}" for x, y, r in self.xyr[:SHOWN].tolist()])
 
     def to_detections(self) -> Detections:
-        """The boxes around the circles, half a pixel further: class 0, ``xyr`` in ``data``."""
+        """Returns the bounding boxes of the circles, with class 0 and ``xyr`` in ``data``."""
         x, y, r = self.xyr.T
         return Detections(
             np.stack([x - r, y - r, x + r, y + r], axis=1) + np.float32(0.5),
@@ -177,12 +177,12 @@ class Circles:
         )
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """A dict for each circle, with the keys of JsonLines and Csv and Python's own numbers."""
+        """Returns a dict of Python numbers per circle, with the keys of JsonLines and Csv."""
         dicts: list[dict[str, Any]] = exchange().make_dicts(self)
         return dicts
 
     def to_pandas(self) -> Any:
-        """A DataFrame with a row for each circle and the columns of to_dicts().
+        """Returns a DataFrame with a row per circle and the columns of to_dicts().
 
         Raises:
             MissingPackageError: pandas is not installed.
@@ -190,7 +190,7 @@ class Circles:
         return exchange().make_frame(self)
 
     def to_supervision(self) -> Any:
-        """Supervision's Detections of to_detections().
+        """Converts to supervision's Detections, as bounding boxes; see to_detections().
 
         Raises:
             MissingPackageError: supervision is not installed.

@@ -1,4 +1,4 @@
-"""The columns of circles and boxes: the keys of dicts and JSON lines, of tables, and the fields of labels."""
+"""The columns of circles and boxes, as used for dict and JSON keys, tables, and label fields."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Column(NamedTuple):
-    """Where the numbers of a column are."""
+    """Where a column's numbers are stored."""
 
     attribute: str
-    place: int | None = None  # in each row of an attribute with several numbers per row
+    place: int | None = None  # index within each row, for attributes with several numbers per row
 
 
 _TRACK = {
@@ -30,7 +30,7 @@ _TRACK = {
     "track_age": Column("track_age"),
     "track_confidence": Column("track_confidence"),
 }
-# In this order. src/vision/draw/text/text_template.cpp looks up the fields of labels by the same names.
+# In output order. src/vision/draw/text/text_template.cpp looks up label fields by the same names.
 CIRCLE_COLUMNS = {
     "tracker_id": Column("tracker_id"),
     "x": Column("xyr", 0),
@@ -51,10 +51,10 @@ BOX_COLUMNS = {
 
 
 def check_name(name: str, taken: Collection[str]) -> None:
-    """Refuses a column of ``Detections.data`` whose name another column has.
+    """Rejects a column of ``Detections.data`` whose name is already in use.
 
     Raises:
-        OptionError: It is taken.
+        OptionError: It is.
     """
     if name in taken:
         raise OptionError(
@@ -63,24 +63,24 @@ def check_name(name: str, taken: Collection[str]) -> None:
 
 
 def find_columns(found: Any) -> Mapping[str, Column]:
-    """The columns of Circles or Detections."""
+    """Returns the columns of Circles or Detections."""
     return CIRCLE_COLUMNS if hasattr(found, "xyr") else BOX_COLUMNS
 
 
 def find_column(found: Any, column: Column) -> npt.NDArray[Any] | None:
-    """Returns the entries of a column of Circles or Detections, (n,), or None if they do not have it."""
+    """Returns the entries of a column of Circles or Detections, (n,), or None if it is missing."""
     values: npt.NDArray[Any] | None = getattr(found, column.attribute)
     return values if values is None or column.place is None else values[:, column.place]
 
 
 def listed_rows(rows: npt.NDArray[np.float32]) -> list[list[float]]:
-    """Returns a list for each column of an array with rows."""
+    """Returns a list per column of a two-dimensional array."""
     columns: list[list[float]] = rows.T.tolist()
     return columns
 
 
 def listed_tracks(found: Circles | Detections) -> list[list[Any]]:
-    """Returns lists of the ids, velocities, ages and confidences of tracks."""
+    """Returns the ids, velocities, ages and confidences of tracks as lists."""
     n = len(found)
     velocity = [None] * n if found.velocity is None else list(map(tuple, found.velocity.tolist()))
     rest = (listed(found.track_age, n), listed(found.track_confidence, n))
@@ -88,5 +88,5 @@ def listed_tracks(found: Circles | Detections) -> list[list[Any]]:
 
 
 def listed(column: npt.NDArray[Any] | None, n: int) -> list[Any]:
-    """Returns the entries of a column, or n times None if there is no column."""
+    """Returns the entries of a column as a list, or n times None without a column."""
     return [None] * n if column is None else list(column.tolist())

@@ -1,4 +1,4 @@
-"""The corners of a zone, and the points within them."""
+"""The corners of a zone, and point-in-polygon tests."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from .. import _check
 from .._errors import OptionError
 
 Anchor = Literal["center", "bottom"]
-"""The point of an object that decides where it is."""
+"""The point of an object that is tested against a line or zone."""
 
 _LEAST = 3
 _MOST = 1000
 
 
 def checked_corners(given: Any) -> list[tuple[float, float]]:
-    """The corners as pairs of numbers.
+    """Returns the corners as pairs of numbers.
 
     Raises:
-        OptionError: There are more than a zone may have.
-        OptionTypeError: They are no sequence of pairs of numbers.
+        OptionError: There are too many.
+        OptionTypeError: They are not a sequence of pairs of numbers.
     """
     corners = _check.items(given, "corners must be a sequence of (x, y) in pixels")
     if len(corners) > _MOST:
@@ -32,11 +32,11 @@ def checked_corners(given: Any) -> list[tuple[float, float]]:
 
 
 def checked_anchor(given: Any) -> str:
-    """The name of the point of an object that must be inside.
+    """Returns the checked name of an anchor.
 
     Raises:
         OptionError: There is no such anchor.
-        OptionTypeError: It is no text.
+        OptionTypeError: It is not a string.
     """
     anchor = _check.text("anchor", given)
     if anchor not in ("center", "bottom"):
@@ -45,11 +45,11 @@ def checked_anchor(given: Any) -> str:
 
 
 def are_inside(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], given: Any) -> npt.NDArray[np.bool_]:
-    """Returns (n,) bool. A point with NaN is outside, and so is a point that the edges go around twice.
+    """Returns (n,) bool by the even-odd rule. Points with NaN are outside.
 
     Raises:
-        OptionError: There are too few or too many corners, or they are shares of the picture.
-        OptionTypeError: They are no sequence of pairs of numbers.
+        OptionError: There are too few or too many corners, or they look like fractions of the frame.
+        OptionTypeError: They are not a sequence of pairs of numbers.
     """
     corners = checked_corners(given)
     if len(corners) < _LEAST:

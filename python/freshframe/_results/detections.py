@@ -46,31 +46,31 @@ _MEANT = {
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Detections:
-    """The objects found in one frame, as boxes. Column names are supervision's. Compares by identity.
+    """The objects detected in one frame, as NumPy columns named like supervision's. Compares by identity.
 
-    Coordinates count from the outer *corner* of the top left pixel, which is (0, 0), as boxes usually do.
-    Coordinates of Circles count from that pixel's centre and are half a pixel less for the same place.
+    The origin (0, 0) is the outer *corner* of the top left pixel, as is usual for boxes. The origin of
+    Circles is that pixel's centre, so their coordinates are half a pixel smaller for the same point.
 
-    ``for x1, y1, x2, y2 in boxes`` gives each box, ``boxes[0]`` the first of them as a ``types.Box``, and
-    ``boxes[boxes.confidence > 0.5]`` selects. The arguments are converted to arrays of the types below, so
-    lists are accepted too, and one number for all boxes.
+    ``for x1, y1, x2, y2 in boxes`` iterates over boxes, ``boxes[0]`` is the first one as a ``types.Box``, and
+    ``boxes[boxes.confidence > 0.5]`` filters. The constructor converts its arguments to the array types
+    below, so it also accepts lists, or one number for all boxes.
 
     Attributes:
         xyxy: (n, 4) float32, pixels: left, top, right, bottom; right and bottom are exclusive.
-        confidence: (n,) float32 in [0, 1]: the detector's, in this frame. Not given: 1.
-        class_id: (n,) int32. Not given: 0.
-        tracker_id: (n,) int64, stable over frames, from 1; None before a tracker, as are the next three.
+        confidence: (n,) float32 in [0, 1]: the detector's confidence in this frame. Default: 1.
+        class_id: (n,) int32. Default: 0.
+        tracker_id: (n,) int64, stable across frames, from 1. It and the next three are None unless there is a
+            tracker upstream.
         velocity: (n, 2) float32, pixels per second.
         track_age: (n,) float32, seconds since the object was first seen.
-        track_confidence: (n,) float32 in [0, 1]: weighted mean of its confidences, the latest with the
-            largest weight.
-        names: The names of the detector's classes, by class_id; an empty string for a class without a name.
-            None when they are not known. The results of one detector share this tuple.
-        data: Further columns by name, arrays whose first axis is n. with_data() adds one.
+        track_confidence: (n,) float32 in [0, 1]: weighted mean of its confidences, recent ones weighing more.
+        names: Class names by class_id; an empty string for a class without a name. None if unknown. All
+            results of a detector share this tuple.
+        data: Additional columns by name: arrays whose first axis has length n. with_data() adds one.
 
     Raises:
-        OptionError: A column does not have the length or shape that the boxes need, a box has its right edge
-            left of its left edge or its lower edge above its upper edge, or a confidence is not in [0, 1].
+        OptionError: A column has the wrong length or shape, a box has x2 < x1 or y2 < y1, or a confidence is
+            not in [0, 1].
         OptionTypeError: A column is not an array of numbers, or names are not strings.
 
     Example:
@@ -90,10 +90,10 @@ class Detections:
     names: tuple[str, ...] | None = field(default=None, kw_only=True)
     data: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, kw_only=True)
 
-    if not TYPE_CHECKING:  # type checkers could not find a misspelt attribute
+    if not TYPE_CHECKING:  # otherwise type checkers would not report misspelt attributes
         __getattr__ = attribute_hints(_MEANT)
 
-    if TYPE_CHECKING:  # the types of the arguments; the attributes are the arrays made from them
+    if TYPE_CHECKING:  # types of the constructor's arguments; the attributes are arrays
 
         def __init__(
             self,
@@ -131,15 +131,15 @@ class Detections:
 
     @classmethod
     def merge(cls, several: Iterable[Detections]) -> Detections:
-        """The boxes of several results, one after the other.
+        """Concatenates the boxes of several results.
 
-        Results of models with other classes keep their ``class_name``. ``names`` then has the names of all,
-        and ``class_id`` is the number in it.
+        If the results have different ``names``, these are combined, and ``class_id`` is adapted so that every
+        box keeps its ``class_name``.
 
         Raises:
-            OptionError: They do not have the same columns, or some have no names. Results without boxes fit
-                all others.
-            OptionTypeError: One of them is something else.
+            OptionError: They do not have the same columns, or only some have names. Results without boxes are
+                always accepted.
+            OptionTypeError: One of them is not a Detections.
         """
         return merged(Detections, several)
 
@@ -147,10 +147,10 @@ class Detections:
     def from_supervision(cls, detections: Any) -> Detections:
         """Converts supervision's Detections; a missing confidence counts as 1, a missing class as 0.
 
-        ``names`` has the names in ``data["class_name"]``. It lacks the classes that this picture does not
-        show, and an empty last name marks it. Where one class_id has two names, or is negative or above
-        65535, names are None and the column stays in ``data``. ``mask`` and ``xyxyxyxy`` become the columns
-        ``mask`` and ``corners``.
+        ``names`` is built from ``data["class_name"]``, so classes that are not in this frame are missing; an
+        empty last name indicates that. If a class_id has two names, is negative or above 65535, ``names`` is
+        None and the column stays in ``data``. ``mask`` and ``xyxyxyxy`` become the columns ``mask`` and
+        ``corners``.
         """
         return cls(**exchange().from_supervision(detections))
 
@@ -158,18 +158,18 @@ class Detections:
     def from_ultralytics(cls, result: Any) -> Detections:
         """Converts one result of an Ultralytics model, such as ``model(frame.bgr)[0]``.
 
-        The boxes become rows, with their classes' names and, of ``model.track()``, their ids. Turned boxes,
-        masks and key points become the columns ``corners``, ``mask`` and ``keypoints`` of ``data``.
+        Class names and, from ``model.track()``, ids are kept. Oriented boxes, masks and key points become the
+        columns ``corners``, ``mask`` and ``keypoints`` of ``data``.
 
         Raises:
             OptionError: It is the result of a classifier.
-            OptionTypeError: It is something else, such as the list of results.
+            OptionTypeError: It is not a result, but for example the list of results.
         """
         return cls(**exchange().from_ultralytics(result))
 
     @property
     def class_name(self) -> npt.NDArray[np.str_] | None:
-        """(n,) str: the name of each box's class, or its class_id as a string where it has none.
+        """(n,) str: the class name of each box, or its class_id as a string if the class has no name.
 
         None if there are no names.
         """
@@ -180,30 +180,31 @@ class Detections:
 
     @property
     def center(self) -> npt.NDArray[np.float32]:
-        """(n, 2): x and y."""
+        """(n, 2) float32: x and y."""
         return (self.xyxy[:, :2] + self.xyxy[:, 2:]) / np.float32(2)
 
     @property
     def area(self) -> npt.NDArray[np.float32]:
-        """(n,) square pixels."""
+        """(n,) float32, square pixels."""
         sides = self.xyxy[:, 2:] - self.xyxy[:, :2]
         return sides[:, 0] * sides[:, 1]
 
     def inside(
         self, corners: Sequence[tuple[float, float]], *, anchor: Anchor = "center"
     ) -> npt.NDArray[np.bool_]:
-        """Which boxes are in a zone, without a tracker: ``boxes[boxes.inside(corners)]``.
+        """Returns which boxes are inside a polygon: ``boxes[boxes.inside(corners)]``.
 
         Args:
-            corners: (x, y) in pixels, 3 to 1000, in order around the zone. Where its edges cross, points that
-                the zone goes around twice are outside.
-            anchor: The point that must be inside: the "center", or the middle of the lower edge, "bottom".
+            corners: 3 to 1000 corners (x, y) in pixels, in order around the polygon. Where its edges cross,
+                the even-odd rule applies.
+            anchor: The point of a box that must be inside: "center", or "bottom", the middle of its lower
+                edge.
 
         Returns:
             (n,) bool.
 
         Raises:
-            OptionError: There are too few or too many corners, or anchor is neither.
+            OptionError: There are too few or too many corners, or anchor is unknown.
             OptionTypeError: An argument is of the wrong type.
 
         Example:
@@ -216,10 +217,10 @@ class Detections:
         return inside((left + right) / 2, (top + bottom) / 2, bottom, corners, anchor)
 
     def with_data(self, **columns: npt.ArrayLike) -> Detections:
-        """The same boxes with further columns of ``data``. A column of a name that is there is replaced.
+        """Returns the same boxes with columns of ``data`` added, or replaced if the name exists.
 
         Raises:
-            OptionError: A column has not one entry per box, or the name of a column that is not in ``data``.
+            OptionError: A column does not have one entry per box, or has the name of a built-in column.
             OptionTypeError: A column is not an array.
 
         Example:
@@ -239,7 +240,7 @@ class Detections:
         return len(self.xyxy)
 
     def __iter__(self) -> Iterator[Box]:
-        """Each box, which unpacks into ``x1, y1, x2, y2``, as Python's floats."""
+        """Iterates over the boxes, each of which unpacks into ``x1, y1, x2, y2`` as Python floats."""
         with fork.explaining(), fork.loading():
             from .box import iterate_boxes  # noqa: PLC0415  (few programs loop over all)
 
@@ -250,11 +251,11 @@ class Detections:
     @overload
     def __getitem__(self, index: Index) -> Detections: ...
     def __getitem__(self, index: int | Index) -> Box | Detections:
-        """One box for a number; for a mask, a slice or indices these boxes, with all their columns.
+        """Returns one box for an int, or the selected boxes for a mask, slice or indices.
 
         Raises:
-            IndexError: There is no box of this number.
-            OptionTypeError: It is something else.
+            IndexError: The index is out of range.
+            OptionTypeError: The index has another type.
         """
         if isinstance(index, bool) and self.class_name is None:
             raise OptionTypeError(
@@ -265,23 +266,22 @@ class Detections:
         return chosen
 
     def __repr__(self) -> str:
-        """The number of boxes, and the first of them."""
         some = self[:SHOWN]
         kinds = some.class_id.tolist() if some.class_name is None else some.class_name.tolist()
         each = zip(kinds, some.confidence.tolist(), strict=True)
         return short(self, [f"{kind} {confidence:.2f}" for kind, confidence in each])
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """A dict for each box, with the keys of JsonLines and Csv and Python's own numbers.
+        """Returns a dict of Python numbers per box, with the keys of JsonLines and Csv.
 
         Raises:
-            OptionError: A column of ``data`` has the name of another key.
+            OptionError: A column of ``data`` has the name of another column.
         """
         dicts: list[dict[str, Any]] = exchange().make_dicts(self)
         return dicts
 
     def to_pandas(self) -> Any:
-        """A DataFrame with a row for each box and the columns of to_dicts().
+        """Returns a DataFrame with a row per box and the columns of to_dicts().
 
         Raises:
             MissingPackageError: pandas is not installed.
@@ -290,11 +290,12 @@ class Detections:
         return exchange().make_frame(self)
 
     def to_supervision(self) -> Any:
-        """The same boxes as supervision's Detections.
+        """Converts to supervision's Detections.
 
         ``velocity``, ``track_age``, ``track_confidence`` and ``class_name`` are in its ``data``. The columns
-        ``mask`` and ``corners`` become its ``mask`` and ``xyxyxyxy``. Masks are its CompactMask, from its
-        version 0.28 on, else dense. A column ``mask`` of empty texts only stays in ``data``: it has no size.
+        ``mask`` and ``corners`` become its ``mask`` and ``xyxyxyxy``. Masks are a CompactMask with
+        supervision 0.28 or newer, otherwise dense. A column ``mask`` that only has empty strings stays in
+        ``data``, because its size is unknown.
 
         Raises:
             MissingPackageError: supervision is not installed.

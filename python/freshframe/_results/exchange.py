@@ -1,4 +1,4 @@
-"""Results in the forms of other libraries: supervision, Ultralytics, pandas, and plain dicts."""
+"""Converts results for and from other libraries: supervision, Ultralytics, pandas, and plain dicts."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from .detections import Detections
 
 _TRACK_COLUMNS = ("velocity", "track_age", "track_confidence")
-_MOST_NAMES = 1 << 16  # for foreign class_ids: a tuple has an entry for each number below the largest
+_MOST_NAMES = 1 << 16  # limit for class_ids of other libraries: names has an entry for every id
 
 
 def make_dicts(found: Circles | Detections) -> list[dict[str, Any]]:
-    """A dict for each element, with Python's own numbers.
+    """Returns a dict of Python numbers per element.
 
     Raises:
         OptionError: A column of `data` has the name of another column.
@@ -34,7 +34,7 @@ def make_dicts(found: Circles | Detections) -> list[dict[str, Any]]:
 
 
 def make_frame(found: Circles | Detections) -> Any:
-    """A DataFrame of pandas with a row for each element.
+    """Returns a pandas DataFrame with a row per element.
 
     Raises:
         MissingPackageError: pandas is not installed.
@@ -53,11 +53,11 @@ def make_frame(found: Circles | Detections) -> Any:
 
 
 def _all_columns(found: Circles | Detections) -> dict[str, npt.NDArray[Any] | None]:
-    """The columns of the table, then the columns of `data`."""
+    """Returns the built-in columns, then those of `data`."""
     columns = {name: find_column(found, column) for name, column in find_columns(found).items()}
     for name, column in getattr(found, "data", {}).items():
         if name == "class_name" and found.names is None:  # type: ignore[union-attr]
-            continue  # it is a column of boxes already
+            continue  # is a built-in column of boxes already
         check_name(name, columns)
         columns[name] = column
     return columns
@@ -68,7 +68,7 @@ def _entries(column: npt.NDArray[Any] | None, count: int) -> list[Any]:
 
 
 def make_supervision(found: Detections) -> Any:
-    """Supervision's Detections.
+    """Converts to supervision's Detections.
 
     Raises:
         MissingPackageError: supervision is not installed.
@@ -92,7 +92,7 @@ def make_supervision(found: Detections) -> Any:
 
 
 def from_supervision(given: Any) -> dict[str, Any]:
-    """The arguments of Detections for supervision's Detections."""
+    """Returns the arguments of Detections for supervision's Detections."""
     n = len(given.xyxy)
     data = {name: np.asarray(column) for name, column in given.data.items()}
     data = columns_from_supervision(data, getattr(given, "mask", None))
@@ -115,7 +115,7 @@ def from_supervision(given: Any) -> dict[str, Any]:
 
 
 def _names_seen(class_id: npt.NDArray[np.int32], given: Any) -> tuple[str, ...] | None:
-    """Returns the classes' names from a column of names, or None if they contradict each other."""
+    """Returns class names from a column of names, or None if they contradict each other."""
     if given is None or np.shape(given) != class_id.shape or np.asarray(given).dtype.kind not in "UO":
         return None
     seen: dict[int, str] = {}
@@ -130,11 +130,11 @@ def _names_seen(class_id: npt.NDArray[np.int32], given: Any) -> tuple[str, ...] 
 
 
 def from_ultralytics(result: Any) -> dict[str, Any]:
-    """The arguments of Detections for one result of Ultralytics.
+    """Returns the arguments of Detections for an Ultralytics result.
 
     Raises:
-        OptionError: The result is not of a detector.
-        OptionTypeError: It is not one result.
+        OptionError: It is not the result of a detector.
+        OptionTypeError: It is not a result.
     """
     if not hasattr(result, "boxes"):
         several = isinstance(result, list | tuple) or hasattr(result, "__next__")
@@ -169,7 +169,7 @@ def _array(tensor: Any) -> npt.NDArray[Any]:
 
 
 def _resize_masks(masks: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Masks of the network's input, whose bars are left out, at the size of the picture."""
+    """Removes the letterbox bars from masks and scales them to the frame's size."""
     height, width = shape[:2]
     rows, columns = masks.shape[1:]
     scale = min(rows / height, columns / width)

@@ -1,4 +1,4 @@
-"""Several results as one: merge() of Circles and Detections."""
+"""merge() of Circles and Detections."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -20,7 +20,7 @@ Found = TypeVar("Found", "Circles", "Detections")
 
 
 def merged(kind: type[Found], several: Iterable[Found]) -> Found:
-    """The rows of several Circles or Detections, as their merge() says."""
+    """Implements merge() of Circles and Detections."""
     given = list(several)
     for each in given:
         if not isinstance(each, kind):
@@ -39,7 +39,7 @@ def merged(kind: type[Found], several: Iterable[Found]) -> Found:
 
 
 def _with_common_names(given: list[Any]) -> list[Any]:
-    """The same boxes with one list of names, if all have names and the lists differ."""
+    """Returns the boxes with a common list of names, if all have names and these differ."""
     if any(each.names is None for each in given) or all(each.names == given[0].names for each in given):
         return given
     numbers: dict[str, int] = {}
@@ -53,7 +53,7 @@ def _with_common_names(given: list[Any]) -> list[Any]:
 
 
 def _joined(kind: type, name: str, parts: list[Any]) -> Any:
-    """One column of merged results."""
+    """Concatenates one column."""
     what = f"merge() needs {kind.__name__} with the same"
     if name == "names":
         if any(part != parts[0] for part in parts):
@@ -70,5 +70,5 @@ def _joined(kind: type, name: str, parts: list[Any]) -> Any:
         return None
     try:
         return np.concatenate(parts)
-    except ValueError as error:  # rows of several shapes
+    except ValueError as error:  # rows of different shapes
         raise OptionError(f"{what} columns, and {name!r} differs: {error}") from None

@@ -1,4 +1,4 @@
-"""Arrays of numbers that a program gives: converted to another type only if every number stays what it is."""
+"""Converts arrays of numbers to another type, only if no number changes its value."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .._check import show
 from .._errors import OptionError, OptionTypeError
 
-_KINDS_OF_NUMBERS = "biuf"  # of NumPy's types: bool, signed, unsigned, float
+_KINDS_OF_NUMBERS = "biuf"  # NumPy type codes: bool, signed, unsigned, float
 _LIMITS: dict[str, tuple[Any, Any]] = {
     each.dtype.name: (each.min, each.max)
     for each in (np.iinfo(np.int32), np.iinfo(np.int64), np.finfo(np.float32), np.finfo(np.float64))
@@ -19,25 +19,25 @@ _LIMITS: dict[str, tuple[Any, Any]] = {
 
 
 def box_numbers(given: Any) -> npt.NDArray[Any]:
-    """Returns the numbers of boxes as an array of float32, or raises as as_numbers() does."""
+    """Returns coordinates of boxes as a float32 array. Raises like as_numbers()."""
     return as_numbers("boxes", given, np.float32)
 
 
 def as_numbers(what: str, given: Any, kind: type[np.generic], advice: str = "") -> npt.NDArray[Any]:
-    """Returns an array of the type `kind`.
+    """Converts numbers to an array of the type `kind`.
 
-    An array and a list of the same numbers are treated alike. NumPy cuts off the fractions and the upper bits
-    of an array, and raises OverflowError for a list.
+    Arrays and lists of the same numbers are treated alike, unlike in NumPy, which truncates fractions and
+    high bits of arrays, and raises OverflowError for lists.
 
     Args:
-        what: The name of the array, such as "Detections.class_id".
-        given: The array, or what can be made one.
+        what: Name of the array for messages, such as "Detections.class_id".
+        given: An array, or anything that NumPy converts to one.
         kind: The type of the result, a NumPy integer or float.
-        advice: The end of the message about strings.
+        advice: What to append to the message about strings.
 
     Raises:
-        OptionTypeError: It has something else than real numbers.
-        OptionError: A number cannot be one of type `kind`.
+        OptionTypeError: It contains anything but real numbers.
+        OptionError: A number cannot be represented as `kind`.
     """
     array = _array_of(what, given, kind, advice)
     if array.dtype == kind:
@@ -48,7 +48,7 @@ def as_numbers(what: str, given: Any, kind: type[np.generic], advice: str = "") 
         try:
             result = array.astype(kind)
             wrong = _changed(array, result)
-        except (OverflowError, ValueError, TypeError):  # of Python objects, such as an int of 100 bits
+        except (OverflowError, ValueError, TypeError):  # from Python objects such as an int of 100 bits
             return _converted_one_by_one(what, array, kind)
     if wrong.any():
         number = array[np.unravel_index(int(wrong.argmax()), wrong.shape)] if array.ndim else array[()]
@@ -57,7 +57,7 @@ def as_numbers(what: str, given: Any, kind: type[np.generic], advice: str = "") 
 
 
 def _is_within(array: npt.NDArray[Any], kind: type[np.generic]) -> bool:
-    """Whether it is sure that no number changes: faster than to compare the numbers afterwards."""
+    """Whether the types guarantee that no number changes; cheaper than comparing afterwards."""
     if array.dtype.kind not in ("iuf" if issubclass(kind, np.floating) else "iu") or not array.size:
         return False
     low, high = _LIMITS[np.dtype(kind).name]
@@ -88,7 +88,7 @@ def _array_of(what: str, given: Any, kind: type[np.generic], advice: str) -> npt
             return array
         if array.dtype.kind == "O" and all(
             _is_number(each) for each in array.flat
-        ):  # ints of more than 64 bits, too
+        ):  # also ints of more than 64 bits
             return array
         if array.dtype.kind != "O":
             found = "strings" if array.dtype.kind in "US" else f"one of {array.dtype}"
@@ -103,22 +103,22 @@ def _array_of(what: str, given: Any, kind: type[np.generic], advice: str) -> npt
 def _is_number(value: Any) -> bool:
     try:
         float(value)
-    except OverflowError:  # an int that is too large for a float
+    except OverflowError:  # an int too large for a float
         return True
-    except Exception:  # no number, or a class whose conversion raises
+    except Exception:  # not a number, or a class whose conversion raises
         return False
     return not isinstance(value, str | bytes)
 
 
 def _changed(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Which numbers are others in the new type. A float may be rounded, but a finite one stays finite."""
+    """Returns which numbers differ in the new type. Floats may be rounded, but not overflow to infinity."""
     if after.dtype.kind == "f":
         infinite: npt.NDArray[np.bool_] = np.isinf(after)
         if infinite.any():
             infinite &= np.isfinite(before.astype(np.float64))
         return infinite
     different: npt.NDArray[np.bool_] = np.asarray(after != before)
-    if before.dtype.kind == "f":  # the largest integers are rounded when they are compared with floats
+    if before.dtype.kind == "f":  # comparing the largest integers with floats would round them
         different |= before >= 2.0 ** (8 * after.dtype.itemsize - (after.dtype.kind == "i"))
     elif before.dtype.kind == "u" and after.dtype.kind == "i":
         different |= after < 0

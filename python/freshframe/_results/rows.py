@@ -1,4 +1,4 @@
-"""What Circles and Detections have in common: rows by index, elements of a representation, late modules."""
+"""Common parts of Circles and Detections: indexing, repr, and modules loaded on first use."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -26,7 +26,7 @@ Index = npt.NDArray[Any] | slice | list[int] | list[bool]
 Found = TypeVar("Found", "Circles", "Detections")
 
 
-MEANT_OF_ALL = {  # names of Ultralytics, supervision and OpenCV
+MEANT_OF_ALL = {  # attribute names of Ultralytics, supervision and OpenCV
     "id": "identities are tracker_id",
     "ids": "identities are tracker_id",
     "age": "the ages of tracks are track_age",
@@ -37,7 +37,7 @@ MEANT_OF_ALL = {  # names of Ultralytics, supervision and OpenCV
 
 
 def exchange() -> Any:
-    """Returns the module that gives results to other libraries, loaded at its first use."""
+    """Returns the module for other libraries, loaded on first use."""
     with fork.explaining(), fork.loading():
         from . import exchange as module  # noqa: PLC0415  (most programs keep their results)
 
@@ -53,24 +53,24 @@ def merged(kind: type[Found], several: Iterable[Found]) -> Found:
 
 
 def inside(x: Any, y: Any, bottom: Any, corners: Any, anchor: Any) -> npt.NDArray[np.bool_]:
-    """Returns for each row whether its anchor is within the corners."""
+    """Returns (n,) bool: whether each row's anchor is inside the corners."""
     with fork.explaining(), fork.loading():
         from .corners import are_inside, checked_anchor  # noqa: PLC0415  (few programs ask)
 
     return are_inside(x, bottom if checked_anchor(anchor) == "bottom" else y, corners)
 
 
-SHOWN = 5  # elements in a representation
+SHOWN = 5  # elements in a repr
 
 
 def short(of: Circles | Detections, first: list[str]) -> str:
-    """Returns a representation, with the texts of the first elements."""
+    """Returns a repr with the first elements."""
     listed = f": {', '.join(first)}" if first else ""
     return f"<{type(of).__name__}: {len(of)}{listed}{', ...' if len(of) > SHOWN else ''}>"
 
 
 def _place(of: Circles | Detections, index: Any) -> int | None:
-    """The row of an index that is one number; None means it is something else."""
+    """Returns the row for an index that is a single number, otherwise None."""
     if not hasattr(index, "__index__") or isinstance(index, bool | np.bool_) or np.ndim(index):
         return None
     place = operator.index(index)
@@ -80,13 +80,13 @@ def _place(of: Circles | Detections, index: Any) -> int | None:
 
 
 def at(of: Found, index: Any) -> Any:
-    """The element of an index that is one number, or the rows of any other index."""
+    """Returns the element for a single number, or the selected rows for any other index."""
     place = _place(of, index)
     return _some(of, index) if place is None else next(iter(_some(of, slice(place, place + 1))))
 
 
 def _some(of: Found, index: Any) -> Found:
-    """The chosen rows of all columns. Rows of valid columns need no check."""
+    """Selects rows of all columns. They are not checked again."""
     chosen = _chosen(type(of).__name__, index)
     some: Found = object.__new__(type(of))
     for name in of.__dataclass_fields__:
@@ -104,7 +104,7 @@ def _chosen(what: str, index: Any) -> Any:
         return index
     try:
         chosen = np.asarray(index)
-    except Exception:  # lists of several lengths, or a class whose conversion raises
+    except Exception:  # ragged lists, or a class whose conversion raises
         chosen = np.empty((0, 0))
     if chosen.ndim != 1 or chosen.dtype.kind not in "biuf" or (chosen.dtype.kind == "f" and chosen.size):
         raise OptionTypeError(
@@ -114,7 +114,7 @@ def _chosen(what: str, index: Any) -> Any:
 
 
 def explain_arrays(kind: type) -> None:
-    """Shows in help() what a constructor takes: the attributes are arrays."""
+    """Makes help() show which types a constructor accepts, since the attributes are arrays."""
     types = vars(kind)["__init__"].__annotations__
     for name, given in list(types.items()):
         if str(given).startswith("npt.NDArray"):
