@@ -1,2 +1,2 @@
-"""The views of a pipeline: statistics, progress, drawing and dashboard."""
+"""Observing a pipeline: statistics, progress, drawing and dashboard."""
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""Pipeline.serve(): its arguments, the dashboard that it returns, and its end at exit and after a fork."""
+"""Pipeline.serve(): its arguments, the Dashboard that it returns, and closing at exit and after a fork."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -22,15 +22,15 @@ _NOT_SENT = ("vx", "vy", "track_age", "track_confidence", "dwell")
 
 
 class Dashboard(ClosedByWith):
-    """The live page of a pipeline, returned by Pipeline.serve().
+    """The live dashboard of a pipeline, returned by Pipeline.serve().
 
     The page is served until close(), until its pipeline is garbage-collected, or until the program exits.
-    Deleting this object does not end it. ``with pipeline.serve() as dashboard:`` closes it at the end of the
-    block.
+    Deleting this object does not close it. ``with pipeline.serve() as dashboard:`` closes it at the end of
+    the block.
 
     Attributes:
-        urls: The URLs of the page. There are several if the server listens on all addresses of this machine:
-            one for each address, then one with the machine's name. Each includes the token if there is one.
+        urls: The URLs of the page. There are several if the server listens on all addresses: one per address,
+            then one with the host name. Each includes the token if there is one.
     """
 
     __slots__ = ("__weakref__", "_engine", "_request", "urls")
@@ -47,16 +47,16 @@ class Dashboard(ClosedByWith):
         return self.urls[0]
 
     def jpeg_url(self, port: Port[Any] | str) -> str:
-        """The URL of a port's newest picture, a JPEG.
+        """Returns the URL of a port's newest frame as JPEG.
 
-        If the page needs a token, this URL has another one, which opens pictures and nothing else: URLs end
-        up in logs. With ``serve(token=...)`` it is the same after a restart.
+        If the page requires a token, this URL contains a different one that only gives access to images,
+        because URLs end up in logs. With ``serve(token=...)`` it stays the same after a restart.
 
         Args:
             port: A port of the pipeline, or its name.
 
         Raises:
-            OptionError: The dashboard shows no pictures of the port.
+            OptionError: The dashboard does not show frames of the port.
             OptionTypeError: ``port`` is neither a Port nor a string.
             StateError: The dashboard is closed.
         """
@@ -65,19 +65,19 @@ class Dashboard(ClosedByWith):
     def mjpeg_url(
         self, port: Port[Any] | str, *, fps: float | None = None, max_side: int | None = None
     ) -> str:
-        """The URL of a port's live picture for an ``<img>``, VLC or Home Assistant: an endless MJPEG stream.
+        """Returns the URL of a port's live video as an MJPEG stream, for ``<img>``, VLC or Home Assistant.
 
-        The token is as of jpeg_url(). A server has at most 32 of these streams, and a browser shows at most
-        six per server: take jpeg_url() for a wall of cameras.
+        The token is as in jpeg_url(). There can be at most 32 streams at a time, and browsers open at most
+        six connections per server: use jpeg_url() for a wall of cameras.
 
         Args:
             port: A port of the pipeline, or its name.
-            fps: Most pictures per second, 1 to 15; None means 10. A slow client gets fewer.
-            max_side: Pixels of the longer side that the viewer can show, 64 to 1920; None means 960. All
-                viewers of a port get the same picture, so it may be larger.
+            fps: Maximum frames per second, 1 to 15; None means 10. Slow clients get fewer.
+            max_side: Requested length of the longer side in pixels, 64 to 1920; None means 960. All viewers
+                of a port get the same stream, so it may be larger.
 
         Raises:
-            OptionError: A value is out of range, or the dashboard shows no pictures of the port.
+            OptionError: A value is out of range, or the dashboard does not show frames of the port.
             OptionTypeError: An argument is of the wrong type.
             StateError: The dashboard is closed.
         """
@@ -99,14 +99,14 @@ class Dashboard(ClosedByWith):
         return address + (f"?{urlencode(query)}" if query else "")
 
     def show(self, *, window: bool = True) -> None:
-        """Opens the page on this machine's screen, in a process that stays open when the pipeline ends.
+        """Opens the page on this machine's screen, in a window that stays open when the program ends.
 
         Args:
             window: True: an app window of Chromium, Chrome, Edge or Brave if one of them is installed.
-                Otherwise, and with False: a tab of the default browser.
+                Otherwise, or with False: a tab in the default browser.
 
         Raises:
-            FreshframeError: No display or no browser was found. The page is served anyway, and the message
+            FreshframeError: No display or no browser was found. The page is still served, and the message
                 contains its URL.
             OptionTypeError: ``window`` is not a bool.
         """
@@ -116,21 +116,21 @@ class Dashboard(ClosedByWith):
         open_page(self.url, as_window=_check.flag("window", window))
 
     def embed(self, port: Port[Any] | str, *, labels: str | None = None) -> str:
-        """HTML for your own page: the port's live video, with results drawn on it.
+        """Returns HTML for your own page that shows the port's live video with results drawn on it.
 
-        A port of results shows its source's own pictures. The text has a token that opens pictures and
-        nothing else. Pages of another server need ``serve(origins=)``. Where HTML runs no scripts, take
-        view_url().
+        For a port of results, the frames are those of its source. The HTML contains a token that only gives
+        access to images. Pages from another server require ``serve(origins=)``. Where scripts are not
+        allowed, use view_url().
 
         Args:
             port: A port of the pipeline, or its name.
-            labels: The text at each object, with the fields ``tracker_id``, ``class_id``, ``class_name``,
+            labels: Text for each object, with the fields ``tracker_id``, ``class_id``, ``class_name``,
                 ``confidence``, the numbers of the box or circle, and the columns of ``Detections.data``, and
                 formats as in ``Annotate(labels=)``, such as ``"{class_name} {confidence:.2f}"``. Default
                 ``"{class_name} {tracker_id}"``. "" draws none. A field without a value is left out.
 
         Raises:
-            OptionError: The dashboard shows no pictures of the port, or ``labels`` cannot be read.
+            OptionError: The dashboard does not show frames of the port, or ``labels`` is malformed.
             OptionTypeError: An argument is of the wrong type.
             StateError: The dashboard is closed.
         """
@@ -149,16 +149,16 @@ class Dashboard(ClosedByWith):
         )
 
     def view_url(self, port: Port[Any] | str, *, labels: str | None = None) -> str:
-        """The URL of a page for an ``<iframe>`` with what embed() shows. Pages of all servers may frame it.
+        """Returns the URL of a page for an ``<iframe>``, showing the same as embed(). Any page may embed it.
 
-        The token, which opens pictures and nothing else, follows ``#``: a browser sends it to no server.
+        The token only gives access to images. It follows ``#``, so browsers do not send it to servers.
 
         Args:
             port: A port of the pipeline, or its name.
-            labels: As of embed().
+            labels: As for embed().
 
         Raises:
-            OptionError: The dashboard shows no pictures of the port, or ``labels`` cannot be read.
+            OptionError: The dashboard does not show frames of the port, or ``labels`` is malformed.
             OptionTypeError: An argument is of the wrong type.
             StateError: The dashboard is closed.
         """
@@ -175,7 +175,7 @@ class Dashboard(ClosedByWith):
         return f"{self.url.partition('?')[0]}view.html#{urlencode(query)}"
 
     def _find_shown(self, port: Port[Any] | str) -> tuple[str, _native.Engine]:
-        """The name of a port whose pictures are served, and the engine."""
+        """Returns the name of a port whose frames are served, and the engine."""
         engine = self._engine()
         if engine is not None and engine.forked:
             raise StateError(
@@ -195,12 +195,12 @@ class Dashboard(ClosedByWith):
 
     @property
     def closed(self) -> bool:
-        """Whether the server has ended."""
+        """Whether the server has been closed."""
         engine = self._engine()
         return engine is None or find_dashboard(engine) is not self
 
     def close(self) -> None:
-        """Ends the server and its connections. Idempotent. GIL: released while waiting."""
+        """Stops the server and closes its connections. Idempotent. GIL: released while waiting."""
         engine = self._engine()
         if engine is None or engine.forked:
             return
@@ -210,15 +210,13 @@ class Dashboard(ClosedByWith):
                 engine.close_server()
 
     def __str__(self) -> str:
-        """The URL."""
         return self.url
 
     def __repr__(self) -> str:
-        """The URL without its token, and whether it is closed."""
         return f"<Dashboard {self.url.partition('?')[0]}{', closed' if self.closed else ''}>"
 
     def _repr_html_(self) -> str:
-        """A link, for notebooks."""
+        """Returns a link, for notebooks."""
         with fork.explaining(), fork.loading():
             import html  # noqa: PLC0415  (it costs 2 ms, and only notebooks want it)
 
@@ -229,7 +227,7 @@ class Dashboard(ClosedByWith):
 
 
 _open: weakref.WeakKeyDictionary[_native.Engine, Dashboard] = weakref.WeakKeyDictionary()
-# One for each engine: held while its dashboard starts or ends.
+# One per engine: held while its dashboard is started or closed.
 _locks: weakref.WeakKeyDictionary[_native.Engine, threading.RLock] = weakref.WeakKeyDictionary()
 _making_locks = threading.Lock()
 
@@ -244,7 +242,7 @@ def _within(what: str, value: _Number, least: _Number, most: _Number) -> _Number
 
 
 def _check_labels(labels: str | None) -> None:
-    """Checks by the node with the same formats: a page would draw an unreadable pattern as text."""
+    """Checks a label pattern with Annotate: a web page would display a malformed one as text."""
     try:
         Annotate(labels=labels)
     except OptionError as wrong:
@@ -264,13 +262,13 @@ def _find_lock(engine: _native.Engine) -> threading.RLock:
 
 
 def find_dashboard(engine: _native.Engine) -> Dashboard | None:
-    """The open dashboard of a pipeline."""
+    """Returns the open dashboard of a pipeline, if any."""
     return _open.get(engine)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The arguments of serve(), checked."""
+    """The checked arguments of serve()."""
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -360,7 +358,7 @@ def _looks(engine: _native.Engine, look: Any) -> tuple[Any, ...]:
 
 def serve(engine: _native.Engine, wanted: Request) -> Dashboard:
     """Starts the server, or returns the open dashboard if it has the same arguments or none are given."""
-    _ = engine.ended  # raises in a forked child, where a thread of the parent may hold the lock
+    _ = engine.ended  # raises in a forked child, where a parent's thread may hold the lock
     with _find_lock(engine):
         dashboard = find_dashboard(engine)
         if dashboard is None:
@@ -415,7 +413,7 @@ def _urls(engine: _native.Engine, wanted: Request) -> list[str]:
 
 
 def _picture_token(token: str | None) -> str:
-    """The token for pictures that belongs to a given token, so that its URLs stay the same over restarts."""
+    """Derives the token for images from the main token, so that their URLs survive restarts."""
     if not token:
         return ""
     with fork.explaining(), fork.loading():

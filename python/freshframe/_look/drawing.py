@@ -11,9 +11,9 @@ from .._graph import queue
 if TYPE_CHECKING:
     from .stats import EdgeStats, NodeStats, Stats
 
-_WIDTH, _HEIGHT = 150, 40  # px of a box
-_GAP, _SPACE = 120, 16  # px between columns, where the edges' texts are, and between boxes
-_LETTERS = 20  # letters of a name that fit into a box
+_WIDTH, _HEIGHT = 150, 40  # px of a node
+_GAP, _SPACE = 120, 16  # px between columns, with the labels of edges, and between nodes
+_LETTERS = 20  # max. characters of a name that fit into a node
 _STYLE = (
     "<style>text{font:12px sans-serif;fill:currentColor}.box{fill:none;stroke:currentColor}"
     ".edge{fill:none;stroke:currentColor;opacity:.5}.small{font-size:10px;opacity:.8}</style>"
@@ -21,7 +21,7 @@ _STYLE = (
 
 
 def draw_stats(name: str, stats: Stats) -> str:
-    """Boxes for nodes and readers in columns by their distance from a source, and lines for edges."""
+    """Draws nodes and readers as boxes, in columns by distance from a source, and edges as lines."""
     names = [
         *stats.nodes,
         *dict.fromkeys(edge.child for edge in stats.edges if edge.child not in stats.nodes),

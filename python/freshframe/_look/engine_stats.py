@@ -1,4 +1,4 @@
-"""Makes the statistics from the engine's. All numbers come from its one registry."""
+"""Converts the engine's statistics to the public dataclasses."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
 
 
 def _make_kind(kind: type[_Kind], engines: object, **others: object) -> _Kind:
-    """A dataclass of the fields of the engine's struct, which have the same names, and of those made here."""
+    """Creates a dataclass from the engine's struct, whose fields have the same names, and from `others`."""
     return kind(*[others[name] if name in others else getattr(engines, name) for name in _names(kind)])
 
 
@@ -87,7 +87,7 @@ def _edge(edge: _native.EdgeStats) -> EdgeStats:
     return _make_kind(EdgeStats, edge, queue=make_queue(edge.queue))
 
 
-# The findings of an active freshframe.gil.watch(), which sets this: stalls, seconds, the worst culprits.
+# Set by an active freshframe.gil.watch(): returns the number of stalls, their seconds, the worst culprits.
 watch: Callable[[], tuple[int, float, tuple[GilCulprit, ...]]] | None = None
 
 _Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, int, PoolStats, RemovedStats]
@@ -120,11 +120,11 @@ def _fields(stats: _native.Stats) -> _Fields:
 
 
 def make_stats(stats: _native.Stats) -> Stats:
-    """Makes a Stats of the engine's."""
+    """Converts the engine's Stats."""
     return Stats(*_fields(stats))
 
 
 def make_report(report: _native.Report) -> Report:
-    """Makes a Report of the engine's."""
+    """Converts the engine's Report."""
     parts = _fields(report.stats)
     return Report(*parts, report.complete, report.samples, tuple(report.failures), tuple(report.silent))

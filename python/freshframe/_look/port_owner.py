@@ -1,4 +1,4 @@
-"""Finds whether a relative of this process listens on a TCP port, as below a reloader."""
+"""Finds out whether a related process listens on a TCP port, such as one left by an auto-reloader."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -11,11 +11,11 @@ _PROC = Path("/proc")
 
 
 def relative_with(port: int) -> str | None:
-    """Returns who listens on the port, if it is this process or a relative of it.
+    """Returns which process listens on the port, if it is this process or related to it.
 
     Returns:
         "this process", "the parent process", "a process of the same parent" or "a child process", with its
-        number. None where another process listens, or the system does not show it.
+        PID. None if it is another process, or cannot be determined.
     """
     wanted = {f"socket:[{inode}]" for inode in _listeners(port)}
     if not wanted:
@@ -32,7 +32,7 @@ def relative_with(port: int) -> str | None:
 
 
 def _listeners(port: int) -> set[str]:
-    """The inodes of the sockets that listen on the port."""
+    """Returns the inodes of the sockets that listen on the port."""
     found = set()
     for table in ("tcp", "tcp6"):
         for line in _lines(_PROC / "self" / "net" / table)[1:]:
@@ -45,7 +45,7 @@ def _listeners(port: int) -> set[str]:
 def _has(pid: int, sockets: set[str]) -> bool:
     try:
         descriptors = list((_PROC / str(pid) / "fd").iterdir())
-    except OSError:  # it has ended, or belongs to another user
+    except OSError:  # the process has exited, or belongs to another user
         return False
     return any(_target(each) in sockets for each in descriptors)
 
@@ -53,16 +53,17 @@ def _has(pid: int, sockets: set[str]) -> bool:
 def _target(descriptor: Path) -> str:
     try:
         return str(descriptor.readlink())
-    except OSError:  # closed meanwhile
+    except OSError:  # closed in the meantime
         return ""
 
 
 def _processes() -> list[tuple[int, int]]:
-    """The numbers of all processes and of their parents."""
+    """Returns (PID, parent PID) of all processes."""
     found = []
     for folder in _PROC.iterdir():
         if folder.name.isdigit():
-            # Field 4 of proc(5), after the name in brackets, which may contain anything.
+            # Field 4 of proc(5). Split after the closing bracket, since the process name may contain
+            # anything.
             fields = "".join(_lines(folder / "stat")).rpartition(")")[2].split()
             if fields:
                 found.append((int(folder.name), int(fields[1])))

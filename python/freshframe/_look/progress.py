@@ -1,4 +1,4 @@
-"""The progress of a run: a bar in the terminal, plain lines elsewhere, or the calls of a callable."""
+"""Progress of a run: a bar in a terminal, plain lines elsewhere, or calls of a callable."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .stats import Progress
 if TYPE_CHECKING:
     from .. import _native
 
-_LINE_EVERY = 10.0  # seconds between plain lines, without a moving bar
+_LINE_EVERY = 10.0  # seconds between plain lines, if there is no terminal
 
 
 def report_progress(
@@ -25,12 +25,12 @@ def report_progress(
     progress: Literal[True] | Callable[[Progress], None],
     interval: float,
 ) -> None:
-    """Waits until a pipeline has ended and reports every `interval` seconds, also at the end.
+    """Waits until a pipeline has ended. Reports the progress every `interval` seconds and at the end.
 
     Args:
-        wait: Waits for a number of seconds; True means the pipeline has ended.
-        counts: The engine's counts at this moment.
-        progress: The function that gets the reports; True means a bar or lines in the terminal.
+        wait: Waits for a number of seconds; returns True if the pipeline has ended.
+        counts: Returns the engine's current counts.
+        progress: Called with each report; True means a bar or lines in the terminal.
         interval: Seconds.
     """
     if progress is True:
@@ -56,18 +56,18 @@ def report_progress(
 def progress_display(
     file: TextIO | None = None, *, label: str = "", total: int | None = None
 ) -> Iterator[Callable[[Progress], None]]:
-    """Shows the progress of a run: done and total frames, frames per second, drops, time left.
+    """Shows the progress of a run: processed and total frames, frames per second, drops, time left.
 
     Args:
-        file: The output; None means stderr. A terminal gets a moving bar, any other file a line every 10 s.
-        label: The name of the work.
-        total: Frames until the end, if it differs from the source's own number.
+        file: The output; None means stderr. A terminal shows a bar, any other file gets a line every 10 s.
+        label: Text before the bar.
+        total: Total number of frames, if it differs from the source's.
 
     Yields:
         A callable for `progress` of Pipeline.run().
     """
     stream = sys.stderr if file is None else file
-    if stream is None or getattr(stream, "closed", False):  # a program without a terminal: None, or closed
+    if stream is None or getattr(stream, "closed", False):  # None or closed without a terminal
         yield lambda progress: None
     elif stream.isatty():
         with _bar(stream, label, total) as update:
@@ -77,7 +77,7 @@ def progress_display(
 
 
 def _until_it_fails(update: Callable[[Progress], None]) -> Callable[[Progress], None]:
-    """A terminal may go away, and a run goes on without its bar."""
+    """Ignores errors of the display, such as a closed terminal, so that the run continues."""
     is_away = False
 
     def show(progress: Progress) -> None:
@@ -104,9 +104,9 @@ def _bar(stream: TextIO, label: str, total: int | None) -> Iterator[Callable[[Pr
         BarColumn(),
         TextColumn("{task.fields[counts]}"),
         console=Console(file=stream, force_terminal=True),
-        auto_refresh=False,  # no thread of rich's own: the thread that reports draws
+        auto_refresh=False,  # drawn by the reporting thread instead of a thread of rich
         transient=True,
-        redirect_stdout=False,  # results go there
+        redirect_stdout=False,  # stdout is for results
     )
     with display:
         task = display.add_task(label, total=total, counts="")
@@ -136,12 +136,12 @@ def _lines(stream: TextIO, label: str, total: int | None) -> Callable[[Progress]
 
 
 def describe(progress: Progress, total: int | None = None) -> str:
-    """The numbers of a progress report in one line."""
+    """Formats a progress report as one line."""
     everything = progress.total if total is None else total
     done = f"{progress.samples}/{everything}" if everything else f"{progress.samples}"
     rate = progress.rate
     if everything and progress.samples >= everything and progress.elapsed > 0:
-        rate = progress.samples / progress.elapsed  # at the end there may be no frame since the tick before
+        rate = progress.samples / progress.elapsed  # not the rate since the last tick, which may be 0
     parts = [f"{done} frames", f"{rate:.0f} fps"]
     if progress.dropped:
         parts.append(f"{progress.dropped} dropped")

@@ -1,4 +1,4 @@
-"""Answers that are text: the output of a notebook for an answer that is the last line of a cell."""
+"""How notebooks show results that are best read as text."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -9,17 +9,17 @@ from .._interpreter import fork
 
 
 class ShownAsText:
-    """A base of dataclasses whose str() is some lines of text, and whose repr() is all of their values."""
+    """Base of dataclasses whose str() is a readable text and whose repr() lists all values."""
 
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        """The text, for notebooks."""
+        """Returns the text, for notebooks."""
         with fork.explaining(), fork.loading():
             import html  # noqa: PLC0415  (it costs 2 ms, and only notebooks want it)
 
         return f"<pre>{html.escape(str(self))}</pre>"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """The text, for IPython in a terminal."""
+        """Prints the text, for IPython in a terminal."""
         printer.text(str(self))

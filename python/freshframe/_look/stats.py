@@ -1,4 +1,4 @@
-"""Statistics of a pipeline: snapshots of the engine's counters."""
+"""Statistics of a pipeline: snapshots of its counters."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -28,15 +28,15 @@ FrozenKind = Literal["frozen", "loop", "flat"]
 
 @dataclass(frozen=True, slots=True)
 class ClockStats:
-    """The clock of a network camera, by its sender reports (RTCP): the one of `Sample.utc`.
+    """The clock of a network camera, from its RTCP sender reports. `Sample.utc` uses it.
 
     Attributes:
-        offset: The camera's time minus this machine's in seconds, less the time for which pictures are on
-            their way. A camera that is more than a second off is named on the dashboard.
-        drift_ppm: Drift of the camera's clock against its stream's own time, in parts per million.
-        residual: The largest distance of a report from the line through all of them, in seconds.
-        reports: Number of reports of the last minute that the line goes through.
-        steps: Number of times that the camera's clock was set, over all connections.
+        offset: The camera's time minus this machine's in seconds, corrected for the transmission delay. The
+            dashboard reports an offset of more than a second.
+        drift_ppm: Drift of the camera's clock relative to its RTP timestamps, in parts per million.
+        residual: The largest deviation of a report from the line fitted to all of them, in seconds.
+        reports: Number of reports of the last minute used for the fit.
+        steps: Number of times that the camera's clock was changed, over all connections.
     """
 
     offset: float
@@ -48,59 +48,57 @@ class ClockStats:
 
 @dataclass(frozen=True, slots=True)
 class SourceStats:
-    """The state and the counters of a video source's connection.
+    """The state and counters of a video source's connection.
 
-    An outage begins with the last packet, or with the first attempt to open. It ends with the next frame.
+    An outage starts at the last packet, or at the first attempt to open the source. It ends with the next
+    frame.
 
     Attributes:
-        state: The state of the source: "connecting" (opening the connection, device or file),
-            "resolving" (looking up the server's name), "waiting_keyframe", "reading", "stalled" (connected,
-            but no data has arrived for a while), "backing_off" (waits before it tries again), "closing",
-            "closed" (also before start()).
-        outages: Times without a connection, the present one included.
-        away_for: Seconds of the present one so far; 0.0 while the source is connected.
-        away_total: Seconds of all of them together.
+        state: The state of the source: "connecting" (opening the connection, device or file), "resolving"
+            (looking up the server's name), "waiting_keyframe", "reading", "stalled" (connected, but no data
+            has arrived for a while), "backing_off" (waiting before the next attempt), "closing", "closed"
+            (also before start()).
+        outages: Number of times without a connection, including the current one.
+        away_for: Seconds of the current outage so far; 0.0 while connected.
+        away_total: Seconds of all outages in total.
         reconnects: Outages that ended.
-        stalls: Times without data on an open connection, whether or not they became outages.
+        stalls: Number of times without data on an open connection, whether or not they became outages.
         size_changes: Number of changes of the frames' size.
-        decoder_frames: Frames that the decoder held back when it returned the last frame.
-        behind: Seconds by which frames arrive later than the earliest ones of the last ten minutes did, by
-            the stream's own times, over the last two seconds. None for a stream without times. For a
-            file with ``realtime=True``, seconds by which its last frame was late.
-        pace: Stamped seconds per second: 1.0 unless the arrivals have shown that the camera's timestamps run
-            slower or faster than time. ``age``, ``captured`` and ``utc`` then follow the arrivals, and
+        decoder_frames: Frames that the decoder was still buffering when it returned the last frame.
+        behind: Delay in seconds that has built up: how much later frames of the last two seconds arrived,
+            relative to their timestamps, than the fastest ones of the last ten minutes. None for a stream
+            without timestamps. For a file with ``realtime=True``, seconds by which its last frame was late.
+        pace: Seconds of the camera's timestamps per real second: 1.0 unless arrival times have shown that the
+            timestamps run slower or faster. ``age``, ``captured`` and ``utc`` then follow the arrival times,
             ``pts`` the timestamps.
-        clock: The camera's clock by its sender reports; None before the first one, and for sources without
-            any.
-        packets: Packets of RTP that have come. This and the next three are of RTSP that freshframe reads.
-        packets_lost: Packets that have not come.
-        packets_late: Packets that came after the wait for them had ended. They are among ``packets``, too.
+        clock: The camera's clock from its RTCP sender reports; None before the first one, and for sources
+            without them.
+        packets: RTP packets received. This and the next three are only
+            counted by freshframe's own RTSP client.
+        packets_lost: RTP packets that never arrived.
+        packets_late: RTP packets that arrived too late to be used. Also counted in ``packets``.
         jitter: Mean deviation of the intervals between packets, in seconds (RFC 3550).
-        marker_faults: How often RTP's marker was on a packet that did not end its picture.
-        damaged: Pictures that were delivered with the mark ``damaged``: frames, and packets of pictures that
-            were not decoded.
-        undecoded: Pictures that came while nothing took the frames, and were not decoded: the camera was
-            recorded or shown, or neither. They are no samples: ``processed`` and ``rate`` do not count them.
-        last_error: The reason for the latest outage; None if there was none. Passwords are masked.
-        frozen: "frozen": the source shows one picture. "loop": the same ones again and again. "flat": one
-            without contrast. None if none of these has lasted for ``open(frozen_after=)``, and the next four
-            are 0.
-        frozen_for: Seconds for which it has lasted, up to the newest keyframe.
-        frozen_period: Seconds of a loop.
-        frozen_frames: Keyframes in this time.
-        frozen_contents: Different ones of these. As many as pictures: parts of the picture have come again,
-            never the whole, so it is likely and not proven.
+        marker_faults: Number of RTP marker bits on packets that were not the last of their frame.
+        damaged: Frames, and packets of frames that were not decoded, delivered with ``damaged`` set.
+        undecoded: Frames not decoded because no node needed decoded frames, only packets or nothing. They are
+            not samples: ``processed`` and ``rate`` do not count them.
+        last_error: The reason for the latest outage, with passwords masked; None if there was none.
+        frozen: "frozen": the image does not change. "loop": the same images repeat. "flat": the image has no
+            contrast. None, and the next four are 0, unless this has lasted for ``open(frozen_after=)``.
+        frozen_for: Seconds for which this has lasted, up to the newest keyframe.
+        frozen_period: Period of the loop in seconds.
+        frozen_frames: Number of keyframes in that time.
+        frozen_contents: Number of different images among them. If equal to ``frozen_frames``, only parts of
+            the image repeated, so a freeze is likely but not proven.
         settings: The exposure, gain, focus and white_balance of a camera, if the program has set them: a
-            number or "auto", read from the driver after each was set.
-        settings_reason: Why the camera, back after an outage, runs without some of them; None if it has all.
-        decoder: Where the pictures of a file or a network stream are decoded: "cpu", or a card such as
-            "cuda:0". None before the first picture, and for other sources.
-        decoder_reason: Why the CPU decodes although ``open(decoder="auto")`` was given; None if it does
-            not.
-        decoder_changes: How often decoding moved from a card to the CPU, or back.
-        downloads: Pictures that were copied from a card into the host's memory: all of them, unless
-            ``open(on_device=True)`` was given.
-        card_wait: Seconds for which decoding has waited for a card.
+            number or "auto", as read back from the driver.
+        settings_reason: Why some of them could not be restored after an outage; None if all were.
+        decoder: Where a file or network stream is decoded: "cpu", or a GPU such as "cuda:0". None before the
+            first frame and for other sources.
+        decoder_reason: Why the CPU is used despite ``open(decoder="auto")``; None otherwise.
+        decoder_changes: How often decoding moved from a GPU to the CPU or back.
+        downloads: Frames copied from GPU to host memory: all, unless ``open(on_device=True)`` was given.
+        card_wait: Seconds for which decoding has waited for a GPU.
     """
 
     state: SourceState
@@ -141,12 +139,12 @@ class WorkerStats:
     """One worker process of a node with ``process=``.
 
     Attributes:
-        pid: Its process id; None while it has no process: it waits for its next start, or has ended.
-        state: Its present state.
-        processed: Samples that it and its predecessors have finished.
-        restarts: How often a new process has replaced a process that had died.
-        rss_bytes: Its resident memory in bytes, including the shared pictures that it has read.
-        cpu: Seconds of processor time of this process.
+        pid: Its process ID; None while it is waiting to be started, or has ended.
+        state: Its current state.
+        processed: Number of samples that it and its predecessors have finished.
+        restarts: How often the process died and was replaced.
+        rss_bytes: Its resident memory in bytes, including shared frames that it has read.
+        cpu: CPU time of this process in seconds.
     """
 
     pid: int | None
@@ -159,13 +157,13 @@ class WorkerStats:
 
 @dataclass(frozen=True, slots=True)
 class InferenceStats:
-    """How a node computes a neural network.
+    """How a node runs its model.
 
     Attributes:
-        provider: The provider that computes: "cpu", "cuda" or "openvino".
-        threads: Threads that compute on the CPU.
-        runs: Number of runs of the network. One run may compute several pictures.
-        duration_p50: Median seconds per run, without the work before and after it.
+        provider: The execution provider in use: "cpu", "cuda" or "openvino".
+        threads: Number of CPU threads.
+        runs: Number of runs of the model. One run may process several images.
+        duration_p50: Median seconds per run, without pre- and postprocessing.
         duration_p99: 99th percentile of it.
     """
 
@@ -181,17 +179,19 @@ class SpoolStats:
     """The results that a Spool keeps on disk, and how it sends them.
 
     Attributes:
-        waiting: Results on disk that were not sent.
+        waiting: Number of results on disk that were not sent yet.
         size_bytes: Bytes of the results on disk.
-        oldest_age: Seconds since the oldest result of the present batch came; 0 when nothing is to be sent.
-        sending_for: Seconds for which the present call of `send` has run; 0 when none runs.
-        sent: Results for which `send` has returned, in this run as all that follow.
-        refused: Results that were put aside because `send` has raised RefusedError.
-        expired: Results that were older than ``max_age``, or made room for newer ones, before they were sent.
-        lost: Results that were on disk and could not be read, found no room in memory while the disk did not
-            respond, or were refused and found no room in `refused.1.jsonl`.
-        errors: Calls of `send` that have raised another exception.
-        last_error: Class and message of the latest one; None if there was none.
+        oldest_age: Seconds since the oldest result of the current batch arrived; 0 if there is nothing to
+            send.
+        sending_for: Seconds for which the current call of `send` has been running; 0 if there is none.
+        sent: Results for which `send` has returned. This and all that follow are for this run.
+        refused: Results that were set aside because `send` raised RefusedError.
+        expired: Results that were deleted before they were sent: older than ``max_age``, or to make room for
+            newer ones.
+        lost: Results that could not be read from disk, did not fit into memory while the disk did not
+            respond, or were refused and did not fit into `refused.1.jsonl`.
+        errors: Calls of `send` that raised another exception.
+        last_error: Class and message of the latest exception; None if there was none.
     """
 
     waiting: int
@@ -208,17 +208,17 @@ class SpoolStats:
 
 @dataclass(frozen=True, slots=True)
 class PublishStats:
-    """The connection of a Publish, and the pictures that it has sent.
+    """The connection of a Publish, and the frames that it has sent.
 
     Attributes:
         state: "waiting_keyframe", "connecting", "publishing", "backing_off" or "closed".
-        connections: That were made.
-        sent: Encoded pictures that were sent.
-        dropped_away: Pictures that were not sent because there was no connection, or no keyframe since it was
-            made.
-        dropped_slow: Pictures that were not sent because the link was too slow: they had waited longer than
-            ``max_wait``, or a picture that they need had.
-        last_error: Why the last connection could not be made, or was lost; None if that has not happened.
+        connections: Number of connections that were established.
+        sent: Encoded frames that were sent.
+        dropped_away: Frames that were not sent because there was no connection, or no keyframe since it was
+            established.
+        dropped_slow: Frames that were not sent because the link was too slow: they, or a frame that they
+            depend on, had waited longer than ``max_wait``.
+        last_error: Why the last connection failed or was lost; None if that has not happened.
     """
 
     state: PublishState
@@ -234,22 +234,22 @@ class JoinStats:
     """The sets of a node with ``join=``. Quantiles are over the time of NodeStats.duration_p50.
 
     The samples of each parent are counted by its edge: ``passed_in`` is the sum of the samples in a set
-    (``delivered``), in no set (``unmatched`` and ``late``), of the other drops and of the waiting ones.
+    (``delivered``), in no set (``unmatched`` and ``late``), dropped for other reasons, and waiting.
 
     Attributes:
         by: The time that it compares: "captured", "pts", "seq" or "utc".
         sets: Complete sets.
-        partial: Sets that lacked a sample; only with ``partial=True``.
+        partial: Sets with a missing sample; only with ``partial=True``.
         unmatched: Samples that found no partners, by parent.
-        late: Samples whose set had been given up before they came, by parent. A longer ``max_wait`` would
-            have had them.
+        late: Samples that arrived after their set had been given up, by parent. Increase ``max_wait`` to
+            include them.
         spread_p50: Median of the seconds between the earliest and the latest time of a set.
         spread_p99: 99th percentile of the same.
         wait_p50: Median of the seconds from the arrival of a set's first sample to the set.
         wait_p99: 99th percentile of the same.
-        nearest: Of each parent but the first: median of how many seconds (with "seq": numbers) later than
-            the reference's sample its nearest one was, over the latest reference samples. Negative: earlier.
-            None as long as it has sent nothing. Clocks that differ show here.
+        nearest: For each parent except the first: how many seconds (with "seq": numbers) its nearest sample
+            was later than that of the reference, as a median over the latest reference samples. Negative:
+            earlier. None until it has sent a sample. Shows clocks that differ.
         reason: Why there has been no complete set for ten seconds or more; None otherwise.
     """
 
@@ -271,39 +271,39 @@ class NodeStats:
     """One node.
 
     Attributes:
-        state: The present state of its thread.
-        processed: Samples that it has finished.
+        state: The current state of its thread.
+        processed: Number of samples that it has finished.
         rate: Samples per second, over the last second; over the whole run once it has ended.
-        busy: Share of the run that it spent working, 0 to 1; with ``process=`` the mean of its workers. For a
-            source it is the processor time of its thread.
+        busy: Fraction of the run that it spent working, 0 to 1; with ``process=``, the mean of its workers.
+            For a source, the CPU time of its thread.
         duration_p50: Median seconds per sample: over the last ten seconds while the pipeline runs, over the
-            whole run after its end and in a Report. 0 when there was none. For a source it is from frame to
-            frame: the wait for the device, or for a full queue, is part of it.
+            whole run after its end and in a Report. 0 without samples. For a source it is the time between
+            frames, including waiting for the device or a full queue.
         duration_p99: 99th percentile of the same.
         gil_wait: Seconds in total that a Python node waited for the GIL, before and within its calls.
-        gil_hold: Seconds in total that it held the GIL, computing or waiting. The time in which a function
-            such as zlib.compress works without the GIL does not count. Both are sampled for calls of more
-            than 20 µs, about a hundred times a second: within 0.1 of the truth over a few seconds. Where the
-            interpreter's record of the GIL cannot be read, gil_hold is the processor time of such calls, and
-            gil_wait has no waits within calls.
-        errors: Exceptions.
-        ticks: Calls of on_tick().
-        ticks_missed: Calls that were left out because the node was busy when they came due.
-        dropped: Frames that reached no edge: the sum of drops.
-        lost: Dropped frames that somebody wanted. The decoder was not asked to leave them out.
-        drops: By cause; only causes that occurred.
+        gil_hold: Seconds in total that it held the GIL, computing or waiting. Time in which a function such
+            as zlib.compress releases the GIL does not count. Both are sampled for calls of more than 20 µs,
+            about a hundred times per second: accurate to 0.1 over a few seconds. If the interpreter's GIL
+            state cannot be read, gil_hold is the CPU time of such calls, and gil_wait excludes waits within
+            calls.
+        errors: Number of exceptions.
+        ticks: Number of calls of on_tick().
+        ticks_missed: Number of calls that were skipped because the node was busy when they were due.
+        dropped: Frames that were dropped before they reached an edge: the sum of ``drops``.
+        lost: Dropped frames, without those that an option told the decoder to skip.
+        drops: Dropped frames by cause; only causes that occurred.
         source: The connection of a video source; None for every other node.
         last_error: Class and message of the latest exception; None if there was none.
-        in_flight: Samples that a node with ``process=`` has taken and neither finished nor dropped. For such
-            a node ``processed + dropped + in_flight`` is the number that its edges have delivered, in every
-            snapshot. The counts of edges that have gone since are in ``Stats.removed``.
+        in_flight: Samples that a node with ``process=`` has taken and neither finished nor dropped yet. In
+            every snapshot, ``processed + dropped + in_flight`` is the number of samples that its edges have
+            delivered; for removed edges, see ``Stats.removed``.
         workers: The worker processes of a node with ``process=``.
-        batches: For a node with ``batch=``: the number of calls by their number of samples. duration_p50 and
-            duration_p99 are then seconds per call.
-        inference: For an OnnxDetector or OnnxModel: the provider and the times of its neural network. None
-            for every other node.
+        batches: For a node with ``batch=``: number of calls by batch size. duration_p50 and duration_p99 are
+            then per call.
+        inference: For an OnnxDetector or OnnxModel: the provider and run times of its model. None for every
+            other node.
         spool: The results that a Spool keeps on disk; None for every other node.
-        join: Of a node with ``join=``: its sets. None for every other node.
+        join: The sets of a node with ``join=``. None for every other node.
         publish: The connection of a Publish, and what it has sent; None for every other node.
     """
 
@@ -343,17 +343,17 @@ class EdgeStats:
         passed_in: Samples offered.
         delivered: Samples taken by the consumer.
         waiting: Samples in the queue.
-        dropped: The sum of drops.
-        lost: Dropped samples that the queue was to keep. LATEST and NEXT lose none.
-        events_lost: Dropped samples with events that no later sample took along, because more than 10,000
-            waited, or because a stop had no time for them.
+        dropped: The sum of ``drops``.
+        lost: Dropped samples that the queue should have kept. LATEST and NEXT drop by design and lose none.
+        events_lost: Dropped samples whose events (such as crossings) could not be passed on with a later
+            sample, because more than 10,000 were pending, or because of a stop.
         age_p50: Median seconds from capture to the consumer, over the time of NodeStats.duration_p50.
         age_p99: 99th percentile of the same.
-        drops: By cause; only causes that happened.
-        source_count: Number of sources that can reach the edge: at most ``queue.depth * source_count``
-            samples wait.
+        drops: Dropped samples by cause; only causes that occurred.
+        source_count: Number of sources whose samples can pass the edge: it holds at most ``queue.depth *
+            source_count`` samples.
         of: The source that the edge is limited to by ``port.of(source)``; None means no limit.
-        max_rate: Samples per second that may pass, of each source; None means no limit.
+        max_rate: Maximum samples per second and source; None means no limit.
     """
 
     parent: str
@@ -375,15 +375,15 @@ class EdgeStats:
 
 @dataclass(frozen=True, slots=True)
 class GilCulprit:
-    """A function that held the GIL for too long, and its stalls; from a watch (freshframe.gil).
+    """A function that held the GIL for too long, and its stalls. Reported by freshframe.gil.watch().
 
     Attributes:
-        native: ``library:symbol`` or ``module:name`` of the native function; None for bytecode.
-        python: ``file:line:function`` that called it, or ran.
-        count: Stalls.
-        total: Their seconds.
-        max: Seconds of the longest.
-        p50: Median of their seconds; of the latest 1000.
+        native: ``library:symbol`` or ``module:name`` of the native function; None for Python code.
+        python: ``file:line:function`` of the Python code that called it, or was running.
+        count: Number of stalls.
+        total: Total duration of the stalls in seconds.
+        max: Duration of the longest in seconds.
+        p50: Median duration of the latest 1000 in seconds.
         program: As GilStall.program, of the longest stall.
     """
 
@@ -401,16 +401,16 @@ class GilStats:
     """The GIL in this pipeline.
 
     Attributes:
-        wait: Seconds in total that its Python nodes waited for it.
-        hold: Seconds in total that they computed with it.
+        wait: Seconds in total that Python nodes waited for it.
+        hold: Seconds in total that they held it.
         stalls: Number of times that other threads waited for the GIL for longer than the threshold of the
             active freshframe.gil.watch(); None when no watch is active.
-        stalled_total: Seconds of those stalls.
+        stalled_total: Total duration of those stalls in seconds.
         culprits: The functions that caused them, the worst first, at most five.
-        enabled: Whether there is a GIL now: False on a free-threaded Python. There ``wait`` is the time of
-            the garbage collector's pauses, and ``hold`` the time that the nodes computed.
-        enabled_by: On a free-threaded Python whose GIL is on: the module that switched it on, then others
-            that need it; "unknown" if the module is not known.
+        enabled: Whether the GIL is enabled; False on free-threaded Python. ``wait`` is then the duration of
+            the garbage collector's pauses, and ``hold`` the time that the nodes were running.
+        enabled_by: On free-threaded Python with the GIL enabled: the module that enabled it, then others that
+            need it; "unknown" if the module is not known.
     """
 
     wait: float
@@ -424,13 +424,13 @@ class GilStats:
 
 @dataclass(frozen=True, slots=True)
 class PoolStats:
-    """Picture memory.
+    """The engine's frame memory.
 
     Attributes:
-        bound: Frames that the engine may hold at once.
-        in_use: Frames that it holds now.
-        allocated: Buffers taken from the system by this process.
-        reused: Requests served from idle buffers.
+        bound: Maximum number of frames that the engine may hold at a time.
+        in_use: Frames that it currently holds.
+        allocated: Buffers allocated by this process.
+        reused: Requests served from the pool.
         idle_bytes: Bytes kept for reuse.
     """
 
@@ -446,15 +446,15 @@ class RemovedStats:
     """The sums of what was removed from a running pipeline, so that totals never fall.
 
     Attributes:
-        node_count: Nodes that were removed.
+        node_count: Number of nodes that were removed.
         samples: Samples that the sources among them delivered.
         processed: Samples that the other nodes finished.
         errors: Exceptions.
-        edge_count: Edges that went, by remove() and disconnect().
-        passed_in: Samples that came to them.
+        edge_count: Number of edges removed by remove() and disconnect().
+        passed_in: Samples offered to these edges.
         delivered: Samples that their consumers took.
         dropped: Samples that they dropped.
-        drops: The same by cause.
+        drops: Dropped samples by cause.
         node_drops: Frames lost in the nodes, by cause.
     """
 
@@ -471,7 +471,7 @@ class RemovedStats:
 
 
 class Nodes(dict[str, NodeStats]):
-    """The nodes' statistics by name. A name that is not there is an error with the names that are."""
+    """The nodes' statistics by name. An unknown name raises a KeyError that lists the known ones."""
 
     def __missing__(self, name: object) -> NodeStats:
         """Raises KeyError."""
@@ -483,14 +483,14 @@ class Stats(ShownAsText):
     """A snapshot of a pipeline.
 
     Attributes:
-        nodes: By name.
-        edges: In the order of building.
+        nodes: Statistics of the nodes by name.
+        edges: Statistics of the edges, in the order in which they were added.
         gil: Sums over the Python nodes, and the findings of an active GIL watch.
-        elapsed: Seconds since start(), until the end.
-        held_bytes: Picture memory held only outside the engine.
-        device_bytes: Memory of pictures that stay on graphics cards.
-        pool: Picture memory of the engine.
-        removed: The sums of what was removed while it ran.
+        elapsed: Seconds from start() until now or the end.
+        held_bytes: Bytes of frame memory held only outside the engine.
+        device_bytes: Bytes of frames in GPU memory.
+        pool: The engine's frame memory.
+        removed: Sums over nodes and edges that were removed while it ran.
     """
 
     nodes: dict[str, NodeStats]
@@ -503,7 +503,7 @@ class Stats(ShownAsText):
     removed: RemovedStats
 
     def __str__(self) -> str:
-        """A line for each node and each edge."""
+        """Returns a line for each node and each edge."""
         with fork.explaining(), fork.loading():
             from .stats_text import stats_text  # noqa: PLC0415  (only programs that print need it)
 
@@ -515,13 +515,13 @@ class Report(Stats):
     """The result of a run.
 
     Attributes:
-        complete: Every source reached its end, no sample was dropped, and every node closed without error.
-            False after a stop(), also of a live source. ``losses`` has the reasons.
+        complete: True if every source reached its end, no sample was dropped, and every node closed without
+            error. False after stop(), also with live sources. ``losses`` has the reasons.
         samples: Samples that sources delivered.
         failures: The reasons of the last 100 nodes that were removed because they failed
             (``on_error="remove"``).
-        silent: A sentence for each node in Python that took samples and gave none, although others wait for
-            its results: perhaps it lacks a ``return``.
+        silent: A sentence for each Python node that received samples but never gave a result, although it has
+            consumers: maybe a ``return`` is missing.
     """
 
     complete: bool
@@ -531,14 +531,14 @@ class Report(Stats):
 
     @property
     def losses(self) -> tuple[str, ...]:
-        """Why it is not complete: a sentence for each edge and each node that lost samples, or failed."""
+        """Why the run is not complete: a sentence for each edge and node that lost samples or failed."""
         with fork.explaining(), fork.loading():
             from .stats_text import losses  # noqa: PLC0415  (most runs are complete)
 
         return losses(self)
 
     def __str__(self) -> str:
-        """The outcome, then a line for each node and each edge."""
+        """Returns the outcome, then a line for each node and each edge."""
         with fork.explaining(), fork.loading():
             from .stats_text import report_text  # noqa: PLC0415  (only programs that print need it)
 
@@ -547,15 +547,15 @@ class Report(Stats):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A tick of run(progress=).
+    """Progress of a run, passed to ``run(progress=)``.
 
     Attributes:
         samples: Samples that sources delivered so far.
         total: Their total number, if the sources know it.
         elapsed: Seconds.
-        rate: Samples per second since the tick before.
+        rate: Samples per second since the previous report.
         dropped: Samples dropped on all edges.
-        remaining: Seconds to go, when total is known.
+        remaining: Estimated seconds left; None if ``total`` is unknown.
     """
 
     samples: int

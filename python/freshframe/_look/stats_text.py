@@ -1,4 +1,4 @@
-"""Stats and Report as a few lines of text, for print()."""
+"""Formats Stats and Report as text, for print()."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,7 +15,7 @@ _GAP = "  "
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns of equal width: the first one to the left, numbers to the right."""
+    """Formats columns of equal width: the first left-aligned, the others right-aligned."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         _GAP.join(
@@ -68,7 +68,7 @@ def _clock(clock: ClockStats) -> str:
 
 
 def stats_text(stats: Stats) -> str:
-    """One line for each node and each edge."""
+    """Formats one line per node and edge."""
     nodes = [("node", "state", "processed", "rate", "busy", "p50 ms", "p99 ms", "errors", "dropped")]
     nodes += [
         (
@@ -111,16 +111,16 @@ def stats_text(stats: Stats) -> str:
 
 
 def not_by_design(drops: Mapping[Any, int]) -> dict[Any, int]:
-    """Returns the drops that no option has asked for. Without them a run is complete."""
+    """Returns the drops that no option asked for. A run without such drops is complete."""
     return {cause: count for cause, count in drops.items() if cause not in _native.BY_DESIGN}
 
 
 def lost_samples(stats: Stats, stopped_below: Collection[str] = ()) -> list[str]:
-    """Returns a sentence for each edge and each node that lost samples. A run without them is complete.
+    """Returns a sentence for each edge and node that lost samples. A run without losses is complete.
 
     Args:
         stats: The statistics of a run that has ended.
-        stopped_below: Nodes that were stopped on purpose: their samples that were still waiting do not count.
+        stopped_below: Nodes that were stopped on purpose: samples left in their queues do not count.
     """
     found = []
     for edge in stats.edges:
@@ -140,7 +140,7 @@ def lost_samples(stats: Stats, stopped_below: Collection[str] = ()) -> list[str]
 
 
 def losses(report: Report) -> tuple[str, ...]:
-    """Where a run lost samples, and which nodes failed; empty for a complete run."""
+    """Returns where a run lost samples and which nodes failed; empty for a complete run."""
     if report.complete:
         return ()
     found = lost_samples(report)
@@ -150,7 +150,7 @@ def losses(report: Report) -> tuple[str, ...]:
 
 
 def report_text(report: Report) -> str:
-    """The outcome, then the statistics."""
+    """Formats the outcome, then the statistics."""
     outcome = "complete" if report.complete else "not complete"
     lines = [f"{outcome}: {report.samples} frames in {report.elapsed:.2f} s"]
     lines += [f"{_GAP}{text}" for text in (*losses(report), *report.silent)]

@@ -1,4 +1,4 @@
-"""Why samples are old: the answer of `Pipeline.why()`."""
+"""The result of `Pipeline.why()`: an analysis of latency and drops."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -41,19 +41,19 @@ FindingKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class AgePart:
-    """One part of an age: what samples spent time on, and where.
+    """A part of the age of samples: where they spent time, and doing what.
 
     Attributes:
-        kind: "source": from the capture until the source gave the sample, with its decoding and conversion.
-            "room": a node's results waited for room at its children. "queue": in the queue before a node or
-            reader; "worker": the same before a node whose workers were busy; "batch": until the batch was
-            full or its time was over; "set": until the set of a join was there. "gil": a node's thread waited
-            for the GIL, before its call and within it. "start": the node had the sample and its call had not
-            begun, as during a conversion. "call": in the node's call. "order": a worker's result waited for
-            earlier ones.
+        kind: "source": from capture until the source emitted the sample, including decoding and conversion.
+            "room": a node's results waited for space in the queues downstream. "queue": in the queue of a
+            node or reader; "worker": likewise, while all of a node's workers were busy; "batch": until the
+            batch was full or timed out; "set": until the set of a join was complete. "gil": the node's thread
+            waited for the GIL, before or during its call. "start": the node had the sample, but its call had
+            not started, for example because of a conversion. "call": in the node's call. "order": a worker's
+            result waited for earlier ones.
         node: The name of the node or reader.
-        mean: Seconds, over all samples of the age.
-        oldest_mean: Mean seconds, over the oldest twentieth of them.
+        mean: Mean seconds over all samples.
+        oldest_mean: Mean seconds over the oldest 5 % of the samples.
     """
 
     kind: AgeKind
@@ -64,23 +64,23 @@ class AgePart:
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """The age of the samples that a reader or a sink got in the last seconds, taken apart.
+    """The age of the samples that a reader or sink received in the last seconds, broken down into parts.
 
-    A reader's age ends when it takes a sample, a sink's age with its call. All times are means of the
-    same samples. So the parts add up to the age, which medians do not.
+    Ends when a reader takes the sample, or when a sink's call returns. All times are means over the same
+    samples, so that the parts add up to the age, unlike medians.
 
     Attributes:
         consumer: The name of the reader or sink.
         sources: The names of the sources that its samples came from.
         is_reader: Whether it is a reader.
-        samples: Number of samples that the means are made of.
-        unknown: Number of further samples, whose way is not known: they began in a node (`on_tick()`), or
-            came a longer way than is kept, which is 4,096 calls of each node.
-        duration: The length of the time that was looked at.
+        samples: Number of samples in the means.
+        unknown: Number of other samples whose path is unknown: they were created in a node (`on_tick()`), or
+            are older than the last 4,096 calls of a node, which are recorded.
+        duration: Length of the period in seconds.
         interval: Mean time between two samples in seconds.
         mean: The mean age in seconds; 0 without samples.
-        oldest_mean: The mean age of the oldest twentieth in seconds.
-        parts: The parts along the way, from the source on.
+        oldest_mean: The mean age of the oldest 5 % in seconds.
+        parts: The parts in order, starting at the source.
     """
 
     consumer: str
@@ -97,14 +97,14 @@ class Age:
 
 @dataclass(frozen=True, slots=True)
 class Finding(ShownAsText):
-    """A proven cause of old or lost samples, and what to do.
+    """A proven cause of latency or lost samples, and what to do about it.
 
     Attributes:
-        kind: The rule that found it, as the page of `why` lists them.
+        kind: The rule that found it; the documentation of `why` lists them.
         subject: A node, a reader, or "parent->child".
-        text: One or two sentences with figures. The subject may be the subject of the first.
+        text: One or two sentences with figures.
         remedy: What to do.
-        evidence: The numbers of the rule: times in seconds, shares from 0 to 1.
+        evidence: The numbers behind it: times in seconds, fractions from 0 to 1.
     """
 
     kind: FindingKind
@@ -114,24 +114,24 @@ class Finding(ShownAsText):
     evidence: Mapping[str, float]
 
     def __str__(self) -> str:
-        """The finding as the page shows it."""
+        """Returns the finding as text."""
         return f"{self.subject}: {self.text} {self.remedy}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
 class Why(ShownAsText):
-    """The answer of `Pipeline.why()`. The text has all of it in sentences: `print(pipeline.why())`.
+    """The result of `Pipeline.why()`. `print(pipeline.why())` shows all of it in sentences.
 
     Attributes:
-        findings: The causes that were proven, the worst first.
+        findings: The proven causes, worst first.
         ages: The ages of the samples of each reader and sink.
-        is_running: Whether the pipeline runs. Findings need that, except for silent nodes.
-        watched_for: Seconds for which causes have been looked for.
-        needed: Seconds until the first cause can be proven; 0: it could be now, so without findings nothing
-            is wrong, apart from what is below ``unsettled``.
-        unsettled: The names of the sources that have, or have just had, an outage, and of the nodes and
-            readers below a change of the graph. A node below these alone is not judged for ten seconds.
-        text: The answer as lines of text.
+        is_running: Whether the pipeline is running. Required for findings, except about silent nodes.
+        watched_for: Seconds for which causes have been monitored.
+        needed: Seconds until a cause can be proven at the earliest. If 0 and there are no findings, nothing
+            is wrong, except possibly downstream of ``unsettled``.
+        unsettled: Names of sources with a current or recent outage, and of nodes and readers downstream of a
+            change of the graph. Nodes that only get samples from these are not judged for ten seconds.
+        text: The result as text.
     """
 
     findings: tuple[Finding, ...]
@@ -143,7 +143,6 @@ class Why(ShownAsText):
     text: str
 
     def __str__(self) -> str:
-        """The text."""
         return self.text.rstrip("\n")
 
 
@@ -176,7 +175,7 @@ def _finding(finding: _native.Finding) -> Finding:
 
 
 def make_why(why: _native.Why) -> Why:
-    """Makes a Why of the engine's."""
+    """Converts the engine's Why."""
     return Why(
         tuple(map(_finding, why.findings)),
         tuple(map(_age, why.ages)),

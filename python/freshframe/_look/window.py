@@ -1,4 +1,4 @@
-"""Dashboard.show(): the live page in its own window, or in a browser's tab."""
+"""Dashboard.show(): opens the page in its own window, or in a browser tab."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,7 +12,7 @@ import webbrowser
 
 from .._errors import FreshframeError
 
-# Browsers that open a page as a window without tabs and address bar.
+# Browsers that can open a page as a window without tabs and address bar.
 _APP_BROWSERS = (
     "chromium",
     "chromium-browser",
@@ -24,11 +24,11 @@ _APP_BROWSERS = (
 
 
 def open_page(url: str, *, as_window: bool) -> None:
-    """Does the work of Dashboard.show().
+    """Implements Dashboard.show().
 
     Args:
-        url: The page.
-        as_window: Whether a window without tabs is wanted, if a browser can open one.
+        url: URL of the page.
+        as_window: Whether to prefer a window without tabs.
 
     Raises:
         FreshframeError: No display or no browser was found.
@@ -46,7 +46,7 @@ def open_page(url: str, *, as_window: bool) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C in the terminal does not end it
+            start_new_session=True,  # so that Ctrl-C in the terminal does not close it
         )
     elif not webbrowser.open(url):
         raise FreshframeError(f"no browser was found; open the page yourself: {url}")

@@ -1,2 +1,2 @@
-"""The parts of the recorders of results: their text file, and values in the forms that it can hold."""
+"""Parts of the recorders of results: text files, and conversion of values."""
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""The node that writes a table in a file of CSV."""
+"""Csv: the node that writes results to a CSV file."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -31,42 +31,42 @@ _UTC_COLUMNS = ("utc", "utc_error", "utc_from")
 
 
 class Csv(TextSink):
-    """Writes a table with a header line; every row begins with `seq`, `pts` and `captured` of its sample.
+    """Writes a CSV table with a header; every row starts with `seq`, `pts` and `captured` of its sample.
 
-    If the first sample has a wall time, as below a live source, the columns `utc`, `utc_error` and `utc_from`
-    follow. They are empty for samples without one.
+    If the first sample has a wall-clock time, as with live sources, the columns `utc`, `utc_error` and
+    `utc_from` follow. They are empty for samples without one.
 
-    With pictures in sequence as the source, the next column is `path`, the picture's file. If a source of the
-    pipeline is a network stream that marks its damaged frames, there is a column `damaged`, True or False. If
-    a node of the pipeline is a generator, the column `part` follows, the number among the results with the
-    same seq. Below a merge, and if a node of the pipeline has `on_tick()` or `finish()`, the last one of them
-    is `source`, the name of the source or node whose stream the sample is of.
+    For an image sequence, the next column is `path`, the image's file. If a source of the pipeline is a
+    network stream that marks its damaged frames, there is a column `damaged`, True or False. If a node of the
+    pipeline is a generator, the column `part` follows, the number of the result among those with the same
+    seq. With several sources, and if a node has `on_tick()` or `finish()`, the last of these columns is
+    `source`, the name of the source or node whose stream the sample belongs to.
 
     `Circles` have one row per circle, with the columns `tracker_id`, `x`, `y`, `r`, `confidence`, `vx`, `vy`,
-    `track_age`, `track_confidence`. A frame without circles has no row. Without a tracker its columns are
-    empty.
+    `track_age`, `track_confidence`. A frame without circles has no row. Without a tracker, the tracking
+    columns are empty.
 
-    `Detections` have one row per box, with the columns `tracker_id`, `class_id`, `class_name` (if it is
-    known), `x1`, `y1`, `x2`, `y2`, `confidence`, `vx`, `vy`, `track_age`, `track_confidence`, and the columns
-    of `data`. The first sample with boxes determines the columns. A sample without boxes has no row,
-    and may have other columns.
+    `Detections` have one row per box, with the columns `tracker_id`, `class_id`, `class_name` (if known),
+    `x1`, `y1`, `x2`, `y2`, `confidence`, `vx`, `vy`, `track_age`, `track_confidence`, and the columns of
+    `data`. The first sample with boxes determines the columns. A sample without boxes has no row, and may
+    have other columns.
 
     Any other value makes one row. A dict, a dataclass or a named tuple has one column per field, a
     one-dimensional array the columns `value_0`, `value_1`, ..., a number or a string the column `value`. A
-    list, a dict or an array inside a field is written as JSON. The first sample determines the columns. A str
-    that is not valid text has U+FFFD for each byte that is not UTF-8.
+    list, a dict or an array inside a field is written as JSON. The first sample determines the columns. In a
+    str with lone surrogates (bytes that are not UTF-8), each becomes U+FFFD.
 
     Args:
-        path: The file, usually with the ending .csv. A name that promises another content (.jsonl, .tsv,
-            .xlsx) is refused. The first row replaces its content. Each row is in it after a second at most.
+        path: The file, usually *.csv. Suffixes of other formats (.jsonl, .tsv, .xlsx) are rejected. An
+            existing file is replaced with the first row. Rows are flushed after at most a second.
         complete: As for `JsonLines`.
 
     Raises:
-        OptionError: The path ends as a file of another kind.
+        OptionError: The path has the suffix of another format.
         OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
-        TypeError: From process() for a value that does not fit into a table. It names the type.
-        ValueError: From process() for a value whose columns differ from the columns of the first sample, or a
-            column of `data` that has not one entry per box, or a column with the name of another one.
+        TypeError: From process() for a value of a type that does not fit into a table.
+        ValueError: From process() if the columns differ from those of the first sample, or if a column of
+            `data` does not have one entry per box or has the name of another column.
 
     Example:
         >>> import freshframe as ff
@@ -137,10 +137,10 @@ class Csv(TextSink):
             fields = _fields(value)
             columns = tuple(fields)
             rows = [[*stamp, *map(_cell, fields.values())]]
-        self._write(columns, rows)  # last: a value that cannot be written leaves the old file as it is
+        self._write(columns, rows)  # last: a value that cannot be written leaves an existing file alone
 
     def _write(self, columns: tuple[str, ...], rows: list[list[Any]]) -> None:
-        """Writes the rows of one sample, with the header before the first of them: all of it or none."""
+        """Writes the rows of one sample, preceded by the header if they are the first: all or nothing."""
         known = self._columns
         try:
             self._expect(columns)
@@ -188,10 +188,10 @@ class Csv(TextSink):
 
 
 class _Rows:
-    """Collects the rows of a csv.writer, each with a line feed at its end.
+    """Collects the rows of a csv.writer, each terminated by a line feed.
 
-    Before Python 3.13 the writer quotes a text with a carriage return only if its lines end with one. Readers
-    take one without quotes for the end of the row.
+    Before Python 3.13, the writer only quotes strings with a carriage return if its line terminator contains
+    one. Unquoted, readers would take it for the end of the row.
     """
 
     def __init__(self) -> None:
@@ -211,7 +211,7 @@ class _Rows:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    """The columns that one value makes in a table."""
+    """Returns the columns of one value."""
     fields = named_fields(value)
     if fields is not None:
         return keyed(fields)
@@ -221,9 +221,9 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    """The cell of a table for one field; an empty cell for None."""
+    """Converts a field to a table cell; None becomes an empty cell."""
     if isinstance(value, float | np.floating):
-        return float(value)  # even nan and inf, which CSV can hold
+        return float(value)  # including nan and inf, which CSV can represent
     content = plain(value)
     if isinstance(content, list | dict):
         return to_text(content)

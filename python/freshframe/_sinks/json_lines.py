@@ -1,4 +1,4 @@
-"""The node that writes each sample as a line of JSON."""
+"""JsonLines: the node that writes each sample as a line of JSON."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,44 +19,43 @@ __all__ = ["JsonLines"]
 class JsonLines(TextSink):
     """Writes each sample as one line of JSON: `{"format": 1, "seq", "pts", "captured", "value"}`.
 
-    Below a live source, and a file with a creation time, each line also has `utc`, `utc_error` (null: not
-    known) and `utc_from` of its sample, after `captured`.
+    With live sources, and files with a creation time, `utc`, `utc_error` (null if unknown) and `utc_from` of
+    the sample follow `captured`.
 
-    With pictures in sequence as the source, each line also has `path`, the picture's file. If a source of the
-    pipeline is a network stream that marks its damaged frames, it has `damaged`, true or false. If a node of
-    the pipeline is a generator, it has `part` after `seq`, the number among the results with that seq. Below
-    a merge, and if a node of the pipeline has `on_tick()` or `finish()`, it has `source` after `captured`,
-    the name of the source or node whose stream the sample is of.
+    For an image sequence, each line also has `path`, the image's file. If a source of the pipeline is a
+    network stream that marks its damaged frames, it has `damaged`, true or false. If a node of the pipeline
+    is a generator, it has `part` after `seq`, the number of the result among those with that seq. With
+    several sources, and if a node has `on_tick()` or `finish()`, it has `source` after `captured`, the name
+    of the source or node whose stream the sample belongs to.
 
     For `Circles` the last key is `circles`, a list of `{"tracker_id", "x", "y", "r", "confidence", "vx",
-    "vy", "track_age", "track_confidence"}`. Positions are in pixels, where the centre of the top left pixel
-    is (0, 0), velocities in pixels per second, ages in seconds. Without a tracker, `tracker_id` and the keys
+    "vy", "track_age", "track_confidence"}`. Positions are in pixels, with (0, 0) at the centre of the top
+    left pixel, velocities in pixels per second, ages in seconds. Without a tracker, `tracker_id` and the keys
     after `confidence` are null. A frame without circles has an empty list.
 
     For `Detections` it is `detections`, a list of `{"tracker_id", "class_id", "class_name", "x1", "y1", "x2",
     "y2", "confidence", "vx", "vy", "track_age", "track_confidence"}`, where `class_name` may be null. The
-    columns of `data` follow under their own names, with all their digits. A column with several numbers per
-    box becomes a list.
+    columns of `data` follow under their own names, unrounded. A column with several numbers per box becomes a
+    list.
 
     Any other value may consist of None, bool, int, float, str, numpy scalars and arrays, lists, tuples, dicts
-    with str keys and dataclasses. JSON has no NaN and no infinity: they become null. A str that is not valid
-    text, such as a file's name that is not UTF-8, has U+FFFD for each byte that is not. Keys that become
-    equal by that get numbers: the second one ends with " (2)".
+    with str keys and dataclasses. NaN and infinity become null. In a str with lone surrogates, such as a file
+    name that is not UTF-8, each becomes U+FFFD. If keys become equal by that, the second one ends with "
+    (2)", and so on.
 
     Args:
-        path: The file, usually with the ending .jsonl. A name that promises another content (.csv, .parquet,
-            .mp4) is refused. The first sample replaces its content. Each line is in it after a second at
-            most.
-        complete: True: the file appears when the run has ended and its report is complete, and has all lines
-            then. Until then a hidden file in its folder has them, and a file of this name stays as it is.
-            A run that ends otherwise leaves no file, as does a sink that remove() takes away before.
+        path: The file, usually *.jsonl. Suffixes of other formats (.csv, .parquet, .mp4) are rejected. An
+            existing file is replaced with the first sample. Lines are flushed after at most a second.
+        complete: True: the file only appears after a complete run (see Report.complete), with all lines.
+            Until then they are in a hidden file in the same folder, and an existing file is unchanged. An
+            incomplete run, or remove() of the node, leaves no new file.
 
     Raises:
-        OptionError: The path ends as a file of another kind.
+        OptionError: The path has the suffix of another format.
         OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
-        TypeError: From process() for a value that cannot be written as JSON. It names the type.
-        ValueError: From process() for a column of `data` that has not one entry per box, or the name of
-            another key.
+        TypeError: From process() for a value of a type that cannot be written as JSON.
+        ValueError: From process() for a column of `data` that does not have one entry per box, or has the
+            name of another key.
 
     Example:
         >>> import freshframe as ff

@@ -1,4 +1,4 @@
-"""Values of Python in the types of JSON."""
+"""Converts Python values to JSON types."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from .. import _check
 from .._errors import OptionError, OptionTypeError
 
 _AS_IT_IS = frozenset((type(None), bool, int))
-# json.dumps() would make one for each record. plain() has made new lists and dicts: none contains itself.
+# Reused, as json.dumps() would create one per record. No circularity check: plain() returns new lists and
+# dicts.
 _ENCODER = json.JSONEncoder(check_circular=False, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def valid_text(text: str) -> str:
-    """Valid text: a lone surrogate, Python's sign for a byte that is not UTF-8, becomes U+FFFD."""
+    """Replaces lone surrogates, Python's representation of bytes that are not UTF-8, by U+FFFD."""
     return (
         text if text.isascii() or _check.is_utf8(text) else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
     )
@@ -34,11 +35,11 @@ def finite(number: float) -> float | None:
 
 
 def plain(value: Any) -> Any:
-    """The value in the types of JSON: None, bool, int, finite float, str, list and dict with str keys.
+    """Converts a value to JSON types: None, bool, int, finite float, str, list and dict with str keys.
 
     Raises:
-        OptionError: It contains itself, or is too deep.
-        TypeError: A part of the value cannot be converted to them.
+        OptionError: It contains itself, or is nested too deeply.
+        TypeError: A part of it cannot be converted.
     """
     try:
         return _plain(value)
@@ -46,11 +47,11 @@ def plain(value: Any) -> Any:
         raise OptionError(
             "a value that contains itself, or whose parts are deeper than Python's recursion limit, cannot "
             "be written: convert it in a node before the sink"
-        ) from None  # it would be a thousand times the same line
+        ) from None  # its traceback has a thousand equal lines
 
 
 def _plain(value: Any) -> Any:
-    # Most values are exactly of these types. To ask for types derived from them takes four times as long.
+    # Most values have exactly one of these types. isinstance() would take four times as long.
     kind = type(value)
     if kind is float:
         return value if math.isfinite(value) else None
@@ -69,7 +70,7 @@ def _plain(value: Any) -> Any:
 
 
 def _convert_other_kinds(value: Any) -> Any:
-    """_plain() for all but Python's own types of JSON."""
+    """Implements _plain() for everything but the JSON types."""
     if isinstance(value, str):
         return valid_text(value)
     if isinstance(value, int):
@@ -81,7 +82,7 @@ def _convert_other_kinds(value: Any) -> Any:
             raise OptionTypeError(
                 f"an array of {value.dtype} cannot be written as JSON: convert it to numbers or strings"
             )
-        # Only float64 becomes Python's own float; tolist() of longdouble would stay numpy's.
+        # Only float64 becomes a Python float; tolist() of a longdouble array returns NumPy scalars.
         return finite_parts((value.astype(np.float64) if value.dtype.kind == "f" else value).tolist())
     fields = named_fields(value)
     if fields is not None:
@@ -92,12 +93,12 @@ def _convert_other_kinds(value: Any) -> Any:
 
 
 def to_text(record: object) -> str:
-    """Returns a result of plain() as JSON in one line."""
+    """Formats a result of plain() as a line of JSON."""
     return _ENCODER.encode(record)
 
 
 def finite_parts(value: Any) -> Any:
-    """plain() for what tolist() of an array of numbers or strings returns."""
+    """Implements plain() for the result of tolist() of an array of numbers or strings."""
     if isinstance(value, list):
         return [finite_parts(item) for item in value]
     if isinstance(value, str):
@@ -106,7 +107,7 @@ def finite_parts(value: Any) -> Any:
 
 
 def named_fields(value: Any) -> Iterator[tuple[Any, Any]] | None:
-    """Names and values of a dict, a dataclass or a named tuple; None for anything else."""
+    """Returns names and values of a dict, dataclass or named tuple; None for anything else."""
     if isinstance(value, Mapping):
         return iter(value.items())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -121,7 +122,7 @@ def named_fields(value: Any) -> Iterator[tuple[Any, Any]] | None:
 
 
 def _recorded(field: dataclasses.Field[Any], value: Any) -> Any:
-    """A field's value, or what its function `recorded` makes of it."""
+    """Returns a field's value, or what its metadata `recorded` makes of it."""
     form = field.metadata.get("recorded", True)
     return form(value) if callable(form) else value
 
@@ -133,7 +134,7 @@ def checked_key(name: Any) -> str:
 
 
 def keyed(fields: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
-    """The values by their keys as valid text. Of keys that become equal the later ones get a number."""
+    """Returns a dict with valid keys. If keys become equal, the later ones get a number appended."""
     keys: dict[str, Any] = {}
     for name, value in fields:
         key = text = checked_key(name)

@@ -1,4 +1,4 @@
-"""Circles and boxes as records: one for each, with the keys of a line and the columns of a table."""
+"""Circles and boxes as records, with the keys of JSON lines and the columns of tables."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from .plain import checked_key, finite, finite_parts, plain, valid_text
 if TYPE_CHECKING:
     from .._native import Sample
 
-FORMAT = 1  # version of a sample's record; changes when a key changes its meaning
-# Positions are accurate to about a hundredth of a pixel. More digits of float32 would only double the files.
+FORMAT = 1  # version of a record; increased when a key changes its meaning
+# Positions are accurate to about 0.01 pixels; more digits would only double the file size.
 _DECIMALS = 3
 
 
 def sample_record(
     sample: Sample[Any], source: str | None, *, with_damaged: bool, with_part: bool
 ) -> dict[str, Any]:
-    """A sample in the types of JSON, as JsonLines writes it.
+    """Returns a sample in JSON types, as JsonLines writes it.
 
     Args:
         sample: The sample.
-        source: The name of its source, if the record is to have it.
-        with_damaged: Whether the record has the key `damaged`.
-        with_part: Whether it has the key `part`.
+        source: The name of its source; None to omit it.
+        with_damaged: Whether to include the key `damaged`.
+        with_part: Whether to include the key `part`.
 
     Raises:
-        OptionError: Its value has a form that cannot be written.
-        TypeError: A part of its value cannot be written.
+        OptionError: Its value cannot be written.
+        TypeError: Its value contains a type that cannot be written.
     """
     return {
         "format": FORMAT,
@@ -54,11 +54,11 @@ def sample_record(
 
 
 def value_record(value: Any) -> dict[str, Any]:
-    """Returns a value in the types of JSON, by the one key that says what it is.
+    """Returns a value in JSON types, under a single key that names its kind.
 
     Raises:
-        OptionError: It has a form that cannot be written.
-        TypeError: A part of it cannot be written.
+        OptionError: It cannot be written.
+        TypeError: It contains a type that cannot be written.
     """
     if isinstance(value, Circles):
         return {"circles": records(value)}
@@ -68,7 +68,7 @@ def value_record(value: Any) -> dict[str, Any]:
 
 
 def wall_time(sample: Sample[Any]) -> dict[str, Any]:
-    """The keys of a sample's wall time; {} if it has none."""
+    """Returns the keys of a sample's wall-clock time; {} if it has none."""
     if sample.utc is None:
         return {}
     error = finite(round(sample.utc_error, 6))
@@ -76,7 +76,7 @@ def wall_time(sample: Sample[Any]) -> dict[str, Any]:
 
 
 def records(found: Circles | Detections) -> list[dict[str, Any]]:
-    """One for each circle or box, without the columns of `data`."""
+    """Returns a record per circle or box, without the columns of `data`."""
     count = len(found)
     table = find_columns(found)
     columns = [_rounded(find_column(found, column), count) for column in table.values()]
@@ -84,7 +84,7 @@ def records(found: Circles | Detections) -> list[dict[str, Any]]:
 
 
 def full_box_records(boxes: Detections) -> list[dict[str, Any]]:
-    """records() with the columns of `data`."""
+    """Returns records() including the columns of `data`."""
     added = data_columns(boxes, tuple(BOX_COLUMNS))
     return [
         record | dict(zip(added, (finite_parts(value) for value in more), strict=True))
@@ -93,17 +93,17 @@ def full_box_records(boxes: Detections) -> list[dict[str, Any]]:
 
 
 def data_columns(boxes: Detections, taken: tuple[str, ...]) -> dict[str, list[Any]]:
-    """The entries of each column of `data`, as Python's own values; a number may still be nan or infinite.
+    """Returns the columns of `data` as Python values; numbers may be nan or infinite.
 
     Raises:
-        OptionError: A column has not one entry per box, or the name of another column.
-        OptionTypeError: A column's name or its entries have no form in a file.
+        OptionError: A column does not have one entry per box, or has the name of another column.
+        OptionTypeError: A column's name or entries cannot be written to a file.
     """
     columns: dict[str, list[Any]] = {}
     for key, given in boxes.data.items():
         name = checked_key(key)
         if name == "class_name" and boxes.names is None:
-            continue  # it is a column of boxes already
+            continue  # is a built-in column of boxes already
         check_name(name, (*taken, *columns))
         column = np.asarray(given)
         if column.ndim == 0 or len(column) != len(boxes):
@@ -123,7 +123,8 @@ def data_columns(boxes: Detections, taken: tuple[str, ...]) -> dict[str, list[An
 def _entries(column: npt.NDArray[Any]) -> list[Any]:
     kind = column.dtype.kind
     if kind == "f":
-        # float32 has the shortest number that reads as the same: 3.2, where float() gives 3.200000047683716.
+        # For float32, use the shortest decimal that reads back the same: 3.2, not 3.200000047683716 as from
+        # float().
         short = column.itemsize < np.dtype(np.float64).itemsize
         exact = (column.astype(np.str_) if short else column).astype(np.float64)
         return list(exact.tolist())
@@ -135,7 +136,7 @@ def iterate_rows(columns: dict[str, list[Any]], count: int) -> Iterator[tuple[An
 
 
 def _rounded(column: npt.NDArray[Any] | None, count: int) -> list[Any]:
-    """A column's entries in the types of JSON; without the column, None for each row."""
+    """Returns a column in JSON types, or None for each row if it is missing."""
     if column is None:
         return [None] * count
     if column.dtype.kind == "U":

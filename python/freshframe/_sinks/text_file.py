@@ -1,4 +1,4 @@
-"""A text file that is written in whole lines; the recorders of results use it."""
+"""TextFile: appends whole lines to a file, for the recorders of results."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from .._interpreter.log import logger
 FLUSH_INTERVAL = 1.0  # seconds
 _FLUSH_BYTES = 64 << 10
 _TAKEN = "another program has deleted or replaced the file while it was written"
-_MOST_TRIES = 100  # to open a file that other programs rename
+_MOST_TRIES = 100  # to open a file that other programs keep renaming
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
 class TextFile:
     """Writes whole lines to a file, at least once a second while there are new ones.
 
-    After the process was killed, or the disk was full, the file ends with a complete line. The first line
-    replaces an existing file, so a run that fails earlier leaves that file as it is. Later lines go to the
-    end of the file. If another program has emptied it, as log rotation does, they go to its beginning.
+    Even if the process is killed or the disk is full, the file ends with a complete line. An existing file is
+    replaced with the first line, so a run that fails earlier leaves it unchanged. If another program
+    truncates the file, as log rotation does, writing continues at its beginning.
 
-    If another program has renamed the file, or its folder, later lines go to a new file at the path. If it
-    has deleted or replaced the file, the next write reports the lines in it as lost. Lines after that go to
-    a new file, or to the end of the other one.
+    If another program renames the file or its folder, later lines go to a new file at the path. If it deletes
+    or replaces the file, the next write raises an error with the number of lost lines, and later lines go to
+    a new file, or to the end of the replacement.
 
-    A write that fails loses only the lines of that call. The lines before them wait for the next write.
+    A failed write only loses the lines of that call. Earlier ones are kept for the next write.
 
     Attributes:
-        head: The lines with which a new file at the path begins, after the first one.
+        head: Lines to write at the start of each new file except the first one.
 
     Args:
         path: The file.
@@ -46,7 +46,7 @@ class TextFile:
         StateError: Another recorder writes the file.
     """
 
-    _added_flags = 0  # of open()
+    _added_flags = 0  # for open()
 
     def __init__(self, path: str) -> None:
         """Opens the file, or creates it if it does not exist. Writes nothing yet."""
@@ -54,18 +54,18 @@ class TextFile:
         self.head = ""
         self._place = lasting(path)
         self._began = False
-        self._waiting: list[bytes] = []  # an item for each call of write()
+        self._waiting: list[bytes] = []  # one item per call of write()
         self._waiting_bytes = 0
-        self._lines = 0  # in the file that is open
-        self._end = 0  # end of that file, after the last write
-        self._lost = 0  # lines of a deleted file, which no error has reported yet
+        self._lines = 0  # in the current file
+        self._end = 0  # size of that file after the last write
+        self._lost = 0  # lines of a deleted file that no error has reported yet
         self._flushed = time.monotonic()
         self._fd = -1
         self._claim: _native.WriteClaim | None = None
         self._had_content = self._open() > 0
 
     def _open(self) -> int:
-        """Returns the size of the file, or 0 for a pipe or a device."""
+        """Opens the file. Returns its size, or 0 for a pipe or device."""
         for _ in range(_MOST_TRIES):
             fd = os.open(self._place, _WRITE | self._added_flags, 0o666)
             try:
@@ -78,13 +78,13 @@ class TextFile:
         raise self._refused("other programs replace it again and again")
 
     def _take(self, fd: int) -> bool:
-        """Returns whether the file could be claimed before another program has renamed it.
+        """Claims the file. Returns False if another program renamed it in the meantime.
 
         Raises:
-            StateError: Another recorder writes the file.
+            StateError: Another recorder is writing the file.
         """
         status = os.fstat(fd)
-        is_regular = stat.S_ISREG(status.st_mode)  # no pipe, no device
+        is_regular = stat.S_ISREG(status.st_mode)  # not a pipe or device
         claim = _native.claim_file(fd) if is_regular else None
         if is_regular and find_place(fd, self._place) != "same":
             if not isinstance(claim, str | None):
@@ -101,7 +101,7 @@ class TextFile:
         return StateError(f"cannot write {self.path!r}: {why}; give it another name")
 
     def write(self, lines: str) -> None:
-        """Adds complete lines, all of them or none."""
+        """Appends complete lines, all or nothing."""
         data = lines.encode()
         self._waiting.append(data)
         self._waiting_bytes += len(data)
@@ -110,13 +110,13 @@ class TextFile:
         try:
             self.flush()
         except (OSError, StateError):
-            if self._waiting[-1] is data:  # no part of it is in a pipe
+            if self._waiting[-1] is data:  # unless a part of it has been written to a pipe
                 del self._waiting[-1]
                 self._waiting_bytes -= len(data)
             raise
 
     def flush(self) -> None:
-        """Hands the waiting lines to the operating system. Lines that it does not take keep waiting."""
+        """Passes pending lines to the operating system. Those that it does not accept remain pending."""
         self._flushed = time.monotonic()
         self._find()
         if self._fd < 0:
@@ -127,7 +127,7 @@ class TextFile:
         self._put()
 
     def write_waiting(self) -> None:
-        """Hands the waiting lines to the operating system. The next write or close() reports errors."""
+        """Like flush(), but errors are reported by the next write() or close()."""
         if not self._waiting:
             return
         with contextlib.suppress(OSError, StateError):
@@ -138,7 +138,7 @@ class TextFile:
                 self._put()
 
     def _find(self) -> None:
-        """Closes the file if its path no longer leads to it."""
+        """Closes the file if it is no longer at its path."""
         if self._fd < 0 or not self._is_regular:
             return
         place = find_place(self._fd, self._place)
@@ -163,7 +163,7 @@ class TextFile:
                 if not self._began:
                     os.ftruncate(self._fd, 0)
                 end = os.fstat(self._fd).st_size
-                if end < self._end:  # another program took the lines and emptied the file
+                if end < self._end:  # another program has truncated the file
                     self._lines = 0
             self._began = True
             while written < len(data):
@@ -178,7 +178,7 @@ class TextFile:
         self._waiting_bytes = 0
 
     def _take_back(self, end: int, written: int) -> None:
-        """Leaves the whole items in `written` bytes from `end` on. A pipe gets the rest of an item later."""
+        """Removes an item that was only written in part; a pipe gets its rest with the next write."""
         count = 0
         while written and written >= len(self._waiting[count]):
             written -= len(self._waiting[count])
@@ -188,14 +188,14 @@ class TextFile:
         self._end = end
         del self._waiting[:count]
         if written and self._is_regular:
-            with contextlib.suppress(OSError):  # the first error counts
+            with contextlib.suppress(OSError):  # the first error is the one to report
                 os.ftruncate(self._fd, end)
         elif written:
             self._waiting[0] = self._waiting[0][written:]
         self._waiting_bytes = sum(map(len, self._waiting))
 
     def close(self) -> None:
-        """Writes the waiting lines and closes the file."""
+        """Writes pending lines and closes the file."""
         try:
             self._write_end()
         finally:
@@ -230,7 +230,7 @@ class TextFile:
             raise self._loss(fault) from fault
 
     def _loss(self, fault: OSError | StateError | None) -> OSError | StateError:
-        """The error that says how many lines are lost."""
+        """Returns the error with the number of lost lines."""
         if isinstance(fault, StateError):
             return StateError(f"{fault}; lines lost: {self._lost}")
         number, why = (errno.ENOENT, _TAKEN) if fault is None else (fault.errno, fault.strerror)
@@ -242,17 +242,18 @@ def _count_lines(blocks: list[bytes]) -> int:
 
 
 def find_place(fd: int, path: str) -> Literal["same", "moved", "gone"]:
-    """Returns whether the path still leads to an open regular file.
+    """Returns whether an open regular file is still at its path.
 
     Returns:
-        "moved" if another name leads to the file, "gone" if none does. Recordings use File::place().
+        "moved" if the file has another name now, "gone" if it has none. The equivalent for recordings is
+        File::place().
     """
     named = None
     try:
         named = os.stat(path)
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-            return "same"  # the system does not know
+            return "same"  # the system cannot tell
     own = os.fstat(fd)
     if named is not None and os.path.samestat(named, own):
         return "same"
@@ -260,5 +261,5 @@ def find_place(fd: int, path: str) -> Literal["same", "moved", "gone"]:
 
 
 def lasting(path: str) -> str:
-    """Returns the same place, also after the program has changed its directory."""
+    """Returns an absolute path, which stays valid when the program changes its working directory."""
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)

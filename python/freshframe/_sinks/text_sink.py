@@ -1,4 +1,4 @@
-"""The base of the nodes that write text files."""
+"""Base class of the nodes that write text files."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -25,21 +25,21 @@ _VIDEOS = {".mp4", ".mkv", ".webm", ".mov", ".avi"}
 
 
 class TextSink(Node[Any, None]):
-    """The base of both sinks: a text file that one thread writes."""
+    """Base class of JsonLines and Csv: a text file written by one thread."""
 
-    _refused: ClassVar[Mapping[str, str]]  # endings of names that promise another content, and what to do
+    _refused: ClassVar[Mapping[str, str]]  # suffixes of other formats -> what to use instead
     _marks = Marks()
 
     def __init__(self, path: str | os.PathLike[str], *, complete: bool = False) -> None:
         self.path = _check.path("path", path)
         self._check_ending()
         self.records_to = self.path
-        if self.tick_every is None:  # a subclass may have a clock
+        if self.tick_every is None:  # a subclass may have its own interval
             self.tick_every = FLUSH_INTERVAL
         self._whole: WholeFile | None = None
         self._is_complete = _check.flag("complete", complete)
         self._file: TextFile | TextIO | None = None
-        self._label: str | None = None  # the source's name, if the lines of several sources follow each other
+        self._label: str | None = None  # name of the source, if the file has samples of several
 
     def _freshframe_contract(self) -> Contract:
         end = self._name_or_remove if self._is_complete else None
@@ -58,19 +58,19 @@ class TextSink(Node[Any, None]):
             )
 
     def open(self) -> None:
-        """Creates the file unless it exists. The first line replaces its content."""
+        """Opens or creates the file. An existing one is replaced with the first line."""
         if self._is_complete:
             self._file = self._whole = WholeFile(self.path)
         else:
             self._file = TextFile(self.path)
 
     def on_tick(self, now: float, /) -> None:
-        """Lines are in the file after a second even if no sample follows."""
+        """Flushes lines after a second even if no sample follows."""
         if isinstance(self._file, TextFile):
             self._file.write_waiting()
 
     def close(self) -> None:
-        """Writes the buffered lines and closes the file."""
+        """Writes pending lines and closes the file."""
         file, self._file = self._file, None
         if file is not None:
             file.close()

@@ -1,4 +1,4 @@
-"""A text file that has its name only when it is complete."""
+"""WholeFile: a text file that only appears under its name once it is complete."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from .._errors import OptionError, StateError
 from .._interpreter.log import logger
 from .text_file import TextFile, find_place, lasting
 
-_RANDOM = "0" * 12  # the length of what distinguishes parts
-_MOST_LINKS = 40  # as the kernel
+_RANDOM = "0" * 12  # length of the random part of hidden file names
+_MOST_LINKS = 40  # symlinks to follow, as in the kernel
 
 
 class WholeFile(TextFile):
-    """Writes to a hidden file in the same folder, which name() renames.
+    """Writes to a hidden file in the same folder, which name() renames to the final name.
 
-    Two programs that write the same file do not meet: each has its own hidden file, and the later
-    rename wins. The hidden file stays open and claimed until name() or remove(), so the next program can
-    distinguish the files that killed programs have left, and removes them.
+    Programs that write the same file do not interfere: each has its own hidden file, and the last rename
+    wins. The hidden file stays open and locked until name() or remove(), so that later programs can recognize
+    and remove the files of killed ones.
     """
 
     _added_flags = os.O_EXCL
 
     def __init__(self, path: str) -> None:
-        """Removes what killed programs have left, and creates the hidden file.
+        """Removes hidden files of killed programs, and creates a new one.
 
         Raises:
-            OptionError: The path leads to a device, a pipe or a folder.
+            OptionError: The path is a device, pipe or folder.
         """
         self._whole = _settled(path)
         self._check_target()
@@ -48,8 +48,8 @@ class WholeFile(TextFile):
             self._close()
 
     def _check_target(self) -> None:
-        """Raises an error if the file that is there must not be replaced."""
-        if _is_in_proc(self._whole):  # an open file, such as /dev/stdout
+        """Raises an error if the existing file must not be replaced."""
+        if _is_in_proc(self._whole):  # an open file descriptor, such as /dev/stdout
             raise self._no_file()
         try:
             fd = os.open(self._whole, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -74,7 +74,7 @@ class WholeFile(TextFile):
         )
 
     def _find(self) -> None:
-        """The lines belong into one file: nothing replaces the hidden one if it is not at its place.
+        """Checks that the hidden file is still in place, because a new one would miss the earlier lines.
 
         Raises:
             OSError: It is not.
@@ -91,7 +91,7 @@ class WholeFile(TextFile):
         return False
 
     def close(self) -> None:
-        """Writes the waiting lines."""
+        """Writes pending lines."""
         try:
             self._write_end()
         except BaseException:
@@ -107,11 +107,11 @@ class WholeFile(TextFile):
             raise self._loss(error) from error
 
     def name(self) -> None:
-        """Gives the file its name, also on the disk, and closes it.
+        """Renames the file to its final name, syncs it to disk, and closes it.
 
         Raises:
             OSError: The rename failed. The error says where the lines are.
-            StateError: Another recorder writes the file by now. The error says where the lines are.
+            StateError: Another recorder has started to write the file. The error says where the lines are.
         """
         try:
             self._take_name()
@@ -140,7 +140,7 @@ class WholeFile(TextFile):
             raise StateError(f"{error}; its lines are in {self._kept()!r}") from error
 
     def _kept(self) -> str:
-        """Gives the hidden file a name that no later program takes for a part; returns its path."""
+        """Renames the hidden file so that no later program removes it; returns its path."""
         number = 1
         while os.path.lexists(kept := f"{self._whole}.complete-{number}"):
             number += 1
@@ -160,21 +160,21 @@ class WholeFile(TextFile):
 
 
 def part_name(name: str, random: str) -> str:
-    """The name of a hidden file in the folder of `name`; shortened where the system has no such names."""
+    """Returns a name for a hidden file beside `name`, shortened to the system's limit if necessary."""
     room = 255 - len(os.fsencode(f"..{random}.part"))
     data = os.fsencode(name)
     if len(data) > room:
-        while room and data[room] & 0xC0 == 0x80:  # a letter of UTF-8 stays whole
+        while room and data[room] & 0xC0 == 0x80:  # do not split a UTF-8 character
             room -= 1
         name = os.fsdecode(data[:room])
     return f".{name}.{random}.part"
 
 
 def _settled(path: str) -> str:
-    """The path of the file to which the links at the end of a path lead.
+    """Resolves symlinks in the last component of a path.
 
     Raises:
-        OSError: They lead to each other.
+        OSError: The symlinks form a loop.
     """
     path = lasting(path)
     for _ in range(_MOST_LINKS):
@@ -195,12 +195,12 @@ def _is_in_proc(path: str) -> bool:
 
 
 def _remove_left_parts(folder: str, name: str) -> None:
-    """Removes the hidden files of `name` that no program has open."""
+    """Removes hidden files of `name` that no program has open."""
     before, after = part_name(name, _RANDOM).split(_RANDOM)
     is_part = re.compile(f"{re.escape(before)}[0-9a-f]{{{len(_RANDOM)}}}{re.escape(after)}").fullmatch
-    with contextlib.suppress(OSError):  # to create the file raises it
+    with contextlib.suppress(OSError):  # creating the file will report it
         for part in filter(is_part, os.listdir(folder)):
-            with contextlib.suppress(OSError):  # another program removes it, or it is another user's
+            with contextlib.suppress(OSError):  # another program removed it, or it belongs to another user
                 _remove_left_part(os.path.join(folder, part))
 
 
