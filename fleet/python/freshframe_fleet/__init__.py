@@ -1,4 +1,4 @@
-"""Fleets: many cameras on several agents, each a process with its own pipelines. See Fleet."""
+"""Fleets: run many cameras on several agents, each a process with its own pipelines. See Fleet."""
 
 # SPDX-License-Identifier: Apache-2.0
 import typing as _typing
@@ -69,5 +69,5 @@ if not _typing.TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    """Lists all public names, even before they are loaded at their first use."""
+    """All public names, including those loaded at first use."""
     return sorted({*globals(), *__all__})

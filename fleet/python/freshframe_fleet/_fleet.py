@@ -1,4 +1,4 @@
-"""Fleet: many cameras on several agents."""
+"""Fleet: runs many cameras on several agents."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -34,10 +34,9 @@ Build = Callable[[str], "tuple[Pipeline, Mapping[str, Port[Any]]]"]
 
 
 class Life:
-    """Closes the parts of a fleet in order. The end of the program closes it, too."""
+    """Closes the parts of a fleet in the right order, at the latest when the program exits."""
 
     def __init__(self, controller: Controller) -> None:
-        """Has a controller, which close() ends."""
         self._controller = controller
         self._pid = os.getpid()
         self._lock = threading.Lock()  # guards the next two
@@ -46,7 +45,7 @@ class Life:
         self._desk: Desk | None = None
 
     def begin(self, answers: dict[str, Callable[..., Any]]) -> None:
-        """Has the end of the program close the fleet. `answers`: to the command line.
+        """Opens the command line's socket, which serves `answers`; the fleet will be closed at exit.
 
         Raises:
             FreshframeError: The socket for the command line cannot be opened. The controller is closed.
@@ -71,7 +70,7 @@ class Life:
             )
 
     def serve(self, host: str, port: int, token: str | None) -> FleetDashboard:
-        """Serves one more page, as Fleet.serve()."""
+        """Implements Fleet.serve()."""
         controller = self._controller
         controller.check_open()
         page = FleetDashboard(
@@ -81,14 +80,14 @@ class Life:
             if not self._closed:
                 self._pages.append(page)
                 return page
-        page.close()  # another thread has closed the fleet since
+        page.close()  # another thread has closed the fleet in the meantime
         raise StateError("the fleet was closed")
 
     def close(self) -> None:
-        """Ends the pages, the socket for the command line and the fleet, in this order. Idempotent."""
+        """Closes the pages, the command line's socket and the fleet, in this order. Idempotent."""
         if os.getpid() != self._pid:
             return
-        with contextlib.ExitStack() as parts:  # all of them end, whichever fails
+        with contextlib.ExitStack() as parts:  # close all of them, even if one fails
             parts.callback(_open.discard, self)
             parts.callback(self._controller.close)
             if self._desk is not None:
@@ -106,7 +105,7 @@ class Life:
         self._controller.forget_in_child()
 
 
-_open: set[Life] = set()  # fleets that have agents, kept alive until they are closed
+_open: set[Life] = set()  # fleets with running agents, kept alive until they are closed
 
 
 @atexit.register
@@ -130,26 +129,27 @@ _LOOK_EVERY = 0.05  # seconds
 
 
 class Fleet(ClosedByWith):
-    """Runs many cameras on several agents, and brings their results here.
+    """Runs many cameras on several agents and collects their results.
 
-    An agent is a process with its own pipelines, a child of the program that ends with it. Each camera is a
-    call of a ``build`` function in one of them.
+    An agent is a child process with its own pipelines; it ends with the program. For each camera, one of the
+    agents calls a ``build`` function that creates its pipeline.
 
     Args:
-        agents: How many, or a list of their labels: ``[{"site": "north"}, {"site": "south", "name": "s1"}]``.
-        name: For the command line. None makes one up.
-        start_timeout: Seconds that a ``build`` and the start of its pipeline may take, or None for no limit.
-            After them the camera has failed, and others can start.
-        gil_timeout: Seconds for which something in an agent may keep its GIL, so that no Python runs there,
-            or None for no limit. After them the agent is killed, and its cameras start elsewhere. While one
-            of its cameras starts, ``start_timeout`` counts if it is longer.
-        outbox_bytes: Bytes of all results together that may wait at an agent for readers. Beyond it the
-            fattest outboxes drop their oldest ones.
+        agents: Number of agents, or a list of their labels: ``[{"site": "north"}, {"site": "south", "name":
+            "s1"}]``.
+        name: Name for the command line. None: generated.
+        start_timeout: Seconds that ``build`` and the start of its pipeline may take; None: no limit. After
+            that the camera counts as failed, and others can start.
+        gil_timeout: Seconds for which a call in an agent may hold the GIL; None: no limit. After that the
+            agent is killed, and its cameras are started elsewhere. While one of its cameras is starting,
+            ``start_timeout`` applies if it is longer.
+        outbox_bytes: Limit for all results queued at an agent for readers, in bytes. Beyond it, the largest
+            outboxes drop their oldest results.
 
     Raises:
         OptionError: An option is out of range.
         OptionTypeError: An option is of the wrong type.
-        StateError: A fleet of this name runs already.
+        StateError: A fleet of this name is already running.
     """
 
     def __init__(
@@ -161,18 +161,18 @@ class Fleet(ClosedByWith):
         gil_timeout: float | None = 30.0,
         outbox_bytes: float = 256 << 20,
     ) -> None:
-        """Starts the agents; they come up while the program goes on."""
+        """Starts the agents without waiting for them."""
         specs = _specs.agent_specs(agents)
         controller = Controller(local_setup(name, Limits(start_timeout, gil_timeout, outbox_bytes)))
         self._controller = controller
         self._builds = SentBuilds(controller.add_build)
         self._life = Life(controller)
-        self._life.begin(self._answers())  # answers need the life
+        self._life.begin(self._answers())  # the answers need the life
         for agent, labels in specs.items():
             controller.add_agent(agent, labels)
 
     def _answers(self) -> dict[str, Callable[..., Any]]:
-        """Returns the functions that answer the command line."""
+        """Returns the functions that answer requests of the command line."""
         return {
             "stats": lambda: self.stats().to_dict(),
             "drain": self.drain,
@@ -190,22 +190,23 @@ class Fleet(ClosedByWith):
         needs: Mapping[str, str] | None = None,
         exclusive: bool = False,
     ) -> None:
-        """Adds a camera; an agent starts it as soon as one can.
+        """Adds a camera. Returns without waiting for an agent to start it.
 
         Args:
-            name: Of the camera, once in the fleet.
-            url: What ``build`` gets. ``env:NAME`` is replaced by a variable of the agent's environment.
-            build: Called with the URL on the agent; returns ``(pipeline, outputs)``: a pipeline that was not
-                started, and its ports whose results leave the machine, by name. Importable, or picklable by
-                cloudpickle.
+            name: Name of the camera, unique in the fleet.
+            url: The URL passed to ``build``. ``env:NAME`` is replaced by a variable of the agent's
+                environment.
+            build: Called with the URL on the agent. Returns ``(pipeline, outputs)``: a pipeline that was not
+                started, and a dict of the ports whose results are sent to readers, by name. Must be
+                importable, or picklable with cloudpickle.
             needs: Labels that the agent must have.
-            exclusive: The camera allows one session: a run of it is closed, or its agent's process has ended,
-                before the next one starts.
+            exclusive: Whether the camera accepts only one connection. Then a run is closed, or its agent has
+                exited, before the next run starts.
 
         Raises:
             OptionError: An argument is out of range.
-            OptionTypeError: An argument is of the wrong type, or ``build`` cannot go to another process.
-            StateError: There is a camera of this name, or the fleet was closed.
+            OptionTypeError: An argument is of the wrong type, or ``build`` cannot be pickled.
+            StateError: A camera of this name exists, or the fleet was closed.
         """
         self._life.check_process()
         spec = _specs.camera_spec(name, url, needs)
@@ -219,22 +220,22 @@ class Fleet(ClosedByWith):
         *,
         exclusive: bool = False,
     ) -> int:
-        """Adds cameras: all of them, or none when one is wrong.
+        """Adds several cameras; none if one of them is invalid.
 
         Args:
             cameras: A mapping of names to URLs or to ``(url, needs)``; or the path of a CSV file with the
-                columns ``name``, ``url`` and perhaps ``needs`` (``site=north;gpu=yes``).
+                columns ``name``, ``url`` and optionally ``needs`` (``site=north;gpu=yes``).
             build: As for add().
             exclusive: As for add().
 
         Returns:
-            How many.
+            The number of cameras added.
 
         Raises:
-            OptionError: A camera is out of range, or a name appears twice.
-            OptionTypeError: An argument is of the wrong type, or ``build`` cannot go to another process.
+            OptionError: A camera is invalid, or a name appears twice.
+            OptionTypeError: An argument is of the wrong type, or ``build`` cannot be pickled.
             OSError: The file cannot be read.
-            StateError: There is a camera of one of the names, or the fleet was closed.
+            StateError: A camera of one of the names exists, or the fleet was closed.
         """
         self._life.check_process()
         specs = _specs.camera_specs(cameras)
@@ -243,20 +244,20 @@ class Fleet(ClosedByWith):
         return len(specs)
 
     def update(self, name: str, *, url: str | None = None, build: Build | None = None) -> None:
-        """Gives a camera another URL, another build, or both, without a gap.
+        """Changes the URL or ``build`` function of a camera, or both, without a gap in its results.
 
-        It starts again at its agent, and its present run ends when the new one gives results. An
-        exclusive camera is closed first. If the new build fails, the present run goes on, and the start is
-        tried again. Agents keep the modules that they have imported.
+        A new run starts on the same agent, and the current one ends when the new one gives results. For an
+        exclusive camera, the current run is closed first. If the new build fails, the current run continues,
+        and the start is retried. Agents do not reload modules that they have imported.
 
         Args:
-            name: Of the camera.
-            url: What ``build`` gets from now on. None keeps the URL.
-            build: As for add(). None keeps the build.
+            name: Name of the camera.
+            url: The new URL. None keeps the current one.
+            build: As for add(). None keeps the current one.
 
         Raises:
             OptionError: An argument is out of range, or neither ``url`` nor ``build`` is given.
-            OptionTypeError: An argument is of the wrong type, or ``build`` cannot go to another process.
+            OptionTypeError: An argument is of the wrong type, or ``build`` cannot be pickled.
             StateError: There is no such camera, or the fleet was closed.
         """
         self._life.check_process()
@@ -271,22 +272,22 @@ class Fleet(ClosedByWith):
             raise OptionError(f"update({name!r}) needs url= or build=, and got neither")
 
     def remove(self, name: str) -> None:
-        """Ends a camera. Results that wait for readers are still read for a second.
+        """Stops and removes a camera. Its queued results can still be read for a second.
 
         Raises:
-            OptionTypeError: The name is no text.
+            OptionTypeError: The name is not a string.
             StateError: There is no such camera, or the fleet was closed.
         """
         self._life.check_process()
         self._controller.remove(check.text("the name of a camera", name))
 
     def move(self, name: str, to: str) -> None:
-        """Moves a camera: it gives results there before it is closed here. An exclusive one is closed first.
+        """Moves a camera to another agent. It is closed once it gives results there; an exclusive one before.
 
         Raises:
-            OptionTypeError: A name is no text.
-            StateError: There is no such camera or agent, the agent does not meet the camera's needs or takes
-                no cameras now, or the fleet was closed.
+            OptionTypeError: A name is not a string.
+            StateError: There is no such camera or agent, the agent does not meet the camera's needs or does
+                not accept cameras at the moment, or the fleet was closed.
         """
         self._life.check_process()
         self._controller.move(
@@ -294,19 +295,19 @@ class Fleet(ClosedByWith):
         )
 
     def drain(self, agent: str, *, timeout: float | None = 0.0) -> None:
-        """Moves all cameras of an agent to others, some at a time; it takes none until resume().
+        """Moves all cameras of an agent to others, a few at a time. It accepts none until resume().
 
-        Cameras that no other agent can take stay and run on. The others move as with move().
+        Cameras that no other agent can take stay and continue. The others are moved as by move().
 
         Args:
-            agent: Its name.
-            timeout: Seconds to wait until it has none; 0 means does not wait. None means no limit.
+            agent: Name of the agent.
+            timeout: Seconds to wait until it has no cameras; 0: do not wait, None: no limit.
 
         Raises:
             OptionError: The timeout is negative.
             OptionTypeError: An argument is of the wrong type.
             StateError: There is no such agent, or the fleet was closed.
-            StopTimeoutError: It has cameras after ``timeout`` seconds, more than 0. They go on leaving.
+            StopTimeoutError: It still has cameras after a ``timeout`` above 0. They continue to be moved.
         """
         self._life.check_process()
         agent = check.text("the name of an agent", agent)
@@ -316,10 +317,10 @@ class Fleet(ClosedByWith):
             _wait_until_empty(self._controller, agent, limit)
 
     def resume(self, agent: str) -> None:
-        """The opposite of drain(): the agent takes cameras again.
+        """Undoes drain(): the agent accepts cameras again.
 
         Raises:
-            OptionTypeError: The name is no text.
+            OptionTypeError: The name is not a string.
             StateError: There is no such agent, or the fleet was closed.
         """
         self._life.check_process()
@@ -328,22 +329,23 @@ class Fleet(ClosedByWith):
     # ---- results
 
     def reader(self, output: str, *, name: str | None = None) -> FleetReader:
-        """Reads an output of all cameras from now on, including cameras that will be added.
+        """Creates a reader for an output of all cameras, including those that will be added later.
 
-        Each result is delivered once. A reader that is too slow loses the oldest results at the agents'
-        outboxes, which are counted, and slows no other reader.
+        It starts with new results. Each result is delivered once. If a reader is too slow, the agents'
+        outboxes drop and count its oldest results; other readers are not affected.
 
         Args:
             output: The name of the output.
-            name: Under which the reader comes back: after its close() results wait as for a slow reader, and
-                reader() with the same name goes on with the first that was not delivered. With None the
-                results end with close().
+            name: If given, the reader can be resumed: after close(), results are queued as for a slow reader,
+                and reader() with the same name continues with the first undelivered one. None: close()
+                discards the results.
 
         Raises:
-            GraphError: In the reader's calls: no camera has an output of this name.
+            GraphError: From the reader's methods: no camera has an output of this name.
             OptionError: A name is empty.
-            OptionTypeError: A name is no text.
-            StateError: The fleet was closed, or a reader of this name is open or reads another output.
+            OptionTypeError: A name is not a string.
+            StateError: The fleet was closed, or a reader of this name is open, or was used for another
+                output.
         """
         self._life.check_process()
         check.text("the name of an output", output)
@@ -352,10 +354,10 @@ class Fleet(ClosedByWith):
         return self._controller.open_reader(output, name)
 
     def stats(self) -> FleetStats:
-        """A snapshot; works after close(), too.
+        """Returns a snapshot of the statistics. Also works after close().
 
         Raises:
-            StateError: This is a forked child of the program that made the fleet.
+            StateError: This is a forked child of the program that created the fleet.
         """
         self._life.check_process()
         return self._controller.stats()
@@ -363,20 +365,20 @@ class Fleet(ClosedByWith):
     def serve(self, *, host: str = "127.0.0.1", port: int = 0, token: str | None = None) -> FleetDashboard:
         """Serves a page with the agents, cameras, readers and events; several may be open.
 
-        The state is also at ``/api/fleet`` as JSON, and ``/healthz`` fails while a camera does not run. It is
-        made once in ten seconds, and at once while a browser looks.
+        The state is also available as JSON at ``/api/fleet``, and ``/healthz`` fails while a camera is not
+        running. It is updated every ten seconds, and continuously while a browser shows it.
 
         Args:
-            host: An address of this machine; "127.0.0.1": only this machine can connect.
-            port: 0: any free port.
-            token: The password of visitors, 16 to 256 letters of a-z A-Z 0-9 - _. None means no token
-                on this machine, and a made-up one when others can connect.
+            host: Address to listen on; with "127.0.0.1" only this machine can connect.
+            port: TCP port; 0: any free one.
+            token: Password for visitors, 16 to 256 characters of a-z A-Z 0-9 - _. None: a random one if other
+                machines can connect, otherwise none.
 
         Returns:
-            The page; ``page.url`` is where it is.
+            The page; ``page.url`` is its URL.
 
         Raises:
-            FreshframeError: The port is taken.
+            FreshframeError: The port is in use.
             OptionError: An option is out of range.
             OptionTypeError: An option is of the wrong type.
             StateError: The fleet was closed.
@@ -385,26 +387,25 @@ class Fleet(ClosedByWith):
         return self._life.serve(host, port, token)
 
     def _metrics_text(self) -> str:
-        """Returns its metrics, for ff.stats.prometheus_collector()."""
+        """Returns the fleet's metrics, for ff.stats.prometheus_collector()."""
         return metrics_text(self.stats())
 
     # ---- its life
 
     @property
     def name(self) -> str:
-        """Returns the name of the fleet, which may be made up."""
+        """The name of the fleet, which may have been generated."""
         return self._controller.name
 
     def close(self) -> None:
-        """Stops all cameras and ends the agents. Idempotent."""
+        """Stops all cameras and the agents. Idempotent."""
         self._life.close()
 
     def __repr__(self) -> str:
-        """Returns a text with the fleet's name."""
         return f"<Fleet {self.name!r}>"
 
     def __reduce__(self) -> Any:
-        """Refuses to be pickled: a fleet has processes."""
+        """Raises: a fleet cannot be pickled, because of its processes."""
         raise OptionTypeError("a Fleet cannot be pickled: it has processes")
 
 
@@ -412,7 +413,7 @@ def _wait_until_empty(controller: Controller, agent: str, timeout: float) -> Non
     """Waits at most `timeout` seconds until a drained agent has no cameras.
 
     Raises:
-        StopTimeoutError: The agent has cameras after them.
+        StopTimeoutError: The agent still has cameras then.
     """
     deadline = time.monotonic() + timeout
     while controller.count_cameras(agent):

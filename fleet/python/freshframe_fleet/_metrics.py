@@ -1,4 +1,4 @@
-"""The statistics of a fleet as metrics, in the text format of Prometheus."""
+"""A fleet's statistics in the text format of Prometheus."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -9,10 +9,10 @@ from typing import Any, get_args
 from ._stats import AgentStats, CameraStats, FleetReaderStats, FleetStats, ShownState
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_ALWAYS = ("queue_full", "decode")  # causes that are shown before they have happened
+_ALWAYS = ("queue_full", "decode")  # causes that are exported even if they have not occurred yet
 _LOSSES = ("outbox_full", "expired", "fenced", "lost_with_agent")  # losses of readers
 
-# Name, type, meaning, and the value, or None without one.
+# Name, type, help text, and the function that returns the value, or None if there is none.
 _CAMERA: tuple[tuple[str, str, str, Callable[[CameraStats], float | None]], ...] = (
     ("fps", "gauge", "Frames per second of the camera.", lambda camera: camera.fps),
     (
@@ -56,7 +56,7 @@ _READER: tuple[tuple[str, str, str, Callable[[FleetReaderStats], float]], ...] =
 
 
 def metrics_text(stats: FleetStats) -> str:
-    """All metrics of a fleet."""
+    """Formats all metrics of a fleet."""
     lines: list[str] = []
     fleet = ("fleet", stats.name)
     _add_states(lines, stats)

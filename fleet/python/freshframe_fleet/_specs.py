@@ -1,4 +1,4 @@
-"""A user's agents, cameras and needs, checked before a thread starts."""
+"""Checks the agents, cameras and needs that the user gives, before any thread starts."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ._decide.model import Times
 from ._url import masked
 
 _MOST_AGENTS = 64
-_SHORTEST_GIL_TIMEOUT = 5.0  # seconds: imports keep the GIL for some
+_SHORTEST_GIL_TIMEOUT = 5.0  # seconds, since imports hold the GIL for a while
 _LEAST_OUTBOXES = 16 << 20  # bytes
 _MOST_OUTBOXES = 1 << 40  # bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -30,11 +30,11 @@ CameraSpec = tuple[str, str, dict[str, str]]  # name, address, needs
 
 
 def checked_name(what: str, name: Any) -> str:
-    """A name that may be part of a file's name.
+    """Returns a name that is valid as part of a file name.
 
     Raises:
-        OptionError: It has other letters.
-        OptionTypeError: It is no text.
+        OptionError: It contains other characters.
+        OptionTypeError: It is not a string.
     """
     name = check.text(what, name)
     if not _NAME.fullmatch(name):
@@ -46,11 +46,11 @@ def checked_name(what: str, name: Any) -> str:
 
 
 def agent_specs(agents: Any) -> Specs:
-    """Reads a number of agents, or a list of their labels, where ``name`` is the name.
+    """Parses a number of agents, or a list of their labels, among which may be ``name``.
 
     Raises:
-        OptionError: It has no agents, too many, or two of one name.
-        OptionTypeError: It is something else.
+        OptionError: There are no agents, too many, or two of the same name.
+        OptionTypeError: It is neither.
     """
     is_number = isinstance(agents, numbers.Integral) and not isinstance(agents, bool)
     if not is_number and (not isinstance(agents, Sequence) or isinstance(agents, (str, bytes))):
@@ -71,11 +71,11 @@ def agent_specs(agents: Any) -> Specs:
 
 
 def checked_times(start_timeout: Any, gil_timeout: Any) -> tuple[Times, dict[str, Any]]:
-    """The times by which a fleet decides, and the options of its agents.
+    """Returns the fleet's timeouts, and the options of its agents.
 
     Raises:
         OptionError: One is out of range.
-        OptionTypeError: One is no number.
+        OptionTypeError: One is not a number.
     """
     if start_timeout is not None:
         check.positive_seconds("start_timeout", start_timeout)
@@ -91,11 +91,11 @@ def checked_times(start_timeout: Any, gil_timeout: Any) -> tuple[Times, dict[str
 
 
 def checked_outbox_bytes(size: Any) -> int:
-    """The bytes of all results that may wait at an agent.
+    """Returns the limit in bytes for all results queued at an agent.
 
     Raises:
-        OptionError: One large result has no room, or no machine has that much.
-        OptionTypeError: It is no number.
+        OptionError: It is too small for one large result, or larger than any machine's memory.
+        OptionTypeError: It is not a number.
     """
     if check.number("outbox_bytes", size) < _LEAST_OUTBOXES:
         raise OptionError(f"outbox_bytes must be at least {_LEAST_OUTBOXES}, two large results, got {size}")
@@ -105,11 +105,11 @@ def checked_outbox_bytes(size: Any) -> int:
 
 
 def checked_labels(what: str, labels: Any) -> dict[str, str]:
-    """A mapping of texts.
+    """Returns a mapping of strings to strings.
 
     Raises:
-        OptionError: A text is empty.
-        OptionTypeError: It is something else.
+        OptionError: A string is empty.
+        OptionTypeError: It is not such a mapping.
     """
     if not isinstance(labels, Mapping):
         raise OptionTypeError(
@@ -122,7 +122,7 @@ def checked_labels(what: str, labels: Any) -> dict[str, str]:
 
 
 def checked_build(build: Any) -> Any:
-    """A function of a URL.
+    """Returns a function that can be called with a URL.
 
     Raises:
         OptionTypeError: It cannot be called.
@@ -136,11 +136,11 @@ def checked_build(build: Any) -> Any:
 
 
 def camera_specs(cameras: Any) -> list[CameraSpec]:
-    """A mapping of names to URLs or to (URL, needs), or a CSV file with the columns name, url and needs.
+    """Parses a mapping of names to URLs or (URL, needs), or a CSV file with columns name, url and needs.
 
     Raises:
-        OptionError: A row is not complete, or a name appears twice.
-        OptionTypeError: It is something else.
+        OptionError: A row is incomplete, or a name appears twice.
+        OptionTypeError: It is neither.
         OSError: The file cannot be read.
     """
     if isinstance(cameras, (str, os.PathLike)):
@@ -165,7 +165,7 @@ class SiteSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     agents: int = 1
     exclusive: bool = False
-    build: tuple[bytes, bytes] = (b"", b"")  # its definitions, and the function
+    build: tuple[bytes, bytes] = (b"", b"")  # pickled classes, and the pickled function
     version: str = __version__
 
 
@@ -229,11 +229,11 @@ def _read_toml(path: Path) -> Any:
 
 
 def camera_spec(name: Any, url: Any, needs: Any) -> CameraSpec:
-    """One camera.
+    """Checks a camera.
 
     Raises:
-        OptionError: A text is empty.
-        OptionTypeError: Something is of the wrong type.
+        OptionError: A string is empty.
+        OptionTypeError: An argument has the wrong type.
     """
     name = check.text("the name of a camera", name)
     if masked(name) != name:
@@ -251,7 +251,7 @@ def _from_csv(path: Path) -> list[CameraSpec]:
     try:
         return _read_rows(path)
     except OptionError as error:
-        raise OptionError(masked(str(error))) from None  # a row contains its URL
+        raise OptionError(masked(str(error))) from None  # the message contains the row, and so its URL
     except UnicodeDecodeError as error:
         raise OptionError(f"{path} must be text in UTF-8, and byte {error.start} of it is not") from None
     except csv.Error as error:
@@ -282,7 +282,7 @@ def _read_rows(path: Path) -> list[CameraSpec]:
 
 
 def _needs(where: str, text: str) -> dict[str, str]:
-    """Reads needs such as ``site=north;gpu=yes``."""
+    """Parses needs such as ``site=north;gpu=yes``."""
     needs = {}
     for part in filter(None, (each.strip() for each in text.split(";"))):
         name, equals, value = part.partition("=")

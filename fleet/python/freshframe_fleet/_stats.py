@@ -10,8 +10,8 @@ from freshframe._agent import ShownAsText
 
 from ._decide.model import AgentState, CameraState
 
-_SHOWN = 20  # cameras that do not run, in a text
-_SATURATED = 0.1  # share of the frames
+_SHOWN = 20  # cameras that are not running, in str()
+_SATURATED = 0.1  # fraction of the frames
 
 ShownState = Literal[CameraState, "waiting", "away"]
 
@@ -21,23 +21,23 @@ class AgentStats:
     """An agent.
 
     Attributes:
-        name: Its name.
-        labels: What cameras' needs are compared with.
-        state: ``starting``, ``up``, ``ending`` (it was killed and has not ended yet) or ``down``.
+        name: Name of the agent.
+        labels: Labels with which the cameras' needs are compared.
+        state: ``starting``, ``up``, ``ending`` (killed, but not exited yet) or ``down``.
         reason: Why it is not up.
-        draining: It takes no cameras.
-        pid: Number of its process, or None without one.
-        camera_count: How many cameras it has.
-        load: Its share of the processor time that it may use, 0 to 1.
-        silent_for: Seconds since its latest renewal.
-        python_silent_for: Seconds since the latest event of its Python. There is one each second, unless
-            something keeps the GIL.
-        lost_share: Share of its cameras' frames that its pipelines lost on the way to their outputs, over
-            some seconds.
-        waiting: Results in its outboxes.
-        behind: Seconds by which its results are late: older than half a second when they are made.
-        launches: How often its process was started.
-        deaths: How often it ended.
+        draining: Whether it does not accept cameras because of drain().
+        pid: Its process ID; None if it has no process.
+        camera_count: Number of its cameras.
+        load: Fraction of the CPU time available to it that it uses, 0 to 1.
+        silent_for: Seconds since its last heartbeat.
+        python_silent_for: Seconds since the last heartbeat of its Python code, which sends one per second
+            unless something holds the GIL.
+        lost_share: Fraction of its cameras' frames that its pipelines lost before the outputs, over the last
+            seconds.
+        waiting: Number of results in its outboxes.
+        behind: Seconds by which its results are older than half a second when they are produced.
+        launches: Number of times that its process was started.
+        deaths: Number of times that its process exited.
     """
 
     name: str
@@ -62,33 +62,33 @@ class CameraStats:
     """A camera.
 
     Attributes:
-        name: Its name.
-        url: Its address, the password masked.
+        name: Name of the camera.
+        url: Its URL with the password masked.
         needs: Labels that its agent must have.
-        exclusive: It allows one session.
-        state: ``unplaced``, ``starting``, ``waiting`` (its pipeline runs and has given no result yet),
-            ``running``, ``away`` (its pipeline runs, and its camera has given no frame for two seconds,
-            since it is not connected or silent), ``closing``, ``failed`` or ``ended``.
-        reason: Why it is not running; of a camera that is away: its answer.
-        state_for: Seconds in this state. For ``waiting`` and ``away``, where the pipeline runs, it
-            is the time since the start.
-        agent: Where it is, or None if nowhere.
-        epoch: Number of its latest start; 0 means it never was started.
-        starts: How often it was started.
-        results: How many results this start has made, read or not.
-        result_age: Seconds since the capture of the newest result's picture, or None without one.
-        produced: Known frames that its camera gave, in all starts.
-        kept: Results that outboxes were offered, or that no reader wanted.
-        dropped: Frames and results that the agent's pipeline lost, the sum of ``drops``. Where each frame
-            gives one result: ``produced == kept + dropped`` and what is on its way.
-        drops: By cause; only causes that happened. The causes are as in EdgeStats.drops and NodeStats.drops,
-            where ``stopped`` is their ``stop`` and what waited when the run ended; ``refused``: made
-            after the run was closed; ``failed``: a result that could not be pickled.
-        fps: Frames per second of its camera, over some seconds.
-        frame_age: Seconds since its latest frame, to half a second, or None before the first.
-        too_large: Results above 8 MiB, of those in ``kept``. Readers count them as ``outbox_full``.
-        overlap: Seconds for which it may have run twice, since an agent was not seen to end.
-        crashes: Crashes of agents in a row that it may have caused.
+        exclusive: Whether it accepts only one connection.
+        state: ``unplaced``, ``starting``, ``waiting`` (its pipeline is running but has not produced a result
+            yet), ``running``, ``away`` (its pipeline is running, but no frame has arrived for two seconds),
+            ``closing``, ``failed`` or ``ended``.
+        reason: Why it is not running; for a camera that is away, its answer or error.
+        state_for: Seconds in this state. For ``waiting`` and ``away``, seconds since the start of the run.
+        agent: The agent on which it runs; None if it does not.
+        epoch: Number of its current run; 0 if it was never started.
+        starts: Number of times that it was started.
+        results: Number of results of this run, read or not.
+        result_age: Seconds since the newest result's frame was captured; None without results.
+        produced: Number of frames that its camera delivered, as far as known, in all runs.
+        kept: Results that were offered to outboxes, or for which there was no reader.
+        dropped: Frames and results that the agent's pipeline lost: the sum of ``drops``. If each frame gives
+            one result, ``produced`` is ``kept + dropped`` plus what is still being processed.
+        drops: Counts by cause; only causes that occurred. As in EdgeStats.drops and NodeStats.drops, except
+            that ``stopped`` is their ``stop`` plus what was queued at the end of the run, ``refused`` are
+            results produced after the run was closed, and ``failed`` are results that could not be pickled.
+        fps: Frames per second of its camera over the last seconds.
+        frame_age: Seconds since its last frame, accurate to half a second; None before the first.
+        too_large: Results above 8 MiB among those in ``kept``. Readers count them as ``outbox_full``.
+        overlap: Seconds for which it may have run twice, because an agent could not be confirmed to have
+            exited.
+        crashes: Number of consecutive agent crashes that it may have caused.
     """
 
     name: str
@@ -120,18 +120,20 @@ class FleetReaderStats:
 
     Attributes:
         output: The output that it reads.
-        reported: Results that agents have reported.
-        delivered: Results that the program got.
-        outbox_full: Dropped by a full outbox: the reader is too slow, or a result has more than 8 MiB.
-        expired: Dropped because the reader had not pulled for 60 s.
-        fenced: Of an epoch that is over, or of a camera that the controller does not know.
-        lost_with_agent: Waited at an agent that died.
-        waiting: On their way.
-        unreported_possible: Starts of cameras that ended with the death of an agent: each may have made
-            results after its last report.
-        repeated: Results that came twice and were delivered once.
-        name: Under which it can come back, or None if it cannot.
-        number: Of the reader in its fleet. No later one has the same.
+        reported: Number of results that agents have reported.
+        delivered: Results that the program received.
+        outbox_full: Dropped by a full outbox, because the reader is too slow or the result is larger than 8
+            MiB.
+        expired: Dropped because the reader had not read for 60 s.
+        fenced: Rejected, because they are from an earlier run, or of a camera that the controller does not
+            know.
+        lost_with_agent: Lost in the outboxes of an agent that died.
+        waiting: Not delivered yet.
+        unreported_possible: Number of runs that ended with the death of an agent, each of which may have
+            produced results after the last report.
+        repeated: Results that arrived twice and were delivered once.
+        name: Name with which it can be resumed; None if it cannot.
+        number: Number of the reader in its fleet; never reused.
     """
 
     output: str
@@ -150,7 +152,7 @@ class FleetReaderStats:
 
 @dataclass(frozen=True, slots=True)
 class FleetEvent:
-    """Something that happened.
+    """An event in a fleet.
 
     Attributes:
         utc: Unix time of the event.
@@ -168,14 +170,14 @@ class FleetStats(ShownAsText):
     """A snapshot of a fleet.
 
     Attributes:
-        name: Of the fleet.
+        name: Name of the fleet.
         agents: By name.
         cameras: By name.
-        readers: The open ones.
-        events: The newest 1,000, oldest first.
-        outputs: Names that the cameras' builds have given.
-        controller_cpu: Seconds of processor time of the controller's thread.
-        reason: Why the controller's thread has failed, or None if it has not.
+        readers: The open readers.
+        events: The latest 1,000 events, oldest first.
+        outputs: Names of outputs that the build functions have returned.
+        controller_cpu: CPU time of the controller's thread in seconds.
+        reason: Why the controller's thread has failed; None if it has not.
     """
 
     name: str
@@ -189,11 +191,11 @@ class FleetStats(ShownAsText):
 
     @property
     def overlap(self) -> float:
-        """Seconds for which cameras may have run twice, summed over all cameras that are here."""
+        """Seconds for which cameras may have run twice, summed over the current cameras."""
         return sum(camera.overlap for camera in self.cameras.values())
 
     def saturated(self) -> dict[str, str]:
-        """Agents whose pipelines are slower than their cameras, and what they lose. The worst is first."""
+        """Agents whose pipelines are too slow for their cameras, and what they lose; worst first."""
         worst = sorted(self.agents.values(), key=lambda agent: -agent.lost_share)
         return {
             agent.name: f"loses {agent.lost_share:.0%} of the frames, with {agent.camera_count} cameras and "
@@ -203,18 +205,18 @@ class FleetStats(ShownAsText):
         }
 
     def unplaced(self) -> dict[str, str]:
-        """Cameras that run nowhere because no agent can take them, and why."""
+        """Cameras that run nowhere because no agent can take them, with the reason."""
         return {name: each.reason for name, each in self.cameras.items() if each.state == "unplaced"}
 
     def states(self) -> dict[str, int]:
-        """How many cameras are in each state."""
+        """Number of cameras in each state."""
         counts: dict[str, int] = {}
         for each in self.cameras.values():
             counts[each.state] = counts.get(each.state, 0) + 1
         return counts
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the statistics as plain values, which JSON can hold."""
+        """Returns the statistics as JSON types."""
         import dataclasses  # noqa: PLC0415
 
         return dataclasses.asdict(self) | {
@@ -223,7 +225,7 @@ class FleetStats(ShownAsText):
         }
 
     def __str__(self) -> str:
-        """Some lines for people: the first one has the worst."""
+        """Returns a summary as text, with the worst problem in the first line."""
         counts = ", ".join(f"{count} {state}" for state, count in sorted(self.states().items()))
         lines = [f"fleet {self.name}: {counts or 'no cameras'}"]
         lines += [f"agent {name} is saturated: {what}" for name, what in self.saturated().items()]

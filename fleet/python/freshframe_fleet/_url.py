@@ -1,4 +1,4 @@
-"""Addresses of cameras: without passwords, or from an environment that only an agent's machine has."""
+"""Camera URLs: hides passwords, and resolves URLs from an agent's environment."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -9,24 +9,24 @@ from freshframe import OptionError
 from freshframe import _agent as engine
 
 _FROM_ENVIRONMENT = "env:"
-_LONGEST = 8192  # letters of a text from a camera
-_TAIL = 2048  # letters of them that its end has: the last line of a traceback says what happened
+_LONGEST = 8192  # max. characters of a message from a camera
+_TAIL = 2048  # how many of them are kept at the end, as the last line of a traceback has the error
 
 
 def masked(text: str) -> str:
-    """A text without the passwords of its URLs, by the engine's own rules."""
+    """Masks the passwords of URLs in a string, by the engine's rules."""
     return engine.native.mask_passwords(text)
 
 
 def hide_password(url: str) -> str:
-    """Returns a URL without its password, which may have spaces."""
+    """Returns a URL with its password masked; the password may contain spaces."""
     return engine.native.shown_url(url)
 
 
 def cut(text: str) -> str:
-    """A text of a camera, which may be of any length, in a length that everything can bear.
+    """Shortens a message from a camera, which may have any length.
 
-    It is cut at spaces: a part of a URL could be a part of its password.
+    Cuts at spaces, because part of a URL could be part of its password.
     """
     if len(text) <= _LONGEST:
         return text
@@ -39,10 +39,10 @@ def cut(text: str) -> str:
 
 
 def resolved(url: str) -> str:
-    """``env:NAME``: the variable of the agent's environment.
+    """Replaces ``env:NAME`` by that variable of the agent's environment.
 
     Raises:
-        OptionError: It has nothing.
+        OptionError: The variable is not set or empty.
     """
     if not url.startswith(_FROM_ENVIRONMENT):
         return url

@@ -1,8 +1,8 @@
-"""A budget for the time in which native code may hold Python's GIL.
+"""Limits for how long native code may hold Python's GIL.
 
-``with gil_budget.budget("10ms"): ...`` raises BudgetExceeded when a call held the GIL for longer, with the
-native function and the Python line. In tests: ``pytest --gil-budget 10ms``. For a whole program:
-``gil-budget run app.py``.
+``with gil_budget.budget("10ms"): ...`` raises BudgetExceeded if a call held the GIL for longer, with the
+native function and the Python line. In tests: ``pytest --gil-budget 10ms``. For a whole program: ``gil-budget
+run app.py``.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -20,7 +20,7 @@ __all__ = ["Budget", "BudgetExceeded", "Hold", "Kind", "LimitError", "Unsupporte
 
 if not TYPE_CHECKING:
 
-    def __getattr__(name: str) -> Any:  # every run of pytest loads this package, and few have a budget
+    def __getattr__(name: str) -> Any:  # lazy: every run of pytest loads this package, few use a budget
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from . import budgets, holds, limits  # noqa: PLC0415

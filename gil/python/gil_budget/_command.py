@@ -1,4 +1,4 @@
-"""`gil-budget run`: runs a program as `python` would, under a budget."""
+"""`gil-budget run`: runs a program like `python`, with a budget."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -17,7 +17,7 @@ _USAGE = 2
 
 
 def main() -> int:
-    """The command line. Returns the program's exit code; 1 if that is 0 and the budget was exceeded."""
+    """Runs the command line. Returns the program's exit code; 1 if that is 0 and the budget was exceeded."""
     parser = argparse.ArgumentParser(prog="gil-budget", description="A budget for holds of Python's GIL.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="run a program and print the calls that held the GIL too long")

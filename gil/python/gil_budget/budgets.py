@@ -1,4 +1,4 @@
-"""A budget around a block of code."""
+"""budget(): a limit for a block of code."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -21,24 +21,24 @@ class BudgetExceeded(AssertionError):  # noqa: N818  (what happened, as in fresh
     """The GIL was held for longer than a budget.
 
     Attributes:
-        holds: The holds over it, the longest first.
+        holds: The holds over the limit, longest first.
     """
 
     def __init__(self, limit: float, holds: list[Hold]) -> None:
-        """Makes the object that budget() returns."""
+        """Builds the message from the limit in seconds and the holds over it."""
         lines = "".join(f"\n  {hold}" for hold in holds)
         super().__init__(f"the GIL was held for {milliseconds(limit)} or longer:{lines}")
         self.holds = holds
 
 
 class Budget:
-    """Made by budget(). Use it as a context manager, once.
+    """Created by budget(). Use it as a context manager, once.
 
     Attributes:
-        holds: All holds of at least the limit within the block, of every kind and thread, in the order in
-            which they ended. Complete after the block.
-        complete: Whether the watch saw all of the block, and was done within 250 ms after it. False means the
-            machine was so busy that the watch got no processor for as long as the limit.
+        holds: All holds within the block that reached the limit, of every kind and thread, in the order in
+            which they ended. Final after the block.
+        complete: Whether the watch observed the whole block. False if the machine was so busy that the watch
+            did not run for as long as the limit, or did not finish within 250 ms after the block.
     """
 
     def __init__(self, limit: float, verdict: Verdict) -> None:
@@ -51,10 +51,10 @@ class Budget:
         self._began = 0.0  # time.monotonic()
 
     def __enter__(self) -> Self:
-        """Starts it.
+        """Starts the budget.
 
         Raises:
-            Unsupported: There can be no watch on this interpreter.
+            Unsupported: This interpreter is not supported.
             RuntimeError: It was used before.
         GIL: released while waiting.
         """
@@ -67,7 +67,7 @@ class Budget:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends it, and raises BudgetExceeded if no other exception is on its way.
+        """Ends the budget, and raises BudgetExceeded unless another exception is being raised.
 
         GIL: released while waiting.
         """
@@ -76,14 +76,14 @@ class Budget:
             raise BudgetExceeded(self._limit, over)
 
     def finish(self) -> None:
-        """Ends it without a verdict. GIL: released while waiting."""
+        """Ends the budget without raising BudgetExceeded. GIL: released while waiting."""
         if self._window is not None:
             self.complete = self._window.settle() and self._window.saw_all_since(self._began)
             self._window.close()
 
     @property
     def over(self) -> list[Hold]:
-        """The holds that the budget counts, the longest first."""
+        """The holds that count for the budget, longest first."""
         found = [hold for hold in self.holds if self._verdict.is_over(hold, self._limit)]
         return sorted(found, key=lambda hold: hold.seconds, reverse=True)
 
@@ -93,19 +93,19 @@ def budget(
 ) -> Budget:
     """Limits how long a call within a block may hold the GIL.
 
-    ``with budget("10ms"): ...`` raises BudgetExceeded if one held it for 10 ms or longer.
-    Holds of all threads count. Budgets can lie within each other and in several threads. All share one watch,
-    which starts with the first one (10 to 30 ms) and ends with the last one.
+    ``with budget("10ms"): ...`` raises BudgetExceeded if a call held it for 10 ms or longer. Holds of all
+    threads count. Budgets can be nested and used in several threads. All share one watch, which starts with
+    the first one (taking 10 to 30 ms) and ends with the last one.
 
     Args:
-        limit: A text such as "10ms", or seconds: 2 ms to 60 s.
+        limit: A string such as "10ms", or seconds; 2 ms to 60 s.
         count: The kinds of holds that count: "call", "freeing", "objects", "collector", "import".
         allow: Patterns of names that do not count, such as ``json:*`` (fnmatch).
 
     Raises:
-        LimitError: The limit is no time or out of range.
+        LimitError: The limit is malformed or out of range.
         ValueError: A kind is unknown.
-        Unsupported: When it is entered on an interpreter on which there can be no watch.
+        Unsupported: On entering it: this interpreter is not supported.
         BudgetExceeded: At the end of the block.
     """
     for kind in count:

@@ -1,4 +1,4 @@
-"""Holds of the GIL: what kind they are, and how much of their time is their own."""
+"""Holds of the GIL: their kind, and how much of their duration is their own."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,32 +13,33 @@ from .limits import milliseconds
 Kind = Literal["call", "freeing", "objects", "collector", "import"]
 
 COUNTED: tuple[Kind, ...] = ("call", "freeing")
-"""The kinds that a budget counts unless told otherwise: a collection and the freeing of Python's own objects
-are as long as the heap is large, and an import reads files."""
+"""The kinds that a budget counts by default. Garbage collection and freeing objects of Python's own types are
+excluded, since they depend on the size of the heap, and imports, since they read files.
+"""
 
 KINDS: tuple[Kind, ...] = ("call", "freeing", "objects", "collector", "import")
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """One thread had the GIL and stayed at one place of its bytecode.
+    """A period in which a thread held the GIL without advancing in its bytecode.
 
     Attributes:
-        seconds: Its own time: the processor time of a call that computed; of one that waited in the kernel,
-            the time from its beginning to its end less the thread's waits for a processor. The watch looks
-            five times within the limit, so up to a fifth of the limit at the beginning may be missing.
-        lasted: Seconds from its beginning to its end on the clock.
+        seconds: Its own duration: the CPU time of a call that computed; for a call that waited in the kernel,
+            the elapsed time without the time in which the thread waited for a CPU. Up to a fifth of the limit
+            may be missing at the beginning, because the watch samples five times per limit.
+        lasted: Elapsed seconds from its beginning to its end.
         started: time.monotonic() of its beginning.
         kind: "call"; "freeing": an object of an extension was freed; "objects": objects of Python's own types
             were freed; "collector": the garbage collector ran, by itself or called by ``gc.collect()``;
             "import": a module was imported.
-        native: The native function that Python had called, as ``library:symbol`` or ``module:name``. None
-            when no sample was taken that is certainly of this call.
+        native: The native function that Python had called, as ``library:symbol`` or ``module:name``. None if
+            no sample is certain to be of this call.
         python: ``file:line:function`` that called it.
         program: The nearest ``file:line:function`` outside of the standard library and of installed packages.
         thread: Name of the thread.
         native_id: Its threading.get_native_id().
-        system_call: The system call in which it waited. None when it computed.
+        system_call: The system call in which it waited. None if it computed.
     """
 
     seconds: float
@@ -54,7 +55,7 @@ class Hold:
 
     @property
     def name(self) -> str | None:
-        """The name in a baseline and a list of allowed names, without line and path; None without one."""
+        """Its name in baselines and lists of allowed names, without line and path; None if unknown."""
         if self.native not in (None, INTERPRETER):
             return self.native
         place = self.program or self.python
@@ -81,7 +82,7 @@ class Hold:
 
 
 def make_hold(stall: GilStall) -> Hold | None:
-    """The hold of a stall; None of bytecode that ran, which lets go of the GIL by itself."""
+    """Converts a stall to a hold; returns None for running bytecode, which releases the GIL by itself."""
     if stall.cause == "bytecode":
         return None
     blocked = stall.state == "blocked"
@@ -109,5 +110,5 @@ def _find_kind(stall: GilStall) -> Kind:
     return "call"
 
 
-# The interpreter's own types, which are known without symbols, and its other functions.
+# Prefixes of the interpreter's own types, which are known without symbols, and of its other functions.
 _OWN = ("builtins:", "collections:", "python3", "libpython3")

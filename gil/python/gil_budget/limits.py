@@ -1,4 +1,4 @@
-"""Limits as text: "10ms"."""
+"""Parses limits such as "10ms"."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 LEAST = 0.002
-"""Seconds. For less, the watch looks too rarely: five times within a limit, at least 0.5 ms apart."""
+"""Seconds. Below it the watch samples too rarely: five times per limit, at least 0.5 ms apart."""
 
 MOST = 60.0
 """Seconds."""
@@ -17,14 +17,14 @@ _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
 class LimitError(ValueError):
-    """A limit that is no time, or out of range."""
+    """A limit that is malformed or out of range."""
 
 
 def parse_seconds(limit: str | float) -> float:
-    """The seconds of a limit such as "10ms", "0.5s" or 0.01.
+    """Returns the seconds of a limit such as "10ms", "0.5s" or 0.01.
 
     Raises:
-        LimitError: It is no such text or number, or not between 2 ms and 60 s.
+        LimitError: It is malformed, or not between 2 ms and 60 s.
     """
     if isinstance(limit, bool) or not isinstance(limit, (str, int, float)):
         raise LimitError(f'a limit must be a text such as "10ms" or a number of seconds, got {limit!r}')
@@ -43,5 +43,5 @@ def parse_seconds(limit: str | float) -> float:
 
 
 def milliseconds(seconds: float) -> str:
-    """``40.2 ms``."""
+    """Formats seconds: ``40.2 ms``."""
     return f"{seconds * 1e3:.1f} ms"

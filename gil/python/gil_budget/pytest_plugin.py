@@ -1,4 +1,4 @@
-"""The plugin's options. Without --gil-budget, or gil_budget in the settings of pytest, it does nothing."""
+"""Options of the pytest plugin. It does nothing without --gil-budget or the setting gil_budget."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MARKER = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of the command line, and of pytest's settings."""
+    """Adds the options of the command line and of pytest's settings."""
     group = parser.getgroup("gil budget", "a budget for the time in which a test holds the GIL")
     group.addoption(
         "--gil-budget",
@@ -60,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marker; with a budget, the parts that measure and report."""
+    """Registers the marker and, if there is a budget, the plugins that measure and report."""
     config.addinivalue_line("markers", _MARKER)
     if not (config.getoption("--gil-budget") or config.getini("gil_budget")):
         return

@@ -1,4 +1,4 @@
-"""Which holds are over a budget."""
+"""Decides which holds exceed a budget."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -10,17 +10,17 @@ from fnmatch import fnmatchcase
 from .holds import COUNTED, Hold
 
 GROWTH = 1.2
-"""A hold with an entry in the baseline is over it from so many times the entry's step on."""
+"""A hold with a baseline entry exceeds it from this multiple of the entry's duration on."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Names the stalls that a budget counts.
+    """Decides which holds a budget counts.
 
     Attributes:
-        count: The kinds.
-        allow: Patterns of names, such as ``json:*``, that may hold the GIL for as long as they like.
-        baseline: Seconds that a name may take, whatever the limit.
+        count: The kinds that count.
+        allow: Patterns of names that do not count, such as ``json:*``.
+        baseline: Seconds that a hold of a name may take, regardless of the limit.
     """
 
     count: Collection[str] = COUNTED
@@ -28,13 +28,13 @@ class Verdict:
     baseline: Mapping[str, float] = field(default_factory=dict)
 
     def counts(self, hold: Hold) -> bool:
-        """Whether it matters. A hold without a name does not: there is nothing to do about it."""
+        """Whether the hold counts. One without a name does not, since nothing could be done about it."""
         if hold.kind not in self.count or hold.name is None:
             return False
         return not any(fnmatchcase(hold.name, pattern) for pattern in self.allow)
 
     def is_over(self, hold: Hold, limit: float) -> bool:
-        """Whether it is over a limit of that many seconds."""
+        """Whether the hold exceeds a limit in seconds."""
         if hold.seconds < limit or not self.counts(hold):
             return False
         step = self.baseline.get(hold.name or "")

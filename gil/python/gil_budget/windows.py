@@ -1,4 +1,4 @@
-"""Windows of the process's one watch: each hears of the holds while it is open."""
+"""Windows on the process's only watch: each receives the holds while it is open."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .holds import Hold, make_hold
 from .limits import MOST
 
 LONGEST_SETTLE = 0.25
-"""Seconds. Longer than a late watch took on a machine with twice as many busy processes as processors."""
+"""Seconds. Longer than the watch was ever late on a machine with twice as many busy processes as cores."""
 
 _lock = threading.Lock()
 _own: Running | None = None  # the watch that this package started; guarded by _lock
@@ -23,17 +23,17 @@ _users = 0  # open windows on it; guarded by _lock
 
 
 class Window:
-    """Hears of all holds of at least a limit, in all threads. Thread-safe."""
+    """Receives all holds of at least a limit, in all threads. Thread-safe."""
 
     def __init__(self, limit: float, take: Callable[[Hold], object]) -> None:
-        """Opens it. The process's first window starts the watch: 10 to 30 ms.
+        """Opens the window. The first one in the process starts the watch, which takes 10 to 30 ms.
 
         Args:
             limit: Seconds.
             take: Called with each Hold, on the watch's thread.
 
         Raises:
-            Unsupported: There can be no watch on this interpreter.
+            Unsupported: This interpreter is not supported.
         GIL: released while waiting.
         """
         self._take = take
@@ -43,13 +43,13 @@ class Window:
         self._open = True
 
     def set_limit(self, limit: float) -> None:
-        """From the next look of the watch on."""
+        """Changes the limit, from the next sample of the watch on."""
         leave = self._leave
         self._leave = self._running.listen(limit, self._hear)
         leave()
 
     def settle(self, timeout: float = LONGEST_SETTLE) -> bool:
-        """Waits until `take` has had all holds that have ended. False means not within the timeout.
+        """Waits until `take` has received all holds that have ended. Returns False on timeout.
 
         GIL: released while waiting.
         """
@@ -58,14 +58,14 @@ class Window:
         return self._running is find_running() and self._running.settle(timeout)
 
     def saw_all_since(self, moment: float) -> bool:
-        """Whether the watch looked all the time since a time.monotonic().
+        """Whether the watch has sampled continuously since a time.monotonic().
 
-        False means it got no processor for as long as the limit, and may have missed a hold.
+        If False, it did not run for as long as the limit, and may have missed a hold.
         """
         return os.getpid() != self._process or self._running.saw_all_since(moment)
 
     def close(self) -> None:
-        """The last window ends the watch. The second time nothing happens. GIL: released while waiting."""
+        """Closes the window; the last one stops the watch. Idempotent. GIL: released while waiting."""
         if not self._open or os.getpid() != self._process:
             return
         self._open = False
@@ -84,7 +84,8 @@ def _begin() -> Running:
     with _lock:
         running = find_running()
         if running is None:
-            # Each window has its limit; without one nothing is as long as this.
+            # MOST, because each window applies its own limit, and no hold should be reported without a
+            # window.
             running = _own = Running(native, MOST, {"calls_only": True})
             _users = 0
         if running is _own:
@@ -104,7 +105,7 @@ def _end(running: Running) -> None:
 
 
 def _forked() -> None:
-    """The child has none of the watch's threads."""
+    """Resets a forked child, which does not have the watch's threads."""
     global _lock, _own, _users  # noqa: PLW0603
     _lock = threading.Lock()
     if _own is not None:

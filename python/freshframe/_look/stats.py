@@ -73,8 +73,8 @@ class SourceStats:
             ``pts`` the timestamps.
         clock: The camera's clock from its RTCP sender reports; None before the first one, and for sources
             without them.
-        packets: RTP packets received. This and the next three are only
-            counted by freshframe's own RTSP client.
+        packets: RTP packets received. This and the next three are only counted by freshframe's own RTSP
+            client.
         packets_lost: RTP packets that never arrived.
         packets_late: RTP packets that arrived too late to be used. Also counted in ``packets``.
         jitter: Mean deviation of the intervals between packets, in seconds (RFC 3550).
