@@ -1,6 +1,6 @@
-"""Lends parts of the engine to the distribution freshframe-fleet, which imports nothing else private.
+"""The private parts that the package freshframe-fleet may import.
 
-Both have the same version. A test compares this list with the imports of fleet/, in both directions.
+Both packages have the same version. A test compares this list with the imports of fleet/.
 """
 
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""Checks of options, with messages that name the wanted and the given value."""
+"""Checks of options, with messages that say what was expected and what was given."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -16,18 +16,18 @@ from . import _native
 from ._errors import OptionError, OptionTypeError
 from ._interpreter.log import logger
 
-_MOST_SHOWN = 100  # letters of a value in a message
-_MANY_SECONDS = 10.0  # for an age or a wait in a pipeline
+_MOST_SHOWN = 100  # max. characters of a value in a message
+_MANY_SECONDS = 10.0  # for an age or wait in a pipeline: probably meant as milliseconds
 
 
 def show(value: object) -> str:
-    """Returns a value for a message: one short line without the passwords of URLs.
+    """Formats a value for a message: one short line, with passwords of URLs masked.
 
-    It never raises, whatever the value's class does.
+    Never raises, whatever the value's class does.
     """
     try:
         text = " ".join(repr(_masked(value)).split())
-    except Exception:  # its __repr__ raises, or it is an int that Python refuses to print
+    except Exception:  # its __repr__ raises, or it is an int with too many digits
         if type(value) is int:
             return f"an int of {value.bit_length()} bits"
         return f"{with_article(type(value).__name__)} that cannot be shown: its __repr__() raises"
@@ -36,13 +36,13 @@ def show(value: object) -> str:
 
 
 def _masked(value: Any, depth: int = 3) -> Any:
-    """Returns a value whose texts show no password. A representation does not show where a URL ends."""
+    """Masks URLs within a value before repr(), which would hide where a URL ends."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, str):
         text = as_utf8(value)
         url = _native.shown_url(text)
-        return value if url == text else url  # repr() escapes half letters, so they are not escaped before
+        return value if url == text else url  # keep lone surrogates, which repr() escapes
     if depth and type(value) in (list, tuple, set, frozenset):
         return type(value)(_masked(each, depth - 1) for each in value)
     if depth and type(value) is dict:
@@ -51,33 +51,33 @@ def _masked(value: Any, depth: int = 3) -> Any:
 
 
 def with_article(name: str) -> str:
-    """A name after the article that its first sound needs: "a Frame", "an OnnxDetector", "a uint8"."""
+    """Puts the right article before a name: "a Frame", "an OnnxDetector", "a uint8"."""
     sounds_as_vowel = name[:1].lower() in "aeio" or name[:2].lower() == "un"
     return f"{'an' if name and sounds_as_vowel else 'a'} {name}"
 
 
 def optional_number(what: str, value: Any) -> float | None:
-    """Returns number() of a value, or None for None."""
+    """Returns number() of a value; None for None."""
     return None if value is None else number(what, value)
 
 
 def number(what: str, value: Any, unit: str = "") -> float:
-    """A number that is finite, of Python or NumPy.
+    """Returns a finite Python or NumPy number as a float.
 
     Args:
         what: The option's name.
         value: The given value.
-        unit: The end of "must be a number" for another type, such as " of seconds".
+        unit: Appended to "must be a number" in messages, such as " of seconds".
 
     Raises:
-        OptionTypeError: It is no number.
+        OptionTypeError: It is not a number.
         OptionError: It is infinite or nan.
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):  # NumPy's are, too
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):  # NumPy's numbers are Real, too
         raise OptionTypeError(f"{what} must be a number{unit}, got {show(value)}")
     try:
         real = float(value)
-    except OverflowError:  # an int that is too large for a float
+    except OverflowError:  # an int too large for a float
         real = math.inf
     if not math.isfinite(real):
         raise OptionError(f"{what} must be a finite number, got {show(value)}")
@@ -85,10 +85,10 @@ def number(what: str, value: Any, unit: str = "") -> float:
 
 
 def positive_seconds(what: str, value: Any) -> float:
-    """A duration above 0.
+    """Returns a duration above 0.
 
     Raises:
-        OptionTypeError: It is no number.
+        OptionTypeError: It is not a number.
         OptionError: It is 0, negative, infinite or nan.
     """
     seconds = number(what, value)
@@ -98,10 +98,10 @@ def positive_seconds(what: str, value: Any) -> float:
 
 
 def few_seconds(what: str, value: Any) -> float:
-    """A number of seconds that is usually below one: milliseconds are logged.
+    """Returns seconds that are usually below one. Logs a warning if they look like milliseconds.
 
     Raises:
-        OptionTypeError: It is no number.
+        OptionTypeError: It is not a number.
         OptionError: It is infinite or nan.
     """
     seconds = number(what, value, " of seconds, such as 0.1")
@@ -112,25 +112,25 @@ def few_seconds(what: str, value: Any) -> float:
 
 @functools.cache
 def _warn_about_milliseconds(what: str, seconds: float) -> None:
-    """Once per value: a program may add many cameras."""
+    """Warns once per value, since a program may add many cameras."""
     logger.warning("%s=%g: it is in seconds; %g ms are %s=%g", what, seconds, seconds, what, seconds / 1000)
 
 
 def timeout(value: Any) -> float:
-    """Seconds to wait, 0 or more. None means no limit, which is infinite.
+    """Returns the seconds to wait, at least 0; infinity for None.
 
     Raises:
-        OptionTypeError: It is no number.
+        OptionTypeError: It is not a number.
         OptionError: It is negative, infinite or nan.
     """
     return math.inf if value is None else seconds("timeout", value, " or None")
 
 
 def seconds(what: str, value: Any, more: str = "") -> float:
-    """A duration of 0 or more.
+    """Returns a duration of at least 0.
 
     Raises:
-        OptionTypeError: It is no number.
+        OptionTypeError: It is not a number.
         OptionError: It is negative, infinite or nan.
     """
     duration = number(what, value)
@@ -140,10 +140,10 @@ def seconds(what: str, value: Any, more: str = "") -> float:
 
 
 def integer(what: str, value: Any, bits: int = 32) -> int:
-    """An integer of Python or NumPy that native code can hold in `bits` bits.
+    """Returns a Python or NumPy integer that fits into `bits` bits, signed.
 
     Raises:
-        OptionTypeError: It is no integer.
+        OptionTypeError: It is not an integer.
         OptionError: It is too large or too small.
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
@@ -158,10 +158,10 @@ def integer(what: str, value: Any, bits: int = 32) -> int:
 
 
 def size_bytes(what: str, value: Any) -> int:
-    """A number of bytes: an int, or a float such as 1e9.
+    """Returns a number of bytes: an int, or a float such as 1e9.
 
     Raises:
-        OptionTypeError: It is no number.
+        OptionTypeError: It is not a number.
         OptionError: It is infinite, nan or too large.
     """
     if isinstance(value, numbers.Integral):
@@ -173,10 +173,10 @@ def size_bytes(what: str, value: Any) -> int:
 
 
 def flag(what: str, value: Any) -> bool:
-    """The value, which must be True or False.
+    """Returns a bool.
 
     Raises:
-        OptionTypeError: It is something else.
+        OptionTypeError: It is not True or False.
     """
     if not isinstance(value, bool):
         raise OptionTypeError(f"{what} must be True or False, got {show(value)}")
@@ -184,10 +184,10 @@ def flag(what: str, value: Any) -> bool:
 
 
 def text(what: str, value: Any) -> str:
-    """A text that is not empty.
+    """Returns a string that is not empty.
 
     Raises:
-        OptionTypeError: It is not text.
+        OptionTypeError: It is not a string.
         OptionError: It is empty, or contains lone surrogates.
     """
     if not isinstance(value, str):
@@ -198,10 +198,10 @@ def text(what: str, value: Any) -> str:
 
 
 def line(what: str, value: Any) -> str:
-    """A text that is not empty and has no control characters.
+    """Returns a string that is not empty and has no control characters.
 
     Raises:
-        OptionTypeError: It is not text.
+        OptionTypeError: It is not a string.
         OptionError: It is empty, or contains control characters or lone surrogates.
     """
     given = text(what, value)
@@ -249,7 +249,7 @@ def path_or_url(what: str, value: Any) -> str:
 
 
 def engine_name(what: str, value: Any) -> bytes:
-    """Returns a path or a URL as the engine takes it: a path in the encoding of the file system.
+    """Returns a path or URL as bytes for the engine: a path in the file system's encoding.
 
     Raises:
         OptionTypeError: It is not a path.
@@ -259,7 +259,7 @@ def engine_name(what: str, value: Any) -> bytes:
 
 
 def is_url(text: str) -> bool:
-    """Returns True for a URL, except of a local file."""
+    """Whether it is a URL other than file://."""
     return "://" in text and not text.lower().startswith("file:")
 
 
@@ -268,7 +268,7 @@ def _encoded(text: str) -> bytes:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether it is valid text: Python shows undecodable bytes of a file's name as lone surrogates."""
+    """Whether it can be encoded: file names with undecodable bytes have lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -277,31 +277,31 @@ def is_utf8(text: str) -> bool:
 
 
 def as_utf8(text: str) -> str:
-    """Returns a text in which lone surrogates are written as escapes, which the engine takes."""
+    """Escapes lone surrogates, so that the engine accepts the string."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def items(value: Any, wanted: str) -> list[Any]:
-    """The items of an iterable other than a string.
+    """Returns the items of an iterable other than a string.
 
     Args:
         value: The iterable.
-        wanted: The beginning of the message, such as "names must be a list of strings".
+        wanted: Start of the message, such as "names must be a list of strings".
 
     Raises:
-        OptionTypeError: It is something else.
+        OptionTypeError: It is not such an iterable.
     """
-    with contextlib.suppress(Exception):  # an array without axes, or a class whose methods raise
+    with contextlib.suppress(Exception):  # a zero-dimensional array, or a class whose methods raise
         if not isinstance(value, str | bytes):
             return list(value)
     raise OptionTypeError(f"{wanted}, got {show(value)}")
 
 
 def several(value: Any, count: int, wanted: str) -> list[Any]:
-    """The items of a sequence of `count` items, see items().
+    """Returns the items of a sequence of `count` items, see items().
 
     Raises:
-        OptionTypeError: It has another length, or none.
+        OptionTypeError: It has another length or is not a sequence.
     """
     length = 0
     if not isinstance(value, Mapping):
@@ -314,10 +314,10 @@ def several(value: Any, count: int, wanted: str) -> list[Any]:
 
 
 def region(what: str, value: Any) -> tuple[int, int, int, int] | None:
-    """A rectangle of whole pixels, or None.
+    """Returns a rectangle of whole pixels, or None.
 
     Raises:
-        OptionTypeError: It is something else.
+        OptionTypeError: It is neither.
     """
     if value is None:
         return None
@@ -327,10 +327,10 @@ def region(what: str, value: Any) -> tuple[int, int, int, int] | None:
 
 
 def pair(what: str, value: Any) -> tuple[float, float]:
-    """Two numbers.
+    """Returns two numbers.
 
     Raises:
-        OptionTypeError: It is something else.
+        OptionTypeError: It is not a pair of numbers.
         OptionError: One of them is infinite or nan.
     """
     first, second = several(value, 2, f"{what} must be two numbers")
@@ -338,10 +338,10 @@ def pair(what: str, value: Any) -> tuple[float, float]:
 
 
 def size(what: str, value: Any) -> tuple[int, int]:
-    """A width and a height in pixels, each at least 1.
+    """Returns a width and height in pixels, each at least 1.
 
     Raises:
-        OptionTypeError: It is something else, or has parts of pixels.
+        OptionTypeError: It is not a pair of integers.
         OptionError: A side is below 1 or too large.
     """
     sides = several(value, 2, f"{what} must be (width, height) in pixels")
@@ -352,7 +352,7 @@ def size(what: str, value: Any) -> tuple[int, int]:
 
 
 def progress(value: Any, interval: Any) -> None:
-    """The options of run(): a bool or a callable, and seconds between its calls."""
+    """Checks the options of run(): a bool or callable, and the seconds between its calls."""
     if not isinstance(value, bool) and not callable(value):
         raise OptionTypeError(
             f"progress must be True, False or a callable that takes a Progress, got {show(value)}"
@@ -361,14 +361,14 @@ def progress(value: Any, interval: Any) -> None:
 
 
 def no_attribute(owner: object, name: str, meant: Mapping[str, str]) -> AttributeError:
-    """Returns the error of an attribute that an object lacks, with what to write instead."""
+    """Returns the error for a missing attribute, with a hint what to write instead."""
     advice = f": {meant[name]}" if name in meant else ""
     text = f"{type(owner).__name__!r} object has no attribute {name!r}{advice}"
     return AttributeError(text, name=name, obj=owner)
 
 
 def attribute_hints(meant: Mapping[str, str]) -> Callable[[object, str], Any]:
-    """Returns the ``__getattr__`` of a class whose errors show what to write instead of these names."""
+    """Returns a ``__getattr__`` for a class whose errors say what to write instead of these names."""
 
     def find(owner: object, name: str) -> Any:
         raise no_attribute(owner, name, meant)

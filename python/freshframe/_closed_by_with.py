@@ -1,4 +1,4 @@
-"""What `with` does to things that have a close(): it closes them at the end."""
+"""Base class for objects with close() that can be used with `with`."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 
 class ClosedByWith(ABC):
-    """A base of what is closed once."""
+    """Base class of objects that are closed by `with`."""
 
     __slots__ = ()
 
     @abstractmethod
     def close(self) -> None:
-        """Idempotent."""
+        """Closes the object. Idempotent."""
 
     def __enter__(self) -> Self:
-        """Itself."""
+        """Returns the object itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes it."""
+        """Closes the object."""
         self.close()

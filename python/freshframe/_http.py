@@ -1,4 +1,4 @@
-"""HTTP clients of the package: answers within bounds and without secrets, and hosts that are this machine."""
+"""HTTP client helpers: size and time limits, masking of secrets, and recognition of local hosts."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -14,21 +14,21 @@ from . import _check, _native
 
 _CHUNK = 1 << 16  # bytes
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_ENOUGH = 1 << 13  # letters of a server's words
-_MOST_WORDS = 1 << 16  # bytes of an answer that is an error
-_LONGEST_FORM = 16  # letters of an escape, and a space after it
+_ENOUGH = 1 << 13  # max. characters of a server's message
+_MOST_WORDS = 1 << 16  # max. bytes of an error response
+_LONGEST_FORM = 16  # max. characters of an escape sequence and a following space
 
 
 def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> bytes:
-    """The body of an answer, or the part that comes; the server decides whether that is all of it.
+    """Reads the body of a response, as far as the server sends it.
 
     Args:
-        answer: Its headers have been read.
-        most: Bytes.
-        deadline: As time.monotonic(). A single wait for bytes has the time limit of the socket.
+        answer: A response whose headers have been read.
+        most: Limit in bytes.
+        deadline: As time.monotonic(). Each single read has the socket's timeout.
 
     Raises:
-        TimeoutError: It has not ended by then.
+        TimeoutError: It is not complete by then.
         OSError: It is larger, or the connection failed.
     """
     body = bytearray()
@@ -42,7 +42,7 @@ def read_body(answer: http.client.HTTPResponse, most: int, deadline: float) -> b
 
 
 def read_words(error: urllib.error.HTTPError, secret: str, most: int = 200) -> str:
-    """Returns what a server says about an error, as show_reply() does; "" if that cannot be read."""
+    """Returns a server's error message, as show_reply() formats it; "" if it cannot be read."""
     try:
         said = error.read(_MOST_WORDS)
     except (OSError, ValueError, http.client.HTTPException):
@@ -51,18 +51,18 @@ def read_words(error: urllib.error.HTTPError, secret: str, most: int = 200) -> s
 
 
 def show_reply(said: str | bytes, secret: str, most: int = 200, is_part: bool = False) -> str:
-    """Returns a server's words for a message: at most ``most`` letters on one line, without secrets.
+    """Formats a server's message: at most ``most`` characters on one line, without secrets.
 
-    They have no control letters, which a terminal would obey.
+    Control characters are removed, because a terminal would interpret them.
 
-    A server may repeat what it was sent, in any of the forms that JSON, HTML and URLs have for a letter. The
-    whole secret is hidden before the text is cut, because a part of it could not be recognised.
+    A server may echo what it was sent, with any escapes of JSON, HTML or URLs. The secret is masked before
+    the message is truncated, because a part of it could not be recognized.
 
     Args:
-        said: The words.
+        said: The message.
         secret: The key of the server, or "".
-        most: Letters of the result.
-        is_part: Their end is missing, and may be in the middle of a secret.
+        most: Maximum characters of the result.
+        is_part: Whether ``said`` is truncated, possibly in the middle of a secret.
     """
     text = said if isinstance(said, str) else said.decode("utf-8", "replace")
     line = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(_check.as_utf8(text).split()))
@@ -71,12 +71,12 @@ def show_reply(said: str | bytes, secret: str, most: int = 200, is_part: bool = 
     if secret:
         line = _any_form(secret).sub("***", line[: _ENOUGH + margin])
     if is_cut:
-        line = line[: max(0, len(line) - margin)]  # a secret may begin there
+        line = line[: max(0, len(line) - margin)]  # a truncated secret may start there
     return _native.mask_passwords(line)[:most]
 
 
 def _any_form(secret: str) -> re.Pattern[str]:
-    """Returns a pattern for a secret of ASCII whose letters may be escaped, and which may be wrapped."""
+    """Returns a pattern for an ASCII secret that also matches escaped characters and line breaks."""
     return re.compile(" ?".join(map(_match_letter, secret)), re.IGNORECASE)
 
 
@@ -91,7 +91,7 @@ def _match_letter(letter: str) -> str:
 
 
 def is_this_machine(host: str) -> bool:
-    """Whether a host is a loopback address, or localhost."""
+    """Whether a host is localhost or a loopback address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

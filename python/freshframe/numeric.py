@@ -69,19 +69,19 @@ def sum(x: _Integers, *, compensated: bool = ..., threads: int = ...) -> int: ..
 @overload
 def sum(x: _Buffer, *, compensated: bool = ..., threads: int = ...) -> float | int: ...
 def sum(x: Any, *, compensated: bool = False, threads: int = 1) -> float | int:
-    """The sum of all numbers.
+    """Returns the sum of all numbers.
 
     Args:
         x: An array or buffer of any shape and layout; see the module for the types.
         compensated: Also compute an accurate sum where the numbers cancel almost completely. For data in
             memory this is as fast or nearly as fast; for data in the cache it takes up to three times
             as long. It has no effect on integers.
-        threads: Number of threads that may work, including the calling one: 1 to 1024. At most one per
+        threads: Maximum number of threads to use, including the calling one: 1 to 1024. At most one per
             megabyte is used. The result does not depend on it.
 
     Returns:
         A ``float`` for ``float64`` and ``float32``. An ``int`` for integers, which never overflows, and for
-        booleans, whose sum is the number of true ones. 0 if there are no numbers.
+        booleans, whose sum is the number of True values. 0 if there are no numbers.
 
     Raises:
         OptionTypeError: ``x`` has another type. The message lists the accepted types and describes ``x``.
@@ -93,7 +93,7 @@ def sum(x: Any, *, compensated: bool = False, threads: int = 1) -> float | int:
 
 
 def mean(x: _Floats | _Integers | _Buffer, *, compensated: bool = False, threads: int = 1) -> float:
-    """The mean of all numbers: the exact sum (see ``sum``), divided, and rounded once.
+    """Returns the mean of all numbers: the exact sum (see ``sum``), divided, and rounded once.
 
     Args:
         x: An array or buffer of any shape and layout; see the module for the types.
@@ -101,7 +101,7 @@ def mean(x: _Floats | _Integers | _Buffer, *, compensated: bool = False, threads
         threads: As for ``sum``.
 
     Returns:
-        The mean; of booleans the share of true ones.
+        The mean; for booleans the fraction of True values.
 
     Raises:
         OptionTypeError: ``x`` has another type. The message lists the accepted types and describes ``x``.
@@ -115,7 +115,7 @@ def mean(x: _Floats | _Integers | _Buffer, *, compensated: bool = False, threads
 def absdiff_mean(
     a: _Floats | _Integers | _Buffer, b: _Floats | _Integers | _Buffer, *, threads: int = 1
 ) -> float:
-    """The mean of ``|a - b|``: how much two pictures differ, for example the luma planes of two frames.
+    """Returns the mean of ``|a - b|``: how much two images differ, such as the luma planes of two frames.
 
     Integers are subtracted and added exactly (nothing overflows at 0 or 255), and the mean is rounded once.
     Booleans differ by 0 or 1. The two arrays may have different layouts.

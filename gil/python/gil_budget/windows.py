@@ -84,8 +84,7 @@ def _begin() -> Running:
     with _lock:
         running = find_running()
         if running is None:
-            # MOST, because each window applies its own limit, and no hold should be reported without a
-            # window.
+            # The largest limit, so that nothing is reported until a window sets its own.
             running = _own = Running(native, MOST, {"calls_only": True})
             _users = 0
         if running is _own:

@@ -1,2 +1,2 @@
-"""Set up once for an interpreter: the refusal of subinterpreters, hooks, the log, late names."""
+"""Set-up of an interpreter: rejection of subinterpreters, hooks, logging, lazily loaded names."""
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""Calls of public classes and functions with a wrong argument: their messages have what was meant."""
+"""Improves the TypeErrors of public functions called with wrong arguments: they suggest what was meant."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 from .._errors import FreshframeError
 from . import fork
 
-_MOST_NAMES = 12  # options that a message lists
+_MOST_NAMES = 12  # max. options listed in a message
 _PACKAGES = ("freshframe.", "freshframe_fleet.")
-_WRITTEN_BY_USERS = ("Node", "Source")  # their methods are not called by programs
-# Methods whose result is all that the program has of what they did.
+_WRITTEN_BY_USERS = ("Node", "Source")  # programs implement their methods instead of calling them
+# Functions whose result would be leaked if a signal handler raised after the call, and how to undo them.
 _UNDONE_BY: dict[str, Callable[[Any], object]] = {
     "Pipeline.add": lambda pipeline: pipeline._changes.undo_add()
 }
-_FORMS = {  # forms that newcomers write as for other libraries
+_FORMS = {  # spellings that users of other libraries try
     "Pipeline.add": "several parents are one list, options have names: add(node, [left, right], name='pair')",
     "Pipeline.reader": "several ports are one list, options have names: reader([left, right], name='pair')",
     "LineCounter": "a line is two points: LineCounter((0, 180), (640, 180))",
@@ -30,16 +30,16 @@ _FORMS = {  # forms that newcomers write as for other libraries
 
 
 def explain(names: Iterable[str], namespace: MutableMapping[str, Any]) -> None:
-    """Lets the public names of a module explain wrong calls."""
+    """Wraps the public names of a module so that they explain wrong calls."""
     for name in names:
         if name in namespace:
             namespace[name] = explained(namespace[name])
 
 
 def explained(value: Any) -> Any:
-    """Returns a public class or function whose TypeError for a wrong argument says what was meant.
+    """Wraps a public class or function so that its TypeError for a wrong argument suggests what was meant.
 
-    A class explains the calls of its constructor and its public methods. Native ones stay as they are.
+    For a class, its constructor and public methods are wrapped. Native ones are returned unchanged.
     """
     if isinstance(value, FunctionType):
         wrapped = _explained_function(value)
@@ -77,7 +77,7 @@ def _explained_function(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*arguments, **options)
         except TypeError as error:
-            # A local name for the traceback would be a cycle that keeps the arguments.
+            # Do not assign the traceback to a local variable: the cycle would keep the arguments alive.
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:  # from within the call
                 raise
             text = None
@@ -96,13 +96,13 @@ def _explained_function(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_raised_after_call(error: BaseException, function: Callable[..., Any]) -> bool:
-    """Whether a signal's handler has raised in the wrapper, when the function had returned already."""
+    """Whether a signal handler raised in the wrapper after the function had returned."""
     inner = None if error.__traceback__ is None else error.__traceback__.tb_next
     return inner is not None and inner.tb_frame.f_code is not function.__code__
 
 
 def _advice(function: Callable[..., Any], owner: str, text: str) -> str | None:
-    """Returns a better text than the interpreter's, or None if there is nothing to add."""
+    """Returns a better message than the interpreter's, or None if there is nothing to add."""
     with fork.explaining(), fork.loading():
         import difflib  # noqa: PLC0415  (only mistakes need it)
         import inspect  # noqa: PLC0415
@@ -134,7 +134,7 @@ def _advice(function: Callable[..., Any], owner: str, text: str) -> str | None:
 
 
 def _owner(function: Callable[..., Any]) -> str:
-    """The name under which a program calls it."""
+    """Returns the name under which a program calls the function."""
     return function.__qualname__.removesuffix(".__init__")
 
 

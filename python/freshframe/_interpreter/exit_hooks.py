@@ -1,4 +1,4 @@
-"""Hooks for the exit of the interpreter, when all pipelines were asked to stop, and a silent Ctrl-C."""
+"""Hooks that run at interpreter exit, once all pipelines were asked to stop; Ctrl-C without traceback."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -22,9 +22,9 @@ def run() -> None:
 
 
 def without_traceback(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
-    """Returns a Ctrl-C whose traceback is not printed if it ends the program: the user has asked for it.
+    """Returns a KeyboardInterrupt that ends the program without printing a traceback.
 
-    A program, a debugger or a notebook that shows exceptions in its own way still shows it.
+    Programs, debuggers and notebooks that display exceptions themselves still show it.
     """
     interrupt.__dict__["_freshframe_is_wanted"] = True
     if sys.excepthook is sys.__excepthook__:

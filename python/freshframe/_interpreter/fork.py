@@ -1,4 +1,4 @@
-"""Forks: hooks for the child, where the parent's threads do not exist, and imports that a fork waits for."""
+"""Fork safety: hooks for the child, which has none of the parent's threads, and imports that delay a fork."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,7 +15,7 @@ _hooks: list[Callable[[], object]] = []
 
 
 def in_child(hook: Callable[[], object]) -> None:
-    """Calls ``hook`` in each forked child, after the hooks that were registered before."""
+    """Registers a hook to be called in each forked child, after those registered earlier."""
     _hooks.append(hook)
 
 
@@ -25,14 +25,14 @@ _loading = threading.RLock()
 def loading() -> AbstractContextManager[object]:
     """Held while this package imports modules after its own import.
 
-    The interpreter has a lock for each module. A child that is forked while another thread imports one would
-    wait for that thread forever when it imports the same module. Therefore a fork waits for the import.
+    A child forked while another thread imports a module would deadlock on that module's import lock, so a
+    fork waits for the import.
     """
     return _loading
 
 
 class _Explaining:
-    """Replaces the OSError of an import that the system has no descriptor or memory for."""
+    """Replaces the OSError of an import that fails for lack of file descriptors or memory."""
 
     __slots__ = ()
 
@@ -56,12 +56,13 @@ _explaining = _Explaining()
 
 
 def explaining() -> AbstractContextManager[None]:
-    """Goes around loading().
+    """Use it around loading().
 
-    It is separate because a context manager in Python could be left locked by a signal's handler.
+    It is separate, because a signal handler that raises could leave a lock held by a Python context manager.
 
     Raises:
-        FreshframeError: The system has no descriptor or memory for the import. A later call may succeed.
+        FreshframeError: There are too few file descriptors or too little memory for the import. A later call
+            may succeed.
     """
     return _explaining
 

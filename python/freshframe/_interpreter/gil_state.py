@@ -1,7 +1,7 @@
-"""Whether this Python has a GIL, whether it is on, and which module switched it on.
+"""Whether the GIL is enabled, and which module enabled it.
 
-On a free-threaded Python a module that does not declare that it works without the GIL switches it on for the
-whole program.
+On free-threaded Python, importing an extension module that does not declare support for running without the
+GIL enables it for the whole process.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -16,20 +16,19 @@ from .. import _native
 FREE_THREADED = "t" in getattr(sys, "abiflags", "")
 UNKNOWN = "unknown"
 
-_switched_on: list[str] = []  # the modules, as observed at that time
+_switched_on: list[str] = []  # the modules, in the order observed
 
 
 def enabled() -> bool:
-    """Whether a GIL is active now."""
+    """Whether the GIL is currently enabled."""
     return not FREE_THREADED or bool(sys._is_gil_enabled())  # type: ignore[attr-defined,unused-ignore]
 
 
 def enabled_by() -> tuple[str, ...]:
-    """The reason why a free-threaded Python has its GIL on: names of modules, or the option of the start.
+    """Returns why the GIL is enabled on free-threaded Python: names of modules, or the interpreter option.
 
-    The module that switched it on comes first if that was observed, which requires that freshframe was
-    imported before. Other modules are known by their definition, except for modules with single-phase
-    initialisation, which are "unknown".
+    The module that enabled it comes first, if freshframe was imported before it. Other modules are found by
+    their definition, except for those with single-phase initialization, which are "unknown".
     """
     if not FREE_THREADED or not enabled():
         return ()
@@ -40,7 +39,7 @@ def enabled_by() -> tuple[str, ...]:
 
 
 def summary() -> str:
-    """One line of text."""
+    """Returns the state as one line of text."""
     if not FREE_THREADED:
         return "this Python has a GIL"
     if not enabled():
@@ -49,13 +48,13 @@ def summary() -> str:
 
 
 def _look_at_imports() -> None:
-    """From now on the extension module that switches the GIL on is recorded."""
+    """Starts to record which extension module enables the GIL."""
     create = ExtensionFileLoader.create_module
 
     def create_module(self: ExtensionFileLoader, spec: ModuleSpec) -> ModuleType:
         before = enabled()
         module = create(self, spec)
-        # While another thread loads a module the GIL is on for a moment, too.
+        # The GIL is also enabled temporarily while another thread loads a module.
         if not before and enabled() and _native.does_without_gil(module) is not True:
             _switched_on.append(spec.name)
         return module

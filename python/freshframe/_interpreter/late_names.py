@@ -1,4 +1,4 @@
-"""Names of a package that are loaded at their first use."""
+"""Names of a package that are loaded on first use."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -25,17 +25,17 @@ def getter(
     names: Mapping[str, str],
     modules: Collection[str] = (),
 ) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a package, or of a module of one.
+    """Returns a ``__getattr__`` for a package or module.
 
-    Type checkers must not see it: they could not find a misspelt name.
+    Hide it from type checkers, which otherwise would not report misspelt names.
 
     Args:
         package: Its globals().
-        names: The module of each name, in the package.
+        names: The module that defines each name.
         modules: Modules of the package that are public themselves.
     """
     own_name, home = package["__name__"], package["__package__"]
-    is_private = own_name.rpartition(".")[2].startswith("_")  # users call nothing of it
+    is_private = own_name.rpartition(".")[2].startswith("_")  # not public
 
     def load(name: str) -> Any:
         with fork.explaining(), fork.loading():
@@ -45,11 +45,11 @@ def getter(
                 return importlib.import_module(f".{name}", home)
             if name in names:
                 module = importlib.import_module(f".{names[name]}", home)
-                if not hasattr(module, name):  # the name of a module in a folder
+                if not hasattr(module, name):  # the name of a module in a subpackage
                     importlib.import_module(f".{names[name]}.{name}", home)
                 value = getattr(module, name)
                 value = value if is_private else explained(value)
-                package[name] = value  # later uses find it without this function
+                package[name] = value  # so that later uses do not call this function
                 return value
         meant = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE and own_name == "freshframe" else ""
         raise AttributeError(

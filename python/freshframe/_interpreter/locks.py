@@ -1,4 +1,4 @@
-"""Locks that an exception of a signal's handler does not leave locked."""
+"""Locks that are released even if a signal handler raises."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,23 +12,21 @@ class Lock(Protocol):
     """threading.Lock or threading.RLock."""
 
     def acquire(self, blocking: bool = ..., /) -> bool:
-        """Takes it."""
+        """Acquires the lock."""
 
     def release(self) -> None:
-        """Leaves it."""
+        """Releases the lock."""
 
 
 @contextlib.contextmanager
 def held(lock: Lock) -> Iterator[None]:
-    """Holds the lock within the block, whatever a signal's handler raises.
+    """Holds the lock within the block, and releases it even if a signal handler raises.
 
-    From Python 3.12 on ``with lock:`` leaves it locked if the handler raises while that call returns.
+    Since Python 3.12, ``with lock:`` leaves it locked if a handler raises just after it was acquired.
     """
     taken: list[bool] = []
     try:
-        taken += map(
-            lock.acquire, (True,)
-        )  # one step of the interpreter: the handler comes before or after it
+        taken += map(lock.acquire, (True,))  # atomic with respect to signal handlers
         yield
     finally:
         if taken:

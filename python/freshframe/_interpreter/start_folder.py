@@ -1,4 +1,4 @@
-"""The folder of '' in sys.path for other processes: that in which this package was imported."""
+"""Resolves '' in sys.path for other processes: the working directory when this package was imported."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterable
 def _present() -> str | None:
     try:
         return os.getcwd()
-    except OSError:  # it was deleted
+    except OSError:  # the directory was deleted
         return None
 
 
-_at_start = _present()  # when the package is imported: the program may change its directory later
+_at_start = _present()  # at import, because the program may change its directory later
 
 
 def import_path(entries: Iterable[object]) -> list[str]:
@@ -26,7 +26,7 @@ def import_path(entries: Iterable[object]) -> list[str]:
     found: list[str] = []
     for entry in entries:
         if not isinstance(entry, str):
-            continue  # the interpreter ignores it, too
+            continue  # ignored by the interpreter, too
         if os.path.isabs(entry):
             found.append(entry)
             continue

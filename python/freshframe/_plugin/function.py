@@ -10,16 +10,16 @@ from .travels import Recipe, Travels, describe_node
 
 
 class Function(Travels):
-    """A node of a native function; load(), function() and numba() of freshframe.native make it.
+    """A node that calls a native function. Created by load(), function() and numba() of freshframe.native.
 
-    It may be added any number of times. Each node has its own copy of ``state``.
+    It may be added repeatedly; each node has its own copy of ``state``.
     """
 
     def __init__(self, make: Callable[[], _native.NodeHandle], recipe: Recipe | None) -> None:
         """Called by freshframe.native."""
         self._make = make
         self._recipe = recipe
-        self._contract = describe_node(make(), travels=recipe is not None)  # refuses invalid options now
+        self._contract = describe_node(make(), travels=recipe is not None)  # rejects invalid options early
 
     @property
     def _handle(self) -> _native.NodeHandle:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""A node of a native class, and the choice between node and source."""
+"""Plugin: a node implemented by a native class, and the choice between node and source."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .travels import Recipe, Travels, describe_node
 
 
 class Plugin(Travels):
-    """A node of a native class; freshframe.native.node() makes it. One pipeline may have it."""
+    """A node implemented by a native class. Created by freshframe.native.node(); may be added once."""
 
     def __init__(self, handle: _native.NodeHandle, recipe: Recipe) -> None:
         """Called by plugin()."""
@@ -36,17 +36,17 @@ class Plugin(Travels):
 
 
 def plugin(make: Callable[[], _native.NodeHandle], recipe: Recipe) -> Plugin | PluginSource:
-    """The node or source of a handle."""
+    """Returns the node or source of a handle."""
     handle = make()
     is_source = not _native.native_types(handle)[0]
     return PluginSource(handle) if is_source else Plugin(handle, recipe)
 
 
 def adopted(node: Any) -> Plugin | PluginSource:
-    """The node of an extension's object that has ``__freshframe_node__``."""
+    """Returns the node of an object of an extension module that has ``__freshframe_node__``."""
     return plugin(lambda: _native.adopt_node(node, node.__freshframe_node__()), (adopted, (node,), {}))
 
 
 def _each(results: list[Any]) -> Iterator[Any]:
-    """Gives several results as a node in Python does."""
+    """Yields several results, like a Python node."""
     yield from results

@@ -1,4 +1,4 @@
-"""A source of a native class."""
+"""PluginSource: a source implemented by a native class."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -12,10 +12,10 @@ from .travels import describe_node, show_contract
 
 
 class PluginSource(NativeSource[Any]):
-    """A source of a native class; freshframe.native.node() makes it. One pipeline may have it.
+    """A source implemented by a native class. Created by freshframe.native.node(); may be added once.
 
     Attributes:
-        live: True when it cannot wait (a camera): a full edge drops.
+        live: True if it cannot wait, like a camera: a full edge then drops samples.
     """
 
     def __init__(self, handle: _native.NodeHandle) -> None:

@@ -1,4 +1,4 @@
-"""A native node that can be made again, here or in a worker process."""
+"""Base class of native nodes that can be recreated, here or in a worker process."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -18,13 +18,13 @@ Recipe = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 class Travels(NativeNode[Any, Any]):
-    """A native node that may go to a worker process, where its open(), process() and close() are called."""
+    """A native node that can run in a worker process, where Python calls open(), process() and close()."""
 
     _contract: Contract
     _make: Callable[[], _native.NodeHandle]
     _recipe: Recipe | None
     _lone: _native.LoneNode | None = None
-    _name = ""  # in its pipeline, where a worker process runs it
+    _name = ""  # name in its pipeline, if it runs in a worker process
 
     def _freshframe_contract(self) -> Contract:
         return self._contract
@@ -65,19 +65,19 @@ class Travels(NativeNode[Any, Any]):
 
 
 def make_again(recipe: Recipe) -> Any:
-    """Makes the node of a recipe."""
+    """Recreates a node from its recipe."""
     make, arguments, options = recipe
     return make(*arguments, **options)
 
 
 def show_contract(what: str, contract: Contract) -> str:
-    """Returns the text of a node's name, input and output."""
+    """Formats a node's name, input and output."""
     given, made = (None if each is None else each.__name__ for each in contract.types or ())
     return f"<native {what} {contract.label!r}: {' -> '.join(filter(None, (given, made)))}>"
 
 
 def describe_node(handle: _native.NodeHandle, *, travels: bool) -> Contract:
-    """Returns the contract of the engine's node."""
+    """Returns the contract of a native node."""
     with fork.explaining(), fork.loading():
         import numpy as np  # noqa: PLC0415
 

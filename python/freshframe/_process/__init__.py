@@ -1,2 +1,2 @@
-"""Nodes in worker processes: their options, their start, their values."""
+"""Nodes in worker processes: options, start, and serialization of values."""
 # SPDX-License-Identifier: Apache-2.0

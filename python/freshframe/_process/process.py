@@ -1,4 +1,4 @@
-"""The options of a node in worker processes: ``process=`` of add()."""
+"""Process: the options of ``add(process=)``."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -23,19 +23,20 @@ _MOST_WORKERS = 256
 class Process:
     """How a node runs in worker processes: ``pipeline.add(node, parent, process=Process(workers=4))``.
 
-    Pictures reach a worker without a copy, in memory that it can only read. Results are copied and checked.
-    When a worker dies, one sample is lost and counted, and another worker replaces it.
+    Frames are passed to a worker in shared, read-only memory without a copy. Results are copied and checked.
+    When a worker dies, one sample is lost and counted, and the worker is restarted.
 
     Attributes:
         workers: Number of processes, each with its own copy of the node.
-        ordered: Results leave in the order of their samples. False means each result leaves as soon as it is
-            ready, which is fresher when some samples take longer than others.
-        timeout: Seconds that one sample may take; then the worker's stacks are logged and the worker is
-            killed. So it is, with a NodeError, when its close() takes longer than that and than 5 seconds.
-        max_bytes: Bytes of memory that a worker may allocate, such as ``2 << 30``; above it the node gets a
-            MemoryError.
-        max_restarts: Deaths within ``restart_window`` after which the node fails. 0: the first one ends it.
-        restart_window: Seconds.
+        ordered: Whether to emit results in the order of their samples. False: each as soon as it is ready,
+            which reduces latency if some samples take longer than others.
+        timeout: Seconds that one sample may take; after that the worker's stacks are logged and it is killed.
+            If close() takes longer than this and longer than 5 seconds, it is killed too, with a NodeError.
+        max_bytes: Bytes of memory that a worker may allocate, such as ``2 << 30``; beyond that, the node gets
+            a MemoryError.
+        max_restarts: Number of restarts within ``restart_window``; one more death makes the node fail. 0: no
+            restarts.
+        restart_window: Period in seconds for ``max_restarts``.
         env: Environment variables in addition to this process's.
 
     Example:
@@ -52,7 +53,7 @@ class Process:
     max_bytes: int | None
     max_restarts: int
     restart_window: float
-    env: Mapping[str, str] | None = field(repr=False)  # may have secrets
+    env: Mapping[str, str] | None = field(repr=False)  # may contain secrets
 
     def __init__(
         self,
@@ -105,7 +106,7 @@ def _environment(env: Any) -> dict[str, str]:
         raise OptionTypeError(f"env must be a mapping of strings, got {_check.show(env)}")
     for name, value in env.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            kind = _check.with_article(type(value).__name__)  # the value may be a secret
+            kind = _check.with_article(type(value).__name__)  # not the value, which may be a secret
             raise OptionTypeError(f"env must be a mapping of strings, got {_check.show(name)}: {kind}")
         if not name or "=" in name or "\0" in name + value:
             raise OptionError(f"env must have names of environment variables, got {name!r}")
@@ -113,7 +114,7 @@ def _environment(env: Any) -> dict[str, str]:
 
 
 def checked(process: Any, node: Any) -> Process:
-    """The options in ``process=``, which is not False.
+    """Returns the options of a ``process=`` other than False.
 
     Raises:
         OptionTypeError: It is neither a bool nor a Process.

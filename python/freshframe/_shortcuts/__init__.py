@@ -1,2 +1,2 @@
-"""Calls that make a pipeline, or take a whole one."""
+"""Functions that create a pipeline, or operate on a whole one."""
 # SPDX-License-Identifier: Apache-2.0

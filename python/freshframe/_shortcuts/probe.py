@@ -1,4 +1,4 @@
-"""probe(): the properties and the regularity of a source, without a pipeline of the caller's."""
+"""probe(): properties and frame timing of a source, without a pipeline."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .._media.video_source import VideoSource
     from .._native import Frame, Reader, Sample
 
-_FIRST_SECONDS = 10.0  # until the first frame of a live source
-_LOOK_SECONDS = 0.1  # between two checks whether the source has failed
+_FIRST_SECONDS = 10.0  # timeout for the first frame of a live source
+_LOOK_SECONDS = 0.1  # seconds between checks whether the source has failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class Measured:
         frames: Number of frames read.
         duration: Seconds that the reading took.
         first: Seconds from the start to the first frame.
-        interval: Median seconds between the pts of two frames; None with fewer than two frames.
+        interval: Median seconds between the pts of successive frames; None with fewer than two frames.
         deviation: Standard deviation of those intervals, seconds.
         longest: The longest of them, seconds.
         dropped: Frames that were dropped or could not be decoded.
-        drops: The same by cause.
+        drops: Dropped frames by cause.
     """
 
     frames: int
@@ -57,10 +57,10 @@ class Probe(VideoInfo):
 
     Attributes:
         url: The URL with its password masked.
-        live: True when the source has its own speed and cannot wait.
-        format: Layout of the first frame, ``Frame.format``.
-        color_range: Of the first frame.
-        color_space: Of the first frame.
+        live: Whether the source cannot wait, like a camera.
+        format: ``Frame.format`` of the first frame.
+        color_range: ``Frame.color_range`` of the first frame.
+        color_space: ``Frame.color_space`` of the first frame.
         measured: Measurements of the frames that were read.
         source: State, outages and other counters of a live source's connection.
     """
@@ -95,7 +95,7 @@ def probe(
         options: As for open().
 
     Raises:
-        SourceError: The source cannot be opened, or delivers no frame. A camera or stream is tried once.
+        SourceError: The source cannot be opened, or delivers no frame. Live sources are not retried.
         SourceTimeoutError: A live source delivered no frame within 10 s.
         OptionError: The URL or an option is invalid.
     GIL: released while waiting.
@@ -106,7 +106,7 @@ def probe(
 
 
 class Probing:
-    """One probe, with access to its pipeline."""
+    """A single probe, with access to its pipeline."""
 
     def __init__(self, source: VideoSource) -> None:
         """Adds the source; nothing is opened yet."""
@@ -115,7 +115,7 @@ class Probing:
         self._reader: Reader[Frame] = self.pipeline.reader(self.pipeline.add(source, name="source"))
 
     def run(self, seconds: float) -> Probe:
-        """Opens, reads, closes."""
+        """Opens, reads and closes the source."""
         began = time.monotonic()
         with self.pipeline:
             first = self._first()
@@ -137,7 +137,7 @@ class Probing:
         )
 
     def _first(self) -> Sample[Frame]:
-        """The first frame. Does not wait for a live source that fails, although that would reconnect."""
+        """Returns the first frame. Raises as soon as a live source fails, instead of letting it reconnect."""
         deadline = time.monotonic() + _FIRST_SECONDS
         while time.monotonic() < deadline:
             if sample := self._next(_LOOK_SECONDS):
@@ -150,7 +150,7 @@ class Probing:
         raise SourceTimeoutError(f"'{self.source.url}' gave no frame within {_FIRST_SECONDS:g} s")
 
     def _stamps(self, first: Sample[Frame], seconds: float) -> list[float]:
-        """The pts of all frames within `seconds`, the first frame's included."""
+        """Returns the pts of all frames within `seconds`, including the first."""
         stamps = [first.pts]
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0 and (sample := self._next(left)):

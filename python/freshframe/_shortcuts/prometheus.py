@@ -1,4 +1,4 @@
-"""A collector for the package prometheus_client, for programs that serve their own metrics."""
+"""A collector for prometheus_client, for programs that serve their own metrics."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
-    """Makes a collector of the metrics at /metrics of serve() that a registry of prometheus_client accepts.
+    """Creates a prometheus_client collector with the metrics that serve() exports at /metrics.
 
-    ``prometheus_client.REGISTRY.register(ff.stats.prometheus_collector(pipeline))``. A registry accepts
-    each name of a metric only once, so give all pipelines and fleets to one collector. The labels
-    ``pipeline`` and ``fleet`` are their names.
+    ``prometheus_client.REGISTRY.register(ff.stats.prometheus_collector(pipeline))``. A registry accepts each
+    metric name only once, so pass all pipelines and fleets to one collector. The labels ``pipeline`` and
+    ``fleet`` are their names.
 
     Args:
         *pipelines: At least one pipeline or fleet; before, while or after they run. The collector keeps them
@@ -33,7 +33,7 @@ def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
         OptionTypeError: An argument is neither a Pipeline nor a Fleet.
         OptionError: No pipeline was given, or two have the same name.
         MissingPackageError: The package prometheus_client is not installed.
-    GIL: released while the text is made.
+    GIL: released while the metrics are formatted.
     """
     try:
         with fork.explaining(), fork.loading():
@@ -44,7 +44,7 @@ def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
     _check(pipelines)
 
     class PipelineCollector(Collector):  # type: ignore[misc]  # of an optional package, which mypy skips
-        """Reads the text of /metrics, which alone defines the names and types."""
+        """Parses the text of /metrics, so that names and types are defined in one place only."""
 
         def collect(self) -> Iterable[Metric]:
             families: dict[str, Metric] = {}
@@ -81,5 +81,5 @@ def _check(pipelines: tuple[Pipeline | Fleet, ...]) -> None:
 
 
 def _is_fleet(one: object) -> bool:
-    """Returns whether it is a fleet, without loading freshframe.fleet."""
+    """Whether it is a Fleet, without importing freshframe.fleet."""
     return hasattr(type(one), "_metrics_text")

@@ -1,4 +1,4 @@
-"""One node alone, for tests of nodes."""
+"""run_node(): runs a single node, for tests."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class _Values(Source[Any]):
-    """The values of a test; waits for a slow consumer."""
+    """Emits the values of a test; waits for a slow consumer."""
 
     live = False
-    _may_be_empty = True  # no warning that it gave nothing
+    _may_be_empty = True  # no warning if it gives nothing
 
     def __init__(self, values: Iterable[Any], fps: float) -> None:
         self._values = values
@@ -143,17 +143,16 @@ def run_node(
     The node runs as in a pipeline, on its own thread or natively, and nothing is dropped.
 
     Args:
-        node: A Node, native or not, or a callable, as of Pipeline.add().
+        node: A Node, native or not, or a callable, as for Pipeline.add().
         values: Its inputs, in order. A value that is a frame is also its sample's frame.
-        frames: The frame of each value's sample, needed by a node that reads ``sample.frame``. As many as
-            values.
+        frames: One frame per value, for nodes that read ``sample.frame``.
         fps: Value number ``seq`` has the pts ``seq / fps``.
         stamps: The number, times and source of each value's sample, to run a node on a sample that it failed
             on: ``run_node(node, [error.sample.value], stamps=[error.sample])``, or ``ff.testing.stamp()`` in
             another program. As many as values, of one source, with ascending ``seq``. Skipping to a high
             ``seq`` takes about 2 us per number.
-        process: As of Pipeline.add().
-        batch: As of Pipeline.add().
+        process: As for Pipeline.add().
+        batch: As for Pipeline.add().
 
     Raises:
         NodeError: The node failed; ``__cause__`` is its exception.

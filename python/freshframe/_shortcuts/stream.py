@@ -1,4 +1,4 @@
-"""A source and a chain of nodes in one line, read as an iterator."""
+"""stream(): reads a source through a chain of nodes, as an iterator."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .._native import Sample
 
     T_co = TypeVar("T_co", covariant=True, default=Any)
-else:  # programs need no typing_extensions
+else:  # so that programs do not need typing_extensions
     from typing import TypeVar
 
     T_co = TypeVar("T_co", covariant=True)
@@ -40,7 +40,7 @@ C = TypeVar("C")
 D = TypeVar("D")
 
 
-_MOST_HELD = 1 << 30  # bytes, by default
+_MOST_HELD = 1 << 30  # default, in bytes
 
 
 class _Options(NamedTuple):
@@ -52,10 +52,10 @@ class _Options(NamedTuple):
 
 
 class Stream(Generic[T_co]):
-    """The samples of the last node of a chain; made by freshframe.stream().
+    """Iterates over the samples of the last node of a chain; created by freshframe.stream().
 
-    A ``for`` loop, or an ``async for``, starts the pipeline and closes it when the loop is left. ``with
-    stream:`` starts it and closes it at the end. Every loop inside continues where the loop before was left.
+    A ``for`` or ``async for`` loop starts the pipeline, and closes it when the loop is left. ``with stream:``
+    starts it and closes it at the end; each loop inside continues where the previous one stopped.
     """
 
     def __init__(
@@ -65,22 +65,22 @@ class Stream(Generic[T_co]):
 
         Args:
             source: The source.
-            nodes: The nodes below it.
-            options: Of stream().
+            nodes: The nodes, in order.
+            options: Options of stream().
             what: The object that the program loops over, for messages.
         """
         _check_order(source, nodes)
         _check_queue(source, nodes, options.queue)
-        # Checked here, because there may be no node.
+        # Checked here, because without nodes add() would not check it.
         wiring.options(None, "", None, options.on_error, None)
         self.pipeline = Pipeline(options.name, max_held_bytes=options.max_held_bytes)
         self._what = what
-        self._lock = threading.RLock()  # a signal's handler may begin a loop, too
-        self._is_held = False  # by `with`
+        self._lock = threading.RLock()  # reentrant, since a signal handler may start a loop, too
+        self._is_held = False  # by a `with` block
         self._is_over = False
-        self._failure = ""  # the error that ended a loop, or that it could not begin with
-        self._loop: weakref.ref[_Loop] | None = None  # the latest
-        if (must_open := declared(source).must_open) is not None:  # it could also wait for its camera
+        self._failure = ""  # the error that ended a loop, or prevented its start
+        self._loop: weakref.ref[_Loop] | None = None  # the latest loop
+        if (must_open := declared(source).must_open) is not None:  # otherwise start() may succeed without it
             must_open()
         port: Port[Any] = self.pipeline.add(source)
         for node in nodes:
@@ -101,11 +101,11 @@ class Stream(Generic[T_co]):
         return samples
 
     def __aiter__(self) -> AsyncIterator[Sample[T_co]]:
-        """As __iter__. The first step starts the pipeline, without blocking the event loop."""
+        """Like __iter__. The first step starts the pipeline without blocking the event loop."""
         return _AsyncSamples(self)
 
     def _begin(self, loop: _Loop) -> bool:
-        """A loop begins. Returns whether it is within a `with`, which closes the stream.
+        """Registers a new loop. Returns whether it is inside a `with` block, which then closes the stream.
 
         Raises:
             StateError: An earlier loop has closed the stream, or another thread loops over it.
@@ -172,7 +172,7 @@ class Stream(Generic[T_co]):
         self.pipeline.__exit__(kind, error, trace)
 
     async def __aenter__(self) -> Self:
-        """As __enter__, without blocking the event loop."""
+        """Like __enter__, without blocking the event loop."""
         self._hold()
         try:
             with self._noting_failure():
@@ -185,12 +185,12 @@ class Stream(Generic[T_co]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """As __exit__, without blocking the event loop."""
+        """Like __exit__, without blocking the event loop."""
         self._is_over = True
         await self.pipeline.__aexit__(kind, error, trace)
 
     def close(self) -> None:
-        """Stops the pipeline and waits for its threads. Loops over it end. GIL: released while waiting."""
+        """Stops the pipeline, waits for its threads and ends loops over it. GIL: released while waiting."""
         self._is_over = True
         self.pipeline.stop()
 
@@ -208,13 +208,13 @@ class Stream(Generic[T_co]):
 
 
 def _check_order(source: Any, nodes: tuple[Any, ...]) -> None:
-    """Refuses a stream that begins with a node.
+    """Rejects a stream whose first argument is not a source.
 
     Raises:
-        OptionTypeError: It does.
+        OptionTypeError: It is not.
     """
     if isinstance(source, Source) or not (isinstance(source, Node) or callable(source)):
-        return  # otherwise a pipeline takes nothing of that kind, which add() explains
+        return  # add() explains what is wrong with other objects
     form = "stream() has the source first and then its nodes, stream(freshframe.open(...), node)"
     later = (
         " and the source later: the other order" if any(isinstance(node, Source) for node in nodes) else ""
@@ -223,10 +223,10 @@ def _check_order(source: Any, nodes: tuple[Any, ...]) -> None:
 
 
 def _check_queue(source: Any, nodes: tuple[Any, ...], queue: Any) -> None:
-    """Refuses a blocking queue below a camera, whose samples would be dropped above the first node.
+    """Rejects a blocking queue with a live source, which would drop samples before the first node instead.
 
     Raises:
-        GraphError: It is one.
+        GraphError: The queue blocks and the source is live.
     """
     if nodes and isinstance(queue, Queue) and blocks(queue) and getattr(source, "live", False):
         raise GraphError(
@@ -242,21 +242,21 @@ class _Loop:
     def __init__(self, stream: Stream[Any]) -> None:
         self._thread = threading.current_thread()
         self._ended = False
-        self.is_within = stream._begin(self)  # a `with`
+        self.is_within = stream._begin(self)  # in a `with` block
         self._stream = stream
 
     def runs_on_another_thread(self) -> bool:
-        """Whether it goes on, on a thread other than this one."""
+        """Whether it is still running, on another thread."""
         return not self._ended and self._thread.is_alive() and self._thread is not threading.current_thread()
 
     def _end(self) -> None:
-        """The samples have ended."""
+        """Called at the end of the stream."""
         self._ended = True
         if not self.is_within:
             self._stream.close()
 
     def __del__(self) -> None:
-        """The loop was left: later samples have nowhere to go."""
+        """Called when the loop was left: nobody reads later samples."""
         stream = getattr(self, "_stream", None)
         if stream is not None and not self.is_within:
             stream._leave()
@@ -308,7 +308,7 @@ class _AsyncSamples(_Loop, Generic[T_co]):
 
 
 def over(source: NativeSource[A]) -> Stream[A]:
-    """Makes the stream of the loops over a source. The pipeline has the source's name."""
+    """Creates the stream for loops over a source. Its pipeline has the source's name."""
     kind = type(source).__name__
     name = life.free_name(getattr(source, "url", wiring.label(source)))
     return Stream(source, (), _Options(None, True, name, "stop", _MOST_HELD), f"this {kind}")
@@ -388,21 +388,21 @@ def stream(
     """Reads a source through a chain of nodes.
 
     For example: ``for sample in ff.stream(ff.open(path), ff.CircleTracker()):``. The first attempt to open
-    the source must succeed, unless it has ``reconnect=True``. Later outages are waited for.
+    the source must succeed, unless it has ``reconnect=True``. Later outages are waited out.
 
     Args:
         source: The source of the samples.
-        *nodes: The nodes in their order. The samples of the last one are read.
-        queue: Queue of the reader; default: LATEST below a live source, LOSSLESS below files. A queue that
-            blocks is refused below a live source.
-        frames: False: samples have no frame, so results that you keep do not keep pictures in memory.
+        *nodes: The nodes, in order. The samples of the last one are read.
+        queue: Queue of the reader. Default: LATEST with a live source, LOSSLESS with files. A blocking queue
+            is rejected with a live source.
+        frames: False: samples have no frame, so that keeping results does not keep frames in memory.
         name: Name of the pipeline, for messages.
         on_error: "skip" continues after an exception in a node and counts the sample as ``error``.
-        max_held_bytes: Bytes of picture memory that Python may hold before the next sample raises
+        max_held_bytes: Bytes of frame memory that Python may hold; reading another sample then raises
             FramesHeldError.
 
     Raises:
-        GraphError: The nodes cannot be connected in this way.
+        GraphError: The nodes cannot be connected like this.
         OptionError: An option is out of range.
         OptionTypeError: An argument is of the wrong type.
 
