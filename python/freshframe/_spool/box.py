@@ -1,4 +1,4 @@
-"""A box: a folder with results in segments of JSON lines, which have numbers without a gap."""
+"""Box: a folder with results as JSON lines in segment files, numbered without gaps."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Held:
     """The contents of a box, and its losses since it was opened.
 
     Attributes:
-        waiting: Results that were not sent.
+        waiting: Number of results that were not sent.
         size: Bytes of its segments.
-        expired: Results that made room for newer ones, or were too old.
-        lost: Results whose lines were not there or not readable, and dropped refused ones.
+        expired: Results deleted to make room for newer ones, or because of their age.
+        lost: Results whose lines were missing or unreadable, and refused ones that were dropped.
     """
 
     waiting: int
@@ -54,7 +54,7 @@ class Held:
 
 
 class Box(Reading):
-    """One thread writes, one thread reads; all methods may be called from any.
+    """One thread writes and one reads. All methods are thread-safe.
 
     Note [Spool's folder]: each segment has the number of its first line in its name and begins with a head
     (the box's id, the events that are open), so the newest segment alone says how to go on, and no other one
@@ -72,23 +72,23 @@ class Box(Reading):
     line of this start of the machine is known, whatever the clock was.
     """
 
-    first_records: list[str]  # to be written first: the ends of events that a killed program has left open
+    first_records: list[str]  # to be written first: ends of the events that a killed program left open
 
     def __init__(self, folder: str, max_bytes: int) -> None:
-        """Opens the box, or makes it.
+        """Opens or creates the box.
 
         Args:
             folder: Its folder.
-            max_bytes: Of its segments together.
+            max_bytes: Limit for all segments in total.
 
         Raises:
-            OptionError: The folder is something else.
-            StateError: Another Spool uses it.
-            OSError: It cannot be written.
+            OptionError: The folder is not a box.
+            StateError: Another Spool is using it.
+            OSError: It cannot be written to.
         """
         super().__init__(folder)
         self._max_bytes = max_bytes
-        self._segment_bytes = 0  # at which the next segment begins
+        self._segment_bytes = 0  # size at which the next segment is started
         self._first_commit = 0.0  # Unix time of the newest segment's first line
         folders.make_folder(folder)
         folders.warn_about_network(folder)
@@ -123,9 +123,9 @@ class Box(Reading):
 
     def _begin(self) -> None:
         self._begin_reading()
-        self._in_flight = 0  # results that take() has returned and done() has not ended
-        self._broken = False  # the newest segment: its last write may be torn, or its head is
-        self._closed = False  # all was written; a call of `send` may still run
+        self._in_flight = 0  # results returned by take() and not completed by done() yet
+        self._broken = False  # the last write to the newest segment may be incomplete
+        self._closed = False  # everything was written; a call of `send` may still be running
         self._fd = -1
         self._boot = clock.boot()
         self._spare = Spare(self.folder)
@@ -153,22 +153,22 @@ class Box(Reading):
 
     def _set_numbers(self, before: Sent, found: Found) -> None:
         """`before`: the cursor; without a box it knows nothing."""
-        last = found.least - 1  # the last number that has something on the disk
+        last = found.least - 1  # the last number of which there is a trace on disk
         known = before.n
         if before.last is None and known > last and self._segments:
             known = 0  # one wrong digit that an older version's cursor does not show: doubles are no loss
         self.next = max(before.n, before.last or 0, last) + 1
         oldest = self._segments[0].first if self._segments else self.next
         self._sent = max(known, oldest - 1) if before.box else oldest - 1
-        self._taken = self._sent  # the number of the last line that take() has seen
-        gone = self._sent - known  # results that have left nothing
+        self._taken = self._sent  # number of the last line that take() has returned or skipped
+        gone = self._sent - known  # results that left no trace
         if not before.box:
             return
         if before.last is None:
             self._expired += gone
             return
         expired = max(0, min(before.first, oldest) - 1 - known)
-        self._expired += max(0, expired - before.counted)  # the results that a killed program was sending
+        self._expired += max(0, expired - before.counted)  # incl. those that a killed program was sending
         self._known = max(0, before.counted - expired)
         self._taken -= gone - expired if gone else 0
         self._miss(self._sent + 1)
@@ -177,13 +177,13 @@ class Box(Reading):
         newest = self._segments[-1]
         path = self._path(newest)
         fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
-        if os.fstat(fd).st_nlink > 1:  # such as a backup of hard links: the next segment is another file
+        if os.fstat(fd).st_nlink > 1:  # a hard-link backup must not change: start another file
             os.close(fd)
             newest.size = content.size
             return
         self._fd = fd
         if not found.is_whole:
-            self._broken = True  # another one begins
+            self._broken = True  # start another one
         elif newest.size > content.size:
             keep_tail(path, content.size)
             say(
@@ -209,21 +209,21 @@ class Box(Reading):
     # ---- writing
 
     def commit(self, records: Sequence[str], now: float) -> None:
-        """Writes records and syncs them; then take() returns them.
+        """Writes records and syncs them. Only then does take() return them.
 
         Args:
-            records: JSON objects as text.
+            records: JSON objects as strings.
             now: Unix time.
 
         Raises:
-            OSError: The disk is full, or fails. Nothing was written.
+            OSError: The disk is full or has failed. Nothing was written.
         """
         lines = [line_text(self.next + i, self.id, now, record) for i, record in enumerate(records)]
-        data = "".join(lines).encode(errors="replace")  # a class derived from str may lie
+        data = "".join(lines).encode(errors="replace")  # a subclass of str may contain anything
         zero = clock.zero()
         if self._fd < 0 or not self._is_in_place():
             self._begin_segment_anywhere(data, zero)
-        elif self._segments[-1].first == self.next:  # nothing else has its head
+        elif self._segments[-1].first == self.next:  # no other segment has its head
             self._append_first(data, zero)
         elif (
             self._broken
@@ -233,7 +233,7 @@ class Box(Reading):
             self._begin_segment(data, zero)
         else:
             self._append(data)
-        with contextlib.suppress(MemoryError):  # they are written, and another try would write them twice
+        with contextlib.suppress(MemoryError):  # they were written: a retry would write them twice
             for record in records:
                 self.events.note_text(record)
             if self.events.records:
@@ -249,15 +249,15 @@ class Box(Reading):
         self._expire_by_size()
 
     def skip(self, count: int) -> None:
-        """This number of results after the last commit is lost: their numbers are a gap."""
+        """Skips the numbers of lost results, after the last commit, so that the receiver sees a gap."""
         with self._guard:
             self.next += count
             self._write_cursor()
 
     def _is_in_place(self) -> bool:
-        """Whether the newest segment is still the file of its name: an editor may have saved it again.
+        """Whether the newest segment is still the file of that name, and the only link to it.
 
-        A second name, as of a backup of hard links, must not change with it.
+        An editor may have replaced it. A hard link, as of a backup, must not be changed.
         """
         newest = self._segments[-1]
         with contextlib.suppress(OSError):
@@ -267,7 +267,7 @@ class Box(Reading):
         return False
 
     def _append_first(self, data: bytes, zero: float) -> None:
-        """Appends to a head, after which a write may have failed."""
+        """Appends to a segment that only has a head, whose write may have failed."""
         newest = self._segments[-1]
         self._segment_bytes = newest.size + self._fitting_segment()
         if self._broken:
@@ -282,7 +282,7 @@ class Box(Reading):
             _write(self._fd, data)
             os.fdatasync(self._fd)
         except BaseException:
-            # After a sync that has failed the system may believe that the bytes are on the disk.
+            # After a failed fsync, the kernel may consider the pages clean although they were not written.
             self._broken = True
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, newest.size)
@@ -291,15 +291,15 @@ class Box(Reading):
             newest.size += len(data)
 
     def _fitting_segment(self) -> int:
-        """An eighth of what the box may have, since a segment is deleted as a whole."""
+        """An eighth of the limit, since segments are deleted as a whole."""
         disk = os.statvfs(self.folder)
         room = disk.f_bavail * disk.f_frsize + _size(self._segments)
         return min(SEGMENT_BYTES, max(min(self._max_bytes, room) // 8, _LEAST_SEGMENT))
 
     def fitting(self, records: Sequence[str]) -> int:
-        """How many of the records one commit may have: as many as a segment has, and at least one."""
+        """Returns how many of the records fit into one commit: at most a segment, at least one."""
         most = SEGMENT_BYTES
-        with contextlib.suppress(OSError):  # the folder is away; commit() makes it
+        with contextlib.suppress(OSError):  # the folder is missing; commit() creates it
             most = self._fitting_segment()
         return max(1, bisect.bisect_right(list(itertools.accumulate(map(len, records))), most))
 
@@ -339,7 +339,7 @@ class Box(Reading):
             say(ERROR, "the spool %r was removed, and is made again: what waited in it is lost", self.folder)
             self._lock.release()
             self._lock = folders.FolderLock(self.folder)
-        cursor = Cursor(self.folder)  # its file may have gone, too
+        cursor = Cursor(self.folder)  # its file may be missing, too
         with self._guard:
             before, self._cursor = self._cursor, cursor
             before.close()
@@ -348,14 +348,14 @@ class Box(Reading):
 
     def _begin_empty_segment(self) -> None:
         self._begin_segment(b"", clock.zero())
-        # A restart takes this for the time of the last write.
+        # The modification time, which a restart takes for the time of the last write.
         os.utime(self._fd, (self.last_commit, self.last_commit))
 
     def make_room(self) -> bool:
-        """Deletes the oldest results because the disk is full; False means nothing is left to delete.
+        """Deletes the oldest results because the disk is full. Returns False if nothing is left to delete.
 
         Raises:
-            OSError: There is no room for the head of a segment, without which nothing can be deleted.
+            OSError: There is no space for the head of a new segment, without which nothing can be deleted.
         """
         with self._guard:
             if len(self._segments) > 1:
@@ -374,7 +374,7 @@ class Box(Reading):
         return True
 
     def _remove_only(self) -> None:
-        """The cursor holds the next number, and the box's id, until the next segment begins."""
+        """Deletes the only segment. Until the next one, the cursor has the next number and the box's id."""
         self._expire_to(self.next)
         os.close(self._fd)
         self._fd = -1
@@ -434,7 +434,7 @@ class Box(Reading):
         self._delete(0)
 
     def _expire_to(self, first: int) -> None:
-        """Results before `first` go. Results that a send() has already got are not counted."""
+        """Expires results before `first`. Those already passed to send() are not counted."""
         gone = max(0, first - 1 - self._taken)
         if not gone:
             return
@@ -452,7 +452,7 @@ class Box(Reading):
         oldest = self._segments[0].first if self._segments else self.next
         counted = self._counted + self._known
         sent = Sent(self._sent, self.id, self._closed, self.next - 1, oldest, counted)
-        with contextlib.suppress(OSError, MemoryError):  # an old cursor makes doubles only
+        with contextlib.suppress(OSError, MemoryError):  # an old cursor only causes duplicates
             self._cursor.write(sent)
 
     def _remove_sent(self) -> None:
@@ -461,7 +461,7 @@ class Box(Reading):
                 self._delete(0)
 
     def _delete(self, index: int) -> None:
-        """Deletes a segment, and first notes that it is gone: what is missing otherwise is a loss."""
+        """Deletes a segment. Records that first, since missing segments otherwise count as lost."""
         path = self._path(self._segments.pop(index))
         self._write_cursor()
         with contextlib.suppress(OSError):  # another program has removed it
@@ -470,22 +470,22 @@ class Box(Reading):
     # ---- reading
 
     def waits(self) -> int:
-        """How many results take() could return."""
+        """Returns how many results are available to take()."""
         with self._guard:
             return self.next - 1 - self._taken
 
     def take(self, limit: int, oldest: float) -> list[Line]:
-        """Returns the next results, in their order. After it, done() must be called before the next take.
+        """Returns the next results, in order. done() must be called before the next call.
 
         Args:
-            limit: The largest number.
-            oldest: Unix time; results that came before it have expired.
+            limit: Maximum number of results.
+            oldest: Unix time; earlier results have expired.
         """
         with self._guard:
             before = self._taken, self._expired, self._lost, self._counted, self._known
             try:
                 lines = self._take(limit, oldest)
-            except BaseException:  # such as MemoryError: the next call finds the same
+            except BaseException:  # such as MemoryError: the next call retries
                 self._taken, self._expired, self._lost, self._counted, self._known = before
                 self._reader, self._ahead = None, None
                 raise
@@ -496,7 +496,7 @@ class Box(Reading):
         return lines
 
     def done(self, count: int) -> None:
-        """So many results of take() were sent or put aside, the last of them included when all were."""
+        """Marks this many results of take() as sent or set aside."""
         with self._guard:
             self._in_flight -= count
             if not self._in_flight:
@@ -505,19 +505,19 @@ class Box(Reading):
             self._remove_sent()
 
     def lose(self, count: int) -> None:
-        """So many results of take() cannot be read."""
+        """Marks results of take() as unreadable."""
         self.note_lost(count)
         self.done(count)
 
     def note_lost(self, count: int) -> None:
-        """So many results are nowhere any more."""
+        """Counts results that no longer exist."""
         with self._guard:
             self._lost += count
 
     # ---- the rest
 
     def held(self) -> Held:
-        """The contents."""
+        """Returns the contents and losses."""
         with self._guard:
             return Held(
                 self._in_flight + self.next - 1 - self._taken,
@@ -527,7 +527,7 @@ class Box(Reading):
             )
 
     def note_end(self) -> None:
-        """All was written: the next run need not warn, whether or not a call of `send` returns before."""
+        """Records that everything was written, so that the next run does not warn."""
         with self._guard:
             self._closed = True
             self._write_cursor()
@@ -553,7 +553,7 @@ def _size(segments: Sequence[Segment]) -> int:
 
 
 def _is_by(zero: float, segment: Segment) -> bool:
-    """Whether a segment has the times of the clock as it is set now."""
+    """Whether a segment's timestamps are by the clock as it is currently set."""
     return segment.zero is not None and abs(zero - segment.zero) <= clock.TOLERANCE
 
 

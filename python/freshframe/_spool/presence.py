@@ -1,4 +1,4 @@
-"""The node that turns states into events: something has begun, something has ended."""
+"""Presence: the node that turns states into start and end events."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -54,22 +54,22 @@ class _Stream:
 
 
 class Presence(Node[T, PresenceEvent]):
-    """Reports when something begins and when it ends, from a stream of the keys that are there now.
+    """Emits an event when a key appears and when it disappears, from the keys present in each sample.
 
     Every sample gives the set of keys that are on. A key that was off gives a `PresenceEvent` immediately. A
     key that is not seen for `max_gap` seconds of the stream's time has ended. So has every key of a live
-    source from which no sample arrives for that long while no sample is on its way. A slow step upstream or a
-    slow consumer ends no key, and the events of a file depend on its `pts` alone. When a source is removed,
-    disconnected or ends while others continue, or when another source gets its name, its keys end.
+    source from which no sample arrives for that long while no sample is on its way. A slow node upstream or a
+    slow consumer does not end keys, and the events of a file depend on its `pts` alone. When a source is
+    removed, disconnected or ends while others continue, or when another source gets its name, its keys end.
 
     When the pipeline ends or is stopped, all keys end. So each event that begins has exactly one end, except
     where the program crashes or a node upstream fails: there a `Spool` downstream writes the end at the next
     start. A node or reader of `presence.of(camera)` goes with the camera and gets no last end. replace() of
     this node leaves the ends to the program.
 
-    A key begins at `sample.utc`, so in a file at the time of its recording if the file says when that was.
-    Without `utc` this follows from the time at which the first sample of the source came, and `pts`. The
-    length is measured by `pts`, so it is right when the clock of `utc` is set meanwhile, or is another one.
+    A key begins at `sample.utc`; for a file this is the time of the recording, if it is stored in the file.
+    Without `utc`, the time is derived from the arrival of the source's first sample and `pts`. The duration
+    is measured by `pts`, so it is correct even if the clock of `utc` is changed.
 
     Every source has its own keys, and so has every node: `PresenceEvent.node` is its name. While a source
     has the name of a removed source, the waiting samples of the removed one give no event. Numbers of a
@@ -77,9 +77,9 @@ class Presence(Node[T, PresenceEvent]):
     programs remember them.
 
     Args:
-        key: Gets the value of a sample, and returns the keys that are on now: a set, list or dict. A key is
-            hashable, and a str or a number where a Spool is to write it.
-        max_gap: Seconds for which a key may be missing.
+        key: Called with the value of a sample; returns the keys that are present: a set, list or dict. Keys
+            must be hashable, and str or numbers if a Spool is downstream.
+        max_gap: Seconds for which a key may be missing before it ends.
 
     Raises:
         OptionError: `max_gap` is not above 0.
@@ -125,7 +125,7 @@ class Presence(Node[T, PresenceEvent]):
         self._node_name = name
 
     def process(self, sample: Sample[T], /) -> Iterator[PresenceEvent]:
-        """Compares the keys that are on with the earlier keys."""
+        """Compares the keys that are present with the earlier ones."""
         stamp = sample.stamp
         number = stamp._source_number
         stream = self._streams.get(stamp.source)
@@ -156,7 +156,7 @@ class Presence(Node[T, PresenceEvent]):
         super()._freshframe_source_gone(number, name)
 
     def on_tick(self, now: float, /) -> Iterator[PresenceEvent]:
-        """Ends the keys of a source that has fallen silent, or has left."""
+        """Ends the keys of a source that is silent or has ended."""
         if self._arrivals is not None and self._arrivals.have_ended():
             return  # finish() follows
         for stream in self._streams.values():
@@ -167,7 +167,7 @@ class Presence(Node[T, PresenceEvent]):
         self._streams = {name: stream for name, stream in self._streams.items() if not stream.has_left}
 
     def finish(self) -> Iterator[PresenceEvent]:
-        """Ends all that is on."""
+        """Ends all keys."""
         for stream in self._streams.values():
             yield from self._end_in_stream(stream, _silence(stream), "stop")
 

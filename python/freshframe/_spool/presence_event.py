@@ -11,14 +11,14 @@ EndReason = Literal["gone", "stop", "restart"]
 
 @dataclass(frozen=True, slots=True)
 class PresenceEvent:
-    """Something has begun, or has ended. Times are Unix times in seconds.
+    """A key of Presence has appeared or disappeared. Times are Unix times in seconds.
 
     `began_utc` is by `utc` of the sample, and the others follow from it by the stream's time (`pts`).
 
     Attributes:
-        key: The key that the function of Presence has returned.
+        key: The key that the function passed to Presence returned.
         began_utc: When it was first seen.
-        ended_utc: When it was last seen. None means it has begun.
+        ended_utc: When it was last seen; None if it has just begun.
         decided_utc: When this was decided: at the first sight, or after the last one and `max_gap`.
         reason: Why it ended: "gone" (it was not seen for `max_gap`, no sample came, or its source has left),
             "stop" (the pipeline has ended), "restart" (a Spool has found it open after a crash). None means

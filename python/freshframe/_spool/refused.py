@@ -1,4 +1,4 @@
-"""Results that a receiver does not want: the exception that reports them, and the file for them."""
+"""RefusedError, with which `send` reports results that the receiver rejects, and the file for them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ _MOST_BYTES = 4 << 20
 
 
 class RefusedError(FreshframeError):
-    """A Spool's `send` raises it: the receiver will never take some of these events.
+    """Raise it in a Spool's `send` if the receiver will never accept some of the events.
 
-    They are put into the file `refused.jsonl` of the spool's folder with the reason, and counted. `send` is
-    called again with the others, whether or not the receiver has taken them. Any other exception means that
-    none was sent, and that all of them are tried again.
+    They are counted and written with the reason to `refused.jsonl` in the spool's folder. `send` is called
+    again with the others, even if the receiver has accepted them already. After any other exception, all
+    events are sent again.
 
-    Where only the list as a whole was refused, leave the places out: `send` gets its first half, then its
-    second, and so on, until the events at fault are alone. The same helps where the list was too large.
+    If only the list as a whole was refused, or was too large, omit the indices: `send` is then called with
+    its first half, then its second, and so on, until the rejected events are found.
 
     Args:
-        indices: The places of these events in the list that `send` has got, from 0. None means not known.
+        indices: Indices of these events in the list that `send` received. None means unknown.
         reason: The text for the log and the file.
 
     Raises:
         OptionError: No index is given, or one is negative.
-        OptionTypeError: An index is not a whole number, no list of them is given, or the reason is no text.
+        OptionTypeError: An index is not a whole number, no list of them is given, or the reason is not a
+            string.
 
     Example:
         >>> import freshframe as ff
@@ -62,12 +63,12 @@ class RefusedError(FreshframeError):
         super().__init__(f"{count} events were refused: {self.reason}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles the arguments. An exception is otherwise made again of its text."""
+        """Pickles the arguments; by default, exceptions are recreated from their message."""
         return type(self), (self.indices or None, self.reason)
 
 
 class RefusedFile:
-    """`refused.jsonl` of a folder. Above 4 MiB it becomes `refused.1.jsonl`, in place of an older one."""
+    """`refused.jsonl` of a folder. Above 4 MiB it is renamed to `refused.1.jsonl`, replacing an older one."""
 
     def __init__(self, folder: str) -> None:
         """Opens nothing yet."""

@@ -1,4 +1,4 @@
-"""The thread that hands a box's results to the user's function, again and again until it returns."""
+"""The thread that passes results to the user's function, with retries."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from .foreign import ERROR, WARNING, check_answer, described, say, shortened
 from .lines import Line, parse_record
 from .refused import RefusedError, RefusedFile
 
-_FIRST_WAIT = 0.2  # seconds after a failure; each further failure doubles it
+_FIRST_WAIT = 0.2  # seconds after the first failure; doubled with each further one
 _LONGEST_WAIT = 10.0
-_FIRST_REMINDER = 10.0  # seconds after which a failure that goes on is logged again; this doubles, too
+_FIRST_REMINDER = 10.0  # seconds after which a persistent failure is logged again; doubled each time
 _LONGEST_REMINDER = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """How results are sent.
+    """Options for sending.
 
     Attributes:
         send: The user's function.
-        batch_size: The largest number of results per call.
+        batch_size: Maximum number of results per call.
         max_wait: Seconds for which a result waits for others.
         max_age: Seconds after which a result has expired; None means never.
         slow_after: Seconds after which a call is reported as slow.
-        as_text: Lines of JSON instead of dicts.
+        as_text: Whether to pass lines of JSON instead of dicts.
     """
 
     send: Callable[[list[Any]], object]
@@ -46,15 +46,15 @@ class Sending:
 
 @dataclass(slots=True)
 class Counts:
-    """The events since the start; one thread writes, any thread reads.
+    """Counters since the start. Written by one thread, read by any.
 
     Attributes:
         sent: Results for which `send` has returned.
-        refused: Results that were put aside.
-        errors: Calls that have raised another exception.
-        oldest: clock.since_start() at which the oldest result of the present batch came; None without
-            one.
-        called: time.monotonic() at the start of the present call; None without one.
+        refused: Results that were set aside.
+        errors: Calls that raised another exception.
+        oldest: clock.since_start() when the oldest result of the current batch arrived; None if there is
+            none.
+        called: time.monotonic() at the start of the current call; None if there is none.
         last_error: The latest exception.
     """
 
@@ -67,7 +67,7 @@ class Counts:
 
 
 class Sender:
-    """Calls `send` on a separate thread, never twice at once. `on_change` is called after each call.
+    """Calls `send` on its own thread, one call at a time. `on_change` is called after each call.
 
     Nothing that `send`, the program's log or `on_change` raises ends the thread before end(). If it ends
     anyway, note_commit() starts another one.
@@ -84,7 +84,7 @@ class Sender:
         self._closing: float | None = None  # time.monotonic() at which to give up
         self._outage = _Outage(box.folder)
         self._told_slow = False
-        self._groups: list[list[Line]] = []  # the rest of the present batch, by calls
+        self._groups: list[list[Line]] = []  # the rest of the current batch, grouped by call
         self._has_ended = False
         self._at_end: Callable[[], None] | None = None
         self.thread = self._thread()
@@ -97,7 +97,7 @@ class Sender:
         self.thread.start()
 
     def note_commit(self) -> None:
-        """There are more results. A call that takes too long is reported here: its own thread cannot."""
+        """Wakes the thread for new results. Also reports a slow call, since its own thread cannot."""
         called = self.counts.called
         if called is not None and not self._told_slow and time.monotonic() - called > self._how.slow_after:
             self._told_slow = True
@@ -117,13 +117,13 @@ class Sender:
             self.thread.start()
 
     def end(self, deadline: float) -> None:
-        """The thread ends when nothing waits, or after the first failure, or at this time.monotonic()."""
+        """Makes the thread end when nothing is pending, after a failure, or at this time.monotonic()."""
         with self._changed:
             self._closing = deadline
             self._changed.notify_all()
 
     def call_at_end(self, call: Callable[[], None]) -> None:
-        """Calls it when the thread has ended: at once, or on that thread."""
+        """Calls a function once the thread has ended: immediately, or on that thread."""
         with self._changed:
             if not self._has_ended:
                 self._at_end = call
@@ -144,7 +144,7 @@ class Sender:
                         return
                     self._send_group()
                     wait = _FIRST_WAIT
-                # SystemExit, too: it is the function's, not the program's.
+                # SystemExit, too: it must not end this thread.
                 except BaseException as error:
                     self._note_failure(error)
                     if not self._wait(wait * random.uniform(0.8, 1.2)):
@@ -175,7 +175,7 @@ class Sender:
     # ---- gathering
 
     def _gather(self) -> bool:
-        """Takes the next batch; False means the thread ends."""
+        """Takes the next batch. Returns False if the thread should end."""
         box, how = self._box, self._how
         while True:
             with self._changed:
@@ -194,7 +194,7 @@ class Sender:
     # ---- sending
 
     def _send_group(self) -> None:
-        """Calls the function once, with the next group of the batch."""
+        """Calls the user's function with the next group of the batch."""
         events = self._events()
         if events:
             lines = self._groups[0]
@@ -217,7 +217,7 @@ class Sender:
             self._tell_change()
 
     def _events(self) -> list[Any]:
-        """The lines of the first group, made again: the function may have changed them."""
+        """Parses the lines of the first group again, since the function may have changed the events."""
         lines = self._groups[0]
         if self._how.as_text:
             return [line.text.decode(errors="replace").rstrip("\n") for line in lines]
@@ -231,7 +231,7 @@ class Sender:
         return [record for record in records if record is not None]
 
     def _refuse(self, lines: list[Line], refusal: RefusedError) -> None:
-        """Puts aside what was refused, or makes two groups of the first one to find it."""
+        """Sets aside what was refused, or splits the first group in two to find it."""
         indices = set(refusal.indices)
         if not indices and len(lines) > 1:
             half = len(lines) // 2
@@ -267,13 +267,13 @@ class Sender:
             )
 
     def _wait(self, seconds: float) -> bool:
-        """After a failure; False means the thread ends."""
+        """Waits after a failure. Returns False if the thread should end."""
         with self._changed:
             return not self._changed.wait_for(lambda: self.ends, seconds)
 
 
 class _Outage:
-    """Logs failures: the first, then at intervals that double, and the end."""
+    """Logs an outage: its first failure, reminders at doubling intervals, and its end."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""The node that keeps results on disk until a receiver has them."""
+"""Spool: the node that keeps results on disk until they have been sent."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -25,58 +25,58 @@ if TYPE_CHECKING:
     from .._native import Sample
 
 _DISK_TIME = 1.5  # seconds for which close() waits for the disk
-_SENDING_TIME = 0.5  # seconds for which close() goes on sending
+_SENDING_TIME = 0.5  # seconds for which close() continues to send
 _MOST_BATCH = 10_000
 _LEAST_BYTES = 64 << 10
-_LONGEST_WAIT = 1e9  # seconds; a thread cannot wait longer
+_LONGEST_WAIT = 1e9  # seconds; the maximum timeout of a thread
 
 
 class Spool(Node[Any, None]):
-    """Keeps results in a folder on disk until your function has sent them: over outages, crashes and reboots.
+    """Keeps results on disk until your function has sent them, across outages, crashes and reboots.
 
     Every sample becomes an event: the dict that `JsonLines` writes, always with `source`, and with
 
-    - `n`, its number: 1, 2, 3 and so on without a gap, over all restarts
-    - `box`, a text that was made at random together with the folder
-    - `spooled`, the Unix time at which the spool got it
+    - `n`, a consecutive number from 1 that continues across restarts
+    - `box`, a random string that identifies the folder
+    - `spooled`, the Unix time at which the spool received it
 
-    `send` gets a list of events, in their order. When it returns, they count as sent. When it raises any
+    `send` is called with a list of events, in order. When it returns, they count as sent. If it raises any
     exception except `RefusedError`, the same list is sent again, after 0.2, 0.4, ... up to 10 seconds. It
-    runs on a thread of the spool's own, never beside itself, and may take any time. So events arrive at
-    least once and in order. A receiver that keeps the largest `n` of each `box` and ignores events that are
-    not larger has every one exactly once, and sees a gap in `n` where events have expired, were refused or
-    are lost.
+    runs on the spool's own thread, one call at a time, and may block. Delivery is at least once and in order.
+    For exactly once, the receiver stores the largest `n` per `box` and ignores events that are not larger; a
+    gap in `n` means that events have expired, were refused or are lost.
 
-    An event is on the disk at most 50 ms after process(), and is sent only when it is there. The events in
-    the memory of a killed program are lost: these 50 ms, and the samples in the queues above. The next run
-    logs the number of the last event, and when it was written.
+    An event is synced to disk at most 50 ms after process(), and only sent after that. If the program is
+    killed, events of these 50 ms and samples in queues upstream are lost. The next run logs the number of the
+    last event, and when it was written.
 
-    If the value of a result is a dict with `key` and `began_utc` and without `ended_utc`, and no later one
-    with the same `source`, `node` and `key` has ended it, then a restart after a crash adds an event with
-    `ended_utc`, the time of the last write, and `reason="restart"`.
+    If a value has `key` and `began_utc` but no `ended_utc` (as from `Presence`), and no later one with the
+    same `source`, `node` and `key` ended it before a crash, the next start adds an event with
+    `reason="restart"` and the time of the last write as `ended_utc`.
 
     Args:
-        folder: The folder, which is made when the pipeline starts. It has one program at a time.
-        send: Gets a list of at least one dict. A plain function: work that it has not done when it returns,
-            such as a coroutine, a future or a list of them, counts as a failure.
-        batch_size: Most events per call, 1 to 10,000.
-        max_wait: Seconds for which an event waits until its batch is full, at most 1e9.
-        max_bytes: Size of the folder's segments, at least 64 KiB. When it is exceeded, or when the disk is
-            full, the oldest events expire, and are counted.
-        max_age: Seconds after which an event that was not sent expires. Since the start of the machine they
-            are counted whatever the system's clock is set to, before it by that clock. The file is deleted at
-            most half of that later, unless `send` has one of its events. `refused.jsonl` stays, and so does
-            the beginning of an event that has not ended. None means never.
-        slow_after: Seconds after which a call of `send` is logged and shown as slow. It is not interrupted.
-        as_text: `send` gets each event as a line of JSON, which spares the time to parse it.
+        folder: The folder, created when the pipeline starts. Only one program can use it at a time.
+        send: Called with a list of at least one dict. Must be a synchronous function: returning a coroutine,
+            a future or a list of them counts as a failure.
+        batch_size: Maximum number of events per call, 1 to 10,000.
+        max_wait: Seconds for which an event waits for its batch to fill up, at most 1e9.
+        max_bytes: Limit for the events on disk, at least 64 KiB. If it is exceeded, or the disk is full, the
+            oldest events are deleted and counted as expired.
+        max_age: Seconds after which an unsent event expires. Changes of the system clock do not matter within
+            one boot of the machine; across reboots, the clock is used. The file is deleted at most half of
+            `max_age` later, unless `send` is processing one of its events. `refused.jsonl` is kept, and so is
+            the start of an event that has not ended. None means never.
+        slow_after: Seconds after which a call of `send` is logged and reported as slow. It is not
+            interrupted.
+        as_text: Pass each event to `send` as a line of JSON, which saves parsing it.
 
     Raises:
         OptionError: A value is out of range, or the folder is a file or has other files (from start()).
         OptionTypeError: An argument is of the wrong type, such as a coroutine function. From process() for a
-            value that cannot be written as JSON; it names the type.
+            value of a type that cannot be written as JSON.
         StateError: Another spool uses the folder (from start()). The thread that writes has ended (from
             process()).
-        OSError: The folder cannot be made or written (from start()).
+        OSError: The folder cannot be created or written to (from start()).
 
     Example:
         >>> import freshframe as ff
@@ -139,7 +139,7 @@ class Spool(Node[Any, None]):
         self._sender: Sender | None = None
 
     def open(self) -> None:
-        """Opens the folder, or makes it, and begins to send what is in it."""
+        """Opens or creates the folder, and starts to send what is in it."""
         box = Box(lasting(self.folder), self._max_bytes)
         writer = None
         try:
@@ -147,7 +147,7 @@ class Spool(Node[Any, None]):
             self._box, self._sender = box, sender
             writer = Writer(box, self._note_commit, self._how.max_age)
             sender.start()
-        except BaseException:  # the system has no thread left
+        except BaseException:  # the thread could not be started
             if writer is not None:
                 writer.end(_DISK_TIME)
             box.close(complete=False)
@@ -155,7 +155,7 @@ class Spool(Node[Any, None]):
         self._writer = writer
 
     def process(self, sample: Sample[Any]) -> None:
-        """Hands one result to the thread that writes the folder."""
+        """Queues a result for the thread that writes to disk."""
         if self._writer is None:
             raise StateError(f"the Spool {self.folder!r} is not open; add it to a pipeline")
         record = sample_record(
@@ -164,7 +164,7 @@ class Spool(Node[Any, None]):
         self._writer.put(to_text(record))
 
     def close(self) -> None:
-        """Writes what waits, and sends for half a second more. The rest stays in the folder."""
+        """Writes pending results, and continues to send for half a second. The rest stays on disk."""
         box, writer, sender = self._box, self._writer, self._sender
         if box is None or writer is None or sender is None:
             return
@@ -195,7 +195,7 @@ class Spool(Node[Any, None]):
         self._publish()
 
     def _publish(self) -> None:
-        """Brings the counters to the statistics, the page and the metrics."""
+        """Publishes the counters for statistics, dashboard and metrics."""
         box, sender = self._box, self._sender
         if box is None or sender is None:
             return
