@@ -1,4 +1,4 @@
-"""A fleet's reader: the results of one output of all cameras, each once, with every missing one counted."""
+"""FleetReader: delivers each result of one output of all cameras once, and counts every missing one."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -23,7 +23,7 @@ from freshframe._agent import ClosedByWith, check, fork, native
 
 from .results import Result, Results
 
-_SLICE = 0.05  # seconds between two looks for signals
+_SLICE = 0.05  # seconds between checks for signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,16 @@ class FleetSample:
     """A result of a camera.
 
     Attributes:
-        camera: Its name.
-        epoch: Number of its start; grows with each one. The state of a pipeline, such as tracker ids, begins
-            again with it.
+        camera: Name of the camera.
+        epoch: Number of the camera's run, which increases with each start. The state of the pipeline, such as
+            tracker ids, starts afresh with each run.
         seq: Frame number at the source, within the epoch.
         pts: Seconds in the source's own time.
-        utc: Unix time of the capture, by the clock of this machine.
+        utc: Unix time of the capture, by this machine's clock.
         value: The result.
-        dropped: Results of this epoch that are missing since the one before.
-        ordinal: Number of the result among all of this epoch's that were offered to this reader, from 0.
-        part: Number among the results that a node gave of this frame, from 0: of a generator's. 0 for others.
+        dropped: Number of results missing since the previous one of this epoch.
+        ordinal: Index of the result among all those of this epoch that were offered to this reader, from 0.
+        part: Index among several results for the same frame, as from a generator, from 0; otherwise 0.
     """
 
     camera: str
@@ -60,7 +60,7 @@ class FleetSample:
 
 
 class FleetReader(ClosedByWith):
-    """Made by Fleet.reader(). Any thread, one at a time; ends with its fleet."""
+    """Reads results; created by Fleet.reader(). Any thread may use it, but only one at a time."""
 
     # Note [Interrupts]
     # Ctrl-C raises KeyboardInterrupt between any two calls of the program's thread. So no result is taken out
@@ -75,10 +75,10 @@ class FleetReader(ClosedByWith):
         self._pid = os.getpid()
         self._name_of = name_of
         self._on_close = on_close
-        self._ready: tuple[Result, FleetSample] | None = None  # the first item, or an item that has just left
-        self._back: deque[FleetSample] = deque()  # items of a batch that was interrupted
-        self._gathering: list[FleetSample] | None = None  # a batch that was not given yet
-        self._is_over = False  # remaining items are not given
+        self._ready: tuple[Result, FleetSample] | None = None  # the first item, or one that was just removed
+        self._back: deque[FleetSample] = deque()  # items of an interrupted batch
+        self._gathering: list[FleetSample] | None = None  # a batch that was not returned yet
+        self._is_over = False  # remaining items are discarded
         results.taken = self._count_taken
 
     @property
@@ -88,24 +88,24 @@ class FleetReader(ClosedByWith):
 
     @property
     def name(self) -> str | None:
-        """Returns the name under which it can come back, or None if it cannot."""
+        """The name with which the reader can be resumed; None if it cannot."""
         return self._results.name
 
     @property
     def ended(self) -> bool:
-        """Whether the fleet was closed, or this reader, and everything that came was read."""
+        """Whether the fleet or this reader was closed and all results have been read."""
         results = self._results
         has_more = bool(self._back) or self._ready is not None or bool(results.items)
         return results.ended and (self._is_over or not has_more)
 
     def _count_taken(self) -> int:
-        """Results that have left and were not delivered."""
+        """Returns the number of results that were removed but not delivered."""
         items, ready = self._results.items, self._ready  # its item is the first one, or has just left
         apart = ready is not None and not (items and items[0] is ready[0])
         return apart + len(self._back)
 
     def _advance(self) -> None:
-        """Makes the next result that is here ready."""
+        """Prepares the next available result."""
         items = self._results.items
         if self._back:
             return
@@ -150,7 +150,7 @@ class FleetReader(ClosedByWith):
             timeout: Seconds, or None for no limit.
 
         Raises:
-            EndOfStreamError: The fleet was closed, or this reader, and everything that came was read.
+            EndOfStreamError: The fleet or this reader was closed, and all results have been read.
             GraphError: No camera has an output of this name.
             StateError: The fleet's controller has failed, or this is a forked child of the program.
             ReadTimeoutError: Nothing arrived in time. The reader stays usable.
@@ -188,9 +188,9 @@ class FleetReader(ClosedByWith):
         """Takes results without unpickling them, for another process.
 
         Args:
-            most: Results.
-            wait: Seconds for the first one.
-            gather: Seconds for others after it.
+            most: Maximum number of results.
+            wait: Seconds to wait for the first one.
+            gather: Seconds to wait for others after the first.
 
         Returns:
             For each result: camera, epoch, seq, part, pts, utc, results missing before it, ordinal, pickle.
@@ -215,10 +215,10 @@ class FleetReader(ClosedByWith):
         return f"the fleet's controller has failed: {failure}"
 
     def poll(self) -> FleetSample | None:
-        """The next result, if one is here, or None. Never waits.
+        """Returns the next result, or None if there is none yet. Never blocks.
 
         Raises:
-            EndOfStreamError: The fleet was closed, or this reader, and everything that came was read.
+            EndOfStreamError: The fleet or this reader was closed, and all results have been read.
             GraphError: No camera has an output of this name.
             StateError: The fleet's controller has failed, or this is a forked child of the program.
         """
@@ -228,7 +228,7 @@ class FleetReader(ClosedByWith):
             return None
 
     def __iter__(self) -> Iterator[FleetSample]:
-        """All results, until the fleet is closed."""
+        """Iterates over all results until the fleet is closed."""
         return self
 
     def __next__(self) -> FleetSample:
@@ -239,15 +239,15 @@ class FleetReader(ClosedByWith):
             raise StopIteration from None
 
     def __aiter__(self) -> AsyncIterator[FleetSample]:
-        """All results as they arrive, until the fleet is closed. Cancelling loses none."""
+        """Iterates over results as they arrive, until the fleet is closed. Cancelling loses none."""
         return _AsTheyArrive(self, self._results)
 
     def batches(self, batch_size: int, *, max_wait: float = 0.2) -> Iterator[list[FleetSample]]:
-        """Results in lists, until the fleet is closed.
+        """Iterates over lists of results until the fleet is closed.
 
         Args:
-            batch_size: The most results of one list.
-            max_wait: Seconds from a list's first result until it is given, full or not.
+            batch_size: Maximum number of results per list.
+            max_wait: Maximum seconds to wait for a list to fill up after its first result.
 
         Raises:
             OptionError: An option is out of range.
@@ -271,20 +271,20 @@ class FleetReader(ClosedByWith):
             except EndOfStreamError:
                 return
             except BaseException:
-                self._back.extendleft(reversed(batch))  # the next call gives them
+                self._back.extendleft(reversed(batch))  # returned by the next call
                 raise
             finally:
                 self._gathering = None
             yield batch
 
     def close(self) -> None:
-        """Ends the reading and the outboxes. The outboxes of a named reader go on filling. Idempotent."""
+        """Closes the reader. Discards its results, unless it has a name and can be resumed. Idempotent."""
         self._check_process()
         if self._results.close():
             self._on_close(self._results)
 
     def __reduce__(self) -> Any:
-        """Refuses to be pickled: a reader belongs to its fleet's program."""
+        """Raises: a reader cannot be pickled, because it belongs to its fleet's program."""
         raise FreshframeError("a FleetReader cannot be pickled: it belongs to its fleet's program")
 
 
@@ -299,7 +299,7 @@ class _AsTheyArrive:
         return self
 
     async def __anext__(self) -> FleetSample:
-        """The next result. Nothing is awaited between taking and returning it, so no result is lost."""
+        """Returns the next result. Nothing is awaited after taking it, so cancelling loses none."""
         try:
             sample = self._reader.poll()
             return sample if sample is not None else await self._later()
@@ -313,7 +313,7 @@ class _AsTheyArrive:
         loop, news = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has been closed since
+            with contextlib.suppress(RuntimeError):  # the event loop was closed in the meantime
                 loop.call_soon_threadsafe(news.set)
 
         with self._results.notify(wake):

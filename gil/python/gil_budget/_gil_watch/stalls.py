@@ -1,4 +1,4 @@
-"""Stalls of the GIL."""
+"""GilStall: a period in which the GIL was not available to other threads."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -23,34 +23,34 @@ STRIPPED = (
 
 @dataclass(frozen=True, slots=True)
 class GilStall:
-    """A time in which other threads could not get the GIL.
+    """A period in which other threads could not get the GIL.
 
     Attributes:
-        duration: Seconds from the first sign of the stuck holder until another thread got the GIL, less
-            ``delayed``. The watch samples at intervals, so the true stall began up to one interval earlier.
+        duration: Seconds from the first sample in which a thread was stuck until another one got the GIL,
+            minus ``delayed``. The actual stall may have started up to one sampling interval earlier.
         started: time.monotonic() of its beginning.
         thread: Name of the thread that held the GIL for most of that time.
         thread_id: Its threading.get_ident().
         native_id: Its threading.get_native_id().
-        held: Seconds of the duration in which this thread held the GIL. Other threads held it for the rest.
-        delayed: Seconds in which this thread held the GIL and waited for a processor, because other threads
-            and programs had them all. They are not in ``duration``. 0 if the kernel does not count them.
-        computed: Seconds of the duration in which this thread had a processor. In the rest it waited in the
-            kernel, or the watch itself was late.
+        held: Seconds of ``duration`` in which this thread held the GIL. Other threads held it for the rest.
+        delayed: Seconds in which this thread held the GIL but waited for a CPU, because all were busy. Not
+            included in ``duration``. 0 if the kernel does not report them.
+        computed: Seconds of ``duration`` in which this thread was running on a CPU. For the rest it waited in
+            the kernel, or the watch itself was late.
         cause: "call": it was within one call of native code; "collector": the garbage collector ran,
             by itself or called by ``gc.collect()``; "bytecode": it ran Python code.
         native: ``library:symbol`` of the native function that Python had called, demangled, such as
             ``blur.so:blur(Image const&)``; for functions of the interpreter ``module:name``, such as
-            ``builtins:sorted``; for the collector ``gc:collection``, or ``gc:collect`` when code called it;
-            ``the interpreter`` for its other functions when it has no symbols; None for bytecode, and when no
-            sample was taken that is certainly of this call.
+            ``builtins:sorted``; for the collector ``gc:collection``, or ``gc:collect`` if called explicitly;
+            ``the interpreter`` for its other functions if it has no symbols; None for Python code, and if no
+            sample is certain to be of this call.
         native_stack: The native calls, innermost first.
         python: ``file:line:function`` that called it, or ran; None for a thread without Python frames.
         program: ``file:line:function`` of the nearest call outside of the standard library and of installed
-            packages, which is the program's own line, or None without one.
+            packages, usually the program's own code; None if there is none.
         python_stack: The Python calls, innermost first.
-        state: "cpu": it computed; "blocked": it waited in the kernel.
-        system_call: The system call in which it waited; None when it computed.
+        state: "cpu": it was running; "blocked": it waited in the kernel.
+        system_call: The system call in which it waited; None if it was running.
     """
 
     duration: float
@@ -78,7 +78,7 @@ class GilStall:
 
 
 def _thread_name(native_id: int, known: str) -> str:
-    """The thread's name; after its end the watch's record, since another thread may have its get_ident()."""
+    """Returns the thread's name; after its end, as the watch recorded it, since get_ident() may be reused."""
     names = {thread.native_id: thread.name for thread in threading.enumerate()}
     return names.get(native_id) or known or "unknown"
 
