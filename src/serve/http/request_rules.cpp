@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "core/ascii.hpp"
+#include "serve/http/routes.hpp"
 
 namespace freshframe::serve {
 namespace {

@@ -51,15 +51,16 @@ def test_a_crossing_says_who_where_and_when() -> None:
 def test_a_crossing_has_the_name_of_its_class() -> None:
     def cross(counter: Any, tracks: Any) -> ff.types.Crossing:
         last = [counter.update(each, pts=n / 10) for n, each in enumerate(tracks)][-1]
-        (crossing,) = (last["till"] if isinstance(counter, ff.ZoneCounter) else last).crossings
-        return crossing
+        crossings: tuple[ff.types.Crossing, ...]
+        crossings = (last["till"] if isinstance(counter, ff.ZoneCounter) else last).crossings
+        return crossings[0]
 
     for counter in (ff.LineCounter(*LINE), ff.ZoneCounter({"till": ZONE})):
         ways = [at((160, 30)), at((160, 150))]
         assert cross(counter, ways).class_name == "ball"
     car, odd, unnamed = (
         [dataclasses.replace(each, class_id=np.array([number]), names=names) for each in ways]
-        for number, names in ((1, ["ball", "car"]), (7, ["ball"]), (1, None))
+        for number, names in ((1, ("ball", "car")), (7, ("ball",)), (1, None))
     )
     assert cross(ff.LineCounter(*LINE), car).class_name == "car"
     assert cross(ff.LineCounter(*LINE), odd).class_name == "7"
