@@ -48,7 +48,9 @@ def text(value: Any) -> str:
 
 def presence_text(event: ff.types.PresenceEvent) -> str:
     end = None if event.ended_utc is None else round(event.ended_utc - event.began_utc, 2)
-    return f"{event.key} {event.reason} {end} {round(event.decided_utc - event.began_utc, 2)}"
+    # At the end of a file the last key is "gone" if its source's end comes first, or else "stop".
+    reason = "ended" if event.reason in ("gone", "stop") else event.reason
+    return f"{event.key} {reason} {end} {round(event.decided_utc - event.began_utc, 2)}"
 
 
 def one(node: Any, **options: Any) -> Callable[[ff.Pipeline, Any], Any]:
