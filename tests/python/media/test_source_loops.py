@@ -136,14 +136,13 @@ def test_an_exception_of_the_body_passes_unchanged_and_with_has_closed_the_sourc
 
 
 @pytest.mark.slow
-def test_without_with_a_kept_traceback_holds_the_source() -> None:
+def test_without_with_the_source_ends_when_no_traceback_holds_it() -> None:
     kept: list[BaseException] = []
     try:
         for _ in camera():
             raise ZeroDivisionError
     except ZeroDivisionError as error:
         kept.append(error)
-    assert running() == [CAMERA]
     kept.clear()
     gc.collect()
     nothing_runs()
