@@ -67,7 +67,8 @@ int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::stri
       is_first ? ask(input, io, url, flags, options) : open_segment(input, io, url, flags, *options);
   uses_tls_ = uses_tls_ || (result >= 0 && protocol_text(*io, "location").starts_with("https:"));
   if (result < 0) return result;
-  if (!opened_.empty()) tails_.watch(*io);
+  // FFmpeg aborts the process if the input of a persistent connection is not its own.
+  if (waits_ && !opened_.empty()) tails_.watch(*io);
   const int looked = look_at(input, io, url, asked);
   if (looked < 0) avio_closep(&io);
   return looked < 0 ? looked : result;
