@@ -3,12 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-from .._results.checked_columns import find_name
-from .._results.circles import Circles
-from .._results.detections import Detections
+from dataclasses import dataclass
 
 Point = tuple[float, float]
 
@@ -31,12 +26,4 @@ class Crossing:
     forward: bool
     point: Point
     pts: float
-    class_name: str | None = None
-
-
-def with_class_names(crossings: Sequence[Crossing], tracks: Circles | Detections) -> tuple[Crossing, ...]:
-    """Returns the crossings with the class names of ``tracks``. The engine's crossings have numbers only."""
-    names = tracks.names if isinstance(tracks, Detections) else None
-    if names is None:
-        return tuple(crossings)
-    return tuple(replace(each, class_name=find_name(names, each.class_id)) for each in crossings)
+    class_name: str | None

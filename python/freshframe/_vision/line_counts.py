@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .._check import attribute_hints
 from .._results.circles import Circles
 from .._results.detections import Detections
-from .crossing import Crossing, Point, with_class_names
+from .crossing import Crossing, Point
 
 _MEANT_OF_LINE = {
     "in_count": "crossings in each direction are forward and backward",
@@ -47,9 +47,6 @@ class LineCounts:
     by_class: Mapping[str, tuple[int, int]]
     crossings: tuple[Crossing, ...]
     tracks: Circles | Detections = field(repr=False, metadata=_UNRECORDED)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "crossings", with_class_names(self.crossings, self.tracks))
 
     if not TYPE_CHECKING:  # otherwise type checkers would not report misspelt attributes
         __getattr__ = attribute_hints(_MEANT_OF_LINE)

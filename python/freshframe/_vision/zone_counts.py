@@ -85,7 +85,7 @@ class ZoneCounts:
     loitered: tuple[int, ...]
     crossings: tuple[Crossing, ...]
     visits: tuple[Visit, ...]
-    visible: tuple[int, ...] = ()
+    visible: tuple[int, ...]
 
     if not TYPE_CHECKING:  # otherwise type checkers would not report misspelt attributes
         __getattr__ = attribute_hints(_MEANT_OF_ZONE)

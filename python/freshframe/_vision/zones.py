@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .._results.circles import Circles
 from .._results.detections import Detections
-from .crossing import with_class_names
 from .zone_counts import ZoneCounts
 
 
@@ -22,21 +21,6 @@ class Zones(Mapping[str, ZoneCounts]):
 
     _zones: Mapping[str, ZoneCounts]
     tracks: Circles | Detections
-
-    def __post_init__(self) -> None:
-        ids = self.tracks.tracker_id
-        seen = frozenset(() if ids is None else ids.tolist())
-        zones = {
-            name: replace(
-                zone,
-                crossings=with_class_names(zone.crossings, self.tracks),
-                visible=tuple(each for each in zone.inside if each in seen),
-            )
-            if zone.inside or zone.crossings  # replace() takes 5 us, and there may be 1000 zones
-            else zone
-            for name, zone in self._zones.items()
-        }
-        object.__setattr__(self, "_zones", zones)
 
     def __getitem__(self, name: str) -> ZoneCounts:
         """The counts of one zone."""

@@ -4,6 +4,7 @@
 
 #include "freshframe/error.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -45,12 +46,20 @@ Point read_point(nb::handle object) {
   return {x, y};
 }
 
-nb::tuple crossings_to_python(const std::vector<Crossing>& crossings) {
+nb::object class_name_to_python(const Tracks& tracks, int class_id) {
+  const auto* const boxes = std::get_if<Detections>(&tracks);
+  if (boxes == nullptr || !boxes->names) return nb::none();
+  return python_text(class_name(boxes->names, class_id));
+}
+
+nb::tuple crossings_to_python(const std::vector<Crossing>& crossings, const Tracks& tracks) {
   nb::list list;
   if (crossings.empty()) return nb::tuple(list);
   const auto type = python_class(kCrossing, "Crossing");
-  for (const auto& each : crossings)
-    list.append(type(each.id, each.class_id, each.forward, point_to_python(each.point), each.pts));
+  for (const auto& each : crossings) {
+    list.append(type(each.id, each.class_id, each.forward, point_to_python(each.point), each.pts,
+                     class_name_to_python(tracks, each.class_id)));
+  }
   return nb::tuple(list);
 }
 
@@ -114,15 +123,26 @@ Tracks read_tracks(gil::Held& held, nb::handle object, ReadValue read_value) {
   throw OptionTypeError("the tracks of counts must be Circles or Detections");
 }
 
-nb::object zone_to_python(const ZoneCounts& counts) {
+std::vector<std::int64_t> sort_ids(const Tracks& tracks) {
+  auto ids = std::visit([](const auto& each) { return each.ids; }, tracks);
+  std::ranges::sort(ids);
+  return ids;
+}
+
+/// `ids`: the sorted ids of the tracks.
+nb::object zone_to_python(const ZoneCounts& counts, const Tracks& tracks,
+                          const std::vector<std::int64_t>& ids) {
   nb::list corners;
   for (const auto& corner : counts.corners) corners.append(point_to_python(corner));
   nb::dict dwell;
   for (const auto& [id, seconds] : counts.dwell) dwell[nb::int_(id)] = seconds;
+  auto visible = counts.inside;
+  std::erase_if(visible, [&](std::int64_t id) { return !std::ranges::binary_search(ids, id); });
   return python_class(kZoneCounts, "ZoneCounts")(
       nb::tuple(corners), numbers_to_python(counts.inside), dwell, counts.entered, counts.left,
       counts.appeared, counts.lost, numbers_to_python(counts.loitering), numbers_to_python(counts.loitered),
-      crossings_to_python(counts.crossings), visits_to_python(counts.visits));
+      crossings_to_python(counts.crossings, tracks), visits_to_python(counts.visits),
+      numbers_to_python(visible));
 }
 
 ZoneCounts read_zone(nb::handle object) {
@@ -158,12 +178,14 @@ nb::object counts_to_python(gil::Held& held, const LineCounts& counts) {
   }
   return python_class(kLineCounts, "LineCounts")(
       point_to_python(counts.start), point_to_python(counts.end), counts.forward, counts.backward, by_class,
-      crossings_to_python(counts.crossings), tracks_to_python(held, counts.tracks));
+      crossings_to_python(counts.crossings, counts.tracks), tracks_to_python(held, counts.tracks));
 }
 
 nb::object counts_to_python(gil::Held& held, const Zones& counts) {
   nb::dict zones;
-  for (const auto& [name, zone] : counts.zones) zones[python_text(name)] = zone_to_python(zone);
+  const auto ids = sort_ids(counts.tracks);
+  for (const auto& [name, zone] : counts.zones)
+    zones[python_text(name)] = zone_to_python(zone, counts.tracks, ids);
   return python_class(kZones, "Zones")(zones, tracks_to_python(held, counts.tracks));
 }
 
