@@ -213,10 +213,11 @@ void HttpConnection::become_stream(const Routed& routed) {
     return send(plain(503, "too many streams of pictures; close some, or ask for single pictures (.jpg)"),
                 false);
   }
-  if (is_head()) return send({.type = kStreamType, .headers = routed.reply.headers, .sized = false}, false);
+  Reply reply{.type = kStreamType, .headers = routed.reply.headers, .sized = false};
+  if (is_head()) return send(std::move(reply), false);
   const auto port = host_.hub().find(routed.port).value_or(0);  // exists: route() checked it
   std::make_shared<PictureStream>(host_, std::move(socket_), port, routed.wishes)
-      ->start(format_stream_head(routed.reply));
+      ->start(format_head(reply, false));
 }
 
 void HttpConnection::wait_for_picture(Routed routed) {

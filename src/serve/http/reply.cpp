@@ -4,9 +4,11 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <string_view>
 #include <utility>
 
+#include "core/utc_parts.hpp"
 #include <boost/beast/http/status.hpp>
 
 namespace freshframe::serve {
@@ -28,32 +30,28 @@ constexpr std::string_view kFramedProtection =
     "Referrer-Policy: no-referrer\r\n";
 constexpr std::string_view kOnlyOurPages = "Cross-Origin-Resource-Policy: same-origin\r\n";
 
-}  // namespace
-
-Reply plain(unsigned status, std::string text) {
-  text += '\n';
-  return {.status = status, .body = std::move(text)};
-}
-
+/// The Date header with its CRLF (RFC 9110, 6.6.1).
 std::string date_header() {
   constexpr std::array<std::string_view, 7> kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
   constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  const auto day = std::chrono::floor<std::chrono::days>(now);
-  const std::chrono::year_month_day date{day};
-  const std::chrono::hh_mm_ss time{now - day};
-  const auto two = [](auto number) {
-    const auto text = std::to_string(number);
-    return text.size() < 2 ? "0" + text : text;
-  };
+  const auto parts = core::utc_parts(now.time_since_epoch().count());
+  const auto two = [](int number) { return (number < 10 ? "0" : "") + std::to_string(number); };
   std::string text = "Date: ";
-  text.append(kDays.at(std::chrono::weekday(day).c_encoding())).append(", ");
-  text.append(two(static_cast<unsigned>(date.day()))).append(" ");
-  text.append(kMonths.at(static_cast<unsigned>(date.month()) - 1)).append(" ");
-  text.append(std::to_string(static_cast<int>(date.year()))).append(" ").append(two(time.hours().count()));
-  text.append(":").append(two(time.minutes().count())).append(":").append(two(time.seconds().count()));
+  text.append(kDays.at(static_cast<std::size_t>(parts.tm_wday))).append(", ");
+  text.append(two(parts.tm_mday)).append(" ");
+  text.append(kMonths.at(static_cast<std::size_t>(parts.tm_mon))).append(" ");
+  text.append(std::to_string(parts.tm_year + 1900)).append(" ").append(two(parts.tm_hour));
+  text.append(":").append(two(parts.tm_min)).append(":").append(two(parts.tm_sec));
   return text.append(" GMT\r\n");
+}
+
+}  // namespace
+
+Reply plain(unsigned status, std::string text) {
+  text += '\n';
+  return {.status = status, .body = std::move(text)};
 }
 
 std::string format_head(const Reply& reply, bool keep_alive) {
@@ -74,16 +72,6 @@ std::string format_head(const Reply& reply, bool keep_alive) {
   head += reply.headers;
   head += "\r\n";
   return head;
-}
-
-std::string format_stream_head(const Reply& reply) {
-  std::string head = "HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: no-store\r\nContent-Type: ";
-  return head.append(kStreamType)
-      .append("\r\n")
-      .append(kProtection)
-      .append(date_header())
-      .append(reply.headers)
-      .append("\r\n");
 }
 
 }  // namespace freshframe::serve

@@ -21,13 +21,9 @@ struct Reply {
   std::shared_ptr<const void> keep = {};                // owns `fixed` and `type` if they are not static
 };
 
-/// The head of an MJPEG stream, which has no Content-Length.
-[[nodiscard]] std::string format_stream_head(const Reply& reply);
 /// The status line, all headers and the empty line. Every response has the same security headers.
 [[nodiscard]] std::string format_head(const Reply& reply, bool keep_alive);
 /// A plain-text response.
 [[nodiscard]] Reply plain(unsigned status, std::string text);
-/// The Date header with its CRLF (RFC 9110, 6.6.1).
-[[nodiscard]] std::string date_header();
 
 }  // namespace freshframe::serve
