@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 
 namespace freshframe::platform {
 
@@ -14,5 +15,9 @@ void secret_bytes(std::span<std::byte> bytes);
 /// Fills `bytes` from the system's generator without waiting. Returns false if the generator is not seeded
 /// yet or missing; some of `bytes` are then unchanged.
 [[nodiscard]] bool random_bytes(std::span<std::byte> bytes) noexcept;
+
+/// Returns two lowercase hex digits for each of `bytes` bytes of random_bytes(). Where that fails, digits are
+/// 0, so this is not suitable for secrets.
+[[nodiscard]] std::string random_hex(std::size_t bytes);
 
 }  // namespace freshframe::platform

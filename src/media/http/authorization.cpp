@@ -14,7 +14,6 @@
 
 #include "core/ascii.hpp"
 #include "media/ffmpeg/base64.hpp"
-#include "platform/random.hpp"
 
 extern "C" {
 #include <libavutil/md5.h>
@@ -270,14 +269,6 @@ std::string in_quotes(std::string_view text) {
 
 Authorization::Authorization(std::optional<Credentials> credentials, std::string client_nonce)
     : credentials_(std::move(credentials)), client_nonce_(std::move(client_nonce)) {}
-
-std::string Authorization::random_text() {
-  std::array<std::uint8_t, 8> bytes{};
-  // The nonce is zero if the machine has no entropy at boot. It only protects against chosen-plaintext
-  // attacks.
-  static_cast<void>(platform::random_bytes(std::as_writable_bytes(std::span(bytes))));
-  return hex(bytes);
-}
 
 bool Authorization::accept_challenges(const std::vector<Challenge>& challenges) {
   const auto* best = strongest(challenges);

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "platform/random.hpp"
+
 namespace freshframe::media {
 
 // Parses the WWW-Authenticate header (RFC 7235, 7616, 7617).
@@ -55,8 +57,10 @@ struct Credentials {
 /// account after a few wrong passwords. Not thread-safe.
 class Authorization {
  public:
-  /// `client_nonce`: of Digest; random by default.
-  explicit Authorization(std::optional<Credentials> credentials, std::string client_nonce = random_text());
+  /// `client_nonce`: of Digest; random by default, but zero if the machine has no entropy at boot. It only
+  /// protects against chosen-plaintext attacks.
+  explicit Authorization(std::optional<Credentials> credentials,
+                         std::string client_nonce = platform::random_hex(8));
 
   /// Processes the challenges of a 401 response. Returns false if a retry would fail as well: there are no
   /// credentials, no challenge is supported, or the credentials are wrong.
@@ -70,8 +74,6 @@ class Authorization {
   void change_nonce(std::string nonce);
   /// Returns the value of the Authorization header, or an empty string if the server has not asked for one.
   [[nodiscard]] std::string header(std::string_view method, std::string_view uri);
-
-  [[nodiscard]] static std::string random_text();
 
  private:
   static constexpr int kMostAttempts = 2;

@@ -3,7 +3,9 @@
 #include "platform/random.hpp"
 
 #include <cerrno>
+#include <string_view>
 #include <system_error>
+#include <vector>
 
 #include <sys/random.h>
 
@@ -30,6 +32,18 @@ void secret_bytes(std::span<std::byte> bytes) {
 
 bool random_bytes(std::span<std::byte> bytes) noexcept {
   return fill(bytes, GRND_NONBLOCK) == 0;
+}
+
+std::string random_hex(std::size_t bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::vector<std::byte> random(bytes);
+  static_cast<void>(random_bytes(random));
+  std::string digits;
+  for (const auto byte : random) {
+    digits += kDigits[std::to_integer<unsigned>(byte) >> 4U];
+    digits += kDigits[std::to_integer<unsigned>(byte) & 15U];
+  }
+  return digits;
 }
 
 }  // namespace freshframe::platform

@@ -5,9 +5,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
-#include <span>
 
 #include "platform/file.hpp"
 #include "platform/linux/whole_transfer.hpp"
@@ -53,18 +51,6 @@ int follow_links(std::string& path, bool& is_in_process) {
     path = to.starts_with('/') ? to : folder_of(path) + "/" + to;
   }
   return ELOOP;
-}
-
-std::string random_letters() {
-  std::array<std::byte, 6> bytes{};
-  static_cast<void>(random_bytes(bytes));  // if the name is taken, the caller tries again
-  std::string letters;
-  for (const auto byte : bytes) {
-    constexpr std::string_view kHex = "0123456789abcdef";
-    letters += kHex[std::to_integer<unsigned>(byte) >> 4U];
-    letters += kHex[std::to_integer<unsigned>(byte) & 15U];
-  }
-  return letters;
 }
 
 /// A new file, unnamed or, if the file system does not support that, with a hidden name.
@@ -129,7 +115,7 @@ class NewFile {
   template <class Make>
   int try_names(const Make& make) {
     do {
-      auto part = folder_ + "/" + make_part_name(name_, random_letters());
+      auto part = folder_ + "/" + make_part_name(name_, random_hex(6));
       if (make(part)) {
         part_ = std::move(part);
         return 0;

@@ -58,6 +58,10 @@ TEST(Random, BytesDifferEachTime) {
   EXPECT_TRUE(platform::random_bytes(one));  // tests begin long after the machine
   EXPECT_NE(one, two);
   EXPECT_TRUE(platform::random_bytes({}));
+  const auto digits = platform::random_hex(32);
+  EXPECT_EQ(digits.size(), 64U);
+  EXPECT_EQ(digits.find_first_not_of("0123456789abcdef"), std::string::npos);
+  EXPECT_NE(digits, platform::random_hex(32));
 }
 
 TEST(Library, IsFoundOnceItIsLoaded) {

@@ -5,10 +5,8 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <span>
-#include <string_view>
 #include <system_error>
 
 #include "platform/random.hpp"
@@ -30,17 +28,6 @@ std::span<std::uint8_t> bytes_of(Records& records) {
   return {reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()};
 }
 
-std::string random_word() {
-  std::array<std::byte, 8> bytes{};
-  static_cast<void>(platform::random_bytes(bytes));
-  std::string word;
-  for (const auto byte : bytes) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    word += kDigits[std::to_integer<std::size_t>(byte) % kDigits.size()];
-  }
-  return word;
-}
-
 }  // namespace
 
 void IndexRecords::add(const Record& record) {
@@ -53,7 +40,7 @@ void IndexRecords::add(const Record& record) {
 
 void IndexRecords::make_file() {
   const std::filesystem::path recording(path_);
-  const auto name = "." + recording.filename().string() + "." + random_word() + ".index";
+  const auto name = "." + recording.filename().string() + "." + platform::random_hex(4) + ".index";
   const auto path = recording.parent_path() / name;
   int error = 0;
   file_ = platform::File::create(path.string(), error);

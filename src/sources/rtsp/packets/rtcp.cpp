@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <span>
 
-#include "media/http/authorization.hpp"
 #include "platform/random.hpp"
 
 namespace freshframe::media::rtsp {
@@ -64,7 +63,7 @@ ControlReport parse_rtcp(Bytes bytes) {
 }
 
 Reception::Reception(int clock)
-    : clock_(clock), own_source_(random_number()), name_("freshframe-" + Authorization::random_text()) {}
+    : clock_(clock), own_source_(random_number()), name_("freshframe-" + platform::random_hex(8)) {}
 
 void Reception::note_packet(std::uint32_t timestamp, TimePoint arrived) {
   constexpr double kWeight = 1.0 / 16;  // RFC 3550, appendix A.8
