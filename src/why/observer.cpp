@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "why/observer.hpp"
 
-#include "freshframe/error.hpp"
 #include "freshframe/why.hpp"
 
 #include <algorithm>
@@ -36,12 +35,9 @@ std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {
 }
 
 std::optional<double> find_waited(const PipelineCore& core, int node) {
-  for (const auto& runner : core.runners()) {
-    if (runner->index() != node) continue;
-    const auto times = platform::thread_times(runner->life().thread_id());
-    return times ? std::optional(times->waited) : std::nullopt;
-  }
-  return std::nullopt;
+  const auto runner = core.runner(node);
+  const auto times = runner ? platform::thread_times(runner->life().thread_id()) : std::nullopt;
+  return times ? std::optional(times->waited) : std::nullopt;
 }
 
 // Counters alone prove these, so they need no windows, and remain valid after the end.

@@ -387,8 +387,7 @@ std::string States::describe_waits(int node, const std::string& name) const {
   const double span = duration<double>(last.at - first.at).count();
   const double share = span > 0 ? (last.seconds - first.seconds) / span : 0;
   if (share < kBusyShare) return {};
-  return " The machine is busy: " + name + " waited for a processor " + percent_text(std::min(share, 1.0)) +
-         " of the time.";
+  return " The machine is busy: " + name + " waited for a processor " + percent_text(share) + " of the time.";
 }
 
 void States::follow_movement(const GraphState& seen, Time now) {
