@@ -103,6 +103,7 @@ inline constexpr std::string_view kTypeName<Detections> = "Detections";
 struct PictureSize {
   int width = 0;
   int height = 0;
+  bool operator==(const PictureSize&) const = default;
 };
 
 /// A point in pixels, in the same coordinates as the tracks: those of Circle or those of Detection.

@@ -34,17 +34,20 @@ class FrameSizes {
     std::string_view advice;  // such as "give it relative=True"
   };
 
-  /// Logs a warning once for each new size of a source's frames. A size of 0 is unknown and ignored.
-  void see(const Owner& owner, PictureSize size, int source) {
-    if (size.width <= 0 || size.height <= 0) return;
+  /// Logs a warning once for each new size of a source's frames. A size of 0 is unknown and ignored. Returns
+  /// true for the first size of a source.
+  bool see(const Owner& owner, PictureSize size, int source) {
+    if (size.width <= 0 || size.height <= 0) return false;
     const std::pair now{size.width, size.height};
-    const auto first = sources_.try_emplace(source, now).first->second;
-    if (now == first || warned_.size() == kMostWarnings || !warned_.insert(now).second) return;
+    const auto [entry, is_first] = sources_.try_emplace(source, now);
+    const auto first = entry->second;
+    if (now == first || warned_.size() == kMostWarnings || !warned_.insert(now).second) return is_first;
     std::ostringstream text;
     text << "'" << owner.node << "': " << owner.what << " is in pixels of frames of " << first.first << "x"
          << first.second << ", but a source has frames of " << now.first << "x" << now.second
          << " now, where these pixels are another place: " << owner.advice;
     log(LogLevel::Warning, text.str());
+    return false;
   }
   void forget(int source) { sources_.erase(source); }
 

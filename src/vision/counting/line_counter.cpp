@@ -97,7 +97,7 @@ struct LineCounter::Impl {
   Counted& get_source(int source, PictureSize size) {
     auto& counted = sources[source];
     auto& [things, counts, known, line, is_moved] = counted;
-    const bool is_other_size = options.relative && (size.width != known.width || size.height != known.height);
+    const bool is_other_size = options.relative && size != known;
     if (!line || is_moved || is_other_size) {
       const auto pixels = options.relative ? vision::scaled("LineCounter", ends, size)
                                            : std::vector<Point>(ends.begin(), ends.end());

@@ -53,15 +53,12 @@ std::vector<Point> scaled(const char* who, std::span<const Point> shares, Pictur
 }
 
 void Placement::forget(int source) {
-  seen_.erase(source);
   sizes_.forget(source);
 }
 
 void Placement::see(const FrameSizes::Owner& owner, std::span<const Point> points, PictureSize size,
                     int source) {
-  if (size.width <= 0 || size.height <= 0) return;
-  sizes_.see(owner, size, source);
-  if (!seen_.insert(source).second) return;
+  if (!sizes_.see(owner, size, source)) return;
   const auto [left, right] = std::ranges::minmax(points, {}, &Point::x);
   const auto [top, bottom] = std::ranges::minmax(points, {}, &Point::y);
   const auto width = static_cast<float>(size.width);

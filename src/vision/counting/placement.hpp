@@ -5,7 +5,6 @@
 #include "freshframe/frame.hpp"
 #include "freshframe/results.hpp"
 
-#include <set>
 #include <span>
 #include <vector>
 
@@ -33,7 +32,6 @@ class Placement {
   void forget(int source);
 
  private:
-  std::set<int> seen_;  // sources
   FrameSizes sizes_;
 };
 

@@ -212,8 +212,7 @@ class Zone {
 
   OfSource& get_source(int source, PictureSize size) {
     auto& counted = sources_[source];
-    const bool other_size =
-        options_.relative && (size.width != counted.size.width || size.height != counted.size.height);
+    const bool other_size = options_.relative && size != counted.size;
     if (counted.area && !other_size && !counted.is_moved) return counted;
     const bool is_first = !counted.area;
     auto corners = corners_in(size);

@@ -29,7 +29,7 @@ Trails::Source* Trails::at(int source, double pts) {
 
 void Trails::resize(int source, PictureSize size) {
   Source& own = sources_[source];
-  if (own.size.width != size.width || own.size.height != size.height) own.trails.clear();
+  if (own.size != size) own.trails.clear();
   own.size = size;
 }
 

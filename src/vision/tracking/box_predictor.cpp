@@ -64,8 +64,7 @@ struct BoxPredictor::Impl {
 
   // Returns false if the frame has another size, because the tracks' coordinates would not fit.
   [[nodiscard]] static bool is_of_size(const Newest& newest, const Frame& frame) {
-    return newest.size.width <= 0 ||
-           (newest.size.width == frame.width() && newest.size.height == frame.height());
+    return newest.size.width <= 0 || newest.size == PictureSize{frame.width(), frame.height()};
   }
 
   [[nodiscard]] Detections predict_boxes(const Newest& newest, double pts) const {
