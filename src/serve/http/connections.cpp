@@ -3,6 +3,18 @@
 #include "serve/http/connections.hpp"
 
 namespace freshframe::serve {
+namespace {
+
+/// `call` may remove any member.
+template <class Members, class Call>
+void for_each_member(const Members& members, const Call& call) {
+  const std::vector present(members.begin(), members.end());
+  for (auto* member : present) {
+    if (members.contains(member)) call(*member);
+  }
+}
+
+}  // namespace
 
 void Connections::leave(Connection& connection) {
   all_.erase(&connection);
@@ -24,13 +36,8 @@ bool Connections::make_known(Connection& connection) {
   return true;
 }
 
-// check() and similar calls below may remove any connection while these loops run.
-
 void Connections::tell(const std::shared_ptr<const std::string>& state) {
-  const std::vector<StateViewer*> viewers(viewers_.begin(), viewers_.end());
-  for (auto* viewer : viewers) {
-    if (viewers_.contains(viewer)) viewer->tell(state);
-  }
+  for_each_member(viewers_, [&](StateViewer& viewer) { viewer.tell(state); });
 }
 
 void Connections::count_views(std::vector<ViewInfo>& views) const {
@@ -38,17 +45,11 @@ void Connections::count_views(std::vector<ViewInfo>& views) const {
 }
 
 void Connections::check(Connection::Time now) {
-  const std::vector<Connection*> connections(all_.begin(), all_.end());
-  for (auto* connection : connections) {
-    if (all_.contains(connection)) connection->check(now);
-  }
+  for_each_member(all_, [&](Connection& connection) { connection.check(now); });
 }
 
 void Connections::cut_all() {
-  const std::vector<Connection*> connections(all_.begin(), all_.end());
-  for (auto* connection : connections) {
-    if (all_.contains(connection)) connection->cut();
-  }
+  for_each_member(all_, [](Connection& connection) { connection.cut(); });
 }
 
 }  // namespace freshframe::serve
