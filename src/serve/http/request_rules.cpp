@@ -4,15 +4,14 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstddef>
 
 #include "core/ascii.hpp"
-#include "serve/http/routes.hpp"
 
 namespace freshframe::serve {
 namespace {
 
+constexpr std::size_t kMaxTarget = 2048;  // bytes of path and query
 constexpr std::string_view kAllow = "Allow: GET, HEAD, OPTIONS\r\n";
 
 Reply refuse_method(std::string_view method) {
@@ -79,7 +78,6 @@ std::optional<Reply> apply_rules(RequestHead& head, const RequestFacts& facts) {
   if (!head.target.starts_with('/') && !take_absolute_form(head))
     return plain(400, "the address must begin with /, or with http:// and a host");
   if (head.method == "OPTIONS") return Reply{.status = 204, .headers = std::string(kAllow)};
-  head.method = "GET";
   // Old clients may omit Host. Browsers never do, so this does not weaken the protection against DNS rebinding.
   if (facts.hosts == 0 && head.host.empty()) head.host = facts.own_host;
   return std::nullopt;

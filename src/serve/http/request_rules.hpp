@@ -22,7 +22,7 @@ struct RequestFacts {
 };
 
 /// Returns the response to OPTIONS and to requests that HTTP or this server does not allow. Otherwise returns
-/// nullopt and normalizes `head`: its target begins with '/', its method is GET and its Host is set.
+/// nullopt and normalizes `head`: its target begins with '/' and its Host is set.
 [[nodiscard]] std::optional<Reply> apply_rules(RequestHead& head, const RequestFacts& facts);
 
 }  // namespace freshframe::serve

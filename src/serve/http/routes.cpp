@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/routes.hpp"
 
-#include "freshframe/error.hpp"
-
 #include <algorithm>
 #include <array>
 #include <charconv>

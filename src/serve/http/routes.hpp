@@ -4,13 +4,11 @@
 
 #include "freshframe/serve.hpp"
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "serve/http/gate.hpp"
 #include "serve/http/look_question.hpp"
@@ -18,8 +16,6 @@
 #include "serve/state/sampler.hpp"
 
 namespace freshframe::serve {
-
-inline constexpr std::size_t kMaxTarget = 2048;  // bytes of path and query
 
 /// The state that handlers read.
 class StateSource {
