@@ -85,12 +85,9 @@ void Emitter::pass_on(Outcome outcome) {
     runner_.outlet().send(std::move(samples.front()));
     samples.erase(samples.begin());
   }
-  if (samples.empty() && (!leaving.gone || is_idle())) {
-    send(leaving);
-    done();
-    return;
-  }
-  if (!thread_.joinable() && !begin_thread()) {  // the queue is empty then, so waiting here keeps the order
+  const bool is_ready = samples.empty() && (!leaving.gone || is_idle());
+  // Without a thread the queue is empty, so waiting here keeps the order.
+  if (is_ready || (!thread_.joinable() && !begin_thread())) {
     send(leaving);
     done();
     return;
