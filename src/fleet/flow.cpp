@@ -7,14 +7,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include <time.h>
+#include "platform/machine.hpp"
 
 namespace freshframe::fleet {
 
 BootTime boot_now() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+  return platform::time_since_boot();
 }
 
 namespace {

@@ -34,7 +34,7 @@ struct flock make_lock(short type) noexcept {
 
 [[nodiscard]] bool is_number_of(FileNumber file, FileId id) noexcept {
   struct stat status{};
-  return ::fstat(file, &status) == 0 && FileId{.device = status.st_dev, .number = status.st_ino} == id;
+  return ::fstat(file, &status) == 0 && make_id(status) == id;
 }
 
 }  // namespace

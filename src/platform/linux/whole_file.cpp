@@ -85,13 +85,11 @@ class NewFile {
     struct stat before{};
     struct stat now{};
     if (::fstat(old.number(), &before) != 0 || ::fstat(number_, &now) != 0) return errno;
-    const auto owner = before.st_uid == now.st_uid ? static_cast<uid_t>(-1) : before.st_uid;
-    const auto group = before.st_gid == now.st_gid ? static_cast<gid_t>(-1) : before.st_gid;
     // Only root may change the owner, and other users may only choose among their own groups.
-    if (owner != static_cast<uid_t>(-1))
-      static_cast<void>(::fchown(number_, owner, static_cast<gid_t>(-1)) == 0);
-    if (group != static_cast<gid_t>(-1))
-      static_cast<void>(::fchown(number_, static_cast<uid_t>(-1), group) == 0);
+    if (before.st_uid != now.st_uid)
+      static_cast<void>(::fchown(number_, before.st_uid, static_cast<gid_t>(-1)) == 0);
+    if (before.st_gid != now.st_gid)
+      static_cast<void>(::fchown(number_, static_cast<uid_t>(-1), before.st_gid) == 0);
     return ::fchmod(number_, before.st_mode & kModeBits) != 0 ? errno : 0;
   }
 
