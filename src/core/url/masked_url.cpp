@@ -250,7 +250,6 @@ Range stream_key_in(std::string_view text, std::size_t at, std::size_t end) {
 /// Returns the URL's query if it contains a '/', because the key may be there
 /// ("rtmp://host/app?vhost=a/KEY").
 Range query_with_key(std::string_view text, std::size_t at, std::size_t end) {
-  if (!is_rtmp(text.substr(0, at))) return {};
   const auto url = text.substr(0, end);
   const auto mark = url.find_first_of("?#", parse_authority(url, at + 3).end);
   return mark == kNone || url.find('/', mark) == kNone ? Range{} : Range{mark + 1, end};
