@@ -24,6 +24,7 @@ void bind_frame_device(nanobind::module_& module, nanobind::class_<Frame>& frame
 
 // ---- engine: its class, to which other parts add methods
 [[nodiscard]] nanobind::class_<Engine> bind_engine(nanobind::module_& module);
+void bind_arrivals(nanobind::module_& module);
 void bind_node_handle(nanobind::module_& module);
 void bind_options(nanobind::module_& module);
 void bind_stats(nanobind::module_& module, nanobind::class_<Engine>& engine);

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "bindings/border/classes.hpp"
+#include "bindings/border/path_name.hpp"
 #include "bindings/border/text.hpp"
 #include "core/utf8.hpp"
 
@@ -61,7 +62,7 @@ void raise_source_error(PyObject* type, const SourceError& error) {
 
 // Chooses the class as Python's own file functions do; it is also a FreshframeError.
 void raise_os_error(const std::filesystem::filesystem_error& error) {
-  const auto path = nb::steal(PyUnicode_DecodeFSDefault(error.path1().c_str()));
+  const auto path = python_path(error.path1().c_str());
   raise(nb::module_::import_("freshframe._errors").attr("file_error")(error.code().value(), path));
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "bindings/engine/engine.hpp"
+#include "bindings/parts.hpp"
 
 #include <nanobind/stl/optional.h>
 
@@ -42,8 +43,6 @@ class NodeArrivals {
 };
 
 }  // namespace
-
-void bind_arrivals(nb::module_& module);  // called by bind_engine()
 
 void bind_arrivals(nb::module_& module) {
   nb::class_<NodeArrivals>(module, "NodeArrivals", nb::is_final(),

@@ -558,8 +558,6 @@ void bind_failures(nb::class_<Engine>& engine) {
 
 }  // namespace
 
-void bind_arrivals(nb::module_& module);  // in arrivals.cpp
-
 nb::class_<Engine> bind_engine(nb::module_& module) {
   static const PyType_Slot slots[] = {
       {Py_tp_methods, engine_methods()},

@@ -12,6 +12,7 @@
 
 #include "bindings/border/attribute_hint.hpp"
 #include "bindings/border/errors.hpp"
+#include "bindings/border/path_name.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/border/text.hpp"
 #include "bindings/parts.hpp"
@@ -193,8 +194,7 @@ std::string_view get_utc_from(const PythonSample& self) {
 
 nb::object make_path(const PythonSample& self) {
   const auto& path = self.sample().stamp.path;
-  if (!path) return nb::none();
-  return nb::steal(PyUnicode_DecodeFSDefaultAndSize(path->data(), static_cast<Py_ssize_t>(path->size())));
+  return path ? python_path(*path) : nb::none();
 }
 
 [[noreturn]] nb::tuple refuse_sample_pickle(const PythonSample& /*self*/) {
