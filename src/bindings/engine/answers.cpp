@@ -5,7 +5,6 @@
 #include "freshframe/why.hpp"
 
 #include <cstdint>
-#include <new>
 #include <optional>
 #include <string>
 #include <string_view>

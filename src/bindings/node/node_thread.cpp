@@ -5,7 +5,6 @@
 #include <exception>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "bindings/border/raw_call.hpp"
 #include "bindings/border/text.hpp"

@@ -8,7 +8,6 @@
 #include "freshframe/node.hpp"
 #include "freshframe/packet.hpp"
 
-#include <cmath>
 #include <exception>
 #include <filesystem>
 #include <map>

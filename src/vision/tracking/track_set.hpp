@@ -10,7 +10,6 @@
 #include "freshframe/vision.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>

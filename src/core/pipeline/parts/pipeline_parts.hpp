@@ -6,7 +6,6 @@
 
 #include <exception>
 #include <memory>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
