@@ -28,8 +28,8 @@ struct OpenedFile {
 class WriteClaim {
  public:
   enum class Purpose : std::uint8_t {
-    Write,   // nobody else writes the file, and no source of this process reads it
-    Delete,  // nobody writes the file or can start to
+    Write,   // requires that the file has no other writer, and that no source of this process reads it
+    Delete,  // requires that the file has no writer, and prevents new ones
   };
 
   /// Returns nullopt and sets `why`, such as "another process is writing the file", if the file is in use.
@@ -60,7 +60,8 @@ class WriteClaim {
 /// Returns who writes the file, worded as in WriteClaim::try_claim(), or nullptr.
 [[nodiscard]] const char* find_writer(const OpenedFile& file);
 
-/// Tells recorders that a source of this process reads a file. Several sources may read it. Thread-safe.
+/// Marks a file that a source of this process reads, so that recorders do not overwrite it. Several sources
+/// may read the same file. Thread-safe.
 class ReadClaim {
  public:
   explicit ReadClaim(platform::FileId file);

@@ -9,7 +9,7 @@ struct AVIOContext;
 
 namespace freshframe::media {
 
-/// Throws SourceError with `url` for options that no protocol, container or decoder of this FFmpeg knows.
+/// Throws SourceError with `url` for options that no protocol, container or decoder of this FFmpeg has.
 /// Options that exist but are not used by this stream are rejected later, when it is open.
 void check_known(const std::map<std::string, std::string>& options, const std::string& url);
 

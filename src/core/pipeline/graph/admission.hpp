@@ -12,13 +12,13 @@
 
 namespace freshframe::core {
 
-/// Reads a graph and rejects what it does not allow. Each check throws GraphError, StateError or OptionError
-/// with what was expected, what was found, and how to fix it.
+/// Checks a graph, or what is about to be added to it. Each check throws GraphError, StateError or OptionError.
+/// The message states the requirement, the actual value and the fix.
 class Admission {
  public:
   explicit Admission(const Graph& graph) : graph_(graph) {}
 
-  /// Tells a node that takes several types which one its parents send, or that this is unknown.
+  /// Calls the node's set_input() with the first known output type of its parents, or with null.
   void choose_input(NodeBase& node, std::span<const AnyPort> parents) const;
   /// Checks a node that is about to be added.
   void check_node(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options) const;
