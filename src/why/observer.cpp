@@ -74,12 +74,13 @@ Observer::~Observer() {
 
 void Observer::note(const GraphState& seen, Time now) {
   findings_.follow(seen, now);
-  looked_ = now;
   if (seen.phase != LifePhase::Running) {
     since_.reset();
-  } else if (!since_) {
-    since_ = now;
+    looked_.reset();
+    return;
   }
+  if (!since_) since_ = now;
+  looked_ = now;
 }
 
 void Observer::follow(const GraphState& seen, GilFindings gil) {

@@ -57,7 +57,7 @@ class Observer {
   std::optional<double> away_limit_;  // seconds
   Findings findings_;
   std::optional<Time> since_;   // start of the watch; nullopt: the pipeline is not running
-  std::optional<Time> looked_;  // the latest check
+  std::optional<Time> looked_;  // the latest check of the running pipeline
   bool stopping_ = false;
   bool running_ = false;  // the thread is running
   std::thread thread_;
