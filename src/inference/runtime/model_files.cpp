@@ -72,7 +72,7 @@ void ModelFiles::add_weights() {
   const auto folder = fs::path(path_).parent_path();
   for (const auto& name : list_weights(path_)) {
     auto path = (folder / name).string();
-    auto version = find_version(path);
+    const auto version = find_version(path);
     files_.push_back({std::move(path), version});
   }
 }

@@ -183,7 +183,7 @@ std::string unknown_digest(const std::vector<std::string_view>& headers) {
 
 std::string unanswerable(const std::vector<std::string_view>& headers) {
   if (!parse_challenges(headers).empty()) return {};
-  if (auto algorithm = unknown_digest(headers); !algorithm.empty())
+  if (const auto algorithm = unknown_digest(headers); !algorithm.empty())
     return "Digest with the algorithm '" + algorithm + "'";
   std::vector<Raw> raw;
   for (const auto header : headers) split(header, raw);

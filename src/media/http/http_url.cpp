@@ -15,7 +15,7 @@ constexpr std::string_view kAfterScheme = "://";
 
 std::optional<Credentials> credentials_in(std::string_view user) {
   const auto colon = user.find(':');
-  auto password = colon == std::string_view::npos ? std::string_view() : user.substr(colon + 1);
+  const auto password = colon == std::string_view::npos ? std::string_view() : user.substr(colon + 1);
   return Credentials{.user = core::percent_decoded(user.substr(0, colon)),
                      .password = core::percent_decoded(password)};
 }
