@@ -38,10 +38,8 @@ constexpr int kMostDamagedInRow = 1000;
 std::string streams_text(const AVFormatContext& input) {
   std::string text;
   for (unsigned i = 0; i < input.nb_streams; ++i) {
-    const auto& codec = *input.streams[i]->codecpar;
-    const char* kind = av_get_media_type_string(codec.codec_type);
     if (!text.empty()) text += ", ";
-    text += std::string(kind != nullptr ? kind : "data") + " (" + avcodec_get_name(codec.codec_id) + ")";
+    text += describe_kind(*input.streams[i]);
   }
   return text.empty() ? "no streams at all" : text;
 }

@@ -29,22 +29,12 @@ bool is_video(const AVStream& stream) {
   return stream.codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
 }
 
-bool has_decoder(const AVStream& stream) {
-  return avcodec_find_decoder(stream.codecpar->codec_id) != nullptr;
-}
-
 bool is_marked_as_still(const AVStream& stream) {
   return (stream.disposition & AV_DISPOSITION_STILL_IMAGE) != 0 || stream.nb_frames == 1;
 }
 
-std::int64_t area(const AVStream& stream) {
-  return std::int64_t{stream.codecpar->width} * stream.codecpar->height;
-}
-
 std::string describe(const FileVideo& video) {
-  const auto& parameters = *video.stream->codecpar;
-  std::string text = std::to_string(video.stream->index) + ": " + std::to_string(parameters.width) + "x" +
-                     std::to_string(parameters.height) + " " + avcodec_get_name(parameters.codec_id);
+  const auto text = std::to_string(video.stream->index) + ": " + describe_video(*video.stream);
   if (video.cover) return text + ", cover";
   if (video.still) return text + ", still";
   const auto frames = video.stream->nb_frames;
@@ -82,7 +72,8 @@ bool must_count_packets(const AVFormatContext& input) {
 AVStream* choose_video(const std::vector<FileVideo>& videos) {
   const auto rank = [](const FileVideo& video) {
     const bool preferred = (video.stream->disposition & AV_DISPOSITION_DEFAULT) != 0;
-    return std::tuple(has_decoder(*video.stream), !video.cover, !video.still, area(*video.stream), preferred);
+    return std::tuple(has_decoder(*video.stream), !video.cover, !video.still, count_pixels(*video.stream),
+                      preferred);
   };
   const auto best = std::ranges::max_element(videos, {}, rank);
   return best == videos.end() || !has_decoder(*best->stream) ? nullptr : best->stream;
@@ -114,10 +105,8 @@ std::optional<std::string> stream_fault(const AVFormatContext& input, const std:
            " streams; its videos are " + list;
   }
   const AVStream& stream = *streams[static_cast<std::size_t>(index)];
-  const char* kind = av_get_media_type_string(stream.codecpar->codec_type);
   if (!is_video(stream)) {
-    return given + " is " + (kind != nullptr ? kind : "data") + " (" +
-           avcodec_get_name(stream.codecpar->codec_id) + "), not a video; its videos are " + list;
+    return given + " is " + describe_kind(stream) + ", not a video; its videos are " + list;
   }
   if (!has_decoder(stream))
     return "this build of FFmpeg has no decoder for " + given + "; its videos are " + list;

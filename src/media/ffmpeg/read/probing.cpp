@@ -85,6 +85,26 @@ bool is_whole_video(const AVStream& stream) {
   return stream.codecpar->codec_type == AVMEDIA_TYPE_VIDEO && (stream.disposition & kPart) == 0;
 }
 
+bool has_decoder(const AVStream& stream) {
+  return avcodec_find_decoder(stream.codecpar->codec_id) != nullptr;
+}
+
+std::int64_t count_pixels(const AVStream& stream) {
+  return std::int64_t{stream.codecpar->width} * stream.codecpar->height;
+}
+
+std::string describe_video(const AVStream& stream) {
+  const auto& parameters = *stream.codecpar;
+  return std::to_string(parameters.width) + "x" + std::to_string(parameters.height) + " " +
+         avcodec_get_name(parameters.codec_id);
+}
+
+std::string describe_kind(const AVStream& stream) {
+  const char* kind = av_get_media_type_string(stream.codecpar->codec_type);
+  return std::string(kind != nullptr ? kind : "data") + " (" + avcodec_get_name(stream.codecpar->codec_id) +
+         ")";
+}
+
 bool skips_new_streams(const AVFormatContext& input) {
   const std::string_view name = input.iformat->name;
   return name == "mpegts" || name == "mpeg";

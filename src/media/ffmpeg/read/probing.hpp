@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -24,6 +25,18 @@ namespace freshframe::media {
 
 /// Returns true for video with complete images, not cover art of an audio file or a tile of a larger image.
 [[nodiscard]] bool is_whole_video(const AVStream& stream);
+
+/// Returns true if this build of FFmpeg has a decoder for the stream.
+[[nodiscard]] bool has_decoder(const AVStream& stream);
+
+/// Pixels per image, as the container declares them.
+[[nodiscard]] std::int64_t count_pixels(const AVStream& stream);
+
+/// Formats a video as "640x360 h264".
+[[nodiscard]] std::string describe_video(const AVStream& stream);
+
+/// Formats any stream as "audio (mp3)".
+[[nodiscard]] std::string describe_kind(const AVStream& stream);
 
 /// Returns true for transport and program streams, where new streams may appear anywhere, and the demuxer
 /// skips those that may not be created. For other demuxers that is an error.

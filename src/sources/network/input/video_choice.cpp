@@ -28,14 +28,6 @@ std::optional<Rendition> parse_rendition(const std::string& text) {
 
 namespace {
 
-std::int64_t pixels(const AVStream& stream) {
-  return std::int64_t{stream.codecpar->width} * stream.codecpar->height;
-}
-
-bool is_decodable(const AVStream& stream) {
-  return avcodec_find_decoder(stream.codecpar->codec_id) != nullptr;
-}
-
 std::vector<AVStream*> list_videos(const AVFormatContext& input) {
   std::vector<AVStream*> videos;
   std::copy_if(input.streams, input.streams + input.nb_streams, std::back_inserter(videos),
@@ -46,7 +38,7 @@ std::vector<AVStream*> list_videos(const AVFormatContext& input) {
 /// Returns null if the list is empty.
 AVStream* choose_first(const std::vector<AVStream*>& videos, bool largest) {
   const auto before = [largest](const AVStream* one, const AVStream* other) {
-    return largest ? pixels(*one) > pixels(*other) : pixels(*one) < pixels(*other);
+    return largest ? count_pixels(*one) > count_pixels(*other) : count_pixels(*one) < count_pixels(*other);
   };
   const auto found = std::min_element(videos.begin(), videos.end(), before);
   return found == videos.end() ? nullptr : *found;
@@ -58,9 +50,9 @@ AVStream* chosen_video(const AVFormatContext& input, const Rendition& wanted) {
   auto videos = list_videos(input);
   if (wanted.by == Rendition::By::Number) {
     const auto place = static_cast<std::size_t>(wanted.value);
-    return place < videos.size() && is_decodable(*videos[place]) ? videos[place] : nullptr;
+    return place < videos.size() && has_decoder(*videos[place]) ? videos[place] : nullptr;
   }
-  std::erase_if(videos, [](const AVStream* one) { return !is_decodable(*one); });
+  std::erase_if(videos, [](const AVStream* one) { return !has_decoder(*one); });
   if (wanted.by != Rendition::By::Height) return choose_first(videos, wanted.by == Rendition::By::Best);
   auto low = videos;
   std::erase_if(low, [&](const AVStream* one) { return one->codecpar->height > wanted.value; });
@@ -70,9 +62,7 @@ AVStream* chosen_video(const AVFormatContext& input, const Rendition& wanted) {
 std::vector<std::string> describe_videos(const AVFormatContext& input) {
   std::vector<std::string> list;
   for (const AVStream* stream : list_videos(input)) {
-    const auto& parameters = *stream->codecpar;
-    auto text = std::to_string(parameters.width) + "x" + std::to_string(parameters.height) + " " +
-                avcodec_get_name(parameters.codec_id);
+    auto text = describe_video(*stream);
     const auto* rate = av_dict_get(stream->metadata, "variant_bitrate", nullptr, 0);  // from the playlist
     // NOLINTNEXTLINE(bugprone-unchecked-string-to-number-conversion): FFmpeg wrote it
     if (rate != nullptr) text += ", " + std::to_string(std::atoll(rate->value) / 1000) + " kbit/s";
