@@ -20,7 +20,7 @@ from ._control.controller import Controller
 from ._desk import Desk
 from ._metrics import metrics_text
 from ._page import FleetDashboard
-from ._plan import Limits, local_setup
+from ._plan import local_setup
 from ._read.reader import FleetReader
 from ._stats import FleetStats
 
@@ -163,7 +163,7 @@ class Fleet(ClosedByWith):
     ) -> None:
         """Starts the agents without waiting for them."""
         specs = _specs.agent_specs(agents)
-        controller = Controller(local_setup(name, Limits(start_timeout, gil_timeout, outbox_bytes)))
+        controller = Controller(local_setup(name, start_timeout, gil_timeout, outbox_bytes))
         self._controller = controller
         self._builds = SentBuilds(controller.add_build)
         self._life = Life(controller)

@@ -16,7 +16,6 @@ from freshframe.fleet import FleetSample
 from freshframe_fleet import _fleet, _plan
 from freshframe_fleet._control.setup import Setup
 from freshframe_fleet._decide.model import Times
-from freshframe_fleet._plan import Limits
 
 
 def is_alive(pid: int) -> bool:
@@ -71,8 +70,8 @@ def change_setup(monkeypatch: pytest.MonkeyPatch, times: Times | None = None, **
     """Fleets that are made from now on have these times, and agents with these options."""
     plan = _plan.local_setup
 
-    def changed(name: Any, limits: Limits) -> Setup:
-        setup = plan(name, limits)
+    def changed(*given: Any) -> Setup:
+        setup = plan(*given)
         return replace(setup, times=times or setup.times, options={**setup.options, **options})
 
     monkeypatch.setattr(_fleet, "local_setup", changed)
