@@ -8,7 +8,7 @@ import itertools
 import json
 import time
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from freshframe import _native
 from ..game import RATE, Diary, play, repeated_beside
 from ..messages import Messages
 from ..outcome import ExitCode, watched
-from ..quantile import quantile
+from .report import spread
 
 _BOUNDS = (0.015, 0.018, 0.025, 0.035, 0.050, 0.070, 0.100)  # seconds; the second column is a game on time
 _HEADING = "share of frames, by ms"
@@ -181,9 +181,9 @@ def run(options: Any, messages: Messages, folder: Path) -> ExitCode:
     alone, held, key, released, fresh = _KINDS
     games = {
         alone: play(seconds, lambda: None, _draw),
-        held: _beside_capture(seconds, release=False),
-        key: _beside_capture_and_key(seconds),
-        released: _beside_capture(seconds, release=True),
+        held: _beside_capture(seconds, lambda: _SLEEP_HOLDING(int(CAPTURE * 1e6))),
+        key: _beside_capture(seconds, _capture_and_wait_for_key),
+        released: _beside_capture(seconds, lambda: _SLEEP_RELEASING(int(CAPTURE * 1e6))),
         fresh: _beside_freshframe(seconds),
     }
     path = folder / "freshframe-frozen-game.png"
@@ -211,22 +211,15 @@ def _draw(diary: Diary) -> None:
     _SLEEP_RELEASING(int(SHOWING * 1e6))
 
 
-def _beside_capture(seconds: float, *, release: bool) -> Diary:
-    # The camera delivers them this fast.
-    wait = _SLEEP_RELEASING if release else _SLEEP_HOLDING
-    with repeated_beside("capture", lambda: wait(int(CAPTURE * 1e6))):
-        return play(seconds, lambda: None, _draw)
-
-
-def _beside_capture_and_key(seconds: float) -> Diary:
-    """OpenCV's usual loop: a read() that holds the GIL, then waitKey(), which releases it."""
-
-    def step() -> None:
-        _SLEEP_HOLDING(int(CAPTURE * 1e6))
-        _SLEEP_RELEASING(_WAITING * 1000)
-
+def _beside_capture(seconds: float, step: Callable[[], object]) -> Diary:
     with repeated_beside("capture", step):
         return play(seconds, lambda: None, _draw)
+
+
+def _capture_and_wait_for_key() -> None:
+    """OpenCV's usual loop: a read() that holds the GIL, then waitKey(), which releases it."""
+    _SLEEP_HOLDING(int(CAPTURE * 1e6))
+    _SLEEP_RELEASING(_WAITING * 1000)
 
 
 def _beside_freshframe(seconds: float) -> Diary:
@@ -243,12 +236,9 @@ def _since_first(game: Diary) -> list[float]:
 
 
 def _row(name: str, game: Diary) -> dict[str, Any]:
-    times = game.frame_times
     return {
         "beside": name,
-        "p50": quantile(times, 0.5),
-        "p99": quantile(times, 0.99),
-        "max": max(times, default=0.0),
+        **spread(game.frame_times),
         "missed": game.missed,
         "frames": len(game.starts) + game.missed,
     }

@@ -146,9 +146,9 @@ def _loop(measured: Measured) -> dict[str, Any]:
         "missed_share": game.missed_share,
         "missed_share_alone": measured.alone.missed_share,
         "missed_share_beside_burning": measured.beside_burning.missed_share,
-        "frame_time": _spread(game.frame_times),
-        "pull": _spread(game.pulls),
-        "age_at_pull": _spread(game.ages),
+        "frame_time": spread(game.frame_times),
+        "pull": spread(game.pulls),
+        "age_at_pull": spread(game.ages),
     }
 
 
@@ -192,7 +192,7 @@ def _edge(edge: ff.stats.EdgeStats) -> dict[str, Any]:
     }
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
+def spread(values: Sequence[float]) -> dict[str, float]:
     return {"p50": quantile(values, 0.5), "p99": quantile(values, 0.99), "max": max(values, default=0.0)}
 
 

@@ -23,7 +23,7 @@ from freshframe import gil
 from freshframe._interpreter import gil_state
 
 from ..messages import Messages
-from ..outcome import ExitCode, Interrupted, TimedOut, UsageError
+from ..outcome import ExitCode, Interrupted, TimedOut, UsageError, status_of
 from .pauses import Pause, Pauses, gil_record
 
 
@@ -169,7 +169,7 @@ def _call(run_it: Callable[[], object], messages: Messages) -> int:
     try:
         run_it()
     except SystemExit as end:
-        return _code(end.code)
+        return status_of(end)
     except (Interrupted, TimedOut) as error:
         return _stopped(error, messages)
     except KeyboardInterrupt as error:
@@ -186,16 +186,6 @@ def _stopped(error: Interrupted | TimedOut, messages: Messages) -> int:
         return error.code
     messages.complain(str(error))
     return ExitCode.STALLED
-
-
-def _code(code: object) -> int:
-    """The exit code for the argument of sys.exit(), as the interpreter computes it."""
-    if code is None:
-        return 0
-    if isinstance(code, int):
-        return code & 0xFF
-    print(code, file=sys.stderr)
-    return 1
 
 
 def _print_trace(error: BaseException) -> None:
