@@ -64,7 +64,7 @@ class Place:
         return known[newest].node
 
     def forget(self, node: Any) -> None:
-        """Drops a Python node that has been closed by a replacement. It may be added again."""
+        """Drops a Python node that was replaced and closed, so that it may be added again."""
         for each in tuple(self.entries):
             if each.node is node:  # a function may be in the list twice
                 self._forget(each)

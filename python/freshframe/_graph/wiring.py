@@ -163,7 +163,7 @@ def claim(node: Any, mark: object) -> None:
 
     Args:
         node: The node.
-        mark: Identifies this claim, so that release() after an exception cannot undo somebody else's.
+        mark: Identifies this claim, so that release() after an exception cannot undo another claim.
     """
     if not isinstance(node, Node) or isinstance(node, Native):
         return
@@ -232,7 +232,7 @@ def note_marks(node: Any, others: Iterable[Any], *, is_merged: bool) -> None:
 
 
 def prepare_batches(node: Any, batch: Batch | None) -> None:
-    """Lets a native node load what it needs for batches."""
+    """Prepares a native node for batches of several samples."""
     if batch is not None and batch.size > 1 and (prepare := declared(node).prepare_batches) is not None:
         prepare()
 
@@ -244,7 +244,7 @@ def note_name(node: Any, name: str) -> None:
 
 
 def note_in_worker(node: Any, name: str, *, live: bool) -> None:
-    """Gives a node what it would ask the pipeline for, before it is copied to a worker process."""
+    """Tells a node its name, and whether all sources are live, before it is copied to a worker process."""
     if is_claimed(node):
         return
     note_name(node, name)
