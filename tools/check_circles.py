@@ -55,42 +55,25 @@ def join_folders(files: Graph) -> dict[str, set[str]]:
     return found
 
 
+def reach(graph: Graph, start: str) -> set[str]:
+    """Returns the nodes at the end of a path from `start`, which is one of them only in a circle."""
+    found: set[str] = set()
+    left = [start]
+    while left:
+        more = graph.get(left.pop(), set()) - found
+        found |= more
+        left += more
+    return found
+
+
 def find_circles(graph: Graph) -> list[list[str]]:
-    """Returns the strongly connected parts of more than one node, sorted (R. Tarjan, 1972)."""
-    number: dict[str, int] = {}
-    lowest: dict[str, int] = {}
-    stack: list[str] = []
-    circles: list[list[str]] = []
-
-    def visit(first: str) -> None:
-        work: list[tuple[str, list[str]]] = [(first, sorted(graph.get(first, ())))]
-        number[first] = lowest[first] = len(number)
-        stack.append(first)
-        while work:
-            node, rest = work[-1]
-            if rest:
-                other = rest.pop()
-                if other not in number:
-                    number[other] = lowest[other] = len(number)
-                    stack.append(other)
-                    work.append((other, sorted(graph.get(other, ()))))
-                elif other in stack:
-                    lowest[node] = min(lowest[node], number[other])
-                continue
-            work.pop()
-            if work:
-                lowest[work[-1][0]] = min(lowest[work[-1][0]], lowest[node])
-            if lowest[node] == number[node]:
-                place = stack.index(node)
-                circle = stack[place:]
-                del stack[place:]
-                if len(circle) > 1:
-                    circles.append(sorted(circle))
-
-    for node in sorted(graph):
-        if node not in number:
-            visit(node)
-    return sorted(circles)
+    """Returns the sets of several nodes that reach each other, sorted."""
+    reached = {node: reach(graph, node) for node in graph}
+    circles = {
+        tuple(sorted(other for other in others if node in reached.get(other, ())))
+        for node, others in reached.items()
+    }
+    return sorted(list(circle) for circle in circles if len(circle) > 1)
 
 
 def complain(kind: str, graph: Graph, exceptions: Iterable[Iterable[str]]) -> list[str]:
