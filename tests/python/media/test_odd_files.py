@@ -22,7 +22,6 @@ COUNT = 20
 X264 = "-c:v libx264 -preset ultrafast -bf 2 -b_strategy 0 -g 6"
 X265 = "-c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=6"
 VP9 = "-c:v libvpx-vp9 -cpu-used 8 -deadline good -auto-alt-ref 1 -lag-in-frames 8"
-CLOSED = "-x264-params open-gop=0"
 
 
 def ffmpeg(folder: Path, arguments: str) -> None:
