@@ -164,7 +164,8 @@ void Mp4Index::add_packet(const AVPacket& packet, std::uint32_t size) {
 }
 
 void Mp4Index::finish(AVIOContext& out) {
-  const MoovTimes times{.described = described_end_ - start_, .whole = end_ - start_, .time_base = time_base_};
+  const MoovTimes times{
+      .described = described_end_ - start_, .whole = end_ - start_, .time_base = time_base_};
   const auto moov = open_moov(description_->finish(), times, tables_bytes());
   const auto write = [&out](const std::uint8_t* from, std::size_t size) {
     avio_write(&out, from, static_cast<int>(size));
