@@ -107,7 +107,8 @@ class NodeError : public Error {
   [[nodiscard]] const std::exception_ptr& cause() const noexcept { return cause_; }
   /// All samples of the failed call; the first one is seq() of source(). Empty unless the node has a batch.
   [[nodiscard]] const std::vector<BatchSample>& batch() const noexcept { return batch_; }
-  /// The sample that failed, with its frame; the first one of a batch. Null outside process().
+  /// The sample that failed, with its frame; the first one of a batch. If a worker process died or was
+  /// killed, the sample that it was working on. Null outside process().
   [[nodiscard]] const std::shared_ptr<const AnySample>& sample() const noexcept { return sample_; }
   /// Names of the pipeline's nodes, by the indices that `sample()` refers to. Null outside process().
   [[nodiscard]] const std::shared_ptr<const std::vector<std::string>>& nodes() const noexcept {

@@ -75,17 +75,16 @@ class SourceTimeoutError(SourceError, TimeoutError):
 class NodeError(FreshframeError, RuntimeError):
     """A node failed. ``__cause__`` is the original exception with its traceback.
 
-    If a worker process died or was killed, ``seq``, ``source`` and ``sample`` are None, and only the message
-    names the sample.
-
     Attributes:
         node: Name of the node.
         seq: ``seq`` of the sample on which it failed; None outside ``process()``.
         source: Name of that sample's source; None outside ``process()``.
         batch: For a node with ``batch=``, if the whole call failed: (source, seq) of all its samples.
             ``source`` and ``seq`` are those of the first.
-        sample: The sample on which it failed, with its frame: ``error.sample.frame.write("failed.png")``. The
-            first one of a batch. None outside ``process()`` and after pickling.
+        sample: The sample on which it failed, with its frame: ``error.sample.frame.write("failed.png")``. If
+            a worker process died or was killed, the sample that it was working on. Of a batch it is the
+            first sample, which may not be the one at fault; the others are not kept. If other workers died
+            earlier, their samples are only in the log. None outside ``process()`` and after pickling.
     """
 
     node: str = ""

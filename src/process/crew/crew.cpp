@@ -84,6 +84,14 @@ struct Crew::LastState {
   }
 };
 
+/// How a worker process ended.
+struct Crew::Death {
+  std::string text;
+  std::string call = {};             // the call that it did not answer, for the log
+  std::string stacks = {};           // of its threads; empty unless it was too slow
+  std::vector<AnySample> lost = {};  // the samples of that call
+};
+
 Crew::Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder)
     : core_(core),
       runner_(runner),
@@ -279,7 +287,7 @@ void Crew::start(Seat& seat) {
   } catch (const Error& error) {
     seat.clear();
     if (opening_) throw;
-    count_death(seat, std::string("could not start: ") + error.what(), {});
+    count_death(seat, {.text = std::string("could not start: ") + error.what()});
   }
   show(seat);
 }
@@ -287,74 +295,73 @@ void Crew::start(Seat& seat) {
 // The process has ended. Its last messages are still processed, unless it was killed for an invalid one.
 void Crew::bury(Seat& seat, const ChildEnd& end) {
   if (!seat.killed_at) read(seat);
-  auto text = describe_end(seat, end, oom_kills_);
+  Death death{.text = describe_end(seat, end, oom_kills_), .stacks = seat.last_dump};
   oom_kills_ = oom_kills();
-  const auto dump = seat.last_dump;
   const auto was = LastState::read_seat(seat, end);
   if (was.at_work) {
-    text += call_text(seat.jobs, runner_, *core_.names());
-    drop_jobs(seat, stop_seen_ ? NodeDropCause::Stop : NodeDropCause::Worker);
+    death.call = call_text(seat.jobs, runner_, *core_.names());
+    death.lost = drop_jobs(seat, stop_seen_ ? NodeDropCause::Stop : NodeDropCause::Worker);
   }
   seat.clear();
   if (was.closing || ending_ || stop_seen_ || failed_ || was.owes_last) {
     seat.state = WorkerState::Ended;
-    count_and_report_end(was, text, dump.empty() ? "" : "\n" + dump);
+    count_and_report_end(was, death);
   } else if (opening_) {
     seat.state = WorkerState::Ended;
     const auto limit = options_.max_bytes
                            ? "; its max_bytes= is " + core::mebibytes_rounded_down(*options_.max_bytes)
                            : std::string();
-    fail_all("its worker " + text + (was.starting ? " while it started" : "") + limit);
+    fail_all("its worker " + death.text + (was.starting ? " while it started" : "") + limit);
   } else {
-    count_death(seat, text, dump);
+    count_death(seat, death);
   }
   show(seat);
 }
 
-void Crew::count_and_report_end(const LastState& was, const std::string& text, const std::string& stacks) {
+void Crew::count_and_report_end(const LastState& was, const Death& death) {
   const bool was_last_death = was.at_work && !stop_seen_ && !deaths_.count(now());
   if (failed_ || was.clean) return;  // already failed, or a clean exit
-  if (was.owes_last) {  // no other worker has this one's state, so this counts as an exception of finish()
-    fail_all("its worker " + text);
-  } else if (
-      was.owes_close) {  // close() might have written results, so this counts as an exception of close()
-    fail_all("its worker " + text + " in its close()" + stacks);
-  } else if (was_last_death) {
-    fail_all("its worker " + text);
+  // No other worker has this one's state, and close() might have written results. So a death in finish() or
+  // close() counts as an exception.
+  if (was.owes_last || was.owes_close || was_last_death) {
+    const auto* const where = was.owes_close ? " in its close()" : "";
+    fail_all(core::with_traceback("its worker " + death.text + where, death.stacks), death.lost);
   } else {
-    log(LogLevel::Warning, "a worker of '" + runner_.name() + "' " + text);
+    log(LogLevel::Warning, "a worker of '" + runner_.name() + "' " + death.text + death.call);
   }
 }
 
-void Crew::count_death(Seat& seat, const std::string& text, const std::string& dump) {
+void Crew::count_death(Seat& seat, const Death& death) {
   const auto time = now();
   const bool goes_on = deaths_.count(time);
   if (!goes_on) {
     seat.state = WorkerState::Ended;
     const auto times = deaths_.in_window();
-    fail_all("its worker " + text +
-             (times > 1 ? ", " + std::to_string(times) + " times in " +
-                              core::seconds_text(options_.restart_window.count())
-                        : std::string()) +
-             (dump.empty() ? "" : "\n" + dump));
+    auto text = "its worker " + death.text;
+    if (times > 1) {
+      text +=
+          ", " + std::to_string(times) + " times in " + core::seconds_text(options_.restart_window.count());
+    }
+    fail_all(core::with_traceback(std::move(text), death.stacks), death.lost);
     return;
   }
   const auto delay = seat.back_off.next();
   seat.state = WorkerState::Resting;
   seat.start_at = time + delay;
   // An exception of open() may contain the URL of its camera with a password.
-  const auto whole = core::mask_passwords("worker of '" + runner_.name() + "' " + text);
-  const auto trace = core::mask_passwords(dump);
+  const auto whole = core::mask_passwords("worker of '" + runner_.name() + "' " + death.text + death.call);
+  const auto trace = core::mask_passwords(death.stacks);
   core_.errors().add({.node = runner_.name(), .text = whole, .traceback = trace, .counted = false});
   log(LogLevel::Warning,
       core::with_traceback(whole + "; another one starts in " + core::seconds_text(Seconds(delay).count()),
                            trace));
 }
 
-// Fails the whole node, so that the pipeline stops.
-void Crew::fail_all(const std::string& text) {
+void Crew::fail_all(const std::string& text, std::span<const AnySample> lost) {
   failed_ = true;
-  runner_.fail({std::make_exception_ptr(Error(text)), text});
+  core::FailedOn where{.samples = lost, .is_final = true};
+  where.batch = runner_.facts().batch.has_value() && !where.is_own(runner_.index());
+  runner_.fail({std::make_exception_ptr(Error(text)), text}, where);
 }
 
 }  // namespace freshframe::process

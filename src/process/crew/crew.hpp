@@ -10,6 +10,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,7 @@ class Crew {
 
  private:
   struct LastState;
+  struct Death;
 
   // ---- the loop
   void open();
@@ -61,9 +63,10 @@ class Crew {
   void start(Seat& seat);
   void bury(Seat& seat, const ChildEnd& end);
   /// Handles the end of a worker that is not restarted: counts its death if it was working, and reports it.
-  void count_and_report_end(const LastState& was, const std::string& text, const std::string& stacks);
-  void count_death(Seat& seat, const std::string& text, const std::string& dump);
-  void fail_all(const std::string& text);
+  void count_and_report_end(const LastState& was, const Death& death);
+  void count_death(Seat& seat, const Death& death);
+  /// Fails the whole node, so that the pipeline stops. `lost`: samples of a call that got no answer.
+  void fail_all(const std::string& text, std::span<const AnySample> lost = {});
 
   // ---- samples
   void take_samples();
@@ -92,7 +95,8 @@ class Crew {
                                          std::size_t most_inline) const;
   void fail_sample(std::exception_ptr error, const std::string& text, const AnySample& sample,
                    const std::string& traceback = {}, Call call = Call::Process);
-  void drop_jobs(Seat& seat, NodeDropCause cause);
+  /// Returns the samples whose results are missing, in the order of the call.
+  [[nodiscard]] std::vector<AnySample> drop_jobs(Seat& seat, NodeDropCause cause);
 
   // ---- messages
   void read(Seat& seat);

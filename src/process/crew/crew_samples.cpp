@@ -48,6 +48,12 @@ std::exception_ptr make_skipped_cause(const FailedMessage& message) {
   return std::make_exception_ptr(Error(message.text));
 }
 
+std::vector<AnySample> samples_of(const Seat& seat) {
+  std::vector<AnySample> samples;
+  for (const auto& job : seat.jobs) samples.push_back(job.sample);
+  return samples;
+}
+
 // Counts the call at its first result, because the time after that is spent sending the others.
 void count_call(core::Runner& runner, const Seat& seat, TimePoint time) {
   if (seat.jobs.size() != seat.given || seat.jobs.front().call != Call::Process) return;
@@ -175,7 +181,12 @@ void Crew::give(Seat& seat, std::vector<AnySample> samples, Call call) {
   }
   seat.given = seat.jobs.size();
   if (seat.jobs.empty()) return;
-  send(seat, std::move(parcels));
+  try {
+    send(seat, std::move(parcels));
+  } catch (const std::exception& error) {
+    fail_all(error.what(), samples_of(seat));  // the worker may have a part of the call: it only closes
+    return;
+  }
   seat.state = WorkerState::Working;
   show(seat);
 }
@@ -505,11 +516,14 @@ void Crew::fail_call(Seat& seat, const FailedMessage& message, const std::except
   after_job(seat);
 }
 
-void Crew::drop_jobs(Seat& seat, NodeDropCause cause) {
+std::vector<AnySample> Crew::drop_jobs(Seat& seat, NodeDropCause cause) {
+  std::vector<AnySample> lost;
   for (auto& job : std::exchange(seat.jobs, {})) {
     if (job.call == Call::Process) runner_.place().context().counters.drop(cause);
     emitter_.offer(job.ticket, {job.sample});
+    lost.push_back(std::move(job.sample));
   }
+  return lost;
 }
 
 }  // namespace freshframe::process

@@ -1,13 +1,52 @@
 // Failures and deaths of the workers of a node, with the program crew_worker.cpp as its workers.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/sample.hpp"
+
 #include <csignal>
+#include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include "core/pipeline/runner/node_errors.hpp"
 #include "cpp/process/crew_rig.hpp"
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace freshframe::process {
 namespace {
+
+NodeError failure_of(Rig<>& rig) {
+  try {
+    rig.pipeline.wait();
+  } catch (const NodeError& error) {
+    return error;
+  }
+  ADD_FAILURE() << "it did not fail";
+  return {"", {}};
+}
+
+void expect_sample(const NodeError& failure, std::int64_t seq, const std::string& value) {
+  EXPECT_EQ(failure.seq(), seq);
+  EXPECT_EQ(failure.source(), "source");
+  ASSERT_TRUE(failure.sample()) << failure.what();
+  EXPECT_EQ(failure.sample()->stamp.seq, seq);
+  EXPECT_EQ(*failure.sample()->value.as<std::string>(), value);
+}
+
+// Replaces each socket to a worker by a file that is not a socket.
+void break_channels() {
+  const int file = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int number = std::stoi(entry.path().filename());
+    int type = 0;
+    socklen_t size = sizeof type;
+    const bool is_socket = ::getsockopt(number, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
+    if (is_socket && type == SOCK_SEQPACKET) ::dup3(file, number, O_CLOEXEC);
+  }
+  ::close(file);
+}
 
 TEST(Crew, FailsWithTheExceptionOfItsNode) {
   Rig rig;
@@ -106,11 +145,47 @@ TEST(Crew, GivesUpAfterTooManyDeaths) {
   Rig rig({.max_restarts = 1});
   rig.start();
   rig.push({"exit", "exit", "a"});
-  const auto text = test::message_of<NodeError>([&] { rig.pipeline.wait(); });
-  EXPECT_TRUE(
-      contains(text, "its worker died: exited with status 7 (on sample 1 of 'source'), 2 times in 60 s"))
-      << text;
+  const auto failure = failure_of(rig);
+  EXPECT_EQ(
+      std::string(failure.what()),
+      "node 'w' failed on sample 1 of 'source': its worker died: exited with status 7, 2 times in 60 s");
+  expect_sample(failure, 1, "exit");
   EXPECT_EQ(test::drops_of(rig.stats(), NodeDropCause::Worker), 2U);
+}
+
+TEST(Crew, GivesUpThoughItSkipsExceptions) {
+  Rig rig({.max_restarts = 0, .skips_errors = true});
+  rig.start();
+  rig.push({"die", "a"});
+  expect_sample(failure_of(rig), 0, "die");
+  EXPECT_EQ(test::drops_of(rig.stats(), NodeDropCause::Worker), 1U);
+  EXPECT_EQ(test::drops_of(rig.stats(), NodeDropCause::Error), 0U);
+}
+
+TEST(Crew, FailsWithTheSampleOfAWorkerThatIsKilledForItsSilence) {
+  Rig rig({.timeout = Seconds{0.2}, .max_restarts = 0});
+  rig.start();
+  rig.push({"hang"});
+  expect_sample(failure_of(rig), 0, "hang");
+}
+
+TEST(Crew, FailsWithTheSampleOfAWorkerThatIsKilledForAnInvalidMessage) {
+  Rig rig({.max_restarts = 0});
+  rig.start();
+  rig.push({"lie garbage"});
+  expect_sample(failure_of(rig), 0, "lie garbage");
+}
+
+TEST(Crew, FailsWithTheSampleThatItCannotSend) {
+  Rig rig;
+  rig.embedder.on_encode = [](const std::string& text) {
+    if (text == "b") break_channels();
+  };
+  rig.start();
+  rig.push({"a", "b"});
+  const auto failure = failure_of(rig);
+  EXPECT_TRUE(contains(failure.what(), "cannot send to another process")) << failure.what();
+  expect_sample(failure, 1, "b");
 }
 
 TEST(Crew, CountsALaterFailureToOpenAsADeath) {

@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -42,6 +43,7 @@ class TextEmbedder final : public Embedder {
   EncodedValue encode(const ValueRef& value) override {
     const auto* const text = value.as<std::string>();
     if (text == nullptr) throw OptionTypeError("not a string");
+    if (on_encode) on_encode(*text);
     auto kept = std::make_shared<const std::string>(*text);
     return {1, {std::as_bytes(std::span(*kept))}, kept};
   }
@@ -57,6 +59,8 @@ class TextEmbedder final : public Embedder {
   void log(int /*level*/, const std::string& /*logger*/, const std::string& /*text*/) override {}
   const PixelOps& pixel_ops() const override { return basic_pixel_ops(); }
   std::string version() const override { return "1"; }
+
+  std::function<void(const std::string&)> on_encode = {};  // called on the control thread before each send
 };
 
 /// A folder for files that control the workers.
@@ -102,7 +106,7 @@ class Rig {
       thread_ = std::jthread([this] {
         auto& runner = *core::PipelineAccess::core(pipeline)->runner(index_);
         runner.adopt_thread();
-        Crew(*core::PipelineAccess::core(pipeline), runner, embedder_).run();
+        Crew(*core::PipelineAccess::core(pipeline), runner, embedder).run();
       });
     }});
   }
@@ -153,9 +157,9 @@ class Rig {
   test::CheckedPipeline pipeline;
   ProcessNode* node = nullptr;
   std::optional<Reader<T>> reader;
+  TextEmbedder embedder;
 
  private:
-  TextEmbedder embedder_;
   int index_ = -1;
   std::jthread thread_;
 };

@@ -255,8 +255,11 @@ def test_a_worker_that_dies_in_finish_is_the_nodes_error(home: str, stops: bool)
                 source.end()
                 pipeline.wait()
 
-    with pytest.raises(ff.NodeError, match=r"its worker died: killed by signal 9 .*\(in finish\(\)\)"):
+    with pytest.raises(
+        ff.NodeError, match=r"failed in finish\(\): its worker died: killed by signal 9"
+    ) as info:
         run_to_the_end()
+    assert (info.value.seq, info.value.sample, info.value.batch) == (None, None, ())
     assert pipeline.stats().nodes["node"].drops == {}
     check_books(pipeline)
 

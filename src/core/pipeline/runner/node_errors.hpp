@@ -31,10 +31,11 @@ struct Caught {
 [[nodiscard]] bool is_device_error(const std::exception_ptr& cause);
 
 /// The samples of the call that failed. Empty: it was not process(), on_tick() or finish(). `batch`: one call
-/// got all of them.
+/// got all of them. `is_final`: the node cannot continue, not even with OnError::Skip.
 struct FailedOn {
   std::span<const AnySample> samples;
   bool batch = false;
+  bool is_final = false;
 
   /// One sample, or none (nullptr).
   [[nodiscard]] static FailedOn one(const AnySample* sample) noexcept {

@@ -191,7 +191,8 @@ bool Runner::fail(Caught caught, const FailedOn& where) {
   errors_.count(caught.what);
   const bool in_finish = where.is_own(facts_.index) && outlet_.is_last();
   const bool is_lost = is_device_error(caught.cause);
-  const bool goes_on = !samples.empty() && !in_finish && (is_lost || !facts_.stops_on_error());
+  const bool may_go_on = !samples.empty() && !in_finish && !where.is_final;
+  const bool goes_on = may_go_on && (is_lost || !facts_.stops_on_error());
   if (goes_on) {
     errors_.log_skipped(failure_text(*this, *shared_.names, caught.what, where), samples.front().stamp.pts,
                         caught.traceback, is_lost ? "its card has lost the picture" : "on_error=\"skip\"");
