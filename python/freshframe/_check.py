@@ -367,6 +367,15 @@ def no_attribute(owner: object, name: str, meant: Mapping[str, str]) -> Attribut
     return AttributeError(text, name=name, obj=owner)
 
 
+def not_iterable(instead: str) -> Callable[[object], Any]:
+    """Returns an ``__iter__`` for a class that has none, whose error says what to loop over instead."""
+
+    def refuse(owner: object) -> Any:
+        raise TypeError(f"{type(owner).__name__!r} object is not iterable: {instead}")
+
+    return refuse
+
+
 def attribute_hints(meant: Mapping[str, str]) -> Callable[[object, str], Any]:
     """Returns a ``__getattr__`` for a class whose errors say what to write instead of these names."""
 

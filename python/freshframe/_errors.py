@@ -130,3 +130,8 @@ class StopTimeoutError(FreshframeError, TimeoutError):
     def __init__(self, message: str, nodes: list[str] | None = None) -> None:
         super().__init__(message)
         self.nodes = list(nodes or [])
+
+
+for _class in list(vars().values()):  # tracebacks show the public name, as freshframe.OptionError
+    if isinstance(_class, type) and issubclass(_class, FreshframeError):
+        _class.__module__ = "freshframe"

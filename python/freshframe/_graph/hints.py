@@ -9,6 +9,11 @@ from .._native import Frame, Sample
 _OF_SAMPLES = frozenset(
     {"value", "frame", "seq", "pts", "captured", "source", "node", "dropped", "age", "path", "utc"}
 )
+_OF_TIMES = frozenset({"timestamp", "time", "ts"})
+_OF_PIXELS = {
+    **dict.fromkeys(("gray", "grey"), "luma, an array of the brightness"),
+    **dict.fromkeys(("array", "data", "image", "img", "pixels", "numpy"), "bgr, an array (height, width, 3)"),
+}
 _READ_ONLY = ("assignment destination is read-only", "provided NumPy array marked as readonly")
 _NO_ARRAY = "Expected Ptr<cv::UMat>"
 
@@ -29,13 +34,24 @@ def _hint(error: BaseException) -> str:
         return '. The pixels of a frame are read-only: draw on a copy, frame.copy("bgr")'
     if _NO_ARRAY in text:
         return ". OpenCV takes arrays: give it frame.bgr instead of a frame"
+    if text == "'Frame' object is not iterable":
+        return ". A Frame is one image: frame.bgr is its array"
     return ""
+
+
+def _of_frame(owner: object, name: str | None) -> str:
+    meant = _OF_PIXELS.get(name or "") if isinstance(owner, Frame) else None
+    return f". The pixels are frame.{meant}" if meant else ""
 
 
 def for_reader(error: BaseException) -> str:
     """Returns the hint for an error in a program that reads samples."""
     if not isinstance(error, AttributeError):
         return hint(error).removeprefix(". ")
+    if isinstance(error.obj, Sample) and error.name in _OF_TIMES:
+        return "Its times are pts, the seconds in the video; captured, by time.monotonic(); and utc."
+    if isinstance(error.obj, Frame):
+        return _of_frame(error.obj, error.name).removeprefix(". ")
     if isinstance(error.obj, Sample):
         return f"A reader gives Samples: sample.value is the {type(error.obj.value).__name__}."
     if error.obj is None and error.name in _OF_SAMPLES:
@@ -46,6 +62,8 @@ def for_reader(error: BaseException) -> str:
 def _hint_at_attribute(owner: object, name: str | None) -> str:
     if isinstance(owner, Sample):
         return f". process() gets a Sample: sample.value is the {type(owner.value).__name__}"
+    if found := _of_frame(owner, name):
+        return found
     if isinstance(owner, list):
         return ". With batch=, a function gets a list of values and returns a list of results"
     if name in _OF_SAMPLES and (isinstance(owner, Frame) or type(owner).__module__.startswith("freshframe.")):

@@ -67,6 +67,11 @@ class Looped(Generic[Out]):
         """
         return iter(self._looped())
 
+    if not TYPE_CHECKING:  # otherwise type checkers would accept next(source)
+
+        def __next__(self) -> Any:
+            raise TypeError(f"a {type(self).__name__} is not an iterator: write next(iter(source))")
+
     def __aiter__(self) -> AsyncIterator[Sample[Out]]:
         """Like __iter__. The first step opens the source without blocking the event loop."""
         return aiter(self._looped())

@@ -12,7 +12,7 @@ from .._interpreter.log import logger
 from . import value_types
 from .node import Node
 from .place import Place
-from .read_contract import declared, never_gives
+from .read_contract import declared, never_gives, returns_its_sample
 from .source import Source
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Port(Generic[T_co]):
 
     if not TYPE_CHECKING:  # otherwise type checkers would not report misspelt attributes
         __getattr__ = _check.attribute_hints(_MEANT)
+        __iter__ = _check.not_iterable("loop over pipeline.reader(port)")
 
     @property
     def node(self) -> Any:
@@ -257,6 +258,13 @@ def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
         if never_gives(port.node):
             logger.warning(
                 "%r gets nothing: its parent %r never returns a value, no `return` in it has one",
+                label,
+                port.name,
+            )
+        if returns_its_sample(port.node):
+            logger.warning(
+                "%r gets a Sample in a Sample: process() of its parent %r returns the sample; return "
+                "sample.value instead",
                 label,
                 port.name,
             )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
+import itertools
 import types
 from dataclasses import replace
 from typing import Any
@@ -102,6 +103,23 @@ def never_gives(node: Any) -> bool:
     functions = [getattr(each, "__func__", each) for each in methods]
     own = [each for each in functions if each not in (Node.process, Node.process_batch)]
     return bool(own) and all(map(_returns_nothing, own))
+
+
+def returns_its_sample(node: Any) -> bool:
+    """Whether process() of a Python node has a `return sample`, so that its value would be a Sample."""
+    function = getattr(getattr(node, "process", None), "__func__", None)
+    if not isinstance(node, Node) or isinstance(node, Native) or not isinstance(function, types.FunctionType):
+        return False
+    code = function.__code__
+    if code.co_flags & _OPAQUE or code.co_argcount < 2:
+        return False
+    sample, steps = code.co_varnames[1], list(dis.get_instructions(function))
+    if any(step.opname.startswith("STORE") and step.argval == sample for step in steps):
+        return False
+    return any(
+        step.opname == "RETURN_VALUE" and before.opname.startswith("LOAD_FAST") and before.argval == sample
+        for before, step in itertools.pairwise(steps)
+    )
 
 
 _OPAQUE = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import GraphError, OptionError, OptionTypeError
 from .._interpreter import fork
+from .._interpreter.log import logger
 from .contract import Marks
 from .node import Native, Node
 from .queue import Queue
@@ -79,6 +80,12 @@ def _way_to_a_node(thing: Any) -> str:
     kind = type(thing).__name__
     if kind in ("Batch", "Join", "Process", "Queue") and type(thing).__module__.startswith("freshframe."):
         return f": it is an option, add(node, parents, {kind.lower()}=freshframe.{kind}(...))"
+    if isinstance(thing, (list, tuple)):
+        return ": stream(source, a, b) takes the nodes one after the other, and add() takes one"
+    if type(thing).__module__.partition(".")[0] == "cv2" and callable(getattr(thing, "read", None)):
+        return (
+            ": let freshframe open the camera, as freshframe.open(0), or the file, as freshframe.open(path)"
+        )
     if inspect.isgenerator(thing) or isinstance(thing, Iterator):
         return (
             ": to make a source of it, derive a class from freshframe.Source, whose read(self) yields "
@@ -280,6 +287,18 @@ def checked_name(name: Any) -> str:
 
 def rate(max_rate: Any) -> float | None:
     return None if max_rate is None else _check.number("max_rate", max_rate)
+
+
+def compare_rates(nominal: float | None, most: float | None, label: str) -> None:
+    """Logs a WARNING if a recorder gets far fewer frames per second than the rate written into its file."""
+    if nominal is not None and most is not None and most < nominal / 2:
+        logger.warning(
+            "%r gets at most %g frames per second and not fps=%g: each frame keeps its own time, so the "
+            "video is as long as the recording. For a time lapse save images, and make a video of them later",
+            label,
+            most,
+            nominal,
+        )
 
 
 def options(

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .._graph.join import JoinBy
 from .._graph.queue import Queue
@@ -502,6 +502,13 @@ class Stats(ShownAsText):
     pool: PoolStats
     removed: RemovedStats
 
+    if not TYPE_CHECKING:  # otherwise type checkers would accept them
+
+        def __getitem__(self, name: object) -> Any:
+            raise TypeError(
+                f"{type(self).__name__!r} object is not subscriptable: write stats.nodes[{name!r}]"
+            )
+
     def __str__(self) -> str:
         """Returns a line for each node and each edge."""
         with fork.explaining(), fork.loading():
@@ -528,6 +535,14 @@ class Report(Stats):
     samples: int
     failures: tuple[str, ...]
     silent: tuple[str, ...] = ()
+
+    if not TYPE_CHECKING:  # otherwise type checkers would accept it
+
+        def __await__(self) -> Any:
+            raise TypeError(
+                "a Report cannot be awaited, run() has already returned it: write `async with pipeline:`, or "
+                "`await asyncio.to_thread(pipeline.run)`"
+            )
 
     @property
     def losses(self) -> tuple[str, ...]:

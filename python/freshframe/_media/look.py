@@ -23,6 +23,8 @@ class StaleFrameError(FreshframeError):
         state: The state of its source, as ``SourceStats.state``; "" if unknown.
     """
 
+    __module__ = "freshframe"  # tracebacks show the public name
+
     age: float = float("inf")
     state: str = ""
 
@@ -96,7 +98,7 @@ class Look(NativeNode["Frame | Packet", None]):
         limit = None if max_age is None else _check.number("max_age", max_age)
         found = self._snapshots([0.0], exact=True)
         if not found:
-            raise self._stale("the Look has no picture yet")
+            raise self._stale("the Look has no frame yet: it keeps frames while its pipeline runs")
         ((snapshot, source),) = found
         if limit is not None and snapshot.age > limit:
             newest = f"the newest picture of {snapshot.source!r} is {snapshot.age:.1f} s old"

@@ -229,7 +229,10 @@ def _url(url: Any) -> bytes:
         return _check.engine_name("url", url)
     if not isinstance(url, numbers.Integral):
         found = type(url).__name__  # only the type: the value may be a URL with a password
-        raise OptionTypeError(f"url must be a path, a URL or a camera's number, got a value of type {found}")
+        way = ": open each one, and add() all of them to one Pipeline" if found in ("list", "tuple") else ""
+        raise OptionTypeError(
+            f"url must be a path, a URL or a camera's number, got a value of type {found}{way}"
+        )
     number = int(url)
     if number < 0:
         raise OptionError(f"a camera's number must be 0 or more, got {_check.show(url)}")

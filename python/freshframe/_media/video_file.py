@@ -50,6 +50,12 @@ def _report(
     return lambda: report_segments(recorder._handle, str(recorder.records_to), on_segment)
 
 
+_MEANT = dict.fromkeys(
+    ("write", "release", "isOpened", "close"),
+    "it is a node: pipeline.add(video_file, camera) writes each frame, and the end of the run closes it",
+)
+
+
 class VideoFile(NativeNode["Frame | Packet", None]):
     """Writes frames to a video file, each at its pts. The file's suffix determines the container. Native.
 
@@ -110,8 +116,13 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         True
     """
 
+    if not TYPE_CHECKING:  # otherwise type checkers would not report misspelt attributes
+        __getattr__ = _check.attribute_hints(_MEANT)
+
     def _freshframe_contract(self) -> Contract:
-        return Contract(types=(_native.Frame | _native.Packet, None), beside=self._beside)
+        return Contract(
+            types=(_native.Frame | _native.Packet, None), beside=self._beside, nominal_rate=self._fps
+        )
 
     def __init__(  # noqa: PLR0913  (flat, so that editors show all of them)
         self,
@@ -131,11 +142,12 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         """Checks the options. The file is created with the first frame."""
         self.records_to = _check.path("path", path)
         chosen = encoding("VideoFile()", codec, crf, preset, options)
+        self._fps = _check.optional_number("fps", fps)
         self._beside = None if on_segment is None else _report(self, on_segment, segment_every)
         self._handle = _native.make_video_file(
             self.records_to,
             chosen,
-            _check.optional_number("fps", fps),
+            self._fps,
             _check.optional_number("segment_every", segment_every),
             (
                 _keep_days(keep_days),

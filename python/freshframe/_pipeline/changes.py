@@ -121,6 +121,7 @@ class Changes:
             raise OptionError(
                 f"{label} with complete=True must run in the program's own process, got {process=}"
             )
+        wiring.compare_rates(declared(node).nominal_rate, options.get("max_rate"), label)
         if process is not False:
             wiring.note_in_worker(node, name or label, live=self._graph.live)
         plan = None if process is False else self._plans.of(node, process, batch)
@@ -229,6 +230,11 @@ class Changes:
 
     def replace(self, part: Any, node: Any, timeout: float) -> None:
         """Implements Pipeline.replace()."""
+        if isinstance(node, Port) and not isinstance(part, Port):
+            raise OptionTypeError(
+                f"replace() has the port first and then the new node, replace(port, node): got the port "
+                f"{node.name!r} as the node"
+            )
         port = own_port(part, "replace() needs", self._engine)
         node = _adopted(node)
         loops.expect_unlooped(node)

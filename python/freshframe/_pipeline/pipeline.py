@@ -59,6 +59,9 @@ class Pipeline(RunByWith):
         29
     """
 
+    if not TYPE_CHECKING:  # otherwise type checkers would accept a loop
+        __iter__ = _check.not_iterable("loop over pipeline.reader(port), where port is what add() returned")
+
     def __init__(
         self,
         name: str = "pipeline",
@@ -391,6 +394,7 @@ class Pipeline(RunByWith):
         GIL: released while waiting; held for ``progress``.
         """
         _check.progress(progress, progress_every)
+        unstarted.warn_in_coroutine("run()", "`await asyncio.to_thread(pipeline.run)`")
         self._begin_run()
         try:
             if not self._engine.started:

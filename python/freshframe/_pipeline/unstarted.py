@@ -1,4 +1,4 @@
-"""Warns at exit about pipelines that were built but never started."""
+"""Warns about pipelines that were never started, or are run where they block an event loop."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -19,6 +19,18 @@ _made: weakref.WeakSet[Pipeline] = weakref.WeakSet()
 def note(pipeline: Pipeline) -> None:
     """Remembers a new pipeline for as long as the program keeps it alive."""
     _made.add(pipeline)
+
+
+def warn_in_coroutine(call: str, instead: str) -> None:
+    """Logs a WARNING if the call is made in a coroutine. Not in notebooks, whose cells run in a loop."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None or "ipykernel" in sys.modules:
+        return
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # there is none
+        return
+    logger.warning("%s blocks the event loop of asyncio until the pipeline has ended: use %s", call, instead)
 
 
 def _is_whole_program() -> bool:

@@ -239,7 +239,7 @@ def dumps(value: Any, knows: int = 0, *, names: bool = False) -> tuple[bytes | m
     except Exception as error:
         raise OptionTypeError(
             f"{_check.with_article(type(value).__qualname__)} cannot go to another process: "
-            f"{describe_error(error)}"
+            f"{describe_error(error)}. Return arrays, numbers, strings, or classes of these"
         ) from error
 
 

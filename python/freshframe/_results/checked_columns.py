@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .._check import is_utf8, show
 from .._errors import OptionError, OptionTypeError
+from .._interpreter.log import logger
 from .numbers import as_numbers
 
 if TYPE_CHECKING:
@@ -134,6 +135,21 @@ def data_column(name: str, given: Any, n: int) -> npt.NDArray[Any]:
 _MOST_CONFIDENCE = 1.001
 
 
+_has_warned = False  # a detector would repeat it for each frame
+
+
+def _warn_of_shares(xyxy: npt.NDArray[np.float32]) -> None:
+    """Logs a WARNING, once, if all boxes are within one pixel: they are shares of the width and height."""
+    global _has_warned  # noqa: PLW0603
+    if _has_warned or not len(xyxy) or xyxy.max() > 1 or not (xyxy % 1).any():
+        return
+    _has_warned = True
+    logger.warning(
+        "Detections.xyxy is in pixels, and all boxes are between 0 and 1: multiply shares of the image by "
+        "(frame.width, frame.height)"
+    )
+
+
 def check_boxes(xyxy: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]) -> None:
     wrong = ~(xyxy[:, 2:] >= xyxy[:, :2]).all(axis=1)  # also true for NaN
     if wrong.any():
@@ -150,6 +166,7 @@ def check_boxes(xyxy: npt.NDArray[np.float32], confidence: npt.NDArray[np.float3
             "with np.hstack([box[:, :2], box[:, :2] + box[:, 2:]]), and those of a centre, width and height "
             "with np.hstack([box[:, :2] - box[:, 2:] / 2, box[:, :2] + box[:, 2:] / 2])"
         )
+    _warn_of_shares(xyxy)
     beyond = (confidence > _MOST_CONFIDENCE) | (confidence < 1 - _MOST_CONFIDENCE)
     if beyond.any():
         first = confidence[int(beyond.argmax())]

@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["Circles"]
 
 
+_MEANT = {
+    **MEANT_OF_ALL,
+    **{name: f"it is a column of xyr, circles.xyr[:, {at}]" for at, name in enumerate(("x", "y", "r"))},
+    "radius": "it is a column of xyr, circles.xyr[:, 2]",
+    "xyxy": "circles have no boxes: xyr has the centres and radii",
+}
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Circles:
     """The circles of one frame, as NumPy columns. Compares by identity.
@@ -69,7 +77,7 @@ class Circles:
     track_confidence: npt.NDArray[np.float32] | None = field(default=None, kw_only=True)
 
     if not TYPE_CHECKING:  # otherwise type checkers would not report misspelt attributes
-        __getattr__ = attribute_hints(MEANT_OF_ALL)
+        __getattr__ = attribute_hints(_MEANT)
 
     if TYPE_CHECKING:  # types of the constructor's arguments; the attributes are arrays
 

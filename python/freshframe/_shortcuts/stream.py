@@ -20,7 +20,7 @@ from .._graph.read_contract import declared
 from .._graph.source import NativeSource, Source
 from .._interpreter import fork
 from .._interpreter.locks import held
-from .._pipeline import life
+from .._pipeline import life, unstarted
 from .._pipeline.pipeline import Pipeline, find_engine
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class Stream(Generic[T_co]):
         """
         samples: _Samples[T_co] = _Samples(self)
         if not samples.is_within:
+            unstarted.warn_in_coroutine(f"`for sample in` {self._what}", "`async for`")
             with self._noting_failure():
                 self.pipeline.__enter__()
         return samples

@@ -43,6 +43,8 @@ class RefusedError(FreshframeError):
         (2,)
     """
 
+    __module__ = "freshframe"  # tracebacks show the public name
+
     def __init__(
         self, indices: Sequence[int] | None = None, reason: str = "the receiver has refused it"
     ) -> None:

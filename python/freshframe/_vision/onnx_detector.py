@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import numbers
 import os
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _check, _native
-from .._errors import OptionError
+from .._errors import OptionError, OptionTypeError
 from .._graph.contract import Contract
 from .._graph.node import NativeNode
 from .._results.detections import Detections
@@ -229,6 +230,11 @@ def _share(what: str, value: Any) -> float:
 def checked_texts(what: str, given: Any) -> list[str]:
     """Checks and returns a list of names."""
     names = _check.items(given, f"{what} must be a list of strings")
+    if any(isinstance(name, numbers.Integral) for name in names):
+        raise OptionTypeError(
+            f"{what} must be names such as 'person', got {_check.show(list(names))}: detector.names lists "
+            "those of a model"
+        )
     texts = [_check.text(f"each of {what}", text) for text in names]
     if not texts:
         raise OptionError(f"{what} must name at least one class, got none; None takes all")
