@@ -1,4 +1,4 @@
-"""docs/how-to/live-video.md in a browser: its line for Flask and FastAPI, and its page behind a proxy."""
+"""docs/how-to/boxes-in-a-browser.md in a browser: its line for Flask and FastAPI, its page behind a proxy."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -22,7 +22,7 @@ import freshframe as ff
 if TYPE_CHECKING:
     from browser import Page
 
-TEXT = (Path(__file__).parents[2] / "docs" / "how-to" / "live-video.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "how-to" / "boxes-in-a-browser.md").read_text(encoding="utf-8")
 TOKEN = "a-long-secret-of-yours"
 
 
@@ -46,10 +46,10 @@ def names(origin: str) -> Iterator[dict[str, Any]]:
     """Yields the names that the first program of the page defines."""
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?fps=15"), name="door")
-    circles = pipeline.add(ff.CircleTracker(), camera, name="circles")
+    circles = pipeline.add(ff.CircleTracker(), camera, name="boxes")
     dashboard = pipeline.serve(view=[circles], origins=[origin], token=TOKEN)
     try:
-        yield {"__name__": "recipe", "pipeline": pipeline, "circles": circles, "dashboard": dashboard}
+        yield {"__name__": "recipe", "pipeline": pipeline, "boxes": circles, "dashboard": dashboard}
     finally:
         pipeline.stop()
 
@@ -162,7 +162,7 @@ def test_the_page_behind_a_proxy_shows_the_view(page: Page) -> None:
     with site_running() as site, contextlib.ExitStack() as stack:
         pipeline = ff.Pipeline()
         camera = pipeline.add(ff.open("demo:circles?fps=15"), name="door")
-        circles = pipeline.add(ff.CircleTracker(), camera, name="circles")
+        circles = pipeline.add(ff.CircleTracker(), camera, name="boxes")
         stack.callback(pipeline.stop)
         first = pipeline.serve(view=[circles], token=TOKEN)
         url = stack.enter_context(proxy(site, first.url))

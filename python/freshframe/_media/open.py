@@ -110,7 +110,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
         decoder: Where to decode a file or network stream. "cpu". "auto": on an NVIDIA GPU if possible, else
             on the CPU; ``stats()`` and ``why()`` say which one and why. "cuda" or "cuda:1": on that GPU; if
             that is not possible, start() raises SourceError with the reason. GPUs decode 8-bit H.264, HEVC,
-            VP9, AV1 and MPEG-2, to the same pixels, in NV12. See docs/how-to/decode-on-a-gpu.md.
+            VP9, AV1 and MPEG-2, to the same pixels, in NV12. See docs/how-to/gpu.md.
         on_device: Keeps frames decoded by a GPU in its memory, for OnnxDetector and OnnxModel with the
             provider "cuda", and for PyTorch and others (``frame.on_device``). Reading the pixels in another
             way, such as ``frame.bgr``, copies the frame to the host, once. Requires ``decoder="auto"`` or

@@ -51,10 +51,14 @@ PAGES = {
     "systemd": "how-to/deploy",
     "Docker": "how-to/deploy",
     "GPU": "how-to/gpu",
+    "decode on a GPU": "how-to/gpu",
     "Kubernetes": "how-to/several-machines",
     "Home Assistant": "how-to/home-assistant",
     "pytest": "how-to/test-your-pipeline",
-    "multiprocessing": "how-to/from-your-own-code",
+    "multiprocessing": "how-to/from-opencv",
+    "MCP": "how-to/ask-a-vision-model",
+    "supervision": "how-to/ultralytics",
+    "nginx": "how-to/boxes-in-a-browser",
     "cheat sheet": "reference/card",
 }
 

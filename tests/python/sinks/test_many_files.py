@@ -12,7 +12,7 @@ from pathlib import Path
 
 import freshframe as ff
 
-PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "many-files.md"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "process-a-file.md"
 
 
 def test_the_program_for_many_files_writes_each_once(tmp_path: Path) -> None:
