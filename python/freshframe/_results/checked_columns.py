@@ -25,6 +25,8 @@ _OPTIONAL_COLUMNS: tuple[tuple[str, type, bool], ...] = (
     ("track_age", np.float32, False),
     ("track_confidence", np.float32, False),
 )
+_PIXELS = ("keypoints", "corners")  # columns that Annotate draws, which native code reads as float32
+_PIXELS_NDIM = 3  # (n, points, 2 or 3); a column of another shape is the program's own
 OWN_COLUMNS = frozenset(
     (
         "xyxy",
@@ -128,6 +130,8 @@ def data_column(name: str, given: Any, n: int) -> npt.NDArray[Any]:
             f"the column {name!r} of Detections.data must have one entry per box, {n}, "
             f"got the shape {column.shape}"
         )
+    if name in _PIXELS and column.ndim == _PIXELS_NDIM and column.dtype.kind in "iuf":
+        return as_numbers(f"the column {name!r} of Detections.data", column, np.float32)
     return column
 
 

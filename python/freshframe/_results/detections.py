@@ -66,7 +66,8 @@ class Detections:
         track_confidence: (n,) float32 in [0, 1]: weighted mean of its confidences, recent ones weighing more.
         names: Class names by class_id; an empty string for a class without a name. None if unknown. All
             results of a detector share this tuple.
-        data: Additional columns by name: arrays whose first axis has length n. with_data() adds one.
+        data: Additional columns by name: arrays whose first axis has length n. with_data() adds one. Numbers
+            in ``keypoints`` and ``corners``, (n, k, 2) or (n, k, 3), are converted to float32.
 
     Raises:
         OptionError: A column has the wrong length or shape, a box has x2 < x1 or y2 < y1, or a confidence is

@@ -231,7 +231,7 @@ def test_columns_of_a_picture_without_objects_have_any_type() -> None:
 
 
 def test_columns_that_are_not_drawn_may_have_another_form() -> None:
-    found = boxes(mask=np.array([1.5]), keypoints=np.zeros((1, 17, 3)))
+    found = boxes(mask=np.array([1.5]), keypoints=np.zeros((1, 17)))
     plain = drawn(found, masks=False, skeletons=False)
     assert (plain == drawn(boxes())).all()
     with pytest.raises(ff.FreshframeError, match=r"'keypoints' .*astype\(numpy.float32\)"):
@@ -316,6 +316,20 @@ def test_masks_survive_their_text() -> None:
             ff.masks.decode(wrong)
 
 
+@pytest.mark.parametrize("points", [np.zeros((1, 21, 2)), [[(0.5, 1)] * 21], np.zeros((1, 21, 2), np.int16)])
+def test_key_points_are_converted_to_float32(points: Any) -> None:
+    kept = boxes().with_data(keypoints=points).data["keypoints"]
+    assert kept.dtype == np.float32
+    assert np.array_equal(kept, points)
+    with pytest.raises(ff.OptionError, match=r"'keypoints' .*numbers that fit into float32"):
+        boxes(keypoints=np.full((1, 21, 2), 1e300))
+
+
+def test_a_column_of_another_shape_keeps_its_type() -> None:
+    assert boxes(corners=np.array([4])).data["corners"].dtype == np.int64
+    assert boxes(keypoints=np.array(["left"])).data["keypoints"].dtype.kind == "U"
+
+
 def test_key_points_and_turned_boxes_are_drawn() -> None:
     points = np.full((1, 17, 3), np.nan, np.float32)
     points[0, 5] = [120, 100, 0.9]
@@ -326,6 +340,10 @@ def test_key_points_and_turned_boxes_are_drawn() -> None:
     assert changed[100, 120:200].all()
     assert not changed[120:, :].any()
     assert (drawn(boxes(keypoints=points), labels="", skeletons=False) == plain).all()
+    for same_points in (points.astype(np.float64), points.tolist()):
+        assert (
+            drawn(boxes(keypoints=same_points), labels="") == drawn(boxes(keypoints=points), labels="")
+        ).all()
     five = points[:, :9, :2]
     changed = (drawn(boxes(keypoints=five), labels="") != plain).any(axis=2)
     assert changed[100, 120]
@@ -334,5 +352,6 @@ def test_key_points_and_turned_boxes_are_drawn() -> None:
     turned = drawn(boxes(corners=corners), labels="")
     assert (turned[90, 130] != 90).any()
     assert (turned[80, 100:110] == 90).all()  # the upright box is not drawn
+    assert (drawn(boxes(corners=corners.astype(np.int64)), labels="") == turned).all()
     with pytest.raises(ff.FreshframeError, match="'corners' and needs float32 of the shape"):
         drawn(boxes(corners=np.zeros((1, 4), np.float32)))
