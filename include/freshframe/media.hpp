@@ -268,8 +268,9 @@ class ClipRecorder final : public EitherNode<Frame, Packet, Nothing> {
 /// Decodes an image file (the first image if there are several), or the frame of a video at `pts` seconds.
 /// Throws SourceError, or OptionError for a negative `pts`.
 [[nodiscard]] Frame read_frame(const std::string& path, std::optional<double> pts = {});
-/// Writes a PNG or JPEG file, depending on the extension. Throws std::filesystem::filesystem_error if the
-/// location is not writable, and Error.
+/// Writes a PNG or JPEG file, depending on the extension. Replaces an existing file only once the new one is
+/// complete. Throws std::filesystem::filesystem_error if the location is not writable, and Error if the frame
+/// is empty, the path is a URL or a sink of this process is writing that file.
 void write_frame(const Frame& frame, const std::string& path);
 
 /// Versions of the FFmpeg libraries in use.
