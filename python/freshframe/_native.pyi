@@ -664,7 +664,7 @@ class NodeArrivals:
         """
 
     def have_ended(self) -> bool:
-        """Whether the node has taken everything that will ever arrive."""
+        """Whether the sources upstream have ended, and the node will end after their last samples."""
 
     def is_live(self, source: int) -> bool:
         """Whether the source of this number is live and has not been removed."""

@@ -157,12 +157,11 @@ class Presence(Node[T, PresenceEvent]):
 
     def on_tick(self, now: float, /) -> Iterator[PresenceEvent]:
         """Ends the keys of a source that is silent or has ended."""
-        if self._arrivals is not None and self._arrivals.have_ended():
-            return  # finish() follows
+        last = self._arrivals is not None and self._arrivals.have_ended()  # then finish() follows
         for stream in self._streams.values():
             if stream.has_left:
-                yield from self._end_in_stream(stream, _silence(stream), "gone")
-            elif stream.on and (silence := self._silence_proven(stream, now)) >= self._max_gap:
+                yield from self._end_in_stream(stream, _silence(stream), "stop" if last else "gone")
+            elif not last and stream.on and (silence := self._silence_proven(stream, now)) >= self._max_gap:
                 yield from self._end_in_stream(stream, silence, "gone")
         self._streams = {name: stream for name, stream in self._streams.items() if not stream.has_left}
 

@@ -53,7 +53,7 @@ void bind_arrivals(nb::module_& module) {
           "The time of capture, as of time.monotonic(), up to which all samples of the source have arrived or were "
           "dropped. None: samples are on their way, or the source is a file or was removed.")
       .def("have_ended", &NodeArrivals::have_ended,
-           "Whether the node has taken everything that will ever arrive.")
+           "Whether the sources upstream have ended, and the node will end after their last samples.")
       .def("is_live", &NodeArrivals::is_live, nb::arg("source"),
            "Whether the source of this number is live and has not been removed.");
 }

@@ -48,9 +48,13 @@ def text(value: Any) -> str:
 
 def presence_text(event: ff.types.PresenceEvent) -> str:
     end = None if event.ended_utc is None else round(event.ended_utc - event.began_utc, 2)
-    # At the end of a file the last key is "gone" if its source's end comes first, or else "stop".
-    reason = "ended" if event.reason in ("gone", "stop") else event.reason
-    return f"{event.key} {reason} {end} {round(event.decided_utc - event.began_utc, 2)}"
+    return f"{event.key} {event.reason} {end} {round(event.decided_utc - event.began_utc, 2)}"
+
+
+def worker_text(event: ff.types.PresenceEvent) -> str:
+    # A worker does not know whether other sources remain. So the last key of a file is "gone" if the worker
+    # notices the end of its source before the end of its input, otherwise "stop".
+    return presence_text(event).replace(" stop ", " gone ")
 
 
 def one(node: Any, **options: Any) -> Callable[[ff.Pipeline, Any], Any]:
@@ -71,7 +75,7 @@ STEPS: dict[str, tuple[list[Any], Callable[[ff.Pipeline, Any], Any], Callable[[A
     "Presence in a worker": (
         KEYS,
         one(lambda: ff.Presence(set, max_gap=0.25), process=True),
-        presence_text,
+        worker_text,
     ),
     "ZoneCounter": (WALK, one(lambda: ff.ZoneCounter(ZONE, max_gap=0.25)), text),
     "LineCounter": (WALK, one(lambda: ff.LineCounter((70, 0), (70, 100))), text),
@@ -110,6 +114,37 @@ def results(name: str, slow: str) -> list[str]:
 @pytest.mark.parametrize("name", STEPS)
 def test_the_results_of_a_file_do_not_depend_on_the_speed_of_the_steps(name: str, slow: str) -> None:
     assert results(name, slow) == results(name, "nowhere")
+
+
+class ClosesLate(ff.Node[Any, Any]):
+    """Passes values on. Its close(), and so its end, waits for a gate."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+
+    def process(self, sample: ff.Sample[Any]) -> Any:
+        return sample.value
+
+    def close(self) -> None:
+        assert self.gate.wait(60)
+
+
+@pytest.mark.parametrize(("keep_running", "reason"), [(False, "stop"), (True, "gone")])
+def test_the_last_key_of_a_file_stops_although_a_step_upstream_ends_late(
+    keep_running: bool, reason: str
+) -> None:
+    pipeline = ff.Pipeline(stall_timeout=None, keep_running=keep_running)
+    step = ClosesLate()
+    port = pipeline.add(step, pipeline.add(File([{"yard"}]), name="file"))
+    presence = pipeline.add(ff.Presence(lambda keys: keys, max_gap=0.1), port)
+    reader = pipeline.reader(presence, queue=ff.Queue(8))
+    with pipeline:
+        until(lambda: pipeline.stats().nodes["file"].state == "ended", "the end of the file")
+        ticks = pipeline.stats().nodes["Presence"].ticks
+        until(lambda: pipeline.stats().nodes["Presence"].ticks >= ticks + 3, "ticks")
+        step.gate.set()
+        events = [reader.get().value for _ in range(2)]
+    assert [(event.key, event.reason) for event in events] == [("yard", None), ("yard", reason)]
 
 
 class Live:

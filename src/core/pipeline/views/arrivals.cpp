@@ -58,6 +58,23 @@ std::optional<TimePoint> find_finished(const Graph& graph, const Runner& runner,
   return std::nullopt;
 }
 
+// Whether there are sources upstream and all have ended. A source's state changes before its edges end, so
+// this holds for a node that has noticed the end of the last one, even if other nodes on the way have not
+// ended.
+bool have_sources_ended(const Graph& graph, int node) {
+  bool any = false;
+  for (const auto& wire : graph.list_wires(node)) {
+    for (const int source : sources_on(graph, wire)) {
+      const auto& runner = graph.runner(source);
+      if (!runner.is_source()) continue;  // a node's own stream ends with the node's input
+      const auto state = runner.meter().state();
+      if (state != NodeState::Ended && state != NodeState::Failed) return false;
+      any = true;
+    }
+  }
+  return any;
+}
+
 }  // namespace
 
 std::optional<TimePoint> Arrivals::until(const PipelineParts& core, int source) {
@@ -108,8 +125,12 @@ bool Arrivals::has_rested(const Runner& runner, int source, TimePoint now) {
 }
 
 bool has_input_ended(const PipelineParts& core, int node) {
-  const auto runner = core.runner(node);
-  return runner && has_ended(runner->inbox());
+  const auto& guarded = core.guard_graph();
+  const Lock building(guarded.building);
+  const auto& graph = guarded.graph;
+  if (!graph.has(node)) return false;
+  if (has_ended(graph.runner(node).inbox())) return true;
+  return !core.options().keep_running && have_sources_ended(graph, node);  // otherwise others may follow
 }
 
 bool is_live_source(const PipelineParts& core, int source) {
