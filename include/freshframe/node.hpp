@@ -20,6 +20,7 @@
 #include <vector>
 
 namespace freshframe::core {
+class FedSource;      // src/core/watch/feed.hpp
 class WatchedSource;  // src/core/watch/watched_source.hpp
 }  // namespace freshframe::core
 namespace freshframe::media {
@@ -157,6 +158,7 @@ struct Embedded {
 struct NodeAbilities {
   core::WatchedSource* watched = nullptr;  // decodes only while someone uses its frames
   media::ReconnectingSource* reconnects = nullptr;
+  core::FedSource* fed = nullptr;          // frames are sent by a browser
   media::PacketCamera* packets = nullptr;  // a network stream whose packets are available
   CameraSettings* settings = nullptr;      // a local camera
   LookBack* look = nullptr;
@@ -167,6 +169,7 @@ struct NodeAbilities {
 
 /// Statistics of a node beyond its counters, for NodeStats.
 struct NodeReport {
+  std::optional<SenderStats> sender = {};
   std::vector<WorkerStats> workers = {};
   std::optional<InferenceStats> inference = {};
   std::optional<SpoolStats> spool = {};

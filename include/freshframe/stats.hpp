@@ -86,6 +86,33 @@ enum class SourceState : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(SourceState state) noexcept;
 
+/// The browser that sends the frames of a "browser:" source. Most members are what its page reports; strings
+/// come from a stranger. Counts include earlier senders of the source.
+struct SenderStats {
+  bool connected = false;
+  std::string browser;                // such as "Chrome 131", or empty
+  std::string camera;                 // label of the camera in the browser, or empty
+  std::string state;                  // what the page is doing, such as "live", "asking" or "no_camera"
+  std::string message;                // why it sends no frames; empty if it does
+  bool hidden = false;                // its tab is not visible, so the browser may deliver fewer frames
+  std::string codec;                  // "h264", "vp8", "vp9" or "mjpeg"; empty before the first frame
+  std::string mode;                   // how it encodes: "webcodecs" or "jpeg"
+  std::string stamped;                // what gives the capture time: "capture", "presentation" or "arrival"
+  int width = 0;                      // pixels of the encoded image; 0 before the first frame
+  int height = 0;                     // pixels
+  std::uint64_t camera_frames = 0;    // frames that the camera gave the page
+  std::uint64_t sent = 0;             // frames that it sent
+  std::uint64_t skipped_link = 0;     // not sent because the link was too slow
+  std::uint64_t skipped_encoder = 0;  // not sent because the encoder was busy
+  std::uint64_t missed = 0;           // lost by the browser before the page saw them, by timestamps
+  double bitrate = 0;                 // target of the encoder in bits per second
+  double arrives = 0;                 // bits per second that were acknowledged in the last second
+  double encoding = 0;                // seconds that the encoder takes for a frame
+  double round_trip = 0;              // shortest of the last 30 seconds, in seconds
+  double clock_error = 0;             // largest error of the capture times in seconds
+  std::vector<std::string> failures;  // codecs that failed in this browser, each with the reason
+};
+
 /// The connection history of a video source. An outage lasts from the last packet before it (or from the
 /// first attempt to open) to the next frame.
 struct SourceStats {
@@ -135,8 +162,9 @@ struct SourceStats {
   std::string decoder;          // the decoder in use, "cpu" or "cuda:0"; empty before the first frame
   std::string decoder_reason;   // why it is not the GPU that OpenOptions::decoder asks for
   std::uint64_t decoder_changes = 0;
-  std::uint64_t downloads = 0;  // frames that were downloaded from a GPU
-  double card_wait = 0;         // total time in seconds that decoding has waited for a GPU
+  std::uint64_t downloads = 0;        // frames that were downloaded from a GPU
+  double card_wait = 0;               // total time in seconds that decoding has waited for a GPU
+  std::optional<SenderStats> sender;  // of a "browser:" source, once a browser has connected
 };
 
 /// Statistics of an edge.

@@ -4,6 +4,7 @@
 
 #include "freshframe/pipeline.hpp"
 
+#include <atomic>
 #include <exception>
 #include <memory>
 #include <stop_token>
@@ -58,12 +59,15 @@ class PipelineParts : public RunnerHost,
   /// Returns the runners, ordered by number.
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const { return guarded_.runners(); }
   [[nodiscard]] bool called_from_runner() const;
+  /// Whether a server lets browsers feed sources; see serve_feeds().
+  [[nodiscard]] std::atomic<bool>& serves_feeds() noexcept { return serves_feeds_; }
 
  protected:
   explicit PipelineParts(Pipeline::Options options);
   const Pipeline::Options options_;
   const std::shared_ptr<FrameBudget> budget_ = std::make_shared<FrameBudget>();
   const std::shared_ptr<NameTable> names_ = std::make_shared<NameTable>();
+  std::atomic<bool> serves_feeds_{false};
   std::stop_source source_stop_;
   ErrorLog errors_;
   GuardedGraph guarded_{budget_};

@@ -300,6 +300,7 @@ NodeStats Runner::stats(std::optional<Span> span) const {
   if (const auto* source = run->source(); source != nullptr && source->has_source_stats())
     // A failure of the server after the end is not an outage of this source.
     result.source = run->counters().source().snapshot(life_.end_or(now));
+  if (result.source) result.source->sender = std::move(report.sender);
   for (int i = 0; i < kNodeDropCauses; ++i) {
     const auto cause = static_cast<NodeDropCause>(i);
     if (const auto count = run->counters().drops(cause); count > 0) {

@@ -1,0 +1,20 @@
+// Finds the sources of a pipeline that a browser feeds, for the server.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/views/feeds.hpp"
+
+namespace freshframe::core {
+
+std::vector<NamedFeed> find_feeds(const PipelineParts& core) {
+  std::vector<NamedFeed> found;
+  for (const auto& runner : core.runners()) {
+    const auto node = runner->node();
+    if (auto* const fed = node->abilities().fed) found.push_back({runner->name(), fed->feed()});
+  }
+  return found;
+}
+
+void serve_feeds(PipelineParts& core, bool served) {
+  core.serves_feeds().store(served);
+}
+
+}  // namespace freshframe::core

@@ -1,0 +1,28 @@
+// Finds the sources of a pipeline that a browser feeds, for the server.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/pipeline/parts/pipeline_parts.hpp"
+#include "core/watch/feed.hpp"
+
+namespace freshframe::core {
+
+// Thread-safe, even while another thread builds the graph.
+
+/// A source that a browser feeds.
+struct NamedFeed {
+  std::string node;                  // its current name
+  std::shared_ptr<CameraFeed> feed;  // a source that replaces another has its own
+};
+/// Returns the fed sources in the order in which they were added.
+[[nodiscard]] std::vector<NamedFeed> find_feeds(const PipelineParts& core);
+
+/// Call when a server starts (true) or ends (false) to serve the feeds of this pipeline. Without a server,
+/// PipelineCore::launch() refuses a fed source, which would wait forever.
+void serve_feeds(PipelineParts& core, bool served);
+
+}  // namespace freshframe::core
