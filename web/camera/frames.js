@@ -1,0 +1,197 @@
+// The frames of a camera, each with the time when it was captured.
+// SPDX-License-Identifier: Apache-2.0
+
+import { now } from "./server_clock.js";
+
+const WINDOW = 30_000; // ms for which the earliest arrival counts
+const TIES = 31; // frames whose captureTime is compared with their timestamp
+const HIDDEN = 1000; // ms between the frames of a hidden page whose video element has no callbacks
+const INTERVALS = 31; // that give the camera's frame interval
+const BREAK = 10_000; // ms: a longer gap is a pause, not a loss
+
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+// Opens a camera. Throws the DOMException of getUserMedia(). `device` is a deviceId or null, `facing` "user", "environment"
+// or null.
+export async function openCamera({ width, height, fps, device, facing }) {
+  const video = { frameRate: { ideal: fps ?? 30 } };
+  if (width) Object.assign(video, { width: { ideal: width }, height: { ideal: height } });
+  if (device) video.deviceId = { exact: device };
+  else if (facing) video.facingMode = facing;
+  const stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });
+  return stream.getVideoTracks()[0];
+}
+
+// The capture time of frames by the clock of performance.now(), in ms. A camera's timestamps are regular, so only their
+// offset to that clock is estimated: by captureTime where the browser has it, otherwise by the fastest arrival.
+class CaptureTimes {
+  #ties = [];
+  #arrivals = []; // {at, tie}, rising in both
+
+  get source() {
+    return this.#ties.length > 0 ? "capture" : "arrival";
+  }
+
+  get isComplete() {
+    return this.#ties.length >= TIES;
+  }
+
+  tie(captureTime, timestamp) {
+    this.#ties.push(captureTime - timestamp);
+  }
+
+  at(timestamp, arrived) {
+    if (this.#ties.length > 0) return Math.min(arrived, timestamp + median(this.#ties));
+    const tie = arrived - timestamp;
+    while (this.#arrivals.length > 0 && this.#arrivals.at(-1).tie >= tie) this.#arrivals.pop();
+    this.#arrivals.push({ at: arrived, tie });
+    while (arrived - this.#arrivals[0].at > WINDOW) this.#arrivals.shift();
+    return timestamp + this.#arrivals[0].tie;
+  }
+}
+
+// Counts frames that the browser lost before the page could see them, by gaps in their timestamps.
+class Gaps {
+  #last = null;
+  #intervals = [];
+  missed = 0;
+
+  add(timestamp) {
+    const interval = this.#last === null ? 0 : timestamp - this.#last;
+    this.#last = timestamp;
+    if (interval <= 0 || interval > BREAK) return;
+    if (this.#intervals.length === INTERVALS)
+      this.missed += Math.max(0, Math.round(interval / median(this.#intervals)) - 1);
+    this.#intervals = [...this.#intervals.slice(1 - INTERVALS), interval];
+  }
+}
+
+function playing(track) {
+  const video = document.createElement("video");
+  Object.assign(video, { muted: true, playsInline: true, srcObject: new MediaStream([track]) });
+  video.play().catch(() => {}); // stopped before it began
+  return video;
+}
+
+// Reads the track itself, also while the page is hidden. The video element only relates timestamps to captureTime.
+class ProcessedFrames {
+  by = "MediaStreamTrackProcessor";
+  #times = new CaptureTimes();
+  #gaps = new Gaps();
+  #video;
+  #reader;
+  #take;
+  #ended = false;
+
+  constructor(track, take) {
+    this.#take = take;
+    this.#video = playing(track);
+    this.#video.requestVideoFrameCallback((_, meta) => this.#tie(meta));
+    this.#reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
+    this.#read().catch(() => {}); // the track has ended, which its own event says
+  }
+
+  get stamped() {
+    return this.#times.source;
+  }
+
+  get missed() {
+    return this.#gaps.missed;
+  }
+
+  #tie({ captureTime }) {
+    if (this.#ended) return;
+    if (captureTime !== undefined) {
+      const frame = new VideoFrame(this.#video);
+      this.#times.tie(captureTime, frame.timestamp / 1000);
+      frame.close();
+    }
+    if (captureTime === undefined || this.#times.isComplete) this.#rest();
+    else this.#video.requestVideoFrameCallback((_, meta) => this.#tie(meta));
+  }
+
+  #rest() {
+    this.#video.pause();
+    this.#video.srcObject = null;
+  }
+
+  async #read() {
+    for (;;) {
+      const { value: frame, done } = await this.#reader.read();
+      if (done) return;
+      if (this.#ended) {
+        frame.close();
+        return;
+      }
+      const timestamp = frame.timestamp / 1000;
+      this.#gaps.add(timestamp);
+      this.#take(frame, this.#times.at(timestamp, now()), timestamp);
+    }
+  }
+
+  end() {
+    this.#ended = true;
+    this.#rest();
+    this.#reader.cancel().catch(() => {});
+  }
+}
+
+// Copies what a video element presents, for browsers without MediaStreamTrackProcessor.
+class PresentedFrames {
+  by = "requestVideoFrameCallback";
+  stamped = "presentation";
+  #gaps = new Gaps();
+  #video;
+  #take;
+  #last = -Infinity;
+  #ended = false;
+  #timer;
+
+  constructor(track, take) {
+    this.#take = take;
+    this.#video = playing(track);
+    this.#next();
+    this.#timer = setInterval(() => this.#hidden(), HIDDEN);
+  }
+
+  get missed() {
+    return this.#gaps.missed;
+  }
+
+  #next() {
+    this.#video.requestVideoFrameCallback((_, { captureTime, presentationTime }) => {
+      if (this.#ended) return;
+      this.#next();
+      if (captureTime !== undefined) this.stamped = "capture";
+      const captured = captureTime ?? Math.min(presentationTime, now());
+      this.#gaps.add(captured);
+      this.#give(captured);
+    });
+  }
+
+  // A hidden page has no frame callbacks.
+  #hidden() {
+    if (document.hidden && now() - this.#last > HIDDEN - 100 && this.#video.readyState >= 2) this.#give(now());
+  }
+
+  #give(captured) {
+    this.#last = now();
+    const timestamp = Math.round(captured * 1000);
+    const frame = typeof VideoFrame === "undefined" ? this.#video : new VideoFrame(this.#video, { timestamp });
+    this.#take(frame, captured, captured);
+  }
+
+  end() {
+    this.#ended = true;
+    clearInterval(this.#timer);
+    this.#video.srcObject = null;
+  }
+}
+
+// Calls take(frame, captured, timestamp) for each frame of the track until end(), with times in ms: `captured` by
+// performance.now(), `timestamp` by the camera's own clock. A frame is a VideoFrame that the callee closes, or a video
+// element in browsers without VideoFrame. `missed` counts frames that the browser lost, `by` names
+// the method, and `stamped` what gives the times: "capture", "presentation" or "arrival".
+export function follow(track, take) {
+  return "MediaStreamTrackProcessor" in window ? new ProcessedFrames(track, take) : new PresentedFrames(track, take);
+}

@@ -1,0 +1,401 @@
+// Sends a camera: what is encoded, what is skipped, and what the user and the pipeline hear about it.
+// SPDX-License-Identifier: Apache-2.0
+
+import { Bitrate } from "./bitrate.js";
+import { chooseEncoder, sizeOf } from "./encoders.js";
+import { follow, openCamera } from "./frames.js";
+import { Link } from "./link.js";
+import { now } from "./server_clock.js";
+import { Way } from "./way.js";
+import { failureOf, TOLD } from "./words.js";
+
+const LOOK = 500; // ms between reports, and between looks at the bitrate
+const KEYS = 5000; // ms between keyframes
+const STUCK = 2000; // ms without output after which the next codec is tried
+const FULL_LOOKS = 6; // consecutive looks in which most frames found the encoder full, and then too
+const RELEASED = 30_000; // ms without a connection after which the camera is switched off
+const MOST_FAILURES = 8;
+
+const none = () => ({ camera: 0, sent: 0, skipped_link: 0, skipped_encoder: 0, missed: 0 });
+
+function browserName() {
+  const brands = navigator.userAgentData?.brands ?? [];
+  const brand = brands.find(({ brand: name }) => name === "Chromium");
+  if (brand !== undefined) return `Chromium ${brand.version}`;
+  const found = /(Firefox|Version|Chrome)\/(\d+)/.exec(navigator.userAgent);
+  return found === null ? "unknown" : `${found[1].replace("Version", "Safari")} ${found[2]}`;
+}
+
+// Nothing waits in the encoder, the socket, a proxy or the server: a frame starts only if the frames before it have arrived
+// in time, and all others are dropped here, where it costs nothing and damages no later frame.
+export class Sender {
+  state = "idle";
+  detail = "";
+  track = null;
+  #options;
+  #on;
+  #link = null;
+  #asked = null; // by the pipeline: {width, height, fps, bitrate}; null: this page is not its sender
+  #frames = null;
+  #encoder = null;
+  #choosing = false;
+  #failures = new Map(); // by the family of the codec: why it failed
+  #way = new Way();
+  #bitrate = null;
+  #counts = none(); // of the page
+  #before = none(); // at the last look
+  #missed = 0; // of cameras that were closed
+  #number = 0; // of this connection, as what follows
+  #skipped = 0;
+  #first = null; // timestamp of the first frame
+  #declared = "";
+  #wantsKey = true;
+  #lastKey = -Infinity;
+  #fullLooks = 0;
+  #opening = 0; // attempt to open the camera
+  #problem = null; // {state, detail} of a camera that does not open, until the user tries again
+  #timer = 0;
+  #lostAt = null;
+  #wakeLock = null;
+
+  // `options`: src, token, camera, facing, device. `on.change()`: state or track have changed.
+  constructor(options, on) {
+    this.#options = options;
+    this.#on = on;
+  }
+
+  // Asks for permission and sends, until stop(). `take` replaces another browser that sends this camera.
+  start(take = false) {
+    if (this.#link === null) {
+      this.#link = new Link(this.#options, {
+        message: (message) => this.#hear(message),
+        lost: (reason) => this.#lost(reason),
+        refused: () => this.#leave("refused"),
+      });
+      this.#timer = setInterval(() => this.#look(), LOOK);
+      document.addEventListener("visibilitychange", this.#visible);
+    }
+    this.#problem = null;
+    if (this.#asked !== null) {
+      this.#begin();
+      return;
+    }
+    this.#say(isSecureContext ? "connecting" : "insecure");
+    this.#link.open(take);
+  }
+
+  stop() {
+    if (this.#asked !== null) this.#tell("stopped");
+    this.#leave("stopped");
+  }
+
+  // Leaves without a word, as a page does that is closed.
+  close() {
+    this.#leave("idle");
+  }
+
+  // Uses another camera from now on.
+  use(device) {
+    this.#options = { ...this.#options, device };
+    if (this.track === null) return;
+    this.#release();
+    this.#begin();
+  }
+
+  get report() {
+    const { trip, rate, waiting } = this.#way;
+    return {
+      browser: browserName(),
+      codec: this.#encoder?.codec,
+      mode: this.#encoder?.mode,
+      size: this.#encoder?.size,
+      ...this.#counts,
+      missed: this.#missed + (this.#frames?.missed ?? 0),
+      skipped_encoder: this.#skippedEncoder,
+      bitrate: this.#bitrate === null ? undefined : Math.round(this.#bitrate.value),
+      arrives: Math.round(rate),
+      waiting,
+      round_trip: trip / 1000,
+      clock_error: this.#link?.clock.known ? this.#link.clock.error / 1000 : undefined,
+      encoding: this.#encoder?.duration == null ? undefined : this.#encoder.duration / 1000,
+      hidden: document.hidden,
+      failures: [...this.#failures].map(([family, why]) => `${family}: ${why}`).slice(-MOST_FAILURES),
+    };
+  }
+
+  get #skippedEncoder() {
+    return this.#counts.skipped_encoder + (this.#encoder?.left ?? 0);
+  }
+
+  #say(state, detail = "") {
+    if (this.state === state && this.detail === detail) return;
+    this.state = state;
+    this.detail = detail;
+    if (this.#asked !== null) this.#tell(state, detail);
+    this.#on.change();
+  }
+
+  // Only of its sender does the pipeline take a state.
+  #tell(state, detail = "") {
+    const message = [TOLD[state], detail].filter(Boolean).join(": ").slice(0, 200);
+    this.#link.send(message === "" ? { state } : { state, message });
+  }
+
+  #visible = () => {
+    if (this.#asked !== null) this.#link.send({ hidden: document.hidden });
+    if (!document.hidden) this.#stayAwake();
+  };
+
+  #hear(message) {
+    if (!isSecureContext && message.type === "yours") this.#link.send({ state: "insecure", message: TOLD.insecure });
+    if (!isSecureContext && message.type !== "time") {
+      this.#leave("insecure");
+      return;
+    }
+    switch (message.type) {
+      case "ack":
+        this.#acknowledged(message);
+        break;
+      case "time":
+        this.#way.note(now() - message.time);
+        break;
+      case "yours":
+        this.#asked = message;
+        this.#lostAt = null;
+        this.#begin();
+        break;
+      case "busy":
+        this.#asked = null;
+        this.#say("busy");
+        break;
+      case "free":
+        this.#link.open();
+        break;
+      case "taken":
+        this.#leave("taken");
+        break;
+      case "ended":
+        this.#asked = null;
+        this.#release();
+        this.#say("ended", message.why ?? "");
+        break;
+    }
+  }
+
+  #acknowledged({ n, key, waited }) {
+    const trip = this.#way.acknowledge(n, (waited ?? 0) / 1000);
+    if (trip !== null) this.#bitrate?.trip(trip);
+    if (key) this.#wantsKey = true;
+  }
+
+  // A camera stays open for a while, because the program may return.
+  #lost(reason) {
+    this.#asked = null;
+    this.#lostAt ??= now();
+    if (this.state !== "ended" && this.state !== "insecure") this.#say("lost", reason);
+  }
+
+  #leave(state) {
+    this.#asked = null;
+    this.#release();
+    clearInterval(this.#timer);
+    document.removeEventListener("visibilitychange", this.#visible);
+    this.#link?.close();
+    this.#link = null;
+    this.#say(state);
+  }
+
+  // The pipeline takes this camera.
+  async #begin() {
+    this.#way = new Way();
+    this.#number = 0;
+    this.#skipped = 0;
+    this.#declared = "";
+    this.#wantsKey = true;
+    this.#closeEncoder();
+    this.#skipped = 0;
+    if (document.hidden) this.#link.send({ hidden: true });
+    if (this.#problem !== null) this.#say(this.#problem.state, this.#problem.detail);
+    if (this.#problem !== null || (this.track === null && !(await this.#open()))) return;
+    this.#say(this.track.muted ? "paused" : "live");
+    this.#stayAwake();
+  }
+
+  // Returns false if there is no camera, or if this page does not need it any more.
+  async #open() {
+    const attempt = ++this.#opening;
+    this.#say("asking");
+    const { device, facing } = this.#options;
+    try {
+      const track = await openCamera({ ...this.#asked, device, facing });
+      if (attempt !== this.#opening || this.#asked === null) {
+        track.stop();
+        return false;
+      }
+      this.#follow(track);
+      return true;
+    } catch (error) {
+      if (attempt === this.#opening) this.#fail(failureOf(error));
+      return false;
+    }
+  }
+
+  #fail(problem) {
+    this.#problem = problem;
+    this.#say(problem.state, problem.detail);
+  }
+
+  #follow(track) {
+    this.track = track;
+    this.#first = null;
+    track.onended = () => {
+      this.#release();
+      this.#fail({ state: "unplugged", detail: "" });
+    };
+    track.onmute = () => this.state === "live" && this.#say("paused");
+    track.onunmute = () => this.state === "paused" && this.#say("live");
+    this.#frames = follow(track, (...frame) => this.#frame(...frame));
+  }
+
+  #release() {
+    ++this.#opening;
+    this.#missed += this.#frames?.missed ?? 0;
+    this.#frames?.end();
+    this.#frames = null;
+    this.track?.stop();
+    this.track = null;
+    this.#closeEncoder();
+    this.#wakeLock?.release().catch(() => {});
+    this.#wakeLock = null;
+  }
+
+  #closeEncoder() {
+    if (this.#encoder === null) return;
+    this.#encoder.close();
+    this.#counts.skipped_encoder += this.#encoder.left;
+    this.#skipped += this.#encoder.left;
+    this.#encoder = null;
+  }
+
+  // Keeps the screen of a phone on.
+  async #stayAwake() {
+    if (this.track === null || document.hidden || !navigator.wakeLock) return;
+    if (this.#wakeLock !== null && !this.#wakeLock.released) return;
+    this.#wakeLock = await navigator.wakeLock.request("screen").catch(() => null); // a low battery
+  }
+
+  #frame(frame, captured, timestamp) {
+    if (this.#asked === null || !this.#link.clock.known) {
+      frame.close?.();
+      return;
+    }
+    ++this.#counts.camera;
+    this.#first ??= timestamp;
+    const size = sizeOf(frame, this.#asked);
+    if (!this.#mayStart(size)) {
+      ++this.#skipped;
+      frame.close?.();
+      return;
+    }
+    const isKey = this.#wantsKey || now() - this.#lastKey > KEYS;
+    if (isKey) this.#lastKey = now();
+    this.#wantsKey = false;
+    const stamp = { captured, pts: (timestamp - this.#first) / 1000, fps: this.#fps };
+    try {
+      this.#encoder.encode(frame, size, stamp, isKey);
+    } catch (error) {
+      ++this.#skipped;
+      ++this.#counts.skipped_encoder;
+      this.#tryNext(error.message);
+    }
+  }
+
+  #mayStart(size) {
+    if (this.#encoder === null) this.#choose(size);
+    if (this.#encoder === null || this.#encoder.inside >= this.#encoder.most) {
+      ++this.#counts.skipped_encoder; // a lower bitrate would not help
+      return false;
+    }
+    if (this.#way.isOpen && !this.#link.isFull) return true;
+    ++this.#counts.skipped_link;
+    this.#bitrate.hold();
+    return false;
+  }
+
+  get #fps() {
+    return this.#asked?.fps ?? this.track?.getSettings().frameRate ?? 30;
+  }
+
+  async #choose(size) {
+    if (this.#choosing) return;
+    this.#choosing = true;
+    const { track } = this;
+    const encoder = await chooseEncoder(this.#failures, size, this.#fps, {
+      encoded: (stamp, message, key) => encoder === this.#encoder && this.#encoded(stamp, message, key),
+      failed: (why) => encoder === this.#encoder && this.#tryNext(why),
+    });
+    this.#choosing = false;
+    if (this.#asked === null || track !== this.track) return;
+    this.#bitrate = new Bitrate(size.width, size.height, this.#fps, this.#asked.bitrate);
+    encoder.bitrate = this.#bitrate.value;
+    this.#encoder = encoder;
+  }
+
+  // A browser may claim to have a codec and then fail, or encode too slowly.
+  #tryNext(why) {
+    const { family } = this.#encoder;
+    this.#closeEncoder();
+    this.#fullLooks = 0;
+    this.#wantsKey = true;
+    if (family !== "jpeg") this.#failures.set(family, why);
+  }
+
+  #encoded(stamp, message, key) {
+    if (this.#asked === null || !this.#link.isOpen) {
+      ++this.#counts.skipped_link;
+      return;
+    }
+    this.#declare(stamp);
+    const { clock } = this.#link;
+    const number = this.#number++;
+    this.#way.start(number, message.byteLength);
+    this.#link.sendFrame(message, {
+      key,
+      number,
+      skipped: this.#skipped + this.#encoder.left,
+      error: clock.error,
+      pts: Math.max(0, stamp.pts),
+      captured: clock.unixTime(stamp.captured),
+    });
+    ++this.#counts.sent;
+  }
+
+  // Says what the frames are, before the first of them.
+  #declare({ codec, width, height, fps }) {
+    const { by, stamped } = this.#frames ?? {};
+    const label = this.track?.label ?? "";
+    const camera = { codec, width, height, fps, turn: 0, label, by, stamped }; // frames are upright already
+    const declared = JSON.stringify(camera);
+    if (declared === this.#declared) return;
+    this.#declared = declared;
+    this.#link.send({ camera });
+  }
+
+  #look() {
+    this.#link.tick({ report: this.report });
+    if (this.#lostAt !== null && now() - this.#lostAt > RELEASED) this.#release();
+    if (this.#encoder !== null) this.#lookAtEncoder();
+    if (this.#encoder !== null && this.#bitrate.look(this.#way)) this.#encoder.bitrate = this.#bitrate.value;
+    this.#on.change();
+  }
+
+  #lookAtEncoder() {
+    const { camera, skipped_encoder: skipped } = this.#counts;
+    const isFull = skipped - this.#before.skipped_encoder > (camera - this.#before.camera) / 2;
+    this.#before = { ...this.#counts };
+    this.#fullLooks = isFull ? this.#fullLooks + 1 : 0;
+    if (this.#encoder.stuck > STUCK && !document.hidden) this.#tryNext("it returned nothing for 2 s");
+    else if (this.#fullLooks >= FULL_LOOKS)
+      this.#tryNext(`it takes ${Math.round(this.#encoder.duration ?? STUCK)} ms per frame`);
+  }
+}

@@ -1,0 +1,55 @@
+// The server's clock, as a page sees it: an offset with the bounds of its error.
+// SPDX-License-Identifier: Apache-2.0
+
+const WINDOW = 30_000; // ms for which an answer counts
+const GROUP = 1000; // ms: answers of this long share one entry
+const SLACK = 1; // ms by which bounds may contradict each other, because clocks are rounded
+
+export const now = () => performance.now();
+
+// Each answer bounds the offset: the server read its clock after the question was sent and before the answer arrived. All
+// bounds of the last 30 s are intersected, so one fast question and one fast answer are enough, even of different answers.
+// Times are in ms.
+export class ServerClock {
+  #bounds = []; // {at, low, high}
+  #low = -Infinity;
+  #high = Infinity;
+
+  // `sent` and `received` are times of performance.now(), `server` is the server's Unix time.
+  add(sent, server, received) {
+    const low = server - received;
+    const high = server - sent;
+    const last = this.#bounds.at(-1);
+    if (last !== undefined && received - last.at < GROUP) {
+      last.low = Math.max(last.low, low);
+      last.high = Math.min(last.high, high);
+    } else {
+      this.#bounds.push({ at: received, low, high });
+    }
+    this.#bounds = this.#bounds.filter(({ at }) => received - at < WINDOW);
+    this.#intersect();
+    if (this.#low <= this.#high + SLACK) return;
+    // One of the clocks was set, or this device has slept: earlier answers are worthless.
+    this.#bounds = [{ at: received, low, high }];
+    this.#intersect();
+  }
+
+  #intersect() {
+    this.#low = Math.max(...this.#bounds.map(({ low }) => low));
+    this.#high = Math.min(...this.#bounds.map(({ high }) => high));
+  }
+
+  get known() {
+    return this.#bounds.length > 0;
+  }
+
+  // Maximum error of unixTime() in ms.
+  get error() {
+    return Math.abs(this.#high - this.#low) / 2;
+  }
+
+  // The server's Unix time in seconds at a time of performance.now().
+  unixTime(at) {
+    return (at + (this.#low + this.#high) / 2) / 1000;
+  }
+}
