@@ -136,7 +136,8 @@ enum freshframe_utc_from {
   FRESHFRAME_UTC_ARRIVAL = 1, /* this machine's clock when the packet arrived */
   FRESHFRAME_UTC_FILE = 2,    /* the file's creation time plus pts */
   FRESHFRAME_UTC_DEVICE = 3,  /* this machine's clock when the device captured the image */
-  FRESHFRAME_UTC_CAMERA = 4   /* the camera's own clock */
+  FRESHFRAME_UTC_CAMERA = 4,  /* the camera's own clock */
+  FRESHFRAME_UTC_BROWSER = 5  /* the capture time that a browser gave, by this machine's clock */
 };
 
 /* Where a sample comes from: its number, its timestamps and its source. */

@@ -73,7 +73,7 @@ inline constexpr int kDropCauses = 10;
 /// Why a node lost a frame before it reached an edge. Worker: its worker process died or took too long. Stop:
 /// a stop ended the worker process. Repeated: the server sent it twice. Lost: too much of it, or of a frame
 /// that it depends on, was lost on the network. NotDecoded: the decoder was asked to skip it (FFmpeg's option
-/// skip_frame).
+/// skip_frame). Sender: a browser did not send it, because the link or its encoder was too slow.
 enum class NodeDropCause : std::uint8_t {
   Device,
   Decode,
@@ -83,9 +83,10 @@ enum class NodeDropCause : std::uint8_t {
   Stop,
   Repeated,
   Lost,
-  NotDecoded
+  NotDecoded,
+  Sender
 };
-inline constexpr int kNodeDropCauses = 9;
+inline constexpr int kNodeDropCauses = 10;
 
 /// Whether a drop matters. ByDesign: an option excludes the sample however fast the consumer is, so a run
 /// counts as complete without it. Skipped: the consumer gets newer or matching samples instead, or the
@@ -122,7 +123,8 @@ inline constexpr std::array<DropKind<NodeDropCause>, kNodeDropCauses> kNodeDropK
      {NodeDropCause::Stop, "stop", DropMeaning::Lost},
      {NodeDropCause::Repeated, "repeated", DropMeaning::Lost},
      {NodeDropCause::Lost, "lost", DropMeaning::Lost},
-     {NodeDropCause::NotDecoded, "not_decoded", DropMeaning::ByDesign}}};
+     {NodeDropCause::NotDecoded, "not_decoded", DropMeaning::ByDesign},
+     {NodeDropCause::Sender, "sender", DropMeaning::Skipped}}};
 
 [[nodiscard]] constexpr const DropKind<DropCause>& describe_cause(DropCause cause) noexcept {
   return kDropKinds.at(static_cast<std::size_t>(cause));

@@ -81,6 +81,7 @@ enum class SourceState : std::uint8_t {
   Reading,          // frames arrive
   Stalled,          // connected, but no packets have arrived for a while
   BackingOff,       // disconnected, waiting before the next attempt
+  WaitingSender,    // no browser sends frames to a "browser:" source
   Closing,
   Closed  // ended, or not started yet
 };
@@ -90,16 +91,16 @@ enum class SourceState : std::uint8_t {
 /// come from a stranger. Counts include earlier senders of the source.
 struct SenderStats {
   bool connected = false;
-  std::string browser;                // such as "Chrome 131", or empty
-  std::string camera;                 // label of the camera in the browser, or empty
-  std::string state;                  // what the page is doing, such as "live", "asking" or "no_camera"
-  std::string message;                // why it sends no frames; empty if it does
-  bool hidden = false;                // its tab is not visible, so the browser may deliver fewer frames
-  std::string codec;                  // "h264", "vp8", "vp9" or "mjpeg"; empty before the first frame
-  std::string mode;                   // how it encodes: "webcodecs" or "jpeg"
-  std::string stamped;                // what gives the capture time: "capture", "presentation" or "arrival"
-  int width = 0;                      // pixels of the encoded image; 0 before the first frame
-  int height = 0;                     // pixels
+  std::string browser;  // such as "Chrome 131", or empty
+  std::string camera;   // label of the camera in the browser, or empty
+  std::string state;    // what the page is doing: "live" while it sends, "asking", "no_camera" ...
+  std::string message;  // why it sends no frames, or empty
+  bool hidden = false;  // its tab is not visible, so the browser may deliver fewer frames
+  std::string codec;    // "h264", "vp8", "vp9" or "mjpeg"; empty before the first frame
+  std::string mode;     // how it encodes: "webcodecs" or "jpeg"
+  std::string stamped;  // what gives the capture time: "capture", "presentation" or "arrival"
+  int width = 0;        // pixels of the encoded image; 0 before the first frame
+  int height = 0;       // pixels
   std::uint64_t camera_frames = 0;    // frames that the camera gave the page
   std::uint64_t sent = 0;             // frames that it sent
   std::uint64_t skipped_link = 0;     // not sent because the link was too slow

@@ -11,9 +11,9 @@ namespace freshframe {
 /// Which clock a wall time was read from. None: there is no wall time. Arrival: this machine's clock when the
 /// packet arrived, so it is late by the latency of the network and the camera's encoder. File: the file's
 /// creation time plus pts. Device: this machine's clock when the device captured the image. Camera: the
-/// camera's own clock.
-enum class UtcFrom : std::uint8_t { None, Arrival, File, Device, Camera };
-inline constexpr int kUtcFroms = 5;
+/// camera's own clock. Browser: the capture time that a browser gave, by this machine's clock.
+enum class UtcFrom : std::uint8_t { None, Arrival, File, Device, Camera, Browser };
+inline constexpr int kUtcFroms = 6;
 
 [[nodiscard]] std::string_view to_string(UtcFrom from) noexcept;
 

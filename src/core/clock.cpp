@@ -96,7 +96,8 @@ void SimulatedClock::wait_for_sleepers(int count) const {
 
 namespace {
 
-constexpr std::array<std::string_view, kUtcFroms> kNames = {"none", "arrival", "file", "device", "camera"};
+constexpr std::array<std::string_view, kUtcFroms> kNames = {"none",   "arrival", "file",
+                                                            "device", "camera",  "browser"};
 
 }  // namespace
 

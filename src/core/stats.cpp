@@ -198,6 +198,8 @@ std::string_view to_string(SourceState state) noexcept {
       return "stalled";
     case SourceState::BackingOff:
       return "backing_off";
+    case SourceState::WaitingSender:
+      return "waiting_sender";
     case SourceState::Closing:
       return "closing";
     case SourceState::Closed:

@@ -128,7 +128,7 @@ void check(const freshframe_stamp& stamp) {
     throw Error("gave the capture time " + std::to_string(stamp.captured_ns) +
                 " ns; it must be of CLOCK_MONOTONIC, or 0");
   }
-  if (stamp.utc_from < FRESHFRAME_UTC_NONE || stamp.utc_from > FRESHFRAME_UTC_CAMERA) {
+  if (stamp.utc_from < FRESHFRAME_UTC_NONE || stamp.utc_from > FRESHFRAME_UTC_BROWSER) {
     throw Error("gave the utc_from " + std::to_string(stamp.utc_from) +
                 "; it must be one of freshframe_utc_from");
   }

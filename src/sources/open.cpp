@@ -132,7 +132,7 @@ void check(const OpenOptions& options) {
 // ---- which option applies to which source
 
 /// How a source is read, decided by the kind of URL and, for ambiguous HTTP URLs, by the option `live`.
-enum class OpenedAs : std::uint8_t { File, Pictures, Demo, Camera, Stream, HttpStream, Download };
+enum class OpenedAs : std::uint8_t { File, Pictures, Demo, Camera, Stream, HttpStream, Download, Browser };
 
 OpenedAs opened_as(const SourceUrl& url, const OpenOptions& options) {
   switch (url.kind) {
@@ -144,6 +144,8 @@ OpenedAs opened_as(const SourceUrl& url, const OpenOptions& options) {
       return OpenedAs::Demo;
     case UrlKind::Camera:
       return OpenedAs::Camera;
+    case UrlKind::Browser:
+      return OpenedAs::Browser;
     case UrlKind::Live:
       break;
   }
@@ -166,6 +168,8 @@ std::string_view to_string(OpenedAs form) noexcept {
       return "is a live source";
     case OpenedAs::Download:
       return "is read like a file with live=False";
+    case OpenedAs::Browser:
+      return "is the camera of a browser";
   }
   return {};
 }
@@ -178,7 +182,8 @@ constexpr Accepted only(OpenedAs form) {
 }
 
 constexpr Accepted kStreams = only(OpenedAs::Stream) | only(OpenedAs::HttpStream);
-constexpr Accepted kLive = kStreams | only(OpenedAs::Camera);
+constexpr Accepted kPackets = kStreams | only(OpenedAs::Browser);
+constexpr Accepted kLive = kPackets | only(OpenedAs::Camera);
 constexpr Accepted kStored = only(OpenedAs::File) | only(OpenedAs::Pictures) | only(OpenedAs::Download);
 
 struct OptionUse {
@@ -204,6 +209,8 @@ constexpr auto kOptionUses = std::to_array<OptionUse>({
      "http:// and https:// URLs, which may name a stream or a file; realtime=True makes a local file live"},
     {"reconnect", [](const OpenOptions& o) { return o.reconnect.value_or(false); }, kLive,
      "live sources; loop=True starts a file again"},
+    {"reconnect=False", [](const OpenOptions& o) { return !o.reconnect.value_or(true); },
+     ~only(OpenedAs::Browser), "other sources; a browser may leave and return at any time"},
     {"rendition", [](const OpenOptions& o) { return o.rendition != OpenOptions().rendition; }, kStreams,
      "live network streams"},
     {"stream", [](const OpenOptions& o) { return o.stream.has_value(); },
@@ -212,9 +219,10 @@ constexpr auto kOptionUses = std::to_array<OptionUse>({
     {"pace=\"burst\"", [](const OpenOptions& o) { return o.pace == Pace::Burst; }, only(OpenedAs::HttpStream),
      "HLS, an http:// or https:// URL of a live playlist; frames of other live sources come at once as they "
      "are"},
-    {"decode=\"keyframes\"", [](const OpenOptions& o) { return o.decode == Decode::Keyframes; }, kStreams,
+    {"decode=\"keyframes\"", [](const OpenOptions& o) { return o.decode == Decode::Keyframes; }, kPackets,
      "live network streams; of a file, options={\"skip_frame\": \"nokey\"} decodes the keyframes only"},
-    {"fps", [](const OpenOptions& o) { return o.fps.has_value(); }, kStored | only(OpenedAs::Camera),
+    {"fps", [](const OpenOptions& o) { return o.fps.has_value(); },
+     kStored | only(OpenedAs::Camera) | only(OpenedAs::Browser),
      "cameras and pictures; a live stream has its own speed"},
     {"start", [](const OpenOptions& o) { return o.start.has_value(); }, kStored, "files and pictures"},
     {"end", [](const OpenOptions& o) { return o.end.has_value(); }, kStored, "files and pictures"},
@@ -226,7 +234,7 @@ constexpr auto kOptionUses = std::to_array<OptionUse>({
     {"decoder_threads", [](const OpenOptions& o) { return o.decoder_threads.has_value(); },
      ~only(OpenedAs::Demo), kOthers},
     {"decoder", [](const OpenOptions& o) { return o.decoder != OpenOptions().decoder; },
-     kStreams | only(OpenedAs::File) | only(OpenedAs::Download), "videos in files and network streams"},
+     kPackets | only(OpenedAs::File) | only(OpenedAs::Download), "videos in files and network streams"},
     {"options", [](const OpenOptions& o) { return !o.options.empty(); }, ~only(OpenedAs::Demo), kOthers},
 });
 
@@ -330,6 +338,8 @@ std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& opt
     case OpenedAs::HttpStream:
       check_clean(url);
       check_address(source);
+      return std::make_unique<LiveSource>(source, options);
+    case OpenedAs::Browser:
       return std::make_unique<LiveSource>(source, options);
     case OpenedAs::Download:
       check_clean(url);

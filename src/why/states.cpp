@@ -241,6 +241,8 @@ std::string_view describe_place(NodeKind kind, NodeDropCause cause, std::uint64_
       return " that the server had sent before";
     case NodeDropCause::Lost:
       return " by the network";
+    case NodeDropCause::Sender:
+      return " in the browser";
     case NodeDropCause::NotDecoded:
     case NodeDropCause::Error:
       break;

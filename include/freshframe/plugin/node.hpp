@@ -23,7 +23,8 @@ enum class UtcFrom : std::int32_t {
   Arrival = FRESHFRAME_UTC_ARRIVAL,
   File = FRESHFRAME_UTC_FILE,
   Device = FRESHFRAME_UTC_DEVICE,
-  Camera = FRESHFRAME_UTC_CAMERA
+  Camera = FRESHFRAME_UTC_CAMERA,
+  Browser = FRESHFRAME_UTC_BROWSER
 };
 
 /// The wall time at which an image was captured.

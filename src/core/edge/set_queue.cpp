@@ -30,7 +30,7 @@ bool holds(const Lane& lane, int source) noexcept {
 }
 
 bool has_own_clock(const Utc& utc) noexcept {
-  return utc.from == UtcFrom::Camera || utc.from == UtcFrom::Device;
+  return utc.from == UtcFrom::Camera || utc.from == UtcFrom::Device || utc.from == UtcFrom::Browser;
 }
 
 Joiner::Options make_options(const JoinRules& rules, const std::vector<EdgeRef>& edges) {

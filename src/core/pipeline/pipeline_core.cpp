@@ -13,6 +13,7 @@
 
 #include "core/drain_time.hpp"
 #include "core/pipeline/changes/changes.hpp"
+#include "core/pipeline/views/feeds.hpp"
 #include "core/pipeline/views/stalls.hpp"
 #include "core/pipeline/views/statistics.hpp"
 #include "core/unit_text.hpp"
@@ -100,6 +101,7 @@ void PipelineCore::launch() {
     const Lock building(guarded_.building);  // held throughout, so an add() comes either before or is refused
     life_.expect_new();
     auto& graph = guarded_.graph;
+    for (const auto& runner : graph.runners()) check_served(*this, *runner);
     graph.wire(options_.keep_running);
     guarded_.update_bound();
     for (const auto& runner : graph.runners()) runner->life().set_connected();

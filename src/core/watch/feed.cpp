@@ -9,7 +9,12 @@
 namespace freshframe::core {
 namespace {
 
-constexpr std::string_view kNobody = "no browser sends it";
+constexpr std::string_view kNobody = "no browser sends it: open Dashboard.camera_url() where the camera is";
+
+/// Whether the page reports why it sends no frames.
+bool says_why(const SenderStats& sender) {
+  return sender.state != "live" && !sender.message.empty();
+}
 
 void add_counts(SenderStats& to, const SenderStats& of) {
   to.camera_frames += of.camera_frames;
@@ -43,6 +48,7 @@ std::optional<SenderStats> CameraFeed::stats() const {
   if (senders_ == 0) return std::nullopt;
   auto stats = reported_.value_or(SenderStats());
   stats.connected = connected_;
+  if (!connected_) stats.message = left_;
   if (camera_) {
     stats.codec = to_string(camera_->codec);
     stats.width = camera_->width;
@@ -167,9 +173,9 @@ std::optional<CameraFeed::Taken> CameraFeed::take(const Stream& stream, TimePoin
   return taken;
 }
 
-bool CameraFeed::is_connected(std::uint64_t sender) const {
+bool CameraFeed::is_sending(std::uint64_t sender) const {
   const std::lock_guard lock(mutex_);
-  return connected_ && sender == senders_;
+  return connected_ && sender == senders_ && !(reported_ && says_why(*reported_));
 }
 
 std::string CameraFeed::explain() const {
@@ -179,7 +185,7 @@ std::string CameraFeed::explain() const {
 
 std::string CameraFeed::explain_locked() const {
   if (!connected_) return left_;
-  if (reported_ && !reported_->message.empty()) return reported_->message;
+  if (reported_ && says_why(*reported_)) return reported_->message;
   if (reported_ && reported_->hidden) return "the browser's page is hidden";
   return "the browser is connected, but has sent no frame yet";
 }

@@ -145,8 +145,8 @@ class CameraFeed {
   [[nodiscard]] std::optional<Stream> stream() const;
   /// Takes the oldest packet if it belongs to `stream`, and acknowledges it.
   [[nodiscard]] std::optional<Taken> take(const Stream& stream, TimePoint now);
-  /// Whether this sender is connected.
-  [[nodiscard]] bool is_connected(std::uint64_t sender) const;
+  /// Returns false if this sender has left, was replaced, or reports that it sends no frames.
+  [[nodiscard]] bool is_sending(std::uint64_t sender) const;
   /// Returns why no packets arrive, as a clause: "no browser sends it", "the browser's user does not permit the
   /// camera".
   [[nodiscard]] std::string explain() const;

@@ -17,6 +17,12 @@
 
 namespace freshframe::media {
 
+/// The capture time that a sender states.
+struct StatedTime {
+  TimePoint captured{};  // by the machine's monotonic clock
+  double error = 0;      // largest error in seconds
+};
+
 /// What is known of a packet, apart from its bytes.
 struct PacketNotes {
   TimePoint arrived{};                  // first byte, by the context's clock
@@ -30,6 +36,7 @@ struct PacketNotes {
   std::optional<double> program_time = {};
   /// Report of the camera's clock (RTCP) since the previous packet.
   std::optional<CameraClock::Report> report = {};
+  std::optional<StatedTime> stated = {};
   PictureNotes picture = {};
   std::uint64_t missing = 0;      // earlier frames of which no packet arrived
   std::uint64_t dropped = 0;      // earlier frames that arrived but were dropped, and counted
@@ -89,6 +96,8 @@ class PacketConnection {
   /// Allows passing packets to `direct` on another thread while next() waits, with the context of that call.
   /// This saves waking a thread.
   virtual void set_direct(const Direct& /*direct*/) {}
+  /// Asks the sender for a keyframe, if the protocol can. May be called for each packet.
+  virtual void ask_key() {}
   /// Returns true if each packet is one frame and lost frames are counted.
   [[nodiscard]] virtual bool counts_pictures() const { return false; }
   /// Ends the connection after an error. If frames are counted, returns those with at least one packet that

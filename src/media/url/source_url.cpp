@@ -28,7 +28,8 @@ namespace {
 constexpr std::string_view kSupported =
     "this version opens local files (\"clip.mp4\", \"picture.png\"), pictures in sequence "
     "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, rtmp, rtmps, srt, rtp, "
-    "http, https, tcp, udp), cameras (\"0\", \"/dev/video0\"), \"demo:circles\" and \"demo:shapes\"";
+    "http, https, tcp, udp), cameras (\"0\", \"/dev/video0\"), the camera of a browser (\"browser:\"), "
+    "\"demo:circles\" and \"demo:shapes\"";
 
 /// Rejects "rtsp:/host", "rtsp:host" and "rtsp//host". The message omits the URL, because a password in it
 /// could not be told apart from a path.
@@ -116,6 +117,7 @@ UrlKind find_kind(const std::string& url, const core::LiveUrl& live) {
   if (url.find('\0') != std::string::npos)
     throw OptionError("cannot open a source whose name has a zero byte in it");
   if (url.rfind("demo:", 0) == 0) return UrlKind::Demo;
+  if (url.rfind("browser:", 0) == 0) return UrlKind::Browser;
   if (is_camera(url)) return UrlKind::Camera;
   const auto scheme = find_scheme(url);
   if (core::is_live_scheme(live.scheme)) {

@@ -9,7 +9,7 @@
 
 namespace freshframe::media {
 
-enum class UrlKind : std::uint8_t { File, Pictures, Demo, Live, Camera };
+enum class UrlKind : std::uint8_t { File, Pictures, Demo, Live, Camera, Browser };
 
 /// A URL and its kind of source, determined once in open() and then kept by the source.
 struct SourceUrl {

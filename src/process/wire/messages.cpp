@@ -155,7 +155,7 @@ void visit_fields(Io& io, typename Io::template Of<Stamp>& stamp) {
   } else if (has_path) {
     io.path(*stamp.path);
   }
-  io.choice(stamp.utc.from, UtcFrom::Camera, "the clock of a wall time");
+  io.choice(stamp.utc.from, UtcFrom::Browser, "the clock of a wall time");
   if (stamp.utc.from == UtcFrom::None) return;
   io.number(stamp.utc.seconds);
   io.number(stamp.utc.error);

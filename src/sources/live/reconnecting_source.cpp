@@ -107,7 +107,7 @@ void ReconnectingSource::lose(const std::string& doing, const std::exception& er
 void ReconnectingSource::report_outage(const std::string& why, bool first, TimePoint now) {
   if (first) {
     reminder_after_ = kFirstReminder;
-    log(LogLevel::Warning, why + "; trying again (reconnect=False ends instead)");
+    log(LogLevel::Warning, why + "; " + std::string(plan()));
     return;
   }
   const Seconds lost = now - last_packet_;

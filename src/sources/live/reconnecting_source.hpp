@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/stream/reconnect.hpp"
@@ -24,9 +25,11 @@ class ReconnectingSource : public VideoSource {
   [[nodiscard]] bool live() const noexcept final { return true; }
   [[nodiscard]] NodeAbilities abilities() noexcept final { return abilities_; }
 
-  /// Makes a source that may reconnect fail if its first frame does not arrive. Call before open().
+  /// Makes a source that may reconnect fail if its first frame does not arrive. Call before open(). No effect
+  /// on a source that waits for a browser.
   void need_first_frame() noexcept {
-    if (reconnect_ == Reconnect::Always) reconnect_ = Reconnect::AfterItsFirstFrame;
+    if (reconnect_ == Reconnect::Always && abilities_.fed == nullptr)
+      reconnect_ = Reconnect::AfterItsFirstFrame;
   }
   void open(const Context& context) override;
   std::optional<SourceItem<Frame>> read(const Context& context) final;
@@ -43,6 +46,12 @@ class ReconnectingSource : public VideoSource {
   virtual std::optional<SourceItem<Frame>> next(const Context& context) = 0;
   /// Closes the connection, even if connect() failed halfway.
   virtual void disconnect() = 0;
+  /// Waits before the next attempt, or until a stop.
+  virtual void back_off(const Context& context);
+  /// What follows the reason of an outage in the log.
+  [[nodiscard]] virtual std::string_view plan() const {
+    return "trying again (reconnect=False ends instead)";
+  }
 
   [[nodiscard]] const std::string& title() const noexcept { return title_; }
   void set_info(VideoInfo info);
@@ -60,7 +69,6 @@ class ReconnectingSource : public VideoSource {
 
  private:
   void try_to_connect(const Context& context);
-  void back_off(const Context& context);
   void lose(const std::string& doing, const std::exception& error, const Context& context);
   void report_outage(const std::string& why, bool first, TimePoint now);
 

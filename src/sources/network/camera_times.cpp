@@ -49,11 +49,17 @@ void CameraTimes::disconnect() {
   timeline_.restart();
   line_.restart();
   program_offset_.reset();
+  stated_error_.reset();
 }
 
 CameraTimes::Noted CameraTimes::note(const Given& packet, const PacketNotes& notes, const Context& context) {
   const auto& time = packet.time;
   Noted noted{.captured = notes.arrived};
+  if (notes.stated) {  // better than any estimate from arrivals
+    noted.captured = std::min(notes.stated->captured, notes.arrived);
+    stated_error_ = notes.stated->error;
+    return noted;
+  }
   if (!time) return noted;
   noted.is_new = !packet.is_bursty || !repeated_.remember(packet.pts, packet.bytes);
   // Segments of a playlist arrive in bursts, which say nothing about the speed of the link.
@@ -120,6 +126,11 @@ void CameraTimes::name_implausible(double utc) {
 
 Utc CameraTimes::find_utc(std::optional<double> time, TimePoint captured, const Context& context) {
   constexpr float kPlaylistError = 0.001F;  // seconds: playlists usually give milliseconds
+  if (stated_error_) {
+    return {.seconds = context.clock.unix_time(captured) + clock_offset_,
+            .error = static_cast<float>(*stated_error_),
+            .from = UtcFrom::Browser};
+  }
   auto& book = context.counters.source();
   auto utc = time ? clock_.at(*time) : std::nullopt;
   if (!utc && time && program_offset_) {

@@ -110,6 +110,7 @@ class CameraTimes {
   double shown_pace_ = 1;  // in the latest warning
   RepeatedPackets repeated_;
   bool named_implausible_ = false;
+  std::optional<double> stated_error_;    // of the latest StatedTime, in seconds
   std::optional<double> program_offset_;  // Unix time of timestamp 0, from the playlist
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "media/stream/reconnect.hpp"
+#include "sources/browser/browser_connection.hpp"
 #include "sources/network/live_connection.hpp"
 #include "sources/rtsp/client_options.hpp"
 
@@ -29,13 +30,16 @@ OpenOptions options_for_ffmpeg(const core::LiveUrl& url, OpenOptions options) {
 
 }  // namespace
 
-Connector::Connector(SourceUrl url, OpenOptions options)
+Connector::Connector(SourceUrl url, OpenOptions options, std::shared_ptr<core::CameraFeed> feed)
     : url_(std::move(url)),
+      feed_(std::move(feed)),
       own_options_(std::move(options)),
       options_(options_for_ffmpeg(url_.live, own_options_)),
       choice_(client_for(url_.live, own_options_)) {}
 
 std::unique_ptr<PacketConnection> Connector::connect(const Context& context) {
+  if (feed_)
+    return std::make_unique<browser::BrowserConnection>(feed_, url_.masked, own_options_, context, *kept_);
   auto connection = choice_.is_own() ? connect_own(context) : connect_over_ffmpeg(context);
   is_connected_ = true;
   has_frame_ = false;

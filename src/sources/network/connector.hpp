@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "core/watch/feed.hpp"
 #include "media/stream/detached_call.hpp"
 #include "media/stream/kept_decoder.hpp"
 #include "media/stream/packet_connection.hpp"
@@ -23,8 +24,9 @@ namespace freshframe::media {
 /// are left to FFmpeg. Not thread-safe; must outlive its connections.
 class Connector {
  public:
-  /// Throws OptionError for an invalid value of the option "rtsp".
-  Connector(SourceUrl url, OpenOptions options);
+  /// `feed`: of a source that a browser feeds, else null. Throws OptionError for an invalid value of the option
+  /// "rtsp".
+  Connector(SourceUrl url, OpenOptions options, std::shared_ptr<core::CameraFeed> feed);
 
   /// The options for FFmpeg.
   [[nodiscard]] const OpenOptions& options() const noexcept { return options_; }
@@ -47,6 +49,7 @@ class Connector {
   [[nodiscard]] std::unique_ptr<PacketConnection> connect_over_ffmpeg(const Context& context);
 
   const SourceUrl url_;
+  const std::shared_ptr<core::CameraFeed> feed_;
   const OpenOptions own_options_;
   const OpenOptions options_;
   rtsp::ClientChoice choice_;

@@ -11,18 +11,23 @@
 #include <exception>
 #include <utility>
 
+#include "core/real_deadline.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/packets/parameters.hpp"
+#include "sources/browser/browser_connection.hpp"
 #include "sources/live/decoding_place.hpp"
 
 namespace freshframe::media {
 
 LiveSource::LiveSource(SourceUrl url, OpenOptions options)
-    : ReconnectingSource("'" + url.masked + "'", make_reconnect(options), {.watched = this, .packets = this}),
+    : ReconnectingSource(
+          "'" + url.masked + "'", make_reconnect(options),
+          {.watched = this, .fed = url.kind == UrlKind::Browser ? this : nullptr, .packets = this}),
       url_(std::move(url)),
       options_(std::move(options)),
-      connector_(url_, options_),
+      feed_(browser::make_feed(url_, options_)),
+      connector_(url_, options_, feed_),
       times_(title(), options_.clock_offset),
       wish_(options_.decode == Decode::Keyframes),
       decoding_({.title = title(),
@@ -30,7 +35,7 @@ LiveSource::LiveSource(SourceUrl url, OpenOptions options)
                  .read_timeout = options_.read_timeout,
                  .keys = options_.decode == Decode::Keyframes,
                  .leaves_out = leaves_frames_out(options_.options) || options_.decode == Decode::Keyframes}),
-      maker_(wanted_size(options_)),
+      maker_(feed_ ? std::nullopt : wanted_size(options_)),  // the browser was asked for this size
       still_(title(), options_.frozen_after) {
   times_.timeline().follow(packets_.timeline());
   packets_.follow(times_.timeline());
@@ -55,6 +60,21 @@ void LiveSource::open(const Context& context) {
   begin_card();
   maker_.count_downloads(context.counters.source().downloads());
   ReconnectingSource::open(context);
+  auto& book = context.counters.source();
+  if (feed_ && book.state() == SourceState::BackingOff) book.enter(SourceState::WaitingSender);
+}
+
+NodeReport LiveSource::report(Span /*span*/) const {
+  return {.sender = feed_ ? feed_->stats() : std::nullopt};
+}
+
+/// A browser may appear at any time, so the source waits for that instead. It also wakes when the browser's page
+/// reports another reason why no frames arrive, and now and then to log a reminder.
+void LiveSource::back_off(const Context& context) {
+  constexpr Seconds kReminder{10};
+  if (!feed_) return ReconnectingSource::back_off(context);
+  context.counters.source().enter(SourceState::WaitingSender);
+  static_cast<void>(feed_->wait_packet(core::real_deadline(kReminder), context.stop));
 }
 
 void LiveSource::begin_card() {
@@ -113,6 +133,7 @@ void LiveSource::disconnect() {
 
 void LiveSource::close() {
   ReconnectingSource::close();
+  if (feed_) feed_->end("the pipeline has ended, or the camera was removed from it");
   packets_.close();
   connector_.close();
   packet_.reset();
@@ -129,7 +150,7 @@ std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
       if (auto picture = decoding_.next(context)) return deliver(*std::move(picture), context);
       if (context.stop.stop_requested()) return std::nullopt;
       if (lost_) std::rethrow_exception(lost_);
-      if (!feed(context)) return std::nullopt;
+      if (!read_packet(context)) return std::nullopt;
     }
   } catch (const StreamOver&) {
     count_rest();
@@ -148,7 +169,7 @@ std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
 // ---- packets
 
 /// Reads a packet from the connection, or notes that it was lost. Returns false after a stop.
-bool LiveSource::feed(const Context& context) {
+bool LiveSource::read_packet(const Context& context) {
   std::optional<PacketNotes> notes;
   try {
     notes = connection_->next(*packet_, context);
@@ -171,6 +192,7 @@ bool LiveSource::feed(const Context& context) {
     if (arrived.notes.can_begin && !arrived.damaged) watch_bytes(arrived, context);
   }
   decoding_.add(*packet_, arrived, context);
+  if (decoding_.needs_key()) connection_->ask_key();
   if (decoding_.catches_up()) connection_->set_patient(true);
   av_packet_unref(packet_.get());
   return true;
@@ -207,7 +229,7 @@ LiveDecoding::Arrived LiveSource::arrive(PacketNotes notes, const Context& conte
 }
 
 /// Called on the connection's thread. Handles packets that are not decoded without waking the source's
-/// thread, which is waiting in feed() after the same decision.
+/// thread, which is waiting in read_packet() after the same decision.
 bool LiveSource::take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context) {
   if (!decoding_.is_at_rest() || wish_.decodes(notes.arrived, decoding_.must_begin()) || has_to_see(notes))
     return false;

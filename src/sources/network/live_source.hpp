@@ -8,8 +8,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "core/watch/feed.hpp"
 #include "core/watch/watched_source.hpp"
 #include "media/device/card.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
@@ -30,7 +32,10 @@ namespace freshframe::media {
 
 /// Takes the packets of its connections, records their times, passes them to the packet output, and to the
 /// decoder while frames are wanted.
-class LiveSource final : public ReconnectingSource, public PacketCamera, public core::WatchedSource {
+class LiveSource final : public ReconnectingSource,
+                         public PacketCamera,
+                         public core::WatchedSource,
+                         public core::FedSource {
  public:
   LiveSource(SourceUrl url, OpenOptions options);
 
@@ -42,6 +47,9 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void take_frames_while(FrameDemand::Taken taken) override { wish_.demand().ask(std::move(taken)); }
   void wake(std::optional<double> seconds, std::optional<double> until) override;
   void watch(const std::shared_ptr<const core::PictureTap>& tap) override { wish_.pages().add(tap); }
+  /// Null unless a browser feeds it.
+  [[nodiscard]] std::shared_ptr<core::CameraFeed> feed() const override { return feed_; }
+  [[nodiscard]] NodeReport report(Span span) const override;
   void open(const Context& context) override;
   void close() override;
 
@@ -49,11 +57,15 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void connect(const Context& context) override;
   std::optional<SourceItem<Frame>> next(const Context& context) override;
   void disconnect() override;
+  void back_off(const Context& context) override;
+  [[nodiscard]] std::string_view plan() const override {
+    return feed_ ? "waiting for one" : ReconnectingSource::plan();
+  }
 
  private:
   void begin_card();
   void keep_card();
-  [[nodiscard]] bool feed(const Context& context);
+  [[nodiscard]] bool read_packet(const Context& context);
   [[nodiscard]] LiveDecoding::Arrived arrive(PacketNotes notes, const Context& context);
   [[nodiscard]] bool take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context);
   void pass_on(const PacketNotes& notes, const Context& context);
@@ -68,7 +80,8 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
 
   const SourceUrl url_;
   const OpenOptions options_;
-  Connector connector_;                      // outlives connection_
+  const std::shared_ptr<core::CameraFeed> feed_;  // null unless a browser feeds it
+  Connector connector_;                           // outlives connection_
   std::shared_ptr<Card> card_;               // Note [One context]; null if no GPU is requested or available
   std::optional<CardOpening> card_opening_;  // until the first connection succeeds or fails
   std::unique_ptr<PacketConnection> connection_;

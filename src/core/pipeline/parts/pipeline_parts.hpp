@@ -61,6 +61,7 @@ class PipelineParts : public RunnerHost,
   [[nodiscard]] bool called_from_runner() const;
   /// Whether a server lets browsers feed sources; see serve_feeds().
   [[nodiscard]] std::atomic<bool>& serves_feeds() noexcept { return serves_feeds_; }
+  [[nodiscard]] bool serves_feeds() const noexcept { return serves_feeds_.load(); }
 
  protected:
   explicit PipelineParts(Pipeline::Options options);

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/views/feeds.hpp"
 
+#include "freshframe/error.hpp"
+
 namespace freshframe::core {
 
 std::vector<NamedFeed> find_feeds(const PipelineParts& core) {
@@ -15,6 +17,13 @@ std::vector<NamedFeed> find_feeds(const PipelineParts& core) {
 
 void serve_feeds(PipelineParts& core, bool served) {
   core.serves_feeds().store(served);
+}
+
+void check_served(const PipelineParts& core, const Runner& runner) {
+  if (core.serves_feeds() || runner.node()->abilities().fed == nullptr) return;
+  throw StateError("'" + runner.name() +
+                   "' waits for the camera of a browser, which needs the page of this pipeline: call "
+                   "Pipeline.serve() first, and open Dashboard.camera_url() in the browser");
 }
 
 }  // namespace freshframe::core

@@ -33,6 +33,8 @@ void skip_hrd(Bits& bits) {
 
 /// The fields before the VUI (annex E).
 struct BeforeVui {
+  std::uint32_t width_units = 0;  // less 1, as is the next
+  std::uint32_t height_units = 0;
   bool frames_only = false;
   bool has_vui = false;
 };
@@ -47,7 +49,8 @@ BeforeVui skip_to_vui(Bits& bits) {
   skip_order_count(bits);
   bits.skip_numbers(1);
   bits.skip(1);
-  bits.skip_numbers(2);  // width and height
+  found.width_units = bits.number();
+  found.height_units = bits.number();
   found.frames_only = bits.flag();
   if (!found.frames_only) bits.skip(1);
   bits.skip(1);
@@ -161,6 +164,18 @@ std::optional<PixelAspect> h264_pixel_aspect(std::span<const std::uint8_t> avcc)
   if (!skip_to_vui(bits).has_vui) return std::nullopt;
   const auto aspect = read_aspect(bits);
   return bits.ok() ? aspect : std::nullopt;
+}
+
+std::optional<CodedSize> h264_coded_size(std::span<const std::uint8_t> avcc) {
+  constexpr std::int64_t kMacroblock = 16;  // pixels
+  const auto unit = sequence_set(avcc);
+  if (!unit) return std::nullopt;
+  Bits bits(*unit);
+  const auto found = skip_to_vui(bits);
+  if (!bits.ok()) return std::nullopt;
+  const std::int64_t fields = found.frames_only ? 1 : 2;
+  return CodedSize{kMacroblock * (std::int64_t{found.width_units} + 1),
+                   kMacroblock * fields * (std::int64_t{found.height_units} + 1)};
 }
 
 }  // namespace freshframe::media

@@ -1,4 +1,4 @@
-// Reads the reordering depth and pixel aspect ratio from H.264 headers.
+// Reads the reordering depth, pixel aspect ratio and size from H.264 headers.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -27,5 +27,15 @@ struct PixelAspect {
 
 /// From the same bytes. Returns nullopt if they do not say, or are damaged.
 [[nodiscard]] std::optional<PixelAspect> h264_pixel_aspect(std::span<const std::uint8_t> avcc);
+
+/// Size of an image in pixels.
+struct CodedSize {
+  std::int64_t width = 0;
+  std::int64_t height = 0;
+};
+
+/// The size of the encoded image, a multiple of 16 that the cropping does not reduce, from the same bytes.
+/// Returns nullopt if they have no sequence parameter set or several, or are damaged.
+[[nodiscard]] std::optional<CodedSize> h264_coded_size(std::span<const std::uint8_t> avcc);
 
 }  // namespace freshframe::media

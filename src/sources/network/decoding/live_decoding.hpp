@@ -88,6 +88,11 @@ class LiveDecoding {
   /// Returns true while earlier packets are replayed: new packets must wait.
   [[nodiscard]] bool catches_up() const noexcept { return group_.catches_up(); }
   [[nodiscard]] bool sleeps() const noexcept { return keys_.sleeps(); }
+  /// Returns true if the decoder has received packets, but frames are damaged or missing until a keyframe
+  /// arrives.
+  [[nodiscard]] bool needs_key() const noexcept {
+    return has_packets(phase_) && !catches_up() && damage_.is_damaged();
+  }
   /// With `keys`, decodes everything for some seconds, or up to a pts. Thread-safe.
   void wake(std::optional<double> seconds, std::optional<double> until) noexcept;
 
