@@ -9,6 +9,7 @@ import { Graph } from "./graph.js";
 import { History } from "./history.js";
 import { Pictures } from "./pictures.js";
 import { Problems } from "./problems.js";
+import { Senders } from "./senders.js";
 import { Sources } from "./sources.js";
 import { markRecorded } from "./words.js";
 import { Status } from "./status.js";
@@ -23,7 +24,7 @@ const problems = new Problems((subject) => {
   if (node >= 0) details.show({ node });
   else if (edge >= 0) details.show({ edge });
 });
-const parts = [status, problems, graph, new Pictures(), new Sources(), new Events(), new Gil()];
+const parts = [status, problems, graph, new Pictures(), new Senders(), new Sources(), new Events(), new Gil()];
 let last = null;
 
 function show(state) {

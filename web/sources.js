@@ -17,6 +17,7 @@ const COLUMNS = [
   ["clock", "num", "the camera's clock minus this machine's, its drift, and the reports that say so"],
   ["delay", "num", "frames that the decoder held back"],
   ["decoder", "", "the card that decodes, or why it does not"],
+  ["sender", "", "the browser that sends the camera, and the frames that it did not send"],
   ["packets lost", "num", "packets of RTP that have not come, and the jitter of those that have"],
   ["lost", "num", "frames that were not read in time, or that the decoder lost"],
 ];
@@ -41,6 +42,14 @@ function paceText(source) {
 function decoderText(source) {
   if (source.decoder_reason) return `${source.decoder}: ${source.decoder_reason}`;
   return !source.decoder || source.decoder === "cpu" ? format.NONE : source.decoder;
+}
+
+// "Chromium 156 · h264 1280x720 · 12 skipped". Nothing for a source that no browser sends.
+function senderText({ sender }) {
+  if (!sender?.codec) return format.NONE;
+  const skipped = sender.skipped_link + sender.skipped_encoder;
+  const parts = [sender.browser, `${sender.codec} ${sender.width}x${sender.height}`];
+  return [...parts, `${format.count(skipped)} skipped`, sender.hidden && "hidden"].filter(Boolean).join(" · ");
 }
 
 class SourceRow {
@@ -74,6 +83,7 @@ class SourceRow {
       clockText(source),
       format.count(source.decoder_frames),
       decoderText(source),
+      senderText(source),
       source.packets ? `${format.count(source.packets_lost)} · ${format.time(source.jitter)}` : format.count(null),
       format.count(node.lost),
     ].forEach((value, index) => text(this.cells[index], value));

@@ -24,6 +24,7 @@ export const STATES = {
   recorded: "only recorded",
   undecoded: "not decoded",
   backing_off: "waits to reconnect",
+  waiting_sender: "waits for a browser",
   closing: "closing",
   closed: "closed",
 };
@@ -45,6 +46,7 @@ export const CAUSES = {
   error: "the node raised an exception",
   worker: "its worker process died or took too long",
   not_decoded: "the decoder was asked to leave it out, by design",
+  sender: "the browser did not send it: its encoder or the connection was too slow",
 };
 
 // States of worker processes.

@@ -192,7 +192,7 @@ export class Sender {
   #lost(reason) {
     this.#asked = null;
     this.#lostAt ??= now();
-    if (this.state !== "ended" && this.state !== "insecure") this.#say("lost", reason);
+    if (this.state !== "ended" && this.state !== "insecure") this.#say("lost", reason || "Does it still run?");
   }
 
   #leave(state) {

@@ -14,6 +14,7 @@ export class ServerClock {
   #bounds = []; // {at, low, high}
   #low = -Infinity;
   #high = Infinity;
+  #rounding = 0; // ms: of performance.now(), which is 1 ms in Firefox
 
   // `sent` and `received` are times of performance.now(), `server` is the server's Unix time.
   add(sent, server, received) {
@@ -26,6 +27,7 @@ export class ServerClock {
     } else {
       this.#bounds.push({ at: received, low, high });
     }
+    this.#rounding = Number.isInteger(sent) && Number.isInteger(received) ? 1 : 0.1;
     this.#bounds = this.#bounds.filter(({ at }) => received - at < WINDOW);
     this.#intersect();
     if (this.#low <= this.#high + SLACK) return;
@@ -45,7 +47,7 @@ export class ServerClock {
 
   // Maximum error of unixTime() in ms.
   get error() {
-    return Math.abs(this.#high - this.#low) / 2;
+    return Math.abs(this.#high - this.#low) / 2 + this.#rounding;
   }
 
   // The server's Unix time in seconds at a time of performance.now().

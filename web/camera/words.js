@@ -25,7 +25,7 @@ export const STATES = {
   insecure: { text: "Browsers permit cameras on https pages and on this machine (localhost) only. Choose one of these ways:" },
   busy: { text: "Another browser sends this camera.", button: "Send from here instead", takes: true },
   taken: { text: "Another browser has taken over.", button: "Send from here again", takes: true },
-  lost: { text: "No connection to the program. Does it still run?" },
+  lost: { text: "No connection to the program." },
   refused: { text: "The token of this link is wrong. Open the link that the program prints now." },
   ended: { text: "The pipeline has ended." },
   stopped: { text: "The camera is off.", button: "Use my camera" },
