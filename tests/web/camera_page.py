@@ -105,7 +105,7 @@ window.WebSocket = class {
 """
 BODY = """<script>{script}</script>
 <script type="module" src="{src}camera.js"></script>
-<freshframe-camera src="{src}" camera="front" token="secret" {more}></freshframe-camera>"""
+<freshframe-camera src="{src}" camera="{camera}" token="{token}" {more}></freshframe-camera>"""
 FACE = "document.querySelector('freshframe-camera').shadowRoot"
 FRAMES = "desk.heard.filter((one) => one.frame).map((one) => one.frame)"
 
@@ -115,12 +115,15 @@ def show(
     server: VideoServer,
     *,
     script: str = PAINTED + DESK,
-    more: str = "",
     src: str = "/",
+    camera: str = "front",
+    token: str = "secret",
+    more: str = "",
     host: str = "",
 ) -> None:
     """Opens a page that sends the painted camera, by default to the stand-in."""
-    page.load(server.page(BODY.format(script=script, src=src, more=more), name="sends", host=host))
+    body = BODY.format(script=script, src=src, camera=camera, token=token, more=more)
+    page.load(server.page(body, name="sends", host=host))
     page.run(
         "window.states = [];"
         "document.querySelector('freshframe-camera')"
