@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { byId, el, text } from "./dom.js";
+import { drawQr } from "./qr.js";
 
 const COPIED = 2000; // ms for which the button says so
 const WAITING = "waiting_sender";
@@ -22,6 +23,12 @@ async function copy(button, link) {
   setTimeout(() => text(button, "Copy the link"), COPIED);
 }
 
+// For a phone, which can use its camera only on an https page of this server.
+function codeOf(link) {
+  if (location.protocol !== "https:" || ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) return null;
+  return el("details", {}, el("summary", {}, "QR code"), drawQr(link, "The link as a QR code"));
+}
+
 function lineOf(node, link) {
   const open = el("a", { class: "chip", href: link, target: "_blank", rel: "noopener" }, "Use my camera");
   // Pages over http have no clipboard.
@@ -29,7 +36,7 @@ function lineOf(node, link) {
     ? el("button", { type: "button", class: "chip", onclick: () => copy(button, link) }, "Copy the link")
     : null;
   const words = el("span", {}, el("b", {}, node.name), " waits for a browser that sends its camera.");
-  return el("li", { "data-node": node.name }, words, " ", open, button);
+  return el("li", { "data-node": node.name }, words, " ", open, button, codeOf(link));
 }
 
 export class Senders {
