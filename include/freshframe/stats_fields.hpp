@@ -130,6 +130,40 @@ inline constexpr auto kSourceFields = std::tuple{
                "Seconds for which decoding has waited for a card."},
 };
 
+/// All fields but `failures`.
+inline constexpr auto kSenderFields = std::tuple{
+    StatsField{"connected", &SenderStats::connected, "sender_connected", "gauge",
+               "1 while a browser that sends the camera is connected."},
+    StatsField{"browser", &SenderStats::browser, "", "", ""},
+    StatsField{"camera", &SenderStats::camera, "", "", ""},
+    StatsField{"state", &SenderStats::state, "", "", ""},
+    StatsField{"message", &SenderStats::message, "", "", ""},
+    StatsField{"hidden", &SenderStats::hidden, "sender_hidden", "gauge",
+               "1 while the tab of the browser is not visible."},
+    StatsField{"codec", &SenderStats::codec, "", "", ""},
+    StatsField{"mode", &SenderStats::mode, "", "", ""},
+    StatsField{"stamped", &SenderStats::stamped, "", "", ""},
+    StatsField{"width", &SenderStats::width, "", "", ""},
+    StatsField{"height", &SenderStats::height, "", "", ""},
+    StatsField{"camera_frames", &SenderStats::camera_frames, "sender_camera_frames_total", "counter",
+               "Frames that the camera gave the browser's page."},
+    StatsField{"sent", &SenderStats::sent, "sender_sent_total", "counter", "Frames that the browser sent."},
+    StatsField{"skipped_link", &SenderStats::skipped_link, "sender_skipped_link_total", "counter",
+               "Frames that the browser did not send because the link was too slow."},
+    StatsField{"skipped_encoder", &SenderStats::skipped_encoder, "sender_skipped_encoder_total", "counter",
+               "Frames that the browser did not send because its encoder was busy."},
+    StatsField{"missed", &SenderStats::missed, "sender_missed_total", "counter",
+               "Frames that the browser lost before its page saw them."},
+    StatsField{"bitrate", &SenderStats::bitrate, "sender_bitrate", "gauge",
+               "Target of the browser's encoder in bits per second."},
+    StatsField{"arrives", &SenderStats::arrives, "", "", ""},
+    StatsField{"encoding", &SenderStats::encoding, "", "", ""},
+    StatsField{"round_trip", &SenderStats::round_trip, "sender_round_trip_seconds", "gauge",
+               "Shortest round trip to the browser of the last 30 seconds."},
+    StatsField{"clock_error", &SenderStats::clock_error, "sender_clock_error_seconds", "gauge",
+               "Largest error of the capture times that the browser gives."},
+};
+
 inline constexpr auto kSpoolFields = std::tuple{
     StatsField{"waiting", &SpoolStats::waiting, "spool_waiting_results", "gauge",
                "Results on disk that were not sent."},

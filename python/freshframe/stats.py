@@ -1,6 +1,7 @@
 """Statistics: the classes that stats(), run() and why() of a pipeline return."""
 
 # SPDX-License-Identifier: Apache-2.0
+from ._look.sender_stats import SenderStats
 from ._look.stats import (
     ClockStats,
     DropCause,
@@ -48,6 +49,7 @@ __all__ = [
     "PublishStats",
     "RemovedStats",
     "Report",
+    "SenderStats",
     "SourceState",
     "SourceStats",
     "SpoolStats",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from .. import _native
 from .._graph.queue import make_queue
 from .._interpreter import gil_state
+from .sender_stats import SenderStats
 from .stats import (
     ClockStats,
     EdgeStats,
@@ -56,7 +57,14 @@ def _make_kind(kind: type[_Kind], engines: object, **others: object) -> _Kind:
 
 def _source(source: _native.SourceStats) -> SourceStats:
     settings = {name: "auto" if number is None else number for name, number in source.settings.items()}
-    return _make_kind(SourceStats, source, clock=_clock(source), settings=settings)
+    sender = source.sender
+    return _make_kind(
+        SourceStats,
+        source,
+        clock=_clock(source),
+        settings=settings,
+        sender=None if sender is None else _make_kind(SenderStats, sender, failures=tuple(sender.failures)),
+    )
 
 
 def _join(join: _native.JoinStats) -> JoinStats:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .._graph.join import JoinBy
 from .._graph.queue import Queue
 from .._interpreter import fork
+from .sender_stats import SenderStats
 from .shown import ShownAsText
 
 NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
@@ -16,11 +17,19 @@ DropCause = Literal[
     "queue_full", "no_waiter", "skipped", "stale", "unmatched", "late", "no_clock", "stop", "removed", "rate"
 ]
 NodeDropCause = Literal[
-    "device", "decode", "pool", "error", "worker", "stop", "repeated", "lost", "not_decoded"
+    "device", "decode", "pool", "error", "worker", "stop", "repeated", "lost", "not_decoded", "sender"
 ]
 WorkerState = Literal["starting", "idle", "working", "resting", "closing", "ended"]
 SourceState = Literal[
-    "connecting", "resolving", "waiting_keyframe", "reading", "stalled", "backing_off", "closing", "closed"
+    "connecting",
+    "resolving",
+    "waiting_keyframe",
+    "reading",
+    "stalled",
+    "backing_off",
+    "waiting_sender",
+    "closing",
+    "closed",
 ]
 PublishState = Literal["waiting_keyframe", "connecting", "publishing", "backing_off", "closed"]
 FrozenKind = Literal["frozen", "loop", "flat"]
@@ -56,8 +65,8 @@ class SourceStats:
     Attributes:
         state: The state of the source: "connecting" (opening the connection, device or file), "resolving"
             (looking up the server's name), "waiting_keyframe", "reading", "stalled" (connected, but no data
-            has arrived for a while), "backing_off" (waiting before the next attempt), "closing", "closed"
-            (also before start()).
+            has arrived for a while), "backing_off" (waiting before the next attempt), "waiting_sender" (no
+            browser sends the camera of a ``browser:`` source), "closing", "closed" (also before start()).
         outages: Number of times without a connection, including the current one.
         away_for: Seconds of the current outage so far; 0.0 while connected.
         away_total: Seconds of all outages in total.
@@ -99,6 +108,8 @@ class SourceStats:
         decoder_changes: How often decoding moved from a GPU to the CPU or back.
         downloads: Frames copied from GPU to host memory: all, unless ``open(on_device=True)`` was given.
         card_wait: Seconds for which decoding has waited for a GPU.
+        sender: The browser that sends the camera of a ``browser:`` source; None before the first one, and for
+            other sources.
     """
 
     state: SourceState
@@ -132,6 +143,7 @@ class SourceStats:
     downloads: int = 0
     card_wait: float = 0.0
     pace: float = 1.0
+    sender: SenderStats | None = None
 
 
 @dataclass(frozen=True, slots=True)

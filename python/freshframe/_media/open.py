@@ -59,11 +59,13 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             truth: ``demo:circles?fps=60&size=1280x720&balls=4&seed=1`` (``pace=0``: as fast as it is read;
             ``frames=300``: number of frames). A live stream: ``rtsp://``, ``rtsps://``, ``http://``,
             ``https://`` (MJPEG, TS, HLS), ``rtmp://``, ``rtmps://``, ``srt://``, ``rtp://``, ``tcp://`` or
-            ``udp://``, see docs/reference/network-sources.md.
-        size: (width, height) in pixels. A camera must support this size; frames of other sources are scaled
-            to it.
-        fps: Frames per second. A camera must support this rate. In an image sequence, image n has the pts n /
-            fps; default 25.
+            ``udp://``, see docs/reference/network-sources.md. The camera of a browser or phone that opens
+            the page of the pipeline: ``browser:`` or, with several, ``browser:NAME``. Its pipeline needs
+            serve() before start(), see docs/how-to/webcam-in-a-browser.md.
+        size: (width, height) in pixels. A camera must support this size. A browser is asked for it, but
+            frames have the size that it sends. Frames of other sources are scaled to it.
+        fps: Frames per second. A camera must support this rate, and a browser is asked for it. In an image
+            sequence, image n has the pts n / fps; default 25.
         start: Of a file: skips frames with a pts before this time, in seconds. ``seq`` and ``pts`` still
             count from the start of the file. MP4 and MOV files with an index are read from the keyframe
             before; other files are read from the start, but not decoded up to there.
@@ -73,7 +75,8 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
         reconnect: Of a live source. None or True: reconnects indefinitely with pauses of 0.5 to 10 s, and
             start() succeeds even if the camera or server is offline. In a loop over the source and in
             stream(), the first attempt must succeed, unless this is True. False: an outage raises SourceError
-            or SourceTimeoutError.
+            or SourceTimeoutError. A ``browser:`` source waits for a browser without pauses; False is an
+            error for it.
         damaged: What a network stream does with frames that lost data in transit, or that were predicted from
             such a frame. "mark": delivers them with ``frame.damaged`` set. "hold": drops them until a frame
             can be decoded completely; the state is "waiting_keyframe" until then. No effect on other sources.

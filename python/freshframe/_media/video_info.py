@@ -9,7 +9,7 @@ from typing import Literal
 Format = Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]
 """Pixel formats of a frame, 8 bits per component."""
 
-UtcFrom = Literal["none", "arrival", "file", "device", "camera"]
+UtcFrom = Literal["none", "arrival", "file", "device", "camera", "browser"]
 """The clock that the `utc` of a sample comes from."""
 
 

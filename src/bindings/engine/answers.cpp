@@ -78,6 +78,10 @@ void bind_node_stats(nb::module_& module) {
   nb::class_<SourceStats> source(module, "SourceStats", nb::is_final());
   source.def_prop_ro("state", &get_state_name<SourceStats>).def_ro("away_for", &SourceStats::away_for);
   add_fields(source, kSourceFields);
+  source.def_ro("sender", &SourceStats::sender);
+  nb::class_<SenderStats> sender(module, "SenderStats", nb::is_final());
+  add_fields(sender, kSenderFields);
+  sender.def_ro("failures", &SenderStats::failures);
   nb::class_<WorkerStats>(module, "WorkerStats", nb::is_final())
       .def_prop_ro(
           "pid",
