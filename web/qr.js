@@ -201,17 +201,19 @@ class Matrix {
         if (!this.#fixed[y][x] && MASKS[mask](x, y) === 0) this.modules[y][x] ^= 1;
   }
 
-  // Long runs of one colour are hard to read.
-  get #runs() {
+  // Long runs of one colour are hard to read, and so are patterns like those of the corners.
+  get #cost() {
     const columns = this.modules.map((_, x) => this.modules.map((row) => row[x]));
-    const found = [...this.modules, ...columns].flatMap((line) => line.join("").match(/0{5,}|1{5,}/g) ?? []);
-    return found.reduce((sum, run) => sum + run.length - 2, 0);
+    const lines = [...this.modules, ...columns].map((line) => line.join(""));
+    const runs = lines.flatMap((line) => line.match(/0{5,}|1{5,}/g) ?? []);
+    const corners = lines.flatMap((line) => line.match(/(?=00001011101|10111010000)/g) ?? []);
+    return runs.reduce((sum, run) => sum + run.length - 2, 40 * corners.length);
   }
 
   mask() {
     const costs = MASKS.map((_, mask) => {
       this.#invert(mask);
-      const cost = this.#runs;
+      const cost = this.#cost;
       this.#invert(mask);
       return cost;
     });
