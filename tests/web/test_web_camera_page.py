@@ -232,6 +232,19 @@ def test_a_lost_connection_returns_with_a_keyframe_and_new_numbers(page: Page, s
     until_words(page, "No connection to the program. too many messages")
 
 
+def test_a_hidden_tab_continues_and_says_so(page: Page, server: VideoServer) -> None:
+    show(page, server, more="start")
+    until_frames(page, 5)
+    tab = page.driver.execute_cdp_cmd("Target.createTarget", {"url": "about:blank"})["targetId"]
+    try:
+        page.until("return document.hidden")
+        page.until("return desk.heard.findLast((one) => one.hidden !== undefined)?.hidden === true")
+        until_frames(page, len(frames(page)) + 3)
+    finally:
+        page.driver.execute_cdp_cmd("Target.closeTarget", {"targetId": tab})
+    page.until("return desk.heard.findLast((one) => one.hidden !== undefined)?.hidden === false")
+
+
 def test_a_wrong_token_and_the_end_are_explained(page: Page, server: VideoServer) -> None:
     show(page, server, more="start")
     until_frames(page, 3)
