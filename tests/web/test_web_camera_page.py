@@ -232,6 +232,17 @@ def test_a_lost_connection_returns_with_a_keyframe_and_new_numbers(page: Page, s
     until_words(page, "No connection to the program. too many messages")
 
 
+def test_a_camera_without_frames_is_explained_until_it_has_some(page: Page, server: VideoServer) -> None:
+    show(page, server, more="start")
+    until_frames(page, 5)
+    page.run("camera.fps = 0.1")
+    until_words(page, "The camera gives no frames.")
+    last = heard(page, "state")[-1]
+    assert last == {"state": "silent", "message": "the browser's camera gives no frames"}
+    page.until("return camera.painted > 0 && states.at(-1).state === 'live'")
+    assert heard(page, "state")[-1] == {"state": "live"}
+
+
 def test_a_hidden_tab_continues_and_says_so(page: Page, server: VideoServer) -> None:
     show(page, server, more="start")
     until_frames(page, 5)

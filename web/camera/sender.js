@@ -13,6 +13,7 @@ const LOOK = 500; // ms between reports, and between looks at the bitrate
 const KEYS = 5000; // ms between keyframes
 const STUCK = 2000; // ms without output after which the next codec is tried
 const FULL_LOOKS = 6; // consecutive looks in which most frames found the encoder full, and then too
+const SILENT_LOOKS = 6; // consecutive looks without a frame of the camera
 const RELEASED = 30_000; // ms without a connection after which the camera is switched off
 const MOST_FAILURES = 8;
 
@@ -52,6 +53,7 @@ export class Sender {
   #wantsKey = true;
   #lastKey = -Infinity;
   #fullLooks = 0;
+  #silentLooks = 0;
   #opening = 0; // attempt to open the camera
   #problem = null; // {state, detail} of a camera that does not open, until the user tries again
   #timer = 0;
@@ -384,15 +386,23 @@ export class Sender {
   #look() {
     this.#link.tick({ report: this.report });
     if (this.#lostAt !== null && now() - this.#lostAt > RELEASED) this.#release();
+    this.#lookAtCamera();
     if (this.#encoder !== null) this.#lookAtEncoder();
+    this.#before = { ...this.#counts };
     if (this.#encoder !== null && this.#bitrate.look(this.#way)) this.#encoder.bitrate = this.#bitrate.value;
     this.#on.change();
+  }
+
+  #lookAtCamera() {
+    const isSilent = this.track !== null && this.#asked !== null && this.#counts.camera === this.#before.camera;
+    this.#silentLooks = isSilent ? this.#silentLooks + 1 : 0;
+    if (this.state === "live" && this.#silentLooks >= SILENT_LOOKS) this.#say("silent");
+    else if (this.state === "silent" && this.#silentLooks === 0) this.#say("live");
   }
 
   #lookAtEncoder() {
     const { camera, skipped_encoder: skipped } = this.#counts;
     const isFull = skipped - this.#before.skipped_encoder > (camera - this.#before.camera) / 2;
-    this.#before = { ...this.#counts };
     this.#fullLooks = isFull ? this.#fullLooks + 1 : 0;
     if (this.#encoder.stuck > STUCK && !document.hidden) this.#tryNext("it returned nothing for 2 s");
     else if (this.#fullLooks >= FULL_LOOKS)

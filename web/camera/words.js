@@ -8,6 +8,7 @@ export const STATES = {
   asking: { text: "The browser asks whether this page may use the camera. Allow it." },
   live: { text: "This camera is live.", isGood: true },
   paused: { text: "The system has paused the camera. Another app may be using it, or its shutter may be closed." },
+  silent: { text: "The camera gives no frames. If it stays so, stop it and start again." },
   denied: {
     text: "This page may not use the camera. Allow it at the left of the address bar, then try again.",
     button: "Try again",
@@ -35,6 +36,7 @@ export const STATES = {
 export const TOLD = {
   asking: "the browser asks its user for permission to use the camera",
   paused: "the browser's system has paused the camera",
+  silent: "the browser's camera gives no frames",
   denied: "the browser or its user does not permit the camera",
   no_camera: "the browser's device has no camera",
   camera_busy: "another program uses the browser's camera, or it cannot be started",
