@@ -1,0 +1,263 @@
+// A source that a browser feeds: times, numbers, outages, take-over, and senders that lie.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+#include "freshframe/pipeline.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/watch/feed.hpp"
+#include "cpp/media/files.hpp"
+#include "cpp/sources/browser/browser_clip.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+using core::FeedCodec;
+
+constexpr double kAge = 0.040;     // of a frame when it arrives, in seconds
+constexpr double kError = 0.0015;  // of its capture time
+
+/// A source, and the server's side of its feed.
+struct BrowserRig {
+  Hand hand;
+  std::unique_ptr<VideoSource> source;
+  std::shared_ptr<core::CameraFeed> feed;
+  std::uint32_t number = 0;
+  std::uint64_t skipped = 0;
+  double pts = 0;
+
+  explicit BrowserRig(const OpenOptions& options = {}) : source(open("browser:front", options)) {
+    feed = source->abilities().fed->feed();
+  }
+
+  std::uint64_t connect(FeedCodec codec) {
+    number = 0;
+    skipped = 0;
+    const auto sender = feed->connect();
+    feed->declare({.codec = codec, .width = kWidth, .height = kHeight, .fps = 25});
+    return sender;
+  }
+  /// Returns its capture time.
+  TimePoint send(const BrowserFrame& frame) {
+    const auto now = std::chrono::steady_clock::now();
+    core::FeedPacket packet{.bytes = frame.bytes,
+                            .number = ++number,
+                            .key = frame.key,
+                            .skipped = skipped,
+                            .pts = pts += 0.04,
+                            .error = kError,
+                            .captured = now - to_duration(Seconds(kAge)),
+                            .arrived = now};
+    const auto captured = packet.captured;
+    EXPECT_TRUE(feed->put(std::move(packet)));
+    return captured;
+  }
+  [[nodiscard]] SourceStats stats() { return hand.counters.source().snapshot(hand.clock->now()); }
+};
+
+/// Reads a rig's source on a thread of its own.
+class Reading {
+ public:
+  explicit Reading(BrowserRig& rig)
+      : rig_(rig), thread_([this] {
+          while (rig_.source->read(rig_.hand.context())) ++frames_;
+        }) {}
+  Reading(const Reading&) = delete;
+  Reading& operator=(const Reading&) = delete;
+  ~Reading() {
+    rig_.hand.stop.request_stop();
+    thread_.join();
+    rig_.source->close();
+  }
+
+  void await_frames(int count) const {
+    wait_until([&] { return frames_ >= count; });
+  }
+
+ private:
+  BrowserRig& rig_;
+  std::atomic<int> frames_{0};
+  std::jthread thread_;
+};
+
+TEST(BrowserSource, GivesTheBrowsersFramesWithItsCaptureTimes) {
+  constexpr int kFrames = 12;
+  const auto clip = browser_clip(FeedCodec::H264, kFrames);
+  if (clip.empty()) GTEST_SKIP() << "no H.264 encoder";
+  BrowserRig rig;
+  EXPECT_TRUE(rig.source->live());
+  rig.source->open(rig.hand.context());
+  EXPECT_EQ(rig.stats().state, SourceState::WaitingSender);
+  EXPECT_TRUE(contains(rig.stats().last_error, "cannot open 'browser:front': no browser sends it"))
+      << rig.stats().last_error;
+  rig.connect(FeedCodec::H264);
+  for (int n = 0; n < kFrames; ++n) {
+    if (n == 5) rig.skipped += 2;
+    const auto captured = rig.send(clip[static_cast<std::size_t>(n)]);
+    const auto item = rig.source->read(rig.hand.context());
+    ASSERT_TRUE(item);
+    EXPECT_EQ(number_of(item->value), n);
+    EXPECT_EQ(item->captured, captured);
+    EXPECT_EQ(item->utc.from, UtcFrom::Browser);
+    EXPECT_NEAR(item->utc.error, kError, 1e-6);
+    EXPECT_NEAR(item->utc.seconds, rig.hand.clock->unix_time(captured), 0.005);
+    EXPECT_EQ(item->seq, n < 5 ? n : n + 2);
+  }
+  EXPECT_EQ(rig.hand.counters.drops(NodeDropCause::Sender), 2U);
+  EXPECT_EQ(rig.hand.counters.drops(NodeDropCause::Lost), 0U);
+  EXPECT_EQ(rig.feed->take_news().acks.size(), static_cast<std::size_t>(kFrames));
+  EXPECT_EQ(rig.stats().state, SourceState::Reading);
+  EXPECT_EQ(rig.stats().decoder_frames, 0);
+  EXPECT_EQ(rig.source->info().codec, "h264");
+  EXPECT_EQ(rig.source->info().width, kWidth);
+  rig.source->close();
+  EXPECT_TRUE(rig.feed->take_news().ended);
+}
+
+TEST(BrowserSource, DecodesEachCodecAndAChangeOfIt) {
+  BrowserRig rig;
+  rig.source->open(rig.hand.context());
+  rig.feed->connect();
+  for (const auto codec : kFeedCodecs) {
+    SCOPED_TRACE(core::to_string(codec));
+    const auto clip = browser_clip(codec, 4);
+    if (clip.empty()) continue;
+    rig.feed->declare({.codec = codec, .width = kWidth, .height = kHeight});
+    for (int n = 0; n < 4; ++n) {
+      rig.send(clip[static_cast<std::size_t>(n)]);
+      const auto item = rig.source->read(rig.hand.context());
+      ASSERT_TRUE(item);
+      EXPECT_EQ(number_of(item->value), n);
+    }
+  }
+  EXPECT_EQ(rig.hand.counters.drops(NodeDropCause::Lost), 0U);
+  rig.source->close();
+}
+
+TEST(BrowserSource, WaitsForTheNextBrowserWithTheReasonOfTheLast) {
+  const auto clip = browser_clip(FeedCodec::Mjpeg, 3);
+  ASSERT_FALSE(clip.empty());
+  BrowserRig rig;
+  rig.source->open(rig.hand.context());
+  const Reading reading(rig);
+  rig.connect(FeedCodec::Mjpeg);
+  rig.send(clip[0]);
+  reading.await_frames(1);
+  rig.feed->disconnect("the browser closed the page");
+  wait_until([&] { return rig.stats().state == SourceState::WaitingSender; });
+  EXPECT_EQ(rig.stats().last_error, "lost 'browser:front': the browser closed the page");
+  rig.connect(FeedCodec::Mjpeg);
+  SenderStats denied;
+  denied.state = "denied";
+  denied.message = "the browser's user does not permit the camera";
+  rig.feed->report(denied);
+  wait_until([&] { return contains(rig.stats().last_error, denied.message); });
+  EXPECT_EQ(rig.source->report(Span::Recent).sender->message, denied.message);
+  denied.state = "live";
+  denied.message.clear();
+  rig.feed->report(denied);
+  rig.send(clip[1]);
+  reading.await_frames(2);
+  // Another browser takes over while the first one is sending.
+  rig.connect(FeedCodec::Mjpeg);
+  rig.send(clip[2]);
+  reading.await_frames(3);
+  EXPECT_EQ(rig.stats().outages, 3U);  // the start, the closed page, the take-over
+  EXPECT_EQ(rig.stats().reconnects, 3U);
+}
+
+TEST(BrowserSource, AsksForAKeyframeAndSkipsWhatIsBeforeIt) {
+  const auto clip = browser_clip(FeedCodec::H264, 12);
+  if (clip.empty()) GTEST_SKIP() << "no H.264 encoder";
+  BrowserRig rig;
+  rig.source->open(rig.hand.context());
+  const Reading reading(rig);
+  const auto sender = rig.connect(FeedCodec::H264);
+  rig.send(clip[1]);
+  core::FeedNews news;
+  wait_until([&] {
+    for (auto& ack : rig.feed->take_news().acks) news.acks.push_back(ack);
+    return !news.acks.empty() && news.acks.back().key;
+  });
+  EXPECT_EQ(news.acks.back().sender, sender);
+  rig.send(clip[10]);
+  reading.await_frames(1);
+  EXPECT_EQ(rig.stats().damaged, 0U);
+}
+
+TEST(BrowserSource, RefusesABrowserThatSendsSomethingElseThanItSays) {
+  const std::vector<std::uint8_t> huge{0x10, 0, 0, 0x9D, 0x01, 0x2A, 0x00, 0x10, 0x00, 0x09};  // 4096 x 2304
+  const std::string_view text = "HTTP/1.1 200";
+  BrowserRig rig;
+  rig.source->open(rig.hand.context());
+  const Reading reading(rig);
+  for (const auto& [bytes, why] :
+       {std::pair(std::vector<std::uint8_t>(text.begin(), text.end()), "a frame that is not vp8"),
+        std::pair(huge, "an image of 4096x2304")}) {
+    SCOPED_TRACE(why);
+    const auto sender = rig.connect(FeedCodec::Vp8);
+    rig.send({.bytes = bytes, .key = true});
+    std::optional<core::FeedNews::Refused> refused;
+    wait_until([&] {
+      if (auto news = rig.feed->take_news(); news.refused) refused = news.refused;
+      return refused.has_value();
+    });
+    EXPECT_EQ(refused->sender, sender);
+    EXPECT_TRUE(contains(refused->why, why)) << refused->why;
+    wait_until([&] { return contains(rig.stats().last_error, why); });
+    EXPECT_FALSE(rig.feed->put({}));
+  }
+}
+
+TEST(BrowserSource, ASizeThatIsAskedForPermitsLargerImages) {
+  const auto clip = browser_clip(FeedCodec::Mjpeg, 1, 2048, 1152);
+  ASSERT_FALSE(clip.empty());
+  BrowserRig rig({.width = 2048, .height = 1152, .fps = 15});
+  EXPECT_EQ(rig.feed->wants().width, 2048);
+  EXPECT_EQ(rig.feed->wants().fps, 15);
+  EXPECT_EQ(rig.feed->name(), "front");
+  rig.source->open(rig.hand.context());
+  rig.connect(FeedCodec::Mjpeg);
+  rig.send(clip[0]);
+  const auto item = rig.source->read(rig.hand.context());
+  ASSERT_TRUE(item);
+  EXPECT_EQ(item->value.width(), 2048);
+  rig.source->close();
+}
+
+TEST(BrowserSource, ChecksItsNameAndOptions) {
+  for (const std::string url : {"browser:a b", "browser:a?size=1x1", "browser:../x"}) {
+    EXPECT_TRUE(contains(message_of<OptionError>([&] { static_cast<void>(open(url)); }), "64 letters"))
+        << url;
+  }
+  EXPECT_TRUE(
+      contains(message_of<OptionError>([] { static_cast<void>(open("browser:", {.reconnect = false})); }),
+               "reconnect=False is for other sources"));
+  EXPECT_THROW(static_cast<void>(open("browser:", {.live = true})), OptionError);
+  EXPECT_NO_THROW(static_cast<void>(open("browser:")));
+}
+
+TEST(BrowserSource, NeedsAServerBeforeTheStart) {
+  Pipeline pipeline;
+  pipeline.add(open("browser:"), {.name = "door"});
+  const auto text = message_of<StateError>([&] { pipeline.start(); });
+  EXPECT_TRUE(contains(text, "'door' waits for the camera of a browser")) << text;
+  EXPECT_TRUE(contains(text, "Pipeline.serve()")) << text;
+}
+
+}  // namespace
+}  // namespace freshframe::test
