@@ -30,7 +30,8 @@ struct ServeLimits {
   std::size_t connections = 256;  // connections that have presented the token, if one is required
   /// Connections without an authorised request so far. When the limit is exceeded, the oldest is closed.
   std::size_t unknown = 64;
-  double head = 5;          // to receive a request's line and headers
+  double head =
+      5;  // to receive the line and headers of a request, or the token of a page that sends a camera
   double idle = 30;         // between two requests on a connection; unauthorised connections get only `head`
   double write = 10;        // for the client to read a response
   double acknowledge = 10;  // for a live viewer to acknowledge a message
@@ -122,6 +123,9 @@ class Server {
   [[nodiscard]] const std::vector<std::string>& urls() const noexcept;
   /// The token for images; empty if none is needed.
   [[nodiscard]] const std::string& picture_token() const noexcept;
+  /// The tokens in the links of the "browser:" sources, by the names of their nodes. Each gives a page the right to
+  /// send one camera and to see images. Empty after close().
+  [[nodiscard]] std::map<std::string, std::string> camera_tokens();
   /// Closes all connections and stops the threads. Idempotent.
   void close();
   /// Call in a forked child, where the server's threads do not exist: closes its file descriptors. The object

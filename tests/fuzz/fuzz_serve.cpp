@@ -20,6 +20,7 @@
 #include "media/packets/packet_camera.hpp"
 #include "media/packets/parameters.hpp"
 #include "serve/http/service.hpp"
+#include "serve/video/camera_message.hpp"
 #include "serve/video/video_message.hpp"
 #include <sys/socket.h>
 #include <unistd.h>
@@ -234,6 +235,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     default:
       (void)serve::parse_video_request(bytes);
+      (void)serve::parse_camera_request(bytes);
+      (void)serve::parse_camera_frame(bytes);
   }
   return 0;
 }

@@ -2,7 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/mutex.hpp"
+
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +25,9 @@ struct RequestHead {
   std::string_view cookie = {};
   std::string_view if_none_match = {};
 };
+
+/// Close code of a WebSocket whose first message must be a token.
+inline constexpr unsigned kWrongToken = 4401;
 
 enum class Verdict : std::uint8_t { Welcome, WrongHost, WrongOrigin, NoToken };
 
@@ -49,7 +55,7 @@ class Gate {
        std::string pictures = {});
   void admit(PageOrigins origins) { origins_ = std::move(origins); }
 
-  /// `is_video`: the request is for live video.
+  /// `is_video`: the request is for a WebSocket of video, which origins "*" opens to all pages because its token decides.
   [[nodiscard]] Verdict judge(const RequestHead& head, bool is_video = false) const;
   [[nodiscard]] bool is_token(std::string_view text) const noexcept;
   /// Returns true for the token that gives access to images only. It is part of URLs, which end up in logs.
@@ -74,6 +80,31 @@ class Gate {
   std::string machine_;
   std::string cookie_name_;
   PageOrigins origins_;
+};
+
+/// The tokens in the links of cameras: each gives a page the right to send one camera, and to see images. Thread-safe. A node that replaces another of the same name keeps its token, so that links stay valid.
+class CameraTokens {
+ public:
+  /// Returns the token of a camera, by the name of its node. Generates it on the first call.
+  [[nodiscard]] std::string token_of(const std::string& camera) {
+    const Lock lock(mutex_);
+    auto& token = tokens_[camera];
+    if (token.empty()) token = make_token();
+    return token;
+  }
+  /// Returns the camera that has this token. Compares with every token, in constant time.
+  [[nodiscard]] std::optional<std::string> find(std::string_view text) const {
+    const Lock lock(mutex_);
+    std::optional<std::string> found;
+    for (const auto& [camera, token] : tokens_) {
+      if (equal_in_constant_time(text, token)) found = camera;
+    }
+    return found;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::map<std::string, std::string> tokens_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 /// Returns true if the Referer is a page of this machine, on any port. A page can suppress its Referer but

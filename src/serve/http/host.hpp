@@ -8,6 +8,7 @@
 namespace freshframe::serve {
 
 class Connections;
+class FeedDesk;
 class Gate;
 class PictureClient;
 class PictureHub;
@@ -29,6 +30,7 @@ class Host {
   [[nodiscard]] virtual PictureHub& hub() noexcept = 0;
   [[nodiscard]] virtual SnapshotDesk& looks() noexcept = 0;
   [[nodiscard]] virtual VideoDesk& video() noexcept = 0;
+  [[nodiscard]] virtual FeedDesk& feeds() noexcept = 0;
   [[nodiscard]] virtual StateSource& state() noexcept = 0;
   /// The pipeline's clock.
   [[nodiscard]] virtual const freshframe::Clock& clock() const noexcept = 0;

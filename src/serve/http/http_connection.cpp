@@ -14,6 +14,7 @@
 #include "core/unit_text.hpp"
 #include "platform/socket.hpp"
 #include "serve/http/connections.hpp"
+#include "serve/http/feed_desk.hpp"
 #include "serve/http/gate.hpp"
 #include "serve/http/host.hpp"
 #include "serve/http/picture_stream.hpp"
@@ -176,6 +177,8 @@ void HttpConnection::answer(const RequestHead& head) {
       return become_viewer();
     case Routed::To::Video:
       return become_watcher(routed.permitted);
+    case Routed::To::Camera:
+      return become_sender();
     case Routed::To::Picture:
       return wait_for_picture(std::move(routed));
     case Routed::To::Stream:
@@ -206,6 +209,13 @@ void HttpConnection::become_watcher(bool is_known) {
     return send(plain(400, "/api/video speaks WebSocket only"), false);
   }
   std::make_shared<VideoWatcher>(host_, std::move(socket_), is_known)->start(parser_->release());
+}
+
+void HttpConnection::become_sender() {
+  if (!boost::beast::websocket::is_upgrade(parser_->get()) || buffer_.size() > 0) {
+    return send(plain(400, "/api/camera speaks WebSocket only"), false);
+  }
+  FeedDesk::welcome(host_, std::move(socket_), parser_->release());
 }
 
 void HttpConnection::become_stream(const Routed& routed) {

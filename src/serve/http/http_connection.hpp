@@ -42,6 +42,7 @@ class HttpConnection final : public Connection,
   [[nodiscard]] bool is_head() const;
   void become_viewer();
   void become_watcher(bool is_known);
+  void become_sender();
   void become_stream(const Routed& routed);
   void wait_for_picture(Routed routed);
   void end_wait();

@@ -21,12 +21,16 @@ namespace {
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kHtml = "text/html; charset=utf-8";
 constexpr std::string_view kVideoPath = "/api/video";
+constexpr std::string_view kCameraPath = "/api/camera";
 constexpr std::string_view kPicturePrefix = "/api/picture/";
 constexpr std::string_view kPictureSuffix = ".jpg";
 constexpr std::string_view kStreamSuffix = ".mjpg";
 
 // The page for iframes: a single view.
 constexpr std::string_view kFramedPage = "/view.html";
+// The page that sends a camera, and its file.
+constexpr std::string_view kSendingPage = "/camera";
+constexpr std::string_view kSendingFile = "/camera.html";
 // Images may be used by <img> in pages of other ports of this machine, and with a token in any page. Chromium
 // treats two ports of an IP address as two sites, so such pages are identified by their Referer instead.
 constexpr std::string_view kPagesOfThisMachine = "Cross-Origin-Resource-Policy: same-site\r\n";
@@ -77,10 +81,17 @@ std::optional<Reply> file(std::string_view path, const RequestHead& head) {
   return Reply{.type = found->type, .fixed = found->body, .headers = headers};
 }
 
-/// The custom element for other sites' pages, which contains no data; nullopt for any other path.
+/// Returns true for the custom elements for other sites' pages and for the page that sends a camera. They contain no data.
+bool is_for_other_sites(std::string_view path) {
+  constexpr std::array<std::string_view, 5> kFiles = {"/view.js", "/camera.js", "/dom.js", kFramedPage,
+                                                      kSendingFile};
+  return std::ranges::find(kFiles, path) != kFiles.end() || path.starts_with("/view/") ||
+         path.starts_with("/camera/");
+}
+
 std::optional<Reply> element(std::string_view path, const RequestHead& head) {
-  if (path != "/view.js" && path != "/dom.js" && !path.starts_with("/view/") && path != kFramedPage)
-    return std::nullopt;
+  if (path == kSendingPage) path = kSendingFile;
+  if (!is_for_other_sites(path)) return std::nullopt;
   auto found = file(path, head);
   if (!found) return std::nullopt;
   found->headers += kAnyModule;
@@ -208,6 +219,7 @@ std::optional<Routed> plain_answer(std::string_view path, StateSource& source) {
     return Routed{.reply = {.type = kJson, .body = why_json(source.sample_now().why())}};
   if (path == "/api/live") return Routed{.to = Routed::To::Live};
   if (path == kVideoPath) return Routed{.to = Routed::To::Video};
+  if (path == kCameraPath) return Routed{.to = Routed::To::Camera};
   if (path == "/metrics")
     return Routed{.reply = {.type = kMetricsType,
                             .body = metrics_text(source.sample_now().snapshot(), Viewers::Known)}};
@@ -243,7 +255,9 @@ Routed answer_strange_page(std::string_view path, std::string_view query, const 
 /// The response to a client without the server's token. Its URL may contain an image token.
 Routed answer_without_token(std::string_view path, std::string_view query, const RequestHead& head,
                             const Gate& gate, StateSource& source) {
-  if (path == kVideoPath) return {.to = Routed::To::Video};  // the first WebSocket message contains the token
+  // Their first WebSocket message contains the token.
+  if (path == kVideoPath) return {.to = Routed::To::Video};
+  if (path == kCameraPath) return {.to = Routed::To::Camera};
   if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
   if (path == "/") {
     const auto token = query_value(query, "token");
@@ -277,7 +291,7 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
   const auto query = head.target.substr(std::min(question + 1, head.target.size()));
   if (!strictly_decoded(path, false))
     return {.reply = plain(400, "the path has a broken escape: % needs two hexadecimal digits after it")};
-  const auto verdict = gate.judge(head, path == kVideoPath);
+  const auto verdict = gate.judge(head, path == kVideoPath || path == kCameraPath);
   if (verdict != Verdict::WrongHost) {
     if (auto found = element(path, head)) return {.reply = *std::move(found)};
   }

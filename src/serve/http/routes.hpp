@@ -45,7 +45,7 @@ struct PictureWish {
 };
 
 struct Routed {
-  enum class To : std::uint8_t { Reply, Live, Video, Picture, Stream, Look };
+  enum class To : std::uint8_t { Reply, Live, Video, Camera, Picture, Stream, Look };
   To to = To::Reply;
   Reply reply = {};          // for To::Reply; for To::Picture and To::Stream only its headers
   std::string port = {};     // for To::Picture and To::Stream

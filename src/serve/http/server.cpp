@@ -6,6 +6,7 @@
 #include "freshframe/serve.hpp"
 
 #include <exception>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -173,6 +174,10 @@ const std::vector<std::string>& Server::urls() const noexcept {
 
 const std::string& Server::picture_token() const noexcept {
   return impl_->picture_token;
+}
+
+std::map<std::string, std::string> Server::camera_tokens() {
+  return impl_->service ? impl_->service->feeds().list_tokens() : std::map<std::string, std::string>();
 }
 
 void Server::close() {

@@ -33,6 +33,7 @@ Service::Service(std::shared_ptr<core::PipelineCore> core, ServeOptions options,
              });
            }),
       video_(core_, io_),
+      feeds_(core_, io_),
       looks_(core_, options_.look, options_.looks_per_minute,
              [this](std::function<void()> work) { net::post(io_, std::move(work)); }) {
   for (const auto& name : options_.view.value_or(std::vector<std::string>())) {
@@ -49,6 +50,7 @@ Service::~Service() {
     accept_timer_.cancel();
     looks_.close();
     video_.close();
+    feeds_.close();
     connections_.cut_all();
     io_.restart();
     io_.poll();  // connections are owned by their pending operations, which are cancelled and run here
@@ -100,6 +102,7 @@ void Service::look_now(Clock::time_point now) {
   seen.views = hub_.info();
   connections_.count_views(seen.views);
   seen.looks = looks_.info();
+  seen.sender_tokens = feeds_.list_tokens();
   seen.viewers = connections_.viewers();
   hub_.set_over(seen.graph.phase >= core::LifePhase::Ended);
 }
@@ -119,6 +122,7 @@ void Service::tick() {
   });
   follow_names();
   open_views();
+  feeds_.follow();
   look_now(now);
   if (connections_.viewers() > 0)
     connections_.tell(std::make_shared<const std::string>(state_json(sampler_, true)));

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "serve/http/connections.hpp"
+#include "serve/http/feed_desk.hpp"
 #include "serve/http/gate.hpp"
 #include "serve/http/host.hpp"
 #include "serve/http/net.hpp"
@@ -47,6 +48,7 @@ class Service final : public StateSource, public Host {
   [[nodiscard]] PictureHub& hub() noexcept override { return hub_; }
   [[nodiscard]] SnapshotDesk& looks() noexcept override { return looks_; }
   [[nodiscard]] VideoDesk& video() noexcept override { return video_; }
+  [[nodiscard]] FeedDesk& feeds() noexcept override { return feeds_; }
   [[nodiscard]] StateSource& state() noexcept override { return *this; }
   [[nodiscard]] const freshframe::Clock& clock() const noexcept override;
   void pump() override;
@@ -78,6 +80,7 @@ class Service final : public StateSource, public Host {
   Sampler sampler_;
   PictureHub hub_;
   VideoDesk video_;
+  FeedDesk feeds_;
   SnapshotDesk looks_;
   Connections connections_{options_.limits};
   Clock::time_point next_tick_{};

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "serve/http/connections.hpp"
+#include "serve/http/feed_desk.hpp"
 #include "serve/http/gate.hpp"
 #include "serve/http/host.hpp"
 #include "serve/http/routes.hpp"
@@ -25,7 +26,6 @@ constexpr auto kAcceptTime = std::chrono::seconds(5);  // until the handshake an
 constexpr auto kEndTime = std::chrono::seconds(2);     // for the page to answer the close frame
 constexpr int kMaxRequests = 1000;                     // per second from one page
 constexpr std::size_t kMaxTexts = 8;
-constexpr unsigned kWrongToken = 4401;
 
 }  // namespace
 
@@ -150,7 +150,8 @@ void VideoWatcher::on_message() {
 void VideoWatcher::on_token(const std::string& token) {
   if (is_known_) return;
   const auto& gate = host_.gate();
-  if (!gate.is_token(token) && !gate.is_picture_token(token))
+  const bool is_of_camera = host_.feeds().tokens().find(token).has_value();
+  if (!gate.is_token(token) && !gate.is_picture_token(token) && !is_of_camera)
     return refuse(kWrongToken, "the token is wrong");
   if (!host_.connections().make_known(*this))
     return refuse(websocket::close_code::try_again_later, "too many connections");

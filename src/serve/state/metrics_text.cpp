@@ -128,6 +128,17 @@ void write_joins(MetricsWriter& out, const Stats& stats) {
   }
 }
 
+// Only of pipelines with a "browser:" source that has had a sender.
+void write_senders(MetricsWriter& out, const Stats& stats) {
+  const auto has_sender = [](const NodeStats& node) { return node.source && node.source->sender; };
+  if (std::ranges::none_of(stats.nodes, has_sender)) return;
+  write_fields(out, kSenderFields, [&](const auto& sample) {
+    for (const auto& node : stats.nodes) {
+      if (has_sender(node)) sample({{"node", node.name}}, *node.source->sender);
+    }
+  });
+}
+
 void write_nodes(MetricsWriter& out, const Stats& stats) {
   write_fields(out, kNodeFields, [&](const auto& sample) {
     for (const auto& node : stats.nodes) sample({{"node", node.name}}, node);
@@ -137,6 +148,7 @@ void write_nodes(MetricsWriter& out, const Stats& stats) {
       if (node.source) sample({{"node", node.name}}, *node.source);
     }
   });
+  write_senders(out, stats);
   write_joins(out, stats);
 }
 

@@ -78,6 +78,7 @@ struct Snapshot {
   std::vector<Finding> findings;  // worst first
   std::vector<ViewInfo> views;
   std::vector<LookInfo> looks;
+  std::map<std::string, std::string> sender_tokens;  // of "browser:" sources, by the name of the node
   std::size_t viewers = 0;
 };
 

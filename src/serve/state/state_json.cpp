@@ -75,8 +75,17 @@ void write_error(JsonWriter& json, const std::optional<core::ErrorNote>& error) 
   json.end_object();
 }
 
-void write_source(JsonWriter& json, const std::optional<SourceStats>& source, double undecoded_rate,
-                  std::optional<double> away) {
+void write_sender(JsonWriter& json, const SenderStats& sender) {
+  json.key("sender").begin_object();
+  write_fields(json, kSenderFields, sender);
+  json.key("failures").begin_array();
+  for (const auto& failure : sender.failures) json.value(std::string_view(failure));
+  json.end_array().end_object();
+}
+
+void write_source(JsonWriter& json, const Snapshot& seen, std::size_t index) {
+  const auto& node = seen.graph.stats.nodes[index];
+  const auto& source = node.source;
   json.key("source");
   if (!source) {
     json.null();
@@ -84,7 +93,12 @@ void write_source(JsonWriter& json, const std::optional<SourceStats>& source, do
   }
   json.begin_object().member("state", freshframe::to_string(source->state));
   write_fields(json, kSourceFields, *source);
-  json.member("undecoded_rate", undecoded_rate).member("away_for", away).end_object();
+  json.member("undecoded_rate", seen.node_rates[index].undecoded).member("away_for", seen.away[index]);
+  if (source->sender) write_sender(json, *source->sender);
+  // For the link to the page that sends this camera.
+  if (const auto token = seen.sender_tokens.find(node.name); token != seen.sender_tokens.end())
+    json.member("sender_token", std::string_view(token->second));
+  json.end_object();
 }
 
 // Present only for nodes in worker processes.
@@ -192,7 +206,7 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   write_causes(json, "drops", node.drops);
   write_causes(json, "drop_rate", rates.drops);
   json.member("lost_rate", rates.lost);
-  write_source(json, node.source, rates.undecoded, seen.away[index]);
+  write_source(json, seen, index);
   write_workers(json, node);
   write_batches(json, node);
   write_inference(json, node);

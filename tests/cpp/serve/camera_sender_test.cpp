@@ -1,0 +1,230 @@
+// /api/camera: who may send a camera, who sends it, and what is refused with which code.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/media.hpp"
+#include "freshframe/pipeline.hpp"
+#include "freshframe/serve.hpp"
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "cpp/serve/client.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+constexpr unsigned kBadToken = 4401;
+constexpr unsigned kPolicy = 1008;
+
+/// A page that sends a camera. Receives only texts.
+class CameraClient : public WebSocketClient {
+ public:
+  CameraClient(const Server& server, const std::string& token) : WebSocketClient(server, "/api/camera") {
+    if (!token.empty()) send(R"({"token":")" + token + "\"}");
+  }
+
+  /// Asks to send the camera. Returns the type of the answer.
+  std::string ask(const std::string& camera, const std::string& client = "", bool take = false) {
+    send(R"({"send":{"camera":")" + camera + R"(","client":")" + client + R"(","take":)" +
+         (take ? "true" : "false") + "}}");
+    return next_type();
+  }
+  std::string next_type() {
+    last = receive().second;
+    const auto at = last.find(R"("type":")") + 8;
+    return last.substr(at, last.find('"', at) - at);
+  }
+  void send_frame(std::uint32_t number, std::size_t size = 100) {
+    std::string message("\x10\x01\0\0", 4);
+    append(message, number);
+    append(message, std::uint64_t{0});
+    append(message, std::bit_cast<std::uint64_t>(number / 30.));
+    append(message, std::bit_cast<std::uint64_t>(1e9));
+    message.resize(32 + size, '\x7F');
+    socket().binary(true);
+    send(message);
+    socket().text(true);
+  }
+  std::string last;  // text
+
+ private:
+  template <class T>
+  static void append(std::string& out, T number) {
+    for (std::size_t i = 0; i < sizeof(T); ++i) out += static_cast<char>(number >> 8U * i & 255U);
+  }
+};
+
+constexpr auto kDeclaration = R"({"camera":{"codec":"jpeg","width":64,"height":48,"fps":30}})";
+
+/// A pipeline with two sources that browsers feed. It does not run, so nothing takes their frames.
+class CameraSenderTest : public testing::Test {
+ protected:
+  CameraSenderTest() {
+    pipeline_.add(open("browser:", {.width = 64, .height = 48, .fps = 30.}), {.name = "door"});
+    pipeline_.add(open("browser:"), {.name = "hall"});
+    server_ = std::make_unique<Server>(pipeline_);
+    tokens_ = server_->camera_tokens();
+  }
+  [[nodiscard]] CameraClient page(const std::string& camera) const { return {*server_, tokens_.at(camera)}; }
+  /// Becomes the sender, and says what its frames are.
+  static void begin(CameraClient& client) {
+    EXPECT_EQ(client.ask("door"), "yours");
+    client.send(kDeclaration);
+  }
+
+  Pipeline pipeline_;
+  std::unique_ptr<Server> server_;
+  std::map<std::string, std::string> tokens_;
+};
+
+TEST_F(CameraSenderTest, SaysWhatTheSourceAskedForAndTellsTheTime) {
+  auto client = page("door");
+  EXPECT_EQ(client.ask(""), "yours") << "the token says which camera";
+  EXPECT_EQ(client.last, R"({"type":"yours","width":64,"height":48,"fps":30,"bitrate":8294})");
+  client.send(R"({"time":12.5})");
+  EXPECT_EQ(client.next_type(), "time");
+  EXPECT_TRUE(client.last.starts_with(R"({"type":"time","time":12.5,"now":)")) << client.last;
+  auto other = page("hall");
+  EXPECT_EQ(other.ask("hall"), "yours");
+  EXPECT_EQ(other.last, R"({"type":"yours","width":null,"height":null,"fps":null,"bitrate":null})");
+}
+
+TEST_F(CameraSenderTest, NeedsTheTokenOfItsCameraFirst) {
+  EXPECT_EQ(tokens_.size(), 2U);
+  EXPECT_NE(tokens_.at("door"), tokens_.at("hall"));
+  EXPECT_EQ(CameraClient(*server_, "wrong").close_code(), kBadToken);
+  CameraClient without(*server_, "");
+  without.send(R"({"send":{"camera":"door"}})");
+  EXPECT_EQ(without.close_code(), kBadToken);
+  auto other = page("hall");
+  other.send(R"({"send":{"camera":"door"}})");
+  EXPECT_EQ(other.close_code(), kBadToken);
+  CameraClient frame(*server_, "");
+  frame.send_frame(0);
+  EXPECT_EQ(frame.close_code(), kBadToken);
+}
+
+TEST(CameraSender, ClosesAPageWithoutATokenInTime) {
+  Pipeline pipeline;
+  pipeline.add(open("browser:"), {.name = "door"});
+  const Server server(pipeline, {.limits = {.head = 0.3}});
+  EXPECT_EQ(CameraClient(server, "").close_code(), kBadToken);
+}
+
+TEST_F(CameraSenderTest, HasOneSenderUntilAnotherTakesOver) {
+  auto first = page("door");
+  begin(first);
+  auto second = page("door");
+  EXPECT_EQ(second.ask("door", "2"), "busy");
+  EXPECT_EQ(second.ask("door", "2", true), "yours");
+  EXPECT_EQ(first.next_type(), "taken");
+  first.send_frame(0);  // was in flight: ignored
+  first.send(R"({"time":1})");
+  EXPECT_EQ(first.next_type(), "time");
+  EXPECT_EQ(first.ask("door", "1"), "busy");
+  second.socket().close(boost::beast::websocket::close_code::normal);
+  EXPECT_EQ(first.next_type(), "free");
+  EXPECT_EQ(first.ask("door", "1"), "yours");
+}
+
+TEST_F(CameraSenderTest, LetsAReloadedPageReplaceItself) {
+  auto first = page("door");
+  EXPECT_EQ(first.ask("door", "tab"), "yours");
+  auto again = page("door");
+  EXPECT_EQ(again.ask("door", "tab"), "yours");
+  EXPECT_EQ(first.next_type(), "taken");
+}
+
+TEST_F(CameraSenderTest, RefusesFramesThatBreakTheRules) {
+  auto undeclared = page("door");
+  EXPECT_EQ(undeclared.ask("door"), "yours");
+  undeclared.send_frame(0);
+  EXPECT_EQ(undeclared.close_code(), kPolicy);
+  auto twice = page("door");
+  begin(twice);
+  twice.send_frame(5);
+  twice.send_frame(5);
+  EXPECT_EQ(twice.close_code(), kPolicy);
+  auto large = page("door");
+  begin(large);
+  // A masked binary message of 3 MiB, of which only the head arrives.
+  const std::string head("\x82\xFF\0\0\0\0\0\x30\0\0mask", 14);
+  net::write(large.socket().next_layer(), net::buffer(head));
+  EXPECT_EQ(large.close_code(), boost::beast::websocket::close_code::too_big);
+  auto text = page("door");
+  begin(text);
+  text.send(R"({"frames":1})");
+  EXPECT_EQ(text.close_code(), kPolicy);
+  auto honest = page("door");
+  EXPECT_EQ(honest.ask("door"), "yours");
+}
+
+TEST_F(CameraSenderTest, RefusesAFlood) {
+  auto frames = page("door");
+  begin(frames);
+  for (std::uint32_t i = 0; i < 65; ++i) frames.send_frame(i);  // nothing takes them
+  EXPECT_EQ(frames.close_code(), kPolicy);
+  auto texts = page("door");
+  for (int i = 0; i < 201; ++i) texts.send(R"({"time":1})");
+  EXPECT_EQ(texts.close_code(), kPolicy);
+}
+
+TEST_F(CameraSenderTest, KnowsWhatThePageSaysInItsState) {
+  auto client = page("door");
+  begin(client);
+  client.send(R"({"state":"no_camera","message":"this device has <no> camera","report":{"camera":7}})");
+  client.send(R"({"time":1})");
+  EXPECT_EQ(client.next_type(), "time");
+  const auto state = body_of(ask(*server_, "/api/state"));
+  EXPECT_NE(state.find(R"("message":"this device has \u003cno\u003e camera")"), std::string::npos) << state;
+  EXPECT_NE(state.find(R"("camera_frames":7)"), std::string::npos) << state;
+  EXPECT_NE(state.find(R"("sender_token":")" + tokens_.at("door") + "\""), std::string::npos) << state;
+  EXPECT_NE(body_of(ask(*server_, "/metrics")).find("freshframe_sender_camera_frames_total"),
+            std::string::npos);
+}
+
+TEST_F(CameraSenderTest, TellsThePageWhenTheServerCloses) {
+  auto client = page("door");
+  begin(client);
+  server_->close();
+  EXPECT_TRUE(server_->camera_tokens().empty());
+  EXPECT_EQ(client.close_code(), 0U) << "the connection just ends";
+}
+
+TEST(CameraRoute, IsOpenToItsOwnPageAndToListedOrigins) {
+  Pipeline pipeline;
+  pipeline.add(open("browser:"), {.name = "door"});
+  const Server server(pipeline, {.origins = {"https://my.site"}});
+  const std::string upgrade =
+      "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  const auto status = [&](const std::string& origin) {
+    RawClient client(server);
+    client.send("GET /api/camera HTTP/1.1\r\nHost: " + host_of(server) + "\r\nConnection: Upgrade\r\n" +
+                upgrade + (origin.empty() ? "" : "Origin: " + origin + "\r\n") + "\r\n");
+    std::string start(12, ' ');
+    net::read(client.socket(), net::buffer(start));
+    return start.substr(9);
+  };
+  EXPECT_EQ(status(""), "101");
+  EXPECT_EQ(status("http://" + host_of(server)), "101");
+  EXPECT_EQ(status("https://my.site"), "101");
+  EXPECT_EQ(status("https://evil.site"), "403");
+  EXPECT_TRUE(ask(server, "/api/camera").starts_with("HTTP/1.1 400")) << "not a WebSocket";
+  EXPECT_TRUE(ask(server, "/camera").starts_with("HTTP/1.1 200"));
+}
+
+TEST(CameraRoute, ServesThePageWithoutTheTokenOfTheDashboard) {
+  Pipeline pipeline;
+  pipeline.add(open("browser:"), {.name = "door"});
+  const Server server(pipeline, {.token = "a-token-of-the-tests"});
+  EXPECT_TRUE(ask(server, "/camera").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(ask(server, "/camera.js").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(ask(server, "/api/state").starts_with("HTTP/1.1 401"));
+}
+
+}  // namespace
+}  // namespace freshframe::test
