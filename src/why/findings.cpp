@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "why/senders.hpp"
+
 namespace freshframe::core {
 namespace {
 
@@ -27,9 +29,9 @@ constexpr double kClearly = 1.2;  // a cause must explain this much more to beco
 
 // Stalls first, then losses, then causes of latency.
 int get_rank(std::string_view kind) {
-  constexpr std::array<std::string_view, 17> kFirst = {
-      "error", "stall", "unread", "away",   "frozen",  "clock", "pace",  "setting", "decoder",
-      "gil",   "join",  "spool",  "worker", "blocked", "card",  "stale", "loss"};
+  constexpr std::array<std::string_view, 18> kFirst = {
+      "error", "stall", "unread", "away",   "frozen",  "clock", "pace",   "setting", "decoder",
+      "gil",   "join",  "spool",  "worker", "blocked", "card",  "sender", "stale",   "loss"};
   return static_cast<int>(std::ranges::find(kFirst, kind) - kFirst.begin());
 }
 
@@ -148,9 +150,10 @@ void Findings::judge(const GraphState& seen, Time now) {
       .shown = [this](std::string_view kind,
                       const std::string& subject) { return find_shown({std::string(kind), subject}); }};
   Causes causes;
-  for (const auto find : {&find_unread, &find_away, &find_blocked, &find_full_cards, &find_deep_queues,
-                          &find_lost_records, &find_stale, &find_workers, &find_empty_batches,
-                          &find_gil_waits, &find_gil_losses, &find_full_processors, &find_bursts}) {
+  for (const auto find :
+       {&find_unread, &find_away, &find_blocked, &find_full_cards, &find_skipping_senders, &find_deep_queues,
+        &find_lost_records, &find_stale, &find_workers, &find_empty_batches, &find_gil_waits,
+        &find_gil_losses, &find_full_processors, &find_bursts}) {
     find(scene, causes);
   }
   remember(std::move(causes));

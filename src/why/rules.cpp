@@ -14,6 +14,7 @@
 
 #include "core/unit_text.hpp"
 #include "why/figures.hpp"
+#include "why/senders.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -127,7 +128,7 @@ void find_away(const Scene& scene, Causes& out) {
                        : "has given no frame in " + percent_text(share) + " of the last " +
                              fixed_text(scene.seconds) + " s") +
                 reason,
-        .remedy = std::string(kAwayRemedy),
+        .remedy = away_remedy(source),
         .evidence = {{"away", away}, {"outages", static_cast<double>(source.outages)}}};
     out[{"away", nodes[i].name}] = {
         .finding = std::move(finding), .explains = 0, .lasts = again ? kMinute : 1};

@@ -13,6 +13,7 @@
 #include "core/unit_text.hpp"
 #include "core/watch/frozen_text.hpp"
 #include "why/figures.hpp"
+#include "why/senders.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -101,7 +102,7 @@ void add_away(const GraphState& seen, const Circumstances& around, const QuietTi
     add(out, {.kind = "away",
               .subject = node.name,
               .text = end_sentence(std::move(text)),
-              .remedy = std::string(kAwayRemedy),
+              .remedy = away_remedy(*node.source),
               .evidence = {{"away", away}, {"outages", static_cast<double>(node.source->outages)}},
               .ill = is_ill});
   }

@@ -28,6 +28,7 @@ FindingKind = Literal[
     "worker",
     "blocked",
     "card",
+    "sender",
     "stale",
     "loss",
     "queue",

@@ -70,15 +70,15 @@ struct BrowserRig {
 };
 
 /// Reads a rig's source on a thread of its own.
-class Reading {
+class BrowserReader {
  public:
-  explicit Reading(BrowserRig& rig)
+  explicit BrowserReader(BrowserRig& rig)
       : rig_(rig), thread_([this] {
           while (rig_.source->read(rig_.hand.context())) ++frames_;
         }) {}
-  Reading(const Reading&) = delete;
-  Reading& operator=(const Reading&) = delete;
-  ~Reading() {
+  BrowserReader(const BrowserReader&) = delete;
+  BrowserReader& operator=(const BrowserReader&) = delete;
+  ~BrowserReader() {
     rig_.hand.stop.request_stop();
     thread_.join();
     rig_.source->close();
@@ -153,7 +153,7 @@ TEST(BrowserSource, WaitsForTheNextBrowserWithTheReasonOfTheLast) {
   ASSERT_FALSE(clip.empty());
   BrowserRig rig;
   rig.source->open(rig.hand.context());
-  const Reading reading(rig);
+  const BrowserReader reading(rig);
   rig.connect(FeedCodec::Mjpeg);
   rig.send(clip[0]);
   reading.await_frames(1);
@@ -185,7 +185,7 @@ TEST(BrowserSource, AsksForAKeyframeAndSkipsWhatIsBeforeIt) {
   if (clip.empty()) GTEST_SKIP() << "no H.264 encoder";
   BrowserRig rig;
   rig.source->open(rig.hand.context());
-  const Reading reading(rig);
+  const BrowserReader reading(rig);
   const auto sender = rig.connect(FeedCodec::H264);
   rig.send(clip[1]);
   core::FeedNews news;
@@ -204,7 +204,7 @@ TEST(BrowserSource, RefusesABrowserThatSendsSomethingElseThanItSays) {
   const std::string_view text = "HTTP/1.1 200";
   BrowserRig rig;
   rig.source->open(rig.hand.context());
-  const Reading reading(rig);
+  const BrowserReader reading(rig);
   for (const auto& [bytes, why] :
        {std::pair(std::vector<std::uint8_t>(text.begin(), text.end()), "a frame that is not vp8"),
         std::pair(huge, "an image of 4096x2304")}) {
