@@ -12,8 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "why/senders.hpp"
-
 namespace freshframe::core {
 namespace {
 

@@ -14,7 +14,6 @@
 
 #include "core/unit_text.hpp"
 #include "why/figures.hpp"
-#include "why/senders.hpp"
 
 namespace freshframe::core {
 namespace {

@@ -143,6 +143,8 @@ void find_unread(const Scene& scene, Causes& out);
 void find_away(const Scene& scene, Causes& out);
 void find_blocked(const Scene& scene, Causes& out);
 void find_full_cards(const Scene& scene, Causes& out);
+/// Names browsers that skip many frames of their camera, and whether the link or the encoder is too slow.
+void find_skipping_senders(const Scene& scene, Causes& out);
 void find_deep_queues(const Scene& scene, Causes& out);
 void find_lost_records(const Scene& scene, Causes& out);
 void find_stale(const Scene& scene, Causes& out);
@@ -170,8 +172,8 @@ struct AgeShare {
 /// Returns the nodes along an age's path, each once.
 [[nodiscard]] std::vector<std::string> list_nodes(const Age& age);
 
-inline constexpr std::string_view kAwayRemedy =
-    "It is tried again and again. `freshframe probe` with its URL shows what answers there.";
+/// Returns what the user can do about a source that delivers nothing.
+[[nodiscard]] std::string away_remedy(const SourceStats& source);
 inline constexpr std::string_view kGilRemedy =
     "ff.gil.watch() names the function that holds it; a node that computes in Python has a GIL of its own with "
     "process=True.";

@@ -13,7 +13,6 @@
 #include "core/unit_text.hpp"
 #include "core/watch/frozen_text.hpp"
 #include "why/figures.hpp"
-#include "why/senders.hpp"
 
 namespace freshframe::core {
 namespace {

@@ -1,14 +1,14 @@
 // Rules for sources that a browser feeds.
 // SPDX-License-Identifier: Apache-2.0
-#include "why/senders.hpp"
+#include "freshframe/stats.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <string>
 #include <utility>
 
-#include "core/unit_text.hpp"
 #include "why/figures.hpp"
+#include "why/rules.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -44,7 +44,8 @@ std::string describe_encoder(const SenderStats& sender) {
 }  // namespace
 
 std::string away_remedy(const SourceStats& source) {
-  if (!source.sender && source.state != SourceState::WaitingSender) return std::string(kAwayRemedy);
+  if (!source.sender && source.state != SourceState::WaitingSender)
+    return "It is tried again and again. `freshframe probe` with its URL shows what answers there.";
   return "Open the link of Dashboard.camera_url() in the browser where the camera is, and permit the camera "
          "there. The source continues by itself.";
 }
