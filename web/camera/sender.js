@@ -211,7 +211,6 @@ export class Sender {
   async #begin() {
     this.#way = new Way();
     this.#number = 0;
-    this.#skipped = 0;
     this.#declared = "";
     this.#wantsKey = true;
     this.#closeEncoder();
@@ -325,7 +324,7 @@ export class Sender {
   }
 
   get #fps() {
-    return this.#asked?.fps ?? this.track?.getSettings().frameRate ?? 30;
+    return this.#asked?.fps || this.track?.getSettings().frameRate || 30;
   }
 
   async #choose(size) {
