@@ -39,6 +39,7 @@ ELSEWHERE = {
     "clips.md",
     "genicam.md",
 }  # separate tests
+OUTPUT = re.compile(r"\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # right below the program
 NEEDS_A_MODEL = "ff.Ask("  # a server: test_ask_a_vision_model.py has one
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -57,6 +58,11 @@ class Program(NamedTuple):
     line: int
     text: str
     tag: str
+    shown: tuple[str, ...]  # lines of its output that the page shows, numbers replaced
+
+
+def without_numbers(output: str) -> list[str]:
+    return [re.sub(r"-?[\d.]*\d", "#", line) for line in output.splitlines() if line != "..."]
 
 
 def programs() -> list[Program]:
@@ -71,7 +77,16 @@ def programs() -> list[Program]:
             if info != "notest" and NEEDS_A_MODEL in block.group(2):
                 continue
             line = text[: block.start(2)].count("\n") + 1
-            found.append(Program(str(page.relative_to(ROOT)), line, block.group(2), info))
+            shown = OUTPUT.match(text, block.end())
+            found.append(
+                Program(
+                    str(page.relative_to(ROOT)),
+                    line,
+                    block.group(2),
+                    info,
+                    tuple(without_numbers(shown[1])) if shown else (),
+                )
+            )
     return found
 
 
@@ -95,7 +110,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.table(cases=16)
 @pytest.mark.parametrize("program", WHOLE, ids=[f"{one.page}:{one.line}" for one in WHOLE])
 @pytest.mark.filterwarnings("ignore")
-def test_a_whole_program_runs(program: Program, folder: Path) -> None:
+def test_a_whole_program_runs_and_prints_what_the_page_shows(
+    program: Program, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run_whole(program, folder)
+    if "away_total" not in program.text:  # it prints when a camera was away: test_camera_pages.py
+        printed = without_numbers(capfd.readouterr().out)
+        assert [line for line in program.shown if line not in printed] == []
+
+
+def run_whole(program: Program, folder: Path) -> None:
     for sign, module in OWN_THREADS.items():
         if sign not in program.text:
             continue
