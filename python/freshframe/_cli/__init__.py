@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with messages.log_to_stderr(), interruptible(options.timeout):
             code = options.run(options, messages)
-    except SystemExit as end:  # of the user's program
+    except SystemExit as end:  # raised by the user's program
         code = status_of(end)
     except BaseException as error:
         code = explain(error, messages, options)
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _flushed(code: int) -> int:
     """Flushes stdout while a failure can still be reported."""
-    if sys.stdout is None or sys.stdout.closed:  # no stdout, or a program that `gil` ran has closed it
+    if sys.stdout is None or sys.stdout.closed:  # there is none, or a program run by `gil` closed it
         return int(code)
     try:
         sys.stdout.flush()
@@ -54,7 +54,7 @@ def _flushed(code: int) -> int:
 
 
 def _discard_stdout() -> None:
-    """Keeps the interpreter from flushing stdout again at its end, and from reporting the error again."""
+    """Redirects stdout to the null device, because the flush at exit would report the error again."""
     try:
         descriptor = sys.stdout.fileno()
     except (OSError, ValueError):

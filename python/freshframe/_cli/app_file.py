@@ -1,4 +1,4 @@
-"""A Python file of the user's, as `run` and `fleet run` load it."""
+"""Loads a user's Python file for `run` and `fleet run`."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import freshframe as ff
 
 from .outcome import ExitCode, UsageError
 
-MODULE = "freshframe_app"  # not __main__, so that the file does not run its own main part
+MODULE = "freshframe_app"  # not __main__, so that its `if __name__ == "__main__":` does not run
 
 
 class AppError(Exception):
@@ -29,7 +29,7 @@ class AppError(Exception):
 
 
 def loaded(path: Path, arguments: list[str]) -> types.ModuleType:
-    """Runs the file as a module, with sys.argv and sys.path as `python` would have them."""
+    """Runs the file as a module, with sys.argv and sys.path as `python` sets them. Returns the module."""
     sys.argv = [str(path), *arguments]
     sys.path.insert(0, str(path.resolve().parent))
     spec = importlib.util.spec_from_file_location(MODULE, path)
@@ -42,7 +42,7 @@ def loaded(path: Path, arguments: list[str]) -> types.ModuleType:
 
 
 def has_main_part(path: Path) -> bool:
-    """Whether the file contains an `if __name__ == "__main__":`."""
+    """Returns True if the file contains an `if __name__ == "__main__":`."""
     return any(
         isinstance(step, ast.If)
         and any(isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(step.test))
@@ -51,7 +51,7 @@ def has_main_part(path: Path) -> bool:
 
 
 def run_as_main(path: Path, arguments: list[str]) -> None:
-    """Runs the file as `python` does: with its main part."""
+    """Runs the file as `python` does, including its `if __name__ == "__main__":`."""
     sys.argv = [str(path), *arguments]
     before = sys.modules["__main__"]
     module = types.ModuleType("__main__")
@@ -59,7 +59,7 @@ def run_as_main(path: Path, arguments: list[str]) -> None:
     module.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = module
     try:
-        # Without dont_inherit the program would be compiled with this file's `from __future__`.
+        # dont_inherit: otherwise the `from __future__` imports of this file would apply to the program.
         code = compile(path.read_bytes(), module.__file__, "exec", dont_inherit=True)
         guarded(lambda: exec(code, module.__dict__))
     finally:

@@ -1,4 +1,4 @@
-"""The pipeline of a loaded Python file: a name of the file, or what one of its functions returns."""
+"""Finds the pipeline of a loaded Python file: a variable, or the result of one of its functions."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .outcome import UsageError
 
 
 def find_pipeline(module: types.ModuleType, path: Path, name: str) -> ff.Pipeline:
-    """The pipeline with this name, not yet started. A function is called."""
+    """Returns the pipeline with this name, not yet started. If the name is a function, calls it."""
     missing = object()
     found: Any = getattr(module, name, missing)
     if found is missing:
@@ -41,7 +41,7 @@ def _wanted(path: Path, name: str) -> str:
 
 
 def _instead(module: types.ModuleType, path: Path, name: str) -> str:
-    """The names of the file that could be run: pipelines, then its own functions."""
+    """Returns the names in the file that can be run: pipelines, then functions defined there."""
     pipelines = [key for key, value in vars(module).items() if isinstance(value, ff.Pipeline)]
     functions = [
         (key, value)
@@ -56,12 +56,12 @@ def _instead(module: types.ModuleType, path: Path, name: str) -> str:
 
 
 def _refusal(function: Callable[..., Any]) -> str:
-    """Why a function cannot be called for its pipeline; empty when it can."""
+    """Returns why a function cannot be called to get its pipeline, or an empty string."""
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
         return "is not a plain function"
     try:
         parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # some callables of native code have no signature
+    except (TypeError, ValueError):  # some native callables have no signature
         return ""
     free = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     needed = [each.name for each in parameters if each.default is each.empty and each.kind not in free]
@@ -69,7 +69,7 @@ def _refusal(function: Callable[..., Any]) -> str:
 
 
 def _built(function: Callable[..., Any], path: Path, name: str) -> ff.Pipeline:
-    """Returns the function's result, which must be a Pipeline."""
+    """Calls the function and returns its Pipeline."""
     if refusal := _refusal(function):
         raise UsageError(
             f"{name}() in {str(path)!r} {refusal}: expected a plain function without arguments that returns "

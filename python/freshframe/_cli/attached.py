@@ -1,4 +1,4 @@
-"""The pipelines that a program starts while this command runs it, and the moment at which they are asked."""
+"""Follows the pipelines that a user's program starts, and calls why() on them after a while."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from freshframe._pipeline import life
 
 from .messages import Messages
 
-_SLICE = 0.25  # seconds between two looks
-_PATIENCE = 10.0  # seconds without a pipeline until that is said
-_GRACE = 5.0  # seconds that a program has to end after its answer
+_SLICE = 0.25  # seconds between two checks
+_PATIENCE = 10.0  # seconds after which a missing pipeline is reported
+_GRACE = 5.0  # seconds for the program to end after the answer was printed
 
 
 class Attached:
-    """Follows the pipelines that start within the `with` block, and asks them after `lasting` seconds.
+    """Collects the pipelines that start within the `with` block, and calls ``ask`` after some seconds.
 
-    A program may start its pipeline at any line and wait there, so a separate thread asks. After the answer
-    it ends the program as Ctrl-C does.
+    The program may start its pipeline on any line and block there, so a separate thread calls ``ask``,
+    ``lasting`` seconds after the first start. It then ends the program with SIGINT, as Ctrl-C does.
     """
 
     def __init__(
@@ -35,24 +35,24 @@ class Attached:
         messages: Messages,
         ask: Callable[[list[tuple[str, _native.Engine]]], None],
     ) -> None:
-        """`ask` gets the pipelines by name, and prints the answer."""
+        """``ask`` is called with (name, engine) of each pipeline, and prints the answer."""
         self._file = file
         self._lasting = lasting
         self._messages = messages
         self._ask = ask
-        self._lock = threading.Lock()  # guards _begun, `answered` and the end of `busy`
+        self._lock = threading.Lock()  # guards _begun, answered and busy
         self._begun: list[life.Running] = []
-        self._watched: set[_native.Engine] = set()  # engines that the thread watches
+        self._watched: set[_native.Engine] = set()  # engines whose causes are being observed
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="ff why", daemon=True)
-        main = threading.main_thread()  # the only thread that a signal interrupts
+        main = threading.main_thread()  # signals interrupt only this thread
         self._main = main.ident if threading.current_thread() is main else None
-        self.busy = True  # the program's own code runs
+        self.busy = True  # True while the code of the program runs
         self.answered = False
         self.failure: BaseException | None = None
 
     def __enter__(self) -> Attached:
-        """Begins to follow."""
+        """Starts collecting."""
         life.at_start.append(self._note)
         self._thread.start()
         return self
@@ -60,7 +60,7 @@ class Attached:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends what the program has left running."""
+        """Stops the pipelines that are still running."""
         self._over.set()
         life.at_start.remove(self._note)
         self._thread.join()
@@ -75,13 +75,13 @@ class Attached:
 
     @property
     def begun(self) -> list[life.Running]:
-        """The pipelines that have started so far."""
+        """The pipelines that have started so far. Thread-safe."""
         with self._lock:
             return list(self._begun)
 
     def wait(self) -> None:
-        """Waits until the pipelines were asked. Asks now if all of them have ended."""
-        with self._lock:  # no interrupt comes any more
+        """Waits for the call of ``ask``, and raises its exception. Calls it if all pipelines have ended."""
+        with self._lock:  # from here on, the thread sends no SIGINT
             self.busy = False
         while not self._over.wait(_SLICE):
             if all(each.engine.ended for each in self.begun):
@@ -100,7 +100,7 @@ class Attached:
     def _follow(self) -> None:
         try:
             self._look()
-        except BaseException as error:  # wait() raises it
+        except BaseException as error:  # raised by wait()
             self.failure = error
             self._over.set()
 
@@ -128,10 +128,10 @@ class Attached:
             self._end_program()
 
     def _watch_new(self) -> bool:
-        """Begins to look for causes in pipelines that run by now. Whether there was one."""
+        """Starts observing the pipelines that are running now. Returns True if there is a new one."""
         found = False
         for each in self.begun:
-            # A pipeline that does not run has yet to start, or has ended.
+            # One that is not running has ended, or is still starting: the next check finds it.
             if each.engine in self._watched or not each.engine.why().is_running:
                 continue
             self._watched.add(each.engine)
@@ -147,7 +147,7 @@ class Attached:
             begun = list(self._begun)
         try:
             self._ask([(each.name, each.engine) for each in begun])
-        except BaseException as error:  # from a question, or from stdout
+        except BaseException as error:  # from ask(), or from writing to stdout
             self.failure = error
         self._over.set()
 

@@ -15,19 +15,17 @@ from .messages import Messages
 def serve_if_asked(
     pipeline: ff.Pipeline, options: Any, messages: Messages, view: Sequence[ff.Port[Any]] | None = None
 ) -> None:
-    """Serves the pipeline if --serve was given, and prints the URL.
+    """Serves the dashboard if --serve was given, and prints its URL.
 
     Args:
-        pipeline: Not started yet, so that the page shows its start as well.
-        options: With `serve`, a port or None, and `host`.
-        messages: For the URL.
-        view: Ports whose pictures can be viewed. None means serve() chooses them.
+        pipeline: Must not be started yet, so that the page also shows its start.
+        options: Has `serve`, a port number or None, and `host`.
+        messages: Prints the URL.
+        view: Ports whose frames can be viewed. None: serve() chooses them.
     """
     if options.serve is None:
         return
     dashboard = pipeline.serve(host=options.host, port=options.serve, view=view)
-    if (
-        "?token=" in dashboard.url and messages.level < 0
-    ):  # even with -q, because only this line shows the token
+    if "?token=" in dashboard.url and messages.level < 0:  # also with -q: the token is shown nowhere else
         print(*dashboard.urls, sep="\n", file=sys.stderr, flush=True)
     messages.say(f"dashboard: {', '.join(dashboard.urls)}")

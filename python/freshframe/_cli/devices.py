@@ -1,4 +1,4 @@
-"""`freshframe devices`: the cameras of this machine, their formats, and the reason why one cannot be used."""
+"""`freshframe devices`: lists the cameras of this machine with their formats, or why one cannot be opened."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NONE = (
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Lists the cameras of this machine. A machine without a camera is not an error."""
+    """Lists the cameras of this machine. Having none is not an error."""
     found = _native.cameras()
     for camera in found:
         if options.json:
@@ -40,7 +40,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
 
 
 def _record(camera: _native.CameraInfo) -> dict[str, Any]:
-    """The camera as JSON."""
+    """Returns the camera as a JSON object."""
     return {
         "path": camera.path,
         "name": camera.name,
@@ -54,7 +54,7 @@ def _record(camera: _native.CameraInfo) -> dict[str, Any]:
 
 
 def control_record(control: _native.CameraControl) -> dict[str, Any]:
-    """A control as JSON, in the driver's own numbers."""
+    """Returns a control as a JSON object, in the units of the driver."""
     return {
         "name": control.name,
         "min": control.min,
@@ -70,7 +70,7 @@ def control_record(control: _native.CameraControl) -> dict[str, Any]:
 
 
 def control_text(record: dict[str, Any]) -> str:
-    """A control in one line, with the option of open() that sets it."""
+    """Returns a control as one line, with the option of open() that sets it."""
     menu = ", ".join(f"{value}: {word}" for value, word in record["menu"].items())
     values = menu or f"{record['min']} to {record['max']} in steps of {record['step']}"
     state = ", inactive: an automatic mode determines it" if record["inactive"] else ""
@@ -132,14 +132,14 @@ def _size(size: _native.CameraSize) -> str:
 
 
 def _permission_advice() -> str:
-    """How this user gets permission: as a member of the group that owns cameras, on most systems `video`."""
+    """Returns how this user gets access: by joining the group that owns the device, usually `video`."""
     try:
         members = grp.getgrnam("video")
     except KeyError:
         return "there is no group 'video' here: 'ls -l /dev/video*' shows which group may use cameras"
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # OSError from Python 3.13 on
+    except (KeyError, OSError):  # OSError: since Python 3.13
         return f"user {os.getuid()} has no name here; if this is a container, start it with --group-add video"
     if members.gr_gid in os.getgroups():
         return (

@@ -26,12 +26,12 @@ from .outcome import ExitCode
 
 _NUMPY = (1, 24)
 _SELF_TEST_FRAMES = 12
-_VECTOR_SETS = ("avx512f", "avx2", "sse4_2", "asimd")  # the words of /proc/cpuinfo, widest first
+_VECTOR_SETS = ("avx512f", "avx2", "sse4_2", "asimd")  # flags in /proc/cpuinfo, widest first
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the checklist."""
+    """The result of one check: one line of the output."""
 
     check: str
     state: Literal["ok", "warn", "fail"]
@@ -53,7 +53,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
 
 
 def _findings(name: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """Yields the findings of a check. A check that raises has failed, and the next checks follow."""
+    """Yields the findings of a check. An exception becomes a failed finding: the other checks still run."""
     try:
         yield from check()
     except Exception as error:
@@ -151,7 +151,7 @@ def _packages() -> Iterator[Finding]:
 
 
 def _name(package: importlib.metadata.Distribution) -> str:
-    """Returns a package's name and version, or "" if its folder has no METADATA that can be read."""
+    """Returns a package's name and version, or "" if its METADATA is missing or unreadable."""
     try:
         return f"{package.metadata['Name']} {package.version}" if package.metadata["Name"] else ""
     except Exception:
@@ -168,7 +168,7 @@ def _onnx() -> Iterator[Finding]:
         return
     try:
         version, listed = _native.onnx_runtime(library)
-    except ff.StateError as error:  # a build without detectors
+    except ff.StateError as error:  # built without detectors
         yield Finding("ONNX Runtime", "warn", str(error))
         return
     except ff.FreshframeError as error:
@@ -191,7 +191,7 @@ def _cards() -> Iterator[Finding]:
 
 
 def _self_test() -> Iterator[Finding]:
-    """Uses the scene, the tracker, the drawing, the encoder and the decoder once."""
+    """Runs the scene, tracker, drawing, encoder and decoder once."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "self-test.mp4")

@@ -1,4 +1,4 @@
-"""The game of the demo: a loop in Python at 60 Hz, its diary, and two slow nodes beside it."""
+"""The game of the demo: a Python loop at 60 Hz, a record of its frames, and two slow nodes."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ _HINDRANCE = 0.1  # seconds per sample
 
 
 class Sleeps(ff.Node[ff.Circles, None]):
-    """Waits 100 ms for each sample, like code that calls a slow service."""
+    """Sleeps for 100 ms per sample, like a call of a slow service."""
 
     def process(self, sample: ff.Sample[ff.Circles]) -> None:
-        """Sleeps without the GIL."""
+        """Sleeps. Releases the GIL."""
         time.sleep(_HINDRANCE)
 
 
 class Burns(ff.Node[ff.Circles, None]):
-    """Computes 100 ms in pure Python for each sample, so it needs the GIL all the time."""
+    """Computes in pure Python for 100 ms per sample, so it always needs the GIL."""
 
     def process(self, sample: ff.Sample[ff.Circles]) -> None:
-        """Counts until the time is over."""
+        """Counts for 100 ms."""
         burn()
 
 
 def burn() -> None:
-    """100 ms of pure Python."""
+    """Computes in pure Python for 100 ms."""
     end = time.perf_counter() + _HINDRANCE
     while time.perf_counter() < end:
         sum(range(200))
 
 
 def burning() -> AbstractContextManager[None]:
-    """Runs a Python thread beside the body that computes all the time, like Burns, without a pipeline."""
+    """Keeps a Python thread computing during the `with` block, like Burns but without a pipeline."""
     return repeated_beside("burning", burn)
 
 
 @contextmanager
 def repeated_beside(name: str, step: Callable[[], object]) -> Iterator[None]:
-    """Repeats a step on a Python thread of this name beside the body."""
+    """Calls ``step`` repeatedly on a thread with this name while the `with` block runs."""
     ended = threading.Event()
 
     def work() -> None:
@@ -63,23 +63,25 @@ def repeated_beside(name: str, step: Callable[[], object]) -> Iterator[None]:
 
 @dataclass(slots=True)
 class Diary:
-    """The record of each frame of the game; times in seconds."""
+    """What was measured in each frame of the game, in seconds."""
 
     starts: list[float] = field(default_factory=list)  # perf_counter() at the start of each frame
-    pulls: list[float] = field(default_factory=list)  # how long latest() took
-    ages: list[float] = field(default_factory=list)  # ages of the results of latest(), at that moment
-    seen: list[ff.Sample[ff.Circles]] = field(default_factory=list)  # each sample once
-    missed: int = 0  # refreshes of the screen for which no new picture was ready
+    pulls: list[float] = field(default_factory=list)  # durations of latest()
+    ages: list[float] = field(
+        default_factory=list
+    )  # ages of the samples that latest() returned, at that time
+    seen: list[ff.Sample[ff.Circles]] = field(default_factory=list)  # without duplicates
+    missed: int = 0  # screen refreshes for which the game had no new image
 
     @property
     def missed_share(self) -> float:
-        """Share of the screen's refreshes that were missed."""
+        """Share of the screen refreshes that were missed, 0 to 1."""
         refreshes = len(self.starts) + self.missed
         return self.missed / refreshes if refreshes else 0.0
 
     @property
     def frame_times(self) -> list[float]:
-        """From the start of each frame to the start of the next."""
+        """Seconds from the start of each frame to the start of the next."""
         return [later - earlier for earlier, later in zip(self.starts, self.starts[1:], strict=False)]
 
 
@@ -88,15 +90,15 @@ def play(
     pull: Callable[[], ff.Sample[ff.Circles] | None],
     between: Callable[[Diary], None] = lambda diary: None,
 ) -> Diary:
-    """Plays for some time. Each frame pulls once and moves the players.
+    """Runs the game. Each frame calls ``pull`` once.
 
-    A frame is due at every refresh of a 60 Hz screen. A frame that is not finished by the next refresh is
-    missed, and so is every refresh that passes until it is finished.
+    A frame is due at each refresh of a 60 Hz screen. Every refresh that passes before a frame is finished
+    counts as missed.
 
     Args:
-        seconds: Duration.
-        pull: Returns the newest circles.
-        between: Called at the end of every frame, as part of it.
+        seconds: Duration of the game.
+        pull: Returns the newest circles, or None.
+        between: Called at the end of each frame; its time counts as part of the frame.
     """
     diary = Diary()
     began = time.perf_counter()
@@ -122,5 +124,5 @@ def play(
 
 
 def missed(game: Diary) -> str:
-    """`3 of 900`: refreshes without a new picture, and all refreshes."""
+    """Returns for example `3 of 900`: missed refreshes, and all refreshes."""
     return f"{game.missed} of {len(game.starts) + game.missed}"

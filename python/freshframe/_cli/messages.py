@@ -1,4 +1,4 @@
-"""The messages of a command: lines on stderr, fewer with -q, more with -v. Results go to stdout."""
+"""Messages of a command on stderr, fewer with -q and more with -v. Results go to stdout."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .._check import as_utf8
 
 
 class _Stderr(logging.Handler):
-    """Writes to the present sys.stderr, which a live display may have replaced."""
+    """Writes to the current sys.stderr, which a live display may have replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         print(self.format(record), file=sys.stderr, flush=True)
@@ -22,7 +22,7 @@ class _Stderr(logging.Handler):
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """Writes to stderr. `level` is the number of -v minus the number of -q."""
+    """Writes to stderr. ``level`` is the number of -v options minus the number of -q options."""
 
     command: str
     level: int = 0
@@ -33,13 +33,13 @@ class Messages:
             print(text, file=sys.stderr, flush=True)
 
     def complain(self, text: str) -> None:
-        """Prints an error without the passwords of its URLs, even with -q."""
+        """Prints an error, also with -q. Masks passwords in URLs."""
         shown = _native.mask_passwords(as_utf8(text))
         print(f"freshframe {self.command}: {shown}", file=sys.stderr, flush=True)
 
     @property
     def bar(self) -> bool:
-        """Whether a moving display is wanted and possible."""
+        """Returns True if a live display is wanted and stderr is a terminal."""
         return self.level >= 0 and sys.stderr.isatty()
 
     @contextmanager
@@ -49,7 +49,7 @@ class Messages:
         logger = logging.getLogger("freshframe")
         handler = _Stderr()
         handler.setFormatter(logging.Formatter("freshframe: %(levelname)s: %(message)s"))
-        if self.level <= 0:  # a failed node is logged and raised; one message is enough
+        if self.level <= 0:  # a failed node is also raised, and the exception is printed
             handler.addFilter(lambda record: record.levelno < logging.ERROR)
         before = logger.level
         logger.setLevel(levels.get(max(self.level, -1), logging.DEBUG))

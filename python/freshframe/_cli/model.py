@@ -1,4 +1,4 @@
-"""`freshframe model`: describes an ONNX file: its outputs, their layout, and its speed on this machine."""
+"""`freshframe model`: prints the outputs of an ONNX file, their layout, and the speed on this machine."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .outcome import ExitCode, UsageError
 _MEASURE_SECONDS = 2.0
 _FEWEST_RUNS = 3
 _SHOWN_NAMES = 12
-_DEFAULT_SIDE = 640  # pixels of an axis that the file leaves open
+_DEFAULT_SIDE = 640  # pixels for an axis of dynamic size
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Loads the file, measures some runs, and prints what it is and how fast it is."""
+    """Loads the file, measures some runs and prints the results."""
     common = {"threads": options.threads, "provider": options.provider or "auto"}
     before = _memory()
     try:
@@ -33,7 +33,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
         raise UsageError(str(error)) from None
     memory = _memory() - before
     found, detector = _detector(options, common)
-    before = _memory()  # with the detector, which has its own session
+    before = _memory()  # the detector has a session of its own, which must not count
     record: dict[str, Any] = {
         "file": options.model,
         "size_bytes": Path(options.model).stat().st_size,
@@ -50,7 +50,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     except ff.FreshframeError as error:
         record["problem"] = str(error)
     record["memory_bytes"] = max(0, memory + _memory() - before)
-    del detector  # not earlier: the runs would reuse its memory
+    del detector  # not earlier: the measured runs would reuse its memory
     print(json.dumps(record) if options.json else "\n".join(_table(record, model)))
     return ExitCode.OK
 
@@ -60,7 +60,7 @@ def _plain(tensor: Any) -> dict[str, Any]:
 
 
 def _detector(options: Any, common: dict[str, Any]) -> tuple[dict[str, Any], ff.OnnxDetector | None]:
-    """The properties of the file as a detector, or the reason why it is not one, and the detector."""
+    """Returns the properties of the file as a detector, or why it is not one, and the detector or None."""
     confidence = {} if options.min_confidence is None else {"min_confidence": options.min_confidence}
     try:
         detector = ff.OnnxDetector(
@@ -79,7 +79,7 @@ def _detector(options: Any, common: dict[str, Any]) -> tuple[dict[str, Any], ff.
 
 
 def _speed(model: ff.OnnxModel, size: Any) -> dict[str, Any]:
-    """The median duration of runs with inputs of zeros."""
+    """Returns the median duration of runs whose inputs are zeros."""
     inputs = {}
     for tensor in model.inputs:
         if tensor.dtype == "other":
@@ -103,7 +103,7 @@ def _speed(model: ff.OnnxModel, size: Any) -> dict[str, Any]:
 
 
 def _axis(index: int, tensor: Any, size: Any) -> int:
-    """The length of an axis that the file leaves open: of the picture's height or width, or 1."""
+    """Returns the length for an axis of dynamic size: the height or width of the image, or 1."""
     from_end = len(tensor.shape) - index  # 1: the width, which is the first of `size`
     if len(tensor.shape) >= 3 and from_end <= 2:
         return int(size[from_end - 1]) if size else _DEFAULT_SIDE
@@ -111,7 +111,7 @@ def _axis(index: int, tensor: Any, size: Any) -> int:
 
 
 def _memory() -> int:
-    """Resident memory of this process in bytes."""
+    """Returns the resident memory of this process in bytes."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):
@@ -148,7 +148,7 @@ def _table(record: dict[str, Any], model: ff.OnnxModel) -> list[str]:
 
 
 def _batches(pictures: int | None, provider: str) -> str:
-    """How the detector computes a batch of pictures."""
+    """Returns how the detector runs a batch of images."""
     if pictures is not None and pictures > 1:
         return f"runs of {pictures} pictures, as the file fixes it; a shorter batch is padded"
     if provider == "cpu":

@@ -1,4 +1,4 @@
-"""Parses the values of options: durations, rates, ranges, ports and sources."""
+"""Parsers for argparse: durations, rates, ranges, ports and sources."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ _UNITS = {"": 1.0, "s": 1.0, "ms": 1e-3, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
 def seconds(text: str) -> float:
-    """A duration: `10s`, `500ms`, `2m`, `1h` or a plain number of seconds."""
+    """Parses a duration above 0: `10s`, `500ms`, `2m`, `1h` or a number of seconds. Returns seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)", text)
     if match is None or match[2] not in _UNITS or float(match[1]) == 0:
         raise argparse.ArgumentTypeError(
@@ -21,12 +21,12 @@ def seconds(text: str) -> float:
 
 
 def moment(text: str) -> float:
-    """A time of a file: a duration, or 0."""
+    """Parses a time in a file: a duration, or 0. Returns seconds."""
     return 0.0 if re.fullmatch(r"0+(\.0*)?s?", text) else seconds(text)
 
 
 def share(text: str) -> float:
-    """A probability above 0."""
+    """Parses a number above 0 and at most 1."""
     try:
         value = float(text)
     except ValueError:
@@ -37,7 +37,7 @@ def share(text: str) -> float:
 
 
 def dimensions(text: str) -> tuple[int, int]:
-    """Width and height in pixels, `640x480`."""
+    """Parses `640x480` into width and height in pixels."""
     match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text, re.ASCII)
     if match is None:
         raise argparse.ArgumentTypeError(f"expected width and height such as 640x480, got {text!r}")
@@ -45,21 +45,21 @@ def dimensions(text: str) -> tuple[int, int]:
 
 
 def count(text: str) -> int:
-    """A whole number above 0."""
+    """Parses an integer of at least 1."""
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return int(text)
 
 
 def index(text: str) -> int:
-    """A whole number from 0."""
+    """Parses an integer of at least 0."""
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"expected a whole number from 0, got {text!r}")
     return int(text)
 
 
 def rate(text: str) -> float:
-    """Frames per second. ff.open() refuses a rate that is too high."""
+    """Parses a frame rate above 0. ff.open() checks the upper limit."""
     try:
         value = float(text)
     except ValueError:
@@ -70,7 +70,7 @@ def rate(text: str) -> float:
 
 
 def radius(text: str) -> tuple[float, float]:
-    """A range of radii in pixels, `8:120`."""
+    """Parses a range of radii in pixels, `8:120`."""
     try:
         least, most = (float(part) for part in text.split(":"))
     except ValueError:
@@ -81,12 +81,12 @@ def radius(text: str) -> tuple[float, float]:
 
 
 def port(text: str) -> int:
-    """A TCP port; 0 chooses a free one."""
+    """Parses a TCP port; 0 means any free port."""
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
     return int(text)
 
 
 def source(text: str) -> int | str:
-    """The argument of ff.open(): a camera's number, a path or a URL."""
+    """Returns the argument for ff.open(): the number of a camera, a path or a URL."""
     return int(text) if text.isascii() and text.isdigit() else text

@@ -1,4 +1,4 @@
-"""Exit codes, and how an interrupted, timed out or failed run becomes one of them."""
+"""Exit codes, and the code for a run that was interrupted, timed out or failed."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class ExitCode(enum.IntEnum):
 
 
 class UsageError(Exception):
-    """The command line cannot be carried out."""
+    """The command line is invalid, or asks for something that is not possible."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """SIGINT or SIGTERM arrived. A KeyboardInterrupt, because the engine reacts to both in the same way."""
+    """SIGINT or SIGTERM arrived. A KeyboardInterrupt, because the engine handles both in the same way."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -46,7 +46,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class TimedOut(KeyboardInterrupt):
-    """--timeout has passed. A KeyboardInterrupt, so that `except Exception` in other code misses it."""
+    """--timeout has passed. A KeyboardInterrupt, which `except Exception` in other code does not catch."""
 
     def __init__(self, seconds: float) -> None:
         nodes = [
@@ -61,12 +61,12 @@ class TimedOut(KeyboardInterrupt):
 
 _UNTIL_RAISED_AGAIN_S = 0.01
 
-_watched: list[ff.Pipeline] = []  # TimedOut names their running nodes
+_watched: list[ff.Pipeline] = []  # pipelines whose running nodes TimedOut names
 
 
 @contextmanager
 def watched(pipeline: ff.Pipeline) -> Iterator[None]:
-    """A TimedOut within the block names the nodes of this pipeline that are still running."""
+    """Within the `with` block, the message of TimedOut names the running nodes of this pipeline."""
     _watched.append(pipeline)
     try:
         yield
@@ -75,21 +75,21 @@ def watched(pipeline: ff.Pipeline) -> Iterator[None]:
 
 
 class _Handlers:
-    """The handlers of signals, which raise an exception wherever Python is.
+    """Installs signal handlers that raise an exception in the main thread.
 
-    Python ignores an exception that a handler raises within a destructor or a weak reference's callback, and
-    an exception that it raises while such an exception is reported. Both are raised again a moment later.
+    Python ignores an exception that is raised in a destructor, in the callback of a weak reference, or while
+    such an exception is reported. An alarm raises it again a moment later.
     """
 
     def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout
-        self._again: BaseException | None = None  # the exception that the next alarm raises
+        self._again: BaseException | None = None  # raised by the next SIGALRM
         self._is_reporting = False
         self._report = sys.unraisablehook
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> None:
-        """Takes the signals, and SIGALRM where there is a timeout."""
+        """Installs the handlers, and starts the timer if there is a timeout."""
         sys.unraisablehook = self._on_ignored
         self._take(signal.SIGINT, self._on_signal)
         self._take(signal.SIGTERM, self._on_signal)
@@ -97,7 +97,7 @@ class _Handlers:
             self._alarm(self._timeout)
 
     def __exit__(self, *_: object) -> None:
-        """Gives them back."""
+        """Restores the previous handlers."""
         self._no_alarm()
         sys.unraisablehook = self._report
         for number, handler in self._before.items():
@@ -112,7 +112,7 @@ class _Handlers:
 
     def _no_alarm(self) -> None:
         self._again = None
-        if signal.SIGALRM in self._before:  # otherwise the timer belongs to another
+        if signal.SIGALRM in self._before:  # otherwise the timer is not ours
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -147,7 +147,7 @@ class _Handlers:
 
 
 def _end_now(number: int, frame: FrameType | None) -> None:
-    """For process 1 of a container, which the default action does not end."""
+    """Ends the process. Used for process 1 of a container, which ignores the default action of a signal."""
     os._exit(128 + number)
 
 
@@ -155,7 +155,7 @@ def _end_now(number: int, frame: FrameType | None) -> None:
 def interruptible(timeout: float | None) -> Iterator[None]:
     """Turns the first SIGINT or SIGTERM, and the timeout, into an exception in the main thread.
 
-    The second SIGINT or SIGTERM has the default action, which ends the process even when Python is stuck.
+    The second SIGINT or SIGTERM ends the process immediately, even if Python is blocked in a native call.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -165,7 +165,7 @@ def interruptible(timeout: float | None) -> Iterator[None]:
 
 
 def status_of(end: SystemExit) -> int:
-    """The status with which `python` would end: a text is printed to stderr and counts as 1."""
+    """Returns the exit status that `python` would have. A string is printed to stderr and gives 1."""
     if end.code is None:
         return ExitCode.OK
     if isinstance(end.code, int):
@@ -175,7 +175,7 @@ def status_of(end: SystemExit) -> int:
 
 
 def _refuses_option(error: BaseException, options: Any) -> bool:
-    """Whether the source exists but does not support an option, such as --fps with a video."""
+    """Returns True if the source exists but does not support an option, such as --fps for a video file."""
     asked = any(getattr(options, name, None) is not None for name in ("fps", "start", "end"))
     return asked and isinstance(error, ff.SourceError) and error.errno == errno.EINVAL
 
@@ -186,7 +186,7 @@ def explain(error: BaseException, messages: Messages, options: Any = None) -> Ex
         messages.say(f"stopped by {error}")
         return error.code
     if isinstance(error, BrokenPipeError):
-        return ExitCode.OK  # the reader of stdout has closed it
+        return ExitCode.OK  # the reader of the pipe has closed it
     for kinds, code in _CODES:
         if isinstance(error, kinds):
             if _refuses_option(error, options):

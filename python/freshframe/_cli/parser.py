@@ -66,14 +66,14 @@ _SOURCE = (
     "a stream such as rtsp://host/path, or demo:circles or demo:shapes"
 )
 
-QUOTES = "put a pattern in quotes: 'frames/*.png'"  # otherwise the shell replaces it by all files
+QUOTES = "put a pattern in quotes: 'frames/*.png'"  # otherwise the shell expands it to all files
 
 _FPS = "frames per second of pictures in sequence (default 25), or the rate that a camera must deliver"
 _STREAM = "index of the stream to read from a file with several videos; freshframe probe lists them"
 
 
 def parse(arguments: Sequence[str]) -> Any:
-    """Returns the options, with `run(options, messages)` among them. Ends the program as argparse does."""
+    """Parses the command line; call ``run(options, messages)`` of the result. Exits like argparse."""
     parser = argparse.ArgumentParser(
         prog="freshframe",
         usage="freshframe [-h] [--version] COMMAND ...",
@@ -141,7 +141,7 @@ def _meant_option(parser: argparse.ArgumentParser, given: str) -> str:
 
 
 def _list_options(parser: argparse.ArgumentParser) -> list[str]:
-    """The long options of a command and of its verbs."""
+    """Returns the long options of a command and of its subcommands."""
     found = [text for action in parser._actions for text in action.option_strings if text.startswith("--")]
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -163,7 +163,7 @@ def _check_command(parser: argparse.ArgumentParser, names: list[str], arguments:
 
 
 def _split_at_dashes(arguments: Sequence[str]) -> tuple[Sequence[str], list[str]]:
-    """For `run` and `why`: the arguments before and after `--`."""
+    """Returns the arguments before and after `--`, for `run` and `why`."""
     if not {"run", "why"}.intersection(arguments[:1]) or "--" not in arguments:
         return arguments, []
     at = list(arguments).index("--")
@@ -237,7 +237,7 @@ def _track(commands: Any) -> None:
 
 
 def _limits(parser: Any) -> None:
-    """Options that choose the frames which a command processes."""
+    """Adds the options that select frames."""
     parser.add_argument(
         "--realtime",
         action="store_true",
@@ -467,7 +467,7 @@ def _fleet(commands: Any, arguments: Sequence[str]) -> None:
         "  freshframe fleet status\n  freshframe fleet drain agent0",
     )
     if "fleet" not in arguments[:1]:
-        return  # other commands do not load it
+        return  # saves the import for the other commands
     try:
         from ..fleet import _command_line  # noqa: PLC0415
     except ff.MissingPackageError as error:

@@ -20,7 +20,7 @@ _CLIENTS = {"freshframe": "freshframe", "ffmpeg": "FFmpeg"}
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Reads the source for two seconds and prints its properties and its regularity."""
+    """Reads the source for two seconds and prints its properties and frame intervals."""
     probing = Probing(
         open_once(options.source, fps=options.fps, stream=options.stream, decoder=options.decoder)
     )
@@ -43,7 +43,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
 
 
 def _controls(handle: _native.NodeHandle) -> list[dict[str, Any]]:
-    """The settings of a camera, none of any other source."""
+    """Returns the controls of a camera; empty for any other source."""
     return [control_record(control) for control in _native.camera_controls(handle)]
 
 
@@ -91,7 +91,7 @@ def _table(record: dict[str, Any], measured: Measured) -> list[str]:
 
 
 def _regularity(measured: Measured) -> dict[str, str]:
-    """The row about the intervals between the frames, if there are any."""
+    """Returns the row with the intervals between frames; empty if there are too few frames."""
     if measured.interval is None or measured.deviation is None or measured.longest is None:
         return {}
     return {
@@ -101,7 +101,7 @@ def _regularity(measured: Measured) -> dict[str, str]:
 
 
 def _decoder(source: dict[str, Any] | None) -> dict[str, str]:
-    """The row about the place where a video is decoded."""
+    """Returns the row that says whether the CPU or a GPU decodes; empty if that is unknown."""
     if source is None or source["decoder"] is None:
         return {}
     why = f": {source['decoder_reason']}" if source["decoder_reason"] else ""
@@ -109,7 +109,7 @@ def _decoder(source: dict[str, Any] | None) -> dict[str, str]:
 
 
 def _connection(record: dict[str, Any]) -> dict[str, str]:
-    """The rows about the connection of a live source."""
+    """Returns the rows about the connection of a live source; empty for other sources."""
     rows: dict[str, str] = {}
     if connection := record["source"]:
         rows["link"] = (

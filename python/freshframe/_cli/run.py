@@ -22,7 +22,7 @@ from .dashboard import serve_if_asked
 from .messages import Messages
 from .outcome import ExitCode, UsageError, watched
 
-DEFAULT_NAME = "pipeline"  # name of the file's pipeline
+DEFAULT_NAME = "pipeline"  # the variable or function that is run unless another is named
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
@@ -79,7 +79,7 @@ def _display(
 
 
 def split(app: str) -> tuple[Path, str]:
-    """The file and the name in `app.py:name`. Raises UsageError."""
+    """Splits `app.py:name` into file and name. Raises UsageError."""
     file, colon, name = app.removesuffix("()").rpartition(":")
     if not colon or not name.isidentifier():
         file, name = app, DEFAULT_NAME

@@ -1,4 +1,4 @@
-"""The summary of a run of `track`: the results, the speed, and the lost frames with their causes."""
+"""The summary of a `track` run: results, speed, and lost frames with their causes."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .._look.stats_text import lost_samples
 
 
 class Tally(ff.Node[Any, None]):
-    """Counts frames, circles or boxes, and identities."""
+    """Counts frames, circles or boxes, and track ids."""
 
     def __init__(self) -> None:
         self.frames = 0
@@ -30,7 +30,7 @@ class Tally(ff.Node[Any, None]):
 def summarise(
     stats: ff.stats.Stats, tally: Tally, *, label: str, finder: str, live: bool, things: str = "circles"
 ) -> list[str]:
-    """The lines of the summary of a run that has ended."""
+    """Returns the lines of the summary of a finished run."""
     seconds = stats.elapsed
     rate = f" ({tally.frames / seconds:.1f} per second)" if seconds > 0 else ""
     found = f"{tally.found} {things}"
@@ -52,7 +52,7 @@ def summarise(
 
 
 def interruptions(stats: ff.stats.Stats) -> list[str]:
-    """Interruptions of live sources' connections, one line each."""
+    """Returns a line for each live source whose connection was interrupted."""
     lines = []
     for name, node in stats.nodes.items():
         source = node.source
@@ -71,7 +71,7 @@ def interruptions(stats: ff.stats.Stats) -> list[str]:
 
 
 def never_opened(stats: ff.stats.Stats) -> str | None:
-    """The reason, if a source has never delivered a frame."""
+    """Returns why a source never delivered a frame, or None."""
     for node in stats.nodes.values():
         if node.source is not None and node.source.outages and not node.processed:
             return node.source.last_error
@@ -83,5 +83,5 @@ def _times(count: int) -> str:
 
 
 def causes(drops: Mapping[Any, int]) -> str:
-    """`queue_full 12, stop 1`: the drops by cause, most first."""
+    """Returns the drops by cause, most frequent first, as in `queue_full 12, stop 1`."""
     return ", ".join(f"{cause} {n}" for cause, n in sorted(drops.items(), key=lambda item: -item[1]))

@@ -1,4 +1,4 @@
-"""`freshframe top`: shows a running pipeline in the terminal, the most drops first."""
+"""`freshframe top`: shows a running pipeline in the terminal, edges with the most drops first."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SCHEMA = 1
-_PATIENCE = 3.0  # seconds to wait for an answer of the server
-_MOST = 16 << 20  # bytes of an answer
+_PATIENCE = 3.0  # timeout of a request in seconds
+_MOST = 16 << 20  # maximum size of a response in bytes
 _SHOWN = {"name", "phase", "error", "time", "elapsed", "nodes", "edges", "gil", "events"}
 _OVER = ("ended", "stopped", "failed")
 
-# A dashboard is on this machine or in this network: no proxy is needed.
+# The dashboard is on this machine or in its network, so the proxies of the environment are not used.
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):
-    """A redirection would take the token to another server."""
+    """Refuses redirections, which would send the token to another server."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
-        """Follows none."""
+        """Returns None: not followed."""
 
 
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirection)
 
 
 class UnreachableError(Exception):
-    """There is no answer, or it is not from a dashboard."""
+    """The server does not answer, or is not a dashboard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The dashboard of a pipeline.
+    """The address of a dashboard.
 
     Attributes:
         shown: The URL without the token.
-        token: The token, or "".
+        token: The token, or "" if the URL has none.
     """
 
     shown: str
@@ -63,13 +63,13 @@ class Target:
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """Reads a URL as serve() returns it, `host:port` or a port."""
+        """Parses a URL as serve() returns it, `host:port`, or a port number."""
         if text.isascii() and text.isdigit():
             text = f"127.0.0.1:{text}"
         try:
             parts = urllib.parse.urlsplit(text if "://" in text else f"http://{text}")
             usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # a port that is not a number, an unclosed bracket
+        except ValueError:  # an invalid port, or an unclosed bracket
             usable = False
         # With an '@' after its host, the host is a part of a password that has a '/' or '?'.
         if not usable or " " in parts.netloc or "@" in text.partition("token=")[0].partition(parts.netloc)[2]:
@@ -79,11 +79,11 @@ class Target:
         return cls(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", token)
 
     def state(self) -> dict[str, Any]:
-        """Fetches the state.
+        """Fetches the state of the pipeline.
 
         Raises:
-            UsageError: The server refuses.
-            UnreachableError: There is no such server.
+            UsageError: The server rejects the request, for example the token.
+            UnreachableError: Nothing answers there, or not a dashboard.
         """
         state = self.fetched("/api/state")
         if missing := _SHOWN.difference(state):
@@ -93,14 +93,14 @@ class Target:
         return state
 
     def request(self, path: str) -> urllib.request.Request:
-        """A request with the token."""
+        """Returns a request with the token."""
         request = urllib.request.Request(f"{self.shown}{path}")
         if self.token:
             request.add_header("Authorization", f"Bearer {self.token}")
         return request
 
     def fetched(self, path: str) -> dict[str, Any]:
-        """Fetches an object of this version's schema. Raises as state()."""
+        """Fetches a JSON object and checks the version of its schema. Raises the same as state()."""
         request = self.request(path)
         request.add_header("Accept", "application/json")
         try:
@@ -113,14 +113,14 @@ class Target:
                         f"{self.shown} refuses the request ({error.code}): use the whole URL that serve() "
                         "returned, with its token"
                     ) from None
-                if error.code == 400:  # its own text
+                if error.code == 400:  # the body has the server's reason
                     words = read_words(error, self.token, most=2_000)
                     raise UsageError(words or f"{self.shown} refuses the request (400)") from None
             raise UnreachableError(
                 f"no dashboard at {self.shown}: it answers with status {error.code}"
             ) from None
         except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
-            said = str(getattr(error, "reason", error))  # has the server's words, if they are no HTTP
+            said = str(getattr(error, "reason", error))  # contains what the server sent, if that was not HTTP
             reason = show_reply(said, self.token) or type(error).__name__
             raise UnreachableError(f"no dashboard at {self.shown}: {reason}") from None
         if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
@@ -141,14 +141,16 @@ UNREADABLE = (
 
 @contextlib.contextmanager
 def readable(what: str, target: Target) -> Iterator[None]:
-    """Makes words of an answer that is not as this version's. Every reader of an answer is within one.
+    """Turns the exceptions of code that reads a response into an UnreachableError.
+
+    All code that reads a response is in such a `with` block: the server may be of another version.
 
     Args:
-        what: Is wanted.
+        what: What was asked for, for the message.
         target: The server that has answered.
 
     Raises:
-        UnreachableError: The answer cannot be read.
+        UnreachableError: The response cannot be read.
     """
     try:
         yield
@@ -161,7 +163,7 @@ def readable(what: str, target: Target) -> Iterator[None]:
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Prints the state of a served pipeline: once, as JSON lines, or as a table that follows it."""
+    """Prints the state of a served pipeline: once, as JSON lines, or as a table that is updated."""
     target = Target.parse(options.url)
     try:
         state = target.state()
@@ -222,7 +224,7 @@ def _follow(
     messages: Messages,
     show: Callable[[dict[str, Any] | None, str | None], None],
 ) -> None:
-    """Shows state after state until the pipeline has ended. Keeps trying while there is no answer."""
+    """Updates the table until the pipeline has ended. Keeps trying if the server does not answer."""
     said = False
     show(state, None)
     while not options.once and state["phase"] not in _OVER:

@@ -1,4 +1,4 @@
-"""The page that `freshframe top` shows: edges with the most drops first, then nodes, then events."""
+"""The output of `freshframe top`: edges, those with the most drops first, then nodes, then events."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ _STYLES = {
     "blocked": "yellow",
     "waiting_gil": "magenta",
 }
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line end
-_WIDTH = 110  # columns of a file or a pipe
-_NARROW = 100  # columns; a table of less leaves some of its columns out
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # control characters except tab and newline
+_WIDTH = 110  # columns if the output is a file or a pipe
+_NARROW = 100  # columns; narrower tables leave out some of their columns
 
 
 def plain_console() -> Console:
-    """A console for output into a file or a pipe."""
+    """Returns a console without colours, for a file or a pipe."""
     return Console(width=_WIDTH, highlight=False)
 
 
 def page(state: dict[str, Any], trouble: str | None, width: int = _WIDTH) -> RenderableType:
-    """The whole page.
+    """Returns the complete output.
 
     Args:
         state: The object of /api/state.
-        trouble: Why the state is not new; None if it is.
+        trouble: Why the state is outdated; None if it is current.
         width: Columns of the terminal.
     """
     state = _printable(state)
@@ -59,7 +59,7 @@ def page(state: dict[str, Any], trouble: str | None, width: int = _WIDTH) -> Ren
 
 
 def _printable(value: Any) -> Any:
-    """The text without control characters: names and errors may contain any text."""
+    """Removes control characters, which names and errors may contain."""
     if isinstance(value, str):
         return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
@@ -103,7 +103,7 @@ def _frozen(gil: dict[str, Any]) -> Text:
 
 
 def _table(columns: list[str], narrow: bool) -> Table:
-    """The first column is a name and may wrap. Numbers are right-aligned."""
+    """Returns a table. The first column is a name and may wrap, the others are right-aligned numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 1 if narrow else 2, 0, 0), header_style="dim")
     for index, column in enumerate(columns):
         words = index == 0 or column in ("queue", "state", "why")
@@ -150,7 +150,7 @@ def _worst_first(edge: dict[str, Any]) -> tuple[float, float, int]:
 
 
 def _queue_name(queue: dict[str, Any]) -> str:
-    """Queue(...) is long, so only its policy is shown; another column has its depth."""
+    """Returns the policy of a queue instead of the long Queue(...): the depth has its own column."""
     name = str(queue.get("name") or queue["when_full"])
     return str(queue["when_full"]).replace("drop_", "") if name.startswith("Queue(") else name
 
@@ -177,7 +177,7 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
     table = _table([column for column in columns if column not in left_out], narrow)
     for node in state["nodes"]:
         python = node["language"] == "python"
-        source = node["kind"] == "source"  # its time would be the camera's interval
+        source = node["kind"] == "source"  # its duration would be the interval between frames
         word, style = _state(node)
         cells: dict[str, str | Text] = {
             "node": Text(node["name"] + "".join(about(node) for about in _ABOUT)),
@@ -196,12 +196,12 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
 
 
 def _undecoded(node: dict[str, Any]) -> float:
-    """The rate of a camera's pictures that come while nothing takes its frames."""
+    """Returns the frame rate of a camera that is not decoded because nothing uses its frames."""
     return float((node.get("source") or {}).get("undecoded_rate", 0))
 
 
 def _is_stream(node: dict[str, Any]) -> bool:
-    """A source that can be late or lose something."""
+    """Returns True for a source that can fall behind or lose frames."""
     source = node.get("source") or {}
     return source.get("behind") is not None or bool(source.get("packets") or source.get("outages"))
 
@@ -239,13 +239,13 @@ def _workers(node: dict[str, Any]) -> str:
 
 
 def _provider(node: dict[str, Any]) -> str:
-    """The provider that computes the neural network, and the median time of a run."""
+    """Returns the execution provider of the neural network and the median duration of a run."""
     inference = node.get("inference")
     return "" if inference is None else f" ({inference['provider']} {_time(inference['duration_p50'])})"
 
 
 def _decoder(node: dict[str, Any]) -> str:
-    """The card that decodes, or the CPU that decodes instead of a card."""
+    """Returns the GPU that decodes, or that the CPU decodes although a GPU was asked for."""
     source = node.get("source") or {}
     decoder = source.get("decoder")
     if decoder is None or (decoder == "cpu" and not source.get("decoder_reason")):
@@ -254,7 +254,7 @@ def _decoder(node: dict[str, Any]) -> str:
 
 
 def _spool(node: dict[str, Any]) -> str:
-    """The results that wait on disk, and for how long."""
+    """Returns the number of results waiting on disk, and the age of the oldest."""
     spool = node.get("spool")
     if spool is None:
         return ""
@@ -263,7 +263,7 @@ def _spool(node: dict[str, Any]) -> str:
 
 
 def _batches(node: dict[str, Any]) -> str:
-    """The mean number of samples in a call."""
+    """Returns the mean number of samples per call."""
     batches = node.get("batches", [])
     calls = sum(count for _, count in batches)
     return f" (batches of {sum(size * count for size, count in batches) / calls:.1f})" if calls else ""
@@ -275,7 +275,7 @@ def _ticks(node: dict[str, Any]) -> str:
 
 
 def _sets(node: dict[str, Any]) -> str:
-    """The sets of a join, their spread and how long they waited."""
+    """Returns the number of sets of a join, their spread and their waiting time."""
     join = node.get("join")
     if join is None:
         return ""
@@ -288,7 +288,7 @@ _ABOUT = (_workers, _decoder, _provider, _batches, _spool, _ticks, _sets)
 
 
 def _state(node: dict[str, Any]) -> tuple[str, str]:
-    """A word and its style. It does not say what the thread does now, which changes with every sample."""
+    """Returns a word and its style. Working and waiting, which alternate with every sample, are one word."""
     away = (node.get("source") or {}).get("away_for")
     if away is not None:
         return f"away {away:.0f} s", _STYLES["away"]
@@ -325,7 +325,7 @@ def _share(rate: float | None) -> str:
 
 
 def _clock(offset: float | None) -> Text:
-    """How far the camera's clock is ahead of this machine's."""
+    """Returns by how much the camera's clock is ahead of this machine's."""
     if offset is None:
         return Text("-")
     size = f"{offset * 1e3:+.0f} ms" if abs(offset) < 1 else f"{offset:+.1f} s"

@@ -1,4 +1,4 @@
-"""`freshframe view`: serves a source's pictures and its graph for a browser."""
+"""`freshframe view`: shows a source and its graph in a browser."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from .outcome import ExitCode, watched
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Serves a page with the pictures of a source until the source ends."""
+    """Serves the live page of a source until the source ends."""
     source = ff.open(options.source, fps=options.fps, stream=options.stream)
-    if not source.live:  # viewed at its own speed, not as fast as it can be read
+    if not source.live:  # play a file at its own speed, not as fast as it can be read
         source = ff.open(
             options.source, fps=options.fps, stream=options.stream, realtime=True, loop=options.loop
         )
@@ -25,7 +25,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     if options.circles:
         circles = pipeline.add(ff.CircleTracker(), frames)
         view.insert(0, pipeline.add(ff.Annotate(), circles))
-    # Started first: without the file there is nothing to serve.
+    # Start first: if the source cannot be opened, no URL is printed.
     with watched(pipeline), pipeline:
         dashboard = pipeline.serve(host=options.host, port=options.port, view=view)
         for url in dashboard.urls:

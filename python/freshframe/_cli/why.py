@@ -1,4 +1,4 @@
-"""`freshframe why`: says why the samples of a pipeline are old or lost, and what helps."""
+"""`freshframe why`: prints why the samples of a pipeline are late or lost, and what helps."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .top import Target, UnreachableError, readable
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Asks a dashboard, or runs a file's pipeline for a while and asks that."""
+    """Asks a dashboard, or runs the pipeline of a file for a while and asks that."""
     if _is_file(options.target):
         return _explain_file(options, messages)
     target = Target.parse(options.target)
@@ -50,7 +50,7 @@ def _is_file(target: str) -> bool:
 
 
 def _explain_file(options: Any, messages: Messages) -> ExitCode:
-    """Runs the file. It may start its pipeline itself, at any line, or leave that to this command."""
+    """Runs the file, which may start its pipeline itself, on any line, or leave that to this command."""
     path, name = split(options.target)
     with Attached(str(path), options.lasting, messages, lambda asked: _ask(options, asked)) as attached:
         try:
@@ -62,7 +62,7 @@ def _explain_file(options: Any, messages: Messages) -> ExitCode:
                     _say_what_does_not_run(path, pipeline, messages)
                     attached.wait()
                     if find_engine(pipeline).ended:
-                        pipeline.wait()  # raises its failure
+                        pipeline.wait()  # raises the failure of the pipeline
         except AppError as failure:
             if not attached.answered:
                 return failure.code
@@ -77,7 +77,7 @@ def _explain_file(options: Any, messages: Messages) -> ExitCode:
 
 
 def _run_program(path: Path, name: str, options: Any, attached: Attached) -> ff.Pipeline | None:
-    """Runs the program's own code. None means it has started its pipelines itself."""
+    """Runs the code of the program. Returns the pipeline to start, or None if the program started its own."""
     module: types.ModuleType | None
     try:
         module = loaded(path, options.arguments)
@@ -90,7 +90,7 @@ def _run_program(path: Path, name: str, options: Any, attached: Attached) -> ff.
             elif not there and has_main_part(path):
                 run_as_main(path, options.arguments)
                 module = None
-    except SystemExit:  # the program's own end
+    except SystemExit:  # the program has called sys.exit()
         module = None
     if module is not None:
         return find_pipeline(module, path, name)
@@ -119,7 +119,7 @@ def _check_begun(path: Path, attached: Attached) -> None:
 
 
 def _ask(options: Any, asked: list[tuple[str, _native.Engine]]) -> None:
-    """Prints why the results of each of these pipelines are old or lost."""
+    """Prints why the results of these pipelines are late or lost."""
     for name, engine in asked:
         answer = make_why(engine.why())
         if len(asked) > 1 and not options.json:
@@ -129,7 +129,7 @@ def _ask(options: Any, asked: list[tuple[str, _native.Engine]]) -> None:
 
 
 def _as_json(answer: ff.stats.Why) -> dict[str, Any]:
-    """As /api/why has it."""
+    """Returns the same JSON object as /api/why."""
     return {
         "text": answer.text,
         "is_running": answer.is_running,

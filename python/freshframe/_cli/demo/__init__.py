@@ -22,26 +22,26 @@ from .table import live_table
 
 SCENE = "demo:circles?fps=60&size=1280x720&balls=4&seed=1"
 _RECORDED = 300  # frames
-_PICTURED = 150  # the number of the frame that is saved as a picture
-_COMPARED_SECONDS = 5.0  # seconds of the game beside the computing node's thread, with --process
-_ALONE_SECONDS = 1.0  # seconds of the game without any video, for comparison
+_PICTURED = 150  # number of the frame that is saved as an image
+_COMPARED_SECONDS = 5.0  # with --process: seconds of the game while the computing node runs on a thread
+_ALONE_SECONDS = 1.0  # seconds of the game alone, without video
 
 
 class Snapshot(ff.Node[ff.Frame, None]):
-    """Keeps the frame with one number."""
+    """Keeps the frame with a given number."""
 
     def __init__(self, seq: int) -> None:
         self.seq = seq
         self.frame: ff.Frame | None = None
 
     def process(self, sample: ff.Sample[ff.Frame]) -> None:
-        """Takes the frame if it has this number."""
+        """Stores the frame if it has this number."""
         if sample.seq == self.seq:
             self.frame = sample.value
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Plays the game beside the two slow nodes and prints the report; files go to ``options.out``."""
+    """Runs the game beside the two slow nodes and prints the report. Writes its files to ``options.out``."""
     folder = _made(options.out)
     if options.shapes:
         from . import shapes  # noqa: PLC0415
@@ -59,7 +59,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
         f"For {options.seconds:g} s a game in Python takes the newest circles of a 60 fps video, 60 times a\n"
         "second, while one Python node sleeps 100 ms per frame and another computes 100 ms per frame."
     )
-    if messages.level <= 0:  # the log would have the drops, which the report shows
+    if messages.level <= 0:  # the report shows the drops, so the log need not
         logging.getLogger("freshframe").setLevel(logging.ERROR)
     alone = play(_ALONE_SECONDS, lambda: None)
     with burning():
@@ -103,7 +103,7 @@ def _made(folder: str) -> Path:
 
 
 def _on_thread_first(options: Any, messages: Messages) -> Live:
-    """Runs the node that computes on its thread, to compare it with its worker process."""
+    """Runs the game with the computing node on a thread, to compare with a worker process."""
     seconds = min(options.seconds, _COMPARED_SECONDS)
     messages.say(f"{seconds:g} s with the node that computes on its thread, then in a worker process ...")
     quiet = argparse.Namespace(**{**vars(options), "serve": None})
@@ -117,7 +117,7 @@ def _play_live(
     circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(SCENE), name="scene"), name="tracker")
     pipeline.add(Sleeps(), circles, name="sleeps")
     pipeline.add(Burns(), circles, name="burns", process=process)
-    # The diary keeps every sample, so the samples have no pictures, which they would keep in memory.
+    # frames=False: the game keeps every sample, and their frames would stay in memory.
     reader = pipeline.reader(circles, name="game", frames=False)
     view = [] if options.serve is None else [pipeline.add(ff.Annotate(), circles)]
     serve_if_asked(pipeline, options, messages, view)
@@ -128,7 +128,7 @@ def _play_live(
 
 
 def _record(video: Path, picture: Path) -> ff.stats.Report:
-    """Plays the same scene again, as fast as it can be processed: with pace=0 nothing is dropped."""
+    """Records the same scene without dropping a frame: pace=0 makes it as fast as it can be processed."""
     pipeline = ff.Pipeline("recording")
     scene = pipeline.add(ff.open(f"{SCENE}&pace=0&frames={_RECORDED}"), name="scene")
     drawn = pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), scene, name="tracker"))

@@ -24,13 +24,21 @@ from ..messages import Messages
 from ..outcome import ExitCode, watched
 from .report import spread
 
-_BOUNDS = (0.015, 0.018, 0.025, 0.035, 0.050, 0.070, 0.100)  # seconds; the second column is a game on time
+_BOUNDS = (
+    0.015,
+    0.018,
+    0.025,
+    0.035,
+    0.050,
+    0.070,
+    0.100,
+)  # seconds; a game that misses no refresh is in the second column
 _HEADING = "share of frames, by ms"
 _BARS = " ▁▂▃▄▅▆▇█"
 
 
 def histogram(series: Mapping[str, Sequence[float]]) -> list[str]:
-    """One line per series: the share of its intervals in each range, as bars and per cent."""
+    """Returns one line per series: the share of its intervals in each range, as bars and percentages."""
     words = [f"<{_BOUNDS[0] * 1e3:.0f}"]
     words += [f"{low * 1e3:.0f}-{high * 1e3:.0f}" for low, high in itertools.pairwise(_BOUNDS)]
     words.append(f">{_BOUNDS[-1] * 1e3:.0f}")
@@ -56,16 +64,16 @@ Canvas = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 _WIDTH, _MARGIN = 1280, 48
-_HEAD, _STRIP, _FOOT = 104, 118, 58  # heights
+_HEAD, _STRIP, _FOOT = 104, 118, 58  # heights in pixels
 _BAR = 64
-_LARGE, _NORMAL, _SMALL = 26.0, 18.0, 14.0  # letters
+_LARGE, _NORMAL, _SMALL = 26.0, 18.0, 14.0  # font sizes
 _GROUND, _PANEL, _INK, _FAINT = (30, 24, 22), (44, 36, 33), (238, 232, 228), (150, 140, 132)  # BGR
 _GOOD, _BAD = (120, 205, 110), (84, 84, 236)
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """One case: when each frame of the game began, in seconds from the first one."""
+    """One case: the start time of each frame of the game, in seconds since the first."""
 
     name: str
     starts: Sequence[float]
@@ -77,8 +85,8 @@ def draw_timelines(strips: Sequence[Strip], seconds: float, refresh: float, path
     Args:
         strips: The cases, from top to bottom.
         seconds: Length of the shown part of each case.
-        refresh: Seconds between two frames of a game that misses none.
-        path: The file.
+        refresh: Interval of the screen in seconds.
+        path: Path of the image.
 
     Raises:
         FreshframeError: The file cannot be written.
@@ -133,7 +141,7 @@ def _draw_axis(canvas: Canvas, top: int, seconds: float) -> None:
 
 
 def _write(canvas: Canvas, text: str, x: int, y: int, height: float, colour: Colour) -> int:
-    """Draws one line and returns its right edge. Cuts off what does not fit."""
+    """Draws one line of text and returns its right edge. Text that does not fit is cut off."""
     mask = _native.text_mask(text, height)
     target = canvas[y : y + mask.shape[0], x : x + mask.shape[1]]
     _mix(target, mask[: target.shape[0], : target.shape[1], None] / 255.0, colour)
@@ -141,7 +149,7 @@ def _write(canvas: Canvas, text: str, x: int, y: int, height: float, colour: Col
 
 
 def _fill(canvas: Canvas, left: float, right: float, top: int, bottom: int, colour: Colour) -> None:
-    """Fills a box. Columns that it covers in part get a mixed colour."""
+    """Fills a rectangle. Columns that are partly covered get a blended colour."""
     right = min(right, float(_WIDTH - _MARGIN))
     columns = np.arange(int(left), int(np.ceil(right)))
     covered = np.clip(np.minimum(columns + 1, right) - np.maximum(columns, left), 0, 1)
@@ -152,13 +160,13 @@ def _mix(target: Canvas, share: npt.NDArray[np.float64], colour: Colour) -> None
     target[...] = np.rint(target * (1 - share) + np.array(colour) * share).astype(np.uint8)
 
 
-CAPTURE = 0.030  # seconds that the camera needs for a frame
-DRAWING = 0.002  # seconds of Python per frame of the game
+CAPTURE = 0.030  # seconds until the camera has a frame
+DRAWING = 0.002  # seconds of Python code per frame of the game
 SHOWING = 0.0005  # seconds to show a frame; pygame.display.flip() releases the GIL
 SCENE = "demo:circles?fps=60&size=640x480&balls=4&seed=1"
 _WARM_UP = 0.3  # seconds until the tracker's first results count
 _WAITING = 30  # milliseconds: waitKey(30), the usual wait of an OpenCV loop
-_LONGEST = 5.0  # seconds beside each program
+_LONGEST = 5.0  # maximum duration of each case in seconds
 _KINDS = (
     "alone",
     "capture holds the GIL",
@@ -173,7 +181,7 @@ _SLEEP_RELEASING = ctypes.CDLL(None).usleep
 
 
 def run(options: Any, messages: Messages, folder: Path) -> ExitCode:
-    """Plays the game beside each kind of capture, prints the result and draws the timelines into `folder`."""
+    """Runs the game beside each kind of capture, prints the result and writes the timelines to ``folder``."""
     seconds = min(options.seconds / len(_KINDS), _LONGEST)
     messages.say(
         f"a game that draws {RATE:g} times a second, {seconds:g} s beside each of {len(_KINDS)} programs ..."
@@ -204,7 +212,7 @@ def run(options: Any, messages: Messages, folder: Path) -> ExitCode:
 
 
 def _draw(diary: Diary) -> None:
-    """The work of a game in a frame: some Python, then a call that shows the picture and releases the GIL."""
+    """Does what a game does in a frame: runs some Python code, then shows the image without the GIL."""
     end = time.perf_counter() + DRAWING
     while time.perf_counter() < end:
         pass

@@ -17,31 +17,31 @@ from ..game import RATE, Diary, missed
 from ..quantile import quantile
 from ..summary import causes
 
-_VISIBLE = 0.5  # share of the rim that must be visible for a ball to count as findable
-_NEAR = 0.5  # share of the radius: a circle whose centre is farther off is another one
+_VISIBLE = 0.5  # share of the rim that must be visible for a ball to count
+_NEAR = 0.5  # share of the radius within which a circle matches a ball
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """The accuracy of the tracker in the frames that were compared."""
+    """The accuracy of the tracker, over the frames that were compared with the truth."""
 
     frames: int
-    balls: int  # balls that could be found, over all frames
+    balls: int  # visible balls, over all frames
     found: int
     centre_error_px: float | None  # median
     id_switches: int
 
     @property
     def found_share(self) -> float | None:
-        """Share of the balls that could be found."""
+        """Share of the visible balls that were found, 0 to 1."""
         return self.found / self.balls if self.balls else None
 
 
 def compare(url: str, samples: Iterable[ff.Sample[ff.Circles]]) -> Accuracy:
-    """Matches each sample's circles with the truth of its frame, nearest first."""
+    """Matches the circles of each sample with the true balls of its frame, nearest first."""
     frames = balls = switches = 0
     errors: list[float] = []
-    identity: dict[int, int] = {}  # the tracker's last id for each ball
+    identity: dict[int, int] = {}  # ball -> its last tracker_id
     for sample in samples:
         frames += 1
         circles = sample.value
@@ -71,19 +71,19 @@ def compare(url: str, samples: Iterable[ff.Sample[ff.Circles]]) -> Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """One live part of the demo."""
+    """The measurements of one live part of the demo."""
 
     stats: ff.stats.Stats
     game: Diary
 
     @property
     def longest(self) -> float:
-        """The longest time between two frames of the game, in seconds."""
+        """The longest interval between two frames of the game, in seconds."""
         return max(self.game.frame_times, default=0.0)
 
     @property
     def gil_share(self) -> float:
-        """Share of the time in which the node that computes held the GIL."""
+        """Share of the time during which the computing node held the GIL, 0 to 1."""
         return self.stats.nodes["burns"].gil_hold / self.stats.elapsed if self.stats.elapsed else 0.0
 
 
@@ -92,10 +92,10 @@ class Measured:
     """All results of a run of the demo."""
 
     seconds: float
-    alone: Diary  # the same loop without any pipeline
-    beside_burning: Diary  # the same beside a Python thread that computes, without a pipeline
+    alone: Diary  # the game without a pipeline
+    beside_burning: Diary  # the game beside a computing Python thread, without a pipeline
     game: Diary
-    on_thread: Live | None  # the first part of --process, with the node that computes on its thread
+    on_thread: Live | None  # with --process: the part with the computing node on a thread
     stats: ff.stats.Stats
     accuracy: Accuracy
     recording: ff.stats.Report
@@ -105,12 +105,12 @@ class Measured:
 
 
 def books_balance(stats: ff.stats.Stats) -> bool:
-    """Whether the counters of every edge add up."""
+    """Returns True if the counters of every edge add up."""
     return all(edge.passed_in == edge.delivered + edge.dropped + edge.waiting for edge in stats.edges)
 
 
 def as_json(measured: Measured) -> dict[str, Any]:
-    """The report as one object; times in seconds."""
+    """Returns the report as a JSON object; times in seconds."""
     stats, accuracy, recording = measured.stats, measured.accuracy, measured.recording
     return {
         "seconds": measured.seconds,
@@ -153,7 +153,7 @@ def _loop(measured: Measured) -> dict[str, Any]:
 
 
 def _process(measured: Measured) -> dict[str, Any] | None:
-    """The node that computes on its thread and in its worker; None without --process."""
+    """Compares the computing node on a thread and in a worker process; None without --process."""
     if measured.on_thread is None:
         return None
     lives = {"thread": measured.on_thread, "worker": Live(measured.stats, measured.game)}
@@ -197,7 +197,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def as_text(measured: Measured) -> list[str]:
-    """The report as text: figures, then a sentence that explains them."""
+    """Returns the report as text: figures, each with a sentence that explains it."""
     return [
         *_game(measured.game),
         *_freshness(measured.game.ages),
@@ -307,7 +307,7 @@ def _recorded(measured: Measured) -> list[str]:
 
 
 def _honesty(measured: Measured) -> list[str]:
-    """The tasks for which this machine was too slow; empty if it was fast enough."""
+    """Returns lines about what this machine was too slow for; empty if it was fast enough."""
     lines = []
     if measured.game.missed:
         game, alone, beside = map(missed, (measured.game, measured.alone, measured.beside_burning))

@@ -19,23 +19,23 @@ from ..outcome import ExitCode, watched
 
 SCENE = "demo:shapes?fps=30&size=640x360&shapes=4&seed=1"
 _RECORDED = 300  # frames
-_PICTURED = 150  # the number of the frame that is saved as a picture
-_VISIBLE = 0.7  # share of a shape's outline that must be visible for it to count
-_OVERLAP = 0.5  # intersection over union from which a box is the shape's
+_PICTURED = 150  # number of the frame that is saved as an image
+_VISIBLE = 0.7  # share of the outline that must be visible for a shape to count
+_OVERLAP = 0.5  # intersection over union from which a box matches a shape
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The accuracy of the network and the tracker in the frames that were compared."""
+    """The accuracy of network and tracker, over the frames that were compared with the truth."""
 
     frames: int
-    shapes: int  # shapes that could be found, over all frames
+    shapes: int  # visible shapes, over all frames
     found: int
-    wrong: int  # boxes where no shape is, or one of another class
+    wrong: int  # boxes without a shape, or with one of another class
 
 
 def compare(url: str, samples: Iterable[ff.Sample[ff.Detections]]) -> Found:
-    """Matches the boxes of each sample with the truth of its frame."""
+    """Matches the boxes of each sample with the true shapes of its frame."""
     frames = shapes = found = wrong = 0
     for sample in samples:
         frames += 1
@@ -60,7 +60,7 @@ def compare(url: str, samples: Iterable[ff.Sample[ff.Detections]]) -> Found:
 
 
 def _overlap(a: Any, b: Any) -> float:
-    """Intersection over union."""
+    """Returns the intersection over union of two boxes."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     if width <= 0 or height <= 0:
@@ -107,14 +107,14 @@ def _detector() -> ff.OnnxDetector:
 def _add(
     pipeline: ff.Pipeline, url: str, detector: ff.OnnxDetector
 ) -> tuple[ff.Port[ff.Detections], ff.Port[ff.Frame]]:
-    """Scene, detector, tracker, drawing; the tracks and the drawn pictures."""
+    """Adds scene, detector, tracker and drawing. Returns the ports of the tracks and of the drawn frames."""
     scene = pipeline.add(ff.open(url), name="scene")
     tracks = pipeline.add(ff.BoxTracker(), pipeline.add(detector, scene, name="detector"), name="tracker")
     return tracks, pipeline.add(ff.Annotate(), tracks, name="drawn")
 
 
 def _record(video: Path, picture: Path) -> ff.stats.Report:
-    """Plays the same scene again, as fast as it can be processed: with pace=0 nothing is dropped."""
+    """Records the same scene without dropping a frame: pace=0 makes it as fast as it can be processed."""
     pipeline = ff.Pipeline("recording")
     _, drawn = _add(pipeline, f"{SCENE}&pace=0&frames={_RECORDED}", _detector())
     pipeline.add(ff.VideoFile(video), drawn)

@@ -24,7 +24,7 @@ _LINE_EVERY = 3.0
 
 @contextmanager
 def live_table(pipeline: ff.Pipeline, messages: Messages) -> Iterator[Callable[[Diary], None]]:
-    """Shows a running demo. Yields a function to call in every frame of the game."""
+    """Shows the running demo. Yields a function that the game calls in every frame."""
     if messages.bar:
         with _moving(pipeline) as note:
             yield note
@@ -36,7 +36,7 @@ def live_table(pipeline: ff.Pipeline, messages: Messages) -> Iterator[Callable[[
 
 @contextmanager
 def _moving(pipeline: ff.Pipeline) -> Iterator[Callable[[Diary], None]]:
-    """Drawn by its own thread, because the frames of the game have no time for it."""
+    """Draws the table on a separate thread, because a frame of the game has no time for it."""
     from rich.console import Console  # noqa: PLC0415  (60 ms that only a terminal needs)
     from rich.live import Live  # noqa: PLC0415
 

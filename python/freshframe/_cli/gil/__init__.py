@@ -37,7 +37,7 @@ class Program:
 
 
 def run(options: Any, messages: Messages) -> int:
-    """Runs the command; the exit code is the program's."""
+    """Runs the command. Returns the exit code of the program."""
     program = _program(options)
     process = os.getpid()
     with contextlib.ExitStack() as stack:
@@ -50,7 +50,7 @@ def run(options: Any, messages: Messages) -> int:
         except (RuntimeError, ValueError) as error:
             raise UsageError(str(error)) from error
         code = _run(program, messages)
-        if os.getpid() != process:  # a forked child that has reached the end of the program
+        if os.getpid() != process:  # a forked child at the end of the program
             return code
         watch.close()
         if lines is not None:
@@ -63,7 +63,7 @@ def run(options: Any, messages: Messages) -> int:
 
 
 def _free_threaded(program: Program, options: Any, lines: IO[str] | None, messages: Messages) -> int:
-    """Reports the pauses of the interpreter: without a GIL no thread can hold it, but all wait in a pause."""
+    """Reports the pauses of a free-threaded interpreter, in which all threads wait."""
     try:
         gil._check_threshold(options.threshold)
     except ValueError as error:
@@ -86,7 +86,7 @@ def _free_threaded(program: Program, options: Any, lines: IO[str] | None, messag
 
 
 def _program(options: Any) -> Program:
-    """The program with its arguments."""
+    """Returns the program with its arguments."""
     if options.module is not None:
         if not options.module:
             raise UsageError("expected the name of a module after -m")
@@ -114,14 +114,14 @@ def _run_script(path: Path) -> None:
     module.__file__ = name
     module.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = module
-    # Without dont_inherit the program would be compiled with this file's `from __future__`.
+    # dont_inherit: otherwise the `from __future__` imports of this file would apply to the program.
     exec(compile(path.read_bytes(), name, "exec", dont_inherit=True), module.__dict__)
 
 
 def _run(program: Program, messages: Messages) -> int:
     """Runs the program and returns the exit code that `python` would have.
 
-    Leaves the program's sys as it is, because its atexit functions run later.
+    Does not restore sys: the atexit functions of the program run later.
     """
     sys.argv = program.words[:]
     if getattr(sys.flags, "safe_path", sys.flags.isolated):
@@ -135,15 +135,15 @@ def _run(program: Program, messages: Messages) -> int:
     code = _call(program.run, messages)
     code = _wait_for_threads(code, messages)
     if in_main_thread:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the summary takes only a moment
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # so that Ctrl-C does not cut off the summary
     return code
 
 
 def _leave_children_the_default(handler: Any) -> None:
-    """Lets SIGTERM end forked children, as `python` does. multiprocessing relies on it."""
+    """Restores the default SIGTERM in forked children, which multiprocessing relies on."""
     taken_off = False
 
-    def before() -> None:  # a signal may arrive as soon as the child exists
+    def before() -> None:  # here and not in the child: a signal may arrive as soon as it exists
         nonlocal taken_off
         in_main_thread = threading.current_thread() is threading.main_thread()
         if in_main_thread and signal.getsignal(signal.SIGTERM) is handler:
@@ -156,7 +156,7 @@ def _leave_children_the_default(handler: Any) -> None:
             signal.signal(signal.SIGTERM, handler)
         taken_off = False
 
-    def in_child() -> None:  # its one thread is its main thread
+    def in_child() -> None:  # runs on the only thread of the child
         nonlocal taken_off
         if signal.getsignal(signal.SIGTERM) is handler:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -189,7 +189,7 @@ def _stopped(error: Interrupted | TimedOut, messages: Messages) -> int:
 
 
 def _print_trace(error: BaseException) -> None:
-    """Prints the program's part of the traceback, with its own sys.excepthook if it has one."""
+    """Prints the traceback without the frames of this command, through sys.excepthook."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename in (
         __file__,
@@ -204,22 +204,22 @@ def _print_trace(error: BaseException) -> None:
 
 
 def _wait_for_threads(code: int, messages: Messages) -> int:
-    """Ends and joins the threads, so that the watch still sees them; returns the exit code.
+    """Joins the threads of the program while the watch still runs. Returns the exit code.
 
-    The interpreter does the same first at its end: it ends the idle threads of executors and waits for all
-    threads that are not daemons.
+    At exit the interpreter would do the same: it ends the idle threads of executors and waits for all threads
+    that are not daemons.
     """
     try:
         threading._shutdown()  # type: ignore[attr-defined]
     except (Interrupted, TimedOut) as error:
         return _stopped(error, messages)
     except KeyboardInterrupt:
-        pass  # ends the wait, as in the interpreter
+        pass  # Ctrl-C ends the wait, as it does in the interpreter
     return code
 
 
 def _lines(options: Any, stack: contextlib.ExitStack) -> IO[str] | None:
-    """The file for the JSON lines; None without one."""
+    """Returns the file for the JSON lines, or None if none was asked for."""
     if options.output is not None:
         try:
             return stack.enter_context(Path(options.output).open("w", encoding="utf-8"))
@@ -235,8 +235,8 @@ def _show(stall: gil.GilStall, lines: IO[str] | None, messages: Messages) -> Non
 
 
 def _write(lines: IO[str], record: dict[str, Any]) -> None:
-    if lines.closed:  # by the program
+    if lines.closed:  # the program has closed it
         return
-    with contextlib.suppress(BrokenPipeError):  # their reader has ended; the program continues
+    with contextlib.suppress(BrokenPipeError):  # the reader has gone; the program continues
         lines.write(json.dumps(record, allow_nan=False) + "\n")
         lines.flush()

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from freshframe._gil_watch.code_places import LIBRARIES, function_name, place
 from freshframe._interpreter import gil_state
 
-_DEEPEST = 64  # calls that are kept of a stack
+_DEEPEST = 64  # maximum number of calls kept of a stack
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class Pause:
 
     Attributes:
         cause: The reason.
-        duration: Seconds of the collection, or from before to after the fork.
-        started: time.monotonic() of its beginning.
+        duration: Seconds of the collection or of the fork.
+        started: time.monotonic() at the start.
         thread: Name of the thread that caused it.
         python: ``file:line:function`` that ran on this thread; None if no Python function did.
-        program: The nearest one outside of the standard library and of installed packages.
+        program: The same for the nearest caller outside of the standard library and installed packages.
         generation: Generation of the collection; None for a fork.
         collected: Objects that the collection freed.
     """
@@ -48,7 +48,7 @@ class Pause:
     collected: int = 0
 
     def __str__(self) -> str:
-        """One line for people."""
+        """Returns the pause as one line."""
         if self.cause == "fork":
             what = "fork"
         else:
@@ -58,19 +58,19 @@ class Pause:
 
 
 class Pauses:
-    """Records the pauses of this process within a `with` block. Only one at a time."""
+    """Records the pauses of this process within a `with` block. Only one may be active at a time."""
 
     def __init__(self, threshold: float, on_pause: Callable[[Pause], object]) -> None:
-        """`threshold` is in seconds. `on_pause` is called on the thread that caused the pause."""
+        """``threshold`` is in seconds. ``on_pause`` is called on the thread that caused the pause."""
         self._threshold = threshold
         self._on_pause = on_pause
-        self._began: dict[tuple[str, int], float] = {}  # by cause and thread
+        self._began: dict[tuple[str, int], float] = {}  # (cause, thread) -> start time
         self._process = os.getpid()
         self._active = False
         self.kept: list[Pause] = []
 
     def __enter__(self) -> Pauses:
-        """Begins."""
+        """Starts recording."""
         self._active = True
         gc.callbacks.append(self._collection)
         os.register_at_fork(before=self._before_fork, after_in_parent=self._after_fork)
@@ -79,7 +79,7 @@ class Pauses:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends."""
+        """Stops recording."""
         self._active = False
         gc.callbacks.remove(self._collection)
 
@@ -121,7 +121,7 @@ class Pauses:
         self._on_pause(pause)
 
     def table(self) -> str:
-        """The pauses by cause and place, the largest sum first, and whether the GIL is on."""
+        """Returns the pauses by cause and place, the largest total first, and whether the GIL is enabled."""
         groups: dict[tuple[str, str], list[float]] = {}
         for pause in list(self.kept):
             where = pause.program or pause.python or "unknown"
@@ -146,5 +146,5 @@ def _stack(frame: FrameType | None) -> list[str]:
 
 
 def gil_record() -> dict[str, Any]:
-    """The last line of the JSON."""
+    """Returns the last JSON line: the state of the GIL."""
     return {"kind": "gil", "enabled": gil_state.enabled(), "enabled_by": list(gil_state.enabled_by())}

@@ -1,4 +1,4 @@
-"""`freshframe track`: tracks circles or the objects of a model and writes complete results."""
+"""`freshframe track`: tracks circles, or the objects that a model finds, and writes the results."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Tracks each file and writes its outputs; the exit code comes from the first file that failed."""
+    """Tracks each source and writes its outputs. Returns the exit code of the first one that failed."""
     _check_model(options)
     outputs = _checked(options.output, options.sources)
     if len(options.sources) == 1:
@@ -38,7 +38,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     for source, written in zip(options.sources, outputs, strict=True):
         try:
             codes.append(_track(source, written, options, messages))
-        except ff.FreshframeError as error:  # the other files are tracked anyway
+        except ff.FreshframeError as error:  # continue with the other files
             codes.append(explain(error, messages, options))
         if codes[-1] == ExitCode.USAGE:
             break
@@ -50,7 +50,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
 
 
 def _check_model(options: Any) -> None:
-    """Refuses options of models without a model, and options of circles with one."""
+    """Rejects options for models if there is no model, and options for circles if there is one."""
     if options.model is None:
         given = [
             name
@@ -64,7 +64,7 @@ def _check_model(options: Any) -> None:
 
 
 def _check_several(options: Any) -> None:
-    """Refuses several sources that cannot be tracked one after the other."""
+    """Rejects several sources that cannot be tracked one after the other."""
     if options.serve is not None:
         raise UsageError("--serve shows one source, but several were given")
     if all(Path(str(source)).suffix.lower() in _PICTURE_SUFFIXES for source in options.sources):
@@ -105,7 +105,7 @@ def _track(source: int | str, outputs: list[str], options: Any, messages: Messag
 
 
 def _completeness(work: TrackRun, report: ff.stats.Report, options: Any, messages: Messages) -> ExitCode:
-    """Returns whether every wanted frame was processed, and what is missing."""
+    """Returns whether every selected frame was processed, and a sentence about what is missing."""
     limited = work.pick is not None and work.pick.full.is_set()
     missing = lost_samples(report, stopped_below=[work.source] if limited else [])
     if not missing and not limited and not report.complete:
@@ -125,7 +125,7 @@ def _verbs(many: bool, written: bool) -> str:
 
 
 def _checked(outputs: Sequence[str], sources: Sequence[int | str]) -> list[list[str]]:
-    """Returns the outputs of each source. Refuses outputs that cannot be written."""
+    """Returns the outputs of each source. Raises UsageError if one cannot be written."""
     read = {os.path.realpath(source) for source in sources if isinstance(source, str)}
     seen: set[str] = set()
     for path in outputs:
@@ -168,7 +168,7 @@ def _check_output(path: str) -> None:
 def _display(
     options: Any, messages: Messages, label: str
 ) -> contextlib.AbstractContextManager[Callable[[ff.stats.Progress], None]]:
-    mixed = options.json and sys.stdout.isatty()  # the lines themselves show the progress
+    mixed = options.json and sys.stdout.isatty()  # the printed lines show the progress
     if messages.level < 0 or mixed:
         return contextlib.nullcontext(lambda progress: None)
     total = options.max_frames if options.keep == 1 else None

@@ -1,4 +1,4 @@
-"""The graph of one run of `track`, and its execution."""
+"""Builds and runs the graph of one source of `track`."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TICK = 0.1  # seconds between two checks of a running pipeline
 class Pick(ff.Node[ff.Frame, ff.Frame]):
     """Passes on a random share of the frames, and none after the last selected one.
 
-    The selection depends only on the seed and the frame's number. It is the same in every run, even if other
+    The selection depends only on the seed and the frame's number, so it is the same in every run, even if
     frames are dropped.
     """
 
@@ -35,7 +35,7 @@ class Pick(ff.Node[ff.Frame, ff.Frame]):
         self._first_pts: float | None = None
 
     def process(self, sample: ff.Sample[ff.Frame]) -> ff.Frame | None:
-        """Returns the frame if it is selected."""
+        """Returns the frame if it is selected, otherwise None."""
         if self.full.is_set():
             return None
         if self._first_pts is None:
@@ -52,13 +52,13 @@ class Pick(ff.Node[ff.Frame, ff.Frame]):
 
 
 class StdoutLines(ff.JsonLines):
-    """Writes JSON lines to stdout and flushes each at once, so that their reader gets the newest.
+    """Writes JSON lines to stdout and flushes each immediately.
 
     Args:
         label: The name of the source, if several are written one after the other.
 
     Attributes:
-        unwanted: Set when the reader of stdout has closed it. Later lines are discarded.
+        unwanted: True once the reader of the pipe has closed it. Further lines are discarded.
     """
 
     def __init__(self, label: str | None = None) -> None:
@@ -67,7 +67,7 @@ class StdoutLines(ff.JsonLines):
         self.unwanted = threading.Event()
 
     def open(self) -> None:
-        """Uses stdout instead of a file."""
+        """Uses sys.stdout, which is open already."""
         self._file = sys.stdout
 
     def process(self, sample: ff.Sample[Any]) -> None:
@@ -81,12 +81,12 @@ class StdoutLines(ff.JsonLines):
             self.unwanted.set()
 
     def close(self) -> None:
-        """Leaves stdout open for the rest of the program."""
+        """Leaves stdout open."""
         self._file = None
 
 
 def model_options(options: Any) -> dict[str, Any]:
-    """The options of the command line for an OnnxDetector."""
+    """Returns the arguments for OnnxDetector from the command line."""
     given = {
         "min_confidence": options.min_confidence,
         "classes": None if options.classes is None else options.classes.split(","),
@@ -112,11 +112,11 @@ class TrackRun:
         )
         self.label = source.url  # with its password masked
         self.live = source.live
-        self.wait = options.wait or "://" in source.url  # the server of a stream may start later
+        self.wait = options.wait or "://" in source.url  # a stream may become available later
         frames: ff.Port[ff.Frame] = self.pipeline.add(source, name="source")
         self.source = frames.name
         self.pick = self._pick(options)
-        # For a live source real time counts, so that the run ends even if no frames arrive.
+        # For a live source the limit is in real time, so that the run ends even if no frames arrive.
         self.deadline = options.duration if self.live else None
         if self.pick is not None:
             frames = self.pipeline.add(self.pick, frames, name="pick")
@@ -126,7 +126,7 @@ class TrackRun:
         self.stdout: StdoutLines | None = None
         self.tally = Tally()
         self.pipeline.add(self.tally, found, name="tally")
-        # Pictures are drawn only if they can be viewed: drawing would slow down the reading of a file.
+        # Draw only if the frames can be viewed: drawing would slow down the processing of a file.
         self.drawn = self._add_drawing(found) if options.serve is not None else None
         self.sinks = self._add_outputs(found, outputs, options)
         self.started = False
@@ -142,7 +142,7 @@ class TrackRun:
             return circles
         try:
             detector = ff.OnnxDetector(options.model, **model_options(options))
-        except ImportError as error:  # no ONNX Runtime
+        except ImportError as error:  # ONNX Runtime is not installed
             raise UsageError(str(error)) from None
         self.about_model = (
             f"{options.model}: layout {detector.layout}, input {detector.size[0]}x{detector.size[1]}, "
@@ -181,37 +181,37 @@ class TrackRun:
         return sinks
 
     def run(self, show: Callable[[ff.stats.Progress], None]) -> ff.stats.Report:
-        """Runs to the end of the source or to the limit of the options."""
+        """Runs until the source ends or a limit of the options is reached."""
 
         def tick(progress: ff.stats.Progress) -> None:
             show(progress)
             if self._has_enough(progress.elapsed):
                 self.pipeline.stop()
 
-        # Leaving the block stops the pipeline, for any reason.
+        # Leaving the block stops the pipeline, also after an exception.
         with watched(self.pipeline), self.pipeline:
             self.started = True
             self._require_camera()
             return self.pipeline.run(progress=tick, progress_every=_TICK)
 
     def _require_camera(self) -> None:
-        """Without --wait, a camera that start() could not open is an error."""
+        """Raises SourceError if start() could not open the camera, unless --wait was given."""
         connection = self.pipeline.stats().nodes[self.source].source
         if not self.wait and connection is not None and connection.state == "backing_off":
             raise ff.SourceError(f"{connection.last_error}; with --wait the command waits for it")
 
     @property
     def picked(self) -> int:
-        """Number of frames that were passed on, if the options select a part of them."""
+        """Number of frames that were selected; 0 if the options select all of them."""
         return 0 if self.pick is None else self.pick.picked
 
     @property
     def unwanted(self) -> bool:
-        """Whether the reader of stdout has closed it."""
+        """True once the reader of stdout has closed it."""
         return self.stdout is not None and self.stdout.unwanted.is_set()
 
     def failed_to_close(self, error: ff.NodeError) -> bool:
-        """Whether all frames were processed and only an output could not be finished."""
+        """True if all frames were processed, and only an output could not be finished."""
         return self.started and error.seq is None and error.node in self.sinks
 
     def _has_enough(self, elapsed: float) -> bool:
@@ -222,7 +222,7 @@ class TrackRun:
         return self.pick is not None and self.pick.full.is_set() and self._drained(self.pick.picked)
 
     def _drained(self, picked: int) -> bool:
-        """Whether all picked frames have gone through every node or are counted as dropped.
+        """Returns True once every selected frame has passed through all nodes or is counted as dropped.
 
         Every node of this graph except `pick` emits one sample for each that it takes.
         """
