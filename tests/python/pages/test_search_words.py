@@ -48,6 +48,7 @@ PAGES = {
     "pygame": "how-to/pygame",
     "H.264": "reference/packets",
     "UTC": "reference/time",
+    "camera of a browser": "how-to/webcam-in-a-browser",
     "systemd": "how-to/deploy",
     "Docker": "how-to/deploy",
     "GPU": "how-to/gpu",
