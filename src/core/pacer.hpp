@@ -10,7 +10,7 @@
 #include <optional>
 #include <stop_token>
 
-namespace freshframe::media {
+namespace freshframe::core {
 
 /// Behaves like a camera with a buffer for one frame: a late reader gets the newest frame that is due, and
 /// misses the ones before it. t0 is the time of the first next(). Not thread-safe; next() blocks.
@@ -51,4 +51,4 @@ class Pacer {
   std::int64_t next_ = 0;
 };
 
-}  // namespace freshframe::media
+}  // namespace freshframe::core

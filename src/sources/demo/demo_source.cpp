@@ -8,11 +8,11 @@
 #include <string>
 #include <utility>
 
+#include "core/pacer.hpp"
 #include "sources/demo/demo_url.hpp"
 #include "sources/demo/paint.hpp"
 #include "sources/demo/scene.hpp"
 #include "sources/live/device_time.hpp"
-#include "sources/live/pacer.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -78,7 +78,7 @@ class DemoSource final : public VideoSource {
   DemoOptions options_;
   DemoScene scene_;
   std::unique_ptr<DemoPainter> painter_;  // exists from open() to close()
-  Pacer pacer_;
+  core::Pacer pacer_;
   std::int64_t unpaced_ = 0;
 };
 

@@ -10,13 +10,13 @@
 #include <utility>
 
 #include "core/frame/frame_access.hpp"
+#include "core/pacer.hpp"
 #include "sources/live/device_time.hpp"
-#include "sources/live/pacer.hpp"
 
 namespace freshframe {
 namespace {
 
-using media::Pacer;
+using core::Pacer;
 
 }  // namespace
 

@@ -8,10 +8,10 @@
 #include <optional>
 #include <string>
 
+#include "core/pacer.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/url/picture_list.hpp"
 #include "media/url/source_url.hpp"
-#include "sources/live/pacer.hpp"
 #include "sources/pictures/picture_decoder.hpp"
 
 namespace freshframe::media {
@@ -65,10 +65,10 @@ class PictureSequence final : public VideoSource {
   std::int64_t end_ = 0;    // after the last position
   FrameMaker maker_;
   SizeWatch sizes_;
-  std::optional<Pacer> pacer_;  // realtime
-  std::size_t next_ = 0;        // index into list_.pictures
-  std::int64_t place_ = 0;      // after the image before next_
-  std::int64_t passes_ = 0;     // repetitions with `loop`
+  std::optional<core::Pacer> pacer_;  // realtime
+  std::size_t next_ = 0;              // index into list_.pictures
+  std::int64_t place_ = 0;            // after the image before next_
+  std::int64_t passes_ = 0;           // repetitions with `loop`
   std::int64_t decoded_in_pass_ = 0;
 };
 
