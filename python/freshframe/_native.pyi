@@ -185,11 +185,11 @@ class Frame:
         """
 
     @staticmethod
-    def from_array(array: Any, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb', 'rgba'] = 'bgr', *, copy: bool = True) -> Frame:
+    def from_array(array: Any, format: Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', 'rgb', 'bgra', 'rgba'] = 'bgr', *, copy: bool = True) -> Frame:
         """
-        Makes a frame of a uint8 array of BGR pixels, as OpenCV has them. PIL, imageio and PyTorch have RGB: format='rgb'.
+        Makes a frame of a uint8 array of BGR pixels, as OpenCV has them. PIL, imageio and PyTorch have RGB: format='rgb'. Screen capture, Qt and cairo have format='bgra'.
 
-        It also takes the other formats of `array`, and 'rgba' (H, W, 4), whose alpha is dropped. With copy=False the frame shares the array's memory, which must not change afterwards.
+        It also takes the other formats of `array`. 'bgra' and 'rgba' are (H, W, 4): the alpha is dropped, so they cannot be combined with copy=False. With copy=False the frame shares the array's memory, which must not change afterwards.
 
         Raises:
             OptionError: The shape does not fit the format.

@@ -206,11 +206,12 @@ void bind_copies(nb::class_<Frame>& frame) {
           "from_array", gil::entry<&from_array>, nb::arg("array").none(), nb::arg("format") = "bgr",
           nb::kw_only(), nb::arg("copy") = true,
           nb::sig("def from_array(array: typing.Any, format: typing.Literal['gray', 'nv12', 'i420', 'i422', "
-                  "'i444', 'bgr', 'rgb', 'rgba'] = 'bgr', *, copy: bool = True) -> Frame"),
+                  "'i444', 'bgr', 'rgb', 'bgra', 'rgba'] = 'bgr', *, copy: bool = True) -> Frame"),
           "Makes a frame of a uint8 array of BGR pixels, as OpenCV has them. PIL, imageio and PyTorch have "
           "RGB: "
-          "format='rgb'.\n\nIt also takes the other formats of `array`, and 'rgba' (H, W, 4), whose alpha is "
-          "dropped. With copy=False the frame shares the array's memory, which must not change "
+          "format='rgb'. Screen capture, Qt and cairo have format='bgra'.\n\nIt also takes the other formats of "
+          "`array`. 'bgra' and 'rgba' are (H, W, 4): the alpha is dropped, so they cannot be combined with "
+          "copy=False. With copy=False the frame shares the array's memory, which must not change "
           "afterwards.\n\nRaises:\n    OptionError: The shape does not fit the format.\n    "
           "OptionTypeError: Not a uint8 array.\nGIL: released for a copy of more than about half a "
           "millisecond");

@@ -272,7 +272,7 @@ RAISED: dict[str, tuple[Callable[[], object], type[Exception], tuple[str, ...]]]
     "a format in capitals": (
         lambda: ff.Frame.from_array(PICTURE, "RGBA"),  # type: ignore[arg-type]
         ff.OptionError,
-        ("must be one of gray, nv12, i420, i422, i444, bgr, rgb, rgba",),
+        ("must be one of gray, nv12, i420, i422, i444, bgr, rgb, bgra, rgba",),
     ),
     "a format to convert to": (
         lambda: ff.Frame.from_array(PICTURE).to("rgba"),  # type: ignore[arg-type]

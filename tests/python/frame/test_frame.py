@@ -67,6 +67,23 @@ def test_what_cannot_be_shared_without_a_copy_is_refused(cut: Any) -> None:
         ff.Frame.from_array(noise("gray")[cut], "gray", copy=False)
 
 
+@pytest.mark.parametrize(("with_alpha", "without"), [("bgra", "bgr"), ("rgba", "rgb")])
+@pytest.mark.parametrize(
+    "cut", [np.s_[:], np.s_[::2, ::2], np.s_[::-1], np.s_[:, ::-1], np.s_[5:40, 3:61]], ids=str
+)
+def test_alpha_is_dropped(with_alpha: Any, without: str, cut: Any) -> None:
+    array = np.random.default_rng(3).integers(0, 256, (48, 64, 4), np.uint8)[cut]
+    frame = ff.Frame.from_array(array, with_alpha)
+    assert frame.format == without
+    assert np.array_equal(frame.array, array[:, :, :3])
+    with pytest.raises(ff.OptionError, match=r"which have no alpha.*use copy=True"):
+        ff.Frame.from_array(array, with_alpha, copy=False)
+    with pytest.raises(ff.OptionError, match=r"a frame in .* needs an array of shape \(height, width, 4\)"):
+        ff.Frame.from_array(array[:, :, :3], with_alpha)
+    with pytest.raises(ff.OptionError, match="at least one pixel"):
+        ff.Frame.from_array(array[:0], with_alpha)
+
+
 def test_fortran_order_is_copied_right() -> None:
     array = np.asfortranarray(noise("bgr"))
     assert np.array_equal(ff.Frame.from_array(array, "bgr").array, array)

@@ -109,7 +109,7 @@ def test_a_queue_that_is_a_word_or_a_number() -> None:
 @pytest.mark.parametrize(
     ("shape", "advice"),
     [
-        ((4, 6, 4), r'pass format="rgba", or array\[:, :, :3\] of BGRA'),
+        ((4, 6, 4), r'pass format="bgra" \(screen capture.*\), or format="rgba"'),
         ((4, 6), 'pass format="gray"'),
         ((3, 4, 6), r"pass array\.transpose\(1, 2, 0\)"),
     ],
