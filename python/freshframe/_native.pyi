@@ -1390,6 +1390,14 @@ def hosted(description: NodeDescription, node: object, takes_values: bool, spool
 def hosted_source(description: NodeDescription, node: object, live: bool) -> NodeHandle:
     """The handle of a Python source. The caller keeps the source."""
 
+class Ticks:
+    """The iterator of StopToken.every()."""
+
+    def __iter__(self) -> Ticks: ...
+
+    def __next__(self) -> float:
+        """Waits for the next tick. GIL: released"""
+
 def unset_stop_token() -> StopToken:
     """The stop signal of a node without a pipeline: it is never set."""
 
@@ -1411,6 +1419,21 @@ class StopToken:
     def wait(self, seconds: float) -> bool:
         """
         Sleeps for `seconds`, or until the signal is set; returns `stopped`. Use it instead of time.sleep(). GIL: released while waiting
+        """
+
+    def every(self, seconds: float) -> Iterator[float]:
+        """
+        Paces a loop: ``for pts in self.stop_token.every(1 / 30)`` runs 30 times per second, until the signal is set.
+
+        Yields 0.0 immediately, then multiples of `seconds` when they are due, counted from the first. So a loop does not drift, however long its body takes. If the body took longer than `seconds`, the newest tick that is due follows immediately, and those before it are skipped.
+
+        Args:
+            seconds: At least 0.000001.
+
+        Raises:
+            OptionError: seconds is out of range.
+            OptionTypeError: seconds is not a number.
+        GIL: released while the loop waits
         """
 
 class SpoolCounters:

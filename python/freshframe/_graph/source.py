@@ -37,8 +37,9 @@ class Source(Node[None, Out]):
     def read(self) -> Iterator[tuple[Out, float] | tuple[Out, float, float]]:
         """Yields ``(value, pts)`` or ``(value, pts, captured)`` until the stream ends.
 
-        To wait, use ``self.stop_token.wait(seconds)`` instead of ``time.sleep(seconds)``. It returns True
-        when the pipeline stops.
+        ``for pts in self.stop_token.every(1 / 30)`` paces the loop. To wait otherwise, use
+        ``self.stop_token.wait(seconds)`` instead of ``time.sleep(seconds)``. It returns True when the
+        pipeline stops, and every() ends then.
 
         Yields:
             ``pts`` in the source's own time, in seconds; ``captured`` in ``time.monotonic()``, now by

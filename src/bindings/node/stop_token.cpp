@@ -7,21 +7,31 @@
 #include "freshframe/error.hpp"
 
 #include <cmath>
+#include <optional>
+#include <string>
 
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/text.hpp"
+#include "core/pacer.hpp"
 
 namespace nb = nanobind;
+
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::core::Pacer> = true;
 
 namespace freshframe::python {
 namespace {
 
-bool stop_wait(gil::Held& held, StopToken& self, nb::handle given) {
+double seconds_of(nb::handle given, const char* who) {
   double seconds = 0;
-  if (!nb::try_cast(given, seconds)) {
-    throw OptionTypeError("wait() needs a number of seconds, got " + describe_object(given));
-  }
-  if (std::isnan(seconds)) throw OptionError("wait() needs a number of seconds, got nan");
+  const std::string wanted = std::string(who) + " needs a number of seconds, got ";
+  if (!nb::try_cast(given, seconds)) throw OptionTypeError(wanted + describe_object(given));
+  if (std::isnan(seconds)) throw OptionError(wanted + "nan");
+  return seconds;
+}
+
+bool stop_wait(gil::Held& held, StopToken& self, nb::handle given) {
+  const double seconds = seconds_of(given, "wait()");
   if (self.token.stop_requested() || seconds <= 0) return self.token.stop_requested();
   gil::release(
       held,
@@ -32,9 +42,47 @@ bool stop_wait(gil::Held& held, StopToken& self, nb::handle given) {
   return self.token.stop_requested();
 }
 
+/// The iterator of StopToken.every().
+struct Ticks {
+  StopToken stop;
+  double seconds;
+  core::Pacer pacer;
+};
+
+Ticks make_ticks(const StopToken& self, nb::handle given) {
+  constexpr double kShortest = 1e-6;  // the pacer counts the ticks since the start in 64 bits
+  const double seconds = seconds_of(given, "every()");
+  if (!(seconds >= kShortest) || std::isinf(seconds)) {
+    throw OptionError("every() needs at least 0.000001 seconds, for example 1 / 30, got " +
+                      describe_object(given));
+  }
+  return {self, seconds, core::Pacer(1 / seconds)};
+}
+
+double next_tick(gil::Held& held, Ticks& self) {
+  std::optional<core::Pacer::Tick> tick;
+  gil::release(
+      held,
+      [](core::Pacer* pacer, const Clock* clock, const std::stop_token* token,
+         std::optional<core::Pacer::Tick>* next) { *next = pacer->next(*clock, *token); },
+      &self.pacer, self.stop.clock.get(), &self.stop.token, &tick);
+  if (!tick) throw nb::stop_iteration();
+  return static_cast<double>(tick->n) * self.seconds;
+}
+
+void bind_ticks(nb::module_& module) {
+  nb::class_<Ticks>(module, "Ticks", nb::is_final(), "The iterator of StopToken.every().")
+      .def(
+          "__iter__", [](nb::handle_t<Ticks> self) { return nb::borrow(self); },
+          nb::sig("def __iter__(self) -> Ticks"))
+      .def("__next__", gil::entry<&next_tick>, nb::sig("def __next__(self) -> float"),
+           "Waits for the next tick. GIL: released");
+}
+
 }  // namespace
 
 void bind_stop_token(nb::module_& module) {
+  bind_ticks(module);
   module.def(
       "unset_stop_token", [] { return StopToken{{}, Clock::real()}; },
       "The stop signal of a node without a pipeline: it is never set.");
@@ -56,7 +104,16 @@ void bind_stop_token(nb::module_& module) {
            nb::sig("def wait(self, seconds: float) -> bool"),
            "Sleeps for `seconds`, or until the signal is set; returns `stopped`. Use it instead of "
            "time.sleep(). "
-           "GIL: released while waiting");
+           "GIL: released while waiting")
+      .def("every", &make_ticks, nb::arg("seconds").none(),
+           nb::sig("def every(self, seconds: float) -> collections.abc.Iterator[float]"),
+           "Paces a loop: ``for pts in self.stop_token.every(1 / 30)`` runs 30 times per second, until the "
+           "signal is set.\n\nYields 0.0 immediately, then multiples of `seconds` when they are due, "
+           "counted from the first. So a loop does not drift, however long its body takes. If the body took "
+           "longer than `seconds`, the newest tick that is due follows immediately, and those before it are "
+           "skipped.\n\nArgs:\n    seconds: At least 0.000001.\n\nRaises:\n    OptionError: seconds is "
+           "out of range.\n    OptionTypeError: seconds is not a number.\nGIL: released while the loop "
+           "waits");
 }
 
 }  // namespace freshframe::python

@@ -56,6 +56,7 @@ LETTING_GO = {
     "LoneNode.process",
     "LoneNode.process_out",
     "Reader.get",
+    "StopToken.every",
     "StopToken.wait",
     "Pages.close",
     "Watch.serve",

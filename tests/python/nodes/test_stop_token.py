@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +80,78 @@ class Gate(ff.Source[int]):
     def read(self) -> Iterator[tuple[int, float]]:
         while not self.stop_token.wait(FOREVER):
             yield 0, 0.0
+
+
+class Paced(ff.Source[int]):
+    """Counts the ticks, and takes `work` seconds for each."""
+
+    live = False
+
+    def __init__(self, seconds: float, work: float = 0.0) -> None:
+        self.seconds, self.work, self.has_ended = seconds, work, False
+
+    def read(self) -> Iterator[tuple[int, float]]:
+        for number, pts in enumerate(self.stop_token.every(self.seconds)):
+            yield number, pts
+            self.stop_token.wait(self.work)
+        self.has_ended = True
+
+
+def first(source: Paced, count: int) -> list[float]:
+    """The pts of the first samples, stopped while the source waits for the next tick."""
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(source))
+    with pipeline:
+        return [reader.get(WATCHDOG).pts for _ in range(count)]
+
+
+def test_every_paces_a_source_from_0_on_and_ends_at_stop() -> None:
+    source = Paced(0.02)
+    began = time.monotonic()
+    times = first(source, 6)
+    assert time.monotonic() - began >= 5 * 0.02
+    assert times[0] == 0
+    assert [later > earlier for earlier, later in itertools.pairwise(times)] == [True] * 5
+    assert all(pts / 0.02 == pytest.approx(round(pts / 0.02)) for pts in times)
+    assert source.has_ended
+
+
+def test_every_ends_a_long_wait_at_stop() -> None:
+    source = Paced(FOREVER)
+    assert first(source, 1) == [0.0]
+    assert source.has_ended
+
+
+def test_every_skips_the_ticks_that_a_slow_loop_missed() -> None:
+    times = first(Paced(0.01, work=0.035), 4)
+    assert all(later - earlier > 0.029 for earlier, later in itertools.pairwise(times))
+
+
+def test_every_lets_other_threads_run_while_it_waits() -> None:
+    ticks = iter(Passes().stop_token.every(0.3))
+    assert next(ticks) == 0
+    counted, ended = [0], threading.Event()
+
+    def count() -> None:
+        while not ended.is_set():
+            counted[0] += 1
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    before = counted[0]
+    next(ticks)
+    after = counted[0]
+    ended.set()
+    thread.join()
+    assert after - before > 2
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1e-9, float("nan"), float("inf"), "1 s", None])
+def test_every_refuses_what_is_no_period(wrong: Any) -> None:
+    error = ff.OptionError if isinstance(wrong, float | int) else ff.OptionTypeError
+    with pytest.raises(error, match=r"every\(\) needs .* seconds.*, got"):
+        Passes().stop_token.every(wrong)
 
 
 class Passes(ff.Node[Any, Any]):
