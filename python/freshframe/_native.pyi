@@ -1984,6 +1984,17 @@ class Packet:
     def extradata(self) -> bytes:
         """The parameter sets of the stream, in its format."""
 
+    def annexb(self) -> bytes:
+        """
+        The bytes with start codes, as decoders, Rerun and .h264 files take them.
+
+        A keyframe without parameter sets gets those of the stream. So the packets from a keyframe on, one after the other, are a file that any decoder reads.
+
+        Raises:
+            OptionError: The codec is neither h264 nor hevc.
+            FreshframeError: A packet with lengths is cut within a unit.
+        """
+
     def __len__(self) -> int: ...
 
     def __repr__(self) -> str: ...

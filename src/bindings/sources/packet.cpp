@@ -17,6 +17,7 @@
 #include "bindings/parts.hpp"
 #include "core/pipeline/runner/runner.hpp"
 #include "core/pipeline/views/ports.hpp"
+#include "media/packets/annexb.hpp"
 #include "media/packets/packet_camera.hpp"
 
 #include <nanobind/nanobind.h>
@@ -38,6 +39,11 @@ nb::object packet_view(nb::handle self) {
   auto view = nb::steal(PyMemoryView_FromObject(self.ptr()));
   if (!view.is_valid()) throw nb::python_error();
   return view;
+}
+
+nb::bytes annexb(const Packet& self) {
+  const auto bytes = media::to_annexb(self);
+  return nb::bytes(bytes.data(), bytes.size());
 }
 
 std::string describe_packet(const Packet& self) {
@@ -86,6 +92,12 @@ void bind_packet_class(nb::module_& module) {
             return nb::bytes(reinterpret_cast<const char*>(sets.data()), sets.size());
           },
           "The parameter sets of the stream, in its format.")
+      .def(
+          "annexb", &annexb,
+          "The bytes with start codes, as decoders, Rerun and .h264 files take them.\n\nA keyframe "
+          "without parameter sets gets those of the stream. So the packets from a keyframe on, one after the "
+          "other, are a file that any decoder reads.\n\nRaises:\n    OptionError: The codec is neither "
+          "h264 nor hevc.\n    FreshframeError: A packet with lengths is cut within a unit.")
       .def("__len__", [](const Packet& self) { return self.data.size(); })
       .def("__repr__", &describe_packet);
 }

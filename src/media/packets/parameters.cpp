@@ -6,13 +6,13 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "media/ffmpeg/read/h264_order.hpp"
 #include "media/stream/key_gate.hpp"
+#include "media/units/unit_facts.hpp"
 
 // Reads image size and pixel format for codecs whose parser in FFmpeg does not: from the frame header of
 // Motion JPEG (ITU-T T.81, B.2.2) and the uncompressed header of VP9 (VP9 Bitstream & Decoding Process
@@ -151,22 +151,10 @@ void set_extradata(AVCodecParameters& parameters, const std::uint8_t* data, std:
   parameters.extradata_size = static_cast<int>(size);
 }
 
-/// Splits at start codes of three or four bytes. Returns other extradata unchanged.
+/// Splits at start codes. Returns other extradata unchanged.
 std::vector<std::span<const std::uint8_t>> split_extradata(std::span<const std::uint8_t> extradata) {
-  constexpr std::array<std::uint8_t, 3> kCode{0, 0, 1};
-  std::vector<std::span<const std::uint8_t>> pieces;
-  const auto next_code = [&](auto from) {  // clang 14 cannot search a subrange
-    return std::search(from, extradata.end(), kCode.begin(), kCode.end());
-  };
-  auto found = next_code(extradata.begin());
-  if (found == extradata.end()) return {extradata};
-  while (found != extradata.end()) {
-    const auto begin = found + std::ssize(kCode);
-    found = next_code(begin);
-    auto end = found;
-    while (end != begin && end[-1] == 0) --end;
-    pieces.emplace_back(begin, end);
-  }
+  auto pieces = split_units(extradata);
+  if (pieces.empty()) pieces.push_back(extradata);
   return pieces;
 }
 

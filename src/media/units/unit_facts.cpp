@@ -158,15 +158,27 @@ Bytes after_start_code(Bytes bytes) noexcept {
   return code == looked.size() ? Bytes() : bytes.subspan(code + kStartCode);
 }
 
-void append_sets(UnitSyntax syntax, Bytes units, std::vector<std::uint8_t>& sets) {
+std::vector<Bytes> split_units(Bytes units) {
+  std::vector<Bytes> found;
   for (auto code = find_start_code(units, 0); code < units.size();) {
-    const auto next = find_start_code(units, code + kStartCode);
-    auto unit = units.subspan(code, next - code);
-    code = next;
-    while (unit.back() == 0) unit = unit.first(unit.size() - 1);  // first zero of a four-byte start code
-    const auto looked = look_at_units(syntax, unit);
-    if (looked.units != 1 || looked.sets != 1) continue;
-    sets.push_back(0);
+    const auto begin = code + kStartCode;
+    code = find_start_code(units, begin);
+    auto unit = units.subspan(begin, code - begin);
+    while (!unit.empty() && unit.back() == 0)
+      unit = unit.first(unit.size() - 1);  // zeros before a start code
+    found.push_back(unit);
+  }
+  return found;
+}
+
+void append_sets(UnitSyntax syntax, Bytes units, std::vector<std::uint8_t>& sets) {
+  const auto header = header_size(syntax);
+  for (const auto unit : split_units(units)) {
+    if (unit.size() < header) continue;
+    UnitFacts looked;
+    add_unit(syntax, unit[0], unit.subspan(header), looked);
+    if (looked.sets != 1) continue;
+    sets.insert(sets.end(), {0, 0, 0, 1});
     sets.insert(sets.end(), unit.begin(), unit.end());
   }
 }

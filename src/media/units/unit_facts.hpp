@@ -51,6 +51,9 @@ void add_unit(UnitSyntax syntax, unsigned header, Bytes body, UnitFacts& facts) 
 /// Empty if there is none.
 [[nodiscard]] Bytes after_start_code(Bytes bytes) noexcept;
 
+/// Returns the NAL units between start codes (Annex B), without the codes. Empty without a start code.
+[[nodiscard]] std::vector<Bytes> split_units(Bytes units);
+
 /// Appends the parameter sets from a sequence of NAL units with start codes.
 void append_sets(UnitSyntax syntax, Bytes units, std::vector<std::uint8_t>& sets);
 

@@ -12,6 +12,7 @@ import pytest
 from rigs.live.camera import PATIENT, clip
 from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
+from rigs.live.servers import HttpServer, TcpServer
 from support import WATCHDOG, until
 
 import freshframe as ff
@@ -85,6 +86,36 @@ def test_packets_and_frames_of_one_picture_have_the_same_times() -> None:
     assert first.data.readonly
     assert len(first) == len(first.data)
     assert {sample.pts: sample.captured for sample in sent} == seen
+
+
+def packets_of(url: str, count: int) -> list[ff.types.Packet]:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(ff.open(url, **PATIENT)).packets)
+    with pipeline:
+        return [reader.get(WATCHDOG).value for _ in range(count)]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+@pytest.mark.parametrize(("container", "form"), [("mpegts", "annexb"), ("matroska", "avcc")])
+def test_annexb_makes_a_file_of_packets_that_decodes(
+    tmp_path: Path, codec: str, container: str, form: str
+) -> None:
+    with TcpServer(encode(container, 120, codec=codec)) as server:
+        packets = packets_of(server.url, 30)
+    assert {packet.format for packet in packets} == {form}
+    path = tmp_path / f"a.{packets[0].codec}"
+    path.write_bytes(b"".join(packet.annexb() for packet in packets))
+    frames = [sample.value for sample in ff.stream(ff.open(path))]
+    assert len(frames) == 30
+    assert not any(frame.damaged for frame in frames)
+    assert (frames[0].width, frames[0].height) == (160, 120)
+
+
+def test_annexb_of_another_codec_is_refused() -> None:
+    with HttpServer(clip("mjpeg")) as server:
+        packet = packets_of(server.url, 1)[0]
+    with pytest.raises(ff.OptionError, match=r"needs a packet of h264 or hevc, got one of mjpeg"):
+        packet.annexb()
 
 
 @pytest.mark.slow
