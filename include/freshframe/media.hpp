@@ -112,17 +112,20 @@ class VideoSource : public Source<Frame> {
 [[nodiscard]] std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options = {});
 
 /// Emits the same image `fps` times per second, like a camera. Frames that it cannot emit in time are counted
-/// as `device`.
+/// as `device`. Or emits each of several images once, at that rate, and waits for slow consumers.
 class MockCamera final : public Source<Frame> {
  public:
   /// `fps` must be in (0, 1000].
   explicit MockCamera(const Frame& picture, double fps = 14.0);
   /// Reads the image file in open().
   explicit MockCamera(std::string path, double fps = 14.0);
+  /// Throws OptionError if `frames` is empty.
+  explicit MockCamera(const std::vector<Frame>& frames, double fps = 14.0);
   ~MockCamera() override;
 
   [[nodiscard]] std::string default_name() const override { return "MockCamera"; }
-  [[nodiscard]] bool live() const noexcept override { return true; }
+  [[nodiscard]] bool live() const noexcept override;
+  [[nodiscard]] std::optional<std::int64_t> total() const override;
   void open(const Context& context) override;
   std::optional<SourceItem<Frame>> read(const Context& context) override;
 

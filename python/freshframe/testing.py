@@ -1,4 +1,4 @@
-"""Helpers for tests of nodes: a camera that shows one frame, a run of one node, and stamps of samples."""
+"""Helpers for tests of nodes: a camera that shows given frames, a run of one node, and stamps of samples."""
 
 # SPDX-License-Identifier: Apache-2.0
 from ._media.mock_camera import MockCamera

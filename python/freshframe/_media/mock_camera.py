@@ -1,4 +1,4 @@
-"""MockCamera: delivers one frame repeatedly, for tests and development without a camera."""
+"""MockCamera: delivers one frame repeatedly or several once, for tests and development without a camera."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -16,18 +16,21 @@ if TYPE_CHECKING:
 
 
 class MockCamera(NativeSource["Frame"]):
-    """Delivers the same frame ``fps`` times per second, like a camera.
+    """Delivers the same frame ``fps`` times per second, like a camera, or each frame of a list once.
 
-    Frames that it cannot deliver in time are counted as dropped with the cause ``device``.
+    One frame is repeated until the pipeline stops. Frames that it cannot deliver in time are counted as
+    dropped with the cause ``device``. The frames of a list are delivered in turn, with the pts 0, 1 / fps,
+    ..., and then the stream ends. None of them is dropped: like a file, the camera waits for slow nodes.
 
     Args:
-        frame: An image's path, a Frame, or a uint8 array, (H, W, 3) BGR or (H, W) gray. Default: a red disc
-            on white, 640x480.
+        frame: An image's path, a Frame, a uint8 array, (H, W, 3) BGR or (H, W) gray, or a list of these.
+            Default: a red disc on white, 640x480.
         fps: Frames per second, more than 0 and at most 1000.
 
     Raises:
-        OptionError: fps is out of range, or the array has a wrong shape.
+        OptionError: fps is out of range, an array has a wrong shape, or the list is empty.
         OptionTypeError: An argument is of the wrong type.
+        SourceError: An image of the list cannot be read. A single one is read when the pipeline starts.
 
     Example:
         >>> import numpy as np
@@ -35,23 +38,36 @@ class MockCamera(NativeSource["Frame"]):
         >>> camera = ff.testing.MockCamera(ff.Frame.from_array(np.zeros((48, 64, 3), np.uint8)), fps=14)
         >>> next(iter(ff.stream(camera))).seq
         0
+        >>> frames = [np.full((48, 64), tone, np.uint8) for tone in (0, 99, 200)]
+        >>> [s.frame.luma[0, 0].item() for s in ff.stream(ff.testing.MockCamera(frames, fps=100))]
+        [0, 99, 200]
     """
 
     def _freshframe_contract(self) -> Contract:
         return Contract(types=(None, _native.Frame))
 
     def __init__(self, frame: Any = None, *, fps: float = 14.0) -> None:
-        """Loads the frame, or draws the default one."""
-        if isinstance(frame, (str, os.PathLike)):
-            picture: str | Frame = _check.path("frame", frame)
-        elif isinstance(frame, _native.Frame):
-            picture = frame
-        elif frame is None:
-            picture = _red_disc()
+        """Loads the frames, or draws the default one."""
+        given: str | Frame | list[Frame]
+        if isinstance(frame, (list, tuple)):
+            given = [_native.Frame.read(each) if _is_path(each) else _frame(each) for each in frame]
+        elif _is_path(frame):
+            given = _check.path("frame", frame)
         else:
-            gray = _dimensions(frame) == 2
-            picture = _native.Frame.from_array(frame, "gray" if gray else "bgr")
-        self._handle = _native.make_mock_camera(picture, _check.number("fps", fps))
+            given = _red_disc() if frame is None else _frame(frame)
+        handle = _native.make_mock_camera(given, _check.number("fps", fps))
+        self.live = handle.live
+        self._handle = handle
+
+
+def _is_path(frame: Any) -> bool:
+    return isinstance(frame, (str, os.PathLike))
+
+
+def _frame(frame: Any) -> Frame:
+    if isinstance(frame, _native.Frame):
+        return frame
+    return _native.Frame.from_array(frame, "gray" if _dimensions(frame) == 2 else "bgr")
 
 
 def _dimensions(image: Any) -> int | None:

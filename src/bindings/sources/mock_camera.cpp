@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bindings/border/fork_guard.hpp"
 #include "bindings/border/path_name.hpp"
@@ -27,6 +28,12 @@ namespace {
 std::unique_ptr<NodeHandle> make_mock_camera(const nb::object& picture, double fps) {
   if (Frame frame; nb::try_cast(picture, frame, false)) {
     return make_handle(std::make_unique<MockCamera>(core::FrameAccess::engine(check_process(frame)), fps));
+  }
+  if (nb::isinstance<nb::list>(picture)) {
+    std::vector<Frame> frames;
+    for (const nb::handle each : nb::cast<nb::list>(picture))
+      frames.push_back(core::FrameAccess::engine(check_process(nb::cast<const Frame&>(each))));
+    return make_handle(std::make_unique<MockCamera>(frames, fps));
   }
   return make_handle(std::make_unique<MockCamera>(nb::cast<PathName>(picture).bytes, fps));
 }

@@ -7,6 +7,7 @@ import functools
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -319,6 +320,35 @@ def test_a_mock_camera_takes_an_array() -> None:
         frame = reader.get().value
         assert frame.format == "bgr"
         assert np.array_equal(frame.bgr, image)
+
+
+def test_a_mock_camera_gives_each_frame_of_a_list_once_and_drops_none(tmp_path: Path) -> None:
+    path = tmp_path / "last.png"
+    ff.Frame.from_array(picture(30), "gray").write(path)
+    given = [ff.Frame.from_array(picture(10), "gray"), picture(20), path]
+    camera = ff.testing.MockCamera(given, fps=500)
+    assert not camera.live
+    pipeline = ff.Pipeline()
+
+    def tone(frame: ff.Frame) -> int:
+        time.sleep(0.02)  # slower than the camera
+        return int(frame.luma[5, 5])
+
+    reader = pipeline.reader(pipeline.add(tone, pipeline.add(camera)))
+    with pipeline:
+        samples = list(reader)
+    assert [sample.value for sample in samples] == [10, 20, 30]
+    assert [sample.pts for sample in samples] == [0, 1 / 500, 2 / 500]
+    assert all(each.dropped == 0 for each in pipeline.stats().edges)
+
+
+def test_a_mock_camera_of_a_list_of_no_frames_is_refused() -> None:
+    with pytest.raises(ff.OptionError, match="MockCamera needs at least one frame"):
+        ff.testing.MockCamera([])
+    with pytest.raises(ff.OptionTypeError, match=r"needs a uint8 array"):
+        ff.testing.MockCamera([picture(1), None])
+    with pytest.raises(ff.SourceError):
+        ff.testing.MockCamera(["no/such/picture.png"])
 
 
 def test_a_source_error_of_a_python_source_stays_itself_and_names_its_source() -> None:

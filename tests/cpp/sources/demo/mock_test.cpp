@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <thread>
+#include <vector>
 
 #include "core/frame/frame_access.hpp"
 #include "cpp/media/paced.hpp"
@@ -105,6 +106,26 @@ TEST(MockCamera, RefusesImpossibleRatesAndPictures) {
   }
   EXPECT_THROW(const MockCamera camera(Frame{}), OptionError);
   EXPECT_THROW(const MockCamera camera(std::string{}), OptionError);
+}
+
+TEST(MockCamera, EmitsEachOfSeveralPicturesOnceAndWaitsForItsReader) {
+  Rig rig;
+  const std::vector<Frame> pictures{small_picture(), small_picture(), small_picture()};
+  MockCamera camera(pictures, 20);
+  EXPECT_FALSE(camera.live());
+  EXPECT_EQ(camera.total(), 3);
+  camera.open(rig.context);
+  for (std::size_t n = 0; n < pictures.size(); ++n) {
+    const auto item = camera.read(rig.context);
+    ASSERT_TRUE(item);
+    EXPECT_EQ(item->value, pictures[n]);
+    EXPECT_DOUBLE_EQ(item->pts, static_cast<double>(n) / 20);
+    rig.clock.advance(Seconds(1.02));  // much later than the next one is due
+  }
+  EXPECT_FALSE(camera.read(rig.context));
+  EXPECT_EQ(rig.missed(), 0U);
+  EXPECT_THROW(const MockCamera none(std::vector<Frame>{}), OptionError);
+  EXPECT_THROW(const MockCamera none(std::vector<Frame>(1)), OptionError);
 }
 
 TEST(MockCamera, AMissingPictureIsASourceErrorWhenItOpens) {
