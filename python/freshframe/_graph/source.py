@@ -16,8 +16,9 @@ class Source(Node[None, Out]):
     """A source written in Python: derive from it and implement read().
 
     Attributes:
-        live: True if the source cannot wait, like a camera: a full edge then drops samples. False if it can:
-            a full edge makes it wait.
+        live: True, the default, if the source cannot wait, like a camera: a full edge then drops samples.
+            False if it can, because it generates or loads its samples: a full edge then makes it wait. A live
+            source that yields samples faster than their pts, of which some are dropped, logs a WARNING once.
 
     Example:
         >>> import numpy as np

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from rigs.attempts import GivesSample, forgot_return, joined, numbers, reads
-from support import Count, until
+from support import WATCHDOG, Count, until
 
 import freshframe as ff
 
@@ -18,6 +20,42 @@ def empty_generator() -> Callable[[], object]:
     used_up = numbers()
     assert list(used_up) == [1]
     return reads(lambda: used_up)
+
+
+class Pictures(ff.Source[int]):
+    """Yields numbers that are 100 s apart by their pts, as fast as they are taken."""
+
+    def __init__(self, *, gives_captured: bool = False, goes_on: bool = False) -> None:
+        self.gives_captured, self.goes_on = gives_captured, goes_on
+        self.given = threading.Event()
+
+    def read(self) -> Iterator[Any]:
+        for number in range(8):
+            yield (number, number * 100, *([time.monotonic()] if self.gives_captured else []))
+        self.given.set()
+        while self.goes_on and not self.stop_token.wait(0.01):
+            pass
+
+
+class Lossless(Pictures):
+    live = False
+
+
+def taken_late(source: Pictures) -> Callable[[], object]:
+    """The step waits until the source has given all, unless that waits for the step."""
+
+    def work(value: int) -> None:
+        assert not source.live or source.given.wait(WATCHDOG)
+
+    def attempt() -> object:
+        pipeline = ff.Pipeline()
+        pipeline.add(work, pipeline.add(source))
+        if not source.goes_on:
+            return pipeline.run()
+        with pipeline:
+            return source.given.wait(WATCHDOG)
+
+    return attempt
 
 
 LOGGED: dict[str, tuple[Callable[[], object], tuple[str, ...]]] = {
@@ -32,6 +70,18 @@ LOGGED: dict[str, tuple[Callable[[], object], tuple[str, ...]]] = {
     "a used-up generator": (
         empty_generator(),
         ("source 'Own' has ended and given 0 samples", "A generator that was used up yields nothing"),
+    ),
+    "a source that is faster than its timestamps": (
+        taken_late(Pictures()),
+        (
+            "source 'Pictures' yields samples faster than their timestamps",
+            "and full queues have dropped",
+            "Set live = False in its class to make it wait for slow consumers",
+        ),
+    ),
+    "a source that is faster than its timestamps and goes on": (
+        taken_late(Pictures(goes_on=True)),
+        ("source 'Pictures' yields samples faster than their timestamps",),
     ),
     "a reader of a function without return": (
         forgot_return(lambda reader: None),
@@ -82,6 +132,8 @@ def read_by(node: Any) -> Callable[[], object]:
 
 
 RIGHT: dict[str, Callable[[], object]] = {
+    "a source that waits": taken_late(Lossless()),
+    "a device that delivers what it has buffered": taken_late(Pictures(gives_captured=True)),
     "a node for batches": read_by(Batched()),
     "a method of one object": read_by(of_instance()),
     **{f"{number} constants": read_by(with_many_constants(number)) for number in range(250, 262)},
