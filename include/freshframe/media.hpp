@@ -62,7 +62,7 @@ struct OpenOptions {
   double clock_offset = 0;
   /// How many seconds a live network stream or camera may show a frozen image before that is reported by
   /// NodeStats::source, findings and events, and before /healthz fails. nullopt: reported after 60 s without
-  /// failing /healthz. 0: never.
+  /// failing /healthz. 0: never. Ignored by other sources, which cannot freeze.
   std::optional<double> frozen_after = {};
   bool loop = false;      // restart a file at `start` when it ends; ignored by live sources
   bool realtime = false;  // play a file at its own speed, as a live source; live sources always do

@@ -202,8 +202,6 @@ constexpr std::string_view kCameras = "a camera of this machine, such as 0 or \"
 constexpr std::string_view kOthers = "other sources";
 
 constexpr auto kOptionUses = std::to_array<OptionUse>({
-    {"frozen_after", [](const OpenOptions& o) { return o.frozen_after.value_or(0) > 0; }, kLive,
-     "cameras and live network streams"},
     {"live", [](const OpenOptions& o) { return o.live.has_value(); },
      only(OpenedAs::HttpStream) | only(OpenedAs::Download),
      "http:// and https:// URLs, which may name a stream or a file; realtime=True makes a local file live"},

@@ -90,8 +90,8 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
         frozen_after: Seconds after which a camera or network stream is reported as frozen: its image never
             changes, repeats in a loop, or has no contrast. Reported by ``stats()``, ``why()``, events and
             metrics, and ``/healthz`` returns 503. "auto": after 60 s, without affecting ``/healthz``. None:
-            never, for a camera that films a static scene such as a screen. A number is an error for other
-            sources.
+            never, for a camera that films a static scene such as a screen. Files and demo scenes accept it
+            and are never reported.
         clock_offset: Seconds to add to ``sample.utc`` (unless that is the arrival time), to correct a known
             delay: -0.02 for a camera that takes its timestamp 20 ms after the exposure.
         loop: Restarts a file at its beginning, or at ``start``, when it ends. No effect on cameras and

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import logging
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from rigs.live.faulty_server import Clip
 from rigs.live.media import encode
 from rigs.live.servers import HttpServer
 from rigs.web_client import request
-from support import until
+from support import WATCHDOG, until
 
 import freshframe as ff
 
@@ -139,8 +140,17 @@ def test_other_times_are_refused(seconds: Any) -> None:
         ff.open("rtsp://127.0.0.1/x", frozen_after=seconds)
 
 
-@pytest.mark.parametrize("url", ["clip.mp4", "demo:circles"])
-def test_a_time_for_what_is_no_camera_is_refused(url: str) -> None:
-    with pytest.raises(ff.OptionError, match="frozen_after is for cameras and live network streams"):
-        ff.open(url, frozen_after=30)
-    ff.open(url, frozen_after=None)
+def test_every_kind_of_source_accepts_a_time(tmp_path: Path) -> None:
+    for url in ("clip.mp4", "a/%05d.png", "demo:circles", 0, "rtsp://127.0.0.1/x", "http://127.0.0.1/x"):
+        for seconds in (30, None):
+            ff.open(url, frozen_after=seconds)
+    ff.open("http://127.0.0.1/a.mp4", live=False, frozen_after=30)
+    path = tmp_path / "black.png"
+    ff.Frame.from_array(np.zeros((240, 320), np.uint8), "gray").write(path)
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(ff.open(path, frozen_after=0.001), name="file"))
+    with pipeline:
+        assert reader.get(WATCHDOG).frame.width == 320
+        source = pipeline.stats().nodes["file"].source
+    assert source is not None
+    assert source.frozen is None

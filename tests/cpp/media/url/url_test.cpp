@@ -145,7 +145,7 @@ TEST(MediaUrl, EachOptionIsForItsSourcesOnly) {
     std::string accepted;  // for each of `urls`: '+' or '-'
   };
   const std::vector<Row> rows{
-      {"frozen_after", {.frozen_after = 9}, "---+++"},
+      {"frozen_after", {.frozen_after = 9}, "++++++"},
       {"live", {.live = true}, "-----+"},
       {"live", {.live = false}, "-----+"},
       {"reconnect", {.reconnect = true}, "---+++"},
