@@ -30,7 +30,7 @@ export function lostText(node) {
   return lost.join(" · ");
 }
 
-// Drops per second, without those of max_rate.
+// Drops per second, without those of max_rate and every.
 function fallingOf(edge) {
   const others = Object.entries(edge.drop_rate).filter(([cause]) => cause !== "rate");
   return format.sum(others.map(([, number]) => number));
@@ -40,6 +40,7 @@ function fallingOf(edge) {
 export function dropText(edge) {
   const falling = fallingOf(edge);
   if (edge.lost > 0) return `${format.count(edge.lost)} lost`;
+  if (falling === 0 && edge.queue.every > 1) return `one in ${edge.queue.every} by design`;
   if (falling === 0 && edge.queue.max_rate != null) return `at most ${edge.queue.max_rate}/s by design`;
   const design = edge.queue.skips ? designSentence(edge) : "";
   if (design !== "") return design;

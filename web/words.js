@@ -39,7 +39,7 @@ export const CAUSES = {
   late: "it came after the join had given its set up",
   no_clock: "it has no usable wall clock",
   stop: "the pipeline or the reader had stopped",
-  rate: "between two ticks of max_rate, by design",
+  rate: "left out by max_rate or every, by design",
   device: "lost by or with the device",
   decode: "could not be decoded",
   pool: "no picture memory was free",
@@ -87,7 +87,9 @@ export const policyName = (queue) => queue.name ?? queue.when_full.replaceAll("_
 export function policySentence(queue) {
   const name = queue.name ? `${queue.name}: ` : "";
   const each = (queue.source_count ?? 1) > 1 ? ` of each of ${queue.source_count} sources` : "";
-  const rate = queue.max_rate == null ? "" : `at most ${queue.max_rate} samples per second pass${each}; `;
+  const every = queue.every > 1 ? `one sample in ${queue.every} passes${each}; ` : "";
+  const limit = queue.max_rate == null ? "" : `at most ${queue.max_rate} samples per second pass${each}; `;
+  const rate = every + limit;
   if (queue.depth === 0)
     return `${name}${rate}keeps nothing; the consumer takes only a sample that arrives while it waits`;
   return `${name}${rate}holds at most ${queue.depth}${each}; ${FULL[queue.when_full] ?? queue.when_full}`;

@@ -61,6 +61,8 @@ struct AddOptions {
   /// Maximum number of samples per second and source, evenly spaced by `captured` for live sources and by
   /// `pts` for files. Others are dropped as `rate`.
   std::optional<double> max_rate = {};
+  /// Passes the first and then every n-th sample of each source. Others are dropped as `rate`. At least 1.
+  std::int64_t every = 1;
   /// Declares a merge: connect() can add parents while the pipeline runs, so the list of parents may be
   /// empty. A merge without parents counts as live and stays until remove() or stop().
   bool merge = false;
@@ -75,6 +77,7 @@ struct ConnectOptions {
   std::optional<Queue> queue = {};
   std::optional<double> max_age = {};
   std::optional<double> max_rate = {};
+  std::int64_t every = 1;
 };
 
 /// Options of Pipeline::remove(). With `drain`, the sources end and everything they have sent is processed,

@@ -178,6 +178,7 @@ struct EdgeStats {
   std::string of;                  // the only source that it lets through (Port::of()), or empty
   bool joined = false;             // its samples become part of sets
   std::optional<double> max_rate;  // samples per second and source; nullopt: unlimited
+  std::int64_t every = 1;          // every n-th sample of each source passes
   std::uint64_t passed_in = 0;
   std::uint64_t delivered = 0;
   std::uint64_t waiting = 0;

@@ -484,7 +484,7 @@ class JoinPolicy:
 class AddOptions:
     """Options of Pipeline.add()."""
 
-    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, as_source: str = '', join: JoinPolicy | None = None, max_rate: float | None = None, merge: bool = False, companion_of: int | None = None) -> None: ...
+    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, as_source: str = '', join: JoinPolicy | None = None, max_rate: float | None = None, every: int = 1, merge: bool = False, companion_of: int | None = None) -> None: ...
 
 class Engine:
     """The native part of a Pipeline."""
@@ -549,7 +549,7 @@ class Engine:
 
     def describe(self) -> str: ...
 
-    def connect(self, child: int, parent: tuple[int, int], queue: QueuePolicy | None, max_age: float | None, max_rate: float | None) -> None:
+    def connect(self, child: int, parent: tuple[int, int], queue: QueuePolicy | None, max_age: float | None, max_rate: float | None, every: int) -> None:
         """One more edge into a merge."""
 
     def disconnect(self, child: int, parent: tuple[int, int]) -> None:
@@ -1064,6 +1064,9 @@ class EdgeStats:
 
     @property
     def max_rate(self) -> float | None: ...
+
+    @property
+    def every(self) -> int: ...
 
     @property
     def of(self) -> str | None: ...

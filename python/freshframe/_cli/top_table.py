@@ -156,8 +156,8 @@ def _queue_name(queue: dict[str, Any]) -> str:
 
 
 def _rate(queue: dict[str, Any]) -> str:
-    rate = queue.get("max_rate")
-    return "" if rate is None else f" {rate:g}/s"
+    every, rate = queue.get("every", 1), queue.get("max_rate")
+    return ("" if every == 1 else f" 1 in {every}") + ("" if rate is None else f" {rate:g}/s")
 
 
 def _nodes(state: dict[str, Any], narrow: bool) -> Table:

@@ -301,7 +301,7 @@ def compare_rates(nominal: float | None, most: float | None, label: str) -> None
         )
 
 
-def options(
+def options(  # noqa: PLR0913  (those of add(), by name)
     name: Any,
     node: str,
     queue: Any,
@@ -311,6 +311,7 @@ def options(
     as_source: Any = None,
     join: Join | None = None,
     max_rate: Any = None,
+    every: Any = 1,
     *,
     merge: bool = False,
 ) -> _native.AddOptions:
@@ -323,5 +324,6 @@ def options(
         "" if as_source is None else _check.line("as_source", as_source),
         None if join is None else join._policy(),
         rate(max_rate),
+        _check.integer("every", every),
         merge,
     )

@@ -72,7 +72,8 @@ def _box(name: str, state: str, place: tuple[int, int]) -> str:
 def _edge(edge: EdgeStats, places: dict[str, tuple[int, int]]) -> str:
     (left, top), (right, bottom) = places[edge.parent], places[edge.child]
     x, y, end, to = left + _WIDTH, top + _HEIGHT // 2, right, bottom + _HEIGHT // 2
-    rate = "" if edge.max_rate is None else f", at most {edge.max_rate:g}/s"
+    rate = "" if edge.every == 1 else f", one in {edge.every}"
+    rate += "" if edge.max_rate is None else f", at most {edge.max_rate:g}/s"
     dropped = f", {edge.dropped} dropped" if edge.dropped else ""
     bend = f"M{x} {y}C{x + _GAP // 2} {y} {end - _GAP // 2} {to} {end} {to}"
     return (

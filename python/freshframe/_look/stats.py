@@ -366,6 +366,7 @@ class EdgeStats:
             source_count`` samples.
         of: The source that the edge is limited to by ``port.of(source)``; None means no limit.
         max_rate: Maximum samples per second and source; None means no limit.
+        every: Every n-th sample of each source passes; 1 means all do.
     """
 
     parent: str
@@ -383,6 +384,7 @@ class EdgeStats:
     source_count: int = 1
     of: str | None = None
     max_rate: float | None = None
+    every: int = 1
 
 
 @dataclass(frozen=True, slots=True)

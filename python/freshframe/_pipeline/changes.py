@@ -207,6 +207,7 @@ class Changes:
         queue: Queue | None,
         max_age: float | None,
         max_rate: float | None,
+        every: int,
     ) -> None:
         """Implements Pipeline.connect()."""
         target, source = self._both(child, parent, "connect")
@@ -216,6 +217,7 @@ class Changes:
             wiring.policy(queue, target.name),
             None if max_age is None else _check.few_seconds("max_age", max_age),
             wiring.rate(max_rate),
+            _check.integer("every", every),
         )
 
     def disconnect(self, child: Any, parent: Any) -> None:

@@ -99,6 +99,7 @@ class Pipeline(RunByWith):
         on_error: OnError = "stop",
         max_age: float | None = None,
         max_rate: float | None = None,
+        every: int = 1,
         process: bool | Process = False,
         batch: Batch | None = None,
         as_source: str | None = None,
@@ -122,6 +123,8 @@ class Pipeline(RunByWith):
                 with live sources.
             max_rate: Maximum samples per second and source, evenly spaced by `captured` (with files by
                 `pts`). Others are dropped as ``rate``.
+            every: 5: passes the first and then every fifth sample of each source, counted before the queue.
+                Others are dropped as ``rate``. Not with a join.
             process: True: runs a copy of the node in a worker process. A Process sets the number of workers
                 and their time and memory limits.
             batch: The node's ``process_batch(samples)`` gets up to ``batch.size`` samples per call; a
@@ -153,6 +156,7 @@ class Pipeline(RunByWith):
             on_error=on_error,
             max_age=max_age,
             max_rate=max_rate,
+            every=every,
             process=process,
             batch=batch,
             as_source=as_source,
@@ -167,6 +171,7 @@ class Pipeline(RunByWith):
         queue: Queue | None = None,
         max_age: float | None = None,
         max_rate: float | None = None,
+        every: int = 1,
     ) -> None:
         """Adds a parent to a node that was added with a list of parents. Before start() or while running.
 
@@ -178,6 +183,7 @@ class Pipeline(RunByWith):
             queue: As in add().
             max_age: As in add().
             max_rate: As in add().
+            every: As in add().
 
         Raises:
             GraphError: The node was not added with a list, takes another type, is already connected, is
@@ -185,7 +191,7 @@ class Pipeline(RunByWith):
             StateError: One of the nodes was removed, the child has ended with its other parents, or the
                 pipeline has ended.
         """
-        self._changes.connect(child, parent, queue, max_age, max_rate)
+        self._changes.connect(child, parent, queue, max_age, max_rate, every)
 
     def disconnect(self, child: Port[Any], parent: Port[Any]) -> None:
         """Removes an edge that connect(), or add() with a list of parents, has created.

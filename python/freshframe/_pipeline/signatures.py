@@ -57,6 +57,7 @@ def add(
     on_error: OnError = "stop",
     max_age: float | None = None,
     max_rate: float | None = None,
+    every: int = 1,
     process: bool | Process = False,
     batch: Batch | None = None,
     as_source: str | None = None,
@@ -72,6 +73,7 @@ def add(
     on_error: OnError = "stop",
     max_age: float | None = None,
     max_rate: float | None = None,
+    every: int = 1,
     process: bool | Process = False,
     batch: Batch,
 ) -> Port[U]: ...
@@ -98,6 +100,7 @@ def add(
     on_error: OnError = "stop",
     max_age: float | None = None,
     max_rate: float | None = None,
+    every: int = 1,
     process: bool | Process = False,
 ) -> Port[U]: ...
 @overload

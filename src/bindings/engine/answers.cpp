@@ -134,7 +134,8 @@ void bind_edge_stats(nb::module_& module) {
       .def_ro("child", &EdgeStats::child)
       .def_ro("queue", &EdgeStats::queue)
       .def_ro("source_count", &EdgeStats::source_count)
-      .def_ro("max_rate", &EdgeStats::max_rate);
+      .def_ro("max_rate", &EdgeStats::max_rate)
+      .def_ro("every", &EdgeStats::every);
   add_text(edge, "of", &EdgeStats::of);
   add_fields(edge, kEdgeFields);
   edge.def_prop_ro("drops", &make_drops<EdgeStats>);

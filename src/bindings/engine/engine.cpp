@@ -4,6 +4,7 @@
 
 #include "freshframe/native.hpp"
 
+#include <cstdint>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -446,12 +447,12 @@ void bind_graph(nb::class_<Engine>& engine) {
       .def(
           "connect",
           [](Engine& self, int child, std::pair<int, int> parent, std::optional<Queue> queue,
-             std::optional<double> max_age, std::optional<double> max_rate) {
+             std::optional<double> max_age, std::optional<double> max_rate, std::int64_t every) {
             core::connect(self.core(), child, {parent.first, parent.second},
-                          {.queue = queue, .max_age = max_age, .max_rate = max_rate});
+                          {.queue = queue, .max_age = max_age, .max_rate = max_rate, .every = every});
           },
           nb::arg("child"), nb::arg("parent"), nb::arg("queue").none(), nb::arg("max_age").none(),
-          nb::arg("max_rate").none(), "One more edge into a merge.")
+          nb::arg("max_rate").none(), nb::arg("every"), "One more edge into a merge.")
       .def(
           "disconnect",
           [](Engine& self, int child, std::pair<int, int> parent) {

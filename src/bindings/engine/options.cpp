@@ -78,14 +78,15 @@ void bind_options(nb::module_& module) {
           [](AddOptions* self, const std::string& name, std::optional<Queue> queue,
              const std::string& on_error, std::optional<double> max_age, std::optional<Batch> batch,
              const std::string& as_source, std::optional<Join> join, std::optional<double> max_rate,
-             bool merge, std::optional<int> companion_of) {
-            new (self) AddOptions{
-                name,  queue,       parse_on_error(on_error), max_age, batch, as_source, join, max_rate,
-                merge, companion_of};
+             std::int64_t every, bool merge, std::optional<int> companion_of) {
+            new (self) AddOptions{name,    queue,       parse_on_error(on_error),
+                                  max_age, batch,       as_source,
+                                  join,    max_rate,    every,
+                                  merge,   companion_of};
           },
           nb::arg("name"), nb::arg("queue").none(), nb::arg("on_error"), nb::arg("max_age").none(),
           nb::arg("batch").none(), nb::arg("as_source") = "", nb::arg("join").none() = nb::none(),
-          nb::arg("max_rate").none() = nb::none(), nb::arg("merge") = false,
+          nb::arg("max_rate").none() = nb::none(), nb::arg("every") = 1, nb::arg("merge") = false,
           nb::arg("companion_of").none() = nb::none());
 }
 

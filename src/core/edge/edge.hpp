@@ -35,6 +35,7 @@ struct EdgeOptions {
   Queue queue;
   std::optional<double> max_age = {};   // seconds
   std::optional<double> max_rate = {};  // samples per second, for each source
+  std::int64_t every = 1;               // every n-th sample of each source passes
   std::vector<int> by_pts = {};         // sources whose rate is measured by pts instead of `captured`
   std::vector<int> sources = {};      // sources that can reach the edge now, ascending; empty: a single lane
   std::string only = {};              // name of the only source that may pass; empty: all
@@ -107,7 +108,9 @@ struct Lane {
   Queue queue;
   std::optional<TimePoint::duration> max_age;
   std::optional<Rate> rate;
-  bool by_pts = false;  // `rate` is measured by pts
+  std::int64_t every = 1;       // see EdgeOptions
+  std::int64_t until_next = 0;  // samples to leave out until the next one that passes
+  bool by_pts = false;          // `rate` is measured by pts
   std::vector<Queued> ring;
   std::size_t spare = 0;  // for a join: slots beyond the queue's depth
   // Total size of the queued frames, in Queued::units. Only maintained if the queue has max_bytes.
@@ -164,6 +167,19 @@ struct Lane {
   /// Returns the sample's time that `rate` is measured by.
   [[nodiscard]] double rate_time(const AnySample& sample) const noexcept {
     return by_pts ? sample.stamp.pts : Seconds(sample.stamp.captured.time_since_epoch()).count();
+  }
+  /// Whether `every` and `rate` let the sample pass. Call once for each sample.
+  [[nodiscard]] bool lets_pass(const AnySample& sample) noexcept {
+    if (until_next > 0) {
+      --until_next;
+      return false;
+    }
+    until_next = every - 1;
+    if (!rate) return true;
+    const auto time = rate_time(sample);
+    if (!rate->reach_tick(time)) return false;
+    if (!ticks_when_taken()) rate->use(time);
+    return true;
   }
   /// Returns the drop cause for a queued sample that `next` replaces.
   [[nodiscard]] DropCause replaced_by(const AnySample& next) noexcept {

@@ -42,6 +42,7 @@ void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, Time
   stats.of = edge.options.only;
   stats.joined = edge.options.joined;
   stats.max_rate = edge.options.max_rate;
+  stats.every = edge.options.every;
   for (const auto& [cause, count] : stats.drops) {
     if (is_lost(stats, cause)) stats.lost += count;
   }

@@ -111,15 +111,11 @@ std::chrono::nanoseconds waited_for_room() noexcept {
 // every sample.
 inline Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked,
                                            bool is_last) {
-  if (lane.rate && !stop_.closed) {
-    const auto time = lane.rate_time(sample);
-    if (!lane.rate->reach_tick(time)) {
-      ++lane.counts.passed_in;
-      lane.drop(DropCause::Rate);
-      lane.kept.keep(lane.counts.passed_in, sample);
-      return Admitted::Dropped;
-    }
-    if (!lane.ticks_when_taken()) lane.rate->use(time);
+  if (!stop_.closed && !lane.lets_pass(sample)) {
+    ++lane.counts.passed_in;
+    lane.drop(DropCause::Rate);
+    lane.kept.keep(lane.counts.passed_in, sample);
+    return Admitted::Dropped;
   }
   if (waits_when_full(*lane.edge, is_last) && (is_last || lane.full())) {
     wait_for_room_locked(lane, blocked, is_last ? &sample : nullptr);

@@ -55,6 +55,7 @@ void Lanes::add_lane(Edge& edge, const SourceStream& stream) {
   lane->queue = queue;
   if (edge.options.max_age) lane->max_age = to_duration(Seconds(*edge.options.max_age));
   if (edge.options.max_rate) lane->rate.emplace(*edge.options.max_rate);
+  lane->every = edge.options.every;
   lane->by_pts =
       stream.by_pts || std::ranges::find(edge.options.by_pts, stream.source) != edge.options.by_pts.end();
   lane->spare = edge.options.joined ? 1 : 0;  // a join adds the newest before it drops the oldest

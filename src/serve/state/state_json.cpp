@@ -237,6 +237,7 @@ void write_edge(JsonWriter& json, const Snapshot& seen, std::size_t index) {
       .member("skips", skips_when_full(edge.queue, edge.joined))
       .member("name", std::string_view(freshframe::to_string(edge.queue)))
       .member("max_rate", edge.max_rate)
+      .member("every", edge.every)
       .end_object();
   write_fields(json, kEdgeFields, edge);
   write_causes(json, "drops", edge.drops);

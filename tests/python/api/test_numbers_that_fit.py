@@ -183,6 +183,7 @@ FURTHER: dict[str, list[str]] = {
         "on_error",
         "max_age",
         "max_rate",
+        "every",
         "process",
         "batch",
         "as_source",

@@ -209,7 +209,7 @@ METHODS: dict[str, Callable[[], object]] = {
     "Pipeline.add, parent": lambda: ff.Pipeline().add(print, THING),
     **{
         f"Pipeline.add, {name}": partial(_added, **{name: THING})
-        for name in ("name", "queue", "on_error", "max_age", "max_rate", "process")
+        for name in ("name", "queue", "on_error", "max_age", "max_rate", "every", "process")
     },
     "Pipeline.reader": lambda: ff.Pipeline().reader(THING),
     **{

@@ -185,6 +185,21 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
         ff.GraphError,
         r"'reader' has a join and max_rate.*below the join",
     ),
+    "every of zero": (
+        lambda p, c: p.add(Collect(), c, every=0),
+        ff.OptionError,
+        r"every of 'Collect' must be at least 1, got 0",
+    ),
+    "every of a source": (
+        lambda p, c: p.add(Push(), every=2),
+        ff.GraphError,
+        r"'Push' is a source and has no queue: give queue=, max_age=, max_rate= and every= to its children",
+    ),
+    "every of a join": (
+        lambda p, c: p.add(takes_two, [c, p.add(Push())], join=ff.Join(0.1), every=2),
+        ff.GraphError,
+        r"'takes_two' has a join and every.*give every to a node or reader below the join",
+    ),
     "max_rate that is infinite": (
         lambda p, c: p.add(Collect(), c, max_rate=float("inf")),
         ff.OptionError,

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import threading
 import time
 from typing import Any
 
 import pytest
-from support import Collect, Count, Gate, Push, edge, until
+from support import WATCHDOG, Collect, Count, Gate, Push, edge, until
 
 import freshframe as ff
 
@@ -140,6 +141,47 @@ def test_a_sample_older_than_max_age_is_dropped_as_stale() -> None:
         until(lambda: collect.seen, "the fresh sample")
         assert [value for _, value in collect.seen] == ["fresh"]
         assert edge(pipeline, "Collect").drops == {"stale": 1}
+
+
+def test_every_passes_the_first_and_every_fifth_sample_of_each_source() -> None:
+    pipeline, collect = ff.Pipeline(), Collect()
+    both = pipeline.add(lambda value: value, [pipeline.add(Count(12)), pipeline.add(Count(7))], name="both")
+    pipeline.add(collect, both, every=5)
+    report = pipeline.run()
+    assert sorted(seq for seq, _ in collect.seen) == [0, 0, 5, 5, 10]
+    assert edge(pipeline, "Collect").drops == {"rate": 14}
+    assert edge(pipeline, "Collect").every == 5
+    assert "one in 5" in str(pipeline)
+    assert report.complete
+
+
+def test_every_counts_before_a_queue_that_skips() -> None:
+    pipeline, source, busy = ff.Pipeline(), Push(), threading.Event()
+    taken: list[int] = []
+
+    def work(value: int) -> None:
+        taken.append(value)
+        assert busy.wait(WATCHDOG)
+
+    pipeline.add(work, pipeline.add(source), every=3)
+    with pipeline:
+        source.push(0)
+        until(lambda: taken == [0], "the first sample")
+        for value in range(1, 12):
+            source.push(value)
+        until(lambda: edge(pipeline, "work").passed_in == 12, "the others")
+        busy.set()
+        until(lambda: len(taken) == 2, "the newest of those that pass")
+        assert taken == [0, 9]
+        assert edge(pipeline, "work").drops == {"rate": 8, "queue_full": 2}
+
+
+def test_every_of_one_edge_into_a_merge() -> None:
+    pipeline, collect = ff.Pipeline(), Collect()
+    port = pipeline.add(collect, [pipeline.add(Count(4), name="all")])
+    pipeline.connect(port, pipeline.add(Count(4), name="some"), every=2)
+    pipeline.run()
+    assert len(collect.seen) == 6
 
 
 def pushed_at(times: list[float], **options: Any) -> tuple[ff.Pipeline, ff.Reader[Any]]:

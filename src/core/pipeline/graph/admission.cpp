@@ -23,24 +23,6 @@ bool same_file(const std::string& path, const std::optional<std::string>& other)
   return other && is_same_file(path, *other);
 }
 
-// A join's edges have no max_rate.
-void check_edge(const std::string& name, const std::optional<double>& max_age,
-                const std::optional<double>& max_rate, bool joins) {
-  if (max_age && !(*max_age > 0)) {
-    throw OptionError("max_age of '" + name + "' must be more than 0 seconds, got " + seconds_text(*max_age));
-  }
-  if (!max_rate) return;
-  if (!(*max_rate > 0) || !std::isfinite(*max_rate)) {
-    throw OptionError("max_rate of '" + name + "' must be more than 0 samples per second, got " +
-                      number_text(*max_rate, std::chars_format::general, 6));
-  }
-  if (joins) {
-    throw GraphError("'" + name +
-                     "' has a join and max_rate, which would pass samples of its parents that do not belong "
-                     "together: give max_rate to a node or reader below the join");
-  }
-}
-
 [[noreturn]] void refuse_replacement(const std::string& name, const std::string& why) {
   throw GraphError("'" + name + "' cannot be replaced by this node, " + why +
                    ": remove() it and add() the other");
@@ -160,6 +142,27 @@ void Admission::check_one_source(const std::string& who, std::span<const AnyPort
                    "): choose one with port.of(camera)");
 }
 
+// A join's edges have neither max_rate nor every.
+void Admission::check_edge(const std::string& name, const EdgeWish& wish) {
+  if (wish.max_age && !(*wish.max_age > 0)) {
+    throw OptionError("max_age of '" + name + "' must be more than 0 seconds, got " +
+                      seconds_text(*wish.max_age));
+  }
+  if (wish.max_rate && (!(*wish.max_rate > 0) || !std::isfinite(*wish.max_rate))) {
+    throw OptionError("max_rate of '" + name + "' must be more than 0 samples per second, got " +
+                      number_text(*wish.max_rate, std::chars_format::general, 6));
+  }
+  if (wish.every < 1)
+    throw OptionError("every of '" + name + "' must be at least 1, got " + std::to_string(wish.every));
+  const std::string given = wish.max_rate ? "max_rate" : wish.every > 1 ? "every" : "";
+  if (wish.joins && !given.empty()) {
+    throw GraphError("'" + name + "' has a join and " + given +
+                     ", which would pass samples of its parents that do not belong "
+                     "together: give " +
+                     given + " to a node or reader below the join");
+  }
+}
+
 void Admission::check_packets(const std::string& name, std::span<const AnyPort> parents,
                               const EdgeWish& wish) const {
   const auto gives = [this](const AnyPort& parent) {
@@ -172,10 +175,11 @@ void Admission::check_packets(const std::string& name, std::span<const AnyPort> 
         "' joins packets, and a join would leave some out that others refer to: join the frames");
   }
   const bool drops = wish.queue && wish.queue->when_full == WhenFull::DropOldest;
-  const auto given = wish.max_age    ? std::string("max_age")
-                     : wish.max_rate ? std::string("max_rate")
-                     : drops         ? to_string(*wish.queue)
-                                     : std::string();
+  const auto given = wish.max_age     ? std::string("max_age")
+                     : wish.max_rate  ? std::string("max_rate")
+                     : wish.every > 1 ? std::string("every")
+                     : drops          ? to_string(*wish.queue)
+                                      : std::string();
   if (given.empty()) return;
   throw GraphError("'" + name + "' takes packets, and " + given +
                    " would leave some out that others refer to: use RECORDING, the default, and go on at the "
@@ -279,14 +283,17 @@ void Admission::check_node(const NodeBase* node, std::span<const AnyPort> parent
   if (!node->is_source() && parents.empty() && !options.merge) {
     throw GraphError("'" + label + "' takes samples and needs a parent: add(node, parent)");
   }
-  if (node->is_source() && (options.queue || options.max_age || options.max_rate)) {
-    throw GraphError("'" + label +
-                     "' is a source and has no queue: give queue=, max_age= and max_rate= to its children");
+  if (node->is_source() && (options.queue || options.max_age || options.max_rate || options.every != 1)) {
+    throw GraphError(
+        "'" + label +
+        "' is a source and has no queue: give queue=, max_age=, max_rate= and every= to its children");
   }
-  check_edge(label, options.max_age, options.max_rate, options.join.has_value());
+  const EdgeWish wish{options.queue, options.max_age, options.max_rate, options.every,
+                      options.join.has_value()};
+  check_edge(label, wish);
   check_parents(node, label, parents);
   check_distinct(label, parents);
-  check_packets(label, parents, {options.queue, options.max_age, options.max_rate, options.join.has_value()});
+  check_packets(label, parents, wish);
   check_set_node(*node, label, parents, options);
   if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
   check_queue(label, parents, options.queue, node->contract().is_recorder());
@@ -299,10 +306,11 @@ void Admission::check_node(const NodeBase* node, std::span<const AnyPort> parent
 void Admission::check_reader(std::span<const AnyPort> parents, const ReaderOptions& options) const {
   const auto label = options.name.empty() ? std::string("reader") : options.name;
   if (parents.empty()) throw GraphError("'" + label + "' needs at least one port to read");
-  check_edge(label, {}, options.max_rate, options.join.has_value());
+  const EdgeWish wish{options.queue, {}, options.max_rate, 1, options.join.has_value()};
+  check_edge(label, wish);
   check_parents(nullptr, label, parents);
   check_distinct(label, parents);
-  check_packets(label, parents, {options.queue, {}, options.max_rate, options.join.has_value()});
+  check_packets(label, parents, wish);
   if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
   check_queue(label, parents, options.queue, false);
   for (const auto& parent : parents) {
@@ -356,9 +364,10 @@ void Admission::check_connection(int child, const AnyPort& parent, const Connect
         graph_.runner(parent.node).name() +
         "' is live and cannot wait. Add the merge with [] as its parents, or a live source first");
   }
-  check_edge(node.name(), options.max_age, options.max_rate, false);
+  const EdgeWish wish{options.queue, options.max_age, options.max_rate, options.every, false};
+  check_edge(node.name(), wish);
   check_queue(node.name(), parents, options.queue, node.facts().is_recorder);
-  check_packets(node.name(), parents, {options.queue, options.max_age, options.max_rate, false});
+  check_packets(node.name(), parents, wish);
 }
 
 void Admission::check_types(const Runner& runner, const NodeBase& next,

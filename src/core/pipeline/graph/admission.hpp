@@ -4,6 +4,7 @@
 
 #include "freshframe/pipeline.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -45,8 +46,10 @@ class Admission {
     const std::optional<Queue>& queue;
     std::optional<double> max_age;
     std::optional<double> max_rate;
+    std::int64_t every;
     bool joins;
   };
+  static void check_edge(const std::string& name, const EdgeWish& wish);
   /// Rejects options that would drop packets that later packets depend on.
   void check_packets(const std::string& name, std::span<const AnyPort> parents, const EdgeWish& wish) const;
   void check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const;

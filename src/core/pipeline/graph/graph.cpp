@@ -105,7 +105,7 @@ int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents,
   const int depth = options.batch ? options.batch->size : options.join ? find_wait_depth(*options.join) : 0;
   for (const auto& parent : parents) {
     wires.push_back({parent.node, options.queue, options.max_age, only_source(*this, parent), depth,
-                     options.join.has_value(), options.max_rate});
+                     options.join.has_value(), options.max_rate, options.every});
   }
   Place added;
   if (options.join)
@@ -171,6 +171,7 @@ EdgeRef Graph::make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, 
                        .queue = resolve_queue(*this, wire, inbox->consumer(), recorder),
                        .max_age = wire.max_age,
                        .max_rate = wire.max_rate,
+                       .every = wire.every,
                        .by_pts = std::move(files),
                        .sources = std::move(sources),
                        .only = wire.source >= 0 ? runner(wire.source).facts().stream_name : std::string(),

@@ -29,6 +29,7 @@ struct Wire {
   int depth = 0;
   bool joined = false;
   std::optional<double> max_rate = {};
+  std::int64_t every = 1;
   EdgeRef edge = {};  // null until connected
 
   /// Whether the wire is removed with these nodes, because they include its parent or its only source.

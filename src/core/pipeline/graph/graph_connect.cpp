@@ -45,7 +45,8 @@ void Graph::connect(int child, const AnyPort& parent, const ConnectOptions& opti
                   .max_age = options.max_age,
                   .source = only_source(*this, parent),
                   .depth = node.facts().batch ? node.facts().batch->size : 0,
-                  .max_rate = options.max_rate};
+                  .max_rate = options.max_rate,
+                  .every = options.every};
   if (wired_) (void)resolve_queue(*this, wire, node.name(), node.facts().is_recorder);
   auto& merge = place(child);
   auto& wires = merge.wires;

@@ -50,7 +50,7 @@ std::vector<std::string> recorders_below(const Graph& graph) {
 }
 
 bool drops(const EdgeOptions& edge, bool to_recorder) {
-  if (edge.max_age || edge.max_rate) return true;
+  if (edge.max_age || edge.max_rate || edge.every > 1) return true;
   return !edge.queue.blocks() && (!to_recorder || edge.queue.depth <= 1);
 }
 

@@ -170,14 +170,18 @@ std::vector<SilentNode> silent_nodes(const PipelineParts& core, std::uint64_t le
 
 namespace {
 
-std::string rate_text(const std::optional<double>& max_rate) {
-  return max_rate ? ", at most " + number_text(*max_rate, std::chars_format::general, 6) + "/s" : "";
+/// `edge`: an EdgeStats or a Wire.
+std::string rate_text(const auto& edge) {
+  std::string text;
+  if (edge.every > 1) text += ", one in " + std::to_string(edge.every);
+  if (edge.max_rate) text += ", at most " + number_text(*edge.max_rate, std::chars_format::general, 6) + "/s";
+  return text;
 }
 
 void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
   out << "  " << edge.parent;
   if (!edge.of.empty()) out << ".of('" << edge.of << "')";
-  out << " -> " << edge.child << "  " << to_string(edge.queue) << rate_text(edge.max_rate);
+  out << " -> " << edge.child << "  " << to_string(edge.queue) << rate_text(edge);
   if (!wired) return;
   if (edge.source_count > 1) out << " x " << edge.source_count << " sources";
   out << "  in " << edge.passed_in << ", delivered " << edge.delivered << ", waiting " << edge.waiting
@@ -222,7 +226,7 @@ std::string describe(const PipelineParts& core) {
         if (wire.source >= 0) out << ".of('" << core.names()->find_name(wire.source) << "')";
         out << " -> " << child << "  "
             << (wire.queue ? freshframe::to_string(*wire.queue) : "queue chosen at start()")
-            << rate_text(wire.max_rate) << "\n";
+            << rate_text(wire) << "\n";
       }
     };
     for (const auto& runner : graph.runners()) wires(runner->name(), graph.list_wires(runner->index()));

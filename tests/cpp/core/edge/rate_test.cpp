@@ -298,6 +298,38 @@ TEST(RateOfAnEdge, AFileReadWithARateIsCompleteAndLosesNothingElse) {
   EXPECT_EQ(drops_of(report.stats.edges.at(0), DropCause::Rate), 200U);
 }
 
+TEST(RateOfAnEdge, EveryThirdSampleAndAtMostSoManyOfThese) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  Inbox inbox("count", clock);
+  const auto edge = inbox.add_edge({.parent = 0,
+                                    .parent_name = "camera",
+                                    .queue = {64, WhenFull::DropOldest},
+                                    .max_rate = 5,
+                                    .every = 3,
+                                    .sources = {0}});
+  std::atomic<bool> blocked{false};
+  for (int i = 0; i < 30; ++i) {
+    inbox.put(*edge, {{i, 0, clock->now(), 0}, {}, ValueRef::make<int>(0), 0}, blocked);
+    clock->advance(Seconds{1.0 / 30});
+  }
+  Seqs taken;
+  for (AnySample sample; inbox.take(sample, kWithoutWait) == Taken::Sample;)
+    taken.push_back(sample.stamp.seq);
+  EXPECT_EQ(taken, (Seqs{0, 6, 12, 18, 24}));
+  EXPECT_EQ(drops_of(inbox.stats().at(0), DropCause::Rate), 25U);
+  EXPECT_EQ(inbox.stats().at(0).every, 3);
+}
+
+TEST(RateOfAnEdge, EveryMustBeAtLeastOneAndIsRefusedOnASource) {
+  for (const std::int64_t every : {0, -1}) {
+    Pipeline pipeline;
+    const auto source = pipeline.add(count_source(1));
+    EXPECT_THROW((void)pipeline.add(pass_on<int>(), source, {.every = every}), OptionError);
+  }
+  Pipeline pipeline;
+  EXPECT_THROW((void)pipeline.add(count_source(1), {.every = 2}), GraphError);
+}
+
 TEST(RateOfAnEdge, MustBeMoreThanZeroAndIsRefusedOnASource) {
   for (const double rate : {0.0, -1.0, std::numeric_limits<double>::infinity(), std::nan("")}) {
     Pipeline pipeline;
