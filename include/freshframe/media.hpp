@@ -146,7 +146,9 @@ struct VideoFileOptions {
   std::string codec = {};  // "h264", "h265", "vp9", "av1" ..., or FFmpeg's name of an encoder; "auto", the
                            // default: the first of h264, vp9, mpeg4 that is available and fits the container
   std::optional<double> fps = {};  // nominal frame rate; default: from the pts of the first two samples
-  int crf = 23;                    // constant quality on x264's scale: 0 (lossless) to 51 (worst)
+  /// A time lapse: writes one frame per this many seconds of pts, each shown for 1 / fps (default: 25 fps).
+  std::optional<double> every = {};
+  int crf = 23;  // constant quality on x264's scale: 0 (lossless) to 51 (worst)
   EncoderPreset preset = EncoderPreset::Fast;
   int threads = 2;
   /// Passed to encoder and muxer; unknown options are an error.
@@ -173,13 +175,15 @@ struct VideoFileOptions {
 /// frames), the recording continues in the next segment, or in "out_2.mp4". At stop the encoder has up to 3 s
 /// to return its remaining frames; the rest is counted as `stop`.
 ///
+/// With `every`, frames have the times n / fps in the file. Segments keep the times of the source.
+///
 /// With `segment_every` a file ends before the first frame that is `segment_every` seconds after the start of
 /// the file, and that frame starts the next file. Numbering continues after the highest existing number; if a
 /// name without a number is taken, "..._2.mp4" is used. No existing file is replaced. The first file is
 /// created with the first frame.
 ///
 /// With make_packet_source() upstream it writes the camera's own packets unchanged and encodes nothing;
-/// set_input() rejects encoder options (codec, fps, crf, preset). A file starts with a keyframe, and a
+/// set_input() rejects encoder options (codec, fps, every, crf, preset). A file starts with a keyframe, and a
 /// segment with the first keyframe that is `segment_every` seconds after the start of the previous one. After
 /// dropped packets the recording continues at the next keyframe. If parameters such as the size change, the
 /// next segment or "out_2.mp4" starts.

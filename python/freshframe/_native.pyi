@@ -2015,7 +2015,7 @@ def decode_on_demand(engine: Engine, index: int) -> None:
 def wake(node: NodeHandle, seconds: float | None, pts: float | None) -> None:
     """Wakes a video source that was opened with decode="keyframes"."""
 
-def make_video_file(path: str | bytes, encoding: dict, fps: float | None, segment_every: float | None, keep: tuple[float | None, int | None, int | None], reports_segments: bool) -> NodeHandle: ...
+def make_video_file(path: str | bytes, encoding: dict, rate: tuple[float | None, float | None], segment_every: float | None, keep: tuple[float | None, int | None, int | None], reports_segments: bool) -> NodeHandle: ...
 
 def next_segment(recorder: NodeHandle) -> object:
     """

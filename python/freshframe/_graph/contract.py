@@ -62,7 +62,6 @@ class Contract:
         must_open: Called before a camera is added for a loop: makes it fail unless its first frame arrives.
         packets: Creates the source of a camera's packets.
         wake: Wakes a camera that only decodes keyframes, for some seconds or until a pts.
-        nominal_rate: The frame rate that the program has given a recorder for its file, or None.
         is_part_of: For a Look: whether it belongs to this engine's pipeline.
     """
 
@@ -89,7 +88,6 @@ class Contract:
     must_open: Callable[[], None] | None = None
     packets: Callable[[], Any] | None = None
     wake: Callable[[float | None, float | None], None] | None = None
-    nominal_rate: float | None = None
     is_part_of: Callable[[_native.Engine], bool] | None = None
 
     @property

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import GraphError, OptionError, OptionTypeError
 from .._interpreter import fork
-from .._interpreter.log import logger
 from .contract import Marks
 from .node import Native, Node
 from .queue import Queue
@@ -287,18 +286,6 @@ def checked_name(name: Any) -> str:
 
 def rate(max_rate: Any) -> float | None:
     return None if max_rate is None else _check.number("max_rate", max_rate)
-
-
-def compare_rates(nominal: float | None, most: float | None, label: str) -> None:
-    """Logs a WARNING if a recorder gets far fewer frames per second than the rate written into its file."""
-    if nominal is not None and most is not None and most < nominal / 2:
-        logger.warning(
-            "%r gets at most %g frames per second and not fps=%g: each frame keeps its own time, so the "
-            "video is as long as the recording. For a time lapse save images, and make a video of them later",
-            label,
-            most,
-            nominal,
-        )
 
 
 def options(  # noqa: PLR0913  (those of add(), by name)

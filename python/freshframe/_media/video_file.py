@@ -61,7 +61,8 @@ class VideoFile(NativeNode["Frame | Packet", None]):
 
     It records one source: downstream of a node with several, add it to ``port.of(camera)``. With
     ``camera.packets`` as parent it writes the camera's packets unchanged, without encoding: add() then
-    rejects ``codec``, ``fps``, ``crf`` and ``preset``. Every file and segment starts with a keyframe.
+    rejects ``codec``, ``fps``, ``every``, ``crf`` and
+    ``preset``. Every file and segment starts with a keyframe.
 
     Args:
         path: For example "out.mp4".
@@ -71,7 +72,12 @@ class VideoFile(NativeNode["Frame | Packet", None]):
             codec used instead.
         fps: Nominal frames per second. Default: from the interval of the first two frames; for MPEG-1 and
             MPEG-2 rounded up to a rate that they support. In these and in AVI, timestamps are rounded to
-            multiples of 1 / fps.
+            multiples of 1 / fps. Frames keep their own times, so fps does not change the speed of the video;
+            a WARNING says so if it is far from the rate of the frames. ``every`` makes a time lapse.
+        every: Makes a time lapse: writes one frame per this many seconds of pts, and shows ``fps`` of them
+            per second, by default 25. ``every=2, fps=25`` is 50 times as fast as the source. The frames in
+            between are not written, and count as processed. ``segment_every`` is still in seconds of the
+            source.
         crf: Constant quality, 0 (lossless) to 51 (worst), on x264's scale for every codec.
         preset: "slow", "medium", "fast" or "fastest", for h264 with x264, h265, vp8, vp9 and av1. Ignored by
             the others (mpeg4, mpeg2, mjpeg, h264 with OpenH264). Use "fast" or "fastest" for cameras.
@@ -120,9 +126,7 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         __getattr__ = _check.attribute_hints(_MEANT)
 
     def _freshframe_contract(self) -> Contract:
-        return Contract(
-            types=(_native.Frame | _native.Packet, None), beside=self._beside, nominal_rate=self._fps
-        )
+        return Contract(types=(_native.Frame | _native.Packet, None), beside=self._beside)
 
     def __init__(  # noqa: PLR0913  (flat, so that editors show all of them)
         self,
@@ -130,6 +134,7 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         *,
         codec: str = "auto",
         fps: float | None = None,
+        every: float | None = None,
         crf: int = 23,
         preset: Preset = "fast",
         options: Mapping[str, str] | None = None,
@@ -142,12 +147,11 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         """Checks the options. The file is created with the first frame."""
         self.records_to = _check.path("path", path)
         chosen = encoding("VideoFile()", codec, crf, preset, options)
-        self._fps = _check.optional_number("fps", fps)
         self._beside = None if on_segment is None else _report(self, on_segment, segment_every)
         self._handle = _native.make_video_file(
             self.records_to,
             chosen,
-            self._fps,
+            (_check.optional_number("fps", fps), _check.optional_number("every", every)),
             _check.optional_number("segment_every", segment_every),
             (
                 _keep_days(keep_days),

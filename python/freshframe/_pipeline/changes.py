@@ -121,7 +121,6 @@ class Changes:
             raise OptionError(
                 f"{label} with complete=True must run in the program's own process, got {process=}"
             )
-        wiring.compare_rates(declared(node).nominal_rate, options.get("max_rate"), label)
         if process is not False:
             wiring.note_in_worker(node, name or label, live=self._graph.live)
         plan = None if process is False else self._plans.of(node, process, batch)

@@ -73,12 +73,15 @@ Options encoding(const nb::dict& given) {
 using KeepLimits =
     std::tuple<std::optional<double>, std::optional<std::uint64_t>, std::optional<std::uint64_t>>;
 
+/// VideoFileOptions::fps and every.
+using Rate = std::tuple<std::optional<double>, std::optional<double>>;
+
 // NOLINTNEXTLINE(readability-function-size): the options of one call
-std::unique_ptr<NodeHandle> make_video_file(const PathName& path, const nb::dict& given,
-                                            std::optional<double> fps, std::optional<double> segment_every,
-                                            const KeepLimits& keep, bool reports_segments) {
+std::unique_ptr<NodeHandle> make_video_file(const PathName& path, const nb::dict& given, const Rate& rate,
+                                            std::optional<double> segment_every, const KeepLimits& keep,
+                                            bool reports_segments) {
   auto options = encoding<VideoFileOptions>(given);
-  options.fps = fps;
+  std::tie(options.fps, options.every) = rate;
   options.segment_every = segment_every;
   options.reports_segments = reports_segments;
   std::tie(options.keep_days, options.keep_bytes, options.keep_free_bytes) = keep;
@@ -178,7 +181,7 @@ std::string publish_url(const NodeHandle& self) {
 }  // namespace
 
 void bind_recorders(nb::module_& module) {
-  module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("encoding"), nb::arg("fps").none(),
+  module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("encoding"), nb::arg("rate"),
              nb::arg("segment_every").none(), nb::arg("keep"), nb::arg("reports_segments"));
   module.def(
       "next_segment", gil::entry<&next_segment>, nb::arg("recorder"),

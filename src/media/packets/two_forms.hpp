@@ -25,6 +25,9 @@ void check_no_encoder(const Options& given, const std::string& who) {
   if constexpr (requires { given.fps; }) {
     if (given.fps) name = "fps";
   }
+  if constexpr (requires { given.every; }) {
+    if (given.every) name = "every";
+  }
   if constexpr (requires { given.keyframe_every; }) {
     if (given.keyframe_every != usual.keyframe_every) name = "keyframe_every";
     if (!given.options.empty()) name = "options";

@@ -45,6 +45,9 @@ class RecordingFiles {
   /// Segment length in seconds of `pts`, which may run at another rate than real time (Stamp::pace).
   [[nodiscard]] double segment_in_pts(float pace) const { return segment_.value() * pace; }
 
+  /// Declares that frames are `seconds` apart, so that this is not reported as gaps.
+  void expect_gaps(double seconds) { facts_.expect_gaps(seconds); }
+
   /// Creates a file at that path.
   using Make = std::function<void(const std::string& path, FileOpening opening)>;
 

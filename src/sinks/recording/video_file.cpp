@@ -22,9 +22,14 @@
 #include "sinks/recording/encoding.hpp"
 #include "sinks/recording/packet_forms.hpp"
 #include "sinks/recording/recording_files.hpp"
+#include "sinks/recording/time_lapse.hpp"
 
 namespace freshframe::media {
 namespace {
+
+/// Frames that show the rate while a file is written, and when it ends.
+constexpr std::int64_t kFewFrames = 10;
+constexpr std::int64_t kFewestFrames = 4;
 
 /// Seconds. Smaller steps back are refused by the encoder.
 constexpr double kShortestStepBack = 1;
@@ -38,9 +43,23 @@ struct FrameFile {
   };
 
   FrameFile(std::string file, const VideoFileOptions& wanted)
-      : options(wanted), files(std::move(file), wanted) {
+      : options(with_lapse_rate(wanted)), files(std::move(file), wanted) {
     check_video_file(files.path(), options);
+    if (options.every) {
+      if (!(*options.every > 0) || !std::isfinite(*options.every)) {
+        throw OptionError("every of a video file must be more than 0 seconds, got " +
+                          core::number_text(*options.every, std::chars_format::general, 6));
+      }
+      lapse.emplace(*options.every, *options.fps);
+      files.expect_gaps(*options.every);
+    }
     tell_chosen_codec(files.path(), options.codec);
+  }
+
+  static VideoFileOptions with_lapse_rate(VideoFileOptions wanted) {
+    constexpr double kLapseFps = 25;
+    if (wanted.every && !wanted.fps) wanted.fps = kLapseFps;
+    return wanted;
   }
 
   void open(const Context& context) {
@@ -64,40 +83,45 @@ struct FrameFile {
 
   void write(const Sample<Frame>& sample, const Context& context) {
     paused = false;
-    write(sample.value, sample.stamp);
-    newest = sample.stamp.pts;
     written = context.clock.now();
+    const auto shown = lapse ? lapse->take(sample.stamp) : sample.stamp.pts;
+    if (!shown) return;
+    write(sample.value, sample.stamp, *shown);
+    newest = sample.stamp.pts;
+    warn_about_rate(kFewFrames);
   }
 
-  void write(const Frame& frame, const Stamp& stamp) {
+  /// `shown`: seconds, the time of the frame in the file.
+  void write(const Frame& frame, const Stamp& stamp, double shown) {
     if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
     if (!frame) throw Error("cannot write to '" + files.path() + "': the sample has no frame");
     if (!std::isfinite(stamp.pts))
       throw Error("cannot write to '" + files.path() + "': a frame's pts is not a number");
     try {
-      put(frame, stamp);
+      put(frame, stamp, shown);
     } catch (...) {
       if (encoder && (encoder->has_failed() || is_starting)) give_up();
       throw;
     }
   }
 
-  void put(const Frame& frame, const Stamp& stamp) {
+  void put(const Frame& frame, const Stamp& stamp, double shown) {
     const double pts = stamp.pts;
     if (began) end_before_another_source(stamp);
     if (pending) start(pts - pending->pts);
     if (files.segment() && began) end_full_segment(frame, stamp);
-    if (encoder && encoder->has_started() && !encoder->can_continue(pts)) end_at_pause(pts);
+    if (encoder && encoder->has_started() && !encoder->can_continue(shown)) end_at_pause(pts);
     if (!encoder) open_file();
     if (!encoder->has_started() && !fps) {
       encoder->check_size(frame.picture_format());
       pending = Pending{frame, pts};
     } else {
       if (!encoder->has_started()) encoder->start(frame, *fps);
-      encoder->encode(frame, pts);
+      encoder->encode(frame, shown);
     }
     if (!began) began = pts;
     source = stamp.source;
+    rate.note(pts);
     files.note(stamp, encoder->kept_count());
   }
 
@@ -140,7 +164,14 @@ struct FrameFile {
     forget_file();
   }
 
+  void warn_about_rate(std::int64_t least) {
+    if (lapse) return;
+    if (const auto fault = rate.find_fault(least))
+      log(LogLevel::Warning, "'" + files.name() + "': " + *fault);
+  }
+
   void forget_file() {
+    rate.forget();
     pending.reset();
     began.reset();
     fps = options.fps;
@@ -205,6 +236,7 @@ struct FrameFile {
   }
 
   void write_end() {
+    warn_about_rate(kFewestFrames);
     if (!encoder->has_started()) {
       log(LogLevel::Warning, "no frame was written: '" + files.name() +
                                  (encoder->had_content() ? "' keeps its old content" : "' was not made"));
@@ -221,7 +253,9 @@ struct FrameFile {
   }
 
   VideoFileOptions options;
-  RecordingFiles files;  // must outlive encoder
+  RecordingFiles files;            // must outlive encoder
+  std::optional<TimeLapse> lapse;  // with options.every
+  NominalRate rate{options.fps};
   std::optional<double> fps = options.fps;
   std::optional<double> began;       // pts of the first frame of the file
   int source = -1;                   // source of the file's frames, see Stamp::source

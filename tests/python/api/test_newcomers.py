@@ -153,12 +153,6 @@ LOGGED: dict[str, tuple[Callable[[], object], str]] = {
     "boxes in shares": (lambda: ff.Detections([[0.1, 0.1, 0.5, 0.5]]), "Detections.xyxy is in pixels"),
     "run() in a coroutine": (run_in_a_coroutine, "run() blocks the event loop"),
     "a loop in a coroutine": (loop_in_a_coroutine, "use `async for`"),
-    "fps= for a time lapse": (
-        with_camera(
-            lambda pipeline, camera: pipeline.add(ff.VideoFile("a.mp4", fps=25), camera, max_rate=0.5)
-        ),
-        "For a time lapse save images",
-    ),
 }
 
 

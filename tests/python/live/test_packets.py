@@ -180,6 +180,7 @@ def test_what_means_nothing_below_packets_is_refused(tmp_path: Path) -> None:
         "crf": [ff.VideoFile(tmp_path / "a.mp4", crf=30), ff.ClipRecorder(crf=30)],
         "preset": [ff.VideoFile(tmp_path / "a.mp4", preset="slow")],
         "fps": [ff.VideoFile(tmp_path / "a.mp4", fps=25)],
+        "every": [ff.VideoFile(tmp_path / "a.mp4", every=2)],
         "keyframe_every": [ff.Publish("rtsp://127.0.0.1:9/b", keyframe_every=1)],
         "options": [ff.Publish("rtsp://127.0.0.1:9/b", options={"tune": "film"})],
     }

@@ -4,6 +4,7 @@
 
 #include "freshframe/media.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -15,6 +16,8 @@ namespace freshframe::media {
 /// correctly. Not thread-safe.
 class SegmentFacts {
  public:
+  /// Frames are `seconds` apart: only longer pauses are gaps.
+  void expect_gaps(double seconds) { shortest_gap_ = std::max(kShortestGap, kUsual * seconds); }
   /// Adds a frame, in display order.
   void note(const Stamp& stamp) { unsafe_.push_back(stamp); }
   /// The first `count` frames of the file are safe.
@@ -43,7 +46,7 @@ class SegmentFacts {
     const double step = stamp.pts - facts_.last_pts;
     if (facts_.frames == 0) {
       facts_.first_pts = stamp.pts;
-    } else if (step > kShortestGap && step > kUsual * usual_) {
+    } else if (step > shortest_gap_ && step > kUsual * usual_) {
       facts_.gaps.emplace_back(facts_.last_pts, stamp.pts);
     } else {
       usual_ = step;
@@ -64,6 +67,7 @@ class SegmentFacts {
 
   std::deque<Stamp> unsafe_;  // a second of frames plus the encoder's delay
   Segment facts_;
+  double shortest_gap_ = kShortestGap;
   double usual_ = 0;  // last frame interval in seconds, not counting gaps
 };
 
