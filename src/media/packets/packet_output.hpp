@@ -70,6 +70,7 @@ class PacketOutput {
       if (tap_ && !tap_->is_left()) throw GraphError("the packets of " + title + " have a node already");
       tap_ = tap;
       changed_ = true;
+      awaits_key_ = true;
       is_over = over_;
       wanted_ = true;
     }
@@ -82,6 +83,7 @@ class PacketOutput {
     const Lock lock(mutex_);
     kept_.push_back(std::move(kept));
     changed_ = true;
+    awaits_key_ = true;
     wanted_ = true;
   }
 
@@ -93,9 +95,12 @@ class PacketOutput {
   }
   /// Returns true if any consumer takes packets.
   [[nodiscard]] bool is_wanted() const noexcept { return wanted_; }
+  /// Returns true while a new consumer waits for a keyframe, which add() has not been given yet.
+  [[nodiscard]] bool awaits_key() const noexcept { return awaits_key_; }
   /// See PacketCompletion::add().
   void add(const AVPacket& packet, const PacketCompletion::About& about) {
     if (!wanted_) return;
+    if (about.key) awaits_key_ = false;
     fetch();
     pass_on(completion_.add(packet, about));
   }
@@ -149,6 +154,7 @@ class PacketOutput {
   bool changed_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // tap_ or kept_ has changed
   bool over_ FRESHFRAME_GUARDED_BY(mutex_) = false;     // no more packets follow
   std::atomic<bool> wanted_{false};
+  std::atomic<bool> awaits_key_{false};
   std::shared_ptr<PacketTap> served_;                  // copy of tap_ for the source's thread
   bool tap_begins_ = false;                            // served_ waits for a keyframe
   std::vector<std::shared_ptr<KeptPackets>> keeping_;  // copy of kept_ for the source's thread

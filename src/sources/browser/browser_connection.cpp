@@ -88,6 +88,7 @@ BrowserConnection::BrowserConnection(std::shared_ptr<core::CameraFeed> feed, std
   if (!stream) fail(feed_->explain());
   stream_ = *stream;
   wait_for_key(context);
+  interval_.begin_stream(first_->taken.packet.arrived);
   make_decoder(kept);
   opened_ = true;
 }
@@ -139,6 +140,7 @@ std::optional<PacketNotes> BrowserConnection::next(AVPacket& packet, const Conte
   if (taken.camera.turn != turn_) fail("the camera was turned");
   context.counters.drop(NodeDropCause::Sender, taken.skipped);
   context.counters.source().flow();
+  interval_.note(taken.packet.arrived);
   fill_packet(packet, taken.packet, image.key);
   auto picture = image.notes;
   picture.after_loss = taken.missing > 0;
@@ -155,7 +157,7 @@ std::optional<PacketNotes> BrowserConnection::next(AVPacket& packet, const Conte
 /// Returns nullopt after a stop.
 std::optional<BrowserConnection::Checked> BrowserConnection::take(const Context& context) {
   const auto began = now();
-  const auto quiet = began + to_duration(Seconds(quiet_limit(0, options_.read_timeout)));
+  const auto quiet = began + to_duration(Seconds(quiet_limit(interval_.seconds(), options_.read_timeout)));
   const auto deadline = began + to_duration(Seconds(options_.read_timeout));
   for (;;) {
     if (context.stop.stop_requested()) return std::nullopt;

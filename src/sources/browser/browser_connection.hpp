@@ -14,6 +14,7 @@
 #include "media/stream/packet_connection.hpp"
 #include "media/url/source_url.hpp"
 #include "sources/browser/encoded_image.hpp"
+#include "sources/live/packet_interval.hpp"
 
 namespace freshframe::media::browser {
 
@@ -66,6 +67,7 @@ class BrowserConnection final : public PacketConnection {
   std::optional<Checked> first_;  // the keyframe, until next() returns it
   std::unique_ptr<Decoder> decoder_;
   VideoInfo info_;
+  PacketInterval interval_;
   std::optional<TimePoint> asked_;  // when a keyframe was last asked for
 };
 

@@ -218,6 +218,7 @@ LiveDecoding::Arrived LiveSource::arrive(PacketNotes notes, const Context& conte
                             .damaged = damaged,
                             .utc = times_.find_utc(time, noted.captured, context),
                             .pace = times_.pace()});
+    if (packets_.awaits_key()) connection_->ask_key();
   }
   if (notes.can_begin) wish_.note_key();
   if (facts_.note_ends(notes.ends_by)) set_info(facts_.info());

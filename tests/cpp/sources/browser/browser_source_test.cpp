@@ -21,6 +21,7 @@
 #include "cpp/media/files.hpp"
 #include "cpp/sources/browser/browser_clip.hpp"
 #include "cpp/support.hpp"
+#include "media/packets/packet_camera.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
@@ -197,6 +198,25 @@ TEST(BrowserSource, AsksForAKeyframeAndSkipsWhatIsBeforeIt) {
   rig.send(clip[10]);
   reading.await_frames(1);
   EXPECT_EQ(rig.stats().damaged, 0U);
+}
+
+TEST(BrowserSource, AsksForAKeyframeWhenSomethingStartsToTakeItsPackets) {
+  constexpr std::size_t kFrames = 9;  // one keyframe
+  const auto clip = browser_clip(FeedCodec::H264, kFrames);
+  if (clip.empty()) GTEST_SKIP() << "no H.264 encoder";
+  BrowserRig rig;
+  rig.source->open(rig.hand.context());
+  rig.connect(FeedCodec::H264);
+  const auto send = [&](std::size_t n) {
+    rig.send(clip[n]);
+    EXPECT_TRUE(rig.source->read(rig.hand.context()));
+    return rig.feed->take_news().acks.back().key;
+  };
+  EXPECT_FALSE(send(0));
+  EXPECT_FALSE(send(1));
+  const auto node = rig.source->abilities().packets->packets();
+  EXPECT_TRUE(send(2));
+  rig.source->close();
 }
 
 TEST(BrowserSource, RefusesABrowserThatSendsSomethingElseThanItSays) {
