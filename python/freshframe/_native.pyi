@@ -645,6 +645,9 @@ class Engine:
     def picture_token(self) -> str:
         """The token for pictures of the dashboard; empty if no token is needed."""
 
+    def camera_tokens(self) -> dict[str, str]:
+        """The tokens in the links of the sources that browsers send, by name."""
+
     def metrics(self) -> str:
         """The text of /metrics for this pipeline. GIL: released"""
 

@@ -174,8 +174,71 @@ class Dashboard(ClosedByWith):
             query["labels"] = labels
         return f"{self.url.partition('?')[0]}view.html#{urlencode(query)}"
 
-    def _find_shown(self, port: Port[Any] | str) -> tuple[str, _native.Engine]:
-        """Returns the name of a port whose frames are served, and the engine."""
+    def camera_url(self, source: Port[Any] | str) -> str:
+        """Returns the URL of a page that sends the camera of its browser to a ``browser:`` source.
+
+        Open it on the device that has the camera. Browsers allow cameras only on https and localhost. The
+        page shows the first port of ``serve(view=...)`` with its results.
+
+        The URL contains a token, which only gives the right to send this camera and to see images. It
+        follows ``#``, so browsers do not send it to servers. Another ``serve()`` uses another token.
+
+        Args:
+            source: The port of the source, or its name.
+
+        Raises:
+            OptionError: It is not a ``browser:`` source.
+            OptionTypeError: ``source`` is neither a Port nor a string.
+            StateError: The dashboard is closed.
+        """
+        name, token = self._find_camera(source)
+        with fork.explaining(), fork.loading():
+            from urllib.parse import urlencode  # noqa: PLC0415  (it costs 5 ms)
+
+        query = {"camera": name, "token": token}
+        if self._request.view:
+            query["view"] = self._request.view[0]
+        return f"{self.url.partition('?')[0]}camera#{urlencode(query)}"
+
+    def embed_camera(self, source: Port[Any] | str) -> str:
+        """Returns HTML for your own page that sends the camera of its browser to a ``browser:`` source.
+
+        It does the same as the page of camera_url(), and contains the same token. Pages from another server
+        require ``serve(origins=)``.
+
+        Args:
+            source: The port of the source, or its name.
+
+        Raises:
+            OptionError: It is not a ``browser:`` source.
+            OptionTypeError: ``source`` is neither a Port nor a string.
+            StateError: The dashboard is closed.
+        """
+        name, token = self._find_camera(source)
+        with fork.explaining(), fork.loading():
+            from html import escape  # noqa: PLC0415  (it costs 2 ms)
+
+        server = escape(self.url.partition("?")[0])
+        view = f' view="{escape(self._request.view[0])}"' if self._request.view else ""
+        return (
+            f'<script type="module" src="{server}camera.js"></script>'
+            f'<freshframe-camera src="{server}" camera="{escape(name)}" token="{token}"{view}>'
+            "</freshframe-camera>"
+        )
+
+    def _find_camera(self, source: Port[Any] | str) -> tuple[str, str]:
+        """Returns the name of a source that a browser feeds, and the token of its page."""
+        engine = self._open_engine()
+        name = view_name(source) if isinstance(source, Port) else _check.text("source", source)
+        tokens = engine.camera_tokens()
+        if name not in tokens:
+            some = (
+                f"they send {', '.join(map(repr, tokens))}" if tokens else "this pipeline has no such source"
+            )
+            raise OptionError(f'browsers do not send {name!r}: {some}; ff.open("browser:") opens one')
+        return name, tokens[name]
+
+    def _open_engine(self) -> _native.Engine:
         engine = self._engine()
         if engine is not None and engine.forked:
             raise StateError(
@@ -184,6 +247,11 @@ class Dashboard(ClosedByWith):
             )
         if engine is None or self.closed:
             raise StateError("this dashboard is closed: serve() makes another one")
+        return engine
+
+    def _find_shown(self, port: Port[Any] | str) -> tuple[str, _native.Engine]:
+        """Returns the name of a port whose frames are served, and the engine."""
+        engine = self._open_engine()
         name = view_name(port) if isinstance(port, Port) else _check.text("port", port)
         shown = engine.shown_views() if self._request.view is None else self._request.view
         if name not in shown:

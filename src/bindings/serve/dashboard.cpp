@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "bindings/parts.hpp"
 #include "gil_watch/watch/findings_table.hpp"
 
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
 
@@ -163,6 +165,13 @@ void bind_serve(nb::class_<Engine>& engine) {
             return server ? server->picture_token() : std::string();
           },
           nb::lock_self(), "The token for pictures of the dashboard; empty if no token is needed.")
+      .def(
+          "camera_tokens",
+          [](Engine& self) {
+            const auto& server = get_served(self).server;
+            return server ? server->camera_tokens() : std::map<std::string, std::string>();
+          },
+          nb::lock_self(), "The tokens in the links of the sources that browsers send, by name.")
       .def("metrics", gil::entry<&metrics>, nb::lock_self(),
            "The text of /metrics for this pipeline. GIL: released")
       .def("forget_server", &forget_server, nb::lock_self(),

@@ -11,7 +11,7 @@ import socket
 import struct
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from rigs.watchdog import WATCHDOG
 
@@ -90,7 +90,12 @@ class WebSocket:
         data = message if isinstance(message, bytes) else json.dumps(message).encode()
         mask = os.urandom(4)
         masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(data))
-        size = struct.pack("!B", 0x80 | len(data)) if len(data) < 126 else struct.pack("!BH", 0xFE, len(data))
+        if len(data) < 126:
+            size = struct.pack("!B", 0x80 | len(data))
+        elif len(data) < 1 << 16:
+            size = struct.pack("!BH", 0xFE, len(data))
+        else:
+            size = struct.pack("!BQ", 0xFF, len(data))
         self._socket.sendall(bytes([0x80 | opcode]) + size + mask + masked)
 
     def read_some(self, count: int) -> bytes:
@@ -207,3 +212,59 @@ class Video(WebSocket):
             self.acknowledge(message)
             if message.kind == kind:
                 return message
+
+
+class CameraPage(WebSocket):
+    """A page that sends a camera: a connection to /api/camera, by the link of its page."""
+
+    def __init__(self, link: str, **headers: str) -> None:
+        super().__init__(link, "/api/camera", **headers)
+        asked = dict(parse_qsl(urlsplit(link).fragment))
+        self.camera = asked["camera"]
+        self.send({"token": asked["token"]})
+
+    def ask(self, *, client: str = "", take: bool = False) -> Any:
+        """Asks to send the camera; returns the answer."""
+        self.send({"send": {"camera": self.camera, "client": client, "take": take}})
+        return self.text("yours", "busy", "ended")
+
+    def receive(self) -> tuple[int, bytes]:
+        """As in WebSocket, but pings are answered."""
+        while (message := super().receive())[0] == 9:
+            self.send(message[1], opcode=10)
+        return message
+
+    def text(self, *kinds: str) -> Any:
+        """The next message of one of these types."""
+        while True:
+            opcode, data = self.receive()
+            assert opcode == 1, (opcode, data)
+            if (message := json.loads(data))["type"] in kinds:
+                return message
+
+    def declare(self, codec: str, size: tuple[int, int], fps: float = 30) -> None:
+        width, height = size
+        self.send({"camera": {"codec": codec, "width": width, "height": height, "fps": fps}})
+
+    def send_frame(
+        self,
+        number: int,
+        body: bytes,
+        *,
+        key: bool,
+        captured: float,
+        pts: float | None = None,
+        skipped: int = 0,
+        error: float = 0.0,
+    ) -> None:
+        """`captured` is a Unix time; `error` is in seconds."""
+        seconds = number / 30 if pts is None else pts
+        head = struct.pack("<BBHIIIdd", 16, key, 0, number, skipped, round(error * 1e6), seconds, captured)
+        self.send(head + body, opcode=2)
+
+    def close_code(self) -> int:
+        """The code with which the server closes; messages before it are ignored."""
+        while True:
+            opcode, data = self.receive()
+            if opcode in (0, 8):
+                return int(struct.unpack_from("!H", data)[0]) if len(data) > 1 else 0

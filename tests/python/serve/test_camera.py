@@ -1,0 +1,193 @@
+"""The camera of a browser: packets as a page sends them on /api/camera come out as frames."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import fractions
+import functools
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from rigs.web_client import CameraPage, Video, request
+from support import until
+
+import freshframe as ff
+
+av = pytest.importorskip("av", reason="needs PyAV, which encodes the frames of the page")
+SIZE = (160, 120)
+TOKEN = "a-token-of-the-tests"
+ENCODERS = {
+    "avc1.42E01F": ("libx264", {"preset": "ultrafast", "tune": "zerolatency", "profile": "baseline"}),
+    "vp8": ("libvpx", {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}),
+    "vp09.00.10.08": ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}),
+    "jpeg": ("mjpeg", {}),
+}
+
+
+@functools.cache
+def packets(codec: str, count: int = 60) -> list[tuple[bytes, bool]]:
+    """Packets as a browser encodes them, and whether each is a keyframe: one in ten."""
+    name, options = ENCODERS[codec]
+    context = av.CodecContext.create(name, "w")
+    context.width, context.height = SIZE
+    context.time_base = fractions.Fraction(1, 30)
+    context.pix_fmt = "yuvj420p" if codec == "jpeg" else "yuv420p"
+    context.options = options if codec == "jpeg" else {**options, "g": "10"}
+    found = []
+    for number in range(count):
+        pixels = np.full((SIZE[1], SIZE[0], 3), 20 + number * 3, np.uint8)
+        frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=context.pix_fmt)
+        frame.pts = number
+        found += [(bytes(packet), packet.is_keyframe) for packet in context.encode(frame)]
+    return found
+
+
+@contextlib.contextmanager
+def served(**options: Any) -> Iterator[tuple[ff.Pipeline, ff.Port[ff.Frame], str]]:
+    """A running pipeline whose camera is a browser, its port, and the link of its page."""
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("browser:", size=SIZE, fps=30), name="door")
+    with pipeline.serve(**options) as dashboard:
+        link = dashboard.camera_url(camera)
+        pipeline.start()
+        try:
+            yield pipeline, camera, link
+        finally:
+            pipeline.stop()
+
+
+class Sender:
+    """A page that sends packets as its acknowledgements come, at most 30 a second."""
+
+    def __init__(self, page: CameraPage, codec: str, *, delay: float) -> None:
+        self.page = page
+        page.ask()
+        self.captured: list[float] = []
+        self.acks: list[int] = []
+        self._packets = packets(codec)
+        self._delay = delay
+        page.declare(codec, SIZE)
+
+    def run(self, count: int) -> None:
+        for number in range(count):
+            body, key = self._packets[number]
+            self.captured.append(time.time() - self._delay)
+            self.page.send_frame(number, body, key=key, captured=self.captured[-1], error=0.002)
+            self.acks.append(self.page.text("ack")["n"])
+            time.sleep(1 / 30)
+
+
+@pytest.mark.parametrize("codec", list(ENCODERS))
+def test_each_packet_is_acknowledged_and_becomes_a_frame(codec: str) -> None:
+    with served() as (pipeline, camera, link), CameraPage(link) as page:
+        reader = pipeline.reader(camera, queue=ff.Queue(100))
+        sender = Sender(page, codec, delay=5)
+        thread = threading.Thread(target=sender.run, args=(20,))
+        thread.start()
+        samples = [next(reader) for _ in range(20)]
+        thread.join()
+        assert sender.acks == list(range(20))
+        assert {(sample.frame.width, sample.frame.height) for sample in samples} == {SIZE}
+        for sample, captured in zip(samples, sender.captured, strict=True):
+            assert sample.utc == pytest.approx(captured, abs=2)
+            assert sample.age > 2
+        stats = pipeline.stats().nodes["door"].source.sender
+        assert stats is not None
+        assert stats.connected
+        page.cut()
+        until(lambda: not pipeline.stats().nodes["door"].source.sender.connected, "the page to have left")
+
+
+def test_the_source_waits_for_a_browser_and_says_what_its_page_says() -> None:
+    with served() as (pipeline, _, link), CameraPage(link) as page:
+        until(lambda: pipeline.stats().nodes["door"].source.state == "waiting_sender", "the state")
+        assert page.ask() == {"type": "yours", "width": 160, "height": 120, "fps": 30.0, "bitrate": 51840.0}
+        page.send({"state": "denied", "message": "the user does not permit the camera"})
+        until(lambda: "does not permit" in str(pipeline.why()), lambda: str(pipeline.why()))
+
+
+def test_a_second_page_waits_until_it_takes_over() -> None:
+    with served() as (_, _, link), CameraPage(link) as first, CameraPage(link) as second:
+        assert first.ask(client="a")["type"] == "yours"
+        assert second.ask(client="b")["type"] == "busy"
+        assert second.ask(client="b", take=True)["type"] == "yours"
+        first.text("taken")
+        second.cut()
+        first.text("free")
+        assert first.ask(client="a")["type"] == "yours"
+
+
+def test_a_frame_is_never_younger_than_its_arrival_nor_older_than_half_a_minute() -> None:
+    with served() as (pipeline, camera, link), CameraPage(link) as page:
+        reader = pipeline.reader(camera, queue=ff.Queue(100))
+        page.ask()
+        page.declare("jpeg", SIZE)
+        body = packets("jpeg")[0][0]
+        before = time.time()
+        page.send_frame(0, body, key=True, captured=before + 1000)
+        page.send_frame(1, body, key=True, captured=1.0)
+        ahead, behind = next(reader), next(reader)
+        assert before - 0.01 <= ahead.utc <= time.time()
+        assert behind.utc == pytest.approx(ahead.utc - 30, abs=5)
+
+
+def test_a_picture_that_lies_about_itself_is_refused() -> None:
+    with served() as (pipeline, _, link), CameraPage(link) as page:
+        page.ask()
+        page.declare("avc1.42E01F", SIZE)
+        page.send_frame(0, packets("jpeg")[0][0], key=True, captured=time.time())
+        assert page.close_code() == 1008
+        until(lambda: "not h264" in str(pipeline.why()), lambda: str(pipeline.why()))
+
+
+def test_skipped_frames_are_dropped_by_the_sender() -> None:
+    with served() as (pipeline, camera, link), CameraPage(link) as page:
+        reader = pipeline.reader(camera, queue=ff.Queue(100))
+        page.ask()
+        page.declare("jpeg", SIZE)
+        body = packets("jpeg")[0][0]
+        page.send_frame(0, body, key=True, captured=time.time())
+        page.send_frame(1, body, key=True, captured=time.time(), skipped=5)
+        first, second = next(reader), next(reader)
+        assert second.seq - first.seq == 6
+        assert pipeline.stats().nodes["door"].drops["sender"] == 5
+
+
+def test_the_page_hears_of_the_end() -> None:
+    with served() as (pipeline, _, link), CameraPage(link) as page:
+        page.ask()
+        pipeline.stop()
+        page.text("ended")
+
+
+def test_the_link_is_served_without_the_token_of_the_dashboard() -> None:
+    with served(token=TOKEN) as (_, _, link):
+        where = urlsplit(link)
+        assert where.path == "/camera"
+        assert TOKEN not in link
+        assert request(link, "/camera").status == 200
+        token = link.rpartition("token=")[2]
+        with Video(link, token) as views:
+            assert views.text("welcome")
+        assert request(link, f"/api/state?token={token}").status == 401
+
+
+def test_links_are_for_cameras_of_browsers_alone() -> None:
+    pipeline = ff.Pipeline()
+    circles = pipeline.add(ff.open("demo:circles"), name="circles")
+    pipeline.add(ff.open("browser:"), name="<door>")
+    with pipeline.serve(view=circles) as dashboard:
+        with pytest.raises(ff.OptionError, match="browsers do not send 'circles': they send '<door>'"):
+            dashboard.camera_url(circles)
+        html = dashboard.embed_camera("<door>")
+        assert 'camera="&lt;door&gt;"' in html
+        assert ' view="circles"' in html
+        assert "&view=circles" in dashboard.camera_url("<door>")
+    with pytest.raises(ff.StateError, match="closed"):
+        dashboard.camera_url("<door>")
