@@ -142,7 +142,9 @@ def test_frames_arrive_with_the_time_of_their_capture(
     middle, most = len(seen) // 2, len(seen) * 99 // 100
     print(f"captured - painted {late[middle]:.1f} ms, true age {ages[middle]:.1f} and {ages[most]:.1f} ms")
     sender = camera.sender
-    assert (sender.state, sender.codec, sender.width, sender.height) == ("live", "h264", *SIZE)
+    assert (sender.state, sender.width, sender.height) == ("live", *SIZE)
+    assert sender.codec in {"h264", "vp8", "vp9", "mjpeg"}
+    assert sender.encoding > 0
     skipped = sender.skipped_link + sender.skipped_encoder
     assert 0 <= sender.camera_frames - sender.sent - skipped <= 2
 

@@ -19,6 +19,12 @@ from test_web_camera_page import (  # noqa: F401  (the same tests, whose `page` 
     test_a_wrong_token_and_the_end_are_explained,
     test_without_acknowledgements_frames_are_skipped_before_the_encoder,
 )
+from test_web_camera_server import (  # noqa: F401
+    camera,
+    test_a_wrong_token_sends_nothing,
+    test_frames_arrive_with_the_time_of_their_capture,
+    test_why_repeats_what_keeps_the_browser_from_sending,
+)
 
 if TYPE_CHECKING:
     from firefox import Firefox, Page

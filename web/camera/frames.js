@@ -9,6 +9,8 @@ const HIDDEN = 1000; // ms between the frames of a hidden page whose video eleme
 const INTERVALS = 31; // that give the camera's frame interval
 const BREAK = 10_000; // ms: a longer gap is a pause, not a loss
 
+const USUAL = 30; // frames per second of a track that does not say its rate
+
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 // Opens a camera. Throws the DOMException of getUserMedia(). `device` is a deviceId or null, `facing` "user", "environment"
@@ -66,6 +68,9 @@ class Gaps {
   }
 }
 
+// Half of the interval between frames in ms.
+const halfInterval = (track) => 500 / (track.getSettings().frameRate || USUAL);
+
 function playing(track) {
   const video = document.createElement("video");
   Object.assign(video, { muted: true, playsInline: true, srcObject: new MediaStream([track]) });
@@ -81,10 +86,12 @@ class ProcessedFrames {
   #video;
   #reader;
   #take;
+  #half;
   #ended = false;
 
   constructor(track, take) {
     this.#take = take;
+    this.#half = halfInterval(track);
     this.#video = playing(track);
     this.#video.requestVideoFrameCallback((_, meta) => this.#tie(meta));
     this.#reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
@@ -93,6 +100,10 @@ class ProcessedFrames {
 
   get stamped() {
     return this.#times.source;
+  }
+
+  get error() {
+    return this.stamped === "capture" ? 0 : this.#half;
   }
 
   get missed() {
@@ -136,7 +147,8 @@ class ProcessedFrames {
   }
 }
 
-// Copies what a video element presents, for browsers without MediaStreamTrackProcessor.
+// Copies what a video element presents, for browsers without MediaStreamTrackProcessor. A frame is presented up to one
+// interval after its capture.
 class PresentedFrames {
   by = "requestVideoFrameCallback";
   stamped = "presentation";
@@ -146,9 +158,11 @@ class PresentedFrames {
   #last = -Infinity;
   #ended = false;
   #timer;
+  error;
 
   constructor(track, take) {
     this.#take = take;
+    this.error = halfInterval(track);
     this.#video = playing(track);
     this.#next();
     this.#timer = setInterval(() => this.#hidden(), HIDDEN);
@@ -162,10 +176,10 @@ class PresentedFrames {
     this.#video.requestVideoFrameCallback((_, { captureTime, presentationTime }) => {
       if (this.#ended) return;
       this.#next();
-      if (captureTime !== undefined) this.stamped = "capture";
-      const captured = captureTime ?? Math.min(presentationTime, now());
-      this.#gaps.add(captured);
-      this.#give(captured);
+      const shown = captureTime ?? Math.min(presentationTime, now());
+      if (captureTime !== undefined) [this.stamped, this.error] = ["capture", 0];
+      this.#gaps.add(shown);
+      this.#give(shown);
     });
   }
 
@@ -174,11 +188,11 @@ class PresentedFrames {
     if (document.hidden && now() - this.#last > HIDDEN - 100 && this.#video.readyState >= 2) this.#give(now());
   }
 
-  #give(captured) {
+  #give(shown) {
     this.#last = now();
-    const timestamp = Math.round(captured * 1000);
+    const timestamp = Math.round(shown * 1000);
     const frame = typeof VideoFrame === "undefined" ? this.#video : new VideoFrame(this.#video, { timestamp });
-    this.#take(frame, captured, captured);
+    this.#take(frame, shown - this.error, shown);
   }
 
   end() {
@@ -191,7 +205,7 @@ class PresentedFrames {
 // Calls take(frame, captured, timestamp) for each frame of the track until end(), with times in ms: `captured` by
 // performance.now(), `timestamp` by the camera's own clock. A frame is a VideoFrame that the callee closes, or a video
 // element in browsers without VideoFrame. `missed` counts frames that the browser lost, `by` names
-// the method, and `stamped` what gives the times: "capture", "presentation" or "arrival".
+// the method, `stamped` what gives the times ("capture", "presentation" or "arrival"), and `error` is theirs in ms.
 export function follow(track, take) {
   return "MediaStreamTrackProcessor" in window ? new ProcessedFrames(track, take) : new PresentedFrames(track, take);
 }

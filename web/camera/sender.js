@@ -119,7 +119,7 @@ export class Sender {
       waiting,
       round_trip: trip / 1000,
       clock_error: this.#link?.clock.known ? this.#link.clock.error / 1000 : undefined,
-      encoding: this.#encoder?.duration == null ? undefined : this.#encoder.duration / 1000,
+      encoding_time: this.#encoder?.duration == null ? undefined : this.#encoder.duration / 1000,
       hidden: document.hidden,
       failures: [...this.#failures].map(([family, why]) => `${family}: ${why}`).slice(-MOST_FAILURES),
     };
@@ -301,7 +301,8 @@ export class Sender {
     const isKey = this.#wantsKey || now() - this.#lastKey > KEYS;
     if (isKey) this.#lastKey = now();
     this.#wantsKey = false;
-    const stamp = { captured, pts: (timestamp - this.#first) / 1000, fps: this.#fps };
+    const { error } = this.#frames;
+    const stamp = { captured, error, pts: (timestamp - this.#first) / 1000, fps: this.#fps };
     try {
       this.#encoder.encode(frame, size, stamp, isKey);
     } catch (error) {
@@ -364,7 +365,7 @@ export class Sender {
       key,
       number,
       skipped: this.#skipped + this.#encoder.left,
-      error: clock.error,
+      error: clock.error + stamp.error,
       pts: Math.max(0, stamp.pts),
       captured: clock.unixTime(stamp.captured),
     });
