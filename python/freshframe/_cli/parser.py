@@ -327,7 +327,8 @@ def _view(commands: Any) -> None:
         commands,
         "view",
         "serve a source's pictures and its graph for a browser",
-        "  freshframe view 0\n  freshframe view rtsp://camera/stream --host 0.0.0.0",
+        "  freshframe view 0\n  freshframe view rtsp://camera/stream --host 0.0.0.0\n"
+        "  freshframe view browser:",
     )
     parser.add_argument("source", type=source, metavar="SOURCE", help=_SOURCE)
     parser.add_argument("--fps", type=rate, metavar="N", help=_FPS)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import freshframe as ff
 
@@ -25,12 +25,26 @@ def run(options: Any, messages: Messages) -> ExitCode:
     if options.circles:
         circles = pipeline.add(ff.CircleTracker(), frames)
         view.insert(0, pipeline.add(ff.Annotate(), circles))
-    # Start first: if the source cannot be opened, no URL is printed.
-    with watched(pipeline), pipeline:
-        dashboard = pipeline.serve(host=options.host, port=options.port, view=view)
-        for url in dashboard.urls:
-            print(f"{url}#view={quote(view[0].name, safe='')}", flush=True)
-        messages.say(f"serving {source.url}; Ctrl-C ends it")
-        pipeline.run()
+    is_sent = str(options.source).startswith("browser:")
+    with watched(pipeline):
+        if is_sent:
+            _serve(pipeline, options, view)
+        with pipeline:
+            # Other sources start first: if one cannot be opened, no URL is printed.
+            if not is_sent:
+                _serve(pipeline, options, view)
+            messages.say(f"serving {source.url}; Ctrl-C ends it")
+            pipeline.run()
     messages.say("the source has ended")
     return ExitCode.OK
+
+
+def _serve(pipeline: ff.Pipeline, options: Any, view: list[ff.Port[ff.Frame]]) -> None:
+    """Serves the page and prints its URLs, after the link of the page that sends the camera."""
+    dashboard = pipeline.serve(host=options.host, port=options.port, view=view)
+    if str(options.source).startswith("browser:"):
+        link = urlsplit(dashboard.camera_url(view[-1]))
+        # Browsers permit cameras on localhost, and over http nowhere else.
+        print(f"http://localhost:{link.port}{link.path}#{link.fragment}", flush=True)
+    for url in dashboard.urls:
+        print(f"{url}#view={quote(view[0].name, safe='')}", flush=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import urllib.request
 from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from rigs.command_line import Command, Process
@@ -23,6 +24,18 @@ def test_view_serves_a_source_and_its_circles(process: Callable[..., Process]) -
     assert {node["name"] for node in state["nodes"] if node["view"]} == {"source", "Annotate"}
     assert [shown["port"] for shown in state["views"]] == ["Annotate", "source"]
     assert view.url.endswith("/#view=Annotate"), "the page shows the circles first"
+    assert view.end() == 143
+
+
+@pytest.mark.slow
+def test_view_of_a_browser_prints_the_link_of_its_camera_first(process: Callable[..., Process]) -> None:
+    view = process("view", "browser:", "--port", "0")
+    link = urlsplit(view.url)
+    assert (link.hostname, link.path) == ("localhost", "/camera"), "browsers permit cameras there"
+    asked = parse_qs(link.fragment)
+    assert (asked["camera"], asked["view"]) == (["source"], ["source"])
+    with urllib.request.urlopen(view.url.partition("#")[0]) as answer:
+        assert b"camera/page.js" in answer.read()
     assert view.end() == 143
 
 
