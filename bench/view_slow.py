@@ -2,9 +2,10 @@
 
 A camera on loopback sends 640x360 at 15 pictures per second and 1 Mbit/s over RTSP, a keyframe each two
 seconds, each picture with its number in its pixels, and notes when it has sent it. A headless Chromium shows
-the camera's port by the element, through nginx as docs/how-to/boxes-in-a-browser.md sets it up, and over a link that
-takes half of the stream's bytes per second and holds 32 kB. The page reads the number from its canvas ten
-times a second. The age is the time since that picture was sent, so one that stays on the screen grows old.
+the camera's port by the element, through nginx as docs/how-to/boxes-in-a-browser.md sets it up, and over a
+link that takes half of the stream's bytes per second and holds 32 kB. The page reads the number from its
+canvas ten times a second. The age is the time since that picture was sent, so one that stays on the screen
+grows old.
 Needs nginx, and what ./dev test-web installs.
 """
 

@@ -111,6 +111,13 @@ def still(page: Page, stack: ExitStack, folder: Path) -> None:
     page.until("return document.querySelector('#problems li[data-kind=frozen]') !== null")
 
 
+def waiting_for_a_browser(page: Page, stack: ExitStack, folder: Path) -> None:
+    pipeline = ff.Pipeline("browser", stall_timeout=None)
+    pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("browser:"), name="camera"))
+    page.open(served(stack, pipeline))
+    page.until("return document.querySelector('#senders a') !== null")
+
+
 def all_problems(page: Page, stack: ExitStack, folder: Path) -> None:
     pipeline = ff.Pipeline("dark", stall_timeout=None)
     for number in range(7):
@@ -174,7 +181,8 @@ STATES: dict[str, Callable[[Page, ExitStack, Path], None]] = {
     show.__name__: show
     for show in (
         not_started, empty, running, paused, stopped, failed, lost, frozen, recorded, ill, still,
-        all_problems, many, filtered, details_of_a_node, details_of_an_edge, details_on_a_phone, login, fleet,
+        waiting_for_a_browser, all_problems, many, filtered, details_of_a_node, details_of_an_edge,
+        details_on_a_phone, login, fleet,
     )
 }  # fmt: skip
 

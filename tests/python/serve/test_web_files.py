@@ -27,6 +27,5 @@ def test_the_page_makes_no_markup_of_text_and_loads_nothing_from_elsewhere(path:
 
 def test_every_file_that_the_page_names_is_there() -> None:
     assert named(WEB) <= there(WEB)
-    assert there(WEB) - named(WEB) == {"camera.html", "index.html", "uplot.LICENSE", "view.html"}, (
-        "no file is left over"
-    )
+    unnamed = {"camera.html", "index.html", "uplot.LICENSE", "view.html"}
+    assert there(WEB) - named(WEB) == unnamed, "no file is left over"
