@@ -85,7 +85,10 @@ FeedDesk::Claim FeedDesk::claim(CameraPage& page, const CameraWish& wish,
   auto* const before = std::exchange(camera->sender, &page);
   camera->client = wish.client;
   camera->number = camera->feed->connect();
-  if (before != nullptr && before != &page) before->on_taken();
+  if (before != nullptr && before != &page) {
+    camera->waiting.push_back(before);
+    before->on_taken();
+  }
   return camera->feed;
 }
 

@@ -2,11 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/video/camera_message.hpp"
 
+#include "freshframe/clock.hpp"
+
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <random>
 #include <string>
 #include <string_view>
@@ -179,6 +183,43 @@ TEST(CameraRequest, IsReadStrictly) {
   EXPECT_EQ(reason_of(R"({"token":")" + std::string(serve::kMaxCameraText, 'a') + "\"}"),
             "a string must have at most 8192 bytes");
   EXPECT_NE(reason_of(std::string(serve::kMaxCameraText, '[')), "");
+}
+
+/// How many frames of this size are allowed at the same moment.
+int count_allowed(const core::FeedCamera& camera, std::optional<double> wanted, std::size_t size) {
+  serve::FrameAllowance allowance;
+  allowance.declare(camera, wanted);
+  int count = 0;
+  while (count < 10'000 && allowance.count(size, TimePoint(std::chrono::hours(1)))) ++count;
+  return count;
+}
+
+TEST(FrameAllowance, IsTwiceTheRateOverTwoSecondsAndABurst) {
+  constexpr std::size_t kSmall = 100;
+  EXPECT_EQ(count_allowed({.width = 1280, .height = 720, .fps = 15}, 30, kSmall), 2 * 30 * 2 + 16)
+      << "the source's wish comes first";
+  EXPECT_EQ(count_allowed({.width = 1280, .height = 720, .fps = 15}, std::nullopt, kSmall), 2 * 15 * 2 + 16);
+  EXPECT_EQ(count_allowed({.width = 1280, .height = 720}, std::nullopt, kSmall), 2 * 30 * 2 + 16);
+  EXPECT_EQ(count_allowed({.width = 1280, .height = 720, .fps = 1000}, std::nullopt, kSmall),
+            2 * 60 * 2 + 16);
+}
+
+TEST(FrameAllowance, LimitsBytesByTheSizeOfTheImage) {
+  constexpr std::size_t kLarge = 1U << 20U;
+  const core::FeedCamera video{.codec = FeedCodec::Vp8, .width = 1280, .height = 720, .fps = 30};
+  EXPECT_EQ(count_allowed(video, 30, kLarge), 6) << "2.5 MB in two seconds, and the two largest messages";
+  auto jpeg = video;
+  jpeg.codec = FeedCodec::Mjpeg;
+  EXPECT_EQ(count_allowed(jpeg, 30, kLarge), 30);
+}
+
+TEST(FrameAllowance, BeginsAgainAfterTwoSeconds) {
+  serve::FrameAllowance allowance;
+  allowance.declare({.width = 64, .height = 48}, 1);
+  const auto start = TimePoint(std::chrono::hours(1));
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(allowance.count(1, start));
+  EXPECT_FALSE(allowance.count(1, start));
+  EXPECT_TRUE(allowance.count(1, start + std::chrono::seconds(3)));
 }
 
 /// Changes a few bytes of a message as a broken or hostile page would.

@@ -125,7 +125,6 @@ TEST_F(CameraSenderTest, HasOneSenderUntilAnotherTakesOver) {
   first.send_frame(0);  // was in flight: ignored
   first.send(R"({"time":1})");
   EXPECT_EQ(first.next_type(), "time");
-  EXPECT_EQ(first.ask("door", "1"), "busy");
   second.socket().close(boost::beast::websocket::close_code::normal);
   EXPECT_EQ(first.next_type(), "free");
   EXPECT_EQ(first.ask("door", "1"), "yours");
