@@ -1,4 +1,4 @@
-"""The checks after every test and the fixtures, of rigs/checked_tests.py; the options of the whole run."""
+"""Options of the run. The fixtures and the checks after every test are in rigs/checked_tests.py."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -27,14 +27,14 @@ from rigs.watchdog import LONG_WATCHDOG, run_to_end
 
 import freshframe as ff
 
-TESTS = Path(__file__).parent  # the folder whose modules the tests import
+TESTS = Path(__file__).parent  # on sys.path of the tests
 WATCHDOG = watchdog.WATCHDOG
 
 Measured = TypeVar("Measured")
 
 
 def encodes(codec: str) -> bool:
-    """Whether FFmpeg as it is installed can: in a wheel it is LGPL and has no encoder for H.264."""
+    """Returns True if the installed FFmpeg has the encoder. The LGPL build of a wheel has none for H.264."""
     try:
         ff.VideoFile("a.mkv", codec=codec)
     except ff.OptionError:
@@ -43,22 +43,21 @@ def encodes(codec: str) -> bool:
 
 
 def mypy_path() -> list[str]:
-    """Where mypy finds the package, if it does not by itself: it does where a wheel is installed."""
+    """Returns the MYPYPATH for the package; empty if it is installed, because mypy then finds it."""
     assert ff.__file__ is not None
     folder = Path(ff.__file__).parents[1]
     return [] if folder.name == "site-packages" else [str(folder)]
 
 
 def open_dashboard(pipeline: ff.Pipeline) -> ff.types.Dashboard | None:
-    """The dashboard that serves it now."""
+    """Returns the dashboard that is serving the pipeline, or None."""
     from freshframe._look import dashboard  # noqa: PLC0415  (few tests have one)
 
     return dashboard.find_dashboard(pipeline._engine)
 
 
 def until(condition: Callable[[], object], what: str | Callable[[], str]) -> None:
-    """Waits until `condition()` is true. `what` describes the condition in the message of a test that
-    hangs."""
+    """Waits until `condition()` is true. Fails after WATCHDOG seconds, naming `what` was waited for."""
     deadline = time.monotonic() + WATCHDOG
     while not condition():
         if time.monotonic() > deadline:
@@ -71,10 +70,9 @@ def until(condition: Callable[[], object], what: str | Callable[[], str]) -> Non
 def measured_until(
     measure: Callable[[], Measured], holds: Callable[[Measured], bool], attempts: int = 10
 ) -> Measured:
-    """Measures again while `holds` is false, and returns the figures for which it is true.
+    """Repeats a measurement until `holds` accepts it, and returns it.
 
-    A machine that stands still for a moment, or is needed by other programs, spoils one measurement. A fault
-    spoils all of them.
+    A machine that is suspended or busy spoils single measurements, a bug spoils all of them.
     """
     assert attempts > 0
     for _ in range(attempts):
@@ -85,7 +83,7 @@ def measured_until(
 
 
 def at_once(*bodies: Callable[[], Any]) -> list[Any]:
-    """Runs them concurrently from a barrier on; returns the results or exceptions, in order."""
+    """Runs functions concurrently, starting at a barrier. Returns their results or exceptions, in order."""
     barrier = threading.Barrier(len(bodies))
     results: list[Any] = [None] * len(bodies)
 
@@ -106,7 +104,7 @@ def at_once(*bodies: Callable[[], Any]) -> list[Any]:
 
 
 class Gate:
-    """Holds node threads until the test opens it; `arrived` counts who came. Opened when its test ends."""
+    """Blocks the threads that enter() until it is opened, at the latest at the end of the test."""
 
     _all: ClassVar[weakref.WeakSet[Gate]] = weakref.WeakSet()
 
@@ -129,7 +127,7 @@ class Gate:
 
 
 class Count(ff.Source[int]):
-    """Emits 0, 1, 2, ... as fast as possible; `count=None`: until the stop."""
+    """Emits 0, 1, 2, ... as fast as possible. `count=None`: until it is stopped."""
 
     def __init__(self, count: int | None = None, *, live: bool = False) -> None:
         self.count = count
@@ -143,7 +141,7 @@ class Count(ff.Source[int]):
 
 
 class Ticker(ff.Source[int]):
-    """Emits 0, 1, 2, ..., one every `period` seconds, until the stop."""
+    """Emits 0, 1, 2, ..., one every `period` seconds, until it is stopped."""
 
     live = True
 
@@ -158,7 +156,7 @@ class Ticker(ff.Source[int]):
 
 
 class Push(ff.Source[Any]):
-    """Emits the values that the test pushes, at once."""
+    """Emits the values that the test pushes, immediately."""
 
     def __init__(self, *, live: bool = True) -> None:
         self.live = live
@@ -193,7 +191,7 @@ class Push(ff.Source[Any]):
 
 
 def picture(number: int, size: tuple[int, int] = (64, 48)) -> npt.NDArray[np.uint8]:
-    """A grey picture, `size` = (width, height), that carries its number in every pixel."""
+    """Returns a gray frame whose pixels all have the value `number`. `size` is (width, height)."""
     return np.full((size[1], size[0]), number % 256, np.uint8)
 
 
@@ -213,7 +211,7 @@ class Pictures(ff.Source[ff.Frame]):
 
 
 class Collect(ff.Node[Any, None]):
-    """Keeps (seq, value) of every sample that it was given; a gate holds it at each."""
+    """Keeps (seq, value) of every sample. Enters the gate, if there is one, at each."""
 
     def __init__(self, gate: Gate | None = None) -> None:
         self.gate = gate
@@ -226,7 +224,7 @@ class Collect(ff.Node[Any, None]):
 
 
 def edge(pipeline: ff.Pipeline, child: str, parent: str | None = None) -> ff.stats.EdgeStats:
-    """The only edge into `child` (from `parent`)."""
+    """Returns the only edge into `child` (from `parent`, if given)."""
     edges = pipeline.stats().edges
     found = [e for e in edges if e.child == child and parent in (None, e.parent)]
     assert len(found) == 1, f"{len(found)} edges into {child!r}, all edges: {edges}"
@@ -234,7 +232,7 @@ def edge(pipeline: ff.Pipeline, child: str, parent: str | None = None) -> ff.sta
 
 
 def check_books(pipeline: ff.Pipeline) -> None:
-    """Fails unless every sample that was offered to an edge is accounted for."""
+    """Fails unless every sample that entered an edge was delivered, dropped or is waiting."""
     for e in pipeline.stats().edges:
         assert e.passed_in == e.delivered + e.dropped + e.waiting, f"the books do not balance: {e}"
         assert e.dropped == sum(e.drops.values()), f"dropped is not the sum of its causes: {e}"
@@ -245,7 +243,7 @@ def check_books(pipeline: ff.Pipeline) -> None:
 
 
 def run_node(node: Any, values: Iterable[Any], **options: Any) -> list[ff.Sample[Any]]:
-    """Runs one node alone over `values`, losslessly, and returns the samples that it emitted."""
+    """Runs one node on `values` without dropping any, and returns the samples that it emitted."""
     source = Push(live=False)
     source.push(*values)
     source.end()
@@ -258,7 +256,7 @@ def run_node(node: Any, values: Iterable[Any], **options: Any) -> list[ff.Sample
 
 @dataclass
 class Ended:
-    """The end of a program: its exit code (negative: the signal) and its output."""
+    """Exit code (negative: number of the signal) and output of a program that has ended."""
 
     code: int
     out: str
@@ -272,14 +270,14 @@ class Ended:
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:
-    """Also kills the processes that it has forked, which would keep its pipes open. It leads a session."""
+    """Kills the process and its forked children, which would keep its pipes open. It must lead a session."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def program_environment() -> dict[str, str]:
-    """For programs that import what this one can import."""
-    own = (sys.prefix, sys.base_prefix)  # each Python finds these
+    """Returns an environment in which a program can import what this one can."""
+    own = (sys.prefix, sys.base_prefix)  # found by every Python
     paths = [str(Path(ff.__file__).parents[1]), str(TESTS), *sys.path]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in paths if p and not p.startswith(own))}
 
@@ -287,8 +285,8 @@ def program_environment() -> dict[str, str]:
 def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments: Sequence[str] = ()) -> Ended:
     """Runs `code` in a separate Python.
 
-    Each time that it prints the line "ready" it is sent the next of `signals`. A program that hangs is made
-    to print where all its threads are, and fails the test.
+    Each time that it prints the line "ready", it is sent the next of `signals`. A program that hangs is
+    aborted, so that it prints the stacks of its threads, and fails the test.
     """
     prologue = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     environment = {**program_environment(), "PYTHONFAULTHANDLER": "1"}
@@ -333,8 +331,7 @@ def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments:
 
 
 def run_python(*arguments: str, before: Sequence[str] = (), cwd: Path | None = None) -> Ended:
-    """Runs a separate Python that finds the package and the tests' modules; `before` is the command that
-    starts it."""
+    """Runs a separate Python that can import the package and the tests. `before` is a command in front of it."""
     environment = program_environment()
     ended = run_to_end([*before, sys.executable, *arguments], env=environment, cwd=cwd, timeout=LONG_WATCHDOG)
     return Ended(ended.returncode, ended.stdout, ended.stderr)

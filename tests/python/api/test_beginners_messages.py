@@ -1,4 +1,4 @@
-"""The messages for a beginner's mistakes: what was wanted, what was found, what to do."""
+"""Messages for the mistakes of beginners: what was expected, what was found, what to do."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is loaded at its first use says why it cannot be, and works at the next use.
+"""A module that is loaded on first use reports why it cannot be loaded, and works at the next use.
 
 tests/python/tree/test_late_imports.py checks that no other import within a function exists."""
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-"""The modules that an import loads, the public names, and the package beside cv2 and av."""
+"""The modules that an import loads, the public names, and imports together with cv2 and av."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Usages that go on: wrong ones are logged once, and are in the report and in why(). Right ones are not."""
+"""Mistakes that raise no error are logged once, and are in the report and in why()."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def test_a_wrong_usage_that_goes_on_is_logged(usage: str, caplog: pytest.LogCapt
 
 
 class Batched(ff.Node[Any, Any]):
-    """Gives results in batches only."""
+    """Emits results from process_batch() only."""
 
     def process(self, sample: ff.Sample[Any], /) -> Any:
         return None
@@ -115,7 +115,7 @@ def of_instance() -> ff.Node[Any, Any]:
 
 
 def with_many_constants(number: int) -> Callable[[Any], Any]:
-    """A function that returns None, and at its end the constant of this number."""
+    """Returns a function with this many constants before the one that it returns at its end."""
     lines = [f"    x = {each}.5" for each in range(number)]
     space: dict[str, Any] = {}
     exec("\n".join(["def f(value):", *lines, "    if value: return None", "    return 'last'"]), space)
@@ -158,7 +158,7 @@ def test_a_node_that_gives_nothing_is_in_the_report_and_in_why() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(Count(60))
     pipeline.add(lambda value: value, pipeline.add(lambda value: None, camera, name="light"), name="below")
-    pipeline.add(lambda value: None, camera, name="sink")  # nobody waits for its results
+    pipeline.add(lambda value: None, camera, name="sink")  # has no consumer
     report = pipeline.run()
     text = "has taken 60 samples and given none: does its function or process() return a value?"
     assert report.silent == (f"node 'light' {text}",)
@@ -171,7 +171,7 @@ def test_a_node_that_gives_nothing_is_in_the_report_and_in_why() -> None:
 
 
 class Minute(ff.Node[Any, int]):
-    """Gives results by its clock only."""
+    """Emits results from on_tick() only."""
 
     tick_every = 3600.0
 

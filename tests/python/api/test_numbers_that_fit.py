@@ -1,4 +1,4 @@
-"""Every number that a program gives is taken as it is, or refused with the value and what is expected."""
+"""Every number argument is used unchanged, or rejected with its value and what was expected."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -22,7 +22,7 @@ from freshframe import gil, masks
 from freshframe._graph.node import unset_stop_token
 
 BOX = [[10, 20, 30, 40]]
-# Texts of layers below the package, which do not say what an option wants.
+# Messages of lower layers, which do not say what the option expects.
 FOREIGN = re.compile(
     r"incompatible function arguments|Python int too large|cannot convert float|could not convert"
     r"|int\(\) argument|has no attribute|inhomogeneous|not subscriptable|object is not iterable"
@@ -31,7 +31,7 @@ FOREIGN = re.compile(
 
 
 class Odd:
-    """An object of no use, whose conversions raise."""
+    """An object whose conversions raise."""
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise RuntimeError("no array")
@@ -96,7 +96,7 @@ def tracks() -> ff.Detections:
 
 
 def is_refused_well(call: Callable[[], Any], foreign: re.Pattern[str] = FOREIGN) -> str:
-    """Empty if the call works or raises an error of the package that says what is wrong."""
+    """Returns "" if the call works, or raises an error of the package that says what is wrong."""
     try:
         call()
     except ff.FreshframeError as error:
@@ -108,7 +108,7 @@ def is_refused_well(call: Callable[[], Any], foreign: re.Pattern[str] = FOREIGN)
 
 
 Call = Callable[..., Any]
-# What is needed besides the argument that is odd. Everything else comes from the signatures.
+# Arguments that are needed besides the tested one. The others come from the signatures.
 NEEDED: dict[str, tuple[Callable[[], Call], dict[str, Any]]] = {
     "Detections": (lambda: ff.Detections, {"xyxy": BOX}),
     "Circles": (lambda: ff.Circles, {"xyr": [[10, 20, 5]]}),
@@ -191,7 +191,7 @@ FURTHER: dict[str, list[str]] = {
     ],
     "Pipeline.reader": ["queue", "name", "frames", "join", "max_rate"],
 }
-# Options that take any object, or whose value is code of the program.
+# Options that accept any object, or a function of the program.
 ANY = {"self", "on_stall", "target", "function", "encoder_options"}
 
 
@@ -207,7 +207,7 @@ def stop_token() -> Any:
 
 
 def signature(call: Call) -> list[inspect.Parameter]:
-    """The parameters; none of a native function."""
+    """Returns the parameters; empty for a native function."""
     try:
         found = inspect.signature(call).parameters.values()
     except ValueError:

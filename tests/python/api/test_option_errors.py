@@ -1,4 +1,4 @@
-"""Invalid options and addresses are refused, never adjusted."""
+"""Invalid options and URLs raise an error. None is silently adjusted."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

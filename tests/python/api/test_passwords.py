@@ -32,7 +32,7 @@ from freshframe._cli import main
 from freshframe._pipeline import life
 from freshframe._spool.foreign import described
 
-# Passwords of two pieces, which no message contains by chance, with odd letters before, between or after.
+# Passwords of two parts that no message contains by chance, with special characters around them.
 PIECES = ("Zq7w", "Xk9v")
 ODD = [
     *(
@@ -86,7 +86,7 @@ SCHEMES = ("rtsp", "http", "rtmp", "tcp")
 
 
 def refused(call: Callable[[], object]) -> str:
-    """Returns the exception of a call with its attributes and causes, or the representation of its result."""
+    """Returns as text the exception of a call with its attributes and causes, or the repr() of its result."""
     try:
         result = call()
     except Exception as error:
@@ -100,14 +100,14 @@ def refused(call: Callable[[], object]) -> str:
 
 
 def added(source: ff.types.VideoSource) -> object:
-    """The names and statistics of a pipeline that is not started."""
+    """Returns the names and statistics of a pipeline that was not started."""
     pipeline = ff.Pipeline()
     port = pipeline.add(source)
     pipeline.reader(port)
     return port, source, pipeline, pipeline.stats(), str(pipeline.stats())
 
 
-# Each place takes a URL and refuses or shows it at once: nothing is connected.
+# Each takes a URL and rejects or shows it without connecting.
 PLACES: dict[str, Callable[[str], object]] = {
     "open": lambda url: added(ff.open(url)),
     "open start": lambda url: added(ff.open(url, start=1)),
@@ -206,7 +206,7 @@ def fetched(url: str) -> str:
 
 
 def tried(url: str) -> str:
-    """Returns all that a pipeline reports about a source that is tried again and again."""
+    """Returns everything that a pipeline reports about a source that keeps failing to connect."""
     pipeline = ff.Pipeline()
     pipeline.reader(pipeline.add(ff.open(url), name="camera"))
 
@@ -230,7 +230,7 @@ def read(url: str) -> None:
 
 
 def published(url: str) -> object:
-    """Publishes until the first connection has failed: it may take longer than any film."""
+    """Publishes until the first connection has failed, however long that takes."""
     pipeline = ff.Pipeline()
     pipeline.add(
         ff.Publish(url, timeout=1), pipeline.add(ff.open("demo:circles?size=64x48&fps=30")), name="out"
@@ -273,7 +273,7 @@ CLIENTS: dict[str, Callable[[str], object]] = {
     "rtsp ffmpeg": lambda url: opened(url, rtsp="ffmpeg"),
     "rtsp publish": published,
 }
-SECRETS = {  # places in which a URL has its secret
+SECRETS = {  # where a URL contains its secret
     "password": "user:Zq7wXk9v@{}",
     "user": "Zq7wXk9v@{}",
     "user with an empty password": "Zq7wXk9v:@{}",
@@ -295,7 +295,9 @@ def test_no_secret_is_shown_that_a_server_repeats(client: str, secret: str, log:
         said = refused(lambda: CLIENTS[client](f"{scheme}://{user}{place}/{path}{parameters}"))
     said += log.getvalue()
     assert "404" in said
-    assert_hidden(said.replace("rtsp://Zq7wXk9v@", ""), secret)  # RTSP has no tokens: the URL shows its user
+    assert_hidden(
+        said.replace("rtsp://Zq7wXk9v@", ""), secret
+    )  # RTSP has no tokens, so the user name is shown
 
 
 COMMANDS = [
@@ -319,7 +321,7 @@ def test_no_command_shows_a_password(
 
 
 TOKEN = "Zq7w0123456789abcdefXk9v"
-ANSWERS = {  # answers of a server that repeats the token that it was sent
+ANSWERS = {  # responses that repeat the token of the request
     "no HTTP": f"HELLO {TOKEN}\r\n\r\n",
     "no status": f"HTTP/1.1 {TOKEN} x\r\n\r\n",
     "a reason": f"HTTP/1.1 404 {TOKEN}\r\nContent-Length: 0\r\n\r\n",

@@ -1,4 +1,4 @@
-"""Each public callable refuses an object of a type that it does not accept, with OptionTypeError."""
+"""Each public callable raises OptionTypeError for an argument of an unsupported type."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ THING: Any = object()
 GRAY = picture(0)
 BOX = [[0, 0, 10, 10]]
 
-# Callables that accept any value, or take none: their arguments have nothing to refuse.
+# Callables that accept any value, or have no arguments.
 WITHOUT_ARGUMENTS = {"Node", "Source"}
-# Made by the engine only; test_errors.py has them.
+# Created only by the engine; see test_errors.py.
 NOT_MADE_BY_HAND = {
     "Frame",
     "Port",
     "Reader",
     "Sample",
 }
-# Plain records, made by the engine or (Circles) by a detector.
+# Plain records, created by the engine or (Circles) by a detector.
 SQUARE = [(0, 0), (1, 0), (1, 1), (0, 1)]
 RECORDS = {
     "Circles",
@@ -87,7 +87,7 @@ def each_option(function: Callable[..., object], *first: Any) -> list[Callable[[
     return [partial(function, *first, **{name: THING}) for name in options_of(function)]
 
 
-# Name in the package: what each of its arguments is refused with.
+# Name in the package -> for each argument, a value that it must reject.
 CALLS: dict[str, list[Callable[[], object]]] = {
     "Annotate": each_option(ff.Annotate),
     "Ask": [

@@ -1,4 +1,4 @@
-"""What print() and repr() show, and what a native node refuses to have set."""
+"""What print() and repr() show, and which attributes of native nodes cannot be set."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

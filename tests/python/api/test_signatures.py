@@ -1,4 +1,4 @@
-"""The stable names: the list, the provisional ones, and what a release has promised."""
+"""The list of stable names, the provisional names, and the promises of a release."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -49,13 +49,13 @@ def test_each_marked_mistake_is_found_and_no_other_line_is(tmp_path: Path) -> No
 
 
 def pyright(folder: Path, *paths: Path) -> list[tuple[Path, int, str, str]]:
-    """The file, line, rule and text of each error of pyright in its strict mode."""
+    """Returns file, line, rule and message of each error of pyright in strict mode."""
     pytest.importorskip("basedpyright", reason="./dev lint installs it")
     settings = {
         "include": list(map(str, paths)),
         "extraPaths": mypy_path(),
         "typeCheckingMode": "strict",
-        "reportMissingTypeStubs": False,  # stubs of other packages
+        "reportMissingTypeStubs": False,  # other packages
     }
     (folder / "pyrightconfig.json").write_text(json.dumps(settings))
     program = str(Path(sys.executable).with_name("basedpyright"))
@@ -75,7 +75,7 @@ def pyright(folder: Path, *paths: Path) -> list[tuple[Path, int, str, str]]:
 )
 def test_pyright_accepts_the_examples_and_the_good_programs(tmp_path: Path, given: Path) -> None:
     found = pyright(tmp_path, given)
-    # The types of a package that is not installed here are unknown.
+    # Types of packages that are not installed are unknown.
     missing = {path for path, _, rule, _ in found if rule == "reportMissingImports"}
     assert len(missing) < 10
     unknown = ("reportMissingImports", "reportUnknown")

@@ -1,4 +1,4 @@
-"""Wiring that cannot work is refused before any thread runs."""
+"""Invalid connections raise an error before any thread runs."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def takes_two(left: Any, right: Any) -> None:
 
 
 def adds_the_rest(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A wrapper that knows what else `function` needs."""
+    """Returns a wrapper that supplies the other arguments of `function`."""
 
     @functools.wraps(function)
     def wrapper(*given: Any) -> Any:
@@ -62,7 +62,7 @@ def gives_some(value: Any) -> Iterator[Any]:
 def live_with(
     change: Callable[[ff.Pipeline, ff.Port[Any], ff.Port[Any]], object],
 ) -> Callable[[Any, Any], object]:
-    """A change of a pipeline that runs, with its camera and a function below that."""
+    """Returns an attempt to change a running pipeline that has a camera and a function downstream of it."""
 
     def run(pipeline: ff.Pipeline, camera: ff.Port[Any]) -> None:
         node = pipeline.add(lambda value: value, camera, name="node")

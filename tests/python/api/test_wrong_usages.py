@@ -22,7 +22,7 @@ PICTURE = np.zeros((24, 32, 3), np.uint8)
 
 
 def below(node: Any, **options: Any) -> Callable[[], object]:
-    """Adds the node below a camera and runs the pipeline."""
+    """Returns an attempt: adds the node downstream of a camera and runs the pipeline."""
 
     def attempt() -> None:
         pipeline = ff.Pipeline()
@@ -33,7 +33,7 @@ def below(node: Any, **options: Any) -> Callable[[], object]:
 
 
 def through(given: Any, taker: Callable[[], Any]) -> Callable[[], object]:
-    """A function's result goes to a node that takes something else."""
+    """Returns an attempt: passes the result of a function to a node that expects something else."""
 
     def attempt() -> None:
         pipeline = ff.Pipeline()
@@ -111,7 +111,7 @@ def replaced_by(node: Any) -> Callable[[], object]:
     return attempt
 
 
-# An attempt, the class of its exception, and fragments that the text must contain.
+# Usage -> the attempt, the class of its exception, and fragments that the message must contain.
 BOXES = ff.Detections([[0, 0, 10, 20]], names=["ball"])
 TRACKS = ff.Detections([[0, 0, 10, 20]], tracker_id=[1])
 LINE = ff.LineCounter((0, 0), (9, 0))

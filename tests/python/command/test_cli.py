@@ -161,7 +161,7 @@ def test_a_signal_stops_cleanly_and_every_line_is_whole(
     assert number.name in err
     assert "Traceback" not in err
     with ff.stream(ff.open(path)) as frames:
-        assert sum(1 for _ in frames) > 0  # the video was finished properly
+        assert sum(1 for _ in frames) > 0  # the video file was closed properly
 
 
 @pytest.mark.slow
@@ -191,7 +191,7 @@ def test_a_second_sigint_ends_at_once() -> None:
         assert running.stdout is not None
         assert running.stdout.readline() == "ready\n"
         running.send_signal(signal.SIGINT)
-        # The second is sent when the first was taken: its handler gives SIGINT back to the system.
+        # Send the second one after the handler of the first has restored the default action.
         until(lambda: not catches(running.pid, signal.SIGINT), "the first SIGINT to be taken")
         running.send_signal(signal.SIGINT)
         out, _ = running.communicate(timeout=WATCHDOG)

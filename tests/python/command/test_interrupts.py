@@ -1,4 +1,4 @@
-"""A signal ends a command, wherever Python is when it arrives."""
+"""A signal ends a command, even if it arrives where Python ignores exceptions."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from freshframe._cli.outcome import ExitCode, Interrupted, TimedOut, interruptib
 
 
 class Referent:
-    """Something that a weak reference can refer to."""
+    """An object that supports weak references."""
 
 
 def _call_where_exceptions_are_ignored(function: Callable[[], object]) -> None:
-    """Calls it in a weak reference's callback."""
+    """Calls the function in the callback of a weak reference, where Python ignores exceptions."""
     referent = Referent()
     reference = weakref.ref(referent, lambda _: function())
     del referent
@@ -28,7 +28,7 @@ def _call_where_exceptions_are_ignored(function: Callable[[], object]) -> None:
 
 
 def _work_after_an_ignored(number: signal.Signals) -> None:
-    """Raises the signal where Python ignores the exceptions of its handler, and then works for a minute."""
+    """Raises the signal where Python ignores the exception of its handler, then runs for a minute."""
     _call_where_exceptions_are_ignored(lambda: signal.raise_signal(number))
     for _ in range(6000):
         time.sleep(0.01)

@@ -38,13 +38,13 @@ if importlib.util.find_spec("mcp") is None:
 TOKEN = "a-token-of-this-test"
 SENTENCE = r"door, picture (\d+), captured at (\S+), (\d+\.\d+) s old"
 BY_THE_DRIVER = r"; by the driver's timestamp at \S+, give or take \d\.\d{3} s"
-EPSILON = timedelta(milliseconds=2)  # for numbers with three digits
+EPSILON = timedelta(milliseconds=2)  # timestamps are printed with three digits
 PATH = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
 
 
 @contextlib.contextmanager
 def served(**options: Any) -> Iterator[ff.types.Dashboard]:
-    """A camera "door", whose pictures may be seen, and one whose may not."""
+    """Serves a camera "door", which may be viewed, and one that may not."""
     pipeline = ff.Pipeline("house")
     door = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="door")
     pipeline.add(ff.open("demo:circles?size=320x240&fps=5"), name="private")
@@ -60,7 +60,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def over_stdio(url: str, talk: Callable[[Any], Awaitable[None]], *arguments: str) -> None:
-    """Lets a client talk to the command, which it starts."""
+    """Starts the command, and yields a client connected to it over stdio."""
     import mcp  # noqa: PLC0415  (each process that collects tests would spend half a second on it)
 
     async def session() -> None:
@@ -103,7 +103,7 @@ def test_an_agent_sees_the_camera_that_may_be_seen_with_its_time_and_age() -> No
             assert picture.mime_type == "image/jpeg"
             assert base64.b64decode(picture.data)[:2] == b"\xff\xd8"
         assert numbers == sorted(numbers)
-        why = await text_of(client, "why")  # beside other work the camera may lose frames
+        why = await text_of(client, "why")  # on a busy machine the camera may lose frames
         assert "finding" in why.lower() or "door: lost" in why
         assert "start" in await text_of(client, "recent_events", most=5)
         assert cameras["looks"] == ["past"]
@@ -188,7 +188,7 @@ def test_a_pipeline_that_has_gone_is_said() -> None:
 
 @contextlib.contextmanager
 def pretends(answer: bytes) -> Iterator[Eyes]:
-    """A server that answers each request with these bytes, and what asks it."""
+    """Yields what asks a server that answers each request with these bytes."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -333,7 +333,7 @@ LIES: list[Any] = [
 @pytest.mark.parametrize("status", ["200 OK", "404 Not Found", "503 Service Unavailable"])
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_whatever_a_server_answers_an_agent_reads_words(question: str, status: str) -> None:
-    """Each part of the state is each of the lies in turn."""
+    """Replaces each part of the state by each invalid value in turn."""
     for name in (*STATE, "text"):
         bodies = [json.dumps({**STATE, "text": "Nothing is wrong.", name: lie}) for lie in LIES]
         for body in (*bodies, "[" * 50_000):
@@ -345,7 +345,7 @@ def test_whatever_a_server_answers_an_agent_reads_words(question: str, status: s
                     told = str(error)
             assert isinstance(told, str), told
             assert told
-            told.encode()  # no lone surrogate
+            told.encode()  # fails for a lone surrogate
 
 
 def test_an_honest_state_is_told() -> None:
@@ -393,7 +393,7 @@ def test_a_signal_ends_the_command_while_an_agent_keeps_stdin_open(
 
 @contextlib.contextmanager
 def over_http(url: str, token: Path) -> Iterator[str]:
-    """The command with --http, and its URL."""
+    """Runs the command with --http, and yields its URL."""
     with subprocess.Popen(
         command(url, "--token-file", str(token), "--http", "0"), env=PATH, text=True, stderr=subprocess.PIPE
     ) as program:
@@ -462,12 +462,12 @@ def test_strangers_keep_no_agent_out(tmp_path: Path) -> None:
         ]
         for each in silent[::2]:
             with contextlib.suppress(OSError):
-                each.sendall(b"POST /mcp HTTP/1.1\r\nHost: x\r\n")  # half a request
+                each.sendall(b"POST /mcp HTTP/1.1\r\nHost: x\r\n")  # an incomplete request
         asyncio.run(asyncio.wait_for(talk(url), WATCHDOG))
         for each in silent:
             each.settimeout(WATCHDOG)
             with contextlib.suppress(ConnectionResetError):
-                assert each.recv(100) == b""  # after some seconds the newest have gone, too
+                assert each.recv(100) == b""  # after some seconds the newest are closed, too
 
 
 @pytest.mark.slow

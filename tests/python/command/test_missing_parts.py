@@ -1,4 +1,4 @@
-"""Where an optional package or a native module is missing, a message says the command that brings it."""
+"""If an optional package or native module is missing, the message names the command that installs it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[3]
-LEFT_OUT = ("_gil", "_numeric")  # by ./dev demo
+LEFT_OUT = ("_gil", "_numeric")  # not built by ./dev demo
 
 
 @pytest.fixture(scope="module")
 def of_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the packages as ./dev demo leaves them."""
+    """Returns a folder with the packages as ./dev demo builds them."""
     folder = tmp_path_factory.mktemp("demo")
     for package in (Path(ff.__file__).parent, Path(gil_budget.__file__).parent):
         (folder / package.name).mkdir()

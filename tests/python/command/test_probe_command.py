@@ -19,7 +19,7 @@ from freshframe._gil_watch.interpreter import PYTHONS
 
 
 class One(ff.Source[ff.Frame]):
-    """Gives one picture."""
+    """Emits one frame."""
 
     live = False
 
@@ -125,7 +125,7 @@ def test_doctor_checks_line_by_line(freshframe: Any) -> None:
     assert f"{len(found)} checks" in err
 
 
-DAMAGES: dict[str, tuple[str, str]] = {  # the damaged part, the check that reports it, and its words
+DAMAGES: dict[str, tuple[str, str]] = {  # broken part -> the check that reports it, and its message
     "an empty dist-info": ("packages", "broken-1.0.dist-info does not name its package"),
     "METADATA of other bytes": ("packages", "bytes-1.0.dist-info does not name its package"),
     "METADATA that is a folder": ("packages", "folder-1.0.dist-info does not name its package"),

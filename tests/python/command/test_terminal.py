@@ -1,4 +1,4 @@
-"""The output of commands in a terminal, and that their results stay apart from it."""
+"""Live displays go to the terminal, results to stdout."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from support import WATCHDOG
 
 import freshframe as ff
 
-# A terminal that can move its cursor, whatever the tests themselves run in.
+# A terminal with cursor movement, independent of the one that runs the tests.
 OURS = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
 ENVIRONMENT = {**OURS, "TERM": "xterm", "PYTHONPATH": str(Path(ff.__file__).parents[1])}
 
 
 class Terminal:
-    """A terminal of 120 columns for a program's stderr; `text` has its output."""
+    """A pseudo-terminal of 120 columns for stderr; `text` is what was written to it."""
 
     def __init__(self) -> None:
         self._master, self.slave = pty.openpty()
@@ -39,7 +39,7 @@ class Terminal:
         while True:
             try:
                 data = os.read(self._master, 1 << 16)
-            except OSError:  # Linux: the other side is closed
+            except OSError:  # on Linux: the other side is closed
                 return
             self._data += data
 

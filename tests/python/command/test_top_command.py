@@ -1,4 +1,4 @@
-"""`freshframe top`: its view of a running pipeline, and its error without one."""
+"""`freshframe top`: its output for a running pipeline, and its error if there is none."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ def test_top_shows_nothing_that_a_terminal_would_obey(freshframe: Command) -> No
 
 
 class Flaky(http.server.BaseHTTPRequestHandler):
-    """Answers with a state, then once with nonsense, then with the end."""
+    """Answers with a state, then once with garbage, then with the state of an ended pipeline."""
 
     states: ClassVar[list[bytes]] = []
 
@@ -314,7 +314,7 @@ def test_top_in_a_terminal_goes_on_until_it_is_interrupted() -> None:
             try:
                 if not os.read(parent, 65536):
                     break
-            except OSError:  # the other end is closed
+            except OSError:  # the other side is closed
                 break
         os.close(parent)
         assert process.wait(WATCHDOG) == 130

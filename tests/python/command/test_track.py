@@ -1,4 +1,4 @@
-"""`freshframe track`: its outputs, and its end after a failure."""
+"""`freshframe track`: its outputs, and how it ends after a failure."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

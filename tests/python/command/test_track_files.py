@@ -17,7 +17,7 @@ FRAMES = {"first.mp4": 3, "second.mp4": 5}
 
 @pytest.fixture
 def clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Yields the names of clips; the test runs in their folder."""
+    """Changes to a folder with clips, and yields their names."""
     monkeypatch.chdir(tmp_path)
     for name, frames in FRAMES.items():
         pipeline = ff.Pipeline()

@@ -16,7 +16,7 @@ import freshframe as ff
 from freshframe._cli import attached, main
 
 LIVE = "demo:circles?fps=30&size=64x48"
-# How an answer begins: on a busy machine the scene may lose a frame, which is a finding.
+# Possible starts of an answer: on a busy machine a lost frame is a finding.
 CALM = ("No finding yet: causes are looked for since ", "camera: lost ")
 
 APP = """
@@ -113,7 +113,7 @@ with p:
 
 @pytest.fixture
 def handlers() -> Iterator[None]:
-    """Restores Ctrl-C, because a program may leave its own handler."""
+    """Restores the SIGINT handler, which a program may have replaced."""
     before = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, before)

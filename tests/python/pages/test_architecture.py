@@ -15,7 +15,7 @@ NAME = re.compile(r"`((?:src|python|fleet)/[\w./]+)`|`(\w+(?:::\w+)?)\(\)`")
 
 
 def is_defined(function: str, file: str) -> bool:
-    """Whether a file defines a function, or calls it where its definition is in a class of another file."""
+    """Returns True if the file defines the function, or calls it and a class of another file defines it."""
     if not (ROOT / file).is_file():
         return False
     text = (ROOT / file).read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ def is_defined(function: str, file: str) -> bool:
 
 
 def misplaced(walk: str) -> list[str]:
-    """The names of a walk that are neither in the file before them nor in the file after them."""
+    """Returns the names of a walk that are in neither the file named before them nor the one after."""
     names = [match.groups() for match in NAME.finditer(walk)]
     wrong = []
     for place, (file, function) in enumerate(names):

@@ -18,7 +18,7 @@ import freshframe as ff
 
 HOW_TO = Path(__file__).parents[3] / "docs/how-to"
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
-MOST_LINES = 25  # of a program that a page shows
+MOST_LINES = 25  # maximum length of a program on a page
 CHECK = "import my_extension, numpy; print(my_extension.energy(numpy.ones(10)))"
 WRONG = "import my_module, numpy; print(my_module.energy(numpy.ones(10)))"
 

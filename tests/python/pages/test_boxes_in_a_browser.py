@@ -33,7 +33,7 @@ def test_the_program_has_at_most_twenty_lines() -> None:
 
 
 def page_with_a_result(url: str, program: subprocess.Popen[str]) -> str:
-    """The program's page, once its detector has found something."""
+    """Returns the page of the program as soon as the detector has found something."""
     deadline = time.monotonic() + WATCHDOG
     text = ""
     while "<li>" not in text:
@@ -49,7 +49,7 @@ def page_with_a_result(url: str, program: subprocess.Popen[str]) -> str:
 
 
 def upgrade(server: str, origin: str) -> int:
-    """The status with which the server answers a page of that origin that opens the view's WebSocket."""
+    """Returns the HTTP status of the WebSocket request of a page of this origin."""
     connection = http.client.HTTPConnection(server, timeout=WATCHDOG)
     with contextlib.closing(connection):
         key = base64.b64encode(bytes(16)).decode()
@@ -61,7 +61,7 @@ def upgrade(server: str, origin: str) -> int:
 
 
 def nameless(path: Path) -> str:
-    """A detector that finds one box of class 1, and names no class."""
+    """Returns the arguments of a detector that finds one box of class 1 and has no class names."""
     rows = np.zeros((1, 6, 84), np.float32)  # output of YOLOv8, on 64x64
     rows[0, :, 5] = [16, 24, 16, 16, 0.1, 0.9]
     return f"{str(constant(path, {'output0': rows}))!r}, layout='yolov8'"
@@ -95,6 +95,6 @@ def test_the_page_shows_a_picture_and_what_is_found_in_it(named: bool, tmp_path:
             with urllib.request.urlopen(
                 f"http://{server}/api/picture/{shown}.jpg", timeout=WATCHDOG
             ) as answer:
-                assert answer.read(3) == b"\xff\xd8\xff"  # a JPEG begins
+                assert answer.read(3) == b"\xff\xd8\xff"  # start of a JPEG
         finally:
             program.terminate()

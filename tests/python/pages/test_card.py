@@ -1,4 +1,4 @@
-"""docs/reference/card.md: each name of the top level is on it, and it is one page."""
+"""The cheat sheet has every public name of the top level, and is one page long."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

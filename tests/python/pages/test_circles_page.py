@@ -1,4 +1,4 @@
-"""The pages about circles: the programs run, the pictures and chapters are there."""
+"""The pages about circles: the programs run, and the images and chapters exist."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

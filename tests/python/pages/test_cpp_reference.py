@@ -1,4 +1,4 @@
-"""The C++ reference of the site, as it is made from the public headers."""
+"""The C++ reference of the site, which is generated from the public headers."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

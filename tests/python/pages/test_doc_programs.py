@@ -1,7 +1,7 @@
-"""The programs in docs/ and the READMEs, by the word after ```python.
+"""Runs the programs in docs/ and the READMEs, by the word after ```python.
 
-Without a word a program runs to its end. `forever`: it runs until Ctrl-C. `notest`: a fragment, whose types
-are checked.
+No word: the program runs to its end. `forever`: it runs until Ctrl-C. `notest`: a fragment, of which only the
+types are checked.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -43,7 +43,7 @@ OUTPUT = re.compile(r"\n\n```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # rig
 NEEDS_A_MODEL = "ff.Ask("  # a server: test_ask_a_vision_model.py has one
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-# The text of a program that needs a module whose threads would outlive the test.
+# Code that loads a module whose threads would outlive the test -> the module. Such a program gets a process.
 OWN_THREADS = {
     "import cv2": "cv2",
     "ff.OnnxDetector(": "onnxruntime",
@@ -97,7 +97,7 @@ FOREVER = [program for program in PROGRAMS if program.tag == "forever"]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with the files that the pages' reader has."""
+    """Changes to a folder with the files that the programs read."""
     monkeypatch.chdir(tmp_path)
     pipeline = ff.Pipeline()
     scene = pipeline.add(ff.open("demo:circles?size=320x240&balls=2&pace=0&frames=10"))
@@ -138,26 +138,26 @@ def run_whole(program: Program, folder: Path) -> None:
 
 
 def imported_packages(program: Program) -> set[str]:
-    """The packages that a program imports."""
+    """Returns the packages that a program imports."""
     names = set(re.findall(r"^ *(?:import|from) (\w+)", program.text, re.MULTILINE))
     return names | {module for sign, module in OWN_THREADS.items() if sign in program.text}
 
 
 def missing_packages(program: Program) -> list[str]:
-    """The packages that a program imports, and that this environment lacks."""
+    """Returns the packages that a program imports and that are not installed."""
     names = imported_packages(program) - set(stand_ins.MODULES)
     return sorted(name for name in names if importlib.util.find_spec(name) is None)
 
 
 def is_starting(process: subprocess.Popen[str]) -> bool:
-    """Reports whether a program has not started its pipeline yet, which has more threads than NumPy."""
+    """Returns True while the program has only the threads of NumPy, and none of a pipeline."""
     threads = Path(f"/proc/{process.pid}/task")
     return process.poll() is None and len(list(threads.iterdir())) < PIPELINE_THREADS
 
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Program, tuple[int | None, str]]]:
-    """The programs that run forever, all at once: exit status after Ctrl-C, and stderr.
+    """Runs all programs without an end concurrently; yields exit status after Ctrl-C, and stderr.
 
     The status is None if a program has ended by itself.
     """
@@ -172,7 +172,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Progr
             foreign = imported_packages(program) & set(stand_ins.MODULES)
             module = ["-m", "rigs.stand_ins"] if foreign else []
             running[program] = process = subprocess.Popen(
-                # A background job of a shell ignores Ctrl-C, as do its children.
+                # If the tests are a background job, the shell makes their children ignore Ctrl-C.
                 ["env", "--default-signal=INT", sys.executable, *module, "program.py"],
                 cwd=folder,
                 env=PATH,
@@ -182,7 +182,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Progr
             )
             stack.callback(process.wait)
             stack.callback(process.kill)
-        # On a busy machine an import takes seconds, and Ctrl-C in an import is no test of the program.
+        # Not while the program still imports, which takes seconds on a busy machine.
         end = time.monotonic() + 20
         while any(map(is_starting, running.values())) and time.monotonic() < end:
             time.sleep(0.1)
@@ -206,7 +206,7 @@ def test_a_program_without_an_end_runs_until_ctrl_c(
         pytest.skip(f"needs {missing[0]}")
     status, said = interrupted[program]
     assert status in (0, -signal.SIGINT), said
-    # On a busy machine the import may still be at work. The lines of such a traceback are indented.
+    # A program that was interrupted in an import prints a traceback whose lines are indented.
     assert re.search(r"^[\w.]*Error\b", said, re.MULTILINE) is None, said
 
 

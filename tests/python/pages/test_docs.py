@@ -1,4 +1,4 @@
-"""The pages about the GIL and their programs: C++ is compiled, Python and Cython run where they can."""
+"""The programs of the pages about the GIL: C++ is compiled, Python runs, Cython is translated."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The examples in the docstrings of public classes and functions, run as a reader would run them."""
+"""Runs the examples in the docstrings of public classes and functions."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PUBLIC = TOP | {
     if name != "Plane"  # NumPy's own docstring
 }
 WITH_EXAMPLE = sorted(name for name, what in PUBLIC.items() if ">>> " in (inspect.getdoc(what) or ""))
-# Programs receive these and do not make them, or the example is a page of the documentation.
+# They need no example: programs only receive them, or a page has the example.
 WITHOUT = {
     "OnnxClassifier",
     *("Frame", "Reader", "Sample"),
@@ -37,7 +37,7 @@ def test_the_classes_that_programs_make_have_an_example() -> None:
 @pytest.mark.table(cases=10)
 @pytest.mark.parametrize("name", WITH_EXAMPLE)
 def test_the_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)  # some write files
+    monkeypatch.chdir(tmp_path)  # some examples write files
     if name in ("OnnxDetector", "OnnxModel"):
         pytest.importorskip("onnxruntime")
     (example,) = (

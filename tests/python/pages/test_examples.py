@@ -1,4 +1,4 @@
-"""The programs under examples/, each run as its reader would run it, but for a short time."""
+"""Runs the programs in examples/ for a short time."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ ENVIRONMENT = {
 
 
 def run(program: str, *arguments: object, told: str = "dropped its first sample") -> str:
-    """Runs one example and returns its output. The only complaints are lines with the text `told`."""
+    """Runs an example and returns its output. Fails if stderr has lines that do not contain `told`."""
     ended = run_to_end(
         [sys.executable, str(EXAMPLES / program), *(str(argument) for argument in arguments)],
         env=ENVIRONMENT,
@@ -161,7 +161,7 @@ def test_counts_per_period_also_those_of_the_last_one(tmp_path: Path) -> None:
     assert [line.split()[0] for line in lines] == ["0.20", "0.40", "0.60"]
     written = [json.loads(line) for line in out.read_text().splitlines()]
     assert [record["seq"] for record in written] == list(range(len(written)))
-    assert len(written) >= 4  # with the rest of the last period
+    assert len(written) >= 4  # including the rest of the last period
 
 
 @pytest.mark.slow
@@ -183,7 +183,7 @@ def test_things_are_counted_in_the_zones_of_a_file(tmp_path: Path) -> None:
     left_half = [[0, 0], [320, 0], [320, 360], [0, 360]]
     halves = {"left": left_half, "right": [[320 + x, y] for x, y in left_half]}
     zones.write_text(json.dumps(halves))
-    # With this seed no shape is hidden, and so mistaken for a ball, in the seconds before.
+    # With this seed no shape is occluded before, which could be mistaken for a ball.
     scene = "demo:shapes?size=640x360&fps=30&frames=90&pace=0&seed=6"
     out = run("count_people_in_zone.py", scene, zones, "--only", "ball", "--video", video)
     lines = re.findall(r"^ *(\d) s: (\d+) left, (\d+) right$", out, re.MULTILINE)
@@ -223,7 +223,7 @@ def test_a_stereo_pair_goes_on_while_one_camera_is_silent() -> None:
 
 @pytest.mark.slow
 def test_the_recorder_of_cameras_that_come_and_go_serves(tmp_path: Path) -> None:
-    pytest.importorskip("fastapi")  # test_nvr.py uses its API
+    pytest.importorskip("fastapi")  # test_nvr.py tests its HTTP API
     pytest.importorskip("uvicorn")
     out = run("nvr.py", "--seconds", 1, "--port", 0, "--page", 0, "--folder", tmp_path)
     assert out.startswith("http://")
@@ -260,7 +260,7 @@ def test_the_numba_node_finds_what_numpy_finds(clip: Path) -> None:
 
 @pytest.fixture
 def fleet_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A separate folder with a short name: the path of a socket has 107 bytes at most."""
+    """Yields a folder with a short path, because the path of a socket has at most 107 bytes."""
     with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
         monkeypatch.setitem(ENVIRONMENT, "XDG_STATE_HOME", folder)
         yield
@@ -337,11 +337,11 @@ def test_a_flask_page_shows_pictures_and_the_newest_result() -> None:
 # --- results to receivers -----------------------------------------------------------------------------------
 
 SCENE = "demo:circles?size=320x240&fps=30&frames=40"
-AT_ONCE = SCENE + "&pace=0"  # as a file: no frame is dropped
+AT_ONCE = SCENE + "&pace=0"  # behaves as a file: drops no frame
 
 
 def is_gapless(numbers: list[int]) -> bool:
-    """Whether a box gave each number once. On a busy machine the tracker misses frames of a live scene."""
+    """Returns True if each number of a box arrived once. A busy machine misses frames of a live scene."""
     return len(numbers) > 1 and numbers == list(range(1, len(numbers) + 1))
 
 
@@ -397,7 +397,7 @@ def test_events_are_rows_of_the_data_base_once(tmp_path: Path) -> None:
     box = tmp_path / "box"
     with receivers.database(tmp_path) as url:
         run("out/postgres.py", url, AT_ONCE, "--spool", box)
-        (box / "sent").unlink()  # as after a crash: all are sent again
+        (box / "sent").unlink()  # as after a crash: all events are sent again
         run("out/postgres.py", url, AT_ONCE, "--spool", box)
         with psycopg.connect(url) as database:
             rows = database.execute("select n, event->>'n' from events order by n").fetchall()
@@ -411,7 +411,7 @@ def test_events_are_rows_of_parquet_files(tmp_path: Path) -> None:
     (path,) = (tmp_path / "files").iterdir()
     assert path.suffix == ".parquet"
     read = "import sys, pyarrow.parquet; print(*pyarrow.parquet.read_table(sys.argv[1])['n'].to_pylist())"
-    # Runs in a separate process: its threads stay.
+    # In a separate process, because its threads do not end.
     text = subprocess.run(
         [sys.executable, "-c", read, path], check=True, env=ENVIRONMENT, capture_output=True
     )

@@ -1,4 +1,4 @@
-"""The extension projects under examples/, built as a reader would build them, then run for a short time."""
+"""Builds the extension projects in examples/ as their READMEs say, and runs them for a short time."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Install = Callable[[str], Path]
 def run(
     *command: str | Path, path: tuple[Path, ...] = (), folder: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command in a folder; it can import freshframe and what lies in `path`."""
+    """Runs a command in a folder, with freshframe and `path` importable."""
     search = os.pathsep.join(str(folder) for folder in (PACKAGE, *path))
     return run_to_end(
         command, timeout=LONG_WATCHDOG, env={**os.environ, "PYTHONPATH": search, **environment}, cwd=folder
@@ -38,26 +38,26 @@ def run(
 
 
 def output_of(program: str, *arguments: str | Path, path: tuple[Path, ...] = ()) -> str:
-    """The output of a program of an example; it may complain of nothing."""
+    """Returns the stdout of a program. Fails if it writes to stderr."""
     ended = run(sys.executable, EXAMPLES / program, *arguments, path=path)
     assert (ended.returncode, ended.stderr) == (0, "")
     return ended.stdout
 
 
 def installation(readme: Path) -> list[str]:
-    """The words after `pip install` of an example, which its README runs in a separate environment."""
+    """Returns the arguments of `pip install` in the README of an example."""
     (shown,) = re.findall(r"^```\n(.*?)^```", readme.read_text(), re.M | re.S)[:1]
     environment, command, *_ = (line.removeprefix("$ ") for line in shown.splitlines())
     assert environment == "python3 -m venv env && . env/bin/activate", (
         readme
-    )  # Debian's own Python refuses pip
+    )  # pip refuses to install into Debian's own Python
     assert command.startswith("pip install "), f"{readme}: {command}"
     return shlex.split(command, comments=True)[command.split().index("install") + 1 :]
 
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout as an example sees it: CMake package, headers, and in dist/ a wheel without files."""
+    """Returns a folder that looks like a checkout: CMake package, headers, and an empty wheel in dist/."""
     root = tmp_path_factory.mktemp("checkout")
     for folder in ("cmake", "include"):
         (root / folder).symlink_to(EXAMPLES.parent / folder)
@@ -72,7 +72,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def install(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Install:
-    """Installs a project once, as its README says, and returns the folder of its modules."""
+    """Installs a project as its README says, once per run. Returns the folder of its modules."""
     done: dict[str, Path] = {}
 
     def install_once(project: str) -> Path:
@@ -97,7 +97,7 @@ def install(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Install
 
 
 def refused(source: Path, *includes: str, compiler: str = "c++") -> str:
-    """The compiler's output for a file that must not compile: one error, which the file expects."""
+    """Returns the compiler's output for a file that must fail with exactly one error, the expected one."""
     folders = [f"-I{folder}" for folder in (ff.native.get_include(), *includes)]
     python = run(
         sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('include'))"
@@ -251,7 +251,7 @@ def test_a_python_object_in_the_released_scope_does_not_compile_and_the_readme_s
 
 
 def twins_in(folder: Path, *bindings: str, path: tuple[Path, ...] = ()) -> dict[str, dict[str, str | None]]:
-    """Returns the messages of build_twins.py for each binding, by its name."""
+    """Returns the JSON records of build_twins.py by the name of the binding."""
     ended = run(
         sys.executable, EXAMPLES / "fibonacci/build_twins.py", *bindings, "--cache", folder, path=path
     )
@@ -262,7 +262,7 @@ def twins_in(folder: Path, *bindings: str, path: tuple[Path, ...] = ()) -> dict[
 
 @pytest.fixture(scope="session")
 def pyo3(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the PyO3 twin; skips where cargo or a crate is missing."""
+    """Returns the folder of the PyO3 version. Skips if cargo or a crate is missing."""
     record = twins_in(tmp_path_factory.mktemp("twins"), "pyo3")["pyo3"]
     problem = record["problem"] or ""
     missing = re.search(
@@ -278,7 +278,7 @@ def pyo3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check_twin(binding: str, folder: Path) -> None:
-    """The numbers are right; Python runs while it works, but only when it releases the GIL."""
+    """Checks the numbers, and that another Python thread runs in the meantime only if the GIL is released."""
     code = f"""if True:
         import threading
         from fibonacci_{binding} import fibonacci
@@ -353,7 +353,7 @@ def test_the_table_has_every_pattern_for_every_binding(install: Install) -> None
 @pytest.mark.slow
 def test_releasing_twice_ends_the_process_or_does_not_compile(install: Install) -> None:
     out = output_of("fibonacci/main.py", "--n", "1", "--repeats", "1", path=(install("fibonacci"),))
-    # Up to Python 3.12 the C API prints the mistake before it ends the process. Later ones crash.
+    # Up to Python 3.12 the C API reports the mistake before it aborts. Later versions crash.
     end = "(SIGABRT|SIGSEGV), without a message"
     if sys.version_info < (3, 13):
         end = "SIGABRT:\nFatal Python error: PyEval_SaveThread: "

@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[3] / "docs/how-to/genicam.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
-PACKAGES = Path("/usr/lib/python3/dist-packages")  # packages of Debian
+PACKAGES = Path("/usr/lib/python3/dist-packages")  # Debian's packages
 
 RUN_AGAIN = """
 devices, new = [], Aravis.Camera.new
@@ -46,7 +46,7 @@ def test_the_source_has_at_most_35_lines() -> None:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """The path of a program that sees PyGObject, and nothing else of Debian's."""
+    """Returns an environment in which PyGObject, and no other package of Debian, can be imported."""
     if importlib.util.find_spec("gi") is not None:
         return dict(os.environ)
     version = f"{sys.version_info.major}{sys.version_info.minor}"

@@ -1,4 +1,4 @@
-"""A search in the pages finds each public name, option, method and statistic: the pages show it as code."""
+"""Every public name, option, method and statistic is shown as code on a page, so a search finds it."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import freshframe as ff
 
 DOCS = Path(__file__).parents[3] / "docs"
-GENERATED = ("python.md", "promises.md")  # made of the names themselves, so they prove nothing
+GENERATED = ("python.md", "promises.md")  # generated from the names, so they prove nothing
 CODE = re.compile(r"`[^`\n]+`|^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -26,12 +26,12 @@ def shown() -> set[str]:
 def parameters(call: Any) -> Iterator[str]:
     try:
         yield from inspect.signature(call).parameters
-    except (TypeError, ValueError):  # a native call without a signature
+    except (TypeError, ValueError):  # a native function without a signature
         return
 
 
 def names() -> Iterator[tuple[str, str]]:
-    """Yields each place and a name there."""
+    """Yields (place, name) of each public name."""
     for name in ff.__all__:
         public = getattr(ff, name)
         yield "freshframe", name

@@ -1,4 +1,4 @@
-"""The page of the Python API can be made, and has every public name with the text of its docstring."""
+"""The page of the Python API can be generated, and has every public name with its docstring."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The programs of README.md run as they are printed, right after ./dev demo."""
+"""The programs of README.md run unchanged after ./dev demo."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ OUTPUT = re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
 def with_detector() -> str:
-    """The pipeline with the scene and the tracker of the block after it, as the text asks for."""
+    """Returns the program with the scene and tracker of the next block, as the README tells its reader."""
     begin, end = FIRST.index("camera = "), FIRST.index("drawn = ")
     return FIRST[:begin] + PARTS + FIRST[end:]
 
 
 @contextmanager
 def running(program: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A program that runs until Ctrl-C, which ends it."""
+    """Runs a program without an end, and ends it by Ctrl-C."""
     (folder / "first.py").write_text(program, encoding="utf-8")
     path = os.pathsep.join([str(Path(ff.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     with subprocess.Popen(
-        # A background job of a shell ignores Ctrl-C, as do its children.
+        # If the tests are a background job, the shell makes their children ignore Ctrl-C.
         ["env", "--default-signal=INT", sys.executable, "-u", "first.py"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": path},

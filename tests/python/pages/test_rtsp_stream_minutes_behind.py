@@ -23,7 +23,7 @@ pytest.importorskip("cv2", reason="needs OpenCV, which the page compares with")
 PAGE = Path(__file__).parents[3] / "docs/how-to/rtsp-stream-minutes-behind.md"
 BLOCKS = re.findall(r"^```python notest\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
 FPS = 25.0
-RESULTS = 21  # of a model of 300 ms: six seconds
+RESULTS = 21  # results of a model of 300 ms: six seconds
 
 # Replaces Ultralytics: sleeps, then prints the time and the number painted into the frame.
 MODEL = f"""
@@ -58,7 +58,7 @@ def with_buffer_of_one(program: str) -> str:
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """What each loop prints. All of them run at the same time, and spend it asleep."""
+    """Yields the output of each loop. All run concurrently, because they mostly sleep."""
     folder = tmp_path_factory.mktemp("behind")
     (folder / "ultralytics.py").write_text(MODEL)
     queued, fresh, thread = BLOCKS
@@ -89,7 +89,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 
 
 def seconds_lost(output: str) -> float:
-    """By how much the frames fell behind the clock between the first result and the last."""
+    """Returns by how many seconds the frames fell behind real time from the first to the last result."""
     rows = [line.split()[1:] for line in output.splitlines() if line.startswith("MODEL ")]
     assert len(rows) == RESULTS, output
     (began, first), (ended, last) = ((float(at), int(number)) for at, number in (rows[0], rows[-1]))

@@ -1,4 +1,4 @@
-"""Pages about trackers and counters: the way to supervision, and the picture that a script draws."""
+"""Pages about trackers and counters: the conversion to supervision, and the image that a script draws."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

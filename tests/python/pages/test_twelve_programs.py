@@ -1,4 +1,4 @@
-"""examples/programs: each runs as it is printed, with the built-in scene for its cameras."""
+"""Runs examples/programs unchanged, with the built-in scene instead of cameras."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import freshframe as ff
 PROGRAMS = sorted(twelve_programs.PROGRAMS.glob("*.py"))
 NEEDS = {"01": ["cv2"], "02": ["pygame"], "08": ["flask"], "09": ["onnxruntime", "pandas"]}
 NEEDS |= {number: ["onnxruntime"] for number in ("03", "06", "11")}
-LONGEST = 25  # lines that are not empty
+LONGEST = 25  # maximum number of non-empty lines
 
 CHECKS: dict[str, Callable[[dict[str, Any], Path], bool]] = {
     "01": lambda seen, _: seen["shown"] == [[360, 640, 3]] * 20,

@@ -1,4 +1,4 @@
-"""llms.txt of the site has each page once, in the order of the table of contents."""
+"""llms.txt of the site contains each page once, in the order of the table of contents."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
