@@ -331,7 +331,7 @@ def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments:
 
 
 def run_python(*arguments: str, before: Sequence[str] = (), cwd: Path | None = None) -> Ended:
-    """Runs a separate Python that can import the package and the tests. `before` is a command in front of it."""
+    """Runs a separate Python that can import the package and the tests, by the command `before` if given."""
     environment = program_environment()
     ended = run_to_end([*before, sys.executable, *arguments], env=environment, cwd=cwd, timeout=LONG_WATCHDOG)
     return Ended(ended.returncode, ended.stdout, ended.stderr)

@@ -1,2 +1,2 @@
-"""Nodes, files, servers and programs that several tests use."""
+"""Nodes, files, servers and programs shared by several tests."""
 # SPDX-License-Identifier: Apache-2.0

@@ -1,11 +1,11 @@
-"""An object that a pipeline can call, and a method that it can call too."""
+"""A callable object with a method, both usable as nodes."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 
 class Adder:
-    """Adds `amount` when called. `method` adds ten times as much."""
+    """Adds `amount` when called; `method` adds ten times `amount`."""
 
     def __init__(self, amount: int) -> None:
         self.amount = amount

@@ -1,4 +1,4 @@
-"""Attempts of newcomers: programs that the tests of wrong usages run."""
+"""Programs with typical mistakes, for the tests of wrong usages."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def joined(function: Any, first: str = "left", second: str = "right") -> Callabl
 
 
 def reads(items: Any) -> Callable[[], object]:
-    """A source whose read() returns this."""
+    """Returns an attempt to run a source whose read() is this function."""
 
     class Own(ff.Source[Any]):
         live = False

@@ -1,4 +1,4 @@
-"""Nodes and pipelines with batches, for several tests."""
+"""Nodes and pipelines with batches."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from support import Count
 
 import freshframe as ff
 
-LONG = 1000.0  # seconds: a batch that waits so long is completed by something else
+LONG = 1000.0  # seconds; so long that the test completes each batch in another way
 
 
 def values(samples: list[ff.Sample[Any]]) -> list[Any]:
@@ -17,7 +17,7 @@ def values(samples: list[ff.Sample[Any]]) -> list[Any]:
 
 
 class Doubled(ff.Node[int, int]):
-    """Doubles; keeps the values of each call."""
+    """Doubles its values, and keeps those of each call."""
 
     def __init__(self) -> None:
         self.calls: list[list[int]] = []
@@ -28,7 +28,7 @@ class Doubled(ff.Node[int, int]):
 
 
 def run(node: Any, count: int = 20, **options: Any) -> tuple[ff.Pipeline, list[ff.Sample[Any]]]:
-    """The node over 0, 1, ... with batches of 8. Only the last is partial."""
+    """Runs the node on 0, 1, ... in batches of 8, of which only the last may be smaller."""
     pipeline = ff.Pipeline()
     source = pipeline.add(Count(count), name="count")
     options.setdefault("batch", ff.Batch(8, max_wait=LONG))

@@ -1,4 +1,4 @@
-"""Boxes of a Spool that are filled and emptied by hand."""
+"""Folders of a Spool that a test fills and empties itself."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def small_box(path: Path, max_bytes: int = 64 << 10) -> Box:
 
 
 def left_open(folder: Path) -> Box:
-    """A box that has nothing but a head, with one event that has not ended."""
+    """Writes a box that contains only its head, with one open event."""
     box = small_box(folder, 8 << 20)
     began = {"source": "cam", "value": {"key": "yard", "began_utc": 1.0, "ended_utc": None}}
     box.commit([to_text(began)], NOW)

@@ -1,4 +1,4 @@
-"""The checks after every test: counters balance, and no thread is left. Fixtures of the command."""
+"""Checks after every test (counters add up, no thread is left), and the common fixtures."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from .command_line import SCENE, Process
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Replaces half letters in what a test has logged: execnet cannot send them and would end the run."""
+    """Replaces lone surrogates in the captured log, which execnet cannot send: it would abort the run."""
     report = yield
     report.sections = [(name, text.encode(errors="replace").decode()) for name, text in report.sections]
     return report
 
 
 def threads() -> dict[int, str]:
-    """Every thread of this process, native ones too: id and name.
+    """Returns id and name of every thread of this process, including native ones.
 
-    Threads with the program's name are left out: libraries begin them when they please. OpenBLAS ends its
-    threads at a fork and begins others at the next product of matrices. The engine's own threads have names,
-    and threading.enumerate() lists Python's.
+    Threads with the name of the program are left out, because libraries start them at any time: OpenBLAS
+    ends its threads at a fork and starts others at the next matrix product. The threads of the engine have
+    names of their own, and threading.enumerate() lists those of Python.
     """
     found = {}
     program = Path("/proc/self/comm").read_text(errors="replace").strip()
     for task in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(OSError):  # it ended meanwhile
+        with contextlib.suppress(OSError):  # the thread has ended in the meantime
             name = (task / "comm").read_text(errors="replace").strip()
             if name != program:
                 found[int(task.name)] = name
@@ -48,7 +48,7 @@ def threads() -> dict[int, str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keeps the tests of the tier, and skips tests of missing features."""
+    """Deselects tests of higher tiers, and skips tests of missing features."""
     tiers.keep(config, items)
     if GIL_WAS_OFF:
         for item in items:
@@ -61,13 +61,13 @@ GIL_WAS_OFF = not gil_state.enabled()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """On a free-threaded Python each test fails that switches the GIL on, and all that follow it."""
+    """On a free-threaded Python, fails a test that enables the GIL, and all tests after it."""
     yield
     if GIL_WAS_OFF and gil_state.enabled():
         pytest.fail(f"the GIL is on, switched on by {', '.join(gil_state.enabled_by())}", pytrace=False)
 
 
-# Replaced once, by no fixture: pytest-run-parallel runs no test beside others that uses monkeypatch.
+# Replaced once and not by monkeypatch, because pytest-run-parallel does not run such tests in parallel.
 _made: list[ff.Pipeline] = []
 _original_init = ff.Pipeline.__init__
 
@@ -81,7 +81,7 @@ ff.Pipeline.__init__ = _remember  # type: ignore[method-assign]
 
 
 def log_failures() -> None:
-    """Logs the failures that no call has raised, without the five seconds that a call has for them."""
+    """Logs failures that no call has raised, without waiting the five seconds for such a call."""
     patience, life._PATIENCE = life._PATIENCE, 0.0
     try:
         life._report_overdue()
@@ -90,20 +90,20 @@ def log_failures() -> None:
 
 
 def is_owned(lock: Any) -> bool:
-    """Returns whether this thread holds the lock."""
+    """Returns True if this thread holds the lock."""
     return bool(lock._is_owned())
 
 
 @pytest.fixture(autouse=True)
 def pipelines() -> Iterator[list[ff.Pipeline]]:
-    """Every pipeline that the test made. Afterwards each is stopped, its counters balance, and no thread and
-    no lock is left.
+    """Yields the list of pipelines that the test makes.
 
-    A test that needs a pipeline to be collected clears the list.
+    After the test, stops each and checks that its counters add up, and that no thread and no held lock is
+    left. A test that needs a pipeline to be garbage-collected clears the list.
     """
     global _made  # noqa: PLW0603
     made = _made = []
-    log._limiter = log.Limiter(log._write)  # no equal line of an earlier test delays one of this
+    log._limiter = log.Limiter(log._write)  # so that lines of earlier tests do not suppress equal ones
     before_python = set(threading.enumerate())
     before = set(threads())
     yield made
@@ -125,7 +125,7 @@ def pipelines() -> Iterator[list[ff.Pipeline]]:
 
 @pytest.fixture
 def freshframe(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command in this process: exit code, stdout, stderr."""
+    """Returns a function that runs the command in this process and returns exit code, stdout and stderr."""
 
     def run(*arguments: object) -> tuple[int, str, str]:
         code = main([str(argument) for argument in arguments])
@@ -137,7 +137,7 @@ def freshframe(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, st
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """H.264 of the scene, 60 fps."""
+    """The scene as H.264 at 60 fps."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     pipeline = ff.Pipeline()
     pipeline.add(ff.VideoFile(path), pipeline.add(ff.open(SCENE)))
@@ -147,7 +147,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def app(tmp_path: Path) -> Callable[[str], str]:
-    """Writes a program and returns its path."""
+    """Returns a function that writes a program and returns its path."""
 
     def write(text: str) -> str:
         path = tmp_path / "app.py"
@@ -173,12 +173,12 @@ def process() -> Iterator[Callable[..., Process]]:
 
 @pytest.fixture(scope="session")
 def numba_compiler() -> None:
-    """The first function that numba compiles begins a thread, which stays: before a test counts threads."""
+    """Starts the permanent thread of numba's compiler before a test counts threads."""
     numba = pytest.importorskip("numba", reason="numba is not installed")
     numba.njit(lambda number: number + 1)(1)
 
 
 @pytest.fixture(params=["tcp", "udp"])
 def transport(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The options of open() that ask for this transport of RTSP."""
+    """Returns the options of open() for this RTSP transport."""
     return {"rtsp_transport": request.param}

@@ -1,4 +1,4 @@
-"""The command in a separate process, and the helpers that its tests share."""
+"""Runs the command in a separate process."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def process(*arguments: object, **options: Any) -> subprocess.CompletedProcess[s
 
 
 def catches(pid: int, number: signal.Signals) -> bool:
-    """Whether that process has its own handler for the signal."""
+    """Returns True if the process has installed a handler for the signal."""
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return bool(int(status["SigCgt"], 16) >> (number - 1) & 1)
 
@@ -43,7 +43,7 @@ def records(text: str) -> list[dict[str, Any]]:
 
 
 class Process:
-    """A command, and the wait for its URL."""
+    """A running command. Waits for the URL that it prints."""
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(

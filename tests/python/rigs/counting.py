@@ -1,4 +1,4 @@
-"""A line, a zone, and boxes that cross them."""
+"""A line, a zone, and boxes that cross them, for the counters."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ ZONE = [(100.0, 60.0), (220.0, 60.0), (220.0, 180.0), (100.0, 180.0)]
 
 
 def at(*places: tuple[float, float], ids: Iterable[int] | None = None, side: float = 20) -> ff.Detections:
-    """Boxes of 20 x 20 pixels around the places, with the ids 1, 2, ..."""
+    """Returns boxes of 20 x 20 pixels centred at these points, with the ids 1, 2, ..."""
     boxes = [[x - side / 2, y - side / 2, x + side / 2, y + side / 2] for x, y in places]
     n = len(places)
     return ff.Detections(

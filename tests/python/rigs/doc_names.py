@@ -1,4 +1,4 @@
-"""The names that a fragment in docs/ presumes, as its type check needs them."""
+"""Names that fragments in docs/ use without defining them, with their types for mypy."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ people: ff.Port[ff.Detections]
 persons: ff.Port[ff.Detections]
 circles: Any
 dashboard: ff.types.Dashboard
-page: Any  # the result of serve()
+page: Any  # result of serve()
 newest: ff.Reader[Any]
 frame: Any  # a Frame
 app: Any  # an app of Flask or FastAPI

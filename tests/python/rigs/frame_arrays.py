@@ -1,4 +1,4 @@
-"""Arrays of noise in every pixel format."""
+"""Noise images in every pixel format."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ways to hold the GIL, built once per run: the tests let the watch find them."""
+"""Ways to hold the GIL that the GIL watch must find. The native ones are built once per run."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ HOLD_MS = 30
 
 @functools.cache
 def compiler() -> str | None:
-    """A C compiler; None without one."""
+    """Returns a C compiler, or None."""
     return next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
 
 
 def compiled(library: Path, code: str) -> Path:
-    """Compiles C code into a shared library, which may be a module too; needs compiler()."""
+    """Compiles C code into a shared library, which may also be a module. Needs compiler()."""
     include = f"-I{sysconfig.get_path('include')}"
     command = [str(compiler()), "-O2", "-shared", "-fPIC", include, "-x", "c", "-", "-o", str(library)]
     subprocess.run(command, input=code, text=True, check=True)
@@ -44,7 +44,7 @@ def compiled(library: Path, code: str) -> Path:
 
 @functools.cache
 def library() -> Path | None:
-    """The compiled gil_holds.c, which is a shared library and a module; None without a compiler."""
+    """Returns the compiled gil_holds.c, a shared library and a module; None without a compiler."""
     if compiler() is None:
         return None
     folder = Path(tempfile.mkdtemp(prefix="gil_holds"))
@@ -68,7 +68,7 @@ def module() -> Any:
 
 @functools.cache
 def by_ctypes() -> ctypes.PyDLL:
-    """The library's functions, which ctypes calls with the GIL held."""
+    """Returns the functions of the library through ctypes.PyDLL, which keeps the GIL."""
     made = ctypes.PyDLL(str(library()))
     made.hold_burn.restype = ctypes.c_double
     return made
@@ -76,7 +76,7 @@ def by_ctypes() -> ctypes.PyDLL:
 
 @functools.cache
 def numbers() -> list[float]:
-    """So many that sorting them takes some 40 ms or more."""
+    """Returns so many numbers that sorting them takes about 40 ms or more."""
     made = random.Random(1)
     return [made.random() for _ in range(150_000)]
 
@@ -105,12 +105,12 @@ class Way:
     """One way to hold the GIL.
 
     Attributes:
-        run: Holds it.
-        native: The name that the watch should give. None means bytecode.
+        run: Holds the GIL.
+        native: The native function that the watch must report. None means bytecode.
             ``LIB`` stands for the library's file name.
-        function: The Python function that it should name.
-        state: The state that it should say.
-        system_call: In which the thread waits, where it is blocked.
+        function: The Python function that it must report.
+        state: The state that it must report.
+        system_call: The system call in which the thread blocks, if it does.
     """
 
     run: Callable[[], object]
@@ -121,7 +121,7 @@ class Way:
 
     @property
     def expected(self) -> str | None:
-        """The name that the watch should give, with the library's."""
+        """The native name that the watch must report, with the file name of the library."""
         return self.native.replace("LIB", str(library() and library().name)) if self.native else None  # type: ignore[union-attr]
 
 
@@ -157,7 +157,7 @@ def call_sorted() -> None:
 
 @functools.cache
 def fifo() -> str:
-    """A FIFO with the name of an extension: who opens it waits for a writer."""
+    """Makes a FIFO with the name of an extension: opening it blocks until there is a writer."""
     path = Path(str(library())).with_name(f"gil_fifo{sysconfig.get_config_var('EXT_SUFFIX')}")
     os.mkfifo(path)
     return str(path)
@@ -165,7 +165,7 @@ def fifo() -> str:
 
 @contextlib.contextmanager
 def written_later() -> Iterator[str]:
-    """A FIFO whose reader waits for HOLD_MS; the thread that ends the wait needs no GIL for it."""
+    """Makes a FIFO whose reader blocks for HOLD_MS. The writing thread does not need the GIL."""
     let_go = ctypes.CDLL(str(library())).let_go
     writer = threading.Thread(target=let_go, args=(fifo().encode(), HOLD_MS))
     writer.start()
@@ -174,7 +174,7 @@ def written_later() -> Iterator[str]:
 
 
 def call_import() -> None:
-    """Imports an extension whose file is not there yet."""
+    """Imports an extension whose file is a FIFO without a writer yet."""
     with written_later() as path, contextlib.suppress(ImportError):
         spec = importlib.util.spec_from_file_location("gil_fifo", path)
         assert spec is not None
@@ -201,21 +201,19 @@ WAYS = {
 
 
 def functions_right(way: Way, stall: Any) -> bool:
-    """Whether a stall names the native function and the Python function of this way."""
+    """Returns True if the stall names the native and the Python function of this way."""
     function = stall.python.rsplit(":", 1)[1] if stall.python else None
     return (stall.native, function) == (way.expected, way.function)
 
 
 def named_right(way: Way, stall: Any) -> bool:
-    """The same, and its action."""
+    """Returns True if the stall names the functions and the state of this way."""
     return functions_right(way, stall) and stall.state == way.state
 
 
 def repeat(way: Way, times: int, gap: float = 0.005) -> list[float]:
-    """Keeps the GIL a number of times on a separate thread, beside a thread that wants it; returns the
-    seconds.
-    """
-    way.run()  # builds and loads its library
+    """Holds the GIL several times on one thread while another wants it. Returns the seconds of each time."""
+    way.run()  # once before: builds and loads the library
     took: list[float] = []
     done = threading.Event()
 
@@ -241,10 +239,10 @@ def repeat(way: Way, times: int, gap: float = 0.005) -> list[float]:
 
 
 def environment() -> dict[str, str]:
-    """For programs that import this module."""
+    """Returns an environment for programs that import this module."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
 
 
 def blocked(watch: gil.GilWatch) -> list[gil.GilStall]:
-    """The stalls of the extension. On a loaded machine other threads are held up with the GIL, too."""
+    """Returns the stalls of the extension only: on a busy machine others occur."""
     return [stall for stall in watch.stalls if stall.native == WAYS["extension-block"].expected]

@@ -1,4 +1,4 @@
-"""The other side comes in between: a call stops before one of its lines, and another thread goes on."""
+"""Stops a call before one of its lines and lets another thread run there, to test races."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-_PATIENCE = 0.05  # seconds for the other thread, which may need a lock that the stopped call holds
+_PATIENCE = 0.05  # seconds for the other thread, which may wait for a lock held by the stopped call
 
 
 def stopped(call: Callable[[], Any], line: int, other: Callable[[], Any], *functions: Any) -> bool:
-    """Does the call, and `other` before the line of this number that runs in one of the functions.
+    """Runs the call, and ``other`` before the n-th line that the call executes in one of the functions.
 
     Returns:
-        Whether there was such a line.
+        True if the call executed so many lines.
     """
     codes = {getattr(each, "__func__", each).__code__ for each in functions}
     done = 0

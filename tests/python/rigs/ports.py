@@ -1,4 +1,4 @@
-"""Ports for servers that begin later, or again."""
+"""Ports for servers that start later, or restart."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ def _below_those_that_the_kernel_gives_out() -> range:
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port of 127.0.0.1 at which nobody listens.
+    """Returns a free port of 127.0.0.1 outside of the kernel's ephemeral range.
 
-    The kernel gives it to no client and to no server that leaves the choice to it. So it is still free when
-    its own server begins, however late that is on a busy machine.
+    The kernel does not assign it to a client, or to a server that binds port 0. So it is still free when its
+    server starts, however late that is on a busy machine.
     """
     places = _below_those_that_the_kernel_gives_out()
     for port in random.sample(places, min(100, len(places))):

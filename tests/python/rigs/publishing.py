@@ -1,4 +1,4 @@
-"""The sent pictures of a pipeline with one Publish."""
+"""The counters of a pipeline with one Publish."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -8,6 +8,6 @@ from freshframe.stats import PublishStats
 
 
 def counts(pipeline: ff.Pipeline) -> PublishStats:
-    """The counters of its only Publish."""
+    """Returns the counters of the only Publish."""
     (found,) = [node.publish for node in pipeline.stats().nodes.values() if node.publish is not None]
     return found

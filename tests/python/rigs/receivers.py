@@ -1,4 +1,4 @@
-"""Receivers of results for the recipes of examples/out: a web server, an MQTT broker, a data base."""
+"""Receivers for the recipes of examples/out: a web server, an MQTT broker, a database."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:
 
 
 class Hook(http.server.ThreadingHTTPServer):
-    """Takes POSTs. The first ones get the given answers."""
+    """Accepts POST requests. The first ones get the given responses."""
 
     def __init__(self, *answers: int) -> None:
         self.events: list[dict[str, Any]] = []
@@ -51,7 +51,7 @@ class Hook(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/hook"
 
     def judge(self, body: bytes) -> int:
-        """The answer to this request."""
+        """Returns the status for this request."""
         return self.answers.pop(0) if self.answers else 204
 
 
@@ -81,7 +81,7 @@ def hook(*answers: int) -> AbstractContextManager[Hook]:
 
 
 class Picky(Hook):
-    """Takes at most a number of bytes, and no event with this number."""
+    """Accepts at most a number of bytes, and rejects the event with this number."""
 
     most = 10_000
     never = 0
@@ -106,12 +106,12 @@ def serving(made: H) -> Iterator[H]:
 
 
 def mosquitto() -> str | None:
-    """The broker's program."""
+    """Returns the path of the broker, or None."""
     return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 def start_broker(folder: Path, port: int, *, keeps: bool = False) -> subprocess.Popen[bytes]:
-    """Mosquitto, which accepts connections; `keeps`: what it has outlives it."""
+    """Starts Mosquitto and waits until it accepts connections. `keeps`: it stores its state on disk."""
     config = folder / "mosquitto.conf"
     kept = f"persistence true\npersistence_location {folder}/\n" if keeps else ""
     config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{kept}")
@@ -135,7 +135,7 @@ def broker(folder: Path) -> Iterator[int]:
 
 
 def postgres() -> Path | None:
-    """The folder of PostgreSQL's programs, if it can be started: root must become another user for it."""
+    """Returns the folder of PostgreSQL's programs, or None: root needs the user postgres to start it."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not folders:
         return None
@@ -149,7 +149,7 @@ def postgres() -> Path | None:
 
 @contextlib.contextmanager
 def database(folder: Path) -> Iterator[str]:
-    """A separate PostgreSQL server; its URL."""
+    """Runs a separate PostgreSQL server, and yields its URL."""
     programs = postgres()
     assert programs is not None
     place = folder / "pg"

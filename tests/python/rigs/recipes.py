@@ -19,31 +19,31 @@ OUT = Path(__file__).parents[3] / "examples" / "out"
 
 
 def recipe(name: str) -> Any:
-    """The module examples/out/NAME.py."""
+    """Imports examples/out/NAME.py."""
     return load_module(OUT / f"{name}.py", f"recipe_{name}")
 
 
 @dataclass
 class Answer:
-    """The server's answer to a request. Then it ends ("close"), resets, or goes on ("endless")."""
+    """The response to a request. Then the server closes ("close"), resets, or keeps sending ("endless")."""
 
     data: bytes
     then: str = "close"
 
 
 def status(code: int, *headers: str, body: bytes = b"") -> Answer:
-    """A whole answer."""
+    """Returns a complete response."""
     lines = [f"HTTP/1.1 {code} It is so", f"Content-Length: {len(body)}", *headers, "", ""]
     return Answer("\r\n".join(lines).encode() + body)
 
 
 @dataclass
 class Requests:
-    """The requests that a server has got.
+    """The requests that a server has received.
 
     Attributes:
-        url: Where it is.
-        answers: By path, the answer to each request.
+        url: The URL of the server.
+        answers: The response to each request, by path.
         got: Method, path and body of each request.
     """
 
@@ -54,7 +54,7 @@ class Requests:
 
 @contextlib.contextmanager
 def raw_server(answers: dict[str, Answer]) -> Iterator[Requests]:
-    """A web server that answers these bytes."""
+    """Runs a web server that responds with these bytes."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:

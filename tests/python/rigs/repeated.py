@@ -1,4 +1,4 @@
-"""The marker `repeats`, as a plugin of pytest: a test that compares times is tried twice."""
+"""A pytest plugin for the marker `repeats`: a test that compares times gets a second attempt."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-# How many tests of a run may need a second attempt. A busy machine spoils a few. More
-# mean that the tests measure the wrong thing, or that the engine has become slower.
+# Maximum number of tests per run that may need a second attempt. A busy machine spoils a few. More mean
+# that the tests measure the wrong thing, or that the engine has become slower.
 BUDGET = 12
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """A test that compares times passes if one of its two attempts does; the second reports its failure.
+    """Runs a marked test a second time if it fails; the second failure is reported.
 
-    A machine that hangs for a moment, or that other programs need, spoils an attempt. A fault spoils both.
+    A machine that is suspended or busy spoils one attempt, a bug spoils both.
     """
     if pyfuncitem.get_closest_marker("repeats") is None:
         return None
@@ -31,7 +31,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 def repeated(terminalreporter: Any) -> list[str]:
-    """Returns the tests that passed at their second attempt."""
+    """Returns the tests that passed on the second attempt."""
     return [
         report.nodeid
         for report in terminalreporter.stats.get("passed", [])
@@ -40,8 +40,7 @@ def repeated(terminalreporter: Any) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Lists the tests that needed a second attempt: a test that always does so has a fault, or measures the
-    wrong thing."""
+    """Lists the tests that needed a second attempt. One that always does is broken."""
     names = repeated(terminalreporter)
     for name in names:
         terminalreporter.line(f"passed at attempt 2: {name}")

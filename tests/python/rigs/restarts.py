@@ -1,4 +1,4 @@
-"""Receivers that are killed and started again while a recipe of examples/out sends to them."""
+"""Kills and restarts receivers while a recipe of examples/out sends to them."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Receiver(ABC):
 
     @abstractmethod
     def command(self, source: str) -> list[str]:
-        """The recipe and its arguments."""
+        """Returns the command line of the recipe."""
 
     @abstractmethod
     def launch(self) -> subprocess.Popen[bytes]:
@@ -61,10 +61,10 @@ class Receiver(ABC):
 
     @abstractmethod
     def numbers(self) -> list[int]:
-        """The numbers of the events that it has, in the order in which they came."""
+        """Returns the numbers of the received events, in order of arrival."""
 
     def start(self) -> None:
-        """Returns when the server accepts connections."""
+        """Starts the server, and waits until it accepts connections."""
         self.server = self.launch()
         receivers.wait_for_port(self.port, self.server)
 
@@ -75,12 +75,12 @@ class Receiver(ABC):
         self.server.wait()
 
     def close(self) -> None:
-        """After the last use."""
+        """Called after the last use."""
         self.kill()
 
 
 class Hook(Receiver):
-    """A web server, which is killed -9."""
+    """A web server, ended by SIGKILL."""
 
     def command(self, source: str) -> list[str]:
         return ["webhook.py", f"http://127.0.0.1:{self.port}/hook", source]
@@ -95,9 +95,9 @@ class Hook(Receiver):
 
 
 class Broker(Receiver):
-    """Mosquitto, which keeps its queues on disk and is ended by SIGTERM, and a subscriber that stays.
+    """Mosquitto with its queues on disk, ended by SIGTERM, and a subscriber that stays connected.
 
-    If it is killed -9, it loses messages that it has acknowledged since the last write of its file.
+    After SIGKILL it would lose messages that it had acknowledged since it last wrote its file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -147,7 +147,7 @@ class Broker(Receiver):
 
 
 class Database(Receiver):
-    """PostgreSQL, ended at once as in a crash (SIGQUIT)."""
+    """PostgreSQL, ended immediately as in a crash (SIGQUIT)."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -189,14 +189,14 @@ class Database(Receiver):
 
 @dataclass
 class Found:
-    """The events that a receiver has got.
+    """What a receiver has received.
 
     Attributes:
-        events: How many there are, by their numbers.
-        doubles: Repeated ones.
-        gaps: Numbers that never came.
-        disorder: Numbers that came after a larger one for the first time.
-        restarts: How often the server was ended.
+        events: Number of different events.
+        doubles: Number of duplicates.
+        gaps: Numbers that never arrived.
+        disorder: Numbers that first arrived after a larger one.
+        restarts: How often the server was restarted.
         kills: How often the program was killed.
     """
 
@@ -225,7 +225,7 @@ class Program:
             return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log)
 
     def kill(self) -> None:
-        """kill -9, and another run, which has an event when this returns."""
+        """Kills the program with SIGKILL and restarts it. Returns once the new run has stored an event."""
         self._process.kill()
         self._process.wait()
         before = self._last()
@@ -233,11 +233,11 @@ class Program:
         self.wait_for(before + 1)
 
     def wait_for(self, number: int) -> None:
-        """Waits until its spool has the event of this number."""
+        """Waits until its spool has the event with this number."""
         until(lambda: self._last() >= number, lambda: f"event {number}: {self.log.read_text()[-2000:]}")
 
     def finish(self) -> int:
-        """Kills it, sends what is left, and returns the last number."""
+        """Kills the program, sends what is left in the spool, and returns the last number."""
         self._process.kill()
         self._process.wait()
         deadline = time.monotonic() + WATCHDOG
@@ -255,7 +255,7 @@ class Program:
         newest = max(self._box.glob("0*.jsonl"), default=None)
         if newest is None:
             return 0
-        *lines, _ = newest.read_text().split("\n")  # without a line that is being written
+        *lines, _ = newest.read_text().split("\n")  # without the line that is being written
         numbers: list[int] = [json.loads(line).get("n", 0) for line in lines]
         return max([int(newest.stem) - 1, *numbers])
 
@@ -263,9 +263,9 @@ class Program:
 def play(
     receiver: Receiver, seconds: float, restarts: int, kills: int, *, events: int = 1, seed: int = 1
 ) -> Found:
-    """Sends while the server and the program end and begin, for that long and for a number of events.
+    """Sends while server and program are restarted, for at least some seconds and a number of events.
 
-    The starts of the program do not count: on a busy machine they take longer than all the rest.
+    The time in which the program starts does not count, which is long on a busy machine.
     """
     chance = random.Random(seed)
     receiver.start()
@@ -297,7 +297,7 @@ def play(
             pause((n + chance.uniform(0.6, 0.9)) / restarts)
             receiver.start()
         pause(1)
-        while kill_times:  # late on a busy machine
+        while kill_times:  # due, but not done in time on a busy machine
             kill_due()
         program.wait_for(events)
         last = program.finish()
@@ -311,7 +311,7 @@ def play(
 
 
 def judge(numbers: list[int], last: int, found: Found) -> None:
-    """Compares what came with 1, 2, 3, ... `last`."""
+    """Compares the received numbers with 1, 2, 3, ... `last`."""
     seen: set[int] = set()
     newest = 0
     for n in numbers:

@@ -1,4 +1,4 @@
-"""A Spool in a pipeline, and a receiver that fails on request."""
+"""A pipeline with a Spool, and a receiver that fails on request."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import freshframe as ff
 
 
 class Receiver:
-    """A `send` that fails on request, and keeps what it takes."""
+    """A ``send`` function that fails on request, and keeps the events that it accepts."""
 
     def __init__(self, *faults: BaseException) -> None:
         self.events: list[dict[str, Any]] = []
@@ -30,7 +30,7 @@ class Receiver:
 
 
 class Running:
-    """A pipeline of one spool below a source that the test feeds."""
+    """A pipeline of a source that the test feeds, and a Spool."""
 
     def __init__(self, spool: ff.Spool, source: str = "values") -> None:
         self.source = Push()

@@ -1,2 +1,2 @@
-"""Servers on loopback that behave badly on request, their video, and a camera that reads it."""
+"""Misbehaving servers on loopback, the video that they send, and a pipeline that reads it."""
 # SPDX-License-Identifier: Apache-2.0

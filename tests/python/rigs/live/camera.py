@@ -1,4 +1,4 @@
-"""Helpers of the live tests: clips made once, a camera in a pipeline, its stats."""
+"""Helpers of the live tests: clips, and a camera in a pipeline with its statistics."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _O = TypeVar("_O", bound="Opened")
 
 @functools.cache
 def clip(kind: str, width: int = 160, height: int = 120) -> Clip:
-    """Ten seconds of video."""
+    """Returns ten seconds of video, encoded once per run."""
     return encode(kind, size=(width, height))
 
 
-# Seconds: a machine that is busy elsewhere does not reach them, and a test that hangs does.
+# Timeouts in seconds that a busy machine does not reach, but a hanging test does.
 PATIENT: dict[str, Any] = {"open_timeout": 0.8 * WATCHDOG, "read_timeout": 0.8 * WATCHDOG}
 
 
 class Opened:
-    """A live source, and a reader of it, in a separate pipeline. Limits that are not given are PATIENT."""
+    """A pipeline of a live source and a reader. Timeouts that are not given are those of PATIENT."""
 
-    queue: ff.Queue | None = None  # queue of the reader, unless it is among the options
+    queue: ff.Queue | None = None  # queue of the reader if the options have none
 
     def __init__(self, url: str, **options: Any) -> None:
         queue = options.pop("queue", self.queue)
@@ -42,36 +42,36 @@ class Opened:
         self.reader = self.pipeline.reader(self.port, queue=queue)
 
     def __enter__(self: _O) -> _O:
-        """Starts."""
+        """Starts the pipeline."""
         self.pipeline.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Stops."""
+        """Stops the pipeline."""
         self.pipeline.stop()
 
     @property
     def stats(self) -> ff.stats.SourceStats:
-        """The source's statistics."""
+        """The statistics of the source."""
         stats = self.pipeline.stats().nodes["camera"].source
         assert stats is not None
         return stats
 
 
 class Camera(Opened):
-    """Gives samples."""
+    """An opened camera whose samples the test reads."""
 
     def drops(self, cause: str) -> int:
-        """The node's drops."""
+        """Returns how many frames the source has dropped for this cause."""
         drops: dict[Any, int] = dict(self.pipeline.stats().nodes["camera"].drops)
         return drops.get(cause, 0)
 
     def read(self, count: int = 1) -> list[ff.Sample[ff.Frame]]:
-        """The next samples."""
+        """Returns the next samples."""
         return [self.reader.get(timeout=WATCHDOG) for _ in range(count)]
 
     def wait(self, condition: Callable[[ff.stats.SourceStats], object], what: str) -> None:
-        """Waits until the statistics fit."""
+        """Waits until the statistics meet the condition."""
         until(lambda: condition(self.stats), lambda: f"{what}; now {self.stats}")
 
 

@@ -1,4 +1,4 @@
-"""A server on loopback that delivers a clip and misbehaves on request: the base of all kinds."""
+"""The base of all servers: sends a clip on loopback, and misbehaves on request."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ RESET = b"reset"
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """Video cut where its frames begin.
+    """Encoded video, split at frame boundaries.
 
     Attributes:
         kind: FFmpeg's name of the container: "mpegts", "matroska", "flv", "mp4" (fragments), "nut", "h264"
             (NAL units with start codes) or "mjpeg".
-        header: The bytes before the first frame.
-        frames: The bytes of each frame.
-        keys: Whether each is a keyframe.
+        header: Bytes before the first frame.
+        frames: Bytes of each frame.
+        keys: True for each keyframe.
         fps: Frames per second.
     """
 
@@ -42,7 +42,7 @@ class Clip:
     fps: float = FPS
 
     def save(self, path: Path) -> Path:
-        """Writes it for a server in another process."""
+        """Writes the clip to a file, for a server in another process."""
         path.write_bytes(pickle.dumps(dataclasses.astuple(self)))
         return path
 
@@ -54,20 +54,20 @@ class Clip:
 
 @dataclasses.dataclass
 class Faults:
-    """The faults of a server; changed at any time by the test.
+    """How a server misbehaves. The test may change it at any time.
 
     Attributes:
-        silent: Accepts and never answers.
-        stall_after: Sends this number of frames and then nothing, and keeps the connection.
+        silent: Accepts connections and never responds.
+        stall_after: Sends this number of frames and then nothing, but keeps the connection open.
         half_after: Sends this number of frames and half of the next, then closes the connection.
         close_after: Sends this number of frames, then closes the connection.
         garbage: Sends random bytes instead of frames.
-        no_keys: Leaves the keyframes out, so that nothing can be decoded.
-        no_goodbye: RTSP: never answers a client that ends its session.
-        status: What HTTP and RTSP answer instead of 200.
-        user: "name:password" that HTTP and RTSP want (Basic).
-        hates: RTSP: requests with this text are answered with 400.
-        answer: HTTP: sent instead of everything else.
+        no_keys: Omits keyframes, so that nothing can be decoded.
+        no_goodbye: RTSP: never responds to TEARDOWN.
+        status: Status of HTTP and RTSP responses instead of 200.
+        user: "name:password" required by HTTP and RTSP (Basic).
+        hates: RTSP: requests that contain this string get a 400.
+        answer: HTTP: sent instead of any other response.
         answers: RTSP: sent in place of the answer to a request, by its verb, with its number for "{cseq}"
             and this server's port for "{port}". Empty means the connection is closed. RESET: with a reset.
             None means nothing is sent.
@@ -91,35 +91,35 @@ _S = TypeVar("_S", bound="Server")
 
 
 class Server:
-    """Listens on 127.0.0.1; a thread for each connection. A subclass says what to do with one."""
+    """Listens on 127.0.0.1, with a thread per connection. Subclasses implement talk()."""
 
     def __init__(self, clip: Clip | None = None, faults: Faults | None = None, port: int = 0) -> None:
         self.clip = clip
         self.faults = faults or Faults()
         self.connections = 0
         self.frames_sent = 0
-        self.requests: list[str] = []  # RTSP: their verbs
-        self.goodbyes = 0  # RTSP: clients that ended their session themselves
-        self.skip = 0  # frames left out at the start of each connection
+        self.requests: list[str] = []  # RTSP: methods of the requests
+        self.goodbyes = 0  # RTSP: number of TEARDOWN requests
+        self.skip = 0  # frames skipped at the start of each connection
         self._ended = threading.Event()
         self._open: set[socket.socket] = set()
-        self._threads: list[threading.Thread] = []  # threads that have not ended, or have just
-        self._lock = threading.Lock()  # guards these
+        self._threads: list[threading.Thread] = []  # running threads, and some that have just ended
+        self._lock = threading.Lock()  # guards _threads
         self._socket = socket.create_server(("127.0.0.1", port or free_port()), backlog=128)
         self.port: int = self._socket.getsockname()[1]
         self._run(self._accept)
 
     @property
     def url(self) -> str:
-        """The URL of its stream."""
+        """The URL of the stream."""
         raise NotImplementedError
 
     def __enter__(self: _S) -> _S:
-        """Does nothing more."""
+        """Returns self: the server runs already."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Ends every thread of it."""
+        """Closes the server and joins its threads."""
         self.close()
 
     def close(self) -> None:
@@ -130,7 +130,7 @@ class Server:
         self._socket.close()
         self.hang_up()
         while living := [thread for thread in self._threads if thread.is_alive()]:
-            for thread in living:  # each may have begun another one
+            for thread in living:  # each may have started another one
                 thread.join()
 
     def hang_up(self) -> None:
@@ -140,11 +140,11 @@ class Server:
                 connection.shutdown(socket.SHUT_RDWR)
 
     def talk(self, connection: socket.socket) -> None:
-        """One client; returns when it is done."""
+        """Serves one client. Returns when the connection is done."""
         raise NotImplementedError
 
     def paced(self) -> Iterator[tuple[int, bytes]]:
-        """The frames, each when it is due; over and over. Ends after the fault that ends it."""
+        """Yields the frames in a loop, each when it is due. Ends if a fault ends the stream."""
         assert self.clip is not None
         began, skip = time.monotonic(), self.skip
         for number in itertools.count(skip):
@@ -198,7 +198,7 @@ class Server:
 
 
 def read_request(connection: socket.socket) -> str:
-    """A request's head, or "" when the client has gone."""
+    """Returns the head of a request, or "" if the client has disconnected."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = connection.recv(1)
@@ -213,7 +213,7 @@ def read_request(connection: socket.socket) -> str:
 
 
 def is_allowed(request: str, user: str | None) -> bool:
-    """Whether the request carries the wanted credentials."""
+    """Returns True if the request has the required credentials."""
     if user is None:
         return True
     return f"Basic {base64.b64encode(user.encode()).decode()}" in request

@@ -13,25 +13,25 @@ _TESTS = Path(__file__).parents[2]
 
 
 class Program:
-    """Has said its first line; killed at the latest when the block ends."""
+    """A running process that has printed its first line. Killed at the end of the `with` block."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self.process = subprocess.Popen(arguments, cwd=_TESTS, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        self.said = self.process.stdout.readline().strip()  # nothing: it has ended
+        self.said = self.process.stdout.readline().strip()  # empty if it has ended
         if not self.said:
             self.kill()
 
     def __enter__(self: _P) -> _P:
-        """Does nothing more."""
+        """Returns self: the process runs already."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Kills it."""
+        """Kills the process."""
         self.kill()
 
     def kill(self) -> None:
-        """With SIGKILL; waits for its end."""
+        """Kills the process with SIGKILL and waits for it."""
         self.process.kill()
         self.process.wait()
         assert self.process.stdout is not None

@@ -25,17 +25,17 @@ class RtspServer(Server):
     """
 
     CLOCK = 90000
-    MOST = 1200  # bytes of a packet's payload
+    MOST = 1200  # maximum payload of a packet in bytes
     restarts_at: int | None = None
     _target: object = None  # target of the last SETUP
 
     @property
     def url(self) -> str:
-        """The URL."""
+        """The URL of the stream."""
         return f"rtsp://127.0.0.1:{self.port}/live"
 
     def talk(self, connection: socket.socket) -> None:
-        """Answers requests, sends while it plays."""
+        """Responds to requests, and sends while the client plays."""
         send_lock = threading.Lock()
         udp: list[socket.socket] = []
         with contextlib.ExitStack() as stack:
@@ -73,7 +73,7 @@ class RtspServer(Server):
                     self._run(self._play, self._target, connection)
 
     def _next(self, connection: socket.socket) -> str:
-        """The next request to which there is no other answer; "" when the connection is over."""
+        """Returns the next request without a scripted response, or "" if the connection has ended."""
         while request := read_request(connection):
             verb = request.split(" ", 1)[0]
             self.requests.append(verb)
@@ -84,7 +84,7 @@ class RtspServer(Server):
         return ""
 
     def _answer(self, connection: socket.socket, answer: bytes | None, request: str) -> bool:
-        """In place of the true one. False means the connection is over."""
+        """Sends the scripted response. Returns False if the connection has ended."""
         if answer is None:
             self._ended.wait()
         elif answer == RESET:
@@ -170,6 +170,6 @@ class RtspServer(Server):
 
 
 def units(frame: bytes) -> list[bytes]:
-    """The NAL units of a frame with start codes; what does not look like one is one unit."""
+    """Splits a frame at start codes into NAL units. Data without start codes is one unit."""
     found = [unit.rstrip(b"\0") for unit in frame.split(b"\0\0\1")]
     return [unit for unit in found if unit] or [frame or b"\0"]
